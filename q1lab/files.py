@@ -1,0 +1,141 @@
+"""Small, careful file acts: atomic writes, hashes, time stamps, text made safe for a terminal."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+import os
+import re
+import tempfile
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from q1lab.errors import FAILED, Problem
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]|\x1b\[[0-?]*[ -/]*[@-~]")
+
+
+def utc_now() -> str:
+    """The time in UTC as ISO text with seconds, e.g. ``2026-03-07T09:30:00+00:00``."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def plain(text: str) -> str:
+    """``text`` without escape sequences, control and bidi-override characters; tabs and newlines stay."""
+    return _CONTROL.sub("", re.sub(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)", "", text))
+
+
+def write_atomic(path: Path, content: str | bytes, *, mode: int = 0o600) -> None:
+    """Replace ``path`` by ``content`` so that a crash leaves the old file or the new one, never a part.
+
+    Text is written as UTF-8. An existing file keeps its permissions; a new one gets ``mode``.
+    Raises Problem (exit 1) when the folder can't be written or the disk is full.
+    """
+    data = content.encode() if isinstance(content, str) else content
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        target = path.resolve() if path.is_symlink() else path
+        with contextlib.suppress(FileNotFoundError):
+            mode = target.stat().st_mode & 0o777
+        fd, name = tempfile.mkstemp(prefix=f".{target.name[:40]}.", dir=target.parent)
+        try:
+            with os.fdopen(fd, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(name).chmod(mode)
+            Path(name).replace(target)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+        sync_folder(target.parent)
+    except OSError as error:
+        raise Problem(f"cannot write {path}: {os_reason(error)}", FAILED) from error
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a rename inside ``folder`` durable. Some network file systems refuse; that is no error."""
+    with contextlib.suppress(OSError):
+        fd = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+
+def os_reason(error: OSError) -> str:
+    """The reason of an OSError in words, with what to do where that is known."""
+    if error.errno == errno.ENOSPC:
+        return "the disk is full; free some space and run the command again"
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return f"{(error.strerror or '').lower()}; choose a folder you can write to (Q1LAB_HOME)"
+    return (error.strerror or str(error)).lower()
+
+
+def sha256_file(path: Path) -> str:
+    """Hex SHA-256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sha256_text(text: str) -> str:
+    """Hex SHA-256 of a text's UTF-8 bytes."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+# ── locks ────────────────────────────────────────────────────────────────────────────────────────────────
+# An flock belongs to the open file description: it is inherited by children that are handed the descriptor
+# and is free exactly when all of them are gone, killed or not. That is how q1lab knows what is alive.
+
+
+def try_lock(path: Path, *, wait: float = 0.0) -> int | None:
+    """Take the exclusive lock on ``path``; returns its descriptor, or None when somebody else holds it.
+
+    ``wait`` is how many seconds to keep trying, since a viewer's look (``is_locked``) holds it for an instant.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    deadline = time.monotonic() + wait
+    while True:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return fd
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                os.close(fd)
+                return None
+            time.sleep(0.02)
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a living process holds the lock on ``path``. A missing file is not locked."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return False
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(fd)
+
+
+@contextlib.contextmanager
+def locked(path: Path, *, wait: float = 30.0) -> Iterator[int]:
+    """Hold the exclusive lock on ``path`` for a block; Problem when it can't be had within ``wait`` seconds."""
+    try:
+        fd = try_lock(path, wait=wait)
+    except OSError as error:
+        raise Problem(f"cannot write {path}: {os_reason(error)}", FAILED) from error
+    if fd is None:
+        raise Problem(f"another q1lab is busy ({path.name} is held); try again in a moment", FAILED)
+    try:
+        yield fd
+    finally:
+        os.close(fd)

@@ -1,0 +1,154 @@
+"""The only place that knows where q1lab keeps its files and what they are called.
+
+Everything lives under one folder, ``Q1LAB_HOME`` (default: the platform's user data folder)::
+
+    config.toml                what the learner set by hand
+    q1lab.db                   SQLite: progress, answers, KPIs; and an index of the runs
+    data/<sha256>.txt          corpora, kept by content so that a study can always go on
+    studies/rope-1/            one study: see StudyPaths
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from q1lab.errors import FAILED, Problem
+from q1lab.files import os_reason
+
+PACKAGE = Path(__file__).resolve().parent
+
+
+def home() -> Path:
+    """The folder that holds all of q1lab's state (not created by asking)."""
+    override = os.environ.get("Q1LAB_HOME")
+    if override:
+        return Path(override).expanduser().absolute()
+    return _default_home()
+
+
+@cache
+def _default_home() -> Path:
+    import platformdirs
+
+    return Path(platformdirs.user_data_dir("q1lab", appauthor=False))
+
+
+def ensure_home() -> Path:
+    """The home folder, made private to the user when it is new. Problem when it can't be written."""
+    folder = home()
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError(13, "permission denied")
+    except OSError as error:
+        raise Problem(f"cannot use {folder} for q1lab's files: {os_reason(error)}", FAILED) from error
+    return folder
+
+
+def database() -> Path:
+    return home() / "q1lab.db"
+
+
+def config_file() -> Path:
+    return home() / "config.toml"
+
+
+def data_dir() -> Path:
+    return home() / "data"
+
+
+def studies_dir() -> Path:
+    return home() / "studies"
+
+
+def study_dir(study_id: str) -> Path:
+    return studies_dir() / study_id
+
+
+def plan_lock() -> Path:
+    """Held while a study is looked up or made, so that two commands never launch the same one twice."""
+    return home() / "plan.lock"
+
+
+def models_dir() -> Path:
+    """Where the reference model files lie (``labs/models``)."""
+    return PACKAGE.parent / "labs" / "models"
+
+
+def content_dir() -> Path:
+    """The shipped week: ``content/`` of a checkout, or its copy inside an installed package."""
+    installed = PACKAGE / "_content"
+    return installed if installed.is_dir() else PACKAGE.parent / "content"
+
+
+@dataclass(frozen=True)
+class RunPaths:
+    """The files of one run, ``studies/<id>/runs/<arm>-seed<n>/``."""
+
+    root: Path
+
+    @property
+    def events(self) -> Path:
+        return self.root / "events.jsonl"
+
+    @property
+    def log(self) -> Path:
+        return self.root / "run.log"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the trainer for as long as it works on this run."""
+        return self.root / "lock"
+
+    @property
+    def model(self) -> Path:
+        """Final weights, a state dict."""
+        return self.root / "model.pt"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.root / "checkpoints"
+
+
+@dataclass(frozen=True)
+class StudyPaths:
+    """The files of one study."""
+
+    root: Path
+
+    @property
+    def plan(self) -> Path:
+        return self.root / "study.json"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the runner and every trainer of the study: free means that nothing is alive."""
+        return self.root / "lock"
+
+    @property
+    def launch(self) -> Path:
+        """Who was started last: process id (also the process group), host, time, launch number."""
+        return self.root / "launch.json"
+
+    @property
+    def runner_log(self) -> Path:
+        return self.root / "runner.log"
+
+    @property
+    def source(self) -> Path:
+        return self.root / "source"
+
+    @property
+    def claims(self) -> Path:
+        """One empty file a run and launch: whoever makes it first trains that run."""
+        return self.root / "claims"
+
+    @property
+    def wandb(self) -> Path:
+        return self.root / "wandb"
+
+    def run(self, name: str) -> RunPaths:
+        return RunPaths(self.root / "runs" / name)

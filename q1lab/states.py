@@ -1,0 +1,73 @@
+"""The states of a run, which may follow which, and what a study's runs say together. Standard library only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """``queued → running → finished | failed | stopped | crashed | diverged``."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    FINISHED = "finished"
+    FAILED = "failed"
+    """The trainer met an error and wrote it down."""
+    STOPPED = "stopped"
+    """Somebody asked it to stop; it left a checkpoint."""
+    CRASHED = "crashed"
+    """It started, left no exit record, and nobody holds its lock."""
+    DIVERGED = "diverged"
+    """The loss stopped being a finite number. A result: shown, counted, never silently retried."""
+
+
+NEXT: dict[State, frozenset[State]] = {
+    State.QUEUED: frozenset({State.RUNNING}),
+    State.RUNNING: frozenset(
+        {State.FINISHED, State.FAILED, State.STOPPED, State.CRASHED, State.DIVERGED, State.RUNNING}
+    ),
+    State.STOPPED: frozenset({State.RUNNING}),
+    State.CRASHED: frozenset({State.RUNNING}),
+    State.FAILED: frozenset({State.RUNNING}),
+    State.FINISHED: frozenset(),
+    State.DIVERGED: frozenset(),
+}
+
+ENDED = frozenset({State.FINISHED, State.DIVERGED})
+"""Nothing is left to train here."""
+
+MISSING = frozenset({State.QUEUED, State.STOPPED, State.CRASHED, State.FAILED})
+"""The same command again trains these."""
+
+MARKS = {
+    State.QUEUED: "·",
+    State.RUNNING: "▶",
+    State.FINISHED: "✓",
+    State.FAILED: "✗",
+    State.STOPPED: "■",
+    State.CRASHED: "!",
+    State.DIVERGED: "∞",
+}
+
+
+def may_follow(before: State, after: State) -> bool:
+    """Whether ``after`` may come directly after ``before``."""
+    return after in NEXT[before]
+
+
+def of_study(states: Iterable[State], *, alive: bool) -> str:
+    """A study's state, from its runs' and from whether its lock is held. It is never stored.
+
+    One of ``running``, ``finished`` (every run ended; some may have diverged), ``stopped`` (can go on),
+    ``failed`` (a run failed), ``crashed`` (a run died), ``planned`` (nothing started yet).
+    """
+    seen = set(states)
+    if alive:
+        return "running"
+    if seen <= ENDED:
+        return "finished"
+    for state in (State.CRASHED, State.FAILED):
+        if state in seen:
+            return str(state)
+    return "planned" if seen == {State.QUEUED} else "stopped"

@@ -1,0 +1,174 @@
+"""Study, Arm and Run: what was planned, as frozen records, and ``study.json``, which keeps them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from q1lab import paths
+from q1lab.errors import FAILED, Problem
+from q1lab.files import write_atomic
+
+FORMAT = 1
+ARMS = ("baseline", "modified")
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One side of the comparison: a model file, copied into the study before the first run."""
+
+    variant: str
+    """Name for people: ``rope``, or the stem of the learner's file."""
+    title: str
+    source: str
+    """The copy that trains, relative to the study's folder."""
+    sha256: str
+    origin: str
+    """Where the file came from, as the learner gave it."""
+    n_params: int
+    flops_per_token: int
+    """Forward pass, two per multiply-add, matrix products only."""
+
+
+@dataclass(frozen=True)
+class Data:
+    """A corpus, kept by its content. Runs on different data are never compared."""
+
+    name: str
+    sha256: str
+    file: str
+    """Relative to q1lab's home."""
+    characters: int
+    vocab_size: int
+    train_tokens: int
+    val_tokens: int
+
+
+@dataclass(frozen=True)
+class Run:
+    """One cell of the grid arm × seed."""
+
+    arm: str
+    variant: str
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """``baseline-seed0``: the folder's name, and the run's name in W&B."""
+        return f"{self.arm}-seed{self.seed}"
+
+
+@dataclass(frozen=True)
+class Study:
+    """One variant against a baseline over seeds: everything that was decided before the first run."""
+
+    id: str
+    created: str
+    arms: dict[str, Arm]
+    looks: tuple[tuple[int, ...], ...]
+    """The seeds, batch by batch: one batch means that n was fixed before the runs."""
+    preset: str
+    config: dict[str, Any]
+    data: Data
+    device: str
+    dtype: str
+    jobs: int
+    threads: int
+    headline: str
+    """``paired`` or ``welch``: which interval decides, declared here."""
+    versions: dict[str, str]
+    prediction: dict[str, Any] | None = None
+    repo: dict[str, Any] | None = None
+    unchecked: bool = False
+    wandb: str = "disabled"
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        return tuple(seed for look in self.looks for seed in look)
+
+    @property
+    def variant(self) -> str:
+        return self.arms["modified"].variant
+
+    @property
+    def baseline(self) -> str:
+        return self.arms["baseline"].variant
+
+    @property
+    def runs(self) -> tuple[Run, ...]:
+        """Interleaved by seed: half a study already holds pairs, and a machine's drift hits both arms."""
+        return tuple(Run(arm, self.arms[arm].variant, seed) for seed in self.seeds for arm in ARMS)
+
+    @property
+    def max_iters(self) -> int:
+        return int(self.config["max_iters"])
+
+    @property
+    def files(self) -> paths.StudyPaths:
+        return paths.StudyPaths(paths.study_dir(self.id))
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"v": FORMAT, **asdict(self)}
+
+
+def from_dict(record: dict[str, Any]) -> Study:
+    """The study that ``to_dict`` wrote. Unknown keys are kept out, so that a newer file still opens."""
+
+    def pick(cls: type, part: dict[str, Any]) -> dict[str, Any]:
+        known = {f.name for f in fields(cls)}
+        return {key: value for key, value in part.items() if key in known}
+
+    if record.get("v", FORMAT) > FORMAT:
+        raise Problem("study.json is of a newer q1lab; upgrade q1lab to open it", FAILED)
+    values = pick(Study, record)
+    values["arms"] = {name: Arm(**pick(Arm, arm)) for name, arm in record["arms"].items()}
+    values["data"] = Data(**pick(Data, record["data"]))
+    values["looks"] = tuple(tuple(int(seed) for seed in look) for look in record["looks"])
+    return Study(**values)
+
+
+def load(study_id: str) -> Study:
+    """Read a study's plan. Problem when there is none or it can't be read."""
+    file = paths.StudyPaths(paths.study_dir(study_id)).plan
+    try:
+        return from_dict(json.loads(file.read_text()))
+    except FileNotFoundError:
+        raise Problem(f"no study called {study_id!r}; `q1lab status` lists them") from None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise Problem(f"{file} can't be read ({type(error).__name__}: {error})", FAILED) from None
+
+
+def save(study: Study) -> None:
+    """Write the plan atomically."""
+    write_atomic(study.files.plan, json.dumps(study.to_dict(), indent=1, ensure_ascii=False) + "\n")
+
+
+def ids() -> list[str]:
+    """All studies on disk, oldest first (by when they were planned, then by name)."""
+    found: list[tuple[float, str]] = []
+    root = paths.studies_dir()
+    if root.is_dir():
+        for folder in root.iterdir():
+            plan = folder / "study.json"
+            if plan.is_file():
+                found.append((_created(folder), folder.name))
+    return [name for _, name in sorted(found)]
+
+
+def _created(folder: Path) -> float:
+    """Birth order without opening every plan: ``source/`` is made once, with the study."""
+    try:
+        return (folder / "source").stat().st_mtime
+    except OSError:
+        return folder.stat().st_mtime
+
+
+def latest() -> str:
+    """The study that was planned last. Problem when there is none."""
+    known = ids()
+    if not known:
+        raise Problem("no study yet; start one with `q1lab run rope --seeds 3`")
+    return known[-1]
