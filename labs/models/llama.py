@@ -1,0 +1,172 @@
+"""Llama: all four changes at once, RMSNorm, RoPE, SwiGLU and GQA, as in open models since Llama 2.
+
+Touvron et al. 2023, "Llama 2: Open Foundation and Fine-Tuned Chat Models", arXiv 2307.09288, section 2.2, for
+the combination; for each piece, see the paper that its own file names: arXiv 1910.07467, 2104.09864,
+2002.05202 and 2305.13245. What stays is the baseline's: tied embeddings, its way to start the weights, bias
+where the config asks for it (Llama has none), eps 1e-5.
+
+Shapes: B batch, T tokens, C = n_embd features, H = n_head query heads and G = n_kv_head key and value heads
+(None: half of n_head where it is even, else n_head) of D = C / H features, V = vocab_size.
+idx (B, T) -> logits (B, T, V) and loss () when targets (B, T) are given, else logits (B, 1, V) and None.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+@dataclass
+class GPTConfig:
+    block_size: int = 1024  # the longest T
+    vocab_size: int = 50304  # GPT-2's 50257, rounded up to a multiple of 64
+    n_layer: int = 12
+    n_head: int = 12
+    n_embd: int = 768
+    dropout: float = 0.0
+    bias: bool = True  # in the linear layers
+    n_kv_head: int | None = None  # key and value heads; None: half of n_head where that is even, else n_head
+
+
+class RMSNorm(nn.Module):
+    """Divide each token's features by their root mean square, then apply a learned gain."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(width))
+
+    def forward(self, x: Tensor) -> Tensor:  # (B, T, C) -> (B, T, C)
+        mean_square = x.float().pow(2).mean(-1, keepdim=True)  # (B, T, 1), in float32 whatever x is
+        return (x * torch.rsqrt(mean_square + 1e-5)).type_as(x) * self.weight
+
+
+def precompute_freqs_cis(dim: int, end: int, theta: float = 10000.0) -> Tensor:
+    """The turn of each pair at each position below end, as complex numbers of length 1: (end, dim/2)."""
+    if dim % 2 != 0:
+        raise ValueError(f"RoPE turns pairs of features, and the head size {dim} is odd")
+    freqs = theta ** (-torch.arange(0, dim, 2).float() / dim)  # (dim/2,), angle a step: 1 for the first pair
+    angles = torch.outer(torch.arange(end).float(), freqs)  # (end, dim/2)
+    return torch.polar(torch.ones_like(angles), angles)
+
+
+def apply_rotary_emb(xq: Tensor, xk: Tensor, freqs_cis: Tensor) -> tuple[Tensor, Tensor]:
+    """Turn each pair of xq and xk, both (B, T, H, D), by the angle of its position; same shape and dtype."""
+    turns = freqs_cis[: xq.size(1), None, :]  # (T, 1, D/2), for every row and head alike
+    pairs = (torch.view_as_complex(x.float().unflatten(-1, (-1, 2))) for x in (xq, xk))  # (B, T, H, D/2)
+    xq_out, xk_out = (torch.view_as_real(p * turns).flatten(-2) for p in pairs)  # (B, T, H, D)
+    return xq_out.type_as(xq), xk_out.type_as(xk)
+
+
+class CausalSelfAttention(nn.Module):
+    """Each token looks at itself and at what came before, with H heads side by side."""
+
+    def __init__(self, config: GPTConfig) -> None:
+        super().__init__()
+        if config.n_embd % config.n_head != 0:
+            raise ValueError(f"n_embd {config.n_embd} is not a multiple of n_head {config.n_head}")
+        self.n_head = config.n_head
+        self.n_kv_head = config.n_kv_head
+        if self.n_kv_head is None:
+            self.n_kv_head = self.n_head // 2 if self.n_head % 2 == 0 else self.n_head
+        if self.n_kv_head < 1 or self.n_head % self.n_kv_head != 0:
+            raise ValueError(f"n_head {self.n_head} is not a multiple of n_kv_head {self.n_kv_head}")
+        self.kv_size = self.n_kv_head * (config.n_embd // config.n_head)  # G · D
+        self.dropout = config.dropout
+        self.c_attn = nn.Linear(config.n_embd, config.n_embd + 2 * self.kv_size, bias=config.bias)  # q, k, v
+        self.c_proj = nn.Linear(config.n_embd, config.n_embd, bias=config.bias)
+        self.resid_dropout = nn.Dropout(config.dropout)
+        turns = precompute_freqs_cis(config.n_embd // config.n_head, config.block_size)  # (block_size, D/2)
+        self.register_buffer("freqs_cis", turns, persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:  # (B, T, C) -> (B, T, C)
+        B, T, C = x.shape
+        q, k, v = self.c_attn(x).split([C, self.kv_size, self.kv_size], dim=-1)
+        q = q.view(B, T, self.n_head, -1)  # (B, T, H, D)
+        k = k.view(B, T, self.n_kv_head, -1)  # (B, T, G, D)
+        v = v.view(B, T, self.n_kv_head, -1)  # (B, T, G, D)
+        q, k = apply_rotary_emb(q, k, self.freqs_cis)  # same shapes; v is left as it is
+        k, v = (t.repeat_interleave(self.n_head // self.n_kv_head, dim=2) for t in (k, v))  # (B, T, H, D)
+        q, k, v = (t.transpose(1, 2) for t in (q, k, v))  # each (B, H, T, D)
+        drop = self.dropout if self.training else 0.0
+        y = F.scaled_dot_product_attention(q, k, v, dropout_p=drop, is_causal=True)  # (B, H, T, D)
+        y = y.transpose(1, 2).reshape(B, T, C)  # the heads side by side again
+        return self.resid_dropout(self.c_proj(y))
+
+
+class MLP(nn.Module):
+    """The feed-forward layer: a gate through SiLU times a value, back to C."""
+
+    def __init__(self, config: GPTConfig) -> None:
+        super().__init__()
+        hidden = round(2 / 3 * 4 * config.n_embd)  # three matrices of this width cost what two of 4C do
+        self.c_gate = nn.Linear(config.n_embd, hidden, bias=config.bias)
+        self.c_fc = nn.Linear(config.n_embd, hidden, bias=config.bias)
+        self.c_proj = nn.Linear(hidden, config.n_embd, bias=config.bias)
+        self.dropout = nn.Dropout(config.dropout)
+
+    def forward(self, x: Tensor) -> Tensor:  # (B, T, C) -> (B, T, C)
+        x = F.silu(self.c_gate(x)) * self.c_fc(x)  # (B, T, hidden)
+        return self.dropout(self.c_proj(x))
+
+
+class Block(nn.Module):
+    """Attention, then the feed-forward layer, each normalised first and added to the stream."""
+
+    def __init__(self, config: GPTConfig) -> None:
+        super().__init__()
+        self.ln_1 = RMSNorm(config.n_embd)
+        self.attn = CausalSelfAttention(config)
+        self.ln_2 = RMSNorm(config.n_embd)
+        self.mlp = MLP(config)
+
+    def forward(self, x: Tensor) -> Tensor:  # (B, T, C) -> (B, T, C)
+        x = x + self.attn(self.ln_1(x))
+        return x + self.mlp(self.ln_2(x))
+
+
+class GPT(nn.Module):
+    """The whole model: embed, n_layer blocks, a last norm, scores over the vocabulary."""
+
+    def __init__(self, config: GPTConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.transformer = nn.ModuleDict(
+            {
+                "wte": nn.Embedding(config.vocab_size, config.n_embd),  # what the token is
+                "drop": nn.Dropout(config.dropout),
+                "h": nn.ModuleList([Block(config) for _ in range(config.n_layer)]),
+                "ln_f": RMSNorm(config.n_embd),
+            }
+        )
+        self.lm_head = nn.Linear(config.n_embd, config.vocab_size, bias=False)
+        self.transformer.wte.weight = self.lm_head.weight  # one table reads tokens and writes scores
+        for name, p in self.named_parameters():
+            if p.dim() == 2:  # embeddings and products; gains stay at 1
+                # each layer adds to the stream twice: what it adds starts smaller, so that the sum stays put
+                residual = name.endswith("c_proj.weight")
+                nn.init.normal_(p, mean=0.0, std=0.02 / math.sqrt(2 * config.n_layer) if residual else 0.02)
+            elif name.endswith("bias"):
+                nn.init.zeros_(p)
+
+    def forward(self, idx: Tensor, targets: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+        if idx.size(1) > self.config.block_size:
+            raise ValueError(f"{idx.size(1)} tokens are more than block_size {self.config.block_size}")
+        x = self.transformer.drop(self.transformer.wte(idx))  # (B, T, C)
+        for block in self.transformer.h:
+            x = block(x)  # (B, T, C)
+        x = self.transformer.ln_f(x)  # (B, T, C)
+        if targets is None:
+            return self.lm_head(x[:, -1:]), None  # the next token needs the last position only: (B, 1, V)
+        logits = self.lm_head(x)  # (B, T, V)
+        return logits, F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=-1)
+
+    @torch.no_grad()
+    def generate(self, idx: Tensor, n_tokens: int, temperature: float = 1.0) -> Tensor:
+        """Append n_tokens sampled tokens to idx (B, T), one at a time, from the last block_size of them."""
+        for _ in range(n_tokens):
+            logits, _ = self(idx[:, -self.config.block_size :])  # (B, 1, V)
+            probs = F.softmax(logits[:, -1] / temperature, dim=-1)  # (B, V)
+            idx = torch.cat([idx, torch.multinomial(probs, num_samples=1)], dim=1)
+        return idx

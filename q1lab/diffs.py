@@ -1,0 +1,63 @@
+"""What a variant changes: the unified diff of two model files, computed from the code that runs.
+
+Pure: text in, text out. By default only the code is compared. A file's opening docstring tells its own story,
+so it would fill the diff without changing what runs; comments and other docstrings are kept.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+
+
+def code_of(text: str) -> str:
+    """The text of a Python file without its module docstring (and the blank lines after it).
+
+    A file that does not parse, or has no such docstring, comes back as it is: a diff can still be shown.
+    """
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError):  # ValueError: a NUL byte, before Python 3.12
+        return text
+    if ast.get_docstring(tree, clean=False) is None:
+        return text
+    doc = tree.body[0]
+    if len(tree.body) > 1 and tree.body[1].lineno <= (doc.end_lineno or doc.lineno):
+        return text  # code on the docstring's own line, after a semicolon
+    lines = text.splitlines(keepends=True)
+    before, after = lines[: doc.lineno - 1], lines[doc.end_lineno :]
+    while after and not after[0].strip():
+        after.pop(0)
+    return "".join(before + after)
+
+
+def unified(
+    old_text: str, new_text: str, old_name: str, new_name: str, context: int = 3, code_only: bool = True
+) -> str:
+    """The unified diff from old_text to new_text, ending in a newline; empty when nothing differs.
+
+    context: unchanged lines around each change. code_only: leave the module docstrings out; line numbers in
+    the hunk headers are then those of the text without them.
+    """
+    if code_only:
+        old_text, new_text = code_of(old_text), code_of(new_text)
+    lines: list[str] = []
+    for line in difflib.unified_diff(
+        old_text.splitlines(), new_text.splitlines(), old_name, new_name, n=context, lineterm=""
+    ):
+        lines.append(line + "\n")
+    return "".join(lines)
+
+
+def count(diff: str) -> tuple[int, int]:
+    """How many lines a unified diff adds and removes: (added, removed). Its file headers are not counted."""
+    added = removed = 0
+    in_hunk = False  # "+++" and "---" before the first hunk name files; inside one they are changed lines
+    for line in diff.splitlines():
+        if line.startswith("@@"):
+            in_hunk = True
+        elif in_hunk and line.startswith("+"):
+            added += 1
+        elif in_hunk and line.startswith("-"):
+            removed += 1
+    return added, removed
