@@ -1,0 +1,665 @@
+"""What n seeds an arm can honestly say about a change in val loss: pure functions, nothing read or written.
+
+``analyse`` compares two arms, ``plan`` says how many seeds an effect needs, ``correlation`` says how well the
+pairs go together. The difference is always modified − baseline, in nats, and lower is better.
+
+What is asked of scipy, and why
+-------------------------------
+- ``scipy.stats.ttest_ind(equal_var=False)`` and ``ttest_rel``: the Welch and the paired t interval. Welch
+  keeps its promise when the arms spread differently, which a change of architecture easily causes.
+- ``scipy.stats.permutation_test``: exact p, because every relabelling is enumerated while there are at most
+  9,999.
+- ``scipy.stats.bootstrap``: only its resampled differences, and only where there are too many to enumerate.
+  Its own interval interpolates between resamples (at n = 3 that covers less than the plain definition) and
+  BCa, its default, moves with the generator at n = 3; so the ends are taken here, by ``inverted_cdf``.
+- ``scipy.special.ncfdtr``: power. The square of a noncentral t is a noncentral F with 1 degree of freedom
+  above; the F function stays finite where scipy's noncentral t gives NaN (df 2, noncentrality 79).
+- ``scipy.stats.pearsonr``: the correlation of pairs with its Fisher z interval.
+
+scipy raises at n = 1, answers NaN for one NaN and a zero width for equal values, so all three are met first.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import statistics
+import warnings as python_warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Literal
+
+from q1lab.errors import Problem
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+Headline = Literal["paired", "welch"]
+Verdict = Literal["helps", "hurts", "too small to matter", "cannot tell", "no verdict"]
+
+ALPHA = 0.05
+ALPHA_AFTER_LOOKING = 0.025  # looking at 3, 5 and 10 seeds at .05 each: 10.3% false verdicts; at .025: 5.1%
+POWER = 0.8
+MIN_FOR_INTERVAL = 2
+MIN_FOR_VERDICT = 3
+MAX_SEEDS = 1000  # where the search for "seeds needed" stops; nobody trains more
+ENUMERATE_UP_TO = 100_000  # resamples; 4 seeds an arm give 256 × 256, 6 pairs give 46,656
+RESAMPLES = 9_999
+PERMUTATIONS = 9_999
+SEED = 20_260  # of the resampling generator, so that the same runs give the same interval
+LARGEST = 1e100  # a loss beyond this is a diverged run, and its square would overflow
+
+# True coverage, in %, of a percentile bootstrap interval that calls itself 95%, for a difference of two
+# means with normal errors. Made by `python docs/coverage.py`; it is about as precise as its last digit.
+COVERAGE: dict[Headline, dict[int, float]] = {
+    "welch": {2: 66.7, 3: 80.2, 4: 85.5, 5: 87.9, 6: 89.2, 8: 90.8, 10: 91.6, 15: 92.9, 20: 93.5, 30: 94.0},
+    "paired": {2: 49.8, 3: 74.2, 4: 80.6, 5: 83.7, 6: 85.6, 8: 88.4, 10: 89.8, 15: 91.5, 20: 92.5, 30: 93.4},
+}
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A confidence interval of the difference, in nats."""
+
+    low: float
+    high: float
+
+    def excludes_zero(self) -> bool:
+        return self.low > 0 or self.high < 0
+
+    def inside(self, delta: float) -> bool:
+        return -delta < self.low and self.high < delta
+
+
+@dataclass(frozen=True)
+class Bootstrap:
+    """A percentile bootstrap interval that calls itself 95%, with what it covers: ``true_coverage`` in %."""
+
+    low: float
+    high: float
+    resamples: int
+    method: str
+    true_coverage: float
+
+    def interval(self) -> Interval:
+        return Interval(self.low, self.high)
+
+
+@dataclass(frozen=True)
+class SeedsNeeded:
+    """Seeds an arm that see ``effect`` (nats) with power .8 at ``alpha``.
+
+    ``mid`` takes the sd as it was measured; ``low`` and ``high`` take the ends of the sd's own 95% interval.
+    ``capped``: the search stopped at ``MAX_SEEDS``, so ``high`` (and perhaps the others) means "or more".
+    """
+
+    low: int
+    mid: int
+    high: int
+    effect: float
+    alpha: float
+    capped: bool
+
+
+@dataclass(frozen=True)
+class Correlation:
+    """Pearson's r over the seeds both arms have, with its 95% interval (Fisher z; none below 4 pairs)."""
+
+    r: float
+    low: float | None
+    high: float | None
+    n: int
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """Everything one comparison says. Losses and differences are in nats; absent numbers are None, never
+    NaN.
+    """
+
+    headline: Headline
+    alpha: float
+    looks: int
+    delta: float | None
+    n: int  # what the headline rests on: pairs, or seeds in the smaller arm; diverged runs do not count
+    n_baseline: int
+    n_modified: int
+    mean_baseline: float | None
+    mean_modified: float | None
+    sd_baseline: float | None
+    sd_modified: float | None
+    pairs: dict[int, float]  # seed: modified − baseline, for seeds that both arms finished
+    mean: float | None
+    welch: Interval | None
+    paired: Interval | None
+    bootstrap: Bootstrap | None
+    permutation_p: float | None
+    verdict: Verdict
+    detectable: float | None
+    seeds_needed: SeedsNeeded | None
+    diverged: dict[str, list[int]]
+    warnings: list[str]
+
+    def interval(self) -> Interval | None:
+        """The interval the verdict rests on, declared before the runs."""
+        return self.paired if self.headline == "paired" else self.welch
+
+    def to_dict(self) -> dict[str, Any]:
+        """The statistical keys of ``compare --json``, in JSON's own types; what is not finite is null."""
+        needed, boot = self.seeds_needed, self.bootstrap
+        record = {
+            "n": self.n,
+            "alpha": self.alpha,
+            "looks": self.looks,
+            "delta": self.delta,
+            "difference": {
+                "mean": self.mean,
+                "welch": _ends(self.welch),
+                "paired": _ends(self.paired),
+                "bootstrap": None if boot is None else dict(vars(boot)),
+                "permutation_p": self.permutation_p,
+                "headline": self.headline,
+                "pairs": {str(seed): value for seed, value in self.pairs.items()},
+            },
+            "verdict": self.verdict,
+            "detectable": self.detectable,
+            "seeds_needed": None if needed is None else dict(vars(needed)),
+            "diverged": self.diverged,
+            "warnings": list(self.warnings),
+        }
+        return {key: _jsonable(value) for key, value in record.items()}
+
+
+def analyse(
+    baseline: Mapping[int, float | None],
+    modified: Mapping[int, float | None],
+    *,
+    headline: Headline,
+    looks: int = 1,
+    delta: float | None = None,
+) -> Analysis:
+    """Compare two arms of final val losses (nats), each a mapping seed → loss, None for a run that diverged.
+
+    ``headline`` is the interval that was declared before the first run; ``looks`` counts how often the
+    numbers were looked at, this time included (above 1: seeds were added after looking, so α is .025);
+    ``delta`` is the smallest difference that matters, in nats, chosen before the runs.
+
+    Raises Problem for a headline, looks or delta that makes no sense.
+    """
+    _check(headline, looks, delta)
+    alpha = ALPHA if looks == 1 else ALPHA_AFTER_LOOKING
+    base, mod = _finite(baseline), _finite(modified)
+    diverged = {
+        "baseline": sorted(set(baseline) - set(base)),
+        "modified": sorted(set(modified) - set(mod)),
+    }
+    pairs = {seed: mod[seed] - base[seed] for seed in sorted(base.keys() & mod.keys())}
+    a, b, d = list(base.values()), list(mod.values()), list(pairs.values())
+    n = len(d) if headline == "paired" else min(len(a), len(b))
+    notes = _notes_on_seeds(baseline, modified, diverged, n, looks)
+
+    # Leaving a diverged run out would be choosing the data, so with one there is no mean, no interval, no
+    # verdict.
+    whole = not diverged["baseline"] and not diverged["modified"]
+    mean: float | None = None
+    welch = paired = boot = needed = None
+    p = detectable = None
+    verdict: Verdict = "no verdict"
+    if whole and n >= 1:
+        mean = statistics.fmean(d) if headline == "paired" else statistics.fmean(b) - statistics.fmean(a)
+    if whole and mean is not None and n >= MIN_FOR_INTERVAL:
+        scale = max(map(abs, a + b))
+        paired_has_spread = len(d) >= MIN_FOR_INTERVAL and _has_spread(d, scale)
+        welch_has_spread = _has_spread(a, scale) or _has_spread(b, scale)
+        if min(len(a), len(b)) >= MIN_FOR_INTERVAL and welch_has_spread:
+            welch = _welch(a, b, alpha)
+        if paired_has_spread:
+            paired = _paired(d, alpha)
+        if (paired if headline == "paired" else welch) is None:
+            notes.append(_no_spread(headline, mean))
+        else:
+            sd, df = _spread(a, b, d, headline)
+            sizes = (n, n) if headline == "paired" else (len(a), len(b))
+            boot = _bootstrap(a, b, d, headline)
+            p = _permutation_p(a, b, d, headline)
+            detectable = _detectable_in_sd(*sizes, headline, alpha) * sd
+            needed = _seeds_for(delta or abs(mean), sd, df, headline, POWER, ALPHA_AFTER_LOOKING)
+            if n >= MIN_FOR_VERDICT:
+                chosen, other = (paired, welch) if headline == "paired" else (welch, paired)
+                assert chosen is not None
+                verdict = _decide(chosen, delta)
+                notes += _notes_on_verdict(verdict, chosen, other, headline, boot, mean, detectable, delta)
+
+    return Analysis(
+        headline=headline,
+        alpha=alpha,
+        looks=looks,
+        delta=delta,
+        n=n,
+        n_baseline=len(a),
+        n_modified=len(b),
+        mean_baseline=None if diverged["baseline"] else _mean(a),
+        mean_modified=None if diverged["modified"] else _mean(b),
+        sd_baseline=None if diverged["baseline"] else _sd(a),
+        sd_modified=None if diverged["modified"] else _sd(b),
+        pairs=pairs,
+        mean=mean,
+        welch=welch,
+        paired=paired,
+        bootstrap=boot,
+        permutation_p=p,
+        verdict=verdict,
+        detectable=detectable,
+        seeds_needed=needed,
+        diverged=diverged,
+        warnings=notes,
+    )
+
+
+def plan(
+    effect: float,
+    sd: float,
+    *,
+    headline: Headline,
+    power: float = POWER,
+    alpha: float = ALPHA,
+    df: int | None = None,
+) -> SeedsNeeded:
+    """How many seeds an arm see a true difference of ``effect`` nats with probability ``power``, two-sided
+    ``alpha``.
+
+    ``sd`` is one run's for "welch" and that of the pairwise differences for "paired", in nats. ``df`` is
+    the degrees of freedom it was estimated with (2 for three pairs, 4 for two arms of three): given, the
+    answer is a range over the sd's own 95% interval; left out, the sd counts as known and low = mid = high.
+    Never fewer than 3, because fewer give no verdict; never more than ``MAX_SEEDS`` (then ``capped`` is
+    true).
+    """
+    _check(headline, 1, None)
+    if not (math.isfinite(effect) and effect != 0):
+        raise Problem(f"effect {effect}: give the difference you want to see, in nats, other than 0")
+    if not (math.isfinite(sd) and sd >= 0):
+        raise Problem(f"sd {sd}: give the spread between seeds in nats, 0 or more")
+    if not (0 < alpha < 1 and alpha < power < 1):
+        raise Problem(f"power {power} and alpha {alpha}: both lie between 0 and 1, and power above alpha")
+    if df is not None and df < 1:
+        raise Problem(f"df {df}: an sd needs at least one degree of freedom, which is two values")
+    return _seeds_for(abs(effect), sd, df, headline, power, alpha)
+
+
+def correlation(
+    baseline: Mapping[int, float | None], modified: Mapping[int, float | None]
+) -> Correlation | None:
+    """Pearson's r between the arms over the seeds that both finished: how much pairing by seed can save.
+
+    None with fewer than 3 such seeds, or when an arm does not vary. The interval is absent at 3, where
+    Fisher's z has no width (it divides by √(n − 3)).
+    """
+    base, mod = _finite(baseline), _finite(modified)
+    seeds = sorted(base.keys() & mod.keys())
+    a, b = [base[s] for s in seeds], [mod[s] for s in seeds]
+    if len(seeds) < 3:
+        return None
+    scale = max(map(abs, a + b))
+    if not (_has_spread(a, scale) and _has_spread(b, scale)):
+        return None
+    from scipy import stats
+
+    result = stats.pearsonr(a, b)
+    if len(seeds) < 4:
+        return Correlation(float(result.statistic), None, None, len(seeds))
+    ends = result.confidence_interval(0.95)
+    return Correlation(float(result.statistic), float(ends.low), float(ends.high), len(seeds))
+
+
+def true_coverage(n: int, headline: Headline) -> float:
+    """What a 95% percentile bootstrap interval covers at ``n`` seeds an arm, in % (from ``COVERAGE``).
+
+    Between two rows of the table the smaller n counts, so that the label never promises too much.
+    """
+    table = COVERAGE[headline]
+    return table[max(known for known in table if known <= max(n, MIN_FOR_INTERVAL))]
+
+
+def power_of(
+    effect_in_sd: float, n_baseline: int, n_modified: int, headline: Headline, alpha: float
+) -> float:
+    """The chance that the headline interval excludes 0 when the true difference is ``effect_in_sd`` sds.
+
+    At 0 it is the chance of a false HELPS or HURTS. Normal errors; for "welch" both arms spread equally,
+    and then it is exact: the pooled t statistic is independent of the share B of the sum of squares that
+    comes from one arm, B is Beta(df₀/2, df₁/2), and Welch's statistic and degrees of freedom depend on the
+    data only through the two. So it is an average over B, here at 48 equally likely values. "paired" needs
+    n_baseline = n_modified = pairs.
+    """
+    import numpy as np
+    from scipy import special
+
+    if headline == "paired":
+        df, nc = n_baseline - 1, effect_in_sd**2 * n_baseline
+        limit = special.stdtrit(df, 1 - alpha / 2)
+        return float(1 - special.ncfdtr(1, df, nc, limit**2))
+    df0, df1 = n_baseline - 1, n_modified - 1
+    shares = special.betaincinv(df0 / 2, df1 / 2, (np.arange(48) + 0.5) / 48)
+    var0, var1 = (
+        shares / (df0 * n_baseline),
+        (1 - shares) / (df1 * n_modified),
+    )  # of the means, in units of the sum
+    welch_df = (var0 + var1) ** 2 / (var0**2 / df0 + var1**2 / df1)
+    inverse_n = 1 / n_baseline + 1 / n_modified
+    pooled = inverse_n / (df0 + df1)
+    limit2 = special.stdtrit(welch_df, 1 - alpha / 2) ** 2 * (var0 + var1) / pooled
+    return float(np.mean(1 - special.ncfdtr(1, df0 + df1, effect_in_sd**2 / inverse_n, limit2)))
+
+
+def resample_indices(n: int) -> NDArray[np.intp]:
+    """All nⁿ ways to draw n of n with replacement: shape (nⁿ, n). Meant for n ≤ 6."""
+    import numpy as np
+
+    return np.array(list(itertools.product(range(n), repeat=n)), dtype=np.intp)
+
+
+def percentile_ends(resampled: Floats, level: float = 0.95) -> Floats:
+    """The percentile interval's ends along the last axis: shape (2, …).
+
+    ``inverted_cdf`` takes resampled values themselves; numpy's default would interpolate inwards between
+    them.
+    """
+    import numpy as np
+
+    tails = [(1 - level) / 2, (1 + level) / 2]
+    return np.asarray(np.quantile(resampled, tails, axis=-1, method="inverted_cdf"), dtype=np.float64)
+
+
+# -- one piece each ----------------------------------------------------------------------------------------
+
+
+def _check(headline: str, looks: int, delta: float | None) -> None:
+    if headline not in ("paired", "welch"):
+        raise Problem(f"headline {headline!r}: the interval is either 'paired' or 'welch'")
+    if looks < 1:
+        raise Problem(
+            f"looks {looks}: count how often the results were looked at, this time included: 1 or more"
+        )
+    if delta is not None and not (math.isfinite(delta) and delta > 0):
+        raise Problem(f"delta {delta}: the smallest difference that matters is a number of nats above 0")
+
+
+def _finite(arm: Mapping[int, float | None]) -> dict[int, float]:
+    """The runs that did not diverge, in order of their seeds."""
+    kept = {}
+    for seed in sorted(arm):
+        value = arm[seed]
+        if value is not None and math.isfinite(value) and abs(value) < LARGEST:
+            kept[seed] = float(value)
+    return kept
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return statistics.fmean(values) if values else None
+
+
+def _sd(values: Sequence[float]) -> float | None:
+    return statistics.stdev(values) if len(values) >= MIN_FOR_INTERVAL else None
+
+
+def _has_spread(values: Sequence[float], scale: float) -> bool:
+    """Whether values differ by more than the rounding of the losses (about ``scale``) behind them."""
+    return max(values) - min(values) > 1e-12 * scale
+
+
+def _spread(
+    a: Sequence[float], b: Sequence[float], d: Sequence[float], headline: Headline
+) -> tuple[float, int]:
+    """The sd that power is measured in (of the pairs, or one run's, pooled), and its degrees of freedom."""
+    if headline == "paired":
+        return statistics.stdev(d), len(d) - 1
+    df = len(a) + len(b) - 2
+    squares = (len(a) - 1) * statistics.variance(a) + (len(b) - 1) * statistics.variance(b)
+    return math.sqrt(squares / df), df
+
+
+def _welch(a: Sequence[float], b: Sequence[float], alpha: float) -> Interval:
+    from scipy import stats
+
+    with python_warnings.catch_warnings():
+        # An arm that does not vary is legitimate here (the other does); scipy warns about lost precision.
+        python_warnings.simplefilter("ignore", RuntimeWarning)
+        ends = stats.ttest_ind(b, a, equal_var=False).confidence_interval(1 - alpha)
+    return Interval(float(ends.low), float(ends.high))
+
+
+def _paired(d: Sequence[float], alpha: float) -> Interval:
+    from scipy import stats
+
+    with python_warnings.catch_warnings():
+        python_warnings.simplefilter("ignore", RuntimeWarning)
+        ends = stats.ttest_rel(d, [0.0] * len(d)).confidence_interval(1 - alpha)
+    return Interval(float(ends.low), float(ends.high))
+
+
+def _bootstrap(a: Sequence[float], b: Sequence[float], d: Sequence[float], headline: Headline) -> Bootstrap:
+    """The percentile interval of the difference: pairs are drawn as pairs, arms apart from each other."""
+    import numpy as np
+
+    groups = [np.array(d)] if headline == "paired" else [np.array(a), np.array(b)]
+    ways = math.prod(len(group) ** len(group) for group in groups)
+    drawn = "pairs" if headline == "paired" else "each arm by itself"
+    if ways <= ENUMERATE_UP_TO:
+        means = [group[resample_indices(len(group))].mean(axis=1) for group in groups]
+        resampled = means[0] if headline == "paired" else (means[1][:, None] - means[0][None, :]).ravel()
+        method = f"percentile, {drawn}, every resample"
+    else:
+        from scipy import stats
+
+        def statistic(*samples: Floats, axis: int) -> Any:
+            last = samples[-1].mean(axis=axis)
+            return last if len(samples) == 1 else last - samples[0].mean(axis=axis)
+
+        result = stats.bootstrap(
+            groups,
+            statistic,
+            n_resamples=RESAMPLES,
+            vectorized=True,
+            method="percentile",
+            rng=np.random.default_rng(SEED),
+        )
+        resampled = result.bootstrap_distribution
+        ways = RESAMPLES
+        method = f"percentile, {drawn}, random resamples (fixed seed)"
+    low, high = percentile_ends(resampled)
+    smallest = min(len(group) for group in groups)
+    return Bootstrap(float(low), float(high), ways, method, true_coverage(smallest, headline))
+
+
+def _permutation_p(a: Sequence[float], b: Sequence[float], d: Sequence[float], headline: Headline) -> float:
+    """Two-sided p: labels shuffled between the arms, or signs of pairs flipped. Exact up to 9,999 of them."""
+    import numpy as np
+    from scipy import stats
+
+    def two_arms(x: Floats, y: Floats, axis: int) -> Any:
+        return x.mean(axis=axis) - y.mean(axis=axis)
+
+    def one_mean(x: Floats, axis: int) -> Any:
+        return x.mean(axis=axis)
+
+    groups, statistic, kind = (
+        ((np.array(d),), one_mean, "samples")
+        if headline == "paired"
+        else ((np.array(b), np.array(a)), two_arms, "independent")
+    )
+    result = stats.permutation_test(
+        groups,
+        statistic,
+        permutation_type=kind,
+        vectorized=True,
+        n_resamples=PERMUTATIONS,
+        rng=np.random.default_rng(SEED),
+    )
+    return float(result.pvalue)
+
+
+@lru_cache(maxsize=1024)
+def _detectable_in_sd(n_baseline: int, n_modified: int, headline: Headline, alpha: float) -> float:
+    """The true difference, in sds, that the headline interval sees with power .8."""
+    from scipy import optimize
+
+    def short(effect: float) -> float:
+        return power_of(effect, n_baseline, n_modified, headline, alpha) - POWER
+
+    top = 1.0
+    while short(top) < 0:
+        top *= 2
+    return float(optimize.brentq(short, 0.0, top, xtol=1e-6))
+
+
+def _seeds_for(
+    effect: float, sd: float, df: int | None, headline: Headline, power: float, alpha: float
+) -> SeedsNeeded:
+    from scipy import special
+
+    low_sd = high_sd = sd
+    if df is not None:
+        # (df · s²/σ²) is χ²: at df 2 the sd is known only to within × 0.52 to 6.3
+        low_sd = sd * math.sqrt(df / special.chdtri(df, 0.025))
+        high_sd = sd * math.sqrt(df / special.chdtri(df, 0.975))
+    low, mid, high = (_smallest_n(effect, spread, headline, power, alpha) for spread in (low_sd, sd, high_sd))
+    return SeedsNeeded(
+        min(low, MAX_SEEDS),
+        min(mid, MAX_SEEDS),
+        min(high, MAX_SEEDS),
+        effect=effect,
+        alpha=alpha,
+        capped=high > MAX_SEEDS,
+    )
+
+
+def _smallest_n(effect: float, sd: float, headline: Headline, power: float, alpha: float) -> int:
+    """The smallest n ≥ 3 an arm with that power, or MAX_SEEDS + 1 for "more than the search looks at"."""
+    from scipy import special
+
+    if sd <= 0:
+        return MIN_FOR_VERDICT
+    ratio = effect / sd
+    if ratio <= 0:
+        return MAX_SEEDS + 1
+    # The normal approximation lands a seed or two below the answer; walk from there.
+    arms = 1 if headline == "paired" else 2
+    guess: float = arms * ((special.ndtri(1 - alpha / 2) + special.ndtri(power)) / ratio) ** 2
+    if guess > MAX_SEEDS:
+        return MAX_SEEDS + 1
+    n = max(MIN_FOR_VERDICT, math.ceil(float(guess)))
+    while n <= MAX_SEEDS and power_of(ratio, n, n, headline, alpha) < power:
+        n += 1
+    while n > MIN_FOR_VERDICT and power_of(ratio, n - 1, n - 1, headline, alpha) >= power:
+        n -= 1
+    return n
+
+
+def _decide(interval: Interval, delta: float | None) -> Verdict:
+    if interval.high < 0:
+        return "helps"
+    if interval.low > 0:
+        return "hurts"
+    if delta is not None and interval.inside(delta):
+        return "too small to matter"
+    return "cannot tell"
+
+
+# -- what is said beside the numbers -----------------------------------------------------------------------
+
+
+def _notes_on_seeds(
+    baseline: Mapping[int, float | None],
+    modified: Mapping[int, float | None],
+    diverged: Mapping[str, Sequence[int]],
+    n: int,
+    looks: int,
+) -> list[str]:
+    notes = []
+    for arm, seeds in diverged.items():
+        if seeds:
+            notes.append(
+                f"{arm}: {_seeds(seeds)} diverged, so there is no mean verdict: leaving a run out would be "
+                "choosing the data. Divergence is itself a result; report it."
+            )
+    alone = sorted(set(baseline) ^ set(modified))
+    if alone:
+        notes.append(f"{_seeds(alone)} ran in one arm only and cannot be paired")
+    if not any(diverged.values()) and n < MIN_FOR_VERDICT:
+        what = "no interval" if n < MIN_FOR_INTERVAL else "an interval but no verdict"
+        notes.append(f"{n} {'seed' if n == 1 else 'seeds'} an arm: {what}; a verdict needs at least 3")
+    if looks > 1:
+        notes.append(
+            f"seeds were added after looking ({looks} looks), so the intervals are 97.5% intervals (α = .025)"
+            + (": that pays for three looks, not for more" if looks > 3 else "")
+        )
+    return notes
+
+
+def _notes_on_verdict(
+    verdict: Verdict,
+    chosen: Interval,
+    other: Interval | None,
+    headline: Headline,
+    boot: Bootstrap,
+    mean: float,
+    detectable: float,
+    delta: float | None,
+) -> list[str]:
+    notes = []
+    if boot.interval().excludes_zero() != chosen.excludes_zero():
+        does, does_not = ("bootstrap CI", "headline interval")
+        if chosen.excludes_zero():
+            does, does_not = does_not, does
+        notes.append(
+            f"the {does} excludes 0, the {does_not} does not: the headline decides, since the bootstrap "
+            f"covers about {boot.true_coverage:.0f}% here"
+        )
+    tempting = _decide(other, delta) if other is not None else verdict
+    if verdict == "cannot tell" and tempting in ("helps", "hurts"):
+        name = "Welch" if headline == "paired" else "paired"
+        notes.append(
+            f"the {name} interval alone would say {tempting.upper()}; the headline was declared before the "
+            "runs, and choosing afterwards makes false verdicts more frequent"
+        )
+    if verdict in ("helps", "hurts"):
+        if abs(mean) < detectable:
+            notes.append(
+                f"suggestive: these seeds see a true difference reliably (80%) only from {detectable:.2g} up, "
+                "and what passes at low power looks larger than it is"
+            )
+        if delta is not None and chosen.inside(delta):
+            notes.append(
+                f"the whole interval is smaller than {delta:g}, the smallest difference said to matter"
+            )
+    return notes
+
+
+def _no_spread(headline: Headline, mean: float) -> str:
+    if headline == "paired":
+        what = "every pair differs by exactly the same"
+    else:
+        what = "neither arm varies between its seeds"
+    same = " (0: do both arms run the same code?)" if mean == 0 else ""
+    return f"{what}{same}: without a spread there is no interval; check that the seed reaches the run"
+
+
+def _seeds(seeds: Sequence[int]) -> str:
+    return ("seed " if len(seeds) == 1 else "seeds ") + ", ".join(map(str, seeds))
+
+
+def _ends(interval: Interval | None) -> dict[str, float] | None:
+    return None if interval is None else {"low": interval.low, "high": interval.high}
+
+
+def _jsonable(value: Any) -> Any:
+    """NaN and infinity are no JSON: they become null."""
+    if isinstance(value, dict):
+        return {key: _jsonable(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_jsonable(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
