@@ -1,0 +1,707 @@
+"""q1lab.repository on real repositories with the real git: what is committed, and what is left alone."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from q1lab import repository
+from q1lab.errors import Problem
+from q1lab.repository import NeedsYes, NoRepository, Repository, init
+
+ODD_NAMES = (
+    "-rf.md",
+    '-we"ird\n\U0001f600:(x)*.md',
+    "with space and 'quote'.md",
+    "*.md",
+    ":(top)x.md",
+    "back\\slash.md",
+    "\u05d0\u05d1 rtl.md",
+    "deep/er/é.md",
+)
+
+
+@pytest.fixture(autouse=True)
+def _own_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A git configuration of the test's own, and nothing of the caller's git in the environment."""
+    home = tmp_path / "home"
+    home.mkdir()
+    config = home / "gitconfig"
+    config.write_text(
+        "[user]\n\tname = Test Learner\n\temail = learner@example.org\n[init]\n\tdefaultBranch = main\n"
+    )
+    for name in list(os.environ):
+        if name.startswith("GIT_") or name in ("EMAIL", "XDG_CONFIG_HOME"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(config))
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+
+
+def sh(folder: Path, *args: str, check: bool = True, **env: str) -> str:
+    done = subprocess.run(
+        ["git", *args],
+        cwd=folder,
+        capture_output=True,
+        check=False,
+        env={**os.environ, **env},
+        stdin=subprocess.DEVNULL,
+    )
+    assert not check or done.returncode == 0, done.stderr
+    return os.fsdecode(done.stdout)
+
+
+def state(folder: Path) -> dict[str, object]:
+    """Everything a refused act must leave as it was: index bytes, refs, status, and every work-tree byte."""
+    git_dir = Path(sh(folder, "rev-parse", "--absolute-git-dir").strip())
+    index = git_dir / "index"
+    head = (git_dir / "HEAD").read_bytes()
+    files = {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and ".git" not in path.relative_to(folder).parts
+    }
+    return {
+        "index": index.read_bytes() if index.exists() else None,
+        "head": head,
+        "refs": sh(folder, "for-each-ref"),
+        "status": sh(folder, "status", "--porcelain=v2", "-z", GIT_OPTIONAL_LOCKS="0"),
+        "files": files,
+    }
+
+
+def staged_lines(folder: Path, leave_out: set[str]) -> list[str]:
+    out = sh(folder, "ls-files", "-s", "-z")
+    return [line for line in out.split("\0") if line and line.split("\t", 1)[1] not in leave_out]
+
+
+def hook(folder: Path, name: str, body: str) -> None:
+    path = folder / ".git" / "hooks" / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("#!/bin/sh\n" + body)
+    path.chmod(0o755)
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> Path:
+    """A repository in which the learner is in the middle of things: staged, unstaged, and untracked work."""
+    folder = tmp_path / "transformer-from-scratch"
+    folder.mkdir()
+    sh(folder, "init", "-q")
+    for name in ("model.py", "train.py", "notes.md", "DOC.md"):
+        (folder / name).write_text(f"{name}, first version\n")
+    sh(folder, "add", ".")
+    sh(folder, "commit", "-q", "-m", "begin")
+    (folder / "model.py").write_text("staged\n")
+    sh(folder, "add", "model.py")
+    (folder / "model.py").write_text("staged, then edited again\n")
+    (folder / "train.py").write_text("edited, not staged\n")
+    (folder / "new_staged.py").write_text("staged new file\n")
+    sh(folder, "add", "new_staged.py")
+    sh(folder, "rm", "-q", "notes.md")
+    (folder / "scratch.txt").write_text("untracked\n")
+    return folder
+
+
+def refused(folder: Path, act: Callable[[], object], *words: str) -> Problem:
+    """``act`` raises one clear line that holds ``words``, and nothing at all is different afterwards."""
+    before = state(folder)
+    with pytest.raises(Problem) as caught:
+        act()
+    assert state(folder) == before
+    message = str(caught.value)
+    for word in words:
+        assert word in message
+    assert "\n" not in message
+    assert caught.value.code in (1, 2)
+    return caught.value
+
+
+# ── what is committed ────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_commits_only_the_named_file_and_leaves_staged_and_unstaged_work_alone(repo: Path) -> None:
+    before, index_before = state(repo), staged_lines(repo, {"NEW.md"})
+    (repo / "NEW.md").write_text("ours\n")
+    result = Repository.discover(repo).commit([repo / "NEW.md"], "docs: add NEW.md")
+    after = state(repo)
+    assert result.committed
+    assert result.files == ("NEW.md",)
+    assert result.extra == ()
+    assert result.notes == ()
+    assert result.branch == "main"
+    assert result.sha == sh(repo, "rev-parse", "HEAD").strip()
+    assert "+ours" in result.diff
+    assert sh(repo, "show", "--name-only", "--format=%s%n%an <%ae>", "HEAD").split("\n")[:4] == [
+        "docs: add NEW.md",
+        "Test Learner <learner@example.org>",
+        "",
+        "NEW.md",
+    ]
+    assert after["status"] == before["status"]
+    assert staged_lines(repo, {"NEW.md"}) == index_before
+    assert after["files"] == {**before["files"], "NEW.md": b"ours\n"}  # type: ignore[dict-item]
+
+
+def test_commits_a_tracked_file_that_q1lab_rewrote(repo: Path) -> None:
+    doc = repo / "DOC.md"
+    before, status = doc.read_bytes(), state(repo)["status"]
+    ours = Repository.discover(repo)
+    ours.check([doc])
+    doc.write_text("refreshed\n")
+    result = ours.commit([doc], "docs: refresh", before={doc: before})
+    assert result.committed
+    assert state(repo)["status"] == status
+    assert sh(repo, "show", "HEAD:DOC.md") == "refreshed\n"
+    assert not ours.commit([doc], "docs: refresh", before={doc: doc.read_bytes()}).committed
+
+
+def test_several_files_at_once_and_one_unchanged(repo: Path) -> None:
+    (repo / "a.md").write_text("a\n")
+    (repo / "b.svg").write_text("<svg/>\n")
+    result = Repository.discover(repo).commit(["a.md", "b.svg", "DOC.md"], "docs: two files")
+    assert result.files == ("a.md", "b.svg")
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
+def test_odd_names(repo: Path, name: str) -> None:
+    path = repo / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("x\n")
+    ours, status = Repository.discover(repo), sh(repo, "status", "--porcelain=v2", "-z", "-uno")
+    assert "+x" in ours.diff(path)
+    result = ours.commit([path], f"docs: add {name}")
+    assert result.files == (name,)
+    assert not ours.is_dirty(path)
+    path.write_text("y\n")
+    assert ours.is_dirty(path)
+    assert "+y" in ours.diff(path)
+    assert ours.commit([path], "-m looks like an option", confirmed=True).files == (name,)
+    assert sh(repo, "status", "--porcelain=v2", "-z", "-uno") == status
+
+
+def test_a_name_that_is_not_utf8(repo: Path) -> None:
+    path = Path(os.fsdecode(os.fsencode(repo) + b"/caf\xe9.md"))
+    path.write_text("x\n")
+    result = Repository.discover(repo).commit([path], "docs: latin-1 name")
+    assert os.fsencode(result.files[0]) == b"caf\xe9.md"
+
+
+def test_unborn_head(tmp_path: Path) -> None:
+    folder = tmp_path / "fresh"
+    ours = init(folder)
+    assert ours.head().sha is None
+    assert ours.head().branch == "main"
+    (folder / "staged.py").write_text("staged\n")
+    sh(folder, "add", "staged.py")
+    (folder / "DOC.md").write_text("first\n")
+    assert "+first" in ours.diff(folder / "DOC.md")
+    result = ours.commit([folder / "DOC.md"], "docs: first")
+    assert result.files == ("DOC.md",)
+    assert sh(folder, "ls-tree", "--name-only", "HEAD") == "DOC.md\n"
+    assert sh(folder, "status", "--porcelain") == "A  staged.py\n"
+
+
+def test_unborn_head_and_a_staged_document(tmp_path: Path) -> None:
+    ours = init(tmp_path / "fresh")
+    doc = ours.root / "DOC.md"
+    doc.write_text("mine\n")
+    sh(ours.root, "add", "DOC.md")
+    refused(ours.root, lambda: ours.commit([doc], "docs"), "DOC.md holds edits of yours")
+    assert ours.commit([doc], "docs", confirmed=True).files == ("DOC.md",)
+
+
+def test_from_a_subfolder_a_file_and_a_worktree(repo: Path, tmp_path: Path) -> None:
+    (repo / "sub").mkdir()
+    assert Repository.discover(repo / "sub").root == repo
+    assert Repository.discover(repo / "sub" / "not-there-yet.md").root == repo
+    sh(repo, "worktree", "add", "-q", str(tmp_path / "other"), "-b", "other")
+    other = Repository.discover(tmp_path / "other")
+    (tmp_path / "other" / "W.md").write_text("w\n")
+    assert other.commit(["W.md"], "docs: w").branch == "other"
+    assert sh(repo, "log", "--format=%s", "main") == "begin\n"
+
+
+def test_crlf_by_autocrlf_is_no_edit(repo: Path) -> None:
+    sh(repo, "config", "core.autocrlf", "true")
+    doc = repo / "DOC.md"
+    doc.write_bytes(b"DOC.md, first version\r\n")
+    ours = Repository.discover(repo)
+    ours.check([doc])
+    ours.commit([doc], "docs", before={doc: doc.read_bytes()})
+
+
+def test_dry_run_changes_nothing_and_shows_diff_and_message(repo: Path) -> None:
+    (repo / "NEW.md").write_text("ours\n")
+    before = state(repo)
+    result = Repository.discover(repo).commit([repo / "NEW.md"], "docs: add NEW.md", dry_run=True)
+    assert state(repo) == before
+    assert not result.committed
+    assert result.dry_run
+    assert result.files == ("NEW.md",)
+    assert "+ours" in result.diff
+
+
+def test_looking_never_writes_the_index(repo: Path) -> None:
+    os.utime(repo / "DOC.md", (1, 1))  # makes the index stale, which `git status` would mend by writing
+    before = (repo / ".git" / "index").read_bytes()
+    ours = Repository.discover(repo)
+    ours.head(), ours.is_dirty(), ours.is_dirty("DOC.md"), ours.diff("train.py"), ours.check(["DOC.md"])
+    assert (repo / ".git" / "index").read_bytes() == before
+
+
+# ── the learner's own edits ──────────────────────────────────────────────────────────────────────────────
+
+
+def test_uncommitted_edits_need_a_yes_and_are_shown(repo: Path) -> None:
+    doc = repo / "DOC.md"
+    doc.write_text("DOC.md, first version\nmy own line\n")
+    ours = Repository.discover(repo)
+    assert "+my own line" in ours.edits(doc)
+    for act in (
+        lambda: ours.check([doc]),
+        lambda: ours.commit([doc], "docs"),
+        lambda: ours.commit([doc], "docs", before={doc: doc.read_bytes()}),
+    ):
+        problem = refused(repo, act, "DOC.md holds edits of yours", "--yes")
+        assert isinstance(problem, NeedsYes)
+        assert "+my own line" in problem.diff
+    assert ours.commit([doc], "docs", confirmed=True).committed
+
+
+def test_a_staged_edit_of_the_document_needs_a_yes_even_when_the_work_tree_is_back(repo: Path) -> None:
+    doc = repo / "DOC.md"
+    was = doc.read_bytes()
+    doc.write_text("staged only\n")
+    sh(repo, "add", "DOC.md")
+    doc.write_bytes(was)
+    ours = Repository.discover(repo)
+    problem = refused(repo, lambda: ours.check([doc]), "edits of yours")
+    assert isinstance(problem, NeedsYes)
+    assert "staged only" in problem.diff
+
+
+def test_an_untracked_document_that_the_learner_wrote_needs_a_yes(repo: Path) -> None:
+    mine = repo / "MODIFICATION.md"
+    mine.write_text("my own draft\n")
+    ours = Repository.discover(repo)
+    problem = refused(repo, lambda: ours.check([mine]), "edits of yours")
+    assert isinstance(problem, NeedsYes)
+    assert "+my own draft" in problem.diff
+    ours.check([mine], confirmed=True)
+
+
+def test_a_staged_removal_of_the_document_needs_a_yes(repo: Path) -> None:
+    ours = Repository.discover(repo)
+    (repo / "notes.md").write_text("back again\n")
+    refused(repo, lambda: ours.commit(["notes.md"], "docs"), "edits of yours")
+
+
+# ── hooks ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("which", ["pre-commit", "prepare-commit-msg", "commit-msg"])
+@pytest.mark.parametrize("tracked", [False, True])
+def test_a_failing_hook_changes_nothing(repo: Path, which: str, tracked: bool) -> None:
+    hook(repo, which, "echo 'the line is too long' >&2; exit 1\n")
+    path = repo / ("DOC.md" if tracked else "NEW.md")
+    path.write_text("ours\n")
+    ours = Repository.discover(repo)
+    problem = refused(
+        repo,
+        lambda: ours.commit([path], "docs", confirmed=True),
+        which,
+        "the line is too long",
+        "--no-commit",
+    )
+    assert problem.code == 1
+
+
+def test_a_failing_hook_that_reformats_is_said(repo: Path) -> None:
+    hook(repo, "pre-commit", "echo formatted > NEW.md; exit 1\n")
+    (repo / "NEW.md").write_text("ours\n")
+    with pytest.raises(Problem, match=r"the hook changed NEW\.md"):
+        Repository.discover(repo).commit(["NEW.md"], "docs")
+    assert "NEW.md" not in sh(repo, "ls-files")
+
+
+def test_hooks_run_and_what_they_add_is_said_and_stays_committed(repo: Path) -> None:
+    hook(repo, "pre-commit", "echo generated > extra.txt; git add extra.txt\n")
+    hook(repo, "post-commit", "touch post-ran.txt\n")
+    status = sh(repo, "status", "--porcelain=v2", "-z", "-uno")
+    (repo / "NEW.md").write_text("ours\n")
+    result = Repository.discover(repo).commit(["NEW.md"], "docs")
+    assert result.extra == ("extra.txt",)
+    assert "extra.txt" in result.notes[0]
+    assert (repo / "post-ran.txt").exists()
+    # Left alone, git would have the learner's next commit delete extra.txt again.
+    assert sh(repo, "status", "--porcelain=v2", "-z", "-uno") == status
+
+
+def test_a_hook_that_adds_a_file_in_which_the_learner_staged_something(repo: Path) -> None:
+    hook(repo, "pre-commit", "git add train.py\n")
+    (repo / "train.py").write_text("staged by the learner\n")
+    sh(repo, "add", "train.py")
+    (repo / "train.py").write_text("and edited on\n")
+    (repo / "NEW.md").write_text("ours\n")
+    before = staged_lines(repo, {"NEW.md"})
+    result = Repository.discover(repo).commit(["NEW.md"], "docs")
+    assert result.extra == ("train.py",)
+    assert any("train.py has staged edits of yours" in note for note in result.notes)
+    assert staged_lines(repo, {"NEW.md"}) == before
+
+
+def test_a_hook_that_formats_our_file_is_said(repo: Path) -> None:
+    hook(repo, "pre-commit", "echo formatted > NEW.md; git add NEW.md\n")
+    (repo / "NEW.md").write_text("ours\n")
+    result = Repository.discover(repo).commit(["NEW.md"], "docs")
+    assert "a hook of this repository changed NEW.md" in result.notes
+    assert sh(repo, "show", "HEAD:NEW.md") == "formatted\n"
+
+
+def test_the_commit_message_hook_sees_the_message(repo: Path) -> None:
+    hook(repo, "commit-msg", 'echo "Signed: hook" >> "$1"\n')
+    (repo / "NEW.md").write_text("ours\n")
+    Repository.discover(repo).commit(["NEW.md"], "docs: one\n\n# not a comment\nbody")
+    assert sh(repo, "log", "-1", "--format=%B").rstrip() == "docs: one\n\n# not a comment\nbody\nSigned: hook"
+
+
+def test_nothing_below_git_can_prompt(repo: Path) -> None:
+    hook(
+        repo,
+        "pre-commit",
+        "if read answer < /dev/tty; then echo asked; fi 2>/dev/null; cat > got.txt; exit 0\n",
+    )
+    (repo / "NEW.md").write_text("ours\n")
+    Repository.discover(repo).commit(["NEW.md"], "docs")
+    assert (repo / "got.txt").read_text() == ""
+
+
+def test_signing_that_fails_is_reported(repo: Path) -> None:
+    sh(repo, "config", "commit.gpgsign", "true")
+    sh(repo, "config", "gpg.program", shutil.which("false") or "/bin/false")
+    (repo / "NEW.md").write_text("ours\n")
+    ours = Repository.discover(repo)
+    refused(repo, lambda: ours.commit(["NEW.md"], "docs"), "could not sign", "commit.gpgsign")
+
+
+# ── states of the repository ─────────────────────────────────────────────────────────────────────────────
+
+
+def new_file(folder: Path) -> Callable[[], object]:
+    (folder / "NEW.md").write_text("ours\n")
+    ours = Repository.discover(folder)
+    return lambda: ours.commit([folder / "NEW.md"], "docs", confirmed=True)
+
+
+def test_no_identity(repo: Path, tmp_path: Path) -> None:
+    (tmp_path / "home" / "gitconfig").write_text("")
+    refused(repo, new_file(repo), "git does not know who you are", "user.name", "user.email")
+
+
+def test_no_email(repo: Path, tmp_path: Path) -> None:
+    (tmp_path / "home" / "gitconfig").write_text("[user]\n\tname = Only Name\n")
+    refused(repo, new_file(repo), "git does not know who you are")
+
+
+def conflict(folder: Path) -> None:
+    """Two branches that disagree about one line; HEAD is main, everything is clean."""
+    sh(folder, "reset", "-q", "--hard")
+    sh(folder, "checkout", "-q", "-b", "side")
+    (folder / "model.py").write_text("side\n")
+    sh(folder, "commit", "-q", "-am", "side")
+    sh(folder, "checkout", "-q", "main")
+    (folder / "model.py").write_text("main\n")
+    sh(folder, "commit", "-q", "-am", "main")
+
+
+@pytest.mark.parametrize(
+    ("start", "what"),
+    [
+        (("merge", "side"), "a merge is in progress"),
+        (("rebase", "side"), "a rebase is in progress"),
+        (("rebase", "--apply", "side"), "a rebase is in progress"),
+        (("cherry-pick", "side"), "a cherry-pick is in progress"),
+        (("revert", "--no-edit", "HEAD~1", "HEAD"), "a revert is in progress"),
+        (("bisect", "start"), "a bisect is in progress"),
+    ],
+)
+@pytest.mark.parametrize("resolved", [False, True])
+def test_an_operation_in_progress(repo: Path, start: tuple[str, ...], what: str, resolved: bool) -> None:
+    conflict(repo)
+    if start[0] == "revert":
+        (repo / "model.py").write_text("main again\n")
+        sh(repo, "commit", "-q", "-am", "again")
+        start = ("revert", "--no-edit", "HEAD~1")
+    sh(repo, *start, check=False)
+    if resolved:
+        (repo / "model.py").write_text("resolved\n")
+        sh(repo, "add", "model.py")
+    refused(repo, new_file(repo), what, "git")
+
+
+def test_patches_being_applied(repo: Path) -> None:
+    conflict(repo)
+    patch = sh(repo, "format-patch", "--stdout", "main..side")
+    (repo.parent / "p.patch").write_text(patch)
+    sh(repo, "am", "-q", str(repo.parent / "p.patch"), check=False)
+    refused(repo, new_file(repo), "am (patches being applied) is in progress")
+
+
+def test_conflicts_of_a_popped_stash(repo: Path) -> None:
+    sh(repo, "reset", "-q", "--hard")
+    (repo / "model.py").write_text("stashed\n")
+    sh(repo, "stash", "-q")
+    (repo / "model.py").write_text("committed\n")
+    sh(repo, "commit", "-q", "-am", "other")
+    sh(repo, "stash", "pop", "-q", check=False)
+    refused(repo, new_file(repo), "unresolved conflicts")
+
+
+def test_detached_head_needs_a_yes(repo: Path) -> None:
+    sh(repo, "checkout", "-q", "--detach")
+    (repo / "NEW.md").write_text("ours\n")
+    ours = Repository.discover(repo)
+    assert ours.head().detached
+    problem = refused(repo, lambda: ours.commit(["NEW.md"], "docs"), "HEAD is detached", "--yes")
+    assert isinstance(problem, NeedsYes)
+    assert ours.commit(["NEW.md"], "docs", confirmed=True).branch is None
+
+
+def test_a_locked_index_is_reported_and_never_deleted(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(repository, "_LOCK_PAUSE_S", 0.01)
+    lock = repo / ".git" / "index.lock"
+    act = new_file(repo)
+    lock.write_text("held")
+    problem = refused(repo, act, "index.lock", "another git is at work")
+    assert problem.code == 1
+    assert lock.read_text() == "held"
+
+
+def test_a_lock_that_goes_away_is_waited_for(repo: Path) -> None:
+    act = new_file(repo)
+    lock = repo / ".git" / "index.lock"
+    lock.write_text("")
+    timer = threading.Timer(0.4, lock.unlink)
+    timer.start()
+    try:
+        assert act().committed  # type: ignore[attr-defined]
+    finally:
+        timer.join()
+
+
+def test_a_bare_repository_and_the_git_folder(repo: Path, tmp_path: Path) -> None:
+    sh(tmp_path, "init", "-q", "--bare", "bare.git")
+    with pytest.raises(Problem, match="is a bare repository"):
+        Repository.discover(tmp_path / "bare.git")
+    with pytest.raises(Problem, match="inside git's own folder"):
+        Repository.discover(repo / ".git" / "hooks")
+    refused(repo, lambda: Repository.discover(repo).commit([".git/config"], "x"), "inside git's own folder")
+
+
+@pytest.fixture
+def submodule(repo: Path, tmp_path: Path) -> Path:
+    sub = tmp_path / "library"
+    sub.mkdir()
+    sh(sub, "init", "-q")
+    (sub / "lib.md").write_text("lib\n")
+    sh(sub, "add", ".")
+    sh(sub, "commit", "-q", "-m", "lib")
+    sh(repo, "-c", "protocol.file.allow=always", "submodule", "add", "-q", str(sub), "library")
+    sh(repo, "commit", "-q", "-m", "sub", "--", ".gitmodules", "library")
+    return repo / "library"
+
+
+def test_a_file_in_a_submodule(repo: Path, submodule: Path) -> None:
+    (submodule / "lib.md").write_text("changed\n")
+    ours = Repository.discover(repo)
+    refused(
+        repo, lambda: ours.commit(["library/lib.md"], "docs", confirmed=True), "submodule library", "--repo"
+    )
+
+
+def test_a_submodule_itself_needs_a_yes(submodule: Path) -> None:
+    (submodule / "NEW.md").write_text("x\n")
+    ours = Repository.discover(submodule)
+    assert ours.root == submodule
+    refused(submodule, lambda: ours.commit(["NEW.md"], "docs"), "is a submodule of")
+    assert ours.commit(["NEW.md"], "docs", confirmed=True).committed
+
+
+def test_a_repository_inside_the_repository(repo: Path) -> None:
+    (repo / "inner").mkdir()
+    sh(repo / "inner", "init", "-q")
+    (repo / "inner" / "x.md").write_text("x\n")
+    refused(repo, lambda: Repository.discover(repo).commit(["inner/x.md"], "docs"), "repository of its own")
+
+
+def test_an_ignored_file(repo: Path) -> None:
+    (repo / ".gitignore").write_text("# rules\n*.log.md\n")
+    (repo / "run.log.md").write_text("x\n")
+    ours = Repository.discover(repo)
+    refused(
+        repo, lambda: ours.commit(["run.log.md"], "docs", confirmed=True), ".gitignore:2: *.log.md", "ignores"
+    )
+    sh(repo, "add", "-f", "run.log.md")
+    assert ours.commit(["run.log.md"], "docs", confirmed=True).files == ("run.log.md",)
+
+
+def test_paths_outside_links_folders_and_nothing(repo: Path, tmp_path: Path) -> None:
+    outside = tmp_path / "outside.md"
+    outside.write_text("x\n")
+    ours = Repository.discover(repo)
+    refused(repo, lambda: ours.commit([outside], "docs"), "not a file inside")
+    refused(repo, lambda: ours.commit(["../outside.md"], "docs"), "not a file inside")
+    refused(repo, lambda: ours.commit([repo], "docs"), "not a file inside")
+    refused(repo, lambda: ours.commit(["gone.md"], "docs"), "there is no file")
+    refused(repo, lambda: ours.commit([], "docs"), "no file was named")
+    refused(repo, lambda: ours.commit(["DOC.md"], "  \n"), "needs a message")
+    refused(repo, lambda: ours.commit(["train.py"], "nul \0 in it"), "needs a message")
+    (repo / "link.md").symlink_to(outside)
+    refused(repo, lambda: ours.commit(["link.md"], "docs"), "symbolic link")
+    (repo / "linked").symlink_to(tmp_path)
+    refused(repo, lambda: ours.commit(["linked/outside.md"], "docs"), "not a file inside")
+    (repo / "folder").mkdir()
+    (repo / "folder" / "x").write_text("x\n")
+    refused(repo, lambda: ours.commit(["folder"], "docs"), "not a plain file")
+    os.mkfifo(repo / "pipe.md")
+    refused(repo, lambda: ours.commit(["pipe.md"], "docs"), "not a plain file")
+
+
+def test_no_repository_and_init(tmp_path: Path) -> None:
+    plain = tmp_path / "plain"
+    plain.mkdir()
+    with pytest.raises(NoRepository, match="git init") as caught:
+        Repository.discover(plain)
+    assert caught.value.folder == plain
+    assert list(plain.iterdir()) == []
+    with pytest.raises(Problem, match="there is no folder"):
+        Repository.discover(tmp_path / "no" / "such")
+    ours = init(plain)
+    assert ours.root == plain
+    with pytest.raises(Problem, match="already in the repository"):
+        init(plain)
+    with pytest.raises(Problem, match="already in the repository"):
+        init(plain / "nested")
+    assert not (plain / "nested").exists()
+    with pytest.raises(Problem, match="holds repositories"):
+        init(tmp_path)
+    assert not (tmp_path / ".git").exists()
+    with pytest.raises(Problem, match="not a folder"):
+        init(plain / ".git" / "HEAD")
+    with pytest.raises(Problem, match="everything you have"):
+        init(Path.home())
+    with pytest.raises(Problem, match="there is no folder"):
+        init(tmp_path / "a" / "b")
+
+
+def test_a_repository_that_vanished(repo: Path) -> None:
+    ours = Repository.discover(repo)
+    shutil.rmtree(repo)
+    with pytest.raises(Problem, match="is gone"):
+        ours.commit(["DOC.md"], "docs")
+    with pytest.raises(Problem, match="there is no folder"):
+        Repository.discover(repo / "x")
+
+
+def test_a_misleading_environment(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GIT_DIR", "/nowhere")
+    with pytest.raises(Problem, match="GIT_DIR is set"):
+        Repository.discover(repo)
+
+
+def test_git_is_not_installed(repo: Path, tmp_path: Path) -> None:
+    code = (
+        "from q1lab.repository import Repository\nfrom q1lab.errors import Problem\nimport sys\n"
+        "try: Repository.discover(sys.argv[1])\nexcept Problem as error: print(error)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(repo)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PATH": str(tmp_path / "home")},
+        cwd=Path(__file__).parents[1],
+    )
+    assert "git is not installed" in done.stdout, done.stderr
+
+
+def test_a_failed_add_and_a_concurrent_git_leave_the_others_work(repo: Path) -> None:
+    """While our commit fails in a hook, another git stages a file: that staging survives, ours goes."""
+    hook(repo, "pre-commit", "unset GIT_INDEX_FILE; cp .git/index .git/index.saved; exit 1\n")
+    (repo / "NEW.md").write_text("ours\n")
+    ours = Repository.discover(repo)
+    genuine = repository._run
+
+    def meddled(folder: Path, *arguments: str, stdin: bytes | None = None) -> tuple[int, str, str]:
+        result = genuine(folder, *arguments, stdin=stdin)
+        if arguments[0] == "commit":
+            sh(repo, "add", "scratch.txt")
+        return result
+
+    repository._run = meddled
+    try:
+        with pytest.raises(Problem, match="refused the commit"):
+            ours.commit(["NEW.md"], "docs")
+    finally:
+        repository._run = genuine
+    assert "scratch.txt" in sh(repo, "ls-files")
+    assert "NEW.md" not in sh(repo, "ls-files")
+
+
+@pytest.mark.parametrize(
+    ("remote", "address"),
+    [
+        ("git@example.org:a/b.git", "https://example.org/a/b"),
+        ("https://user:secret@example.org/a/b.git", "https://example.org/a/b"),
+        ("ssh://git@example.org:2222/a/b", "https://example.org/a/b"),
+        ("/srv/git/b.git", None),
+    ],
+)
+def test_the_address_of_a_remote_holds_no_secret(repo: Path, remote: str, address: str | None) -> None:
+    sh(repo, "remote", "add", "origin", remote)
+    assert Repository.discover(repo).web_url() == address
+
+
+def test_tracked_counts_by_pattern(repo: Path) -> None:
+    (repo / "deep").mkdir()
+    for name in ("one.ipynb", "deep/two.ipynb", "not-added.ipynb"):
+        (repo / name).write_text("{}")
+    sh(repo, "add", "one.ipynb", "deep/two.ipynb")
+    assert Repository.discover(repo).tracked("*.ipynb") == ("deep/two.ipynb", "one.ipynb")
+
+
+def test_git_is_imported_only_when_needed() -> None:
+    code = "import sys, q1lab.repository; print([m for m in ('git', 'gitdb') if m in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(__file__).parents[1],
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def test_time_is_not_wasted_on_a_clean_tree(repo: Path) -> None:
+    """A dry run of a small commit needs a bounded number of git processes, however slow the machine."""
+    (repo / "NEW.md").write_text("x\n")
+    ours, calls, genuine = Repository.discover(repo), [], repository._run
+
+    def counted(folder: Path, *arguments: str, stdin: bytes | None = None) -> tuple[int, str, str]:
+        calls.append(arguments)
+        return genuine(folder, *arguments, stdin=stdin)
+
+    repository._run = counted
+    try:
+        ours.commit(["NEW.md"], "docs", dry_run=True)
+    finally:
+        repository._run = genuine
+    assert len(calls) < 40, calls
