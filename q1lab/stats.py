@@ -51,6 +51,8 @@ ENUMERATE_UP_TO = 100_000  # resamples; 4 seeds an arm give 256 × 256, 6 pairs 
 RESAMPLES = 9_999
 PERMUTATIONS = 9_999
 SEED = 20_260  # of the resampling generator, so that the same runs give the same interval
+# Notes that the verdict's own sentence repeats, by a part of each: a text with that sentence leaves them out
+SAID_BY_THE_VERDICT = ("so there is no mean verdict", "a verdict needs at least 3")
 LARGEST = 1e100  # a loss beyond this is a diverged run, and its square would overflow
 
 # True coverage, in %, of a percentile bootstrap interval that calls itself 95%, for a difference of two
@@ -629,8 +631,8 @@ def _notes_on_verdict(
     if verdict in ("helps", "hurts"):
         if abs(mean) < detectable:
             notes.append(
-                f"suggestive: these seeds see a true difference reliably (80%) only from {detectable:.2g} up, "
-                "and what passes at low power looks larger than it is"
+                f"suggestive: these seeds see a true difference reliably only from {detectable:.2g} up, and "
+                "what passes at low power looks larger than it is"
             )
         if delta is not None and chosen.inside(delta):
             notes.append(
