@@ -1,0 +1,72 @@
+"""Load a model file, any model file with nanoGPT's interface, and build its model.
+
+The interface: a class ``GPTConfig`` that takes keyword fields (block_size, vocab_size, n_layer, n_head, n_embd,
+dropout, bias, and more with defaults) and ``GPT(config)`` whose ``forward(idx, targets=None)`` returns
+``(logits, loss)``.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import sys
+import traceback
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from torch import nn
+
+
+class ModelError(Exception):
+    """The file can't be used; the message says where and why, in the file's own lines."""
+
+
+def load(path: Path) -> ModuleType:
+    """Run the file and return its module. ModelError when it raises or lacks GPT or GPTConfig."""
+    name = "model_" + "".join(c if c.isalnum() else "_" for c in path.stem)
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise ModelError(f"{path}: not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses and pickling look their module up
+    try:
+        spec.loader.exec_module(module)
+    except SystemExit as error:
+        raise ModelError(f"{where(error, path)}: it calls exit while it is imported") from error
+    except Exception as error:
+        raise ModelError(describe(error, path)) from error
+    for wanted in ("GPTConfig", "GPT"):
+        if not isinstance(getattr(module, wanted, None), type):
+            raise ModelError(f"{path}:1: no class {wanted}; a model file defines GPTConfig and GPT, as nanoGPT does")
+    return module
+
+
+def fields(module: ModuleType) -> list[str]:
+    """The keyword fields that the file's GPTConfig takes."""
+    return list(inspect.signature(module.GPTConfig).parameters)
+
+
+def build(module: ModuleType, config: dict[str, Any], vocab_size: int) -> nn.Module:
+    """``GPT(GPTConfig(...))`` with those of ``config``'s values that the file knows."""
+    known = fields(module)
+    values = {key: value for key, value in config.items() if key in known}
+    model = module.GPT(module.GPTConfig(**{**values, "vocab_size": vocab_size}))
+    if not isinstance(model, nn.Module):
+        raise TypeError("GPT must be a torch.nn.Module")
+    return model
+
+
+def where(error: BaseException, path: Path) -> str:
+    """``file:line`` of the last line of ``path`` that the error came through."""
+    if isinstance(error, SyntaxError) and error.filename == str(path):
+        return f"{path}:{error.lineno}"
+    lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
+    return f"{path}:{lines[-1]}" if lines else str(path)
+
+
+def describe(error: BaseException, path: Path) -> str:
+    """One line: file, line, kind and message of an error in a model file."""
+    message = error.msg if isinstance(error, SyntaxError) else str(error)
+    first = next(iter(message.strip().splitlines()), "")
+    return f"{where(error, path)}: {type(error).__name__}: {first}"[:500]

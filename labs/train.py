@@ -1,0 +1,305 @@
+"""Train the runs of a study: ``python -m labs.train STUDY_DIR --launch N``.
+
+One process imports torch once and then takes one run after the other from the study's plan, in order, until none
+is left; several such processes share a plan by claiming runs. It reads ``study.json`` and the copies of the model
+files and writes, for each run, ``events.jsonl`` and checkpoints. It knows nothing of who watches.
+
+What makes it fast is here, not in the model files: bf16 products where the processor has them, plain attention at
+short lengths on a CPU, one flat buffer for all weights (labs/flat.py), one gather a batch, and a malloc that keeps
+its memory. Weights, norms, softmax and loss stay fp32.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import fcntl
+import io
+import json
+import math
+import os
+import signal
+import sys
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from labs import checkpoint, data, devices, flat, keyed, loading, report
+
+FINAL = ("finished", "diverged")
+OUT_OF_MEMORY = 75
+"""Exit status that tells the runner: this many at once don't fit."""
+
+
+class Stop(Exception):
+    """Somebody asked this process to stop (SIGTERM)."""
+
+
+stop_asked = False
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m labs.train", description=__doc__.splitlines()[0])
+    parser.add_argument("study", type=Path, help="the study's folder")
+    parser.add_argument("--launch", type=int, default=1, help="number of this launch; each run starts once in it")
+    parser.add_argument("--alone", action="store_true", help="no other trainer shares the device")
+    args = parser.parse_args(argv)
+    signal.signal(signal.SIGTERM, ask_to_stop)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    devices.keep_memory()
+    plan = json.loads((args.study / "study.json").read_text())
+    torch.set_num_threads(plan["threads"])
+    corpus = None
+    failed = False
+    for seed in [seed for look in plan["looks"] for seed in look]:
+        for arm in ("baseline", "modified"):
+            folder = args.study / "runs" / f"{arm}-seed{seed}"
+            claim = args.study / "claims" / f"{args.launch}-{folder.name}"
+            if stop_asked:
+                return 0
+            if report.state(report.read(folder / "events.jsonl")) in FINAL or not take(claim):
+                continue
+            with holding(folder / "lock"), output_to(folder / "run.log"):
+                if corpus is None:
+                    home = args.study.parent.parent
+                    corpus = data.load(home / plan["data"]["file"], plan["data"]["sha256"])
+                state = attempt(args.study, plan, arm, seed, corpus, folder, alone=args.alone)
+            if state == "out of memory":
+                claim.unlink()
+                return OUT_OF_MEMORY
+            failed = failed or state == "failed"
+    return 1 if failed else 0
+
+
+def attempt(
+    study: Path, plan: dict[str, Any], arm: str, seed: int, corpus: data.Corpus, folder: Path, *, alone: bool
+) -> str:
+    """One attempt at one run, from its start event to its exit event; returns the state it ended in."""
+    events = folder / "events.jsonl"
+    number = 1 + sum(event.get("type") == "start" for event in report.read(events))
+    say = report.Report(events)
+    source = study / plan["arms"][arm]["source"]
+    try:
+        return train(say, plan, arm, seed, number, corpus, source, folder)
+    except Stop:
+        say("exit", state="stopped", message="stopped; the same command goes on")
+        return "stopped"
+    except loading.ModelError as error:
+        say("exit", state="failed", message=str(error))
+        return "failed"
+    except Exception as error:
+        traceback.print_exc()
+        if devices.is_out_of_memory(error):
+            if not alone:
+                say("exit", state="stopped", message="out of memory; goes on with fewer runs at once")
+                return "out of memory"
+            say("exit", state="failed", message=f"out of memory: {first_line(error)}"[:300])
+        elif isinstance(error, OSError):
+            say("exit", state="failed", message=f"{error.strerror or error} ({error.filename or folder})")
+        else:
+            say("exit", state="failed", message=loading.describe(error, source))
+        return "failed"
+    finally:
+        say.close()
+
+
+def train(
+    say: report.Report,
+    plan: dict[str, Any],
+    arm: str,
+    seed: int,
+    number: int,
+    corpus: data.Corpus,
+    source: Path,
+    folder: Path,
+) -> str:
+    """The whole loop. Returns ``finished`` or ``diverged``; raises Stop when asked to stop."""
+    cfg = plan["config"]
+    device = torch.device(plan["device"])
+    precision = devices.Precision(device, plan["dtype"], cfg["block_size"])
+
+    # model: built on the CPU with keyed weights (the same on every device), then moved and flattened
+    module = loading.load(source)
+    model = keyed.build(lambda: loading.build(module, cfg, corpus.vocab_size), seed).to(device)
+    n_params = sum(p.numel() for p in model.parameters())
+    buffers = flat.flatten(model)
+    adamw = torch.optim.AdamW(
+        buffers.groups(cfg["weight_decay"]),
+        lr=cfg["learning_rate"],
+        betas=(cfg["beta1"], cfg["beta2"]),
+        fused=device.type in ("cpu", "cuda"),
+    )
+    batches = data.Batches(corpus.train, seed, cfg["batch_size"], cfg["block_size"], device)
+    val = corpus.val.to(device)
+    some = data.windows(corpus.val, cfg["block_size"], cfg["eval_windows"])
+    tokens_per_iter = cfg["batch_size"] * cfg["block_size"]
+
+    # go on where an earlier attempt left a checkpoint
+    first, spent = 0, 0.0
+    saved = checkpoint.newest(folder / "checkpoints")
+    if saved is not None:
+        with torch.no_grad():
+            buffers.weights.copy_(saved["weights"])
+        adamw.load_state_dict(saved["adamw"])
+        precision.load(saved["scaler"])
+        devices.set_rng_state(device, saved["rng"])
+        first, spent = saved["iter"], saved["spent"]
+    say(
+        "start", v=1, arm=arm, variant=plan["arms"][arm]["variant"], seed=seed, attempt=number, pid=os.getpid(),
+        resumed_from=first, config=cfg, n_params=n_params, device=plan["device"], dtype=plan["dtype"],
+        threads=torch.get_num_threads(), torch=torch.__version__,
+    )  # fmt: skip
+    step = devices.compiled(model, cfg["compile"], device, say)
+
+    def save(i: int) -> None:
+        state = {
+            "iter": i, "spent": spent, "weights": buffers.weights, "adamw": adamw.state_dict(),
+            "scaler": precision.state(), "rng": devices.rng_state(device),
+        }  # fmt: skip
+        checkpoint.save(folder / "checkpoints", i, state)
+
+    model.train()
+    total = torch.zeros((), device=device)  # sum of losses since the last report
+    since, mark = 0, time.perf_counter()
+    for i in range(first, cfg["max_iters"]):
+        if stop_asked:
+            save(i)
+            raise Stop
+        for group in adamw.param_groups:
+            group["lr"] = learning_rate(i, cfg)
+
+        inputs, targets = batches(i)
+        with precision.products():
+            _, loss = step(inputs, targets)
+        buffers.grads.zero_()
+        precision.backward(loss)
+        precision.clip(buffers.grads, cfg["grad_clip"], adamw)
+        precision.step(adamw)
+
+        total += loss.detach()
+        since += 1
+        done = i + 1
+        if done % cfg["log_interval"] == 0 or done == cfg["max_iters"]:
+            mean = total.item() / since
+            now = time.perf_counter()
+            spent += now - mark
+            say("iter", iter=done, train_loss=mean, lr=learning_rate(i, cfg),
+                tok_per_s=round(since * tokens_per_iter / (now - mark), 1))  # fmt: skip
+            if not math.isfinite(mean):
+                say("exit", state="diverged", iter=done, message=f"the loss was not finite by iter {done}",
+                    tok_per_s=round(done * tokens_per_iter / spent, 1))  # fmt: skip
+                return "diverged"
+            total.zero_()
+            since = 0
+            if done % cfg["eval_interval"] == 0 and done < cfg["max_iters"]:
+                say("eval", iter=done, val_loss=evaluate(model, val, some), tokens=sum(n for _, n in some))
+                save(done)
+            mark = time.perf_counter()
+
+    # the number that counts: every validation target once, the weights as they are after the last iter
+    everything = data.windows(corpus.val, cfg["block_size"])
+    val_loss = evaluate(model, val, everything)
+    say("eval", iter=cfg["max_iters"], val_loss=val_loss, tokens=val.numel() - 1, final=True)
+    if not math.isfinite(val_loss):
+        say("exit", state="diverged", iter=cfg["max_iters"], message="the final val loss was not finite")
+        return "diverged"
+    buffer = io.BytesIO()
+    torch.save({name: tensor.cpu().clone() for name, tensor in model.state_dict().items()}, buffer)
+    checkpoint.write(folder / "model.pt", buffer.getbuffer())
+    say("exit", state="finished", iter=cfg["max_iters"], val_loss=val_loss,
+        tok_per_s=round(cfg["max_iters"] * tokens_per_iter / spent, 1))  # fmt: skip
+    checkpoint.clear(folder / "checkpoints")
+    return "finished"
+
+
+def learning_rate(i: int, cfg: dict[str, Any]) -> float:
+    """Linear warm-up, cosine decay to ``min_lr``, then constant (nanoGPT's schedule). ``i`` counts from 0."""
+    peak, low = float(cfg["learning_rate"]), float(cfg["min_lr"])
+    if i < cfg["warmup_iters"]:
+        return peak * (i + 1) / (cfg["warmup_iters"] + 1)
+    if i >= cfg["lr_decay_iters"]:
+        return low
+    share = (i - cfg["warmup_iters"]) / (cfg["lr_decay_iters"] - cfg["warmup_iters"])
+    return low + 0.5 * (1 + math.cos(math.pi * share)) * (peak - low)
+
+
+@torch.no_grad()
+def evaluate(model: nn.Module, val: Tensor, windows: list[tuple[int, int]], batch: int = 64) -> float:
+    """Mean loss in nats per target over ``windows`` of the validation tokens, in fp32 whatever training uses."""
+    model.eval()
+    total, count = 0.0, 0
+    for k in range(0, len(windows), batch):
+        chunk = windows[k : k + batch]
+        while chunk:  # windows of equal length go together; the last one may be shorter
+            length = chunk[0][1]
+            same = [start for start, n in chunk if n == length]
+            chunk = [(start, n) for start, n in chunk if n != length]
+            starts = torch.tensor(same, device=val.device)[:, None]
+            window = val[starts + torch.arange(length + 1, device=val.device)].long()
+            _, loss = model(window[:, :-1], window[:, 1:])
+            total += loss.item() * len(same) * length
+            count += len(same) * length
+    model.train()
+    return total / count
+
+
+# ── sharing the plan ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def take(claim: Path) -> bool:
+    """Claim a run for this launch; False when another process has it."""
+    claim.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        os.close(os.open(claim, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    except FileExistsError:
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def holding(lock: Path):  # type: ignore[no-untyped-def]
+    """Hold the run's lock: as long as it is held, the run is alive, and nothing else is proof of that."""
+    lock.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    fd = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)  # a viewer's look holds it for an instant; an orphan, until it has ended
+        yield
+    finally:
+        os.close(fd)
+
+
+@contextlib.contextmanager
+def output_to(log: Path):  # type: ignore[no-untyped-def]
+    """Send what the model file prints, and tracebacks, to the run's own log."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    kept = os.dup(1), os.dup(2)
+    fd = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    try:
+        os.dup2(fd, 1)
+        os.dup2(fd, 2)
+        yield
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os.dup2(kept[0], 1)
+        os.dup2(kept[1], 2)
+        for each in (fd, *kept):
+            os.close(each)
+
+
+def ask_to_stop(*_: object) -> None:
+    global stop_asked
+    stop_asked = True
+
+
+def first_line(error: BaseException) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
