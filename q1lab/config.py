@@ -1,0 +1,168 @@
+"""The learner's settings: config.toml in q1lab's home, and Q1LAB_<KEY> in the environment above it.
+
+Reading uses the standard library; editing goes through tomlkit, so that comments and order stay. A key that
+nobody knows is an error with file, key and the nearest name: a typo must not look like a setting.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from q1lab import paths
+from q1lab.errors import FAILED, Problem
+from q1lab.files import os_reason, write_atomic
+
+CHOICES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"wandb": ("offline", "online", "disabled"), "animation": ("none", "basic", "full")}
+)
+
+
+@dataclass(frozen=True)
+class Config:
+    """All settings with their defaults. The fields are the known keys."""
+
+    repo: Path | None = None
+    """The learner's git repository, where documents are written and committed."""
+    theme: str = "q1lab-dark"
+    """q1lab-dark, q1lab-light, or any theme that Textual ships."""
+    animation: str = "none"
+    """Moving pictures in the app: none, basic or full."""
+    bell: bool = True
+    """Ring the terminal's bell when a part's minutes are spent."""
+    wandb: str = "offline"
+    """Weights & Biases: offline, online or disabled."""
+    content: Path | None = None
+    """The folder of another week; without it the week that ships is opened."""
+    keymap: Mapping[str, str] = field(default_factory=dict)
+    """Other keys for actions, by action id."""
+    sources: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """Where each value that isn't a default came from."""
+
+
+KEYS = tuple(f.name for f in fields(Config) if f.name != "sources")
+HELP = MappingProxyType(
+    {
+        "repo": "your git repository, where q1lab writes documents and commits them",
+        "theme": "q1lab-dark, q1lab-light, or any theme that Textual ships",
+        "animation": "none, basic or full",
+        "bell": "true or false: ring when a part's minutes are spent",
+        "wandb": "offline, online or disabled",
+        "content": "folder of another week",
+        "keymap": 'other keys by action id: [keymap] then "study.tick" = "x"',
+    }
+)
+
+
+def load(file: Path | None = None, env: Mapping[str, str] = os.environ) -> Config:
+    """The settings that hold now: defaults, then the file, then ``Q1LAB_<KEY>``. Problem names file and key."""
+    file = file or paths.config_file()
+    values: dict[str, Any] = {}
+    sources: dict[str, str] = {}
+    for key, value in _read(file).items():
+        values[_known(key, str(file))] = _checked(key, value, str(file), file.parent)
+        sources[key] = str(file)
+    for key in KEYS:
+        variable = f"Q1LAB_{key.upper()}"
+        if key != "keymap" and env.get(variable):
+            values[key] = _checked(key, _from_text(key, env[variable]), variable, Path.cwd())
+            sources[key] = variable
+    return Config(**values, sources=MappingProxyType(sources))
+
+
+def put(key: str, text: str, file: Path | None = None) -> None:
+    """Set one key in the file; everything else in it stays as it is. ``keymap.<action id>`` moves a key."""
+    import tomlkit
+
+    file = file or paths.config_file()
+    head, _, action = key.partition(".")
+    _known(head, "`q1lab config set`")
+    if (head == "keymap") != bool(action):
+        raise Problem("keys are set one by one: `q1lab config set keymap.study.tick x`")
+    _read(file)  # a damaged file is told about, not overwritten
+    document = tomlkit.parse(file.read_text()) if file.is_file() else tomlkit.document()
+    if action:
+        table = document.setdefault("keymap", tomlkit.table())
+        table[action] = text
+    else:
+        value = _from_text(head, text)
+        _checked(head, value, "`q1lab config set`", Path.cwd())
+        if head in ("repo", "content"):
+            value = str(Path(str(value)).expanduser().absolute())
+        if head not in document and "keymap" in document:  # a plain key must stand above the tables
+            tables = document.pop("keymap")
+            document[head] = value
+            document["keymap"] = tables
+        else:
+            document[head] = value
+    write_atomic(file, tomlkit.dumps(document))
+
+
+def as_rows(config: Config) -> list[tuple[str, str, str]]:
+    """(key, value as text, where it came from) for every setting, in order."""
+    rows = []
+    for key in KEYS:
+        value = getattr(config, key)
+        if key == "keymap":
+            text = ", ".join(f"{name} = {keys}" for name, keys in value.items())
+        elif isinstance(value, bool):
+            text = str(value).lower()
+        else:
+            text = "" if value is None else str(value)
+        rows.append((key, text, config.sources.get(key, "default")))
+    return rows
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        with file.open("rb") as stream:
+            return tomllib.load(stream)
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise Problem(f"cannot read {file}: {os_reason(error)}", FAILED) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise Problem(f"{file}: not valid TOML: {error}; mend it, or move it away for the defaults") from None
+
+
+def _known(key: str, where: str) -> str:
+    if key in KEYS:
+        return key
+    near = get_close_matches(key, KEYS, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(KEYS)}"
+    raise Problem(f"{where}: there is no setting {key!r}; {hint}")
+
+
+def _from_text(key: str, text: str) -> Any:
+    if key == "bell":
+        return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}.get(
+            text.lower(), text
+        )
+    return text
+
+
+def _checked(key: str, value: Any, where: str, folder: Path) -> Any:
+    """The value as the Config holds it; Problem when it has the wrong form."""
+    if key == "bell":
+        if not isinstance(value, bool):
+            raise Problem(f"{where}: {key} must be true or false, not {value!r}")
+        return value
+    if key == "keymap":
+        if not isinstance(value, dict) or not all(isinstance(v, str) for v in value.values()):
+            raise Problem(f'{where}: keymap is a table of action ids and keys, such as "study.tick" = "x"')
+        return MappingProxyType(dict(value))
+    if not isinstance(value, str) or not value.strip() or "\0" in value:
+        raise Problem(f"{where}: {key} must be text, not {value!r}")
+    if key in CHOICES and value not in CHOICES[key]:
+        near = get_close_matches(value, CHOICES[key], n=1, cutoff=0.5)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise Problem(f"{where}: {key} must be one of {', '.join(CHOICES[key])}, not {value!r}{hint}")
+    if key in ("repo", "content"):
+        return (folder / Path(value).expanduser()).absolute()
+    return value

@@ -1,0 +1,37 @@
+"""An error, said in a box: what happened and what to do. The app goes on behind it."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal, VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import Button, Static
+
+
+class ErrorScreen(ModalScreen[None]):
+    """One message; Esc, Enter or the button closes it, ``c`` copies it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [("escape", "dismiss", "close"), ("c", "copy", "copy")]
+
+    def __init__(self, title: str, text: str) -> None:
+        super().__init__()
+        self.heading = title
+        self.text = text
+
+    def compose(self) -> ComposeResult:
+        with VerticalScroll(classes="dialog", can_focus=False) as dialog:
+            dialog.border_title = self.heading
+            dialog.border_subtitle = "Esc closes · c copies"
+            yield Static(self.text, markup=False)
+            with Horizontal(classes="buttons"):
+                yield Button("Close", variant="primary")
+
+    def on_button_pressed(self) -> None:
+        self.dismiss()
+
+    def action_copy(self) -> None:
+        self.app.copy_to_clipboard(self.text)
+        self.notify("Copied.")

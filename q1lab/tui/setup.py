@@ -1,0 +1,31 @@
+"""Everything the app is given when it starts: one frozen record, so that tests can give it something else."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from q1lab import paths
+from q1lab.config import Config
+from q1lab.content import Week
+from q1lab.tui.snapshot import Snapshot
+
+
+@dataclass(frozen=True)
+class Setup:
+    """The app's collaborators."""
+
+    week: Week
+    """All variants' blocks still in; the app narrows it to the learner's choice."""
+    config: Config = field(default_factory=Config)
+    session: str | None = None
+    """The session to open, by id; None: wherever the learner left off."""
+    first: Snapshot | None = None
+    """Taken before the first paint, so that nothing jumps; None on the very first start."""
+    database: Path = field(default_factory=paths.database)
+    wall: Callable[[], float] = time.time
+    """Seconds since the epoch, as the machine's clock says."""
+    monotonic: Callable[[], float] = time.monotonic
+    cwd: Path = field(default_factory=Path.cwd)

@@ -1,0 +1,310 @@
+"""The one frozen snapshot that every widget shows, and the desk that takes it.
+
+The desk is one thread with one database connection. It looks a few times a second, and between two looks it does
+what the screens ask for (tick this step, save that answer), each followed by a fresh snapshot: what is on screen
+is what is on disk. Nothing here knows Textual; the app hands in a function that delivers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from q1lab import paths, progress, studies
+from q1lab.errors import Problem
+from q1lab.files import is_locked
+from q1lab.progress import Progress
+from q1lab.states import ENDED, State, of_study
+from q1lab.store import Row, Store
+from q1lab.studies import Study
+
+Points = tuple[tuple[int, float | None], ...]
+Job = Callable[[Store], Any]
+
+
+@dataclass(frozen=True)
+class RunView:
+    """One cell of the grid, as it stands now. Losses are in nats; ``train`` and ``val`` are (iter, loss)."""
+
+    name: str
+    arm: str
+    variant: str
+    seed: int
+    state: State
+    attempt: int
+    iter: int
+    max_iters: int
+    train_loss: float | None
+    eval_loss: float | None
+    """The newest evaluation in mid-run."""
+    val_loss: float | None
+    """The exact one at the end."""
+    tokens_per_s: float | None
+    seconds: float
+    message: str | None
+    train: Points = ()
+    val: Points = ()
+
+
+@dataclass(frozen=True)
+class StudyLine:
+    """A study in one line: what a list and the top line need."""
+
+    id: str
+    variant: str
+    baseline: str
+    preset: str
+    data: str
+    created: str
+    state: str
+    done: int
+    total: int
+    seconds_left: float | None
+    """None when nothing trains, or nothing is known yet."""
+
+
+@dataclass(frozen=True)
+class StudyView:
+    """The study that the lab looks at, with its runs' curves and its comparison when there is one."""
+
+    study: Study
+    line: StudyLine
+    runs: tuple[RunView, ...]
+    alive: bool
+    record: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Everything that is on screen, at one moment."""
+
+    progress: Progress = field(default_factory=Progress)
+    studies: tuple[StudyLine, ...] = ()
+    """Newest first."""
+    focus: StudyView | None = None
+    pages: dict[str, Any] = field(default_factory=dict)
+    """What single screens asked for (see ``Desk.page``), by the page's name."""
+
+    @property
+    def training(self) -> StudyLine | None:
+        """The study that trains now; the newest of them when there are several."""
+        return next((line for line in self.studies if line.state == "running"), None)
+
+
+class Taker:
+    """Reads the store into snapshots. Keeps what did not change between two looks."""
+
+    def __init__(self, week: str) -> None:
+        self.week = week
+        self.watched: str | None = None
+        """The study whose curves are wanted; None: the newest."""
+        self.pages: dict[str, Job] = {}
+        self._plans: dict[str, tuple[int, Study]] = {}
+        self._lines: tuple[StudyLine, ...] = ()
+        self._seen: tuple[int, int] | None = None
+        self._focus: StudyView | None = None
+        self._scanned = float("-inf")
+
+    def take(self, store: Store, *, ingest: bool = True) -> Snapshot:
+        """A fresh snapshot. ``ingest`` takes the trainers' new events in first."""
+        if ingest:
+            self._ingest(store)
+        stamp = (store.db.execute("PRAGMA data_version").fetchone()[0], store.db.total_changes)
+        alive = any(line.state == "running" for line in self._lines)
+        if stamp != self._seen or alive or self._moved():
+            self._lines = lines(store)
+            self._focus = self._view(store)
+            self._seen = stamp
+        pages = {name: job(store) for name, job in self.pages.items()}
+        return Snapshot(progress.read(store, self.week), self._lines, self._focus, pages)
+
+    def _moved(self) -> bool:
+        newest = self._lines[0].id if self._lines else None
+        return (self.watched or newest) != (self._focus.line.id if self._focus else None)
+
+    def _ingest(self, store: Store) -> None:
+        now = time.monotonic()
+        if now - self._scanned > 3.0:  # new studies, and those that nobody trains
+            self._scanned = now
+            store.ingest_all()
+            return
+        for line in self._lines:
+            if line.state == "running":
+                with contextlib.suppress(Problem):
+                    store.ingest(self._plan(line.id))
+
+    def _plan(self, study_id: str) -> Study:
+        stamp = paths.StudyPaths(paths.study_dir(study_id)).plan.stat().st_mtime_ns
+        kept = self._plans.get(study_id)
+        if kept is None or kept[0] != stamp:
+            kept = self._plans[study_id] = (stamp, studies.load(study_id))
+        return kept[1]
+
+    def _view(self, store: Store) -> StudyView | None:
+        wanted = self.watched or (self._lines[0].id if self._lines else None)
+        line = next((one for one in self._lines if one.id == wanted), None)
+        if line is None:
+            return None
+        try:
+            study = self._plan(line.id)
+        except (Problem, OSError):
+            return None
+        runs = tuple(run_view(store, row) for row in store.runs(line.id))
+        return StudyView(study, line, runs, line.state == "running", result(store, line.id))
+
+
+def run_view(store: Store, row: Row) -> RunView:
+    """A run's row with its curves."""
+    values = {key: row[key] for key in ("arm", "variant", "seed", "attempt", "iter", "max_iters", "train_loss",
+                                        "eval_loss", "val_loss", "tokens_per_s", "seconds", "message")}  # fmt: skip
+    return RunView(
+        name=f"{row['arm']}-seed{row['seed']}", state=State(row["state"]),
+        train=tuple(store.curve(row["id"], "train_loss")), val=tuple(store.curve(row["id"], "val_loss")), **values,
+    )  # fmt: skip
+
+
+def result(store: Store, study_id: str) -> dict[str, Any] | None:
+    """The comparison that was computed last for a study, if any."""
+    import json
+
+    row = store.db.execute("SELECT record FROM results WHERE study_id = ?", (study_id,)).fetchone()
+    return json.loads(row["record"]) if row else None
+
+
+def lines(store: Store) -> tuple[StudyLine, ...]:
+    """All studies, newest first. A study's state is derived from its runs and its lock, never stored."""
+    runs: dict[str, list[Row]] = {}
+    for row in store.db.execute("SELECT study_id, state, iter, max_iters, seconds FROM runs"):
+        runs.setdefault(row["study_id"], []).append(row)
+    found = []
+    for row in store.db.execute("SELECT * FROM studies ORDER BY created DESC, rowid DESC"):
+        mine = runs.get(row["id"], [])
+        states = [State(run["state"]) for run in mine]
+        done = sum(state in ENDED for state in states)
+        alive = done < len(states) and is_locked(paths.StudyPaths(paths.study_dir(row["id"])).lock)
+        found.append(
+            StudyLine(
+                row["id"], row["variant"], row["baseline"], row["preset"], row["data_name"], row["created"],
+                of_study(states, alive=alive), done, len(states), seconds_left(mine) if alive else None,
+            )
+        )  # fmt: skip
+    return tuple(found)
+
+
+def seconds_left(runs: list[Row]) -> float | None:
+    """Seconds until every run has ended, from the pace so far and how many train at once; None: no pace yet."""
+    paced = [run["seconds"] / run["iter"] for run in runs if run["iter"] > 0 and run["seconds"] > 0]
+    if not paced:
+        return None
+    at_once = max(1, sum(run["state"] == State.RUNNING for run in runs))
+    rest = sum(run["max_iters"] - run["iter"] for run in runs if State(run["state"]) not in ENDED)
+    return rest * (sum(paced) / len(paced)) / at_once
+
+
+class Desk:
+    """The thread's work: do what was asked, look, deliver; again."""
+
+    def __init__(
+        self,
+        taker: Taker,
+        deliver: Callable[[Snapshot], object],
+        fail: Callable[[str, str], object],
+        *,
+        file: Path | None = None,
+        every: float = 0.4,
+    ) -> None:
+        self.taker = taker
+        self.deliver = deliver
+        self.fail = fail
+        self.file = file
+        self.every = every
+        self._jobs: queue.SimpleQueue[tuple[Job, Callable[[Any], object] | None] | None] = queue.SimpleQueue()
+
+    def ask(self, job: Job, then: Callable[[Any], object] | None = None) -> None:
+        """Do ``job(store)`` in the desk's thread, then ``then(result)`` there too, then take a snapshot."""
+        self._jobs.put((job, then))
+
+    def page(self, name: str, job: Job | None) -> None:
+        """Have every snapshot carry ``job(store)`` under ``pages[name]``; None takes it out again."""
+
+        def change(_: Store) -> None:
+            if job is None:
+                self.taker.pages.pop(name, None)
+            else:
+                self.taker.pages[name] = job
+
+        self.ask(change)
+
+    def watch(self, study_id: str | None) -> None:
+        """Look at this study's curves from now on; None: at the newest study."""
+        self.ask(lambda _: setattr(self.taker, "watched", study_id))
+
+    def stop(self) -> None:
+        """End the thread after what was asked before is done."""
+        self._jobs.put(None)
+
+    def work(self) -> None:
+        """Runs in the desk's own thread until ``stop``. An error is told, and the work goes on."""
+        store: Store | None = None
+        last: Snapshot | None = None
+        ingest = False  # the first look shows what the database knows; files come with the second
+        while True:
+            try:
+                if store is None:
+                    store = Store(self.file)
+                    if store.moved_aside:
+                        self.fail("The database was damaged",
+                                  f"It was moved to {store.moved_aside}. Runs are rebuilt from their files; "
+                                  "ticks and answers are in the old file.")  # fmt: skip
+                snapshot = self.taker.take(store, ingest=ingest)
+                if snapshot != last:
+                    self.deliver(snapshot)
+                last = snapshot
+            except Problem as problem:
+                self.fail("The database can't be used", str(problem))
+                if store is None:
+                    return
+            except Exception:
+                self._log("The desk stumbled")
+            try:
+                item = self._jobs.get(timeout=self.every if ingest else 0.05)
+            except queue.Empty:
+                ingest = True
+                continue
+            while True:
+                if item is None:
+                    if store is not None:
+                        store.close()
+                    return
+                ingest = False
+                last = None
+                self._do(store, *item)
+                try:
+                    item = self._jobs.get_nowait()
+                except queue.Empty:
+                    break
+
+    def _do(self, store: Store | None, job: Job, then: Callable[[Any], object] | None) -> None:
+        if store is None:
+            return
+        try:
+            value = job(store)
+            if then is not None:
+                then(value)
+        except Problem as problem:
+            self.fail("That did not work", str(problem))
+        except Exception:
+            self._log("That did not work")
+
+    def _log(self, title: str) -> None:
+        """Tell about an error that nobody foresaw, and keep its traceback in a file."""
+        file = paths.home() / "app.log"
+        with contextlib.suppress(OSError), file.open("a") as log:
+            traceback.print_exc(file=log)
+        self.fail(title, f"An error in q1lab. Nothing was lost; {file} has the details.")

@@ -1,0 +1,55 @@
+"""The app's own two themes, and the colours of the arms.
+
+Colour carries meaning: one colour an arm, everywhere (table, sparkline, chart, forest plot). Blue and orange stay
+apart for all common kinds of colour blindness; on every screen a word or a mark says the same without colour.
+Other Textual themes work too: they get the arm colours that fit a dark or a light ground.
+"""
+
+from __future__ import annotations
+
+from textual.theme import Theme
+
+ARMS_DARK = {"arm-baseline": "#6cb6ff", "arm-modified": "#ff9e64"}
+ARMS_LIGHT = {"arm-baseline": "#0a5fc4", "arm-modified": "#a84300"}
+
+_DARK = {
+    "block-cursor-background": "#2d3b55",
+    "block-cursor-foreground": "#ffffff",
+    "block-cursor-blurred-background": "#232a36",
+    "block-cursor-blurred-foreground": "#d8dee9",
+    "footer-background": "#171b22",
+    "footer-key-foreground": "#e5c07b",
+    "footer-description-foreground": "#a9b4c4",
+    "border": "#3d5a8a",
+    "border-blurred": "#2b3240",
+    "input-selection-background": "#3d5a8a 60%",
+}
+_LIGHT = {
+    "block-cursor-background": "#d4e3fa",
+    "block-cursor-foreground": "#111418",
+    "block-cursor-blurred-background": "#e8ecf2",
+    "block-cursor-blurred-foreground": "#22272e",
+    "footer-background": "#e9ebee",
+    "footer-key-foreground": "#7a4d00",
+    "footer-description-foreground": "#444c56",
+    "border": "#5b86c7",
+    "border-blurred": "#c3cad3",
+    "input-selection-background": "#9cc0f5 60%",
+}
+
+DARK = Theme(
+    name="q1lab-dark", dark=True, primary="#7aa2f7", secondary="#4f6d9e", accent="#c3a6ff", warning="#e5c07b",
+    error="#ff7a85", success="#84c881", foreground="#d8dee9", background="#12151b", surface="#171b22",
+    panel="#1e232d", variables={**_DARK, **ARMS_DARK},
+)  # fmt: skip
+LIGHT = Theme(
+    name="q1lab-light", dark=False, primary="#1c5fc2", secondary="#5477a8", accent="#6b3fb8", warning="#8a5a00",
+    error="#b81d2b", success="#1d7431", foreground="#22272e", background="#fbfbfa", surface="#f2f3f5",
+    panel="#e7e9ed", variables={**_LIGHT, **ARMS_LIGHT},
+)  # fmt: skip
+THEMES = (DARK, LIGHT)
+
+
+def variables(dark: bool) -> dict[str, str]:
+    """The app's own CSS variables, for a theme that does not name them."""
+    return ARMS_DARK if dark else ARMS_LIGHT

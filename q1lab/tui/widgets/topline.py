@@ -1,0 +1,77 @@
+"""The line at the top of every screen: where am I, how is the training going, what does the clock say."""
+
+from __future__ import annotations
+
+from rich.cells import cell_len
+from textual.content import Content
+from textual.reactive import reactive
+from textual.style import Style
+from textual.widget import Widget
+
+from q1lab.tui.snapshot import StudyLine
+
+TABS = (
+    ("1", "study", "Study"),
+    ("2", "lab", "Lab"),
+    ("3", "results", "Results"),
+    ("4", "progress", "Progress"),
+)
+HERE = "bold $text on $primary 30%"
+TONES = {"on": "bold $success", "off": "$text-muted", "over": "bold $warning"}
+ROOM = 78
+"""From this many cells up all tabs are shown; below, only the one that is open."""
+
+
+def minutes(seconds: float | None) -> str:
+    """A time left in words: ``4 min left``; empty when nothing is known."""
+    if seconds is None:
+        return ""
+    if seconds < 60:
+        return "under 1 min left"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min left"
+    return f"{seconds / 3600:.1f} h left"
+
+
+class TopLine(Widget):
+    """Tabs to the left, the running study in the middle, the clock to the right."""
+
+    training: reactive[StudyLine | None] = reactive(None)
+    clock: reactive[tuple[str, str]] = reactive(("", ""))
+    """The clock's text, and its tone: ``on``, ``off``, ``over`` or nothing."""
+
+    def __init__(self, here: str) -> None:
+        super().__init__()
+        self.here = here
+
+    def render(self) -> Content:
+        width = self.size.width
+        tabs = self._tabs(width >= ROOM)
+        clock = Content.styled(self.clock[0], TONES.get(self.clock[1], ""))
+        middle = self._middle(width - len(tabs) - cell_len(self.clock[0]) - 3)
+        gap = max(1, width - tabs.cell_length - middle.cell_length - clock.cell_length - 3)
+        return Content.assemble(tabs, " " * gap, middle, "  " if middle.plain else "", clock, " ")
+
+    def _tabs(self, all_of_them: bool) -> Content:
+        cells = []
+        for key, name, title in TABS:
+            open_ = name == self.here
+            if not (all_of_them or open_):
+                continue
+            text = Content(f" {key} {title} ")
+            style = Style.from_meta({"@click": f"app.go('{name}')"})
+            cells.append(text.stylize(HERE) if open_ else text.stylize(style).stylize("$text-muted"))
+        return Content("").join(cells)
+
+    def _middle(self, room: int) -> Content:
+        line = self.training
+        if line is None:
+            return Content("")
+        left = minutes(line.seconds_left)
+        whole = f"{line.variant} {line.done}/{line.total} runs" + (f" · {left}" if left else "")
+        short = f"{line.variant} {line.done}/{line.total}"
+        for text in (whole, short, f"{line.done}/{line.total}"):
+            if cell_len(text) + 2 <= room:
+                dot = Content.styled("● ", "$success")
+                return Content.assemble(dot, text).stylize(Style.from_meta({"@click": "app.go('lab')"}))
+        return Content("")
