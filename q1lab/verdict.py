@@ -186,7 +186,7 @@ def _block(record: Mapping[str, Any], width: int) -> list[Line]:
 
 def _headline(record: Mapping[str, Any], width: int) -> list[Line]:
     verdict = record.get("verdict", "no verdict")
-    base, mod = _names(record)
+    base, mod = arm_names(record)
     mean = _difference(record).get("mean")
     word: Piece = (verdict.upper(), verdict)
     if mean is None:
@@ -209,7 +209,7 @@ def _sentence(record: Mapping[str, Any]) -> str:
     verdict = record.get("verdict", "no verdict")
     number = _numbers(record)
     low, high = _headline_ends(record)
-    base, mod = _names(record)
+    base, mod = arm_names(record)
     if verdict in ("helps", "hurts") and low is not None and high is not None:
         small, large = sorted((abs(low), abs(high)))
         lower = "lower" if verdict == "helps" else "higher"
@@ -258,15 +258,13 @@ def _power(record: Mapping[str, Any], width: int) -> list[Line]:
     effect = needed.get("effect") or abs(_difference(record).get("mean") or 0)
     if mid is None or low is None or high is None or not effect:
         return _prose(can, width, indent="")
+    aim = number(effect, sign=False)
     if needed.get("capped") and mid == high:
-        settle = (
-            f"To settle a difference of {number(effect, sign=False)} would take {mid:,} seeds an arm or more."
-        )
-        return _prose(f"{can} {settle}", width, indent="")
+        return _prose(f"{can} To settle {aim} would take {mid:,} seeds an arm or more.", width, indent="")
     most = f"{high:,} or more" if needed.get("capped") else f"{high:,}"
     settle = (
-        f"To settle a difference of {number(effect, sign=False)}: about {mid:,} seeds an arm ({low:,} to {most}, "
-        f"because {n} seeds know their own spread only roughly)"
+        f"To settle a difference of {aim}: about {mid:,} seeds an arm ({low:,} to {most}, because {n} seeds "
+        "know their own spread only roughly)"
     )
     extra = mid - n
     seconds = [_arm(record, arm).get("wall_s") for arm in ("baseline", "modified")]
@@ -399,7 +397,7 @@ class _Axis:
 
     def ticks(self) -> str:
         """Round numbers over their columns; 0 always, the others where there is room."""
-        step = _round_step((self.high - self.low) / max(self.columns / 11, 1.5))
+        step = _round_step((self.high - self.low) / max(self.columns / 9, 1.5))
         first, last = math.ceil(self.low / step), math.floor(self.high / step)
         decimals = max(0, -math.floor(math.log10(step) + 1e-9))
         cells = [" "] * self.columns
@@ -422,14 +420,14 @@ def _axis_rows(record: Mapping[str, Any], width: int) -> list[Line]:
     welch = difference.get("headline") != "paired"
     low, high = _headline_ends(record)
     boot = difference.get("bootstrap") or {}
-    pairs = [value for _, value in _pairs(record)]
+    changes = [value for _, value in pairs(record)]
     floor, delta = record.get("floor") or {}, record.get("delta")
     predicted = _signed_size(record.get("prediction") or {})
-    if not pairs and low is None:
+    if not changes and low is None:
         return []
 
     ends = [low, high, boot.get("low"), boot.get("high")]
-    solid = [0.0, *pairs, *(end for end in ends if _finite(end))]
+    solid = [0.0, *changes, *(end for end in ends if _finite(end))]
     left, right = min(solid), max(solid)
     span = (right - left) or abs(left) or 1e-3
     guests = [predicted, floor.get("low"), floor.get("high")] + ([delta, -delta] if delta else [])
@@ -446,8 +444,9 @@ def _axis_rows(record: Mapping[str, Any], width: int) -> list[Line]:
     if low is not None and high is not None:
         level = _level(record)
         label = f"{level} interval ({'Welch' if welch else 'paired'} t)"
+        note = f"covers {level}" + ("" if record.get("verdict") == "no verdict" else "; it decides")
         bar = axis.bar(low, high, mean, "─", "├┤", "●")
-        rows.append((label, f"covers {level}; it decides", bar, _ends_text(number, low, high), "bold"))
+        rows.append((label, note, bar, _ends_text(number, low, high), "bold"))
     if _finite(boot.get("low")) and _finite(boot.get("high")):
         covers = boot.get("true_coverage")
         note = (
@@ -457,10 +456,10 @@ def _axis_rows(record: Mapping[str, Any], width: int) -> list[Line]:
         )
         bar = axis.bar(boot["low"], boot["high"], mean, "─", "├┤", "●")
         rows.append(("95% bootstrap CI", note, bar, _ends_text(number, boot["low"], boot["high"]), ""))
-    if pairs:
-        many = f"{len(pairs)} pairs" if len(pairs) > 1 else "1 pair"
+    if changes:
+        many = f"{len(changes)} pairs" if len(changes) > 1 else "1 pair"
         rows.append(
-            (f"each of {many}" if len(pairs) > 1 else many, "", axis.points(pairs, "○"), "", "modified")
+            (f"each of {many}" if len(changes) > 1 else many, "", axis.points(changes, "○"), "", "modified")
         )
     if _finite(floor.get("low")) and _finite(floor.get("high")):
         bar = axis.bar(floor["low"], floor["high"], None, "░", "░░", "")
@@ -513,9 +512,9 @@ class _Numbers:
 
 def _numbers(record: Mapping[str, Any]) -> _Numbers:
     low, high = _headline_ends(record)
-    pairs = [abs(value) for _, value in _pairs(record)]
+    changes = [abs(value) for _, value in pairs(record)]
     if low is None or high is None:
-        size = max(pairs, default=0.0)
+        size = max(changes, default=0.0)
         return _Numbers(_decimals(size / 2) if size else 4)
     decimals = _decimals((high - low) / 2)
     # An end that is not 0 must not be printed as 0: the reader would see another verdict.
@@ -551,7 +550,8 @@ def _headline_ends(record: Mapping[str, Any]) -> tuple[float | None, float | Non
     return (low, high) if _finite(low) and _finite(high) else (None, None)
 
 
-def _pairs(record: Mapping[str, Any]) -> list[tuple[str, float]]:
+def pairs(record: Mapping[str, Any]) -> list[tuple[str, float]]:
+    """Modified − baseline for each seed that both arms finished, as (seed, nats)."""
     base, mod = (
         {str(s): v for s, v in (_arm(record, arm).get("values") or {}).items()}
         for arm in ("baseline", "modified")
@@ -561,13 +561,13 @@ def _pairs(record: Mapping[str, Any]) -> list[tuple[str, float]]:
 
 def _diverged(record: Mapping[str, Any]) -> list[tuple[str, list[int]]]:
     found = record.get("diverged")
-    names = dict(zip(("baseline", "modified"), _names(record), strict=True))
+    names = dict(zip(("baseline", "modified"), arm_names(record), strict=True))
     if not isinstance(found, Mapping):
         return []
     return [(names.get(arm, str(arm)), list(seeds)) for arm, seeds in found.items() if seeds]
 
 
-def _names(record: Mapping[str, Any]) -> tuple[str, str]:
+def arm_names(record: Mapping[str, Any]) -> tuple[str, str]:
     """The arms' names: their variants, a path by its last part, told apart when they are the same."""
     names = []
     for key, default in (("baseline", "baseline"), ("variant", "modified")):
@@ -658,7 +658,7 @@ def _table(
     record: Mapping[str, Any], title: str, last: str, rows: Sequence[tuple[str, str, str, str]], width: int
 ) -> list[Line]:
     """Four columns, numbers to the right; the arms' columns carry their names and colours."""
-    names = _names(record)
+    names = arm_names(record)
     label = 18 if width >= NARROW else 17
     column = max(12 if width >= NARROW else 10, *(_cells(name) + 2 for name in names))
     end = 14 if width >= NARROW else 12
