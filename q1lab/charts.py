@@ -95,18 +95,22 @@ def _draw_curves(axes: Any, record: Mapping[str, Any], curves: Curves, names: Ma
                 smooth = _smooth(loss)
                 axes.plot(at, smooth, color=colour, lw=0.5, alpha=0.25, zorder=1)
                 drawn += [value for value in smooth.tolist() if math.isfinite(value)]
-        evals = [_series(run, "eval_iter", "val_loss") for _, run in sorted(runs.items())]
-        evals = [(at, loss) for at, loss in evals if len(at)]
-        for at, loss in evals:
+        known = set(map(str, (record.get("diverged") or {}).get(arm) or []))
+        evals, lost = [], 0
+        for seed, run in sorted(runs.items()):
+            at, loss = _series(run, "eval_iter", "val_loss")
+            if not len(at):
+                continue
+            evals.append((at, loss))
             axes.plot(at, loss, color=colour, ls=dashes, lw=0.7, alpha=0.6, zorder=2)
             drawn += [value for value in loss.tolist() if math.isfinite(value)]
-            broken = np.flatnonzero(~np.isfinite(loss))
-            if len(broken) and broken[0] > 0:
-                axes.plot(at[broken[0] - 1], loss[broken[0] - 1], "x", color=colour, ms=9, mew=2, zorder=5)
+            if str(seed) in known or not math.isfinite(loss[-1]):
+                lost += 1
+                kept = np.flatnonzero(np.isfinite(loss))
+                axes.plot(at[kept][-1:], loss[kept][-1:], "x", color=colour, ms=9, mew=2, zorder=5)
         if not evals:
             continue
         label = f"{names[arm]} ({len(evals)} {'seed' if len(evals) == 1 else 'seeds'})"
-        lost = sum(not math.isfinite(loss[-1]) for _, loss in evals)
         if lost:
             label = label.removesuffix(")") + f", {lost} diverged: ×)"
         grid, table = _table(evals)
@@ -117,7 +121,7 @@ def _draw_curves(axes: Any, record: Mapping[str, Any], curves: Curves, names: Ma
             mean = table.mean(axis=0)
             axes.plot(grid, mean, color=colour, ls=dashes, lw=2, zorder=3, label=label)
             axes.plot(grid[-1:], mean[-1:], MARKERS[arm], color=colour, ms=6, zorder=4)
-    axes.set_title("Val loss: seeds thin, mean thick, band = range", fontsize=9)
+    axes.set_title("Val loss: each seed, mean, range; faint: training", fontsize=9)
     axes.set_xlabel("iter")
     axes.set_ylabel("loss (nats a token; lower is better)")
     axes.grid(True, color="#dddddd", lw=0.6)
