@@ -1,0 +1,158 @@
+"""Text of others in Markdown: escaped where it is a phrase, contained where it is Markdown of its own.
+
+A learner's answer may hold anything: headings, an open code fence, HTML, a region's mark. In a document it
+must neither break the outline nor swallow what follows. The functions return ``Md``: Markdown that is safe
+to place. Plain ``str`` is escaped by the templates when it is printed (see ``templates``).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from q1lab.files import plain
+
+_SPECIAL = re.compile(r"([\\`*\[\]<>|~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")
+_LINE_START = re.compile(r"^(#{1,6}(?=\s|$)|[+-](?=\s|$)|[=-]+$|\d+(?=[.)](?:\s|$)))")
+_FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})(.*)$")
+_HEADING = re.compile(r"^( {0,3})(#{1,6})(?=\s|$)")
+_UNDERLINE = re.compile(r"^ {0,3}(=+|-+)\s*$")
+_CODE_SPAN = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)", re.DOTALL)
+_TAG = re.compile(r"<(?=[A-Za-z/!?])(?!https?://[^\s<>]*>)")
+_MARK = re.compile(r"<!--(\s*)q1lab:")
+
+
+class Md(str):
+    """Markdown that may be placed in a document as it is."""
+
+    __slots__ = ()
+
+
+def inline(text: object) -> Md:
+    """A phrase in running text: one line, nothing in it is Markdown or HTML."""
+    if isinstance(text, Md):
+        return text
+    words = " ".join(plain(str(text)).split())
+    words = _SPECIAL.sub(r"\\\1", words).replace("&", "&amp;")
+    return Md(_LINE_START.sub(lambda m: m[1] + "\\" if m[1].isdigit() else "\\" + m[1], words))
+
+
+def cell(text: object) -> Md:
+    """A table's cell: as ``inline`` (which escapes the bar); empty is a dash."""
+    return Md(inline(text) or "–") if not isinstance(text, Md) else text
+
+
+def code(text: object) -> Md:
+    """A code span that holds ``text``, whatever backticks are in it."""
+    words = " ".join(plain(str(text)).split())
+    if not words:
+        return Md("")
+    longest = max((len(run) for run in re.findall(r"`+", words)), default=0)
+    ticks = "`" * (longest + 1)
+    pad = " " if words[:1] == "`" or words[-1:] == "`" else ""
+    return Md(f"{ticks}{pad}{words}{pad}{ticks}".replace("|", "\\|"))
+
+
+def fenced(text: str, language: str = "") -> Md:
+    """A code block that holds ``text``: its fence is longer than any in the text, marks in it are
+    disarmed."""
+    text = _MARK.sub(r"<!--\1q1lab :", plain(text)).rstrip("\n")
+    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
+    ticks = "`" * max(3, longest + 1)
+    return Md(f"{ticks}{language}\n{text}\n{ticks}")
+
+
+def link(title: object, url: str | None) -> Md:
+    """A link, or just the title when the address is no web address (a path is shown as code beside it)."""
+    shown = inline(title)
+    if not url:
+        return shown
+    if re.match(r"https?://", url) and not re.search(r"[\s<>]", url):
+        return Md(f"[{shown}](<{url}>)" if re.search(r"[()\[\]\\]", url) else f"[{shown}]({url})")
+    return Md(f"{shown} ({code(url)})")
+
+
+def answer(text: str, level: int = 3) -> Md:
+    """A learner's own Markdown, kept as Markdown but contained: headings go below ``level``, an open fence
+    is closed, HTML and marks are shown as text."""
+    out: list[str] = []
+    for kind, line in _lines(plain(text).replace("\t", "    ").strip("\n")):
+        if kind == "code":
+            out.append(_MARK.sub(r"<!--\1q1lab :", line))
+        elif kind == "indented":
+            out.append(line.replace("<!--", "\\<!--") if "<!--" in line else line)
+        elif kind == "close":
+            out.append(line)
+        else:
+            heading = _HEADING.match(line)
+            if heading:
+                line = "#" * min(6, len(heading[2]) + level) + line[heading.end() :]
+            elif _UNDERLINE.match(line) and out and out[-1].strip():
+                line = "\\" + line.lstrip()
+            out.append(line)
+    return Md(_outside_code("\n".join(out)))
+
+
+def _lines(text: str) -> Iterator[tuple[str, str]]:
+    """(kind, line): ``text``, ``code`` (a fence or what is in it), ``indented`` (a code block), ``close``
+    (added)."""
+    fence = ""
+    blank, in_indented = True, False
+    for line in text.split("\n"):
+        match = _FENCE.match(line)
+        if fence:
+            yield "code", line
+            if match and match[1].startswith(fence) and not match[2].strip():
+                fence = ""
+            continue
+        if match and not (match[1][0] == "`" and "`" in match[2]):
+            fence = match[1]
+            yield "code", line
+            blank = in_indented = False
+            continue
+        in_indented = line.startswith("    ") and bool(line.strip()) and (blank or in_indented)
+        yield ("indented" if in_indented else "text"), line
+        blank = not line.strip()
+    if fence:
+        yield "close", fence
+
+
+def _outside_code(text: str) -> str:
+    """Show HTML as text wherever Markdown would take it as HTML."""
+    out: list[str] = []
+    paragraph: list[str] = []
+
+    def flush() -> None:
+        if paragraph:
+            out.append(_tags("\n".join(paragraph)))
+            paragraph.clear()
+
+    for kind, line in _lines(text):
+        if kind == "text" and line.strip():
+            paragraph.append(line)
+        else:
+            flush()
+            out.append(line)
+    flush()
+    return "\n".join(out)
+
+
+def _tags(paragraph: str) -> str:
+    pieces, position = [], 0
+    for span in _CODE_SPAN.finditer(paragraph):
+        pieces += [_TAG.sub(r"\\<", paragraph[position : span.start()]), _disarm(span[0])]
+        position = span.end()
+    return "".join([*pieces, _TAG.sub(r"\\<", paragraph[position:])])
+
+
+def _disarm(span: str) -> str:
+    """A code span may run over lines, and a line of it may look like a mark."""
+    return _MARK.sub(r"<!--\1q1lab :", span)
+
+
+def table(head: Sequence[object], rows: Sequence[Sequence[object]], right: Sequence[int] = ()) -> Md:
+    """A Markdown table; the columns in ``right`` (from 0) are right-aligned."""
+    rule: list[str] = ["---:" if index in right else "---" for index in range(len(head))]
+    lines: list[Sequence[str]] = [[inline(text) for text in head], rule]
+    lines += [[cell(text) for text in row] for row in rows]
+    return Md("\n".join("| " + " | ".join(line) + " |" for line in lines))

@@ -1,0 +1,237 @@
+"""The post as one HTML page: self-contained, light and dark, nothing in it runs.
+
+The Markdown is the learner's, and it is data: HTML in it is shown as text, comments are left out, charts are
+put into the page, and a content security policy forbids every script. What is served is served on 127.0.0.1
+only, and only to requests that name this host (a page elsewhere can't reach it by another name).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import unquote, urlsplit
+
+from q1lab.errors import FAILED, Problem
+
+if TYPE_CHECKING:
+    from http.server import ThreadingHTTPServer
+
+MAX_IMAGE = 8_000_000
+_TYPES = {
+    ".svg": "image/svg+xml",
+    ".png": "image/png",
+    ".jpg": "image/jpeg",
+    ".jpeg": "image/jpeg",
+    ".gif": "image/gif",
+    ".webp": "image/webp",
+}
+_COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
+
+STYLE = """
+:root { color-scheme: light dark; --ink: #1d2026; --soft: #5a6170; --paper: #fdfcf9; --panel: #f3f1ea;
+  --line: #ddd9cd; --link: #0b5c94; --add: #dcf3e0; --del: #fbe1dd; --add-ink: #0d4a20; --del-ink: #7a1c10; }
+@media (prefers-color-scheme: dark) { :root { --ink: #e4e2dc; --soft: #a3a8b4; --paper: #17191d; --panel:
+#212429; --line: #383c44; --link: #7cc0f2; --add: #16351f; --del: #43201c; --add-ink: #b3e6bf; --del-ink:
+#f3bdb4; } } * { box-sizing: border-box; }
+html { font-size: 112.5%; -webkit-text-size-adjust: 100%; }
+body { margin: 0; background: var(--paper); color: var(--ink); line-height: 1.62;
+  font-family: Charter, "Bitstream Charter", "Sitka Text", Cambria, Georgia, "DejaVu Serif", serif; }
+main { max-width: 42rem; margin: 0 auto; padding: 3rem 1.25rem 5rem; overflow-wrap: break-word; }
+h1, h2, h3, h4, table, .note { font-family: system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans",
+sans-serif; } h1 { font-size: 2.05rem; line-height: 1.18; letter-spacing: -.015em; margin: 0 0 2rem;
+text-wrap: balance; } h2 { font-size: 1.35rem; line-height: 1.3; margin: 3rem 0 .8rem; }
+h3 { font-size: 1.08rem; margin: 2.2rem 0 .6rem; }
+h4, h5, h6 { font-size: 1rem; margin: 1.8rem 0 .5rem; }
+p, ul, ol, blockquote, figure, pre, .scroll { margin: 0 0 1.15rem; }
+a { color: var(--link); text-underline-offset: .15em; }
+ul, ol { padding-left: 1.4rem; } li { margin: .25rem 0; }
+blockquote { margin-left: 0; padding-left: 1rem; border-left: 3px solid var(--line); color: var(--soft); }
+code { font-family: ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace; font-size: .84em;
+  background: var(--panel); padding: .1em .3em; border-radius: 4px; }
+pre { background: var(--panel); border: 1px solid var(--line); border-radius: 8px; padding: .9rem 1rem;
+  overflow-x: auto; line-height: 1.5; tab-size: 4; }
+pre code { background: none; padding: 0; font-size: .78rem; }
+.add, .del, .hunk { display: inline-block; min-width: 100%; margin: 0 -1rem; padding: 0 1rem; }
+.add { background: var(--add); color: var(--add-ink); } .del { background: var(--del); color: var(--del-ink);
+} .hunk { color: var(--soft); }
+.scroll { overflow-x: auto; }
+table { border-collapse: collapse; font-size: .82rem; line-height: 1.4; min-width: 60%;
+  font-variant-numeric: tabular-nums; }
+th, td { padding: .42rem .8rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
+th:first-child, td:first-child { padding-left: 0; }
+th { font-weight: 600; color: var(--soft); border-bottom-width: 2px; }
+td.right, th.right { text-align: right; white-space: nowrap; } td.center, th.center { text-align: center; }
+figure { margin: 1.6rem 0; } figure img { display: block; width: 100%; height: auto; background: #fff;
+  border-radius: 8px; padding: .6rem; border: 1px solid var(--line); }
+figcaption { font-size: .82rem; color: var(--soft); margin-top: .5rem; }
+img { max-width: 100%; }
+hr { border: 0; border-top: 1px solid var(--line); margin: 2.5rem 0; }
+.note { font-size: .78rem; color: var(--soft); border-top: 1px solid var(--line); padding-top: 1rem;
+margin-top: 4rem; } @media (max-width: 34rem) { html { font-size: 106%; } main { padding-top: 1.8rem; } h1 {
+font-size: 1.65rem; } } @media (min-width: 60rem) { figure { margin-left: -5rem; margin-right: -5rem; } }
+@media print { body { background: #fff; color: #000; } pre { white-space: pre-wrap; } }
+""".strip()
+
+
+def policy() -> str:
+    """The content security policy: nothing loads but this page's own style and pictures inside the page."""
+    digest = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
+    return (
+        f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action "
+        f"'none'; "
+        "script-src 'none'"
+    )
+
+
+def page(text: str, folder: Path, note: str = "") -> str:
+    """The whole page. Pictures are read from ``folder`` or below it; ``note`` is a line for the page's
+    foot."""
+    body = _markdown(folder).render(text.removeprefix("\ufeff"))
+    title = re.search(r"^# +(.+?)\s*$", text, re.MULTILINE)
+    shown = re.sub(r"\\(?=[^\w\s])", "", title[1]) if title else "Preview"
+    foot = f'<p class="note">{html.escape(note)}</p>' if note else ""
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{html.escape(policy())}">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        '<meta name="referrer" content="no-referrer">\n'
+        f"<title>{html.escape(shown)}</title>\n<style>{STYLE}</style>\n</head>\n"
+        f"<body>\n<main>\n{body}{foot}\n</main>\n</body>\n</html>\n"
+    )
+
+
+def _markdown(folder: Path) -> Any:
+    from markdown_it import MarkdownIt
+
+    # HTML is recognised so that comments can be told from it: comments are dropped, the rest is shown as
+    # text.
+    md = MarkdownIt("commonmark", {"html": True, "typographer": False}).enable(["table", "strikethrough"])
+
+    def shown_html(tokens: Any, index: int, _options: Any, _env: Any) -> str:
+        rest = _COMMENT.sub("", tokens[index].content)
+        if tokens[index].type == "html_block":
+            return f"<p>{html.escape(rest.strip())}</p>\n" if rest.strip() else ""
+        return html.escape(rest)
+
+    def fence(tokens: Any, index: int, _options: Any, _env: Any) -> str:
+        token = tokens[index]
+        language = token.info.strip().split(maxsplit=1)[0] if token.info.strip() else ""
+        code = _diff(token.content) if language == "diff" else html.escape(token.content)
+        return f'<pre tabindex="0"><code>{code}</code></pre>\n'
+
+    def image(tokens: Any, index: int, _options: Any, _env: Any) -> str:
+        token = tokens[index]
+        return picture(str(token.attrs.get("src", "")), token.content, folder)
+
+    def cell_open(tag: str) -> Callable[[Any, int, Any, Any], str]:
+        def opened(tokens: Any, index: int, _options: Any, _env: Any) -> str:
+            side = re.search(r"text-align:(right|center)", str(tokens[index].attrs.get("style", "")))
+            return f'<{tag} class="{side[1]}">' if side else f"<{tag}>"
+
+        return opened
+
+    rules = cast("Any", md.renderer).rules
+    rules["html_block"] = rules["html_inline"] = shown_html
+    rules["fence"] = fence
+    rules["code_block"] = fence
+    rules["image"] = image
+    rules["td_open"], rules["th_open"] = cell_open("td"), cell_open("th")
+    rules["table_open"] = lambda *_: '<div class="scroll" tabindex="0"><table>\n'
+    rules["table_close"] = lambda *_: "</table></div>\n"
+    return md
+
+
+def _diff(code: str) -> str:
+    out = []
+    for line in code.splitlines():
+        kind = ""
+        if line.startswith(("+++", "---", "@@")):
+            kind = "hunk"
+        elif line.startswith("+"):
+            kind = "add"
+        elif line.startswith("-"):
+            kind = "del"
+        escaped = html.escape(line) or " "
+        out.append(f'<span class="{kind}">{escaped}</span>' if kind else escaped)
+    # Marked lines are blocks of their own, so the break belongs only behind plain ones.
+    return "\n".join(out)
+
+
+def picture(source: str, alt: str, folder: Path) -> str:
+    """A picture put into the page, or a sentence that says why it is not."""
+
+    def missing(why: str) -> str:
+        return f"<em>[picture {html.escape(source)}: {html.escape(why)}]</em>"
+
+    parts = urlsplit(source)
+    if parts.scheme or parts.netloc:
+        return missing("it lies elsewhere; put a copy beside the post")
+    name = unquote(parts.path)
+    kind = _TYPES.get(Path(name).suffix.lower())
+    if kind is None:
+        return missing("not a picture that a page can hold (svg, png, jpg, gif, webp)")
+    root = folder.resolve()
+    file = (root / name).resolve()
+    if not file.is_relative_to(root):
+        return missing("it lies outside the post's folder")
+    try:
+        if file.stat().st_size > MAX_IMAGE:
+            return missing(f"larger than {MAX_IMAGE // 1_000_000} MB")
+        data = base64.b64encode(file.read_bytes()).decode()
+    except (OSError, ValueError):
+        return missing("no such file")
+    shown = html.escape(alt)
+    # An SVG inside <img> runs no script, whatever it holds.
+    tag = f'<img src="data:{kind};base64,{data}" alt="{shown}">'
+    return f"<figure>{tag}<figcaption>{shown}</figcaption></figure>" if alt else tag
+
+
+def server(render: Callable[[], str], port: int = 0) -> ThreadingHTTPServer:
+    """A server on 127.0.0.1 that renders the page at every request. Call ``serve_forever``; ``server_port``
+    tells the port. Problem when the port is taken."""
+    from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+    class Handler(BaseHTTPRequestHandler):
+        server_version, sys_version = "q1lab", ""
+
+        def do_GET(self) -> None:
+            names = {f"{name}:{self.server.server_port}" for name in ("127.0.0.1", "localhost")}  # type: ignore[attr-defined]
+            if self.headers.get("Host", "") not in names:
+                self._send(403, "This page is served to this machine only, at 127.0.0.1.")
+            elif urlsplit(self.path).path != "/":
+                self._send(404, "There is only one page here: /")
+            else:
+                try:
+                    self._send(200, render(), "text/html")
+                except Problem as error:
+                    self._send(500, str(error))
+
+        def do_HEAD(self) -> None:
+            self.do_GET()
+
+        def _send(self, status: int, text: str, kind: str = "text/plain") -> None:
+            data = text.encode()
+            self.send_response(status)
+            self.send_header("Content-Type", f"{kind}; charset=utf-8")
+            self.send_header("Content-Length", str(len(data)))
+            self.send_header("Content-Security-Policy", policy() + "; frame-ancestors 'none'")
+            self.send_header("X-Content-Type-Options", "nosniff")
+            self.send_header("Referrer-Policy", "no-referrer")
+            self.send_header("Cross-Origin-Resource-Policy", "same-origin")
+            self.send_header("Cache-Control", "no-store")
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(data)
+
+        def log_message(self, *_: Any) -> None:
+            """Nothing: the terminal is the learner's."""
+
+    try:
+        return ThreadingHTTPServer(("127.0.0.1", port), Handler)
+    except (OSError, OverflowError) as error:
+        raise Problem(f"cannot serve on port {port}: {error}; choose another with --port", FAILED) from None

@@ -1,0 +1,184 @@
+"""Templates are content: Jinja2 files of the week (``templates/*.j2``), else the ones that ship.
+
+Rendering is a pure function of its record. In a ``.md.j2`` template everything that is printed is escaped as
+a phrase of Markdown, unless a filter made it Markdown (``answer``, ``fenced``, ``code``, ``link``,
+``table``). So a template that forgets a filter is ugly at worst, never wrong. ``.txt.j2`` templates print
+plain text.
+
+``{% call region("name") %} … {% endcall %}`` makes a managed region (see ``regions``). Templates run in
+Jinja's sandbox: a week's content can compute, but not reach into the program.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from q1lab import paths
+from q1lab.documents import markdown
+from q1lab.documents.markdown import Md
+from q1lab.errors import FAILED, Problem
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A whole document, and its regions by name, in order."""
+
+    text: str
+    regions: Mapping[str, str]
+
+
+def render(name: str, record: Any, root: Path | None = None) -> Rendered:
+    """Render the template ``name`` with the fields of a frozen record as variables.
+
+    ``root`` is the week's folder; a template that it lacks is taken from the week that ships. Problem with
+    file and line for a template that is missing, broken, or asks for something that the record has not.
+    """
+    import jinja2
+
+    if dataclasses.is_dataclass(record) and not isinstance(record, type):
+        values = {item.name: getattr(record, item.name) for item in dataclasses.fields(record)}
+    else:
+        values = dict(record)
+    folders = [folder / "templates" for folder in (root, paths.content_dir()) if folder is not None]
+    regions: dict[str, str] = {}
+    environment = _environment(folders, _as_text if name.endswith(".txt.j2") else _as_markdown)
+    environment.globals["region"] = _region(regions)
+    try:
+        text = environment.get_template(name).render(values)
+    except jinja2.TemplateNotFound as error:
+        raise Problem(f"there is no template {error.name} in {folders[0]}", FAILED) from None
+    except jinja2.TemplateSyntaxError as error:
+        raise Problem(f"{error.filename or name}:{error.lineno}: {error.message}", FAILED) from None
+    except (jinja2.TemplateError, TypeError, ValueError, KeyError, AttributeError) as error:
+        raise Problem(f"{_place(error, folders, name)}: {error}", FAILED) from error
+    return Rendered(_tidy(text), {key: _tidy(body) for key, body in regions.items()})
+
+
+def _environment(folders: list[Path], finalize: Callable[[Any], str]) -> Any:
+    import jinja2
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    # Markdown is not HTML, so Jinja's own autoescape would be wrong; ``finalize`` is the escape here.
+    environment = ImmutableSandboxedEnvironment(
+        loader=jinja2.FileSystemLoader([str(folder) for folder in folders]),
+        autoescape=False,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        finalize=finalize,
+    )
+    from q1lab.journal import signed
+
+    environment.filters.update(
+        answer=markdown.answer,
+        cell=markdown.cell,
+        code=markdown.code,
+        fenced=markdown.fenced,
+        inline=markdown.inline,
+        link=markdown.link,
+        signed=signed,
+        loss=loss,
+        percent=percent,
+        count=count,
+        minutes=minutes,
+        day=day,
+    )
+    environment.globals["table"] = markdown.table
+    return environment
+
+
+def _as_markdown(value: Any) -> str:
+    return "" if value is None else markdown.inline(value)
+
+
+def _as_text(value: Any) -> str:
+    from q1lab.files import plain
+
+    return "" if value is None else plain(str(value))
+
+
+def _region(regions: dict[str, str]) -> Callable[..., Md]:
+    def region(name: str, caller: Callable[[], str]) -> Md:
+        from q1lab.documents.regions import block
+
+        body = _tidy(caller())
+        regions[name] = body
+        return Md(block(name, body))
+
+    return region
+
+
+def _tidy(text: str) -> str:
+    """No blanks at line ends, no two blank lines in a row (code blocks keep theirs), one newline at the
+    end."""
+    out: list[str] = []
+    fence = ""
+    for line in text.split("\n"):
+        stripped = line.lstrip()
+        if fence:
+            out.append(line)
+            if (
+                stripped.rstrip()
+                and set(stripped.rstrip()) == {fence[0]}
+                and len(stripped.rstrip()) >= len(fence)
+            ):
+                fence = ""
+            continue
+        if stripped.startswith(("```", "~~~")):
+            fence = stripped[: len(stripped) - len(stripped.lstrip(stripped[0]))]
+            if stripped[0] == "`" and "`" in stripped[len(fence) :]:
+                fence = ""
+        line = line.rstrip()
+        if line or (out and out[-1]):
+            out.append(line)
+    return "\n".join(out).strip("\n") + "\n"
+
+
+def _place(error: BaseException, folders: list[Path], name: str) -> str:
+    """``file:line`` in the template, from the traceback that Jinja rewrote."""
+    place, trace = name, error.__traceback__
+    while trace is not None:
+        file = trace.tb_frame.f_code.co_filename
+        if any(file.startswith(str(folder)) for folder in folders):
+            place = f"{file}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    return place
+
+
+# ── numbers and dates as people read them ────────────────────────────────────────────────────────────────
+
+
+def loss(value: float | None, digits: int = 4) -> str:
+    """A loss in nats, ``1.9090``; a dash when there is none."""
+    return "–" if value is None else f"{value:.{digits}f}"
+
+
+def percent(value: float | None, digits: int = 0) -> str:
+    """A share as percent: 0.7 → ``70%``."""
+    return "–" if value is None else f"{value:.{digits}%}".replace("-", "−")
+
+
+def count(value: float | None) -> str:
+    """A whole number with thin grouping, ``10,745,088``; others with one digit."""
+    if value is None:
+        return "–"
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.1f}"
+
+
+def minutes(value: float | None) -> str:
+    """Minutes as hours and minutes: 95 → ``1 h 35 min``."""
+    if value is None:
+        return "–"
+    whole = round(value)
+    hours, rest = divmod(whole, 60)
+    return f"{hours} h {rest:02d} min" if hours else f"{rest} min"
+
+
+def day(value: str | None) -> str:
+    """The date of an ISO time stamp."""
+    return (value or "–")[:10]

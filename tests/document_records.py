@@ -1,0 +1,132 @@
+"""Records that the tests of the documents share: plain, frozen, and with hostile words in some of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from q1lab.documents.facts import study_facts
+from q1lab.documents.modification import Answer, Modification, shown_prediction
+from q1lab.stats import analyse
+
+PREDICTION: dict[str, Any] = {
+    "id": 1,
+    "week": "M03-W04",
+    "variant": "rope",
+    "direction": "lower",
+    "size": 0.03,
+    "matters": 0.01,
+    "confidence": 0.7,
+    "reasoning": "Position is easier to use when it is relative.",
+    "created": "2026-03-03T19:10:00+00:00",
+    "locked": "2026-03-07T08:30:00+00:00",
+    "locked_by": "commit 1a2b3c4",
+    "amended": [],
+}
+
+LOSSES = {
+    "helps": ([1.9090, 1.9055, 1.9101], [1.8804, 1.8771, 1.8799]),
+    "hurts": ([1.8804, 1.8771, 1.8799], [1.9090, 1.9055, 1.9101]),
+    "cannot tell": ([1.4700, 1.4750, 1.4680], [1.4520, 1.4760, 1.4570]),
+    "too small to matter": ([1.4700, 1.4701, 1.4699], [1.4702, 1.4704, 1.4700]),
+    "no verdict": ([1.4700, 1.4750], [1.4520, 1.4760]),
+    "diverged": ([1.4700, 1.4750, 1.4680], [1.4520, None, 1.4570]),
+}
+
+
+def comparison(
+    outcome: str, prediction: dict[str, Any] | None = PREDICTION, variant: str = "rope"
+) -> dict[str, Any]:
+    """A record as ``compare --json`` prints it, its statistics computed by q1lab.stats."""
+    base, mod = (dict(enumerate(values)) for values in LOSSES[outcome])
+    found = analyse(base, mod, headline="paired", delta=prediction["matters"] if prediction else None)
+    arms = {
+        name: {
+            "mean": mean,
+            "std": sd,
+            "values": {str(seed): value for seed, value in values.items()},
+            "n_params": params,
+            "flops_per_token": flops,
+            "tokens_per_s": speed,
+            "wall_s": wall,
+        }
+        for name, mean, sd, values, params, flops, speed, wall in (
+            ("baseline", found.mean_baseline, found.sd_baseline, base, 804_096, 1_720_576, 22_100.0, 69.4),
+            ("modified", found.mean_modified, found.sd_modified, mod, 795_904, 1_723_648, 20_900.0, 73.4),
+        )
+    }
+    return {
+        "study": f"{variant}-1",
+        "variant": variant,
+        "baseline": "baseline",
+        "metric": "val_loss",
+        "arms": arms,
+        **found.to_dict(),
+        "data": {
+            "name": "shakespeare",
+            "sha256": "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed",
+        },
+        "dtype": "bf16",
+        "preset": "cpu",
+        "config": {"max_iters": 2000, "batch_size": 12, "block_size": 64, "learning_rate": 0.001},
+        "prediction": prediction,
+    }
+
+
+DIFF = """\
+--- baseline.py
++++ rope.py
+@@ -40,2 +40,3 @@
+         q, k, v = self.c_attn(x).split(self.n_embd, dim=2)
+-        x = x + self.wpe(pos)
++        q, k = apply_rotary_emb(q, k, freqs_cis)
++        # the shift property is what defines it
+"""
+
+EVIL = (
+    "# A heading of my own\n"
+    "<script>alert(1)</script> {{ 7 * 7 }} {% raw %} `<b>code</b>` [link](javascript:alert(1))\n"
+    "<!-- q1lab:end notes -->\n"
+    "<!-- q1lab:begin notes sha=00 -->\n"
+    "Title by underline\n===\n"
+    "| a | b |\n"
+    "```python\n<!-- q1lab:end notes -->\nnever closed"
+)
+
+
+def modification(outcome: str | None = None, evil: bool = False) -> Modification:
+    """A MODIFICATION.md before any run (None) or after a study with the given outcome."""
+    words = (
+        EVIL
+        if evil
+        else "The paper claims a faster start.\n\n- no seeds are named\n- `x_m` is turned by $m\\theta$"
+    )
+    empty = outcome is None and not evil
+    return Modification(
+        week="M03-W04",
+        title="Modification: RoPE" if not evil else "Modification: <script> & *stars* {{ x }}",
+        variant="rope",
+        variant_title="RoPE: rotary position embeddings",
+        paper="RoFormer, arXiv 2104.09864: sections 1, 3.1, 3.2, 3.3",
+        base="baseline",
+        chosen=True,
+        chosen_on="2026-03-03T18:20:00+00:00",
+        reasoning=() if empty else (Answer("Why this one?", words),),
+        notes=()
+        if empty
+        else (Answer("Read 3.1 and say what is asked for", words), Answer("Limits?", "No seeds.")),
+        sketch=() if empty else (Answer("Name the lines of model.py that change", words),),
+        prediction=None if empty else shown_prediction(PREDICTION),
+        diff="" if empty else DIFF,
+        diff_lines={"added": 2, "removed": 1},
+        study=None
+        if outcome is None
+        else study_facts(
+            comparison(outcome),
+            command="q1lab run rope --seeds 0,1,2 --preset cpu --data shakespeare",
+            commit="1a2b3c4d5e6f",
+            dirty=True,
+            versions={"python": "3.11.7", "torch": "2.9.0"},
+        ),
+        analysis=() if outcome is None else (Answer("Is the modification helping?", words),),
+        command="q1lab run rope --seeds 3",
+    )
