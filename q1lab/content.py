@@ -331,7 +331,7 @@ def load(root: Path) -> Week:
     from q1lab.content_week import read
 
     week, findings = read(root)
-    fatal = [finding for finding in findings if finding.fatal]
+    fatal = [finding for finding in _ordered(findings, week) if finding.fatal]
     if week is None or fatal:
         raise ContentProblem(root, fatal)
     return week
@@ -348,8 +348,7 @@ def check(root: Path, variants: Collection[str] | None = None) -> list[Finding]:
     week, findings = read(root)
     if week is not None:
         findings = findings + lint(week, variants)
-    order = {session.file: number for number, session in enumerate(week.sessions)} if week else {}
-    return sorted(findings, key=lambda f: (f.file != "week.toml", order.get(f.file, 99), f.file, f.line))
+    return _ordered(findings, week)
 
 
 def skeleton(root: Path, label: str = "M00-W00") -> list[Path]:
@@ -358,6 +357,12 @@ def skeleton(root: Path, label: str = "M00-W00") -> list[Path]:
     from q1lab.content_lint import write_skeleton
 
     return write_skeleton(root, label)
+
+
+def _ordered(findings: list[Finding], week: Week | None) -> list[Finding]:
+    """By file, week.toml first and then in the week's order, and by line."""
+    order = {session.file: number for number, session in enumerate(week.sessions)} if week else {}
+    return sorted(findings, key=lambda f: (f.file != "week.toml", order.get(f.file, 99), f.file, f.line))
 
 
 def _named(text: str, variant: str | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
@@ -75,6 +76,8 @@ def _lint_order(week: Week, chosen: str | None, known: list[str]) -> Iterator[Fi
 
 def write_skeleton(root: Path, label: str) -> list[Path]:
     """See content.skeleton."""
+    if not re.fullmatch(r"[\w .-]{1,40}", label):
+        raise Problem(f"label {label!r}: use up to 40 letters, digits, spaces, dots and hyphens")
     files = {root / name: text for name, text in _SKELETON.items()}
     for path in files:
         if path.exists() or path.is_symlink():
@@ -83,7 +86,7 @@ def write_skeleton(root: Path, label: str) -> list[Path]:
         root.mkdir(parents=True, exist_ok=True)
         for path, text in files.items():
             with path.open("x", encoding="utf-8") as handle:
-                handle.write(text.replace("M00-W00", plain(label).replace('"', "'")))
+                handle.write(text.replace("M00-W00", label))
     except OSError as error:
         raise Problem(f"can't write a week into {root}: {error.strerror or error}", FAILED) from error
     return list(files)

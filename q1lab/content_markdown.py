@@ -23,6 +23,8 @@ from q1lab.content import (
 )
 from q1lab.files import plain
 
+PART_ATTRIBUTES = ("id", "minutes")
+GUIDE_ATTRIBUTES = ("part",)
 STEP_ATTRIBUTES = ("id", "kind", "into", "optional", "variant")
 GUIDE_MARK = "<!-- q1lab:guide -->"
 
@@ -57,6 +59,9 @@ class Reader:
         try:
             if not path.resolve().is_relative_to(self.root.resolve()):
                 self.add(asked_in, asked_at, f"file {name!r} leads outside the content folder")
+                return None
+            if path.exists() and not path.is_file():
+                self.add(asked_in, asked_at, f"{name!r} is not a file")
                 return None
             with path.open("rb") as handle:
                 data = handle.read(MAX_BYTES + 1)
@@ -122,7 +127,11 @@ class Reader:
 
 @dataclass
 class Section:
-    heading: str
+    """What stands below one ## line; `id` is a part's, claimed in reading order."""
+
+    title: str
+    attributes: dict[str, str]
+    id: str
     line: int
     blocks: list[Block] = field(default_factory=list)
 
@@ -188,7 +197,7 @@ class Scan:
     def _heading(self, line: str) -> None:
         if line.startswith("## "):
             self._flush()
-            self.sections.append(Section(line[3:], self.at + 1))
+            self.sections.append(self._section(line[3:], self.at + 1))
             self.blocks = self.sections[-1].blocks
             self.at += 1
         elif line.startswith("# ") and not self.sections and not self.buffer and not self.before:
@@ -197,6 +206,13 @@ class Scan:
             self._keep("#" + line)
         else:
             self._keep(line)
+
+    def _section(self, heading: str, at: int) -> Section:
+        if self.demote:
+            title, found = self.reader.attributes(heading, GUIDE_ATTRIBUTES, "guide's section", self.file, at)
+            return Section(title, found, "", at)
+        title, found = self.reader.attributes(heading, PART_ATTRIBUTES, "part", self.file, at)
+        return Section(title, found, self.reader.claim(found.get("id"), "part", self.file, at), at)
 
     def _fence(self, match: re.Match[str]) -> None:
         """A fence at the left margin: an action, or a block of text that is not looked into."""
@@ -389,9 +405,9 @@ def _default_title(kind: str, options: dict[str, Any]) -> str:
 
 def inside(name: str) -> bool:
     """Whether `name` is a plain relative path that can't lead out of its folder, on any system."""
-    if not name or "\\" in name or ":" in name or name.startswith(("/", "~")):
+    if not name.isprintable() or "\\" in name or ":" in name or name.startswith(("/", "~")):
         return False
-    return ".." not in PurePosixPath(name).parts
+    return bool(name) and ".." not in PurePosixPath(name).parts
 
 
 def is_path(name: str) -> bool:

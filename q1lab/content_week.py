@@ -10,8 +10,6 @@ from typing import Any
 from q1lab.content import FORMAT, Block, Finding, Kpi, Part, Session, Text, Variant, Week
 from q1lab.content_markdown import GUIDE_MARK, Reader, Scan, nearest, toml_error
 
-PART_ATTRIBUTES = ("id", "minutes")
-GUIDE_ATTRIBUTES = ("part",)
 WEEK_KEYS = (
     "format", "label", "title", "goal", "next", "default", "overview", "sessions", "variants", "kpis",
 )  # fmt: skip
@@ -207,15 +205,12 @@ def _session(reader: Reader, say: Table, row: dict[str, Any], at: int, variants:
         scan.run(text)
         intro = "\n\n".join(b.markdown for b in scan.before if isinstance(b, Text))
         for section in scan.sections:
-            title, attributes = reader.attributes(
-                section.heading, PART_ATTRIBUTES, "part", file, section.line
-            )
-            part_id = reader.claim(attributes.get("id"), "part", file, section.line)
-            minutes = attributes.get("minutes", "")
+            minutes = section.attributes.get("minutes", "")
             if not minutes.isascii() or not minutes.isdigit() or len(minutes) > 5:
                 reader.add(file, section.line, "a part needs its minutes, for example {#a1 minutes=15}")
                 minutes = "0"
-            parts.append(Part(part_id, title, int(minutes), tuple(section.blocks), id_, file, section.line))
+            blocks = tuple(section.blocks)
+            parts.append(Part(section.id, section.title, int(minutes), blocks, id_, file, section.line))
         if not parts:
             reader.add(file, 1, "the session has no parts; open one with ## Title {#a1 minutes=15}")
     return Session(
@@ -248,16 +243,13 @@ def _guided(
         scan = Scan(reader, variant.guide, names, variant=variant.name, demote=True)
         scan.run(text)
         for section in scan.sections:
-            title, attributes = reader.attributes(
-                section.heading, GUIDE_ATTRIBUTES, "guide's section", variant.guide, section.line
-            )
-            target = attributes.get("part", "")
+            target = section.attributes.get("part", "")
             if target not in part_ids:
                 why = "needs a part" if not target else f"names part {target!r}, which is not there"
                 near = nearest(target, part_ids) or "; write {part=a2}"
                 reader.add(variant.guide, section.line, f"this section {why}{near}")
                 continue
-            heading = Text(f"### {title}", variant.guide, section.line, variant.name)
+            heading = Text(f"### {section.title}", variant.guide, section.line, variant.name)
             extra.setdefault(target, []).extend([heading, *section.blocks])
     result = []
     for session in sessions:

@@ -1,0 +1,79 @@
+"""`q1lab content`: check a week's folder, or start a new one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from q1lab.errors import FAILED, Problem
+from q1lab.files import plain
+
+
+@click.group()
+def content() -> None:
+    """Write weeks of your own: check a content folder, or start one.
+
+    A week is a folder with week.toml and Markdown files; open it with `q1lab --content DIR`.
+    """
+
+
+@content.command("check")
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
+@click.pass_context
+def check_command(ctx: click.Context, folder: Path, as_json: bool) -> None:
+    """Say what is wrong with the week in DIR, one line each: FILE:LINE: what.
+
+    \b
+    Example:
+      q1lab content check my-week
+
+    \b
+    Exit codes: 0 nothing is wrong, 1 something is, 2 DIR is no folder.
+    """
+    from q1lab.content import check, load
+    from q1lab.paths import models_dir
+
+    if not folder.is_dir():
+        raise Problem(f"{folder} is no folder; name the folder that holds week.toml")
+    models = [path.stem for path in models_dir().glob("*.py") if path.stem != "__init__"]
+    findings = check(folder, models)
+    if as_json:
+        rows = [
+            {"file": f.file, "line": f.line, "message": plain(f.message), "fatal": f.fatal} for f in findings
+        ]
+        click.echo(json.dumps({"folder": str(folder), "findings": rows}, indent=2, ensure_ascii=False))
+    else:
+        for finding in findings:
+            click.echo(plain(str(finding)))
+        if not findings:
+            week = load(folder)
+            parts, steps = len(list(week.parts())), len(list(week.steps()))
+            click.echo(
+                f"{plain(week.label)} is fine: sessions {len(week.sessions)}, parts {parts}, steps {steps}, "
+                f"{week.minutes} minutes"
+            )
+    if findings:
+        ctx.exit(FAILED)
+
+
+@content.command("new")
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--label", default="M00-W00", show_default=True, help="The week's short name.")
+def new_command(folder: Path, label: str) -> None:
+    """Write a small week into DIR that passes the check. Overwrites nothing.
+
+    \b
+    Example:
+      q1lab content new my-week --label M04-W01
+
+    \b
+    Exit codes: 0 written, 1 DIR can't be written, 2 there is a week in DIR already.
+    """
+    from q1lab.content import skeleton
+
+    for path in skeleton(folder, label):
+        click.echo(f"wrote {plain(str(path))}")
+    click.echo(f"next: q1lab content check {plain(str(folder))}, then q1lab --content {plain(str(folder))}")
