@@ -22,7 +22,9 @@ def save(folder: Path, i: int, state: dict[str, Any]) -> None:
     was there stays."""
     buffer = io.BytesIO()
     torch.save(state, buffer)
-    write(folder / f"iter-{i:07d}-{hashlib.sha256(buffer.getbuffer()).hexdigest()[:16]}.pt", buffer.getbuffer())
+    write(
+        folder / f"iter-{i:07d}-{hashlib.sha256(buffer.getbuffer()).hexdigest()[:16]}.pt", buffer.getbuffer()
+    )
     for old in _all(folder)[:-KEEP]:
         old.unlink(missing_ok=True)
 

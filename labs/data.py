@@ -34,7 +34,9 @@ def load(path: Path, sha256: str | None = None) -> Corpus:
     """Read a UTF-8 text. ValueError when it isn't the text that the study was planned with."""
     raw = path.read_bytes()
     if sha256 is not None and hashlib.sha256(raw).hexdigest() != sha256:
-        raise ValueError(f"{path} has changed since the study was planned; the study can't go on with other data")
+        raise ValueError(
+            f"{path} has changed since the study was planned; the study can't go on with other data"
+        )
     return tokenize(raw.decode())
 
 
@@ -63,7 +65,9 @@ class Batches:
 
     BLOCK = 1024
 
-    def __init__(self, train: Tensor, seed: int, batch_size: int, block_size: int, device: torch.device) -> None:
+    def __init__(
+        self, train: Tensor, seed: int, batch_size: int, block_size: int, device: torch.device
+    ) -> None:
         self.train = train.to(device)
         self.seed, self.batch_size, self.span = seed, batch_size, block_size + 1
         self.steps = torch.arange(self.span, device=device)

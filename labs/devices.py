@@ -38,8 +38,14 @@ def choose_dtype(wanted: str, device: str) -> str:
     """``fp32``, ``bf16`` or ``fp16``. "auto" takes the fastest that trains well: bf16 where the hardware has it,
     fp16 with a gradient scaler on a GPU without bf16, else fp32."""
     if wanted != "auto":
-        if wanted == "bf16" and device == "cuda" and not torch.cuda.is_bf16_supported(including_emulation=False):
-            raise ValueError("this GPU has no bf16; leave --dtype at auto (fp16 with a gradient scaler) or use fp32")
+        if (
+            wanted == "bf16"
+            and device == "cuda"
+            and not torch.cuda.is_bf16_supported(including_emulation=False)
+        ):
+            raise ValueError(
+                "this GPU has no bf16; leave --dtype at auto (fp16 with a gradient scaler) or use fp32"
+            )
         return wanted
     if device == "cuda":
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"

@@ -38,7 +38,9 @@ def load(path: Path) -> ModuleType:
         raise ModelError(describe(error, path)) from error
     for wanted in ("GPTConfig", "GPT"):
         if not isinstance(getattr(module, wanted, None), type):
-            raise ModelError(f"{path}:1: no class {wanted}; a model file defines GPTConfig and GPT, as nanoGPT does")
+            raise ModelError(
+                f"{path}:1: no class {wanted}; a model file defines GPTConfig and GPT, as nanoGPT does"
+            )
     return module
 
 

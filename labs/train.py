@@ -45,7 +45,9 @@ stop_asked = False
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m labs.train", description=__doc__.splitlines()[0])
     parser.add_argument("study", type=Path, help="the study's folder")
-    parser.add_argument("--launch", type=int, default=1, help="number of this launch; each run starts once in it")
+    parser.add_argument(
+        "--launch", type=int, default=1, help="number of this launch; each run starts once in it"
+    )
     parser.add_argument("--alone", action="store_true", help="no other trainer shares the device")
     args = parser.parse_args(argv)
     signal.signal(signal.SIGTERM, ask_to_stop)
@@ -266,7 +268,9 @@ def holding(lock: Path):  # type: ignore[no-untyped-def]
     lock.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     fd = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX)  # a viewer's look holds it for an instant; an orphan, until it has ended
+        fcntl.flock(
+            fd, fcntl.LOCK_EX
+        )  # a viewer's look holds it for an instant; an orphan, until it has ended
         yield
     finally:
         os.close(fd)

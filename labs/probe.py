@@ -1,0 +1,140 @@
+"""Look at a study before it is planned: ``python -m labs.probe < request.json > answer.json``.
+
+The request: ``{"files": {arm: path}, "config": {…}, "vocab_size": n, "device": "auto", "dtype": "auto",
+"threads": n}``. The answer: device and dtype as they will be, torch's version, and for each arm its parameters,
+FLOPs a token, and seconds an iter on this machine; or ``{"error": …}``. With no files it only describes the device.
+What a model file prints goes to stderr.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from labs import data, devices, flat, keyed, loading
+from labs.attention import PlainAttention
+
+
+def main() -> int:
+    out = os.dup(1)
+    os.dup2(2, 1)  # a model file that prints must not garble the answer
+    request = json.load(sys.stdin)
+    try:
+        answer = probe(request)
+    except (loading.ModelError, ValueError) as error:
+        answer = {"error": str(error)}
+    os.write(out, json.dumps(answer).encode())
+    return 0
+
+
+def probe(request: dict[str, Any]) -> dict[str, Any]:
+    devices.keep_memory()
+    torch.set_num_threads(int(request.get("threads", 1)))
+    device = devices.choose(request.get("device", "auto"))
+    dtype = devices.choose_dtype(request.get("dtype", "auto"), device)
+    arms = {
+        arm: look(Path(file), request["config"], request["vocab_size"], torch.device(device), dtype)
+        for arm, file in request.get("files", {}).items()
+    }
+    return {
+        "device": device,
+        "dtype": dtype,
+        "torch": torch.__version__,
+        "device_name": name_of(device),
+        "bf16": devices.cpu_bf16() if device == "cpu" else dtype == "bf16",
+        "arms": arms,
+    }
+
+
+def name_of(device: str) -> str:
+    if device == "cuda":
+        return torch.cuda.get_device_name()
+    return device
+
+
+def look(
+    file: Path, config: dict[str, Any], vocab_size: int, device: torch.device, dtype: str
+) -> dict[str, Any]:
+    """Build the model, check what its forward returns, count, and time a few training steps."""
+    module = loading.load(file)
+    try:
+        model = keyed.build(lambda: loading.build(module, config, vocab_size), 0).to(device)
+    except Exception as error:
+        raise loading.ModelError(loading.describe(error, file)) from error
+    batch, block = config["batch_size"], config["block_size"]
+    tokens = torch.randint(
+        vocab_size, (batch, block + 1), generator=torch.Generator().manual_seed(data.key("probe"))
+    )
+    inputs, targets = tokens[:, :-1].to(device), tokens[:, 1:].to(device)
+    try:
+        with (
+            PlainAttention(),
+            FlopCounterMode(display=False) as flops,
+            torch.no_grad(),
+        ):  # a fused kernel hides its own
+            answer = model(inputs[:1], targets[:1])
+        check_answer(answer, file, vocab_size, block)
+        seconds = time_steps(model, inputs, targets, devices.Precision(device, dtype, block), config)
+    except loading.ModelError:
+        raise
+    except Exception as error:
+        raise loading.ModelError(loading.describe(error, file)) from error
+    return {
+        "n_params": sum(p.numel() for p in model.parameters()),
+        "flops_per_token": flops.get_total_flops() // block,
+        "seconds_per_iter": seconds,
+    }
+
+
+def check_answer(answer: Any, file: Path, vocab_size: int, block: int) -> None:
+    """ModelError unless ``forward(idx, targets)`` gave (logits, loss) of the right kinds and shapes."""
+    if not (isinstance(answer, tuple) and len(answer) == 2):
+        raise loading.ModelError(
+            f"{file}: GPT.forward(idx, targets) must return (logits, loss), not {kind(answer)}"
+        )
+    logits, loss = answer
+    if not isinstance(loss, torch.Tensor) or loss.numel() != 1:
+        raise loading.ModelError(f"{file}: with targets, GPT.forward must return one loss, not {kind(loss)}")
+    if not isinstance(logits, torch.Tensor) or logits.shape[-1] != vocab_size:
+        raise loading.ModelError(
+            f"{file}: GPT.forward's logits must end in vocab_size = {vocab_size}, not {kind(logits)}"
+        )
+
+
+def kind(value: Any) -> str:
+    return f"shape {tuple(value.shape)}" if isinstance(value, torch.Tensor) else type(value).__name__
+
+
+def time_steps(
+    model: torch.nn.Module,
+    inputs: torch.Tensor,
+    targets: torch.Tensor,
+    precision: devices.Precision,
+    cfg: Any,
+) -> float:
+    """Seconds for one training step: the quickest of a few, so that a cold start doesn't count."""
+    buffers = flat.flatten(model)
+    adamw = torch.optim.AdamW(buffers.groups(cfg["weight_decay"]), lr=1e-4, fused=inputs.device.type != "mps")
+    best = float("inf")
+    for _ in range(4):
+        began = time.perf_counter()
+        with precision.products():
+            _, loss = model(inputs, targets)
+        buffers.grads.zero_()
+        precision.backward(loss)
+        precision.clip(buffers.grads, cfg["grad_clip"], adamw)
+        precision.step(adamw)
+        loss.item()
+        best = min(best, time.perf_counter() - began)
+    return best
+
+
+if __name__ == "__main__":
+    sys.exit(main())

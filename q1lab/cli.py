@@ -1,0 +1,125 @@
+"""The command line: one table of commands, each imported only when it is called.
+
+Exit status everywhere: 0 done, 1 something failed or diverged, 2 usage, 130 interrupted (can go on).
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from q1lab import __version__
+from q1lab.errors import FAILED, INTERRUPTED, USAGE, Problem
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    # name: (module:attribute, one line for `q1lab --help`)
+    "run": ("run:run", "Train a variant against a baseline over seeds, then compare."),
+    "attach": ("run:attach", "Watch a study that is running."),
+    "stop": ("run:stop", "Stop a study so that it can go on later."),
+    "status": ("status:status", "What runs, what is done, what is next."),
+    "compare": ("compare:compare", "The comparison of a study, with its verdict."),
+    "diff": ("diff:diff", "The difference between a variant and its baseline."),
+    "doctor": ("doctor:doctor", "Versions, device, disk, and where the files are."),
+}
+
+SECTIONS = {
+    "Studies": ["run", "attach", "stop", "status", "compare", "diff", "export", "import", "pull", "sync"],
+    "Your model": ["new", "check", "hint", "merge"],
+    "The week": ["predict", "modification", "post", "retro", "kpi", "paper", "artifact", "roadmap", "card"],
+    "Around it": ["content", "config", "completion", "doctor", "serve"],
+}
+
+
+class Commands(click.Group):
+    """A group that imports a command's module when that command is called, and no sooner."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, attribute = COMMANDS[cmd_name][0].split(":")
+        found = getattr(importlib.import_module(f"q1lab.commands.{module}"), attribute)
+        assert isinstance(found, click.Command)
+        return found
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0] if args else ""
+        if name not in COMMANDS and not name.startswith("-"):
+            near = difflib.get_close_matches(name, COMMANDS, 1, 0.5)
+            hint = f"did you mean `q1lab {near[0]}`?" if near else "`q1lab --help` lists them"
+            raise Problem(f"no command called {name!r}; {hint}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        for title, names in SECTIONS.items():
+            rows = [(name, COMMANDS[name][1]) for name in names if name in COMMANDS]
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl(rows)
+
+
+EPILOG = "Example: q1lab run rope --seeds 3"
+
+
+@click.group(
+    cls=Commands,
+    invoke_without_command=True,
+    epilog=EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, "--version", message="q1lab %(version)s")
+@click.option("--session", metavar="ID", help="Open the app at this session (A, B or C).")
+@click.option(
+    "--content", type=click.Path(path_type=Path), metavar="DIR", help="Open another week's content."
+)
+@click.pass_context
+def cli(ctx: click.Context, session: str | None, content: Path | None) -> None:
+    """One honest week of changing a transformer.
+
+    With no command, opens the app where you left off.
+    """
+    if ctx.invoked_subcommand is None:
+        from q1lab.commands.app import start_app
+
+        start_app(session, content)
+
+
+def run(args: list[str] | None = None) -> int:
+    """Run the command line; returns the exit status. Problems become one line on stderr, never a traceback."""
+    try:
+        result = cli.main(args=args, prog_name="q1lab", standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except Problem as problem:
+        say(str(problem))
+        return problem.code
+    except click.ClickException as error:
+        say(error.format_message())
+        return USAGE
+    except click.exceptions.Exit as leave:
+        return leave.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the reader left; nothing more to say to it
+        return 0
+    except OSError as error:
+        from q1lab.files import os_reason
+
+        say(f"{error.filename or 'a file'}: {os_reason(error)}")
+        return FAILED
+
+
+def say(message: str) -> None:
+    """One line for a person, on stderr."""
+    from q1lab.files import plain
+
+    sys.stderr.write(f"q1lab: {plain(message)}\n")

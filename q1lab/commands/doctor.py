@@ -1,0 +1,99 @@
+"""`q1lab doctor`: what there is on this machine, and where the files are."""
+
+from __future__ import annotations
+
+import json
+import platform
+import shutil
+import subprocess
+import sys
+from importlib import metadata
+from typing import Any
+
+import click
+
+from q1lab import __version__, children, paths, planning
+from q1lab.errors import FAILED, OK, Problem
+
+PACKAGES = ("torch", "textual", "wandb", "scipy", "sqlite-utils", "gitpython", "markdown-it-py", "matplotlib")
+
+
+@click.command(epilog="Example: q1lab doctor --json")
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
+def doctor(as_json: bool) -> int:
+    """Versions, device, bf16, git, disk, and where the files are."""
+    found = examine()
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+    else:
+        for name, value in found.items():
+            if name not in ("ok", "problems"):
+                click.echo(f"{name.replace('_', ' '):<16} {_text(value)}")
+        for problem in found["problems"]:
+            click.echo(f"problem          {problem}")
+        click.echo("All good." if found["ok"] else "See the problems above.")
+    return OK if found["ok"] else FAILED
+
+
+def examine() -> dict[str, Any]:
+    """Everything that decides whether and how a study can run here."""
+    from q1lab.gpus import gpus
+
+    problems: list[str] = []
+    found: dict[str, Any] = {
+        "q1lab": __version__,
+        "python": f"{platform.python_version()} ({sys.executable})",
+        "platform": f"{platform.system()} {platform.release()} {platform.machine()}, {planning.cores()} cores",
+        "packages": {name: _version(name) for name in PACKAGES},
+    }
+    problems += [f"{name} is not installed" for name, version in found["packages"].items() if version is None]
+    try:
+        answer = children.ask(children.prober(), {"threads": 1})
+        found["device"] = f"{answer['device']} ({answer['device_name']})"
+        found["bf16"] = "yes" if answer["bf16"] else "no (training uses another format)"
+        found["training_dtype"] = answer["dtype"]
+    except Problem as problem:
+        problems.append(f"torch does not work: {problem}")
+    cards = gpus()
+    found["gpus"] = [
+        f"{c.name}, {c.use}% busy, {c.memory_used:,} of {c.memory_total:,} MiB" for c in cards
+    ] or "none seen by the NVIDIA driver"
+    found["compiler"] = shutil.which("cc") or shutil.which("gcc") or "none (not needed)"
+    git = shutil.which("git")
+    found["git"] = _git_version() if git else None
+    if not git:
+        problems.append("git is not installed; documents can't be committed")
+    try:
+        home = paths.ensure_home()
+        free = shutil.disk_usage(home).free
+        found["home"] = str(home)
+        found["database"] = str(paths.database())
+        found["config"] = str(paths.config_file())
+        found["free_disk"] = f"{free / 1e9:.1f} GB"
+        if free < 500e6:
+            problems.append(f"only {free / 1e6:.0f} MB are free at {home}; a study needs up to 200 MB")
+    except Problem as problem:
+        found["home"] = str(paths.home())
+        problems.append(str(problem))
+    found["problems"] = problems
+    found["ok"] = not problems
+    return found
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _git_version() -> str:
+    return subprocess.run(["git", "--version"], capture_output=True, text=True, check=False).stdout.strip()
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {version}" for key, version in value.items())
+    if isinstance(value, list):
+        return "; ".join(map(str, value))
+    return str(value)

@@ -1,0 +1,261 @@
+"""`q1lab run`, `attach` and `stop`: start studies, watch them, stop them."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+
+import click
+
+from q1lab import launch, planning, studies
+from q1lab.errors import FAILED, INTERRUPTED, OK, Problem
+from q1lab.live import minutes_text, watch
+from q1lab.states import State
+from q1lab.store import Store
+from q1lab.studies import Study
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  q1lab run rope --seeds 3
+  q1lab run ./my_rope.py --baseline ./model.py --seeds 0,1,2,7 --preset quick
+  q1lab run swiglu --set learning_rate=3e-4 --detach
+
+\b
+The same command again trains only what is missing, and with nothing missing prints the comparison.
+Exit status: 0 done, 1 a run failed or diverged, 2 usage, 130 interrupted (can go on)."""
+)
+@click.argument("variant")
+@click.option("--seeds", default="3", show_default=True, help="How many (3), or which (0,1,2,7).")
+@click.option(
+    "--baseline", default="baseline", show_default=True, help="What to compare with: a name or a file."
+)
+@click.option(
+    "--preset", type=click.Choice(["quick", "cpu", "gpu"]), help="Size and budget. Default: by device."
+)
+@click.option(
+    "--data", default="stdlib", show_default=True, help="stdlib, shakespeare, or a UTF-8 text file."
+)
+@click.option("--max-iters", type=int, help="Optimizer updates a run.")
+@click.option(
+    "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Any other hyperparameter; repeatable."
+)
+@click.option(
+    "--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto", show_default=True
+)
+@click.option("--dtype", type=click.Choice(["auto", "fp32", "bf16"]), default="auto", show_default=True)
+@click.option("--jobs", type=int, help="Runs that train at once. Default: a run a core, one a GPU.")
+@click.option(
+    "--headline",
+    type=click.Choice(["paired", "welch"]),
+    default=planning.HEADLINE,
+    show_default=True,
+    help="The interval that decides, declared before the first run.",
+)
+@click.option("--fresh", is_flag=True, help="Start a new study even if this one exists.")
+@click.option(
+    "--unchecked", is_flag=True, help="Train your own file without its checks; the verdict says so."
+)
+@click.option("--detach", is_flag=True, help="Start it and return at once.")
+@click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON.")
+def run(
+    variant: str,
+    seeds: str,
+    baseline: str,
+    preset: str | None,
+    data: str,
+    max_iters: int | None,
+    overrides: tuple[str, ...],
+    device: str,
+    dtype: str,
+    jobs: int | None,
+    headline: str,
+    fresh: bool,
+    unchecked: bool,
+    detach: bool,
+    as_json: bool,
+) -> int:
+    """Train VARIANT against a baseline over seeds, then compare.
+
+    VARIANT is baseline, rmsnorm, rope, swiglu, gqa or llama, or the path to a model file with nanoGPT's
+    interface. Training outlives the terminal; Ctrl-C stops it cleanly, so that it can go on.
+    """
+    wish = planning.Wish(
+        variant=variant,
+        seeds=seeds,
+        baseline=baseline,
+        preset=preset,
+        data=data,
+        device=device,
+        dtype=dtype,
+        jobs=jobs,
+        headline=headline,
+        overrides=_overrides(overrides, max_iters),
+        fresh=fresh,
+        unchecked=unchecked,
+    )
+    planning.parse_seeds(seeds)  # the quick questions first
+    with Store() as store:
+        started = False
+        with planning.planning_lock():
+            _tell("Looking at the model files and this machine …", as_json)
+            plan = planning.make_plan(wish, store)
+            alive = not plan.is_new and launch.is_alive(plan.study.files)
+            if alive:
+                raise Problem(
+                    f"{plan.study.id} is running already; watch it with `q1lab attach {plan.study.id}`"
+                )
+            study = planning.save(plan, wish, store)
+            store.ingest(study)
+            if plan.missing:
+                launch.start(study)
+                started = True
+        if not as_json:
+            _announce(study, plan)
+        if detach:
+            if as_json:
+                _print_json({"study": study.id, "started": started, "missing": list(plan.missing)})
+            elif started:
+                click.echo(
+                    f"Training goes on by itself. Watch: q1lab attach {study.id} · stop: q1lab stop {study.id}"
+                )
+            return OK
+        if started:
+            status = _follow(store, study, as_json, ctrl_c_stops=True)
+            if status is not None:
+                return status
+        return _finish(store, study, as_json)
+
+
+@click.command(epilog="Example: q1lab attach rope-1")
+@click.argument("study", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON when it is done.")
+def attach(study: str | None, as_json: bool) -> int:
+    """Watch a running STUDY (default: the latest). Ctrl-C leaves; the training goes on."""
+    chosen = studies.load(study or studies.latest())
+    with Store() as store:
+        if launch.is_alive(chosen.files):
+            status = _follow(store, chosen, as_json, ctrl_c_stops=False)
+            if status is not None:
+                return status
+        return _finish(store, chosen, as_json)
+
+
+@click.command(epilog="Example: q1lab stop rope-1")
+@click.argument("study", required=False)
+def stop(study: str | None) -> int:
+    """Stop STUDY (default: the latest) so that it can go on: each run leaves a checkpoint."""
+    chosen = studies.load(study or studies.latest())
+    if launch.stop(chosen):
+        click.echo(f"{chosen.id} stopped. The same `q1lab run` goes on: {command(chosen)}")
+    else:
+        click.echo(f"{chosen.id} is not running.")
+    return OK
+
+
+def command(study: Study) -> str:
+    """A command that goes on with this study."""
+    import shlex
+
+    words = ["q1lab", "run", study.arms["modified"].origin, "--seeds", _seeds_text(study)]
+    if study.arms["baseline"].origin != "baseline":
+        words += ["--baseline", study.arms["baseline"].origin]
+    words += ["--preset", study.preset]
+    if study.extra.get("data", "stdlib") != "stdlib":
+        words += ["--data", study.extra["data"]]
+    for key, value in (study.extra.get("overrides") or {}).items():
+        words += ["--max-iters", value] if key == "max_iters" else ["--set", f"{key}={value}"]
+    if study.headline != planning.HEADLINE:
+        words += ["--headline", study.headline]
+    if study.device != "cpu":
+        words += ["--device", study.device]
+    if study.extra.get("dtype", "auto") != "auto":
+        words += ["--dtype", study.extra["dtype"]]
+    return shlex.join(words)
+
+
+def _seeds_text(study: Study) -> str:
+    seeds = study.seeds
+    if seeds == tuple(range(len(seeds))):
+        return str(len(seeds))
+    return ",".join(map(str, seeds)) + ("," if len(seeds) == 1 else "")
+
+
+def _overrides(given: tuple[str, ...], max_iters: int | None) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for item in given:
+        key, sign, value = item.partition("=")
+        if not sign or not key.strip():
+            raise Problem(f"--set {item!r}: give KEY=VALUE, for example --set learning_rate=3e-4")
+        found[key.strip()] = value.strip()
+    if max_iters is not None:
+        if max_iters < 1:
+            raise Problem(f"--max-iters {max_iters}: a run needs at least 1 iter")
+        found["max_iters"] = str(max_iters)
+    return found
+
+
+def _announce(study: Study, plan: planning.Plan) -> None:
+    what = f"{study.variant} against {study.baseline}"
+    count = f"{len(study.seeds)} seed{'s' if len(study.seeds) > 1 else ''} each"
+    click.echo(f"{study.id}: {what}, {count}, preset {study.preset}, data {study.data.name}, "
+               f"{study.device} {study.dtype}, {study.jobs} at once")  # fmt: skip
+    if plan.missing and plan.minutes is not None:
+        whole = len(plan.missing) == len(study.runs)
+        runs = (
+            f"{len(plan.missing)} runs"
+            if whole
+            else f"{len(plan.missing)} of {len(study.runs)} runs are missing"
+        )
+        click.echo(f"{runs}, about {minutes_text(plan.minutes * 60)}")
+    for note in plan.notes:
+        click.echo(f"note: {note}")
+
+
+def _follow(store: Store, study: Study, as_json: bool, *, ctrl_c_stops: bool) -> int | None:
+    """Show the study until it has ended; an exit status when the person left."""
+    try:
+        watch(store, study, quiet=as_json, hint="Ctrl-C stops" if ctrl_c_stops else "Ctrl-C leaves")
+    except KeyboardInterrupt:
+        if not ctrl_c_stops:
+            _tell(
+                f"\nTraining goes on. Watch: q1lab attach {study.id} · stop: q1lab stop {study.id}", as_json
+            )
+            return OK
+        _tell("\nStopping; each run leaves a checkpoint …", as_json)
+        with contextlib.suppress(KeyboardInterrupt):
+            launch.stop(study)
+            store.ingest(study)
+            _tell(f"Stopped. Go on with: {command(study)}", as_json)
+        return INTERRUPTED
+    return None
+
+
+def _finish(store: Store, study: Study, as_json: bool) -> int:
+    """Print the comparison; the status says whether every run finished."""
+    from q1lab.commands.compare import show
+
+    show(store, study, as_json=as_json)
+    rows = store.runs(study.id)
+    bad = [row for row in rows if row["state"] in (State.FAILED, State.CRASHED, State.DIVERGED)]
+    for row in bad:
+        name = f"{row['arm']}-seed{row['seed']}"
+        _tell(
+            f"q1lab: {name} {row['state']}: {row['message'] or ''} (log: {study.files.run(name).log})", False
+        )
+    if any(row["state"] in (State.FAILED, State.CRASHED) for row in rows):
+        _tell(f"q1lab: run them again with: {command(study)}", False)
+    return FAILED if bad else OK
+
+
+def _print_json(record: object) -> None:
+    import json
+
+    click.echo(json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def _tell(text: str, silent: bool) -> None:
+    if not silent:
+        sys.stderr.write(text + "\n")
+        sys.stderr.flush()

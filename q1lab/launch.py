@@ -1,0 +1,107 @@
+"""Start a study's runner detached, look whether anything of it lives, stop it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+from typing import Any
+
+from q1lab import children
+from q1lab.errors import FAILED, Problem
+from q1lab.files import is_locked, os_reason, try_lock, utc_now, write_atomic
+from q1lab.paths import StudyPaths
+from q1lab.studies import Study
+
+GRACE = 10.0
+"""Seconds between asking a study to stop and ending it."""
+
+
+def is_alive(files: StudyPaths) -> bool:
+    """Whether the runner or any trainer of the study lives: somebody holds its lock."""
+    return is_locked(files.lock)
+
+
+def last(files: StudyPaths) -> dict[str, Any]:
+    """The record of the last launch; empty when there was none or it can't be read."""
+    try:
+        record = json.loads(files.launch.read_text())
+    except (OSError, ValueError):
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def start(study: Study) -> int:
+    """Start the runner in a session of its own; returns the launch's number.
+
+    The study's lock is taken here and handed down, so that of two viewers only one can start it. Problem when it
+    is running already.
+    """
+    files = study.files
+    lock = try_lock(files.lock, wait=1.0)
+    if lock is None:
+        raise Problem(f"{study.id} is running already; watch it with `q1lab attach {study.id}`")
+    try:
+        number = int(last(files).get("launch", 0)) + 1
+        command = [
+            *children.python_module("q1lab.runner"),
+            str(files.root), "--launch", str(number), "--lock", str(lock),
+        ]  # fmt: skip
+        try:
+            with files.runner_log.open("ab") as log:
+                child = subprocess.Popen(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    cwd=files.root,
+                    env=children.environment(study.threads),
+                    start_new_session=True,
+                    pass_fds=[lock],
+                )
+        except OSError as error:
+            raise Problem(f"cannot start the training of {study.id}: {os_reason(error)}", FAILED) from error
+        record = {"launch": number, "pid": child.pid, "host": socket.gethostname(), "started": utc_now()}
+        write_atomic(files.launch, json.dumps(record) + "\n")
+        return number
+    finally:
+        os.close(lock)
+
+
+def stop(study: Study, *, grace: float = GRACE) -> bool:
+    """Ask the study to stop and wait until nothing of it lives; after ``grace`` seconds end it.
+
+    Returns False when it was not running. A process id is only signalled while the study's lock is held: then its
+    group has a living member, so the number can't have been given to somebody else.
+    """
+    files = study.files
+    if not is_alive(files):
+        return False
+    pid = _pid(files)
+    if pid is None:
+        raise Problem(
+            f"{files.launch} doesn't say who runs {study.id}; it ends by itself when its runs have", FAILED
+        )
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGTERM)
+    deadline = time.monotonic() + grace
+    while is_alive(files):
+        if time.monotonic() > deadline:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(pid, signal.SIGKILL)
+            deadline = float("inf")
+        time.sleep(0.05)
+    return True
+
+
+def _pid(files: StudyPaths) -> int | None:
+    for _ in range(40):  # a launch under way writes its record a moment after it takes the lock
+        pid = last(files).get("pid")
+        if isinstance(pid, int) and pid > 1 and last(files).get("host") == socket.gethostname():
+            return pid
+        time.sleep(0.05)
+    return None

@@ -1,0 +1,331 @@
+"""From what a person typed to a study: seeds, files, data, device, and the study that already is."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from q1lab import __version__, children, corpora, journal, paths, presets, reuse, studies, variants
+from q1lab.errors import Problem
+from q1lab.files import locked, utc_now, write_atomic
+from q1lab.paths import StudyPaths
+from q1lab.store import Store
+from q1lab.studies import Arm, Data, Study
+
+HEADLINE = "paired"
+"""Which interval decides unless a study says otherwise. Chosen from measured pair correlations: docs/pairing.md."""
+
+MOST_SEEDS = 1000
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a person asked for, as typed."""
+
+    variant: str
+    seeds: str = "3"
+    baseline: str = "baseline"
+    preset: str | None = None
+    data: str = "stdlib"
+    device: str = "auto"
+    dtype: str = "auto"
+    jobs: int | None = None
+    headline: str = HEADLINE
+    overrides: Mapping[str, str] = field(default_factory=dict)
+    fresh: bool = False
+    unchecked: bool = False
+    wandb: str = "auto"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A study as it will run, and what is known about it before it does."""
+
+    study: Study
+    is_new: bool
+    missing: tuple[str, ...]
+    """Names of the runs that will train."""
+    minutes: float | None
+    """Estimate for what is missing, from a few timed steps on this machine."""
+    notes: tuple[str, ...] = ()
+
+
+def parse_seeds(text: str) -> tuple[int, ...]:
+    """``3`` is seeds 0, 1, 2; a list such as ``0,1,2,7`` is itself (``7,`` is the single seed 7)."""
+    parts = [part.strip() for part in text.split(",")]
+    if "," in text and parts[-1] == "":
+        parts.pop()
+    if not parts or not all(re.fullmatch(r"[0-9]{1,9}", part) for part in parts):
+        raise Problem(f"--seeds {text!r}: give how many (3) or which (0,1,2,7), as whole numbers from 0 up")
+    numbers = [int(part) for part in parts]
+    if "," not in text:
+        if not 1 <= numbers[0] <= MOST_SEEDS:
+            raise Problem(f"--seeds {text}: give at least 1 and at most {MOST_SEEDS}")
+        return tuple(range(numbers[0]))
+    if len(set(numbers)) != len(numbers):
+        twice = next(n for n in numbers if numbers.count(n) > 1)
+        raise Problem(f"--seeds {text}: seed {twice} is there twice; each seed counts once")
+    return tuple(numbers)
+
+
+def cores() -> int:
+    """Processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def make_plan(wish: Wish, store: Store) -> Plan:
+    """Check everything and find or draft the study; writes nothing but the corpus. ``save`` makes it real.
+
+    Raises Problem for whatever a person can mend, before any study exists.
+    """
+    seeds = parse_seeds(wish.seeds)
+    if wish.jobs is not None and wish.jobs < 1:
+        raise Problem(f"--jobs {wish.jobs}: at least one run must train at a time")
+    if wish.headline not in ("paired", "welch"):
+        raise Problem(f"--headline {wish.headline}: it takes paired or welch")
+    modified = variants.find(wish.variant)
+    baseline = variants.find(wish.baseline)
+    if modified.sha256 == baseline.sha256:
+        raise Problem(f"{wish.variant} and {wish.baseline} are the same file; there is nothing to compare")
+    paths.ensure_home()
+
+    extra_fields = (*baseline.fields, *modified.fields)
+    preset = wish.preset or presets.default_for(likely_device(wish.device))
+    config = presets.resolve(preset, wish.overrides, extra_fields)
+    data = corpora.prepare(wish.data, config["block_size"])
+    question = {
+        "files": {"baseline": str(baseline.path), "modified": str(modified.path)},
+        "vocab_size": data.vocab_size,
+        "device": wish.device,
+        "dtype": wish.dtype,
+        "threads": 1,
+    }
+    answer = children.ask(children.prober(), {**question, "config": config})
+    if wish.preset is None and presets.default_for(answer["device"]) != preset:
+        preset = presets.default_for(answer["device"])
+        config = presets.resolve(preset, wish.overrides, extra_fields)
+        answer = children.ask(children.prober(), {**question, "config": config})
+
+    draft = _draft(wish, seeds, preset, config, data, answer, baseline, modified)
+    known = None if wish.fresh else _same_study(draft)
+    if known is not None:
+        study, missing = _go_on(known, seeds, store, wish.jobs)
+    else:
+        ready = set() if wish.fresh else {run.name for run, _ in reuse.find(draft)}
+        study, missing = draft, tuple(run.name for run in draft.runs if run.name not in ready)
+    return Plan(study, known is None, missing, _minutes(study, missing, answer), _notes(study, wish, known))
+
+
+def save(plan: Plan, wish: Wish, store: Store) -> Study:
+    """Make the study real: a folder of its own, copies of both model files, ``study.json``.
+
+    Call it inside ``planning_lock()``. For a study that was there already, writes what changed (seeds, jobs).
+    """
+    study = plan.study
+    if not plan.is_new:
+        if studies.load(study.id) != study:
+            studies.save(study)
+        return study
+    study = replace(study, id=_new_id(study.variant))
+    study = replace(study, prediction=journal.locked_prediction(store, study.variant, f"study {study.id}"))
+    for arm, given in (("baseline", wish.baseline), ("modified", wish.variant)):
+        file = variants.find(given)
+        if file.sha256 != study.arms[arm].sha256:
+            raise Problem(f"{file.path} changed while the study was planned; run the command again")
+        write_atomic(study.files.root / study.arms[arm].source, file.text)
+    studies.save(study)
+    if not wish.fresh:
+        reuse.fill(study)
+    return study
+
+
+def planning_lock() -> Any:
+    """Held around make_plan, save and launch, so that two commands never launch one study twice."""
+    paths.ensure_home()
+    return locked(paths.plan_lock(), wait=150)
+
+
+def likely_device(wanted: str) -> str:
+    """A guess without torch, for the default preset; the probe has the last word."""
+    if wanted != "auto":
+        return wanted
+    if platform.system() == "Darwin" and platform.machine() == "arm64":
+        return "mps"
+    from q1lab.gpus import gpus
+
+    return "cuda" if gpus() else "cpu"
+
+
+def default_jobs(device: str, runs: int) -> int:
+    """On a CPU one single-threaded run a core; one run at a time on a GPU unless told otherwise."""
+    return max(1, min(cores(), runs)) if device == "cpu" else 1
+
+
+def _draft(
+    wish: Wish,
+    seeds: tuple[int, ...],
+    preset: str,
+    config: presets.Config,
+    data: Data,
+    answer: dict[str, Any],
+    baseline: variants.Variant,
+    modified: variants.Variant,
+) -> Study:
+    device = answer["device"]
+    jobs = wish.jobs or default_jobs(device, 2 * len(seeds))
+    names = {"baseline": baseline.name, "modified": modified.name}
+    if names["baseline"] == names["modified"]:
+        names["modified"] += "*"
+    arms = {
+        arm: Arm(
+            variant=names[arm],
+            title=file.title,
+            source=f"source/{arm}/{_safe(file.path.stem)}.py",
+            sha256=file.sha256,
+            origin=file.origin,
+            n_params=answer["arms"][arm]["n_params"],
+            flops_per_token=answer["arms"][arm]["flops_per_token"],
+        )
+        for arm, file in (("baseline", baseline), ("modified", modified))
+    }
+    return Study(
+        id="",
+        created=utc_now(),
+        arms=arms,
+        looks=(seeds,),
+        preset=preset,
+        config=config,
+        data=data,
+        device=device,
+        dtype=answer["dtype"],
+        jobs=jobs,
+        threads=max(1, cores() // jobs) if device == "cpu" else 1,
+        headline=wish.headline,
+        versions={
+            "q1lab": __version__,
+            "python": platform.python_version(),
+            "torch": answer["torch"],
+            "platform": f"{platform.system()} {platform.machine()}",
+            "trainer": reuse.trainer_version(),
+        },
+        repo=_repo_of(modified.path),
+        unchecked=wish.unchecked,
+        extra={"overrides": dict(wish.overrides), "data": _data_word(wish.data), "dtype": wish.dtype},
+    )
+
+
+def _data_word(given: str) -> str:
+    """What to type after --data so that it works from any folder."""
+    return given if given in corpora.BUILT_IN else str(Path(given).expanduser().absolute())
+
+
+def _repo_of(file: Path) -> dict[str, Any] | None:
+    """Commit and cleanness of the git repository that a learner's model file lies in."""
+    if paths.models_dir() in file.parents:
+        return None
+    from q1lab.repository import Repository
+
+    try:
+        repo = Repository.discover(file.parent)
+        return {"path": str(repo.root), "commit": repo.head(), "dirty": repo.is_dirty(file)}
+    except Problem:
+        return None
+
+
+def identity(study: Study) -> str:
+    """What makes two studies the same but for their seeds: files, hyperparameters, data, device, number format."""
+    what = {
+        "sources": [study.arms[arm].sha256 for arm in studies.ARMS],
+        "config": study.config,
+        "data": study.data.sha256,
+        "device": study.device,
+        "dtype": study.dtype,
+        "headline": study.headline,
+        "imported": study.extra.get("imported"),
+    }
+    return json.dumps(what, sort_keys=True)
+
+
+def _same_study(draft: Study) -> Study | None:
+    wanted = identity(draft)
+    for study_id in reversed(studies.ids()):
+        try:
+            study = studies.load(study_id)
+        except Problem:
+            continue
+        if identity(study) == wanted:
+            return study
+    return None
+
+
+def _go_on(
+    study: Study, seeds: tuple[int, ...], store: Store, jobs: int | None
+) -> tuple[Study, tuple[str, ...]]:
+    """The study with the asked seeds: those it lacks become a new look, since its first results may be known."""
+    store.ingest(study)
+    new = tuple(seed for seed in seeds if seed not in study.seeds)
+    if new:
+        started = any(row["attempt"] for row in store.runs(study.id))
+        looks = (*study.looks, new) if started else (tuple(dict.fromkeys((*study.seeds, *new))),)
+        study = replace(study, looks=looks)
+    if jobs is not None:
+        study = replace(study, jobs=jobs)
+    done = {
+        f"{r['arm']}-seed{r['seed']}" for r in store.runs(study.id) if r["state"] in ("finished", "diverged")
+    }
+    return study, tuple(run.name for run in study.runs if run.name not in done)
+
+
+def _minutes(study: Study, missing: tuple[str, ...], answer: dict[str, Any]) -> float:
+    total = 0.0
+    for run in study.runs:
+        if run.name in missing:
+            total += answer["arms"][run.arm]["seconds_per_iter"] * study.max_iters
+    # evaluations cost about a third of a training step's work a token
+    share = (
+        study.data.val_tokens
+        / 3
+        / (study.config["batch_size"] * study.config["block_size"] * study.max_iters)
+    )
+    starting = 3.0  # a trainer imports torch once
+    return float(total * (1 + share) / max(1, min(study.jobs, len(missing))) + (starting if missing else 0)) / 60.0
+
+
+def _notes(study: Study, wish: Wish, known: Study | None) -> tuple[str, ...]:
+    notes = []
+    a, b = study.arms["baseline"].n_params, study.arms["modified"].n_params
+    if abs(b - a) >= 0.01 * a:
+        notes.append(f"parameters differ by {(b - a) / a:+.1%}: {a:,} and {b:,}")
+    if known is not None and study.looks != known.looks and len(study.looks) > 1:
+        notes.append("seeds are added after results could be seen: the verdict uses alpha 0.025 and says so")
+    return tuple(notes)
+
+
+def _new_id(variant: str) -> str:
+    """The next free ``rope-N``; makes its folder, which is what reserves the name."""
+    stem = _safe(variant)
+    root = paths.studies_dir()
+    root.mkdir(parents=True, exist_ok=True, mode=0o700)
+    taken = [
+        int(match[1])
+        for folder in root.iterdir()
+        if (match := re.fullmatch(re.escape(stem) + r"-([0-9]+)", folder.name))
+    ]
+    number = max(taken, default=0) + 1
+    while True:
+        try:
+            StudyPaths(root / f"{stem}-{number}").source.mkdir(parents=True, mode=0o700)
+            return f"{stem}-{number}"
+        except FileExistsError:
+            number += 1
+
+
+def _safe(name: str) -> str:
+    """A name that is safe in paths and on a command line."""
+    return re.sub(r"[^A-Za-z0-9_]+", "_", name).strip("_")[:40] or "model"

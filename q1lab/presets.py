@@ -1,0 +1,132 @@
+"""Presets: named sets of hyperparameters under nanoGPT's names, and overriding them safely."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from q1lab.errors import Problem
+
+Config = dict[str, Any]
+
+COMMON: Config = {
+    "bias": False,
+    "learning_rate": 1e-3,
+    "min_lr": 1e-4,
+    "weight_decay": 0.1,
+    "beta1": 0.9,
+    "beta2": 0.99,
+    "grad_clip": 1.0,
+    "log_interval": 10,
+    "compile": "auto",
+}
+
+SMALL: Config = {
+    **COMMON,
+    "n_layer": 4,
+    "n_head": 4,
+    "n_embd": 128,
+    "block_size": 64,
+    "batch_size": 12,
+    "dropout": 0.0,
+    "eval_windows": 64,
+}
+
+PRESETS: dict[str, Config] = {
+    # a first honest look: the cpu model for half its iters
+    "quick": {**SMALL, "max_iters": 1000, "lr_decay_iters": 1000, "warmup_iters": 50, "eval_interval": 100},
+    # the recipe of nanoGPT's README for a CPU
+    "cpu": {**SMALL, "max_iters": 2000, "lr_decay_iters": 2000, "warmup_iters": 100, "eval_interval": 200},
+    # nanoGPT's config/train_shakespeare_char.py
+    "gpu": {
+        **COMMON,
+        "n_layer": 6,
+        "n_head": 6,
+        "n_embd": 384,
+        "block_size": 256,
+        "batch_size": 64,
+        "dropout": 0.2,
+        "max_iters": 5000,
+        "lr_decay_iters": 5000,
+        "warmup_iters": 100,
+        "eval_interval": 250,
+        "eval_windows": 64,
+    },
+}
+
+AT_LEAST_ONE = {
+    "n_layer", "n_head", "n_embd", "block_size", "batch_size", "max_iters", "eval_interval", "eval_windows",
+    "log_interval",
+}  # fmt: skip
+
+
+def default_for(device: str) -> str:
+    """The preset that suits a device: ``gpu`` on CUDA and MPS, else ``cpu``."""
+    return "cpu" if device == "cpu" else "gpu"
+
+
+def resolve(preset: str, overrides: Mapping[str, str], model_fields: Iterable[str] = ()) -> Config:
+    """A preset with overrides as typed by a person (``learning_rate=3e-4``).
+
+    ``model_fields`` are the config fields that the two model files take beyond the known ones. Problem for an
+    unknown preset or key (naming the nearest) and for a value of the wrong kind or range.
+    """
+    if preset not in PRESETS:
+        raise Problem(f"no preset called {preset!r}; there is: {', '.join(PRESETS)}")
+    config = dict(PRESETS[preset])
+    known = [*config, *(name for name in model_fields if name not in config and name != "vocab_size")]
+    for key, text in overrides.items():
+        if key not in known:
+            near = difflib.get_close_matches(key, known, 1, 0.4)
+            hint = f"did you mean {near[0]}?" if near else f"there is: {', '.join(known)}"
+            raise Problem(f"--set {key}: no such hyperparameter; {hint}")
+        config[key] = _value(key, text, config.get(key))
+    if "max_iters" in overrides:  # a shorter run keeps the shape of its schedule unless told otherwise
+        base = PRESETS[preset]
+        scale = config["max_iters"] / base["max_iters"]
+        if "lr_decay_iters" not in overrides:
+            config["lr_decay_iters"] = config["max_iters"]
+        if "warmup_iters" not in overrides and scale < 1:
+            config["warmup_iters"] = int(base["warmup_iters"] * scale)
+        if "eval_interval" not in overrides:
+            config["eval_interval"] = max(1, min(base["eval_interval"], config["max_iters"] // 4))
+        if "log_interval" not in overrides:
+            config["log_interval"] = max(1, min(base["log_interval"], config["max_iters"] // 10))
+    return _checked(config)
+
+
+def _value(key: str, text: str, default: Any) -> Any:
+    if key == "compile":
+        if text not in ("auto", "on", "off"):
+            raise Problem(f"--set compile={text}: it takes auto, on or off")
+        return text
+    if isinstance(default, bool) or text.lower() in ("true", "false"):
+        if text.lower() not in ("true", "false"):
+            raise Problem(f"--set {key}={text}: it takes true or false")
+        return text.lower() == "true"
+    for kind in (int, float):
+        try:
+            value = kind(text)
+        except ValueError:
+            continue
+        if isinstance(default, int) and kind is float:
+            break
+        return value
+    wanted = "a whole number" if isinstance(default, int) else "a number"
+    raise Problem(f"--set {key}={text}: it takes {wanted}")
+
+
+def _checked(config: Config) -> Config:
+    for key in AT_LEAST_ONE:
+        if config[key] < 1:
+            raise Problem(f"{key} is {config[key]}; it must be at least 1")
+    for key in ("learning_rate", "min_lr", "weight_decay", "grad_clip", "warmup_iters", "lr_decay_iters"):
+        if not 0 <= config[key] < float("inf"):
+            raise Problem(f"{key} is {config[key]}; it must be a finite number, 0 or more")
+    for key in ("beta1", "beta2", "dropout"):
+        if not 0 <= config[key] < 1:
+            raise Problem(f"{key} is {config[key]}; it must be at least 0 and below 1")
+    if config["n_embd"] % config["n_head"]:
+        raise Problem(f"n_embd {config['n_embd']} is not divisible by n_head {config['n_head']}")
+    return config

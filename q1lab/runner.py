@@ -1,0 +1,153 @@
+"""The detached process that works a study's plan off: ``python -m q1lab.runner STUDY_DIR``.
+
+It starts trainers, replaces those that die while runs are left, and ends when all have ended, whether anybody
+watches or not. Trainers take their runs from the plan by themselves, so they go on when this process is killed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from q1lab import children, studies
+from q1lab.events import read_new
+from q1lab.files import utc_now
+from q1lab.paths import RunPaths
+from q1lab.states import ENDED
+from q1lab.studies import Study
+
+OUT_OF_MEMORY = 75
+"""A trainer's exit status for "this many at once don't fit" (labs/train.py)."""
+
+
+class Runner:
+    """Works off one launch of one study."""
+
+    def __init__(self, study: Study, launch: int, lock: int, trainer: list[str]) -> None:
+        self.study, self.launch, self.lock, self.trainer = study, launch, lock, trainer
+        self.files = study.files
+        self.jobs = study.jobs
+        self.workers: list[subprocess.Popen[bytes]] = []
+        self.relay: subprocess.Popen[bytes] | None = None
+        self.stopping = False
+
+    def run(self) -> int:
+        """Until nothing is left to claim and every trainer has ended."""
+        signal.signal(signal.SIGTERM, self._stop)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        log(f"launch {self.launch} of {self.study.id}: {len(self.left())} runs, {self.jobs} at once")
+        starts, most = (
+            0,
+            self.jobs + len(self.study.runs),
+        )  # a trainer that dies at once isn't replaced for ever
+        while True:
+            for worker in [w for w in self.workers if w.poll() is not None]:
+                self.workers.remove(worker)
+                if worker.returncode == OUT_OF_MEMORY and self.jobs > 1:
+                    self.jobs -= 1
+                    log(f"out of memory: going on with {self.jobs} at once")
+                elif worker.returncode < 0:
+                    log(f"a trainer was ended by signal {-worker.returncode}")
+            left = 0 if self.stopping else len(self.left())
+            while left and len(self.workers) < self.jobs and starts < most:
+                self.workers.append(self._start_trainer())
+                left -= 1
+                starts += 1
+            if not self.workers:
+                break
+            self._keep_relay()
+            time.sleep(0.1)
+        log("stopped" if self.stopping else "done")
+        return 0
+
+    def left(self) -> list[str]:
+        """Runs that nobody has claimed in this launch and that have not ended before."""
+        return [
+            run.name
+            for run in self.study.runs
+            if not (self.files.claims / f"{self.launch}-{run.name}").exists()
+            and not ended(self.files.run(run.name))
+        ]
+
+    def _start_trainer(self) -> subprocess.Popen[bytes]:
+        command = [*self.trainer, str(self.files.root), "--launch", str(self.launch)]
+        if self.jobs == 1:
+            command.append("--alone")
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            cwd=self.files.root,
+            env=children.environment(self.study.threads),
+            pass_fds=[self.lock],
+        )
+
+    def _keep_relay(self) -> None:
+        """Have the W&B relay running while runs do. It has a session of its own and no share in the lock: whatever
+        happens to it, the study goes on."""
+        if self.study.wandb == "disabled" or (self.relay is not None and self.relay.poll() is None):
+            return
+        if self.relay is not None and self.relay.returncode == 0:
+            return
+        with (self.files.root / "relay.log").open("ab") as out:
+            self.relay = subprocess.Popen(
+                [*children.python_module("q1lab.relay"), str(self.files.root)],
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                cwd=self.files.root,
+                start_new_session=True,
+            )
+
+    def _stop(self, *_: object) -> None:
+        """SIGTERM went to the whole group, so the trainers know; those that were started since are told here."""
+        self.stopping = True
+        for worker in self.workers:
+            if worker.poll() is None:
+                worker.terminate()
+
+
+def ended(files: RunPaths) -> bool:
+    """Whether a run has an exit record after which nothing is left to train."""
+    path = files.events
+    try:
+        size = path.stat().st_size
+    except OSError:
+        return False
+    events, _, _ = read_new(path, max(0, _line_start(path, size)))
+    return any(event["type"] == "exit" and event.get("state") in ENDED for event in events)
+
+
+def _line_start(path: Path, size: int, tail: int = 4096) -> int:
+    """A byte offset at a line's beginning near the file's end."""
+    if size <= tail:
+        return 0
+    with path.open("rb") as file:
+        file.seek(size - tail)
+        return size - tail + file.read(tail).find(b"\n") + 1
+
+
+def log(text: str) -> None:
+    sys.stderr.write(f"{utc_now()} {text}\n")
+    sys.stderr.flush()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m q1lab.runner")
+    parser.add_argument("study", type=Path)
+    parser.add_argument("--launch", type=int, required=True)
+    parser.add_argument("--lock", type=int, required=True, help="inherited descriptor of the study's lock")
+    args = parser.parse_args()
+    os.environ["Q1LAB_HOME"] = str(args.study.parent.parent)
+    os.set_inheritable(args.lock, False)
+    study = studies.load(args.study.name)
+    return Runner(study, args.launch, args.lock, children.trainer()).run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,94 @@
+"""Model files as variants: found by name or path, described without running them."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+from dataclasses import dataclass
+from pathlib import Path
+
+from q1lab import paths
+from q1lab.errors import Problem
+from q1lab.files import os_reason, sha256_text
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A model file as found: nothing of it has been run."""
+
+    name: str
+    title: str
+    path: Path
+    origin: str
+    """What the learner typed: a name out of labs/models, or the file's path."""
+    text: str
+    fields: tuple[str, ...]
+    """Fields of its GPTConfig, as far as they can be read off the file."""
+
+    @property
+    def sha256(self) -> str:
+        return sha256_text(self.text)
+
+
+def names() -> list[str]:
+    """The reference variants in ``labs/models``, baseline first."""
+    found = sorted(f.stem for f in paths.models_dir().glob("*.py") if not f.stem.startswith("_"))
+    return sorted(found, key=lambda name: (name != "baseline", name == "llama", name))
+
+
+def find(given: str) -> Variant:
+    """The variant that ``given`` names: a reference variant, or a path to a model file.
+
+    Problem when it isn't there (naming the nearest), can't be read, has a syntax error, or lacks GPT or GPTConfig.
+    """
+    looks_like_path = given.endswith(".py") or "/" in given
+    if not looks_like_path and given in names():
+        return read(paths.models_dir() / f"{given}.py", given, given)
+    path = Path(given).expanduser()
+    if looks_like_path or path.is_file():
+        if not path.is_file():
+            raise Problem(f"{given}: no such model file")
+        return read(path.absolute(), path.stem, str(path.absolute()))
+    near = difflib.get_close_matches(given, names(), 1, 0.4)
+    hint = f"did you mean {near[0]}? " if near else ""
+    raise Problem(
+        f"no variant called {given!r}; {hint}There is: {', '.join(names())}, or the path to a model file"
+    )
+
+
+def read(path: Path, name: str, origin: str) -> Variant:
+    """Read and look over a model file, by its syntax alone."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise Problem(f"{path}:1: not UTF-8 text") from None
+    except OSError as error:
+        raise Problem(f"{path}: {os_reason(error)}") from None
+    try:
+        tree = ast.parse(text, str(path))
+    except SyntaxError as error:
+        raise Problem(f"{path}:{error.lineno}: SyntaxError: {error.msg}") from None
+    except ValueError as error:
+        raise Problem(f"{path}:1: {error}") from None
+    defined = {node.name: node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
+    imported = any(isinstance(node, ast.ImportFrom | ast.Import) for node in ast.walk(tree))
+    for wanted in ("GPTConfig", "GPT"):
+        if wanted not in defined and not (imported and wanted in text):
+            raise Problem(
+                f"{path}:1: no class {wanted}; a model file defines GPTConfig and GPT, as nanoGPT's does"
+            )
+    config = defined.get("GPTConfig")
+    fields = tuple(
+        node.target.id
+        for node in (config.body if config else [])
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
+    )
+    return Variant(name, title_of(tree, name), path, origin, text, fields)
+
+
+def title_of(tree: ast.Module, name: str) -> str:
+    """The docstring's first words (up to a colon), or the name."""
+    doc = ast.get_docstring(tree) or ""
+    first = next(iter(doc.splitlines()), "").strip()
+    title = first.split(":", 1)[0].strip().rstrip(".")
+    return title if 0 < len(title) <= 60 else name
