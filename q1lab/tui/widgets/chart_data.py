@@ -1,0 +1,107 @@
+"""What the loss chart draws, worked out from a study's runs: thin curves, and each arm's mean and band. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from q1lab.states import ENDED
+from q1lab.tui.snapshot import RunView
+
+Curve = tuple[tuple[int, float], ...]
+
+
+@dataclass(frozen=True)
+class ArmCurves:
+    """One arm: ``band`` is (iter, lowest, highest) over the seeds that the mean is over."""
+
+    arm: str
+    variant: str
+    seeds: tuple[Curve, ...]
+    mean: Curve
+    band: tuple[tuple[int, float, float], ...]
+    n: int
+    """How many seeds the mean is over."""
+
+
+@dataclass(frozen=True)
+class ChartData:
+    """Both arms of a study, one metric; ``last`` is where the iter axis ends."""
+
+    arms: tuple[ArmCurves, ...] = ()
+    last: int = 0
+
+    @property
+    def empty(self) -> bool:
+        return not any(curve for arm in self.arms for curve in arm.seeds)
+
+
+def chart_data(runs: Iterable[RunView], metric: str) -> ChartData:
+    """``metric`` is ``val`` (mid-run evaluations) or ``train``. Points that are not finite are left out.
+
+    An arm's mean runs over its finished seeds; before the first has finished, over those that have begun, as far
+    as all of them have got: a mean that changed its members on the way would show steps nobody trained.
+    """
+    arms: list[ArmCurves] = []
+    last = 0
+    runs = tuple(runs)
+    for arm in ("baseline", "modified"):
+        mine = [run for run in runs if run.arm == arm]
+        if not mine:
+            continue
+        last = max(last, *(run.max_iters for run in mine))
+        curves = [(run, finite(run.train if metric == "train" else run.val)) for run in mine]
+        begun = [(run, curve) for run, curve in curves if curve]
+        group = [curve for run, curve in begun if run.state in ENDED] or [curve for _, curve in begun]
+        mean, band = mean_and_band(group)
+        arms.append(ArmCurves(arm, mine[0].variant, tuple(c for _, c in begun), mean, band, len(group)))
+    return ChartData(tuple(arms), last)
+
+
+def finite(points: Sequence[tuple[int, float | None]]) -> Curve:
+    return tuple((i, v) for i, v in points if v is not None and math.isfinite(v))
+
+
+def mean_and_band(group: Sequence[Curve]) -> tuple[Curve, tuple[tuple[int, float, float], ...]]:
+    """Mean and range at the iters that every curve of ``group`` has."""
+    if not group:
+        return (), ()
+    tables = [dict(curve) for curve in group]
+    shared = sorted(set(tables[0]).intersection(*tables[1:]))
+    mean: list[tuple[int, float]] = []
+    band: list[tuple[int, float, float]] = []
+    for iter_ in shared:
+        values = [table[iter_] for table in tables]
+        mean.append((iter_, sum(values) / len(values)))
+        band.append((iter_, min(values), max(values)))
+    return tuple(mean), tuple(band)
+
+
+def ticks(low: float, high: float, most: int) -> list[float]:
+    """At most ``most`` round numbers (steps of 1, 2 or 5) within [low, high]."""
+    if not high > low or most < 1:
+        return []
+    rough = (high - low) / most
+    size = 10.0 ** math.floor(math.log10(rough))
+    step = next(size * m for m in (1, 2, 5, 10, 20) if (high - low) / (size * m) <= most)
+    first = math.ceil(low / step - 1e-9)
+    return [(first + k) * step for k in range(most + 2) if (first + k) * step <= high + step * 1e-9]
+
+
+def log_ticks(low: float, high: float, most: int) -> list[float]:
+    """1, 2 and 5 times powers of ten in [low, high], thinned to powers where they are too many; ``low`` > 0."""
+    found: list[float] = []
+    for power in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1):
+        found += [m * 10.0**power for m in (1, 2, 5) if low <= m * 10.0**power <= high * (1 + 1e-9)]
+    if len(found) > most:
+        found = [v for v in found if math.isclose(math.log10(v), round(math.log10(v)))] or found[-most:]
+    return found if len(found) >= 2 else ticks(low, high, most)
+
+
+def short(value: float) -> str:
+    """An iter count for an axis: 500, 1k, 1.5k, 2M."""
+    for size, letter in ((1e6, "M"), (1e3, "k")):
+        if abs(value) >= size:
+            return f"{value / size:.4g}{letter}"
+    return f"{value:.4g}"

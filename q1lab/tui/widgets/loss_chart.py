@@ -1,0 +1,243 @@
+"""Loss against iters in braille: both arms' mean and band, each seed thin; zoom, pan, log axes."""
+
+from __future__ import annotations
+
+import math
+from typing import ClassVar
+
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.reactive import reactive
+from textual.strip import Strip
+from textual.widget import Widget
+
+from q1lab.tui.widgets.braille import Canvas
+from q1lab.tui.widgets.chart_data import ArmCurves, ChartData, log_ticks, short, ticks
+from q1lab.tui.widgets.palette import Palette, palette
+
+GUTTER = 7
+"""Columns of the loss labels."""
+THIN, MEAN = 1, 2
+DASH = {"baseline": (4, 2), "modified": None}
+LOOK = {"baseline": "╌╌╌", "modified": "───"}
+MOST_ZOOM = 64.0
+
+
+class LossChart(Widget, can_focus=True):
+    """``data`` is drawn into whatever room there is. One colour an arm; the baseline's mean is dashed.
+
+    ``low`` and ``high`` are the shown part of the iter axis, as shares of it (0 to 1); the loss axis always fits
+    what is shown, so that zooming in on the end tells the arms apart.
+    """
+
+    ALLOW_SELECT: ClassVar[bool] = False
+
+    data: reactive[ChartData] = reactive(ChartData(), layout=False)
+    metric: reactive[str] = reactive("val")
+    log_loss: reactive[bool] = reactive(False)
+    log_iter: reactive[bool] = reactive(False)
+    span: reactive[tuple[float, float]] = reactive((0.0, 1.0))
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 — Textual's own name
+        super().__init__(id=id)
+        self._lines: list[Strip] = []
+        self._drawn: tuple[object, ...] | None = None
+        self._dragged: int | None = None
+
+    # ── zoom and pan ─────────────────────────────────────────────────────────────────────────────────────
+
+    def zoom(self, factor: float, about: float | None = None) -> None:
+        """Show 1/``factor`` of the present stretch, keeping ``about`` (a share of it) where it is.
+
+        Without ``about`` the end stays in view when it is in view: that is where the arms are compared.
+        """
+        low, high = self.span
+        if about is None:
+            about = 1.0 if high >= 0.999 else 0.5
+        size = min(1.0, max(1 / MOST_ZOOM, (high - low) / factor))
+        start = low + (high - low) * about - size * about
+        self._show(start, size)
+
+    def pan(self, share: float) -> None:
+        """Move by ``share`` of the shown stretch; stops at the ends."""
+        low, high = self.span
+        self._show(low + (high - low) * share, high - low)
+
+    def whole(self) -> None:
+        self.span = (0.0, 1.0)
+
+    def _show(self, start: float, size: float) -> None:
+        start = min(max(0.0, start), 1.0 - size)
+        self.span = (start, start + size)
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        event.stop()
+        self.zoom(1.25, self._share(event.x))
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        event.stop()
+        self.zoom(0.8, self._share(event.x))
+
+    def on_mouse_down(self, event: events.MouseDown) -> None:
+        self._dragged = event.x
+        self.capture_mouse()
+
+    def on_mouse_up(self) -> None:
+        self._dragged = None
+        self.release_mouse()
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        if self._dragged is not None and event.x != self._dragged:
+            self.pan((self._dragged - event.x) / max(1, self._columns))
+            self._dragged = event.x
+
+    def _share(self, x: int) -> float:
+        return min(1.0, max(0.0, (x - GUTTER) / max(1, self._columns - 1)))
+
+    # ── drawing ──────────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def _columns(self) -> int:
+        return max(0, self.size.width - GUTTER)
+
+    def render_line(self, y: int) -> Strip:
+        colours = palette(self.app)
+        state = (self.size, self.data, self.metric, self.log_loss, self.log_iter, self.span, colours)
+        if state != self._drawn:
+            self._lines = self._draw(colours)
+            self._drawn = state
+        return self._lines[y] if y < len(self._lines) else Strip.blank(self.size.width)
+
+    def _draw(self, colours: Palette) -> list[Strip]:
+        width, height = self.size
+        if height < 4 or width < GUTTER + 8:
+            return []
+        lines = [self._title(colours, width)]
+        rows = height - 2
+        x_low, x_high = self._iters()
+        seen = [v for arm in self.data.arms for c in arm.seeds for i, v in c if x_low <= i <= x_high]
+        if not seen:
+            words = "no evaluation in this stretch" if not self.data.empty else "the first loss is on its way"
+            blank = [Strip.blank(width)] * ((rows - 1) // 2)
+            text = Strip([Segment(words.center(width)[:width], Style(color=colours.muted))])
+            return [*lines, *blank, text]
+        y_low, y_high = min(seen), max(seen)
+        pad = (y_high - y_low) * 0.04 or abs(y_high) * 0.01 or 0.01
+        log_loss = self.log_loss and y_low > 0
+        y_low, y_high = (y_low / 1.01, y_high * 1.01) if log_loss else (y_low - pad, y_high + pad)
+        x_axis = _Axis(x_low, x_high, 2 * self._columns - 1, self.log_iter)
+        y_axis = _Axis(y_high, y_low, 4 * rows - 1, log_loss)
+        canvas = Canvas(self._columns, rows)
+        for pen, arm in enumerate(self.data.arms):
+            _draw_arm(canvas, arm, pen, x_axis, y_axis)
+        marks = log_ticks(y_low, y_high, rows // 2) if log_loss else ticks(y_low, y_high, max(2, rows // 3))
+        labels = {y_axis.at(value) >> 2: value for value in marks}
+        digits = _digits(marks)
+        pens = [Style(color=colours.arm(a.arm), bold=True) for a in self.data.arms]
+        thin = [Style(color=colours.faint(colours.arm(a.arm))) for a in self.data.arms]
+        tints = [colours.tint(colours.arm(a.arm), 0.22) for a in self.data.arms]
+        muted = Style(color=colours.muted)
+        for row, pieces in enumerate(canvas.rows()):
+            value = labels.get(row)
+            label = "" if value is None else f"{value:.{digits}f}"
+            segments = [Segment(f"{label:>{GUTTER - 2}} {'┤' if label else '│'}", muted)]
+            for piece in pieces:
+                style = Style() if piece.pen < 0 else (thin if piece.pen < 2 else pens)[piece.pen % 2]
+                if piece.tint >= 0:
+                    style += Style(bgcolor=tints[piece.tint])
+                segments.append(Segment(piece.text, style))
+            lines.append(Strip(segments, width))
+        return [*lines, self._iter_labels(x_axis, x_low, x_high, muted)]
+
+    def _iters(self) -> tuple[float, float]:
+        """The shown part of the iter axis; a log axis starts at the first iter that has a point."""
+        first = min((c[0][0] for arm in self.data.arms for c in arm.seeds), default=1)
+        first = max(1, first) if self.log_iter else 0
+        last = max(first + 1, self.data.last)
+        if self.log_iter:
+            return tuple(first * (last / first) ** share for share in self.span)  # type: ignore[return-value]
+        return tuple(first + (last - first) * share for share in self.span)  # type: ignore[return-value]
+
+    def _title(self, colours: Palette, width: int) -> Strip:
+        muted = Style(color=colours.muted)
+        segments = [Segment(f" {self.metric} loss", Style(color=colours.foreground, bold=True))]
+        for arm in self.data.arms:
+            segments.append(Segment(f"  {LOOK[arm.arm]} ", Style(color=colours.arm(arm.arm), bold=True)))
+            seeds = "" if arm.n < 1 else f" ({arm.n} seed{'s' if arm.n > 1 else ''})"
+            segments.append(Segment(f"{arm.variant[:24]}{seeds if width >= 70 else ''}", muted))
+        logs = [name for name, on in (("loss", self.log_loss), ("iter", self.log_iter)) if on]
+        notes = [f"log {' and '.join(logs)}"] if logs else []
+        if self.span != (0.0, 1.0):
+            notes.append(f"zoom {1 / (self.span[1] - self.span[0]):.3g}×")
+        used = sum(s.cell_length for s in segments)
+        right = " · ".join(notes)
+        if right and used + len(right) + 3 <= width:
+            segments.append(Segment(" " * (width - used - len(right) - 1) + right + " ", muted))
+        return Strip(segments).adjust_cell_length(width)
+
+    def _iter_labels(self, axis: _Axis, low: float, high: float, muted: Style) -> Strip:
+        cells = [" "] * self._columns
+        most = max(2, self._columns // 14)
+        for value in log_ticks(low, high, most) if self.log_iter else ticks(low, high, most):
+            text = short(value)
+            start = min(max(0, (axis.at(value) >> 1) - len(text) // 2), self._columns - len(text))
+            if all(cell == " " for cell in cells[max(0, start - 1) : start + len(text) + 1]):
+                cells[start : start + len(text)] = list(text)
+        tail = "iter"
+        if all(cell == " " for cell in cells[-len(tail) - 1 :]):
+            cells[-len(tail) :] = list(tail)
+        return Strip([Segment(" " * (GUTTER - 1) + "└" + "".join(cells), muted)], self.size.width)
+
+
+class _Axis:
+    """Values to dots: ``at(first)`` is 0, ``at(last)`` is ``dots``."""
+
+    def __init__(self, first: float, last: float, dots: int, log: bool) -> None:
+        self.first, self.last = (math.log(first), math.log(last)) if log else (first, last)
+        self.dots, self.log = dots, log
+
+    def at(self, value: float) -> int:
+        if self.log:
+            value = math.log(max(value, 1e-12))
+        return round((value - self.first) / ((self.last - self.first) or 1.0) * self.dots)
+
+
+def _draw_arm(canvas: Canvas, arm: ArmCurves, pen: int, x_axis: _Axis, y_axis: _Axis) -> None:
+    """Band as tinted cells, seeds as thin lines (pens 0 and 1), the mean above them (pens 2 and 3)."""
+    edges = [(x_axis.at(i), y_axis.at(high), y_axis.at(low)) for i, low, high in arm.band]
+    if arm.n > 1:
+        for (x0, top0, bottom0), (x1, top1, bottom1) in zip(edges, edges[1:], strict=False):
+            for column in range(max(0, x0 >> 1), min(canvas.width - 1, x1 >> 1) + 1):
+                share = min(1.0, max(0.0, (2 * column + 1 - x0) / max(1, x1 - x0)))
+                canvas.band(
+                    column, round(top0 + (top1 - top0) * share), round(bottom0 + (bottom1 - bottom0) * share), pen
+                )
+    for curve in arm.seeds:
+        canvas.path(_dots(curve, x_axis, y_axis), pen, THIN)
+    if arm.n > 1 or not arm.seeds:
+        canvas.path(_dots(arm.mean, x_axis, y_axis), pen + 2, MEAN, dash=DASH[arm.arm])
+    else:  # one seed: the curve is the mean
+        canvas.path(_dots(arm.seeds[0], x_axis, y_axis), pen + 2, MEAN, dash=DASH[arm.arm])
+
+
+def _dots(curve: tuple[tuple[int, float], ...], x_axis: _Axis, y_axis: _Axis) -> list[tuple[int, int]]:
+    """A curve as dots: one a dot column (the mean of the values there), and no more than one beyond each edge."""
+    out: list[tuple[int, int]] = []
+    column, total, count = None, 0.0, 0
+    for iter_, value in curve:
+        x = x_axis.at(iter_)
+        if x != column and column is not None:
+            out.append((column, y_axis.at(total / count)))
+            total, count = 0.0, 0
+        column, total, count = x, total + value, count + 1
+    if column is not None:
+        out.append((column, y_axis.at(total / count)))
+    inside = [k for k, (x, _) in enumerate(out) if 0 <= x <= x_axis.dots]
+    return out[max(0, inside[0] - 1) : inside[-1] + 2] if inside else out
+
+
+def _digits(marks: list[float]) -> int:
+    if len(marks) < 2:
+        return 2
+    return min(4, max(1, math.ceil(-math.log10(abs(marks[1] - marks[0])) - 1e-9)))

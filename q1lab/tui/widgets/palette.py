@@ -1,0 +1,73 @@
+"""The colours that carry meaning, taken from the theme at the moment of drawing: one colour an arm, everywhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from rich.style import Style
+
+from q1lab.states import State
+
+FALLBACK = {
+    "arm-baseline": "#6cb6ff", "arm-modified": "#f2a65a", "success": "#4ebf71", "error": "#e06c75",
+    "warning": "#e5b567", "foreground": "#e0e0e0", "text-muted": "#9a9a9a", "background": "#121212",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Palette:
+    """Colours as ``#rrggbb``. A widget is drawn again when the theme changes, and asks again."""
+
+    baseline: str
+    modified: str
+    success: str
+    error: str
+    warning: str
+    foreground: str
+    muted: str
+    background: str
+
+    def arm(self, arm: str) -> str:
+        return self.baseline if arm == "baseline" else self.modified
+
+    def state(self, state: State) -> str:
+        return {
+            State.FINISHED: self.success, State.RUNNING: self.foreground, State.QUEUED: self.muted,
+            State.STOPPED: self.warning, State.FAILED: self.error, State.CRASHED: self.error,
+            State.DIVERGED: self.error,
+        }[state]  # fmt: skip
+
+    def style(self, colour: str, **attributes: Any) -> Style:
+        return Style(color=colour, **attributes)
+
+    def tint(self, colour: str, share: float) -> str:
+        """``colour`` mixed into the background, 0 (none of it) to 1, as ``#rrggbb``."""
+        from textual.color import Color
+
+        return Color.parse(self.background).blend(Color.parse(colour), share).hex6
+
+    def faint(self, colour: str) -> str:
+        """The same hue, quieter: thin lines of single seeds."""
+        return self.tint(colour, 0.6)
+
+
+def palette(app: Any) -> Palette:
+    """The palette of a running app's theme."""
+    from textual.color import Color, ColorParseError
+
+    variables = app.theme_variables
+
+    def take(name: str) -> str:
+        try:
+            colour = Color.parse(variables[name])
+            return colour.hex6 if colour.ansi is None else FALLBACK[name]
+        except (KeyError, ColorParseError):
+            return FALLBACK[name]
+
+    background = Color.parse(take("background"))
+    muted = background.blend(Color.parse(take("foreground")), 0.6).hex6
+    return Palette(
+        take("arm-baseline"), take("arm-modified"), take("success"), take("error"), take("warning"),
+        take("foreground"), muted, background.hex6,
+    )  # fmt: skip

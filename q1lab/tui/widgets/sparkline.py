@@ -1,0 +1,53 @@
+"""A run's loss as a row of bars: fixed width, one scale for a whole study, as long as the run has got."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+BARS = "▁▂▃▄▅▆▇█"
+GAP = "·"
+"""Stands for a stretch whose loss was not a finite number."""
+
+Point = tuple[int, float | None]
+
+
+def sparkline(points: Sequence[Point], width: int, last: int, low: float, high: float) -> str:
+    """Bars for ``points`` (iter, value), by iter; always ``width`` characters.
+
+    A run at 60% of ``last`` iters fills 60% of the width, so that the bars are the progress bar too. ``low`` and
+    ``high`` are the study's scale (see ``scale``). A stretch without a point repeats the one before it; a value
+    that is not finite is shown as a dot.
+    """
+    if width <= 0:
+        return ""
+    if not points or last <= 0:
+        return " " * width
+    buckets: list[list[float | None]] = [[] for _ in range(width)]
+    for iter_, value in points:
+        buckets[min(width - 1, max(0, iter_) * width // (last + 1))].append(value)
+    filled = min(width, max(1, math.ceil(points[-1][0] * width / last)))
+    shown: list[str] = []
+    bar = ""
+    for bucket in buckets[:filled]:
+        real = [v for v in bucket if v is not None and math.isfinite(v)]
+        if real:
+            bar = _bar(sum(real) / len(real), low, high)
+        elif bucket:
+            bar = GAP
+        shown.append(bar)
+    first = next((b for b in shown if b), GAP)
+    return "".join(b or first for b in shown).ljust(width)
+
+
+def _bar(value: float, low: float, high: float) -> str:
+    if not high > low:
+        return BARS[0]
+    share = (value - low) / (high - low)
+    return BARS[min(len(BARS) - 1, max(0, int(share * len(BARS))))]
+
+
+def scale(curves: Iterable[Sequence[Point]]) -> tuple[float, float]:
+    """(low, high) over every finite value of a study's curves; (0, 0) when there is none."""
+    real = [v for curve in curves for _, v in curve if v is not None and math.isfinite(v)]
+    return (min(real), max(real)) if real else (0.0, 0.0)
