@@ -1,0 +1,398 @@
+"""A loopback stand-in for the W&B server, so that tests run the real wandb client against it.
+
+It answers what the client asks (GraphQL, the file stream, uploads, telemetry) and keeps what was sent, line
+by line at the offset that the client gave: a row sent again to its place lands on itself, a row sent at
+another offset shows up as a duplicate. Faults are switched on by attributes. It listens on 127.0.0.1 only,
+takes at most ``MAX_BYTES`` per request, and every answer that it delays is bounded.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import gzip
+import json
+import re
+import socket
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+ENTITY = "learner"
+KEY = "0123456789abcdef0123456789abcdef01234567"
+"""The only key it takes: forty hexadecimal digits, as the client demands."""
+
+MAX_BYTES = 16 << 20
+MAX_DELAY = 30.0
+
+
+@dataclass
+class Received:
+    """One run as the server knows it."""
+
+    id: str
+    entity: str
+    project: str
+    name: str = ""
+    group: str | None = None
+    config: dict[str, Any] = field(default_factory=dict)
+    summary: dict[str, Any] = field(default_factory=dict)
+    lines: dict[str, dict[int, str]] = field(default_factory=dict)
+    """File of the stream → line number → text."""
+    exitcode: int | None = None
+    upserts: int = 0
+
+    @property
+    def state(self) -> str:
+        return "running" if self.exitcode is None else "finished" if self.exitcode == 0 else "failed"
+
+    @property
+    def history(self) -> list[dict[str, Any]]:
+        """The rows in order; a hole in the offsets fails the test that looks."""
+        kept = self.lines.get("wandb-history.jsonl", {})
+        assert sorted(kept) == list(range(len(kept))), f"holes in the history of {self.name}"
+        return [json.loads(kept[n]) for n in sorted(kept)]
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The config as the learner gave it."""
+        return {key: item.get("value") for key, item in self.config.items() if key != "_wandb"}
+
+    def points(self, metric: str) -> list[tuple[int, float]]:
+        return [(row["iter"], row[metric]) for row in self.history if metric in row]
+
+
+class _Quiet(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that hung up is part of the tests; anything else is kept for them to see."""
+        import sys
+
+        error = sys.exc_info()[1]
+        if not isinstance(error, ConnectionError | TimeoutError):
+            self.owner.errors.append(repr(error))  # type: ignore[attr-defined]
+
+
+class WandbServer:
+    """Use as a context manager. ``url`` is the base URL for ``WANDB_BASE_URL``.
+
+    ``fault``: "" works; "500" every answer is a server error; "401" the key is refused; "hang" accepts and
+    never answers; "slow" answers each request after ``delay`` seconds. ``die_after`` counts file stream
+    requests and then drops the listener and every connection, like a server that dies in mid-run.
+    """
+
+    def __init__(self, fault: str = "", *, delay: float = 0.3, die_after: int | None = None) -> None:
+        self.fault = fault
+        self.delay = min(delay, MAX_DELAY)
+        self.die_after = die_after
+        self.runs: dict[str, Received] = {}
+        self.asked: list[str] = []
+        """GraphQL operations and paths, in order."""
+        self.errors: list[str] = []
+        self.dead = threading.Event()
+        self._lock = threading.RLock()
+        self._http: ThreadingHTTPServer | None = None
+        self._open: set[socket.socket] = set()
+        self.port = 0
+
+    # ── life ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    def __enter__(self) -> WandbServer:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Listen, on the same port as before when it was stopped; what was received stays."""
+        server = self
+
+        class Handler(_Handler):
+            owner = server
+
+        self.dead.clear()
+        self._http = _Quiet(("127.0.0.1", self.port), Handler)
+        self._http.owner = self  # type: ignore[attr-defined]
+        self.port = self._http.server_address[1]
+        threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True).start()
+
+    def stop(self) -> None:
+        """Close the listener and cut every connection."""
+        self.dead.set()
+        if self._http is not None:
+            self._http.shutdown()
+            self._http.server_close()
+            self._http = None
+        with self._lock:
+            for connection in self._open:
+                with contextlib.suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
+            self._open.clear()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def run(self, name: str) -> Received:
+        """The one run with this display name."""
+        found = [run for run in self.runs.values() if run.name == name]
+        assert len(found) == 1, f"{len(found)} runs called {name}: {[r.name for r in self.runs.values()]}"
+        return found[0]
+
+    # ── what is asked ────────────────────────────────────────────────────────────────────────────────────
+
+    def stream(self, run_id: str, body: dict[str, Any], entity: str, project: str) -> None:
+        with self._lock:
+            run = self.runs.setdefault(run_id, Received(run_id, entity, project))
+            for name, part in body.get("files", {}).items():
+                if name == "wandb-summary.json":
+                    run.summary = json.loads(part["content"][-1])
+                    continue
+                kept = run.lines.setdefault(name, {})
+                for n, line in enumerate(part["content"]):
+                    kept[part["offset"] + n] = line
+            if body.get("complete"):
+                run.exitcode = int(body.get("exitcode", 0))
+            if self.die_after is not None:
+                self.die_after -= 1
+                if self.die_after <= 0:
+                    self.die_after = None
+                    threading.Thread(target=self.stop, daemon=True).start()
+
+    def graphql(self, operation: str, given: dict[str, Any]) -> dict[str, Any]:
+        answer = OPERATIONS.get(operation)
+        if answer is None:
+            return {}
+        with self._lock:
+            return answer(self, given)
+
+    def _viewer(self, given: dict[str, Any]) -> dict[str, Any]:
+        viewer = {
+            "id": "VXNlcjox", "entity": ENTITY, "username": ENTITY, "email": None, "admin": False,
+            "name": ENTITY, "flags": "{}", "deletedAt": None, "apiKeys": {"edges": []},
+            "teams": {"edges": []},
+        }  # fmt: skip
+        return {"viewer": viewer}
+
+    def _get_viewer(self, given: dict[str, Any]) -> dict[str, Any]:
+        return self._viewer(given)
+
+    def _get_default_entity(self, given: dict[str, Any]) -> dict[str, Any]:
+        return self._viewer(given)
+
+    def _server_features_query(self, given: dict[str, Any]) -> dict[str, Any]:
+        return {"serverInfo": {"features": []}}
+
+    def _upsert_bucket(self, given: dict[str, Any]) -> dict[str, Any]:
+        run_id = given.get("name") or base64.b64decode(given["id"]).decode().split(":")[-1]
+        new = run_id not in self.runs
+        run = self.runs.setdefault(
+            run_id, Received(run_id, given.get("entity") or ENTITY, given.get("project") or "uncategorized")
+        )
+        run.upserts += 1
+        run.name = given.get("displayName") or run.name or run_id
+        run.group = given.get("groupName") or run.group
+        if given.get("config"):
+            run.config = json.loads(given["config"])
+        if given.get("summaryMetrics"):
+            run.summary = json.loads(given["summaryMetrics"])
+        return {"upsertBucket": {"bucket": self._bucket(run), "inserted": new}}
+
+    def _run_resume_status(self, given: dict[str, Any]) -> dict[str, Any]:
+        run = self.runs.get(given["name"])
+        model = {"id": "UHJvamVjdDox", "name": given["project"], "entity": {"id": "x", "name": ENTITY}}
+        return {"model": {**model, "bucket": self._bucket(run) if run else None}}
+
+    def _create_run_files(self, given: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "createRunFiles": {
+                "runID": given["run"],
+                "uploadHeaders": [],
+                "files": [
+                    {"name": name, "uploadUrl": f"{self.url}/storage/{given['run']}/{name}"}
+                    for name in given["files"]
+                ],
+            }
+        }
+
+    def _run_stopped_status(self, given: dict[str, Any]) -> dict[str, Any]:
+        return {"project": {"run": {"stopped": False}}}
+
+    def _runs(self, given: dict[str, Any]) -> dict[str, Any]:
+        project = given["project"]
+        runs = [run for run in self.runs.values() if run.project == project]
+        if not runs:
+            return {"project": None}
+        edges = [{"node": self._node(run), "cursor": run.id} for run in runs]
+        page = {"endCursor": edges[-1]["cursor"], "hasNextPage": False}
+        return {
+            "project": {
+                "internalId": "1", "runCount": len(runs), "readOnly": True,
+                "runs": {"edges": edges, "pageInfo": page},
+            }
+        }  # fmt: skip
+
+    def _run(self, given: dict[str, Any]) -> dict[str, Any]:
+        run = self.runs.get(given["name"])
+        return {"project": {"run": self._node(run) if run else None}}
+
+    def _run_parquet_history(self, given: dict[str, Any]) -> dict[str, Any]:
+        rows = [self._typed(row) for row in self.runs[given["runName"]].history]
+        return {"project": {"run": {"parquetHistory": {"parquetUrls": [], "liveData": rows}}}}
+
+    def _history_page(self, given: dict[str, Any]) -> dict[str, Any]:
+        rows = [
+            json.dumps(row)
+            for row in self.runs[given["run"]].history
+            if given["minStep"] <= row["_step"] < given["maxStep"]
+        ][: given["pageSize"]]
+        return {"project": {"run": {"history": rows}}}
+
+    def _run_history_keys(self, given: dict[str, Any]) -> dict[str, Any]:
+        run = self.runs[given["name"]]
+        return {"project": {"run": {"historyKeys": self._history_keys(run)}}}
+
+    @staticmethod
+    def _typed(row: dict[str, Any]) -> dict[str, Any]:
+        return row
+
+    @staticmethod
+    def _history_keys(run: Received) -> dict[str, Any]:
+        last = run.history[-1]["_step"] if run.history else -1
+        names = {key for row in run.history for key in row}
+        return {"lastStep": last, "sets": [], "keys": {name: {"typeCounts": []} for name in names}}
+
+    def _bucket(self, run: Received) -> dict[str, Any]:
+        history = run.lines.get("wandb-history.jsonl", {})
+        events = run.lines.get("wandb-events.jsonl", {})
+        return {
+            "id": base64.b64encode(f"Run:v1:{run.id}".encode()).decode(),
+            "name": run.id, "displayName": run.name, "description": None, "sweepName": None, "tags": [],
+            "notes": None, "config": json.dumps(run.config), "summaryMetrics": json.dumps(run.summary),
+            "logLineCount": len(run.lines.get("output.log", {})), "historyLineCount": len(history),
+            "eventsLineCount": len(events), "wandbConfig": json.dumps({"t": 1}),
+            "historyTail": json.dumps([history[max(history)]] if history else []),
+            "eventsTail": json.dumps([events[max(events)]] if events else []),
+            "project": {"id": "UHJvamVjdDox", "name": run.project, "entity": {"id": "x", "name": run.entity}},
+        }  # fmt: skip
+
+    def _node(self, run: Received) -> dict[str, Any]:
+        return {
+            "id": base64.b64encode(f"Run:v1:{run.id}".encode()).decode(), "name": run.id,
+            "displayName": run.name, "state": run.state, "group": run.group, "tags": [], "sweepName": None,
+            "jobType": None, "commit": None, "readOnly": True, "createdAt": "2026-03-07T09:30:00Z",
+            "heartbeatAt": "2026-03-07T09:40:00Z", "description": None, "notes": None, "projectId": "1",
+            "config": json.dumps(run.config), "summaryMetrics": json.dumps(run.summary),
+            "systemMetrics": "{}", "historyLineCount": len(run.history),
+            "historyKeys": self._history_keys(run), "user": {"name": ENTITY, "username": ENTITY},
+        }  # fmt: skip
+
+
+OPERATIONS: dict[str, Callable[[WandbServer, dict[str, Any]], dict[str, Any]]] = {
+    "Viewer": WandbServer._viewer,
+    "GetViewer": WandbServer._get_viewer,
+    "GetDefaultEntity": WandbServer._get_default_entity,
+    "ServerFeaturesQuery": WandbServer._server_features_query,
+    "UpsertBucket": WandbServer._upsert_bucket,
+    "RunResumeStatus": WandbServer._run_resume_status,
+    "CreateRunFiles": WandbServer._create_run_files,
+    "RunStoppedStatus": WandbServer._run_stopped_status,
+    "Runs": WandbServer._runs,
+    "Run": WandbServer._run,
+    "RunParquetHistory": WandbServer._run_parquet_history,
+    "HistoryPage": WandbServer._history_page,
+    "RunHistoryKeys": WandbServer._run_history_keys,
+}
+"""GraphQL operation → answer. Anything else is answered with no data."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    owner: WandbServer
+
+    def setup(self) -> None:
+        super().setup()
+        self.owner._open.add(self.connection)
+
+    def finish(self) -> None:
+        self.owner._open.discard(self.connection)
+        with contextlib.suppress(OSError):
+            super().finish()
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class names it so
+        """Silent: tests look at ``asked``."""
+
+    def _body(self) -> bytes:
+        length = int(self.headers.get("Content-Length", 0))
+        assert length <= MAX_BYTES, f"a request of {length} bytes"
+        data = self.rfile.read(length)
+        return gzip.decompress(data) if self.headers.get("Content-Encoding") == "gzip" else data
+
+    def _answer(self, record: Any, status: int = 200) -> None:
+        data = json.dumps(record).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def _handle(self) -> None:
+        body = self._body()
+        owner = self.owner
+        if owner.dead.is_set():
+            self.close_connection = True
+            return
+        if owner.fault == "hang":
+            owner.asked.append(self.path)
+            owner.dead.wait(MAX_DELAY)
+            self.close_connection = True
+            return
+        if owner.fault == "slow":
+            time.sleep(owner.delay)
+        if owner.fault == "500":
+            owner.asked.append(self.path)
+            self._answer({"error": "the server is not well"}, 500)
+            return
+        if "/sdk/otel/" in self.path:
+            self.send_response(200)
+            self.send_header("Content-Type", "application/x-protobuf")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
+        if not self._authorized():
+            owner.asked.append("401")
+            self._answer({"errors": [{"message": "invalid API key"}]}, 401)
+            return
+        stream = re.fullmatch(r"/files/([^/]+)/([^/]+)/([^/]+)/file_stream", self.path)
+        if self.path == "/graphql":
+            asked = json.loads(body)
+            query = asked["query"]
+            named = re.search(r"\b(?:query|mutation)\s+(\w+)", query)
+            operation = named.group(1) if named else "?"
+            owner.asked.append(operation)
+            self._answer({"data": owner.graphql(operation, asked.get("variables") or {})})
+        elif stream:
+            owner.asked.append("file_stream")
+            entity, project, run_id = stream.groups()
+            owner.stream(run_id, json.loads(body), entity, project)
+            self._answer({"exitcode": None, "limits": {}})
+        else:
+            owner.asked.append(self.path.split("?")[0])
+            self._answer({})
+
+    def _authorized(self) -> bool:
+        if self.path.startswith("/storage/"):
+            return True
+        header = self.headers.get("Authorization", "")
+        given = ""
+        if header.startswith("Basic "):
+            given = base64.b64decode(header[6:]).decode().partition(":")[2]
+        return self.owner.fault != "401" and given == KEY
+
+    do_POST = do_GET = do_PUT = _handle  # noqa: N815 - the base class names them so
