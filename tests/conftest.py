@@ -1,0 +1,49 @@
+"""A home of its own for every test, and a trainer without torch for those that ask for it."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+TESTS = Path(__file__).parent
+ROOT = TESTS.parent
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty Q1LAB_HOME; nothing of the person's own is read or written."""
+    folder = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("Q1LAB_HOME", str(folder))
+    for name in [key for key in os.environ if key.startswith(("Q1LAB_", "WANDB_")) and key != "Q1LAB_HOME"]:
+        if name != "Q1LAB_DATA":
+            monkeypatch.delenv(name)
+    return folder
+
+
+@pytest.fixture
+def fake_trainer(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Puts the trainer and the probe without torch in place; call it with FAKE_TRAIN's settings."""
+
+    def behave(**how: Any) -> None:
+        monkeypatch.setenv("FAKE_TRAIN", json.dumps(how))
+
+    monkeypatch.setenv("Q1LAB_TRAINER", f"{sys.executable} {TESTS / 'fake_train.py'}")
+    monkeypatch.setenv("Q1LAB_PROBE", f"{sys.executable} {TESTS / 'fake_probe.py'}")
+    behave()
+    return behave
+
+
+@pytest.fixture
+def shakespeare() -> Iterator[Path]:
+    """Tiny Shakespeare where there is a copy; the test is skipped elsewhere."""
+    for candidate in (os.environ.get("Q1LAB_DATA"), str(ROOT.parent / "shared" / "data" / "tinyshakespeare.txt")):
+        if candidate and Path(candidate).is_file():
+            yield Path(candidate)
+            return
+    pytest.skip("needs Tiny Shakespeare: set Q1LAB_DATA to the file")

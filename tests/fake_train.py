@@ -1,0 +1,97 @@
+"""A trainer without torch: the same protocol as ``python -m labs.train``, a run in some hundredths of a second.
+
+``FAKE_TRAIN`` (JSON) says how it behaves: ``effect`` (modified − baseline), ``noise``, ``pause`` seconds an event,
+and lists of run names that ``diverge``, ``fail``, ``crash`` (kill -9 of itself), ``deaf`` (ignores SIGTERM),
+``oom`` (out of memory unless alone).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import signal
+import sys
+import time
+from pathlib import Path
+
+from labs import report
+from labs.sharing import holding, output_to, take
+
+stop = False
+
+
+def ask_to_stop(*_: object) -> None:
+    global stop
+    stop = True
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("study", type=Path)
+    parser.add_argument("--launch", type=int, default=1)
+    parser.add_argument("--alone", action="store_true")
+    args = parser.parse_args()
+    signal.signal(signal.SIGTERM, ask_to_stop)
+    how = json.loads(os.environ.get("FAKE_TRAIN", "{}"))
+    plan = json.loads((args.study / "study.json").read_text())
+    for seed in [seed for look in plan["looks"] for seed in look]:
+        for arm in ("baseline", "modified"):
+            folder = args.study / "runs" / f"{arm}-seed{seed}"
+            if stop:
+                return 0
+            claim = args.study / "claims" / f"{args.launch}-{folder.name}"
+            if report.state(report.read(folder / "events.jsonl")) in ("finished", "diverged") or not take(claim):
+                continue
+            with holding(folder / "lock"), output_to(folder / "run.log"):
+                if folder.name in how.get("oom", []) and not args.alone:
+                    claim.unlink()
+                    return 75
+                run(plan, arm, seed, folder, how)
+    return 0
+
+
+def run(plan: dict, arm: str, seed: int, folder: Path, how: dict) -> None:  # type: ignore[type-arg]
+    name = folder.name
+    events = folder / "events.jsonl"
+    before = report.read(events)
+    number = 1 + sum(e["type"] == "start" for e in before)
+    iters = plan["config"]["max_iters"]
+    first = max((e["iter"] for e in before if e["type"] == "iter"), default=0) if number > 1 else 0
+    say = report.Report(events)
+    say("start", v=1, arm=arm, seed=seed, attempt=number, pid=os.getpid(), resumed_from=first, n_params=1000)
+    print(f"training {name}, attempt {number}")
+    if name in how.get("deaf", []):
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        if os.fork() == 0:
+            time.sleep(120)
+            os._exit(0)
+    shared = random.Random(seed).gauss(0, how.get("noise", 0.01))
+    own = random.Random(f"{arm}{seed}").gauss(0, how.get("noise", 0.01) / 3)
+    final = 1.9 + shared + own + (how.get("effect", -0.1) if arm == "modified" else 0)
+    every = max(1, iters // 10)
+    for i in range(first + every, iters + 1, every):
+        if stop and name not in how.get("deaf", []):
+            say("exit", state="stopped", iter=i - every, message="stopped; the same command goes on")
+            return
+        time.sleep(how.get("pause", 0.0))
+        loss = float("nan") if name in how.get("diverge", []) and i > iters // 2 else final + 2.0 * (1 - i / iters)
+        say("iter", iter=i, train_loss=loss, lr=1e-3, tok_per_s=20000.0 + seed)
+        if loss != loss:
+            say("exit", state="diverged", iter=i, message=f"the loss was not finite by iter {i}")
+            return
+        if i >= iters // 2:
+            if name in how.get("crash", []) and number == 1:
+                os.kill(os.getpid(), signal.SIGKILL)
+            if name in how.get("fail", []) and number == 1:
+                say("exit", state="failed", iter=i, message="model.py:7: ValueError: a planned failure")
+                return
+            say("eval", iter=i, val_loss=loss, tokens=4096)
+    say("eval", iter=iters, val_loss=final, tokens=111_539, final=True)
+    say("exit", state="finished", iter=iters, val_loss=final, tok_per_s=20000.0 + seed)
+    say.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

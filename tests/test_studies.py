@@ -1,0 +1,295 @@
+"""Whole studies through the command line, with a trainer that needs no torch."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from q1lab import launch, studies
+from q1lab.store import Store
+
+Fake = Callable[..., None]
+Q1LAB = [sys.executable, "-m", "q1lab"]
+SMALL = ("--preset", "quick", "--max-iters", "20")
+
+
+def q1lab(*args: str, code: int | None = 0) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run([*Q1LAB, *args], capture_output=True, text=True, timeout=60, check=False)
+    assert "Traceback" not in done.stderr, done.stderr
+    if code is not None:
+        assert done.returncode == code, (done.returncode, done.stdout, done.stderr)
+    return done
+
+
+def record(*args: str, code: int = 0) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(q1lab(*args, "--json", code=code).stdout)
+    return found
+
+
+def wait_for(what: Callable[[], bool], seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
+
+
+def test_a_study_from_plan_to_verdict(fake_trainer: Fake) -> None:
+    fake_trainer(effect=-0.1, noise=0.01)
+    found = record("run", "rope", *SMALL)
+    assert found["study"] == "rope-1"
+    assert found["verdict"] == "helps"
+    assert found["n"] == 3
+    assert set(found["arms"]["modified"]["values"]) == {"0", "1", "2"}
+    for key in ("welch", "paired", "bootstrap", "permutation_p", "headline"):
+        assert found["difference"][key] is not None
+    for key in ("detectable", "seeds_needed", "diverged", "warnings", "data", "dtype", "preset", "metric"):
+        assert key in found
+    assert found["prediction"] is None
+    text = q1lab("compare").stdout
+    assert "HELPS" in text
+    assert "no prediction was recorded before these runs" in text
+
+
+def test_the_same_command_again_prints_and_trains_nothing(fake_trainer: Fake) -> None:
+    record("run", "rope", *SMALL)
+    again = q1lab("run", "rope", *SMALL)
+    assert studies.ids() == ["rope-1"]
+    assert launch.last(studies.load("rope-1").files)["launch"] == 1
+    assert "rope − baseline" in again.stdout
+    record("run", "rope", *SMALL, "--fresh")
+    assert studies.ids() == ["rope-1", "rope-2"]
+
+
+def test_a_finished_baseline_is_reused(fake_trainer: Fake) -> None:
+    record("run", "rope", *SMALL)
+    found = record("run", "swiglu", *SMALL)
+    assert found["reused"] == ["baseline-seed0", "baseline-seed1", "baseline-seed2"]
+    claims = {claim.name for claim in studies.load("swiglu-1").files.claims.iterdir()}
+    assert claims == {"1-modified-seed0", "1-modified-seed1", "1-modified-seed2"}
+    again = record("run", "swiglu", *SMALL, "--fresh")
+    assert again["reused"] == []
+
+
+def test_adding_seeds_later_is_said_and_paid_for(fake_trainer: Fake) -> None:
+    assert record("run", "rope", *SMALL)["alpha"] == 0.05
+    found = record("run", "rope", *SMALL, "--seeds", "5")
+    assert found["study"] == "rope-1"
+    assert (found["n"], found["looks"], found["alpha"]) == (5, 2, 0.025)
+    fewer = record("run", "rope", *SMALL, "--seeds", "3")
+    assert fewer["n"] == 5
+
+
+def test_a_diverged_run_is_shown_and_leaves_no_mean_verdict(fake_trainer: Fake) -> None:
+    fake_trainer(diverge=["modified-seed1"])
+    found = record("run", "rope", *SMALL, code=1)
+    assert found["verdict"] == "no verdict"
+    assert found["diverged"]["modified"] == [1]
+    assert found["arms"]["modified"]["mean"] is None
+    again = q1lab("run", "rope", *SMALL, code=1)
+    assert "modified-seed1 diverged" in again.stderr
+    assert launch.last(studies.load("rope-1").files)["launch"] == 1, "a diverged run is never silently retried"
+
+
+@pytest.mark.parametrize("fault", ["fail", "crash"])
+def test_one_cell_heals(fake_trainer: Fake, fault: str) -> None:
+    fake_trainer(**{fault: ["modified-seed1"]})
+    first = q1lab("run", "rope", *SMALL, code=1)
+    assert "modified-seed1" in first.stderr
+    with Store() as store:
+        before = {r["id"]: (r["state"], r["attempt"]) for r in store.runs("rope-1")}
+    found = record("run", "rope", *SMALL)
+    assert found["complete"]
+    with Store() as store:
+        after = {r["id"]: (r["state"], r["attempt"]) for r in store.runs("rope-1")}
+    assert [a for a in after if after[a] != before[a]] == [a for a in before if before[a][0] != "finished"]
+    assert sorted(attempt for _, attempt in after.values()) == [1, 1, 1, 1, 1, 2]
+
+
+def test_too_little_memory_goes_on_with_fewer_at_once(fake_trainer: Fake) -> None:
+    fake_trainer(oom=["modified-seed1"])
+    found = record("run", "rope", *SMALL, "--jobs", "2")
+    assert found["complete"]
+    assert "going on with 1 at once" in studies.load("rope-1").files.runner_log.read_text()
+
+
+def test_detach_attach_stop_and_go_on(fake_trainer: Fake) -> None:
+    fake_trainer(pause=0.1)
+    out = q1lab("run", "rope", *SMALL, "--detach").stdout
+    assert "q1lab attach rope-1" in out
+    study = studies.load("rope-1")
+    busy = q1lab("run", "rope", *SMALL, code=2)
+    assert "q1lab attach rope-1" in busy.stderr
+    wait_for(lambda: study.files.run("baseline-seed0").events.exists())
+    stopped = q1lab("stop").stdout
+    assert "q1lab run rope" in stopped
+    assert not launch.is_alive(study.files)
+    found = json.loads(q1lab("status", "--json").stdout)["studies"][0]
+    assert found["state"] == "stopped"
+    assert "running" not in {run["state"] for run in found["runs"]}
+    fake_trainer()
+    assert record("run", "rope", *SMALL)["complete"]
+    assert q1lab("attach").stdout.count("val loss") >= 1
+    assert "not running" in q1lab("stop").stdout
+
+
+def test_ctrl_c_stops_cleanly_and_prints_how_to_go_on(fake_trainer: Fake) -> None:
+    fake_trainer(pause=0.2)
+    child = subprocess.Popen(
+        [*Q1LAB, "run", "rope", *SMALL], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    wait_for(lambda: bool(studies.ids()) and launch.is_alive(studies.load("rope-1").files))
+    wait_for(lambda: studies.load("rope-1").files.run("baseline-seed0").events.exists())
+    time.sleep(0.5)
+    child.send_signal(signal.SIGINT)
+    _, err = child.communicate(timeout=30)
+    assert child.returncode == 130, err
+    assert "Go on with: q1lab run rope --seeds 3 --preset quick --max-iters 20" in err
+    assert "Traceback" not in err
+    assert not launch.is_alive(studies.load("rope-1").files)
+
+
+def test_training_outlives_the_viewer_and_the_runner(fake_trainer: Fake) -> None:
+    fake_trainer(pause=0.05)
+    child = subprocess.Popen([*Q1LAB, "run", "rope", *SMALL], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    wait_for(lambda: bool(studies.ids()) and studies.load("rope-1").files.run("modified-seed0").events.exists())
+    child.kill()
+    child.wait()
+    study = studies.load("rope-1")
+    os.kill(launch.last(study.files)["pid"], signal.SIGKILL)
+    assert launch.is_alive(study.files), "the trainers hold the lock that the runner handed down"
+    wait_for(lambda: not launch.is_alive(study.files), 30)
+    assert record("compare")["complete"]
+
+
+def test_a_deaf_trainer_with_a_child_is_gone_in_time(fake_trainer: Fake) -> None:
+    fake_trainer(pause=0.3, deaf=["baseline-seed0"])
+    q1lab("run", "rope", *SMALL, "--detach")
+    study = studies.load("rope-1")
+    wait_for(lambda: study.files.run("baseline-seed0").events.exists())
+    time.sleep(0.2)
+    began = time.monotonic()
+    assert launch.stop(study, grace=1.0)
+    assert time.monotonic() - began < 5
+    assert not launch.is_alive(study.files)
+    with Store() as store:
+        store.ingest(study)
+        assert store.runs(study.id)[0]["state"] == "crashed"
+
+
+def test_two_commands_at_once_never_start_a_study_twice(fake_trainer: Fake) -> None:
+    fake_trainer(pause=0.02)
+    children = [
+        subprocess.Popen([*Q1LAB, "run", "rope", *SMALL, "--detach"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        for _ in range(3)
+    ]
+    codes = sorted(child.wait(60) for child in children)
+    for child in children:
+        child.communicate()
+    assert studies.ids() == ["rope-1"]
+    assert launch.last(studies.load("rope-1").files)["launch"] == 1
+    assert codes == [0, 2, 2]
+    wait_for(lambda: not launch.is_alive(studies.load("rope-1").files), 30)
+
+
+def test_runs_train_from_copies(fake_trainer: Fake, tmp_path: Path) -> None:
+    model = tmp_path / "my_rope.py"
+    model.write_text("class GPTConfig: pass\nclass GPT: pass\n")
+    found = record("run", str(model), *SMALL, "--unchecked")
+    assert found["variant"] == "my_rope"
+    study = studies.load("my_rope-1")
+    copy = study.files.root / study.arms["modified"].source
+    model.write_text("class GPTConfig: pass\nclass GPT: x = 1\n")
+    assert "x = 1" not in copy.read_text()
+    record("run", str(model), *SMALL, "--unchecked")
+    assert studies.ids() == ["my_rope-1", "my_rope-2"], "another file is another study"
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["rpoe"], "did you mean rope?"),
+        (["rope", "--seeds", ""], "--seeds"),
+        (["rope", "--seeds", "0"], "at least 1"),
+        (["rope", "--seeds", "-1"], "whole numbers from 0 up"),
+        (["rope", "--seeds", "1,1"], "seed 1 is there twice"),
+        (["rope", "--seeds", "a,b"], "--seeds 'a,b'"),
+        (["rope", "--seeds", "²"], "whole numbers"),
+        (["rope", "--max-iters", "0"], "at least 1 iter"),
+        (["rope", "--jobs", "0"], "--jobs 0"),
+        (["rope", "--device", "cuda"], "no cuda device here"),
+        (["rope", "--device", "tpu"], "tpu"),
+        (["rope", "--data", "nowhere.txt"], "no such file"),
+        (["rope", "--set", "learning_rat=1"], "did you mean learning_rate?"),
+        (["rope", "--set", "n_layer=two"], "whole number"),
+        (["rope", "--set", "n_layer"], "KEY=VALUE"),
+        (["rope", "--set", "n_head=3"], "not divisible"),
+        (["baseline"], "same file"),
+        (["./none.py"], "no such model file"),
+        (["rope", "--preset", "huge"], "huge"),
+        (["rope", "--frehs"], "--fresh"),
+    ],
+)
+def test_bad_input_gets_one_line_and_creates_nothing(fake_trainer: Fake, args: list[str], said: str) -> None:
+    done = q1lab("run", *args, code=2)
+    lines = [line for line in done.stderr.splitlines() if not line.startswith("Looking at")]
+    assert len(lines) == 1, done.stderr
+    assert said in lines[0]
+    assert studies.ids() == []
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(b"", "empty"), (b"\xff\xfe\x00", "not UTF-8"), (b"a\x00b" * 999, "binary"), (b"abc", "at least 650")],
+)
+def test_a_corpus_that_cannot_serve_is_refused(fake_trainer: Fake, tmp_path: Path, content: bytes, said: str) -> None:
+    file = tmp_path / "corpus.txt"
+    file.write_bytes(content)
+    assert said in q1lab("run", "rope", "--data", str(file), code=2).stderr
+
+
+def test_an_unknown_command_names_the_nearest() -> None:
+    assert "q1lab compare" in q1lab("compair", code=2).stderr
+
+
+def test_an_unwritable_home_is_one_line(fake_trainer: Fake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    blocker = tmp_path / "file"
+    blocker.write_text("in the way")
+    monkeypatch.setenv("Q1LAB_HOME", str(blocker / "home"))
+    done = q1lab("run", "rope", *SMALL, code=1)
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert str(blocker) in done.stderr
+
+
+def test_the_plot_is_drawn(fake_trainer: Fake, tmp_path: Path) -> None:
+    record("run", "rope", *SMALL)
+    for suffix, magic in (("svg", b"<?xml"), ("png", b"\x89PNG")):
+        file = tmp_path / f"plot.{suffix}"
+        q1lab("compare", "--plot", str(file))
+        assert file.read_bytes().startswith(magic)
+    assert "svg" in q1lab("compare", "--plot", str(tmp_path / "plot.txt"), code=2).stderr
+
+
+def test_the_tables_can_be_made_again_from_the_files(fake_trainer: Fake, home: Path) -> None:
+    fake_trainer(diverge=["modified-seed2"])
+    q1lab("run", "rope", *SMALL, code=1)
+
+    def dump() -> list[Any]:
+        with Store() as store:
+            store.ingest_all()
+            return [
+                [tuple(row) for row in store.db.execute(f"SELECT * FROM {table}")]
+                for table in ("studies", "runs", "metrics")
+            ]
+
+    before = dump()
+    (home / "q1lab.db").unlink()
+    assert dump() == before
