@@ -8,11 +8,11 @@ Content is data. Nothing in it is executed, and nothing here knows a particular 
     difficulty, paper, guide) and `[[kpis]]` (id, title, target).
 
 A session's file
-    `## Title {#a2 minutes=90}` opens a part. `- [ ] Title {#a2-notes kind=write}` is a step; lines that are
-    indented below it are its detail. A fence whose info string is `q1lab run` (or open, check, command)
-    holds TOML and is an action that the learner can press; it belongs to the step just before it, else to
-    the part. `<details>` with a `<summary>` is text that stays folded until it is asked for. Everything
-    else is Markdown, kept as it is, in order.
+    `## Title {#a2 minutes=90}` opens a part. `- [ ] Title {#a2-notes kind=write}` is a step, on one line and
+    in plain words; lines that are indented below it are its detail, in Markdown. A fence whose info string is
+    `q1lab run` (or open, check, command) holds TOML and is an action that the learner can press; it belongs
+    to the step just before it, else to the part. `<details>` with a `<summary>` is text that stays folded
+    until it is asked for. Everything else is Markdown, kept as it is, in order.
 
 A variant's guide
     `## Title {part=a2}` sections, put into that part for learners who chose the variant: at the line

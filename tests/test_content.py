@@ -563,3 +563,59 @@ def test_reading_a_week_imports_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
     assert done.stdout.strip() == "[]"
+
+
+# ── the numbers in the guides come out of the model files ────────────────────────────────────────────────
+
+SIZES = {
+    "small": {"n_layer": 4, "n_head": 4, "n_embd": 128, "block_size": 64},
+    "large": {"n_layer": 6, "n_head": 6, "n_embd": 384, "block_size": 256},
+}
+
+
+@pytest.mark.parametrize(
+    ("variant", "size"),
+    [("rope", "small"), ("rope", "large"), ("swiglu", "small"), ("gqa", "small"), ("baseline", "small")],
+)
+def test_parameter_counts_in_the_guides_are_those_of_the_models(week: Week, variant: str, size: str) -> None:
+    import importlib
+
+    import torch
+
+    module = importlib.import_module(f"labs.models.{variant}")
+    with torch.device("meta"):
+        model = module.GPT(module.GPTConfig(vocab_size=65, bias=False, **SIZES[size]))
+    count = sum(parameter.numel() for parameter in model.parameters())
+    assert f"{count:,}" in everything(week.for_variant("rope" if variant == "baseline" else variant))
+
+
+def test_the_worked_scores_of_rope_come_out(week: Week) -> None:
+    import torch
+
+    from labs.models.rope import apply_rotary_emb, precompute_freqs_cis
+
+    q, k = torch.tensor([1.0, 0, 1, 0]), torch.tensor([1.0, 1, 0, 2])
+    turned_q, turned_k = apply_rotary_emb(
+        q.expand(1, 3, 1, 4), k.expand(1, 3, 1, 4), precompute_freqs_cis(4, 3)
+    )
+    scores = turned_q[0, :, 0] @ turned_k[0, :, 0].T
+    text = everything(week.for_variant("rope"))
+    for m in range(3):
+        row = " | ".join(f"{score:.4f}".replace("-", "−") for score in scores[m].tolist())
+        assert f"| m = {m} | {row} |" in text
+
+
+def test_the_worked_examples_of_swiglu_and_rmsnorm_come_out(week: Week) -> None:
+    import torch
+    from torch.nn import functional as F
+
+    from labs.models.rmsnorm import RMSNorm
+
+    x, v, w2 = torch.tensor([1.0, -2]), torch.tensor([[1.0, 2], [1, 0]]), torch.tensor([[1.0, 0], [1, 1]])
+    hidden = F.silu(x) * (x @ v)
+    for numbers in (hidden, hidden @ w2):
+        shown = ", ".join(f"{n:.4f}".replace("-", "−") for n in numbers.tolist())
+        assert f"({shown})" in everything(week.for_variant("swiglu"))
+    out = RMSNorm(4)(torch.tensor([1.0, 2, 3, 4]))
+    shown = ", ".join(f"{n:.4f}" for n in out.tolist())
+    assert f"| {shown} |" in everything(week.for_variant("rmsnorm"))
