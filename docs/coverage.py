@@ -1,6 +1,6 @@
 """Measures what intervals that call themselves 95% cover, and writes the table of docs/statistics.md.
 
-    python docs/coverage.py            print the tables (about two minutes)
+    python docs/coverage.py            print the tables (about four minutes)
     python docs/coverage.py --write    and put the first one into docs/statistics.md, between its marks
 
 The second table is what ``q1lab.stats.COVERAGE`` holds. Two arms are drawn from one normal distribution, so
@@ -18,7 +18,7 @@ from scipy import special
 
 from q1lab.stats import ENUMERATE_UP_TO, percentile_ends, resample_indices
 
-STUDIES = 20_000
+STUDIES = 100_000
 RESAMPLES = 4_000
 BATCH = 500
 SIZES = (2, 3, 4, 5, 6, 8, 10, 15, 20, 30)

@@ -9,7 +9,9 @@ white.
 from __future__ import annotations
 
 import math
+import os
 import textwrap
+import warnings
 from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
@@ -17,6 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 
 from q1lab.errors import Problem
 from q1lab.files import plain, write_atomic
+from q1lab.paths import home
 from q1lab.verdict import ARM_COLOURS, arm_names, pairs
 
 if TYPE_CHECKING:
@@ -38,6 +41,7 @@ STYLE = {
     "axes.edgecolor": "#444444",
     "axes.titlesize": 11,
     "axes.titlelocation": "left",
+    "text.parse_math": False,  # a $ in a variant's name begins no formula
     "svg.hashsalt": "q1lab",  # else every id in the file is random
     "svg.fonttype": "path",
 }
@@ -58,11 +62,14 @@ def comparison_figure(
     suffix = path.suffix.lower().removeprefix(".")
     if suffix not in FORMATS:
         raise Problem(f"{path}: a plot is written as .svg or .png; give a file name that ends so")
+    # matplotlib keeps its list of fonts in a folder of its own; everything of q1lab's lies in one place
+    os.environ.setdefault("MPLCONFIGDIR", str(home() / "cache" / "matplotlib"))
     import matplotlib as mpl
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    with mpl.rc_context({**mpl.rcParamsDefault, **STYLE}):
+    with mpl.rc_context({**mpl.rcParamsDefault, **STYLE}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # a box is drawn, and that will do
         figure = Figure(figsize=size, layout="constrained")
         FigureCanvasAgg(figure)
         left, right = figure.subplots(1, 2, width_ratios=[1.15, 1])
@@ -70,7 +77,7 @@ def comparison_figure(
         _draw_curves(left, record, curves, names)
         _draw_forest(right, record, names)
         title = textwrap.fill(_title(record, names), max(30, int(size[0] * 8.5)))
-        figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold", parse_math=False)
+        figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
         buffer = BytesIO()
         metadata = {"Date": None, "Creator": "q1lab"} if suffix == "svg" else {"Software": "q1lab"}
         figure.savefig(buffer, format=suffix, dpi=150, metadata=metadata)
@@ -255,7 +262,7 @@ def _draw_forest(axes: Any, record: Mapping[str, Any], names: Mapping[str, str])
         for edge in (-delta, delta):
             axes.axvline(edge, color="#666666", lw=0.9, ls=(0, (2, 2)), zorder=1)
         below += f"\ngrey: within ±{delta:g}, too small to matter"
-    axes.set_xlabel(below, parse_math=False)
+    axes.set_xlabel(below)
     axes.set_xlim(low - margin, high + margin)
     axes.set_ylim(-len(rows) + 0.2, 0.7)
     axes.set_yticks([-i for i in range(len(rows))], rows, fontsize=8.5)

@@ -46,6 +46,7 @@ WIDEST_AXIS = 60
 ASCII = str.maketrans(
     {
         "−": "-",
+        "–": "-",
         "─": "-",
         "├": "|",
         "┤": "|",
@@ -220,7 +221,7 @@ def _sentence(record: Mapping[str, Any]) -> str:
     if verdict == "too small to matter":
         delta = record.get("delta")
         what = f"the {delta:g} nats" if delta else "the smallest difference"
-        return f"Whatever the difference is, it is smaller than {what} said to matter before the runs."
+        return f"The whole interval is smaller than {what} said to matter before the runs."
     if verdict == "cannot tell":
         return (
             "The interval contains 0: these runs fit a lower, an equal and a higher val loss. That is a "
@@ -436,7 +437,8 @@ def _axis_rows(record: Mapping[str, Any], width: int) -> list[Line]:
             left, right = min(left, value), max(right, value)
     pad = (right - left or span) * 0.04
     narrow = width < NARROW
-    ends_width = len(_ends_text(number, -abs(left), abs(right)))
+    widest = max(abs(value) for value in [*solid, *guests] if _finite(value))
+    ends_width = len(_ends_text(number, -widest, widest)) + 1
     columns = min(width - 2 if narrow else width - LABEL - ends_width - 2, WIDEST_AXIS)
     axis = _Axis(left - pad, right + pad, columns)
 

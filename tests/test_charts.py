@@ -1,0 +1,144 @@
+"""The picture of a comparison: what is drawn, that it is drawn alike each time, and that odd curves do no harm."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from q1lab import stats
+from q1lab.charts import comparison_figure
+from q1lab.errors import Problem
+from q1lab.verdict import ARM_COLOURS
+
+Curves = dict[str, dict[int, dict[str, list[float]]]]
+
+
+def make_record(mod: dict[int, float | None], **more: Any) -> dict[str, Any]:
+    base: dict[int, float | None] = {0: 1.909, 1: 1.9055, 2: 1.9102}
+    result = stats.analyse(base, mod, headline="paired", delta=more.pop("delta", None))
+    return {
+        "variant": "rope",
+        "baseline": "baseline",
+        "arms": {"baseline": {"values": base}, "modified": {"values": mod}},
+        **result.to_dict(),
+        "data": {"name": "shakespeare"},
+        "preset": "cpu",
+        **more,
+    }
+
+
+def make_curves(change: float = -0.03) -> Curves:
+    iters = list(range(0, 401, 10))
+    at = list(range(0, 401, 50))
+
+    def curve(where: list[int], offset: float) -> list[float]:
+        return [1.9 + offset + 2.4 * math.exp(-i / 90) for i in where]
+
+    return {
+        arm: {
+            seed: {
+                "iter": list(map(float, iters)),
+                "train_loss": curve(iters, shift + seed * 0.004 - 0.05),
+                "eval_iter": list(map(float, at)),
+                "val_loss": curve(at, shift + seed * 0.004),
+            }
+            for seed in range(3)
+        }
+        for arm, shift in (("baseline", 0.0), ("modified", change))
+    }
+
+
+HELPS: dict[int, float | None] = {0: 1.8804, 1: 1.8760, 2: 1.8791}
+
+
+@pytest.mark.parametrize("name", ["a.svg", "a.png", "A.PNG"])
+def test_the_same_picture_has_the_same_bytes(tmp_path: Path, name: str) -> None:
+    first, second = tmp_path / name, tmp_path / f"again-{name}"
+    assert comparison_figure(make_record(HELPS, delta=0.01), make_curves(), first) == first
+    comparison_figure(make_record(HELPS, delta=0.01), make_curves(), second)
+    assert first.read_bytes() == second.read_bytes()
+    starts = b"<?xml" if name.endswith("svg") else b"\x89PNG"
+    assert first.read_bytes().startswith(starts)
+
+
+def svg(record: dict[str, Any], curves: Curves, path: Path) -> str:
+    """The SVG's text: matplotlib draws letters as paths, and keeps each string in a comment beside its path."""
+    text = comparison_figure(record, curves, path).read_text(encoding="utf-8")
+    ElementTree.fromstring(text)  # it is well-formed
+    assert "dc:date" not in text
+    return text
+
+
+def test_everything_is_named(tmp_path: Path) -> None:
+    text = svg(make_record(HELPS, delta=0.01), make_curves(), tmp_path / "a.svg")
+    for part in (
+        "HELPS: rope − baseline = −0.0297 nats",
+        "baseline (3 seeds)",
+        "rope (3 seeds)",
+        "pair of seed 2",
+        "95% interval",
+        "(paired t; decides)",
+        "95% bootstrap CI",
+        "(covers about 7",
+        "within ±0.01, too small to matter",
+        "iter",
+        "lower is better",
+        "left of 0: rope is lower",
+    ):
+        assert part in text, part
+    for colour in ARM_COLOURS.values():
+        assert colour in text
+    assert "stroke-dasharray" in text, "the arms differ in black and white too"
+
+
+def test_a_diverged_run_is_marked_and_ends_the_mean(tmp_path: Path) -> None:
+    curves = make_curves()
+    curves["modified"][1]["val_loss"][4:] = [math.nan] * 5
+    text = svg(make_record({**HELPS, 1: None}), curves, tmp_path / "a.svg")
+    assert "NO VERDICT: rope against baseline (1 run diverged" in text
+    assert "1 diverged: ×" in text
+    assert "decides" not in text
+
+
+@pytest.mark.parametrize(
+    "curves",
+    [
+        {},
+        {"baseline": {}, "modified": {}},
+        {"baseline": {0: {}}},
+        {"baseline": {0: {"eval_iter": [0.0], "val_loss": [4.2]}}},
+        {"baseline": {0: {"eval_iter": [0.0, 1.0], "val_loss": [math.nan, math.inf]}}},
+        {
+            "baseline": {0: {"eval_iter": [0.0, 50.0], "val_loss": [4.0, 3.0]}},
+            "modified": {
+                0: {"eval_iter": [0.0, 50.0, 100.0], "val_loss": [4.0, 3.0, 2.0]},
+                1: {"eval_iter": [7.0], "val_loss": [3.9], "iter": [1.0, 2.0], "train_loss": [4.0]},
+            },
+        },
+    ],
+)
+def test_unfinished_or_empty_curves(tmp_path: Path, curves: Curves) -> None:
+    svg(make_record(HELPS), curves, tmp_path / "a.svg")
+    svg(make_record({}), curves, tmp_path / "b.svg")
+
+
+def test_names_with_dollar_signs_are_no_formulas(tmp_path: Path) -> None:
+    text = svg(make_record(HELPS, variant="$x^{$ <b>&"), make_curves(), tmp_path / "a.svg")
+    assert "$x^{$" in text
+    comparison_figure(make_record(HELPS, variant="変圧器"), make_curves(), tmp_path / "b.png")
+
+
+def test_another_suffix_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Problem, match=r"\.svg or \.png"):
+        comparison_figure(make_record(HELPS), make_curves(), tmp_path / "a.pdf")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_unwritable_place_is_one_clear_problem(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(Problem, match="cannot write"):
+        comparison_figure(make_record(HELPS), make_curves(), tmp_path / "file" / "a.svg")
