@@ -24,6 +24,14 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "status": ("status:status", "What runs, what is done, what is next."),
     "compare": ("compare:compare", "The comparison of a study, with its verdict."),
     "diff": ("diff:diff", "The difference between a variant and its baseline."),
+    "predict": ("predict:predict", "Say before the runs what they will show."),
+    "modification": ("modification:modification", "Write MODIFICATION.md and commit it."),
+    "post": ("post:post", "The post: draft, words, claims, preview, publishing."),
+    "retro": ("retro:retro", "Write the quarter's retrospective and commit it."),
+    "kpi": ("kpi:kpi", "The quarter's numbers against their targets."),
+    "paper": ("paper:paper", "The reading log."),
+    "artifact": ("artifact:artifact", "What was shipped."),
+    "roadmap": ("roadmap:roadmap", "The week's boxes in AI_EXPERT_ROADMAP.md."),
     "doctor": ("doctor:doctor", "Versions, device, disk, and where the files are."),
 }
 

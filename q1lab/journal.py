@@ -14,6 +14,7 @@ import math
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from q1lab.errors import Problem
@@ -132,12 +133,20 @@ def lock(store: Store, variant: str, by: str, week: str | None = None) -> dict[s
     return prediction(store, variant, week)
 
 
-def locked_prediction(store: Store, variant: str, by: str = "a study's first run") -> dict[str, Any] | None:
+def locked_prediction(
+    store: Store, variant: str, by: str = "the first run of its study"
+) -> dict[str, Any] | None:
     """What a study that is being planned carries: the newest prediction for ``variant``, locked from now on.
 
     Returns plain JSON types (the dict of ``prediction``), or None when nothing was predicted.
     """
-    return lock(store, variant, by)
+    found = lock(store, variant, by)
+    if found is None:
+        # The learner's own file: the prediction was made for the modification that the file implements.
+        for row in store.db.execute("SELECT variant, file FROM modifications WHERE file IS NOT NULL"):
+            if Path(row["file"]).stem == variant.removesuffix("*"):
+                found = found or lock(store, row["variant"], by)
+    return found
 
 
 def _newest(db: sqlite3.Connection, week: str | None, variant: str) -> sqlite3.Row | None:

@@ -1,0 +1,72 @@
+"""`q1lab artifact`: what was shipped in the quarter, beyond what q1lab sees by itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from q1lab.commands import _documents as shared
+from q1lab.errors import OK
+from q1lab.journal import ARTIFACT_KINDS
+from q1lab.store import Store
+
+
+@click.group(
+    epilog="""\b
+Examples:
+  q1lab artifact add repo micrograd-minimal --at https://github.com/you/micrograd-minimal
+  q1lab artifact add repo classical-ml --at ~/classical-ml
+  q1lab artifact list"""
+)
+def artifact() -> None:
+    """Artifacts: repositories, notebooks, talks. Studies and the post come by themselves."""
+
+
+@artifact.command("add", epilog="Example: q1lab artifact add repo micrograd-minimal --at ~/micrograd-minimal")
+@click.argument("kind", type=click.Choice(list(ARTIFACT_KINDS)))
+@click.argument("title")
+@click.option(
+    "--at", "location", metavar="URL or PATH", help="Where it is. A repository's notebooks are counted."
+)
+def add_command(kind: str, title: str, location: str | None) -> int:
+    """Add the artifact TITLE of KIND."""
+    from q1lab import journal
+
+    if location and "://" not in location:
+        location = str(Path(location).expanduser().absolute())
+    with Store() as store:
+        number = journal.add_artifact(store, kind, title, location=location, week=shared.week().label)
+    shared.remark(f"{number}: {title}")
+    return OK
+
+
+@artifact.command("remove", epilog="Example: q1lab artifact remove 2")
+@click.argument("which")
+def remove_command(which: str) -> int:
+    """Take the artifact WHICH (a number, or words of its title) off the list."""
+    from q1lab import journal
+
+    with Store() as store:
+        row = journal.remove_artifact(store, which)
+    shared.remark(f"removed: {row['title']}")
+    return OK
+
+
+@artifact.command("list", epilog="Example: q1lab artifact list --json")
+@shared.json_option
+def list_command(as_json: bool) -> int:
+    """All artifacts, oldest first."""
+    from q1lab import journal
+
+    with Store() as store:
+        rows = journal.artifacts(store)
+    if as_json:
+        shared.emit({"artifacts": rows})
+        return OK
+    if not rows:
+        click.echo("No artifact yet. Add one: q1lab artifact add repo NAME --at URL")
+    for row in rows:
+        at = f"  {row['location']}" if row["location"] else ""
+        shared.show(f"{row['id']:>3}  {row['kind']:<8}  {row['title']}{at}")
+    return OK

@@ -1,0 +1,80 @@
+"""`q1lab kpi`: the quarter's numbers against their targets."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from q1lab.commands import _documents as shared
+from q1lab.errors import OK, Problem
+from q1lab.journal import KpiLine
+from q1lab.store import Store
+
+
+@click.group(
+    invoke_without_command=True,
+    epilog="""\b
+Examples:
+  q1lab kpi
+  q1lab kpi set papers_read --actual 10
+  q1lab kpi set "Talks given" --target 1 --actual 0""",
+)
+@shared.repo_option
+@shared.json_option
+@click.pass_context
+def kpi(ctx: click.Context, repo: Path | None, as_json: bool) -> int:
+    """KPIs: target, actual, and where the actual comes from (counted, or set by hand)."""
+    if ctx.invoked_subcommand is not None:
+        return OK
+    from q1lab.documents import gather
+
+    with Store() as store:
+        lines = gather.kpi_lines(store, shared.week(), shared.maybe_repository(repo))
+    if as_json:
+        shared.emit({"kpis": [{**asdict(line), "met": line.met} for line in lines]})
+        return OK
+    shared.show(as_text(lines))
+    return OK
+
+
+def as_text(lines: list[KpiLine]) -> str:
+    """The KPIs as an aligned table."""
+    from q1lab.documents.templates import count
+
+    if not lines:
+        return "No KPI yet. Set one: q1lab kpi set NAME --target 3 --actual 1"
+    rows = [("KPI", "target", "actual", "", "actual from", "target from")]
+    for line in lines:
+        source = line.source
+        if line.source == "set by hand" and line.counted is not None:
+            source += f" (counted: {line.counted})"
+        met = {True: "met", False: "missed", None: ""}[line.met]
+        rows.append((line.title, count(line.target), count(line.actual), met, source, line.target_from))
+    widths = [max(len(row[index]) for row in rows) for index in range(6)]
+    out = []
+    for row in rows:
+        cells = [row[i].rjust(widths[i]) if i in (1, 2) else row[i].ljust(widths[i]) for i in range(6)]
+        out.append("  ".join(cells).rstrip())
+    return "\n".join(out)
+
+
+@kpi.command("set", epilog="Example: q1lab kpi set papers_read --actual 10")
+@click.argument("name")
+@click.option("--actual", type=float, metavar="NUMBER", help="The value, by hand.")
+@click.option("--target", type=float, metavar="NUMBER", help="The target, by hand.")
+@click.option("--count", "counted", is_flag=True, help="Forget the value set by hand; count again.")
+def set_command(name: str, actual: float | None, target: float | None, counted: bool) -> int:
+    """Set the KPI NAME (an id or a title) by hand."""
+    from q1lab import journal
+
+    if counted and actual is not None:
+        raise Problem("--count and --actual contradict each other")
+    known = {item.title.lower(): item.id for item in shared.week().kpis}
+    with Store() as store:
+        key = known.get(" ".join(name.split()).lower(), name)
+        journal.set_kpi(store, key, actual=actual, target=target, count=counted)
+        lines = [line for line in journal.kpis(store) if line.name == " ".join(key.split())]
+    shared.remark(f"{key}: set" if lines else f"{key}: counted again")
+    return OK

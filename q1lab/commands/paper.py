@@ -1,0 +1,77 @@
+"""`q1lab paper`: the reading log."""
+
+from __future__ import annotations
+
+import click
+
+from q1lab.commands import _documents as shared
+from q1lab.errors import OK
+from q1lab.journal import DEPTHS
+from q1lab.store import Store
+
+
+@click.group(
+    epilog="""\b
+Examples:
+  q1lab paper add "RoFormer" --link https://arxiv.org/abs/2104.09864
+  q1lab paper done RoFormer
+  q1lab paper list"""
+)
+def paper() -> None:
+    """Papers: what you read, and how deeply. The deep ones count towards the KPI."""
+
+
+@paper.command(
+    "add", epilog='Example: q1lab paper add "RoFormer" --link https://arxiv.org/abs/2104.09864 --done'
+)
+@click.argument("title")
+@click.option("--link", metavar="URL", help="Where it is.")
+@click.option("--depth", type=click.Choice(list(DEPTHS)), default="deep", show_default=True)
+@click.option("--notes", metavar="TEXT", default="", help="A line about it.")
+@click.option("--done", is_flag=True, help="You have read it already.")
+def add_command(title: str, link: str | None, depth: str, notes: str, done: bool) -> int:
+    """Add the paper TITLE to the log."""
+    from q1lab import journal
+
+    with Store() as store:
+        number = journal.add_paper(
+            store, title, link=link, week=shared.week().label, depth=depth, notes=notes
+        )
+        if done:
+            journal.finish_paper(store, str(number))
+    shared.remark(f"{number}: {title}" + (", read" if done else ""))
+    return OK
+
+
+@paper.command("done", epilog="Example: q1lab paper done RoFormer --depth skim")
+@click.argument("which")
+@click.option("--depth", type=click.Choice(list(DEPTHS)), help="How you read it in the end.")
+@click.option("--notes", metavar="TEXT", help="A line about it.")
+def done_command(which: str, depth: str | None, notes: str | None) -> int:
+    """Mark the paper WHICH (a number, or words of its title) as read."""
+    from q1lab import journal
+
+    with Store() as store:
+        row = journal.finish_paper(store, which, depth=depth, notes=notes)
+    shared.remark(f"{row['id']}: {row['title']}, read ({row['depth']})")
+    return OK
+
+
+@paper.command("list", epilog="Example: q1lab paper list --json")
+@shared.json_option
+def list_command(as_json: bool) -> int:
+    """All papers, oldest first."""
+    from q1lab import journal
+
+    with Store() as store:
+        rows = journal.papers(store)
+    if as_json:
+        shared.emit({"papers": rows})
+        return OK
+    if not rows:
+        click.echo('No paper yet. Add one: q1lab paper add "Title" --link URL')
+    for row in rows:
+        state = f"read {row['done'][:10]}" if row["done"] else "to read"
+        link = f"  {row['link']}" if row["link"] else ""
+        shared.show(f"{row['id']:>3}  {state:<15}  {row['depth']:<4}  {row['title']}{link}")
+    return OK

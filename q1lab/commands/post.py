@@ -1,0 +1,425 @@
+"""`q1lab post`: the retrospective post, from the draft to the channels."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from q1lab.commands import _documents as shared
+from q1lab.errors import FAILED, OK, Problem
+from q1lab.store import Store
+
+if TYPE_CHECKING:
+    from q1lab.content import Week
+
+FOLDER = "posts"
+
+
+@click.group(
+    epilog="""\b
+Examples:
+  q1lab post new
+  q1lab post words
+  q1lab post lint
+  q1lab post preview
+  q1lab post publish https://example.org/q1
+  q1lab post share hn https://news.ycombinator.com/item?id=1"""
+)
+def post() -> None:
+    """The retrospective post: draft, word budgets, claims, preview, publishing."""
+
+
+file_option = click.option(
+    "--file",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="The draft. Default: the one that `q1lab post new` made.",
+)
+
+
+@post.command(
+    "new",
+    epilog="""\b
+Examples:
+  q1lab post new
+  q1lab post new --title "What twelve weeks taught me" --dry-run""",
+)
+@click.option("--title", metavar="TEXT", help="The post's title.")
+@shared.writing_options
+@click.option("--stdout", is_flag=True, help="Print the draft, and write nothing.")
+@shared.json_option
+def new_command(
+    title: str | None,
+    repo: Path | None,
+    dry_run: bool,
+    yes: bool,
+    no_commit: bool,
+    init: bool,
+    stdout: bool,
+    as_json: bool,
+) -> int:
+    """Make the draft: nine sections with budgets, table, chart, diff, and the paragraph for your verdict.
+
+    Before the study is done, the paragraph for a null result stands in it.
+    """
+    return _write(
+        title, shared.Writing(repo, dry_run, yes, no_commit, init), new=True, stdout=stdout, as_json=as_json
+    )
+
+
+@post.command("refresh", epilog="Example: q1lab post refresh")
+@shared.writing_options
+@click.option("--overwrite", is_flag=True, help="Replace what you edited between q1lab's marks.")
+@shared.json_option
+def refresh_command(
+    repo: Path | None, dry_run: bool, yes: bool, no_commit: bool, init: bool, overwrite: bool, as_json: bool
+) -> int:
+    """Renew the parts of the draft that come from your runs; the rest stays byte for byte."""
+    how = shared.Writing(repo, dry_run, yes, no_commit, init)
+    return _write(None, how, new=False, overwrite=overwrite, as_json=as_json)
+
+
+def _write(
+    title: str | None,
+    how: shared.Writing,
+    *,
+    new: bool,
+    overwrite: bool = False,
+    stdout: bool = False,
+    as_json: bool = False,
+) -> int:
+    from q1lab import journal
+    from q1lab.documents import gather
+    from q1lab.documents import post as documents
+    from q1lab.documents.save import draft
+
+    week = shared.week()
+    with Store() as store:
+        if stdout:
+            record = gather.post_record(store, week, title=title, figure=_figure_name(store, week))
+            shared.show(documents.document(record, week.root).text)
+            return OK
+        root, found = shared.repository(how)
+        path = _path(store, week, root)
+        if new and path.exists():
+            raise Problem(f"{path} is there already: `q1lab post refresh` renews what comes from your runs")
+        if not new and not path.exists():
+            raise Problem(f"there is no draft {path}: `q1lab post new` makes one")
+        figure = _figure_name(store, week)
+        record = gather.post_record(store, week, title=title, figure=figure)
+        made = draft(path, documents.document(record, week.root), overwrite=overwrite)
+        files = {made.path: made.new}
+        if figure is not None and record.study is not None:
+            files[path.parent / figure] = _figure(store, week)
+        if made.edited:
+            shared.remark(
+                f"kept as you edited it: {', '.join(made.edited)} (--overwrite replaces it). The difference:"
+            )
+            shared.show_diff(made.edited_diff, err=True)
+        if how.dry_run and not as_json:
+            shared.show_diff(made.diff)
+        what = f" with the {record.variant} results ({record.verdict})" if record.study else ""
+        told = f"docs: {'draft the retrospective post' if new else 'refresh the retrospective post'}{what}"
+        result = shared.save(files, told, found, how, quiet=as_json)
+        if not how.dry_run:
+            journal.save_post(store, week.label, record.title, str(path))
+        if as_json:
+            shared.emit({**result, "changed": list(made.changed), "kept": list(made.edited)})
+    return OK
+
+
+def _path(store: Store, week: Week, root: Path) -> Path:
+    from q1lab import journal
+
+    kept = journal.post(store, week.label)
+    if kept and kept["path"] and Path(kept["path"]).is_relative_to(root) and Path(kept["path"]).exists():
+        return Path(kept["path"])
+    return root / FOLDER / f"{re.sub(r'[^a-z0-9]+', '-', week.label.lower()).strip('-')}-retrospective.md"
+
+
+def _figure_name(store: Store, week: Week) -> str | None:
+    """Where the chart of the newest finished study lies, as the draft names it; None before one."""
+    from q1lab.documents import gather
+
+    found = gather.comparisons(store, gather.chosen(store, week).names)
+    return f"figures/{found[-1][0].id}.svg" if found else None
+
+
+def _figure(store: Store, week: Week) -> bytes:
+    import tempfile
+
+    from q1lab import charts
+    from q1lab.comparison import curves
+    from q1lab.documents import gather
+
+    study, record = gather.comparisons(store, gather.chosen(store, week).names)[-1]
+    with tempfile.TemporaryDirectory() as folder:
+        drawn: Any = curves(store, study)
+        return charts.comparison_figure(record, drawn, Path(folder) / "figure.svg").read_bytes()
+
+
+def _draft(file: Path | None, repo: Path | None) -> tuple[Path, bytes]:
+    """The draft's path and bytes: as given, as recorded, or where `post new` puts it."""
+    from q1lab.documents.save import read
+
+    if file is None:
+        found = shared.maybe_repository(repo)
+        root = found.root if found else shared.folder_of(repo)
+        with Store() as store:
+            week = shared.week()
+            from q1lab import journal
+
+            file = _path(store, week, root)
+            kept = journal.post(store, week.label)
+            if not file.exists() and repo is None and kept and kept["path"] and Path(kept["path"]).exists():
+                file = Path(kept["path"])
+    data = read(file)
+    if data is None:
+        raise Problem(f"there is no draft {file}: `q1lab post new` makes one, --file names another")
+    return file, data
+
+
+@post.command("words", epilog="Example: q1lab post words --json")
+@file_option
+@shared.repo_option
+@shared.json_option
+def words_command(file: Path | None, repo: Path | None, as_json: bool) -> int:
+    """Count the words of each section against its budget, with the time it takes to read aloud."""
+    from q1lab.documents import post as documents
+
+    path, data = _draft(file, repo)
+    sections = documents.sections(data.decode("utf-8-sig", errors="replace"))
+    total, budget = sum(item.words for item in sections), sum(item.budget or 0 for item in sections)
+    minutes = total / documents.WORDS_PER_MINUTE
+    if as_json:
+        rows = [{**asdict(item), "state": item.state} for item in sections]
+        shared.emit(
+            {
+                "file": str(path),
+                "sections": rows,
+                "words": total,
+                "budget": budget,
+                "minutes": round(minutes, 1),
+            }
+        )
+        return OK
+    width = min(46, max((len(item.title) for item in sections), default=10))
+    for item in sections:
+        title = item.title if len(item.title) <= width else item.title[: width - 1] + "…"
+        against = f"of {item.budget:>4}  {item.state}" if item.budget else ""
+        shared.show(f"{title.ljust(width)}  {item.words:>5} {against}".rstrip())
+    shared.show(f"{'together'.ljust(width)}  {total:>5} of {budget:>4}  {minutes:.0f} min read aloud")
+    return OK
+
+
+@post.command(
+    "lint",
+    epilog="""\b
+Examples:
+  q1lab post lint
+  q1lab post lint --file draft.md
+
+\b
+Exit codes: 0 nothing found, 1 something found, 2 no draft.""",
+)
+@file_option
+@shared.repo_option
+@shared.json_option
+def lint_command(file: Path | None, repo: Path | None, as_json: bool) -> int:
+    """Flag claims that your data do not bear, as FILE:LINE: what.
+
+    Words such as "improves" unless the verdict is HELPS, numbers that no run of yours produced, a bootstrap
+    CI without its seeds. Overrule one with <!-- q1lab:allow the reason --> on its line or above its
+    paragraph.
+    """
+    from q1lab.documents import claims, gather
+
+    path, data = _draft(file, repo)
+    week = shared.week()
+    with Store() as store:
+        record = gather.modification_record(store, week)
+        known = gather.known_numbers(store, week)
+    found = claims.lint(data, record.study.verdict if record.study else "", known, where=path.name)
+    if as_json:
+        shared.emit({"file": str(path), "findings": [asdict(item) for item in found]})
+    else:
+        for item in found:
+            shared.show(f"{_shown(path)}:{item.line}: {item.message}")
+        if not found:
+            shared.remark("no claim beyond the data")
+    return FAILED if found else OK
+
+
+def _shown(path: Path) -> str:
+    """A path as one would type it here."""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+@post.command(
+    "preview",
+    epilog="""\b
+Examples:
+  q1lab post preview
+  q1lab post preview --out post.html
+  q1lab post preview --serve --port 8123""",
+)
+@file_option
+@shared.repo_option
+@click.option(
+    "--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write the page here."
+)
+@click.option(
+    "--serve", is_flag=True, help="Serve it on 127.0.0.1, rendered anew at every reload, until Ctrl-C."
+)
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=0, help="The port to serve on; 0 takes a free one."
+)
+@click.option(
+    "--open/--no-open", "opening", default=None, help="Open it in the browser (default: on a terminal)."
+)
+def preview_command(
+    file: Path | None, repo: Path | None, out: Path | None, serve: bool, port: int, opening: bool | None
+) -> int:
+    """Render the draft as one self-contained HTML page. Nothing in it runs, HTML in the draft is shown as
+    text."""
+    from q1lab import paths
+    from q1lab.documents import post as documents
+    from q1lab.documents import preview
+    from q1lab.files import write_atomic
+
+    path, _ = _draft(file, repo)
+
+    def render() -> str:
+        text = _draft(path, repo)[1].decode("utf-8-sig", errors="replace")
+        total = sum(item.words for item in documents.sections(text))
+        minutes = max(1, round(total / documents.WORDS_PER_MINUTE))
+        return preview.page(text, path.parent, f"A preview. {total:,} words, {minutes} min read aloud.")
+
+    opens = shared.may_ask() if opening is None else opening
+    if serve:
+        server = preview.server(render, port)
+        address = f"http://127.0.0.1:{server.server_port}/"
+        shared.show(address)
+        if opens:
+            click.launch(address)
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            shared.remark("stopped")
+        finally:
+            server.server_close()
+        return OK
+    target = out or paths.home() / "preview" / f"{path.stem}.html"
+    write_atomic(target, render())
+    shared.show(str(target))
+    if opens:
+        click.launch(str(target))
+    return OK
+
+
+@post.command("publish", epilog="Example: q1lab post publish https://example.org/q1")
+@click.argument("url")
+@click.option("--title", metavar="TEXT", help="The title under which it is live.")
+@shared.json_option
+def publish_command(url: str, title: str | None, as_json: bool) -> int:
+    """Record the canonical address of the post: the one that every channel links to."""
+    from q1lab import journal
+
+    with Store() as store:
+        found = journal.publish(store, shared.week().label, url, title)
+    if as_json:
+        shared.emit({"post": found})
+    else:
+        shared.show("\n".join(_board(found)))
+    return OK
+
+
+@post.command("share", epilog="Example: q1lab post share hn https://news.ycombinator.com/item?id=1")
+@click.argument("channel")
+@click.argument("url")
+@click.option("--replace", is_flag=True, help="Put this address in the place of the recorded one.")
+@shared.json_option
+def share_command(channel: str, url: str, replace: bool, as_json: bool) -> int:
+    """Record that the post is on CHANNEL (hn, r-machinelearning, r-localllama, x, linkedin, or another) at
+    URL."""
+    from q1lab import journal
+
+    with Store() as store:
+        found = journal.share(store, shared.week().label, channel, url, replace=replace)
+    if as_json:
+        shared.emit({"post": found})
+    else:
+        shared.show("\n".join(_board(found)))
+    return OK
+
+
+@post.command("status", epilog="Example: q1lab post status --json")
+@shared.json_option
+def status_command(as_json: bool) -> int:
+    """Where the post is live: canonical address and channels."""
+    from q1lab import journal
+
+    with Store() as store:
+        found = journal.post(store, shared.week().label)
+    if as_json:
+        shared.emit({"post": found, "enough_channels": journal.ENOUGH_CHANNELS})
+    elif found is None:
+        click.echo("No post yet. Make the draft: q1lab post new")
+    else:
+        shared.show("\n".join(_board(found)))
+    return OK
+
+
+def _board(found: dict[str, Any]) -> list[str]:
+    from q1lab import journal
+
+    out = [
+        str(found["title"]),
+        f"  live at {found['url']}" if found["url"] else "  not published: q1lab post publish URL",
+    ]
+    width = max((len(name) for name in journal.CHANNELS.values()), default=0)
+    shared_on = {item["channel"]: item for item in found["shares"]}
+    for channel in dict.fromkeys([*journal.CHANNELS, *shared_on]):
+        name = journal.CHANNELS.get(channel, channel)
+        item = shared_on.get(channel)
+        where = f"✓ {item['url']} ({item['shared'][:10]})" if item else f"· q1lab post text {channel}"
+        out.append(f"  {name.ljust(width)}  {where}")
+    count = len(shared_on)
+    left = journal.ENOUGH_CHANNELS - count
+    out.append(
+        f"  {count} channels: shared" if left <= 0 else f"  {count} of {journal.ENOUGH_CHANNELS} channels"
+    )
+    return out
+
+
+@post.command("text", epilog="Example: q1lab post text x")
+@click.argument("channel")
+@shared.json_option
+def text_command(channel: str, as_json: bool) -> int:
+    """A text to copy for CHANNEL, within its limit."""
+    from q1lab import journal
+    from q1lab.documents import gather
+    from q1lab.documents import post as documents
+
+    week = shared.week()
+    with Store() as store:
+        record = gather.post_record(store, week)
+        found = journal.post(store, week.label)
+    if found is None or not found["url"]:
+        raise Problem(
+            "the canonical address comes first: `q1lab post publish URL`, then the texts that link to it"
+        )
+    text = documents.channel_text(journal.channel_name(channel), record, found["url"], week.root)
+    if as_json:
+        shared.emit(asdict(text))
+    else:
+        shared.show(text.text)
+        shared.remark(f"{text.length} of {text.limit} characters ({text.counted})")
+    return OK

@@ -1,0 +1,133 @@
+"""`q1lab predict`: say before the runs what they will show."""
+
+from __future__ import annotations
+
+import math
+
+import click
+
+from q1lab.commands import _documents as shared
+from q1lab.errors import OK, Problem
+from q1lab.store import Store
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  q1lab predict rope --direction lower --size 0.03 --matters 0.01 --sure 70%
+  q1lab predict rope --amend --direction same --size 0 --matters 0.01 --sure 60 --why "after reading 4.5.5"
+  q1lab predict --json"""
+)
+@click.argument("variant", required=False)
+@click.option(
+    "--direction",
+    type=click.Choice(["lower", "higher", "same"]),
+    help="Of the final val loss, modified against baseline.",
+)
+@click.option("--size", metavar="NATS", help="By how much, in nats.")
+@click.option("--matters", metavar="NATS", help="The smallest difference that would matter to you.")
+@click.option("--sure", metavar="PERCENT", help="How sure you are of the direction: 70, 70% or 0.7.")
+@click.option("--why", metavar="TEXT", default="", help="The reason, in a sentence.")
+@click.option("--amend", is_flag=True, help="Add a dated amendment to a locked prediction.")
+@shared.json_option
+def predict(
+    variant: str | None,
+    direction: str | None,
+    size: str | None,
+    matters: str | None,
+    sure: str | None,
+    why: str,
+    amend: bool,
+    as_json: bool,
+) -> int:
+    """Record your prediction for VARIANT, or show it.
+
+    It locks when MODIFICATION.md is committed or when the first study of VARIANT starts. The smallest
+    difference that matters is what the verdict TOO SMALL TO MATTER is judged by, so it must be chosen before
+    the runs.
+    """
+    from q1lab import journal, variants
+    from q1lab.documents import gather
+
+    week = shared.week()
+    with Store() as store:
+        if variant is not None and variant not in {item.name for item in week.variants}:
+            variant = variants.find(variant).name
+        name = variant or gather.chosen(store, week).name
+        given = {"--direction": direction, "--size": size, "--matters": matters, "--sure": sure}
+        if any(value is not None for value in given.values()) or amend:
+            missing = [option for option, value in given.items() if value is None]
+            if direction == "same" and missing == ["--size"]:
+                size, missing = "0", []
+            if missing:
+                raise Problem(f"a prediction has four parts; {', '.join(missing)} is missing")
+            journal.predict(
+                store,
+                week.label,
+                name,
+                str(direction),
+                size=nats("--size", str(size)),
+                matters=nats("--matters", str(matters)),
+                confidence=share(str(sure)),
+                reasoning=why,
+                amend=amend,
+            )
+        found = journal.prediction(store, name, week.label)
+        if as_json:
+            shared.emit({"variant": name, "prediction": found})
+            return OK
+        if found is None:
+            click.echo(f"No prediction for {name} yet. Make one before the first run:")
+            click.echo(f"  q1lab predict {name} --direction lower --size 0.03 --matters 0.01 --sure 70%")
+            return OK
+        shared.show("\n".join(lines(found)))
+    return OK
+
+
+def lines(found: dict[str, object]) -> list[str]:
+    """A prediction and its earlier versions as text."""
+    from q1lab.documents.facts import DIRECTION_WORDS
+
+    def one(item: dict[str, object]) -> str:
+        confidence = item["confidence"]
+        sure = f", {float(str(confidence)):.0%} sure" if confidence is not None else ""
+        by = f" by {item['size']:g} nats" if item["direction"] != "same" else ""
+        return (
+            f"{DIRECTION_WORDS[str(item['direction'])]}{by}{sure}; from {item['matters']:g} nats up it "
+            f"matters "
+            f"(written {str(item['created'])[:10]})"
+        )
+
+    locked = (
+        f"locked {str(found['locked'])[:10]} by {found['locked_by']}" if found["locked"] else "not locked yet"
+    )
+    out = [f"{found['variant']}: {one(found)}", f"  {locked}"]
+    if found["reasoning"]:
+        out.append(f"  because: {found['reasoning']}")
+    amended = found["amended"]
+    assert isinstance(amended, list)
+    return out + [f"  replaces: {one(old)}, locked {str(old['locked'])[:10]}" for old in amended]
+
+
+def nats(option: str, text: str) -> float:
+    """A number of nats. The sign belongs into the direction."""
+    try:
+        value = float(text.replace("−", "-").replace(",", "."))
+    except ValueError:
+        raise Problem(f"{option} is a number of nats such as 0.03, not {text!r}") from None
+    if not math.isfinite(value) or value < 0:
+        raise Problem(f"{option} is a number of nats, 0 or more; --direction says which way")
+    return value
+
+
+def share(text: str) -> float:
+    """70, 70% or 0.7 as 0.7."""
+    try:
+        value = float(text.strip().removesuffix("%").replace(",", "."))
+    except ValueError:
+        raise Problem(f"--sure is a percentage such as 70%, not {text!r}") from None
+    if text.strip().endswith("%") or value > 1:
+        value /= 100
+    if not math.isfinite(value) or not 0 <= value <= 1:
+        raise Problem(f"--sure lies between 0 and 100%, not {text}")
+    return value

@@ -1,0 +1,100 @@
+"""`q1lab roadmap`: the week's checkboxes in AI_EXPERT_ROADMAP.md."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from q1lab.commands import _documents as shared
+from q1lab.errors import OK, Problem
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  q1lab roadmap
+  q1lab roadmap --tick 1 --tick 3-4
+  q1lab roadmap --tick "retrospective post" --dry-run
+  q1lab roadmap --all-weeks
+
+\b
+Exit codes: 0 done, 1 git or a hook refused, 2 no such file or box, or a yes is missing."""
+)
+@click.option(
+    "--tick", multiple=True, metavar="BOX", help="A number, a range (2-4), words of a title, or all."
+)
+@click.option("--untick", multiple=True, metavar="BOX", help="Open a box again.")
+@click.option(
+    "--file", type=click.Path(path_type=Path), metavar="PATH", help="Another file than AI_EXPERT_ROADMAP.md."
+)
+@click.option("--all-weeks", is_flag=True, help="List every box of the file, not only this week's.")
+@shared.writing_options
+@shared.json_option
+def roadmap(
+    tick: tuple[str, ...],
+    untick: tuple[str, ...],
+    file: Path | None,
+    all_weeks: bool,
+    repo: Path | None,
+    dry_run: bool,
+    yes: bool,
+    no_commit: bool,
+    init: bool,
+    as_json: bool,
+) -> int:
+    """List the week's checkboxes in AI_EXPERT_ROADMAP.md, or tick some and commit the file.
+
+    Ticking changes one character a box and no other byte.
+    """
+    from q1lab.documents import regions
+    from q1lab.documents import roadmap as documents
+    from q1lab.documents.save import read
+
+    week = shared.week()
+    how = shared.Writing(repo, dry_run, yes, no_commit, init)
+    writing = bool(tick or untick)
+    if writing:
+        root, found = shared.repository(how)
+    else:
+        seen = shared.maybe_repository(repo)
+        root, found = (seen.root if seen else shared.folder_of(repo)), None
+    path = root / (file or documents.FILE)
+    data = read(path)
+    if data is None:
+        raise Problem(f"there is no {path}; name another file with --file, or another repository with --repo")
+    listed = documents.boxes(data, None if all_weeks else week.label)
+    if not listed and not as_json:
+        raise Problem(
+            f"{path} has no checkbox for {week.label}: a heading or the item must name the week (--all-weeks "
+            f"lists all)"
+        )
+    if not writing:
+        if as_json:
+            shared.emit({"file": str(path), "week": week.label, "boxes": [asdict(box) for box in listed]})
+            return OK
+        heading = None
+        for box in listed:
+            if box.heading != heading:
+                heading = box.heading
+                shared.show(heading)
+            shared.show(f"{box.number:>4}  [{'x' if box.ticked else ' '}] {box.title}")
+        left = sum(not box.ticked for box in listed)
+        shared.remark(f"{left} of {len(listed)} open" + (": q1lab roadmap --tick NUMBER" if left else ""))
+        return OK
+    chosen, opened = documents.choose(listed, tick), documents.choose(listed, untick)
+    if {box.number for box in chosen} & {box.number for box in opened}:
+        raise Problem("a box can't be ticked and opened at once")
+    new = documents.tick(documents.tick(data, chosen), opened, done=False)
+    changed = [box for box in chosen if not box.ticked] + [box for box in opened if box.ticked]
+    if dry_run and not as_json:
+        shared.show_diff(regions.unified(data, new, path.name))
+    if len(changed) == 1:
+        told = f"docs: {'open' if changed[0].ticked else 'tick'} “{changed[0].title[:50]}” in {path.name}"
+    else:
+        told = f"docs: tick {len(changed)} boxes of {week.label} in {path.name}"
+    result = shared.save({path: new}, told, found, how, quiet=as_json)
+    if as_json:
+        shared.emit({**result, "changed": [asdict(box) for box in changed]})
+    return OK

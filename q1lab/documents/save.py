@@ -1,0 +1,148 @@
+"""Write documents into the learner's repository and commit exactly them, or leave everything as it was."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from q1lab.documents import regions
+from q1lab.documents.templates import Rendered
+from q1lab.errors import FAILED, Problem
+from q1lab.files import os_reason, write_atomic
+from q1lab.repository import CommitResult, NeedsYes, Repository
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What a document would become. ``old`` is None for a new file; ``edited`` are regions that the learner
+    changed and that stay as they are (unless it was made with ``overwrite``)."""
+
+    path: Path
+    old: bytes | None
+    new: bytes
+    changed: tuple[str, ...]
+    edited: tuple[str, ...]
+    edited_diff: str
+    diff: str
+
+    @property
+    def differs(self) -> bool:
+        return self.old != self.new
+
+
+@dataclass(frozen=True)
+class Saved:
+    """``written`` files, and the commit (None without one)."""
+
+    written: tuple[Path, ...]
+    commit: CommitResult | None
+
+
+def draft(path: Path, rendered: Rendered, *, overwrite: bool = False, add_missing: bool = False) -> Draft:
+    """The document refreshed in memory. A learner's own file without any region gets all of them at its end;
+    one that has some gets a missing one only with ``add_missing``: it may have been deleted on purpose."""
+    old = read(path)
+    if old is None or not old.strip():
+        new = rendered.text.encode()
+        return Draft(
+            path, old, new, tuple(rendered.regions), (), "", regions.unified(old or b"", new, path.name)
+        )
+    has_some = bool(regions.find(old, path.name))
+    done = regions.refresh(
+        old, rendered.regions, where=path.name, overwrite=overwrite, append=add_missing or not has_some
+    )
+    kept = () if overwrite else done.edited
+    return Draft(
+        path,
+        old,
+        done.data,
+        (*(name for name in done.changed if name in done.diffs), *done.added),
+        kept,
+        "".join(done.diffs[name] for name in kept),
+        regions.unified(old, done.data, path.name),
+    )
+
+
+def read(path: Path) -> bytes | None:
+    """A document's bytes, None when there is none. Problem for what is no plain, readable file."""
+    try:
+        if path.is_symlink() or (path.exists() and not path.is_file()):
+            raise Problem(f"{path} is not a plain file: q1lab writes plain files only")
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise Problem(f"cannot read {path}: {os_reason(error)}", FAILED) from None
+
+
+def save(
+    files: Mapping[Path, bytes],
+    message: str,
+    repo: Repository | None,
+    *,
+    confirmed: bool = False,
+    dry_run: bool = False,
+) -> Saved:
+    """Write ``files`` and, with a repository, commit exactly them. One act: when the commit is refused, the
+    files are put back as they were. NeedsYes (before anything is written) where only a person's yes is
+    missing."""
+    before = {path: read(path) for path in files}
+    if repo is not None:
+        repo.check(files, confirmed=confirmed or dry_run)
+    changed = {path: data for path, data in files.items() if before[path] != data}
+    if dry_run:
+        return Saved(tuple(changed), None)
+    mode = 0o666 & ~_umask()
+    written: list[Path] = []
+    made = [folder for path in changed for folder in _new_folders(path)]
+    try:
+        for path, data in changed.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if read(path) != before[path]:
+                raise Problem(f"{path} changed while q1lab worked on it; run the command again", FAILED)
+            write_atomic(path, data, mode=mode)
+            written.append(path)
+        result = None
+        if repo is not None:
+            result = repo.commit(files, message, confirmed=confirmed, before=before)
+    except BaseException:
+        for path in written:
+            _put_back(path, before[path], changed[path])
+        for folder in reversed(made):
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+        raise
+    return Saved(tuple(changed), result)
+
+
+def _put_back(path: Path, old: bytes | None, ours: bytes) -> None:
+    """Undo our writing, unless somebody (a hook) has changed the file since."""
+    with contextlib.suppress(OSError, Problem):
+        if path.read_bytes() != ours:
+            return
+        if old is None:
+            path.unlink()
+        else:
+            write_atomic(path, old)
+
+
+def _new_folders(path: Path) -> list[Path]:
+    """The folders that writing ``path`` would make, outermost first."""
+    found = []
+    folder = path.parent
+    while not folder.exists():
+        found.append(folder)
+        folder = folder.parent
+    return found[::-1]
+
+
+def _umask() -> int:
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
+
+
+__all__ = ["Draft", "NeedsYes", "Saved", "draft", "read", "save"]
