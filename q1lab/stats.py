@@ -228,7 +228,7 @@ def analyse(
             sizes = (n, n) if headline == "paired" else (len(a), len(b))
             boot = _bootstrap(a, b, d, headline)
             p = _permutation_p(a, b, d, headline)
-            detectable = _detectable_in_sd(*sizes, headline, alpha) * sd
+            detectable = detectable_in_sd(*sizes, headline, alpha) * sd
             needed = _seeds_for(delta or abs(mean), sd, df, headline, POWER, ALPHA_AFTER_LOOKING)
             if n >= MIN_FOR_VERDICT:
                 chosen, other = (paired, welch) if headline == "paired" else (welch, paired)
@@ -514,7 +514,7 @@ def _permutation_p(a: Sequence[float], b: Sequence[float], d: Sequence[float], h
 
 
 @lru_cache(maxsize=1024)
-def _detectable_in_sd(n_baseline: int, n_modified: int, headline: Headline, alpha: float) -> float:
+def detectable_in_sd(n_baseline: int, n_modified: int, headline: Headline, alpha: float) -> float:
     """The true difference, in sds, that the headline interval sees with power .8."""
     from scipy import optimize
 
