@@ -6,6 +6,7 @@ Store. Content may change under kept progress: ids that a week no longer has are
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -19,6 +20,12 @@ from q1lab.store import Store
 MAX_ANSWER = 200_000
 """Characters that one answer may have."""
 
+CREDIT = (
+    "INSERT INTO part_times (week, part_id, seconds, started, updated) VALUES (?, ?, MAX(0, ?), ?, ?) "
+    "ON CONFLICT (week, part_id) DO UPDATE "
+    "SET seconds = MAX(0, seconds + ?), updated = excluded.updated"
+)
+
 
 @dataclass(frozen=True)
 class Record:
@@ -31,7 +38,7 @@ class Record:
 
 @dataclass(frozen=True)
 class Count:
-    """Progress of a part or session: required steps done, all required steps, seconds spent, minutes planned."""
+    """Progress of some parts: required steps done of all, seconds spent of minutes planned."""
 
     done: int
     total: int
@@ -103,7 +110,7 @@ def read(store: Store, week: str) -> Progress:
         for row in db.execute("SELECT part_id, seconds FROM part_times WHERE week = ?", (week,))
     }
     row = db.execute("SELECT variant FROM modifications WHERE week = ?", (week,)).fetchone()
-    names = ("welcomed", "self-assessment")
+    names = ("welcomed", "clock")
     settings = {name: store.setting(f"{name}:{week}") for name in names}
     return Progress(
         MappingProxyType(records), MappingProxyType(seconds), row["variant"] if row else None,
@@ -131,8 +138,8 @@ def answer(store: Store, week: str, step_id: str, text: str) -> None:
     done, now = bool(text.strip()), utc_now()
     with store.write() as db:
         db.execute(
-            "INSERT INTO step_records (week, step_id, done, answer, done_at, updated) VALUES (?, ?, ?, ?, ?, ?) "
-            "ON CONFLICT (week, step_id) DO UPDATE SET done = excluded.done, answer = excluded.answer, "
+            "INSERT INTO step_records (week, step_id, done, answer, done_at, updated) "
+            "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (week, step_id) DO UPDATE SET done = excluded.done, answer = excluded.answer, "
             "updated = excluded.updated, "
             "done_at = CASE WHEN excluded.done THEN COALESCE(done_at, excluded.done_at) END",
             (week, step_id, int(done), text if done else None, now if done else None, now),
@@ -156,8 +163,21 @@ def add_time(store: Store, week: str, part_id: str, seconds: float) -> None:
     """Credit seconds to a part; a negative number takes some away, never below nothing."""
     now = utc_now()
     with store.write() as db:
+        db.execute(CREDIT, (week, part_id, seconds, now, now, seconds))
+
+
+def save_clock(store: Store, week: str, credited: Mapping[str, float], state: Mapping[str, Any]) -> None:
+    """Credit what the timer counted (seconds by part) and keep its state, in one transaction."""
+    now = utc_now()
+    with store.write() as db:
+        for part_id, seconds in credited.items():
+            db.execute(CREDIT, (week, part_id, seconds, now, now, seconds))
         db.execute(
-            "INSERT INTO part_times (week, part_id, seconds, started, updated) VALUES (?, ?, MAX(0, ?), ?, ?) "
-            "ON CONFLICT (week, part_id) DO UPDATE SET seconds = MAX(0, seconds + ?), updated = excluded.updated",
-            (week, part_id, seconds, now, now, seconds),
+            "INSERT OR REPLACE INTO settings VALUES (?, ?, ?)",
+            (f"clock:{week}", json.dumps(dict(state)), now),
         )
+
+
+def keep(store: Store, week: str, name: str, value: Any) -> None:
+    """Keep one of ``Progress.settings`` for this week (JSON)."""
+    store.set_setting(f"{name}:{week}", value)

@@ -3,67 +3,77 @@
 from __future__ import annotations
 
 import contextlib
+import traceback
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
+from textual import events
 from textual.app import App
 from textual.binding import Binding, BindingType
-from textual.reactive import reactive
+from textual.command import Provider
 from textual.screen import Screen
 
+from q1lab import paths
 from q1lab.errors import Problem
 from q1lab.tui import keys, theme
 from q1lab.tui.messages import Failed, SnapshotTaken
+from q1lab.tui.screens.too_small import TooSmallScreen, fits
 from q1lab.tui.setup import Setup
 from q1lab.tui.snapshot import Desk, Snapshot, Taker
+from q1lab.tui.timed import TimedApp
 
-if TYPE_CHECKING:
-    from q1lab.content import Week
+
+def _late(module: str, name: str) -> Callable[[], Any]:
+    """What is imported when it is first opened: the first paint pays for one screen only."""
+
+    def get() -> Any:
+        from importlib import import_module
+
+        return getattr(import_module(f"q1lab.tui.{module}"), name)
+
+    return get
 
 
 def _page(module: str, name: str) -> Callable[[], Screen[Any]]:
-    """A screen that is imported when it is first opened: the first paint pays for one screen only."""
-
-    def make() -> Screen[Any]:
-        from importlib import import_module
-
-        screen: Screen[Any] = getattr(import_module(f"q1lab.tui.screens.{module}"), name)()
-        return screen
-
-    return make
+    return lambda: _late(f"screens.{module}", name)()()
 
 
-class Q1Lab(App[None]):
+def _commands() -> type[Provider]:
+    found: type[Provider] = _late("palette", "Commands")()
+    return found
+
+
+class Q1Lab(TimedApp):
     """The app. ``desk`` does all reading and writing; ``snapshot`` is what every widget shows."""
 
     TITLE = "q1lab"
     CSS_PATH = "app.tcss"
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]
-    VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012  (Textual's own form)
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
         *keys.bindings("app"),
         Binding("ctrl+c", "leave", show=False, system=True),
     ]
-    MODES: ClassVar = {
+    MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {
         "study": _page("study", "StudyScreen"),
         "lab": _page("lab", "LabScreen"),
         "results": _page("results", "ResultsScreen"),
         "progress": _page("progress", "ProgressScreen"),
     }
     DEFAULT_MODE = "study"
-    COMMANDS: ClassVar = set()
-
-    snapshot: reactive[Snapshot] = reactive(Snapshot, init=False)
-    clock_line: reactive[tuple[str, str]] = reactive(("", ""))
+    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {_commands}
 
     def __init__(self, setup: Setup) -> None:
         super().__init__()
         self.setup = setup
+        self.config = setup.config
         for one in theme.THEMES:
             self.register_theme(one)
         known = setup.config.theme in self.available_themes
         self.set_reactive(App.theme, setup.config.theme if known else theme.DARK.name)
         self.stylesheet.set_variables(self.get_css_variables())  # parsed once, with the right colours
+        self.animation_level = setup.config.animation  # type: ignore[assignment]
+        self.set_keymap(dict(setup.config.keymap))
         self.set_reactive(Q1Lab.snapshot, setup.first or Snapshot())
         self.desk = Desk(
             Taker(setup.week.label),
@@ -71,31 +81,42 @@ class Q1Lab(App[None]):
             lambda title, text: self.post_message(Failed(text, title)),
             file=setup.database,
         )
-
-    @property
-    def week(self) -> Week:
-        """The week as the learner who chose a variant meets it."""
-        return self.setup.week.for_variant(self.snapshot.progress.chosen)
+        self.init_timer()
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
-        """The arm colours, and the tones of the top line, for every theme."""
+        """The arm colours, for every theme."""
         return theme.variables(self.current_theme.dark)
 
     def on_mount(self) -> None:
-        self.set_keymap(dict(self.setup.config.keymap))
         self.run_worker(self.desk.work, thread=True, name="desk", exit_on_error=False)
+        self.open_timer()
+        if self.setup.first is None or "welcomed" not in self.snapshot.progress.settings:
+            self.push_screen(_late("screens.welcome", "WelcomeScreen")()())
 
     def on_unmount(self) -> None:
+        self.time.leave()
+        self.desk.ask(lambda _: self.time.release())
         self.desk.stop()
+
+    def on_resize(self, event: events.Resize) -> None:
+        small = isinstance(self.screen, TooSmallScreen)
+        if small and fits(event.size):
+            self.pop_screen()
+        elif not small and not fits(event.size):
+            self.push_screen(TooSmallScreen())
 
     def on_snapshot_taken(self, message: SnapshotTaken) -> None:
         self.snapshot = message.snapshot
+        self.draw_clock()
 
     def on_failed(self, message: Failed) -> None:
-        from q1lab.tui.screens.error import ErrorScreen
+        self.tell(message.text, message.title)
 
-        if not isinstance(self.screen, ErrorScreen):
-            self.push_screen(ErrorScreen(message.title, message.text))
+    def tell(self, text: str, title: str = "That did not work") -> None:
+        """Say what went wrong in a modal, once; the app goes on."""
+        screen: type[Screen[Any]] = _late("screens.error", "ErrorScreen")()
+        if not isinstance(self.screen, screen):
+            self.push_screen(screen(title, text))
 
     @contextlib.contextmanager
     def careful(self) -> Iterator[None]:
@@ -103,10 +124,31 @@ class Q1Lab(App[None]):
         try:
             yield
         except Problem as problem:
-            self.post_message(Failed(str(problem)))
+            self.tell(str(problem))
+        except Exception:
+            self.tell(f"An error in q1lab. Nothing was lost; {self.log_error()} has the details.")
+
+    async def run_action(self, *args: Any, **kwargs: Any) -> bool:
+        done = True
+        with self.careful():
+            done = await super().run_action(*args, **kwargs)
+        return done
+
+    def log_error(self) -> str:
+        """Write the current exception's traceback to app.log; returns where that is."""
+        file = paths.home() / "app.log"
+        with contextlib.suppress(OSError), file.open("a") as log:
+            traceback.print_exc(file=log)
+        return str(file)
 
     def action_go(self, page: str) -> None:
+        while len(self.screen_stack) > 1:
+            self.pop_screen()
         self.switch_mode(page)
+
+    def action_help(self) -> None:
+        screen = self.screen
+        self.push_screen(_late("screens.help", "HelpScreen")()(screen, screen.focused))
 
     def action_leave(self) -> None:
         self.exit()

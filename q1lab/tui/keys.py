@@ -43,17 +43,52 @@ KEYS: dict[str, Key] = {
     # study
     "study.tick": Key("space", "tick", "tick", "Tick the step, or take the tick away", True),
     "study.write": Key("e,enter", "write", "write", "Write the step's answer; open its form", True, "e"),
-    "study.editor": Key(
-        "E,shift+e", "editor", "in $EDITOR", "Write the answer in your own editor", False, "E"
-    ),
+    "study.editor": Key("E", "editor", "in $EDITOR", "Write the answer in your own editor", False, "E"),
     "study.act": Key("r", "act", "run", "Start what the step carries: a study, a document, a check", True),
     "study.hint": Key("h", "hint", "hint", "Show the next hint for the modification"),
     "study.next": Key("n,right_square_bracket", "next", "next part", "Go to the next part", False, "n"),
     "study.back": Key("p,left_square_bracket", "back", "part before", "Go to the part before", False, "p"),
     "study.open": Key("u", "open", "open step", "Go to the first unfinished step"),
+    "study.timer": Key("T", "timer_here", "timer here", "Let the timer count for this part", False, "T"),
     "study.filter": Key("slash", "find", "find", "Find a part or step by its words", False, "/"),
     "study.copy": Key("c", "copy", "copy", "Copy the step's command or answer"),
     "study.unfold": Key("f", "unfold", "unfold", "Open or fold the answers in the text"),
+    # lab
+    "lab.log": Key("enter", "log", "log", "Open the log of the run under the cursor", True),
+    "lab.run": Key("r", "run", "run", "Plan a new study and start it", True),
+    "lab.stop": Key("s", "stop", "stop", "Stop the study; every run leaves a checkpoint", True),
+    "lab.go_on": Key(
+        "g", "go_on", "go on", "Train what the study lacks: stopped, crashed, failed runs", True
+    ),
+    "lab.again": Key("a", "again", "again", "Train the run under the cursor again, with the others missing"),
+    "lab.verdict": Key("v", "verdict", "verdict", "The whole comparison in words and bars", True),
+    "lab.export": Key("o", "export", "export", "Write the chart or the numbers into a file"),
+    "lab.filter": Key("slash", "filter", "studies", "List the studies, and filter them", False, "/"),
+    "lab.next": Key(
+        "n,right_square_bracket", "next(1)", "older", "Look at the study before this one", False, "n"
+    ),
+    "lab.back": Key(
+        "p,left_square_bracket", "next(-1)", "newer", "Look at the study after this one", False, "p"
+    ),
+    "lab.metric": Key("m", "metric", "val or train", "Chart the validation loss, or the training loss"),
+    "lab.zoom_in": Key("plus,equals_sign", "zoom(1.5)", "zoom in", "Show less of the iters", False, "+"),
+    "lab.zoom_out": Key("minus", "zoom(0.6667)", "zoom out", "Show more of the iters", False, "-"),
+    "lab.pan_back": Key(
+        "comma,less_than_sign", "pan(-0.25)", "earlier", "Move the chart to earlier iters", False, ","
+    ),
+    "lab.pan_on": Key(
+        "full_stop,greater_than_sign", "pan(0.25)", "later", "Move the chart to later iters", False, "."
+    ),
+    "lab.whole": Key("0", "whole", "whole", "Show all iters again"),
+    "lab.log_loss": Key("y", "log_axis('loss')", "log loss", "A log scale for the loss, or a plain one"),
+    "lab.log_iter": Key("x", "log_axis('iter')", "log iter", "A log scale for the iters, or a plain one"),
+    # results
+    "results.open": Key("enter", "open", "open", "Open the study in the lab", True),
+    "results.mark": Key("space", "mark", "compare", "Put the study beside the other marked ones", True),
+    "results.verdict": Key("v", "verdict", "verdict", "The whole comparison in words and bars", True),
+    "results.export": Key("o", "export", "export", "Write results into a file: JSON, CSV, SVG, PNG", True),
+    "results.filter": Key("slash", "filter", "filter", "Show only studies with these words", False, "/"),
+    "results.clear": Key("u", "clear", "unmark", "Take all marks away"),
     # progress
     "progress.edit": Key("e,enter", "edit", "edit", "Change the value under the cursor", True, "e"),
     "progress.paper": Key("a", "add", "add", "Add a paper or an artifact", True),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from q1lab import paths
+from q1lab.clock import Reading, read_clocks
 from q1lab.config import Config
 from q1lab.content import Week
 from q1lab.tui.snapshot import Snapshot
@@ -25,7 +25,6 @@ class Setup:
     first: Snapshot | None = None
     """Taken before the first paint, so that nothing jumps; None on the very first start."""
     database: Path = field(default_factory=paths.database)
-    wall: Callable[[], float] = time.time
-    """Seconds since the epoch, as the machine's clock says."""
-    monotonic: Callable[[], float] = time.monotonic
+    clocks: Callable[[], Reading] = read_clocks
+    """The machine's clocks."""
     cwd: Path = field(default_factory=Path.cwd)

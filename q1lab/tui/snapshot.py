@@ -203,8 +203,9 @@ def seconds_left(runs: list[Row]) -> float | None:
     if not paced:
         return None
     at_once = max(1, sum(run["state"] == State.RUNNING for run in runs))
-    rest = sum(run["max_iters"] - run["iter"] for run in runs if State(run["state"]) not in ENDED)
-    return rest * (sum(paced) / len(paced)) / at_once
+    rest: int = sum(run["max_iters"] - run["iter"] for run in runs if State(run["state"]) not in ENDED)
+    pace: float = sum(paced) / len(paced)
+    return rest * pace / at_once
 
 
 class Desk:

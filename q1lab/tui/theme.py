@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from textual.theme import Theme
 
-ARMS_DARK = {"arm-baseline": "#6cb6ff", "arm-modified": "#ff9e64"}
-ARMS_LIGHT = {"arm-baseline": "#0a5fc4", "arm-modified": "#a84300"}
+OWN_DARK = {"arm-baseline": "#6cb6ff", "arm-modified": "#ff9e64", "muted": "#8d97a8"}
+OWN_LIGHT = {"arm-baseline": "#0a5fc4", "arm-modified": "#a84300", "muted": "#5a6472"}
 
 _DARK = {
     "block-cursor-background": "#2d3b55",
@@ -40,16 +40,16 @@ _LIGHT = {
 DARK = Theme(
     name="q1lab-dark", dark=True, primary="#7aa2f7", secondary="#4f6d9e", accent="#c3a6ff", warning="#e5c07b",
     error="#ff7a85", success="#84c881", foreground="#d8dee9", background="#12151b", surface="#171b22",
-    panel="#1e232d", variables={**_DARK, **ARMS_DARK},
+    panel="#1e232d", variables={**_DARK, **OWN_DARK},
 )  # fmt: skip
 LIGHT = Theme(
     name="q1lab-light", dark=False, primary="#1c5fc2", secondary="#5477a8", accent="#6b3fb8", warning="#8a5a00",
     error="#b81d2b", success="#1d7431", foreground="#22272e", background="#fbfbfa", surface="#f2f3f5",
-    panel="#e7e9ed", variables={**_LIGHT, **ARMS_LIGHT},
+    panel="#e7e9ed", variables={**_LIGHT, **OWN_LIGHT},
 )  # fmt: skip
 THEMES = (DARK, LIGHT)
 
 
 def variables(dark: bool) -> dict[str, str]:
     """The app's own CSS variables, for a theme that does not name them."""
-    return ARMS_DARK if dark else ARMS_LIGHT
+    return OWN_DARK if dark else OWN_LIGHT

@@ -17,7 +17,7 @@ TABS = (
     ("4", "progress", "Progress"),
 )
 HERE = "bold $text on $primary 30%"
-TONES = {"on": "bold $success", "off": "$text-muted", "over": "bold $warning"}
+TONES = {"on": "bold $success", "off": "$muted", "over": "bold $warning"}
 ROOM = 78
 """From this many cells up all tabs are shown; below, only the one that is open."""
 
@@ -60,7 +60,7 @@ class TopLine(Widget):
                 continue
             text = Content(f" {key} {title} ")
             style = Style.from_meta({"@click": f"app.go('{name}')"})
-            cells.append(text.stylize(HERE) if open_ else text.stylize(style).stylize("$text-muted"))
+            cells.append(text.stylize(HERE) if open_ else text.stylize(style).stylize("$muted"))
         return Content("").join(cells)
 
     def _middle(self, room: int) -> Content:

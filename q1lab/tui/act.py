@@ -1,0 +1,189 @@
+"""What a row of the checklist does: forms for what is written, starts for what can be pressed."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from textual.app import SuspendNotSupported
+from textual.content import Content
+
+from q1lab import progress as domain
+from q1lab.content import Action, Part, Step
+from q1lab.files import plain
+from q1lab.progress import Progress
+
+if TYPE_CHECKING:
+    from q1lab.tui.app import Q1Lab
+
+
+def detail(row: Step | Action | None, progress: Progress) -> Content:
+    """The lines below the checklist: what the row under the cursor is about."""
+    if row is None:
+        return Content("")
+    if isinstance(row, Action):
+        words = " ".join(row.argv()) or str(row.options.get("url") or row.options.get("document") or "")
+        return Content.assemble(("the same as ", "$muted"), (words, "$accent"))
+    record = progress.of(row.id)
+    text = " ".join(plain(row.detail).replace("`", "").split())
+    if not record.answer:
+        return Content(text)
+    said = " ".join(plain(record.answer).split())
+    return Content.assemble(("yours: ", "$success"), (said, "$foreground"), f"\n{text}" if text else "")
+
+
+def form(app: Q1Lab, step: Step) -> bool:
+    """Open the step's form. False when its kind has none."""
+    if step.kind == "write":
+        from q1lab.tui.screens.answer import AnswerScreen
+
+        app.push_screen(AnswerScreen(step, app.snapshot.progress.of(step.id).answer or ""))
+    elif step.kind == "predict":
+        from q1lab.tui.screens.predict import PredictScreen
+
+        app.push_screen(PredictScreen(app.week.label, app.week.variant or "modified", step.id))
+    elif step.kind == "choose":
+        from q1lab.tui.screens.choose import ChooseScreen
+
+        app.push_screen(ChooseScreen(app.week, step.id))
+    else:
+        return False
+    return True
+
+
+def start(app: Q1Lab, action: Action, step: Step | None) -> None:
+    """Press an action."""
+    options = action.options
+    if action.kind == "run":
+        from q1lab.tui.screens.launch import LaunchScreen
+
+        given = {key: value for key, value in options.items() if key != "title"}
+        app.push_screen(LaunchScreen(**given))
+    elif action.kind == "check":
+        from q1lab.tui.screens.check import CheckScreen
+
+        target = options.get("for")
+        app.push_screen(
+            CheckScreen(str(options["file"]), str(target) if target else None, step.id if step else None)
+        )
+    elif action.kind == "open" and "url" in options:
+        app.copy_to_clipboard(str(options["url"]))
+        app.open_url(str(options["url"]))
+        app.notify(f"{options['url']} (copied)", markup=False)
+    elif action.kind == "open":
+        from q1lab.tui.screens.document import DocumentScreen
+
+        app.push_screen(DocumentScreen(folder(app) / str(options["document"])))
+    else:
+        command(app, list(action.argv()))
+
+
+def command(app: Q1Lab, argv: list[str]) -> None:
+    """Run a command in the learner's own terminal, so that it may ask; where there is none, show its output."""
+    real = [sys.executable, "-m", *argv] if argv[0] == "q1lab" else argv
+    shown = shlex.join(argv)
+    where = folder(app)
+    try:
+        with app.suspend():
+            print(f"\n$ {shown}\n", flush=True)  # noqa: T201  (the app is suspended: this is the terminal)
+            try:
+                code = subprocess.run(real, cwd=where, check=False).returncode
+            except OSError as error:
+                print(f"q1lab: cannot run {argv[0]}: {error.strerror}")  # noqa: T201
+                code = 127
+            except KeyboardInterrupt:
+                code = 130
+            ended = "" if code == 0 else f" It ended with {code}."
+            try:
+                input(f"\n──{ended} Press Enter to go back to q1lab. ")
+            except (EOFError, KeyboardInterrupt):
+                pass
+    except SuspendNotSupported:
+        from q1lab.tui.screens.output import OutputScreen
+
+        app.push_screen(OutputScreen(shown, real, where))
+
+
+def folder(app: Q1Lab) -> Path:
+    """Where commands run and documents are: the learner's repository, while it is there."""
+    repo = app.config.repo
+    return repo if repo is not None and repo.is_dir() else app.setup.cwd
+
+
+def editor() -> list[str]:
+    """The learner's editor as a command."""
+    chosen = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
+    try:
+        return shlex.split(chosen) or ["vi"]
+    except ValueError:
+        return [chosen]
+
+
+def in_editor(app: Q1Lab, step: Step) -> None:
+    """Write a step's answer in $EDITOR. What was saved there is kept; an unchanged file changes nothing."""
+    before = app.snapshot.progress.of(step.id).answer or ""
+    after = edit_text(app, before, step.id)
+    if after is not None and after != before:
+        app.desk.ask(lambda store: domain.answer(store, app.week.label, step.id, after))
+
+
+def edit_text(app: Q1Lab, text: str, name: str) -> str | None:
+    """``text`` after a visit to $EDITOR; None when that did not work (the reason is shown)."""
+    with tempfile.TemporaryDirectory(prefix="q1lab-") as place:
+        file = Path(place) / f"{name}.md"
+        file.write_text(text)
+        argv = [*editor(), str(file)]
+        try:
+            with app.suspend():
+                code = subprocess.run(argv, check=False).returncode
+        except SuspendNotSupported:
+            app.notify("An editor can't open from here: there is no terminal of its own.", severity="warning")
+            return None
+        except OSError as error:
+            app.tell(f"cannot start {argv[0]!r}: {error.strerror}; set EDITOR to your editor's command")
+            return None
+        if code != 0:
+            app.tell(f"{argv[0]} ended with {code}; the answer stays as it was")
+            return None
+        try:
+            return file.read_text(errors="replace")
+        except OSError:
+            return None
+
+
+def edit_file(app: Q1Lab, file: Path) -> None:
+    """Open a file in $EDITOR."""
+    argv = [*editor(), str(file)]
+    try:
+        with app.suspend():
+            subprocess.run(argv, check=False)
+    except SuspendNotSupported:
+        app.notify("An editor can't open from here: there is no terminal of its own.", severity="warning")
+    except OSError as error:
+        app.tell(f"cannot start {argv[0]!r}: {error.strerror}; set EDITOR to your editor's command")
+
+
+def copy(app: Q1Lab, row: Step | Action | None) -> None:
+    """Copy a row's command, or a step's answer (its title without one); works over ssh (OSC 52)."""
+    if row is None:
+        return
+    if isinstance(row, Action):
+        text = shlex.join(row.argv()) or str(row.options.get("url") or row.options.get("document"))
+    else:
+        text = app.snapshot.progress.of(row.id).answer or row.title
+    app.copy_to_clipboard(text)
+    app.notify(f"Copied: {text[:60]}" + ("…" if len(text) > 60 else ""), markup=False)
+
+
+def hint(app: Q1Lab, part: Part) -> None:
+    """The next hint for the chosen modification, as `q1lab hint` gives it."""
+    variant = app.week.variant
+    if variant is None:
+        app.notify("Hints come with a chosen variant.")
+        return
+    command(app, ["q1lab", "hint", variant])

@@ -1,0 +1,73 @@
+"""Write a step's answer in place."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Static, TextArea
+
+from q1lab import progress as domain
+from q1lab.content import Step
+from q1lab.files import plain
+from q1lab.tui import act
+
+if TYPE_CHECKING:
+    from q1lab.tui.app import Q1Lab
+
+
+class AnswerScreen(ModalScreen[None]):
+    """Esc or Ctrl+S keeps the text and goes back: what was typed is never thrown away."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,ctrl+s", "save", "keep", priority=True),
+        Binding("ctrl+e", "editor", "in $EDITOR", priority=True),
+    ]
+
+    def __init__(self, step: Step, answer: str) -> None:
+        super().__init__()
+        self.step = step
+        self.before = answer
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog tall") as dialog:
+            dialog.border_title = self.step.title
+            yield Static(plain(self.step.detail).replace("`", ""), classes="muted", markup=False)
+            area = TextArea(self.before, soft_wrap=True, tab_behavior="focus", highlight_cursor_line=False)
+            yield area
+
+    def on_mount(self) -> None:
+        area = self.query_one(TextArea)
+        area.move_cursor(area.document.end)
+        self.set_interval(3.0, self._keep)
+        self._count()
+
+    def on_text_area_changed(self) -> None:
+        self._count()
+
+    def _count(self) -> None:
+        words = len(self.query_one(TextArea).text.split())
+        self.query_one(".dialog").border_subtitle = f"{words} words · Esc keeps it · ^e in $EDITOR"
+
+    def _keep(self) -> None:
+        """Save what is there; also every few seconds, so that a crash takes a sentence at most."""
+        text = self.query_one(TextArea).text
+        if text != self.before:
+            self.before = text
+            app = cast("Q1Lab", self.app)
+            app.desk.ask(lambda store: domain.answer(store, app.week.label, self.step.id, text))
+
+    def action_save(self) -> None:
+        self._keep()
+        self.dismiss()
+
+    def action_editor(self) -> None:
+        area = self.query_one(TextArea)
+        after = act.edit_text(cast("Q1Lab", self.app), area.text, self.step.id)
+        if after is not None:
+            area.text = after
+            area.move_cursor(area.document.end)
+            self._keep()

@@ -1,0 +1,89 @@
+"""The timer's question: time went by that nobody saw. Does any of it count?"""
+
+from __future__ import annotations
+
+import math
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Button, Input, Label, Static
+
+from q1lab.clock import Question
+
+Answer = tuple[float, bool]
+"""Seconds that count, and whether the timer goes on at once."""
+
+
+def words(seconds: float) -> str:
+    """``40 s``, ``12 min``, ``1 h 12 min``, ``3 days 2 h``."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 48:
+        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+    return f"{hours // 24} days {hours % 24} h"
+
+
+class AwayScreen(ModalScreen[Answer | None]):
+    """Nothing is credited without an answer. Esc leaves the question open; ``t`` asks it again."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "dismiss", "later"),
+        Binding("n", "none", "none"),
+        Binding("a", "all", "all"),
+    ]
+    AUTO_FOCUS = "#none"
+
+    def __init__(self, question: Question, part: str) -> None:
+        super().__init__()
+        self.question = question
+        self.part = part
+
+    def compose(self) -> ComposeResult:
+        question = self.question
+        length = ("" if question.sure else "about ") + words(question.seconds)
+        if question.kind == "idle":
+            title = "Still working?"
+            text = f"The timer of {self.part} runs, and nothing was pressed for {length}."
+        else:
+            title = "The timer is paused"
+            text = f"It was running for {self.part} when you left. You were away for {length}."
+        with Vertical(classes="dialog") as dialog:
+            dialog.border_title = title
+            dialog.border_subtitle = "Esc answers later"
+            yield Static(
+                f"{text}\nHow much of it did you work? What you don't count is not counted.", markup=False
+            )
+            with Horizontal(classes="buttons"):
+                yield Button("None of it (n)", id="none", variant="primary")
+                yield Button("All of it (a)", id="all")
+            with Horizontal(classes="field"):
+                yield Label("or minutes")
+                yield Input(placeholder="25", id="minutes", max_length=6, type="number")
+
+    @on(Button.Pressed, "#none")
+    def action_none(self) -> None:
+        self.dismiss((0.0, False))
+
+    @on(Button.Pressed, "#all")
+    def action_all(self) -> None:
+        self.dismiss((math.inf, self.question.kind == "idle"))
+
+    @on(Input.Submitted)
+    def _some(self, event: Input.Submitted) -> None:
+        try:
+            minutes = float(event.value)
+        except ValueError:
+            self.notify("Give minutes as a number, such as 25.", severity="warning")
+            return
+        if not 0 <= minutes * 60 <= self.question.seconds + 30:
+            self.notify(f"At most {words(self.question.seconds)} went by.", severity="warning")
+            return
+        self.dismiss((minutes * 60, self.question.kind == "idle"))

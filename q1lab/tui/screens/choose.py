@@ -1,0 +1,56 @@
+"""Choose one of the week's variants: the guides in the text follow the choice."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import OptionList, Static
+from textual.widgets.option_list import Option
+
+from q1lab import progress as domain
+from q1lab.content import Variant, Week
+
+if TYPE_CHECKING:
+    from q1lab.tui.app import Q1Lab
+
+
+class ChooseScreen(ModalScreen[None]):
+    """One row a variant; Enter takes it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", "close")]
+
+    def __init__(self, week: Week, step_id: str) -> None:
+        super().__init__()
+        self.week = week
+        self.step_id = step_id
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog") as dialog:
+            dialog.border_title = "Which modification?"
+            dialog.border_subtitle = "Enter chooses · Esc closes"
+            if not self.week.variants:
+                yield Static("This week offers no variants.", markup=False)
+            yield OptionList(*(Option(self._row(one)) for one in self.week.variants), markup=False)
+
+    def on_mount(self) -> None:
+        names = [one.name for one in self.week.variants]
+        chosen = cast("Q1Lab", self.app).snapshot.progress.chosen or self.week.default
+        self.query_one(OptionList).highlighted = names.index(chosen) if chosen in names else 0
+
+    def _row(self, one: Variant) -> Content:
+        chosen = cast("Q1Lab", self.app).snapshot.progress.chosen == one.name
+        facts = [one.difficulty, f"used in {one.used_in}" if one.used_in else "", one.paper]
+        lines = [Content.assemble(("● " if chosen else "○ "), (one.title, "bold"))]
+        lines += [Content.assemble(("  " + fact, "$muted")) for fact in facts if fact]
+        return Content("\n").join(lines)
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        app = cast("Q1Lab", self.app)
+        name = self.week.variants[event.option_index].name
+        app.desk.ask(lambda store: domain.choose(store, self.week.label, name, self.step_id))
+        self.dismiss()

@@ -1,0 +1,61 @@
+"""A document of the learner's repository, to read; ``e`` opens it in $EDITOR."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import Markdown, Static
+
+from q1lab.files import os_reason, plain
+from q1lab.tui import act
+
+if TYPE_CHECKING:
+    from q1lab.tui.app import Q1Lab
+
+MOST = 400_000
+"""Bytes shown at most."""
+
+
+class DocumentScreen(ModalScreen[None]):
+    """Markdown, rendered."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q", "dismiss", "close"),
+        Binding("e", "edit", "edit"),
+    ]
+
+    def __init__(self, file: Path) -> None:
+        super().__init__()
+        self.file = file
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog tall") as dialog:
+            dialog.border_title = self.file.name
+            dialog.border_subtitle = "e opens it in $EDITOR · Esc closes"
+            yield VerticalScroll()
+
+    async def on_mount(self) -> None:
+        await self._show()
+
+    async def _show(self) -> None:
+        place = self.query_one(VerticalScroll)
+        await place.remove_children()
+        try:
+            with self.file.open("rb") as stream:
+                text = plain(stream.read(MOST).decode(errors="replace"))
+        except FileNotFoundError:
+            await place.mount(Static(f"There is no {self.file} yet.", markup=False))
+        except OSError as error:
+            await place.mount(Static(f"Cannot read {self.file}: {os_reason(error)}", markup=False))
+        else:
+            await place.mount(Markdown(text, open_links=False))
+        place.focus()
+
+    async def action_edit(self) -> None:
+        act.edit_file(cast("Q1Lab", self.app), self.file)
+        await self._show()

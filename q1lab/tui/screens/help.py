@@ -1,0 +1,81 @@
+"""All keys of what has the focus, of the screen, and of the app; and what the marks mean."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen, Screen
+from textual.widget import Widget
+from textual.widgets import Static
+
+from q1lab.tui.keys import KEYS
+
+NAMES = {
+    "question_mark": "?", "slash": "/", "left_square_bracket": "[", "right_square_bracket": "]", "up": "↑",
+    "down": "↓", "left": "←", "right": "→", "escape": "Esc", "enter": "Enter", "space": "Space", "tab": "Tab",
+    "pageup": "PgUp", "pagedown": "PgDn", "home": "Home", "end": "End", "f1": "F1", "delete": "Del", "plus": "+",
+    "minus": "-", "full_stop": ".", "comma": ",",
+}  # fmt: skip
+MARKS = (
+    ("✓", "done"), ("☐", "open"), ("→", "something to start"), ("▶", "runs"), ("‖", "paused"), ("■", "stopped"),
+    ("✗", "failed"), ("!", "crashed"), ("∞", "diverged"), ("·", "not begun"),
+)  # fmt: skip
+
+
+def key_name(keys: str) -> str:
+    """Key names as people write them: ``Ctrl+R``, ``?``."""
+    names = []
+    for key in keys.split(","):
+        *mods, last = key.strip().split("+")
+        last = NAMES.get(last, last.upper() if mods and len(last) == 1 else last)
+        names.append("+".join([mod.capitalize() for mod in mods] + [last]))
+    return " or ".join(dict.fromkeys(names))
+
+
+class HelpScreen(ModalScreen[None]):
+    """A table made from the bindings that hold at this moment, remapped keys included."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,question_mark,f1", "dismiss", "close")]
+
+    def __init__(self, screen: Screen[object], focused: Widget | None) -> None:
+        super().__init__()
+        self.tables = _tables(screen, focused)
+
+    def compose(self) -> ComposeResult:
+        with VerticalScroll(classes="dialog help") as dialog:
+            dialog.border_title = "Keys"
+            dialog.border_subtitle = "Esc closes · `q1lab config path` is where keys are changed"
+            for title, rows in self.tables:
+                yield Static(title, classes="heading", markup=False)
+                lines = [Content.assemble((f"{keys:>16}  ", "$warning"), words) for keys, words in rows]
+                yield Static(Content("\n").join(lines))
+            yield Static("Marks", classes="heading")
+            marks = [Content.assemble((f"{mark:>16}  ", "$warning"), words) for mark, words in MARKS]
+            yield Static(Content("\n").join(marks))
+
+
+def _tables(screen: Screen[object], focused: Widget | None) -> list[tuple[str, list[tuple[str, str]]]]:
+    """(title, [(keys, words)]) for the focused widget, the screen and the app."""
+    groups: dict[str, dict[str, tuple[list[str], str]]] = {"Here": {}, "This screen": {}, "Everywhere": {}}
+    for key, active in screen.active_bindings.items():
+        binding = active.binding
+        known = KEYS.get(binding.id or "")
+        words = (known.more or known.words) if known else (binding.tooltip or binding.description)
+        if not words or not active.enabled:
+            continue
+        node = active.node
+        group = "This screen" if node is screen else "Everywhere" if node is screen.app else "Here"
+        if binding.id and binding.id.startswith("app."):
+            group = "Everywhere"
+        groups[group].setdefault(binding.id or binding.action, ([], words))[0].append(key)
+    found = []
+    for title, rows in groups.items():
+        if rows:
+            order = {name: index for index, name in enumerate(KEYS)}
+            names = sorted(rows, key=lambda name: order.get(name, len(order)))
+            found.append((title, [(key_name(",".join(rows[name][0])), rows[name][1]) for name in names]))
+    return found

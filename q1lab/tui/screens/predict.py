@@ -1,0 +1,152 @@
+"""Write down a prediction before the runs: direction, size, the smallest effect that matters, how sure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import Button, Input, Label, RadioButton, RadioSet, Static, TextArea
+
+from q1lab import journal
+from q1lab import progress as domain
+from q1lab.errors import Problem
+from q1lab.store import Store
+
+if TYPE_CHECKING:
+    from q1lab.tui.app import Q1Lab
+
+WORDS = {"lower": "lower (better)", "higher": "higher (worse)", "same": "about the same"}
+
+
+class PredictScreen(ModalScreen[None]):
+    """A form. What is wrong with it is said under it; a locked prediction is shown, and can be amended."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "dismiss", "close"),
+        Binding("ctrl+s", "save", "keep", priority=True),
+    ]
+
+    def __init__(self, week: str, variant: str, step_id: str) -> None:
+        super().__init__()
+        self.week = week
+        self.variant = variant
+        self.step_id = step_id
+        self.locked: str | None = None
+
+    def compose(self) -> ComposeResult:
+        with VerticalScroll(classes="dialog form", can_focus=False) as dialog:
+            dialog.border_title = f"Your prediction for {self.variant}"
+            dialog.border_subtitle = "^s keeps it · Esc closes without"
+            yield Static(id="lock", classes="warn", markup=False)
+            yield Label("Against the baseline, the final val loss will be")
+            with RadioSet(id="direction"):
+                for name in journal.DIRECTIONS:
+                    yield RadioButton(WORDS[name], value=name == "lower", id=name)
+            for name, label, hint in (
+                ("size", "by (nats)", "0.030"),
+                ("matters", "too small to matter below (nats)", "0.010"),
+                ("confidence", "how sure of the direction, in %", "70"),
+            ):
+                with Horizontal(classes="field"):
+                    yield Label(label)
+                    yield Input(placeholder=hint, id=name, max_length=12)
+            yield Label("because")
+            yield TextArea(id="reasoning", soft_wrap=True, tab_behavior="focus", highlight_cursor_line=False)
+            yield Static(id="said", markup=False)
+            with Horizontal(classes="buttons"):
+                yield Button("Keep", variant="primary", id="keep")
+                yield Button("Cancel", id="cancel")
+
+    def on_mount(self) -> None:
+        app = cast("Q1Lab", self.app)
+        app.desk.ask(
+            lambda store: journal.prediction(store, self.variant, self.week),
+            lambda found: app.call_later(self._fill, found),
+        )
+        self.query_one("#direction").focus()
+        self._say()
+
+    def _fill(self, found: dict[str, Any] | None) -> None:
+        """Show the prediction there is."""
+        if found is None or not self.is_mounted:
+            return
+        self.query_one(f"#{found['direction']}", RadioButton).value = True
+        self.query_one("#size", Input).value = f"{found['size']:g}"
+        self.query_one("#matters", Input).value = f"{found['matters']:g}"
+        self.query_one("#confidence", Input).value = f"{found['confidence'] * 100:g}"
+        self.query_one("#reasoning", TextArea).text = found["reasoning"] or ""
+        if found["locked"]:
+            self.locked = found["locked"]
+            self.query_one("#lock", Static).update(
+                f"Locked on {self.locked[:10]} by {found['locked_by']}. Keeping a change adds a dated amendment; "
+                "studies that began keep the first one."
+            )
+
+    def _values(self) -> dict[str, Any]:
+        """The form's values. Raises Problem naming the field."""
+        pressed = self.query_one(RadioSet).pressed_button
+        direction = pressed.id if pressed and pressed.id else "lower"
+        size = 0.0 if direction == "same" else self._number("size", "the size")
+        matters = self._number("matters", "the smallest effect that matters")
+        sure = self._number("confidence", "how sure you are") / 100
+        reasoning = self.query_one("#reasoning", TextArea).text
+        return {
+            "direction": direction,
+            "size": size,
+            "matters": matters,
+            "confidence": sure,
+            "reasoning": reasoning,
+        }
+
+    def _number(self, field: str, words: str) -> float:
+        text = self.query_one(f"#{field}", Input).value.strip().replace(",", ".").rstrip("%").lstrip("−-")
+        try:
+            return float(text)
+        except ValueError:
+            raise Problem(
+                f"{words} is missing" if not text else f"{words}: {text!r} is not a number"
+            ) from None
+
+    @on(Input.Changed)
+    @on(RadioSet.Changed)
+    def _say(self) -> None:
+        """The prediction as a sentence, or what is missing, as it is typed."""
+        said = self.query_one("#said", Static)
+        try:
+            values = self._values()
+        except Problem as problem:
+            said.update(f"{problem}.")
+            said.set_classes("muted")
+            return
+        way = {"lower": "lower by {:g} nats", "higher": "higher by {:g} nats", "same": "the same"}
+        what = way[values["direction"]].format(values["size"])
+        said.update(
+            f"{self.variant} against the baseline: {what}; less than {values['matters']:g} would not matter; "
+            f"{values['confidence']:.0%} sure."
+        )
+        said.set_classes("good")
+
+    @on(Button.Pressed, "#cancel")
+    def _cancel(self) -> None:
+        self.dismiss()
+
+    @on(Button.Pressed, "#keep")
+    def action_save(self) -> None:
+        """Keep it if it is whole."""
+        app = cast("Q1Lab", self.app)
+        try:
+            values = self._values()
+        except Problem as problem:
+            self.notify(f"{problem}.", severity="warning", markup=False)
+            return
+        direction, amend = values.pop("direction"), self.locked is not None
+
+        def keep(store: Store) -> None:
+            journal.predict(store, self.week, self.variant, direction, **values, amend=amend)
+            domain.tick(store, self.week, self.step_id, True)
+
+        app.desk.ask(keep, lambda _: app.call_later(self.dismiss))

@@ -1,0 +1,34 @@
+"""What a terminal below 60×20 shows: one sentence, and nothing that could be misread."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.geometry import Size
+from textual.screen import Screen
+from textual.widgets import Static
+
+LEAST = Size(60, 20)
+
+
+def fits(size: Size) -> bool:
+    """Whether the app has room."""
+    return size.width >= LEAST.width and size.height >= LEAST.height
+
+
+class TooSmallScreen(Screen[None]):
+    """Goes away by itself when the terminal grows."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("q", "app.leave", "quit")]
+
+    def compose(self) -> ComposeResult:
+        yield Static(id="sentence", markup=False)
+
+    def on_resize(self) -> None:
+        width, height = self.app.size
+        self.query_one(Static).update(
+            f"q1lab needs {LEAST.width}×{LEAST.height}; this terminal is {width}×{height}. "
+            "Make it larger, or press q."
+        )

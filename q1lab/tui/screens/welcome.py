@@ -1,0 +1,122 @@
+"""The first minute: what this week is, what machine this is, where the learner's repository is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Button, Input, Label, Static
+
+from q1lab import config
+from q1lab import progress as domain
+from q1lab.store import Store
+from q1lab.tui.widgets.week_tree import hours
+
+if TYPE_CHECKING:
+    from q1lab.tui.app import Q1Lab
+
+
+def repository_of(folder: Path) -> Path | None:
+    """The git repository that ``folder`` is in: the nearest folder upwards with a ``.git``."""
+    for one in (folder, *folder.parents):
+        if (one / ".git").exists():
+            return one
+    return None
+
+
+def machine(_: Store) -> str:
+    """This machine in words, found without torch."""
+    from q1lab.gpus import gpus
+    from q1lab.planning import cores, likely_device
+
+    device = likely_device("auto")
+    count = f"{cores()} CPU core" + ("s" if cores() != 1 else "")
+    if device == "cuda":
+        card = gpus()[0]
+        return f"{card.name} ({card.memory_total >> 10} GiB), {count}: studies train on the GPU"
+    if device == "mps":
+        return f"Apple GPU (mps), {count}: studies train on the GPU"
+    return f"{count}, no GPU: studies train on the CPU"
+
+
+class WelcomeScreen(ModalScreen[None]):
+    """One screen, one question, one button."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "begin", "begin")]
+    AUTO_FOCUS = "#begin"
+
+    def compose(self) -> ComposeResult:
+        app = cast("Q1Lab", self.app)
+        week = app.week
+        with VerticalScroll(classes="dialog welcome", can_focus=False) as dialog:
+            dialog.border_title = f"q1lab · {week.label}"
+            dialog.border_subtitle = "Enter begins · ? shows all keys at any time"
+            yield Static(Content.styled(week.title, "bold $primary"))
+            yield Static(week.goal, markup=False)
+            yield Static(self._glance(), id="glance")
+            yield Static(Content.assemble(("this machine  ", "$muted"), "looking…"), id="machine")
+            with Horizontal(classes="field"):
+                yield Label("your repo   ")
+                repo = app.config.repo or repository_of(app.setup.cwd)
+                yield Input(str(repo or ""), placeholder="folder of your git repository", id="repo")
+            yield Static(id="about", classes="muted", markup=False)
+            with Horizontal(classes="buttons"):
+                yield Button("Begin", variant="primary", id="begin")
+
+    def _glance(self) -> Content:
+        week = cast("Q1Lab", self.app).week
+        lines = []
+        for session in week.sessions:
+            minutes = [part.minutes for part in session.parts]
+            planned = session.when or hours(60 * sum(minutes))
+            parts = f"{planned}: " + " + ".join(str(one) for one in minutes) + " min"
+            lines.append(
+                Content.assemble((f"{session.id.upper()}  ", "bold $primary"), (session.title, "bold"))
+            )
+            lines.append(Content.assemble(("   " + parts, "$muted")))
+        return Content("\n").join(lines)
+
+    def on_mount(self) -> None:
+        app = cast("Q1Lab", self.app)
+        app.desk.ask(machine, lambda text: app.call_later(self._machine, text))
+        self._about()
+
+    def _machine(self, text: str) -> None:
+        if self.is_mounted:
+            self.query_one("#machine", Static).update(Content.assemble(("this machine  ", "$muted"), text))
+
+    @on(Input.Changed)
+    def _about(self) -> None:
+        """What the folder in the field is."""
+        text = self.query_one(Input).value.strip()
+        folder = Path(text).expanduser()
+        if not text:
+            said = "Documents are written and committed there. You can leave it open: `q1lab config set repo FOLDER`."
+        elif not folder.is_dir():
+            said = f"It isn't there yet. `q1lab new --repo {folder.name}` makes it, or go on without."
+        elif repository_of(folder) is None:
+            said = "A folder without git: documents are written, not committed."
+        else:
+            said = "Documents are written there; every commit is shown before it is made."
+        self.query_one("#about", Static).update(said)
+
+    @on(Button.Pressed)
+    @on(Input.Submitted)
+    def action_begin(self) -> None:
+        """Keep the repository, and go to the first step."""
+        app = cast("Q1Lab", self.app)
+        text = self.query_one(Input).value.strip()
+        if text:
+            folder = Path(text).expanduser().absolute()
+            with app.careful():
+                config.put("repo", str(folder))
+                app.config = replace(app.config, repo=folder)
+        app.desk.ask(lambda store: domain.keep(store, app.week.label, "welcomed", True))
+        self.dismiss()

@@ -1,0 +1,131 @@
+"""The part of the app that deals with the timer: its tick, its key, its question, its bell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from textual import events
+from textual.app import App
+from textual.reactive import reactive
+
+from q1lab import clock as clocks
+from q1lab import paths, progress
+from q1lab.content import Part, Week
+from q1lab.tui.setup import Setup
+from q1lab.tui.snapshot import Desk, Snapshot
+from q1lab.tui.timekeeper import Timekeeper, line
+from q1lab.tui.widgets.week_tree import part_name
+
+
+class TimedApp(App[None]):
+    """An app with one timer for the parts of the week."""
+
+    snapshot: reactive[Snapshot] = reactive(Snapshot, init=False)
+    clock_line: reactive[tuple[str, str]] = reactive(("", ""))
+    part_id: reactive[str] = reactive("")
+    """The part that is open on the study screen: what the timer starts for."""
+    desk: Desk
+    setup: Setup
+
+    def init_timer(self) -> None:
+        """Make the timekeeper; before the app runs."""
+        self.time = Timekeeper(self.setup.clocks, self._save_clock, paths.home() / "timer.lock")
+
+    @property
+    def week(self) -> Week:
+        """The week as the learner who chose a variant meets it."""
+        return self.setup.week.for_variant(self.snapshot.progress.chosen)
+
+    @property
+    def timed_part(self) -> str | None:
+        """The part whose clock runs."""
+        return self.time.clock.part if self.time.clock.running else None
+
+    def open_timer(self) -> None:
+        """Take the timer over from disk, and ask about time that nobody saw."""
+        if self.time.open(self.snapshot.progress.settings.get("clock")) is not None:
+            self.ask_time()
+        self.set_interval(1.0, self.tick_clock)
+        self.draw_clock()
+
+    def tick_clock(self) -> None:
+        """Once a second."""
+        part = self._part(self.time.clock.part)
+        stored = self.snapshot.progress.seconds
+        before = self.time.spent(part.id, stored) if part else 0.0
+        if self.time.tick():
+            self.ask_time()
+        if part and clocks.spent(before, self.time.spent(part.id, stored), part.minutes):
+            if self.setup.config.bell:
+                self.bell()
+            self.notify(
+                f"The {part.minutes} minutes of {part_name(part)} are spent. The clock goes on, in another colour.",
+                timeout=20,
+            )
+        self.draw_clock()
+
+    def draw_clock(self) -> None:
+        """Put the running part's time, else the open part's, on the top line."""
+        clock = self.time.clock
+        asked = clock.question.part if clock.question else None
+        part = self._part(asked or (clock.part if clock.running else None) or self.part_id)
+        if part is None:
+            self.clock_line = ("", "")
+            return
+        spent = self.time.spent(part.id, self.snapshot.progress.seconds)
+        self.clock_line = line(part_name(part), part, spent, clock, self.time.mine)
+
+    def watch_part_id(self) -> None:
+        self.draw_clock()
+
+    def action_timer(self) -> None:
+        """Start for the open part, pause, or ask again what is still open."""
+        if not self.time.mine and self.time.open(self.snapshot.progress.settings.get("clock")) is None:
+            if not self.time.mine:
+                self.notify("Another q1lab window keeps the time.", severity="warning")
+                return
+        if self.time.clock.question is not None:
+            self.ask_time()
+        elif part := self._part(self.part_id):
+            self.time.press(part.id)
+        self.draw_clock()
+
+    def action_timer_here(self) -> None:
+        """Count for the open part from now on."""
+        part = self._part(self.part_id)
+        if self.time.mine and part and self.time.clock.question is None:
+            self.time.move(part.id)
+            self.draw_clock()
+
+    def ask_time(self) -> None:
+        """Show the clock's open question."""
+        from q1lab.tui.screens.away import Answer, AwayScreen
+
+        question = self.time.clock.question
+        if question is None or isinstance(self.screen, AwayScreen):
+            return
+        part = self._part(question.part)
+
+        def answered(answer: Answer | None) -> None:
+            if answer is not None:
+                self.time.answer(*answer)
+                self.draw_clock()
+
+        self.push_screen(AwayScreen(question, part_name(part) if part else question.part), answered)
+
+    async def on_event(self, event: events.Event) -> None:
+        if isinstance(event, events.Key | events.MouseDown | events.Paste):
+            self.time.touch()
+        await super().on_event(event)
+
+    def _part(self, part_id: str | None) -> Part | None:
+        found = self.setup.week.find(part_id) if part_id else None
+        return found[1] if found else None
+
+    def _save_clock(self, credited: Mapping[str, float], state: Mapping[str, Any]) -> None:
+        label, clock, amounts = self.setup.week.label, dict(state), dict(credited)
+        self.desk.ask(
+            lambda store: progress.save_clock(store, label, amounts, clock),
+            lambda _: self.call_later(self.time.in_snapshot),
+        )

@@ -1,0 +1,141 @@
+"""The timer in the app: drives the pure clock, keeps it on disk, and says what the top line shows.
+
+One viewer at a time keeps the time: it holds ``timer.lock``. A second window shows the clock and leaves it alone.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from q1lab import clock as clocks
+from q1lab.clock import Clock, Question, Reading
+from q1lab.content import Part
+from q1lab.files import try_lock
+
+HEARTBEAT = 5.0
+"""Seconds between two saves while the clock runs: at most this much is lost to a kill."""
+
+
+class Timekeeper:
+    """Holds the newest clock. ``save(credited, state)`` must write both in one transaction."""
+
+    def __init__(
+        self,
+        read: Callable[[], Reading],
+        save: Callable[[Mapping[str, float], Mapping[str, Any]], object],
+        lock: Path,
+    ) -> None:
+        self.read = read
+        self.save = save
+        self.lock = lock
+        self.clock = Clock()
+        self._fd: int | None = None
+        self._written: dict[str, float] = {}
+        """Settled, but not in a snapshot yet."""
+        self._saved_at = float("-inf")
+
+    @property
+    def mine(self) -> bool:
+        """Whether this window keeps the time."""
+        return self._fd is not None
+
+    def open(self, saved: object) -> Question | None:
+        """Take the timer over, from what was kept on disk; a question when time passed that nobody saw."""
+        if self._fd is None:
+            self._fd = try_lock(self.lock)
+            if self._fd is None:
+                return None
+            self.clock = clocks.restore(saved, self.read()) if saved else Clock()
+            if self.clock.question is not None:
+                self._keep()
+        return self.clock.question
+
+    def leave(self) -> None:
+        """Keep what was counted. A clock that was running asks at the next start how much of the time counts."""
+        if self._fd is not None:
+            self.clock = self.clock.tick(self.read())
+            self._keep()
+
+    def release(self) -> None:
+        """Let another window keep the time. Call it when everything is on disk."""
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+
+    def tick(self) -> bool:
+        """Once a second. True when the clock asks something that it did not ask before."""
+        if self._fd is None:
+            return False
+        before = self.clock
+        self.clock = before.tick(self.read())
+        asks = self.clock.question is not None and before.question is None
+        if asks or (self.clock.running and self._due()):
+            self._keep()
+        return asks
+
+    def touch(self) -> None:
+        """A sign of life."""
+        if self._fd is not None and self.clock.running:
+            self.clock = self.clock.touch(self.read())
+
+    def press(self, part: str) -> None:
+        """Start for ``part``, or pause what runs."""
+        now = self.read()
+        self.clock = self.clock.pause(now) if self.clock.running else self.clock.start(now, part)
+        self._keep()
+
+    def move(self, part: str) -> None:
+        """Count for another part from now on."""
+        self.clock = self.clock.start(self.read(), part)
+        self._keep()
+
+    def answer(self, seconds: float, go_on: bool) -> None:
+        """The learner's answer to the open question."""
+        self.clock = self.clock.answer(self.read(), seconds, go_on)
+        self._keep()
+
+    def in_snapshot(self) -> None:
+        """A snapshot holds everything that was written before it was asked for."""
+        self._written = {}
+
+    def spent(self, part: str, stored: Mapping[str, float]) -> float:
+        """Seconds on ``part``: stored, written, and counted since."""
+        return stored.get(part, 0.0) + self._written.get(part, 0.0) + self.clock.fresh.get(part, 0.0)
+
+    def _due(self) -> bool:
+        return self.read().awake - self._saved_at >= HEARTBEAT
+
+    def _keep(self) -> None:
+        credited, self.clock = self.clock.settle()
+        for part, seconds in credited.items():
+            self._written[part] = self._written.get(part, 0.0) + seconds
+        self._saved_at = self.read().awake
+        self.save(credited, self.clock.to_dict())
+
+
+def line(name: str, part: Part, spent: float, clock: Clock, mine: bool) -> tuple[str, str]:
+    """What the top line shows of a part's time: the text, and its tone (``on``, ``off``, ``over``, ``ask``)."""
+    face = clocks.face(spent, part.minutes)
+    running = clock.running and clock.part == part.id
+    if clock.question is not None and clock.question.part == part.id:
+        return f"{name} ? {span(abs(face.left))} {'over' if face.over else 'left'} · t answers", "ask"
+    mark = "▶" if running else "‖"
+    if part.minutes <= 0:
+        text = f"{span(spent)} spent"
+    elif face.over:
+        text = f"+{span(-face.left)} over {part.minutes}"
+    else:
+        text = f"{span(face.left)} left of {part.minutes}"
+    where = "" if mine else " (other window)"
+    return f"{name} {mark} {text}{where}", "over" if face.over else "on" if running else "off"
+
+
+def span(seconds: float) -> str:
+    """``37:12``, ``1:05:00`` from a hundred minutes on."""
+    whole = int(seconds)
+    if whole >= 6000:
+        return f"{whole // 3600}:{whole % 3600 // 60:02d}:{whole % 60:02d}"
+    return f"{whole // 60}:{whole % 60:02d}"
