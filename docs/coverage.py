@@ -172,9 +172,9 @@ def main() -> None:
     for name, text in parts.items():
         sys.stdout.write(text + "\n\n")
         if "--write" in sys.argv[1:]:
-            begin, end = f"<!-- {name}: begin -->\n", f"\n<!-- {name}: end -->"
+            begin, end = f"<!-- {name}: begin -->\n", f"<!-- {name}: end -->"
             before, rest = PAGE.read_text(encoding="utf-8").split(begin)
-            PAGE.write_text(before + begin + text + end + rest.split(end)[1], encoding="utf-8")
+            PAGE.write_text(before + begin + text + "\n" + end + rest.split(end)[1], encoding="utf-8")
     for name, paired in (("welch", False), ("paired", True)):
         covers = {n: round(bootstrap(*arms(rng, n, 0.0, (1.0, 1.0)), rng, paired), 1) for n in SIZES}
         sys.stdout.write(f"{name}: {covers}\n")

@@ -52,7 +52,11 @@ RESAMPLES = 9_999
 PERMUTATIONS = 9_999
 SEED = 20_260  # of the resampling generator, so that the same runs give the same interval
 # Notes that the verdict's own sentence repeats, by a part of each: a text with that sentence leaves them out
-SAID_BY_THE_VERDICT = ("so there is no mean verdict", "a verdict needs at least 3")
+SAID_BY_THE_VERDICT = (
+    "so there is no mean verdict",
+    "a verdict needs at least 3",
+    "there is no verdict before they have",
+)
 LARGEST = 1e100  # a loss beyond this is a diverged run, and its square would overflow
 
 # True coverage, in %, of a percentile bootstrap interval that calls itself 95%, for a difference of two
@@ -183,12 +187,15 @@ def analyse(
     headline: Headline,
     looks: int = 1,
     delta: float | None = None,
+    complete: bool = True,
 ) -> Analysis:
     """Compare two arms of final val losses (nats), each a mapping seed → loss, None for a run that diverged.
 
     ``headline`` is the interval that was declared before the first run; ``looks`` counts how often the
     numbers were looked at, this time included (above 1: seeds were added after looking, so α is .025);
-    ``delta`` is the smallest difference that matters, in nats, chosen before the runs.
+    ``delta`` is the smallest difference that matters, in nats, chosen before the runs. ``complete`` is false
+    while planned runs are missing: numbers are given, a verdict is not, because stopping at the first good
+    look lets noise win.
 
     Raises Problem for a headline, looks or delta that makes no sense.
     """
@@ -203,6 +210,8 @@ def analyse(
     a, b, d = list(base.values()), list(mod.values()), list(pairs.values())
     n = len(d) if headline == "paired" else min(len(a), len(b))
     notes = _notes_on_seeds(baseline, modified, diverged, n, looks)
+    if not complete:
+        notes.append("planned runs have not ended: there is no verdict before they have")
 
     # Leaving a diverged run out would be choosing the data, so with one there is no mean, no interval, no
     # verdict.
@@ -230,7 +239,7 @@ def analyse(
             p = _permutation_p(a, b, d, headline)
             detectable = detectable_in_sd(*sizes, headline, alpha) * sd
             needed = _seeds_for(delta or abs(mean), sd, df, headline, POWER, ALPHA_AFTER_LOOKING)
-            if n >= MIN_FOR_VERDICT:
+            if n >= MIN_FOR_VERDICT and complete:
                 chosen, other = (paired, welch) if headline == "paired" else (welch, paired)
                 assert chosen is not None
                 verdict = _decide(chosen, delta)
@@ -480,8 +489,9 @@ def _bootstrap(a: Sequence[float], b: Sequence[float], d: Sequence[float], headl
 def _permutation_p(a: Sequence[float], b: Sequence[float], d: Sequence[float], headline: Headline) -> float:
     """Two-sided p: labels shuffled between the arms, or signs of pairs flipped. Exact up to 9,999 of them.
 
-    Relabellings count as extreme by |difference|. scipy supplies them, but its own p takes ties by a tolerance
-    relative to the observed difference: with one near 0, rounding decides, and swapping the arms changes p.
+    Relabellings count as extreme by |difference|. scipy supplies them, but its own p takes ties by a
+    tolerance relative to the observed difference: with one near 0, rounding decides, and swapping the arms
+    changes p.
     """
     import numpy as np
     from scipy import stats

@@ -77,15 +77,20 @@ def lines(record: Mapping[str, Any], width: int = 80, *, ascii_only: bool = Fals
     return [line.translate(ASCII) for line in text] if ascii_only else text
 
 
-def rich_lines(record: Mapping[str, Any], width: int = 80) -> list[Text]:
-    """The same lines as Rich text: one colour an arm, everywhere, and no meaning in colour alone."""
+def rich_lines(
+    record: Mapping[str, Any], width: int = 80, styles: Mapping[str, str] | None = None
+) -> list[Text]:
+    """The same lines as Rich text: one colour an arm, everywhere, and no meaning in colour alone.
+
+    ``styles`` replaces STYLES, where a theme has colours of its own.
+    """
     from rich.text import Text
 
     result = []
     for line in _block(record, width):
         text = Text(no_wrap=True, overflow="crop")
         for piece, role in line:
-            text.append(piece, style=STYLES.get(role, ""))
+            text.append(piece, style=(styles or STYLES).get(role, ""))
         text.rstrip()
         result.append(text)
     return result
@@ -236,6 +241,11 @@ def _sentence(record: Mapping[str, Any]) -> str:
             f"{count} of {max(total, count)} runs diverged ({which}). A mean over the others would be "
             "choosing the data, so there is none. Divergence is itself a result: report it."
         )
+    if record.get("complete") is False:
+        return (
+            "Planned runs have not ended. There is no verdict before they have: looking early and stopping when "
+            "it looks good lets noise win."
+        )
     n = record.get("n") or 0
     if n < 3:
         seeds = "1 seed an arm says" if n == 1 else f"{n} seeds an arm say"
@@ -253,7 +263,7 @@ def _power(record: Mapping[str, Any], width: int) -> list[Line]:
     n = record.get("n") or 0
     smallest = number(detectable, sign=False)
     can = f"{n} seeds an arm see a true difference reliably (80% of the time) from {smallest} nats up."
-    if verdict not in ("cannot tell", "no verdict") or not needed:
+    if verdict not in ("cannot tell", "no verdict") or not needed or record.get("complete") is False:
         return _prose(can, width, indent="")
     low, mid, high = needed.get("low"), needed.get("mid"), needed.get("high")
     effect = needed.get("effect") or abs(_difference(record).get("mean") or 0)

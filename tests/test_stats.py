@@ -236,6 +236,15 @@ def test_too_few_seeds() -> None:
     assert two.bootstrap is not None
 
 
+def test_no_verdict_while_planned_runs_are_missing() -> None:
+    base, mod = arm(1.5, 1.502, 1.504, 1.501), arm(1.4, 1.402, 1.403)
+    early = analyse(base, mod, headline="paired", complete=False)
+    assert (early.verdict, early.n) == ("no verdict", 3)
+    assert early.paired is not None
+    assert analyse(base, mod, headline="paired").verdict == "helps"
+    assert any("no verdict before" in note for note in early.warnings)
+
+
 def test_only_common_seeds_are_paired() -> None:
     base, mod = {0: 1.0, 1: 2.0, 2: 3.5, 9: 50.0}, {0: 0.5, 1: 1.4, 2: 3.1, 7: 90.0}
     result = analyse(base, mod, headline="paired")

@@ -31,10 +31,11 @@ def make_record(
     *,
     looks: int = 1,
     delta: float | None = None,
+    complete: bool = True,
     **more: Any,
 ) -> dict[str, Any]:
     """A record as ``compare --json`` has it, from the real statistics."""
-    result = stats.analyse(base, mod, headline=headline, looks=looks, delta=delta)
+    result = stats.analyse(base, mod, headline=headline, looks=looks, delta=delta, complete=complete)
     arms = {
         "baseline": {
             "mean": result.mean_baseline,
@@ -62,6 +63,7 @@ def make_record(
         "metric": "val_loss",
         "arms": arms,
         **result.to_dict(),
+        "complete": complete,
         "data": {"name": "shakespeare", "sha256": "86c4e6aa9db7c042"},
         "dtype": "bf16",
         "preset": "cpu",
@@ -93,6 +95,7 @@ CASES: dict[str, dict[str, Any]] = {
     "two-seeds": make_record({0: 1.470, 1: 1.475}, {0: 1.452, 1: 1.466}),
     "one-seed": make_record({0: 1.470}, {0: 1.452}),
     "diverged": make_record(BASE, {**HELPS, 1: None}),
+    "running": make_record({**BASE, 3: 1.9081}, HELPS, complete=False),
     "same-code": make_record(BASE, BASE, variant="baseline"),
 }
 VERDICTS = {
