@@ -1,11 +1,11 @@
 """Initial weights keyed by (seed, parameter name), for any model file, unedited.
 
 ``torch.manual_seed(0)`` before building gives two architectures different weights from the first layer on that
-draws a different amount: nothing is shared, and a "paired" comparison isn't one. Here the model is built twice.
-The first build only watches: which random draws does each parameter's value come from? The second build seeds the
-generator anew before each draw, from (seed, the parameter's name, the how-manieth draw of that parameter). So each
-tensor keeps exactly the distribution its own file gave it, and two files that share a parameter's name, shape and
-way of drawing start from the same numbers.
+draws a different amount: nothing is shared, and a "paired" comparison isn't one. Here the model is built while a
+dispatch mode watches which random draws each parameter's value comes from. Then it is built again with the
+generator seeded anew before each draw, from (seed, the parameter's name, the how-manieth draw of that parameter).
+So each tensor keeps exactly the distribution its own file gave it, and two files that share a parameter's name,
+shape and way of drawing start from the same numbers.
 """
 
 from __future__ import annotations
@@ -23,21 +23,26 @@ from labs.data import key
 Draws = frozenset[int]
 
 
+Owner = tuple[str, int]  # a parameter's name, and which of its draws
+
+MOST_BUILDS = 300
+
+
 def build(make: Callable[[], nn.Module], seed: int) -> nn.Module:
     """``make()`` with its random draws keyed by ``seed`` and parameter names. Leaves the global generator seeded
-    by (seed, "run"), for dropout and whatever else the model draws later."""
-    torch.manual_seed(key("names", seed))
-    with _Watch() as watch:
-        model = make()
-    owner: dict[int, tuple[str, int]] = {}
-    for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
-        for nth, draw in enumerate(sorted(watch.draws_behind(tensor))):
-            owner.setdefault(draw, (name, nth))
-    seeds = [key(seed, *owner.get(draw, ("unowned", draw))) for draw in range(watch.count)]
-    del model
-    torch.manual_seed(key("names", seed))
-    with _Replay(seeds):
-        model = make()
+    by (seed, "run"), for dropout and whatever else the model draws later.
+
+    Two builds are enough unless the number of draws depends on the numbers drawn (rejection sampling, as torch's
+    trunc_normal_ does). Then each further build settles at least one more parameter.
+    """
+    owners: list[Owner] = []
+    for _ in range(MOST_BUILDS):
+        with _Draws(seed, owners) as draws:
+            model = make()
+        found = draws.owners(model)
+        if found == owners:
+            break
+        owners = found
     torch.manual_seed(key("run", seed))
     return model
 
@@ -46,56 +51,53 @@ def _is_random(func: Any) -> bool:
     return torch.Tag.nondeterministic_seeded in func.tags
 
 
-class _Watch(TorchDispatchMode):
-    """Follow random draws through tensor operations, storage by storage, as long as the model is being built."""
+class _Draws(TorchDispatchMode):
+    """Seed each random draw by its owner, and follow its numbers from storage to storage while a model is built."""
 
-    def __init__(self) -> None:
+    def __init__(self, seed: int, owners: list[Owner]) -> None:
         super().__init__()
+        self.seed, self.known = seed, owners
         self.count = 0
         self._behind: dict[int, Draws] = {}
         self._keep: list[Any] = []  # a freed storage's address could be handed out again
 
-    def draws_behind(self, tensor: Tensor) -> Draws:
-        return self._behind.get(tensor.untyped_storage()._cdata, frozenset())
+    def owners(self, model: nn.Module) -> list[Owner]:
+        """For each draw, the parameter or buffer whose value it went into first."""
+        owner: dict[int, Owner] = {}
+        for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
+            for nth, draw in enumerate(sorted(self._draws_behind(tensor))):
+                owner.setdefault(draw, (name, nth))
+        return [owner.get(draw, ("", draw)) for draw in range(self.count)]
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         inputs = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
-        result = func(*args, **kwargs)
-        written = args[0] if func._schema.is_mutable and args and isinstance(args[0], Tensor) else None
         fresh: Draws = frozenset()
         if _is_random(func):
+            owner = self.known[self.count] if self.count < len(self.known) else ("", self.count)
+            torch.manual_seed(key(self.seed, *owner))
             fresh = frozenset({self.count})
             self.count += 1
-        if written is not None:
+        result = func(*args, **kwargs)
+        if func._schema.is_mutable and args and isinstance(args[0], Tensor):
+            written = args[0]
             whole = written.numel() * written.element_size() == written.untyped_storage().nbytes()
-            name = func._schema.name
-            overwrites = _is_random(func) or name in ("aten::zero_", "aten::fill_", "aten::copy_")
+            overwrites = _is_random(func) or func._schema.name in ("aten::zero_", "aten::fill_", "aten::copy_")
             sources = inputs[1:] if overwrites and whole else inputs
-            self._note(written, fresh.union(*(self.draws_behind(tensor) for tensor in sources)))
+            self._note(written, fresh.union(*(self._draws_behind(tensor) for tensor in sources)))
             return result
-        behind = fresh.union(*(self.draws_behind(tensor) for tensor in inputs))
+        behind = fresh.union(*(self._draws_behind(tensor) for tensor in inputs))
         if behind:
             for leaf in tree_leaves(result):
                 if isinstance(leaf, Tensor):
-                    self._note(leaf, behind | self.draws_behind(leaf))
+                    self._note(leaf, behind | self._draws_behind(leaf))
         return result
+
+    def _draws_behind(self, tensor: Tensor) -> Draws:
+        return self._behind.get(tensor.untyped_storage()._cdata, frozenset())
 
     def _note(self, tensor: Tensor, draws: Draws) -> None:
         storage = tensor.untyped_storage()
         if storage._cdata not in self._behind:
             self._keep.append(storage)
         self._behind[storage._cdata] = draws
-
-
-class _Replay(TorchDispatchMode):
-    """Seed the default generator before each random draw with the number that belongs to it."""
-
-    def __init__(self, seeds: list[int]) -> None:
-        super().__init__()
-        self.seeds = iter(seeds)
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if _is_random(func):
-            torch.manual_seed(next(self.seeds, 0))
-        return func(*args, **(kwargs or {}))
