@@ -573,7 +573,7 @@ class Repository:
         return [line for line in out.split("\0") if line and line.split("\t", 1)[1] == name]
 
     def _status_of_others(self, names: Sequence[str]) -> list[str]:
-        out = self._must("status", "--porcelain=v2", "-z", "--no-renames")
+        out = self._must("status", "--porcelain=v2", "-z", "--no-renames", "--untracked-files=no")
         return [line for line in out.split("\0") if line and not any(_mentions(line, name) for name in names)]
 
     def _files_of(self, sha: str | None, old: str | None) -> list[str]:

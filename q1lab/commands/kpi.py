@@ -50,7 +50,7 @@ def as_text(lines: list[KpiLine]) -> str:
         source = line.source
         if line.source == "set by hand" and line.counted is not None:
             source += f" (counted: {line.counted})"
-        met = {True: "met", False: "missed", None: ""}[line.met]
+        met = {True: "met", False: "not met", None: ""}[line.met]
         rows.append((line.title, count(line.target), count(line.actual), met, source, line.target_from))
     widths = [max(len(row[index]) for row in rows) for index in range(6)]
     out = []

@@ -332,12 +332,14 @@ def _repositories(store: Store, repo: Repository | None) -> list[retro.Repo]:
 
 
 def _unfinished(week: Week, done: progress.Progress) -> list[retro.Open]:
-    return [
-        retro.Open(part.title, step.title)
-        for part in week.parts()
-        for step in part.steps
-        if not step.optional and not done.of(step.id).done and not _is_this_document(step)
-    ]
+    found = []
+    for part in week.parts():
+        required = [step for step in part.steps if not step.optional and not _is_this_document(step)]
+        left = [step.title for step in required if not done.of(step.id).done]
+        if left:
+            steps = tuple(left) if len(left) < len(required) else ()
+            found.append(retro.Open(part.title, steps, len(left)))
+    return found
 
 
 def _is_this_document(step: Step) -> bool:

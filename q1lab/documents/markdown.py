@@ -14,6 +14,7 @@ from q1lab.files import plain
 
 _SPECIAL = re.compile(r"([\\`*\[\]<>|~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")
 _LINE_START = re.compile(r"^(#{1,6}(?=\s|$)|[+-](?=\s|$)|[=-]+$|\d+(?=[.)](?:\s|$)))")
+_ENTITY = re.compile(r"&(?=#?\w+;)")
 _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})(.*)$")
 _HEADING = re.compile(r"^( {0,3})(#{1,6})(?=\s|$)")
 _UNDERLINE = re.compile(r"^ {0,3}(=+|-+)\s*$")
@@ -33,7 +34,7 @@ def inline(text: object) -> Md:
     if isinstance(text, Md):
         return text
     words = " ".join(plain(str(text)).split())
-    words = _SPECIAL.sub(r"\\\1", words).replace("&", "&amp;")
+    words = _ENTITY.sub("&amp;", _SPECIAL.sub(r"\\\1", words))
     return Md(_LINE_START.sub(lambda m: m[1] + "\\" if m[1].isdigit() else "\\" + m[1], words))
 
 

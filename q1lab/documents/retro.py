@@ -53,10 +53,11 @@ class Paper:
 
 @dataclass(frozen=True)
 class Open:
-    """A required step that is not done, and the part it belongs to."""
+    """A part with required steps that are not done; ``steps`` is empty when none of its ``total`` is."""
 
     part: str
-    step: str
+    steps: tuple[str, ...]
+    total: int
 
 
 @dataclass(frozen=True)
@@ -133,7 +134,7 @@ def kpi_table(lines: Sequence[KpiLine]) -> Md:
             line.title,
             count(line.target),
             count(line.actual),
-            {True: "met", False: "missed", None: "–"}[line.met],
+            {True: "met", False: "not met", None: "–"}[line.met],
             line.source,
         ]
         for line in lines
