@@ -62,8 +62,12 @@ def start(app: Q1Lab, action: Action, step: Step | None) -> None:
     if action.kind == "run":
         from q1lab.tui.screens.launch import LaunchScreen
 
-        given = {key: value for key, value in options.items() if key != "title"}
-        app.push_screen(LaunchScreen(**given))
+        variant = str(options["variant"])
+        if variant.startswith(("./", "../")):  # the learner's own file: beside their documents
+            variant = str(folder(app) / variant)
+        app.push_screen(
+            LaunchScreen(variant, seeds=_seeds(options.get("seeds", 3)), preset=options.get("preset"))
+        )
     elif action.kind == "check":
         from q1lab.tui.screens.check import CheckScreen
 
@@ -81,6 +85,11 @@ def start(app: Q1Lab, action: Action, step: Step | None) -> None:
         app.push_screen(DocumentScreen(folder(app) / str(options["document"])))
     else:
         command(app, list(action.argv()))
+
+
+def _seeds(value: object) -> str:
+    """Seeds as `q1lab run --seeds` takes them."""
+    return ",".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
 
 
 def command(app: Q1Lab, argv: list[str]) -> None:

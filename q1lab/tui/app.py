@@ -92,6 +92,8 @@ class Q1Lab(TimedApp):
         self.open_timer()
         if self.setup.first is None or "welcomed" not in self.snapshot.progress.settings:
             self.push_screen(_late("screens.welcome", "WelcomeScreen")()())
+        if self.setup.notice:
+            self.tell(self.setup.notice, "The database was damaged")
 
     def on_unmount(self) -> None:
         self.time.leave()

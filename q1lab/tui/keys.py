@@ -92,7 +92,7 @@ KEYS: dict[str, Key] = {
     # progress
     "progress.edit": Key("e,enter", "edit", "edit", "Change the value under the cursor", True, "e"),
     "progress.paper": Key("a", "add", "add", "Add a paper or an artifact", True),
-    "progress.tick": Key("space", "toggle", "tick", "Tick the statement, or take the tick away", True),
+    "progress.tick": Key("space", "mark", "tick", "Tick the statement, or take the tick away", True),
     "progress.copy": Key("c", "copy", "copy card", "Copy the progress card as text", True),
     "progress.remove": Key("delete,x", "remove", "remove", "Remove the row under the cursor", False, "x"),
 }

@@ -24,6 +24,8 @@ class Setup:
     """The session to open, by id; None: wherever the learner left off."""
     first: Snapshot | None = None
     """Taken before the first paint, so that nothing jumps; None on the very first start."""
+    notice: str = ""
+    """Something to say at the start, such as that a damaged database was moved aside."""
     database: Path = field(default_factory=paths.database)
     clocks: Callable[[], Reading] = read_clocks
     """The machine's clocks."""

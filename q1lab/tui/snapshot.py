@@ -205,7 +205,7 @@ def seconds_left(runs: list[Row]) -> float | None:
     at_once = max(1, sum(run["state"] == State.RUNNING for run in runs))
     rest: int = sum(run["max_iters"] - run["iter"] for run in runs if State(run["state"]) not in ENDED)
     pace: float = sum(paced) / len(paced)
-    return rest * pace / at_once
+    return float(rest * pace / at_once)
 
 
 class Desk:

@@ -1,17 +1,233 @@
-"""KPIs, papers, artifacts and the week's self-assessment on one screen."""
+"""The quarter on one screen: KPIs, papers, artifacts, and what the learner says of the week."""
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
+from textual.app import ComposeResult
 from textual.binding import BindingType
+from textual.containers import Grid
+from textual.widgets import OptionList
 
+from q1lab import journal
+from q1lab import progress as domain
+from q1lab.content import Step, Week
+from q1lab.store import Store
 from q1lab.tui.keys import bindings
 from q1lab.tui.screens.base import Page
+from q1lab.tui.screens.fields import Field, FieldsScreen
+from q1lab.tui.snapshot import Snapshot
+from q1lab.tui.widgets.rows import ListRow, Rows
+from q1lab.tui.widgets.week_tree import hours, part_name
+
+SAYS = ("assessment", "confidence")
+"""Steps that go ``into`` one of these are statements about oneself."""
+
+
+def look(week: Week) -> Any:
+    """What this screen wants from the store, as a job for the desk."""
+    planned = [(one.id, one.title, float(one.target)) for one in week.kpis]
+
+    def job(store: Store) -> dict[str, Any]:
+        return {
+            "kpis": journal.kpis(store, planned),
+            "papers": journal.papers(store),
+            "artifacts": journal.artifacts(store),
+            "post": journal.post(store, week.label),
+        }
+
+    return job
 
 
 class ProgressScreen(Page):
-    """Filled later in this file's history."""
+    """Five lists. Each row is changed where it stands."""
 
     page = "progress"
+    AUTO_FOCUS = "#kpis"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("progress")]
+
+    def body(self) -> ComposeResult:
+        with Grid(id="lists"):
+            yield Rows("KPIs against targets", "This week names no KPI.", id="kpis")
+            yield Rows("Papers", "None yet. a adds the first.", id="papers")
+            yield Rows("I can say", "This week asks for no self-assessment.", id="says")
+            yield Rows("Artifacts", "None yet. a adds the first: repo, post, notebook …", id="artifacts")
+            yield Rows("Minutes, spent and planned", "No part yet.", id="minutes")
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.q1.desk.page("progress", look(self.q1.week))
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(lambda: self.show(self.q1.snapshot))
+
+    def show(self, snapshot: Snapshot) -> None:
+        week = self.q1.week
+        self.query_one("#says", Rows).fill([self._statement(step, snapshot) for step in self._statements()])
+        minutes = []
+        for session in week.sessions:
+            for part in session.parts:
+                count = snapshot.progress.count([part])
+                mark = "✓" if count.finished else "·"
+                over = "$warning" if count.seconds > part.minutes * 60 else "$muted"
+                spent = f"{round(count.seconds / 60)} of {part.minutes}"
+                minutes.append(ListRow(f"{mark} {part_name(part)} {part.title}", spent, "", over, part.id))
+        pane = self.query_one("#minutes", Rows)
+        total = snapshot.progress.count(week.parts())
+        pane.border_subtitle = f"{hours(total.seconds)} of {hours(total.minutes * 60)}"
+        pane.fill(minutes)
+        data = snapshot.pages.get("progress")
+        if data is None:
+            return
+        self.query_one("#kpis", Rows).fill([_kpi(one) for one in data["kpis"]])
+        self.query_one("#papers", Rows).fill([_paper(one) for one in data["papers"]])
+        self.query_one("#artifacts", Rows).fill([*_post(data["post"]), *map(_artifact, data["artifacts"])])
+
+    def _statements(self) -> list[Step]:
+        return [step for step in self.q1.week.steps() if step.into in SAYS]
+
+    def _statement(self, step: Step, snapshot: Snapshot) -> ListRow:
+        done = snapshot.progress.of(step.id).done
+        return ListRow(f"{'✓' if done else '☐'} {step.title}", "", "$success" if done else "", key=step.id)
+
+    # ── what keys do ─────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def pane(self) -> Rows:
+        """The list with the focus."""
+        focused = self.focused
+        return focused if isinstance(focused, Rows) else self.query_one("#kpis", Rows)
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        if self.pane.id in ("says", "papers"):
+            self.action_mark()
+        elif self.pane.id == "minutes" and self.pane.current:
+            self.q1.part_id = self.pane.current.key
+            self.q1.action_go("study")
+        else:
+            self.action_edit()
+
+    def action_mark(self) -> None:
+        row = self.pane.current
+        if row is None:
+            return
+        label = self.q1.week.label
+        if self.pane.id == "says":
+            done = not self.q1.snapshot.progress.of(row.key).done
+            self.q1.desk.ask(lambda store: domain.tick(store, label, row.key, done))
+        elif self.pane.id == "papers" and not row.key["done"]:
+            self.q1.desk.ask(lambda store: journal.finish_paper(store, str(row.key["id"])))
+
+    def action_edit(self) -> None:
+        row = self.pane.current
+        if self.pane.id != "kpis" or row is None:
+            return
+        one: journal.KpiLine = row.key
+        fields = [
+            Field("actual", "actual", _number(one.actual) if one.source == "set by hand" else "",
+                  f"counted: {one.counted}" if one.counted is not None else "a number"),
+            Field("target", "target", _number(one.target)),
+        ]  # fmt: skip
+
+        def kept(values: dict[str, str] | None) -> None:
+            if values is not None:
+                self.q1.desk.ask(lambda store: _set_kpi(store, one.name, values))
+
+        self.app.push_screen(FieldsScreen(one.title, fields), kept)
+
+    def action_add(self) -> None:
+        week = self.q1.week.label
+        if self.pane.id == "artifacts":
+            fields = [
+                Field("title", "title", needed=True), Field("kind", "kind", choices=journal.ARTIFACT_KINDS),
+                Field("location", "address or path", hint="https://…"),
+            ]  # fmt: skip
+        else:
+            fields = [
+                Field("title", "title", needed=True), Field("link", "link", hint="https://arxiv.org/abs/…"),
+                Field("depth", "read", choices=journal.DEPTHS),
+            ]  # fmt: skip
+        artifact = self.pane.id == "artifacts"
+
+        def kept(values: dict[str, str] | None) -> None:
+            if values is None:
+                return
+            if artifact:
+                kind, place = values["kind"], values["location"] or None
+                self.q1.desk.ask(
+                    lambda store: journal.add_artifact(
+                        store, kind, values["title"], location=place, week=week
+                    )
+                )
+            else:
+                link, depth = values["link"] or None, values["depth"]
+                self.q1.desk.ask(
+                    lambda store: journal.add_paper(store, values["title"], link=link, week=week, depth=depth)
+                )
+
+        self.app.push_screen(FieldsScreen("An artifact" if artifact else "A paper", fields), kept)
+
+    def action_remove(self) -> None:
+        row = self.pane.current
+        if self.pane.id == "artifacts" and row is not None and row.key is not None:
+            self.q1.desk.ask(lambda store: journal.remove_artifact(store, str(row.key)))
+            self.notify(f"Removed: {row.left}", markup=False)
+
+    def action_copy(self) -> None:
+        """Copy the progress card."""
+        from q1lab import card
+
+        self.q1.desk.ask(
+            lambda store: card.text(card.gather(store, self.q1.setup.week)),
+            lambda text: self.app.call_later(self._copied, text),
+        )
+
+    def _copied(self, text: str) -> None:
+        self.app.copy_to_clipboard(text)
+        self.notify("The progress card is in the clipboard.")
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:g}"
+
+
+def _set_kpi(store: Store, name: str, values: dict[str, str]) -> None:
+    from q1lab.errors import Problem
+
+    numbers: dict[str, float | None] = {}
+    for field, text in values.items():
+        try:
+            numbers[field] = float(text) if text else None
+        except ValueError:
+            raise Problem(f"{field}: {text!r} is not a number") from None
+    if numbers["actual"] is None:
+        journal.set_kpi(store, name, target=numbers["target"], count=True)
+    else:
+        journal.set_kpi(store, name, actual=numbers["actual"], target=numbers["target"])
+
+
+def _kpi(one: journal.KpiLine) -> ListRow:
+    mark = {True: "✓ ", False: "· ", None: "  "}[one.met]
+    target = f" of {one.target:g}" if one.target is not None else ""
+    actual = "–" if one.actual is None else f"{one.actual:g}"
+    tone = "$success" if one.met else ""
+    return ListRow(mark + one.title, f"{one.source}   {actual}{target}", tone, tone or "$muted", one)
+
+
+def _paper(one: dict[str, Any]) -> ListRow:
+    mark, tone = ("✓ ", "$success") if one["done"] else ("☐ ", "")
+    return ListRow(mark + one["title"], one["depth"] or "", tone, key=one)
+
+
+def _artifact(one: dict[str, Any]) -> ListRow:
+    return ListRow(f"{one['kind']:<9}{one['title']}", one["location"] or "", key=one["id"])
+
+
+def _post(post: dict[str, Any] | None) -> list[ListRow]:
+    if post is None or not post["published"]:
+        return []
+    shares = len(post["shares"])
+    tone = "$success" if shares >= journal.ENOUGH_CHANNELS else "$warning"
+    return [
+        ListRow(f"{'post':<9}{post['title']}", f"shared in {shares} of {journal.ENOUGH_CHANNELS}", "", tone)
+    ]

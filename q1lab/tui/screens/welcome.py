@@ -59,7 +59,8 @@ class WelcomeScreen(ModalScreen[None]):
             dialog.border_title = f"q1lab · {week.label}"
             dialog.border_subtitle = "Enter begins · ? shows all keys at any time"
             yield Static(Content.styled(week.title, "bold $primary"))
-            yield Static(week.goal, markup=False)
+            if app.size.height >= 24:
+                yield Static(week.goal, markup=False)
             yield Static(self._glance(), id="glance")
             yield Static(Content.assemble(("this machine  ", "$muted"), "looking…"), id="machine")
             with Horizontal(classes="field"):
@@ -75,8 +76,9 @@ class WelcomeScreen(ModalScreen[None]):
         lines = []
         for session in week.sessions:
             minutes = [part.minutes for part in session.parts]
-            planned = session.when or hours(60 * sum(minutes))
-            parts = f"{planned}: " + " + ".join(str(one) for one in minutes) + " min"
+            parts = session.when or hours(60 * sum(minutes))
+            if cast("Q1Lab", self.app).size.width >= 72:
+                parts += ": " + " + ".join(str(one) for one in minutes) + " min"
             lines.append(
                 Content.assemble((f"{session.id.upper()}  ", "bold $primary"), (session.title, "bold"))
             )

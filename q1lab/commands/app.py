@@ -1,0 +1,58 @@
+"""`q1lab` without a command: opens the app."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from q1lab import config, paths
+from q1lab.errors import Problem
+
+if TYPE_CHECKING:
+    from q1lab.tui.setup import Setup
+
+
+def start_app(session: str | None, content: Path | None) -> None:
+    """Open the app at the first unfinished step, or at ``session``. Problem without a terminal."""
+    in_browser = "TEXTUAL_DRIVER" in os.environ  # `q1lab serve`: pipes, and a page at their other end
+    if not in_browser and not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise Problem(
+            "the app needs a terminal; without one, `q1lab status` says where you are and `q1lab run` trains"
+        )
+    if not in_browser and os.environ.get("TERM") == "dumb":
+        raise Problem("the app needs more than TERM=dumb; `q1lab status` and every other command work here")
+    setup = prepare(session, content)
+    from q1lab.tui.app import Q1Lab
+
+    app = Q1Lab(setup)
+    app.run()
+    if app.return_code:
+        raise Problem(f"the app ended by an error; nothing was lost, {paths.home() / 'app.log'} has it", 1)
+
+
+def prepare(session: str | None, folder: Path | None) -> Setup:
+    """Everything the app is given: config, week, and what the database knows. Problem for bad input."""
+    from q1lab import content
+    from q1lab.store import Store
+    from q1lab.tui.keys import check_keymap
+    from q1lab.tui.setup import Setup
+    from q1lab.tui.snapshot import Taker
+
+    paths.ensure_home()
+    settings = config.load()
+    check_keymap(settings.keymap, str(paths.config_file()))
+    root = folder or settings.content or paths.content_dir()
+    week = content.load(root)
+    session_id = week.session(session).id if session else None
+    first, notice = None, ""
+    if paths.database().exists():
+        with Store() as store:
+            first = Taker(week.label).take(store, ingest=False)
+            if store.moved_aside:
+                notice = (
+                    f"It was moved to {store.moved_aside}. Runs are rebuilt from their files; ticks and answers "
+                    "are in the old file."
+                )
+    return Setup(week, settings, session_id, first, notice=notice)

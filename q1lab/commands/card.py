@@ -1,0 +1,33 @@
+"""`q1lab card`: a progress card to share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.option("--svg", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write an SVG.")
+@click.option("--content", type=click.Path(path_type=Path), metavar="DIR", help="Another week's content.")
+def card(svg: Path | None, content: Path | None) -> None:
+    """Print where the week stands, as a block of text; or write it as an SVG.
+
+    \b
+    Example: q1lab card --svg card.svg
+    """
+    from q1lab import card as cards
+    from q1lab import config, paths
+    from q1lab.content import load
+    from q1lab.files import write_atomic
+    from q1lab.store import Store
+
+    paths.ensure_home()
+    week = load(content or config.load().content or paths.content_dir())
+    with Store() as store:
+        found = cards.gather(store, week)
+    if svg is None:
+        click.echo(cards.text(found), nl=False)
+        return
+    write_atomic(svg, cards.svg(found), mode=0o644)
+    click.echo(f"wrote {svg}")

@@ -1,0 +1,83 @@
+"""`q1lab config path | list | set`."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from q1lab import config as settings
+from q1lab import paths
+
+
+@click.group()
+def config() -> None:
+    """Where the settings are, what they say, and how to change one.
+
+    \b
+    Example: q1lab config set theme q1lab-light
+    """
+
+
+@config.command()
+def path() -> None:
+    """Print the file that holds the settings (it need not be there).
+
+    \b
+    Example: $EDITOR "$(q1lab config path)"
+    """
+    click.echo(paths.config_file())
+
+
+@config.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--keys", is_flag=True, help="The app's actions with their keys.")
+def list_(as_json: bool, keys: bool) -> None:
+    """Print every setting, and where it comes from.
+
+    \b
+    Example: q1lab config list --keys
+    """
+    found = settings.load()
+    if keys:
+        _keys(dict(found.keymap), as_json)
+        return
+    rows = settings.as_rows(found)
+    if as_json:
+        click.echo(
+            json.dumps({key: {"value": value, "from": source} for key, value, source in rows}, indent=1)
+        )
+        return
+    for key, value, source in rows:
+        click.echo(f"{key:<10} {value or '–':<28} {source}")
+        click.echo(f"{'':<10} {settings.HELP[key]}")
+
+
+@config.command("set")
+@click.argument("key")
+@click.argument("value")
+def set_(key: str, value: str) -> None:
+    """Change one setting; comments in the file stay.
+
+    \b
+    Examples: q1lab config set repo ~/transformer-from-scratch
+              q1lab config set keymap.study.tick x
+    """
+    if key.startswith("keymap."):
+        from q1lab.tui.keys import check_keymap
+
+        check_keymap({key.removeprefix("keymap."): value}, "`q1lab config set`")
+    settings.put(key, value)
+    click.echo(f"{key} = {value}")
+
+
+def _keys(moved: dict[str, str], as_json: bool) -> None:
+    from q1lab.tui.keys import KEYS
+
+    table = {name: moved.get(name, key.keys) for name, key in KEYS.items()}
+    if as_json:
+        click.echo(json.dumps(table, indent=1))
+        return
+    for name, keys in table.items():
+        note = "  (moved)" if name in moved else ""
+        click.echo(f"{name:<20} {keys:<28} {KEYS[name].more or KEYS[name].words}{note}")

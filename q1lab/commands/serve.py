@@ -1,0 +1,96 @@
+"""`q1lab serve`: the app in a browser on this machine, through textual-serve (an extra)."""
+
+from __future__ import annotations
+
+import secrets
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from q1lab.errors import FAILED, Problem
+
+HOST = "127.0.0.1"
+COOKIE = "q1lab"
+
+
+@click.command()
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
+@click.option("--session", metavar="ID", help="Open the app at this session.")
+@click.option("--content", type=click.Path(path_type=Path), metavar="DIR", help="Another week's content.")
+def serve(port: int, session: str | None, content: Path | None) -> None:
+    """Serve the app to a browser on this machine, and to no other.
+
+    Whoever can open the page can do what you can do in the app, so it listens on 127.0.0.1 only, and answers only
+    requests that a page of its own made. From another machine, forward the port over ssh.
+
+    \b
+    Examples: q1lab serve
+              ssh -L 8000:127.0.0.1:8000 you@machine
+    """
+    try:
+        from textual_serve.server import Server
+    except ImportError:
+        raise Problem("`q1lab serve` needs an extra: pip install 'q1lab[serve]'", FAILED) from None
+    from q1lab.commands.app import prepare
+
+    prepare(session, content)  # what is wrong is said here, not in the browser
+    argv = [sys.executable, "-m", "q1lab"]
+    if session:
+        argv += ["--session", session]
+    if content:
+        argv += ["--content", str(content)]
+    server = guarded(Server)(shlex.join(argv), host=HOST, port=port, title="q1lab")
+    try:
+        server.serve()
+    except OSError as error:
+        raise Problem(
+            f"cannot listen on {HOST}:{port} ({error.strerror}); give another --port", FAILED
+        ) from None
+
+
+def guarded(server: type[Any]) -> type[Any]:
+    """``Server`` that answers only the page it gave out, to the person who started it.
+
+    Three doors are closed. Another web site could make the browser connect here: by a WebSocket of its own (its
+    Origin gives it away) or by a DNS name that was pointed at this machine (its Host does). Another user of this
+    machine could open the port: the address that is printed carries a token, kept in a cookie afterwards.
+    """
+
+    class Guarded(server):  # type: ignore[misc]
+        token = secrets.token_urlsafe(24)
+
+        async def _make_app(self) -> Any:
+            from aiohttp import web
+
+            @web.middleware
+            async def own_page(request: web.Request, handler: Any) -> Any:
+                given = request.query.get("token") or request.cookies.get(COOKIE, "")
+                if not allowed(request.headers.get("Host"), request.headers.get("Origin"), self.port):
+                    return web.Response(status=403, text="q1lab answers only its own page on this machine.\n")
+                if not secrets.compare_digest(given.encode(), self.token.encode()):
+                    return web.Response(status=403, text="Open the address that `q1lab serve` printed.\n")
+                response = await handler(request)
+                if "token" in request.query and not response.prepared:
+                    response.set_cookie(COOKIE, self.token, httponly=True, samesite="Strict")
+                return response
+
+            app = await super()._make_app()
+            app.middlewares.append(own_page)
+            return app
+
+        async def on_startup(self, app: Any) -> None:
+            click.echo(f"q1lab is at {self.public_url}/?token={self.token}")
+            click.echo("For this machine only. Ctrl+C ends it; training goes on.")
+
+    return Guarded
+
+
+def allowed(host: str | None, origin: str | None, port: int) -> bool:
+    """Whether a request with these headers comes from a page that this server gave out."""
+    names = {f"{name}:{port}" for name in ("127.0.0.1", "localhost")}
+    if port == 80:
+        names |= {"127.0.0.1", "localhost"}
+    return host in names and (origin is None or origin in {f"http://{name}" for name in names})

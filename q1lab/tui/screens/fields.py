@@ -1,0 +1,80 @@
+"""A small form: a few named fields, one line each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import Button, Input, Label, RadioButton, RadioSet
+
+
+@dataclass(frozen=True)
+class Field:
+    """One line of the form. With ``choices`` it is one of these, else text."""
+
+    name: str
+    label: str
+    value: str = ""
+    hint: str = ""
+    choices: tuple[str, ...] = ()
+    needed: bool = False
+
+
+class FieldsScreen(ModalScreen[dict[str, str] | None]):
+    """Gives the values by name, or None when it was closed."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "dismiss", "close"),
+        Binding("ctrl+s", "keep", "keep", priority=True),
+    ]
+
+    def __init__(self, title: str, fields: Sequence[Field]) -> None:
+        super().__init__()
+        self.heading = title
+        self.fields = tuple(fields)
+
+    def compose(self) -> ComposeResult:
+        with VerticalScroll(classes="dialog", can_focus=False) as dialog:
+            dialog.border_title = self.heading
+            dialog.border_subtitle = "Enter keeps it · Esc closes"
+            for field in self.fields:
+                with Horizontal(classes="field"):
+                    yield Label(f"{field.label:<18}", markup=False)
+                    if field.choices:
+                        with RadioSet(id=field.name):
+                            for one in field.choices:
+                                yield RadioButton(
+                                    one, value=one == (field.value or field.choices[0]), name=one
+                                )
+                    else:
+                        yield Input(field.value, placeholder=field.hint, id=field.name, max_length=400)
+            with Horizontal(classes="buttons"):
+                yield Button("Keep", variant="primary", id="keep")
+                yield Button("Cancel", id="cancel")
+
+    @on(Button.Pressed, "#cancel")
+    def _cancel(self) -> None:
+        self.dismiss(None)
+
+    @on(Input.Submitted)
+    @on(Button.Pressed, "#keep")
+    def action_keep(self) -> None:
+        """Give the values, when nothing is missing."""
+        values = {}
+        for field in self.fields:
+            if field.choices:
+                pressed = self.query_one(f"#{field.name}", RadioSet).pressed_button
+                values[field.name] = (pressed.name if pressed else None) or field.choices[0]
+            else:
+                values[field.name] = self.query_one(f"#{field.name}", Input).value.strip()
+            if field.needed and not values[field.name]:
+                self.notify(f"{field.label} is missing.", severity="warning", markup=False)
+                self.query_one(f"#{field.name}").focus()
+                return
+        self.dismiss(values)
