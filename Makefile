@@ -1,0 +1,69 @@
+# Everything is set up in .venv by pip; nothing else on the machine is touched.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+NANOGPT ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup dev run app test lint format types contracts check bench faults docs snapshots wheel clean
+
+help:  ## this list
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
+
+$(VENV)/.base: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "q1lab needs Python 3.11 or newer; try: make PYTHON=python3.12 ...")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Setting up $(VENV) (torch is large; the first time takes a few minutes) ..."
+	@$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	@$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.base
+	@$(BIN)/python -m pip install --quiet --group dev
+	@touch $@
+
+setup: $(VENV)/.base  ## install q1lab into .venv
+dev: $(VENV)/.dev  ## install what development needs, too
+
+run: $(VENV)/.base  ## the main job: train RoPE against the baseline, three seeds each, and compare
+	@$(BIN)/q1lab run rope --seeds 3 --preset quick
+
+app: $(VENV)/.base  ## open the app
+	@$(BIN)/q1lab
+
+test: $(VENV)/.dev  ## all tests but the long ones
+	@$(BIN)/python -m pytest -q -n auto --dist worksteal -m "not long"
+
+lint: $(VENV)/.dev  ## ruff, both its linter and its formatter
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+format: $(VENV)/.dev  ## let ruff mend what it can
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+types: $(VENV)/.dev  ## mypy, strict
+	@$(BIN)/mypy
+
+contracts: $(VENV)/.dev  ## who may import whom
+	@$(BIN)/lint-imports
+
+check: lint types contracts test  ## what CI runs
+
+bench: $(VENV)/.dev  ## speed: a study against nanoGPT (make bench NANOGPT=path), commands, the app
+	@$(BIN)/python benchmarks/run.py $(if $(NANOGPT),--nanogpt $(NANOGPT))
+
+faults: $(VENV)/.dev  ## the long tests: kills, full disks, W&B outages
+	@$(BIN)/python -m pytest -q -m long
+
+docs: $(VENV)/.dev  ## make the figures, tables and screenshots in README and docs again
+	@$(BIN)/python docs/make.py
+
+snapshots: $(VENV)/.dev  ## accept the app's screens as they are now
+	@$(BIN)/python -m pytest -q tests/tui --snapshot-update
+
+wheel: $(VENV)/.dev  ## build the wheel into dist/
+	@$(BIN)/python -m build --wheel
+
+clean:  ## remove what was set up and built here
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
