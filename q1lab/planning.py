@@ -11,7 +11,18 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from q1lab import __version__, children, corpora, journal, paths, presets, reuse, studies, variants
+from q1lab import (
+    __version__,
+    children,
+    corpora,
+    journal,
+    paths,
+    presets,
+    reuse,
+    studies,
+    variants,
+    wandb_state,
+)
 from q1lab.errors import Problem
 from q1lab.files import locked, utc_now, write_atomic
 from q1lab.paths import StudyPaths
@@ -114,6 +125,10 @@ def make_plan(wish: Wish, store: Store) -> Plan:
 
     draft = _draft(wish, seeds, preset, config, data, answer, baseline, modified)
     known = None if wish.fresh else _same_study(draft)
+    if known is None and not wish.unchecked:
+        for file in (baseline, modified):
+            if file.is_learners:
+                check(file)
     if known is not None:
         study, missing = _go_on(known, seeds, store, wish.jobs)
     else:
@@ -131,6 +146,7 @@ def save(plan: Plan, wish: Wish, store: Store) -> Study:
     if not plan.is_new:
         if studies.load(study.id) != study:
             studies.save(study)
+            _mint(study)
         return study
     study = replace(study, id=_new_id(study.variant))
     study = replace(study, prediction=journal.locked_prediction(store, study.variant, f"study {study.id}"))
@@ -140,9 +156,32 @@ def save(plan: Plan, wish: Wish, store: Store) -> Study:
             raise Problem(f"{file.path} changed while the study was planned; run the command again")
         write_atomic(study.files.root / study.arms[arm].source, file.text)
     studies.save(study)
+    _mint(study)
     if not wish.fresh:
         reuse.fill(study)
     return study
+
+
+def _mint(study: Study) -> None:
+    """Give each run its id in W&B before it starts, so that every upload lands on the same run."""
+    if study.wandb != "disabled":
+        wandb_state.mint(study)
+
+
+def check(file: variants.Variant) -> None:
+    """Run the property checks on a learner's file. Problem when one fails: such a study would say nothing."""
+    from q1lab.checks import run_checks
+
+    report = run_checks(file.path)
+    failed = [result.name for result in report.checks if not result.passed]
+    if report.unusable is not None:
+        raise Problem(report.unusable)
+    if failed:
+        raise Problem(
+            f"{file.path.name} fails {len(failed)} of {len(report.checks)} checks ({', '.join(failed[:3])}"
+            f"{', …' if len(failed) > 3 else ''}); see `q1lab check {file.origin}`, or train it all the same with "
+            "--unchecked"
+        )
 
 
 def planning_lock() -> Any:
@@ -215,7 +254,8 @@ def _draft(
             "trainer": reuse.trainer_version(),
         },
         repo=_repo_of(modified.path),
-        unchecked=wish.unchecked,
+        unchecked=wish.unchecked and modified.is_learners,
+        wandb=wandb_state.default_mode() if wish.wandb == "auto" else wish.wandb,
         extra={"overrides": dict(wish.overrides), "data": _data_word(wish.data), "dtype": wish.dtype},
     )
 
@@ -294,7 +334,10 @@ def _minutes(study: Study, missing: tuple[str, ...], answer: dict[str, Any]) -> 
         / (study.config["batch_size"] * study.config["block_size"] * study.max_iters)
     )
     starting = 3.0  # a trainer imports torch once
-    return float(total * (1 + share) / max(1, min(study.jobs, len(missing))) + (starting if missing else 0)) / 60.0
+    return (
+        float(total * (1 + share) / max(1, min(study.jobs, len(missing))) + (starting if missing else 0))
+        / 60.0
+    )
 
 
 def _notes(study: Study, wish: Wish, known: Study | None) -> tuple[str, ...]:

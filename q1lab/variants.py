@@ -26,6 +26,11 @@ class Variant:
     """Fields of its GPTConfig, as far as they can be read off the file."""
 
     @property
+    def is_learners(self) -> bool:
+        """Whether this is somebody's own file rather than one of labs/models."""
+        return self.path.parent != paths.models_dir()
+
+    @property
     def sha256(self) -> str:
         return sha256_text(self.text)
 

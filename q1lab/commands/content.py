@@ -11,7 +11,7 @@ from q1lab.errors import FAILED, Problem
 from q1lab.files import plain
 
 
-@click.group()
+@click.group(epilog="Example: q1lab content check my-week")
 def content() -> None:
     """Write weeks of your own: check a content folder, or start one.
 
@@ -19,7 +19,7 @@ def content() -> None:
     """
 
 
-@content.command("check")
+@content.command("check", short_help="Say what is wrong with the week in DIR.")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 @click.pass_context
@@ -59,7 +59,7 @@ def check_command(ctx: click.Context, folder: Path, as_json: bool) -> None:
         ctx.exit(FAILED)
 
 
-@content.command("new")
+@content.command("new", short_help="Start a week in DIR.")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @click.option("--label", default="M00-W00", show_default=True, help="The week's short name.")
 def new_command(folder: Path, label: str) -> None:

@@ -53,6 +53,13 @@ Exit status: 0 done, 1 a run failed or diverged, 2 usage, 130 interrupted (can g
     show_default=True,
     help="The interval that decides, declared before the first run.",
 )
+@click.option(
+    "--wandb",
+    type=click.Choice(["auto", "online", "offline", "disabled"]),
+    default="auto",
+    show_default=True,
+    help="Weights & Biases; auto is online where a key is configured, else offline.",
+)
 @click.option("--fresh", is_flag=True, help="Start a new study even if this one exists.")
 @click.option(
     "--unchecked", is_flag=True, help="Train your own file without its checks; the verdict says so."
@@ -71,6 +78,7 @@ def run(
     dtype: str,
     jobs: int | None,
     headline: str,
+    wandb: str,
     fresh: bool,
     unchecked: bool,
     detach: bool,
@@ -94,6 +102,7 @@ def run(
         overrides=_overrides(overrides, max_iters),
         fresh=fresh,
         unchecked=unchecked,
+        wandb=wandb,
     )
     planning.parse_seeds(seeds)  # the quick questions first
     with Store() as store:
