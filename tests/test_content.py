@@ -555,6 +555,23 @@ def test_markdown_tables_and_fences_are_well_formed(week: Week) -> None:
             assert kinds.count("tr_open") == rows - kinds.count("table_open"), f"{block.file}:{block.line}"
 
 
+def test_the_authors_page_names_every_kind_key_and_action() -> None:
+    from q1lab import content, content_markdown, content_week
+
+    page = (SHIPPED / "README.md").read_text()
+    keys = [*content.STEP_KINDS, *content.ACTION_FIELDS, *content_markdown.STEP_ATTRIBUTES]
+    for table in (
+        content_week.WEEK_KEYS,
+        content_week.SESSION_KEYS,
+        content_week.VARIANT_KEYS,
+        content_week.KPI_KEYS,
+    ):
+        keys += table
+    for fields in content.ACTION_FIELDS.values():
+        keys += fields
+    assert [key for key in keys if key not in page] == []
+
+
 def test_reading_a_week_imports_nothing_heavy() -> None:
     code = (
         "import sys; from pathlib import Path; from q1lab.content import load; "
