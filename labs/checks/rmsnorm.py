@@ -1,0 +1,288 @@
+"""RMSNorm: each token's features are divided by their root mean square; no mean is taken out.
+
+Norm modules are found by what they hold (one-axis parameters of the model's width, or none) and do (a tensor of
+that width in, the same shape out). Norms written as plain functions have no module; they are judged by what
+reaches the projections.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from labs.checks.probe import (
+    LAYERS,
+    VOCAB,
+    B,
+    C,
+    H,
+    NotApplicable,
+    Subject,
+    T,
+    Wrong,
+    shake,
+    tokens,
+    twin,
+)
+from labs.checks.suite import check
+
+
+def norms(s: Subject) -> dict[str, nn.Module]:
+    """The norm modules that a model calls, by path."""
+    return s.once("norms", lambda: find_norms(s))
+
+
+def find_norms(s: Subject) -> dict[str, nn.Module]:
+    model = s.build()
+    shapes: dict[str, bool] = {}
+
+    def watch(name: str):  # type: ignore[no-untyped-def]
+        def hook(module: nn.Module, args: tuple[object, ...], out: object) -> None:
+            x = args[0] if args else None
+            same = (
+                isinstance(x, Tensor)
+                and isinstance(out, Tensor)
+                and x.shape == out.shape
+                and x.shape[-1] == C
+            )
+            shapes[name] = shapes.get(name, True) and same
+
+        return hook
+
+    for name, module in model.named_modules():
+        module.register_forward_hook(watch(name))
+    with torch.no_grad():
+        model(tokens(), tokens())
+    modules = dict(model.named_modules())
+    found: dict[str, nn.Module] = {}
+    for name, same in shapes.items():
+        module = modules[name]
+        parameters = list(module.parameters())
+        if not same or any(name.startswith(other + ".") for other in found):
+            continue
+        if (parameters and all(tuple(p.shape) == (C,) for p in parameters)) or (
+            not parameters and not list(module.children()) and scales_away(module)
+        ):
+            found[name] = module
+    for module in modules.values():
+        module._forward_hooks.clear()
+    return found
+
+
+def scales_away(module: nn.Module) -> bool:
+    """Whether 8x gives what x gives, and not zeros."""
+    x = sample()
+    with torch.no_grad():
+        one, other = module(x), module(8 * x)
+    return bool(one.abs().max() > 0 and torch.allclose(one, other, rtol=1e-2, atol=1e-3))
+
+
+def sample(seed: int = 6) -> Tensor:
+    """Tokens whose features have a mean: (B, T, C)."""
+    return torch.randn(B, T, C, generator=torch.Generator().manual_seed(seed)) * 2 + 1.5
+
+
+def ask(module: nn.Module, x: Tensor) -> Tensor:
+    """A norm's output for x, in float64 where the module can."""
+    with torch.no_grad():
+        try:
+            return twin(module)(x.double()).double()
+        except RuntimeError:
+            return module(x.float()).double()
+
+
+def each(s: Subject) -> dict[str, nn.Module]:
+    found = norms(s)
+    if not found:
+        raise NotApplicable
+    return found
+
+
+def rms(x: Tensor) -> Tensor:
+    return x.double().pow(2).mean(-1, keepdim=True).sqrt()
+
+
+@check(
+    "rmsnorm: scale",
+    "8x gives what x gives",
+    "Invariance to scale is what the norm is for; it survives without the mean.",
+)
+def scale(s: Subject) -> str:
+    worst = 0.0
+    for name, module in each(s).items():
+        x = sample()
+        gap = (ask(module, 8 * x) - ask(module, x)).abs().max().item()
+        if gap > 1e-2:
+            one = ask(module, x).abs().max().item()
+            raise Wrong(
+                f"{name}: outputs up to {one:.3g} move by {gap:.3g} when its input is 8 times as large"
+            )
+        worst = max(worst, gap)
+    return f"{len(norms(s))} norms, the largest change {worst:.1g}"
+
+
+@check(
+    "rmsnorm: no centring",
+    "x + 3 does not give what x gives",
+    "LayerNorm takes the mean out, so a shift leaves no trace; RMSNorm gives exactly that up.",
+)
+def shift(s: Subject) -> str:
+    least = float("inf")
+    for name, module in each(s).items():
+        x = sample()
+        gap = (ask(module, x + 3) - ask(module, x)).abs().max().item()
+        if gap < 1e-3:
+            raise Wrong(f"{name}: a shift of all features by 3 leaves no trace: the mean is still taken out")
+        least = min(least, gap)
+    return f"a shift by 3 moves the outputs by {least:.2g} or more"
+
+
+@check(
+    "rmsnorm: each token by itself",
+    "a token's output depends on its own features only",
+    "A mean over the wrong axis mixes tokens, or the rows of a batch.",
+)
+def axis(s: Subject) -> str:
+    for name, module in each(s).items():
+        x = sample()
+        before = ask(module, x)
+        changed = x.clone()
+        changed[0, 4] = changed[0, 4] * 5 - 2
+        moved = (ask(module, changed) - before).abs().amax(-1) > 1e-5
+        moved[0, 4] = False
+        if moved.any():
+            b, t = moved.nonzero()[0].tolist()
+            over = "the batch" if b != 0 else "time"
+            raise Wrong(
+                f"{name}: changing token [0, 4] moves token [{b}, {t}]: is the mean taken over {over}?"
+            )
+    return "changing one token moves no other"
+
+
+@check(
+    "rmsnorm: unit size at the start",
+    "at initialisation each token's output has a root mean square of 1",
+    "The gain starts at 1. Dividing by the length instead leaves 1/√C, by the mean square no fixed size.",
+)
+def unit(s: Subject) -> str:
+    for name, module in each(s).items():
+        sizes = rms(ask(module, sample()))
+        if (sizes - 1).abs().max() > 0.01:
+            low, high = sizes.min().item(), sizes.max().item()
+            words = f"between {low:.3g} and {high:.3g}" if high - low > 1e-3 else f"{low:.4g}"
+            hint = " = 1/√C: is it divided by the length?" if abs(low * C**0.5 - 1) < 0.01 else ""
+            raise Wrong(f"{name}: the root mean square of its output is {words}{hint}")
+    return "1.000 for every token"
+
+
+@check(
+    "rmsnorm: the formula",
+    "equal to x / √(mean of x² + eps) · gain in float64, with gains that are not 1",
+    "With gains of 1 many mistakes look right: a gain in the wrong place is one.",
+)
+def formula(s: Subject) -> str:
+    notes: list[str] = []
+    for name, module in each(s).items():
+        own = twin(module)
+        parameters = dict(own.named_parameters())
+        generator = torch.Generator().manual_seed(8)
+        given = {key: torch.rand(C, generator=generator, dtype=torch.float64) + 0.5 for key in parameters}
+        zero = [key for key, p in parameters.items() if float(p.detach().abs().max()) == 0.0]
+        with torch.no_grad():
+            for key, p in parameters.items():
+                p.copy_(given[key].to(p.dtype))
+        x = sample().double()
+        out, base = ask(own, x), x / rms(x)
+        options = {"no learned gain": base} if not parameters else {}
+        for key, g in given.items():
+            options["x / RMS · g"] = base * g
+            options["the gain is 1 + g, with g from 0"] = base * (1 + g)
+            for other in [o for o in given if o != key]:
+                options[f"with an offset, {other}"] = base * g + given[other]
+                options[f"the gain is 1 + g, with an offset, {other}"] = base * (1 + g) + given[other]
+        match = next(
+            (words for words, wanted in options.items() if torch.allclose(out, wanted, rtol=2e-4, atol=2e-4)),
+            None,
+        )
+        if match is None:
+            wanted = options.get("x / RMS · g", base)
+            at = (out - wanted).abs().flatten().argmax()
+            raise Wrong(
+                f"{name}: {out.flatten()[at]:.4f} where the formula gives {wanted.flatten()[at]:.4f}, "
+                f"with gains between 0.5 and 1.5{', of parameters that start at 0' if zero else ''}"
+            )
+        notes.append(match)
+        notes.append(eps_of(module))
+    return "; ".join(dict.fromkeys(note for note in notes if note))
+
+
+def eps_of(module: nn.Module) -> str:
+    """Where a norm has its eps, and how much, from one tiny input."""
+    size = 1e-3
+    with torch.no_grad():
+        if not torch.isfinite(module(torch.zeros(1, 1, C))).all():
+            return "no eps: a token of zeros gives NaN"
+        ratio = module(torch.full((1, 1, C), size))[0, 0, 0].item()
+    if not 0 < ratio < 1:
+        return ""
+    inside, outside = size**2 * (1 / ratio**2 - 1), size * (1 / ratio - 1)
+    for eps in (1e-5, 1e-6, 1e-8, 1.19e-7):
+        if abs(inside / eps - 1) < 0.02:
+            return f"eps {eps:g} inside the root" + ("" if eps == 1e-5 else "; the baseline has 1e-5")
+        if abs(outside / eps - 1) < 0.02:
+            return f"eps {eps:g} outside the root"
+    return ""
+
+
+@check(
+    "rmsnorm: all norms replaced",
+    "what reaches the projections and the output layer has unit size and keeps its mean, the final norm's too",
+    "One LayerNorm left behind makes the comparison about half a change.",
+)
+def everywhere(s: Subject) -> str:
+    model = shake(s.build(), gains=False)
+    trace = s.watch(model, tokens())
+    normal, centred = [], []
+    for number, product in enumerate(trace.products):
+        if product.x.shape[-1] != C:
+            continue
+        x = product.x.double()
+        if (rms(x) - 1).abs().max() < 0.02:
+            normal.append(number)
+            if x.mean(-1).abs().max() < 1e-3:
+                centred.append(number)
+    if not normal:
+        if norms(s):
+            raise NotApplicable
+        raise Wrong("nothing that reaches a projection has unit size: no norm was found")
+    last = next((n for n, p in enumerate(trace.products) if p.out.shape[-1] == VOCAB), None)
+    left = [name for name, module in norms(s).items() if takes_mean_out(module)]
+    if centred or left:
+        where = (
+            "the final norm" if centred == [last] else f"{len(centred)} of {len(normal)} normalised inputs"
+        )
+        named = f" ({', '.join(left[:3])})" if left else ""
+        raise Wrong(f"the mean is still taken out in {where}{named}")
+    if last is not None and last not in normal:
+        raise Wrong("what reaches the output layer has no unit size: is the final norm there?")
+    return f"{len(normal)} inputs of projections in {LAYERS} layers of {H} heads: unit size, none centred"
+
+
+def takes_mean_out(module: nn.Module) -> bool:
+    x = sample()
+    return bool((ask(module, x + 3) - ask(module, x)).abs().max() < 1e-3)
+
+
+def looks(s: Subject) -> bool:
+    """Whether a file's norms keep the mean (all of them, or some)."""
+    found = norms(s)
+    if found:
+        return any(not takes_mean_out(module) and scales_away(module) for module in found.values())
+    try:
+        everywhere.run(s)
+    except (Wrong, NotApplicable):
+        return False
+    return True
+
+
+CHECKS = [scale, shift, axis, unit, formula, everywhere]

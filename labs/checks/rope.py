@@ -1,0 +1,516 @@
+"""RoPE: queries and keys turn with position, so that a score knows the distance and nothing else about place.
+
+The probe is a sequence that repeats one token. What differs from place to place is then position's doing: scores
+must be constant along each diagonal, values and outputs must not change at all.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+from labs.checks.probe import (
+    VOCAB,
+    Attention,
+    B,
+    C,
+    D,
+    H,
+    NotApplicable,
+    Subject,
+    Trace,
+    Wrong,
+    apart,
+    constant,
+    logits,
+    tokens,
+)
+from labs.checks.suite import check
+
+IDLE = 0.01  # a pair is needed when leaving its angle out leaves more than this over, as a share of the sd
+LONG = 512  # long enough that a wrong frequency can't hide behind the right ones
+
+
+def long_trace(s: Subject) -> Trace:
+    """A shaken model on constant rows of 512 tokens."""
+    return s.once("rope", lambda: s.watch(without_table(s, block_size=LONG), constant(B, LONG)))
+
+
+def tables(s: Subject) -> dict[str, tuple[int, ...]]:
+    """The parameters whose shape grows with block_size, with their shapes at 24."""
+
+    def find() -> dict[str, tuple[int, ...]]:
+        few = {name: p.shape for name, p in s.build(block_size=8).named_parameters()}
+        many = {name: p.shape for name, p in s.build(block_size=24).named_parameters()}
+        return {name: tuple(shape) for name, shape in many.items() if shape != few.get(name)}
+
+    return s.once("tables", find)
+
+
+def without_table(s: Subject, **sizes: int) -> nn.Module:
+    """A shaken model whose learned positions, if it still has some, are 0: the other checks then look past them."""
+    model = s.shaken(**sizes)
+    with torch.no_grad():
+        for name, p in model.named_parameters():
+            if name in tables(s):
+                p.zero_()
+    return model
+
+
+def seen_scores(trace: Trace) -> list[Attention]:
+    calls = [call for call in trace.attention if call.scores is not None]
+    if not calls:
+        raise NotApplicable
+    return calls
+
+
+def along_diagonals(scores: Tensor) -> tuple[Tensor, float]:
+    """Scores (..., T, T) by distance, (N, T), and how far any score at m >= n is from that of its distance."""
+    T = scores.shape[-1]
+    rows = torch.arange(T)
+    distance = rows[:, None] - rows[None, :]
+    flat = scores.flatten(0, -3).double()
+    profile = flat[:, -1].flip(-1)  # the last row sees every distance
+    gap = ((flat - profile[:, distance.clamp(min=0)]).abs() * (distance >= 0)).nan_to_num(0.0).amax().item()
+    return profile, gap
+
+
+def variation(profile: Tensor) -> float:
+    """How much scores vary with the distance: the mean over heads of their sd, 0 where it is only rounding."""
+    spread = profile.std(-1).mean().item()
+    return spread if spread > 1e-4 * profile.abs().mean().item() else 0.0
+
+
+def describe_departure(scores: Tensor) -> str:
+    """What the scores of a constant sequence depend on, when it is not the distance."""
+    T = scores.shape[-1]
+    S = scores.flatten(0, -3).double()[:, : T // 2, : T // 2] if T > 64 else scores.flatten(0, -3).double()
+    n = S.shape[-1]
+    causal = torch.ones(n, n, dtype=torch.bool).tril()
+    spread = S[:, causal].std().item() or 1.0
+    at = torch.arange(n)
+    for index, words in (
+        (
+            at[:, None] + at[None, :],
+            "they depend on the sum of the positions: do the keys turn the other way?",
+        ),
+        (at[:, None].expand(n, n), "they depend on the query's position alone: are the keys turned at all?"),
+        (at[None, :].expand(n, n), "they depend on the key's position alone: are the queries turned at all?"),
+    ):
+        worst = 0.0
+        for value in index[causal].unique():
+            group = S[:, causal & (index == value)]
+            worst = max(worst, (group.amax(1) - group.amin(1)).max().item())
+        if worst < 0.01 * spread:
+            return words
+    return "no rule of m and n found: do cosines, sines and pairs belong together, within one head?"
+
+
+@check(
+    "rope: no position table",
+    "nothing that is learned grows with block_size",
+    "RoPE replaces the learned positions; with both, the comparison is about their sum.",
+)
+def table(s: Subject) -> str:
+    for name, shape in tables(s).items():
+        raise Wrong(f"{name} still has one row a position: {shape} at block_size 24")
+    return "no parameter's shape depends on block_size"
+
+
+@check(
+    "rope: relative position",
+    "on a sequence of one repeated token, the score of m and n depends on m − n only, in every head",
+    "This is what defines RoPE: shift query and key together, and their product stays.",
+)
+def relative(s: Subject) -> str:
+    seen = []
+    for layer, call in enumerate(seen_scores(long_trace(s))):
+        profile, gap = along_diagonals(call.scores)
+        spread = variation(profile)
+        if gap <= 1e-4 * call.scores.abs().amax().item() and not spread:
+            raise NotApplicable  # nothing varies at all: another check says that order doesn't matter
+        spread = spread or 1e-4 * call.scores.abs().amax().item()
+        if gap > 0.01 * spread:
+            raise Wrong(
+                f"attention call {layer}: scores at one distance differ by {gap / spread:.2g} sd; "
+                + describe_departure(call.scores)
+            )
+        seen.append(gap / spread)
+    return f"scores at one distance agree to {max(seen):.1g} sd, in {len(seen)} layers of {H} heads"
+
+
+@check(
+    "rope: relative position, read off the output",
+    "a nudge to token n moves output m by the attention weight, and ratios of weights depend on m − n only",
+    "The same property seen from outside, with one head: it holds for any way to write attention.",
+)
+def relative_outside(s: Subject) -> str:
+    weights = s.once("rope outside", lambda: weights_from_output(s))  # (T, T), log, at n < m
+    T = weights.shape[-1]
+    spread, gap = 0.0, 0.0
+    for d in range(2, T):
+        along = torch.stack([weights[m, m - d] - weights[m, m - 1] for m in range(d, T)])
+        gap = max(gap, (along - along.mean()).abs().max().item())
+        spread = max(spread, abs(along.mean().item()))
+    if spread < 1e-4:
+        raise NotApplicable
+    if gap > 0.02 * max(spread, 0.05):
+        raise Wrong(
+            f"log ratios at one distance differ by up to {gap:.2g}, those of other distances by {spread:.2g}"
+        )
+    return f"log ratios at one distance agree to {gap:.1g}; over distances they range to {spread:.2g}"
+
+
+def weights_from_output(s: Subject) -> Tensor:
+    """Log attention weights of a one-head, one-layer model on a constant sequence, up to a constant a row.
+
+    All values are equal there, so an output changes with the embedding at n < m by weight[m, n] times one fixed
+    linear map. Rows m, columns n.
+    """
+    T = 14
+    model = without_table(s, n_layer=1, n_head=1, n_embd=D, block_size=T)
+    nudge = torch.zeros(1, T, D, requires_grad=True)
+
+    class Nudge(TorchFunctionMode):
+        hit = False
+
+        def __torch_function__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+            out = func(*args, **(kwargs or {}))
+            if (
+                getattr(func, "__name__", "") == "embedding"
+                and tuple(out.shape) == (1, T, D)
+                and not self.hit
+            ):
+                self.hit = True
+                return out + nudge
+            return out
+
+    mode = Nudge()
+    with mode:
+        out = logits(model, constant(1, T))
+    if not mode.hit:
+        raise NotApplicable
+    generator = torch.Generator().manual_seed(5)
+    probe = torch.randn(VOCAB, generator=generator)
+    rows = []
+    for m in range(T):
+        (grad,) = torch.autograd.grad((out[0, m] * probe).sum(), nudge, retain_graph=True)
+        rows.append(grad[0].double())  # (T, D)
+    direction = rows[T - 1][0]
+    found = torch.full((T, T), float("nan"), dtype=torch.float64)
+    for m in range(1, T):
+        for n in range(m):
+            along = rows[m][n] @ direction / (direction @ direction)
+            if along <= 0 or (rows[m][n] - along * direction).norm() > 0.02 * rows[m][n].norm():
+                raise Wrong(
+                    f"the effect of token {n} on output {m} is not a weight times one fixed map: are values turned?"
+                )
+            found[m, n] = along.log()
+    return found
+
+
+@check(
+    "rope: order matters",
+    "scores differ with the distance, and swapping two earlier tokens changes the last logits, with one layer",
+    "Without the table, the rotation is all that tells one place from another.",
+)
+def order(s: Subject) -> str:
+    model, x = without_table(s, n_layer=1), tokens()
+    swapped = x.clone()
+    x[:, 2], x[:, 5] = 3, 4
+    swapped[:, 2], swapped[:, 5] = 4, 3
+    with torch.no_grad():
+        moved = apart(logits(model, x, x)[:, -1], logits(model, swapped, x)[:, -1])
+    if moved < 1e-4:
+        raise Wrong(
+            "swapping tokens 2 and 5 changes nothing at the end: nothing turns, or it turns along another axis"
+        )
+    return f"swapping tokens 2 and 5 moves the last logits by {moved:.2g} sd"
+
+
+@check(
+    "rope: angles",
+    "pair i of a head turns by 10000^(−2i/D) a step: all the scores are sums of those frequencies",
+    "Fast pairs tell neighbours apart, slow ones distant tokens; one speed for all would blur both.",
+)
+def angles(s: Subject) -> str:
+    notes: set[str] = set()
+    needed = [0.0] * (D // 2)  # how much is left over without each pair, in the head that needs it most
+    for call in seen_scores(long_trace(s)):
+        profile, gap = along_diagonals(call.scores)
+        if not variation(profile) or gap > 0.01 * variation(profile):
+            raise NotApplicable  # not a function of the distance: said by another check
+        for head in (misfits(profile, frequencies(10000.0)) > 2e-3).nonzero().flatten().tolist():
+            notes.add(name_frequencies(profile[head], head % call.scores.shape[1]))
+        for i in range(D // 2):
+            rest = [f for j, f in enumerate(frequencies(10000.0)) if j != i]
+            needed[i] = max(needed[i], misfits(profile, rest).max().item())
+    bad = sorted(
+        (note for note in notes if not note.startswith("base")), key=lambda note: "split" not in note
+    )
+    if bad:
+        raise Wrong(bad[0])
+    idle = [i for i, left in enumerate(needed) if left < IDLE]
+    if len(idle) == D // 2 - 1:
+        raise Wrong("one angle for all pairs: " + name_frequencies(profile[0], 0))
+    if idle and not notes:
+        raise Wrong(f"no head's scores have the angle of pair {idle[0]}: are all D features turned?")
+    return "; ".join(sorted(notes)) or (
+        f"all {H} heads fit, D = {D}: " + ", ".join(f"{f:.3g}" for f in frequencies(10000.0))
+    )
+
+
+def frequencies(base: float) -> list[float]:
+    return [base ** (-2 * i / D) for i in range(D // 2)]
+
+
+def misfits(profiles: Tensor, thetas: list[float]) -> Tensor:
+    """How much of each profile (N, T) is no sum of cosines and sines of these angles a step: rms / sd, (N,)."""
+    at = torch.arange(profiles.shape[-1], dtype=torch.float64)
+    angle = at[:, None] * torch.tensor(thetas, dtype=torch.float64)[None, :]
+    columns = torch.cat([angle.cos(), angle.sin()], dim=1)
+    fit = torch.linalg.lstsq(columns, profiles.T, driver="gelsd").solution
+    rest = profiles - (columns @ fit).T
+    return rest.pow(2).mean(-1).sqrt() / profiles.std(-1).clamp(min=1e-12)
+
+
+def misfit(profile: Tensor, thetas: list[float]) -> float:
+    """The same for one profile, (T,)."""
+    return misfits(profile[None], thetas).item()
+
+
+def name_frequencies(profile: Tensor, head: int) -> str:
+    """Which wrong (or other) set of frequencies explains a profile."""
+    per_head = D // 2
+    before_split = [10000.0 ** (-2 * (head * per_head + i) / C) for i in range(per_head)]
+    exponent = [10000.0 ** (-2 * i / C) for i in range(per_head)]
+    known = [
+        ([1.0], "one angle for all pairs: every pair turns by 1 a step; does the exponent depend on i?"),
+        (exponent, "the exponent divides by n_embd, not by the size of a head: 10000^(−2i/n_embd)"),
+        ([10000.0 ** (-i / D) for i in range(per_head)], "the exponent lacks its factor 2: 10000^(−i/D)"),
+        (
+            [10000.0 ** (-4 * i / D) for i in range(per_head)],
+            "the exponent has a factor 2 too many: 10000^(−4i/D)",
+        ),
+        ([10000.0 ** (2 * i / D) for i in range(per_head)], "the exponent lacks its minus: 10000^(+2i/D)"),
+        (
+            [10000.0 ** (-2 * (i + 1) / D) for i in range(per_head)],
+            "pairs count from 1: the first turns by 10000^(−2/D)",
+        ),
+    ]
+    if head > 0:
+        known.insert(
+            1,
+            (
+                before_split,
+                "the rotation runs over all of n_embd before the split into heads: each head gets other angles",
+            ),
+        )
+    for thetas, words in known:
+        if misfit(profile, thetas) < 2e-3:
+            return words
+    bases = torch.logspace(1, 7, 241, dtype=torch.float64).tolist()
+    best = min(bases, key=lambda base: misfit(profile, frequencies(base)))
+    for width in (0.02, 0.002, 0.0002):
+        near = [best * math.exp(width * step) for step in range(-14, 15)]
+        best = min(near, key=lambda base: misfit(profile, frequencies(base)))
+    if misfit(profile, frequencies(best)) < 2e-3:
+        if best > 10000:
+            return f"base {best:.4g}, where the paper has 10000"
+        return f"the angles fall as {best:.4g}^(−2i/D), not as 10000^(−2i/D)"
+    singles = torch.logspace(-4, math.log10(math.pi), 400, dtype=torch.float64).tolist()
+    if min(misfit(profile, [theta]) for theta in singles) < 0.02:
+        return "one angle for all pairs: the scores have a single frequency"
+    left = misfit(profile, frequencies(10000.0))
+    return f"the scores are no sum of the angles 10000^(−2i/D); {left:.0%} is left over"
+
+
+@check(
+    "rope: length kept",
+    "turning keeps the length of every query and key (the helpers: on (2, 8, 4, 64), to 1e-4)",
+    "A rotation only turns. A length that changes with position scales the scores.",
+)
+def length(s: Subject) -> str:
+    seen = []
+    make, apply = (getattr(s.module, name, None) for name in ("precompute_freqs_cis", "apply_rotary_emb"))
+    if callable(make) and callable(apply):
+        q, k = (torch.randn(2, 8, 4, 64, generator=torch.Generator().manual_seed(n)) for n in (0, 1))
+        try:
+            turns = make(64, 8)
+            out = apply(q, k, *turns) if isinstance(turns, tuple | list) else apply(q, k, turns)
+            fits = isinstance(out, tuple | list) and len(out) == 2 and out[0].shape == q.shape
+        except Exception:  # helpers of these names may take other arguments; behaviour below decides
+            fits = False
+        if fits:
+            for name, before, after in (("query", q, out[0]), ("key", k, out[1])):
+                gap = (after.norm(dim=-1) - before.norm(dim=-1)).abs()
+                if gap.max() > 1e-4:
+                    b, t, h = (gap > 1e-4).nonzero()[0].tolist()
+                    raise Wrong(
+                        f"the helper changes a {name}'s length by {gap[b, t, h]:.3g}, at [{b}, {t}, {h}]"
+                    )
+            seen.append("the helpers keep it")
+        else:
+            seen.append("the helpers take other arguments than (dim, end) and (xq, xk, freqs_cis)")
+    for call in long_trace(s).attention:
+        for name, t in (("query", call.q), ("key", call.k)):
+            if t is None:
+                continue
+            sizes = t.float().norm(dim=-1)  # (B, H, T)
+            gap = (sizes.amax(-1) - sizes.amin(-1)) / sizes.mean(-1)
+            if gap.max() > 1e-3:
+                raise Wrong(f"the length of one {name} varies by {gap.max():.1%} over positions")
+        if call.q is not None:
+            seen.append(pairing(call.q))
+    if not seen:
+        raise NotApplicable
+    return "; ".join(dict.fromkeys(seen))
+
+
+def pairing(q: Tensor) -> str:
+    """Which features turn together, by which pairs keep their length."""
+    q = q.float()
+    adjacent = q.unflatten(-1, (-1, 2)).norm(dim=-1)
+    halves = q.unflatten(-1, (2, -1)).norm(dim=-2)
+    for sizes, words in (
+        (adjacent, "pairs are neighbours, (2i, 2i + 1)"),
+        (halves, "pairs are halves, (i, i + D/2)"),
+    ):
+        if (sizes.amax(2) - sizes.amin(2)).max() < 1e-3 * q.norm(dim=-1).mean():
+            return words
+    return "pairs are neither neighbours nor halves"
+
+
+@check(
+    "rope: values left alone",
+    "on a sequence of one repeated token, the logits are the same at every position",
+    "Only queries and keys turn. Turned values would mix absolute positions into the output.",
+)
+def values(s: Subject) -> str:
+    for layer, call in enumerate(long_trace(s).attention):
+        if call.v is not None and apart(call.v, call.v[:, :, :1].expand_as(call.v)) > 1e-3:
+            raise Wrong(f"attention call {layer}: one token's values differ from position to position")
+    out = long_trace(s).logits
+    assert out is not None
+    moved = (out - out[:, :1]).abs().amax(dim=(0, 2)) / out.std()
+    if moved.max() > 2e-3:
+        raise Wrong(
+            f"logits at position {int((moved > 2e-3).nonzero()[0])} differ from those at 0 by {moved.max():.2g} sd"
+        )
+    return f"logits agree over {LONG} positions to {moved.max():.1g} sd"
+
+
+@check(
+    "rope: every length",
+    "the angles serve each T up to block_size, in any order of calls; what lies beyond is right or refused",
+    "A cache made for the first length that it meets goes wrong at the next one.",
+)
+def lengths(s: Subject) -> str:
+    block = 24
+    model = s.shaken(block_size=block)
+    x = tokens(2, block)
+    with torch.no_grad():
+        short = logits(model, x[:, :5])
+        whole = logits(model, x)
+        for T in (1, 2, 3, 7, block - 1, 5):
+            part = logits(model, x[:, :T])
+            if apart(whole[:, :T], part) > 2e-3:
+                raise Wrong(
+                    f"the first {T} of {block} tokens give other logits alone: {apart(whole[:, :T], part):.2g} sd"
+                )
+        if apart(short, whole[:, :5]) > 2e-3:
+            raise Wrong("the first call, with 5 tokens, disagrees with a later one with more")
+        try:
+            beyond = logits(model, tokens(2, block + 9))
+        except Exception as error:  # refusing is right, whatever the kind
+            return f"1 to {block} agree; {block + 9} are refused ({type(error).__name__})"
+    if tables(s):
+        raise NotApplicable
+    long = s.shaken(block_size=block + 9)
+    with torch.no_grad():
+        wanted = logits(long, tokens(2, block + 9))
+    same = [(n, p.shape) for n, p in model.named_parameters()] == [
+        (n, p.shape) for n, p in long.named_parameters()
+    ]
+    if same and apart(wanted, beyond) > 2e-3:
+        raise Wrong(
+            f"{block + 9} tokens at block_size {block} are accepted, and come out "
+            f"{apart(wanted, beyond):.2g} sd wrong"
+        )
+    return f"1 to {block + 9} agree"
+
+
+@check(
+    "rope: precision",
+    "in bf16 the scores still depend on the distance at position 500, and the helper keeps its input's dtype",
+    "Angles kept in bf16 have 8 bits: from position 256 on they are rounded to the wrong position.",
+)
+def precision(s: Subject) -> str:
+    seen = []
+    apply, make = getattr(s.module, "apply_rotary_emb", None), getattr(s.module, "precompute_freqs_cis", None)
+    if callable(apply) and callable(make):
+        q = torch.randn(2, 8, 4, 64, generator=torch.Generator().manual_seed(0)).bfloat16()
+        try:
+            turns = make(64, 8)
+            out = apply(q, q, *turns) if isinstance(turns, tuple | list) else apply(q, q, turns)
+            dtype = out[0].dtype if isinstance(out, tuple | list) and out[0].shape == q.shape else None
+        except Exception:  # other arguments than the suggested ones
+            dtype = None
+        if dtype is not None and dtype != torch.bfloat16:
+            raise Wrong(
+                f"apply_rotary_emb turns bfloat16 into {str(dtype).removeprefix('torch.')}: cast the result back"
+            )
+        if dtype is not None:
+            seen.append("bfloat16 in, bfloat16 out")
+    model = without_table(s, block_size=LONG)
+    with torch.autocast("cpu", torch.bfloat16):
+        trace = s.watch(model, constant(B, LONG))
+    for call in trace.attention[:1]:  # later layers see rounding of earlier ones
+        if call.scores is None:
+            continue
+        profile, gap = along_diagonals(call.scores)
+        exact, _ = along_diagonals(seen_scores(long_trace(s))[0].scores)
+        if not variation(exact):
+            raise NotApplicable
+        share = gap / variation(exact)
+        off = (profile - exact).abs().max().item() / variation(exact)
+        if off > 0.25 or share > 0.5:
+            raise Wrong(
+                f"scores in bf16 are up to {max(off, share):.2g} sd from those in fp32, over {LONG} positions"
+            )
+        seen.append(f"scores in bf16 are within {off:.2g} sd of fp32")
+    if not seen:
+        raise NotApplicable
+    return "; ".join(seen)
+
+
+@check(
+    "rope: gradients",
+    "gradients flow through the turned queries and keys",
+    "A rotation under no_grad, or through NumPy, cuts the projections off from the loss.",
+)
+def flows(s: Subject) -> str:
+    trace = s.watch(s.shaken(), tokens(), grad=True)
+    calls = [call for call in trace.attention if call.q is not None and call.k is not None]
+    if not calls:
+        raise NotApplicable
+    for layer, call in enumerate(calls):
+        for name, t in (("queries", call.q), ("keys", call.k)):
+            if not t.requires_grad:
+                raise Wrong(f"attention call {layer}: the {name} are detached from their projection")
+    return f"queries and keys of {len(calls)} attention calls carry a gradient"
+
+
+def looks(s: Subject) -> bool:
+    """Whether a file looks like RoPE: no position table, and scores of a constant sequence that vary."""
+    few, many = s.n_params(block_size=8), s.n_params(block_size=24)
+    if few != many:
+        return False
+    call = next((call for call in long_trace(s).attention if call.scores is not None), None)
+    return call is not None and variation(along_diagonals(call.scores)[0]) > 0
+
+
+CHECKS = [table, relative, relative_outside, order, angles, length, values, lengths, precision, flows]

@@ -1,0 +1,106 @@
+"""`q1lab check`: the property checks of a model file."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from q1lab.errors import USAGE, Problem
+from q1lab.files import plain
+
+if TYPE_CHECKING:
+    from q1lab.checks import CheckReport, CheckResult
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  q1lab check rope.py
+  q1lab check mine.py --for rope --watch
+  q1lab check model.py --json
+
+Exit status: 0 all passed, 1 a check failed, 2 the file can't be used."""
+)
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--for",
+    "for_",
+    default=None,
+    help="rope, rmsnorm, swiglu, gqa, llama (all four) or baseline; by default told by name or behaviour.",
+)
+@click.option("--watch", is_flag=True, help="Check again whenever the file is saved, until Ctrl-C.")
+@click.option("--poll", is_flag=True, help="With --watch: look at the file instead of waiting to be told.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON record on standard output.")
+def check(file: Path, for_: str | None, watch: bool, poll: bool, as_json: bool) -> int:
+    """Check what a model FILE does: causality, gradients, and what its modification promises.
+
+    Checks look at behaviour, so names don't matter. The file runs in a process of its own, with limits.
+    """
+    known = ("baseline", "rmsnorm", "rope", "swiglu", "gqa", "llama")
+    for part in (for_ or "").replace(",", "+").split("+"):
+        if part and part not in known:
+            raise Problem(f"--for {part}: not one of {', '.join(known)}")
+    if watch and as_json:
+        raise Problem("--watch shows checks as a file is saved; --json gives one record: choose one")
+    code = _once(file, for_, as_json)
+    if watch:
+        for _ in _saves(file, poll):
+            click.echo(f"\n{file.name} was saved.")
+            code = _once(file, for_, as_json)
+    return code
+
+
+def _once(file: Path, for_: str | None, as_json: bool) -> int:
+    from q1lab.checks import run_checks
+
+    report = run_checks(file, for_, on_result=(lambda result: None) if as_json else show)
+    if as_json:
+        click.echo(json.dumps(report.as_dict(), ensure_ascii=False))
+        return report.code
+    if report.printed:
+        click.echo("\nthe file printed:\n  " + "\n  ".join(report.printed.splitlines()[:8]))
+    if report.unusable is not None:
+        sys.stderr.write(f"q1lab: {plain(report.unusable)}\n")
+        return USAGE
+    click.echo(summary(report))
+    return report.code
+
+
+def show(result: CheckResult) -> None:
+    """Print one result: a line when it passed, what was expected and seen and why when it didn't."""
+    if result.passed:
+        click.echo(f"{click.style('✓', fg='green')} {result.name}: {result.seen}")
+        return
+    click.echo(f"{click.style('✗', fg='red')} {result.name}")
+    for label, text in (("expected", result.expected), ("seen", result.seen), ("why", result.why)):
+        click.echo(f"    {label + ':':<9} {text}")
+
+
+def summary(report: CheckReport) -> str:
+    """How many checks passed, and for what."""
+    bad = sum(not result.passed for result in report.checks)
+    name = Path(report.file).name
+    if not bad:
+        return f"\n{name}, as {report.for_}: all {len(report.checks)} checks passed"
+    return f"\n{name}, as {report.for_}: {bad} of {len(report.checks)} checks failed"
+
+
+def _saves(file: Path, poll: bool) -> Iterator[None]:
+    """One item each time the file is saved, also by editors that replace it; ends with Ctrl-C."""
+    import watchfiles
+
+    wanted = str(file.absolute())
+    changes = watchfiles.watch(
+        file.absolute().parent,
+        watch_filter=lambda change, path: path == wanted and change != watchfiles.Change.deleted,
+        force_polling=True if poll else None,
+        recursive=False,
+        raise_interrupt=False,
+    )
+    for _ in changes:
+        yield None
