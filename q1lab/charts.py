@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 Curves = Mapping[str, Mapping[int, Mapping[str, Sequence[float]]]]
 
+MOST_ROWS = 12  # pairs with a row each; more share one
 FORMATS = ("svg", "png")
 DASHES = {"baseline": "-", "modified": (0, (5, 2))}
 MARKERS = {"baseline": "o", "modified": "D"}
@@ -232,10 +233,17 @@ def _draw_forest(axes: Any, record: Mapping[str, Any], names: Mapping[str, str])
         rows.append(label)
         reach.extend((low, high))
 
-    for seed, value in pairs(record):
-        axes.plot([value], [-len(rows)], "o", color="#444444", mfc="white", ms=6, zorder=3)
-        rows.append(f"pair of seed {seed}")
+    found = pairs(record)
+    together = len(found) > MOST_ROWS
+    for seed, value in found:
+        axes.plot(
+            [value], [-len(rows)], "o", color="#444444", mfc="none" if together else "white", ms=6, zorder=3
+        )
         reach.append(value)
+        if not together:
+            rows.append(f"pair of seed {seed}")
+    if together:
+        rows.append(f"each of {len(found)} pairs")
     if _finite(ends.get("low")) and _finite(ends.get("high")):
         level = f"{100 * (1 - (record.get('alpha') or 0.05)):g}%"
         kind = "paired" if headline == "paired" else "Welch"

@@ -368,8 +368,13 @@ class _Axis:
 
     def at(self, value: float) -> int:
         """The column of a value; beyond an end, the column just outside (−1 or ``columns``)."""
-        place = round((value - self.low) / (self.high - self.low) * (self.columns - 1))
+        place, zero = self._column(value), self._column(0.0)
+        if place == zero and value:
+            place += 1 if value > 0 else -1  # what is not 0 keeps its side of the 0 line, however close it is
         return min(max(place, -1), self.columns)
+
+    def _column(self, value: float) -> int:
+        return round((value - self.low) / (self.high - self.low) * (self.columns - 1))
 
     def row(self, draw: Callable[[list[str]], None]) -> str:
         """One row: the 0 line, then whatever ``draw`` puts over it."""

@@ -132,6 +132,18 @@ def test_names_with_dollar_signs_are_no_formulas(tmp_path: Path) -> None:
     comparison_figure(make_record(HELPS, variant="変圧器"), make_curves(), tmp_path / "b.png")
 
 
+def test_many_pairs_share_a_row(tmp_path: Path) -> None:
+    base = {seed: 1.9 + 0.001 * (seed * 7 % 5) for seed in range(20)}
+    mod = {seed: 1.9 + 0.001 * (seed * 5 % 7) for seed in range(20)}
+    result = stats.analyse(base, mod, headline="paired").to_dict()
+    arms = {"arms": {"baseline": {"values": base}, "modified": {"values": mod}}}
+    text = svg(
+        {"variant": "rope", "baseline": "baseline", **result, **arms}, make_curves(), tmp_path / "a.svg"
+    )
+    assert "each of 20 pairs" in text
+    assert "pair of seed 3" not in text
+
+
 def test_another_suffix_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Problem, match=r"\.svg or \.png"):
         comparison_figure(make_record(HELPS), make_curves(), tmp_path / "a.pdf")
