@@ -85,7 +85,7 @@ class Batches:
             self._starts = torch.randint(high, shape, generator=generator).to(self.device)
             self._block = block
         window = self.train[self._starts[row] + self.steps].long()
-        return window[:, :-1], window[:, 1:]
+        return window[:, :-1].contiguous(), window[:, 1:].contiguous()  # a model file may call view on them
 
 
 def windows(val: Tensor, block_size: int, count: int | None = None) -> list[tuple[int, int]]:

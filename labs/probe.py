@@ -72,7 +72,7 @@ def look(
     tokens = torch.randint(
         vocab_size, (batch, block + 1), generator=torch.Generator().manual_seed(data.key("probe"))
     )
-    inputs, targets = tokens[:, :-1].to(device), tokens[:, 1:].to(device)
+    inputs, targets = (part.contiguous().to(device) for part in (tokens[:, :-1], tokens[:, 1:]))
     try:
         with (
             PlainAttention(),

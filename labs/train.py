@@ -241,7 +241,7 @@ def evaluate(model: nn.Module, val: Tensor, windows: list[tuple[int, int]], batc
             chunk = [(start, n) for start, n in chunk if n != length]
             starts = torch.tensor(same, device=val.device)[:, None]
             window = val[starts + torch.arange(length + 1, device=val.device)].long()
-            _, loss = model(window[:, :-1], window[:, 1:])
+            _, loss = model(window[:, :-1].contiguous(), window[:, 1:].contiguous())
             total += loss.item() * len(same) * length
             count += len(same) * length
     model.train()

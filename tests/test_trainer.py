@@ -307,3 +307,13 @@ def test_checkpoints_are_whole_or_not_there(tmp_path: Path) -> None:
     older = checkpoint.newest(tmp_path)
     assert older is not None
     assert older["iter"] == 2
+
+
+def test_a_model_file_may_call_view_on_what_it_is_given(tmp_path: Path) -> None:
+    source = model_file("baseline").read_text() + (
+        "\n\n_forward = GPT.forward\n\n\ndef forward(self, idx, targets=None):\n    idx.view(-1)\n"
+        "    targets is None or targets.view(-1)\n    return _forward(self, idx, targets)\n\n\nGPT.forward = forward\n"
+    )
+    study = make_study(tmp_path, "s", [0], source=source)
+    assert run_trainer(study) == 0
+    assert math.isfinite(final(study, "modified-seed0"))
