@@ -39,8 +39,14 @@ POLL = 0.4
 FLUSH = 1.0
 """Seconds until a row is on the disk in wandb's own log (its default of 15 loses all of a short run)."""
 
+SEND = 3.0
+"""Seconds between two sendings of rows to W&B: its default of 15 makes a short run look dead."""
+
 REACH, INIT, FINISH, UPLOAD, LAST_FLUSH = 10.0, 30.0, 30.0, 300.0, 420.0
 """Seconds at most: for the server's first answer, a run's start, its end, an upload, all after the study."""
+
+PAUSE, AGAIN = "Q1LAB_RELAY_PAUSE", "Q1LAB_RELAY_AGAIN"
+"""Environment of a relay that starts itself anew: seconds to stay offline, and how often it did so."""
 
 RETRY = 60.0
 """Seconds before a server that failed is tried again for the next run; until then runs are kept offline."""
@@ -53,6 +59,11 @@ PULLED = {"_step", "_timestamp", "_runtime", "iter", "step", "iteration", "globa
 
 class UnreachableError(Exception):
     """W&B can't be had now; the text says why, for people."""
+
+
+class RestartError(Exception):
+    """wandb is in a state that only a new process gets it out of: after a start that failed, its service holds
+    on to the run's id."""
 
 
 # ── wandb, kept at arm's length ──────────────────────────────────────────────────────────────────────────
@@ -76,6 +87,7 @@ def settings(**more: Any) -> Any:
 
     wished = {
         "x_transaction_log_flush_interval": FLUSH,
+        "x_file_stream_transmit_interval": SEND,
         "init_timeout": INIT,
         "finish_timeout": FINISH,
         "finish_timeout_raises": True,
@@ -106,13 +118,13 @@ def reach() -> None:
         raise UnreachableError("no W&B key is configured; run `wandb login`, then `q1lab sync`")
     url = str(wandb.setup().settings.base_url)
     try:
-        with urllib.request.urlopen(url, timeout=REACH):
-            return
+        urllib.request.urlopen(url, timeout=REACH).close()
     except urllib.error.HTTPError as error:
         if error.code >= 500:
             raise UnreachableError(f"{url} answers with a server error ({error.code})") from None
     except Exception as error:
         raise UnreachableError(f"{url} can't be reached: {reason(error)}") from None
+    wandb.Api(timeout=int(REACH))  # asks who we are, and so whether the key is good
 
 
 def reason(error: BaseException) -> str:
@@ -123,8 +135,10 @@ def reason(error: BaseException) -> str:
     if isinstance(inner, BaseException):
         error = inner
     text = scrub(plain(" ".join(str(error).split())))
-    if re.search(r"\b401\b|\b403\b|[Ii]nvalid API key|[Uu]nauthorized|permission denied", text):
+    if re.search(r"\b401\b|[Ii]nvalid API key|[Uu]nauthorized", text):
         return "W&B refuses the key; run `wandb login --relogin`"
+    if re.search(r"\b403\b|[Pp]ermission denied", text):
+        return "W&B says permission denied: may this account write to the project?"
     if isinstance(error, TimeoutError) or "deadline exceeded" in text or "timed out" in text.lower():
         refused = "connection refused" in text
         server = re.search(r"HTTP (5\d\d)", text)
@@ -214,7 +228,7 @@ class Line:
     def write(self) -> None:
         rows = self.projection.rows
         for n in range(self.written, len(rows)):
-            self.handle.log(rows[n], step=n)
+            self.handle.log(rows[n], step=n, commit=True)  # else wandb holds it back until the next one
         self.written = max(self.written, len(rows))
 
     def finish(self, state: State | None = None) -> None:
@@ -231,7 +245,7 @@ class Relay:
     def __init__(self, study: Study) -> None:
         self.study = study
         self.lines: dict[str, Line] = {}
-        self.not_before = 0.0
+        self.not_before = time.monotonic() + float(os.environ.pop(PAUSE, 0))
         """Monotonic time before which W&B isn't tried again."""
         self.stop = threading.Event()
 
@@ -311,7 +325,11 @@ class Relay:
                     self.not_before = time.monotonic() + RETRY
                 line.written = 0
         old = wandb_state.folders(study, relay.id)
-        line.handle = open_run(study, run, relay, config, "offline", resume=False)
+        try:
+            line.handle = open_run(study, run, relay, config, "offline", resume=False)
+        except Exception as problem:
+            wandb_state.update(study, run.name, state=ERROR, error=error or reason(problem), offset=0)
+            raise RestartError(reason(problem)) from problem
         line.mode = OFFLINE
         remove(old)
         wandb_state.update(
@@ -574,13 +592,41 @@ def _alone(study: Study, *, follow: bool) -> int:
         return 0 if sync(study) else 1
     relay = Relay(study)
     signal.signal(signal.SIGTERM, lambda *_: relay.stop.set())
-    relay.follow()
+    try:
+        relay.follow()
+    except RestartError as error:
+        _again(study, error)
+    os.close(lock)
     if relay.study.wandb == "online" and not relay.stop.is_set():
-        limit = threading.Timer(LAST_FLUSH, leave, (1,))  # whatever blocks, this process ends
-        limit.daemon = True
-        limit.start()
-        return 0 if sync(relay.study) else 1
+        return _last_flush(relay.study)
     return 0
+
+
+def _again(study: Study, error: RestartError) -> None:
+    """Become a new relay in this same process, a few times at most. It begins from the events."""
+    import wandb
+
+    count = int(os.environ.get(AGAIN, 0))
+    say(f"{study.id}: {error}; starting anew")
+    if count >= 5:
+        raise error
+    end = threading.Thread(target=wandb.teardown, daemon=True)
+    end.start()
+    end.join(timeout=FINISH)
+    os.environ |= {AGAIN: str(count + 1), PAUSE: str(RETRY)}
+    os.execv(sys.executable, [sys.executable, "-P", "-m", "q1lab.relay", str(study.files.root)])
+
+
+def _last_flush(study: Study) -> int:
+    """Upload in a process of its own: a wandb that met a broken server may still hold on to the runs' ids."""
+    child = subprocess.Popen(
+        [sys.executable, "-P", "-m", "q1lab.relay", "--sync", str(study.files.root)],
+        stdin=subprocess.DEVNULL, cwd=study.files.root,
+    )  # fmt: skip
+    try:
+        return child.wait(timeout=LAST_FLUSH)
+    finally:
+        child.kill()
 
 
 def _pull(path: str, file: Path, group: str | None) -> int:

@@ -90,6 +90,8 @@ class WandbServer:
         self.fault = fault
         self.delay = min(delay, MAX_DELAY)
         self.die_after = die_after
+        self.forbidden: set[str] = set()
+        """GraphQL operations that are answered with 403."""
         self.runs: dict[str, Received] = {}
         self.asked: list[str] = []
         """GraphQL operations and paths, in order."""
@@ -130,7 +132,7 @@ class WandbServer:
             self._http.server_close()
             self._http = None
         with self._lock:
-            for connection in self._open:
+            for connection in list(self._open):
                 with contextlib.suppress(OSError):
                     connection.shutdown(socket.SHUT_RDWR)
             self._open.clear()
@@ -318,10 +320,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def setup(self) -> None:
         super().setup()
-        self.owner._open.add(self.connection)
+        with self.owner._lock:
+            self.owner._open.add(self.connection)
 
     def finish(self) -> None:
-        self.owner._open.discard(self.connection)
+        with self.owner._lock:
+            self.owner._open.discard(self.connection)
         with contextlib.suppress(OSError):
             super().finish()
 
@@ -376,6 +380,9 @@ class _Handler(BaseHTTPRequestHandler):
             named = re.search(r"\b(?:query|mutation)\s+(\w+)", query)
             operation = named.group(1) if named else "?"
             owner.asked.append(operation)
+            if operation in owner.forbidden:
+                self._answer({"errors": [{"message": "permission denied"}]}, 403)
+                return
             self._answer({"data": owner.graphql(operation, asked.get("variables") or {})})
         elif stream:
             owner.asked.append("file_stream")
