@@ -32,11 +32,14 @@ def edited(variant: str, edits: Edits) -> str:
     return text
 
 
-def results(text: str, for_: str, tmp_path: Path) -> list[suite.Result]:
+def results(text: str, for_: str, tmp_path: Path, only: str = "") -> list[suite.Result]:
     path = tmp_path / "mine.py"
     path.write_text(text, encoding="utf-8")
     with contextlib.redirect_stdout(io.StringIO()):
-        return list(suite.run_all(Subject(loading.load(path), path), for_))
+        subject = Subject(loading.load(path), path)
+        if only:
+            return [r for c in suite.checks_for(for_) if c.name == only and (r := suite.run_one(c, subject))]
+        return list(suite.run_all(subject, for_))
 
 
 # ── edits that several cases share ───────────────────────────────────────────────────────────────────────
@@ -234,7 +237,7 @@ MUTANTS = [
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda m: f"{m.variant}: {m.name}")
 def test_a_wrong_file_is_caught_and_named(mutant: Mutant, tmp_path: Path) -> None:
-    found = results(edited(mutant.variant, mutant.edits), mutant.variant, tmp_path)
+    found = results(edited(mutant.variant, mutant.edits), mutant.variant, tmp_path, mutant.caught_by)
     failed = {r.name: r.seen for r in found if not r.passed}
     assert mutant.caught_by in failed, failed
     assert mutant.words in failed[mutant.caught_by]
