@@ -253,12 +253,8 @@ def _draw_forest(axes: Any, record: Mapping[str, Any], names: Mapping[str, str])
         covers = boot.get("true_coverage")
         note = f"\n(covers about {covers:.0f}%)" if _finite(covers) else ""
         bar(f"95% bootstrap CI{note}", boot["low"], boot["high"], 1.2, "o", "white")
-    axes.set_title(
-        f"Difference in final val loss, {names['modified']} − {names['baseline']}",
-        fontsize=9,
-        parse_math=False,
-    )
-    below = f"nats (left of 0: {names['modified']} is lower, so better)"
+    axes.set_title("Difference in final val loss", fontsize=9)
+    below = f"{names['modified']} − {names['baseline']} (nats)\nleft of 0: lower, so better"
     if not rows:
         _say(axes, "no seed has finished in both arms")
         return
@@ -269,7 +265,7 @@ def _draw_forest(axes: Any, record: Mapping[str, Any], names: Mapping[str, str])
         axes.axvspan(-delta, delta, color="#888888", alpha=0.16, lw=0, zorder=0)
         for edge in (-delta, delta):
             axes.axvline(edge, color="#666666", lw=0.9, ls=(0, (2, 2)), zorder=1)
-        below += f"\ngrey: within ±{delta:g}, too small to matter"
+        below += f"\ngrey: too small to matter (±{delta:g})"
     axes.set_xlabel(below)
     axes.set_xlim(low - margin, high + margin)
     axes.set_ylim(-len(rows) + 0.2, 0.7)

@@ -84,10 +84,11 @@ def test_everything_is_named(tmp_path: Path) -> None:
         "(paired t; decides)",
         "95% bootstrap CI",
         "(covers about 7",
-        "within ±0.01, too small to matter",
+        "too small to matter (±0.01)",
         "iter",
         "lower is better",
-        "left of 0: rope is lower",
+        "rope − baseline (nats)",
+        "left of 0: lower, so better",
     ):
         assert part in text, part
     for colour in ARM_COLOURS.values():
