@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
-from q1lab.documents.facts import study_facts
+from q1lab import journal
+from q1lab.documents import post, retro
+from q1lab.documents.facts import studies_table, study_facts
 from q1lab.documents.modification import Answer, Modification, shown_prediction
 from q1lab.stats import analyse
 
@@ -39,6 +42,11 @@ def comparison(
     """A record as ``compare --json`` prints it, its statistics computed by q1lab.stats."""
     base, mod = (dict(enumerate(values)) for values in LOSSES[outcome])
     found = analyse(base, mod, headline="paired", delta=prediction["matters"] if prediction else None)
+    statistics = found.to_dict()
+    if statistics["difference"]["bootstrap"]:
+        statistics["difference"]["bootstrap"]["true_coverage"] = (
+            74.2  # a simulated figure; it may be made finer
+        )
     arms = {
         name: {
             "mean": mean,
@@ -60,7 +68,7 @@ def comparison(
         "baseline": "baseline",
         "metric": "val_loss",
         "arms": arms,
-        **found.to_dict(),
+        **statistics,
         "data": {
             "name": "shakespeare",
             "sha256": "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed",
@@ -129,4 +137,82 @@ def modification(outcome: str | None = None, evil: bool = False) -> Modification
         ),
         analysis=() if outcome is None else (Answer("Is the modification helping?", words),),
         command="q1lab run rope --seeds 3",
+    )
+
+
+def retro_record(full: bool = True) -> retro.Retro:
+    """A retrospective with nothing on record, or with everything."""
+    base = retro.Retro("M03-W04", "Q1", "Q2", "M04-W01", calibration=journal.calibration([]))
+    if not full:
+        return dataclasses.replace(base, kpis=retro.kpi_table([]))
+    parts = [
+        retro.PartTime("Pick the modification", 15, 12, True),
+        retro.PartTime("Read the paper", 90, 127, True),
+        retro.PartTime("Implement", 90, 80, False),
+        retro.PartTime("Train", 130, 0, False),
+    ]
+    told = [comparison("cannot tell"), {**comparison("helps"), "study": "rope-2"}]
+    scores = [journal.score(PREDICTION, record) for record in told]
+    return dataclasses.replace(
+        base,
+        repositories=(
+            retro.Repo("transformer-from-scratch", "https://example.org/tf", 7),
+            retro.Repo("classical-ml [old]", None, 1),
+        ),
+        posts=(
+            retro.Post(
+                "Twelve weeks",
+                "https://example.org/q1",
+                "2026-03-08T20:00:00+00:00",
+                ("Hacker News", "X", "LinkedIn"),
+            ),
+            retro.Post("Draft", None, None, ()),
+        ),
+        studies=studies_table(told),
+        others=(retro.Item("talk", "Backprop by hand", None),),
+        kpis=retro.kpi_table(
+            [
+                journal.KpiLine("public_repos", "Public repos", 3, "the week", 4, "counted", 4),
+                journal.KpiLine("papers", 'Papers "read" | deeply', 8, "the week", 5, "set by hand", 2),
+                journal.KpiLine("talks", "Talks", None, "", None, "not known", None),
+            ]
+        ),
+        papers=(retro.Paper("RoFormer", "https://arxiv.org/abs/2104.09864"),),
+        insights=(
+            Answer(
+                "Insights", "1. Backprop came to feel inevitable.\n2. Seeds vary.\n3. Write shapes first."
+            ),
+        ),
+        slipped_words=(Answer("Why", "I read for too long."),),
+        unfinished=(retro.Open("Implement", ("All checks pass",), 1), retro.Open("Train", (), 5)),
+        overrun=retro.overrun_table(parts),
+        times=retro.time_table(parts),
+        pace_words=retro.pace_words(parts),
+        pace_answer=(Answer("Pace", EVIL),),
+        plan=(Answer("Plan", "- an incident-triage system"),),
+        confidence=(
+            retro.Tick("I can implement attention from a blank file in 30 min", True),
+            retro.Tick("I can read", False),
+        ),
+        assessment=(retro.Tick("I can tell Q1's change in 30 seconds", False),),
+        predictions=None,
+        calibration=journal.calibration(scores),
+    )
+
+
+def post_record(outcome: str | None) -> post.Post:
+    """A draft before the runs (None) or with a study of the given outcome."""
+    told = modification(outcome)
+    return post.Post(
+        title="Twelve weeks from no backprop to a modified transformer",
+        variant="rope",
+        variant_title="RoPE: rotary position embeddings",
+        study=told.study,
+        verdict=told.study.verdict if told.study else "",
+        prediction=shown_prediction(PREDICTION),
+        diff=DIFF if outcome else "",
+        diff_lines={"added": 2, "removed": 1},
+        figure="figures/rope-1.svg" if outcome else None,
+        surprises=(Answer("Surprises", "- one\n- two"),),
+        outline=(Answer("Outline", "Begin with <!-- the --> end --> of it"),),
     )

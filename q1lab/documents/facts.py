@@ -178,8 +178,8 @@ def _intervals(record: Mapping[str, Any]) -> Md:
 
 
 def between(ends: Mapping[str, float]) -> str:
-    """An interval's ends: ``−0.031 to +0.007``."""
-    return f"{signed(ends['low'], 4)} to {signed(ends['high'], 4)}"
+    """An interval's ends, which stay on one line: ``−0.031 to +0.007``."""
+    return f"{signed(ends['low'], 4)}\u00a0to\u00a0{signed(ends['high'], 4)}"
 
 
 def _costs(record: Mapping[str, Any]) -> Md:

@@ -14,6 +14,7 @@ from q1lab.files import plain
 
 _SPECIAL = re.compile(r"([\\`*\[\]<>|~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")
 _LINE_START = re.compile(r"^(#{1,6}(?=\s|$)|[+-](?=\s|$)|[=-]+$|\d+(?=[.)](?:\s|$)))")
+_BLANKS = re.compile(r"[ \t\r\n\f\v]+")  # a no-break space is meant
 _ENTITY = re.compile(r"&(?=#?\w+;)")
 _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})(.*)$")
 _HEADING = re.compile(r"^( {0,3})(#{1,6})(?=\s|$)")
@@ -21,6 +22,7 @@ _UNDERLINE = re.compile(r"^ {0,3}(=+|-+)\s*$")
 _CODE_SPAN = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)", re.DOTALL)
 _TAG = re.compile(r"<(?=[A-Za-z/!?])(?!https?://[^\s<>]*>)")
 _MARK = re.compile(r"<!--(\s*)q1lab:")
+_MARK_LINE = re.compile(r"[ \t]*<!--[ \t]*q1lab:")
 
 
 class Md(str):
@@ -33,7 +35,7 @@ def inline(text: object) -> Md:
     """A phrase in running text: one line, nothing in it is Markdown or HTML."""
     if isinstance(text, Md):
         return text
-    words = " ".join(plain(str(text)).split())
+    words = _BLANKS.sub(" ", plain(str(text))).strip(" ")
     words = _ENTITY.sub("&amp;", _SPECIAL.sub(r"\\\1", words))
     return Md(_LINE_START.sub(lambda m: m[1] + "\\" if m[1].isdigit() else "\\" + m[1], words))
 
@@ -74,24 +76,50 @@ def link(title: object, url: str | None) -> Md:
 
 
 def answer(text: str, level: int = 3) -> Md:
-    """A learner's own Markdown, kept as Markdown but contained: headings go below ``level``, an open fence
-    is closed, HTML and marks are shown as text."""
+    """A learner's own Markdown, kept as Markdown but contained: headings go below ``level``, an open fence is
+    closed, HTML and marks are shown as text. What can't be contained so (a fence that is open inside a list,
+    say) is shown as a code block instead, word for word.
+    """
+    cleaned = plain(text).replace("\t", "    ").strip("\n")
+    contained = _outside_code("\n".join(_contained_lines(cleaned, level)))
+    return Md(contained) if _is_contained(contained, level) else fenced(cleaned, "markdown")
+
+
+def _contained_lines(text: str, level: int) -> list[str]:
     out: list[str] = []
-    for kind, line in _lines(plain(text).replace("\t", "    ").strip("\n")):
+    for kind, line in _lines(text):
         if kind == "code":
-            out.append(_MARK.sub(r"<!--\1q1lab :", line))
-        elif kind == "indented":
-            out.append(line.replace("<!--", "\\<!--") if "<!--" in line else line)
-        elif kind == "close":
-            out.append(line)
-        else:
+            line = _MARK.sub(r"<!--\1q1lab :", line)
+        elif kind == "text":
             heading = _HEADING.match(line)
             if heading:
                 line = "#" * min(6, len(heading[2]) + level) + line[heading.end() :]
             elif _UNDERLINE.match(line) and out and out[-1].strip():
                 line = "\\" + line.lstrip()
-            out.append(line)
-    return Md(_outside_code("\n".join(out)))
+        out.append(line)
+    return out
+
+
+def _is_contained(text: str, level: int) -> bool:
+    """Ask a Markdown parser: no HTML, no heading of the document's own levels, no mark, and the end is
+    free."""
+    from markdown_it import MarkdownIt
+
+    if any(_MARK_LINE.match(line) for line in text.split("\n")):
+        return False
+    parser = MarkdownIt("commonmark", {"html": True}).enable("table")
+    tokens = parser.parse(f"{text}\n<!-- end -->\n\n# After\n")
+    tail = [(token.type, token.level) for token in tokens[-4:]]
+    if tail != [("html_block", 0), ("heading_open", 0), ("inline", 1), ("heading_close", 0)]:
+        return False
+    if tokens[-4].content.strip() != "<!-- end -->":  # an HTML block that was open took it in
+        return False
+    for token in tokens[:-4]:
+        if token.type == "html_block" or any(child.type == "html_inline" for child in token.children or ()):
+            return False
+        if token.type == "heading_open" and int(token.tag[1]) <= min(level, 5):
+            return False
+    return True
 
 
 def _lines(text: str) -> Iterator[tuple[str, str]]:

@@ -56,7 +56,8 @@ code { font-family: ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono"
 pre { background: var(--panel); border: 1px solid var(--line); border-radius: 8px; padding: .9rem 1rem;
   overflow-x: auto; line-height: 1.5; tab-size: 4; }
 pre code { background: none; padding: 0; font-size: .78rem; }
-.add, .del, .hunk { display: inline-block; min-width: 100%; margin: 0 -1rem; padding: 0 1rem; }
+pre.diff { padding-left: 0; padding-right: 0; } pre.diff code { display: block; width: max-content;
+min-width: 100%; } pre.diff span { display: block; padding: 0 1rem; }
 .add { background: var(--add); color: var(--add-ink); } .del { background: var(--del); color: var(--del-ink);
 } .hunk { color: var(--soft); }
 .scroll { overflow-x: auto; }
@@ -72,9 +73,10 @@ figcaption { font-size: .82rem; color: var(--soft); margin-top: .5rem; }
 img { max-width: 100%; }
 hr { border: 0; border-top: 1px solid var(--line); margin: 2.5rem 0; }
 .note { font-size: .78rem; color: var(--soft); border-top: 1px solid var(--line); padding-top: 1rem;
-margin-top: 4rem; } @media (max-width: 34rem) { html { font-size: 106%; } main { padding-top: 1.8rem; } h1 {
-font-size: 1.65rem; } } @media (min-width: 60rem) { figure { margin-left: -5rem; margin-right: -5rem; } }
-@media print { body { background: #fff; color: #000; } pre { white-space: pre-wrap; } }
+margin-top: 4rem; } .wide { overflow-x: auto; border-radius: 8px; }
+@media (max-width: 34rem) { .wide img { min-width: 40rem; } html { font-size: 106%; } main { padding-top:
+1.8rem; } h1 { font-size: 1.65rem; } } @media (min-width: 60rem) { figure { margin-left: -5rem; margin-right:
+-5rem; } } @media print { body { background: #fff; color: #000; } pre { white-space: pre-wrap; } }
 """.strip()
 
 
@@ -121,8 +123,9 @@ def _markdown(folder: Path) -> Any:
     def fence(tokens: Any, index: int, _options: Any, _env: Any) -> str:
         token = tokens[index]
         language = token.info.strip().split(maxsplit=1)[0] if token.info.strip() else ""
-        code = _diff(token.content) if language == "diff" else html.escape(token.content)
-        return f'<pre tabindex="0"><code>{code}</code></pre>\n'
+        if language == "diff":
+            return f'<pre class="diff" tabindex="0"><code>{_diff(token.content)}</code></pre>\n'
+        return f'<pre tabindex="0"><code>{html.escape(token.content)}</code></pre>\n'
 
     def image(tokens: Any, index: int, _options: Any, _env: Any) -> str:
         token = tokens[index]
@@ -148,18 +151,16 @@ def _markdown(folder: Path) -> Any:
 
 def _diff(code: str) -> str:
     out = []
-    for line in code.splitlines():
-        kind = ""
+    for line in code.rstrip("\n").split("\n"):
+        kind = "same"
         if line.startswith(("+++", "---", "@@")):
             kind = "hunk"
         elif line.startswith("+"):
             kind = "add"
         elif line.startswith("-"):
             kind = "del"
-        escaped = html.escape(line) or " "
-        out.append(f'<span class="{kind}">{escaped}</span>' if kind else escaped)
-    # Marked lines are blocks of their own, so the break belongs only behind plain ones.
-    return "\n".join(out)
+        out.append(f'<span class="{kind}">{html.escape(line) or " "}</span>')
+    return "".join(out)  # every line is a block of its own
 
 
 def picture(source: str, alt: str, folder: Path) -> str:
@@ -188,7 +189,11 @@ def picture(source: str, alt: str, folder: Path) -> str:
     shown = html.escape(alt)
     # An SVG inside <img> runs no script, whatever it holds.
     tag = f'<img src="data:{kind};base64,{data}" alt="{shown}">'
-    return f"<figure>{tag}<figcaption>{shown}</figcaption></figure>" if alt else tag
+    return (
+        f'<figure><div class="wide" tabindex="0">{tag}</div><figcaption>{shown}</figcaption></figure>'
+        if alt
+        else tag
+    )
 
 
 def server(render: Callable[[], str], port: int = 0) -> ThreadingHTTPServer:
