@@ -1,0 +1,102 @@
+"""Corpora: the built-in one, the pinned download (from a loopback server), and files by path."""
+
+from __future__ import annotations
+
+import http.server
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from q1lab import corpora, paths
+from q1lab.errors import Problem
+
+served: dict[str, bytes] = {}
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        body = served.get(self.path)
+        self.send_response(404 if body is None else 200)
+        self.end_headers()
+        self.wfile.write(body or b"")
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    monkeypatch.delenv("Q1LAB_DATA", raising=False)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as httpd:
+        thread = threading.Thread(target=httpd.serve_forever)
+        thread.start()
+        url = f"http://127.0.0.1:{httpd.server_port}/input.txt"
+        monkeypatch.setenv("Q1LAB_SHAKESPEARE_URL", url)
+        yield url
+        httpd.shutdown()
+        thread.join()
+
+
+def test_the_default_corpus_is_on_every_machine() -> None:
+    first, again = corpora.prepare("stdlib", 64), corpora.prepare("stdlib", 64)
+    assert first == again
+    assert first.name == "stdlib"
+    assert 0.25 * corpora.STDLIB_CHARACTERS < first.characters <= corpora.STDLIB_CHARACTERS
+    assert first.train_tokens + first.val_tokens == first.characters
+    assert "def " in (paths.home() / first.file).read_text()
+
+
+def test_shakespeare_is_fetched_once_and_pinned(server: str, shakespeare: Path) -> None:
+    served["/input.txt"] = shakespeare.read_bytes()
+    data = corpora.prepare("shakespeare", 64)
+    assert (data.sha256, data.vocab_size, data.val_tokens) == (corpora.SHAKESPEARE_SHA256, 65, 111_540)
+    served.clear()
+    assert corpora.prepare("shakespeare", 64) == data, "the copy serves from then on"
+
+
+def test_another_file_under_that_address_is_refused(server: str) -> None:
+    served["/input.txt"] = b"To be, or to be not" * 1000
+    with pytest.raises(Problem, match="is not Tiny Shakespeare"):
+        corpora.prepare("shakespeare", 64)
+    assert not list(paths.data_dir().glob("*")) if paths.data_dir().exists() else True
+
+
+def test_a_download_that_fails_says_what_to_do(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    served.clear()
+    with pytest.raises(Problem, match="set Q1LAB_DATA to its path, or train on --data stdlib") as found:
+        corpora.prepare("shakespeare", 64)
+    assert found.value.code == 1
+    monkeypatch.setenv("Q1LAB_SHAKESPEARE_URL", "http://127.0.0.1:9/input.txt")
+    with pytest.raises(Problem, match="cannot download"):
+        corpora.prepare("shakespeare", 64)
+
+
+def test_q1lab_data_may_be_a_folder(shakespeare: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("Q1LAB_DATA", str(tmp_path))
+    with pytest.raises(Problem, match="no file at"):
+        corpora.prepare("shakespeare", 64)
+    (tmp_path / "tinyshakespeare.txt").write_bytes(shakespeare.read_bytes())
+    assert corpora.prepare("shakespeare", 64).sha256 == corpora.SHAKESPEARE_SHA256
+
+
+def test_a_file_is_kept_by_its_content(tmp_path: Path) -> None:
+    file = tmp_path / "märchen.txt"
+    file.write_text("Es war einmal ein König. " * 100)
+    data = corpora.prepare(str(file), 16)
+    assert data.name == "märchen.txt"
+    kept = paths.home() / data.file
+    assert kept.name == f"{data.sha256}.txt"
+    file.write_text("ganz anders " * 100)
+    assert corpora.prepare(str(file), 16).sha256 != data.sha256
+    assert kept.read_text().startswith("Es war")
+
+
+def test_too_short_says_how_much_is_needed(tmp_path: Path) -> None:
+    file = tmp_path / "short.txt"
+    file.write_text("x" * 639)
+    with pytest.raises(Problem, match="at least 650"):
+        corpora.prepare(str(file), 64)
+    file.write_text("x" * 650)
+    assert corpora.prepare(str(file), 64).val_tokens == 65

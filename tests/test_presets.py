@@ -1,0 +1,67 @@
+"""Presets and their overrides."""
+
+from __future__ import annotations
+
+import pytest
+
+from q1lab.errors import Problem
+from q1lab.presets import PRESETS, default_for, resolve
+
+
+def test_cpu_is_the_recipe_of_nanogpts_readme() -> None:
+    config = resolve("cpu", {})
+    wanted = {
+        "n_layer": 4, "n_head": 4, "n_embd": 128, "block_size": 64, "batch_size": 12, "max_iters": 2000,
+        "lr_decay_iters": 2000, "dropout": 0.0, "learning_rate": 1e-3, "min_lr": 1e-4, "beta2": 0.99,
+        "warmup_iters": 100, "weight_decay": 0.1, "grad_clip": 1.0, "bias": False,
+    }  # fmt: skip
+    assert {key: config[key] for key in wanted} == wanted
+
+
+def test_gpu_is_nanogpts_character_recipe() -> None:
+    config = resolve("gpu", {})
+    wanted = {"n_layer": 6, "n_head": 6, "n_embd": 384, "block_size": 256, "batch_size": 64, "dropout": 0.2}
+    assert {key: config[key] for key in wanted} == wanted
+    assert config["max_iters"] == 5000
+
+
+def test_the_device_chooses() -> None:
+    assert (default_for("cpu"), default_for("cuda"), default_for("mps")) == ("cpu", "gpu", "gpu")
+
+
+def test_overrides_keep_the_kind_and_reach_the_model() -> None:
+    config = resolve("quick", {"learning_rate": "3e-4", "n_layer": "2", "bias": "true", "n_kv_head": "1"}, ["n_kv_head"])
+    assert (config["learning_rate"], config["n_layer"], config["bias"], config["n_kv_head"]) == (3e-4, 2, True, 1)
+
+
+def test_a_shorter_run_keeps_the_shape_of_its_schedule() -> None:
+    config = resolve("quick", {"max_iters": "100"})
+    assert (config["lr_decay_iters"], config["warmup_iters"]) == (100, 5)
+    assert config["eval_interval"] <= 25
+    assert resolve("quick", {"max_iters": "1"})["log_interval"] == 1
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        ({"n_head": "3"}, "not divisible"),
+        ({"learning_rat": "1"}, "did you mean learning_rate"),
+        ({"n_layer": "1.5"}, "whole number"),
+        ({"dropout": "1"}, "below 1"),
+        ({"learning_rate": "nan"}, "finite"),
+        ({"learning_rate": "inf"}, "finite"),
+        ({"batch_size": "0"}, "at least 1"),
+        ({"bias": "maybe"}, "true or false"),
+        ({"compile": "fast"}, "auto, on or off"),
+        ({"vocab_size": "7"}, "no such hyperparameter"),
+    ],
+)
+def test_what_cannot_be_is_refused(overrides: dict[str, str], said: str) -> None:
+    with pytest.raises(Problem, match=said):
+        resolve("cpu", overrides, ["vocab_size"])
+
+
+def test_presets_are_not_changed_by_using_them() -> None:
+    before = {name: dict(config) for name, config in PRESETS.items()}
+    resolve("quick", {"n_layer": "2"})
+    assert before == PRESETS

@@ -1,0 +1,96 @@
+"""The store: events folded into tables the same way however they arrive."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from q1lab import migrations, states, store
+from q1lab.events import read_new
+from q1lab.states import State
+
+EMPTY: dict[str, Any] = {
+    "state": "queued", "attempt": 0, "iter": 0, "train_loss": None, "val_loss": None, "eval_loss": None,
+    "tokens_per_s": None, "seconds": 0.0, "started": None, "ended": None, "message": None, "reused_from": None,
+}  # fmt: skip
+
+numbers = st.one_of(st.floats(-5, 5), st.none())
+iters = st.integers(0, 2000)
+events = st.lists(
+    st.one_of(
+        st.builds(lambda a, r: {"type": "start", "attempt": a, "resumed_from": r}, st.integers(1, 4), iters),
+        st.builds(lambda i, x: {"type": "iter", "iter": i, "train_loss": x, "tok_per_s": 9.0}, iters, numbers),
+        st.builds(lambda i, x: {"type": "eval", "iter": i, "val_loss": x}, iters, numbers),
+        st.builds(lambda s, x: {"type": "exit", "state": s, "val_loss": x}, st.sampled_from(list(State)[2:]), numbers),
+        st.builds(lambda t: {"type": t, "surprise": 1}, st.text(max_size=4)),
+    ),
+    max_size=25,
+)
+
+
+@given(events, st.lists(st.integers(0, 25), max_size=4))
+def test_folding_does_not_depend_on_how_events_are_cut(found: list[dict[str, Any]], cuts: list[int]) -> None:
+    whole = store.fold(EMPTY, found)
+    run, at = dict(EMPTY), 0
+    for cut in [*sorted(cuts), len(found)]:
+        run = store.fold(run, found[at:cut])
+        at = max(at, cut)
+    assert run == whole
+
+
+@given(events)
+def test_what_has_ended_stays_ended(found: list[dict[str, Any]]) -> None:
+    done = {**EMPTY, "state": "finished", "val_loss": 1.5}
+    after = store.fold(done, found)
+    assert after["state"] == "finished"
+    assert after["val_loss"] == 1.5
+
+
+@given(st.lists(st.text(st.characters(blacklist_categories=["Cs"]), max_size=20), max_size=20), st.integers(1, 200))
+def test_reading_takes_whole_lines_only_and_loses_none(texts: list[str], step: int) -> None:
+    import tempfile
+
+    lines = [json.dumps({"type": "note", "text": text}) for text in texts]
+    data = "".join(line + "\n" for line in lines).encode()
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "events.jsonl"
+        got: list[Any] = []
+        offset = 0
+        for end in [*range(0, len(data), step), len(data)]:  # the file grows in torn pieces
+            file.write_bytes(data[:end])
+            new, offset, bad = read_new(file, offset)
+            got += new
+            assert bad == 0
+        assert [event["text"] for event in got] == texts
+
+
+def test_damaged_lines_are_counted_and_passed_over(tmp_path: Path) -> None:
+    file = tmp_path / "events.jsonl"
+    file.write_bytes(b'{"type":"note"}\n\xff\xfe{{\n[1]\n{"no":"type"}\n{"type":"note"}\n{"type":"to')
+    found, offset, bad = read_new(file)
+    assert (len(found), bad) == (2, 3)
+    assert file.read_bytes()[offset:] == b'{"type":"to'
+
+
+def test_a_line_longer_than_a_read_is_still_read(tmp_path: Path) -> None:
+    file = tmp_path / "events.jsonl"
+    file.write_text(json.dumps({"type": "note", "text": "x" * 1000}) + "\n")
+    found, _, _ = read_new(file, limit=64)
+    assert len(found) == 1
+
+
+def test_the_schema_number_is_the_number_of_migrations() -> None:
+    assert len([name for name in dir(migrations) if name.startswith("m0")]) == store.SCHEMA
+
+
+def test_states_follow_the_plan() -> None:
+    assert states.may_follow(State.CRASHED, State.RUNNING)
+    assert not states.may_follow(State.FINISHED, State.RUNNING)
+    assert not states.may_follow(State.DIVERGED, State.RUNNING), "no silent retry"
+    assert states.of_study([State.FINISHED, State.DIVERGED], alive=False) == "finished"
+    assert states.of_study([State.FINISHED, State.CRASHED], alive=False) == "crashed"
+    assert states.of_study([State.FINISHED, State.QUEUED], alive=False) == "stopped"
