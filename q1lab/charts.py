@@ -139,7 +139,7 @@ def _draw_curves(axes: Any, record: Mapping[str, Any], curves: Curves, names: Ma
         low, high = min(drawn), max(drawn)
         margin = 0.05 * (high - low or 1.0)
         axes.set_ylim(low - margin, high + margin)
-        axes.legend(loc="upper right", frameon=False, handlelength=3.2)
+        axes.legend(loc="upper right", frameon=False, handlelength=3.2, fontsize=9)
         _inset(axes, curves)
     else:
         _say(axes, "no curves were recorded")
@@ -162,7 +162,7 @@ def _inset(axes: Any, curves: Curves) -> None:
         return
     if max(values) - min(values) > 0.25 * (max(everything) - min(everything)):
         return  # the end is easy to see as it is
-    inset = axes.inset_axes((0.42, 0.36, 0.56, 0.38))
+    inset = axes.inset_axes((0.42, 0.33, 0.56, 0.36))
     for at, loss, arm in tail:
         keep = at >= 0.75 * last
         inset.plot(at[keep], loss[keep], color=ARM_COLOURS[arm], ls=DASHES[arm], lw=0.9)
