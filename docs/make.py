@@ -1,0 +1,108 @@
+"""Make the figures and tables that README and docs show, from real studies and the real app.
+
+    python docs/make.py                     the screenshots
+    python docs/make.py study rope-1        README's table, from that study in Q1LAB_HOME
+    python docs/make.py pairing ID ID ...   docs/pairing.md, from studies with 8 or more seeds
+    python docs/make.py bench               docs/performance.md's table, from `make bench` on standard input
+
+Each writes between `<!-- made: NAME -->` and `<!-- /made -->`, and touches nothing else.
+"""
+
+from __future__ import annotations
+
+import platform
+import re
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+README = HERE.parent / "README.md"
+
+
+def put(file: Path, name: str, text: str) -> None:
+    """Replace what stands between the marks called ``name``."""
+    old = file.read_text()
+    pattern = re.compile(rf"(<!-- made: {name} -->\n).*?(<!-- /made -->)", re.DOTALL)
+    if not pattern.search(old):
+        sys.exit(f"{file}: no marks called {name!r}")
+    file.write_text(pattern.sub(lambda match: f"{match[1]}{text.strip()}\n{match[2]}", old))
+    print(f"{file.name}: {name}")
+
+
+def machine() -> str:
+    from q1lab.planning import cores
+
+    return f"{cores()}-core {platform.machine()} {platform.system()} machine"
+
+
+def study(study_id: str) -> None:
+    from q1lab import comparison, studies
+    from q1lab.store import Store
+    from q1lab.verdict import lines
+
+    with Store() as store:
+        record = comparison.compare(store, studies.load(study_id))
+    text = "\n".join(lines(record, 80))
+    put(README, "study", f"```text\n{text}\n```\n\n({machine()}, torch {record['versions']['torch']})")
+
+
+def pairing(ids: list[str]) -> None:
+    from q1lab import comparison, stats, studies
+    from q1lab.store import Store
+
+    rows = []
+    with Store() as store:
+        for study_id in ids:
+            plan = studies.load(study_id)
+            record = comparison.compare(store, plan)
+            arms = [
+                {
+                    int(seed): value
+                    for seed, value in record["arms"][arm]["values"].items()
+                    if value is not None
+                }
+                for arm in studies.ARMS
+            ]
+            found = stats.correlation(*arms)
+            pairs = list(record["difference"]["pairs"].values())
+            spread = (sum((d - sum(pairs) / len(pairs)) ** 2 for d in pairs) / (len(pairs) - 1)) ** 0.5
+            sds = [record["arms"][arm]["std"] for arm in studies.ARMS]
+            independent = (sds[0] ** 2 + sds[1] ** 2) ** 0.5
+            low, high = (f"{end:+.2f}" if end is not None else "—" for end in (found.low, found.high))
+            rows.append(
+                f"| {plan.variant} | {found.n} | {sds[0]:.4f} | {sds[1]:.4f} | {found.r:+.2f} ({low} to {high}) "
+                f"| {spread:.4f} | {independent:.4f} | {record['difference']['mean']:+.4f} |"
+            )
+        first = studies.load(ids[0])
+    head = (
+        f"Preset `{first.preset}`, data {first.data.name}, {first.max_iters:,} iters, {first.dtype}, "
+        f"{first.device}; {machine()}.\n\n"
+        "| modification | pairs | sd, baseline | sd, modified | correlation of pairs (95% interval) "
+        "| sd of paired differences | sd if they were independent | mean difference |\n|---|---|---|---|---|---|---|---|\n"
+    )
+    put(HERE / "pairing.md", "pairing", head + "\n".join(rows))
+
+
+def bench() -> None:
+    put(HERE / "performance.md", "bench", sys.stdin.read())
+
+
+def screens() -> None:
+    from q1lab.tui import shots
+
+    for file in shots.main(HERE / "screens"):
+        print(file)
+
+
+if __name__ == "__main__":
+    match sys.argv[1:]:
+        case []:
+            screens()
+        case ["study", study_id]:
+            study(study_id)
+        case ["pairing", *ids] if ids:
+            pairing(ids)
+        case ["bench"]:
+            bench()
+        case _:
+            sys.exit(__doc__)
