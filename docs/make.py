@@ -78,7 +78,8 @@ def pairing(ids: list[str]) -> None:
         f"Preset `{first.preset}`, data {first.data.name}, {first.max_iters:,} iters, {first.dtype}, "
         f"{first.device}; {machine()}.\n\n"
         "| modification | pairs | sd, baseline | sd, modified | correlation of pairs (95% interval) "
-        "| sd of paired differences | sd if they were independent | mean difference |\n|---|---|---|---|---|---|---|---|\n"
+        "| sd of paired differences | sd if they were independent | mean difference |\n"
+        "|---|---|---|---|---|---|---|---|\n"
     )
     put(HERE / "pairing.md", "pairing", head + "\n".join(rows))
 
