@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from q1lab.documents import post, regions
+from q1lab.journal import DIRECTIONS, score
 
 _BETTER = (
     r"improv(?:e|es|ed|ing|ement|ements)",
@@ -58,8 +59,10 @@ _NEGATED = re.compile(
     r"(?:\W+\w+){0,6}\W*\Z",
     re.IGNORECASE,
 )
+_DIRECTION = re.compile(r"\b(?:lower|smaller|less|higher|more)(?: is|:| =)\s*\Z", re.IGNORECASE)
+"""``lower is better`` says how to read a number, and claims nothing."""
 _ALLOW = re.compile(r"<!--\s*q1lab:allow\b(.*?)-->", re.DOTALL)
-_NUMBER = re.compile(r"(?<![\w.,])([+−-]?\d[\d,]*\.\d+)(\s?%)?(?![\d.]|\w)")
+_NUMBER = re.compile(r"(?<![\w.,])([+−-]?\d[\d,]*\.\d+)(\s?%)?(?!\.?\d|\w)")
 _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z(\"“*\[])")
 _NOT_OURS = re.compile(
     r"arxiv|doi|v\d|version|section|chapter|rung|equation|eq\.|figure|table \d|python|torch", re.I
@@ -133,6 +136,11 @@ def numbers_of(value: Any) -> list[float]:
         arms = value.get("arms")
         if isinstance(arms, Mapping) and len(arms) == 2:
             found += _derived([arm for arm in arms.values() if isinstance(arm, Mapping)])
+        if value.get("direction") in DIRECTIONS and isinstance(value.get("size"), int | float):
+            found.append(-float(value["size"]) if value["direction"] == "lower" else float(value["size"]))
+        if isinstance(value.get("prediction"), Mapping) and "verdict" in value:
+            off = score(value["prediction"], value).off
+            found += [] if off is None else [off]
     elif isinstance(value, Sequence) and not isinstance(value, str | bytes):
         for item in value:
             found += numbers_of(item)
@@ -231,6 +239,8 @@ def _claims(paragraph: _Paragraph, verdict: str, strict: bool) -> list[Finding]:
             if borne:
                 continue
             for match in re.finditer(rf"\b(?:{'|'.join(words)})\b", sentence, re.IGNORECASE):
+                if words is _BETTER and _DIRECTION.search(sentence[: match.start()]):
+                    continue
                 if words is not _NOTHING and _NEGATED.search(sentence[: match.start()]):
                     continue
                 if words is _NOTHING and re.search(

@@ -93,13 +93,14 @@ def policy() -> str:
 def page(text: str, folder: Path, note: str = "") -> str:
     """The whole page. Pictures are read from ``folder`` or below it; ``note`` is a line for the page's
     foot."""
-    body = _markdown(folder).render(text.removeprefix("\ufeff"))
+    text = text.removeprefix("\ufeff")
+    body = _markdown(folder).render(text)
     title = re.search(r"^# +(.+?)\s*$", text, re.MULTILINE)
     shown = re.sub(r"\\(?=[^\w\s])", "", title[1]) if title else "Preview"
     foot = f'<p class="note">{html.escape(note)}</p>' if note else ""
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{html.escape(policy())}">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy()}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="referrer" content="no-referrer">\n'
         f"<title>{html.escape(shown)}</title>\n<style>{STYLE}</style>\n</head>\n"
