@@ -649,6 +649,26 @@ def init(path: Path | str) -> Repository:
     return Repository.discover(folder)
 
 
+def merge_file(
+    ours: bytes, base: bytes, theirs: bytes, names: tuple[str, str, str] = ("ours", "base", "theirs")
+) -> tuple[bytes, int]:
+    """``base`` → ``theirs`` applied to ``ours``, three ways: (the result, how many conflicts it has).
+
+    Conflicts stand in the result between git's markers, under ``names``. Works without any repository.
+    """
+    import tempfile
+
+    with tempfile.TemporaryDirectory(prefix="q1lab-merge-") as folder:
+        files = [Path(folder) / name for name in ("ours", "base", "theirs")]
+        for file, content in zip(files, (ours, base, theirs), strict=True):
+            file.write_bytes(content)
+        labels = [part for name in names for part in ("-L", name)]
+        code, _, err = _run(Path(folder), "merge-file", "-q", *labels, *(file.name for file in files))
+        if not 0 <= code < 128:  # otherwise the number of conflicts, 127 at most
+            raise Problem(f"git could not merge {names[2]} into {names[0]}: {_first_line(err)}", FAILED)
+        return files[0].read_bytes(), code
+
+
 def _run(folder: Path, *arguments: str, stdin: bytes | None = None) -> tuple[int, str, str]:
     """Run git in ``folder``; (status, stdout, stderr). No prompt, editor, pager or optional lock."""
     import tempfile

@@ -1,0 +1,260 @@
+"""`q1lab new`, `q1lab hint`, `q1lab merge`: the learner's own model file, from a copy to a commit."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import click
+
+from q1lab import learner
+from q1lab.commands import _documents as shared
+from q1lab.errors import FAILED, OK, Problem
+from q1lab.files import write_atomic
+from q1lab.store import Store
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  q1lab new rope
+  q1lab new rope --from model.py
+  q1lab new --baseline
+  q1lab new --repo transformer-from-scratch
+
+Exit status: 0 done, 2 usage; a file that is already there is never touched."""
+)
+@click.argument("variant", required=False)
+@click.option(
+    "--from",
+    "source",
+    type=click.Path(path_type=Path),
+    help="The file to copy. Default: your model.py, else the baseline.",
+)
+@click.option("--baseline", is_flag=True, help="Write the baseline as your model.py.")
+@click.option("--name", help="The new file's name. Default: the variant's.")
+@shared.repo_option
+@shared.json_option
+def new(
+    variant: str | None, source: Path | None, baseline: bool, name: str | None, repo: Path | None, as_json: bool
+) -> int:  # fmt: skip
+    """Put a model file into your repository: a copy to write VARIANT into, or a first model.py.
+
+    With --repo and a folder that is not there yet, the repository is made too.
+    """
+    if variant is None and not baseline and repo is None:
+        raise Problem("say what to make: a modification (q1lab new rope), or --baseline for a first model.py")
+    if baseline and source is not None:
+        raise Problem("--baseline writes the baseline; --from copies a file: choose one")
+    if name is not None and (Path(name).name != name or not name.endswith(".py")):
+        raise Problem(f"--name {name}: a file name that ends in .py, without folders")
+    if name is not None and variant is not None and baseline:
+        raise Problem("--name names one file; make them one at a time")
+    if variant is not None and variant not in learner.VARIANTS:
+        raise Problem(f"no modification called {variant!r}; there is: {', '.join(learner.VARIANTS)}")
+    folder = shared.folder_of(repo)
+    made: list[learner.Made] = []
+    created = not folder.exists()
+    if created:
+        from q1lab.repository import init
+
+        folder = init(folder).root
+        shared.remark(f"{folder}: a new git repository")
+    if baseline or variant is None:
+        made.append(learner.new_baseline(folder, name or "model.py"))
+    if variant is not None:
+        made.append(learner.new(variant, folder, source, name))
+        with Store() as store:
+            learner.note_file(store, shared.week().label, variant, made[-1])
+    if as_json:
+        shared.emit({"repository_made": created, "files": [vars(one) for one in made]})
+        return OK
+    for one in made:
+        click.echo(f"{one.path}: a copy of {one.source}")
+    if variant is not None:
+        shared.remark(f"next: q1lab check {made[-1].path.name} --watch, and q1lab hint {variant} when stuck")
+    return OK
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  q1lab hint rope
+  q1lab hint rope --stage 2
+  q1lab hint rope --compare rope.py"""
+)
+@click.argument("variant", required=False)
+@click.option(
+    "--stage", type=click.IntRange(1, len(learner.STAGES)), help="1 question, 2 place, 3 idea, 4 reference."
+)
+@click.option(
+    "--compare",
+    type=click.Path(path_type=Path),
+    help="Your file, once it passes: shown beside the reference, with what may differ.",
+)
+@shared.json_option
+def hint(variant: str | None, stage: int | None, compare: Path | None, as_json: bool) -> int:  # fmt: skip
+    """The next hint for VARIANT: a question, the place, the idea, and at last the reference."""
+    week = shared.week()
+    with Store() as store:
+        if variant is None:
+            row = store.db.execute(
+                "SELECT variant FROM modifications WHERE week = ?", (week.label,)
+            ).fetchone()
+            if row is None:
+                raise Problem("say for which modification: q1lab hint rope")
+            variant = str(row["variant"])
+        ladder = learner.hints(variant, week.root)
+        if compare is not None:
+            return _compare(variant, compare, week.root, as_json)
+        used = learner.used_hints(store, week.label, variant)
+        if stage is None:
+            stage = min(max(used, default=0) + 1, len(learner.STAGES))
+        found = next((one for one in ladder if one.stage == stage), None)
+        if found is None:
+            raise Problem(f"{variant} has no hint of stage {stage}")
+        learner.use_hint(store, week.label, variant, stage)
+    if as_json:
+        shared.emit({**vars(found), "of": len(learner.STAGES), "used": sorted({*used, stage})})
+        return OK
+    click.echo(f"{variant}, hint {stage} of {len(learner.STAGES)}: {found.title.lower()}\n")
+    _show(found.text, is_diff=stage == len(learner.STAGES))
+    if stage < len(learner.STAGES):
+        shared.remark(f"\nq1lab hint {variant} gives the next one")
+    return OK
+
+
+def _show(text: str, is_diff: bool) -> None:
+    """A diff in colours, Markdown laid out, on a terminal; the plain text elsewhere."""
+    if is_diff:
+        shared.show_diff(text)
+    elif sys.stdout.isatty():
+        from rich.console import Console
+        from rich.markdown import Markdown
+
+        from q1lab.files import plain
+
+        Console().print(Markdown(plain(text)))
+    else:
+        click.echo(text)
+
+
+def _compare(variant: str, file: Path, content: Path, as_json: bool) -> int:
+    """The reference beside a file that passes."""
+    from q1lab.checks import run_checks
+
+    report = run_checks(file, variant)
+    if not report.passed:
+        what = report.unusable or next(f"{c.name}: {c.seen}" for c in report.checks if not c.passed)
+        raise Problem(
+            f"{file.name} does not pass yet ({what}); the reference comes after that, or as `--stage 4`",
+            FAILED,
+        )
+    diff, words = learner.compare_with_reference(variant, file), learner.after(variant, content)
+    if as_json:
+        shared.emit({"variant": variant, "file": str(file.absolute()), "diff": diff, "after": words})
+        return OK
+    shared.remark(f"{file.name} passes all {len(report.checks)} checks. From the reference to it:")
+    _show(diff or "no difference\n", is_diff=True)
+    click.echo()
+    _show(words, is_diff=False)
+    return OK
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  q1lab merge rope.py
+  q1lab merge rope.py --into model.py --dry-run
+
+Exit status: 0 merged (or nothing to do), 1 conflicts or a failed check, 2 usage."""
+)
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--into", type=click.Path(path_type=Path), help="The file that gets it. Default: model.py beside FILE."
+)
+@click.option(
+    "--base", type=click.Path(path_type=Path), help="What FILE was made from, where its first line is gone."
+)
+@click.option("--unchecked", is_flag=True, help="Don't run the checks on the result.")
+@shared.writing_options
+@shared.json_option
+def merge(
+    file: Path,
+    into: Path | None,
+    base: Path | None,
+    unchecked: bool,
+    repo: Path | None,
+    dry_run: bool,
+    yes: bool,
+    no_commit: bool,
+    init: bool,
+    as_json: bool,
+) -> int:
+    """Apply the modification in FILE to your model.py, check the result, and commit that file alone.
+
+    A three-way merge: what FILE changed since it was made, on top of what model.py has become since. A copy of
+    model.py is kept. Conflicts are written with git's markers, and nothing is committed.
+    """
+    target = (into or file.absolute().parent / "model.py").absolute()
+    plan = learner.merge(file, target, base)
+    how = shared.Writing(repo or target.parent, dry_run, yes, no_commit, init)
+    record: dict[str, Any] = {
+        "file": str(plan.file.absolute()), "into": str(target), "variant": plan.variant,
+        "conflicts": plan.conflicts, "diff": plan.diff,
+    }  # fmt: skip
+    if plan.new == plan.old:
+        return _tell(record, as_json, OK, f"{target.name} already has what {file.name} changes")
+    if not as_json:
+        shared.show_diff(plan.diff)
+    if plan.conflicts:
+        words = f"{plan.conflicts} conflict{'s' if plan.conflicts > 1 else ''} in {target.name}"
+        if dry_run:
+            return _tell(record, as_json, FAILED, f"{words}; nothing was written")
+        copy = learner.keep_copy(plan)
+        write_atomic(target, plan.new, mode=0o644)
+        words += f": settle what stands between <<<<<<< and >>>>>>>, then check and commit it. Before: {copy}"
+        return _tell({**record, "copy": str(copy)}, as_json, FAILED, words)
+    if not unchecked:
+        failed = _check_result(plan, record)
+        if failed:
+            words = f"the merged {target.name} fails its checks: {failed}. Nothing was written; --unchecked goes on"
+            return _tell(record, as_json, FAILED, words)
+    root, found = shared.repository(how) if not dry_run else (target.parent, _maybe(target, no_commit))
+    if found is not None and not target.is_relative_to(root):
+        raise Problem(f"{target} is not in the repository {root}")
+    if not dry_run:
+        record["copy"] = str(learner.keep_copy(plan))
+    saved = shared.save(
+        {target: plan.new}, f"Merge {plan.variant} into {target.name}", found, how, quiet=as_json
+    )
+    return _tell({**record, **saved}, as_json, OK, f"before: {record['copy']}" if "copy" in record else "")
+
+
+def _maybe(target: Path, no_commit: bool) -> Any:
+    return None if no_commit else shared.maybe_repository(target.parent)
+
+
+def _check_result(plan: learner.Merge, record: dict[str, Any]) -> str:
+    """Check the merged text before it is written; "" when it passes, else the first thing that is wrong."""
+    from q1lab.checks import run_checks
+
+    with tempfile.TemporaryDirectory(prefix="q1lab-merge-") as folder:
+        trial = Path(folder) / plan.into.name
+        trial.write_bytes(plan.new)
+        report = run_checks(trial, plan.variant if plan.variant in learner.VARIANTS else None)
+    record["checks"] = {"passed": report.passed, "count": len(report.checks)}
+    if report.passed:
+        shared.remark(f"the merged {plan.into.name} passes all {len(report.checks)} checks, as {report.for_}")
+        return ""
+    return report.unusable or next(f"{c.name}: {c.seen}" for c in report.checks if not c.passed)
+
+
+def _tell(record: dict[str, Any], as_json: bool, code: int, words: str) -> int:
+    if as_json:
+        shared.emit({**record, "message": words})
+    elif words:
+        shared.remark(words)
+    return code
