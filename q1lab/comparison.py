@@ -46,6 +46,7 @@ def build(study: Study, rows: list[Row]) -> Record:
         headline="welch" if study.headline == "welch" else "paired",
         looks=len(study.looks),
         delta=(study.prediction or {}).get("matters"),
+        complete=_complete(rows),
     )
     found = analysis.to_dict()
     warnings = [*found.pop("warnings"), *_warnings(study, rows)]
@@ -68,7 +69,7 @@ def build(study: Study, rows: list[Row]) -> Record:
         "repo": study.repo,
         "prediction": study.prediction,
         "reused": [_name(row) for row in rows if row["reused_from"]],
-        "complete": all(row["state"] in (State.FINISHED, State.DIVERGED) for row in rows),
+        "complete": _complete(rows),
     }
 
 
@@ -126,6 +127,11 @@ def _arm(study: Study, rows: list[Row], arm: str) -> dict[str, Any]:
     }
 
 
+def _complete(rows: list[Row]) -> bool:
+    """Whether every planned run has ended: before that a verdict would be a look that nobody counted."""
+    return all(row["state"] in (State.FINISHED, State.DIVERGED) for row in rows)
+
+
 def _warnings(study: Study, rows: list[Row]) -> list[str]:
     notes = []
     left = [_name(row) for row in rows if row["state"] not in (State.FINISHED, State.DIVERGED)]
@@ -152,5 +158,5 @@ def _fingerprint(study: Study, rows: list[Row]) -> str:
     return sha256_text(json.dumps([VERSION, study.to_dict(), parts], sort_keys=True))
 
 
-VERSION = 1
+VERSION = 2
 """Raise it when the record's computation changes, so that kept ones are made anew."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import sys
 
 import click
@@ -208,8 +209,11 @@ def _overrides(given: tuple[str, ...], max_iters: int | None) -> dict[str, str]:
 def _announce(study: Study, plan: planning.Plan) -> None:
     what = f"{study.variant} against {study.baseline}"
     count = f"{len(study.seeds)} seed{'s' if len(study.seeds) > 1 else ''} each"
-    click.echo(f"{study.id}: {what}, {count}, preset {study.preset}, data {study.data.name}, "
-               f"{study.device} {study.dtype}, {study.jobs} at once")  # fmt: skip
+    line = (
+        f"{study.id}: {what}, {count}, preset {study.preset}, data {study.data.name}, {study.device} {study.dtype}, "
+        f"{study.jobs} at once"
+    )
+    click.echo(click.wrap_text(line, shutil.get_terminal_size().columns))
     if plan.missing and plan.minutes is not None:
         whole = len(plan.missing) == len(study.runs)
         runs = (
