@@ -59,6 +59,7 @@ def build(study: Study, rows: list[Row]) -> Record:
         **found,
         "warnings": warnings,
         "arms": {arm: _arm(study, rows, arm) for arm in ARMS},
+        "floor": _floor(values["baseline"]),
         "seeds": list(study.seeds),
         "data": {"name": study.data.name, "sha256": study.data.sha256},
         "config": study.config,
@@ -89,6 +90,16 @@ def curves(store: Store, study: Study) -> dict[str, dict[int, dict[str, list[flo
             "val_loss": [_or_nan(value) for _, value in val],
         }
     return found
+
+
+def _floor(values: dict[int, float | None]) -> dict[str, float] | None:
+    """The noise floor, A/A: how far apart baseline runs are that differ in nothing but their seed (the widest of
+    their differences, in both directions). None below two such runs, or when one diverged."""
+    losses = [value for value in values.values() if value is not None]
+    if len(losses) < 2 or len(losses) < len(values):
+        return None
+    widest = max(losses) - min(losses)
+    return {"low": -widest, "high": widest}
 
 
 def _or_nan(value: float | None) -> float:
@@ -158,5 +169,5 @@ def _fingerprint(study: Study, rows: list[Row]) -> str:
     return sha256_text(json.dumps([VERSION, study.to_dict(), parts], sort_keys=True))
 
 
-VERSION = 2
+VERSION = 3
 """Raise it when the record's computation changes, so that kept ones are made anew."""

@@ -202,8 +202,13 @@ def likely_device(wanted: str) -> str:
 
 
 def default_jobs(device: str, runs: int) -> int:
-    """On a CPU one single-threaded run a core; one run at a time on a GPU unless told otherwise."""
-    return max(1, min(cores(), runs)) if device == "cpu" else 1
+    """One run a core on a CPU, each with one thread; one run a GPU; one on Apple's MPS."""
+    places = cores() if device == "cpu" else 1
+    if device == "cuda":
+        from q1lab.gpus import gpus
+
+        places = len(gpus())
+    return max(1, min(places, runs))
 
 
 def _draft(

@@ -79,11 +79,14 @@ class Runner:
         command = [*self.trainer, str(self.files.root), "--launch", str(self.launch)]
         if self.jobs == 1:
             command.append("--alone")
+        env = children.environment(self.study.threads)
+        if self.study.device == "cuda":
+            env["CUDA_VISIBLE_DEVICES"] = gpu_for(len(self.workers), env.get("CUDA_VISIBLE_DEVICES"))
         return subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             cwd=self.files.root,
-            env=children.environment(self.study.threads),
+            env=env,
             pass_fds=[self.lock],
         )
 
@@ -110,6 +113,15 @@ class Runner:
         for worker in self.workers:
             if worker.poll() is None:
                 worker.terminate()
+
+
+def gpu_for(worker: int, visible: str | None) -> str:
+    """The GPU of the nth trainer at work: one each, in turn, of those that the learner lets us see."""
+    from q1lab.gpus import gpus
+
+    allowed = [part for part in visible.split(",") if part] if visible is not None else None
+    cards = allowed if allowed is not None else [str(index) for index in range(len(gpus()))]
+    return cards[worker % len(cards)] if cards else (visible or "")
 
 
 def ended(files: RunPaths) -> bool:

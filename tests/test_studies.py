@@ -293,3 +293,24 @@ def test_the_tables_can_be_made_again_from_the_files(fake_trainer: Fake, home: P
     before = dump()
     (home / "q1lab.db").unlink()
     assert dump() == before
+
+
+def test_each_trainer_gets_a_gpu_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    from q1lab import gpus
+    from q1lab.planning import default_jobs
+    from q1lab.runner import gpu_for
+
+    cards = [gpus.Gpu("card", 0, 0, 1)] * 2
+    monkeypatch.setattr(gpus, "gpus", lambda: cards)
+    assert [gpu_for(worker, None) for worker in range(3)] == ["0", "1", "0"]
+    assert [gpu_for(worker, "3,5") for worker in range(3)] == ["3", "5", "3"]
+    assert default_jobs("cuda", 6) == 2
+    assert default_jobs("cuda", 1) == 1
+    assert default_jobs("mps", 6) == 1
+
+
+def test_the_noise_floor_is_what_the_baseline_does_to_itself(fake_trainer: Fake) -> None:
+    found = record("run", "rope", *SMALL)
+    values = found["arms"]["baseline"]["values"].values()
+    assert found["floor"]["high"] == pytest.approx(max(values) - min(values))
+    assert found["floor"]["low"] == -found["floor"]["high"]
