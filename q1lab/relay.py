@@ -21,13 +21,14 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 from q1lab import studies, wandb_state
 from q1lab.errors import FAILED, Problem
 from q1lab.events import read_new
-from q1lab.files import is_locked, plain, try_lock, utc_now, write_atomic
+from q1lab.files import is_locked, plain, sha256_file, try_lock, utc_now, write_atomic
 from q1lab.states import State
 from q1lab.studies import Run, Study
 from q1lab.wandb_rows import METRICS, Projection
@@ -194,6 +195,26 @@ def define(handle: Any) -> None:
         handle.define_metric(name, step_metric="iter")
 
 
+def shut_down() -> None:
+    """End wandb's service, so that all it wrote is on the disk: a run's ``finish`` may return before that. The
+    next run starts the service again. A service that hangs is left behind after FINISH seconds."""
+    import wandb
+
+    end = threading.Thread(target=wandb.teardown, daemon=True)
+    end.start()
+    end.join(timeout=FINISH)
+
+
+def settle(study: Study) -> None:
+    """Once nothing is open: end wandb's service, and keep the digests of the logs that are whole now."""
+    shut_down()
+    with wandb_state.changing(study) as runs:
+        for name, relay in runs.items():
+            if relay.closed and relay.folder and not relay.digest:
+                with contextlib.suppress(OSError):
+                    runs[name] = replace(relay, digest=sha256_file(wandb_state.log_file(study, relay)))
+
+
 # ── following ────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -266,6 +287,7 @@ class Relay:
         for line in self.lines.values():
             if line.handle is not None:
                 self._close(line, State.CRASHED)
+        settle(self.study)
 
     def _take_plan(self) -> None:
         """Read the plan (again: it may have grown), mint the ids that are missing, open a line per run."""
@@ -362,8 +384,9 @@ class Relay:
             self.not_before = time.monotonic() + RETRY
             wandb_state.update(self.study, line.run.name, state=ERROR, error=text, offset=offset, rows=rows)
             return
-        changes: dict[str, Any] = {"offset": offset, "rows": rows, "closed": not online}
-        wandb_state.update(self.study, line.run.name, **changes)
+        wandb_state.update(
+            self.study, line.run.name, offset=offset, rows=rows, closed=not online, digest=None
+        )
 
 
 # ── uploading ────────────────────────────────────────────────────────────────────────────────────────────
@@ -383,6 +406,7 @@ def sync(study: Study) -> bool:
     try:
         reach()
         ready = {name: folder for name in names if (folder := _stage(study, name))}
+        settle(study)
     except Exception as error:
         for name in names:
             wandb_state.update(study, name, state=ERROR, error=reason(error))
@@ -399,6 +423,7 @@ def sync(study: Study) -> bool:
             _tidy(study, name, folder)
         else:
             wandb_state.update(study, name, state=ERROR, error=_sync_error(code, said))
+    settle(study)
     return not wandb_state.pending(study)
 
 
@@ -417,8 +442,8 @@ def _stage(study: Study, name: str) -> Path | None:
             f"W&B holds {have} rows for {name} ({relay.id}) and the events {len(projection.rows)}; "
             "they are not the same run, and nothing was uploaded"
         )
-    kept = study.files.wandb / relay.folder if relay.folder else None
-    if kept and kept.is_dir() and relay.closed and relay.offset == line.offset and not have:
+    kept = wandb_state.intact(study, relay)
+    if kept and relay.offset == line.offset and not have:
         wandb_state.update(study, name, state=SYNCING, sent=True)
         return kept
     old = wandb_state.folders(study, relay.id)
@@ -432,6 +457,7 @@ def _stage(study: Study, name: str) -> Path | None:
     wandb_state.update(
         study, name, state=SYNCING, sent=True, offset=line.offset, rows=len(projection.rows),
         folder=None if have else folder.name, closed=not have,
+        digest=None,
     )  # fmt: skip
     return folder
 
@@ -444,8 +470,8 @@ def rows_there(relay: RunRelay) -> int:
     entity = relay.entity or api.default_entity
     try:
         run = api.run(f"{entity}/{PROJECT}/{relay.id}")
-    except ValueError as error:
-        if "could not find" in str(error).lower():
+    except Exception as error:  # the client has several for this, all of them with these words
+        if "could not find" in str(error).lower() or "not found" in str(error).lower():
             return 0
         raise
     count = run.attrs.get("historyLineCount") if hasattr(run, "attrs") else None
@@ -497,7 +523,7 @@ def _tidy(study: Study, name: str, folder: Path) -> None:
         line.write()
         line.finish(State.CRASHED)
         (folder / f"run-{relay.id}.wandb.synced").touch(mode=0o600)
-        wandb_state.update(study, name, folder=folder.name)
+        wandb_state.update(study, name, folder=folder.name, closed=True, digest=None)
     remove([old for old in wandb_state.folders(study, relay.id) if old != folder])
 
 
@@ -604,15 +630,11 @@ def _alone(study: Study, *, follow: bool) -> int:
 
 def _again(study: Study, error: RestartError) -> None:
     """Become a new relay in this same process, a few times at most. It begins from the events."""
-    import wandb
-
     count = int(os.environ.get(AGAIN, 0))
     say(f"{study.id}: {error}; starting anew")
     if count >= 5:
         raise error
-    end = threading.Thread(target=wandb.teardown, daemon=True)
-    end.start()
-    end.join(timeout=FINISH)
+    shut_down()
     os.environ |= {AGAIN: str(count + 1), PAUSE: str(RETRY)}
     os.execv(sys.executable, [sys.executable, "-P", "-m", "q1lab.relay", str(study.files.root)])
 

@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from q1lab.files import is_locked, locked, plain, utc_now, write_atomic
+from q1lab.files import is_locked, locked, plain, sha256_file, utc_now, write_atomic
 from q1lab.studies import Study
 
 PROJECT = "q1-capstone"
@@ -68,6 +68,8 @@ class RunRelay:
     """wandb's folder with the run's whole history, inside the study's ``wandb``; None when there is none."""
     closed: bool = False
     """Whether that folder was finished properly, up to ``offset``."""
+    digest: str | None = None
+    """SHA-256 of its log as it was then: a log that was damaged since is made anew."""
     updated: str = ""
 
 
@@ -218,6 +220,22 @@ def folders(study: Study, run_id: str) -> list[Path]:
         if pattern.fullmatch(path.name) and path.is_dir() and not path.is_symlink()
     ]
     return sorted(found, key=lambda path: (path.stat().st_mtime, path.name))
+
+
+def intact(study: Study, run: RunRelay) -> Path | None:
+    """The run's folder, when its log is whole and unchanged since it was finished; else None."""
+    if not (run.closed and run.folder and run.digest):
+        return None
+    file = log_file(study, run)
+    try:
+        return file.parent if sha256_file(file) == run.digest else None
+    except OSError:
+        return None
+
+
+def log_file(study: Study, run: RunRelay) -> Path:
+    """wandb's own log of a run that has a folder."""
+    return study.files.wandb / str(run.folder) / f"run-{run.id}.wandb"
 
 
 def leet_command(study: Study) -> str:

@@ -1,0 +1,101 @@
+"""`q1lab sync`: upload to Weights & Biases what is kept offline."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+
+import click
+
+from q1lab import children, paths, studies, wandb_state
+from q1lab.errors import FAILED, OK, Problem
+from q1lab.files import is_locked, plain
+from q1lab.studies import Study
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  q1lab sync
+  q1lab sync rope-1"""
+)
+@click.argument("study", required=False)
+@click.option(
+    "--timeout", type=click.IntRange(10, 3600), default=600, show_default=True, help="Seconds per study."
+)
+def sync(study: str | None, timeout: int) -> int:
+    """Upload STUDY to W&B (default: every study that is not off).
+
+    A study is done when every run of it is confirmed: `wandb sync` ended well and left its mark. Runs that went
+    up in part, and folders that are broken, are made anew from the events. The exit status is 0 when nothing is
+    left to upload.
+    """
+    if study:
+        chosen = [studies.load(study)]
+    else:
+        chosen = [one for one in map(studies.load, studies.ids()) if one.wandb != "disabled"]
+    if not chosen:
+        click.echo("nothing to upload: no study uses W&B")
+        return OK
+    code = OK
+    for one in chosen:
+        before = wandb_state.pending(one)
+        if not before:
+            click.echo(_line(one))
+            continue
+        if is_locked(one.files.lock):
+            click.echo(f"{one.id}: still running; sync it when its runs have ended", err=True)
+            code = FAILED
+            continue
+        if not wandb_state.key_configured():
+            raise Problem("no W&B key is configured; run `wandb login`, then `q1lab sync` again", FAILED)
+        click.echo(f"{one.id}: uploading {len(before)} run{'s' if len(before) != 1 else ''} …", err=True)
+        upload(one, timeout)
+        click.echo(_line(one))
+        if wandb_state.pending(one):
+            code = FAILED
+    return code
+
+
+def upload(study: Study, seconds: float) -> None:
+    """Have the relay upload a study, in a process of its own that ends after ``seconds`` at the latest.
+
+    How it went stands in ``wandb_state.status(study)``. Raises Problem where it could not even try.
+    """
+    study.files.wandb.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with os.fdopen(
+        os.open(study.files.root / "relay.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab"
+    ) as log:
+        child = subprocess.Popen(
+            [*children.python_module("q1lab.relay"), "--sync", str(study.files.root)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            env={**os.environ, "Q1LAB_HOME": str(paths.home())},
+        )
+        try:
+            code = child.wait(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            raise Problem(
+                f"{study.id} was not uploaded within {seconds:.0f} s; `q1lab sync {study.id}` goes on with it",
+                FAILED,
+            ) from None
+        finally:
+            if child.poll() is None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(child.pid, signal.SIGKILL)
+                child.wait()
+    if code == BUSY:
+        raise Problem(f"the relay of {study.id} is still at work; try again in a moment", FAILED)
+
+
+BUSY = 3
+"""The relay's exit status when another one holds the study."""
+
+
+def _line(study: Study) -> str:
+    status = wandb_state.status(study)
+    return plain(f"{study.id}: {status.words}" + (f"  {status.url}" if status.url else ""))
