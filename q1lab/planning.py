@@ -24,7 +24,7 @@ from q1lab import (
     wandb_state,
 )
 from q1lab.errors import Problem
-from q1lab.files import locked, utc_now, write_atomic
+from q1lab.files import locked, private_folder, utc_now, write_atomic
 from q1lab.paths import StudyPaths
 from q1lab.store import Store
 from q1lab.studies import Arm, Data, Study
@@ -155,6 +155,7 @@ def save(plan: Plan, wish: Wish, store: Store) -> Study:
         if file.sha256 != study.arms[arm].sha256:
             raise Problem(f"{file.path} changed while the study was planned; run the command again")
         write_atomic(study.files.root / study.arms[arm].source, file.text)
+    _make_newest(study.files.source)
     studies.save(study)
     _mint(study)
     if not wish.fresh:
@@ -278,7 +279,7 @@ def _repo_of(file: Path) -> dict[str, Any] | None:
 
     try:
         repo = Repository.discover(file.parent)
-        return {"path": str(repo.root), "commit": repo.head(), "dirty": repo.is_dirty(file)}
+        return {"path": str(repo.root), "commit": repo.head().sha, "dirty": repo.is_dirty(file)}
     except Problem:
         return None
 
@@ -359,7 +360,7 @@ def _new_id(variant: str) -> str:
     """The next free ``rope-N``; makes its folder, which is what reserves the name."""
     stem = _safe(variant)
     root = paths.studies_dir()
-    root.mkdir(parents=True, exist_ok=True, mode=0o700)
+    private_folder(root)
     taken = [
         int(match[1])
         for folder in root.iterdir()
@@ -368,10 +369,20 @@ def _new_id(variant: str) -> str:
     number = max(taken, default=0) + 1
     while True:
         try:
-            StudyPaths(root / f"{stem}-{number}").source.mkdir(parents=True, mode=0o700)
+            (root / f"{stem}-{number}").mkdir(mode=0o700)
+            StudyPaths(root / f"{stem}-{number}").source.mkdir(mode=0o700)
             return f"{stem}-{number}"
         except FileExistsError:
             number += 1
+
+
+def _make_newest(folder: Path) -> None:
+    """Date a study's ``source``, whose time stamp orders the studies, later than all others': even when the clock
+    was set back since they were planned, the latest study is the latest."""
+    others = [other for other in paths.studies_dir().glob("*/source") if other != folder]
+    newest = max((other.stat().st_mtime_ns for other in others), default=0)
+    if folder.stat().st_mtime_ns <= newest:
+        os.utime(folder, ns=(newest + 1_000_000, newest + 1_000_000))
 
 
 def _safe(name: str) -> str:

@@ -176,7 +176,7 @@ def modification_record(store: Store, week: Week, variant: str | None = None) ->
         sketch=answers(store, week, "sketch"),
         prediction=modification.shown_prediction(predicted) if predicted else None,
         predicted=answers(store, week, "prediction"),
-        analysis=(*answers(store, week, "analysis"), *answers(store, week, "outcome")),
+        analysis=answers(store, week, "analysis"),
         diff=diff,
         diff_lines={"added": added, "removed": removed},
         study=study_facts(study, record) if study and record else None,
@@ -227,7 +227,7 @@ def post_record(
         diff_lines=told.diff_lines,
         figure=figure if told.study else None,
         surprises=answers(store, week, "surprises"),
-        plan=answers(store, week, "q2"),
+        plan=answers(store, week, "plan"),
         outline=answers(store, week, "outline"),
     )
 
@@ -281,7 +281,7 @@ def retro_record(
         times=retro.time_table(parts),
         pace_words=retro.pace_words(parts),
         pace_answer=answers(store, week, "pace"),
-        plan=answers(store, week, "q2"),
+        plan=answers(store, week, "plan"),
         confidence=_ticks(week, done, "confidence", already),
         assessment=_ticks(week, done, "assessment", already),
         predictions=_predictions_table(found),

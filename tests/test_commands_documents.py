@@ -1,0 +1,553 @@
+"""The commands that write documents, as typed, in real repositories, on studies of a trainer without
+torch."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from q1lab import cli, content, paths, progress
+from q1lab.commands import _documents as shared
+from q1lab.documents import regions
+from q1lab.store import Store
+
+Fake = Callable[..., None]
+ROADMAP = (
+    b"\xef\xbb\xbf# R\r\n| KPI | Q1 |\r\n|---|---|\r\n| Public repos | 5 |\r\n"
+    b"\r\n## M03-W04\r\n- [ ] post\r\n- [ ] retro"
+)
+
+
+@pytest.fixture
+def repo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The learner's repository, in which one stands, with work of the learner's lying about."""
+    for name in list(os.environ):
+        if name.startswith("GIT_"):
+            monkeypatch.delenv(name)
+    config = tmp_path / "gitconfig"
+    config.write_text(
+        "[user]\n\tname = Test Learner\n\temail = learner@example.org\n[init]\n\tdefaultBranch = main\n"
+    )
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(config))
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    folder = tmp_path / "transformer-from-scratch"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    git(folder, "init", "-q")
+    (folder / "model.py").write_text("first\n")
+    (folder / "AI_EXPERT_ROADMAP.md").write_bytes(ROADMAP)
+    (folder / "a.ipynb").write_text("{}")
+    git(folder, "add", ".")
+    git(folder, "commit", "-q", "-m", "begin")
+    (folder / "model.py").write_text("staged\n")
+    git(folder, "add", "model.py")
+    (folder / "model.py").write_text("and edited\n")
+    return folder
+
+
+def git(folder: Path, *args: str) -> str:
+    return subprocess.run(["git", *args], cwd=folder, capture_output=True, text=True, check=True).stdout
+
+
+def work(folder: Path) -> str:
+    """The learner's own state: what is staged and what is not."""
+    return (
+        git(folder, "status", "--porcelain=v2", "--untracked-files=all")
+        + git(folder, "diff", "--cached")
+        + git(folder, "diff")
+    )
+
+
+@pytest.fixture
+def q1lab(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[str, str]]:
+    def run(*args: str, code: int = 0) -> tuple[str, str]:
+        capsys.readouterr()
+        status = cli.run(list(args))
+        out = capsys.readouterr()
+        assert status == code, (status, out.out, out.err)
+        assert "Traceback" not in out.err
+        return out.out, out.err
+
+    return run
+
+
+Q1lab = Callable[..., tuple[str, str]]
+
+
+def answer(step: str, text: str) -> None:
+    with Store() as store:
+        progress.answer(store, "M03-W04", step, text)
+
+
+def study(fake: Fake, *args: str, **how: Any) -> None:
+    fake(**{"effect": -0.1, "noise": 0.01, **how})
+    # A process of its own, as ever: the runner it leaves behind belongs to nobody.
+    command = [
+        sys.executable,
+        "-m",
+        "q1lab",
+        "run",
+        *(args or ("rope",)),
+        "--preset",
+        "quick",
+        "--max-iters",
+        "20",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=90, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+PREDICT = ("predict", "rope", "--direction", "lower", "--size", "0.03", "--matters", "0.01", "--sure", "70%")
+
+
+def test_from_the_choice_to_the_verdict(repo: Path, q1lab: Q1lab, fake_trainer: Fake) -> None:
+    mine = work(repo)
+    q1lab("modification")
+    answer("a1-why", "Because {{ it }} <b>turns</b>.\n\n# Loud\n<!-- q1lab:end choice -->")
+    q1lab(*PREDICT)
+    _, err = q1lab("modification")
+    assert "committed" in err
+    assert "locked 20" in q1lab("predict", "rope")[0]
+    assert "locked since" in q1lab(*PREDICT, code=2)[1]
+    study(fake_trainer)
+    q1lab("modification")
+    text = (repo / "MODIFICATION.md").read_text()
+    assert "### Verdict: helps" in text
+    assert "Hit: the direction came out as predicted." in text
+    assert "q1lab run rope --seeds 0,1,2 --preset quick" in text
+    assert "Because {{ it }} \\<b>turns\\</b>." in text
+    assert "-        x = x + " in text or "+def precompute_freqs_cis" in text
+    assert work(repo) == mine
+    assert git(repo, "log", "--format=%s").split("\n")[:3] == [
+        "docs: record the rope comparison in MODIFICATION.md (helps)",
+        "docs: record the prediction for rope in MODIFICATION.md",
+        "docs: add MODIFICATION.md for rope",
+    ]
+    assert git(repo, "show", "--name-only", "--format=", "HEAD").split() == ["MODIFICATION.md"]
+    before = git(repo, "rev-parse", "HEAD")
+    assert "up to date" in q1lab("modification")[1]
+    assert git(repo, "rev-parse", "HEAD") == before
+
+
+def test_the_first_run_locks_the_prediction_and_amending_is_shown(
+    repo: Path, q1lab: Q1lab, fake_trainer: Fake
+) -> None:
+    q1lab(*PREDICT)
+    study(fake_trainer)
+    assert "by study rope-1" in q1lab("predict", "rope")[0]
+    q1lab("predict", "rope", "--amend", "--direction", "same", "--matters", "0.02", "--sure", "0.9")
+    out = json.loads(q1lab("predict", "rope", "--json")[0])
+    assert [old["direction"] for old in out["prediction"]["amended"]] == ["lower"]
+    q1lab("modification")
+    text = (repo / "MODIFICATION.md").read_text()
+    assert "**Amended.**" in text
+    # What is scored is what was locked before the runs, not the amendment.
+    assert "Predicted: the loss falls by 0.03 nats, 70% sure." in text
+
+
+def test_no_prediction_is_said_and_all_studies_are_shown(
+    repo: Path, q1lab: Q1lab, fake_trainer: Fake
+) -> None:
+    study(fake_trainer)
+    study(fake_trainer, "rope", "--fresh", effect=0.0)
+    q1lab("modification")
+    text = (repo / "MODIFICATION.md").read_text()
+    assert "No prediction was recorded before these runs" in text
+    assert "| `rope-1` |" in text
+    assert "| `rope-2` |" in text
+
+
+def test_what_the_learner_wrote_survives_every_refresh(repo: Path, q1lab: Q1lab, fake_trainer: Fake) -> None:
+    q1lab("modification")
+    path = repo / "MODIFICATION.md"
+    data = path.read_bytes().replace(b"\n", b"\r\n")
+    data = (
+        b"\xef\xbb\xbf"
+        + data.replace(b"# Modification", b"My foreword.\r\n\r\n# Modification", 1)
+        + b"my last words"
+    )
+    data = data.replace(b"*No sketch yet", b"MY OWN SKETCH. *No sketch yet")
+    path.write_bytes(data)
+    problem = q1lab("modification", code=2)[1]
+    assert "holds edits of yours" in problem
+    assert "My foreword." in problem
+    assert path.read_bytes() == data
+    answer("a3-sketch", "from the app")
+    answer("a1-why", "a reason")
+    _, err = q1lab("modification", "--yes")
+    assert "kept as you edited it: sketch" in err
+    assert "-MY OWN SKETCH." in err
+    after = path.read_bytes()
+    assert after.startswith(b"\xef\xbb\xbfMy foreword.\r\n")
+    assert after.endswith(b"my last words")
+    assert b"MY OWN SKETCH." in after
+    assert b"a reason\r\n" in after
+    assert b"\n" not in after.replace(b"\r\n", b"")
+    q1lab("modification", "--overwrite", "--yes")
+    assert b"MY OWN SKETCH." not in path.read_bytes()
+    assert b"from the app\r\n" in path.read_bytes()
+
+
+def test_a_document_written_by_hand_gets_the_regions_at_its_end_once(repo: Path, q1lab: Q1lab) -> None:
+    path = repo / "MODIFICATION.md"
+    path.write_bytes(b"# All mine\n\nno final newline")
+    assert "edits of yours" in q1lab("modification", code=2)[1]
+    q1lab("modification", "--yes")
+    once = path.read_bytes()
+    assert once.startswith(b"# All mine\n\nno final newline\n\n<!-- q1lab:begin choice")
+    q1lab("modification")
+    assert path.read_bytes() == once
+
+
+def test_a_region_taken_out_stays_out_until_it_is_asked_for(repo: Path, q1lab: Q1lab) -> None:
+    q1lab("modification")
+    path = repo / "MODIFICATION.md"
+    region = next(item for item in regions.find(path.read_bytes()) if item.name == "notes")
+    data = path.read_bytes()
+    path.write_bytes(data[: region.start] + data[region.end :])
+    q1lab("modification", "--yes")
+    assert b"begin notes" not in path.read_bytes()
+    q1lab("modification", "--add-missing")
+    assert b"begin notes" in path.read_bytes()
+
+
+def test_broken_marks_are_named_by_line_and_nothing_changes(repo: Path, q1lab: Q1lab) -> None:
+    q1lab("modification")
+    path = repo / "MODIFICATION.md"
+    broken = path.read_text().replace("<!-- q1lab:end notes -->\n", "")
+    path.write_text(broken)
+    _, err = q1lab("modification", "--yes", code=2)
+    assert "MODIFICATION.md:" in err
+    assert "not closed" in err
+    assert path.read_text() == broken
+
+
+def test_dry_run_stdout_no_commit_and_json(repo: Path, q1lab: Q1lab) -> None:
+    mine = work(repo)
+    head = git(repo, "rev-parse", "HEAD")
+    out, err = q1lab("modification", "--dry-run")
+    assert "+## The choice" in out
+    assert "would commit: docs: add MODIFICATION.md for rope" in err
+    assert q1lab("modification", "--stdout")[0].startswith("# Modification")
+    assert json.loads(q1lab("modification", "--stdout", "--json")[0])["variant"] == "rope"
+    assert json.loads(q1lab("modification", "--dry-run", "--json")[0])["written"] == []
+    assert work(repo) == mine
+    assert not (repo / "MODIFICATION.md").exists()
+    q1lab("modification", "--no-commit")
+    assert (repo / "MODIFICATION.md").exists()
+    assert git(repo, "rev-parse", "HEAD") == head
+    made = json.loads(q1lab("modification", "--yes", "--json")[0])
+    assert made["commit"] == git(repo, "rev-parse", "HEAD").strip()
+    assert (repo / "MODIFICATION.md").stat().st_mode & 0o777 == 0o666 & ~shared_umask()
+
+
+def shared_umask() -> int:
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask
+
+
+def test_a_refused_commit_leaves_the_document_as_it_was(repo: Path, q1lab: Q1lab) -> None:
+    q1lab("modification")
+    path = repo / "MODIFICATION.md"
+    before, mine = path.read_bytes(), work(repo)
+    hook = repo / ".git" / "hooks" / "pre-commit"
+    hook.write_text("#!/bin/sh\necho no >&2\nexit 1\n")
+    hook.chmod(0o755)
+    answer("a1-why", "a reason")
+    q1lab(*PREDICT)
+    _, err = q1lab("modification", code=1)
+    assert "pre-commit" in err
+    assert path.read_bytes() == before
+    assert work(repo) == mine
+    assert "not locked yet" in q1lab("predict", "rope")[0]
+    q1lab("post", "new", code=1)
+    assert not (repo / "posts").exists()
+
+
+def test_no_repository_is_refused_or_made(
+    tmp_path: Path, repo: Path, q1lab: Q1lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = tmp_path / "plain"
+    plain.mkdir()
+    monkeypatch.chdir(plain)
+    _, err = q1lab("modification", code=2)
+    assert "--repo PATH" in err
+    assert "--init" in err
+    assert list(plain.iterdir()) == []
+    q1lab("modification", "--no-commit")
+    assert (plain / "MODIFICATION.md").exists()
+    q1lab("modification", "--init", "--yes")
+    assert git(plain, "log", "--format=%s").strip().startswith("docs: ")
+    _, err = q1lab("modification", "--repo", str(tmp_path / "gone" / "gone"), code=2)
+    assert "there is no folder" in err
+    new = tmp_path / "new-repo"
+    q1lab("modification", "--repo", str(new), "--init")
+    assert (new / "MODIFICATION.md").exists()
+
+
+def test_the_configured_repository(
+    repo: Path, q1lab: Q1lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths.ensure_home()
+    paths.config_file().write_text(f'repo = "{repo}"\n')
+    monkeypatch.chdir(tmp_path)
+    q1lab("modification")
+    assert (repo / "MODIFICATION.md").exists()
+
+
+def test_on_a_terminal_it_asks(repo: Path, q1lab: Q1lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    q1lab("modification")
+    path = repo / "MODIFICATION.md"
+    path.write_text(path.read_text() + "mine\n")
+    asked: list[str] = []
+
+    def confirm(question: str, **_: object) -> bool:
+        asked.append(question)
+        return len(asked) > 1
+
+    monkeypatch.setattr(shared, "may_ask", lambda: True)
+    monkeypatch.setattr("click.confirm", confirm)
+    head = git(repo, "rev-parse", "HEAD")
+    q1lab("modification", code=1)
+    assert git(repo, "rev-parse", "HEAD") == head
+    q1lab("modification")
+    assert git(repo, "rev-parse", "HEAD") != head
+    assert asked == ["Go on?", "Go on?"]
+
+
+def test_the_retrospective(repo: Path, q1lab: Q1lab, fake_trainer: Fake) -> None:
+    mine = work(repo)
+    q1lab(*PREDICT)
+    study(fake_trainer)
+    with Store() as store:
+        progress.add_time(store, "M03-W04", "a2", 60 * 120)
+        progress.tick(store, "M03-W04", "a2-log", True)
+        progress.tick(store, "M03-W04", "c3-attention", True)
+    answer("c3-insights", "1. Seeds vary.")
+    q1lab("artifact", "add", "repo", "ml-from-scratch", "--at", "https://example.org/ml")
+    q1lab("paper", "add", 'A "quoted" | paper', "--done")
+    q1lab("kpi", "set", "papers_read", "--actual", "9")
+    q1lab("retro")
+    text = (repo / "Q1_RETRO.md").read_text()
+    for part in (
+        "- transformer-from-scratch: 1 notebook",
+        "- [ml-from-scratch](https://example.org/ml)",
+        "| Public repos | 5 | 1 | not met | counted |",
+        "| Papers read deeply | 8 | 9 | met | set by hand |",
+        '- A "quoted" \\| paper',
+        "1. Seeds vary.",
+        "| Read the paper | 1 h 30 min | 2 h 00 min |",
+        "The clock proposes: behind.",
+        "- [x] I can implement attention from a blank file in 30 min",
+        "- [ ] I can read any transformer paper",
+        "| rope-1 | −0.030 | 70% |",
+        "you were 70% sure on average and right in 1",
+        "Next: M04-W01.",
+    ):
+        assert part in text, part
+    assert work(repo) == mine
+    # A box ticked in the file is the learner's word, and stays.
+    path = repo / "Q1_RETRO.md"
+    path.write_text(text.replace("- [ ] I can read any", "- [x] I can read any"))
+    answer("c3-q2", "- an incident-triage system")
+    q1lab("retro", "--yes")
+    assert "- [x] I can read any transformer paper" in path.read_text()
+    assert "- an incident-triage system" in path.read_text()
+    with Store() as store:
+        row = store.db.execute("SELECT * FROM retros").fetchone()
+    assert row["commit_sha"] == git(repo, "rev-parse", "HEAD").strip()
+    assert q1lab("retro", "--stdout")[0] == path.read_text()
+    assert json.loads(q1lab("retro", "--stdout", "--json")[0])["quarter"] == "Q1"
+
+
+def test_the_post(repo: Path, q1lab: Q1lab, fake_trainer: Fake, tmp_path: Path) -> None:
+    mine = work(repo)
+    q1lab("post", "new", "--dry-run")
+    assert not (repo / "posts").exists()
+    q1lab("post", "new")
+    path = repo / "posts" / "m03-w04-retrospective.md"
+    assert "for the case that it is a null one" in path.read_text()
+    assert "is there already" in q1lab("post", "new", code=2)[1]
+    study(fake_trainer)
+    path.write_text(
+        path.read_text().replace(
+            "## Where I started\n", "## Where I started\n\nMy model got better at nothing.\n"
+        )
+    )
+    q1lab("post", "refresh", "--yes")
+    text = path.read_text()
+    assert "The interval excludes zero" in text
+    assert "My model got better at nothing." in text
+    assert "![" in text
+    assert (repo / "posts" / "figures" / "rope-1.svg").read_text().startswith("<?xml")
+    assert git(repo, "show", "--name-only", "--format=", "HEAD").split() == [
+        "posts/figures/rope-1.svg",
+        "posts/m03-w04-retrospective.md",
+    ]
+    assert work(repo) == mine
+    assert "up to date" in q1lab("post", "refresh")[1], "the chart is the same to the byte"
+    out = json.loads(q1lab("post", "words", "--json")[0])
+    assert out["budget"] == 3000
+    assert next(item for item in out["sections"] if item["title"] == "Where I started")["words"] == 6
+    path.write_text(text + "\nThe baseline ended at 9.8765.\n")
+    out, _ = q1lab("post", "lint", code=1)
+    assert (
+        out == f"posts/{path.name}:{text.count(chr(10)) + 2}: 9.8765 is not among the numbers of your runs\n"
+    )
+    page = tmp_path / "page.html"
+    q1lab("post", "preview", "--no-open", "--out", str(page))
+    assert "data:image/svg+xml;base64," in page.read_text()
+    q1lab("post", "text", "hn", code=2)
+    q1lab("post", "publish", "https://example.org/q1")
+    q1lab("post", "share", "hn", "https://news.ycombinator.com/item?id=1")
+    q1lab("post", "share", "hn", "https://news.ycombinator.com/item?id=2", code=2)
+    q1lab("post", "share", "x", "nonsense", code=2)
+    text, count = q1lab("post", "text", "x")
+    assert "https://example.org/q1" in text
+    assert "of 280" in count
+    board = json.loads(q1lab("post", "status", "--json")[0])
+    assert [item["channel"] for item in board["post"]["shares"]] == ["hn"]
+
+
+def test_every_answer_of_the_week_reaches_a_document(repo: Path, q1lab: Q1lab, fake_trainer: Fake) -> None:
+    """What the content asks for (``into=``) has a place; an answer that vanishes would be worse than no
+    question."""
+    q1lab(*PREDICT)
+    study(fake_trainer)
+    week = content.load(paths.content_dir()).for_variant("rope")
+    asked = [step for step in week.steps() if step.into and step.kind == "write"]
+    assert len(asked) > 12
+    for step in asked:
+        answer(step.id, f"answer to {step.id}.")
+    documents = [
+        q1lab(*command, "--stdout")[0] for command in (("modification",), ("post", "new"), ("retro",))
+    ]
+    for step in asked:
+        assert any(f"answer to {step.id}." in text for text in documents), (step.id, step.into)
+    for step in week.steps():
+        if step.into in ("confidence", "assessment"):
+            assert step.title in documents[2].replace("\\", "")
+
+
+def test_lint_and_words_without_a_draft(repo: Path, q1lab: Q1lab) -> None:
+    for command in ("lint", "words", "preview"):
+        assert "there is no draft" in q1lab("post", command, code=2)[1]
+
+
+def test_the_roadmap(repo: Path, q1lab: Q1lab) -> None:
+    mine = work(repo)
+    path = repo / "AI_EXPERT_ROADMAP.md"
+    out, err = q1lab("roadmap")
+    assert "   1  [ ] post" in out
+    assert "2 of 2 open" in err
+    q1lab("roadmap", "--tick", "1", "--dry-run")
+    assert path.read_bytes() == ROADMAP
+    q1lab("roadmap", "--tick", "post")
+    assert path.read_bytes() == ROADMAP.replace(b"- [ ] post", b"- [x] post")
+    assert (
+        git(repo, "show", "--name-only", "--format=%s", "HEAD").split("\n")[0]
+        == "docs: tick “post” in AI_EXPERT_ROADMAP.md"
+    )
+    assert work(repo) == mine
+    q1lab("roadmap", "--untick", "1", "--tick", "2")
+    assert path.read_bytes() == ROADMAP.replace(b"- [ ] retro", b"- [x] retro")
+    assert "at once" in q1lab("roadmap", "--tick", "1", "--untick", "1", code=2)[1]
+    assert "no box" in q1lab("roadmap", "--tick", "7", code=2)[1]
+    data = json.loads(q1lab("roadmap", "--json")[0])
+    assert [box["ticked"] for box in data["boxes"]] == [False, True]
+    path.write_bytes(ROADMAP.replace(b"M03-W04", b"M99-W99"))
+    assert "--all-weeks" in q1lab("roadmap", code=2)[1]
+    assert q1lab("roadmap", "--all-weeks")[0].count("[ ]") == 2
+    path.unlink()
+    assert "there is no" in q1lab("roadmap", code=2)[1]
+
+
+def test_a_study_of_ones_own_file_names_no_private_path(repo: Path, q1lab: Q1lab, fake_trainer: Fake) -> None:
+    (repo / "my_rope.py").write_text((paths.models_dir() / "rope.py").read_text() + "\n# mine\n")
+    with Store() as store:
+        progress.choose(store, "M03-W04", "rope")
+        with store.write() as db:
+            db.execute("UPDATE modifications SET file = ?", (str(repo / "my_rope.py"),))
+    q1lab(*PREDICT)
+    study(fake_trainer, "./my_rope.py", "--unchecked")
+    q1lab("modification")
+    text = (repo / "MODIFICATION.md").read_text()
+    assert "q1lab run ./my_rope.py --seeds 0,1,2" in text
+    assert "Predicted: the loss falls by 0.03 nats" in text
+    assert str(repo) not in text
+
+
+def test_another_week_has_its_own_words(repo: Path, q1lab: Q1lab, tmp_path: Path) -> None:
+    week = tmp_path / "week"
+    content.skeleton(week, "M05-W02")
+    out, _ = q1lab("--content", str(week), "retro", "--stdout")
+    assert out.startswith("# Q2 retrospective")
+    q1lab("--content", str(week), "retro")
+    assert (repo / "Q2_RETRO.md").exists()
+
+
+def test_kpi_listing(repo: Path, q1lab: Q1lab) -> None:
+    q1lab("kpi", "set", 'Talks "given" [bold]', "--actual", "1", "--target", "2")
+    q1lab("kpi", "set", "Blog posts", "--actual", "3")
+    out, _ = q1lab("kpi")
+    assert "Public repos" in out
+    assert "AI_EXPERT_ROADMAP.md" in out
+    assert 'Talks "given" [bold]' in out
+    lines = {item["name"]: item for item in json.loads(q1lab("kpi", "--json")[0])["kpis"]}
+    assert lines["public_repos"]["target"] == 5
+    assert (lines["blog_posts"]["actual"], lines["blog_posts"]["source"]) == (3, "set by hand")
+    q1lab("kpi", "set", "x", "--actual", "many", code=2)
+    q1lab("kpi", "set", "x", code=2)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--direction", "sideways"), ("--direction", "lower"), ("--size", "x"),
+        ("--direction", "lower", "--size", "-0.1", "--matters", "0.1", "--sure", "70"),
+        ("--direction", "lower", "--size", "0.1", "--matters", "0.1", "--sure", "170%"),
+        ("--direction", "lower", "--size", "0.1", "--matters", "nan", "--sure", "70"),
+    ],
+)  # fmt: skip
+def test_predictions_that_are_none(repo: Path, q1lab: Q1lab, arguments: tuple[str, ...]) -> None:
+    _, err = q1lab("predict", "rope", *arguments, code=2)
+    assert err.count("\n") == 1
+
+
+def test_an_unknown_variant_names_the_nearest(repo: Path, q1lab: Q1lab) -> None:
+    assert "did you mean rope" in q1lab("predict", "roep", "--direction", "lower", code=2)[1]
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["predict", "modification", "post", "post new", "post words", "post lint", "post preview", "post publish",
+     "post share",
+     "post text", "post status", "post refresh", "retro", "kpi", "kpi set", "paper", "paper add", "paper "
+     "done", "paper list",
+     "artifact", "artifact add", "artifact list", "artifact remove", "roadmap"],
+)  # fmt: skip
+def test_every_help_has_an_example(command: str, q1lab: Q1lab) -> None:
+    out, _ = q1lab(*command.split(), "--help")
+    assert "Example" in out
+    assert f"q1lab {command.split()[0]}" in out
+
+
+def test_the_commands_import_nothing_heavy() -> None:
+    code = (
+        "import sys\nfrom q1lab import cli\n"
+        "for name in ('predict','modification','post','retro','kpi','paper','artifact','roadmap'):\n"
+        "    cli.cli.get_command(None, name)\n"
+        "print([m for m in "
+        "('torch','numpy','scipy','git','matplotlib','jinja2','textual','wandb','markdown_it') if m in "
+        "sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
