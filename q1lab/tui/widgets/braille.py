@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 _BITS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 _SPACE = 0x2800
@@ -73,7 +74,7 @@ class Canvas:
         """Straight lines through ``dots``; a single one is drawn as a dot."""
         for x, y in dots[:1]:
             self.dot(x, y, pen, rank)
-        for (x0, y0), (x1, y1) in zip(dots, dots[1:], strict=False):
+        for (x0, y0), (x1, y1) in pairwise(dots):
             self.line(x0, y0, x1, y1, pen, rank, dash=dash)
 
     def band(self, column: int, top: int, bottom: int, tint: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -19,13 +20,13 @@ from q1lab.tui.widgets.palette import Palette, palette
 GUTTER = 7
 """Columns of the loss labels."""
 THIN, MEAN = 1, 2
-DASH = {"baseline": (4, 2), "modified": None}
-LOOK = {"baseline": "╌╌╌", "modified": "───"}
+DASH = {"baseline": None, "modified": (4, 2)}
+LOOK = {"baseline": "───", "modified": "╌╌╌"}
 MOST_ZOOM = 64.0
 
 
 class LossChart(Widget, can_focus=True):
-    """``data`` is drawn into whatever room there is. One colour an arm; the baseline's mean is dashed.
+    """``data`` is drawn into whatever room there is. One colour an arm; the modified mean is dashed.
 
     ``low`` and ``high`` are the shown part of the iter axis, as shares of it (0 to 1); the loss axis always fits
     what is shown, so that zooming in on the end tells the arms apart.
@@ -156,8 +157,8 @@ class LossChart(Widget, can_focus=True):
         first = max(1, first) if self.log_iter else 0
         last = max(first + 1, self.data.last)
         if self.log_iter:
-            return tuple(first * (last / first) ** share for share in self.span)  # type: ignore[return-value]
-        return tuple(first + (last - first) * share for share in self.span)  # type: ignore[return-value]
+            return first * (last / first) ** self.span[0], first * (last / first) ** self.span[1]
+        return first + (last - first) * self.span[0], first + (last - first) * self.span[1]
 
     def _title(self, colours: Palette, width: int) -> Strip:
         muted = Style(color=colours.muted)
@@ -207,11 +208,14 @@ def _draw_arm(canvas: Canvas, arm: ArmCurves, pen: int, x_axis: _Axis, y_axis: _
     """Band as tinted cells, seeds as thin lines (pens 0 and 1), the mean above them (pens 2 and 3)."""
     edges = [(x_axis.at(i), y_axis.at(high), y_axis.at(low)) for i, low, high in arm.band]
     if arm.n > 1:
-        for (x0, top0, bottom0), (x1, top1, bottom1) in zip(edges, edges[1:], strict=False):
+        for (x0, top0, bottom0), (x1, top1, bottom1) in pairwise(edges):
             for column in range(max(0, x0 >> 1), min(canvas.width - 1, x1 >> 1) + 1):
                 share = min(1.0, max(0.0, (2 * column + 1 - x0) / max(1, x1 - x0)))
                 canvas.band(
-                    column, round(top0 + (top1 - top0) * share), round(bottom0 + (bottom1 - bottom0) * share), pen
+                    column,
+                    round(top0 + (top1 - top0) * share),
+                    round(bottom0 + (bottom1 - bottom0) * share),
+                    pen,
                 )
     for curve in arm.seeds:
         canvas.path(_dots(curve, x_axis, y_axis), pen, THIN)

@@ -11,7 +11,7 @@ from q1lab.states import State
 
 FALLBACK = {
     "arm-baseline": "#6cb6ff", "arm-modified": "#f2a65a", "success": "#4ebf71", "error": "#e06c75",
-    "warning": "#e5b567", "foreground": "#e0e0e0", "text-muted": "#9a9a9a", "background": "#121212",
+    "warning": "#e5b567", "accent": "#c3a6ff", "foreground": "#e0e0e0", "text-muted": "#9a9a9a", "background": "#121212",
 }  # fmt: skip
 
 
@@ -27,6 +27,7 @@ class Palette:
     foreground: str
     muted: str
     background: str
+    accent: str
 
     def arm(self, arm: str) -> str:
         return self.baseline if arm == "baseline" else self.modified
@@ -69,5 +70,5 @@ def palette(app: Any) -> Palette:
     muted = background.blend(Color.parse(take("foreground")), 0.6).hex6
     return Palette(
         take("arm-baseline"), take("arm-modified"), take("success"), take("error"), take("warning"),
-        take("foreground"), muted, background.hex6,
+        take("foreground"), muted, background.hex6, take("accent"),
     )  # fmt: skip

@@ -1,0 +1,68 @@
+"""`q1lab export`: results as JSON, CSV, SVG or PNG."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from q1lab.errors import OK, Problem
+from q1lab.export import FORMATS
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  q1lab export --format csv
+  q1lab export rope-1 swiglu-1 --format json --output results.json
+  q1lab export rope-1 --format svg --output plots/
+  q1lab export rope-1 --format csv --curves
+
+\b
+Exit status: 0 written, 1 a file can't be written, 2 usage."""
+)
+@click.argument("study", nargs=-1)
+@click.option(
+    "--format", "form", type=click.Choice(FORMATS), help="Default: by --output's suffix, else json."
+)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="A file or a folder. Default: this folder.",
+)
+@click.option("--all", "everything", is_flag=True, help="All studies.")
+@click.option("--curves", is_flag=True, help="CSV: a row a point of the loss curves instead of a row a run.")
+@click.option("--json", "as_json", is_flag=True, help="Say as JSON what was written.")
+def export(
+    study: tuple[str, ...],
+    form: str | None,
+    output: Path | None,
+    everything: bool,
+    curves: bool,
+    as_json: bool,
+) -> int:
+    """Write the results of STUDY (several are fine; default: the latest) into files."""
+    from q1lab import studies
+    from q1lab.export import export as write
+    from q1lab.files import plain
+    from q1lab.store import Store
+
+    if everything and study:
+        raise Problem("give studies or --all, not both")
+    suffix = output.suffix.lower().removeprefix(".") if output is not None and not output.is_dir() else ""
+    form = form or (suffix if suffix in FORMATS else "json")
+    if curves and form != "csv":
+        raise Problem(f"--curves makes a CSV; it does not go with --format {form}")
+    ids = studies.ids() if everything else list(dict.fromkeys(study)) or [studies.latest()]
+    with Store() as store:
+        written = write(store, ids, form, output, curves=curves)
+    if as_json:
+        click.echo(
+            json.dumps({"format": form, "studies": ids, "written": [str(path) for path in written]}, indent=2)
+        )
+    else:
+        for path in written:
+            click.echo(f"wrote {plain(str(path))}")
+    return OK

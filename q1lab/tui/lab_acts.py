@@ -1,0 +1,92 @@
+"""What the lab does besides looking: plan, launch, stop, go on, compare, draw. No Textual; may take seconds.
+
+Comparing and drawing need scipy and matplotlib, which would cost this process half a second and 60 MB: they run in
+a child, through the same commands that a person would type.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from q1lab import children, launch, planning, studies
+from q1lab.errors import FAILED, Problem
+from q1lab.planning import Plan, Wish
+from q1lab.store import Store
+from q1lab.studies import Study
+
+CHILD_SECONDS = 120.0
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A plan that was looked at, and the studies there were then: while those are the same it still holds."""
+
+    wish: Wish
+    plan: Plan
+    known: tuple[str, ...]
+    alive: bool
+
+
+def draft(wish: Wish, database: Path) -> Draft:
+    """Check a wish and estimate it. Problem for whatever a person can mend; writes no study."""
+    with Store(database) as store:
+        plan = planning.make_plan(wish, store)
+    alive = not plan.is_new and launch.is_alive(plan.study.files)
+    return Draft(wish, plan, tuple(studies.ids()), alive)
+
+
+def begin(drawn: Draft, database: Path) -> Study:
+    """Make the drafted study real and start it; returns it. Problem when it is running already."""
+    with Store(database) as store, planning.planning_lock():
+        plan = drawn.plan
+        if not plan.is_new or drawn.known != tuple(studies.ids()):
+            plan = planning.make_plan(drawn.wish, store)  # something changed since: look again
+        study = planning.save(plan, drawn.wish, store)
+        store.ingest(study)
+        if plan.missing:
+            launch.start(study)
+        return study
+
+
+def go_on(study_id: str, database: Path) -> list[str]:
+    """Train what a study lacks; returns the names of those runs. Problem when there is nothing to train."""
+    study = studies.load(study_id)
+    with Store(database) as store, planning.planning_lock():
+        store.ingest(study)
+        missing = store.missing(study)
+        if not missing:
+            raise Problem(f"{study_id} lacks no run; there is nothing to go on with")
+        launch.start(study)
+        return missing
+
+
+def stop(study_id: str) -> bool:
+    """Stop a study so that it can go on; waits until nothing of it lives. False when it was not running."""
+    return launch.stop(studies.load(study_id))
+
+
+def compare(study_id: str) -> None:
+    """Compute a study's comparison and keep it in the database, where the next snapshot finds it."""
+    run_q1lab(["compare", study_id, "--json"])
+
+
+def run_q1lab(arguments: list[str], *, seconds: float = CHILD_SECONDS) -> str:
+    """Run a q1lab command in a child; returns its output. Problem with the child's own words when it fails."""
+    command = [*children.python_module("q1lab"), *arguments]
+    try:
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
+            timeout=seconds, env=children.environment(), start_new_session=True, check=False,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise Problem(f"`q1lab {' '.join(arguments)}` took longer than {seconds:.0f} s", FAILED) from None
+    except OSError as error:
+        raise Problem(f"cannot run `q1lab {' '.join(arguments)}`: {error}", FAILED) from error
+    if done.returncode:
+        said = [line for line in done.stderr.strip().splitlines() if line]
+        raise Problem(
+            (said[-1] if said else f"exit status {done.returncode}").removeprefix("q1lab: "), FAILED
+        )
+    return done.stdout

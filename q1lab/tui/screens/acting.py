@@ -1,0 +1,78 @@
+"""Acts on a study that several screens share. The slow ones run beside the screen and tell when they are done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from q1lab.states import MISSING, State
+from q1lab.tui import lab_acts
+from q1lab.tui.beside import beside
+from q1lab.tui.messages import Failed
+from q1lab.tui.screens.base import Page
+from q1lab.tui.snapshot import RunView, StudyView
+from q1lab.tui.widgets import forest
+from q1lab.tui.widgets.study_words import settled
+
+
+class StudyActs(Page):
+    """``view`` is the study they act on, ``chosen_run`` the cell under the cursor."""
+
+    view: StudyView | None = None
+
+    @property
+    def chosen_run(self) -> RunView | None:
+        return None
+
+    def work(self, act: Callable[[], Any], done: Callable[[Any], object] | None = None) -> None:
+        """Do something slow beside the screen; a Problem becomes the error modal."""
+        beside(
+            self, act, done or (lambda _: None), lambda problem: self.app.post_message(Failed(str(problem)))
+        )
+
+    def tell(self, text: str) -> None:
+        self.notify(text, markup=False)
+
+    def action_stop(self) -> None:
+        if self.view is None:
+            return
+        name = self.view.line.id
+        self.tell(f"Stopping {name}; each run leaves a checkpoint.")
+        self.work(lambda: lab_acts.stop(name), lambda _: self.tell(f"{name} stopped; g goes on."))
+
+    def action_go_on(self) -> None:
+        if self.view is None:
+            return
+        name = self.view.line.id
+        self.work(
+            lambda: lab_acts.go_on(name, self.q1.setup.database),
+            lambda runs: self.tell(f"{name} trains again: {', '.join(runs)}"),
+        )
+
+    def action_again(self) -> None:
+        run = self.chosen_run
+        if self.view is None or run is None:
+            return
+        if run.state in MISSING and not self.view.alive:
+            self.action_go_on()
+        elif run.state in MISSING:
+            self.tell(f"{run.name} can be trained again when the study has ended or stopped.")
+        elif run.state is State.DIVERGED:
+            self.tell("A diverged run is a result. It stays, and the verdict says so.")
+        else:
+            self.tell(f"{run.name} is {run.state}; there is nothing to do again.")
+
+    def action_verdict(self) -> None:
+        from q1lab.tui.screens.verdict import VerdictScreen
+
+        if self.view is not None:
+            record = settled(self.view)
+            study = self.view.study
+            plot = forest.so_far(self.view.runs, len(study.seeds), study.variant, study.baseline)
+            self.app.push_screen(VerdictScreen(study.id, record, plot))
+
+    def action_export(self) -> None:
+        from q1lab.tui.screens.export import ExportScreen
+
+        if self.view is not None:
+            self.app.push_screen(ExportScreen([self.view.line.id]))

@@ -1,0 +1,78 @@
+"""Write results into a file: which format, into which folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Input, Label, OptionList, Static
+from textual.widgets.option_list import Option
+
+from q1lab.tui import lab_acts
+from q1lab.tui.beside import beside
+
+FORMATS: tuple[tuple[str, list[str], str], ...] = (
+    ("svg", [], "SVG   curves and forest plot, for a post"),
+    ("png", [], "PNG   the same picture as pixels"),
+    ("json", [], "JSON  the whole comparison"),
+    ("csv", [], "CSV   a row a run"),
+    ("curves", ["--curves"], "CSV   a row a point of the curves"),
+)
+
+
+class ExportScreen(ModalScreen[None]):
+    """Runs ``q1lab export`` in a child, since drawing needs matplotlib, and says what was written."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", "close")]
+
+    def __init__(self, ids: Sequence[str]) -> None:
+        super().__init__()
+        self.ids = list(ids)
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog") as dialog:
+            names = ", ".join(self.ids[:4]) + (f" and {len(self.ids) - 4} more" if len(self.ids) > 4 else "")
+            dialog.border_title = f"Export {names}"
+            dialog.border_subtitle = "Enter writes · Tab folder · Esc closes"
+            yield OptionList(
+                *(Option(words, id=form) for form, _, words in FORMATS), markup=False, id="format"
+            )
+            yield Label("into the folder")
+            yield Input(str(Path.cwd()), id="folder", compact=True)
+            yield Static(id="said", markup=False)
+
+    @on(OptionList.OptionSelected)
+    def _picked(self, event: OptionList.OptionSelected) -> None:
+        self._write(str(event.option.id))
+
+    @on(Input.Submitted)
+    def _entered(self) -> None:
+        option = self.query_one(OptionList).highlighted_option
+        self._write(str(option.id) if option is not None else "svg")
+
+    def _write(self, choice: str) -> None:
+        folder = Path(self.query_one(Input).value.strip() or ".").expanduser()
+        if not folder.is_dir():
+            self._say(f"{folder} is no folder.", bad=True)
+            return
+        extra = next(extra for form, extra, _ in FORMATS if form == choice)
+        form = "csv" if choice == "curves" else choice
+        command = ["export", *self.ids, "--format", form, "--output", str(folder), *extra]
+        self._say("Writing …")
+        beside(
+            self,
+            lambda: lab_acts.run_q1lab(command).strip(),
+            self._say,
+            lambda problem: self._say(str(problem), bad=True),
+        )
+
+    def _say(self, text: str, bad: bool = False) -> None:
+        said = self.query_one("#said", Static)
+        said.update(text)
+        said.set_class(bad, "bad")

@@ -1,0 +1,198 @@
+"""The lab: a study's grid arm × seed, its curves, the difference so far, and the verdict when it is done."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.widgets import DataTable, Static
+
+from q1lab.states import ENDED, MISSING
+from q1lab.tui import lab_acts
+from q1lab.tui.keys import bindings
+from q1lab.tui.screens.acting import StudyActs
+from q1lab.tui.screens.base import Page
+from q1lab.tui.snapshot import RunView, Snapshot, StudyView
+from q1lab.tui.widgets import forest
+from q1lab.tui.widgets.chart_data import chart_data
+from q1lab.tui.widgets.forest import ForestPlot
+from q1lab.tui.widgets.grid import Grid
+from q1lab.tui.widgets.loss_chart import LossChart
+from q1lab.tui.widgets.study_heading import StudyHeading
+from q1lab.tui.widgets.study_list import StudyList
+from q1lab.tui.widgets.study_words import settled
+
+SLIM = 78
+"""Below this many cells the chart has the width for itself, and ``v`` shows the difference."""
+
+EMPTY = """No study yet.
+
+Press r to plan one: choose a variant, see its diff, and get an estimate in minutes before anything trains.
+Training goes on when you leave the lab, and when you close q1lab."""
+
+
+class LabScreen(StudyActs, Page):
+    """Looks at the study that the desk watches; every act runs beside the screen, never in it."""
+
+    page = "lab"
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings("lab")]
+    AUTO_FOCUS = "#grid"
+
+    metric = "val"
+    _comparing: tuple[str, int] | None = None
+    _curves: tuple[object, ...] | None = None
+
+    def body(self) -> ComposeResult:
+        with Horizontal(id="lab"):
+            yield StudyList(id="studies")
+            with Vertical(id="lab-main"):
+                yield StudyHeading()
+                yield Grid(id="grid")
+                with Horizontal(id="lab-low"):
+                    yield LossChart(id="chart")
+                    with VerticalScroll(id="difference", can_focus=False):
+                        yield ForestPlot()
+            yield Static(EMPTY, id="lab-empty", markup=False)
+
+    def on_resize(self) -> None:
+        self.set_class(self.size.width < SLIM, "-slim")
+
+    # ── showing ──────────────────────────────────────────────────────────────────────────────────────────
+
+    def show(self, snapshot: Snapshot) -> None:
+        before, self.view = self.view, snapshot.focus
+        view = self.view
+        self.query_one("#lab").set_class(view is None, "-empty")
+        self.query_one("#lab").set_class(len(snapshot.studies) > 1, "-several")
+        self.query_one(StudyList).show(snapshot.studies, view.line.id if view else None)
+        self.query_one(Grid).show(view)
+        if view is not None:
+            self.query_one(StudyHeading).view = view
+            self._show_curves(view)
+            self._show_difference(view)
+            self._compare_when_done(view)
+        if (
+            before is None
+            or view is None
+            or (before.line.id, before.line.state) != (view.line.id, view.line.state)
+        ):
+            self.refresh_bindings()
+
+    def _show_curves(self, view: StudyView) -> None:
+        curves = (self.metric, *((run.name, run.state, run.train, run.val) for run in view.runs))
+        if curves != self._curves:
+            self._curves = curves
+            chart = self.query_one(LossChart)
+            chart.metric = self.metric
+            chart.data = chart_data(view.runs, self.metric)
+
+    def _show_difference(self, view: StudyView) -> None:
+        record = settled(view)
+        plot = self.query_one(ForestPlot)
+        if record is not None:
+            plot.forest = forest.of_record(record)
+            return
+        study = view.study
+        plot.forest = forest.so_far(view.runs, len(study.seeds), study.variant, study.baseline)
+
+    def _compare_when_done(self, view: StudyView) -> None:
+        """Whichever viewer is open when the last run ends computes the comparison; once a study and look."""
+        asked = (view.line.id, len(view.runs))
+        ended = bool(view.runs) and all(run.state in ENDED for run in view.runs)
+        if ended and settled(view) is None and self._comparing != asked:
+            self._comparing = asked
+            self.work(lambda: lab_acts.compare(view.line.id))
+
+    # ── acts ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        view = self.view
+        if action == "stop":
+            return view is not None and view.alive
+        if action == "go_on":
+            return view is not None and not view.alive and any(run.state in MISSING for run in view.runs)
+        if action in (
+            "log",
+            "again",
+            "verdict",
+            "export",
+            "next",
+            "metric",
+            "zoom",
+            "pan",
+            "whole",
+            "log_axis",
+        ):
+            return view is not None
+        return True
+
+    @on(DataTable.RowSelected)
+    def _row(self, event: DataTable.RowSelected) -> None:
+        event.stop()
+        self.action_log()
+
+    def action_log(self) -> None:
+        from q1lab.tui.screens.run_log import RunLogScreen
+
+        run = self.chosen_run
+        if self.view is not None and run is not None:
+            self.app.push_screen(RunLogScreen(self.view.study, run))
+
+    @property
+    def chosen_run(self) -> RunView | None:
+        return self.query_one(Grid).selected
+
+    def action_run(self) -> None:
+        from q1lab.tui.screens.launch import LaunchScreen
+
+        self.app.push_screen(LaunchScreen(), self._launched)
+
+    def _launched(self, study_id: str | None) -> None:
+        if study_id is not None:
+            self.q1.desk.watch(study_id)
+
+    # ── which study, which part of it ────────────────────────────────────────────────────────────────────
+
+    def action_filter(self) -> None:
+        self.query_one("#lab").add_class("-listing")
+        self.query_one("#study-filter").focus()
+
+    @on(StudyList.Chosen)
+    def _chosen(self, event: StudyList.Chosen) -> None:
+        self.q1.desk.watch(event.study_id)
+        self._left()
+
+    @on(StudyList.Left)
+    def _left(self) -> None:
+        self.query_one("#lab").remove_class("-listing")
+        self.query_one(Grid).focus()
+
+    def action_next(self, by: int) -> None:
+        ids = [line.id for line in self.q1.snapshot.studies]
+        if self.view is not None and self.view.line.id in ids:
+            index = min(len(ids) - 1, max(0, ids.index(self.view.line.id) + by))
+            self.q1.desk.watch(ids[index])
+
+    def action_metric(self) -> None:
+        self.metric = "train" if self.metric == "val" else "val"
+        if self.view is not None:
+            self._show_curves(self.view)
+
+    def action_zoom(self, factor: float) -> None:
+        self.query_one(LossChart).zoom(factor)
+
+    def action_pan(self, share: float) -> None:
+        self.query_one(LossChart).pan(share)
+
+    def action_whole(self) -> None:
+        self.query_one(LossChart).whole()
+
+    def action_log_axis(self, which: str) -> None:
+        chart = self.query_one(LossChart)
+        if which == "loss":
+            chart.log_loss = not chart.log_loss
+        else:
+            chart.log_iter = not chart.log_iter

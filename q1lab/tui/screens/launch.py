@@ -1,0 +1,167 @@
+"""Plan a study: variant with its diff, baseline, preset, data, seeds; an estimate; then start it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.screen import Screen
+from textual.timer import Timer
+from textual.widgets import Button, Footer, Input, OptionList, Select, Static
+
+from q1lab import diffs, journal, variants
+from q1lab.errors import Problem
+from q1lab.planning import Wish
+from q1lab.tui import lab_acts
+from q1lab.tui.beside import beside
+from q1lab.tui.lab_acts import Draft
+from q1lab.tui.messages import Failed
+from q1lab.tui.widgets.diff_view import diff_text
+from q1lab.tui.widgets.launch_form import LaunchForm
+from q1lab.tui.widgets.launch_words import estimate, prediction_words
+from q1lab.tui.widgets.palette import palette
+
+if TYPE_CHECKING:
+    from q1lab.tui.app import Q1Lab
+
+PAUSE = 0.7
+"""Seconds without a change until the plan is estimated; a probe trains a few steps, so not on every key."""
+
+
+class LaunchScreen(Screen[str | None]):
+    """Gives the id of the study that was started (or that is to be watched), None when left with Esc."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "dismiss(None)", "back"),
+        Binding("ctrl+s", "start", "start", priority=True),
+    ]
+
+    def __init__(self, variant: str | None = None, *, seeds: str = "3", preset: str | None = None) -> None:
+        super().__init__()
+        self.given, self.seeds, self.preset = variant, seeds, preset
+        self.draft: Draft | None = None
+        self._timer: Timer | None = None
+        self._asked = 0
+
+    def compose(self) -> ComposeResult:
+        yield Static(" A new study", id="launch-head", markup=False)
+        with Horizontal(id="launch"):
+            yield LaunchForm(self.given or self.q1.snapshot.progress.chosen, self.seeds, self.preset)
+            with VerticalScroll(id="launch-diff"):
+                yield Static(id="diff", markup=False)
+        with Horizontal(id="launch-plan"):
+            with Vertical(id="launch-says"):
+                yield Static(id="prediction", markup=False)
+                yield Static(id="estimate", markup=False)
+            yield Button("Start", id="start", variant="primary", disabled=True, compact=True)
+        yield Footer()
+
+    @property
+    def q1(self) -> Q1Lab:
+        return cast("Q1Lab", self.app)
+
+    def on_mount(self) -> None:
+        self.query_one("#variant").focus()
+        self.changed()
+
+    # ── what was asked for ───────────────────────────────────────────────────────────────────────────────
+
+    def wish(self) -> Wish:
+        return self.query_one(LaunchForm).wish()
+
+    @on(OptionList.OptionHighlighted)
+    @on(Input.Changed)
+    @on(Select.Changed)
+    def changed(self) -> None:
+        """Show the diff at once, and the estimate a moment after the last change."""
+        if not self.is_mounted:
+            return
+        self.draft = None
+        self.query_one("#start", Button).disabled = True
+        if self._timer is not None:
+            self._timer.stop()
+        try:
+            wish = self.wish()
+            self._show_diff(wish)
+        except Problem as problem:
+            self._say(str(problem).removeprefix("--"), bad=True)
+            return
+        self._say("Trying a few steps on this machine, for an estimate …")
+        self._timer = self.set_timer(PAUSE, lambda: self._estimate(wish))
+
+    def _show_diff(self, wish: Wish) -> None:
+        old, new = variants.find(wish.baseline), variants.find(wish.variant)
+        diff = diffs.unified(old.text, new.text, old.name, new.name)
+        added, removed = diffs.count(diff)
+        head = f" A new study: {new.name} against {old.name}   +{added} −{removed} lines"
+        self.query_one("#launch-head", Static).update(head)
+        text = diff_text(diff, palette(self.app), dark=self.app.current_theme.dark)
+        self.query_one("#diff", Static).update(text if diff else "the same code; there is nothing to compare")
+        self.q1.desk.ask(
+            lambda store: journal.prediction(store, new.name),
+            lambda found: self.app.call_later(self._show_prediction, new.name, found),
+        )
+
+    def _show_prediction(self, variant: str, record: dict[str, Any] | None) -> None:
+        if self.is_attached:
+            self.query_one("#prediction", Static).update(prediction_words(record, variant))
+
+    # ── the estimate, and the start ──────────────────────────────────────────────────────────────────────
+
+    def _estimate(self, wish: Wish) -> None:
+        self._asked += 1
+        asked, database = self._asked, self.q1.setup.database
+        beside(
+            self,
+            lambda: lab_acts.draft(wish, database),
+            lambda found: self._estimated(asked, wish, found),
+            lambda problem: self._estimated(asked, wish, problem),
+        )
+
+    def _estimated(self, asked: int, wish: Wish, found: Draft | Problem) -> None:
+        try:
+            if asked != self._asked or not self.is_attached or self.wish() != wish:
+                return  # the form has changed since
+        except Problem:
+            return
+        if isinstance(found, Problem):
+            self._say(str(found), bad=True)
+            return
+        self.draft = found
+        button = self.query_one("#start", Button)
+        button.label = "Watch it" if found.alive else "Start" if found.plan.missing else "Open it"
+        button.disabled = False
+        self._say(estimate(found))
+
+    def _say(self, text: str, bad: bool = False) -> None:
+        said = self.query_one("#estimate", Static)
+        said.update(text)
+        said.set_class(bad, "bad")
+
+    @on(Button.Pressed)
+    def action_start(self) -> None:
+        """Start what was estimated; a study that runs already, or is done, is opened instead."""
+        drawn = self.draft
+        if drawn is None:
+            self.notify("Wait for the estimate; it takes a few seconds.")
+            return
+        if drawn.alive:
+            self.dismiss(drawn.plan.study.id)
+            return
+        self.query_one("#start", Button).disabled = True
+        self._say("Starting …")
+        self.draft = None
+        database = self.q1.setup.database
+        beside(
+            self,
+            lambda: lab_acts.begin(drawn, database),
+            lambda study: self.dismiss(study.id),
+            self._not_started,
+        )
+
+    def _not_started(self, problem: Problem) -> None:
+        self.app.post_message(Failed(str(problem), "The study was not started"))
+        self.changed()

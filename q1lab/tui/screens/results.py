@@ -1,0 +1,158 @@
+"""Past studies side by side: what each one changed, what came out, how sure that is."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import VerticalScroll
+from textual.widgets import DataTable, Input, Static
+
+from q1lab import results
+from q1lab.results import ResultLine
+from q1lab.tui.keys import bindings
+from q1lab.tui.screens.acting import StudyActs
+from q1lab.tui.snapshot import Snapshot, result
+from q1lab.tui.widgets.forest import ForestPlot
+from q1lab.tui.widgets.results_table import ResultsTable
+from q1lab.tui.widgets.side_by_side import side_by_side
+
+EMPTY = """No results yet.
+
+A study shows up here as soon as it is planned, its verdict when every planned run has ended.
+The lab (2) starts one."""
+
+
+class ResultsScreen(StudyActs):
+    """Rows are read by the desk while this screen is open. Marked rows stand side by side below."""
+
+    page = "results"
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings("results")]
+    AUTO_FOCUS = "#results"
+
+    def body(self) -> ComposeResult:
+        yield Input(
+            placeholder="filter: words of the study, verdict, data …", id="results-filter", compact=True
+        )
+        yield ResultsTable(id="results")
+        with VerticalScroll(id="side", can_focus=False):
+            yield ForestPlot()
+        yield Static(EMPTY, id="results-empty", markup=False)
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.query_one("#results-filter").display = False
+
+    def on_screen_resume(self) -> None:
+        self.q1.desk.page("results", results.Reader())
+        super().on_screen_resume()
+
+    def on_screen_suspend(self) -> None:
+        self.q1.desk.page("results", None)
+
+    def show(self, snapshot: Snapshot) -> None:
+        lines: tuple[ResultLine, ...] | None = snapshot.pages.get("results")
+        if lines is None:
+            return
+        table = self.query_one(ResultsTable)
+        table.show(lines, self.query_one("#results-filter", Input).value)
+        self.set_class(not lines, "-empty")
+        self._side()
+
+    def _side(self) -> None:
+        table = self.query_one(ResultsTable)
+        here = [table.selected] if table.selected is not None else []
+        chosen = table.marked or here
+        self.query_one(ForestPlot).forest = side_by_side(chosen)
+        self.refresh_bindings()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action in ("open", "mark", "verdict", "export"):
+            return (
+                self.is_mounted
+                and bool(self.query(ResultsTable))
+                and bool(self.query_one(ResultsTable).lines)
+            )
+        return True
+
+    @on(DataTable.RowHighlighted)
+    def _moved(self) -> None:
+        self._side()
+
+    @on(DataTable.RowSelected)
+    def _picked(self, event: DataTable.RowSelected) -> None:
+        event.stop()
+        self.action_open()
+
+    def action_open(self) -> None:
+        line = self.query_one(ResultsTable).selected
+        if line is not None:
+            self.q1.desk.watch(line.id)
+            self.q1.switch_mode("lab")
+
+    def action_mark(self) -> None:
+        table = self.query_one(ResultsTable)
+        line = table.selected
+        if line is None:
+            return
+        if line.mean is None:
+            self.tell(f"{line.id} has no mean difference to compare yet.")
+            return
+        why = results.why_not_comparable([*table.marked, line])
+        if why is not None and line.id not in table.marks:
+            self.notify(why, markup=False, severity="warning")
+            return
+        table.toggle(line.id)
+        self._side()
+
+    def action_clear(self) -> None:
+        self.query_one(ResultsTable).unmark()
+        self._side()
+
+    def action_verdict(self) -> None:
+        line = self.query_one(ResultsTable).selected
+        if line is None:
+            return
+        if line.verdict is None:
+            self.tell(
+                f"{line.id} has no verdict: {line.done} of {line.total} runs have ended. Enter opens it."
+            )
+            return
+        name = line.id
+        self.q1.desk.ask(
+            lambda store: result(store, name), lambda record: self.app.call_later(self._open, name, record)
+        )
+
+    def _open(self, name: str, record: dict[str, Any]) -> None:
+        from q1lab.tui.screens.verdict import VerdictScreen
+
+        self.app.push_screen(VerdictScreen(name, record))
+
+    def action_export(self) -> None:
+        from q1lab.tui.screens.export import ExportScreen
+
+        table = self.query_one(ResultsTable)
+        chosen = table.marked or ([table.selected] if table.selected is not None else [])
+        if chosen:
+            self.app.push_screen(ExportScreen([line.id for line in chosen]))
+
+    def action_filter(self) -> None:
+        box = self.query_one("#results-filter")
+        box.display = True
+        box.focus()
+
+    @on(Input.Changed)
+    def _typed(self) -> None:
+        self.show(self.q1.snapshot)
+
+    @on(Input.Submitted)
+    def _done(self) -> None:
+        self.query_one(ResultsTable).focus()
+
+    def key_escape(self) -> None:
+        box = self.query_one("#results-filter", Input)
+        box.value = ""
+        box.display = False
+        self.query_one(ResultsTable).focus()

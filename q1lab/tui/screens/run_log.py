@@ -1,0 +1,101 @@
+"""The log of one run, followed while it grows: what the trainer and the model file printed, as plain text."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+from textual.widgets import Footer, Log, Static
+
+from q1lab.states import MARKS
+from q1lab.studies import Study
+from q1lab.tail import Tail
+from q1lab.tui.snapshot import RunView, Snapshot
+from q1lab.tui.widgets.palette import palette
+from q1lab.tui.widgets.words import loss_words, state_words
+
+EVERY = 0.5
+MOST_LINES = 5_000
+
+
+class RunLogScreen(Screen[None]):
+    """Esc goes back. Following stops while the reader scrolls up, and goes on at the end (``end``)."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q", "dismiss", "back", key_display="esc"),
+        Binding("home,g", "top", "top"),
+        Binding("end,G", "bottom", "follow"),
+        Binding("c", "copy", "copy path"),
+    ]
+
+    def __init__(self, study: Study, run: RunView) -> None:
+        super().__init__()
+        self.study = study
+        self.run_view = run
+        self.file = study.files.run(run.name).log
+        self.tail = Tail(self.file)
+        self.empty = True
+
+    def compose(self) -> ComposeResult:
+        yield Static(id="log-head", markup=False)
+        yield Log(id="log", max_lines=MOST_LINES, auto_scroll=True)
+        yield Static(id="log-empty", markup=False)
+        yield Footer()
+
+    def on_mount(self) -> None:
+        self.look()
+        self.set_interval(EVERY, self.look)
+        self.watch(self.app, "snapshot", self._snapshot)
+
+    def look(self) -> None:
+        """Take in what was appended since; a file that can't be read says so in its place."""
+        log = self.query_one(Log)
+        try:
+            text, anew = self.tail.read()
+        except OSError as error:
+            self._say(f"{self.file} can't be read: {error.strerror}")
+            return
+        if anew:
+            log.clear()
+        if text:
+            follow = log.scroll_offset.y >= log.max_scroll_y
+            log.write(text, scroll_end=follow)
+            self.empty = False
+        self._say("Nothing printed yet. Losses are in the grid and the chart; errors and warnings come here.")
+
+    def _say(self, text: str) -> None:
+        note = self.query_one("#log-empty", Static)
+        note.update(text)
+        note.display = self.empty
+        self.query_one(Log).display = not self.empty
+
+    def _snapshot(self, snapshot: Snapshot) -> None:
+        view = snapshot.focus
+        if view is not None and view.line.id == self.study.id:
+            self.run_view = next((run for run in view.runs if run.name == self.run_view.name), self.run_view)
+        run, colours = self.run_view, palette(self.app)
+        head = Text(no_wrap=True, overflow="ellipsis")
+        head.append(f" {run.variant}", style=f"bold {colours.arm(run.arm)}")
+        head.append(f" seed {run.seed}", style="bold")
+        head.append(f"  {state_words(run)}", style=colours.state(run.state))
+        if run.attempt > 1:
+            head.append(f"  attempt {run.attempt}", style=colours.warning)
+        loss = loss_words(run)
+        head.append(f"  iter {run.iter} of {run.max_iters}" + (f"  val loss {loss}" if loss else ""))
+        if run.message:
+            head.append(f"\n {MARKS[run.state]} {run.message}", style=colours.warning)
+        head.append(f"\n {self.file}", style=colours.muted)
+        self.query_one("#log-head", Static).update(head)
+
+    def action_top(self) -> None:
+        self.query_one(Log).scroll_home(animate=False)
+
+    def action_bottom(self) -> None:
+        self.query_one(Log).scroll_end(animate=False)
+
+    def action_copy(self) -> None:
+        self.app.copy_to_clipboard(str(self.file))
+        self.notify("Copied the log's path.")

@@ -1,0 +1,45 @@
+"""A unified diff as coloured text: the change itself in the arms' colours, Python words picked out."""
+
+from __future__ import annotations
+
+from rich.syntax import Syntax
+from rich.text import Text
+
+from q1lab.tui.widgets.palette import Palette
+
+MOST_LINES = 2_000
+"""Beyond this a diff is cut: nobody reads it on a screen, and colouring it would take too long."""
+
+
+def diff_text(diff: str, colours: Palette, *, dark: bool = True) -> Text:
+    """The diff's lines; what goes is tinted in the baseline's colour, what comes in the modified arm's.
+
+    Plain signs stay in front, so that nothing is said by colour alone. The text is data: no markup is read.
+    """
+    lines = diff.splitlines()
+    cut = len(lines) - MOST_LINES
+    body = [line for line in lines[:MOST_LINES] if not line.startswith(("--- ", "+++ "))]
+    code = Syntax("", "python", theme="github-dark" if dark else "default", background_color="default")
+    spoken = code.highlight("\n".join(line[1:] if line[:1] in "+- " else "" for line in body)).split("\n")
+    out = Text(no_wrap=True, overflow="crop")
+    tints = {
+        "-": f"on {colours.tint(colours.baseline, 0.2)}",
+        "+": f"on {colours.tint(colours.modified, 0.2)}",
+    }
+    bold = {"-": f"bold {colours.baseline}", "+": f"bold {colours.modified}"}
+    for number, line in enumerate(body):
+        sign = line[:1]
+        if line.startswith("@@"):
+            out.append(line + "\n", style=colours.muted)
+            continue
+        row = Text.assemble((f"{sign or ' '} ", bold.get(sign, colours.muted)))
+        if sign in tints:
+            row.append_text(spoken[number] if number < len(spoken) else Text(line[1:]))
+            row.stylize(tints[sign])
+        else:
+            row.append(line[1:], style=colours.muted)
+        out.append_text(row)
+        out.append("\n")
+    if cut > 0:
+        out.append(f"… {cut:,} more lines; `q1lab diff` shows them\n", style=colours.muted)
+    return out

@@ -1,0 +1,130 @@
+"""The grid arm × seed: one row a run, updated in place, so that rows and the selection never jump."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from rich.text import Text
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.widgets import DataTable
+from textual.widgets.data_table import RowKey
+
+from q1lab.states import State
+from q1lab.tui.snapshot import RunView, StudyView
+from q1lab.tui.widgets.palette import Palette, palette
+from q1lab.tui.widgets.sparkline import scale, sparkline
+from q1lab.tui.widgets.words import left_words, loss_words, run_seconds_left, speed_words, state_words
+
+COLUMNS = (
+    # key, title, width, to the right, and the widget width from which it is shown
+    ("arm", "arm", 10, False, 0),
+    ("seed", "seed", 4, True, 0),
+    ("state", "state", 10, False, 0),
+    ("loss", "loss", 0, False, 0),
+    ("iter", "iter", 6, True, 52),
+    ("val", "val loss", 8, True, 0),
+    ("speed", "tok/s", 6, True, 68),
+    ("left", "left", 6, True, 74),
+)
+SPARK_LEAST, SPARK_MOST = 8, 28
+
+
+class Grid(DataTable[Text], inherit_bindings=False):
+    """Shows a ``StudyView``; ``selected`` is the run under the cursor. Enter is left to the screen."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "cursor_up", show=False),
+        Binding("down", "cursor_down", show=False),
+        Binding("pageup", "page_up", show=False),
+        Binding("pagedown", "page_down", show=False),
+        Binding("home", "scroll_top", show=False),
+        Binding("end", "scroll_bottom", show=False),
+    ]
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 — Textual's own name
+        super().__init__(id=id, cursor_type="row", cursor_foreground_priority="renderable")
+        self.view: StudyView | None = None
+        self._shown: dict[str, tuple[Text, ...]] = {}
+        self._width = 0
+
+    @property
+    def selected(self) -> RunView | None:
+        if self.view is None or not 0 <= self.cursor_row < len(self.view.runs):
+            return None
+        return self.view.runs[self.cursor_row]
+
+    def show(self, view: StudyView | None) -> None:
+        """Bring the table up to date; only cells that changed are drawn again."""
+        before = self.view
+        self.view = view
+        if view is None:
+            self._shown = {}
+            self.clear()
+            return
+        names = [run.name for run in view.runs]
+        same = (
+            before is not None and before.line.id == view.line.id and list(self._shown)[: len(names)] == names
+        )
+        if self._width != self.size.width or not same or len(self._shown) != len(names):
+            self._rebuild(keep=before is not None and before.line.id == view.line.id)
+            return
+        for name, cells in self._cells(palette(self.app)).items():
+            for column, new, old in zip(self.columns, cells, self._shown[name], strict=True):
+                if new != old:
+                    self.update_cell(RowKey(name), column, new)
+            self._shown[name] = cells
+
+    def on_mount(self) -> None:
+        self.app.theme_changed_signal.subscribe(self, lambda _: self._rebuild(keep=True))
+
+    def on_resize(self, event: events.Resize) -> None:
+        if self._width != event.size.width:
+            self._rebuild(keep=True)
+
+    def _visible(self, width: int) -> list[tuple[str, str, int, bool, int]]:
+        return [column for column in COLUMNS if width >= column[4]]
+
+    def _spark_width(self, width: int) -> int:
+        taken = sum(column[2] + 2 * self.cell_padding for column in self._visible(width))
+        return min(SPARK_MOST, max(SPARK_LEAST, width - taken - 1))
+
+    def _rebuild(self, keep: bool) -> None:
+        row = self.cursor_row if keep else 0
+        self._width = self.size.width
+        self.clear(columns=True)
+        for key, title, cells, right, _ in self._visible(self._width):
+            heading = Text(title, justify="right" if right else "left")
+            self.add_column(heading, width=cells or self._spark_width(self._width), key=key)
+        if self.view is None:
+            return
+        self._shown = self._cells(palette(self.app))
+        for name, values in self._shown.items():
+            self.add_row(*values, key=name)
+        self.move_cursor(row=min(row, len(self._shown) - 1), scroll=keep)
+
+    def _cells(self, colours: Palette) -> dict[str, tuple[Text, ...]]:
+        assert self.view is not None
+        config = self.view.study.config
+        tokens = int(config.get("batch_size", 1)) * int(config.get("block_size", 1))
+        low, high = scale(run.train for run in self.view.runs)
+        visible = [column[0] for column in self._visible(self._width)]
+        wide = self._spark_width(self._width)
+        found: dict[str, tuple[Text, ...]] = {}
+        for run in self.view.runs:
+            values = {
+                "arm": Text(run.variant[:10], style=colours.arm(run.arm)),
+                "seed": _right(str(run.seed)),
+                "state": Text(state_words(run), style=colours.state(run.state)),
+                "loss": Text(sparkline(run.train, wide, run.max_iters, low, high), colours.arm(run.arm)),
+                "iter": _right(str(run.iter) if run.attempt else ""),
+                "val": _right(loss_words(run), "" if run.state is State.FINISHED else colours.muted),
+                "speed": _right(speed_words(run.tokens_per_s), colours.muted),
+                "left": _right(left_words(run_seconds_left(run, tokens)), colours.muted),
+            }
+            found[run.name] = tuple(values[key] for key in visible)
+        return found
+
+
+def _right(text: str, style: Any = "") -> Text:
+    return Text(text, style=style, justify="right")

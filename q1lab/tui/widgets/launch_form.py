@@ -1,0 +1,82 @@
+"""What a study is made of, as a form: variant, baseline, preset, data, seeds, iters."""
+
+from __future__ import annotations
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Horizontal, VerticalScroll
+from textual.widgets import Input, Label, OptionList, Select
+from textual.widgets.option_list import Option
+
+from q1lab import variants
+from q1lab.errors import Problem
+from q1lab.planning import Wish, parse_seeds
+from q1lab.presets import PRESETS
+
+OTHER = "other"
+
+
+class LaunchForm(VerticalScroll, can_focus=False):
+    """``wish`` is what it says now. ``given`` (a name or a path) is chosen at first."""
+
+    def __init__(self, given: str | None, seeds: str, preset: str | None) -> None:
+        super().__init__(id="launch-form")
+        self.names = [name for name in variants.names() if name != "baseline"]
+        self.given = given or self.names[0]
+        self.seeds, self.preset = seeds, preset
+
+    def compose(self) -> ComposeResult:
+        rows = [Option(f"{name:<9} {variants.find(name).title}", id=name) for name in self.names]
+        yield OptionList(
+            *rows, Option("a file of mine …", id=OTHER), id="variant", markup=False, compact=True
+        )
+        own = "" if self.given in self.names else self.given
+        yield Input(own, placeholder="path to your model file", id="file", compact=True)
+        with Horizontal(classes="pick"):
+            yield Label("against")
+            yield Input("baseline", placeholder="a variant, a file", id="baseline", compact=True)
+        with Horizontal(classes="pick"):
+            yield Label("preset")
+            chosen = self.preset if self.preset in PRESETS else Select.NULL
+            presets = [(name, name) for name in PRESETS]
+            yield Select(presets, prompt="by device", value=chosen, id="preset", compact=True)
+        for name, label, value, hint in (
+            ("data", "data", "stdlib", "stdlib, shakespeare, a file"),
+            ("seeds", "seeds", self.seeds, "3, or 0,1,2,7"),
+            ("iters", "iters", "", "the preset's"),
+        ):
+            with Horizontal(classes="pick"):
+                yield Label(label)
+                yield Input(value, placeholder=hint, id=name, compact=True)
+
+    def on_mount(self) -> None:
+        index = self.names.index(self.given) if self.given in self.names else len(self.names)
+        self.query_one("#variant", OptionList).highlighted = index
+        self._own_file()
+
+    @on(OptionList.OptionHighlighted)
+    def _own_file(self) -> None:
+        self.query_one("#file").display = self._picked() == OTHER
+
+    def _picked(self) -> str:
+        option = self.query_one("#variant", OptionList).highlighted_option
+        return option.id if option is not None and option.id else OTHER
+
+    def _text(self, name: str) -> str:
+        return self.query_one(f"#{name}", Input).value.strip()
+
+    def wish(self) -> Wish:
+        """The form as a wish. Problem, without any file read, for what can be seen to be wrong."""
+        variant = self._text("file") if self._picked() == OTHER else self._picked()
+        if not variant:
+            raise Problem("Give the path to your model file.")
+        iters = self._text("iters")
+        if iters and (not iters.isascii() or not iters.isdigit() or int(iters) < 1):
+            raise Problem(f"iters {iters!r}: give a whole number from 1 up, or nothing for the preset's")
+        parse_seeds(self._text("seeds"))
+        preset = self.query_one("#preset", Select).value
+        return Wish(
+            variant=variant, seeds=self._text("seeds"), baseline=self._text("baseline") or "baseline",
+            preset=preset if isinstance(preset, str) else None, data=self._text("data") or "stdlib",
+            overrides={"max_iters": iters} if iters else {},
+        )  # fmt: skip

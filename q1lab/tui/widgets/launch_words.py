@@ -1,0 +1,52 @@
+"""What the launch screen says about a plan and about the prediction for it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from q1lab.tui.lab_acts import Draft
+from q1lab.tui.widgets.words import left_words
+
+DIRECTIONS = {"lower": "lower", "higher": "higher", "same": "about the same"}
+
+
+def prediction_words(record: Mapping[str, Any] | None, variant: str) -> str:
+    """The prediction in a line, and that it locks; or that there is none."""
+    if record is None:
+        return (
+            f"No prediction for {variant} yet: write one before the runs (study screen, or "
+            f"`q1lab predict {variant}`); afterwards it proves nothing."
+        )
+    words = f"You predict: {DIRECTIONS.get(record['direction'], record['direction'])}"
+    if record["direction"] != "same" and record.get("size") is not None:
+        words += f" by {record['size']:g} nats"
+    if record.get("matters"):
+        words += f", below {record['matters']:g} too small to matter"
+    if record.get("locked"):
+        return f"{words}. Locked since {str(record['locked'])[:10]}."
+    return f"{words}. Starting locks it."
+
+
+def estimate(drawn: Draft) -> str:
+    """The plan's runs and minutes, with its notes."""
+    plan = drawn.plan
+    study, missing = plan.study, plan.missing
+    what = (
+        f"{study.preset} preset, {study.max_iters:,} iters, {study.data.name}, {study.device} {study.dtype}"
+    )
+    if drawn.alive:
+        head = f"{study.id} is just this study, and it is training."
+    elif not missing:
+        head = f"{study.id} is just this study, and nothing is missing."
+    else:
+        minutes = "" if plan.minutes is None else f", about {left_words(max(1.0, plan.minutes * 60))}"
+        some = (
+            f"{len(missing)} of {len(study.runs)} runs are missing"
+            if not plan.is_new
+            else f"{len(missing)} runs"
+        )
+        head = f"{some}{minutes}; {study.jobs} at once."
+        if not plan.is_new:
+            head = f"{study.id} goes on: {head}"
+    return "\n".join((head, what, *(f"Note: {note}" for note in plan.notes)))

@@ -1,0 +1,147 @@
+"""Past studies as a table, grouped by what may be compared: the same data, the same number format."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from rich.text import Text
+from textual import events
+from textual.binding import BindingType
+from textual.widgets import DataTable
+
+from q1lab.results import ResultLine, by_data
+from q1lab.tui.widgets.grid import Grid
+from q1lab.tui.widgets.palette import Palette, palette
+from q1lab.tui.widgets.study_words import TONES
+from q1lab.tui.widgets.words import day, signed
+
+COLUMNS = (
+    # key, title, width, to the right, and the widget width from which it is shown
+    ("mark", "", 1, False, 0),
+    ("study", "study", 14, False, 0),
+    ("variant", "variant", 10, False, 96),
+    ("preset", "preset", 6, False, 76),
+    ("n", "n", 3, True, 66),
+    ("mean", "difference", 10, True, 0),
+    ("interval", "95% interval", 19, False, 88),
+    ("verdict", "verdict", 19, False, 0),
+    ("date", "date", 10, False, 70),
+)
+GROUP = "group:"
+
+
+def matches(line: ResultLine, words: str) -> bool:
+    parts = (
+        line.id,
+        line.variant,
+        line.baseline,
+        line.preset,
+        line.data,
+        line.dtype,
+        line.verdict or "",
+        line.created,
+    )
+    text = " ".join(parts).casefold()
+    return all(word in text for word in words.casefold().split())
+
+
+class ResultsTable(DataTable[Text], inherit_bindings=False):
+    """``lines`` are shown in groups; ``selected`` is under the cursor, ``marked`` are the marked ones."""
+
+    BINDINGS: ClassVar[list[BindingType]] = Grid.BINDINGS
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 — Textual's own name
+        super().__init__(id=id, cursor_type="row", cursor_foreground_priority="renderable")
+        self.lines: tuple[ResultLine, ...] = ()
+        self.marks: list[str] = []
+        self._shown: tuple[object, ...] = ()
+        self._by_id: dict[str, ResultLine] = {}
+        self._order: list[str] = []
+
+    @property
+    def selected(self) -> ResultLine | None:
+        if not 0 <= self.cursor_row < len(self._order):
+            return None
+        return self._by_id.get(self._order[self.cursor_row])
+
+    @property
+    def marked(self) -> list[ResultLine]:
+        return [self._by_id[one] for one in self.marks if one in self._by_id]
+
+    def show(self, lines: Sequence[ResultLine], words: str = "") -> None:
+        """Fill the table with what matches; nothing is done when nothing changed."""
+        hits = tuple(line for line in lines if matches(line, words))
+        state = (hits, self.size.width, palette(self.app))
+        if state != self._shown:
+            self.lines = hits
+            self._by_id = {line.id: line for line in lines}
+            self._shown = state
+            self._rebuild()
+
+    def on_resize(self, event: events.Resize) -> None:
+        if self._shown and self._shown[1] != event.size.width:
+            self._shown = (self.lines, event.size.width, palette(self.app))
+            self._rebuild()
+
+    def toggle(self, study_id: str) -> None:
+        if study_id in self.marks:
+            self.marks.remove(study_id)
+        else:
+            self.marks.append(study_id)
+        self._remark([study_id])
+
+    def unmark(self) -> None:
+        gone, self.marks = self.marks, []
+        self._remark(gone)
+
+    def _remark(self, ids: Sequence[str]) -> None:
+        colours = palette(self.app)
+        for study_id in ids:
+            if study_id in self._order:
+                self.update_cell(study_id, "mark", self._mark(study_id, colours))
+
+    def _mark(self, study_id: str, colours: Palette) -> Text:
+        return Text("●" if study_id in self.marks else " ", style=colours.modified)
+
+    def _rebuild(self) -> None:
+        here = self.selected.id if self.selected else None
+        colours = palette(self.app)
+        visible = [column for column in COLUMNS if self.size.width >= column[4]]
+        self.clear(columns=True)
+        for key, title, width, right, _ in visible:
+            self.add_column(Text(title, justify="right" if right else "left"), width=width, key=key)
+        self._order = []
+        for name, group in by_data(self.lines):
+            self._order.append(GROUP + name)
+            self.add_row(*self._heading(name, [column[0] for column in visible], colours), key=GROUP + name)
+            for line in group:
+                cells = self._cells(line, colours)
+                self._order.append(line.id)
+                self.add_row(*(cells[column[0]] for column in visible), key=line.id)
+        if self._order:
+            first = next(k for k, name in enumerate(self._order) if not name.startswith(GROUP))
+            self.move_cursor(row=self._order.index(here) if here in self._order else first)
+
+    def _heading(self, name: str, keys: Sequence[str], colours: Palette) -> list[Text]:
+        data, _, rest = name.partition(" ")
+        words = {"study": data, "variant": "", "mean": "", "verdict": rest.strip("(), ").replace(")", "")}
+        return [Text(words.get(key, ""), style=f"italic {colours.muted}") for key in keys]
+
+    def _cells(self, line: ResultLine, colours: Palette) -> dict[str, Text]:
+        verdict = line.verdict or ("comparing …" if line.complete else f"{line.done} of {line.total} done")
+        tone = getattr(colours, TONES.get(line.verdict or "", "muted"))
+        known = line.low is not None and line.high is not None
+        return {
+            "mark": self._mark(line.id, colours),
+            "study": Text(line.id),
+            "variant": Text(line.variant[:10], style=colours.modified),
+            "preset": Text(line.preset, style=colours.muted),
+            "n": Text("" if line.n is None else str(line.n), justify="right"),
+            "mean": Text(signed(line.mean) if line.mean is not None else "", justify="right"),
+            "interval": Text(
+                f"{signed(line.low)} to {signed(line.high)}" if known else "", style=colours.muted
+            ),
+            "verdict": Text(verdict, style=f"bold {tone}" if line.verdict else tone),
+            "date": Text(day(line.created), style=colours.muted),
+        }

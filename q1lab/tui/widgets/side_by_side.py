@@ -1,0 +1,40 @@
+"""Several studies' headline intervals on one axis. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from q1lab.results import ResultLine
+from q1lab.tui.widgets.forest import Bar, Forest
+from q1lab.tui.widgets.words import signed
+
+
+def side_by_side(lines: Sequence[ResultLine]) -> Forest:
+    """The forest plot of the chosen studies; they must be comparable (``results.why_not_comparable``)."""
+    known = [line for line in lines if line.mean is not None]
+    if not known:
+        says = (
+            f"{lines[0].id}: {lines[0].done} of {lines[0].total} runs have ended; no verdict yet."
+            if lines
+            else ""
+        )
+        return Forest(says=says)
+    bars = tuple(
+        Bar(line.id, line.low, line.high, line.mean, "modified", weight="bold", note=_note(line))
+        for line in known
+    )
+    notes = []
+    if len({line.preset for line in known}) > 1:
+        notes.append("The presets differ: another size or budget may be the reason for another result.")
+    if len({line.baseline for line in known}) > 1:
+        notes.append("The baselines differ: these differences are from different starting points.")
+    if len(known) > 1:
+        notes.append("Each verdict has its own chance of being false; the more of them, the likelier one is.")
+    else:
+        notes.append("Space marks studies; marked ones stand here side by side.")
+    return Forest("95% intervals", None, "", bars, tuple(notes))
+
+
+def _note(line: ResultLine) -> str:
+    what = f"{line.variant} − {line.baseline} = {signed(line.mean)} nats"
+    return f"{what} · {line.verdict} · n {line.n} · {line.preset}"

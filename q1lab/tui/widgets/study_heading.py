@@ -1,0 +1,20 @@
+"""The lab's first line: which study, how far it is or what it says."""
+
+from __future__ import annotations
+
+from rich.text import Text
+from textual.reactive import reactive
+from textual.widget import Widget
+
+from q1lab.tui.snapshot import StudyView
+from q1lab.tui.widgets.palette import palette
+from q1lab.tui.widgets.study_words import heading
+
+
+class StudyHeading(Widget):
+    """Fits itself to its width: details that have no room are left out."""
+
+    view: reactive[StudyView | None] = reactive(None)
+
+    def render(self) -> Text:
+        return Text("") if self.view is None else heading(self.view, self.size.width, palette(self.app))

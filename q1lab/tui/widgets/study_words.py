@@ -1,0 +1,71 @@
+"""A study in a line: what it is, how far it is, what it says. Shared by lab, results and launch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.cells import cell_len
+from rich.text import Text
+
+from q1lab.states import ENDED
+from q1lab.tui.snapshot import StudyView
+from q1lab.tui.widgets.palette import Palette
+from q1lab.tui.widgets.topline import minutes
+from q1lab.tui.widgets.words import signed
+
+TONES = {"helps": "success", "hurts": "error", "cannot tell": "warning", "no verdict": "muted"}
+
+
+def settled(view: StudyView) -> dict[str, Any] | None:
+    """The comparison, when every planned run has ended and it is about exactly these runs; else None.
+
+    Before that no verdict is shown, whatever is in the database.
+    """
+    record = view.record
+    if record is None or not view.runs or not all(run.state in ENDED for run in view.runs):
+        return None
+    fits = record.get("complete", True) and list(record.get("seeds") or view.study.seeds) == list(
+        view.study.seeds
+    )
+    return record if fits else None
+
+
+def verdict_words(record: dict[str, Any], colours: Palette) -> Text:
+    """``CANNOT TELL  −0.0123``: the verdict and the mean difference."""
+    verdict = str(record.get("verdict") or "no verdict")
+    text = Text(verdict.upper(), style=f"bold {getattr(colours, TONES.get(verdict, 'foreground'))}")
+    mean = (record.get("difference") or {}).get("mean")
+    if mean is not None:
+        text.append(f"  {signed(mean)}", style=colours.foreground)
+    return text
+
+
+def heading(view: StudyView, width: int, colours: Palette) -> Text:
+    """The lab's first line: arms in their colours to the left, progress or verdict to the right."""
+    left = Text(" ")
+    left.append(view.study.variant[:24], style=f"bold {colours.modified}")
+    left.append(" against ", style=colours.muted)
+    left.append(view.study.baseline[:24], style=f"bold {colours.baseline}")
+    record = settled(view)
+    right = verdict_words(record, colours) if record is not None else _progress(view, colours)
+    details = [f" · {view.study.preset} preset", f" · {view.study.data.name[:20]}", f" · {view.line.id}"]
+    if view.study.device != "cpu":
+        details.append(f" · {view.study.device}")
+    for detail in details:
+        if left.cell_len + cell_len(detail) + right.cell_len + 3 <= width:
+            left.append(detail, style=colours.muted)
+    gap = max(1, width - left.cell_len - right.cell_len - 1)
+    line = Text.assemble(left, " " * gap, right)
+    line.truncate(max(1, width), overflow="ellipsis")
+    return line
+
+
+def _progress(view: StudyView, colours: Palette) -> Text:
+    done = f"{view.line.done} of {view.line.total} done"
+    if view.alive:
+        left = minutes(view.line.seconds_left)
+        return Text.assemble(("● ", colours.success), done + (f" · {left}" if left else ""))
+    if view.line.done == view.line.total:
+        return Text("comparing …", style=colours.muted)
+    tone = {"stopped": colours.warning, "planned": colours.muted}.get(view.line.state, colours.error)
+    return Text.assemble((view.line.state, tone), (f" · {done}", colours.muted))

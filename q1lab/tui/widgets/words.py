@@ -1,0 +1,59 @@
+"""Numbers as they stand in the lab's tables: short, the same width, honest about what is not known. Pure."""
+
+from __future__ import annotations
+
+from q1lab.states import MARKS, State
+from q1lab.tui.snapshot import RunView
+
+WORDS = {State.FINISHED: "done"}
+
+
+def state_words(run: RunView) -> str:
+    """``✓ done``, ``▶ 61%``, ``· queued``: a mark and a word, so that colour is never alone."""
+    if run.state is State.RUNNING:
+        return f"{MARKS[run.state]} {min(99, 100 * run.iter // max(1, run.max_iters))}%"
+    return f"{MARKS[run.state]} {WORDS.get(run.state, str(run.state))}"
+
+
+def loss_words(run: RunView) -> str:
+    """The exact val loss at the end (four digits), else the newest evaluation (three, with ``…``)."""
+    if run.val_loss is not None:
+        return f"{run.val_loss:.4f}"
+    return "" if run.eval_loss is None else f"{run.eval_loss:.3f}…"
+
+
+def speed_words(tokens_per_s: float | None) -> str:
+    if not tokens_per_s:
+        return ""
+    for size, letter in ((1e6, "M"), (1e3, "k")):
+        if tokens_per_s >= size:
+            return f"{tokens_per_s / size:.1f}{letter}"
+    return f"{tokens_per_s:.0f}"
+
+
+def left_words(seconds: float | None) -> str:
+    """``40 s``, ``12 min``, ``3.5 h``; empty when nothing is known."""
+    if seconds is None:
+        return ""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def run_seconds_left(run: RunView, tokens_per_iter: int) -> float | None:
+    """Seconds that a training run still needs at its present speed."""
+    if run.state is not State.RUNNING or not run.tokens_per_s:
+        return None
+    return (run.max_iters - run.iter) * tokens_per_iter / run.tokens_per_s
+
+
+def signed(value: float | None, digits: int = 4) -> str:
+    """With a real minus sign, so that columns line up and read well."""
+    if value is None:
+        return "–"
+    return f"{'−' if value < 0 else '+'}{abs(value):.{digits}f}"
+
+
+def day(created: str) -> str:
+    """The day of a UTC ISO time."""
+    return created[:10]
