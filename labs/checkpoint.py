@@ -20,6 +20,8 @@ KEEP = 2
 def save(folder: Path, i: int, state: dict[str, Any]) -> None:
     """Write the state after iter ``i`` and drop all but the newest two. OSError when the disk is full; then what
     was there stays."""
+    for stale in folder.glob(".*.part"):  # left by a process that was killed in mid-write
+        stale.unlink(missing_ok=True)
     buffer = io.BytesIO()
     torch.save(state, buffer)
     write(
@@ -53,7 +55,10 @@ def write(path: Path, data: bytes | memoryview) -> None:
 def newest(folder: Path) -> dict[str, Any] | None:
     """The newest checkpoint that is whole, or None. Damaged ones are passed over."""
     for path in reversed(_all(folder)):
-        data = path.read_bytes()
+        try:
+            data = path.read_bytes()
+        except OSError:  # a bad block, a folder in its place
+            continue
         if hashlib.sha256(data).hexdigest()[:16] == path.stem.rsplit("-", 1)[1]:
             state: dict[str, Any] = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
             return state

@@ -17,6 +17,10 @@ from torch import Tensor
 TRAIN_SHARE = 0.9
 
 
+class DataError(ValueError):
+    """The corpus isn't what the study was planned with."""
+
+
 @dataclass(frozen=True)
 class Corpus:
     """``train`` and ``val`` are 1-D token tensors; ``characters`` lists the vocabulary in order."""
@@ -31,10 +35,10 @@ class Corpus:
 
 
 def load(path: Path, sha256: str | None = None) -> Corpus:
-    """Read a UTF-8 text. ValueError when it isn't the text that the study was planned with."""
+    """Read a UTF-8 text. DataError when it isn't the text that the study was planned with."""
     raw = path.read_bytes()
     if sha256 is not None and hashlib.sha256(raw).hexdigest() != sha256:
-        raise ValueError(
+        raise DataError(
             f"{path} has changed since the study was planned; the study can't go on with other data"
         )
     return tokenize(raw.decode())

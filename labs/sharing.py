@@ -7,7 +7,7 @@ import fcntl
 import os
 import sys
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 
 
 def take(claim: Path) -> bool:
@@ -18,6 +18,14 @@ def take(claim: Path) -> bool:
     except FileExistsError:
         return False
     return True
+
+
+def inside(folder: Path, name: str) -> Path:
+    """``folder/name``. ValueError when ``name`` leads out of the folder (study.json is data, not to be trusted)."""
+    parts = PurePath(name)
+    if parts.is_absolute() or ".." in parts.parts:
+        raise ValueError(f"study.json names a file outside its folder: {name}")
+    return folder / parts
 
 
 @contextlib.contextmanager
@@ -46,8 +54,9 @@ def output_to(log: Path) -> Iterator[None]:
         os.dup2(fd, 2)
         yield
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, ValueError):  # a full disk; a model file that closed it
+                stream.flush()
         os.dup2(kept[0], 1)
         os.dup2(kept[1], 2)
         for each in (fd, *kept):

@@ -12,6 +12,9 @@ its memory. Weights, norms, softmax and loss stay fp32.
 from __future__ import annotations
 
 import argparse
+import contextlib
+import errno
+import functools
 import io
 import json
 import math
@@ -20,6 +23,7 @@ import signal
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +31,7 @@ import torch
 from torch import Tensor, nn
 
 from labs import checkpoint, data, devices, flat, keyed, loading, report
-from labs.sharing import holding, output_to, take
+from labs.sharing import holding, inside, output_to, take
 
 FINAL = ("finished", "diverged")
 OUT_OF_MEMORY = 75
@@ -51,10 +55,15 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     signal.signal(signal.SIGTERM, ask_to_stop)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.umask(0o077)  # everything written here is private to the user
     devices.keep_memory()
     plan = json.loads((args.study / "study.json").read_text())
     torch.set_num_threads(plan["threads"])
-    corpus = None
+
+    @functools.cache
+    def corpus() -> data.Corpus:
+        return data.load(inside(args.study.parent.parent, plan["data"]["file"]), plan["data"]["sha256"])
+
     failed = False
     for seed in [seed for look in plan["looks"] for seed in look]:
         for arm in ("baseline", "modified"):
@@ -65,9 +74,6 @@ def main(argv: list[str] | None = None) -> int:
             if report.state(report.read(folder / "events.jsonl")) in FINAL or not take(claim):
                 continue
             with holding(folder / "lock"), output_to(folder / "run.log"):
-                if corpus is None:
-                    home = args.study.parent.parent
-                    corpus = data.load(home / plan["data"]["file"], plan["data"]["sha256"])
                 state = attempt(args.study, plan, arm, seed, corpus, folder, alone=args.alone)
             if state == "out of memory":
                 claim.unlink()
@@ -77,28 +83,41 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def attempt(
-    study: Path, plan: dict[str, Any], arm: str, seed: int, corpus: data.Corpus, folder: Path, *, alone: bool
+    study: Path,
+    plan: dict[str, Any],
+    arm: str,
+    seed: int,
+    corpus: Callable[[], data.Corpus],
+    folder: Path,
+    *,
+    alone: bool,
 ) -> str:
     """One attempt at one run, from its start event to its exit event; returns the state it ended in."""
     events = folder / "events.jsonl"
-    number = 1 + sum(event.get("type") == "start" for event in report.read(events))
-    say = report.Report(events)
-    source = study / plan["arms"][arm]["source"]
+    before = report.read(events)
+    number = 1 + sum(event.get("type") == "start" for event in before)
+    say = report.Report(events, report.seconds(before))
+    source = inside(study, plan["arms"][arm]["source"])
     try:
-        return train(say, plan, arm, seed, number, corpus, source, folder)
+        return train(say, plan, arm, seed, number, corpus(), source, folder)
     except Stop:
         say("exit", state="stopped", message="stopped; the same command goes on")
         return "stopped"
-    except loading.ModelError as error:
+    except (loading.ModelError, data.DataError) as error:
         say("exit", state="failed", message=str(error))
         return "failed"
     except Exception as error:
-        traceback.print_exc()
+        with contextlib.suppress(
+            OSError, ValueError
+        ):  # the log may be on a full disk, or closed by the model
+            traceback.print_exc()
         if devices.is_out_of_memory(error):
             if not alone:
                 say("exit", state="stopped", message="out of memory; goes on with fewer runs at once")
                 return "out of memory"
             say("exit", state="failed", message=f"out of memory: {first_line(error)}"[:300])
+        elif isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            say("exit", state="failed", message=f"the disk is full ({folder}); free some space, then go on")
         elif isinstance(error, OSError):
             say("exit", state="failed", message=f"{error.strerror or error} ({error.filename or folder})")
         else:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import BinaryIO
 
 from q1lab.errors import FAILED, Problem
 
@@ -37,7 +38,7 @@ def write_atomic(path: Path, content: str | bytes, *, mode: int = 0o600) -> None
     """
     data = content.encode() if isinstance(content, str) else content
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private_folder(path.parent)
         target = path.resolve() if path.is_symlink() else path
         with contextlib.suppress(FileNotFoundError):
             mode = target.stat().st_mode & 0o777
@@ -55,6 +56,24 @@ def write_atomic(path: Path, content: str | bytes, *, mode: int = 0o600) -> None
         sync_folder(target.parent)
     except OSError as error:
         raise Problem(f"cannot write {path}: {os_reason(error)}", FAILED) from error
+
+
+def private_folder(folder: Path) -> None:
+    """Make ``folder`` and those of its parents that are missing, each private to the user whatever the umask is.
+
+    (``mkdir(parents=True, mode=…)`` gives the mode to the last one alone.)
+    """
+    missing = []
+    while not folder.exists():
+        missing.append(folder)
+        folder = folder.parent
+    for each in reversed(missing):
+        each.mkdir(mode=0o700, exist_ok=True)
+
+
+def open_private(path: Path) -> BinaryIO:
+    """Open a log for appending; a new one is private to the user whatever the umask is."""
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600), "ab")
 
 
 def sync_folder(folder: Path) -> None:
@@ -97,7 +116,7 @@ def try_lock(path: Path, *, wait: float = 0.0) -> int | None:
 
     ``wait`` is how many seconds to keep trying, since a viewer's look (``is_locked``) holds it for an instant.
     """
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    private_folder(path.parent)
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     deadline = time.monotonic() + wait
     while True:

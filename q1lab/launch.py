@@ -13,7 +13,7 @@ from typing import Any
 
 from q1lab import children
 from q1lab.errors import FAILED, Problem
-from q1lab.files import is_locked, os_reason, try_lock, utc_now, write_atomic
+from q1lab.files import is_locked, open_private, os_reason, try_lock, utc_now, write_atomic
 from q1lab.paths import StudyPaths
 from q1lab.studies import Study
 
@@ -46,13 +46,13 @@ def start(study: Study) -> int:
     if lock is None:
         raise Problem(f"{study.id} is running already; watch it with `q1lab attach {study.id}`")
     try:
-        number = int(last(files).get("launch", 0)) + 1
+        number = _next_number(files)
         command = [
             *children.python_module("q1lab.runner"),
             str(files.root), "--launch", str(number), "--lock", str(lock),
         ]  # fmt: skip
         try:
-            with files.runner_log.open("ab") as log:
+            with open_private(files.runner_log) as log:
                 child = subprocess.Popen(
                     command,
                     stdin=subprocess.DEVNULL,
@@ -65,11 +65,28 @@ def start(study: Study) -> int:
                 )
         except OSError as error:
             raise Problem(f"cannot start the training of {study.id}: {os_reason(error)}", FAILED) from error
-        record = {"launch": number, "pid": child.pid, "host": socket.gethostname(), "started": utc_now()}
-        write_atomic(files.launch, json.dumps(record) + "\n")
+        note(files, number, child.pid)
         return number
     finally:
         os.close(lock)
+
+
+def note(files: StudyPaths, number: int, pid: int) -> None:
+    """Write down who was launched. The runner does it too, should its starter be killed before it could."""
+    record = {"launch": number, "pid": pid, "host": socket.gethostname(), "started": utc_now()}
+    with contextlib.suppress(Problem):  # a full disk: training may still find room, and its own words for it
+        write_atomic(files.launch, json.dumps(record) + "\n")
+
+
+def _next_number(files: StudyPaths) -> int:
+    """One more than any launch so far, by the record or (should that be damaged) by the claims: a number that was
+    used before would find its runs claimed, and train nothing."""
+    recorded = last(files).get("launch")
+    numbers = [recorded] if isinstance(recorded, int) and 0 < recorded < 1 << 31 else []
+    if files.claims.is_dir():
+        heads = (claim.name.partition("-")[0] for claim in files.claims.iterdir())
+        numbers += [int(head) for head in heads if head.isascii() and head.isdigit() and len(head) < 10]
+    return max(numbers, default=0) + 1
 
 
 def stop(study: Study, *, grace: float = GRACE) -> bool:
@@ -89,11 +106,18 @@ def stop(study: Study, *, grace: float = GRACE) -> bool:
     with contextlib.suppress(ProcessLookupError):
         os.killpg(pid, signal.SIGTERM)
     deadline = time.monotonic() + grace
+    killed = False
     while is_alive(files):
         if time.monotonic() > deadline:
+            if killed:
+                raise Problem(
+                    f"{study.id} was stopped, but a process that it started left its group and lives on; end it "
+                    "by hand, or start anew with --fresh",
+                    FAILED,
+                )
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(pid, signal.SIGKILL)
-            deadline = float("inf")
+            killed, deadline = True, time.monotonic() + 5
         time.sleep(0.05)
     return True
 

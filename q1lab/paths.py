@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 
 from q1lab.errors import FAILED, Problem
-from q1lab.files import os_reason
+from q1lab.files import os_reason, private_folder
 
 PACKAGE = Path(__file__).resolve().parent
 
@@ -40,7 +40,7 @@ def ensure_home() -> Path:
     """The home folder, made private to the user when it is new. Problem when it can't be written."""
     folder = home()
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private_folder(folder)
         if not os.access(folder, os.W_OK | os.X_OK):
             raise PermissionError(13, "permission denied")
     except OSError as error:

@@ -14,7 +14,7 @@ from typing import Any
 from q1lab import paths, studies
 from q1lab.errors import Problem
 from q1lab.events import read_new
-from q1lab.files import sha256_text, write_atomic
+from q1lab.files import private_folder, sha256_text, write_atomic
 from q1lab.runner import ended
 from q1lab.states import State
 from q1lab.studies import Run, Study
@@ -51,7 +51,7 @@ def fill(study: Study) -> None:
                 event = {**event, "arm": run.arm, "reused_from": f"{other.id}/{theirs.name}"}
             lines.append(json.dumps(event, ensure_ascii=False) + "\n")
         if source.model.exists():
-            target.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+            private_folder(target.root)
             shutil.copy2(source.model, target.model)
         write_atomic(target.events, "".join(lines))
 

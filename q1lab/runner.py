@@ -7,6 +7,7 @@ watches or not. Trainers take their runs from the plan by themselves, so they go
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import signal
 import subprocess
@@ -14,15 +15,18 @@ import sys
 import time
 from pathlib import Path
 
-from q1lab import children, studies
+from q1lab import children, launch, studies
 from q1lab.events import read_new
-from q1lab.files import utc_now
+from q1lab.files import open_private, utc_now
 from q1lab.paths import RunPaths
 from q1lab.states import ENDED
 from q1lab.studies import Study
 
 OUT_OF_MEMORY = 75
 """A trainer's exit status for "this many at once don't fit" (labs/train.py)."""
+
+LOG_MOST, LOG_HEAD = 16 << 20, 1 << 20
+"""Bytes that a run's log may grow to, and bytes of its beginning that stay when it is cut."""
 
 
 class Runner:
@@ -62,6 +66,7 @@ class Runner:
             if not self.workers:
                 break
             self._keep_relay()
+            self._keep_logs_short()
             time.sleep(0.1)
         log("stopped" if self.stopping else "done")
         return 0
@@ -97,7 +102,7 @@ class Runner:
             return
         if self.relay is not None and self.relay.returncode == 0:
             return
-        with (self.files.root / "relay.log").open("ab") as out:
+        with open_private(self.files.root / "relay.log") as out:
             self.relay = subprocess.Popen(
                 [*children.python_module("q1lab.relay"), str(self.files.root)],
                 stdin=subprocess.DEVNULL,
@@ -106,6 +111,17 @@ class Runner:
                 cwd=self.files.root,
                 start_new_session=True,
             )
+
+    def _keep_logs_short(self) -> None:
+        """A model file that prints without end must not fill the disk: of a log that grew past LOG_MOST its beginning
+        stays, and what comes next. Trainers append, so they go on behind the cut."""
+        for run in self.study.runs:
+            path = self.files.run(run.name).log
+            with contextlib.suppress(OSError):
+                if path.stat().st_size > LOG_MOST:
+                    os.truncate(path, LOG_HEAD)
+                    with open_private(path) as out:
+                        out.write(b"\n[q1lab: the log grew too large; some of it was left out here]\n")
 
     def _stop(self, *_: object) -> None:
         """SIGTERM went to the whole group, so the trainers know; those that were started since are told here."""
@@ -156,8 +172,10 @@ def main() -> int:
     parser.add_argument("--lock", type=int, required=True, help="inherited descriptor of the study's lock")
     args = parser.parse_args()
     os.environ["Q1LAB_HOME"] = str(args.study.parent.parent)
+    os.umask(0o077)  # everything that this process and its children write is private to the user
     os.set_inheritable(args.lock, False)
     study = studies.load(args.study.name)
+    launch.note(study.files, args.launch, os.getpid())
     return Runner(study, args.launch, args.lock, children.trainer()).run()
 
 

@@ -22,7 +22,7 @@ from q1lab.errors import FAILED, Problem
 from q1lab.events import read_new
 from q1lab.files import is_locked, locked, utc_now
 from q1lab.paths import StudyPaths
-from q1lab.states import MISSING, State, may_follow
+from q1lab.states import ENDED, MISSING, State, may_follow
 from q1lab.studies import Study
 
 SCHEMA = 2
@@ -235,20 +235,21 @@ def fold(run: dict[str, Any], events: list[dict[str, Any]]) -> dict[str, Any]:
             out["reused_from"] = event.get("reused_from")
         elif kind == "iter":
             out["iter"] = int(event["iter"])
+            out["seconds"] = _seconds(event) or out["seconds"]
             out["train_loss"] = finite(event.get("train_loss"))
             out["tokens_per_s"] = finite(event.get("tok_per_s")) or out["tokens_per_s"]
-            out["seconds"] = finite(event.get("t")) or out["seconds"]
         elif kind == "eval":
             out["eval_loss"] = finite(event.get("val_loss"))
-            out["seconds"] = finite(event.get("t")) or out["seconds"]
+            out["seconds"] = _seconds(event) or out["seconds"]
         elif kind == "exit":
             after = State(event.get("state", "failed"))
-            if may_follow(state, after):
+            if state not in ENDED and after not in (State.QUEUED, State.RUNNING):
+                # (also without a start: a model file that can't be loaded never got that far)
                 state = after
                 out["ended"] = event.get("time")
                 out["message"] = event.get("message")
                 out["tokens_per_s"] = finite(event.get("tok_per_s")) or out["tokens_per_s"]
-                out["seconds"] = finite(event.get("t")) or out["seconds"]
+                out["seconds"] = _seconds(event) or out["seconds"]
                 out["iter"] = int(event.get("iter", out["iter"]))
                 if after is State.FINISHED:
                     out["val_loss"] = finite(event.get("val_loss"))
@@ -256,6 +257,11 @@ def fold(run: dict[str, Any], events: list[dict[str, Any]]) -> dict[str, Any]:
             out["message"] = event.get("text")
     out["state"] = str(state)
     return out
+
+
+def _seconds(event: dict[str, Any]) -> float | None:
+    """Seconds that all of the run's attempts have taken; an older trainer knew only this attempt's."""
+    return finite(event.get("total", event.get("t")))
 
 
 def metrics_of(events: list[dict[str, Any]]) -> Iterator[tuple[str, int, float | None]]:

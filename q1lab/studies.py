@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict, dataclass, field, fields
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from q1lab import paths
 from q1lab.errors import FAILED, Problem
-from q1lab.files import write_atomic
+from q1lab.files import os_reason, write_atomic
 
 FORMAT = 1
 ARMS = ("baseline", "modified")
@@ -124,21 +125,59 @@ def from_dict(record: dict[str, Any]) -> Study:
     if record.get("v", FORMAT) > FORMAT:
         raise Problem("study.json is of a newer q1lab; upgrade q1lab to open it", FAILED)
     values = pick(Study, record)
-    values["arms"] = {name: Arm(**pick(Arm, arm)) for name, arm in record["arms"].items()}
+    values["arms"] = {name: Arm(**pick(Arm, record["arms"][name])) for name in ARMS}
     values["data"] = Data(**pick(Data, record["data"]))
     values["looks"] = tuple(tuple(int(seed) for seed in look) for look in record["looks"])
-    return Study(**values)
+    study = Study(**values)
+    _check(study)
+    return study
+
+
+def _check(study: Study) -> None:
+    """ValueError for what would lead out of the study's folder, or stop a viewer. study.json is data: it may come
+    from elsewhere, or from a bad disk."""
+    for name in (*(arm.source for arm in study.arms.values()), study.data.file):
+        parts = PurePath(name)
+        if parts.is_absolute() or ".." in parts.parts or "\0" in name:
+            raise ValueError(f"it names a file outside its folder: {name!r}")
+    if not all(isinstance(text, str) for text in (study.created, study.preset, study.device, study.dtype)):
+        raise ValueError("a text is missing")
+    seeds = study.seeds
+    if not seeds or len(set(seeds)) != len(seeds) or not all(0 <= seed < 1 << 53 for seed in seeds):
+        raise ValueError("its seeds are not distinct whole numbers")
+    for key in ("max_iters", "batch_size", "block_size"):
+        value = study.config.get(key, 1) if key != "max_iters" else study.config[key]
+        if not isinstance(value, int) or not 1 <= value < 1 << 53:
+            raise ValueError(f"{key} is {value!r}")
+    if not 1 <= study.jobs <= 1024 or not 1 <= study.threads <= 4096:
+        raise ValueError(f"jobs is {study.jobs!r}, threads is {study.threads!r}")
 
 
 def load(study_id: str) -> Study:
     """Read a study's plan. Problem when there is none or it can't be read."""
+    if not is_id(study_id):
+        raise Problem(f"{study_id!r} is no study's name; `q1lab status` lists them")
     file = paths.StudyPaths(paths.study_dir(study_id)).plan
     try:
-        return from_dict(json.loads(file.read_text()))
-    except FileNotFoundError:
+        study = from_dict(json.loads(file.read_text(encoding="utf-8")))
+        if study.id != study_id:
+            raise ValueError(f"it is the plan of {study.id!r}")
+        return study
+    except (FileNotFoundError, NotADirectoryError):
         raise Problem(f"no study called {study_id!r}; `q1lab status` lists them") from None
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise Problem(f"{file} can't be read ({type(error).__name__}: {error})", FAILED) from None
+    except OSError as error:
+        raise Problem(f"cannot read {file}: {os_reason(error)}", FAILED) from None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise Problem(
+            f"{file} is damaged ({type(error).__name__}: {error}); the other studies go on. Put a good copy in its "
+            "place, or move the folder away",
+            FAILED,
+        ) from None
+
+
+def is_id(text: str) -> bool:
+    """Whether ``text`` can be a study's name: one folder's plain name, which never leads elsewhere."""
+    return re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}", text) is not None
 
 
 def save(study: Study) -> None:
@@ -153,7 +192,7 @@ def ids() -> list[str]:
     if root.is_dir():
         for folder in root.iterdir():
             plan = folder / "study.json"
-            if plan.is_file():
+            if is_id(folder.name) and plan.is_file():
                 found.append((_created(folder), folder.name))
     return [name for _, name in sorted(found)]
 

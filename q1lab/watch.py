@@ -70,7 +70,7 @@ def look(store: Store, study: Study, *, ingest: bool = True) -> StudyView:
     if ingest:
         store.ingest(study)
     cells = []
-    tokens_per_iter = study.config["batch_size"] * study.config["block_size"]
+    tokens_per_iter = _tokens_per_iter(study)
     for row in store.runs(study.id):
         state = State(row["state"])
         speed = row["tokens_per_s"]
@@ -101,6 +101,11 @@ def look(store: Store, study: Study, *, ingest: bool = True) -> StudyView:
     return StudyView(study, tuple(cells), alive, together, _eta(study, cells, alive))
 
 
+def _tokens_per_iter(study: Study) -> int:
+    """Tokens of one batch; a study that came from elsewhere may not say."""
+    return int(study.config.get("batch_size", 1) * study.config.get("block_size", 1))
+
+
 def _spark(store: Store, run_id: int, max_iters: int) -> tuple[float, ...]:
     """The last train loss in each of SPARK_POINTS equal parts of the run, as far as it has come."""
     width = max(1, -(-max_iters // SPARK_POINTS))
@@ -120,7 +125,7 @@ def _eta(study: Study, cells: list[Cell], alive: bool) -> float | None:
     speeds = speeds or [c.tokens_per_s for c in cells if c.tokens_per_s]
     if not speeds:
         return None
-    tokens_per_iter = study.config["batch_size"] * study.config["block_size"]
+    tokens_per_iter = _tokens_per_iter(study)
     left = sum((c.max_iters - c.iter) * tokens_per_iter for c in cells if c.state not in ENDED)
     at_once = max(1, min(study.jobs, sum(c.state not in ENDED for c in cells)))
     return float(left / (sum(speeds) / len(speeds) * at_once))
