@@ -1,0 +1,79 @@
+"""`q1lab import`: runs that were trained elsewhere, from a folder of events or a CSV."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from q1lab.errors import OK, Problem
+from q1lab.foreign import ForeignRun
+from q1lab.studies import Study
+
+
+def options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """What `import` and `pull` have in common."""
+    for option in (
+        click.option("--json", "as_json", is_flag=True, help="Print the comparison's record as JSON."),
+        click.option(
+            "--allow",
+            multiple=True,
+            metavar="KEY",
+            help="A difference that is meant: a config key, `iters` or `seeds`. Repeatable.",
+        ),
+        click.option("--baseline", metavar="CFG", help="Which cfg is the baseline (default: baseline)."),
+    ):
+        command = option(command)
+    return command
+
+
+@click.command(
+    "import",
+    epilog="""\b
+Examples:
+  q1lab import ~/Downloads/rope-1          a study's folder from another machine
+  q1lab import runs/                       any folder with events.jsonl files
+  q1lab import export.csv --baseline gpt2  cfg, seed, iter, train_loss, val_loss""",
+)
+@click.argument("path", type=click.Path(path_type=Path))
+@options
+def import_(path: Path, baseline: str | None, allow: tuple[str, ...], as_json: bool) -> int:
+    """Take in runs that were trained elsewhere from PATH, group them into a study, and compare.
+
+    Arms come from `cfg` (baseline and one more), seeds from `seed`. Runs whose data, config or length differ are
+    refused.
+    """
+    from q1lab import foreign, importing
+
+    if not path.exists():
+        raise Problem(f"{path} doesn't exist; give a folder of events.jsonl or a CSV")
+    if (path / "study.json").is_file():
+        if baseline or allow:
+            raise Problem(f"{path} is a whole study with its own plan; --baseline and --allow don't apply")
+        return finish(importing.adopt(path), as_json=as_json)
+    runs = foreign.from_folder(path) if path.is_dir() else foreign.from_csv(path)
+    return finish(make(runs, str(path), baseline, allow), as_json=as_json)
+
+
+def make(runs: list[ForeignRun], origin: str, baseline: str | None, allow: tuple[str, ...]) -> Study:
+    """Group runs and write the study. Problem when they are not comparable; nothing is written then."""
+    from q1lab import importing
+
+    return importing.create(importing.group(runs, baseline=baseline, allow=allow), origin)
+
+
+def finish(study: Study, *, as_json: bool) -> int:
+    """Say what was taken in, then compare."""
+    from q1lab.commands.compare import show
+    from q1lab.store import Store
+
+    note = study.extra["imported"]
+    said = f"{study.id}: {len(study.runs)} runs taken in from {note['from']}"
+    click.echo(said, err=as_json)
+    for text in note.get("notes", ()):
+        click.echo(f"  note: {text}", err=as_json)
+    with Store() as store:
+        show(store, study, as_json=as_json)
+    return OK

@@ -1,0 +1,90 @@
+"""`q1lab pull`: runs that were trained elsewhere, from Weights & Biases."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import signal
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import click
+
+from q1lab import children, paths, wandb_state
+from q1lab.commands.import_ import finish, make, options
+from q1lab.errors import FAILED, Problem
+from q1lab.files import plain
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  q1lab pull alice/q1-capstone
+  q1lab pull alice/q1-capstone --group rope-1"""
+)
+@click.argument("path", metavar="ENTITY/PROJECT")
+@click.option(
+    "--group", metavar="GROUP", help="Only the runs of this W&B group (q1lab's groups are its studies)."
+)
+@click.option(
+    "--timeout", type=click.IntRange(10, 3600), default=300, show_default=True, help="Seconds at most."
+)
+@options
+def pull(
+    path: str, group: str | None, timeout: int, baseline: str | None, allow: tuple[str, ...], as_json: bool
+) -> int:
+    """Bring in runs from W&B, group them into a study (arms by `cfg`, seeds by `seed`), and compare.
+
+    The runs may come from anywhere, a Colab GPU say, as long as their config or their name (`modified-seed0`) says
+    cfg and seed. Runs whose data, config or length differ are refused.
+    """
+    from q1lab import foreign
+
+    if not re.fullmatch(r"[A-Za-z0-9][\w.-]{0,127}/[A-Za-z0-9][\w.-]{0,127}", path, re.ASCII):
+        raise Problem(f"{path!r} is no ENTITY/PROJECT; write it like alice/q1-capstone")
+    if not wandb_state.key_configured():
+        raise Problem("no W&B key is configured; run `wandb login`, then pull again", FAILED)
+    record = fetch(path, group, timeout)
+    if not record["runs"]:
+        raise Problem(f"{path} has no runs" + (f" in the group {group}" if group else ""), FAILED)
+    runs = foreign.from_wandb(record)
+    return finish(make(runs, f"W&B {path}", baseline, allow), as_json=as_json)
+
+
+def fetch(path: str, group: str | None, seconds: float) -> dict[str, Any]:
+    """Have the relay read a project's runs, in a process of its own that ends after ``seconds`` at the latest.
+
+    Raises Problem with the reason where that fails.
+    """
+    home = paths.ensure_home()
+    with tempfile.TemporaryDirectory(prefix=".pull-", dir=home) as scratch:
+        file = Path(scratch) / "runs.json"
+        child = subprocess.Popen(
+            [*children.python_module("q1lab.relay"), "--pull", path, str(file), *([group] if group else [])],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            cwd=scratch,
+        )
+        try:
+            child.wait(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            raise Problem(
+                f"{path}: no end within {seconds:.0f} s; try again, or a smaller --group", FAILED
+            ) from None
+        finally:
+            with contextlib.suppress(ProcessLookupError):  # wandb's service ends with it
+                os.killpg(child.pid, signal.SIGKILL)
+            child.wait()
+        try:
+            record: dict[str, Any] = json.loads(file.read_text())
+        except (OSError, ValueError):
+            raise Problem(f"{path} could not be read: wandb ended without a word", FAILED) from None
+    if "error" in record:
+        raise Problem(plain(f"{path}: {record['error']}"), FAILED)
+    return record
