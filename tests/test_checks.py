@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -187,3 +189,39 @@ def test_usage_mistakes(tmp_path: Path) -> None:
         run = CliRunner().invoke(check, arguments, standalone_mode=False)
         assert isinstance(run.exception, Problem)
         assert run.exception.code == 2
+
+
+def test_watching_checks_again_when_the_file_is_saved(tmp_path: Path) -> None:
+    """The real command in a process of its own: red, an editor that replaces the file, green, Ctrl-C."""
+    path = write(tmp_path, "class GPT:\n    pass\n")
+    child = subprocess.Popen(
+        [sys.executable, "-m", "q1lab", "check", str(path), "--for", "baseline", "--watch", "--poll"],
+        cwd=MODELS.parent.parent, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    try:
+        assert child.stdout is not None
+        assert any("no class GPTConfig" in child.stdout.readline() for _ in range(3))
+        saved = threading.Event()
+
+        def save_until_seen() -> None:  # the watch begins after the first report: save again until it is seen
+            for number in range(100):
+                write(tmp_path, baseline() + f"# {number}\n", "new.py").replace(path)
+                if saved.wait(1.0):
+                    return
+
+        thread = threading.Thread(target=save_until_seen)
+        thread.start()
+        lines = []
+        for line in child.stdout:
+            saved.set()
+            lines.append(line)
+            if "checks passed" in line or "can't" in line:
+                break
+        thread.join()
+        assert "mine.py was saved." in "".join(lines)
+        assert "✓ causality" in "".join(lines)
+        child.send_signal(signal.SIGINT)
+        assert child.wait(timeout=60) == 130
+    finally:
+        child.kill()
+        child.communicate()

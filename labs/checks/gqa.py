@@ -161,16 +161,49 @@ def ordinary(s: Subject) -> str:
 
 
 def goes_back(trace: Trace, call: Attention) -> bool:
-    """Whether a projection gets causal attention of the call's q, k and v (in float64), the heads side by side."""
-    q, k, v = (t.double() for t in (call.q, call.k, call.v))
+    """Whether a projection gets causal attention of the call's q, k and v (in float64), the heads side by side.
+
+    In whatever order: heads that stand elsewhere in a concatenation are a convention.
+    """
+    q, k, v = unscaled(trace, call.q).double(), unscaled(trace, call.k).double(), call.v.double()
     times = q.shape[1] // k.shape[1]
     for widen in (lambda t: t.repeat_interleave(times, dim=1), lambda t: t.repeat(1, times, 1, 1)):
         scores = q @ widen(k).transpose(-2, -1) / math.sqrt(D)
         weights = scores.masked_fill(torch.ones(T, T).triu(1).bool(), -math.inf).softmax(-1)
-        wanted = (weights @ widen(v)).transpose(1, 2).reshape(B, T, C)
-        if any(p.x.shape == (B, T, C) and apart(wanted, p.x) < 1e-3 for p in trace.products):
-            return True
+        heads = (weights @ widen(v)).unbind(1)  # each (B, T, D)
+        for product in trace.products:
+            if product.x.numel() == B * T * C and product.x.shape[-1] == C:
+                for x in in_both_orders(product.x):
+                    if all(any(apart(head, part) < 1e-3 for part in x.split(D, dim=-1)) for head in heads):
+                        return True
     return False
+
+
+def unscaled(trace: Trace, heads: Tensor) -> Tensor:
+    """Queries or keys (B, H, T, D) as long as they left their projection: some files scale them, not the scores.
+
+    Turning keeps lengths, so the factor shows in a head's lengths beside those of D features of a projection.
+    """
+    mine = heads[:, 0].norm(dim=-1).flatten()
+    for product in trace.products:
+        if (
+            product.x.shape[-1] == C
+            and product.out.shape[-1] % D == 0
+            and product.out[..., 0].numel() == B * T
+        ):
+            for out in in_both_orders(product.out):
+                for part in out.split(D, dim=-1):
+                    ratio = part.norm(dim=-1).flatten() / mine
+                    if (ratio.std() / ratio.mean()).item() < 1e-3:
+                        return heads * ratio.mean()
+    return heads
+
+
+def in_both_orders(x: Tensor) -> list[Tensor]:
+    """x (…, n) as (B, T, n), of files that keep rows first and of files that keep time first."""
+    if x.shape[0] == T:
+        return [x.transpose(0, 1)]
+    return [x.reshape(B, T, -1)]
 
 
 def against_baseline(s: Subject) -> str:

@@ -1,11 +1,12 @@
 """Build models of a file, and watch one run: the means by which checks look at behaviour instead of names.
 
-The sizes are chosen so that each axis of a tensor tells what it is: 3 rows, 4 heads of 10 features (40 in all), and
-lengths that are none of these. So a (3, 4, 11, 10) tensor is (B, H, T, D) in whatever order a file keeps its axes.
+The sizes are chosen so that each axis of a tensor tells what it is: 3 rows, 4 heads of 8 features (32 in all), and
+lengths that are none of these. So a (3, 4, 11, 8) tensor is (B, H, T, D) in whatever order a file keeps its axes.
 """
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import dataclasses
 import math
@@ -23,7 +24,7 @@ from torch.overrides import TorchFunctionMode
 
 from labs import loading
 
-B, T, H, D, LAYERS, VOCAB = 3, 11, 4, 10, 2, 29
+B, T, H, D, LAYERS, VOCAB = 3, 11, 4, 8, 2, 29
 C = H * D
 SIZES = {
     "block_size": T,
@@ -104,11 +105,16 @@ class Watch(TorchFunctionMode):
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         out = func(*args, **kwargs)
-        name = getattr(func, "__name__", "")
+        with contextlib.suppress(Exception):  # what can't be recorded is not seen; the file is not to blame
+            self.record(getattr(func, "__name__", ""), args, kwargs, out)
+        return out
+
+    def record(self, name: str, args: Any, kwargs: Any, out: Any) -> None:
         if name == "scaled_dot_product_attention":
             self.on_fused(args, kwargs)
         elif name == "softmax" and isinstance(out, Tensor):
-            self.on_softmax(args[0], out)
+            keys = args[1] if len(args) > 1 else kwargs.get("dim")
+            self.on_softmax(args[0], out, -1 if keys is None else keys)
         elif name == "linear":
             weight = args[1] if len(args) > 1 else kwargs.get("weight")
             bias = args[2] if len(args) > 2 else kwargs.get("bias")
@@ -118,20 +124,25 @@ class Watch(TorchFunctionMode):
             operands = [a for a in flat if isinstance(a, Tensor)]
             if len(operands) == 2:
                 self.on_product(operands[0], operands[1], out)
-        return out
 
     def heads(self, t: Tensor | None, width: int) -> Tensor | None:
         return None if t is None else by_axes(t, self.rows, self.length, width)
 
-    def square(self, t: Tensor) -> Tensor | None:
-        """A tensor of scores or weights as (B, H, T, T)."""
-        if (
-            t.dim() < 3
-            or t.shape[-2:] != (self.length, self.length)
-            or t.numel() % (self.rows * self.length**2)
-        ):
+    def square(self, t: Tensor, keys: int) -> Tensor | None:
+        """A tensor of scores or weights, summing to 1 along the axis `keys`, as (B, H, T, T)."""
+        axes = [i for i, n in enumerate(t.shape) if n == self.length]
+        if t.dim() < 3 or len(axes) != 2 or keys % t.dim() not in axes:
             return None
-        return t.reshape(self.rows, -1, self.length, self.length)
+        queries = next(i for i in axes if i != keys % t.dim())
+        t = t.movedim((queries, keys % t.dim()), (-2, -1))
+        lead = list(t.shape[:-2])
+        if self.rows in lead:
+            return t.movedim(lead.index(self.rows), 0).reshape(self.rows, -1, self.length, self.length)
+        if math.prod(lead) % self.rows == 0:
+            return t.reshape(
+                self.rows, -1, self.length, self.length
+            )  # rows and heads in one axis, rows first
+        return None
 
     def on_fused(self, args: Any, kwargs: Any) -> None:
         names = ("query", "key", "value", "attn_mask", "dropout_p", "is_causal")
@@ -158,12 +169,12 @@ class Watch(TorchFunctionMode):
                 call.weights = F.softmax(scores, dim=-1)
         self.trace.attention.append(call)
 
-    def on_softmax(self, scores: Tensor, weights: Tensor) -> None:
-        call = Attention(scores=self.square(scores), weights=self.square(weights))
+    def on_softmax(self, scores: Tensor, weights: Tensor, keys: int) -> None:
+        call = Attention(scores=self.square(scores, keys), weights=self.square(weights, keys))
         if call.scores is None:
             return
         for a, b, out in reversed(self.recent):
-            if out.numel() == scores.numel() and out.shape[-2:] == scores.shape[-2:]:
+            if out.numel() == scores.numel() and list(out.shape).count(self.length) == 2:
                 call.q, call.k = self.heads(a, self.width), self.heads(b, self.width)
                 break
         self.trace.attention.append(call)
@@ -172,7 +183,7 @@ class Watch(TorchFunctionMode):
     def on_product(self, a: Tensor, b: Tensor, out: Tensor) -> None:
         for call, shape in list(self.waiting):
             for one, other in ((a, b), (b, a)):
-                if one.numel() == math.prod(shape) and one.shape[-2:] == shape[-2:]:
+                if one.numel() == math.prod(shape) and list(one.shape).count(self.length) == 2:
                     call.v = self.heads(other, self.width)
                     self.waiting.remove((call, shape))
                     return
@@ -210,8 +221,9 @@ class Subject:
     def build(self, **sizes: Any) -> nn.Module:
         """A new model in eval mode with the checks' sizes, or others. Every build starts from the same seed."""
         values = {**SIZES, **sizes}
-        if self.kv_field and self.kv_field not in values and self.default_of(self.kv_field) is not None:
-            # a fixed default (8, say) need not divide the few heads here
+        fixed = self.kv_field and (self.default_of(self.kv_field) is not None or values["n_head"] == 1)
+        if self.kv_field and fixed and self.kv_field not in values:
+            # a fixed default (8, say) need not divide the few heads here, nor "half of them" a single one
             values[self.kv_field] = max(values["n_head"] // 2, 1)
         torch.manual_seed(1)
         model = loading.build(self.module, values, values["vocab_size"])
@@ -266,7 +278,8 @@ def constant(rows: int = B, length: int = T) -> Tensor:
 
 def logits(model: nn.Module, idx: Tensor, targets: Tensor | None = None) -> Tensor:
     """The logits at every position, (B, T, V), also of a file that flattens them when it is given targets."""
-    out = model(idx, idx if targets is None else targets)[0]
+    idx = idx.contiguous()  # nanoGPT takes targets by view
+    out = model(idx, idx if targets is None else targets.contiguous())[0]
     return out.reshape(*idx.shape, -1)
 
 

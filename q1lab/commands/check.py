@@ -24,7 +24,7 @@ Examples:
   q1lab check mine.py --for rope --watch
   q1lab check model.py --json
 
-Exit status: 0 all passed, 1 a check failed, 2 the file can't be used."""
+Exit status: 0 all passed, 1 a check failed, 2 the file can't be used, 130 ended by Ctrl-C."""
 )
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option(
@@ -91,7 +91,7 @@ def summary(report: CheckReport) -> str:
 
 
 def _saves(file: Path, poll: bool) -> Iterator[None]:
-    """One item each time the file is saved, also by editors that replace it; ends with Ctrl-C."""
+    """One item each time the file is saved, also by editors that replace it; Ctrl-C ends it."""
     import watchfiles
 
     wanted = str(file.absolute())
@@ -100,7 +100,6 @@ def _saves(file: Path, poll: bool) -> Iterator[None]:
         watch_filter=lambda change, path: path == wanted and change != watchfiles.Change.deleted,
         force_polling=True if poll else None,
         recursive=False,
-        raise_interrupt=False,
     )
     for _ in changes:
         yield None
