@@ -222,6 +222,11 @@ def folders(study: Study, run_id: str) -> list[Path]:
     return sorted(found, key=lambda path: (path.stat().st_mtime, path.name))
 
 
+def kept(study: Study) -> bool:
+    """Whether wandb keeps anything of the study here."""
+    return any(run.folder or run.sent for run in read(study).values())
+
+
 def intact(study: Study, run: RunRelay) -> Path | None:
     """The run's folder, when its log is whole and unchanged since it was finished; else None."""
     if not (run.closed and run.folder and run.digest):

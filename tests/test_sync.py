@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -164,3 +165,27 @@ def test_rows_that_are_not_ours_stop_an_upload(
 
 def test_help_has_an_example() -> None:
     assert "q1lab sync rope-1" in sync.get_help(sync.make_context("sync", []))
+
+
+def test_status_tells_how_a_study_stands(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = lab.plan(wandb="offline")
+    lab.train_all(study)
+    with WandbServer() as server:
+        env = use(monkeypatch, server.url)
+        with lab.relay(study, env) as child:
+            assert child.wait(timeout=60) == 0
+        assert run(["status"]) == 0
+        said = capsys.readouterr().out
+        assert "W&B offline; `q1lab sync` uploads" in said
+        assert wandb_state.leet_command(study) in said
+        assert call() == 0
+        assert run(["status"]) == 0
+        said = capsys.readouterr().out
+        assert "W&B synced, 2 runs" in said
+        assert f"W&B {server.url}/learner/q1-capstone" in said
+        assert run(["status", "--json"]) == 0
+        record = json.loads(capsys.readouterr().out)["studies"][0]["wandb"]
+        assert record["state"] == SYNCED
+        assert record["runs"]["baseline-seed0"]["url"].startswith(server.url)

@@ -6,11 +6,12 @@ import json
 
 import click
 
-from q1lab import studies
+from q1lab import studies, wandb_state
 from q1lab.errors import OK, Problem
 from q1lab.live import line, minutes_text
 from q1lab.states import State
 from q1lab.store import Store
+from q1lab.studies import Study
 from q1lab.watch import StudyView, look
 
 SHOWN = 8
@@ -36,6 +37,8 @@ def status(as_json: bool) -> int:
         click.echo("No study yet. Start one: q1lab run rope --seeds 3")
     for view in views[:SHOWN]:
         click.echo(summary(view))
+        for text in wandb_lines(view.study, newest=view is views[0]):
+            click.echo(f"    {text}")
         if view.alive or view.state in ("crashed", "failed", "stopped"):
             for cell in view.cells:
                 if cell.state not in (State.QUEUED, State.FINISHED):
@@ -56,6 +59,33 @@ def summary(view: StudyView) -> str:
         f"{study.id}: {study.variant} against {study.baseline}, {study.preset}, {study.data.name}: "
         f"{view.state}, {view.done} of {len(view.cells)} runs done{left}"
     )
+
+
+def wandb_lines(study: Study, *, newest: bool) -> list[str]:
+    """How the study stands with W&B: nothing when it is off; for the newest also how to open it here."""
+    standing = wandb_state.status(study)
+    if standing.state == wandb_state.OFF:
+        return []
+    lines = [f"W&B {standing.words}"]
+    if standing.url:
+        lines.append(f"W&B {standing.url}")
+    if newest and wandb_state.kept(study):
+        lines.append(f"in the terminal: {wandb_state.leet_command(study)}")
+    return lines
+
+
+def wandb_record(study: Study) -> dict[str, object]:
+    standing = wandb_state.status(study)
+    return {
+        "state": standing.state,
+        "error": standing.error,
+        "url": standing.url,
+        "leet": wandb_state.leet_command(study) if wandb_state.kept(study) else None,
+        "runs": {
+            name: {"id": run.id, "state": run.state, "error": run.error, "url": run.url}
+            for name, run in standing.runs.items()
+        },
+    }
 
 
 def next_step(views: list[StudyView]) -> str:
@@ -83,6 +113,7 @@ def record(view: StudyView) -> dict[str, object]:
         "state": view.state,
         "done": view.done,
         "seconds_left": view.eta,
+        "wandb": wandb_record(study),
         "runs": [
             {
                 "run": cell.name,

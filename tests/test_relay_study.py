@@ -1,0 +1,82 @@
+"""A whole study through the command line, with the relay at its side: W&B never keeps it waiting."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from q1lab import studies, wandb_state
+from q1lab.files import is_locked
+from tests import wandb_study as lab
+from tests.wandb_server import KEY, WandbServer
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> WandbServer:
+    running = WandbServer()
+    running.start()
+    monkeypatch.setenv("WANDB_BASE_URL", running.url)
+    monkeypatch.setenv("WANDB_API_KEY", KEY)
+    return running
+
+
+def train() -> None:
+    """`q1lab run rope` as the learner types it, in a process of its own."""
+    subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "q1lab",
+            "run",
+            "rope",
+            "--seeds",
+            "2",
+            "--max-iters",
+            "20",
+            "--preset",
+            "quick",
+        ],
+        check=True,
+        timeout=60,
+    )
+
+
+def test_a_study_is_whole_at_wandb(server: WandbServer, fake_trainer: Callable[..., None]) -> None:
+    try:
+        train()
+        study = studies.load(studies.latest())
+        assert study.wandb == "online", "a key is configured"
+        lab.until(lambda: not wandb_state.pending(study), "the last upload")
+        for each in study.runs:
+            there = server.run(each.name)
+            assert there.exitcode == 0
+            assert there.group == study.id
+            assert there.values["max_iters"] == 20
+            assert there.id == wandb_state.read(study)[each.name].id
+            assert there.summary["state"] == "finished"
+    finally:
+        server.stop()
+
+
+def test_a_study_ends_while_wandb_hangs(
+    home: Path, server: WandbServer, fake_trainer: Callable[..., None]
+) -> None:
+    """The server takes every connection and never answers. The study's end is there, and the verdict, while the
+    relay still waits for its first answer."""
+    server.fault = "hang"
+    try:
+        train()
+        study = studies.load(studies.latest())
+        assert not is_locked(study.files.lock)
+        assert is_locked(wandb_state.relay_lock(study)), "the relay is still at it"
+        assert not server.runs
+        server.fault = ""
+        server.dead.set()  # lets go of the connections that wait
+        server.dead.clear()
+        lab.until(lambda: not is_locked(wandb_state.relay_lock(study)), "the relay's end", 100)
+    finally:
+        server.stop()
