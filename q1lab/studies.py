@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import re
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path, PurePath
 from typing import Any
@@ -195,6 +198,25 @@ def ids() -> list[str]:
             if is_id(folder.name) and plan.is_file():
                 found.append((_created(folder), folder.name))
     return [name for _, name in sorted(found)]
+
+
+def stamps() -> dict[str, int]:
+    """Every study on disk with its plan's time of change (ns), in no order: one look each, for viewers."""
+    found: dict[str, int] = {}
+    try:
+        with os.scandir(paths.studies_dir()) as entries:
+            for entry in entries:
+                if is_id(entry.name):
+                    with contextlib.suppress(OSError):
+                        found[entry.name] = os.stat(f"{entry.path}/study.json").st_mtime_ns  # noqa: PTH116  (speed)
+    except OSError:
+        return {}
+    return found
+
+
+def in_order(names: Iterable[str]) -> list[str]:
+    """Some studies, oldest first, as ``ids`` has them."""
+    return sorted(names, key=lambda name: (_created(paths.study_dir(name)), name))
 
 
 def _created(folder: Path) -> float:

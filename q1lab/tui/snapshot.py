@@ -8,10 +8,11 @@ is what is on disk. Nothing here knows Textual; the app hands in a function that
 from __future__ import annotations
 
 import contextlib
+import json
 import queue
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -109,6 +110,8 @@ class Taker:
         self._lines: tuple[StudyLine, ...] = ()
         self._seen: tuple[int, int] | None = None
         self._focus: StudyView | None = None
+        self._settled: dict[str, StudyLine] = {}
+        self._runs: dict[tuple[object, ...], RunView] = {}
         self._scanned = float("-inf")
 
     def take(self, store: Store, *, ingest: bool = True) -> Snapshot:
@@ -118,7 +121,8 @@ class Taker:
         stamp = (store.db.execute("PRAGMA data_version").fetchone()[0], store.db.total_changes)
         alive = any(line.state == "running" for line in self._lines)
         if stamp != self._seen or alive or self._moved():
-            self._lines = lines(store)
+            self._lines = lines(store, self._settled)
+            self._settled = {line.id: line for line in self._lines if line.state == "finished"}
             self._focus = self._view(store)
             self._seen = stamp
         pages = {name: job(store) for name, job in self.pages.items()}
@@ -155,7 +159,9 @@ class Taker:
             study = self._plan(line.id)
         except (Problem, OSError):
             return None
-        runs = tuple(run_view(store, row) for row in store.runs(line.id))
+        rows = {tuple(row): row for row in store.runs(line.id)}
+        self._runs = {key: self._runs.get(key) or run_view(store, row) for key, row in rows.items()}
+        runs = tuple(self._runs.values())
         return StudyView(study, line, runs, line.state == "running", result(store, line.id))
 
 
@@ -171,30 +177,45 @@ def run_view(store: Store, row: Row) -> RunView:
 
 def result(store: Store, study_id: str) -> dict[str, Any] | None:
     """The comparison that was computed last for a study, if any."""
-    import json
-
     row = store.db.execute("SELECT record FROM results WHERE study_id = ?", (study_id,)).fetchone()
     return json.loads(row["record"]) if row else None
 
 
-def lines(store: Store) -> tuple[StudyLine, ...]:
-    """All studies, newest first. A study's state is derived from its runs and its lock, never stored."""
+def lines(store: Store, settled: Mapping[str, StudyLine] | None = None) -> tuple[StudyLine, ...]:
+    """All studies, newest first. A study's state is derived from its runs and its lock, never stored.
+
+    ``settled`` are lines of an earlier look whose runs had all ended; they are taken over while the study has the
+    same number of runs, so that a look costs what is alive and not what was ever done.
+    """
+    kept = settled or {}
+    studies_ = store.db.execute(
+        "SELECT id, variant, baseline, preset, data_name, created, seeds FROM studies "
+        "ORDER BY created DESC, rowid DESC"
+    ).fetchall()
+    fresh = [
+        row["id"] for row in studies_ if row["id"] not in kept or kept[row["id"]].total != 2 * row["seeds"]
+    ]
+    wanted = "WHERE study_id IN (SELECT value FROM json_each(?))" if kept else ""
     runs: dict[str, list[Row]] = {}
-    for row in store.db.execute("SELECT study_id, state, iter, max_iters, seconds FROM runs"):
+    for row in store.db.execute(
+        f"SELECT study_id, state, iter, max_iters, seconds FROM runs {wanted}",
+        (json.dumps(fresh),) if kept else (),
+    ):
         runs.setdefault(row["study_id"], []).append(row)
-    found = []
-    for row in store.db.execute("SELECT * FROM studies ORDER BY created DESC, rowid DESC"):
-        mine = runs.get(row["id"], [])
-        states = [State(run["state"]) for run in mine]
-        done = sum(state in ENDED for state in states)
-        alive = done < len(states) and is_locked(paths.StudyPaths(paths.study_dir(row["id"])).lock)
-        found.append(
-            StudyLine(
-                row["id"], row["variant"], row["baseline"], row["preset"], row["data_name"], row["created"],
-                of_study(states, alive=alive), done, len(states), seconds_left(mine) if alive else None,
-            )
-        )  # fmt: skip
-    return tuple(found)
+    missing = set(fresh)
+    return tuple(
+        _line(row, runs.get(row["id"], [])) if row["id"] in missing else kept[row["id"]] for row in studies_
+    )
+
+
+def _line(row: Row, mine: list[Row]) -> StudyLine:
+    states = [State(run["state"]) for run in mine]
+    done = sum(state in ENDED for state in states)
+    alive = done < len(states) and is_locked(paths.StudyPaths(paths.study_dir(row["id"])).lock)
+    return StudyLine(
+        row["id"], row["variant"], row["baseline"], row["preset"], row["data_name"], row["created"],
+        of_study(states, alive=alive), done, len(states), seconds_left(mine) if alive else None,
+    )  # fmt: skip
 
 
 def seconds_left(runs: list[Row]) -> float | None:
