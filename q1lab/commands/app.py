@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -23,6 +24,7 @@ def start_app(session: str | None, content: Path | None) -> None:
         )
     if not in_browser and os.environ.get("TERM") == "dumb":
         raise Problem("the app needs more than TERM=dumb; `q1lab status` and every other command work here")
+    gc.disable()  # nothing of the start is garbage; the app turns it on again after the first paint
     setup = prepare(session, content)
     from q1lab.tui.app import Q1Lab
 

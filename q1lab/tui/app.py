@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import traceback
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
@@ -66,6 +67,7 @@ class Q1Lab(TimedApp):
     def __init__(self, setup: Setup) -> None:
         super().__init__()
         self.setup = setup
+        self._waiting: list[Callable[[], Any]] | None = []
         self.config = setup.config
         for one in theme.THEMES:
             self.register_theme(one)
@@ -88,6 +90,12 @@ class Q1Lab(TimedApp):
         return theme.variables(self.current_theme.dark)
 
     def on_mount(self) -> None:
+        self.after_first_paint(self._begin)
+
+    def _begin(self) -> None:
+        """What can wait until something is on screen: the desk, the timer, the welcome."""
+        gc.freeze()
+        gc.enable()
         self.run_worker(self.desk.work, thread=True, name="desk", exit_on_error=False)
         self.open_timer()
         if self.setup.first is None or "welcomed" not in self.snapshot.progress.settings:
@@ -135,6 +143,20 @@ class Q1Lab(TimedApp):
         with self.careful():
             done = await super().run_action(*args, **kwargs)
         return done
+
+    def after_first_paint(self, work: Callable[[], Any]) -> None:
+        """Do ``work`` when something is on screen: at once, if something is already."""
+        if self._waiting is None:
+            self.call_later(work)
+        else:
+            self._waiting.append(work)
+
+    def post_display_hook(self) -> None:
+        """Textual calls this after every paint; those inside a batch (the start) reach no terminal yet."""
+        if self._waiting is not None and not self._batch_count:
+            waiting, self._waiting = self._waiting, None
+            for work in waiting:
+                self.call_later(work)
 
     def log_error(self) -> str:
         """Write the current exception's traceback to app.log; returns where that is."""

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Grid
+from textual.containers import Horizontal, Vertical
 from textual.widgets import OptionList
 
 from q1lab import journal
@@ -47,19 +47,18 @@ class ProgressScreen(Page):
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("progress")]
 
     def body(self) -> ComposeResult:
-        with Grid(id="lists"):
-            yield Rows("KPIs against targets", "This week names no KPI.", id="kpis")
-            yield Rows("Papers", "None yet. a adds the first.", id="papers")
-            yield Rows("I can say", "This week asks for no self-assessment.", id="says")
-            yield Rows("Artifacts", "None yet. a adds the first: repo, post, notebook …", id="artifacts")
-            yield Rows("Minutes, spent and planned", "No part yet.", id="minutes")
+        with Horizontal(id="lists"):
+            with Vertical():
+                yield Rows("KPIs against targets", "This week names no KPI.", id="kpis")
+                yield Rows("I can say", "This week asks for no self-assessment.", id="says")
+                yield Rows("Minutes, spent and planned", "No part yet.", id="minutes")
+            with Vertical():
+                yield Rows("Papers", "None yet. a adds the first.", id="papers")
+                yield Rows("Artifacts", "None yet. a adds the first: repo, post, notebook …", id="artifacts")
 
     def on_mount(self) -> None:
         super().on_mount()
         self.q1.desk.page("progress", look(self.q1.week))
-
-    def on_resize(self) -> None:
-        self.call_after_refresh(lambda: self.show(self.q1.snapshot))
 
     def show(self, snapshot: Snapshot) -> None:
         week = self.q1.week

@@ -62,9 +62,6 @@ class StudyScreen(Page):
             assert found is not None
         return found
 
-    def on_resize(self) -> None:
-        self.call_after_refresh(self.refill)
-
     def show(self, snapshot: Snapshot) -> None:
         self.refill()
 
@@ -78,7 +75,15 @@ class StudyScreen(Page):
         self.query_one(PartLine).fill(self.week, session, part, progress)
         self.query_one(Checklist).fill(part, progress, at)
         self._detail()
-        self.call_after_refresh(self.query_one(Reading).fill, part)
+        reading = self.query_one(Reading)
+        if reading.begun:
+            self.call_after_refresh(reading.fill, part)
+        else:  # the first paint comes first: Markdown costs more than all the rest
+            reading.begun = True
+            self.q1.after_first_paint(self._first_text)
+
+    async def _first_text(self) -> None:
+        await self.query_one(Reading).fill(self.here[1])
 
     def _detail(self) -> None:
         row = self.query_one(Checklist).current

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import ClassVar
 
 from rich.cells import cell_len
 from textual.binding import Binding, BindingType
 from textual.content import Content
-from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from q1lab.content import Action, Part, Step
 from q1lab.progress import Progress
-from q1lab.tui.widgets.week_tree import cut
+from q1lab.tui.widgets.week_tree import Filled, cut
 
 Row = Step | Action
 
@@ -31,7 +31,7 @@ def rows_of(part: Part) -> list[Row]:
     return rows
 
 
-class Checklist(OptionList):
+class Checklist(Filled):
     """One row a step or action. The screen reads ``current`` and decides what keys do."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -53,8 +53,9 @@ class Checklist(OptionList):
 
     def fill(self, part: Part, progress: Progress, at: str | None = None) -> None:
         """Show a part's rows. The cursor goes to step ``at``, or stays where it is in the same part."""
+        self.refill = partial(self.fill, part, progress)
         rows = rows_of(part)
-        width = self.scrollable_content_region.width or self.content_size.width
+        width = self.room
         prompts = [self._prompt(row, progress, width) for row in rows]
         fresh = part.id != self._part or [_key(r) for r in rows] != [_key(r) for r in self.rows]
         self.rows, self._part = rows, part.id

@@ -17,6 +17,8 @@ class Reading(VerticalScroll):
 
     def __init__(self) -> None:
         super().__init__(id="reading")
+        self.begun = False
+        """Whether the first text was asked for."""
         self._shown: tuple[object, ...] = ()
 
     async def fill(self, part: Part) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from textual.content import Content
-from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
-from q1lab.tui.widgets.week_tree import line
+from q1lab.tui.widgets.week_tree import Filled, line
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class ListRow:
     key: Any = None
 
 
-class Rows(OptionList):
+class Rows(Filled):
     """A pane. ``empty`` says what to do while there is nothing."""
 
     def __init__(self, title: str, empty: str, *, id: str) -> None:  # noqa: A002  (Textual's name)
@@ -42,7 +42,8 @@ class Rows(OptionList):
 
     def fill(self, rows: Sequence[ListRow]) -> None:
         """Show these rows; the cursor stays on its line."""
-        width = self.scrollable_content_region.width or self.content_size.width
+        self.refill = partial(self.fill, rows)
+        width = self.room
         drawn = (width, *rows)
         if width <= 0 or (drawn == self._drawn and self.option_count):
             return

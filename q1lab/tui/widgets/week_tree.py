@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 from rich.cells import cell_len, set_cell_size
 from textual.content import Content
 from textual.message import Message
@@ -32,7 +35,22 @@ def line(left: str, right: str, width: int, tone: str, right_tone: str = "$muted
     return Content.assemble((left, tone), gap, (right, right_tone))
 
 
-class WeekTree(OptionList):
+class Filled(OptionList):
+    """A list whose rows are laid out for its width: filled again when that changes."""
+
+    refill: Callable[[], None] | None = None
+
+    @property
+    def room(self) -> int:
+        """Cells that a row has."""
+        return self.scrollable_content_region.width or self.content_size.width
+
+    def on_resize(self) -> None:
+        if self.refill is not None:
+            self.refill()
+
+
+class WeekTree(Filled):
     """Sessions and parts. Posts ``Chosen`` when the learner picks one."""
 
     class Chosen(Message):
@@ -49,7 +67,8 @@ class WeekTree(OptionList):
 
     def fill(self, week: Week, progress: Progress, here: str, timed: str | None) -> None:
         """Show the week; ``here`` is the open part, ``timed`` the part whose clock runs."""
-        width = self.scrollable_content_region.width or self.content_size.width
+        self.refill = partial(self.fill, week, progress, here, timed)
+        width = self.room
         if width <= 0:
             return
         rows: list[tuple[str, Content]] = []
@@ -61,10 +80,10 @@ class WeekTree(OptionList):
         total = progress.count(week.parts())
         self.border_title = week.label
         self.border_subtitle = f"{hours(total.seconds)} of {hours(total.minutes * 60)}"
-        shown = (here, *rows)
+        shown = (here, width, *rows)
         if shown == self._shown:
             return
-        same = [row[0] for row in rows] == [row[0] for row in self._shown[1:]]  # type: ignore[index]
+        same = [row[0] for row in rows] == [row[0] for row in self._shown[2:]]  # type: ignore[index]
         moved = not self._shown or self._shown[0] != here
         self._shown = shown
         if same:
@@ -77,7 +96,7 @@ class WeekTree(OptionList):
 
     def part_at(self, index: int) -> str:
         """The part that a row stands for; a session's row stands for its first part."""
-        return str(self._shown[index + 1][0])  # type: ignore[index]
+        return str(self._shown[index + 2][0])  # type: ignore[index]
 
     def _session(self, session: Session, progress: Progress, width: int) -> Content:
         count = progress.count(session.parts)
