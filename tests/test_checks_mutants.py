@@ -392,3 +392,22 @@ def test_what_a_file_modifies_is_told_by_its_name(tmp_path: Path) -> None:
     path = tmp_path / "my_rope.py"
     path.write_text(edited("baseline", []), encoding="utf-8")
     assert suite.guess(Subject(loading.load(path), path)) == "rope"
+
+
+def test_what_a_file_modifies_is_told_by_the_line_on_top(tmp_path: Path) -> None:
+    path = tmp_path / "my_rope.py"
+    path.write_text("# q1lab: gqa, made from model.py, sha256 0\n" + edited("baseline", []), encoding="utf-8")
+    assert suite.guess(Subject(loading.load(path), path)) == "gqa"
+
+
+def test_a_file_that_changes_nothing_is_told_so(tmp_path: Path) -> None:
+    """The start of the week: a copy of the baseline, checked as each modification, fails at the heart of the matter."""
+    heart = {
+        "rope": {"rope: no position table", "rope: order matters"},
+        "rmsnorm": {"rmsnorm: no centring", "rmsnorm: the formula", "rmsnorm: all norms replaced"},
+        "swiglu": {"swiglu: gate and value"},
+        "gqa": {"gqa: groups share keys and values", "gqa: fewer parameters"},
+    }
+    for variant, names in heart.items():
+        found = results(edited("baseline", []), variant, tmp_path)
+        assert {r.name for r in found if not r.passed} == names

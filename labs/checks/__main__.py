@@ -95,7 +95,7 @@ def run(path: Path, for_: str, say: Callable[..., None], step_seconds: float, me
     from labs.checks.probe import Subject
 
     torch.set_num_threads(1)
-    limit_memory(memory_mb)
+    limit_memory(memory_mb * (4 if torch.cuda.is_available() else 1))  # CUDA maps gigabytes for itself
     forbid_processes(path)
     step = Steps(path, step_seconds)
     with step("loading the file"):

@@ -274,20 +274,25 @@ def repeatable(s: Subject) -> str:
 
 @check(
     "device and dtype",
-    "forward and backward run as the study runs them: in bf16 where it would use it, on its device",
+    "forward and backward run as a study runs them: on its device, in bf16 or fp16 as there",
     "Studies train in mixed precision; a file that fixes a dtype or a device fails there, or loses precision.",
 )
 def device_and_dtype(s: Subject) -> str:
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    from labs import devices
+
+    device = devices.choose("auto")
+    name = devices.choose_dtype("auto", device)
+    dtype = torch.float16 if name == "fp16" else torch.bfloat16  # a CPU without bf16 still runs it, slowly
+    short = "fp16" if name == "fp16" else "bf16"
     model = s.shaken().to(device).train()
     x = tokens().to(device)
     exact = model(x, x)[1].item()
-    with torch.autocast(device, torch.bfloat16):
+    with torch.autocast(device, dtype):
         loss = model(x, x)[1]
     loss.float().backward()
     if not math.isclose(loss.item(), exact, rel_tol=0.05, abs_tol=0.05):
-        raise Wrong(f"the loss is {exact:.4f} in fp32 and {loss.item():.4f} in bf16, on {device}")
-    return f"{device}: loss {exact:.4f} in fp32, {loss.item():.4f} in bf16"
+        raise Wrong(f"the loss is {exact:.4f} in fp32 and {loss.item():.4f} in {short}, on {device}")
+    return f"{device}: loss {exact:.4f} in fp32, {loss.item():.4f} in {short}"
 
 
 def baseline() -> Subject:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -108,7 +109,15 @@ def first_line(error: BaseException) -> str:
 
 
 def guess(subject: Any) -> str:
-    """What a file modifies, by its name, else by what it does. "baseline" when it does nothing of the four."""
+    """What a file modifies: by the line that `q1lab new` puts on top, by its name, else by what it does.
+
+    "baseline" when it does nothing of the four.
+    """
+    made_for = re.search(
+        r"^# q1lab: (\w+), made from", subject.path.read_text(encoding="utf-8")[:2000], re.MULTILINE
+    )
+    if made_for and made_for[1] in (*VARIANTS, LLAMA):
+        return made_for[1]
     stem = subject.path.stem.lower()
     by_name = {
         "rope": "rope",
