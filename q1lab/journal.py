@@ -307,17 +307,22 @@ def kpis(
     planned: Sequence[tuple[str, str, float]] = (),
     roadmap: Mapping[str, float] | None = None,
     roadmap_name: str = "the roadmap",
+    *,
+    public_repos: int | None = None,
 ) -> list[KpiLine]:
     """All KPIs: those of the week (id, title, target), those of the roadmap, and those that were set by hand.
 
     A target set by hand goes before the roadmap's, that before the week's; an actual set by hand goes before
-    the counted one.
+    the counted one. ``public_repos`` is their number where the caller has looked at the repositories
+    themselves.
     """
     by_hand = {row["name"]: row for row in store.db.execute("SELECT * FROM kpis ORDER BY rowid")}
     titles = {name: title for name, title, _ in planned}
     names = list(dict.fromkeys([*titles, *(roadmap or {}), *by_hand]))
     week_targets = {name: target for name, _, target in planned}
     counted = counts(store)
+    if public_repos is not None:
+        counted["repos"] = public_repos
     lines = []
     for name in names:
         row = by_hand.get(name)

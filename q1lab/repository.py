@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import stat
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -48,6 +49,8 @@ _MISLEADING = (
 )
 
 _LOCK_TRIES, _LOCK_PAUSE_S = 6, 0.25
+
+_LOCKED = re.compile(r"Unable to create '([^']+\.lock)': File exists")
 
 _IN_PROGRESS = (
     # file or folder in the git directory, what it means, how to end it
@@ -316,8 +319,8 @@ class Repository:
             if not (self.root / name).exists() or (self.root / name).read_bytes() != content
         ]
         tail = f" (the hook changed {', '.join(touched)})" if touched else ""
-        if "index.lock" in low or "unable to create" in low:
-            return self._locked_problem()
+        if _LOCKED.search(text):
+            return self._locked_problem(text)
         if "no space left" in low:
             return Problem(
                 "the disk is full, so nothing was committed: free some space and try again", FAILED
@@ -448,8 +451,9 @@ class Repository:
             time.sleep(_LOCK_PAUSE_S)
         raise self._locked_problem()
 
-    def _locked_problem(self) -> Problem:
-        lock = self._git_dir / "index.lock"
+    def _locked_problem(self, said: str = "") -> Problem:
+        named = _LOCKED.search(said)
+        lock = Path(named[1]) if named else self._git_dir / "index.lock"
         age = ""
         with contextlib.suppress(OSError):
             age = f", {max(0, round(time.time() - lock.stat().st_mtime))} s old"
@@ -524,7 +528,10 @@ class Repository:
     def _diff(self, name: str) -> str:
         head = self.head()
         full = self.root / name
-        quiet = ("-c", "diff.autoRefreshIndex=false", "diff", "--no-color", "--no-ext-diff", "--no-textconv")
+        # Nothing of the person's own settings for reading diffs, and no rewriting of the index on the way.
+        settings = ("diff.autoRefreshIndex=false", "diff.noprefix=false", "diff.mnemonicPrefix=false")
+        quiet = [word for setting in settings for word in ("-c", setting)]
+        quiet += ["diff", "--no-color", "--no-ext-diff", "--no-textconv"]
         if not self._index_entry(name) and self._blob(head, name) is None:
             if not full.is_file():
                 return ""
@@ -590,7 +597,7 @@ class Repository:
         """Run git, trying again for a moment while another git holds the index."""
         result = self._git(*arguments)
         for _ in range(_LOCK_TRIES):
-            if result[0] == 0 or "index.lock" not in result[2]:
+            if result[0] == 0 or not _LOCKED.search(result[2]):
                 break
             time.sleep(_LOCK_PAUSE_S)
             result = self._git(*arguments)
@@ -599,8 +606,8 @@ class Repository:
     def _unlocked(self, *arguments: str) -> None:
         code, out, err = self._patient(*arguments)
         if code != 0:
-            if "index.lock" in err:
-                raise self._locked_problem()
+            if _LOCKED.search(err):
+                raise self._locked_problem(err)
             raise Problem(
                 f"git {arguments[0]} failed, and nothing was changed: {_first_line(err or out)}", FAILED
             )
@@ -742,7 +749,6 @@ def _last_lines(text: str, count: int = 6) -> str:
 
 def _browsable(url: str) -> str | None:
     """``git@host:a/b.git`` and its kin as ``https://host/a/b``, credentials dropped; None for a path."""
-    import re
     from urllib.parse import urlsplit
 
     scp = re.fullmatch(r"(?:[^@/]+@)?([\w.-]+\.\w+):(?!/)(.+)", url)

@@ -501,7 +501,11 @@ def test_kpi_listing(repo: Path, q1lab: Q1lab) -> None:
     assert "Public repos" in out
     assert "AI_EXPERT_ROADMAP.md" in out
     assert 'Talks "given" [bold]' in out
+    git(repo, "remote", "add", "origin", "git@example.org:me/transformer-from-scratch.git")
+    q1lab("artifact", "add", "repo", "other", "--at", "https://example.org/me/other")
+    q1lab("artifact", "add", "repo", "same", "--at", "https://example.org/me/transformer-from-scratch")
     lines = {item["name"]: item for item in json.loads(q1lab("kpi", "--json")[0])["kpis"]}
+    assert (lines["public_repos"]["actual"], lines["public_repos"]["source"]) == (2, "counted")
     assert lines["public_repos"]["target"] == 5
     assert (lines["blog_posts"]["actual"], lines["blog_posts"]["source"]) == (3, "set by hand")
     q1lab("kpi", "set", "x", "--actual", "many", code=2)

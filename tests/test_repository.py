@@ -485,6 +485,45 @@ def test_a_locked_index_is_reported_and_never_deleted(repo: Path, monkeypatch: p
     assert lock.read_text() == "held"
 
 
+def test_a_locked_branch_is_reported_by_its_own_lock(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(repository, "_LOCK_PAUSE_S", 0.01)
+    act = new_file(repo)
+    lock = repo / ".git" / "refs" / "heads" / "main.lock"
+    lock.write_text("held")
+    refused(repo, act, "main.lock", "another git is at work")
+    assert lock.read_text() == "held"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_git_folder_that_cannot_be_written(repo: Path) -> None:
+    act = new_file(repo)
+    (repo / ".git").chmod(0o500)
+    try:
+        refused(repo, act, "ermission denied")
+    finally:
+        (repo / ".git").chmod(0o700)
+
+
+def test_the_persons_settings_for_diffs_change_nothing(repo: Path) -> None:
+    for key, value in (
+        ("diff.noprefix", "true"),
+        ("color.ui", "always"),
+        ("diff.external", "false"),
+        ("core.pager", "false"),
+    ):
+        sh(repo, "config", key, value)
+    text = Repository.discover(repo).diff("train.py")
+    assert text.startswith("diff --git a/train.py b/train.py\n")
+    assert "\x1b" not in text
+
+
+def test_through_a_link_to_the_repository(repo: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(repo)
+    (repo / "NEW.md").write_text("x\n")
+    ours = Repository.discover(tmp_path / "link")
+    assert ours.commit([tmp_path / "link" / "NEW.md"], "docs").files == ("NEW.md",)
+
+
 def test_a_lock_that_goes_away_is_waited_for(repo: Path) -> None:
     act = new_file(repo)
     lock = repo / ".git" / "index.lock"

@@ -306,7 +306,8 @@ def kpi_lines(store: Store, week: Week, repo: Repository | None = None) -> list[
     if file is not None and file.is_file():
         pairs = [(item.id, item.title) for item in week.kpis]
         stated = roadmaps.targets(file.read_bytes(), pairs, retro.quarter_of(week.label))
-    return journal.kpis(store, planned, stated, roadmaps.FILE)
+    public = {item.location for item in _repositories(store, repo) if item.location}
+    return journal.kpis(store, planned, stated, roadmaps.FILE, public_repos=len(public))
 
 
 def _repositories(store: Store, repo: Repository | None) -> list[retro.Repo]:
