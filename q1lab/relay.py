@@ -487,17 +487,17 @@ def _wandb_sync(folders: list[Path]) -> tuple[int, str]:
         [sys.executable, "-P", "-m", "wandb", "sync", "--include-online", "--include-synced",
          *map(str, folders)],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=env,
-        start_new_session=True, text=True, errors="replace", cwd=folders[0].parent,
+        text=True, errors="replace", cwd=folders[0].parent,
     )  # fmt: skip
     try:
         said, _ = child.communicate(timeout=UPLOAD)
         code = child.returncode
     except subprocess.TimeoutExpired:
-        os.killpg(child.pid, signal.SIGKILL)
+        child.kill()  # its service ends with it
         said, _ = child.communicate()
         code = -1
     except BaseException:
-        os.killpg(child.pid, signal.SIGKILL)
+        child.kill()
         raise
     return code, scrub(plain(said))
 
@@ -643,12 +643,16 @@ def _last_flush(study: Study) -> int:
     """Upload in a process of its own: a wandb that met a broken server may still hold on to the runs' ids."""
     child = subprocess.Popen(
         [sys.executable, "-P", "-m", "q1lab.relay", "--sync", str(study.files.root)],
-        stdin=subprocess.DEVNULL, cwd=study.files.root,
+        stdin=subprocess.DEVNULL, cwd=study.files.root, start_new_session=True,
     )  # fmt: skip
     try:
         return child.wait(timeout=LAST_FLUSH)
-    finally:
-        child.kill()
+    except subprocess.TimeoutExpired:
+        os.killpg(child.pid, signal.SIGKILL)
+        say(
+            f"{study.id}: the last upload was not through after {LAST_FLUSH:.0f} s; `q1lab sync` goes on with it"
+        )
+        return FAILED
 
 
 def _pull(path: str, file: Path, group: str | None) -> int:

@@ -162,6 +162,15 @@ def update(study: Study, name: str, **changes: Any) -> None:
         runs[name] = RunRelay(**{**asdict(runs[name]), **changes, "updated": utc_now()})
 
 
+def mint_anew(study: Study) -> dict[str, str]:
+    """New ids for all runs, as if nothing had ever been uploaded: W&B never takes an id again whose run was
+    deleted there. wandb's folders under the old ids are for the caller to remove."""
+    with changing(study) as runs:
+        for name in runs:
+            runs[name] = RunRelay(new_id(), updated=utc_now())
+        return {name: run.id for name, run in runs.items()}
+
+
 def new_id() -> str:
     """Eight letters and digits, as wandb makes its own."""
     return "".join(secrets.choice(_ID_LETTERS) for _ in range(8))

@@ -163,6 +163,39 @@ def test_rows_that_are_not_ours_stop_an_upload(
         assert "not the same run" in capsys.readouterr().out
 
 
+def test_runs_that_were_deleted_at_wandb_go_up_anew(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = lab.plan(wandb="offline")
+    lab.train_all(study)
+    with WandbServer() as server:
+        use(monkeypatch, server.url)
+        assert call() == 0
+        before = wandb_state.mint(study)
+        server.runs.clear()
+        assert call("rope-1", "--anew") == 0
+        assert {run.id for run in server.runs.values()}.isdisjoint(before.values())
+        assert [row["_step"] for row in server.run("baseline-seed0").history] == list(range(lab.ROWS))
+        assert call("--anew") == 2
+
+
+@pytest.mark.long
+def test_a_sync_that_takes_too_long_leaves_nothing_running(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = lab.plan(wandb="offline")
+    lab.train_all(study)
+    with WandbServer("stall") as server:
+        use(monkeypatch, server.url)
+        assert call("rope-1", "--timeout", "10") == 1
+        assert "was not uploaded within 10 s" in capsys.readouterr().err
+        lab.until(lambda: not lab.processes_of(study), "the end of every process of the upload", 15)
+        server.fault = ""
+        assert call("rope-1") == 0
+    for each in study.runs:
+        assert [row["_step"] for row in server.run(each.name).history] == list(range(lab.ROWS))
+
+
 def test_help_has_an_example() -> None:
     assert "q1lab sync rope-1" in sync.get_help(sync.make_context("sync", []))
 

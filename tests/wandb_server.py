@@ -81,9 +81,10 @@ class _Quiet(ThreadingHTTPServer):
 class WandbServer:
     """Use as a context manager. ``url`` is the base URL for ``WANDB_BASE_URL``.
 
-    ``fault``: "" works; "500" every answer is a server error; "401" the key is refused; "hang" accepts and
-    never answers; "slow" answers each request after ``delay`` seconds. ``die_after`` counts file stream
-    requests and then drops the listener and every connection, like a server that dies in mid-run.
+    ``fault``: "" works; "500" every answer is a server error; "401" the key is refused; "hang" accepts and never
+    answers; "stall" does so with the file stream only; "slow" answers each request after ``delay`` seconds.
+    ``die_after`` counts file stream requests and then drops the listener and every connection, like a server that
+    dies in mid-run.
     """
 
     def __init__(self, fault: str = "", *, delay: float = 0.3, die_after: int | None = None) -> None:
@@ -352,7 +353,7 @@ class _Handler(BaseHTTPRequestHandler):
         if owner.dead.is_set():
             self.close_connection = True
             return
-        if owner.fault == "hang":
+        if owner.fault == "hang" or (owner.fault == "stall" and self.path.endswith("/file_stream")):
             owner.asked.append(self.path)
             owner.dead.wait(MAX_DELAY)
             self.close_connection = True

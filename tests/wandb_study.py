@@ -108,7 +108,12 @@ def alive(study: Study) -> Iterator[None]:
 def environment(url: str, *, key: bool = True) -> dict[str, str]:
     """For a child that uses wandb: this server, this key, and nothing of the machine's own settings."""
     env = {name: value for name, value in os.environ.items() if not name.startswith("WANDB_")}
-    env |= {"WANDB_BASE_URL": url, "NETRC": "/nonexistent/netrc", "OMP_NUM_THREADS": "1"}
+    env |= {
+        "WANDB_BASE_URL": url,
+        "NETRC": "/nonexistent/netrc",
+        "NO_PROXY": "127.0.0.1",
+        "OMP_NUM_THREADS": "1",
+    }
     env["HOME"] = os.environ["Q1LAB_HOME"]
     if key:
         env["WANDB_API_KEY"] = KEY
@@ -155,3 +160,14 @@ def states(study: Study) -> set[str]:
 def files_with(root: Path, needle: bytes) -> list[Path]:
     """All files below ``root`` that contain ``needle``."""
     return [path for path in root.rglob("*") if path.is_file() and needle in path.read_bytes()]
+
+
+def processes_of(study: Study) -> list[int]:
+    """Processes that were told this study's folder, wandb's service included."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            told = (entry / "cmdline").read_bytes() + (entry / "environ").read_bytes()
+            if str(study.files.root).encode() in told:
+                found.append(int(entry.name))
+    return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 
@@ -19,19 +20,25 @@ from q1lab.studies import Study
     epilog="""\b
 Examples:
   q1lab sync
-  q1lab sync rope-1"""
+  q1lab sync rope-1
+  q1lab sync rope-1 --anew"""
 )
 @click.argument("study", required=False)
 @click.option(
     "--timeout", type=click.IntRange(10, 3600), default=600, show_default=True, help="Seconds per study."
 )
-def sync(study: str | None, timeout: int) -> int:
+@click.option(
+    "--anew", is_flag=True, help="Upload STUDY as new runs: after its runs were deleted at W&B, say."
+)
+def sync(study: str | None, timeout: int, anew: bool) -> int:
     """Upload STUDY to W&B (default: every study that is not off).
 
     A study is done when every run of it is confirmed: `wandb sync` ended well and left its mark. Runs that went
     up in part, and folders that are broken, are made anew from the events. The exit status is 0 when nothing is
     left to upload.
     """
+    if anew and not study:
+        raise Problem("--anew needs the study's name; `q1lab status` lists them")
     if study:
         chosen = [studies.load(study)]
     else:
@@ -41,6 +48,8 @@ def sync(study: str | None, timeout: int) -> int:
         return OK
     code = OK
     for one in chosen:
+        if anew and not is_locked(one.files.lock):
+            _forget(one)
         before = wandb_state.pending(one)
         if not before:
             click.echo(_line(one))
@@ -90,6 +99,18 @@ def upload(study: Study, seconds: float) -> None:
                 child.wait()
     if code == BUSY:
         raise Problem(f"the relay of {study.id} is still at work; try again in a moment", FAILED)
+
+
+def _forget(study: Study) -> None:
+    """Give the runs new ids and drop what wandb keeps under the old ones; the events are all it takes."""
+    if is_locked(wandb_state.relay_lock(study)):
+        raise Problem(f"the relay of {study.id} is still at work; try again in a moment", FAILED)
+    old = [
+        folder for run in wandb_state.read(study).values() for folder in wandb_state.folders(study, run.id)
+    ]
+    wandb_state.mint_anew(study)
+    for folder in old:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 BUSY = 3
