@@ -153,7 +153,7 @@ class Repository:
             folder, "rev-parse", "--is-bare-repository", "--is-inside-git-dir", "--absolute-git-dir"
         )
         if found != 0:
-            if "not a git repository" in err and "GIT_DISCOVERY" not in err:
+            if "not a git repository" in err:
                 raise NoRepository(folder)
             raise Problem(f"git cannot use {folder}: {_first_line(err)}", FAILED)
         bare, inside, git_dir = out.rstrip("\n").split("\n", 2)
@@ -637,6 +637,11 @@ def init(path: Path | str) -> Repository:
         raise Problem(
             f"{folder} is already in the repository {above.root}: q1lab does not put one inside another"
         )
+    for parent in folder.resolve().parents:  # git itself stops looking where a file system ends
+        if (parent / ".git" / "HEAD").exists() or (parent / ".git").is_file():
+            raise Problem(
+                f"{folder} is already in the repository {parent}: q1lab does not put one inside another"
+            )
     if folder.resolve() in (Path.home().resolve(), Path(folder.anchor)):
         raise Problem(f"{folder} holds everything you have: make a folder for this work and give that")
     if folder.is_dir():

@@ -641,6 +641,16 @@ def test_no_repository_and_init(tmp_path: Path) -> None:
         init(tmp_path / "a" / "b")
 
 
+@pytest.mark.skipif(
+    not os.path.ismount("/dev/shm") or not os.access("/dev/shm", os.W_OK), reason="needs /dev/shm"
+)
+def test_where_a_file_system_ends_there_is_simply_no_repository() -> None:
+    import tempfile
+
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder, pytest.raises(NoRepository):
+        Repository.discover(folder)
+
+
 def test_a_repository_that_vanished(repo: Path) -> None:
     ours = Repository.discover(repo)
     shutil.rmtree(repo)

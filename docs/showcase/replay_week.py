@@ -1,16 +1,19 @@
 """Replay a whole week, from an empty repository to Q1_RETRO.md, with the commands a learner would type.
 
-    python docs/showcase/replay_week.py OUT [--max-iters N]
+    python docs/showcase/replay_week.py OUT [--max-iters N] [--show]
 
 The learner's words and minutes are scripted (``script.toml`` beside this file); every run, number, commit and verdict
-is real. OUT gets ``home`` (q1lab's files) and ``transformer-from-scratch`` (the learner's repository). Without
-``--max-iters`` the six runs take about two minutes on two cores.
+is real. OUT gets ``home`` (q1lab's files) and ``transformer-from-scratch`` (the learner's repository). ``--show``
+copies what came out into ``docs/showcase/week``. Without ``--max-iters`` the six runs take some minutes on two cores.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import platform
+import shlex
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -18,14 +21,19 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
+SHOWN = HERE / "week"
+said: list[str] = []
+home_of_the_week = Path()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("out", type=Path)
     parser.add_argument("--max-iters", type=int)
+    parser.add_argument("--show", action="store_true")
     options = parser.parse_args()
-    out = options.out.resolve()
+    global home_of_the_week
+    home_of_the_week = out = options.out.resolve()
     repo = out / "transformer-from-scratch"
     out.mkdir(parents=True, exist_ok=True)
     script = tomllib.loads((HERE / "script.toml").read_text(encoding="utf-8"))
@@ -75,18 +83,63 @@ def main() -> None:
         q1lab(repo, "artifact", "add", artifact["kind"], artifact["title"], "--at", artifact["at"])
     q1lab(repo, "retro")
     q1lab(repo, "roadmap", "--tick", "all")
-    git(repo, "log", "--oneline")
+    git(repo, "log", "--format=%s")
+    if options.show:
+        show(out, repo)
 
 
 def q1lab(repo: Path, *arguments: str) -> None:
     """Run a q1lab command in the learner's repository, as typed."""
-    print("\n$ q1lab " + " ".join(word if word.isascii() and " " not in word else repr(word) for word in arguments))
-    sys.stdout.flush()
-    subprocess.run([sys.executable, "-m", "q1lab", *arguments], cwd=repo, check=True)
+    say("\n$ " + shlex.join(["q1lab", *arguments]))
+    act(repo, sys.executable, "-m", "q1lab", *arguments)
 
 
 def git(repo: Path, *arguments: str) -> None:
-    subprocess.run(["git", *arguments], cwd=repo, check=True)
+    if arguments[0] in ("log", "commit"):
+        say("\n$ " + shlex.join(["git", *arguments]))
+    act(repo, "git", *arguments)
+
+
+def act(repo: Path, *command: str) -> None:
+    """Run a command and keep what it says; the lines of a run's progress are passed over."""
+    process = subprocess.Popen(command, cwd=repo, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert process.stdout is not None
+    for line in process.stdout:
+        if ": running " not in line:
+            say(line.rstrip("\n"))
+    if process.wait():
+        sys.exit(f"{command}: status {process.returncode}")
+
+
+def say(line: str) -> None:
+    """Print a line and keep it; folders of this machine are of no interest to a reader."""
+    print(line, flush=True)
+    said.append(line.replace(str(home_of_the_week), "~"))
+
+
+def show(out: Path, repo: Path) -> None:
+    """Put the documents and the session's transcript where the docs show them."""
+    from q1lab.planning import cores
+
+    shutil.rmtree(SHOWN, ignore_errors=True)
+    SHOWN.mkdir(parents=True)
+    for name in ("MODIFICATION.md", "Q1_RETRO.md", "AI_EXPERT_ROADMAP.md"):
+        shutil.copy(repo / name, SHOWN / name)
+    shutil.copytree(repo / "posts", SHOWN / "posts")
+    shutil.copy(out / "post.html", SHOWN / "post.html")
+    (SHOWN / "transcript.txt").write_text("\n".join(said).strip() + "\n", encoding="utf-8")
+    (SHOWN / "README.md").write_text(
+        "# A week, replayed\n\n"
+        "What `python docs/showcase/replay_week.py OUT --show` left behind, from an empty repository to the\n"
+        "retrospective. The learner's words and minutes are scripted; the six runs, their numbers, the verdict and the\n"
+        f"commits are real (a {cores()}-core {platform.machine()} {platform.system()} machine).\n\n"
+        "- [MODIFICATION.md](MODIFICATION.md): the experiment, from the choice to the verdict\n"
+        "- [the post](posts/m03-w04-retrospective.md), and [as a page](post.html) by `q1lab post preview`\n"
+        "- [Q1_RETRO.md](Q1_RETRO.md): what the quarter came to\n"
+        "- [AI_EXPERT_ROADMAP.md](AI_EXPERT_ROADMAP.md), with the week's boxes ticked\n"
+        "- [transcript.txt](transcript.txt): every command and what it said\n",
+        encoding="utf-8",
+    )
 
 
 def work(script: dict, session: str) -> None:  # type: ignore[type-arg]

@@ -48,13 +48,15 @@ def modification(
     comparison. Every other byte is yours. What you edit between the marks stays, and is shown as a diff,
     until you say --overwrite. The commit locks your prediction.
     """
-    from q1lab import journal
+    from q1lab import journal, variants
     from q1lab.documents import gather
     from q1lab.documents import modification as documents
     from q1lab.documents.save import draft
 
     week = shared.week()
     how = shared.Writing(repo, dry_run, yes, no_commit, init)
+    if variant is not None and variant not in {item.name for item in week.variants}:
+        variant = variants.find(variant).name
     with Store() as store:
         record = gather.modification_record(store, week, variant)
         if as_json and stdout:

@@ -292,6 +292,7 @@ def preview_command(
     from q1lab import paths
     from q1lab.documents import post as documents
     from q1lab.documents import preview
+    from q1lab.documents.save import public_mode
     from q1lab.files import write_atomic
 
     path, _ = _draft(file, repo)
@@ -317,7 +318,10 @@ def preview_command(
             server.server_close()
         return OK
     target = out or paths.home() / "preview" / f"{path.stem}.html"
-    write_atomic(target, render())
+    if out is not None:
+        write_atomic(target, render(), mode=public_mode())
+    else:
+        write_atomic(target, render())
     shared.show(str(target))
     if opens:
         click.launch(str(target))

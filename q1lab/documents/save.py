@@ -95,7 +95,7 @@ def save(
     changed = {path: data for path, data in files.items() if before[path] != data}
     if dry_run:
         return Saved(tuple(changed), None)
-    mode = 0o666 & ~_umask()
+    mode = public_mode()
     written: list[Path] = []
     made = [folder for path in changed for folder in _new_folders(path)]
     try:
@@ -139,10 +139,12 @@ def _new_folders(path: Path) -> list[Path]:
     return found[::-1]
 
 
-def _umask() -> int:
+def public_mode() -> int:
+    """The permissions that any program of this person gives a new file (q1lab's own files are private
+    instead)."""
     mask = os.umask(0o077)
     os.umask(mask)
-    return mask
+    return 0o666 & ~mask
 
 
-__all__ = ["Draft", "NeedsYes", "Saved", "draft", "read", "save"]
+__all__ = ["Draft", "NeedsYes", "Saved", "draft", "public_mode", "read", "save"]
