@@ -7,6 +7,7 @@ must be constant along each diagonal, values and outputs must not change at all.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -129,6 +130,8 @@ def table(s: Subject) -> str:
 )
 def relative(s: Subject) -> str:
     seen = []
+    if not any(call.scores is not None for call in long_trace(s).attention):
+        return "not judged here: no attention scores could be seen; see the next check"
     for layer, call in enumerate(seen_scores(long_trace(s))):
         profile, gap = along_diagonals(call.scores)
         spread = variation(profile)
@@ -166,13 +169,12 @@ def relative_outside(s: Subject) -> str:
     return f"log ratios at one distance agree to {gap:.1g}; over distances they range to {spread:.2g}"
 
 
-def weights_from_output(s: Subject) -> Tensor:
-    """Log attention weights of a one-head, one-layer model on a constant sequence, up to a constant a row.
+def effects(s: Subject, T: int, rows: list[int]) -> list[Tensor]:
+    """How the logits at each of `rows` move with the embedding at every position, (T, D) each.
 
-    All values are equal there, so an output changes with the embedding at n < m by weight[m, n] times one fixed
-    linear map. Rows m, columns n.
+    In a one-head, one-layer model on a constant sequence all values are equal, so the output at m changes with the
+    embedding at n < m by weight[m, n] times one fixed linear map.
     """
-    T = 14
     try:
         model = without_table(s, n_layer=1, n_head=1, n_embd=D, block_size=T)
     except Exception as error:  # a file may want more heads than one
@@ -198,23 +200,38 @@ def weights_from_output(s: Subject) -> Tensor:
         out = logits(model, constant(1, T))
     if not mode.hit:
         raise NotApplicable
-    generator = torch.Generator().manual_seed(5)
-    probe = torch.randn(VOCAB, generator=generator)
-    rows = []
-    for m in range(T):
-        (grad,) = torch.autograd.grad((out[0, m] * probe).sum(), nudge, retain_graph=True)
-        rows.append(grad[0].double())  # (T, D)
-    direction = rows[T - 1][0]
+    probe = torch.randn(VOCAB, generator=torch.Generator().manual_seed(5))
+    return [
+        torch.autograd.grad((out[0, m] * probe).sum(), nudge, retain_graph=True)[0][0].double() for m in rows
+    ]
+
+
+def log_weights(effect: Tensor, m: int, direction: Tensor) -> Tensor:
+    """Log attention weights of row m at n < m, up to a constant, (m,). Wrong when the map is not one map."""
+    along = effect[:m] @ direction / (direction @ direction)
+    stray = (effect[:m] - along[:, None] * direction).norm(dim=-1) > 0.02 * effect[:m].norm(dim=-1)
+    bad = (stray | (along <= 0)).nonzero()
+    if len(bad):
+        raise Wrong(
+            f"the effect of token {int(bad[0])} on output {m} is no weight times one fixed map: are values turned?"
+        )
+    return along.log()
+
+
+def weights_from_output(s: Subject) -> Tensor:
+    """Log attention weights read off the output: rows m, columns n < m, up to a constant a row."""
+    T = 14
+    rows = effects(s, T, list(range(T)))
     found = torch.full((T, T), float("nan"), dtype=torch.float64)
     for m in range(1, T):
-        for n in range(m):
-            along = rows[m][n] @ direction / (direction @ direction)
-            if along <= 0 or (rows[m][n] - along * direction).norm() > 0.02 * rows[m][n].norm():
-                raise Wrong(
-                    f"the effect of token {n} on output {m} is not a weight times one fixed map: are values turned?"
-                )
-            found[m, n] = along.log()
+        found[m, :m] = log_weights(rows[m], m, rows[T - 1][0])
     return found
+
+
+def profile_from_output(s: Subject) -> Tensor:
+    """One head's scores at distances 1, 2, …, up to a constant, (1, T − 1): for attention that can't be seen."""
+    (effect,) = effects(s, LONG, [LONG - 1])
+    return log_weights(effect, LONG - 1, effect[0]).flip(0)[None]
 
 
 @check(
@@ -244,15 +261,14 @@ def order(s: Subject) -> str:
 def angles(s: Subject) -> str:
     notes: set[str] = set()
     needed = [0.0] * (D // 2)  # how much is left over without each pair, in the head that needs it most
-    for call in seen_scores(long_trace(s)):
-        profile, gap = along_diagonals(call.scores)
-        if not variation(profile) or gap > 0.01 * variation(profile):
-            raise NotApplicable  # not a function of the distance: said by another check
-        for head in (misfits(profile, frequencies(10000.0)) > 2e-3).nonzero().flatten().tolist():
-            notes.add(name_frequencies(profile[head], head % call.scores.shape[1]))
+    for profile, view in profiles(s):
+        if not variation(profile):
+            raise NotApplicable  # nothing turns: said by another check
+        for head in (view.misfits(profile, frequencies(10000.0)) > 2e-3).nonzero().flatten().tolist():
+            notes.add(name_frequencies(profile[head], head % H, view))
         for i in range(D // 2):
             rest = [f for j, f in enumerate(frequencies(10000.0)) if j != i]
-            needed[i] = max(needed[i], misfits(profile, rest).max().item())
+            needed[i] = max(needed[i], view.misfits(profile, rest).max().item())
     bad = sorted(
         (note for note in notes if not note.startswith("base")), key=lambda note: "split" not in note
     )
@@ -260,7 +276,7 @@ def angles(s: Subject) -> str:
         raise Wrong(bad[0])
     idle = [i for i, left in enumerate(needed) if left < IDLE]
     if len(idle) == D // 2 - 1:
-        raise Wrong("one angle for all pairs: " + name_frequencies(profile[0], 0))
+        raise Wrong("one angle for all pairs: every pair turns by 1 a step; does the exponent depend on i?")
     if idle and not notes:
         raise Wrong(f"no head's scores have the angle of pair {idle[0]}: are all D features turned?")
     return "; ".join(sorted(notes)) or (
@@ -272,23 +288,44 @@ def frequencies(base: float) -> list[float]:
     return [base ** (-2 * i / D) for i in range(D // 2)]
 
 
-def misfits(profiles: Tensor, thetas: list[float]) -> Tensor:
-    """How much of each profile (N, T) is no sum of cosines and sines of these angles a step: rms / sd, (N,)."""
-    at = torch.arange(profiles.shape[-1], dtype=torch.float64)
-    angle = at[:, None] * torch.tensor(thetas, dtype=torch.float64)[None, :]
-    columns = torch.cat([angle.cos(), angle.sin()], dim=1)
-    fit = torch.linalg.lstsq(columns, profiles.T, driver="gelsd").solution
-    rest = profiles - (columns @ fit).T
-    return rest.pow(2).mean(-1).sqrt() / profiles.std(-1).clamp(min=1e-12)
+@dataclass(frozen=True)
+class View:
+    """How a profile was seen: from which distance on, and whether up to a constant."""
+
+    first: int = 0
+    floating: bool = False
+
+    def misfits(self, profiles: Tensor, thetas: list[float]) -> Tensor:
+        """How much of each profile (N, T) is no sum of cosines and sines of these angles a step: rms / sd, (N,)."""
+        at = self.first + torch.arange(profiles.shape[-1], dtype=torch.float64)
+        speeds = [*thetas, 0.0] if self.floating else thetas
+        angle = at[:, None] * torch.tensor(speeds, dtype=torch.float64)[None, :]
+        columns = torch.cat([angle.cos(), angle.sin()], dim=1)
+        fit = torch.linalg.lstsq(columns, profiles.T, driver="gelsd").solution
+        rest = profiles - (columns @ fit).T
+        return rest.pow(2).mean(-1).sqrt() / profiles.std(-1).clamp(min=1e-12)
 
 
-def misfit(profile: Tensor, thetas: list[float]) -> float:
-    """The same for one profile, (T,)."""
-    return misfits(profile[None], thetas).item()
+def profiles(s: Subject) -> list[tuple[Tensor, View]]:
+    """Scores by distance: of every attention call that can be seen, else of one head, read off the output."""
+    calls = [call for call in long_trace(s).attention if call.scores is not None]
+    if not calls:
+        return [(profile_from_output(s), View(first=1, floating=True))]
+    found = []
+    for call in calls:
+        profile, gap = along_diagonals(call.scores)
+        if gap > 0.01 * variation(profile):
+            raise NotApplicable  # not a function of the distance: said by another check
+        found.append((profile, View()))
+    return found
 
 
-def name_frequencies(profile: Tensor, head: int) -> str:
-    """Which wrong (or other) set of frequencies explains a profile."""
+def name_frequencies(profile: Tensor, head: int, view: View) -> str:
+    """Which wrong (or other) set of frequencies explains a profile, (T,)."""
+
+    def misfit(profile: Tensor, thetas: list[float]) -> float:
+        return view.misfits(profile[None], thetas).item()
+
     per_head = D // 2
     before_split = [10000.0 ** (-2 * (head * per_head + i) / C) for i in range(per_head)]
     exponent = [10000.0 ** (-2 * i / C) for i in range(per_head)]
