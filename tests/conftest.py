@@ -42,7 +42,10 @@ def fake_trainer(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 @pytest.fixture
 def shakespeare() -> Iterator[Path]:
     """Tiny Shakespeare where there is a copy; the test is skipped elsewhere."""
-    for candidate in (os.environ.get("Q1LAB_DATA"), str(ROOT.parent / "shared" / "data" / "tinyshakespeare.txt")):
+    for candidate in (
+        os.environ.get("Q1LAB_DATA"),
+        str(ROOT.parent / "shared" / "data" / "tinyshakespeare.txt"),
+    ):
         if candidate and Path(candidate).is_file():
             yield Path(candidate)
             return

@@ -42,7 +42,9 @@ def main() -> int:
             if stop:
                 return 0
             claim = args.study / "claims" / f"{args.launch}-{folder.name}"
-            if report.state(report.read(folder / "events.jsonl")) in ("finished", "diverged") or not take(claim):
+            if report.state(report.read(folder / "events.jsonl")) in ("finished", "diverged") or not take(
+                claim
+            ):
                 continue
             with holding(folder / "lock"), output_to(folder / "run.log"):
                 if folder.name in how.get("oom", []) and not args.alone:
@@ -76,7 +78,11 @@ def run(plan: dict, arm: str, seed: int, folder: Path, how: dict) -> None:  # ty
             say("exit", state="stopped", iter=i - every, message="stopped; the same command goes on")
             return
         time.sleep(how.get("pause", 0.0))
-        loss = float("nan") if name in how.get("diverge", []) and i > iters // 2 else final + 2.0 * (1 - i / iters)
+        loss = (
+            float("nan")
+            if name in how.get("diverge", []) and i > iters // 2
+            else final + 2.0 * (1 - i / iters)
+        )
         say("iter", iter=i, train_loss=loss, lr=1e-3, tok_per_s=20000.0 + seed)
         if loss != loss:
             say("exit", state="diverged", iter=i, message=f"the loss was not finite by iter {i}")

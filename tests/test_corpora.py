@@ -73,7 +73,9 @@ def test_a_download_that_fails_says_what_to_do(server: str, monkeypatch: pytest.
         corpora.prepare("shakespeare", 64)
 
 
-def test_q1lab_data_may_be_a_folder(shakespeare: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_q1lab_data_may_be_a_folder(
+    shakespeare: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("Q1LAB_DATA", str(tmp_path))
     with pytest.raises(Problem, match="no file at"):
         corpora.prepare("shakespeare", 64)

@@ -7,7 +7,19 @@ import sys
 
 import pytest
 
-HEAVY = {"torch", "scipy", "numpy", "wandb", "git", "matplotlib", "textual", "sqlite_utils", "jinja2", "labs", "rich"}
+HEAVY = {
+    "torch",
+    "scipy",
+    "numpy",
+    "wandb",
+    "git",
+    "matplotlib",
+    "textual",
+    "sqlite_utils",
+    "jinja2",
+    "labs",
+    "rich",
+}
 
 
 def loaded_after(code: str) -> set[str]:

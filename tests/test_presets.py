@@ -30,8 +30,15 @@ def test_the_device_chooses() -> None:
 
 
 def test_overrides_keep_the_kind_and_reach_the_model() -> None:
-    config = resolve("quick", {"learning_rate": "3e-4", "n_layer": "2", "bias": "true", "n_kv_head": "1"}, ["n_kv_head"])
-    assert (config["learning_rate"], config["n_layer"], config["bias"], config["n_kv_head"]) == (3e-4, 2, True, 1)
+    config = resolve(
+        "quick", {"learning_rate": "3e-4", "n_layer": "2", "bias": "true", "n_kv_head": "1"}, ["n_kv_head"]
+    )
+    assert (config["learning_rate"], config["n_layer"], config["bias"], config["n_kv_head"]) == (
+        3e-4,
+        2,
+        True,
+        1,
+    )
 
 
 def test_a_shorter_run_keeps_the_shape_of_its_schedule() -> None:

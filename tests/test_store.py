@@ -23,9 +23,15 @@ iters = st.integers(0, 2000)
 events = st.lists(
     st.one_of(
         st.builds(lambda a, r: {"type": "start", "attempt": a, "resumed_from": r}, st.integers(1, 4), iters),
-        st.builds(lambda i, x: {"type": "iter", "iter": i, "train_loss": x, "tok_per_s": 9.0}, iters, numbers),
+        st.builds(
+            lambda i, x: {"type": "iter", "iter": i, "train_loss": x, "tok_per_s": 9.0}, iters, numbers
+        ),
         st.builds(lambda i, x: {"type": "eval", "iter": i, "val_loss": x}, iters, numbers),
-        st.builds(lambda s, x: {"type": "exit", "state": s, "val_loss": x}, st.sampled_from(list(State)[2:]), numbers),
+        st.builds(
+            lambda s, x: {"type": "exit", "state": s, "val_loss": x},
+            st.sampled_from(list(State)[2:]),
+            numbers,
+        ),
         st.builds(lambda t: {"type": t, "surprise": 1}, st.text(max_size=4)),
     ),
     max_size=25,
@@ -50,7 +56,10 @@ def test_what_has_ended_stays_ended(found: list[dict[str, Any]]) -> None:
     assert after["val_loss"] == 1.5
 
 
-@given(st.lists(st.text(st.characters(blacklist_categories=["Cs"]), max_size=20), max_size=20), st.integers(1, 200))
+@given(
+    st.lists(st.text(st.characters(blacklist_categories=["Cs"]), max_size=20), max_size=20),
+    st.integers(1, 200),
+)
 def test_reading_takes_whole_lines_only_and_loses_none(texts: list[str], step: int) -> None:
     import tempfile
 

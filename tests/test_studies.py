@@ -96,7 +96,9 @@ def test_a_diverged_run_is_shown_and_leaves_no_mean_verdict(fake_trainer: Fake) 
     assert found["arms"]["modified"]["mean"] is None
     again = q1lab("run", "rope", *SMALL, code=1)
     assert "modified-seed1 diverged" in again.stderr
-    assert launch.last(studies.load("rope-1").files)["launch"] == 1, "a diverged run is never silently retried"
+    assert launch.last(studies.load("rope-1").files)["launch"] == 1, (
+        "a diverged run is never silently retried"
+    )
 
 
 @pytest.mark.parametrize("fault", ["fail", "crash"])
@@ -157,10 +159,14 @@ def test_ctrl_c_stops_cleanly_and_prints_how_to_go_on(fake_trainer: Fake) -> Non
     assert not launch.is_alive(studies.load("rope-1").files)
 
 
-def test_training_outlives_the_viewer_and_the_runner(fake_trainer: Fake) -> None:
+def test_training_outlives_viewer_and_runner(fake_trainer: Fake) -> None:
     fake_trainer(pause=0.05)
-    child = subprocess.Popen([*Q1LAB, "run", "rope", *SMALL], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    wait_for(lambda: bool(studies.ids()) and studies.load("rope-1").files.run("modified-seed0").events.exists())
+    child = subprocess.Popen(
+        [*Q1LAB, "run", "rope", *SMALL], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    wait_for(
+        lambda: bool(studies.ids()) and studies.load("rope-1").files.run("modified-seed0").events.exists()
+    )
     child.kill()
     child.wait()
     study = studies.load("rope-1")
@@ -188,7 +194,9 @@ def test_a_deaf_trainer_with_a_child_is_gone_in_time(fake_trainer: Fake) -> None
 def test_two_commands_at_once_never_start_a_study_twice(fake_trainer: Fake) -> None:
     fake_trainer(pause=0.02)
     children = [
-        subprocess.Popen([*Q1LAB, "run", "rope", *SMALL, "--detach"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        subprocess.Popen(
+            [*Q1LAB, "run", "rope", *SMALL, "--detach"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
         for _ in range(3)
     ]
     codes = sorted(child.wait(60) for child in children)
@@ -250,7 +258,9 @@ def test_bad_input_gets_one_line_and_creates_nothing(fake_trainer: Fake, args: l
     ("content", "said"),
     [(b"", "empty"), (b"\xff\xfe\x00", "not UTF-8"), (b"a\x00b" * 999, "binary"), (b"abc", "at least 650")],
 )
-def test_a_corpus_that_cannot_serve_is_refused(fake_trainer: Fake, tmp_path: Path, content: bytes, said: str) -> None:
+def test_a_corpus_that_cannot_serve_is_refused(
+    fake_trainer: Fake, tmp_path: Path, content: bytes, said: str
+) -> None:
     file = tmp_path / "corpus.txt"
     file.write_bytes(content)
     assert said in q1lab("run", "rope", "--data", str(file), code=2).stderr
@@ -260,7 +270,9 @@ def test_an_unknown_command_names_the_nearest() -> None:
     assert "q1lab compare" in q1lab("compair", code=2).stderr
 
 
-def test_an_unwritable_home_is_one_line(fake_trainer: Fake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unwritable_home_is_one_line(
+    fake_trainer: Fake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     blocker = tmp_path / "file"
     blocker.write_text("in the way")
     monkeypatch.setenv("Q1LAB_HOME", str(blocker / "home"))

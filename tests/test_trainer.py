@@ -157,9 +157,9 @@ def test_flat_training_equals_an_ordinary_loop() -> None:
     a, b = build("baseline", 0), build("baseline", 0)
     buffers = flat.flatten(a)
     fast = torch.optim.AdamW(buffers.groups(0.1), lr=1e-2, betas=(0.9, 0.99), fused=True)
-    decay = [p for p in b.parameters() if p.dim() >= 2]
+    decay, rest = [p for p in b.parameters() if p.dim() >= 2], [p for p in b.parameters() if p.dim() < 2]
     plain = torch.optim.AdamW(
-        [{"params": decay, "weight_decay": 0.1}, {"params": [p for p in b.parameters() if p.dim() < 2], "weight_decay": 0}],
+        [{"params": decay, "weight_decay": 0.1}, {"params": rest, "weight_decay": 0}],
         lr=1e-2, betas=(0.9, 0.99), foreach=False, fused=False,
     )  # fmt: skip
     from labs.devices import Precision
@@ -218,7 +218,9 @@ def test_a_run_repeats_bit_for_bit_and_resumes_bit_for_bit(tmp_path: Path) -> No
     whole = make_study(tmp_path / "a", "s", [0], **changes)
     cut = make_study(tmp_path / "b", "s", [0], **changes)
     assert run_trainer(whole) == 0
-    child = subprocess.Popen([sys.executable, "-m", "labs.train", str(cut)], env={**os.environ, "OMP_NUM_THREADS": "1"})
+    child = subprocess.Popen(
+        [sys.executable, "-m", "labs.train", str(cut)], env={**os.environ, "OMP_NUM_THREADS": "1"}
+    )
     deadline = time.monotonic() + 60
     while len(losses(cut, "baseline-seed0")) < 12:
         assert time.monotonic() < deadline
@@ -242,7 +244,9 @@ def test_a_run_repeats_bit_for_bit_and_resumes_bit_for_bit(tmp_path: Path) -> No
 
 def test_asked_to_stop_it_leaves_a_checkpoint(tmp_path: Path) -> None:
     study = make_study(tmp_path, "s", [0], max_iters=100_000, eval_interval=100_000)
-    child = subprocess.Popen([sys.executable, "-m", "labs.train", str(study)], env={**os.environ, "OMP_NUM_THREADS": "1"})
+    child = subprocess.Popen(
+        [sys.executable, "-m", "labs.train", str(study)], env={**os.environ, "OMP_NUM_THREADS": "1"}
+    )
     deadline = time.monotonic() + 60
     while not losses(study, "baseline-seed0"):
         assert time.monotonic() < deadline
@@ -259,7 +263,8 @@ def test_a_loss_that_is_not_finite_ends_the_run_as_diverged(tmp_path: Path) -> N
     bad = model_file("baseline").read_text() + (
         "\n\n_forward, _calls = GPT.forward, 0\n\n\ndef forward(self, idx, targets=None):\n    global _calls\n"
         "    _calls += 1\n    logits, loss = _forward(self, idx, targets)\n"
-        "    return logits, loss * float('nan') if _calls > 9 and loss is not None else loss\n\n\nGPT.forward = forward\n"
+        "    return logits, loss * float('nan') if _calls > 9 and loss is not None else loss\n"
+        "\n\nGPT.forward = forward\n"
     )
     study = make_study(tmp_path, "s", [0], source=bad)
     assert run_trainer(study) == 0
@@ -273,7 +278,10 @@ def test_a_loss_that_is_not_finite_ends_the_run_as_diverged(tmp_path: Path) -> N
 
 
 def test_a_model_that_raises_fails_with_its_own_line(tmp_path: Path) -> None:
-    source = model_file("baseline").read_text() + "\n\ndef boom(self, idx, targets=None):\n    raise RuntimeError('no')\n\n\nGPT.forward = boom\n"
+    source = (
+        model_file("baseline").read_text()
+        + "\n\ndef boom(self, idx, targets=None):\n    raise RuntimeError('no')\n\n\nGPT.forward = boom\n"
+    )
     study = make_study(tmp_path, "s", [0, 1], source=source)
     assert run_trainer(study) == 1
     event = report.read(study / "runs" / "modified-seed0" / "events.jsonl")[-1]
@@ -312,7 +320,8 @@ def test_checkpoints_are_whole_or_not_there(tmp_path: Path) -> None:
 def test_a_model_file_may_call_view_on_what_it_is_given(tmp_path: Path) -> None:
     source = model_file("baseline").read_text() + (
         "\n\n_forward = GPT.forward\n\n\ndef forward(self, idx, targets=None):\n    idx.view(-1)\n"
-        "    targets is None or targets.view(-1)\n    return _forward(self, idx, targets)\n\n\nGPT.forward = forward\n"
+        "    targets is None or targets.view(-1)\n    return _forward(self, idx, targets)\n"
+        "\n\nGPT.forward = forward\n"
     )
     study = make_study(tmp_path, "s", [0], source=source)
     assert run_trainer(study) == 0

@@ -11,7 +11,6 @@ import venv
 from pathlib import Path
 
 import pytest
-
 from tests_support import ROOT
 
 
@@ -25,7 +24,17 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (wheel,) = folder.glob("*.whl")
     venv.create(folder / "env", with_pip=False)
     python = folder / "env" / "bin" / "python"
-    install = [sys.executable, "-m", "pip", "--python", str(python), "install", "--no-deps", "--quiet", str(wheel)]
+    install = [
+        sys.executable,
+        "-m",
+        "pip",
+        "--python",
+        str(python),
+        "install",
+        "--no-deps",
+        "--quiet",
+        str(wheel),
+    ]
     subprocess.run(install, check=True, capture_output=True)
     (site,) = (folder / "env" / "lib").glob("python*/site-packages")
     (site / "borrowed.pth").write_text(sysconfig.get_path("purelib") + "\n")
@@ -34,14 +43,18 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(installed: Path, cwd: Path, *args: str, **env: str) -> str:
     command = [str(installed / "q1lab"), *args]
-    done = subprocess.run(command, cwd=cwd, env={**os.environ, **env}, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=cwd, env={**os.environ, **env}, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
 def test_the_installed_command_is_the_wheels(installed: Path, tmp_path: Path) -> None:
     code = "import q1lab, labs; from q1lab import paths; print(q1lab.__file__, labs.__file__, paths.content_dir())"
-    done = subprocess.run([installed / "python", "-P", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [installed / "python", "-P", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
     for path in done.stdout.split():
         assert path.startswith(str(installed.parent)), path
 
@@ -49,7 +62,9 @@ def test_the_installed_command_is_the_wheels(installed: Path, tmp_path: Path) ->
 def test_content_and_models_travel(installed: Path, tmp_path: Path) -> None:
     assert "freqs_cis" in run(installed, tmp_path, "diff", "rope")
     code = "from q1lab import content, paths; print(len(content.load(paths.content_dir()).sessions))"
-    done = subprocess.run([installed / "python", "-P", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [installed / "python", "-P", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
     assert done.stdout.strip() == "3"
 
 
