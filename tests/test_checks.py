@@ -74,6 +74,20 @@ def test_the_command_reports_json_and_exit_codes(tmp_path: Path) -> None:
     assert "changing token 1 moved the logits at 0" in failed["seen"]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "code"), [(["rmsnorm.py"], 0), (["baseline.py", "--for", "gqa"], 1), (["no.py"], 2)]
+)
+def test_the_checks_run_without_q1lab_too(arguments: list[str], code: int) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "labs.checks", str(MODELS / arguments[0]), *arguments[1:]],
+        cwd=MODELS.parent.parent, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == code
+    assert "Traceback" not in done.stderr
+    assert ("FAIL  gqa: groups share keys and values: " in done.stdout) == (code == 1)
+    assert ("no such file" in done.stdout) == (code == 2)
+
+
 def test_a_failed_check_shows_expected_seen_and_why(tmp_path: Path) -> None:
     broken = baseline().replace("        x = F.gelu(self.c_fc(x))", "        x = F.gelu(self.c_fc(x.t()))")
     path = write(tmp_path, "import sys\nprint('hello \\x1b[31mred')\n" + broken)
@@ -136,12 +150,12 @@ def test_what_goes_wrong_in_a_check_is_told_with_the_files_own_line(tmp_path: Pa
         "        x = self.transformer.ln_f(x)", "        while idx.size(0) == 1:\n            pass\n        x = self.transformer.ln_f(x)"
     )  # fmt: skip
     path = write(tmp_path, text)
-    report = run_checks(path, "baseline", limits=QUICK)
+    report = run_checks(path, "baseline", limits=Limits(step_seconds=8))
     failed = {c.name: c.seen for c in report.checks if not c.passed}
     assert report.code == 1
     assert set(failed) == {"batch independence"}
     line = next(n for n, row in enumerate(text.splitlines(), 1) if "while idx" in row)
-    assert any(f"mine.py:{n}: no end after 3 s" in failed["batch independence"] for n in (line, line + 1))
+    assert any(f"mine.py:{n}: no end after 8 s" in failed["batch independence"] for n in (line, line + 1))
     assert report.checks[-1].name == "overfits one batch"  # the checks after it ran
 
 

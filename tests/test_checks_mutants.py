@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -432,3 +433,11 @@ def test_a_file_that_changes_nothing_is_told_so(tmp_path: Path) -> None:
     for variant, names in heart.items():
         found = results(edited("baseline", []), variant, tmp_path)
         assert {r.name for r in found if not r.passed} == names
+
+
+@pytest.mark.skipif("NANOGPT" not in os.environ, reason="NANOGPT names no checkout of nanoGPT")
+def test_nanogpt_itself_passes(tmp_path: Path) -> None:
+    text = (Path(os.environ["NANOGPT"]) / "model.py").read_text(encoding="utf-8")
+    found = results(text, "baseline", tmp_path)
+    assert len(found) == len(suite.checks_for("baseline"))
+    assert [f"{r.name}: {r.seen}" for r in found if not r.passed] == []

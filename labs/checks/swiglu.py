@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from labs.checks.probe import H, NotApplicable, Product, Subject, Wrong, shake, tokens
+from labs.checks.probe import NotApplicable, Product, Subject, Wrong, shake, tokens
 from labs.checks.suite import check
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -182,9 +182,9 @@ def hidden(s: Subject) -> str:
     if any(ff.combination in ("alone",) for ff in each(s)):
         raise NotApplicable
     sizes = {}
-    for width in (128, 768):
-        model = shake(s.build(n_embd=width, n_layer=1, n_head=H, vocab_size=16, block_size=4))
-        trace = s.watch(model, tokens(2, 4, 16), width=width // H)
+    for width, heads in ((128, 4), (768, 12)):
+        model = shake(s.build(n_embd=width, n_layer=1, n_head=heads, vocab_size=16, block_size=8))
+        trace = s.watch(model, tokens(2, 8, 16), width=width // heads)
         found = find(trace.products, width)
         if not found:
             raise NotApplicable

@@ -62,8 +62,10 @@ def _once(file: Path, for_: str | None, as_json: bool) -> int:
     if as_json:
         click.echo(json.dumps(report.as_dict(), ensure_ascii=False))
         return report.code
-    if report.printed:
-        click.echo("\nthe file printed:\n  " + "\n  ".join(report.printed.splitlines()[:8]))
+    printed = list(dict.fromkeys(report.printed.splitlines()))  # a print in __init__ comes once a model
+    if printed:
+        more = f"\n  … and {len(printed) - 8} more lines" if len(printed) > 8 else ""
+        click.echo("\nthe file printed:\n  " + "\n  ".join(printed[:8]) + more)
     if report.unusable is not None:
         sys.stderr.write(f"q1lab: {plain(report.unusable)}\n")
         return USAGE
