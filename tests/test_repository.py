@@ -373,6 +373,29 @@ def test_the_commit_message_hook_sees_the_message(repo: Path) -> None:
     assert sh(repo, "log", "-1", "--format=%B").rstrip() == "docs: one\n\n# not a comment\nbody\nSigned: hook"
 
 
+def test_hooks_run_apart_from_the_terminal(repo: Path) -> None:
+    """In a session of their own there is no terminal to ask on, so a forgotten prompt fails instead of
+    hanging."""
+    hook(repo, "pre-commit", "ps -o sid= -p $$ > sid.txt\n")
+    (repo / "NEW.md").write_text("ours\n")
+    if shutil.which("ps") is None:
+        pytest.skip("needs ps")
+    Repository.discover(repo).commit(["NEW.md"], "docs")
+    assert int((repo / "sid.txt").read_text()) != os.getsid(0)
+
+
+def test_a_fresh_index_is_put_back_to_the_byte(tmp_path: Path) -> None:
+    """After a commit the index holds a cached tree, which `git rm --cached` would not restore."""
+    folder = tmp_path / "clean"
+    ours = init(folder)
+    (folder / "a.md").write_text("a\n")
+    ours.commit(["a.md"], "docs: a")
+    sh(folder, "read-tree", "HEAD")
+    hook(folder, "pre-commit", "exit 1\n")
+    (folder / "NEW.md").write_text("ours\n")
+    refused(folder, lambda: ours.commit(["NEW.md"], "docs"), "pre-commit")
+
+
 def test_nothing_below_git_can_prompt(repo: Path) -> None:
     hook(
         repo,
