@@ -219,6 +219,14 @@ MUTANTS = [
             (REPEAT, REPEAT.replace("k, v = (t", "k = next(t").replace("in (k, v)", "in (k,)"))],
            "gqa: groups share keys and values", "values are not"),
     Mutant("scaled by the width", "gqa", [(ATTENTION, BY_HAND.replace("q.size(-1)", "C"))], "gqa: scores", "scale"),
+    Mutant("different orders, attention unseen", "gqa",
+           [(REPEAT, "        times = self.n_head // self.n_kv_head\n"
+             "        k, v = k.repeat_interleave(times, dim=2), v.repeat(1, 1, times, 1)\n"), (ATTENTION, UNSEEN)],
+           "gqa: groups share keys and values", "agree on the groups"),
+    Mutant("ordinary attention, unseen", "gqa",
+           [("        if self.n_kv_head is None:\n", "        self.n_kv_head = None\n        if self.n_kv_head is None:\n"),
+            ("self.n_head // 2 if self.n_head % 2 == 0 else self.n_head", "self.n_head"), (ATTENTION, UNSEEN)],
+           "gqa: groups share keys and values", "nothing is shared"),
     Mutant("no scale", "gqa", [(ATTENTION, BY_HAND.replace("q.size(-1)", "1"))], "gqa: scores", "scale"),
     Mutant("a mask that is off by one", "gqa", [(ATTENTION, BY_HAND.replace("triu(1)", "triu(2)"))],
            "causality", "off by one"),
@@ -367,6 +375,10 @@ RIGHT = [
            (REPEAT, "        k, v = (t[:, :, :, None].expand(-1, -1, -1, self.n_head // self.n_kv_head, -1).flatten(2, 3) for t in (k, v))\n"),
            (ATTENTION, BY_HAND)]),
     Right("einsum over groups, nothing repeated", "gqa", GROUPED),
+    Right("attention that can't be seen", "gqa", [(ATTENTION, UNSEEN)], "gqa: groups share keys and values", "[[0, 1], [2, 3]]"),
+    Right("attention that can't be seen, the other order", "gqa",
+          [(REPEAT, "        k, v = (t.repeat(1, 1, self.n_head // self.n_kv_head, 1) for t in (k, v))\n"), (ATTENTION, UNSEEN)],
+          "gqa: groups share keys and values", "[[0, 2], [1, 3]]"),
     Right("queries scaled instead of scores, heads in another order", "gqa",
           [*GROUPED[:-1], ("/ math.sqrt(q.size(-1))", ""), ("        scores = torch.einsum", "        q = q / math.sqrt(q.size(-1))\n        scores = torch.einsum"),
            ("y.transpose(1, 2).reshape(B, T, C)", "y.transpose(2, 3).reshape(B, T, C)")]),
@@ -408,6 +420,12 @@ def test_what_a_file_modifies_is_told_by_its_behaviour(variant: str, tmp_path: P
     path = tmp_path / "mine.py"
     path.write_text(edited(variant, []), encoding="utf-8")
     assert suite.guess(Subject(loading.load(path), path)) == variant
+
+
+def test_what_a_file_modifies_is_told_without_seeing_its_attention(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(edited("gqa", [(ATTENTION, UNSEEN)]), encoding="utf-8")
+    assert suite.guess(Subject(loading.load(path), path)) == "gqa"
 
 
 def test_what_a_file_modifies_is_told_by_its_name(tmp_path: Path) -> None:

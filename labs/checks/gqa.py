@@ -1,6 +1,7 @@
 """GQA: query heads in groups, each group with one key head and one value head.
 
 Who shares with whom is read off the keys and values that meet the queries: heads of one group have equal ones.
+Where they can't be seen, gradients say which features of the projections feed which head.
 """
 
 from __future__ import annotations
@@ -77,7 +78,7 @@ def _trace_with(s: Subject, n_kv: int) -> Trace:
 def groups(s: Subject) -> str:
     found = calls(s.small())
     if not found:
-        return "not judged: no queries, keys and values could be seen meeting; only parameters are counted"
+        return groups_by_gradient(s)
     seen = ""
     for layer, call in enumerate(found):
         heads = call.q.shape[1]
@@ -103,6 +104,52 @@ def groups(s: Subject) -> str:
             order = "heads j and j + G form a group"
         seen = f"{len(set(keys))} groups of {sizes.pop()}: {order}"
     return seen
+
+
+def groups_by_gradient(s: Subject) -> str:
+    """The same from outside: heads of a group are fed by the same D features of keys and the same D of values."""
+    fed = features_of_heads(s)
+    shared = [[len(fed[i] & fed[j]) for j in range(H)] for i in range(H)]
+    for i in range(H):
+        for j in range(i):
+            if shared[i][j] not in (0, 2 * D):
+                raise Wrong(
+                    f"heads {j} and {i} share {shared[i][j]} projected features, where a group shares {2 * D}: "
+                    "do keys and values agree on the groups?"
+                )
+    groups = {frozenset(j for j in range(H) if j == i or shared[i][j]) for i in range(H)}
+    if len(groups) == H:
+        raise Wrong(f"each of {H} heads is fed by key and value features of its own: nothing is shared")
+    if len({len(group) for group in groups}) > 1 or sum(len(group) for group in groups) != H:
+        raise Wrong(f"groups of different sizes: {sorted(sorted(group) for group in groups)}")
+    return (
+        f"{len(groups)} groups of {H // len(groups)}, as gradients show: {sorted(sorted(g) for g in groups)}"
+    )
+
+
+def features_of_heads(s: Subject) -> list[set[tuple[int, int]]]:
+    """For each head's D outputs, which (product, feature) before them they depend on, in a model of one layer."""
+    trace = s.watch(s.shaken(n_layer=1), tokens(), grad=True)
+    for at, back in enumerate(trace.products):
+        before = [p.out for p in trace.products[:at]]
+        if not before or back.x.shape[-1] != C or not back.x.requires_grad:
+            continue
+        noise = torch.randn(back.x.shape, generator=torch.Generator().manual_seed(11))
+        whole = torch.autograd.grad((back.x * noise).sum(), before, retain_graph=True, allow_unused=True)
+        if all(grad is None for grad in whole):
+            continue  # queries, keys and values come from the stream; what comes from them is the way back
+        found = []
+        for head in range(H):
+            part = (back.x * noise)[..., head * D : (head + 1) * D].sum()
+            grads = torch.autograd.grad(part, before, retain_graph=True, allow_unused=True)
+            fed: set[tuple[int, int]] = set()
+            for source, grad in enumerate(grads):
+                if grad is not None:
+                    size = grad.flatten(0, -2).abs().amax(0)
+                    fed |= {(source, i) for i in (size > 1e-9).nonzero().flatten().tolist()}
+            found.append(fed)
+        return found
+    raise NotApplicable
 
 
 @check(
@@ -282,7 +329,10 @@ def remainder(s: Subject) -> str:
 def looks(s: Subject) -> bool:
     """Whether some query heads share their keys."""
     found = calls(s.small())
-    return bool(found) and len(set(spread_heads(found[0].k, found[0].q.shape[1]))) < found[0].q.shape[1]
+    if not found:
+        fed = features_of_heads(s)
+        return any(fed[0] & fed[j] for j in range(1, H))
+    return len(set(spread_heads(found[0].k, found[0].q.shape[1]))) < found[0].q.shape[1]
 
 
 CHECKS = [groups, scores, fewer, ordinary, mqa, remainder]
