@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 
 from q1lab import __version__
-from q1lab.errors import FAILED, INTERRUPTED, USAGE, Problem
+from q1lab.errors import FAILED, INTERRUPTED, NOTICES, USAGE, Problem
 
 COMMANDS: dict[str, tuple[str, str]] = {
     # name: (module:attribute, one line for `q1lab --help`)
@@ -116,6 +116,14 @@ def cli(ctx: click.Context, session: str | None, content: Path | None) -> None:
 
 def run(args: list[str] | None = None) -> int:
     """Run the command line; returns the exit status. Problems become one line on stderr, never a traceback."""
+    status = _run(args)
+    for notice in NOTICES:
+        say(notice)
+    NOTICES.clear()
+    return status
+
+
+def _run(args: list[str] | None) -> int:
     try:
         result = cli.main(args=args, prog_name="q1lab", standalone_mode=False)
         return result if isinstance(result, int) else 0
@@ -132,7 +140,16 @@ def run(args: list[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the reader left; nothing more to say to it
         return 0
-    except OSError as error:
+    except Exception as error:
+        if "sqlite3" in sys.modules and isinstance(error, sys.modules["sqlite3"].DatabaseError):
+            from q1lab import store
+
+            if store.is_damage(error):
+                store.suspect()
+                say(f"the database is damaged ({error}); {store.MENDS}")
+                return FAILED
+        if not isinstance(error, OSError):
+            raise
         from q1lab.files import os_reason
 
         say(f"{error.filename or 'a file'}: {os_reason(error)}")

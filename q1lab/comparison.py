@@ -21,18 +21,19 @@ Record = dict[str, Any]
 
 def compare(store: Store, study: Study) -> Record:
     """The comparison of everything that has ended. Kept in ``results`` and computed again when a run changes."""
-    store.ingest(study)
+    store.verify(study)
     rows = store.runs(study.id)
     fingerprint = _fingerprint(study, rows)
     kept = store.db.execute("SELECT * FROM results WHERE study_id = ?", (study.id,)).fetchone()
-    if kept is not None and kept["fingerprint"] == fingerprint:
+    if kept is not None and kept["fingerprint"] == f"{fingerprint} {sha256_text(kept['record'])}":
         record: Record = json.loads(kept["record"])
         return record
     record = build(study, rows)
+    text = json.dumps(record, allow_nan=False)
     with store.write() as db:
         db.execute(
             "INSERT OR REPLACE INTO results VALUES (?, ?, ?, ?)",
-            (study.id, utc_now(), fingerprint, json.dumps(record, allow_nan=False)),
+            (study.id, utc_now(), f"{fingerprint} {sha256_text(text)}", text),
         )
     return record
 

@@ -80,6 +80,25 @@ def read_new(path: Path, offset: int = 0, limit: int = CHUNK) -> tuple[list[Even
     return events, offset + end + 1, bad
 
 
+def last_event(path: Path, tail: int = 4096) -> Event | None:
+    """The last readable event in a file's last bytes, or None."""
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, 2)
+            file.seek(max(0, size - tail))
+            lines = file.read().split(b"\n")
+    except OSError:
+        return None
+    for line in reversed(lines):
+        try:
+            event = sound(json.loads(line))
+        except (ValueError, RecursionError):
+            continue
+        if event is not None:
+            return event
+    return None
+
+
 def sound(event: Any) -> Event | None:
     """``event`` with only such values in its known fields as they are meant to hold; None when it is no event.
 

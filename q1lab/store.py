@@ -12,21 +12,29 @@ import contextlib
 import json
 import math
 import os
+import shutil
 import sqlite3
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from q1lab import paths, studies
-from q1lab.errors import FAILED, Problem
-from q1lab.events import read_new
-from q1lab.files import is_locked, locked, utc_now
+from q1lab import paths, rescue, studies
+from q1lab.errors import FAILED, NOTICES, Problem
+from q1lab.events import last_event, read_new
+from q1lab.files import is_locked, locked, os_reason, private_folder, sync_folder, utc_now
 from q1lab.paths import StudyPaths
 from q1lab.states import ENDED, MISSING, State, may_follow
 from q1lab.studies import Study
 
 SCHEMA = 2
 """Number of migrations in q1lab.migrations; kept in ``PRAGMA user_version``."""
+
+TABLES = (
+    "studies", "runs", "metrics", "results", "settings", "step_records", "part_times", "predictions", "kpis",
+    "papers", "artifacts", "posts", "shares", "modifications", "retros", "hints",
+)  # fmt: skip
+"""Every table that the migrations make (a test says so)."""
 
 Row = sqlite3.Row
 
@@ -42,47 +50,139 @@ class Store:
         self.file = file or paths.database()
         self.moved_aside: Path | None = None
         """Where a damaged database was put, when opening found one."""
-        self.file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.notice: str | None = None
+        """What a person should know about that, in one line: what was wrong, what was saved, where the rest is."""
+        self._wrote = False
+        self._plans: dict[str, int] = {}
+        """When each plan had last changed, as this connection saw it: what is settled is not read again."""
+        private_folder(self.file.parent)
         self.db = self._open()
 
     def _open(self) -> sqlite3.Connection:
-        try:
-            return self._open_once()
-        except sqlite3.DatabaseError as error:
-            if isinstance(error, sqlite3.OperationalError):
-                raise Problem(f"cannot open {self.file}: {error}", FAILED) from error
-            with locked(self.file.with_suffix(".lock")):
-                self.moved_aside = set_aside(self.file)
-            return self._open_once()
+        with contextlib.suppress(Damaged):
+            if self.file.exists():
+                return self._open_once(alone=False)
+        with locked(self._beside(".lock")):
+            try:
+                if self.file.exists():
+                    return self._open_once(alone=True)  # another q1lab was here in the meantime
+                self._begin_anew(None)
+            except Damaged as fault:
+                self._begin_anew(str(fault))
+            return self._open_once(alone=True)
 
-    def _open_once(self) -> sqlite3.Connection:
-        new = not self.file.exists() or self.file.stat().st_size == 0
-        if new:
-            os.close(os.open(self.file, os.O_RDWR | os.O_CREAT, 0o600))
-        db = sqlite3.connect(self.file, timeout=10, isolation_level=None)
+    def _open_once(self, *, alone: bool) -> sqlite3.Connection:
+        """Open a database that is there. Damaged when it isn't sound, Problem when it can't be opened now, or when
+        a newer q1lab made it. ``alone``: the lock is held, so its schema may be brought up to date."""
+        if self.file.stat().st_size == 0:
+            raise Damaged("it is empty")
+        fault = rescue.header_fault(self.file)
+        if fault is not None:
+            raise Damaged(fault)
+        db = self._connect(self.file)
         try:
-            db.row_factory = sqlite3.Row
-            db.execute("PRAGMA foreign_keys = ON")
+            db.execute("PRAGMA journal_mode = DELETE")  # one that was in WAL mode comes back out of it
             version = db.execute("PRAGMA user_version").fetchone()[0]
             if version > SCHEMA:
-                raise Problem(
-                    f"{self.file} was written by a newer q1lab (schema {version}, this one knows {SCHEMA}); "
-                    "upgrade q1lab, or point Q1LAB_HOME at another folder. Nothing was changed.",
-                    FAILED,
-                )
+                self._is_newer(db, version)
+            if version < SCHEMA and not alone:
+                raise Damaged("its schema is older")  # not so: it is looked at again, with the lock
             if version < SCHEMA:
-                with locked(self.file.with_suffix(".lock")):
-                    migrate(db)
-            elif _small(self.file):
+                rescue.keep_copy(db, self.file)
+                migrate(db)
+            if db.execute("PRAGMA application_id").fetchone()[0] not in (0, _mark(db)):
+                raise Damaged("its schema is damaged")
+            suspect = self._beside(".suspect")
+            if suspect.exists() or _small(self.file):
                 found = db.execute("PRAGMA quick_check(1)").fetchone()[0]
                 if found != "ok":
-                    raise sqlite3.DatabaseError(found)
+                    raise Damaged(found.splitlines()[-1])
+                suspect.unlink(missing_ok=True)
+        except sqlite3.Error as error:
+            db.close()
+            if is_damage(error) or _code(error) == 1:  # (1: a table or column that should be there is not)
+                raise Damaged(str(error)) from error
+            raise Problem(f"cannot open {self.file}: {_reason(error)}", FAILED) from error
         except BaseException:
             db.close()
             raise
+        self._inode = self.file.stat().st_ino
         return db
 
+    def _connect(self, file: Path) -> sqlite3.Connection:
+        db = sqlite3.connect(file, timeout=10, isolation_level=None)
+        db.row_factory = sqlite3.Row
+        db.text_factory = lambda raw: raw.decode("utf-8", "replace")  # a flipped bit must not stop a screen
+        db.execute("PRAGMA foreign_keys = ON")
+        return db
+
+    def _is_newer(self, db: sqlite3.Connection, version: int) -> None:
+        """Problem when a newer q1lab made the file: then it says which migrations it had. A number that is just
+        wrong is damage."""
+        made = db.execute("SELECT count(*) FROM _sqlite_migrations").fetchone()[0]
+        if made <= SCHEMA:
+            raise Damaged(f"its version says {version}, its tables say {made}")
+        raise Problem(
+            f"{self.file} was written by a newer q1lab (schema {version}, this one knows {SCHEMA}); "
+            "upgrade q1lab, or point Q1LAB_HOME at another folder. Nothing was changed.",
+            FAILED,
+        )
+
+    def _begin_anew(self, fault: str | None) -> None:
+        """Put a new database in place (the lock is held), with what can be saved of the damaged one and of the
+        copies.
+
+        It is made beside and renamed, and the damaged file keeps its bytes under another name: whenever this is
+        cut off, nothing is lost and the next try begins from the start.
+        """
+        fresh = self._beside(".new")
+        copied = [path for path in rescue.copies(self.file) if path.exists()]
+        try:
+            for stale in (fresh, fresh.with_name(fresh.name + "-journal")):
+                stale.unlink(missing_ok=True)
+            os.close(os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+            with contextlib.closing(self._connect(fresh)) as db:
+                migrate(db)
+                saved = None
+                if fault is not None or copied:
+                    pristine = self._beside(".pristine")
+                    shutil.copyfile(fresh, pristine)
+                    saved = rescue.carry_over(self.file, copied, db, pristine)
+                    pristine.unlink()
+            if fault is not None:
+                self.moved_aside = set_aside(self.file)
+            fresh.replace(self.file)
+            sync_folder(self.file.parent)
+            self._beside(".suspect").unlink(missing_ok=True)
+        except (OSError, sqlite3.Error) as error:
+            raise Problem(f"cannot write {self.file}: {_reason(error)}", FAILED) from error
+        if saved is not None and self.moved_aside is not None:
+            self.notice = (
+                f"{self.file.name} was damaged ({fault}) and is now {self.moved_aside.name}, untouched; "
+                + saved.words
+            )
+        elif saved is not None and saved.from_copy:
+            self.notice = (
+                f"{self.file.name} was gone; {saved.from_copy} rows of what you ticked and wrote came back from "
+                f"{copied[0].name}, and runs from their files"
+            )
+        if self.notice:
+            NOTICES.append(self.notice)
+
+    def _beside(self, suffix: str) -> Path:
+        return self.file.with_suffix(suffix)
+
+    def _follow_the_file(self) -> None:
+        """Open again when another q1lab has put a new database in the place of this one."""
+        with contextlib.suppress(FileNotFoundError):
+            if self.file.stat().st_ino == self._inode:
+                return
+        self.db.close()
+        self.db = self._open()
+
     def close(self) -> None:
+        if self._wrote and rescue.is_due(self.file):
+            rescue.keep_copy(self.db, self.file)
         self.db.close()
 
     def __enter__(self) -> Store:
@@ -93,27 +193,47 @@ class Store:
 
     @contextlib.contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
-        """One immediate transaction; a full disk or a locked database is a Problem and changes nothing."""
+        """One immediate transaction; a full disk or a locked or damaged database is a Problem and changes nothing.
+
+        Inside another ``write`` it is a part of that one.
+        """
+        inside = self.db.in_transaction
+        if inside:
+            yield self.db
+            return
         try:
+            self._follow_the_file()
             self.db.execute("BEGIN IMMEDIATE")
             try:
                 yield self.db
             except BaseException:
-                self.db.execute("ROLLBACK")
+                with contextlib.suppress(sqlite3.Error):  # SQLite undoes some failed transactions by itself
+                    self.db.execute("ROLLBACK")
                 raise
             self.db.execute("COMMIT")
-        except sqlite3.OperationalError as error:
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.IntegrityError | sqlite3.ProgrammingError) or _code(error) == 1:
+                raise  # the caller's to handle, or its mistake
             with contextlib.suppress(sqlite3.Error):
                 if self.db.in_transaction:
                     self.db.execute("ROLLBACK")
-            raise Problem(f"cannot write {self.file}: {error}", FAILED) from error
+            if is_damage(error):
+                suspect(self.file)
+                raise Problem(f"{self.file} is damaged ({error}); {MENDS}", FAILED) from error
+            raise Problem(f"cannot write {self.file}: {_reason(error)}", FAILED) from error
+        self._wrote = True
+        if rescue.is_due(self.file):
+            rescue.keep_copy(self.db, self.file)
 
     # ── settings ─────────────────────────────────────────────────────────────────────────────────────────
 
     def setting(self, key: str, default: Any = None) -> Any:
         """A value that the program keeps for itself (JSON)."""
         row = self.db.execute("SELECT value FROM settings WHERE key = ?", (key,)).fetchone()
-        return json.loads(row["value"]) if row else default
+        try:
+            return json.loads(row["value"]) if row else default
+        except ValueError:
+            return default
 
     def set_setting(self, key: str, value: Any) -> None:
         with self.write() as db:
@@ -132,10 +252,15 @@ class Store:
                 "AND r.state NOT IN ('finished', 'diverged'))"
             )
         }
-        for study_id in studies.ids():
+        now = studies.stamps()
+        changed = [
+            name for name, stamp in now.items() if name not in settled or self._plans.get(name) != stamp
+        ]
+        for study_id in studies.in_order(changed):
             if study_id not in settled or self._extended(study_id):
                 with contextlib.suppress(Problem):
                     self.ingest(studies.load(study_id))
+        self._plans = now
 
     def _extended(self, study_id: str) -> bool:
         row = self.db.execute("SELECT plan FROM studies WHERE id = ?", (study_id,)).fetchone()
@@ -148,18 +273,39 @@ class Store:
         A run's rows and its file offset move in one transaction, so two viewers at once are harmless.
         """
         taken = 0
+        self._follow_the_file()
         plan_text = study.files.plan.read_text()
         row = self.db.execute("SELECT plan FROM studies WHERE id = ?", (study.id,)).fetchone()
         if row is None or row["plan"] != plan_text:
             with self.write() as db:
                 _upsert_study(db, study, plan_text)
-        for run in self.db.execute("SELECT * FROM runs WHERE study_id = ?", (study.id,)).fetchall():
-            if run["state"] in ("finished", "diverged") and run["reused_from"] is None and run["attempt"]:
-                files = study.files.run(f"{run['arm']}-seed{run['seed']}")
-                if _size(files.events) == run["events_offset"]:
-                    continue
-            taken += self._ingest_run(study, run)
+        if not _is_sound(study, self.runs(study.id)):
+            self.forget(study, plan_text)
+        runs = self.db.execute("SELECT * FROM runs WHERE study_id = ?", (study.id,)).fetchall()
+        news = [run for run in runs if _has_news(study, run)]
+        if news:
+            with self.write():  # one commit for all of them: it waits for the disk
+                for run in news:
+                    taken += self._ingest_run(study, run)
         return taken
+
+    def forget(self, study: Study, plan_text: str | None = None) -> None:
+        """Drop what the tables say of a study's runs; the next ingest takes all of it from the files again."""
+        with self.write() as db:
+            db.execute("DELETE FROM studies WHERE id = ?", (study.id,))  # its runs and metrics go with it
+            _upsert_study(db, study, plan_text or study.files.plan.read_text())
+
+    def verify(self, study: Study) -> bool:
+        """Take a study in, and hold the numbers that a verdict rests on against the files: where a run's last
+        record says otherwise than the tables do (a bad disk), all are taken from the files again. Returns whether
+        the tables were right."""
+        self.ingest(study)
+        for run in self.runs(study.id):
+            if State(run["state"]) in ENDED and _says_otherwise(study, run):
+                self.forget(study)
+                self.ingest(study)
+                return False
+        return True
 
     def _ingest_run(self, study: Study, run: Row) -> int:
         files = study.files.run(f"{run['arm']}-seed{run['seed']}")
@@ -212,6 +358,23 @@ class Store:
     def missing(self, study: Study) -> list[str]:
         """Names of the runs that the same command again would train."""
         return [f"{r['arm']}-seed{r['seed']}" for r in self.runs(study.id) if State(r["state"]) in MISSING]
+
+
+def _is_sound(study: Study, rows: list[Row]) -> bool:
+    """Whether a study's rows are those of its plan, with states that there are."""
+    planned = {(run.arm, run.variant, run.seed, study.max_iters) for run in study.runs}
+    there = {(row["arm"], row["variant"], row["seed"], row["max_iters"]) for row in rows}
+    return planned == there and len(rows) == len(planned) and all(row["state"] in set(State) for row in rows)
+
+
+def _says_otherwise(study: Study, run: Row) -> bool:
+    """Whether the last line of a run's events is an exit record that its row doesn't agree with."""
+    record = last_event(study.files.run(f"{run['arm']}-seed{run['seed']}").events)
+    if record is None or record["type"] != "exit":
+        return False  # no file to go by, or notes after the exit
+    if record.get("state") != run["state"]:
+        return True
+    return bool(run["state"] == State.FINISHED and finite(record.get("val_loss")) != run["val_loss"])
 
 
 def fold(run: dict[str, Any], events: list[dict[str, Any]]) -> dict[str, Any]:
@@ -289,20 +452,75 @@ def migrate(db: sqlite3.Connection) -> None:
 
     migrations.apply(sqlite_utils.Database(db))
     db.execute(f"PRAGMA user_version = {SCHEMA}")
+    db.execute(f"PRAGMA application_id = {_mark(db)}")
+
+
+def _mark(db: sqlite3.Connection) -> int:
+    """A checksum of the tables' definitions, kept as the application id: damage in them shows when a file is
+    opened, not at some later question. Whoever adds tables or indexes of their own changes nothing."""
+    ours = db.execute(
+        "SELECT name, sql FROM sqlite_schema WHERE type = 'table' AND name IN "
+        f"({', '.join('?' * len(TABLES))}) ORDER BY name",
+        TABLES,
+    ).fetchall()
+    return zlib.crc32("\n".join(f"{row[0]} {row[1]}" for row in ours).encode()) & 0x7FFFFFFF or 1
+
+
+class Damaged(Exception):
+    """The database can't be trusted; the message says what was seen."""
+
+
+MENDS = "run the command again: it is moved aside, and what can be read is saved"
+
+_DAMAGE = {11, 24, 26}
+"""SQLITE_CORRUPT, SQLITE_FORMAT, SQLITE_NOTADB."""
+
+
+def _code(error: sqlite3.Error) -> int:
+    return (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Whether an error says that the database file itself is damaged."""
+    return _code(error) in _DAMAGE
+
+
+def _reason(error: Exception) -> str:
+    """Why the database can't be used, in words, and what to do."""
+    if isinstance(error, OSError):
+        return os_reason(error)
+    text = str(error)
+    if "full" in text:
+        return (
+            "the disk is full; free some space and run the command again (training and its files are apart)"
+        )
+    if "locked" in text:
+        return "another program holds it; close what has it open and try again"
+    return text
+
+
+def suspect(file: Path | None = None) -> None:
+    """Have the next opening look at the whole file, since a question met damage in it."""
+    with contextlib.suppress(OSError):
+        (file or paths.database()).with_suffix(".suspect").touch(mode=0o600)
 
 
 def set_aside(file: Path) -> Path:
-    """Move a damaged database (and its journal) out of the way; returns its new place."""
+    """Give a damaged database (and its journal) another name; returns its new place. Not a byte of it changes."""
     stamp = utc_now().replace(":", "").replace("+0000", "")
     target = file.with_name(f"{file.stem}.damaged-{stamp}{file.suffix}")
     count = 1
     while target.exists():
         count += 1
         target = file.with_name(f"{file.stem}.damaged-{stamp}-{count}{file.suffix}")
-    journal = file.with_name(file.name + "-journal")
-    if journal.exists():
-        journal.rename(target.with_name(target.name + "-journal"))
-    file.rename(target)
+    try:
+        os.link(file, target)  # and the new one is renamed over the old name: there is a database at any time
+    except OSError:
+        file.rename(target)  # a file system without links
+    for more in ("-journal", "-wal", "-shm"):
+        beside = file.with_name(file.name + more)
+        if beside.exists():
+            beside.rename(target.with_name(target.name + more))
     return target
 
 
@@ -319,6 +537,14 @@ def _upsert_study(db: sqlite3.Connection, study: Study, plan_text: str) -> None:
         "INSERT OR IGNORE INTO runs (study_id, arm, variant, seed, max_iters) VALUES (?, ?, ?, ?, ?)",
         [(study.id, run.arm, run.variant, run.seed, study.max_iters) for run in study.runs],
     )
+
+
+def _has_news(study: Study, run: Row) -> bool:
+    """Whether a run's file has grown (or was replaced), or its process is gone without a word."""
+    files = study.files.run(f"{run['arm']}-seed{run['seed']}")
+    if _size(files.events) != run["events_offset"]:
+        return True
+    return bool(run["state"] == State.RUNNING) and not is_locked(files.lock)
 
 
 def _size(file: Path) -> int:

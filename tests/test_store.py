@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from q1lab import migrations, states, store
@@ -56,6 +56,7 @@ def test_what_has_ended_stays_ended(found: list[dict[str, Any]]) -> None:
     assert after["val_loss"] == 1.5
 
 
+@settings(deadline=None)  # it opens a file at every step, on whatever disk there is
 @given(
     st.lists(st.text(st.characters(blacklist_categories=["Cs"]), max_size=20), max_size=20),
     st.integers(1, 200),
@@ -94,6 +95,12 @@ def test_a_line_longer_than_a_read_is_still_read(tmp_path: Path) -> None:
 
 def test_the_schema_number_is_the_number_of_migrations() -> None:
     assert len([name for name in dir(migrations) if name.startswith("m0")]) == store.SCHEMA
+
+
+def test_the_tables_are_those_that_the_migrations_make() -> None:
+    with store.Store() as open_store:
+        names = open_store.db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()
+    assert {name for (name,) in names if not name.startswith(("sqlite_", "_sqlite"))} == set(store.TABLES)
 
 
 def test_states_follow_the_plan() -> None:
