@@ -7,12 +7,12 @@ import dataclasses
 import os
 from pathlib import Path
 
-from tests import document_records as records
 import pytest
 
 from q1lab.documents import modification, post, regions, retro
 from q1lab.documents.templates import Rendered, render
 from q1lab.errors import Problem
+from tests import document_records as records
 
 GOLDEN = Path(__file__).parent / "golden" / "documents"
 

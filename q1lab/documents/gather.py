@@ -384,23 +384,32 @@ def _predictions_table(found: list[tuple[Study, dict[str, Any]]]) -> Md | None:
 
 
 def known_numbers(store: Store, week: Week) -> list[float]:
-    """Every number that a post may state: of the comparisons, predictions, single runs, KPIs and minutes."""
+    """Every number that a post may state: of the comparisons, predictions, runs, their evaluations, and
+    minutes.
+
+    Training losses are left out: there are so many that nearly any number would be one of them.
+    """
     from q1lab.documents.claims import numbers_of
 
     known: list[float] = []
-    for _, record in comparisons(store):
+    found = comparisons(store, chosen(store, week).names)
+    for _, record in found:
         known += numbers_of(record)
     for item in journal.predictions(store):
         known += numbers_of(item)
-        known += [100 * float(item["confidence"] or 0)]
-    rows: Iterable[sqlite3.Row] = store.db.execute(
-        "SELECT val_loss, train_loss, eval_loss, tokens_per_s, seconds, iter FROM runs"
-    )
-    known += [float(value) for row in rows for value in row if value is not None]
-    known += [
-        float(row[0])
-        for row in store.db.execute("SELECT DISTINCT value FROM metrics WHERE value IS NOT NULL")
-    ]
+        known.append(100 * float(item["confidence"] or 0))
+    for study, _ in found:
+        rows: Iterable[sqlite3.Row] = store.db.execute(
+            "SELECT val_loss, eval_loss, tokens_per_s, seconds, iter FROM runs WHERE study_id = ?",
+            (study.id,),
+        )
+        known += [float(value) for row in rows for value in row if value is not None]
+        rows = store.db.execute(
+            "SELECT m.value FROM metrics m JOIN runs r ON r.id = m.run_id WHERE r.study_id = ? "
+            "AND m.name IN ('val_loss', 'final_val_loss') AND m.value IS NOT NULL",
+            (study.id,),
+        )
+        known += [float(row["value"]) for row in rows]
     done = progress.read(store, week.label)
     known += [seconds / scale for seconds in done.seconds.values() for scale in (60, 3600)]
     return known
