@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import gc
-import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from textual import events
@@ -14,8 +12,6 @@ from textual.binding import Binding, BindingType
 from textual.command import Provider
 from textual.screen import Screen
 
-from q1lab import paths
-from q1lab.errors import Problem
 from q1lab.tui import keys, theme
 from q1lab.tui.messages import Failed, SnapshotTaken
 from q1lab.tui.screens.too_small import TooSmallScreen, fits
@@ -67,7 +63,6 @@ class Q1Lab(TimedApp):
     def __init__(self, setup: Setup) -> None:
         super().__init__()
         self.setup = setup
-        self._waiting: list[Callable[[], Any]] | None = []
         self.config = setup.config
         for one in theme.THEMES:
             self.register_theme(one)
@@ -121,49 +116,6 @@ class Q1Lab(TimedApp):
 
     def on_failed(self, message: Failed) -> None:
         self.tell(message.text, message.title)
-
-    def tell(self, text: str, title: str = "That did not work") -> None:
-        """Say what went wrong in a modal, once; the app goes on."""
-        screen: type[Screen[Any]] = _late("screens.error", "ErrorScreen")()
-        if not isinstance(self.screen, screen):
-            self.push_screen(screen(title, text))
-
-    @contextlib.contextmanager
-    def careful(self) -> Iterator[None]:
-        """Turn an error inside the block into a modal; the app goes on."""
-        try:
-            yield
-        except Problem as problem:
-            self.tell(str(problem))
-        except Exception:
-            self.tell(f"An error in q1lab. Nothing was lost; {self.log_error()} has the details.")
-
-    async def run_action(self, *args: Any, **kwargs: Any) -> bool:
-        done = True
-        with self.careful():
-            done = await super().run_action(*args, **kwargs)
-        return done
-
-    def after_first_paint(self, work: Callable[[], Any]) -> None:
-        """Do ``work`` when something is on screen: at once, if something is already."""
-        if self._waiting is None:
-            self.call_later(work)
-        else:
-            self._waiting.append(work)
-
-    def post_display_hook(self) -> None:
-        """Textual calls this after every paint; those inside a batch (the start) reach no terminal yet."""
-        if self._waiting is not None and not self._batch_count:
-            waiting, self._waiting = self._waiting, None
-            for work in waiting:
-                self.call_later(work)
-
-    def log_error(self) -> str:
-        """Write the current exception's traceback to app.log; returns where that is."""
-        file = paths.home() / "app.log"
-        with contextlib.suppress(OSError), file.open("a") as log:
-            traceback.print_exc(file=log)
-        return str(file)
 
     def action_go(self, page: str) -> None:
         while len(self.screen_stack) > 1:

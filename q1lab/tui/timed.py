@@ -6,19 +6,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from textual import events
-from textual.app import App
 from textual.reactive import reactive
 
 from q1lab import clock as clocks
 from q1lab import paths, progress
 from q1lab.content import Part, Week
+from q1lab.tui.calm import CalmApp
 from q1lab.tui.setup import Setup
 from q1lab.tui.snapshot import Desk, Snapshot
 from q1lab.tui.timekeeper import Timekeeper, line
 from q1lab.tui.widgets.week_tree import part_name
 
 
-class TimedApp(App[None]):
+class TimedApp(CalmApp):
     """An app with one timer for the parts of the week."""
 
     snapshot: reactive[Snapshot] = reactive(Snapshot, init=False)
@@ -81,10 +81,11 @@ class TimedApp(App[None]):
 
     def action_timer(self) -> None:
         """Start for the open part, pause, or ask again what is still open."""
-        if not self.time.mine and self.time.open(self.snapshot.progress.settings.get("clock")) is None:
-            if not self.time.mine:
-                self.notify("Another q1lab window keeps the time.", severity="warning")
-                return
+        if not self.time.mine:
+            self.time.open(self.snapshot.progress.settings.get("clock"))
+        if not self.time.mine:
+            self.notify("Another q1lab window keeps the time.", severity="warning")
+            return
         if self.time.clock.question is not None:
             self.ask_time()
         elif part := self._part(self.part_id):

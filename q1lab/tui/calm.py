@@ -1,0 +1,70 @@
+"""An app that keeps calm: it paints before it works, and an error is a message, not the end."""
+
+from __future__ import annotations
+
+import contextlib
+import traceback
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from textual.app import App
+
+from q1lab import paths
+from q1lab.errors import Problem
+
+
+class CalmApp(App[None]):
+    """What every screen may rely on: ``tell``, ``careful``, ``after_first_paint``."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._waiting: list[Callable[[], Any]] | None = []
+
+    def tell(self, text: str, title: str = "That did not work") -> None:
+        """Say what went wrong in a modal, once; the app goes on."""
+        from q1lab.tui.screens.error import ErrorScreen
+
+        if not isinstance(self.screen, ErrorScreen):
+            self.push_screen(ErrorScreen(title, text))
+
+    @contextlib.contextmanager
+    def careful(self) -> Iterator[None]:
+        """Turn an error inside the block into a modal; the app goes on."""
+        try:
+            yield
+        except Problem as problem:
+            self.tell(str(problem))
+        except Exception:
+            self.tell(f"An error in q1lab. Nothing was lost; {self.log_error()} has the details.")
+
+    async def run_action(self, *args: Any, **kwargs: Any) -> bool:
+        done = True
+        with self.careful():
+            done = await super().run_action(*args, **kwargs)
+        return done
+
+    def after_first_paint(self, work: Callable[[], Any]) -> None:
+        """Do ``work`` when something is on screen: at once, if something is already."""
+        if self._waiting is None:
+            self.call_later(work)
+        else:
+            self._waiting.append(work)
+
+    def post_display_hook(self) -> None:
+        """Textual calls this after every paint; those inside a batch (the start) reach no terminal yet."""
+        if self._waiting is not None and not self._batch_count:
+            waiting, self._waiting = self._waiting, None
+            for work in waiting:
+                self.call_later(work)
+
+    def log_error(self) -> str:
+        """Write the current exception's traceback to app.log; returns where that is."""
+        file = paths.home() / "app.log"
+        with contextlib.suppress(OSError), file.open("a") as log:
+            traceback.print_exc(file=log)
+        return str(file)
+
+    def _fatal_error(self) -> None:
+        """The last resort: Textual would print a traceback with all local values. It goes into app.log."""
+        self.log_error()
+        self._close_messages_no_wait()

@@ -1,0 +1,91 @@
+"""Settings: defaults, file, environment; a typo is an error that names the nearest key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from q1lab import config
+from q1lab.commands.config import config as command
+from q1lab.errors import Problem
+
+
+def written(home: Path, text: str) -> Path:
+    file = home / "config.toml"
+    file.write_text(text)
+    return file
+
+
+def test_without_a_file_all_defaults_hold(home: Path) -> None:
+    found = config.load(env={})
+    assert found == config.Config()
+    assert not (home / "config.toml").exists()
+
+
+def test_the_environment_goes_before_the_file(home: Path) -> None:
+    written(home, 'theme = "q1lab-light"\nbell = true\nrepo = "mine"\n')
+    found = config.load(env={"Q1LAB_THEME": "nord", "Q1LAB_BELL": "false"})
+    assert (found.theme, found.bell, found.repo) == ("nord", False, home / "mine")
+    assert found.sources["theme"] == "Q1LAB_THEME"
+    assert found.sources["repo"].endswith("config.toml")
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ('them = "x"', ["config.toml", "'them'", "did you mean 'theme'"]),
+        ('zzzz = "x"', ["'zzzz'", "known keys"]),
+        ('wandb = "ofline"', ["wandb", "did you mean 'offline'"]),
+        ("bell = 3", ["bell", "true or false"]),
+        ("theme = 3", ["theme", "text"]),
+        ("keymap = 3", ["keymap", "table"]),
+        ("theme = ", ["not valid TOML"]),
+    ],
+)
+def test_bad_settings_say_file_key_and_what_to_do(home: Path, text: str, parts: list[str]) -> None:
+    written(home, text)
+    with pytest.raises(Problem) as problem:
+        config.load(env={})
+    for part in parts:
+        assert part in str(problem.value)
+    assert "\n" not in str(problem.value)
+
+
+def test_setting_a_key_keeps_comments_order_and_tables(home: Path) -> None:
+    file = written(home, '# mine\ntheme = "nord" # dark\n\n[keymap]\n"study.tick" = "x"\n')
+    config.put("repo", str(home / "repo"))
+    config.put("theme", "q1lab-light")
+    config.put("keymap.study.write", "w")
+    text = file.read_text()
+    assert text.startswith("# mine\n")
+    assert "# dark" in text
+    found = config.load(env={})
+    assert found.repo == home / "repo"
+    assert found.theme == "q1lab-light"
+    assert dict(found.keymap) == {"study.tick": "x", "study.write": "w"}
+
+
+def test_a_damaged_file_is_told_about_and_left_alone(home: Path) -> None:
+    file = written(home, "theme = [\n")
+    with pytest.raises(Problem, match="not valid TOML"):
+        config.put("theme", "nord")
+    assert file.read_text() == "theme = [\n"
+
+
+def test_a_value_that_is_refused_writes_nothing(home: Path) -> None:
+    with pytest.raises(Problem, match="one of offline, online, disabled"):
+        config.put("wandb", "maybe")
+    assert not (home / "config.toml").exists()
+
+
+def test_the_commands(home: Path) -> None:
+    run = CliRunner()
+    assert run.invoke(command, ["path"]).output.strip() == str(home / "config.toml")
+    assert run.invoke(command, ["set", "theme", "nord"], catch_exceptions=False).exit_code == 0
+    assert "nord" in run.invoke(command, ["list"]).output
+    assert "study.tick" in run.invoke(command, ["list", "--keys"]).output
+    result = run.invoke(command, ["set", "keymap.study.tik", "x"])
+    assert isinstance(result.exception, Problem)
+    assert "study.tick" in str(result.exception)

@@ -1,0 +1,122 @@
+"""Progress in the database: ticks, answers byte for byte, minutes, the clock, and where to go on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from q1lab import content, progress
+from q1lab.errors import Problem
+from q1lab.store import Store
+
+WEEK = "M01-W01"
+
+
+@pytest.fixture
+def store(home: Path) -> Store:
+    return Store(home / "q1lab.db")
+
+
+@pytest.fixture
+def week(tmp_path: Path) -> content.Week:
+    """Two parts: two steps, one of them optional; and one step."""
+    (tmp_path / "week.toml").write_text(
+        'format = 1\nlabel = "M01-W01"\ntitle = "T"\ngoal = "G"\n[[sessions]]\nid = "a"\nfile = "a.md"\ntitle = "S"\n'
+        'minutes = 30\n[[sessions]]\nid = "b"\nfile = "b.md"\ntitle = "S"\nminutes = 10\n'
+    )
+    (tmp_path / "a.md").write_text(
+        "# A\n\n## One {#a1 minutes=20}\n\n- [ ] first {#a1-x}\n- [ ] extra {#a1-y optional=yes}\n\n"
+        "## Two {#a2 minutes=10}\n\n- [ ] second {#a2-x kind=write}\n"
+    )
+    (tmp_path / "b.md").write_text("# B\n\n## Three {#b1 minutes=10}\n\n- [ ] third {#b1-x}\n")
+    return content.load(tmp_path)
+
+
+def test_a_tick_keeps_its_first_time_and_an_untick_takes_it_away(store: Store) -> None:
+    progress.tick(store, WEEK, "a1-x", True)
+    first = progress.read(store, WEEK).of("a1-x")
+    progress.tick(store, WEEK, "a1-x", True)
+    assert progress.read(store, WEEK).of("a1-x") == first
+    assert first.done
+    assert first.done_at
+    progress.tick(store, WEEK, "a1-x", False)
+    assert progress.read(store, WEEK).of("a1-x") == progress.Record(False, None, None)
+
+
+def test_an_answer_ticks_an_untick_keeps_the_answer_and_an_empty_answer_takes_both(store: Store) -> None:
+    progress.answer(store, WEEK, "a2-x", "because")
+    progress.tick(store, WEEK, "a2-x", False)
+    assert progress.read(store, WEEK).of("a2-x").answer == "because"
+    assert not progress.read(store, WEEK).of("a2-x").done
+    progress.answer(store, WEEK, "a2-x", " \n")
+    assert progress.read(store, WEEK).of("a2-x") == progress.Record()
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(text=st.text(min_size=1, max_size=400).filter(str.strip))
+def test_answers_come_back_byte_for_byte(store: Store, text: str) -> None:
+    text = text.encode(errors="replace").decode()
+    progress.answer(store, WEEK, "s", text)
+    with Store(store.file) as other:
+        assert progress.read(other, WEEK).of("s").answer == text
+
+
+def test_an_answer_that_is_too_long_is_refused_and_changes_nothing(store: Store) -> None:
+    progress.answer(store, WEEK, "s", "short")
+    with pytest.raises(Problem, match="characters"):
+        progress.answer(store, WEEK, "s", "x" * (progress.MAX_ANSWER + 1))
+    assert progress.read(store, WEEK).of("s").answer == "short"
+
+
+def test_weeks_do_not_mix(store: Store) -> None:
+    progress.tick(store, WEEK, "s", True)
+    progress.add_time(store, WEEK, "a1", 60)
+    assert progress.read(store, "other") == progress.Progress()
+
+
+def test_first_open_passes_over_optional_steps_and_stays_in_a_session(store: Store, week: content.Week) -> None:
+    part, step = progress.first_open(week, progress.Progress())
+    assert (part.id, step and step.id) == ("a1", "a1-x")
+    progress.tick(store, week.label, "a1-x", True)
+    now = progress.read(store, week.label)
+    assert progress.first_open(week, now)[0].id == "a2"
+    assert progress.first_open(week, now, week.session("B"))[0].id == "b1"
+    for step_id in ("a2-x", "b1-x"):
+        progress.tick(store, week.label, step_id, True)
+    part, step = progress.first_open(week, progress.read(store, week.label))
+    assert (part.id, step) == ("b1", None)
+
+
+def test_counts_leave_optional_steps_out(store: Store, week: content.Week) -> None:
+    progress.tick(store, week.label, "a1-y", True)
+    progress.add_time(store, week.label, "a1", 90)
+    count = progress.read(store, week.label).count(week.session("a").parts)
+    assert count == progress.Count(done=0, total=2, seconds=90, minutes=30)
+    assert not count.finished
+
+
+def test_time_adds_up_and_never_falls_below_nothing(store: Store) -> None:
+    progress.add_time(store, WEEK, "a1", 60)
+    progress.add_time(store, WEEK, "a1", 30.5)
+    progress.add_time(store, WEEK, "a1", -1000)
+    progress.add_time(store, WEEK, "a2", -5)
+    assert progress.read(store, WEEK).seconds == {"a1": 0.0, "a2": 0.0}
+
+
+def test_the_clock_and_its_seconds_are_kept_together(store: Store) -> None:
+    progress.save_clock(store, WEEK, {"a1": 12.5}, {"part": "a1", "running": True})
+    progress.save_clock(store, WEEK, {"a1": 2.5}, {"part": "a1", "running": False})
+    now = progress.read(store, WEEK)
+    assert now.seconds["a1"] == 15.0
+    assert now.settings["clock"] == {"part": "a1", "running": False}
+
+
+def test_a_choice_is_kept_and_ticks_its_step(store: Store) -> None:
+    progress.choose(store, WEEK, "rope", "a1-choose")
+    progress.choose(store, WEEK, "gqa", "a1-choose")
+    now = progress.read(store, WEEK)
+    assert now.chosen == "gqa"
+    assert now.of("a1-choose").answer == "gqa"

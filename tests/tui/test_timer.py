@@ -1,0 +1,125 @@
+"""The timer in the app, with clocks that the test moves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from textual.widgets import Input
+from tui_home import FakeClocks, prepared, settled, until
+
+from q1lab import progress
+from q1lab.files import is_locked
+from q1lab.store import Store
+from q1lab.tui.app import Q1Lab
+from q1lab.tui.screens.away import AwayScreen
+
+LABEL = "M03-W04"
+
+
+def seconds(part: str = "a1") -> float:
+    with Store() as store:
+        return progress.read(store, LABEL).seconds.get(part, 0.0)
+
+
+def run_for(app: Q1Lab, clocks: FakeClocks, total: int) -> None:
+    for _ in range(total):
+        clocks.forward(1)
+        app.tick_clock()
+
+
+async def test_it_counts_down_pauses_and_keeps_the_time() -> None:
+    clocks = FakeClocks()
+    app = prepared(clocks=clocks)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await settled(pilot)
+        assert app.clock_line == ("A1 ‖ 15:00 left of 15", "off")
+        await pilot.press("t")
+        run_for(app, clocks, 61)
+        assert app.clock_line == ("A1 ▶ 13:59 left of 15", "on")
+        await pilot.press("t")
+        await settled(pilot)
+        assert app.clock_line == ("A1 ‖ 13:59 left of 15", "off")
+        assert seconds() == 61
+
+
+async def test_past_the_budget_it_goes_on_in_another_tone_and_says_so_once() -> None:
+    clocks = FakeClocks()
+    app = prepared(lambda store, week: progress.add_time(store, week.label, "a1", 899), clocks=clocks)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await settled(pilot)
+        await pilot.press("t")
+        run_for(app, clocks, 6)
+        await pilot.pause()
+        assert app.clock_line == ("A1 ▶ +0:05 over 15", "over")
+        assert sum("are spent" in note.message for note in app._notifications) == 1
+
+
+async def test_a_killed_app_comes_back_paused_and_asks(home: Path) -> None:
+    def was_running(store: Store, week: object) -> None:
+        first = FakeClocks()
+        from q1lab.clock import Clock
+
+        clock = Clock().start(first(), "a1")
+        progress.save_clock(store, LABEL, {"a1": 30.0}, clock.to_dict())
+
+    clocks = FakeClocks()
+    clocks.forward(3600)
+    app = prepared(was_running, clocks=clocks)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, AwayScreen))
+        assert app.clock_line[1] == "ask"
+        assert seconds() == 30
+        await pilot.press("escape")
+        run_for(app, clocks, 20)
+        assert seconds() == 30, "nothing counts while the question is open"
+        await pilot.press("t")
+        await until(pilot, lambda: isinstance(app.screen, AwayScreen))
+        app.screen.query_one(Input).value = "90"
+        app.screen.query_one(Input).focus()
+        await pilot.press("enter")
+        assert isinstance(app.screen, AwayScreen), "more than went by is not taken"
+        app.screen.query_one(Input).value = "10"
+        await pilot.press("enter")
+        await settled(pilot)
+        assert seconds() == 30 + 600
+        assert not app.time.clock.running
+
+
+async def test_a_jump_of_the_machine_is_not_credited() -> None:
+    clocks = FakeClocks()
+    app = prepared(clocks=clocks)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await settled(pilot)
+        await pilot.press("t")
+        run_for(app, clocks, 10)
+        clocks.forward(7200)
+        app.tick_clock()
+        await until(pilot, lambda: isinstance(app.screen, AwayScreen))
+        await pilot.press("n")
+        await settled(pilot)
+        assert seconds() == 10
+
+
+async def test_leaving_keeps_the_time_and_frees_the_timer(home: Path) -> None:
+    clocks = FakeClocks()
+    app = prepared(clocks=clocks)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await settled(pilot)
+        await pilot.press("t")
+        run_for(app, clocks, 3)
+        assert is_locked(home / "timer.lock")
+        await pilot.press("q")
+    assert seconds() == 3
+    assert not is_locked(home / "timer.lock")
+
+
+async def test_a_second_window_leaves_the_timer_alone() -> None:
+    one = prepared()
+    async with one.run_test(size=(100, 30)) as pilot:
+        await settled(pilot)
+        two = prepared()
+        async with two.run_test(size=(100, 30)) as other:
+            await settled(other)
+            await other.press("t")
+            assert two.timed_part is None
+            assert "other window" in two.clock_line[0]

@@ -1,0 +1,77 @@
+"""A prepared store, a clock that a test moves by hand, and waiting without looking at the time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from textual.pilot import Pilot
+
+from q1lab import content, paths, progress
+from q1lab.clock import Reading
+from q1lab.config import Config
+from q1lab.store import Store
+from q1lab.tui.app import Q1Lab
+from q1lab.tui.setup import Setup
+from q1lab.tui.snapshot import Taker
+
+
+@dataclass
+class FakeClocks:
+    """The machine's clocks, moved by a test."""
+
+    now: Reading = field(default_factory=lambda: Reading(1000.0, 1000.0, 1.8e9, "boot"))
+
+    def __call__(self) -> Reading:
+        return self.now
+
+    def forward(self, seconds: float) -> None:
+        """Awake, with the app running."""
+        now = self.now
+        self.now = replace(now, awake=now.awake + seconds, up=now.up + seconds, wall=now.wall + seconds)
+
+
+def prepared(fill: Callable[[Store, content.Week], None] | None = None, **given: Any) -> Q1Lab:
+    """The app as at a later start: welcomed, and whatever ``fill`` put into the store."""
+    week = content.load(given.pop("folder", None) or paths.content_dir())
+    with Store() as store:
+        progress.keep(store, week.label, "welcomed", True)
+        if fill is not None:
+            fill(store, week)
+        first = Taker(week.label).take(store, ingest=False)
+    given.setdefault("config", Config())
+    given.setdefault("clocks", FakeClocks())
+    return Q1Lab(Setup(week, first=first, cwd=Path("/nowhere"), **given))
+
+
+def some_progress(store: Store, week: content.Week) -> None:
+    """A learner in the middle of A2."""
+    steps = [step for step in week.steps() if step.id.startswith("a1-")]
+    for step in steps:
+        progress.tick(store, week.label, step.id, True)
+    progress.answer(store, week.label, "a1-why", "It is the richest idea. [bold]not markup[/bold]")
+    progress.add_time(store, week.label, "a1", 12 * 60)
+    progress.add_time(store, week.label, "a2", 104 * 60)
+
+
+async def until(pilot: Pilot[None], true: Callable[[], Any], rounds: int = 400) -> None:
+    """Let the app go on until ``true()``; fails when it has had its chance."""
+    for _ in range(rounds):
+        if true():
+            return
+        await pilot.pause()
+        await asyncio.sleep(0.01)
+    raise AssertionError("the app never came to it")
+
+
+async def settled(pilot: Pilot[None]) -> None:
+    """Wait until the desk has done everything it was asked, and the app shows it."""
+    app = pilot.app
+    assert isinstance(app, Q1Lab)
+    done: list[int] = []
+    app.desk.ask(lambda _: None, lambda _: app.call_later(done.append, 1))
+    await until(pilot, lambda: done)
+    await pilot.pause()
