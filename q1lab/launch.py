@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import subprocess
+import threading
 import time
 from typing import Any
 
@@ -65,6 +66,8 @@ def start(study: Study) -> int:
                 )
         except OSError as error:
             raise Problem(f"cannot start the training of {study.id}: {os_reason(error)}", FAILED) from error
+        # somebody has to take its exit status: a viewer that stays open would else keep a dead process around
+        threading.Thread(target=child.wait, daemon=True, name=f"reap {child.pid}").start()
         note(files, number, child.pid)
         return number
     finally:

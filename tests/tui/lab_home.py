@@ -5,12 +5,17 @@ Everything is fixed (curves, times, names), so that a snapshot of a screen is th
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import json
 import math
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from textual.css.query import NoMatches
+from textual.pilot import Pilot
 
 from q1lab import progress, studies, variants
 from q1lab.config import Config
@@ -19,6 +24,7 @@ from q1lab.paths import content_dir
 from q1lab.store import Store
 from q1lab.studies import ARMS, Arm, Data, Study
 from q1lab.tui.app import Q1Lab
+from q1lab.tui.screens.lab import LabScreen
 from q1lab.tui.setup import Setup
 from q1lab.tui.snapshot import Taker
 
@@ -45,7 +51,9 @@ def make_study(
     arms = {}
     for arm, given in zip(ARMS, ("baseline", variant), strict=True):
         file = variants.find(given)
-        arms[arm] = Arm(file.name, file.title, f"source/{arm}/{file.name}.py", file.sha256, given, 800_000, 1_600_000)
+        arms[arm] = Arm(
+            file.name, file.title, f"source/{arm}/{file.name}.py", file.sha256, given, 800_000, 1_600_000
+        )
     study = Study(
         id=name, created=created, arms=arms, looks=(seeds,), preset=preset, config=CONFIG,
         data=Data(data, sha256, f"data/{sha256}.txt", 1_115_394, 65, 1_003_854, 111_540),
@@ -62,8 +70,16 @@ def curve(arm: str, seed: int, iter_: int) -> float:
     return 1.88 + 0.008 * seed + 2.4 * math.exp(-iter_ / tau) + 0.01 * math.sin(iter_ / 40 + seed)
 
 
-def train(study: Study, arm: str, seed: int, to: int = 2000, *, state: str | None = "finished", val: float | None = None,
-          message: str | None = None) -> Path:
+def train(
+    study: Study,
+    arm: str,
+    seed: int,
+    to: int = 2000,
+    *,
+    state: str | None = "finished",
+    val: float | None = None,
+    message: str | None = None,
+) -> Path:
     """Write the events of one run up to iter ``to``; ``state`` None leaves it without an exit."""  # fmt: skip
     files = study.files.run(f"{arm}-seed{seed}")
     files.root.mkdir(parents=True, exist_ok=True)
@@ -74,10 +90,21 @@ def train(study: Study, arm: str, seed: int, to: int = 2000, *, state: str | Non
             lines.append({"type": "iter", "iter": iter_, "train_loss": curve(arm, seed, iter_), "tok_per_s": speed,
                           "t": iter_ * 768 / speed})  # fmt: skip
         if iter_ % 200 == 0:
-            lines.append({"type": "eval", "iter": iter_, "val_loss": curve(arm, seed, iter_) + 0.02, "t": iter_ / 28})
+            lines.append(
+                {"type": "eval", "iter": iter_, "val_loss": curve(arm, seed, iter_) + 0.02, "t": iter_ / 28}
+            )
     if state is not None:
-        end: dict[str, Any] = {"type": "exit", "state": state, "iter": to, "time": "2026-03-07T09:33:00+00:00"}
-        end |= {"val_loss": val if val is not None else round(curve(arm, seed, to) + 0.02, 4)} if state == "finished" else {}
+        end: dict[str, Any] = {
+            "type": "exit",
+            "state": state,
+            "iter": to,
+            "time": "2026-03-07T09:33:00+00:00",
+        }
+        end |= (
+            {"val_loss": val if val is not None else round(curve(arm, seed, to) + 0.02, 4)}
+            if state == "finished"
+            else {}
+        )
         end |= {"message": message} if message else {}
         lines.append(end)
     files.events.write_text("".join(json.dumps(line) + "\n" for line in lines))
@@ -128,3 +155,33 @@ def app(**given: Any) -> Q1Lab:
     return Q1Lab(Setup(week, Config(), first=first, **given))
 
 
+async def until(pilot: Pilot[Any], holds: Callable[[], Any], what: str = "") -> None:
+    """Wait for the app to get there; fails, rather than hangs, when it never does."""
+    for _ in range(600):
+        await pilot.pause()
+        try:
+            if holds():
+                return
+        except NoMatches:
+            pass
+        await asyncio.sleep(0.02)
+    raise AssertionError(what or "the app never got there")
+
+
+async def open_lab(pilot: Pilot[Any]) -> LabScreen:
+    """Go to the lab and wait for its first picture."""
+    await pilot.press("2")
+    await until(pilot, lambda: isinstance(pilot.app.screen, LabScreen), "the lab did not open")
+    screen = pilot.app.screen
+    assert isinstance(screen, LabScreen)
+    return screen
+
+
+def words(app_: Q1Lab) -> str:
+    """All text on screen."""
+    return "\n".join(strip.text for strip in app_.screen._compositor.render_strips())
+
+
+def notices(app_: Q1Lab) -> str:
+    """All notifications that are up."""
+    return "\n".join(one.message for one in app_._notifications)

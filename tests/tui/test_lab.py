@@ -1,0 +1,317 @@
+"""The lab through the keyboard, with real studies on disk; and pictures of it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from textual.widgets import Input, OptionList
+
+from q1lab import launch, studies
+from q1lab.states import State
+from q1lab.store import Store
+from q1lab.tui.screens.error import ErrorScreen
+from q1lab.tui.screens.lab import LabScreen
+from q1lab.tui.screens.run_log import RunLogScreen
+from q1lab.tui.screens.verdict import VerdictScreen
+from q1lab.tui.widgets.forest import ForestPlot
+from q1lab.tui.widgets.grid import Grid
+from q1lab.tui.widgets.loss_chart import LossChart
+from tests.tui.lab_home import (
+    app,
+    compared,
+    finish,
+    hold,
+    make_study,
+    notices,
+    open_lab,
+    train,
+    training,
+    until,
+    words,
+)
+
+SIZES = [(80, 24), (120, 40), (60, 20)]
+
+
+async def test_an_empty_lab_says_what_to_do() -> None:
+    async with app().run_test(size=(80, 24)) as pilot:
+        await open_lab(pilot)
+        assert "No study yet." in words(pilot.app)
+        assert "Press r to plan one" in words(pilot.app)
+        for key in ("s", "g", "v", "a", "enter", "o", "m", "n"):  # nothing to act on: nothing happens
+            await pilot.press(key)
+        assert isinstance(pilot.app.screen, LabScreen)
+
+
+async def test_the_grid_follows_the_files_and_keeps_the_cursor() -> None:
+    study = make_study()
+    held = training(study)
+    async with app().run_test(size=(120, 40)) as pilot:
+        screen = await open_lab(pilot)
+        grid = screen.query_one(Grid)
+        await pilot.press("down", "down", "down")
+        assert grid.selected is not None
+        assert grid.selected.name == "modified-seed1"
+        assert "▶ 62%" in words(pilot.app)
+        with study.files.run("modified-seed1").events.open("a") as events:
+            events.write(
+                json.dumps({"type": "iter", "iter": 1500, "train_loss": 1.9, "tok_per_s": 2e4, "t": 60})
+                + "\n"
+            )
+        await until(pilot, lambda: "▶ 75%" in words(pilot.app))
+        assert grid.selected.name == "modified-seed1"
+        events = study.files.run("baseline-seed2").events
+        os.close(held[-1])  # its process is gone, and left no exit record
+        await until(pilot, lambda: "! crashed" in words(pilot.app))
+        assert events.exists()
+        assert grid.selected.name == "modified-seed1"
+
+
+async def test_no_verdict_before_every_planned_run_has_ended() -> None:
+    study = make_study()
+    training(study)
+    compared(study)  # somebody asked for a comparison half-way: it is in the database
+    async with app().run_test(size=(120, 40)) as pilot:
+        screen = await open_lab(pilot)
+        assert screen.view is not None
+        assert screen.view.record is not None
+        plot = screen.query_one(ForestPlot).forest
+        assert plot.verdict is None
+        assert [bar.label for bar in plot.bars] == ["pair 0"]
+        await pilot.press("v")
+        assert isinstance(pilot.app.screen, VerdictScreen)
+        shown = words(pilot.app)
+        assert "no verdict before all 3 planned pairs" in shown
+        assert not any(word in shown for word in ("HELPS", "HURTS", "CANNOT TELL"))
+        await pilot.press("escape")
+        assert isinstance(pilot.app.screen, LabScreen)
+
+
+async def test_the_comparison_comes_when_the_last_run_ends() -> None:
+    study = make_study(seeds=(0, 1, 2))
+    finish(study, effect=-0.05, noise=0.002)
+    last = study.files.run("modified-seed2").events
+    whole = last.read_text()
+    last.write_text("".join(whole.splitlines(keepends=True)[:-1]))
+    held = [hold(study.files.lock), hold(study.files.run("modified-seed2").lock)]
+    async with app().run_test(size=(120, 40)) as pilot:
+        screen = await open_lab(pilot)
+        assert "5 of 6 done" in words(pilot.app)
+        last.write_text(whole)
+        for fd in held:
+            os.close(fd)
+        await until(
+            pilot, lambda: screen.query_one(ForestPlot).forest.verdict == "helps", "no comparison came"
+        )
+        assert "HELPS" in words(pilot.app)
+        await pilot.press("v")
+        assert isinstance(pilot.app.screen, VerdictScreen)
+        assert "95% interval (paired t)" in words(pilot.app)
+
+
+async def test_a_diverged_run_is_shown_and_stays() -> None:
+    study = make_study(seeds=(0,))
+    train(study, "baseline", 0)
+    train(study, "modified", 0, 400, state="diverged", message="the loss is not a number")
+    async with app().run_test(size=(120, 40)) as pilot:
+        screen = await open_lab(pilot)
+        await pilot.press("down", "a")
+        await until(pilot, lambda: "A diverged run is a result" in notices(pilot.app))
+        assert not launch.is_alive(study.files)
+        assert screen.chosen_run is not None
+        assert screen.chosen_run.state is State.DIVERGED
+
+
+async def test_stop_and_go_on(fake_trainer: Callable[..., None]) -> None:
+    fake_trainer(pause=0.1)
+    _launched()
+    async with app().run_test(size=(120, 40)) as pilot:
+        screen = await open_lab(pilot)
+        await until(pilot, lambda: screen.view is not None and screen.view.alive)
+        await pilot.press("s")
+        await until(
+            pilot, lambda: not screen.view.alive and screen.view.line.state == "stopped", "it did not stop"
+        )
+        fake_trainer(pause=0)
+        await until(pilot, lambda: screen.check_action("go_on", ()))
+        await pilot.press("g")
+        await until(pilot, lambda: screen.view.line.state == "finished", "it did not go on to its end")
+        await until(pilot, lambda: screen.query_one(ForestPlot).forest.verdict is not None)
+
+
+async def test_a_failed_cell_heals_alone(fake_trainer: Callable[..., None]) -> None:
+    fake_trainer(fail=["modified-seed1"])
+    study = _launched()
+    async with app().run_test(size=(120, 40)) as pilot:
+        screen = await open_lab(pilot)
+        await until(pilot, lambda: "✗ failed" in words(pilot.app) and not screen.view.alive)
+        with Store() as store:
+            before = {row["id"]: row["attempt"] for row in store.runs(study.id) if row["state"] == "finished"}
+        grid = screen.query_one(Grid)
+        names = [run.name for run in screen.view.runs]
+        grid.move_cursor(row=names.index("modified-seed1"))
+        fake_trainer()
+        await pilot.press("a")
+        await until(pilot, lambda: screen.view.line.state == "finished", "the cell did not heal")
+        with Store() as store:
+            after = {row["id"]: row["attempt"] for row in store.runs(study.id)}
+        assert {key: after[key] for key in before} == before
+        assert len(before) == 5
+
+
+async def test_leaving_the_app_stops_nothing(fake_trainer: Callable[..., None]) -> None:
+    fake_trainer(pause=0.1)
+    study = _launched()
+    async with app().run_test(size=(80, 24)) as pilot:
+        await open_lab(pilot)
+        await pilot.press("1")
+        assert launch.is_alive(study.files)
+    assert launch.is_alive(study.files)
+    assert launch.stop(study)
+
+
+async def test_nothing_to_go_on_with_is_said_in_a_box() -> None:
+    study = make_study()
+    finish(study)
+    compared(study)
+    async with app().run_test(size=(80, 24)) as pilot:
+        screen = await open_lab(pilot)
+        screen.action_go_on()  # the key is not offered; two viewers may still race to it
+        await until(pilot, lambda: isinstance(pilot.app.screen, ErrorScreen))
+        assert "lacks no run" in words(pilot.app)
+        await pilot.press("escape")
+        assert isinstance(pilot.app.screen, LabScreen)
+
+
+async def test_the_log_is_followed_as_plain_text() -> None:
+    study = make_study()
+    training(study)
+    log = study.files.run("baseline-seed0").log
+    async with app().run_test(size=(100, 30)) as pilot:
+        await open_lab(pilot)
+        await pilot.press("enter")
+        assert isinstance(pilot.app.screen, RunLogScreen)
+        assert "Nothing printed yet." in words(pilot.app)
+        log.write_text("\x1b[31m[bold]a warning[/bold]\x1b[0m \x1b]0;title\x07\n")
+        await until(pilot, lambda: "[bold]a warning[/bold]" in words(pilot.app))
+        assert "\x1b" not in words(pilot.app)
+        assert "val loss 1.9090" in words(pilot.app)
+        await pilot.press("escape")
+        assert isinstance(pilot.app.screen, LabScreen)
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_several_studies_are_listed_and_filtered(size: tuple[int, int]) -> None:
+    for number, variant in enumerate(("swiglu", "rmsnorm", "rope")):
+        finish(make_study(f"{variant}-1", variant, created=f"2026-03-0{number + 1}T09:00:00+00:00"))
+    async with app().run_test(size=size) as pilot:
+        screen = await open_lab(pilot)
+        assert screen.view.line.id == "rope-1"
+        await pilot.press("n")
+        await until(pilot, lambda: screen.view.line.id == "rmsnorm-1")
+        await pilot.press("slash", *"swi")
+        assert screen.query_one("#study-filter", Input).has_focus
+        assert screen.query_one("#study-options", OptionList).option_count == 1
+        await pilot.press("enter")
+        await until(pilot, lambda: screen.view.line.id == "swiglu-1")
+        assert screen.query_one(Grid).has_focus
+        await pilot.press("slash", "escape")
+        assert screen.query_one(Grid).has_focus
+        assert screen.query_one("#study-filter", Input).value == ""
+
+
+async def test_the_chart_zooms_pans_and_changes_its_axes() -> None:
+    finish(make_study())
+    async with app().run_test(size=(120, 40)) as pilot:
+        chart = (await open_lab(pilot)).query_one(LossChart)
+        assert "val loss" in words(pilot.app)
+        await pilot.press("plus", "plus")
+        assert chart.span == pytest.approx((1 - 1 / 2.25, 1.0))  # the end stays in view
+        assert "zoom 2.25×" in words(pilot.app)
+        await pilot.press("comma")
+        assert chart.span[1] < 1
+        await pilot.press("full_stop", "full_stop")
+        assert chart.span[1] == 1
+        await pilot.press("0", "y", "x", "m")
+        assert (chart.span, chart.log_loss, chart.log_iter, chart.metric) == ((0.0, 1.0), True, True, "train")
+        assert "log loss and iter" in words(pilot.app)
+        assert "train loss" in words(pilot.app)
+        for _ in range(40):
+            await pilot.press("plus")
+        assert chart.span[1] - chart.span[0] >= 1 / 64 - 1e-9
+        for _ in range(60):
+            await pilot.press("minus")
+        assert chart.span == (0.0, 1.0)
+
+
+def _launched() -> studies.Study:
+    """A real study of six runs, planned and started as the launch screen does."""
+    from q1lab import paths
+    from q1lab.planning import Wish
+    from q1lab.tui import lab_acts
+
+    wish = Wish("rope", preset="quick", overrides={"max_iters": "40"})
+    return lab_acts.begin(lab_acts.draft(wish, paths.database()), paths.database())
+
+
+# ── pictures ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def _to_lab(pilot: Any) -> None:
+    screen = await open_lab(pilot)
+    if screen.view is not None:
+        await until(pilot, lambda: screen.query_one(LossChart).data.last > 0)
+    await pilot.pause()
+
+
+async def _to_verdict(pilot: Any) -> None:
+    await _to_lab(pilot)
+    await pilot.press("v")
+
+
+async def _to_list(pilot: Any) -> None:
+    await _to_lab(pilot)
+    await pilot.press("slash")
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_picture_of_an_empty_lab(snap_compare: Any, size: tuple[int, int]) -> None:
+    assert snap_compare(app(), terminal_size=size, run_before=_to_lab)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_picture_while_training(snap_compare: Any, size: tuple[int, int]) -> None:
+    training(make_study())
+    assert snap_compare(app(), terminal_size=size, run_before=_to_lab)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_picture_when_done(snap_compare: Any, size: tuple[int, int]) -> None:
+    study = make_study(prediction={"direction": "lower", "size": 0.03, "matters": 0.01, "confidence": 0.7})
+    finish(study)
+    compared(study)
+    assert snap_compare(app(), terminal_size=size, run_before=_to_lab)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_picture_of_the_verdict(snap_compare: Any, size: tuple[int, int]) -> None:
+    study = make_study(prediction={"direction": "lower", "size": 0.03, "matters": 0.01, "confidence": 0.7})
+    finish(study)
+    compared(study)
+    assert snap_compare(app(), terminal_size=size, run_before=_to_verdict)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_picture_of_what_went_wrong_among_several(snap_compare: Any, size: tuple[int, int]) -> None:
+    finish(make_study("swiglu-1", "swiglu", created="2026-03-01T09:00:00+00:00"))
+    study = make_study(seeds=(0, 1, 2, 3))
+    train(study, "baseline", 0)
+    train(study, "modified", 0, 600, state="diverged", message="the loss is not a number")
+    train(study, "baseline", 1, 900, state="failed", message="RuntimeError: shape '[4, 4]' is invalid")
+    train(study, "modified", 1, 400, state=None)
+    train(study, "baseline", 2, 800, state="stopped")
+    assert snap_compare(app(), terminal_size=size, run_before=_to_list if size[0] < 100 else _to_lab)

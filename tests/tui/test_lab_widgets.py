@@ -1,0 +1,264 @@
+"""The lab's pure parts: sparkline, braille canvas, chart data, forest plot, words, diff, log tail."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from q1lab.states import State
+from q1lab.tail import Tail
+from q1lab.tui.snapshot import RunView
+from q1lab.tui.widgets import forest
+from q1lab.tui.widgets.braille import Canvas
+from q1lab.tui.widgets.chart_data import chart_data, log_ticks, mean_and_band, short, ticks
+from q1lab.tui.widgets.diff_view import diff_text
+from q1lab.tui.widgets.palette import Palette
+from q1lab.tui.widgets.sparkline import BARS, GAP, scale, sparkline
+from q1lab.tui.widgets.words import left_words, loss_words, run_seconds_left, signed, speed_words, state_words
+
+COLOURS = Palette(
+    "#0000ff", "#ff8000", "#00ff00", "#ff0000", "#ffff00", "#ffffff", "#999999", "#000000", "#ff00ff"
+)
+
+
+def run(arm: str = "modified", seed: int = 0, state: State = State.FINISHED, **changes: object) -> RunView:
+    values: dict[str, object] = {
+        "name": f"{arm}-seed{seed}", "arm": arm, "variant": "rope" if arm == "modified" else "baseline",
+        "seed": seed, "state": state, "attempt": 1, "iter": 100, "max_iters": 100, "train_loss": 2.0,
+        "eval_loss": 1.95, "val_loss": 1.9 if state is State.FINISHED else None, "tokens_per_s": 20_000.0,
+        "seconds": 10.0, "message": None,
+    }  # fmt: skip
+    return RunView(**{**values, **changes})  # type: ignore[arg-type]
+
+
+# ── sparkline ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_sparkline_is_as_long_as_the_run_has_got() -> None:
+    points = [(i, 4.0 - i / 40) for i in range(0, 61, 10)]
+    line = sparkline(points, 10, 100, 2.5, 4.0)
+    assert len(line) == 10
+    assert line.rstrip() == line[:6]
+    assert [BARS.index(mark) for mark in line[:6]] == sorted((BARS.index(m) for m in line[:6]), reverse=True)
+
+
+def test_one_scale_for_a_study_makes_runs_comparable() -> None:
+    high, low = [(0, 4.0), (100, 3.0)], [(0, 4.0), (100, 2.0)]
+    ends = scale([high, low])
+    assert ends == (2.0, 4.0)
+    assert sparkline(high, 8, 100, *ends)[-1] > sparkline(low, 8, 100, *ends)[-1]
+
+
+def test_losses_that_are_no_numbers_are_dots() -> None:
+    line = sparkline([(0, 3.0), (50, None), (99, math.nan)], 4, 100, 2.0, 3.0)
+    assert line[0] == BARS[-1]
+    assert line[2:] == GAP * 2
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 10_000), st.none() | st.floats()), max_size=30, unique_by=lambda p: p[0]
+    ),
+    st.integers(0, 40),
+    st.integers(-1, 10_000),
+)
+@settings(deadline=None)
+def test_a_sparkline_always_has_its_width(
+    points: list[tuple[int, float | None]], width: int, last: int
+) -> None:
+    points = sorted(points, key=lambda point: point[0])
+    assert len(sparkline(points, width, last, *scale([points]))) == width
+
+
+# ── canvas and chart data ────────────────────────────────────────────────────────────────────────────────
+
+
+def text_of(canvas: Canvas) -> list[str]:
+    return ["".join(piece.text for piece in row) for row in canvas.rows()]
+
+
+def test_dots_become_braille() -> None:
+    canvas = Canvas(2, 1)
+    canvas.line(0, 0, 3, 3, pen=0)
+    assert text_of(canvas) == ["⠑⢄"]
+
+
+def test_a_higher_rank_takes_the_cell_and_equal_ranks_take_turns() -> None:
+    canvas = Canvas(2, 1)
+    for x in range(4):
+        canvas.dot(x, 0, pen=0, rank=1)
+        canvas.dot(x, 3, pen=1, rank=1)
+    assert [piece.pen for piece in canvas.rows()[0]] == [0, 1]
+    canvas.dot(0, 1, pen=5, rank=2)
+    assert canvas.rows()[0][0].text == "⠂"
+
+
+def test_dashes_leave_gaps_and_bands_tint() -> None:
+    canvas = Canvas(6, 1)
+    canvas.line(0, 0, 11, 0, pen=0, dash=(4, 4))
+    assert text_of(canvas) == ["⠉⠉  ⠉⠉"]
+    canvas.band(2, 0, 3, tint=1)
+    assert [(piece.text, piece.tint) for piece in canvas.rows()[0]] == [
+        ("⠉⠉", -1),
+        (" ", 1),
+        (" ", -1),
+        ("⠉⠉", -1),
+    ]
+
+
+@given(st.integers(-50, 50), st.integers(-50, 50), st.integers(-50, 50), st.integers(-50, 50))
+@settings(deadline=None)
+def test_lines_outside_are_cut(x0: int, y0: int, x1: int, y1: int) -> None:
+    canvas = Canvas(5, 3)
+    canvas.line(x0, y0, x1, y1, pen=0)
+    assert [cell_len(row) for row in text_of(canvas)] == [5, 5, 5]
+
+
+def test_the_mean_is_over_finished_seeds_as_soon_as_there_is_one() -> None:
+    done = run(seed=0, val=((0, 4.0), (50, 2.0), (100, 1.0)))
+    under_way = run(seed=1, state=State.RUNNING, val=((0, 8.0), (50, 6.0)))
+    (arm,) = chart_data([done, under_way], "val").arms
+    assert (arm.n, arm.mean) == (1, ((0, 4.0), (50, 2.0), (100, 1.0)))
+    assert len(arm.seeds) == 2
+    (arm,) = chart_data([under_way, run(seed=2, state=State.RUNNING, val=((0, 4.0),))], "val").arms
+    assert (arm.n, arm.mean, arm.band) == (2, ((0, 6.0),), ((0, 4.0, 8.0),))
+
+
+def test_a_mean_only_stands_where_every_seed_has_a_point() -> None:
+    mean, band = mean_and_band([((0, 1.0), (10, 3.0), (20, 5.0)), ((0, 3.0), (20, 7.0))])
+    assert mean == ((0, 2.0), (20, 6.0))
+    assert band == ((0, 1.0, 3.0), (20, 5.0, 7.0))
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "most", "expected"),
+    [(0, 2000, 4, [0, 500, 1000, 1500, 2000]), (1.86, 1.93, 4, [1.86, 1.88, 1.9, 1.92]), (2, 2, 4, [])],
+)
+def test_ticks_are_round(low: float, high: float, most: int, expected: list[float]) -> None:
+    assert ticks(low, high, most + 1) == pytest.approx(expected)
+
+
+def test_log_ticks_and_short_numbers() -> None:
+    assert log_ticks(10, 2000, 9) == [10, 20, 50, 100, 200, 500, 1000, 2000]
+    assert log_ticks(10, 2000, 4) == [10, 100, 1000]
+    assert [short(v) for v in (5, 500, 1000, 1500, 2e6)] == ["5", "500", "1k", "1.5k", "2M"]
+
+
+# ── forest ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_while_a_study_trains_only_pairs_are_shown() -> None:
+    runs = [run("baseline", 0, val_loss=1.90), run("modified", 0, val_loss=1.88),
+            run("baseline", 1, val_loss=1.91), run("modified", 1, State.RUNNING)]  # fmt: skip
+    plot = forest.so_far(runs, 3, "rope", "baseline")
+    assert plot.verdict is None
+    assert [(bar.label, bar.low, bar.high, round(bar.point or 0, 3)) for bar in plot.bars] == [
+        ("pair 0", None, None, -0.02)
+    ]
+    text = "\n".join(line.plain for line in forest.draw(plot, 40, COLOURS))
+    assert "no verdict before all 3 planned pairs" in text
+    assert "too little" in forest.so_far(runs, 1, "rope", "baseline").notes[-1]
+
+
+RECORD = {
+    "variant": "rope", "baseline": "baseline", "verdict": "cannot tell", "n": 3, "alpha": 0.05, "delta": 0.01,
+    "difference": {
+        "mean": -0.012, "headline": "paired", "paired": {"low": -0.033, "high": 0.009},
+        "welch": {"low": -0.02, "high": -0.004},
+        "bootstrap": {"low": -0.022, "high": -0.006, "true_coverage": 74.2}, "pairs": {"10": -0.02, "9": -0.01},
+    },
+    "floor": {"low": -0.008, "high": 0.008}, "warnings": ["look at the curves"],
+}  # fmt: skip
+
+
+def test_the_declared_interval_is_the_one_shown() -> None:
+    plot = forest.of_record(RECORD)
+    labels = {bar.label: bar for bar in plot.bars}
+    assert list(labels) == ["pair 9", "pair 10", "95% interval", "bootstrap CI", "A/A floor", "±δ"]
+    assert (labels["95% interval"].low, labels["95% interval"].high) == (-0.033, 0.009)
+    assert labels["bootstrap CI"].note == "covers 74%, not 95%"
+    welch = forest.of_record({**RECORD, "difference": {**RECORD["difference"], "headline": "welch"}})
+    assert next(bar for bar in welch.bars if bar.label == "95% interval").low == -0.02
+
+
+def test_a_diverged_study_has_no_mean_and_still_draws() -> None:
+    record = {"variant": "rope", "baseline": "b", "verdict": "no verdict", "n": 2,
+              "difference": {"mean": None, "pairs": {"0": -0.01}}}  # fmt: skip
+    lines = forest.draw(forest.of_record(record), 40, COLOURS)
+    assert lines[0].plain == "NO VERDICT"
+    assert any("pair 0" in line.plain for line in lines)
+
+
+@given(
+    st.integers(24, 130),
+    st.lists(st.floats(-5, 5), min_size=1, max_size=6),
+    st.tuples(st.floats(-5, 5), st.floats(-5, 5)).map(sorted),
+)
+@settings(deadline=None)
+def test_the_forest_never_leaves_its_width(width: int, points: list[float], ends: list[float]) -> None:
+    bars = [forest.Bar(f"pair {k}", None, None, value, "modified") for k, value in enumerate(points)]
+    bars.append(
+        forest.Bar(
+            "95% interval", *ends, sum(ends) / 2, "foreground", note="it decides, and this is long " * 3
+        )
+    )
+    for line in forest.draw(
+        forest.Forest("t " * 40, "helps", "s " * 60, tuple(bars), ("note " * 30,)), width, COLOURS
+    ):
+        assert line.cell_len <= width
+
+
+# ── words, diff, tail ────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_words() -> None:
+    assert state_words(run()) == "✓ done"
+    assert state_words(run(state=State.RUNNING, iter=61)) == "▶ 61%"
+    assert state_words(run(state=State.RUNNING, iter=100)) == "▶ 99%"
+    assert state_words(run(state=State.DIVERGED)) == "∞ diverged"
+    assert (loss_words(run()), loss_words(run(state=State.RUNNING))) == ("1.9000", "1.950…")
+    assert [speed_words(v) for v in (None, 0.0, 950.0, 22_140.0, 3.2e6)] == ["", "", "950", "22.1k", "3.2M"]
+    assert [left_words(v) for v in (None, 40, 89.6, 300, 7200)] == ["", "40 s", "90 s", "5 min", "2.0 h"]
+    assert run_seconds_left(run(state=State.RUNNING, iter=50), 800) == 2.0
+    assert run_seconds_left(run(), 800) is None
+    assert (signed(-0.012), signed(0.5, 1), signed(None)) == ("−0.0120", "+0.5", "–")
+
+
+def test_a_diff_is_data_and_keeps_its_signs() -> None:
+    diff = "--- a\n+++ b\n@@ -1,2 +1,2 @@\n-x = '[bold]no markup[/bold]'\n+y = 1\n same\n"
+    text = diff_text(diff, COLOURS).plain
+    assert text.splitlines() == ["@@ -1,2 +1,2 @@", "- x = '[bold]no markup[/bold]'", "+ y = 1", "  same"]
+    assert "more lines" in diff_text("+x\n" * 5000, COLOURS).plain
+
+
+def test_a_tail_follows_whole_and_safely(tmp_path: Path) -> None:
+    file = tmp_path / "run.log"
+    tail = Tail(file, cap=100)
+    assert tail.read() == ("", False)
+    file.write_bytes(b"one \x1b[31mred\x1b[0m\r\ntw")
+    assert tail.read() == ("one red\ntw", False)
+    with file.open("ab") as out:
+        out.write("o é"[:3].encode() + b"\xc3")  # a character torn in the middle
+    assert tail.read() == ("o é", False)
+    with file.open("ab") as out:
+        out.write(b"\xa9\n")
+    assert tail.read() == ("é\n", False)
+    file.write_text("new\n")
+    assert tail.read() == ("new\n", True)
+
+
+def test_a_tail_reads_no_more_than_its_cap(tmp_path: Path) -> None:
+    file = tmp_path / "run.log"
+    file.write_text("".join(f"line {k}\n" for k in range(1000)))
+    tail = Tail(file, cap=64)
+    text, anew = tail.read()
+    assert anew
+    assert text.startswith("line ")
+    assert text.endswith("line 999\n")
+    assert len(text) <= 64
+    assert tail.skipped > 8000
