@@ -236,7 +236,8 @@ def _wandb_file(study: lab.Study, name: str) -> Path | None:
 def _leet(file: Path, *options: str) -> str:
     out = subprocess.run(
         [sys.executable, "-P", "-m", "wandb", "leet", "inspect", *options, str(file)],
-        capture_output=True, text=True, timeout=30, check=False, env=lab.environment("http://127.0.0.1:9", key=False),
+        capture_output=True, text=True, timeout=30, check=False,
+        env=lab.environment("http://127.0.0.1:9", key=False),
     )  # fmt: skip
     return out.stdout
 
