@@ -1,7 +1,8 @@
 """A finished run is kept: the second study against the same baseline trains half.
 
-Two runs are the same when everything that goes into them is: model file, hyperparameters, data, seed, device, number
-format, threads, torch, and the trainer's own code. Then the numbers would be bit-equal, so they are copied, marked.
+Two runs are the same when everything that goes into them is: model file, hyperparameters, data, seed, device,
+number format, threads, torch, and the trainer's own code. Then the numbers would be bit-equal, so they are
+copied, and marked as copies.
 """
 
 from __future__ import annotations
