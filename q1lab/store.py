@@ -36,6 +36,13 @@ TABLES = (
 )  # fmt: skip
 """Every table that the migrations make (a test says so)."""
 
+ANEW = (
+    "state = 'queued', attempt = 0, iter = 0, train_loss = NULL, val_loss = NULL, eval_loss = NULL, "
+    "tokens_per_s = NULL, seconds = 0, started = NULL, ended = NULL, message = NULL, reused_from = NULL, "
+    "events_offset = 0, bad_lines = 0"
+)
+"""A run's columns before its first event."""
+
 Row = sqlite3.Row
 
 
@@ -310,6 +317,11 @@ class Store:
     def _ingest_run(self, study: Study, run: Row) -> int:
         files = study.files.run(f"{run['arm']}-seed{run['seed']}")
         taken = 0
+        if 0 < _size(files.events) < run["events_offset"]:  # it was replaced: its row begins anew
+            with self.write() as db:
+                db.execute(f"UPDATE runs SET {ANEW} WHERE id = ?", (run["id"],))
+                db.execute("DELETE FROM metrics WHERE run_id = ?", (run["id"],))
+            run = self.db.execute("SELECT * FROM runs WHERE id = ?", (run["id"],)).fetchone()
         while True:
             alive = is_locked(files.lock)  # looked at before reading: an exit record can't slip in between
             events, offset, bad = read_new(files.events, run["events_offset"])

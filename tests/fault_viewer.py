@@ -1,0 +1,21 @@
+"""A viewer to be killed: takes in a study's events and ticks steps for as long as it lives, and says on standard
+output which answers were acknowledged. ``fault_viewer.py STUDY FIRST``"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from q1lab import progress, rescue, studies
+from q1lab.store import Store
+
+rescue.EVERY = 0.02  # copies are made all the time, so that kills hit them too
+
+study = studies.load(sys.argv[1])
+n = int(sys.argv[2])
+with Store() as store:
+    while True:
+        store.ingest(study)
+        progress.answer(store, "week", f"step-{n}", f"answer {n} {'é' * (n % 50)}")
+        os.write(1, f"{n}\n".encode())
+        n += 1
