@@ -1,0 +1,141 @@
+"""Planning and starting a study from the screen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.widgets import Button, Input, OptionList, Static
+
+from q1lab import journal, launch, studies
+from q1lab.store import Store
+from q1lab.tui.screens.lab import LabScreen
+from q1lab.tui.screens.launch import LaunchScreen
+from q1lab.tui.widgets.launch_form import LaunchForm
+from tests.tui.lab_home import app, open_lab, until, words
+
+
+def said(screen: LaunchScreen) -> str:
+    return str(screen.query_one("#estimate", Static).content)
+
+
+async def open_launch(pilot: Any) -> LaunchScreen:
+    await open_lab(pilot)
+    await pilot.press("r")
+    await until(pilot, lambda: isinstance(pilot.app.screen, LaunchScreen))
+    screen = pilot.app.screen
+    assert isinstance(screen, LaunchScreen)
+    return screen
+
+
+async def test_choose_estimate_start_and_watch(fake_trainer: Callable[..., None]) -> None:
+    fake_trainer(pause=0.05)
+    async with app().run_test(size=(100, 30)) as pilot:
+        screen = await open_launch(pilot)
+        names = screen.query_one(LaunchForm).names
+        for _ in range(names.index("rope")):
+            await pilot.press("down")
+        await until(pilot, lambda: "def apply_rotary_emb" in words(pilot.app), "the diff is not shown")
+        screen.query_one("#iters", Input).value = "40"
+        start = screen.query_one("#start", Button)
+        assert start.disabled
+        await until(pilot, lambda: not start.disabled, "no estimate came")
+        assert said(screen).startswith("6 runs, about ")
+        assert "No prediction for rope yet" in words(pilot.app)
+        assert studies.ids() == []
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: isinstance(pilot.app.screen, LabScreen), "it did not start")
+        lab = pilot.app.screen
+        await until(pilot, lambda: lab.view is not None and lab.view.line.id == "rope-1")
+        await until(pilot, lambda: lab.view.line.state == "finished", "it did not end")
+        assert studies.load("rope-1").max_iters == 40
+
+
+async def test_a_running_study_is_offered_to_watch(fake_trainer: Callable[..., None]) -> None:
+    fake_trainer(pause=0.3)
+    async with app().run_test(size=(100, 30)) as pilot:
+        for expected in ("Start", "Watch it"):
+            screen = await open_launch(pilot)
+            screen.query_one("#iters", Input).value = "40"
+            start = screen.query_one("#start", Button)
+            await until(pilot, lambda start=start: not start.disabled, "no estimate came")
+            assert str(start.label) == expected
+            await pilot.press("ctrl+s")
+            await until(pilot, lambda: isinstance(pilot.app.screen, LabScreen))
+        (only,) = studies.ids()
+        assert launch.is_alive(studies.load(only).files)
+        launch.stop(studies.load(only))
+
+
+async def test_the_prediction_is_shown_and_locks_with_the_start(fake_trainer: Callable[..., None]) -> None:
+    with Store() as store:
+        journal.predict(store, "M03-W04", "gqa", "higher", size=0.02, matters=0.005, confidence=0.6)
+    async with app().run_test(size=(100, 30)) as pilot:
+        screen = await open_launch(pilot)
+        await until(pilot, lambda: "You predict: higher by 0.02 nats" in words(pilot.app))
+        assert "Starting locks it." in words(pilot.app)
+        screen.query_one("#iters", Input).value = "40"
+        await until(pilot, lambda: not screen.query_one("#start", Button).disabled)
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: isinstance(pilot.app.screen, LabScreen))
+        found = studies.load("gqa-1").prediction
+        assert found is not None
+        assert found["locked"]
+        screen = await open_launch(pilot)
+        await until(pilot, lambda: "Locked since" in words(pilot.app))
+
+
+@pytest.mark.parametrize(
+    ("field", "text", "words_"),
+    [
+        ("seeds", "1,1", "seed 1 is there twice"),
+        ("seeds", "", "give how many"),
+        ("iters", "-4", "give a whole number from 1 up"),
+        ("baseline", "basline", "did you mean baseline?"),
+        ("data", "no/such/file.txt", "no such file"),
+    ],
+)
+async def test_what_is_wrong_is_said_under_the_form(
+    fake_trainer: Callable[..., None], field: str, text: str, words_: str
+) -> None:
+    async with app().run_test(size=(100, 30)) as pilot:
+        screen = await open_launch(pilot)
+        screen.query_one(f"#{field}", Input).value = text
+        await until(pilot, lambda: words_ in said(screen), f"not said: {words_}")
+        assert screen.query_one("#start", Button).disabled
+        await pilot.press("ctrl+s")
+        assert isinstance(pilot.app.screen, LaunchScreen)
+        await pilot.press("escape")
+        assert isinstance(pilot.app.screen, LabScreen)
+        assert studies.ids() == []
+
+
+async def test_a_file_of_ones_own(fake_trainer: Callable[..., None], tmp_path: Path) -> None:
+    bad = tmp_path / "mine.py"
+    bad.write_text("class GPT:\n    def broken(\n")
+    async with app().run_test(size=(100, 30)) as pilot:
+        screen = await open_launch(pilot)
+        form = screen.query_one(LaunchForm)
+        assert not screen.query_one("#file").display
+        screen.query_one("#variant", OptionList).highlighted = len(form.names)
+        await until(pilot, lambda: screen.query_one("#file").display)
+        await until(pilot, lambda: "Give the path to your model file." in said(screen))
+        screen.query_one("#file", Input).value = str(bad)
+        await until(pilot, lambda: "mine.py:2: SyntaxError" in said(screen))
+        bad.write_text((Path(__file__).parents[2] / "labs/models/rope.py").read_text() + "\n# mine\n")
+        screen.query_one("#file", Input).value = f"{bad} "
+        await until(pilot, lambda: "mine against baseline" in words(pilot.app))
+
+
+async def _to_launch(pilot: Any) -> None:
+    screen = await open_launch(pilot)
+    await until(pilot, lambda: not screen.query_one("#start", Button).disabled, "no estimate came")
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (60, 20)])
+def test_picture_of_a_plan(
+    snap_compare: Any, fake_trainer: Callable[..., None], size: tuple[int, int]
+) -> None:
+    assert snap_compare(app(), terminal_size=size, run_before=_to_launch)

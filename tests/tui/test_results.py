@@ -1,0 +1,164 @@
+"""The results screen: side by side, never across different data; and the export from it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.widgets import Input
+
+from q1lab import results
+from q1lab.store import Store
+from q1lab.tui.screens.export import ExportScreen
+from q1lab.tui.screens.lab import LabScreen
+from q1lab.tui.screens.results import ResultsScreen
+from q1lab.tui.screens.verdict import VerdictScreen
+from q1lab.tui.widgets.forest import ForestPlot
+from q1lab.tui.widgets.results_table import ResultsTable
+from tests.tui.lab_home import SHA, app, compared, finish, make_study, notices, training, until, words
+
+SIZES = [(80, 24), (120, 40), (60, 20)]
+EFFECTS = {"swiglu": -0.03, "gqa": -0.002, "rmsnorm": 0.02, "llama": -0.05}
+
+
+def past() -> None:
+    """Four finished studies, one of them on other data, and one that trains."""
+    for number, (variant, effect) in enumerate(EFFECTS.items()):
+        other = variant == "gqa"
+        study = make_study(
+            f"{variant}-1", variant, created=f"2026-03-0{number + 1}T09:30:00+00:00",
+            data="stdlib" if other else "shakespeare", sha256="ab" * 32 if other else SHA,
+        )  # fmt: skip
+        finish(study, effect=effect, noise=0.006)
+        compared(study)
+    training(make_study("rope-1", "rope"))
+
+
+async def open_results(pilot: Any) -> ResultsScreen:
+    await pilot.press("3")
+    await until(pilot, lambda: isinstance(pilot.app.screen, ResultsScreen))
+    screen = pilot.app.screen
+    await until(pilot, lambda: screen.query_one(ResultsTable).lines, "no results came")
+    return screen
+
+
+def go(screen: ResultsScreen, study_id: str) -> None:
+    table = screen.query_one(ResultsTable)
+    table.move_cursor(row=table.get_row_index(study_id))
+
+
+async def test_verdicts_are_listed_and_an_unfinished_study_has_none() -> None:
+    past()
+    with Store() as store:
+        store.ingest_all()
+        lines = {line.id: line for line in results.read(store)}
+    assert [(line.verdict, line.n) for line in lines.values()] == [
+        (None, None), ("helps", 3), ("hurts", 3), ("cannot tell", 3), ("helps", 3),
+    ]  # fmt: skip
+    async with app().run_test(size=(120, 40)) as pilot:
+        screen = await open_results(pilot)
+        shown = words(pilot.app)
+        assert "3 of 6 done" in shown
+        assert "cannot tell" in shown
+        go(screen, "rope-1")
+        await pilot.press("v")
+        assert "has no verdict" in notices(pilot.app)
+        go(screen, "llama-1")
+        await pilot.press("v")
+        await until(pilot, lambda: isinstance(pilot.app.screen, VerdictScreen))
+        assert "HELPS" in words(pilot.app)
+        await pilot.press("escape")
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, LabScreen))
+        lab = pilot.app.screen
+        await until(pilot, lambda: lab.view is not None and lab.view.line.id == "llama-1")
+
+
+async def test_studies_on_different_data_never_stand_side_by_side() -> None:
+    past()
+    async with app().run_test(size=(120, 40)) as pilot:
+        screen = await open_results(pilot)
+        plot = screen.query_one(ForestPlot)
+        go(screen, "llama-1")
+        await pilot.press("space")
+        go(screen, "gqa-1")
+        await pilot.press("space")
+        assert "different data" in notices(pilot.app)
+        assert [bar.label for bar in plot.forest.bars] == ["llama-1"]
+        go(screen, "swiglu-1")
+        await pilot.press("space")
+        assert [bar.label for bar in plot.forest.bars] == ["llama-1", "swiglu-1"]
+        await pilot.press("space")
+        assert [bar.label for bar in plot.forest.bars] == ["llama-1"]
+        await pilot.press("u")
+        assert screen.query_one(ResultsTable).marked == []
+
+
+async def test_filter() -> None:
+    past()
+    async with app().run_test(size=(80, 24)) as pilot:
+        screen = await open_results(pilot)
+        await pilot.press("slash", *"hurts")
+        assert [line.id for line in screen.query_one(ResultsTable).lines] == ["rmsnorm-1"]
+        await pilot.press("enter")
+        assert screen.query_one(ResultsTable).has_focus
+        await pilot.press("slash", *" zzz")
+        assert screen.query_one(ResultsTable).lines == ()
+        await pilot.press("escape")
+        assert len(screen.query_one(ResultsTable).lines) == 5
+        assert not screen.query_one("#results-filter", Input).display
+
+
+async def test_export_writes_files_or_says_why_not(tmp_path: Path) -> None:
+    past()
+    async with app().run_test(size=(100, 30)) as pilot:
+        screen = await open_results(pilot)
+        go(screen, "llama-1")
+        await pilot.press("o")
+        assert isinstance(pilot.app.screen, ExportScreen)
+        folder = pilot.app.screen.query_one("#folder", Input)
+        folder.value = str(tmp_path / "nowhere")
+        await pilot.press("enter")
+        assert "is no folder" in words(pilot.app)
+        folder.value = str(tmp_path)
+        await pilot.press("down", "down", "enter")
+        await until(pilot, lambda: (tmp_path / "llama-1.json").exists(), "nothing was written")
+        await until(pilot, lambda: "wrote" in words(pilot.app))
+        await pilot.press("escape")
+        assert isinstance(pilot.app.screen, ResultsScreen)
+
+
+def test_why_not_comparable() -> None:
+    def line(**changes: Any) -> results.ResultLine:
+        values = {"id": "a", "variant": "a", "baseline": "b", "preset": "cpu", "data": "x", "data_sha256": "1" * 64,
+                  "dtype": "bf16", "created": "2026", "done": 6, "total": 6}  # fmt: skip
+        return results.ResultLine(**{**values, **changes})
+
+    assert results.why_not_comparable([line(), line(id="c")]) is None
+    assert "different data" in (results.why_not_comparable([line(), line(data_sha256="2" * 64)]) or "")
+    assert "number formats" in (results.why_not_comparable([line(), line(dtype="fp32")]) or "")
+    assert len(results.by_data([line(), line(dtype="fp32"), line(id="c")])) == 2
+
+
+async def _to_results(pilot: Any) -> None:
+    screen = await open_results(pilot)
+    for name in ("llama-1", "rmsnorm-1"):
+        go(screen, name)
+        await pilot.press("space")
+
+
+async def _to_nothing(pilot: Any) -> None:
+    await pilot.press("3")
+    await until(pilot, lambda: pilot.app.screen.has_class("-empty"))
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_picture_of_results(snap_compare: Any, size: tuple[int, int]) -> None:
+    past()
+    assert snap_compare(app(), terminal_size=size, run_before=_to_results)
+
+
+@pytest.mark.parametrize("size", SIZES[:2])
+def test_picture_of_no_results(snap_compare: Any, size: tuple[int, int]) -> None:
+    assert snap_compare(app(), terminal_size=size, run_before=_to_nothing)
