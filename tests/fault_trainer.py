@@ -1,8 +1,8 @@
-"""The trainer (real, or the fake one), with two additions: it writes down what its event log acknowledged, and it can
-kill itself at the worst moments of a checkpoint.
+"""The trainer (real, or the fake one), with two additions: it writes down what its event log acknowledged, and it
+can kill itself at the worst moments of a checkpoint.
 
-``FAULTS`` (JSON): ``fake`` (which trainer), ``acks`` (a folder for what was acknowledged), ``share`` (of checkpoints
-in which it dies), ``memory_mb`` (RLIMIT_AS beyond what it has when the model is loaded).
+``FAULTS`` (JSON): ``fake`` (which trainer), ``acks`` (a folder for what was acknowledged), ``share`` (of
+checkpoints in which it dies), ``memory_mb`` (RLIMIT_AS beyond what it has when the model is loaded).
 """
 
 from __future__ import annotations

@@ -85,8 +85,8 @@ def kill(pid: int) -> bool:
 
 
 def kill_trainers(study: Study, wanted: int, rng: random.Random, pause: tuple[float, float]) -> int:
-    """Kill random trainers at random moments, and launch again whenever all is dead, until enough were killed or all
-    is trained."""
+    """Kill random trainers at random moments, and launch again whenever all is dead, until enough were killed or
+    all is trained."""
     killed = 0
     while killed < wanted and unfinished(study):
         if not launch.is_alive(study.files):
@@ -168,7 +168,7 @@ def tables(file: Path | None = None) -> dict[str, list[tuple[Any, ...]]]:
 
 @pytest.fixture
 def faulty(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Path]:
-    """Puts tests/fault_trainer.py in place; call it with FAULTS's settings. Returns the folder of acknowledgements."""
+    """Puts tests/fault_trainer.py in place; call it with FAULTS's settings. It returns the acknowledgements' folder."""
     acks = tmp_path / "acks"
     acks.mkdir()
 

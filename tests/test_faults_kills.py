@@ -14,7 +14,6 @@ import termios
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from faults import (
@@ -33,6 +32,7 @@ from faults import (
     read,
     tables,
     train_to_the_end,
+    unfinished,
     wait_for,
 )
 
@@ -88,19 +88,18 @@ def test_real_trainers_killed_in_checkpoints_go_on_bit_for_bit(
     for _ in range(200):
         if outside + inside() >= kills:
             break
-        before = [len(read(study, run.name)) for run in study.runs]
+        before = sum(len(read(study, run.name)) for run in study.runs)
         if not launch.is_alive(study.files):
             launch.start(study)
-        wait_for(
-            lambda: (
-                [len(read(study, r.name)) for r in study.runs] != before or not launch.is_alive(study.files)
-            )
-        )
+        while sum(len(read(study, run.name)) for run in study.runs) == before:
+            if not launch.is_alive(study.files):
+                break
+            time.sleep(0.02)
         time.sleep(rng.uniform(0, 0.5))
         trainers = group(study)[1:]
         if trainers and rng.random() < 0.5:
             outside += kill(rng.choice(trainers))
-        if not kill_left(study):
+        if not unfinished(study):
             break
     killed = outside + inside()
     faulty(share=0)
@@ -130,10 +129,6 @@ def test_real_trainers_killed_in_checkpoints_go_on_bit_for_bit(
     assert killed >= kills * 0.8
     assert found["lost"] == found["duplicates"] == differ == 0
     assert found["most_at_once"] <= 20, "at most one checkpoint interval is redone"
-
-
-def kill_left(study: Any) -> bool:
-    return any(report.state(read(study, run.name)) != "finished" for run in study.runs)
 
 
 @pytest.mark.parametrize("kills", [6, pytest.param(100, marks=LONG)])
@@ -295,8 +290,8 @@ def test_training_outlives_a_logout(faulty: Faulty, monkeypatch: pytest.MonkeyPa
     assert launch.is_alive(study.files), "the viewer was hung up on, the training was not"
     wait_for(lambda: not launch.is_alive(study.files))
     states = [report.state(read(study, run.name)) for run in study.runs]
-    figures("a logout", viewer_ended_by=signal.Signals(-viewer.returncode).name if viewer.returncode < 0 else viewer.returncode,
-            runs_finished_after_it=states.count("finished"), of=len(states))  # fmt: skip
+    ended_by = signal.Signals(-viewer.returncode).name if viewer.returncode < 0 else viewer.returncode
+    figures("a logout", viewer_ended_by=ended_by, runs_finished_after_it=states.count("finished"))
     assert states == ["finished"] * 6
 
 
