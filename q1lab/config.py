@@ -20,7 +20,7 @@ from q1lab.errors import FAILED, Problem
 from q1lab.files import os_reason, write_atomic
 
 CHOICES: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {"wandb": ("offline", "online", "disabled"), "animation": ("none", "basic", "full")}
+    {"wandb": ("auto", "online", "offline", "disabled"), "animation": ("none", "basic", "full")}
 )
 
 
@@ -36,8 +36,8 @@ class Config:
     """Moving pictures in the app: none, basic or full."""
     bell: bool = True
     """Ring the terminal's bell when a part's minutes are spent."""
-    wandb: str = "offline"
-    """Weights & Biases: offline, online or disabled."""
+    wandb: str = "auto"
+    """Weights & Biases: online, offline, disabled, or auto: online where a key is configured, else offline."""
     content: Path | None = None
     """The folder of another week; without it the week that ships is opened."""
     keymap: Mapping[str, str] = field(default_factory=dict)
@@ -53,7 +53,7 @@ HELP = MappingProxyType(
         "theme": "q1lab-dark, q1lab-light, or any theme that Textual ships",
         "animation": "none, basic or full",
         "bell": "true or false: ring when a part's minutes are spent",
-        "wandb": "offline, online or disabled",
+        "wandb": "auto (online where a key is configured), online, offline or disabled",
         "content": "folder of another week",
         "keymap": 'other keys by action id: [keymap] then "study.tick" = "x"',
     }

@@ -23,6 +23,7 @@ from q1lab import (
     variants,
     wandb_state,
 )
+from q1lab.config import load as load_settings
 from q1lab.errors import Problem
 from q1lab.files import locked, private_folder, utc_now, write_atomic
 from q1lab.paths import StudyPaths
@@ -261,9 +262,16 @@ def _draft(
         },
         repo=_repo_of(modified.path),
         unchecked=wish.unchecked and modified.is_learners,
-        wandb=wandb_state.default_mode() if wish.wandb == "auto" else wish.wandb,
+        wandb=_wandb_mode(wish.wandb),
         extra={"overrides": dict(wish.overrides), "data": _data_word(wish.data), "dtype": wish.dtype},
     )
+
+
+def _wandb_mode(wished: str) -> str:
+    """What was asked for, else the learner's setting, else online where a key is configured."""
+    if wished == "auto":
+        wished = load_settings().wandb
+    return wandb_state.default_mode() if wished == "auto" else wished
 
 
 def _data_word(given: str) -> str:

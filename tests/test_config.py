@@ -75,7 +75,7 @@ def test_a_damaged_file_is_told_about_and_left_alone(home: Path) -> None:
 
 
 def test_a_value_that_is_refused_writes_nothing(home: Path) -> None:
-    with pytest.raises(Problem, match="one of offline, online, disabled"):
+    with pytest.raises(Problem, match="one of auto, online, offline, disabled"):
         config.put("wandb", "maybe")
     assert not (home / "config.toml").exists()
 

@@ -326,3 +326,12 @@ def test_the_noise_floor_is_what_the_baseline_does_to_itself(fake_trainer: Fake)
     values = found["arms"]["baseline"]["values"].values()
     assert found["floor"]["high"] == pytest.approx(max(values) - min(values))
     assert found["floor"]["low"] == -found["floor"]["high"]
+
+
+def test_the_setting_decides_about_wandb_unless_the_command_does(fake_trainer: Fake) -> None:
+    q1lab("config", "set", "wandb", "disabled")
+    record("run", "rope", *SMALL)
+    assert studies.load("rope-1").wandb == "disabled"
+    assert "W&B off" in q1lab("status").stdout
+    record("run", "rope", *SMALL, "--fresh", "--wandb", "offline")
+    assert studies.load("rope-2").wandb == "offline"

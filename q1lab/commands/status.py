@@ -62,10 +62,10 @@ def summary(view: StudyView) -> str:
 
 
 def wandb_lines(study: Study, *, newest: bool) -> list[str]:
-    """How the study stands with W&B: nothing when it is off; for the newest also how to open it here."""
+    """How the study stands with W&B; off is said of the newest only, which also says how to open it here."""
     standing = wandb_state.status(study)
     if standing.state == wandb_state.OFF:
-        return []
+        return ["W&B off"] if newest else []
     lines = [f"W&B {standing.words}"]
     if standing.url:
         lines.append(f"W&B {standing.url}")
