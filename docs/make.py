@@ -3,6 +3,7 @@
     python docs/make.py                     the screenshots
     python docs/make.py study rope-1        README's table, from that study in Q1LAB_HOME
     python docs/make.py pairing ID ID ...   docs/pairing.md, from studies with 8 or more seeds
+    python docs/make.py keys                docs/keys.md, from the app's table of keys
     python docs/make.py bench               docs/performance.md's table, from `make bench` on standard input
 
 Each writes between `<!-- made: NAME -->` and `<!-- /made -->`, and touches nothing else.
@@ -84,6 +85,38 @@ def pairing(ids: list[str]) -> None:
     put(HERE / "pairing.md", "pairing", head + "\n".join(rows))
 
 
+def keys_text() -> str:
+    from q1lab.tui.keys import KEYS
+
+    titles = {
+        "app": "Everywhere",
+        "study": "Study",
+        "lab": "Lab",
+        "results": "Results",
+        "progress": "Progress",
+    }
+    parts = []
+    for where, title in titles.items():
+        rows = [(name, key) for name, key in KEYS.items() if name.split(".")[0] == where]
+        lines = [f"| `{name}` | {shown(key.keys)} | {key.more or key.words} |" for name, key in rows]
+        parts.append(f"## {title}\n\n| action | keys | does |\n|---|---|---|\n" + "\n".join(lines))
+    return "\n\n".join(parts)
+
+
+def shown(keys: str) -> str:
+    """Textual's key names as they stand on a keyboard."""
+    signs = {
+        "question_mark": "?", "slash": "/", "plus": "+", "equals_sign": "=", "minus": "-", "comma": ",",
+        "full_stop": ".", "less_than_sign": "<", "greater_than_sign": ">", "left_square_bracket": "[",
+        "right_square_bracket": "]", "space": "Space", "enter": "Enter", "delete": "Del", "f1": "F1",
+    }  # fmt: skip
+    return " ".join(f"`{signs.get(key, key)}`" for key in keys.split(","))
+
+
+def keys() -> None:
+    put(HERE / "keys.md", "keys", keys_text())
+
+
 def bench() -> None:
     put(HERE / "performance.md", "bench", sys.stdin.read())
 
@@ -103,6 +136,8 @@ if __name__ == "__main__":
             study(study_id)
         case ["pairing", *ids] if ids:
             pairing(ids)
+        case ["keys"]:
+            keys()
         case ["bench"]:
             bench()
         case _:
