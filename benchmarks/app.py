@@ -34,7 +34,7 @@ from big_store import ROOT, build
 BUSY = "while True: sum(i * i for i in range(10000))"
 SCREENS = {
     "lab": ("2", "val loss"),
-    "results": ("3", "intervals"),
+    "results": ("3", "difference"),
     "progress": ("4", "KPIs"),
     "study": ("1", "A1"),
 }
@@ -234,7 +234,8 @@ def main() -> None:
         )
     print(f"| key to paint, {found['busy_processes']} busy processes, p95 (median) "
           f"| {key['p95']:.0f} ({key['median']:.0f}) ms | 60 ms |")  # fmt: skip
-    print(f"| poll while a study trains, median (p95) | {poll['wall_median_ms']:.0f} ({poll['wall_p95_ms']:.0f}) ms, "
+    print(f"| poll while a study trains, median (p95) "
+          f"| {poll['wall_median_ms']:.0f} ({poll['wall_p95_ms']:.0f}) ms, "
           f"of it processor {poll['cpu_median_ms']:.0f} ({poll['cpu_p95_ms']:.0f}) ms | 20 ms |")  # fmt: skip
     print(f"| memory, all screens opened | {found['memory_mb']:.0f} MB | 110 MB |")
 

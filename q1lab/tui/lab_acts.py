@@ -9,12 +9,15 @@ from __future__ import annotations
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from q1lab import children, launch, planning, studies
+from q1lab import studies
 from q1lab.errors import FAILED, Problem
-from q1lab.planning import Plan, Wish
 from q1lab.store import Store
 from q1lab.studies import Study
+
+if TYPE_CHECKING:  # the lab opens without them: planning costs 40 ms to import
+    from q1lab.planning import Plan, Wish
 
 CHILD_SECONDS = 120.0
 
@@ -31,6 +34,8 @@ class Draft:
 
 def draft(wish: Wish, database: Path) -> Draft:
     """Check a wish and estimate it. Problem for whatever a person can mend; writes no study."""
+    from q1lab import launch, planning
+
     with Store(database) as store:
         plan = planning.make_plan(wish, store)
     alive = not plan.is_new and launch.is_alive(plan.study.files)
@@ -39,6 +44,8 @@ def draft(wish: Wish, database: Path) -> Draft:
 
 def begin(drawn: Draft, database: Path) -> Study:
     """Make the drafted study real and start it; returns it. Problem when it is running already."""
+    from q1lab import launch, planning
+
     with Store(database) as store, planning.planning_lock():
         plan = drawn.plan
         if not plan.is_new or drawn.known != tuple(studies.ids()):
@@ -52,6 +59,8 @@ def begin(drawn: Draft, database: Path) -> Study:
 
 def go_on(study_id: str, database: Path) -> list[str]:
     """Train what a study lacks; returns the names of those runs. Problem when there is nothing to train."""
+    from q1lab import launch, planning
+
     study = studies.load(study_id)
     with Store(database) as store, planning.planning_lock():
         store.ingest(study)
@@ -64,6 +73,8 @@ def go_on(study_id: str, database: Path) -> list[str]:
 
 def stop(study_id: str) -> bool:
     """Stop a study so that it can go on; waits until nothing of it lives. False when it was not running."""
+    from q1lab import launch
+
     return launch.stop(studies.load(study_id))
 
 
@@ -74,6 +85,8 @@ def compare(study_id: str) -> None:
 
 def run_q1lab(arguments: list[str], *, seconds: float = CHILD_SECONDS) -> str:
     """Run a q1lab command in a child; returns its output. Problem with the child's own words when it fails."""
+    from q1lab import children
+
     command = [*children.python_module("q1lab"), *arguments]
     try:
         done = subprocess.run(

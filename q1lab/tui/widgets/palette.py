@@ -11,7 +11,8 @@ from q1lab.states import State
 
 FALLBACK = {
     "arm-baseline": "#6cb6ff", "arm-modified": "#f2a65a", "success": "#4ebf71", "error": "#e06c75",
-    "warning": "#e5b567", "accent": "#c3a6ff", "foreground": "#e0e0e0", "text-muted": "#9a9a9a", "background": "#121212",
+    "warning": "#e5b567", "accent": "#c3a6ff", "foreground": "#e0e0e0", "text-muted": "#9a9a9a",
+    "background": "#121212",
 }  # fmt: skip
 
 

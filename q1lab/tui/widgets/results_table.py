@@ -29,6 +29,9 @@ COLUMNS = (
     ("date", "date", 10, False, 70),
 )
 GROUP = "group:"
+MORE = "more:"
+MOST = 150
+"""Rows at most, newest first; the filter reaches the others."""
 
 
 def matches(line: ResultLine, words: str) -> bool:
@@ -112,13 +115,18 @@ class ResultsTable(DataTable[Text], inherit_bindings=False):
         for key, title, width, right, _ in visible:
             self.add_column(Text(title, justify="right" if right else "left"), width=width, key=key)
         self._order = []
-        for name, group in by_data(self.lines):
+        for name, group in by_data(self.lines[:MOST]):
             self._order.append(GROUP + name)
             self.add_row(*self._heading(name, [column[0] for column in visible], colours), key=GROUP + name)
             for line in group:
                 cells = self._cells(line, colours)
                 self._order.append(line.id)
                 self.add_row(*(cells[column[0]] for column in visible), key=line.id)
+        if len(self.lines) > MOST:
+            text = Text(f"{len(self.lines) - MOST:,} older", style=colours.muted)
+            words = {"study": text, "verdict": Text("/ finds them", style=colours.muted)}
+            self._order.append(MORE)
+            self.add_row(*(words.get(column[0], Text("")) for column in visible), key=MORE)
         if self._order:
             first = next(k for k, name in enumerate(self._order) if not name.startswith(GROUP))
             self.move_cursor(row=self._order.index(here) if here in self._order else first)

@@ -22,6 +22,10 @@ MARKS = {"running": "▶", "finished": "✓", "stopped": "■", "failed": "✗",
 TONES = {"running": "foreground", "finished": "success", "stopped": "warning", "planned": "muted"}
 
 
+MOST = 150
+"""Studies listed at most; the filter reaches the others. A long list would take longer to lay out than to read."""
+
+
 def matches(line: StudyLine, words: str) -> bool:
     """Whether every typed word occurs in what describes the study."""
     text = " ".join(
@@ -73,8 +77,8 @@ class StudyList(Vertical):
         options = self.query_one(OptionList)
         self._drawn = state
         colours = palette(self.app)
-        ids = [line.id for line in hits]
-        rows = {line.id: self._row(line, colours) for line in hits}
+        ids = [line.id for line in hits[:MOST]]
+        rows = {line.id: self._row(line, colours) for line in hits[:MOST]}
         if ids and list(self._rows) == ids:
             for study_id, row in rows.items():
                 if row != self._rows[study_id]:
@@ -85,7 +89,11 @@ class StudyList(Vertical):
         here = options.highlighted_option.id if options.highlighted_option else None
         empty = "nothing has these words" if words else "no study yet"
         nothing = [Option(Text(empty, style=colours.muted), disabled=True)]
-        options.set_options([Option(row, id=study_id) for study_id, row in rows.items()] or nothing)
+        listed = [Option(row, id=study_id) for study_id, row in rows.items()]
+        if len(hits) > MOST:
+            more = Text(f"  {len(hits) - MOST:,} older: type to find them", style=colours.muted)
+            listed.append(Option(more, disabled=True))
+        options.set_options(listed or nothing)
         wanted = here if here in ids else self.current if self.current in ids else ids[0] if ids else None
         options.highlighted = ids.index(wanted) if wanted is not None else None
 
