@@ -129,6 +129,13 @@ def test_the_mean_is_over_finished_seeds_as_soon_as_there_is_one() -> None:
     assert (arm.n, arm.mean, arm.band) == (2, ((0, 6.0),), ((0, 4.0, 8.0),))
 
 
+def test_the_exact_loss_at_the_end_closes_a_val_curve() -> None:
+    (arm,) = chart_data([run(val=((50, 2.0),), iter=100, val_loss=1.9)], "val").arms
+    assert arm.mean == ((50, 2.0), (100, 1.9))
+    (arm,) = chart_data([run(val=((50, 2.0), (100, 1.95)), iter=100, val_loss=1.9)], "val").arms
+    assert arm.mean == ((50, 2.0), (100, 1.95))
+
+
 def test_a_mean_only_stands_where_every_seed_has_a_point() -> None:
     mean, band = mean_and_band([((0, 1.0), (10, 3.0), (20, 5.0)), ((0, 3.0), (20, 7.0))])
     assert mean == ((0, 2.0), (20, 6.0))

@@ -51,12 +51,20 @@ def chart_data(runs: Iterable[RunView], metric: str) -> ChartData:
         if not mine:
             continue
         last = max(last, *(run.max_iters for run in mine))
-        curves = [(run, finite(run.train if metric == "train" else run.val)) for run in mine]
+        curves = [(run, finite(run.train) if metric == "train" else val_curve(run)) for run in mine]
         begun = [(run, curve) for run, curve in curves if curve]
         group = [curve for run, curve in begun if run.state in ENDED] or [curve for _, curve in begun]
         mean, band = mean_and_band(group)
         arms.append(ArmCurves(arm, mine[0].variant, tuple(c for _, c in begun), mean, band, len(group)))
     return ChartData(tuple(arms), last)
+
+
+def val_curve(run: RunView) -> Curve:
+    """The evaluations in mid-run, closed by the exact val loss at the end when none was made there."""
+    points = finite(run.val)
+    if run.val_loss is not None and (not points or points[-1][0] < run.iter):
+        return (*points, (run.iter, run.val_loss))
+    return points
 
 
 def finite(points: Sequence[tuple[int, float | None]]) -> Curve:

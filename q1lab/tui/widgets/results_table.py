@@ -20,13 +20,13 @@ COLUMNS = (
     # key, title, width, to the right, and the widget width from which it is shown
     ("mark", "", 1, False, 0),
     ("study", "study", 14, False, 0),
-    ("variant", "variant", 10, False, 96),
-    ("preset", "preset", 6, False, 76),
-    ("n", "n", 3, True, 66),
+    ("variant", "variant", 10, False, 111),
+    ("preset", "preset", 6, False, 87),
+    ("n", "n", 3, True, 58),
     ("mean", "difference", 10, True, 0),
-    ("interval", "95% interval", 19, False, 88),
+    ("interval", "95% interval", 19, False, 78),
     ("verdict", "verdict", 19, False, 0),
-    ("date", "date", 10, False, 70),
+    ("date", "date", 10, False, 99),
 )
 GROUP = "group:"
 MORE = "more:"
