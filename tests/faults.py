@@ -168,7 +168,7 @@ def tables(file: Path | None = None) -> dict[str, list[tuple[Any, ...]]]:
 
 @pytest.fixture
 def faulty(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Path]:
-    """Puts tests/fault_trainer.py in place; call it with FAULTS's settings. It returns the acknowledgements' folder."""
+    """Puts fault_trainer.py in place; call it with FAULTS's settings. It returns the folder of acknowledgements."""
     acks = tmp_path / "acks"
     acks.mkdir()
 
