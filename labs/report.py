@@ -23,8 +23,8 @@ RESERVE = 16 << 10
 
 
 class Report:
-    """The event log of one attempt of one run. Each event gets ``t``, seconds of this attempt by the monotonic clock,
-    and ``total``, the same with the ``before`` seconds of earlier attempts."""
+    """The event log of one attempt of one run. Each event gets ``t``, seconds of this attempt by the monotonic
+    clock, and ``total``, the same with the ``before`` seconds of earlier attempts."""
 
     def __init__(self, path: Path, before: float = 0.0) -> None:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -139,8 +139,8 @@ def answer(store: Store, week: str, step_id: str, text: str) -> None:
     with store.write() as db:
         db.execute(
             "INSERT INTO step_records (week, step_id, done, answer, done_at, updated) "
-            "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (week, step_id) DO UPDATE SET done = excluded.done, answer = excluded.answer, "
-            "updated = excluded.updated, "
+            "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (week, step_id) DO UPDATE SET "
+            "done = excluded.done, answer = excluded.answer, updated = excluded.updated, "
             "done_at = CASE WHEN excluded.done THEN COALESCE(done_at, excluded.done_at) END",
             (week, step_id, int(done), text if done else None, now if done else None, now),
         )

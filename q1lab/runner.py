@@ -113,8 +113,8 @@ class Runner:
             )
 
     def _keep_logs_short(self) -> None:
-        """A model file that prints without end must not fill the disk: of a log that grew past LOG_MOST its beginning
-        stays, and what comes next. Trainers append, so they go on behind the cut."""
+        """A model file that prints without end must not fill the disk: of a log that grew past LOG_MOST its
+        beginning stays, and what comes next. Trainers append, so they go on behind the cut."""
         for run in self.study.runs:
             path = self.files.run(run.name).log
             with contextlib.suppress(OSError):

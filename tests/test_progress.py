@@ -24,7 +24,8 @@ def store(home: Path) -> Store:
 def week(tmp_path: Path) -> content.Week:
     """Two parts: two steps, one of them optional; and one step."""
     (tmp_path / "week.toml").write_text(
-        'format = 1\nlabel = "M01-W01"\ntitle = "T"\ngoal = "G"\n[[sessions]]\nid = "a"\nfile = "a.md"\ntitle = "S"\n'
+        'format = 1\nlabel = "M01-W01"\ntitle = "T"\ngoal = "G"\n'
+        '[[sessions]]\nid = "a"\nfile = "a.md"\ntitle = "S"\n'
         'minutes = 30\n[[sessions]]\nid = "b"\nfile = "b.md"\ntitle = "S"\nminutes = 10\n'
     )
     (tmp_path / "a.md").write_text(
@@ -77,7 +78,9 @@ def test_weeks_do_not_mix(store: Store) -> None:
     assert progress.read(store, "other") == progress.Progress()
 
 
-def test_first_open_passes_over_optional_steps_and_stays_in_a_session(store: Store, week: content.Week) -> None:
+def test_first_open_passes_over_optional_steps_and_stays_in_a_session(
+    store: Store, week: content.Week
+) -> None:
     part, step = progress.first_open(week, progress.Progress())
     assert (part.id, step and step.id) == ("a1", "a1-x")
     progress.tick(store, week.label, "a1-x", True)

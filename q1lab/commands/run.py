@@ -210,8 +210,8 @@ def _announce(study: Study, plan: planning.Plan) -> None:
     what = f"{study.variant} against {study.baseline}"
     count = f"{len(study.seeds)} seed{'s' if len(study.seeds) > 1 else ''} each"
     line = (
-        f"{study.id}: {what}, {count}, preset {study.preset}, data {study.data.name}, {study.device} {study.dtype}, "
-        f"{study.jobs} at once"
+        f"{study.id}: {what}, {count}, preset {study.preset}, data {study.data.name}, "
+        f"{study.device} {study.dtype}, {study.jobs} at once"
     )
     click.echo(click.wrap_text(line, shutil.get_terminal_size().columns))
     if plan.missing and plan.minutes is not None:

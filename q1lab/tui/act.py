@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import subprocess
@@ -108,10 +109,8 @@ def command(app: Q1Lab, argv: list[str]) -> None:
             except KeyboardInterrupt:
                 code = 130
             ended = "" if code == 0 else f" It ended with {code}."
-            try:
+            with contextlib.suppress(EOFError, KeyboardInterrupt):
                 input(f"\n──{ended} Press Enter to go back to q1lab. ")
-            except (EOFError, KeyboardInterrupt):
-                pass
     except SuspendNotSupported:
         from q1lab.tui.screens.output import OutputScreen
 

@@ -131,9 +131,8 @@ class StudyScreen(Page):
         """Enter or ``e``: whatever the row is for."""
         if isinstance(self.row, Action):
             act.start(self.q1, self.row, self.step)
-        elif isinstance(self.row, Step):
-            if not act.form(self.q1, self.row):
-                self.action_tick()
+        elif isinstance(self.row, Step) and not act.form(self.q1, self.row):
+            self.action_tick()
 
     def action_editor(self) -> None:
         if isinstance(self.row, Step) and self.row.kind == "write":

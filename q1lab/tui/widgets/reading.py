@@ -9,7 +9,7 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
-from q1lab.content import Fold, Part, Text
+from q1lab.content import Part, Text
 
 
 class Reading(VerticalScroll):
@@ -46,6 +46,8 @@ class Reading(VerticalScroll):
         if not pieces:
             pieces.append(Static("Nothing to read here: the checklist below is all.", classes="muted"))
         await self.remove_children()
+        if not self.is_attached or not self.is_mounted:  # the app was left in the meantime
+            return
         await self.mount(*pieces)
         self.scroll_home(animate=False)
 
