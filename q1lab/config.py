@@ -66,7 +66,8 @@ def load(file: Path | None = None, env: Mapping[str, str] = os.environ) -> Confi
     values: dict[str, Any] = {}
     sources: dict[str, str] = {}
     for key, value in _read(file).items():
-        values[_known(key, str(file))] = _checked(key, value, str(file), file.parent)
+        _known(key, str(file))
+        values[key] = _checked(key, value, str(file), file.parent)
         sources[key] = str(file)
     for key in KEYS:
         variable = f"Q1LAB_{key.upper()}"

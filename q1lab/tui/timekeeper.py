@@ -33,17 +33,19 @@ class Timekeeper:
         self.lock = lock
         self.clock = Clock()
         self._fd: int | None = None
+        self._asked = False
         self._written: dict[str, float] = {}
         """Settled, but not in a snapshot yet."""
         self._saved_at = float("-inf")
 
     @property
     def mine(self) -> bool:
-        """Whether this window keeps the time."""
-        return self._fd is not None
+        """Whether this window keeps the time (before it asked: nobody else is known to)."""
+        return self._fd is not None or not self._asked
 
     def open(self, saved: object) -> Question | None:
         """Take the timer over, from what was kept on disk; a question when time passed that nobody saw."""
+        self._asked = True
         if self._fd is None:
             self._fd = try_lock(self.lock)
             if self._fd is None:

@@ -72,7 +72,7 @@ class PredictScreen(ModalScreen[None]):
 
     def _fill(self, found: dict[str, Any] | None) -> None:
         """Show the prediction there is."""
-        if found is None or not self.is_mounted:
+        if found is None or not self.query("#lock"):
             return
         self.query_one(f"#{found['direction']}", RadioButton).value = True
         self.query_one("#size", Input).value = f"{found['size']:g}"
@@ -149,4 +149,8 @@ class PredictScreen(ModalScreen[None]):
             journal.predict(store, self.week, self.variant, direction, **values, amend=amend)
             domain.tick(store, self.week, self.step_id, True)
 
-        app.desk.ask(keep, lambda _: app.call_later(self.dismiss))
+        app.desk.ask(keep, lambda _: app.call_later(self._kept))
+
+    def _kept(self) -> None:
+        if self.is_current:
+            self.dismiss()

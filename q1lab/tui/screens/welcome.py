@@ -91,8 +91,8 @@ class WelcomeScreen(ModalScreen[None]):
         self._about()
 
     def _machine(self, text: str) -> None:
-        if self.is_mounted:
-            self.query_one("#machine", Static).update(Content.assemble(("this machine  ", "$muted"), text))
+        for line in self.query("#machine").results(Static):  # none, when the learner was faster
+            line.update(Content.assemble(("this machine  ", "$muted"), text))
 
     @on(Input.Changed)
     def _about(self) -> None:

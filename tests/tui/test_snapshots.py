@@ -1,0 +1,71 @@
+"""Pictures of the screens at two sizes, with a fixed clock and a prepared store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Markdown
+from tui_home import prepared, settled, some_progress, until
+
+from q1lab import journal
+from q1lab.config import Config
+from q1lab.content import Week
+from q1lab.store import Store
+
+SIZES = [(80, 24), (120, 40)]
+Snap = Callable[..., bool]
+
+
+def a_quarter(store: Store, week: Week) -> None:
+    some_progress(store, week)
+    journal.add_paper(store, "RoFormer", link="https://arxiv.org/abs/2104.09864", week=week.label)
+    journal.finish_paper(store, "RoFormer")
+    journal.add_artifact(store, "repo", "transformer-from-scratch", location="https://example.org/t")
+
+
+def after(*keys: str) -> Callable[[Pilot[Any]], Any]:
+    async def press(pilot: Pilot[Any]) -> None:
+        await settled(pilot)
+        await until(pilot, lambda: pilot.app.screen_stack[0].query(Markdown))
+        for key in keys:
+            await pilot.press(key)
+            await settled(pilot)
+        await settled(pilot)
+
+    return press
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("theme", ["q1lab-dark", "q1lab-light"])
+def test_study(snap_compare: Snap, size: tuple[int, int], theme: str) -> None:
+    app = prepared(some_progress, config=Config(theme=theme))
+    assert snap_compare(app, terminal_size=size, run_before=after())
+
+
+@pytest.mark.parametrize("size", [*SIZES, (60, 20)])
+def test_progress(snap_compare: Snap, size: tuple[int, int]) -> None:
+    async def go(pilot: Pilot[Any]) -> None:
+        await after("4")(pilot)
+        await until(pilot, lambda: pilot.app.snapshot.pages.get("progress"))  # type: ignore[attr-defined]
+        await settled(pilot)
+
+    assert snap_compare(prepared(a_quarter), terminal_size=size, run_before=go)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_help(snap_compare: Snap, size: tuple[int, int]) -> None:
+    assert snap_compare(prepared(), terminal_size=size, run_before=after("question_mark"))
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_answer(snap_compare: Snap, size: tuple[int, int]) -> None:
+    app = prepared()
+    assert snap_compare(app, terminal_size=size, run_before=after("down", "down", "e", *"words"))
+
+
+@pytest.mark.parametrize("size", [*SIZES, (60, 20)])
+def test_study_at_the_choice(snap_compare: Snap, size: tuple[int, int]) -> None:
+    assert snap_compare(prepared(), terminal_size=size, run_before=after("down", "e"))

@@ -1,0 +1,252 @@
+"""The installed `q1lab` in a real terminal: a pty, with pyte as the screen that a person would see."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pyte
+import pytest
+from tui_home import some_progress
+
+from q1lab import content, paths, progress
+from q1lab.store import Store
+
+LABEL = "M03-W04"
+ROOT = Path(__file__).parents[2]
+Q1LAB = Path(sys.executable).with_name("q1lab")
+
+
+class Terminal:
+    """One program on a pty, its output kept as a screen of ``columns`` × ``lines``."""
+
+    def __init__(self, argv: list[str], columns: int = 100, lines: int = 30, **env: str) -> None:
+        self.screen = pyte.Screen(columns, lines)
+        self.stream = pyte.ByteStream(self.screen)
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+            # An environment of its own: readline puts COLUMNS and LINES into the process's, past os.environ.
+            own = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES")}
+            os.execve(argv[0], argv, {**own, "TERM": "xterm-256color", **env})
+        self.status: int | None = None
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.screen.display)
+
+    def read(self, seconds: float = 0.05) -> bool:
+        """Take what the program wrote; False when it has ended."""
+        ready, _, _ = select.select([self.fd], [], [], seconds)
+        if not ready:
+            return True
+        try:
+            data = os.read(self.fd, 65536)
+        except OSError:
+            return False
+        # pyte does not know the queries and modes of newer terminals, and would print their letters
+        for query in (b"\x1b[?2026$p", b"\x1b[?2048$p", b"\x1b[>1u", b"\x1b[?u", b"\x1b[<u", b"\x1b[>4;1m"):
+            data = data.replace(query, b"")
+        self.stream.feed(data)
+        return bool(data)
+
+    def until(self, true: Callable[[], object], what: str) -> None:
+        """Read until ``true()``: generous, since other tests may fill the machine."""
+        end = time.monotonic() + 20
+        while not true():
+            if time.monotonic() > end or not self.read():
+                raise AssertionError(f"never saw {what}:\n{self.text}")
+
+    def sees(self, *words: str) -> None:
+        self.until(lambda: all(word in self.text for word in words), " and ".join(words))
+
+    def press(self, keys: str) -> None:
+        os.write(self.fd, keys.encode())
+
+    def end(self, number: int = signal.SIGKILL) -> int:
+        """Send a signal (0: none) and wait; gives the wait status."""
+        if self.status is None:
+            if number:
+                os.kill(self.pid, number)
+            end = time.monotonic() + 20
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            while not pid and time.monotonic() < end:
+                self.read(0.1)
+                pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if not pid:  # it hangs: the status says killed, and the test fails
+                os.kill(self.pid, signal.SIGKILL)
+                _, status = os.waitpid(self.pid, 0)
+            self.status = status
+            os.close(self.fd)
+        return self.status
+
+    def drain(self) -> None:
+        """Read until the program has ended by itself."""
+        end = time.monotonic() + 20
+        while self.read(0.2) and time.monotonic() < end:
+            pass
+
+
+@pytest.fixture
+def start(home: Path) -> Iterator[Callable[..., Terminal]]:
+    """Starts `q1lab`; what is left of it is ended after the test."""
+    started: list[Terminal] = []
+
+    def make(*argv: str, **given: object) -> Terminal:
+        started.append(Terminal([str(Q1LAB), *argv], **given))  # type: ignore[arg-type]
+        return started[-1]
+
+    yield make
+    for one in started:
+        one.end()
+
+
+def welcomed(fill: Callable[[Store, content.Week], None] | None = None) -> None:
+    week = content.load(paths.content_dir())
+    with Store() as store:
+        progress.keep(store, week.label, "welcomed", True)
+        if fill:
+            fill(store, week)
+
+
+def stored() -> progress.Progress:
+    with Store() as store:
+        return progress.read(store, LABEL)
+
+
+def test_a_killed_app_finds_everything_and_the_timer_is_paused_with_a_question(
+    start: Callable[..., Terminal],
+) -> None:
+    first = start()
+    first.sees("Begin", "this machine")
+    first.press("\x1b")
+    first.until(lambda: "Begin" not in first.text and "left of 15" in first.text, "the study screen")
+    first.press(" ")
+    first.sees("✓ See that your transformer trains")
+    first.press("t")
+    first.sees("A1 ▶ 14:5")
+    first.until(lambda: (stored().settings.get("clock") or {}).get("running"), "the running clock on disk")
+    first.end(signal.SIGKILL)
+
+    assert stored().of("a1-trains").done
+    second = start(columns=80, lines=24)
+    second.sees("The timer is paused", "A1 ?")
+    second.press("n")
+    second.until(lambda: "timer is paused" not in second.text, "the study screen")
+    second.sees("A1 ‖", "✓ See that your transformer trains", "1 of 4 done")
+    second.press("q")
+    second.drain()
+    assert os.waitstatus_to_exitcode(second.end(0)) == 0
+    assert not stored().settings["clock"]["running"]
+
+
+def test_it_leaves_the_terminal_as_it_was(start: Callable[..., Terminal]) -> None:
+    welcomed(some_progress)
+    app = start()
+    app.sees("A2 · Read the paper")
+    before = termios.tcgetattr(app.fd)
+    assert not before[3] & termios.ECHO
+    app.press("q")
+    app.drain()
+    assert os.waitstatus_to_exitcode(app.end(0)) == 0
+    assert pyte.modes.DECTCEM in app.screen.mode, "the cursor is visible again"
+
+
+def test_a_terminal_of_20_by_5_gets_a_sentence(start: Callable[..., Terminal]) -> None:
+    welcomed()
+    app = start(columns=20, lines=5)
+    app.sees("q1lab needs")
+    app.press("q")
+    app.drain()
+    assert os.waitstatus_to_exitcode(app.end(0)) == 0
+
+
+@pytest.mark.parametrize("name", ["NO_COLOR", "COLORTERM"])
+def test_without_colour_everything_can_be_read(start: Callable[..., Terminal], name: str) -> None:
+    welcomed(some_progress)
+    app = start(**{name: "1"})
+    app.sees("1 Study", "A2 · Read the paper", "✓", "+14:00 over 90")
+
+
+def test_answers_are_written_in_the_learners_editor(start: Callable[..., Terminal], tmp_path: Path) -> None:
+    editor = tmp_path / "editor"
+    editor.write_text("#!/bin/sh\nprintf 'from [my] editor' > \"$1\"\n")
+    editor.chmod(0o755)
+    welcomed()
+    app = start("--session", "A", EDITOR=str(editor), VISUAL="")
+    app.sees("Write one paragraph")
+    app.press("\x1b[B\x1b[BE")
+    app.until(lambda: stored().of("a1-why").answer == "from [my] editor", "the answer on disk")
+    app.sees("yours: from [my] editor")
+
+
+def run(*argv: str, **env: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(Q1LAB), *argv],
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, **env},
+    )
+
+
+def test_without_a_terminal_it_says_one_sentence(home: Path) -> None:
+    found = run()
+    assert (found.returncode, found.stdout) == (2, "")
+    assert found.stderr.count("\n") == 1
+    assert "q1lab status" in found.stderr
+
+
+@pytest.mark.parametrize(
+    ("argv", "config", "words"),
+    [
+        (["--session", "Z"], "", ["no session", "A, B, C"]),
+        (["--content", "/nowhere"], "", ["/nowhere"]),
+        ([], "them = 1\n", ["config.toml", "'theme'"]),
+        ([], '[keymap]\n"study.tik" = "x"\n', ["config.toml", "study.tick"]),
+    ],
+)
+def test_bad_input_is_one_line_before_the_app_opens(
+    start: Callable[..., Terminal], home: Path, argv: list[str], config: str, words: list[str]
+) -> None:
+    (home / "config.toml").write_text(config)
+    app = start(*argv, columns=200)
+    app.drain()
+    assert os.waitstatus_to_exitcode(app.end(0)) == 2
+    said = app.text.strip()
+    assert said.startswith("q1lab: ")
+    for word in words:
+        assert word in said
+
+
+def test_a_newer_database_is_left_alone(start: Callable[..., Terminal], home: Path) -> None:
+    welcomed()
+    with Store() as store:
+        store.db.execute(
+            "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) "
+            "SELECT migration_set, 'm999', applied_at FROM _sqlite_migrations LIMIT 1"
+        )
+        store.db.execute("PRAGMA user_version = 999")
+    bytes_before = paths.database().read_bytes()
+    app = start(columns=200)
+    app.drain()
+    assert os.waitstatus_to_exitcode(app.end(0)) == 1
+    assert "newer q1lab" in app.text
+    assert paths.database().read_bytes() == bytes_before
+
+
+def test_a_damaged_database_is_moved_aside_and_said(start: Callable[..., Terminal], home: Path) -> None:
+    paths.database().write_bytes(b"no database at all" * 200)
+    app = start()
+    app.sees("The database was damaged")
+    assert list(home.glob("q1lab.damaged-*.db"))
