@@ -44,7 +44,7 @@ KEYS: dict[str, Key] = {
     "study.tick": Key("space", "tick", "tick", "Tick the step, or take the tick away", True),
     "study.write": Key("e,enter", "write", "write", "Write the step's answer; open its form", True, "e"),
     "study.editor": Key("E", "editor", "in $EDITOR", "Write the answer in your own editor", False, "E"),
-    "study.act": Key("r", "act", "run", "Start what the step carries: a study, a document, a check", True),
+    "study.act": Key("r", "act", "run", "Start what the row carries: a study, a check …", True),
     "study.hint": Key("h", "hint", "hint", "Show the next hint for the modification"),
     "study.next": Key("n,right_square_bracket", "next", "next part", "Go to the next part", False, "n"),
     "study.back": Key("p,left_square_bracket", "back", "part before", "Go to the part before", False, "p"),

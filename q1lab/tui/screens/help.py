@@ -20,6 +20,9 @@ NAMES = {
     "pageup": "PgUp", "pagedown": "PgDn", "home": "Home", "end": "End", "f1": "F1", "delete": "Del", "plus": "+",
     "minus": "-", "full_stop": ".", "comma": ",",
 }  # fmt: skip
+SCREEN, APP, HERE = "This screen", "Everywhere", "Where the focus is"
+UNSAID = ("Scroll Left", "Scroll Right", "Page Left", "Page Right", "Copy selected text")
+"""Textual binds these everywhere, also where there is nothing to scroll to or to copy."""
 MARKS = (
     ("✓", "done"), ("☐", "open"), ("→", "something to start"), ("▶", "runs"), ("‖", "paused"), ("■", "stopped"),
     ("✗", "failed"), ("!", "crashed"), ("∞", "diverged"), ("·", "not begun"),
@@ -60,17 +63,17 @@ class HelpScreen(ModalScreen[None]):
 
 def _tables(screen: Screen[object], focused: Widget | None) -> list[tuple[str, list[tuple[str, str]]]]:
     """(title, [(keys, words)]) for the focused widget, the screen and the app."""
-    groups: dict[str, dict[str, tuple[list[str], str]]] = {"Here": {}, "This screen": {}, "Everywhere": {}}
+    groups: dict[str, dict[str, tuple[list[str], str]]] = {SCREEN: {}, APP: {}, HERE: {}}
     for key, active in screen.active_bindings.items():
         binding = active.binding
         known = KEYS.get(binding.id or "")
         words = (known.more or known.words) if known else (binding.tooltip or binding.description)
-        if not words or not active.enabled:
+        if not words or not active.enabled or words in UNSAID:
             continue
         node = active.node
-        group = "This screen" if node is screen else "Everywhere" if node is screen.app else "Here"
+        group = SCREEN if node is screen else APP if node is screen.app else HERE
         if binding.id and binding.id.startswith("app."):
-            group = "Everywhere"
+            group = APP
         groups[group].setdefault(binding.id or binding.action, ([], words))[0].append(key)
     found = []
     for title, rows in groups.items():

@@ -100,7 +100,7 @@ class WelcomeScreen(ModalScreen[None]):
         text = self.query_one(Input).value.strip()
         folder = Path(text).expanduser()
         if not text:
-            said = "Documents are written and committed there. You can leave it open: `q1lab config set repo FOLDER`."
+            said = "Documents are written and committed there. Later: `q1lab config set repo FOLDER`."
         elif not folder.is_dir():
             said = f"It isn't there yet. `q1lab new --repo {folder.name}` makes it, or go on without."
         elif repository_of(folder) is None:

@@ -55,7 +55,7 @@ class Checklist(Filled):
         """Show a part's rows. The cursor goes to step ``at``, or stays where it is in the same part."""
         self.refill = partial(self.fill, part, progress)
         rows = rows_of(part)
-        width = self.room
+        width = self.room or 80  # before the first layout nobody knows
         prompts = [self._prompt(row, progress, width) for row in rows]
         fresh = part.id != self._part or [_key(r) for r in rows] != [_key(r) for r in self.rows]
         self.rows, self._part = rows, part.id
@@ -68,6 +68,8 @@ class Checklist(Filled):
             for index, prompt in enumerate(prompts):
                 self.replace_option_prompt_at_index(index, prompt)
         self._prompts = prompts
+        # Its own lines and the rule above them: left to "auto", the list keeps the height of an earlier wrap.
+        self.styles.height = 1 + sum(prompt.plain.count("\n") + 1 for prompt in prompts)
         if at is not None:
             where = [i for i, row in enumerate(rows) if isinstance(row, Step) and row.id == at]
             self.highlighted = where[0] if where else self.highlighted
