@@ -8,8 +8,10 @@ What a model file prints goes to stderr.
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -23,6 +25,7 @@ from labs.attention import PlainAttention
 
 
 def main() -> int:
+    faulthandler.register(signal.SIGUSR1)  # asked by who waits too long: where is it?
     out = os.dup(1)
     os.dup2(2, 1)  # a model file that prints must not garble the answer
     request = json.load(sys.stdin)

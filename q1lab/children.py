@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
 import sys
+import threading
+import time
+from collections.abc import Iterable
 from typing import Any
 
 from q1lab import paths
@@ -52,23 +56,30 @@ def ask(
 
     Problem when it takes too long, dies, or answers with an error (its ``error`` is the message).
     """
+    noise, write_end = os.pipe()
     child = subprocess.Popen(
         command,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stderr=write_end,
         env=environment(threads),
         start_new_session=True,
         text=True,
         errors="replace",
     )
+    os.close(write_end)
+    printed = _LastWords(noise)
     try:
-        out, err = child.communicate(json.dumps(question), timeout=seconds)
+        out, _ = child.communicate(json.dumps(question), timeout=seconds)
     except subprocess.TimeoutExpired:
+        child.send_signal(signal.SIGUSR1)  # the probe writes where it is (labs/probe.py)
+        place = printed.place(question.get("files", {}).values(), 2.0)
         os.killpg(child.pid, signal.SIGKILL)
         child.communicate()
         raise Problem(
-            f"no answer within {seconds:.0f} s while trying the model; does it loop?", FAILED
+            (f"{place}: " if place else "")
+            + f"no answer within {seconds:.0f} s while trying the model; does it loop?",
+            FAILED,
         ) from None
     except BaseException:
         os.killpg(child.pid, signal.SIGKILL)
@@ -76,8 +87,41 @@ def ask(
     try:
         answer: dict[str, Any] = json.loads(out)
     except ValueError:
-        last = next(iter(reversed(err.strip().splitlines())), f"exit status {child.returncode}")
-        raise Problem(f"the model could not be tried: {last}", FAILED) from None
+        lines = printed.text(1.0).strip().splitlines()
+        last = lines[-1] if lines else f"exit status {child.returncode}"
+        raise Problem(f"the model could not be tried: {last[:500]}", FAILED) from None
     if "error" in answer:
         raise Problem(str(answer["error"]))
     return answer
+
+
+class _LastWords(threading.Thread):
+    """Drains a pipe and keeps only its end: a model file may print a gigabyte."""
+
+    KEPT = 64 << 10
+
+    def __init__(self, pipe: int) -> None:
+        super().__init__(daemon=True)
+        self._pipe, self._end = pipe, b""
+        self.start()
+
+    def run(self) -> None:
+        while block := os.read(self._pipe, 1 << 16):
+            self._end = (self._end + block)[-self.KEPT :]
+        os.close(self._pipe)
+
+    def text(self, wait: float) -> str:
+        """What was printed last, once the pipe is closed or ``wait`` seconds are over."""
+        self.join(wait)
+        return self._end.decode("utf-8", "replace")
+
+    def place(self, files: Iterable[str], wait: float) -> str | None:
+        """``file:line`` of the innermost frame in one of ``files``, out of a stack that is written about now."""
+        deadline = time.monotonic() + wait
+        while time.monotonic() < deadline:
+            stack = self._end.decode("utf-8", "replace").rpartition("(most recent call first)")[2]
+            for file, line in re.findall(r'File "(.+?)", line (\d+)', stack):
+                if file in files:
+                    return f"{file}:{line}"
+            time.sleep(0.05)
+        return None

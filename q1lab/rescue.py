@@ -37,6 +37,9 @@ HEADER = 100
 
 PAGE = 4096
 
+BROKEN = (sqlite3.Error, UnicodeDecodeError)
+"""What reading a damaged file may raise: sqlite3 can't always decode its own message about it."""
+
 Rows = dict[str, list[dict[str, Any]]]
 
 
@@ -113,7 +116,7 @@ def keep_copy(db: sqlite3.Connection, file: Path) -> None:
     checksums to notice that by, the copy has. It is put right first.
     """
     newest, older = copies(file)
-    with contextlib.suppress(Problem, OSError, sqlite3.Error):
+    with contextlib.suppress(Problem, OSError, *BROKEN):
         before = read_copy(newest)
         tables = {}
         for table in own_tables(db):
@@ -235,7 +238,7 @@ def read_damaged(damaged: Path, tables: list[str], pristine: Path) -> Rows:
                 mend(trial, pristine)
             elif journal.exists():  # an unfinished transaction is rolled back first
                 shutil.copyfile(journal, trial.with_name(trial.name + "-journal"))
-            with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(trial)) as db:
+            with contextlib.suppress(*BROKEN), contextlib.closing(sqlite3.connect(trial)) as db:
                 db.text_factory = bytes  # a flipped bit may leave bytes that are no UTF-8
                 for table in tuple(open_questions):
                     rows = found[table]
@@ -259,10 +262,10 @@ def _read_table(db: sqlite3.Connection, table: str, rows: dict[int, dict[str, An
                 last = row.pop("_n")
                 rows.setdefault(last, row)
             return not ends  # the whole table in one go
-        except sqlite3.Error:
+        except BROKEN:
             ends.append(last if last is not None else (0 if order == "ASC" else 2000))
     for n in range(ends[0] + 1, min(ends[1], ends[0] + 2000)):
-        with contextlib.suppress(sqlite3.Error):
+        with contextlib.suppress(*BROKEN):
             for row in _rows(db, f'SELECT rowid AS "_n", * FROM "{table}" NOT INDEXED WHERE rowid = {n}'):
                 rows.setdefault(row.pop("_n"), row)
     return False

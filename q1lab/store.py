@@ -111,7 +111,7 @@ class Store:
                 if found != "ok":
                     raise Damaged(found.splitlines()[-1])
                 suspect.unlink(missing_ok=True)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:  # (its own message may quote garbled bytes)
             db.close()
             if is_damage(error) or _code(error) == 1:  # (1: a table or column that should be there is not)
                 raise Damaged(str(error)) from error
@@ -494,13 +494,13 @@ _DAMAGE = {11, 24, 26}
 """SQLITE_CORRUPT, SQLITE_FORMAT, SQLITE_NOTADB."""
 
 
-def _code(error: sqlite3.Error) -> int:
+def _code(error: Exception) -> int:
     return (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
 
 
-def is_damage(error: sqlite3.Error) -> bool:
-    """Whether an error says that the database file itself is damaged."""
-    return _code(error) in _DAMAGE
+def is_damage(error: Exception) -> bool:
+    """Whether an error of sqlite3 says that the database file itself is damaged."""
+    return _code(error) in _DAMAGE or isinstance(error, UnicodeDecodeError)
 
 
 def _reason(error: Exception) -> str:

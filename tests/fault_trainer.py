@@ -84,7 +84,8 @@ def limit_memory() -> None:
         make(self, *args)
         size = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
         most = size + HOW["memory_mb"] * 2**20
-        resource.setrlimit(resource.RLIMIT_AS, (most, most))
+        if resource.getrlimit(resource.RLIMIT_AS)[1] == resource.RLIM_INFINITY:
+            resource.setrlimit(resource.RLIMIT_AS, (most, most))
 
     data.Batches.__init__ = limited  # type: ignore[method-assign]
 

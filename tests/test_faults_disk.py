@@ -189,7 +189,7 @@ KINDS = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("trials", [3, pytest.param(50, marks=LONG)])
+@pytest.mark.parametrize("trials", [1, pytest.param(50, marks=LONG)])
 @pytest.mark.parametrize("copied", [True, False], ids=["with the last copy", "without any copy"])
 def test_a_damaged_database(
     faulty: Faulty, home: Path, monkeypatch: pytest.MonkeyPatch, trials: int, copied: bool
