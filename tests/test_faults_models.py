@@ -162,7 +162,7 @@ def test_a_model_file_that_loads_no_more_says_so_in_its_run(faulty: Faulty, tmp_
     flag = tmp_path / "flag"
     flag.touch()
     extra = f"import pathlib\nif not pathlib.Path({str(flag)!r}).exists(): raise ImportError('gone')\n"
-    args = words(model_file(tmp_path, extra), corpus(tmp_path), 3000)
+    args = words(model_file(tmp_path, extra), corpus(tmp_path), 600)
     args[args.index("eval_interval=20")] = "eval_interval=1000"
     q1lab(*args, "--detach")
     study = studies.load("mine-1")
