@@ -26,12 +26,10 @@ async def shoot(folder: Path, pages: tuple[str, ...] = PAGES, size: tuple[int, i
     async with app.run_test(size=size) as pilot:
         for page in pages:
             app.action_go(page)
-            looked: list[bool] = []
             for _ in range(2):  # the second look has what the page asked for
-                app.desk.ask(lambda _: None, lambda _: app.call_later(looked.append, True))
-                wanted = len(looked) + 1
-                while len(looked) < wanted:
-                    await pilot.pause(0.05)
+                looked = asyncio.Event()
+                app.desk.ask(lambda _: None, lambda _, seen=looked: app.call_later(seen.set))  # type: ignore[misc]
+                await looked.wait()
             await pilot.pause(0.5)
             file = folder / f"{page}.svg"
             write_atomic(file, app.export_screenshot(title="q1lab"), mode=0o644)
@@ -39,12 +37,13 @@ async def shoot(folder: Path, pages: tuple[str, ...] = PAGES, size: tuple[int, i
     return files
 
 
-def main() -> None:
-    if len(sys.argv) < 2:
-        sys.exit("usage: python -m q1lab.tui.shots FOLDER [PAGE …]")
-    for file in asyncio.run(shoot(Path(sys.argv[1]), tuple(sys.argv[2:]) or PAGES)):
-        sys.stdout.write(f"{file}\n")
+def main(folder: Path, pages: tuple[str, ...] = PAGES) -> list[Path]:
+    """``shoot``, for callers without a loop of their own."""
+    return asyncio.run(shoot(folder, pages))
 
 
 if __name__ == "__main__":
-    main()
+    if len(sys.argv) < 2:
+        sys.exit("usage: python -m q1lab.tui.shots FOLDER [PAGE …]")
+    for written in main(Path(sys.argv[1]), tuple(sys.argv[2:]) or PAGES):
+        sys.stdout.write(f"{written}\n")

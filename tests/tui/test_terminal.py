@@ -54,18 +54,22 @@ class Terminal:
             data = os.read(self.fd, 65536)
         except OSError:
             return False
+        if not data:
+            return False
         # pyte does not know the queries and modes of newer terminals, and would print their letters
         for query in (b"\x1b[?2026$p", b"\x1b[?2048$p", b"\x1b[>1u", b"\x1b[?u", b"\x1b[<u", b"\x1b[>4;1m"):
             data = data.replace(query, b"")
         self.stream.feed(data)
-        return bool(data)
+        return True
 
     def until(self, true: Callable[[], object], what: str) -> None:
         """Read until ``true()``: generous, since other tests may fill the machine."""
         end = time.monotonic() + 20
         while not true():
             if time.monotonic() > end or not self.read():
-                raise AssertionError(f"never saw {what}:\n{self.text}")
+                log = paths.home() / "app.log"
+                more = log.read_text() if log.exists() else ""
+                raise AssertionError(f"never saw {what}:\n{self.text}\nstatus {self.end(0)}\n{more}")
 
     def sees(self, *words: str) -> None:
         self.until(lambda: all(word in self.text for word in words), " and ".join(words))
