@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,10 @@ def newest(folder: Path) -> dict[str, Any] | None:
         except OSError:  # a bad block, a folder in its place
             continue
         if hashlib.sha256(data).hexdigest()[:16] == path.stem.rsplit("-", 1)[1]:
-            state: dict[str, Any] = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+            try:
+                state: dict[str, Any] = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+            except (RuntimeError, ValueError, EOFError, pickle.UnpicklingError):  # not one of ours
+                continue
             return state
     return None
 

@@ -25,6 +25,7 @@ from labs.attention import PlainAttention
 
 
 def main() -> int:
+    os.umask(0o077)  # torch's caches are the user's alone
     faulthandler.register(signal.SIGUSR1)  # asked by who waits too long: where is it?
     out = os.dup(1)
     os.dup2(2, 1)  # a model file that prints must not garble the answer

@@ -19,6 +19,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from q1lab.files import plain
 from q1lab.states import State
 
 Event = dict[str, Any]
@@ -102,8 +103,9 @@ def last_event(path: Path, tail: int = 4096) -> Event | None:
 def sound(event: Any) -> Event | None:
     """``event`` with only such values in its known fields as they are meant to hold; None when it is no event.
 
-    A number that isn't finite becomes None, a text is cut and loses what can't be stored, a count that is none is
-    left out; without its iter an ``iter`` or ``eval`` says nothing. Types that aren't known pass as they are.
+    A number that isn't finite becomes None, a text is cut and loses escape sequences and what can't be stored, a
+    count that is none is left out; without its iter an ``iter`` or ``eval`` says nothing. Types that aren't known
+    pass as they are.
     """
     if not isinstance(event, dict) or not isinstance(event.get("type"), str):
         return None
@@ -122,7 +124,7 @@ def sound(event: Any) -> Event | None:
     for key in _TEXTS:
         if key in event:
             if isinstance(event[key], str):
-                event[key] = event[key][:TEXT].encode(errors="replace").decode()
+                event[key] = plain(event[key][:TEXT]).encode(errors="replace").decode()
             else:
                 del event[key]
     if event["type"] == "exit" and event.get("state") not in set(State):

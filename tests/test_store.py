@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from q1lab import migrations, states, store
 from q1lab.events import read_new
+from q1lab.files import plain
 from q1lab.states import State
 
 EMPTY: dict[str, Any] = {
@@ -75,7 +76,7 @@ def test_reading_takes_whole_lines_only_and_loses_none(texts: list[str], step: i
             new, offset, bad = read_new(file, offset)
             got += new
             assert bad == 0
-        assert [event["text"] for event in got] == texts
+        assert [event["text"] for event in got] == [plain(text) for text in texts]
 
 
 def test_damaged_lines_are_counted_and_passed_over(tmp_path: Path) -> None:
