@@ -268,6 +268,24 @@ def header_variant(file: Path) -> str | None:
     return found["variant"].decode() if found else None
 
 
+def made_from(file: Path) -> Path:
+    """The file that ``file`` was made from, as its header line says, if that is still beside it; else the baseline.
+
+    Never raises: a file without a header line, or one that can't be read, counts as made from the baseline.
+    """
+    baseline = paths.models_dir() / "baseline.py"
+    try:
+        with file.open("rb") as stream:
+            found = _HEADER.search(stream.read(2000))
+    except OSError:
+        return baseline
+    source = found["source"].decode("utf-8", "replace") if found else ""
+    if not source or Path(source).name != source or source == file.name:
+        return baseline
+    beside = file.parent / source
+    return beside if beside.is_file() else baseline
+
+
 def keep_copy(plan: Merge) -> Path:
     """Keep the text that a merge is about to replace, in q1lab's home; returns where.
 

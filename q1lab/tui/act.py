@@ -63,11 +63,15 @@ def start(app: Q1Lab, action: Action, step: Step | None) -> None:
     if action.kind == "run":
         from q1lab.tui.screens.launch import LaunchScreen
 
-        variant = str(options["variant"])
-        if variant.startswith(("./", "../")):  # the learner's own file: beside their documents
-            variant = str(folder(app) / variant)
         app.push_screen(
-            LaunchScreen(variant, seeds=_seeds(options.get("seeds", 3)), preset=options.get("preset"))
+            LaunchScreen(
+                _beside(app, options["variant"]),
+                seeds=_seeds(options.get("seeds", 3)),
+                preset=options.get("preset"),
+                baseline=_beside(app, options.get("baseline", "baseline")),
+                data=_beside(app, options.get("data", "stdlib")),
+                iters=str(options.get("max_iters", "")),
+            )
         )
     elif action.kind == "check":
         from q1lab.tui.screens.check import CheckScreen
@@ -86,6 +90,12 @@ def start(app: Q1Lab, action: Action, step: Step | None) -> None:
         app.push_screen(DocumentScreen(folder(app) / str(options["document"])))
     else:
         command(app, list(action.argv()))
+
+
+def _beside(app: Q1Lab, value: object) -> str:
+    """A name as it is; a path that starts with a dot is the learner's own file, beside their documents."""
+    text = str(value)
+    return str(folder(app) / text) if text.startswith(("./", "../")) else text
 
 
 def _seeds(value: object) -> str:

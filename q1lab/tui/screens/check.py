@@ -1,104 +1,198 @@
-"""Property checks of a model file: run in a process of their own, shown as they stand."""
+"""Property checks of the learner's file: run again at every save, with what the file changes beside them."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import json
-import sys
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical, VerticalScroll
-from textual.content import Content
-from textual.screen import ModalScreen
-from textual.widgets import Static
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.screen import Screen
+from textual.widgets import Footer, Static
 
+from q1lab import learner
 from q1lab import progress as domain
+from q1lab.checks import CheckReport, CheckResult, run_checks
+from q1lab.errors import Problem
 from q1lab.files import plain
 from q1lab.tui import act
+from q1lab.tui.checking import Round, Stamp, next_hint, stamp
+from q1lab.tui.screens.hint import HintScreen
+from q1lab.tui.widgets.check_words import Results, against_source, ending, heading
+from q1lab.tui.widgets.diff_view import diff_text
+from q1lab.tui.widgets.palette import palette
 
 if TYPE_CHECKING:
     from q1lab.tui.app import Q1Lab
 
+POLL = 1.0
+"""Seconds between looks at the file. Looking works everywhere; being told does not on WSL and network mounts."""
 
-class CheckScreen(ModalScreen[None]):
-    """`q1lab check FILE --json`, made readable. A step that carries it is ticked when all checks pass."""
+
+class CheckScreen(Screen[None]):
+    """Checks ``file`` (from the learner's folder) for ``target``; a step that carries it is ticked on success.
+
+    ``run`` has the signature of `q1lab.checks.run_checks`; it is called in a thread, and the learner's code runs in
+    a process of its own.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q", "dismiss", "close"),
         Binding("r", "again", "check again"),
-        Binding("e", "edit", "edit the file"),
+        Binding("e", "edit", "edit"),
+        Binding("h", "hint", "hint"),
+        Binding("d", "diff", "diff"),
+        Binding("c", "compare", "compare with the reference"),
+        Binding("escape,q", "dismiss", "back", key_display="esc"),
     ]
 
-    def __init__(self, file: str, target: str | None, step_id: str | None) -> None:
+    def __init__(
+        self, file: str, target: str | None, step_id: str | None, run: Callable[..., CheckReport] = run_checks
+    ) -> None:
         super().__init__()
-        self.file = file
-        self.target = target
-        self.step_id = step_id
+        self.file, self.target, self.step_id, self.run = file, target, step_id, run
+        self.path = Path(file)
+        self.results = Results()
+        self.report: CheckReport | None = None
+        self._round: Round | None = None
+        self._seen: Stamp | None = None
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog tall") as dialog:
-            dialog.border_title = f"Checks on {self.file}"
-            with VerticalScroll():
-                yield Static(id="checks", markup=False)
+        yield Static(id="check-head", markup=False)
+        with Horizontal(id="check"):
+            with Vertical(id="check-main"):
+                with VerticalScroll(id="check-scroll"):
+                    yield Static(id="checks", markup=False)
+                yield Static(id="check-says", markup=False)
+            with Vertical(id="check-side"):
+                yield Static(id="check-against", markup=False)
+                with VerticalScroll(id="check-diff"):
+                    yield Static(id="diff", markup=False)
+        yield Footer()
+
+    @property
+    def q1(self) -> Q1Lab:
+        return cast("Q1Lab", self.app)
 
     def on_mount(self) -> None:
+        self.path = act.folder(self.q1) / self.file
+        self.query_one("#check-scroll").focus()
         self.action_again()
+        self.set_interval(POLL, self.look)
+
+    def on_unmount(self) -> None:
+        self._cancel()
+
+    # ── the file, and a round of checks ──────────────────────────────────────────────────────────────────
+
+    def look(self) -> None:
+        """Begin a round when the file is not the one that was checked: saved, gone, or back again."""
+        if stamp(self.path)[0] != self._seen:
+            self.action_again()
 
     def action_again(self) -> None:
-        self.query_one(".dialog").border_subtitle = "checking…"
-        self.run_worker(self._check(), exclusive=True, exit_on_error=False)
+        """Check the file as it is now; a round under way ends, and its results no longer count."""
+        self._cancel()
+        self.report = None
+        self.results.begin()
+        self._seen, missing = stamp(self.path)
+        if self._seen is None:
+            self._draw("not checked")
+            self._say(missing, bad=True)
+            return
+        self._draw("checking …")
+        self._say("")
+        self._show_diff()
+        self._round = Round(self, self.run, self.path, self.target, self._came, self._ended)
+
+    def _cancel(self) -> None:
+        if self._round is not None:
+            self._round.cancel()
+
+    def _came(self, result: CheckResult) -> None:
+        self.results.put(result)
+        self._draw(f"checking … {len(self.results.fresh)} so far")
+
+    def _ended(self, report: CheckReport) -> None:
+        if stamp(self.path)[0] != self._seen:  # saved while it ran: what was found is about another text
+            self.action_again()
+            return
+        self.report = report
+        if report.unusable is None:
+            self.results.end()
+        failed = sum(not check.passed for check in report.checks)
+        ended = "can't be used" if report.unusable else f"{failed} fail" if failed else "all pass"
+        self._draw(f"{report.for_}: {ended}".removeprefix(": "))
+        said = ending(report, self.file, learner.made_from(self.path), self.q1.week.variant)
+        self.query_one("#check-says", Static).update(said)
+        step_id, week = self.step_id, self.q1.week.label
+        if report.passed and step_id:
+            self.q1.desk.ask(lambda store: domain.tick(store, week, step_id, True))
+
+    # ── what is shown ────────────────────────────────────────────────────────────────────────────────────
+
+    def _draw(self, state: str) -> None:
+        self.query_one("#check-head", Static).update(f" {plain(self.file)}   {state}")
+        self.query_one("#checks", Static).update(self.results.content())
+
+    def _say(self, text: str, bad: bool = False) -> None:
+        said = self.query_one("#check-says", Static)
+        said.update(plain(text))
+        said.set_class(bad, "bad")
+
+    def _show_diff(self) -> None:
+        try:
+            self._side(*against_source(self.path, learner.made_from(self.path)))
+        except Problem as problem:
+            self._side(str(problem), "")
+
+    def _side(self, head: str, diff: str) -> None:
+        self.query_one("#check-against", Static).update(plain(head))
+        text = diff_text(plain(diff), palette(self.app), dark=self.app.current_theme.dark)
+        self.query_one("#diff", Static).update(text)
+
+    # ── keys ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    def action_diff(self) -> None:
+        """Wide, the diff stands beside the checks until this key takes it away; narrow, it takes their place."""
+        self.toggle_class("-flip")
 
     def action_edit(self) -> None:
-        app = cast("Q1Lab", self.app)
-        act.edit_file(app, act.folder(app) / self.file)
-        self.action_again()
+        act.edit_file(self.q1, self.path)
+        self.look()
 
-    async def _check(self) -> None:
-        app = cast("Q1Lab", self.app)
-        argv = [sys.executable, "-m", "q1lab", "check", self.file, "--json"]
-        if self.target:
-            argv += ["--for", self.target]
-        child = await asyncio.create_subprocess_exec(
-            *argv, cwd=act.folder(app), stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-        )  # fmt: skip
-        try:
-            out, err = await child.communicate()
-        except asyncio.CancelledError:
-            with contextlib.suppress(ProcessLookupError):
-                child.terminate()
-            await child.wait()
-            raise
-        try:
-            record = json.loads(out)
-            checks = record["checks"]
-        except (ValueError, KeyError, TypeError):
-            said = plain(err.decode(errors="replace")).strip() or "The checks gave no answer."
-            self._show(Content.styled(said, "$error"), "not checked · r checks again · Esc closes")
+    def action_compare(self) -> None:
+        """The way from the reference to the learner's file, once that passes."""
+        report = self.report
+        if report is None or not report.passed or report.for_ not in learner.VARIANTS:
+            self.notify(
+                "The reference comes when all checks of a modification pass; h gives hints until then."
+            )
             return
-        failed = sum(not one["passed"] for one in checks)
-        lines = [line for one in checks for line in _lines(one)]
-        ended = "all pass" if not failed else f"{failed} of {len(checks)} fail"
-        self._show(Content("\n").join(lines), f"{ended} · r again · e edits the file · Esc closes")
-        step_id = self.step_id
-        if record.get("passed") and step_id:
-            app.desk.ask(lambda store: domain.tick(store, app.week.label, step_id, True))
+        try:
+            diff = learner.compare_with_reference(report.for_, self.path)
+        except Problem as problem:
+            self.q1.tell(str(problem))
+            return
+        self._side(heading(diff, f"the reference {report.for_}.py"), diff)
+        self.set_class(self.has_class("-narrow"), "-flip")
 
-    def _show(self, content: Content, subtitle: str) -> None:
-        self.query_one("#checks", Static).update(content)
-        self.query_one(".dialog").border_subtitle = subtitle
+    def action_hint(self) -> None:
+        """Show the next hint, and note that it was used."""
+        week = self.q1.week
+        try:
+            variant = self.target or learner.header_variant(self.path)
+        except Problem:
+            variant = None
+        variant = variant or week.variant
+        if variant is None:
+            self.notify("Hints come with a modification: choose one first.")
+            return
+        job = partial(next_hint, week=week.label, content=week.root, variant=variant)
+        self.q1.desk.ask(job, lambda hint: self.app.call_later(self._hint, hint))
 
-
-def _lines(check: dict[str, Any]) -> list[Content]:
-    """One check: its name when it passes; what was expected, what was seen, and why it matters when not."""
-    name = plain(str(check["name"]))
-    if check["passed"]:
-        return [Content.assemble(("✓ ", "$success"), name)]
-    lines = [Content.assemble(("✗ ", "bold $error"), (name, "bold"))]
-    for label in ("expected", "seen", "why"):
-        if check.get(label):
-            lines.append(Content.assemble((f"    {label + ':':<10}", "$muted"), plain(str(check[label]))))
-    return lines
+    def _hint(self, hint: learner.Hint) -> None:
+        if self.is_current:
+            self.app.push_screen(HintScreen(hint))

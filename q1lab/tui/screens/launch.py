@@ -39,9 +39,19 @@ class LaunchScreen(Screen[str | None]):
         Binding("ctrl+s", "start", "start", priority=True),
     ]
 
-    def __init__(self, variant: str | None = None, *, seeds: str = "3", preset: str | None = None) -> None:
+    def __init__(
+        self,
+        variant: str | None = None,
+        *,
+        seeds: str = "3",
+        preset: str | None = None,
+        baseline: str = "baseline",
+        data: str = "stdlib",
+        iters: str = "",
+    ) -> None:
         super().__init__()
         self.given, self.seeds, self.preset = variant, seeds, preset
+        self.baseline, self.data, self.iters = baseline, data, iters
         self.draft: Draft | None = None
         self._timer: Timer | None = None
         self._asked = 0
@@ -49,7 +59,8 @@ class LaunchScreen(Screen[str | None]):
     def compose(self) -> ComposeResult:
         yield Static(" A new study", id="launch-head", markup=False)
         with Horizontal(id="launch"):
-            yield LaunchForm(self.given or self.q1.snapshot.progress.chosen, self.seeds, self.preset)
+            given = self.given or self.q1.snapshot.progress.chosen
+            yield LaunchForm(given, self.seeds, self.preset, self.baseline, self.data, self.iters)
             with VerticalScroll(id="launch-diff"):
                 yield Static(id="diff", markup=False)
         with Horizontal(id="launch-plan"):

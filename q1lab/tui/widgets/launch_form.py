@@ -19,11 +19,20 @@ OTHER = "other"
 class LaunchForm(VerticalScroll, can_focus=False):
     """``wish`` is what it says now. ``given`` (a name or a path) is chosen at first."""
 
-    def __init__(self, given: str | None, seeds: str, preset: str | None) -> None:
+    def __init__(
+        self,
+        given: str | None,
+        seeds: str,
+        preset: str | None,
+        baseline: str = "baseline",
+        data: str = "stdlib",
+        iters: str = "",
+    ) -> None:
         super().__init__(id="launch-form")
         self.names = [name for name in variants.names() if name != "baseline"]
         self.given = given or self.names[0]
         self.seeds, self.preset = seeds, preset
+        self.baseline, self.data, self.iters = baseline, data, iters
 
     def compose(self) -> ComposeResult:
         rows = [Option(f"{name:<9} {variants.find(name).title}", id=name) for name in self.names]
@@ -34,16 +43,16 @@ class LaunchForm(VerticalScroll, can_focus=False):
         yield Input(own, placeholder="path to your model file", id="file", compact=True)
         with Horizontal(classes="pick"):
             yield Label("against")
-            yield Input("baseline", placeholder="a variant, a file", id="baseline", compact=True)
+            yield Input(self.baseline, placeholder="a variant, a file", id="baseline", compact=True)
         with Horizontal(classes="pick"):
             yield Label("preset")
             chosen = self.preset if self.preset in PRESETS else Select.NULL
             presets = [(name, name) for name in PRESETS]
             yield Select(presets, prompt="by device", value=chosen, id="preset", compact=True)
         for name, label, value, hint in (
-            ("data", "data", "stdlib", "stdlib, shakespeare, a file"),
+            ("data", "data", self.data, "stdlib, shakespeare, a file"),
             ("seeds", "seeds", self.seeds, "3, or 0,1,2,7"),
-            ("iters", "iters", "", "the preset's"),
+            ("iters", "iters", self.iters, "the preset's"),
         ):
             with Horizontal(classes="pick"):
                 yield Label(label)

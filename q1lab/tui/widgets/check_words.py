@@ -1,0 +1,112 @@
+"""Check results as text: one line each, and under a failed one what was expected, what was seen, and why. Pure.
+
+All words come from the learner's file or about it: they are data, and no markup is read from them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from textual.content import Content
+
+from q1lab import diffs, learner
+from q1lab.checks import CheckReport, CheckResult
+from q1lab.errors import Problem
+from q1lab.files import os_reason, plain
+
+MOST = 400_000
+"""Bytes of a file that are compared at most."""
+
+PRINTED = 4
+"""Lines shown of what the file printed."""
+
+
+class Results:
+    """The results on screen by name: a new round dims them, and each is replaced where it stands."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, CheckResult] = {}
+        self.fresh: set[str] = set()
+
+    def begin(self) -> None:
+        self.fresh.clear()
+
+    def put(self, result: CheckResult) -> None:
+        self.rows[result.name] = result
+        self.fresh.add(result.name)
+
+    def end(self) -> None:
+        """Drop what this round did not check any more."""
+        self.rows = {name: result for name, result in self.rows.items() if name in self.fresh}
+
+    def content(self) -> Content:
+        lines = (line for name, row in self.rows.items() for line in _lines(row, name in self.fresh))
+        return Content("\n").join(lines)
+
+
+def _lines(check: CheckResult, fresh: bool) -> list[Content]:
+    quiet, sign = ("" if fresh else "$muted"), ("$success" if check.passed else "bold $error")
+    if not fresh:
+        sign = "$muted"
+    name = plain(check.name)
+    if check.passed:
+        return [Content.assemble(("✓ ", sign), (name, quiet))]
+    lines = [Content.assemble(("✗ ", sign), (name, "bold" if fresh else quiet))]
+    for label, text in (("expected", check.expected), ("seen", check.seen), ("why", check.why)):
+        if text:
+            lines.append(Content.assemble((f"  {label:<9}", "$muted"), (plain(text), quiet)))
+    return lines
+
+
+def ending(report: CheckReport, file: str, source: Path, variant: str | None) -> Content:
+    """What stands below the results of a finished round; after success, what comes next."""
+    if report.unusable is not None:
+        said = Content.styled(plain(report.unusable), "$error")
+    elif report.passed:
+        offer = "\nc  compares it with the reference" if report.for_ in learner.VARIANTS else ""
+        said = Content.assemble(
+            (f"All {len(report.checks)} checks passed.", "bold $success"),
+            " Next, when you like:\n", (next_command(report, file, source, variant), "$accent"), offer,
+        )  # fmt: skip
+    else:
+        failed = sum(not check.passed for check in report.checks)
+        said = Content(
+            f"{failed} of {len(report.checks)} checks fail. Mend the file and save it; h gives a hint."
+        )
+    printed = list(dict.fromkeys(plain(report.printed).splitlines()))
+    if printed:
+        shown = "\n  ".join([*printed[:PRINTED], *(["…"] if len(printed) > PRINTED else [])])
+        said = Content.assemble(said, "\n", (f"the file printed:\n  {shown}", "$muted"))
+    return said
+
+
+def next_command(report: CheckReport, file: str, source: Path, variant: str | None) -> str:
+    """The command that comes after success: train the file, or begin a modification of a checked baseline."""
+    if report.for_ == "baseline":
+        return f"q1lab new {variant or 'rope'}"
+    path = Path(report.file)
+    mine = file if Path(file).is_absolute() or file.startswith("./") else f"./{file}"
+    if source.parent != path.parent:
+        return f"q1lab run {mine}"
+    return f"q1lab run {mine} --baseline {mine.removesuffix(path.name)}{source.name}"
+
+
+def against_source(file: Path, source: Path) -> tuple[str, str]:
+    """(a heading, the unified diff) from what the file was made from to it. Problem when one can't be read."""
+    old, new = (learner.strip_header(_bytes(path)).decode(errors="replace") for path in (source, file))
+    diff = diffs.unified(plain(old), plain(new), source.name, file.name)
+    return heading(diff, source.name), diff
+
+
+def heading(diff: str, against: str) -> str:
+    """``against model.py  +12 −3 lines``."""
+    added, removed = diffs.count(diff)
+    return f"against {against}  +{added} −{removed} lines" if diff else f"the same code as {against}"
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        with path.open("rb") as stream:
+            return stream.read(MOST)
+    except OSError as error:
+        raise Problem(f"cannot read {path}: {os_reason(error)}") from None

@@ -1,0 +1,220 @@
+"""The Check pane: it looks at the file, runs the checks at each save, and waits when they pass."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.widgets import Input
+from tui_home import prepared, settled, until
+
+from q1lab import learner
+from q1lab.checks import CheckReport, CheckResult, run_checks
+from q1lab.config import Config
+from q1lab.content import Action
+from q1lab.store import Store
+from q1lab.tui import act
+from q1lab.tui.app import Q1Lab
+from q1lab.tui.screens.check import CheckScreen
+from q1lab.tui.screens.hint import HintScreen
+from q1lab.tui.screens.launch import LaunchScreen
+from tests.tui.lab_home import words
+
+REFERENCE = learner.paths.models_dir() / "rope.py"
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> Path:
+    """A learner's folder: model.py, and rope.py made from it."""
+    learner.new_baseline(tmp_path)
+    learner.new("rope", tmp_path)
+    return tmp_path
+
+
+class Runner:
+    """Judges a file by its text, and can be held in the middle of a round."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        self.cancelled = 0
+        self.go_on = threading.Event()
+        self.go_on.set()
+
+    def __call__(
+        self,
+        file: Path,
+        for_: str | None,
+        *,
+        on_result: Callable[[CheckResult], None],
+        cancel: threading.Event,
+    ) -> CheckReport:
+        text = file.read_text()
+        self.texts.append(text)
+        found = []
+        for name, good in (("causality", True), ("the angles differ", "FIXED" in text)):
+            found.append(CheckResult(name, good, "[b]many[/b] angles", "one angle", "positions blur", 0.1))
+            on_result(found[-1])
+            while not self.go_on.wait(0.01):
+                if cancel.is_set():
+                    self.cancelled += 1
+                    return CheckReport(str(file), "rope", False, tuple(found), "cancelled")
+        return CheckReport(str(file), "rope", all(one.passed for one in found), tuple(found))
+
+
+def save(file: Path, added: str) -> None:
+    """Save a file as an editor does that writes a new one and moves it there."""
+    beside = file.with_suffix(".tmp")
+    beside.write_text(file.read_text() + added)
+    beside.replace(file)
+
+
+def app(repo: Path) -> Q1Lab:
+    return prepared(config=Config(repo=repo))
+
+
+async def opened(pilot: Any, run: Callable[..., CheckReport], step: str | None = None) -> CheckScreen:
+    screen = CheckScreen("rope.py", "rope", step, run)
+    await pilot.app.push_screen(screen)
+    return screen
+
+
+async def test_red_then_saved_then_green_and_it_waits(repo: Path) -> None:
+    runner, app_ = Runner(), app(repo)
+    step = next(iter(app_.week.steps())).id
+    async with app_.run_test(size=(120, 40)) as pilot:
+        screen = await opened(pilot, runner, step)
+        await until(pilot, lambda: screen.report is not None)
+        await until(pilot, lambda: "1 of 2 checks fail" in words(app_))
+        seen = words(app_)
+        assert "✓ causality" in seen
+        assert "✗ the angles differ" in seen
+        for part in ("expected", "[b]many[/b] angles", "seen", "one angle", "why", "positions blur"):
+            assert part in seen
+        assert "the same code as model.py" in seen
+        await settled(pilot)
+        assert not app_.snapshot.progress.of(step).done
+        save(repo / "rope.py", "FIXED = 1  # [red]mine[/red]\n")
+        await until(pilot, lambda: "All 2 checks passed." in words(app_))
+        seen = words(app_)
+        assert "✓ the angles differ" in seen
+        assert "✗" not in seen
+        assert "q1lab run ./rope.py --baseline ./model.py" in seen
+        assert "against model.py  +1 −0 lines" in seen
+        assert "[red]mine[/red]" in seen
+        await settled(pilot)
+        assert app_.snapshot.progress.of(step).done
+        assert app_.screen is screen  # it never goes on by itself
+        assert len(runner.texts) == 2
+        await pilot.press("c")
+        await until(pilot, lambda: "against the reference rope.py" in words(app_))
+        await pilot.press("r")
+        await until(pilot, lambda: len(runner.texts) == 3)
+        await pilot.press("escape")
+        await until(pilot, lambda: app_.screen is not screen)
+
+
+async def test_a_save_ends_the_round_under_way_and_old_results_stay_dimmed(repo: Path) -> None:
+    runner, app_ = Runner(), app(repo)
+    async with app_.run_test(size=(120, 40)) as pilot:
+        screen = await opened(pilot, runner)
+        await until(pilot, lambda: screen.report is not None)
+        runner.go_on.clear()
+        save(repo / "rope.py", "FIXED = 1\n")
+        await until(pilot, lambda: screen.results.fresh == {"causality"})
+        assert screen.report is None
+        assert "✗ the angles differ" in words(app_)  # of the round before, until it is replaced
+        save(repo / "rope.py", "FIXED = 2\n")
+        await until(pilot, lambda: runner.cancelled == 1 and len(runner.texts) == 3)
+        runner.go_on.set()
+        await until(pilot, lambda: "All 2 checks passed." in words(app_))
+        assert "cancelled" not in words(app_)
+
+
+async def test_a_file_that_vanishes_and_comes_back(repo: Path) -> None:
+    runner, app_ = Runner(), app(repo)
+    async with app_.run_test(size=(120, 40)) as pilot:
+        screen = await opened(pilot, runner)
+        await until(pilot, lambda: screen.report is not None)
+        text = (repo / "rope.py").read_text()
+        (repo / "rope.py").unlink()
+        await until(pilot, lambda: "There is no" in words(app_))
+        assert "✗ the angles differ" in words(app_)
+        await pilot.press("r", "c", "d")
+        (repo / "rope.py").write_text(text)
+        await until(pilot, lambda: screen.report is not None)
+        assert "There is no" not in words(app_)
+        assert len(runner.texts) == 2
+
+
+async def test_hints_come_in_order_and_are_recorded(repo: Path) -> None:
+    app_ = app(repo)
+    async with app_.run_test(size=(100, 30)) as pilot:
+        await opened(pilot, Runner())
+        for stage in (1, 2):
+            await pilot.press("h")
+            await until(pilot, lambda: isinstance(app_.screen, HintScreen))
+            assert f"rope, hint {stage} of 4" in words(app_)
+            await pilot.press("escape")
+    with Store() as store:
+        assert learner.used_hints(store, app_.week.label, "rope") == [1, 2]
+
+
+async def test_a_narrow_screen_has_the_diff_on_a_key(repo: Path) -> None:
+    save(repo / "rope.py", "FIXED = 1\n")
+    app_ = app(repo)
+    async with app_.run_test(size=(80, 24)) as pilot:
+        screen = await opened(pilot, Runner())
+        await until(pilot, lambda: screen.report is not None)
+        await until(pilot, lambda: "✓ causality" in words(app_))
+        assert "against model.py" not in words(app_)
+        await pilot.press("d")
+        await until(pilot, lambda: "against model.py" in words(app_))
+        assert "FIXED = 1" in words(app_)
+        await pilot.press("d")
+        await until(pilot, lambda: "✓ causality" in words(app_))
+
+
+async def test_the_real_checks_turn_green(repo: Path) -> None:
+    app_ = app(repo)
+    async with app_.run_test(size=(120, 40)) as pilot:
+        screen = await opened(pilot, run_checks)
+        await until(pilot, lambda: screen.report is not None, rounds=6000)
+        assert "✗" in words(app_)
+        (repo / "rope.py").write_bytes(REFERENCE.read_bytes())
+        await until(pilot, lambda: screen.report is not None and screen.report.passed, rounds=6000)
+        await until(pilot, lambda: "checks passed." in words(app_))
+        assert "✗" not in words(app_)
+        (repo / "rope.py").write_text("import nothing_of_this_name\n")
+        await until(pilot, lambda: "can't be used" in words(app_), rounds=6000)
+        assert "nothing_of_this_name" in words(app_)
+
+
+async def test_a_run_action_fills_the_form(repo: Path) -> None:
+    app_ = app(repo)
+    options = {
+        "variant": "./rope.py", "baseline": "./model.py", "data": "shakespeare", "max_iters": 40, "seeds": 2,
+    }  # fmt: skip
+    async with app_.run_test(size=(100, 30)) as pilot:
+        act.start(app_, Action("run", "Train it", options, "file", 1), None)
+        await until(pilot, lambda: isinstance(app_.screen, LaunchScreen) and app_.screen.is_mounted)
+        values = {name: app_.screen.query_one(f"#{name}", Input).value for name in ("file", "baseline")}
+        assert values == {"file": str(repo / "rope.py"), "baseline": str(repo / "model.py")}
+        assert [app_.screen.query_one(f"#{name}", Input).value for name in ("data", "seeds", "iters")] == [
+            "shakespeare",
+            "2",
+            "40",
+        ]
+
+
+def test_what_a_file_was_made_from(repo: Path) -> None:
+    rope = repo / "rope.py"
+    assert learner.made_from(rope) == repo / "model.py"
+    (repo / "model.py").unlink()
+    baseline = learner.paths.models_dir() / "baseline.py"
+    assert learner.made_from(rope) == baseline
+    assert learner.made_from(repo / "nothing.py") == baseline
+    rope.write_text(f"# q1lab: rope, made from ../model.py, sha256 {'0' * 64}\n")
+    assert learner.made_from(rope) == baseline
