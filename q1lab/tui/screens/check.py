@@ -44,7 +44,7 @@ class CheckScreen(Screen[None]):
         Binding("e", "edit", "edit"),
         Binding("h", "hint", "hint"),
         Binding("d", "diff", "diff"),
-        Binding("c", "compare", "compare with the reference"),
+        Binding("c", "compare", "reference"),
         Binding("escape,q", "dismiss", "back", key_display="esc"),
     ]
 
@@ -53,7 +53,7 @@ class CheckScreen(Screen[None]):
     ) -> None:
         super().__init__()
         self.file, self.target, self.step_id, self.run = file, target, step_id, run
-        self.path = Path(file)
+        self.path, self._state = Path(file), ""
         self.results = Results()
         self.report: CheckReport | None = None
         self._round: Round | None = None
@@ -122,8 +122,7 @@ class CheckScreen(Screen[None]):
         self.report = report
         if report.unusable is None:
             self.results.end()
-        failed = sum(not check.passed for check in report.checks)
-        ended = "can't be used" if report.unusable else f"{failed} fail" if failed else "all pass"
+        ended = "can't be used" if report.unusable else "all pass" if report.passed else "not all pass"
         self._draw(f"{report.for_}: {ended}".removeprefix(": "))
         said = ending(report, self.file, learner.made_from(self.path), self.q1.week.variant)
         self.query_one("#check-says", Static).update(said)
@@ -135,7 +134,12 @@ class CheckScreen(Screen[None]):
 
     def _draw(self, state: str) -> None:
         self.query_one("#check-head", Static).update(f" {plain(self.file)}   {state}")
-        self.query_one("#checks", Static).update(self.results.content())
+        self._state = state
+        width = self.query_one("#check-scroll").scrollable_content_region.width
+        self.query_one("#checks", Static).update(self.results.content(width))
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(lambda: self._draw(self._state))
 
     def _say(self, text: str, bad: bool = False) -> None:
         said = self.query_one("#check-says", Static)
@@ -152,8 +156,6 @@ class CheckScreen(Screen[None]):
         self.query_one("#check-against", Static).update(plain(head))
         text = diff_text(plain(diff), palette(self.app), dark=self.app.current_theme.dark)
         self.query_one("#diff", Static).update(text)
-
-    # ── keys ─────────────────────────────────────────────────────────────────────────────────────────────
 
     def action_diff(self) -> None:
         """Wide, the diff stands beside the checks until this key takes it away; narrow, it takes their place."""
@@ -183,10 +185,9 @@ class CheckScreen(Screen[None]):
         """Show the next hint, and note that it was used."""
         week = self.q1.week
         try:
-            variant = self.target or learner.header_variant(self.path)
+            variant = self.target or learner.header_variant(self.path) or week.variant
         except Problem:
-            variant = None
-        variant = variant or week.variant
+            variant = week.variant
         if variant is None:
             self.notify("Hints come with a modification: choose one first.")
             return

@@ -5,6 +5,7 @@ All words come from the learner's file or about it: they are data, and no markup
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 
 from textual.content import Content
@@ -39,12 +40,13 @@ class Results:
         """Drop what this round did not check any more."""
         self.rows = {name: result for name, result in self.rows.items() if name in self.fresh}
 
-    def content(self) -> Content:
-        lines = (line for name, row in self.rows.items() for line in _lines(row, name in self.fresh))
+    def content(self, width: int) -> Content:
+        """All rows, for a widget that is ``width`` cells wide."""
+        lines = (line for name, row in self.rows.items() for line in _lines(row, name in self.fresh, width))
         return Content("\n").join(lines)
 
 
-def _lines(check: CheckResult, fresh: bool) -> list[Content]:
+def _lines(check: CheckResult, fresh: bool, width: int) -> list[Content]:
     quiet, sign = ("" if fresh else "$muted"), ("$success" if check.passed else "bold $error")
     if not fresh:
         sign = "$muted"
@@ -53,8 +55,9 @@ def _lines(check: CheckResult, fresh: bool) -> list[Content]:
         return [Content.assemble(("✓ ", sign), (name, quiet))]
     lines = [Content.assemble(("✗ ", sign), (name, "bold" if fresh else quiet))]
     for label, text in (("expected", check.expected), ("seen", check.seen), ("why", check.why)):
-        if text:
-            lines.append(Content.assemble((f"  {label:<9}", "$muted"), (plain(text), quiet)))
+        for number, part in enumerate(textwrap.wrap(plain(text), max(20, width - 12))):
+            lead = f"  {'' if number else label:<9} "
+            lines.append(Content.assemble((lead, "$muted"), (part, quiet)))
     return lines
 
 
