@@ -1,7 +1,7 @@
 """Write docs/reliability.md: run every fault test, long ones too, and table what they measured.
 
-``python docs/faults.py`` takes about a quarter of an hour on two cores. ``--figures FILE`` keeps the raw figures (JSON
-lines), and with ``--only-table`` makes the page again from such a file.
+``python docs/faults.py`` takes about a quarter of an hour on two cores. ``--figures FILE`` keeps the raw figures
+(JSON lines), and with ``--only-table`` makes the page again from such a file.
 """
 
 from __future__ import annotations
@@ -23,9 +23,13 @@ ROOT = Path(__file__).parent.parent
 Figure = dict[str, Any]
 
 OTHERS = {
-    "the git states of a learner's repository; an edited MODIFICATION.md": ["test_repository.py", "test_documents_save.py"],
+    "the git states of a learner's repository; an edited MODIFICATION.md": [
+        "test_repository.py", "test_documents_save.py",
+    ],
     "a timer over sleep, clock jumps and crashes": ["test_clock.py"],
-    "W&B: no key, refused, black hole, errors, slow, dies in mid-run, relay killed": ["test_relay.py", "test_sync.py"],
+    "W&B: no key, refused, black hole, errors, slow, dies in mid-run, relay killed": [
+        "test_relay.py", "test_sync.py",
+    ],
 }  # fmt: skip
 """Faults whose tests count only whether they pass."""
 
@@ -78,71 +82,113 @@ def page(figures: list[Figure]) -> str:
     return HEAD.format(machine=machine()) + "\n".join(rows(figures)) + "\n" + FOOT
 
 
+KILLS = "0 acknowledged lost, 0 twice, at most one checkpoint interval redone"
+
+ROWS: tuple[tuple[str, str, Figure, str, str], ...] = (
+    # fault, passes when, which figures, the key of their size, how to say them ({name} or a function of that name)
+    ("`kill -9`: trainer without torch", KILLS, {"who": "trainer without torch"}, "kills", "killed"),
+    ("`kill -9`: real trainer", KILLS, {"who": "real trainer"}, "kills", "killed"),
+    ("`kill -9`: viewer", KILLS, {"who": "viewer"}, "kills", "killed"),
+    (
+        "viewer killed, trainers live", "attached again in under 2 s, none launched twice",
+        {"fault": "viewer killed, trainers live"}, "runs_attached",
+        "{runs_attached} runs attached after {attached_again_after_s} s, {launched_twice} launched twice",
+    ),
+    (
+        "a trainer that ignores TERM, with a child of its own", "the group is gone within 11 s",
+        {"fault": "a trainer that ignores TERM, with a grandchild"}, "left", "gone after {gone_after_s} s",
+    ),
+    (
+        "two viewers at once", "0 double launches of 50", {"fault": "two viewers at once"}, "launches",
+        "{double} double of {launches}; {refused_with_a_message} refused with a message",
+    ),
+    (
+        "a reboot", "crashed, and one command goes on", {"fault": "a reboot"}, "lost",
+        "{state_after_it}; {commands_to_go_on} command; {acknowledged_events} acknowledged events, {lost} lost, "
+        "{duplicates} twice",
+    ),
+    (
+        "a logout", "the study goes on", {"fault": "a logout"}, "runs_finished_after_it",
+        "viewer ended by {viewer_ended_by}; {runs_finished_after_it} runs finished after it",
+    ),
+    *(
+        (
+            f"a full disk under {under}", "a clear message; goes on once there is space",
+            {"fault": "a full disk", "under": under}, "goes_on_from_iter", "full",
+        )
+        for under in ("the database", "events", "a checkpoint")
+    ),
+    *(
+        (
+            f"a damaged database: {kind}, {copy}", "never overwritten, moved aside, runs rebuilt",
+            {"fault": "a damaged database", "kind": kind, "copy": copy}, "trials", "damaged",
+        )
+        for copy in ("with the last copy", "without any copy")
+        for kind in (
+            "1 bit flip", "1 bit flip in the header or schema", "50 bit flips", "truncation", "a page of zeros",
+            "0 bytes", "not a database",
+        )
+    ),
+    (
+        "a database of a newer q1lab", "left alone, said in a line", {"fault": "a newer schema"}, "exit_status",
+        "exit status {exit_status}, {bytes_changed} bytes changed",
+    ),
+    (
+        "clock −1 h, +1 day", "no negative duration", {"fault": "clock -1 h, +1 day"}, "runs",
+        "{negative_durations} negative of {runs}, the longest {longest_s} s; {studies_out_of_order} studies out of "
+        "order",
+    ),
+    (
+        "a loss that is NaN at iter k", "diverged, within one eval, no silent retry",
+        {"fault": "NaN at iter k"}, "k",
+        "k = {k}: {shown_as} at iter {stopped_at_iter}, {attempts} attempt",
+    ),
+    (
+        "out of memory (RLIMIT_AS)", "failed, no silent retry", {"fault": "out of memory (RLIMIT_AS)"}, "attempts",
+        "{shown_as}: “{message}…”, {attempts} attempt",
+    ),
+    *(
+        (
+            f"a model file that {does}", "a message with file and line; q1lab lives",
+            {"fault": "a model file that", "does": does}, "exit_status", "model",
+        )
+        for does in (
+            "raises", "has a syntax error", "raises at import", "exits at import", "ends the process", "loops",
+            "prints 1080 MB",
+        )
+    ),
+    (
+        "junk in events", "counted, passed over", {"what": "junk in events"}, "lines",
+        "{lines} junk lines, {counted} counted, {events_lost} events lost",
+    ),
+    (
+        "study names and paths that lead elsewhere", "refused",
+        {"what": "study names and paths that lead elsewhere"}, "tried", "{followed} of {tried} followed",
+    ),
+    (
+        "private files under umask 000", "none open to others", {"fault": "private files"}, "files_and_folders",
+        "{open_to_others} of {files_and_folders} files and folders",
+    ),
+)  # fmt: skip
+
+
 def rows(figures: list[Figure]) -> list[str]:
-    def of(fault: str, size: str = "", **wanted: Any) -> list[Figure]:
-        found = [f for f in figures if f["fault"] == fault and all(f.get(k) == v for k, v in wanted.items())]
-        return sorted(found, key=lambda f: f.get(size, 0))
-
+    """The lines of the table."""
     lines = []
-
-    def row(fault: str, passes: str, measured: str) -> None:
+    for fault, passes, wanted, size, how in ROWS:
+        found = [f for f in figures if all(f.get(key) == value for key, value in wanted.items())]
+        largest = max(found, key=lambda f, size=size: f.get(size, 0), default=None)  # type: ignore[misc]
+        if largest is None:
+            measured = "not measured"
+        elif how in WORDS:
+            measured = WORDS[how](largest)
+        else:
+            measured = how.format(**largest)
         lines.append(f"| {fault} | {passes} | {measured} |")
-
-    def last(fault: str, size: str, say: Callable[[Figure], str], **wanted: Any) -> str:
-        found = of(fault, size, **wanted)
-        return say(found[-1]) if found else "not measured"
-
-    kills = "200 random kill -9"
-    for who in ("trainer without torch", "real trainer", "viewer"):
-        row(
-            f"random `kill -9`: {who}",
-            "0 acknowledged lost, 0 twice, at most one checkpoint interval redone",
-            last(kills, "kills", killed, who=who),
-        )
-    row(
-        "viewer killed, trainers live",
-        "attached again in under 2 s, none launched twice",
-        last(
-            "viewer killed, trainers live", "runs_attached",
-            lambda f: f"{f['runs_attached']} runs attached after {f['attached_again_after_s']} s, "
-            f"{f['launched_twice']} launched twice",
-        ),
-    )  # fmt: skip
-    row(
-        "a trainer that ignores TERM, with a child of its own",
-        "the group is gone within 11 s",
-        last("a trainer that ignores TERM, with a grandchild", "left", lambda f: f"gone after {f['gone_after_s']} s"),
-    )  # fmt: skip
-    row("two viewers at once", "0 double launches of 50", last("two viewers at once", "launches", lambda f: f"{f['double']} double of {f['launches']}; {f['refused_with_a_message']} were refused with a message"))  # fmt: skip
-    row("a reboot", "crashed, and one command goes on", last("a reboot", "lost", lambda f: f"{f['state_after_it']}; {f['commands_to_go_on']} command; {f['acknowledged_events']} acknowledged events, {f['lost']} lost, {f['duplicates']} twice"))  # fmt: skip
-    row("a logout", "the study goes on", last("a logout", "runs_finished_after_it", lambda f: f"viewer ended by {f['viewer_ended_by']}; {f['runs_finished_after_it']} runs finished after it"))  # fmt: skip
-    for under in ("the database", "events", "a checkpoint"):
-        row(
-            f"a full disk under {under}",
-            "a clear message; goes on once there is space",
-            last("a full disk", "goes_on_from_iter", full, under=under),
-        )
-    for copy in ("with the last copy", "without any copy"):
-        for kind in dict.fromkeys(f["kind"] for f in of("a damaged database")):
-            row(
-                f"a damaged database: {kind}, {copy}",
-                "never overwritten, moved aside, runs rebuilt",
-                last("a damaged database", "trials", damaged, kind=kind, copy=copy),
-            )
-    row("a database of a newer q1lab", "left alone, said in a line", last("a newer schema", "", lambda f: f"exit status {f['exit_status']}, {f['bytes_changed']} bytes changed"))  # fmt: skip
-    row("clock −1 h, +1 day", "no negative duration", last("clock -1 h, +1 day", "runs", lambda f: f"{f['negative_durations']} negative of {f['runs']}, the longest {f['longest_s']} s; {f['studies_out_of_order']} studies out of order"))  # fmt: skip
-    row("a loss that is NaN at iter k", "diverged, within one eval, no silent retry", last("NaN at iter k", "k", lambda f: f"k = {f['k']}: {f['shown_as']} at iter {f['stopped_at_iter']}, {f['attempts']} attempt"))  # fmt: skip
-    row("out of memory (RLIMIT_AS)", "failed, no silent retry", last("out of memory (RLIMIT_AS)", "", lambda f: f"{f['shown_as']}: “{f['message']}…”, {f['attempts']} attempt"))  # fmt: skip
-    for figure in {f["does"]: f for f in of("a model file that")}.values():
-        row(f"a model file that {figure['does']}", "a message with file and line; q1lab lives", model(figure))
-    row("junk in events", "counted, passed over", last("hostile content", "lines", lambda f: f"{f['lines']} junk lines, {f['counted']} counted, {f['events_lost']} events lost", what="junk in events"))  # fmt: skip
-    row("study names and paths that lead elsewhere", "refused", last("hostile content", "tried", lambda f: f"{f['followed']} of {f['tried']} followed", what="study names and paths that lead elsewhere"))  # fmt: skip
-    row("private files under umask 000", "none open to others", last("private files", "files_and_folders", lambda f: f"{f['open_to_others']} of {f['files_and_folders']} files and folders"))  # fmt: skip
     for fault in OTHERS:
-        found = of(fault)
-        if found:
-            names = ", ".join(f"`tests/{name}`" for name in found[-1]["tests"])
-            row(fault, "see the tests", f"{found[-1]['passed']} tests of {names} passed")
+        for figure in [f for f in figures if f["fault"] == fault][-1:]:
+            names = ", ".join(f"`tests/{name}`" for name in figure["tests"])
+            lines.append(f"| {fault} | their tests pass | {figure['passed']} tests of {names} passed |")
     return lines
 
 
@@ -153,7 +199,7 @@ def killed(figure: Figure) -> str:
     text = f"{kills}; {figure['acknowledged_events']:,} acknowledged events, {figure['lost']} lost, "
     text += f"{figure['duplicates']} twice"
     if "acknowledged_answers" in figure:
-        text += f"; {figure['acknowledged_answers']:,} acknowledged answers, 0 lost"
+        text += f"; {figure['acknowledged_answers']:,} acknowledged answers, {figure['answers_lost']} lost"
     if "runs_that_differ_from_unbroken_ones" in figure:
         text += (
             f"; {figure['iters_redone']} iters redone, {figure['most_at_once']} at most at once (interval: 20); "
@@ -179,9 +225,17 @@ def damaged(figure: Figure) -> str:
 
 def model(figure: Figure) -> str:
     if "log_at_most_mb" in figure:
-        return f"finished; its log was {figure['log_at_most_mb']} MB at most, {figure['log_at_the_end_mb']} MB at the end"
+        return (
+            f"finished; its log was {figure['log_at_most_mb']} MB at most, {figure['log_at_the_end_mb']} MB at the "
+            "end"
+        )
     where = "file and line named" if figure["file_and_line"] else "named as the model"
     return f"exit status {figure['exit_status']}, {where}"
+
+
+WORDS: dict[str, Callable[[Figure], str]] = {
+    "killed": killed, "full": full, "damaged": damaged, "model": model,
+}  # fmt: skip
 
 
 def machine() -> str:
@@ -207,10 +261,10 @@ FOOT = """
 
 - **Runs** live in files; the database only indexes them. Delete `q1lab.db`, and the runs are there again.
 - **Ticks, answers, papers, predictions** live in `q1lab.db` alone. At most once a minute q1lab copies them into
-  `q1lab.copy-1.json` beside it (`-2` is an earlier day's). A damaged database is renamed to `q1lab.damaged-….db`, not a
-  byte of it changed; every row that can be read goes into the new one, the copies fill the gaps, and one line says
-  what was saved. SQLite has no checksums: a letter that the disk garbled is noticed by comparing with the copy, so
-  without a copy such a row stays garbled.
+  `q1lab.copy-1.json` beside it (`-2` is an earlier day's). A damaged database is renamed to `q1lab.damaged-….db`,
+  not a byte of it changed; every row that can be read goes into the new one, the copies fill the gaps, and one line
+  says what was saved. SQLite has no checksums: a letter that the disk garbled is noticed by comparing with the copy,
+  so without a copy such a row stays garbled.
 - **A full disk** ends a run as failed, with its last checkpoint intact; the same `q1lab run` goes on from there.
 - **Order** goes by sequence, durations by the monotonic clock: setting the clock changes neither.
 - **A model file is your own code** and runs with your rights. The limits on it (time, memory, output) guard against

@@ -144,9 +144,9 @@ def _run(args: list[str] | None) -> int:
         if "sqlite3" in sys.modules and isinstance(error, sys.modules["sqlite3"].DatabaseError):
             from q1lab import store
 
-            if store.is_damage(error):
-                store.suspect()
-                say(f"the database is damaged ({error}); {store.MENDS}")
+            said = store.explain(error)
+            if said is not None:
+                say(said)
                 return FAILED
         if not isinstance(error, OSError):
             raise

@@ -517,6 +517,16 @@ def _reason(error: Exception) -> str:
     return text
 
 
+def explain(error: sqlite3.DatabaseError) -> str | None:
+    """What a question that failed means for a person, in one line; None when it is the program's own mistake."""
+    if is_damage(error):
+        suspect()
+        return f"the database is damaged ({error}); {MENDS}"
+    if isinstance(error, sqlite3.OperationalError) and _code(error) != 1:
+        return f"cannot use {paths.database()}: {_reason(error)}"
+    return None
+
+
 def suspect(file: Path | None = None) -> None:
     """Have the next opening look at the whole file, since a question met damage in it."""
     with contextlib.suppress(OSError):

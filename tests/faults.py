@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import json
 import os
 import random
@@ -18,6 +19,7 @@ import pytest
 
 from labs import report
 from q1lab import launch, studies
+from q1lab.errors import Problem
 from q1lab.store import Store
 from q1lab.studies import Study
 
@@ -167,7 +169,7 @@ def tables(file: Path | None = None) -> dict[str, list[tuple[Any, ...]]]:
 
 
 @pytest.fixture
-def faulty(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Path]:
+def faulty(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Callable[..., Path]]:
     """Puts fault_trainer.py in place; call it with FAULTS's settings. It returns the folder of acknowledgements."""
     acks = tmp_path / "acks"
     acks.mkdir()
@@ -181,4 +183,7 @@ def faulty(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Pat
             monkeypatch.setenv("Q1LAB_PROBE", f"{sys.executable} {TESTS / 'fake_probe.py'}")
         return acks
 
-    return behave
+    yield behave
+    for study_id in studies.ids():  # whatever a test found, nothing of it goes on
+        with contextlib.suppress(Problem):
+            launch.stop(studies.load(study_id), grace=0.2)

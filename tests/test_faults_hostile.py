@@ -27,9 +27,9 @@ __all__ = ["faulty"]
 Faulty = Callable[..., Path]
 SMALL = ("--preset", "quick", "--max-iters", "20", "--wandb", "disabled")
 NASTY = (
-    "[bold red]x[/bold red]", "[/]", "[link=file:///etc/passwd]x[/link]", "\x1b[2J\x1b]0;owned\x07x", "\x9b31m",
-    "a\rb", "two\nlines", "\u202eevil", "quote ' \" ` $(touch owned)", "🙂\u0301", "x" * 100_000, "\ud800",
-    "{{ 7*7 }}", "'); DROP TABLE runs; --",
+    "[bold red]x[/bold red]", "[/]", "[link=file:///etc/passwd]x[/link]", "\x1b[2J\x1b]0;owned\x07x",
+    "\x9b31m", "a\rb", "two\nlines", "\u202eevil", "quote ' \" ` $(touch owned)", "🙂\u0301", "x" * 100_000,
+    "\ud800", "{{ 7*7 }}", "'); DROP TABLE runs; --",
 )  # fmt: skip
 
 
@@ -44,8 +44,8 @@ json_values = st.recursive(
     max_leaves=6,
 )
 KEYS = (
-    "iter", "attempt", "resumed_from", "train_loss", "val_loss", "lr", "tok_per_s", "t", "total", "tokens", "message",
-    "text", "time", "reused_from", "state", "final",
+    "iter", "attempt", "resumed_from", "train_loss", "val_loss", "lr", "tok_per_s", "t", "total", "tokens",
+    "message", "text", "time", "reused_from", "state", "final",
 )  # fmt: skip
 
 
