@@ -263,8 +263,8 @@ FOOT = """
 - **Ticks, answers, papers, predictions** live in `q1lab.db` alone. At most once a minute q1lab copies them into
   `q1lab.copy-1.json` beside it (`-2` is an earlier day's). A damaged database is renamed to `q1lab.damaged-….db`,
   not a byte of it changed; every row that can be read goes into the new one, the copies fill the gaps, and one line
-  says what was saved. SQLite has no checksums: a letter that the disk garbled is noticed by comparing with the copy,
-  so without a copy such a row stays garbled.
+  says what was saved. SQLite has no checksums: a letter that the disk garbled is noticed by comparing with the
+  copy, so without a copy such a row stays garbled.
 - **A full disk** ends a run as failed, with its last checkpoint intact; the same `q1lab run` goes on from there.
 - **Order** goes by sequence, durations by the monotonic clock: setting the clock changes neither.
 - **A model file is your own code** and runs with your rights. The limits on it (time, memory, output) guard against

@@ -82,7 +82,11 @@ class _Draws(TorchDispatchMode):
         if func._schema.is_mutable and args and isinstance(args[0], Tensor):
             written = args[0]
             whole = written.numel() * written.element_size() == written.untyped_storage().nbytes()
-            overwrites = _is_random(func) or func._schema.name in ("aten::zero_", "aten::fill_", "aten::copy_")
+            overwrites = _is_random(func) or func._schema.name in (
+                "aten::zero_",
+                "aten::fill_",
+                "aten::copy_",
+            )
             sources = inputs[1:] if overwrites and whole else inputs
             self._note(written, fresh.union(*(self._draws_behind(tensor) for tensor in sources)))
             return result
