@@ -70,8 +70,11 @@ def header_fault(file: Path) -> str | None:
     """What is wrong with a database file's header as q1lab writes it, or None. Reads 100 bytes."""
     with file.open("rb") as stream:
         head = stream.read(HEADER)
+        size = stream.seek(0, os.SEEK_END)
     if len(head) < HEADER or head[:16] != b"SQLite format 3\x00":
         return "it is no SQLite file"
+    if size % PAGE:
+        return "it is cut off in the middle of a page"
     fixed = (
         (int.from_bytes(head[16:18], "big") == PAGE, "the page size"),
         (head[18] == head[19] and head[18] in (1, 2), "the file format"),
