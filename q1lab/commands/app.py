@@ -52,9 +52,5 @@ def prepare(session: str | None, folder: Path | None) -> Setup:
     if paths.database().exists():
         with Store() as store:
             first = Taker(week.label).take(store, ingest=False)
-            if store.moved_aside:
-                notice = (
-                    f"It was moved to {store.moved_aside}. Runs are rebuilt from their files; ticks and answers "
-                    "are in the old file."
-                )
+            notice = store.notice or ""
     return Setup(week, settings, session_id, first, notice=notice)

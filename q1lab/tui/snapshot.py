@@ -280,10 +280,8 @@ class Desk:
             try:
                 if store is None:
                     store = Store(self.file)
-                    if store.moved_aside:
-                        self.fail("The database was damaged",
-                                  f"It was moved to {store.moved_aside}. Runs are rebuilt from their files; "
-                                  "ticks and answers are in the old file.")  # fmt: skip
+                    if store.notice:
+                        self.fail("The database was damaged", store.notice)
                 snapshot = self.taker.take(store, ingest=ingest)
                 if snapshot != last:
                     self.deliver(snapshot)
