@@ -177,7 +177,7 @@ def rows(figures: list[Figure]) -> list[str]:
     lines = []
     for fault, passes, wanted, size, how in ROWS:
         found = [f for f in figures if all(f.get(key) == value for key, value in wanted.items())]
-        largest = max(found, key=lambda f, size=size: f.get(size, 0), default=None)  # type: ignore[misc]
+        largest = max(reversed(found), key=lambda f, size=size: f.get(size, 0), default=None)  # type: ignore[misc]
         if largest is None:
             measured = "not measured"
         elif how in WORDS:
@@ -216,10 +216,12 @@ def full(figure: Figure) -> str:
 
 def damaged(figure: Figure) -> str:
     total = figure["rows_each"] * figure["trials"]
+    kept = figure["trials"] - figure["moved_aside"]
     return (
-        f"{figure['trials']} trials, {figure['moved_aside']} moved aside (the others hurt nothing that a check "
-        f"sees); of {total:,} rows the learner typed {figure['own_rows_lost']} lost, "
-        f"{figure['own_rows_changed']} changed"
+        f"{figure['trials']} trials, {figure['moved_aside']} moved aside"
+        + (f" ({kept} hurt nothing that a check sees)" if kept else "")
+        + f"; of {total:,} rows the learner typed {figure['own_rows_lost']:,} lost, "
+        f"{figure['own_rows_changed']:,} changed"
     )
 
 
@@ -263,8 +265,8 @@ FOOT = """
 - **Ticks, answers, papers, predictions** live in `q1lab.db` alone. At most once a minute q1lab copies them into
   `q1lab.copy-1.json` beside it (`-2` is an earlier day's). A damaged database is renamed to `q1lab.damaged-….db`,
   not a byte of it changed; every row that can be read goes into the new one, the copies fill the gaps, and one line
-  says what was saved. SQLite has no checksums: a letter that the disk garbled is noticed by comparing with the
-  copy, so without a copy such a row stays garbled.
+  says what was saved. SQLite has no checksums: a letter that the disk garbled in a tick, an answer, a time, a
+  KPI or a post is noticed by comparing with the copy; elsewhere, or without a copy, such a row stays garbled.
 - **A full disk** ends a run as failed, with its last checkpoint intact; the same `q1lab run` goes on from there.
 - **Order** goes by sequence, durations by the monotonic clock: setting the clock changes neither.
 - **A model file is your own code** and runs with your rights. The limits on it (time, memory, output) guard against

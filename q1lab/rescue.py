@@ -341,7 +341,7 @@ def _mend_schema(trial: Path, pristine: Path) -> None:
     """Put a sound file's schema pages in place as well: the same migrations make the same roots."""
     sound = pristine.read_bytes()
     data = bytearray(trial.read_bytes())
-    pages = _schema_pages(sound)
+    pages = schema_pages(sound)
     data += bytes(max(0, max(pages) * PAGE - len(data)))
     for page in pages:
         at = (page - 1) * PAGE
@@ -350,7 +350,7 @@ def _mend_schema(trial: Path, pristine: Path) -> None:
     _mend_header(trial, pristine)
 
 
-def _schema_pages(data: bytes) -> list[int]:
+def schema_pages(data: bytes) -> list[int]:
     """Page numbers of the schema table: page 1, and its children where page 1 is an interior page (type 5)."""
     if data[HEADER] != 5:
         return [1]

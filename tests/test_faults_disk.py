@@ -169,8 +169,9 @@ def damage(kind: str, good: bytes, rng: random.Random) -> bytes:
             bit = rng.randrange(len(data) * 8)
             data[bit // 8] ^= 1 << bit % 8
         case "1 bit flip in the header or schema":
-            bit = rng.randrange(2 * 4096 * 8)
-            data[bit // 8] ^= 1 << bit % 8
+            pages = rescue.schema_pages(good)
+            at = rng.randrange(rescue.HEADER) if rng.random() < 0.5 else rng.randrange(4096 * len(pages))
+            data[(pages[at // 4096] - 1) * 4096 + at % 4096] ^= 1 << rng.randrange(8)
         case "truncation":
             del data[rng.randrange(1, len(data)) :]
         case "0 bytes":

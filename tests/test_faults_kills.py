@@ -51,7 +51,7 @@ def pause(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
     monkeypatch.setenv("FAKE_TRAIN", json.dumps({"pause": seconds}))
 
 
-@pytest.mark.parametrize(("kills", "seeds"), [(5, 3), pytest.param(60, 30, marks=LONG)])
+@pytest.mark.parametrize(("kills", "seeds"), [(5, 3), pytest.param(60, 60, marks=LONG)])
 def test_trainers_killed_at_any_moment(
     faulty: Faulty, monkeypatch: pytest.MonkeyPatch, kills: int, seeds: int
 ) -> None:
