@@ -1,6 +1,7 @@
 """Make the figures and tables that README and docs show, from real studies and the real app.
 
-    python docs/make.py                     the screenshots
+    python docs/make.py                     the screenshots, from the studies in Q1LAB_HOME
+    python docs/make.py training            the lab while six real runs train
     python docs/make.py study rope-1        README's table, from that study in Q1LAB_HOME
     python docs/make.py pairing ID ID ...   docs/pairing.md, from studies with 8 or more seeds
     python docs/make.py keys                docs/keys.md, from the app's table of keys
@@ -122,10 +123,38 @@ def bench() -> None:
 
 
 def screens() -> None:
-    from q1lab.tui import shots
+    import shots
 
-    for file in shots.main(HERE / "screens"):
-        print(file)
+    for file in shots.shoot(HERE / "screens"):
+        print(file.name)
+
+
+def training() -> None:
+    """The lab while six real runs train, in a home of its own."""
+    import os
+    import tempfile
+    import time
+
+    import shots
+
+    from q1lab import launch, planning
+    from q1lab.store import Store
+
+    with tempfile.TemporaryDirectory() as home:
+        os.environ.update(Q1LAB_HOME=home, WANDB_MODE="disabled")
+        wish = planning.Wish("rope", preset="quick")
+        with Store() as store:
+            study = planning.save(planning.make_plan(wish, store), wish, store)
+            launch.start(study)
+            while study.runs[3].name not in {
+                path.parent.name for path in study.files.root.glob("runs/*/events.jsonl")
+            }:
+                time.sleep(0.5)
+        time.sleep(8)
+        (file,) = shots.shoot(Path(home), ("lab",))
+        launch.stop(study)
+        (HERE / "screens" / "training.svg").write_bytes(file.read_bytes())
+    print("training.svg")
 
 
 if __name__ == "__main__":
@@ -136,6 +165,8 @@ if __name__ == "__main__":
             study(study_id)
         case ["pairing", *ids] if ids:
             pairing(ids)
+        case ["training"]:
+            training()
         case ["keys"]:
             keys()
         case ["bench"]:
