@@ -215,9 +215,13 @@ def train(
                 return "diverged"
             total.zero_()
             since = 0
-            if done % cfg["eval_interval"] == 0 and done < cfg["max_iters"]:
+            last = done == cfg["max_iters"]
+            if (
+                last or done % cfg["eval_interval"] == 0
+            ):  # the last one too: a curve is of one measure to its end
                 say("eval", iter=done, val_loss=evaluate(model, val, some), tokens=sum(n for _, n in some))
-                save(done)
+                if not last:
+                    save(done)
             mark = time.perf_counter()
 
     # the number that counts: every validation target once, the weights as they are after the last iter

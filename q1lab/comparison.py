@@ -78,12 +78,16 @@ def build(study: Study, rows: list[Row]) -> Record:
 def curves(store: Store, study: Study) -> dict[str, dict[int, dict[str, list[float]]]]:
     """Loss curves for the charts: ``{arm: {seed: {iter, train_loss, eval_iter, val_loss}}}``.
 
-    The exact val loss at the end closes each run's val curve; where a loss was not finite the curve has NaN.
+    The val curve is over fixed windows from beginning to end; the exact val loss only closes a curve that stops
+    before the last iter, as curves from elsewhere may; where a loss was not finite the curve has NaN.
     """
     found: dict[str, dict[int, dict[str, list[float]]]] = {arm: {} for arm in ARMS}
     for row in store.runs(study.id):
         train = store.curve(row["id"], "train_loss")
-        val = store.curve(row["id"], "val_loss") + store.curve(row["id"], "final_val_loss")
+        val = store.curve(row["id"], "val_loss")
+        val += [
+            point for point in store.curve(row["id"], "final_val_loss") if not val or val[-1][0] < point[0]
+        ]
         found[row["arm"]][row["seed"]] = {
             "iter": [float(i) for i, _ in train],
             "train_loss": [_or_nan(value) for _, value in train],

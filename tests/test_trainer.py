@@ -326,3 +326,14 @@ def test_a_model_file_may_call_view_on_what_it_is_given(tmp_path: Path) -> None:
     study = make_study(tmp_path, "s", [0], source=source)
     assert run_trainer(study) == 0
     assert math.isfinite(final(study, "modified-seed0"))
+
+
+def test_the_val_curve_is_of_one_measure_to_its_end(tmp_path: Path) -> None:
+    study = make_study(tmp_path, "s", [0], eval_interval=10)
+    assert run_trainer(study) == 0
+    evals = [
+        e for e in report.read(study / "runs" / "baseline-seed0" / "events.jsonl") if e["type"] == "eval"
+    ]
+    assert [(e["iter"], e.get("final", False)) for e in evals[-2:]] == [(24, False), (24, True)]
+    assert {e["tokens"] for e in evals[:-1]} == {4 * 16}
+    assert evals[-1]["tokens"] > 4 * 16
