@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +13,11 @@ from typing import Any
 import pytest
 
 TESTS = Path(__file__).parent
+
+# Whoever starts the tests in the background (`&`, nohup) has these ignored, and children inherit that; but Ctrl-C
+# and a hang-up are what some tests send to q1lab.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 ROOT = TESTS.parent
 
 
