@@ -14,9 +14,8 @@ from typing import Any
 
 from q1lab import paths, studies
 from q1lab.errors import Problem
-from q1lab.events import read_new
+from q1lab.events import last_event, read_new
 from q1lab.files import private_folder, sha256_text, write_atomic
-from q1lab.runner import ended
 from q1lab.states import State
 from q1lab.studies import Run, Study
 
@@ -75,8 +74,5 @@ def _key(study: Study, run: Run) -> str:
 
 
 def _finished(study: Study, run: Run) -> bool:
-    files = study.files.run(run.name)
-    if not ended(files):
-        return False
-    events, _, _ = read_new(files.events, limit=1 << 30)
-    return any(event["type"] == "exit" and event.get("state") == State.FINISHED for event in events)
+    event = last_event(study.files.run(run.name).events)
+    return event is not None and event["type"] == "exit" and event.get("state") == State.FINISHED

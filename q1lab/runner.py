@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 from q1lab import children, launch, studies
-from q1lab.events import read_new
+from q1lab.events import last_event
 from q1lab.files import open_private, utc_now
 from q1lab.paths import RunPaths
 from q1lab.states import ENDED
@@ -142,22 +142,8 @@ def gpu_for(worker: int, visible: str | None) -> str:
 
 def ended(files: RunPaths) -> bool:
     """Whether a run has an exit record after which nothing is left to train."""
-    path = files.events
-    try:
-        size = path.stat().st_size
-    except OSError:
-        return False
-    events, _, _ = read_new(path, max(0, _line_start(path, size)))
-    return any(event["type"] == "exit" and event.get("state") in ENDED for event in events)
-
-
-def _line_start(path: Path, size: int, tail: int = 4096) -> int:
-    """A byte offset at a line's beginning near the file's end."""
-    if size <= tail:
-        return 0
-    with path.open("rb") as file:
-        file.seek(size - tail)
-        return size - tail + file.read(tail).find(b"\n") + 1
+    event = last_event(files.events)
+    return event is not None and event["type"] == "exit" and event.get("state") in ENDED
 
 
 def log(text: str) -> None:

@@ -22,7 +22,7 @@ from typing import Any
 from q1lab import paths, rescue, studies
 from q1lab.errors import FAILED, NOTICES, Problem
 from q1lab.events import last_event, read_new
-from q1lab.files import is_locked, locked, os_reason, private_folder, sync_folder, utc_now
+from q1lab.files import is_locked, locked, os_reason, private_folder, size_of, sync_folder, utc_now
 from q1lab.paths import StudyPaths
 from q1lab.states import ENDED, MISSING, State, may_follow
 from q1lab.studies import Study
@@ -323,7 +323,7 @@ class Store:
     def _ingest_run(self, study: Study, run: Row) -> int:
         files = study.files.run(f"{run['arm']}-seed{run['seed']}")
         taken = 0
-        if 0 < _size(files.events) < run["events_offset"]:  # it was replaced: its row begins anew
+        if 0 < size_of(files.events) < run["events_offset"]:  # it was replaced: its row begins anew
             with self.write() as db:
                 db.execute(f"UPDATE runs SET {ANEW} WHERE id = ?", (run["id"],))
                 db.execute("DELETE FROM metrics WHERE run_id = ?", (run["id"],))
@@ -570,13 +570,6 @@ def _upsert_study(db: sqlite3.Connection, study: Study, plan_text: str) -> None:
 def _has_news(study: Study, run: Row) -> bool:
     """Whether a run's file has grown (or was replaced), or its process is gone without a word."""
     files = study.files.run(f"{run['arm']}-seed{run['seed']}")
-    if _size(files.events) != run["events_offset"]:
+    if size_of(files.events) != run["events_offset"]:
         return True
     return bool(run["state"] == State.RUNNING) and not is_locked(files.lock)
-
-
-def _size(file: Path) -> int:
-    try:
-        return file.stat().st_size
-    except OSError:
-        return 0

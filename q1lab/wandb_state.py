@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from q1lab.files import is_locked, locked, plain, sha256_file, utc_now, write_atomic
+from q1lab.files import is_locked, locked, plain, sha256_file, size_of, utc_now, write_atomic
 from q1lab.studies import Study
 
 PROJECT = "q1-capstone"
@@ -186,9 +186,9 @@ def status(study: Study) -> Status:
     for name, run in runs.items():
         if run.state == SYNCING and not busy:  # its relay is gone: nothing confirms it any more
             runs[name] = RunRelay(**{**asdict(run), "state": OFFLINE})
-        elif run.state == SYNCED and _size(study.files.run(name).events) != run.offset:
+        elif run.state == SYNCED and size_of(study.files.run(name).events) != run.offset:
             runs[name] = RunRelay(**{**asdict(run), "state": SYNCING if busy else OFFLINE})
-    begun = {name: run for name, run in runs.items() if _size(study.files.run(name).events)} or runs
+    begun = {name: run for name, run in runs.items() if size_of(study.files.run(name).events)} or runs
     states = {run.state for run in begun.values()}
     state = next((s for s in (ERROR, SYNCING, OFFLINE, SYNCED) if s in states), OFFLINE)
     errors = sorted((run.updated, run.error) for run in begun.values() if run.error)
@@ -207,7 +207,7 @@ def pending(study: Study) -> list[str]:
     known = read(study)
     names = []
     for run in study.runs:
-        size = _size(study.files.run(run.name).events)
+        size = size_of(study.files.run(run.name).events)
         relay = known.get(run.name)
         if size and not (relay and relay.state == SYNCED and relay.offset == size):
             names.append(run.name)
@@ -339,10 +339,3 @@ def scrub(text: str, env: Mapping[str, str] | None = None) -> str:
         text = text.replace(key, "[key]")
     text = re.sub(r"\bwandb_v\d+_[A-Za-z0-9_-]{8,}", "[key]", text)
     return re.sub(r"(?<![0-9A-Za-z])(?:[A-Za-z0-9_-]+-)?[0-9a-f]{40}(?![0-9A-Za-z])", "[key]", text)
-
-
-def _size(file: Path) -> int:
-    try:
-        return file.stat().st_size
-    except OSError:
-        return 0
