@@ -111,6 +111,8 @@ def download(url: str, timeout: float = 30.0) -> bytes:
             data: bytes = answer.read(LARGEST)
     except (OSError, urllib.error.URLError, ValueError) as error:
         reason = getattr(error, "reason", error)
+        if isinstance(error, urllib.error.HTTPError):
+            error.close()  # it is an open answer, too
         raise Problem(
             f"cannot download Tiny Shakespeare ({reason}); put the file somewhere and set Q1LAB_DATA to its path, "
             "or train on --data stdlib",

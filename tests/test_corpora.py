@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import http.server
 import threading
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -71,6 +73,20 @@ def test_a_download_that_fails_says_what_to_do(server: str, monkeypatch: pytest.
     monkeypatch.setenv("Q1LAB_SHAKESPEARE_URL", "http://127.0.0.1:9/input.txt")
     with pytest.raises(Problem, match="cannot download"):
         corpora.prepare("shakespeare", 64)
+
+
+def test_a_refused_download_leaves_no_connection_open(server: str) -> None:
+    served.clear()
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        try:
+            corpora.download(server)
+        except Problem as problem:
+            kept: list[object] = [problem]
+            kept.append(kept)  # as a kept traceback does: only the collector frees it
+            del kept
+        gc.collect()
+    assert [str(warning.message) for warning in seen] == []
 
 
 def test_q1lab_data_may_be_a_folder(
