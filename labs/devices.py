@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from labs.attention import PlainAttention
+from labs.linear import OneDnnLinear, pays
 
 SHORT = 256
 """Up to this block size attention written out beats the fused kernel on a CPU."""
@@ -100,6 +101,7 @@ class Precision:
         self.device = device
         self.dtype = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}[dtype]
         self.attention = PlainAttention() if device.type == "cpu" and block_size <= SHORT else None
+        self.linear = OneDnnLinear() if device.type == "cpu" and pays() else None
         self.scaler = torch.amp.GradScaler(device.type) if dtype == "fp16" else None
 
     @contextlib.contextmanager
@@ -108,9 +110,15 @@ class Precision:
         with contextlib.ExitStack() as stack:
             if self.dtype is not None:
                 stack.enter_context(torch.autocast(self.device.type, self.dtype))
+            elif self.linear is not None:
+                stack.enter_context(self.linear)
             if self.attention is not None:
                 stack.enter_context(self.attention)
             yield
+
+    def exactly(self) -> contextlib.AbstractContextManager[Any]:
+        """Around an evaluation: fp32, by the faster of PyTorch's two libraries."""
+        return self.linear if self.linear is not None else contextlib.nullcontext()
 
     def backward(self, loss: Tensor) -> None:
         (self.scaler.scale(loss) if self.scaler else loss).backward()

@@ -4,9 +4,9 @@ One process imports torch once and then takes one run after the other from the s
 is left; several such processes share a plan by claiming runs. It reads ``study.json`` and the copies of the model
 files and writes, for each run, ``events.jsonl`` and checkpoints. It knows nothing of who watches.
 
-What makes it fast is here, not in the model files: bf16 products where the processor has them, plain attention at
-short lengths on a CPU, one flat buffer for all weights (labs/flat.py), one gather a batch, and a malloc that keeps
-its memory. Weights, norms, softmax and loss stay fp32.
+What makes it fast is here, not in the model files: bf16 products where the processor has them, the faster library
+for fp32 ones (labs/linear.py), plain attention at short lengths on a CPU, one flat buffer for all weights
+(labs/flat.py), one gather a batch, and a malloc that keeps its memory. Weights, norms, softmax and loss stay fp32.
 """
 
 from __future__ import annotations
@@ -219,14 +219,17 @@ def train(
             if (
                 last or done % cfg["eval_interval"] == 0
             ):  # the last one too: a curve is of one measure to its end
-                say("eval", iter=done, val_loss=evaluate(model, val, some), tokens=sum(n for _, n in some))
+                with precision.exactly():
+                    mid = evaluate(model, val, some)
+                say("eval", iter=done, val_loss=mid, tokens=sum(n for _, n in some))
                 if not last:
                     save(done)
             mark = time.perf_counter()
 
     # the number that counts: every validation target once, the weights as they are after the last iter
     everything = data.windows(corpus.val, cfg["block_size"])
-    val_loss = evaluate(model, val, everything)
+    with precision.exactly():
+        val_loss = evaluate(model, val, everything)
     say("eval", iter=cfg["max_iters"], val_loss=val_loss, tokens=val.numel() - 1, final=True)
     if not math.isfinite(val_loss):
         say("exit", state="diverged", iter=cfg["max_iters"], message="the final val loss was not finite")

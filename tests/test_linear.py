@@ -1,0 +1,104 @@
+"""fp32 linear layers by oneDNN: the same numbers as PyTorch's own, forward and backward."""
+
+from __future__ import annotations
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from torch.nn import functional as F  # noqa: E402
+
+from labs import linear  # noqa: E402
+
+needed = pytest.mark.skipif(
+    not torch.backends.mkldnn.is_available() or not hasattr(torch.ops.mkldnn, "_linear_pointwise"),
+    reason="this PyTorch has no oneDNN",
+)
+
+
+def tensors(shape: tuple[int, ...], out: int, *, bias: bool) -> list[torch.Tensor]:
+    g = torch.Generator().manual_seed(1)
+    found = [torch.randn(shape, generator=g), torch.randn((out, shape[-1]), generator=g)]
+    if bias:
+        found.append(torch.randn(out, generator=g))
+    return [t.requires_grad_() for t in found]
+
+
+@needed
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("shape", [(5, 7), (3, 4, 8), (2, 3, 4, 6), (1, 1)])
+def test_values_and_gradients_are_those_of_pytorch(shape: tuple[int, ...], bias: bool) -> None:
+    mine, theirs = tensors(shape, 9, bias=bias), tensors(shape, 9, bias=bias)
+    with linear.OneDnnLinear():
+        y = F.linear(*mine)
+    assert y.grad_fn is not None
+    assert "_Linear" in y.grad_fn.name(), "oneDNN was not used"
+    z = F.linear(*theirs)
+    weights = torch.randn(z.shape, generator=torch.Generator().manual_seed(2))
+    torch.testing.assert_close(y, z)
+    (y * weights).sum().backward()
+    (z * weights).sum().backward()
+    for a, b in zip(mine, theirs, strict=True):
+        assert a.grad is not None
+        torch.testing.assert_close(a.grad, b.grad)
+
+
+@needed
+def test_a_gradients_gradient_works() -> None:
+    x, w = (t.detach().double().float().requires_grad_() for t in tensors((4, 5), 3, bias=False))
+    with linear.OneDnnLinear():
+        y = F.linear(x, w).pow(3).sum()
+    (first,) = torch.autograd.grad(y, w, create_graph=True)
+    (second,) = torch.autograd.grad(first.pow(2).sum(), w)
+    (again,) = torch.autograd.grad(F.linear(x, w).pow(3).sum(), w, create_graph=True)
+    (expected,) = torch.autograd.grad(again.pow(2).sum(), w)
+    torch.testing.assert_close(second, expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("x", "w"),
+    [
+        (torch.zeros(2, 3, dtype=torch.float64), torch.zeros(4, 3, dtype=torch.float64)),
+        (torch.zeros(3), torch.zeros(4, 3)),
+        (torch.zeros(0, 3), torch.zeros(4, 3)),
+        (torch.zeros(2, 3, dtype=torch.bfloat16), torch.zeros(4, 3, dtype=torch.bfloat16)),
+    ],
+)
+def test_what_does_not_fit_goes_to_pytorch(x: torch.Tensor, w: torch.Tensor) -> None:
+    w.requires_grad_()
+    with linear.OneDnnLinear():
+        y = F.linear(x, w)
+    assert y.grad_fn is None or "_Linear" not in y.grad_fn.name()
+    assert y.shape == (*x.shape[:-1], 4)
+
+
+@needed
+def test_autocast_keeps_its_own_way() -> None:
+    x, w = tensors((2, 3), 4, bias=False)
+    with torch.autocast("cpu", torch.bfloat16), linear.OneDnnLinear():
+        assert F.linear(x, w).dtype == torch.bfloat16
+
+
+@pytest.mark.parametrize(
+    ("info", "expected"),
+    [
+        ("vendor_id\t: AuthenticAMD\nflags\t\t: fpu avx2 avx512f avx512_bf16\n", True),
+        ("vendor_id\t: AuthenticAMD\nflags\t\t: fpu avx2\n", False),
+        ("vendor_id\t: GenuineIntel\nflags\t\t: fpu avx512f\n", False),
+        ("", False),
+    ],
+)
+def test_the_processor_decides(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: pytest.TempPathFactory, info: str, expected: bool
+) -> None:
+    import builtins
+    import io
+
+    there = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+    real = builtins.open
+
+    def opened(file: object, *args: object, **kwargs: object) -> object:
+        return io.StringIO(info) if file == "/proc/cpuinfo" else real(file, *args, **kwargs)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(builtins, "open", opened)
+    assert linear.pays.__wrapped__() is (expected and there)
