@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 
 def main() -> None:
-    """Run the command line and exit with its status."""
+    """Run the command line and exit with its status. Without a word it is the app, which needs no parser (a shell
+    that asks what could be typed gives no word either)."""
+    if len(sys.argv) == 1 and "_Q1LAB_COMPLETE" not in os.environ:
+        from q1lab.guard import guarded
+
+        sys.exit(guarded(_app))
     from q1lab.cli import run
 
     sys.exit(run())
+
+
+def _app() -> int:
+    from q1lab.commands.app import start_app
+
+    start_app(None, None)
+    return 0
 
 
 if __name__ == "__main__":

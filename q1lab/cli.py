@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import difflib
 import importlib
-import os
-import sys
 from pathlib import Path
 
 import click
 
 from q1lab import __version__
-from q1lab.errors import FAILED, INTERRUPTED, NOTICES, USAGE, Problem
+from q1lab.errors import INTERRUPTED, USAGE, Problem
+from q1lab.guard import guarded, say
 
 COMMANDS: dict[str, tuple[str, str]] = {
     # name: (module:attribute, one line for `q1lab --help`)
@@ -116,48 +115,17 @@ def cli(ctx: click.Context, session: str | None, content: Path | None) -> None:
 
 def run(args: list[str] | None = None) -> int:
     """Run the command line; returns the exit status. Problems become one line on stderr, never a traceback."""
-    status = _run(args)
-    for notice in NOTICES:
-        say(notice)
-    NOTICES.clear()
-    return status
+    return guarded(lambda: _run(args))
 
 
 def _run(args: list[str] | None) -> int:
     try:
         result = cli.main(args=args, prog_name="q1lab", standalone_mode=False)
         return result if isinstance(result, int) else 0
-    except Problem as problem:
-        say(str(problem))
-        return problem.code
     except click.ClickException as error:
         say(error.format_message())
         return USAGE
     except click.exceptions.Exit as leave:
         return leave.exit_code
-    except (click.Abort, KeyboardInterrupt):
+    except click.Abort:
         return INTERRUPTED
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the reader left; nothing more to say to it
-        return 0
-    except Exception as error:
-        if "sqlite3" in sys.modules and isinstance(error, sys.modules["sqlite3"].DatabaseError):
-            from q1lab import store
-
-            said = store.explain(error)
-            if said is not None:
-                say(said)
-                return FAILED
-        if not isinstance(error, OSError):
-            raise
-        from q1lab.files import os_reason
-
-        say(f"{error.filename or 'a file'}: {os_reason(error)}")
-        return FAILED
-
-
-def say(message: str) -> None:
-    """One line for a person, on stderr."""
-    from q1lab.files import plain
-
-    sys.stderr.write(f"q1lab: {plain(message)}\n")

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from q1lab import paths, rescue, studies
+from q1lab import health, paths, studies
 from q1lab.errors import FAILED, NOTICES, Problem
 from q1lab.events import last_event, read_new
 from q1lab.files import is_locked, locked, os_reason, private_folder, size_of, sync_folder, utc_now
@@ -87,7 +87,7 @@ class Store:
         a newer q1lab made it. ``alone``: the lock is held, so its schema may be brought up to date."""
         if self.file.stat().st_size == 0:
             raise Damaged("it is empty")
-        fault = rescue.header_fault(self.file)
+        fault = health.header_fault(self.file)
         if fault is not None:
             raise Damaged(fault)
         db = self._connect(self.file)
@@ -99,7 +99,7 @@ class Store:
             if version < SCHEMA and not alone:
                 raise Damaged("its schema is older")  # not so: it is looked at again, with the lock
             if version < SCHEMA:
-                rescue.keep_copy(db, self.file)
+                keep_copy(db, self.file)
                 migrate(db)
             if db.execute("PRAGMA application_id").fetchone()[0] not in (0, _mark(db)):
                 raise Damaged("its schema is damaged")
@@ -149,7 +149,7 @@ class Store:
         cut off, nothing is lost and the next try begins from the start.
         """
         fresh = self._beside(".new")
-        copied = [path for path in rescue.copies(self.file) if path.exists()]
+        copied = [path for path in health.copies(self.file) if path.exists()]
         try:
             for stale in (fresh, fresh.with_name(fresh.name + "-journal")):
                 stale.unlink(missing_ok=True)
@@ -160,6 +160,8 @@ class Store:
                 if fault is not None or copied:
                     pristine = self._beside(".pristine")
                     shutil.copyfile(fresh, pristine)
+                    from q1lab import rescue
+
                     saved = rescue.carry_over(self.file, copied, db, pristine)
                     pristine.unlink()
             if fault is not None:
@@ -194,8 +196,8 @@ class Store:
         self.db = self._open()
 
     def close(self) -> None:
-        if self._wrote and rescue.is_due(self.file):
-            rescue.keep_copy(self.db, self.file)
+        if self._wrote and health.is_due(self.file):
+            keep_copy(self.db, self.file)
         self.db.close()
 
     def __enter__(self) -> Store:
@@ -235,8 +237,8 @@ class Store:
                 raise Problem(f"{self.file} is damaged ({error}); {MENDS}", FAILED) from error
             raise Problem(f"cannot write {self.file}: {_reason(error)}", FAILED) from error
         self._wrote = True
-        if rescue.is_due(self.file):
-            rescue.keep_copy(self.db, self.file)
+        if health.is_due(self.file):
+            keep_copy(self.db, self.file)
 
     # ── settings ─────────────────────────────────────────────────────────────────────────────────────────
 
@@ -460,6 +462,13 @@ def finite(value: Any) -> float | None:
     if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
         return float(value)
     return None
+
+
+def keep_copy(db: sqlite3.Connection, file: Path) -> None:
+    """Copy the learner's tables beside the database (what that takes is imported when it is due)."""
+    from q1lab import rescue
+
+    rescue.keep_copy(db, file)
 
 
 def migrate(db: sqlite3.Connection) -> None:

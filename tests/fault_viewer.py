@@ -6,10 +6,10 @@ from __future__ import annotations
 import os
 import sys
 
-from q1lab import progress, rescue, studies
+from q1lab import health, progress, studies
 from q1lab.store import Store
 
-rescue.EVERY = 0.02  # copies are made all the time, so that kills hit them too
+health.EVERY = 0.02  # copies are made all the time, so that kills hit them too
 
 study = studies.load(sys.argv[1])
 n = int(sys.argv[2])

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from faults import TINY, corpus, faulty, figures, q1lab, read, tables, wait_for
 
-from q1lab import launch, progress, rescue, studies
+from q1lab import health, launch, progress, rescue, studies
 from q1lab.errors import NOTICES, Problem
 from q1lab.store import Store
 
@@ -170,7 +170,7 @@ def damage(kind: str, good: bytes, rng: random.Random) -> bytes:
             data[bit // 8] ^= 1 << bit % 8
         case "1 bit flip in the header or schema":
             pages = rescue.schema_pages(good)
-            at = rng.randrange(rescue.HEADER) if rng.random() < 0.5 else rng.randrange(4096 * len(pages))
+            at = rng.randrange(health.HEADER) if rng.random() < 0.5 else rng.randrange(4096 * len(pages))
             data[(pages[at // 4096] - 1) * 4096 + at % 4096] ^= 1 << rng.randrange(8)
         case "truncation":
             del data[rng.randrange(1, len(data)) :]
@@ -197,7 +197,7 @@ def test_a_damaged_database(
 ) -> None:
     """Moved aside with every byte as it was; runs rebuilt from files; the learner's rows as far as can be."""
     faulty(fake=True)
-    monkeypatch.setattr(rescue, "EVERY", 1e9)
+    monkeypatch.setattr(health, "EVERY", 1e9)
     q1lab("run", "rope", *SMALL, "--json")
     with Store() as store:
         fill_week(store)
@@ -207,7 +207,7 @@ def test_a_damaged_database(
     with Store() as store:
         truth = own(store)
     good = (home / "q1lab.db").read_bytes()
-    kept = rescue.copies(home / "q1lab.db")[0].read_bytes()
+    kept = health.copies(home / "q1lab.db")[0].read_bytes()
     total = sum(map(len, truth.values()))
     for kind in KINDS:
         rng = random.Random(f"{kind} {copied}")
@@ -215,7 +215,7 @@ def test_a_damaged_database(
         for _ in range(trials if kind not in ("0 bytes", "not a database") else min(trials, 3)):
             data = damage(kind, good, rng)
             put(home, data)
-            for n, copy in enumerate(rescue.copies(home / "q1lab.db")):
+            for n, copy in enumerate(health.copies(home / "q1lab.db")):
                 copy.unlink(missing_ok=True)
                 if copied and n == 0:
                     copy.write_bytes(kept)
@@ -257,7 +257,7 @@ def test_a_row_that_the_disk_garbled_is_put_right_from_the_copy(
     stamps = iter(f"2026-03-07T10:00:{n:02d}+00:00" for n in range(60))
     for module in (progress, rescue):
         monkeypatch.setattr(module, "utc_now", lambda: next(stamps))
-    monkeypatch.setattr(rescue, "EVERY", 0.0)
+    monkeypatch.setattr(health, "EVERY", 0.0)
     with Store() as store:
         progress.answer(store, "week", "one", "the answer that was typed")
         progress.answer(store, "week", "two", "another")
