@@ -25,6 +25,9 @@ from q1lab.studies import Study
 OUT_OF_MEMORY = 75
 """A trainer's exit status for "this many at once don't fit" (labs/train.py)."""
 
+RELAY_LIVED, RELAY_PAUSE = 60.0, 60.0
+"""Seconds after which a relay counts as having worked, and the longest pause between two starts."""
+
 LOG_MOST, LOG_HEAD = 16 << 20, 1 << 20
 """Bytes that a run's log may grow to, and bytes of its beginning that stay when it is cut."""
 
@@ -38,6 +41,8 @@ class Runner:
         self.jobs = study.jobs
         self.workers: list[subprocess.Popen[bytes]] = []
         self.relay: subprocess.Popen[bytes] | None = None
+        self.relay_began = self.relay_pause = 0.0
+        self.relay_due: float | None = None
         self.stopping = False
 
     def run(self) -> int:
@@ -102,6 +107,15 @@ class Runner:
             return
         if self.relay is not None and self.relay.returncode == 0:
             return
+        now = time.monotonic()
+        if self.relay is not None and self.relay_due is None:  # it has just died
+            # the first restart comes at once; one that keeps dying early waits twice as long each time
+            self.relay_pause = 0.0 if now - self.relay_began >= RELAY_LIVED else self.relay_pause
+            self.relay_due = now + self.relay_pause
+            self.relay_pause = min(max(1.0, 2 * self.relay_pause), RELAY_PAUSE)
+        if self.relay_due is not None and now < self.relay_due:
+            return
+        self.relay_began, self.relay_due = now, None
         with open_private(self.files.root / "relay.log") as out:
             self.relay = subprocess.Popen(
                 [*children.python_module("q1lab.relay"), str(self.files.root)],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from q1lab import studies, wandb_state
+from q1lab import runner, studies, wandb_state
 from q1lab.files import is_locked
 from tests import wandb_study as lab
 from tests.wandb_server import KEY, WandbServer
@@ -80,3 +81,25 @@ def test_a_study_ends_while_wandb_hangs(
         lab.until(lambda: not is_locked(wandb_state.relay_lock(study)), "the relay's end", 100)
     finally:
         server.stop()
+
+
+def test_a_relay_that_keeps_dying_is_started_less_and_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wandb that crashes at once must not cost the trainings a core; the first restart comes at once."""
+    study = lab.plan()
+    monkeypatch.setattr(
+        runner.children, "python_module", lambda _: [sys.executable, "-c", "raise SystemExit(1)"]
+    )
+    now = 1000.0
+    monkeypatch.setattr(runner.time, "monotonic", lambda: now)
+    one = runner.Runner(study, 1, -1, [])
+    starts: list[float] = []
+    for _ in range(370):
+        before = one.relay
+        one._keep_relay()
+        if one.relay is not before:
+            starts.append(now - 1000.0)
+            assert one.relay is not None
+            one.relay.wait()
+        now += 0.5
+    gaps = [later - earlier for earlier, later in itertools.pairwise(starts)]
+    assert gaps == [0.5, 1.5, 2.5, 4.5, 8.5, 16.5, 32.5, 60.5]
