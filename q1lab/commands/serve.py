@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import shlex
 import sys
@@ -82,6 +83,18 @@ def guarded(server: type[Any]) -> type[Any]:
             return app
 
         async def on_startup(self, app: Any) -> None:
+            self.announcing = asyncio.ensure_future(self._announce())
+
+        async def _announce(self) -> None:
+            """Say where it is, once it answers there (a port that is taken ends the server instead)."""
+            while True:
+                await asyncio.sleep(0.05)
+                try:
+                    _, writer = await asyncio.open_connection(HOST, self.port)
+                except OSError:
+                    continue
+                writer.close()
+                break
             click.echo(f"q1lab is at {self.public_url}/?token={self.token}")
             click.echo("For this machine only. Ctrl+C ends it; training goes on.")
 
