@@ -249,7 +249,7 @@ def test_merge_applies_checks_and_commits_one_file(repo: Path, home: Path) -> No
     assert record["checks"]["passed"] is True
     assert record["commit"] == git(repo, "rev-parse", "HEAD").strip()
     assert git(repo, "show", "--name-only", "--format=%s").split("\n")[0::2][:2] == [
-        "Merge rope into model.py",
+        "feat: merge rope into model.py",
         "model.py",
     ]
     assert git(repo, "diff", "--cached", "--name-only").split() == ["notes.md"]
@@ -277,8 +277,8 @@ def test_two_modifications_one_after_the_other(repo: Path) -> None:
     assert "class RMSNorm" in merged
     assert "c_gate" in merged
     assert git(repo, "log", "--format=%s", "-2").split("\n")[:2] == [
-        "Merge swiglu into model.py",
-        "Merge rmsnorm into model.py",
+        "feat: merge swiglu into model.py",
+        "feat: merge rmsnorm into model.py",
     ]
 
 

@@ -228,7 +228,7 @@ def merge(
     if not dry_run:
         record["copy"] = str(learner.keep_copy(plan))
     saved = shared.save(
-        {target: plan.new}, f"Merge {plan.variant} into {target.name}", found, how, quiet=as_json
+        {target: plan.new}, f"feat: merge {plan.variant} into {target.name}", found, how, quiet=as_json
     )
     return _tell({**record, **saved}, as_json, OK, f"before: {record['copy']}" if "copy" in record else "")
 
