@@ -95,6 +95,10 @@ def keys_text() -> str:
         "lab": "Lab",
         "results": "Results",
         "progress": "Progress",
+        "check": "The check pane",
+        "launch": "A new study",
+        "verdict": "The comparison",
+        "log": "A run's log",
     }
     parts = []
     for where, title in titles.items():
@@ -109,7 +113,8 @@ def shown(keys: str) -> str:
     signs = {
         "question_mark": "?", "slash": "/", "plus": "+", "equals_sign": "=", "minus": "-", "comma": ",",
         "full_stop": ".", "less_than_sign": "<", "greater_than_sign": ">", "left_square_bracket": "[",
-        "right_square_bracket": "]", "space": "Space", "enter": "Enter", "delete": "Del", "f1": "F1",
+        "right_square_bracket": "]", "space": "Space", "enter": "Enter", "escape": "Esc",
+        "home": "Home", "end": "End", "ctrl+s": "Ctrl+S", "delete": "Del", "f1": "F1",
     }  # fmt: skip
     return " ".join(f"`{signs.get(key, key)}`" for key in keys.split(","))
 

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import threading
 import time
+from collections.abc import Collection
 from typing import Any
 
 from q1lab import children
@@ -36,8 +37,9 @@ def last(files: StudyPaths) -> dict[str, Any]:
     return record if isinstance(record, dict) else {}
 
 
-def start(study: Study) -> int:
-    """Start the runner in a session of its own; returns the launch's number.
+def start(study: Study, only: Collection[str] = ()) -> int:
+    """Start the runner in a session of its own; returns the launch's number. ``only`` names the runs that it may
+    train; empty: all that are missing.
 
     The study's lock is taken here and handed down, so that of two viewers only one can start it. Problem when it
     is running already.
@@ -48,6 +50,8 @@ def start(study: Study) -> int:
         raise Problem(f"{study.id} is running already; watch it with `q1lab attach {study.id}`")
     try:
         number = _next_number(files)
+        if only:
+            _claim_others(study, number, only)
         command = [
             *children.python_module("q1lab.runner"),
             str(files.root), "--launch", str(number), "--lock", str(lock),
@@ -72,6 +76,18 @@ def start(study: Study) -> int:
         return number
     finally:
         os.close(lock)
+
+
+def _claim_others(study: Study, number: int, only: Collection[str]) -> None:
+    """Take the other runs out of this launch: trainers pass by what is claimed."""
+    try:
+        files = study.files
+        files.claims.mkdir(mode=0o700, exist_ok=True)
+        for run in study.runs:
+            if run.name not in only:
+                (files.claims / f"{number}-{run.name}").touch(mode=0o600)
+    except OSError as error:
+        raise Problem(f"cannot start the training of {study.id}: {os_reason(error)}", FAILED) from error
 
 
 def note(files: StudyPaths, number: int, pid: int) -> None:

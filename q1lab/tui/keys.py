@@ -29,6 +29,8 @@ class Key:
     footer: bool = False
     shown: str | None = None
     """How the key is written, when Textual's own way would be odd."""
+    priority: bool = False
+    """Whether it comes before what the focused field does with the key."""
 
 
 KEYS: dict[str, Key] = {
@@ -60,9 +62,10 @@ KEYS: dict[str, Key] = {
     "lab.go_on": Key(
         "g", "go_on", "go on", "Train what the study lacks: stopped, crashed, failed runs", True
     ),
-    "lab.again": Key("a", "again", "again", "Train the run under the cursor again, with the others missing"),
+    "lab.again": Key("a", "again", "again", "Train the run under the cursor, and no other"),
     "lab.verdict": Key("v", "verdict", "verdict", "The whole comparison in words and bars", True),
     "lab.export": Key("o", "export", "export", "Write the chart or the numbers into a file"),
+    "lab.wandb": Key("w", "wandb", "W&B", "How the study stands with Weights & Biases; upload it"),
     "lab.filter": Key("slash", "filter", "studies", "List the studies, and filter them", False, "/"),
     "lab.next": Key(
         "n,right_square_bracket", "next(1)", "older", "Look at the study before this one", False, "n"
@@ -95,6 +98,25 @@ KEYS: dict[str, Key] = {
     "progress.tick": Key("space", "mark", "tick", "Tick the statement, or take the tick away", True),
     "progress.copy": Key("c", "copy", "copy card", "Copy the progress card as text", True),
     "progress.remove": Key("delete,x", "remove", "remove", "Remove the row under the cursor", False, "x"),
+    # the check pane
+    "check.again": Key("r", "again", "check again", "Check the file now; saving it does the same", True),
+    "check.edit": Key("e", "edit", "edit", "Open the file in your own editor", True),
+    "check.hint": Key("h", "hint", "hint", "Show the next hint for the modification", True),
+    "check.diff": Key("d", "diff", "diff", "Show or hide what the file changes", True),
+    "check.reference": Key("c", "compare", "reference", "Compare with the reference, once all checks pass"),
+    "check.back": Key("escape,q", "dismiss", "back", "Go back", True, "esc"),
+    # a new study
+    "launch.start": Key("ctrl+s", "start", "start", "Start the study as it is planned", True, None, True),
+    "launch.back": Key("escape", "dismiss(None)", "back", "Go back; nothing is started", True, "esc"),
+    # the comparison
+    "verdict.export": Key("o", "export", "export", "Write the chart or the numbers into a file", True),
+    "verdict.copy": Key("c", "copy", "copy", "Copy the comparison as text", True),
+    "verdict.back": Key("escape,q,v", "dismiss", "back", "Go back", True, "esc"),
+    # a run's log
+    "log.top": Key("home,g", "top", "top", "Go to the log's beginning", True, "g"),
+    "log.bottom": Key("end,G", "bottom", "follow", "Go to the log's end, and follow it", True, "G"),
+    "log.copy": Key("c", "copy", "copy path", "Copy where the log lies", True),
+    "log.back": Key("escape,q", "dismiss", "back", "Go back", True, "esc"),
 }
 
 
@@ -103,7 +125,7 @@ def bindings(where: str) -> list[Binding]:
     return [
         Binding(
             key.keys, key.action, key.words, show=key.footer, id=name, key_display=key.shown,
-            tooltip=key.more or key.words, system=False,
+            tooltip=key.more or key.words, system=False, priority=key.priority,
         )
         for name, key in KEYS.items()
         if name.split(".")[0] == where

@@ -71,6 +71,15 @@ def go_on(study_id: str, database: Path) -> list[str]:
         return missing
 
 
+def again(study_id: str, run: str) -> None:
+    """Train one run that the study lacks, and no other. Problem when it lacks nothing, or trains already."""
+    from q1lab import launch, planning
+
+    study = studies.load(study_id)
+    with planning.planning_lock():
+        launch.start(study, only=[run])
+
+
 def stop(study_id: str) -> bool:
     """Stop a study so that it can go on; waits until nothing of it lives. False when it was not running."""
     from q1lab import launch

@@ -13,9 +13,9 @@ import queue
 import time
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from q1lab import paths, progress, studies
 from q1lab.errors import Problem
@@ -24,6 +24,9 @@ from q1lab.progress import Progress
 from q1lab.states import ENDED, State, of_study
 from q1lab.store import Row, Store
 from q1lab.studies import Study
+
+if TYPE_CHECKING:  # the first paint does without
+    from q1lab.wandb_state import Status
 
 Points = tuple[tuple[int, float | None], ...]
 Job = Callable[[Store], Any]
@@ -79,6 +82,8 @@ class StudyView:
     runs: tuple[RunView, ...]
     alive: bool
     record: dict[str, Any] | None = None
+    wandb: Status | None = None
+    """How it stands with W&B; None in the very first look."""
 
 
 @dataclass(frozen=True)
@@ -125,6 +130,8 @@ class Taker:
             self._settled = {line.id: line for line in self._lines if line.state == "finished"}
             self._focus = self._view(store)
             self._seen = stamp
+        if ingest and self._focus is not None:
+            self._focus = with_wandb(self._focus)
         pages = {name: job(store) for name, job in self.pages.items()}
         return Snapshot(progress.read(store, self.week), self._lines, self._focus, pages)
 
@@ -162,7 +169,17 @@ class Taker:
         rows = {tuple(row): row for row in store.runs(line.id)}
         self._runs = {key: self._runs.get(key) or run_view(store, row) for key, row in rows.items()}
         runs = tuple(self._runs.values())
-        return StudyView(study, line, runs, line.state == "running", result(store, line.id))
+        before = self._focus if self._focus and self._focus.line.id == line.id else None
+        wandb = before.wandb if before else None
+        return StudyView(study, line, runs, line.state == "running", result(store, line.id), wandb)
+
+
+def with_wandb(view: StudyView) -> StudyView:
+    """The view with its standing at W&B, which changes after the last run has ended, too."""
+    from q1lab import wandb_state
+
+    standing = wandb_state.status(view.study)
+    return view if standing == view.wandb else replace(view, wandb=standing)
 
 
 def run_view(store: Store, row: Row) -> RunView:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from textual.widgets import Input, OptionList
 
-from q1lab import launch, studies
+from q1lab import launch, studies, wandb_state
 from q1lab.states import State
 from q1lab.store import Store
 from q1lab.tui.screens.error import ErrorScreen
@@ -144,23 +144,69 @@ async def test_stop_and_go_on(fake_trainer: Callable[..., None]) -> None:
 
 
 async def test_a_failed_cell_heals_alone(fake_trainer: Callable[..., None]) -> None:
-    fake_trainer(fail=["modified-seed1"])
+    fake_trainer(fail=["modified-seed1", "baseline-seed2"])
     study = _launched()
+
+    def attempts() -> dict[str, tuple[str, int]]:
+        with Store() as store:
+            return {
+                f"{row['arm']}-seed{row['seed']}": (row["state"], row["attempt"])
+                for row in store.runs(study.id)
+            }
+
     async with app().run_test(size=(120, 40)) as pilot:
         screen = await open_lab(pilot)
-        await until(pilot, lambda: "✗ failed" in words(pilot.app) and not screen.view.alive)
-        with Store() as store:
-            before = {row["id"]: row["attempt"] for row in store.runs(study.id) if row["state"] == "finished"}
+        await until(pilot, lambda: words(pilot.app).count("✗ failed") == 2 and not screen.view.alive)
+        before = attempts()
         grid = screen.query_one(Grid)
         names = [run.name for run in screen.view.runs]
         grid.move_cursor(row=names.index("modified-seed1"))
         fake_trainer()
         await pilot.press("a")
-        await until(pilot, lambda: screen.view.line.state == "finished", "the cell did not heal")
-        with Store() as store:
-            after = {row["id"]: row["attempt"] for row in store.runs(study.id)}
-        assert {key: after[key] for key in before} == before
-        assert len(before) == 5
+        await until(pilot, lambda: attempts()["modified-seed1"][0] == "finished", "the cell did not heal")
+        await until(pilot, lambda: not screen.view.alive)
+        assert attempts() == {**before, "modified-seed1": ("finished", 2)}
+        await until(pilot, lambda: screen.check_action("go_on", ()))
+        await pilot.press("g")
+        await until(pilot, lambda: screen.view.line.state == "finished", "the other one did not heal")
+
+
+async def test_the_lab_says_how_the_study_stands_with_wandb() -> None:
+    study = make_study(wandb="offline")
+    finish(study)
+    compared(study)
+    async with app().run_test(size=(120, 40)) as pilot:
+        await open_lab(pilot)
+        await until(pilot, lambda: "W&B offline" in words(pilot.app))
+        await pilot.press("w")
+        await until(pilot, lambda: "upload now" in words(pilot.app))
+        for run in study.runs:
+            size = study.files.run(run.name).events.stat().st_size
+            wandb_state.update(
+                study,
+                run.name,
+                state="synced",
+                offset=size,
+                url=f"https://wandb.ai/me/q1-capstone/runs/{run.name}",
+            )
+        await until(pilot, lambda: "state    synced, 6 runs" in words(pilot.app))
+        await until(pilot, lambda: "upload now" not in words(pilot.app))
+        await pilot.press("enter")
+        assert pilot.app.clipboard == "https://wandb.ai/me/q1-capstone"
+        await pilot.press("escape")
+        await until(pilot, lambda: "W&B synced" in words(pilot.app))
+
+
+async def test_a_failed_upload_is_told_where_it_was_asked_for() -> None:
+    study = make_study(wandb="offline")
+    finish(study)
+    compared(study)
+    async with app().run_test(size=(100, 30)) as pilot:
+        await open_lab(pilot)
+        await pilot.press("w")
+        await until(pilot, lambda: "upload now" in words(pilot.app))
+        await pilot.press("enter")
+        await until(pilot, lambda: "no W&B key is configured" in words(pilot.app))
 
 
 async def test_leaving_the_app_stops_nothing(fake_trainer: Callable[..., None]) -> None:

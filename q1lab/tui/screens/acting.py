@@ -54,7 +54,8 @@ class StudyActs(Page):
         if self.view is None or run is None:
             return
         if run.state in MISSING and not self.view.alive:
-            self.action_go_on()
+            study, name = self.view.line.id, run.name
+            self.work(lambda: lab_acts.again(study, name), lambda _: self.tell(f"{name} trains again."))
         elif run.state in MISSING:
             self.tell(f"{run.name} can be trained again when the study has ended or stopped.")
         elif run.state is State.DIVERGED:
@@ -70,6 +71,12 @@ class StudyActs(Page):
             study = self.view.study
             plot = forest.so_far(self.view.runs, len(study.seeds), study.variant, study.baseline)
             self.app.push_screen(VerdictScreen(study.id, record, plot))
+
+    def action_wandb(self) -> None:
+        from q1lab.tui.screens.wandb import WandbScreen
+
+        if self.view is not None:
+            self.app.push_screen(WandbScreen(self.view.study))
 
     def action_export(self) -> None:
         from q1lab.tui.screens.export import ExportScreen

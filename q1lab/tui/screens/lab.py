@@ -119,6 +119,7 @@ class LabScreen(StudyActs, Page):
             "again",
             "verdict",
             "export",
+            "wandb",
             "next",
             "metric",
             "zoom",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import Screen
 from textual.timer import Timer
@@ -17,6 +17,7 @@ from q1lab.errors import Problem
 from q1lab.planning import Wish
 from q1lab.tui import lab_acts
 from q1lab.tui.beside import beside
+from q1lab.tui.keys import bindings
 from q1lab.tui.lab_acts import Draft
 from q1lab.tui.messages import Failed
 from q1lab.tui.widgets.diff_view import diff_text
@@ -34,10 +35,7 @@ PAUSE = 0.7
 class LaunchScreen(Screen[str | None]):
     """Gives the id of the study that was started (or that is to be watched), None when left with Esc."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss(None)", "back"),
-        Binding("ctrl+s", "start", "start", priority=True),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings("launch")]
 
     def __init__(
         self,

@@ -6,13 +6,14 @@ from typing import ClassVar
 
 from rich.text import Text
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.screen import Screen
 from textual.widgets import Footer, Log, Static
 
 from q1lab.states import MARKS
 from q1lab.studies import Study
 from q1lab.tail import Tail
+from q1lab.tui.keys import bindings
 from q1lab.tui.snapshot import RunView, Snapshot
 from q1lab.tui.widgets.palette import palette
 from q1lab.tui.widgets.words import loss_words, state_words
@@ -24,12 +25,7 @@ MOST_LINES = 5_000
 class RunLogScreen(Screen[None]):
     """Esc goes back. Following stops while the reader scrolls up, and goes on at the end (``end``)."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q", "dismiss", "back", key_display="esc"),
-        Binding("home,g", "top", "top"),
-        Binding("end,G", "bottom", "follow"),
-        Binding("c", "copy", "copy path"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings("log")]
 
     def __init__(self, study: Study, run: RunView) -> None:
         super().__init__()

@@ -7,12 +7,13 @@ from typing import Any, ClassVar
 
 from rich.text import Text
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.screen import Screen
 from textual.widgets import Footer, Static
 
 from q1lab import verdict
+from q1lab.tui.keys import bindings
 from q1lab.tui.widgets.forest import Forest, draw
 from q1lab.tui.widgets.palette import palette
 
@@ -22,11 +23,7 @@ WIDEST = 116
 class VerdictScreen(Screen[None]):
     """Esc goes back; ``c`` copies the text, ``o`` writes it into a file."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,v", "dismiss", "back", key_display="esc"),
-        Binding("o", "export", "export"),
-        Binding("c", "copy", "copy"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings("verdict")]
 
     def __init__(self, study_id: str, record: Mapping[str, Any] | None, so_far: Forest | None = None) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What a study is made of, as a form: variant, baseline, preset, data, seeds, iters."""
+"""What a study is made of, as a form: the usual fields, and below them what is rarely changed."""
 
 from __future__ import annotations
 
@@ -14,6 +14,14 @@ from q1lab.planning import Wish, parse_seeds
 from q1lab.presets import PRESETS
 
 OTHER = "other"
+
+AUTO = "auto"
+PICKS = {
+    "device": ("device", "by itself", ("cpu", "cuda", "mps")),
+    "dtype": ("dtype", "by itself", ("fp32", "bf16")),
+    "wandb": ("W&B", "as configured", ("online", "offline", "disabled")),
+}
+"""Fields with a fixed choice: label, what nothing chosen means, the choices."""
 
 
 class LaunchForm(VerticalScroll, can_focus=False):
@@ -57,6 +65,17 @@ class LaunchForm(VerticalScroll, can_focus=False):
             with Horizontal(classes="pick"):
                 yield Label(label)
                 yield Input(value, placeholder=hint, id=name, compact=True)
+        for name, (label, prompt, choices) in PICKS.items():
+            with Horizontal(classes="pick"):
+                yield Label(label)
+                yield Select([(one, one) for one in choices], prompt=prompt, id=name, compact=True)
+        for name, label, hint in (
+            ("jobs", "at once", "a run a core, one a GPU"),
+            ("more", "set", "learning_rate=3e-4 dropout=0.1"),
+        ):
+            with Horizontal(classes="pick"):
+                yield Label(label)
+                yield Input("", placeholder=hint, id=name, compact=True)
 
     def on_mount(self) -> None:
         index = self.names.index(self.given) if self.given in self.names else len(self.names)
@@ -74,18 +93,37 @@ class LaunchForm(VerticalScroll, can_focus=False):
     def _text(self, name: str) -> str:
         return self.query_one(f"#{name}", Input).value.strip()
 
+    def _picked_of(self, name: str) -> str:
+        value = self.query_one(f"#{name}", Select).value
+        return value if isinstance(value, str) else AUTO
+
+    def _number(self, name: str, otherwise: str) -> str:
+        """What a field for a whole number says; empty when it says nothing."""
+        text = self._text(name)
+        if text and (not text.isascii() or not text.isdigit() or int(text) < 1):
+            label = "at once" if name == "jobs" else name
+            raise Problem(f"{label} {text!r}: give a whole number from 1 up, or nothing for {otherwise}")
+        return text
+
     def wish(self) -> Wish:
         """The form as a wish. Problem, without any file read, for what can be seen to be wrong."""
         variant = self._text("file") if self._picked() == OTHER else self._picked()
         if not variant:
             raise Problem("Give the path to your model file.")
-        iters = self._text("iters")
-        if iters and (not iters.isascii() or not iters.isdigit() or int(iters) < 1):
-            raise Problem(f"iters {iters!r}: give a whole number from 1 up, or nothing for the preset's")
+        overrides = {}
+        for item in self._text("more").replace(",", " ").split():
+            key, sign, value = item.partition("=")
+            if not sign or not key or not value:
+                raise Problem(f"set {item!r}: give KEY=VALUE, for example learning_rate=3e-4")
+            overrides[key] = value
+        if iters := self._number("iters", "the preset's"):
+            overrides["max_iters"] = iters
+        jobs = self._number("jobs", "one a core, or one a GPU")
         parse_seeds(self._text("seeds"))
         preset = self.query_one("#preset", Select).value
         return Wish(
             variant=variant, seeds=self._text("seeds"), baseline=self._text("baseline") or "baseline",
             preset=preset if isinstance(preset, str) else None, data=self._text("data") or "stdlib",
-            overrides={"max_iters": iters} if iters else {},
+            device=self._picked_of("device"), dtype=self._picked_of("dtype"), wandb=self._picked_of("wandb"),
+            jobs=int(jobs) if jobs else None, overrides=overrides,
         )  # fmt: skip

@@ -51,6 +51,8 @@ def heading(view: StudyView, width: int, colours: Palette) -> Text:
     details = [f" · {view.study.preset} preset", f" · {view.study.data.name[:20]}", f" · {view.line.id}"]
     if view.study.device != "cpu":
         details.append(f" · {view.study.device}")
+    if view.wandb is not None and view.wandb.state != "off":
+        details.insert(2, f" · W&B {view.wandb.state}")
     for detail in details:
         if left.cell_len + cell_len(detail) + right.cell_len + 3 <= width:
             left.append(detail, style=colours.muted)

@@ -1,0 +1,108 @@
+"""How a study stands with Weights & Biases; uploading it, and the addresses to copy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import OptionList, Static
+from textual.widgets.option_list import Option
+
+from q1lab import wandb_state
+from q1lab.files import plain
+from q1lab.studies import Study
+from q1lab.tui import lab_acts
+from q1lab.tui.beside import beside
+
+if TYPE_CHECKING:
+    from q1lab.tui.app import Q1Lab
+
+UPLOAD_SECONDS = 620.0
+"""A little more than `q1lab sync` gives itself, so that its own words come first."""
+
+ABOUT = {
+    wandb_state.OFF: "This study does not use W&B. A new one does, unless its wandb is disabled.",
+    wandb_state.OFFLINE: "The runs are kept here. Upload them whenever you like; training never waits for W&B.",
+    wandb_state.SYNCING: "The relay is at work beside the training.",
+    wandb_state.SYNCED: "Every run was confirmed.",
+    wandb_state.ERROR: "Nothing is lost: what was not uploaded is made anew from the run's own events.",
+}
+
+
+class WandbScreen(ModalScreen[None]):
+    """State, last error, address; rows upload or copy."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,w", "dismiss", "close")]
+
+    def __init__(self, study: Study) -> None:
+        super().__init__()
+        self.study = study
+        self.uploading = False
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog") as dialog:
+            dialog.border_title = f"Weights & Biases: {self.study.id}"
+            dialog.border_subtitle = "Enter does it · Esc closes"
+            yield Static(id="standing", markup=False)
+            yield OptionList(id="wandb-acts", markup=False)
+            yield Static(id="said", markup=False)
+
+    def on_mount(self) -> None:
+        self.watch(self.app, "snapshot", self.look)
+
+    def look(self) -> None:
+        """The state as the files tell it now, and what can be done about it."""
+        standing = wandb_state.status(self.study)
+        lines = [f"state    {standing.words}", f"mode     {standing.mode}"]
+        lines += [f"url      {plain(standing.url)}"] if standing.url else []
+        lines += ["", ABOUT[standing.state]]
+        self.query_one("#standing", Static).update("\n".join(lines))
+        acts = []
+        if standing.state not in (wandb_state.OFF, wandb_state.SYNCED) and wandb_state.pending(self.study):
+            acts.append(("upload", "upload now (q1lab sync)"))
+        if standing.url:
+            acts.append(("url", "copy the address"))
+        if wandb_state.kept(self.study):
+            acts.append(("leet", "copy the command that opens the runs in the terminal (wandb leet)"))
+        rows = self.query_one(OptionList)
+        if [option.id for option in rows.options] != [name for name, _ in acts]:
+            rows.clear_options()
+            rows.add_options([Option(words, id=name) for name, words in acts])
+            rows.highlighted = 0 if acts else None
+
+    @on(OptionList.OptionSelected)
+    def _chosen(self, event: OptionList.OptionSelected) -> None:
+        if event.option.id == "upload":
+            self._upload()
+            return
+        standing = wandb_state.status(self.study)
+        text = standing.url if event.option.id == "url" else wandb_state.leet_command(self.study)
+        if text:
+            cast("Q1Lab", self.app).copy_to_clipboard(text)
+            self._say(f"Copied: {plain(text)}")
+
+    def _upload(self) -> None:
+        if self.uploading:
+            return
+        self.uploading = True
+        self._say("Uploading … you may close this; it goes on.")
+        beside(
+            self,
+            lambda: lab_acts.run_q1lab(["sync", self.study.id], seconds=UPLOAD_SECONDS).strip(),
+            self._uploaded,
+            lambda problem: self._uploaded(str(problem), bad=True),
+        )
+
+    def _uploaded(self, text: str, bad: bool = False) -> None:
+        self.uploading = False
+        self._say(text, bad)
+        self.look()
+
+    def _say(self, text: str, bad: bool = False) -> None:
+        said = self.query_one("#said", Static)
+        said.update(plain(text))
+        said.set_class(bad, "bad")
