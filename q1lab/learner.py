@@ -188,6 +188,15 @@ def use_hint(store: Store, week: str, variant: str, stage: int) -> None:
         db.execute("INSERT OR IGNORE INTO hints VALUES (?, ?, ?, ?)", (week, variant, stage, utc_now()))
 
 
+def next_hint(store: Store, week: str, content: Path, variant: str) -> Hint:
+    """The first hint that was not used yet (the last one when all were), noted as used. Problem: no such hints."""
+    ladder = hints(variant, content)
+    used = used_hints(store, week, variant)
+    hint = next((one for one in ladder if one.stage > max(used, default=0)), ladder[-1])
+    use_hint(store, week, variant, hint.stage)
+    return hint
+
+
 def _sections(variant: str, content: Path | None) -> dict[str, str]:
     """The parts of a hint file, by their headings (##)."""
     folders = [folder for folder in (content, paths.content_dir()) if folder is not None]

@@ -15,11 +15,12 @@ from textual.app import SuspendNotSupported
 from textual.content import Content
 
 from q1lab import progress as domain
-from q1lab.content import Action, Part, Step
+from q1lab.content import Action, Step
 from q1lab.files import plain
 from q1lab.progress import Progress
 
 if TYPE_CHECKING:
+    from q1lab.store import Store
     from q1lab.tui.app import Q1Lab
 
 
@@ -198,10 +199,21 @@ def copy(app: Q1Lab, row: Step | Action | None) -> None:
     app.notify(f"Copied: {text[:60]}" + ("…" if len(text) > 60 else ""), markup=False)
 
 
-def hint(app: Q1Lab, part: Part) -> None:
-    """The next hint for the chosen modification, as `q1lab hint` gives it."""
-    variant = app.week.variant
+def hint(app: Q1Lab, variant: str | None) -> None:
+    """Show the next hint for a modification, and note that it was used."""
     if variant is None:
-        app.notify("Hints come with a chosen variant.")
+        app.notify("Hints come with a modification: choose one first.")
         return
-    command(app, ["q1lab", "hint", variant])
+    from q1lab import learner
+    from q1lab.tui.screens.hint import HintScreen
+
+    week, screen = app.week, app.screen
+
+    def show(found: learner.Hint) -> None:
+        if screen.is_current:
+            app.push_screen(HintScreen.of(found))
+
+    def job(store: Store) -> learner.Hint:
+        return learner.next_hint(store, week.label, week.root, variant)
+
+    app.desk.ask(job, lambda found: app.call_later(show, found))

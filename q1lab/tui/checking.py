@@ -9,10 +9,8 @@ from typing import Any
 
 from textual.screen import Screen
 
-from q1lab import learner
 from q1lab.checks import CheckReport, CheckResult
 from q1lab.files import os_reason
-from q1lab.store import Store
 
 Stamp = tuple[int, int]
 """When a file was changed last (nanoseconds), and its size in bytes: another pair means that it was saved."""
@@ -74,12 +72,3 @@ class Round:
 
         if not self._cancelled.is_set() and self._app.is_running:
             self._app.call_later(unless_cancelled)
-
-
-def next_hint(store: Store, week: str, content: Path, variant: str) -> learner.Hint:
-    """The first hint that was not used yet (the last one when all were), noted as used. Problem: no such hints."""
-    ladder = learner.hints(variant, content)
-    used = learner.used_hints(store, week, variant)
-    hint = next((one for one in ladder if one.stage > max(used, default=0)), ladder[-1])
-    learner.use_hint(store, week, variant, hint.stage)
-    return hint

@@ -109,7 +109,11 @@ async def test_red_then_saved_then_green_and_it_waits(repo: Path) -> None:
         assert app_.screen is screen  # it never goes on by itself
         assert len(runner.texts) == 2
         await pilot.press("c")
-        await until(pilot, lambda: "against the reference rope.py" in words(app_))
+        await until(pilot, lambda: isinstance(app_.screen, HintScreen))
+        assert "the reference rope.py" in str(app_.screen.query_one(".dialog").border_title)
+        assert app_.screen.query("Markdown")
+        await pilot.press("escape")
+        await until(pilot, lambda: app_.screen is screen)
         await pilot.press("r")
         await until(pilot, lambda: len(runner.texts) == 3)
         await pilot.press("escape")

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import Screen
 from textual.widgets import Footer, Static
@@ -19,7 +18,8 @@ from q1lab.checks import CheckReport, CheckResult, run_checks
 from q1lab.errors import Problem
 from q1lab.files import plain
 from q1lab.tui import act
-from q1lab.tui.checking import Round, Stamp, next_hint, stamp
+from q1lab.tui.checking import Round, Stamp, stamp
+from q1lab.tui.keys import bindings
 from q1lab.tui.screens.hint import HintScreen
 from q1lab.tui.widgets.check_words import Results, against_source, ending, heading
 from q1lab.tui.widgets.diff_view import diff_text
@@ -39,14 +39,7 @@ class CheckScreen(Screen[None]):
     a process of its own.
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("r", "again", "check again"),
-        Binding("e", "edit", "edit"),
-        Binding("h", "hint", "hint"),
-        Binding("d", "diff", "diff"),
-        Binding("c", "compare", "reference"),
-        Binding("escape,q", "dismiss", "back", key_display="esc"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings("check")]
 
     def __init__(
         self, file: str, target: str | None, step_id: str | None, run: Callable[..., CheckReport] = run_checks
@@ -166,7 +159,7 @@ class CheckScreen(Screen[None]):
         self.look()
 
     def action_compare(self) -> None:
-        """The way from the reference to the learner's file, once that passes."""
+        """How right files differ from the reference, and how the learner's does, once that passes."""
         report = self.report
         if report is None or not report.passed or report.for_ not in learner.VARIANTS:
             self.notify(
@@ -178,8 +171,9 @@ class CheckScreen(Screen[None]):
         except Problem as problem:
             self.q1.tell(str(problem))
             return
-        self._side(heading(diff, f"the reference {report.for_}.py"), diff)
-        self.set_class(self.has_class("-narrow"), "-flip")
+        title = heading(diff, f"the reference {report.for_}.py")
+        text = learner.after(report.for_, self.q1.week.root)
+        self.app.push_screen(HintScreen(title, text, diff or "The same text: there is no difference."))
 
     def action_hint(self) -> None:
         """Show the next hint, and note that it was used."""
@@ -188,12 +182,4 @@ class CheckScreen(Screen[None]):
             variant = self.target or learner.header_variant(self.path) or week.variant
         except Problem:
             variant = week.variant
-        if variant is None:
-            self.notify("Hints come with a modification: choose one first.")
-            return
-        job = partial(next_hint, week=week.label, content=week.root, variant=variant)
-        self.q1.desk.ask(job, lambda hint: self.app.call_later(self._hint, hint))
-
-    def _hint(self, hint: learner.Hint) -> None:
-        if self.is_current:
-            self.app.push_screen(HintScreen(hint))
+        act.hint(self.q1, variant)

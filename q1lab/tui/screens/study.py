@@ -190,4 +190,4 @@ class StudyScreen(Page):
         self.q1.action_timer_here()
 
     def action_hint(self) -> None:
-        act.hint(self.q1, self.here[1])
+        act.hint(self.q1, self.q1.week.variant)

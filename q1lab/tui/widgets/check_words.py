@@ -52,7 +52,11 @@ def _lines(check: CheckResult, fresh: bool, width: int) -> list[Content]:
         sign = "$muted"
     name = plain(check.name)
     if check.passed:
-        return [Content.assemble(("✓ ", sign), (name, quiet))]
+        # what was seen names the convention, such as which coordinates RoPE pairs
+        first, *more = textwrap.wrap(f"{name}: {plain(check.seen)}", max(20, width - 2)) or [name]
+        head = first.removeprefix(name)
+        lines = [Content.assemble(("✓ ", sign), (first[: len(first) - len(head)], quiet), (head, "$muted"))]
+        return lines + [Content.styled(f"  {part}", "$muted") for part in more]
     lines = [Content.assemble(("✗ ", sign), (name, "bold" if fresh else quiet))]
     for label, text in (("expected", check.expected), ("seen", check.seen), ("why", check.why)):
         for number, part in enumerate(textwrap.wrap(plain(text), max(20, width - 12))):
