@@ -300,14 +300,32 @@ def part_times(week: Week, done: progress.Progress) -> list[retro.PartTime]:
 
 def kpi_lines(store: Store, week: Week, repo: Repository | None = None) -> list[journal.KpiLine]:
     """The KPIs of the week; targets from the roadmap in the repository where it states them."""
-    planned = [(item.id, item.title, float(item.target)) for item in week.kpis]
+    return kpi_lines_beside(store, week, around(store, week, repo))
+
+
+@dataclass(frozen=True)
+class Around:
+    """What the KPIs take from the learner's files; it costs a few calls of git."""
+
+    stated: Mapping[str, float]
+    """Targets that the roadmap states."""
+    public_repos: int
+
+
+def around(store: Store, week: Week, repo: Repository | None) -> Around:
+    """Look at roadmap and repositories."""
     stated: Mapping[str, float] = {}
     file = repo.root / roadmaps.FILE if repo else None
     if file is not None and file.is_file():
         pairs = [(item.id, item.title) for item in week.kpis]
         stated = roadmaps.targets(file.read_bytes(), pairs, retro.quarter_of(week.label))
-    public = {item.location for item in _repositories(store, repo) if item.location}
-    return journal.kpis(store, planned, stated, roadmaps.FILE, public_repos=len(public))
+    return Around(stated, len({item.location for item in _repositories(store, repo) if item.location}))
+
+
+def kpi_lines_beside(store: Store, week: Week, seen: Around) -> list[journal.KpiLine]:
+    """The KPIs as the store has them now, beside a look at the files that may be a little older."""
+    planned = [(item.id, item.title, float(item.target)) for item in week.kpis]
+    return journal.kpis(store, planned, seen.stated, roadmaps.FILE, public_repos=seen.public_repos)
 
 
 def _repositories(store: Store, repo: Repository | None) -> list[retro.Repo]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -11,9 +11,10 @@ from textual.widgets import OptionList
 
 from q1lab import journal
 from q1lab import progress as domain
-from q1lab.content import Step, Week
-from q1lab.store import Store
+from q1lab.content import Step
+from q1lab.tui import progress_rows as rows
 from q1lab.tui.keys import bindings
+from q1lab.tui.progress_rows import Look
 from q1lab.tui.screens.base import Page
 from q1lab.tui.screens.fields import Field, FieldsScreen
 from q1lab.tui.snapshot import Snapshot
@@ -22,21 +23,6 @@ from q1lab.tui.widgets.week_tree import hours, part_name
 
 SAYS = ("assessment", "confidence")
 """Steps that go ``into`` one of these are statements about oneself."""
-
-
-def look(week: Week) -> Any:
-    """What this screen wants from the store, as a job for the desk."""
-    planned = [(one.id, one.title, float(one.target)) for one in week.kpis]
-
-    def job(store: Store) -> dict[str, Any]:
-        return {
-            "kpis": journal.kpis(store, planned),
-            "papers": journal.papers(store),
-            "artifacts": journal.artifacts(store),
-            "post": journal.post(store, week.label),
-        }
-
-    return job
 
 
 class ProgressScreen(Page):
@@ -58,7 +44,7 @@ class ProgressScreen(Page):
 
     def on_mount(self) -> None:
         super().on_mount()
-        self.q1.desk.page("progress", look(self.q1.week))
+        self.q1.desk.page("progress", Look(self.q1.week, self.q1.config.repo))
 
     def show(self, snapshot: Snapshot) -> None:
         week = self.q1.week
@@ -78,9 +64,11 @@ class ProgressScreen(Page):
         data = snapshot.pages.get("progress")
         if data is None:
             return
-        self.query_one("#kpis", Rows).fill([_kpi(one) for one in data["kpis"]])
-        self.query_one("#papers", Rows).fill([_paper(one) for one in data["papers"]])
-        self.query_one("#artifacts", Rows).fill([*_post(data["post"]), *map(_artifact, data["artifacts"])])
+        self.query_one("#kpis", Rows).fill([rows.kpi(one) for one in data["kpis"]])
+        self.query_one("#papers", Rows).fill([rows.paper(one) for one in data["papers"]])
+        self.query_one("#artifacts", Rows).fill(
+            [*rows.post(data["post"]), *map(rows.artifact, data["artifacts"])]
+        )
 
     def _statements(self) -> list[Step]:
         return [step for step in self.q1.week.steps() if step.into in SAYS]
@@ -123,14 +111,14 @@ class ProgressScreen(Page):
             return
         one: journal.KpiLine = row.key
         fields = [
-            Field("actual", "actual", _number(one.actual) if one.source == "set by hand" else "",
+            Field("actual", "actual", rows.number(one.actual) if one.source == "set by hand" else "",
                   f"counted: {one.counted}" if one.counted is not None else "a number"),
-            Field("target", "target", _number(one.target)),
+            Field("target", "target", rows.number(one.target)),
         ]  # fmt: skip
 
         def kept(values: dict[str, str] | None) -> None:
             if values is not None:
-                self.q1.desk.ask(lambda store: _set_kpi(store, one.name, values))
+                self.q1.desk.ask(lambda store: rows.set_kpi(store, one.name, values))
 
         self.app.push_screen(FieldsScreen(one.title, fields), kept)
 
@@ -184,49 +172,3 @@ class ProgressScreen(Page):
     def _copied(self, text: str) -> None:
         self.app.copy_to_clipboard(text)
         self.notify("The progress card is in the clipboard.")
-
-
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:g}"
-
-
-def _set_kpi(store: Store, name: str, values: dict[str, str]) -> None:
-    from q1lab.errors import Problem
-
-    numbers: dict[str, float | None] = {}
-    for field, text in values.items():
-        try:
-            numbers[field] = float(text) if text else None
-        except ValueError:
-            raise Problem(f"{field}: {text!r} is not a number") from None
-    if numbers["actual"] is None:
-        journal.set_kpi(store, name, target=numbers["target"], count=True)
-    else:
-        journal.set_kpi(store, name, actual=numbers["actual"], target=numbers["target"])
-
-
-def _kpi(one: journal.KpiLine) -> ListRow:
-    mark = {True: "✓ ", False: "· ", None: "  "}[one.met]
-    target = f" of {one.target:g}" if one.target is not None else ""
-    actual = "–" if one.actual is None else f"{one.actual:g}"
-    tone = "$success" if one.met else ""
-    return ListRow(mark + one.title, f"{one.source}   {actual}{target}", tone, tone or "$muted", one)
-
-
-def _paper(one: dict[str, Any]) -> ListRow:
-    mark, tone = ("✓ ", "$success") if one["done"] else ("☐ ", "")
-    return ListRow(mark + one["title"], one["depth"] or "", tone, key=one)
-
-
-def _artifact(one: dict[str, Any]) -> ListRow:
-    return ListRow(f"{one['kind']:<9}{one['title']}", one["location"] or "", key=one["id"])
-
-
-def _post(post: dict[str, Any] | None) -> list[ListRow]:
-    if post is None or not post["published"]:
-        return []
-    shares = len(post["shares"])
-    tone = "$success" if shares >= journal.ENOUGH_CHANNELS else "$warning"
-    return [
-        ListRow(f"{'post':<9}{post['title']}", f"shared in {shares} of {journal.ENOUGH_CHANNELS}", "", tone)
-    ]

@@ -1,0 +1,94 @@
+"""What the progress screen shows: its look at the store and the learner's repository, and a row for each thing."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from q1lab import journal
+from q1lab.content import Week
+from q1lab.errors import Problem
+from q1lab.store import Store
+from q1lab.tui.widgets.rows import ListRow
+
+if TYPE_CHECKING:  # both cost the app more than its first paint may
+    from q1lab.documents.gather import Around
+    from q1lab.repository import Repository
+
+REPOSITORY_EVERY = 20.0
+"""Seconds between looks at the learner's repository: git costs more than a poll may."""
+
+
+class Look:
+    """A job for the desk. KPIs are counted as `q1lab kpi` counts them, roadmap and repository included."""
+
+    def __init__(self, week: Week, repo: Path | None) -> None:
+        self.week, self.repo = week, repo
+        self._around: Around | None = None
+        self._when = 0.0
+
+    def __call__(self, store: Store) -> dict[str, Any]:
+        from q1lab.documents import gather
+
+        if self._around is None or time.monotonic() - self._when > REPOSITORY_EVERY:
+            self._around = gather.around(store, self.week, self._repository())
+            self._when = time.monotonic()
+        return {
+            "kpis": gather.kpi_lines_beside(store, self.week, self._around),
+            "papers": journal.papers(store),
+            "artifacts": journal.artifacts(store),
+            "post": journal.post(store, self.week.label),
+        }
+
+    def _repository(self) -> Repository | None:
+        from q1lab.repository import Repository
+
+        try:
+            return Repository.discover(self.repo) if self.repo is not None else None
+        except Problem:  # it may not exist yet
+            return None
+
+
+def number(value: float | None) -> str:
+    return "" if value is None else f"{value:g}"
+
+
+def set_kpi(store: Store, name: str, values: dict[str, str]) -> None:
+    numbers: dict[str, float | None] = {}
+    for field, text in values.items():
+        try:
+            numbers[field] = float(text) if text else None
+        except ValueError:
+            raise Problem(f"{field}: {text!r} is not a number") from None
+    if numbers["actual"] is None:
+        journal.set_kpi(store, name, target=numbers["target"], count=True)
+    else:
+        journal.set_kpi(store, name, actual=numbers["actual"], target=numbers["target"])
+
+
+def kpi(one: journal.KpiLine) -> ListRow:
+    mark = {True: "✓ ", False: "· ", None: "  "}[one.met]
+    target = f" of {one.target:g}" if one.target is not None else ""
+    actual = "–" if one.actual is None else f"{one.actual:g}"
+    tone = "$success" if one.met else ""
+    return ListRow(mark + one.title, f"{one.source}   {actual}{target}", tone, tone or "$muted", one)
+
+
+def paper(one: dict[str, Any]) -> ListRow:
+    mark, tone = ("✓ ", "$success") if one["done"] else ("☐ ", "")
+    return ListRow(mark + one["title"], one["depth"] or "", tone, key=one)
+
+
+def artifact(one: dict[str, Any]) -> ListRow:
+    return ListRow(f"{one['kind']:<9}{one['title']}", one["location"] or "", key=one["id"])
+
+
+def post(post: dict[str, Any] | None) -> list[ListRow]:
+    if post is None or not post["published"]:
+        return []
+    shares = len(post["shares"])
+    tone = "$success" if shares >= journal.ENOUGH_CHANNELS else "$warning"
+    return [
+        ListRow(f"{'post':<9}{post['title']}", f"shared in {shares} of {journal.ENOUGH_CHANNELS}", "", tone)
+    ]

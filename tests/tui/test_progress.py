@@ -1,0 +1,137 @@
+"""The progress screen under a pilot: KPIs, papers, artifacts, statements; and the dialogs that rows open."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from git import Repo
+from textual.widgets import Input, RichLog
+from tui_home import prepared, settled, until
+
+from q1lab import content, journal, paths, progress
+from q1lab.config import Config
+from q1lab.store import Store
+from q1lab.tui.app import Q1Lab
+from q1lab.tui.screens.document import DocumentScreen
+from q1lab.tui.screens.fields import FieldsScreen
+from q1lab.tui.screens.output import OutputScreen
+from q1lab.tui.widgets.rows import Rows
+
+LABEL = "M03-W04"
+
+
+def rows_of(app: Q1Lab, pane: str) -> str:
+    """What a pane says, one line a row."""
+    options = app.screen.query_one(f"#{pane}", Rows).options
+    return "\n".join(str(option.prompt) for option in options)
+
+
+async def test_a_kpi_is_set_by_hand_and_counted_again() -> None:
+    app = prepared()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("4")
+        await until(pilot, lambda: "counted" in rows_of(app, "kpis"))
+        await pilot.press("e")
+        await until(pilot, lambda: isinstance(app.screen, FieldsScreen))
+        app.screen.query_one("#actual", Input).value = "7"
+        app.screen.query_one("#target", Input).value = "9"
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: "set by hand   7 of 9" in rows_of(app, "kpis"))
+        await pilot.press("e")
+        await until(pilot, lambda: isinstance(app.screen, FieldsScreen))
+        app.screen.query_one("#actual", Input).value = ""
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: "set by hand" not in rows_of(app, "kpis"))
+
+
+async def test_targets_are_those_that_the_learners_roadmap_states(tmp_path: Path) -> None:
+    week = content.load(paths.content_dir())
+    first = week.kpis[0]
+    Repo.init(tmp_path)
+    (tmp_path / "AI_EXPERT_ROADMAP.md").write_text(
+        f"# Roadmap\n\n## Q1\n\n| KPI | Target |\n|---|---|\n| {first.title} | 123 |\n"
+    )
+    app = prepared(config=Config(repo=tmp_path))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("4")
+        await until(pilot, lambda: "of 123" in rows_of(app, "kpis"))
+
+
+async def test_papers_and_artifacts_are_added_ticked_and_removed() -> None:
+    app = prepared()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("4")
+        await until(pilot, lambda: "progress" in app.snapshot.pages)
+        app.screen.query_one("#papers").focus()
+        await pilot.press("a")
+        await until(pilot, lambda: isinstance(app.screen, FieldsScreen))
+        app.screen.query_one("#title", Input).value = "RoFormer [v5]"
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: "☐ RoFormer [v5]" in rows_of(app, "papers"))
+        await pilot.press("space")
+        await until(pilot, lambda: "✓ RoFormer [v5]" in rows_of(app, "papers"))
+        app.screen.query_one("#artifacts").focus()
+        await pilot.press("a")
+        await until(pilot, lambda: isinstance(app.screen, FieldsScreen))
+        await pilot.press("ctrl+s")
+        assert isinstance(app.screen, FieldsScreen), "an artifact without a title was kept"
+        app.screen.query_one("#title", Input).value = "transformer-from-scratch"
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: "transformer-from-scratch" in rows_of(app, "artifacts"))
+        await pilot.press("x")
+        await until(pilot, lambda: "transformer-from-scratch" not in rows_of(app, "artifacts"))
+    with Store() as store:
+        assert [paper["title"] for paper in journal.papers(store)] == ["RoFormer [v5]"]
+
+
+async def test_a_statement_is_ticked_here_too_and_the_card_is_copied() -> None:
+    app = prepared()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("4")
+        await until(pilot, lambda: "☐" in rows_of(app, "says"))
+        app.screen.query_one("#says").focus()
+        await pilot.press("space")
+        await until(pilot, lambda: "✓" in rows_of(app, "says"))
+        await pilot.press("c")
+        await until(pilot, lambda: app.clipboard)
+        assert LABEL in app.clipboard or "q1lab" in app.clipboard
+    with Store() as store:
+        assert any(record.done for record in progress.read(store, LABEL).records.values())
+
+
+async def test_a_document_is_shown_and_a_missing_one_says_so(tmp_path: Path) -> None:
+    file = tmp_path / "MODIFICATION.md"
+    file.write_text("# RoPE\n\nWhat I changed \x1b[31mand why\n")
+    app = prepared()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        await app.push_screen(DocumentScreen(file))
+        await until(pilot, lambda: app.screen.query("MarkdownH1"))
+        await pilot.press("e")  # no terminal to lend here: it says so, and stays
+        await until(pilot, lambda: any("editor" in note.message for note in app._notifications))
+        assert isinstance(app.screen, DocumentScreen)
+        await pilot.press("escape")
+        await app.push_screen(DocumentScreen(tmp_path / "none.md"))
+        await until(pilot, lambda: "There is no" in str(app.screen.query_one("Static").render()))
+
+
+async def test_a_commands_output_is_shown_as_plain_text_and_esc_ends_it(tmp_path: Path) -> None:
+    app = prepared()
+    code = "import time; print('one [bold]two \\x1b[31m', flush=True); time.sleep(60)"
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        screen = OutputScreen("a command", [sys.executable, "-c", code], tmp_path)
+        await app.push_screen(screen)
+        await until(pilot, lambda: screen.query_one(RichLog).lines)
+        assert "one [bold]two" in screen.query_one(RichLog).lines[0].text
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is not screen)
+        done = OutputScreen("another", [sys.executable, "-c", "raise SystemExit(3)"], tmp_path)
+        await app.push_screen(done)
+        await until(pilot, lambda: "ended with 3" in str(done.query_one(".dialog").border_subtitle))
+        missing = OutputScreen("a third", [str(tmp_path / "nothing")], tmp_path)
+        await app.push_screen(missing)
+        await until(
+            pilot, lambda: "cannot run" in "".join(strip.text for strip in missing.query_one(RichLog).lines)
+        )
