@@ -53,8 +53,8 @@ check: lint types contracts test  ## what CI runs
 bench: $(VENV)/.dev  ## speed: a study against nanoGPT (make bench NANOGPT=path), commands, the app
 	@$(BIN)/python benchmarks/run.py $(if $(NANOGPT),--nanogpt $(NANOGPT))
 
-faults: $(VENV)/.dev  ## the long tests: kills, full disks, W&B outages
-	@$(BIN)/python -m pytest -q -m long
+faults: $(VENV)/.dev  ## all fault tests, the long ones too, and the table in docs/reliability.md
+	@$(BIN)/python docs/faults.py
 
 docs: $(VENV)/.dev  ## make the figures, tables and screenshots in README and docs again
 	@$(BIN)/python docs/make.py

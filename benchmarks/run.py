@@ -1,4 +1,7 @@
-"""`make bench`: the commands, the app, and with a checkout of nanoGPT the study. Prints tables in Markdown."""
+"""`make bench`: commands, app, what watching costs, and with a checkout of nanoGPT the study in bf16 and fp32.
+
+Prints tables in Markdown.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +14,13 @@ HERE = Path(__file__).parent
 
 def main() -> int:
     status = 0
-    for script, args in (("commands.py", []), ("app.py", []), ("study.py", sys.argv[1:])):
-        if (HERE / script).exists():
-            status |= subprocess.run([sys.executable, str(HERE / script), *args], check=False).returncode
+    study = sys.argv[1:]
+    parts = [("commands.py", []), ("app.py", []), ("tracking.py", []), ("study.py", study)]
+    if study:
+        parts.append(("study.py", [*study, "--dtype", "fp32"]))
+    for script, args in parts:
+        sys.stdout.flush()
+        status |= subprocess.run([sys.executable, str(HERE / script), *args], check=False).returncode
     return status
 
 
