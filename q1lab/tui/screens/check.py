@@ -39,6 +39,7 @@ class CheckScreen(Screen[None]):
     a process of its own.
     """
 
+    CSS_PATH = "../check.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("check")]
 
     def __init__(

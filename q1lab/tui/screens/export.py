@@ -29,6 +29,7 @@ FORMATS: tuple[tuple[str, list[str], str], ...] = (
 class ExportScreen(ModalScreen[None]):
     """Runs ``q1lab export`` in a child, since drawing needs matplotlib, and says what was written."""
 
+    CSS_PATH = "../lab.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", "close")]
 
     def __init__(self, ids: Sequence[str]) -> None:

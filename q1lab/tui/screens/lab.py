@@ -38,6 +38,7 @@ class LabScreen(StudyActs, Page):
     """Looks at the study that the desk watches; every act runs beside the screen, never in it."""
 
     page = "lab"
+    CSS_PATH = "../lab.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("lab")]
     AUTO_FOCUS = "#grid"
 

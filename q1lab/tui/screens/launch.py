@@ -35,6 +35,7 @@ PAUSE = 0.7
 class LaunchScreen(Screen[str | None]):
     """Gives the id of the study that was started (or that is to be watched), None when left with Esc."""
 
+    CSS_PATH = "../lab.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("launch")]
 
     def __init__(

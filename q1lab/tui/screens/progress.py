@@ -30,6 +30,7 @@ class ProgressScreen(Page):
 
     page = "progress"
     AUTO_FOCUS = "#kpis"
+    CSS_PATH = "../progress.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("progress")]
 
     def body(self) -> ComposeResult:

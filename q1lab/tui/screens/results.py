@@ -29,6 +29,7 @@ class ResultsScreen(StudyActs):
     """Rows are read by the desk while this screen is open. Marked rows stand side by side below."""
 
     page = "results"
+    CSS_PATH = "../results.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("results")]
     AUTO_FOCUS = "#results"
 

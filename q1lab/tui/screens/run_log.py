@@ -25,6 +25,7 @@ MOST_LINES = 5_000
 class RunLogScreen(Screen[None]):
     """Esc goes back. Following stops while the reader scrolls up, and goes on at the end (``end``)."""
 
+    CSS_PATH = "../lab.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("log")]
 
     def __init__(self, study: Study, run: RunView) -> None:

@@ -23,6 +23,7 @@ WIDEST = 116
 class VerdictScreen(Screen[None]):
     """Esc goes back; ``c`` copies the text, ``o`` writes it into a file."""
 
+    CSS_PATH = "../lab.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("verdict")]
 
     def __init__(self, study_id: str, record: Mapping[str, Any] | None, so_far: Forest | None = None) -> None:
