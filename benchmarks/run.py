@@ -15,7 +15,7 @@ HERE = Path(__file__).parent
 def main() -> int:
     status = 0
     study = sys.argv[1:]
-    parts = [("commands.py", []), ("app.py", []), ("tracking.py", []), ("study.py", study)]
+    parts = [("commands.py", []), ("app.py", []), ("tracking.py", []), ("linear.py", []), ("study.py", study)]
     if study:
         parts.append(("study.py", [*study, "--dtype", "fp32"]))
     for script, args in parts:

@@ -51,7 +51,7 @@ def _fits(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> bool:
     )
 
 
-def _times(a: Tensor, b: Tensor, bias: Tensor | None = None) -> Tensor:
+def times(a: Tensor, b: Tensor, bias: Tensor | None = None) -> Tensor:
     """a bᵀ + bias for (M, K) and (N, K)."""
     product: Tensor = torch.ops.mkldnn._linear_pointwise(a, b, bias, "none", [], "")
     return product
@@ -63,7 +63,7 @@ class _Linear(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         ctx.save_for_backward(x, weight)
-        return _times(x.reshape(-1, x.size(-1)), weight, bias).view(*x.shape[:-1], weight.size(0))
+        return times(x.reshape(-1, x.size(-1)), weight, bias).view(*x.shape[:-1], weight.size(0))
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
@@ -74,9 +74,9 @@ class _Linear(torch.autograd.Function):
             dx, dw, db = (dy @ weight).view_as(x), dy.t() @ x2, dy.sum(0)
             return dx, dw, db if ctx.needs_input_grad[2] else None
         if ctx.needs_input_grad[0]:
-            dx = _times(dy, weight.t()).view_as(x)
+            dx = times(dy, weight.t()).view_as(x)
         if ctx.needs_input_grad[1]:
-            dw = _times(dy.t(), x2.t())
+            dw = times(dy.t(), x2.t())
         if ctx.needs_input_grad[2]:
             db = dy.sum(0)
         return dx, dw, db

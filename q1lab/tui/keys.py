@@ -103,6 +103,7 @@ KEYS: dict[str, Key] = {
     "check.edit": Key("e", "edit", "edit", "Open the file in your own editor", True),
     "check.hint": Key("h", "hint", "hint", "Show the next hint for the modification", True),
     "check.diff": Key("d", "diff", "diff", "Show or hide what the file changes", True),
+    "check.text": Key("b", "text", "text", "Read the part's text beside the checks", True),
     "check.reference": Key("c", "compare", "reference", "Compare with the reference, once all checks pass"),
     "check.back": Key("escape,q", "dismiss", "back", "Go back", True, "esc"),
     # a new study

@@ -114,6 +114,11 @@ async def test_red_then_saved_then_green_and_it_waits(repo: Path) -> None:
         assert app_.screen.query("Markdown")
         await pilot.press("escape")
         await until(pilot, lambda: app_.screen is screen)
+        await pilot.press("b")  # the part's text, in the diff's place
+        await until(pilot, lambda: screen.query("#reading Markdown") and screen.query_one("#reading").display)
+        assert not screen.query_one("#check-diff").display
+        await pilot.press("b")
+        assert screen.query_one("#check-diff").display
         await pilot.press("r")
         await until(pilot, lambda: len(runner.texts) == 3)
         await pilot.press("escape")

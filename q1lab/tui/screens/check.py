@@ -24,6 +24,7 @@ from q1lab.tui.screens.hint import HintScreen
 from q1lab.tui.widgets.check_words import Results, against_source, ending, heading
 from q1lab.tui.widgets.diff_view import diff_text
 from q1lab.tui.widgets.palette import palette
+from q1lab.tui.widgets.reading import Reading
 
 if TYPE_CHECKING:
     from q1lab.tui.app import Q1Lab
@@ -64,6 +65,7 @@ class CheckScreen(Screen[None]):
                 yield Static(id="check-against", markup=False)
                 with VerticalScroll(id="check-diff"):
                     yield Static(id="diff", markup=False)
+                yield Reading()
         yield Footer()
 
     @property
@@ -154,6 +156,16 @@ class CheckScreen(Screen[None]):
     def action_diff(self) -> None:
         """Wide, the diff stands beside the checks until this key takes it away; narrow, it takes their place."""
         self.toggle_class("-flip")
+
+    async def action_text(self) -> None:
+        """The part's text in the diff's place, and back; narrow, it takes the checks' place."""
+        self.toggle_class("-text")
+        found = self.q1.week.find(self.q1.part_id)
+        if self.has_class("-text") and found is not None:
+            await self.query_one(Reading).fill(found[1])
+            self.query_one(Reading).focus()
+        else:
+            self.query_one("#check-scroll").focus()
 
     def action_edit(self) -> None:
         act.edit_file(self.q1, self.path)

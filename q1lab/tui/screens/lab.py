@@ -28,6 +28,10 @@ from q1lab.tui.widgets.study_words import settled
 SLIM = 78
 """Below this many cells the chart has the width for itself, and ``v`` shows the difference."""
 
+NEED_A_STUDY = (
+    "log", "again", "verdict", "export", "wandb", "next", "metric", "zoom", "pan", "whole", "log_axis",
+)  # fmt: skip
+
 EMPTY = """No study yet.
 
 Press r to plan one: choose a variant, see its diff, and get an estimate in minutes before anything trains.
@@ -115,19 +119,7 @@ class LabScreen(StudyActs, Page):
             return view is not None and view.alive
         if action == "go_on":
             return view is not None and not view.alive and any(run.state in MISSING for run in view.runs)
-        if action in (
-            "log",
-            "again",
-            "verdict",
-            "export",
-            "wandb",
-            "next",
-            "metric",
-            "zoom",
-            "pan",
-            "whole",
-            "log_axis",
-        ):
+        if action in NEED_A_STUDY:
             return view is not None
         return True
 
