@@ -1,11 +1,12 @@
 """What watching and W&B cost the training: the same small study without anything, with the app open, with W&B.
 
-    python benchmarks/tracking.py [--rounds 3] [--iters 600]
+    python benchmarks/tracking.py [--rounds 3] [--iters 1500]
 
 Each study trains one seed of both arms at the `quick` preset, two runs at once: on two cores every core is taken.
-The kinds alternate. `app` has the lab open on a terminal of 120 by 40; `W&B offline` and `W&B black hole` run
-the relay with the real client, the second one online against a server that takes connections and never answers.
-"Seconds" is from the launch until the runner has ended; "longer than alone" must stay under 1 s whatever W&B does.
+The kinds alternate. `app` has the lab open on a terminal of 120 by 40; `W&B offline` and `W&B black hole` run the
+relay with the real client, the second one online against a server that takes connections and never answers. A
+relay's start costs about a second of one core, so short runs exaggerate what it takes. "Longer" is from the launch
+until the runner has ended; it must stay under 1 s whatever W&B does.
 """
 
 from __future__ import annotations
@@ -129,7 +130,7 @@ def wait_for_relay(study: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--iters", type=int, default=600)
+    parser.add_argument("--iters", type=int, default=1500)
     given = parser.parse_args()
     found: dict[str, list[tuple[float, float]]] = {kind: [] for kind in KINDS}
     for number in range(given.rounds):
