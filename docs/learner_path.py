@@ -2,7 +2,7 @@
 
     python docs/learner_path.py [--max-iters 300]
 
-Every command runs for real on a pseudo-terminal of 96 columns, in a folder and a home of its own; what is on the
+Every command runs for real on a pseudo-terminal of 110 columns, in a folder and a home of its own; what is on the
 screen at its end is what the page shows. The two edits of rope.py are made between the commands, as they say.
 """
 
@@ -23,7 +23,7 @@ import pyte
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = Path(__file__).with_name("learner-path.md")
-COLUMNS, LINES = 96, 300
+COLUMNS, LINES = 110, 300
 
 TURN = "        q, k = apply_rotary_emb(q, k, self.freqs_cis)\n"
 SPLIT = "        q, k, v = (t.transpose(1, 2) for t in (q, k, v))  # each (B, H, T, D)\n"
@@ -38,12 +38,17 @@ def terminal(command: str, folder: Path) -> str:
         fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, COLUMNS, 0, 0))
         os.chdir(folder)
         os.execvp("bash", ["bash", "--norc", "--noprofile", "-c", command])
-    while select.select([fd], [], [], 600)[0]:
+    while True:
+        if not select.select([fd], [], [], 60)[0]:
+            sys.exit(f"`{command}` says nothing more:\n" + "\n".join(screen.display).rstrip())
         try:
             data = os.read(fd, 65536)
         except OSError:
             break
         stream.feed(data)
+        asked = screen.display[screen.cursor.y].rstrip()
+        if asked.endswith(("[y/N]:", "[Y/n]:")):  # the learner says yes
+            os.write(fd, b"y\n")
     os.waitpid(pid, 0)
     os.close(fd)
     lines = [line.rstrip() for line in screen.display]
@@ -74,12 +79,16 @@ def main() -> None:
             os.environ.pop(name, None)
 
         def show(words: str, command: str, folder: Path = work / "my-transformer") -> None:
-            out = terminal(command, folder).replace(str(folder), "~/my-transformer").replace(str(work), "~")
+            out = terminal(command, folder).replace(str(work), "~")
             parts.append(f"{words}\n\n```text\n$ {command}\n{out.replace(place, '~')}\n```")
             print(f"$ {command}\n{out}\n")
 
         repo = work / "my-transformer"
         show("A repository with a model of their own:", "q1lab new --repo my-transformer", work)
+        show(
+            "Their first commit:",
+            "git add model.py && git commit -qm 'feat: a baseline' && git log --oneline",
+        )
         show("A copy of it, to write RoPE into:", "q1lab new rope")
         file = repo / "rope.py"
         header = file.read_text().partition("\n")[0] + "\n"

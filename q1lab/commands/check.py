@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -76,11 +77,19 @@ def _once(file: Path, for_: str | None, as_json: bool) -> int:
 def show(result: CheckResult) -> None:
     """Print one result: a line when it passed, what was expected and seen and why when it didn't."""
     if result.passed:
-        click.echo(f"{click.style('✓', fg='green')} {result.name}: {result.seen}")
+        click.echo(f"{click.style('✓', fg='green')} {_fit(f'{result.name}: {result.seen}', 2)}")
         return
     click.echo(f"{click.style('✗', fg='red')} {result.name}")
     for label, text in (("expected", result.expected), ("seen", result.seen), ("why", result.why)):
-        click.echo(f"    {label + ':':<9} {text}")
+        click.echo(f"    {label + ':':<9} {_fit(text, 14)}")
+
+
+def _fit(text: str, indent: int) -> str:
+    """``text`` broken at words for the terminal, further lines indented; whole where there is no terminal."""
+    if not sys.stdout.isatty():
+        return text
+    width = max(30, shutil.get_terminal_size().columns - indent)
+    return click.wrap_text(text, width).replace("\n", "\n" + " " * indent)
 
 
 def summary(report: CheckReport) -> str:
