@@ -227,3 +227,18 @@ def test_what_a_file_was_made_from(repo: Path) -> None:
     assert learner.made_from(repo / "nothing.py") == baseline
     rope.write_text(f"# q1lab: rope, made from ../model.py, sha256 {'0' * 64}\n")
     assert learner.made_from(rope) == baseline
+
+
+async def test_results_use_the_width_they_have(repo: Path) -> None:
+    runner, app_ = Runner(), app(repo)
+    async with app_.run_test(size=(120, 40)) as pilot:
+        screen = await opened(pilot, runner)
+        await until(pilot, lambda: screen.report is not None)
+        wide = screen.query_one("#checks").size.width
+        await pilot.press("d")  # the diff goes, the results get its place
+        await until(pilot, lambda: screen.query_one("#checks").size.width > wide + 40)
+        tall = screen.query_one("#checks").size.height
+        await pilot.resize_terminal(80, 24)
+        await pilot.press("d")  # narrow, the diff had taken their place
+        await until(pilot, lambda: 70 < screen.query_one("#checks").size.width < 80)
+        await until(pilot, lambda: screen.query_one("#checks").size.height <= tall + 3)

@@ -23,6 +23,7 @@ from q1lab.tui.keys import bindings
 from q1lab.tui.screens.hint import HintScreen
 from q1lab.tui.widgets.check_words import Results, against_source, ending, heading
 from q1lab.tui.widgets.diff_view import diff_text
+from q1lab.tui.widgets.fitted import Fitted
 from q1lab.tui.widgets.palette import palette
 from q1lab.tui.widgets.reading import Reading
 
@@ -59,7 +60,7 @@ class CheckScreen(Screen[None]):
         with Horizontal(id="check"):
             with Vertical(id="check-main"):
                 with VerticalScroll(id="check-scroll"):
-                    yield Static(id="checks", markup=False)
+                    yield Fitted(lambda: self._draw(self._state), id="checks")
                 yield Static(id="check-says", markup=False)
             with Vertical(id="check-side"):
                 yield Static(id="check-against", markup=False)
@@ -131,11 +132,8 @@ class CheckScreen(Screen[None]):
     def _draw(self, state: str) -> None:
         self.query_one("#check-head", Static).update(f" {plain(self.file)}   {state}")
         self._state = state
-        width = self.query_one("#check-scroll").scrollable_content_region.width
-        self.query_one("#checks", Static).update(self.results.content(width))
-
-    def on_resize(self) -> None:
-        self.call_after_refresh(lambda: self._draw(self._state))
+        rows = self.query_one(Fitted)
+        rows.update(self.results.content(rows.size.width))
 
     def _say(self, text: str, bad: bool = False) -> None:
         said = self.query_one("#check-says", Static)
@@ -186,7 +184,7 @@ class CheckScreen(Screen[None]):
             return
         title = heading(diff, f"the reference {report.for_}.py")
         text = learner.after(report.for_, self.q1.week.root)
-        self.app.push_screen(HintScreen(title, text, diff or "The same text: there is no difference."))
+        self.app.push_screen(HintScreen(title, text, diff))
 
     def action_hint(self) -> None:
         """Show the next hint, and note that it was used."""
