@@ -38,7 +38,8 @@ def address() -> Iterator[str]:
         yield line.removeprefix("q1lab is at ").strip()
     finally:
         os.killpg(child.pid, signal.SIGTERM)
-        child.communicate(timeout=20)
+        rest, _ = child.communicate(timeout=20)
+        assert "token" not in rest, rest
 
 
 async def status(url: str, **headers: str) -> int:

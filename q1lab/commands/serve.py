@@ -82,6 +82,9 @@ def guarded(server: type[Any]) -> type[Any]:
             app.middlewares.append(own_page)
             return app
 
+        def initialize_logging(self) -> None:
+            """Without the log of every request, which would print the token again and again."""
+
         async def on_startup(self, app: Any) -> None:
             self.announcing = asyncio.ensure_future(self._announce())
 
