@@ -361,3 +361,20 @@ def test_picture_of_what_went_wrong_among_several(snap_compare: Any, size: tuple
     train(study, "modified", 1, 400, state=None)
     train(study, "baseline", 2, 800, state="stopped")
     assert snap_compare(app(), terminal_size=size, run_before=_to_list if size[0] < 100 else _to_lab)
+
+
+async def test_the_chart_stands_on_the_themes_ground_in_every_theme() -> None:
+    study = make_study()
+    finish(study)
+    compared(study)
+    async with app().run_test(size=(100, 30)) as pilot:
+        screen = await open_lab(pilot)
+        chart = screen.query_one(LossChart)
+        await until(pilot, lambda: not chart.data.empty)
+        for theme in ("q1lab-light", "q1lab-dark"):
+            pilot.app.theme = theme
+            await pilot.pause()
+            for y in range(chart.size.height):
+                for segment in chart.render_line(y):
+                    assert segment.style is not None
+                    assert segment.style.bgcolor is not None, (theme, y, segment.text)

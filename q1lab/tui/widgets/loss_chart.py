@@ -108,7 +108,10 @@ class LossChart(Widget, can_focus=True):
         if state != self._drawn:
             self._lines = self._draw(colours)
             self._drawn = state
-        return self._lines[y] if y < len(self._lines) else Strip.blank(self.size.width)
+        strip = self._lines[y] if y < len(self._lines) else Strip.blank(self.size.width)
+        return strip.apply_style(
+            self.rich_style
+        )  # the terminal's own ground may be another one than the theme's
 
     def _draw(self, colours: Palette) -> list[Strip]:
         width, height = self.size
