@@ -97,11 +97,12 @@ def keep_memory() -> None:
 class Precision:
     """How products are computed and gradients scaled, for one device and dtype."""
 
-    def __init__(self, device: torch.device, dtype: str, block_size: int) -> None:
+    def __init__(self, device: torch.device, dtype: str, block_size: int, *, compiled: bool = False) -> None:
         self.device = device
         self.dtype = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}[dtype]
-        self.attention = PlainAttention() if device.type == "cpu" and block_size <= SHORT else None
-        self.linear = OneDnnLinear() if device.type == "cpu" and pays() else None
+        by_hand = device.type == "cpu" and not compiled  # the compiler wants PyTorch's own calls
+        self.attention = PlainAttention() if by_hand and block_size <= SHORT else None
+        self.linear = OneDnnLinear() if by_hand and pays() else None
         self.scaler = torch.amp.GradScaler(device.type) if dtype == "fp16" else None
 
     @contextlib.contextmanager

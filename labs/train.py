@@ -140,7 +140,7 @@ def train(
     """The whole loop. Returns ``finished`` or ``diverged``; raises Stop when asked to stop."""
     cfg = plan["config"]
     device = torch.device(plan["device"])
-    precision = devices.Precision(device, plan["dtype"], cfg["block_size"])
+    precision = devices.Precision(device, plan["dtype"], cfg["block_size"], compiled=cfg["compile"] == "on")
 
     # model: built on the CPU with keyed weights (the same on every device), then moved and flattened
     module = loading.load(source)
