@@ -31,6 +31,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from first_paint import prepare
+
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
@@ -75,15 +77,6 @@ def black_hole() -> Iterator[str]:
         yield f"http://127.0.0.1:{server.getsockname()[1]}"
 
 
-def welcomed(home: str) -> None:
-    """A home where the welcome is over, so that the app shows the lab."""
-    code = (
-        "from q1lab import content, paths, progress\nfrom q1lab.store import Store\n"
-        "with Store() as store: progress.keep(store, content.load(paths.content_dir()).label, 'welcomed', True)"
-    )
-    subprocess.run([sys.executable, "-c", code], env={**os.environ, "Q1LAB_HOME": home}, cwd=ROOT, check=True)
-
-
 def one(kind: str, iters: int) -> tuple[float, float]:
     """(seconds from launch to the runner's end, mean tokens a second of the two runs)."""
     from q1lab.files import is_locked
@@ -97,7 +90,7 @@ def one(kind: str, iters: int) -> tuple[float, float]:
             mode = "online"
             env |= {"WANDB_BASE_URL": around.enter_context(black_hole()), "WANDB_API_KEY": "0" * 40}
         if kind.startswith("app"):
-            welcomed(home)
+            prepare(home)
             around.enter_context(app_open(env))
         command = [sys.executable, "-m", "q1lab", "run", "rope", "--seeds", "1", "--preset", "quick",
                    "--max-iters", str(iters), "--wandb", mode, "--detach"]  # fmt: skip

@@ -111,11 +111,14 @@ def hint(variant: str | None, stage: int | None, compare: Path | None, as_json: 
             return _compare(variant, compare, week.root, as_json)
         used = learner.used_hints(store, week.label, variant)
         if stage is None:
-            stage = min(max(used, default=0) + 1, len(learner.STAGES))
-        found = next((one for one in ladder if one.stage == stage), None)
-        if found is None:
-            raise Problem(f"{variant} has no hint of stage {stage}")
-        learner.use_hint(store, week.label, variant, stage)
+            found = learner.next_hint(store, week.label, week.root, variant)
+            stage = found.stage
+        else:
+            given = next((one for one in ladder if one.stage == stage), None)
+            if given is None:
+                raise Problem(f"{variant} has no hint of stage {stage}")
+            learner.use_hint(store, week.label, variant, stage)
+            found = given
     if as_json:
         shared.emit({**vars(found), "of": len(learner.STAGES), "used": sorted({*used, stage})})
         return OK

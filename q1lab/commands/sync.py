@@ -12,7 +12,7 @@ import click
 
 from q1lab import children, paths, studies, wandb_state
 from q1lab.errors import FAILED, OK, Problem
-from q1lab.files import is_locked, plain
+from q1lab.files import is_locked, open_private, plain
 from q1lab.studies import Study
 
 
@@ -74,9 +74,7 @@ def upload(study: Study, seconds: float) -> None:
     How it went stands in ``wandb_state.status(study)``. Raises Problem where it could not even try.
     """
     study.files.wandb.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with os.fdopen(
-        os.open(study.files.root / "relay.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab"
-    ) as log:
+    with open_private(study.files.root / "relay.log") as log:
         child = subprocess.Popen(
             [*children.python_module("q1lab.relay"), "--sync", str(study.files.root)],
             stdin=subprocess.DEVNULL,
