@@ -115,8 +115,8 @@ def busy(count: int) -> Iterator[None]:
 @contextlib.contextmanager
 def training() -> Iterator[None]:
     """Let the newest study train: its locks are held, and two event files grow five times a second."""
-    from q1lab import studies
     from q1lab.files import try_lock
+    from q1lab.study import studies
 
     study = studies.load(studies.latest())
     runs = [study.files.run(run.name) for run in study.runs[:2]]
@@ -188,7 +188,7 @@ def on_the_pty(env: dict[str, str]) -> dict[str, Any]:
 
 def polls() -> dict[str, float]:
     """What a look costs while a study trains, in this process: wall clock, and time on the processor."""
-    from q1lab.store import Store
+    from q1lab.index.store import Store
     from q1lab.tui.snapshot import Taker
 
     wall, cpu = [], []

@@ -23,10 +23,13 @@ def build(home: Path, studies_wanted: int = 1000, points: int = 833) -> int:
     """Fill ``home``; returns how many metric rows it holds. The newest study is left queued."""
     os.environ["Q1LAB_HOME"] = str(home)
     sys.path.insert(0, str(ROOT))
-    from q1lab import comparison, content, paths, progress, studies
-    from q1lab.presets import PRESETS
-    from q1lab.store import Store
-    from q1lab.studies import Arm, Data, Study
+    from q1lab import paths
+    from q1lab.compare import record as comparison
+    from q1lab.index.store import Store
+    from q1lab.study import studies
+    from q1lab.study.presets import PRESETS
+    from q1lab.study.studies import Arm, Data, Study
+    from q1lab.week import content, progress
 
     with Store() as store:
         db = store.db

@@ -60,8 +60,9 @@ def prepare(home: str) -> None:
     """A home where the learner was before: the welcome is over."""
     os.environ["Q1LAB_HOME"] = home
     sys.path.insert(0, str(ROOT))
-    from q1lab import content, paths, progress
-    from q1lab.store import Store
+    from q1lab import paths
+    from q1lab.index.store import Store
+    from q1lab.week import content, progress
 
     with Store() as store:
         progress.keep(store, content.load(paths.content_dir()).label, "welcomed", True)

@@ -3,7 +3,7 @@
     python docs/coverage.py            print the tables (several minutes)
     python docs/coverage.py --write    and put them into docs/statistics.md, between their marks
 
-The last two lines are what ``q1lab.stats.COVERAGE`` holds. Both arms are drawn from one normal
+The last two lines are what ``q1lab.compare.stats.COVERAGE`` holds. Both arms are drawn from one normal
 distribution, so the true difference is 0: an interval covers when it contains 0, and a claim is false when
 it does not. Bootstrap resamples are enumerated where the program enumerates them, and drawn at random
 beyond.
@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from scipy import special
 
-from q1lab.stats import ALPHA, ENUMERATE_UP_TO, detectable_in_sd, percentile_ends, resample_indices
+from q1lab.compare.stats import ALPHA, ENUMERATE_UP_TO, detectable_in_sd, percentile_ends, resample_indices
 
 STUDIES = 100_000
 RESAMPLES = 4_000

@@ -38,9 +38,10 @@ def machine() -> str:
 
 
 def study(study_id: str) -> None:
-    from q1lab import comparison, studies
-    from q1lab.store import Store
-    from q1lab.verdict import lines
+    from q1lab.compare import record as comparison
+    from q1lab.compare.text import lines
+    from q1lab.index.store import Store
+    from q1lab.study import studies
 
     with Store() as store:
         record = comparison.compare(store, studies.load(study_id))
@@ -49,8 +50,10 @@ def study(study_id: str) -> None:
 
 
 def pairing(ids: list[str]) -> None:
-    from q1lab import comparison, stats, studies
-    from q1lab.store import Store
+    from q1lab.compare import record as comparison
+    from q1lab.compare import stats
+    from q1lab.index.store import Store
+    from q1lab.study import studies
 
     rows = []
     with Store() as store:
@@ -142,8 +145,9 @@ def training() -> None:
 
     import shots
 
-    from q1lab import launch, planning
-    from q1lab.store import Store
+    from q1lab import planning
+    from q1lab.index.store import Store
+    from q1lab.study import launch
 
     with tempfile.TemporaryDirectory() as home:
         os.environ.update(Q1LAB_HOME=home, WANDB_MODE="disabled")

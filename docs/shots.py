@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from q1lab import progress
 from q1lab.commands.app import prepare
 from q1lab.files import write_atomic
-from q1lab.store import Store
+from q1lab.index.store import Store
 from q1lab.tui.app import Q1Lab
 from q1lab.tui.screens.verdict import VerdictScreen
+from q1lab.week import progress
 
 PAGES = ("study", "lab", "verdict", "results", "progress")
 SIZE = (120, 36)

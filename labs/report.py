@@ -1,6 +1,6 @@
 """Append a run's events: one JSON object a line, one write each, to a file that is only ever appended to.
 
-The reader (q1lab/events.py) lists the types. An event that must survive a power cut (start, eval, exit) is
+The reader (q1lab/study/events.py) lists the types. An event that must survive a power cut (start, eval, exit) is
 followed by fsync; the others reach the file at once and the disk when the system pleases.
 """
 

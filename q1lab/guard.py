@@ -31,7 +31,7 @@ def _guarded(command: Callable[[], int]) -> int:
         return 0
     except Exception as error:
         if "sqlite3" in sys.modules and isinstance(error, sys.modules["sqlite3"].DatabaseError):
-            from q1lab import store
+            from q1lab.index import store
 
             said = store.explain(error)
             if said is not None:

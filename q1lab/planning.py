@@ -11,24 +11,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from q1lab import (
-    __version__,
-    children,
-    corpora,
-    journal,
-    paths,
-    presets,
-    reuse,
-    studies,
-    variants,
-    wandb_state,
-)
+from q1lab import __version__, paths
 from q1lab.config import load as load_settings
 from q1lab.errors import Problem
 from q1lab.files import locked, private_folder, utc_now, write_atomic
+from q1lab.index.store import Store
+from q1lab.journal import entries as journal
 from q1lab.paths import StudyPaths
-from q1lab.store import Store
-from q1lab.studies import Arm, Data, Study
+from q1lab.study import children, corpora, presets, reuse, studies, variants
+from q1lab.study.studies import Arm, Data, Study
+from q1lab.tracking import state as wandb_state
 
 HEADLINE = "paired"
 """Which interval decides unless a study says otherwise. Chosen from measured pair correlations: docs/pairing.md."""
@@ -172,7 +164,7 @@ def _mint(study: Study) -> None:
 
 def check(file: variants.Variant) -> None:
     """Run the property checks on a learner's file. Problem when one fails: such a study would say nothing."""
-    from q1lab.checks import run_checks
+    from q1lab.model.checks import run_checks
 
     report = run_checks(file.path)
     failed = [result.name for result in report.checks if not result.passed]
@@ -198,7 +190,7 @@ def likely_device(wanted: str) -> str:
         return wanted
     if platform.system() == "Darwin" and platform.machine() == "arm64":
         return "mps"
-    from q1lab.gpus import gpus
+    from q1lab.study.gpus import gpus
 
     return "cuda" if gpus() else "cpu"
 
@@ -207,7 +199,7 @@ def default_jobs(device: str, runs: int) -> int:
     """One run a core on a CPU, each with one thread; one run a GPU; one on Apple's MPS."""
     places = cores() if device == "cpu" else 1
     if device == "cuda":
-        from q1lab.gpus import gpus
+        from q1lab.study.gpus import gpus
 
         places = len(gpus())
     return max(1, min(places, runs))

@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from q1lab import journal
+from q1lab.compare.stats import analyse
 from q1lab.documents import post, retro
 from q1lab.documents.facts import studies_table, study_facts
 from q1lab.documents.modification import Answer, Modification, shown_prediction
-from q1lab.stats import analyse
+from q1lab.journal import entries as journal
 
 PREDICTION: dict[str, Any] = {
     "id": 1,
@@ -39,7 +39,7 @@ LOSSES = {
 def comparison(
     outcome: str, prediction: dict[str, Any] | None = PREDICTION, variant: str = "rope"
 ) -> dict[str, Any]:
-    """A record as ``compare --json`` prints it, its statistics computed by q1lab.stats."""
+    """A record as ``compare --json`` prints it, its statistics computed by q1lab.compare.stats."""
     base, mod = (dict(enumerate(values)) for values in LOSSES[outcome])
     found = analyse(base, mod, headline="paired", delta=prediction["matters"] if prediction else None)
     statistics = found.to_dict()

@@ -18,10 +18,10 @@ from typing import Any
 import pytest
 
 from labs import report
-from q1lab import launch, studies
 from q1lab.errors import Problem
-from q1lab.store import Store
-from q1lab.studies import Study
+from q1lab.index.store import Store
+from q1lab.study import launch, studies
+from q1lab.study.studies import Study
 
 TESTS = Path(__file__).parent
 Q1LAB = [sys.executable, "-m", "q1lab"]

@@ -9,9 +9,12 @@ import pytest
 from click.testing import CliRunner
 from rich.cells import cell_len
 
-from q1lab import card, content, journal, paths, progress
+from q1lab import paths
 from q1lab.commands.card import card as command
-from q1lab.store import Store
+from q1lab.index.store import Store
+from q1lab.journal import card
+from q1lab.journal import entries as journal
+from q1lab.week import content, progress
 
 
 @pytest.fixture

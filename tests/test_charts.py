@@ -9,10 +9,10 @@ from xml.etree import ElementTree
 
 import pytest
 
-from q1lab import stats
-from q1lab.charts import comparison_figure
+from q1lab.compare import stats
+from q1lab.compare.charts import comparison_figure
+from q1lab.compare.text import ARM_COLOURS
 from q1lab.errors import Problem
-from q1lab.verdict import ARM_COLOURS
 
 Curves = dict[str, dict[int, dict[str, list[float]]]]
 

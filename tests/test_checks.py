@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from q1lab.checks import CheckReport, CheckResult, Limits, run_checks
 from q1lab.commands.check import check
+from q1lab.model.checks import CheckReport, CheckResult, Limits, run_checks
 
 MODELS = Path(__file__).parent.parent / "labs" / "models"
 QUICK = Limits(seconds=60, step_seconds=3, memory_mb=1024, printed=2**20, kept=2000)

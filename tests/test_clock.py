@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from q1lab.clock import (
+from q1lab.week.clock import (
     Clock,
     Question,
     Reading,

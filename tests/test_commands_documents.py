@@ -13,10 +13,11 @@ from typing import Any
 
 import pytest
 
-from q1lab import cli, content, paths, progress
+from q1lab import cli, paths
 from q1lab.commands import _documents as shared
 from q1lab.documents import regions
-from q1lab.store import Store
+from q1lab.index.store import Store
+from q1lab.week import content, progress
 
 Fake = Callable[..., None]
 ROADMAP = (

@@ -16,7 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from q1lab.commands.content import content as command
-from q1lab.content import (
+from q1lab.errors import Problem
+from q1lab.week.content import (
     STEP_KINDS,
     Action,
     ContentProblem,
@@ -28,7 +29,6 @@ from q1lab.content import (
     load,
     skeleton,
 )
-from q1lab.errors import Problem
 
 ROOT = Path(__file__).resolve().parent.parent
 SHIPPED = ROOT / "content"
@@ -556,7 +556,9 @@ def test_markdown_tables_and_fences_are_well_formed(week: Week) -> None:
 
 
 def test_the_authors_page_names_every_kind_key_and_action() -> None:
-    from q1lab import content, content_markdown, content_week
+    from q1lab.week import content
+    from q1lab.week import markdown as content_markdown
+    from q1lab.week import reading as content_week
 
     page = (SHIPPED / "README.md").read_text()
     keys = [*content.STEP_KINDS, *content.ACTION_FIELDS, *content_markdown.STEP_ATTRIBUTES]
@@ -574,7 +576,7 @@ def test_the_authors_page_names_every_kind_key_and_action() -> None:
 
 def test_reading_a_week_imports_nothing_heavy() -> None:
     code = (
-        "import sys; from pathlib import Path; from q1lab.content import load; "
+        "import sys; from pathlib import Path; from q1lab.week.content import load; "
         f"load(Path({str(SHIPPED)!r})).for_variant('rope'); "
         "print([m for m in ('markdown_it','textual','torch','rich','git','scipy','click') if m in sys.modules])"
     )

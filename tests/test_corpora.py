@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from q1lab import corpora, paths
+from q1lab import paths
 from q1lab.errors import Problem
+from q1lab.study import corpora
 
 served: dict[str, bytes] = {}
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from q1lab import diffs
+from q1lab.model import diffs
 
 MODELS = Path(__file__).parent.parent / "labs" / "models"
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from q1lab import studies
 from q1lab.commands.export import export as command
+from q1lab.compare.export import export
 from q1lab.errors import Problem
-from q1lab.export import export
-from q1lab.store import Store
+from q1lab.index.store import Store
+from q1lab.study import studies
 from tests.tui.lab_home import finish, make_study, train
 
 

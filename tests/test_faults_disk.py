@@ -18,9 +18,11 @@ from typing import Any
 import pytest
 from faults import TINY, corpus, faulty, figures, q1lab, read, tables, wait_for
 
-from q1lab import health, launch, progress, rescue, studies
 from q1lab.errors import NOTICES, Problem
-from q1lab.store import Store
+from q1lab.index import health, rescue
+from q1lab.index.store import Store
+from q1lab.study import launch, studies
+from q1lab.week import progress
 
 __all__ = ["faulty"]
 LONG = pytest.mark.long, pytest.mark.timeout(1200)
@@ -278,7 +280,7 @@ def test_two_that_find_it_damaged_mend_it_once(home: Path) -> None:
         truth = own(store)
     good = (home / "q1lab.db").read_bytes()
     (home / "q1lab.db").write_bytes(good[:5000])
-    code = "from q1lab.store import Store; s = Store(); print(s.moved_aside is not None)"
+    code = "from q1lab.index.store import Store; s = Store(); print(s.moved_aside is not None)"
     both = [
         subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(4)
     ]

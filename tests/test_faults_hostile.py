@@ -17,11 +17,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labs import report, sharing
-from q1lab import launch, paths, planning, progress, studies
+from q1lab import paths, planning
 from q1lab.errors import Problem
-from q1lab.events import LONGEST, read_new, sound
-from q1lab.store import Store, finite, fold, metrics_of
-from q1lab.studies import Study
+from q1lab.index.store import Store, finite, fold, metrics_of
+from q1lab.study import launch, studies
+from q1lab.study.events import LONGEST, read_new, sound
+from q1lab.study.studies import Study
+from q1lab.week import progress
 
 __all__ = ["faulty"]
 Faulty = Callable[..., Path]

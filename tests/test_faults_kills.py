@@ -37,8 +37,9 @@ from faults import (
 )
 
 from labs import checkpoint, report
-from q1lab import launch, progress, studies
-from q1lab.store import Store
+from q1lab.index.store import Store
+from q1lab.study import launch, studies
+from q1lab.week import progress
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="it looks for processes in /proc")
 __all__ = ["faulty"]

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from faults import TINY, corpus, faulty, figures, q1lab, read, wait_for
 
-from q1lab import children, launch, paths, presets, runner, studies
+from q1lab import paths
 from q1lab.errors import Problem
+from q1lab.study import children, launch, presets, runner, studies
 
 __all__ = ["faulty"]
 Faulty = Callable[..., Path]

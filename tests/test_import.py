@@ -12,12 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from q1lab import foreign, importing, studies
 from q1lab.cli import run
 from q1lab.errors import Problem
-from q1lab.foreign import ForeignRun
-from q1lab.states import State
-from q1lab.store import Store
+from q1lab.index.store import Store
+from q1lab.study import studies
+from q1lab.study.states import State
+from q1lab.tracking import foreign, importing
+from q1lab.tracking.foreign import ForeignRun
 from tests import wandb_study as lab
 from tests.wandb_server import ENTITY, KEY, Received, WandbServer
 

@@ -30,7 +30,9 @@ def loaded_after(code: str) -> set[str]:
 
 @pytest.mark.parametrize("args", [["--help"], ["--version"], ["status"], ["diff", "rope"]])
 def test_quick_commands_load_nothing_heavy(args: list[str]) -> None:
-    loaded_after("from q1lab.store import Store; Store().close()")  # the schema is made once, by sqlite_utils
+    loaded_after(
+        "from q1lab.index.store import Store; Store().close()"
+    )  # the schema is made once, by sqlite_utils
     found = loaded_after(f"from q1lab.cli import run; run({args!r})")
     assert not found & HEAVY
 
@@ -41,4 +43,4 @@ def test_a_trainer_loads_nothing_of_q1lab() -> None:
 
 
 def test_the_runner_is_light() -> None:
-    assert not loaded_after("import q1lab.runner") & HEAVY
+    assert not loaded_after("import q1lab.study.runner") & HEAVY

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from q1lab import journal
 from q1lab.errors import Problem
-from q1lab.store import Store
+from q1lab.index.store import Store
+from q1lab.journal import entries as journal
 from tests import document_records as records
 
 WEEK = "M03-W04"

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from q1lab import diffs, learner, paths
+from q1lab import paths
 from q1lab.commands.learner import hint, merge, new
 from q1lab.errors import Problem
+from q1lab.index.store import Store
+from q1lab.model import diffs, learner
 from q1lab.repository import merge_file
-from q1lab.store import Store
 
 MODELS = Path(__file__).parent.parent / "labs" / "models"
 

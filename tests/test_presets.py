@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from q1lab.errors import Problem
-from q1lab.presets import PRESETS, default_for, resolve
+from q1lab.study.presets import PRESETS, default_for, resolve
 
 
 def test_cpu_is_the_recipe_of_nanogpts_readme() -> None:

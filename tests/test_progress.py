@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from q1lab import content, progress
 from q1lab.errors import Problem
-from q1lab.store import Store
+from q1lab.index.store import Store
+from q1lab.week import content, progress
 
 WEEK = "M01-W01"
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from q1lab import wandb_state
-from q1lab.wandb_state import ERROR, OFFLINE, SYNCED
+from q1lab.tracking import state as wandb_state
+from q1lab.tracking.state import ERROR, OFFLINE, SYNCED
 from tests import wandb_study as lab
 from tests.wandb_server import KEY, WandbServer
 

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from q1lab import runner, studies, wandb_state
 from q1lab.files import is_locked
+from q1lab.study import runner, studies
+from q1lab.tracking import state as wandb_state
 from tests import wandb_study as lab
 from tests.wandb_server import KEY, WandbServer
 

@@ -14,9 +14,10 @@ from urllib.parse import urlsplit
 import aiohttp
 import pytest
 
-from q1lab import content, paths, progress
+from q1lab import paths
 from q1lab.commands.serve import allowed
-from q1lab.store import Store
+from q1lab.index.store import Store
+from q1lab.week import content, progress
 
 
 @pytest.fixture

@@ -13,8 +13,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from q1lab.errors import Problem
-from q1lab.stats import (
+from q1lab.compare.stats import (
     ALPHA,
     COVERAGE,
     MAX_SEEDS,
@@ -27,6 +26,7 @@ from q1lab.stats import (
     power_of,
     true_coverage,
 )
+from q1lab.errors import Problem
 
 T_2, T_4 = 4.302653, 2.776445  # Student's t, .975, at 2 and 4 degrees of freedom, from a printed table
 

@@ -9,10 +9,11 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from q1lab import migrations, states, store
-from q1lab.events import read_new
 from q1lab.files import plain
-from q1lab.states import State
+from q1lab.index import migrations, store
+from q1lab.study import states
+from q1lab.study.events import read_new
+from q1lab.study.states import State
 
 EMPTY: dict[str, Any] = {
     "state": "queued", "attempt": 0, "iter": 0, "train_loss": None, "val_loss": None, "eval_loss": None,

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from q1lab import launch, studies
-from q1lab.store import Store
+from q1lab.index.store import Store
+from q1lab.study import launch, studies
 
 Fake = Callable[..., None]
 Q1LAB = [sys.executable, "-m", "q1lab"]
@@ -308,9 +308,9 @@ def test_the_tables_can_be_made_again_from_the_files(fake_trainer: Fake, home: P
 
 
 def test_each_trainer_gets_a_gpu_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    from q1lab import gpus
     from q1lab.planning import default_jobs
-    from q1lab.runner import gpu_for
+    from q1lab.study import gpus
+    from q1lab.study.runner import gpu_for
 
     cards = [gpus.Gpu("card", 0, 0, 1)] * 2
     monkeypatch.setattr(gpus, "gpus", lambda: cards)

@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from q1lab import stats
-from q1lab.verdict import ARM_COLOURS, fairness_warning, lines, rich_lines
+from q1lab.compare import stats
+from q1lab.compare.text import ARM_COLOURS, fairness_warning, lines, rich_lines
 
 GOLDEN = Path(__file__).parent / "golden" / "verdict"
 BASE = {0: 1.9090, 1: 1.9055, 2: 1.9102}

@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from q1lab import wandb_state
-from q1lab.states import State
-from q1lab.wandb_rows import Projection
-from q1lab.wandb_state import ERROR, OFFLINE, SYNCED, SYNCING
+from q1lab.study.states import State
+from q1lab.tracking import state as wandb_state
+from q1lab.tracking.rows import Projection
+from q1lab.tracking.state import ERROR, OFFLINE, SYNCED, SYNCING
 from tests import wandb_study as lab
 from tests.wandb_server import KEY
 
@@ -99,7 +99,8 @@ def test_only_the_study_s_own_folders_count(tmp_path: Path) -> None:
 
 def test_it_never_imports_wandb() -> None:
     code = (
-        "import sys, q1lab.wandb_state, q1lab.wandb_rows, q1lab.importing, q1lab.foreign, q1lab.commands.sync,"
+        "import sys, q1lab.tracking.state, q1lab.tracking.rows, q1lab.tracking.importing,"
+        " q1lab.tracking.foreign, q1lab.commands.sync,"
         " q1lab.commands.pull, q1lab.commands.import_; print(sorted({*sys.modules} & {'wandb', 'torch'}))"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

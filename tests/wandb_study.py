@@ -14,9 +14,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from q1lab import studies, wandb_state
 from q1lab.files import try_lock
-from q1lab.studies import Arm, Data, Study
+from q1lab.study import studies
+from q1lab.study.studies import Arm, Data, Study
+from q1lab.tracking import state as wandb_state
 from tests.wandb_server import KEY
 
 START = "2026-03-07T09:30:00+00:00"
@@ -125,7 +126,7 @@ def relay(study: Study, env: dict[str, str], *options: str) -> Iterator[subproce
     """The relay as the runner starts it; at the end it is gone, whatever the test found."""
     with (study.files.root / "relay.log").open("ab") as log:
         child = subprocess.Popen(
-            [sys.executable, "-P", "-m", "q1lab.relay", *options, str(study.files.root)],
+            [sys.executable, "-P", "-m", "q1lab.tracking.relay", *options, str(study.files.root)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

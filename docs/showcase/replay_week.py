@@ -144,8 +144,9 @@ def show(out: Path, repo: Path) -> None:
 
 def work(script: dict, session: str) -> None:  # type: ignore[type-arg]
     """What the learner does in the app: ticks, answers, minutes."""
-    from q1lab import content, paths, progress
-    from q1lab.store import Store
+    from q1lab import paths
+    from q1lab.week import content, progress
+    from q1lab.index.store import Store
 
     week = content.load(paths.content_dir()).for_variant("rope")
     with Store() as store:

@@ -11,10 +11,10 @@ from typing import Any, TypeVar
 
 import click
 
-from q1lab.content import Week
 from q1lab.errors import Problem
 from q1lab.files import plain
 from q1lab.repository import NeedsYes, NoRepository, Repository
+from q1lab.week.content import Week
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -54,7 +54,8 @@ class Writing:
 
 def week() -> Week:
     """The week of ``--content``, of the settings, or the one that ships."""
-    from q1lab import config, content, paths
+    from q1lab import config, paths
+    from q1lab.week import content
 
     context = click.get_current_context(silent=True)
     given = context.find_root().params.get("content") if context else None

@@ -36,11 +36,11 @@ def start_app(session: str | None, content: Path | None) -> None:
 
 def prepare(session: str | None, folder: Path | None) -> Setup:
     """Everything the app is given: config, week, and what the database knows. Problem for bad input."""
-    from q1lab import content
-    from q1lab.store import Store
+    from q1lab.index.store import Store
     from q1lab.tui.keys import check_keymap
     from q1lab.tui.setup import Setup
     from q1lab.tui.snapshot import Taker
+    from q1lab.week import content
 
     paths.ensure_home()
     settings = config.load()

@@ -8,8 +8,8 @@ import click
 
 from q1lab.commands import _documents as shared
 from q1lab.errors import OK
-from q1lab.journal import ARTIFACT_KINDS
-from q1lab.store import Store
+from q1lab.index.store import Store
+from q1lab.journal.entries import ARTIFACT_KINDS
 
 
 @click.group(
@@ -31,7 +31,7 @@ def artifact() -> None:
 )
 def add_command(kind: str, title: str, location: str | None) -> int:
     """Add the artifact TITLE of KIND."""
-    from q1lab import journal
+    from q1lab.journal import entries as journal
 
     if location and "://" not in location:
         location = str(Path(location).expanduser().absolute())
@@ -45,7 +45,7 @@ def add_command(kind: str, title: str, location: str | None) -> int:
 @click.argument("which")
 def remove_command(which: str) -> int:
     """Take the artifact WHICH (a number, or words of its title) off the list."""
-    from q1lab import journal
+    from q1lab.journal import entries as journal
 
     with Store() as store:
         row = journal.remove_artifact(store, which)
@@ -57,7 +57,7 @@ def remove_command(which: str) -> int:
 @shared.json_option
 def list_command(as_json: bool) -> int:
     """All artifacts, oldest first."""
-    from q1lab import journal
+    from q1lab.journal import entries as journal
 
     with Store() as store:
         rows = journal.artifacts(store)

@@ -16,11 +16,11 @@ def card(svg: Path | None, content: Path | None) -> None:
     \b
     Example: q1lab card --svg card.svg
     """
-    from q1lab import card as cards
     from q1lab import config, paths
-    from q1lab.content import load
     from q1lab.files import write_atomic
-    from q1lab.store import Store
+    from q1lab.index.store import Store
+    from q1lab.journal import card as cards
+    from q1lab.week.content import load
 
     paths.ensure_home()
     week = load(content or config.load().content or paths.content_dir())

@@ -15,7 +15,7 @@ from q1lab.errors import USAGE, Problem
 from q1lab.files import plain
 
 if TYPE_CHECKING:
-    from q1lab.checks import CheckReport, CheckResult
+    from q1lab.model.checks import CheckReport, CheckResult
 
 
 @click.command(
@@ -57,7 +57,7 @@ def check(file: Path, for_: str | None, watch: bool, poll: bool, as_json: bool) 
 
 
 def _once(file: Path, for_: str | None, as_json: bool) -> int:
-    from q1lab.checks import run_checks
+    from q1lab.model.checks import run_checks
 
     report = run_checks(file, for_, on_result=(lambda result: None) if as_json else show)
     if as_json:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import click
 
-from q1lab import studies
 from q1lab.errors import OK
-from q1lab.store import Store
-from q1lab.studies import Study
+from q1lab.index.store import Store
+from q1lab.study import studies
+from q1lab.study.studies import Study
 
 
 @click.command(
@@ -39,7 +39,7 @@ def compare(study: str | None, as_json: bool, plot: Path | None) -> int:
 
 def show(store: Store, study: Study, *, as_json: bool) -> None:
     """Print a study's comparison: JSON, or the verdict block."""
-    from q1lab.comparison import compare as make
+    from q1lab.compare.record import compare as make
 
     record = make(store, study)
     if as_json:
@@ -47,7 +47,7 @@ def show(store: Store, study: Study, *, as_json: bool) -> None:
         return
     from rich.console import Console
 
-    from q1lab.verdict import rich_lines
+    from q1lab.compare.text import rich_lines
 
     console = Console(highlight=False)
     console.print()
@@ -57,6 +57,7 @@ def show(store: Store, study: Study, *, as_json: bool) -> None:
 
 def draw(store: Store, study: Study, path: Path) -> None:
     """Draw both arms' loss curves and the forest plot of the difference."""
-    from q1lab import charts, comparison
+    from q1lab.compare import charts
+    from q1lab.compare import record as comparison
 
     charts.comparison_figure(comparison.compare(store, study), comparison.curves(store, study), path)

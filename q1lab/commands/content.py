@@ -33,8 +33,8 @@ def check_command(ctx: click.Context, folder: Path, as_json: bool) -> None:
     \b
     Exit codes: 0 nothing is wrong, 1 something is, 2 DIR is no folder.
     """
-    from q1lab.content import check, load
     from q1lab.paths import models_dir
+    from q1lab.week.content import check, load
 
     if not folder.is_dir():
         raise Problem(f"{folder} is no folder; name the folder that holds week.toml")
@@ -72,7 +72,7 @@ def new_command(folder: Path, label: str) -> None:
     \b
     Exit codes: 0 written, 1 DIR can't be written, 2 there is a week in DIR already.
     """
-    from q1lab.content import skeleton
+    from q1lab.week.content import skeleton
 
     for path in skeleton(folder, label):
         click.echo(f"wrote {plain(str(path))}")

@@ -6,9 +6,10 @@ import sys
 
 import click
 
-from q1lab import diffs, variants
 from q1lab.errors import OK
 from q1lab.files import plain
+from q1lab.model import diffs
+from q1lab.study import variants
 
 
 @click.command(

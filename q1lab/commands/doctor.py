@@ -12,8 +12,9 @@ from typing import Any
 
 import click
 
-from q1lab import __version__, children, paths, planning
+from q1lab import __version__, paths, planning
 from q1lab.errors import FAILED, OK, Problem
+from q1lab.study import children
 
 PACKAGES = ("torch", "textual", "wandb", "scipy", "sqlite-utils", "gitpython", "markdown-it-py", "matplotlib")
 
@@ -37,7 +38,7 @@ def doctor(as_json: bool) -> int:
 
 def examine() -> dict[str, Any]:
     """Everything that decides whether and how a study can run here."""
-    from q1lab.gpus import gpus
+    from q1lab.study.gpus import gpus
 
     problems: list[str] = []
     found: dict[str, Any] = {

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
+from q1lab.compare.export import FORMATS
 from q1lab.errors import OK, Problem
-from q1lab.export import FORMATS
 
 
 @click.command(
@@ -44,10 +44,10 @@ def export(
     as_json: bool,
 ) -> int:
     """Write the results of STUDY (several are fine; default: the latest) into files."""
-    from q1lab import studies
-    from q1lab.export import export as write
+    from q1lab.compare.export import export as write
     from q1lab.files import plain
-    from q1lab.store import Store
+    from q1lab.index.store import Store
+    from q1lab.study import studies
 
     if everything and study:
         raise Problem("give studies or --all, not both")

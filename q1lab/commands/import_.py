@@ -9,8 +9,8 @@ from typing import Any
 import click
 
 from q1lab.errors import OK, Problem
-from q1lab.foreign import ForeignRun
-from q1lab.studies import Study
+from q1lab.study.studies import Study
+from q1lab.tracking.foreign import ForeignRun
 
 
 def options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -45,7 +45,7 @@ def import_(path: Path, baseline: str | None, allow: tuple[str, ...], as_json: b
     Arms come from `cfg` (baseline and one more), seeds from `seed`. Runs whose data, config or length differ are
     refused.
     """
-    from q1lab import foreign, importing
+    from q1lab.tracking import foreign, importing
 
     if not path.exists():
         raise Problem(f"{path} doesn't exist; give a folder of events.jsonl or a CSV")
@@ -59,7 +59,7 @@ def import_(path: Path, baseline: str | None, allow: tuple[str, ...], as_json: b
 
 def make(runs: list[ForeignRun], origin: str, baseline: str | None, allow: tuple[str, ...]) -> Study:
     """Group runs and write the study. Problem when they are not comparable; nothing is written then."""
-    from q1lab import importing
+    from q1lab.tracking import importing
 
     return importing.create(importing.group(runs, baseline=baseline, allow=allow), origin)
 
@@ -67,7 +67,7 @@ def make(runs: list[ForeignRun], origin: str, baseline: str | None, allow: tuple
 def finish(study: Study, *, as_json: bool) -> int:
     """Say what was taken in, then compare."""
     from q1lab.commands.compare import show
-    from q1lab.store import Store
+    from q1lab.index.store import Store
 
     note = study.extra["imported"]
     said = f"{study.id}: {len(study.runs)} runs taken in from {note['from']}"

@@ -9,8 +9,8 @@ import click
 
 from q1lab.commands import _documents as shared
 from q1lab.errors import OK, Problem
-from q1lab.journal import KpiLine
-from q1lab.store import Store
+from q1lab.index.store import Store
+from q1lab.journal.entries import KpiLine
 
 
 @click.group(
@@ -67,7 +67,7 @@ def as_text(lines: list[KpiLine]) -> str:
 @click.option("--count", "counted", is_flag=True, help="Forget the value set by hand; count again.")
 def set_command(name: str, actual: float | None, target: float | None, counted: bool) -> int:
     """Set the KPI NAME (an id or a title) by hand."""
-    from q1lab import journal
+    from q1lab.journal import entries as journal
 
     if counted and actual is not None:
         raise Problem("--count and --actual contradict each other")

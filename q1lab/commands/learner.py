@@ -9,11 +9,11 @@ from typing import Any
 
 import click
 
-from q1lab import learner
 from q1lab.commands import _documents as shared
 from q1lab.errors import FAILED, OK, Problem
 from q1lab.files import write_atomic
-from q1lab.store import Store
+from q1lab.index.store import Store
+from q1lab.model import learner
 
 
 @click.command(
@@ -146,7 +146,7 @@ def _show(text: str, is_diff: bool) -> None:
 
 def _compare(variant: str, file: Path, content: Path, as_json: bool) -> int:
     """The reference beside a file that passes."""
-    from q1lab.checks import run_checks
+    from q1lab.model.checks import run_checks
 
     report = run_checks(file, variant)
     if not report.passed:
@@ -242,7 +242,7 @@ def _maybe(target: Path, no_commit: bool) -> Any:
 
 def _check_result(plan: learner.Merge, record: dict[str, Any]) -> str:
     """Check the merged text before it is written; "" when it passes, else the first thing that is wrong."""
-    from q1lab.checks import run_checks
+    from q1lab.model.checks import run_checks
 
     with tempfile.TemporaryDirectory(prefix="q1lab-merge-") as folder:
         trial = Path(folder) / plan.into.name

@@ -10,7 +10,7 @@ import click
 from q1lab.commands import _documents as shared
 from q1lab.errors import OK
 from q1lab.files import utc_now
-from q1lab.store import Store
+from q1lab.index.store import Store
 
 
 @click.command(
@@ -48,10 +48,11 @@ def modification(
     comparison. Every other byte is yours. What you edit between the marks stays, and is shown as a diff,
     until you say --overwrite. The commit locks your prediction.
     """
-    from q1lab import journal, variants
     from q1lab.documents import gather
     from q1lab.documents import modification as documents
     from q1lab.documents.save import draft
+    from q1lab.journal import entries as journal
+    from q1lab.study import variants
 
     week = shared.week()
     how = shared.Writing(repo, dry_run, yes, no_commit, init)

@@ -6,8 +6,8 @@ import click
 
 from q1lab.commands import _documents as shared
 from q1lab.errors import OK
-from q1lab.journal import DEPTHS
-from q1lab.store import Store
+from q1lab.index.store import Store
+from q1lab.journal.entries import DEPTHS
 
 
 @click.group(
@@ -31,7 +31,7 @@ def paper() -> None:
 @click.option("--done", is_flag=True, help="You have read it already.")
 def add_command(title: str, link: str | None, depth: str, notes: str, done: bool) -> int:
     """Add the paper TITLE to the log."""
-    from q1lab import journal
+    from q1lab.journal import entries as journal
 
     with Store() as store:
         number = journal.add_paper(
@@ -49,7 +49,7 @@ def add_command(title: str, link: str | None, depth: str, notes: str, done: bool
 @click.option("--notes", metavar="TEXT", help="A line about it.")
 def done_command(which: str, depth: str | None, notes: str | None) -> int:
     """Mark the paper WHICH (a number, or words of its title) as read."""
-    from q1lab import journal
+    from q1lab.journal import entries as journal
 
     with Store() as store:
         row = journal.finish_paper(store, which, depth=depth, notes=notes)
@@ -61,7 +61,7 @@ def done_command(which: str, depth: str | None, notes: str | None) -> int:
 @shared.json_option
 def list_command(as_json: bool) -> int:
     """All papers, oldest first."""
-    from q1lab import journal
+    from q1lab.journal import entries as journal
 
     with Store() as store:
         rows = journal.papers(store)

@@ -11,10 +11,10 @@ import click
 
 from q1lab.commands import _documents as shared
 from q1lab.errors import FAILED, OK, Problem
-from q1lab.store import Store
+from q1lab.index.store import Store
 
 if TYPE_CHECKING:
-    from q1lab.content import Week
+    from q1lab.week.content import Week
 
 FOLDER = "posts"
 
@@ -92,10 +92,10 @@ def _write(
     stdout: bool = False,
     as_json: bool = False,
 ) -> int:
-    from q1lab import journal
     from q1lab.documents import gather
     from q1lab.documents import post as documents
     from q1lab.documents.save import draft
+    from q1lab.journal import entries as journal
 
     week = shared.week()
     with Store() as store:
@@ -133,7 +133,7 @@ def _write(
 
 
 def _path(store: Store, week: Week, root: Path) -> Path:
-    from q1lab import journal
+    from q1lab.journal import entries as journal
 
     kept = journal.post(store, week.label)
     if kept and kept["path"] and Path(kept["path"]).is_relative_to(root) and Path(kept["path"]).exists():
@@ -152,8 +152,8 @@ def _figure_name(store: Store, week: Week) -> str | None:
 def _figure(store: Store, week: Week) -> bytes:
     import tempfile
 
-    from q1lab import charts
-    from q1lab.comparison import curves
+    from q1lab.compare import charts
+    from q1lab.compare.record import curves
     from q1lab.documents import gather
 
     study, record = gather.comparisons(store, gather.chosen(store, week).names)[-1]
@@ -171,7 +171,7 @@ def _draft(file: Path | None, repo: Path | None) -> tuple[Path, bytes]:
         root = found.root if found else shared.folder_of(repo)
         with Store() as store:
             week = shared.week()
-            from q1lab import journal
+            from q1lab.journal import entries as journal
 
             file = _path(store, week, root)
             kept = journal.post(store, week.label)
@@ -334,7 +334,7 @@ def preview_command(
 @shared.json_option
 def publish_command(url: str, title: str | None, as_json: bool) -> int:
     """Record the canonical address of the post: the one that every channel links to."""
-    from q1lab import journal
+    from q1lab.journal import entries as journal
 
     with Store() as store:
         found = journal.publish(store, shared.week().label, url, title)
@@ -353,7 +353,7 @@ def publish_command(url: str, title: str | None, as_json: bool) -> int:
 def share_command(channel: str, url: str, replace: bool, as_json: bool) -> int:
     """Record that the post is on CHANNEL (hn, r-machinelearning, r-localllama, x, linkedin, or another) at
     URL."""
-    from q1lab import journal
+    from q1lab.journal import entries as journal
 
     with Store() as store:
         found = journal.share(store, shared.week().label, channel, url, replace=replace)
@@ -368,7 +368,7 @@ def share_command(channel: str, url: str, replace: bool, as_json: bool) -> int:
 @shared.json_option
 def status_command(as_json: bool) -> int:
     """Where the post is live: canonical address and channels."""
-    from q1lab import journal
+    from q1lab.journal import entries as journal
 
     with Store() as store:
         found = journal.post(store, shared.week().label)
@@ -382,7 +382,7 @@ def status_command(as_json: bool) -> int:
 
 
 def _board(found: dict[str, Any]) -> list[str]:
-    from q1lab import journal
+    from q1lab.journal import entries as journal
 
     out = [
         str(found["title"]),
@@ -408,9 +408,9 @@ def _board(found: dict[str, Any]) -> list[str]:
 @shared.json_option
 def text_command(channel: str, as_json: bool) -> int:
     """A text to copy for CHANNEL, within its limit."""
-    from q1lab import journal
     from q1lab.documents import gather
     from q1lab.documents import post as documents
+    from q1lab.journal import entries as journal
 
     week = shared.week()
     with Store() as store:

@@ -8,7 +8,7 @@ import click
 
 from q1lab.commands import _documents as shared
 from q1lab.errors import OK, Problem
-from q1lab.store import Store
+from q1lab.index.store import Store
 
 
 @click.command(
@@ -46,8 +46,9 @@ def predict(
     difference that matters is what the verdict TOO SMALL TO MATTER is judged by, so it must be chosen before
     the runs.
     """
-    from q1lab import journal, variants
     from q1lab.documents import gather
+    from q1lab.journal import entries as journal
+    from q1lab.study import variants
 
     week = shared.week()
     with Store() as store:

@@ -14,10 +14,12 @@ from typing import Any
 
 import click
 
-from q1lab import children, paths, wandb_state
+from q1lab import paths
 from q1lab.commands.import_ import finish, make, options
 from q1lab.errors import FAILED, Problem
 from q1lab.files import plain
+from q1lab.study import children
+from q1lab.tracking import state as wandb_state
 
 
 @click.command(
@@ -42,7 +44,7 @@ def pull(
     The runs may come from anywhere, a Colab GPU say, as long as their config or their name (`modified-seed0`) says
     cfg and seed. Runs whose data, config or length differ are refused.
     """
-    from q1lab import foreign
+    from q1lab.tracking import foreign
 
     if not re.fullmatch(r"[A-Za-z0-9][\w.-]{0,127}/[A-Za-z0-9][\w.-]{0,127}", path, re.ASCII):
         raise Problem(f"{path!r} is no ENTITY/PROJECT; write it like alice/q1-capstone")
@@ -64,7 +66,13 @@ def fetch(path: str, group: str | None, seconds: float) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix=".pull-", dir=home) as scratch:
         file = Path(scratch) / "runs.json"
         child = subprocess.Popen(
-            [*children.python_module("q1lab.relay"), "--pull", path, str(file), *([group] if group else [])],
+            [
+                *children.python_module("q1lab.tracking.relay"),
+                "--pull",
+                path,
+                str(file),
+                *([group] if group else []),
+            ],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

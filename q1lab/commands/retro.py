@@ -10,7 +10,7 @@ import click
 from q1lab.commands import _documents as shared
 from q1lab.errors import OK
 from q1lab.files import utc_now
-from q1lab.store import Store
+from q1lab.index.store import Store
 
 
 @click.command(

@@ -8,12 +8,13 @@ import sys
 
 import click
 
-from q1lab import launch, planning, studies
+from q1lab import planning
+from q1lab.commands.live import minutes_text, watch
 from q1lab.errors import FAILED, INTERRUPTED, OK, Problem
-from q1lab.live import minutes_text, watch
-from q1lab.states import State
-from q1lab.store import Store
-from q1lab.studies import Study
+from q1lab.index.store import Store
+from q1lab.study import launch, studies
+from q1lab.study.states import State
+from q1lab.study.studies import Study
 
 
 @click.command(

@@ -6,13 +6,14 @@ import json
 
 import click
 
-from q1lab import studies, wandb_state
+from q1lab.commands.live import line, minutes_text
 from q1lab.errors import OK, Problem
-from q1lab.live import line, minutes_text
-from q1lab.states import State
-from q1lab.store import Store
-from q1lab.studies import Study
-from q1lab.watch import StudyView, look
+from q1lab.index.store import Store
+from q1lab.index.view import StudyView, look
+from q1lab.study import studies
+from q1lab.study.states import State
+from q1lab.study.studies import Study
+from q1lab.tracking import state as wandb_state
 
 SHOWN = 8
 

@@ -10,10 +10,12 @@ import subprocess
 
 import click
 
-from q1lab import children, paths, studies, wandb_state
+from q1lab import paths
 from q1lab.errors import FAILED, OK, Problem
 from q1lab.files import is_locked, open_private, plain
-from q1lab.studies import Study
+from q1lab.study import children, studies
+from q1lab.study.studies import Study
+from q1lab.tracking import state as wandb_state
 
 
 @click.command(
@@ -76,7 +78,7 @@ def upload(study: Study, seconds: float) -> None:
     study.files.wandb.mkdir(parents=True, exist_ok=True, mode=0o700)
     with open_private(study.files.root / "relay.log") as log:
         child = subprocess.Popen(
-            [*children.python_module("q1lab.relay"), "--sync", str(study.files.root)],
+            [*children.python_module("q1lab.tracking.relay"), "--sync", str(study.files.root)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from q1lab import verdict as verdicts
+from q1lab.compare import text as verdicts
 from q1lab.documents.markdown import Md, code, inline, table
 from q1lab.documents.templates import count, loss
-from q1lab.journal import score, signed
+from q1lab.journal.entries import score, signed
 
 DIRECTION_WORDS = {
     "lower": "the loss falls",

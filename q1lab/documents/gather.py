@@ -9,16 +9,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from q1lab import diffs, journal, progress, studies, variants
-from q1lab.content import Step, Week
 from q1lab.documents import facts, modification, post, retro
 from q1lab.documents import roadmap as roadmaps
 from q1lab.documents.markdown import Md, table
 from q1lab.documents.modification import Answer
 from q1lab.errors import Problem
+from q1lab.index.store import Store
+from q1lab.journal import entries as journal
+from q1lab.model import diffs
 from q1lab.repository import Repository
-from q1lab.store import Store
-from q1lab.studies import Study
+from q1lab.study import studies, variants
+from q1lab.study.studies import Study
+from q1lab.week import progress
+from q1lab.week.content import Step, Week
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,7 @@ def _question(step: Step) -> str:
 def comparisons(store: Store, names: Iterable[str] | None = None) -> list[tuple[Study, dict[str, Any]]]:
     """All studies whose runs have ended, oldest first, with their comparison; of the named variants only, if
     given."""
-    from q1lab.comparison import compare
+    from q1lab.compare.record import compare
 
     wanted = None if names is None else set(names)
     found = []
@@ -122,7 +125,7 @@ def command_of(study: Study) -> str:
 
 
 def _iters_differ(study: Study) -> bool:
-    from q1lab import presets
+    from q1lab.study import presets
 
     try:
         return int(presets.resolve(study.preset, {})["max_iters"]) != study.max_iters

@@ -72,7 +72,7 @@ def _environment(folders: list[Path], finalize: Callable[[Any], str]) -> Any:
         keep_trailing_newline=True,
         finalize=finalize,
     )
-    from q1lab.journal import signed
+    from q1lab.journal.entries import signed
 
     environment.filters.update(
         answer=markdown.answer,

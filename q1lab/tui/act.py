@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 from textual.app import SuspendNotSupported
 from textual.content import Content
 
-from q1lab import progress as domain
-from q1lab.content import Action, Step
 from q1lab.files import plain
-from q1lab.progress import Progress
+from q1lab.week import progress as domain
+from q1lab.week.content import Action, Step
+from q1lab.week.progress import Progress
 
 if TYPE_CHECKING:
-    from q1lab.store import Store
+    from q1lab.index.store import Store
     from q1lab.tui.app import Q1Lab
 
 
@@ -204,7 +204,7 @@ def hint(app: Q1Lab, variant: str | None) -> None:
     if variant is None:
         app.notify("Hints come with a modification: choose one first.")
         return
-    from q1lab import learner
+    from q1lab.model import learner
     from q1lab.tui.screens.hint import HintScreen
 
     week, screen = app.week, app.screen

@@ -9,8 +9,8 @@ from typing import Any
 
 from textual.screen import Screen
 
-from q1lab.checks import CheckReport, CheckResult
 from q1lab.files import os_reason
+from q1lab.model.checks import CheckReport, CheckResult
 
 Stamp = tuple[int, int]
 """When a file was changed last (nanoseconds), and its size in bytes: another pair means that it was saved."""

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from q1lab import studies
 from q1lab.errors import FAILED, Problem
-from q1lab.store import Store
-from q1lab.studies import Study
+from q1lab.index.store import Store
+from q1lab.study import studies
+from q1lab.study.studies import Study
 
 if TYPE_CHECKING:  # the lab opens without them: planning costs 40 ms to import
     from q1lab.planning import Plan, Wish
@@ -34,7 +34,8 @@ class Draft:
 
 def draft(wish: Wish, database: Path) -> Draft:
     """Check a wish and estimate it. Problem for whatever a person can mend; writes no study."""
-    from q1lab import launch, planning
+    from q1lab import planning
+    from q1lab.study import launch
 
     with Store(database) as store:
         plan = planning.make_plan(wish, store)
@@ -44,7 +45,8 @@ def draft(wish: Wish, database: Path) -> Draft:
 
 def begin(drawn: Draft, database: Path) -> Study:
     """Make the drafted study real and start it; returns it. Problem when it is running already."""
-    from q1lab import launch, planning
+    from q1lab import planning
+    from q1lab.study import launch
 
     with Store(database) as store, planning.planning_lock():
         plan = drawn.plan
@@ -59,7 +61,8 @@ def begin(drawn: Draft, database: Path) -> Study:
 
 def go_on(study_id: str, database: Path) -> list[str]:
     """Train what a study lacks; returns the names of those runs. Problem when there is nothing to train."""
-    from q1lab import launch, planning
+    from q1lab import planning
+    from q1lab.study import launch
 
     study = studies.load(study_id)
     with Store(database) as store, planning.planning_lock():
@@ -73,7 +76,8 @@ def go_on(study_id: str, database: Path) -> list[str]:
 
 def again(study_id: str, run: str) -> None:
     """Train one run that the study lacks, and no other. Problem when it lacks nothing, or trains already."""
-    from q1lab import launch, planning
+    from q1lab import planning
+    from q1lab.study import launch
 
     study = studies.load(study_id)
     with planning.planning_lock():
@@ -82,7 +86,7 @@ def again(study_id: str, run: str) -> None:
 
 def stop(study_id: str) -> bool:
     """Stop a study so that it can go on; waits until nothing of it lives. False when it was not running."""
-    from q1lab import launch
+    from q1lab.study import launch
 
     return launch.stop(studies.load(study_id))
 
@@ -94,7 +98,7 @@ def compare(study_id: str) -> None:
 
 def run_q1lab(arguments: list[str], *, seconds: float = CHILD_SECONDS) -> str:
     """Run a q1lab command in a child; returns its output. Problem with the child's own words when it fails."""
-    from q1lab import children
+    from q1lab.study import children
 
     command = [*children.python_module("q1lab"), *arguments]
     try:

@@ -6,11 +6,11 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from q1lab import journal
-from q1lab.content import Week
 from q1lab.errors import Problem
-from q1lab.store import Store
+from q1lab.index.store import Store
+from q1lab.journal import entries as journal
 from q1lab.tui.widgets.rows import ListRow
+from q1lab.week.content import Week
 
 if TYPE_CHECKING:  # both cost the app more than its first paint may
     from q1lab.documents.gather import Around

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from q1lab import paths
-from q1lab.clock import Reading, read_clocks
 from q1lab.config import Config
-from q1lab.content import Week
 from q1lab.tui.snapshot import Snapshot
+from q1lab.week.clock import Reading, read_clocks
+from q1lab.week.content import Week
 
 
 @dataclass(frozen=True)

@@ -17,16 +17,18 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from q1lab import paths, progress, studies
+from q1lab import paths
 from q1lab.errors import Problem
 from q1lab.files import is_locked
-from q1lab.progress import Progress
-from q1lab.states import ENDED, State, of_study
-from q1lab.store import Row, Store
-from q1lab.studies import Study
+from q1lab.index.store import Row, Store
+from q1lab.study import studies
+from q1lab.study.states import ENDED, State, of_study
+from q1lab.study.studies import Study
+from q1lab.week import progress
+from q1lab.week.progress import Progress
 
 if TYPE_CHECKING:  # the first paint does without
-    from q1lab.wandb_state import Status
+    from q1lab.tracking.state import Status
 
 Points = tuple[tuple[int, float | None], ...]
 Job = Callable[[Store], Any]
@@ -176,7 +178,7 @@ class Taker:
 
 def with_wandb(view: StudyView) -> StudyView:
     """The view with its standing at W&B, which changes after the last run has ended, too."""
-    from q1lab import wandb_state
+    from q1lab.tracking import state as wandb_state
 
     standing = wandb_state.status(view.study)
     return view if standing == view.wandb else replace(view, wandb=standing)

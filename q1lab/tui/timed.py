@@ -8,14 +8,15 @@ from typing import Any
 from textual import events
 from textual.reactive import reactive
 
-from q1lab import clock as clocks
-from q1lab import paths, progress
-from q1lab.content import Part, Week
+from q1lab import paths
 from q1lab.tui.calm import CalmApp
 from q1lab.tui.setup import Setup
 from q1lab.tui.snapshot import Desk, Snapshot
 from q1lab.tui.timekeeper import Timekeeper, line
 from q1lab.tui.widgets.week_tree import part_name
+from q1lab.week import clock as clocks
+from q1lab.week import progress
+from q1lab.week.content import Part, Week
 
 
 class TimedApp(CalmApp):

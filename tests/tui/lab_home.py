@@ -17,16 +17,17 @@ from typing import Any
 from textual.css.query import NoMatches
 from textual.pilot import Pilot
 
-from q1lab import progress, studies, variants
 from q1lab.config import Config
-from q1lab.content import load
+from q1lab.index.store import Store
 from q1lab.paths import content_dir
-from q1lab.store import Store
-from q1lab.studies import ARMS, Arm, Data, Study
+from q1lab.study import studies, variants
+from q1lab.study.studies import ARMS, Arm, Data, Study
 from q1lab.tui.app import Q1Lab
 from q1lab.tui.screens.lab import LabScreen
 from q1lab.tui.setup import Setup
 from q1lab.tui.snapshot import Taker
+from q1lab.week import progress
+from q1lab.week.content import load
 
 SHA = "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"
 CONFIG = {
@@ -121,7 +122,7 @@ def finish(study: Study, effect: float = -0.012, noise: float = 0.01) -> None:
 
 def compared(study: Study) -> None:
     """Ingest a study and compute its comparison, as a viewer does."""
-    from q1lab.comparison import compare
+    from q1lab.compare.record import compare
 
     with Store() as store:
         compare(store, study)

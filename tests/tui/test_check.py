@@ -11,16 +11,16 @@ import pytest
 from textual.widgets import Input
 from tui_home import prepared, settled, until
 
-from q1lab import learner
-from q1lab.checks import CheckReport, CheckResult, run_checks
 from q1lab.config import Config
-from q1lab.content import Action
-from q1lab.store import Store
+from q1lab.index.store import Store
+from q1lab.model import learner
+from q1lab.model.checks import CheckReport, CheckResult, run_checks
 from q1lab.tui import act
 from q1lab.tui.app import Q1Lab
 from q1lab.tui.screens.check import CheckScreen
 from q1lab.tui.screens.hint import HintScreen
 from q1lab.tui.screens.launch import LaunchScreen
+from q1lab.week.content import Action
 from tests.tui.lab_home import words
 
 REFERENCE = learner.paths.models_dir() / "rope.py"

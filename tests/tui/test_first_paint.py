@@ -15,7 +15,7 @@ HEAVY = (
 LOOK = """
 import asyncio, json, sys
 from q1lab import content, paths, progress
-from q1lab.store import Store
+from q1lab.index.store import Store
 from q1lab.commands.app import prepare
 
 async def main():
@@ -43,8 +43,9 @@ asyncio.run(main())
 
 
 def test_nothing_heavy_is_loaded_before_the_first_paint(home: Path) -> None:
-    from q1lab import content, paths, progress
-    from q1lab.store import Store
+    from q1lab import paths
+    from q1lab.index.store import Store
+    from q1lab.week import content, progress
 
     week = content.load(paths.content_dir())
     with Store() as store:

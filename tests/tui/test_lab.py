@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from textual.widgets import Input, OptionList
 
-from q1lab import launch, studies, wandb_state
-from q1lab.states import State
-from q1lab.store import Store
+from q1lab.index.store import Store
+from q1lab.study import launch, studies
+from q1lab.study.states import State
+from q1lab.tracking import state as wandb_state
 from q1lab.tui.screens.error import ErrorScreen
 from q1lab.tui.screens.lab import LabScreen
 from q1lab.tui.screens.run_log import RunLogScreen

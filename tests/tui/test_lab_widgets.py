@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from q1lab.states import State
-from q1lab.tail import Tail
+from q1lab.study.states import State
+from q1lab.study.tail import Tail
 from q1lab.tui.snapshot import RunView
 from q1lab.tui.widgets import forest
 from q1lab.tui.widgets.braille import Canvas

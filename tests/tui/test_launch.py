@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from textual.widgets import Button, Input, OptionList, Static
 
-from q1lab import journal, launch, studies
-from q1lab.store import Store
+from q1lab.index.store import Store
+from q1lab.journal import entries as journal
+from q1lab.study import launch, studies
 from q1lab.tui.screens.lab import LabScreen
 from q1lab.tui.screens.launch import LaunchScreen
 from q1lab.tui.widgets.launch_form import LaunchForm

@@ -9,14 +9,16 @@ from git import Repo
 from textual.widgets import Input, RichLog
 from tui_home import prepared, settled, until
 
-from q1lab import content, journal, paths, progress
+from q1lab import paths
 from q1lab.config import Config
-from q1lab.store import Store
+from q1lab.index.store import Store
+from q1lab.journal import entries as journal
 from q1lab.tui.app import Q1Lab
 from q1lab.tui.screens.document import DocumentScreen
 from q1lab.tui.screens.fields import FieldsScreen
 from q1lab.tui.screens.output import OutputScreen
 from q1lab.tui.widgets.rows import Rows
+from q1lab.week import content, progress
 
 LABEL = "M03-W04"
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from textual.widgets import Input
 
-from q1lab import results
-from q1lab.store import Store
+from q1lab.compare import results
+from q1lab.index.store import Store
 from q1lab.tui.screens.export import ExportScreen
 from q1lab.tui.screens.lab import LabScreen
 from q1lab.tui.screens.results import ResultsScreen

@@ -9,9 +9,9 @@ import pytest
 from textual.widgets import Input, Markdown, Static, TextArea
 from tui_home import prepared, settled, some_progress, until
 
-from q1lab import content, journal, progress
 from q1lab.config import Config
-from q1lab.store import Store
+from q1lab.index.store import Store
+from q1lab.journal import entries as journal
 from q1lab.tui.screens.answer import AnswerScreen
 from q1lab.tui.screens.error import ErrorScreen
 from q1lab.tui.screens.help import HelpScreen
@@ -19,6 +19,7 @@ from q1lab.tui.screens.study import StudyScreen
 from q1lab.tui.screens.too_small import TooSmallScreen
 from q1lab.tui.screens.welcome import WelcomeScreen
 from q1lab.tui.widgets.checklist import Checklist
+from q1lab.week import content, progress
 
 LABEL = "M03-W04"
 

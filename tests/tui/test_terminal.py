@@ -19,8 +19,9 @@ import pyte
 import pytest
 from tui_home import some_progress
 
-from q1lab import content, paths, progress
-from q1lab.store import Store
+from q1lab import paths
+from q1lab.index.store import Store
+from q1lab.week import content, progress
 
 LABEL = "M03-W04"
 ROOT = Path(__file__).parents[2]

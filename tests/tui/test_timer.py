@@ -8,11 +8,11 @@ from pathlib import Path
 from textual.widgets import Input
 from tui_home import FakeClocks, prepared, settled, until
 
-from q1lab import progress
 from q1lab.files import is_locked
-from q1lab.store import Store
+from q1lab.index.store import Store
 from q1lab.tui.app import Q1Lab
 from q1lab.tui.screens.away import AwayScreen
+from q1lab.week import progress
 
 LABEL = "M03-W04"
 
@@ -58,7 +58,7 @@ async def test_past_the_budget_it_goes_on_in_another_tone_and_says_so_once() -> 
 async def test_a_killed_app_comes_back_paused_and_asks(home: Path) -> None:
     def was_running(store: Store, week: object) -> None:
         first = FakeClocks()
-        from q1lab.clock import Clock
+        from q1lab.week.clock import Clock
 
         clock = Clock().start(first(), "a1")
         progress.save_clock(store, LABEL, {"a1": 30.0}, clock.to_dict())

@@ -10,13 +10,14 @@ from typing import Any
 
 from textual.pilot import Pilot
 
-from q1lab import content, paths, progress
-from q1lab.clock import Reading
+from q1lab import paths
 from q1lab.config import Config
-from q1lab.store import Store
+from q1lab.index.store import Store
 from q1lab.tui.app import Q1Lab
 from q1lab.tui.setup import Setup
 from q1lab.tui.snapshot import Taker
+from q1lab.week import content, progress
+from q1lab.week.clock import Reading
 
 
 @dataclass

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from q1lab.states import MISSING, State
+from q1lab.study.states import MISSING, State
 from q1lab.tui import lab_acts
 from q1lab.tui.beside import beside
 from q1lab.tui.messages import Failed

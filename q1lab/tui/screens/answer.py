@@ -10,10 +10,10 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Static, TextArea
 
-from q1lab import progress as domain
-from q1lab.content import Step
 from q1lab.files import plain
 from q1lab.tui import act
+from q1lab.week import progress as domain
+from q1lab.week.content import Step
 
 if TYPE_CHECKING:
     from q1lab.tui.app import Q1Lab

@@ -12,7 +12,7 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label, Static
 
-from q1lab.clock import Question
+from q1lab.week.clock import Question
 
 Answer = tuple[float, bool]
 """Seconds that count, and whether the timer goes on at once."""

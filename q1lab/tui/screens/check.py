@@ -12,11 +12,10 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import Screen
 from textual.widgets import Footer, Static
 
-from q1lab import learner
-from q1lab import progress as domain
-from q1lab.checks import CheckReport, CheckResult, run_checks
 from q1lab.errors import Problem
 from q1lab.files import plain
+from q1lab.model import learner
+from q1lab.model.checks import CheckReport, CheckResult, run_checks
 from q1lab.tui import act
 from q1lab.tui.checking import Round, Stamp, stamp
 from q1lab.tui.keys import bindings
@@ -26,6 +25,7 @@ from q1lab.tui.widgets.diff_view import diff_text
 from q1lab.tui.widgets.fitted import Fitted
 from q1lab.tui.widgets.palette import palette
 from q1lab.tui.widgets.reading import Reading
+from q1lab.week import progress as domain
 
 if TYPE_CHECKING:
     from q1lab.tui.app import Q1Lab
@@ -37,8 +37,8 @@ POLL = 1.0
 class CheckScreen(Screen[None]):
     """Checks ``file`` (from the learner's folder) for ``target``; a step that carries it is ticked on success.
 
-    ``run`` has the signature of `q1lab.checks.run_checks`; it is called in a thread, and the learner's code runs in
-    a process of its own.
+    ``run`` has the signature of `q1lab.model.checks.run_checks`; it is called in a thread, and the learner's code
+    runs in a process of its own.
     """
 
     CSS_PATH = "../check.tcss"

@@ -12,8 +12,8 @@ from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from q1lab import progress as domain
-from q1lab.content import Variant, Week
+from q1lab.week import progress as domain
+from q1lab.week.content import Variant, Week
 
 if TYPE_CHECKING:
     from q1lab.tui.app import Q1Lab

@@ -13,9 +13,9 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
-from q1lab.content import Week
-from q1lab.progress import Progress
 from q1lab.tui.widgets.week_tree import part_name
+from q1lab.week.content import Week
+from q1lab.week.progress import Progress
 
 Found = tuple[str, str | None]
 

@@ -11,7 +11,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Markdown, Static
 
 from q1lab.files import plain
-from q1lab.learner import STAGES, Hint
+from q1lab.model.learner import STAGES, Hint
 from q1lab.tui.widgets.diff_view import diff_text
 from q1lab.tui.widgets.palette import palette
 

@@ -10,7 +10,7 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import DataTable, Static
 
-from q1lab.states import ENDED, MISSING
+from q1lab.study.states import ENDED, MISSING
 from q1lab.tui import lab_acts
 from q1lab.tui.keys import bindings
 from q1lab.tui.screens.acting import StudyActs

@@ -12,9 +12,11 @@ from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import Button, Footer, Input, OptionList, Select, Static
 
-from q1lab import diffs, journal, variants
 from q1lab.errors import Problem
+from q1lab.journal import entries as journal
+from q1lab.model import diffs
 from q1lab.planning import Wish
+from q1lab.study import variants
 from q1lab.tui import lab_acts
 from q1lab.tui.beside import beside
 from q1lab.tui.keys import bindings

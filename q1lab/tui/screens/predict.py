@@ -11,10 +11,10 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label, RadioButton, RadioSet, Static, TextArea
 
-from q1lab import journal
-from q1lab import progress as domain
 from q1lab.errors import Problem
-from q1lab.store import Store
+from q1lab.index.store import Store
+from q1lab.journal import entries as journal
+from q1lab.week import progress as domain
 
 if TYPE_CHECKING:
     from q1lab.tui.app import Q1Lab

@@ -9,9 +9,7 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import OptionList
 
-from q1lab import journal
-from q1lab import progress as domain
-from q1lab.content import Step
+from q1lab.journal import entries as journal
 from q1lab.tui import progress_rows as rows
 from q1lab.tui.keys import bindings
 from q1lab.tui.progress_rows import Look
@@ -20,6 +18,8 @@ from q1lab.tui.screens.fields import Field, FieldsScreen
 from q1lab.tui.snapshot import Snapshot
 from q1lab.tui.widgets.rows import ListRow, Rows
 from q1lab.tui.widgets.week_tree import hours, part_name
+from q1lab.week import progress as domain
+from q1lab.week.content import Step
 
 SAYS = ("assessment", "confidence")
 """Steps that go ``into`` one of these are statements about oneself."""
@@ -163,7 +163,7 @@ class ProgressScreen(Page):
 
     def action_copy(self) -> None:
         """Copy the progress card."""
-        from q1lab import card
+        from q1lab.journal import card
 
         self.q1.desk.ask(
             lambda store: card.text(card.gather(store, self.q1.setup.week)),

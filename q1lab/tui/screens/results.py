@@ -10,8 +10,8 @@ from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.widgets import DataTable, Input, Static
 
-from q1lab import results
-from q1lab.results import ResultLine
+from q1lab.compare import results
+from q1lab.compare.results import ResultLine
 from q1lab.tui.keys import bindings
 from q1lab.tui.screens.acting import StudyActs
 from q1lab.tui.snapshot import Snapshot, result

@@ -10,9 +10,9 @@ from textual.binding import BindingType
 from textual.screen import Screen
 from textual.widgets import Footer, Log, Static
 
-from q1lab.states import MARKS
-from q1lab.studies import Study
-from q1lab.tail import Tail
+from q1lab.study.states import MARKS
+from q1lab.study.studies import Study
+from q1lab.study.tail import Tail
 from q1lab.tui.keys import bindings
 from q1lab.tui.snapshot import RunView, Snapshot
 from q1lab.tui.widgets.palette import palette

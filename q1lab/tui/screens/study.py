@@ -10,8 +10,6 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import OptionList, Static
 
-from q1lab import progress as domain
-from q1lab.content import Action, Part, Session, Step, Week
 from q1lab.tui import act
 from q1lab.tui.keys import bindings
 from q1lab.tui.screens.base import Page
@@ -20,6 +18,8 @@ from q1lab.tui.widgets.checklist import Checklist, Row
 from q1lab.tui.widgets.partline import PartLine
 from q1lab.tui.widgets.reading import Reading
 from q1lab.tui.widgets.week_tree import WeekTree
+from q1lab.week import progress as domain
+from q1lab.week.content import Action, Part, Session, Step, Week
 
 
 class StudyScreen(Page):

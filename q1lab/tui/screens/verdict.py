@@ -12,7 +12,7 @@ from textual.containers import VerticalScroll
 from textual.screen import Screen
 from textual.widgets import Footer, Static
 
-from q1lab import verdict
+from q1lab.compare import text as verdict
 from q1lab.tui.keys import bindings
 from q1lab.tui.widgets.forest import Forest, draw
 from q1lab.tui.widgets.palette import palette

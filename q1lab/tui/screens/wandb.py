@@ -12,9 +12,9 @@ from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from q1lab import wandb_state
 from q1lab.files import plain
-from q1lab.studies import Study
+from q1lab.study.studies import Study
+from q1lab.tracking import state as wandb_state
 from q1lab.tui import lab_acts
 from q1lab.tui.beside import beside
 

@@ -15,9 +15,9 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label, Static
 
 from q1lab import config
-from q1lab import progress as domain
-from q1lab.store import Store
+from q1lab.index.store import Store
 from q1lab.tui.widgets.week_tree import hours
+from q1lab.week import progress as domain
 
 if TYPE_CHECKING:
     from q1lab.tui.app import Q1Lab
@@ -33,8 +33,8 @@ def repository_of(folder: Path) -> Path | None:
 
 def machine(_: Store) -> str:
     """This machine in words, found without torch."""
-    from q1lab.gpus import gpus
     from q1lab.planning import cores, likely_device
+    from q1lab.study.gpus import gpus
 
     device = likely_device("auto")
     count = f"{cores()} CPU core" + ("s" if cores() != 1 else "")

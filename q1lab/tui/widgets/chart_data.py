@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from q1lab.states import ENDED
+from q1lab.study.states import ENDED
 from q1lab.tui.snapshot import RunView
 
 Curve = tuple[tuple[int, float], ...]

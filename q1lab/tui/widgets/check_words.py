@@ -10,10 +10,10 @@ from pathlib import Path
 
 from textual.content import Content
 
-from q1lab import diffs, learner
-from q1lab.checks import CheckReport, CheckResult
 from q1lab.errors import Problem
 from q1lab.files import os_reason, plain
+from q1lab.model import diffs, learner
+from q1lab.model.checks import CheckReport, CheckResult
 
 MOST = 400_000
 """Bytes of a file that are compared at most."""

@@ -10,9 +10,9 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.widgets.option_list import Option
 
-from q1lab.content import Action, Part, Step
-from q1lab.progress import Progress
 from q1lab.tui.widgets.week_tree import Filled, cut
+from q1lab.week.content import Action, Part, Step
+from q1lab.week.progress import Progress
 
 Row = Step | Action
 

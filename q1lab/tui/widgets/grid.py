@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.widgets import DataTable
 from textual.widgets.data_table import RowKey
 
-from q1lab.states import State
+from q1lab.study.states import State
 from q1lab.tui.snapshot import RunView, StudyView
 from q1lab.tui.widgets.palette import Palette, palette
 from q1lab.tui.widgets.sparkline import scale, sparkline

@@ -8,10 +8,10 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.widgets import Input, Label, OptionList, Select
 from textual.widgets.option_list import Option
 
-from q1lab import variants
 from q1lab.errors import Problem
 from q1lab.planning import Wish, parse_seeds
-from q1lab.presets import PRESETS
+from q1lab.study import variants
+from q1lab.study.presets import PRESETS
 
 OTHER = "other"
 

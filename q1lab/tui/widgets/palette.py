@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.style import Style
 
-from q1lab.states import State
+from q1lab.study.states import State
 
 FALLBACK = {
     "arm-baseline": "#6cb6ff", "arm-modified": "#f2a65a", "success": "#4ebf71", "error": "#e06c75",

@@ -7,9 +7,9 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from q1lab.content import Part, Session, Week
-from q1lab.progress import Progress
 from q1lab.tui.widgets.week_tree import cut, part_name
+from q1lab.week.content import Part, Session, Week
+from q1lab.week.progress import Progress
 
 
 class PartLine(Widget):

@@ -9,7 +9,7 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
-from q1lab.content import Part, Text
+from q1lab.week.content import Part, Text
 
 
 class Reading(VerticalScroll):

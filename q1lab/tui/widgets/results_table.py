@@ -10,7 +10,7 @@ from textual import events
 from textual.binding import BindingType
 from textual.widgets import DataTable
 
-from q1lab.results import ResultLine, by_data
+from q1lab.compare.results import ResultLine, by_data
 from q1lab.tui.widgets.grid import Grid
 from q1lab.tui.widgets.palette import Palette, palette
 from q1lab.tui.widgets.study_words import TONES

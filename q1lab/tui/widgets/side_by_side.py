@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from q1lab.results import ResultLine
+from q1lab.compare.results import ResultLine
 from q1lab.tui.widgets.forest import Bar, Forest
 from q1lab.tui.widgets.words import signed
 

@@ -7,7 +7,7 @@ from typing import Any
 from rich.cells import cell_len
 from rich.text import Text
 
-from q1lab.states import ENDED
+from q1lab.study.states import ENDED
 from q1lab.tui.snapshot import StudyView
 from q1lab.tui.widgets.palette import Palette
 from q1lab.tui.widgets.topline import minutes

@@ -11,8 +11,8 @@ from textual.message import Message
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
-from q1lab.content import Part, Session, Week
-from q1lab.progress import Progress
+from q1lab.week.content import Part, Session, Week
+from q1lab.week.progress import Progress
 
 
 def part_name(part: Part) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from q1lab.states import MARKS, State
+from q1lab.study.states import MARKS, State
 from q1lab.tui.snapshot import RunView
 
 WORDS = {State.FINISHED: "done"}

@@ -1,0 +1,170 @@
+"""Live progress in the terminal: a Rich grid arm × seed, or plain lines where the output is no terminal."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from q1lab.index.store import Store
+from q1lab.index.view import Cell, StudyView, look
+from q1lab.study.states import MARKS, State
+from q1lab.study.studies import Study
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+BARS = "▁▂▃▄▅▆▇█"
+POLL = 0.25
+ARM_STYLE = {"baseline": "blue", "modified": "magenta"}
+STATE_STYLE = {
+    State.FINISHED: "green", State.RUNNING: "bold", State.FAILED: "red", State.CRASHED: "red",
+    State.DIVERGED: "red", State.STOPPED: "yellow", State.QUEUED: "dim",
+}  # fmt: skip
+
+
+def watch(store: Store, study: Study, *, quiet: bool = False, hint: str = "") -> StudyView:
+    """Show the study until nothing of it lives. KeyboardInterrupt passes through."""
+    if quiet:
+        return _wait(store, study)
+    if sys.stdout.isatty():
+        return _live(store, study, hint)
+    return _lines(store, study)
+
+
+def _wait(store: Store, study: Study) -> StudyView:
+    while look(store, study).alive:
+        time.sleep(POLL)
+    return look(store, study)
+
+
+def _live(store: Store, study: Study, hint: str) -> StudyView:
+    from rich.console import Console
+    from rich.live import Live
+
+    console = Console()
+    view = look(store, study)
+    with Live(console=console, auto_refresh=False, transient=False) as live:
+        while True:
+            live.update(grid(view, hint if view.alive else "", console.width), refresh=True)
+            if not view.alive:
+                return view
+            time.sleep(POLL)
+            view = look(store, study)
+
+
+def _lines(store: Store, study: Study) -> StudyView:
+    """One line when a run starts or ends, and at each tenth of the way in between."""
+    told: dict[str, tuple[State, int]] = {}
+    while True:
+        view = look(store, study)
+        for cell in view.cells:
+            mark = (cell.state, int(cell.progress * 10))
+            if told.get(cell.name) == mark or (cell.state is State.QUEUED):
+                continue
+            told[cell.name] = mark
+            sys.stdout.write(line(cell) + "\n")
+            sys.stdout.flush()
+        if not view.alive:
+            return view
+        time.sleep(POLL)
+
+
+def line(cell: Cell) -> str:
+    """One run in one plain line."""
+    head = f"{cell.variant} seed {cell.seed}: {cell.state}"
+    if cell.state is State.RUNNING:
+        loss = "" if cell.train_loss is None else f", loss {cell.train_loss:.3f}"
+        speed = f", {speed_text(cell.tokens_per_s)} tok/s" if cell.tokens_per_s else ""
+        return f"{head} {cell.iter}/{cell.max_iters}{loss}{speed}"
+    if cell.val_loss is not None:
+        return f"{head}, val loss {cell.val_loss:.4f}, {minutes_text(cell.seconds)}"
+    return f"{head} at iter {cell.iter}{': ' + cell.message if cell.message else ''}"
+
+
+def grid(view: StudyView, hint: str, width: int) -> RenderableType:
+    """The table of a study: state, sparkline of the loss, iter, val loss, tokens/s, time left."""
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for title, justify in (
+        ("arm", "left"), ("seed", "right"), ("state", "left"), ("loss", "left"), ("iter", "right"),
+        ("val loss", "right"), ("tok/s", "right"), ("left", "right"),
+    ):  # fmt: skip
+        if title == "tok/s" and width < 70:
+            continue
+        table.add_column(title, justify=justify, no_wrap=True)  # type: ignore[arg-type]
+    low, high = _scale(view)
+    for cell in view.cells:
+        val = f"{cell.val_loss:.4f}" if cell.val_loss is not None else ""
+        if not val and cell.eval_loss is not None:
+            val = f"{cell.eval_loss:.2f}…"
+        cells = [
+            Text(cell.variant, style=ARM_STYLE[cell.arm]),
+            Text(str(cell.seed)),
+            Text(state_text(cell), style=STATE_STYLE[cell.state]),
+            Text(spark(cell.spark, low, high).ljust(24 if width >= 90 else 12), style=ARM_STYLE[cell.arm]),
+            Text(str(cell.iter) if cell.attempt else ""),
+            Text(val),
+        ]
+        if width >= 70:
+            cells.append(Text(speed_text(cell.tokens_per_s)))
+        cells.append(Text(minutes_text(cell.eta) if cell.eta else ""))
+        table.add_row(*cells)
+    left = f" · about {minutes_text(view.eta)} left" if view.eta else ""
+    foot = f"{view.done} of {len(view.cells)} runs done{left}{gpu_text(view)}" + (
+        f" · {hint}" if hint else ""
+    )
+    return Group(table, Text(foot, style="dim"))
+
+
+def state_text(cell: Cell) -> str:
+    """Mark and word, of constant width: ``▶ 61%``, ``✓ finished``."""
+    word = f"{cell.progress:.0%}" if cell.state is State.RUNNING else str(cell.state)
+    return f"{MARKS[cell.state]} {word}".ljust(10)
+
+
+def spark(values: tuple[float, ...], low: float, high: float) -> str:
+    """``values`` as bars between ``low`` and ``high``, one character each."""
+    if high <= low:
+        return BARS[0] * len(values)
+    return "".join(BARS[min(7, max(0, int((v - low) / (high - low) * 8)))] for v in values)
+
+
+def speed_text(tokens_per_s: float | None) -> str:
+    """``22.1k``."""
+    if not tokens_per_s:
+        return ""
+    return f"{tokens_per_s / 1000:.1f}k" if tokens_per_s >= 1000 else f"{tokens_per_s:.0f}"
+
+
+def minutes_text(seconds: float | None) -> str:
+    """``42 s``, ``4 min``, ``1 h 20 min``."""
+    if seconds is None:
+        return ""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def gpu_text(view: StudyView) -> str:
+    """Use and memory of the first GPU, for studies that train on one."""
+    if view.study.device != "cuda" or not view.alive:
+        return ""
+    from q1lab.study.gpus import gpus
+
+    cards = gpus()
+    if not cards:
+        return ""
+    return (
+        f" · GPU {cards[0].use}%, {cards[0].memory_used / 1024:.1f} of {cards[0].memory_total / 1024:.0f} GiB"
+    )
+
+
+def _scale(view: StudyView) -> tuple[float, float]:
+    """One scale for all sparklines of a study, so that they can be compared by eye."""
+    values = [v for cell in view.cells for v in cell.spark]
+    return (min(values), max(values)) if values else (0.0, 0.0)

@@ -1,0 +1,315 @@
+"""The comparison as a picture: both arms' loss curves, and a forest plot of the difference.
+
+Drawn through matplotlib's objects, without pyplot: no window system, no global state, safe in any process.
+The same record and curves give the same bytes with the same matplotlib (fixed ids in SVG, no date in either
+format). Colours keep apart for colour-blind eyes, and line styles and markers say the same in black and
+white.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import textwrap
+import warnings
+from collections.abc import Mapping, Sequence
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeGuard
+
+from q1lab.compare.text import ARM_COLOURS, arm_names, pairs
+from q1lab.errors import Problem
+from q1lab.files import plain, write_atomic
+from q1lab.paths import home
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+Curves = Mapping[str, Mapping[int, Mapping[str, Sequence[float]]]]
+
+MOST_ROWS = 12  # pairs with a row each; more share one
+FORMATS = ("svg", "png")
+DASHES = {"baseline": "-", "modified": (0, (5, 2))}
+MARKERS = {"baseline": "o", "modified": "D"}
+STYLE = {
+    "font.family": "DejaVu Sans",  # comes with matplotlib, so the picture is the same everywhere
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "#444444",
+    "axes.titlesize": 11,
+    "axes.titlelocation": "left",
+    "text.parse_math": False,  # a $ in a variant's name begins no formula
+    "svg.hashsalt": "q1lab",  # else every id in the file is random
+    "svg.fonttype": "path",
+}
+
+
+def comparison_figure(
+    record: Mapping[str, Any], curves: Curves, path: Path, *, size: tuple[float, float] = (11.0, 4.8)
+) -> Path:
+    """Draw the comparison into ``path`` (.svg or .png) and return it.
+
+    ``record`` is that of ``compare --json``. ``curves`` is arm ("baseline", "modified") → seed → columns
+    "iter", "train_loss", "eval_iter", "val_loss", each pair equally long; losses in nats, NaN allowed;
+    arms, seeds or columns may be missing. ``size`` is width and height in inches, at 150 dots an inch for
+    PNG.
+
+    Raises Problem for another suffix and for a place that cannot be written.
+    """
+    suffix = path.suffix.lower().removeprefix(".")
+    if suffix not in FORMATS:
+        raise Problem(f"{path}: a plot is written as .svg or .png; give a file name that ends so")
+    # matplotlib keeps its list of fonts in a folder of its own; everything of q1lab's lies in one place
+    os.environ.setdefault("MPLCONFIGDIR", str(home() / "cache" / "matplotlib"))
+    import matplotlib as mpl
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    with mpl.rc_context({**mpl.rcParamsDefault, **STYLE}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # a box is drawn, and that will do
+        figure = Figure(figsize=size, layout="constrained")
+        FigureCanvasAgg(figure)
+        left, right = figure.subplots(1, 2, width_ratios=[1.15, 1])
+        names = _names(record)
+        _draw_curves(left, record, curves, names)
+        _draw_forest(right, record, names)
+        title = textwrap.fill(_title(record, names), max(30, int(size[0] * 8.5)))
+        figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
+        buffer = BytesIO()
+        metadata = {"Date": None, "Creator": "q1lab"} if suffix == "svg" else {"Software": "q1lab"}
+        figure.savefig(buffer, format=suffix, dpi=150, metadata=metadata)
+    write_atomic(path, buffer.getvalue())
+    return path
+
+
+# -- left: the curves --------------------------------------------------------------------------------------
+
+
+def _draw_curves(axes: Any, record: Mapping[str, Any], curves: Curves, names: Mapping[str, str]) -> None:
+    """Each seed's val loss thin, the mean thick, the range of the seeds as a band; training losses faint."""
+    import numpy as np
+
+    drawn = []
+    for arm in ("baseline", "modified"):
+        colour, dashes = ARM_COLOURS[arm], DASHES[arm]
+        runs = curves.get(arm) or {}
+        for run in runs.values():
+            at, loss = _series(run, "iter", "train_loss")
+            if len(at):
+                smooth = _smooth(loss)
+                axes.plot(at, smooth, color=colour, lw=0.5, alpha=0.25, zorder=1)
+                drawn += [value for value in smooth.tolist() if math.isfinite(value)]
+        known = set(map(str, (record.get("diverged") or {}).get(arm) or []))
+        evals, lost = [], 0
+        for seed, run in sorted(runs.items()):
+            at, loss = _series(run, "eval_iter", "val_loss")
+            if not len(at):
+                continue
+            evals.append((at, loss))
+            axes.plot(at, loss, color=colour, ls=dashes, lw=0.7, alpha=0.6, zorder=2)
+            drawn += [value for value in loss.tolist() if math.isfinite(value)]
+            if str(seed) in known or not math.isfinite(loss[-1]):
+                lost += 1
+                kept = np.flatnonzero(np.isfinite(loss))
+                axes.plot(at[kept][-1:], loss[kept][-1:], "x", color=colour, ms=9, mew=2, zorder=5)
+        if not evals:
+            continue
+        label = f"{names[arm]} ({len(evals)} {'seed' if len(evals) == 1 else 'seeds'})"
+        if lost:
+            label = label.removesuffix(")") + f", {lost} diverged: ×)"
+        grid, table = _table(evals)
+        band = [table.min(axis=0), table.max(axis=0)] if len(grid) else []
+        if len(evals) > 1 and len(grid):
+            axes.fill_between(grid, *band, color=colour, alpha=0.18, lw=0, zorder=2)
+        if len(grid):
+            mean = table.mean(axis=0)
+            axes.plot(grid, mean, color=colour, ls=dashes, lw=2, zorder=3, label=label)
+            axes.plot(grid[-1:], mean[-1:], MARKERS[arm], color=colour, ms=6, zorder=4)
+    axes.set_title("Val loss: each seed, mean, range; faint: training", fontsize=9)
+    axes.set_xlabel("iter")
+    axes.set_ylabel("loss (nats a token; lower is better)")
+    axes.grid(True, color="#dddddd", lw=0.6)
+    axes.set_axisbelow(True)
+    if drawn:
+        # The first evaluations tower over the rest; what differs is at the end, so the top is cut a little.
+        low, high = min(drawn), max(drawn)
+        margin = 0.05 * (high - low or 1.0)
+        axes.set_ylim(low - margin, high + margin)
+        axes.legend(loc="upper right", frameon=False, handlelength=3.2, fontsize=9)
+        _inset(axes, curves)
+    else:
+        _say(axes, "no curves were recorded")
+
+
+def _inset(axes: Any, curves: Curves) -> None:
+    """The last quarter enlarged, where the arms differ by less than a line is thick."""
+    ends = []
+    last = 0.0
+    for arm in ("baseline", "modified"):
+        for run in (curves.get(arm) or {}).values():
+            at, loss = _series(run, "eval_iter", "val_loss")
+            if len(at):
+                last = max(last, float(at[-1]))
+                ends.append((at, loss, arm))
+    tail = [(at, loss, arm) for at, loss, arm in ends if sum(at >= 0.75 * last) >= 2]
+    values = [float(v) for at, loss, _ in tail for v in loss[at >= 0.75 * last] if math.isfinite(v)]
+    everything = [float(v) for _, loss, _ in ends for v in loss if math.isfinite(v)]
+    if len(values) < 4 or max(values) == min(values):
+        return
+    if max(values) - min(values) > 0.25 * (max(everything) - min(everything)):
+        return  # the end is easy to see as it is
+    inset = axes.inset_axes((0.42, 0.33, 0.56, 0.36))
+    for at, loss, arm in tail:
+        keep = at >= 0.75 * last
+        inset.plot(at[keep], loss[keep], color=ARM_COLOURS[arm], ls=DASHES[arm], lw=0.9)
+        inset.plot(at[keep][-1:], loss[keep][-1:], MARKERS[arm], color=ARM_COLOURS[arm], ms=3)
+    inset.set_title("last quarter, each seed", fontsize=8)
+    inset.tick_params(labelsize=7)
+    inset.grid(True, color="#eeeeee", lw=0.5)
+
+
+def _table(runs: Sequence[tuple[Floats, Floats]]) -> tuple[Floats, Floats]:
+    """The iters at which every run was evaluated, and the losses there: shape (runs, iters).
+
+    Iters that only some runs reached (a run still going, a diverged one) stay out of mean and band: a mean
+    over fewer seeds would jump where a run ends.
+    """
+    import numpy as np
+
+    shared = sorted(set.intersection(*(set(at.tolist()) for at, _ in runs)))
+    losses = [dict(zip(at.tolist(), loss.tolist(), strict=True)) for at, loss in runs]
+    table = np.array([[run[i] for i in shared] for run in losses])
+    grid = np.array(shared, dtype=np.float64)
+    keep = np.isfinite(table).all(axis=0) if table.size else np.zeros(0, dtype=bool)
+    return grid[keep], table[:, keep] if table.size else table
+
+
+def _series(run: Mapping[str, Sequence[float]], x: str, y: str) -> tuple[Floats, Floats]:
+    """Two columns as arrays, cut to the shorter; a loss that is None or infinite is a gap."""
+    import numpy as np
+
+    at, loss = list(run.get(x) or []), list(run.get(y) or [])
+    many = min(len(at), len(loss))
+    values = np.array([np.nan if value is None else value for value in loss[:many]], dtype=np.float64)
+    return np.array(at[:many], dtype=np.float64), np.where(np.isfinite(values), values, np.nan)
+
+
+def _smooth(values: Floats) -> Floats:
+    """A running mean over about a fiftieth of the curve: single training batches jump too much to compare."""
+    import numpy as np
+
+    width = max(1, len(values) // 50)
+    if width == 1:
+        return values
+    kernel = np.ones(width) / width
+    padded = np.concatenate(
+        [np.full(width // 2, values[0]), values, np.full(width - 1 - width // 2, values[-1])]
+    )
+    return np.convolve(padded, kernel, mode="valid")
+
+
+# -- right: the difference ---------------------------------------------------------------------------------
+
+
+def _draw_forest(axes: Any, record: Mapping[str, Any], names: Mapping[str, str]) -> None:
+    """Each pair, the headline interval, the bootstrap CI with what it covers, 0, and ±δ if there is one."""
+    difference = record.get("difference") or {}
+    headline = difference.get("headline") or "welch"
+    ends, boot = difference.get(headline) or {}, difference.get("bootstrap") or {}
+    mean, delta = difference.get("mean"), record.get("delta")
+    rows: list[str] = []
+    reach = [0.0]
+
+    def bar(label: str, low: float, high: float, width: float, marker: str, fill: str) -> None:
+        y = -len(rows)
+        axes.plot([low, high], [y, y], color="black", lw=width, solid_capstyle="butt", zorder=3)
+        axes.plot([low, high], [y, y], "|", color="black", ms=9, mew=1.4, zorder=3)
+        if mean is not None:
+            axes.plot([mean], [y], marker, color="black", mfc=fill, ms=7, zorder=4)
+        rows.append(label)
+        reach.extend((low, high))
+
+    found = pairs(record)
+    together = len(found) > MOST_ROWS
+    for seed, value in found:
+        axes.plot(
+            [value], [-len(rows)], "o", color="#444444", mfc="none" if together else "white", ms=6, zorder=3
+        )
+        reach.append(value)
+        if not together:
+            rows.append(f"pair of seed {seed}")
+    if together:
+        rows.append(f"each of {len(found)} pairs")
+    if _finite(ends.get("low")) and _finite(ends.get("high")):
+        level = f"{100 * (1 - (record.get('alpha') or 0.05)):g}%"
+        kind = "paired" if headline == "paired" else "Welch"
+        decides = "" if record.get("verdict") == "no verdict" else "; decides"
+        bar(f"{level} interval\n({kind} t{decides})", ends["low"], ends["high"], 2.6, "s", "black")
+    if _finite(boot.get("low")) and _finite(boot.get("high")):
+        covers = boot.get("true_coverage")
+        note = f"\n(covers about {covers:.0f}%)" if _finite(covers) else ""
+        bar(f"95% bootstrap CI{note}", boot["low"], boot["high"], 1.2, "o", "white")
+    axes.set_title("Difference in final val loss", fontsize=9)
+    below = f"{names['modified']} − {names['baseline']} (nats)\nleft of 0: lower, so better"
+    if not rows:
+        _say(axes, "no seed has finished in both arms")
+        return
+    axes.axvline(0, color="black", lw=1.2, zorder=2)
+    low, high = min(reach), max(reach)
+    margin = 0.08 * (high - low or 0.01)
+    if _finite(delta) and delta:
+        axes.axvspan(-delta, delta, color="#888888", alpha=0.16, lw=0, zorder=0)
+        for edge in (-delta, delta):
+            axes.axvline(edge, color="#666666", lw=0.9, ls=(0, (2, 2)), zorder=1)
+        below += f"\ngrey: too small to matter (±{delta:g})"
+    axes.set_xlabel(below)
+    axes.set_xlim(low - margin, high + margin)
+    axes.set_ylim(-len(rows) + 0.2, 0.7)
+    axes.set_yticks([-i for i in range(len(rows))], rows, fontsize=8.5)
+    axes.locator_params(axis="x", nbins=6)
+    axes.grid(True, axis="x", color="#dddddd", lw=0.6)
+    axes.set_axisbelow(True)
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+
+
+# -- small pieces ------------------------------------------------------------------------------------------
+
+
+def _title(record: Mapping[str, Any], names: Mapping[str, str]) -> str:
+    verdict = str(record.get("verdict") or "no verdict").upper()
+    mean = (record.get("difference") or {}).get("mean")
+    data = plain(str((record.get("data") or {}).get("name") or ""))
+    where = ", ".join(
+        part for part in (data, f"{record['preset']} preset" if record.get("preset") else "") if part
+    )
+    n = record.get("n") or 0
+    seeds = f"{n} {'seed' if n == 1 else 'seeds'} an arm"
+    lost = sum(map(len, (record.get("diverged") or {}).values()))
+    if lost:
+        seeds = f"{lost} {'run' if lost == 1 else 'runs'} diverged"
+    if _finite(mean):
+        sign = "−" if mean < 0 else "+"
+        what = f"{names['modified']} − {names['baseline']} = {sign}{abs(mean):.4f} nats"
+    else:
+        what = f"{names['modified']} against {names['baseline']}"
+    return f"{verdict}: {what} ({', '.join(part for part in (seeds, where) if part)})"
+
+
+def _names(record: Mapping[str, Any]) -> dict[str, str]:
+    base, mod = arm_names(record)
+    return {"baseline": base, "modified": mod}
+
+
+def _finite(value: Any) -> TypeGuard[float]:
+    return isinstance(value, int | float) and math.isfinite(value)
+
+
+def _say(axes: Any, text: str) -> None:
+    axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color="#666666")
+    axes.set_xticks([])
+    axes.set_yticks([])

@@ -1,0 +1,108 @@
+"""Results as files: JSON (the comparisons), CSV (every run, or every point of the curves), SVG and PNG (charts).
+
+Nothing is rounded and nothing is left out: diverged and unfinished runs are rows like the others.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from q1lab import __version__
+from q1lab.errors import Problem
+from q1lab.files import utc_now, write_atomic
+from q1lab.index.store import Store
+from q1lab.study import studies
+from q1lab.study.studies import Study
+
+FORMATS = ("json", "csv", "svg", "png")
+
+RUN_COLUMNS = (
+    "study", "created", "preset", "data", "data_sha256", "device", "dtype", "headline", "arm", "variant", "seed",
+    "state", "attempt", "iter", "max_iters", "val_loss", "tokens_per_s", "seconds", "n_params", "flops_per_token",
+    "reused_from", "message",
+)  # fmt: skip
+POINT_COLUMNS = ("study", "arm", "variant", "seed", "metric", "iter", "value")
+
+
+def export(
+    store: Store, ids: Sequence[str], form: str, target: Path | None = None, *, curves: bool = False
+) -> list[Path]:
+    """Write studies into files; returns what was written, in order.
+
+    ``json`` and ``csv`` make one file for all of ``ids``, ``svg`` and ``png`` one a study. ``target`` is a file, or
+    a folder to put files of speaking names into (default: the current one). ``curves`` makes the CSV a row a point
+    (iter, loss) instead of a row a run. Problem for an unknown format, an unknown study, no study at all, and one
+    file name for several pictures.
+    """
+    if form not in FORMATS:
+        raise Problem(f"no export format {form!r}; there is: {', '.join(FORMATS)}")
+    if not ids:
+        raise Problem("nothing to export; start a study with `q1lab run rope --seeds 3`")
+    chosen = [studies.load(study_id) for study_id in ids]
+    for study in chosen:
+        store.ingest(study)
+    target = Path.cwd() if target is None else target.expanduser()
+    folder = target.is_dir()
+    if form in ("svg", "png"):
+        if not folder and len(chosen) > 1:
+            raise Problem(
+                f"{target}: {len(chosen)} studies make {len(chosen)} pictures; give a folder that exists"
+            )
+        return [
+            _picture(store, study, target / f"{study.id}.{form}" if folder else target) for study in chosen
+        ]
+    stem = chosen[0].id if len(chosen) == 1 else "q1lab-studies"
+    name = f"{stem}-curves.csv" if curves and form == "csv" else f"{stem}.{form}"
+    file = target / name if folder else target
+    text = as_json(store, chosen) if form == "json" else as_csv(store, chosen, curves=curves)
+    write_atomic(file, text, mode=0o644)
+    return [file]
+
+
+def as_json(store: Store, chosen: Sequence[Study]) -> str:
+    """The comparisons as one JSON document: ``{"q1lab": version, "exported": time, "studies": [record, …]}``."""
+    from q1lab.compare.record import compare
+
+    records = [compare(store, study) for study in chosen]
+    document = {"q1lab": __version__, "exported": utc_now(), "studies": records}
+    return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def as_csv(store: Store, chosen: Sequence[Study], *, curves: bool = False) -> str:
+    """A row a run, or with ``curves`` a row a point; losses in nats, empty where there is none."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(POINT_COLUMNS if curves else RUN_COLUMNS)
+    for study in chosen:
+        writer.writerows(_points(store, study) if curves else _runs(store, study))
+    return out.getvalue()
+
+
+def _runs(store: Store, study: Study) -> Iterator[list[Any]]:
+    for row in store.runs(study.id):
+        arm = study.arms[row["arm"]]
+        fixed = {
+            "study": study.id, "created": study.created, "preset": study.preset, "data": study.data.name,
+            "data_sha256": study.data.sha256, "device": study.device, "dtype": study.dtype,
+            "headline": study.headline, "n_params": arm.n_params, "flops_per_token": arm.flops_per_token,
+        }  # fmt: skip
+        yield [fixed[name] if name in fixed else row[name] for name in RUN_COLUMNS]
+
+
+def _points(store: Store, study: Study) -> Iterator[list[Any]]:
+    for row in store.runs(study.id):
+        for metric in ("train_loss", "val_loss", "final_val_loss"):
+            for iter_, value in store.curve(row["id"], metric):
+                yield [study.id, row["arm"], row["variant"], row["seed"], metric, iter_, value]
+
+
+def _picture(store: Store, study: Study, file: Path) -> Path:
+    from q1lab.compare import charts
+    from q1lab.compare import record as comparison
+
+    return charts.comparison_figure(comparison.compare(store, study), comparison.curves(store, study), file)

@@ -1,0 +1,160 @@
+"""The progress card: where the week stands, as a block of text or as an SVG, to share."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+from q1lab.files import plain
+from q1lab.index.store import Store
+from q1lab.journal import entries as journal
+from q1lab.week import progress
+from q1lab.week.content import Week
+
+BAR = 12
+
+
+@dataclass(frozen=True)
+class Line:
+    """One session: steps done of all, seconds spent of minutes planned."""
+
+    name: str
+    title: str
+    done: int
+    total: int
+    seconds: float
+    minutes: int
+
+
+@dataclass(frozen=True)
+class Card:
+    """What the card says. Every number is counted from the store."""
+
+    label: str
+    title: str
+    sessions: tuple[Line, ...]
+    study: str
+    """The newest study with a result, in one line; empty without one."""
+    kpis: tuple[str, ...]
+
+
+def gather(store: Store, week: Week) -> Card:
+    """Count everything for the card."""
+    done = progress.read(store, week.label)
+    week = week.for_variant(done.chosen)
+    sessions = []
+    for session in week.sessions:
+        count = done.count(session.parts)
+        sessions.append(
+            Line(
+                session.id.upper(),
+                plain(session.title),
+                count.done,
+                count.total,
+                count.seconds,
+                count.minutes,
+            )
+        )
+    row = store.db.execute(
+        "SELECT r.record FROM results r JOIN studies s ON s.id = r.study_id ORDER BY s.created DESC, s.rowid DESC"
+    ).fetchone()
+    planned = [(one.id, one.title, float(one.target)) for one in week.kpis]
+    kpis = [
+        f"{_amount(one.actual)}{'' if one.target is None else f' of {one.target:g}'} {plain(one.title)}"
+        for one in journal.kpis(store, planned)
+    ]
+    study = study_line(json.loads(row["record"])) if row else ""
+    return Card(week.label, plain(week.title), tuple(sessions), study, tuple(kpis))
+
+
+def study_line(record: dict[str, Any]) -> str:
+    """``rope against baseline: cannot tell, −0.012 nats, 95% interval −0.030 to +0.006, seeds 0, 1, 2``."""
+    found = record.get("difference") or {}
+    ends = found.get(found.get("headline") or "welch") or {}
+    parts = [f"{record['variant']} against {record['baseline']}: {record['verdict']}"]
+    if found.get("mean") is not None:
+        parts.append(f"{journal.signed(found['mean'])} nats")
+    if ends:
+        parts.append(f"95% interval {journal.signed(ends['low'])} to {journal.signed(ends['high'])}")
+    seeds = record.get("seeds") or []
+    parts.append(f"{len(seeds)} seeds" if len(seeds) > 6 else "seeds " + ", ".join(map(str, seeds)))
+    return plain(", ".join(parts))
+
+
+def text(card: Card, width: int = 72) -> str:
+    """The card as plain text, at most ``width`` columns."""
+    lines = [f"{card.label} · {card.title}"[:width], ""]
+    room = max(len(line.title) for line in card.sessions) if card.sessions else 0
+    room = min(room, width - BAR - 30)
+    for line in card.sessions:
+        filled = round(BAR * line.done / line.total) if line.total else 0
+        title = line.title if len(line.title) <= room else line.title[: room - 1] + "…"
+        steps = f"{line.done}/{line.total}"
+        hours = f"{_hours(line.seconds)} of {_hours(line.minutes * 60)}"
+        lines.append(
+            f"{line.name:<2}{title:<{room}}  {'█' * filled}{'░' * (BAR - filled)} {steps:>6}  {hours}"
+        )
+    lines += _folded(card, width)
+    return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+def _folded(card: Card, width: int) -> list[str]:
+    import textwrap
+
+    lines = []
+    if card.study:
+        lines += ["", *textwrap.wrap(card.study, width)]
+    if card.kpis:
+        lines += ["", *textwrap.wrap(" · ".join(card.kpis), width)]
+    return lines
+
+
+def svg(card: Card) -> str:
+    """The card as an SVG of its own: system fonts, nothing to load."""
+    import textwrap
+
+    study = textwrap.wrap(card.study, 74)
+    kpis = textwrap.wrap(" · ".join(card.kpis), 74)
+    rows = len(card.sessions) * 52 + (len(study) + len(kpis)) * 22
+    height = 132 + rows + (12 if study else 0) + (12 if kpis else 0)
+    out = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 640 {height}" width="640" height="{height}" '
+        f'role="img" aria-label="{escape(card.label)}: progress">',
+        "<style>text{font-family:ui-sans-serif,system-ui,'Segoe UI',sans-serif;fill:#d8dee9}"
+        ".m{fill:#8d97a8;font-size:14px}.t{font-size:16px}.h{font-size:22px;font-weight:600}</style>",
+        f'<rect width="640" height="{height}" rx="14" fill="#12151b"/>',
+        f'<text x="32" y="48" class="m">{escape(card.label)} · q1lab</text>',
+        f'<text x="32" y="78" class="h">{escape(_cut(card.title, 50))}</text>',
+    ]
+    y = 116
+    for line in card.sessions:
+        share = line.done / line.total if line.total else 0.0
+        hours = f"{line.done} of {line.total} steps · {_hours(line.seconds)} of {_hours(line.minutes * 60)}"
+        out += [
+            f'<text x="32" y="{y}" class="t">{escape(line.name)}  {escape(_cut(line.title, 40))}</text>',
+            f'<text x="608" y="{y}" class="m" text-anchor="end">{escape(hours)}</text>',
+            f'<rect x="32" y="{y + 10}" width="576" height="8" rx="4" fill="#2b3240"/>',
+            f'<rect x="32" y="{y + 10}" width="{576 * share:.1f}" height="8" rx="4" fill="#84c881"/>',
+        ]
+        y += 52
+    for lines, css in ((study, "t"), (kpis, "m")):
+        y += 12 if lines else 0
+        for one in lines:
+            out.append(f'<text x="32" y="{y}" class="{css}">{escape(one)}</text>')
+            y += 22
+    return "\n".join([*out, "</svg>"]) + "\n"
+
+
+def _cut(words: str, most: int) -> str:
+    return words if len(words) <= most else words[: most - 1] + "…"
+
+
+def _hours(seconds: float) -> str:
+    whole = round(seconds / 60)
+    return f"{whole} min" if whole < 60 else f"{whole // 60} h" + (f" {whole % 60:02d}" if whole % 60 else "")
+
+
+def _amount(value: float | None) -> str:
+    return "–" if value is None else f"{value:g}"

@@ -1,0 +1,314 @@
+"""The learner's own model files: made from theirs or from the baseline, helped along by hints, merged back.
+
+A file that `q1lab new` makes is an untouched copy under a new name, with one comment line on top that says what it
+was made from. The text it was made from is kept in q1lab's home under its hash: it is the base of the three-way
+merge, whatever has become of the original since. Nothing here overwrites a file that the learner wrote.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from q1lab import paths
+from q1lab.errors import FAILED, Problem
+from q1lab.files import os_reason, utc_now, write_atomic
+from q1lab.index.store import Store
+from q1lab.model import diffs
+
+VARIANTS = ("rmsnorm", "rope", "swiglu", "gqa", "llama")
+STAGES = ("Question", "Place", "Idea", "Reference")
+"""The stages of a hint, from 1: a question, the place in the file, the idea in code-like words, a diff."""
+
+_HEADER = re.compile(
+    rb"# q1lab: (?P<variant>\w+), made from (?P<source>.*), sha256 (?P<sha>[0-9a-f]{64})[^\n]*\r?\n"
+)
+
+
+# ── new ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class Made:
+    """A new file. ``source`` is what it was copied from: a path, or "baseline"."""
+
+    path: Path
+    source: str
+    sha256: str
+
+
+def new(variant: str, folder: Path, source: Path | None = None, name: str | None = None) -> Made:
+    """Put ``<variant>.py`` (or ``name``) into ``folder``: a copy of ``source`` under a header line.
+
+    ``source`` None means the folder's model.py where there is one, else the baseline. Raises Problem for an unknown
+    variant, a source that can't be read, and a file that is already there.
+    """
+    if variant not in VARIANTS:
+        raise Problem(f"no modification called {variant!r}; there is: {', '.join(VARIANTS)}")
+    if source is None and (folder / "model.py").is_file():
+        source = folder / "model.py"
+    text = _read(source or paths.models_dir() / "baseline.py")
+    sha = keep_base(text)
+    made_from = source.name if source else "the baseline"
+    newline = b"\r\n" if b"\r\n" in text[:10_000] else b"\n"
+    header = (
+        f"# q1lab: {variant}, made from {made_from}, sha256 {sha} (q1lab merge reads this line)".encode()
+        + newline
+    )
+    first, rest = _after_shebang(text)
+    path = folder / (name or f"{variant}.py")
+    _create(path, first + header + rest)
+    return Made(path, str(source.absolute()) if source else "baseline", sha)
+
+
+def new_baseline(folder: Path, name: str = "model.py") -> Made:
+    """Put the baseline into ``folder`` as the learner's own model. Problem when the file is already there."""
+    text = _read(paths.models_dir() / "baseline.py")
+    path = folder / name
+    _create(path, text)
+    return Made(path, "baseline", keep_base(text))
+
+
+def note_file(store: Store, week: str, variant: str, made: Made) -> None:
+    """Remember which file carries the week's modification. A choice of another variant stays as it is."""
+    with store.write() as db:
+        db.execute(
+            "INSERT INTO modifications (week, variant, file, base, chosen) VALUES (?, ?, ?, ?, ?) "
+            "ON CONFLICT (week) DO UPDATE SET file = excluded.file, base = excluded.base "
+            "WHERE variant = excluded.variant",
+            (week, variant, str(made.path.absolute()), made.source, utc_now()),
+        )
+
+
+def keep_base(text: bytes) -> str:
+    """Keep a text that a file was made from; returns its SHA-256, under which it is found again."""
+    import hashlib
+
+    sha = hashlib.sha256(text).hexdigest()
+    kept = _base_file(sha)
+    if not kept.is_file():
+        write_atomic(kept, text)
+    return sha
+
+
+def _base_file(sha: str) -> Path:
+    return paths.home() / "bases" / f"{sha}.py"
+
+
+def _after_shebang(text: bytes) -> tuple[bytes, bytes]:
+    """(what must stay the first line: a #! line or a byte order mark, the rest)."""
+    if text.startswith(b"#!"):
+        end = text.find(b"\n") + 1 or len(text)
+        return text[:end], text[end:]
+    mark = b"\xef\xbb\xbf"
+    return (mark, text[3:]) if text.startswith(mark) else (b"", text)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        data = path.read_bytes()
+        data.decode("utf-8")
+        return data
+    except UnicodeDecodeError:
+        raise Problem(f"{path}: not UTF-8 text") from None
+    except OSError as error:
+        raise Problem(f"cannot read {path}: {os_reason(error)}") from None
+
+
+def _create(path: Path, content: bytes) -> None:
+    """Write a file that must not exist yet."""
+    if not path.parent.is_dir():
+        raise Problem(f"there is no folder {path.parent}: make it, or give a repository with --repo")
+    try:
+        with path.open("xb") as file:
+            file.write(content)
+    except FileExistsError:
+        raise Problem(f"{path} is already there, and stays as it is; give another name with --name") from None
+    except OSError as error:
+        raise Problem(f"cannot write {path}: {os_reason(error)}", FAILED) from None
+
+
+# ── hints ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class Hint:
+    """One stage of help. ``stage`` counts from 1; ``text`` is Markdown, a diff for the last stage."""
+
+    variant: str
+    stage: int
+    title: str
+    text: str
+
+
+def hints(variant: str, content: Path | None = None) -> tuple[Hint, ...]:
+    """The four stages for a variant: question, place, idea, reference diff.
+
+    ``content``: the week's folder; the shipped hints stand in where it has none. Problem for an unknown variant.
+    """
+    sections = _sections(variant, content)
+    texts = [*(sections.get(title, "") for title in STAGES[:-1]), reference_diff(variant)]
+    return tuple(
+        Hint(variant, stage, title, text)
+        for stage, (title, text) in enumerate(zip(STAGES, texts, strict=True), 1)
+        if text
+    )
+
+
+def after(variant: str, content: Path | None = None) -> str:
+    """Markdown for those who have passed: how right files may differ from the reference."""
+    return _sections(variant, content).get("After", "")
+
+
+def reference_diff(variant: str) -> str:
+    """The unified diff from the baseline to the reference variant."""
+    old, new_ = (_read(paths.models_dir() / f"{name}.py").decode() for name in ("baseline", variant))
+    return diffs.unified(old, new_, "baseline.py", f"{variant}.py")
+
+
+def compare_with_reference(variant: str, file: Path) -> str:
+    """The unified diff from the reference variant to the learner's file, without the header line."""
+    mine = strip_header(_read(file)).decode()
+    return diffs.unified(
+        _read(paths.models_dir() / f"{variant}.py").decode(), mine, f"reference/{variant}.py", file.name
+    )
+
+
+def used_hints(store: Store, week: str, variant: str) -> list[int]:
+    """The stages that the learner has opened, in order."""
+    rows = store.db.execute(
+        "SELECT stage FROM hints WHERE week = ? AND variant = ? ORDER BY stage", (week, variant)
+    )
+    return [int(row["stage"]) for row in rows]
+
+
+def use_hint(store: Store, week: str, variant: str, stage: int) -> None:
+    """Note that a stage was opened; the first time counts."""
+    with store.write() as db:
+        db.execute("INSERT OR IGNORE INTO hints VALUES (?, ?, ?, ?)", (week, variant, stage, utc_now()))
+
+
+def next_hint(store: Store, week: str, content: Path, variant: str) -> Hint:
+    """The first hint that was not used yet (the last one when all were), noted as used. Problem: no such hints."""
+    ladder = hints(variant, content)
+    used = used_hints(store, week, variant)
+    hint = next((one for one in ladder if one.stage > max(used, default=0)), ladder[-1])
+    use_hint(store, week, variant, hint.stage)
+    return hint
+
+
+def _sections(variant: str, content: Path | None) -> dict[str, str]:
+    """The parts of a hint file, by their headings (##)."""
+    folders = [folder for folder in (content, paths.content_dir()) if folder is not None]
+    file = next((f for f in (folder / "hints" / f"{variant}.md" for folder in folders) if f.is_file()), None)
+    known = sorted({f.stem for folder in folders for f in (folder / "hints").glob("*.md")})
+    if variant not in VARIANTS or file is None:
+        raise Problem(f"no hints for {variant!r}; there are some for {', '.join(known)}")
+    parts = re.split(r"^## (.+)$", _read(file).decode(), flags=re.MULTILINE)
+    return {title.strip(): text.strip() for title, text in zip(parts[1::2], parts[2::2], strict=True)}
+
+
+# ── merge ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class Merge:
+    """A modification applied to a file, in memory. ``conflicts`` counts places that git could not decide."""
+
+    file: Path
+    into: Path
+    variant: str
+    old: bytes
+    new: bytes
+    conflicts: int
+    diff: str
+
+
+def merge(file: Path, into: Path, base: Path | None = None) -> Merge:
+    """Apply what ``file`` changed since it was made to ``into``: a three-way merge. Nothing is written.
+
+    The base is the text that the file's header line names; ``base`` gives one by hand. Raises Problem when there is
+    no base, or a file can't be read.
+    """
+    from q1lab.repository import merge_file
+
+    if file.absolute() == into.absolute():
+        raise Problem(f"{file.name} can't be merged into itself: say which file with --into")
+    if not into.exists():
+        raise Problem(f"there is no {into}: `q1lab new --baseline` makes one, or name it with --into")
+    raw, old = _read(file), _read(into)
+    found = _HEADER.search(raw[:2000])
+    if base is not None:
+        base_text = strip_header(_read(base))
+    elif found is None:
+        raise Problem(
+            f"{file}:1: the line that says what it was made from is gone; name that file with --base"
+        )
+    else:
+        kept = _base_file(found["sha"].decode())
+        if not kept.is_file():
+            raise Problem(
+                f"the file that {file.name} was made from ({found['source'].decode()}) is no longer kept in "
+                f"{kept.parent}; name it with --base"
+            )
+        base_text = _read(kept)
+    variant = found["variant"].decode() if found else file.stem
+    merged, conflicts = merge_file(
+        old, base_text, strip_header(raw), (into.name, f"{file.name} as it was made", file.name)
+    )
+    diff = diffs.unified(
+        old.decode(),
+        merged.decode("utf-8", "replace"),
+        into.name,
+        f"{into.name} with {variant}",
+        code_only=False,
+    )
+    return Merge(file, into, variant, old, merged, conflicts, diff)
+
+
+def strip_header(text: bytes) -> bytes:
+    """A file's text without the line that `q1lab new` put on top."""
+    return _HEADER.sub(b"", text[:2000], count=1) + text[2000:]
+
+
+def header_variant(file: Path) -> str | None:
+    """The modification that a file was made for, by its header line; None without one."""
+    found = _HEADER.search(_read(file)[:2000])
+    return found["variant"].decode() if found else None
+
+
+def made_from(file: Path) -> Path:
+    """The file that ``file`` was made from, as its header line says, if that is still beside it; else the baseline.
+
+    Never raises: a file without a header line, or one that can't be read, counts as made from the baseline.
+    """
+    baseline = paths.models_dir() / "baseline.py"
+    try:
+        with file.open("rb") as stream:
+            found = _HEADER.search(stream.read(2000))
+    except OSError:
+        return baseline
+    source = found["source"].decode("utf-8", "replace") if found else ""
+    if not source or Path(source).name != source or source == file.name:
+        return baseline
+    beside = file.parent / source
+    return beside if beside.is_file() else baseline
+
+
+def keep_copy(plan: Merge) -> Path:
+    """Keep the text that a merge is about to replace, in q1lab's home; returns where.
+
+    Problem when the file has changed since the merge was planned: it is the learner's, and newer.
+    """
+    if _read(plan.into) != plan.old:
+        raise Problem(f"{plan.into} changed while q1lab worked on it; run the command again", FAILED)
+    stamp = re.sub(r"[^0-9]", "", utc_now())[:14]
+    folder = paths.home() / "copies"
+    for number in range(1000):
+        suffix = f"-{number}" if number else ""
+        path = folder / f"{plan.into.stem}-before-{plan.variant}-{stamp}{suffix}{plan.into.suffix}"
+        if not path.exists():
+            write_atomic(path, plan.old)
+            return path
+    raise Problem(f"too many copies in {folder}; clear it out", FAILED)

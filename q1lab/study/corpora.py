@@ -1,0 +1,146 @@
+"""Corpora: where a text comes from, and a copy of it kept by its SHA-256 so that a study can always go on."""
+
+from __future__ import annotations
+
+import os
+import sysconfig
+from pathlib import Path
+
+from q1lab import paths
+from q1lab.errors import FAILED, Problem
+from q1lab.files import os_reason, sha256_file, write_atomic
+from q1lab.study.studies import Data
+
+STDLIB_CHARACTERS = 1_115_394
+"""As many as Tiny Shakespeare has, so that a run costs the same on either."""
+
+SHAKESPEARE_URL = "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt"
+SHAKESPEARE_SHA256 = "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"
+
+BUILT_IN = ("stdlib", "shakespeare")
+TRAIN_SHARE = 0.9  # as in labs/data.py, which cuts the text; here it only counts
+LARGEST = 1 << 30
+
+
+def prepare(name: str, block_size: int) -> Data:
+    """Find a corpus by name or path, check it, keep a copy; returns its record.
+
+    Problem when it is not there, empty, not UTF-8 text, too large, or too short for one validation window.
+    """
+    if name == "stdlib":
+        label, raw = "stdlib", stdlib_text().encode()
+    elif name == "shakespeare":
+        label, raw = "shakespeare", shakespeare()
+    else:
+        label, raw = Path(name).name, read_text_file(Path(name).expanduser())
+    return keep(label, raw, block_size)
+
+
+def keep(label: str, raw: bytes, block_size: int) -> Data:
+    """Check a corpus's bytes and store them under their hash."""
+    import hashlib
+
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise Problem(f"{label}: not UTF-8 text (byte {error.start}); convert it first") from None
+    if "\x00" in text:
+        raise Problem(f"{label}: a binary file, not text (it holds NUL bytes)")
+    if not text.strip():
+        raise Problem(f"{label}: empty; a corpus needs text")
+    train = int(TRAIN_SHARE * len(text))
+    val = len(text) - train
+    if val < block_size + 1 or train < block_size + 1:
+        needed = 10 * (block_size + 1)
+        raise Problem(
+            f"{label}: {len(text):,} characters are too few; with block_size {block_size} it takes at least "
+            f"{needed:,} (a tenth of them validates)"
+        )
+    sha256 = hashlib.sha256(raw).hexdigest()
+    file = paths.data_dir() / f"{sha256}.txt"
+    if not file.exists() or file.stat().st_size != len(raw):
+        write_atomic(file, raw)
+    return Data(label, sha256, f"data/{file.name}", len(text), len(set(text)), train, val)
+
+
+def stdlib_text() -> str:
+    """About 1.1 M characters of the running Python's own standard library: single modules in the order of their
+    names, platform-made ones left out. Another Python release is another corpus, and has another hash."""
+    folder = Path(sysconfig.get_path("stdlib"))
+    parts: list[str] = []
+    size = 0
+    for file in sorted(folder.glob("*.py")):
+        if file.name.startswith("_") or size >= STDLIB_CHARACTERS:
+            continue
+        try:
+            text = file.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            continue
+        parts.append(text)
+        size += len(text)
+    if size < STDLIB_CHARACTERS // 4:
+        raise Problem(
+            f"this Python's standard library ({folder}) has too little source text; give a text file: --data PATH"
+        )
+    return "".join(parts)[:STDLIB_CHARACTERS]
+
+
+def shakespeare() -> bytes:
+    """Tiny Shakespeare: from ``Q1LAB_DATA`` (a file, or a folder that holds tinyshakespeare.txt), from q1lab's own
+    copy, or downloaded once; the SHA-256 is pinned."""
+    local = os.environ.get("Q1LAB_DATA")
+    if local:
+        path = Path(local).expanduser()
+        path = path / "tinyshakespeare.txt" if path.is_dir() else path
+        if not path.is_file():
+            raise Problem(f"Q1LAB_DATA: no file at {path}")
+        return _pinned(path.read_bytes(), str(path))
+    kept = paths.data_dir() / f"{SHAKESPEARE_SHA256}.txt"
+    if kept.is_file() and sha256_file(kept) == SHAKESPEARE_SHA256:
+        return kept.read_bytes()
+    return _pinned(download(os.environ.get("Q1LAB_SHAKESPEARE_URL", SHAKESPEARE_URL)), "the download")
+
+
+def download(url: str, timeout: float = 30.0) -> bytes:
+    """Fetch a small file over HTTP. Problem (exit 1) when that fails, with what to do instead."""
+    import urllib.error
+    import urllib.request
+
+    try:
+        with urllib.request.urlopen(url, timeout=timeout) as answer:
+            data: bytes = answer.read(LARGEST)
+    except (OSError, urllib.error.URLError, ValueError) as error:
+        reason = getattr(error, "reason", error)
+        if isinstance(error, urllib.error.HTTPError):
+            error.close()  # it is an open answer, too
+        raise Problem(
+            f"cannot download Tiny Shakespeare ({reason}); put the file somewhere and set Q1LAB_DATA to its path, "
+            "or train on --data stdlib",
+            FAILED,
+        ) from None
+    return data
+
+
+def _pinned(raw: bytes, where: str) -> bytes:
+    import hashlib
+
+    found = hashlib.sha256(raw).hexdigest()
+    if found != SHAKESPEARE_SHA256:
+        raise Problem(
+            f"{where} is not Tiny Shakespeare (SHA-256 {found[:12]}…, not {SHAKESPEARE_SHA256[:12]}…)", FAILED
+        )
+    return raw
+
+
+def read_text_file(path: Path) -> bytes:
+    """The bytes of a learner's file. Problem when it isn't a readable file of a sane size."""
+    if not path.exists():
+        raise Problem(f"--data {path}: no such file; there are the built-in corpora {', '.join(BUILT_IN)}")
+    if not path.is_file():
+        raise Problem(f"--data {path}: not a file")
+    if path.stat().st_size > LARGEST:
+        raise Problem(f"--data {path}: larger than 1 GiB; take a part of it")
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise Problem(f"--data {path}: {os_reason(error)}") from None

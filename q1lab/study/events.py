@@ -1,0 +1,136 @@
+"""Reading the events that trainers append: one JSON object a line, only ever appended.
+
+============ =====================================================================================
+``start``    v, arm, variant, seed, attempt, pid, time, resumed_from, config, n_params, device, dtype, torch
+``iter``     iter, train_loss (mean since the last one; null when not finite), lr, tok_per_s, t
+``eval``     iter, val_loss, tokens, t; ``final`` true for the exact one at the end
+``note``     text: something a person should know (fewer at once after out of memory, say)
+``exit``     state, and val_loss or message, iter, t
+============ =====================================================================================
+
+``t`` is seconds of this attempt by the monotonic clock, ``total`` those of all attempts so far. Unknown types and
+fields are ignored, so that an older viewer can watch a newer trainer. A line that is none of this (binary junk, a
+torn line, a number where a text belongs) is counted and passed over: it can't stop a viewer.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from q1lab.files import plain
+from q1lab.study.states import State
+
+Event = dict[str, Any]
+
+CHUNK = 4 << 20
+"""Bytes read at most per call: a poll stays short even when a study's history is long."""
+
+LARGEST = 1 << 53
+"""Whole numbers from here on are no iters or attempts."""
+
+LONGEST = 4 << 20
+"""Bytes of the longest line that can be an event."""
+
+TEXT = 2000
+"""Characters kept of a text."""
+
+_KINDS = {"start", "iter", "eval", "note", "exit"}
+_COUNTS = ("iter", "attempt", "resumed_from")
+_NUMBERS = ("train_loss", "val_loss", "lr", "tok_per_s", "t", "total", "tokens")
+_TEXTS = ("message", "text", "time", "reused_from", "state")
+
+
+def read_new(path: Path, offset: int = 0, limit: int = CHUNK) -> tuple[list[Event], int, int]:
+    """Events after byte ``offset``: (events, the new offset, number of lines that could not be read).
+
+    Consumes only through the last newline, so a torn tail waits for its rest. A missing file has no events. A
+    file shorter than ``offset`` was replaced: it is read again from its start. A line longer than LONGEST is
+    no event: it is passed over in pieces, each counted.
+    """
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, 2)
+            if size < offset:
+                offset = 0
+            file.seek(offset)
+            block = file.read(limit)
+            while b"\n" not in block and len(block) == limit < LONGEST:
+                limit = min(2 * limit, LONGEST)
+                file.seek(offset)
+                block = file.read(limit)
+    except (FileNotFoundError, IsADirectoryError):
+        return [], offset, 0
+    end = block.rfind(b"\n")
+    if end < 0 and len(block) >= limit:
+        return [], offset + len(block), 1
+    events: list[Event] = []
+    bad = 0
+    for line in block[: end + 1].split(b"\n"):
+        if not line.strip():
+            continue
+        try:
+            event = sound(json.loads(line))
+        except (ValueError, RecursionError):
+            event = None
+        if event is None:
+            bad += 1
+        else:
+            events.append(event)
+    return events, offset + end + 1, bad
+
+
+def last_event(path: Path, tail: int = 4096) -> Event | None:
+    """The last readable event in a file's last bytes, or None."""
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, 2)
+            file.seek(max(0, size - tail))
+            lines = file.read().split(b"\n")
+    except OSError:
+        return None
+    for line in reversed(lines):
+        try:
+            event = sound(json.loads(line))
+        except (ValueError, RecursionError):
+            continue
+        if event is not None:
+            return event
+    return None
+
+
+def sound(event: Any) -> Event | None:
+    """``event`` with only such values in its known fields as they are meant to hold; None when it is no event.
+
+    A number that isn't finite becomes None, a text is cut and loses escape sequences and what can't be stored, a
+    count that is none is left out; without its iter an ``iter`` or ``eval`` says nothing. Types that aren't known
+    pass as they are.
+    """
+    if not isinstance(event, dict) or not isinstance(event.get("type"), str):
+        return None
+    if event["type"] not in _KINDS:
+        return event
+    for key in _COUNTS:
+        if key in event:
+            value = event[key]
+            if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < LARGEST:
+                del event[key]
+    if event["type"] in ("iter", "eval") and "iter" not in event:
+        return None
+    for key in _NUMBERS:
+        if key in event and not _finite(event[key]):
+            event[key] = None
+    for key in _TEXTS:
+        if key in event:
+            if isinstance(event[key], str):
+                event[key] = plain(event[key][:TEXT]).encode(errors="replace").decode()
+            else:
+                del event[key]
+    if event["type"] == "exit" and event.get("state") not in set(State):
+        event["state"] = str(State.FAILED)
+    return event
+
+
+def _finite(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300

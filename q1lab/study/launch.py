@@ -1,0 +1,150 @@
+"""Start a study's runner detached, look whether anything of it lives, stop it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Collection
+from typing import Any
+
+from q1lab.errors import FAILED, Problem
+from q1lab.files import is_locked, open_private, os_reason, try_lock, utc_now, write_atomic
+from q1lab.paths import StudyPaths
+from q1lab.study import children
+from q1lab.study.studies import Study
+
+GRACE = 10.0
+"""Seconds between asking a study to stop and ending it."""
+
+
+def is_alive(files: StudyPaths) -> bool:
+    """Whether the runner or any trainer of the study lives: somebody holds its lock."""
+    return is_locked(files.lock)
+
+
+def last(files: StudyPaths) -> dict[str, Any]:
+    """The record of the last launch; empty when there was none or it can't be read."""
+    try:
+        record = json.loads(files.launch.read_text())
+    except (OSError, ValueError):
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def start(study: Study, only: Collection[str] = ()) -> int:
+    """Start the runner in a session of its own; returns the launch's number. ``only`` names the runs that it may
+    train; empty: all that are missing.
+
+    The study's lock is taken here and handed down, so that of two viewers only one can start it. Problem when it
+    is running already.
+    """
+    files = study.files
+    lock = try_lock(files.lock, wait=1.0)
+    if lock is None:
+        raise Problem(f"{study.id} is running already; watch it with `q1lab attach {study.id}`")
+    try:
+        number = _next_number(files)
+        if only:
+            _claim_others(study, number, only)
+        command = [
+            *children.python_module("q1lab.study.runner"),
+            str(files.root), "--launch", str(number), "--lock", str(lock),
+        ]  # fmt: skip
+        try:
+            with open_private(files.runner_log) as log:
+                child = subprocess.Popen(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    cwd=files.root,
+                    env=children.environment(study.threads),
+                    start_new_session=True,
+                    pass_fds=[lock],
+                )
+        except OSError as error:
+            raise Problem(f"cannot start the training of {study.id}: {os_reason(error)}", FAILED) from error
+        # somebody has to take its exit status: a viewer that stays open would else keep a dead process around
+        threading.Thread(target=child.wait, daemon=True, name=f"reap {child.pid}").start()
+        note(files, number, child.pid)
+        return number
+    finally:
+        os.close(lock)
+
+
+def _claim_others(study: Study, number: int, only: Collection[str]) -> None:
+    """Take the other runs out of this launch: trainers pass by what is claimed."""
+    try:
+        files = study.files
+        files.claims.mkdir(mode=0o700, exist_ok=True)
+        for run in study.runs:
+            if run.name not in only:
+                (files.claims / f"{number}-{run.name}").touch(mode=0o600)
+    except OSError as error:
+        raise Problem(f"cannot start the training of {study.id}: {os_reason(error)}", FAILED) from error
+
+
+def note(files: StudyPaths, number: int, pid: int) -> None:
+    """Write down who was launched. The runner does it too, should its starter be killed before it could."""
+    record = {"launch": number, "pid": pid, "host": socket.gethostname(), "started": utc_now()}
+    with contextlib.suppress(Problem):  # a full disk: training may still find room, and its own words for it
+        write_atomic(files.launch, json.dumps(record) + "\n")
+
+
+def _next_number(files: StudyPaths) -> int:
+    """One more than any launch so far, by the record or (should that be damaged) by the claims: a number that was
+    used before would find its runs claimed, and train nothing."""
+    recorded = last(files).get("launch")
+    numbers = [recorded] if isinstance(recorded, int) and 0 < recorded < 1 << 31 else []
+    if files.claims.is_dir():
+        heads = (claim.name.partition("-")[0] for claim in files.claims.iterdir())
+        numbers += [int(head) for head in heads if head.isascii() and head.isdigit() and len(head) < 10]
+    return max(numbers, default=0) + 1
+
+
+def stop(study: Study, *, grace: float = GRACE) -> bool:
+    """Ask the study to stop and wait until nothing of it lives; after ``grace`` seconds end it.
+
+    Returns False when it was not running. A process id is only signalled while the study's lock is held: then its
+    group has a living member, so the number can't have been given to somebody else.
+    """
+    files = study.files
+    if not is_alive(files):
+        return False
+    pid = _pid(files)
+    if pid is None:
+        raise Problem(
+            f"{files.launch} doesn't say who runs {study.id}; it ends by itself when its runs have", FAILED
+        )
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGTERM)
+    deadline = time.monotonic() + grace
+    killed = False
+    while is_alive(files):
+        if time.monotonic() > deadline:
+            if killed:
+                raise Problem(
+                    f"{study.id} was stopped, but a process that it started left its group and lives on; end it "
+                    "by hand, or start anew with --fresh",
+                    FAILED,
+                )
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(pid, signal.SIGKILL)
+            killed, deadline = True, time.monotonic() + 5
+        time.sleep(0.05)
+    return True
+
+
+def _pid(files: StudyPaths) -> int | None:
+    for _ in range(40):  # a launch under way writes its record a moment after it takes the lock
+        pid = last(files).get("pid")
+        if isinstance(pid, int) and pid > 1 and last(files).get("host") == socket.gethostname():
+            return pid
+        time.sleep(0.05)
+    return None

@@ -1,0 +1,79 @@
+"""A finished run is kept: the second study against the same baseline trains half.
+
+Two runs are the same when everything that goes into them is: model file, hyperparameters, data, seed, device,
+number format, threads, torch, and the trainer's own code. Then the numbers would be bit-equal, so they are
+copied, and marked as copies.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from functools import cache
+from typing import Any
+
+from q1lab import paths
+from q1lab.errors import Problem
+from q1lab.files import private_folder, sha256_text, write_atomic
+from q1lab.study import studies
+from q1lab.study.events import last_event, read_new
+from q1lab.study.states import State
+from q1lab.study.studies import Run, Study
+
+
+def find(study: Study) -> list[tuple[Run, tuple[Study, Run]]]:
+    """Runs of ``study`` that another study has finished already, each with where."""
+    wanted = {_key(study, run): run for run in study.runs}
+    found: dict[str, tuple[Run, tuple[Study, Run]]] = {}
+    for study_id in reversed(studies.ids()):
+        if study_id == study.id:
+            continue
+        try:
+            other = studies.load(study_id)
+        except Problem:
+            continue
+        if _conditions(other) != _conditions(study) or other.extra.get("imported"):
+            continue
+        for run in other.runs:
+            key = _key(other, run)
+            if key in wanted and key not in found and _finished(other, run):
+                found[key] = (wanted[key], (other, run))
+    return list(found.values())
+
+
+def fill(study: Study) -> None:
+    """Copy what ``find`` finds into the study, marked with where it came from."""
+    for run, (other, theirs) in find(study):
+        source, target = other.files.run(theirs.name), study.files.run(run.name)
+        events, _, _ = read_new(source.events, limit=1 << 30)
+        lines = []
+        for event in events:
+            if event["type"] == "start":
+                event = {**event, "arm": run.arm, "reused_from": f"{other.id}/{theirs.name}"}
+            lines.append(json.dumps(event, ensure_ascii=False) + "\n")
+        if source.model.exists():
+            private_folder(target.root)
+            shutil.copy2(source.model, target.model)
+        write_atomic(target.events, "".join(lines))
+
+
+@cache
+def trainer_version() -> str:
+    """A short hash of the trainer's own code: with other code, the same settings may give other numbers."""
+    folder = paths.models_dir().parent
+    text = "".join(file.read_text() for file in sorted(folder.glob("*.py")))
+    return sha256_text(text)[:12]
+
+
+def _conditions(study: Study) -> list[Any]:
+    versions = {key: study.versions.get(key) for key in ("torch", "trainer", "platform")}
+    return [study.config, study.data.sha256, study.device, study.dtype, study.threads, versions]
+
+
+def _key(study: Study, run: Run) -> str:
+    return f"{study.arms[run.arm].sha256} {run.seed}"
+
+
+def _finished(study: Study, run: Run) -> bool:
+    event = last_event(study.files.run(run.name).events)
+    return event is not None and event["type"] == "exit" and event.get("state") == State.FINISHED

@@ -1,0 +1,367 @@
+"""Runs that were trained elsewhere become a study: arms by ``cfg``, seeds by ``seed``.
+
+A study compares like with like, so runs whose data, hyperparameters or length differ are refused, with the names of
+what differs; a difference that is meant is named (``allow``) and kept in the study's record. Paths are made from
+checked names and numbers only. Reading is in foreign.py.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from q1lab import paths
+from q1lab.errors import FAILED, Problem
+from q1lab.files import plain, utc_now
+from q1lab.paths import StudyPaths
+from q1lab.study import studies
+from q1lab.study.states import ENDED, State
+from q1lab.study.studies import ARMS, Arm, Data, Study
+from q1lab.tracking.foreign import ForeignRun, clean, finite, from_events
+
+DATA = ("data_sha256", "data", "dataset", "corpus")
+"""Config keys that say which data a run saw."""
+
+OWN = frozenset(
+    {
+        "cfg",
+        "seed",
+        "study",
+        "name",
+        "run_name",
+        "run_id",
+        "attempt",
+        "resume",
+        "out_dir",
+        "output_dir",
+        "data_dir",
+    }
+)
+"""Config keys that may differ from run to run."""
+
+ELSEWHERE = frozenset({"preset", "device", "dtype", "torch"})
+"""Config keys that a study keeps in fields of their own."""
+
+ARM = frozenset({"variant", "model", "model_file", "model_sha256", "n_params", "flops_per_token"})
+"""Config keys that are what the arms are compared for: the same within an arm only."""
+
+
+# ── grouping ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class Grouped:
+    """Runs that belong together, by arm and seed, and what was noted on the way."""
+
+    arms: dict[str, dict[int, ForeignRun]]
+    names: dict[str, str]
+    """Arm → its cfg."""
+    allowed: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def group(runs: list[ForeignRun], *, baseline: str | None = None, allow: Iterable[str] = ()) -> Grouped:
+    """Sort runs into two arms. Problem when it isn't clear, or when they are not comparable.
+
+    ``baseline`` names the cfg of the baseline where none is called so. ``allow`` names differences that are meant:
+    config keys, or ``iters`` (lengths differ), or ``seeds`` (leave out seeds that only one arm has).
+    """
+    allowed = frozenset(allow)
+    notes: list[str] = []
+    kinds = sorted({run.cfg for run in runs})
+    chosen = baseline or "baseline"
+    if chosen not in kinds or len(kinds) != 2:
+        said = ", ".join(kinds[:8])
+        if len(kinds) == 2 and baseline is None:
+            raise Problem(f"neither cfg is called baseline: {said}; say which one is, with --baseline")
+        raise Problem(f"two cfgs are compared, {chosen} and one more; these runs have: {said}")
+    modified = next(kind for kind in kinds if kind != chosen)
+    names = {"baseline": chosen, "modified": modified}
+    arms = {arm: _by_seed([run for run in runs if run.cfg == cfg], notes) for arm, cfg in names.items()}
+    lonely = sorted(set(arms["baseline"]) ^ set(arms["modified"]))
+    if lonely:
+        text = f"seed {', '.join(map(str, lonely))} is there in one arm only"
+        if "seeds" not in allowed:
+            raise Problem(f"{text}; `--allow seeds` compares the others")
+        notes.append(f"{text}; left out")
+        for arm in ARMS:
+            arms[arm] = {seed: run for seed, run in arms[arm].items() if seed not in lonely}
+    if not arms["baseline"]:
+        raise Problem("no seed is there in both arms, so there is nothing to compare")
+    _same(arms, allowed, notes)
+    return Grouped(arms, names, tuple(sorted(allowed)), tuple(notes))
+
+
+def _by_seed(runs: list[ForeignRun], notes: list[str]) -> dict[int, ForeignRun]:
+    found: dict[int, ForeignRun] = {}
+    for run in runs:
+        other = found.get(run.seed)
+        if other is None:
+            found[run.seed] = run
+            continue
+        ended = [one for one in (other, run) if one.state in ENDED]
+        if len(ended) != 1:
+            raise Problem(
+                f"{run.cfg}, seed {run.seed}, is there twice: {other.where} and {run.where}; "
+                "choose with --group, or give them apart"
+            )
+        found[run.seed] = ended[0]
+        left = other if ended[0] is run else run
+        notes.append(f"{left.where} did not finish; {ended[0].where} is used")
+    return dict(sorted(found.items()))
+
+
+def _same(arms: dict[str, dict[int, ForeignRun]], allowed: frozenset[str], notes: list[str]) -> None:
+    """Refuse runs that differ in data, hyperparameters or length; note what can't be known."""
+    differ: dict[str, str] = {}
+    every = [run for arm in arms.values() for run in arm.values()]
+    keys = {key for run in every for key in run.config if not key.startswith("_")} - OWN
+    for key in sorted(keys):
+        groups = list(arms.values()) if key in ARM else [dict(enumerate(every))]
+        for members in groups:
+            values: dict[str, list[str]] = defaultdict(list)
+            for run in members.values():
+                shown = (
+                    json.dumps(run.config[key], sort_keys=True, default=str)
+                    if key in run.config
+                    else "not said"
+                )
+                values[shown].append(f"{run.cfg}-seed{run.seed}")
+            if len(values) > 1:
+                differ[key] = ", ".join(f"{value[:60]} ({_few(who)})" for value, who in values.items())
+    lengths: dict[int, list[str]] = defaultdict(list)
+    for run in every:
+        if run.state is State.FINISHED:
+            lengths[run.last].append(f"{run.cfg}-seed{run.seed}")
+    if len(lengths) > 1:
+        differ["iters"] = ", ".join(f"{n:,} ({_few(who)})" for n, who in sorted(lengths.items()))
+    wrong = {key: text for key, text in differ.items() if key not in allowed}
+    if wrong:
+        shown = "; ".join(f"{key}: {text}" for key, text in list(wrong.items())[:4])
+        more = f"; and {len(wrong) - 4} more" if len(wrong) > 4 else ""
+        flags = " ".join(f"--allow {key}" for key in list(wrong)[:4])
+        raise Problem(plain(f"these runs are not alike. {shown}{more}. If that is meant: {flags}"))
+    notes += [plain(f"{key} differs, as allowed: {text}") for key, text in differ.items()]
+    if not any(key in run.config for run in every for key in DATA):
+        notes.append("the runs don't say which data they saw; that it was the same is on your word")
+    if not any(key in run.config for run in every for key in ("learning_rate", "lr")):
+        notes.append("the runs don't say their learning rate; that it was the same is on your word")
+
+
+def _few(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+# ── writing ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def create(grouped: Grouped, origin: str) -> Study:
+    """Write the study: ``study.json`` and every run's events, as if it had been trained here.
+
+    The folder appears whole or not at all. ``origin`` says where the runs came from.
+    """
+    every = [run for arm in grouped.arms.values() for run in arm.values()]
+    config = _shared_config(every)
+    config["max_iters"] = int(finite(config.get("max_iters")) or max(run.last for run in every)) or 1
+    for key in ("batch_size", "block_size"):
+        size = finite(config.pop(key, None))
+        if size is not None and size >= 1 and size == int(size):
+            config[key] = int(size)
+    now = utc_now()
+    study = Study(
+        id="",
+        created=min((run.began for run in every if run.began), default=now),
+        arms={arm: _arm(arm, grouped, origin) for arm in ARMS},
+        looks=(tuple(sorted(grouped.arms["baseline"])),),
+        preset=plain(str(config.get("preset") or ""))[:60],
+        config={key: value for key, value in config.items() if key not in {*DATA, *ARM, *OWN, *ELSEWHERE}},
+        data=_data(every),
+        device=str(config.get("device") or "elsewhere"),
+        dtype=str(config.get("dtype") or ""),
+        jobs=1,
+        threads=1,
+        headline="paired",
+        versions={"torch": str(config["torch"])} if "torch" in config else {},
+        wandb="disabled",
+        extra={
+            "imported": {
+                "from": plain(origin), "time": now, "allowed": list(grouped.allowed),
+                "notes": list(grouped.notes), "runs": [run.where for run in every],
+            }
+        },
+    )  # fmt: skip
+    runs = {f"{arm}-seed{seed}": run for arm, found in grouped.arms.items() for seed, run in found.items()}
+    events = {
+        f"{run.arm}-seed{run.seed}": events_of(runs[run.name], run.arm, run.variant) for run in study.runs
+    }
+    stem = grouped.names["modified"] if study.variant == "modified" else study.variant
+    return _publish(study, stem, events, {})
+
+
+def adopt(folder: Path) -> Study:
+    """Take in a whole study of another q1lab, from a copy of its folder: plan, model files and events."""
+    try:
+        study = studies.from_dict(clean(json.loads((folder / "study.json").read_text())))
+        if set(study.arms) != set(ARMS) or not study.seeds:
+            raise ValueError("it has not two arms and a seed")
+        int(study.config["max_iters"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise Problem(
+            f"{folder / 'study.json'} can't be read ({type(error).__name__}: {error})", FAILED
+        ) from None
+    events: dict[str, list[dict[str, Any]]] = {}
+    for run in study.runs:
+        if not re.fullmatch(r"(baseline|modified)-seed\d{1,9}", run.name):
+            raise Problem(f"{folder}/study.json names a run {plain(run.name)!r}, which is no run of q1lab")
+        file = folder / "runs" / run.name / "events.jsonl"
+        if file.is_file() and not file.is_symlink():
+            found = from_events(file, f"{run.name}/events.jsonl")
+            if (found.cfg, found.seed) != (run.arm, run.seed):
+                raise Problem(
+                    f"{found.where} is the run {found.cfg}-seed{found.seed}, not {run.name}; not taken"
+                )
+            events[run.name] = found.events or []
+    if not events:
+        raise Problem(f"{folder} holds no events of the runs that its study.json plans")
+    sources = {}
+    for name, arm in study.arms.items():
+        file = folder / arm.source
+        inside = file.resolve().is_relative_to(folder.resolve()) and file.suffix == ".py"
+        if inside and file.is_file() and file.stat().st_size < 1 << 20:
+            sources[f"{name}.py"] = file.read_bytes()
+    arms = {
+        name: replace(arm, source=f"source/{name}.py" if f"{name}.py" in sources else "")
+        for name, arm in study.arms.items()
+    }
+    imported = {"from": str(folder), "study": plain(study.id), "time": utc_now()}
+    data = study.data
+    if not re.fullmatch(r"data/[0-9a-f]{64}\.txt", data.file):
+        data = replace(data, file="")
+    study = replace(
+        study, arms=arms, data=data, repo=None, wandb="disabled", extra={**study.extra, "imported": imported}
+    )
+    return _publish(study, study.variant, events, sources)
+
+
+def events_of(run: ForeignRun, arm: str, variant: str) -> list[dict[str, Any]]:
+    """The run as a trainer of q1lab would have written it. Its own events are kept, under the arm it has here."""
+    if run.events is not None:
+        return [{**event, "arm": arm} if event["type"] == "start" else event for event in run.events]
+    start = {
+        "type": "start", "v": 1, "arm": arm, "variant": variant, "seed": run.seed, "attempt": 1,
+        "time": run.began, "config": run.config, "imported_from": run.where,
+    }  # fmt: skip
+    if isinstance(run.config.get("n_params"), int):
+        start["n_params"] = run.config["n_params"]
+    points: list[dict[str, Any]] = [
+        {"type": "iter", "iter": n, "train_loss": loss} for n, loss in run.train.items()
+    ]
+    points += [{"type": "eval", "iter": n, "val_loss": loss} for n, loss in run.evals.items()]
+    points.sort(key=lambda point: (point["iter"], point["type"] == "eval"))
+    final = finite(run.final)
+    end: dict[str, Any] = {"type": "exit", "state": str(run.state), "iter": run.last, "time": run.began}
+    if run.state is State.FINISHED:
+        points.append({"type": "eval", "iter": run.last, "val_loss": final, "final": True})
+        end["val_loss"] = final
+    for key, value in (("t", run.seconds), ("tok_per_s", run.tok_per_s), ("message", run.message)):
+        if value is not None:
+            end[key] = value
+    return [start, *points, end]
+
+
+def _shared_config(runs: list[ForeignRun]) -> dict[str, Any]:
+    """What all runs say alike."""
+    first = runs[0].config
+    return {
+        key: value
+        for key, value in first.items()
+        if all(key in run.config and run.config[key] == value for run in runs)
+    }
+
+
+def _arm(arm: str, grouped: Grouped, origin: str) -> Arm:
+    run = next(iter(grouped.arms[arm].values()))
+    variant = run.config.get("variant")
+    name = plain(variant)[:60] if isinstance(variant, str) and variant else grouped.names[arm]
+    sha, n, flops = (run.config.get(key) for key in ("model_sha256", "n_params", "flops_per_token"))
+    return Arm(
+        variant=name,
+        title=name,
+        source="",
+        sha256=sha if isinstance(sha, str) and re.fullmatch(r"[0-9a-f]{64}", sha) else "",
+        origin=plain(origin),
+        n_params=n if isinstance(n, int) else 0,
+        flops_per_token=flops if isinstance(flops, int) else 0,
+    )
+
+
+def _data(runs: list[ForeignRun]) -> Data:
+    config = _shared_config(runs)
+    name = next((config[key] for key in ("data", "dataset", "corpus") if config.get(key)), "")
+    sha = config.get("data_sha256")
+    return Data(
+        name=plain(str(name)) if name else "not said",
+        sha256=sha if isinstance(sha, str) and re.fullmatch(r"[0-9a-f]{64}", sha) else "",
+        file="",
+        characters=0,
+        vocab_size=int(finite(config.get("vocab_size")) or 0),
+        train_tokens=0,
+        val_tokens=0,
+    )
+
+
+def _publish(
+    study: Study, stem: str, events: Mapping[str, list[dict[str, Any]]], sources: Mapping[str, bytes]
+) -> Study:
+    """Write everything beside the studies, then move it into place under the next free name."""
+    paths.ensure_home()
+    root = paths.studies_dir()
+    root.mkdir(exist_ok=True, mode=0o700)
+    stem = re.sub(r"[^a-z0-9]+", "-", stem.lower()).strip("-")[:40] or "imported"
+    with tempfile.TemporaryDirectory(prefix=".import-", dir=paths.home()) as scratch:
+        draft = StudyPaths(Path(scratch) / "study")
+        for folder in (draft.root, draft.source, draft.run("x").root.parent):
+            folder.mkdir(mode=0o700)
+        for name, content in sources.items():
+            _private(draft.source / name, content)
+        for name, records in events.items():
+            draft.run(name).root.mkdir(mode=0o700)
+            lines = (json.dumps(clean(one), ensure_ascii=False, allow_nan=False) + "\n" for one in records)
+            _private(draft.run(name).events, "".join(lines).encode())
+        taken = [
+            int(match[1])
+            for path in root.iterdir()
+            if (match := re.fullmatch(re.escape(stem) + r"-([0-9]{1,9})", path.name))
+        ]
+        count = max(taken, default=0)
+        while True:
+            count += 1
+            named = replace(study, id=f"{stem}-{count}")
+            _private(
+                draft.plan, (json.dumps(clean(named.to_dict()), indent=1, ensure_ascii=False) + "\n").encode()
+            )
+            try:
+                draft.root.rename(root / named.id)
+                return named
+            except FileExistsError:
+                continue
+            except OSError as error:
+                if (root / named.id).exists():  # a folder with something in it: "directory not empty"
+                    continue
+                raise Problem(f"cannot write {root / named.id}: {error.strerror}", FAILED) from error
+    raise AssertionError("unreachable")
+
+
+def _private(path: Path, content: bytes) -> None:
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(fd, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
