@@ -54,10 +54,10 @@ bench: $(VENV)/.dev  ## speed: a study against nanoGPT (make bench NANOGPT=path)
 	@$(BIN)/python benchmarks/run.py $(if $(NANOGPT),--nanogpt $(NANOGPT))
 
 faults: $(VENV)/.dev  ## all fault tests, the long ones too, and the table in docs/reliability.md
-	@$(BIN)/python docs/faults.py
+	@$(BIN)/python tools/docs/faults.py
 
 docs: $(VENV)/.dev  ## make the figures, tables and screenshots in README and docs again
-	@$(BIN)/python docs/make.py
+	@$(BIN)/python tools/docs/make.py
 
 snapshots: $(VENV)/.dev  ## accept the app's screens as they are now
 	@$(BIN)/python -m pytest -q tests/tui --snapshot-update

@@ -12,13 +12,12 @@ from typing import Any
 
 import pytest
 
-TESTS = Path(__file__).parent
+from tests.kit.places import KIT, ROOT
 
 # Whoever starts the tests in the background (`&`, nohup) has these ignored, and children inherit that; but Ctrl-C
 # and a hang-up are what some tests send to q1lab.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
-ROOT = TESTS.parent
 
 
 @pytest.fixture(autouse=True)
@@ -39,8 +38,8 @@ def fake_trainer(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     def behave(**how: Any) -> None:
         monkeypatch.setenv("FAKE_TRAIN", json.dumps(how))
 
-    monkeypatch.setenv("Q1LAB_TRAINER", f"{sys.executable} {TESTS / 'fake_train.py'}")
-    monkeypatch.setenv("Q1LAB_PROBE", f"{sys.executable} {TESTS / 'fake_probe.py'}")
+    monkeypatch.setenv("Q1LAB_TRAINER", f"{sys.executable} {KIT / 'fake_train.py'}")
+    monkeypatch.setenv("Q1LAB_PROBE", f"{sys.executable} {KIT / 'fake_probe.py'}")
     behave()
     return behave
 

@@ -7,18 +7,19 @@ import re
 from pathlib import Path
 
 import pytest
-from tests_support import ROOT
+
+from tests.kit.places import ROOT
 
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), ROOT / "content" / "README.md"]
 
 
 def test_the_page_of_keys_is_the_apps_table() -> None:
-    spec = importlib.util.spec_from_file_location("make_docs", ROOT / "docs" / "make.py")
+    spec = importlib.util.spec_from_file_location("make_docs", ROOT / "tools" / "docs" / "make.py")
     assert spec is not None
     assert spec.loader is not None
     make = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(make)
-    assert make.keys_text() in (ROOT / "docs" / "keys.md").read_text(), "run: python docs/make.py keys"
+    assert make.keys_text() in (ROOT / "docs" / "keys.md").read_text(), "run: python tools/docs/make.py keys"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

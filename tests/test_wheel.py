@@ -11,7 +11,8 @@ import venv
 from pathlib import Path
 
 import pytest
-from tests_support import ROOT
+
+from tests.kit.places import ROOT
 
 
 @pytest.fixture(scope="module")

@@ -60,7 +60,7 @@ SAID_BY_THE_VERDICT = (
 LARGEST = 1e100  # a loss beyond this is a diverged run, and its square would overflow
 
 # True coverage, in %, of a percentile bootstrap interval that calls itself 95%, for a difference of two
-# means with normal errors. Made by `python docs/coverage.py`; good to about 0.3.
+# means with normal errors. Made by `python tools/docs/coverage.py`; good to about 0.3.
 COVERAGE: dict[Headline, dict[int, float]] = {
     "welch": {2: 66.8, 3: 80.9, 4: 85.8, 5: 87.7, 6: 89.4, 8: 91.1, 10: 92.0, 15: 93.1, 20: 93.4, 30: 94.1},
     "paired": {2: 49.9, 3: 75.2, 4: 79.9, 5: 83.9, 6: 85.9, 8: 88.6, 10: 90.3, 15: 91.8, 20: 92.7, 30: 93.7},

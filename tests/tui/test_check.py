@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from textual.widgets import Input
-from tui_home import prepared, settled, until
 
 from q1lab.config import Config
 from q1lab.index.store import Store
@@ -21,7 +20,8 @@ from q1lab.tui.screens.check import CheckScreen
 from q1lab.tui.screens.hint import HintScreen
 from q1lab.tui.screens.launch import LaunchScreen
 from q1lab.week.content import Action
-from tests.tui.lab_home import words
+from tests.kit.lab_home import words
+from tests.kit.tui_home import prepared, settled, until
 
 REFERENCE = learner.paths.models_dir() / "rope.py"
 

@@ -21,7 +21,7 @@ from q1lab.tui.screens.verdict import VerdictScreen
 from q1lab.tui.widgets.forest import ForestPlot
 from q1lab.tui.widgets.grid import Grid
 from q1lab.tui.widgets.loss_chart import LossChart
-from tests.tui.lab_home import (
+from tests.kit.lab_home import (
     app,
     compared,
     finish,

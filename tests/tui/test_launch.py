@@ -15,7 +15,7 @@ from q1lab.study import launch, studies
 from q1lab.tui.screens.lab import LabScreen
 from q1lab.tui.screens.launch import LaunchScreen
 from q1lab.tui.widgets.launch_form import LaunchForm
-from tests.tui.lab_home import app, open_lab, until, words
+from tests.kit.lab_home import app, open_lab, until, words
 
 
 def said(screen: LaunchScreen) -> str:

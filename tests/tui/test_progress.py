@@ -7,7 +7,6 @@ from pathlib import Path
 
 from git import Repo
 from textual.widgets import Input, RichLog
-from tui_home import prepared, settled, until
 
 from q1lab import paths
 from q1lab.config import Config
@@ -19,6 +18,7 @@ from q1lab.tui.screens.fields import FieldsScreen
 from q1lab.tui.screens.output import OutputScreen
 from q1lab.tui.widgets.rows import Rows
 from q1lab.week import content, progress
+from tests.kit.tui_home import prepared, settled, until
 
 LABEL = "M03-W04"
 

@@ -16,7 +16,7 @@ from q1lab.tui.screens.results import ResultsScreen
 from q1lab.tui.screens.verdict import VerdictScreen
 from q1lab.tui.widgets.forest import ForestPlot
 from q1lab.tui.widgets.results_table import ResultsTable
-from tests.tui.lab_home import SHA, app, compared, finish, make_study, notices, training, until, words
+from tests.kit.lab_home import SHA, app, compared, finish, make_study, notices, training, until, words
 
 SIZES = [(80, 24), (120, 40), (60, 20)]
 EFFECTS = {"swiglu": -0.03, "gqa": -0.002, "rmsnorm": 0.02, "llama": -0.05}

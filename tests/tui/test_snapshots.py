@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 from textual.widgets import Markdown
-from tui_home import prepared, settled, some_progress, until
 
 from q1lab.config import Config
 from q1lab.index.store import Store
 from q1lab.journal import entries as journal
 from q1lab.week.content import Week
+from tests.kit.tui_home import prepared, settled, some_progress, until
 
 SIZES = [(80, 24), (120, 40)]
 Snap = Callable[..., bool]

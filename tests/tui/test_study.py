@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 from textual.widgets import Input, Markdown, Static, TextArea
-from tui_home import prepared, settled, some_progress, until
 
 from q1lab.config import Config
 from q1lab.index.store import Store
@@ -20,6 +19,7 @@ from q1lab.tui.screens.too_small import TooSmallScreen
 from q1lab.tui.screens.welcome import WelcomeScreen
 from q1lab.tui.widgets.checklist import Checklist
 from q1lab.week import content, progress
+from tests.kit.tui_home import prepared, settled, some_progress, until
 
 LABEL = "M03-W04"
 

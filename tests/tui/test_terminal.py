@@ -17,14 +17,13 @@ from pathlib import Path
 
 import pyte
 import pytest
-from tui_home import some_progress
 
 from q1lab import paths
 from q1lab.index.store import Store
 from q1lab.week import content, progress
+from tests.kit.tui_home import some_progress
 
 LABEL = "M03-W04"
-ROOT = Path(__file__).parents[2]
 Q1LAB = Path(sys.executable).with_name("q1lab")
 
 

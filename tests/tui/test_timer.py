@@ -6,13 +6,13 @@ import asyncio
 from pathlib import Path
 
 from textual.widgets import Input
-from tui_home import FakeClocks, prepared, settled, until
 
 from q1lab.files import is_locked
 from q1lab.index.store import Store
 from q1lab.tui.app import Q1Lab
 from q1lab.tui.screens.away import AwayScreen
 from q1lab.week import progress
+from tests.kit.tui_home import FakeClocks, prepared, settled, until
 
 LABEL = "M03-W04"
 

@@ -1,0 +1,102 @@
+"""`q1lab export`: what is written can be read again, and holds what the store holds."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from q1lab.commands.export import export as command
+from q1lab.compare.export import export
+from q1lab.errors import Problem
+from q1lab.index.store import Store
+from q1lab.study import studies
+from tests.kit.lab_home import finish, make_study, train
+
+
+def two() -> list[str]:
+    finish(make_study("rope-1", "rope"))
+    gqa = make_study("gqa-1", "gqa", created="2026-03-08T09:30:00+00:00")
+    train(gqa, "baseline", 0, val=1.9)
+    train(gqa, "modified", 0, 400, state="diverged", message='a "quoted", message')
+    return ["rope-1", "gqa-1"]
+
+
+def test_csv_has_a_row_a_run_unfinished_ones_too(tmp_path: Path) -> None:
+    ids = two()
+    with Store() as store:
+        (file,) = export(store, ids, "csv", tmp_path)
+    rows = list(csv.DictReader(io.StringIO(file.read_text(encoding="utf-8"))))
+    assert len(rows) == 12
+    assert [row["state"] for row in rows[6:]] == ["finished", "diverged", *["queued"] * 4]
+    assert rows[7]["message"] == 'a "quoted", message'
+    assert rows[7]["val_loss"] == ""
+    assert float(rows[0]["val_loss"]) == 1.905
+    assert rows[0]["data_sha256"] == studies.load("rope-1").data.sha256
+
+
+def test_curves_have_every_point(tmp_path: Path) -> None:
+    two()
+    with Store() as store:
+        (file,) = export(store, ["gqa-1"], "csv", tmp_path / "points.csv", curves=True)
+        wanted = store.db.execute(
+            "SELECT count(*) FROM metrics JOIN runs ON runs.id = run_id WHERE study_id = 'gqa-1'"
+        ).fetchone()[0]
+    rows = list(csv.DictReader(io.StringIO(file.read_text(encoding="utf-8"))))
+    assert len(rows) == wanted > 50
+    assert {row["metric"] for row in rows} == {"train_loss", "val_loss"}
+
+
+def test_json_is_the_comparison(tmp_path: Path) -> None:
+    ids = two()
+    with Store() as store:
+        (file,) = export(store, ids, "json", tmp_path)
+    document = json.loads(file.read_text())
+    assert [record["study"] for record in document["studies"]] == ids
+    assert document["studies"][0]["verdict"] == "cannot tell"
+    assert document["studies"][1]["verdict"] == "no verdict"
+
+
+@pytest.mark.parametrize(("form", "head"), [("svg", b"<?xml"), ("png", b"\x89PNG")])
+def test_pictures(tmp_path: Path, form: str, head: bytes) -> None:
+    ids = two()
+    with Store() as store:
+        files = export(store, ids, form, tmp_path)
+        assert [file.name for file in files] == [f"rope-1.{form}", f"gqa-1.{form}"]
+        assert all(file.read_bytes().startswith(head) for file in files)
+        with pytest.raises(Problem, match="2 studies make 2 pictures"):
+            export(store, ids, form, tmp_path / f"one.{form}")
+
+
+def test_the_command(tmp_path: Path) -> None:
+    two()
+    run = CliRunner().invoke
+    done = run(command, ["--output", str(tmp_path / "last.csv")], standalone_mode=False)
+    assert done.return_value == 0
+    assert done.output == f"wrote {tmp_path / 'last.csv'}\n"
+    done = run(
+        command, ["--all", "--format", "json", "--output", str(tmp_path), "--json"], standalone_mode=False
+    )
+    said = json.loads(done.output)
+    assert sorted(said["studies"]) == ["gqa-1", "rope-1"]
+    assert Path(said["written"][0]).name == "q1lab-studies.json"
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["nope-1"], "no study called 'nope-1'"),
+        (["rope-1", "--all"], "not both"),
+        (["rope-1", "--curves"], "--curves makes a CSV"),
+    ],
+)
+def test_bad_input(args: list[str], words: str) -> None:
+    two()
+    done = CliRunner().invoke(command, args, standalone_mode=False)
+    assert isinstance(done.exception, Problem)
+    assert words in str(done.exception)
+    assert done.exception.code == 2

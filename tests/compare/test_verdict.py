@@ -1,0 +1,285 @@
+"""The verdict as text: one golden file for each outcome, and what must hold at any width and for any record.
+
+After a wanted change of wording: ``WRITE_GOLDEN=1 pytest tests/compare/test_verdict.py``, and read the diff.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from q1lab.compare import stats
+from q1lab.compare.text import ARM_COLOURS, fairness_warning, lines, rich_lines
+from tests.kit import places
+
+GOLDEN = places.GOLDEN / "verdict"
+BASE = {0: 1.9090, 1: 1.9055, 2: 1.9102}
+HELPS = {0: 1.8804, 1: 1.8760, 2: 1.8791}
+NEAR = {0: 1.9089, 1: 1.9060, 2: 1.9101}
+PREDICTION = {"direction": "lower", "size": 0.03, "matters": 0.01, "confidence": 0.7}
+
+
+def make_record(
+    base: dict[int, float | None],
+    mod: dict[int, float | None],
+    headline: stats.Headline = "paired",
+    *,
+    looks: int = 1,
+    delta: float | None = None,
+    complete: bool = True,
+    **more: Any,
+) -> dict[str, Any]:
+    """A record as ``compare --json`` has it, from the real statistics."""
+    result = stats.analyse(base, mod, headline=headline, looks=looks, delta=delta, complete=complete)
+    arms = {
+        "baseline": {
+            "mean": result.mean_baseline,
+            "std": result.sd_baseline,
+            "values": {str(seed): value for seed, value in base.items()},
+            "n_params": 804_096,
+            "flops_per_token": 1_720_576,
+            "tokens_per_s": 22_100.0,
+            "wall_s": 69.4,
+        },
+        "modified": {
+            "mean": result.mean_modified,
+            "std": result.sd_modified,
+            "values": {str(seed): value for seed, value in mod.items()},
+            "n_params": 795_904,
+            "flops_per_token": 1_723_648,
+            "tokens_per_s": 20_900.0,
+            "wall_s": 73.4,
+        },
+    }
+    return {
+        "study": "rope-1",
+        "variant": "rope",
+        "baseline": "baseline",
+        "metric": "val_loss",
+        "arms": arms,
+        **result.to_dict(),
+        "complete": complete,
+        "data": {"name": "shakespeare", "sha256": "86c4e6aa9db7c042"},
+        "dtype": "bf16",
+        "preset": "cpu",
+        "prediction": None,
+        "config": {
+            "max_iters": 2000,
+            "batch_size": 12,
+            "block_size": 64,
+            "learning_rate": 1e-3,
+            "dropout": 0.0,
+        },
+        **more,
+    }
+
+
+CASES: dict[str, dict[str, Any]] = {
+    "helps": make_record(BASE, HELPS, delta=0.01, prediction=PREDICTION),
+    "hurts": make_record(HELPS, BASE, "welch", prediction=PREDICTION, variant="~/week/my_idea.py"),
+    "too-small": make_record(BASE, NEAR, delta=0.01, prediction={"direction": "same", "matters": 0.01}),
+    "cannot-tell": make_record(
+        {0: 1.470, 1: 1.475, 2: 1.468},
+        {0: 1.452, 1: 1.466, 2: 1.457},
+        "welch",
+        floor={"low": -0.009, "high": 0.009},
+    ),
+    "added-seeds": make_record(
+        {0: 1.470, 1: 1.475, 2: 1.468, 3: 1.471}, {0: 1.452, 1: 1.466, 2: 1.477, 3: 1.462}, looks=2
+    ),
+    "two-seeds": make_record({0: 1.470, 1: 1.475}, {0: 1.452, 1: 1.466}),
+    "one-seed": make_record({0: 1.470}, {0: 1.452}),
+    "diverged": make_record(BASE, {**HELPS, 1: None}),
+    "running": make_record({**BASE, 3: 1.9081}, HELPS, complete=False),
+    "same-code": make_record(BASE, BASE, variant="baseline"),
+}
+VERDICTS = {
+    "helps": "HELPS",
+    "hurts": "HURTS",
+    "too-small": "TOO SMALL TO MATTER",
+    "cannot-tell": "CANNOT TELL",
+    "added-seeds": "CANNOT TELL",
+}
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+@pytest.mark.parametrize("name", CASES)
+def test_golden(name: str, width: int) -> None:
+    path = GOLDEN / f"{name}-{width}.txt"
+    text = "\n".join(lines(CASES[name], width)) + "\n"
+    if os.environ.get("WRITE_GOLDEN"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    assert text == path.read_text(encoding="utf-8")
+    assert text.startswith(VERDICTS.get(name, "NO VERDICT") + "   ")
+
+
+@pytest.mark.parametrize("width", range(60, 121, 3))
+@pytest.mark.parametrize("name", CASES)
+def test_every_width_fits_and_both_forms_agree(name: str, width: int) -> None:
+    plain = lines(CASES[name], width)
+    assert max(map(cell_len, plain)) <= width
+    assert [text.plain for text in rich_lines(CASES[name], width)] == plain
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_ascii_is_ascii_and_as_wide(name: str) -> None:
+    for fancy, simple in zip(lines(CASES[name], 80), lines(CASES[name], 80, ascii_only=True), strict=True):
+        assert simple.isascii(), simple
+        assert len(simple) == len(fancy)
+
+
+@pytest.mark.parametrize("width", [80, 100, 120])
+@pytest.mark.parametrize("name", ["helps", "hurts", "cannot-tell", "diverged"])
+def test_zero_stands_in_one_column(name: str, width: int) -> None:
+    """The 0 of the axis, and the 0 line through every row below it: under a bar it shows as a crossing."""
+    text = lines(CASES[name], width)
+    top = next(i for i, line in enumerate(text) if line.startswith("difference in nats"))
+    column = next(i for i, c in enumerate(text[top]) if c == "0" and text[top][i - 1 : i + 2].strip() == "0")
+    rows = text[top + 1 : text.index("", top)]
+    assert rows
+    for row in rows:
+        assert row[column] in "│┼├┤", (row, column)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_every_seed_and_the_scope_are_there(name: str) -> None:
+    record = CASES[name]
+    text = "\n".join(lines(record, 80))
+    for arm in ("baseline", "modified"):
+        for value in record["arms"][arm]["values"].values():
+            assert ("diverged" if value is None else f"{value:.4f}") in text
+    flat = " ".join(text.split())
+    for part in (
+        "shakespeare",
+        "86c4e6aa",
+        "804 k and 796 k",
+        "2,000 iters",
+        "learning rate 0.001",
+        "cpu",
+        "bf16",
+    ):
+        assert part in flat
+    if not record["prediction"]:
+        assert "no prediction was recorded before these runs" in flat
+
+
+def test_no_interval_without_its_name_and_coverage() -> None:
+    flat = " ".join(" ".join(lines(CASES["cannot-tell"], 80)).split())
+    assert "95% interval (Welch t)" in flat
+    assert "covers 95%; it decides" in flat
+    assert "covers about 8" in flat
+    assert "not 95%" in flat
+
+
+def test_cannot_tell_says_what_would_settle_it() -> None:
+    flat = " ".join(" ".join(lines(CASES["cannot-tell"], 80)).split())
+    needed = CASES["cannot-tell"]["seeds_needed"]
+    assert f"about {needed['mid']} seeds an arm ({needed['low']} to {needed['high']}" in flat
+    assert "an honest one to publish" in flat
+    assert "no effect" not in flat
+
+
+@pytest.mark.parametrize(
+    ("name", "prediction", "outcome"),
+    [
+        ("helps", PREDICTION, "HELPS, a hit; the interval contains"),
+        ("helps", {"direction": "higher", "size": 0.03}, "HELPS, a miss; the interval does not contain"),
+        ("too-small", {"direction": "same"}, "TOO SMALL TO MATTER, a hit"),
+        ("too-small", {"direction": "lower"}, "TOO SMALL TO MATTER, a miss"),
+        ("cannot-tell", PREDICTION, "CANNOT TELL, neither a hit nor a miss"),
+        ("diverged", PREDICTION, "NO VERDICT, neither a hit nor a miss"),
+    ],
+)
+def test_prediction_against_outcome(name: str, prediction: dict[str, Any], outcome: str) -> None:
+    flat = " ".join(" ".join(lines({**CASES[name], "prediction": prediction}, 80)).split())
+    assert outcome in flat
+
+
+@pytest.mark.parametrize(
+    ("params", "warns"), [(100_000, False), (100_999, False), (101_000, True), (98_900, True)]
+)
+def test_fairness_warning_from_one_percent_up(params: int, warns: bool) -> None:
+    record = make_record(BASE, HELPS)
+    record["arms"]["baseline"]["n_params"] = 100_000
+    record["arms"]["modified"]["n_params"] = params
+    assert (fairness_warning(record) is not None) == warns
+    assert any("parameters:" in line for line in lines(record, 80)) == warns
+
+
+def test_text_from_outside_is_only_text() -> None:
+    record = {
+        **CASES["helps"],
+        "variant": "[bold red]x",
+        "data": {"name": "a\x1b[2Jb\x07", "sha256": "00" * 32},
+        "warnings": ["[link=evil]note\x1b]0;t\x07"],
+    }
+    text = rich_lines(record, 100)
+    plain = "\n".join(line.plain for line in text)
+    assert "[bold red]x" in plain
+    assert "[link=evil]note" in plain
+    assert "\x1b" not in plain
+    assert "\x07" not in plain
+
+
+def test_arms_keep_their_colours_and_are_named_apart() -> None:
+    text = rich_lines(CASES["helps"], 80)
+    head = next(line for line in text if line.plain.startswith("val loss"))
+    colours = {head.plain[span.start : span.end].strip(): span.style for span in head.spans}
+    assert colours["baseline"] == ARM_COLOURS["baseline"]
+    assert colours["rope"] == ARM_COLOURS["modified"]
+    assert lines(CASES["same-code"], 80)[0].startswith("NO VERDICT   baseline B − baseline A")
+
+
+def test_wide_characters_keep_the_columns() -> None:
+    text = lines({**CASES["helps"], "variant": "変圧器"}, 80)
+    assert max(map(cell_len, text)) <= 80
+    rows = text[next(i for i, line in enumerate(text) if line.startswith("val loss")) :][:4]
+    assert len(set(map(cell_len, rows))) == 1
+
+
+def strip(record: dict[str, Any], keys: set[str]) -> dict[str, Any]:
+    return {
+        key: strip(value, keys) if isinstance(value, dict) else value
+        for key, value in record.items()
+        if key not in keys
+    }
+
+
+KEYS = sorted({*CASES["helps"], *CASES["helps"]["difference"], *CASES["helps"]["arms"]["baseline"]})
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.sampled_from(sorted(CASES)), st.sets(st.sampled_from(KEYS)), st.integers(60, 120))
+def test_missing_keys_leave_text_out_and_break_nothing(name: str, keys: set[str], width: int) -> None:
+    text = lines(strip(CASES[name], keys), width)
+    assert text[0]
+    assert max(map(cell_len, text)) <= width
+    assert not any(word in " ".join(text) for word in ("None", "nan", "inf "))
+
+
+loss = st.none() | st.floats(-50, 50)
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    st.dictionaries(st.integers(0, 12), loss, max_size=6),
+    st.dictionaries(st.integers(0, 12), loss, max_size=6),
+    st.sampled_from(["paired", "welch"]),
+    st.none() | st.floats(1e-4, 10),
+    st.integers(60, 120),
+)
+def test_any_losses_make_a_text_that_fits(
+    base: dict[int, float | None],
+    mod: dict[int, float | None],
+    headline: stats.Headline,
+    delta: float | None,
+    width: int,
+) -> None:
+    text = lines(make_record(base, mod, headline, delta=delta), width)
+    assert max(map(cell_len, text)) <= width

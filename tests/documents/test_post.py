@@ -1,0 +1,184 @@
+"""The draft: words against budgets, claims against data, texts for the channels."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from q1lab.documents import post
+from q1lab.documents.claims import Finding, lint, numbers_of
+from q1lab.documents.regions import block
+from q1lab.errors import Problem
+from tests.kit import document_records as records
+
+DRAFT = """# A title here
+
+<!-- q1lab:budget 5 -->
+
+## One
+
+<!-- q1lab:budget 10 -->
+<!-- a prompt of
+several lines -->
+Five words are right here. <!-- not this -->
+
+```py
+code is not read aloud
+## nor is this a heading
+```
+
+| tables | neither |
+|---|---|
+
+## Two, with `a <!-- span -->`
+
+![a picture](x.svg) See [the link text](https://example.org/a-b-c) and https://example.org now.
+- don't count twenty-one as two
+"""
+
+
+def test_words_by_section() -> None:
+    found = post.sections(DRAFT)
+    assert [(item.title, item.words, item.budget, item.state) for item in found] == [
+        ("One", 5, 10, "short"),
+        ("Two, with `a <!-- span -->`", 11, None, ""),
+    ]
+
+
+def test_the_shipped_budgets_add_up_to_about_3000() -> None:
+    found = post.sections(post.document(records.post_record(None)).text)
+    assert len(found) == 9
+    assert sum(item.budget or 0 for item in found) == 3000
+
+
+def test_crlf_and_bom_do_not_matter() -> None:
+    windows = "\ufeff" + DRAFT.replace("\n", "\r\n")
+    assert [i.words for i in post.sections(windows.removeprefix("\ufeff"))] == [
+        i.words for i in post.sections(DRAFT)
+    ]
+
+
+KNOWN = numbers_of(records.comparison("cannot tell"))
+
+
+def findings(
+    text: str, verdict: str = "cannot tell", section: str = "The experiment"
+) -> list[tuple[int, str]]:
+    found = lint(f"## {section}\n\n{text}\n".encode(), verdict, KNOWN)
+    return [(item.line - 2, item.kind) for item in found]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "RoPE improves the loss.",
+        "The modified model outperforms the baseline.",
+        "It is better.",
+        "We see an improvement.",
+        "RoPE beats\nthe baseline.",
+    ],
+)
+def test_claims_need_the_verdict(text: str) -> None:
+    assert [kind for _, kind in findings(text)] == ["claim"]
+    assert findings(text, "helps") == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I cannot say that it improves anything.",
+        "It is not better.",
+        "I asked whether it improves the loss.",
+        "The paper claims that it outperforms BERT.",
+        "`improves` is a word.",
+        "<!-- it improves -->",
+        "```\nit improves\n```",
+    ],
+)
+def test_what_claims_nothing_is_not_flagged(text: str) -> None:
+    assert findings(text) == []
+
+
+def test_elsewhere_better_may_be_about_something_else() -> None:
+    assert findings("I slept better.", section="Where I started") == []
+    assert [kind for _, kind in findings("My model got better.", section="Where I started")] == ["claim"]
+
+
+def test_no_effect_is_a_claim_too() -> None:
+    assert [kind for _, kind in findings("RoPE has no effect.")] == ["claim"]
+    assert findings("RoPE has no effect.", "too small to matter") == []
+    assert findings("That is not the same as no effect.") == []
+    assert [kind for _, kind in findings("RoPE hurts.")] == ["claim"]
+    assert findings("RoPE hurts.", "hurts") == []
+    assert [kind for _, kind in findings("The difference is significant.", "helps")] == ["claim"]
+
+
+def test_numbers_must_come_from_the_runs() -> None:
+    assert findings("The loss fell from 1.4710 to 1.4617, by 0.0093 or 0.6%.") == []
+    assert findings("The difference is −0.009 nats at 95% (α = 0.05).") == []
+    assert findings("It fell to 1.3999.") == [(1, "number")]
+    assert findings("A drop of 12.5%.") == [(1, "number")]
+    assert findings("See arXiv 2104.09864, section 3.1, torch 2.9.") == []
+    assert (
+        findings("It rose by +0.0093 nats.") == [(1, "number")] or findings("It rose by +0.0093 nats.") == []
+    )
+
+
+def test_a_bootstrap_ci_names_its_seeds() -> None:
+    assert findings("The bootstrap CI excludes zero.") == [(1, "seeds")]
+    assert findings("The bootstrap CI, at 3 seeds,\nexcludes zero.") == []
+
+
+def test_overruling_needs_a_reason_and_something_to_overrule() -> None:
+    assert findings("It is better. <!-- q1lab:allow I mean the prose -->") == []
+    assert findings("<!-- q1lab:allow I mean the prose -->\nIt is\nbetter.") == []
+    assert findings("It is better. <!-- q1lab:allow -->") == [(1, "allow")]
+    assert findings("It is fine. <!-- q1lab:allow why not -->") == [(1, "allow")]
+
+
+def test_lines_are_named() -> None:
+    found = lint(b"\xef\xbb\xbf# T\r\n\r\n## The experiment\r\n\r\nA line.\r\nIt improves.\r\n", "", [])
+    assert found == [Finding(6, "claim", "“improves” says that it helps, but no study has finished")]
+
+
+def test_what_q1lab_wrote_is_passed_over_until_it_is_edited() -> None:
+    draft = "## The experiment\n\n" + block("result", "It improves by 9.999.")
+    assert lint(draft.encode(), "", []) == []
+    edited = draft.replace("by 9.999", "by 8.888")
+    assert {item.kind for item in lint(edited.encode(), "", [])} == {"claim", "number"}
+
+
+@pytest.mark.parametrize(
+    "outcome", ["cannot tell", "helps", "hurts", "too small to matter", "no verdict", "diverged", None]
+)
+def test_the_shipped_draft_passes_its_own_lint_with_the_marks_taken_out(outcome: str | None) -> None:
+    """The wording that q1lab proposes must not claim what it flags in others."""
+    record = records.post_record(outcome)
+    text = "\n".join(line for line in post.document(record).text.split("\n") if "q1lab:begin" not in line)
+    text = "\n".join(line for line in text.split("\n") if "q1lab:end" not in line)
+    known = numbers_of(records.comparison(outcome)) if outcome else []
+    known += [*numbers_of(records.PREDICTION), 74.2]
+    assert lint(text.encode(), record.verdict, known) == []
+
+
+@pytest.mark.parametrize("channel", post.LIMITS)
+@pytest.mark.parametrize("outcome", ["cannot tell", "helps", "diverged", None])
+@pytest.mark.parametrize(
+    "title", ["Short", "A title with far too many words " * 20, "x" * 500, "{{ evil }} <b> *stars*"]
+)
+def test_channel_texts_keep_their_limits(channel: str, outcome: str | None, title: str) -> None:
+    record = dataclasses.replace(records.post_record(outcome), title=title)
+    url = "https://example.org/" + "long/" * 30
+    text = post.channel_text(channel, record, url)
+    assert text.length <= text.limit
+    assert url in text.text
+    if channel == "hn":
+        assert text.text.split("\n")[0].startswith("Show HN: ")
+    if title == "{{ evil }} <b> *stars*" and channel in ("hn", "r-machinelearning"):
+        assert title in text.text
+
+
+def test_an_unknown_channel() -> None:
+    with pytest.raises(Problem, match="there is one for hn"):
+        post.channel_text("myspace", records.post_record(None), "https://example.org")

@@ -1,0 +1,39 @@
+"""The replayed week of the docs: from an empty repository to the retrospective, with the commands as
+typed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.kit.places import ROOT
+
+
+def test_a_whole_week(fake_trainer: Callable[..., None], tmp_path: Path) -> None:
+    fake_trainer(effect=-0.02, noise=0.02)
+    env = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
+    env |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+    script = ROOT / "tools" / "docs" / "showcase" / "replay_week.py"
+    done = subprocess.run(
+        [sys.executable, script, tmp_path / "out", "--max-iters", "20"],
+        capture_output=True, text=True, timeout=170, check=False, env=env,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    repo = tmp_path / "out" / "transformer-from-scratch"
+    status = subprocess.run(
+        ["git", "status", "--porcelain"], cwd=repo, capture_output=True, text=True, check=True, env=env
+    )
+    assert status.stdout == ""
+    retro = (repo / "Q1_RETRO.md").read_text()
+    assert "- [x] I have public artifacts to point to" in retro
+    assert "- [ ] I can read any transformer paper" in retro
+    assert "| **together** | 10 h 25 min | 10 h 26 min | 1.00 |" in retro
+    assert "rope-1" in retro
+    assert (repo / "AI_EXPERT_ROADMAP.md").read_text().count("[x]") == 4
+    assert "### Verdict: " in (repo / "MODIFICATION.md").read_text()
+    assert "no claim beyond the data" in done.stdout
+    assert "3 channels: shared" in done.stdout
+    assert "<figure>" in (tmp_path / "out" / "post.html").read_text()

@@ -1,0 +1,369 @@
+"""Hostile content: junk in events and plans, names that are markup or paths, and who may read the files."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from labs import report, sharing
+from q1lab import paths, planning
+from q1lab.errors import Problem
+from q1lab.index.store import Store, finite, fold, metrics_of
+from q1lab.study import launch, studies
+from q1lab.study.events import LONGEST, read_new, sound
+from q1lab.study.studies import Study
+from q1lab.week import progress
+from tests.kit.faults import TINY, corpus, faulty, figures, q1lab, tables
+
+__all__ = ["faulty"]
+Faulty = Callable[..., Path]
+SMALL = ("--preset", "quick", "--max-iters", "20", "--wandb", "disabled")
+NASTY = (
+    "[bold red]x[/bold red]", "[/]", "[link=file:///etc/passwd]x[/link]", "\x1b[2J\x1b]0;owned\x07x",
+    "\x9b31m", "a\rb", "two\nlines", "\u202eevil", "quote ' \" ` $(touch owned)", "🙂\u0301", "x" * 100_000,
+    "\ud800", "{{ 7*7 }}", "'); DROP TABLE runs; --",
+)  # fmt: skip
+
+
+def trained() -> Study:
+    q1lab("run", "rope", *SMALL, "--seeds", "2", "--json")
+    return studies.load("rope-1")
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(), max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+KEYS = (
+    "iter", "attempt", "resumed_from", "train_loss", "val_loss", "lr", "tok_per_s", "t", "total", "tokens",
+    "message", "text", "time", "reused_from", "state", "final",
+)  # fmt: skip
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    st.lists(
+        st.builds(
+            lambda kind, rest: {"type": kind, **rest},
+            st.sampled_from(["start", "iter", "eval", "note", "exit", "surprise"]),
+            st.dictionaries(st.sampled_from(KEYS), json_values),
+        ),
+        max_size=12,
+    )
+)
+def test_no_event_stops_the_fold(events: list[dict[str, Any]]) -> None:
+    """Whatever a line says, it either is an event whose values fit the tables, or is counted as none."""
+    run: dict[str, Any] = dict.fromkeys(
+        ("train_loss", "val_loss", "eval_loss", "tokens_per_s", "started", "ended", "message", "reused_from")
+    )
+    run |= {"state": "queued", "attempt": 0, "iter": 0, "seconds": 0.0}
+    good = [event for event in map(sound, json.loads(json.dumps(events))) if event is not None]
+    after = fold(run, good)
+    for key, value in after.items():
+        assert value is None or isinstance(value, str | int | float), key
+        if isinstance(value, str):
+            value.encode()
+    for _, i, value in metrics_of(good):
+        assert 0 <= i < 2**53
+        assert value is None or finite(value) is not None
+
+
+def test_junk_in_an_event_file_is_counted_and_the_rest_goes_on(faulty: Faulty) -> None:
+    faulty(fake=True)
+    study = trained()
+    before = tables()
+    events = study.files.run("modified-seed0").events
+    lines = events.read_bytes().splitlines(keepends=True)
+    junk = [
+        b"\x00\xff\xfe\x80junk\n", b"{}\n", b"[]\n", b"null\n", b'{"type": 7}\n', b'{"type": "iter"}\n',
+        b'{"type": "iter", "iter": 1e400}\n', b'{"type": "iter", "iter": -4, "train_loss": "low"}\n',
+        b"[" * 100_000 + b"\n", b'{"type": "eval", "iter": ' + b"9" * 5000 + b"}\n", os.urandom(2000) + b"\n",
+        json.dumps({"type": "note", "text": NASTY[3]}).encode() + b"\n",
+    ]  # fmt: skip
+    mixed = [part for pair in zip(lines, [*junk, *[b""] * len(lines)], strict=False) for part in pair]
+    events.write_bytes(b"".join(mixed))
+    with Store() as store:
+        store.forget(study)
+    after = tables()
+    with Store() as store:
+        bad = next(r["bad_lines"] for r in store.runs(study.id) if r["arm"] == "modified" and r["seed"] == 0)
+    assert after["metrics"] == before["metrics"]
+    warnings = json.loads(q1lab("compare", "--json").stdout)["warnings"]
+    assert any("damaged lines" in warning for warning in warnings)
+    shown = q1lab("status").stdout + q1lab("compare").stdout
+    assert "\x1b" not in shown
+    figures("hostile content", what="junk in events", lines=len(junk), counted=bad, events_lost=0)
+    assert bad >= len(junk) - 2
+
+
+def test_a_line_without_an_end_is_passed_over_in_pieces(tmp_path: Path) -> None:
+    file = tmp_path / "events.jsonl"
+    with file.open("wb") as out:
+        out.write(b'{"type":"start"}\n')
+        out.truncate(9 * LONGEST)
+        out.seek(9 * LONGEST)
+        out.write(b'\n{"type":"exit","state":"finished"}\n')
+    found, offset, bad = [], 0, 0
+    while True:
+        events, new, more = read_new(file, offset)
+        found += events
+        bad += more
+        if new == offset:
+            break
+        offset = new
+    assert [event["type"] for event in found] == ["start", "exit"]
+    assert bad >= 9
+    assert offset == file.stat().st_size
+
+
+PLANS: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "a source above its folder": lambda plan: plan["arms"]["modified"].update(source="../../../x.py"),
+    "an absolute source": lambda plan: plan["arms"]["modified"].update(source="/etc/passwd"),
+    "data above the home": lambda plan: plan["data"].update(file="../../secret.txt"),
+    "absolute data": lambda plan: plan["data"].update(file="/etc/passwd"),
+    "another study's id": lambda plan: plan.update(id="../../x"),
+    "no arms": lambda plan: plan.pop("arms"),
+    "arms of another kind": lambda plan: plan.update(arms=[1, 2]),
+    "seeds that are none": lambda plan: plan.update(looks=[["../x"]]),
+    "negative seeds": lambda plan: plan.update(looks=[[-1]]),
+    "a seed twice": lambda plan: plan.update(looks=[[0, 0]]),
+    "no seeds": lambda plan: plan.update(looks=[]),
+    "max_iters that is no number": lambda plan: plan["config"].update(max_iters="many"),
+    "max_iters of nothing": lambda plan: plan["config"].update(max_iters=0),
+    "a million at once": lambda plan: plan.update(jobs=10**6),
+    "a version from the future": lambda plan: plan.update(v=99),
+    "a version that is none": lambda plan: plan.update(v="new"),
+}
+
+
+@pytest.mark.parametrize("kind", [*PLANS, "binary", "empty", "torn", "deep", "a folder"])
+def test_a_bad_plan_is_one_line_and_the_others_go_on(faulty: Faulty, kind: str) -> None:
+    faulty(fake=True)
+    study = trained()
+    folder = paths.study_dir("bad-1")
+    folder.mkdir()
+    plan = json.loads(study.files.plan.read_text())
+    plan["id"] = "bad-1"
+    match kind:
+        case "binary":
+            text = b"\x00\xff\x80"
+        case "empty":
+            text = b""
+        case "torn":
+            text = study.files.plan.read_bytes()[:200]
+        case "deep":
+            text = b"[" * 200_000
+        case "a folder":
+            (folder / "study.json").mkdir()
+            text = b""
+        case _:
+            PLANS[kind](plan)
+            text = json.dumps(plan).encode()
+    if kind != "a folder":
+        (folder / "study.json").write_bytes(text)
+    done = q1lab("status")
+    assert "rope-1: rope against baseline" in done.stdout
+    lines = [line for line in done.stdout.splitlines() if line.startswith("bad-1")]
+    assert len(lines) == (kind != "a folder"), done.stdout
+    for command in ("compare", "attach", "stop", "diff"):
+        one = q1lab(command, "bad-1", code=None)
+        assert one.returncode in (1, 2), command
+        assert len(one.stderr.strip().splitlines()) == 1, (command, one.stderr)
+
+
+def test_study_names_never_lead_elsewhere(faulty: Faulty, home: Path) -> None:
+    faulty(fake=True)
+    study = trained()
+    outside = home / "outside"
+    outside.mkdir()
+    (outside / "study.json").write_text(study.files.plan.read_text())
+    before = sorted(home.rglob("*"))
+    tried = [
+        "../outside",
+        "..",
+        ".",
+        "",
+        "/etc",
+        "a/b",
+        "rope-1/../rope-1",
+        "rope-1\n",
+        "-1",
+        "x" * 300,
+        "\x1b[31m",
+        "é",
+    ]
+    followed = 0
+    for name in tried:
+        for command in ("compare", "attach", "stop"):
+            done = q1lab(command, "--", name, code=None)
+            if name == "":
+                continue  # no name is the latest study
+            followed += done.returncode != 2
+            assert len(done.stderr.strip().splitlines()) == 1
+            assert "\x1b" not in done.stderr
+        if name:
+            with pytest.raises(Problem):
+                studies.load(name)
+    assert sorted(home.rglob("*")) == before
+    assert followed == 0
+    figures(
+        "hostile content",
+        what="study names and paths that lead elsewhere",
+        tried=len(tried),
+        followed=followed,
+    )
+
+
+def test_the_trainer_itself_stays_inside(tmp_path: Path) -> None:
+    assert sharing.inside(tmp_path, "source/x.py") == tmp_path / "source" / "x.py"
+    for name in ("../x.py", "/etc/passwd", "a/../../b"):
+        with pytest.raises(ValueError, match="outside"):
+            sharing.inside(tmp_path, name)
+
+
+@pytest.mark.parametrize(
+    "name", ['it\'s "mine"', "[bold]b", "emoji 🙂", "$(touch owned)", "a;b", "-x", "new\nline"]
+)
+def test_names_are_text(faulty: Faulty, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model file and a corpus with such names: planned, trained, shown, and nothing else."""
+    faulty(fake=True)
+    folder = tmp_path / name
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    model, data = folder / f"{name}.py", folder / f"{name}.txt"
+    model.write_text((paths.models_dir() / "rope.py").read_text())
+    data.write_text(corpus(tmp_path).read_text())
+    args = ("run", str(model), *SMALL, "--data", str(data), "--seeds", "2", "--unchecked")
+    record = json.loads(q1lab(*args, "--json").stdout)
+    study = studies.load(record["study"])
+    assert record["complete"]
+    for command in (("status",), ("compare",), ("attach",), args, ("diff", study.id)):
+        done = q1lab(*command, code=None)
+        assert "\x1b" not in done.stdout + done.stderr
+    assert sorted(path.name for path in folder.iterdir()) == sorted([model.name, data.name]), (
+        "nothing was executed"
+    )
+    assert study.files.root.parent == paths.studies_dir()
+
+
+@pytest.mark.parametrize("text", NASTY)
+def test_text_in_events_is_shown_as_text(faulty: Faulty, text: str) -> None:
+    faulty(fake=True)
+    study = trained()
+    say = report.Report(study.files.run("modified-seed1").events)
+    say("note", text=text)
+    say.close()
+    say = report.Report(study.files.run("modified-seed0").events)
+    say.close()
+    events = study.files.run("baseline-seed1").events
+    events.write_text("")
+    say = report.Report(events)
+    say("start", attempt=1, resumed_from=0)
+    say("exit", state="failed", message=text)
+    say.close()
+    with Store() as store:
+        store.forget(study)
+        progress.answer(store, "week", "step", text[:1000])
+    for command in ("status", "compare", "attach"):
+        done = q1lab(command, code=None)
+        both = done.stdout + done.stderr
+        assert "\x1b" not in both, command
+        assert "\x9b" not in both
+        assert "\u202e" not in both
+        assert len(both) < 30_000
+    if "[bold" in text:
+        assert text in q1lab("status").stdout
+
+
+def test_everything_is_private_whatever_the_umask(
+    faulty: Faulty, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Real trainer, umask 000, a home that was not there: no file or folder that others may read."""
+    faulty()
+    home = tmp_path / "deep" / "home"
+    monkeypatch.setenv("Q1LAB_HOME", str(home))
+    args = ["run", "rope", *TINY, "--data", str(corpus(tmp_path)), "--seeds", "1", "--max-iters", "40"]
+    args[args.index("disabled")] = "offline"
+    code = "import os, sys; os.umask(0); from q1lab.cli import run; sys.exit(run(sys.argv[1:]))"
+    done = subprocess.run(
+        [sys.executable, "-c", code, *args],
+        capture_output=True, text=True, check=False, timeout=150,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    with Store() as store:
+        progress.answer(store, "week", "one", "first")
+    open_to_others = [
+        f"{path.relative_to(home)} {stat.S_IMODE(path.lstat().st_mode):o}"
+        for path in [home, *home.rglob("*")]
+        if not path.is_symlink() and stat.S_IMODE(path.lstat().st_mode) & 0o077
+    ]
+    everything = len(list(home.rglob("*")))
+    figures("private files", umask="000", files_and_folders=everything, open_to_others=len(open_to_others))
+    assert open_to_others == []
+
+
+def test_a_checkpoint_that_would_run_code_is_not_loaded(tmp_path: Path) -> None:
+    """Only tensors and plain values come out of a checkpoint, even one with a right checksum."""
+    import hashlib
+    import pickle
+
+    from labs import checkpoint
+
+    class Evil:
+        def __reduce__(self) -> tuple[Any, ...]:
+            return os.mkdir, (str(tmp_path / "owned"),)
+
+    data = pickle.dumps(Evil(), protocol=2)
+    (tmp_path / f"iter-0000009-{hashlib.sha256(data).hexdigest()[:16]}.pt").write_bytes(data)
+    checkpoint.save(tmp_path, 3, {"iter": 3})
+    found = checkpoint.newest(tmp_path)
+    assert not (tmp_path / "owned").exists()
+    assert found is not None
+    assert found["iter"] == 3
+
+
+def test_a_clock_that_was_set_back_changes_neither_order_nor_durations(faulty: Faulty) -> None:
+    faulty(fake=True)
+    q1lab("run", "rope", *SMALL, "--json")
+    for study_id in studies.ids():  # as if all had been planned tomorrow
+        source = studies.load(study_id).files.source
+        later = source.stat().st_mtime_ns + 86_400 * 10**9
+        os.utime(source, ns=(later, later))
+    q1lab("run", "swiglu", *SMALL, "--json")
+    assert studies.latest() == "swiglu-1"
+    env = {**os.environ, "PYTHONPATH": os.environ["PYTHONPATH"]}
+    jump = (  # a trainer whose wall clock jumps an hour back and a day ahead between its events
+        "import datetime, random, sys\nfrom labs import report\n"
+        "class Wild(datetime.datetime):\n"
+        "    @classmethod\n    def now(cls, tz=None):\n"
+        "        return datetime.datetime.now(tz) + datetime.timedelta(hours=random.choice([-1, 0, 24]))\n"
+        "report.datetime = Wild\nimport fake_train\nsys.exit(fake_train.main())\n"
+    )
+    script = paths.home() / "wild.py"
+    script.write_text(jump)
+    env["Q1LAB_TRAINER"] = f"{sys.executable} {script}"
+    done = subprocess.run(
+        [sys.executable, "-m", "q1lab", "run", "gqa", *SMALL, "--seeds", "5", "--json", "--fresh"],
+        capture_output=True, text=True, check=False, timeout=60, env=env,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    with Store() as store:
+        rows = store.runs("gqa-1")
+    seconds = [row["seconds"] for row in rows]
+    figures("clock -1 h, +1 day", runs=len(rows), negative_durations=sum(s < 0 for s in seconds),
+            longest_s=round(max(seconds), 2), studies_out_of_order=0)  # fmt: skip
+    assert all(0 <= s < 30 for s in seconds)
+    assert {row["state"] for row in rows} == {"finished"}
+    assert launch.is_alive(studies.load("gqa-1").files) is False
+    assert planning.parse_seeds("1") == (0,)

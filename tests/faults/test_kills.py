@@ -1,0 +1,319 @@
+"""kill -9 of viewers, runners and trainers, at any moment: nothing acknowledged is lost, nothing is done twice."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import pty
+import random
+import signal
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from labs import checkpoint, report
+from q1lab.index.store import Store
+from q1lab.study import launch, studies
+from q1lab.week import progress
+from tests.kit.faults import (
+    Q1LAB,
+    TINY,
+    by_attempt,
+    corpus,
+    count_losses,
+    faulty,
+    figures,
+    group,
+    kill,
+    kill_trainers,
+    q1lab,
+    read,
+    tables,
+    train_to_the_end,
+    unfinished,
+    wait_for,
+)
+from tests.kit.places import KIT
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="it looks for processes in /proc")
+__all__ = ["faulty"]
+LONG = pytest.mark.long, pytest.mark.timeout(1200)
+Faulty = Callable[..., Path]
+SMALL = ("--preset", "quick", "--max-iters", "100", "--wandb", "disabled")
+
+
+def pause(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    monkeypatch.setenv("FAKE_TRAIN", json.dumps({"pause": seconds}))
+
+
+@pytest.mark.parametrize(("kills", "seeds"), [(5, 3), pytest.param(60, 60, marks=LONG)])
+def test_trainers_killed_at_any_moment(
+    faulty: Faulty, monkeypatch: pytest.MonkeyPatch, kills: int, seeds: int
+) -> None:
+    acks = faulty(fake=True)
+    pause(monkeypatch, 0.02)
+    q1lab("run", "rope", *SMALL, "--seeds", str(seeds), "--jobs", "2", "--detach")
+    study = studies.load("rope-1")
+    killed = kill_trainers(study, kills, random.Random(1), (0.0, 0.3))
+    train_to_the_end(study)
+    found = count_losses(study, acks)
+    figures("200 random kill -9", who="trainer without torch", kills=killed, **found)
+    assert killed >= kills * 0.8
+    assert found["lost"] == found["duplicates"] == found["iters_redone"] == 0
+    assert tables() == tables(acks / "again.db")
+
+
+@pytest.mark.parametrize(("kills", "seeds", "iters"), [(3, 1, 400), pytest.param(40, 4, 1200, marks=LONG)])
+def test_real_trainers_killed_in_checkpoints_go_on_bit_for_bit(
+    faulty: Faulty, tmp_path: Path, kills: int, seeds: int, iters: int
+) -> None:
+    words = [
+        "run", "rope", *TINY, "--data", str(corpus(tmp_path)), "--seeds", str(seeds), "--jobs", "2",
+        "--max-iters", str(iters), "--set", "eval_interval=20", "--set", "dropout=0.1",
+    ]  # fmt: skip
+    acks = faulty(share=0.1)
+    q1lab(*words, "--detach")
+    study = studies.load("rope-1")
+    rng, outside = random.Random(2), 0
+    deaths = acks / "deaths"
+
+    def inside() -> int:
+        return len(deaths.read_text().splitlines()) if deaths.exists() else 0
+
+    for _ in range(200):
+        if outside + inside() >= kills:
+            break
+        before = sum(len(read(study, run.name)) for run in study.runs)
+        if not launch.is_alive(study.files):
+            launch.start(study)
+        while sum(len(read(study, run.name)) for run in study.runs) == before:
+            if not launch.is_alive(study.files):
+                break
+            time.sleep(0.02)
+        time.sleep(rng.uniform(0, 0.5))
+        trainers = group(study)[1:]
+        if trainers and rng.random() < 0.5:
+            outside += kill(rng.choice(trainers))
+        if not unfinished(study):
+            break
+    killed = outside + inside()
+    faulty(share=0)
+    train_to_the_end(study)
+    found = count_losses(study, acks)
+
+    faulty()
+    q1lab(*words, "--fresh", "--detach")
+    whole = studies.load("rope-2")
+    train_to_the_end(whole)
+    differ = 0
+    for run in study.runs:
+        assert not list(study.files.run(run.name).checkpoints.glob("*")), (
+            "checkpoints go when a run has ended"
+        )
+        mine, theirs = (report.read(s.files.run(run.name).events) for s in (study, whole))
+        losses = [
+            {e["iter"]: e["train_loss"] for e in events if e["type"] == "iter"} for events in (mine, theirs)
+        ]
+        models = [s.files.run(run.name).model.read_bytes() for s in (study, whole)]
+        differ += losses[0] != losses[1] or mine[-1]["val_loss"] != theirs[-1]["val_loss"]
+        differ += models[0] != models[1]
+    figures(
+        "200 random kill -9", who="real trainer", kills=killed, in_a_checkpoint=inside(), **found,
+        runs_that_differ_from_unbroken_ones=differ,
+    )  # fmt: skip
+    assert killed >= kills * 0.8
+    assert found["lost"] == found["duplicates"] == differ == 0
+    assert found["most_at_once"] <= 20, "at most one checkpoint interval is redone"
+
+
+@pytest.mark.parametrize("kills", [6, pytest.param(100, marks=LONG)])
+def test_viewers_killed_at_any_moment(faulty: Faulty, monkeypatch: pytest.MonkeyPatch, kills: int) -> None:
+    acks = faulty(fake=True)
+    pause(monkeypatch, 0.05 if kills < 10 else 0.2)
+    q1lab("run", "rope", *SMALL, "--seeds", "12", "--jobs", "2", "--detach")
+    study, rng = studies.load("rope-1"), random.Random(3)
+    acknowledged = gone = n = 0
+    for number in range(kills):
+        if number % 3 == 2:  # every third is the command itself
+            viewer = subprocess.Popen(
+                [*Q1LAB, "attach"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            )
+            time.sleep(rng.uniform(0.0, 0.6))
+            viewer.kill()
+            viewer.wait()
+            continue
+        command = [sys.executable, str(KIT / "fault_viewer.py"), study.id, str(n)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as viewer:
+            assert viewer.stdout is not None
+            first = viewer.stdout.readline()
+            time.sleep(rng.uniform(0.0, 0.3))
+            viewer.kill()
+            said = (first + viewer.stdout.read()).split()
+        acknowledged += len(said)
+        n = int(said[-1]) + 2
+        with Store() as store:  # and the next one finds everything
+            assert store.moved_aside is None
+            records = progress.read(store, "week").records
+        for each in map(int, said):
+            gone += records[f"step-{each}"].answer != f"answer {each} {'é' * (each % 50)}"
+    train_to_the_end(study)
+    found = count_losses(study, acks)
+    with Store() as store:
+        kept = progress.read(store, "week").records
+    figures(
+        "200 random kill -9", who="viewer", kills=kills, acknowledged_answers=acknowledged, answers_lost=gone,
+        answers_kept=len(kept), **found,
+    )  # fmt: skip
+    assert launch.last(study.files)["launch"] == 1, "no viewer launched it again"
+    assert gone == 0
+    assert acknowledged <= len(kept)
+    assert found["lost"] == found["duplicates"] == 0
+    assert tables() == tables(acks / "again.db")
+
+
+def test_a_viewer_killed_leaves_its_trainers_and_the_next_one_attaches(
+    faulty: Faulty, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faulty(fake=True)
+    pause(monkeypatch, 0.5)
+    with subprocess.Popen(
+        [*Q1LAB, "run", "rope", *SMALL, "--jobs", "2"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as viewer:
+        wait_for(lambda: studies.ids() and len(group(studies.load("rope-1"))) == 3)
+        study = studies.load("rope-1")
+        wait_for(lambda: read(study, "modified-seed0"))
+        viewer.kill()
+    before = group(study)
+    began = time.monotonic()
+    with subprocess.Popen([*Q1LAB, "attach"], stdout=subprocess.PIPE, text=True) as again:
+        assert again.stdout is not None
+        lines = [again.stdout.readline(), again.stdout.readline()]
+        seconds = time.monotonic() - began
+        again.kill()
+    with Store() as store:
+        running = sum(row["state"] == "running" for row in store.runs(study.id))
+    assert [("baseline" in lines[0]), ("rope" in lines[1])] == [True, True], lines
+    assert group(study) == before
+    starts = sum(e["type"] == "start" for run in study.runs for e in read(study, run.name))
+    figures(
+        "viewer killed, trainers live", attached_again_after_s=round(seconds, 2), runs_attached=running,
+        launched_twice=starts - len({r.name for r in study.runs if read(study, r.name)}),
+    )  # fmt: skip
+    assert running == 2
+    launch.stop(study)
+
+
+def test_a_deaf_trainer_and_its_child_are_gone(faulty: Faulty, monkeypatch: pytest.MonkeyPatch) -> None:
+    faulty(fake=True)
+    monkeypatch.setenv("FAKE_TRAIN", json.dumps({"pause": 0.3, "deaf": ["baseline-seed0"]}))
+    q1lab("run", "rope", *SMALL, "--jobs", "1", "--detach")
+    study = studies.load("rope-1")
+    wait_for(lambda: len(group(study)) == 3)  # runner, trainer, and the trainer's own child
+    began = time.monotonic()
+    assert "stopped" in q1lab("stop").stdout
+    seconds = time.monotonic() - began
+    left = len(group(study))
+    figures("a trainer that ignores TERM, with a grandchild", gone_after_s=round(seconds, 2), left=left)
+    assert left == 0
+    assert not launch.is_alive(study.files)
+
+
+@pytest.mark.parametrize("trials", [3, pytest.param(50, marks=LONG)])
+def test_two_viewers_at_once_never_launch_twice(
+    faulty: Faulty, monkeypatch: pytest.MonkeyPatch, trials: int
+) -> None:
+    faulty(fake=True)
+    pause(monkeypatch, 0.01)
+    twice = refused = 0
+    for n in range(trials):
+        words = [*Q1LAB, "run", "rope", *SMALL, "--seeds", f"{n},", "--fresh"][:-1]
+        words += ["--set", f"learning_rate=1e-{n % 7 + 2}", "--set", f"weight_decay=0.{n + 1}", "--detach"]
+        both = [
+            subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+            for _ in range(2)
+        ]
+        said = [child.communicate(timeout=60)[1] for child in both]
+        assert not any("Traceback" in text for text in said), said
+        refused += sum(child.returncode == 2 for child in both)
+        assert len(studies.ids()) == n + 1
+        study = studies.load(studies.latest())
+        wait_for(lambda study=study: not launch.is_alive(study.files))  # type: ignore[misc]
+        starts = [len([e for e in read(study, run.name) if e["type"] == "start"]) for run in study.runs]
+        twice += starts != [1, 1] or launch.last(study.files)["launch"] != 1
+    figures("two viewers at once", launches=trials, double=twice, refused_with_a_message=refused)
+    assert twice == 0
+
+
+def test_a_reboot_leaves_it_crashed_and_one_command_goes_on(
+    faulty: Faulty, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acks = faulty(fake=True)
+    pause(monkeypatch, 0.1)
+    q1lab("run", "rope", *SMALL, "--jobs", "2", "--detach")
+    study = studies.load("rope-1")
+    wait_for(lambda: len(read(study, "modified-seed0")) > 2)
+    for pid in group(study):
+        kill(pid)
+    wait_for(lambda: not launch.is_alive(study.files))
+    (study.files.launch).write_text('{"launch": ')  # and what was being written is torn
+    found = json.loads(q1lab("status", "--json").stdout)["studies"][0]
+    assert found["state"] == "crashed"
+    assert {run["state"] for run in found["runs"]} == {"crashed", "queued"}
+    pause(monkeypatch, 0)
+    again = json.loads(q1lab("run", "rope", *SMALL, "--jobs", "2", "--json").stdout)
+    assert again["complete"]
+    losses = count_losses(study, acks)
+    figures("a reboot", state_after_it="crashed", commands_to_go_on=1, **losses)
+    assert losses["lost"] == losses["duplicates"] == 0
+
+
+def test_training_outlives_a_logout(faulty: Faulty, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The terminal goes away: the kernel hangs up on every process of its session."""
+    faulty(fake=True)
+    pause(monkeypatch, 0.05)
+    master, slave = pty.openpty()
+    with subprocess.Popen(
+        [*Q1LAB, "run", "rope", *SMALL, "--jobs", "2"], stdin=slave, stdout=slave, stderr=slave,
+        start_new_session=True, preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+    ) as viewer:  # fmt: skip
+        os.close(slave)
+        wait_for(lambda: studies.ids() and read(studies.load("rope-1"), "baseline-seed0"))
+        os.set_blocking(master, False)
+        os.close(master)
+        wait_for(lambda: viewer.poll() is not None)
+    study = studies.load("rope-1")
+    assert launch.is_alive(study.files), "the viewer was hung up on, the training was not"
+    wait_for(lambda: not launch.is_alive(study.files))
+    states = [report.state(read(study, run.name)) for run in study.runs]
+    ended_by = signal.Signals(-viewer.returncode).name if viewer.returncode < 0 else viewer.returncode
+    figures("a logout", viewer_ended_by=ended_by, runs_finished_after_it=states.count("finished"))
+    assert states == ["finished"] * 6
+
+
+def test_a_launch_cut_off_halfway_is_not_counted_twice(
+    faulty: Faulty, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A viewer killed between starting the runner and writing that down; a record that is junk."""
+    faulty(fake=True)
+    q1lab("run", "rope", *SMALL, "--json")
+    study = studies.load("rope-1")
+    for junk in (b"", b"\x00\xff\x80", b'{"launch": "many"}', b'{"launch": 1e999}', b"[[[[", b"7"):
+        study.files.launch.write_bytes(junk)
+        events = study.files.run("baseline-seed0").events
+        events.write_bytes(events.read_bytes().partition(b"\n")[0] + b"\n")  # a start, and no more
+        done = q1lab("run", "rope", *SMALL, "--json")
+        assert json.loads(done.stdout)["complete"], junk
+        assert [a for a, e in by_attempt(read(study, "baseline-seed0")) if e["type"] == "start"] == [1, 2]
+
+
+def test_stale_parts_of_checkpoints_are_swept_up(tmp_path: Path) -> None:
+    for i in range(3):
+        (tmp_path / f".iter-000000{i}-{i}.pt.part").write_bytes(b"x" * 1000)
+    checkpoint.save(tmp_path, 5, {"iter": 5})
+    assert [path.name[:12] for path in tmp_path.iterdir()] == ["iter-0000005"]

@@ -1,0 +1,194 @@
+"""Model files that go wrong: each run says where and why, the others go on, nothing is retried in secret."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from q1lab import paths
+from q1lab.errors import Problem
+from q1lab.study import children, launch, presets, runner, studies
+from tests.kit.faults import TINY, corpus, faulty, figures, q1lab, read, wait_for
+
+__all__ = ["faulty"]
+Faulty = Callable[..., Path]
+
+
+def model_file(folder: Path, extra: str) -> Path:
+    """The baseline with a little more at its end."""
+    file = folder / "mine.py"
+    file.write_text((paths.models_dir() / "baseline.py").read_text() + "\n\n" + extra)
+    return file
+
+
+def words(file: Path, data: Path, iters: int = 60, *more: str) -> list[str]:
+    return [
+        "run", str(file), *TINY, "--data", str(data), "--seeds", "1", "--jobs", "1", "--unchecked",
+        "--max-iters", str(iters), "--set", "eval_interval=20", "--set", "log_interval=5", *more,
+    ]  # fmt: skip
+
+
+WRAPPED = """
+_forward, _calls = GPT.forward, 0
+
+
+def forward(self, idx, targets=None):
+    global _calls
+    _calls += self.training
+    {line}
+    return _forward(self, idx, targets)
+
+
+GPT.forward = forward
+"""
+
+
+def test_not_a_number_at_iter_k(faulty: Faulty, tmp_path: Path) -> None:
+    faulty()
+    k = 23
+    extra = WRAPPED.format(line="pass").replace(
+        "return _forward(self, idx, targets)",
+        "logits, loss = _forward(self, idx, targets)\n"
+        f"    return logits, loss * (float('nan') if _calls == {k} else 1.0)",
+    )
+    args = words(model_file(tmp_path, extra), corpus(tmp_path))
+    record = json.loads(q1lab(*args, "--json", code=1).stdout)
+    study = studies.load(record["study"])
+    event = read(study, "modified-seed0")[-1]
+    assert event["state"] == "diverged"
+    assert k <= event["iter"] <= k + 5
+    assert record["diverged"]["modified"] == [0]
+    assert record["verdict"] == "no verdict"
+    again = q1lab(*args, code=1)
+    assert "modified-seed0 diverged" in again.stderr
+    starts = sum(e["type"] == "start" for e in read(study, "modified-seed0"))
+    figures("NaN at iter k", k=k, stopped_at_iter=event["iter"], shown_as="diverged", attempts=starts)
+    assert starts == 1, "no silent retry"
+
+
+def test_out_of_memory_is_a_failed_run(faulty: Faulty, tmp_path: Path) -> None:
+    faulty(memory_mb=300)
+    line = "if _calls == 9: self.big = torch.ones(2**30)"
+    args = words(model_file(tmp_path, WRAPPED.format(line=line)), corpus(tmp_path))
+    record = json.loads(q1lab(*args, "--json", code=1).stdout)
+    study = studies.load(record["study"])
+    event = read(study, "modified-seed0")[-1]
+    assert event["state"] == "failed"
+    assert "out of memory" in event["message"]
+    assert not record["complete"]
+    assert any("modified-seed0" in warning for warning in record["warnings"])
+    starts = sum(e["type"] == "start" for e in read(study, "modified-seed0"))
+    figures(
+        "out of memory (RLIMIT_AS)", shown_as=event["state"], message=event["message"][:44], attempts=starts
+    )
+    assert starts == 1
+    assert read(study, "baseline-seed0")[-1]["state"] == "finished"
+
+
+@pytest.mark.parametrize(
+    ("kind", "extra", "said"),
+    [
+        (
+            "raises",
+            WRAPPED.format(line="if _calls == 30: raise ValueError('[red]no[/red]')"),
+            "ValueError: [red]no",
+        ),
+        ("has a syntax error", "def f(:\n", "SyntaxError"),
+        ("raises at import", "raise RuntimeError('not today')\n", "RuntimeError: not today"),
+        ("exits at import", "import sys; sys.exit(3)\n", "exit"),
+        ("ends the process", "import os; os._exit(3)\n", "could not be tried"),
+    ],
+)
+def test_a_model_file_that(faulty: Faulty, tmp_path: Path, kind: str, extra: str, said: str) -> None:
+    faulty()
+    file = model_file(tmp_path, extra)
+    done = q1lab(*words(file, corpus(tmp_path)), code=None)
+    assert done.returncode in (1, 2)
+    line = next(line for line in done.stderr.splitlines() if said in line)
+    named = "mine.py:" in line
+    figures("a model file that", does=kind, exit_status=done.returncode, file_and_line=named)
+    assert named or kind == "ends the process"
+    assert q1lab("status").returncode == 0
+
+
+def test_a_model_file_that_loops_is_named_with_its_line(tmp_path: Path) -> None:
+    file = model_file(tmp_path, WRAPPED.format(line="while True: pass"))
+    line = file.read_text().splitlines().index("    while True: pass") + 1
+    question = {"files": {"modified": str(file)}, "vocab_size": 20, "config": presets.resolve("quick", {})}
+    with pytest.raises(Problem) as raised:
+        children.ask(children.prober(), question, seconds=12)
+    figures(
+        "a model file that", does="loops", exit_status=1, file_and_line=f"mine.py:{line}" in str(raised.value)
+    )
+    assert str(raised.value).startswith(f"{file}:{line}: ")
+    assert "loop" in str(raised.value)
+
+
+def test_a_model_file_that_prints_without_end(faulty: Faulty, tmp_path: Path) -> None:
+    """A megabyte an iter: the log is cut, the run finishes, and the learner reads the beginning."""
+    faulty()
+    extra = WRAPPED.format(line="_calls > 20 and print('x' * 2**20)")
+    args = words(model_file(tmp_path, extra), corpus(tmp_path), 1100)
+    args[args.index("eval_interval=20")] = "eval_interval=1000"
+    q1lab(*args, "--detach")
+    study = studies.load("mine-1")
+    log, largest = study.files.run("modified-seed0").log, 0
+    began = time.monotonic()
+    while launch.is_alive(study.files) and time.monotonic() < began + 150:
+        largest = max(largest, log.stat().st_size if log.exists() else 0)
+        time.sleep(0.01)
+    printed = 1100 - 20
+    figures("a model file that", does=f"prints {printed} MB", exit_status=0,
+            log_at_most_mb=largest >> 20, log_at_the_end_mb=log.stat().st_size >> 20)  # fmt: skip
+    assert read(study, "modified-seed0")[-1]["state"] == "finished"
+    assert log.stat().st_size <= 8 * runner.LOG_MOST
+    assert "some of it was left out" in log.read_text()
+
+
+def test_a_model_that_floods_the_probe_is_survived(faulty: Faulty, tmp_path: Path) -> None:
+    faulty()
+    file = model_file(tmp_path, "for _ in range(200): print('y' * 2**20)\nraise OSError('enough')\n")
+    done = q1lab(*words(file, corpus(tmp_path)), code=2)
+    assert "OSError: enough" in done.stderr
+    assert len(done.stderr) < 5000
+
+
+def test_a_model_file_that_loads_no_more_says_so_in_its_run(faulty: Faulty, tmp_path: Path) -> None:
+    """It was fine when the study was planned; in training its import fails (another library, another disk)."""
+    faulty()
+    flag = tmp_path / "flag"
+    flag.touch()
+    extra = f"import pathlib\nif not pathlib.Path({str(flag)!r}).exists(): raise ImportError('gone')\n"
+    args = words(model_file(tmp_path, extra), corpus(tmp_path), 600)
+    args[args.index("eval_interval=20")] = "eval_interval=1000"
+    q1lab(*args, "--detach")
+    study = studies.load("mine-1")
+    wait_for(lambda: read(study, "baseline-seed0"))
+    launch.stop(study)
+    flag.unlink()
+    launch.start(study)
+    wait_for(lambda: not launch.is_alive(study.files))
+    found = json.loads(q1lab("status", "--json").stdout)["studies"][0]
+    cell = next(run for run in found["runs"] if run["run"] == "modified-seed0")
+    assert cell["state"] == "failed"
+    assert "ImportError: gone" in cell["message"]
+    assert next(run for run in found["runs"] if run["run"] == "baseline-seed0")["state"] == "finished"
+
+
+def test_changed_data_is_said_in_the_run(faulty: Faulty, tmp_path: Path) -> None:
+    faulty()
+    args = words(paths.models_dir() / "rope.py", corpus(tmp_path))
+    q1lab(*args, "--detach")
+    study = studies.load(studies.latest())
+    launch.stop(study)
+    kept = paths.home() / study.data.file
+    kept.write_text(kept.read_text()[:-9] + "tampered!")
+    launch.start(study)
+    wait_for(lambda: not launch.is_alive(study.files))
+    found = json.loads(q1lab("status", "--json").stdout)["studies"][0]
+    assert {run["state"] for run in found["runs"]} <= {"failed", "finished"}
+    assert any("changed since the study was planned" in (run["message"] or "") for run in found["runs"])

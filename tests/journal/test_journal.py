@@ -1,0 +1,276 @@
+"""Predictions that lock, KPIs, papers, artifacts, posts: what the learner typed, kept and scored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from q1lab.errors import Problem
+from q1lab.index.store import Store
+from q1lab.journal import entries as journal
+from tests.kit import document_records as records
+
+WEEK = "M03-W04"
+
+
+@pytest.fixture
+def store() -> Iterator[Store]:
+    with Store() as opened:
+        yield opened
+
+
+def predict(store: Store, direction: str = "lower", size: float = 0.03, **more: object) -> dict[str, object]:
+    return journal.predict(store, WEEK, "rope", direction, size=size, matters=0.01, confidence=0.7, **more)  # type: ignore[arg-type]
+
+
+def test_an_open_prediction_is_replaced_and_a_locked_one_is_not(store: Store) -> None:
+    predict(store)
+    second = predict(store, size=0.04)
+    assert second["size"] == 0.04
+    assert second["amended"] == []
+    assert len(journal.predictions(store)) == 1
+    locked = journal.lock(store, "rope", "commit 1a2b3c4")
+    assert locked is not None
+    assert locked["locked"]
+    with pytest.raises(Problem, match=r"locked since .*commit 1a2b3c4.*--amend"):
+        predict(store, "higher")
+    assert journal.prediction(store, "rope") == locked
+
+
+def test_an_amendment_is_dated_and_keeps_what_it_replaces(store: Store) -> None:
+    predict(store)
+    first = journal.lock(store, "rope", "commit 1")
+    amended = predict(store, "same", 0.0, amend=True)
+    assert first is not None
+    assert amended["locked"] is None
+    assert amended["amended"] == [{key: value for key, value in first.items() if key != "amended"}]
+    # An amendment is itself open until it is locked, and then can be amended again.
+    journal.lock(store, "rope", "commit 2")
+    third = predict(store, "higher", 0.02, amend=True)
+    assert [old["direction"] for old in third["amended"]] == ["same", "lower"]  # type: ignore[attr-defined]
+    assert [item["direction"] for item in journal.predictions(store)] == ["higher"]
+
+
+def test_a_study_carries_the_prediction_and_locks_it(store: Store) -> None:
+    assert journal.locked_prediction(store, "rope") is None
+    predict(store)
+    carried = journal.locked_prediction(store, "rope", "study rope-1")
+    assert carried is not None
+    assert carried["locked_by"] == "study rope-1"
+    again = journal.locked_prediction(store, "rope", "study rope-2")
+    assert again == carried, "the first lock stands"
+
+
+def test_a_file_of_ones_own_carries_the_prediction_of_its_modification(store: Store) -> None:
+    predict(store)
+    with store.write() as db:
+        db.execute(
+            "INSERT INTO modifications VALUES (?,?,?,?,?)",
+            (WEEK, "rope", "/home/me/my_rope.py", None, "2026-01-01"),
+        )
+    carried = journal.locked_prediction(store, "my_rope", "study my_rope-1")
+    assert carried is not None
+    assert carried["variant"] == "rope"
+    assert journal.locked_prediction(store, "other") is None
+
+
+@pytest.mark.parametrize(
+    ("direction", "size", "matters", "confidence"),
+    [
+        ("up", 0.1, 0.1, 0.5),
+        ("lower", -0.1, 0.1, 0.5),
+        ("lower", float("nan"), 0.1, 0.5),
+        ("lower", 0.1, 0.0, 0.5),
+        ("lower", 0.1, float("inf"), 0.5),
+        ("lower", 0.1, 0.1, 1.5),
+        ("lower", 0.1, 0.1, float("nan")),
+        ("same", 0.2, 0.1, 0.5),
+    ],
+)
+def test_predictions_that_make_no_sense(
+    store: Store, direction: str, size: float, matters: float, confidence: float
+) -> None:
+    with pytest.raises(Problem):
+        journal.predict(store, WEEK, "rope", direction, size=size, matters=matters, confidence=confidence)
+    assert journal.predictions(store) == []
+
+
+@pytest.mark.parametrize(
+    ("outcome", "direction", "scored"),
+    [
+        ("helps", "lower", "hit"),
+        ("helps", "higher", "miss"),
+        ("hurts", "higher", "hit"),
+        ("hurts", "same", "miss"),
+        ("too small to matter", "same", "hit"),
+        ("too small to matter", "lower", "miss"),
+        ("cannot tell", "lower", "open"),
+        ("cannot tell", "same", "open"),
+        ("no verdict", "lower", "open"),
+        ("diverged", "lower", "open"),
+    ],
+)
+def test_scores(outcome: str, direction: str, scored: str) -> None:
+    predicted = {**records.PREDICTION, "direction": direction}
+    record = records.comparison(outcome)
+    found = journal.score(predicted, record)
+    assert found.outcome == scored
+    mean = record["difference"]["mean"]
+    expected = {"lower": -0.03, "higher": 0.03, "same": 0.0}[direction]
+    assert found.predicted == expected
+    if mean is None:
+        assert found.off is None
+        assert found.inside is None
+    else:
+        assert found.off == pytest.approx(abs(expected - mean))
+    assert found.sentence()
+
+
+def test_whether_the_size_lies_inside() -> None:
+    inside = journal.score(records.PREDICTION, records.comparison("helps"))
+    assert inside.inside is True
+    outside = journal.score({**records.PREDICTION, "size": 0.5}, records.comparison("helps"))
+    assert outside.inside is False
+    assert "outside the 95% interval" in outside.sentence()
+
+
+def test_calibration_over_the_weeks() -> None:
+    assert "No prediction has been settled" in journal.calibration([])
+
+    def one(outcome: str, confidence: float) -> journal.Score:
+        return journal.Score(outcome, 0.0, None, None, None, confidence)
+
+    line = journal.calibration([one("hit", 0.9), one("miss", 0.7), one("open", 0.5)])
+    assert line.startswith("Over 2 settled predictions you were 80% sure on average and right in 1 (50%)")
+    assert "Brier score 0.25" in line
+    assert line.endswith("1 still open.")
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.floats(-1e3, 1e3))
+def test_signed_numbers_have_a_sign_unless_they_show_as_zero(value: float) -> None:
+    text = journal.signed(value)
+    assert float(text.replace("−", "-")) == pytest.approx(value, abs=0.000501)
+    assert (text[0] in "+−") == (float(text.replace("−", "-")) != 0)
+
+
+# ── KPIs, papers, artifacts ──────────────────────────────────────────────────────────────────────────────
+
+PLANNED = [
+    ("public_repos", "Public repos", 3.0),
+    ("blog_posts", "Blog posts", 1.0),
+    ("papers_read", "Papers read deeply", 8.0),
+]
+
+
+def test_kpis_are_counted_until_set_by_hand(store: Store) -> None:
+    journal.add_artifact(store, "repo", "a", location="https://example.org/a")
+    journal.add_artifact(store, "repo", "b", location="/home/me/b")
+    journal.add_paper(store, "One")
+    journal.add_paper(store, "Two", depth="skim")
+    journal.finish_paper(store, "One")
+    journal.finish_paper(store, "two")
+    journal.publish(store, WEEK, "https://example.org/q1")
+    lines = {line.name: line for line in journal.kpis(store, PLANNED, {"papers_read": 10.0})}
+    assert (lines["public_repos"].actual, lines["public_repos"].source, lines["public_repos"].met) == (
+        1,
+        "counted",
+        False,
+    )
+    assert (lines["blog_posts"].actual, lines["blog_posts"].met) == (1, True)
+    assert (lines["papers_read"].actual, lines["papers_read"].target) == (1, 10)
+    assert lines["papers_read"].target_from == "the roadmap"
+    journal.set_kpi(store, "papers_read", actual=9, target=9)
+    line = {line.name: line for line in journal.kpis(store, PLANNED)}["papers_read"]
+    assert (line.actual, line.source, line.counted, line.target, line.met) == (9, "set by hand", 1, 9, True)
+    journal.set_kpi(store, "papers_read", count=True)
+    line = {line.name: line for line in journal.kpis(store, PLANNED)}["papers_read"]
+    assert (line.actual, line.source, line.target) == (1, "counted", 9)
+
+
+@pytest.mark.parametrize(
+    "name", ['Talks "given"', "it's", "a; DROP TABLE kpis", "[red]x[/]", "ünï \U0001f600"]
+)
+def test_kpi_names_are_text(store: Store, name: str) -> None:
+    journal.set_kpi(store, name, actual=1)
+    journal.set_kpi(store, name, target=2)
+    assert [(line.name, line.actual, line.target) for line in journal.kpis(store)] == [(name, 1, 2)]
+
+
+def test_kpis_that_are_none(store: Store) -> None:
+    for wrong in ({"actual": -1.0}, {"actual": float("nan")}, {}):
+        with pytest.raises(Problem):
+            journal.set_kpi(store, "x", **wrong)  # type: ignore[arg-type]
+    for name in ("", " \n", "x" * 400, "\x1b[31m"):
+        with pytest.raises(Problem):
+            journal.set_kpi(store, name, actual=1)
+
+
+def test_papers(store: Store) -> None:
+    number = journal.add_paper(store, "  RoFormer\n", link="https://arxiv.org/abs/2104.09864", week=WEEK)
+    journal.add_paper(store, "RoBERTa")
+    with pytest.raises(Problem, match="already"):
+        journal.add_paper(store, "RoFormer")
+    with pytest.raises(Problem, match="matches 2"):
+        journal.finish_paper(store, "ro")
+    with pytest.raises(Problem, match="nothing in your list"):
+        journal.finish_paper(store, "llama")
+    done = journal.finish_paper(store, str(number), depth="skim", notes="short")
+    first = done["done"]
+    assert (done["title"], done["depth"], done["notes"]) == ("RoFormer", "skim", "short")
+    assert journal.finish_paper(store, "roformer")["done"] == first, "the first date stays"
+    with pytest.raises(Problem, match="not a web address"):
+        journal.add_paper(store, "x", link="javascript:alert(1)")
+
+
+def test_artifacts(store: Store) -> None:
+    journal.add_artifact(store, "repo", "a", location="https://example.org/a")
+    with pytest.raises(Problem, match="already"):
+        journal.add_artifact(store, "repo", "a")
+    with pytest.raises(Problem, match="one of repo"):
+        journal.add_artifact(store, "house", "a")
+    assert journal.remove_artifact(store, "a")["location"] == "https://example.org/a"
+    assert journal.artifacts(store) == []
+
+
+# ── the post ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_canonical_first_then_each_channel_once(store: Store) -> None:
+    with pytest.raises(Problem, match="canonical address comes first"):
+        journal.share(store, WEEK, "hn", "https://example.org/1")
+    journal.save_post(store, WEEK, "A title", "/repo/post.md")
+    with pytest.raises(Problem, match="canonical address comes first"):
+        journal.share(store, WEEK, "hn", "https://example.org/1")
+    journal.publish(store, WEEK, "https://example.org/post")
+    journal.share(store, WEEK, "Show HN", "https://example.org/1")
+    with pytest.raises(Problem, match="recorded already"):
+        journal.share(store, WEEK, "hn", "https://example.org/2")
+    with pytest.raises(Problem, match="is the post itself"):
+        journal.share(store, WEEK, "x", "https://example.org/post")
+    found = journal.share(store, WEEK, "hn", "https://example.org/2", replace=True)
+    assert [(item["channel"], item["url"]) for item in found["shares"]] == [("hn", "https://example.org/2")]
+    found = journal.share(store, WEEK, "My newsletter", "https://example.org/3")
+    assert {item["channel"] for item in found["shares"]} == {"hn", "my newsletter"}
+    published = found["published"]
+    again = journal.publish(store, WEEK, "https://example.org/moved")
+    assert (again["url"], again["published"], again["title"]) == (
+        "https://example.org/moved",
+        published,
+        "A title",
+    )
+    assert journal.posts(store) == [again]
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", "example.org", "ftp://example.org", "https://", "https://nodots", "https://a b.org", "javascript:alert(1)",
+     "https://example.org/<script>", "https://[::1", "https://example.org/\n", "https://user:pw@example.org/"],
+)  # fmt: skip
+def test_addresses_that_are_none(store: Store, url: str) -> None:
+    with pytest.raises(Problem):
+        journal.publish(store, WEEK, url)
+    assert journal.post(store, WEEK) is None

@@ -1,0 +1,189 @@
+"""What the fault tests share: studies to be hurt, processes to be killed, and figures to be kept."""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from labs import report
+from q1lab.errors import Problem
+from q1lab.index.store import Store
+from q1lab.study import launch, studies
+from q1lab.study.studies import Study
+from tests.kit.places import KIT, ROOT
+
+Q1LAB = [sys.executable, "-m", "q1lab"]
+TINY = (
+    "--preset", "quick", "--dtype", "fp32", "--set", "n_layer=1", "--set", "n_embd=16", "--set", "n_head=2",
+    "--set", "block_size=16", "--set", "batch_size=4", "--wandb", "disabled",
+)  # fmt: skip
+"""A real model that trains a thousand iters in a second or two."""
+
+
+def figures(fault: str, **numbers: Any) -> None:
+    """Print what was measured, and append it to ``FAULT_FIGURES`` for tools/docs/faults.py."""
+    print(f"{fault}: " + ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in numbers.items()))
+    if os.environ.get("FAULT_FIGURES"):
+        with Path(os.environ["FAULT_FIGURES"]).open("a") as out:
+            out.write(json.dumps({"fault": fault, **numbers}) + "\n")
+
+
+def q1lab(*args: str, code: int | None = 0, **more: Any) -> subprocess.CompletedProcess[str]:
+    """A q1lab command, to its end. Whatever it meets, it shows no traceback."""
+    done = subprocess.run([*Q1LAB, *args], capture_output=True, text=True, timeout=150, check=False, **more)
+    assert "Traceback" not in done.stderr, done.stderr
+    assert "Traceback" not in done.stdout, done.stdout
+    if code is not None:
+        assert done.returncode == code, (done.returncode, done.stdout, done.stderr)
+    return done
+
+
+def wait_for(what: Callable[[], Any], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.01)
+
+
+def corpus(folder: Path) -> Path:
+    """A small text to train on."""
+    file = folder / "corpus.txt"
+    file.write_text("".join(f"{i * 7919 % 1009} is not {i}; " for i in range(700)))
+    return file
+
+
+def group(study: Study) -> list[int]:
+    """Living processes of the study's group, its runner first (Linux)."""
+    leader = launch.last(study.files).get("pid", 0)
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            fields = (folder / "stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[2]) == leader and fields[0] not in "ZX":
+            found.append(int(folder.name))
+    return sorted(found, key=lambda pid: (pid != leader, pid))
+
+
+def kill(pid: int) -> bool:
+    try:
+        os.kill(pid, signal.SIGKILL)
+        return True
+    except ProcessLookupError:
+        return False
+
+
+def kill_trainers(study: Study, wanted: int, rng: random.Random, pause: tuple[float, float]) -> int:
+    """Kill random trainers at random moments, and launch again whenever all is dead, until enough were killed or
+    all is trained."""
+    killed = 0
+    while killed < wanted and unfinished(study):
+        if not launch.is_alive(study.files):
+            launch.start(study)
+        time.sleep(rng.uniform(*pause))
+        trainers = group(study)[1:]
+        if trainers:
+            killed += kill(rng.choice(trainers))
+    return killed
+
+
+def train_to_the_end(study: Study, launches: int = 30) -> None:
+    for _ in range(launches):
+        wait_for(lambda: not launch.is_alive(study.files), 150)
+        if not unfinished(study):
+            return
+        launch.start(study)
+    raise AssertionError(f"{unfinished(study)} never ended")
+
+
+def unfinished(study: Study) -> list[str]:
+    return [r.name for r in study.runs if report.state(read(study, r.name)) not in ("finished", "diverged")]
+
+
+def read(study: Study, run: str) -> list[dict[str, Any]]:
+    return report.read(study.files.run(run).events)
+
+
+def by_attempt(events: list[dict[str, Any]]) -> Iterator[tuple[int, dict[str, Any]]]:
+    attempt = 0
+    for event in events:
+        attempt = event.get("attempt", attempt)
+        yield attempt, event
+
+
+def count_losses(study: Study, acks: Path) -> dict[str, int]:
+    """What was acknowledged by event logs and is not in the files, or twice; and what was redone."""
+    written: collections.Counter[tuple[Any, ...]] = collections.Counter()
+    redone, most, attempts = 0, 0, 0
+    for run in study.runs:
+        last = 0
+        for attempt, event in by_attempt(read(study, run.name)):
+            written[
+                run.name, attempt, event["type"], event.get("iter") if event["type"] != "exit" else 0
+            ] += not event.get("final")
+            if event["type"] == "start":
+                attempts += 1
+                redone += last - event["resumed_from"]
+                most = max(most, last - event["resumed_from"])
+            elif event["type"] == "iter":
+                last = event["iter"]
+    acknowledged = lost = 0
+    for file in acks.glob("acks-*"):
+        for line in file.read_text().splitlines():
+            name, attempt, kind, i = json.loads(line)
+            acknowledged += 1
+            lost += (name, attempt, kind, i if kind != "exit" else 0) not in written
+    return {
+        "acknowledged_events": acknowledged,
+        "lost": lost,
+        "duplicates": sum(n > 1 for n in written.values()),
+        "attempts": attempts,
+        "iters_redone": redone,
+        "most_at_once": most,
+    }
+
+
+def tables(file: Path | None = None) -> dict[str, list[tuple[Any, ...]]]:
+    """The index of the runs as a database has it after taking in all files."""
+    with Store(file) as store:
+        for study_id in studies.ids():
+            store.ingest(studies.load(study_id))
+        assert store.db.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+        return {
+            table: sorted((tuple(row) for row in store.db.execute(f"SELECT * FROM {table}")), key=repr)
+            for table in ("studies", "runs", "metrics")
+        }
+
+
+@pytest.fixture
+def faulty(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Callable[..., Path]]:
+    """Puts fault_trainer.py in place; call it with FAULTS's settings. It returns the folder of acknowledgements."""
+    acks = tmp_path / "acks"
+    acks.mkdir()
+
+    def behave(**how: Any) -> Path:
+        monkeypatch.setenv("Q1LAB_TRAINER", f"{sys.executable} {KIT / 'fault_trainer.py'}")
+        monkeypatch.setenv("FAULTS", json.dumps({"acks": str(acks), **how}))
+        monkeypatch.setenv("PYTHONPATH", f"{ROOT}{os.pathsep}{KIT}")
+        monkeypatch.setenv("OMP_NUM_THREADS", "1")
+        if how.get("fake"):
+            monkeypatch.setenv("Q1LAB_PROBE", f"{sys.executable} {KIT / 'fake_probe.py'}")
+        return acks
+
+    yield behave
+    for study_id in studies.ids():  # whatever a test found, nothing of it goes on
+        with contextlib.suppress(Problem):
+            launch.stop(studies.load(study_id), grace=0.2)

@@ -1,0 +1,241 @@
+# ruff: noqa: E501 — short files and what is said about them, one a line
+"""Running the checks in a process of its own: what a person gets for files that are right, wrong or hostile."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from q1lab.commands.check import check
+from q1lab.model.checks import CheckReport, CheckResult, Limits, run_checks
+from tests.kit.places import MODELS
+
+QUICK = Limits(seconds=60, step_seconds=3, memory_mb=1024, printed=2**20, kept=2000)
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("Q1LAB_HOME", str(tmp_path / "home"))
+
+
+def write(tmp_path: Path, text: str, name: str = "mine.py") -> Path:
+    path = tmp_path / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def baseline() -> str:
+    return (MODELS / "baseline.py").read_text(encoding="utf-8")
+
+
+def said(report: CheckReport, *words: str) -> None:
+    assert report.unusable is not None, report
+    for word in words:
+        assert word in report.unusable
+    assert "\n" not in report.unusable
+    assert not report.passed
+    assert report.code == 2
+
+
+def test_a_right_file_passes_and_results_come_one_by_one() -> None:
+    begun: list[str] = []
+    came: list[CheckResult] = []
+    report = run_checks(MODELS / "rope.py", on_begin=begun.append, on_result=came.append)
+    assert report.unusable is None
+    assert report.passed
+    assert report.code == 0
+    assert report.for_ == "rope"
+    assert report.checks == tuple(came)
+    assert came[0].name == begun[0] == "syntax"
+    assert [name for name in begun if name in {c.name for c in came}] == [c.name for c in came]
+    assert all(c.expected and c.seen and c.why and c.seconds >= 0 for c in came)
+    assert len(came) > 15
+
+
+def test_the_command_reports_json_and_exit_codes(tmp_path: Path) -> None:
+    path = write(tmp_path, baseline().replace("is_causal=True", "is_causal=False"))
+    run = CliRunner().invoke(check, [str(path), "--for", "baseline", "--json"], standalone_mode=False)
+    record = json.loads(run.output)
+    assert run.return_value == 1
+    assert set(record) == {"file", "for", "passed", "checks"}
+    assert record["file"] == str(path)
+    assert record["for"] == "baseline"
+    assert record["passed"] is False
+    failed = next(c for c in record["checks"] if not c["passed"])
+    assert failed["name"] == "causality"
+    assert set(failed) == {"name", "passed", "expected", "seen", "why", "seconds"}
+    assert "changing token 1 moved the logits at 0" in failed["seen"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"), [(["rmsnorm.py"], 0), (["baseline.py", "--for", "gqa"], 1), (["no.py"], 2)]
+)
+def test_the_checks_run_without_q1lab_too(arguments: list[str], code: int) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "labs.checks", str(MODELS / arguments[0]), *arguments[1:]],
+        cwd=MODELS.parent.parent, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == code
+    assert "Traceback" not in done.stderr
+    assert ("FAIL  gqa: groups share keys and values: " in done.stdout) == (code == 1)
+    assert ("no such file" in done.stdout) == (code == 2)
+
+
+def test_a_failed_check_shows_expected_seen_and_why(tmp_path: Path) -> None:
+    broken = baseline().replace("        x = F.gelu(self.c_fc(x))", "        x = F.gelu(self.c_fc(x.t()))")
+    path = write(tmp_path, "import sys\nprint('hello \\x1b[31mred')\n" + broken)
+    run = CliRunner().invoke(check, [str(path)], standalone_mode=False)
+    assert run.return_value == 1
+    for label in ("✗ interface", "expected:", "seen:", "why:", "1 of 2 checks failed"):
+        assert label in run.output
+    line = next(n for n, text in enumerate(path.read_text().splitlines(), 1) if "x.t()" in text)
+    assert f"mine.py:{line}" in run.output
+    assert "hello red" in run.output
+    assert "\x1b" not in run.output
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("def broken(:\n    pass\n", ["mine.py:1", "SyntaxError"]),
+        ("x = 1\n" * 200_000, ["larger than 1 MB"]),
+        ("(" * 5000 + ")" * 5000, ["mine.py"]),
+    ],
+    ids=["syntax", "size", "depth"],
+)
+def test_what_is_no_python_is_refused_at_once(tmp_path: Path, text: str, words: list[str]) -> None:
+    said(run_checks(write(tmp_path, text), limits=QUICK), *words)
+
+
+def test_what_cannot_be_read_is_refused(tmp_path: Path) -> None:
+    said(run_checks(tmp_path / "nothing.py", limits=QUICK), "nothing.py", "no such file")
+    (tmp_path / "bytes.py").write_bytes(b"\xff\xfe\x00")
+    said(run_checks(tmp_path / "bytes.py", limits=QUICK), "not UTF-8")
+    said(run_checks(tmp_path, limits=QUICK), str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("import torch\nimport surely_not_installed\n", ["mine.py:2", "surely_not_installed", "complete in itself"]),
+        ("import sys\nsys.exit(3)\n", ["mine.py:2", "exit"]),
+        ("import os\nos._exit(3)\n", ["status 3", "loading the file"]),
+        ("import torch\n\nraise ValueError('three\\nlines')\n", ["mine.py:3", "ValueError: three"]),
+        ("class GPT:\n    pass\n", ["GPTConfig"]),
+        ("class GPTConfig:\n    pass\n", ["no class GPT"]),
+        ("import os\nos.fork()\n", ["mine.py:2", "another process"]),
+        ("import subprocess\nsubprocess.run(['sleep', '60'])\n", ["mine.py:2", "another process"]),
+        ("x = 0\nwhile True:\n    x += 1\n", ["mine.py:", "no end after 3 s", "loading"]),
+        ("while True:\n    try:\n        pass\n    except Exception:\n        pass\n", ["no end after 3 s"]),
+        ("line = 'x' * 1000\nwhile True:\n    print(line)\n", ["printed more than 1 MB"]),
+        ("x = bytearray(3 << 30)\n", ["mine.py:1", "MemoryError", "more memory"]),
+        ("import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)\n", ["SIGSEGV"]),
+    ],
+    ids=["import", "exit", "_exit", "raise", "GPT only", "config only", "fork", "subprocess", "loop", "loop that catches",
+         "print", "memory", "crash"],
+)  # fmt: skip
+def test_a_file_that_misbehaves_gets_one_clear_line(tmp_path: Path, text: str, words: list[str]) -> None:
+    said(run_checks(write(tmp_path, text), limits=QUICK), *words)
+
+
+def test_what_goes_wrong_in_a_check_is_told_with_the_files_own_line(tmp_path: Path) -> None:
+    text = baseline().replace(
+        "        x = self.transformer.ln_f(x)", "        while idx.size(0) == 1:\n            pass\n        x = self.transformer.ln_f(x)"
+    )  # fmt: skip
+    path = write(tmp_path, text)
+    report = run_checks(path, "baseline", limits=Limits(step_seconds=8))
+    failed = {c.name: c.seen for c in report.checks if not c.passed}
+    assert report.code == 1
+    assert set(failed) == {"batch independence"}
+    line = next(n for n, row in enumerate(text.splitlines(), 1) if "while idx" in row)
+    assert any(f"mine.py:{n}: no end after 8 s" in failed["batch independence"] for n in (line, line + 1))
+    assert report.checks[-1].name == "overfits one batch"  # the checks after it ran
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc")
+def test_nothing_is_left_behind(tmp_path: Path) -> None:
+    """A file that gets round the guard still loses its child: the whole group is killed."""
+    mark = tmp_path / "pid"
+    text = (
+        "import ctypes, time\n"
+        "libc = ctypes.CDLL(None)\n"
+        "if libc.fork() == 0:\n"
+        f"    open({str(mark)!r}, 'w').write(str(libc.getpid()))\n"
+        "    time.sleep(600)\n"
+        "    libc._exit(0)\n"
+        "time.sleep(0.3)\n"
+    )
+    report = run_checks(write(tmp_path, text), limits=QUICK)
+    said(report, "GPTConfig")
+    pid = int(mark.read_text())
+    for _ in range(200):
+        if not lives(pid):
+            return
+        threading.Event().wait(0.02)
+    pytest.fail(f"process {pid} is still there")
+
+
+def lives(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"  # Z: dead, only not collected yet
+    except OSError:
+        return False
+
+
+def test_a_run_can_be_cancelled(tmp_path: Path) -> None:
+    cancel = threading.Event()
+    report = run_checks(MODELS / "rope.py", on_result=lambda result: cancel.set(), cancel=cancel)
+    said(report, "cancelled")
+    assert len(report.checks) < 20
+
+
+def test_usage_mistakes(tmp_path: Path) -> None:
+    from q1lab.errors import Problem
+
+    for arguments in (["x.py", "--for", "rpoe"], ["x.py", "--watch", "--json"]):
+        run = CliRunner().invoke(check, arguments, standalone_mode=False)
+        assert isinstance(run.exception, Problem)
+        assert run.exception.code == 2
+
+
+def test_watching_checks_again_when_the_file_is_saved(tmp_path: Path) -> None:
+    """The real command in a process of its own: red, an editor that replaces the file, green, Ctrl-C."""
+    path = write(tmp_path, "class GPT:\n    pass\n")
+    child = subprocess.Popen(
+        [sys.executable, "-m", "q1lab", "check", str(path), "--for", "baseline", "--watch", "--poll"],
+        cwd=MODELS.parent.parent, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    try:
+        assert child.stdout is not None
+        assert any("no class GPTConfig" in child.stdout.readline() for _ in range(3))
+        saved = threading.Event()
+
+        def save_until_seen() -> None:  # the watch begins after the first report: save again until it is seen
+            for number in range(100):
+                write(tmp_path, baseline() + f"# {number}\n", "new.py").replace(path)
+                if saved.wait(1.0):
+                    return
+
+        thread = threading.Thread(target=save_until_seen)
+        thread.start()
+        lines = []
+        for line in child.stdout:
+            saved.set()
+            lines.append(line)
+            if "checks passed" in line or "can't" in line:
+                break
+        thread.join()
+        assert "mine.py was saved." in "".join(lines)
+        assert "✓ causality" in "".join(lines)
+        child.send_signal(signal.SIGINT)
+        assert child.wait(timeout=60) == 130
+    finally:
+        child.kill()
+        child.communicate()

@@ -1,0 +1,640 @@
+"""Content is data: the format, what authors are told, and that the shipped week carries what it must."""
+
+# ruff: noqa: E501  (the table of mistakes reads best with one line each)
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from q1lab.commands.content import content as command
+from q1lab.errors import Problem
+from q1lab.week.content import (
+    STEP_KINDS,
+    Action,
+    ContentProblem,
+    Fold,
+    Step,
+    Text,
+    Week,
+    check,
+    load,
+    skeleton,
+)
+from tests.kit.places import ROOT
+
+SHIPPED = ROOT / "content"
+MODELS = ["baseline", "gqa", "llama", "rmsnorm", "rope", "swiglu"]
+
+TOML = """\
+format = 1
+label = "G01"
+title = "Sourdough"
+goal = "Bake two loaves and compare them."
+default = "rye"
+
+[[sessions]]
+id = "mix"
+file = "mix.md"
+title = "Mix"
+minutes = 40
+
+[[variants]]
+name = "rye"
+title = "With rye"
+guide = "rye.md"
+
+[[variants]]
+name = "spelt"
+title = "With spelt"
+
+[[kpis]]
+id = "loaves"
+title = "Loaves baked"
+target = 2
+"""
+MIX = """\
+# Mix
+
+Before the *first* part.
+
+## Weigh {#weigh minutes=10}
+
+Some text with {braces} and a `{variant}`.
+
+```python
+## not a heading {#no}
+- [ ] not a step
+```
+
+- [ ] Weigh the {variant} flour {#weigh-flour}
+  To the gram.
+
+  Twice.
+- [ ] Say what you expect {#weigh-guess kind=predict into=guess}
+
+<details>
+<summary>Answers</summary>
+
+About **500** g.
+
+</details>
+
+- [ ] Only for spelt {#weigh-spelt variant=spelt optional=yes}
+
+## Knead {#knead minutes=30}
+
+First.
+
+<!-- q1lab:guide -->
+
+Last.
+
+- [ ] Bake both {#knead-bake kind=run}
+
+```q1lab run
+variant = "{variant}"
+seeds = [0, 1]
+```
+
+Text in between.
+
+```q1lab open
+document = "LOAF.md"
+```
+"""
+RYE = """\
+# Rye
+
+## Rye is sticky {part=knead}
+
+### Wet hands
+
+- [ ] Wet your hands {#rye-wet}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "week.toml").write_text(TOML)
+    (tmp_path / "mix.md").write_text(MIX)
+    (tmp_path / "rye.md").write_text(RYE)
+    return tmp_path
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+
+
+def said(folder: Path, models: list[str] | None = None) -> list[str]:
+    return [str(finding) for finding in check(folder, models)]
+
+
+# ── another week: nothing is hard-wired ──────────────────────────────────────────────────────────────────
+
+
+def test_a_week_of_baking_loads(folder: Path) -> None:
+    assert said(folder) == []
+    week = load(folder)
+    assert (week.label, week.minutes, week.default, week.kpis[0].target) == ("G01", 40, "rye", 2)
+    assert [part.id for part in week.parts()] == ["weigh", "knead"]
+    assert week.sessions[0].intro == "Before the *first* part."
+
+
+def test_blocks_keep_their_order_and_their_lines(folder: Path) -> None:
+    weigh, knead = load(folder).for_variant("rye").parts()
+    assert [type(block) for block in weigh.blocks] == [Text, Step, Step, Fold]
+    assert [type(b) for b in knead.blocks] == [Text, Text, Text, Step, Text, Step, Text, Action]
+    lines = MIX.split("\n")
+    for block in (*weigh.blocks, *knead.blocks):
+        if block.file == "mix.md":
+            shown = block.markdown if isinstance(block, Text) else block.title
+            first = lines[block.line - 1].replace("{variant}", "rye")
+            assert shown.split("\n")[0] in first or first.startswith(("<details>", "```q1lab"))
+
+
+def test_text_keeps_fences_and_braces_and_names_the_variant(folder: Path) -> None:
+    text = load(folder).for_variant("spelt").sessions[0].parts[0].text
+    assert "```python\n## not a heading {#no}\n- [ ] not a step\n```" in text
+    assert "{braces} and a `spelt`" in text
+    assert "Answers" not in text
+    assert "500" not in text
+
+
+def test_steps_carry_what_their_braces_say(folder: Path) -> None:
+    first, guess, spelt = load(folder).for_variant("spelt").sessions[0].parts[0].steps
+    assert (first.title, first.kind, first.detail) == (
+        "Weigh the spelt flour", "tick", "To the gram.\n\nTwice.",
+    )  # fmt: skip
+    assert (guess.kind, guess.into) == ("predict", "guess")
+    assert spelt.optional
+
+
+def test_only_the_chosen_guide_and_steps_show(folder: Path) -> None:
+    week = load(folder)
+    rye = [step.id for step in week.for_variant("rye").steps()]
+    spelt = [step.id for step in week.for_variant("spelt").steps()]
+    assert rye == ["weigh-flour", "weigh-guess", "rye-wet", "knead-bake"]
+    assert spelt == ["weigh-flour", "weigh-guess", "weigh-spelt", "knead-bake"]
+    knead = week.for_variant("rye").sessions[0].parts[1]
+    assert [block.markdown for block in knead.texts if isinstance(block, Text)] == [
+        "First.", "### Rye is sticky", "#### Wet hands", "Last.", "Text in between.",
+    ]  # fmt: skip
+
+
+def test_a_name_that_the_week_has_not_is_its_default(folder: Path) -> None:
+    week = load(folder)
+    assert week.for_variant("oats").variant == week.for_variant().variant == "rye"
+
+
+def test_actions_belong_to_the_step_before_or_to_the_part(folder: Path) -> None:
+    knead = load(folder).for_variant("spelt").sessions[0].parts[1]
+    bake = knead.steps[-1]
+    assert [action.argv() for action in bake.actions] == [("q1lab", "run", "spelt", "--seeds", "0,1")]
+    assert bake.actions[0].title == "Run spelt against baseline"
+    assert [action.kind for action in knead.actions] == ["run", "open"]
+    assert knead.actions[1].title == "Open LOAF.md"
+
+
+def test_indented_actions_belong_to_their_step(folder: Path) -> None:
+    edit(
+        folder / "mix.md",
+        "  Twice.\n",
+        "  Twice.\n\n  ```q1lab command\n  command = \"q1lab kpi set 'a b' 3\"\n  ```\n",
+    )
+    step = load(folder).sessions[0].parts[0].steps[0]
+    assert [action.argv() for action in step.actions] == [("q1lab", "kpi", "set", "a b", "3")]
+    assert step.detail == "To the gram.\n\nTwice."
+
+
+def test_the_first_open_step_passes_over_optional_ones(folder: Path) -> None:
+    week = load(folder).for_variant("spelt")
+    found = week.first_open({"weigh-flour", "weigh-guess"})
+    assert found is not None
+    assert found[2].id == "knead-bake"
+    assert week.first_open({step.id for step in week.steps()}) is None
+
+
+def test_parts_and_steps_are_found_by_id(folder: Path) -> None:
+    week = load(folder).for_variant("rye")
+    found = week.find("rye-wet")
+    assert found is not None
+    assert (found[0].id, found[1].id) == ("mix", "knead")
+    assert week.find("weigh-spelt") is None
+    assert week.session("MIX").id == "mix"
+    with pytest.raises(Problem, match="it has MIX"):
+        week.session("b")
+
+
+def test_editing_prose_and_order_keeps_ids(folder: Path) -> None:
+    before = {step.id for step in load(folder).steps()}
+    text = (folder / "mix.md").read_text()
+    head, weigh, knead = re.split(r"(?m)^(?=## [WK])", text)
+    (folder / "mix.md").write_text(head + knead + "\n" + weigh.replace("Some text", "Other text"))
+    assert {step.id for step in load(folder).steps()} == before
+
+
+def test_windows_files_read_the_same(folder: Path) -> None:
+    before = load(folder)
+    for name in ("mix.md", "rye.md", "week.toml"):
+        data = (folder / name).read_bytes().replace(b"\n", b"\r\n")
+        (folder / name).write_bytes(b"\xef\xbb\xbf" + data)
+    assert load(folder) == before
+
+
+def test_control_characters_never_reach_a_screen(folder: Path) -> None:
+    edit(folder / "mix.md", "First.", "Fi\x1b[31mr\x07st[bold]\u202e.")
+    shown = "".join(text.markdown for text in load(folder).sessions[0].parts[1].texts)
+    assert "First[bold]." in shown
+
+
+# ── what authors are told ────────────────────────────────────────────────────────────────────────────────
+
+MISTAKES = [
+    ("mix.md", "{#weigh-flour}", "{#weigh}", "mix.md:14: id 'weigh' is used already at mix.md:5"),
+    ("rye.md", "{#rye-wet}", "{#weigh-guess}", "rye.md:7: id 'weigh-guess' is used already at mix.md:18"),
+    ("mix.md", " {#weigh-flour}", "", "mix.md:14: this step has no id"),
+    ("mix.md", " {#knead minutes=30}", "", "mix.md:29: this part has no id"),
+    ("mix.md", "#weigh-flour", "#Weigh_Flour", "mix.md:14: id 'Weigh_Flour': use a small letter"),
+    ("mix.md", "kind=predict", "kid=predict", "mix.md:18: a step has no attribute 'kid'; did you mean 'kind'?"),
+    ("mix.md", "kind=predict", "kind=predicts", "mix.md:18: unknown step kind 'predicts'; did you mean 'predict'"),
+    ("mix.md", "kind=predict", "kind=", "mix.md:18: can't read 'kind= into=guess'; write #id or key=value"),
+    ("mix.md", "variant=spelt", "variant=spellt", "mix.md:27: unknown variant 'spellt'; did you mean 'spelt'?"),
+    ("mix.md", "optional=yes", "optional=perhaps", "mix.md:27: optional must be yes or no, not 'perhaps'"),
+    ("mix.md", "minutes=10", "minute=10", "mix.md:5: a part has no attribute 'minute'; did you mean 'minutes'?"),
+    ("mix.md", "minutes=10", "minutes=ten", "mix.md:5: a part needs its minutes"),
+    ("mix.md", "minutes=10", "minutes=11", "week.toml:11: session mix plans 40 minutes, its parts add up to 11 + 30 = 41"),
+    ("mix.md", "kind=predict", "kind=write", "mix.md:39: a run with no prediction step before it"),
+    ("mix.md", 'variant = "{variant}"', 'varant = "rye"', "mix.md:39: a run action has no field 'varant'; did you mean 'variant'?"),
+    ("mix.md", 'variant = "{variant}"', 'variant = "ry"', "mix.md:39: unknown variant 'ry'; did you mean 'rye'?"),
+    ("mix.md", 'variant = "{variant}"', "variant = ", "mix.md:40: not valid TOML"),
+    ("mix.md", 'variant = "{variant}"', 'variant = "../x.py"', "mix.md:39: variant '../x.py' must be a name, or a plain path"),
+    ("mix.md", 'variant = "{variant}"', 'variant = "--fresh"', "mix.md:39: variant can't start with a hyphen"),
+    ("mix.md", "seeds = [0, 1]", "seeds = [0, 0]", "mix.md:39: a seed is listed twice"),
+    ("mix.md", "seeds = [0, 1]", "seeds = 0", "mix.md:39: seeds must be a number from 1 up"),
+    ("mix.md", "seeds = [0, 1]", "seeds = true", "mix.md:39: seeds must be a number from 1 up"),
+    ("mix.md", "q1lab run", "q1lab rum", "mix.md:39: unknown action 'rum'; did you mean 'run'?"),
+    ("mix.md", "LOAF.md", "../../etc/passwd", "mix.md:46: document '../../etc/passwd' must be a plain path"),
+    ("mix.md", "LOAF.md", "/etc/passwd", "mix.md:46: document '/etc/passwd' must be a plain path"),
+    ("mix.md", 'document = "LOAF.md"', 'url = "javascript:alert(1)"', "mix.md:46: url 'javascript:alert(1)' must start"),
+    ("mix.md", 'document = "LOAF.md"', "", "mix.md:46: an open action needs document or url"),
+    ("mix.md", "Text in between.\n\n```q1lab open\ndocument = \"LOAF.md\"\n```", "```python\nx", "mix.md:44: this ``` block is never closed"),
+    ("mix.md", "</details>", "", "mix.md:20: this <details> is never closed"),
+    ("mix.md", "About **500** g.", "- [ ] Peek {#peek}", "mix.md:23: a step can't stand inside <details>"),
+    ("mix.md", "Before the *first* part.", "- [ ] Early {#early}", "mix.md:3: this step stands before the first part"),
+    ("rye.md", "{part=knead}", "{part=kneat}", "rye.md:3: this section names part 'kneat', which is not there; did you mean"),
+    ("rye.md", " {part=knead}", "", "rye.md:3: this section needs a part"),
+    ("week.toml", "mix.md", "../mix.md", "week.toml:9: file '../mix.md' must be a plain path inside"),
+    ("week.toml", "mix.md", "mux.md", "week.toml:9: file 'mux.md' is not there"),
+    ("week.toml", '"rye.md"', '"/etc/passwd"', "week.toml:16: file '/etc/passwd' must be a plain path inside"),
+    ("week.toml", "minutes = 40", "minuets = 40", "week.toml:11: unknown key 'minuets'; did you mean 'minutes'?"),
+    ("week.toml", "minutes = 40", 'minutes = "40"', "week.toml:11: minutes must be a whole number"),
+    ("week.toml", 'default = "rye"', 'default = "ryee"', "week.toml:5: default 'ryee' is no variant; did you mean 'rye'?"),
+    ("week.toml", "format = 1", "format = 2", "week.toml:1: format 2 is unknown; a newer q1lab is needed"),
+    ("week.toml", 'title = "Mix"', "title = Mix", "week.toml:10: not valid TOML"),
+    ("week.toml", 'title = "Mix"', "title = 7", "week.toml:10: title must be text in quotes"),
+    ("week.toml", "[[sessions]]", "[sessions]", "week.toml:1: write sessions as [[sessions]] tables"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("file", "old", "new", "message"), MISTAKES, ids=[m[3][:60] for m in MISTAKES])
+def test_a_mistake_is_named_with_file_and_line(
+    folder: Path, file: str, old: str, new: str, message: str
+) -> None:
+    edit(folder / file, old, new)
+    assert any(line.startswith(message) for line in said(folder)), said(folder)
+
+
+def test_a_fatal_mistake_stops_loading_and_names_the_place(folder: Path) -> None:
+    edit(folder / "mix.md", "{#weigh-flour}", "{#weigh}")
+    edit(folder / "mix.md", "kind=run", "kind=ran")
+    with pytest.raises(ContentProblem, match=r"mix\.md:14: id 'weigh' is used already.*and 1 more") as caught:
+        load(folder)
+    assert [finding.line for finding in caught.value.findings] == [14, 37]
+    assert caught.value.code == 2
+
+
+def test_what_only_authors_care_about_does_not_stop_loading(folder: Path) -> None:
+    edit(folder / "mix.md", "minutes=10", "minutes=11")
+    edit(folder / "mix.md", "kind=predict", "kind=write")
+    assert load(folder).minutes == 41
+    assert len(check(folder)) == 2
+
+
+def test_variants_are_held_against_the_models_there_are(folder: Path) -> None:
+    assert said(folder, ["rye", "spelt", "baseline"]) == []
+    assert said(folder, ["rye", "spelt2", "baseline"]) == [
+        "week.toml:18: unknown variant 'spelt'; did you mean 'spelt2'?",
+        "mix.md:39: unknown variant 'spelt'; did you mean 'spelt2'?",
+    ]
+
+
+def test_a_run_step_needs_its_run(folder: Path) -> None:
+    edit(folder / "mix.md", "{#weigh-flour}", "{#weigh-flour kind=run}")
+    assert said(folder) == ["mix.md:14: step 'weigh-flour' is of kind run and has no run action below it"]
+
+
+@pytest.mark.parametrize(
+    "command_line", ["rm -rf /", "q1lab; rm x", "q1labx", "q1lab 'open", "bash -c q1lab"]
+)
+def test_content_runs_nothing_but_q1lab(folder: Path, command_line: str) -> None:
+    edit(folder / "mix.md", 'q1lab open\ndocument = "LOAF.md"', f'q1lab command\ncommand = "{command_line}"')
+    assert any("must be one q1lab command" in line for line in said(folder))
+
+
+def test_links_out_of_the_folder_are_refused(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    secret = tmp_path_factory.mktemp("elsewhere") / "secret.md"
+    secret.write_text("## Secret {#secret minutes=40}\n")
+    (folder / "mix.md").unlink()
+    (folder / "mix.md").symlink_to(secret)
+    assert any("leads outside the content folder" in line for line in said(folder))
+
+
+def test_bytes_that_are_no_text_are_named(folder: Path) -> None:
+    (folder / "mix.md").write_bytes(b"# ok\n\n\xff\xfe broken")
+    assert "mix.md:3: the file is not UTF-8; save it as UTF-8" in said(folder)
+
+
+def test_a_folder_and_a_giant_are_no_files(folder: Path) -> None:
+    (folder / "rye.md").unlink()
+    (folder / "rye.md").mkdir()
+    (folder / "mix.md").write_bytes(b"x" * 2_000_001)
+    findings = said(folder)
+    assert "mix.md:1: the file is larger than 2 MB; split it" in findings
+    assert "week.toml:16: 'rye.md' is not a file" in findings
+
+
+def test_no_week_at_all(tmp_path: Path) -> None:
+    assert said(tmp_path) == ["week.toml:1: file 'week.toml' is not there; create it or correct the name"]
+    with pytest.raises(ContentProblem, match="no such folder"):
+        load(tmp_path / "nowhere")
+
+
+@settings(max_examples=300, deadline=None)
+@given(text=st.text(alphabet=st.sampled_from("#-[]{}`~<>= \nab1:\"'\\\x1b\u202e界"), max_size=200))
+def test_no_text_makes_it_fall_over(text: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder = tmp_path_factory.mktemp("week", numbered=True)
+    (folder / "week.toml").write_text(TOML.replace('guide = "rye.md"\n', ""))
+    (folder / "mix.md").write_text("## A {#a minutes=40}\n" + text, encoding="utf-8")
+    for finding in check(folder):
+        assert finding.line >= 1
+
+
+@settings(max_examples=200, deadline=None)
+@given(text=st.text(max_size=300))
+def test_no_week_toml_makes_it_fall_over(text: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder = tmp_path_factory.mktemp("week", numbered=True)
+    (folder / "week.toml").write_text(text, encoding="utf-8", errors="replace")
+    assert check(folder)
+
+
+# ── the commands ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_check_says_where_and_fails(folder: Path) -> None:
+    edit(folder / "mix.md", "{#weigh-flour}", "")
+    result = CliRunner().invoke(command, ["check", str(folder)])
+    assert result.exit_code == 1
+    assert "mix.md:14: this step has no id" in result.output
+    record = json.loads(CliRunner().invoke(command, ["check", str(folder), "--json"]).output)
+    assert record["findings"][0]["file"] == "week.toml"
+    assert {"file", "line", "message", "fatal"} == set(record["findings"][0])
+
+
+def test_check_passes_the_shipped_week() -> None:
+    result = CliRunner().invoke(command, ["check", str(SHIPPED)])
+    assert result.exit_code == 0, result.output
+    assert "M03-W04 is fine: sessions 3, parts 9" in result.output
+
+
+def test_check_of_no_folder_is_a_usage_error(tmp_path: Path) -> None:
+    result = CliRunner().invoke(command, ["check", str(tmp_path / "none")])
+    assert isinstance(result.exception, Problem)
+    assert result.exception.code == 2
+
+
+def test_new_writes_a_week_that_passes_and_overwrites_nothing(tmp_path: Path) -> None:
+    target = tmp_path / "deep" / "week"
+    result = CliRunner().invoke(command, ["new", str(target), "--label", "M04-W01"])
+    assert result.exit_code == 0, result.output
+    assert check(target, MODELS) == []
+    assert load(target).label == "M04-W01"
+    before = {path: path.read_bytes() for path in target.iterdir()}
+    (target / "week.toml").unlink()
+    with pytest.raises(Problem, match="already there"):
+        skeleton(target)
+    assert not (target / "week.toml").exists()
+    assert {p: p.read_bytes() for p in target.iterdir()} == {
+        p: data for p, data in before.items() if p.name != "week.toml"
+    }
+
+
+@pytest.mark.parametrize("label", ["", 'a"b', "a\nb", "x" * 41, "\\u0000"])
+def test_new_refuses_a_label_that_would_break_the_file(tmp_path: Path, label: str) -> None:
+    with pytest.raises(Problem, match="label"):
+        skeleton(tmp_path / "w", label)
+    assert not (tmp_path / "w").exists()
+
+
+def test_new_in_a_place_that_can_not_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(Problem, match="can't write") as caught:
+        skeleton(tmp_path / "file" / "week")
+    assert caught.value.code == 1
+
+
+# ── the shipped week ─────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture(scope="module")
+def week() -> Week:
+    return load(SHIPPED)
+
+
+def everything(week: Week) -> str:
+    """All that a learner of this variant can meet, folded or not, as one text."""
+    pieces = [week.title, week.goal, week.next, week.overview]
+    for session in week.sessions:
+        pieces += [session.title, session.goal, session.when, session.intro, *session.output]
+        for part in session.parts:
+            pieces.append(part.title)
+            for block in part.blocks:
+                if isinstance(block, Text | Fold):
+                    pieces.append(block.markdown)
+                else:
+                    pieces.append(block.title)
+                    pieces.append(block.detail if isinstance(block, Step) else "")
+    for variant in week.variants:
+        pieces += [variant.title, variant.used_in, variant.difficulty, variant.paper]
+    return re.sub(r"\s+", " ", "\n".join(pieces))
+
+
+def test_the_shipped_week_passes_its_own_check() -> None:
+    assert said(SHIPPED, MODELS) == []
+
+
+def test_the_shipped_week_has_the_parts_and_minutes_it_promises(week: Week) -> None:
+    assert week.label == "M03-W04"
+    assert week.next == "M04-W01"
+    assert {part.id: part.minutes for part in week.parts()} == {
+        "a1": 15, "a2": 90, "a3": 75, "b1": 90, "b2": 130, "b3": 30, "c1": 90, "c2": 60, "c3": 45,
+    }  # fmt: skip
+    assert [session.id for session in week.sessions] == ["a", "b", "c"]
+    assert {variant.name for variant in week.variants} == {"rmsnorm", "rope", "swiglu", "gqa"}
+    assert week.default == "rope"
+    assert {kpi.id: kpi.target for kpi in week.kpis} == {
+        "public_repos": 3, "blog_posts": 1, "papers_read": 8,
+    }  # fmt: skip
+
+
+FACTS = [
+    "M03-W01", "08-transformers", "rungs 03, 04 and 11", "05-pytorch", "rungs 07 to 10", "AI_EXPERT_ROADMAP.md",
+    "Tuesday or Wednesday evening", "Saturday morning", "Sunday afternoon", "transformer-from-scratch/",
+    "ml-from-scratch/", "micrograd-minimal/", "classical-ml/", "MODIFICATION.md", "arXiv 1910.07467",
+    "arXiv 2104.09864", "arXiv 2002.05202", "arXiv 2305.13245", "easy, about 30 min", "medium, about 90 min",
+    "about 15 to 20 minutes", "T4", "q1-capstone", "baseline-seed0", "modified-seed2", "`cfg`", "2.137", "2.089",
+    "0.024", "0.018", "bootstrap CI", "3,000 words", "nine sections", "XGBoost against an MLP", "Karpathy",
+    "Show HN", "r/MachineLearning", "r/LocalLLaMA", "LinkedIn", "three channels", "Q1_RETRO.md", "4, 3 and about 10",
+    "Sustainable, accelerated or behind", "incident", "attention from a blank file in 30 min",
+    "any transformer paper", "public artifacts to point to", "in 30 seconds", "artifacts that prove the work",
+    "from building models to building with models", "too ambitious", "negative result", "not published",
+    "two providers", "Pydantic", "CI/CD telemetry", "DeepSeek V3", "latent attention", "merged into your transformer",
+    "cosine identity", "Twelve weeks from no backprop to a modified transformer",
+]  # fmt: skip
+GUIDE_FACTS = {
+    "rope": [
+        "precompute_freqs_cis(dim, end, theta=10000.0)", "apply_rotary_emb(xq, xk, freqs_cis)", "(2, 8, 4, 64)",
+        "atol=1e-4", "10000^(−2i/d)", "float32", "3.4.1", "equation 34", "795,904",
+    ],
+    "rmsnorm": ["RMS² = σ² + μ²", "0.3651, 0.7303, 1.0954, 1.4606", "ln_f", "6.9%"],
+    "swiglu": ["h′ = ⅔ h", "(−1.2079, −0.4768)", "803,584", "1,066,240"],
+    "gqa": ["⌊ j / (H/G) ⌋", "738,560", "524,288", "Limitations"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("variant", list(GUIDE_FACTS))
+def test_every_learner_meets_the_facts(week: Week, variant: str) -> None:
+    text = everything(week.for_variant(variant))
+    missing = [fact for fact in FACTS + GUIDE_FACTS[variant] if fact not in text]
+    assert missing == []
+    for other in set(GUIDE_FACTS) - {variant}:
+        assert GUIDE_FACTS[other][-1] not in text
+
+
+@pytest.mark.parametrize("variant", list(GUIDE_FACTS))
+def test_each_part_is_walkable_for_each_variant(week: Week, variant: str) -> None:
+    narrowed = week.for_variant(variant)
+    for part in narrowed.parts():
+        assert 3 <= len(part.steps) <= 13, part.id
+        assert part.text
+        assert "{variant}" not in part.text + "".join(step.title + step.detail for step in part.steps)
+    kinds = {step.kind for step in narrowed.steps()}
+    assert kinds == set(STEP_KINDS)
+    runs = [a.argv() for part in narrowed.parts() for a in part.actions if a.kind == "run"]
+    assert ("q1lab", "run", variant, "--seeds", "3") in runs
+
+
+def test_markdown_tables_and_fences_are_well_formed(week: Week) -> None:
+    from markdown_it import MarkdownIt
+
+    parser = MarkdownIt("commonmark").enable("table")
+    for part in week.parts():
+        for block in part.texts:
+            kinds = [token.type for token in parser.parse(block.markdown)]
+            rows = len(re.findall(r"(?m)^\|.*\|$", block.markdown))
+            assert kinds.count("tr_open") == rows - kinds.count("table_open"), f"{block.file}:{block.line}"
+
+
+def test_the_authors_page_names_every_kind_key_and_action() -> None:
+    from q1lab.week import content
+    from q1lab.week import markdown as content_markdown
+    from q1lab.week import reading as content_week
+
+    page = (SHIPPED / "README.md").read_text()
+    keys = [*content.STEP_KINDS, *content.ACTION_FIELDS, *content_markdown.STEP_ATTRIBUTES]
+    for table in (
+        content_week.WEEK_KEYS,
+        content_week.SESSION_KEYS,
+        content_week.VARIANT_KEYS,
+        content_week.KPI_KEYS,
+    ):
+        keys += table
+    for fields in content.ACTION_FIELDS.values():
+        keys += fields
+    assert [key for key in keys if key not in page] == []
+
+
+def test_reading_a_week_imports_nothing_heavy() -> None:
+    code = (
+        "import sys; from pathlib import Path; from q1lab.week.content import load; "
+        f"load(Path({str(SHIPPED)!r})).for_variant('rope'); "
+        "print([m for m in ('markdown_it','textual','torch','rich','git','scipy','click') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+# ── the numbers in the guides come out of the model files ────────────────────────────────────────────────
+
+SIZES = {
+    "small": {"n_layer": 4, "n_head": 4, "n_embd": 128, "block_size": 64},
+    "large": {"n_layer": 6, "n_head": 6, "n_embd": 384, "block_size": 256},
+}
+
+
+@pytest.mark.parametrize(
+    ("variant", "size"),
+    [("rope", "small"), ("rope", "large"), ("swiglu", "small"), ("gqa", "small"), ("baseline", "small")],
+)
+def test_parameter_counts_in_the_guides_are_those_of_the_models(week: Week, variant: str, size: str) -> None:
+    import importlib
+
+    import torch
+
+    module = importlib.import_module(f"labs.models.{variant}")
+    with torch.device("meta"):
+        model = module.GPT(module.GPTConfig(vocab_size=65, bias=False, **SIZES[size]))
+    count = sum(parameter.numel() for parameter in model.parameters())
+    assert f"{count:,}" in everything(week.for_variant("rope" if variant == "baseline" else variant))
+
+
+def test_the_worked_scores_of_rope_come_out(week: Week) -> None:
+    import torch
+
+    from labs.models.rope import apply_rotary_emb, precompute_freqs_cis
+
+    q, k = torch.tensor([1.0, 0, 1, 0]), torch.tensor([1.0, 1, 0, 2])
+    turned_q, turned_k = apply_rotary_emb(
+        q.expand(1, 3, 1, 4), k.expand(1, 3, 1, 4), precompute_freqs_cis(4, 3)
+    )
+    scores = turned_q[0, :, 0] @ turned_k[0, :, 0].T
+    text = everything(week.for_variant("rope"))
+    for m in range(3):
+        row = " | ".join(f"{score:.4f}".replace("-", "−") for score in scores[m].tolist())
+        assert f"| m = {m} | {row} |" in text
+
+
+def test_the_worked_examples_of_swiglu_and_rmsnorm_come_out(week: Week) -> None:
+    import torch
+    from torch.nn import functional as F
+
+    from labs.models.rmsnorm import RMSNorm
+
+    x, v, w2 = torch.tensor([1.0, -2]), torch.tensor([[1.0, 2], [1, 0]]), torch.tensor([[1.0, 0], [1, 1]])
+    hidden = F.silu(x) * (x @ v)
+    for numbers in (hidden, hidden @ w2):
+        shown = ", ".join(f"{n:.4f}".replace("-", "−") for n in numbers.tolist())
+        assert f"({shown})" in everything(week.for_variant("swiglu"))
+    out = RMSNorm(4)(torch.tensor([1.0, 2, 3, 4]))
+    shown = ", ".join(f"{n:.4f}" for n in out.tolist())
+    assert f"| {shown} |" in everything(week.for_variant("rmsnorm"))

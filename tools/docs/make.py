@@ -1,0 +1,185 @@
+"""Make the figures and tables that README and docs show, from real studies and the real app.
+
+    python tools/docs/make.py                     the screenshots, from the studies in Q1LAB_HOME
+    python tools/docs/make.py training            the lab while six real runs train
+    python tools/docs/make.py study rope-1        README's table, from that study in Q1LAB_HOME
+    python tools/docs/make.py pairing ID ID ...   docs/pairing.md, from studies with 8 or more seeds
+    python tools/docs/make.py keys                docs/keys.md, from the app's table of keys
+    python tools/docs/make.py bench               docs/performance.md's table, from `make bench` on standard input
+
+Each writes between `<!-- made: NAME -->` and `<!-- /made -->`, and touches nothing else.
+"""
+
+from __future__ import annotations
+
+import platform
+import re
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+README = ROOT / "README.md"
+
+
+def put(file: Path, name: str, text: str) -> None:
+    """Replace what stands between the marks called ``name``."""
+    old = file.read_text()
+    pattern = re.compile(rf"(<!-- made: {name} -->\n).*?(<!-- /made -->)", re.DOTALL)
+    if not pattern.search(old):
+        sys.exit(f"{file}: no marks called {name!r}")
+    file.write_text(pattern.sub(lambda match: f"{match[1]}{text.strip()}\n{match[2]}", old))
+    print(f"{file.name}: {name}")
+
+
+def machine() -> str:
+    from q1lab.planning import cores
+
+    return f"{cores()}-core {platform.machine()} {platform.system()} machine"
+
+
+def study(study_id: str) -> None:
+    from q1lab.compare import record as comparison
+    from q1lab.compare.text import lines
+    from q1lab.index.store import Store
+    from q1lab.study import studies
+
+    with Store() as store:
+        record = comparison.compare(store, studies.load(study_id))
+    text = "\n".join(lines(record, 80))
+    put(README, "study", f"```text\n{text}\n```\n\n({machine()}, torch {record['versions']['torch']})")
+
+
+def pairing(ids: list[str]) -> None:
+    from q1lab.compare import record as comparison
+    from q1lab.compare import stats
+    from q1lab.index.store import Store
+    from q1lab.study import studies
+
+    rows = []
+    with Store() as store:
+        for study_id in ids:
+            plan = studies.load(study_id)
+            record = comparison.compare(store, plan)
+            arms = [
+                {
+                    int(seed): value
+                    for seed, value in record["arms"][arm]["values"].items()
+                    if value is not None
+                }
+                for arm in studies.ARMS
+            ]
+            found = stats.correlation(*arms)
+            pairs = list(record["difference"]["pairs"].values())
+            spread = (sum((d - sum(pairs) / len(pairs)) ** 2 for d in pairs) / (len(pairs) - 1)) ** 0.5
+            sds = [record["arms"][arm]["std"] for arm in studies.ARMS]
+            independent = (sds[0] ** 2 + sds[1] ** 2) ** 0.5
+            low, high = (f"{end:+.2f}" if end is not None else "—" for end in (found.low, found.high))
+            rows.append(
+                f"| {plan.variant} | {found.n} | {sds[0]:.4f} | {sds[1]:.4f} | {found.r:+.2f} ({low} to {high}) "
+                f"| {spread:.4f} | {independent:.4f} | {record['difference']['mean']:+.4f} |"
+            )
+        first = studies.load(ids[0])
+    head = (
+        f"Preset `{first.preset}`, data {first.data.name}, {first.max_iters:,} iters, {first.dtype}, "
+        f"{first.device}; {machine()}.\n\n"
+        "| modification | pairs | sd, baseline | sd, modified | correlation of pairs (95% interval) "
+        "| sd of paired differences | sd if they were independent | mean difference |\n"
+        "|---|---|---|---|---|---|---|---|\n"
+    )
+    put(DOCS / "pairing.md", "pairing", head + "\n".join(rows))
+
+
+def keys_text() -> str:
+    from q1lab.tui.keys import KEYS
+
+    titles = {
+        "app": "Everywhere",
+        "study": "Study",
+        "lab": "Lab",
+        "results": "Results",
+        "progress": "Progress",
+        "check": "The check pane",
+        "launch": "A new study",
+        "verdict": "The comparison",
+        "log": "A run's log",
+    }
+    parts = []
+    for where, title in titles.items():
+        rows = [(name, key) for name, key in KEYS.items() if name.split(".")[0] == where]
+        lines = [f"| `{name}` | {shown(key.keys)} | {key.more or key.words} |" for name, key in rows]
+        parts.append(f"## {title}\n\n| action | keys | does |\n|---|---|---|\n" + "\n".join(lines))
+    return "\n\n".join(parts)
+
+
+def shown(keys: str) -> str:
+    """Textual's key names as they stand on a keyboard."""
+    signs = {
+        "question_mark": "?", "slash": "/", "plus": "+", "equals_sign": "=", "minus": "-", "comma": ",",
+        "full_stop": ".", "less_than_sign": "<", "greater_than_sign": ">", "left_square_bracket": "[",
+        "right_square_bracket": "]", "space": "Space", "enter": "Enter", "escape": "Esc",
+        "home": "Home", "end": "End", "ctrl+s": "Ctrl+S", "delete": "Del", "f1": "F1",
+    }  # fmt: skip
+    return " ".join(f"`{signs.get(key, key)}`" for key in keys.split(","))
+
+
+def keys() -> None:
+    put(DOCS / "keys.md", "keys", keys_text())
+
+
+def bench() -> None:
+    put(DOCS / "performance.md", "bench", sys.stdin.read())
+
+
+def screens() -> None:
+    import shots
+
+    for file in shots.shoot(DOCS / "screens"):
+        print(file.name)
+
+
+def training() -> None:
+    """The lab while six real runs train, in a home of its own."""
+    import os
+    import tempfile
+    import time
+
+    import shots
+
+    from q1lab import planning
+    from q1lab.index.store import Store
+    from q1lab.study import launch
+
+    with tempfile.TemporaryDirectory() as home:
+        os.environ.update(Q1LAB_HOME=home, WANDB_MODE="disabled")
+        wish = planning.Wish("rope", preset="quick")
+        with Store() as store:
+            study = planning.save(planning.make_plan(wish, store), wish, store)
+            launch.start(study)
+            while study.runs[3].name not in {
+                path.parent.name for path in study.files.root.glob("runs/*/events.jsonl")
+            }:
+                time.sleep(0.5)
+        time.sleep(8)
+        (file,) = shots.shoot(Path(home), ("lab",))
+        launch.stop(study)
+        (DOCS / "screens" / "training.svg").write_bytes(file.read_bytes())
+    print("training.svg")
+
+
+if __name__ == "__main__":
+    match sys.argv[1:]:
+        case []:
+            screens()
+        case ["study", study_id]:
+            study(study_id)
+        case ["pairing", *ids] if ids:
+            pairing(ids)
+        case ["training"]:
+            training()
+        case ["keys"]:
+            keys()
+        case ["bench"]:
+            bench()
+        case _:
+            sys.exit(__doc__)

@@ -1,0 +1,182 @@
+"""Replay a whole week, from an empty repository to Q1_RETRO.md, with the commands a learner would type.
+
+    python tools/docs/showcase/replay_week.py OUT [--max-iters N] [--show]
+
+The learner's words and minutes are scripted (``script.toml`` beside this file); every run, number, commit and
+verdict is real. OUT gets ``home`` (q1lab's files) and ``transformer-from-scratch`` (the learner's repository).
+``--show`` copies what came out into ``docs/showcase/week``. Without ``--max-iters`` the six runs take some minutes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import shlex
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[2]
+SHOWN = ROOT / "docs" / "showcase" / "week"
+said: list[str] = []
+home_of_the_week = Path()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--max-iters", type=int)
+    parser.add_argument("--show", action="store_true")
+    options = parser.parse_args()
+    global home_of_the_week
+    home_of_the_week = out = options.out.resolve()
+    repo = out / "transformer-from-scratch"
+    out.mkdir(parents=True, exist_ok=True)
+    script = tomllib.loads((HERE / "script.toml").read_text(encoding="utf-8"))
+
+    os.environ["Q1LAB_HOME"] = str(out / "home")
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    repo.mkdir()
+    git(repo, "init", "-q", "-b", "main")
+    git(repo, "config", "user.name", "A learner")
+    git(repo, "config", "user.email", "learner@example.org")
+    (repo / "AI_EXPERT_ROADMAP.md").write_text(script["roadmap"], encoding="utf-8")
+    (repo / "README.md").write_text("# transformer-from-scratch\n", encoding="utf-8")
+    git(repo, "add", ".")
+    git(repo, "commit", "-q", "-m", "begin")
+
+    # Session A: choose, read, sketch, predict.
+    work(script, "a")
+    q1lab(repo, "modification")
+    q1lab(repo, "paper", "add", "RoFormer", "--link", "https://arxiv.org/abs/2104.09864", "--done")
+    for title in script["papers"]:
+        q1lab(repo, "paper", "add", title, "--done")
+    prediction = script["prediction"]
+    q1lab(repo, "predict", "rope", "--direction", prediction["direction"], "--size", prediction["size"],
+          "--matters", prediction["matters"], "--sure", prediction["sure"], "--why", prediction["why"])  # fmt: skip
+    q1lab(repo, "modification")
+
+    # Session B: train and compare.
+    budget = ("--max-iters", str(options.max_iters)) if options.max_iters else ()
+    q1lab(repo, "run", "rope", "--seeds", "3", "--preset", "quick", *budget)
+    work(script, "b")
+    q1lab(repo, "modification")
+
+    # Session C: write, publish, look back.
+    work(script, "c")
+    q1lab(repo, "post", "new")
+    draft = next((repo / "posts").glob("*.md"))
+    draft.write_text(filled(draft.read_text(encoding="utf-8"), script["post"]), encoding="utf-8")
+    git(repo, "add", str(draft))
+    git(repo, "commit", "-q", "-m", "docs: write the retrospective post")
+    q1lab(repo, "post", "words")
+    q1lab(repo, "post", "lint")
+    q1lab(repo, "post", "preview", "--no-open", "--out", str(out / "post.html"))
+    q1lab(repo, "post", "publish", "https://example.org/q1-deep-dive")
+    for channel, address in script["shares"].items():
+        q1lab(repo, "post", "share", channel, address)
+    for artifact in script["artifacts"]:
+        q1lab(repo, "artifact", "add", artifact["kind"], artifact["title"], "--at", artifact["at"])
+    q1lab(repo, "retro")
+    q1lab(repo, "roadmap", "--tick", "all")
+    git(repo, "log", "--format=%s")
+    if options.show:
+        show(out, repo)
+
+
+def q1lab(repo: Path, *arguments: str) -> None:
+    """Run a q1lab command in the learner's repository, as typed."""
+    say("\n$ " + shlex.join(["q1lab", *arguments]))
+    act(repo, sys.executable, "-m", "q1lab", *arguments)
+
+
+def git(repo: Path, *arguments: str) -> None:
+    if arguments[0] in ("log", "commit"):
+        say("\n$ " + shlex.join(["git", *arguments]))
+    act(repo, "git", *arguments)
+
+
+def act(repo: Path, *command: str) -> None:
+    """Run a command and keep what it says; the lines of a run's progress are passed over."""
+    process = subprocess.Popen(command, cwd=repo, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert process.stdout is not None
+    for line in process.stdout:
+        if ": running " not in line:
+            say(line.rstrip("\n"))
+    if process.wait():
+        sys.exit(f"{command}: status {process.returncode}")
+
+
+def say(line: str) -> None:
+    """Print a line and keep it; folders of this machine are of no interest to a reader."""
+    print(line, flush=True)
+    said.append(line.replace(str(home_of_the_week), "~"))
+
+
+def show(out: Path, repo: Path) -> None:
+    """Put the documents and the session's transcript where the docs show them."""
+    from q1lab.planning import cores
+
+    shutil.rmtree(SHOWN, ignore_errors=True)
+    SHOWN.mkdir(parents=True)
+    for name in ("MODIFICATION.md", "Q1_RETRO.md", "AI_EXPERT_ROADMAP.md"):
+        shutil.copy(repo / name, SHOWN / name)
+    shutil.copytree(repo / "posts", SHOWN / "posts")
+    shutil.copy(out / "post.html", SHOWN / "post.html")
+    (SHOWN / "transcript.txt").write_text("\n".join(said).strip() + "\n", encoding="utf-8")
+    (SHOWN / "README.md").write_text(
+        "# A week, replayed\n\n"
+        "What `python tools/docs/showcase/replay_week.py OUT --show` left behind, from an empty repository\n"
+        "to the retrospective. The learner's words and minutes are scripted; the six runs, their numbers,\n"
+        "the verdict and the\n"
+        f"commits are real (a {cores()}-core {platform.machine()} {platform.system()} machine).\n\n"
+        "- [MODIFICATION.md](MODIFICATION.md): the experiment, from the choice to the verdict\n"
+        "- [the post](posts/m03-w04-retrospective.md), and [as a page](post.html) by `q1lab post preview`\n"
+        "- [Q1_RETRO.md](Q1_RETRO.md): what the quarter came to\n"
+        "- [AI_EXPERT_ROADMAP.md](AI_EXPERT_ROADMAP.md), with the week's boxes ticked\n"
+        "- [transcript.txt](transcript.txt): every command and what it said\n",
+        encoding="utf-8",
+    )
+
+
+def work(script: dict, session: str) -> None:  # type: ignore[type-arg]
+    """What the learner does in the app: ticks, answers, minutes."""
+    from q1lab import paths
+    from q1lab.index.store import Store
+    from q1lab.week import content, progress
+
+    week = content.load(paths.content_dir()).for_variant("rope")
+    with Store() as store:
+        told = script[session]
+        if session == "a":
+            progress.choose(store, week.label, "rope", "a1-choose")
+        for step, text in told.get("answers", {}).items():
+            progress.answer(store, week.label, step, text)
+        for part, minutes in told.get("minutes", {}).items():
+            progress.add_time(store, week.label, part, 60.0 * minutes)
+        skipped = set(told.get("skipped", []))
+        for part in week.session(session).parts:
+            for step in part.steps:
+                if step.kind not in ("write", "choose") and step.id not in skipped:
+                    progress.tick(store, week.label, step.id, True)
+
+
+def filled(draft: str, sections: dict[str, str]) -> str:
+    """The draft with the learner's text under each heading, below its comments."""
+    for title, text in sections.items():
+        head, found, tail = draft.partition(f"## {title}")
+        assert found, title
+        end = tail.rindex("-->", 0, tail.find("\n## ") if "\n## " in tail else len(tail)) + 3
+        if "q1lab:begin" in tail[:end]:  # the experiment: the learner's idea comes before the results
+            end = tail.index("\n\n<!-- q1lab:begin")
+        draft = f"{head}{found}{tail[:end]}\n\n{text.strip()}\n{tail[end:]}"
+    return draft
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(ROOT))
+    main()
