@@ -2,8 +2,8 @@
 
     python benchmarks/app.py [--studies 1000] [--points 833] [--rounds 15] [--json]
 
-The app runs on a pty, as a person runs it. While keys are pressed, as many processes as there are cores are busy,
-and one study of the store "trains": its event files grow several times a second.
+The app runs on a pty, as a person runs it. While keys are pressed, as many processes as there are
+cores are busy, and one study of the store "trains": its event files grow several times a second.
 """
 
 from __future__ import annotations
@@ -96,7 +96,9 @@ class Terminal:
 
 def plain(raw: bytes) -> str:
     return re.sub(
-        r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)|[@-_])", "", raw.decode("utf-8", "replace")
+        r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)|[@-_])",
+        "",
+        raw.decode("utf-8", "replace"),
     )
 
 
@@ -114,7 +116,8 @@ def busy(count: int) -> Iterator[None]:
 
 @contextlib.contextmanager
 def training() -> Iterator[None]:
-    """Let the newest study train: its locks are held, and two event files grow five times a second."""
+    """Let the newest study train: its locks are held, and two event files grow five times a
+    second."""
     from q1lab.files import try_lock
     from q1lab.study import studies
 
@@ -153,7 +156,8 @@ def training() -> Iterator[None]:
 
 
 def on_the_pty(env: dict[str, str]) -> dict[str, Any]:
-    """Screens are opened with a quiet machine; keys are timed with a busy one; memory is read at the end."""
+    """Screens are opened with a quiet machine; keys are timed with a busy one; memory is read at
+    the end."""
     terminal = Terminal([sys.executable, "-m", "q1lab"], env)
     found: dict[str, Any] = {}
     try:
@@ -175,7 +179,10 @@ def on_the_pty(env: dict[str, str]) -> dict[str, Any]:
             for number in range(120):
                 times.append(terminal.first_byte("\x1b[B" if number % 10 < 5 else "\x1b[A") * 1e3)
                 time.sleep(0.05)
-        found["key_ms"] = {"median": statistics.median(times), "p95": sorted(times)[int(0.95 * len(times))]}
+        found["key_ms"] = {
+            "median": statistics.median(times),
+            "p95": sorted(times)[int(0.95 * len(times))],
+        }
         found["busy_processes"] = cores
         with training():
             time.sleep(5)
@@ -187,7 +194,8 @@ def on_the_pty(env: dict[str, str]) -> dict[str, Any]:
 
 
 def polls() -> dict[str, float]:
-    """What a look costs while a study trains, in this process: wall clock, and time on the processor."""
+    """What a look costs while a study trains, in this process: wall clock, and time on the
+    processor."""
     from q1lab.index.store import Store
     from q1lab.tui.snapshot import Taker
 
@@ -212,7 +220,13 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
-    paint = [sys.executable, str(ROOT / "benchmarks/first_paint.py"), "--rounds", str(given.rounds), "--json"]
+    paint = [
+        sys.executable,
+        str(ROOT / "benchmarks/first_paint.py"),
+        "--rounds",
+        str(given.rounds),
+        "--json",
+    ]
     found: dict[str, Any] = {
         "first_paint": json.loads(subprocess.run(paint, check=True, capture_output=True).stdout)
     }

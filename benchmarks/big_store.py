@@ -1,4 +1,5 @@
-"""A home as after years of use: many studies on disk and in the database, millions of metric rows, one in training.
+"""A home as after years of use: many studies on disk and in the database, millions of metric rows,
+one in training.
 
 python benchmarks/big_store.py HOME [--studies 1000] [--points 833]
 """
@@ -40,13 +41,21 @@ def build(home: Path, studies_wanted: int = 1000, points: int = 833) -> int:
             variant = VARIANTS[number % len(VARIANTS)]
             arms = {
                 "baseline": Arm(
-                    "baseline", "Baseline", "source/baseline/baseline.py", "0" * 64, "baseline", 804_096, 1
+                    "baseline",
+                    "Baseline",
+                    "source/baseline/baseline.py",
+                    "0" * 64,
+                    "baseline",
+                    804_096,
+                    1,
                 ),
                 "modified": Arm(
                     variant, variant, f"source/modified/{variant}.py", "1" * 64, variant, 795_904, 1
                 ),
             }
-            day = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime(1_700_000_000 + 7200 * number))
+            day = time.strftime(
+                "%Y-%m-%dT%H:%M:%S+00:00", time.gmtime(1_700_000_000 + 7200 * number)
+            )
             sha = SHA[number % 2]
             study = Study(
                 id=f"{variant}-{number // len(VARIANTS) + 1}", created=day, arms=arms, looks=(SEEDS,), preset="cpu",
@@ -79,7 +88,10 @@ def build(home: Path, studies_wanted: int = 1000, points: int = 833) -> int:
                     )
                     db.executemany(
                         "INSERT INTO metrics VALUES (?, 'val_loss', ?, ?)",
-                        ((row["id"], k * 200, final + 2.4 * math.exp(-k * 200 / 300)) for k in range(11)),
+                        (
+                            (row["id"], k * 200, final + 2.4 * math.exp(-k * 200 / 300))
+                            for k in range(11)
+                        ),
                     )
                 if not record:
                     record = json.dumps(comparison.build(study, store.runs(study.id)))

@@ -23,14 +23,18 @@ def main() -> None:
         for number in range(12):
             for name, args in CASES.items():
                 began = time.perf_counter()
-                subprocess.run([sys.executable, *args], env=env, check=True, stdout=subprocess.DEVNULL)
+                subprocess.run(
+                    [sys.executable, *args], env=env, check=True, stdout=subprocess.DEVNULL
+                )
                 if number:  # the first makes the schema and warms the disk
                     times[name].append((time.perf_counter() - began) * 1000)
         base = statistics.median(times["python -c pass"])
         print("\n| command | median ms | ratio to an empty Python |")
         print("|---|---|---|")
         for name, values in times.items():
-            print(f"| `{name}` | {statistics.median(values):.0f} | {statistics.median(values) / base:.1f} |")
+            print(
+                f"| `{name}` | {statistics.median(values):.0f} | {statistics.median(values) / base:.1f} |"
+            )
 
 
 if __name__ == "__main__":

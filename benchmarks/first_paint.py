@@ -1,9 +1,10 @@
-"""Time from start to first paint: `q1lab` against a Textual hello world with header and footer, on a pty.
+"""Time from start to first paint: `q1lab` against a Textual hello world with header and footer, on
+a pty.
 
     python benchmarks/first_paint.py [--rounds 15] [--json]
 
-Both are started in turn, and the time is taken when the last word of the first frame (the footer's "palette")
-has arrived. Prints the medians and their ratio.
+Both are started in turn, and the time is taken when the last word of the first frame (the footer's
+"palette") has arrived. Prints the medians and their ratio.
 """
 
 from __future__ import annotations
@@ -92,7 +93,11 @@ def main() -> None:
     if given.json:
         print(
             json.dumps(
-                {"hello_ms": medians["hello"] * 1e3, "q1lab_ms": medians["q1lab"] * 1e3, "ratio": ratio}
+                {
+                    "hello_ms": medians["hello"] * 1e3,
+                    "q1lab_ms": medians["q1lab"] * 1e3,
+                    "ratio": ratio,
+                }
             )
         )
     else:

@@ -1,9 +1,11 @@
-"""fp32 linear layers at the shapes of the `cpu` preset, on one core: PyTorch's own choice against oneDNN.
+"""fp32 linear layers at the shapes of the `cpu` preset, on one core: PyTorch's own choice against
+oneDNN.
 
     python benchmarks/linear.py
 
-Prints GFLOP/s for the product, and for its gradients by input and weight, and milliseconds of all linear layers of
-one training step. `labs/linear.py` says where oneDNN is used; here it is measured wherever this runs.
+Prints GFLOP/s for the product, and for its gradients by input and weight, and milliseconds of all
+linear layers of one training step. `labs/linear.py` says where oneDNN is used; here it is measured
+wherever this runs.
 """
 
 from __future__ import annotations
@@ -45,10 +47,16 @@ def main() -> None:
     print(
         f"\nfp32 linear layers, one core; q1lab uses {'oneDNN' if linear.pays() else 'PyTorch’s choice'} here\n"
     )
-    print("| inputs → outputs | product | by input | by weight | by oneDNN: product | by input | by weight |")
+    print(
+        "| inputs → outputs | product | by input | by weight | by oneDNN: product | by input | by weight |"
+    )
     print("|---|---|---|---|---|---|---|")
     for inputs, outputs, count in LAYERS:
-        x, w, dy = torch.randn(TOKENS, inputs), torch.randn(outputs, inputs), torch.randn(TOKENS, outputs)
+        x, w, dy = (
+            torch.randn(TOKENS, inputs),
+            torch.randn(outputs, inputs),
+            torch.randn(TOKENS, outputs),
+        )
         times = [
             [seconds(call) for call in calls]
             for calls in (

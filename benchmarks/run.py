@@ -1,4 +1,5 @@
-"""`make bench`: commands, app, what watching costs, and with a checkout of nanoGPT the study in bf16 and fp32.
+"""`make bench`: commands, app, what watching costs, and with a checkout of nanoGPT the study in
+bf16 and fp32.
 
 Prints tables in Markdown.
 """
@@ -15,12 +16,20 @@ HERE = Path(__file__).parent
 def main() -> int:
     status = 0
     study = sys.argv[1:]
-    parts = [("commands.py", []), ("app.py", []), ("tracking.py", []), ("linear.py", []), ("study.py", study)]
+    parts = [
+        ("commands.py", []),
+        ("app.py", []),
+        ("tracking.py", []),
+        ("linear.py", []),
+        ("study.py", study),
+    ]
     if study:
         parts.append(("study.py", [*study, "--dtype", "fp32"]))
     for script, args in parts:
         sys.stdout.flush()
-        status |= subprocess.run([sys.executable, str(HERE / script), *args], check=False).returncode
+        status |= subprocess.run(
+            [sys.executable, str(HERE / script), *args], check=False
+        ).returncode
     return status
 
 

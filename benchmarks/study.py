@@ -1,9 +1,11 @@
-"""A six-run study against six `python train.py` of nanoGPT's README recipe for a CPU, as whole processes.
+"""A six-run study against six `python train.py` of nanoGPT's README recipe for a CPU, as whole
+processes.
 
     python benchmarks/study.py --nanogpt PATH [--rounds 2] [--dtype auto|fp32]
 
-Both sides do the same number of trainings of the same size on the same data, each from a cold start, imports and
-evaluations included. They alternate, so that a busy machine slows both; quote the ratios, not the seconds.
+Both sides do the same number of trainings of the same size on the same data, each from a cold
+start, imports and evaluations included. They alternate, so that a busy machine slows both; quote
+the ratios, not the seconds.
 """
 
 from __future__ import annotations
@@ -27,7 +29,8 @@ README_RECIPE = [
 
 
 def prepare(checkout: Path, folder: Path) -> Path:
-    """A copy of the checkout with Tiny Shakespeare's characters as nanoGPT's prepare.py writes them."""
+    """A copy of the checkout with Tiny Shakespeare's characters as nanoGPT's prepare.py writes
+    them."""
     target = folder / "nanoGPT"
     shutil.copytree(checkout, target, ignore=shutil.ignore_patterns(".git", "out*"))
     text = Path(os.environ["Q1LAB_DATA"]).read_text()
@@ -55,7 +58,9 @@ def peer(checkout: Path, iters: int, threads: int | None = None) -> subprocess.P
         f"--lr_decay_iters={iters}",
     ]
     command.append(f"--out_dir={tempfile.mkdtemp(prefix='out-')}")
-    return subprocess.Popen(command, cwd=checkout, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    return subprocess.Popen(
+        command, cwd=checkout, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
 
 
 def timed(children: list[subprocess.Popen[bytes]], began: float) -> float:
@@ -72,13 +77,17 @@ def study(home: Path, iters: int, dtype: str) -> float:
     began = time.perf_counter()
     command = [sys.executable, "-m", "q1lab", "run", "rope", "--preset", "cpu", "--data", "shakespeare", "--device",
                "cpu", "--dtype", dtype, "--max-iters", str(iters), "--json"]  # fmt: skip
-    subprocess.run(command, env=env, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    subprocess.run(
+        command, env=env, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     return time.perf_counter() - began
 
 
 def machine() -> str:
     model = platform.processor() or platform.machine()
-    for line in Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []:
+    for line in (
+        Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
+    ):
         if line.startswith("model name"):
             model = line.split(":", 1)[1].strip()
             break
@@ -119,7 +128,9 @@ def main() -> None:
                 total += timed([peer(checkout, args.iters)], began)
             row.append(total)
         mine = sum(ours) / len(ours)
-        print(f"\n{machine()}; {args.iters} iters a run, dtype {args.dtype}, {args.rounds} round(s)\n")
+        print(
+            f"\n{machine()}; {args.iters} iters a run, dtype {args.dtype}, {args.rounds} round(s)\n"
+        )
         print("| six trainings, end to end | seconds | ratio to q1lab |")
         print("|---|---|---|")
         print(

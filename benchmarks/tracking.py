@@ -1,12 +1,14 @@
-"""What watching and W&B cost the training: the same small study without anything, with the app open, with W&B.
+"""What watching and W&B cost the training: the same small study without anything, with the app
+open, with W&B.
 
     python benchmarks/tracking.py [--rounds 3] [--iters 1500]
 
-Each study trains one seed of both arms at the `quick` preset, two runs at once: on two cores every core is taken.
-The kinds alternate. `app` has the lab open on a terminal of 120 by 40; `W&B offline` and `W&B black hole` run the
-relay with the real client, the second one online against a server that takes connections and never answers. A
-relay's start costs about a second of one core, so short runs exaggerate what it takes. "Longer" is from the launch
-until the runner has ended; it must stay under 1 s whatever W&B does.
+Each study trains one seed of both arms at the `quick` preset, two runs at once: on two cores every
+core is taken. The kinds alternate. `app` has the lab open on a terminal of 120 by 40; `W&B offline`
+and `W&B black hole` run the relay with the real client, the second one online against a server that
+takes connections and never answers. A relay's start costs about a second of one core, so short runs
+exaggerate what it takes. "Longer" is from the launch until the runner has ended; it must stay under
+1 s whatever W&B does.
 """
 
 from __future__ import annotations
@@ -45,7 +47,9 @@ def app_open(env: dict[str, str]) -> Iterator[None]:
     pid, fd = pty.fork()
     if pid == 0:
         fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
-        os.execve(sys.executable, [sys.executable, "-m", "q1lab"], {**env, "TERM": "xterm-256color"})
+        os.execve(
+            sys.executable, [sys.executable, "-m", "q1lab"], {**env, "TERM": "xterm-256color"}
+        )
     leave = threading.Event()
 
     def drain() -> None:
@@ -130,7 +134,9 @@ def main() -> None:
         for kind in KINDS if number % 2 == 0 else reversed(KINDS):
             found[kind].append(one(kind, given.iters))
     alone = found["alone"]
-    print(f"\n{given.iters} iters, {given.rounds} rounds; medians of the differences within a round\n")
+    print(
+        f"\n{given.iters} iters, {given.rounds} rounds; medians of the differences within a round\n"
+    )
     print("| beside the training | tokens a second against alone | longer than alone |")
     print("|---|---|---|")
     for kind in KINDS[1:]:

@@ -1,9 +1,10 @@
 """Attention for short sequences on a CPU, written out: scores, causal mask, softmax, weighted sum.
 
-PyTorch's fused kernel is made for long sequences and GPUs; at the lengths trained here its bf16 backward costs
-five times the arithmetic, and its plain fallback looks for fully masked rows, of which a causal mask has none.
-``PlainAttention`` answers the calls of ``F.scaled_dot_product_attention`` that a model file makes, so the files
-stay as they are. The softmax is fp32, whatever the products use. Calls of any other form go to PyTorch.
+PyTorch's fused kernel is made for long sequences and GPUs; at the lengths trained here its bf16
+backward costs five times the arithmetic, and its plain fallback looks for fully masked rows, of
+which a causal mask has none. ``PlainAttention`` answers the calls of
+``F.scaled_dot_product_attention`` that a model file makes, so the files stay as they are. The
+softmax is fp32, whatever the products use. Calls of any other form go to PyTorch.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from torch.overrides import TorchFunctionMode
 
 
 class PlainAttention(TorchFunctionMode):
-    """While active, causal attention without mask or dropout on (B, heads, T, head_dim) is computed plainly."""
+    """While active, causal attention without mask or dropout on (B, heads, T, head_dim) is computed
+    plainly."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -26,19 +28,29 @@ class PlainAttention(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        if func is F.scaled_dot_product_attention and len(args) == 3 and self._plain(args[0], **kwargs):
+        if (
+            func is F.scaled_dot_product_attention
+            and len(args) == 3
+            and self._plain(args[0], **kwargs)
+        ):
             return self.attend(*args, scale=kwargs.get("scale"))
         return func(*args, **kwargs)
 
     @staticmethod
     def _plain(
-        q: Tensor, *, is_causal: bool = False, attn_mask: Any = None, dropout_p: float = 0.0, **other: Any
+        q: Tensor,
+        *,
+        is_causal: bool = False,
+        attn_mask: Any = None,
+        dropout_p: float = 0.0,
+        **other: Any,
     ) -> bool:
         known = set(other) <= {"scale", "enable_gqa"} and not other.get("enable_gqa")
         return known and is_causal and attn_mask is None and dropout_p == 0.0 and q.dim() == 4
 
     def attend(self, q: Tensor, k: Tensor, v: Tensor, scale: float | None = None) -> Tensor:
-        """softmax(q kᵀ · scale + causal mask) v; scale is 1/√head_dim unless given (Vaswani et al. 2017, eq 1)."""
+        """softmax(q kᵀ · scale + causal mask) v; scale is 1/√head_dim unless given (Vaswani et al.
+        2017, eq 1)."""
         T = q.size(-2)
         if k.size(-2) != T:
             return F.scaled_dot_product_attention(q, k, v, is_causal=True, scale=scale)

@@ -1,7 +1,9 @@
-"""Checkpoints that are whole or not there: temp file, fsync, rename; two are kept; a checksum in the name.
+"""Checkpoints that are whole or not there: temp file, fsync, rename; two are kept; a checksum in
+the name.
 
-A checkpoint holds the flat weights, the optimizer's state, the random generators and the loss so far, so that a
-run that goes on is bit-equal to one that was never interrupted (same device, dtype and threads).
+A checkpoint holds the flat weights, the optimizer's state, the random generators and the loss so
+far, so that a run that goes on is bit-equal to one that was never interrupted (same device, dtype
+and threads).
 """
 
 from __future__ import annotations
@@ -19,14 +21,15 @@ KEEP = 2
 
 
 def save(folder: Path, i: int, state: dict[str, Any]) -> None:
-    """Write the state after iter ``i`` and drop all but the newest two. OSError when the disk is full; then what
-    was there stays."""
+    """Write the state after iter ``i`` and drop all but the newest two. OSError when the disk is
+    full; then what was there stays."""
     for stale in folder.glob(".*.part"):  # left by a process that was killed in mid-write
         stale.unlink(missing_ok=True)
     buffer = io.BytesIO()
     torch.save(state, buffer)
     write(
-        folder / f"iter-{i:07d}-{hashlib.sha256(buffer.getbuffer()).hexdigest()[:16]}.pt", buffer.getbuffer()
+        folder / f"iter-{i:07d}-{hashlib.sha256(buffer.getbuffer()).hexdigest()[:16]}.pt",
+        buffer.getbuffer(),
     )
     for old in _all(folder)[:-KEEP]:
         old.unlink(missing_ok=True)
@@ -62,7 +65,9 @@ def newest(folder: Path) -> dict[str, Any] | None:
             continue
         if hashlib.sha256(data).hexdigest()[:16] == path.stem.rsplit("-", 1)[1]:
             try:
-                state: dict[str, Any] = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+                state: dict[str, Any] = torch.load(
+                    io.BytesIO(data), map_location="cpu", weights_only=True
+                )
             except (RuntimeError, ValueError, EOFError, pickle.UnpicklingError):  # not one of ours
                 continue
             return state

@@ -1,8 +1,8 @@
 """Corpora as tokens, and the batches of a seed.
 
-A token is a character; the vocabulary is the sorted set of the corpus's characters. The first 90% of the text
-trains, the rest validates. Tokens stay in memory in the smallest integer type that holds the vocabulary, and one
-gather takes a whole batch.
+A token is a character; the vocabulary is the sorted set of the corpus's characters. The first 90%
+of the text trains, the rest validates. Tokens stay in memory in the smallest integer type that
+holds the vocabulary, and one gather takes a whole batch.
 """
 
 from __future__ import annotations
@@ -49,7 +49,9 @@ def tokenize(text: str) -> Corpus:
     points = torch.frombuffer(bytearray(text.encode("utf-32-le")), dtype=torch.int32)
     vocabulary, tokens = torch.unique(points, return_inverse=True)
     size = vocabulary.numel()
-    tokens = tokens.to(torch.uint8 if size <= 256 else torch.int16 if size <= 32767 else torch.int32)
+    tokens = tokens.to(
+        torch.uint8 if size <= 256 else torch.int16 if size <= 32767 else torch.int32
+    )
     cut = int(TRAIN_SHARE * len(text))
     characters = "".join(map(chr, vocabulary.tolist()))
     return Corpus(tokens[:cut].contiguous(), tokens[cut:].contiguous(), characters)
@@ -62,9 +64,11 @@ def key(*parts: object) -> int:
 
 
 class Batches:
-    """The batches of one seed: iter i always gets the same windows, whatever the model does with its randomness.
+    """The batches of one seed: iter i always gets the same windows, whatever the model does with
+    its randomness.
 
-    Positions are drawn in blocks from a generator keyed by (seed, block), so going on at iter k needs no replay.
+    Positions are drawn in blocks from a generator keyed by (seed, block), so going on at iter k
+    needs no replay.
     """
 
     BLOCK = 1024
@@ -89,14 +93,16 @@ class Batches:
             self._starts = torch.randint(high, shape, generator=generator).to(self.device)
             self._block = block
         window = self.train[self._starts[row] + self.steps].long()
-        return window[:, :-1].contiguous(), window[:, 1:].contiguous()  # a model file may call view on them
+        # a model file may call view on them
+        return window[:, :-1].contiguous(), window[:, 1:].contiguous()
 
 
 def windows(val: Tensor, block_size: int, count: int | None = None) -> list[tuple[int, int]]:
-    """Fixed validation windows as (start, length), side by side: every target is predicted exactly once.
+    """Fixed validation windows as (start, length), side by side: every target is predicted exactly
+    once.
 
-    ``count`` picks that many full windows, evenly spread, for a quick look in mid-run; None is all of them, the
-    last one shorter where the text doesn't divide evenly.
+    ``count`` picks that many full windows, evenly spread, for a quick look in mid-run; None is all
+    of them, the last one shorter where the text doesn't divide evenly.
     """
     targets = val.numel() - 1
     full = targets // block_size

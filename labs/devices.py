@@ -21,7 +21,8 @@ SHORT = 256
 
 
 def choose(wanted: str) -> str:
-    """The device to train on: ``wanted``, or for "auto" the best there is. ValueError when it isn't there."""
+    """The device to train on: ``wanted``, or for "auto" the best there is. ValueError when it isn't
+    there."""
     there = {
         "cuda": torch.cuda.is_available(),
         "mps": torch.backends.mps.is_available(),
@@ -31,13 +32,15 @@ def choose(wanted: str) -> str:
         return next(name for name, present in there.items() if present)
     if not there[wanted]:
         present = ", ".join(name for name, here in there.items() if here)
-        raise ValueError(f"no {wanted} device here; there is: {present} (or leave --device at auto)")
+        raise ValueError(
+            f"no {wanted} device here; there is: {present} (or leave --device at auto)"
+        )
     return wanted
 
 
 def choose_dtype(wanted: str, device: str) -> str:
-    """``fp32``, ``bf16`` or ``fp16``. "auto" takes the fastest that trains well: bf16 where the hardware has it,
-    fp16 with a gradient scaler on a GPU without bf16, else fp32."""
+    """``fp32``, ``bf16`` or ``fp16``. "auto" takes the fastest that trains well: bf16 where the
+    hardware has it, fp16 with a gradient scaler on a GPU without bf16, else fp32."""
     if wanted != "auto":
         if (
             wanted == "bf16"
@@ -56,7 +59,8 @@ def choose_dtype(wanted: str, device: str) -> str:
 
 
 def cpu_bf16() -> bool:
-    """Whether bf16 products are faster than fp32 on this processor: the flag first, then a short timing."""
+    """Whether bf16 products are faster than fp32 on this processor: the flag first, then a short
+    timing."""
     import torch.backends.cpu
 
     flags = ""
@@ -84,8 +88,8 @@ def _product_seconds(dtype: torch.dtype) -> float:
 
 
 def keep_memory() -> None:
-    """Tell glibc's malloc to keep what it has: without this every step maps and unmaps its big buffers, thousands
-    of page faults each. Elsewhere (macOS, musl) there is nothing to tell."""
+    """Tell glibc's malloc to keep what it has: without this every step maps and unmaps its big
+    buffers, thousands of page faults each. Elsewhere (macOS, musl) there is nothing to tell."""
     if not sys.platform.startswith("linux"):
         return
     with contextlib.suppress(OSError, AttributeError):
@@ -97,7 +101,9 @@ def keep_memory() -> None:
 class Precision:
     """How products are computed and gradients scaled, for one device and dtype."""
 
-    def __init__(self, device: torch.device, dtype: str, block_size: int, *, compiled: bool = False) -> None:
+    def __init__(
+        self, device: torch.device, dtype: str, block_size: int, *, compiled: bool = False
+    ) -> None:
         self.device = device
         self.dtype = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}[dtype]
         by_hand = device.type == "cpu" and not compiled  # the compiler wants PyTorch's own calls
@@ -149,7 +155,8 @@ class Precision:
 def compiled(
     model: nn.Module, mode: str, device: torch.device, say: Callable[..., None]
 ) -> Callable[..., tuple[Tensor, Tensor]]:
-    """The model, compiled where that pays: on CUDA, with a C compiler for Triton ("auto"), or always ("on").
+    """The model, compiled where that pays: on CUDA, with a C compiler for Triton ("auto"), or
+    always ("on").
 
     When compiling fails the run goes on without, and says so: a slow result beats none.
     """

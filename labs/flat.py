@@ -1,10 +1,11 @@
 """Make a model's parameters views of one flat buffer, and their gradients views of another.
 
-An optimizer that walks over fifty small tensors spends its time on the walking. With two flat tensors (decayed
-and not decayed) an AdamW step, the gradient's norm and zeroing it are one pass each, and the model doesn't notice.
+An optimizer that walks over fifty small tensors spends its time on the walking. With two flat
+tensors (decayed and not decayed) an AdamW step, the gradient's norm and zeroing it are one pass
+each, and the model doesn't notice.
 
-One trap is avoided by this layout: fused AdamW on a CPU silently misreads a gradient whose strides differ from its
-parameter's. Here both are contiguous.
+One trap is avoided by this layout: fused AdamW on a CPU silently misreads a gradient whose strides
+differ from its parameter's. Here both are contiguous.
 """
 
 from __future__ import annotations
@@ -17,17 +18,21 @@ from torch import Tensor, nn
 
 @dataclass
 class Flat:
-    """``weights`` and ``grads``, 1-D fp32, decayed parameters first; ``split`` is where the others begin."""
+    """``weights`` and ``grads``, 1-D fp32, decayed parameters first; ``split`` is where the others
+    begin."""
 
     weights: Tensor
     grads: Tensor
     split: int
 
     def groups(self, weight_decay: float) -> list[dict[str, object]]:
-        """Parameter groups for an optimizer: matrices and embeddings decay; gains, biases and other vectors don't
-        (nanoGPT's rule: two or more dimensions)."""
+        """Parameter groups for an optimizer: matrices and embeddings decay; gains, biases and other
+        vectors don't (nanoGPT's rule: two or more dimensions)."""
         parts = []
-        for start, end, decay in ((0, self.split, weight_decay), (self.split, self.weights.numel(), 0.0)):
+        for start, end, decay in (
+            (0, self.split, weight_decay),
+            (self.split, self.weights.numel(), 0.0),
+        ):
             if end > start:
                 part = nn.Parameter(self.weights[start:end])
                 part.grad = self.grads[start:end]
@@ -36,7 +41,8 @@ class Flat:
 
 
 def flatten(model: nn.Module) -> Flat:
-    """Move the model's trainable parameters into one buffer, in place. Tied parameters stay tied."""
+    """Move the model's trainable parameters into one buffer, in place. Tied parameters stay
+    tied."""
     trained = [p for p in model.parameters() if p.requires_grad]
     if not trained:
         raise ValueError("the model has no trainable parameter")

@@ -1,11 +1,12 @@
 """Initial weights keyed by (seed, parameter name), for any model file, unedited.
 
-``torch.manual_seed(0)`` before building gives two architectures different weights from the first layer on that
-draws a different amount: nothing is shared, and a "paired" comparison isn't one. Here the model is built while a
-dispatch mode watches which random draws each parameter's value comes from. Then it is built again with the
-generator seeded anew before each draw, from (seed, the parameter's name, the how-manieth draw of that parameter).
-So each tensor keeps exactly the distribution its own file gave it, and two files that share a parameter's name,
-shape and way of drawing start from the same numbers.
+``torch.manual_seed(0)`` before building gives two architectures different weights from the first
+layer on that draws a different amount: nothing is shared, and a "paired" comparison isn't one. Here
+the model is built while a dispatch mode watches which random draws each parameter's value comes
+from. Then it is built again with the generator seeded anew before each draw, from (seed, the
+parameter's name, the how-manieth draw of that parameter). So each tensor keeps exactly the
+distribution its own file gave it, and two files that share a parameter's name, shape and way of
+drawing start from the same numbers.
 """
 
 from __future__ import annotations
@@ -29,11 +30,12 @@ MOST_BUILDS = 300
 
 
 def build(make: Callable[[], nn.Module], seed: int) -> nn.Module:
-    """``make()`` with its random draws keyed by ``seed`` and parameter names. Leaves the global generator seeded
-    by (seed, "run"), for dropout and whatever else the model draws later.
+    """``make()`` with its random draws keyed by ``seed`` and parameter names. Leaves the global
+    generator seeded by (seed, "run"), for dropout and whatever else the model draws later.
 
-    Two builds are enough unless the number of draws depends on the numbers drawn (rejection sampling, as torch's
-    trunc_normal_ does). Then each further build settles at least one more parameter.
+    Two builds are enough unless the number of draws depends on the numbers drawn (rejection
+    sampling, as torch's trunc_normal_ does). Then each further build settles at least one more
+    parameter.
     """
     owners: list[Owner] = []
     for _ in range(MOST_BUILDS):
@@ -52,7 +54,8 @@ def _is_random(func: Any) -> bool:
 
 
 class _Draws(TorchDispatchMode):
-    """Seed each random draw by its owner, and follow its numbers from storage to storage while a model is built."""
+    """Seed each random draw by its owner, and follow its numbers from storage to storage while a
+    model is built."""
 
     def __init__(self, seed: int, owners: list[Owner]) -> None:
         super().__init__()

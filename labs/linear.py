@@ -1,10 +1,11 @@
 """Linear layers in fp32 by oneDNN, on processors where PyTorch's own choice is slow.
 
-PyTorch multiplies fp32 matrices on x86 with Intel's MKL, which leaves the AVX-512 of AMD's processors unused; its
-other library, oneDNN (which does the bf16 products), uses it. At the shapes trained here that is a factor of two
-(`docs/performance.md`). ``OneDnnLinear`` answers the calls of ``F.linear`` that ``nn.Linear`` makes, forward and
-backward; all else goes to PyTorch. Whether to use it is read from the processor's name and flags, not timed: a
-choice by timing could fall differently in two runs, and they would not be equal to the bit any more.
+PyTorch multiplies fp32 matrices on x86 with Intel's MKL, which leaves the AVX-512 of AMD's
+processors unused; its other library, oneDNN (which does the bf16 products), uses it. At the shapes
+trained here that is a factor of two (`docs/performance.md`). ``OneDnnLinear`` answers the calls of
+``F.linear`` that ``nn.Linear`` makes, forward and backward; all else goes to PyTorch. Whether to
+use it is read from the processor's name and flags, not timed: a choice by timing could fall
+differently in two runs, and they would not be equal to the bit any more.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ from torch.overrides import TorchFunctionMode
 @functools.cache
 def pays() -> bool:
     """Whether this is an AMD processor with AVX-512, and PyTorch has oneDNN."""
-    if not torch.backends.mkldnn.is_available() or not hasattr(torch.ops.mkldnn, "_linear_pointwise"):
+    if not torch.backends.mkldnn.is_available() or not hasattr(
+        torch.ops.mkldnn, "_linear_pointwise"
+    ):
         return False
     info = ""
     with contextlib.suppress(OSError), open("/proc/cpuinfo") as file:  # noqa: PTH123 (a pseudo file, read once)
@@ -70,7 +73,8 @@ class _Linear(torch.autograd.Function):
         x, weight = ctx.saved_tensors
         x2, dy = x.reshape(-1, x.size(-1)), grads[0].reshape(-1, weight.size(0))
         dx = dw = db = None
-        if torch.is_grad_enabled():  # someone differentiates the gradient: PyTorch's own products know how
+        # someone differentiates the gradient: PyTorch's own products know how
+        if torch.is_grad_enabled():
             dx, dw, db = (dy @ weight).view_as(x), dy.t() @ x2, dy.sum(0)
             return dx, dw, db if ctx.needs_input_grad[2] else None
         if ctx.needs_input_grad[0]:

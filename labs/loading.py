@@ -1,8 +1,8 @@
 """Load a model file, any model file with nanoGPT's interface, and build its model.
 
-The interface: a class ``GPTConfig`` that takes keyword fields (block_size, vocab_size, n_layer, n_head, n_embd,
-dropout, bias, and more with defaults) and ``GPT(config)`` whose ``forward(idx, targets=None)`` returns
-``(logits, loss)``.
+The interface: a class ``GPTConfig`` that takes keyword fields (block_size, vocab_size, n_layer,
+n_head, n_embd, dropout, bias, and more with defaults) and ``GPT(config)`` whose ``forward(idx,
+targets=None)`` returns ``(logits, loss)``.
 """
 
 from __future__ import annotations

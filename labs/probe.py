@@ -1,9 +1,9 @@
 """Look at a study before it is planned: ``python -m labs.probe < request.json > answer.json``.
 
-The request: ``{"files": {arm: path}, "config": {…}, "vocab_size": n, "device": "auto", "dtype": "auto",
-"threads": n}``. The answer: device and dtype as they will be, torch's version, and for each arm its parameters,
-FLOPs a token, and seconds an iter on this machine; or ``{"error": …}``. With no files it only describes the device.
-What a model file prints goes to stderr.
+The request: ``{"files": {arm: path}, "config": {…}, "vocab_size": n, "device": "auto", "dtype":
+"auto", "threads": n}``. The answer: device and dtype as they will be, torch's version, and for each
+arm its parameters, FLOPs a token, and seconds an iter on this machine; or ``{"error": …}``. With no
+files it only describes the device. What a model file prints goes to stderr.
 """
 
 from __future__ import annotations
@@ -85,7 +85,9 @@ def look(
         ):  # a fused kernel hides its own
             answer = model(inputs[:1], targets[:1])
         check_answer(answer, file, vocab_size, block)
-        seconds = time_steps(model, inputs, targets, devices.Precision(device, dtype, block), config)
+        seconds = time_steps(
+            model, inputs, targets, devices.Precision(device, dtype, block), config
+        )
     except loading.ModelError:
         raise
     except Exception as error:
@@ -98,14 +100,17 @@ def look(
 
 
 def check_answer(answer: Any, file: Path, vocab_size: int, block: int) -> None:
-    """ModelError unless ``forward(idx, targets)`` gave (logits, loss) of the right kinds and shapes."""
+    """ModelError unless ``forward(idx, targets)`` gave (logits, loss) of the right kinds and
+    shapes."""
     if not (isinstance(answer, tuple) and len(answer) == 2):
         raise loading.ModelError(
             f"{file}: GPT.forward(idx, targets) must return (logits, loss), not {kind(answer)}"
         )
     logits, loss = answer
     if not isinstance(loss, torch.Tensor) or loss.numel() != 1:
-        raise loading.ModelError(f"{file}: with targets, GPT.forward must return one loss, not {kind(loss)}")
+        raise loading.ModelError(
+            f"{file}: with targets, GPT.forward must return one loss, not {kind(loss)}"
+        )
     if not isinstance(logits, torch.Tensor) or logits.shape[-1] != vocab_size:
         raise loading.ModelError(
             f"{file}: GPT.forward's logits must end in vocab_size = {vocab_size}, not {kind(logits)}"
@@ -113,7 +118,9 @@ def check_answer(answer: Any, file: Path, vocab_size: int, block: int) -> None:
 
 
 def kind(value: Any) -> str:
-    return f"shape {tuple(value.shape)}" if isinstance(value, torch.Tensor) else type(value).__name__
+    return (
+        f"shape {tuple(value.shape)}" if isinstance(value, torch.Tensor) else type(value).__name__
+    )
 
 
 def time_steps(
@@ -125,7 +132,9 @@ def time_steps(
 ) -> float:
     """Seconds for one training step: the quickest of a few, so that a cold start doesn't count."""
     buffers = flat.flatten(model)
-    adamw = torch.optim.AdamW(buffers.groups(cfg["weight_decay"]), lr=1e-4, fused=inputs.device.type != "mps")
+    adamw = torch.optim.AdamW(
+        buffers.groups(cfg["weight_decay"]), lr=1e-4, fused=inputs.device.type != "mps"
+    )
     best = float("inf")
     for _ in range(4):
         began = time.perf_counter()

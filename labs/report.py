@@ -1,7 +1,9 @@
-"""Append a run's events: one JSON object a line, one write each, to a file that is only ever appended to.
+"""Append a run's events: one JSON object a line, one write each, to a file that is only ever
+appended to.
 
-The reader (q1lab/study/events.py) lists the types. An event that must survive a power cut (start, eval, exit) is
-followed by fsync; the others reach the file at once and the disk when the system pleases.
+The reader (q1lab/study/events.py) lists the types. An event that must survive a power cut (start,
+eval, exit) is followed by fsync; the others reach the file at once and the disk when the system
+pleases.
 """
 
 from __future__ import annotations
@@ -23,8 +25,8 @@ RESERVE = 16 << 10
 
 
 class Report:
-    """The event log of one attempt of one run. Each event gets ``t``, seconds of this attempt by the monotonic
-    clock, and ``total``, the same with the ``before`` seconds of earlier attempts."""
+    """The event log of one attempt of one run. Each event gets ``t``, seconds of this attempt by
+    the monotonic clock, and ``total``, the same with the ``before`` seconds of earlier attempts."""
 
     def __init__(self, path: Path, before: float = 0.0) -> None:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -32,7 +34,8 @@ class Report:
         self._began, self._before = time.monotonic(), before
         size = os.fstat(self._fd).st_size
         if size and os.pread(self._fd, 1, size - 1) != b"\n":
-            os.write(self._fd, b"\n")  # a predecessor died in mid-line: its torn line stays, on its own
+            # a predecessor died in mid-line: its torn line stays, on its own
+            os.write(self._fd, b"\n")
         self._reserve = path.with_name(".reserve")
         with contextlib.suppress(OSError):
             self._reserve.write_bytes(b"." * RESERVE)
@@ -43,7 +46,9 @@ class Report:
         event["t"], event["total"] = round(seconds, 3), round(self._before + seconds, 3)
         if kind in ("start", "exit"):
             event["time"] = datetime.now(UTC).isoformat(timespec="seconds")
-        line = json.dumps(event, ensure_ascii=False, allow_nan=False).encode(errors="replace") + b"\n"
+        line = (
+            json.dumps(event, ensure_ascii=False, allow_nan=False).encode(errors="replace") + b"\n"
+        )
         try:
             self._append(line)
         except OSError as error:
@@ -56,7 +61,8 @@ class Report:
 
     def _append(self, line: bytes) -> None:
         size = os.fstat(self._fd).st_size
-        if os.write(self._fd, line) != len(line):  # the disk filled up in mid-line, which no reader has taken
+        # the disk filled up in mid-line, which no reader has taken
+        if os.write(self._fd, line) != len(line):
             os.ftruncate(self._fd, size)
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -99,7 +105,8 @@ def seconds(events: list[dict[str, Any]]) -> float:
 
 
 def state(events: list[dict[str, Any]]) -> str:
-    """``queued``, ``running`` (started, no exit yet: alive or crashed), or the last exit's state."""
+    """``queued``, ``running`` (started, no exit yet: alive or crashed), or the last exit's
+    state."""
     for event in reversed(events):
         if event.get("type") == "exit":
             return str(event.get("state"))

@@ -21,7 +21,8 @@ def take(claim: Path) -> bool:
 
 
 def inside(folder: Path, name: str) -> Path:
-    """``folder/name``. ValueError when ``name`` leads out of the folder (study.json is data, not to be trusted)."""
+    """``folder/name``. ValueError when ``name`` leads out of the folder (study.json is data, not to
+    be trusted)."""
     parts = PurePath(name)
     if parts.is_absolute() or ".." in parts.parts:
         raise ValueError(f"study.json names a file outside its folder: {name}")
@@ -30,7 +31,8 @@ def inside(folder: Path, name: str) -> Path:
 
 @contextlib.contextmanager
 def holding(lock: Path) -> Iterator[None]:
-    """Hold the run's lock: as long as it is held, the run is alive, and nothing else is proof of that."""
+    """Hold the run's lock: as long as it is held, the run is alive, and nothing else is proof of
+    that."""
     lock.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     fd = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
@@ -55,7 +57,8 @@ def output_to(log: Path) -> Iterator[None]:
         yield
     finally:
         for stream in (sys.stdout, sys.stderr):
-            with contextlib.suppress(OSError, ValueError):  # a full disk; a model file that closed it
+            # a full disk; a model file that closed it
+            with contextlib.suppress(OSError, ValueError):
                 stream.flush()
         os.dup2(kept[0], 1)
         os.dup2(kept[1], 2)

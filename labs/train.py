@@ -1,12 +1,14 @@
 """Train the runs of a study: ``python -m labs.train STUDY_DIR --launch N``.
 
-One process imports torch once and then takes one run after the other from the study's plan, in order, until none
-is left; several such processes share a plan by claiming runs. It reads ``study.json`` and the copies of the model
-files and writes, for each run, ``events.jsonl`` and checkpoints. It knows nothing of who watches.
+One process imports torch once and then takes one run after the other from the study's plan, in
+order, until none is left; several such processes share a plan by claiming runs. It reads
+``study.json`` and the copies of the model files and writes, for each run, ``events.jsonl`` and
+checkpoints. It knows nothing of who watches.
 
-What makes it fast is here, not in the model files: bf16 products where the processor has them, the faster library
-for fp32 ones (labs/linear.py), plain attention at short lengths on a CPU, one flat buffer for all weights
-(labs/flat.py), one gather a batch, and a malloc that keeps its memory. Weights, norms, softmax and loss stay fp32.
+What makes it fast is here, not in the model files: bf16 products where the processor has them, the
+faster library for fp32 ones (labs/linear.py), plain attention at short lengths on a CPU, one flat
+buffer for all weights (labs/flat.py), one gather a batch, and a malloc that keeps its memory.
+Weights, norms, softmax and loss stay fp32.
 """
 
 from __future__ import annotations
@@ -46,7 +48,9 @@ stop_asked = False
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m labs.train", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m labs.train", description=__doc__.splitlines()[0]
+    )
     parser.add_argument("study", type=Path, help="the study's folder")
     parser.add_argument(
         "--launch", type=int, default=1, help="number of this launch; each run starts once in it"
@@ -62,7 +66,9 @@ def main(argv: list[str] | None = None) -> int:
 
     @functools.cache
     def corpus() -> data.Corpus:
-        return data.load(inside(args.study.parent.parent, plan["data"]["file"]), plan["data"]["sha256"])
+        return data.load(
+            inside(args.study.parent.parent, plan["data"]["file"]), plan["data"]["sha256"]
+        )
 
     failed = False
     for seed in [seed for look in plan["looks"] for seed in look]:
@@ -92,7 +98,8 @@ def attempt(
     *,
     alone: bool,
 ) -> str:
-    """One attempt at one run, from its start event to its exit event; returns the state it ended in."""
+    """One attempt at one run, from its start event to its exit event; returns the state it ended
+    in."""
     events = folder / "events.jsonl"
     before = report.read(events)
     number = 1 + sum(event.get("type") == "start" for event in before)
@@ -113,13 +120,25 @@ def attempt(
             traceback.print_exc()
         if devices.is_out_of_memory(error):
             if not alone:
-                say("exit", state="stopped", message="out of memory; goes on with fewer runs at once")
+                say(
+                    "exit",
+                    state="stopped",
+                    message="out of memory; goes on with fewer runs at once",
+                )
                 return "out of memory"
             say("exit", state="failed", message=f"out of memory: {first_line(error)}"[:300])
         elif isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-            say("exit", state="failed", message=f"the disk is full ({folder}); free some space, then go on")
+            say(
+                "exit",
+                state="failed",
+                message=f"the disk is full ({folder}); free some space, then go on",
+            )
         elif isinstance(error, OSError):
-            say("exit", state="failed", message=f"{error.strerror or error} ({error.filename or folder})")
+            say(
+                "exit",
+                state="failed",
+                message=f"{error.strerror or error} ({error.filename or folder})",
+            )
         else:
             say("exit", state="failed", message=loading.describe(error, source))
         return "failed"
@@ -140,9 +159,12 @@ def train(
     """The whole loop. Returns ``finished`` or ``diverged``; raises Stop when asked to stop."""
     cfg = plan["config"]
     device = torch.device(plan["device"])
-    precision = devices.Precision(device, plan["dtype"], cfg["block_size"], compiled=cfg["compile"] == "on")
+    precision = devices.Precision(
+        device, plan["dtype"], cfg["block_size"], compiled=cfg["compile"] == "on"
+    )
 
-    # model: built on the CPU with keyed weights (the same on every device), then moved and flattened
+    # model: built on the CPU with keyed weights (the same on every device), then moved and
+    # flattened
     module = loading.load(source)
     model = keyed.build(lambda: loading.build(module, cfg, corpus.vocab_size), seed).to(device)
     n_params = sum(p.numel() for p in model.parameters())
@@ -226,13 +248,19 @@ def train(
                     save(done)
             mark = time.perf_counter()
 
-    # the number that counts: every validation target once, the weights as they are after the last iter
+    # the number that counts: every validation target once, the weights as they are after the last
+    # iter
     everything = data.windows(corpus.val, cfg["block_size"])
     with precision.exactly():
         val_loss = evaluate(model, val, everything)
     say("eval", iter=cfg["max_iters"], val_loss=val_loss, tokens=val.numel() - 1, final=True)
     if not math.isfinite(val_loss):
-        say("exit", state="diverged", iter=cfg["max_iters"], message="the final val loss was not finite")
+        say(
+            "exit",
+            state="diverged",
+            iter=cfg["max_iters"],
+            message="the final val loss was not finite",
+        )
         return "diverged"
     buffer = io.BytesIO()
     torch.save({name: tensor.cpu().clone() for name, tensor in model.state_dict().items()}, buffer)
@@ -244,7 +272,8 @@ def train(
 
 
 def learning_rate(i: int, cfg: dict[str, Any]) -> float:
-    """Linear warm-up, cosine decay to ``min_lr``, then constant (nanoGPT's schedule). ``i`` counts from 0."""
+    """Linear warm-up, cosine decay to ``min_lr``, then constant (nanoGPT's schedule). ``i`` counts
+    from 0."""
     peak, low = float(cfg["learning_rate"]), float(cfg["min_lr"])
     if i < cfg["warmup_iters"]:
         return peak * (i + 1) / (cfg["warmup_iters"] + 1)
@@ -255,8 +284,11 @@ def learning_rate(i: int, cfg: dict[str, Any]) -> float:
 
 
 @torch.no_grad()
-def evaluate(model: nn.Module, val: Tensor, windows: list[tuple[int, int]], batch: int = 64) -> float:
-    """Mean loss in nats per target over ``windows`` of the validation tokens, in fp32 whatever training uses."""
+def evaluate(
+    model: nn.Module, val: Tensor, windows: list[tuple[int, int]], batch: int = 64
+) -> float:
+    """Mean loss in nats per target over ``windows`` of the validation tokens, in fp32 whatever
+    training uses."""
     model.eval()
     total, count = 0.0, 0
     for k in range(0, len(windows), batch):

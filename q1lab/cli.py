@@ -1,6 +1,7 @@
 """The command line: one table of commands, each imported only when it is called.
 
-Exit status everywhere: 0 done, 1 something failed or diverged, 2 usage, 130 interrupted (can go on).
+Exit status everywhere: 0 done, 1 something failed or diverged, 2 usage, 130 interrupted (can go
+on).
 """
 
 from __future__ import annotations
@@ -48,9 +49,30 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 
 SECTIONS = {
-    "Studies": ["run", "attach", "stop", "status", "compare", "diff", "export", "import", "pull", "sync"],
+    "Studies": [
+        "run",
+        "attach",
+        "stop",
+        "status",
+        "compare",
+        "diff",
+        "export",
+        "import",
+        "pull",
+        "sync",
+    ],
     "Your model": ["new", "check", "hint", "merge"],
-    "The week": ["predict", "modification", "post", "retro", "kpi", "paper", "artifact", "roadmap", "card"],
+    "The week": [
+        "predict",
+        "modification",
+        "post",
+        "retro",
+        "kpi",
+        "paper",
+        "artifact",
+        "roadmap",
+        "card",
+    ],
     "Around it": ["content", "config", "completion", "doctor", "serve"],
 }
 
@@ -114,7 +136,8 @@ def cli(ctx: click.Context, session: str | None, content: Path | None) -> None:
 
 
 def run(args: list[str] | None = None) -> int:
-    """Run the command line; returns the exit status. Problems become one line on stderr, never a traceback."""
+    """Run the command line; returns the exit status. Problems become one line on stderr, never a
+    traceback."""
     return guarded(lambda: _run(args))
 
 

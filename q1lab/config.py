@@ -1,7 +1,8 @@
 """The learner's settings: config.toml in q1lab's home, and Q1LAB_<KEY> in the environment above it.
 
-Reading uses the standard library; editing goes through tomlkit, so that comments and order stay. A key that
-nobody knows is an error with file, key and the nearest name: a typo must not look like a setting.
+Reading uses the standard library; editing goes through tomlkit, so that comments and order stay. A
+key that nobody knows is an error with file, key and the nearest name: a typo must not look like a
+setting.
 """
 
 from __future__ import annotations
@@ -37,7 +38,8 @@ class Config:
     bell: bool = True
     """Ring the terminal's bell when a part's minutes are spent."""
     wandb: str = "auto"
-    """Weights & Biases: online, offline, disabled, or auto: online where a key is configured, else offline."""
+    """Weights & Biases: online, offline, disabled, or auto: online where a key is configured, else
+    offline."""
     content: Path | None = None
     """The folder of another week; without it the week that ships is opened."""
     keymap: Mapping[str, str] = field(default_factory=dict)
@@ -61,7 +63,8 @@ HELP = MappingProxyType(
 
 
 def load(file: Path | None = None, env: Mapping[str, str] = os.environ) -> Config:
-    """The settings that hold now: defaults, then the file, then ``Q1LAB_<KEY>``. Problem names file and key."""
+    """The settings that hold now: defaults, then the file, then ``Q1LAB_<KEY>``. Problem names file
+    and key."""
     file = file or paths.config_file()
     values: dict[str, Any] = {}
     sources: dict[str, str] = {}
@@ -78,7 +81,8 @@ def load(file: Path | None = None, env: Mapping[str, str] = os.environ) -> Confi
 
 
 def put(key: str, text: str, file: Path | None = None) -> None:
-    """Set one key in the file; everything else in it stays as it is. ``keymap.<action id>`` moves a key."""
+    """Set one key in the file; everything else in it stays as it is. ``keymap.<action id>`` moves a
+    key."""
     import tomlkit
 
     file = file or paths.config_file()
@@ -129,7 +133,9 @@ def _read(file: Path) -> dict[str, Any]:
     except OSError as error:
         raise Problem(f"cannot read {file}: {os_reason(error)}", FAILED) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise Problem(f"{file}: not valid TOML: {error}; mend it, or move it away for the defaults") from None
+        raise Problem(
+            f"{file}: not valid TOML: {error}; mend it, or move it away for the defaults"
+        ) from None
 
 
 def _known(key: str, where: str) -> str:
@@ -156,14 +162,18 @@ def _checked(key: str, value: Any, where: str, folder: Path) -> Any:
         return value
     if key == "keymap":
         if not isinstance(value, dict) or not all(isinstance(v, str) for v in value.values()):
-            raise Problem(f'{where}: keymap is a table of action ids and keys, such as "study.tick" = "x"')
+            raise Problem(
+                f'{where}: keymap is a table of action ids and keys, such as "study.tick" = "x"'
+            )
         return MappingProxyType(dict(value))
     if not isinstance(value, str) or not value.strip() or "\0" in value:
         raise Problem(f"{where}: {key} must be text, not {value!r}")
     if key in CHOICES and value not in CHOICES[key]:
         near = get_close_matches(value, CHOICES[key], n=1, cutoff=0.5)
         hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise Problem(f"{where}: {key} must be one of {', '.join(CHOICES[key])}, not {value!r}{hint}")
+        raise Problem(
+            f"{where}: {key} must be one of {', '.join(CHOICES[key])}, not {value!r}{hint}"
+        )
     if key in ("repo", "content"):
         return (folder / Path(value).expanduser()).absolute()
     return value

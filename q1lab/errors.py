@@ -5,7 +5,8 @@ from __future__ import annotations
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
 NOTICES: list[str] = []
-"""What a person should know though it stopped nothing, a line each; the command line says it at the end."""
+"""What a person should know though it stopped nothing, a line each; the command line says it at the
+end."""
 
 
 class Problem(Exception):

@@ -16,7 +16,9 @@ from typing import BinaryIO
 
 from q1lab.errors import FAILED, Problem
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]|\x1b\[[0-?]*[ -/]*[@-~]")
+_CONTROL = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]|\x1b\[[0-?]*[ -/]*[@-~]"
+)
 
 
 def utc_now() -> str:
@@ -25,12 +27,16 @@ def utc_now() -> str:
 
 
 def plain(text: str) -> str:
-    """``text`` without escape sequences, control and bidi-override characters; tabs and newlines stay."""
-    return _CONTROL.sub("", re.sub(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)", "", text))
+    """``text`` without escape sequences, control and bidi-override characters; tabs and newlines
+    stay."""
+    return _CONTROL.sub(
+        "", re.sub(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)", "", text)
+    )
 
 
 def write_atomic(path: Path, content: str | bytes, *, mode: int = 0o600) -> None:
-    """Replace ``path`` by ``content`` so that a crash leaves the old file or the new one, never a part.
+    """Replace ``path`` by ``content`` so that a crash leaves the old file or the new one, never a
+    part.
 
     Text is written as UTF-8. An existing file keeps its permissions; a new one gets ``mode``.
     Raises Problem (exit 1) when the folder can't be written or the disk is full.
@@ -58,7 +64,8 @@ def write_atomic(path: Path, content: str | bytes, *, mode: int = 0o600) -> None
 
 
 def private_folder(folder: Path) -> None:
-    """Make ``folder`` and those of its parents that are missing, each private to the user whatever the umask is.
+    """Make ``folder`` and those of its parents that are missing, each private to the user whatever
+    the umask is.
 
     (``mkdir(parents=True, mode=…)`` gives the mode to the last one alone.)
     """
@@ -72,11 +79,14 @@ def private_folder(folder: Path) -> None:
 
 def open_private(path: Path) -> BinaryIO:
     """Open a log for appending; a new one is private to the user whatever the umask is."""
-    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600), "ab")
+    return os.fdopen(
+        os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600), "ab"
+    )
 
 
 def sync_folder(folder: Path) -> None:
-    """Make a rename inside ``folder`` durable. Some network file systems refuse; that is no error."""
+    """Make a rename inside ``folder`` durable. Some network file systems refuse; that is no
+    error."""
     with contextlib.suppress(OSError):
         fd = os.open(folder, os.O_RDONLY)
         try:
@@ -117,15 +127,19 @@ def sha256_text(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-# ── locks ────────────────────────────────────────────────────────────────────────────────────────────────
-# An flock belongs to the open file description: it is inherited by children that are handed the descriptor
-# and is free exactly when all of them are gone, killed or not. That is how q1lab knows what is alive.
+# ── locks
+# ────────────────────────────────────────────────────────────────────────────────────────────────
+# An flock belongs to the open file description: it is inherited by children that are handed the
+# descriptor and is free exactly when all of them are gone, killed or not. That is how q1lab knows
+# what is alive.
 
 
 def try_lock(path: Path, *, wait: float = 0.0) -> int | None:
-    """Take the exclusive lock on ``path``; returns its descriptor, or None when somebody else holds it.
+    """Take the exclusive lock on ``path``; returns its descriptor, or None when somebody else holds
+    it.
 
-    ``wait`` is how many seconds to keep trying, since a viewer's look (``is_locked``) holds it for an instant.
+    ``wait`` is how many seconds to keep trying, since a viewer's look (``is_locked``) holds it for
+    an instant.
     """
     private_folder(path.parent)
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -158,7 +172,8 @@ def is_locked(path: Path) -> bool:
 
 @contextlib.contextmanager
 def locked(path: Path, *, wait: float = 30.0) -> Iterator[int]:
-    """Hold the exclusive lock on ``path`` for a block; Problem when it can't be had within ``wait`` seconds."""
+    """Hold the exclusive lock on ``path`` for a block; Problem when it can't be had within ``wait``
+    seconds."""
     try:
         fd = try_lock(path, wait=wait)
     except OSError as error:

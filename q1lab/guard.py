@@ -1,4 +1,5 @@
-"""Around every command and the app: a Problem is one line on stderr, and so is what the system refuses."""
+"""Around every command and the app: a Problem is one line on stderr, and so is what the system
+refuses."""
 
 from __future__ import annotations
 

@@ -37,14 +37,17 @@ def _default_home() -> Path:
 
 
 def ensure_home() -> Path:
-    """The home folder, made private to the user when it is new. Problem when it can't be written."""
+    """The home folder, made private to the user when it is new. Problem when it can't be
+    written."""
     folder = home()
     try:
         private_folder(folder)
         if not os.access(folder, os.W_OK | os.X_OK):
             raise PermissionError(13, "permission denied")
     except OSError as error:
-        raise Problem(f"cannot use {folder} for q1lab's files: {os_reason(error)}", FAILED) from error
+        raise Problem(
+            f"cannot use {folder} for q1lab's files: {os_reason(error)}", FAILED
+        ) from error
     return folder
 
 
@@ -69,7 +72,8 @@ def study_dir(study_id: str) -> Path:
 
 
 def plan_lock() -> Path:
-    """Held while a study is looked up or made, so that two commands never launch the same one twice."""
+    """Held while a study is looked up or made, so that two commands never launch the same one
+    twice."""
     return home() / "plan.lock"
 
 

@@ -1,4 +1,5 @@
-"""From what a person typed to a study: seeds, files, data, device, and the study that already is."""
+"""From what a person typed to a study: seeds, files, data, device, and the study that already
+is."""
 
 from __future__ import annotations
 
@@ -23,7 +24,8 @@ from q1lab.study.studies import Arm, Data, Study
 from q1lab.tracking import state as wandb_state
 
 HEADLINE = "paired"
-"""Which interval decides unless a study says otherwise. Chosen from measured pair correlations: docs/pairing.md."""
+"""Which interval decides unless a study says otherwise. Chosen from measured pair correlations:
+docs/pairing.md."""
 
 MOST_SEEDS = 1000
 
@@ -61,12 +63,15 @@ class Plan:
 
 
 def parse_seeds(text: str) -> tuple[int, ...]:
-    """``3`` is seeds 0, 1, 2; a list such as ``0,1,2,7`` is itself (``7,`` is the single seed 7)."""
+    """``3`` is seeds 0, 1, 2; a list such as ``0,1,2,7`` is itself (``7,`` is the single seed
+    7)."""
     parts = [part.strip() for part in text.split(",")]
     if "," in text and parts[-1] == "":
         parts.pop()
     if not parts or not all(re.fullmatch(r"[0-9]{1,9}", part) for part in parts):
-        raise Problem(f"--seeds {text!r}: give how many (3) or which (0,1,2,7), as whole numbers from 0 up")
+        raise Problem(
+            f"--seeds {text!r}: give how many (3) or which (0,1,2,7), as whole numbers from 0 up"
+        )
     numbers = [int(part) for part in parts]
     if "," not in text:
         if not 1 <= numbers[0] <= MOST_SEEDS:
@@ -84,7 +89,8 @@ def cores() -> int:
 
 
 def make_plan(wish: Wish, store: Store) -> Plan:
-    """Check everything and find or draft the study; writes nothing but the corpus. ``save`` makes it real.
+    """Check everything and find or draft the study; writes nothing but the corpus. ``save`` makes
+    it real.
 
     Raises Problem for whatever a person can mend, before any study exists.
     """
@@ -96,7 +102,9 @@ def make_plan(wish: Wish, store: Store) -> Plan:
     modified = variants.find(wish.variant)
     baseline = variants.find(wish.baseline)
     if modified.sha256 == baseline.sha256:
-        raise Problem(f"{wish.variant} and {wish.baseline} are the same file; there is nothing to compare")
+        raise Problem(
+            f"{wish.variant} and {wish.baseline} are the same file; there is nothing to compare"
+        )
     paths.ensure_home()
 
     extra_fields = (*baseline.fields, *modified.fields)
@@ -127,13 +135,16 @@ def make_plan(wish: Wish, store: Store) -> Plan:
     else:
         ready = set() if wish.fresh else {run.name for run, _ in reuse.find(draft)}
         study, missing = draft, tuple(run.name for run in draft.runs if run.name not in ready)
-    return Plan(study, known is None, missing, _minutes(study, missing, answer), _notes(study, wish, known))
+    return Plan(
+        study, known is None, missing, _minutes(study, missing, answer), _notes(study, wish, known)
+    )
 
 
 def save(plan: Plan, wish: Wish, store: Store) -> Study:
     """Make the study real: a folder of its own, copies of both model files, ``study.json``.
 
-    Call it inside ``planning_lock()``. For a study that was there already, writes what changed (seeds, jobs).
+    Call it inside ``planning_lock()``. For a study that was there already, writes what changed
+    (seeds, jobs).
     """
     study = plan.study
     if not plan.is_new:
@@ -142,7 +153,9 @@ def save(plan: Plan, wish: Wish, store: Store) -> Study:
             _mint(study)
         return study
     study = replace(study, id=_new_id(study.variant))
-    study = replace(study, prediction=journal.locked_prediction(store, study.variant, f"study {study.id}"))
+    study = replace(
+        study, prediction=journal.locked_prediction(store, study.variant, f"study {study.id}")
+    )
     for arm, given in (("baseline", wish.baseline), ("modified", wish.variant)):
         file = variants.find(given)
         if file.sha256 != study.arms[arm].sha256:
@@ -163,7 +176,8 @@ def _mint(study: Study) -> None:
 
 
 def check(file: variants.Variant) -> None:
-    """Run the property checks on a learner's file. Problem when one fails: such a study would say nothing."""
+    """Run the property checks on a learner's file. Problem when one fails: such a study would say
+    nothing."""
     from q1lab.model.checks import run_checks
 
     report = run_checks(file.path)
@@ -255,7 +269,11 @@ def _draft(
         repo=_repo_of(modified.path),
         unchecked=wish.unchecked and modified.is_learners,
         wandb=_wandb_mode(wish.wandb),
-        extra={"overrides": dict(wish.overrides), "data": _data_word(wish.data), "dtype": wish.dtype},
+        extra={
+            "overrides": dict(wish.overrides),
+            "data": _data_word(wish.data),
+            "dtype": wish.dtype,
+        },
     )
 
 
@@ -285,7 +303,8 @@ def _repo_of(file: Path) -> dict[str, Any] | None:
 
 
 def identity(study: Study) -> str:
-    """What makes two studies the same but for their seeds: files, hyperparameters, data, device, number format."""
+    """What makes two studies the same but for their seeds: files, hyperparameters, data, device,
+    number format."""
     what = {
         "sources": [study.arms[arm].sha256 for arm in studies.ARMS],
         "config": study.config,
@@ -313,7 +332,8 @@ def _same_study(draft: Study) -> Study | None:
 def _go_on(
     study: Study, seeds: tuple[int, ...], store: Store, jobs: int | None
 ) -> tuple[Study, tuple[str, ...]]:
-    """The study with the asked seeds: those it lacks become a new look, since its first results may be known."""
+    """The study with the asked seeds: those it lacks become a new look, since its first results may
+    be known."""
     store.ingest(study)
     new = tuple(seed for seed in seeds if seed not in study.seeds)
     if new:
@@ -323,7 +343,9 @@ def _go_on(
     if jobs is not None:
         study = replace(study, jobs=jobs)
     done = {
-        f"{r['arm']}-seed{r['seed']}" for r in store.runs(study.id) if r["state"] in ("finished", "diverged")
+        f"{r['arm']}-seed{r['seed']}"
+        for r in store.runs(study.id)
+        if r["state"] in ("finished", "diverged")
     }
     return study, tuple(run.name for run in study.runs if run.name not in done)
 
@@ -341,7 +363,10 @@ def _minutes(study: Study, missing: tuple[str, ...], answer: dict[str, Any]) -> 
     )
     starting = 3.0  # a trainer imports torch once
     return (
-        float(total * (1 + share) / max(1, min(study.jobs, len(missing))) + (starting if missing else 0))
+        float(
+            total * (1 + share) / max(1, min(study.jobs, len(missing)))
+            + (starting if missing else 0)
+        )
         / 60.0
     )
 
@@ -352,7 +377,9 @@ def _notes(study: Study, wish: Wish, known: Study | None) -> tuple[str, ...]:
     if abs(b - a) >= 0.01 * a:
         notes.append(f"parameters differ by {(b - a) / a:+.1%}: {a:,} and {b:,}")
     if known is not None and study.looks != known.looks and len(study.looks) > 1:
-        notes.append("seeds are added after results could be seen: the verdict uses alpha 0.025 and says so")
+        notes.append(
+            "seeds are added after results could be seen: the verdict uses alpha 0.025 and says so"
+        )
     return tuple(notes)
 
 
@@ -377,8 +404,8 @@ def _new_id(variant: str) -> str:
 
 
 def _make_newest(folder: Path) -> None:
-    """Date a study's ``source``, whose time stamp orders the studies, later than all others': even when the clock
-    was set back since they were planned, the latest study is the latest."""
+    """Date a study's ``source``, whose time stamp orders the studies, later than all others': even
+    when the clock was set back since they were planned, the latest study is the latest."""
     others = [other for other in paths.studies_dir().glob("*/source") if other != folder]
     newest = max((other.stat().st_mtime_ns for other in others), default=0)
     if folder.stat().st_mtime_ns <= newest:

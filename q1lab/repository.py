@@ -1,12 +1,13 @@
 """Every git act of q1lab, and nothing else does git.
 
-q1lab is a guest in the learner's repository. So: only named paths are committed (``git commit --only``),
-what the learner has staged or left unstaged stays as it is, hooks run, nothing is pushed, and git never
-prompts, opens an editor or a pager. Where git would do something a person did not mean (commit onto a
-half-done rebase, invent an identity), q1lab looks first and refuses with one line.
+q1lab is a guest in the learner's repository. So: only named paths are committed (``git commit
+--only``), what the learner has staged or left unstaged stays as it is, hooks run, nothing is
+pushed, and git never prompts, opens an editor or a pager. Where git would do something a person did
+not mean (commit onto a half-done rebase, invent an identity), q1lab looks first and refuses with
+one line.
 
-git is run through GitPython's command object, ``repo.git``. GitPython's own index and commit objects are not
-used: they take staged work along and make up an author.
+git is run through GitPython's command object, ``repo.git``. GitPython's own index and commit
+objects are not used: they take staged work along and make up an author.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ from q1lab.errors import FAILED, Problem
 if TYPE_CHECKING:
     import git
 
-# What keeps git quiet. GIT_OPTIONAL_LOCKS: a look never rewrites the index. GPG_TTY: a passphrase can't be
-# asked for on the terminal; signing with an agent, or with a key that has none, works.
+# What keeps git quiet. GIT_OPTIONAL_LOCKS: a look never rewrites the index. GPG_TTY: a passphrase
+# can't be asked for on the terminal; signing with an agent, or with a key that has none, works.
 _QUIET = {
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_EDITOR": "true",
@@ -83,7 +84,8 @@ class NoRepository(Problem):
 class NeedsYes(Problem):
     """The act is possible, but a person must say yes first (``confirmed=True``, ``--yes``).
 
-    ``reasons`` are plain sentences; ``diff`` shows the learner's own edits that would be committed with ours.
+    ``reasons`` are plain sentences; ``diff`` shows the learner's own edits that would be committed
+    with ours.
     """
 
     def __init__(self, reasons: Sequence[str], diff: str) -> None:
@@ -94,7 +96,8 @@ class NeedsYes(Problem):
 
 @dataclass(frozen=True)
 class Head:
-    """Where HEAD is: ``sha`` is None before the first commit, ``branch`` is None when HEAD is detached."""
+    """Where HEAD is: ``sha`` is None before the first commit, ``branch`` is None when HEAD is
+    detached."""
 
     sha: str | None
     branch: str | None
@@ -108,8 +111,9 @@ class Head:
 class CommitResult:
     """What a commit did, or with ``dry_run`` would do.
 
-    ``files`` are the committed paths (relative, as git names them), ``extra`` those that a hook added on its
-    own, ``diff`` the change of the named paths against the old HEAD, ``notes`` sentences worth showing.
+    ``files`` are the committed paths (relative, as git names them), ``extra`` those that a hook
+    added on its own, ``diff`` the change of the named paths against the old HEAD, ``notes``
+    sentences worth showing.
     """
 
     committed: bool
@@ -131,14 +135,17 @@ class Repository:
         self._git_dir = git_dir
         self._superproject = superproject
 
-    # ── finding ──────────────────────────────────────────────────────────────────────────────────────────
+    # ── finding
+    # ──────────────────────────────────────────────────────────────────────────────────────────
 
     @classmethod
     def discover(cls, path: Path | str = ".") -> Repository:
-        """The repository whose work tree holds ``path`` (a folder or a file, which need not exist yet).
+        """The repository whose work tree holds ``path`` (a folder or a file, which need not exist
+        yet).
 
-        Raises NoRepository when there is none; Problem for a bare repository, a place inside ``.git``, a
-        folder that is gone, one that git does not trust, or a ``GIT_DIR`` and its like in the environment.
+        Raises NoRepository when there is none; Problem for a bare repository, a place inside
+        ``.git``, a folder that is gone, one that git does not trust, or a ``GIT_DIR`` and its like
+        in the environment.
         """
         set_ = [name for name in _MISLEADING if os.environ.get(name)]
         if set_:
@@ -158,7 +165,9 @@ class Repository:
             raise Problem(f"git cannot use {folder}: {_first_line(err)}", FAILED)
         bare, inside, git_dir = out.rstrip("\n").split("\n", 2)
         if bare == "true":
-            raise Problem(f"{git_dir} is a bare repository, without a work tree to write in: clone it first")
+            raise Problem(
+                f"{git_dir} is a bare repository, without a work tree to write in: clone it first"
+            )
         if inside == "true":
             raise Problem(f"{folder} is inside git's own folder: give the work tree with --repo")
         code, top, err = _run(folder, "rev-parse", "--show-toplevel")
@@ -168,7 +177,8 @@ class Repository:
         above = above.rstrip("\n")
         return cls(Path(top.rstrip("\n")), Path(git_dir), Path(above) if above else None)
 
-    # ── looking ──────────────────────────────────────────────────────────────────────────────────────────
+    # ── looking
+    # ──────────────────────────────────────────────────────────────────────────────────────────
 
     def head(self) -> Head:
         """The commit and branch that HEAD points at."""
@@ -177,18 +187,26 @@ class Repository:
         return Head(sha.strip() if code == 0 else None, branch.strip() if named == 0 else None)
 
     def is_dirty(self, path: Path | str | None = None) -> bool:
-        """Whether ``path`` (or anything tracked, when None) differs from HEAD; a new ``path`` does."""
-        args = ["status", "--porcelain=v2", "-z", f"--untracked-files={'no' if path is None else 'all'}"]
+        """Whether ``path`` (or anything tracked, when None) differs from HEAD; a new ``path``
+        does."""
+        args = [
+            "status",
+            "--porcelain=v2",
+            "-z",
+            f"--untracked-files={'no' if path is None else 'all'}",
+        ]
         if path is not None:
             args += ["--", _literal(self._relative(Path(path)))]
         return bool(self._must(*args))
 
     def diff(self, path: Path | str) -> str:
-        """The unified diff of ``path``, HEAD to work tree. A new file is shown whole; "" when equal."""
+        """The unified diff of ``path``, HEAD to work tree. A new file is shown whole; "" when
+        equal."""
         return self._diff(self._relative(Path(path)))
 
     def edits(self, path: Path | str) -> str:
-        """The learner's own uncommitted edits of ``path`` as a diff: call it before writing the file."""
+        """The learner's own uncommitted edits of ``path`` as a diff: call it before writing the
+        file."""
         name = self._relative(Path(path))
         full = self.root / name
         return self._diff(name) if full.exists() else ""
@@ -199,11 +217,13 @@ class Repository:
         return tuple(name for name in out.split("\0") if name)
 
     def web_url(self) -> str | None:
-        """The address of ``origin`` for a browser, without credentials; None without a public remote."""
+        """The address of ``origin`` for a browser, without credentials; None without a public
+        remote."""
         code, out, _ = self._git("config", "--get", "remote.origin.url")
         return _browsable(out.strip()) if code == 0 else None
 
-    # ── committing ───────────────────────────────────────────────────────────────────────────────────────
+    # ── committing
+    # ───────────────────────────────────────────────────────────────────────────────────────
 
     def check(
         self,
@@ -214,8 +234,8 @@ class Repository:
     ) -> None:
         """Raise Problem when ``commit`` of these paths would be refused. Changes nothing.
 
-        Call it before writing a document, with the paths as they are on disk. NeedsYes means that only a
-        person's yes is missing.
+        Call it before writing a document, with the paths as they are on disk. NeedsYes means that
+        only a person's yes is missing.
         """
         names = self._names(paths)
         self._refuse_states(names)
@@ -234,13 +254,15 @@ class Repository:
     ) -> CommitResult:
         """Commit the work-tree content of exactly ``paths``.
 
-        ``before`` holds what each file held before q1lab wrote it (None: it did not exist): what differs from
-        HEAD there is the learner's own and needs ``confirmed``. Without ``before``, any uncommitted change of
-        a tracked file counts as the learner's. ``confirmed`` also allows a commit on a detached HEAD or in a
-        submodule. With ``dry_run`` nothing changes and the result says what would be done. When nothing
-        differs from HEAD, nothing is committed and ``committed`` is False.
+        ``before`` holds what each file held before q1lab wrote it (None: it did not exist): what
+        differs from HEAD there is the learner's own and needs ``confirmed``. Without ``before``,
+        any uncommitted change of a tracked file counts as the learner's. ``confirmed`` also allows
+        a commit on a detached HEAD or in a submodule. With ``dry_run`` nothing changes and the
+        result says what would be done. When nothing differs from HEAD, nothing is committed and
+        ``committed`` is False.
 
-        Raises Problem, having changed nothing, in every state that ``check`` knows and when a hook refuses.
+        Raises Problem, having changed nothing, in every state that ``check`` knows and when a hook
+        refuses.
         """
         if not message.strip() or "\0" in message:
             raise Problem("a commit needs a message")
@@ -257,7 +279,9 @@ class Repository:
         diff = "".join(self._diff(name) for name in changed)
         if dry_run or not changed:
             notes = () if changed else ("nothing to commit: the files are as in the last commit",)
-            return CommitResult(False, old.sha, old.branch, message, tuple(changed), (), diff, notes, dry_run)
+            return CommitResult(
+                False, old.sha, old.branch, message, tuple(changed), (), diff, notes, dry_run
+            )
         return self._commit(changed, message, old, diff)
 
     def _commit(self, names: list[str], message: str, old: Head, diff: str) -> CommitResult:
@@ -307,7 +331,9 @@ class Repository:
             notes.append(
                 "other files changed while the commit ran (a hook, or another program): see `git status`"
             )
-        return CommitResult(True, now.sha, now.branch, message, tuple(files), extra, diff, tuple(notes))
+        return CommitResult(
+            True, now.sha, now.branch, message, tuple(files), extra, diff, tuple(notes)
+        )
 
     def _commit_failure(self, output: str, contents: Mapping[str, bytes]) -> Problem:
         """Say why git refused, from its own words."""
@@ -325,13 +351,21 @@ class Repository:
             return Problem(
                 "the disk is full, so nothing was committed: free some space and try again", FAILED
             )
-        if "gpg failed to sign" in low or "failed to write commit object" in low or "ssh-keygen" in low:
+        if (
+            "gpg failed to sign" in low
+            or "failed to write commit object" in low
+            or "ssh-keygen" in low
+        ):
             return Problem(
                 "git could not sign the commit (commit.gpgsign is set), so nothing was committed: "
                 f"unlock your key and try again, or use --no-commit. git said: {_first_line(text)}",
                 FAILED,
             )
-        hooks = [name for name in ("pre-commit", "prepare-commit-msg", "commit-msg") if self._has_hook(name)]
+        hooks = [
+            name
+            for name in ("pre-commit", "prepare-commit-msg", "commit-msg")
+            if self._has_hook(name)
+        ]
         said = _last_lines(text)
         if hooks:
             return Problem(
@@ -340,10 +374,12 @@ class Repository:
                 FAILED,
             )
         return Problem(
-            f"git could not commit, and nothing was changed{tail}. It said: {said or 'nothing'}", FAILED
+            f"git could not commit, and nothing was changed{tail}. It said: {said or 'nothing'}",
+            FAILED,
         )
 
-    # ── what stands in the way ───────────────────────────────────────────────────────────────────────────
+    # ── what stands in the way
+    # ───────────────────────────────────────────────────────────────────────────
 
     def _refuse_states(self, names: Sequence[str]) -> None:
         if not self.root.is_dir() or not self._git_dir.is_dir():
@@ -356,7 +392,9 @@ class Repository:
                 )
         unmerged = self._must("ls-files", "-u", "-z")
         if unmerged:
-            raise Problem(f"{self.root} has unresolved conflicts: resolve them first (git status lists them)")
+            raise Problem(
+                f"{self.root} has unresolved conflicts: resolve them first (git status lists them)"
+            )
         for name in names:
             self._refuse_path(name)
             self._refuse_ignored(name)
@@ -391,7 +429,9 @@ class Repository:
         with contextlib.suppress(FileNotFoundError):
             mode = full.lstat().st_mode
             if stat.S_ISLNK(mode):
-                raise Problem(f"{full} is a symbolic link: q1lab writes and commits plain files only")
+                raise Problem(
+                    f"{full} is a symbolic link: q1lab writes and commits plain files only"
+                )
             if not stat.S_ISREG(mode):
                 raise Problem(f"{full} is not a plain file")
 
@@ -399,7 +439,11 @@ class Repository:
         if self._index_entry(name):
             return
         code, out, _ = self._git(
-            "check-ignore", "-z", "-v", "--stdin", stdin=name.encode(errors="surrogateescape") + b"\0"
+            "check-ignore",
+            "-z",
+            "-v",
+            "--stdin",
+            stdin=name.encode(errors="surrogateescape") + b"\0",
         )
         if code == 0:
             source, line, pattern, *_ = [*out.split("\0"), "", "", ""]
@@ -431,7 +475,9 @@ class Repository:
             mine = False
             if name in old or before is not None:
                 full = self.root / name
-                content = old[name] if name in old else (full.read_bytes() if full.is_file() else None)
+                content = (
+                    old[name] if name in old else (full.read_bytes() if full.is_file() else None)
+                )
                 mine = content is not None and self._hash(name, content) != tree
                 mine = mine or (content is None and known)
             elif known:
@@ -439,7 +485,9 @@ class Repository:
             if staged != tree:
                 mine = True
             if mine:
-                reasons.append(f"{name} holds edits of yours that are not committed, and they would go along")
+                reasons.append(
+                    f"{name} holds edits of yours that are not committed, and they would go along"
+                )
                 diffs.append(self._diff(name))
         return reasons, diffs
 
@@ -463,17 +511,22 @@ class Repository:
             FAILED,
         )
 
-    # ── the index ────────────────────────────────────────────────────────────────────────────────────────
+    # ── the index
+    # ────────────────────────────────────────────────────────────────────────────────────────
 
-    def _undo_add(self, index: Path, old: bytes | None, ours: bytes | None, untracked: Sequence[str]) -> None:
-        """Take back ``add -N``: the very bytes of before, unless another has written the index since."""
+    def _undo_add(
+        self, index: Path, old: bytes | None, ours: bytes | None, untracked: Sequence[str]
+    ) -> None:
+        """Take back ``add -N``: the very bytes of before, unless another has written the index
+        since."""
         if not untracked:
             return
         lock = index.with_name("index.lock")
         current = index.read_bytes() if index.exists() else None
         if current == ours:
             with contextlib.suppress(OSError):
-                # The index is replaced as git itself does it: whoever makes index.lock owns the index.
+                # The index is replaced as git itself does it: whoever makes index.lock owns the
+                # index.
                 fd = os.open(lock, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
                 try:
                     if old is None:
@@ -494,8 +547,9 @@ class Repository:
         self._git("rm", "--cached", "-q", "--", *(_literal(name) for name in untracked))
 
     def _mend_index(self, extra: Sequence[str], old: Head) -> list[str]:
-        """A file that a hook adds under ``--only`` is in the commit but not in the index, so that the next
-        commit would delete it again. Where the learner had nothing staged in it, the index gets it too."""
+        """A file that a hook adds under ``--only`` is in the commit but not in the index, so that
+        the next commit would delete it again. Where the learner had nothing staged in it, the index
+        gets it too."""
         notes = []
         for name in extra:
             if self._staged(name) == self._blob(old, name):
@@ -506,7 +560,8 @@ class Repository:
                 )
         return notes
 
-    # ── plumbing ─────────────────────────────────────────────────────────────────────────────────────────
+    # ── plumbing
+    # ─────────────────────────────────────────────────────────────────────────────────────────
 
     def _names(self, paths: Iterable[Path | str]) -> list[str]:
         names = list(dict.fromkeys(self._relative(Path(path)) for path in paths))
@@ -515,7 +570,8 @@ class Repository:
         return names
 
     def _relative(self, path: Path) -> str:
-        """``path`` as git names it from the root; relative paths start at the root. Problem when outside."""
+        """``path`` as git names it from the root; relative paths start at the root. Problem when
+        outside."""
         full = path if path.is_absolute() else self.root / path
         root = self.root.resolve()
         resolved = full.parent.resolve() / full.name
@@ -528,8 +584,13 @@ class Repository:
     def _diff(self, name: str) -> str:
         head = self.head()
         full = self.root / name
-        # Nothing of the person's own settings for reading diffs, and no rewriting of the index on the way.
-        settings = ("diff.autoRefreshIndex=false", "diff.noprefix=false", "diff.mnemonicPrefix=false")
+        # Nothing of the person's own settings for reading diffs, and no rewriting of the index on
+        # the way.
+        settings = (
+            "diff.autoRefreshIndex=false",
+            "diff.noprefix=false",
+            "diff.mnemonicPrefix=false",
+        )
         quiet = [word for setting in settings for word in ("-c", setting)]
         quiet += ["diff", "--no-color", "--no-ext-diff", "--no-textconv"]
         if not self._index_entry(name) and self._blob(head, name) is None:
@@ -541,7 +602,8 @@ class Repository:
             return out
         if head.sha is None:
             base = self._must("hash-object", "-t", "tree", "--stdin").strip()
-            self._must("hash-object", "-t", "tree", "--stdin", "-w")  # the empty tree, a fixed object
+            # the empty tree, a fixed object
+            self._must("hash-object", "-t", "tree", "--stdin", "-w")
         else:
             base = head.sha
         out = self._must(*quiet, base, "--", _literal(name))
@@ -557,7 +619,8 @@ class Repository:
         return out.strip() if code == 0 else None
 
     def _staged(self, name: str) -> str | None:
-        """The object id of ``name`` in the index, or None (also when it is only intended to be added)."""
+        """The object id of ``name`` in the index, or None (also when it is only intended to be
+        added)."""
         for line in self._index_entry(name):
             mode, sha, _ = line.split(" ", 2)
             empty = self._must("hash-object", "--stdin").strip()
@@ -581,12 +644,18 @@ class Repository:
 
     def _status_of_others(self, names: Sequence[str]) -> list[str]:
         out = self._must("status", "--porcelain=v2", "-z", "--no-renames", "--untracked-files=no")
-        return [line for line in out.split("\0") if line and not any(_mentions(line, name) for name in names)]
+        return [
+            line
+            for line in out.split("\0")
+            if line and not any(_mentions(line, name) for name in names)
+        ]
 
     def _files_of(self, sha: str | None, old: str | None) -> list[str]:
         assert sha is not None
         ends = [old, sha] if old else ["--root", sha]
-        out = self._must("diff-tree", "-r", "-z", "--name-only", "--no-commit-id", "--no-renames", *ends)
+        out = self._must(
+            "diff-tree", "-r", "-z", "--name-only", "--no-commit-id", "--no-renames", *ends
+        )
         return [name for name in out.split("\0") if name]
 
     def _has_hook(self, name: str) -> bool:
@@ -609,13 +678,16 @@ class Repository:
             if _LOCKED.search(err):
                 raise self._locked_problem(err)
             raise Problem(
-                f"git {arguments[0]} failed, and nothing was changed: {_first_line(err or out)}", FAILED
+                f"git {arguments[0]} failed, and nothing was changed: {_first_line(err or out)}",
+                FAILED,
             )
 
     def _must(self, *arguments: str, stdin: bytes | None = None) -> str:
         code, out, err = self._git(*arguments, stdin=stdin)
         if code != 0:
-            raise Problem(f"git {arguments[0]} failed in {self.root}: {_first_line(err or out)}", FAILED)
+            raise Problem(
+                f"git {arguments[0]} failed in {self.root}: {_first_line(err or out)}", FAILED
+            )
         return out
 
     def _git(self, *arguments: str, stdin: bytes | None = None) -> tuple[int, str, str]:
@@ -623,7 +695,8 @@ class Repository:
 
 
 def init(path: Path | str) -> Repository:
-    """Make a new repository in ``path`` (the last folder may be new), never inside or around another one."""
+    """Make a new repository in ``path`` (the last folder may be new), never inside or around
+    another one."""
     folder = Path(path).expanduser().absolute()
     if folder.exists() and not folder.is_dir():
         raise Problem(f"{folder} is not a folder")
@@ -643,7 +716,9 @@ def init(path: Path | str) -> Repository:
                 f"{folder} is already in the repository {parent}: q1lab does not put one inside another"
             )
     if folder.resolve() in (Path.home().resolve(), Path(folder.anchor)):
-        raise Problem(f"{folder} holds everything you have: make a folder for this work and give that")
+        raise Problem(
+            f"{folder} holds everything you have: make a folder for this work and give that"
+        )
     if folder.is_dir():
         below = sorted(child.parent.name for child in folder.glob("*/.git"))
         if below:
@@ -662,11 +737,16 @@ def init(path: Path | str) -> Repository:
 
 
 def merge_file(
-    ours: bytes, base: bytes, theirs: bytes, names: tuple[str, str, str] = ("ours", "base", "theirs")
+    ours: bytes,
+    base: bytes,
+    theirs: bytes,
+    names: tuple[str, str, str] = ("ours", "base", "theirs"),
 ) -> tuple[bytes, int]:
-    """``base`` → ``theirs`` applied to ``ours``, three ways: (the result, how many conflicts it has).
+    """``base`` → ``theirs`` applied to ``ours``, three ways: (the result, how many conflicts it
+    has).
 
-    Conflicts stand in the result between git's markers, under ``names``. Works without any repository.
+    Conflicts stand in the result between git's markers, under ``names``. Works without any
+    repository.
     """
     import tempfile
 
@@ -675,14 +755,19 @@ def merge_file(
         for file, content in zip(files, (ours, base, theirs), strict=True):
             file.write_bytes(content)
         labels = [part for name in names for part in ("-L", name)]
-        code, _, err = _run(Path(folder), "merge-file", "-q", *labels, *(file.name for file in files))
+        code, _, err = _run(
+            Path(folder), "merge-file", "-q", *labels, *(file.name for file in files)
+        )
         if not 0 <= code < 128:  # otherwise the number of conflicts, 127 at most
-            raise Problem(f"git could not merge {names[2]} into {names[0]}: {_first_line(err)}", FAILED)
+            raise Problem(
+                f"git could not merge {names[2]} into {names[0]}: {_first_line(err)}", FAILED
+            )
         return files[0].read_bytes(), code
 
 
 def _run(folder: Path, *arguments: str, stdin: bytes | None = None) -> tuple[int, str, str]:
-    """Run git in ``folder``; (status, stdout, stderr). No prompt, editor, pager or optional lock."""
+    """Run git in ``folder``; (status, stdout, stderr). No prompt, editor, pager or optional
+    lock."""
     import tempfile
 
     repo_git = _git_of(folder)
@@ -701,7 +786,8 @@ def _run(folder: Path, *arguments: str, stdin: bytes | None = None) -> tuple[int
                 stdout_as_string=False,
                 strip_newline_in_stdout=False,
                 env=_QUIET,
-                start_new_session=True,  # no controlling terminal: nothing below git can ask on it either
+                # no controlling terminal: nothing below git can ask on it either
+                start_new_session=True,
                 **options,
             )
         except ValueError as error:  # a NUL byte in an argument
@@ -740,7 +826,8 @@ def _first_line(text: str) -> str:
 
     lines = [line.strip() for line in plain(text).splitlines() if line.strip()]
     chosen = next(
-        (line for line in lines if line.startswith(("fatal:", "error:"))), lines[0] if lines else "no reason"
+        (line for line in lines if line.startswith(("fatal:", "error:"))),
+        lines[0] if lines else "no reason",
     )
     return chosen.removeprefix("fatal: ").removeprefix("error: ")
 
@@ -753,7 +840,8 @@ def _last_lines(text: str, count: int = 6) -> str:
 
 
 def _browsable(url: str) -> str | None:
-    """``git@host:a/b.git`` and its kin as ``https://host/a/b``, credentials dropped; None for a path."""
+    """``git@host:a/b.git`` and its kin as ``https://host/a/b``, credentials dropped; None for a
+    path."""
     from urllib.parse import urlsplit
 
     scp = re.fullmatch(r"(?:[^@/]+@)?([\w.-]+\.\w+):(?!/)(.+)", url)

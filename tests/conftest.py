@@ -14,8 +14,8 @@ import pytest
 
 from tests.kit.places import KIT, ROOT
 
-# Whoever starts the tests in the background (`&`, nohup) has these ignored, and children inherit that; but Ctrl-C
-# and a hang-up are what some tests send to q1lab.
+# Whoever starts the tests in the background (`&`, nohup) has these ignored, and children inherit
+# that; but Ctrl-C and a hang-up are what some tests send to q1lab.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
@@ -25,7 +25,9 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
     """An empty Q1LAB_HOME; nothing of the person's own is read or written."""
     folder = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("Q1LAB_HOME", str(folder))
-    for name in [key for key in os.environ if key.startswith(("Q1LAB_", "WANDB_")) and key != "Q1LAB_HOME"]:
+    for name in [
+        key for key in os.environ if key.startswith(("Q1LAB_", "WANDB_")) and key != "Q1LAB_HOME"
+    ]:
         if name != "Q1LAB_DATA":
             monkeypatch.delenv(name)
     return folder

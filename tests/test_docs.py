@@ -19,7 +19,9 @@ def test_the_page_of_keys_is_the_apps_table() -> None:
     assert spec.loader is not None
     make = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(make)
-    assert make.keys_text() in (ROOT / "docs" / "keys.md").read_text(), "run: python tools/docs/make.py keys"
+    assert make.keys_text() in (ROOT / "docs" / "keys.md").read_text(), (
+        "run: python tools/docs/make.py keys"
+    )
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -31,5 +33,7 @@ def test_links_between_files_lead_somewhere(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_what_is_made_was_made(page: Path) -> None:
-    for name, text in re.findall(r"<!-- made: (\w+) -->\n(.*?)<!-- /made -->", page.read_text(), re.DOTALL):
+    for name, text in re.findall(
+        r"<!-- made: (\w+) -->\n(.*?)<!-- /made -->", page.read_text(), re.DOTALL
+    ):
         assert text.strip(), f"{page.name}: {name} was never made"

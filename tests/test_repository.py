@@ -1,4 +1,5 @@
-"""q1lab.repository on real repositories with the real git: what is committed, and what is left alone."""
+"""q1lab.repository on real repositories with the real git: what is committed, and what is left
+alone."""
 
 from __future__ import annotations
 
@@ -59,7 +60,8 @@ def sh(folder: Path, *args: str, check: bool = True, **env: str) -> str:
 
 
 def state(folder: Path) -> dict[str, object]:
-    """Everything a refused act must leave as it was: index bytes, refs, status, and every work-tree byte."""
+    """Everything a refused act must leave as it was: index bytes, refs, status, and every work-tree
+    byte."""
     git_dir = Path(sh(folder, "rev-parse", "--absolute-git-dir").strip())
     index = git_dir / "index"
     head = (git_dir / "HEAD").read_bytes()
@@ -91,7 +93,8 @@ def hook(folder: Path, name: str, body: str) -> None:
 
 @pytest.fixture
 def repo(tmp_path: Path) -> Path:
-    """A repository in which the learner is in the middle of things: staged, unstaged, and untracked work."""
+    """A repository in which the learner is in the middle of things: staged, unstaged, and untracked
+    work."""
     folder = tmp_path / "transformer-from-scratch"
     folder.mkdir()
     sh(folder, "init", "-q")
@@ -111,7 +114,8 @@ def repo(tmp_path: Path) -> Path:
 
 
 def refused(folder: Path, act: Callable[[], object], *words: str) -> Problem:
-    """``act`` raises one clear line that holds ``words``, and nothing at all is different afterwards."""
+    """``act`` raises one clear line that holds ``words``, and nothing at all is different
+    afterwards."""
     before = state(folder)
     with pytest.raises(Problem) as caught:
         act()
@@ -124,7 +128,8 @@ def refused(folder: Path, act: Callable[[], object], *words: str) -> Problem:
     return caught.value
 
 
-# ── what is committed ────────────────────────────────────────────────────────────────────────────────────
+# ── what is committed
+# ────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_commits_only_the_named_file_and_leaves_staged_and_unstaged_work_alone(repo: Path) -> None:
@@ -250,14 +255,22 @@ def test_dry_run_changes_nothing_and_shows_diff_and_message(repo: Path) -> None:
 
 
 def test_looking_never_writes_the_index(repo: Path) -> None:
-    os.utime(repo / "DOC.md", (1, 1))  # makes the index stale, which `git status` would mend by writing
+    # makes the index stale, which `git status` would mend by writing
+    os.utime(repo / "DOC.md", (1, 1))
     before = (repo / ".git" / "index").read_bytes()
     ours = Repository.discover(repo)
-    ours.head(), ours.is_dirty(), ours.is_dirty("DOC.md"), ours.diff("train.py"), ours.check(["DOC.md"])
+    (
+        ours.head(),
+        ours.is_dirty(),
+        ours.is_dirty("DOC.md"),
+        ours.diff("train.py"),
+        ours.check(["DOC.md"]),
+    )
     assert (repo / ".git" / "index").read_bytes() == before
 
 
-# ── the learner's own edits ──────────────────────────────────────────────────────────────────────────────
+# ── the learner's own edits
+# ──────────────────────────────────────────────────────────────────────────────
 
 
 def test_uncommitted_edits_need_a_yes_and_are_shown(repo: Path) -> None:
@@ -276,7 +289,9 @@ def test_uncommitted_edits_need_a_yes_and_are_shown(repo: Path) -> None:
     assert ours.commit([doc], "docs", confirmed=True).committed
 
 
-def test_a_staged_edit_of_the_document_needs_a_yes_even_when_the_work_tree_is_back(repo: Path) -> None:
+def test_a_staged_edit_of_the_document_needs_a_yes_even_when_the_work_tree_is_back(
+    repo: Path,
+) -> None:
     doc = repo / "DOC.md"
     was = doc.read_bytes()
     doc.write_text("staged only\n")
@@ -304,7 +319,8 @@ def test_a_staged_removal_of_the_document_needs_a_yes(repo: Path) -> None:
     refused(repo, lambda: ours.commit(["notes.md"], "docs"), "edits of yours")
 
 
-# ── hooks ────────────────────────────────────────────────────────────────────────────────────────────────
+# ── hooks
+# ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize("which", ["pre-commit", "prepare-commit-msg", "commit-msg"])
@@ -370,12 +386,15 @@ def test_the_commit_message_hook_sees_the_message(repo: Path) -> None:
     hook(repo, "commit-msg", 'echo "Signed: hook" >> "$1"\n')
     (repo / "NEW.md").write_text("ours\n")
     Repository.discover(repo).commit(["NEW.md"], "docs: one\n\n# not a comment\nbody")
-    assert sh(repo, "log", "-1", "--format=%B").rstrip() == "docs: one\n\n# not a comment\nbody\nSigned: hook"
+    assert (
+        sh(repo, "log", "-1", "--format=%B").rstrip()
+        == "docs: one\n\n# not a comment\nbody\nSigned: hook"
+    )
 
 
 def test_hooks_run_apart_from_the_terminal(repo: Path) -> None:
-    """In a session of their own there is no terminal to ask on, so a forgotten prompt fails instead of
-    hanging."""
+    """In a session of their own there is no terminal to ask on, so a forgotten prompt fails instead
+    of hanging."""
     hook(repo, "pre-commit", "ps -o sid= -p $$ > sid.txt\n")
     (repo / "NEW.md").write_text("ours\n")
     if shutil.which("ps") is None:
@@ -415,7 +434,8 @@ def test_signing_that_fails_is_reported(repo: Path) -> None:
     refused(repo, lambda: ours.commit(["NEW.md"], "docs"), "could not sign", "commit.gpgsign")
 
 
-# ── states of the repository ─────────────────────────────────────────────────────────────────────────────
+# ── states of the repository
+# ─────────────────────────────────────────────────────────────────────────────
 
 
 def new_file(folder: Path) -> Callable[[], object]:
@@ -457,7 +477,9 @@ def conflict(folder: Path) -> None:
     ],
 )
 @pytest.mark.parametrize("resolved", [False, True])
-def test_an_operation_in_progress(repo: Path, start: tuple[str, ...], what: str, resolved: bool) -> None:
+def test_an_operation_in_progress(
+    repo: Path, start: tuple[str, ...], what: str, resolved: bool
+) -> None:
     conflict(repo)
     if start[0] == "revert":
         (repo / "model.py").write_text("main again\n")
@@ -498,7 +520,9 @@ def test_detached_head_needs_a_yes(repo: Path) -> None:
     assert ours.commit(["NEW.md"], "docs", confirmed=True).branch is None
 
 
-def test_a_locked_index_is_reported_and_never_deleted(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_locked_index_is_reported_and_never_deleted(
+    repo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(repository, "_LOCK_PAUSE_S", 0.01)
     lock = repo / ".git" / "index.lock"
     act = new_file(repo)
@@ -508,7 +532,9 @@ def test_a_locked_index_is_reported_and_never_deleted(repo: Path, monkeypatch: p
     assert lock.read_text() == "held"
 
 
-def test_a_locked_branch_is_reported_by_its_own_lock(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_locked_branch_is_reported_by_its_own_lock(
+    repo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(repository, "_LOCK_PAUSE_S", 0.01)
     act = new_file(repo)
     lock = repo / ".git" / "refs" / "heads" / "main.lock"
@@ -565,7 +591,11 @@ def test_a_bare_repository_and_the_git_folder(repo: Path, tmp_path: Path) -> Non
         Repository.discover(tmp_path / "bare.git")
     with pytest.raises(Problem, match="inside git's own folder"):
         Repository.discover(repo / ".git" / "hooks")
-    refused(repo, lambda: Repository.discover(repo).commit([".git/config"], "x"), "inside git's own folder")
+    refused(
+        repo,
+        lambda: Repository.discover(repo).commit([".git/config"], "x"),
+        "inside git's own folder",
+    )
 
 
 @pytest.fixture
@@ -585,7 +615,10 @@ def test_a_file_in_a_submodule(repo: Path, submodule: Path) -> None:
     (submodule / "lib.md").write_text("changed\n")
     ours = Repository.discover(repo)
     refused(
-        repo, lambda: ours.commit(["library/lib.md"], "docs", confirmed=True), "submodule library", "--repo"
+        repo,
+        lambda: ours.commit(["library/lib.md"], "docs", confirmed=True),
+        "submodule library",
+        "--repo",
     )
 
 
@@ -601,7 +634,11 @@ def test_a_repository_inside_the_repository(repo: Path) -> None:
     (repo / "inner").mkdir()
     sh(repo / "inner", "init", "-q")
     (repo / "inner" / "x.md").write_text("x\n")
-    refused(repo, lambda: Repository.discover(repo).commit(["inner/x.md"], "docs"), "repository of its own")
+    refused(
+        repo,
+        lambda: Repository.discover(repo).commit(["inner/x.md"], "docs"),
+        "repository of its own",
+    )
 
 
 def test_an_ignored_file(repo: Path) -> None:
@@ -609,7 +646,10 @@ def test_an_ignored_file(repo: Path) -> None:
     (repo / "run.log.md").write_text("x\n")
     ours = Repository.discover(repo)
     refused(
-        repo, lambda: ours.commit(["run.log.md"], "docs", confirmed=True), ".gitignore:2: *.log.md", "ignores"
+        repo,
+        lambda: ours.commit(["run.log.md"], "docs", confirmed=True),
+        ".gitignore:2: *.log.md",
+        "ignores",
     )
     sh(repo, "add", "-f", "run.log.md")
     assert ours.commit(["run.log.md"], "docs", confirmed=True).files == ("run.log.md",)
@@ -706,7 +746,8 @@ def test_git_is_not_installed(repo: Path, tmp_path: Path) -> None:
 
 
 def test_a_failed_add_and_a_concurrent_git_leave_the_others_work(repo: Path) -> None:
-    """While our commit fails in a hook, another git stages a file: that staging survives, ours goes."""
+    """While our commit fails in a hook, another git stages a file: that staging survives, ours
+    goes."""
     hook(repo, "pre-commit", "unset GIT_INDEX_FILE; cp .git/index .git/index.saved; exit 1\n")
     (repo / "NEW.md").write_text("ours\n")
     ours = Repository.discover(repo)
@@ -737,7 +778,9 @@ def test_a_failed_add_and_a_concurrent_git_leave_the_others_work(repo: Path) -> 
         ("/srv/git/b.git", None),
     ],
 )
-def test_the_address_of_a_remote_holds_no_secret(repo: Path, remote: str, address: str | None) -> None:
+def test_the_address_of_a_remote_holds_no_secret(
+    repo: Path, remote: str, address: str | None
+) -> None:
     sh(repo, "remote", "add", "origin", remote)
     assert Repository.discover(repo).web_url() == address
 
@@ -763,7 +806,8 @@ def test_git_is_imported_only_when_needed() -> None:
 
 
 def test_time_is_not_wasted_on_a_clean_tree(repo: Path) -> None:
-    """A dry run of a small commit needs a bounded number of git processes, however slow the machine."""
+    """A dry run of a small commit needs a bounded number of git processes, however slow the
+    machine."""
     (repo / "NEW.md").write_text("x\n")
     ours, calls, genuine = Repository.discover(repo), [], repository._run
 

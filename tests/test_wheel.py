@@ -1,4 +1,5 @@
-"""The wheel, built and installed outside the checkout: the command works, content and labs travel in it."""
+"""The wheel, built and installed outside the checkout: the command works, content and labs travel
+in it."""
 
 from __future__ import annotations
 
@@ -17,10 +18,19 @@ from tests.kit.places import ROOT
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The bin folder of a new environment that holds the wheel. The dependencies are borrowed from the environment
-    that runs the tests, which has them from the same pyproject."""
+    """The bin folder of a new environment that holds the wheel. The dependencies are borrowed from
+    the environment that runs the tests, which has them from the same pyproject."""
     folder = tmp_path_factory.mktemp("wheel")
-    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(ROOT)]
+    build = [
+        sys.executable,
+        "-m",
+        "build",
+        "--wheel",
+        "--no-isolation",
+        "--outdir",
+        str(folder),
+        str(ROOT),
+    ]
     subprocess.run(build, check=True, capture_output=True)
     (wheel,) = folder.glob("*.whl")
     venv.create(folder / "env", with_pip=False)
@@ -54,7 +64,11 @@ def run(installed: Path, cwd: Path, *args: str, **env: str) -> str:
 def test_the_installed_command_is_the_wheels(installed: Path, tmp_path: Path) -> None:
     code = "import q1lab, labs; from q1lab import paths; print(q1lab.__file__, labs.__file__, paths.content_dir())"
     done = subprocess.run(
-        [installed / "python", "-P", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+        [installed / "python", "-P", "-c", code],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     for path in done.stdout.split():
         assert path.startswith(str(installed.parent)), path
@@ -62,9 +76,15 @@ def test_the_installed_command_is_the_wheels(installed: Path, tmp_path: Path) ->
 
 def test_content_and_models_travel(installed: Path, tmp_path: Path) -> None:
     assert "freqs_cis" in run(installed, tmp_path, "diff", "rope")
-    code = "from q1lab import content, paths; print(len(content.load(paths.content_dir()).sessions))"
+    code = (
+        "from q1lab import content, paths; print(len(content.load(paths.content_dir()).sessions))"
+    )
     done = subprocess.run(
-        [installed / "python", "-P", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+        [installed / "python", "-P", "-c", code],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert done.stdout.strip() == "3"
 

@@ -1,13 +1,14 @@
 """The process that runs a learner's file: `python -m labs.checks FILE [--for rope] [--json]`.
 
-Results go to standard output as they come, one JSON object a line with --json; whatever the file prints goes to
-standard error. Each step has a time limit, memory is limited, and the file may not start other processes. That is
-protection from accidents, not a sandbox: it stays the learner's own code, run with the learner's own rights.
+Results go to standard output as they come, one JSON object a line with --json; whatever the file
+prints goes to standard error. Each step has a time limit, memory is limited, and the file may not
+start other processes. That is protection from accidents, not a sandbox: it stays the learner's own
+code, run with the learner's own rights.
 
 Exit status: 0 all passed, 1 a check failed, 2 the file can't be used.
 
-Lines of --json, by "event": for {"for"}, begin {"name"}, check {"name", "passed", "expected", "seen", "why",
-"seconds"}, unusable {"message"}, end {"passed"}.
+Lines of --json, by "event": for {"for"}, begin {"name"}, check {"name", "passed", "expected",
+"seen", "why", "seconds"}, unusable {"message"}, end {"passed"}.
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ class Unusable(Exception):
 
 
 class TookTooLong(BaseException):
-    """A step went over its time. Not an Exception, so that a learner's `except Exception` doesn't swallow it."""
+    """A step went over its time. Not an Exception, so that a learner's `except Exception` doesn't
+    swallow it."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -45,9 +47,14 @@ def main(arguments: list[str] | None = None) -> int:
         "--for", dest="for_", default="", help="rope, rmsnorm, swiglu, gqa, llama (all), baseline"
     )
     parser.add_argument("--json", action="store_true")
-    parser.add_argument("--step-seconds", type=float, default=20.0, help="the time limit of one check")
     parser.add_argument(
-        "--memory-mb", type=int, default=4096, help="the limit of data memory, where the system has one"
+        "--step-seconds", type=float, default=20.0, help="the time limit of one check"
+    )
+    parser.add_argument(
+        "--memory-mb",
+        type=int,
+        default=4096,
+        help="the limit of data memory, where the system has one",
     )
     options = parser.parse_args(arguments)
     out = take_output()
@@ -72,7 +79,9 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
 
 
-def run(path: Path, for_: str, say: Callable[..., None], step_seconds: float, memory_mb: int) -> int:
+def run(
+    path: Path, for_: str, say: Callable[..., None], step_seconds: float, memory_mb: int
+) -> int:
     """Read, load and check a file; the exit status."""
     began = time.perf_counter()
     say("begin", name="syntax")
@@ -95,7 +104,8 @@ def run(path: Path, for_: str, say: Callable[..., None], step_seconds: float, me
     from labs.checks.probe import Subject
 
     torch.set_num_threads(1)
-    limit_memory(memory_mb * (4 if torch.cuda.is_available() else 1))  # CUDA maps gigabytes for itself
+    # CUDA maps gigabytes for itself
+    limit_memory(memory_mb * (4 if torch.cuda.is_available() else 1))
     forbid_processes(path)
     step = Steps(path, step_seconds)
     with step("loading the file"):
@@ -107,7 +117,9 @@ def run(path: Path, for_: str, say: Callable[..., None], step_seconds: float, me
         try:
             subject = Subject(module, path)
         except (TypeError, ValueError) as error:
-            raise Unusable(f"{path}: GPTConfig takes no fields that can be read: {error}") from error
+            raise Unusable(
+                f"{path}: GPTConfig takes no fields that can be read: {error}"
+            ) from error
         for_ = for_ or suite.guess(subject)
     say("for", **{"for": for_})
     passed = True
@@ -134,7 +146,8 @@ def run(path: Path, for_: str, say: Callable[..., None], step_seconds: float, me
 
 
 def read(path: Path) -> int:
-    """Look at the file before anything heavy is imported; returns its lines. Unusable when it is no Python text."""
+    """Look at the file before anything heavy is imported; returns its lines. Unusable when it is no
+    Python text."""
     try:
         if path.stat().st_size > LARGEST:
             raise Unusable(f"{path}: larger than 1 MB; that is no model file")
@@ -154,14 +167,17 @@ def read(path: Path) -> int:
 def explain(message: str) -> str:
     """Add what to do where a loading error has a usual cause."""
     if "ModuleNotFoundError" in message or "ImportError" in message:
-        return message + "; a model file is complete in itself: it can import installed packages only"
+        return (
+            message + "; a model file is complete in itself: it can import installed packages only"
+        )
     if "MemoryError" in message:
         return message + "; it needs more memory than a check may use"
     return message
 
 
 class Steps:
-    """Runs one step after another under a time limit, and turns ends that nobody wants into messages."""
+    """Runs one step after another under a time limit, and turns ends that nobody wants into
+    messages."""
 
     def __init__(self, path: Path, seconds: float) -> None:
         self.path, self.seconds = path, seconds
@@ -172,11 +188,14 @@ class Steps:
 
     @contextlib.contextmanager
     def __call__(self, name: str) -> Iterator[None]:
-        signal.setitimer(signal.ITIMER_REAL, self.seconds, 0.5)  # again and again, should the file catch it
+        # again and again, should the file catch it
+        signal.setitimer(signal.ITIMER_REAL, self.seconds, 0.5)
         try:
             yield
         except TookTooLong as late:
-            raise Unusable(f"{self._at(late)}: no end after {self.seconds:g} s, while {name}") from late
+            raise Unusable(
+                f"{self._at(late)}: no end after {self.seconds:g} s, while {name}"
+            ) from late
         except SystemExit as leaving:
             raise Unusable(f"{self._at(leaving)}: it calls exit, while {name}") from leaving
         except MemoryError as full:
@@ -187,19 +206,25 @@ class Steps:
             signal.setitimer(signal.ITIMER_REAL, 0)
 
     def _at(self, error: BaseException) -> str:
-        lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(self.path)]
+        lines = [
+            f.lineno
+            for f in traceback.extract_tb(error.__traceback__)
+            if f.filename == str(self.path)
+        ]
         return f"{self.path}:{lines[-1]}" if lines else str(self.path)
 
 
 def take_output() -> TextIO:
-    """Keep standard output for results; from here on what the file prints goes to standard error."""
+    """Keep standard output for results; from here on what the file prints goes to standard
+    error."""
     mine = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     return mine
 
 
 def limit_memory(megabytes: int) -> None:
-    """Limit data memory to what is in use plus `megabytes`, and written files to 64 MB, where it can be done."""
+    """Limit data memory to what is in use plus `megabytes`, and written files to 64 MB, where it
+    can be done."""
     import resource
 
     used = 0

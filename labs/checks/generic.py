@@ -29,7 +29,9 @@ from labs.checks.suite import check
 )
 def interface(s: Subject) -> str:
     missing = [
-        name for name in ("block_size", "vocab_size", "n_layer", "n_head", "n_embd") if name not in s.fields
+        name
+        for name in ("block_size", "vocab_size", "n_layer", "n_head", "n_embd")
+        if name not in s.fields
     ]
     if missing and not any(name in s.fields for name in ("kwargs", "args")):
         raise Wrong(f"GPTConfig has no field {', '.join(missing)}")
@@ -42,16 +44,22 @@ def interface(s: Subject) -> str:
             raise Wrong(f"forward returned {type(out).__name__}, not the pair (logits, loss)")
         scores, loss = out
         if not isinstance(scores, Tensor) or not isinstance(loss, Tensor):
-            raise Wrong(f"with targets, forward returned ({type(scores).__name__}, {type(loss).__name__})")
+            raise Wrong(
+                f"with targets, forward returned ({type(scores).__name__}, {type(loss).__name__})"
+            )
         if tuple(scores.shape) == (B * T, VOCAB):
             notes = ["logits come flattened to (B·T, V)"]
         elif tuple(scores.shape) != (B, T, VOCAB):
-            raise Wrong(f"logits have the shape {tuple(scores.shape)}, and (B, T, V) is {(B, T, VOCAB)}")
+            raise Wrong(
+                f"logits have the shape {tuple(scores.shape)}, and (B, T, V) is {(B, T, VOCAB)}"
+            )
         if loss.dim() != 0 or not torch.isfinite(loss):
             raise Wrong(f"the loss is {loss.tolist()}, not one finite number")
         expected = F.cross_entropy(scores.reshape(-1, VOCAB), y.reshape(-1)).item()
         if abs(loss.item() - expected) > 1e-3 * max(1.0, expected):
-            raise Wrong(f"the loss is {loss.item():.4f}, the cross-entropy of its own logits {expected:.4f}")
+            raise Wrong(
+                f"the loss is {loss.item():.4f}, the cross-entropy of its own logits {expected:.4f}"
+            )
         last, none = model(x)
         if none is not None:
             raise Wrong("without targets, forward returned a loss")
@@ -61,13 +69,16 @@ def interface(s: Subject) -> str:
                 f"without targets, logits have the shape {tuple(last.shape)}; expected {(B, 1, VOCAB)}"
             )
         if apart(scores.reshape(B, T, VOCAB)[:, -1], last[:, -1]) > 1e-3:
-            raise Wrong("the last position's logits differ between a call with targets and one without")
+            raise Wrong(
+                "the last position's logits differ between a call with targets and one without"
+            )
     ignored = tokens(seed=4)
     ignored[:, T // 2 :] = -1
     try:
         part = model(tokens(), ignored)[1].item()
         wanted = F.cross_entropy(
-            scores.reshape(B, T, VOCAB)[:, : T // 2].reshape(-1, VOCAB), ignored[:, : T // 2].reshape(-1)
+            scores.reshape(B, T, VOCAB)[:, : T // 2].reshape(-1, VOCAB),
+            ignored[:, : T // 2].reshape(-1),
         ).item()
         if abs(part - wanted) > 1e-3 * wanted:
             notes.append("targets of −1 are not left out of the loss")
@@ -90,7 +101,8 @@ def start(s: Subject) -> str:
     seen = f"{loss:.3f}; ln({vocab}) = {math.log(vocab):.3f}"
     if not abs(loss - math.log(vocab)) <= 0.5:
         raise Wrong(
-            seen + "; check the standard deviation that weights start with (0.02), and the tied embedding's"
+            seen
+            + "; check the standard deviation that weights start with (0.02), and the tied embedding's"
         )
     return seen
 
@@ -147,7 +159,9 @@ def context(s: Subject) -> str:
         missing = ((seen <= 0) & torch.ones_like(seen).tril().bool()).nonzero()
         if len(missing):
             t, at = missing[0].tolist()
-            raise Wrong(f"in attention call {number_}, position {t} gives position {at} no weight at all")
+            raise Wrong(
+                f"in attention call {number_}, position {t} gives position {at} no weight at all"
+            )
     return "every position answers to itself and to all before it"
 
 
@@ -253,8 +267,11 @@ def parameters(s: Subject) -> str:
 
 
 def layer_params(s: Subject) -> int:
-    """The parameters of one layer at GPT-2's width, where roundings that hide in a narrow model show."""
-    one, two = (s.n_params(n_layer=n, n_embd=768, n_head=12, block_size=16, vocab_size=16) for n in (1, 2))
+    """The parameters of one layer at GPT-2's width, where roundings that hide in a narrow model
+    show."""
+    one, two = (
+        s.n_params(n_layer=n, n_embd=768, n_head=12, block_size=16, vocab_size=16) for n in (1, 2)
+    )
     return two - one
 
 
@@ -268,7 +285,9 @@ def repeatable(s: Subject) -> str:
     with torch.no_grad():
         one, two = logits(model, x, x), logits(model, x, x)
     if not torch.equal(one, two):
-        raise Wrong(f"two calls differ by {apart(one, two):.3g} sd: is dropout_p given while not training?")
+        raise Wrong(
+            f"two calls differ by {apart(one, two):.3g} sd: is dropout_p given while not training?"
+        )
     return "bit-equal"
 
 
@@ -282,7 +301,8 @@ def device_and_dtype(s: Subject) -> str:
 
     device = devices.choose("auto")
     name = devices.choose_dtype("auto", device)
-    dtype = torch.float16 if name == "fp16" else torch.bfloat16  # a CPU without bf16 still runs it, slowly
+    # a CPU without bf16 still runs it, slowly
+    dtype = torch.float16 if name == "fp16" else torch.bfloat16
     short = "fp16" if name == "fp16" else "bf16"
     model = s.shaken().to(device).train()
     x = tokens().to(device)
@@ -291,7 +311,9 @@ def device_and_dtype(s: Subject) -> str:
         loss = model(x, x)[1]
     loss.float().backward()
     if not math.isclose(loss.item(), exact, rel_tol=0.05, abs_tol=0.05):
-        raise Wrong(f"the loss is {exact:.4f} in fp32 and {loss.item():.4f} in {short}, on {device}")
+        raise Wrong(
+            f"the loss is {exact:.4f} in fp32 and {loss.item():.4f} in {short}, on {device}"
+        )
     return f"{device}: loss {exact:.4f} in fp32, {loss.item():.4f} in {short}"
 
 

@@ -1,7 +1,8 @@
 """GQA: query heads in groups, each group with one key head and one value head.
 
-Who shares with whom is read off the keys and values that meet the queries: heads of one group have equal ones.
-Where they can't be seen, gradients say which features of the projections feed which head.
+Who shares with whom is read off the keys and values that meet the queries: heads of one group have
+equal ones. Where they can't be seen, gradients say which features of the projections feed which
+head.
 """
 
 from __future__ import annotations
@@ -34,7 +35,9 @@ from labs.checks.suite import check
 def calls(trace: Trace) -> list[Attention]:
     """The attention calls whose queries, keys and values could be seen."""
     return [
-        call for call in trace.attention if call.q is not None and call.k is not None and call.v is not None
+        call
+        for call in trace.attention
+        if call.q is not None and call.k is not None and call.v is not None
     ]
 
 
@@ -107,7 +110,8 @@ def groups(s: Subject) -> str:
 
 
 def groups_by_gradient(s: Subject) -> str:
-    """The same from outside: heads of a group are fed by the same D features of keys and the same D of values."""
+    """The same from outside: heads of a group are fed by the same D features of keys and the same D
+    of values."""
     fed = features_of_heads(s)
     shared = [[len(fed[i] & fed[j]) for j in range(H)] for i in range(H)]
     for i in range(H):
@@ -119,25 +123,29 @@ def groups_by_gradient(s: Subject) -> str:
                 )
     groups = {frozenset(j for j in range(H) if j == i or shared[i][j]) for i in range(H)}
     if len(groups) == H:
-        raise Wrong(f"each of {H} heads is fed by key and value features of its own: nothing is shared")
+        raise Wrong(
+            f"each of {H} heads is fed by key and value features of its own: nothing is shared"
+        )
     if len({len(group) for group in groups}) > 1 or sum(len(group) for group in groups) != H:
         raise Wrong(f"groups of different sizes: {sorted(sorted(group) for group in groups)}")
-    return (
-        f"{len(groups)} groups of {H // len(groups)}, as gradients show: {sorted(sorted(g) for g in groups)}"
-    )
+    return f"{len(groups)} groups of {H // len(groups)}, as gradients show: {sorted(sorted(g) for g in groups)}"
 
 
 def features_of_heads(s: Subject) -> list[set[tuple[int, int]]]:
-    """For each head's D outputs, which (product, feature) before them they depend on, in a model of one layer."""
+    """For each head's D outputs, which (product, feature) before them they depend on, in a model of
+    one layer."""
     trace = s.watch(s.shaken(n_layer=1), tokens(), grad=True)
     for at, back in enumerate(trace.products):
         before = [p.out for p in trace.products[:at]]
         if not before or back.x.shape[-1] != C or not back.x.requires_grad:
             continue
         noise = torch.randn(back.x.shape, generator=torch.Generator().manual_seed(11))
-        whole = torch.autograd.grad((back.x * noise).sum(), before, retain_graph=True, allow_unused=True)
+        whole = torch.autograd.grad(
+            (back.x * noise).sum(), before, retain_graph=True, allow_unused=True
+        )
         if all(grad is None for grad in whole):
-            continue  # queries, keys and values come from the stream; what comes from them is the way back
+            # queries, keys and values come from the stream; what comes from them is the way back
+            continue
         found = []
         for head in range(H):
             part = (back.x * noise)[..., head * D : (head + 1) * D].sum()
@@ -170,20 +178,20 @@ def fewer(s: Subject) -> str:
     every, four = (12, 4) if values_count_kv(s) else (1, 3)  # 12 and 4 key and value heads
     full, grouped = (s.n_params(**wide, **{s.kv_field: value}) for value in (every, four))
     saved, wanted = full - grouped, 2 * 768 * (768 - 4 * 64)
-    seen = (
-        f"C = 768, 12 heads, one layer: {number(full)} with 12 key and value heads, {number(grouped)} with 4"
-    )
+    seen = f"C = 768, 12 heads, one layer: {number(full)} with 12 key and value heads, {number(grouped)} with 4"
     if saved <= 0:
         raise Wrong(seen + ": nothing was saved")
     if saved != wanted:
         raise Wrong(
-            seen + f": {number(saved)} fewer, and projections to 4 · 64 features save {number(wanted)}"
+            seen
+            + f": {number(saved)} fewer, and projections to 4 · 64 features save {number(wanted)}"
         )
     return seen + f" ({-saved / full:+.1%})"
 
 
 def values_count_kv(s: Subject) -> bool:
-    """Whether the config's field counts key and value heads (the usual), not query heads a group."""
+    """Whether the config's field counts key and value heads (the usual), not query heads a
+    group."""
     assert s.kv_field is not None
     one = s.n_params(**{s.kv_field: 1})
     return one <= s.n_params(**{s.kv_field: H})
@@ -208,7 +216,8 @@ def ordinary(s: Subject) -> str:
 
 
 def goes_back(trace: Trace, call: Attention) -> bool:
-    """Whether a projection gets causal attention of the call's q, k and v (in float64), the heads side by side.
+    """Whether a projection gets causal attention of the call's q, k and v (in float64), the heads
+    side by side.
 
     In whatever order: heads that stand elsewhere in a concatenation are a convention.
     """
@@ -221,15 +230,20 @@ def goes_back(trace: Trace, call: Attention) -> bool:
         for product in trace.products:
             if product.x.numel() == B * T * C and product.x.shape[-1] == C:
                 for x in in_both_orders(product.x):
-                    if all(any(apart(head, part) < 1e-3 for part in x.split(D, dim=-1)) for head in heads):
+                    if all(
+                        any(apart(head, part) < 1e-3 for part in x.split(D, dim=-1))
+                        for head in heads
+                    ):
                         return True
     return False
 
 
 def unscaled(trace: Trace, heads: Tensor) -> Tensor:
-    """Queries or keys (B, H, T, D) as long as they left their projection: some files scale them, not the scores.
+    """Queries or keys (B, H, T, D) as long as they left their projection: some files scale them,
+    not the scores.
 
-    Turning keeps lengths, so the factor shows in a head's lengths beside those of D features of a projection.
+    Turning keeps lengths, so the factor shows in a head's lengths beside those of D features of a
+    projection.
     """
     mine = heads[:, 0].norm(dim=-1).flatten()
     for product in trace.products:
@@ -264,10 +278,13 @@ def against_baseline(s: Subject) -> str:
     mine.load_state_dict(plain.state_dict())
     with torch.no_grad():
         gap = apart(
-            plain(tokens(), tokens())[0].reshape(B, T, -1), mine(tokens(), tokens())[0].reshape(B, T, -1)
+            plain(tokens(), tokens())[0].reshape(B, T, -1),
+            mine(tokens(), tokens())[0].reshape(B, T, -1),
         )
     if gap > 1e-3:
-        raise Wrong(f"with the baseline's weights, logits differ from the baseline's by {gap:.2g} sd")
+        raise Wrong(
+            f"with the baseline's weights, logits differ from the baseline's by {gap:.2g} sd"
+        )
     return f"; with the baseline's weights, its logits to {gap:.1g} sd"
 
 

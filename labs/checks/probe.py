@@ -1,7 +1,9 @@
-"""Build models of a file, and watch one run: the means by which checks look at behaviour instead of names.
+"""Build models of a file, and watch one run: the means by which checks look at behaviour instead of
+names.
 
-The sizes are chosen so that each axis of a tensor tells what it is: 3 rows, 4 heads of 8 features (32 in all), and
-lengths that are none of these. So a (3, 4, 11, 8) tensor is (B, H, T, D) in whatever order a file keeps its axes.
+The sizes are chosen so that each axis of a tensor tells what it is: 3 rows, 4 heads of 8 features
+(32 in all), and lengths that are none of these. So a (3, 4, 11, 8) tensor is (B, H, T, D) in
+whatever order a file keeps its axes.
 """
 
 from __future__ import annotations
@@ -48,7 +50,8 @@ class NotApplicable(Exception):
 
 @dataclass
 class Attention:
-    """One attention call: what was compared with what, and what came of it. Heads are flattened to one axis."""
+    """One attention call: what was compared with what, and what came of it. Heads are flattened to
+    one axis."""
 
     scores: Tensor | None = None  # (B, H, T, T), before the mask's -inf where known, scaled
     weights: Tensor | None = None  # (B, H, T, T)
@@ -76,7 +79,8 @@ class Trace:
 
 
 def by_axes(t: Tensor, rows: int, length: int, width: int) -> Tensor | None:
-    """t with its axes in the order (rows, heads, length, width), found by their sizes; None if they don't fit."""
+    """t with its axes in the order (rows, heads, length, width), found by their sizes; None if they
+    don't fit."""
     shape = list(t.shape)
     if shape.count(length) != 1 or shape.count(width) != 1:
         return None
@@ -97,7 +101,8 @@ class Watch(TorchFunctionMode):
         super().__init__()
         self.rows, self.length, self.width = rows, length, width
         self.trace = Trace()
-        self.recent: list[tuple[Tensor, Tensor, Tensor]] = []  # (a, b, out) of products of two activations
+        # (a, b, out) of products of two activations
+        self.recent: list[tuple[Tensor, Tensor, Tensor]] = []
         self.waiting: list[
             tuple[Attention, tuple[int, ...]]
         ] = []  # softmaxes that have not met their values yet
@@ -105,7 +110,8 @@ class Watch(TorchFunctionMode):
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         out = func(*args, **kwargs)
-        with contextlib.suppress(Exception):  # what can't be recorded is not seen; the file is not to blame
+        # what can't be recorded is not seen; the file is not to blame
+        with contextlib.suppress(Exception):
             self.record(getattr(func, "__name__", ""), args, kwargs, out)
         return out
 
@@ -137,7 +143,9 @@ class Watch(TorchFunctionMode):
         t = t.movedim((queries, keys % t.dim()), (-2, -1))
         lead = list(t.shape[:-2])
         if self.rows in lead:
-            return t.movedim(lead.index(self.rows), 0).reshape(self.rows, -1, self.length, self.length)
+            return t.movedim(lead.index(self.rows), 0).reshape(
+                self.rows, -1, self.length, self.length
+            )
         if math.prod(lead) % self.rows == 0:
             return t.reshape(
                 self.rows, -1, self.length, self.length
@@ -203,7 +211,8 @@ class Subject:
         self.traces: dict[Any, Any] = {}
 
     def _kv_field(self) -> str | None:
-        """The config's field for the number of key and value heads (or of groups), if it has one."""
+        """The config's field for the number of key and value heads (or of groups), if it has
+        one."""
         extra = [
             name
             for name in self.fields
@@ -219,26 +228,33 @@ class Subject:
         return None
 
     def build(self, **sizes: Any) -> nn.Module:
-        """A new model in eval mode with the checks' sizes, or others. Every build starts from the same seed."""
+        """A new model in eval mode with the checks' sizes, or others. Every build starts from the
+        same seed."""
         values = {**SIZES, **sizes}
-        fixed = self.kv_field and (self.default_of(self.kv_field) is not None or values["n_head"] == 1)
+        fixed = self.kv_field and (
+            self.default_of(self.kv_field) is not None or values["n_head"] == 1
+        )
         if self.kv_field and fixed and self.kv_field not in values:
-            # a fixed default (8, say) need not divide the few heads here, nor "half of them" a single one
+            # a fixed default (8, say) need not divide the few heads here, nor "half of them" a
+            # single one
             values[self.kv_field] = max(values["n_head"] // 2, 1)
         torch.manual_seed(1)
         model = loading.build(self.module, values, values["vocab_size"])
         return model.eval()
 
     def shaken(self, **sizes: Any) -> nn.Module:
-        """A model with every parameter well away from its start: gains are not 1, scores are not near 0."""
+        """A model with every parameter well away from its start: gains are not 1, scores are not
+        near 0."""
         return shake(self.build(**sizes))
 
     def n_params(self, **sizes: Any) -> int:
-        """How many parameters a model of these sizes has. Built for real: quicker than a first use of "meta"."""
+        """How many parameters a model of these sizes has. Built for real: quicker than a first use
+        of "meta"."""
         return sum(p.numel() for p in self.build(**sizes).parameters())
 
     def watch(self, model: nn.Module, idx: Tensor, width: int = D, grad: bool = False) -> Trace:
-        """Run a model on idx (B, T) and report its attention calls, products and logits (B, T, V)."""
+        """Run a model on idx (B, T) and report its attention calls, products and logits (B, T,
+        V)."""
         watching = Watch(idx.shape[0], idx.shape[1], width)
         with torch.set_grad_enabled(grad), watching:
             out = logits(model, idx)
@@ -277,7 +293,8 @@ def constant(rows: int = B, length: int = T) -> Tensor:
 
 
 def logits(model: nn.Module, idx: Tensor, targets: Tensor | None = None) -> Tensor:
-    """The logits at every position, (B, T, V), also of a file that flattens them when it is given targets."""
+    """The logits at every position, (B, T, V), also of a file that flattens them when it is given
+    targets."""
     idx = idx.contiguous()  # nanoGPT takes targets by view
     out = model(idx, idx if targets is None else targets.contiguous())[0]
     return out.reshape(*idx.shape, -1)

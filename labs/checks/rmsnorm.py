@@ -1,8 +1,8 @@
 """RMSNorm: each token's features are divided by their root mean square; no mean is taken out.
 
-Norm modules are found by what they hold (one-axis parameters of the model's width, or none) and do (a tensor of
-that width in, the same shape out). Norms written as plain functions have no module; they are judged by what
-reaches the projections.
+Norm modules are found by what they hold (one-axis parameters of the model's width, or none) and do
+(a tensor of that width in, the same shape out). Norms written as plain functions have no module;
+they are judged by what reaches the projections.
 """
 
 from __future__ import annotations
@@ -132,7 +132,9 @@ def shift(s: Subject) -> str:
         x = sample()
         gap = (ask(module, x + 3) - ask(module, x)).abs().max().item()
         if gap < 1e-3:
-            raise Wrong(f"{name}: a shift of all features by 3 leaves no trace: the mean is still taken out")
+            raise Wrong(
+                f"{name}: a shift of all features by 3 leaves no trace: the mean is still taken out"
+            )
         least = min(least, gap)
     return f"a shift by 3 moves the outputs by {least:.2g} or more"
 
@@ -186,7 +188,9 @@ def formula(s: Subject) -> str:
         own = twin(module)
         parameters = dict(own.named_parameters())
         generator = torch.Generator().manual_seed(8)
-        given = {key: torch.rand(C, generator=generator, dtype=torch.float64) + 0.5 for key in parameters}
+        given = {
+            key: torch.rand(C, generator=generator, dtype=torch.float64) + 0.5 for key in parameters
+        }
         zero = [key for key, p in parameters.items() if float(p.detach().abs().max()) == 0.0]
         with torch.no_grad():
             for key, p in parameters.items():
@@ -199,9 +203,15 @@ def formula(s: Subject) -> str:
             options["the gain is 1 + g, with g from 0"] = base * (1 + g)
             for other in [o for o in given if o != key]:
                 options[f"with an offset, {other}"] = base * g + given[other]
-                options[f"the gain is 1 + g, with an offset, {other}"] = base * (1 + g) + given[other]
+                options[f"the gain is 1 + g, with an offset, {other}"] = (
+                    base * (1 + g) + given[other]
+                )
         match = next(
-            (words for words, wanted in options.items() if torch.allclose(out, wanted, rtol=2e-4, atol=2e-4)),
+            (
+                words
+                for words, wanted in options.items()
+                if torch.allclose(out, wanted, rtol=2e-4, atol=2e-4)
+            ),
             None,
         )
         if match is None:
@@ -228,7 +238,9 @@ def eps_of(module: nn.Module) -> str:
     inside, outside = size**2 * (1 / ratio**2 - 1), size * (1 / ratio - 1)
     for eps in (1e-5, 1e-6, 1e-8, 1.19e-7):
         if abs(inside / eps - 1) < 0.02:
-            return f"eps {eps:g} inside the root" + ("" if eps == 1e-5 else "; the baseline has 1e-5")
+            return f"eps {eps:g} inside the root" + (
+                "" if eps == 1e-5 else "; the baseline has 1e-5"
+            )
         if abs(outside / eps - 1) < 0.02:
             return f"eps {eps:g} outside the root"
     return ""
@@ -259,7 +271,9 @@ def everywhere(s: Subject) -> str:
     left = [name for name, module in norms(s).items() if takes_mean_out(module)]
     if centred or left:
         where = (
-            "the final norm" if centred == [last] else f"{len(centred)} of {len(normal)} normalised inputs"
+            "the final norm"
+            if centred == [last]
+            else f"{len(centred)} of {len(normal)} normalised inputs"
         )
         named = f" ({', '.join(left[:3])})" if left else ""
         raise Wrong(f"the mean is still taken out in {where}{named}")

@@ -1,7 +1,8 @@
-"""RoPE: queries and keys turn with position, so that a score knows the distance and nothing else about place.
+"""RoPE: queries and keys turn with position, so that a score knows the distance and nothing else
+about place.
 
-The probe is a sequence that repeats one token. What differs from place to place is then position's doing: scores
-must be constant along each diagonal, values and outputs must not change at all.
+The probe is a sequence that repeats one token. What differs from place to place is then position's
+doing: scores must be constant along each diagonal, values and outputs must not change at all.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ from labs.checks.probe import (
 )
 from labs.checks.suite import check
 
-IDLE = 0.01  # a pair is needed when leaving its angle out leaves more than this over, as a share of the sd
+# a pair is needed when leaving its angle out leaves more than this over, as a share of the sd
+IDLE = 0.01
 LONG = 512  # long enough that a wrong frequency can't hide behind the right ones
 
 
@@ -52,7 +54,8 @@ def tables(s: Subject) -> dict[str, tuple[int, ...]]:
 
 
 def without_table(s: Subject, **sizes: int) -> nn.Module:
-    """A shaken model whose learned positions, if it still has some, are 0: the other checks then look past them."""
+    """A shaken model whose learned positions, if it still has some, are 0: the other checks then
+    look past them."""
     model = s.shaken(**sizes)
     with torch.no_grad():
         for name, p in model.named_parameters():
@@ -69,18 +72,25 @@ def seen_scores(trace: Trace) -> list[Attention]:
 
 
 def along_diagonals(scores: Tensor) -> tuple[Tensor, float]:
-    """Scores (..., T, T) by distance, (N, T), and how far any score at m >= n is from that of its distance."""
+    """Scores (..., T, T) by distance, (N, T), and how far any score at m >= n is from that of its
+    distance."""
     T = scores.shape[-1]
     rows = torch.arange(T)
     distance = rows[:, None] - rows[None, :]
     flat = scores.flatten(0, -3).double()
     profile = flat[:, -1].flip(-1)  # the last row sees every distance
-    gap = ((flat - profile[:, distance.clamp(min=0)]).abs() * (distance >= 0)).nan_to_num(0.0).amax().item()
+    gap = (
+        ((flat - profile[:, distance.clamp(min=0)]).abs() * (distance >= 0))
+        .nan_to_num(0.0)
+        .amax()
+        .item()
+    )
     return profile, gap
 
 
 def variation(profile: Tensor) -> float:
-    """How much scores vary with the distance: the mean over heads of their sd, 0 where it is only rounding."""
+    """How much scores vary with the distance: the mean over heads of their sd, 0 where it is only
+    rounding."""
     spread = profile.std(-1).mean().item()
     return spread if spread > 1e-4 * profile.abs().mean().item() else 0.0
 
@@ -88,7 +98,11 @@ def variation(profile: Tensor) -> float:
 def describe_departure(scores: Tensor, gap: float) -> str:
     """What the scores of a constant sequence depend on, when it is not the distance."""
     T = scores.shape[-1]
-    S = scores.flatten(0, -3).double()[:, : T // 2, : T // 2] if T > 64 else scores.flatten(0, -3).double()
+    S = (
+        scores.flatten(0, -3).double()[:, : T // 2, : T // 2]
+        if T > 64
+        else scores.flatten(0, -3).double()
+    )
     n = S.shape[-1]
     causal = torch.ones(n, n, dtype=torch.bool).tril()
     spread = S[:, causal].std().item() or 1.0
@@ -98,8 +112,14 @@ def describe_departure(scores: Tensor, gap: float) -> str:
             at[:, None] + at[None, :],
             "they depend on the sum of the positions: do the keys turn the other way?",
         ),
-        (at[:, None].expand(n, n), "they depend on the query's position alone: are the keys turned at all?"),
-        (at[None, :].expand(n, n), "they depend on the key's position alone: are the queries turned at all?"),
+        (
+            at[:, None].expand(n, n),
+            "they depend on the query's position alone: are the keys turned at all?",
+        ),
+        (
+            at[None, :].expand(n, n),
+            "they depend on the key's position alone: are the queries turned at all?",
+        ),
     ):
         worst = 0.0
         for value in index[causal].unique():
@@ -136,7 +156,8 @@ def relative(s: Subject) -> str:
         profile, gap = along_diagonals(call.scores)
         spread = variation(profile)
         if gap <= 1e-4 * call.scores.abs().amax().item() and not spread:
-            raise NotApplicable  # nothing varies at all: another check says that order doesn't matter
+            # nothing varies at all: another check says that order doesn't matter
+            raise NotApplicable
         spread = spread or 1e-4 * call.scores.abs().amax().item()
         if gap > 0.01 * spread:
             raise Wrong(
@@ -166,14 +187,16 @@ def relative_outside(s: Subject) -> str:
         raise Wrong(
             f"log ratios at one distance differ by up to {gap:.2g}, those of other distances by {spread:.2g}"
         )
-    return f"log ratios at one distance agree to {gap:.1g}; over distances they range to {spread:.2g}"
+    return (
+        f"log ratios at one distance agree to {gap:.1g}; over distances they range to {spread:.2g}"
+    )
 
 
 def effects(s: Subject, T: int, rows: list[int]) -> list[Tensor]:
     """How the logits at each of `rows` move with the embedding at every position, (T, D) each.
 
-    In a one-head, one-layer model on a constant sequence all values are equal, so the output at m changes with the
-    embedding at n < m by weight[m, n] times one fixed linear map.
+    In a one-head, one-layer model on a constant sequence all values are equal, so the output at m
+    changes with the embedding at n < m by weight[m, n] times one fixed linear map.
     """
     try:
         model = without_table(s, n_layer=1, n_head=1, n_embd=D, block_size=T)
@@ -202,12 +225,14 @@ def effects(s: Subject, T: int, rows: list[int]) -> list[Tensor]:
         raise NotApplicable
     probe = torch.randn(VOCAB, generator=torch.Generator().manual_seed(5))
     return [
-        torch.autograd.grad((out[0, m] * probe).sum(), nudge, retain_graph=True)[0][0].double() for m in rows
+        torch.autograd.grad((out[0, m] * probe).sum(), nudge, retain_graph=True)[0][0].double()
+        for m in rows
     ]
 
 
 def log_weights(effect: Tensor, m: int, direction: Tensor) -> Tensor:
-    """Log attention weights of row m at n < m, up to a constant, (m,). Wrong when the map is not one map."""
+    """Log attention weights of row m at n < m, up to a constant, (m,). Wrong when the map is not
+    one map."""
     along = effect[:m] @ direction / (direction @ direction)
     stray = (effect[:m] - along[:, None] * direction).norm(dim=-1) > 0.02 * effect[:m].norm(dim=-1)
     bad = (stray | (along <= 0)).nonzero()
@@ -229,7 +254,8 @@ def weights_from_output(s: Subject) -> Tensor:
 
 
 def profile_from_output(s: Subject) -> Tensor:
-    """One head's scores at distances 1, 2, …, up to a constant, (1, T − 1): for attention that can't be seen."""
+    """One head's scores at distances 1, 2, …, up to a constant, (1, T − 1): for attention that
+    can't be seen."""
     (effect,) = effects(s, LONG, [LONG - 1])
     return log_weights(effect, LONG - 1, effect[0]).flip(0)[None]
 
@@ -260,25 +286,33 @@ def order(s: Subject) -> str:
 )
 def angles(s: Subject) -> str:
     notes: set[str] = set()
-    needed = [0.0] * (D // 2)  # how much is left over without each pair, in the head that needs it most
+    # how much is left over without each pair, in the head that needs it most
+    needed = [0.0] * (D // 2)
     for profile, view in profiles(s):
         if not variation(profile):
             raise NotApplicable  # nothing turns: said by another check
-        for head in (view.misfits(profile, frequencies(10000.0)) > 2e-3).nonzero().flatten().tolist():
+        for head in (
+            (view.misfits(profile, frequencies(10000.0)) > 2e-3).nonzero().flatten().tolist()
+        ):
             notes.add(name_frequencies(profile[head], head % H, view))
         for i in range(D // 2):
             rest = [f for j, f in enumerate(frequencies(10000.0)) if j != i]
             needed[i] = max(needed[i], view.misfits(profile, rest).max().item())
     bad = sorted(
-        (note for note in notes if not note.startswith("base")), key=lambda note: "split" not in note
+        (note for note in notes if not note.startswith("base")),
+        key=lambda note: "split" not in note,
     )
     if bad:
         raise Wrong(bad[0])
     idle = [i for i, left in enumerate(needed) if left < IDLE]
     if len(idle) == D // 2 - 1:
-        raise Wrong("one angle for all pairs: every pair turns by 1 a step; does the exponent depend on i?")
+        raise Wrong(
+            "one angle for all pairs: every pair turns by 1 a step; does the exponent depend on i?"
+        )
     if idle and not notes:
-        raise Wrong(f"no head's scores have the angle of pair {idle[0]}: are all D features turned?")
+        raise Wrong(
+            f"no head's scores have the angle of pair {idle[0]}: are all D features turned?"
+        )
     return "; ".join(sorted(notes)) or (
         f"all {H} heads fit, D = {D}: " + ", ".join(f"{f:.3g}" for f in frequencies(10000.0))
     )
@@ -296,7 +330,8 @@ class View:
     floating: bool = False
 
     def misfits(self, profiles: Tensor, thetas: list[float]) -> Tensor:
-        """How much of each profile (N, T) is no sum of cosines and sines of these angles a step: rms / sd, (N,)."""
+        """How much of each profile (N, T) is no sum of cosines and sines of these angles a step:
+        rms / sd, (N,)."""
         at = self.first + torch.arange(profiles.shape[-1], dtype=torch.float64)
         speeds = [*thetas, 0.0] if self.floating else thetas
         angle = at[:, None] * torch.tensor(speeds, dtype=torch.float64)[None, :]
@@ -307,7 +342,8 @@ class View:
 
 
 def profiles(s: Subject) -> list[tuple[Tensor, View]]:
-    """Scores by distance: of every attention call that can be seen, else of one head, read off the output."""
+    """Scores by distance: of every attention call that can be seen, else of one head, read off the
+    output."""
     calls = [call for call in long_trace(s).attention if call.scores is not None]
     if not calls:
         return [(profile_from_output(s), View(first=1, floating=True))]
@@ -330,14 +366,23 @@ def name_frequencies(profile: Tensor, head: int, view: View) -> str:
     before_split = [10000.0 ** (-2 * (head * per_head + i) / C) for i in range(per_head)]
     exponent = [10000.0 ** (-2 * i / C) for i in range(per_head)]
     known = [
-        ([1.0], "one angle for all pairs: every pair turns by 1 a step; does the exponent depend on i?"),
+        (
+            [1.0],
+            "one angle for all pairs: every pair turns by 1 a step; does the exponent depend on i?",
+        ),
         (exponent, "the exponent divides by n_embd, not by the size of a head: 10000^(−2i/n_embd)"),
-        ([10000.0 ** (-i / D) for i in range(per_head)], "the exponent lacks its factor 2: 10000^(−i/D)"),
+        (
+            [10000.0 ** (-i / D) for i in range(per_head)],
+            "the exponent lacks its factor 2: 10000^(−i/D)",
+        ),
         (
             [10000.0 ** (-4 * i / D) for i in range(per_head)],
             "the exponent has a factor 2 too many: 10000^(−4i/D)",
         ),
-        ([10000.0 ** (2 * i / D) for i in range(per_head)], "the exponent lacks its minus: 10000^(+2i/D)"),
+        (
+            [10000.0 ** (2 * i / D) for i in range(per_head)],
+            "the exponent lacks its minus: 10000^(+2i/D)",
+        ),
         (
             [10000.0 ** (-2 * (i + 1) / D) for i in range(per_head)],
             "pairs count from 1: the first turns by 10000^(−2/D)",
@@ -384,14 +429,19 @@ def name_frequencies(profile: Tensor, head: int, view: View) -> str:
 )
 def length(s: Subject) -> str:
     seen = []
-    make, apply = (getattr(s.module, name, None) for name in ("precompute_freqs_cis", "apply_rotary_emb"))
+    make, apply = (
+        getattr(s.module, name, None) for name in ("precompute_freqs_cis", "apply_rotary_emb")
+    )
     if callable(make) and callable(apply):
-        q, k = (torch.randn(2, 8, 4, 64, generator=torch.Generator().manual_seed(n)) for n in (0, 1))
+        q, k = (
+            torch.randn(2, 8, 4, 64, generator=torch.Generator().manual_seed(n)) for n in (0, 1)
+        )
         try:
             turns = make(64, 8)
             out = apply(q, k, *turns) if isinstance(turns, tuple | list) else apply(q, k, turns)
             fits = isinstance(out, tuple | list) and len(out) == 2 and out[0].shape == q.shape
-        except Exception:  # helpers of these names may take other arguments; behaviour below decides
+        # helpers of these names may take other arguments; behaviour below decides
+        except Exception:
             fits = False
         if fits:
             for name, before, after in (("query", q, out[0]), ("key", k, out[1])):
@@ -412,7 +462,8 @@ def length(s: Subject) -> str:
             gap = (sizes.amax(-1) - sizes.amin(-1)) / sizes.mean(-1)
             if gap.max() > 1e-3:
                 raise Wrong(f"the length of one {name} varies by {gap.max():.1%} over positions")
-        if call.q is not None and apart(call.q, call.q[:, :, :1].expand_as(call.q)) > 1e-3:  # it turns at all
+        # it turns at all
+        if call.q is not None and apart(call.q, call.q[:, :, :1].expand_as(call.q)) > 1e-3:
             seen.append(pairing(call.q))
     if not seen:
         raise NotApplicable
@@ -441,7 +492,9 @@ def pairing(q: Tensor) -> str:
 def values(s: Subject) -> str:
     for layer, call in enumerate(long_trace(s).attention):
         if call.v is not None and apart(call.v, call.v[:, :, :1].expand_as(call.v)) > 1e-3:
-            raise Wrong(f"attention call {layer}: one token's values differ from position to position")
+            raise Wrong(
+                f"attention call {layer}: one token's values differ from position to position"
+            )
     out = long_trace(s).logits
     assert out is not None
     moved = (out - out[:, :1]).abs().amax(dim=(0, 2)) / out.std()
@@ -499,13 +552,18 @@ def lengths(s: Subject) -> str:
 )
 def precision(s: Subject) -> str:
     seen = []
-    apply, make = getattr(s.module, "apply_rotary_emb", None), getattr(s.module, "precompute_freqs_cis", None)
+    apply, make = (
+        getattr(s.module, "apply_rotary_emb", None),
+        getattr(s.module, "precompute_freqs_cis", None),
+    )
     if callable(apply) and callable(make):
         q = torch.randn(2, 8, 4, 64, generator=torch.Generator().manual_seed(0)).bfloat16()
         try:
             turns = make(64, 8)
             out = apply(q, q, *turns) if isinstance(turns, tuple | list) else apply(q, q, turns)
-            dtype = out[0].dtype if isinstance(out, tuple | list) and out[0].shape == q.shape else None
+            dtype = (
+                out[0].dtype if isinstance(out, tuple | list) and out[0].shape == q.shape else None
+            )
         except Exception:  # other arguments than the suggested ones
             dtype = None
         if dtype is not None and dtype != torch.bfloat16:
@@ -549,12 +607,15 @@ def flows(s: Subject) -> str:
     for layer, call in enumerate(calls):
         for name, t in (("queries", call.q), ("keys", call.k)):
             if not t.requires_grad:
-                raise Wrong(f"attention call {layer}: the {name} are detached from their projection")
+                raise Wrong(
+                    f"attention call {layer}: the {name} are detached from their projection"
+                )
     return f"queries and keys of {len(calls)} attention calls carry a gradient"
 
 
 def looks(s: Subject) -> bool:
-    """Whether a file looks like RoPE: no position table, and scores of a constant sequence that vary."""
+    """Whether a file looks like RoPE: no position table, and scores of a constant sequence that
+    vary."""
     few, many = s.n_params(block_size=8), s.n_params(block_size=24)
     if few != many:
         return False
@@ -562,4 +623,15 @@ def looks(s: Subject) -> bool:
     return call is not None and variation(along_diagonals(call.scores)[0]) > 0
 
 
-CHECKS = [table, relative, relative_outside, order, angles, length, values, lengths, precision, flows]
+CHECKS = [
+    table,
+    relative,
+    relative_outside,
+    order,
+    angles,
+    length,
+    values,
+    lengths,
+    precision,
+    flows,
+]

@@ -16,7 +16,8 @@ LLAMA = "llama"  # all four
 
 @dataclass(frozen=True)
 class Check:
-    """One property. `run` takes a Subject and returns what was seen, or raises Wrong or NotApplicable."""
+    """One property. `run` takes a Subject and returns what was seen, or raises Wrong or
+    NotApplicable."""
 
     name: str
     expected: str
@@ -42,7 +43,8 @@ def check(name: str, expected: str, why: str) -> Callable[[Callable[[Any], str]]
 
 
 def split(for_: str) -> list[str]:
-    """The modifications that a --for names: "rope", "rope+gqa", "llama" (all four), "baseline" (none)."""
+    """The modifications that a --for names: "rope", "rope+gqa", "llama" (all four), "baseline"
+    (none)."""
     parts = [part for part in for_.lower().replace(",", "+").split("+") if part]
     return [v for v in VARIANTS if v in parts or LLAMA in parts]
 
@@ -65,7 +67,8 @@ def checks_for(for_: str) -> list[Check]:
 
 
 def run_one(one: Check, subject: Any) -> Result | None:
-    """Run one check. None when it has nothing to look at in this file. Only the learner's own errors fail it."""
+    """Run one check. None when it has nothing to look at in this file. Only the learner's own
+    errors fail it."""
     from labs.checks.probe import NotApplicable, Wrong
 
     began = time.perf_counter()
@@ -81,11 +84,16 @@ def run_one(one: Check, subject: Any) -> Result | None:
             passed, seen = True, f"not judged: {type(error).__name__}: {first_line(error)}"
         else:
             passed, seen = False, f"{type(error).__name__}: {first_line(error)} at {at}"
-    return Result(one.name, passed, one.expected, seen, one.why, round(time.perf_counter() - began, 3))
+    return Result(
+        one.name, passed, one.expected, seen, one.why, round(time.perf_counter() - began, 3)
+    )
 
 
-def run_all(subject: Any, for_: str, begin: Callable[[str], None] = lambda name: None) -> Iterator[Result]:
-    """Run the checks one by one. Ends after the interface check when that fails: nothing else could be told."""
+def run_all(
+    subject: Any, for_: str, begin: Callable[[str], None] = lambda name: None
+) -> Iterator[Result]:
+    """Run the checks one by one. Ends after the interface check when that fails: nothing else could
+    be told."""
     for one in checks_for(for_):
         begin(one.name)
         result = run_one(one, subject)
@@ -97,7 +105,8 @@ def run_all(subject: Any, for_: str, begin: Callable[[str], None] = lambda name:
 
 
 def own_line(error: BaseException, path: Path) -> str | None:
-    """Where in the learner's file an error came through: "rope.py:57: the line", or None if it didn't."""
+    """Where in the learner's file an error came through: "rope.py:57: the line", or None if it
+    didn't."""
     frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
     if not frames:
         return None
@@ -109,7 +118,8 @@ def first_line(error: BaseException) -> str:
 
 
 def guess(subject: Any) -> str:
-    """What a file modifies: by the line that `q1lab new` puts on top, by its name, else by what it does.
+    """What a file modifies: by the line that `q1lab new` puts on top, by its name, else by what it
+    does.
 
     "baseline" when it does nothing of the four.
     """

@@ -1,7 +1,8 @@
-"""SwiGLU: the feed-forward layer multiplies a gate, through SiLU, with a value, and projects the product back.
+"""SwiGLU: the feed-forward layer multiplies a gate, through SiLU, with a value, and projects the
+product back.
 
-Found by values: what enters a projection back to the model's width must be silu(a) * b, where a and b are outputs
-of projections of one input, or two parts of one output.
+Found by values: what enters a projection back to the model's width must be silu(a) * b, where a and
+b are outputs of projections of one input, or two parts of one output.
 """
 
 from __future__ import annotations
@@ -54,7 +55,8 @@ def layers(s: Subject) -> list[FeedForward]:
 
 
 def find(products: list[Product], width: int) -> list[FeedForward]:
-    """The feed-forward layers among the products of one forward pass: those that come back from another width."""
+    """The feed-forward layers among the products of one forward pass: those that come back from
+    another width."""
     found = []
     for at, down in enumerate(products):
         if down.out.shape[-1] != width or down.x.shape[-1] == width:
@@ -86,7 +88,9 @@ def recognise(u: Tensor, before: list[Product], hidden: int, biases: bool) -> Fe
     for i, a in enumerate(singles):
         for j, b in enumerate(singles):
             if i != j and not torch.equal(a, b):  # one projection, called twice, is no second one
-                pairs.append((a, b, "two projections, " + ("gate first" if i < j else "value first")))
+                pairs.append(
+                    (a, b, "two projections, " + ("gate first" if i < j else "value first"))
+                )
     for a, b, layout in pairs:
         for combination, combine in COMBINATIONS.items():
             for activation, act in ACTIVATIONS.items():
@@ -124,9 +128,13 @@ def gate(s: Subject) -> str:
         if ff.combination in ("sum", "difference", "act(sum)"):
             raise Wrong(f"feed-forward layer {number}: gate and value are added, not multiplied")
         if ff.combination == "act(product)":
-            raise Wrong(f"feed-forward layer {number}: the activation sits on the product, not on the gate")
+            raise Wrong(
+                f"feed-forward layer {number}: the activation sits on the product, not on the gate"
+            )
         if ff.combination == "both":
-            raise Wrong(f"feed-forward layer {number}: gate and value both go through {ff.activation}")
+            raise Wrong(
+                f"feed-forward layer {number}: gate and value both go through {ff.activation}"
+            )
         if ff.combination == "":
             raise Wrong(
                 f"feed-forward layer {number}: its {ff.hidden} hidden units are no product of two projections"
@@ -169,7 +177,9 @@ def silu(s: Subject) -> str:
 def bias(s: Subject) -> str:
     for number, ff in enumerate(each(s)):
         if ff.biases:
-            raise Wrong(f"feed-forward layer {number} has a bias although the config says bias=False")
+            raise Wrong(
+                f"feed-forward layer {number} has a bias although the config says bias=False"
+            )
     return "none"
 
 

@@ -1,13 +1,14 @@
 """GQA: groups of query heads share one key head and one value head.
 
-Ainslie et al. 2023, "GQA: Training Generalized Multi-Query Transformer Models from Multi-Head Checkpoints",
-arXiv 2305.13245, section 2.2. There are G = n_kv_head key and value heads, and query head j reads head
-floor(j / (H / G)). G = H is ordinary attention, G = 1 is multi-query attention. n_kv_head left at None means
-half of n_head where n_head is even, else n_head. The model is smaller than the baseline: c_attn makes
-C + 2 · G · D features instead of 3C.
+Ainslie et al. 2023, "GQA: Training Generalized Multi-Query Transformer Models from Multi-Head
+Checkpoints", arXiv 2305.13245, section 2.2. There are G = n_kv_head key and value heads, and query
+head j reads head floor(j / (H / G)). G = H is ordinary attention, G = 1 is multi-query attention.
+n_kv_head left at None means half of n_head where n_head is even, else n_head. The model is smaller
+than the baseline: c_attn makes C + 2 · G · D features instead of 3C.
 
-Shapes: B batch, T tokens, C = n_embd features, H = n_head heads of D = C / H features, V = vocab_size.
-idx (B, T) -> logits (B, T, V) and loss () when targets (B, T) are given, else logits (B, 1, V) and None.
+Shapes: B batch, T tokens, C = n_embd features, H = n_head heads of D = C / H features, V =
+vocab_size. idx (B, T) -> logits (B, T, V) and loss () when targets (B, T) are given, else logits
+(B, 1, V) and None.
 """
 
 import math
@@ -27,11 +28,13 @@ class GPTConfig:
     n_embd: int = 768
     dropout: float = 0.0
     bias: bool = True  # in the linear layers and the norms
-    n_kv_head: int | None = None  # key and value heads; None: half of n_head where that is even, else n_head
+    # key and value heads; None: half of n_head where that is even, else n_head
+    n_kv_head: int | None = None
 
 
 class LayerNorm(nn.Module):
-    """Centre and scale each token's features, then apply a learned gain and (with bias) an offset."""
+    """Centre and scale each token's features, then apply a learned gain and (with bias) an
+    offset."""
 
     def __init__(self, width: int, bias: bool) -> None:
         super().__init__()
@@ -54,10 +57,13 @@ class CausalSelfAttention(nn.Module):
         if self.n_kv_head is None:
             self.n_kv_head = self.n_head // 2 if self.n_head % 2 == 0 else self.n_head
         if self.n_kv_head < 1 or self.n_head % self.n_kv_head != 0:
-            raise ValueError(f"n_head {self.n_head} is not a multiple of n_kv_head {self.n_kv_head}")
+            raise ValueError(
+                f"n_head {self.n_head} is not a multiple of n_kv_head {self.n_kv_head}"
+            )
         self.kv_size = self.n_kv_head * (config.n_embd // config.n_head)  # G · D
         self.dropout = config.dropout
-        self.c_attn = nn.Linear(config.n_embd, config.n_embd + 2 * self.kv_size, bias=config.bias)  # q, k, v
+        # q, k, v
+        self.c_attn = nn.Linear(config.n_embd, config.n_embd + 2 * self.kv_size, bias=config.bias)
         self.c_proj = nn.Linear(config.n_embd, config.n_embd, bias=config.bias)
         self.resid_dropout = nn.Dropout(config.dropout)
 
@@ -67,7 +73,8 @@ class CausalSelfAttention(nn.Module):
         q = q.view(B, T, self.n_head, -1)  # (B, T, H, D)
         k = k.view(B, T, self.n_kv_head, -1)  # (B, T, G, D)
         v = v.view(B, T, self.n_kv_head, -1)  # (B, T, G, D)
-        k, v = (t.repeat_interleave(self.n_head // self.n_kv_head, dim=2) for t in (k, v))  # (B, T, H, D)
+        # (B, T, H, D)
+        k, v = (t.repeat_interleave(self.n_head // self.n_kv_head, dim=2) for t in (k, v))
         q, k, v = (t.transpose(1, 2) for t in (q, k, v))  # each (B, H, T, D)
         drop = self.dropout if self.training else 0.0
         y = F.scaled_dot_product_attention(q, k, v, dropout_p=drop, is_causal=True)  # (B, H, T, D)
@@ -121,18 +128,24 @@ class GPT(nn.Module):
             }
         )
         self.lm_head = nn.Linear(config.n_embd, config.vocab_size, bias=False)
-        self.transformer.wte.weight = self.lm_head.weight  # one table reads tokens and writes scores
+        # one table reads tokens and writes scores
+        self.transformer.wte.weight = self.lm_head.weight
         for name, p in self.named_parameters():
             if p.dim() == 2:  # embeddings and products; gains stay at 1
-                # each layer adds to the stream twice: what it adds starts smaller, so that the sum stays put
+                # each layer adds to the stream twice: what it adds starts smaller, so that the sum
+                # stays put
                 residual = name.endswith("c_proj.weight")
-                nn.init.normal_(p, mean=0.0, std=0.02 / math.sqrt(2 * config.n_layer) if residual else 0.02)
+                nn.init.normal_(
+                    p, mean=0.0, std=0.02 / math.sqrt(2 * config.n_layer) if residual else 0.02
+                )
             elif name.endswith("bias"):
                 nn.init.zeros_(p)
 
     def forward(self, idx: Tensor, targets: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
         if idx.size(1) > self.config.block_size:
-            raise ValueError(f"{idx.size(1)} tokens are more than block_size {self.config.block_size}")
+            raise ValueError(
+                f"{idx.size(1)} tokens are more than block_size {self.config.block_size}"
+            )
         pos = torch.arange(idx.size(1), device=idx.device)  # (T,)
         x = self.transformer.wte(idx) + self.transformer.wpe(pos)  # (B, T, C) + (T, C)
         x = self.transformer.drop(x)  # (B, T, C)
@@ -140,13 +153,15 @@ class GPT(nn.Module):
             x = block(x)  # (B, T, C)
         x = self.transformer.ln_f(x)  # (B, T, C)
         if targets is None:
-            return self.lm_head(x[:, -1:]), None  # the next token needs the last position only: (B, 1, V)
+            # the next token needs the last position only: (B, 1, V)
+            return self.lm_head(x[:, -1:]), None
         logits = self.lm_head(x)  # (B, T, V)
         return logits, F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=-1)
 
     @torch.no_grad()
     def generate(self, idx: Tensor, n_tokens: int, temperature: float = 1.0) -> Tensor:
-        """Append n_tokens sampled tokens to idx (B, T), one at a time, from the last block_size of them."""
+        """Append n_tokens sampled tokens to idx (B, T), one at a time, from the last block_size of
+        them."""
         for _ in range(n_tokens):
             logits, _ = self(idx[:, -self.config.block_size :])  # (B, 1, V)
             probs = F.softmax(logits[:, -1] / temperature, dim=-1)  # (B, V)

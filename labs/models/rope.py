@@ -1,4 +1,5 @@
-"""RoPE: turn queries and keys by an angle that grows with position, so that their product sees the distance.
+"""RoPE: turn queries and keys by an angle that grows with position, so that their product sees the
+distance.
 
 Su et al. 2021, "RoFormer: Enhanced Transformer with Rotary Position Embedding", arXiv 2104.09864, section
 3.2.2 and equation 34: pair i of a head (features 2i and 2i + 1) at position m turns by m · 10000^(−2i/D), for
@@ -6,8 +7,9 @@ i from 0 to D/2 − 1. Values are not turned, nothing is learned, and the table 
 query at m and a key at n then score by what they hold and by m − n. The table of turns is (block_size, D/2)
 complex numbers of length 1, made once at the start, the same in each layer, and not saved with the weights.
 
-Shapes: B batch, T tokens, C = n_embd features, H = n_head heads of D = C / H features, V = vocab_size.
-idx (B, T) -> logits (B, T, V) and loss () when targets (B, T) are given, else logits (B, 1, V) and None.
+Shapes: B batch, T tokens, C = n_embd features, H = n_head heads of D = C / H features, V =
+vocab_size. idx (B, T) -> logits (B, T, V) and loss () when targets (B, T) are given, else logits
+(B, 1, V) and None.
 """
 
 import math
@@ -30,7 +32,8 @@ class GPTConfig:
 
 
 class LayerNorm(nn.Module):
-    """Centre and scale each token's features, then apply a learned gain and (with bias) an offset."""
+    """Centre and scale each token's features, then apply a learned gain and (with bias) an
+    offset."""
 
     def __init__(self, width: int, bias: bool) -> None:
         super().__init__()
@@ -42,18 +45,22 @@ class LayerNorm(nn.Module):
 
 
 def precompute_freqs_cis(dim: int, end: int, theta: float = 10000.0) -> Tensor:
-    """The turn of each pair at each position below end, as complex numbers of length 1: (end, dim/2)."""
+    """The turn of each pair at each position below end, as complex numbers of length 1: (end,
+    dim/2)."""
     if dim % 2 != 0:
         raise ValueError(f"RoPE turns pairs of features, and the head size {dim} is odd")
-    freqs = theta ** (-torch.arange(0, dim, 2).float() / dim)  # (dim/2,), angle a step: 1 for the first pair
+    # (dim/2,), angle a step: 1 for the first pair
+    freqs = theta ** (-torch.arange(0, dim, 2).float() / dim)
     angles = torch.outer(torch.arange(end).float(), freqs)  # (end, dim/2)
     return torch.polar(torch.ones_like(angles), angles)
 
 
 def apply_rotary_emb(xq: Tensor, xk: Tensor, freqs_cis: Tensor) -> tuple[Tensor, Tensor]:
-    """Turn each pair of xq and xk, both (B, T, H, D), by the angle of its position; same shape and dtype."""
+    """Turn each pair of xq and xk, both (B, T, H, D), by the angle of its position; same shape and
+    dtype."""
     turns = freqs_cis[: xq.size(1), None, :]  # (T, 1, D/2), for every row and head alike
-    pairs = (torch.view_as_complex(x.float().unflatten(-1, (-1, 2))) for x in (xq, xk))  # (B, T, H, D/2)
+    # (B, T, H, D/2)
+    pairs = (torch.view_as_complex(x.float().unflatten(-1, (-1, 2))) for x in (xq, xk))
     xq_out, xk_out = (torch.view_as_real(p * turns).flatten(-2) for p in pairs)  # (B, T, H, D)
     return xq_out.type_as(xq), xk_out.type_as(xk)
 
@@ -67,10 +74,12 @@ class CausalSelfAttention(nn.Module):
             raise ValueError(f"n_embd {config.n_embd} is not a multiple of n_head {config.n_head}")
         self.n_head = config.n_head
         self.dropout = config.dropout
-        self.c_attn = nn.Linear(config.n_embd, 3 * config.n_embd, bias=config.bias)  # q, k, v in one product
+        # q, k, v in one product
+        self.c_attn = nn.Linear(config.n_embd, 3 * config.n_embd, bias=config.bias)
         self.c_proj = nn.Linear(config.n_embd, config.n_embd, bias=config.bias)
         self.resid_dropout = nn.Dropout(config.dropout)
-        turns = precompute_freqs_cis(config.n_embd // config.n_head, config.block_size)  # (block_size, D/2)
+        # (block_size, D/2)
+        turns = precompute_freqs_cis(config.n_embd // config.n_head, config.block_size)
         self.register_buffer("freqs_cis", turns, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:  # (B, T, C) -> (B, T, C)
@@ -132,30 +141,38 @@ class GPT(nn.Module):
             }
         )
         self.lm_head = nn.Linear(config.n_embd, config.vocab_size, bias=False)
-        self.transformer.wte.weight = self.lm_head.weight  # one table reads tokens and writes scores
+        # one table reads tokens and writes scores
+        self.transformer.wte.weight = self.lm_head.weight
         for name, p in self.named_parameters():
             if p.dim() == 2:  # embeddings and products; gains stay at 1
-                # each layer adds to the stream twice: what it adds starts smaller, so that the sum stays put
+                # each layer adds to the stream twice: what it adds starts smaller, so that the sum
+                # stays put
                 residual = name.endswith("c_proj.weight")
-                nn.init.normal_(p, mean=0.0, std=0.02 / math.sqrt(2 * config.n_layer) if residual else 0.02)
+                nn.init.normal_(
+                    p, mean=0.0, std=0.02 / math.sqrt(2 * config.n_layer) if residual else 0.02
+                )
             elif name.endswith("bias"):
                 nn.init.zeros_(p)
 
     def forward(self, idx: Tensor, targets: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
         if idx.size(1) > self.config.block_size:
-            raise ValueError(f"{idx.size(1)} tokens are more than block_size {self.config.block_size}")
+            raise ValueError(
+                f"{idx.size(1)} tokens are more than block_size {self.config.block_size}"
+            )
         x = self.transformer.drop(self.transformer.wte(idx))  # (B, T, C)
         for block in self.transformer.h:
             x = block(x)  # (B, T, C)
         x = self.transformer.ln_f(x)  # (B, T, C)
         if targets is None:
-            return self.lm_head(x[:, -1:]), None  # the next token needs the last position only: (B, 1, V)
+            # the next token needs the last position only: (B, 1, V)
+            return self.lm_head(x[:, -1:]), None
         logits = self.lm_head(x)  # (B, T, V)
         return logits, F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=-1)
 
     @torch.no_grad()
     def generate(self, idx: Tensor, n_tokens: int, temperature: float = 1.0) -> Tensor:
-        """Append n_tokens sampled tokens to idx (B, T), one at a time, from the last block_size of them."""
+        """Append n_tokens sampled tokens to idx (B, T), one at a time, from the last block_size of
+        them."""
         for _ in range(n_tokens):
             logits, _ = self(idx[:, -self.config.block_size :])  # (B, 1, V)
             probs = F.softmax(logits[:, -1] / temperature, dim=-1)  # (B, V)

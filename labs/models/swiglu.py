@@ -1,12 +1,14 @@
 """SwiGLU: a feed-forward layer in which one projection, through SiLU, scales another one.
 
-Shazeer 2020, "GLU Variants Improve Transformer", arXiv 2002.05202, section 2, equation 6: (Swish(xW) * xV) W2
-with Swish(z) = z · sigmoid(z), which PyTorch calls SiLU. Three matrices stand where two stood, so the paper
-cuts the hidden size to two thirds; here that is round(2/3 · 4C), 341 at C = 128 and 2048 at C = 768, which
-keeps the parameters within 0.1% of the baseline's. W is c_gate, V is c_fc, W2 is c_proj.
+Shazeer 2020, "GLU Variants Improve Transformer", arXiv 2002.05202, section 2, equation 6:
+(Swish(xW) * xV) W2 with Swish(z) = z · sigmoid(z), which PyTorch calls SiLU. Three matrices stand
+where two stood, so the paper cuts the hidden size to two thirds; here that is round(2/3 · 4C), 341
+at C = 128 and 2048 at C = 768, which keeps the parameters within 0.1% of the baseline's. W is
+c_gate, V is c_fc, W2 is c_proj.
 
-Shapes: B batch, T tokens, C = n_embd features, H = n_head heads of D = C / H features, V = vocab_size.
-idx (B, T) -> logits (B, T, V) and loss () when targets (B, T) are given, else logits (B, 1, V) and None.
+Shapes: B batch, T tokens, C = n_embd features, H = n_head heads of D = C / H features, V =
+vocab_size. idx (B, T) -> logits (B, T, V) and loss () when targets (B, T) are given, else logits
+(B, 1, V) and None.
 """
 
 import math
@@ -29,7 +31,8 @@ class GPTConfig:
 
 
 class LayerNorm(nn.Module):
-    """Centre and scale each token's features, then apply a learned gain and (with bias) an offset."""
+    """Centre and scale each token's features, then apply a learned gain and (with bias) an
+    offset."""
 
     def __init__(self, width: int, bias: bool) -> None:
         super().__init__()
@@ -49,7 +52,8 @@ class CausalSelfAttention(nn.Module):
             raise ValueError(f"n_embd {config.n_embd} is not a multiple of n_head {config.n_head}")
         self.n_head = config.n_head
         self.dropout = config.dropout
-        self.c_attn = nn.Linear(config.n_embd, 3 * config.n_embd, bias=config.bias)  # q, k, v in one product
+        # q, k, v in one product
+        self.c_attn = nn.Linear(config.n_embd, 3 * config.n_embd, bias=config.bias)
         self.c_proj = nn.Linear(config.n_embd, config.n_embd, bias=config.bias)
         self.resid_dropout = nn.Dropout(config.dropout)
 
@@ -71,7 +75,8 @@ class MLP(nn.Module):
 
     def __init__(self, config: GPTConfig) -> None:
         super().__init__()
-        hidden = round(2 / 3 * 4 * config.n_embd)  # three matrices of this width cost what two of 4C do
+        # three matrices of this width cost what two of 4C do
+        hidden = round(2 / 3 * 4 * config.n_embd)
         self.c_gate = nn.Linear(config.n_embd, hidden, bias=config.bias)
         self.c_fc = nn.Linear(config.n_embd, hidden, bias=config.bias)
         self.c_proj = nn.Linear(hidden, config.n_embd, bias=config.bias)
@@ -113,18 +118,24 @@ class GPT(nn.Module):
             }
         )
         self.lm_head = nn.Linear(config.n_embd, config.vocab_size, bias=False)
-        self.transformer.wte.weight = self.lm_head.weight  # one table reads tokens and writes scores
+        # one table reads tokens and writes scores
+        self.transformer.wte.weight = self.lm_head.weight
         for name, p in self.named_parameters():
             if p.dim() == 2:  # embeddings and products; gains stay at 1
-                # each layer adds to the stream twice: what it adds starts smaller, so that the sum stays put
+                # each layer adds to the stream twice: what it adds starts smaller, so that the sum
+                # stays put
                 residual = name.endswith("c_proj.weight")
-                nn.init.normal_(p, mean=0.0, std=0.02 / math.sqrt(2 * config.n_layer) if residual else 0.02)
+                nn.init.normal_(
+                    p, mean=0.0, std=0.02 / math.sqrt(2 * config.n_layer) if residual else 0.02
+                )
             elif name.endswith("bias"):
                 nn.init.zeros_(p)
 
     def forward(self, idx: Tensor, targets: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
         if idx.size(1) > self.config.block_size:
-            raise ValueError(f"{idx.size(1)} tokens are more than block_size {self.config.block_size}")
+            raise ValueError(
+                f"{idx.size(1)} tokens are more than block_size {self.config.block_size}"
+            )
         pos = torch.arange(idx.size(1), device=idx.device)  # (T,)
         x = self.transformer.wte(idx) + self.transformer.wpe(pos)  # (B, T, C) + (T, C)
         x = self.transformer.drop(x)  # (B, T, C)
@@ -132,13 +143,15 @@ class GPT(nn.Module):
             x = block(x)  # (B, T, C)
         x = self.transformer.ln_f(x)  # (B, T, C)
         if targets is None:
-            return self.lm_head(x[:, -1:]), None  # the next token needs the last position only: (B, 1, V)
+            # the next token needs the last position only: (B, 1, V)
+            return self.lm_head(x[:, -1:]), None
         logits = self.lm_head(x)  # (B, T, V)
         return logits, F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=-1)
 
     @torch.no_grad()
     def generate(self, idx: Tensor, n_tokens: int, temperature: float = 1.0) -> Tensor:
-        """Append n_tokens sampled tokens to idx (B, T), one at a time, from the last block_size of them."""
+        """Append n_tokens sampled tokens to idx (B, T), one at a time, from the last block_size of
+        them."""
         for _ in range(n_tokens):
             logits, _ = self(idx[:, -self.config.block_size :])  # (B, 1, V)
             probs = F.softmax(logits[:, -1] / temperature, dim=-1)  # (B, V)

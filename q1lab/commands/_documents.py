@@ -1,4 +1,5 @@
-"""What the commands that write documents share: options, the repository, the week, and asking for a yes."""
+"""What the commands that write documents share: options, the repository, the week, and asking for a
+yes."""
 
 from __future__ import annotations
 
@@ -33,8 +34,12 @@ def writing_options(command: F) -> F:
     for option in (
         click.option("--init", is_flag=True, help="Make a git repository when there is none."),
         click.option("--no-commit", is_flag=True, help="Write the file, but don't commit it."),
-        click.option("--yes", is_flag=True, help="Commit along with your own uncommitted edits of the file."),
-        click.option("--dry-run", is_flag=True, help="Show the diff and the message, and change nothing."),
+        click.option(
+            "--yes", is_flag=True, help="Commit along with your own uncommitted edits of the file."
+        ),
+        click.option(
+            "--dry-run", is_flag=True, help="Show the diff and the message, and change nothing."
+        ),
         repo_option,
     ):
         command = option(command)
@@ -71,8 +76,8 @@ def folder_of(given: Path | None) -> Path:
 
 
 def repository(how: Writing) -> tuple[Path, Repository | None]:
-    """(the folder to write in, its repository or None with --no-commit). Offers ``git init`` where there is
-    none."""
+    """(the folder to write in, its repository or None with --no-commit). Offers ``git init`` where
+    there is none."""
     from q1lab.repository import init
 
     folder = folder_of(how.repo)
@@ -83,7 +88,9 @@ def repository(how: Writing) -> tuple[Path, Repository | None]:
             repo = init(folder)
         elif how.no_commit or how.dry_run:
             return folder, None
-        elif may_ask() and click.confirm(f"{folder} is in no git repository. Make one there?", err=True):
+        elif may_ask() and click.confirm(
+            f"{folder} is in no git repository. Make one there?", err=True
+        ):
             repo = init(folder)
         else:
             raise Problem(
@@ -101,7 +108,8 @@ def repository(how: Writing) -> tuple[Path, Repository | None]:
 
 
 def maybe_repository(given: Path | None) -> Repository | None:
-    """The repository for looking only; None where there is none. A --repo that is wrong is a Problem."""
+    """The repository for looking only; None where there is none. A --repo that is wrong is a
+    Problem."""
     try:
         return Repository.discover(folder_of(given))
     except Problem:
@@ -132,7 +140,9 @@ def show_diff(text: str, *, err: bool = False) -> None:
         from rich.console import Console
         from rich.syntax import Syntax
 
-        Console(file=stream).print(Syntax(plain(text), "diff", theme="ansi_dark", background_color="default"))
+        Console(file=stream).print(
+            Syntax(plain(text), "diff", theme="ansi_dark", background_color="default")
+        )
     elif text:
         click.echo(plain(text), nl=False, err=err)
 
@@ -143,10 +153,15 @@ def emit(record: Mapping[str, Any]) -> None:
 
 
 def save(
-    files: Mapping[Path, bytes], message: str, repo: Repository | None, how: Writing, *, quiet: bool = False
+    files: Mapping[Path, bytes],
+    message: str,
+    repo: Repository | None,
+    how: Writing,
+    *,
+    quiet: bool = False,
 ) -> dict[str, Any]:
-    """Write and commit, asking for a yes where one is missing and somebody is there. Says what happened
-    (unless ``quiet``) and returns it as plain types."""
+    """Write and commit, asking for a yes where one is missing and somebody is there. Says what
+    happened (unless ``quiet``) and returns it as plain types."""
     from q1lab.documents.save import save as act
 
     try:

@@ -17,13 +17,16 @@ if TYPE_CHECKING:
 
 def start_app(session: str | None, content: Path | None) -> None:
     """Open the app at the first unfinished step, or at ``session``. Problem without a terminal."""
-    in_browser = "TEXTUAL_DRIVER" in os.environ  # `q1lab serve`: pipes, and a page at their other end
+    # `q1lab serve`: pipes, and a page at their other end
+    in_browser = "TEXTUAL_DRIVER" in os.environ
     if not in_browser and not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise Problem(
             "the app needs a terminal; without one, `q1lab status` says where you are and `q1lab run` trains"
         )
     if not in_browser and os.environ.get("TERM") == "dumb":
-        raise Problem("the app needs more than TERM=dumb; `q1lab status` and every other command work here")
+        raise Problem(
+            "the app needs more than TERM=dumb; `q1lab status` and every other command work here"
+        )
     gc.disable()  # nothing of the start is garbage; the app turns it on again after the first paint
     setup = prepare(session, content)
     from q1lab.tui.app import Q1Lab
@@ -31,11 +34,14 @@ def start_app(session: str | None, content: Path | None) -> None:
     app = Q1Lab(setup)
     app.run()
     if app.return_code:
-        raise Problem(f"the app ended by an error; nothing was lost, {paths.home() / 'app.log'} has it", 1)
+        raise Problem(
+            f"the app ended by an error; nothing was lost, {paths.home() / 'app.log'} has it", 1
+        )
 
 
 def prepare(session: str | None, folder: Path | None) -> Setup:
-    """Everything the app is given: config, week, and what the database knows. Problem for bad input."""
+    """Everything the app is given: config, week, and what the database knows. Problem for bad
+    input."""
     from q1lab.index.store import Store
     from q1lab.tui.keys import check_keymap
     from q1lab.tui.setup import Setup

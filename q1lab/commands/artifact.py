@@ -23,11 +23,16 @@ def artifact() -> None:
     """Artifacts: repositories, notebooks, talks. Studies and the post come by themselves."""
 
 
-@artifact.command("add", epilog="Example: q1lab artifact add repo micrograd-minimal --at ~/micrograd-minimal")
+@artifact.command(
+    "add", epilog="Example: q1lab artifact add repo micrograd-minimal --at ~/micrograd-minimal"
+)
 @click.argument("kind", type=click.Choice(list(ARTIFACT_KINDS)))
 @click.argument("title")
 @click.option(
-    "--at", "location", metavar="URL or PATH", help="Where it is. A repository's notebooks are counted."
+    "--at",
+    "location",
+    metavar="URL or PATH",
+    help="Where it is. A repository's notebooks are counted.",
 )
 def add_command(kind: str, title: str, location: str | None) -> int:
     """Add the artifact TITLE of KIND."""
@@ -36,7 +41,9 @@ def add_command(kind: str, title: str, location: str | None) -> int:
     if location and "://" not in location:
         location = str(Path(location).expanduser().absolute())
     with Store() as store:
-        number = journal.add_artifact(store, kind, title, location=location, week=shared.week().label)
+        number = journal.add_artifact(
+            store, kind, title, location=location, week=shared.week().label
+        )
     shared.remark(f"{number}: {title}")
     return OK
 

@@ -8,8 +8,12 @@ import click
 
 
 @click.command()
-@click.option("--svg", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write an SVG.")
-@click.option("--content", type=click.Path(path_type=Path), metavar="DIR", help="Another week's content.")
+@click.option(
+    "--svg", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write an SVG."
+)
+@click.option(
+    "--content", type=click.Path(path_type=Path), metavar="DIR", help="Another week's content."
+)
 def card(svg: Path | None, content: Path | None) -> None:
     """Print where the week stands, as a block of text; or write it as an SVG.
 

@@ -35,19 +35,24 @@ Exit status: 0 all passed, 1 a check failed, 2 the file can't be used, 130 ended
     help="rope, rmsnorm, swiglu, gqa, llama (all four) or baseline; by default told by name or behaviour.",
 )
 @click.option("--watch", is_flag=True, help="Check again whenever the file is saved, until Ctrl-C.")
-@click.option("--poll", is_flag=True, help="With --watch: look at the file instead of waiting to be told.")
+@click.option(
+    "--poll", is_flag=True, help="With --watch: look at the file instead of waiting to be told."
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON record on standard output.")
 def check(file: Path, for_: str | None, watch: bool, poll: bool, as_json: bool) -> int:
     """Check what a model FILE does: causality, gradients, and what its modification promises.
 
-    Checks look at behaviour, so names don't matter. The file runs in a process of its own, with limits.
+    Checks look at behaviour, so names don't matter. The file runs in a process of its own, with
+    limits.
     """
     known = ("baseline", "rmsnorm", "rope", "swiglu", "gqa", "llama")
     for part in (for_ or "").replace(",", "+").split("+"):
         if part and part not in known:
             raise Problem(f"--for {part}: not one of {', '.join(known)}")
     if watch and as_json:
-        raise Problem("--watch shows checks as a file is saved; --json gives one record: choose one")
+        raise Problem(
+            "--watch shows checks as a file is saved; --json gives one record: choose one"
+        )
     code = _once(file, for_, as_json)
     if watch:
         for _ in _saves(file, poll):
@@ -63,7 +68,8 @@ def _once(file: Path, for_: str | None, as_json: bool) -> int:
     if as_json:
         click.echo(json.dumps(report.as_dict(), ensure_ascii=False))
         return report.code
-    printed = list(dict.fromkeys(report.printed.splitlines()))  # a print in __init__ comes once a model
+    # a print in __init__ comes once a model
+    printed = list(dict.fromkeys(report.printed.splitlines()))
     if printed:
         more = f"\n  … and {len(printed) - 8} more lines" if len(printed) > 8 else ""
         click.echo("\nthe file printed:\n  " + "\n  ".join(printed[:8]) + more)
@@ -75,7 +81,8 @@ def _once(file: Path, for_: str | None, as_json: bool) -> int:
 
 
 def show(result: CheckResult) -> None:
-    """Print one result: a line when it passed, what was expected and seen and why when it didn't."""
+    """Print one result: a line when it passed, what was expected and seen and why when it
+    didn't."""
     if result.passed:
         click.echo(f"{click.style('✓', fg='green')} {_fit(f'{result.name}: {result.seen}', 2)}")
         return
@@ -85,7 +92,8 @@ def show(result: CheckResult) -> None:
 
 
 def _fit(text: str, indent: int) -> str:
-    """``text`` broken at words for the terminal, further lines indented; whole where there is no terminal."""
+    """``text`` broken at words for the terminal, further lines indented; whole where there is no
+    terminal."""
     if not sys.stdout.isatty():
         return text
     width = max(30, shutil.get_terminal_size().columns - indent)

@@ -23,7 +23,10 @@ Examples:
 @click.argument("study", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print the whole record as JSON.")
 @click.option(
-    "--plot", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Draw it: .svg or .png."
+    "--plot",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Draw it: .svg or .png.",
 )
 def compare(study: str | None, as_json: bool, plot: Path | None) -> int:
     """The comparison of STUDY (default: the latest), with its verdict."""
@@ -60,4 +63,6 @@ def draw(store: Store, study: Study, path: Path) -> None:
     from q1lab.compare import charts
     from q1lab.compare import record as comparison
 
-    charts.comparison_figure(comparison.compare(store, study), comparison.curves(store, study), path)
+    charts.comparison_figure(
+        comparison.compare(store, study), comparison.curves(store, study), path
+    )

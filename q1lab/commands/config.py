@@ -45,7 +45,9 @@ def list_(as_json: bool, keys: bool) -> None:
     rows = settings.as_rows(found)
     if as_json:
         click.echo(
-            json.dumps({key: {"value": value, "from": source} for key, value, source in rows}, indent=1)
+            json.dumps(
+                {key: {"value": value, "from": source} for key, value, source in rows}, indent=1
+            )
         )
         return
     for key, value, source in rows:

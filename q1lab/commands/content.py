@@ -42,9 +42,12 @@ def check_command(ctx: click.Context, folder: Path, as_json: bool) -> None:
     findings = check(folder, models)
     if as_json:
         rows = [
-            {"file": f.file, "line": f.line, "message": plain(f.message), "fatal": f.fatal} for f in findings
+            {"file": f.file, "line": f.line, "message": plain(f.message), "fatal": f.fatal}
+            for f in findings
         ]
-        click.echo(json.dumps({"folder": str(folder), "findings": rows}, indent=2, ensure_ascii=False))
+        click.echo(
+            json.dumps({"folder": str(folder), "findings": rows}, indent=2, ensure_ascii=False)
+        )
     else:
         for finding in findings:
             click.echo(plain(str(finding)))
@@ -76,4 +79,6 @@ def new_command(folder: Path, label: str) -> None:
 
     for path in skeleton(folder, label):
         click.echo(f"wrote {plain(str(path))}")
-    click.echo(f"next: q1lab content check {plain(str(folder))}, then q1lab --content {plain(str(folder))}")
+    click.echo(
+        f"next: q1lab content check {plain(str(folder))}, then q1lab --content {plain(str(folder))}"
+    )

@@ -20,7 +20,10 @@ Examples:
 )
 @click.argument("variant")
 @click.option(
-    "--baseline", default="baseline", show_default=True, help="What to compare with: a name or a file."
+    "--baseline",
+    default="baseline",
+    show_default=True,
+    help="What to compare with: a name or a file.",
 )
 def diff(variant: str, baseline: str) -> int:
     """The unified diff from the baseline to VARIANT, coloured on a terminal."""

@@ -16,7 +16,16 @@ from q1lab import __version__, paths, planning
 from q1lab.errors import FAILED, OK, Problem
 from q1lab.study import children
 
-PACKAGES = ("torch", "textual", "wandb", "scipy", "sqlite-utils", "gitpython", "markdown-it-py", "matplotlib")
+PACKAGES = (
+    "torch",
+    "textual",
+    "wandb",
+    "scipy",
+    "sqlite-utils",
+    "gitpython",
+    "markdown-it-py",
+    "matplotlib",
+)
 
 
 @click.command(epilog="Example: q1lab doctor --json")
@@ -47,7 +56,9 @@ def examine() -> dict[str, Any]:
         "platform": f"{platform.system()} {platform.release()} {platform.machine()}, {planning.cores()} cores",
         "packages": {name: _version(name) for name in PACKAGES},
     }
-    problems += [f"{name} is not installed" for name, version in found["packages"].items() if version is None]
+    problems += [
+        f"{name} is not installed" for name, version in found["packages"].items() if version is None
+    ]
     try:
         answer = children.ask(children.prober(), {"threads": 1})
         found["device"] = f"{answer['device']} ({answer['device_name']})"
@@ -72,7 +83,9 @@ def examine() -> dict[str, Any]:
         found["config"] = str(paths.config_file())
         found["free_disk"] = f"{free / 1e9:.1f} GB"
         if free < 500e6:
-            problems.append(f"only {free / 1e6:.0f} MB are free at {home}; a study needs up to 200 MB")
+            problems.append(
+                f"only {free / 1e6:.0f} MB are free at {home}; a study needs up to 200 MB"
+            )
     except Problem as problem:
         found["home"] = str(paths.home())
         problems.append(str(problem))
@@ -89,7 +102,9 @@ def _version(package: str) -> str | None:
 
 
 def _git_version() -> str:
-    return subprocess.run(["git", "--version"], capture_output=True, text=True, check=False).stdout.strip()
+    return subprocess.run(
+        ["git", "--version"], capture_output=True, text=True, check=False
+    ).stdout.strip()
 
 
 def _text(value: Any) -> str:

@@ -33,7 +33,9 @@ Exit status: 0 written, 1 a file can't be written, 2 usage."""
     help="A file or a folder. Default: this folder.",
 )
 @click.option("--all", "everything", is_flag=True, help="All studies.")
-@click.option("--curves", is_flag=True, help="CSV: a row a point of the loss curves instead of a row a run.")
+@click.option(
+    "--curves", is_flag=True, help="CSV: a row a point of the loss curves instead of a row a run."
+)
 @click.option("--json", "as_json", is_flag=True, help="Say as JSON what was written.")
 def export(
     study: tuple[str, ...],
@@ -51,7 +53,11 @@ def export(
 
     if everything and study:
         raise Problem("give studies or --all, not both")
-    suffix = output.suffix.lower().removeprefix(".") if output is not None and not output.is_dir() else ""
+    suffix = (
+        output.suffix.lower().removeprefix(".")
+        if output is not None and not output.is_dir()
+        else ""
+    )
     form = form or (suffix if suffix in FORMATS else "json")
     if curves and form != "csv":
         raise Problem(f"--curves makes a CSV; it does not go with --format {form}")
@@ -60,7 +66,10 @@ def export(
         written = write(store, ids, form, output, curves=curves)
     if as_json:
         click.echo(
-            json.dumps({"format": form, "studies": ids, "written": [str(path) for path in written]}, indent=2)
+            json.dumps(
+                {"format": form, "studies": ids, "written": [str(path) for path in written]},
+                indent=2,
+            )
         )
     else:
         for path in written:

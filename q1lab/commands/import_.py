@@ -16,14 +16,18 @@ from q1lab.tracking.foreign import ForeignRun
 def options(command: Callable[..., Any]) -> Callable[..., Any]:
     """What `import` and `pull` have in common."""
     for option in (
-        click.option("--json", "as_json", is_flag=True, help="Print the comparison's record as JSON."),
+        click.option(
+            "--json", "as_json", is_flag=True, help="Print the comparison's record as JSON."
+        ),
         click.option(
             "--allow",
             multiple=True,
             metavar="KEY",
             help="A difference that is meant: a config key, `iters` or `seeds`. Repeatable.",
         ),
-        click.option("--baseline", metavar="CFG", help="Which cfg is the baseline (default: baseline)."),
+        click.option(
+            "--baseline", metavar="CFG", help="Which cfg is the baseline (default: baseline)."
+        ),
     ):
         command = option(command)
     return command
@@ -42,8 +46,8 @@ Examples:
 def import_(path: Path, baseline: str | None, allow: tuple[str, ...], as_json: bool) -> int:
     """Take in runs that were trained elsewhere from PATH, group them into a study, and compare.
 
-    Arms come from `cfg` (baseline and one more), seeds from `seed`. Runs whose data, config or length differ are
-    refused.
+    Arms come from `cfg` (baseline and one more), seeds from `seed`. Runs whose data, config or
+    length differ are refused.
     """
     from q1lab.tracking import foreign, importing
 
@@ -51,14 +55,19 @@ def import_(path: Path, baseline: str | None, allow: tuple[str, ...], as_json: b
         raise Problem(f"{path} doesn't exist; give a folder of events.jsonl or a CSV")
     if (path / "study.json").is_file():
         if baseline or allow:
-            raise Problem(f"{path} is a whole study with its own plan; --baseline and --allow don't apply")
+            raise Problem(
+                f"{path} is a whole study with its own plan; --baseline and --allow don't apply"
+            )
         return finish(importing.adopt(path), as_json=as_json)
     runs = foreign.from_folder(path) if path.is_dir() else foreign.from_csv(path)
     return finish(make(runs, str(path), baseline, allow), as_json=as_json)
 
 
-def make(runs: list[ForeignRun], origin: str, baseline: str | None, allow: tuple[str, ...]) -> Study:
-    """Group runs and write the study. Problem when they are not comparable; nothing is written then."""
+def make(
+    runs: list[ForeignRun], origin: str, baseline: str | None, allow: tuple[str, ...]
+) -> Study:
+    """Group runs and write the study. Problem when they are not comparable; nothing is written
+    then."""
     from q1lab.tracking import importing
 
     return importing.create(importing.group(runs, baseline=baseline, allow=allow), origin)

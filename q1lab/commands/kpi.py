@@ -51,11 +51,15 @@ def as_text(lines: list[KpiLine]) -> str:
         if line.source == "set by hand" and line.counted is not None:
             source += f" (counted: {line.counted})"
         met = {True: "met", False: "not met", None: ""}[line.met]
-        rows.append((line.title, count(line.target), count(line.actual), met, source, line.target_from))
+        rows.append(
+            (line.title, count(line.target), count(line.actual), met, source, line.target_from)
+        )
     widths = [max(len(row[index]) for row in rows) for index in range(6)]
     out = []
     for row in rows:
-        cells = [row[i].rjust(widths[i]) if i in (1, 2) else row[i].ljust(widths[i]) for i in range(6)]
+        cells = [
+            row[i].rjust(widths[i]) if i in (1, 2) else row[i].ljust(widths[i]) for i in range(6)
+        ]
         out.append("  ".join(cells).rstrip())
     return "\n".join(out)
 

@@ -1,4 +1,5 @@
-"""`q1lab new`, `q1lab hint`, `q1lab merge`: the learner's own model file, from a copy to a commit."""
+"""`q1lab new`, `q1lab hint`, `q1lab merge`: the learner's own model file, from a copy to a
+commit."""
 
 from __future__ import annotations
 
@@ -45,7 +46,9 @@ def new(
     With --repo and a folder that is not there yet, the repository is made too.
     """
     if variant is None and not baseline and repo is None:
-        raise Problem("say what to make: a modification (q1lab new rope), or --baseline for a first model.py")
+        raise Problem(
+            "say what to make: a modification (q1lab new rope), or --baseline for a first model.py"
+        )
     if baseline and source is not None:
         raise Problem("--baseline writes the baseline; --from copies a file: choose one")
     if name is not None and (Path(name).name != name or not name.endswith(".py")):
@@ -53,7 +56,9 @@ def new(
     if name is not None and variant is not None and baseline:
         raise Problem("--name names one file; make them one at a time")
     if variant is not None and variant not in learner.VARIANTS:
-        raise Problem(f"no modification called {variant!r}; there is: {', '.join(learner.VARIANTS)}")
+        raise Problem(
+            f"no modification called {variant!r}; there is: {', '.join(learner.VARIANTS)}"
+        )
     folder = shared.folder_of(repo)
     made: list[learner.Made] = []
     created = not folder.exists()
@@ -74,7 +79,9 @@ def new(
     for one in made:
         click.echo(f"{one.path}: a copy of {one.source}")
     if variant is not None:
-        shared.remark(f"next: q1lab check {made[-1].path.name} --watch, and q1lab hint {variant} when stuck")
+        shared.remark(
+            f"next: q1lab check {made[-1].path.name} --watch, and q1lab hint {variant} when stuck"
+        )
     return OK
 
 
@@ -87,7 +94,9 @@ Examples:
 )
 @click.argument("variant", required=False)
 @click.option(
-    "--stage", type=click.IntRange(1, len(learner.STAGES)), help="1 question, 2 place, 3 idea, 4 reference."
+    "--stage",
+    type=click.IntRange(1, len(learner.STAGES)),
+    help="1 question, 2 place, 3 idea, 4 reference.",
 )
 @click.option(
     "--compare",
@@ -157,7 +166,9 @@ def _compare(variant: str, file: Path, content: Path, as_json: bool) -> int:
         )
     diff, words = learner.compare_with_reference(variant, file), learner.after(variant, content)
     if as_json:
-        shared.emit({"variant": variant, "file": str(file.absolute()), "diff": diff, "after": words})
+        shared.emit(
+            {"variant": variant, "file": str(file.absolute()), "diff": diff, "after": words}
+        )
         return OK
     shared.remark(f"{file.name} passes all {len(report.checks)} checks. From the reference to it:")
     _show(diff or "no difference\n", is_diff=True)
@@ -176,10 +187,14 @@ Exit status: 0 merged (or nothing to do), 1 conflicts or a failed check, 2 usage
 )
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option(
-    "--into", type=click.Path(path_type=Path), help="The file that gets it. Default: model.py beside FILE."
+    "--into",
+    type=click.Path(path_type=Path),
+    help="The file that gets it. Default: model.py beside FILE.",
 )
 @click.option(
-    "--base", type=click.Path(path_type=Path), help="What FILE was made from, where its first line is gone."
+    "--base",
+    type=click.Path(path_type=Path),
+    help="What FILE was made from, where its first line is gone.",
 )
 @click.option("--unchecked", is_flag=True, help="Don't run the checks on the result.")
 @shared.writing_options
@@ -196,10 +211,12 @@ def merge(
     init: bool,
     as_json: bool,
 ) -> int:
-    """Apply the modification in FILE to your model.py, check the result, and commit that file alone.
+    """Apply the modification in FILE to your model.py, check the result, and commit that file
+    alone.
 
-    A three-way merge: what FILE changed since it was made, on top of what model.py has become since. A copy of
-    model.py is kept. Conflicts are written with git's markers, and nothing is committed.
+    A three-way merge: what FILE changed since it was made, on top of what model.py has become
+    since. A copy of model.py is kept. Conflicts are written with git's markers, and nothing is
+    committed.
     """
     target = (into or file.absolute().parent / "model.py").absolute()
     plan = learner.merge(file, target, base)
@@ -225,15 +242,23 @@ def merge(
         if failed:
             words = f"the merged {target.name} fails its checks: {failed}. Nothing was written; --unchecked goes on"
             return _tell(record, as_json, FAILED, words)
-    root, found = shared.repository(how) if not dry_run else (target.parent, _maybe(target, no_commit))
+    root, found = (
+        shared.repository(how) if not dry_run else (target.parent, _maybe(target, no_commit))
+    )
     if found is not None and not target.is_relative_to(root):
         raise Problem(f"{target} is not in the repository {root}")
     if not dry_run:
         record["copy"] = str(learner.keep_copy(plan))
     saved = shared.save(
-        {target: plan.new}, f"feat: merge {plan.variant} into {target.name}", found, how, quiet=as_json
+        {target: plan.new},
+        f"feat: merge {plan.variant} into {target.name}",
+        found,
+        how,
+        quiet=as_json,
     )
-    return _tell({**record, **saved}, as_json, OK, f"before: {record['copy']}" if "copy" in record else "")
+    return _tell(
+        {**record, **saved}, as_json, OK, f"before: {record['copy']}" if "copy" in record else ""
+    )
 
 
 def _maybe(target: Path, no_commit: bool) -> Any:
@@ -241,7 +266,8 @@ def _maybe(target: Path, no_commit: bool) -> Any:
 
 
 def _check_result(plan: learner.Merge, record: dict[str, Any]) -> str:
-    """Check the merged text before it is written; "" when it passes, else the first thing that is wrong."""
+    """Check the merged text before it is written; "" when it passes, else the first thing that is
+    wrong."""
     from q1lab.model.checks import run_checks
 
     with tempfile.TemporaryDirectory(prefix="q1lab-merge-") as folder:
@@ -250,7 +276,9 @@ def _check_result(plan: learner.Merge, record: dict[str, Any]) -> str:
         report = run_checks(trial, plan.variant if plan.variant in learner.VARIANTS else None)
     record["checks"] = {"passed": report.passed, "count": len(report.checks)}
     if report.passed:
-        shared.remark(f"the merged {plan.into.name} passes all {len(report.checks)} checks, as {report.for_}")
+        shared.remark(
+            f"the merged {plan.into.name} passes all {len(report.checks)} checks, as {report.for_}"
+        )
         return ""
     return report.unusable or next(f"{c.name}: {c.seen}" for c in report.checks if not c.passed)
 

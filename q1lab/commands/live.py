@@ -1,4 +1,5 @@
-"""Live progress in the terminal: a Rich grid arm × seed, or plain lines where the output is no terminal."""
+"""Live progress in the terminal: a Rich grid arm × seed, or plain lines where the output is no
+terminal."""
 
 from __future__ import annotations
 
@@ -105,7 +106,10 @@ def grid(view: StudyView, hint: str, width: int) -> RenderableType:
             Text(cell.variant, style=ARM_STYLE[cell.arm]),
             Text(str(cell.seed)),
             Text(state_text(cell), style=STATE_STYLE[cell.state]),
-            Text(spark(cell.spark, low, high).ljust(24 if width >= 90 else 12), style=ARM_STYLE[cell.arm]),
+            Text(
+                spark(cell.spark, low, high).ljust(24 if width >= 90 else 12),
+                style=ARM_STYLE[cell.arm],
+            ),
             Text(str(cell.iter) if cell.attempt else ""),
             Text(val),
         ]
@@ -159,9 +163,7 @@ def gpu_text(view: StudyView) -> str:
     cards = gpus()
     if not cards:
         return ""
-    return (
-        f" · GPU {cards[0].use}%, {cards[0].memory_used / 1024:.1f} of {cards[0].memory_total / 1024:.0f} GiB"
-    )
+    return f" · GPU {cards[0].use}%, {cards[0].memory_used / 1024:.1f} of {cards[0].memory_total / 1024:.0f} GiB"
 
 
 def _scale(view: StudyView) -> tuple[float, float]:

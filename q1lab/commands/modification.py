@@ -24,11 +24,15 @@ Examples:
 Exit codes: 0 done, 1 git or a hook refused, 2 something must be decided first (the message says which
 option)."""
 )
-@click.option("--variant", metavar="NAME", help="The modification. Default: the one you chose for the week.")
+@click.option(
+    "--variant", metavar="NAME", help="The modification. Default: the one you chose for the week."
+)
 @shared.writing_options
 @click.option("--overwrite", is_flag=True, help="Replace what you edited between q1lab's marks.")
 @click.option("--add-missing", is_flag=True, help="Put back regions that you took out of the file.")
-@click.option("--stdout", is_flag=True, help="Print the document as it would be, and write nothing.")
+@click.option(
+    "--stdout", is_flag=True, help="Print the document as it would be, and write nothing."
+)
 @shared.json_option
 def modification(
     variant: str | None,
@@ -44,9 +48,9 @@ def modification(
 ) -> int:
     """Write MODIFICATION.md, or bring it up to date, and commit it alone.
 
-    Between its marks q1lab writes what it knows: choice, notes, sketch, prediction, the diff that ran, the
-    comparison. Every other byte is yours. What you edit between the marks stays, and is shown as a diff,
-    until you say --overwrite. The commit locks your prediction.
+    Between its marks q1lab writes what it knows: choice, notes, sketch, prediction, the diff that
+    ran, the comparison. Every other byte is yours. What you edit between the marks stays, and is
+    shown as a diff, until you say --overwrite. The commit locks your prediction.
     """
     from q1lab.documents import gather
     from q1lab.documents import modification as documents
@@ -87,11 +91,21 @@ def modification(
             shared.show_diff(made.diff)
         told = message(made.old is None, made.changed, record)
         result = shared.save({made.path: made.new}, told, found, how, quiet=as_json)
-        if found is not None and not dry_run and "prediction" not in made.edited and record.prediction:
+        if (
+            found is not None
+            and not dry_run
+            and "prediction" not in made.edited
+            and record.prediction
+        ):
             journal.lock(store, record.variant, gather.LOCKED_BY_COMMIT, week.label)
         if as_json:
             shared.emit(
-                {**result, "changed": list(made.changed), "kept": list(made.edited), "diff": made.diff}
+                {
+                    **result,
+                    "changed": list(made.changed),
+                    "kept": list(made.edited),
+                    "diff": made.diff,
+                }
             )
     return OK
 

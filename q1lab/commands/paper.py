@@ -22,7 +22,8 @@ def paper() -> None:
 
 
 @paper.command(
-    "add", epilog='Example: q1lab paper add "RoFormer" --link https://arxiv.org/abs/2104.09864 --done'
+    "add",
+    epilog='Example: q1lab paper add "RoFormer" --link https://arxiv.org/abs/2104.09864 --done',
 )
 @click.argument("title")
 @click.option("--link", metavar="URL", help="Where it is.")

@@ -62,12 +62,17 @@ def new_command(
     stdout: bool,
     as_json: bool,
 ) -> int:
-    """Make the draft: nine sections with budgets, table, chart, diff, and the paragraph for your verdict.
+    """Make the draft: nine sections with budgets, table, chart, diff, and the paragraph for your
+    verdict.
 
     Before the study is done, the paragraph for a null result stands in it.
     """
     return _write(
-        title, shared.Writing(repo, dry_run, yes, no_commit, init), new=True, stdout=stdout, as_json=as_json
+        title,
+        shared.Writing(repo, dry_run, yes, no_commit, init),
+        new=True,
+        stdout=stdout,
+        as_json=as_json,
     )
 
 
@@ -76,7 +81,13 @@ def new_command(
 @click.option("--overwrite", is_flag=True, help="Replace what you edited between q1lab's marks.")
 @shared.json_option
 def refresh_command(
-    repo: Path | None, dry_run: bool, yes: bool, no_commit: bool, init: bool, overwrite: bool, as_json: bool
+    repo: Path | None,
+    dry_run: bool,
+    yes: bool,
+    no_commit: bool,
+    init: bool,
+    overwrite: bool,
+    as_json: bool,
 ) -> int:
     """Renew the parts of the draft that come from your runs; the rest stays byte for byte."""
     how = shared.Writing(repo, dry_run, yes, no_commit, init)
@@ -106,7 +117,9 @@ def _write(
         root, found = shared.repository(how)
         path = _path(store, week, root)
         if new and path.exists():
-            raise Problem(f"{path} is there already: `q1lab post refresh` renews what comes from your runs")
+            raise Problem(
+                f"{path} is there already: `q1lab post refresh` renews what comes from your runs"
+            )
         if not new and not path.exists():
             raise Problem(f"there is no draft {path}: `q1lab post new` makes one")
         figure = _figure_name(store, week)
@@ -136,9 +149,18 @@ def _path(store: Store, week: Week, root: Path) -> Path:
     from q1lab.journal import entries as journal
 
     kept = journal.post(store, week.label)
-    if kept and kept["path"] and Path(kept["path"]).is_relative_to(root) and Path(kept["path"]).exists():
+    if (
+        kept
+        and kept["path"]
+        and Path(kept["path"]).is_relative_to(root)
+        and Path(kept["path"]).exists()
+    ):
         return Path(kept["path"])
-    return root / FOLDER / f"{re.sub(r'[^a-z0-9]+', '-', week.label.lower()).strip('-')}-retrospective.md"
+    return (
+        root
+        / FOLDER
+        / f"{re.sub(r'[^a-z0-9]+', '-', week.label.lower()).strip('-')}-retrospective.md"
+    )
 
 
 def _figure_name(store: Store, week: Week) -> str | None:
@@ -175,7 +197,13 @@ def _draft(file: Path | None, repo: Path | None) -> tuple[Path, bytes]:
 
             file = _path(store, week, root)
             kept = journal.post(store, week.label)
-            if not file.exists() and repo is None and kept and kept["path"] and Path(kept["path"]).exists():
+            if (
+                not file.exists()
+                and repo is None
+                and kept
+                and kept["path"]
+                and Path(kept["path"]).exists()
+            ):
                 file = Path(kept["path"])
     data = read(file)
     if data is None:
@@ -212,7 +240,9 @@ def words_command(file: Path | None, repo: Path | None, as_json: bool) -> int:
         title = item.title if len(item.title) <= width else item.title[: width - 1] + "…"
         against = f"of {item.budget:>4}  {item.state}" if item.budget else ""
         shared.show(f"{title.ljust(width)}  {item.words:>5} {against}".rstrip())
-    shared.show(f"{'together'.ljust(width)}  {total:>5} of {budget:>4}  {minutes:.0f} min read aloud")
+    shared.show(
+        f"{'together'.ljust(width)}  {total:>5} of {budget:>4}  {minutes:.0f} min read aloud"
+    )
     return OK
 
 
@@ -232,9 +262,9 @@ Exit codes: 0 nothing found, 1 something found, 2 no draft.""",
 def lint_command(file: Path | None, repo: Path | None, as_json: bool) -> int:
     """Flag claims that your data do not bear, as FILE:LINE: what.
 
-    Words such as "improves" unless the verdict is HELPS, numbers that no run of yours produced, a bootstrap
-    CI without its seeds. Overrule one with <!-- q1lab:allow the reason --> on its line or above its
-    paragraph.
+    Words such as "improves" unless the verdict is HELPS, numbers that no run of yours produced, a
+    bootstrap CI without its seeds. Overrule one with <!-- q1lab:allow the reason --> on its line or
+    above its paragraph.
     """
     from q1lab.documents import claims, gather
 
@@ -273,22 +303,38 @@ Examples:
 @file_option
 @shared.repo_option
 @click.option(
-    "--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write the page here."
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write the page here.",
 )
 @click.option(
-    "--serve", is_flag=True, help="Serve it on 127.0.0.1, rendered anew at every reload, until Ctrl-C."
+    "--serve",
+    is_flag=True,
+    help="Serve it on 127.0.0.1, rendered anew at every reload, until Ctrl-C.",
 )
 @click.option(
-    "--port", type=click.IntRange(0, 65535), default=0, help="The port to serve on; 0 takes a free one."
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    help="The port to serve on; 0 takes a free one.",
 )
 @click.option(
-    "--open/--no-open", "opening", default=None, help="Open it in the browser (default: on a terminal)."
+    "--open/--no-open",
+    "opening",
+    default=None,
+    help="Open it in the browser (default: on a terminal).",
 )
 def preview_command(
-    file: Path | None, repo: Path | None, out: Path | None, serve: bool, port: int, opening: bool | None
+    file: Path | None,
+    repo: Path | None,
+    out: Path | None,
+    serve: bool,
+    port: int,
+    opening: bool | None,
 ) -> int:
-    """Render the draft as one self-contained HTML page. Nothing in it runs, HTML in the draft is shown as
-    text."""
+    """Render the draft as one self-contained HTML page. Nothing in it runs, HTML in the draft is
+    shown as text."""
     from q1lab import paths
     from q1lab.documents import post as documents
     from q1lab.documents import preview
@@ -301,7 +347,9 @@ def preview_command(
         text = _draft(path, repo)[1].decode("utf-8-sig", errors="replace")
         total = sum(item.words for item in documents.sections(text))
         minutes = max(1, round(total / documents.WORDS_PER_MINUTE))
-        return preview.page(text, path.parent, f"A preview. {total:,} words, {minutes} min read aloud.")
+        return preview.page(
+            text, path.parent, f"A preview. {total:,} words, {minutes} min read aloud."
+        )
 
     opens = shared.may_ask() if opening is None else opening
     if serve:
@@ -351,8 +399,8 @@ def publish_command(url: str, title: str | None, as_json: bool) -> int:
 @click.option("--replace", is_flag=True, help="Put this address in the place of the recorded one.")
 @shared.json_option
 def share_command(channel: str, url: str, replace: bool, as_json: bool) -> int:
-    """Record that the post is on CHANNEL (hn, r-machinelearning, r-localllama, x, linkedin, or another) at
-    URL."""
+    """Record that the post is on CHANNEL (hn, r-machinelearning, r-localllama, x, linkedin, or
+    another) at URL."""
     from q1lab.journal import entries as journal
 
     with Store() as store:
@@ -393,12 +441,16 @@ def _board(found: dict[str, Any]) -> list[str]:
     for channel in dict.fromkeys([*journal.CHANNELS, *shared_on]):
         name = journal.CHANNELS.get(channel, channel)
         item = shared_on.get(channel)
-        where = f"✓ {item['url']} ({item['shared'][:10]})" if item else f"· q1lab post text {channel}"
+        where = (
+            f"✓ {item['url']} ({item['shared'][:10]})" if item else f"· q1lab post text {channel}"
+        )
         out.append(f"  {name.ljust(width)}  {where}")
     count = len(shared_on)
     left = journal.ENOUGH_CHANNELS - count
     out.append(
-        f"  {count} channels: shared" if left <= 0 else f"  {count} of {journal.ENOUGH_CHANNELS} channels"
+        f"  {count} channels: shared"
+        if left <= 0
+        else f"  {count} of {journal.ENOUGH_CHANNELS} channels"
     )
     return out
 

@@ -26,7 +26,9 @@ Examples:
 )
 @click.option("--size", metavar="NATS", help="By how much, in nats.")
 @click.option("--matters", metavar="NATS", help="The smallest difference that would matter to you.")
-@click.option("--sure", metavar="PERCENT", help="How sure you are of the direction: 70, 70% or 0.7.")
+@click.option(
+    "--sure", metavar="PERCENT", help="How sure you are of the direction: 70, 70% or 0.7."
+)
 @click.option("--why", metavar="TEXT", default="", help="The reason, in a sentence.")
 @click.option("--amend", is_flag=True, help="Add a dated amendment to a locked prediction.")
 @shared.json_option
@@ -42,9 +44,9 @@ def predict(
 ) -> int:
     """Record your prediction for VARIANT, or show it.
 
-    It locks when MODIFICATION.md is committed or when the first study of VARIANT starts. The smallest
-    difference that matters is what the verdict TOO SMALL TO MATTER is judged by, so it must be chosen before
-    the runs.
+    It locks when MODIFICATION.md is committed or when the first study of VARIANT starts. The
+    smallest difference that matters is what the verdict TOO SMALL TO MATTER is judged by, so it
+    must be chosen before the runs.
     """
     from q1lab.documents import gather
     from q1lab.journal import entries as journal
@@ -79,7 +81,9 @@ def predict(
             return OK
         if found is None:
             click.echo(f"No prediction for {name} yet. Make one before the first run:")
-            click.echo(f"  q1lab predict {name} --direction lower --size 0.03 --matters 0.01 --sure 70%")
+            click.echo(
+                f"  q1lab predict {name} --direction lower --size 0.03 --matters 0.01 --sure 70%"
+            )
             return OK
         shared.show("\n".join(lines(found)))
     return OK
@@ -100,7 +104,9 @@ def lines(found: dict[str, object]) -> list[str]:
         )
 
     locked = (
-        f"locked {str(found['locked'])[:10]} by {found['locked_by']}" if found["locked"] else "not locked yet"
+        f"locked {str(found['locked'])[:10]} by {found['locked_by']}"
+        if found["locked"]
+        else "not locked yet"
     )
     out = [f"{found['variant']}: {one(found)}", f"  {locked}"]
     if found["reasoning"]:

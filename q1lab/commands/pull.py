@@ -30,19 +30,31 @@ Examples:
 )
 @click.argument("path", metavar="ENTITY/PROJECT")
 @click.option(
-    "--group", metavar="GROUP", help="Only the runs of this W&B group (q1lab's groups are its studies)."
+    "--group",
+    metavar="GROUP",
+    help="Only the runs of this W&B group (q1lab's groups are its studies).",
 )
 @click.option(
-    "--timeout", type=click.IntRange(10, 3600), default=300, show_default=True, help="Seconds at most."
+    "--timeout",
+    type=click.IntRange(10, 3600),
+    default=300,
+    show_default=True,
+    help="Seconds at most.",
 )
 @options
 def pull(
-    path: str, group: str | None, timeout: int, baseline: str | None, allow: tuple[str, ...], as_json: bool
+    path: str,
+    group: str | None,
+    timeout: int,
+    baseline: str | None,
+    allow: tuple[str, ...],
+    as_json: bool,
 ) -> int:
-    """Bring in runs from W&B, group them into a study (arms by `cfg`, seeds by `seed`), and compare.
+    """Bring in runs from W&B, group them into a study (arms by `cfg`, seeds by `seed`), and
+    compare.
 
-    The runs may come from anywhere, a Colab GPU say, as long as their config or their name (`modified-seed0`) says
-    cfg and seed. Runs whose data, config or length differ are refused.
+    The runs may come from anywhere, a Colab GPU say, as long as their config or their name
+    (`modified-seed0`) says cfg and seed. Runs whose data, config or length differ are refused.
     """
     from q1lab.tracking import foreign
 
@@ -58,7 +70,8 @@ def pull(
 
 
 def fetch(path: str, group: str | None, seconds: float) -> dict[str, Any]:
-    """Have the relay read a project's runs, in a process of its own that ends after ``seconds`` at the latest.
+    """Have the relay read a project's runs, in a process of its own that ends after ``seconds`` at
+    the latest.
 
     Raises Problem with the reason where that fails.
     """

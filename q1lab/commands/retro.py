@@ -27,7 +27,9 @@ option)."""
 @shared.writing_options
 @click.option("--overwrite", is_flag=True, help="Replace what you edited between q1lab's marks.")
 @click.option("--add-missing", is_flag=True, help="Put back regions that you took out of the file.")
-@click.option("--stdout", is_flag=True, help="Print the document as it would be, and write nothing.")
+@click.option(
+    "--stdout", is_flag=True, help="Print the document as it would be, and write nothing."
+)
 @shared.json_option
 def retro(
     repo: Path | None,
@@ -42,8 +44,9 @@ def retro(
 ) -> int:
     """Write Q1_RETRO.md, or bring it up to date, and commit it alone.
 
-    Artifacts, KPIs, unfinished steps, minutes and predictions are counted from what is there; insights,
-    reasons and plans are your answers from session C. A box that you tick in the file stays ticked.
+    Artifacts, KPIs, unfinished steps, minutes and predictions are counted from what is there;
+    insights, reasons and plans are your answers from session C. A box that you tick in the file
+    stays ticked.
     """
     from q1lab.documents import gather
     from q1lab.documents import retro as documents
@@ -100,6 +103,11 @@ def retro(
                 )
         if as_json:
             shared.emit(
-                {**result, "changed": list(made.changed), "kept": list(made.edited), "diff": made.diff}
+                {
+                    **result,
+                    "changed": list(made.changed),
+                    "kept": list(made.edited),
+                    "diff": made.diff,
+                }
             )
     return OK

@@ -23,11 +23,17 @@ Examples:
 Exit codes: 0 done, 1 git or a hook refused, 2 no such file or box, or a yes is missing."""
 )
 @click.option(
-    "--tick", multiple=True, metavar="BOX", help="A number, a range (2-4), words of a title, or all."
+    "--tick",
+    multiple=True,
+    metavar="BOX",
+    help="A number, a range (2-4), words of a title, or all.",
 )
 @click.option("--untick", multiple=True, metavar="BOX", help="Open a box again.")
 @click.option(
-    "--file", type=click.Path(path_type=Path), metavar="PATH", help="Another file than AI_EXPERT_ROADMAP.md."
+    "--file",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="Another file than AI_EXPERT_ROADMAP.md.",
 )
 @click.option("--all-weeks", is_flag=True, help="List every box of the file, not only this week's.")
 @shared.writing_options
@@ -63,7 +69,9 @@ def roadmap(
     path = root / (file or documents.FILE)
     data = read(path)
     if data is None:
-        raise Problem(f"there is no {path}; name another file with --file, or another repository with --repo")
+        raise Problem(
+            f"there is no {path}; name another file with --file, or another repository with --repo"
+        )
     listed = documents.boxes(data, None if all_weeks else week.label)
     if not listed and not as_json:
         raise Problem(
@@ -72,7 +80,9 @@ def roadmap(
         )
     if not writing:
         if as_json:
-            shared.emit({"file": str(path), "week": week.label, "boxes": [asdict(box) for box in listed]})
+            shared.emit(
+                {"file": str(path), "week": week.label, "boxes": [asdict(box) for box in listed]}
+            )
             return OK
         heading = None
         for box in listed:
@@ -81,7 +91,9 @@ def roadmap(
                 shared.show(heading)
             shared.show(f"{box.number:>4}  [{'x' if box.ticked else ' '}] {box.title}")
         left = sum(not box.ticked for box in listed)
-        shared.remark(f"{left} of {len(listed)} open" + (": q1lab roadmap --tick NUMBER" if left else ""))
+        shared.remark(
+            f"{left} of {len(listed)} open" + (": q1lab roadmap --tick NUMBER" if left else "")
+        )
         return OK
     chosen, opened = documents.choose(listed, tick), documents.choose(listed, untick)
     if {box.number for box in chosen} & {box.number for box in opened}:

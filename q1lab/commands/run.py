@@ -31,22 +31,33 @@ Exit status: 0 done, 1 a run failed or diverged, 2 usage, 130 interrupted (can g
 @click.argument("variant")
 @click.option("--seeds", default="3", show_default=True, help="How many (3), or which (0,1,2,7).")
 @click.option(
-    "--baseline", default="baseline", show_default=True, help="What to compare with: a name or a file."
+    "--baseline",
+    default="baseline",
+    show_default=True,
+    help="What to compare with: a name or a file.",
 )
 @click.option(
-    "--preset", type=click.Choice(["quick", "cpu", "gpu"]), help="Size and budget. Default: by device."
+    "--preset",
+    type=click.Choice(["quick", "cpu", "gpu"]),
+    help="Size and budget. Default: by device.",
 )
 @click.option(
     "--data", default="stdlib", show_default=True, help="stdlib, shakespeare, or a UTF-8 text file."
 )
 @click.option("--max-iters", type=int, help="Optimizer updates a run.")
 @click.option(
-    "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Any other hyperparameter; repeatable."
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Any other hyperparameter; repeatable.",
 )
 @click.option(
     "--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto", show_default=True
 )
-@click.option("--dtype", type=click.Choice(["auto", "fp32", "bf16"]), default="auto", show_default=True)
+@click.option(
+    "--dtype", type=click.Choice(["auto", "fp32", "bf16"]), default="auto", show_default=True
+)
 @click.option("--jobs", type=int, help="Runs that train at once. Default: a run a core, one a GPU.")
 @click.option(
     "--headline",
@@ -88,8 +99,9 @@ def run(
 ) -> int:
     """Train VARIANT against a baseline over seeds, then compare.
 
-    VARIANT is baseline, rmsnorm, rope, swiglu, gqa or llama, or the path to a model file with nanoGPT's
-    interface. Training outlives the terminal; Ctrl-C stops it cleanly, so that it can go on.
+    VARIANT is baseline, rmsnorm, rope, swiglu, gqa or llama, or the path to a model file with
+    nanoGPT's interface. Training outlives the terminal; Ctrl-C stops it cleanly, so that it can go
+    on.
     """
     wish = planning.Wish(
         variant=variant,
@@ -141,7 +153,9 @@ def run(
 
 @click.command(epilog="Example: q1lab attach rope-1")
 @click.argument("study", required=False)
-@click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON when it is done.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print the comparison as JSON when it is done."
+)
 def attach(study: str | None, as_json: bool) -> int:
     """Watch a running STUDY (default: the latest). Ctrl-C leaves; the training goes on."""
     chosen = studies.load(study or studies.latest())
@@ -234,7 +248,8 @@ def _follow(store: Store, study: Study, as_json: bool, *, ctrl_c_stops: bool) ->
     except KeyboardInterrupt:
         if not ctrl_c_stops:
             _tell(
-                f"\nTraining goes on. Watch: q1lab attach {study.id} · stop: q1lab stop {study.id}", as_json
+                f"\nTraining goes on. Watch: q1lab attach {study.id} · stop: q1lab stop {study.id}",
+                as_json,
             )
             return OK
         _tell("\nStopping; each run leaves a checkpoint …", as_json)
@@ -256,7 +271,8 @@ def _finish(store: Store, study: Study, as_json: bool) -> int:
     for row in bad:
         name = f"{row['arm']}-seed{row['seed']}"
         _tell(
-            f"q1lab: {name} {row['state']}: {row['message'] or ''} (log: {study.files.run(name).log})", False
+            f"q1lab: {name} {row['state']}: {row['message'] or ''} (log: {study.files.run(name).log})",
+            False,
         )
     if any(row["state"] in (State.FAILED, State.CRASHED) for row in rows):
         _tell(f"q1lab: run them again with: {command(study)}", False)

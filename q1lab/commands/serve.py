@@ -20,12 +20,15 @@ COOKIE = "q1lab"
 @click.command()
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
 @click.option("--session", metavar="ID", help="Open the app at this session.")
-@click.option("--content", type=click.Path(path_type=Path), metavar="DIR", help="Another week's content.")
+@click.option(
+    "--content", type=click.Path(path_type=Path), metavar="DIR", help="Another week's content."
+)
 def serve(port: int, session: str | None, content: Path | None) -> None:
     """Serve the app to a browser on this machine, and to no other.
 
-    Whoever can open the page can do what you can do in the app, so it listens on 127.0.0.1 only, and answers only
-    requests that a page of its own made. From another machine, forward the port over ssh.
+    Whoever can open the page can do what you can do in the app, so it listens on 127.0.0.1 only,
+    and answers only requests that a page of its own made. From another machine, forward the port
+    over ssh.
 
     \b
     Examples: q1lab serve
@@ -55,9 +58,10 @@ def serve(port: int, session: str | None, content: Path | None) -> None:
 def guarded(server: type[Any]) -> type[Any]:
     """``Server`` that answers only the page it gave out, to the person who started it.
 
-    Three doors are closed. Another web site could make the browser connect here: by a WebSocket of its own (its
-    Origin gives it away) or by a DNS name that was pointed at this machine (its Host does). Another user of this
-    machine could open the port: the address that is printed carries a token, kept in a cookie afterwards.
+    Three doors are closed. Another web site could make the browser connect here: by a WebSocket of
+    its own (its Origin gives it away) or by a DNS name that was pointed at this machine (its Host
+    does). Another user of this machine could open the port: the address that is printed carries a
+    token, kept in a cookie afterwards.
     """
 
     class Guarded(server):  # type: ignore[misc]
@@ -69,10 +73,16 @@ def guarded(server: type[Any]) -> type[Any]:
             @web.middleware
             async def own_page(request: web.Request, handler: Any) -> Any:
                 given = request.query.get("token") or request.cookies.get(COOKIE, "")
-                if not allowed(request.headers.get("Host"), request.headers.get("Origin"), self.port):
-                    return web.Response(status=403, text="q1lab answers only its own page on this machine.\n")
+                if not allowed(
+                    request.headers.get("Host"), request.headers.get("Origin"), self.port
+                ):
+                    return web.Response(
+                        status=403, text="q1lab answers only its own page on this machine.\n"
+                    )
                 if not secrets.compare_digest(given.encode(), self.token.encode()):
-                    return web.Response(status=403, text="Open the address that `q1lab serve` printed.\n")
+                    return web.Response(
+                        status=403, text="Open the address that `q1lab serve` printed.\n"
+                    )
                 response = await handler(request)
                 if "token" in request.query and not response.prepared:
                     response.set_cookie(COOKIE, self.token, httponly=True, samesite="Strict")
@@ -89,7 +99,8 @@ def guarded(server: type[Any]) -> type[Any]:
             self.announcing = asyncio.ensure_future(self._announce())
 
         async def _announce(self) -> None:
-            """Say where it is, once it answers there (a port that is taken ends the server instead)."""
+            """Say where it is, once it answers there (a port that is taken ends the server
+            instead)."""
             while True:
                 await asyncio.sleep(0.05)
                 try:

@@ -32,7 +32,9 @@ def status(as_json: bool) -> int:
             except Problem as problem:
                 broken[study_id] = str(problem)
     if as_json:
-        click.echo(json.dumps({"studies": [record(view) for view in views], "broken": broken}, indent=2))
+        click.echo(
+            json.dumps({"studies": [record(view) for view in views], "broken": broken}, indent=2)
+        )
         return OK
     if not views and not broken:
         click.echo("No study yet. Start one: q1lab run rope --seeds 3")
@@ -63,7 +65,8 @@ def summary(view: StudyView) -> str:
 
 
 def wandb_lines(study: Study, *, newest: bool) -> list[str]:
-    """How the study stands with W&B; off is said of the newest only, which also says how to open it here."""
+    """How the study stands with W&B; off is said of the newest only, which also says how to open it
+    here."""
     standing = wandb_state.status(study)
     if standing.state == wandb_state.OFF:
         return ["W&B off"] if newest else []

@@ -27,17 +27,23 @@ Examples:
 )
 @click.argument("study", required=False)
 @click.option(
-    "--timeout", type=click.IntRange(10, 3600), default=600, show_default=True, help="Seconds per study."
+    "--timeout",
+    type=click.IntRange(10, 3600),
+    default=600,
+    show_default=True,
+    help="Seconds per study.",
 )
 @click.option(
-    "--anew", is_flag=True, help="Upload STUDY as new runs: after its runs were deleted at W&B, say."
+    "--anew",
+    is_flag=True,
+    help="Upload STUDY as new runs: after its runs were deleted at W&B, say.",
 )
 def sync(study: str | None, timeout: int, anew: bool) -> int:
     """Upload STUDY to W&B (default: every study that is not off).
 
-    A study is done when every run of it is confirmed: `wandb sync` ended well and left its mark. Runs that went
-    up in part, and folders that are broken, are made anew from the events. The exit status is 0 when nothing is
-    left to upload.
+    A study is done when every run of it is confirmed: `wandb sync` ended well and left its mark.
+    Runs that went up in part, and folders that are broken, are made anew from the events. The exit
+    status is 0 when nothing is left to upload.
     """
     if anew and not study:
         raise Problem("--anew needs the study's name; `q1lab status` lists them")
@@ -61,8 +67,12 @@ def sync(study: str | None, timeout: int, anew: bool) -> int:
             code = FAILED
             continue
         if not wandb_state.key_configured():
-            raise Problem("no W&B key is configured; run `wandb login`, then `q1lab sync` again", FAILED)
-        click.echo(f"{one.id}: uploading {len(before)} run{'s' if len(before) != 1 else ''} …", err=True)
+            raise Problem(
+                "no W&B key is configured; run `wandb login`, then `q1lab sync` again", FAILED
+            )
+        click.echo(
+            f"{one.id}: uploading {len(before)} run{'s' if len(before) != 1 else ''} …", err=True
+        )
         upload(one, timeout)
         click.echo(_line(one))
         if wandb_state.pending(one):
@@ -71,7 +81,8 @@ def sync(study: str | None, timeout: int, anew: bool) -> int:
 
 
 def upload(study: Study, seconds: float) -> None:
-    """Have the relay upload a study, in a process of its own that ends after ``seconds`` at the latest.
+    """Have the relay upload a study, in a process of its own that ends after ``seconds`` at the
+    latest.
 
     How it went stands in ``wandb_state.status(study)``. Raises Problem where it could not even try.
     """
@@ -102,11 +113,14 @@ def upload(study: Study, seconds: float) -> None:
 
 
 def _forget(study: Study) -> None:
-    """Give the runs new ids and drop what wandb keeps under the old ones; the events are all it takes."""
+    """Give the runs new ids and drop what wandb keeps under the old ones; the events are all it
+    takes."""
     if is_locked(wandb_state.relay_lock(study)):
         raise Problem(f"the relay of {study.id} is still at work; try again in a moment", FAILED)
     old = [
-        folder for run in wandb_state.read(study).values() for folder in wandb_state.folders(study, run.id)
+        folder
+        for run in wandb_state.read(study).values()
+        for folder in wandb_state.folders(study, run.id)
     ]
     wandb_state.mint_anew(study)
     for folder in old:

@@ -1,9 +1,9 @@
 """The comparison as a picture: both arms' loss curves, and a forest plot of the difference.
 
-Drawn through matplotlib's objects, without pyplot: no window system, no global state, safe in any process.
-The same record and curves give the same bytes with the same matplotlib (fixed ids in SVG, no date in either
-format). Colours keep apart for colour-blind eyes, and line styles and markers say the same in black and
-white.
+Drawn through matplotlib's objects, without pyplot: no window system, no global state, safe in any
+process. The same record and curves give the same bytes with the same matplotlib (fixed ids in SVG,
+no date in either format). Colours keep apart for colour-blind eyes, and line styles and markers say
+the same in black and white.
 """
 
 from __future__ import annotations
@@ -49,28 +49,34 @@ STYLE = {
 
 
 def comparison_figure(
-    record: Mapping[str, Any], curves: Curves, path: Path, *, size: tuple[float, float] = (11.0, 4.8)
+    record: Mapping[str, Any],
+    curves: Curves,
+    path: Path,
+    *,
+    size: tuple[float, float] = (11.0, 4.8),
 ) -> Path:
     """Draw the comparison into ``path`` (.svg or .png) and return it.
 
-    ``record`` is that of ``compare --json``. ``curves`` is arm ("baseline", "modified") → seed → columns
-    "iter", "train_loss", "eval_iter", "val_loss", each pair equally long; losses in nats, NaN allowed;
-    arms, seeds or columns may be missing. ``size`` is width and height in inches, at 150 dots an inch for
-    PNG.
+    ``record`` is that of ``compare --json``. ``curves`` is arm ("baseline", "modified") → seed →
+    columns "iter", "train_loss", "eval_iter", "val_loss", each pair equally long; losses in nats,
+    NaN allowed; arms, seeds or columns may be missing. ``size`` is width and height in inches, at
+    150 dots an inch for PNG.
 
     Raises Problem for another suffix and for a place that cannot be written.
     """
     suffix = path.suffix.lower().removeprefix(".")
     if suffix not in FORMATS:
         raise Problem(f"{path}: a plot is written as .svg or .png; give a file name that ends so")
-    # matplotlib keeps its list of fonts in a folder of its own; everything of q1lab's lies in one place
+    # matplotlib keeps its list of fonts in a folder of its own; everything of q1lab's lies in one
+    # place
     os.environ.setdefault("MPLCONFIGDIR", str(home() / "cache" / "matplotlib"))
     import matplotlib as mpl
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     with mpl.rc_context({**mpl.rcParamsDefault, **STYLE}), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # a box is drawn, and that will do
+        # a box is drawn, and that will do
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
         figure = Figure(figsize=size, layout="constrained")
         FigureCanvasAgg(figure)
         left, right = figure.subplots(1, 2, width_ratios=[1.15, 1])
@@ -89,8 +95,11 @@ def comparison_figure(
 # -- left: the curves --------------------------------------------------------------------------------------
 
 
-def _draw_curves(axes: Any, record: Mapping[str, Any], curves: Curves, names: Mapping[str, str]) -> None:
-    """Each seed's val loss thin, the mean thick, the range of the seeds as a band; training losses faint."""
+def _draw_curves(
+    axes: Any, record: Mapping[str, Any], curves: Curves, names: Mapping[str, str]
+) -> None:
+    """Each seed's val loss thin, the mean thick, the range of the seeds as a band; training losses
+    faint."""
     import numpy as np
 
     drawn = []
@@ -135,7 +144,8 @@ def _draw_curves(axes: Any, record: Mapping[str, Any], curves: Curves, names: Ma
     axes.grid(True, color="#dddddd", lw=0.6)
     axes.set_axisbelow(True)
     if drawn:
-        # The first evaluations tower over the rest; what differs is at the end, so the top is cut a little.
+        # The first evaluations tower over the rest; what differs is at the end, so the top is cut a
+        # little.
         low, high = min(drawn), max(drawn)
         margin = 0.05 * (high - low or 1.0)
         axes.set_ylim(low - margin, high + margin)
@@ -175,8 +185,8 @@ def _inset(axes: Any, curves: Curves) -> None:
 def _table(runs: Sequence[tuple[Floats, Floats]]) -> tuple[Floats, Floats]:
     """The iters at which every run was evaluated, and the losses there: shape (runs, iters).
 
-    Iters that only some runs reached (a run still going, a diverged one) stay out of mean and band: a mean
-    over fewer seeds would jump where a run ends.
+    Iters that only some runs reached (a run still going, a diverged one) stay out of mean and band:
+    a mean over fewer seeds would jump where a run ends.
     """
     import numpy as np
 
@@ -194,12 +204,15 @@ def _series(run: Mapping[str, Sequence[float]], x: str, y: str) -> tuple[Floats,
 
     at, loss = list(run.get(x) or []), list(run.get(y) or [])
     many = min(len(at), len(loss))
-    values = np.array([np.nan if value is None else value for value in loss[:many]], dtype=np.float64)
+    values = np.array(
+        [np.nan if value is None else value for value in loss[:many]], dtype=np.float64
+    )
     return np.array(at[:many], dtype=np.float64), np.where(np.isfinite(values), values, np.nan)
 
 
 def _smooth(values: Floats) -> Floats:
-    """A running mean over about a fiftieth of the curve: single training batches jump too much to compare."""
+    """A running mean over about a fiftieth of the curve: single training batches jump too much to
+    compare."""
     import numpy as np
 
     width = max(1, len(values) // 50)
@@ -216,7 +229,8 @@ def _smooth(values: Floats) -> Floats:
 
 
 def _draw_forest(axes: Any, record: Mapping[str, Any], names: Mapping[str, str]) -> None:
-    """Each pair, the headline interval, the bootstrap CI with what it covers, 0, and ±δ if there is one."""
+    """Each pair, the headline interval, the bootstrap CI with what it covers, 0, and ±δ if there is
+    one."""
     difference = record.get("difference") or {}
     headline = difference.get("headline") or "welch"
     ends, boot = difference.get(headline) or {}, difference.get("bootstrap") or {}
@@ -237,7 +251,13 @@ def _draw_forest(axes: Any, record: Mapping[str, Any], names: Mapping[str, str])
     together = len(found) > MOST_ROWS
     for seed, value in found:
         axes.plot(
-            [value], [-len(rows)], "o", color="#444444", mfc="none" if together else "white", ms=6, zorder=3
+            [value],
+            [-len(rows)],
+            "o",
+            color="#444444",
+            mfc="none" if together else "white",
+            ms=6,
+            zorder=3,
         )
         reach.append(value)
         if not together:
@@ -285,7 +305,9 @@ def _title(record: Mapping[str, Any], names: Mapping[str, str]) -> str:
     mean = (record.get("difference") or {}).get("mean")
     data = plain(str((record.get("data") or {}).get("name") or ""))
     where = ", ".join(
-        part for part in (data, f"{record['preset']} preset" if record.get("preset") else "") if part
+        part
+        for part in (data, f"{record['preset']} preset" if record.get("preset") else "")
+        if part
     )
     n = record.get("n") or 0
     seeds = f"{n} {'seed' if n == 1 else 'seeds'} an arm"

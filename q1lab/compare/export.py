@@ -1,4 +1,5 @@
-"""Results as files: JSON (the comparisons), CSV (every run, or every point of the curves), SVG and PNG (charts).
+"""Results as files: JSON (the comparisons), CSV (every run, or every point of the curves), SVG and
+PNG (charts).
 
 Nothing is rounded and nothing is left out: diverged and unfinished runs are rows like the others.
 """
@@ -34,10 +35,10 @@ def export(
 ) -> list[Path]:
     """Write studies into files; returns what was written, in order.
 
-    ``json`` and ``csv`` make one file for all of ``ids``, ``svg`` and ``png`` one a study. ``target`` is a file, or
-    a folder to put files of speaking names into (default: the current one). ``curves`` makes the CSV a row a point
-    (iter, loss) instead of a row a run. Problem for an unknown format, an unknown study, no study at all, and one
-    file name for several pictures.
+    ``json`` and ``csv`` make one file for all of ``ids``, ``svg`` and ``png`` one a study.
+    ``target`` is a file, or a folder to put files of speaking names into (default: the current
+    one). ``curves`` makes the CSV a row a point (iter, loss) instead of a row a run. Problem for an
+    unknown format, an unknown study, no study at all, and one file name for several pictures.
     """
     if form not in FORMATS:
         raise Problem(f"no export format {form!r}; there is: {', '.join(FORMATS)}")
@@ -54,7 +55,8 @@ def export(
                 f"{target}: {len(chosen)} studies make {len(chosen)} pictures; give a folder that exists"
             )
         return [
-            _picture(store, study, target / f"{study.id}.{form}" if folder else target) for study in chosen
+            _picture(store, study, target / f"{study.id}.{form}" if folder else target)
+            for study in chosen
         ]
     stem = chosen[0].id if len(chosen) == 1 else "q1lab-studies"
     name = f"{stem}-curves.csv" if curves and form == "csv" else f"{stem}.{form}"
@@ -65,7 +67,8 @@ def export(
 
 
 def as_json(store: Store, chosen: Sequence[Study]) -> str:
-    """The comparisons as one JSON document: ``{"q1lab": version, "exported": time, "studies": [record, …]}``."""
+    """The comparisons as one JSON document: ``{"q1lab": version, "exported": time, "studies":
+    [record, …]}``."""
     from q1lab.compare.record import compare
 
     records = [compare(store, study) for study in chosen]
@@ -105,4 +108,6 @@ def _picture(store: Store, study: Study, file: Path) -> Path:
     from q1lab.compare import charts
     from q1lab.compare import record as comparison
 
-    return charts.comparison_figure(comparison.compare(store, study), comparison.curves(store, study), file)
+    return charts.comparison_figure(
+        comparison.compare(store, study), comparison.curves(store, study), file
+    )

@@ -1,6 +1,7 @@
 """The comparison of a study: the record of ``q1lab compare --json``, put together from the store.
 
-Pure statistics are in stats.py, wording in verdict.py, pictures in charts.py; here they get their numbers.
+Pure statistics are in stats.py, wording in verdict.py, pictures in charts.py; here they get their
+numbers.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ Record = dict[str, Any]
 
 
 def compare(store: Store, study: Study) -> Record:
-    """The comparison of everything that has ended. Kept in ``results`` and computed again when a run changes."""
+    """The comparison of everything that has ended. Kept in ``results`` and computed again when a
+    run changes."""
     store.verify(study)
     rows = store.runs(study.id)
     fingerprint = _fingerprint(study, rows)
@@ -78,15 +80,18 @@ def build(study: Study, rows: list[Row]) -> Record:
 def curves(store: Store, study: Study) -> dict[str, dict[int, dict[str, list[float]]]]:
     """Loss curves for the charts: ``{arm: {seed: {iter, train_loss, eval_iter, val_loss}}}``.
 
-    The val curve is over fixed windows from beginning to end; the exact val loss only closes a curve that stops
-    before the last iter, as curves from elsewhere may; where a loss was not finite the curve has NaN.
+    The val curve is over fixed windows from beginning to end; the exact val loss only closes a
+    curve that stops before the last iter, as curves from elsewhere may; where a loss was not finite
+    the curve has NaN.
     """
     found: dict[str, dict[int, dict[str, list[float]]]] = {arm: {} for arm in ARMS}
     for row in store.runs(study.id):
         train = store.curve(row["id"], "train_loss")
         val = store.curve(row["id"], "val_loss")
         val += [
-            point for point in store.curve(row["id"], "final_val_loss") if not val or val[-1][0] < point[0]
+            point
+            for point in store.curve(row["id"], "final_val_loss")
+            if not val or val[-1][0] < point[0]
         ]
         found[row["arm"]][row["seed"]] = {
             "iter": [float(i) for i, _ in train],
@@ -98,8 +103,9 @@ def curves(store: Store, study: Study) -> dict[str, dict[int, dict[str, list[flo
 
 
 def _floor(values: dict[int, float | None]) -> dict[str, float] | None:
-    """The noise floor, A/A: how far apart baseline runs are that differ in nothing but their seed (the widest of
-    their differences, in both directions). None below two such runs, or when one diverged."""
+    """The noise floor, A/A: how far apart baseline runs are that differ in nothing but their seed
+    (the widest of their differences, in both directions). None below two such runs, or when one
+    diverged."""
     losses = [value for value in values.values() if value is not None]
     if len(losses) < 2 or len(losses) < len(values):
         return None
@@ -144,7 +150,8 @@ def _arm(study: Study, rows: list[Row], arm: str) -> dict[str, Any]:
 
 
 def _complete(rows: list[Row]) -> bool:
-    """Whether every planned run has ended: before that a verdict would be a look that nobody counted."""
+    """Whether every planned run has ended: before that a verdict would be a look that nobody
+    counted."""
     return all(row["state"] in (State.FINISHED, State.DIVERGED) for row in rows)
 
 
@@ -166,9 +173,13 @@ def _name(row: Row) -> str:
 
 
 def _fingerprint(study: Study, rows: list[Row]) -> str:
-    """Changes whenever the record would: the plan, or any run's state or numbers (and this code's version)."""
+    """Changes whenever the record would: the plan, or any run's state or numbers (and this code's
+    version)."""
     parts = [
-        [row[k] for k in ("arm", "seed", "state", "val_loss", "tokens_per_s", "seconds", "bad_lines")]
+        [
+            row[k]
+            for k in ("arm", "seed", "state", "val_loss", "tokens_per_s", "seconds", "bad_lines")
+        ]
         for row in rows
     ]
     return sha256_text(json.dumps([VERSION, study.to_dict(), parts], sort_keys=True))

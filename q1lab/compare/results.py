@@ -1,4 +1,5 @@
-"""All studies with what their comparisons say, as rows for the results screen. Reads, computes nothing."""
+"""All studies with what their comparisons say, as rows for the results screen. Reads, computes
+nothing."""
 
 from __future__ import annotations
 
@@ -10,7 +11,8 @@ from q1lab.index.store import Store
 
 @dataclass(frozen=True)
 class ResultLine:
-    """One study. ``verdict`` and the numbers (nats) are None while planned runs are missing or uncompared."""
+    """One study. ``verdict`` and the numbers (nats) are None while planned runs are missing or
+    uncompared."""
 
     id: str
     variant: str
@@ -62,7 +64,8 @@ def read(store: Store) -> tuple[ResultLine, ...]:
 
 
 class Reader:
-    """``read`` for a desk that asks several times a second: reads again only when the database has changed."""
+    """``read`` for a desk that asks several times a second: reads again only when the database has
+    changed."""
 
     def __init__(self) -> None:
         self._seen: tuple[int, int] | None = None
@@ -76,7 +79,8 @@ class Reader:
 
 
 def by_data(lines: Sequence[ResultLine]) -> list[tuple[str, list[ResultLine]]]:
-    """Groups that may be compared: the same text and the same number format. The group with the newest first."""
+    """Groups that may be compared: the same text and the same number format. The group with the
+    newest first."""
     groups: dict[tuple[str, str], list[ResultLine]] = {}
     for line in lines:
         groups.setdefault((line.data_sha256, line.dtype), []).append(line)
@@ -92,7 +96,9 @@ def why_not_comparable(lines: Sequence[ResultLine]) -> str | None:
     texts = {line.data_sha256: line.data for line in lines}
     if len(texts) > 1:
         names = " and ".join(f"{name} ({sha[:8]})" for sha, name in texts.items())
-        return f"Trained on different data, {names}: a val loss on one says nothing about the other."
+        return (
+            f"Trained on different data, {names}: a val loss on one says nothing about the other."
+        )
     formats = sorted({line.dtype for line in lines})
     if len(formats) > 1:
         return f"Trained in different number formats, {' and '.join(formats)}: not compared."

@@ -1,7 +1,9 @@
-"""What n seeds an arm can honestly say about a change in val loss: pure functions, nothing read or written.
+"""What n seeds an arm can honestly say about a change in val loss: pure functions, nothing read or
+written.
 
-``analyse`` compares two arms, ``plan`` says how many seeds an effect needs, ``correlation`` says how well the
-pairs go together. The difference is always modified − baseline, in nats, and lower is better.
+``analyse`` compares two arms, ``plan`` says how many seeds an effect needs, ``correlation`` says
+how well the pairs go together. The difference is always modified − baseline, in nats, and lower is
+better.
 
 What is asked of scipy, and why
 -------------------------------
@@ -16,7 +18,8 @@ What is asked of scipy, and why
   above; the F function stays finite where scipy's noncentral t gives NaN (df 2, noncentrality 79).
 - ``scipy.stats.pearsonr``: the correlation of pairs with its Fisher z interval.
 
-scipy raises at n = 1, answers NaN for one NaN and a zero width for equal values, so all three are met first.
+scipy raises at n = 1, answers NaN for one NaN and a zero width for equal values, so all three are
+met first.
 """
 
 from __future__ import annotations
@@ -42,7 +45,8 @@ Headline = Literal["paired", "welch"]
 Verdict = Literal["helps", "hurts", "too small to matter", "cannot tell", "no verdict"]
 
 ALPHA = 0.05
-ALPHA_AFTER_LOOKING = 0.025  # looking at 3, 5 and 10 seeds at .05 each: 10.3% false verdicts; at .025: 5.1%
+# looking at 3, 5 and 10 seeds at .05 each: 10.3% false verdicts; at .025: 5.1%
+ALPHA_AFTER_LOOKING = 0.025
 POWER = 0.8
 MIN_FOR_INTERVAL = 2
 MIN_FOR_VERDICT = 3
@@ -51,7 +55,8 @@ ENUMERATE_UP_TO = 100_000  # resamples; 4 seeds an arm give 256 × 256, 6 pairs 
 RESAMPLES = 9_999
 PERMUTATIONS = 9_999
 SEED = 20_260  # of the resampling generator, so that the same runs give the same interval
-# Notes that the verdict's own sentence repeats, by a part of each: a text with that sentence leaves them out
+# Notes that the verdict's own sentence repeats, by a part of each: a text with that sentence leaves
+# them out
 SAID_BY_THE_VERDICT = (
     "so there is no mean verdict",
     "a verdict needs at least 3",
@@ -59,11 +64,33 @@ SAID_BY_THE_VERDICT = (
 )
 LARGEST = 1e100  # a loss beyond this is a diverged run, and its square would overflow
 
-# True coverage, in %, of a percentile bootstrap interval that calls itself 95%, for a difference of two
-# means with normal errors. Made by `python tools/docs/coverage.py`; good to about 0.3.
+# True coverage, in %, of a percentile bootstrap interval that calls itself 95%, for a difference of
+# two means with normal errors. Made by `python tools/docs/coverage.py`; good to about 0.3.
 COVERAGE: dict[Headline, dict[int, float]] = {
-    "welch": {2: 66.8, 3: 80.9, 4: 85.8, 5: 87.7, 6: 89.4, 8: 91.1, 10: 92.0, 15: 93.1, 20: 93.4, 30: 94.1},
-    "paired": {2: 49.9, 3: 75.2, 4: 79.9, 5: 83.9, 6: 85.9, 8: 88.6, 10: 90.3, 15: 91.8, 20: 92.7, 30: 93.7},
+    "welch": {
+        2: 66.8,
+        3: 80.9,
+        4: 85.8,
+        5: 87.7,
+        6: 89.4,
+        8: 91.1,
+        10: 92.0,
+        15: 93.1,
+        20: 93.4,
+        30: 94.1,
+    },
+    "paired": {
+        2: 49.9,
+        3: 75.2,
+        4: 79.9,
+        5: 83.9,
+        6: 85.9,
+        8: 88.6,
+        10: 90.3,
+        15: 91.8,
+        20: 92.7,
+        30: 93.7,
+    },
 }
 
 
@@ -83,7 +110,8 @@ class Interval:
 
 @dataclass(frozen=True)
 class Bootstrap:
-    """A percentile bootstrap interval that calls itself 95%, with what it covers: ``true_coverage`` in %."""
+    """A percentile bootstrap interval that calls itself 95%, with what it covers: ``true_coverage``
+    in %."""
 
     low: float
     high: float
@@ -99,8 +127,9 @@ class Bootstrap:
 class SeedsNeeded:
     """Seeds an arm that see ``effect`` (nats) with power .8 at ``alpha``.
 
-    ``mid`` takes the sd as it was measured; ``low`` and ``high`` take the ends of the sd's own 95% interval.
-    ``capped``: the search stopped at ``MAX_SEEDS``, so ``high`` (and perhaps the others) means "or more".
+    ``mid`` takes the sd as it was measured; ``low`` and ``high`` take the ends of the sd's own 95%
+    interval. ``capped``: the search stopped at ``MAX_SEEDS``, so ``high`` (and perhaps the others)
+    means "or more".
     """
 
     low: int
@@ -113,7 +142,8 @@ class SeedsNeeded:
 
 @dataclass(frozen=True)
 class Correlation:
-    """Pearson's r over the seeds both arms have, with its 95% interval (Fisher z; none below 4 pairs)."""
+    """Pearson's r over the seeds both arms have, with its 95% interval (Fisher z; none below 4
+    pairs)."""
 
     r: float
     low: float | None
@@ -123,15 +153,16 @@ class Correlation:
 
 @dataclass(frozen=True)
 class Analysis:
-    """Everything one comparison says. Losses and differences are in nats; absent numbers are None, never
-    NaN.
+    """Everything one comparison says. Losses and differences are in nats; absent numbers are None,
+    never NaN.
     """
 
     headline: Headline
     alpha: float
     looks: int
     delta: float | None
-    n: int  # what the headline rests on: pairs, or seeds in the smaller arm; diverged runs do not count
+    # what the headline rests on: pairs, or seeds in the smaller arm; diverged runs do not count
+    n: int
     n_baseline: int
     n_modified: int
     mean_baseline: float | None
@@ -155,7 +186,8 @@ class Analysis:
         return self.paired if self.headline == "paired" else self.welch
 
     def to_dict(self) -> dict[str, Any]:
-        """The statistical keys of ``compare --json``, in JSON's own types; what is not finite is null."""
+        """The statistical keys of ``compare --json``, in JSON's own types; what is not finite is
+        null."""
         needed, boot = self.seeds_needed, self.bootstrap
         record = {
             "n": self.n,
@@ -189,13 +221,14 @@ def analyse(
     delta: float | None = None,
     complete: bool = True,
 ) -> Analysis:
-    """Compare two arms of final val losses (nats), each a mapping seed → loss, None for a run that diverged.
+    """Compare two arms of final val losses (nats), each a mapping seed → loss, None for a run that
+    diverged.
 
-    ``headline`` is the interval that was declared before the first run; ``looks`` counts how often the
-    numbers were looked at, this time included (above 1: seeds were added after looking, so α is .025);
-    ``delta`` is the smallest difference that matters, in nats, chosen before the runs. ``complete`` is false
-    while planned runs are missing: numbers are given, a verdict is not, because stopping at the first good
-    look lets noise win.
+    ``headline`` is the interval that was declared before the first run; ``looks`` counts how often
+    the numbers were looked at, this time included (above 1: seeds were added after looking, so α is
+    .025); ``delta`` is the smallest difference that matters, in nats, chosen before the runs.
+    ``complete`` is false while planned runs are missing: numbers are given, a verdict is not,
+    because stopping at the first good look lets noise win.
 
     Raises Problem for a headline, looks or delta that makes no sense.
     """
@@ -213,15 +246,19 @@ def analyse(
     if not complete:
         notes.append("planned runs have not ended: there is no verdict before they have")
 
-    # Leaving a diverged run out would be choosing the data, so with one there is no mean, no interval, no
-    # verdict.
+    # Leaving a diverged run out would be choosing the data, so with one there is no mean, no
+    # interval, no verdict.
     whole = not diverged["baseline"] and not diverged["modified"]
     mean: float | None = None
     welch = paired = boot = needed = None
     p = detectable = None
     verdict: Verdict = "no verdict"
     if whole and n >= 1:
-        mean = statistics.fmean(d) if headline == "paired" else statistics.fmean(b) - statistics.fmean(a)
+        mean = (
+            statistics.fmean(d)
+            if headline == "paired"
+            else statistics.fmean(b) - statistics.fmean(a)
+        )
     if whole and mean is not None and n >= MIN_FOR_INTERVAL:
         scale = max(map(abs, a + b))
         paired_has_spread = len(d) >= MIN_FOR_INTERVAL and _has_spread(d, scale)
@@ -243,7 +280,9 @@ def analyse(
                 chosen, other = (paired, welch) if headline == "paired" else (welch, paired)
                 assert chosen is not None
                 verdict = _decide(chosen, delta)
-                notes += _notes_on_verdict(verdict, chosen, other, headline, boot, mean, detectable, delta)
+                notes += _notes_on_verdict(
+                    verdict, chosen, other, headline, boot, mean, detectable, delta
+                )
 
     return Analysis(
         headline=headline,
@@ -280,22 +319,26 @@ def plan(
     alpha: float = ALPHA,
     df: int | None = None,
 ) -> SeedsNeeded:
-    """How many seeds an arm see a true difference of ``effect`` nats with probability ``power``, two-sided
-    ``alpha``.
+    """How many seeds an arm see a true difference of ``effect`` nats with probability ``power``,
+    two-sided ``alpha``.
 
-    ``sd`` is one run's for "welch" and that of the pairwise differences for "paired", in nats. ``df`` is
-    the degrees of freedom it was estimated with (2 for three pairs, 4 for two arms of three): given, the
-    answer is a range over the sd's own 95% interval; left out, the sd counts as known and low = mid = high.
-    Never fewer than 3, because fewer give no verdict; never more than ``MAX_SEEDS`` (then ``capped`` is
-    true).
+    ``sd`` is one run's for "welch" and that of the pairwise differences for "paired", in nats.
+    ``df`` is the degrees of freedom it was estimated with (2 for three pairs, 4 for two arms of
+    three): given, the answer is a range over the sd's own 95% interval; left out, the sd counts as
+    known and low = mid = high. Never fewer than 3, because fewer give no verdict; never more than
+    ``MAX_SEEDS`` (then ``capped`` is true).
     """
     _check(headline, 1, None)
     if not (math.isfinite(effect) and effect != 0):
-        raise Problem(f"effect {effect}: give the difference you want to see, in nats, other than 0")
+        raise Problem(
+            f"effect {effect}: give the difference you want to see, in nats, other than 0"
+        )
     if not (math.isfinite(sd) and sd >= 0):
         raise Problem(f"sd {sd}: give the spread between seeds in nats, 0 or more")
     if not (0 < alpha < 1 and alpha < power < 1):
-        raise Problem(f"power {power} and alpha {alpha}: both lie between 0 and 1, and power above alpha")
+        raise Problem(
+            f"power {power} and alpha {alpha}: both lie between 0 and 1, and power above alpha"
+        )
     if df is not None and df < 1:
         raise Problem(f"df {df}: an sd needs at least one degree of freedom, which is two values")
     return _seeds_for(abs(effect), sd, df, headline, power, alpha)
@@ -304,10 +347,11 @@ def plan(
 def correlation(
     baseline: Mapping[int, float | None], modified: Mapping[int, float | None]
 ) -> Correlation | None:
-    """Pearson's r between the arms over the seeds that both finished: how much pairing by seed can save.
+    """Pearson's r between the arms over the seeds that both finished: how much pairing by seed can
+    save.
 
-    None with fewer than 3 such seeds, or when an arm does not vary. The interval is absent at 3, where
-    Fisher's z has no width (it divides by √(n − 3)).
+    None with fewer than 3 such seeds, or when an arm does not vary. The interval is absent at 3,
+    where Fisher's z has no width (it divides by √(n − 3)).
     """
     base, mod = _finite(baseline), _finite(modified)
     seeds = sorted(base.keys() & mod.keys())
@@ -327,7 +371,8 @@ def correlation(
 
 
 def true_coverage(n: int, headline: Headline) -> float:
-    """What a 95% percentile bootstrap interval covers at ``n`` seeds an arm, in % (from ``COVERAGE``).
+    """What a 95% percentile bootstrap interval covers at ``n`` seeds an arm, in % (from
+    ``COVERAGE``).
 
     Between two rows of the table the smaller n counts, so that the label never promises too much.
     """
@@ -338,13 +383,14 @@ def true_coverage(n: int, headline: Headline) -> float:
 def power_of(
     effect_in_sd: float, n_baseline: int, n_modified: int, headline: Headline, alpha: float
 ) -> float:
-    """The chance that the headline interval excludes 0 when the true difference is ``effect_in_sd`` sds.
+    """The chance that the headline interval excludes 0 when the true difference is ``effect_in_sd``
+    sds.
 
-    At 0 it is the chance of a false HELPS or HURTS. Normal errors; for "welch" both arms spread equally,
-    and then it is exact: the pooled t statistic is independent of the share B of the sum of squares that
-    comes from one arm, B is Beta(df₀/2, df₁/2), and Welch's statistic and degrees of freedom depend on the
-    data only through the two. So it is an average over B, here at 48 equally likely values. "paired" needs
-    n_baseline = n_modified = pairs.
+    At 0 it is the chance of a false HELPS or HURTS. Normal errors; for "welch" both arms spread
+    equally, and then it is exact: the pooled t statistic is independent of the share B of the sum
+    of squares that comes from one arm, B is Beta(df₀/2, df₁/2), and Welch's statistic and degrees
+    of freedom depend on the data only through the two. So it is an average over B, here at 48
+    equally likely values. "paired" needs n_baseline = n_modified = pairs.
     """
     import numpy as np
     from scipy import special
@@ -376,13 +422,15 @@ def resample_indices(n: int) -> NDArray[np.intp]:
 def percentile_ends(resampled: Floats, level: float = 0.95) -> Floats:
     """The percentile interval's ends along the last axis: shape (2, …).
 
-    ``inverted_cdf`` takes resampled values themselves; numpy's default would interpolate inwards between
-    them.
+    ``inverted_cdf`` takes resampled values themselves; numpy's default would interpolate inwards
+    between them.
     """
     import numpy as np
 
     tails = [(1 - level) / 2, (1 + level) / 2]
-    return np.asarray(np.quantile(resampled, tails, axis=-1, method="inverted_cdf"), dtype=np.float64)
+    return np.asarray(
+        np.quantile(resampled, tails, axis=-1, method="inverted_cdf"), dtype=np.float64
+    )
 
 
 # -- one piece each ----------------------------------------------------------------------------------------
@@ -396,7 +444,9 @@ def _check(headline: str, looks: int, delta: float | None) -> None:
             f"looks {looks}: count how often the results were looked at, this time included: 1 or more"
         )
     if delta is not None and not (math.isfinite(delta) and delta > 0):
-        raise Problem(f"delta {delta}: the smallest difference that matters is a number of nats above 0")
+        raise Problem(
+            f"delta {delta}: the smallest difference that matters is a number of nats above 0"
+        )
 
 
 def _finite(arm: Mapping[int, float | None]) -> dict[int, float]:
@@ -418,14 +468,16 @@ def _sd(values: Sequence[float]) -> float | None:
 
 
 def _has_spread(values: Sequence[float], scale: float) -> bool:
-    """Whether values differ by more than the rounding of the losses (about ``scale``) behind them."""
+    """Whether values differ by more than the rounding of the losses (about ``scale``) behind
+    them."""
     return max(values) - min(values) > 1e-12 * scale
 
 
 def _spread(
     a: Sequence[float], b: Sequence[float], d: Sequence[float], headline: Headline
 ) -> tuple[float, int]:
-    """The sd that power is measured in (of the pairs, or one run's, pooled), and its degrees of freedom."""
+    """The sd that power is measured in (of the pairs, or one run's, pooled), and its degrees of
+    freedom."""
     if headline == "paired":
         return statistics.stdev(d), len(d) - 1
     df = len(a) + len(b) - 2
@@ -437,7 +489,8 @@ def _welch(a: Sequence[float], b: Sequence[float], alpha: float) -> Interval:
     from scipy import stats
 
     with python_warnings.catch_warnings():
-        # An arm that does not vary is legitimate here (the other does); scipy warns about lost precision.
+        # An arm that does not vary is legitimate here (the other does); scipy warns about lost
+        # precision.
         python_warnings.simplefilter("ignore", RuntimeWarning)
         ends = stats.ttest_ind(b, a, equal_var=False).confidence_interval(1 - alpha)
     return Interval(float(ends.low), float(ends.high))
@@ -452,8 +505,11 @@ def _paired(d: Sequence[float], alpha: float) -> Interval:
     return Interval(float(ends.low), float(ends.high))
 
 
-def _bootstrap(a: Sequence[float], b: Sequence[float], d: Sequence[float], headline: Headline) -> Bootstrap:
-    """The percentile interval of the difference: pairs are drawn as pairs, arms apart from each other."""
+def _bootstrap(
+    a: Sequence[float], b: Sequence[float], d: Sequence[float], headline: Headline
+) -> Bootstrap:
+    """The percentile interval of the difference: pairs are drawn as pairs, arms apart from each
+    other."""
     import numpy as np
 
     groups = [np.array(d)] if headline == "paired" else [np.array(a), np.array(b)]
@@ -461,7 +517,9 @@ def _bootstrap(a: Sequence[float], b: Sequence[float], d: Sequence[float], headl
     drawn = "pairs" if headline == "paired" else "each arm by itself"
     if ways <= ENUMERATE_UP_TO:
         means = [group[resample_indices(len(group))].mean(axis=1) for group in groups]
-        resampled = means[0] if headline == "paired" else (means[1][:, None] - means[0][None, :]).ravel()
+        resampled = (
+            means[0] if headline == "paired" else (means[1][:, None] - means[0][None, :]).ravel()
+        )
         method = f"percentile, {drawn}, every resample"
     else:
         from scipy import stats
@@ -486,12 +544,15 @@ def _bootstrap(a: Sequence[float], b: Sequence[float], d: Sequence[float], headl
     return Bootstrap(float(low), float(high), ways, method, true_coverage(smallest, headline))
 
 
-def _permutation_p(a: Sequence[float], b: Sequence[float], d: Sequence[float], headline: Headline) -> float:
-    """Two-sided p: labels shuffled between the arms, or signs of pairs flipped. Exact up to 9,999 of them.
+def _permutation_p(
+    a: Sequence[float], b: Sequence[float], d: Sequence[float], headline: Headline
+) -> float:
+    """Two-sided p: labels shuffled between the arms, or signs of pairs flipped. Exact up to 9,999
+    of them.
 
-    Relabellings count as extreme by |difference|. scipy supplies them, but its own p takes ties by a
-    tolerance relative to the observed difference: with one near 0, rounding decides, and swapping the arms
-    changes p.
+    Relabellings count as extreme by |difference|. scipy supplies them, but its own p takes ties by
+    a tolerance relative to the observed difference: with one near 0, rounding decides, and swapping
+    the arms changes p.
     """
     import numpy as np
     from scipy import stats
@@ -547,7 +608,9 @@ def _seeds_for(
         # (df · s²/σ²) is χ²: at df 2 the sd is known only to within × 0.52 to 6.3
         low_sd = sd * math.sqrt(df / special.chdtri(df, 0.025))
         high_sd = sd * math.sqrt(df / special.chdtri(df, 0.975))
-    low, mid, high = (_smallest_n(effect, spread, headline, power, alpha) for spread in (low_sd, sd, high_sd))
+    low, mid, high = (
+        _smallest_n(effect, spread, headline, power, alpha) for spread in (low_sd, sd, high_sd)
+    )
     return SeedsNeeded(
         min(low, MAX_SEEDS),
         min(mid, MAX_SEEDS),
@@ -559,7 +622,8 @@ def _seeds_for(
 
 
 def _smallest_n(effect: float, sd: float, headline: Headline, power: float, alpha: float) -> int:
-    """The smallest n ≥ 3 an arm with that power, or MAX_SEEDS + 1 for "more than the search looks at"."""
+    """The smallest n ≥ 3 an arm with that power, or MAX_SEEDS + 1 for "more than the search looks
+    at"."""
     from scipy import special
 
     if sd <= 0:
@@ -612,7 +676,9 @@ def _notes_on_seeds(
         notes.append(f"{_seeds(alone)} ran in one arm only and cannot be paired")
     if not any(diverged.values()) and n < MIN_FOR_VERDICT:
         what = "no interval" if n < MIN_FOR_INTERVAL else "an interval but no verdict"
-        notes.append(f"{n} {'seed' if n == 1 else 'seeds'} an arm: {what}; a verdict needs at least 3")
+        notes.append(
+            f"{n} {'seed' if n == 1 else 'seeds'} an arm: {what}; a verdict needs at least 3"
+        )
     if looks > 1:
         notes.append(
             f"seeds were added after looking ({looks} looks), so the intervals are 97.5% intervals (α = .025)"
@@ -666,7 +732,9 @@ def _no_spread(headline: Headline, mean: float) -> str:
     else:
         what = "neither arm varies between its seeds"
     same = " (0: do both arms run the same code?)" if mean == 0 else ""
-    return f"{what}{same}: without a spread there is no interval; check that the seed reaches the run"
+    return (
+        f"{what}{same}: without a spread there is no interval; check that the seed reaches the run"
+    )
 
 
 def _seeds(seeds: Sequence[int]) -> str:

@@ -1,13 +1,14 @@
-"""The verdict of a comparison as text: what a person reads when a study is done. Pure: a record in, lines
-out.
+"""The verdict of a comparison as text: what a person reads when a study is done. Pure: a record in,
+lines out.
 
-The record is that of ``compare --json``. Keys that it may carry beyond the ones named there, each left out
-of the text when absent: ``arms.*.wall_s`` (mean seconds a run), ``config`` (the hyperparameters, by
-nanoGPT's names), ``floor`` ({low, high} of baseline against itself).
+The record is that of ``compare --json``. Keys that it may carry beyond the ones named there, each
+left out of the text when absent: ``arms.*.wall_s`` (mean seconds a run), ``config`` (the
+hyperparameters, by nanoGPT's names), ``floor`` ({low, high} of baseline against itself).
 
-Every line is first a list of (text, role) pieces, so that plain text and Rich text cannot drift apart.
-Roles name what a piece is ("baseline", "modified", a verdict, "dim", "warn", …); colour repeats what a word
-or a mark already says. All of the text counts as text: nothing in a record is read as markup.
+Every line is first a list of (text, role) pieces, so that plain text and Rich text cannot drift
+apart. Roles name what a piece is ("baseline", "modified", a verdict, "dim", "warn", …); colour
+repeats what a word or a mark already says. All of the text counts as text: nothing in a record is
+read as markup.
 """
 
 from __future__ import annotations
@@ -156,7 +157,11 @@ def prediction_text(record: Mapping[str, Any]) -> str:
         text += f", {sure * 100 if sure <= 1 else sure:.0f}% sure"
     verdict = record.get("verdict", "no verdict")
     outcome = f"Outcome: {verdict.upper()}"
-    if verdict in ("helps", "hurts", "too small to matter") and direction in ("helps", "hurts", "none"):
+    if verdict in ("helps", "hurts", "too small to matter") and direction in (
+        "helps",
+        "hurts",
+        "none",
+    ):
         hit = verdict == direction or (verdict == "too small to matter" and direction == "none")
         outcome += ", a hit" if hit else ", a miss"
     else:
@@ -263,7 +268,11 @@ def _power(record: Mapping[str, Any], width: int) -> list[Line]:
     n = record.get("n") or 0
     smallest = number(detectable, sign=False)
     can = f"{n} seeds an arm see a true difference reliably (80% of the time) from {smallest} nats up."
-    if verdict not in ("cannot tell", "no verdict") or not needed or record.get("complete") is False:
+    if (
+        verdict not in ("cannot tell", "no verdict")
+        or not needed
+        or record.get("complete") is False
+    ):
         return _prose(can, width, indent="")
     low, mid, high = needed.get("low"), needed.get("mid"), needed.get("high")
     effect = needed.get("effect") or abs(_difference(record).get("mean") or 0)
@@ -271,7 +280,9 @@ def _power(record: Mapping[str, Any], width: int) -> list[Line]:
         return _prose(can, width, indent="")
     aim = number(effect, sign=False)
     if needed.get("capped") and mid == high:
-        return _prose(f"{can} To settle {aim} would take {mid:,} seeds an arm or more.", width, indent="")
+        return _prose(
+            f"{can} To settle {aim} would take {mid:,} seeds an arm or more.", width, indent=""
+        )
     most = f"{high:,} or more" if needed.get("capped") else f"{high:,}"
     settle = (
         f"To settle a difference of {aim}: about {mid:,} seeds an arm ({low:,} to {most}, because {n} seeds "
@@ -292,8 +303,12 @@ def _power(record: Mapping[str, Any], width: int) -> list[Line]:
 def _values(record: Mapping[str, Any], width: int) -> list[Line]:
     """Every seed's final val loss, and the means: a table with one column an arm."""
     arms = [_arm(record, arm) for arm in ("baseline", "modified")]
-    values = [{str(seed): value for seed, value in (arm.get("values") or {}).items()} for arm in arms]
-    seeds = sorted({*values[0], *values[1]}, key=lambda s: (not s.isdigit(), int(s) if s.isdigit() else 0, s))
+    values = [
+        {str(seed): value for seed, value in (arm.get("values") or {}).items()} for arm in arms
+    ]
+    seeds = sorted(
+        {*values[0], *values[1]}, key=lambda s: (not s.isdigit(), int(s) if s.isdigit() else 0, s)
+    )
     if not seeds:
         return []
     number = _numbers(record)
@@ -301,7 +316,9 @@ def _values(record: Mapping[str, Any], width: int) -> list[Line]:
     rows: list[tuple[str, str, str, str]] = []
 
     def cell(arm: int, seed: str) -> str:
-        named = diverged.get(("baseline", "modified")[arm], []) if isinstance(diverged, Mapping) else []
+        named = (
+            diverged.get(("baseline", "modified")[arm], []) if isinstance(diverged, Mapping) else []
+        )
         if seed in map(str, named):
             return "diverged"
         if seed not in values[arm]:
@@ -361,7 +378,8 @@ def _closing(record: Mapping[str, Any], width: int) -> list[Line]:
 
 
 class _Axis:
-    """Columns for numbers: ``columns`` characters from ``low`` to ``high``, with 0 on a whole column."""
+    """Columns for numbers: ``columns`` characters from ``low`` to ``high``, with 0 on a whole
+    column."""
 
     def __init__(self, low: float, high: float, columns: int) -> None:
         self.low, self.high, self.columns = low, high, columns
@@ -370,7 +388,8 @@ class _Axis:
         """The column of a value; beyond an end, the column just outside (−1 or ``columns``)."""
         place, zero = self._column(value), self._column(0.0)
         if place == zero and value:
-            place += 1 if value > 0 else -1  # what is not 0 keeps its side of the 0 line, however close it is
+            # what is not 0 keeps its side of the 0 line, however close it is
+            place += 1 if value > 0 else -1
         return min(max(place, -1), self.columns)
 
     def _column(self, value: float) -> int:
@@ -383,7 +402,9 @@ class _Axis:
         draw(cells)
         return "".join(cells)
 
-    def bar(self, low: float, high: float, point: float | None, fill: str, ends: str, mark: str) -> str:
+    def bar(
+        self, low: float, high: float, point: float | None, fill: str, ends: str, mark: str
+    ) -> str:
         def draw(cells: list[str]) -> None:
             zero = self.at(0.0)
             first, last = max(self.at(low), 0), min(self.at(high), self.columns - 1)
@@ -447,7 +468,8 @@ def _axis_rows(record: Mapping[str, Any], width: int) -> list[Line]:
     left, right = min(solid), max(solid)
     span = (right - left) or abs(left) or 1e-3
     guests = [predicted, floor.get("low"), floor.get("high")] + ([delta, -delta] if delta else [])
-    for value in guests:  # a guest may stretch the axis by half; beyond that it is an arrow at the edge
+    # a guest may stretch the axis by half; beyond that it is an arrow at the edge
+    for value in guests:
         if _finite(value) and left - span / 2 <= value <= right + span / 2:
             left, right = min(left, value), max(right, value)
     pad = (right - left or span) * 0.04
@@ -472,22 +494,38 @@ def _axis_rows(record: Mapping[str, Any], width: int) -> list[Line]:
             else "covers about 95%"
         )
         bar = axis.bar(boot["low"], boot["high"], mean, "─", "├┤", "●")
-        rows.append(("95% bootstrap CI", note, bar, _ends_text(number, boot["low"], boot["high"]), ""))
+        rows.append(
+            ("95% bootstrap CI", note, bar, _ends_text(number, boot["low"], boot["high"]), "")
+        )
     if changes:
         many = f"{len(changes)} pairs" if len(changes) > 1 else "1 pair"
         rows.append(
-            (f"each of {many}" if len(changes) > 1 else many, "", axis.points(changes, "○"), "", "modified")
+            (
+                f"each of {many}" if len(changes) > 1 else many,
+                "",
+                axis.points(changes, "○"),
+                "",
+                "modified",
+            )
         )
     if _finite(floor.get("low")) and _finite(floor.get("high")):
         bar = axis.bar(floor["low"], floor["high"], None, "░", "░░", "")
         rows.append(
-            ("baseline against itself", "", bar, _ends_text(number, floor["low"], floor["high"]), "baseline")
+            (
+                "baseline against itself",
+                "",
+                bar,
+                _ends_text(number, floor["low"], floor["high"]),
+                "baseline",
+            )
         )
     if delta:
         bar = axis.bar(-delta, delta, None, "┄", "├┤", "")
         rows.append(("too small to matter", "", bar, f"±{delta:g}", "dim"))
     if predicted is not None:
-        rows.append(("your prediction", "", axis.points([predicted], "◆"), _given(predicted), "prediction"))
+        rows.append(
+            ("your prediction", "", axis.points([predicted], "◆"), _given(predicted), "prediction")
+        )
 
     if narrow:
         result: list[Line] = [[("  " + axis.ticks(), "dim")]]
@@ -573,7 +611,11 @@ def pairs(record: Mapping[str, Any]) -> list[tuple[str, float]]:
         {str(s): v for s, v in (_arm(record, arm).get("values") or {}).items()}
         for arm in ("baseline", "modified")
     )
-    return [(seed, mod[seed] - base[seed]) for seed in base if _finite(base[seed]) and _finite(mod.get(seed))]
+    return [
+        (seed, mod[seed] - base[seed])
+        for seed in base
+        if _finite(base[seed]) and _finite(mod.get(seed))
+    ]
 
 
 def _diverged(record: Mapping[str, Any]) -> list[tuple[str, list[int]]]:
@@ -585,7 +627,8 @@ def _diverged(record: Mapping[str, Any]) -> list[tuple[str, list[int]]]:
 
 
 def arm_names(record: Mapping[str, Any]) -> tuple[str, str]:
-    """The arms' names: their variants, a path by its last part, told apart when they are the same."""
+    """The arms' names: their variants, a path by its last part, told apart when they are the
+    same."""
     names = []
     for key, default in (("baseline", "baseline"), ("variant", "modified")):
         name = plain(str(record.get(key) or default)).replace("\n", " ").replace("\t", " ")
@@ -618,11 +661,14 @@ def _direction(prediction: Mapping[str, Any]) -> str:
         return "helps"
     if word in ("hurts", "hurt", "higher", "worse", "up"):
         return "hurts"
-    return "none" if word in ("none", "no difference", "neither", "nothing", "same", "neutral") else ""
+    return (
+        "none" if word in ("none", "no difference", "neither", "nothing", "same", "neutral") else ""
+    )
 
 
 def _signed_size(prediction: Mapping[str, Any]) -> float | None:
-    """The predicted difference, modified − baseline: the direction gives the sign of a plain size."""
+    """The predicted difference, modified − baseline: the direction gives the sign of a plain
+    size."""
     size = prediction.get("size")
     if size is None or not _finite(size):
         return None
@@ -672,7 +718,11 @@ def _seed_list(seeds: Sequence[int]) -> str:
 
 
 def _table(
-    record: Mapping[str, Any], title: str, last: str, rows: Sequence[tuple[str, str, str, str]], width: int
+    record: Mapping[str, Any],
+    title: str,
+    last: str,
+    rows: Sequence[tuple[str, str, str, str]],
+    width: int,
 ) -> list[Line]:
     """Four columns, numbers to the right; the arms' columns carry their names and colours."""
     names = arm_names(record)
@@ -681,7 +731,10 @@ def _table(
     end = 14 if width >= NARROW else 12
     column = min(column, (width - label - end) // 2)
     head: Line = [(_fit(title, label), "dim")]
-    head += [(_right(name, column), arm) for name, arm in zip(names, ("baseline", "modified"), strict=True)]
+    head += [
+        (_right(name, column), arm)
+        for name, arm in zip(names, ("baseline", "modified"), strict=True)
+    ]
     head.append((_right(last, end), "dim"))
     result = [head]
     for name, base, mod, change in rows:

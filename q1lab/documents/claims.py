@@ -1,8 +1,8 @@
-"""The claim lint of a draft: words that the data do not bear, numbers that no run produced, bare bootstrap
-CIs.
+"""The claim lint of a draft: words that the data do not bear, numbers that no run produced, bare
+bootstrap CIs.
 
-Pure: a text and what is known, findings out. It reminds, it does not judge: ``<!-- q1lab:allow why -->`` on
-the line, or on a line of its own above, overrules it in the open, with the reason.
+Pure: a text and what is known, findings out. It reminds, it does not judge: ``<!-- q1lab:allow why
+-->`` on the line, or on a line of its own above, overrules it in the open, with the reason.
 """
 
 from __future__ import annotations
@@ -29,7 +29,14 @@ _BETTER = (
     r"helps",
     r"state[- ]of[- ]the[- ]art",
 )
-_WORSE = (r"worse", r"worst", r"hurts?", r"harm(?:s|ed|ful)", r"degrad(?:e|es|ed|ing|ation)", r"inferior")
+_WORSE = (
+    r"worse",
+    r"worst",
+    r"hurts?",
+    r"harm(?:s|ed|ful)",
+    r"degrad(?:e|es|ed|ing|ation)",
+    r"inferior",
+)
 _NOTHING = (
     r"no (?:effect|difference|impact|change|gain|benefit)",
     r"(?:makes?|made) no difference",
@@ -47,7 +54,8 @@ _PROOF = (
     r"huge(?:ly)?",
 )
 
-# A claim word counts where the sentence is about the experiment; elsewhere "better" may be about sleep.
+# A claim word counts where the sentence is about the experiment; elsewhere "better" may be about
+# sleep.
 _ABOUT = re.compile(
     r"\b(?:loss(?:es)?|val(?:idation)?|baseline|modified|modification|variant|models?|transformers?|seeds?|runs?|nats|"
     r"perplexity|rmsnorm|rope|rotary|swiglu|gqa|layernorm|attention)\b",
@@ -68,7 +76,8 @@ _NOT_OURS = re.compile(
     r"arxiv|doi|v\d|version|section|chapter|rung|equation|eq\.|figure|table \d|python|torch", re.I
 )
 CONSTANTS = (0.05, 0.025, 0.95, 0.975, 0.8, 0.5, 0.25, 95.0, 97.5, 80.0, 4.1744)
-"""Numbers of the method itself: levels, power, and the loss of a uniform guess over 65 characters, ln 65."""
+"""Numbers of the method itself: levels, power, and the loss of a uniform guess over 65 characters,
+ln 65."""
 
 
 @dataclass(frozen=True)
@@ -90,9 +99,9 @@ def lint(
 ) -> list[Finding]:
     """Everything in a draft that the data do not bear, in line order.
 
-    ``verdict`` is the study's ("" before one), ``known`` the numbers that are in the store. Text that q1lab
-    wrote itself and that is unchanged is passed over. Sections whose title holds ``experiment`` are read
-    strictly.
+    ``verdict`` is the study's ("" before one), ``known`` the numbers that are in the store. Text
+    that q1lab wrote itself and that is unchanged is passed over. Sections whose title holds
+    ``experiment`` are read strictly.
     """
     numbers = [value for value in known if math.isfinite(value)]
     text = data.decode("utf-8-sig", errors="replace")
@@ -113,7 +122,9 @@ def lint(
             kept.append(item)
         else:
             used.add(allow)
-    kept += [Finding(line, "allow", "say why: <!-- q1lab:allow the reason -->") for line in reasonless]
+    kept += [
+        Finding(line, "allow", "say why: <!-- q1lab:allow the reason -->") for line in reasonless
+    ]
     kept += [
         Finding(line, "allow", "this q1lab:allow overrules nothing; take it out")
         for line in allows
@@ -123,8 +134,8 @@ def lint(
 
 
 def numbers_of(value: Any) -> list[float]:
-    """All numbers in a record, however deep, with those that follow from it: differences in percent, and the
-    like."""
+    """All numbers in a record, however deep, with those that follow from it: differences in
+    percent, and the like."""
     found: list[float] = []
     if isinstance(value, bool):
         return found
@@ -137,7 +148,9 @@ def numbers_of(value: Any) -> list[float]:
         if isinstance(arms, Mapping) and len(arms) == 2:
             found += _derived([arm for arm in arms.values() if isinstance(arm, Mapping)])
         if value.get("direction") in DIRECTIONS and isinstance(value.get("size"), int | float):
-            found.append(-float(value["size"]) if value["direction"] == "lower" else float(value["size"]))
+            found.append(
+                -float(value["size"]) if value["direction"] == "lower" else float(value["size"])
+            )
         if isinstance(value.get("prediction"), Mapping) and "verdict" in value:
             off = score(value["prediction"], value).off
             found += [] if off is None else [off]
@@ -205,7 +218,11 @@ def _paragraphs(text: str, ours: set[int]) -> list[_Paragraph]:
             if line.startswith("## ") or line.startswith("# "):
                 section = line.lstrip("# ")
         elif kind in ("text", "table") and line.strip() and number not in ours:
-            if number > previous + 1 or re.match(r"\s*(?:[-*+]|\d+[.)])\s", line) or kind == "table":
+            if (
+                number > previous + 1
+                or re.match(r"\s*(?:[-*+]|\d+[.)])\s", line)
+                or kind == "table"
+            ):
                 flush()
             # Code spans and addresses hold no claims; blanks keep the columns.
             current.append((number, re.sub(r"`[^`]*`|\]\([^)]*\)|https?://\S+", _blank, line)))
@@ -267,7 +284,9 @@ def _numbers(paragraph: _Paragraph, known: Sequence[float], strict: bool) -> lis
         if _is_known(value, digits, bool(match[2]), known):
             continue
         line = paragraph.line_at(match.start())
-        found.append(Finding(line, "number", f"{match[0].strip()} is not among the numbers of your runs"))
+        found.append(
+            Finding(line, "number", f"{match[0].strip()} is not among the numbers of your runs")
+        )
     return found
 
 

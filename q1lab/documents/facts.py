@@ -1,4 +1,5 @@
-"""A comparison record (the dict of ``q1lab compare --json``) as tables and sentences for a document. Pure."""
+"""A comparison record (the dict of ``q1lab compare --json``) as tables and sentences for a
+document. Pure."""
 
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ DIRECTION_WORDS = {
 
 @dataclass(frozen=True)
 class StudyFacts:
-    """What the documents say about one finished study. ``*_table`` and sentences are Markdown already."""
+    """What the documents say about one finished study. ``*_table`` and sentences are Markdown
+    already."""
 
     id: str
     variant: str
@@ -96,10 +98,16 @@ def _names(record: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _seeds(record: Mapping[str, Any]) -> list[str]:
-    found = {str(seed) for arm in ("baseline", "modified") for seed in _arm(record, arm).get("values") or {}}
+    found = {
+        str(seed)
+        for arm in ("baseline", "modified")
+        for seed in _arm(record, arm).get("values") or {}
+    }
     diverged = record.get("diverged") or {}
     found |= {str(seed) for seeds in diverged.values() for seed in seeds}
-    return sorted(found, key=lambda seed: (not seed.isdigit(), int(seed) if seed.isdigit() else 0, seed))
+    return sorted(
+        found, key=lambda seed: (not seed.isdigit(), int(seed) if seed.isdigit() else 0, seed)
+    )
 
 
 def _introduction(record: Mapping[str, Any]) -> Md:
@@ -140,7 +148,11 @@ def _arms(record: Mapping[str, Any]) -> Md:
         arms = [_arm(record, arm) for arm in ("baseline", "modified")]
         mean = (record.get("difference") or {}).get("mean")
         rows.append(
-            [Md("**mean**"), *[Md(f"**{loss(a.get('mean'))}**") for a in arms], Md(f"**{signed(mean, 4)}**")]
+            [
+                Md("**mean**"),
+                *[Md(f"**{loss(a.get('mean'))}**") for a in arms],
+                Md(f"**{signed(mean, 4)}**"),
+            ]
         )
         rows.append(["std", *[loss(arm.get("std")) for arm in arms], "–"])
     return table(["val loss", base, variant, "difference"], rows, right=(1, 2, 3))
@@ -156,7 +168,9 @@ def _intervals(record: Mapping[str, Any]) -> Md:
     ends = difference.get(headline)
     name = "paired t" if headline == "paired" else "Welch t"
     if ends:
-        rows.append([f"{level} interval ({name})", between(ends), "decides; declared before the runs"])
+        rows.append(
+            [f"{level} interval ({name})", between(ends), "decides; declared before the runs"]
+        )
     boot = difference.get("bootstrap")
     if boot:
         covers = boot.get("true_coverage")
@@ -195,7 +209,9 @@ def _costs(record: Mapping[str, Any]) -> Md:
         if a is None and b is None:
             continue
         change = f"{100 * (b / a - 1):+.1f}%".replace("-", "−") if a and b else "–"
-        rows.append([title, *(count(None if value is None else round(value)) for value in (a, b)), change])
+        rows.append(
+            [title, *(count(None if value is None else round(value)) for value in (a, b)), change]
+        )
     return table(["cost", base, variant, "change"], rows, right=(1, 2, 3)) if rows else Md("")
 
 
@@ -278,7 +294,9 @@ def _outcome(record: Mapping[str, Any]) -> str:
     return text
 
 
-def _reproduce(record: Mapping[str, Any], commit: str | None, dirty: bool, versions: Mapping[str, str]) -> Md:
+def _reproduce(
+    record: Mapping[str, Any], commit: str | None, dirty: bool, versions: Mapping[str, str]
+) -> Md:
     data = record.get("data") or {}
     rows: list[list[object]] = [["study", code(record["study"])]]
     if data.get("name"):
@@ -293,12 +311,16 @@ def _reproduce(record: Mapping[str, Any], commit: str | None, dirty: bool, versi
             rows.append([title, record[key]])
     config = record.get("config") or {}
     shown = [
-        f"{key} {value}" for key, value in sorted(config.items()) if isinstance(value, int | float | str)
+        f"{key} {value}"
+        for key, value in sorted(config.items())
+        if isinstance(value, int | float | str)
     ]
     if shown:
         rows.append(["hyperparameters", code(", ".join(shown))])
     if versions:
-        rows.append(["versions", ", ".join(f"{name} {version}" for name, version in versions.items())])
+        rows.append(
+            ["versions", ", ".join(f"{name} {version}" for name, version in versions.items())]
+        )
     return table(["", ""], rows)
 
 

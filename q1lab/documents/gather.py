@@ -1,5 +1,5 @@
-"""Put the frozen records of the documents together from the store, the week and the studies. The impure
-part."""
+"""Put the frozen records of the documents together from the store, the week and the studies. The
+impure part."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ from q1lab.week.content import Step, Week
 
 @dataclass(frozen=True)
 class Chosen:
-    """The modification of the week: ``name`` as predicted and documented, ``files`` what trains under it."""
+    """The modification of the week: ``name`` as predicted and documented, ``files`` what trains
+    under it."""
 
     name: str
     really: bool
@@ -74,9 +75,11 @@ def _question(step: Step) -> str:
     return step.title.strip().rstrip(".")
 
 
-def comparisons(store: Store, names: Iterable[str] | None = None) -> list[tuple[Study, dict[str, Any]]]:
-    """All studies whose runs have ended, oldest first, with their comparison; of the named variants only, if
-    given."""
+def comparisons(
+    store: Store, names: Iterable[str] | None = None
+) -> list[tuple[Study, dict[str, Any]]]:
+    """All studies whose runs have ended, oldest first, with their comparison; of the named variants
+    only, if given."""
     from q1lab.compare.record import compare
 
     wanted = None if names is None else set(names)
@@ -109,7 +112,8 @@ def study_facts(study: Study, record: Mapping[str, Any]) -> facts.StudyFacts:
 
 
 def command_of(study: Study) -> str:
-    """The command that runs the study again. Of a learner's file only the name is told: paths are private."""
+    """The command that runs the study again. Of a learner's file only the name is told: paths are
+    private."""
 
     def given(origin: str) -> str:
         return f"./{Path(origin).name}" if "/" in origin or origin.endswith(".py") else origin
@@ -119,7 +123,14 @@ def command_of(study: Study) -> str:
     words = ["q1lab", "run", given(study.arms["modified"].origin)]
     if study.arms["baseline"].origin != "baseline":
         words += ["--baseline", given(study.arms["baseline"].origin)]
-    words += ["--seeds", ",".join(map(str, study.seeds)), "--preset", study.preset, "--data", study.data.name]
+    words += [
+        "--seeds",
+        ",".join(map(str, study.seeds)),
+        "--preset",
+        study.preset,
+        "--data",
+        study.data.name,
+    ]
     words += ["--max-iters", str(study.max_iters)] if _iters_differ(study) else []
     return shlex.join(words)
 
@@ -134,12 +145,14 @@ def _iters_differ(study: Study) -> bool:
 
 
 def diff_of(study: Study | None, picked: Chosen) -> str:
-    """The diff that ran; before a study, the diff of the files as they are now ("" when there are none)."""
+    """The diff that ran; before a study, the diff of the files as they are now ("" when there are
+    none)."""
     if study is not None:
         arms = study.arms
         try:
             old, new = (
-                (study.files.root / arms[arm].source).read_text(encoding="utf-8") for arm in studies.ARMS
+                (study.files.root / arms[arm].source).read_text(encoding="utf-8")
+                for arm in studies.ARMS
             )
         except OSError:
             return ""
@@ -154,7 +167,9 @@ def diff_of(study: Study | None, picked: Chosen) -> str:
     return diffs.unified(old_file.text, new_file.text, old_file.path.name, new_file.path.name)
 
 
-def modification_record(store: Store, week: Week, variant: str | None = None) -> modification.Modification:
+def modification_record(
+    store: Store, week: Week, variant: str | None = None
+) -> modification.Modification:
     """The record of MODIFICATION.md as of now."""
     picked = chosen(store, week, variant)
     week = week.for_variant(picked.name)
@@ -201,7 +216,8 @@ def _prediction(store: Store, label: str, picked: Chosen) -> dict[str, Any] | No
 
 
 def about_to_be_locked(record: modification.Modification, today: str) -> modification.Modification:
-    """The record as it reads once it is committed: the commit locks a prediction that is still open."""
+    """The record as it reads once it is committed: the commit locks a prediction that is still
+    open."""
     if record.prediction is None or record.prediction.locked_words != "not yet":
         return record
     words = f"{today[:10]}, by {LOCKED_BY_COMMIT}"
@@ -241,7 +257,8 @@ DEFAULT_TITLE = "Twelve weeks from no backprop to a modified transformer: a {qua
 def retro_record(
     store: Store, week: Week, repo: Repository | None = None, *, ticked: Iterable[str] = ()
 ) -> retro.Retro:
-    """The record of the retrospective as of now. ``ticked`` are titles that are ticked in the file itself."""
+    """The record of the retrospective as of now. ``ticked`` are titles that are ticked in the file
+    itself."""
     picked = chosen(store, week)
     week = week.for_variant(picked.name)
     done = progress.read(store, week.label)
@@ -249,7 +266,11 @@ def retro_record(
     found = comparisons(store)
     parts = part_times(week, done)
     already = frozenset(ticked)
-    scores = [journal.score(record["prediction"], record) for _, record in found if record.get("prediction")]
+    scores = [
+        journal.score(record["prediction"], record)
+        for _, record in found
+        if record.get("prediction")
+    ]
     return retro.Retro(
         week=week.label,
         quarter=quarter,
@@ -261,7 +282,10 @@ def retro_record(
                 item["title"],
                 item["url"],
                 item["published"],
-                tuple(journal.CHANNELS.get(share["channel"], share["channel"]) for share in item["shares"]),
+                tuple(
+                    journal.CHANNELS.get(share["channel"], share["channel"])
+                    for share in item["shares"]
+                ),
             )
             for item in journal.posts(store)
         ),
@@ -297,7 +321,9 @@ def part_times(week: Week, done: progress.Progress) -> list[retro.PartTime]:
     found = []
     for part in week.parts():
         counted = done.count([part])
-        found.append(retro.PartTime(part.title, counted.minutes, counted.seconds / 60, counted.finished))
+        found.append(
+            retro.PartTime(part.title, counted.minutes, counted.seconds / 60, counted.finished)
+        )
     return found
 
 
@@ -322,7 +348,9 @@ def around(store: Store, week: Week, repo: Repository | None) -> Around:
     if file is not None and file.is_file():
         pairs = [(item.id, item.title) for item in week.kpis]
         stated = roadmaps.targets(file.read_bytes(), pairs, retro.quarter_of(week.label))
-    return Around(stated, len({item.location for item in _repositories(store, repo) if item.location}))
+    return Around(
+        stated, len({item.location for item in _repositories(store, repo) if item.location})
+    )
 
 
 def kpi_lines_beside(store: Store, week: Week, seen: Around) -> list[journal.KpiLine]:
@@ -339,7 +367,10 @@ def _repositories(store: Store, repo: Repository | None) -> list[retro.Repo]:
         found.append(retro.Repo(repo.root.name, address, len(repo.tracked("*.ipynb"))))
         seen |= {repo.root.name.lower(), (address or "").lower()}
     for item in journal.artifacts(store):
-        if item["kind"] != "repo" or {item["title"].lower(), (item["location"] or "-").lower()} & seen:
+        if (
+            item["kind"] != "repo"
+            or {item["title"].lower(), (item["location"] or "-").lower()} & seen
+        ):
             continue
         location, notebooks = item["location"], None
         if location and "://" not in location:
@@ -356,7 +387,9 @@ def _repositories(store: Store, repo: Repository | None) -> list[retro.Repo]:
 def _unfinished(week: Week, done: progress.Progress) -> list[retro.Open]:
     found = []
     for part in week.parts():
-        required = [step for step in part.steps if not step.optional and not _is_this_document(step)]
+        required = [
+            step for step in part.steps if not step.optional and not _is_this_document(step)
+        ]
         left = [step.title for step in required if not done.of(step.id).done]
         if left:
             steps = tuple(left) if len(left) < len(required) else ()
@@ -369,12 +402,15 @@ def _is_this_document(step: Step) -> bool:
     return any("q1lab retro" in str(action.options.get("command", "")) for action in step.actions)
 
 
-def _ticks(week: Week, done: progress.Progress, into: str, already: frozenset[str]) -> tuple[retro.Tick, ...]:
+def _ticks(
+    week: Week, done: progress.Progress, into: str, already: frozenset[str]
+) -> tuple[retro.Tick, ...]:
     from q1lab.documents.markdown import inline
 
     return tuple(
         retro.Tick(
-            step.title, done.of(step.id).done or inline(step.title) in already or step.title in already
+            step.title,
+            done.of(step.id).done or inline(step.title) in already or step.title in already,
         )
         for step in week.steps()
         if step.into == into
@@ -405,8 +441,8 @@ def _predictions_table(found: list[tuple[Study, dict[str, Any]]]) -> Md | None:
 
 
 def known_numbers(store: Store, week: Week) -> list[float]:
-    """Every number that a post may state: of the comparisons, predictions, runs, their evaluations, and
-    minutes.
+    """Every number that a post may state: of the comparisons, predictions, runs, their evaluations,
+    and minutes.
 
     Training losses are left out: there are so many that nearly any number would be one of them.
     """

@@ -1,8 +1,10 @@
-"""Text of others in Markdown: escaped where it is a phrase, contained where it is Markdown of its own.
+"""Text of others in Markdown: escaped where it is a phrase, contained where it is Markdown of its
+own.
 
-A learner's answer may hold anything: headings, an open code fence, HTML, a region's mark. In a document it
-must neither break the outline nor swallow what follows. The functions return ``Md``: Markdown that is safe
-to place. Plain ``str`` is escaped by the templates when it is printed (see ``templates``).
+A learner's answer may hold anything: headings, an open code fence, HTML, a region's mark. In a
+document it must neither break the outline nor swallow what follows. The functions return ``Md``:
+Markdown that is safe to place. Plain ``str`` is escaped by the templates when it is printed (see
+``templates``).
 """
 
 from __future__ import annotations
@@ -66,7 +68,8 @@ def fenced(text: str, language: str = "") -> Md:
 
 
 def link(title: object, url: str | None) -> Md:
-    """A link, or just the title when the address is no web address (a path is shown as code beside it)."""
+    """A link, or just the title when the address is no web address (a path is shown as code beside
+    it)."""
     shown = inline(title)
     if not url:
         return shown
@@ -76,9 +79,9 @@ def link(title: object, url: str | None) -> Md:
 
 
 def answer(text: str, level: int = 3) -> Md:
-    """A learner's own Markdown, kept as Markdown but contained: headings go below ``level``, an open fence is
-    closed, HTML and marks are shown as text. What can't be contained so (a fence that is open inside a list,
-    say) is shown as a code block instead, word for word.
+    """A learner's own Markdown, kept as Markdown but contained: headings go below ``level``, an
+    open fence is closed, HTML and marks are shown as text. What can't be contained so (a fence that
+    is open inside a list, say) is shown as a code block instead, word for word.
     """
     cleaned = plain(text).replace("\t", "    ").strip("\n")
     contained = _outside_code("\n".join(_contained_lines(cleaned, level)))
@@ -101,8 +104,8 @@ def _contained_lines(text: str, level: int) -> list[str]:
 
 
 def _is_contained(text: str, level: int) -> bool:
-    """Ask a Markdown parser: no HTML, no heading of the document's own levels, no mark, and the end is
-    free."""
+    """Ask a Markdown parser: no HTML, no heading of the document's own levels, no mark, and the end
+    is free."""
     from markdown_it import MarkdownIt
 
     if any(_MARK_LINE.match(line) for line in text.split("\n")):
@@ -115,7 +118,9 @@ def _is_contained(text: str, level: int) -> bool:
     if tokens[-4].content.strip() != "<!-- end -->":  # an HTML block that was open took it in
         return False
     for token in tokens[:-4]:
-        if token.type == "html_block" or any(child.type == "html_inline" for child in token.children or ()):
+        if token.type == "html_block" or any(
+            child.type == "html_inline" for child in token.children or ()
+        ):
             return False
         if token.type == "heading_open" and int(token.tag[1]) <= min(level, 5):
             return False
@@ -123,8 +128,8 @@ def _is_contained(text: str, level: int) -> bool:
 
 
 def _lines(text: str) -> Iterator[tuple[str, str]]:
-    """(kind, line): ``text``, ``code`` (a fence or what is in it), ``indented`` (a code block), ``close``
-    (added)."""
+    """(kind, line): ``text``, ``code`` (a fence or what is in it), ``indented`` (a code block),
+    ``close`` (added)."""
     fence = ""
     blank, in_indented = True, False
     for line in text.split("\n"):
@@ -179,7 +184,9 @@ def _disarm(span: str) -> str:
     return _MARK.sub(r"<!--\1q1lab :", span)
 
 
-def table(head: Sequence[object], rows: Sequence[Sequence[object]], right: Sequence[int] = ()) -> Md:
+def table(
+    head: Sequence[object], rows: Sequence[Sequence[object]], right: Sequence[int] = ()
+) -> Md:
     """A Markdown table; the columns in ``right`` (from 0) are right-aligned."""
     rule: list[str] = ["---:" if index in right else "---" for index in range(len(head))]
     lines: list[Sequence[str]] = [[inline(text) for text in head], rule]

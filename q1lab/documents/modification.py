@@ -1,5 +1,5 @@
-"""MODIFICATION.md: one experiment from the choice to the verdict. Rendering is a pure function of its
-record."""
+"""MODIFICATION.md: one experiment from the choice to the verdict. Rendering is a pure function of
+its record."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Modification:
-    """Everything that MODIFICATION.md says. ``study`` is the newest finished study of the modification, or
-    None."""
+    """Everything that MODIFICATION.md says. ``study`` is the newest finished study of the
+    modification, or None."""
 
     week: str
     title: str
@@ -79,6 +79,8 @@ def shown_prediction(found: Mapping[str, Any]) -> Prediction:
         confidence=found.get("confidence"),
         reasoning=str(found.get("reasoning") or ""),
         created=str(found["created"]),
-        locked_words=f"{locked[:10]}, by {found.get('locked_by') or 'hand'}" if locked else "not yet",
+        locked_words=f"{locked[:10]}, by {found.get('locked_by') or 'hand'}"
+        if locked
+        else "not yet",
         amended=tuple(shown_prediction(old) for old in found.get("amended") or ()),
     )

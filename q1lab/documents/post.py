@@ -1,7 +1,8 @@
 """The retrospective post: the draft, its word budgets, and texts for the channels. Pure functions.
 
-A draft is Markdown. Its sections are the ``##`` headings; ``<!-- q1lab:budget 300 -->`` below one is its
-budget in words. Comments never reach the reader. What stands between region marks is filled from the runs.
+A draft is Markdown. Its sections are the ``##`` headings; ``<!-- q1lab:budget 300 -->`` below one
+is its budget in words. Comments never reach the reader. What stands between region marks is filled
+from the runs.
 """
 
 from __future__ import annotations
@@ -75,7 +76,8 @@ def _figure(path: str | None) -> str | None:
     return None if path is None else Md(f"<{path}>" if re.search(r"[\s()]", path) else path)
 
 
-# ── words ────────────────────────────────────────────────────────────────────────────────────────────────
+# ── words
+# ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @dataclass(frozen=True)
@@ -105,8 +107,8 @@ _WORD = re.compile(r"[^\W_]+(?:['’.,\-/][^\W_]+)*")
 
 
 def sections(text: str) -> list[Section]:
-    """The sections with their words. Code blocks, tables, comments, addresses and marks are not read
-    aloud."""
+    """The sections with their words. Code blocks, tables, comments, addresses and marks are not
+    read aloud."""
     found: list[Section] = []
     title, start, budget, words = "", 1, None, 0
     for number, kind, line in lines(text):
@@ -136,7 +138,8 @@ def count_words(line: str) -> int:
 
 
 def lines(text: str) -> Iterator[tuple[int, str, str]]:
-    """(number from 1, kind, line) with kind ``text``, ``heading``, ``code``, ``table`` or ``comment``.
+    """(number from 1, kind, line) with kind ``text``, ``heading``, ``code``, ``table`` or
+    ``comment``.
 
     A comment that begins in mid-line is cut out of its line; inside code it is code.
     """
@@ -178,7 +181,8 @@ def split_lines(text: str) -> list[str]:
 
 
 def _cut_comments(line: str) -> tuple[str, list[str], bool]:
-    """(the line without its comments, the comments, whether the last one goes on in the next line)."""
+    """(the line without its comments, the comments, whether the last one goes on in the next
+    line)."""
     kept = ""
     comments: list[str] = []
     while True:
@@ -198,12 +202,14 @@ def _cut_comments(line: str) -> tuple[str, list[str], bool]:
         line = line[end + 3 :]
 
 
-# ── channels ─────────────────────────────────────────────────────────────────────────────────────────────
+# ── channels
+# ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @dataclass(frozen=True)
 class ChannelText:
-    """A text to copy: ``length`` counts what the channel limits, which ``counted`` says in words."""
+    """A text to copy: ``length`` counts what the channel limits, which ``counted`` says in
+    words."""
 
     channel: str
     text: str
@@ -213,8 +219,8 @@ class ChannelText:
 
 
 def channel_text(channel: str, record: Post, url: str, root: Path | None = None) -> ChannelText:
-    """What to post on ``channel`` (a key of LIMITS), within its limit. Problem for a channel that has no
-    text."""
+    """What to post on ``channel`` (a key of LIMITS), within its limit. Problem for a channel that
+    has no text."""
     if channel not in LIMITS:
         raise Problem(f"there is no text for {channel!r}; there is one for {', '.join(LIMITS)}")
     limit, counted = LIMITS[channel]
@@ -233,7 +239,9 @@ def channel_text(channel: str, record: Post, url: str, root: Path | None = None)
         "difference": signed(study.difference) if study else "",
         "interval": _interval_words(study),
         "verdict_words": _verdict_words(study),
-        "scope_short": shorten(str(study.scope).removeprefix("Scope: ").split(". ")[0], 200) if study else "",
+        "scope_short": shorten(str(study.scope).removeprefix("Scope: ").split(". ")[0], 200)
+        if study
+        else "",
         "lead": "",
     }
     if channel == "x":

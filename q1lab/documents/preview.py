@@ -1,8 +1,9 @@
 """The post as one HTML page: self-contained, light and dark, nothing in it runs.
 
-The Markdown is the learner's, and it is data: HTML in it is shown as text, comments are left out, charts are
-put into the page, and a content security policy forbids every script. What is served is served on 127.0.0.1
-only, and only to requests that name this host (a page elsewhere can't reach it by another name).
+The Markdown is the learner's, and it is data: HTML in it is shown as text, comments are left out,
+charts are put into the page, and a content security policy forbids every script. What is served is
+served on 127.0.0.1 only, and only to requests that name this host (a page elsewhere can't reach it
+by another name).
 """
 
 from __future__ import annotations
@@ -81,7 +82,8 @@ margin-top: 4rem; } .wide { overflow-x: auto; border-radius: 8px; }
 
 
 def policy() -> str:
-    """The content security policy: nothing loads but this page's own style and pictures inside the page."""
+    """The content security policy: nothing loads but this page's own style and pictures inside the
+    page."""
     digest = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
     return (
         f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action "
@@ -91,8 +93,8 @@ def policy() -> str:
 
 
 def page(text: str, folder: Path, note: str = "") -> str:
-    """The whole page. Pictures are read from ``folder`` or below it; ``note`` is a line for the page's
-    foot."""
+    """The whole page. Pictures are read from ``folder`` or below it; ``note`` is a line for the
+    page's foot."""
     text = text.removeprefix("\ufeff")
     body = _markdown(folder).render(text)
     title = re.search(r"^# +(.+?)\s*$", text, re.MULTILINE)
@@ -111,9 +113,11 @@ def page(text: str, folder: Path, note: str = "") -> str:
 def _markdown(folder: Path) -> Any:
     from markdown_it import MarkdownIt
 
-    # HTML is recognised so that comments can be told from it: comments are dropped, the rest is shown as
-    # text.
-    md = MarkdownIt("commonmark", {"html": True, "typographer": False}).enable(["table", "strikethrough"])
+    # HTML is recognised so that comments can be told from it: comments are dropped, the rest is
+    # shown as text.
+    md = MarkdownIt("commonmark", {"html": True, "typographer": False}).enable(
+        ["table", "strikethrough"]
+    )
 
     def shown_html(tokens: Any, index: int, _options: Any, _env: Any) -> str:
         rest = _COMMENT.sub("", tokens[index].content)
@@ -134,7 +138,9 @@ def _markdown(folder: Path) -> Any:
 
     def cell_open(tag: str) -> Callable[[Any, int, Any, Any], str]:
         def opened(tokens: Any, index: int, _options: Any, _env: Any) -> str:
-            side = re.search(r"text-align:(right|center)", str(tokens[index].attrs.get("style", "")))
+            side = re.search(
+                r"text-align:(right|center)", str(tokens[index].attrs.get("style", ""))
+            )
             return f'<{tag} class="{side[1]}">' if side else f"<{tag}>"
 
         return opened
@@ -198,8 +204,8 @@ def picture(source: str, alt: str, folder: Path) -> str:
 
 
 def server(render: Callable[[], str], port: int = 0) -> ThreadingHTTPServer:
-    """A server on 127.0.0.1 that renders the page at every request. Call ``serve_forever``; ``server_port``
-    tells the port. Problem when the port is taken."""
+    """A server on 127.0.0.1 that renders the page at every request. Call ``serve_forever``;
+    ``server_port`` tells the port. Problem when the port is taken."""
     from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
     class Handler(BaseHTTPRequestHandler):
@@ -240,4 +246,6 @@ def server(render: Callable[[], str], port: int = 0) -> ThreadingHTTPServer:
     try:
         return ThreadingHTTPServer(("127.0.0.1", port), Handler)
     except (OSError, OverflowError) as error:
-        raise Problem(f"cannot serve on port {port}: {error}; choose another with --port", FAILED) from None
+        raise Problem(
+            f"cannot serve on port {port}: {error}; choose another with --port", FAILED
+        ) from None

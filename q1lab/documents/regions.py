@@ -1,5 +1,5 @@
-"""Managed regions: the parts of the learner's Markdown that q1lab refreshes. Every other byte is the
-learner's.
+"""Managed regions: the parts of the learner's Markdown that q1lab refreshes. Every other byte is
+the learner's.
 
 A region lies between two lines of their own::
 
@@ -7,10 +7,10 @@ A region lies between two lines of their own::
     what q1lab writes
     <!-- q1lab:end comparison -->
 
-``sha`` is a hash of what q1lab wrote last. When the text between the marks no longer matches it, the learner
-has edited the region, and it is not overwritten without a yes. Everything here works on bytes: a region is
-written with the document's own line ends, marks inside code fences are text, and what lies outside the
-regions is copied, never re-encoded.
+``sha`` is a hash of what q1lab wrote last. When the text between the marks no longer matches it,
+the learner has edited the region, and it is not overwritten without a yes. Everything here works on
+bytes: a region is written with the document's own line ends, marks inside code fences are text, and
+what lies outside the regions is copied, never re-encoded.
 """
 
 from __future__ import annotations
@@ -62,9 +62,9 @@ class Region:
 
 @dataclass(frozen=True)
 class Refreshed:
-    """A refreshed document. ``edited`` names regions that the learner changed and that differ from the new
-    text; in ``data`` they are kept unless the refresh was told to overwrite. ``added`` were not there
-    before. ``diff`` shows what the refresh changes, or for kept regions would change."""
+    """A refreshed document. ``edited`` names regions that the learner changed and that differ from
+    the new text; in ``data`` they are kept unless the refresh was told to overwrite. ``added`` were
+    not there before. ``diff`` shows what the refresh changes, or for kept regions would change."""
 
     data: bytes
     changed: tuple[str, ...] = ()
@@ -86,10 +86,13 @@ def find(data: bytes, where: str = "the document") -> list[Region]:
 def _scan(data: bytes, where: str) -> tuple[list[Region], int | None]:
     """The regions, and the line of a code fence that is still open at the end (or None)."""
     if data.startswith(_WIDE_BOMS) or b"\0" in data:
-        raise Problem(f"{where} is UTF-16 or no text; save it as UTF-8 and try again. Nothing was changed")
+        raise Problem(
+            f"{where} is UTF-16 or no text; save it as UTF-8 and try again. Nothing was changed"
+        )
     regions: list[Region] = []
     seen: dict[str, int] = {}
-    open_: tuple[str, bytes | None, int, int, int] | None = None  # name, sha, line, start, body start
+    # name, sha, line, start, body start
+    open_: tuple[str, bytes | None, int, int, int] | None = None
     fence: bytes | None = None
     fence_line = 0
     position = len(_BOM) if data.startswith(_BOM) else 0
@@ -102,8 +105,8 @@ def _scan(data: bytes, where: str) -> tuple[list[Region], int | None]:
         line = data[position:end].rstrip(b"\r\n")
         stripped = line.lstrip(b" ")
         if open_ is not None:
-            # Inside a region a fence does not hide the end: what q1lab writes there is well formed, and what
-            # the learner breaks there must not swallow the rest of the document.
+            # Inside a region a fence does not hide the end: what q1lab writes there is well formed,
+            # and what the learner breaks there must not swallow the rest of the document.
             closing = _END.match(line)
             if closing and closing[1].decode() == open_[0]:
                 name, sha, at, start, body_start = open_
@@ -114,12 +117,16 @@ def _scan(data: bytes, where: str) -> tuple[list[Region], int | None]:
                 open_ = None
             elif _NEARLY.match(line):
                 raise RegionProblem(
-                    where, number, f"the region {open_[0]!r} (line {open_[2]}) is not closed before this mark"
+                    where,
+                    number,
+                    f"the region {open_[0]!r} (line {open_[2]}) is not closed before this mark",
                 )
         elif fence is not None:
             if _closes(fence, stripped, line):
                 fence = None
-        elif (opening := _FENCE.match(line)) and not (opening[1][:1] == b"`" and b"`" in opening[2]):
+        elif (opening := _FENCE.match(line)) and not (
+            opening[1][:1] == b"`" and b"`" in opening[2]
+        ):
             fence, fence_line = opening[1], number
         elif begin := _BEGIN.match(line):
             name = begin[1].decode()
@@ -151,9 +158,9 @@ def refresh(
 ) -> Refreshed:
     """Put ``contents`` (region name → Markdown) into the document and change nothing else.
 
-    A region that the document lacks is appended at the end, in the order given, unless ``append`` is False (a
-    learner may have deleted it on purpose). A region that the learner edited stays as it is unless
-    ``overwrite``; when its text equals the new one anyway, it is simply q1lab's again.
+    A region that the document lacks is appended at the end, in the order given, unless ``append``
+    is False (a learner may have deleted it on purpose). A region that the learner edited stays as
+    it is unless ``overwrite``; when its text equals the new one anyway, it is simply q1lab's again.
     """
     for name, text in contents.items():
         if not NAME.match(name):
@@ -179,8 +186,11 @@ def refresh(
             diffs[region.name] = diff
             continue
         old = data[region.start : region.end]
-        # The first mark is the only one that is written anew (for its hash); the last keeps its bytes.
-        new = _mark(region.name, body, _end_of_line(data[region.start : region.body_start]) or newline)
+        # The first mark is the only one that is written anew (for its hash); the last keeps its
+        # bytes.
+        new = _mark(
+            region.name, body, _end_of_line(data[region.start : region.body_start]) or newline
+        )
         new += body + data[region.body_end : region.end]
         pieces += [data[position : region.start], new]
         position = region.end
@@ -217,25 +227,28 @@ def refresh(
 
 
 def block(name: str, text: str) -> str:
-    """A region as Markdown with ``\\n`` line ends, marks included: for the first writing of a document."""
+    """A region as Markdown with ``\\n`` line ends, marks included: for the first writing of a
+    document."""
     _refuse_marks(name, text)
     body = _body(text, b"\n")
     return (_mark(name, body, b"\n") + body + _last_mark(name, b"\n")).decode()
 
 
 def fingerprint(body: bytes) -> str:
-    """The hash that a mark carries: of the body with line ends made equal, so that git's autocrlf is no
-    edit."""
+    """The hash that a mark carries: of the body with line ends made equal, so that git's autocrlf
+    is no edit."""
     return hashlib.sha256(_unified(body)).hexdigest()[:16]
 
 
 def unified(old: bytes, new: bytes, name: str) -> str:
-    """A readable unified diff of two versions of a document; bytes that are not UTF-8 are shown as �."""
+    """A readable unified diff of two versions of a document; bytes that are not UTF-8 are shown as
+    �."""
     return _diff(old, new, name)
 
 
 def _refuse_mixing(data: bytes, contents: Mapping[str, str], where: str) -> None:
-    """A document in another encoding takes ASCII only: two encodings in one file can be read by nobody."""
+    """A document in another encoding takes ASCII only: two encodings in one file can be read by
+    nobody."""
     try:
         data.decode()
     except UnicodeDecodeError as error:
@@ -247,8 +260,8 @@ def _refuse_mixing(data: bytes, contents: Mapping[str, str], where: str) -> None
 
 
 def _refuse_marks(name: str, text: str) -> None:
-    """Text that holds a mark would break the document: templates neutralise them, and this is the net
-    below."""
+    """Text that holds a mark would break the document: templates neutralise them, and this is the
+    net below."""
     for line in text.encode(errors="replace").splitlines():
         if _NEARLY.match(line):
             raise ValueError(f"the new text of region {name!r} holds a q1lab mark: {line!r}")
@@ -256,7 +269,11 @@ def _refuse_marks(name: str, text: str) -> None:
 
 def _body(text: str, newline: bytes) -> bytes:
     lines = text.replace("\r\n", "\n").replace("\r", "\n").strip("\n").split("\n")
-    return newline.join(line.encode(errors="replace") for line in lines) + newline if lines != [""] else b""
+    return (
+        newline.join(line.encode(errors="replace") for line in lines) + newline
+        if lines != [""]
+        else b""
+    )
 
 
 def _mark(name: str, body: bytes, newline: bytes) -> bytes:
@@ -290,7 +307,8 @@ def _end_of_line(data: bytes) -> bytes:
 
 
 def _gap(data: bytes, newline: bytes) -> bytes:
-    """What separates an appended region from the text before it: the line is ended, and one line is blank."""
+    """What separates an appended region from the text before it: the line is ended, and one line is
+    blank."""
     if not data or data == _BOM:
         return b""
     if not _end_of_line(data):

@@ -16,7 +16,8 @@ TEMPLATE = "retro.md.j2"
 OVER = 1.25
 """A part slipped when it took more than this many times its planned minutes."""
 ACCELERATED, SUSTAINABLE = 0.85, 1.25
-"""Actual over planned minutes: below the first the pace was accelerated, up to the second sustainable."""
+"""Actual over planned minutes: below the first the pace was accelerated, up to the second
+sustainable."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,8 @@ class Paper:
 
 @dataclass(frozen=True)
 class Open:
-    """A part with required steps that are not done; ``steps`` is empty when none of its ``total`` is."""
+    """A part with required steps that are not done; ``steps`` is empty when none of its ``total``
+    is."""
 
     part: str
     steps: tuple[str, ...]
@@ -78,7 +80,8 @@ class Tick:
 
 @dataclass(frozen=True)
 class Retro:
-    """Everything that the retrospective says. Fields of type Md are tables, made by the functions below."""
+    """Everything that the retrospective says. Fields of type Md are tables, made by the functions
+    below."""
 
     week: str
     quarter: str
@@ -143,8 +146,8 @@ def kpi_table(lines: Sequence[KpiLine]) -> Md:
 
 
 def time_table(parts: Sequence[PartTime]) -> Md | None:
-    """Planned against actual minutes of the parts that were worked on, and their sum; None without any
-    time."""
+    """Planned against actual minutes of the parts that were worked on, and their sum; None without
+    any time."""
     worked = [part for part in parts if part.actual > 0]
     if not worked:
         return None
@@ -167,7 +170,8 @@ def overrun_table(parts: Sequence[PartTime]) -> Md | None:
 
 
 def pace(parts: Sequence[PartTime]) -> str:
-    """``sustainable``, ``accelerated`` or ``behind``: a proposal from the minutes, or ``""`` without any."""
+    """``sustainable``, ``accelerated`` or ``behind``: a proposal from the minutes, or ``""``
+    without any."""
     worked = [part for part in parts if part.actual > 0 and part.planned > 0]
     if not worked:
         return ""
@@ -193,7 +197,8 @@ def pace_words(parts: Sequence[PartTime]) -> str:
 
 
 def ticked_in(body: bytes) -> frozenset[str]:
-    """Titles of the boxes that are ticked in a document's region: a tick made in the file counts."""
+    """Titles of the boxes that are ticked in a document's region: a tick made in the file
+    counts."""
     found = re.findall(r"^\s*[-*+] \[[xX]\] (.+?)\s*$", body.decode(errors="replace"), re.MULTILINE)
     return frozenset(found)
 

@@ -1,5 +1,5 @@
-"""AI_EXPERT_ROADMAP.md: the week's checkboxes, ticked by changing exactly one character each; and KPI
-targets.
+"""AI_EXPERT_ROADMAP.md: the week's checkboxes, ticked by changing exactly one character each; and
+KPI targets.
 
 Pure functions over bytes. Boxes inside code blocks are text.
 """
@@ -42,8 +42,8 @@ class _Line:
 
 
 def boxes(data: bytes, label: str | None = None) -> list[Box]:
-    """The checkboxes of the week ``label``: those below a heading that names it, and single ones that do.
-    All without a label. Problem for UTF-16."""
+    """The checkboxes of the week ``label``: those below a heading that names it, and single ones
+    that do. All without a label. Problem for UTF-16."""
     found: list[Box] = []
     for line in _lines(data):
         match = _BOX.match(line.content)
@@ -55,13 +55,21 @@ def boxes(data: bytes, label: str | None = None) -> list[Box]:
             continue
         heading = headings[-1] if headings else ""
         found.append(
-            Box(len(found) + 1, line.number, line.start + match.start(1), match[1] != b" ", title, heading)
+            Box(
+                len(found) + 1,
+                line.number,
+                line.start + match.start(1),
+                match[1] != b" ",
+                title,
+                heading,
+            )
         )
     return found
 
 
 def tick(data: bytes, chosen: Sequence[Box], done: bool = True) -> bytes:
-    """``data`` with the chosen boxes ticked (or open again): one byte changes for each, and no other."""
+    """``data`` with the chosen boxes ticked (or open again): one byte changes for each, and no
+    other."""
     out = bytearray(data)
     for box in chosen:
         if data[box.offset : box.offset + 1] not in (b" ", b"x", b"X"):
@@ -99,8 +107,9 @@ def choose(listed: Sequence[Box], wanted: Iterable[str]) -> list[Box]:
 def targets(data: bytes, kpis: Sequence[tuple[str, str]], quarter: str) -> Mapping[str, float]:
     """KPI targets as the roadmap states them, for (id, title) pairs.
 
-    Understood are a table row whose first cell names the KPI (the column that is headed by the quarter or by
-    "target", else the first number), and a line such as ``Public repos: 3`` or ``- 8 papers read deeply``.
+    Understood are a table row whose first cell names the KPI (the column that is headed by the
+    quarter or by "target", else the first number), and a line such as ``Public repos: 3`` or ``- 8
+    papers read deeply``.
     """
     found: dict[str, float] = {}
     header: list[str] = []
@@ -108,7 +117,11 @@ def targets(data: bytes, kpis: Sequence[tuple[str, str]], quarter: str) -> Mappi
         text = line.content.decode(errors="replace").strip()
         if not text.startswith("|"):
             header = []
-        cells = [part.strip(" *`") for part in text.strip("|").split("|")] if text.startswith("|") else []
+        cells = (
+            [part.strip(" *`") for part in text.strip("|").split("|")]
+            if text.startswith("|")
+            else []
+        )
         if cells and not header:
             header = [part.lower() for part in cells]
         for name, title in kpis:
@@ -151,7 +164,8 @@ def _same_words(title: str, text: str) -> bool:
 
 
 def _names(label: str, text: str) -> bool:
-    """Whether ``text`` names the week: M03-W04 also as ``M03 W04``, ``M3-W4`` or ``Month 3, week 4``."""
+    """Whether ``text`` names the week: M03-W04 also as ``M03 W04``, ``M3-W4`` or ``Month 3, week
+    4``."""
     if re.search(rf"(?<!\w){re.escape(label)}(?!\w)", text, re.IGNORECASE):
         return True
     parts = re.fullmatch(r"M0*(\d+)-W0*(\d+)", label, re.IGNORECASE)
@@ -165,7 +179,9 @@ def _names(label: str, text: str) -> bool:
 def _lines(data: bytes) -> list[_Line]:
     """Lines outside code blocks, each with the headings above it, outermost first."""
     if data.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in data:
-        raise Problem(f"{FILE} is UTF-16 or no text; save it as UTF-8 and try again. Nothing was changed")
+        raise Problem(
+            f"{FILE} is UTF-16 or no text; save it as UTF-8 and try again. Nothing was changed"
+        )
     found: list[_Line] = []
     headings: list[tuple[int, str]] = []
     fence = b""

@@ -1,4 +1,5 @@
-"""Write documents into the learner's repository and commit exactly them, or leave everything as it was."""
+"""Write documents into the learner's repository and commit exactly them, or leave everything as it
+was."""
 
 from __future__ import annotations
 
@@ -17,8 +18,8 @@ from q1lab.repository import CommitResult, NeedsYes, Repository
 
 @dataclass(frozen=True)
 class Draft:
-    """What a document would become. ``old`` is None for a new file; ``edited`` are regions that the learner
-    changed and that stay as they are (unless it was made with ``overwrite``)."""
+    """What a document would become. ``old`` is None for a new file; ``edited`` are regions that the
+    learner changed and that stay as they are (unless it was made with ``overwrite``)."""
 
     path: Path
     old: bytes | None
@@ -41,18 +42,31 @@ class Saved:
     commit: CommitResult | None
 
 
-def draft(path: Path, rendered: Rendered, *, overwrite: bool = False, add_missing: bool = False) -> Draft:
-    """The document refreshed in memory. A learner's own file without any region gets all of them at its end;
-    one that has some gets a missing one only with ``add_missing``: it may have been deleted on purpose."""
+def draft(
+    path: Path, rendered: Rendered, *, overwrite: bool = False, add_missing: bool = False
+) -> Draft:
+    """The document refreshed in memory. A learner's own file without any region gets all of them at
+    its end; one that has some gets a missing one only with ``add_missing``: it may have been
+    deleted on purpose."""
     old = read(path)
     if old is None or not old.strip():
         new = rendered.text.encode()
         return Draft(
-            path, old, new, tuple(rendered.regions), (), "", regions.unified(old or b"", new, path.name)
+            path,
+            old,
+            new,
+            tuple(rendered.regions),
+            (),
+            "",
+            regions.unified(old or b"", new, path.name),
         )
     has_some = bool(regions.find(old, path.name))
     done = regions.refresh(
-        old, rendered.regions, where=path.name, overwrite=overwrite, append=add_missing or not has_some
+        old,
+        rendered.regions,
+        where=path.name,
+        overwrite=overwrite,
+        append=add_missing or not has_some,
     )
     kept = () if overwrite else done.edited
     return Draft(
@@ -86,9 +100,9 @@ def save(
     confirmed: bool = False,
     dry_run: bool = False,
 ) -> Saved:
-    """Write ``files`` and, with a repository, commit exactly them. One act: when the commit is refused, the
-    files are put back as they were. NeedsYes (before anything is written) where only a person's yes is
-    missing."""
+    """Write ``files`` and, with a repository, commit exactly them. One act: when the commit is
+    refused, the files are put back as they were. NeedsYes (before anything is written) where only a
+    person's yes is missing."""
     before = {path: read(path) for path in files}
     if repo is not None:
         repo.check(files, confirmed=confirmed or dry_run)
@@ -102,7 +116,9 @@ def save(
         for path, data in changed.items():
             path.parent.mkdir(parents=True, exist_ok=True)
             if read(path) != before[path]:
-                raise Problem(f"{path} changed while q1lab worked on it; run the command again", FAILED)
+                raise Problem(
+                    f"{path} changed while q1lab worked on it; run the command again", FAILED
+                )
             write_atomic(path, data, mode=mode)
             written.append(path)
         result = None
@@ -140,8 +156,8 @@ def _new_folders(path: Path) -> list[Path]:
 
 
 def public_mode() -> int:
-    """The permissions that any program of this person gives a new file (q1lab's own files are private
-    instead)."""
+    """The permissions that any program of this person gives a new file (q1lab's own files are
+    private instead)."""
     mask = os.umask(0o077)
     os.umask(mask)
     return 0o666 & ~mask

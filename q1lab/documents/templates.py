@@ -1,12 +1,12 @@
 """Templates are content: Jinja2 files of the week (``templates/*.j2``), else the ones that ship.
 
-Rendering is a pure function of its record. In a ``.md.j2`` template everything that is printed is escaped as
-a phrase of Markdown, unless a filter made it Markdown (``answer``, ``fenced``, ``code``, ``link``,
-``table``). So a template that forgets a filter is ugly at worst, never wrong. ``.txt.j2`` templates print
-plain text.
+Rendering is a pure function of its record. In a ``.md.j2`` template everything that is printed is
+escaped as a phrase of Markdown, unless a filter made it Markdown (``answer``, ``fenced``, ``code``,
+``link``, ``table``). So a template that forgets a filter is ugly at worst, never wrong. ``.txt.j2``
+templates print plain text.
 
-``{% call region("name") %} … {% endcall %}`` makes a managed region (see ``regions``). Templates run in
-Jinja's sandbox: a week's content can compute, but not reach into the program.
+``{% call region("name") %} … {% endcall %}`` makes a managed region (see ``regions``). Templates
+run in Jinja's sandbox: a week's content can compute, but not reach into the program.
 """
 
 from __future__ import annotations
@@ -34,8 +34,9 @@ class Rendered:
 def render(name: str, record: Any, root: Path | None = None) -> Rendered:
     """Render the template ``name`` with the fields of a frozen record as variables.
 
-    ``root`` is the week's folder; a template that it lacks is taken from the week that ships. Problem with
-    file and line for a template that is missing, broken, or asks for something that the record has not.
+    ``root`` is the week's folder; a template that it lacks is taken from the week that ships.
+    Problem with file and line for a template that is missing, broken, or asks for something that
+    the record has not.
     """
     import jinja2
 
@@ -62,7 +63,8 @@ def _environment(folders: list[Path], finalize: Callable[[Any], str]) -> Any:
     import jinja2
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-    # Markdown is not HTML, so Jinja's own autoescape would be wrong; ``finalize`` is the escape here.
+    # Markdown is not HTML, so Jinja's own autoescape would be wrong; ``finalize`` is the escape
+    # here.
     environment = ImmutableSandboxedEnvironment(
         loader=jinja2.FileSystemLoader([str(folder) for folder in folders]),
         autoescape=False,
@@ -114,8 +116,8 @@ def _region(regions: dict[str, str]) -> Callable[..., Md]:
 
 
 def _tidy(text: str) -> str:
-    """No blanks at line ends, no two blank lines in a row (code blocks keep theirs), one newline at the
-    end."""
+    """No blanks at line ends, no two blank lines in a row (code blocks keep theirs), one newline at
+    the end."""
     out: list[str] = []
     fence = ""
     for line in text.split("\n"):
@@ -150,7 +152,8 @@ def _place(error: BaseException, folders: list[Path], name: str) -> str:
     return place
 
 
-# ── numbers and dates as people read them ────────────────────────────────────────────────────────────────
+# ── numbers and dates as people read them
+# ────────────────────────────────────────────────────────────────
 
 
 def loss(value: float | None, digits: int = 4) -> str:

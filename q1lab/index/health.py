@@ -1,4 +1,5 @@
-"""A look at the database file before it is opened, and at its copies: all that every start needs of `rescue`."""
+"""A look at the database file before it is opened, and at its copies: all that every start needs of
+`rescue`."""
 
 from __future__ import annotations
 
@@ -37,12 +38,14 @@ def header_fault(file: Path) -> str | None:
 
 
 def copies(file: Path) -> list[Path]:
-    """Where the copies of the learner's tables lie, newest first (whether they are there or not)."""
+    """Where the copies of the learner's tables lie, newest first (whether they are there or
+    not)."""
     return [file.with_name(f"{file.stem}.copy-{n}.json") for n in (1, 2)]
 
 
 def is_due(file: Path) -> bool:
-    """Whether the newest copy is older than EVERY (or dated in the future, by a clock that was set back)."""
+    """Whether the newest copy is older than EVERY (or dated in the future, by a clock that was set
+    back)."""
     try:
         return not 0 <= time.time() - copies(file)[0].stat().st_mtime < EVERY
     except OSError:

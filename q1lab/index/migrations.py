@@ -1,7 +1,8 @@
-"""The database's schema: append-only migrations. Add a function at the end; never change one that shipped.
+"""The database's schema: append-only migrations. Add a function at the end; never change one that
+shipped.
 
-``store.SCHEMA`` must equal the number of migrations here (a test says so): it lets a viewer see with one PRAGMA
-that there is nothing to do, without importing sqlite_utils.
+``store.SCHEMA`` must equal the number of migrations here (a test says so): it lets a viewer see
+with one PRAGMA that there is nothing to do, without importing sqlite_utils.
 """
 
 from __future__ import annotations

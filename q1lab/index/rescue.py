@@ -1,10 +1,10 @@
 """What saves the learner's ticks and answers when the database is damaged.
 
-Runs come back from their files. What the learner typed has its only home in the database, so two things are done
-for it: every minute in which something was written, the learner's own tables are copied into a small JSON file
-beside the database (two are kept: the newest, and the last one of an earlier day); and when a database has to be
-moved aside, every row that can still be read is carried into the new one, the copies filling the gaps. The damaged
-file itself is never written to.
+Runs come back from their files. What the learner typed has its only home in the database, so two
+things are done for it: every minute in which something was written, the learner's own tables are
+copied into a small JSON file beside the database (two are kept: the newest, and the last one of an
+earlier day); and when a database has to be moved aside, every row that can still be read is carried
+into the new one, the copies filling the gaps. The damaged file itself is never written to.
 """
 
 from __future__ import annotations
@@ -37,12 +37,14 @@ Rows = dict[str, list[dict[str, Any]]]
 
 @dataclass(frozen=True)
 class Rescued:
-    """What came over into a new database: rows out of the damaged one, and rows that only a copy still had."""
+    """What came over into a new database: rows out of the damaged one, and rows that only a copy
+    still had."""
 
     read: int
     from_copy: int
     unusable: int
-    """Rows that were read, but garbled: a copy had them, or they are only in the file that was moved aside."""
+    """Rows that were read, but garbled: a copy had them, or they are only in the file that was
+    moved aside."""
 
     @property
     def words(self) -> str:
@@ -55,26 +57,31 @@ class Rescued:
         return ", ".join(parts) + "; runs are rebuilt from their files"
 
 
-# ── looking ──────────────────────────────────────────────────────────────────────────────────────────────
+# ── looking
+# ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def own_tables(db: sqlite3.Connection) -> list[str]:
     """The learner's tables of a database, parents before children (in the order they were made)."""
     names = [
-        row[0] for row in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY rowid")
+        row[0]
+        for row in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY rowid")
     ]
-    return [name for name in names if name not in INDEX and not name.startswith(("sqlite_", "_sqlite"))]
+    return [
+        name for name in names if name not in INDEX and not name.startswith(("sqlite_", "_sqlite"))
+    ]
 
 
-# ── copies ───────────────────────────────────────────────────────────────────────────────────────────────
+# ── copies
+# ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def keep_copy(db: sqlite3.Connection, file: Path) -> None:
-    """Copy the learner's tables beside the database. A disk that is full, or a table that can't be read, leaves
-    the copies as they are.
+    """Copy the learner's tables beside the database. A disk that is full, or a table that can't be
+    read, leaves the copies as they are.
 
-    A row that differs from the last copy though nobody changed it since was garbled by the disk: SQLite has no
-    checksums to notice that by, the copy has. It is put right first.
+    A row that differs from the last copy though nobody changed it since was garbled by the disk:
+    SQLite has no checksums to notice that by, the copy has. It is put right first.
     """
     newest, older = copies(file)
     with contextlib.suppress(Problem, OSError, *BROKEN):
@@ -89,14 +96,19 @@ def keep_copy(db: sqlite3.Connection, file: Path) -> None:
         if before is not None and (before.saved[:10] != utc_now()[:10] or not older.exists()):
             write_atomic(older, newest.read_bytes())
         body = json.dumps(tables, ensure_ascii=False)
-        record = {"q1lab": "a copy of what you ticked and wrote", "saved": utc_now(), "sha256": _sum(body)}
+        record = {
+            "q1lab": "a copy of what you ticked and wrote",
+            "saved": utc_now(),
+            "sha256": _sum(body),
+        }
         write_atomic(newest, f"{json.dumps(record)}\n{body}\n")
 
 
 def _put_right(
     db: sqlite3.Connection, table: str, rows: list[dict[str, Any]], copy: Copy
 ) -> list[dict[str, Any]]:
-    """``rows``, with those taken from the copy that are of the same version and differ; the table likewise."""
+    """``rows``, with those taken from the copy that are of the same version and differ; the table
+    likewise."""
     keys = _key_columns(db, table)
     sound = {tuple(row.get(key) for key in keys): row for row in copy.tables.get(table, [])}
     out = []
@@ -106,7 +118,8 @@ def _put_right(
             values = ", ".join(f'"{name}" = ?' for name in kept)
             where = " AND ".join(f'"{key}" = ?' for key in keys)
             db.execute(
-                f'UPDATE "{table}" SET {values} WHERE {where}', [*kept.values(), *(row[key] for key in keys)]
+                f'UPDATE "{table}" SET {values} WHERE {where}',
+                [*kept.values(), *(row[key] for key in keys)],
             )
             row = kept
         out.append(row)
@@ -121,8 +134,8 @@ class Copy:
     saved: str
 
     def is_of_version(self, kept: dict[str, Any], row: dict[str, Any]) -> bool:
-        """Whether nobody has changed ``row`` since it was copied as ``kept``. Stamps have seconds: a row that was
-        changed in the very second of the copy may have changed again."""
+        """Whether nobody has changed ``row`` since it was copied as ``kept``. Stamps have seconds:
+        a row that was changed in the very second of the copy may have changed again."""
         stamp = kept.get("updated")
         return isinstance(stamp, str) and stamp == row.get("updated") and stamp < self.saved
 
@@ -144,14 +157,18 @@ def _sum(text: str) -> str:
     return hashlib.sha256(text.encode(errors="replace")).hexdigest()
 
 
-# ── saving ───────────────────────────────────────────────────────────────────────────────────────────────
+# ── saving
+# ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def carry_over(damaged: Path, copied: list[Path], new: sqlite3.Connection, pristine: Path) -> Rescued:
+def carry_over(
+    damaged: Path, copied: list[Path], new: sqlite3.Connection, pristine: Path
+) -> Rescued:
     """Fill a new, empty database with what can be read of a damaged one and of the copies.
 
-    ``pristine`` is a database file that was just made: its header and schema stand in for damaged ones. A row that
-    both have in the same version (the same ``updated``) is taken from the copy, whose checksum says it is sound.
+    ``pristine`` is a database file that was just made: its header and schema stand in for damaged
+    ones. A row that both have in the same version (the same ``updated``) is taken from the copy,
+    whose checksum says it is sound.
     """
     kept: dict[str, dict[tuple[Any, ...], tuple[Copy, dict[str, Any]]]] = {}
     tables = own_tables(new)
@@ -184,8 +201,9 @@ def carry_over(damaged: Path, copied: list[Path], new: sqlite3.Connection, prist
 
 
 def read_damaged(damaged: Path, tables: list[str], pristine: Path) -> Rows:
-    """Every row of ``tables`` that can be read, on copies of the file: as it is, with a sound header, and with a
-    sound header and schema. The first way that reads a table without an error has the last word on it."""
+    """Every row of ``tables`` that can be read, on copies of the file: as it is, with a sound
+    header, and with a sound header and schema. The first way that reads a table without an error
+    has the last word on it."""
     found: dict[str, dict[int, dict[str, Any]]] = {table: {} for table in tables}
     open_questions = set(tables)
     with tempfile.TemporaryDirectory(prefix=".rescue-", dir=damaged.parent) as folder:
@@ -227,7 +245,9 @@ def _read_table(db: sqlite3.Connection, table: str, rows: dict[int, dict[str, An
             ends.append(last if last is not None else (0 if order == "ASC" else 2000))
     for n in range(ends[0] + 1, min(ends[1], ends[0] + 2000)):
         with contextlib.suppress(*BROKEN):
-            for row in _rows(db, f'SELECT rowid AS "_n", * FROM "{table}" NOT INDEXED WHERE rowid = {n}'):
+            for row in _rows(
+                db, f'SELECT rowid AS "_n", * FROM "{table}" NOT INDEXED WHERE rowid = {n}'
+            ):
                 rows.setdefault(row.pop("_n"), row)
     return False
 
@@ -244,24 +264,30 @@ def _rows(db: sqlite3.Connection, query: str) -> Iterator[dict[str, Any]]:
 
 
 def _insert(db: sqlite3.Connection, table: str, row: dict[str, Any]) -> bool:
-    """Insert what the table has columns for; False when it doesn't fit (a wrong type, a missing value, a twin)."""
+    """Insert what the table has columns for; False when it doesn't fit (a wrong type, a missing
+    value, a twin)."""
     columns = [name for name in _columns(db, table) if name in row]
     if table == "settings" and not _is_json(row.get("value")):
         return False
     names = ", ".join(f'"{name}"' for name in columns)
     marks = ", ".join("?" * len(columns))
     try:
-        db.execute(f'INSERT INTO "{table}" ({names}) VALUES ({marks})', [row[name] for name in columns])
+        db.execute(
+            f'INSERT INTO "{table}" ({names}) VALUES ({marks})', [row[name] for name in columns]
+        )
         return True
     except (sqlite3.Error, OverflowError):
         return False
 
 
 def _drop_orphans(db: sqlite3.Connection) -> None:
-    """Undo references to rows that are lost: empty them where they may be empty, else drop the row."""
+    """Undo references to rows that are lost: empty them where they may be empty, else drop the
+    row."""
     for table, rowid, _, reference in db.execute("PRAGMA foreign_key_check").fetchall():
         column = next(
-            row[3] for row in db.execute(f'PRAGMA foreign_key_list("{table}")') if row[0] == reference
+            row[3]
+            for row in db.execute(f'PRAGMA foreign_key_list("{table}")')
+            if row[0] == reference
         )
         try:
             db.execute(f'UPDATE "{table}" SET "{column}" = NULL WHERE rowid = ?', (rowid,))
@@ -309,7 +335,8 @@ def _mend_schema(trial: Path, pristine: Path) -> None:
 
 
 def schema_pages(data: bytes) -> list[int]:
-    """Page numbers of the schema table: page 1, and its children where page 1 is an interior page (type 5)."""
+    """Page numbers of the schema table: page 1, and its children where page 1 is an interior page
+    (type 5)."""
     if data[HEADER] != 5:
         return [1]
     count = int.from_bytes(data[HEADER + 3 : HEADER + 5], "big")

@@ -1,9 +1,9 @@
 """The database: opened safely, migrated, fed from events, and asked.
 
-Reading and ingesting go through the standard library's sqlite3, since importing sqlite_utils (and with it
-numpy) costs more than a whole `q1lab status`. sqlite_utils makes and migrates the schema. The journal is
-SQLite's rollback journal with full sync: this program writes little, and what was acknowledged must survive a
-power cut.
+Reading and ingesting go through the standard library's sqlite3, since importing sqlite_utils (and
+with it numpy) costs more than a whole `q1lab status`. sqlite_utils makes and migrates the schema.
+The journal is SQLite's rollback journal with full sync: this program writes little, and what was
+acknowledged must survive a power cut.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ TABLES = (
 """Every table that the migrations make (a test says so)."""
 
 WHOLE, QUICK = 1 << 20, 4 << 20
-"""Bytes up to which opening a database checks all of it, indexes too, or only its structure: 2 to 4 ms at most.
-Larger ones are checked once a question has met damage."""
+"""Bytes up to which opening a database checks all of it, indexes too, or only its structure: 2 to 4
+ms at most. Larger ones are checked once a question has met damage."""
 
 ANEW = (
     "state = 'queued', attempt = 0, iter = 0, train_loss = NULL, val_loss = NULL, eval_loss = NULL, "
@@ -55,8 +55,9 @@ Row = sqlite3.Row
 class Store:
     """One connection. Use it from the thread that made it; make another for another thread.
 
-    ``db`` is the sqlite3 connection in autocommit mode, rows are ``sqlite3.Row``. Write inside ``with
-    store.write() as db``: a BEGIN IMMEDIATE transaction that commits at the end and rolls back on an error.
+    ``db`` is the sqlite3 connection in autocommit mode, rows are ``sqlite3.Row``. Write inside
+    ``with store.write() as db``: a BEGIN IMMEDIATE transaction that commits at the end and rolls
+    back on an error.
     """
 
     def __init__(self, file: Path | None = None) -> None:
@@ -64,10 +65,12 @@ class Store:
         self.moved_aside: Path | None = None
         """Where a damaged database was put, when opening found one."""
         self.notice: str | None = None
-        """What a person should know about that, in one line: what was wrong, what was saved, where the rest is."""
+        """What a person should know about that, in one line: what was wrong, what was saved, where
+        the rest is."""
         self._wrote = False
         self._plans: dict[str, int] = {}
-        """When each plan had last changed, as this connection saw it: what is settled is not read again."""
+        """When each plan had last changed, as this connection saw it: what is settled is not read
+        again."""
         private_folder(self.file.parent)
         self.db = self._open()
 
@@ -85,8 +88,9 @@ class Store:
             return self._open_once(alone=True)
 
     def _open_once(self, *, alone: bool) -> sqlite3.Connection:
-        """Open a database that is there. Damaged when it isn't sound, Problem when it can't be opened now, or when
-        a newer q1lab made it. ``alone``: the lock is held, so its schema may be brought up to date."""
+        """Open a database that is there. Damaged when it isn't sound, Problem when it can't be
+        opened now, or when a newer q1lab made it. ``alone``: the lock is held, so its schema may be
+        brought up to date."""
         if self.file.stat().st_size == 0:
             raise Damaged("it is empty")
         fault = health.header_fault(self.file)
@@ -94,7 +98,8 @@ class Store:
             raise Damaged(fault)
         db = self._connect(self.file)
         try:
-            db.execute("PRAGMA journal_mode = DELETE")  # one that was in WAL mode comes back out of it
+            # one that was in WAL mode comes back out of it
+            db.execute("PRAGMA journal_mode = DELETE")
             version = db.execute("PRAGMA user_version").fetchone()[0]
             if version > SCHEMA:
                 self._is_newer(db, version)
@@ -113,9 +118,11 @@ class Store:
                 if found != "ok":
                     raise Damaged(found.splitlines()[-1])
                 suspect.unlink(missing_ok=True)
-        except (sqlite3.Error, UnicodeDecodeError) as error:  # (its own message may quote garbled bytes)
+        # (its own message may quote garbled bytes)
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             db.close()
-            if is_damage(error) or _code(error) == 1:  # (1: a table or column that should be there is not)
+            # (1: a table or column that should be there is not)
+            if is_damage(error) or _code(error) == 1:
                 raise Damaged(str(error)) from error
             raise Problem(f"cannot open {self.file}: {_reason(error)}", FAILED) from error
         except BaseException:
@@ -127,13 +134,14 @@ class Store:
     def _connect(self, file: Path) -> sqlite3.Connection:
         db = sqlite3.connect(file, timeout=10, isolation_level=None)
         db.row_factory = sqlite3.Row
-        db.text_factory = lambda raw: raw.decode("utf-8", "replace")  # a flipped bit must not stop a screen
+        # a flipped bit must not stop a screen
+        db.text_factory = lambda raw: raw.decode("utf-8", "replace")
         db.execute("PRAGMA foreign_keys = ON")
         return db
 
     def _is_newer(self, db: sqlite3.Connection, version: int) -> None:
-        """Problem when a newer q1lab made the file: then it says which migrations it had. A number that is just
-        wrong is damage."""
+        """Problem when a newer q1lab made the file: then it says which migrations it had. A number
+        that is just wrong is damage."""
         made = db.execute("SELECT count(*) FROM _sqlite_migrations").fetchone()[0]
         if made <= SCHEMA:
             raise Damaged(f"its version says {version}, its tables say {made}")
@@ -144,11 +152,11 @@ class Store:
         )
 
     def _begin_anew(self, fault: str | None) -> None:
-        """Put a new database in place (the lock is held), with what can be saved of the damaged one and of the
-        copies.
+        """Put a new database in place (the lock is held), with what can be saved of the damaged one
+        and of the copies.
 
-        It is made beside and renamed, and the damaged file keeps its bytes under another name: whenever this is
-        cut off, nothing is lost and the next try begins from the start.
+        It is made beside and renamed, and the damaged file keeps its bytes under another name:
+        whenever this is cut off, nothing is lost and the next try begins from the start.
         """
         fresh = self._beside(".new")
         copied = [path for path in health.copies(self.file) if path.exists()]
@@ -210,7 +218,8 @@ class Store:
 
     @contextlib.contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
-        """One immediate transaction; a full disk or a locked or damaged database is a Problem and changes nothing.
+        """One immediate transaction; a full disk or a locked or damaged database is a Problem and
+        changes nothing.
 
         Inside another ``write`` it is a part of that one.
         """
@@ -224,12 +233,16 @@ class Store:
             try:
                 yield self.db
             except BaseException:
-                with contextlib.suppress(sqlite3.Error):  # SQLite undoes some failed transactions by itself
+                # SQLite undoes some failed transactions by itself
+                with contextlib.suppress(sqlite3.Error):
                     self.db.execute("ROLLBACK")
                 raise
             self.db.execute("COMMIT")
         except sqlite3.DatabaseError as error:
-            if isinstance(error, sqlite3.IntegrityError | sqlite3.ProgrammingError) or _code(error) == 1:
+            if (
+                isinstance(error, sqlite3.IntegrityError | sqlite3.ProgrammingError)
+                or _code(error) == 1
+            ):
                 raise  # the caller's to handle, or its mistake
             with contextlib.suppress(sqlite3.Error):
                 if self.db.in_transaction:
@@ -242,7 +255,8 @@ class Store:
         if health.is_due(self.file):
             keep_copy(self.db, self.file)
 
-    # ── settings ─────────────────────────────────────────────────────────────────────────────────────────
+    # ── settings
+    # ─────────────────────────────────────────────────────────────────────────────────────────
 
     def setting(self, key: str, default: Any = None) -> Any:
         """A value that the program keeps for itself (JSON)."""
@@ -255,10 +269,12 @@ class Store:
     def set_setting(self, key: str, value: Any) -> None:
         with self.write() as db:
             db.execute(
-                "INSERT OR REPLACE INTO settings VALUES (?, ?, ?)", (key, json.dumps(value), utc_now())
+                "INSERT OR REPLACE INTO settings VALUES (?, ?, ?)",
+                (key, json.dumps(value), utc_now()),
             )
 
-    # ── runs: fed from files ─────────────────────────────────────────────────────────────────────────────
+    # ── runs: fed from files
+    # ─────────────────────────────────────────────────────────────────────────────
 
     def ingest_all(self) -> None:
         """Bring the index up to date with every study on disk that isn't settled in it yet."""
@@ -271,7 +287,9 @@ class Store:
         }
         now = studies.stamps()
         changed = [
-            name for name, stamp in now.items() if name not in settled or self._plans.get(name) != stamp
+            name
+            for name, stamp in now.items()
+            if name not in settled or self._plans.get(name) != stamp
         ]
         for study_id in studies.in_order(changed):
             if study_id not in settled or self._extended(study_id):
@@ -287,7 +305,8 @@ class Store:
     def ingest(self, study: Study) -> int:
         """Take a study's new events into the tables; returns how many there were.
 
-        A run's rows and its file offset move in one transaction, so two viewers at once are harmless.
+        A run's rows and its file offset move in one transaction, so two viewers at once are
+        harmless.
         """
         taken = 0
         self._follow_the_file()
@@ -307,15 +326,17 @@ class Store:
         return taken
 
     def forget(self, study: Study, plan_text: str | None = None) -> None:
-        """Drop what the tables say of a study's runs; the next ingest takes all of it from the files again."""
+        """Drop what the tables say of a study's runs; the next ingest takes all of it from the
+        files again."""
         with self.write() as db:
-            db.execute("DELETE FROM studies WHERE id = ?", (study.id,))  # its runs and metrics go with it
+            # its runs and metrics go with it
+            db.execute("DELETE FROM studies WHERE id = ?", (study.id,))
             _upsert_study(db, study, plan_text or study.files.plan.read_text())
 
     def verify(self, study: Study) -> bool:
-        """Take a study in, and hold the numbers that a verdict rests on against the files: where a run's last
-        record says otherwise than the tables do (a bad disk), all are taken from the files again. Returns whether
-        the tables were right."""
+        """Take a study in, and hold the numbers that a verdict rests on against the files: where a
+        run's last record says otherwise than the tables do (a bad disk), all are taken from the
+        files again. Returns whether the tables were right."""
         self.ingest(study)
         for run in self.runs(study.id):
             if State(run["state"]) in ENDED and _says_otherwise(study, run):
@@ -333,7 +354,8 @@ class Store:
                 db.execute("DELETE FROM metrics WHERE run_id = ?", (run["id"],))
             run = self.db.execute("SELECT * FROM runs WHERE id = ?", (run["id"],)).fetchone()
         while True:
-            alive = is_locked(files.lock)  # looked at before reading: an exit record can't slip in between
+            # looked at before reading: an exit record can't slip in between
+            alive = is_locked(files.lock)
             events, offset, bad = read_new(files.events, run["events_offset"])
             lost = run["state"] == State.RUNNING and not alive and not events
             if not events and not bad and not lost:
@@ -346,7 +368,9 @@ class Store:
                 fields = fold(dict(run), events)
                 if lost:
                     fields["state"] = str(State.CRASHED)
-                    fields["message"] = "the process ended without a word (killed, or out of memory?)"
+                    fields["message"] = (
+                        "the process ended without a word (killed, or out of memory?)"
+                    )
                 fields["events_offset"] = offset
                 fields["bad_lines"] = run["bad_lines"] + bad
                 db.execute(
@@ -362,31 +386,43 @@ class Store:
             if lost:
                 return taken
 
-    # ── runs: asked ──────────────────────────────────────────────────────────────────────────────────────
+    # ── runs: asked
+    # ──────────────────────────────────────────────────────────────────────────────────────
 
     def runs(self, study_id: str) -> list[Row]:
         """A study's runs, in the order of its plan (seed by seed, baseline first)."""
-        return self.db.execute("SELECT * FROM runs WHERE study_id = ? ORDER BY id", (study_id,)).fetchall()
+        return self.db.execute(
+            "SELECT * FROM runs WHERE study_id = ? ORDER BY id", (study_id,)
+        ).fetchall()
 
     def curve(self, run_id: int, name: str) -> list[tuple[int, float | None]]:
         """A metric (``train_loss`` or ``val_loss``) of a run as (iter, value), by iter."""
         return [
             (row["iter"], row["value"])
             for row in self.db.execute(
-                "SELECT iter, value FROM metrics WHERE run_id = ? AND name = ? ORDER BY iter", (run_id, name)
+                "SELECT iter, value FROM metrics WHERE run_id = ? AND name = ? ORDER BY iter",
+                (run_id, name),
             )
         ]
 
     def missing(self, study: Study) -> list[str]:
         """Names of the runs that the same command again would train."""
-        return [f"{r['arm']}-seed{r['seed']}" for r in self.runs(study.id) if State(r["state"]) in MISSING]
+        return [
+            f"{r['arm']}-seed{r['seed']}"
+            for r in self.runs(study.id)
+            if State(r["state"]) in MISSING
+        ]
 
 
 def _is_sound(study: Study, rows: list[Row]) -> bool:
     """Whether a study's rows are those of its plan, with states that there are."""
     planned = {(run.arm, run.variant, run.seed, study.max_iters) for run in study.runs}
     there = {(row["arm"], row["variant"], row["seed"], row["max_iters"]) for row in rows}
-    return planned == there and len(rows) == len(planned) and all(row["state"] in set(State) for row in rows)
+    return (
+        planned == there
+        and len(rows) == len(planned)
+        and all(row["state"] in set(State) for row in rows)
+    )
 
 
 def _says_otherwise(study: Study, run: Row) -> bool:
@@ -396,11 +432,14 @@ def _says_otherwise(study: Study, run: Row) -> bool:
         return False  # no file to go by, or notes after the exit
     if record.get("state") != run["state"]:
         return True
-    return bool(run["state"] == State.FINISHED and finite(record.get("val_loss")) != run["val_loss"])
+    return bool(
+        run["state"] == State.FINISHED and finite(record.get("val_loss")) != run["val_loss"]
+    )
 
 
 def fold(run: dict[str, Any], events: list[dict[str, Any]]) -> dict[str, Any]:
-    """The changed columns of a run after ``events``: a pure fold, the same however the events are cut."""
+    """The changed columns of a run after ``events``: a pure fold, the same however the events are
+    cut."""
     state = State(run["state"])
     out: dict[str, Any] = {
         key: run[key]
@@ -445,7 +484,8 @@ def fold(run: dict[str, Any], events: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _seconds(event: dict[str, Any]) -> float | None:
-    """Seconds that all of the run's attempts have taken; an older trainer knew only this attempt's."""
+    """Seconds that all of the run's attempts have taken; an older trainer knew only this
+    attempt's."""
     return finite(event.get("total", event.get("t")))
 
 
@@ -467,7 +507,8 @@ def finite(value: Any) -> float | None:
 
 
 def keep_copy(db: sqlite3.Connection, file: Path) -> None:
-    """Copy the learner's tables beside the database (what that takes is imported when it is due)."""
+    """Copy the learner's tables beside the database (what that takes is imported when it is
+    due)."""
     from q1lab.index import rescue
 
     rescue.keep_copy(db, file)
@@ -485,8 +526,9 @@ def migrate(db: sqlite3.Connection) -> None:
 
 
 def _mark(db: sqlite3.Connection) -> int:
-    """A checksum of the tables' definitions, kept as the application id: damage in them shows when a file is
-    opened, not at some later question. Whoever adds tables or indexes of their own changes nothing."""
+    """A checksum of the tables' definitions, kept as the application id: damage in them shows when
+    a file is opened, not at some later question. Whoever adds tables or indexes of their own
+    changes nothing."""
     ours = db.execute(
         "SELECT name, sql FROM sqlite_schema WHERE type = 'table' AND name IN "
         f"({', '.join('?' * len(TABLES))}) ORDER BY name",
@@ -520,16 +562,15 @@ def _reason(error: Exception) -> str:
         return os_reason(error)
     text = str(error)
     if "full" in text:
-        return (
-            "the disk is full; free some space and run the command again (training and its files are apart)"
-        )
+        return "the disk is full; free some space and run the command again (training and its files are apart)"
     if "locked" in text:
         return "another program holds it; close what has it open and try again"
     return text
 
 
 def explain(error: sqlite3.DatabaseError) -> str | None:
-    """What a question that failed means for a person, in one line; None when it is the program's own mistake."""
+    """What a question that failed means for a person, in one line; None when it is the program's
+    own mistake."""
     if is_damage(error):
         suspect()
         return f"the database is damaged ({error}); {MENDS}"
@@ -545,7 +586,8 @@ def suspect(file: Path | None = None) -> None:
 
 
 def set_aside(file: Path) -> Path:
-    """Give a damaged database (and its journal) another name; returns its new place. Not a byte of it changes."""
+    """Give a damaged database (and its journal) another name; returns its new place. Not a byte of
+    it changes."""
     stamp = utc_now().replace(":", "").replace("+0000", "")
     target = file.with_name(f"{file.stem}.damaged-{stamp}{file.suffix}")
     count = 1
@@ -553,7 +595,8 @@ def set_aside(file: Path) -> Path:
         count += 1
         target = file.with_name(f"{file.stem}.damaged-{stamp}-{count}{file.suffix}")
     try:
-        os.link(file, target)  # and the new one is renamed over the old name: there is a database at any time
+        # and the new one is renamed over the old name: there is a database at any time
+        os.link(file, target)
     except OSError:
         file.rename(target)  # a file system without links
     for more in ("-journal", "-wal", "-shm"):

@@ -118,7 +118,8 @@ def _spark(store: Store, run_id: int, max_iters: int) -> tuple[float, ...]:
 
 
 def _eta(study: Study, cells: list[Cell], alive: bool) -> float | None:
-    """Work left over the speed of the runs under way (or of those done, before any of them has a speed)."""
+    """Work left over the speed of the runs under way (or of those done, before any of them has a
+    speed)."""
     if not alive:
         return None
     speeds = [c.tokens_per_s for c in cells if c.tokens_per_s and c.state is State.RUNNING]

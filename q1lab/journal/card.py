@@ -70,14 +70,17 @@ def gather(store: Store, week: Week) -> Card:
 
 
 def study_line(record: dict[str, Any]) -> str:
-    """``rope against baseline: cannot tell, −0.012 nats, 95% interval −0.030 to +0.006, seeds 0, 1, 2``."""
+    """``rope against baseline: cannot tell, −0.012 nats, 95% interval −0.030 to +0.006, seeds 0, 1,
+    2``."""
     found = record.get("difference") or {}
     ends = found.get(found.get("headline") or "welch") or {}
     parts = [f"{record['variant']} against {record['baseline']}: {record['verdict']}"]
     if found.get("mean") is not None:
         parts.append(f"{journal.signed(found['mean'])} nats")
     if ends:
-        parts.append(f"95% interval {journal.signed(ends['low'])} to {journal.signed(ends['high'])}")
+        parts.append(
+            f"95% interval {journal.signed(ends['low'])} to {journal.signed(ends['high'])}"
+        )
     seeds = record.get("seeds") or []
     parts.append(f"{len(seeds)} seeds" if len(seeds) > 6 else "seeds " + ", ".join(map(str, seeds)))
     return plain(", ".join(parts))
@@ -153,7 +156,11 @@ def _cut(words: str, most: int) -> str:
 
 def _hours(seconds: float) -> str:
     whole = round(seconds / 60)
-    return f"{whole} min" if whole < 60 else f"{whole // 60} h" + (f" {whole % 60:02d}" if whole % 60 else "")
+    return (
+        f"{whole} min"
+        if whole < 60
+        else f"{whole // 60} h" + (f" {whole % 60:02d}" if whole % 60 else "")
+    )
 
 
 def _amount(value: float | None) -> str:

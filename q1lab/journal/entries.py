@@ -1,11 +1,13 @@
-"""What the learner wrote down: predictions, KPIs, papers, artifacts, posts and where they were shared.
+"""What the learner wrote down: predictions, KPIs, papers, artifacts, posts and where they were
+shared.
 
-Plain functions over the store; commands and screens use the same ones. The scoring of predictions is pure.
+Plain functions over the store; commands and screens use the same ones. The scoring of predictions
+is pure.
 
 A prediction says, before the runs: which way the final val loss will go, by how much, the smallest
-difference that would matter (δ), and how sure one is. It locks when it is committed or when the first study
-that carries it is planned. After that it can only be amended: the old one stays, the new one has its own
-date, and what a study carries is what is scored.
+difference that would matter (δ), and how sure one is. It locks when it is committed or when the
+first study that carries it is planned. After that it can only be amended: the old one stays, the
+new one has its own date, and what a study carries is what is scored.
 """
 
 from __future__ import annotations
@@ -40,7 +42,8 @@ ENOUGH_CHANNELS = 3
 _SETTLED = {"helps": "lower", "hurts": "higher", "too small to matter": "same"}
 
 
-# ── predictions ──────────────────────────────────────────────────────────────────────────────────────────
+# ── predictions
+# ──────────────────────────────────────────────────────────────────────────────────────────
 
 
 def predict(
@@ -58,11 +61,13 @@ def predict(
     """Record a prediction and return it (see ``prediction``).
 
     ``size`` and ``matters`` are nats, ≥ 0; ``confidence`` is a probability. While the prediction is
-    unlocked, it is replaced; once locked, Problem unless ``amend``, which keeps the old one and dates the
-    new one.
+    unlocked, it is replaced; once locked, Problem unless ``amend``, which keeps the old one and
+    dates the new one.
     """
     if direction not in DIRECTIONS:
-        raise Problem(f"a prediction's direction is one of {', '.join(DIRECTIONS)}, not {direction!r}")
+        raise Problem(
+            f"a prediction's direction is one of {', '.join(DIRECTIONS)}, not {direction!r}"
+        )
     for name, value in (("size", size), ("smallest difference that matters", matters)):
         if not math.isfinite(value) or value < 0:
             raise Problem(f"the {name} is a number of nats, 0 or more, not {value}")
@@ -104,8 +109,8 @@ def predict(
 def prediction(store: Store, variant: str, week: str | None = None) -> dict[str, Any] | None:
     """The newest prediction for ``variant`` (of ``week``, else of any), or None.
 
-    Keys: id, week, variant, direction, size, matters, confidence, reasoning, created, locked, locked_by, and
-    ``amended``: the earlier versions, newest first, with the same keys but that one.
+    Keys: id, week, variant, direction, size, matters, confidence, reasoning, created, locked,
+    locked_by, and ``amended``: the earlier versions, newest first, with the same keys but that one.
     """
     row = _newest(store.db, week, variant)
     return _with_history(store.db, row) if row else None
@@ -122,13 +127,14 @@ def predictions(store: Store, week: str | None = None) -> list[dict[str, Any]]:
 
 
 def lock(store: Store, variant: str, by: str, week: str | None = None) -> dict[str, Any] | None:
-    """Lock the newest prediction for ``variant``; ``by`` says what locked it (``commit 1a2b3c``). None
-    without one."""
+    """Lock the newest prediction for ``variant``; ``by`` says what locked it (``commit 1a2b3c``).
+    None without one."""
     with store.write() as db:
         row = _newest(db, week, variant)
         if row is not None and row["locked"] is None:
             db.execute(
-                "UPDATE predictions SET locked = ?, locked_by = ? WHERE id = ?", (utc_now(), by, row["id"])
+                "UPDATE predictions SET locked = ?, locked_by = ? WHERE id = ?",
+                (utc_now(), by, row["id"]),
             )
     return prediction(store, variant, week)
 
@@ -136,14 +142,18 @@ def lock(store: Store, variant: str, by: str, week: str | None = None) -> dict[s
 def locked_prediction(
     store: Store, variant: str, by: str = "the first run of its study"
 ) -> dict[str, Any] | None:
-    """What a study that is being planned carries: the newest prediction for ``variant``, locked from now on.
+    """What a study that is being planned carries: the newest prediction for ``variant``, locked
+    from now on.
 
     Returns plain JSON types (the dict of ``prediction``), or None when nothing was predicted.
     """
     found = lock(store, variant, by)
     if found is None:
-        # The learner's own file: the prediction was made for the modification that the file implements.
-        for row in store.db.execute("SELECT variant, file FROM modifications WHERE file IS NOT NULL"):
+        # The learner's own file: the prediction was made for the modification that the file
+        # implements.
+        for row in store.db.execute(
+            "SELECT variant, file FROM modifications WHERE file IS NOT NULL"
+        ):
             if Path(row["file"]).stem == variant.removesuffix("*"):
                 found = found or lock(store, row["variant"], by)
     return found
@@ -177,9 +187,9 @@ def _plain_row(row: sqlite3.Row) -> dict[str, Any]:
 class Score:
     """A prediction against the outcome of a study.
 
-    ``outcome`` is ``hit``, ``miss`` or ``open`` (the comparison could not tell). ``off`` is how far the
-    predicted difference was from the measured one, in nats, or None without a mean. ``inside`` says whether
-    the predicted difference lies in the 95% interval.
+    ``outcome`` is ``hit``, ``miss`` or ``open`` (the comparison could not tell). ``off`` is how far
+    the predicted difference was from the measured one, in nats, or None without a mean. ``inside``
+    says whether the predicted difference lies in the 95% interval.
     """
 
     outcome: str
@@ -233,11 +243,14 @@ def calibration(scores: Sequence[Score]) -> str:
         return "No prediction has been settled by a comparison yet." + tail
     sure = sum(item.confidence or 0.0 for item in settled) / len(settled)
     hits = sum(item.outcome == "hit" for item in settled)
-    brier = sum(((item.confidence or 0.0) - (item.outcome == "hit")) ** 2 for item in settled) / len(settled)
+    brier = sum(
+        ((item.confidence or 0.0) - (item.outcome == "hit")) ** 2 for item in settled
+    ) / len(settled)
     many = "prediction" if len(settled) == 1 else "predictions"
     return (
         f"Over {len(settled)} settled {many} you were {sure:.0%} sure on average and right in {hits} "
-        f"({hits / len(settled):.0%}); Brier score {brier:.2f} (0 is perfect, 0.25 is a coin)." + tail
+        f"({hits / len(settled):.0%}); Brier score {brier:.2f} (0 is perfect, 0.25 is a coin)."
+        + tail
     )
 
 
@@ -249,13 +262,14 @@ def signed(value: float | None, digits: int = 3) -> str:
     return text.replace("-", "−") if float(text) else f"{0:.{digits}f}"
 
 
-# ── KPIs ─────────────────────────────────────────────────────────────────────────────────────────────────
+# ── KPIs
+# ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @dataclass(frozen=True)
 class KpiLine:
-    """One KPI: ``source`` says where ``actual`` comes from, ``counted`` what q1lab can count itself (or
-    None)."""
+    """One KPI: ``source`` says where ``actual`` comes from, ``counted`` what q1lab can count itself
+    (or None)."""
 
     name: str
     title: str
@@ -273,10 +287,15 @@ class KpiLine:
 
 
 def set_kpi(
-    store: Store, name: str, *, actual: float | None = None, target: float | None = None, count: bool = False
+    store: Store,
+    name: str,
+    *,
+    actual: float | None = None,
+    target: float | None = None,
+    count: bool = False,
 ) -> None:
-    """Set a KPI by hand, or with ``count`` go back to what q1lab counts. Problem for a name or number that
-    is none."""
+    """Set a KPI by hand, or with ``count`` go back to what q1lab counts. Problem for a name or
+    number that is none."""
     name = _title(name, "a KPI's name")
     for value in (actual, target):
         if value is not None and (not math.isfinite(value) or value < 0):
@@ -310,11 +329,12 @@ def kpis(
     *,
     public_repos: int | None = None,
 ) -> list[KpiLine]:
-    """All KPIs: those of the week (id, title, target), those of the roadmap, and those that were set by hand.
+    """All KPIs: those of the week (id, title, target), those of the roadmap, and those that were
+    set by hand.
 
-    A target set by hand goes before the roadmap's, that before the week's; an actual set by hand goes before
-    the counted one. ``public_repos`` is their number where the caller has looked at the repositories
-    themselves.
+    A target set by hand goes before the roadmap's, that before the week's; an actual set by hand
+    goes before the counted one. ``public_repos`` is their number where the caller has looked at the
+    repositories themselves.
     """
     by_hand = {row["name"]: row for row in store.db.execute("SELECT * FROM kpis ORDER BY rowid")}
     titles = {name: title for name, title, _ in planned}
@@ -368,13 +388,19 @@ def counts(store: Store) -> dict[str, int]:
 def _counter_of(name: str, title: str) -> str | None:
     """Which count belongs to a KPI, by a word in its name or title."""
     words = f"{name} {title}".lower()
-    for word, counter in (("repo", "repos"), ("post", "posts"), ("blog", "posts"), ("paper", "papers")):
+    for word, counter in (
+        ("repo", "repos"),
+        ("post", "posts"),
+        ("blog", "posts"),
+        ("paper", "papers"),
+    ):
         if word in words:
             return counter
     return None
 
 
-# ── papers and artifacts ─────────────────────────────────────────────────────────────────────────────────
+# ── papers and artifacts
+# ─────────────────────────────────────────────────────────────────────────────────
 
 
 def add_paper(
@@ -386,8 +412,8 @@ def add_paper(
     depth: str = "deep",
     notes: str = "",
 ) -> int:
-    """Add a paper to read; returns its number. Problem when the title is there already, or the link is
-    none."""
+    """Add a paper to read; returns its number. Problem when the title is there already, or the link
+    is none."""
     if depth not in DEPTHS:
         raise Problem(f"a paper is read {' or '.join(DEPTHS)}, not {depth!r}")
     title = _title(title, "a paper's title")
@@ -400,7 +426,9 @@ def add_paper(
                 (title, link, week, depth, utc_now(), notes),
             )
     except sqlite3.IntegrityError:
-        raise Problem(f"the paper {title!r} is in your list already; `q1lab paper list` shows it") from None
+        raise Problem(
+            f"the paper {title!r} is in your list already; `q1lab paper list` shows it"
+        ) from None
     return int(cursor.lastrowid or 0)
 
 
@@ -462,7 +490,8 @@ def artifacts(store: Store) -> list[dict[str, Any]]:
 
 
 def _find(store: Store, table: str, which: str, listing: str) -> dict[str, Any]:
-    rows = [dict(row) for row in store.db.execute(f"SELECT * FROM {table} ORDER BY id")]  # a fixed name
+    # a fixed name
+    rows = [dict(row) for row in store.db.execute(f"SELECT * FROM {table} ORDER BY id")]
     wanted = which.strip().lower()
     found = [row for row in rows if str(row["id"]) == wanted or row["title"].lower() == wanted]
     found = found or [row for row in rows if wanted and wanted in row["title"].lower()]
@@ -473,14 +502,17 @@ def _find(store: Store, table: str, which: str, listing: str) -> dict[str, Any]:
     raise Problem(f"{which!r} matches {len(found)} entries; give a number from `{listing}`")
 
 
-# ── the post and its channels ────────────────────────────────────────────────────────────────────────────
+# ── the post and its channels
+# ────────────────────────────────────────────────────────────────────────────
 
 
 def save_post(store: Store, week: str, title: str, path: str | None) -> dict[str, Any]:
     """Remember the week's post (one a week); returns it."""
     title = _title(title, "a post's title")
     with store.write() as db:
-        row = db.execute("SELECT * FROM posts WHERE week = ? ORDER BY id LIMIT 1", (week,)).fetchone()
+        row = db.execute(
+            "SELECT * FROM posts WHERE week = ? ORDER BY id LIMIT 1", (week,)
+        ).fetchone()
         if row is None:
             db.execute(
                 "INSERT INTO posts (week, title, path, updated) VALUES (?,?,?,?)",
@@ -498,7 +530,9 @@ def save_post(store: Store, week: str, title: str, path: str | None) -> dict[str
 
 def post(store: Store, week: str) -> dict[str, Any] | None:
     """The week's post with ``shares`` (channel, url, shared; oldest first), or None."""
-    row = store.db.execute("SELECT * FROM posts WHERE week = ? ORDER BY id LIMIT 1", (week,)).fetchone()
+    row = store.db.execute(
+        "SELECT * FROM posts WHERE week = ? ORDER BY id LIMIT 1", (week,)
+    ).fetchone()
     if row is None:
         return None
     found = dict(row)
@@ -534,14 +568,19 @@ def publish(store: Store, week: str, url: str, title: str | None = None) -> dict
     return again
 
 
-def share(store: Store, week: str, channel: str, url: str, *, replace: bool = False) -> dict[str, Any]:
-    """Record where the post was shared. Canonical first: Problem before ``publish``, and for a channel that
-    has one unless ``replace``. ``channel`` is one of CHANNELS or a name of one's own."""
+def share(
+    store: Store, week: str, channel: str, url: str, *, replace: bool = False
+) -> dict[str, Any]:
+    """Record where the post was shared. Canonical first: Problem before ``publish``, and for a
+    channel that has one unless ``replace``. ``channel`` is one of CHANNELS or a name of one's
+    own."""
     web_address(url)
     channel = channel_name(channel)
     found = post(store, week)
     if found is None or not found["url"]:
-        raise Problem("the canonical address comes first: `q1lab post publish URL`, then share that")
+        raise Problem(
+            "the canonical address comes first: `q1lab post publish URL`, then share that"
+        )
     there = next((item for item in found["shares"] if item["channel"] == channel), None)
     if there and not replace:
         raise Problem(
@@ -552,15 +591,17 @@ def share(store: Store, week: str, channel: str, url: str, *, replace: bool = Fa
             f"{url} is the post itself; give the address of the entry on {CHANNELS.get(channel, channel)}"
         )
     with store.write() as db:
-        db.execute("INSERT OR REPLACE INTO shares VALUES (?,?,?,?)", (found["id"], channel, url, utc_now()))
+        db.execute(
+            "INSERT OR REPLACE INTO shares VALUES (?,?,?,?)", (found["id"], channel, url, utc_now())
+        )
     again = post(store, week)
     assert again is not None
     return again
 
 
 def channel_name(given: str) -> str:
-    """A channel's key: ``hn``, ``r-machinelearning`` … Common spellings are understood, others kept as they
-    are."""
+    """A channel's key: ``hn``, ``r-machinelearning`` … Common spellings are understood, others kept
+    as they are."""
     key = _title(given, "a channel").lower()
     aliases = {
         "hackernews": "hn", "hacker news": "hn", "show hn": "hn", "showhn": "hn", "twitter": "x",
@@ -581,13 +622,16 @@ def web_address(url: str) -> str:
             and bool(parts.hostname)
             and ("." in (parts.hostname or "") or parts.hostname == "localhost")
             and not any(
-                character.isspace() or character in "<>\"'`" or ord(character) < 32 for character in url
+                character.isspace() or character in "<>\"'`" or ord(character) < 32
+                for character in url
             )
         )
     except ValueError:
         good = False
     if not good:
-        raise Problem(f"{plain(url)!r} is not a web address; it looks like https://example.org/my-post")
+        raise Problem(
+            f"{plain(url)!r} is not a web address; it looks like https://example.org/my-post"
+        )
     if parts.username or parts.password:
         raise Problem("this address holds a user name or password; give it without")
     return url

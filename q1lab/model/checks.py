@@ -1,8 +1,10 @@
-"""Run the property checks of `labs.checks` on a model file, in a process of its own, and hand on what it finds.
+"""Run the property checks of `labs.checks` on a model file, in a process of its own, and hand on
+what it finds.
 
-The learner's code never runs inside q1lab. It gets a session (and process group) of its own, an empty folder to
-stand in, limits on time, memory and output, and is killed with all of its group at the end. Results come one by one
-through a callback, so that a screen can show them as they turn green.
+The learner's code never runs inside q1lab. It gets a session (and process group) of its own, an
+empty folder to stand in, limits on time, memory and output, and is killed with all of its group at
+the end. Results come one by one through a callback, so that a screen can show them as they turn
+green.
 """
 
 from __future__ import annotations
@@ -29,7 +31,8 @@ from q1lab.study import children
 
 @dataclass(frozen=True)
 class CheckResult:
-    """One check: what should be, what was seen (numbers, shapes, the first offending index), why it matters."""
+    """One check: what should be, what was seen (numbers, shapes, the first offending index), why it
+    matters."""
 
     name: str
     passed: bool
@@ -41,7 +44,8 @@ class CheckResult:
 
 @dataclass(frozen=True)
 class CheckReport:
-    """All of a file's checks. ``unusable`` says why the file could not be used (to the end), else None."""
+    """All of a file's checks. ``unusable`` says why the file could not be used (to the end), else
+    None."""
 
     file: str
     for_: str
@@ -75,7 +79,8 @@ class CheckReport:
 
 @dataclass(frozen=True)
 class Limits:
-    """What a file may use: seconds for everything and for one check, megabytes of data memory, bytes of output."""
+    """What a file may use: seconds for everything and for one check, megabytes of data memory,
+    bytes of output."""
 
     seconds: float = 90.0
     step_seconds: float = 20.0
@@ -87,7 +92,9 @@ class Limits:
 class _Reading:
     """What has come from the child so far."""
 
-    def __init__(self, on_result: Callable[[CheckResult], None], on_begin: Callable[[str], None]) -> None:
+    def __init__(
+        self, on_result: Callable[[CheckResult], None], on_begin: Callable[[str], None]
+    ) -> None:
         self.on_result, self.on_begin = on_result, on_begin
         self.buffer = b""
         self.results: list[CheckResult] = []
@@ -115,7 +122,9 @@ class _Reading:
             self.ended = True
         elif kind == "check":
             texts = {key: plain(str(event[key])) for key in ("name", "expected", "seen", "why")}
-            result = CheckResult(passed=bool(event["passed"]), seconds=float(event["seconds"]), **texts)
+            result = CheckResult(
+                passed=bool(event["passed"]), seconds=float(event["seconds"]), **texts
+            )
             self.results.append(result)
             self.on_result(result)
 
@@ -144,10 +153,10 @@ def run_checks(
 ) -> CheckReport:
     """Check a model file and return the report; blocks until done, so an app calls it in a thread.
 
-    ``for_``: rope, rmsnorm, swiglu, gqa, several with "+", llama (all four) or baseline (none of them); None tells
-    it by the file's name, else by what the file does. ``on_begin(name)`` and ``on_result(result)`` are called in
-    this thread as checks start and end. ``cancel`` ends the run early. Nothing is raised for a bad file: the report
-    says what is wrong in ``unusable``.
+    ``for_``: rope, rmsnorm, swiglu, gqa, several with "+", llama (all four) or baseline (none of
+    them); None tells it by the file's name, else by what the file does. ``on_begin(name)`` and
+    ``on_result(result)`` are called in this thread as checks start and end. ``cancel`` ends the run
+    early. Nothing is raised for a bad file: the report says what is wrong in ``unusable``.
     """
     limits = limits or Limits()
     path = Path(file).expanduser().absolute()
@@ -188,8 +197,11 @@ def run_checks(
 
 def _environment() -> dict[str, str]:
     env = children.environment(threads=1)
-    env["PYTHONPATH"] = os.pathsep.join(p for p in (str(paths.PACKAGE.parent), env.get("PYTHONPATH")) if p)
-    env["TORCHDYNAMO_DISABLE"] = "1"  # a @torch.compile in the file is left out: a check lasts milliseconds
+    env["PYTHONPATH"] = os.pathsep.join(
+        p for p in (str(paths.PACKAGE.parent), env.get("PYTHONPATH")) if p
+    )
+    # a @torch.compile in the file is left out: a check lasts milliseconds
+    env["TORCHDYNAMO_DISABLE"] = "1"
     return env
 
 
@@ -228,7 +240,8 @@ def _follow(
             if now > deadline:
                 return f"no end after {limits.seconds:g} s, while {reading.step}"
             if child.poll() is not None:
-                # a process that the file left behind may hold the pipes: half a second for what is in them
+                # a process that the file left behind may hold the pipes: half a second for what is
+                # in them
                 gone_at = gone_at or now
                 if now - gone_at > 0.5:
                     break
@@ -247,12 +260,14 @@ def _death(path: Path, code: int, step: str, printed: _Printed) -> str:
     """Why a child ended without saying so."""
     if code < 0:
         name = (
-            signal.Signals(-code).name if -code in signal.Signals.__members__.values() else f"signal {-code}"
+            signal.Signals(-code).name
+            if -code in signal.Signals.__members__.values()
+            else f"signal {-code}"
         )
         hint = "; out of memory?" if -code == signal.SIGKILL else ""
         return f"{path}: the process was ended by {name}, while {step}{hint}"
-    last = [line for line in plain(printed.text.decode("utf-8", "replace")).splitlines() if line.strip()][-1:]
+    last = [
+        line for line in plain(printed.text.decode("utf-8", "replace")).splitlines() if line.strip()
+    ][-1:]
     said = f"; its last line: {last[0][:200]}" if last else ""
-    return (
-        f"{path}: the process ended by itself with status {code}, while {step}: does it call os._exit?{said}"
-    )
+    return f"{path}: the process ended by itself with status {code}, while {step}: does it call os._exit?{said}"

@@ -1,7 +1,8 @@
 """What a variant changes: the unified diff of two model files, computed from the code that runs.
 
-Pure: text in, text out. By default only the code is compared. A file's opening docstring tells its own story,
-so it would fill the diff without changing what runs; comments and other docstrings are kept.
+Pure: text in, text out. By default only the code is compared. A file's opening docstring tells its
+own story, so it would fill the diff without changing what runs; comments and other docstrings are
+kept.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ import difflib
 def code_of(text: str) -> str:
     """The text of a Python file without its module docstring (and the blank lines after it).
 
-    A file that does not parse, or has no such docstring, comes back as it is: a diff can still be shown.
+    A file that does not parse, or has no such docstring, comes back as it is: a diff can still be
+    shown.
     """
     try:
         tree = ast.parse(text)
@@ -32,12 +34,17 @@ def code_of(text: str) -> str:
 
 
 def unified(
-    old_text: str, new_text: str, old_name: str, new_name: str, context: int = 3, code_only: bool = True
+    old_text: str,
+    new_text: str,
+    old_name: str,
+    new_name: str,
+    context: int = 3,
+    code_only: bool = True,
 ) -> str:
     """The unified diff from old_text to new_text, ending in a newline; empty when nothing differs.
 
-    context: unchanged lines around each change. code_only: leave the module docstrings out; line numbers in
-    the hunk headers are then those of the text without them.
+    context: unchanged lines around each change. code_only: leave the module docstrings out; line
+    numbers in the hunk headers are then those of the text without them.
     """
     if code_only:
         old_text, new_text = code_of(old_text), code_of(new_text)
@@ -50,9 +57,11 @@ def unified(
 
 
 def count(diff: str) -> tuple[int, int]:
-    """How many lines a unified diff adds and removes: (added, removed). Its file headers are not counted."""
+    """How many lines a unified diff adds and removes: (added, removed). Its file headers are not
+    counted."""
     added = removed = 0
-    in_hunk = False  # "+++" and "---" before the first hunk name files; inside one they are changed lines
+    # "+++" and "---" before the first hunk name files; inside one they are changed lines
+    in_hunk = False
     for line in diff.splitlines():
         if line.startswith("@@"):
             in_hunk = True

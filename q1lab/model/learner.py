@@ -1,8 +1,10 @@
-"""The learner's own model files: made from theirs or from the baseline, helped along by hints, merged back.
+"""The learner's own model files: made from theirs or from the baseline, helped along by hints,
+merged back.
 
-A file that `q1lab new` makes is an untouched copy under a new name, with one comment line on top that says what it
-was made from. The text it was made from is kept in q1lab's home under its hash: it is the base of the three-way
-merge, whatever has become of the original since. Nothing here overwrites a file that the learner wrote.
+A file that `q1lab new` makes is an untouched copy under a new name, with one comment line on top
+that says what it was made from. The text it was made from is kept in q1lab's home under its hash:
+it is the base of the three-way merge, whatever has become of the original since. Nothing here
+overwrites a file that the learner wrote.
 """
 
 from __future__ import annotations
@@ -19,14 +21,16 @@ from q1lab.model import diffs
 
 VARIANTS = ("rmsnorm", "rope", "swiglu", "gqa", "llama")
 STAGES = ("Question", "Place", "Idea", "Reference")
-"""The stages of a hint, from 1: a question, the place in the file, the idea in code-like words, a diff."""
+"""The stages of a hint, from 1: a question, the place in the file, the idea in code-like words, a
+diff."""
 
 _HEADER = re.compile(
     rb"# q1lab: (?P<variant>\w+), made from (?P<source>.*), sha256 (?P<sha>[0-9a-f]{64})[^\n]*\r?\n"
 )
 
 
-# ── new ──────────────────────────────────────────────────────────────────────────────────────────────────
+# ── new
+# ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @dataclass(frozen=True)
@@ -41,8 +45,8 @@ class Made:
 def new(variant: str, folder: Path, source: Path | None = None, name: str | None = None) -> Made:
     """Put ``<variant>.py`` (or ``name``) into ``folder``: a copy of ``source`` under a header line.
 
-    ``source`` None means the folder's model.py where there is one, else the baseline. Raises Problem for an unknown
-    variant, a source that can't be read, and a file that is already there.
+    ``source`` None means the folder's model.py where there is one, else the baseline. Raises
+    Problem for an unknown variant, a source that can't be read, and a file that is already there.
     """
     if variant not in VARIANTS:
         raise Problem(f"no modification called {variant!r}; there is: {', '.join(VARIANTS)}")
@@ -63,7 +67,8 @@ def new(variant: str, folder: Path, source: Path | None = None, name: str | None
 
 
 def new_baseline(folder: Path, name: str = "model.py") -> Made:
-    """Put the baseline into ``folder`` as the learner's own model. Problem when the file is already there."""
+    """Put the baseline into ``folder`` as the learner's own model. Problem when the file is already
+    there."""
     text = _read(paths.models_dir() / "baseline.py")
     path = folder / name
     _create(path, text)
@@ -71,7 +76,8 @@ def new_baseline(folder: Path, name: str = "model.py") -> Made:
 
 
 def note_file(store: Store, week: str, variant: str, made: Made) -> None:
-    """Remember which file carries the week's modification. A choice of another variant stays as it is."""
+    """Remember which file carries the week's modification. A choice of another variant stays as it
+    is."""
     with store.write() as db:
         db.execute(
             "INSERT INTO modifications (week, variant, file, base, chosen) VALUES (?, ?, ?, ?, ?) "
@@ -119,22 +125,28 @@ def _read(path: Path) -> bytes:
 def _create(path: Path, content: bytes) -> None:
     """Write a file that must not exist yet."""
     if not path.parent.is_dir():
-        raise Problem(f"there is no folder {path.parent}: make it, or give a repository with --repo")
+        raise Problem(
+            f"there is no folder {path.parent}: make it, or give a repository with --repo"
+        )
     try:
         with path.open("xb") as file:
             file.write(content)
     except FileExistsError:
-        raise Problem(f"{path} is already there, and stays as it is; give another name with --name") from None
+        raise Problem(
+            f"{path} is already there, and stays as it is; give another name with --name"
+        ) from None
     except OSError as error:
         raise Problem(f"cannot write {path}: {os_reason(error)}", FAILED) from None
 
 
-# ── hints ────────────────────────────────────────────────────────────────────────────────────────────────
+# ── hints
+# ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @dataclass(frozen=True)
 class Hint:
-    """One stage of help. ``stage`` counts from 1; ``text`` is Markdown, a diff for the last stage."""
+    """One stage of help. ``stage`` counts from 1; ``text`` is Markdown, a diff for the last
+    stage."""
 
     variant: str
     stage: int
@@ -145,7 +157,8 @@ class Hint:
 def hints(variant: str, content: Path | None = None) -> tuple[Hint, ...]:
     """The four stages for a variant: question, place, idea, reference diff.
 
-    ``content``: the week's folder; the shipped hints stand in where it has none. Problem for an unknown variant.
+    ``content``: the week's folder; the shipped hints stand in where it has none. Problem for an
+    unknown variant.
     """
     sections = _sections(variant, content)
     texts = [*(sections.get(title, "") for title in STAGES[:-1]), reference_diff(variant)]
@@ -163,15 +176,21 @@ def after(variant: str, content: Path | None = None) -> str:
 
 def reference_diff(variant: str) -> str:
     """The unified diff from the baseline to the reference variant."""
-    old, new_ = (_read(paths.models_dir() / f"{name}.py").decode() for name in ("baseline", variant))
+    old, new_ = (
+        _read(paths.models_dir() / f"{name}.py").decode() for name in ("baseline", variant)
+    )
     return diffs.unified(old, new_, "baseline.py", f"{variant}.py")
 
 
 def compare_with_reference(variant: str, file: Path) -> str:
-    """The unified diff from the reference variant to the learner's file, without the header line."""
+    """The unified diff from the reference variant to the learner's file, without the header
+    line."""
     mine = strip_header(_read(file)).decode()
     return diffs.unified(
-        _read(paths.models_dir() / f"{variant}.py").decode(), mine, f"reference/{variant}.py", file.name
+        _read(paths.models_dir() / f"{variant}.py").decode(),
+        mine,
+        f"reference/{variant}.py",
+        file.name,
     )
 
 
@@ -186,11 +205,14 @@ def used_hints(store: Store, week: str, variant: str) -> list[int]:
 def use_hint(store: Store, week: str, variant: str, stage: int) -> None:
     """Note that a stage was opened; the first time counts."""
     with store.write() as db:
-        db.execute("INSERT OR IGNORE INTO hints VALUES (?, ?, ?, ?)", (week, variant, stage, utc_now()))
+        db.execute(
+            "INSERT OR IGNORE INTO hints VALUES (?, ?, ?, ?)", (week, variant, stage, utc_now())
+        )
 
 
 def next_hint(store: Store, week: str, content: Path, variant: str) -> Hint:
-    """The first hint that was not used yet (the last one when all were), noted as used. Problem: no such hints."""
+    """The first hint that was not used yet (the last one when all were), noted as used. Problem: no
+    such hints."""
     ladder = hints(variant, content)
     used = used_hints(store, week, variant)
     hint = next((one for one in ladder if one.stage > max(used, default=0)), ladder[-1])
@@ -201,20 +223,26 @@ def next_hint(store: Store, week: str, content: Path, variant: str) -> Hint:
 def _sections(variant: str, content: Path | None) -> dict[str, str]:
     """The parts of a hint file, by their headings (##)."""
     folders = [folder for folder in (content, paths.content_dir()) if folder is not None]
-    file = next((f for f in (folder / "hints" / f"{variant}.md" for folder in folders) if f.is_file()), None)
+    file = next(
+        (f for f in (folder / "hints" / f"{variant}.md" for folder in folders) if f.is_file()), None
+    )
     known = sorted({f.stem for folder in folders for f in (folder / "hints").glob("*.md")})
     if variant not in VARIANTS or file is None:
         raise Problem(f"no hints for {variant!r}; there are some for {', '.join(known)}")
     parts = re.split(r"^## (.+)$", _read(file).decode(), flags=re.MULTILINE)
-    return {title.strip(): text.strip() for title, text in zip(parts[1::2], parts[2::2], strict=True)}
+    return {
+        title.strip(): text.strip() for title, text in zip(parts[1::2], parts[2::2], strict=True)
+    }
 
 
-# ── merge ────────────────────────────────────────────────────────────────────────────────────────────────
+# ── merge
+# ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @dataclass(frozen=True)
 class Merge:
-    """A modification applied to a file, in memory. ``conflicts`` counts places that git could not decide."""
+    """A modification applied to a file, in memory. ``conflicts`` counts places that git could not
+    decide."""
 
     file: Path
     into: Path
@@ -226,17 +254,20 @@ class Merge:
 
 
 def merge(file: Path, into: Path, base: Path | None = None) -> Merge:
-    """Apply what ``file`` changed since it was made to ``into``: a three-way merge. Nothing is written.
+    """Apply what ``file`` changed since it was made to ``into``: a three-way merge. Nothing is
+    written.
 
-    The base is the text that the file's header line names; ``base`` gives one by hand. Raises Problem when there is
-    no base, or a file can't be read.
+    The base is the text that the file's header line names; ``base`` gives one by hand. Raises
+    Problem when there is no base, or a file can't be read.
     """
     from q1lab.repository import merge_file
 
     if file.absolute() == into.absolute():
         raise Problem(f"{file.name} can't be merged into itself: say which file with --into")
     if not into.exists():
-        raise Problem(f"there is no {into}: `q1lab new --baseline` makes one, or name it with --into")
+        raise Problem(
+            f"there is no {into}: `q1lab new --baseline` makes one, or name it with --into"
+        )
     raw, old = _read(file), _read(into)
     found = _HEADER.search(raw[:2000])
     if base is not None:
@@ -279,9 +310,11 @@ def header_variant(file: Path) -> str | None:
 
 
 def made_from(file: Path) -> Path:
-    """The file that ``file`` was made from, as its header line says, if that is still beside it; else the baseline.
+    """The file that ``file`` was made from, as its header line says, if that is still beside it;
+    else the baseline.
 
-    Never raises: a file without a header line, or one that can't be read, counts as made from the baseline.
+    Never raises: a file without a header line, or one that can't be read, counts as made from the
+    baseline.
     """
     baseline = paths.models_dir() / "baseline.py"
     try:
@@ -302,7 +335,9 @@ def keep_copy(plan: Merge) -> Path:
     Problem when the file has changed since the merge was planned: it is the learner's, and newer.
     """
     if _read(plan.into) != plan.old:
-        raise Problem(f"{plan.into} changed while q1lab worked on it; run the command again", FAILED)
+        raise Problem(
+            f"{plan.into} changed while q1lab worked on it; run the command again", FAILED
+        )
     stamp = re.sub(r"[^0-9]", "", utc_now())[:14]
     folder = paths.home() / "copies"
     for number in range(1000):

@@ -1,4 +1,5 @@
-"""Starting q1lab's child processes: the command, the environment, and asking one of them a question."""
+"""Starting q1lab's child processes: the command, the environment, and asking one of them a
+question."""
 
 from __future__ import annotations
 
@@ -19,12 +20,14 @@ from q1lab.errors import FAILED, Problem
 
 
 def python_module(module: str) -> list[str]:
-    """``python -m module`` with this interpreter; ``-P`` keeps files of the current folder from shadowing ours."""
+    """``python -m module`` with this interpreter; ``-P`` keeps files of the current folder from
+    shadowing ours."""
     return [sys.executable, "-P", "-m", module]
 
 
 def trainer() -> list[str]:
-    """The trainer's command. ``Q1LAB_TRAINER`` puts another program in its place (tests use one without torch)."""
+    """The trainer's command. ``Q1LAB_TRAINER`` puts another program in its place (tests use one
+    without torch)."""
     return shlex.split(os.environ.get("Q1LAB_TRAINER", "")) or python_module("labs.train")
 
 
@@ -34,8 +37,8 @@ def prober() -> list[str]:
 
 
 def environment(threads: int = 1) -> dict[str, str]:
-    """The child's environment: so many threads, huge pages for malloc where glibc knows them, and compile caches
-    inside q1lab's home."""
+    """The child's environment: so many threads, huge pages for malloc where glibc knows them, and
+    compile caches inside q1lab's home."""
     env = dict(os.environ)
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         env[name] = str(threads)
@@ -116,7 +119,8 @@ class _LastWords(threading.Thread):
         return self._end.decode("utf-8", "replace")
 
     def place(self, files: Iterable[str], wait: float) -> str | None:
-        """``file:line`` of the innermost frame in one of ``files``, out of a stack that is written about now."""
+        """``file:line`` of the innermost frame in one of ``files``, out of a stack that is written
+        about now."""
         deadline = time.monotonic() + wait
         while time.monotonic() < deadline:
             stack = self._end.decode("utf-8", "replace").rpartition("(most recent call first)")[2]

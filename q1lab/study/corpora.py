@@ -1,4 +1,5 @@
-"""Corpora: where a text comes from, and a copy of it kept by its SHA-256 so that a study can always go on."""
+"""Corpora: where a text comes from, and a copy of it kept by its SHA-256 so that a study can always
+go on."""
 
 from __future__ import annotations
 
@@ -14,7 +15,9 @@ from q1lab.study.studies import Data
 STDLIB_CHARACTERS = 1_115_394
 """As many as Tiny Shakespeare has, so that a run costs the same on either."""
 
-SHAKESPEARE_URL = "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt"
+SHAKESPEARE_URL = (
+    "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt"
+)
 SHAKESPEARE_SHA256 = "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"
 
 BUILT_IN = ("stdlib", "shakespeare")
@@ -25,7 +28,8 @@ LARGEST = 1 << 30
 def prepare(name: str, block_size: int) -> Data:
     """Find a corpus by name or path, check it, keep a copy; returns its record.
 
-    Problem when it is not there, empty, not UTF-8 text, too large, or too short for one validation window.
+    Problem when it is not there, empty, not UTF-8 text, too large, or too short for one validation
+    window.
     """
     if name == "stdlib":
         label, raw = "stdlib", stdlib_text().encode()
@@ -64,8 +68,9 @@ def keep(label: str, raw: bytes, block_size: int) -> Data:
 
 
 def stdlib_text() -> str:
-    """About 1.1 M characters of the running Python's own standard library: single modules in the order of their
-    names, platform-made ones left out. Another Python release is another corpus, and has another hash."""
+    """About 1.1 M characters of the running Python's own standard library: single modules in the
+    order of their names, platform-made ones left out. Another Python release is another corpus, and
+    has another hash."""
     folder = Path(sysconfig.get_path("stdlib"))
     parts: list[str] = []
     size = 0
@@ -86,8 +91,8 @@ def stdlib_text() -> str:
 
 
 def shakespeare() -> bytes:
-    """Tiny Shakespeare: from ``Q1LAB_DATA`` (a file, or a folder that holds tinyshakespeare.txt), from q1lab's own
-    copy, or downloaded once; the SHA-256 is pinned."""
+    """Tiny Shakespeare: from ``Q1LAB_DATA`` (a file, or a folder that holds tinyshakespeare.txt),
+    from q1lab's own copy, or downloaded once; the SHA-256 is pinned."""
     local = os.environ.get("Q1LAB_DATA")
     if local:
         path = Path(local).expanduser()
@@ -98,7 +103,9 @@ def shakespeare() -> bytes:
     kept = paths.data_dir() / f"{SHAKESPEARE_SHA256}.txt"
     if kept.is_file() and sha256_file(kept) == SHAKESPEARE_SHA256:
         return kept.read_bytes()
-    return _pinned(download(os.environ.get("Q1LAB_SHAKESPEARE_URL", SHAKESPEARE_URL)), "the download")
+    return _pinned(
+        download(os.environ.get("Q1LAB_SHAKESPEARE_URL", SHAKESPEARE_URL)), "the download"
+    )
 
 
 def download(url: str, timeout: float = 30.0) -> bytes:
@@ -127,7 +134,8 @@ def _pinned(raw: bytes, where: str) -> bytes:
     found = hashlib.sha256(raw).hexdigest()
     if found != SHAKESPEARE_SHA256:
         raise Problem(
-            f"{where} is not Tiny Shakespeare (SHA-256 {found[:12]}…, not {SHAKESPEARE_SHA256[:12]}…)", FAILED
+            f"{where} is not Tiny Shakespeare (SHA-256 {found[:12]}…, not {SHAKESPEARE_SHA256[:12]}…)",
+            FAILED,
         )
     return raw
 
@@ -135,7 +143,9 @@ def _pinned(raw: bytes, where: str) -> bytes:
 def read_text_file(path: Path) -> bytes:
     """The bytes of a learner's file. Problem when it isn't a readable file of a sane size."""
     if not path.exists():
-        raise Problem(f"--data {path}: no such file; there are the built-in corpora {', '.join(BUILT_IN)}")
+        raise Problem(
+            f"--data {path}: no such file; there are the built-in corpora {', '.join(BUILT_IN)}"
+        )
     if not path.is_file():
         raise Problem(f"--data {path}: not a file")
     if path.stat().st_size > LARGEST:

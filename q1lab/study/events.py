@@ -8,9 +8,10 @@
 ``exit``     state, and val_loss or message, iter, t
 ============ =====================================================================================
 
-``t`` is seconds of this attempt by the monotonic clock, ``total`` those of all attempts so far. Unknown types and
-fields are ignored, so that an older viewer can watch a newer trainer. A line that is none of this (binary junk, a
-torn line, a number where a text belongs) is counted and passed over: it can't stop a viewer.
+``t`` is seconds of this attempt by the monotonic clock, ``total`` those of all attempts so far.
+Unknown types and fields are ignored, so that an older viewer can watch a newer trainer. A line that
+is none of this (binary junk, a torn line, a number where a text belongs) is counted and passed
+over: it can't stop a viewer.
 """
 
 from __future__ import annotations
@@ -43,11 +44,12 @@ _TEXTS = ("message", "text", "time", "reused_from", "state")
 
 
 def read_new(path: Path, offset: int = 0, limit: int = CHUNK) -> tuple[list[Event], int, int]:
-    """Events after byte ``offset``: (events, the new offset, number of lines that could not be read).
+    """Events after byte ``offset``: (events, the new offset, number of lines that could not be
+    read).
 
-    Consumes only through the last newline, so a torn tail waits for its rest. A missing file has no events. A
-    file shorter than ``offset`` was replaced: it is read again from its start. A line longer than LONGEST is
-    no event: it is passed over in pieces, each counted.
+    Consumes only through the last newline, so a torn tail waits for its rest. A missing file has no
+    events. A file shorter than ``offset`` was replaced: it is read again from its start. A line
+    longer than LONGEST is no event: it is passed over in pieces, each counted.
     """
     try:
         with path.open("rb") as file:
@@ -101,11 +103,12 @@ def last_event(path: Path, tail: int = 4096) -> Event | None:
 
 
 def sound(event: Any) -> Event | None:
-    """``event`` with only such values in its known fields as they are meant to hold; None when it is no event.
+    """``event`` with only such values in its known fields as they are meant to hold; None when it
+    is no event.
 
-    A number that isn't finite becomes None, a text is cut and loses escape sequences and what can't be stored, a
-    count that is none is left out; without its iter an ``iter`` or ``eval`` says nothing. Types that aren't known
-    pass as they are.
+    A number that isn't finite becomes None, a text is cut and loses escape sequences and what can't
+    be stored, a count that is none is left out; without its iter an ``iter`` or ``eval`` says
+    nothing. Types that aren't known pass as they are.
     """
     if not isinstance(event, dict) or not isinstance(event.get("type"), str):
         return None

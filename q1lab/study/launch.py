@@ -38,11 +38,11 @@ def last(files: StudyPaths) -> dict[str, Any]:
 
 
 def start(study: Study, only: Collection[str] = ()) -> int:
-    """Start the runner in a session of its own; returns the launch's number. ``only`` names the runs that it may
-    train; empty: all that are missing.
+    """Start the runner in a session of its own; returns the launch's number. ``only`` names the
+    runs that it may train; empty: all that are missing.
 
-    The study's lock is taken here and handed down, so that of two viewers only one can start it. Problem when it
-    is running already.
+    The study's lock is taken here and handed down, so that of two viewers only one can start it.
+    Problem when it is running already.
     """
     files = study.files
     lock = try_lock(files.lock, wait=1.0)
@@ -69,8 +69,11 @@ def start(study: Study, only: Collection[str] = ()) -> int:
                     pass_fds=[lock],
                 )
         except OSError as error:
-            raise Problem(f"cannot start the training of {study.id}: {os_reason(error)}", FAILED) from error
-        # somebody has to take its exit status: a viewer that stays open would else keep a dead process around
+            raise Problem(
+                f"cannot start the training of {study.id}: {os_reason(error)}", FAILED
+            ) from error
+        # somebody has to take its exit status: a viewer that stays open would else keep a dead
+        # process around
         threading.Thread(target=child.wait, daemon=True, name=f"reap {child.pid}").start()
         note(files, number, child.pid)
         return number
@@ -87,32 +90,38 @@ def _claim_others(study: Study, number: int, only: Collection[str]) -> None:
             if run.name not in only:
                 (files.claims / f"{number}-{run.name}").touch(mode=0o600)
     except OSError as error:
-        raise Problem(f"cannot start the training of {study.id}: {os_reason(error)}", FAILED) from error
+        raise Problem(
+            f"cannot start the training of {study.id}: {os_reason(error)}", FAILED
+        ) from error
 
 
 def note(files: StudyPaths, number: int, pid: int) -> None:
-    """Write down who was launched. The runner does it too, should its starter be killed before it could."""
+    """Write down who was launched. The runner does it too, should its starter be killed before it
+    could."""
     record = {"launch": number, "pid": pid, "host": socket.gethostname(), "started": utc_now()}
-    with contextlib.suppress(Problem):  # a full disk: training may still find room, and its own words for it
+    # a full disk: training may still find room, and its own words for it
+    with contextlib.suppress(Problem):
         write_atomic(files.launch, json.dumps(record) + "\n")
 
 
 def _next_number(files: StudyPaths) -> int:
-    """One more than any launch so far, by the record or (should that be damaged) by the claims: a number that was
-    used before would find its runs claimed, and train nothing."""
+    """One more than any launch so far, by the record or (should that be damaged) by the claims: a
+    number that was used before would find its runs claimed, and train nothing."""
     recorded = last(files).get("launch")
     numbers = [recorded] if isinstance(recorded, int) and 0 < recorded < 1 << 31 else []
     if files.claims.is_dir():
         heads = (claim.name.partition("-")[0] for claim in files.claims.iterdir())
-        numbers += [int(head) for head in heads if head.isascii() and head.isdigit() and len(head) < 10]
+        numbers += [
+            int(head) for head in heads if head.isascii() and head.isdigit() and len(head) < 10
+        ]
     return max(numbers, default=0) + 1
 
 
 def stop(study: Study, *, grace: float = GRACE) -> bool:
     """Ask the study to stop and wait until nothing of it lives; after ``grace`` seconds end it.
 
-    Returns False when it was not running. A process id is only signalled while the study's lock is held: then its
-    group has a living member, so the number can't have been given to somebody else.
+    Returns False when it was not running. A process id is only signalled while the study's lock is
+    held: then its group has a living member, so the number can't have been given to somebody else.
     """
     files = study.files
     if not is_alive(files):
@@ -120,7 +129,8 @@ def stop(study: Study, *, grace: float = GRACE) -> bool:
     pid = _pid(files)
     if pid is None:
         raise Problem(
-            f"{files.launch} doesn't say who runs {study.id}; it ends by itself when its runs have", FAILED
+            f"{files.launch} doesn't say who runs {study.id}; it ends by itself when its runs have",
+            FAILED,
         )
     with contextlib.suppress(ProcessLookupError):
         os.killpg(pid, signal.SIGTERM)

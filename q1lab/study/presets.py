@@ -35,9 +35,21 @@ SMALL: Config = {
 
 PRESETS: dict[str, Config] = {
     # a first honest look: the cpu model for half its iters
-    "quick": {**SMALL, "max_iters": 1000, "lr_decay_iters": 1000, "warmup_iters": 50, "eval_interval": 100},
+    "quick": {
+        **SMALL,
+        "max_iters": 1000,
+        "lr_decay_iters": 1000,
+        "warmup_iters": 50,
+        "eval_interval": 100,
+    },
     # the recipe of nanoGPT's README for a CPU
-    "cpu": {**SMALL, "max_iters": 2000, "lr_decay_iters": 2000, "warmup_iters": 100, "eval_interval": 200},
+    "cpu": {
+        **SMALL,
+        "max_iters": 2000,
+        "lr_decay_iters": 2000,
+        "warmup_iters": 100,
+        "eval_interval": 200,
+    },
     # nanoGPT's config/train_shakespeare_char.py
     "gpu": {
         **COMMON,
@@ -69,20 +81,25 @@ def default_for(device: str) -> str:
 def resolve(preset: str, overrides: Mapping[str, str], model_fields: Iterable[str] = ()) -> Config:
     """A preset with overrides as typed by a person (``learning_rate=3e-4``).
 
-    ``model_fields`` are the config fields that the two model files take beyond the known ones. Problem for an
-    unknown preset or key (naming the nearest) and for a value of the wrong kind or range.
+    ``model_fields`` are the config fields that the two model files take beyond the known ones.
+    Problem for an unknown preset or key (naming the nearest) and for a value of the wrong kind or
+    range.
     """
     if preset not in PRESETS:
         raise Problem(f"no preset called {preset!r}; there is: {', '.join(PRESETS)}")
     config = dict(PRESETS[preset])
-    known = [*config, *(name for name in model_fields if name not in config and name != "vocab_size")]
+    known = [
+        *config,
+        *(name for name in model_fields if name not in config and name != "vocab_size"),
+    ]
     for key, text in overrides.items():
         if key not in known:
             near = difflib.get_close_matches(key, known, 1, 0.4)
             hint = f"did you mean {near[0]}?" if near else f"there is: {', '.join(known)}"
             raise Problem(f"--set {key}: no such hyperparameter; {hint}")
         config[key] = _value(key, text, config.get(key))
-    if "max_iters" in overrides:  # a shorter run keeps the shape of its schedule unless told otherwise
+    # a shorter run keeps the shape of its schedule unless told otherwise
+    if "max_iters" in overrides:
         base = PRESETS[preset]
         scale = config["max_iters"] / base["max_iters"]
         if "lr_decay_iters" not in overrides:
@@ -121,7 +138,14 @@ def _checked(config: Config) -> Config:
     for key in AT_LEAST_ONE:
         if config[key] < 1:
             raise Problem(f"{key} is {config[key]}; it must be at least 1")
-    for key in ("learning_rate", "min_lr", "weight_decay", "grad_clip", "warmup_iters", "lr_decay_iters"):
+    for key in (
+        "learning_rate",
+        "min_lr",
+        "weight_decay",
+        "grad_clip",
+        "warmup_iters",
+        "lr_decay_iters",
+    ):
         if not 0 <= config[key] < float("inf"):
             raise Problem(f"{key} is {config[key]}; it must be a finite number, 0 or more")
     for key in ("beta1", "beta2", "dropout"):

@@ -1,8 +1,8 @@
 """A finished run is kept: the second study against the same baseline trains half.
 
-Two runs are the same when everything that goes into them is: model file, hyperparameters, data, seed, device,
-number format, threads, torch, and the trainer's own code. Then the numbers would be bit-equal, so they are
-copied, and marked as copies.
+Two runs are the same when everything that goes into them is: model file, hyperparameters, data,
+seed, device, number format, threads, torch, and the trainer's own code. Then the numbers would be
+bit-equal, so they are copied, and marked as copies.
 """
 
 from __future__ import annotations
@@ -59,7 +59,8 @@ def fill(study: Study) -> None:
 
 @cache
 def trainer_version() -> str:
-    """A short hash of the trainer's own code: with other code, the same settings may give other numbers."""
+    """A short hash of the trainer's own code: with other code, the same settings may give other
+    numbers."""
     folder = paths.models_dir().parent
     text = "".join(file.read_text() for file in sorted(folder.glob("*.py")))
     return sha256_text(text)[:12]

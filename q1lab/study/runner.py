@@ -1,7 +1,8 @@
 """The detached process that works a study's plan off: ``python -m q1lab.study.runner STUDY_DIR``.
 
-It starts trainers, replaces those that die while runs are left, and ends when all have ended, whether anybody
-watches or not. Trainers take their runs from the plan by themselves, so they go on when this process is killed.
+It starts trainers, replaces those that die while runs are left, and ends when all have ended,
+whether anybody watches or not. Trainers take their runs from the plan by themselves, so they go on
+when this process is killed.
 """
 
 from __future__ import annotations
@@ -50,7 +51,9 @@ class Runner:
         signal.signal(signal.SIGTERM, self._stop)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        log(f"launch {self.launch} of {self.study.id}: {len(self.left())} runs, {self.jobs} at once")
+        log(
+            f"launch {self.launch} of {self.study.id}: {len(self.left())} runs, {self.jobs} at once"
+        )
         starts, most = (
             0,
             self.jobs + len(self.study.runs),
@@ -91,7 +94,9 @@ class Runner:
             command.append("--alone")
         env = children.environment(self.study.threads)
         if self.study.device == "cuda":
-            env["CUDA_VISIBLE_DEVICES"] = gpu_for(len(self.workers), env.get("CUDA_VISIBLE_DEVICES"))
+            env["CUDA_VISIBLE_DEVICES"] = gpu_for(
+                len(self.workers), env.get("CUDA_VISIBLE_DEVICES")
+            )
         return subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -101,15 +106,16 @@ class Runner:
         )
 
     def _keep_relay(self) -> None:
-        """Have the W&B relay running while runs do. It has a session of its own and no share in the lock: whatever
-        happens to it, the study goes on."""
+        """Have the W&B relay running while runs do. It has a session of its own and no share in the
+        lock: whatever happens to it, the study goes on."""
         if self.study.wandb == "disabled" or (self.relay is not None and self.relay.poll() is None):
             return
         if self.relay is not None and self.relay.returncode == 0:
             return
         now = time.monotonic()
         if self.relay is not None and self.relay_due is None:  # it has just died
-            # the first restart comes at once; one that keeps dying early waits twice as long each time
+            # the first restart comes at once; one that keeps dying early waits twice as long each
+            # time
             self.relay_pause = 0.0 if now - self.relay_began >= RELAY_LIVED else self.relay_pause
             self.relay_due = now + self.relay_pause
             self.relay_pause = min(max(1.0, 2 * self.relay_pause), RELAY_PAUSE)
@@ -127,18 +133,22 @@ class Runner:
             )
 
     def _keep_logs_short(self) -> None:
-        """A model file that prints without end must not fill the disk: of a log that grew past LOG_MOST its
-        beginning stays, and what comes next. Trainers append, so they go on behind the cut."""
+        """A model file that prints without end must not fill the disk: of a log that grew past
+        LOG_MOST its beginning stays, and what comes next. Trainers append, so they go on behind the
+        cut."""
         for run in self.study.runs:
             path = self.files.run(run.name).log
             with contextlib.suppress(OSError):
                 if path.stat().st_size > LOG_MOST:
                     os.truncate(path, LOG_HEAD)
                     with open_private(path) as out:
-                        out.write(b"\n[q1lab: the log grew too large; some of it was left out here]\n")
+                        out.write(
+                            b"\n[q1lab: the log grew too large; some of it was left out here]\n"
+                        )
 
     def _stop(self, *_: object) -> None:
-        """SIGTERM went to the whole group, so the trainers know; those that were started since are told here."""
+        """SIGTERM went to the whole group, so the trainers know; those that were started since are
+        told here."""
         self.stopping = True
         for worker in self.workers:
             if worker.poll() is None:
@@ -146,7 +156,8 @@ class Runner:
 
 
 def gpu_for(worker: int, visible: str | None) -> str:
-    """The GPU of the nth trainer at work: one each, in turn, of those that the learner lets us see."""
+    """The GPU of the nth trainer at work: one each, in turn, of those that the learner lets us
+    see."""
     from q1lab.study.gpus import gpus
 
     allowed = [part for part in visible.split(",") if part] if visible is not None else None
@@ -169,7 +180,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m q1lab.study.runner")
     parser.add_argument("study", type=Path)
     parser.add_argument("--launch", type=int, required=True)
-    parser.add_argument("--lock", type=int, required=True, help="inherited descriptor of the study's lock")
+    parser.add_argument(
+        "--lock", type=int, required=True, help="inherited descriptor of the study's lock"
+    )
     args = parser.parse_args()
     os.environ["Q1LAB_HOME"] = str(args.study.parent.parent)
     os.umask(0o077)  # everything that this process and its children write is private to the user

@@ -1,4 +1,5 @@
-"""The states of a run, which may follow which, and what a study's runs say together. Standard library only."""
+"""The states of a run, which may follow which, and what a study's runs say together. Standard
+library only."""
 
 from __future__ import annotations
 
@@ -59,8 +60,8 @@ def may_follow(before: State, after: State) -> bool:
 def of_study(states: Iterable[State], *, alive: bool) -> str:
     """A study's state, from its runs' and from whether its lock is held. It is never stored.
 
-    One of ``running``, ``finished`` (every run ended; some may have diverged), ``stopped`` (can go on),
-    ``failed`` (a run failed), ``crashed`` (a run died), ``planned`` (nothing started yet).
+    One of ``running``, ``finished`` (every run ended; some may have diverged), ``stopped`` (can go
+    on), ``failed`` (a run failed), ``crashed`` (a run died), ``planned`` (nothing started yet).
     """
     seen = set(states)
     if alive:

@@ -66,7 +66,8 @@ class Run:
 
 @dataclass(frozen=True)
 class Study:
-    """One variant against a baseline over seeds: everything that was decided before the first run."""
+    """One variant against a baseline over seeds: everything that was decided before the first
+    run."""
 
     id: str
     created: str
@@ -103,7 +104,8 @@ class Study:
 
     @property
     def runs(self) -> tuple[Run, ...]:
-        """Interleaved by seed: half a study already holds pairs, and a machine's drift hits both arms."""
+        """Interleaved by seed: half a study already holds pairs, and a machine's drift hits both
+        arms."""
         return tuple(Run(arm, self.arms[arm].variant, seed) for seed in self.seeds for arm in ARMS)
 
     @property
@@ -119,7 +121,8 @@ class Study:
 
 
 def from_dict(record: dict[str, Any]) -> Study:
-    """The study that ``to_dict`` wrote. Unknown keys are kept out, so that a newer file still opens."""
+    """The study that ``to_dict`` wrote. Unknown keys are kept out, so that a newer file still
+    opens."""
 
     def pick(cls: type, part: dict[str, Any]) -> dict[str, Any]:
         known = {f.name for f in fields(cls)}
@@ -137,13 +140,15 @@ def from_dict(record: dict[str, Any]) -> Study:
 
 
 def _check(study: Study) -> None:
-    """ValueError for what would lead out of the study's folder, or stop a viewer. study.json is data: it may come
-    from elsewhere, or from a bad disk."""
+    """ValueError for what would lead out of the study's folder, or stop a viewer. study.json is
+    data: it may come from elsewhere, or from a bad disk."""
     for name in (*(arm.source for arm in study.arms.values()), study.data.file):
         parts = PurePath(name)
         if parts.is_absolute() or ".." in parts.parts or "\0" in name:
             raise ValueError(f"it names a file outside its folder: {name!r}")
-    if not all(isinstance(text, str) for text in (study.created, study.preset, study.device, study.dtype)):
+    if not all(
+        isinstance(text, str) for text in (study.created, study.preset, study.device, study.dtype)
+    ):
         raise ValueError("a text is missing")
     seeds = study.seeds
     if not seeds or len(set(seeds)) != len(seeds) or not all(0 <= seed < 1 << 53 for seed in seeds):
@@ -179,7 +184,8 @@ def load(study_id: str) -> Study:
 
 
 def is_id(text: str) -> bool:
-    """Whether ``text`` can be a study's name: one folder's plain name, which never leads elsewhere."""
+    """Whether ``text`` can be a study's name: one folder's plain name, which never leads
+    elsewhere."""
     return re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}", text) is not None
 
 
@@ -201,7 +207,8 @@ def ids() -> list[str]:
 
 
 def stamps() -> dict[str, int]:
-    """Every study on disk with its plan's time of change (ns), in no order: one look each, for viewers."""
+    """Every study on disk with its plan's time of change (ns), in no order: one look each, for
+    viewers."""
     found: dict[str, int] = {}
     try:
         with os.scandir(paths.studies_dir()) as entries:

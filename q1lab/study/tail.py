@@ -12,7 +12,8 @@ CAP = 256 << 10
 
 
 class Tail:
-    """Reads what was appended since the last look. A file that shrank was replaced and is read anew."""
+    """Reads what was appended since the last look. A file that shrank was replaced and is read
+    anew."""
 
     def __init__(self, path: Path, cap: int = CAP) -> None:
         self.path = path
@@ -23,8 +24,9 @@ class Tail:
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
     def read(self) -> tuple[str, bool]:
-        """(new text, whether it replaces what was shown before). Escape sequences and control characters are
-        gone, a carriage return starts a new line. A missing file is an empty one; OSError otherwise."""
+        """(new text, whether it replaces what was shown before). Escape sequences and control
+        characters are gone, a carriage return starts a new line. A missing file is an empty one;
+        OSError otherwise."""
         try:
             with self.path.open("rb") as file:
                 size = file.seek(0, 2)

@@ -44,7 +44,8 @@ def names() -> list[str]:
 def find(given: str) -> Variant:
     """The variant that ``given`` names: a reference variant, or a path to a model file.
 
-    Problem when it isn't there (naming the nearest), can't be read, has a syntax error, or lacks GPT or GPTConfig.
+    Problem when it isn't there (naming the nearest), can't be read, has a syntax error, or lacks
+    GPT or GPTConfig.
     """
     looks_like_path = given.endswith(".py") or "/" in given
     if not looks_like_path and given in names():

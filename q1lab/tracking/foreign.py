@@ -1,7 +1,7 @@
 """Runs that were trained elsewhere, read into one form: from W&B, from event files, from a CSV.
 
-What is read is data: it is bounded, checked, stripped of control characters, and nothing in it is executed or used
-as a path.
+What is read is data: it is bounded, checked, stripped of control characters, and nothing in it is
+executed or used as a path.
 """
 
 from __future__ import annotations
@@ -27,7 +27,15 @@ MAX_FILES, MAX_BYTES, MAX_ROWS = 400, 64 << 20, 2_000_000
 
 STEP = ("iter", "iteration", "step", "global_step", "_step")
 TRAIN = ("train_loss", "train/loss", "loss/train", "training_loss", "loss")
-VAL = ("val_loss", "val/loss", "loss/val", "eval_loss", "eval/loss", "valid_loss", "validation_loss")
+VAL = (
+    "val_loss",
+    "val/loss",
+    "loss/val",
+    "eval_loss",
+    "eval/loss",
+    "valid_loss",
+    "validation_loss",
+)
 FINAL = ("final_val_loss", "final/val_loss")
 """Names that trainers give the same thing; the first that is there counts."""
 
@@ -61,7 +69,8 @@ class ForeignRun:
         return max([*self.train, *self.evals], default=0)
 
 
-# ── reading: W&B ─────────────────────────────────────────────────────────────────────────────────────────
+# ── reading: W&B
+# ─────────────────────────────────────────────────────────────────────────────────────────
 
 
 def from_wandb(record: Mapping[str, Any]) -> list[ForeignRun]:
@@ -88,7 +97,9 @@ def from_wandb(record: Mapping[str, Any]) -> list[ForeignRun]:
     return runs
 
 
-def _wandb_state(said: Any, summary: Mapping[str, Any], run: ForeignRun) -> tuple[State, str | None]:
+def _wandb_state(
+    said: Any, summary: Mapping[str, Any], run: ForeignRun
+) -> tuple[State, str | None]:
     message = _text(summary.get("message"))
     own = summary.get("state")
     if own in set(State) and State(own) not in (State.QUEUED, State.RUNNING):
@@ -102,11 +113,13 @@ def _wandb_state(said: Any, summary: Mapping[str, Any], run: ForeignRun) -> tupl
     return State.FINISHED, message
 
 
-# ── reading: events ──────────────────────────────────────────────────────────────────────────────────────
+# ── reading: events
+# ──────────────────────────────────────────────────────────────────────────────────────
 
 
 def from_folder(folder: Path) -> list[ForeignRun]:
-    """Runs from all ``events.jsonl`` below ``folder``; links are not followed. Problem when there are none."""
+    """Runs from all ``events.jsonl`` below ``folder``; links are not followed. Problem when there
+    are none."""
     files = sorted(_event_files(folder))
     if not files:
         raise Problem(f"{folder} holds no events.jsonl; give the folder of a study or of its runs")
@@ -166,15 +179,17 @@ def from_events(file: Path, where: str) -> ForeignRun:
     return run
 
 
-# ── reading: CSV ─────────────────────────────────────────────────────────────────────────────────────────
+# ── reading: CSV
+# ─────────────────────────────────────────────────────────────────────────────────────────
 
 
 def from_csv(file: Path) -> list[ForeignRun]:
     """Runs from a CSV, in one of three forms.
 
-    Long: columns ``cfg``, ``seed``, ``iter``, and ``train_loss`` or ``val_loss``, a row per point. Short: ``cfg``,
-    ``seed``, ``val_loss``, a row per run. Wide, as W&B exports a chart: ``iter`` (or ``Step``) and a column
-    ``modified-seed0 - val_loss`` per run. Further columns of the first two forms are config.
+    Long: columns ``cfg``, ``seed``, ``iter``, and ``train_loss`` or ``val_loss``, a row per point.
+    Short: ``cfg``, ``seed``, ``val_loss``, a row per run. Wide, as W&B exports a chart: ``iter``
+    (or ``Step``) and a column ``modified-seed0 - val_loss`` per run. Further columns of the first
+    two forms are config.
     """
     if file.stat().st_size > MAX_BYTES:
         raise Problem(f"{file} is larger than {MAX_BYTES >> 20} MB")
@@ -230,7 +245,9 @@ def _long(file: Path, names: list[str], rows: list[tuple[int, dict[str, Any]]]) 
         if config != run.config:
             key = next(k for k in {*config, *run.config} if config.get(k) != run.config.get(k))
             raise Problem(f"{where}: {plain(key)} changes within {run.where}; a run has one config")
-        point = {name: _number_cell(row[name], where, name) for name in losses if row[name].strip() != ""}
+        point = {
+            name: _number_cell(row[name], where, name) for name in losses if row[name].strip() != ""
+        }
         if step:
             n = _number_cell(row[step], where, step)
             if not math.isfinite(n) or n != int(n) or n < 0:
@@ -244,7 +261,9 @@ def _long(file: Path, names: list[str], rows: list[tuple[int, dict[str, Any]]]) 
         else:
             value = next((name for name in (*FINAL, *VAL) if name in losses), None)
             if value is None or len(points[which]) != 1 or value not in points[which][0]:
-                raise Problem(f"{run.where}: {len(points[which])} rows but no iter column; {CSV_FORMS}")
+                raise Problem(
+                    f"{run.where}: {len(points[which])} rows but no iter column; {CSV_FORMS}"
+                )
             run.final = points[which][0][value]
         if run.final is None or not math.isfinite(run.final):
             run.state = State.DIVERGED if run.final is not None else State.FAILED
@@ -295,7 +314,8 @@ def _number_cell(text: str, where: str, name: str) -> float:
         raise Problem(f"{where}: {plain(name)} is {plain(text)[:40]!r}, no number") from None
 
 
-# ── reading: what all have in common ─────────────────────────────────────────────────────────────────────
+# ── reading: what all have in common
+# ─────────────────────────────────────────────────────────────────────
 
 
 def take_rows(run: ForeignRun, rows: Iterable[Mapping[str, Any]]) -> None:
@@ -320,7 +340,8 @@ def take_rows(run: ForeignRun, rows: Iterable[Mapping[str, Any]]) -> None:
 
 
 def number(value: Any) -> float | None:
-    """A number, also as W&B writes those that JSON lacks ("NaN", "Infinity"); None for anything else."""
+    """A number, also as W&B writes those that JSON lacks ("NaN", "Infinity"); None for anything
+    else."""
     if isinstance(value, str):
         return {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}.get(value)
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
@@ -364,7 +385,8 @@ def _identity(where: str, config: Mapping[str, Any], name: str) -> tuple[str, in
 
 
 def clean(value: Any, depth: int = 0) -> Any:
-    """JSON from outside, fit to keep: text without control characters, numbers that are finite or null."""
+    """JSON from outside, fit to keep: text without control characters, numbers that are finite or
+    null."""
     if isinstance(value, str):
         return plain(value)[:2000]
     if isinstance(value, float) and not math.isfinite(value):
@@ -372,7 +394,9 @@ def clean(value: Any, depth: int = 0) -> Any:
     if isinstance(value, dict | list) and depth > 6:
         return None
     if isinstance(value, dict):
-        return {plain(str(key))[:200]: clean(item, depth + 1) for key, item in list(value.items())[:500]}
+        return {
+            plain(str(key))[:200]: clean(item, depth + 1) for key, item in list(value.items())[:500]
+        }
     if isinstance(value, list):
         return [clean(item, depth + 1) for item in value[:2000]]
     return value

@@ -1,8 +1,8 @@
 """Runs that were trained elsewhere become a study: arms by ``cfg``, seeds by ``seed``.
 
-A study compares like with like, so runs whose data, hyperparameters or length differ are refused, with the names of
-what differs; a difference that is meant is named (``allow``) and kept in the study's record. Paths are made from
-checked names and numbers only. Reading is in foreign.py.
+A study compares like with like, so runs whose data, hyperparameters or length differ are refused,
+with the names of what differs; a difference that is meant is named (``allow``) and kept in the
+study's record. Paths are made from checked names and numbers only. Reading is in foreign.py.
 """
 
 from __future__ import annotations
@@ -53,7 +53,8 @@ ARM = frozenset({"variant", "model", "model_file", "model_sha256", "n_params", "
 """Config keys that are what the arms are compared for: the same within an arm only."""
 
 
-# ── grouping ─────────────────────────────────────────────────────────────────────────────────────────────
+# ── grouping
+# ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @dataclass(frozen=True)
@@ -67,11 +68,14 @@ class Grouped:
     notes: tuple[str, ...]
 
 
-def group(runs: list[ForeignRun], *, baseline: str | None = None, allow: Iterable[str] = ()) -> Grouped:
+def group(
+    runs: list[ForeignRun], *, baseline: str | None = None, allow: Iterable[str] = ()
+) -> Grouped:
     """Sort runs into two arms. Problem when it isn't clear, or when they are not comparable.
 
-    ``baseline`` names the cfg of the baseline where none is called so. ``allow`` names differences that are meant:
-    config keys, or ``iters`` (lengths differ), or ``seeds`` (leave out seeds that only one arm has).
+    ``baseline`` names the cfg of the baseline where none is called so. ``allow`` names differences
+    that are meant: config keys, or ``iters`` (lengths differ), or ``seeds`` (leave out seeds that
+    only one arm has).
     """
     allowed = frozenset(allow)
     notes: list[str] = []
@@ -80,11 +84,15 @@ def group(runs: list[ForeignRun], *, baseline: str | None = None, allow: Iterabl
     if chosen not in kinds or len(kinds) != 2:
         said = ", ".join(kinds[:8])
         if len(kinds) == 2 and baseline is None:
-            raise Problem(f"neither cfg is called baseline: {said}; say which one is, with --baseline")
+            raise Problem(
+                f"neither cfg is called baseline: {said}; say which one is, with --baseline"
+            )
         raise Problem(f"two cfgs are compared, {chosen} and one more; these runs have: {said}")
     modified = next(kind for kind in kinds if kind != chosen)
     names = {"baseline": chosen, "modified": modified}
-    arms = {arm: _by_seed([run for run in runs if run.cfg == cfg], notes) for arm, cfg in names.items()}
+    arms = {
+        arm: _by_seed([run for run in runs if run.cfg == cfg], notes) for arm, cfg in names.items()
+    }
     lonely = sorted(set(arms["baseline"]) ^ set(arms["modified"]))
     if lonely:
         text = f"seed {', '.join(map(str, lonely))} is there in one arm only"
@@ -118,7 +126,9 @@ def _by_seed(runs: list[ForeignRun], notes: list[str]) -> dict[int, ForeignRun]:
     return dict(sorted(found.items()))
 
 
-def _same(arms: dict[str, dict[int, ForeignRun]], allowed: frozenset[str], notes: list[str]) -> None:
+def _same(
+    arms: dict[str, dict[int, ForeignRun]], allowed: frozenset[str], notes: list[str]
+) -> None:
     """Refuse runs that differ in data, hyperparameters or length; note what can't be known."""
     differ: dict[str, str] = {}
     every = [run for arm in arms.values() for run in arm.values()]
@@ -135,7 +145,9 @@ def _same(arms: dict[str, dict[int, ForeignRun]], allowed: frozenset[str], notes
                 )
                 values[shown].append(f"{run.cfg}-seed{run.seed}")
             if len(values) > 1:
-                differ[key] = ", ".join(f"{value[:60]} ({_few(who)})" for value, who in values.items())
+                differ[key] = ", ".join(
+                    f"{value[:60]} ({_few(who)})" for value, who in values.items()
+                )
     lengths: dict[int, list[str]] = defaultdict(list)
     for run in every:
         if run.state is State.FINISHED:
@@ -159,7 +171,8 @@ def _few(names: list[str]) -> str:
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
-# ── writing ──────────────────────────────────────────────────────────────────────────────────────────────
+# ── writing
+# ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def create(grouped: Grouped, origin: str) -> Study:
@@ -169,7 +182,9 @@ def create(grouped: Grouped, origin: str) -> Study:
     """
     every = [run for arm in grouped.arms.values() for run in arm.values()]
     config = _shared_config(every)
-    config["max_iters"] = int(finite(config.get("max_iters")) or max(run.last for run in every)) or 1
+    config["max_iters"] = (
+        int(finite(config.get("max_iters")) or max(run.last for run in every)) or 1
+    )
     for key in ("batch_size", "block_size"):
         size = finite(config.pop(key, None))
         if size is not None and size >= 1 and size == int(size):
@@ -197,16 +212,22 @@ def create(grouped: Grouped, origin: str) -> Study:
             }
         },
     )  # fmt: skip
-    runs = {f"{arm}-seed{seed}": run for arm, found in grouped.arms.items() for seed, run in found.items()}
+    runs = {
+        f"{arm}-seed{seed}": run
+        for arm, found in grouped.arms.items()
+        for seed, run in found.items()
+    }
     events = {
-        f"{run.arm}-seed{run.seed}": events_of(runs[run.name], run.arm, run.variant) for run in study.runs
+        f"{run.arm}-seed{run.seed}": events_of(runs[run.name], run.arm, run.variant)
+        for run in study.runs
     }
     stem = grouped.names["modified"] if study.variant == "modified" else study.variant
     return _publish(study, stem, events, {})
 
 
 def adopt(folder: Path) -> Study:
-    """Take in a whole study of another q1lab, from a copy of its folder: plan, model files and events."""
+    """Take in a whole study of another q1lab, from a copy of its folder: plan, model files and
+    events."""
     try:
         study = studies.from_dict(clean(json.loads((folder / "study.json").read_text())))
         if set(study.arms) != set(ARMS) or not study.seeds:
@@ -219,7 +240,9 @@ def adopt(folder: Path) -> Study:
     events: dict[str, list[dict[str, Any]]] = {}
     for run in study.runs:
         if not re.fullmatch(r"(baseline|modified)-seed\d{1,9}", run.name):
-            raise Problem(f"{folder}/study.json names a run {plain(run.name)!r}, which is no run of q1lab")
+            raise Problem(
+                f"{folder}/study.json names a run {plain(run.name)!r}, which is no run of q1lab"
+            )
         file = folder / "runs" / run.name / "events.jsonl"
         if file.is_file() and not file.is_symlink():
             found = from_events(file, f"{run.name}/events.jsonl")
@@ -245,15 +268,23 @@ def adopt(folder: Path) -> Study:
     if not re.fullmatch(r"data/[0-9a-f]{64}\.txt", data.file):
         data = replace(data, file="")
     study = replace(
-        study, arms=arms, data=data, repo=None, wandb="disabled", extra={**study.extra, "imported": imported}
+        study,
+        arms=arms,
+        data=data,
+        repo=None,
+        wandb="disabled",
+        extra={**study.extra, "imported": imported},
     )
     return _publish(study, study.variant, events, sources)
 
 
 def events_of(run: ForeignRun, arm: str, variant: str) -> list[dict[str, Any]]:
-    """The run as a trainer of q1lab would have written it. Its own events are kept, under the arm it has here."""
+    """The run as a trainer of q1lab would have written it. Its own events are kept, under the arm
+    it has here."""
     if run.events is not None:
-        return [{**event, "arm": arm} if event["type"] == "start" else event for event in run.events]
+        return [
+            {**event, "arm": arm} if event["type"] == "start" else event for event in run.events
+        ]
     start = {
         "type": "start", "v": 1, "arm": arm, "variant": variant, "seed": run.seed, "attempt": 1,
         "time": run.began, "config": run.config, "imported_from": run.where,
@@ -266,7 +297,12 @@ def events_of(run: ForeignRun, arm: str, variant: str) -> list[dict[str, Any]]:
     points += [{"type": "eval", "iter": n, "val_loss": loss} for n, loss in run.evals.items()]
     points.sort(key=lambda point: (point["iter"], point["type"] == "eval"))
     final = finite(run.final)
-    end: dict[str, Any] = {"type": "exit", "state": str(run.state), "iter": run.last, "time": run.began}
+    end: dict[str, Any] = {
+        "type": "exit",
+        "state": str(run.state),
+        "iter": run.last,
+        "time": run.began,
+    }
     if run.state is State.FINISHED:
         points.append({"type": "eval", "iter": run.last, "val_loss": final, "final": True})
         end["val_loss"] = final
@@ -318,7 +354,10 @@ def _data(runs: list[ForeignRun]) -> Data:
 
 
 def _publish(
-    study: Study, stem: str, events: Mapping[str, list[dict[str, Any]]], sources: Mapping[str, bytes]
+    study: Study,
+    stem: str,
+    events: Mapping[str, list[dict[str, Any]]],
+    sources: Mapping[str, bytes],
 ) -> Study:
     """Write everything beside the studies, then move it into place under the next free name."""
     paths.ensure_home()
@@ -333,7 +372,10 @@ def _publish(
             _private(draft.source / name, content)
         for name, records in events.items():
             draft.run(name).root.mkdir(mode=0o700)
-            lines = (json.dumps(clean(one), ensure_ascii=False, allow_nan=False) + "\n" for one in records)
+            lines = (
+                json.dumps(clean(one), ensure_ascii=False, allow_nan=False) + "\n"
+                for one in records
+            )
             _private(draft.run(name).events, "".join(lines).encode())
         taken = [
             int(match[1])
@@ -345,7 +387,8 @@ def _publish(
             count += 1
             named = replace(study, id=f"{stem}-{count}")
             _private(
-                draft.plan, (json.dumps(clean(named.to_dict()), indent=1, ensure_ascii=False) + "\n").encode()
+                draft.plan,
+                (json.dumps(clean(named.to_dict()), indent=1, ensure_ascii=False) + "\n").encode(),
             )
             try:
                 draft.root.rename(root / named.id)
@@ -353,9 +396,12 @@ def _publish(
             except FileExistsError:
                 continue
             except OSError as error:
-                if (root / named.id).exists():  # a folder with something in it: "directory not empty"
+                # a folder with something in it: "directory not empty"
+                if (root / named.id).exists():
                     continue
-                raise Problem(f"cannot write {root / named.id}: {error.strerror}", FAILED) from error
+                raise Problem(
+                    f"cannot write {root / named.id}: {error.strerror}", FAILED
+                ) from error
     raise AssertionError("unreachable")
 
 

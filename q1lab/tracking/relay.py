@@ -1,13 +1,14 @@
-"""The one process that speaks to Weights & Biases: it follows a study's events and repeats them there.
+"""The one process that speaks to Weights & Biases: it follows a study's events and repeats them
+there.
 
 ``python -m q1lab.tracking.relay STUDY_DIR``          follow the study until nothing of it is alive, then upload
 ``python -m q1lab.tracking.relay --sync STUDY_DIR``   upload what no upload has confirmed yet (`q1lab sync`)
 ``python -m q1lab.tracking.relay --pull PATH FILE``   write the runs of ENTITY/PROJECT as JSON (`q1lab pull`)
 
-The trainers know nothing of it and nobody waits for it, so it may block, fail or be killed. It keeps no state
-that matters: the ids were minted before the launch, row n of a run is the same whenever it is asked for, and
-a connection starts by asking W&B how many rows it has. A run counts as synced only when `wandb sync` ended
-with exit 0 *and* left its ``.synced`` mark.
+The trainers know nothing of it and nobody waits for it, so it may block, fail or be killed. It
+keeps no state that matters: the ids were minted before the launch, row n of a run is the same
+whenever it is asked for, and a connection starts by asking W&B how many rows it has. A run counts
+as synced only when `wandb sync` ended with exit 0 *and* left its ``.synced`` mark.
 """
 
 from __future__ import annotations
@@ -39,19 +40,23 @@ POLL = 0.4
 """Seconds between two looks at the events."""
 
 FLUSH = 1.0
-"""Seconds until a row is on the disk in wandb's own log (its default of 15 loses all of a short run)."""
+"""Seconds until a row is on the disk in wandb's own log (its default of 15 loses all of a short
+run)."""
 
 SEND = 3.0
 """Seconds between two sendings of rows to W&B: its default of 15 makes a short run look dead."""
 
 REACH, INIT, FINISH, UPLOAD, LAST_FLUSH = 10.0, 30.0, 30.0, 300.0, 420.0
-"""Seconds at most: for the server's first answer, a run's start, its end, an upload, all after the study."""
+"""Seconds at most: for the server's first answer, a run's start, its end, an upload, all after the
+study."""
 
 PAUSE, AGAIN = "Q1LAB_RELAY_PAUSE", "Q1LAB_RELAY_AGAIN"
-"""Environment of a relay that starts itself anew: seconds to stay offline, and how often it did so."""
+"""Environment of a relay that starts itself anew: seconds to stay offline, and how often it did
+so."""
 
 RETRY = 60.0
-"""Seconds before a server that failed is tried again for the next run; until then runs are kept offline."""
+"""Seconds before a server that failed is tried again for the next run; until then runs are kept
+offline."""
 
 MAX_RUNS, MAX_ROWS = 500, 200_000
 """Bounds for a pull: runs of a project, rows of a run."""
@@ -64,11 +69,12 @@ class UnreachableError(Exception):
 
 
 class RestartError(Exception):
-    """wandb is in a state that only a new process gets it out of: after a start that failed, its service holds
-    on to the run's id."""
+    """wandb is in a state that only a new process gets it out of: after a start that failed, its
+    service holds on to the run's id."""
 
 
-# ── wandb, kept at arm's length ──────────────────────────────────────────────────────────────────────────
+# ── wandb, kept at arm's length
+# ──────────────────────────────────────────────────────────────────────────
 
 
 def prepare(study: Study) -> None:
@@ -84,7 +90,8 @@ def prepare(study: Study) -> None:
 
 
 def settings(**more: Any) -> Any:
-    """wandb's settings for one run; those that this version of the client doesn't know are left out."""
+    """wandb's settings for one run; those that this version of the client doesn't know are left
+    out."""
     import wandb
 
     wished = {
@@ -141,7 +148,11 @@ def reason(error: BaseException) -> str:
         return "W&B refuses the key; run `wandb login --relogin`"
     if re.search(r"\b403\b|[Pp]ermission denied", text):
         return "W&B says permission denied: may this account write to the project?"
-    if isinstance(error, TimeoutError) or "deadline exceeded" in text or "timed out" in text.lower():
+    if (
+        isinstance(error, TimeoutError)
+        or "deadline exceeded" in text
+        or "timed out" in text.lower()
+    ):
         refused = "connection refused" in text
         server = re.search(r"HTTP (5\d\d)", text)
         return (
@@ -167,8 +178,8 @@ def open_run(
 ) -> Any:
     """A wandb run under its minted id.
 
-    ``resume``: what W&B has stays, and new rows go behind it. Online, ``starting_step`` is then the first row
-    that W&B lacks; offline, the upload asks for it.
+    ``resume``: what W&B has stays, and new rows go behind it. Online, ``starting_step`` is then the
+    first row that W&B lacks; offline, the upload asks for it.
     """
     import wandb
 
@@ -197,8 +208,9 @@ def define(handle: Any) -> None:
 
 
 def shut_down() -> None:
-    """End wandb's service, so that all it wrote is on the disk: a run's ``finish`` may return before that. The
-    next run starts the service again. A service that hangs is left behind after FINISH seconds."""
+    """End wandb's service, so that all it wrote is on the disk: a run's ``finish`` may return
+    before that. The next run starts the service again. A service that hangs is left behind after
+    FINISH seconds."""
     import wandb
 
     end = threading.Thread(target=wandb.teardown, daemon=True)
@@ -207,16 +219,20 @@ def shut_down() -> None:
 
 
 def settle(study: Study) -> None:
-    """Once nothing is open: end wandb's service, and keep the digests of the logs that are whole now."""
+    """Once nothing is open: end wandb's service, and keep the digests of the logs that are whole
+    now."""
     shut_down()
     with wandb_state.changing(study) as runs:
         for name, relay in runs.items():
             if relay.closed and relay.folder and not relay.digest:
                 with contextlib.suppress(OSError):
-                    runs[name] = replace(relay, digest=sha256_file(wandb_state.log_file(study, relay)))
+                    runs[name] = replace(
+                        relay, digest=sha256_file(wandb_state.log_file(study, relay))
+                    )
 
 
-# ── following ────────────────────────────────────────────────────────────────────────────────────────────
+# ── following
+# ────────────────────────────────────────────────────────────────────────────────────────────
 
 
 class Line:
@@ -250,7 +266,8 @@ class Line:
     def write(self) -> None:
         rows = self.projection.rows
         for n in range(self.written, len(rows)):
-            self.handle.log(rows[n], step=n, commit=True)  # else wandb holds it back until the next one
+            # else wandb holds it back until the next one
+            self.handle.log(rows[n], step=n, commit=True)
         self.written = max(self.written, len(rows))
 
     def finish(self, state: State | None = None) -> None:
@@ -276,7 +293,8 @@ class Relay:
         plan = self.study.files.plan
         seen = None
         while True:
-            alive = is_locked(self.study.files.lock)  # before reading: no last event can slip in between
+            # before reading: no last event can slip in between
+            alive = is_locked(self.study.files.lock)
             stamp = plan.stat().st_mtime_ns
             if stamp != seen:
                 seen = stamp
@@ -291,7 +309,8 @@ class Relay:
         settle(self.study)
 
     def _take_plan(self) -> None:
-        """Read the plan (again: it may have grown), mint the ids that are missing, open a line per run."""
+        """Read the plan (again: it may have grown), mint the ids that are missing, open a line per
+        run."""
         self.study = load(self.study.files.root)
         wandb_state.mint(self.study)
         known = wandb_state.read(self.study)
@@ -315,7 +334,8 @@ class Relay:
             self._open(line)
         try:
             line.write()
-        except Exception as error:  # wandb is a guest here: whatever it raises must not end the relay
+        # wandb is a guest here: whatever it raises must not end the relay
+        except Exception as error:
             self._lost(line, error)
             return
         if projection.ended is not None:
@@ -351,7 +371,9 @@ class Relay:
         try:
             line.handle = open_run(study, run, relay, config, "offline", resume=False)
         except Exception as problem:
-            wandb_state.update(study, run.name, state=ERROR, error=error or reason(problem), offset=0)
+            wandb_state.update(
+                study, run.name, state=ERROR, error=error or reason(problem), offset=0
+            )
             raise RestartError(reason(problem)) from problem
         line.mode = OFFLINE
         remove(old)
@@ -383,22 +405,26 @@ class Relay:
             text = f"{reason(error)} at the end of the run; everything is kept, `q1lab sync` uploads it"
             say(f"{line.run.name}: {text}")
             self.not_before = time.monotonic() + RETRY
-            wandb_state.update(self.study, line.run.name, state=ERROR, error=text, offset=offset, rows=rows)
+            wandb_state.update(
+                self.study, line.run.name, state=ERROR, error=text, offset=offset, rows=rows
+            )
             return
         wandb_state.update(
             self.study, line.run.name, offset=offset, rows=rows, closed=not online, digest=None
         )
 
 
-# ── uploading ────────────────────────────────────────────────────────────────────────────────────────────
+# ── uploading
+# ────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def sync(study: Study) -> bool:
     """Upload every run that no upload has confirmed; True when all are confirmed in the end.
 
-    A run that W&B knows nothing of goes up from its offline folder, made anew from the events unless it was
-    finished properly. Where something arrived before, W&B is asked how many rows it has, and only the rest
-    goes up. The outcome of each run, and the last error in words, is kept in ``runs.json``.
+    A run that W&B knows nothing of goes up from its offline folder, made anew from the events
+    unless it was finished properly. Where something arrived before, W&B is asked how many rows it
+    has, and only the rest goes up. The outcome of each run, and the last error in words, is kept in
+    ``runs.json``.
     """
     wandb_state.mint(study)
     names = wandb_state.pending(study)
@@ -429,7 +455,8 @@ def sync(study: Study) -> bool:
 
 
 def _stage(study: Study, name: str) -> Path | None:
-    """A finished offline folder with what W&B lacks of this run; None when the run has no start event yet."""
+    """A finished offline folder with what W&B lacks of this run; None when the run has no start
+    event yet."""
     run = next(run for run in study.runs if run.name == name)
     relay = wandb_state.read(study)[name]
     line = Line(study, run)
@@ -480,7 +507,8 @@ def rows_there(relay: RunRelay) -> int:
 
 
 def _wandb_sync(folders: list[Path]) -> tuple[int, str]:
-    """Run `wandb sync` on the folders; returns its exit code (-1: it took too long) and what it said."""
+    """Run `wandb sync` on the folders; returns its exit code (-1: it took too long) and what it
+    said."""
     if not folders:
         return 0, ""
     env = {key: value for key, value in os.environ.items() if key != "WANDB_SILENT"}
@@ -507,19 +535,29 @@ def _sync_error(code: int, said: str) -> str:
     if code == -1:
         return f"the upload was not through after {UPLOAD:.0f} s; `q1lab sync` goes on with it"
     lines = [line.removeprefix("wandb: ").strip() for line in said.splitlines()]
-    told = [line for line in lines if re.search(r"error|fail|refus|denied|invalid|HTTP \d", line, re.I)]
+    told = [
+        line for line in lines if re.search(r"error|fail|refus|denied|invalid|HTTP \d", line, re.I)
+    ]
     told = told or lines
     why = reason(Exception(told[-1])) if told else "it said nothing"
-    return f"`wandb sync` left no mark (exit {code}): {why}" if code == 0 else f"`wandb sync` failed: {why}"
+    return (
+        f"`wandb sync` left no mark (exit {code}): {why}"
+        if code == 0
+        else f"`wandb sync` failed: {why}"
+    )
 
 
 def _tidy(study: Study, name: str, folder: Path) -> None:
-    """After a confirmed upload one folder a run remains, with its whole history, marked as synced."""
+    """After a confirmed upload one folder a run remains, with its whole history, marked as
+    synced."""
     relay = wandb_state.read(study)[name]
-    if relay.folder is None:  # what was uploaded was the rest of a history: write the whole for `wandb leet`
+    # what was uploaded was the rest of a history: write the whole for `wandb leet`
+    if relay.folder is None:
         line = Line(study, next(run for run in study.runs if run.name == name))
         line.read()
-        line.handle = open_run(study, line.run, relay, line.projection.config, "offline", resume=False)
+        line.handle = open_run(
+            study, line.run, relay, line.projection.config, "offline", resume=False
+        )
         folder = study.files.wandb / folder_of(line.handle)
         line.write()
         line.finish(State.CRASHED)
@@ -541,11 +579,13 @@ def remove(folders: list[Path]) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-# ── pulling ──────────────────────────────────────────────────────────────────────────────────────────────
+# ── pulling
+# ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def pull(path: str, group: str | None) -> dict[str, Any]:
-    """The runs of ENTITY/PROJECT: name, state, group, config, summary and the history of steps and losses."""
+    """The runs of ENTITY/PROJECT: name, state, group, config, summary and the history of steps and
+    losses."""
     import wandb
 
     api = wandb.Api(timeout=30)
@@ -557,7 +597,9 @@ def pull(path: str, group: str | None) -> dict[str, Any]:
             raise Problem(f"{path} has more than {MAX_RUNS} runs; choose some with --group", FAILED)
         rows = []
         for row in run.scan_history(page_size=1000, use_cache=False):
-            rows.append({key: value for key, value in row.items() if key in PULLED or "loss" in key.lower()})
+            rows.append(
+                {key: value for key, value in row.items() if key in PULLED or "loss" in key.lower()}
+            )
             if len(rows) > MAX_ROWS:
                 raise Problem(f"{run.name} has more than {MAX_ROWS} rows", FAILED)
         found.append(
@@ -570,7 +612,8 @@ def pull(path: str, group: str | None) -> dict[str, Any]:
     return {"path": path, "pulled": utc_now(), "runs": found}
 
 
-# ── the process ──────────────────────────────────────────────────────────────────────────────────────────
+# ── the process
+# ──────────────────────────────────────────────────────────────────────────────────────────
 
 
 def load(root: Path) -> Study:
@@ -579,7 +622,9 @@ def load(root: Path) -> Study:
     os.environ["Q1LAB_HOME"] = str(root.parent.parent)
     study = studies.load(root.name)
     if study.id != root.name:
-        raise Problem(f"{root}/study.json is the plan of {study.id!r}, not of {root.name!r}", FAILED)
+        raise Problem(
+            f"{root}/study.json is the plan of {study.id!r}, not of {root.name!r}", FAILED
+        )
     return study
 
 
@@ -637,11 +682,14 @@ def _again(study: Study, error: RestartError) -> None:
         raise error
     shut_down()
     os.environ |= {AGAIN: str(count + 1), PAUSE: str(RETRY)}
-    os.execv(sys.executable, [sys.executable, "-P", "-m", "q1lab.tracking.relay", str(study.files.root)])
+    os.execv(
+        sys.executable, [sys.executable, "-P", "-m", "q1lab.tracking.relay", str(study.files.root)]
+    )
 
 
 def _last_flush(study: Study) -> int:
-    """Upload in a process of its own: a wandb that met a broken server may still hold on to the runs' ids."""
+    """Upload in a process of its own: a wandb that met a broken server may still hold on to the
+    runs' ids."""
     child = subprocess.Popen(
         [sys.executable, "-P", "-m", "q1lab.tracking.relay", "--sync", str(study.files.root)],
         stdin=subprocess.DEVNULL, cwd=study.files.root, start_new_session=True,
@@ -679,7 +727,9 @@ if __name__ == "__main__":
     try:
         status = main(sys.argv[1:])
     except Exception as error:  # the runner starts it again at once: don't let it spin
-        say(str(error) if isinstance(error, Problem) else f"{type(error).__name__}: {reason(error)}")
+        say(
+            str(error) if isinstance(error, Problem) else f"{type(error).__name__}: {reason(error)}"
+        )
         status = error.code if isinstance(error, Problem) else FAILED
         time.sleep(3)
     leave(status)

@@ -1,9 +1,10 @@
-"""A run's events as W&B should show them: history rows, config and summary. Pure, and the same every time.
+"""A run's events as W&B should show them: history rows, config and summary. Pure, and the same
+every time.
 
 Row n of a run always carries step n, whatever was relayed, killed or uploaded before. So a relay
-that starts again, or a sync after a broken one, sends the rows from the first one that the server lacks, and
-nothing twice. An attempt that goes on from a checkpoint reports some iters again: an iter's first report is
-its row.
+that starts again, or a sync after a broken one, sends the rows from the first one that the server
+lacks, and nothing twice. An attempt that goes on from a checkpoint reports some iters again: an
+iter's first report is its row.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ METRICS = ("train_loss", "val_loss", "final_val_loss", "lr", "tok_per_s", "token
 
 
 class Projection:
-    """Feed it a run's events in order, in pieces of any size; read rows, config and summary from it."""
+    """Feed it a run's events in order, in pieces of any size; read rows, config and summary from
+    it."""
 
     def __init__(self, study: Study, run: Run) -> None:
         self.rows: list[Row] = []
@@ -66,7 +68,8 @@ class Projection:
 
     @property
     def exit_code(self) -> int:
-        """W&B knows finished (0) and failed (anything else); the summary's ``state`` says it exactly."""
+        """W&B knows finished (0) and failed (anything else); the summary's ``state`` says it
+        exactly."""
         return 0 if self.ended is State.FINISHED else 1
 
     def _start(self, event: dict[str, Any]) -> None:
@@ -80,7 +83,11 @@ class Projection:
                 self.config[key] = event[key]
 
     def _row(
-        self, event: dict[str, Any], kind: str, keys: tuple[str, ...], rename: dict[str, str] | None = None
+        self,
+        event: dict[str, Any],
+        kind: str,
+        keys: tuple[str, ...],
+        rename: dict[str, str] | None = None,
     ) -> None:
         n = event.get("iter")
         if not isinstance(n, int) or isinstance(n, bool) or n < 0:
@@ -99,7 +106,11 @@ class Projection:
         self._seen.add((kind, n))
         self._summary.update(row)
         value = row.get("val_loss")
-        if value is not None and math.isfinite(value) and (self._best is None or value < self._best):
+        if (
+            value is not None
+            and math.isfinite(value)
+            and (self._best is None or value < self._best)
+        ):
             self._best = value
         t = event.get("t")
         if self._clock and isinstance(t, int | float):

@@ -1,11 +1,12 @@
 """What q1lab knows about a study's runs in Weights & Biases, without importing wandb.
 
-``studies/<id>/wandb/runs.json`` holds, per run, the id that it has in W&B (minted before the launch, so that
-every attempt and every upload lands on the same run), what the relay did last, and the last error in words.
-The events are the truth; this is a projection's notebook, and losing it costs nothing but the ids.
+``studies/<id>/wandb/runs.json`` holds, per run, the id that it has in W&B (minted before the
+launch, so that every attempt and every upload lands on the same run), what the relay did last, and
+the last error in words. The events are the truth; this is a projection's notebook, and losing it
+costs nothing but the ids.
 
-Here too: whether a key is configured, and the environment that keeps all of wandb's files inside the study.
-No key is ever stored.
+Here too: whether a key is configured, and the environment that keeps all of wandb's files inside
+the study. No key is ever stored.
 """
 
 from __future__ import annotations
@@ -41,8 +42,9 @@ DEFAULT_HOSTS = ("api.wandb.ai", "api.forge.coreweave.com")
 ID = re.compile(r"[a-z0-9]{8}")
 _ID_LETTERS = string.ascii_lowercase + string.digits
 
-# Kept from the learner's environment: where the server is and who they are. Everything else that starts with
-# WANDB_ could turn a run of ours into another one (WANDB_RUN_ID, WANDB_MODE, WANDB_NAME …).
+# Kept from the learner's environment: where the server is and who they are. Everything else that
+# starts with WANDB_ could turn a run of ours into another one (WANDB_RUN_ID, WANDB_MODE, WANDB_NAME
+# …).
 _KEEP = {
     "WANDB_API_KEY", "WANDB_APP_URL", "WANDB_BASE_URL", "WANDB_CREDENTIALS_FILE", "WANDB_ENTITY",
     "WANDB_HTTP_PROXY", "WANDB_HTTPS_PROXY", "WANDB_IDENTITY_TOKEN_FILE", "WANDB_INSECURE_DISABLE_SSL",
@@ -60,12 +62,14 @@ class RunRelay:
     url: str | None = None
     entity: str | None = None
     sent: bool = False
-    """Whether anything may have reached the server: from then on the server is asked what it has."""
+    """Whether anything may have reached the server: from then on the server is asked what it
+    has."""
     rows: int = 0
     offset: int = 0
     """Bytes of ``events.jsonl`` that the last change covers."""
     folder: str | None = None
-    """wandb's folder with the run's whole history, inside the study's ``wandb``; None when there is none."""
+    """wandb's folder with the run's whole history, inside the study's ``wandb``; None when there is
+    none."""
     closed: bool = False
     """Whether that folder was finished properly, up to ``offset``."""
     digest: str | None = None
@@ -103,7 +107,8 @@ class Status:
         return f"offline{done}; `q1lab sync` uploads"
 
 
-# ── the notebook ─────────────────────────────────────────────────────────────────────────────────────────
+# ── the notebook
+# ─────────────────────────────────────────────────────────────────────────────────────────
 
 
 def runs_file(study: Study) -> Path:
@@ -116,16 +121,19 @@ def relay_lock(study: Study) -> Path:
 
 
 def mint(study: Study) -> dict[str, str]:
-    """Give every run of the study its W&B id and keep it; ids that exist stay. Returns run name → id.
+    """Give every run of the study its W&B id and keep it; ids that exist stay. Returns run name →
+    id.
 
-    Call it before the launch, and again when the plan grew. Problem when the folder can't be written.
+    Call it before the launch, and again when the plan grew. Problem when the folder can't be
+    written.
     """
     with changing(study) as runs:
         return {name: run.id for name, run in runs.items()}
 
 
 def read(study: Study) -> dict[str, RunRelay]:
-    """Run name → what is known, in the order of the plan; empty when nothing was minted (or it is broken)."""
+    """Run name → what is known, in the order of the plan; empty when nothing was minted (or it is
+    broken)."""
     try:
         record = json.loads(runs_file(study).read_text())
         known = {f.name for f in fields(RunRelay)}
@@ -152,7 +160,11 @@ def changing(study: Study) -> Iterator[dict[str, RunRelay]]:
             runs.setdefault(run.name, RunRelay(new_id()))
         yield runs
         if runs != before:
-            record = {"v": 1, "project": PROJECT, "runs": {name: asdict(run) for name, run in runs.items()}}
+            record = {
+                "v": 1,
+                "project": PROJECT,
+                "runs": {name: asdict(run) for name, run in runs.items()},
+            }
             write_atomic(runs_file(study), json.dumps(record, indent=1) + "\n")
 
 
@@ -163,8 +175,8 @@ def update(study: Study, name: str, **changes: Any) -> None:
 
 
 def mint_anew(study: Study) -> dict[str, str]:
-    """New ids for all runs, as if nothing had ever been uploaded: W&B never takes an id again whose run was
-    deleted there. wandb's folders under the old ids are for the caller to remove."""
+    """New ids for all runs, as if nothing had ever been uploaded: W&B never takes an id again whose
+    run was deleted there. wandb's folders under the old ids are for the caller to remove."""
     with changing(study) as runs:
         for name in runs:
             runs[name] = RunRelay(new_id(), updated=utc_now())
@@ -188,13 +200,19 @@ def status(study: Study) -> Status:
             runs[name] = RunRelay(**{**asdict(run), "state": OFFLINE})
         elif run.state == SYNCED and size_of(study.files.run(name).events) != run.offset:
             runs[name] = RunRelay(**{**asdict(run), "state": SYNCING if busy else OFFLINE})
-    begun = {name: run for name, run in runs.items() if size_of(study.files.run(name).events)} or runs
+    begun = {
+        name: run for name, run in runs.items() if size_of(study.files.run(name).events)
+    } or runs
     states = {run.state for run in begun.values()}
     state = next((s for s in (ERROR, SYNCING, OFFLINE, SYNCED) if s in states), OFFLINE)
     errors = sorted((run.updated, run.error) for run in begun.values() if run.error)
     url = next((run.url for run in runs.values() if run.url), None)
     return Status(
-        state, study.wandb, runs, plain(errors[-1][1]) if errors else None, _project_url(url) if url else None
+        state,
+        study.wandb,
+        runs,
+        plain(errors[-1][1]) if errors else None,
+        _project_url(url) if url else None,
     )
 
 
@@ -214,11 +232,13 @@ def pending(study: Study) -> list[str]:
     return names
 
 
-# ── wandb's folders ──────────────────────────────────────────────────────────────────────────────────────
+# ── wandb's folders
+# ──────────────────────────────────────────────────────────────────────────────────────
 
 
 def folders(study: Study, run_id: str) -> list[Path]:
-    """wandb's folders of one run inside the study, online and offline, oldest first; links are left out."""
+    """wandb's folders of one run inside the study, online and offline, oldest first; links are left
+    out."""
     pattern = re.compile(rf"(offline-)?run-\d{{8}}_\d{{6}}-{re.escape(run_id)}(-\d+)?")
     root = study.files.wandb
     if not root.is_dir():
@@ -260,7 +280,8 @@ def leet_command(study: Study) -> str:
     return shlex.join([wandb, "leet", str(study.files.wandb)])
 
 
-# ── the learner's settings ───────────────────────────────────────────────────────────────────────────────
+# ── the learner's settings
+# ───────────────────────────────────────────────────────────────────────────────
 
 
 def learner_settings(env: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -276,7 +297,8 @@ def learner_settings(env: Mapping[str, str] | None = None) -> dict[str, str]:
 
 
 def key_configured(env: Mapping[str, str] | None = None) -> bool:
-    """Whether the wandb client would find credentials for its server (it alone reads them in earnest)."""
+    """Whether the wandb client would find credentials for its server (it alone reads them in
+    earnest)."""
     env = os.environ if env is None else env
     settings = learner_settings(env)
     if env.get("WANDB_API_KEY") or env.get("WANDB_IDENTITY_TOKEN_FILE") or settings.get("api_key"):
@@ -298,7 +320,8 @@ def key_configured(env: Mapping[str, str] | None = None) -> bool:
 
 
 def default_mode(env: Mapping[str, str] | None = None) -> str:
-    """``--wandb`` when nothing is said: WANDB_MODE, else online where a key is configured, else offline."""
+    """``--wandb`` when nothing is said: WANDB_MODE, else online where a key is configured, else
+    offline."""
     env = os.environ if env is None else env
     wished = (env.get("WANDB_MODE") or learner_settings(env).get("mode") or "").lower()
     wished = {"dryrun": "offline", "run": "online", "shared": "online"}.get(wished, wished)
@@ -308,14 +331,17 @@ def default_mode(env: Mapping[str, str] | None = None) -> str:
 
 
 def environment(study: Study, env: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The environment for a process that uses wandb on this study: all of its files stay inside the study.
+    """The environment for a process that uses wandb on this study: all of its files stay inside the
+    study.
 
-    The learner's key, server and entity stay readable (netrc, environment, their settings file); other WANDB_
-    variables are dropped, since they could rename or redirect the study's runs.
+    The learner's key, server and entity stay readable (netrc, environment, their settings file);
+    other WANDB_ variables are dropped, since they could rename or redirect the study's runs.
     """
     env = dict(os.environ if env is None else env)
     own = learner_settings(env)
-    kept = {key: value for key, value in env.items() if not key.startswith("WANDB_") or key in _KEEP}
+    kept = {
+        key: value for key, value in env.items() if not key.startswith("WANDB_") or key in _KEEP
+    }
     for name in ("api_key", "base_url", "entity"):
         if name in own and not kept.get(f"WANDB_{name.upper()}"):
             kept[f"WANDB_{name.upper()}"] = own[name]
@@ -332,7 +358,8 @@ def environment(study: Study, env: Mapping[str, str] | None = None) -> dict[str,
 
 
 def scrub(text: str, env: Mapping[str, str] | None = None) -> str:
-    """``text`` without anything that looks like a W&B key, and without the key of the environment."""
+    """``text`` without anything that looks like a W&B key, and without the key of the
+    environment."""
     env = os.environ if env is None else env
     key = env.get("WANDB_API_KEY")
     if key and len(key) >= 8:

@@ -29,14 +29,18 @@ def detail(row: Step | Action | None, progress: Progress) -> Content:
     if row is None:
         return Content("")
     if isinstance(row, Action):
-        words = " ".join(row.argv()) or str(row.options.get("url") or row.options.get("document") or "")
+        words = " ".join(row.argv()) or str(
+            row.options.get("url") or row.options.get("document") or ""
+        )
         return Content.assemble(("the same as ", "$muted"), (words, "$accent"))
     record = progress.of(row.id)
     text = " ".join(plain(row.detail).replace("`", "").split())
     if not record.answer:
         return Content(text)
     said = " ".join(plain(record.answer).split())
-    return Content.assemble(("yours: ", "$success"), (said, "$foreground"), f"\n{text}" if text else "")
+    return Content.assemble(
+        ("yours: ", "$success"), (said, "$foreground"), f"\n{text}" if text else ""
+    )
 
 
 def form(app: Q1Lab, step: Step) -> bool:
@@ -79,7 +83,9 @@ def start(app: Q1Lab, action: Action, step: Step | None) -> None:
 
         target = options.get("for")
         app.push_screen(
-            CheckScreen(str(options["file"]), str(target) if target else None, step.id if step else None)
+            CheckScreen(
+                str(options["file"]), str(target) if target else None, step.id if step else None
+            )
         )
     elif action.kind == "open" and "url" in options:
         app.copy_to_clipboard(str(options["url"]))
@@ -94,7 +100,8 @@ def start(app: Q1Lab, action: Action, step: Step | None) -> None:
 
 
 def _beside(app: Q1Lab, value: object) -> str:
-    """A name as it is; a path that starts with a dot is the learner's own file, beside their documents."""
+    """A name as it is; a path that starts with a dot is the learner's own file, beside their
+    documents."""
     text = str(value)
     return str(folder(app) / text) if text.startswith(("./", "../")) else text
 
@@ -105,7 +112,8 @@ def _seeds(value: object) -> str:
 
 
 def command(app: Q1Lab, argv: list[str]) -> None:
-    """Run a command in the learner's own terminal, so that it may ask; where there is none, show its output."""
+    """Run a command in the learner's own terminal, so that it may ask; where there is none, show
+    its output."""
     real = [sys.executable, "-m", *argv] if argv[0] == "q1lab" else argv
     shown = shlex.join(argv)
     where = folder(app)
@@ -144,7 +152,8 @@ def editor() -> list[str]:
 
 
 def in_editor(app: Q1Lab, step: Step) -> None:
-    """Write a step's answer in $EDITOR. What was saved there is kept; an unchanged file changes nothing."""
+    """Write a step's answer in $EDITOR. What was saved there is kept; an unchanged file changes
+    nothing."""
     before = app.snapshot.progress.of(step.id).answer or ""
     after = edit_text(app, before, step.id)
     if after is not None and after != before:
@@ -161,10 +170,15 @@ def edit_text(app: Q1Lab, text: str, name: str) -> str | None:
             with app.suspend():
                 code = subprocess.run(argv, check=False).returncode
         except SuspendNotSupported:
-            app.notify("An editor can't open from here: there is no terminal of its own.", severity="warning")
+            app.notify(
+                "An editor can't open from here: there is no terminal of its own.",
+                severity="warning",
+            )
             return None
         except OSError as error:
-            app.tell(f"cannot start {argv[0]!r}: {error.strerror}; set EDITOR to your editor's command")
+            app.tell(
+                f"cannot start {argv[0]!r}: {error.strerror}; set EDITOR to your editor's command"
+            )
             return None
         if code != 0:
             app.tell(f"{argv[0]} ended with {code}; the answer stays as it was")
@@ -182,7 +196,9 @@ def edit_file(app: Q1Lab, file: Path) -> None:
         with app.suspend():
             subprocess.run(argv, check=False)
     except SuspendNotSupported:
-        app.notify("An editor can't open from here: there is no terminal of its own.", severity="warning")
+        app.notify(
+            "An editor can't open from here: there is no terminal of its own.", severity="warning"
+        )
     except OSError as error:
         app.tell(f"cannot start {argv[0]!r}: {error.strerror}; set EDITOR to your editor's command")
 

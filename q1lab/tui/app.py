@@ -1,4 +1,5 @@
-"""The companion: screens, bindings, theme, and the desk that feeds them. Nothing else is decided here."""
+"""The companion: screens, bindings, theme, and the desk that feeds them. Nothing else is decided
+here."""
 
 from __future__ import annotations
 
@@ -68,7 +69,8 @@ class Q1Lab(TimedApp):
             self.register_theme(one)
         known = setup.config.theme in self.available_themes
         self.set_reactive(App.theme, setup.config.theme if known else theme.DARK.name)
-        self.stylesheet.set_variables(self.get_css_variables())  # parsed once, with the right colours
+        # parsed once, with the right colours
+        self.stylesheet.set_variables(self.get_css_variables())
         self.animation_level = setup.config.animation  # type: ignore[assignment]
         self.set_keymap(dict(setup.config.keymap))
         self.set_reactive(Q1Lab.snapshot, setup.first or Snapshot())

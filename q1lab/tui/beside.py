@@ -1,4 +1,5 @@
-"""Slow work beside a screen: done in a thread, and what it gives (or its Problem) handed back in the app's."""
+"""Slow work beside a screen: done in a thread, and what it gives (or its Problem) handed back in
+the app's."""
 
 from __future__ import annotations
 
@@ -13,9 +14,13 @@ T = TypeVar("T")
 
 
 def beside(
-    widget: Widget, act: Callable[[], T], done: Callable[[T], object], failed: Callable[[Problem], object]
+    widget: Widget,
+    act: Callable[[], T],
+    done: Callable[[T], object],
+    failed: Callable[[Problem], object],
 ) -> None:
-    """Run ``act`` in a thread; then ``done(value)`` or ``failed(problem)``, unless the widget is gone by then."""
+    """Run ``act`` in a thread; then ``done(value)`` or ``failed(problem)``, unless the widget is
+    gone by then."""
     app = widget.app
 
     def tell(call: Callable[[Any], object], value: Any) -> None:

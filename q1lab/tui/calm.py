@@ -17,8 +17,8 @@ from q1lab.errors import Problem
 class KeptStylesheet(Stylesheet):
     """Keeps what it has parsed while the variables stay the same.
 
-    Textual's own parses every rule anew for each mode that opens, and once more after it: at the start the app's
-    CSS was read three times, a tenth of the time to the first paint.
+    Textual's own parses every rule anew for each mode that opens, and once more after it: at the
+    start the app's CSS was read three times, a tenth of the time to the first paint.
     """
 
     def __init__(self, variables: dict[str, str]) -> None:
@@ -73,7 +73,8 @@ class CalmApp(App[None]):
             self._waiting.append(work)
 
     def post_display_hook(self) -> None:
-        """Textual calls this after every paint; those inside a batch (the start) reach no terminal yet."""
+        """Textual calls this after every paint; those inside a batch (the start) reach no terminal
+        yet."""
         if self._waiting is not None and not self._batch_count:
             waiting, self._waiting = self._waiting, None
             for work in waiting:
@@ -87,6 +88,7 @@ class CalmApp(App[None]):
         return str(file)
 
     def _fatal_error(self) -> None:
-        """The last resort: Textual would print a traceback with all local values. It goes into app.log."""
+        """The last resort: Textual would print a traceback with all local values. It goes into
+        app.log."""
         self.log_error()
         self._close_messages_no_wait()

@@ -1,4 +1,5 @@
-"""What the Check pane does beside drawing: look at the file, run a round of checks in a thread, take a hint."""
+"""What the Check pane does beside drawing: look at the file, run a round of checks in a thread,
+take a hint."""
 
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ from q1lab.files import os_reason
 from q1lab.model.checks import CheckReport, CheckResult
 
 Stamp = tuple[int, int]
-"""When a file was changed last (nanoseconds), and its size in bytes: another pair means that it was saved."""
+"""When a file was changed last (nanoseconds), and its size in bytes: another pair means that it was
+saved."""
 
 
 def stamp(path: Path) -> tuple[Stamp | None, str]:

@@ -1,7 +1,8 @@
-"""Every key of the app by action id, in one table: the footer, the help screen and the remapping read it.
+"""Every key of the app by action id, in one table: the footer, the help screen and the remapping
+read it.
 
-A learner moves a key in config.toml: ``[keymap]`` then ``"study.tick" = "x"``. The part before the dot says
-where the key works; a screen takes all of its own with ``bindings("study")``.
+A learner moves a key in config.toml: ``[keymap]`` then ``"study.tick" = "x"``. The part before the
+dot says where the key works; a screen takes all of its own with ``bindings("study")``.
 """
 
 from __future__ import annotations
@@ -44,14 +45,24 @@ KEYS: dict[str, Key] = {
     "app.quit": Key("q", "app.leave", "quit", "Leave; training goes on, progress is kept"),
     # study
     "study.tick": Key("space", "tick", "tick", "Tick the step, or take the tick away", True),
-    "study.write": Key("e,enter", "write", "write", "Write the step's answer; open its form", True, "e"),
-    "study.editor": Key("E", "editor", "in $EDITOR", "Write the answer in your own editor", False, "E"),
+    "study.write": Key(
+        "e,enter", "write", "write", "Write the step's answer; open its form", True, "e"
+    ),
+    "study.editor": Key(
+        "E", "editor", "in $EDITOR", "Write the answer in your own editor", False, "E"
+    ),
     "study.act": Key("r", "act", "run", "Start what the row carries: a study, a check …", True),
     "study.hint": Key("h", "hint", "hint", "Show the next hint for the modification"),
-    "study.next": Key("n,right_square_bracket", "next", "next part", "Go to the next part", False, "n"),
-    "study.back": Key("p,left_square_bracket", "back", "part before", "Go to the part before", False, "p"),
+    "study.next": Key(
+        "n,right_square_bracket", "next", "next part", "Go to the next part", False, "n"
+    ),
+    "study.back": Key(
+        "p,left_square_bracket", "back", "part before", "Go to the part before", False, "p"
+    ),
     "study.open": Key("u", "open", "open step", "Go to the first unfinished step"),
-    "study.timer": Key("T", "timer_here", "timer here", "Let the timer count for this part", False, "T"),
+    "study.timer": Key(
+        "T", "timer_here", "timer here", "Let the timer count for this part", False, "T"
+    ),
     "study.filter": Key("slash", "find", "find", "Find a part or step by its words", False, "/"),
     "study.copy": Key("c", "copy", "copy", "Copy the step's command or answer"),
     "study.unfold": Key("f", "unfold", "unfold", "Open or fold the answers in the text"),
@@ -66,51 +77,98 @@ KEYS: dict[str, Key] = {
     "lab.verdict": Key("v", "verdict", "verdict", "The whole comparison in words and bars", True),
     "lab.export": Key("o", "export", "export", "Write the chart or the numbers into a file"),
     "lab.wandb": Key("w", "wandb", "W&B", "How the study stands with Weights & Biases; upload it"),
-    "lab.filter": Key("slash", "filter", "studies", "List the studies, and filter them", False, "/"),
+    "lab.filter": Key(
+        "slash", "filter", "studies", "List the studies, and filter them", False, "/"
+    ),
     "lab.next": Key(
-        "n,right_square_bracket", "next(1)", "older", "Look at the study before this one", False, "n"
+        "n,right_square_bracket",
+        "next(1)",
+        "older",
+        "Look at the study before this one",
+        False,
+        "n",
     ),
     "lab.back": Key(
         "p,left_square_bracket", "next(-1)", "newer", "Look at the study after this one", False, "p"
     ),
-    "lab.metric": Key("m", "metric", "val or train", "Chart the validation loss, or the training loss"),
-    "lab.zoom_in": Key("plus,equals_sign", "zoom(1.5)", "zoom in", "Show less of the iters", False, "+"),
+    "lab.metric": Key(
+        "m", "metric", "val or train", "Chart the validation loss, or the training loss"
+    ),
+    "lab.zoom_in": Key(
+        "plus,equals_sign", "zoom(1.5)", "zoom in", "Show less of the iters", False, "+"
+    ),
     "lab.zoom_out": Key("minus", "zoom(0.6667)", "zoom out", "Show more of the iters", False, "-"),
     "lab.pan_back": Key(
-        "comma,less_than_sign", "pan(-0.25)", "earlier", "Move the chart to earlier iters", False, ","
+        "comma,less_than_sign",
+        "pan(-0.25)",
+        "earlier",
+        "Move the chart to earlier iters",
+        False,
+        ",",
     ),
     "lab.pan_on": Key(
-        "full_stop,greater_than_sign", "pan(0.25)", "later", "Move the chart to later iters", False, "."
+        "full_stop,greater_than_sign",
+        "pan(0.25)",
+        "later",
+        "Move the chart to later iters",
+        False,
+        ".",
     ),
     "lab.whole": Key("0", "whole", "whole", "Show all iters again"),
-    "lab.log_loss": Key("y", "log_axis('loss')", "log loss", "A log scale for the loss, or a plain one"),
-    "lab.log_iter": Key("x", "log_axis('iter')", "log iter", "A log scale for the iters, or a plain one"),
+    "lab.log_loss": Key(
+        "y", "log_axis('loss')", "log loss", "A log scale for the loss, or a plain one"
+    ),
+    "lab.log_iter": Key(
+        "x", "log_axis('iter')", "log iter", "A log scale for the iters, or a plain one"
+    ),
     # results
     "results.open": Key("enter", "open", "open", "Open the study in the lab", True),
-    "results.mark": Key("space", "mark", "compare", "Put the study beside the other marked ones", True),
-    "results.verdict": Key("v", "verdict", "verdict", "The whole comparison in words and bars", True),
-    "results.export": Key("o", "export", "export", "Write results into a file: JSON, CSV, SVG, PNG", True),
-    "results.filter": Key("slash", "filter", "filter", "Show only studies with these words", False, "/"),
+    "results.mark": Key(
+        "space", "mark", "compare", "Put the study beside the other marked ones", True
+    ),
+    "results.verdict": Key(
+        "v", "verdict", "verdict", "The whole comparison in words and bars", True
+    ),
+    "results.export": Key(
+        "o", "export", "export", "Write results into a file: JSON, CSV, SVG, PNG", True
+    ),
+    "results.filter": Key(
+        "slash", "filter", "filter", "Show only studies with these words", False, "/"
+    ),
     "results.clear": Key("u", "clear", "unmark", "Take all marks away"),
     # progress
     "progress.edit": Key("e,enter", "edit", "edit", "Change the value under the cursor", True, "e"),
     "progress.paper": Key("a", "add", "add", "Add a paper or an artifact", True),
-    "progress.tick": Key("space", "mark", "tick", "Tick the statement, or take the tick away", True),
+    "progress.tick": Key(
+        "space", "mark", "tick", "Tick the statement, or take the tick away", True
+    ),
     "progress.copy": Key("c", "copy", "copy card", "Copy the progress card as text", True),
-    "progress.remove": Key("delete,x", "remove", "remove", "Remove the row under the cursor", False, "x"),
+    "progress.remove": Key(
+        "delete,x", "remove", "remove", "Remove the row under the cursor", False, "x"
+    ),
     # the check pane
-    "check.again": Key("r", "again", "check again", "Check the file now; saving it does the same", True),
+    "check.again": Key(
+        "r", "again", "check again", "Check the file now; saving it does the same", True
+    ),
     "check.edit": Key("e", "edit", "edit", "Open the file in your own editor", True),
     "check.hint": Key("h", "hint", "hint", "Show the next hint for the modification", True),
     "check.diff": Key("d", "diff", "diff", "Show or hide what the file changes", True),
     "check.text": Key("b", "text", "text", "Read the part's text beside the checks", True),
-    "check.reference": Key("c", "compare", "reference", "Compare with the reference, once all checks pass"),
+    "check.reference": Key(
+        "c", "compare", "reference", "Compare with the reference, once all checks pass"
+    ),
     "check.back": Key("escape,q", "dismiss", "back", "Go back", True, "esc"),
     # a new study
-    "launch.start": Key("ctrl+s", "start", "start", "Start the study as it is planned", True, None, True),
-    "launch.back": Key("escape", "dismiss(None)", "back", "Go back; nothing is started", True, "esc"),
+    "launch.start": Key(
+        "ctrl+s", "start", "start", "Start the study as it is planned", True, None, True
+    ),
+    "launch.back": Key(
+        "escape", "dismiss(None)", "back", "Go back; nothing is started", True, "esc"
+    ),
     # the comparison
-    "verdict.export": Key("o", "export", "export", "Write the chart or the numbers into a file", True),
+    "verdict.export": Key(
+        "o", "export", "export", "Write the chart or the numbers into a file", True
+    ),
     "verdict.copy": Key("c", "copy", "copy", "Copy the comparison as text", True),
     "verdict.back": Key("escape,q,v", "dismiss", "back", "Go back", True, "esc"),
     # a run's log
@@ -134,12 +192,21 @@ def bindings(where: str) -> list[Binding]:
 
 
 def check_keymap(keymap: Mapping[str, str], where: str) -> dict[str, str]:
-    """The remapping as Textual wants it. Problem naming file, key and the nearest action id otherwise."""
+    """The remapping as Textual wants it. Problem naming file, key and the nearest action id
+    otherwise."""
     for name, keys in keymap.items():
         if name not in KEYS:
             near = get_close_matches(name, KEYS, n=1, cutoff=0.5)
-            hint = f"; did you mean {near[0]!r}?" if near else "; `q1lab config list` names all actions"
+            hint = (
+                f"; did you mean {near[0]!r}?"
+                if near
+                else "; `q1lab config list` names all actions"
+            )
             raise Problem(f"{where}: keymap has no action {name!r}{hint}")
         if not isinstance(keys, str) or not keys.strip():
-            raise Problem(f'{where}: keymap.{name!r} needs a key in quotes, such as "x" or "ctrl+r"')
-    return {name: ",".join(part.strip() for part in keys.split(",")) for name, keys in keymap.items()}
+            raise Problem(
+                f'{where}: keymap.{name!r} needs a key in quotes, such as "x" or "ctrl+r"'
+            )
+    return {
+        name: ",".join(part.strip() for part in keys.split(",")) for name, keys in keymap.items()
+    }

@@ -1,7 +1,8 @@
-"""What the lab does besides looking: plan, launch, stop, go on, compare, draw. No Textual; may take seconds.
+"""What the lab does besides looking: plan, launch, stop, go on, compare, draw. No Textual; may take
+seconds.
 
-Comparing and drawing need scipy and matplotlib, which would cost this process half a second and 60 MB: they run in
-a child, through the same commands that a person would type.
+Comparing and drawing need scipy and matplotlib, which would cost this process half a second and 60
+MB: they run in a child, through the same commands that a person would type.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ CHILD_SECONDS = 120.0
 
 @dataclass(frozen=True)
 class Draft:
-    """A plan that was looked at, and the studies there were then: while those are the same it still holds."""
+    """A plan that was looked at, and the studies there were then: while those are the same it still
+    holds."""
 
     wish: Wish
     plan: Plan
@@ -60,7 +62,8 @@ def begin(drawn: Draft, database: Path) -> Study:
 
 
 def go_on(study_id: str, database: Path) -> list[str]:
-    """Train what a study lacks; returns the names of those runs. Problem when there is nothing to train."""
+    """Train what a study lacks; returns the names of those runs. Problem when there is nothing to
+    train."""
     from q1lab import planning
     from q1lab.study import launch
 
@@ -75,7 +78,8 @@ def go_on(study_id: str, database: Path) -> list[str]:
 
 
 def again(study_id: str, run: str) -> None:
-    """Train one run that the study lacks, and no other. Problem when it lacks nothing, or trains already."""
+    """Train one run that the study lacks, and no other. Problem when it lacks nothing, or trains
+    already."""
     from q1lab import planning
     from q1lab.study import launch
 
@@ -85,19 +89,22 @@ def again(study_id: str, run: str) -> None:
 
 
 def stop(study_id: str) -> bool:
-    """Stop a study so that it can go on; waits until nothing of it lives. False when it was not running."""
+    """Stop a study so that it can go on; waits until nothing of it lives. False when it was not
+    running."""
     from q1lab.study import launch
 
     return launch.stop(studies.load(study_id))
 
 
 def compare(study_id: str) -> None:
-    """Compute a study's comparison and keep it in the database, where the next snapshot finds it."""
+    """Compute a study's comparison and keep it in the database, where the next snapshot finds
+    it."""
     run_q1lab(["compare", study_id, "--json"])
 
 
 def run_q1lab(arguments: list[str], *, seconds: float = CHILD_SECONDS) -> str:
-    """Run a q1lab command in a child; returns its output. Problem with the child's own words when it fails."""
+    """Run a q1lab command in a child; returns its output. Problem with the child's own words when
+    it fails."""
     from q1lab.study import children
 
     command = [*children.python_module("q1lab"), *arguments]
@@ -107,7 +114,9 @@ def run_q1lab(arguments: list[str], *, seconds: float = CHILD_SECONDS) -> str:
             timeout=seconds, env=children.environment(), start_new_session=True, check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
-        raise Problem(f"`q1lab {' '.join(arguments)}` took longer than {seconds:.0f} s", FAILED) from None
+        raise Problem(
+            f"`q1lab {' '.join(arguments)}` took longer than {seconds:.0f} s", FAILED
+        ) from None
     except OSError as error:
         raise Problem(f"cannot run `q1lab {' '.join(arguments)}`: {error}", FAILED) from error
     if done.returncode:

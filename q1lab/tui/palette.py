@@ -27,10 +27,20 @@ class Commands(Provider):
             found = active.get(name)
             if found is not None:
                 run = partial(app.run_action, key.action, found.node)
-                yield key.more or key.words, f"key {key.shown or key.keys.split(',')[0]} · {name}", run
-        for theme in sorted(app.available_themes, key=lambda one: (not one.startswith("q1lab"), one)):
+                yield (
+                    key.more or key.words,
+                    f"key {key.shown or key.keys.split(',')[0]} · {name}",
+                    run,
+                )
+        for theme in sorted(
+            app.available_themes, key=lambda one: (not one.startswith("q1lab"), one)
+        ):
             yield f"Theme: {theme}", "kept in config.toml", partial(set_theme, app, theme)
-        yield "Show the welcome again", "the week at a glance, your repository", partial(welcome, app)
+        yield (
+            "Show the welcome again",
+            "the week at a glance, your repository",
+            partial(welcome, app),
+        )
 
     async def discover(self) -> Hits:
         for title, text, run in self._all():

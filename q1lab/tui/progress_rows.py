@@ -1,4 +1,5 @@
-"""What the progress screen shows: its look at the store and the learner's repository, and a row for each thing."""
+"""What the progress screen shows: its look at the store and the learner's repository, and a row for
+each thing."""
 
 from __future__ import annotations
 
@@ -21,7 +22,8 @@ REPOSITORY_EVERY = 20.0
 
 
 class Look:
-    """A job for the desk. KPIs are counted as `q1lab kpi` counts them, roadmap and repository included."""
+    """A job for the desk. KPIs are counted as `q1lab kpi` counts them, roadmap and repository
+    included."""
 
     def __init__(self, week: Week, repo: Path | None) -> None:
         self.week, self.repo = week, repo
@@ -72,7 +74,9 @@ def kpi(one: journal.KpiLine) -> ListRow:
     target = f" of {one.target:g}" if one.target is not None else ""
     actual = "–" if one.actual is None else f"{one.actual:g}"
     tone = "$success" if one.met else ""
-    return ListRow(mark + one.title, f"{one.source}   {actual}{target}", tone, tone or "$muted", one)
+    return ListRow(
+        mark + one.title, f"{one.source}   {actual}{target}", tone, tone or "$muted", one
+    )
 
 
 def paper(one: dict[str, Any]) -> ListRow:
@@ -90,5 +94,10 @@ def post(post: dict[str, Any] | None) -> list[ListRow]:
     shares = len(post["shares"])
     tone = "$success" if shares >= journal.ENOUGH_CHANNELS else "$warning"
     return [
-        ListRow(f"{'post':<9}{post['title']}", f"shared in {shares} of {journal.ENOUGH_CHANNELS}", "", tone)
+        ListRow(
+            f"{'post':<9}{post['title']}",
+            f"shared in {shares} of {journal.ENOUGH_CHANNELS}",
+            "",
+            tone,
+        )
     ]

@@ -1,4 +1,5 @@
-"""Everything the app is given when it starts: one frozen record, so that tests can give it something else."""
+"""Everything the app is given when it starts: one frozen record, so that tests can give it
+something else."""
 
 from __future__ import annotations
 

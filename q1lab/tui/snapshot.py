@@ -1,8 +1,9 @@
 """The one frozen snapshot that every widget shows, and the desk that takes it.
 
-The desk is one thread with one database connection. It looks a few times a second, and between two looks it does
-what the screens ask for (tick this step, save that answer), each followed by a fresh snapshot: what is on screen
-is what is on disk. Nothing here knows Textual; the app hands in a function that delivers.
+The desk is one thread with one database connection. It looks a few times a second, and between two
+looks it does what the screens ask for (tick this step, save that answer), each followed by a fresh
+snapshot: what is on screen is what is on disk. Nothing here knows Textual; the app hands in a
+function that delivers.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ Job = Callable[[Store], Any]
 
 @dataclass(frozen=True)
 class RunView:
-    """One cell of the grid, as it stands now. Losses are in nats; ``train`` and ``val`` are (iter, loss)."""
+    """One cell of the grid, as it stands now. Losses are in nats; ``train`` and ``val`` are (iter,
+    loss)."""
 
     name: str
     arm: str
@@ -77,7 +79,8 @@ class StudyLine:
 
 @dataclass(frozen=True)
 class StudyView:
-    """The study that the lab looks at, with its runs' curves and its comparison when there is one."""
+    """The study that the lab looks at, with its runs' curves and its comparison when there is
+    one."""
 
     study: Study
     line: StudyLine
@@ -201,10 +204,12 @@ def result(store: Store, study_id: str) -> dict[str, Any] | None:
 
 
 def lines(store: Store, settled: Mapping[str, StudyLine] | None = None) -> tuple[StudyLine, ...]:
-    """All studies, newest first. A study's state is derived from its runs and its lock, never stored.
+    """All studies, newest first. A study's state is derived from its runs and its lock, never
+    stored.
 
-    ``settled`` are lines of an earlier look whose runs had all ended; they are taken over while the study has the
-    same number of runs, so that a look costs what is alive and not what was ever done.
+    ``settled`` are lines of an earlier look whose runs had all ended; they are taken over while the
+    study has the same number of runs, so that a look costs what is alive and not what was ever
+    done.
     """
     kept = settled or {}
     studies_ = store.db.execute(
@@ -212,7 +217,9 @@ def lines(store: Store, settled: Mapping[str, StudyLine] | None = None) -> tuple
         "ORDER BY created DESC, rowid DESC"
     ).fetchall()
     fresh = [
-        row["id"] for row in studies_ if row["id"] not in kept or kept[row["id"]].total != 2 * row["seeds"]
+        row["id"]
+        for row in studies_
+        if row["id"] not in kept or kept[row["id"]].total != 2 * row["seeds"]
     ]
     wanted = "WHERE study_id IN (SELECT value FROM json_each(?))" if kept else ""
     runs: dict[str, list[Row]] = {}
@@ -223,7 +230,8 @@ def lines(store: Store, settled: Mapping[str, StudyLine] | None = None) -> tuple
         runs.setdefault(row["study_id"], []).append(row)
     missing = set(fresh)
     return tuple(
-        _line(row, runs.get(row["id"], [])) if row["id"] in missing else kept[row["id"]] for row in studies_
+        _line(row, runs.get(row["id"], [])) if row["id"] in missing else kept[row["id"]]
+        for row in studies_
     )
 
 
@@ -238,12 +246,15 @@ def _line(row: Row, mine: list[Row]) -> StudyLine:
 
 
 def seconds_left(runs: list[Row]) -> float | None:
-    """Seconds until every run has ended, from the pace so far and how many train at once; None: no pace yet."""
+    """Seconds until every run has ended, from the pace so far and how many train at once; None: no
+    pace yet."""
     paced = [run["seconds"] / run["iter"] for run in runs if run["iter"] > 0 and run["seconds"] > 0]
     if not paced:
         return None
     at_once = max(1, sum(run["state"] == State.RUNNING for run in runs))
-    rest: int = sum(run["max_iters"] - run["iter"] for run in runs if State(run["state"]) not in ENDED)
+    rest: int = sum(
+        run["max_iters"] - run["iter"] for run in runs if State(run["state"]) not in ENDED
+    )
     pace: float = sum(paced) / len(paced)
     return float(rest * pace / at_once)
 
@@ -265,14 +276,18 @@ class Desk:
         self.fail = fail
         self.file = file
         self.every = every
-        self._jobs: queue.SimpleQueue[tuple[Job, Callable[[Any], object] | None] | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[tuple[Job, Callable[[Any], object] | None] | None] = (
+            queue.SimpleQueue()
+        )
 
     def ask(self, job: Job, then: Callable[[Any], object] | None = None) -> None:
-        """Do ``job(store)`` in the desk's thread, then ``then(result)`` there too, then take a snapshot."""
+        """Do ``job(store)`` in the desk's thread, then ``then(result)`` there too, then take a
+        snapshot."""
         self._jobs.put((job, then))
 
     def page(self, name: str, job: Job | None) -> None:
-        """Have every snapshot carry ``job(store)`` under ``pages[name]``; None takes it out again."""
+        """Have every snapshot carry ``job(store)`` under ``pages[name]``; None takes it out
+        again."""
 
         def change(_: Store) -> None:
             if job is None:

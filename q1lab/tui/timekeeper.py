@@ -1,6 +1,7 @@
 """The timer in the app: drives the pure clock, keeps it on disk, and says what the top line shows.
 
-One viewer at a time keeps the time: it holds ``timer.lock``. A second window shows the clock and leaves it alone.
+One viewer at a time keeps the time: it holds ``timer.lock``. A second window shows the clock and
+leaves it alone.
 """
 
 from __future__ import annotations
@@ -44,7 +45,8 @@ class Timekeeper:
         return self._fd is not None or not self._asked
 
     def open(self, saved: object) -> Question | None:
-        """Take the timer over, from what was kept on disk; a question when time passed that nobody saw."""
+        """Take the timer over, from what was kept on disk; a question when time passed that nobody
+        saw."""
         self._asked = True
         if self._fd is None:
             self._fd = try_lock(self.lock)
@@ -56,7 +58,8 @@ class Timekeeper:
         return self.clock.question
 
     def leave(self) -> None:
-        """Keep what was counted. A clock that was running asks at the next start how much of the time counts."""
+        """Keep what was counted. A clock that was running asks at the next start how much of the
+        time counts."""
         if self._fd is not None:
             self.clock = self.clock.tick(self.read())
             self._keep()
@@ -105,7 +108,9 @@ class Timekeeper:
 
     def spent(self, part: str, stored: Mapping[str, float]) -> float:
         """Seconds on ``part``: stored, written, and counted since."""
-        return stored.get(part, 0.0) + self._written.get(part, 0.0) + self.clock.fresh.get(part, 0.0)
+        return (
+            stored.get(part, 0.0) + self._written.get(part, 0.0) + self.clock.fresh.get(part, 0.0)
+        )
 
     def _due(self) -> bool:
         return self.read().awake - self._saved_at >= HEARTBEAT
@@ -119,11 +124,15 @@ class Timekeeper:
 
 
 def line(name: str, part: Part, spent: float, clock: Clock, mine: bool) -> tuple[str, str]:
-    """What the top line shows of a part's time: the text, and its tone (``on``, ``off``, ``over``, ``ask``)."""
+    """What the top line shows of a part's time: the text, and its tone (``on``, ``off``, ``over``,
+    ``ask``)."""
     face = clocks.face(spent, part.minutes)
     running = clock.running and clock.part == part.id
     if clock.question is not None and clock.question.part == part.id:
-        return f"{name} ? {span(abs(face.left))} {'over' if face.over else 'left'} · t answers", "ask"
+        return (
+            f"{name} ? {span(abs(face.left))} {'over' if face.over else 'left'} · t answers",
+            "ask",
+        )
     mark = "▶" if running else "‖"
     if part.minutes <= 0:
         text = f"{span(spent)} spent"

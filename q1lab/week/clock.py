@@ -1,8 +1,8 @@
 """The study timer: a pure state machine that counts only what it saw.
 
-A `Clock` is a frozen state; each method takes a `Reading` of the machine's clocks and returns the next state.
-Nothing here reads a clock, a file or a screen (`read_clocks` apart, which the app calls), so that tests can
-drive it with any times at all. The rules:
+A `Clock` is a frozen state; each method takes a `Reading` of the machine's clocks and returns the
+next state. Nothing here reads a clock, a file or a screen (`read_clocks` apart, which the app
+calls), so that tests can drive it with any times at all. The rules:
 
 - Time is credited by ticks alone, and a tick credits what the machine's own stopwatch moved since the one
   before. The wall clock is never looked at for that: setting it changes nothing.
@@ -14,8 +14,8 @@ drive it with any times at all. The rules:
   the time away counts. So does one from before a reboot.
 - The learner's answer can't grant more than the stretch that was asked about.
 
-What was credited gathers in `fresh` until the app has written it down (`settle`). The app saves `to_dict()`
-in the same transaction, every few seconds; `restore` makes a state of it again.
+What was credited gathers in `fresh` until the app has written it down (`settle`). The app saves
+`to_dict()` in the same transaction, every few seconds; `restore` makes a state of it again.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from pathlib import Path
 from typing import Any
 
 _DRIFT = 120.0
-"""Seconds by which the wall clock may drift from the uptime before two readings without a boot id count as
-readings of two different boots."""
+"""Seconds by which the wall clock may drift from the uptime before two readings without a boot id
+count as readings of two different boots."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,21 +73,25 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """The timer's state. Build the first one with `Clock()`; keep the newest one and forget the others."""
+    """The timer's state. Build the first one with `Clock()`; keep the newest one and forget the
+    others."""
 
     part: str | None = None
     running: bool = False
     question: Question | None = None
-    """While one is open, nothing is credited, and `start`, `pause` and `switch` wait for its answer."""
+    """While one is open, nothing is credited, and `start`, `pause` and `switch` wait for its
+    answer."""
     fresh: Mapping[str, float] = field(default_factory=dict)
-    """Seconds credited to each part and not settled yet. Negative where an answer took some back."""
+    """Seconds credited to each part and not settled yet. Negative where an answer took some
+    back."""
     last: Reading | None = None
     """The newest reading seen while counting."""
     silent: float = 0.0
     """Counted seconds since the last sign of life."""
     rules: Rules = Rules()
 
-    # ── what time does ──────────────────────────────────────────────────────────────────────────────────
+    # ── what time does
+    # ──────────────────────────────────────────────────────────────────────────────────
 
     def tick(self, now: Reading) -> Clock:
         """Time went by.
@@ -105,7 +109,11 @@ class Clock:
             return replace(self, last=now)
         step = now.awake - self.last.awake
         slept = (now.up - self.last.up) - step
-        if not same_boot(self.last, now) or not 0 <= step <= self.rules.gap or slept > self.rules.gap:
+        if (
+            not same_boot(self.last, now)
+            or not 0 <= step <= self.rules.gap
+            or slept > self.rules.gap
+        ):
             return self._left_alone(now)
         if self.question is not None:
             return replace(self, last=now, question=_longer(self.question, step))
@@ -125,11 +133,12 @@ class Clock:
         question = replace(_longer(question, gap), kind="away", sure=question.sure and sure)
         return replace(self, running=False, question=question, last=None, silent=0.0)
 
-    # ── what the learner does ───────────────────────────────────────────────────────────────────────────
+    # ── what the learner does
+    # ───────────────────────────────────────────────────────────────────────────
 
     def start(self, now: Reading, part: str | None = None) -> Clock:
-        """Count for `part` (left out: go on with the current one). A clock that runs for another part credits
-        that one first. Unchanged while a question is open, or without any part."""
+        """Count for `part` (left out: go on with the current one). A clock that runs for another
+        part credits that one first. Unchanged while a question is open, or without any part."""
         ticked = self.tick(now)
         target = part or ticked.part
         if ticked.question is not None or target is None:
@@ -151,16 +160,17 @@ class Clock:
         return replace(ticked, part=part, last=now if ticked.running else None, silent=0.0)
 
     def touch(self, now: Reading) -> Clock:
-        """A sign of life: a key, the mouse, a saved file. Credits up to now; silence begins anew. It answers
-        no question."""
+        """A sign of life: a key, the mouse, a saved file. Credits up to now; silence begins anew.
+        It answers no question."""
         ticked = self.tick(now)
         return ticked if ticked.question is not None else replace(ticked, silent=0.0)
 
     def answer(self, now: Reading, seconds: float, go_on: bool = False) -> Clock:
         """The learner says that `seconds` of the stretch count (0: none, math.inf: all of it).
 
-        `go_on` starts counting again from now; else the clock is paused. If a gap made another question of
-        the open one in the meantime, nothing is answered: the learner has not seen that one yet.
+        `go_on` starts counting again from now; else the clock is paused. If a gap made another
+        question of the open one in the meantime, nothing is answered: the learner has not seen that
+        one yet.
         """
         ticked = self.tick(now)
         question = ticked.question
@@ -176,11 +186,12 @@ class Clock:
             fresh=_plus(ticked.fresh, question.part, granted - question.credited),
         )
 
-    # ── to the disk and back ────────────────────────────────────────────────────────────────────────────
+    # ── to the disk and back
+    # ────────────────────────────────────────────────────────────────────────────
 
     def settle(self) -> tuple[dict[str, float], Clock]:
-        """What was credited since the last time, by part, and the clock without it. Write the amounts and the
-        new clock's `to_dict()` in one transaction."""
+        """What was credited since the last time, by part, and the clock without it. Write the
+        amounts and the new clock's `to_dict()` in one transaction."""
         return dict(self.fresh), replace(self, fresh={})
 
     def to_dict(self) -> dict[str, Any]:
@@ -209,9 +220,10 @@ class Clock:
 def restore(data: object, now: Reading, rules: Rules | None = None) -> Clock:
     """The clock of an earlier process, made of what `to_dict` gave.
 
-    It comes back paused. If it was counting, it asks about the time since the last heartbeat: measured by
-    the uptime within one boot, else by the wall clock (`sure` is False then, and a wall clock that was set
-    back gives 0). Data that make no sense give a new clock: the settled seconds are not in here to be lost.
+    It comes back paused. If it was counting, it asks about the time since the last heartbeat:
+    measured by the uptime within one boot, else by the wall clock (`sure` is False then, and a wall
+    clock that was set back gives 0). Data that make no sense give a new clock: the settled seconds
+    are not in here to be lost.
     """
     rules = rules or Rules()
     try:
@@ -225,9 +237,11 @@ def restore(data: object, now: Reading, rules: Rules | None = None) -> Clock:
 
 
 def same_boot(earlier: Reading, later: Reading) -> bool:
-    """Whether the two readings are from one run of the machine, so that their stopwatches can be compared.
+    """Whether the two readings are from one run of the machine, so that their stopwatches can be
+    compared.
 
-    By the boot id where both have one. Else the uptime must have grown, and as much as the wall clock did.
+    By the boot id where both have one. Else the uptime must have grown, and as much as the wall
+    clock did.
     """
     if earlier.boot and later.boot:
         return earlier.boot == later.boot
@@ -236,7 +250,8 @@ def same_boot(earlier: Reading, later: Reading) -> bool:
 
 
 def away_between(earlier: Reading, later: Reading) -> tuple[float, bool]:
-    """Seconds between two readings (never negative), and whether no settable clock had a say in it."""
+    """Seconds between two readings (never negative), and whether no settable clock had a say in
+    it."""
     if same_boot(earlier, later):
         return max(0.0, later.up - earlier.up), True
     return max(0.0, later.wall - earlier.wall), False
@@ -248,8 +263,8 @@ def read_clocks() -> Reading:
 
 
 def _uptime() -> float:
-    # Which clock counts through sleep: CLOCK_BOOTTIME on Linux; on macOS CLOCK_MONOTONIC, while Python's
-    # time.monotonic() stands still there.
+    # Which clock counts through sleep: CLOCK_BOOTTIME on Linux; on macOS CLOCK_MONOTONIC, while
+    # Python's time.monotonic() stands still there.
     for name in ("CLOCK_BOOTTIME", "CLOCK_MONOTONIC"):
         number = getattr(time, name, None)
         if number is not None:
@@ -264,7 +279,8 @@ def _boot_id() -> str:
         return ""
 
 
-# ── the face: a budget against what was spent ────────────────────────────────────────────────────────────
+# ── the face: a budget against what was spent
+# ────────────────────────────────────────────────────────────
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,7 +320,8 @@ def _span(seconds: float) -> str:
     return f"{whole // 60}:{whole % 60:02d}"
 
 
-# ── small helpers ────────────────────────────────────────────────────────────────────────────────────────
+# ── small helpers
+# ────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _plus(fresh: Mapping[str, float], part: str, seconds: float) -> dict[str, float]:
@@ -316,7 +333,8 @@ def _longer(question: Question, seconds: float) -> Question:
 
 
 def _parsed(data: object, rules: Rules) -> Clock:
-    """Data of a heartbeat as a Clock. Raises KeyError, TypeError or ValueError when they make no sense."""
+    """Data of a heartbeat as a Clock. Raises KeyError, TypeError or ValueError when they make no
+    sense."""
     if not isinstance(data, dict):
         raise TypeError("no table")
     last = data["last"]
@@ -342,7 +360,10 @@ def _parsed(data: object, rules: Rules) -> Clock:
         last=None
         if last is None
         else Reading(
-            _finite(last["awake"]), _finite(last["up"]), _finite(last["wall"]), str(last.get("boot", ""))
+            _finite(last["awake"]),
+            _finite(last["up"]),
+            _finite(last["wall"]),
+            str(last.get("boot", "")),
         ),
         silent=_number(data["silent"]),
         rules=rules,

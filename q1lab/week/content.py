@@ -20,8 +20,8 @@ A variant's guide
 
 `{variant}` in text, titles and actions stands for the name of the chosen variant.
 
-Reading is a line scan (content_markdown, content_week): no Markdown parser is needed before the first
-paint. Rendering is the viewer's work.
+Reading is a line scan (content_markdown, content_week): no Markdown parser is needed before the
+first paint. Rendering is the viewer's work.
 """
 
 from __future__ import annotations
@@ -63,7 +63,8 @@ ACTION_FIELDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 class Finding:
     """Something wrong with the content: where, and what to do about it.
 
-    A `fatal` finding makes `load` refuse the week; the others are for the author (`check` names them all).
+    A `fatal` finding makes `load` refuse the week; the others are for the author (`check` names
+    them all).
     """
 
     file: str
@@ -76,7 +77,8 @@ class Finding:
 
 
 class ContentProblem(Problem):
-    """The content can't be used. `findings` has every fatal finding; the message names the first."""
+    """The content can't be used. `findings` has every fatal finding; the message names the
+    first."""
 
     def __init__(self, root: Path, findings: list[Finding]) -> None:
         self.findings = tuple(findings)
@@ -140,7 +142,8 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing to do. Progress is keyed by `id`, so prose and order may change and nothing is lost.
+    """One thing to do. Progress is keyed by `id`, so prose and order may change and nothing is
+    lost.
 
     `kind` is one of STEP_KINDS. `into` names the document region that wants the answer, if any.
     """
@@ -162,7 +165,8 @@ Block = Text | Fold | Step | Action
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A stretch of a session with a budget in minutes. `blocks` keeps text, steps and actions in order."""
+    """A stretch of a session with a budget in minutes. `blocks` keeps text, steps and actions in
+    order."""
 
     id: str
     title: str
@@ -253,7 +257,8 @@ class Kpi:
 
 @dataclass(frozen=True)
 class Week:
-    """A week of study. Build it with `load`; narrow it to the learner's choice with `for_variant`."""
+    """A week of study. Build it with `load`; narrow it to the learner's choice with
+    `for_variant`."""
 
     label: str
     title: str
@@ -282,8 +287,8 @@ class Week:
         return sum(part.minutes for part in self.parts())
 
     def for_variant(self, name: str | None = None) -> Week:
-        """The week as a learner who chose `name` meets it; without a name, or with one that the week does
-        not offer, the week's default."""
+        """The week as a learner who chose `name` meets it; without a name, or with one that the
+        week does not offer, the week's default."""
         known = {variant.name for variant in self.variants}
         chosen = name if name in known else self.default
         return replace(
@@ -295,7 +300,8 @@ class Week:
         )
 
     def session(self, session_id: str) -> Session:
-        """The session with this id, in upper or lower case. Raises Problem naming the ids there are."""
+        """The session with this id, in upper or lower case. Raises Problem naming the ids there
+        are."""
         for session in self.sessions:
             if session.id == session_id.lower():
                 return session
@@ -313,11 +319,13 @@ class Week:
             yield from part.steps
 
     def find(self, part_or_step_id: str) -> tuple[Session, Part] | None:
-        """Where a part or a step is, or None: stored progress may name what an edited week no longer has."""
+        """Where a part or a step is, or None: stored progress may name what an edited week no
+        longer has."""
         return self._where.get(part_or_step_id)
 
     def first_open(self, done: Collection[str]) -> tuple[Session, Part, Step] | None:
-        """The first step whose id is not in `done`, optional ones passed over; None when all are done."""
+        """The first step whose id is not in `done`, optional ones passed over; None when all are
+        done."""
         for session in self.sessions:
             for part in session.parts:
                 for step in part.steps:
@@ -327,7 +335,8 @@ class Week:
 
 
 def load(root: Path) -> Week:
-    """Read the week in folder `root`. Raises ContentProblem with file and line if it can't be used."""
+    """Read the week in folder `root`. Raises ContentProblem with file and line if it can't be
+    used."""
     from q1lab.week.reading import read
 
     week, findings = read(root)
@@ -340,7 +349,8 @@ def load(root: Path) -> Week:
 def check(root: Path, variants: Collection[str] | None = None) -> list[Finding]:
     """Everything that is wrong with the week in `root`, in file and line order; [] when nothing is.
 
-    `variants` are the names of the model files there are; without them the week's own list is believed.
+    `variants` are the names of the model files there are; without them the week's own list is
+    believed.
     """
     from q1lab.week.lint import lint
     from q1lab.week.reading import read
@@ -352,8 +362,8 @@ def check(root: Path, variants: Collection[str] | None = None) -> list[Finding]:
 
 
 def skeleton(root: Path, label: str = "M00-W00") -> list[Path]:
-    """Write a new week that passes `check` into `root` and return its files. Overwrites nothing: if one of
-    the files is there already, raises Problem and writes none."""
+    """Write a new week that passes `check` into `root` and return its files. Overwrites nothing: if
+    one of the files is there already, raises Problem and writes none."""
     from q1lab.week.lint import write_skeleton
 
     return write_skeleton(root, label)
@@ -362,7 +372,9 @@ def skeleton(root: Path, label: str = "M00-W00") -> list[Path]:
 def _ordered(findings: list[Finding], week: Week | None) -> list[Finding]:
     """By file, week.toml first and then in the week's order, and by line."""
     order = {session.file: number for number, session in enumerate(week.sessions)} if week else {}
-    return sorted(findings, key=lambda f: (f.file != "week.toml", order.get(f.file, 99), f.file, f.line))
+    return sorted(
+        findings, key=lambda f: (f.file != "week.toml", order.get(f.file, 99), f.file, f.line)
+    )
 
 
 def _named(text: str, variant: str | None) -> str:
@@ -370,7 +382,9 @@ def _named(text: str, variant: str | None) -> str:
 
 
 def action_for(action: Action, variant: str | None) -> Action:
-    options = {k: _named(v, variant) if isinstance(v, str) else v for k, v in action.options.items()}
+    options = {
+        k: _named(v, variant) if isinstance(v, str) else v for k, v in action.options.items()
+    }
     return replace(action, title=_named(action.title, variant), options=MappingProxyType(options))
 
 

@@ -1,4 +1,5 @@
-"""What an author is told beyond reading: a week that doesn't add up. And a new week to start from."""
+"""What an author is told beyond reading: a week that doesn't add up. And a new week to start
+from."""
 
 from __future__ import annotations
 
@@ -29,9 +30,7 @@ def lint(week: Week, models: Collection[str] | None) -> list[Finding]:
         if session.parts and total != session.minutes:
             at = lines.below(lines.table("sessions", index), "minutes")
             parts = " + ".join(str(part.minutes) for part in session.parts)
-            text = (
-                f"session {session.id} plans {session.minutes} minutes, its parts add up to {parts} = {total}"
-            )
+            text = f"session {session.id} plans {session.minutes} minutes, its parts add up to {parts} = {total}"
             findings.append(Finding("week.toml", at, text, False))
     for step in week.steps():
         kinds = [action.kind for action in step.actions]
@@ -59,18 +58,27 @@ def _lint_order(week: Week, chosen: str | None, known: list[str]) -> Iterator[Fi
             if isinstance(block, Step):
                 predicted = predicted or block.kind == "predict"
             actions = (
-                block.actions if isinstance(block, Step) else (block,) if isinstance(block, Action) else ()
+                block.actions
+                if isinstance(block, Step)
+                else (block,)
+                if isinstance(block, Action)
+                else ()
             )
             for raw in actions:
                 action = action_for(raw, chosen)
                 if action.kind == "run" and not predicted:
-                    text = "a run with no prediction step before it; add a step of kind=predict above"
+                    text = (
+                        "a run with no prediction step before it; add a step of kind=predict above"
+                    )
                     yield Finding(raw.file, raw.line, text, False)
                 for key in ("variant", "baseline", "for"):
                     name = str(action.options.get(key, ""))
                     if name and not is_path(name) and name not in known:
                         yield Finding(
-                            raw.file, raw.line, f"unknown variant {name!r}{nearest(name, known)}", False
+                            raw.file,
+                            raw.line,
+                            f"unknown variant {name!r}{nearest(name, known)}",
+                            False,
                         )
 
 
@@ -88,7 +96,9 @@ def write_skeleton(root: Path, label: str) -> list[Path]:
             with path.open("x", encoding="utf-8") as handle:
                 handle.write(text.replace("M00-W00", label))
     except OSError as error:
-        raise Problem(f"can't write a week into {root}: {error.strerror or error}", FAILED) from error
+        raise Problem(
+            f"can't write a week into {root}: {error.strerror or error}", FAILED
+        ) from error
     return list(files)
 
 

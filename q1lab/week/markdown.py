@@ -1,4 +1,5 @@
-"""Content files as text: a reader that stays inside its folder, and the line scan of one Markdown file."""
+"""Content files as text: a reader that stays inside its folder, and the line scan of one Markdown
+file."""
 
 from __future__ import annotations
 
@@ -51,9 +52,12 @@ class Reader:
         self.findings.append(Finding(file, line, message, fatal))
 
     def text(self, name: str, asked_in: str, asked_at: int) -> str | None:
-        """The text of a file inside the folder, or None with a finding at the place that asked for it."""
+        """The text of a file inside the folder, or None with a finding at the place that asked for
+        it."""
         if not inside(name):
-            self.add(asked_in, asked_at, f"file {name!r} must be a plain path inside the content folder")
+            self.add(
+                asked_in, asked_at, f"file {name!r} must be a plain path inside the content folder"
+            )
             return None
         path = self.root / name
         try:
@@ -66,7 +70,9 @@ class Reader:
             with path.open("rb") as handle:
                 data = handle.read(MAX_BYTES + 1)
         except FileNotFoundError:
-            self.add(asked_in, asked_at, f"file {name!r} is not there; create it or correct the name")
+            self.add(
+                asked_in, asked_at, f"file {name!r} is not there; create it or correct the name"
+            )
             return None
         except OSError as error:
             self.add(asked_in, asked_at, f"file {name!r} can't be read: {error.strerror or error}")
@@ -88,14 +94,24 @@ class Reader:
         stand_in = f"line-{line}"
         if not id_:
             example = "{#a1 minutes=15}" if what == "part" else "{#a1-read kind=read}"
-            self.add(file, line, f"this {what} has no id; put one at the line's end, for example {example}")
+            self.add(
+                file,
+                line,
+                f"this {what} has no id; put one at the line's end, for example {example}",
+            )
             return stand_in
         if not _ID.fullmatch(id_):
-            self.add(file, line, f"id {id_!r}: use a small letter, then small letters, digits and hyphens")
+            self.add(
+                file,
+                line,
+                f"id {id_!r}: use a small letter, then small letters, digits and hyphens",
+            )
             return stand_in
         if id_ in self.ids:
             first, at = self.ids[id_]
-            self.add(file, line, f"id {id_!r} is used already at {first}:{at}; ids are unique in a week")
+            self.add(
+                file, line, f"id {id_!r} is used already at {first}:{at}; ids are unique in a week"
+            )
             return stand_in
         self.ids[id_] = (file, line)
         return id_
@@ -137,7 +153,8 @@ class Section:
 
 
 class Scan:
-    """One pass over the lines of a file: sections, and in them texts, folds, steps and actions in order."""
+    """One pass over the lines of a file: sections, and in them texts, folds, steps and actions in
+    order."""
 
     def __init__(
         self,
@@ -191,7 +208,9 @@ class Scan:
         markdown = "\n".join(self.buffer)
         if stripped := markdown.strip("\n"):
             skipped = len(markdown) - len(markdown.lstrip("\n"))
-            self.blocks.append(Text(stripped.rstrip(), self.file, self.start + skipped, self.variant))
+            self.blocks.append(
+                Text(stripped.rstrip(), self.file, self.start + skipped, self.variant)
+            )
         self.buffer = []
 
     def _heading(self, line: str) -> None:
@@ -209,7 +228,9 @@ class Scan:
 
     def _section(self, heading: str, at: int) -> Section:
         if self.demote:
-            title, found = self.reader.attributes(heading, GUIDE_ATTRIBUTES, "guide's section", self.file, at)
+            title, found = self.reader.attributes(
+                heading, GUIDE_ATTRIBUTES, "guide's section", self.file, at
+            )
             return Section(title, found, "", at)
         title, found = self.reader.attributes(heading, PART_ATTRIBUTES, "part", self.file, at)
         return Section(title, found, self.reader.claim(found.get("id"), "part", self.file, at), at)
@@ -228,12 +249,15 @@ class Scan:
         if action is None:
             return
         if self.blocks and isinstance(last := self.blocks[-1], Step):
-            self.blocks[-1] = replace(last, actions=(*last.actions, replace(action, variant=last.variant)))
+            self.blocks[-1] = replace(
+                last, actions=(*last.actions, replace(action, variant=last.variant))
+            )
         else:
             self.blocks.append(action)
 
     def _fenced(self, match: re.Match[str]) -> list[str]:
-        """The lines inside the fence that opens at the current line; afterwards `at` is behind it."""
+        """The lines inside the fence that opens at the current line; afterwards `at` is behind
+        it."""
         opened, mark = self.at + 1, match[2]
         close = re.compile(rf" *{re.escape(mark[0])}{{{len(mark)},}}\s*$")
         body: list[str] = []
@@ -259,14 +283,18 @@ class Scan:
             kind = "tick"
         variant = attributes.get("variant", self.variant)
         if variant is not None and variant not in self.variants:
-            self.reader.add(self.file, at, f"unknown variant {variant!r}{nearest(variant, self.variants)}")
+            self.reader.add(
+                self.file, at, f"unknown variant {variant!r}{nearest(variant, self.variants)}"
+            )
         optional = attributes.get("optional", "no")
         if optional not in ("yes", "no"):
             self.reader.add(self.file, at, f"optional must be yes or no, not {optional!r}")
         if not title:
             self.reader.add(self.file, at, "this step has no text")
         if self.blocks is self.before:
-            self.reader.add(self.file, at, "this step stands before the first part; move it below a ## line")
+            self.reader.add(
+                self.file, at, "this step stands before the first part; move it below a ## line"
+            )
             return
         self.blocks.append(
             Step(
@@ -284,7 +312,8 @@ class Scan:
         )
 
     def _detail(self) -> tuple[str, list[Action]]:
-        """The indented lines below a step, without the indent, and the actions fenced among them."""
+        """The indented lines below a step, without the indent, and the actions fenced among
+        them."""
         kept: list[str] = []
         actions: list[Action] = []
         while self.at < len(self.lines):
@@ -350,7 +379,9 @@ class Scan:
         for key in options:
             if key not in ACTION_FIELDS[kind]:
                 self.reader.add(
-                    self.file, at, f"a {kind} action has no field {key!r}{nearest(key, ACTION_FIELDS[kind])}"
+                    self.file,
+                    at,
+                    f"a {kind} action has no field {key!r}{nearest(key, ACTION_FIELDS[kind])}",
                 )
         for problem in _option_problems(kind, options):
             self.reader.add(self.file, at, problem)
@@ -361,8 +392,8 @@ class Scan:
 
 
 def _option_problems(kind: str, options: dict[str, Any]) -> Iterator[str]:
-    """What is wrong with the values of an action. Content may name q1lab's own commands and files of the
-    learner's repo; it can't reach outside, nor run another program."""
+    """What is wrong with the values of an action. Content may name q1lab's own commands and files
+    of the learner's repo; it can't reach outside, nor run another program."""
     need = {"run": "variant", "check": "file", "command": "command"}.get(kind)
     if need and need not in options:
         yield f"a {kind} action needs {need}"

@@ -1,7 +1,9 @@
-"""Where the learner is in the week: ticks, answers and minutes, kept in the database and keyed by ids.
+"""Where the learner is in the week: ticks, answers and minutes, kept in the database and keyed by
+ids.
 
-The pure part (Progress, Count, first_open …) knows no database; ``read`` and the functions that write take a
-Store. Content may change under kept progress: ids that a week no longer has are kept and counted nowhere.
+The pure part (Progress, Count, first_open …) knows no database; ``read`` and the functions that
+write take a Store. Content may change under kept progress: ids that a week no longer has are kept
+and counted nowhere.
 """
 
 from __future__ import annotations
@@ -79,15 +81,20 @@ class Progress:
         )  # fmt: skip
 
 
-def first_open(week: Week, progress: Progress, session: Session | None = None) -> tuple[Part, Step | None]:
-    """Where to go on: the first required step that isn't done, in ``session`` if given, else in the week.
+def first_open(
+    week: Week, progress: Progress, session: Session | None = None
+) -> tuple[Part, Step | None]:
+    """Where to go on: the first required step that isn't done, in ``session`` if given, else in the
+    week.
 
     When all is done it is the last part, without a step. Problem when the week has no part.
     """
     parts = list(session.parts if session else week.parts())
     if not parts:
         where = f"session {session.id.upper()}" if session else f"the week in {week.root}"
-        raise Problem(f"{where} has no part; `q1lab content check {week.root}` says what is missing")
+        raise Problem(
+            f"{where} has no part; `q1lab content check {week.root}` says what is missing"
+        )
     for part in parts:
         for step in part.steps:
             if not step.optional and not progress.of(step.id).done:
@@ -95,7 +102,8 @@ def first_open(week: Week, progress: Progress, session: Session | None = None) -
     return parts[-1], None
 
 
-# ── the database ─────────────────────────────────────────────────────────────────────────────────────────
+# ── the database
+# ─────────────────────────────────────────────────────────────────────────────────────────
 
 
 def read(store: Store, week: str) -> Progress:
@@ -131,9 +139,12 @@ def tick(store: Store, week: str, step_id: str, done: bool) -> None:
 
 
 def answer(store: Store, week: str, step_id: str, text: str) -> None:
-    """Keep an answer, byte for byte. A step with an answer is done; an empty one takes both away."""
+    """Keep an answer, byte for byte. A step with an answer is done; an empty one takes both
+    away."""
     if len(text) > MAX_ANSWER:
-        raise Problem(f"the answer has {len(text):,} characters, {MAX_ANSWER:,} at most; put it into a file")
+        raise Problem(
+            f"the answer has {len(text):,} characters, {MAX_ANSWER:,} at most; put it into a file"
+        )
     text = text.encode(errors="replace").decode()  # lone surrogates can't be stored
     done, now = bool(text.strip()), utc_now()
     with store.write() as db:
@@ -166,7 +177,9 @@ def add_time(store: Store, week: str, part_id: str, seconds: float) -> None:
         db.execute(CREDIT, (week, part_id, seconds, now, now, seconds))
 
 
-def save_clock(store: Store, week: str, credited: Mapping[str, float], state: Mapping[str, Any]) -> None:
+def save_clock(
+    store: Store, week: str, credited: Mapping[str, float], state: Mapping[str, Any]
+) -> None:
     """Credit what the timer counted (seconds by part) and keep its state, in one transaction."""
     now = utc_now()
     with store.write() as db:

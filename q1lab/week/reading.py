@@ -37,7 +37,9 @@ def read(root: Path) -> tuple[Week | None, list[Finding]]:
     names = [variant.name for variant in variants]
     if default is not None and default not in names:
         reader.add(
-            "week.toml", lines.of("default"), f"default {default!r} is no variant{nearest(default, names)}"
+            "week.toml",
+            lines.of("default"),
+            f"default {default!r} is no variant{nearest(default, names)}",
         )
         default = None
     if default is None and names:
@@ -68,7 +70,9 @@ def read(root: Path) -> tuple[Week | None, list[Finding]]:
         title=say.text(table, "title", 1, needed=True),
         goal=say.text(table, "goal", 1, needed=True),
         next=say.text(table, "next", 1),
-        overview=(reader.text(overview, "week.toml", lines.of("overview")) or "") if overview else "",
+        overview=(reader.text(overview, "week.toml", lines.of("overview")) or "")
+        if overview
+        else "",
         sessions=tuple(sessions),
         variants=tuple(variants),
         kpis=kpis,
@@ -93,7 +97,11 @@ class Lines:
 
     def table(self, name: str, index: int) -> int:
         """The line of the index-th `[[name]]`, else 1."""
-        at = [n for n, line in enumerate(self._lines, 1) if line.replace(" ", "").startswith(f"[[{name}]]")]
+        at = [
+            n
+            for n, line in enumerate(self._lines, 1)
+            if line.replace(" ", "").startswith(f"[[{name}]]")
+        ]
         return at[index] if index < len(at) else 1
 
     def below(self, at: int, key: str) -> int:
@@ -170,7 +178,9 @@ class Table:
     def texts(self, table: dict[str, Any], key: str, at: int) -> tuple[str, ...]:
         value = table.get(key, [])
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            self.reader.add("week.toml", self.lines.below(at, key), f"{key} must be a list of texts")
+            self.reader.add(
+                "week.toml", self.lines.below(at, key), f"{key} must be a list of texts"
+            )
             return ()
         return tuple(value)
 
@@ -195,7 +205,9 @@ def _variants(table: dict[str, Any], say: Table) -> list[Variant]:
     return variants
 
 
-def _session(reader: Reader, say: Table, row: dict[str, Any], at: int, variants: list[str]) -> Session:
+def _session(
+    reader: Reader, say: Table, row: dict[str, Any], at: int, variants: list[str]
+) -> Session:
     id_ = reader.claim(say.text(row, "id", at), "session", "week.toml", at)
     file = say.text(row, "file", at, needed=True)
     text = reader.text(file, "week.toml", say.lines.below(at, "file")) if file else None
@@ -207,10 +219,14 @@ def _session(reader: Reader, say: Table, row: dict[str, Any], at: int, variants:
         for section in scan.sections:
             minutes = section.attributes.get("minutes", "")
             if not minutes.isascii() or not minutes.isdigit() or len(minutes) > 5:
-                reader.add(file, section.line, "a part needs its minutes, for example {#a1 minutes=15}")
+                reader.add(
+                    file, section.line, "a part needs its minutes, for example {#a1 minutes=15}"
+                )
                 minutes = "0"
             blocks = tuple(section.blocks)
-            parts.append(Part(section.id, section.title, int(minutes), blocks, id_, file, section.line))
+            parts.append(
+                Part(section.id, section.title, int(minutes), blocks, id_, file, section.line)
+            )
         if not parts:
             reader.add(file, 1, "the session has no parts; open one with ## Title {#a1 minutes=15}")
     return Session(

@@ -1,5 +1,5 @@
-"""The commands that write documents, as typed, in real repositories, on studies of a trainer without
-torch."""
+"""The commands that write documents, as typed, in real repositories, on studies of a trainer
+without torch."""
 
 from __future__ import annotations
 
@@ -54,7 +54,9 @@ def repo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def git(folder: Path, *args: str) -> str:
-    return subprocess.run(["git", *args], cwd=folder, capture_output=True, text=True, check=True).stdout
+    return subprocess.run(
+        ["git", *args], cwd=folder, capture_output=True, text=True, check=True
+    ).stdout
 
 
 def work(folder: Path) -> str:
@@ -105,7 +107,18 @@ def study(fake: Fake, *args: str, **how: Any) -> None:
     assert done.returncode == 0, done.stderr
 
 
-PREDICT = ("predict", "rope", "--direction", "lower", "--size", "0.03", "--matters", "0.01", "--sure", "70%")
+PREDICT = (
+    "predict",
+    "rope",
+    "--direction",
+    "lower",
+    "--size",
+    "0.03",
+    "--matters",
+    "0.01",
+    "--sure",
+    "70%",
+)
 
 
 def test_from_the_choice_to_the_verdict(repo: Path, q1lab: Q1lab, fake_trainer: Fake) -> None:
@@ -165,7 +178,9 @@ def test_no_prediction_is_said_and_all_studies_are_shown(
     assert "| `rope-2` |" in text
 
 
-def test_what_the_learner_wrote_survives_every_refresh(repo: Path, q1lab: Q1lab, fake_trainer: Fake) -> None:
+def test_what_the_learner_wrote_survives_every_refresh(
+    repo: Path, q1lab: Q1lab, fake_trainer: Fake
+) -> None:
     q1lab("modification")
     path = repo / "MODIFICATION.md"
     data = path.read_bytes().replace(b"\n", b"\r\n")
@@ -196,7 +211,9 @@ def test_what_the_learner_wrote_survives_every_refresh(repo: Path, q1lab: Q1lab,
     assert b"from the app\r\n" in path.read_bytes()
 
 
-def test_a_document_written_by_hand_gets_the_regions_at_its_end_once(repo: Path, q1lab: Q1lab) -> None:
+def test_a_document_written_by_hand_gets_the_regions_at_its_end_once(
+    repo: Path, q1lab: Q1lab
+) -> None:
     path = repo / "MODIFICATION.md"
     path.write_bytes(b"# All mine\n\nno final newline")
     assert "edits of yours" in q1lab("modification", code=2)[1]
@@ -397,11 +414,14 @@ def test_the_post(repo: Path, q1lab: Q1lab, fake_trainer: Fake, tmp_path: Path) 
     assert "up to date" in q1lab("post", "refresh")[1], "the chart is the same to the byte"
     out = json.loads(q1lab("post", "words", "--json")[0])
     assert out["budget"] == 3000
-    assert next(item for item in out["sections"] if item["title"] == "Where I started")["words"] == 6
+    assert (
+        next(item for item in out["sections"] if item["title"] == "Where I started")["words"] == 6
+    )
     path.write_text(text + "\nThe baseline ended at 9.8765.\n")
     out, _ = q1lab("post", "lint", code=1)
     assert (
-        out == f"posts/{path.name}:{text.count(chr(10)) + 2}: 9.8765 is not among the numbers of your runs\n"
+        out
+        == f"posts/{path.name}:{text.count(chr(10)) + 2}: 9.8765 is not among the numbers of your runs\n"
     )
     page = tmp_path / "page.html"
     q1lab("post", "preview", "--no-open", "--out", str(page))
@@ -418,9 +438,11 @@ def test_the_post(repo: Path, q1lab: Q1lab, fake_trainer: Fake, tmp_path: Path) 
     assert [item["channel"] for item in board["post"]["shares"]] == ["hn"]
 
 
-def test_every_answer_of_the_week_reaches_a_document(repo: Path, q1lab: Q1lab, fake_trainer: Fake) -> None:
-    """What the content asks for (``into=``) has a place; an answer that vanishes would be worse than no
-    question."""
+def test_every_answer_of_the_week_reaches_a_document(
+    repo: Path, q1lab: Q1lab, fake_trainer: Fake
+) -> None:
+    """What the content asks for (``into=``) has a place; an answer that vanishes would be worse
+    than no question."""
     q1lab(*PREDICT)
     study(fake_trainer)
     week = content.load(paths.content_dir()).for_variant("rope")
@@ -429,7 +451,8 @@ def test_every_answer_of_the_week_reaches_a_document(repo: Path, q1lab: Q1lab, f
     for step in asked:
         answer(step.id, f"answer to {step.id}.")
     documents = [
-        q1lab(*command, "--stdout")[0] for command in (("modification",), ("post", "new"), ("retro",))
+        q1lab(*command, "--stdout")[0]
+        for command in (("modification",), ("post", "new"), ("retro",))
     ]
     for step in asked:
         assert any(f"answer to {step.id}." in text for text in documents), (step.id, step.into)
@@ -471,7 +494,9 @@ def test_the_roadmap(repo: Path, q1lab: Q1lab) -> None:
     assert "there is no" in q1lab("roadmap", code=2)[1]
 
 
-def test_a_study_of_ones_own_file_names_no_private_path(repo: Path, q1lab: Q1lab, fake_trainer: Fake) -> None:
+def test_a_study_of_ones_own_file_names_no_private_path(
+    repo: Path, q1lab: Q1lab, fake_trainer: Fake
+) -> None:
     (repo / "my_rope.py").write_text((paths.models_dir() / "rope.py").read_text() + "\n# mine\n")
     with Store() as store:
         progress.choose(store, "M03-W04", "rope")
@@ -504,7 +529,9 @@ def test_kpi_listing(repo: Path, q1lab: Q1lab) -> None:
     assert 'Talks "given" [bold]' in out
     git(repo, "remote", "add", "origin", "git@example.org:me/transformer-from-scratch.git")
     q1lab("artifact", "add", "repo", "other", "--at", "https://example.org/me/other")
-    q1lab("artifact", "add", "repo", "same", "--at", "https://example.org/me/transformer-from-scratch")
+    q1lab(
+        "artifact", "add", "repo", "same", "--at", "https://example.org/me/transformer-from-scratch"
+    )
     lines = {item["name"]: item for item in json.loads(q1lab("kpi", "--json")[0])["kpis"]}
     assert (lines["public_repos"]["actual"], lines["public_repos"]["source"]) == (2, "counted")
     assert lines["public_repos"]["target"] == 5

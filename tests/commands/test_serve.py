@@ -62,7 +62,8 @@ async def test_only_the_printed_address_opens_and_only_from_this_machine(address
             assert "q1lab" in await page.text()
         async with session.get(bare) as page:
             assert page.status == 200, "the cookie was not taken"
-    with pytest.raises(ConnectionRefusedError):  # a server on all addresses would answer on this one, too
+    # a server on all addresses would answer on this one, too
+    with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.2", parts.port or 0), timeout=5)
 
 
@@ -79,8 +80,12 @@ async def test_the_app_draws_itself_and_takes_keys_in_the_browser(address: str) 
                 nonlocal seen
                 while words not in seen:
                     message = await ws.receive(timeout=30)
-                    assert message.type in (aiohttp.WSMsgType.BINARY, aiohttp.WSMsgType.TEXT), seen[-500:]
-                    seen += message.data if isinstance(message.data, bytes) else message.data.encode()
+                    assert message.type in (aiohttp.WSMsgType.BINARY, aiohttp.WSMsgType.TEXT), seen[
+                        -500:
+                    ]
+                    seen += (
+                        message.data if isinstance(message.data, bytes) else message.data.encode()
+                    )
 
             await until(b"palette")
             await ws.send_json(["stdin", "2"])

@@ -1,4 +1,5 @@
-"""The picture of a comparison: what is drawn, that it is drawn alike each time, and that odd curves do no harm."""
+"""The picture of a comparison: what is drawn, that it is drawn alike each time, and that odd curves
+do no harm."""
 
 from __future__ import annotations
 
@@ -66,7 +67,8 @@ def test_the_same_picture_has_the_same_bytes(tmp_path: Path, name: str) -> None:
 
 
 def svg(record: dict[str, Any], curves: Curves, path: Path) -> str:
-    """The SVG's text: matplotlib draws letters as paths, and keeps each string in a comment beside its path."""
+    """The SVG's text: matplotlib draws letters as paths, and keeps each string in a comment beside
+    its path."""
     text = comparison_figure(record, curves, path).read_text(encoding="utf-8")
     ElementTree.fromstring(text)  # it is well-formed
     assert "dc:date" not in text
@@ -139,7 +141,9 @@ def test_many_pairs_share_a_row(tmp_path: Path) -> None:
     result = stats.analyse(base, mod, headline="paired").to_dict()
     arms = {"arms": {"baseline": {"values": base}, "modified": {"values": mod}}}
     text = svg(
-        {"variant": "rope", "baseline": "baseline", **result, **arms}, make_curves(), tmp_path / "a.svg"
+        {"variant": "rope", "baseline": "baseline", **result, **arms},
+        make_curves(),
+        tmp_path / "a.svg",
     )
     assert "each of 20 pairs" in text
     assert "pair of seed 3" not in text

@@ -79,7 +79,9 @@ def test_the_command(tmp_path: Path) -> None:
     assert done.return_value == 0
     assert done.output == f"wrote {tmp_path / 'last.csv'}\n"
     done = run(
-        command, ["--all", "--format", "json", "--output", str(tmp_path), "--json"], standalone_mode=False
+        command,
+        ["--all", "--format", "json", "--output", str(tmp_path), "--json"],
+        standalone_mode=False,
     )
     said = json.loads(done.output)
     assert sorted(said["studies"]) == ["gqa-1", "rope-1"]

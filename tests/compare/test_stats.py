@@ -1,4 +1,5 @@
-"""The statistics of a comparison: values worked out by hand, laws for all data, and null studies."""
+"""The statistics of a comparison: values worked out by hand, laws for all data, and null
+studies."""
 
 from __future__ import annotations
 
@@ -28,7 +29,8 @@ from q1lab.compare.stats import (
 from q1lab.errors import Problem
 from tests.kit.places import ROOT
 
-T_2, T_4 = 4.302653, 2.776445  # Student's t, .975, at 2 and 4 degrees of freedom, from a printed table
+# Student's t, .975, at 2 and 4 degrees of freedom, from a printed table
+T_2, T_4 = 4.302653, 2.776445
 
 
 def arm(*losses: float | None) -> dict[int, float | None]:
@@ -53,7 +55,8 @@ def test_paired_interval_by_hand() -> None:
 
 
 def test_welch_interval_by_hand() -> None:
-    # both variances 1 and 3 seeds an arm: standard error √(2/3), and Welch's degrees of freedom are 4
+    # both variances 1 and 3 seeds an arm: standard error √(2/3), and Welch's degrees of freedom are
+    # 4
     result = analyse(arm(0, 1, 2), arm(10, 11, 12), headline="welch")
     half = T_4 * math.sqrt(2 / 3)
     assert ends(result.welch) == pytest.approx((10 - half, 10 + half), abs=1e-5)
@@ -213,14 +216,23 @@ def test_added_seeds_are_judged_more_strictly() -> None:
     assert (once.alpha, twice.alpha) == (0.05, 0.025)
     assert (once.verdict, twice.verdict) == ("helps", "cannot tell")
     assert any("2 looks" in note for note in twice.warnings)
-    assert any("not for more" in note for note in analyse(base, mod, headline="paired", looks=4).warnings)
+    assert any(
+        "not for more" in note for note in analyse(base, mod, headline="paired", looks=4).warnings
+    )
 
 
 @pytest.mark.parametrize("lost", [None, math.nan, math.inf, 1e200])
 def test_a_diverged_run_leaves_no_mean(lost: float | None) -> None:
     result = analyse(arm(1, 2, 3), arm(1, lost, 3), headline="paired")
     assert result.verdict == "no verdict"
-    assert result.mean is result.welch is result.paired is result.bootstrap is result.mean_modified is None
+    assert (
+        result.mean
+        is result.welch
+        is result.paired
+        is result.bootstrap
+        is result.mean_modified
+        is None
+    )
     assert result.diverged == {"baseline": [], "modified": [1]}
     assert result.mean_baseline == 2
     assert any("diverged" in note for note in result.warnings)
@@ -275,14 +287,16 @@ def test_no_spread_means_no_interval() -> None:
 
 
 def test_the_label_is_what_the_documentation_measured() -> None:
-    """docs/statistics.md holds a measurement of its own, written by tools/docs/coverage.py, at 2, 3, 5 and 10
-    seeds."""
+    """docs/statistics.md holds a measurement of its own, written by tools/docs/coverage.py, at 2,
+    3, 5 and 10 seeds."""
     page = (ROOT / "docs" / "statistics.md").read_text(encoding="utf-8")
     for headline, name in (("welch", "bootstrap, arms apart"), ("paired", "bootstrap, pairs")):
         row = next(line for line in page.splitlines() if line.startswith(f"| {name} |"))
         for n, cell in zip((2, 3, 5, 10), row.split("|")[2:], strict=False):
             assert float(cell) == pytest.approx(true_coverage(n, headline), abs=0.7)  # type: ignore[arg-type]
-    assert true_coverage(2, "paired") == pytest.approx(50, abs=0.7), "both of 2 on one side of 0: 1 time in 2"
+    assert true_coverage(2, "paired") == pytest.approx(50, abs=0.7), (
+        "both of 2 on one side of 0: 1 time in 2"
+    )
     assert true_coverage(3, "paired") == pytest.approx(75, abs=0.7), "all of 3: 1 time in 4"
     assert true_coverage(7, "welch") == true_coverage(6, "welch")
 
@@ -312,7 +326,13 @@ def test_nonsense_is_refused(asked: dict[str, object], part: str) -> None:
 
 @pytest.mark.parametrize(
     "asked",
-    [(0.0, 1.0, {}), (math.nan, 1.0, {}), (1.0, -1.0, {}), (1.0, 1.0, {"power": 1.0}), (1.0, 1.0, {"df": 0})],
+    [
+        (0.0, 1.0, {}),
+        (math.nan, 1.0, {}),
+        (1.0, -1.0, {}),
+        (1.0, 1.0, {"power": 1.0}),
+        (1.0, 1.0, {"df": 0}),
+    ],
 )
 def test_plan_refuses_nonsense(asked: tuple[float, float, dict[str, float]]) -> None:
     effect, sd, more = asked
@@ -323,9 +343,21 @@ def test_plan_refuses_nonsense(asked: tuple[float, float, dict[str, float]]) -> 
 def test_json_has_the_promised_keys_and_no_nan() -> None:
     result = analyse(arm(1, 2, 4), arm(1, 2.5, 3), headline="welch", delta=0.1)
     record = json.loads(json.dumps(result.to_dict(), allow_nan=False))
-    assert {"n", "difference", "verdict", "detectable", "seeds_needed", "diverged", "warnings"} <= set(record)
-    assert {"mean", "welch", "paired", "bootstrap", "permutation_p", "headline"} <= set(record["difference"])
-    assert {"low", "high", "resamples", "method", "true_coverage"} == set(record["difference"]["bootstrap"])
+    assert {
+        "n",
+        "difference",
+        "verdict",
+        "detectable",
+        "seeds_needed",
+        "diverged",
+        "warnings",
+    } <= set(record)
+    assert {"mean", "welch", "paired", "bootstrap", "permutation_p", "headline"} <= set(
+        record["difference"]
+    )
+    assert {"low", "high", "resamples", "method", "true_coverage"} == set(
+        record["difference"]["bootstrap"]
+    )
     assert {"low", "mid", "high"} <= set(record["seeds_needed"])
     broken = analyse(arm(1, 2, 4), arm(1, math.nan, 3), headline="welch").to_dict()
     assert json.loads(json.dumps(broken, allow_nan=False))["difference"]["welch"] is None
@@ -335,7 +367,9 @@ def test_json_has_the_promised_keys_and_no_nan() -> None:
 
 losses = st.floats(0.5, 5.0).map(lambda x: round(x, 4))
 studies = st.integers(2, 5).flatmap(
-    lambda n: st.tuples(st.lists(losses, min_size=n, max_size=n), st.lists(losses, min_size=n, max_size=n))
+    lambda n: st.tuples(
+        st.lists(losses, min_size=n, max_size=n), st.lists(losses, min_size=n, max_size=n)
+    )
 )
 headlines = st.sampled_from(["paired", "welch"])
 calm = settings(max_examples=60, deadline=None)
@@ -431,12 +465,13 @@ def test_any_numbers_at_all_give_an_answer(
 
 @pytest.mark.parametrize("headline", ["welch", "paired"])
 def test_two_thousand_null_studies(headline: Headline) -> None:
-    """Nothing changed, three seeds: how often is a difference claimed, and does the bootstrap cover its
-    label?
+    """Nothing changed, three seeds: how often is a difference claimed, and does the bootstrap cover
+    its label?
 
-    2,000 studies know a rate of 5% to ± 1.26 points (2.58 standard errors: 99%). Welch is conservative at 3
-    seeds (3.6%), so it must stay below 5% outright; the paired t is exact, so it gets that binomial error.
-    A tenth of the rate is the floor: an analysis that never claims anything is broken too.
+    2,000 studies know a rate of 5% to ± 1.26 points (2.58 standard errors: 99%). Welch is
+    conservative at 3 seeds (3.6%), so it must stay below 5% outright; the paired t is exact, so it
+    gets that binomial error. A tenth of the rate is the floor: an analysis that never claims
+    anything is broken too.
     """
     studies, rng = 2_000, random.Random(2_026)
     false = covered = 0

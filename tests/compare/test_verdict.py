@@ -1,6 +1,8 @@
-"""The verdict as text: one golden file for each outcome, and what must hold at any width and for any record.
+"""The verdict as text: one golden file for each outcome, and what must hold at any width and for
+any record.
 
-After a wanted change of wording: ``WRITE_GOLDEN=1 pytest tests/compare/test_verdict.py``, and read the diff.
+After a wanted change of wording: ``WRITE_GOLDEN=1 pytest tests/compare/test_verdict.py``, and read
+the diff.
 """
 
 from __future__ import annotations
@@ -35,7 +37,9 @@ def make_record(
     **more: Any,
 ) -> dict[str, Any]:
     """A record as ``compare --json`` has it, from the real statistics."""
-    result = stats.analyse(base, mod, headline=headline, looks=looks, delta=delta, complete=complete)
+    result = stats.analyse(
+        base, mod, headline=headline, looks=looks, delta=delta, complete=complete
+    )
     arms = {
         "baseline": {
             "mean": result.mean_baseline,
@@ -82,7 +86,9 @@ def make_record(
 CASES: dict[str, dict[str, Any]] = {
     "helps": make_record(BASE, HELPS, delta=0.01, prediction=PREDICTION),
     "hurts": make_record(HELPS, BASE, "welch", prediction=PREDICTION, variant="~/week/my_idea.py"),
-    "too-small": make_record(BASE, NEAR, delta=0.01, prediction={"direction": "same", "matters": 0.01}),
+    "too-small": make_record(
+        BASE, NEAR, delta=0.01, prediction={"direction": "same", "matters": 0.01}
+    ),
     "cannot-tell": make_record(
         {0: 1.470, 1: 1.475, 2: 1.468},
         {0: 1.452, 1: 1.466, 2: 1.457},
@@ -129,7 +135,9 @@ def test_every_width_fits_and_both_forms_agree(name: str, width: int) -> None:
 
 @pytest.mark.parametrize("name", CASES)
 def test_ascii_is_ascii_and_as_wide(name: str) -> None:
-    for fancy, simple in zip(lines(CASES[name], 80), lines(CASES[name], 80, ascii_only=True), strict=True):
+    for fancy, simple in zip(
+        lines(CASES[name], 80), lines(CASES[name], 80, ascii_only=True), strict=True
+    ):
         assert simple.isascii(), simple
         assert len(simple) == len(fancy)
 
@@ -137,10 +145,13 @@ def test_ascii_is_ascii_and_as_wide(name: str) -> None:
 @pytest.mark.parametrize("width", [80, 100, 120])
 @pytest.mark.parametrize("name", ["helps", "hurts", "cannot-tell", "diverged"])
 def test_zero_stands_in_one_column(name: str, width: int) -> None:
-    """The 0 of the axis, and the 0 line through every row below it: under a bar it shows as a crossing."""
+    """The 0 of the axis, and the 0 line through every row below it: under a bar it shows as a
+    crossing."""
     text = lines(CASES[name], width)
     top = next(i for i, line in enumerate(text) if line.startswith("difference in nats"))
-    column = next(i for i, c in enumerate(text[top]) if c == "0" and text[top][i - 1 : i + 2].strip() == "0")
+    column = next(
+        i for i, c in enumerate(text[top]) if c == "0" and text[top][i - 1 : i + 2].strip() == "0"
+    )
     rows = text[top + 1 : text.index("", top)]
     assert rows
     for row in rows:
@@ -189,7 +200,11 @@ def test_cannot_tell_says_what_would_settle_it() -> None:
     ("name", "prediction", "outcome"),
     [
         ("helps", PREDICTION, "HELPS, a hit; the interval contains"),
-        ("helps", {"direction": "higher", "size": 0.03}, "HELPS, a miss; the interval does not contain"),
+        (
+            "helps",
+            {"direction": "higher", "size": 0.03},
+            "HELPS, a miss; the interval does not contain",
+        ),
         ("too-small", {"direction": "same"}, "TOO SMALL TO MATTER, a hit"),
         ("too-small", {"direction": "lower"}, "TOO SMALL TO MATTER, a miss"),
         ("cannot-tell", PREDICTION, "CANNOT TELL, neither a hit nor a miss"),
@@ -256,7 +271,9 @@ KEYS = sorted({*CASES["helps"], *CASES["helps"]["difference"], *CASES["helps"]["
 
 @settings(max_examples=80, deadline=None)
 @given(st.sampled_from(sorted(CASES)), st.sets(st.sampled_from(KEYS)), st.integers(60, 120))
-def test_missing_keys_leave_text_out_and_break_nothing(name: str, keys: set[str], width: int) -> None:
+def test_missing_keys_leave_text_out_and_break_nothing(
+    name: str, keys: set[str], width: int
+) -> None:
     text = lines(strip(CASES[name], keys), width)
     assert text[0]
     assert max(map(cell_len, text)) <= width

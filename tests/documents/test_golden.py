@@ -1,5 +1,5 @@
-"""Documents from frozen records, against files that a person has read. ``UPDATE_GOLDEN=1 pytest`` writes
-them anew."""
+"""Documents from frozen records, against files that a person has read. ``UPDATE_GOLDEN=1 pytest``
+writes them anew."""
 
 from __future__ import annotations
 

@@ -91,7 +91,8 @@ def test_code_and_fences_hold_anything(text: str) -> None:
 @settings(max_examples=600, deadline=None)
 @given(texts)
 def test_an_answer_stays_inside_its_region(text: str) -> None:
-    """Whatever a learner writes: the region closes where q1lab closed it, and what follows is what it was."""
+    """Whatever a learner writes: the region closes where q1lab closed it, and what follows is what
+    it was."""
     body = "## Notes\n\n" + answer(text)
     document = regions.block("notes", body) + "\n## After\n\nthe end\n"
     found = regions.find(document.encode())

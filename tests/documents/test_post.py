@@ -102,7 +102,9 @@ def test_what_claims_nothing_is_not_flagged(text: str) -> None:
 
 def test_elsewhere_better_may_be_about_something_else() -> None:
     assert findings("I slept better.", section="Where I started") == []
-    assert [kind for _, kind in findings("My model got better.", section="Where I started")] == ["claim"]
+    assert [kind for _, kind in findings("My model got better.", section="Where I started")] == [
+        "claim"
+    ]
 
 
 def test_no_effect_is_a_claim_too() -> None:
@@ -121,7 +123,8 @@ def test_numbers_must_come_from_the_runs() -> None:
     assert findings("A drop of 12.5%.") == [(1, "number")]
     assert findings("See arXiv 2104.09864, section 3.1, torch 2.9.") == []
     assert (
-        findings("It rose by +0.0093 nats.") == [(1, "number")] or findings("It rose by +0.0093 nats.") == []
+        findings("It rose by +0.0093 nats.") == [(1, "number")]
+        or findings("It rose by +0.0093 nats.") == []
     )
 
 
@@ -138,8 +141,12 @@ def test_overruling_needs_a_reason_and_something_to_overrule() -> None:
 
 
 def test_lines_are_named() -> None:
-    found = lint(b"\xef\xbb\xbf# T\r\n\r\n## The experiment\r\n\r\nA line.\r\nIt improves.\r\n", "", [])
-    assert found == [Finding(6, "claim", "“improves” says that it helps, but no study has finished")]
+    found = lint(
+        b"\xef\xbb\xbf# T\r\n\r\n## The experiment\r\n\r\nA line.\r\nIt improves.\r\n", "", []
+    )
+    assert found == [
+        Finding(6, "claim", "“improves” says that it helps, but no study has finished")
+    ]
 
 
 def test_what_q1lab_wrote_is_passed_over_until_it_is_edited() -> None:
@@ -150,12 +157,17 @@ def test_what_q1lab_wrote_is_passed_over_until_it_is_edited() -> None:
 
 
 @pytest.mark.parametrize(
-    "outcome", ["cannot tell", "helps", "hurts", "too small to matter", "no verdict", "diverged", None]
+    "outcome",
+    ["cannot tell", "helps", "hurts", "too small to matter", "no verdict", "diverged", None],
 )
-def test_the_shipped_draft_passes_its_own_lint_with_the_marks_taken_out(outcome: str | None) -> None:
+def test_the_shipped_draft_passes_its_own_lint_with_the_marks_taken_out(
+    outcome: str | None,
+) -> None:
     """The wording that q1lab proposes must not claim what it flags in others."""
     record = records.post_record(outcome)
-    text = "\n".join(line for line in post.document(record).text.split("\n") if "q1lab:begin" not in line)
+    text = "\n".join(
+        line for line in post.document(record).text.split("\n") if "q1lab:begin" not in line
+    )
     text = "\n".join(line for line in text.split("\n") if "q1lab:end" not in line)
     known = numbers_of(records.comparison(outcome)) if outcome else []
     known += [*numbers_of(records.PREDICTION), 74.2]

@@ -96,7 +96,9 @@ def test_the_page_loads_nothing() -> None:
     page = preview.page(post.document(records.post_record("helps")).text, Path(__file__).parent)
     tags = Tags()
     tags.feed(page)
-    assert not any(name in ("link", "iframe", "object", "embed", "base", "form") for name, _ in tags.found)
+    assert not any(
+        name in ("link", "iframe", "object", "embed", "base", "form") for name, _ in tags.found
+    )
     assert "default-src 'none'" in page
     assert "script-src 'none'" in page
     # The policy names the very style that is in the page.
@@ -109,7 +111,9 @@ def test_the_page_loads_nothing() -> None:
 
 
 def test_marks_and_budgets_do_not_show() -> None:
-    page = preview.page(post.document(records.post_record("cannot tell")).text, Path(__file__).parent)
+    page = preview.page(
+        post.document(records.post_record("cannot tell")).text, Path(__file__).parent
+    )
     assert "q1lab:" not in page
     assert "One scene, no history" not in page
     assert "Your outline" not in page
@@ -157,7 +161,12 @@ def test_served_to_this_machine_by_its_own_name_only(served: int, folder: Path) 
     assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert ask(served, host=f"localhost:{served}")[0] == 200
-    for host in ("evil.example", f"evil.example:{served}", "127.0.0.1", f"127.0.0.1.evil.example:{served}"):
+    for host in (
+        "evil.example",
+        f"evil.example:{served}",
+        "127.0.0.1",
+        f"127.0.0.1.evil.example:{served}",
+    ):
         assert ask(served, host=host)[0] == 403
     assert ask(served, "/../../etc/passwd")[0] == 404
     assert ask(served, "/x")[0] == 404
@@ -177,12 +186,17 @@ def test_it_listens_on_the_loopback_only() -> None:
         server.server_close()
 
 
-# ── a real browser ───────────────────────────────────────────────────────────────────────────────────────
+# ── a real browser
+# ───────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.fixture
 def browser(tmp_path: Path) -> list[str]:
-    name = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    name = (
+        shutil.which("chromium")
+        or shutil.which("chromium-browser")
+        or shutil.which("google-chrome")
+    )
     if name is None:
         pytest.skip("needs chromium (on Debian: apt-get install chromium)")
     return [
@@ -195,12 +209,17 @@ def browser(tmp_path: Path) -> list[str]:
 
 
 def test_a_browser_runs_nothing_of_it(browser: list[str], folder: Path, served: int) -> None:
-    """A planted script would change the title; the same browser runs one where nothing forbids it."""
+    """A planted script would change the title; the same browser runs one where nothing forbids
+    it."""
     page = folder / "page.html"
     page.write_text(preview.page(EVIL, folder), encoding="utf-8")
     for address in (page.as_uri(), f"http://127.0.0.1:{served}/"):
         dom = subprocess.run(
-            [*browser, "--dump-dom", address], capture_output=True, text=True, timeout=90, check=True
+            [*browser, "--dump-dom", address],
+            capture_output=True,
+            text=True,
+            timeout=90,
+            check=True,
         ).stdout
         assert "<title>Evil" in dom
         assert "<title>ran" not in dom
@@ -210,13 +229,21 @@ def test_a_browser_runs_nothing_of_it(browser: list[str], folder: Path, served: 
     )
     page.write_text(planted, encoding="utf-8")
     dom = subprocess.run(
-        [*browser, "--dump-dom", page.as_uri()], capture_output=True, text=True, timeout=90, check=True
+        [*browser, "--dump-dom", page.as_uri()],
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=True,
     ).stdout
     assert "<title>ran" not in dom
     open_page = re.sub(r"<meta http-equiv[^>]*>", "", planted)
     page.write_text(open_page, encoding="utf-8")
     dom = subprocess.run(
-        [*browser, "--dump-dom", page.as_uri()], capture_output=True, text=True, timeout=90, check=True
+        [*browser, "--dump-dom", page.as_uri()],
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=True,
     ).stdout
     assert "<title>ran" in dom
 

@@ -9,7 +9,13 @@ from hypothesis import strategies as st
 from q1lab.documents.regions import RegionProblem, block, find, fingerprint, refresh
 from q1lab.errors import Problem
 
-DOC = "# Mine\n\n" + block("one", "old one") + "\nbetween, mine\n\n" + block("two", "old two") + "last, mine"
+DOC = (
+    "# Mine\n\n"
+    + block("one", "old one")
+    + "\nbetween, mine\n\n"
+    + block("two", "old two")
+    + "last, mine"
+)
 
 
 def bodies(data: bytes) -> dict[str, bytes]:
@@ -160,10 +166,13 @@ def test_five_megabytes() -> None:
     data = filler + DOC.encode() + b"\n" + filler
     assert len(data) > 4_800_000
     done = refresh(data, {"two": "new two"})
-    assert done.data == data.replace(block("two", "old two").encode(), block("two", "new two").encode())
+    assert done.data == data.replace(
+        block("two", "old two").encode(), block("two", "new two").encode()
+    )
 
 
-# ── over generated documents ─────────────────────────────────────────────────────────────────────────────
+# ── over generated documents
+# ─────────────────────────────────────────────────────────────────────────────
 
 NAMES = ("alpha", "beta", "gamma")
 texts = st.text(
@@ -189,7 +198,8 @@ newlines = st.sampled_from(["\n", "\r\n"])
 
 @st.composite
 def documents(draw: st.DrawFn) -> bytes:
-    """Learner's prose with some regions in it, any line ends, perhaps a BOM, perhaps no final newline."""
+    """Learner's prose with some regions in it, any line ends, perhaps a BOM, perhaps no final
+    newline."""
     newline = draw(newlines)
     pieces = [draw(prose)]
     for name in draw(st.lists(st.sampled_from(NAMES), unique=True, max_size=3)):
@@ -213,7 +223,8 @@ def test_every_byte_outside_survives_and_refresh_is_idempotent(
     before, after = find(data), find(done.data)
     there = {region.name for region in before}
     assert {region.name for region in after} == there | set(new)
-    # What lies outside the regions that we own is a prefix-equal copy; only appended regions may follow.
+    # What lies outside the regions that we own is a prefix-equal copy; only appended regions may
+    # follow.
     mine_before = outside(data, set(new))
     mine_after = outside(done.data, set(new) & there)
     assert mine_after[:-1] == mine_before[:-1]
@@ -230,7 +241,9 @@ def test_every_byte_outside_survives_and_refresh_is_idempotent(
 
 @settings(max_examples=200, deadline=None)
 @given(documents(), contents, texts)
-def test_an_edited_region_is_never_lost_without_a_yes(data: bytes, new: dict[str, str], edit: str) -> None:
+def test_an_edited_region_is_never_lost_without_a_yes(
+    data: bytes, new: dict[str, str], edit: str
+) -> None:
     try:
         regions = find(data)
     except Problem:

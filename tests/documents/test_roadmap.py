@@ -75,7 +75,18 @@ def test_a_tick_is_one_byte() -> None:
 @given(
     st.lists(
         st.sampled_from(
-            ["- [ ] a", "* [X] b", "text", "```", "## M03-W04", "> - [ ] q", "\xe9 - [ ]", "- [x]", "~~~", ""]
+            [
+                "- [ ] a",
+                "* [X] b",
+                "text",
+                "```",
+                "## M03-W04",
+                "> - [ ] q",
+                "\xe9 - [ ]",
+                "- [x]",
+                "~~~",
+                "",
+            ]
         ),
         max_size=12,
     ),

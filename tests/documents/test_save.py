@@ -104,7 +104,9 @@ def test_without_a_repository_it_is_only_written(tmp_path: Path) -> None:
     done = save({tmp_path / "a.md": b"a\n"}, "docs", None)
     assert done.commit is None
     assert (tmp_path / "a.md").read_bytes() == b"a\n"
-    assert save({tmp_path / "b.md": b"b\n"}, "docs", None, dry_run=True).written == (tmp_path / "b.md",)
+    assert save({tmp_path / "b.md": b"b\n"}, "docs", None, dry_run=True).written == (
+        tmp_path / "b.md",
+    )
     assert read(tmp_path / "b.md") is None
 
 

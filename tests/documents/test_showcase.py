@@ -1,5 +1,5 @@
-"""The replayed week of the docs: from an empty repository to the retrospective, with the commands as
-typed."""
+"""The replayed week of the docs: from an empty repository to the retrospective, with the commands
+as typed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,12 @@ def test_a_whole_week(fake_trainer: Callable[..., None], tmp_path: Path) -> None
     assert done.returncode == 0, done.stdout + done.stderr
     repo = tmp_path / "out" / "transformer-from-scratch"
     status = subprocess.run(
-        ["git", "status", "--porcelain"], cwd=repo, capture_output=True, text=True, check=True, env=env
+        ["git", "status", "--porcelain"],
+        cwd=repo,
+        capture_output=True,
+        text=True,
+        check=True,
+        env=env,
     )
     assert status.stdout == ""
     retro = (repo / "Q1_RETRO.md").read_text()

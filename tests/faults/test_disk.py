@@ -1,4 +1,5 @@
-"""Disks that are full and disks that lie: a clear message, nothing overwritten, nothing lost that can be read."""
+"""Disks that are full and disks that lie: a clear message, nothing overwritten, nothing lost that
+can be read."""
 
 from __future__ import annotations
 
@@ -31,7 +32,8 @@ SMALL = ("--preset", "quick", "--max-iters", "20", "--wandb", "disabled")
 OWN = ("step_records", "part_times", "settings", "papers", "posts", "shares", "predictions")
 
 
-# ── a full disk ──────────────────────────────────────────────────────────────────────────────────────────
+# ── a full disk
+# ──────────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.fixture
@@ -41,7 +43,9 @@ def small_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path
     mount.mkdir()
     if sys.platform != "linux" or os.geteuid() != 0:
         pytest.skip("needs root on Linux, to mount a small file system")
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "q1lab-test", str(mount)], check=False)
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=4m", "q1lab-test", str(mount)], check=False
+    )
     if done.returncode:
         pytest.skip("cannot mount a small file system here")
     monkeypatch.setenv("Q1LAB_HOME", str(mount / "home"))
@@ -76,14 +80,20 @@ def test_a_full_disk_under_the_database(small_disk: Path) -> None:
         assert store.db.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
     assert "full" in str(raised.value)
     assert (records["before"].answer, records["after"].answer) == ("kept", "kept")
-    figures("a full disk", under="the database", message=str(raised.value).partition(": ")[2][:60], lost=0)
+    figures(
+        "a full disk",
+        under="the database",
+        message=str(raised.value).partition(": ")[2][:60],
+        lost=0,
+    )
 
 
 @pytest.mark.parametrize("under", ["events", pytest.param("a checkpoint", marks=LONG)])
 def test_a_full_disk_under_a_run(
     faulty: Faulty, small_disk: Path, tmp_path: Path, under: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Training meets the full disk, says so, keeps its old checkpoint, and goes on once there is space."""
+    """Training meets the full disk, says so, keeps its old checkpoint, and goes on once there is
+    space."""
     faulty()
     words = [
         "run", "rope", *TINY, "--data", str(corpus(tmp_path)), "--seeds", "1", "--jobs", "1",
@@ -119,7 +129,8 @@ def test_a_full_disk_under_a_run(
     )
 
 
-# ── a damaged database ───────────────────────────────────────────────────────────────────────────────────
+# ── a damaged database
+# ───────────────────────────────────────────────────────────────────────────────────
 
 
 def fill_week(store: Store, seed: int = 0) -> None:
@@ -127,15 +138,20 @@ def fill_week(store: Store, seed: int = 0) -> None:
     rng = random.Random(seed)
     with store.write() as db:
         for n in range(40):
-            progress.answer(store, "week", f"step-{n}", f"réponse {n} 🙂 " + "ab " * rng.randrange(300))
+            progress.answer(
+                store, "week", f"step-{n}", f"réponse {n} 🙂 " + "ab " * rng.randrange(300)
+            )
             progress.add_time(store, "week", f"part-{n}", n * 7.5)
         progress.answer(store, "week", "essay", "L" * 30_000)
         now = "2026-03-07T10:00:00+00:00"
         for n in range(6):
             db.execute(
-                "INSERT INTO papers (title, added, notes) VALUES (?, ?, ?)", (f"paper {n}", now, "n" * n)
+                "INSERT INTO papers (title, added, notes) VALUES (?, ?, ?)",
+                (f"paper {n}", now, "n" * n),
             )
-            db.execute("INSERT INTO posts (week, title, updated) VALUES ('w', ?, ?)", (f"post {n}", now))
+            db.execute(
+                "INSERT INTO posts (week, title, updated) VALUES ('w', ?, ?)", (f"post {n}", now)
+            )
             db.execute("INSERT INTO shares VALUES (?, 'mail', NULL, ?)", (n + 1, now))
             db.execute(
                 "INSERT INTO predictions (week, variant, direction, created) VALUES ('w', 'rope', 'lower', ?)",
@@ -149,7 +165,8 @@ def own(store: Store) -> dict[str, dict[tuple[Any, ...], tuple[Any, ...]]]:
     for table in OWN:
         keys = [row[1] for row in store.db.execute(f"PRAGMA table_info({table})") if row[5]]
         found[table] = {
-            tuple(row[key] for key in keys): tuple(row) for row in store.db.execute(f"SELECT * FROM {table}")
+            tuple(row[key] for key in keys): tuple(row)
+            for row in store.db.execute(f"SELECT * FROM {table}")
         }
     return found
 
@@ -172,7 +189,11 @@ def damage(kind: str, good: bytes, rng: random.Random) -> bytes:
             data[bit // 8] ^= 1 << bit % 8
         case "1 bit flip in the header or schema":
             pages = rescue.schema_pages(good)
-            at = rng.randrange(health.HEADER) if rng.random() < 0.5 else rng.randrange(4096 * len(pages))
+            at = (
+                rng.randrange(health.HEADER)
+                if rng.random() < 0.5
+                else rng.randrange(4096 * len(pages))
+            )
             data[(pages[at // 4096] - 1) * 4096 + at % 4096] ^= 1 << rng.randrange(8)
         case "truncation":
             del data[rng.randrange(1, len(data)) :]
@@ -197,7 +218,8 @@ KINDS = (
 def test_a_damaged_database(
     faulty: Faulty, home: Path, monkeypatch: pytest.MonkeyPatch, trials: int, copied: bool
 ) -> None:
-    """Moved aside with every byte as it was; runs rebuilt from files; the learner's rows as far as can be."""
+    """Moved aside with every byte as it was; runs rebuilt from files; the learner's rows as far as
+    can be."""
     faulty(fake=True)
     monkeypatch.setattr(health, "EVERY", 1e9)
     q1lab("run", "rope", *SMALL, "--json")
@@ -238,9 +260,13 @@ def test_a_damaged_database(
                 assert "untouched" in NOTICES[0]
                 assert found == truth_runs, "runs come back from their files"
             assert sorted(values) == sorted(truth_runs["runs"]) or not aside
-            seen["own rows lost"] += sum(key not in rows[table] for table in OWN for key in truth[table])
+            seen["own rows lost"] += sum(
+                key not in rows[table] for table in OWN for key in truth[table]
+            )
             seen["own rows changed"] += sum(
-                rows[table].get(key, row) != row for table in OWN for key, row in truth[table].items()
+                rows[table].get(key, row) != row
+                for table in OWN
+                for key, row in truth[table].items()
             )
         figures(
             "a damaged database", kind=kind, copy="with the last copy" if copied else "without any copy",
@@ -282,7 +308,8 @@ def test_two_that_find_it_damaged_mend_it_once(home: Path) -> None:
     (home / "q1lab.db").write_bytes(good[:5000])
     code = "from q1lab.index.store import Store; s = Store(); print(s.moved_aside is not None)"
     both = [
-        subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(4)
+        subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+        for _ in range(4)
     ]
     said = sorted(child.communicate(timeout=60)[0].strip() for child in both)
     assert said == ["False", "False", "False", "True"]
@@ -334,7 +361,9 @@ def test_damage_met_in_the_middle_of_a_command_is_one_line_and_mended_by_the_nex
     q1lab("run", "rope", *SMALL, "--json")
     with Store() as store:
         fill_week(store)
-        root = store.db.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'runs'").fetchone()[0]
+        root = store.db.execute(
+            "SELECT rootpage FROM sqlite_schema WHERE name = 'runs'"
+        ).fetchone()[0]
     data = bytearray((home / "q1lab.db").read_bytes())
     data[(root - 1) * 4096 : (root - 1) * 4096 + 8] = b"\xff" * 8
     data += bytes(5 << 20)  # too large to be checked at every opening
@@ -395,7 +424,9 @@ def test_a_rescue_that_is_cut_off_begins_again(home: Path) -> None:
         shutil.rmtree(home)
         home.mkdir()
         (home / "q1lab.db").write_bytes(bad)
-        done = subprocess.run([sys.executable, "-c", code, str(left)], capture_output=True, check=False)
+        done = subprocess.run(
+            [sys.executable, "-c", code, str(left)], capture_output=True, check=False
+        )
         died += done.returncode == -9
         with Store() as store:
             assert own(store) == truth, left

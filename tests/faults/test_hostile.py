@@ -1,4 +1,5 @@
-"""Hostile content: junk in events and plans, names that are markup or paths, and who may read the files."""
+"""Hostile content: junk in events and plans, names that are markup or paths, and who may read the
+files."""
 
 from __future__ import annotations
 
@@ -42,7 +43,9 @@ def trained() -> Study:
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(), max_size=20),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    ),
     max_leaves=6,
 )
 KEYS = (
@@ -63,9 +66,19 @@ KEYS = (
     )
 )
 def test_no_event_stops_the_fold(events: list[dict[str, Any]]) -> None:
-    """Whatever a line says, it either is an event whose values fit the tables, or is counted as none."""
+    """Whatever a line says, it either is an event whose values fit the tables, or is counted as
+    none."""
     run: dict[str, Any] = dict.fromkeys(
-        ("train_loss", "val_loss", "eval_loss", "tokens_per_s", "started", "ended", "message", "reused_from")
+        (
+            "train_loss",
+            "val_loss",
+            "eval_loss",
+            "tokens_per_s",
+            "started",
+            "ended",
+            "message",
+            "reused_from",
+        )
     )
     run |= {"state": "queued", "attempt": 0, "iter": 0, "seconds": 0.0}
     good = [event for event in map(sound, json.loads(json.dumps(events))) if event is not None]
@@ -91,13 +104,19 @@ def test_junk_in_an_event_file_is_counted_and_the_rest_goes_on(faulty: Faulty) -
         b"[" * 100_000 + b"\n", b'{"type": "eval", "iter": ' + b"9" * 5000 + b"}\n", os.urandom(2000) + b"\n",
         json.dumps({"type": "note", "text": NASTY[3]}).encode() + b"\n",
     ]  # fmt: skip
-    mixed = [part for pair in zip(lines, [*junk, *[b""] * len(lines)], strict=False) for part in pair]
+    mixed = [
+        part for pair in zip(lines, [*junk, *[b""] * len(lines)], strict=False) for part in pair
+    ]
     events.write_bytes(b"".join(mixed))
     with Store() as store:
         store.forget(study)
     after = tables()
     with Store() as store:
-        bad = next(r["bad_lines"] for r in store.runs(study.id) if r["arm"] == "modified" and r["seed"] == 0)
+        bad = next(
+            r["bad_lines"]
+            for r in store.runs(study.id)
+            if r["arm"] == "modified" and r["seed"] == 0
+        )
     assert after["metrics"] == before["metrics"]
     warnings = json.loads(q1lab("compare", "--json").stdout)["warnings"]
     assert any("damaged lines" in warning for warning in warnings)
@@ -128,7 +147,9 @@ def test_a_line_without_an_end_is_passed_over_in_pieces(tmp_path: Path) -> None:
 
 
 PLANS: dict[str, Callable[[dict[str, Any]], Any]] = {
-    "a source above its folder": lambda plan: plan["arms"]["modified"].update(source="../../../x.py"),
+    "a source above its folder": lambda plan: plan["arms"]["modified"].update(
+        source="../../../x.py"
+    ),
     "an absolute source": lambda plan: plan["arms"]["modified"].update(source="/etc/passwd"),
     "data above the home": lambda plan: plan["data"].update(file="../../secret.txt"),
     "absolute data": lambda plan: plan["data"].update(file="/etc/passwd"),
@@ -235,7 +256,9 @@ def test_the_trainer_itself_stays_inside(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "name", ['it\'s "mine"', "[bold]b", "emoji 🙂", "$(touch owned)", "a;b", "-x", "new\nline"]
 )
-def test_names_are_text(faulty: Faulty, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_names_are_text(
+    faulty: Faulty, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A model file and a corpus with such names: planned, trained, shown, and nothing else."""
     faulty(fake=True)
     folder = tmp_path / name
@@ -289,11 +312,22 @@ def test_text_in_events_is_shown_as_text(faulty: Faulty, text: str) -> None:
 def test_everything_is_private_whatever_the_umask(
     faulty: Faulty, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Real trainer, umask 000, a home that was not there: no file or folder that others may read."""
+    """Real trainer, umask 000, a home that was not there: no file or folder that others may
+    read."""
     faulty()
     home = tmp_path / "deep" / "home"
     monkeypatch.setenv("Q1LAB_HOME", str(home))
-    args = ["run", "rope", *TINY, "--data", str(corpus(tmp_path)), "--seeds", "1", "--max-iters", "40"]
+    args = [
+        "run",
+        "rope",
+        *TINY,
+        "--data",
+        str(corpus(tmp_path)),
+        "--seeds",
+        "1",
+        "--max-iters",
+        "40",
+    ]
     args[args.index("disabled")] = "offline"
     code = "import os, sys; os.umask(0); from q1lab.cli import run; sys.exit(run(sys.argv[1:]))"
     done = subprocess.run(
@@ -309,7 +343,12 @@ def test_everything_is_private_whatever_the_umask(
         if not path.is_symlink() and stat.S_IMODE(path.lstat().st_mode) & 0o077
     ]
     everything = len(list(home.rglob("*")))
-    figures("private files", umask="000", files_and_folders=everything, open_to_others=len(open_to_others))
+    figures(
+        "private files",
+        umask="000",
+        files_and_folders=everything,
+        open_to_others=len(open_to_others),
+    )
     assert open_to_others == []
 
 

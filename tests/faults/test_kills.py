@@ -1,4 +1,5 @@
-"""kill -9 of viewers, runners and trainers, at any moment: nothing acknowledged is lost, nothing is done twice."""
+"""kill -9 of viewers, runners and trainers, at any moment: nothing acknowledged is lost, nothing is
+done twice."""
 
 from __future__ import annotations
 
@@ -69,7 +70,9 @@ def test_trainers_killed_at_any_moment(
     assert tables() == tables(acks / "again.db")
 
 
-@pytest.mark.parametrize(("kills", "seeds", "iters"), [(3, 1, 400), pytest.param(40, 4, 1200, marks=LONG)])
+@pytest.mark.parametrize(
+    ("kills", "seeds", "iters"), [(3, 1, 400), pytest.param(40, 4, 1200, marks=LONG)]
+)
 def test_real_trainers_killed_in_checkpoints_go_on_bit_for_bit(
     faulty: Faulty, tmp_path: Path, kills: int, seeds: int, iters: int
 ) -> None:
@@ -118,7 +121,8 @@ def test_real_trainers_killed_in_checkpoints_go_on_bit_for_bit(
         )
         mine, theirs = (report.read(s.files.run(run.name).events) for s in (study, whole))
         losses = [
-            {e["iter"]: e["train_loss"] for e in events if e["type"] == "iter"} for events in (mine, theirs)
+            {e["iter"]: e["train_loss"] for e in events if e["type"] == "iter"}
+            for events in (mine, theirs)
         ]
         models = [s.files.run(run.name).model.read_bytes() for s in (study, whole)]
         differ += losses[0] != losses[1] or mine[-1]["val_loss"] != theirs[-1]["val_loss"]
@@ -133,7 +137,9 @@ def test_real_trainers_killed_in_checkpoints_go_on_bit_for_bit(
 
 
 @pytest.mark.parametrize("kills", [6, pytest.param(100, marks=LONG)])
-def test_viewers_killed_at_any_moment(faulty: Faulty, monkeypatch: pytest.MonkeyPatch, kills: int) -> None:
+def test_viewers_killed_at_any_moment(
+    faulty: Faulty, monkeypatch: pytest.MonkeyPatch, kills: int
+) -> None:
     acks = faulty(fake=True)
     pause(monkeypatch, 0.05 if kills < 10 else 0.2)
     q1lab("run", "rope", *SMALL, "--seeds", "12", "--jobs", "2", "--detach")
@@ -183,7 +189,9 @@ def test_a_viewer_killed_leaves_its_trainers_and_the_next_one_attaches(
     faulty(fake=True)
     pause(monkeypatch, 0.5)
     with subprocess.Popen(
-        [*Q1LAB, "run", "rope", *SMALL, "--jobs", "2"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [*Q1LAB, "run", "rope", *SMALL, "--jobs", "2"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     ) as viewer:
         wait_for(lambda: studies.ids() and len(group(studies.load("rope-1"))) == 3)
         study = studies.load("rope-1")
@@ -209,7 +217,9 @@ def test_a_viewer_killed_leaves_its_trainers_and_the_next_one_attaches(
     launch.stop(study)
 
 
-def test_a_deaf_trainer_and_its_child_are_gone(faulty: Faulty, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_deaf_trainer_and_its_child_are_gone(
+    faulty: Faulty, monkeypatch: pytest.MonkeyPatch
+) -> None:
     faulty(fake=True)
     monkeypatch.setenv("FAKE_TRAIN", json.dumps({"pause": 0.3, "deaf": ["baseline-seed0"]}))
     q1lab("run", "rope", *SMALL, "--jobs", "1", "--detach")
@@ -219,7 +229,9 @@ def test_a_deaf_trainer_and_its_child_are_gone(faulty: Faulty, monkeypatch: pyte
     assert "stopped" in q1lab("stop").stdout
     seconds = time.monotonic() - began
     left = len(group(study))
-    figures("a trainer that ignores TERM, with a grandchild", gone_after_s=round(seconds, 2), left=left)
+    figures(
+        "a trainer that ignores TERM, with a grandchild", gone_after_s=round(seconds, 2), left=left
+    )
     assert left == 0
     assert not launch.is_alive(study.files)
 
@@ -233,7 +245,13 @@ def test_two_viewers_at_once_never_launch_twice(
     twice = refused = 0
     for n in range(trials):
         words = [*Q1LAB, "run", "rope", *SMALL, "--seeds", f"{n},", "--fresh"][:-1]
-        words += ["--set", f"learning_rate=1e-{n % 7 + 2}", "--set", f"weight_decay=0.{n + 1}", "--detach"]
+        words += [
+            "--set",
+            f"learning_rate=1e-{n % 7 + 2}",
+            "--set",
+            f"weight_decay=0.{n + 1}",
+            "--detach",
+        ]
         both = [
             subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
             for _ in range(2)
@@ -244,7 +262,9 @@ def test_two_viewers_at_once_never_launch_twice(
         assert len(studies.ids()) == n + 1
         study = studies.load(studies.latest())
         wait_for(lambda study=study: not launch.is_alive(study.files))  # type: ignore[misc]
-        starts = [len([e for e in read(study, run.name) if e["type"] == "start"]) for run in study.runs]
+        starts = [
+            len([e for e in read(study, run.name) if e["type"] == "start"]) for run in study.runs
+        ]
         twice += starts != [1, 1] or launch.last(study.files)["launch"] != 1
     figures("two viewers at once", launches=trials, double=twice, refused_with_a_message=refused)
     assert twice == 0
@@ -291,7 +311,9 @@ def test_training_outlives_a_logout(faulty: Faulty, monkeypatch: pytest.MonkeyPa
     assert launch.is_alive(study.files), "the viewer was hung up on, the training was not"
     wait_for(lambda: not launch.is_alive(study.files))
     states = [report.state(read(study, run.name)) for run in study.runs]
-    ended_by = signal.Signals(-viewer.returncode).name if viewer.returncode < 0 else viewer.returncode
+    ended_by = (
+        signal.Signals(-viewer.returncode).name if viewer.returncode < 0 else viewer.returncode
+    )
     figures("a logout", viewer_ended_by=ended_by, runs_finished_after_it=states.count("finished"))
     assert states == ["finished"] * 6
 
@@ -309,7 +331,9 @@ def test_a_launch_cut_off_halfway_is_not_counted_twice(
         events.write_bytes(events.read_bytes().partition(b"\n")[0] + b"\n")  # a start, and no more
         done = q1lab("run", "rope", *SMALL, "--json")
         assert json.loads(done.stdout)["complete"], junk
-        assert [a for a, e in by_attempt(read(study, "baseline-seed0")) if e["type"] == "start"] == [1, 2]
+        assert [
+            a for a, e in by_attempt(read(study, "baseline-seed0")) if e["type"] == "start"
+        ] == [1, 2]
 
 
 def test_stale_parts_of_checkpoints_are_swept_up(tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
-"""Model files that go wrong: each run says where and why, the others go on, nothing is retried in secret."""
+"""Model files that go wrong: each run says where and why, the others go on, nothing is retried in
+secret."""
 
 from __future__ import annotations
 
@@ -66,7 +67,9 @@ def test_not_a_number_at_iter_k(faulty: Faulty, tmp_path: Path) -> None:
     again = q1lab(*args, code=1)
     assert "modified-seed0 diverged" in again.stderr
     starts = sum(e["type"] == "start" for e in read(study, "modified-seed0"))
-    figures("NaN at iter k", k=k, stopped_at_iter=event["iter"], shown_as="diverged", attempts=starts)
+    figures(
+        "NaN at iter k", k=k, stopped_at_iter=event["iter"], shown_as="diverged", attempts=starts
+    )
     assert starts == 1, "no silent retry"
 
 
@@ -83,7 +86,10 @@ def test_out_of_memory_is_a_failed_run(faulty: Faulty, tmp_path: Path) -> None:
     assert any("modified-seed0" in warning for warning in record["warnings"])
     starts = sum(e["type"] == "start" for e in read(study, "modified-seed0"))
     figures(
-        "out of memory (RLIMIT_AS)", shown_as=event["state"], message=event["message"][:44], attempts=starts
+        "out of memory (RLIMIT_AS)",
+        shown_as=event["state"],
+        message=event["message"][:44],
+        attempts=starts,
     )
     assert starts == 1
     assert read(study, "baseline-seed0")[-1]["state"] == "finished"
@@ -103,7 +109,9 @@ def test_out_of_memory_is_a_failed_run(faulty: Faulty, tmp_path: Path) -> None:
         ("ends the process", "import os; os._exit(3)\n", "could not be tried"),
     ],
 )
-def test_a_model_file_that(faulty: Faulty, tmp_path: Path, kind: str, extra: str, said: str) -> None:
+def test_a_model_file_that(
+    faulty: Faulty, tmp_path: Path, kind: str, extra: str, said: str
+) -> None:
     faulty()
     file = model_file(tmp_path, extra)
     done = q1lab(*words(file, corpus(tmp_path)), code=None)
@@ -118,11 +126,18 @@ def test_a_model_file_that(faulty: Faulty, tmp_path: Path, kind: str, extra: str
 def test_a_model_file_that_loops_is_named_with_its_line(tmp_path: Path) -> None:
     file = model_file(tmp_path, WRAPPED.format(line="while True: pass"))
     line = file.read_text().splitlines().index("    while True: pass") + 1
-    question = {"files": {"modified": str(file)}, "vocab_size": 20, "config": presets.resolve("quick", {})}
+    question = {
+        "files": {"modified": str(file)},
+        "vocab_size": 20,
+        "config": presets.resolve("quick", {}),
+    }
     with pytest.raises(Problem) as raised:
         children.ask(children.prober(), question, seconds=12)
     figures(
-        "a model file that", does="loops", exit_status=1, file_and_line=f"mine.py:{line}" in str(raised.value)
+        "a model file that",
+        does="loops",
+        exit_status=1,
+        file_and_line=f"mine.py:{line}" in str(raised.value),
     )
     assert str(raised.value).startswith(f"{file}:{line}: ")
     assert "loop" in str(raised.value)
@@ -151,18 +166,23 @@ def test_a_model_file_that_prints_without_end(faulty: Faulty, tmp_path: Path) ->
 
 def test_a_model_that_floods_the_probe_is_survived(faulty: Faulty, tmp_path: Path) -> None:
     faulty()
-    file = model_file(tmp_path, "for _ in range(200): print('y' * 2**20)\nraise OSError('enough')\n")
+    file = model_file(
+        tmp_path, "for _ in range(200): print('y' * 2**20)\nraise OSError('enough')\n"
+    )
     done = q1lab(*words(file, corpus(tmp_path)), code=2)
     assert "OSError: enough" in done.stderr
     assert len(done.stderr) < 5000
 
 
 def test_a_model_file_that_loads_no_more_says_so_in_its_run(faulty: Faulty, tmp_path: Path) -> None:
-    """It was fine when the study was planned; in training its import fails (another library, another disk)."""
+    """It was fine when the study was planned; in training its import fails (another library,
+    another disk)."""
     faulty()
     flag = tmp_path / "flag"
     flag.touch()
-    extra = f"import pathlib\nif not pathlib.Path({str(flag)!r}).exists(): raise ImportError('gone')\n"
+    extra = (
+        f"import pathlib\nif not pathlib.Path({str(flag)!r}).exists(): raise ImportError('gone')\n"
+    )
     args = words(model_file(tmp_path, extra), corpus(tmp_path), 600)
     args[args.index("eval_interval=20")] = "eval_interval=1000"
     q1lab(*args, "--detach")
@@ -176,7 +196,9 @@ def test_a_model_file_that_loads_no_more_says_so_in_its_run(faulty: Faulty, tmp_
     cell = next(run for run in found["runs"] if run["run"] == "modified-seed0")
     assert cell["state"] == "failed"
     assert "ImportError: gone" in cell["message"]
-    assert next(run for run in found["runs"] if run["run"] == "baseline-seed0")["state"] == "finished"
+    assert (
+        next(run for run in found["runs"] if run["run"] == "baseline-seed0")["state"] == "finished"
+    )
 
 
 def test_changed_data_is_said_in_the_run(faulty: Faulty, tmp_path: Path) -> None:
@@ -191,4 +213,6 @@ def test_changed_data_is_said_in_the_run(faulty: Faulty, tmp_path: Path) -> None
     wait_for(lambda: not launch.is_alive(study.files))
     found = json.loads(q1lab("status", "--json").stdout)["studies"][0]
     assert {run["state"] for run in found["runs"]} <= {"failed", "finished"}
-    assert any("changed since the study was planned" in (run["message"] or "") for run in found["runs"])
+    assert any(
+        "changed since the study was planned" in (run["message"] or "") for run in found["runs"]
+    )

@@ -24,9 +24,15 @@ numbers = st.one_of(st.floats(-5, 5), st.none())
 iters = st.integers(0, 2000)
 events = st.lists(
     st.one_of(
-        st.builds(lambda a, r: {"type": "start", "attempt": a, "resumed_from": r}, st.integers(1, 4), iters),
         st.builds(
-            lambda i, x: {"type": "iter", "iter": i, "train_loss": x, "tok_per_s": 9.0}, iters, numbers
+            lambda a, r: {"type": "start", "attempt": a, "resumed_from": r},
+            st.integers(1, 4),
+            iters,
+        ),
+        st.builds(
+            lambda i, x: {"type": "iter", "iter": i, "train_loss": x, "tok_per_s": 9.0},
+            iters,
+            numbers,
         ),
         st.builds(lambda i, x: {"type": "eval", "iter": i, "val_loss": x}, iters, numbers),
         st.builds(
@@ -41,7 +47,9 @@ events = st.lists(
 
 
 @given(events, st.lists(st.integers(0, 25), max_size=4))
-def test_folding_does_not_depend_on_how_events_are_cut(found: list[dict[str, Any]], cuts: list[int]) -> None:
+def test_folding_does_not_depend_on_how_events_are_cut(
+    found: list[dict[str, Any]], cuts: list[int]
+) -> None:
     whole = store.fold(EMPTY, found)
     run, at = dict(EMPTY), 0
     for cut in [*sorted(cuts), len(found)]:
@@ -82,7 +90,9 @@ def test_reading_takes_whole_lines_only_and_loses_none(texts: list[str], step: i
 
 def test_damaged_lines_are_counted_and_passed_over(tmp_path: Path) -> None:
     file = tmp_path / "events.jsonl"
-    file.write_bytes(b'{"type":"note"}\n\xff\xfe{{\n[1]\n{"no":"type"}\n{"type":"note"}\n{"type":"to')
+    file.write_bytes(
+        b'{"type":"note"}\n\xff\xfe{{\n[1]\n{"no":"type"}\n{"type":"note"}\n{"type":"to'
+    )
     found, offset, bad = read_new(file)
     assert (len(found), bad) == (2, 3)
     assert file.read_bytes()[offset:] == b'{"type":"to'
@@ -101,8 +111,12 @@ def test_the_schema_number_is_the_number_of_migrations() -> None:
 
 def test_the_tables_are_those_that_the_migrations_make() -> None:
     with store.Store() as open_store:
-        names = open_store.db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()
-    assert {name for (name,) in names if not name.startswith(("sqlite_", "_sqlite"))} == set(store.TABLES)
+        names = open_store.db.execute(
+            "SELECT name FROM sqlite_schema WHERE type = 'table'"
+        ).fetchall()
+    assert {name for (name,) in names if not name.startswith(("sqlite_", "_sqlite"))} == set(
+        store.TABLES
+    )
 
 
 def test_states_follow_the_plan() -> None:

@@ -35,7 +35,9 @@ def test_an_empty_week_counts_nothing(store: Store, week: content.Week) -> None:
 
 
 def test_numbers_follow_the_store(store: Store, week: content.Week) -> None:
-    steps = [step for step in week.for_variant(None).session("a").parts[0].steps if not step.optional]
+    steps = [
+        step for step in week.for_variant(None).session("a").parts[0].steps if not step.optional
+    ]
     progress.tick(store, week.label, steps[0].id, True)
     progress.add_time(store, week.label, "a1", 65 * 60)
     journal.add_artifact(store, "repo", "mine", location="https://example.org/mine")
@@ -59,11 +61,15 @@ def test_the_verdict_is_said_as_it_is() -> None:
 
 def test_text_fits_its_width_and_the_svg_is_xml_whatever_the_titles_are() -> None:
     hostile = '<script>&"[bold]' + "語" * 30
-    made = card.Card("M<1>", hostile, (card.Line("A", hostile, 3, 7, 600, 45),), "x" * 300, (hostile,))
+    made = card.Card(
+        "M<1>", hostile, (card.Line("A", hostile, 3, 7, 600, 45),), "x" * 300, (hostile,)
+    )
     root = ET.fromstring(card.svg(made))
     assert root.tag.endswith("svg")
     assert "<script>" not in card.svg(made)
-    narrow = card.Card("M1", "t", (card.Line("A", "a title " * 9, 3, 7, 600, 45),), "word " * 60, ("k",))
+    narrow = card.Card(
+        "M1", "t", (card.Line("A", "a title " * 9, 3, 7, 600, 45),), "word " * 60, ("k",)
+    )
     assert all(cell_len(line) <= 72 for line in card.text(narrow).splitlines())
 
 

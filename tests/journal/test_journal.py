@@ -1,4 +1,5 @@
-"""Predictions that lock, KPIs, papers, artifacts, posts: what the learner typed, kept and scored."""
+"""Predictions that lock, KPIs, papers, artifacts, posts: what the learner typed, kept and
+scored."""
 
 from __future__ import annotations
 
@@ -22,8 +23,12 @@ def store() -> Iterator[Store]:
         yield opened
 
 
-def predict(store: Store, direction: str = "lower", size: float = 0.03, **more: object) -> dict[str, object]:
-    return journal.predict(store, WEEK, "rope", direction, size=size, matters=0.01, confidence=0.7, **more)  # type: ignore[arg-type]
+def predict(
+    store: Store, direction: str = "lower", size: float = 0.03, **more: object
+) -> dict[str, object]:
+    return journal.predict(
+        store, WEEK, "rope", direction, size=size, matters=0.01, confidence=0.7, **more
+    )  # type: ignore[arg-type]
 
 
 def test_an_open_prediction_is_replaced_and_a_locked_one_is_not(store: Store) -> None:
@@ -94,7 +99,9 @@ def test_predictions_that_make_no_sense(
     store: Store, direction: str, size: float, matters: float, confidence: float
 ) -> None:
     with pytest.raises(Problem):
-        journal.predict(store, WEEK, "rope", direction, size=size, matters=matters, confidence=confidence)
+        journal.predict(
+            store, WEEK, "rope", direction, size=size, matters=matters, confidence=confidence
+        )
     assert journal.predictions(store) == []
 
 
@@ -144,7 +151,9 @@ def test_calibration_over_the_weeks() -> None:
         return journal.Score(outcome, 0.0, None, None, None, confidence)
 
     line = journal.calibration([one("hit", 0.9), one("miss", 0.7), one("open", 0.5)])
-    assert line.startswith("Over 2 settled predictions you were 80% sure on average and right in 1 (50%)")
+    assert line.startswith(
+        "Over 2 settled predictions you were 80% sure on average and right in 1 (50%)"
+    )
     assert "Brier score 0.25" in line
     assert line.endswith("1 still open.")
 
@@ -157,7 +166,8 @@ def test_signed_numbers_have_a_sign_unless_they_show_as_zero(value: float) -> No
     assert (text[0] in "+−") == (float(text.replace("−", "-")) != 0)
 
 
-# ── KPIs, papers, artifacts ──────────────────────────────────────────────────────────────────────────────
+# ── KPIs, papers, artifacts
+# ──────────────────────────────────────────────────────────────────────────────
 
 PLANNED = [
     ("public_repos", "Public repos", 3.0),
@@ -175,7 +185,11 @@ def test_kpis_are_counted_until_set_by_hand(store: Store) -> None:
     journal.finish_paper(store, "two")
     journal.publish(store, WEEK, "https://example.org/q1")
     lines = {line.name: line for line in journal.kpis(store, PLANNED, {"papers_read": 10.0})}
-    assert (lines["public_repos"].actual, lines["public_repos"].source, lines["public_repos"].met) == (
+    assert (
+        lines["public_repos"].actual,
+        lines["public_repos"].source,
+        lines["public_repos"].met,
+    ) == (
         1,
         "counted",
         False,
@@ -185,7 +199,13 @@ def test_kpis_are_counted_until_set_by_hand(store: Store) -> None:
     assert lines["papers_read"].target_from == "the roadmap"
     journal.set_kpi(store, "papers_read", actual=9, target=9)
     line = {line.name: line for line in journal.kpis(store, PLANNED)}["papers_read"]
-    assert (line.actual, line.source, line.counted, line.target, line.met) == (9, "set by hand", 1, 9, True)
+    assert (line.actual, line.source, line.counted, line.target, line.met) == (
+        9,
+        "set by hand",
+        1,
+        9,
+        True,
+    )
     journal.set_kpi(store, "papers_read", count=True)
     line = {line.name: line for line in journal.kpis(store, PLANNED)}["papers_read"]
     assert (line.actual, line.source, line.target) == (1, "counted", 9)
@@ -210,7 +230,9 @@ def test_kpis_that_are_none(store: Store) -> None:
 
 
 def test_papers(store: Store) -> None:
-    number = journal.add_paper(store, "  RoFormer\n", link="https://arxiv.org/abs/2104.09864", week=WEEK)
+    number = journal.add_paper(
+        store, "  RoFormer\n", link="https://arxiv.org/abs/2104.09864", week=WEEK
+    )
     journal.add_paper(store, "RoBERTa")
     with pytest.raises(Problem, match="already"):
         journal.add_paper(store, "RoFormer")
@@ -236,7 +258,8 @@ def test_artifacts(store: Store) -> None:
     assert journal.artifacts(store) == []
 
 
-# ── the post ─────────────────────────────────────────────────────────────────────────────────────────────
+# ── the post
+# ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_canonical_first_then_each_channel_once(store: Store) -> None:
@@ -252,7 +275,9 @@ def test_canonical_first_then_each_channel_once(store: Store) -> None:
     with pytest.raises(Problem, match="is the post itself"):
         journal.share(store, WEEK, "x", "https://example.org/post")
     found = journal.share(store, WEEK, "hn", "https://example.org/2", replace=True)
-    assert [(item["channel"], item["url"]) for item in found["shares"]] == [("hn", "https://example.org/2")]
+    assert [(item["channel"], item["url"]) for item in found["shares"]] == [
+        ("hn", "https://example.org/2")
+    ]
     found = journal.share(store, WEEK, "My newsletter", "https://example.org/3")
     assert {item["channel"] for item in found["shares"]} == {"hn", "my newsletter"}
     published = found["published"]

@@ -1,4 +1,5 @@
-"""Records that the tests of the documents share: plain, frozen, and with hostile words in some of them."""
+"""Records that the tests of the documents share: plain, frozen, and with hostile words in some of
+them."""
 
 from __future__ import annotations
 
@@ -41,7 +42,9 @@ def comparison(
 ) -> dict[str, Any]:
     """A record as ``compare --json`` prints it, its statistics computed by q1lab.compare.stats."""
     base, mod = (dict(enumerate(values)) for values in LOSSES[outcome])
-    found = analyse(base, mod, headline="paired", delta=prediction["matters"] if prediction else None)
+    found = analyse(
+        base, mod, headline="paired", delta=prediction["matters"] if prediction else None
+    )
     statistics = found.to_dict()
     if statistics["difference"]["bootstrap"]:
         statistics["difference"]["bootstrap"]["true_coverage"] = (
@@ -58,8 +61,26 @@ def comparison(
             "wall_s": wall,
         }
         for name, mean, sd, values, params, flops, speed, wall in (
-            ("baseline", found.mean_baseline, found.sd_baseline, base, 804_096, 1_720_576, 22_100.0, 69.4),
-            ("modified", found.mean_modified, found.sd_modified, mod, 795_904, 1_723_648, 20_900.0, 73.4),
+            (
+                "baseline",
+                found.mean_baseline,
+                found.sd_baseline,
+                base,
+                804_096,
+                1_720_576,
+                22_100.0,
+                69.4,
+            ),
+            (
+                "modified",
+                found.mean_modified,
+                found.sd_modified,
+                mod,
+                795_904,
+                1_723_648,
+                20_900.0,
+                73.4,
+            ),
         )
     }
     return {
@@ -173,14 +194,17 @@ def retro_record(full: bool = True) -> retro.Retro:
         kpis=retro.kpi_table(
             [
                 journal.KpiLine("public_repos", "Public repos", 3, "the week", 4, "counted", 4),
-                journal.KpiLine("papers", 'Papers "read" | deeply', 8, "the week", 5, "set by hand", 2),
+                journal.KpiLine(
+                    "papers", 'Papers "read" | deeply', 8, "the week", 5, "set by hand", 2
+                ),
                 journal.KpiLine("talks", "Talks", None, "", None, "not known", None),
             ]
         ),
         papers=(retro.Paper("RoFormer", "https://arxiv.org/abs/2104.09864"),),
         insights=(
             Answer(
-                "Insights", "1. Backprop came to feel inevitable.\n2. Seeds vary.\n3. Write shapes first."
+                "Insights",
+                "1. Backprop came to feel inevitable.\n2. Seeds vary.\n3. Write shapes first.",
             ),
         ),
         slipped_words=(Answer("Why", "I read for too long."),),

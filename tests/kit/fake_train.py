@@ -1,8 +1,9 @@
-"""A trainer without torch: the same protocol as ``python -m labs.train``, a run in some hundredths of a second.
+"""A trainer without torch: the same protocol as ``python -m labs.train``, a run in some hundredths
+of a second.
 
-``FAKE_TRAIN`` (JSON) says how it behaves: ``effect`` (modified − baseline), ``noise``, ``pause`` seconds an event,
-and lists of run names that ``diverge``, ``fail``, ``crash`` (kill -9 of itself), ``deaf`` (ignores SIGTERM),
-``oom`` (out of memory unless alone).
+``FAKE_TRAIN`` (JSON) says how it behaves: ``effect`` (modified − baseline), ``noise``, ``pause``
+seconds an event, and lists of run names that ``diverge``, ``fail``, ``crash`` (kill -9 of itself),
+``deaf`` (ignores SIGTERM), ``oom`` (out of memory unless alone).
 """
 
 from __future__ import annotations
@@ -42,9 +43,10 @@ def main() -> int:
             if stop:
                 return 0
             claim = args.study / "claims" / f"{args.launch}-{folder.name}"
-            if report.state(report.read(folder / "events.jsonl")) in ("finished", "diverged") or not take(
-                claim
-            ):
+            if report.state(report.read(folder / "events.jsonl")) in (
+                "finished",
+                "diverged",
+            ) or not take(claim):
                 continue
             with holding(folder / "lock"), output_to(folder / "run.log"):
                 if folder.name in how.get("oom", []) and not args.alone:
@@ -62,7 +64,16 @@ def run(plan: dict, arm: str, seed: int, folder: Path, how: dict) -> None:  # ty
     iters = plan["config"]["max_iters"]
     first = max((e["iter"] for e in before if e["type"] == "iter"), default=0) if number > 1 else 0
     say = report.Report(events)
-    say("start", v=1, arm=arm, seed=seed, attempt=number, pid=os.getpid(), resumed_from=first, n_params=1000)
+    say(
+        "start",
+        v=1,
+        arm=arm,
+        seed=seed,
+        attempt=number,
+        pid=os.getpid(),
+        resumed_from=first,
+        n_params=1000,
+    )
     print(f"training {name}, attempt {number}")
     if name in how.get("deaf", []):
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -75,7 +86,9 @@ def run(plan: dict, arm: str, seed: int, folder: Path, how: dict) -> None:  # ty
     every = max(1, iters // 10)
     for i in range(first + every, iters + 1, every):
         if stop and name not in how.get("deaf", []):
-            say("exit", state="stopped", iter=i - every, message="stopped; the same command goes on")
+            say(
+                "exit", state="stopped", iter=i - every, message="stopped; the same command goes on"
+            )
             return
         time.sleep(how.get("pause", 0.0))
         loss = (
@@ -91,7 +104,12 @@ def run(plan: dict, arm: str, seed: int, folder: Path, how: dict) -> None:  # ty
             if name in how.get("crash", []) and number == 1:
                 os.kill(os.getpid(), signal.SIGKILL)
             if name in how.get("fail", []) and number == 1:
-                say("exit", state="failed", iter=i, message="model.py:7: ValueError: a planned failure")
+                say(
+                    "exit",
+                    state="failed",
+                    iter=i,
+                    message="model.py:7: ValueError: a planned failure",
+                )
                 return
             say("eval", iter=i, val_loss=loss, tokens=4096)
     say("eval", iter=iters, val_loss=final, tokens=111_539, final=True)

@@ -1,8 +1,9 @@
-"""The trainer (real, or the fake one), with two additions: it writes down what its event log acknowledged, and it
-can kill itself at the worst moments of a checkpoint.
+"""The trainer (real, or the fake one), with two additions: it writes down what its event log
+acknowledged, and it can kill itself at the worst moments of a checkpoint.
 
-``FAULTS`` (JSON): ``fake`` (which trainer), ``acks`` (a folder for what was acknowledged), ``share`` (of
-checkpoints in which it dies), ``memory_mb`` (RLIMIT_AS beyond what it has when the model is loaded).
+``FAULTS`` (JSON): ``fake`` (which trainer), ``acks`` (a folder for what was acknowledged),
+``share`` (of checkpoints in which it dies), ``memory_mb`` (RLIMIT_AS beyond what it has when the
+model is loaded).
 """
 
 from __future__ import annotations
@@ -39,13 +40,16 @@ def note_acknowledged() -> None:
     def said(self: Any, kind: str, **fields: Any) -> None:
         call(self, kind, **fields)
         self.attempt = fields.get("attempt", getattr(self, "attempt", 0))
-        os.write(out, json.dumps([self.name, self.attempt, kind, fields.get("iter")]).encode() + b"\n")
+        os.write(
+            out, json.dumps([self.name, self.attempt, kind, fields.get("iter")]).encode() + b"\n"
+        )
 
     report.Report.__init__, report.Report.__call__ = init, said  # type: ignore[method-assign]
 
 
 def die_in_checkpoints() -> None:
-    """In some checkpoints: with half of the temp file written, before the rename, or just after it."""
+    """In some checkpoints: with half of the temp file written, before the rename, or just after
+    it."""
     from labs import checkpoint
 
     write = checkpoint.write

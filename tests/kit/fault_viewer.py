@@ -1,5 +1,5 @@
-"""A viewer to be killed: takes in a study's events and ticks steps for as long as it lives, and says on standard
-output which answers were acknowledged. ``fault_viewer.py STUDY FIRST``"""
+"""A viewer to be killed: takes in a study's events and ticks steps for as long as it lives, and
+says on standard output which answers were acknowledged. ``fault_viewer.py STUDY FIRST``"""
 
 from __future__ import annotations
 

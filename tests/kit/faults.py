@@ -1,4 +1,5 @@
-"""What the fault tests share: studies to be hurt, processes to be killed, and figures to be kept."""
+"""What the fault tests share: studies to be hurt, processes to be killed, and figures to be
+kept."""
 
 from __future__ import annotations
 
@@ -34,7 +35,10 @@ TINY = (
 
 def figures(fault: str, **numbers: Any) -> None:
     """Print what was measured, and append it to ``FAULT_FIGURES`` for tools/docs/faults.py."""
-    print(f"{fault}: " + ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in numbers.items()))
+    print(
+        f"{fault}: "
+        + ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in numbers.items())
+    )
     if os.environ.get("FAULT_FIGURES"):
         with Path(os.environ["FAULT_FIGURES"]).open("a") as out:
             out.write(json.dumps({"fault": fault, **numbers}) + "\n")
@@ -42,7 +46,9 @@ def figures(fault: str, **numbers: Any) -> None:
 
 def q1lab(*args: str, code: int | None = 0, **more: Any) -> subprocess.CompletedProcess[str]:
     """A q1lab command, to its end. Whatever it meets, it shows no traceback."""
-    done = subprocess.run([*Q1LAB, *args], capture_output=True, text=True, timeout=150, check=False, **more)
+    done = subprocess.run(
+        [*Q1LAB, *args], capture_output=True, text=True, timeout=150, check=False, **more
+    )
     assert "Traceback" not in done.stderr, done.stderr
     assert "Traceback" not in done.stdout, done.stdout
     if code is not None:
@@ -87,8 +93,8 @@ def kill(pid: int) -> bool:
 
 
 def kill_trainers(study: Study, wanted: int, rng: random.Random, pause: tuple[float, float]) -> int:
-    """Kill random trainers at random moments, and launch again whenever all is dead, until enough were killed or
-    all is trained."""
+    """Kill random trainers at random moments, and launch again whenever all is dead, until enough
+    were killed or all is trained."""
     killed = 0
     while killed < wanted and unfinished(study):
         if not launch.is_alive(study.files):
@@ -110,7 +116,11 @@ def train_to_the_end(study: Study, launches: int = 30) -> None:
 
 
 def unfinished(study: Study) -> list[str]:
-    return [r.name for r in study.runs if report.state(read(study, r.name)) not in ("finished", "diverged")]
+    return [
+        r.name
+        for r in study.runs
+        if report.state(read(study, r.name)) not in ("finished", "diverged")
+    ]
 
 
 def read(study: Study, run: str) -> list[dict[str, Any]]:
@@ -125,14 +135,18 @@ def by_attempt(events: list[dict[str, Any]]) -> Iterator[tuple[int, dict[str, An
 
 
 def count_losses(study: Study, acks: Path) -> dict[str, int]:
-    """What was acknowledged by event logs and is not in the files, or twice; and what was redone."""
+    """What was acknowledged by event logs and is not in the files, or twice; and what was
+    redone."""
     written: collections.Counter[tuple[Any, ...]] = collections.Counter()
     redone, most, attempts = 0, 0, 0
     for run in study.runs:
         last = 0
         for attempt, event in by_attempt(read(study, run.name)):
             written[
-                run.name, attempt, event["type"], event.get("iter") if event["type"] != "exit" else 0
+                run.name,
+                attempt,
+                event["type"],
+                event.get("iter") if event["type"] != "exit" else 0,
             ] += not event.get("final")
             if event["type"] == "start":
                 attempts += 1
@@ -163,14 +177,17 @@ def tables(file: Path | None = None) -> dict[str, list[tuple[Any, ...]]]:
             store.ingest(studies.load(study_id))
         assert store.db.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
         return {
-            table: sorted((tuple(row) for row in store.db.execute(f"SELECT * FROM {table}")), key=repr)
+            table: sorted(
+                (tuple(row) for row in store.db.execute(f"SELECT * FROM {table}")), key=repr
+            )
             for table in ("studies", "runs", "metrics")
         }
 
 
 @pytest.fixture
 def faulty(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Callable[..., Path]]:
-    """Puts fault_trainer.py in place; call it with FAULTS's settings. It returns the folder of acknowledgements."""
+    """Puts fault_trainer.py in place; call it with FAULTS's settings. It returns the folder of
+    acknowledgements."""
     acks = tmp_path / "acks"
     acks.mkdir()
 

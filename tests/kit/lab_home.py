@@ -1,6 +1,8 @@
-"""Studies on disk for the lab's tests: a real plan, real model files, and events written as a trainer writes them.
+"""Studies on disk for the lab's tests: a real plan, real model files, and events written as a
+trainer writes them.
 
-Everything is fixed (curves, times, names), so that a snapshot of a screen is the same on every machine.
+Everything is fixed (curves, times, names), so that a snapshot of a screen is the same on every
+machine.
 """
 
 from __future__ import annotations
@@ -53,7 +55,13 @@ def make_study(
     for arm, given in zip(ARMS, ("baseline", variant), strict=True):
         file = variants.find(given)
         arms[arm] = Arm(
-            file.name, file.title, f"source/{arm}/{file.name}.py", file.sha256, given, 800_000, 1_600_000
+            file.name,
+            file.title,
+            f"source/{arm}/{file.name}.py",
+            file.sha256,
+            given,
+            800_000,
+            1_600_000,
         )
     study = Study(
         id=name, created=created, arms=arms, looks=(seeds,), preset=preset, config=CONFIG,
@@ -84,7 +92,9 @@ def train(
     """Write the events of one run up to iter ``to``; ``state`` None leaves it without an exit."""  # fmt: skip
     files = study.files.run(f"{arm}-seed{seed}")
     files.root.mkdir(parents=True, exist_ok=True)
-    lines: list[dict[str, Any]] = [{"type": "start", "attempt": 1, "time": "2026-03-07T09:31:00+00:00"}]
+    lines: list[dict[str, Any]] = [
+        {"type": "start", "attempt": 1, "time": "2026-03-07T09:31:00+00:00"}
+    ]
     for iter_ in range(0, to + 1, 50):
         if iter_:
             speed = 22_000 if arm == "baseline" else 20_800
@@ -92,7 +102,12 @@ def train(
                           "t": iter_ * 768 / speed})  # fmt: skip
         if iter_ % 200 == 0:
             lines.append(
-                {"type": "eval", "iter": iter_, "val_loss": curve(arm, seed, iter_) + 0.02, "t": iter_ / 28}
+                {
+                    "type": "eval",
+                    "iter": iter_,
+                    "val_loss": curve(arm, seed, iter_) + 0.02,
+                    "t": iter_ / 28,
+                }
             )
     if state is not None:
         end: dict[str, Any] = {
@@ -117,7 +132,12 @@ def finish(study: Study, effect: float = -0.012, noise: float = 0.01) -> None:
     for run in study.runs:
         base = 1.9050 + 0.004 * (run.seed % 3)
         swing = noise * math.sin(2.1 * run.seed + 0.7)
-        train(study, run.arm, run.seed, val=round(base + (effect + swing if run.arm == "modified" else 0), 4))
+        train(
+            study,
+            run.arm,
+            run.seed,
+            val=round(base + (effect + swing if run.arm == "modified" else 0), 4),
+        )
 
 
 def compared(study: Study) -> None:
@@ -137,14 +157,18 @@ def hold(path: Path) -> int:
 
 
 def training(study: Study) -> list[int]:
-    """Half a study, as while it trains: one pair done, one pair and a half under way. Returns held locks."""
+    """Half a study, as while it trains: one pair done, one pair and a half under way. Returns held
+    locks."""
     train(study, "baseline", 0, val=1.9090)
     train(study, "modified", 0, val=1.8804)
     train(study, "baseline", 1, val=1.9055)
     train(study, "modified", 1, 1250, state=None)
     train(study, "baseline", 2, 250, state=None)
     held = [hold(study.files.lock)]
-    return [*held, *(hold(study.files.run(name).lock) for name in ("modified-seed1", "baseline-seed2"))]
+    return [
+        *held,
+        *(hold(study.files.run(name).lock) for name in ("modified-seed1", "baseline-seed2")),
+    ]
 
 
 def app(**given: Any) -> Q1Lab:

@@ -32,7 +32,9 @@ class FakeClocks:
     def forward(self, seconds: float) -> None:
         """Awake, with the app running."""
         now = self.now
-        self.now = replace(now, awake=now.awake + seconds, up=now.up + seconds, wall=now.wall + seconds)
+        self.now = replace(
+            now, awake=now.awake + seconds, up=now.up + seconds, wall=now.wall + seconds
+        )
 
 
 def prepared(fill: Callable[[Store, content.Week], None] | None = None, **given: Any) -> Q1Lab:

@@ -1,9 +1,10 @@
 """A loopback stand-in for the W&B server, so that tests run the real wandb client against it.
 
-It answers what the client asks (GraphQL, the file stream, uploads, telemetry) and keeps what was sent, line
-by line at the offset that the client gave: a row sent again to its place lands on itself, a row sent at
-another offset shows up as a duplicate. Faults are switched on by attributes. It listens on 127.0.0.1 only,
-takes at most ``MAX_BYTES`` per request, and every answer that it delays is bounded.
+It answers what the client asks (GraphQL, the file stream, uploads, telemetry) and keeps what was
+sent, line by line at the offset that the client gave: a row sent again to its place lands on
+itself, a row sent at another offset shows up as a duplicate. Faults are switched on by attributes.
+It listens on 127.0.0.1 only, takes at most ``MAX_BYTES`` per request, and every answer that it
+delays is bounded.
 """
 
 from __future__ import annotations
@@ -47,7 +48,9 @@ class Received:
 
     @property
     def state(self) -> str:
-        return "running" if self.exitcode is None else "finished" if self.exitcode == 0 else "failed"
+        return (
+            "running" if self.exitcode is None else "finished" if self.exitcode == 0 else "failed"
+        )
 
     @property
     def history(self) -> list[dict[str, Any]]:
@@ -81,13 +84,15 @@ class _Quiet(ThreadingHTTPServer):
 class WandbServer:
     """Use as a context manager. ``url`` is the base URL for ``WANDB_BASE_URL``.
 
-    ``fault``: "" works; "500" every answer is a server error; "401" the key is refused; "hang" accepts and never
-    answers; "stall" does so with the file stream only; "slow" answers each request after ``delay`` seconds.
-    ``die_after`` counts file stream requests and then drops the listener and every connection, like a server that
-    dies in mid-run.
+    ``fault``: "" works; "500" every answer is a server error; "401" the key is refused; "hang"
+    accepts and never answers; "stall" does so with the file stream only; "slow" answers each
+    request after ``delay`` seconds. ``die_after`` counts file stream requests and then drops the
+    listener and every connection, like a server that dies in mid-run.
     """
 
-    def __init__(self, fault: str = "", *, delay: float = 0.3, die_after: int | None = None) -> None:
+    def __init__(
+        self, fault: str = "", *, delay: float = 0.3, die_after: int | None = None
+    ) -> None:
         self.fault = fault
         self.delay = min(delay, MAX_DELAY)
         self.die_after = die_after
@@ -103,7 +108,8 @@ class WandbServer:
         self._open: set[socket.socket] = set()
         self.port = 0
 
-    # ── life ─────────────────────────────────────────────────────────────────────────────────────────────
+    # ── life
+    # ─────────────────────────────────────────────────────────────────────────────────────────────
 
     def __enter__(self) -> WandbServer:
         self.start()
@@ -145,10 +151,13 @@ class WandbServer:
     def run(self, name: str) -> Received:
         """The one run with this display name."""
         found = [run for run in self.runs.values() if run.name == name]
-        assert len(found) == 1, f"{len(found)} runs called {name}: {[r.name for r in self.runs.values()]}"
+        assert len(found) == 1, (
+            f"{len(found)} runs called {name}: {[r.name for r in self.runs.values()]}"
+        )
         return found[0]
 
-    # ── what is asked ────────────────────────────────────────────────────────────────────────────────────
+    # ── what is asked
+    # ────────────────────────────────────────────────────────────────────────────────────
 
     def stream(self, run_id: str, body: dict[str, Any], entity: str, project: str) -> None:
         with self._lock:
@@ -196,7 +205,10 @@ class WandbServer:
         run_id = given.get("name") or base64.b64decode(given["id"]).decode().split(":")[-1]
         new = run_id not in self.runs
         run = self.runs.setdefault(
-            run_id, Received(run_id, given.get("entity") or ENTITY, given.get("project") or "uncategorized")
+            run_id,
+            Received(
+                run_id, given.get("entity") or ENTITY, given.get("project") or "uncategorized"
+            ),
         )
         run.upserts += 1
         run.name = given.get("displayName") or run.name or run_id
@@ -209,7 +221,11 @@ class WandbServer:
 
     def _run_resume_status(self, given: dict[str, Any]) -> dict[str, Any]:
         run = self.runs.get(given["name"])
-        model = {"id": "UHJvamVjdDox", "name": given["project"], "entity": {"id": "x", "name": ENTITY}}
+        model = {
+            "id": "UHJvamVjdDox",
+            "name": given["project"],
+            "entity": {"id": "x", "name": ENTITY},
+        }
         return {"model": {**model, "bucket": self._bucket(run) if run else None}}
 
     def _create_run_files(self, given: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,5 @@
-"""Helpers for the W&B tests: a planned study, events as a trainer writes them, and the relay as a process."""
+"""Helpers for the W&B tests: a planned study, events as a trainer writes them, and the relay as a
+process."""
 
 from __future__ import annotations
 
@@ -23,7 +24,9 @@ from tests.kit.wandb_server import KEY
 START = "2026-03-07T09:30:00+00:00"
 
 
-def plan(study_id: str = "rope-1", *, wandb: str = "online", seeds: tuple[int, ...] = (0,)) -> Study:
+def plan(
+    study_id: str = "rope-1", *, wandb: str = "online", seeds: tuple[int, ...] = (0,)
+) -> Study:
     """A study on disk, under the Q1LAB_HOME of the test."""
     arms = {
         name: Arm(
@@ -58,7 +61,9 @@ def plan(study_id: str = "rope-1", *, wandb: str = "online", seeds: tuple[int, .
     return study
 
 
-def events(seed: int = 0, *, arm: str = "baseline", iters: int = 20, start: int = 0) -> list[dict[str, Any]]:
+def events(
+    seed: int = 0, *, arm: str = "baseline", iters: int = 20, start: int = 0
+) -> list[dict[str, Any]]:
     """What a trainer writes for a whole run of ``iters`` updates, from ``start`` on."""
 
     def loss(i: int) -> float:
@@ -69,12 +74,18 @@ def events(seed: int = 0, *, arm: str = "baseline", iters: int = 20, start: int 
          "time": START, "resumed_from": start or None, "n_params": 1000, "device": "cpu", "torch": "2"},
     ]  # fmt: skip
     for i in range(start + 1, iters + 1):
-        out.append({"type": "iter", "iter": i, "train_loss": loss(i), "tok_per_s": 900.0, "t": i / 10})
+        out.append(
+            {"type": "iter", "iter": i, "train_loss": loss(i), "tok_per_s": 900.0, "t": i / 10}
+        )
         if i % 5 == 0:
-            out.append({"type": "eval", "iter": i, "val_loss": loss(i) + 0.1, "tokens": 100, "t": i / 10})
+            out.append(
+                {"type": "eval", "iter": i, "val_loss": loss(i) + 0.1, "tokens": 100, "t": i / 10}
+            )
     final = loss(iters) + 0.11
     out.append({"type": "eval", "iter": iters, "val_loss": final, "final": True, "t": iters / 10})
-    out.append({"type": "exit", "state": "finished", "val_loss": final, "iter": iters, "t": iters / 10})
+    out.append(
+        {"type": "exit", "state": "finished", "val_loss": final, "iter": iters, "t": iters / 10}
+    )
     return out
 
 
@@ -107,7 +118,8 @@ def alive(study: Study) -> Iterator[None]:
 
 
 def environment(url: str, *, key: bool = True) -> dict[str, str]:
-    """For a child that uses wandb: this server, this key, and nothing of the machine's own settings."""
+    """For a child that uses wandb: this server, this key, and nothing of the machine's own
+    settings."""
     env = {name: value for name, value in os.environ.items() if not name.startswith("WANDB_")}
     env |= {
         "WANDB_BASE_URL": url,

@@ -1,5 +1,6 @@
 # ruff: noqa: E501 — short files and what is said about them, one a line
-"""Running the checks in a process of its own: what a person gets for files that are right, wrong or hostile."""
+"""Running the checks in a process of its own: what a person gets for files that are right, wrong or
+hostile."""
 
 from __future__ import annotations
 
@@ -61,7 +62,9 @@ def test_a_right_file_passes_and_results_come_one_by_one() -> None:
 
 def test_the_command_reports_json_and_exit_codes(tmp_path: Path) -> None:
     path = write(tmp_path, baseline().replace("is_causal=True", "is_causal=False"))
-    run = CliRunner().invoke(check, [str(path), "--for", "baseline", "--json"], standalone_mode=False)
+    run = CliRunner().invoke(
+        check, [str(path), "--for", "baseline", "--json"], standalone_mode=False
+    )
     record = json.loads(run.output)
     assert run.return_value == 1
     assert set(record) == {"file", "for", "passed", "checks"}
@@ -75,7 +78,8 @@ def test_the_command_reports_json_and_exit_codes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code"), [(["rmsnorm.py"], 0), (["baseline.py", "--for", "gqa"], 1), (["no.py"], 2)]
+    ("arguments", "code"),
+    [(["rmsnorm.py"], 0), (["baseline.py", "--for", "gqa"], 1), (["no.py"], 2)],
 )
 def test_the_checks_run_without_q1lab_too(arguments: list[str], code: int) -> None:
     done = subprocess.run(
@@ -89,7 +93,9 @@ def test_the_checks_run_without_q1lab_too(arguments: list[str], code: int) -> No
 
 
 def test_a_failed_check_shows_expected_seen_and_why(tmp_path: Path) -> None:
-    broken = baseline().replace("        x = F.gelu(self.c_fc(x))", "        x = F.gelu(self.c_fc(x.t()))")
+    broken = baseline().replace(
+        "        x = F.gelu(self.c_fc(x))", "        x = F.gelu(self.c_fc(x.t()))"
+    )
     path = write(tmp_path, "import sys\nprint('hello \\x1b[31mred')\n" + broken)
     run = CliRunner().invoke(check, [str(path)], standalone_mode=False)
     assert run.return_value == 1
@@ -141,7 +147,9 @@ def test_what_cannot_be_read_is_refused(tmp_path: Path) -> None:
     ids=["import", "exit", "_exit", "raise", "GPT only", "config only", "fork", "subprocess", "loop", "loop that catches",
          "print", "memory", "crash"],
 )  # fmt: skip
-def test_a_file_that_misbehaves_gets_one_clear_line(tmp_path: Path, text: str, words: list[str]) -> None:
+def test_a_file_that_misbehaves_gets_one_clear_line(
+    tmp_path: Path, text: str, words: list[str]
+) -> None:
     said(run_checks(write(tmp_path, text), limits=QUICK), *words)
 
 
@@ -155,7 +163,9 @@ def test_what_goes_wrong_in_a_check_is_told_with_the_files_own_line(tmp_path: Pa
     assert report.code == 1
     assert set(failed) == {"batch independence"}
     line = next(n for n, row in enumerate(text.splitlines(), 1) if "while idx" in row)
-    assert any(f"mine.py:{n}: no end after 8 s" in failed["batch independence"] for n in (line, line + 1))
+    assert any(
+        f"mine.py:{n}: no end after 8 s" in failed["batch independence"] for n in (line, line + 1)
+    )
     assert report.checks[-1].name == "overfits one batch"  # the checks after it ran
 
 
@@ -184,7 +194,8 @@ def test_nothing_is_left_behind(tmp_path: Path) -> None:
 
 def lives(pid: int) -> bool:
     try:
-        return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"  # Z: dead, only not collected yet
+        # Z: dead, only not collected yet
+        return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
     except OSError:
         return False
 
@@ -206,7 +217,8 @@ def test_usage_mistakes(tmp_path: Path) -> None:
 
 
 def test_watching_checks_again_when_the_file_is_saved(tmp_path: Path) -> None:
-    """The real command in a process of its own: red, an editor that replaces the file, green, Ctrl-C."""
+    """The real command in a process of its own: red, an editor that replaces the file, green,
+    Ctrl-C."""
     path = write(tmp_path, "class GPT:\n    pass\n")
     child = subprocess.Popen(
         [sys.executable, "-m", "q1lab", "check", str(path), "--for", "baseline", "--watch", "--poll"],
@@ -217,7 +229,8 @@ def test_watching_checks_again_when_the_file_is_saved(tmp_path: Path) -> None:
         assert any("no class GPTConfig" in child.stdout.readline() for _ in range(3))
         saved = threading.Event()
 
-        def save_until_seen() -> None:  # the watch begins after the first report: save again until it is seen
+        # the watch begins after the first report: save again until it is seen
+        def save_until_seen() -> None:
             for number in range(100):
                 write(tmp_path, baseline() + f"# {number}\n", "new.py").replace(path)
                 if saved.wait(1.0):

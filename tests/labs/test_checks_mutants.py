@@ -1,5 +1,6 @@
 # ruff: noqa: E501 — a case is easier to read as one line of what is replaced by what
-"""The property checks: wrong implementations they must catch and name, right ones in other styles they must pass."""
+"""The property checks: wrong implementations they must catch and name, right ones in other styles
+they must pass."""
 
 from __future__ import annotations
 
@@ -39,15 +40,18 @@ def results(text: str, for_: str, tmp_path: Path, only: str = "") -> list[suite.
     with contextlib.redirect_stdout(io.StringIO()):
         subject = Subject(loading.load(path), path)
         if only:
-            return [r for c in suite.checks_for(for_) if c.name == only and (r := suite.run_one(c, subject))]
+            return [
+                r
+                for c in suite.checks_for(for_)
+                if c.name == only and (r := suite.run_one(c, subject))
+            ]
         return list(suite.run_all(subject, for_))
 
 
-# ── edits that several cases share ───────────────────────────────────────────────────────────────────────
+# ── edits that several cases share
+# ───────────────────────────────────────────────────────────────────────
 
-ATTENTION = (
-    "        y = F.scaled_dot_product_attention(q, k, v, dropout_p=drop, is_causal=True)  # (B, H, T, D)\n"
-)
+ATTENTION = "        y = F.scaled_dot_product_attention(q, k, v, dropout_p=drop, is_causal=True)  # (B, H, T, D)\n"
 BY_HAND = """        scores = (q @ k.transpose(-2, -1)) / math.sqrt(q.size(-1))
         scores = scores.masked_fill(torch.ones(T, T, dtype=torch.bool, device=x.device).triu(1), float("-inf"))
         y = F.dropout(F.softmax(scores, dim=-1), drop, self.training) @ v
@@ -268,7 +272,9 @@ MUTANTS = [
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda m: f"{m.variant}: {m.name}")
 def test_a_wrong_file_is_caught_and_named(mutant: Mutant, tmp_path: Path) -> None:
-    found = results(edited(mutant.variant, mutant.edits), mutant.variant, tmp_path, mutant.caught_by)
+    found = results(
+        edited(mutant.variant, mutant.edits), mutant.variant, tmp_path, mutant.caught_by
+    )
     failed = {r.name: r.seen for r in found if not r.passed}
     assert mutant.caught_by in failed, failed
     assert mutant.words in failed[mutant.caught_by]
@@ -279,7 +285,8 @@ def test_each_modification_has_five_wrong_ones() -> None:
         assert len([m for m in MUTANTS if m.variant == variant]) >= 5
 
 
-# ── right ones, in other styles ──────────────────────────────────────────────────────────────────────────
+# ── right ones, in other styles
+# ──────────────────────────────────────────────────────────────────────────
 
 SEPARATE = [
     ("        self.c_attn = nn.Linear(config.n_embd, 3 * config.n_embd, bias=config.bias)  # q, k, v in one product\n",
@@ -409,7 +416,9 @@ def test_a_right_file_passes_whatever_its_style(right: Right, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("variant", [*suite.VARIANTS, "llama", "baseline"])
-def test_the_reference_passes_all_of_its_checks_and_none_is_left_out(variant: str, tmp_path: Path) -> None:
+def test_the_reference_passes_all_of_its_checks_and_none_is_left_out(
+    variant: str, tmp_path: Path
+) -> None:
     found = results(edited(variant, []), variant, tmp_path)
     assert [r.name for r in found] == [c.name for c in suite.checks_for(variant)]
     assert all(r.passed for r in found)
@@ -436,12 +445,15 @@ def test_what_a_file_modifies_is_told_by_its_name(tmp_path: Path) -> None:
 
 def test_what_a_file_modifies_is_told_by_the_line_on_top(tmp_path: Path) -> None:
     path = tmp_path / "my_rope.py"
-    path.write_text("# q1lab: gqa, made from model.py, sha256 0\n" + edited("baseline", []), encoding="utf-8")
+    path.write_text(
+        "# q1lab: gqa, made from model.py, sha256 0\n" + edited("baseline", []), encoding="utf-8"
+    )
     assert suite.guess(Subject(loading.load(path), path)) == "gqa"
 
 
 def test_a_file_that_changes_nothing_is_told_so(tmp_path: Path) -> None:
-    """The start of the week: a copy of the baseline, checked as each modification, fails at the heart of the matter."""
+    """The start of the week: a copy of the baseline, checked as each modification, fails at the
+    heart of the matter."""
     heart = {
         "rope": {"rope: no position table", "rope: order matters"},
         "rmsnorm": {"rmsnorm: no centring", "rmsnorm: the formula", "rmsnorm: all norms replaced"},

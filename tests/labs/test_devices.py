@@ -20,7 +20,9 @@ def test_auto_takes_what_is_there_and_says_what_is_not() -> None:
 
 
 def test_a_gpu_without_bf16_trains_in_fp16(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: including_emulation)
+    monkeypatch.setattr(
+        torch.cuda, "is_bf16_supported", lambda including_emulation=True: including_emulation
+    )
     assert devices.choose_dtype("auto", "cuda") == "fp16"
     assert devices.choose_dtype("fp32", "cuda") == "fp32"
     with pytest.raises(ValueError, match="no bf16"):
@@ -81,7 +83,9 @@ def test_bf16_follows_fp32_closely() -> None:
 def test_running_out_of_memory_is_recognised() -> None:
     assert devices.is_out_of_memory(MemoryError())
     assert devices.is_out_of_memory(torch.OutOfMemoryError("CUDA out of memory."))
-    assert devices.is_out_of_memory(RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"))
+    assert devices.is_out_of_memory(
+        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory")
+    )
     assert not devices.is_out_of_memory(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
 
 

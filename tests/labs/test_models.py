@@ -33,7 +33,8 @@ def build(name: str, seed: int = 0, **config: Any) -> Any:
 
 
 def shaken(model: Any) -> Any:
-    """The model with every parameter off its start, gains and offsets too: nothing hides behind a 1 or 0."""
+    """The model with every parameter off its start, gains and offsets too: nothing hides behind a 1
+    or 0."""
     generator = torch.Generator().manual_seed(7)
     with torch.no_grad():
         for p in model.parameters():
@@ -62,7 +63,9 @@ def test_interface(name: str) -> None:
     x, y = tokens(3, 16), tokens(3, 16, seed=4)
     logits, loss = model(x, y)
     assert logits.shape == (3, 16, 65)
-    assert loss.item() == pytest.approx(F.cross_entropy(logits.view(-1, 65), y.view(-1)).item(), rel=1e-6)
+    assert loss.item() == pytest.approx(
+        F.cross_entropy(logits.view(-1, 65), y.view(-1)).item(), rel=1e-6
+    )
     last, none = model(x)
     assert none is None
     torch.testing.assert_close(last, logits[:, -1:], rtol=1e-5, atol=1e-6)
@@ -182,7 +185,9 @@ def test_projections_into_the_stream_start_smaller() -> None:
 # ---------------------------------------------------------------- the baseline: a formula, and nanoGPT
 
 
-def reference(weights: dict[str, torch.Tensor], idx: torch.Tensor, n_layer: int, n_head: int) -> torch.Tensor:
+def reference(
+    weights: dict[str, torch.Tensor], idx: torch.Tensor, n_layer: int, n_head: int
+) -> torch.Tensor:
     """A GPT-2's logits in float64 from plain tensor algebra: no module, no fused function."""
     w = {key: value.double() for key, value in weights.items()}
 
@@ -192,7 +197,9 @@ def reference(weights: dict[str, torch.Tensor], idx: torch.Tensor, n_layer: int,
         return scaled * w[f"{at}.weight"] + w.get(f"{at}.bias", torch.zeros(()))
 
     def linear(x: torch.Tensor, at: str) -> torch.Tensor:
-        return torch.einsum("btc,oc->bto", x, w[f"{at}.weight"]) + w.get(f"{at}.bias", torch.zeros(()))
+        return torch.einsum("btc,oc->bto", x, w[f"{at}.weight"]) + w.get(
+            f"{at}.bias", torch.zeros(())
+        )
 
     T, C = idx.size(1), w["transformer.wte.weight"].size(1)
     x = w["transformer.wte.weight"][idx] + w["transformer.wpe.weight"][:T]
@@ -201,7 +208,9 @@ def reference(weights: dict[str, torch.Tensor], idx: torch.Tensor, n_layer: int,
         qkv = linear(norm(x, f"{at}.ln_1"), f"{at}.attn.c_attn")
         mixed = torch.zeros_like(x)
         for head in range(n_head):
-            q, k, v = (qkv[..., part * C + head * D : part * C + (head + 1) * D] for part in range(3))
+            q, k, v = (
+                qkv[..., part * C + head * D : part * C + (head + 1) * D] for part in range(3)
+            )
             scores = torch.einsum("bmd,bnd->bmn", q, k) / D**0.5
             scores = scores.masked_fill(torch.ones(T, T, dtype=torch.bool).triu(1), -math.inf).exp()
             mixed[..., head * D : (head + 1) * D] = (scores / scores.sum(-1, keepdim=True)) @ v
@@ -260,7 +269,9 @@ def test_rmsnorm_is_the_formula(name: str) -> None:
     assert norm(1e3 * x.half()).isfinite().all(), (
         "a sum of squares beyond half precision has to be taken in float32"
     )
-    assert not [key for key, _ in build(name).named_parameters() if "ln_" in key and key.endswith("bias")]
+    assert not [
+        key for key, _ in build(name).named_parameters() if "ln_" in key and key.endswith("bias")
+    ]
 
 
 # ---------------------------------------------------------------- RoPE
@@ -274,7 +285,9 @@ def test_turns_are_unit_length_and_start_at_none(name: str) -> None:
     torch.testing.assert_close(turns.abs(), torch.ones(100, 32))
     torch.testing.assert_close(turns[0], torch.ones(32, dtype=turns.dtype))
     i = torch.arange(32).double()
-    torch.testing.assert_close(turns[1].angle().double(), 10000.0 ** (-2 * i / 64), rtol=1e-5, atol=1e-7)
+    torch.testing.assert_close(
+        turns[1].angle().double(), 10000.0 ** (-2 * i / 64), rtol=1e-5, atol=1e-7
+    )
     with pytest.raises(ValueError, match="odd"):
         module(name).precompute_freqs_cis(5, 8)
 
@@ -290,18 +303,25 @@ def test_turning_keeps_each_length(name: str) -> None:
     halves = m.apply_rotary_emb(q.bfloat16(), k.bfloat16(), m.precompute_freqs_cis(64, 8))
     assert halves[0].dtype == halves[1].dtype == torch.bfloat16
     # one rounding at the end, and none inside: equal to turning in float32 and casting
-    exact = m.apply_rotary_emb(q.bfloat16().float(), k.bfloat16().float(), m.precompute_freqs_cis(64, 8))
+    exact = m.apply_rotary_emb(
+        q.bfloat16().float(), k.bfloat16().float(), m.precompute_freqs_cis(64, 8)
+    )
     assert torch.equal(halves[0], exact[0].bfloat16())
 
 
 @pytest.mark.parametrize("name", ["rope", "llama"])
 def test_scores_of_a_worked_example(name: str) -> None:
-    """D = 4, so the angles a step are 1 and 0.01; the figures are worked out by hand from the definition."""
+    """D = 4, so the angles a step are 1 and 0.01; the figures are worked out by hand from the
+    definition."""
     m = module(name)
     q, k = (torch.tensor(row).repeat(1, 3, 1, 1) for row in ([[1.0, 0, 1, 0]], [[1.0, 1, 0, 2]]))
-    q2, k2 = m.apply_rotary_emb(q.view(1, 3, 1, 4), k.view(1, 3, 1, 4), m.precompute_freqs_cis(4, 3))
+    q2, k2 = m.apply_rotary_emb(
+        q.view(1, 3, 1, 4), k.view(1, 3, 1, 4), m.precompute_freqs_cis(4, 3)
+    )
     scores = q2[0, :, 0] @ k2[0, :, 0].T
-    expected = torch.tensor([[1.0, -0.3212, -1.3654], [1.4018, 1.0, -0.3212], [0.5331, 1.4018, 1.0]])
+    expected = torch.tensor(
+        [[1.0, -0.3212, -1.3654], [1.4018, 1.0, -0.3212], [0.5331, 1.4018, 1.0]]
+    )
     torch.testing.assert_close(scores, expected, rtol=0, atol=1e-4)
 
 
@@ -327,7 +347,9 @@ def test_swiglu_hidden_size(width: int, hidden: int) -> None:
 
 
 def test_swiglu_parameters_of_the_whole_model() -> None:
-    counts = [n_params(build(name, n_embd=128, n_layer=4, bias=False)) for name in ("baseline", "swiglu")]
+    counts = [
+        n_params(build(name, n_embd=128, n_layer=4, bias=False)) for name in ("baseline", "swiglu")
+    ]
     assert counts[1] == pytest.approx(counts[0], rel=1e-3)
 
 
@@ -360,7 +382,8 @@ def test_gqa_is_attention_with_shared_heads(n_kv_head: int) -> None:
     for key in [key for key in state if "c_attn" in key]:
         q, k, v = state[key].split([32, n_kv_head * 8, n_kv_head * 8])
         k, v = (
-            t.unflatten(0, (n_kv_head, 8)).repeat_interleave(4 // n_kv_head, 0).flatten(0, 1) for t in (k, v)
+            t.unflatten(0, (n_kv_head, 8)).repeat_interleave(4 // n_kv_head, 0).flatten(0, 1)
+            for t in (k, v)
         )
         state[key] = torch.cat([q, k, v])
     plain.load_state_dict(state, strict=True)

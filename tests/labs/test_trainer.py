@@ -1,4 +1,5 @@
-"""The real trainer on a tiny model: paired starts, exact evaluation, bit-equal repetition and resume."""
+"""The real trainer on a tiny model: paired starts, exact evaluation, bit-equal repetition and
+resume."""
 
 from __future__ import annotations
 
@@ -36,7 +37,9 @@ def build(name: str, seed: int, vocab: int = 20) -> nn.Module:
     return keyed.build(lambda: loading.build(module, CONFIG, vocab), seed)
 
 
-def make_study(root: Path, name: str, seeds: list[int], source: str | None = None, **changes: Any) -> Path:
+def make_study(
+    root: Path, name: str, seeds: list[int], source: str | None = None, **changes: Any
+) -> Path:
     """A study's folder as q1lab lays it, with the corpus beside it."""
     study = root / "studies" / name
     (study / "source").mkdir(parents=True)
@@ -73,7 +76,10 @@ def final(study: Path, run: str) -> float:
 
 @pytest.mark.parametrize("variant", ["rmsnorm", "rope", "swiglu", "gqa", "llama"])
 def test_arms_share_every_common_tensor(variant: str) -> None:
-    base, other = dict(build("baseline", 3).named_parameters()), dict(build(variant, 3).named_parameters())
+    base, other = (
+        dict(build("baseline", 3).named_parameters()),
+        dict(build(variant, 3).named_parameters()),
+    )
     common = [name for name in base if name in other and base[name].shape == other[name].shape]
     assert len(common) >= 5
     for name in common:
@@ -85,7 +91,9 @@ def test_seeds_differ_and_builds_repeat_whatever_the_global_generator_says() -> 
     one = build("baseline", 0)
     torch.manual_seed(2)
     again, other = build("baseline", 0), build("baseline", 1)
-    for (name, a), b, c in zip(one.named_parameters(), again.parameters(), other.parameters(), strict=True):
+    for (name, a), b, c in zip(
+        one.named_parameters(), again.parameters(), other.parameters(), strict=True
+    ):
         assert torch.equal(a, b), name
         assert a.dim() < 2 or not torch.equal(a, c), name
 
@@ -95,7 +103,9 @@ def test_each_tensor_keeps_the_distribution_its_file_gave_it() -> None:
         def __init__(self) -> None:
             super().__init__()
             self.scaled = nn.Parameter(torch.randn(400, 50) * 0.3)
-            self.trunc = nn.Parameter(nn.init.trunc_normal_(torch.empty(400, 50), std=2.0, a=-1.0, b=1.0))
+            self.trunc = nn.Parameter(
+                nn.init.trunc_normal_(torch.empty(400, 50), std=2.0, a=-1.0, b=1.0)
+            )
             self.square = nn.Parameter(nn.init.orthogonal_(torch.empty(64, 64)))
             self.part = nn.Parameter(torch.zeros(100, 10))
             with torch.no_grad():
@@ -153,11 +163,15 @@ def test_the_final_loss_is_the_mean_over_the_whole_validation_set() -> None:
 
 
 def test_flat_training_equals_an_ordinary_loop() -> None:
-    """Flat buffers, fused AdamW and our clipping against torch's plain ones, on the same batches."""
+    """Flat buffers, fused AdamW and our clipping against torch's plain ones, on the same
+    batches."""
     a, b = build("baseline", 0), build("baseline", 0)
     buffers = flat.flatten(a)
     fast = torch.optim.AdamW(buffers.groups(0.1), lr=1e-2, betas=(0.9, 0.99), fused=True)
-    decay, rest = [p for p in b.parameters() if p.dim() >= 2], [p for p in b.parameters() if p.dim() < 2]
+    decay, rest = (
+        [p for p in b.parameters() if p.dim() >= 2],
+        [p for p in b.parameters() if p.dim() < 2],
+    )
     plain = torch.optim.AdamW(
         [{"params": decay, "weight_decay": 0.1}, {"params": rest, "weight_decay": 0}],
         lr=1e-2, betas=(0.9, 0.99), foreach=False, fused=False,
@@ -194,7 +208,9 @@ def test_plain_attention_equals_the_library() -> None:
         assert torch.allclose(got, want, atol=1e-6)  # the softmax is fp32
     mask = torch.ones(9, 9, dtype=torch.bool).tril()
     with attention.PlainAttention():
-        assert torch.allclose(sdpa(q, k, v, attn_mask=mask), sdpa(q, k, v, is_causal=True), atol=1e-6)
+        assert torch.allclose(
+            sdpa(q, k, v, attn_mask=mask), sdpa(q, k, v, is_causal=True), atol=1e-6
+        )
         assert torch.allclose(sdpa(q, k, v), torch.softmax(q @ k.mT / 8**0.5, -1) @ v)
 
 
@@ -273,7 +289,9 @@ def test_a_loss_that_is_not_finite_ends_the_run_as_diverged(tmp_path: Path) -> N
     assert events[-1]["iter"] == 12, "within one report of the first bad loss"
     assert [e["train_loss"] for e in events if e["type"] == "iter"][-1] is None
     assert run_trainer(study, launch=2) == 0
-    assert report.read(study / "runs" / "modified-seed0" / "events.jsonl") == events, "no silent retry"
+    assert report.read(study / "runs" / "modified-seed0" / "events.jsonl") == events, (
+        "no silent retry"
+    )
     assert math.isfinite(final(study, "baseline-seed0"))
 
 
@@ -332,7 +350,9 @@ def test_the_val_curve_is_of_one_measure_to_its_end(tmp_path: Path) -> None:
     study = make_study(tmp_path, "s", [0], eval_interval=10)
     assert run_trainer(study) == 0
     evals = [
-        e for e in report.read(study / "runs" / "baseline-seed0" / "events.jsonl") if e["type"] == "eval"
+        e
+        for e in report.read(study / "runs" / "baseline-seed0" / "events.jsonl")
+        if e["type"] == "eval"
     ]
     assert [(e["iter"], e.get("final", False)) for e in evals[-2:]] == [(24, False), (24, True)]
     assert {e["tokens"] for e in evals[:-1]} == {4 * 16}

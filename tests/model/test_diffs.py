@@ -1,4 +1,5 @@
-"""The diffs that people see: what is left out, what is counted, and how much each variant may change."""
+"""The diffs that people see: what is left out, what is counted, and how much each variant may
+change."""
 
 from __future__ import annotations
 
@@ -9,14 +10,18 @@ from hypothesis import strategies as st
 from q1lab.model import diffs
 from tests.kit.places import MODELS
 
-# Lines of code changed against the baseline, (added, removed): a file that drifts from its text shows up.
+# Lines of code changed against the baseline, (added, removed): a file that drifts from its text
+# shows up.
 BUDGET = {"rmsnorm": (8, 8), "rope": (21, 4), "swiglu": (4, 3), "gqa": (12, 4), "llama": (46, 20)}
 
 
 def test_only_the_module_docstring_is_left_out() -> None:
     doc = '"""Title: idea.\n\nMore.\n"""\n\n'
     text = doc + 'import math\n\n\ndef f():\n    """Kept."""\n    return math.pi  # kept\n'
-    assert diffs.code_of(text) == 'import math\n\n\ndef f():\n    """Kept."""\n    return math.pi  # kept\n'
+    assert (
+        diffs.code_of(text)
+        == 'import math\n\n\ndef f():\n    """Kept."""\n    return math.pi  # kept\n'
+    )
 
 
 def test_comments_before_the_docstring_stay() -> None:
@@ -32,7 +37,10 @@ def test_unified_and_count() -> None:
     old = '"""A."""\na = 1\nb = 2\nc = 3\n'
     new = '"""Another story."""\na = 1\nb = 20\nb2 = 21\nc = 3\n'
     diff = diffs.unified(old, new, "old.py", "new.py")
-    assert diff == "--- old.py\n+++ new.py\n@@ -1,3 +1,4 @@\n a = 1\n-b = 2\n+b = 20\n+b2 = 21\n c = 3\n"
+    assert (
+        diff
+        == "--- old.py\n+++ new.py\n@@ -1,3 +1,4 @@\n a = 1\n-b = 2\n+b = 20\n+b2 = 21\n c = 3\n"
+    )
     assert diffs.count(diff) == (2, 1)
     assert diffs.count(diffs.unified(old, new, "a", "b", context=0)) == (2, 1)
     assert diffs.count(diffs.unified(old, new, "a", "b", code_only=False)) == (3, 2)
@@ -60,7 +68,9 @@ def test_counts_explain_the_difference_in_length(old: list[str], new: list[str])
 
 @pytest.mark.parametrize("variant", sorted(BUDGET))
 def test_each_variant_keeps_its_budget(variant: str) -> None:
-    old, new = ((MODELS / f"{name}.py").read_text(encoding="utf-8") for name in ("baseline", variant))
+    old, new = (
+        (MODELS / f"{name}.py").read_text(encoding="utf-8") for name in ("baseline", variant)
+    )
     added, removed = diffs.count(diffs.unified(old, new, "baseline.py", f"{variant}.py"))
     assert added > 0
     assert removed > 0

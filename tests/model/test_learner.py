@@ -47,7 +47,9 @@ def repo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def git(folder: Path, *arguments: str) -> str:
-    return subprocess.run(["git", *arguments], cwd=folder, check=True, capture_output=True, text=True).stdout
+    return subprocess.run(
+        ["git", *arguments], cwd=folder, check=True, capture_output=True, text=True
+    ).stdout
 
 
 def baseline() -> bytes:
@@ -83,7 +85,8 @@ def implement(repo: Path, variant: str) -> Path:
     return path
 
 
-# ── new ──────────────────────────────────────────────────────────────────────────────────────────────────
+# ── new
+# ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_new_copies_the_learners_model_under_a_header(repo: Path) -> None:
@@ -165,7 +168,8 @@ def test_new_refuses_what_makes_no_sense(repo: Path) -> None:
     assert sorted(p.name for p in repo.iterdir()) == [".git", "model.py", "notes.md"]
 
 
-# ── hints ────────────────────────────────────────────────────────────────────────────────────────────────
+# ── hints
+# ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize("variant", ["rope", "rmsnorm", "swiglu", "gqa"])
@@ -216,7 +220,8 @@ def test_the_reference_beside_a_file_that_passes(repo: Path) -> None:
         assert store.db.execute("SELECT COUNT(*) FROM hints").fetchone()[0] == 0
 
 
-# ── merge ────────────────────────────────────────────────────────────────────────────────────────────────
+# ── merge
+# ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_merge_file_merges_and_counts_conflicts() -> None:

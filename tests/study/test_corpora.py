@@ -54,7 +54,11 @@ def test_the_default_corpus_is_on_every_machine() -> None:
 def test_shakespeare_is_fetched_once_and_pinned(server: str, shakespeare: Path) -> None:
     served["/input.txt"] = shakespeare.read_bytes()
     data = corpora.prepare("shakespeare", 64)
-    assert (data.sha256, data.vocab_size, data.val_tokens) == (corpora.SHAKESPEARE_SHA256, 65, 111_540)
+    assert (data.sha256, data.vocab_size, data.val_tokens) == (
+        corpora.SHAKESPEARE_SHA256,
+        65,
+        111_540,
+    )
     served.clear()
     assert corpora.prepare("shakespeare", 64) == data, "the copy serves from then on"
 
@@ -66,9 +70,13 @@ def test_another_file_under_that_address_is_refused(server: str) -> None:
     assert not list(paths.data_dir().glob("*")) if paths.data_dir().exists() else True
 
 
-def test_a_download_that_fails_says_what_to_do(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_download_that_fails_says_what_to_do(
+    server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     served.clear()
-    with pytest.raises(Problem, match="set Q1LAB_DATA to its path, or train on --data stdlib") as found:
+    with pytest.raises(
+        Problem, match="set Q1LAB_DATA to its path, or train on --data stdlib"
+    ) as found:
         corpora.prepare("shakespeare", 64)
     assert found.value.code == 1
     monkeypatch.setenv("Q1LAB_SHAKESPEARE_URL", "http://127.0.0.1:9/input.txt")

@@ -20,7 +20,14 @@ def test_cpu_is_the_recipe_of_nanogpts_readme() -> None:
 
 def test_gpu_is_nanogpts_character_recipe() -> None:
     config = resolve("gpu", {})
-    wanted = {"n_layer": 6, "n_head": 6, "n_embd": 384, "block_size": 256, "batch_size": 64, "dropout": 0.2}
+    wanted = {
+        "n_layer": 6,
+        "n_head": 6,
+        "n_embd": 384,
+        "block_size": 256,
+        "batch_size": 64,
+        "dropout": 0.2,
+    }
     assert {key: config[key] for key in wanted} == wanted
     assert config["max_iters"] == 5000
 
@@ -31,7 +38,9 @@ def test_the_device_chooses() -> None:
 
 def test_overrides_keep_the_kind_and_reach_the_model() -> None:
     config = resolve(
-        "quick", {"learning_rate": "3e-4", "n_layer": "2", "bias": "true", "n_kv_head": "1"}, ["n_kv_head"]
+        "quick",
+        {"learning_rate": "3e-4", "n_layer": "2", "bias": "true", "n_kv_head": "1"},
+        ["n_kv_head"],
     )
     assert (config["learning_rate"], config["n_layer"], config["bias"], config["n_kv_head"]) == (
         3e-4,

@@ -51,7 +51,16 @@ def test_a_study_from_plan_to_verdict(fake_trainer: Fake) -> None:
     assert set(found["arms"]["modified"]["values"]) == {"0", "1", "2"}
     for key in ("welch", "paired", "bootstrap", "permutation_p", "headline"):
         assert found["difference"][key] is not None
-    for key in ("detectable", "seeds_needed", "diverged", "warnings", "data", "dtype", "preset", "metric"):
+    for key in (
+        "detectable",
+        "seeds_needed",
+        "diverged",
+        "warnings",
+        "data",
+        "dtype",
+        "preset",
+        "metric",
+    ):
         assert key in found
     assert found["prediction"] is None
     text = q1lab("compare").stdout
@@ -112,7 +121,9 @@ def test_one_cell_heals(fake_trainer: Fake, fault: str) -> None:
     assert found["complete"]
     with Store() as store:
         after = {r["id"]: (r["state"], r["attempt"]) for r in store.runs("rope-1")}
-    assert [a for a in after if after[a] != before[a]] == [a for a in before if before[a][0] != "finished"]
+    assert [a for a in after if after[a] != before[a]] == [
+        a for a in before if before[a][0] != "finished"
+    ]
     assert sorted(attempt for _, attempt in after.values()) == [1, 1, 1, 1, 1, 2]
 
 
@@ -165,7 +176,10 @@ def test_training_outlives_viewer_and_runner(fake_trainer: Fake) -> None:
         [*Q1LAB, "run", "rope", *SMALL], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     wait_for(
-        lambda: bool(studies.ids()) and studies.load("rope-1").files.run("modified-seed0").events.exists()
+        lambda: (
+            bool(studies.ids())
+            and studies.load("rope-1").files.run("modified-seed0").events.exists()
+        )
     )
     child.kill()
     child.wait()
@@ -195,7 +209,9 @@ def test_two_commands_at_once_never_start_a_study_twice(fake_trainer: Fake) -> N
     fake_trainer(pause=0.02)
     children = [
         subprocess.Popen(
-            [*Q1LAB, "run", "rope", *SMALL, "--detach"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            [*Q1LAB, "run", "rope", *SMALL, "--detach"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
         )
         for _ in range(3)
     ]
@@ -246,7 +262,9 @@ def test_runs_train_from_copies(fake_trainer: Fake, tmp_path: Path) -> None:
         (["rope", "--frehs"], "--fresh"),
     ],
 )
-def test_bad_input_gets_one_line_and_creates_nothing(fake_trainer: Fake, args: list[str], said: str) -> None:
+def test_bad_input_gets_one_line_and_creates_nothing(
+    fake_trainer: Fake, args: list[str], said: str
+) -> None:
     done = q1lab("run", *args, code=2)
     lines = [line for line in done.stderr.splitlines() if not line.startswith("Looking at")]
     assert len(lines) == 1, done.stderr
@@ -256,7 +274,12 @@ def test_bad_input_gets_one_line_and_creates_nothing(fake_trainer: Fake, args: l
 
 @pytest.mark.parametrize(
     ("content", "said"),
-    [(b"", "empty"), (b"\xff\xfe\x00", "not UTF-8"), (b"a\x00b" * 999, "binary"), (b"abc", "at least 650")],
+    [
+        (b"", "empty"),
+        (b"\xff\xfe\x00", "not UTF-8"),
+        (b"a\x00b" * 999, "binary"),
+        (b"abc", "at least 650"),
+    ],
 )
 def test_a_corpus_that_cannot_serve_is_refused(
     fake_trainer: Fake, tmp_path: Path, content: bytes, said: str

@@ -1,4 +1,5 @@
-"""Runs from elsewhere: pulled from the stand-in with the real client, from event files, from CSVs."""
+"""Runs from elsewhere: pulled from the stand-in with the real client, from event files, from
+CSVs."""
 
 from __future__ import annotations
 
@@ -141,11 +142,17 @@ def test_what_the_relay_sent_comes_back_the_same(
                 assert store.curve(a["id"], metric) == store.curve(b["id"], metric)
 
 
-# ── grouping ─────────────────────────────────────────────────────────────────────────────────────────────
+# ── grouping
+# ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def a_run(cfg: str = "baseline", seed: int = 0, **changes: Any) -> ForeignRun:
-    values: dict[str, Any] = {"config": dict(CONFIG), "train": {10: 2.0}, "evals": {10: 2.1}, "final": 2.1}
+    values: dict[str, Any] = {
+        "config": dict(CONFIG),
+        "train": {10: 2.0},
+        "evals": {10: 2.1},
+        "final": 2.1,
+    }
     return ForeignRun(f"{cfg}-seed{seed}", cfg, seed, **{**values, **changes})
 
 
@@ -195,7 +202,8 @@ def test_a_rerun_replaces_the_run_that_failed() -> None:
 
 def test_runs_that_say_nothing_of_their_data_are_marked() -> None:
     assert any(
-        "which data" in note for note in importing.group([a_run(config={}), a_run("m", config={})]).notes
+        "which data" in note
+        for note in importing.group([a_run(config={}), a_run("m", config={})]).notes
     )
 
 
@@ -214,7 +222,8 @@ def test_diverged_runs_stay_diverged() -> None:
         assert [row["state"] for row in store.runs(study.id)] == ["finished", "diverged"]
 
 
-# ── files ────────────────────────────────────────────────────────────────────────────────────────────────
+# ── files
+# ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_a_folder_of_events(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -296,7 +305,8 @@ def test_csv_a_row_per_point(tmp_path: Path) -> None:
     for cfg in ("baseline", "modified"):
         for seed in (0, 1):
             lines += [
-                f"{cfg},{seed},{i},{3 - i / 10},{3.1 - i / 10 if i % 5 == 0 else ''},0.001" for i in range(11)
+                f"{cfg},{seed},{i},{3 - i / 10},{3.1 - i / 10 if i % 5 == 0 else ''},0.001"
+                for i in range(11)
             ]
     runs = foreign.from_csv(csv(tmp_path, "\n".join(lines)))
     assert len(runs) == 4

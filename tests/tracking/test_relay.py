@@ -29,7 +29,9 @@ def test_online_study_appears_as_the_learner_expects(home: Path) -> None:
     with WandbServer() as server, lab.relay(study, lab.environment(server.url)) as child:
         with lab.alive(study):
             lab.append(study, "baseline-seed0", lab.events(0)[:12])
-            lab.until(lambda: server.runs and server.run("baseline-seed0").history, "rows while it trains")
+            lab.until(
+                lambda: server.runs and server.run("baseline-seed0").history, "rows while it trains"
+            )
             assert server.run("baseline-seed0").state == "running"
             lab.append(study, "baseline-seed0", lab.events(0)[12:])
             for run in study.runs[1:]:
@@ -70,7 +72,9 @@ def test_online_study_appears_as_the_learner_expects(home: Path) -> None:
         (folder,) = wandb_state.folders(study, run.id)
         assert list(folder.glob("*.wandb.synced"))
     assert not lab.files_with(home, KEY.encode()), "the key is nowhere on the disk"
-    assert all(path.stat().st_mode & 0o077 == 0 for path in study.files.wandb.rglob("*") if path.is_file())
+    assert all(
+        path.stat().st_mode & 0o077 == 0 for path in study.files.wandb.rglob("*") if path.is_file()
+    )
 
 
 def test_offline_stays_here_and_says_how_to_open_it(home: Path) -> None:
@@ -80,10 +84,12 @@ def test_offline_stays_here_and_says_how_to_open_it(home: Path) -> None:
         with lab.alive(study):
             lab.append(study, "baseline-seed0", lab.events(0)[:12])
             lab.until(
-                lambda: _rows_on_disk(study, "baseline-seed0") >= 10, "rows on the disk while it trains"
+                lambda: _rows_on_disk(study, "baseline-seed0") >= 10,
+                "rows on the disk while it trains",
             )
             lab.append(study, "baseline-seed0", lab.events(0)[12:])
-            lab.append(study, "modified-seed0", lab.events(0, arm="modified")[:9])  # dies without a word
+            # dies without a word
+            lab.append(study, "modified-seed0", lab.events(0, arm="modified")[:9])
             lab.until(lambda: _rows_on_disk(study, "modified-seed0") >= 7, "the second run's rows")
         assert child.wait(timeout=60) == 0, lab.log_of(study)
     assert lab.states(study) == {OFFLINE}
@@ -107,7 +113,9 @@ def test_a_killed_relay_starts_again_without_loss_or_duplicate(home: Path) -> No
         env = lab.environment(server.url)
         with lab.relay(study, env) as child:
             lab.append(study, "baseline-seed0", whole[:12])
-            lab.until(lambda: server.runs and server.run("baseline-seed0").history, "the first rows")
+            lab.until(
+                lambda: server.runs and server.run("baseline-seed0").history, "the first rows"
+            )
             lab.append(study, "baseline-seed0", whole[12:18])
             os.kill(child.pid, signal.SIGKILL)
             child.wait(timeout=10)
@@ -154,7 +162,8 @@ def test_a_server_that_will_not_have_it(home: Path, fault: str, words: str) -> N
     with WandbServer(fault if fault.isdigit() else "") as server:
         if fault == "refused":
             server.stop()
-        if fault == "forbidden":  # the key is good, but the run can't begin: wandb then holds on to its id
+        # the key is good, but the run can't begin: wandb then holds on to its id
+        if fault == "forbidden":
             server.forbidden = {"UpsertBucket"}
         with lab.relay(study, lab.environment(server.url, key=fault != "no key")) as child:
             assert child.wait(timeout=60) == 1
@@ -174,7 +183,9 @@ def test_a_server_that_dies_in_mid_run_gets_the_rest_by_sync(home: Path) -> None
         env = lab.environment(server.url)
         with lab.relay(study, env) as child, lab.alive(study):
             lab.append(study, "baseline-seed0", whole[:12])
-            lab.until(lambda: server.runs and server.run("baseline-seed0").history, "the first rows")
+            lab.until(
+                lambda: server.runs and server.run("baseline-seed0").history, "the first rows"
+            )
             server.stop()
             lab.append(study, "baseline-seed0", whole[12:])
             assert child.poll() is None
@@ -189,13 +200,16 @@ def test_a_server_that_dies_in_mid_run_gets_the_rest_by_sync(home: Path) -> None
     assert wandb_state.status(study).state == SYNCED
     (folder,) = wandb_state.folders(study, there.id)
     assert list(folder.glob("*.wandb.synced"))
-    assert _rows_on_disk(study, "baseline-seed0") == 20, "the whole history stays here for `wandb leet`"
+    assert _rows_on_disk(study, "baseline-seed0") == 20, (
+        "the whole history stays here for `wandb leet`"
+    )
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("fault", ["hang", "slow", "dies"])
 def test_a_server_that_is_in_trouble_for_long(home: Path, fault: str) -> None:
-    """The relay's own bounds end it; afterwards a sync brings every row to a server that is well again."""
+    """The relay's own bounds end it; afterwards a sync brings every row to a server that is well
+    again."""
     study = lab.plan(wandb="online")
     whole = lab.events(0)
     with WandbServer(fault if fault != "dies" else "") as server:
@@ -204,7 +218,10 @@ def test_a_server_that_is_in_trouble_for_long(home: Path, fault: str) -> None:
             with lab.alive(study):
                 lab.append(study, "baseline-seed0", whole[:12])
                 if fault == "dies":
-                    lab.until(lambda: server.runs and server.run("baseline-seed0").history, "the first rows")
+                    lab.until(
+                        lambda: server.runs and server.run("baseline-seed0").history,
+                        "the first rows",
+                    )
                     server.stop()
                 lab.append(study, "baseline-seed0", whole[12:])
                 lab.append(study, "modified-seed0", lab.events(0, arm="modified"))
@@ -245,7 +262,9 @@ def _leet(file: Path, *options: str) -> str:
 def _rows_on_disk(study: lab.Study, name: str) -> int:
     file = _wandb_file(study, name)
     records = [json.loads(line) for line in _leet(file, "--json").splitlines()] if file else []
-    return sum(record["type"] == "history" and "train_loss" in json.dumps(record) for record in records)
+    return sum(
+        record["type"] == "history" and "train_loss" in json.dumps(record) for record in records
+    )
 
 
 def _inspect(folder: Path) -> dict[str, str]:

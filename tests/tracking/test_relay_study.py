@@ -1,4 +1,5 @@
-"""A whole study through the command line, with the relay at its side: W&B never keeps it waiting."""
+"""A whole study through the command line, with the relay at its side: W&B never keeps it
+waiting."""
 
 from __future__ import annotations
 
@@ -67,8 +68,8 @@ def test_a_study_is_whole_at_wandb(server: WandbServer, fake_trainer: Callable[.
 def test_a_study_ends_while_wandb_hangs(
     home: Path, server: WandbServer, fake_trainer: Callable[..., None]
 ) -> None:
-    """The server takes every connection and never answers. The study's end is there, and the verdict, while the
-    relay still waits for its first answer."""
+    """The server takes every connection and never answers. The study's end is there, and the
+    verdict, while the relay still waits for its first answer."""
     server.fault = "hang"
     try:
         train()
@@ -84,8 +85,11 @@ def test_a_study_ends_while_wandb_hangs(
         server.stop()
 
 
-def test_a_relay_that_keeps_dying_is_started_less_and_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A wandb that crashes at once must not cost the trainings a core; the first restart comes at once."""
+def test_a_relay_that_keeps_dying_is_started_less_and_less_often(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A wandb that crashes at once must not cost the trainings a core; the first restart comes at
+    once."""
     study = lab.plan()
     monkeypatch.setattr(
         runner.children, "python_module", lambda _: [sys.executable, "-c", "raise SystemExit(1)"]

@@ -1,4 +1,5 @@
-"""What is known about W&B without wandb: ids, states in words, keys, environment, and the rows of a run."""
+"""What is known about W&B without wandb: ids, states in words, keys, environment, and the rows of a
+run."""
 
 from __future__ import annotations
 
@@ -28,7 +29,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "home"
 
 
-# ── ids and states ───────────────────────────────────────────────────────────────────────────────────────
+# ── ids and states
+# ───────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_ids_are_minted_once_and_grow_with_the_plan() -> None:
@@ -107,7 +109,8 @@ def test_it_never_imports_wandb() -> None:
     assert out.stdout.strip() == "[]"
 
 
-# ── keys and environment ─────────────────────────────────────────────────────────────────────────────────
+# ── keys and environment
+# ─────────────────────────────────────────────────────────────────────────────────
 
 
 def test_where_a_key_may_be(tmp_path: Path) -> None:
@@ -147,7 +150,9 @@ def test_the_learner_s_own_mode_counts(said: str, mode: str, tmp_path: Path) -> 
 
 def test_the_environment_keeps_all_files_in_the_study_and_the_key_readable(tmp_path: Path) -> None:
     study = lab.plan()
-    (tmp_path / "settings").write_text("[default]\nbase_url = https://wandb.example\nentity = alice\n")
+    (tmp_path / "settings").write_text(
+        "[default]\nbase_url = https://wandb.example\nentity = alice\n"
+    )
     env = wandb_state.environment(
         study,
         {"WANDB_CONFIG_DIR": str(tmp_path), "WANDB_RUN_ID": "evil", "WANDB_MODE": "disabled",
@@ -170,7 +175,8 @@ def test_keys_are_taken_out_of_text(key: str) -> None:
     assert wandb_state.scrub(f"sha256 {sha}", {}) == f"sha256 {sha}"
 
 
-# ── rows ─────────────────────────────────────────────────────────────────────────────────────────────────
+# ── rows
+# ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def projected(pieces: list[list[dict[str, Any]]]) -> Projection:
@@ -226,10 +232,14 @@ def test_a_loss_that_is_no_number_is_shown_as_such() -> None:
                                       some.one_of(some.none(), some.integers(-5, 5), some.text(max_size=5),
                                                   some.sampled_from(["iter", "eval", "exit", "start"])))),
 )  # fmt: skip
-def test_rows_are_the_same_however_events_arrive(cuts: list[int], junk: list[dict[str, Any]]) -> None:
+def test_rows_are_the_same_however_events_arrive(
+    cuts: list[int], junk: list[dict[str, Any]]
+) -> None:
     events = [*lab.events(0)[:20], *junk, *lab.events(0)[20:]]
     points = sorted({0, *cuts, len(events)})
     pieces = [events[a:b] for a, b in pairwise(points)]
     a, b = projected([events]), projected(pieces)
-    assert json.dumps([a.rows, a.summary(), a.config]) == json.dumps([b.rows, b.summary(), b.config])
+    assert json.dumps([a.rows, a.summary(), a.config]) == json.dumps(
+        [b.rows, b.summary(), b.config]
+    )
     assert [n for n, row in enumerate(a.rows)] == list(range(len(a.rows)))

@@ -1,4 +1,5 @@
-"""`q1lab sync` against the stand-in: whole, partly uploaded and broken folders, and the marks it leaves."""
+"""`q1lab sync` against the stand-in: whole, partly uploaded and broken folders, and the marks it
+leaves."""
 
 from __future__ import annotations
 
@@ -48,7 +49,11 @@ def test_offline_then_sync(
             assert child.wait(timeout=60) == 0
         assert server.asked == [], "offline asks nobody"
         assert wandb_state.status(study).state == OFFLINE
-        kept = {f.name for r in wandb_state.read(study).values() for f in wandb_state.folders(study, r.id)}
+        kept = {
+            f.name
+            for r in wandb_state.read(study).values()
+            for f in wandb_state.folders(study, r.id)
+        }
         assert call() == 0
         assert "rope-1: synced, 2 runs" in capsys.readouterr().out
         for each in study.runs:
@@ -56,7 +61,9 @@ def test_offline_then_sync(
             assert [row["_step"] for row in there.history] == list(range(lab.ROWS))
             assert there.exitcode == 0
             assert there.group == "rope-1"
-        now = [f for r in wandb_state.read(study).values() for f in wandb_state.folders(study, r.id)]
+        now = [
+            f for r in wandb_state.read(study).values() for f in wandb_state.folders(study, r.id)
+        ]
         assert {f.name for f in now} == kept, "the finished folders themselves went up"
         assert all(list(f.glob("*.wandb.synced")) for f in now)
         asked = len(server.asked)
@@ -65,7 +72,9 @@ def test_offline_then_sync(
     assert not lab.files_with(home, KEY.encode())
 
 
-def test_broken_and_partly_uploaded_runs_are_made_anew(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_broken_and_partly_uploaded_runs_are_made_anew(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     study = lab.plan(wandb="offline", seeds=(0, 1))
     lab.train_all(study)
     with WandbServer() as server:
@@ -97,7 +106,9 @@ def test_broken_and_partly_uploaded_runs_are_made_anew(home: Path, monkeypatch: 
         assert lab.states(study) == {SYNCED}
 
 
-def test_a_damaged_log_that_was_finished_is_noticed(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_damaged_log_that_was_finished_is_noticed(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     study = lab.plan(wandb="offline")
     lab.train_all(study)
     with WandbServer() as server:
@@ -108,7 +119,9 @@ def test_a_damaged_log_that_was_finished_is_noticed(home: Path, monkeypatch: pyt
         (file,) = folder.glob("*.wandb")
         file.write_bytes(file.read_bytes()[:-40])
         assert call() == 0
-        assert [row["_step"] for row in server.run("baseline-seed0").history] == list(range(lab.ROWS))
+        assert [row["_step"] for row in server.run("baseline-seed0").history] == list(
+            range(lab.ROWS)
+        )
         assert server.run("baseline-seed0").exitcode == 0
 
 
@@ -175,7 +188,9 @@ def test_runs_that_were_deleted_at_wandb_go_up_anew(
         server.runs.clear()
         assert call("rope-1", "--anew") == 0
         assert {run.id for run in server.runs.values()}.isdisjoint(before.values())
-        assert [row["_step"] for row in server.run("baseline-seed0").history] == list(range(lab.ROWS))
+        assert [row["_step"] for row in server.run("baseline-seed0").history] == list(
+            range(lab.ROWS)
+        )
         assert call("--anew") == 2
 
 

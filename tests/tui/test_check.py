@@ -55,7 +55,9 @@ class Runner:
         self.texts.append(text)
         found = []
         for name, good in (("causality", True), ("the angles differ", "FIXED" in text)):
-            found.append(CheckResult(name, good, "[b]many[/b] angles", "one angle", "positions blur", 0.1))
+            found.append(
+                CheckResult(name, good, "[b]many[/b] angles", "one angle", "positions blur", 0.1)
+            )
             on_result(found[-1])
             while not self.go_on.wait(0.01):
                 if cancel.is_set():
@@ -75,7 +77,9 @@ def app(repo: Path) -> Q1Lab:
     return prepared(config=Config(repo=repo))
 
 
-async def opened(pilot: Any, run: Callable[..., CheckReport], step: str | None = None) -> CheckScreen:
+async def opened(
+    pilot: Any, run: Callable[..., CheckReport], step: str | None = None
+) -> CheckScreen:
     screen = CheckScreen("rope.py", "rope", step, run)
     await pilot.app.push_screen(screen)
     return screen
@@ -91,7 +95,14 @@ async def test_red_then_saved_then_green_and_it_waits(repo: Path) -> None:
         seen = words(app_)
         assert "✓ causality" in seen
         assert "✗ the angles differ" in seen
-        for part in ("expected", "[b]many[/b] angles", "seen", "one angle", "why", "positions blur"):
+        for part in (
+            "expected",
+            "[b]many[/b] angles",
+            "seen",
+            "one angle",
+            "why",
+            "positions blur",
+        ):
             assert part in seen
         assert "the same code as model.py" in seen
         await settled(pilot)
@@ -115,7 +126,10 @@ async def test_red_then_saved_then_green_and_it_waits(repo: Path) -> None:
         await pilot.press("escape")
         await until(pilot, lambda: app_.screen is screen)
         await pilot.press("b")  # the part's text, in the diff's place
-        await until(pilot, lambda: screen.query("#reading Markdown") and screen.query_one("#reading").display)
+        await until(
+            pilot,
+            lambda: screen.query("#reading Markdown") and screen.query_one("#reading").display,
+        )
         assert not screen.query_one("#check-diff").display
         await pilot.press("b")
         assert screen.query_one("#check-diff").display
@@ -209,9 +223,13 @@ async def test_a_run_action_fills_the_form(repo: Path) -> None:
     async with app_.run_test(size=(100, 30)) as pilot:
         act.start(app_, Action("run", "Train it", options, "file", 1), None)
         await until(pilot, lambda: isinstance(app_.screen, LaunchScreen) and app_.screen.is_mounted)
-        values = {name: app_.screen.query_one(f"#{name}", Input).value for name in ("file", "baseline")}
+        values = {
+            name: app_.screen.query_one(f"#{name}", Input).value for name in ("file", "baseline")
+        }
         assert values == {"file": str(repo / "rope.py"), "baseline": str(repo / "model.py")}
-        assert [app_.screen.query_one(f"#{name}", Input).value for name in ("data", "seeds", "iters")] == [
+        assert [
+            app_.screen.query_one(f"#{name}", Input).value for name in ("data", "seeds", "iters")
+        ] == [
             "shakespeare",
             "2",
             "40",

@@ -50,7 +50,9 @@ def test_nothing_heavy_is_loaded_before_the_first_paint(home: Path) -> None:
     week = content.load(paths.content_dir())
     with Store() as store:
         progress.keep(store, week.label, "welcomed", True)
-    found = subprocess.run([sys.executable, "-c", LOOK], capture_output=True, text=True, check=False)
+    found = subprocess.run(
+        [sys.executable, "-c", LOOK], capture_output=True, text=True, check=False
+    )
     assert found.returncode == 0, found.stderr
     loaded = set(json.loads(found.stdout.splitlines()[-1]))
     assert "q1lab.tui.screens.study" in loaded

@@ -43,7 +43,8 @@ async def test_an_empty_lab_says_what_to_do() -> None:
         await open_lab(pilot)
         assert "No study yet." in words(pilot.app)
         assert "Press r to plan one" in words(pilot.app)
-        for key in ("s", "g", "v", "a", "enter", "o", "m", "n"):  # nothing to act on: nothing happens
+        # nothing to act on: nothing happens
+        for key in ("s", "g", "v", "a", "enter", "o", "m", "n"):
             await pilot.press(key)
         assert isinstance(pilot.app.screen, LabScreen)
 
@@ -60,7 +61,9 @@ async def test_the_grid_follows_the_files_and_keeps_the_cursor() -> None:
         assert "▶ 62%" in words(pilot.app)
         with study.files.run("modified-seed1").events.open("a") as events:
             events.write(
-                json.dumps({"type": "iter", "iter": 1500, "train_loss": 1.9, "tok_per_s": 2e4, "t": 60})
+                json.dumps(
+                    {"type": "iter", "iter": 1500, "train_loss": 1.9, "tok_per_s": 2e4, "t": 60}
+                )
                 + "\n"
             )
         await until(pilot, lambda: "▶ 75%" in words(pilot.app))
@@ -106,7 +109,9 @@ async def test_the_comparison_comes_when_the_last_run_ends() -> None:
         for fd in held:
             os.close(fd)
         await until(
-            pilot, lambda: screen.query_one(ForestPlot).forest.verdict == "helps", "no comparison came"
+            pilot,
+            lambda: screen.query_one(ForestPlot).forest.verdict == "helps",
+            "no comparison came",
         )
         assert "HELPS" in words(pilot.app)
         await pilot.press("v")
@@ -135,12 +140,16 @@ async def test_stop_and_go_on(fake_trainer: Callable[..., None]) -> None:
         await until(pilot, lambda: screen.view is not None and screen.view.alive)
         await pilot.press("s")
         await until(
-            pilot, lambda: not screen.view.alive and screen.view.line.state == "stopped", "it did not stop"
+            pilot,
+            lambda: not screen.view.alive and screen.view.line.state == "stopped",
+            "it did not stop",
         )
         fake_trainer(pause=0)
         await until(pilot, lambda: screen.check_action("go_on", ()))
         await pilot.press("g")
-        await until(pilot, lambda: screen.view.line.state == "finished", "it did not go on to its end")
+        await until(
+            pilot, lambda: screen.view.line.state == "finished", "it did not go on to its end"
+        )
         await until(pilot, lambda: screen.query_one(ForestPlot).forest.verdict is not None)
 
 
@@ -157,19 +166,25 @@ async def test_a_failed_cell_heals_alone(fake_trainer: Callable[..., None]) -> N
 
     async with app().run_test(size=(120, 40)) as pilot:
         screen = await open_lab(pilot)
-        await until(pilot, lambda: words(pilot.app).count("✗ failed") == 2 and not screen.view.alive)
+        await until(
+            pilot, lambda: words(pilot.app).count("✗ failed") == 2 and not screen.view.alive
+        )
         before = attempts()
         grid = screen.query_one(Grid)
         names = [run.name for run in screen.view.runs]
         grid.move_cursor(row=names.index("modified-seed1"))
         fake_trainer()
         await pilot.press("a")
-        await until(pilot, lambda: attempts()["modified-seed1"][0] == "finished", "the cell did not heal")
+        await until(
+            pilot, lambda: attempts()["modified-seed1"][0] == "finished", "the cell did not heal"
+        )
         await until(pilot, lambda: not screen.view.alive)
         assert attempts() == {**before, "modified-seed1": ("finished", 2)}
         await until(pilot, lambda: screen.check_action("go_on", ()))
         await pilot.press("g")
-        await until(pilot, lambda: screen.view.line.state == "finished", "the other one did not heal")
+        await until(
+            pilot, lambda: screen.view.line.state == "finished", "the other one did not heal"
+        )
 
 
 async def test_the_lab_says_how_the_study_stands_with_wandb() -> None:
@@ -284,7 +299,12 @@ async def test_the_chart_zooms_pans_and_changes_its_axes() -> None:
         await pilot.press("full_stop", "full_stop")
         assert chart.span[1] == 1
         await pilot.press("0", "y", "x", "m")
-        assert (chart.span, chart.log_loss, chart.log_iter, chart.metric) == ((0.0, 1.0), True, True, "train")
+        assert (chart.span, chart.log_loss, chart.log_iter, chart.metric) == (
+            (0.0, 1.0),
+            True,
+            True,
+            "train",
+        )
         assert "log loss and iter" in words(pilot.app)
         assert "train loss" in words(pilot.app)
         for _ in range(40):
@@ -305,7 +325,8 @@ def _launched() -> studies.Study:
     return lab_acts.begin(lab_acts.draft(wish, paths.database()), paths.database())
 
 
-# ── pictures ─────────────────────────────────────────────────────────────────────────────────────────────
+# ── pictures
+# ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
 async def _to_lab(pilot: Any) -> None:
@@ -338,7 +359,9 @@ def test_picture_while_training(snap_compare: Any, size: tuple[int, int]) -> Non
 
 @pytest.mark.parametrize("size", SIZES)
 def test_picture_when_done(snap_compare: Any, size: tuple[int, int]) -> None:
-    study = make_study(prediction={"direction": "lower", "size": 0.03, "matters": 0.01, "confidence": 0.7})
+    study = make_study(
+        prediction={"direction": "lower", "size": 0.03, "matters": 0.01, "confidence": 0.7}
+    )
     finish(study)
     compared(study)
     assert snap_compare(app(), terminal_size=size, run_before=_to_lab)
@@ -346,7 +369,9 @@ def test_picture_when_done(snap_compare: Any, size: tuple[int, int]) -> None:
 
 @pytest.mark.parametrize("size", SIZES)
 def test_picture_of_the_verdict(snap_compare: Any, size: tuple[int, int]) -> None:
-    study = make_study(prediction={"direction": "lower", "size": 0.03, "matters": 0.01, "confidence": 0.7})
+    study = make_study(
+        prediction={"direction": "lower", "size": 0.03, "matters": 0.01, "confidence": 0.7}
+    )
     finish(study)
     compared(study)
     assert snap_compare(app(), terminal_size=size, run_before=_to_verdict)
@@ -358,10 +383,14 @@ def test_picture_of_what_went_wrong_among_several(snap_compare: Any, size: tuple
     study = make_study(seeds=(0, 1, 2, 3))
     train(study, "baseline", 0)
     train(study, "modified", 0, 600, state="diverged", message="the loss is not a number")
-    train(study, "baseline", 1, 900, state="failed", message="RuntimeError: shape '[4, 4]' is invalid")
+    train(
+        study, "baseline", 1, 900, state="failed", message="RuntimeError: shape '[4, 4]' is invalid"
+    )
     train(study, "modified", 1, 400, state=None)
     train(study, "baseline", 2, 800, state="stopped")
-    assert snap_compare(app(), terminal_size=size, run_before=_to_list if size[0] < 100 else _to_lab)
+    assert snap_compare(
+        app(), terminal_size=size, run_before=_to_list if size[0] < 100 else _to_lab
+    )
 
 
 async def test_the_chart_stands_on_the_themes_ground_in_every_theme() -> None:

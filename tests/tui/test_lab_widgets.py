@@ -1,4 +1,5 @@
-"""The lab's pure parts: sparkline, braille canvas, chart data, forest plot, words, diff, log tail."""
+"""The lab's pure parts: sparkline, braille canvas, chart data, forest plot, words, diff, log
+tail."""
 
 from __future__ import annotations
 
@@ -19,14 +20,31 @@ from q1lab.tui.widgets.chart_data import chart_data, log_ticks, mean_and_band, s
 from q1lab.tui.widgets.diff_view import diff_text
 from q1lab.tui.widgets.palette import Palette
 from q1lab.tui.widgets.sparkline import BARS, GAP, scale, sparkline
-from q1lab.tui.widgets.words import left_words, loss_words, run_seconds_left, signed, speed_words, state_words
+from q1lab.tui.widgets.words import (
+    left_words,
+    loss_words,
+    run_seconds_left,
+    signed,
+    speed_words,
+    state_words,
+)
 
 COLOURS = Palette(
-    "#0000ff", "#ff8000", "#00ff00", "#ff0000", "#ffff00", "#ffffff", "#999999", "#000000", "#ff00ff"
+    "#0000ff",
+    "#ff8000",
+    "#00ff00",
+    "#ff0000",
+    "#ffff00",
+    "#ffffff",
+    "#999999",
+    "#000000",
+    "#ff00ff",
 )
 
 
-def run(arm: str = "modified", seed: int = 0, state: State = State.FINISHED, **changes: object) -> RunView:
+def run(
+    arm: str = "modified", seed: int = 0, state: State = State.FINISHED, **changes: object
+) -> RunView:
     values: dict[str, object] = {
         "name": f"{arm}-seed{seed}", "arm": arm, "variant": "rope" if arm == "modified" else "baseline",
         "seed": seed, "state": state, "attempt": 1, "iter": 100, "max_iters": 100, "train_loss": 2.0,
@@ -36,7 +54,8 @@ def run(arm: str = "modified", seed: int = 0, state: State = State.FINISHED, **c
     return RunView(**{**values, **changes})  # type: ignore[arg-type]
 
 
-# ── sparkline ────────────────────────────────────────────────────────────────────────────────────────────
+# ── sparkline
+# ────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_a_sparkline_is_as_long_as_the_run_has_got() -> None:
@@ -44,7 +63,9 @@ def test_a_sparkline_is_as_long_as_the_run_has_got() -> None:
     line = sparkline(points, 10, 100, 2.5, 4.0)
     assert len(line) == 10
     assert line.rstrip() == line[:6]
-    assert [BARS.index(mark) for mark in line[:6]] == sorted((BARS.index(m) for m in line[:6]), reverse=True)
+    assert [BARS.index(mark) for mark in line[:6]] == sorted(
+        (BARS.index(m) for m in line[:6]), reverse=True
+    )
 
 
 def test_one_scale_for_a_study_makes_runs_comparable() -> None:
@@ -62,7 +83,9 @@ def test_losses_that_are_no_numbers_are_dots() -> None:
 
 @given(
     st.lists(
-        st.tuples(st.integers(0, 10_000), st.none() | st.floats()), max_size=30, unique_by=lambda p: p[0]
+        st.tuples(st.integers(0, 10_000), st.none() | st.floats()),
+        max_size=30,
+        unique_by=lambda p: p[0],
     ),
     st.integers(0, 40),
     st.integers(-1, 10_000),
@@ -75,7 +98,8 @@ def test_a_sparkline_always_has_its_width(
     assert len(sparkline(points, width, last, *scale([points]))) == width
 
 
-# ── canvas and chart data ────────────────────────────────────────────────────────────────────────────────
+# ── canvas and chart data
+# ────────────────────────────────────────────────────────────────────────────────
 
 
 def text_of(canvas: Canvas) -> list[str]:
@@ -144,7 +168,11 @@ def test_a_mean_only_stands_where_every_seed_has_a_point() -> None:
 
 @pytest.mark.parametrize(
     ("low", "high", "most", "expected"),
-    [(0, 2000, 4, [0, 500, 1000, 1500, 2000]), (1.86, 1.93, 4, [1.86, 1.88, 1.9, 1.92]), (2, 2, 4, [])],
+    [
+        (0, 2000, 4, [0, 500, 1000, 1500, 2000]),
+        (1.86, 1.93, 4, [1.86, 1.88, 1.9, 1.92]),
+        (2, 2, 4, []),
+    ],
 )
 def test_ticks_are_round(low: float, high: float, most: int, expected: list[float]) -> None:
     assert ticks(low, high, most + 1) == pytest.approx(expected)
@@ -156,7 +184,8 @@ def test_log_ticks_and_short_numbers() -> None:
     assert [short(v) for v in (5, 500, 1000, 1500, 2e6)] == ["5", "500", "1k", "1.5k", "2M"]
 
 
-# ── forest ───────────────────────────────────────────────────────────────────────────────────────────────
+# ── forest
+# ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_while_a_study_trains_only_pairs_are_shown() -> None:
@@ -189,7 +218,9 @@ def test_the_declared_interval_is_the_one_shown() -> None:
     assert list(labels) == ["pair 9", "pair 10", "95% interval", "bootstrap CI", "A/A floor", "±δ"]
     assert (labels["95% interval"].low, labels["95% interval"].high) == (-0.033, 0.009)
     assert labels["bootstrap CI"].note == "covers 74%, not 95%"
-    welch = forest.of_record({**RECORD, "difference": {**RECORD["difference"], "headline": "welch"}})
+    welch = forest.of_record(
+        {**RECORD, "difference": {**RECORD["difference"], "headline": "welch"}}
+    )
     assert next(bar for bar in welch.bars if bar.label == "95% interval").low == -0.02
 
 
@@ -207,11 +238,19 @@ def test_a_diverged_study_has_no_mean_and_still_draws() -> None:
     st.tuples(st.floats(-5, 5), st.floats(-5, 5)).map(sorted),
 )
 @settings(deadline=None)
-def test_the_forest_never_leaves_its_width(width: int, points: list[float], ends: list[float]) -> None:
-    bars = [forest.Bar(f"pair {k}", None, None, value, "modified") for k, value in enumerate(points)]
+def test_the_forest_never_leaves_its_width(
+    width: int, points: list[float], ends: list[float]
+) -> None:
+    bars = [
+        forest.Bar(f"pair {k}", None, None, value, "modified") for k, value in enumerate(points)
+    ]
     bars.append(
         forest.Bar(
-            "95% interval", *ends, sum(ends) / 2, "foreground", note="it decides, and this is long " * 3
+            "95% interval",
+            *ends,
+            sum(ends) / 2,
+            "foreground",
+            note="it decides, and this is long " * 3,
         )
     )
     for line in forest.draw(
@@ -220,7 +259,8 @@ def test_the_forest_never_leaves_its_width(width: int, points: list[float], ends
         assert line.cell_len <= width
 
 
-# ── words, diff, tail ────────────────────────────────────────────────────────────────────────────────────
+# ── words, diff, tail
+# ────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_words() -> None:
@@ -229,8 +269,20 @@ def test_words() -> None:
     assert state_words(run(state=State.RUNNING, iter=100)) == "▶ 99%"
     assert state_words(run(state=State.DIVERGED)) == "∞ diverged"
     assert (loss_words(run()), loss_words(run(state=State.RUNNING))) == ("1.9000", "1.950…")
-    assert [speed_words(v) for v in (None, 0.0, 950.0, 22_140.0, 3.2e6)] == ["", "", "950", "22.1k", "3.2M"]
-    assert [left_words(v) for v in (None, 40, 89.6, 300, 7200)] == ["", "40 s", "90 s", "5 min", "2.0 h"]
+    assert [speed_words(v) for v in (None, 0.0, 950.0, 22_140.0, 3.2e6)] == [
+        "",
+        "",
+        "950",
+        "22.1k",
+        "3.2M",
+    ]
+    assert [left_words(v) for v in (None, 40, 89.6, 300, 7200)] == [
+        "",
+        "40 s",
+        "90 s",
+        "5 min",
+        "2.0 h",
+    ]
     assert run_seconds_left(run(state=State.RUNNING, iter=50), 800) == 2.0
     assert run_seconds_left(run(), 800) is None
     assert (signed(-0.012), signed(0.5, 1), signed(None)) == ("−0.0120", "+0.5", "–")
@@ -239,7 +291,12 @@ def test_words() -> None:
 def test_a_diff_is_data_and_keeps_its_signs() -> None:
     diff = "--- a\n+++ b\n@@ -1,2 +1,2 @@\n-x = '[bold]no markup[/bold]'\n+y = 1\n same\n"
     text = diff_text(diff, COLOURS).plain
-    assert text.splitlines() == ["@@ -1,2 +1,2 @@", "- x = '[bold]no markup[/bold]'", "+ y = 1", "  same"]
+    assert text.splitlines() == [
+        "@@ -1,2 +1,2 @@",
+        "- x = '[bold]no markup[/bold]'",
+        "+ y = 1",
+        "  same",
+    ]
     assert "more lines" in diff_text("+x\n" * 5000, COLOURS).plain
 
 

@@ -38,7 +38,9 @@ async def test_choose_estimate_start_and_watch(fake_trainer: Callable[..., None]
         names = screen.query_one(LaunchForm).names
         for _ in range(names.index("rope")):
             await pilot.press("down")
-        await until(pilot, lambda: "def apply_rotary_emb" in words(pilot.app), "the diff is not shown")
+        await until(
+            pilot, lambda: "def apply_rotary_emb" in words(pilot.app), "the diff is not shown"
+        )
         screen.query_one("#iters", Input).value = "40"
         start = screen.query_one("#start", Button)
         assert start.disabled
@@ -70,7 +72,9 @@ async def test_a_running_study_is_offered_to_watch(fake_trainer: Callable[..., N
         launch.stop(studies.load(only))
 
 
-async def test_the_prediction_is_shown_and_locks_with_the_start(fake_trainer: Callable[..., None]) -> None:
+async def test_the_prediction_is_shown_and_locks_with_the_start(
+    fake_trainer: Callable[..., None],
+) -> None:
     with Store() as store:
         journal.predict(store, "M03-W04", "gqa", "higher", size=0.02, matters=0.005, confidence=0.6)
     async with app().run_test(size=(100, 30)) as pilot:
@@ -125,7 +129,9 @@ async def test_a_file_of_ones_own(fake_trainer: Callable[..., None], tmp_path: P
         await until(pilot, lambda: "Give the path to your model file." in said(screen))
         screen.query_one("#file", Input).value = str(bad)
         await until(pilot, lambda: "mine.py:2: SyntaxError" in said(screen))
-        bad.write_text((Path(__file__).parents[2] / "labs/models/rope.py").read_text() + "\n# mine\n")
+        bad.write_text(
+            (Path(__file__).parents[2] / "labs/models/rope.py").read_text() + "\n# mine\n"
+        )
         screen.query_one("#file", Input).value = f"{bad} "
         await until(pilot, lambda: "mine against baseline" in words(pilot.app))
 

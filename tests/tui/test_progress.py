@@ -1,4 +1,5 @@
-"""The progress screen under a pilot: KPIs, papers, artifacts, statements; and the dialogs that rows open."""
+"""The progress screen under a pilot: KPIs, papers, artifacts, statements; and the dialogs that rows
+open."""
 
 from __future__ import annotations
 
@@ -135,5 +136,8 @@ async def test_a_commands_output_is_shown_as_plain_text_and_esc_ends_it(tmp_path
         missing = OutputScreen("a third", [str(tmp_path / "nothing")], tmp_path)
         await app.push_screen(missing)
         await until(
-            pilot, lambda: "cannot run" in "".join(strip.text for strip in missing.query_one(RichLog).lines)
+            pilot,
+            lambda: (
+                "cannot run" in "".join(strip.text for strip in missing.query_one(RichLog).lines)
+            ),
         )

@@ -16,7 +16,17 @@ from q1lab.tui.screens.results import ResultsScreen
 from q1lab.tui.screens.verdict import VerdictScreen
 from q1lab.tui.widgets.forest import ForestPlot
 from q1lab.tui.widgets.results_table import ResultsTable
-from tests.kit.lab_home import SHA, app, compared, finish, make_study, notices, training, until, words
+from tests.kit.lab_home import (
+    SHA,
+    app,
+    compared,
+    finish,
+    make_study,
+    notices,
+    training,
+    until,
+    words,
+)
 
 SIZES = [(80, 24), (120, 40), (60, 20)]
 EFFECTS = {"swiglu": -0.03, "gqa": -0.002, "rmsnorm": 0.02, "llama": -0.05}
@@ -136,7 +146,9 @@ def test_why_not_comparable() -> None:
         return results.ResultLine(**{**values, **changes})
 
     assert results.why_not_comparable([line(), line(id="c")]) is None
-    assert "different data" in (results.why_not_comparable([line(), line(data_sha256="2" * 64)]) or "")
+    assert "different data" in (
+        results.why_not_comparable([line(), line(data_sha256="2" * 64)]) or ""
+    )
     assert "number formats" in (results.why_not_comparable([line(), line(dtype="fp32")]) or "")
     assert len(results.by_data([line(), line(dtype="fp32"), line(id="c")])) == 2
 

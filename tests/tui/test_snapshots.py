@@ -23,7 +23,9 @@ def a_quarter(store: Store, week: Week) -> None:
     some_progress(store, week)
     journal.add_paper(store, "RoFormer", link="https://arxiv.org/abs/2104.09864", week=week.label)
     journal.finish_paper(store, "RoFormer")
-    journal.add_artifact(store, "repo", "transformer-from-scratch", location="https://example.org/t")
+    journal.add_artifact(
+        store, "repo", "transformer-from-scratch", location="https://example.org/t"
+    )
 
 
 def after(*keys: str) -> Callable[[Pilot[Any]], Any]:

@@ -1,4 +1,5 @@
-"""The installed `q1lab` in a real terminal: a pty, with pyte as the screen that a person would see."""
+"""The installed `q1lab` in a real terminal: a pty, with pyte as the screen that a person would
+see."""
 
 from __future__ import annotations
 
@@ -36,7 +37,8 @@ class Terminal:
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
             fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
-            # An environment of its own: readline puts COLUMNS and LINES into the process's, past os.environ.
+            # An environment of its own: readline puts COLUMNS and LINES into the process's, past
+            # os.environ.
             own = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES")}
             os.execve(argv[0], argv, {**own, "TERM": "xterm-256color", **env})
         self.status: int | None = None
@@ -57,7 +59,14 @@ class Terminal:
         if not data:
             return False
         # pyte does not know the queries and modes of newer terminals, and would print their letters
-        for query in (b"\x1b[?2026$p", b"\x1b[?2048$p", b"\x1b[>1u", b"\x1b[?u", b"\x1b[<u", b"\x1b[>4;1m"):
+        for query in (
+            b"\x1b[?2026$p",
+            b"\x1b[?2048$p",
+            b"\x1b[>1u",
+            b"\x1b[?u",
+            b"\x1b[<u",
+            b"\x1b[>4;1m",
+        ):
             data = data.replace(query, b"")
         self.stream.feed(data)
         return True
@@ -69,7 +78,9 @@ class Terminal:
             if time.monotonic() > end or not self.read():
                 log = paths.home() / "app.log"
                 more = log.read_text() if log.exists() else ""
-                raise AssertionError(f"never saw {what}:\n{self.text}\nstatus {self.end(0)}\n{more}")
+                raise AssertionError(
+                    f"never saw {what}:\n{self.text}\nstatus {self.end(0)}\n{more}"
+                )
 
     def sees(self, *words: str) -> None:
         self.until(lambda: all(word in self.text for word in words), " and ".join(words))
@@ -134,12 +145,16 @@ def test_a_killed_app_finds_everything_and_the_timer_is_paused_with_a_question(
     first = start()
     first.sees("Begin", "this machine")
     first.press("\x1b")
-    first.until(lambda: "Begin" not in first.text and "left of 15" in first.text, "the study screen")
+    first.until(
+        lambda: "Begin" not in first.text and "left of 15" in first.text, "the study screen"
+    )
     first.press(" ")
     first.sees("✓ See that your transformer trains")
     first.press("t")
     first.sees("A1 ▶ 14:5")
-    first.until(lambda: (stored().settings.get("clock") or {}).get("running"), "the running clock on disk")
+    first.until(
+        lambda: (stored().settings.get("clock") or {}).get("running"), "the running clock on disk"
+    )
     first.end(signal.SIGKILL)
 
     assert stored().of("a1-trains").done
@@ -182,7 +197,9 @@ def test_without_colour_everything_can_be_read(start: Callable[..., Terminal], n
     app.sees("1 Study", "A2 · Read the paper", "✓", "+14:00 over 90")
 
 
-def test_answers_are_written_in_the_learners_editor(start: Callable[..., Terminal], tmp_path: Path) -> None:
+def test_answers_are_written_in_the_learners_editor(
+    start: Callable[..., Terminal], tmp_path: Path
+) -> None:
     editor = tmp_path / "editor"
     editor.write_text("#!/bin/sh\nprintf 'from [my] editor' > \"$1\"\n")
     editor.chmod(0o755)
@@ -249,7 +266,9 @@ def test_a_newer_database_is_left_alone(start: Callable[..., Terminal], home: Pa
     assert paths.database().read_bytes() == bytes_before
 
 
-def test_a_damaged_database_is_moved_aside_and_said(start: Callable[..., Terminal], home: Path) -> None:
+def test_a_damaged_database_is_moved_aside_and_said(
+    start: Callable[..., Terminal], home: Path
+) -> None:
     paths.database().write_bytes(b"no database at all" * 200)
     app = start()
     app.sees("The database was damaged")

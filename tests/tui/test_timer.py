@@ -45,7 +45,9 @@ async def test_it_counts_down_pauses_and_keeps_the_time() -> None:
 
 async def test_past_the_budget_it_goes_on_in_another_tone_and_says_so_once() -> None:
     clocks = FakeClocks()
-    app = prepared(lambda store, week: progress.add_time(store, week.label, "a1", 899), clocks=clocks)
+    app = prepared(
+        lambda store, week: progress.add_time(store, week.label, "a1", 899), clocks=clocks
+    )
     async with app.run_test(size=(100, 30)) as pilot:
         await settled(pilot)
         await pilot.press("t")

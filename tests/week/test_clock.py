@@ -1,4 +1,5 @@
-"""The study timer: every transition by name, and that no history at all credits what was not seen."""
+"""The study timer: every transition by name, and that no history at all credits what was not
+seen."""
 
 from __future__ import annotations
 
@@ -79,10 +80,13 @@ def through_disk(clock: Clock, now: Reading) -> Clock:
     return restore(json.loads(json.dumps(clock.to_dict())), now, RULES)
 
 
-# ── transitions ──────────────────────────────────────────────────────────────────────────────────────────
+# ── transitions
+# ──────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_it_counts_while_it_runs_and_not_while_it_is_paused(machine: Machine, running: Clock) -> None:
+def test_it_counts_while_it_runs_and_not_while_it_is_paused(
+    machine: Machine, running: Clock
+) -> None:
     clock = ticked(running, machine, 90).pause(machine.work(1))
     assert clock.fresh == {"a2": 91}
     assert not clock.running
@@ -114,7 +118,9 @@ def test_starting_another_part_credits_the_first(machine: Machine, running: Cloc
 
 
 @pytest.mark.parametrize("jump", [86_400, -3_600, 1e9, -1e9])
-def test_setting_the_wall_clock_changes_nothing(machine: Machine, running: Clock, jump: float) -> None:
+def test_setting_the_wall_clock_changes_nothing(
+    machine: Machine, running: Clock, jump: float
+) -> None:
     machine.set_wall(jump)
     clock = ticked(running, machine, 10)
     assert (clock.fresh, clock.running, clock.question) == ({"a2": 10}, True, None)
@@ -155,7 +161,9 @@ def test_a_sign_of_life_begins_the_silence_anew(machine: Machine, running: Clock
     assert ticked(clock, machine, 1).question is not None
 
 
-def test_a_key_answers_no_question_and_nothing_starts_under_one(machine: Machine, running: Clock) -> None:
+def test_a_key_answers_no_question_and_nothing_starts_under_one(
+    machine: Machine, running: Clock
+) -> None:
     asked = running.tick(machine.work(500))
     for then in (
         asked.touch(machine.now()),
@@ -177,7 +185,9 @@ def test_an_answer_without_a_question_does_nothing(machine: Machine, running: Cl
     assert running.answer(machine.now(), 500).fresh.get("a2", 0) == 0
 
 
-def test_an_answer_to_a_question_that_a_gap_replaced_waits(machine: Machine, running: Clock) -> None:
+def test_an_answer_to_a_question_that_a_gap_replaced_waits(
+    machine: Machine, running: Clock
+) -> None:
     asked = ticked(running, machine, 600)
     clock = asked.answer(machine.work(5_000), math.inf)
     assert clock.question == Question("away", "a2", 5_600, credited=600)
@@ -185,7 +195,8 @@ def test_an_answer_to_a_question_that_a_gap_replaced_waits(machine: Machine, run
     assert clock.answer(machine.now(), 0).fresh == {"a2": 0}
 
 
-# ── closing, killing, rebooting ──────────────────────────────────────────────────────────────────────────
+# ── closing, killing, rebooting
+# ──────────────────────────────────────────────────────────────────────────
 
 
 def test_it_comes_back_paused_and_asks_how_much_counts(machine: Machine, running: Clock) -> None:
@@ -270,7 +281,8 @@ def test_the_real_clocks_go_forward() -> None:
     assert same_boot(first, second)
 
 
-# ── the face ─────────────────────────────────────────────────────────────────────────────────────────────
+# ── the face
+# ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize(
@@ -296,13 +308,16 @@ def test_the_bell_rings_once() -> None:
     assert not spent(0, 100, 0)
 
 
-# ── no history credits what was not seen ─────────────────────────────────────────────────────────────────
+# ── no history credits what was not seen
+# ─────────────────────────────────────────────────────────────────
 
 DURATION = st.floats(0, 100_000, allow_nan=False) | st.floats(0, 40)
 ACTS = st.lists(
     st.tuples(st.sampled_from(["work", "tick", "sleep", "reboot", "restore"]), DURATION)
     | st.tuples(st.just("wall"), st.floats(-1e9, 1e9))
-    | st.tuples(st.sampled_from(["start", "pause", "switch", "touch", "settle"]), st.sampled_from("abc"))
+    | st.tuples(
+        st.sampled_from(["start", "pause", "switch", "touch", "settle"]), st.sampled_from("abc")
+    )
     | st.tuples(st.just("answer"), st.floats(allow_nan=True)),
     max_size=60,
 )
@@ -310,13 +325,15 @@ ACTS = st.lists(
 
 @dataclass
 class History:
-    """Drives a clock through acts and keeps its own, simpler account of what could be credited at most."""
+    """Drives a clock through acts and keeps its own, simpler account of what could be credited at
+    most."""
 
     machine: Machine
     clock: Clock = field(default_factory=lambda: Clock(rules=RULES))
     written: dict[str, float] = field(default_factory=dict)
     watched: float = 0.0
-    """Stopwatch seconds between two close looks of one living process in which the clock was counting."""
+    """Stopwatch seconds between two close looks of one living process in which the clock was
+    counting."""
     granted: float = 0.0
     """The most that the answers could add."""
     looked: Reading | None = None
@@ -370,12 +387,16 @@ class History:
 
     def totals(self) -> dict[str, float]:
         parts = {*self.written, *self.clock.fresh}
-        return {part: self.written.get(part, 0.0) + self.clock.fresh.get(part, 0.0) for part in parts}
+        return {
+            part: self.written.get(part, 0.0) + self.clock.fresh.get(part, 0.0) for part in parts
+        }
 
 
 @settings(max_examples=400, deadline=None)
 @given(acts=ACTS, ids=st.booleans())
-def test_without_an_answer_only_watched_seconds_count(acts: list[tuple[str, float | str]], ids: bool) -> None:
+def test_without_an_answer_only_watched_seconds_count(
+    acts: list[tuple[str, float | str]], ids: bool
+) -> None:
     history = History(Machine(ids=ids))
     for name, value in acts:
         if name == "answer":

@@ -1,4 +1,5 @@
-"""Content is data: the format, what authors are told, and that the shipped week carries what it must."""
+"""Content is data: the format, what authors are told, and that the shipped week carries what it
+must."""
 
 # ruff: noqa: E501  (the table of mistakes reads best with one line each)
 
@@ -140,7 +141,8 @@ def said(folder: Path, models: list[str] | None = None) -> list[str]:
     return [str(finding) for finding in check(folder, models)]
 
 
-# ── another week: nothing is hard-wired ──────────────────────────────────────────────────────────────────
+# ── another week: nothing is hard-wired
+# ──────────────────────────────────────────────────────────────────
 
 
 def test_a_week_of_baking_loads(folder: Path) -> None:
@@ -200,7 +202,9 @@ def test_a_name_that_the_week_has_not_is_its_default(folder: Path) -> None:
 def test_actions_belong_to_the_step_before_or_to_the_part(folder: Path) -> None:
     knead = load(folder).for_variant("spelt").sessions[0].parts[1]
     bake = knead.steps[-1]
-    assert [action.argv() for action in bake.actions] == [("q1lab", "run", "spelt", "--seeds", "0,1")]
+    assert [action.argv() for action in bake.actions] == [
+        ("q1lab", "run", "spelt", "--seeds", "0,1")
+    ]
     assert bake.actions[0].title == "Run spelt against baseline"
     assert [action.kind for action in knead.actions] == ["run", "open"]
     assert knead.actions[1].title == "Open LOAF.md"
@@ -258,7 +262,8 @@ def test_control_characters_never_reach_a_screen(folder: Path) -> None:
     assert "First[bold]." in shown
 
 
-# ── what authors are told ────────────────────────────────────────────────────────────────────────────────
+# ── what authors are told
+# ────────────────────────────────────────────────────────────────────────────────
 
 MISTAKES = [
     ("mix.md", "{#weigh-flour}", "{#weigh}", "mix.md:14: id 'weigh' is used already at mix.md:5"),
@@ -307,7 +312,9 @@ MISTAKES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("file", "old", "new", "message"), MISTAKES, ids=[m[3][:60] for m in MISTAKES])
+@pytest.mark.parametrize(
+    ("file", "old", "new", "message"), MISTAKES, ids=[m[3][:60] for m in MISTAKES]
+)
 def test_a_mistake_is_named_with_file_and_line(
     folder: Path, file: str, old: str, new: str, message: str
 ) -> None:
@@ -318,7 +325,9 @@ def test_a_mistake_is_named_with_file_and_line(
 def test_a_fatal_mistake_stops_loading_and_names_the_place(folder: Path) -> None:
     edit(folder / "mix.md", "{#weigh-flour}", "{#weigh}")
     edit(folder / "mix.md", "kind=run", "kind=ran")
-    with pytest.raises(ContentProblem, match=r"mix\.md:14: id 'weigh' is used already.*and 1 more") as caught:
+    with pytest.raises(
+        ContentProblem, match=r"mix\.md:14: id 'weigh' is used already.*and 1 more"
+    ) as caught:
         load(folder)
     assert [finding.line for finding in caught.value.findings] == [14, 37]
     assert caught.value.code == 2
@@ -341,18 +350,26 @@ def test_variants_are_held_against_the_models_there_are(folder: Path) -> None:
 
 def test_a_run_step_needs_its_run(folder: Path) -> None:
     edit(folder / "mix.md", "{#weigh-flour}", "{#weigh-flour kind=run}")
-    assert said(folder) == ["mix.md:14: step 'weigh-flour' is of kind run and has no run action below it"]
+    assert said(folder) == [
+        "mix.md:14: step 'weigh-flour' is of kind run and has no run action below it"
+    ]
 
 
 @pytest.mark.parametrize(
     "command_line", ["rm -rf /", "q1lab; rm x", "q1labx", "q1lab 'open", "bash -c q1lab"]
 )
 def test_content_runs_nothing_but_q1lab(folder: Path, command_line: str) -> None:
-    edit(folder / "mix.md", 'q1lab open\ndocument = "LOAF.md"', f'q1lab command\ncommand = "{command_line}"')
+    edit(
+        folder / "mix.md",
+        'q1lab open\ndocument = "LOAF.md"',
+        f'q1lab command\ncommand = "{command_line}"',
+    )
     assert any("must be one q1lab command" in line for line in said(folder))
 
 
-def test_links_out_of_the_folder_are_refused(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_links_out_of_the_folder_are_refused(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     secret = tmp_path_factory.mktemp("elsewhere") / "secret.md"
     secret.write_text("## Secret {#secret minutes=40}\n")
     (folder / "mix.md").unlink()
@@ -375,7 +392,9 @@ def test_a_folder_and_a_giant_are_no_files(folder: Path) -> None:
 
 
 def test_no_week_at_all(tmp_path: Path) -> None:
-    assert said(tmp_path) == ["week.toml:1: file 'week.toml' is not there; create it or correct the name"]
+    assert said(tmp_path) == [
+        "week.toml:1: file 'week.toml' is not there; create it or correct the name"
+    ]
     with pytest.raises(ContentProblem, match="no such folder"):
         load(tmp_path / "nowhere")
 
@@ -392,13 +411,16 @@ def test_no_text_makes_it_fall_over(text: str, tmp_path_factory: pytest.TempPath
 
 @settings(max_examples=200, deadline=None)
 @given(text=st.text(max_size=300))
-def test_no_week_toml_makes_it_fall_over(text: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_no_week_toml_makes_it_fall_over(
+    text: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     folder = tmp_path_factory.mktemp("week", numbered=True)
     (folder / "week.toml").write_text(text, encoding="utf-8", errors="replace")
     assert check(folder)
 
 
-# ── the commands ─────────────────────────────────────────────────────────────────────────────────────────
+# ── the commands
+# ─────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_check_says_where_and_fails(folder: Path) -> None:
@@ -453,7 +475,8 @@ def test_new_in_a_place_that_can_not_be_written(tmp_path: Path) -> None:
     assert caught.value.code == 1
 
 
-# ── the shipped week ─────────────────────────────────────────────────────────────────────────────────────
+# ── the shipped week
+# ─────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.fixture(scope="module")
@@ -537,7 +560,9 @@ def test_each_part_is_walkable_for_each_variant(week: Week, variant: str) -> Non
     for part in narrowed.parts():
         assert 3 <= len(part.steps) <= 13, part.id
         assert part.text
-        assert "{variant}" not in part.text + "".join(step.title + step.detail for step in part.steps)
+        assert "{variant}" not in part.text + "".join(
+            step.title + step.detail for step in part.steps
+        )
     kinds = {step.kind for step in narrowed.steps()}
     assert kinds == set(STEP_KINDS)
     runs = [a.argv() for part in narrowed.parts() for a in part.actions if a.kind == "run"]
@@ -552,7 +577,9 @@ def test_markdown_tables_and_fences_are_well_formed(week: Week) -> None:
         for block in part.texts:
             kinds = [token.type for token in parser.parse(block.markdown)]
             rows = len(re.findall(r"(?m)^\|.*\|$", block.markdown))
-            assert kinds.count("tr_open") == rows - kinds.count("table_open"), f"{block.file}:{block.line}"
+            assert kinds.count("tr_open") == rows - kinds.count("table_open"), (
+                f"{block.file}:{block.line}"
+            )
 
 
 def test_the_authors_page_names_every_kind_key_and_action() -> None:
@@ -580,11 +607,14 @@ def test_reading_a_week_imports_nothing_heavy() -> None:
         f"load(Path({str(SHIPPED)!r})).for_variant('rope'); "
         "print([m for m in ('markdown_it','textual','torch','rich','git','scipy','click') if m in sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True
+    )
     assert done.stdout.strip() == "[]"
 
 
-# ── the numbers in the guides come out of the model files ────────────────────────────────────────────────
+# ── the numbers in the guides come out of the model files
+# ────────────────────────────────────────────────
 
 SIZES = {
     "small": {"n_layer": 4, "n_head": 4, "n_embd": 128, "block_size": 64},
@@ -594,9 +624,17 @@ SIZES = {
 
 @pytest.mark.parametrize(
     ("variant", "size"),
-    [("rope", "small"), ("rope", "large"), ("swiglu", "small"), ("gqa", "small"), ("baseline", "small")],
+    [
+        ("rope", "small"),
+        ("rope", "large"),
+        ("swiglu", "small"),
+        ("gqa", "small"),
+        ("baseline", "small"),
+    ],
 )
-def test_parameter_counts_in_the_guides_are_those_of_the_models(week: Week, variant: str, size: str) -> None:
+def test_parameter_counts_in_the_guides_are_those_of_the_models(
+    week: Week, variant: str, size: str
+) -> None:
     import importlib
 
     import torch
@@ -605,7 +643,9 @@ def test_parameter_counts_in_the_guides_are_those_of_the_models(week: Week, vari
     with torch.device("meta"):
         model = module.GPT(module.GPTConfig(vocab_size=65, bias=False, **SIZES[size]))
     count = sum(parameter.numel() for parameter in model.parameters())
-    assert f"{count:,}" in everything(week.for_variant("rope" if variant == "baseline" else variant))
+    assert f"{count:,}" in everything(
+        week.for_variant("rope" if variant == "baseline" else variant)
+    )
 
 
 def test_the_worked_scores_of_rope_come_out(week: Week) -> None:
@@ -630,7 +670,11 @@ def test_the_worked_examples_of_swiglu_and_rmsnorm_come_out(week: Week) -> None:
 
     from labs.models.rmsnorm import RMSNorm
 
-    x, v, w2 = torch.tensor([1.0, -2]), torch.tensor([[1.0, 2], [1, 0]]), torch.tensor([[1.0, 0], [1, 1]])
+    x, v, w2 = (
+        torch.tensor([1.0, -2]),
+        torch.tensor([[1.0, 2], [1, 0]]),
+        torch.tensor([[1.0, 0], [1, 1]]),
+    )
     hidden = F.silu(x) * (x @ v)
     for numbers in (hidden, hidden @ w2):
         shown = ", ".join(f"{n:.4f}".replace("-", "−") for n in numbers.tolist())

@@ -1,4 +1,5 @@
-"""Progress in the database: ticks, answers byte for byte, minutes, the clock, and where to go on."""
+"""Progress in the database: ticks, answers byte for byte, minutes, the clock, and where to go
+on."""
 
 from __future__ import annotations
 
@@ -47,7 +48,9 @@ def test_a_tick_keeps_its_first_time_and_an_untick_takes_it_away(store: Store) -
     assert progress.read(store, WEEK).of("a1-x") == progress.Record(False, None, None)
 
 
-def test_an_answer_ticks_an_untick_keeps_the_answer_and_an_empty_answer_takes_both(store: Store) -> None:
+def test_an_answer_ticks_an_untick_keeps_the_answer_and_an_empty_answer_takes_both(
+    store: Store,
+) -> None:
     progress.answer(store, WEEK, "a2-x", "because")
     progress.tick(store, WEEK, "a2-x", False)
     assert progress.read(store, WEEK).of("a2-x").answer == "because"
@@ -56,7 +59,9 @@ def test_an_answer_ticks_an_untick_keeps_the_answer_and_an_empty_answer_takes_bo
     assert progress.read(store, WEEK).of("a2-x") == progress.Record()
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(text=st.text(min_size=1, max_size=400).filter(str.strip))
 def test_answers_come_back_byte_for_byte(store: Store, text: str) -> None:
     text = text.encode(errors="replace").decode()

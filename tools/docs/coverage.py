@@ -1,12 +1,13 @@
-"""Measures how often intervals are right and verdicts are false, and fills the tables of docs/statistics.md.
+"""Measures how often intervals are right and verdicts are false, and fills the tables of
+docs/statistics.md.
 
     python tools/docs/coverage.py            print the tables (several minutes)
     python tools/docs/coverage.py --write    and put them into docs/statistics.md, between their marks
 
-The last two lines are what ``q1lab.compare.stats.COVERAGE`` holds. Both arms are drawn from one normal
-distribution, so the true difference is 0: an interval covers when it contains 0, and a claim is false when
-it does not. Bootstrap resamples are enumerated where the program enumerates them, and drawn at random
-beyond.
+The last two lines are what ``q1lab.compare.stats.COVERAGE`` holds. Both arms are drawn from one
+normal distribution, so the true difference is 0: an interval covers when it contains 0, and a claim
+is false when it does not. Bootstrap resamples are enumerated where the program enumerates them, and
+drawn at random beyond.
 """
 
 from __future__ import annotations
@@ -17,7 +18,13 @@ from pathlib import Path
 import numpy as np
 from scipy import special
 
-from q1lab.compare.stats import ALPHA, ENUMERATE_UP_TO, detectable_in_sd, percentile_ends, resample_indices
+from q1lab.compare.stats import (
+    ALPHA,
+    ENUMERATE_UP_TO,
+    detectable_in_sd,
+    percentile_ends,
+    resample_indices,
+)
 
 STUDIES = 100_000
 RESAMPLES = 4_000
@@ -32,7 +39,10 @@ def arms(
 ) -> tuple[np.ndarray, np.ndarray]:
     """STUDIES null studies: two arrays of shape (STUDIES, n) whose columns correlate by ``rho``."""
     shared = rng.standard_normal((STUDIES, n))
-    a, b = (sd * (np.sqrt(rho) * shared + np.sqrt(1 - rho) * rng.standard_normal((STUDIES, n))) for sd in sds)
+    a, b = (
+        sd * (np.sqrt(rho) * shared + np.sqrt(1 - rho) * rng.standard_normal((STUDIES, n)))
+        for sd in sds
+    )
     return a, b
 
 
@@ -41,7 +51,9 @@ def contains_zero(low: np.ndarray, high: np.ndarray) -> float:
     return float(100 * np.mean((low <= 0) & (high >= 0)))
 
 
-def resampled_means(values: np.ndarray, rng: np.random.Generator, enumerate_all: bool) -> np.ndarray:
+def resampled_means(
+    values: np.ndarray, rng: np.random.Generator, enumerate_all: bool
+) -> np.ndarray:
     """Means of resamples of each row: shape (rows, resamples)."""
     n = values.shape[1]
     picks = resample_indices(n) if enumerate_all else rng.integers(0, n, (RESAMPLES, n))
@@ -98,7 +110,10 @@ def table(head: list[str], rows: dict[str, list[str]]) -> str:
 
 def coverage_table(rng: np.random.Generator) -> str:
     cases = [(f"n = {n}", n, 0.0, (1.0, 1.0)) for n in (2, 3, 5, 10)]
-    cases += [("n = 3, sds 1 : 3", 3, 0.0, (1.0, 3.0)), ("n = 3, pairs correlate .9", 3, 0.9, (1.0, 1.0))]
+    cases += [
+        ("n = 3, sds 1 : 3", 3, 0.0, (1.0, 3.0)),
+        ("n = 3, pairs correlate .9", 3, 0.9, (1.0, 1.0)),
+    ]
     rows: dict[str, list[str]] = {
         "bootstrap, arms apart": [],
         "bootstrap, pairs": [],
@@ -122,7 +137,9 @@ def false_claims_table(rng: np.random.Generator) -> str:
     a, b = arms(rng, 10, 0.0, (1.0, 1.0))
 
     def looks(alpha: float) -> float:
-        return float(np.mean(np.any([claims(welch(a[:, :n], b[:, :n], alpha)) for n in (3, 5, 10)], axis=0)))
+        return float(
+            np.mean(np.any([claims(welch(a[:, :n], b[:, :n], alpha)) for n in (3, 5, 10)], axis=0))
+        )
 
     three = a[:, :3], b[:, :3]
     ideas = [claims(welch(a[:, :3], rng.standard_normal((len(a), 3)))) for _ in range(5)]
@@ -134,7 +151,9 @@ def false_claims_table(rng: np.random.Generator) -> str:
         "the better of Welch and paired t, chosen afterwards, 3 seeds": np.mean(
             claims(welch(*three)) | claims(paired_t(*three))
         ),
-        "five modifications against one baseline, at least one claim": np.mean(np.any(ideas, axis=0)),
+        "five modifications against one baseline, at least one claim": np.mean(
+            np.any(ideas, axis=0)
+        ),
     }
     rows = {name: [f"{100 * rate:.1f}"] for name, rate in rates.items()}
     return table(["nothing changed; a difference is claimed in", "% of studies"], rows)
@@ -144,9 +163,14 @@ def power_table() -> str:
     rows: dict[str, list[str]] = {}
     for n in (3, 5, 8, 10, 20):
         cells = [detectable_in_sd(n, n, "welch", ALPHA)]
-        cells += [detectable_in_sd(n, n, "paired", ALPHA) * np.sqrt(2 * (1 - rho)) for rho in (0, 0.5, 0.9)]
+        cells += [
+            detectable_in_sd(n, n, "paired", ALPHA) * np.sqrt(2 * (1 - rho))
+            for rho in (0, 0.5, 0.9)
+        ]
         rows[str(n)] = [f"{cell:.2f}" for cell in cells]
-    return table(["seeds an arm", "Welch", "paired, ρ = 0", "paired, ρ = .5", "paired, ρ = .9"], rows)
+    return table(
+        ["seeds an arm", "Welch", "paired, ρ = 0", "paired, ρ = .5", "paired, ρ = .9"], rows
+    )
 
 
 def exaggeration(rng: np.random.Generator) -> str:
@@ -174,9 +198,13 @@ def main() -> None:
         if "--write" in sys.argv[1:]:
             begin, end = f"<!-- {name}: begin -->\n", f"<!-- {name}: end -->"
             before, rest = PAGE.read_text(encoding="utf-8").split(begin)
-            PAGE.write_text(before + begin + text + "\n" + end + rest.split(end)[1], encoding="utf-8")
+            PAGE.write_text(
+                before + begin + text + "\n" + end + rest.split(end)[1], encoding="utf-8"
+            )
     for name, paired in (("welch", False), ("paired", True)):
-        covers = {n: round(bootstrap(*arms(rng, n, 0.0, (1.0, 1.0)), rng, paired), 1) for n in SIZES}
+        covers = {
+            n: round(bootstrap(*arms(rng, n, 0.0, (1.0, 1.0)), rng, paired), 1) for n in SIZES
+        }
         sys.stdout.write(f"{name}: {covers}\n")
 
 

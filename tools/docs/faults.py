@@ -1,7 +1,7 @@
 """Write docs/reliability.md: run every fault test, long ones too, and table what they measured.
 
-``python tools/docs/faults.py`` takes about a quarter of an hour on two cores. ``--figures FILE`` keeps the raw
-figures (JSON lines), and with ``--only-table`` makes the page again from such a file.
+``python tools/docs/faults.py`` takes about a quarter of an hour on two cores. ``--figures FILE``
+keeps the raw figures (JSON lines), and with ``--only-table`` makes the page again from such a file.
 """
 
 from __future__ import annotations
@@ -85,7 +85,8 @@ def page(figures: list[Figure]) -> str:
 KILLS = "0 acknowledged lost, 0 twice, at most one checkpoint interval redone"
 
 ROWS: tuple[tuple[str, str, Figure, str, str], ...] = (
-    # fault, passes when, which figures, the key of their size, how to say them ({name} or a function of that name)
+    # fault, passes when, which figures, the key of their size, how to say them ({name} or a
+    # function of that name)
     ("`kill -9`: trainer without torch", KILLS, {"who": "trainer without torch"}, "kills", "killed"),
     ("`kill -9`: real trainer", KILLS, {"who": "real trainer"}, "kills", "killed"),
     ("`kill -9`: viewer", KILLS, {"who": "viewer"}, "kills", "killed"),
@@ -188,7 +189,9 @@ def rows(figures: list[Figure]) -> list[str]:
     for fault in OTHERS:
         for figure in [f for f in figures if f["fault"] == fault][-1:]:
             names = ", ".join(f"`tests/{name}`" for name in figure["tests"])
-            lines.append(f"| {fault} | their tests pass | {figure['passed']} tests of {names} passed |")
+            lines.append(
+                f"| {fault} | their tests pass | {figure['passed']} tests of {names} passed |"
+            )
     return lines
 
 
@@ -196,7 +199,9 @@ def killed(figure: Figure) -> str:
     kills = f"{figure['kills']} kills"
     if figure.get("in_a_checkpoint"):
         kills += f", {figure['in_a_checkpoint']} inside a checkpoint's writing"
-    text = f"{kills}; {figure['acknowledged_events']:,} acknowledged events, {figure['lost']} lost, "
+    text = (
+        f"{kills}; {figure['acknowledged_events']:,} acknowledged events, {figure['lost']} lost, "
+    )
     text += f"{figure['duplicates']} twice"
     if "acknowledged_answers" in figure:
         text += f"; {figure['acknowledged_answers']:,} acknowledged answers, {figure['answers_lost']} lost"

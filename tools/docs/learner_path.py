@@ -1,9 +1,11 @@
-"""Record a learner's way in a terminal, new → red → hint → green → run → merge, into docs/learner-path.md.
+"""Record a learner's way in a terminal, new → red → hint → green → run → merge, into
+docs/learner-path.md.
 
     python tools/docs/learner_path.py [--max-iters 300]
 
-Every command runs for real on a pseudo-terminal of 110 columns, in a folder and a home of its own; what is on the
-screen at its end is what the page shows. The two edits of rope.py are made between the commands, as they say.
+Every command runs for real on a pseudo-terminal of 110 columns, in a folder and a home of its own;
+what is on the screen at its end is what the page shows. The two edits of rope.py are made between
+the commands, as they say.
 """
 
 from __future__ import annotations

@@ -47,7 +47,11 @@ def study(study_id: str) -> None:
     with Store() as store:
         record = comparison.compare(store, studies.load(study_id))
     text = "\n".join(lines(record, 80))
-    put(README, "study", f"```text\n{text}\n```\n\n({machine()}, torch {record['versions']['torch']})")
+    put(
+        README,
+        "study",
+        f"```text\n{text}\n```\n\n({machine()}, torch {record['versions']['torch']})",
+    )
 
 
 def pairing(ids: list[str]) -> None:
@@ -71,10 +75,14 @@ def pairing(ids: list[str]) -> None:
             ]
             found = stats.correlation(*arms)
             pairs = list(record["difference"]["pairs"].values())
-            spread = (sum((d - sum(pairs) / len(pairs)) ** 2 for d in pairs) / (len(pairs) - 1)) ** 0.5
+            spread = (
+                sum((d - sum(pairs) / len(pairs)) ** 2 for d in pairs) / (len(pairs) - 1)
+            ) ** 0.5
             sds = [record["arms"][arm]["std"] for arm in studies.ARMS]
             independent = (sds[0] ** 2 + sds[1] ** 2) ** 0.5
-            low, high = (f"{end:+.2f}" if end is not None else "—" for end in (found.low, found.high))
+            low, high = (
+                f"{end:+.2f}" if end is not None else "—" for end in (found.low, found.high)
+            )
             rows.append(
                 f"| {plan.variant} | {found.n} | {sds[0]:.4f} | {sds[1]:.4f} | {found.r:+.2f} ({low} to {high}) "
                 f"| {spread:.4f} | {independent:.4f} | {record['difference']['mean']:+.4f} |"
@@ -107,7 +115,9 @@ def keys_text() -> str:
     parts = []
     for where, title in titles.items():
         rows = [(name, key) for name, key in KEYS.items() if name.split(".")[0] == where]
-        lines = [f"| `{name}` | {shown(key.keys)} | {key.more or key.words} |" for name, key in rows]
+        lines = [
+            f"| `{name}` | {shown(key.keys)} | {key.more or key.words} |" for name, key in rows
+        ]
         parts.append(f"## {title}\n\n| action | keys | does |\n|---|---|---|\n" + "\n".join(lines))
     return "\n\n".join(parts)
 

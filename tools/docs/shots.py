@@ -1,7 +1,7 @@
 """Pictures of the app as SVG, from a store that is really there: Q1LAB_HOME as it is.
 
-Used by tools/docs/make.py. The only thing changed in the store is that the welcome counts as seen, since it would
-cover the screens (and show the folder one stands in).
+Used by tools/docs/make.py. The only thing changed in the store is that the welcome counts as seen,
+since it would cover the screens (and show the folder one stands in).
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ SIZE = (120, 36)
 
 
 def shoot(folder: Path, pages: tuple[str, ...] = PAGES, size: tuple[int, int] = SIZE) -> list[Path]:
-    """Open the app without a terminal, go to each page, and write ``<page>.svg``; returns the files."""
+    """Open the app without a terminal, go to each page, and write ``<page>.svg``; returns the
+    files."""
     return asyncio.run(_shoot(folder, pages, size))
 
 
@@ -40,7 +41,8 @@ async def _shoot(folder: Path, pages: tuple[str, ...], size: tuple[int, int]) ->
             await pilot.pause(0.5)
             if page == "verdict":
                 await pilot.press("v")
-                async with asyncio.timeout(30):  # the comparison is computed in a process of its own
+                # the comparison is computed in a process of its own
+                async with asyncio.timeout(30):
                     while not isinstance(app.screen, VerdictScreen):
                         await pilot.pause(0.1)
                 await pilot.pause(0.3)

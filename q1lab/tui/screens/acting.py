@@ -1,4 +1,5 @@
-"""Acts on a study that several screens share. The slow ones run beside the screen and tell when they are done."""
+"""Acts on a study that several screens share. The slow ones run beside the screen and tell when
+they are done."""
 
 from __future__ import annotations
 
@@ -27,7 +28,10 @@ class StudyActs(Page):
     def work(self, act: Callable[[], Any], done: Callable[[Any], object] | None = None) -> None:
         """Do something slow beside the screen; a Problem becomes the error modal."""
         beside(
-            self, act, done or (lambda _: None), lambda problem: self.app.post_message(Failed(str(problem)))
+            self,
+            act,
+            done or (lambda _: None),
+            lambda problem: self.app.post_message(Failed(str(problem))),
         )
 
     def tell(self, text: str) -> None:
@@ -55,7 +59,9 @@ class StudyActs(Page):
             return
         if run.state in MISSING and not self.view.alive:
             study, name = self.view.line.id, run.name
-            self.work(lambda: lab_acts.again(study, name), lambda _: self.tell(f"{name} trains again."))
+            self.work(
+                lambda: lab_acts.again(study, name), lambda _: self.tell(f"{name} trains again.")
+            )
         elif run.state in MISSING:
             self.tell(f"{run.name} can be trained again when the study has ended or stopped.")
         elif run.state is State.DIVERGED:

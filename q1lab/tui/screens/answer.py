@@ -36,7 +36,9 @@ class AnswerScreen(ModalScreen[None]):
         with Vertical(classes="dialog tall") as dialog:
             dialog.border_title = self.step.title
             yield Static(plain(self.step.detail).replace("`", ""), classes="muted", markup=False)
-            area = TextArea(self.before, soft_wrap=True, tab_behavior="focus", highlight_cursor_line=False)
+            area = TextArea(
+                self.before, soft_wrap=True, tab_behavior="focus", highlight_cursor_line=False
+            )
             yield area
 
     def on_mount(self) -> None:

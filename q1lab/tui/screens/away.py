@@ -59,7 +59,8 @@ class AwayScreen(ModalScreen[Answer | None]):
             dialog.border_title = title
             dialog.border_subtitle = "Esc answers later"
             yield Static(
-                f"{text}\nHow much of it did you work? What you don't count is not counted.", markup=False
+                f"{text}\nHow much of it did you work? What you don't count is not counted.",
+                markup=False,
             )
             with Horizontal(classes="buttons"):
                 yield Button("None of it (n)", id="none", variant="primary")

@@ -1,4 +1,5 @@
-"""What all main screens share: the line at the top, a body, the footer, and the snapshot that fills them."""
+"""What all main screens share: the line at the top, a body, the footer, and the snapshot that fills
+them."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 
 
 class Page(Screen[None]):
-    """A main screen. Subclasses give ``page``, ``BINDINGS = bindings(page)``, ``body()`` and ``show(snapshot)``."""
+    """A main screen. Subclasses give ``page``, ``BINDINGS = bindings(page)``, ``body()`` and
+    ``show(snapshot)``."""
 
     page: ClassVar[str] = ""
     AUTO_FOCUS: ClassVar[str | None] = "#body *"
@@ -32,7 +34,8 @@ class Page(Screen[None]):
         yield from ()
 
     def show(self, snapshot: Snapshot) -> None:
-        """Fill the widgets from the snapshot. Called when it is new, and when the screen comes back."""
+        """Fill the widgets from the snapshot. Called when it is new, and when the screen comes
+        back."""
 
     def compose(self) -> ComposeResult:
         yield TopLine(self.page)

@@ -1,4 +1,5 @@
-"""Property checks of the learner's file: run again at every save, with what the file changes beside them."""
+"""Property checks of the learner's file: run again at every save, with what the file changes beside
+them."""
 
 from __future__ import annotations
 
@@ -31,21 +32,27 @@ if TYPE_CHECKING:
     from q1lab.tui.app import Q1Lab
 
 POLL = 1.0
-"""Seconds between looks at the file. Looking works everywhere; being told does not on WSL and network mounts."""
+"""Seconds between looks at the file. Looking works everywhere; being told does not on WSL and
+network mounts."""
 
 
 class CheckScreen(Screen[None]):
-    """Checks ``file`` (from the learner's folder) for ``target``; a step that carries it is ticked on success.
+    """Checks ``file`` (from the learner's folder) for ``target``; a step that carries it is ticked
+    on success.
 
-    ``run`` has the signature of `q1lab.model.checks.run_checks`; it is called in a thread, and the learner's code
-    runs in a process of its own.
+    ``run`` has the signature of `q1lab.model.checks.run_checks`; it is called in a thread, and the
+    learner's code runs in a process of its own.
     """
 
     CSS_PATH = "../check.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("check")]
 
     def __init__(
-        self, file: str, target: str | None, step_id: str | None, run: Callable[..., CheckReport] = run_checks
+        self,
+        file: str,
+        target: str | None,
+        step_id: str | None,
+        run: Callable[..., CheckReport] = run_checks,
     ) -> None:
         super().__init__()
         self.file, self.target, self.step_id, self.run = file, target, step_id, run
@@ -82,10 +89,12 @@ class CheckScreen(Screen[None]):
     def on_unmount(self) -> None:
         self._cancel()
 
-    # ── the file, and a round of checks ──────────────────────────────────────────────────────────────────
+    # ── the file, and a round of checks
+    # ──────────────────────────────────────────────────────────────────
 
     def look(self) -> None:
-        """Begin a round when the file is not the one that was checked: saved, gone, or back again."""
+        """Begin a round when the file is not the one that was checked: saved, gone, or back
+        again."""
         if stamp(self.path)[0] != self._seen:
             self.action_again()
 
@@ -113,13 +122,16 @@ class CheckScreen(Screen[None]):
         self._draw(f"checking … {len(self.results.fresh)} so far")
 
     def _ended(self, report: CheckReport) -> None:
-        if stamp(self.path)[0] != self._seen:  # saved while it ran: what was found is about another text
+        # saved while it ran: what was found is about another text
+        if stamp(self.path)[0] != self._seen:
             self.action_again()
             return
         self.report = report
         if report.unusable is None:
             self.results.end()
-        ended = "can't be used" if report.unusable else "all pass" if report.passed else "not all pass"
+        ended = (
+            "can't be used" if report.unusable else "all pass" if report.passed else "not all pass"
+        )
         self._draw(f"{report.for_}: {ended}".removeprefix(": "))
         said = ending(report, self.file, learner.made_from(self.path), self.q1.week.variant)
         self.query_one("#check-says", Static).update(said)
@@ -127,7 +139,8 @@ class CheckScreen(Screen[None]):
         if report.passed and step_id:
             self.q1.desk.ask(lambda store: domain.tick(store, week, step_id, True))
 
-    # ── what is shown ────────────────────────────────────────────────────────────────────────────────────
+    # ── what is shown
+    # ────────────────────────────────────────────────────────────────────────────────────
 
     def _draw(self, state: str) -> None:
         self.query_one("#check-head", Static).update(f" {plain(self.file)}   {state}")
@@ -152,7 +165,8 @@ class CheckScreen(Screen[None]):
         self.query_one("#diff", Static).update(text)
 
     def action_diff(self) -> None:
-        """Wide, the diff stands beside the checks until this key takes it away; narrow, it takes their place."""
+        """Wide, the diff stands beside the checks until this key takes it away; narrow, it takes
+        their place."""
         self.toggle_class("-flip")
 
     async def action_text(self) -> None:
@@ -170,7 +184,8 @@ class CheckScreen(Screen[None]):
         self.look()
 
     def action_compare(self) -> None:
-        """How right files differ from the reference, and how the learner's does, once that passes."""
+        """How right files differ from the reference, and how the learner's does, once that
+        passes."""
         report = self.report
         if report is None or not report.passed or report.for_ not in learner.VARIANTS:
             self.notify(

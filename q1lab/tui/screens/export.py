@@ -27,7 +27,8 @@ FORMATS: tuple[tuple[str, list[str], str], ...] = (
 
 
 class ExportScreen(ModalScreen[None]):
-    """Runs ``q1lab export`` in a child, since drawing needs matplotlib, and says what was written."""
+    """Runs ``q1lab export`` in a child, since drawing needs matplotlib, and says what was
+    written."""
 
     CSS_PATH = "../lab.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", "close")]
@@ -38,7 +39,9 @@ class ExportScreen(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as dialog:
-            names = ", ".join(self.ids[:4]) + (f" and {len(self.ids) - 4} more" if len(self.ids) > 4 else "")
+            names = ", ".join(self.ids[:4]) + (
+                f" and {len(self.ids) - 4} more" if len(self.ids) > 4 else ""
+            )
             dialog.border_title = f"Export {names}"
             dialog.border_subtitle = "Enter writes · Tab folder · Esc closes"
             yield OptionList(

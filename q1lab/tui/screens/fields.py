@@ -53,7 +53,9 @@ class FieldsScreen(ModalScreen[dict[str, str] | None]):
                                     one, value=one == (field.value or field.choices[0]), name=one
                                 )
                     else:
-                        yield Input(field.value, placeholder=field.hint, id=field.name, max_length=400)
+                        yield Input(
+                            field.value, placeholder=field.hint, id=field.name, max_length=400
+                        )
             with Horizontal(classes="buttons"):
                 yield Button("Keep", variant="primary", id="keep")
                 yield Button("Cancel", id="cancel")

@@ -21,7 +21,8 @@ Found = tuple[str, str | None]
 
 
 class FindScreen(ModalScreen[Found | None]):
-    """Every word typed must be in the part's or the step's title; gives (part id, step id or None)."""
+    """Every word typed must be in the part's or the step's title; gives (part id, step id or
+    None)."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss", "close"),

@@ -42,7 +42,9 @@ def key_name(keys: str) -> str:
 class HelpScreen(ModalScreen[None]):
     """A table made from the bindings that hold at this moment, remapped keys included."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,question_mark,f1", "dismiss", "close")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q,question_mark,f1", "dismiss", "close")
+    ]
 
     def __init__(self, screen: Screen[object], focused: Widget | None) -> None:
         super().__init__()
@@ -54,14 +56,20 @@ class HelpScreen(ModalScreen[None]):
             dialog.border_subtitle = "Esc closes · `q1lab config path` is where keys are changed"
             for title, rows in self.tables:
                 yield Static(title, classes="heading", markup=False)
-                lines = [Content.assemble((f"{keys:>16}  ", "$warning"), words) for keys, words in rows]
+                lines = [
+                    Content.assemble((f"{keys:>16}  ", "$warning"), words) for keys, words in rows
+                ]
                 yield Static(Content("\n").join(lines))
             yield Static("Marks", classes="heading")
-            marks = [Content.assemble((f"{mark:>16}  ", "$warning"), words) for mark, words in MARKS]
+            marks = [
+                Content.assemble((f"{mark:>16}  ", "$warning"), words) for mark, words in MARKS
+            ]
             yield Static(Content("\n").join(marks))
 
 
-def _tables(screen: Screen[object], focused: Widget | None) -> list[tuple[str, list[tuple[str, str]]]]:
+def _tables(
+    screen: Screen[object], focused: Widget | None
+) -> list[tuple[str, list[tuple[str, str]]]]:
     """(title, [(keys, words)]) for the focused widget, the screen and the app."""
     groups: dict[str, dict[str, tuple[list[str], str]]] = {SCREEN: {}, APP: {}, HERE: {}}
     for key, active in screen.active_bindings.items():
@@ -80,5 +88,7 @@ def _tables(screen: Screen[object], focused: Widget | None) -> list[tuple[str, l
         if rows:
             order = {name: index for index, name in enumerate(KEYS)}
             names = sorted(rows, key=lambda name: order.get(name, len(order)))
-            found.append((title, [(key_name(",".join(rows[name][0])), rows[name][1]) for name in names]))
+            found.append(
+                (title, [(key_name(",".join(rows[name][0])), rows[name][1]) for name in names])
+            )
     return found

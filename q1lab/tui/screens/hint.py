@@ -1,4 +1,5 @@
-"""One hint, to read; or, after passing, how right files differ from the reference, and how this one does."""
+"""One hint, to read; or, after passing, how right files differ from the reference, and how this one
+does."""
 
 from __future__ import annotations
 
@@ -42,5 +43,7 @@ class HintScreen(ModalScreen[None]):
                 if self.text:
                     yield Markdown(plain(self.text), open_links=False)
                 if self.diff:
-                    text = diff_text(plain(self.diff), palette(self.app), dark=self.app.current_theme.dark)
+                    text = diff_text(
+                        plain(self.diff), palette(self.app), dark=self.app.current_theme.dark
+                    )
                     yield Static(text, markup=False)

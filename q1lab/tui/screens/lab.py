@@ -1,4 +1,5 @@
-"""The lab: a study's grid arm × seed, its curves, the difference so far, and the verdict when it is done."""
+"""The lab: a study's grid arm × seed, its curves, the difference so far, and the verdict when it is
+done."""
 
 from __future__ import annotations
 
@@ -65,7 +66,8 @@ class LabScreen(StudyActs, Page):
     def on_resize(self) -> None:
         self.set_class(self.size.width < SLIM, "-slim")
 
-    # ── showing ──────────────────────────────────────────────────────────────────────────────────────────
+    # ── showing
+    # ──────────────────────────────────────────────────────────────────────────────────────────
 
     def show(self, snapshot: Snapshot) -> None:
         before, self.view = self.view, snapshot.focus
@@ -104,21 +106,27 @@ class LabScreen(StudyActs, Page):
         plot.forest = forest.so_far(view.runs, len(study.seeds), study.variant, study.baseline)
 
     def _compare_when_done(self, view: StudyView) -> None:
-        """Whichever viewer is open when the last run ends computes the comparison; once a study and look."""
+        """Whichever viewer is open when the last run ends computes the comparison; once a study and
+        look."""
         asked = (view.line.id, len(view.runs))
         ended = bool(view.runs) and all(run.state in ENDED for run in view.runs)
         if ended and settled(view) is None and self._comparing != asked:
             self._comparing = asked
             self.work(lambda: lab_acts.compare(view.line.id))
 
-    # ── acts ─────────────────────────────────────────────────────────────────────────────────────────────
+    # ── acts
+    # ─────────────────────────────────────────────────────────────────────────────────────────────
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         view = self.view
         if action == "stop":
             return view is not None and view.alive
         if action == "go_on":
-            return view is not None and not view.alive and any(run.state in MISSING for run in view.runs)
+            return (
+                view is not None
+                and not view.alive
+                and any(run.state in MISSING for run in view.runs)
+            )
         if action in NEED_A_STUDY:
             return view is not None
         return True
@@ -148,7 +156,8 @@ class LabScreen(StudyActs, Page):
         if study_id is not None:
             self.q1.desk.watch(study_id)
 
-    # ── which study, which part of it ────────────────────────────────────────────────────────────────────
+    # ── which study, which part of it
+    # ────────────────────────────────────────────────────────────────────
 
     def action_filter(self) -> None:
         self.query_one("#lab").add_class("-listing")

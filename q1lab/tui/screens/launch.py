@@ -1,4 +1,5 @@
-"""Plan a study: variant with its diff, baseline, preset, data, seeds; an estimate; then start it."""
+"""Plan a study: variant with its diff, baseline, preset, data, seeds; an estimate; then start
+it."""
 
 from __future__ import annotations
 
@@ -31,11 +32,13 @@ if TYPE_CHECKING:
     from q1lab.tui.app import Q1Lab
 
 PAUSE = 0.7
-"""Seconds without a change until the plan is estimated; a probe trains a few steps, so not on every key."""
+"""Seconds without a change until the plan is estimated; a probe trains a few steps, so not on every
+key."""
 
 
 class LaunchScreen(Screen[str | None]):
-    """Gives the id of the study that was started (or that is to be watched), None when left with Esc."""
+    """Gives the id of the study that was started (or that is to be watched), None when left with
+    Esc."""
 
     CSS_PATH = "../lab.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("launch")]
@@ -79,7 +82,8 @@ class LaunchScreen(Screen[str | None]):
         self.query_one("#variant").focus()
         self.changed()
 
-    # ── what was asked for ───────────────────────────────────────────────────────────────────────────────
+    # ── what was asked for
+    # ───────────────────────────────────────────────────────────────────────────────
 
     def wish(self) -> Wish:
         return self.query_one(LaunchForm).wish()
@@ -111,7 +115,9 @@ class LaunchScreen(Screen[str | None]):
         head = f" A new study: {new.name} against {old.name}   +{added} −{removed} lines"
         self.query_one("#launch-head", Static).update(head)
         text = diff_text(diff, palette(self.app), dark=self.app.current_theme.dark)
-        self.query_one("#diff", Static).update(text if diff else "the same code; there is nothing to compare")
+        self.query_one("#diff", Static).update(
+            text if diff else "the same code; there is nothing to compare"
+        )
         self.q1.desk.ask(
             lambda store: journal.prediction(store, new.name),
             lambda found: self.app.call_later(self._show_prediction, new.name, found),
@@ -121,7 +127,8 @@ class LaunchScreen(Screen[str | None]):
         if self.is_attached:
             self.query_one("#prediction", Static).update(prediction_words(record, variant))
 
-    # ── the estimate, and the start ──────────────────────────────────────────────────────────────────────
+    # ── the estimate, and the start
+    # ──────────────────────────────────────────────────────────────────────
 
     def _estimate(self, wish: Wish) -> None:
         self._asked += 1

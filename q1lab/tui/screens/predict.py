@@ -1,4 +1,5 @@
-"""Write down a prediction before the runs: direction, size, the smallest effect that matters, how sure."""
+"""Write down a prediction before the runs: direction, size, the smallest effect that matters, how
+sure."""
 
 from __future__ import annotations
 
@@ -23,7 +24,8 @@ WORDS = {"lower": "lower (better)", "higher": "higher (worse)", "same": "about t
 
 
 class PredictScreen(ModalScreen[None]):
-    """A form. What is wrong with it is said under it; a locked prediction is shown, and can be amended."""
+    """A form. What is wrong with it is said under it; a locked prediction is shown, and can be
+    amended."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss", "close"),
@@ -55,7 +57,9 @@ class PredictScreen(ModalScreen[None]):
                     yield Label(label)
                     yield Input(placeholder=hint, id=name, max_length=12)
             yield Label("because")
-            yield TextArea(id="reasoning", soft_wrap=True, tab_behavior="focus", highlight_cursor_line=False)
+            yield TextArea(
+                id="reasoning", soft_wrap=True, tab_behavior="focus", highlight_cursor_line=False
+            )
             yield Static(id="said", markup=False)
             with Horizontal(classes="buttons"):
                 yield Button("Keep", variant="primary", id="keep")
@@ -103,7 +107,13 @@ class PredictScreen(ModalScreen[None]):
         }
 
     def _number(self, field: str, words: str) -> float:
-        text = self.query_one(f"#{field}", Input).value.strip().replace(",", ".").rstrip("%").lstrip("−-")
+        text = (
+            self.query_one(f"#{field}", Input)
+            .value.strip()
+            .replace(",", ".")
+            .rstrip("%")
+            .lstrip("−-")
+        )
         try:
             return float(text)
         except ValueError:

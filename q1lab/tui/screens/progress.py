@@ -41,7 +41,11 @@ class ProgressScreen(Page):
                 yield Rows("Minutes, spent and planned", "No part yet.", id="minutes")
             with Vertical():
                 yield Rows("Papers", "None yet. a adds the first.", id="papers")
-                yield Rows("Artifacts", "None yet. a adds the first: repo, post, notebook …", id="artifacts")
+                yield Rows(
+                    "Artifacts",
+                    "None yet. a adds the first: repo, post, notebook …",
+                    id="artifacts",
+                )
 
     def on_mount(self) -> None:
         super().on_mount()
@@ -49,7 +53,9 @@ class ProgressScreen(Page):
 
     def show(self, snapshot: Snapshot) -> None:
         week = self.q1.week
-        self.query_one("#says", Rows).fill([self._statement(step, snapshot) for step in self._statements()])
+        self.query_one("#says", Rows).fill(
+            [self._statement(step, snapshot) for step in self._statements()]
+        )
         minutes = []
         for session in week.sessions:
             for part in session.parts:
@@ -57,7 +63,9 @@ class ProgressScreen(Page):
                 mark = "✓" if count.finished else "·"
                 over = "$warning" if count.seconds > part.minutes * 60 else "$muted"
                 spent = f"{round(count.seconds / 60)} of {part.minutes}"
-                minutes.append(ListRow(f"{mark} {part_name(part)} {part.title}", spent, "", over, part.id))
+                minutes.append(
+                    ListRow(f"{mark} {part_name(part)} {part.title}", spent, "", over, part.id)
+                )
         pane = self.query_one("#minutes", Rows)
         total = snapshot.progress.count(week.parts())
         pane.border_subtitle = f"{hours(total.seconds)} of {hours(total.minutes * 60)}"
@@ -76,9 +84,12 @@ class ProgressScreen(Page):
 
     def _statement(self, step: Step, snapshot: Snapshot) -> ListRow:
         done = snapshot.progress.of(step.id).done
-        return ListRow(f"{'✓' if done else '☐'} {step.title}", "", "$success" if done else "", key=step.id)
+        return ListRow(
+            f"{'✓' if done else '☐'} {step.title}", "", "$success" if done else "", key=step.id
+        )
 
-    # ── what keys do ─────────────────────────────────────────────────────────────────────────────────────
+    # ── what keys do
+    # ─────────────────────────────────────────────────────────────────────────────────────
 
     @property
     def pane(self) -> Rows:
@@ -150,7 +161,9 @@ class ProgressScreen(Page):
             else:
                 link, depth = values["link"] or None, values["depth"]
                 self.q1.desk.ask(
-                    lambda store: journal.add_paper(store, values["title"], link=link, week=week, depth=depth)
+                    lambda store: journal.add_paper(
+                        store, values["title"], link=link, week=week, depth=depth
+                    )
                 )
 
         self.app.push_screen(FieldsScreen("An artifact" if artifact else "A paper", fields), kept)

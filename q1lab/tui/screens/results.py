@@ -35,7 +35,9 @@ class ResultsScreen(StudyActs):
 
     def body(self) -> ComposeResult:
         yield Input(
-            placeholder="filter: words of the study, verdict, data …", id="results-filter", compact=True
+            placeholder="filter: words of the study, verdict, data …",
+            id="results-filter",
+            compact=True,
         )
         yield ResultsTable(id="results")
         with VerticalScroll(id="side", can_focus=False):
@@ -123,7 +125,8 @@ class ResultsScreen(StudyActs):
             return
         name = line.id
         self.q1.desk.ask(
-            lambda store: result(store, name), lambda record: self.app.call_later(self._open, name, record)
+            lambda store: result(store, name),
+            lambda record: self.app.call_later(self._open, name, record),
         )
 
     def _open(self, name: str, record: dict[str, Any]) -> None:

@@ -1,4 +1,5 @@
-"""The log of one run, followed while it grows: what the trainer and the model file printed, as plain text."""
+"""The log of one run, followed while it grows: what the trainer and the model file printed, as
+plain text."""
 
 from __future__ import annotations
 
@@ -23,7 +24,8 @@ MOST_LINES = 5_000
 
 
 class RunLogScreen(Screen[None]):
-    """Esc goes back. Following stops while the reader scrolls up, and goes on at the end (``end``)."""
+    """Esc goes back. Following stops while the reader scrolls up, and goes on at the end
+    (``end``)."""
 
     CSS_PATH = "../lab.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("log")]
@@ -61,7 +63,9 @@ class RunLogScreen(Screen[None]):
             follow = log.scroll_offset.y >= log.max_scroll_y
             log.write(text, scroll_end=follow)
             self.empty = False
-        self._say("Nothing printed yet. Losses are in the grid and the chart; errors and warnings come here.")
+        self._say(
+            "Nothing printed yet. Losses are in the grid and the chart; errors and warnings come here."
+        )
 
     def _say(self, text: str) -> None:
         note = self.query_one("#log-empty", Static)
@@ -72,7 +76,9 @@ class RunLogScreen(Screen[None]):
     def _snapshot(self, snapshot: Snapshot) -> None:
         view = snapshot.focus
         if view is not None and view.line.id == self.study.id:
-            self.run_view = next((run for run in view.runs if run.name == self.run_view.name), self.run_view)
+            self.run_view = next(
+                (run for run in view.runs if run.name == self.run_view.name), self.run_view
+            )
         run, colours = self.run_view, palette(self.app)
         head = Text(no_wrap=True, overflow="ellipsis")
         head.append(f" {run.variant}", style=f"bold {colours.arm(run.arm)}")
@@ -81,7 +87,9 @@ class RunLogScreen(Screen[None]):
         if run.attempt > 1:
             head.append(f"  attempt {run.attempt}", style=colours.warning)
         loss = loss_words(run)
-        head.append(f"  iter {run.iter} of {run.max_iters}" + (f"  val loss {loss}" if loss else ""))
+        head.append(
+            f"  iter {run.iter} of {run.max_iters}" + (f"  val loss {loss}" if loss else "")
+        )
         if run.message:
             head.append(f"\n {MARKS[run.state]} {run.message}", style=colours.warning)
         head.append(f"\n {self.file}", style=colours.muted)

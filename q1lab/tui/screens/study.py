@@ -43,7 +43,8 @@ class StudyScreen(Page):
                 yield Checklist()
                 yield Static(id="detail", markup=False)
 
-    # ── what is shown ────────────────────────────────────────────────────────────────────────────────────
+    # ── what is shown
+    # ────────────────────────────────────────────────────────────────────────────────────
 
     @property
     def week(self) -> Week:
@@ -55,7 +56,9 @@ class StudyScreen(Page):
         found = self.week.find(self.part_id)
         if found is None:  # the first look, or a week that changed under the app
             setup = self.q1.setup
-            session = self.week.session(setup.session) if setup.session and not self.part_id else None
+            session = (
+                self.week.session(setup.session) if setup.session and not self.part_id else None
+            )
             part, _ = domain.first_open(self.week, self.q1.snapshot.progress, session)
             self.q1.part_id = part.id
             found = self.week.find(part.id)
@@ -107,7 +110,8 @@ class StudyScreen(Page):
     def _entered(self) -> None:
         self.action_write()
 
-    # ── what keys do ─────────────────────────────────────────────────────────────────────────────────────
+    # ── what keys do
+    # ─────────────────────────────────────────────────────────────────────────────────────
 
     @property
     def row(self) -> Row | None:

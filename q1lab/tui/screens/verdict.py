@@ -1,4 +1,5 @@
-"""The whole comparison in words and bars, as `q1lab compare` prints it; before the end, the pairs so far."""
+"""The whole comparison in words and bars, as `q1lab compare` prints it; before the end, the pairs
+so far."""
 
 from __future__ import annotations
 
@@ -26,7 +27,9 @@ class VerdictScreen(Screen[None]):
     CSS_PATH = "../lab.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("verdict")]
 
-    def __init__(self, study_id: str, record: Mapping[str, Any] | None, so_far: Forest | None = None) -> None:
+    def __init__(
+        self, study_id: str, record: Mapping[str, Any] | None, so_far: Forest | None = None
+    ) -> None:
         super().__init__()
         self.study_id = study_id
         self.record = record
@@ -42,7 +45,9 @@ class VerdictScreen(Screen[None]):
         self.query_one("#verdict").focus()
 
     def on_resize(self) -> None:
-        self.query_one("#verdict-text", Static).update(Text("\n").join(self.lines(self.size.width - 4)))
+        self.query_one("#verdict-text", Static).update(
+            Text("\n").join(self.lines(self.size.width - 4))
+        )
 
     def lines(self, width: int) -> list[Text]:
         """What is shown, for so many cells."""

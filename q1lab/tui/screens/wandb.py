@@ -62,12 +62,16 @@ class WandbScreen(ModalScreen[None]):
         lines += ["", ABOUT[standing.state]]
         self.query_one("#standing", Static).update("\n".join(lines))
         acts = []
-        if standing.state not in (wandb_state.OFF, wandb_state.SYNCED) and wandb_state.pending(self.study):
+        if standing.state not in (wandb_state.OFF, wandb_state.SYNCED) and wandb_state.pending(
+            self.study
+        ):
             acts.append(("upload", "upload now (q1lab sync)"))
         if standing.url:
             acts.append(("url", "copy the address"))
         if wandb_state.kept(self.study):
-            acts.append(("leet", "copy the command that opens the runs in the terminal (wandb leet)"))
+            acts.append(
+                ("leet", "copy the command that opens the runs in the terminal (wandb leet)")
+            )
         rows = self.query_one(OptionList)
         if [option.id for option in rows.options] != [name for name, _ in acts]:
             rows.clear_options()

@@ -80,7 +80,9 @@ class WelcomeScreen(ModalScreen[None]):
             if cast("Q1Lab", self.app).size.width >= 72:
                 parts += ": " + " + ".join(str(one) for one in minutes) + " min"
             lines.append(
-                Content.assemble((f"{session.id.upper()}  ", "bold $primary"), (session.title, "bold"))
+                Content.assemble(
+                    (f"{session.id.upper()}  ", "bold $primary"), (session.title, "bold")
+                )
             )
             lines.append(Content.assemble(("   " + parts, "$muted")))
         return Content("\n").join(lines)
@@ -100,9 +102,13 @@ class WelcomeScreen(ModalScreen[None]):
         text = self.query_one(Input).value.strip()
         folder = Path(text).expanduser()
         if not text:
-            said = "Documents are written and committed there. Later: `q1lab config set repo FOLDER`."
+            said = (
+                "Documents are written and committed there. Later: `q1lab config set repo FOLDER`."
+            )
         elif not folder.is_dir():
-            said = f"It isn't there yet. `q1lab new --repo {folder.name}` makes it, or go on without."
+            said = (
+                f"It isn't there yet. `q1lab new --repo {folder.name}` makes it, or go on without."
+            )
         elif repository_of(folder) is None:
             said = "A folder without git: documents are written, not committed."
         else:

@@ -1,8 +1,10 @@
-"""A canvas of braille dots in plain Python: 2 × 4 dots a cell, dashes, tinted bands, a rule for who wins a cell.
+"""A canvas of braille dots in plain Python: 2 × 4 dots a cell, dashes, tinted bands, a rule for who
+wins a cell.
 
-textual-plot was tried and left out: it has no bands and no dashes, zooms by mouse only, its later lines hide the
-earlier ones, and a redraw of six curves of a thousand points took 65 ms on a 2-core machine, more than the whole
-budget from key to paint. This one takes about 5 ms and needs no numpy (13 MB).
+textual-plot was tried and left out: it has no bands and no dashes, zooms by mouse only, its later
+lines hide the earlier ones, and a redraw of six curves of a thousand points took 65 ms on a 2-core
+machine, more than the whole budget from key to paint. This one takes about 5 ms and needs no numpy
+(13 MB).
 """
 
 from __future__ import annotations
@@ -17,7 +19,8 @@ _SPACE = 0x2800
 
 @dataclass(frozen=True)
 class Piece:
-    """Neighbouring cells that look alike: ``pen`` and ``tint`` are the caller's own numbers, −1 for none."""
+    """Neighbouring cells that look alike: ``pen`` and ``tint`` are the caller's own numbers, −1 for
+    none."""
 
     text: str
     pen: int
@@ -33,7 +36,8 @@ class Canvas:
         self._tints: dict[int, list[int]] = {}
 
     def dot(self, x: int, y: int, pen: int, rank: int = 0) -> None:
-        """Set one dot. In a cell only the highest rank is drawn; equal ranks take turns by column."""
+        """Set one dot. In a cell only the highest rank is drawn; equal ranks take turns by
+        column."""
         if 0 <= x < 2 * self.width and 0 <= y < 4 * self.height:
             layer = self._layers.setdefault((y >> 2) * self.width + (x >> 1), {})
             key = (rank, pen)
@@ -69,7 +73,12 @@ class Canvas:
                 y0 += step_y
 
     def path(
-        self, dots: Sequence[tuple[int, int]], pen: int, rank: int = 0, *, dash: tuple[int, int] | None = None
+        self,
+        dots: Sequence[tuple[int, int]],
+        pen: int,
+        rank: int = 0,
+        *,
+        dash: tuple[int, int] | None = None,
     ) -> None:
         """Straight lines through ``dots``; a single one is drawn as a dot."""
         for x, y in dots[:1]:
@@ -87,7 +96,8 @@ class Canvas:
                 tints.append(tint)
 
     def rows(self) -> list[list[Piece]]:
-        """Every row as pieces; where two bands overlap the tints take turns by column, as equal pens do."""
+        """Every row as pieces; where two bands overlap the tints take turns by column, as equal
+        pens do."""
         out: list[list[Piece]] = []
         for row in range(self.height):
             pieces: list[Piece] = []

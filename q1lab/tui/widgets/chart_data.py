@@ -1,4 +1,5 @@
-"""What the loss chart draws, worked out from a study's runs: thin curves, and each arm's mean and band. Pure."""
+"""What the loss chart draws, worked out from a study's runs: thin curves, and each arm's mean and
+band. Pure."""
 
 from __future__ import annotations
 
@@ -38,10 +39,12 @@ class ChartData:
 
 
 def chart_data(runs: Iterable[RunView], metric: str) -> ChartData:
-    """``metric`` is ``val`` (mid-run evaluations) or ``train``. Points that are not finite are left out.
+    """``metric`` is ``val`` (mid-run evaluations) or ``train``. Points that are not finite are left
+    out.
 
-    An arm's mean runs over its finished seeds; before the first has finished, over those that have begun, as far
-    as all of them have got: a mean that changed its members on the way would show steps nobody trained.
+    An arm's mean runs over its finished seeds; before the first has finished, over those that have
+    begun, as far as all of them have got: a mean that changed its members on the way would show
+    steps nobody trained.
     """
     arms: list[ArmCurves] = []
     last = 0
@@ -53,14 +56,19 @@ def chart_data(runs: Iterable[RunView], metric: str) -> ChartData:
         last = max(last, *(run.max_iters for run in mine))
         curves = [(run, finite(run.train) if metric == "train" else val_curve(run)) for run in mine]
         begun = [(run, curve) for run, curve in curves if curve]
-        group = [curve for run, curve in begun if run.state in ENDED] or [curve for _, curve in begun]
+        group = [curve for run, curve in begun if run.state in ENDED] or [
+            curve for _, curve in begun
+        ]
         mean, band = mean_and_band(group)
-        arms.append(ArmCurves(arm, mine[0].variant, tuple(c for _, c in begun), mean, band, len(group)))
+        arms.append(
+            ArmCurves(arm, mine[0].variant, tuple(c for _, c in begun), mean, band, len(group))
+        )
     return ChartData(tuple(arms), last)
 
 
 def val_curve(run: RunView) -> Curve:
-    """The evaluations in mid-run, closed by the exact val loss at the end when none was made there."""
+    """The evaluations in mid-run, closed by the exact val loss at the end when none was made
+    there."""
     points = finite(run.val)
     if run.val_loss is not None and (not points or points[-1][0] < run.iter):
         return (*points, (run.iter, run.val_loss))
@@ -98,12 +106,15 @@ def ticks(low: float, high: float, most: int) -> list[float]:
 
 
 def log_ticks(low: float, high: float, most: int) -> list[float]:
-    """1, 2 and 5 times powers of ten in [low, high], thinned to powers where they are too many; ``low`` > 0."""
+    """1, 2 and 5 times powers of ten in [low, high], thinned to powers where they are too many;
+    ``low`` > 0."""
     found: list[float] = []
     for power in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1):
         found += [m * 10.0**power for m in (1, 2, 5) if low <= m * 10.0**power <= high * (1 + 1e-9)]
     if len(found) > most:
-        found = [v for v in found if math.isclose(math.log10(v), round(math.log10(v)))] or found[-most:]
+        found = [v for v in found if math.isclose(math.log10(v), round(math.log10(v)))] or found[
+            -most:
+        ]
     return found if len(found) >= 2 else ticks(low, high, most)
 
 

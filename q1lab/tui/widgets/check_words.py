@@ -1,4 +1,5 @@
-"""Check results as text: one line each, and under a failed one what was expected, what was seen, and why. Pure.
+"""Check results as text: one line each, and under a failed one what was expected, what was seen,
+and why. Pure.
 
 All words come from the learner's file or about it: they are data, and no markup is read from them.
 """
@@ -23,7 +24,8 @@ PRINTED = 4
 
 
 class Results:
-    """The results on screen by name: a new round dims them, and each is replaced where it stands."""
+    """The results on screen by name: a new round dims them, and each is replaced where it
+    stands."""
 
     def __init__(self) -> None:
         self.rows: dict[str, CheckResult] = {}
@@ -42,7 +44,11 @@ class Results:
 
     def content(self, width: int) -> Content:
         """All rows, for a widget that is ``width`` cells wide."""
-        lines = (line for name, row in self.rows.items() for line in _lines(row, name in self.fresh, width))
+        lines = (
+            line
+            for name, row in self.rows.items()
+            for line in _lines(row, name in self.fresh, width)
+        )
         return Content("\n").join(lines)
 
 
@@ -55,7 +61,11 @@ def _lines(check: CheckResult, fresh: bool, width: int) -> list[Content]:
         # what was seen names the convention, such as which coordinates RoPE pairs
         first, *more = textwrap.wrap(f"{name}: {plain(check.seen)}", max(20, width - 2)) or [name]
         head = first.removeprefix(name)
-        lines = [Content.assemble(("✓ ", sign), (first[: len(first) - len(head)], quiet), (head, "$muted"))]
+        lines = [
+            Content.assemble(
+                ("✓ ", sign), (first[: len(first) - len(head)], quiet), (head, "$muted")
+            )
+        ]
         return lines + [Content.styled(f"  {part}", "$muted") for part in more]
     lines = [Content.assemble(("✗ ", sign), (name, "bold" if fresh else quiet))]
     for label, text in (("expected", check.expected), ("seen", check.seen), ("why", check.why)):
@@ -88,7 +98,8 @@ def ending(report: CheckReport, file: str, source: Path, variant: str | None) ->
 
 
 def next_command(report: CheckReport, file: str, source: Path, variant: str | None) -> str:
-    """The command that comes after success: train the file, or begin a modification of a checked baseline."""
+    """The command that comes after success: train the file, or begin a modification of a checked
+    baseline."""
     if report.for_ == "baseline":
         return f"q1lab new {variant or 'rope'}"
     path = Path(report.file)
@@ -99,8 +110,11 @@ def next_command(report: CheckReport, file: str, source: Path, variant: str | No
 
 
 def against_source(file: Path, source: Path) -> tuple[str, str]:
-    """(a heading, the unified diff) from what the file was made from to it. Problem when one can't be read."""
-    old, new = (learner.strip_header(_bytes(path)).decode(errors="replace") for path in (source, file))
+    """(a heading, the unified diff) from what the file was made from to it. Problem when one can't
+    be read."""
+    old, new = (
+        learner.strip_header(_bytes(path)).decode(errors="replace") for path in (source, file)
+    )
     diff = diffs.unified(plain(old), plain(new), source.name, file.name)
     return heading(diff, source.name), diff
 
@@ -108,7 +122,9 @@ def against_source(file: Path, source: Path) -> tuple[str, str]:
 def heading(diff: str, against: str) -> str:
     """``against model.py  +12 −3 lines``."""
     added, removed = diffs.count(diff)
-    return f"against {against}  +{added} −{removed} lines" if diff else f"the same code as {against}"
+    return (
+        f"against {against}  +{added} −{removed} lines" if diff else f"the same code as {against}"
+    )
 
 
 def _bytes(path: Path) -> bytes:

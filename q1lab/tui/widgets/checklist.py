@@ -52,7 +52,8 @@ class Checklist(Filled):
         return self.rows[index] if index is not None and index < len(self.rows) else None
 
     def fill(self, part: Part, progress: Progress, at: str | None = None) -> None:
-        """Show a part's rows. The cursor goes to step ``at``, or stays where it is in the same part."""
+        """Show a part's rows. The cursor goes to step ``at``, or stays where it is in the same
+        part."""
         self.refill = partial(self.fill, part, progress)
         rows = rows_of(part)
         width = self.room or 80  # before the first layout nobody knows
@@ -62,13 +63,16 @@ class Checklist(Filled):
         if fresh:
             self.set_options([Option(prompt) for prompt in prompts])
             if rows and at is None:
-                at = next((r.id for r in rows if isinstance(r, Step) and not progress.of(r.id).done), None)
+                at = next(
+                    (r.id for r in rows if isinstance(r, Step) and not progress.of(r.id).done), None
+                )
             self.highlighted = 0 if rows else None
         elif prompts != self._prompts:
             for index, prompt in enumerate(prompts):
                 self.replace_option_prompt_at_index(index, prompt)
         self._prompts = prompts
-        # Its own lines and the rule above them: left to "auto", the list keeps the height of an earlier wrap.
+        # Its own lines and the rule above them: left to "auto", the list keeps the height of an
+        # earlier wrap.
         self.styles.height = 1 + sum(prompt.plain.count("\n") + 1 for prompt in prompts)
         if at is not None:
             where = [i for i, row in enumerate(rows) if isinstance(row, Step) and row.id == at]

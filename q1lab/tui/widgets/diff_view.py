@@ -1,4 +1,5 @@
-"""A unified diff as coloured text: the change itself in the arms' colours, Python words picked out."""
+"""A unified diff as coloured text: the change itself in the arms' colours, Python words picked
+out."""
 
 from __future__ import annotations
 
@@ -12,15 +13,21 @@ MOST_LINES = 2_000
 
 
 def diff_text(diff: str, colours: Palette, *, dark: bool = True) -> Text:
-    """The diff's lines; what goes is tinted in the baseline's colour, what comes in the modified arm's.
+    """The diff's lines; what goes is tinted in the baseline's colour, what comes in the modified
+    arm's.
 
-    Plain signs stay in front, so that nothing is said by colour alone. The text is data: no markup is read.
+    Plain signs stay in front, so that nothing is said by colour alone. The text is data: no markup
+    is read.
     """
     lines = diff.splitlines()
     cut = len(lines) - MOST_LINES
     body = [line for line in lines[:MOST_LINES] if not line.startswith(("--- ", "+++ "))]
-    code = Syntax("", "python", theme="github-dark" if dark else "default", background_color="default")
-    spoken = code.highlight("\n".join(line[1:] if line[:1] in "+- " else "" for line in body)).split("\n")
+    code = Syntax(
+        "", "python", theme="github-dark" if dark else "default", background_color="default"
+    )
+    spoken = code.highlight(
+        "\n".join(line[1:] if line[:1] in "+- " else "" for line in body)
+    ).split("\n")
     out = Text(no_wrap=True, overflow="crop")
     tints = {
         "-": f"on {colours.tint(colours.baseline, 0.2)}",

@@ -8,7 +8,8 @@ from textual.widgets import Static
 
 
 class Fitted(Static):
-    """Calls ``lay_out`` when its width has changed; that updates the text, for ``size.width`` cells."""
+    """Calls ``lay_out`` when its width has changed; that updates the text, for ``size.width``
+    cells."""
 
     def __init__(self, lay_out: Callable[[], None], id: str) -> None:  # noqa: A002  (Textual's own name)
         super().__init__(markup=False, id=id)

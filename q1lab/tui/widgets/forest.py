@@ -1,4 +1,5 @@
-"""The difference as bars on one axis: pair by pair while a study trains, with interval and verdict when done."""
+"""The difference as bars on one axis: pair by pair while a study trains, with interval and verdict
+when done."""
 
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ VERDICT_COLOURS = {"helps": "success", "hurts": "error"}
 
 @dataclass(frozen=True)
 class Bar:
-    """One row: a point, or an interval with a point. ``role`` is a palette colour; ``fill`` draws the inside."""
+    """One row: a point, or an interval with a point. ``role`` is a palette colour; ``fill`` draws
+    the inside."""
 
     label: str
     low: float | None
@@ -46,8 +48,11 @@ class Forest:
     notes: tuple[str, ...] = ()
 
 
-def so_far(runs: Sequence[RunView], planned: int, variant: str, baseline: str, needed: int = 3) -> Forest:
-    """Finished pairs while a study goes on. No mean and no interval: looking early invites stopping early."""
+def so_far(
+    runs: Sequence[RunView], planned: int, variant: str, baseline: str, needed: int = 3
+) -> Forest:
+    """Finished pairs while a study goes on. No mean and no interval: looking early invites stopping
+    early."""
     pairs = finished_pairs(runs)
     bars = [Bar(f"pair {seed}", None, None, value, "modified") for seed, value in pairs]
     whole = planned >= needed
@@ -60,7 +65,11 @@ def so_far(runs: Sequence[RunView], planned: int, variant: str, baseline: str, n
     if not pairs:
         notes.insert(0, "no pair has finished yet.")
     return Forest(
-        f"{len(pairs)} of {planned} pairs", None, f"{variant} − {baseline}", tuple(bars), tuple(notes)
+        f"{len(pairs)} of {planned} pairs",
+        None,
+        f"{variant} − {baseline}",
+        tuple(bars),
+        tuple(notes),
     )
 
 
@@ -84,7 +93,9 @@ def of_record(record: Mapping[str, Any]) -> Forest:
     floor, delta = record.get("floor") or {}, record.get("delta")
     mean = difference.get("mean")
     bars: list[Bar] = []
-    for seed, value in sorted((difference.get("pairs") or {}).items(), key=lambda item: int(item[0])):
+    for seed, value in sorted(
+        (difference.get("pairs") or {}).items(), key=lambda item: int(item[0])
+    ):
         bars.append(Bar(f"pair {seed}", None, None, value, "modified", mark="○"))
     if interval.get("low") is not None:
         level = f"{100 * (1 - float(record.get('alpha') or 0.05)):.3g}%"
@@ -103,7 +114,9 @@ def of_record(record: Mapping[str, Any]) -> Forest:
     if boot.get("low") is not None:
         covers = boot.get("true_coverage")
         note = (
-            f"covers {covers:.0f}%, not 95%" if covers is not None and covers < 94.5 else "covers about 95%"
+            f"covers {covers:.0f}%, not 95%"
+            if covers is not None and covers < 94.5
+            else "covers about 95%"
         )
         bars.append(Bar("bootstrap CI", boot["low"], boot["high"], mean, "muted", note=note))
     if floor.get("low") is not None:
@@ -126,7 +139,9 @@ def of_record(record: Mapping[str, Any]) -> Forest:
     if mean is not None:
         says += f" = {signed(mean)} nats"
     title = f"{n} {'pair' if n == 1 else 'pairs'}" if paired else f"{n} seeds an arm"
-    return Forest(title, str(record.get("verdict") or "no verdict"), says, tuple(bars), tuple(notes))
+    return Forest(
+        title, str(record.get("verdict") or "no verdict"), says, tuple(bars), tuple(notes)
+    )
 
 
 def draw(forest: Forest, width: int, colours: Palette) -> list[Text]:
@@ -199,10 +214,14 @@ class _Axis:
     def labels(self) -> str:
         size = 10.0 ** math.floor(math.log10((self.high - self.low) / 2))
         fits = max(2, self.columns // 9)
-        step = next(size * m for m in (0.5, 1, 2, 5, 10, 20) if (self.high - self.low) / (size * m) <= fits)
+        step = next(
+            size * m for m in (0.5, 1, 2, 5, 10, 20) if (self.high - self.low) / (size * m) <= fits
+        )
         digits = max(0, -math.floor(math.log10(step) + 1e-9))
         cells = [" "] * self.columns
-        for index in sorted(range(math.ceil(self.low / step), math.floor(self.high / step) + 1), key=abs):
+        for index in sorted(
+            range(math.ceil(self.low / step), math.floor(self.high / step) + 1), key=abs
+        ):
             text = "0" if index == 0 else signed(index * step, digits)
             start = min(max(0, self.at(index * step) - len(text) // 2), self.columns - len(text))
             if all(cell == " " for cell in cells[max(0, start - 1) : start + len(text) + 1]):

@@ -1,4 +1,5 @@
-"""The grid arm × seed: one row a run, updated in place, so that rows and the selection never jump."""
+"""The grid arm × seed: one row a run, updated in place, so that rows and the selection never
+jump."""
 
 from __future__ import annotations
 
@@ -14,7 +15,13 @@ from q1lab.study.states import State
 from q1lab.tui.snapshot import RunView, StudyView
 from q1lab.tui.widgets.palette import Palette, palette
 from q1lab.tui.widgets.sparkline import scale, sparkline
-from q1lab.tui.widgets.words import left_words, loss_words, run_seconds_left, speed_words, state_words
+from q1lab.tui.widgets.words import (
+    left_words,
+    loss_words,
+    run_seconds_left,
+    speed_words,
+    state_words,
+)
 
 COLUMNS = (
     # key, title, width, to the right, and the widget width from which it is shown
@@ -31,7 +38,8 @@ SPARK_LEAST, SPARK_MOST = 8, 28
 
 
 class Grid(DataTable[Text], inherit_bindings=False):
-    """Shows a ``StudyView``; ``selected`` is the run under the cursor. Enter is left to the screen."""
+    """Shows a ``StudyView``; ``selected`` is the run under the cursor. Enter is left to the
+    screen."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "cursor_up", show=False),
@@ -64,7 +72,9 @@ class Grid(DataTable[Text], inherit_bindings=False):
             return
         names = [run.name for run in view.runs]
         same = (
-            before is not None and before.line.id == view.line.id and list(self._shown)[: len(names)] == names
+            before is not None
+            and before.line.id == view.line.id
+            and list(self._shown)[: len(names)] == names
         )
         if self._width != self.size.width or not same or len(self._shown) != len(names):
             self._rebuild(keep=before is not None and before.line.id == view.line.id)
@@ -116,9 +126,13 @@ class Grid(DataTable[Text], inherit_bindings=False):
                 "arm": Text(run.variant[:10], style=colours.arm(run.arm)),
                 "seed": _right(str(run.seed)),
                 "state": Text(state_words(run), style=colours.state(run.state)),
-                "loss": Text(sparkline(run.train, wide, run.max_iters, low, high), colours.arm(run.arm)),
+                "loss": Text(
+                    sparkline(run.train, wide, run.max_iters, low, high), colours.arm(run.arm)
+                ),
                 "iter": _right(str(run.iter) if run.attempt else ""),
-                "val": _right(loss_words(run), "" if run.state is State.FINISHED else colours.muted),
+                "val": _right(
+                    loss_words(run), "" if run.state is State.FINISHED else colours.muted
+                ),
                 "speed": _right(speed_words(run.tokens_per_s), colours.muted),
                 "left": _right(left_words(run_seconds_left(run, tokens)), colours.muted),
             }

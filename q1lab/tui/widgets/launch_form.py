@@ -102,7 +102,9 @@ class LaunchForm(VerticalScroll, can_focus=False):
         text = self._text(name)
         if text and (not text.isascii() or not text.isdigit() or int(text) < 1):
             label = "at once" if name == "jobs" else name
-            raise Problem(f"{label} {text!r}: give a whole number from 1 up, or nothing for {otherwise}")
+            raise Problem(
+                f"{label} {text!r}: give a whole number from 1 up, or nothing for {otherwise}"
+            )
         return text
 
     def wish(self) -> Wish:

@@ -32,15 +32,15 @@ def estimate(drawn: Draft) -> str:
     """The plan's runs and minutes, with its notes."""
     plan = drawn.plan
     study, missing = plan.study, plan.missing
-    what = (
-        f"{study.preset} preset, {study.max_iters:,} iters, {study.data.name}, {study.device} {study.dtype}"
-    )
+    what = f"{study.preset} preset, {study.max_iters:,} iters, {study.data.name}, {study.device} {study.dtype}"
     if drawn.alive:
         head = f"{study.id} is just this study, and it is training."
     elif not missing:
         head = f"{study.id} is just this study, and nothing is missing."
     else:
-        minutes = "" if plan.minutes is None else f", about {left_words(max(1.0, plan.minutes * 60))}"
+        minutes = (
+            "" if plan.minutes is None else f", about {left_words(max(1.0, plan.minutes * 60))}"
+        )
         some = (
             f"{len(missing)} of {len(study.runs)} runs are missing"
             if not plan.is_new

@@ -26,10 +26,11 @@ MOST_ZOOM = 64.0
 
 
 class LossChart(Widget, can_focus=True):
-    """``data`` is drawn into whatever room there is. One colour an arm; the modified mean is dashed.
+    """``data`` is drawn into whatever room there is. One colour an arm; the modified mean is
+    dashed.
 
-    ``low`` and ``high`` are the shown part of the iter axis, as shares of it (0 to 1); the loss axis always fits
-    what is shown, so that zooming in on the end tells the arms apart.
+    ``low`` and ``high`` are the shown part of the iter axis, as shares of it (0 to 1); the loss
+    axis always fits what is shown, so that zooming in on the end tells the arms apart.
     """
 
     ALLOW_SELECT: ClassVar[bool] = False
@@ -46,12 +47,14 @@ class LossChart(Widget, can_focus=True):
         self._drawn: tuple[object, ...] | None = None
         self._dragged: int | None = None
 
-    # ── zoom and pan ─────────────────────────────────────────────────────────────────────────────────────
+    # ── zoom and pan
+    # ─────────────────────────────────────────────────────────────────────────────────────
 
     def zoom(self, factor: float, about: float | None = None) -> None:
         """Show 1/``factor`` of the present stretch, keeping ``about`` (a share of it) where it is.
 
-        Without ``about`` the end stays in view when it is in view: that is where the arms are compared.
+        Without ``about`` the end stays in view when it is in view: that is where the arms are
+        compared.
         """
         low, high = self.span
         if about is None:
@@ -96,7 +99,8 @@ class LossChart(Widget, can_focus=True):
     def _share(self, x: int) -> float:
         return min(1.0, max(0.0, (x - GUTTER) / max(1, self._columns - 1)))
 
-    # ── drawing ──────────────────────────────────────────────────────────────────────────────────────────
+    # ── drawing
+    # ──────────────────────────────────────────────────────────────────────────────────────────
 
     @property
     def _columns(self) -> int:
@@ -104,7 +108,15 @@ class LossChart(Widget, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         colours = palette(self.app)
-        state = (self.size, self.data, self.metric, self.log_loss, self.log_iter, self.span, colours)
+        state = (
+            self.size,
+            self.data,
+            self.metric,
+            self.log_loss,
+            self.log_iter,
+            self.span,
+            colours,
+        )
         if state != self._drawn:
             self._lines = self._draw(colours)
             self._drawn = state
@@ -120,9 +132,15 @@ class LossChart(Widget, can_focus=True):
         lines = [self._title(colours, width)]
         rows = height - 2
         x_low, x_high = self._iters()
-        seen = [v for arm in self.data.arms for c in arm.seeds for i, v in c if x_low <= i <= x_high]
+        seen = [
+            v for arm in self.data.arms for c in arm.seeds for i, v in c if x_low <= i <= x_high
+        ]
         if not seen:
-            words = "no evaluation in this stretch" if not self.data.empty else "the first loss is on its way"
+            words = (
+                "no evaluation in this stretch"
+                if not self.data.empty
+                else "the first loss is on its way"
+            )
             blank = [Strip.blank(width)] * ((rows - 1) // 2)
             text = Strip([Segment(words.center(width)[:width], Style(color=colours.muted))])
             return [*lines, *blank, text]
@@ -135,7 +153,11 @@ class LossChart(Widget, can_focus=True):
         canvas = Canvas(self._columns, rows)
         for pen, arm in enumerate(self.data.arms):
             _draw_arm(canvas, arm, pen, x_axis, y_axis)
-        marks = log_ticks(y_low, y_high, rows // 2) if log_loss else ticks(y_low, y_high, max(2, rows // 3))
+        marks = (
+            log_ticks(y_low, y_high, rows // 2)
+            if log_loss
+            else ticks(y_low, y_high, max(2, rows // 3))
+        )
         labels = {y_axis.at(value) >> 2: value for value in marks}
         digits = _digits(marks)
         pens = [Style(color=colours.arm(a.arm), bold=True) for a in self.data.arms]
@@ -147,7 +169,9 @@ class LossChart(Widget, can_focus=True):
             label = "" if value is None else f"{value:.{digits}f}"
             segments = [Segment(f"{label:>{GUTTER - 2}} {'┤' if label else '│'}", muted)]
             for piece in pieces:
-                style = Style() if piece.pen < 0 else (thin if piece.pen < 2 else pens)[piece.pen % 2]
+                style = (
+                    Style() if piece.pen < 0 else (thin if piece.pen < 2 else pens)[piece.pen % 2]
+                )
                 if piece.tint >= 0:
                     style += Style(bgcolor=tints[piece.tint])
                 segments.append(Segment(piece.text, style))
@@ -167,7 +191,9 @@ class LossChart(Widget, can_focus=True):
         muted = Style(color=colours.muted)
         segments = [Segment(f" {self.metric} loss", Style(color=colours.foreground, bold=True))]
         for arm in self.data.arms:
-            segments.append(Segment(f"  {LOOK[arm.arm]} ", Style(color=colours.arm(arm.arm), bold=True)))
+            segments.append(
+                Segment(f"  {LOOK[arm.arm]} ", Style(color=colours.arm(arm.arm), bold=True))
+            )
             seeds = "" if arm.n < 1 else f" ({arm.n} seed{'s' if arm.n > 1 else ''})"
             segments.append(Segment(f"{arm.variant[:24]}{seeds if width >= 70 else ''}", muted))
         logs = [name for name, on in (("loss", self.log_loss), ("iter", self.log_iter)) if on]
@@ -208,7 +234,8 @@ class _Axis:
 
 
 def _draw_arm(canvas: Canvas, arm: ArmCurves, pen: int, x_axis: _Axis, y_axis: _Axis) -> None:
-    """Band as tinted cells, seeds as thin lines (pens 0 and 1), the mean above them (pens 2 and 3)."""
+    """Band as tinted cells, seeds as thin lines (pens 0 and 1), the mean above them (pens 2 and
+    3)."""
     edges = [(x_axis.at(i), y_axis.at(high), y_axis.at(low)) for i, low, high in arm.band]
     if arm.n > 1:
         for (x0, top0, bottom0), (x1, top1, bottom1) in pairwise(edges):
@@ -228,8 +255,11 @@ def _draw_arm(canvas: Canvas, arm: ArmCurves, pen: int, x_axis: _Axis, y_axis: _
         canvas.path(_dots(arm.seeds[0], x_axis, y_axis), pen + 2, MEAN, dash=DASH[arm.arm])
 
 
-def _dots(curve: tuple[tuple[int, float], ...], x_axis: _Axis, y_axis: _Axis) -> list[tuple[int, int]]:
-    """A curve as dots: one a dot column (the mean of the values there), and no more than one beyond each edge."""
+def _dots(
+    curve: tuple[tuple[int, float], ...], x_axis: _Axis, y_axis: _Axis
+) -> list[tuple[int, int]]:
+    """A curve as dots: one a dot column (the mean of the values there), and no more than one beyond
+    each edge."""
     out: list[tuple[int, int]] = []
     column, total, count = None, 0.0, 0
     for iter_, value in curve:

@@ -1,4 +1,5 @@
-"""The colours that carry meaning, taken from the theme at the moment of drawing: one colour an arm, everywhere."""
+"""The colours that carry meaning, taken from the theme at the moment of drawing: one colour an arm,
+everywhere."""
 
 from __future__ import annotations
 

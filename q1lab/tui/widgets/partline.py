@@ -1,4 +1,5 @@
-"""The line above a part's text: which part this is, how much of it is done, minutes spent of minutes planned."""
+"""The line above a part's text: which part this is, how much of it is done, minutes spent of
+minutes planned."""
 
 from __future__ import annotations
 
@@ -34,4 +35,6 @@ class PartLine(Widget):
             right = "✓ " + right
         title = cut(title, width - cell_len(right) - 2)
         gap = " " * max(1, width - cell_len(title) - cell_len(right))
-        return Content.assemble((title, "bold $primary"), gap, (right, "$success" if done else "$muted"))
+        return Content.assemble(
+            (title, "bold $primary"), gap, (right, "$success" if done else "$muted")
+        )

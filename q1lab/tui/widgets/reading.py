@@ -1,4 +1,5 @@
-"""A part's text. Markdown is parsed after the first paint: its parser costs more than the rest of the screen."""
+"""A part's text. Markdown is parsed after the first paint: its parser costs more than the rest of
+the screen."""
 
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ class Reading(VerticalScroll):
         self._shown: tuple[object, ...] = ()
 
     async def fill(self, part: Part) -> None:
-        """Show a part's text, from its top; nothing moves when it is the part that is shown already."""
+        """Show a part's text, from its top; nothing moves when it is the part that is shown
+        already."""
         wanted = (part.id, *part.texts)
         if wanted == self._shown:
             return
@@ -44,7 +46,9 @@ class Reading(VerticalScroll):
         if open_text:
             pieces.append(Markdown("\n\n".join(open_text), open_links=False))
         if not pieces:
-            pieces.append(Static("Nothing to read here: the checklist below is all.", classes="muted"))
+            pieces.append(
+                Static("Nothing to read here: the checklist below is all.", classes="muted")
+            )
         await self.remove_children()
         if not self.is_attached or not self.is_mounted:  # the app was left in the meantime
             return

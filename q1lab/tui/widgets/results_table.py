@@ -1,4 +1,5 @@
-"""Past studies as a table, grouped by what may be compared: the same data, the same number format."""
+"""Past studies as a table, grouped by what may be compared: the same data, the same number
+format."""
 
 from __future__ import annotations
 
@@ -50,7 +51,8 @@ def matches(line: ResultLine, words: str) -> bool:
 
 
 class ResultsTable(DataTable[Text], inherit_bindings=False):
-    """``lines`` are shown in groups; ``selected`` is under the cursor, ``marked`` are the marked ones."""
+    """``lines`` are shown in groups; ``selected`` is under the cursor, ``marked`` are the marked
+    ones."""
 
     BINDINGS: ClassVar[list[BindingType]] = Grid.BINDINGS
 
@@ -117,7 +119,9 @@ class ResultsTable(DataTable[Text], inherit_bindings=False):
         self._order = []
         for name, group in by_data(self.lines[:MOST]):
             self._order.append(GROUP + name)
-            self.add_row(*self._heading(name, [column[0] for column in visible], colours), key=GROUP + name)
+            self.add_row(
+                *self._heading(name, [column[0] for column in visible], colours), key=GROUP + name
+            )
             for line in group:
                 cells = self._cells(line, colours)
                 self._order.append(line.id)
@@ -133,11 +137,18 @@ class ResultsTable(DataTable[Text], inherit_bindings=False):
 
     def _heading(self, name: str, keys: Sequence[str], colours: Palette) -> list[Text]:
         data, _, rest = name.partition(" ")
-        words = {"study": data, "variant": "", "mean": "", "verdict": rest.strip("(), ").replace(")", "")}
+        words = {
+            "study": data,
+            "variant": "",
+            "mean": "",
+            "verdict": rest.strip("(), ").replace(")", ""),
+        }
         return [Text(words.get(key, ""), style=f"italic {colours.muted}") for key in keys]
 
     def _cells(self, line: ResultLine, colours: Palette) -> dict[str, Text]:
-        verdict = line.verdict or ("comparing …" if line.complete else f"{line.done} of {line.total} done")
+        verdict = line.verdict or (
+            "comparing …" if line.complete else f"{line.done} of {line.total} done"
+        )
         tone = getattr(colours, TONES.get(line.verdict or "", "muted"))
         known = line.low is not None and line.high is not None
         return {

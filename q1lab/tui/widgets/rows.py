@@ -1,4 +1,5 @@
-"""A titled list of rows with one value each: text to the left, value to the right, a key kept per row."""
+"""A titled list of rows with one value each: text to the left, value to the right, a key kept per
+row."""
 
 from __future__ import annotations
 

@@ -10,7 +10,8 @@ from q1lab.tui.widgets.words import signed
 
 
 def side_by_side(lines: Sequence[ResultLine]) -> Forest:
-    """The forest plot of the chosen studies; they must be comparable (``results.why_not_comparable``)."""
+    """The forest plot of the chosen studies; they must be comparable
+    (``results.why_not_comparable``)."""
     known = [line for line in lines if line.mean is not None]
     if not known:
         says = (
@@ -25,11 +26,15 @@ def side_by_side(lines: Sequence[ResultLine]) -> Forest:
     )
     notes = []
     if len({line.preset for line in known}) > 1:
-        notes.append("The presets differ: another size or budget may be the reason for another result.")
+        notes.append(
+            "The presets differ: another size or budget may be the reason for another result."
+        )
     if len({line.baseline for line in known}) > 1:
         notes.append("The baselines differ: these differences are from different starting points.")
     if len(known) > 1:
-        notes.append("Each verdict has its own chance of being false; the more of them, the likelier one is.")
+        notes.append(
+            "Each verdict has its own chance of being false; the more of them, the likelier one is."
+        )
     else:
         notes.append("Space marks studies; marked ones stand here side by side.")
     return Forest("95% intervals", None, "", bars, tuple(notes))

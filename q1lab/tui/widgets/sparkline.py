@@ -1,4 +1,5 @@
-"""A run's loss as a row of bars: fixed width, one scale for a whole study, as long as the run has got."""
+"""A run's loss as a row of bars: fixed width, one scale for a whole study, as long as the run has
+got."""
 
 from __future__ import annotations
 
@@ -15,9 +16,9 @@ Point = tuple[int, float | None]
 def sparkline(points: Sequence[Point], width: int, last: int, low: float, high: float) -> str:
     """Bars for ``points`` (iter, value), by iter; always ``width`` characters.
 
-    A run at 60% of ``last`` iters fills 60% of the width, so that the bars are the progress bar too. ``low`` and
-    ``high`` are the study's scale (see ``scale``). A stretch without a point repeats the one before it; a value
-    that is not finite is shown as a dot.
+    A run at 60% of ``last`` iters fills 60% of the width, so that the bars are the progress bar
+    too. ``low`` and ``high`` are the study's scale (see ``scale``). A stretch without a point
+    repeats the one before it; a value that is not finite is shown as a dot.
     """
     if width <= 0:
         return ""

@@ -17,4 +17,8 @@ class StudyHeading(Widget):
     view: reactive[StudyView | None] = reactive(None)
 
     def render(self) -> Text:
-        return Text("") if self.view is None else heading(self.view, self.size.width, palette(self.app))
+        return (
+            Text("")
+            if self.view is None
+            else heading(self.view, self.size.width, palette(self.app))
+        )

@@ -1,4 +1,5 @@
-"""All studies, newest first, with a filter on top. Beside the lab where there is room, else over it on ``/``."""
+"""All studies, newest first, with a filter on top. Beside the lab where there is room, else over it
+on ``/``."""
 
 from __future__ import annotations
 
@@ -18,18 +19,34 @@ from textual.widgets.option_list import Option
 from q1lab.tui.snapshot import StudyLine
 from q1lab.tui.widgets.palette import Palette, palette
 
-MARKS = {"running": "▶", "finished": "✓", "stopped": "■", "failed": "✗", "crashed": "!", "planned": "·"}
+MARKS = {
+    "running": "▶",
+    "finished": "✓",
+    "stopped": "■",
+    "failed": "✗",
+    "crashed": "!",
+    "planned": "·",
+}
 TONES = {"running": "foreground", "finished": "success", "stopped": "warning", "planned": "muted"}
 
 
 MOST = 150
-"""Studies listed at most; the filter reaches the others. A long list would take longer to lay out than to read."""
+"""Studies listed at most; the filter reaches the others. A long list would take longer to lay out
+than to read."""
 
 
 def matches(line: StudyLine, words: str) -> bool:
     """Whether every typed word occurs in what describes the study."""
     text = " ".join(
-        (line.id, line.variant, line.baseline, line.preset, line.data, line.state, line.created[:10])
+        (
+            line.id,
+            line.variant,
+            line.baseline,
+            line.preset,
+            line.data,
+            line.state,
+            line.created[:10],
+        )
     )
     return all(word in text.casefold() for word in words.casefold().split())
 
@@ -94,7 +111,15 @@ class StudyList(Vertical):
             more = Text(f"  {len(hits) - MOST:,} older: type to find them", style=colours.muted)
             listed.append(Option(more, disabled=True))
         options.set_options(listed or nothing)
-        wanted = here if here in ids else self.current if self.current in ids else ids[0] if ids else None
+        wanted = (
+            here
+            if here in ids
+            else self.current
+            if self.current in ids
+            else ids[0]
+            if ids
+            else None
+        )
         options.highlighted = ids.index(wanted) if wanted is not None else None
 
     def _row(self, line: StudyLine, colours: Palette) -> Text:

@@ -17,7 +17,8 @@ TONES = {"helps": "success", "hurts": "error", "cannot tell": "warning", "no ver
 
 
 def settled(view: StudyView) -> dict[str, Any] | None:
-    """The comparison, when every planned run has ended and it is about exactly these runs; else None.
+    """The comparison, when every planned run has ended and it is about exactly these runs; else
+    None.
 
     Before that no verdict is shown, whatever is in the database.
     """
@@ -48,7 +49,11 @@ def heading(view: StudyView, width: int, colours: Palette) -> Text:
     left.append(view.study.baseline[:24], style=f"bold {colours.baseline}")
     record = settled(view)
     right = verdict_words(record, colours) if record is not None else _progress(view, colours)
-    details = [f" · {view.study.preset} preset", f" · {view.study.data.name[:20]}", f" · {view.line.id}"]
+    details = [
+        f" · {view.study.preset} preset",
+        f" · {view.study.data.name[:20]}",
+        f" · {view.line.id}",
+    ]
     if view.study.device != "cpu":
         details.append(f" · {view.study.device}")
     if view.wandb is not None and view.wandb.state != "off":
@@ -69,5 +74,7 @@ def _progress(view: StudyView, colours: Palette) -> Text:
         return Text.assemble(("● ", colours.success), done + (f" · {left}" if left else ""))
     if view.line.done == view.line.total:
         return Text("comparing …", style=colours.muted)
-    tone = {"stopped": colours.warning, "planned": colours.muted}.get(view.line.state, colours.error)
+    tone = {"stopped": colours.warning, "planned": colours.muted}.get(
+        view.line.state, colours.error
+    )
     return Text.assemble((view.line.state, tone), (f" · {done}", colours.muted))

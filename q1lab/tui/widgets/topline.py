@@ -1,4 +1,5 @@
-"""The line at the top of every screen: where am I, how is the training going, what does the clock say."""
+"""The line at the top of every screen: where am I, how is the training going, what does the clock
+say."""
 
 from __future__ import annotations
 
@@ -73,5 +74,7 @@ class TopLine(Widget):
         for text in (whole, short, f"{line.done}/{line.total}"):
             if cell_len(text) + 2 <= room:
                 dot = Content.styled("● ", "$success")
-                return Content.assemble(dot, text).stylize(Style.from_meta({"@click": "app.go('lab')"}))
+                return Content.assemble(dot, text).stylize(
+                    Style.from_meta({"@click": "app.go('lab')"})
+                )
         return Content("")

@@ -1,4 +1,5 @@
-"""The week as a tree of sessions and parts: done, minutes spent of minutes planned, and where one is."""
+"""The week as a tree of sessions and parts: done, minutes spent of minutes planned, and where one
+is."""
 
 from __future__ import annotations
 
@@ -74,9 +75,14 @@ class WeekTree(Filled):
         rows: list[tuple[str, Content]] = []
         for session in week.sessions:
             rows.append(
-                (session.parts[0].id if session.parts else "", self._session(session, progress, width))
+                (
+                    session.parts[0].id if session.parts else "",
+                    self._session(session, progress, width),
+                )
             )
-            rows.extend((part.id, self._part(part, progress, width, here, timed)) for part in session.parts)
+            rows.extend(
+                (part.id, self._part(part, progress, width, here, timed)) for part in session.parts
+            )
         total = progress.count(week.parts())
         self.border_title = week.label
         self.border_subtitle = f"{hours(total.seconds)} of {hours(total.minutes * 60)}"
@@ -103,11 +109,15 @@ class WeekTree(Filled):
         mark = "✓" if count.finished else "▾"
         return line(f"{mark} {session.id.upper()}  {session.title}", "", width, "bold")
 
-    def _part(self, part: Part, progress: Progress, width: int, here: str, timed: str | None) -> Content:
+    def _part(
+        self, part: Part, progress: Progress, width: int, here: str, timed: str | None
+    ) -> Content:
         count = progress.count([part])
         spent = round(count.seconds / 60)
         right = f"{spent}/{part.minutes}" if spent else f"{part.minutes}"
-        mark = "✓" if count.finished else "▸" if part.id == here else "·" if count.done == 0 else "◦"
+        mark = (
+            "✓" if count.finished else "▸" if part.id == here else "·" if count.done == 0 else "◦"
+        )
         tone = "$success" if count.finished else "bold $primary" if part.id == here else ""
         over = "$warning" if spent > part.minutes else "$muted"
         clock = "▶ " if part.id == timed else ""

@@ -1,4 +1,5 @@
-"""Numbers as they stand in the lab's tables: short, the same width, honest about what is not known. Pure."""
+"""Numbers as they stand in the lab's tables: short, the same width, honest about what is not known.
+Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +17,8 @@ def state_words(run: RunView) -> str:
 
 
 def loss_words(run: RunView) -> str:
-    """The exact val loss at the end (four digits), else the newest evaluation (three, with ``…``)."""
+    """The exact val loss at the end (four digits), else the newest evaluation (three, with
+    ``…``)."""
     if run.val_loss is not None:
         return f"{run.val_loss:.4f}"
     return "" if run.eval_loss is None else f"{run.eval_loss:.3f}…"

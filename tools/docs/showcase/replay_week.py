@@ -1,10 +1,12 @@
-"""Replay a whole week, from an empty repository to Q1_RETRO.md, with the commands a learner would type.
+"""Replay a whole week, from an empty repository to Q1_RETRO.md, with the commands a learner would
+type.
 
     python tools/docs/showcase/replay_week.py OUT [--max-iters N] [--show]
 
-The learner's words and minutes are scripted (``script.toml`` beside this file); every run, number, commit and
-verdict is real. OUT gets ``home`` (q1lab's files) and ``transformer-from-scratch`` (the learner's repository).
-``--show`` copies what came out into ``docs/showcase/week``. Without ``--max-iters`` the six runs take some minutes.
+The learner's words and minutes are scripted (``script.toml`` beside this file); every run, number,
+commit and verdict is real. OUT gets ``home`` (q1lab's files) and ``transformer-from-scratch`` (the
+learner's repository). ``--show`` copies what came out into ``docs/showcase/week``. Without
+``--max-iters`` the six runs take some minutes.
 """
 
 from __future__ import annotations
@@ -102,7 +104,9 @@ def git(repo: Path, *arguments: str) -> None:
 
 def act(repo: Path, *command: str) -> None:
     """Run a command and keep what it says; the lines of a run's progress are passed over."""
-    process = subprocess.Popen(command, cwd=repo, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    process = subprocess.Popen(
+        command, cwd=repo, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
     assert process.stdout is not None
     for line in process.stdout:
         if ": running " not in line:
@@ -171,7 +175,8 @@ def filled(draft: str, sections: dict[str, str]) -> str:
         head, found, tail = draft.partition(f"## {title}")
         assert found, title
         end = tail.rindex("-->", 0, tail.find("\n## ") if "\n## " in tail else len(tail)) + 3
-        if "q1lab:begin" in tail[:end]:  # the experiment: the learner's idea comes before the results
+        # the experiment: the learner's idea comes before the results
+        if "q1lab:begin" in tail[:end]:
             end = tail.index("\n\n<!-- q1lab:begin")
         draft = f"{head}{found}{tail[:end]}\n\n{text.strip()}\n{tail[end:]}"
     return draft
