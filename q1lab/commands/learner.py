@@ -13,6 +13,7 @@ import click
 from q1lab.commands import _documents as shared
 from q1lab.errors import FAILED, OK, Problem
 from q1lab.files import write_atomic
+from q1lab.index import learned
 from q1lab.index.store import Store
 from q1lab.model import learner
 
@@ -109,16 +110,14 @@ def hint(variant: str | None, stage: int | None, compare: Path | None, as_json: 
     week = shared.week()
     with Store() as store:
         if variant is None:
-            row = store.db.execute(
-                "SELECT variant FROM modifications WHERE week = ?", (week.label,)
-            ).fetchone()
+            row = learned.modification(store, week.label)
             if row is None:
                 raise Problem("say for which modification: q1lab hint rope")
             variant = str(row["variant"])
         ladder = learner.hints(variant, week.root)
         if compare is not None:
             return _compare(variant, compare, week.root, as_json)
-        used = learner.used_hints(store, week.label, variant)
+        used = learned.used_hints(store, week.label, variant)
         if stage is None:
             found = learner.next_hint(store, week.label, week.root, variant)
             stage = found.stage
@@ -126,7 +125,7 @@ def hint(variant: str | None, stage: int | None, compare: Path | None, as_json: 
             given = next((one for one in ladder if one.stage == stage), None)
             if given is None:
                 raise Problem(f"{variant} has no hint of stage {stage}")
-            learner.use_hint(store, week.label, variant, stage)
+            learned.use_hint(store, week.label, variant, stage)
             found = given
     if as_json:
         shared.emit({**vars(found), "of": len(learner.STAGES), "used": sorted({*used, stage})})

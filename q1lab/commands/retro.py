@@ -9,7 +9,7 @@ import click
 
 from q1lab.commands import _documents as shared
 from q1lab.errors import OK
-from q1lab.files import utc_now
+from q1lab.index import learned
 from q1lab.index.store import Store
 
 
@@ -93,14 +93,7 @@ def retro(
         )
         result = shared.save({made.path: made.new}, told, found, how, quiet=as_json)
         if not dry_run:
-            with store.write() as db:
-                db.execute(
-                    "INSERT INTO retros (week, path, written, commit_sha) VALUES (?,?,?,?) ON CONFLICT(week) "
-                    "DO UPDATE "
-                    "SET path = excluded.path, written = excluded.written, "
-                    "commit_sha = coalesce(excluded.commit_sha, commit_sha)",
-                    (week.label, str(made.path), utc_now(), result["commit"]),
-                )
+            learned.note_retro(store, week.label, str(made.path), result["commit"])
         if as_json:
             shared.emit(
                 {

@@ -12,7 +12,8 @@ import statistics
 from typing import Any
 
 from q1lab.compare import stats
-from q1lab.files import sha256_text, utc_now
+from q1lab.files import sha256_text
+from q1lab.index import results
 from q1lab.index.store import Row, Store
 from q1lab.study.states import State
 from q1lab.study.studies import ARMS, Study
@@ -26,17 +27,13 @@ def compare(store: Store, study: Study) -> Record:
     store.verify(study)
     rows = store.runs(study.id)
     fingerprint = _fingerprint(study, rows)
-    kept = store.db.execute("SELECT * FROM results WHERE study_id = ?", (study.id,)).fetchone()
+    kept = results.kept(store, study.id)
     if kept is not None and kept["fingerprint"] == f"{fingerprint} {sha256_text(kept['record'])}":
         record: Record = json.loads(kept["record"])
         return record
     record = build(study, rows)
     text = json.dumps(record, allow_nan=False)
-    with store.write() as db:
-        db.execute(
-            "INSERT OR REPLACE INTO results VALUES (?, ?, ?, ?)",
-            (study.id, utc_now(), f"{fingerprint} {sha256_text(text)}", text),
-        )
+    results.keep(store, study.id, f"{fingerprint} {sha256_text(text)}", text)
     return record
 
 

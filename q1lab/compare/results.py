@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from q1lab.index.results import listing
 from q1lab.index.store import Store
 
 
@@ -36,20 +37,6 @@ class ResultLine:
         return self.total > 0 and self.done == self.total
 
 
-QUERY = """
-SELECT s.id, s.variant, s.baseline, s.preset, s.data_name, s.data_sha256, s.dtype, s.created, s.headline,
-       (SELECT count(*) FROM runs WHERE study_id = s.id) AS total,
-       (SELECT count(*) FROM runs WHERE study_id = s.id AND state IN ('finished', 'diverged')) AS done,
-       r.record ->> '$.verdict' AS verdict, r.record ->> '$.n' AS n,
-       r.record ->> '$.difference.mean' AS mean,
-       r.record ->> ('$.difference.' || s.headline || '.low') AS low,
-       r.record ->> ('$.difference.' || s.headline || '.high') AS high,
-       json_array_length(r.record, '$.seeds') AS seeds, s.seeds AS planned
-FROM studies s LEFT JOIN results r ON r.study_id = s.id
-ORDER BY s.created DESC, s.rowid DESC
-"""
-
-
 def read(store: Store) -> tuple[ResultLine, ...]:
     """Every study, newest first."""
     return tuple(
@@ -59,7 +46,7 @@ def read(store: Store) -> tuple[ResultLine, ...]:
             **({key: row[key] for key in ("verdict", "n", "mean", "low", "high")}
                if row["done"] == row["total"] and row["seeds"] == row["planned"] else {}),
         )
-        for row in store.db.execute(QUERY)
+        for row in listing(store)
     )  # fmt: skip
 
 
@@ -72,7 +59,7 @@ class Reader:
         self._lines: tuple[ResultLine, ...] = ()
 
     def __call__(self, store: Store) -> tuple[ResultLine, ...]:
-        stamp = (store.db.execute("PRAGMA data_version").fetchone()[0], store.db.total_changes)
+        stamp = store.stamp()
         if stamp != self._seen:
             self._lines, self._seen = read(store), stamp
         return self._lines

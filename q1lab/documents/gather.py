@@ -3,7 +3,6 @@ impure part."""
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +13,7 @@ from q1lab.documents import roadmap as roadmaps
 from q1lab.documents.markdown import Md, table
 from q1lab.documents.modification import Answer
 from q1lab.errors import Problem
+from q1lab.index import learned, results
 from q1lab.index.store import Store
 from q1lab.journal import entries as journal
 from q1lab.model import diffs
@@ -44,7 +44,7 @@ class Chosen:
 def chosen(store: Store, week: Week, variant: str | None = None) -> Chosen:
     """What the learner works on: as given, as chosen, as predicted, as studied last, or the week's
     default."""
-    row = store.db.execute("SELECT * FROM modifications WHERE week = ?", (week.label,)).fetchone()
+    row = learned.modification(store, week.label)
     if row is not None and variant in (None, row["variant"]):
         return Chosen(row["variant"], True, row["chosen"], row["file"], row["base"])
     if variant is not None:
@@ -456,17 +456,7 @@ def known_numbers(store: Store, week: Week) -> list[float]:
         known += numbers_of(item)
         known.append(100 * float(item["confidence"] or 0))
     for study, _ in found:
-        rows: Iterable[sqlite3.Row] = store.db.execute(
-            "SELECT val_loss, eval_loss, tokens_per_s, seconds, iter FROM runs WHERE study_id = ?",
-            (study.id,),
-        )
-        known += [float(value) for row in rows for value in row if value is not None]
-        rows = store.db.execute(
-            "SELECT m.value FROM metrics m JOIN runs r ON r.id = m.run_id WHERE r.study_id = ? "
-            "AND m.name IN ('val_loss', 'final_val_loss') AND m.value IS NOT NULL",
-            (study.id,),
-        )
-        known += [float(row["value"]) for row in rows]
+        known += results.numbers_of_runs(store, study.id)
     done = progress.read(store, week.label)
     known += [seconds / scale for seconds in done.seconds.values() for scale in (60, 3600)]
     return known

@@ -255,6 +255,10 @@ class Store:
         if health.is_due(self.file):
             keep_copy(self.db, self.file)
 
+    def stamp(self) -> tuple[int, int]:
+        """Changes whenever the database does, by this connection or by another program."""
+        return self.db.execute("PRAGMA data_version").fetchone()[0], self.db.total_changes
+
     # ── settings
     # ─────────────────────────────────────────────────────────────────────────────────────────
 

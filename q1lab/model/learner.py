@@ -16,6 +16,7 @@ from pathlib import Path
 from q1lab import paths
 from q1lab.errors import FAILED, Problem
 from q1lab.files import os_reason, utc_now, write_atomic
+from q1lab.index import learned
 from q1lab.index.store import Store
 from q1lab.model import diffs
 
@@ -78,13 +79,7 @@ def new_baseline(folder: Path, name: str = "model.py") -> Made:
 def note_file(store: Store, week: str, variant: str, made: Made) -> None:
     """Remember which file carries the week's modification. A choice of another variant stays as it
     is."""
-    with store.write() as db:
-        db.execute(
-            "INSERT INTO modifications (week, variant, file, base, chosen) VALUES (?, ?, ?, ?, ?) "
-            "ON CONFLICT (week) DO UPDATE SET file = excluded.file, base = excluded.base "
-            "WHERE variant = excluded.variant",
-            (week, variant, str(made.path.absolute()), made.source, utc_now()),
-        )
+    learned.note_file(store, week, variant, str(made.path.absolute()), made.source)
 
 
 def keep_base(text: bytes) -> str:
@@ -194,29 +189,13 @@ def compare_with_reference(variant: str, file: Path) -> str:
     )
 
 
-def used_hints(store: Store, week: str, variant: str) -> list[int]:
-    """The stages that the learner has opened, in order."""
-    rows = store.db.execute(
-        "SELECT stage FROM hints WHERE week = ? AND variant = ? ORDER BY stage", (week, variant)
-    )
-    return [int(row["stage"]) for row in rows]
-
-
-def use_hint(store: Store, week: str, variant: str, stage: int) -> None:
-    """Note that a stage was opened; the first time counts."""
-    with store.write() as db:
-        db.execute(
-            "INSERT OR IGNORE INTO hints VALUES (?, ?, ?, ?)", (week, variant, stage, utc_now())
-        )
-
-
 def next_hint(store: Store, week: str, content: Path, variant: str) -> Hint:
     """The first hint that was not used yet (the last one when all were), noted as used. Problem: no
     such hints."""
     ladder = hints(variant, content)
-    used = used_hints(store, week, variant)
+    used = learned.used_hints(store, week, variant)
     hint = next((one for one in ladder if one.stage > max(used, default=0)), ladder[-1])
-    use_hint(store, week, variant, hint.stage)
+    learned.use_hint(store, week, variant, hint.stage)
     return hint
 
 

@@ -8,25 +8,18 @@ and counted nowhere.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
 from q1lab.errors import Problem
-from q1lab.files import utc_now
+from q1lab.index import learned
 from q1lab.index.store import Store
 from q1lab.week.content import Part, Session, Step, Week
 
 MAX_ANSWER = 200_000
 """Characters that one answer may have."""
-
-CREDIT = (
-    "INSERT INTO part_times (week, part_id, seconds, started, updated) VALUES (?, ?, MAX(0, ?), ?, ?) "
-    "ON CONFLICT (week, part_id) DO UPDATE "
-    "SET seconds = MAX(0, seconds + ?), updated = excluded.updated"
-)
 
 
 @dataclass(frozen=True)
@@ -108,16 +101,12 @@ def first_open(
 
 def read(store: Store, week: str) -> Progress:
     """Everything the learner did in the week with this label."""
-    db = store.db
     records = {
         row["step_id"]: Record(bool(row["done"]), row["answer"], row["done_at"])
-        for row in db.execute("SELECT * FROM step_records WHERE week = ?", (week,))
+        for row in learned.steps(store, week)
     }
-    seconds = {
-        row["part_id"]: float(row["seconds"])
-        for row in db.execute("SELECT part_id, seconds FROM part_times WHERE week = ?", (week,))
-    }
-    row = db.execute("SELECT variant FROM modifications WHERE week = ?", (week,)).fetchone()
+    seconds = learned.part_seconds(store, week)
+    row = learned.modification(store, week)
     names = ("welcomed", "clock")
     settings = {name: store.setting(f"{name}:{week}") for name in names}
     return Progress(
@@ -128,14 +117,7 @@ def read(store: Store, week: str) -> Progress:
 
 def tick(store: Store, week: str, step_id: str, done: bool) -> None:
     """Tick a step, or take the tick away. An answer stays either way."""
-    now = utc_now()
-    with store.write() as db:
-        db.execute(
-            "INSERT INTO step_records (week, step_id, done, done_at, updated) VALUES (?, ?, ?, ?, ?) "
-            "ON CONFLICT (week, step_id) DO UPDATE SET done = excluded.done, updated = excluded.updated, "
-            "done_at = CASE WHEN excluded.done THEN COALESCE(done_at, excluded.done_at) END",
-            (week, step_id, int(done), now if done else None, now),
-        )
+    learned.tick(store, week, step_id, done)
 
 
 def answer(store: Store, week: str, step_id: str, text: str) -> None:
@@ -146,49 +128,26 @@ def answer(store: Store, week: str, step_id: str, text: str) -> None:
             f"the answer has {len(text):,} characters, {MAX_ANSWER:,} at most; put it into a file"
         )
     text = text.encode(errors="replace").decode()  # lone surrogates can't be stored
-    done, now = bool(text.strip()), utc_now()
-    with store.write() as db:
-        db.execute(
-            "INSERT INTO step_records (week, step_id, done, answer, done_at, updated) "
-            "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (week, step_id) DO UPDATE SET "
-            "done = excluded.done, answer = excluded.answer, updated = excluded.updated, "
-            "done_at = CASE WHEN excluded.done THEN COALESCE(done_at, excluded.done_at) END",
-            (week, step_id, int(done), text if done else None, now if done else None, now),
-        )
+    learned.answer(store, week, step_id, text if text.strip() else None)
 
 
 def choose(store: Store, week: str, variant: str, step_id: str | None = None) -> None:
     """Note the variant that the learner chose; ``step_id`` is ticked with it."""
-    now = utc_now()
-    with store.write() as db:
-        db.execute(
-            "INSERT INTO modifications (week, variant, chosen) VALUES (?, ?, ?) "
-            "ON CONFLICT (week) DO UPDATE SET variant = excluded.variant, chosen = excluded.chosen",
-            (week, variant, now),
-        )
+    learned.choose(store, week, variant)
     if step_id:
         answer(store, week, step_id, variant)
 
 
 def add_time(store: Store, week: str, part_id: str, seconds: float) -> None:
     """Credit seconds to a part; a negative number takes some away, never below nothing."""
-    now = utc_now()
-    with store.write() as db:
-        db.execute(CREDIT, (week, part_id, seconds, now, now, seconds))
+    learned.add_seconds(store, week, {part_id: seconds})
 
 
 def save_clock(
     store: Store, week: str, credited: Mapping[str, float], state: Mapping[str, Any]
 ) -> None:
     """Credit what the timer counted (seconds by part) and keep its state, in one transaction."""
-    now = utc_now()
-    with store.write() as db:
-        for part_id, seconds in credited.items():
-            db.execute(CREDIT, (week, part_id, seconds, now, now, seconds))
-        db.execute(
-            "INSERT OR REPLACE INTO settings VALUES (?, ?, ?)",
-            (f"clock:{week}", json.dumps(dict(state)), now),
-        )
+    learned.save_clock(store, week, credited, state)
 
 
 def keep(store: Store, week: str, name: str, value: Any) -> None:

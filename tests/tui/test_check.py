@@ -11,6 +11,7 @@ import pytest
 from textual.widgets import Input
 
 from q1lab.config import Config
+from q1lab.index import learned
 from q1lab.index.store import Store
 from q1lab.model import learner
 from q1lab.model.checks import CheckReport, CheckResult, run_checks
@@ -182,7 +183,7 @@ async def test_hints_come_in_order_and_are_recorded(repo: Path) -> None:
             assert f"rope, hint {stage} of 4" in words(app_)
             await pilot.press("escape")
     with Store() as store:
-        assert learner.used_hints(store, app_.week.label, "rope") == [1, 2]
+        assert learned.used_hints(store, app_.week.label, "rope") == [1, 2]
 
 
 async def test_a_narrow_screen_has_the_diff_on_a_key(repo: Path) -> None:

@@ -1,0 +1,73 @@
+"""Comparisons as they were kept, and the numbers of runs that documents may name. Computes
+nothing."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from q1lab.files import utc_now
+from q1lab.index.store import Row, Store
+
+
+def kept(store: Store, study_id: str) -> Row | None:
+    """The comparison that was kept last: computed (when), fingerprint, record (JSON)."""
+    row: Row | None = store.db.execute(
+        "SELECT * FROM results WHERE study_id = ?", (study_id,)
+    ).fetchone()
+    return row
+
+
+def record(store: Store, study_id: str) -> dict[str, Any] | None:
+    """The record of the comparison that was kept last, if any."""
+    row = kept(store, study_id)
+    return json.loads(row["record"]) if row else None
+
+
+def keep(store: Store, study_id: str, fingerprint: str, text: str) -> None:
+    """Keep a comparison's record (JSON) in the place of the one before."""
+    with store.write() as db:
+        db.execute(
+            "INSERT OR REPLACE INTO results VALUES (?, ?, ?, ?)",
+            (study_id, utc_now(), fingerprint, text),
+        )
+
+
+def listing(store: Store) -> list[Row]:
+    """A row per study, newest first: its plan in columns, how many runs have ended (done, total),
+    and the verdict and numbers (nats) of its comparison, null where there is none."""
+    return store.db.execute(
+        """
+        SELECT s.id, s.variant, s.baseline, s.preset, s.data_name, s.data_sha256, s.dtype,
+               s.created, s.headline, s.seeds AS planned,
+               (SELECT count(*) FROM runs WHERE study_id = s.id) AS total,
+               (SELECT count(*) FROM runs
+                WHERE study_id = s.id AND state IN ('finished', 'diverged')) AS done,
+               r.record ->> '$.verdict' AS verdict, r.record ->> '$.n' AS n,
+               r.record ->> '$.difference.mean' AS mean,
+               r.record ->> ('$.difference.' || s.headline || '.low') AS low,
+               r.record ->> ('$.difference.' || s.headline || '.high') AS high,
+               json_array_length(r.record, '$.seeds') AS seeds
+        FROM studies s LEFT JOIN results r ON r.study_id = s.id
+        ORDER BY s.created DESC, s.rowid DESC
+        """
+    ).fetchall()
+
+
+def numbers_of_runs(store: Store, study_id: str) -> list[float]:
+    """Every number that a study's runs ended with or were evaluated at, in no order."""
+    found = [
+        float(value)
+        for row in store.db.execute(
+            "SELECT val_loss, eval_loss, tokens_per_s, seconds, iter FROM runs WHERE study_id = ?",
+            (study_id,),
+        )
+        for value in row
+        if value is not None
+    ]
+    rows = store.db.execute(
+        "SELECT m.value FROM metrics m JOIN runs r ON r.id = m.run_id WHERE r.study_id = ? "
+        "AND m.name IN ('val_loss', 'final_val_loss') AND m.value IS NOT NULL",
+        (study_id,),
+    )
+    return found + [float(row["value"]) for row in rows]
