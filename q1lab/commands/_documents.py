@@ -15,7 +15,7 @@ import click
 from q1lab.errors import Problem
 from q1lab.files import plain
 from q1lab.repository import NeedsYes, NoRepository, Repository
-from q1lab.week.content import Week
+from q1lab.week.model import Week
 
 F = TypeVar("F", bound=Callable[..., Any])
 

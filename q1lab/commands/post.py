@@ -14,7 +14,7 @@ from q1lab.errors import FAILED, OK, Problem
 from q1lab.index.store import Store
 
 if TYPE_CHECKING:
-    from q1lab.week.content import Week
+    from q1lab.week.model import Week
 
 FOLDER = "posts"
 

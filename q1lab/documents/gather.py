@@ -21,7 +21,7 @@ from q1lab.repository import Repository
 from q1lab.study import studies, variants
 from q1lab.study.studies import Study
 from q1lab.week import progress
-from q1lab.week.content import Step, Week
+from q1lab.week.model import Step, Week
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from q1lab.files import plain
 from q1lab.index.store import Store
 from q1lab.journal import entries as journal
 from q1lab.week import progress
-from q1lab.week.content import Week
+from q1lab.week.model import Week
 
 BAR = 12
 

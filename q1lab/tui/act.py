@@ -16,7 +16,7 @@ from textual.content import Content
 
 from q1lab.files import plain
 from q1lab.week import progress as domain
-from q1lab.week.content import Action, Step
+from q1lab.week.model import Action, Step
 from q1lab.week.progress import Progress
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from q1lab.errors import Problem
 from q1lab.index.store import Store
 from q1lab.journal import entries as journal
 from q1lab.tui.widgets.rows import ListRow
-from q1lab.week.content import Week
+from q1lab.week.model import Week
 
 if TYPE_CHECKING:  # both cost the app more than its first paint may
     from q1lab.documents.gather import Around

@@ -11,7 +11,7 @@ from q1lab import paths
 from q1lab.config import Config
 from q1lab.tui.snapshot import Snapshot
 from q1lab.week.clock import Reading, read_clocks
-from q1lab.week.content import Week
+from q1lab.week.model import Week
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from q1lab.tui.timekeeper import Timekeeper, line
 from q1lab.tui.widgets.week_tree import part_name
 from q1lab.week import clock as clocks
 from q1lab.week import progress
-from q1lab.week.content import Part, Week
+from q1lab.week.model import Part, Week
 
 
 class TimedApp(CalmApp):

@@ -14,7 +14,7 @@ from typing import Any
 from q1lab.files import try_lock
 from q1lab.week import clock as clocks
 from q1lab.week.clock import Clock, Question, Reading
-from q1lab.week.content import Part
+from q1lab.week.model import Part
 
 HEARTBEAT = 5.0
 """Seconds between two saves while the clock runs: at most this much is lost to a kill."""

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from q1lab.files import plain
-from q1lab.week.content import (
+from q1lab.week.model import (
     ACTION_FIELDS,
     MAX_BYTES,
     STEP_KINDS,

@@ -16,7 +16,7 @@ from typing import Any
 from q1lab.errors import Problem
 from q1lab.index import learned
 from q1lab.index.store import Store
-from q1lab.week.content import Part, Session, Step, Week
+from q1lab.week.model import Part, Session, Step, Week
 
 MAX_ANSWER = 200_000
 """Characters that one answer may have."""

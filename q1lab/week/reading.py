@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from q1lab.week.content import FORMAT, Block, Finding, Kpi, Part, Session, Text, Variant, Week
 from q1lab.week.markdown import GUIDE_MARK, Reader, Scan, nearest, toml_error
+from q1lab.week.model import FORMAT, Block, Finding, Kpi, Part, Session, Text, Variant, Week
 
 WEEK_KEYS = (
     "format", "label", "title", "goal", "next", "default", "overview", "sessions", "variants", "kpis",

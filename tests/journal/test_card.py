@@ -15,6 +15,7 @@ from q1lab.index.store import Store
 from q1lab.journal import card
 from q1lab.journal import entries as journal
 from q1lab.week import content, progress
+from q1lab.week.model import Week
 
 
 @pytest.fixture
@@ -23,18 +24,18 @@ def store(home: Path) -> Store:
 
 
 @pytest.fixture
-def week() -> content.Week:
+def week() -> Week:
     return content.load(paths.content_dir())
 
 
-def test_an_empty_week_counts_nothing(store: Store, week: content.Week) -> None:
+def test_an_empty_week_counts_nothing(store: Store, week: Week) -> None:
     found = card.gather(store, week)
     assert [line.done for line in found.sessions] == [0, 0, 0]
     assert sum(line.minutes for line in found.sessions) == week.minutes
     assert found.study == ""
 
 
-def test_numbers_follow_the_store(store: Store, week: content.Week) -> None:
+def test_numbers_follow_the_store(store: Store, week: Week) -> None:
     steps = [
         step for step in week.for_variant(None).session("a").parts[0].steps if not step.optional
     ]

@@ -18,6 +18,7 @@ from q1lab.tui.setup import Setup
 from q1lab.tui.snapshot import Taker
 from q1lab.week import content, progress
 from q1lab.week.clock import Reading
+from q1lab.week.model import Week
 
 
 @dataclass
@@ -37,7 +38,7 @@ class FakeClocks:
         )
 
 
-def prepared(fill: Callable[[Store, content.Week], None] | None = None, **given: Any) -> Q1Lab:
+def prepared(fill: Callable[[Store, Week], None] | None = None, **given: Any) -> Q1Lab:
     """The app as at a later start: welcomed, and whatever ``fill`` put into the store."""
     week = content.load(given.pop("folder", None) or paths.content_dir())
     with Store() as store:
@@ -50,7 +51,7 @@ def prepared(fill: Callable[[Store, content.Week], None] | None = None, **given:
     return Q1Lab(Setup(week, first=first, cwd=Path("/nowhere"), **given))
 
 
-def some_progress(store: Store, week: content.Week) -> None:
+def some_progress(store: Store, week: Week) -> None:
     """A learner in the middle of A2."""
     steps = [step for step in week.steps() if step.id.startswith("a1-")]
     for step in steps:

@@ -20,7 +20,7 @@ from q1lab.tui.app import Q1Lab
 from q1lab.tui.screens.check import CheckScreen
 from q1lab.tui.screens.hint import HintScreen
 from q1lab.tui.screens.launch import LaunchScreen
-from q1lab.week.content import Action
+from q1lab.week.model import Action
 from tests.kit.lab_home import words
 from tests.kit.tui_home import prepared, settled, until
 

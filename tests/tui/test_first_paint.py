@@ -14,7 +14,8 @@ HEAVY = (
 
 LOOK = """
 import asyncio, json, sys
-from q1lab import content, paths, progress
+from q1lab import paths
+from q1lab.week import content, progress
 from q1lab.index.store import Store
 from q1lab.commands.app import prepare
 

@@ -12,7 +12,7 @@ from textual.widgets import Markdown
 from q1lab.config import Config
 from q1lab.index.store import Store
 from q1lab.journal import entries as journal
-from q1lab.week.content import Week
+from q1lab.week.model import Week
 from tests.kit.tui_home import prepared, settled, some_progress, until
 
 SIZES = [(80, 24), (120, 40)]

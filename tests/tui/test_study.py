@@ -18,7 +18,8 @@ from q1lab.tui.screens.study import StudyScreen
 from q1lab.tui.screens.too_small import TooSmallScreen
 from q1lab.tui.screens.welcome import WelcomeScreen
 from q1lab.tui.widgets.checklist import Checklist
-from q1lab.week import content, progress
+from q1lab.week import progress
+from q1lab.week.model import Step
 from tests.kit.tui_home import prepared, settled, some_progress, until
 
 LABEL = "M03-W04"
@@ -35,7 +36,7 @@ async def test_it_opens_at_the_first_unfinished_step() -> None:
         await settled(pilot)
         assert app.part_id == "a2"
         row = app.screen.query_one(Checklist).current
-        assert isinstance(row, content.Step)
+        assert isinstance(row, Step)
         assert row.id == next(step.id for step in app.week.steps() if step.id.startswith("a2-"))
 
 

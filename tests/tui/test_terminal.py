@@ -22,6 +22,7 @@ import pytest
 from q1lab import paths
 from q1lab.index.store import Store
 from q1lab.week import content, progress
+from q1lab.week.model import Week
 from tests.kit.tui_home import some_progress
 
 LABEL = "M03-W04"
@@ -126,7 +127,7 @@ def start(home: Path) -> Iterator[Callable[..., Terminal]]:
         one.end()
 
 
-def welcomed(fill: Callable[[Store, content.Week], None] | None = None) -> None:
+def welcomed(fill: Callable[[Store, Week], None] | None = None) -> None:
     week = content.load(paths.content_dir())
     with Store() as store:
         progress.keep(store, week.label, "welcomed", True)

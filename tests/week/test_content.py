@@ -18,18 +18,8 @@ from hypothesis import strategies as st
 
 from q1lab.commands.content import content as command
 from q1lab.errors import Problem
-from q1lab.week.content import (
-    STEP_KINDS,
-    Action,
-    ContentProblem,
-    Fold,
-    Step,
-    Text,
-    Week,
-    check,
-    load,
-    skeleton,
-)
+from q1lab.week.content import check, load, skeleton
+from q1lab.week.model import STEP_KINDS, Action, ContentProblem, Fold, Step, Text, Week
 from tests.kit.places import ROOT
 
 SHIPPED = ROOT / "content"
@@ -583,12 +573,12 @@ def test_markdown_tables_and_fences_are_well_formed(week: Week) -> None:
 
 
 def test_the_authors_page_names_every_kind_key_and_action() -> None:
-    from q1lab.week import content
     from q1lab.week import markdown as content_markdown
+    from q1lab.week import model
     from q1lab.week import reading as content_week
 
     page = (SHIPPED / "README.md").read_text()
-    keys = [*content.STEP_KINDS, *content.ACTION_FIELDS, *content_markdown.STEP_ATTRIBUTES]
+    keys = [*model.STEP_KINDS, *model.ACTION_FIELDS, *content_markdown.STEP_ATTRIBUTES]
     for table in (
         content_week.WEEK_KEYS,
         content_week.SESSION_KEYS,
@@ -596,7 +586,7 @@ def test_the_authors_page_names_every_kind_key_and_action() -> None:
         content_week.KPI_KEYS,
     ):
         keys += table
-    for fields in content.ACTION_FIELDS.values():
+    for fields in model.ACTION_FIELDS.values():
         keys += fields
     assert [key for key in keys if key not in page] == []
 

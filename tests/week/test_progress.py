@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from q1lab.errors import Problem
 from q1lab.index.store import Store
 from q1lab.week import content, progress
+from q1lab.week.model import Week
 
 WEEK = "M01-W01"
 
@@ -22,7 +23,7 @@ def store(home: Path) -> Store:
 
 
 @pytest.fixture
-def week(tmp_path: Path) -> content.Week:
+def week(tmp_path: Path) -> Week:
     """Two parts: two steps, one of them optional; and one step."""
     (tmp_path / "week.toml").write_text(
         'format = 1\nlabel = "M01-W01"\ntitle = "T"\ngoal = "G"\n'
@@ -84,7 +85,7 @@ def test_weeks_do_not_mix(store: Store) -> None:
 
 
 def test_first_open_passes_over_optional_steps_and_stays_in_a_session(
-    store: Store, week: content.Week
+    store: Store, week: Week
 ) -> None:
     part, step = progress.first_open(week, progress.Progress())
     assert (part.id, step and step.id) == ("a1", "a1-x")
@@ -98,7 +99,7 @@ def test_first_open_passes_over_optional_steps_and_stays_in_a_session(
     assert (part.id, step) == ("b1", None)
 
 
-def test_counts_leave_optional_steps_out(store: Store, week: content.Week) -> None:
+def test_counts_leave_optional_steps_out(store: Store, week: Week) -> None:
     progress.tick(store, week.label, "a1-y", True)
     progress.add_time(store, week.label, "a1", 90)
     count = progress.read(store, week.label).count(week.session("a").parts)

@@ -13,7 +13,7 @@ from textual.widgets import Static, TextArea
 from q1lab.files import plain
 from q1lab.tui import act
 from q1lab.week import progress as domain
-from q1lab.week.content import Step
+from q1lab.week.model import Step
 
 if TYPE_CHECKING:
     from q1lab.tui.app import Q1Lab

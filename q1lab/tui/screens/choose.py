@@ -13,7 +13,7 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from q1lab.week import progress as domain
-from q1lab.week.content import Variant, Week
+from q1lab.week.model import Variant, Week
 
 if TYPE_CHECKING:
     from q1lab.tui.app import Q1Lab

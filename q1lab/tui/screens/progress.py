@@ -19,7 +19,7 @@ from q1lab.tui.snapshot import Snapshot
 from q1lab.tui.widgets.rows import ListRow, Rows
 from q1lab.tui.widgets.week_tree import hours, part_name
 from q1lab.week import progress as domain
-from q1lab.week.content import Step
+from q1lab.week.model import Step
 
 SAYS = ("assessment", "confidence")
 """Steps that go ``into`` one of these are statements about oneself."""

@@ -19,7 +19,7 @@ from q1lab.tui.widgets.partline import PartLine
 from q1lab.tui.widgets.reading import Reading
 from q1lab.tui.widgets.week_tree import WeekTree
 from q1lab.week import progress as domain
-from q1lab.week.content import Action, Part, Session, Step, Week
+from q1lab.week.model import Action, Part, Session, Step, Week
 
 
 class StudyScreen(Page):

@@ -11,7 +11,7 @@ from textual.content import Content
 from textual.widgets.option_list import Option
 
 from q1lab.tui.widgets.week_tree import Filled, cut
-from q1lab.week.content import Action, Part, Step
+from q1lab.week.model import Action, Part, Step
 from q1lab.week.progress import Progress
 
 Row = Step | Action

@@ -9,7 +9,7 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from q1lab.tui.widgets.week_tree import cut, part_name
-from q1lab.week.content import Part, Session, Week
+from q1lab.week.model import Part, Session, Week
 from q1lab.week.progress import Progress
 
 

@@ -10,7 +10,7 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
-from q1lab.week.content import Part, Text
+from q1lab.week.model import Part, Text
 
 
 class Reading(VerticalScroll):

@@ -12,7 +12,7 @@ from textual.message import Message
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
-from q1lab.week.content import Part, Session, Week
+from q1lab.week.model import Part, Session, Week
 from q1lab.week.progress import Progress
 
 

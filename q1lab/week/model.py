@@ -1,0 +1,339 @@
+"""What a week of study is made of: Week, Session, Part, Step and Action, frozen.
+
+content.load makes a Week of a folder; nothing here reads a file. The format is described there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from q1lab.errors import Problem
+
+FORMAT = 1
+MAX_BYTES = 2_000_000
+"""A content file above this size is refused: a week's text is some 100 KB."""
+
+STEP_KINDS: Mapping[str, str] = MappingProxyType(
+    {
+        "tick": "done when it is ticked",
+        "read": "something to read; done when it is ticked",
+        "write": "asks for an answer in words; done when there is one",
+        "predict": "asks for a prediction: direction, size, smallest effect that matters, how sure",
+        "choose": "asks for one of the week's variants",
+        "run": "done when the study of its run action has ended",
+        "check": "done when the file of its check action passes",
+    }
+)
+ACTION_FIELDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "run": ("title", "variant", "baseline", "seeds", "preset", "data", "max_iters"),
+        "open": ("title", "document", "url"),
+        "check": ("title", "file", "for"),
+        "command": ("title", "command"),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something wrong with the content: where, and what to do about it.
+
+    A `fatal` finding makes `load` refuse the week; the others are for the author (`check` names
+    them all).
+    """
+
+    file: str
+    line: int
+    message: str
+    fatal: bool = True
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.message}"
+
+
+class ContentProblem(Problem):
+    """The content can't be used. `findings` has every fatal finding; the message names the
+    first."""
+
+    def __init__(self, root: Path, findings: list[Finding]) -> None:
+        self.findings = tuple(findings)
+        more = len(findings) - 1
+        tail = f" (and {more} more; `q1lab content check {root}` lists them)" if more > 0 else ""
+        super().__init__(f"{root}: {findings[0]}{tail}")
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Markdown to show as it stands."""
+
+    markdown: str
+    file: str
+    line: int
+    variant: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """Markdown that stays folded under its title until the learner opens it: answers, mostly."""
+
+    title: str
+    markdown: str
+    file: str
+    line: int
+    variant: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """Something that the learner can press. `options` holds the checked fields of the fence."""
+
+    kind: str
+    title: str
+    options: Mapping[str, Any]
+    file: str
+    line: int
+    variant: str | None = None
+
+    def argv(self) -> tuple[str, ...]:
+        """The same act as a command, program name first; () for `open`, which has none."""
+        options = self.options
+        if self.kind == "run":
+            command = ["q1lab", "run", str(options["variant"])]
+            for key in ("baseline", "seeds", "preset", "data", "max_iters"):
+                if key in options:
+                    value = options[key]
+                    words = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+                    command += ["--" + key.replace("_", "-"), words]
+            return tuple(command)
+        if self.kind == "check":
+            target = ("--for", str(options["for"])) if "for" in options else ()
+            return ("q1lab", "check", str(options["file"]), *target)
+        if self.kind == "command":
+            import shlex
+
+            return tuple(shlex.split(str(options["command"])))
+        return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing to do. Progress is keyed by `id`, so prose and order may change and nothing is
+    lost.
+
+    `kind` is one of STEP_KINDS. `into` names the document region that wants the answer, if any.
+    """
+
+    id: str
+    kind: str
+    title: str
+    detail: str
+    actions: tuple[Action, ...]
+    file: str
+    line: int
+    into: str | None = None
+    optional: bool = False
+    variant: str | None = None
+
+
+Block = Text | Fold | Step | Action
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A stretch of a session with a budget in minutes. `blocks` keeps text, steps and actions in
+    order."""
+
+    id: str
+    title: str
+    minutes: int
+    blocks: tuple[Block, ...]
+    session: str
+    file: str
+    line: int
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The checklist, in order."""
+        return tuple(block for block in self.blocks if isinstance(block, Step))
+
+    @property
+    def actions(self) -> tuple[Action, ...]:
+        """All actions in order, those of the steps included."""
+        found: list[Action] = []
+        for block in self.blocks:
+            if isinstance(block, Step):
+                found.extend(block.actions)
+            elif isinstance(block, Action):
+                found.append(block)
+        return tuple(found)
+
+    @property
+    def texts(self) -> tuple[Text | Fold, ...]:
+        """What there is to read, in order, without checklist and actions."""
+        return tuple(block for block in self.blocks if isinstance(block, Text | Fold))
+
+    @property
+    def text(self) -> str:
+        """The open text as one Markdown string; folded text (answers) is left out."""
+        return "\n\n".join(block.markdown for block in self.blocks if isinstance(block, Text))
+
+    def for_variant(self, name: str | None) -> Part:
+        """The part as a learner who chose `name` meets it; None leaves all variants' blocks out."""
+        return replace(
+            self,
+            title=_named(self.title, name),
+            blocks=tuple(_block_for(b, name) for b in self.blocks if b.variant in (None, name)),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One sitting. `minutes` is what week.toml plans; `when` says in words when it is."""
+
+    id: str
+    title: str
+    goal: str
+    when: str
+    minutes: int
+    output: tuple[str, ...]
+    intro: str
+    parts: tuple[Part, ...]
+    file: str
+
+    def for_variant(self, name: str | None) -> Session:
+        """The session as a learner who chose `name` meets it."""
+        return replace(
+            self,
+            intro=_named(self.intro, name),
+            parts=tuple(part.for_variant(name) for part in self.parts),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """A choice that the week offers; `name` is the model file's name in labs/models."""
+
+    name: str
+    title: str
+    used_in: str
+    difficulty: str
+    paper: str
+    guide: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Kpi:
+    """A number that the retrospective compares with its target."""
+
+    id: str
+    title: str
+    target: int
+
+
+@dataclass(frozen=True)
+class Week:
+    """A week of study. Build it with content.load; narrow it to the learner's choice with
+    `for_variant`."""
+
+    label: str
+    title: str
+    goal: str
+    next: str
+    overview: str
+    sessions: tuple[Session, ...]
+    variants: tuple[Variant, ...]
+    kpis: tuple[Kpi, ...]
+    default: str | None
+    root: Path
+    variant: str | None = None
+    """What `for_variant` narrowed this week to; None: all variants' blocks are still in."""
+    _where: dict[str, tuple[Session, Part]] = field(default_factory=dict, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        for session in self.sessions:
+            for part in session.parts:
+                self._where[part.id] = (session, part)
+                for step in part.steps:
+                    self._where[step.id] = (session, part)
+
+    @property
+    def minutes(self) -> int:
+        """The planned minutes of all parts."""
+        return sum(part.minutes for part in self.parts())
+
+    def for_variant(self, name: str | None = None) -> Week:
+        """The week as a learner who chose `name` meets it; without a name, or with one that the
+        week does not offer, the week's default."""
+        known = {variant.name for variant in self.variants}
+        chosen = name if name in known else self.default
+        return replace(
+            self,
+            sessions=tuple(session.for_variant(chosen) for session in self.sessions),
+            overview=_named(self.overview, chosen),
+            variant=chosen,
+            _where={},
+        )
+
+    def session(self, session_id: str) -> Session:
+        """The session with this id, in upper or lower case. Raises Problem naming the ids there
+        are."""
+        for session in self.sessions:
+            if session.id == session_id.lower():
+                return session
+        ids = ", ".join(s.id.upper() for s in self.sessions)
+        raise Problem(f"there is no session {session_id!r} in {self.label}; it has {ids}")
+
+    def parts(self) -> Iterator[Part]:
+        """All parts in the order of the week."""
+        for session in self.sessions:
+            yield from session.parts
+
+    def steps(self) -> Iterator[Step]:
+        """All steps in the order of the week."""
+        for part in self.parts():
+            yield from part.steps
+
+    def find(self, part_or_step_id: str) -> tuple[Session, Part] | None:
+        """Where a part or a step is, or None: stored progress may name what an edited week no
+        longer has."""
+        return self._where.get(part_or_step_id)
+
+    def first_open(self, done: Collection[str]) -> tuple[Session, Part, Step] | None:
+        """The first step whose id is not in `done`, optional ones passed over; None when all are
+        done."""
+        for session in self.sessions:
+            for part in session.parts:
+                for step in part.steps:
+                    if step.id not in done and not step.optional:
+                        return session, part, step
+        return None
+
+
+def _named(text: str, variant: str | None) -> str:
+    return text.replace("{variant}", variant) if variant else text
+
+
+def action_for(action: Action, variant: str | None) -> Action:
+    options = {
+        k: _named(v, variant) if isinstance(v, str) else v for k, v in action.options.items()
+    }
+    return replace(action, title=_named(action.title, variant), options=MappingProxyType(options))
+
+
+def _block_for(block: Block, variant: str | None) -> Block:
+    if isinstance(block, Action):
+        return action_for(block, variant)
+    if isinstance(block, Step):
+        return replace(
+            block,
+            title=_named(block.title, variant),
+            detail=_named(block.detail, variant),
+            actions=tuple(action_for(action, variant) for action in block.actions),
+        )
+    if isinstance(block, Fold):
+        block = replace(block, title=_named(block.title, variant))
+    return replace(block, markdown=_named(block.markdown, variant))
