@@ -17,7 +17,7 @@ from q1lab.config import load as load_settings
 from q1lab.errors import Problem
 from q1lab.files import locked, private_folder, utc_now, write_atomic
 from q1lab.index.store import Store
-from q1lab.journal import entries as journal
+from q1lab.journal import predictions
 from q1lab.paths import StudyPaths
 from q1lab.study import children, corpora, presets, reuse, studies, variants
 from q1lab.study.studies import Arm, Data, Study
@@ -154,7 +154,7 @@ def save(plan: Plan, wish: Wish, store: Store) -> Study:
         return study
     study = replace(study, id=_new_id(study.variant))
     study = replace(
-        study, prediction=journal.locked_prediction(store, study.variant, f"study {study.id}")
+        study, prediction=predictions.locked_prediction(store, study.variant, f"study {study.id}")
     )
     for arm, given in (("baseline", wish.baseline), ("modified", wish.variant)):
         file = variants.find(given)

@@ -9,7 +9,7 @@ import click
 from q1lab.commands import _documents as shared
 from q1lab.errors import OK
 from q1lab.index.store import Store
-from q1lab.journal.entries import ARTIFACT_KINDS
+from q1lab.journal.artifacts import ARTIFACT_KINDS
 
 
 @click.group(
@@ -36,14 +36,12 @@ def artifact() -> None:
 )
 def add_command(kind: str, title: str, location: str | None) -> int:
     """Add the artifact TITLE of KIND."""
-    from q1lab.journal import entries as journal
+    from q1lab.journal import artifacts
 
     if location and "://" not in location:
         location = str(Path(location).expanduser().absolute())
     with Store() as store:
-        number = journal.add_artifact(
-            store, kind, title, location=location, week=shared.week().label
-        )
+        number = artifacts.add(store, kind, title, location=location, week=shared.week().label)
     shared.remark(f"{number}: {title}")
     return OK
 
@@ -52,10 +50,10 @@ def add_command(kind: str, title: str, location: str | None) -> int:
 @click.argument("which")
 def remove_command(which: str) -> int:
     """Take the artifact WHICH (a number, or words of its title) off the list."""
-    from q1lab.journal import entries as journal
+    from q1lab.journal import artifacts
 
     with Store() as store:
-        row = journal.remove_artifact(store, which)
+        row = artifacts.remove(store, which)
     shared.remark(f"removed: {row['title']}")
     return OK
 
@@ -64,10 +62,10 @@ def remove_command(which: str) -> int:
 @shared.json_option
 def list_command(as_json: bool) -> int:
     """All artifacts, oldest first."""
-    from q1lab.journal import entries as journal
+    from q1lab.journal import artifacts
 
     with Store() as store:
-        rows = journal.artifacts(store)
+        rows = artifacts.every(store)
     if as_json:
         shared.emit({"artifacts": rows})
         return OK

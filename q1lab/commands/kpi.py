@@ -10,7 +10,7 @@ import click
 from q1lab.commands import _documents as shared
 from q1lab.errors import OK, Problem
 from q1lab.index.store import Store
-from q1lab.journal.entries import KpiLine
+from q1lab.journal.kpis import KpiLine
 
 
 @click.group(
@@ -71,14 +71,14 @@ def as_text(lines: list[KpiLine]) -> str:
 @click.option("--count", "counted", is_flag=True, help="Forget the value set by hand; count again.")
 def set_command(name: str, actual: float | None, target: float | None, counted: bool) -> int:
     """Set the KPI NAME (an id or a title) by hand."""
-    from q1lab.journal import entries as journal
+    from q1lab.journal import kpis
 
     if counted and actual is not None:
         raise Problem("--count and --actual contradict each other")
     known = {item.title.lower(): item.id for item in shared.week().kpis}
     with Store() as store:
         key = known.get(" ".join(name.split()).lower(), name)
-        journal.set_kpi(store, key, actual=actual, target=target, count=counted)
-        lines = [line for line in journal.kpis(store) if line.name == " ".join(key.split())]
+        kpis.set_kpi(store, key, actual=actual, target=target, count=counted)
+        lines = [line for line in kpis.lines(store) if line.name == " ".join(key.split())]
     shared.remark(f"{key}: set" if lines else f"{key}: counted again")
     return OK

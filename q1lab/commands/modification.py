@@ -55,7 +55,7 @@ def modification(
     from q1lab.documents import gather
     from q1lab.documents import modification as documents
     from q1lab.documents.save import draft
-    from q1lab.journal import entries as journal
+    from q1lab.journal import predictions
     from q1lab.study import variants
 
     week = shared.week()
@@ -97,7 +97,7 @@ def modification(
             and "prediction" not in made.edited
             and record.prediction
         ):
-            journal.lock(store, record.variant, gather.LOCKED_BY_COMMIT, week.label)
+            predictions.lock(store, record.variant, gather.LOCKED_BY_COMMIT, week.label)
         if as_json:
             shared.emit(
                 {

@@ -7,7 +7,7 @@ import click
 from q1lab.commands import _documents as shared
 from q1lab.errors import OK
 from q1lab.index.store import Store
-from q1lab.journal.entries import DEPTHS
+from q1lab.journal.reading import DEPTHS
 
 
 @click.group(
@@ -32,14 +32,14 @@ def paper() -> None:
 @click.option("--done", is_flag=True, help="You have read it already.")
 def add_command(title: str, link: str | None, depth: str, notes: str, done: bool) -> int:
     """Add the paper TITLE to the log."""
-    from q1lab.journal import entries as journal
+    from q1lab.journal import reading
 
     with Store() as store:
-        number = journal.add_paper(
+        number = reading.add(
             store, title, link=link, week=shared.week().label, depth=depth, notes=notes
         )
         if done:
-            journal.finish_paper(store, str(number))
+            reading.finish(store, str(number))
     shared.remark(f"{number}: {title}" + (", read" if done else ""))
     return OK
 
@@ -50,10 +50,10 @@ def add_command(title: str, link: str | None, depth: str, notes: str, done: bool
 @click.option("--notes", metavar="TEXT", help="A line about it.")
 def done_command(which: str, depth: str | None, notes: str | None) -> int:
     """Mark the paper WHICH (a number, or words of its title) as read."""
-    from q1lab.journal import entries as journal
+    from q1lab.journal import reading
 
     with Store() as store:
-        row = journal.finish_paper(store, which, depth=depth, notes=notes)
+        row = reading.finish(store, which, depth=depth, notes=notes)
     shared.remark(f"{row['id']}: {row['title']}, read ({row['depth']})")
     return OK
 
@@ -62,10 +62,10 @@ def done_command(which: str, depth: str | None, notes: str | None) -> int:
 @shared.json_option
 def list_command(as_json: bool) -> int:
     """All papers, oldest first."""
-    from q1lab.journal import entries as journal
+    from q1lab.journal import reading
 
     with Store() as store:
-        rows = journal.papers(store)
+        rows = reading.papers(store)
     if as_json:
         shared.emit({"papers": rows})
         return OK

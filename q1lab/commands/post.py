@@ -106,7 +106,7 @@ def _write(
     from q1lab.documents import gather
     from q1lab.documents import post as documents
     from q1lab.documents.save import draft
-    from q1lab.journal import entries as journal
+    from q1lab.journal import posts
 
     week = shared.week()
     with Store() as store:
@@ -139,16 +139,16 @@ def _write(
         told = f"docs: {'draft the retrospective post' if new else 'refresh the retrospective post'}{what}"
         result = shared.save(files, told, found, how, quiet=as_json)
         if not how.dry_run:
-            journal.save_post(store, week.label, record.title, str(path))
+            posts.save_post(store, week.label, record.title, str(path))
         if as_json:
             shared.emit({**result, "changed": list(made.changed), "kept": list(made.edited)})
     return OK
 
 
 def _path(store: Store, week: Week, root: Path) -> Path:
-    from q1lab.journal import entries as journal
+    from q1lab.journal import posts
 
-    kept = journal.post(store, week.label)
+    kept = posts.of_week(store, week.label)
     if (
         kept
         and kept["path"]
@@ -193,10 +193,10 @@ def _draft(file: Path | None, repo: Path | None) -> tuple[Path, bytes]:
         root = found.root if found else shared.folder_of(repo)
         with Store() as store:
             week = shared.week()
-            from q1lab.journal import entries as journal
+            from q1lab.journal import posts
 
             file = _path(store, week, root)
-            kept = journal.post(store, week.label)
+            kept = posts.of_week(store, week.label)
             if (
                 not file.exists()
                 and repo is None
@@ -382,10 +382,10 @@ def preview_command(
 @shared.json_option
 def publish_command(url: str, title: str | None, as_json: bool) -> int:
     """Record the canonical address of the post: the one that every channel links to."""
-    from q1lab.journal import entries as journal
+    from q1lab.journal import posts
 
     with Store() as store:
-        found = journal.publish(store, shared.week().label, url, title)
+        found = posts.publish(store, shared.week().label, url, title)
     if as_json:
         shared.emit({"post": found})
     else:
@@ -401,10 +401,10 @@ def publish_command(url: str, title: str | None, as_json: bool) -> int:
 def share_command(channel: str, url: str, replace: bool, as_json: bool) -> int:
     """Record that the post is on CHANNEL (hn, r-machinelearning, r-localllama, x, linkedin, or
     another) at URL."""
-    from q1lab.journal import entries as journal
+    from q1lab.journal import posts
 
     with Store() as store:
-        found = journal.share(store, shared.week().label, channel, url, replace=replace)
+        found = posts.share(store, shared.week().label, channel, url, replace=replace)
     if as_json:
         shared.emit({"post": found})
     else:
@@ -416,12 +416,12 @@ def share_command(channel: str, url: str, replace: bool, as_json: bool) -> int:
 @shared.json_option
 def status_command(as_json: bool) -> int:
     """Where the post is live: canonical address and channels."""
-    from q1lab.journal import entries as journal
+    from q1lab.journal import posts
 
     with Store() as store:
-        found = journal.post(store, shared.week().label)
+        found = posts.of_week(store, shared.week().label)
     if as_json:
-        shared.emit({"post": found, "enough_channels": journal.ENOUGH_CHANNELS})
+        shared.emit({"post": found, "enough_channels": posts.ENOUGH_CHANNELS})
     elif found is None:
         click.echo("No post yet. Make the draft: q1lab post new")
     else:
@@ -430,27 +430,27 @@ def status_command(as_json: bool) -> int:
 
 
 def _board(found: dict[str, Any]) -> list[str]:
-    from q1lab.journal import entries as journal
+    from q1lab.journal import posts
 
     out = [
         str(found["title"]),
         f"  live at {found['url']}" if found["url"] else "  not published: q1lab post publish URL",
     ]
-    width = max((len(name) for name in journal.CHANNELS.values()), default=0)
+    width = max((len(name) for name in posts.CHANNELS.values()), default=0)
     shared_on = {item["channel"]: item for item in found["shares"]}
-    for channel in dict.fromkeys([*journal.CHANNELS, *shared_on]):
-        name = journal.CHANNELS.get(channel, channel)
+    for channel in dict.fromkeys([*posts.CHANNELS, *shared_on]):
+        name = posts.CHANNELS.get(channel, channel)
         item = shared_on.get(channel)
         where = (
             f"✓ {item['url']} ({item['shared'][:10]})" if item else f"· q1lab post text {channel}"
         )
         out.append(f"  {name.ljust(width)}  {where}")
     count = len(shared_on)
-    left = journal.ENOUGH_CHANNELS - count
+    left = posts.ENOUGH_CHANNELS - count
     out.append(
         f"  {count} channels: shared"
         if left <= 0
-        else f"  {count} of {journal.ENOUGH_CHANNELS} channels"
+        else f"  {count} of {posts.ENOUGH_CHANNELS} channels"
     )
     return out
 
@@ -462,17 +462,17 @@ def text_command(channel: str, as_json: bool) -> int:
     """A text to copy for CHANNEL, within its limit."""
     from q1lab.documents import gather
     from q1lab.documents import post as documents
-    from q1lab.journal import entries as journal
+    from q1lab.journal import posts
 
     week = shared.week()
     with Store() as store:
         record = gather.post_record(store, week)
-        found = journal.post(store, week.label)
+        found = posts.of_week(store, week.label)
     if found is None or not found["url"]:
         raise Problem(
             "the canonical address comes first: `q1lab post publish URL`, then the texts that link to it"
         )
-    text = documents.channel_text(journal.channel_name(channel), record, found["url"], week.root)
+    text = documents.channel_text(posts.channel_name(channel), record, found["url"], week.root)
     if as_json:
         shared.emit(asdict(text))
     else:

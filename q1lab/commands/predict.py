@@ -49,7 +49,7 @@ def predict(
     must be chosen before the runs.
     """
     from q1lab.documents import gather
-    from q1lab.journal import entries as journal
+    from q1lab.journal import predictions
     from q1lab.study import variants
 
     week = shared.week()
@@ -64,7 +64,7 @@ def predict(
                 size, missing = "0", []
             if missing:
                 raise Problem(f"a prediction has four parts; {', '.join(missing)} is missing")
-            journal.predict(
+            predictions.predict(
                 store,
                 week.label,
                 name,
@@ -75,7 +75,7 @@ def predict(
                 reasoning=why,
                 amend=amend,
             )
-        found = journal.prediction(store, name, week.label)
+        found = predictions.newest(store, name, week.label)
         if as_json:
             shared.emit({"variant": name, "prediction": found})
             return OK

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from q1lab.documents import post, regions
-from q1lab.journal.entries import DIRECTIONS, score
+from q1lab.journal.predictions import DIRECTIONS, score
 
 _BETTER = (
     r"improv(?:e|es|ed|ing|ement|ements)",

@@ -10,7 +10,7 @@ from typing import Any
 from q1lab.compare import text as verdicts
 from q1lab.documents.markdown import Md, code, inline, table
 from q1lab.documents.templates import count, loss
-from q1lab.journal.entries import score, signed
+from q1lab.journal.predictions import score, signed
 
 DIRECTION_WORDS = {
     "lower": "the loss falls",

@@ -15,7 +15,7 @@ from q1lab.documents.modification import Answer
 from q1lab.errors import Problem
 from q1lab.index import learned, results
 from q1lab.index.store import Store
-from q1lab.journal import entries as journal
+from q1lab.journal import artifacts, kpis, posts, predictions, reading
 from q1lab.model import diffs
 from q1lab.repository import Repository
 from q1lab.study import studies, variants
@@ -49,7 +49,7 @@ def chosen(store: Store, week: Week, variant: str | None = None) -> Chosen:
         return Chosen(row["variant"], True, row["chosen"], row["file"], row["base"])
     if variant is not None:
         return Chosen(variant, True, None, None, None)
-    predicted = journal.predictions(store, week.label)
+    predicted = predictions.every(store, week.label)
     if predicted:
         return Chosen(predicted[-1]["variant"], True, predicted[-1]["created"], None, None)
     known = studies.ids()
@@ -209,7 +209,7 @@ def _file_name(path: str | None) -> str | None:
 
 def _prediction(store: Store, label: str, picked: Chosen) -> dict[str, Any] | None:
     for name in (picked.name, *sorted(picked.names - {picked.name})):
-        found = journal.prediction(store, name, label)
+        found = predictions.newest(store, name, label)
         if found:
             return found
     return None
@@ -233,7 +233,7 @@ def post_record(
     """The record of the draft as of now."""
     told = modification_record(store, week)
     week = week.for_variant(told.variant)
-    kept = journal.post(store, week.label)
+    kept = posts.of_week(store, week.label)
     quarter = retro.quarter_of(week.label)
     return post.Post(
         title=title or (kept["title"] if kept else DEFAULT_TITLE.format(quarter=quarter)),
@@ -267,7 +267,7 @@ def retro_record(
     parts = part_times(week, done)
     already = frozenset(ticked)
     scores = [
-        journal.score(record["prediction"], record)
+        predictions.score(record["prediction"], record)
         for _, record in found
         if record.get("prediction")
     ]
@@ -283,22 +283,22 @@ def retro_record(
                 item["url"],
                 item["published"],
                 tuple(
-                    journal.CHANNELS.get(share["channel"], share["channel"])
+                    posts.CHANNELS.get(share["channel"], share["channel"])
                     for share in item["shares"]
                 ),
             )
-            for item in journal.posts(store)
+            for item in posts.every(store)
         ),
         studies=facts.studies_table([record for _, record in found]) if found else None,
         others=tuple(
             retro.Item(item["kind"], item["title"], item["location"])
-            for item in journal.artifacts(store)
+            for item in artifacts.every(store)
             if item["kind"] != "repo"
         ),
         kpis=retro.kpi_table(kpi_lines(store, week, repo)),
         papers=tuple(
             retro.Paper(item["title"], item["link"])
-            for item in journal.papers(store)
+            for item in reading.papers(store)
             if item["done"] and item["depth"] == "deep"
         ),
         insights=answers(store, week, "insights"),
@@ -312,7 +312,7 @@ def retro_record(
         confidence=_ticks(week, done, "confidence", already),
         assessment=_ticks(week, done, "assessment", already),
         predictions=_predictions_table(found),
-        calibration=journal.calibration(scores),
+        calibration=predictions.calibration(scores),
     )
 
 
@@ -327,7 +327,7 @@ def part_times(week: Week, done: progress.Progress) -> list[retro.PartTime]:
     return found
 
 
-def kpi_lines(store: Store, week: Week, repo: Repository | None = None) -> list[journal.KpiLine]:
+def kpi_lines(store: Store, week: Week, repo: Repository | None = None) -> list[kpis.KpiLine]:
     """The KPIs of the week; targets from the roadmap in the repository where it states them."""
     return kpi_lines_beside(store, week, around(store, week, repo))
 
@@ -353,10 +353,10 @@ def around(store: Store, week: Week, repo: Repository | None) -> Around:
     )
 
 
-def kpi_lines_beside(store: Store, week: Week, seen: Around) -> list[journal.KpiLine]:
+def kpi_lines_beside(store: Store, week: Week, seen: Around) -> list[kpis.KpiLine]:
     """The KPIs as the store has them now, beside a look at the files that may be a little older."""
     planned = [(item.id, item.title, float(item.target)) for item in week.kpis]
-    return journal.kpis(store, planned, seen.stated, roadmaps.FILE, public_repos=seen.public_repos)
+    return kpis.lines(store, planned, seen.stated, roadmaps.FILE, public_repos=seen.public_repos)
 
 
 def _repositories(store: Store, repo: Repository | None) -> list[retro.Repo]:
@@ -366,7 +366,7 @@ def _repositories(store: Store, repo: Repository | None) -> list[retro.Repo]:
         address = repo.web_url()
         found.append(retro.Repo(repo.root.name, address, len(repo.tracked("*.ipynb"))))
         seen |= {repo.root.name.lower(), (address or "").lower()}
-    for item in journal.artifacts(store):
+    for item in artifacts.every(store):
         if (
             item["kind"] != "repo"
             or {item["title"].lower(), (item["location"] or "-").lower()} & seen
@@ -423,14 +423,14 @@ def _predictions_table(found: list[tuple[Study, dict[str, Any]]]) -> Md | None:
         predicted = record.get("prediction")
         if not predicted:
             continue
-        scored = journal.score(predicted, record)
+        scored = predictions.score(predicted, record)
         sure = predicted.get("confidence")
         rows.append(
             [
                 study.id,
-                journal.signed(scored.predicted),
+                predictions.signed(scored.predicted),
                 "–" if sure is None else f"{sure:.0%}",
-                journal.signed(scored.measured),
+                predictions.signed(scored.measured),
                 "–" if scored.off is None else f"{scored.off:.3f}",
                 scored.outcome,
             ]
@@ -452,7 +452,7 @@ def known_numbers(store: Store, week: Week) -> list[float]:
     found = comparisons(store, chosen(store, week).names)
     for _, record in found:
         known += numbers_of(record)
-    for item in journal.predictions(store):
+    for item in predictions.every(store):
         known += numbers_of(item)
         known.append(100 * float(item["confidence"] or 0))
     for study, _ in found:

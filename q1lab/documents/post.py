@@ -16,7 +16,7 @@ from q1lab.documents.facts import StudyFacts
 from q1lab.documents.modification import Answer, Prediction
 from q1lab.documents.templates import Rendered, render
 from q1lab.errors import Problem
-from q1lab.journal.entries import signed
+from q1lab.journal.predictions import signed
 
 TEMPLATE = "post.md.j2"
 WORDS_PER_MINUTE = 150

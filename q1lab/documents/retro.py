@@ -10,7 +10,7 @@ from pathlib import Path
 from q1lab.documents.markdown import Md, table
 from q1lab.documents.modification import Answer
 from q1lab.documents.templates import Rendered, count, minutes, render
-from q1lab.journal.entries import KpiLine
+from q1lab.journal.kpis import KpiLine
 
 TEMPLATE = "retro.md.j2"
 OVER = 1.25

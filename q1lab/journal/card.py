@@ -9,7 +9,7 @@ from typing import Any
 
 from q1lab.files import plain
 from q1lab.index.store import Store
-from q1lab.journal import entries as journal
+from q1lab.journal import kpis, predictions
 from q1lab.week import progress
 from q1lab.week.model import Week
 
@@ -61,12 +61,12 @@ def gather(store: Store, week: Week) -> Card:
         "SELECT r.record FROM results r JOIN studies s ON s.id = r.study_id ORDER BY s.created DESC, s.rowid DESC"
     ).fetchone()
     planned = [(one.id, one.title, float(one.target)) for one in week.kpis]
-    kpis = [
+    counted = [
         f"{_amount(one.actual)}{'' if one.target is None else f' of {one.target:g}'} {plain(one.title)}"
-        for one in journal.kpis(store, planned)
+        for one in kpis.lines(store, planned)
     ]
     study = study_line(json.loads(row["record"])) if row else ""
-    return Card(week.label, plain(week.title), tuple(sessions), study, tuple(kpis))
+    return Card(week.label, plain(week.title), tuple(sessions), study, tuple(counted))
 
 
 def study_line(record: dict[str, Any]) -> str:
@@ -76,10 +76,10 @@ def study_line(record: dict[str, Any]) -> str:
     ends = found.get(found.get("headline") or "welch") or {}
     parts = [f"{record['variant']} against {record['baseline']}: {record['verdict']}"]
     if found.get("mean") is not None:
-        parts.append(f"{journal.signed(found['mean'])} nats")
+        parts.append(f"{predictions.signed(found['mean'])} nats")
     if ends:
         parts.append(
-            f"95% interval {journal.signed(ends['low'])} to {journal.signed(ends['high'])}"
+            f"95% interval {predictions.signed(ends['low'])} to {predictions.signed(ends['high'])}"
         )
     seeds = record.get("seeds") or []
     parts.append(f"{len(seeds)} seeds" if len(seeds) > 6 else "seeds " + ", ".join(map(str, seeds)))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from q1lab.errors import Problem
 from q1lab.index.store import Store
-from q1lab.journal import entries as journal
+from q1lab.journal import artifacts, kpis, posts, reading
 from q1lab.tui.widgets.rows import ListRow
 from q1lab.week.model import Week
 
@@ -38,9 +38,9 @@ class Look:
             self._when = time.monotonic()
         return {
             "kpis": gather.kpi_lines_beside(store, self.week, self._around),
-            "papers": journal.papers(store),
-            "artifacts": journal.artifacts(store),
-            "post": journal.post(store, self.week.label),
+            "papers": reading.papers(store),
+            "artifacts": artifacts.every(store),
+            "post": posts.of_week(store, self.week.label),
         }
 
     def _repository(self) -> Repository | None:
@@ -64,12 +64,12 @@ def set_kpi(store: Store, name: str, values: dict[str, str]) -> None:
         except ValueError:
             raise Problem(f"{field}: {text!r} is not a number") from None
     if numbers["actual"] is None:
-        journal.set_kpi(store, name, target=numbers["target"], count=True)
+        kpis.set_kpi(store, name, target=numbers["target"], count=True)
     else:
-        journal.set_kpi(store, name, actual=numbers["actual"], target=numbers["target"])
+        kpis.set_kpi(store, name, actual=numbers["actual"], target=numbers["target"])
 
 
-def kpi(one: journal.KpiLine) -> ListRow:
+def kpi(one: kpis.KpiLine) -> ListRow:
     mark = {True: "✓ ", False: "· ", None: "  "}[one.met]
     target = f" of {one.target:g}" if one.target is not None else ""
     actual = "–" if one.actual is None else f"{one.actual:g}"
@@ -92,11 +92,11 @@ def post(post: dict[str, Any] | None) -> list[ListRow]:
     if post is None or not post["published"]:
         return []
     shares = len(post["shares"])
-    tone = "$success" if shares >= journal.ENOUGH_CHANNELS else "$warning"
+    tone = "$success" if shares >= posts.ENOUGH_CHANNELS else "$warning"
     return [
         ListRow(
             f"{'post':<9}{post['title']}",
-            f"shared in {shares} of {journal.ENOUGH_CHANNELS}",
+            f"shared in {shares} of {posts.ENOUGH_CHANNELS}",
             "",
             tone,
         )

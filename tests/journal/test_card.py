@@ -12,8 +12,7 @@ from rich.cells import cell_len
 from q1lab import paths
 from q1lab.commands.card import card as command
 from q1lab.index.store import Store
-from q1lab.journal import card
-from q1lab.journal import entries as journal
+from q1lab.journal import artifacts, card
 from q1lab.week import content, progress
 from q1lab.week.model import Week
 
@@ -41,7 +40,7 @@ def test_numbers_follow_the_store(store: Store, week: Week) -> None:
     ]
     progress.tick(store, week.label, steps[0].id, True)
     progress.add_time(store, week.label, "a1", 65 * 60)
-    journal.add_artifact(store, "repo", "mine", location="https://example.org/mine")
+    artifacts.add(store, "repo", "mine", location="https://example.org/mine")
     found = card.gather(store, week)
     assert found.sessions[0].done == 1
     text = card.text(found)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from q1lab.errors import Problem
 from q1lab.index.store import Store
-from q1lab.journal import entries as journal
+from q1lab.journal import artifacts, kpis, posts, predictions, reading
 from tests.kit import document_records as records
 
 WEEK = "M03-W04"
@@ -26,7 +26,7 @@ def store() -> Iterator[Store]:
 def predict(
     store: Store, direction: str = "lower", size: float = 0.03, **more: object
 ) -> dict[str, object]:
-    return journal.predict(
+    return predictions.predict(
         store, WEEK, "rope", direction, size=size, matters=0.01, confidence=0.7, **more
     )  # type: ignore[arg-type]
 
@@ -36,36 +36,36 @@ def test_an_open_prediction_is_replaced_and_a_locked_one_is_not(store: Store) ->
     second = predict(store, size=0.04)
     assert second["size"] == 0.04
     assert second["amended"] == []
-    assert len(journal.predictions(store)) == 1
-    locked = journal.lock(store, "rope", "commit 1a2b3c4")
+    assert len(predictions.every(store)) == 1
+    locked = predictions.lock(store, "rope", "commit 1a2b3c4")
     assert locked is not None
     assert locked["locked"]
     with pytest.raises(Problem, match=r"locked since .*commit 1a2b3c4.*--amend"):
         predict(store, "higher")
-    assert journal.prediction(store, "rope") == locked
+    assert predictions.newest(store, "rope") == locked
 
 
 def test_an_amendment_is_dated_and_keeps_what_it_replaces(store: Store) -> None:
     predict(store)
-    first = journal.lock(store, "rope", "commit 1")
+    first = predictions.lock(store, "rope", "commit 1")
     amended = predict(store, "same", 0.0, amend=True)
     assert first is not None
     assert amended["locked"] is None
     assert amended["amended"] == [{key: value for key, value in first.items() if key != "amended"}]
     # An amendment is itself open until it is locked, and then can be amended again.
-    journal.lock(store, "rope", "commit 2")
+    predictions.lock(store, "rope", "commit 2")
     third = predict(store, "higher", 0.02, amend=True)
     assert [old["direction"] for old in third["amended"]] == ["same", "lower"]  # type: ignore[attr-defined]
-    assert [item["direction"] for item in journal.predictions(store)] == ["higher"]
+    assert [item["direction"] for item in predictions.every(store)] == ["higher"]
 
 
 def test_a_study_carries_the_prediction_and_locks_it(store: Store) -> None:
-    assert journal.locked_prediction(store, "rope") is None
+    assert predictions.locked_prediction(store, "rope") is None
     predict(store)
-    carried = journal.locked_prediction(store, "rope", "study rope-1")
+    carried = predictions.locked_prediction(store, "rope", "study rope-1")
     assert carried is not None
     assert carried["locked_by"] == "study rope-1"
-    again = journal.locked_prediction(store, "rope", "study rope-2")
+    again = predictions.locked_prediction(store, "rope", "study rope-2")
     assert again == carried, "the first lock stands"
 
 
@@ -76,10 +76,10 @@ def test_a_file_of_ones_own_carries_the_prediction_of_its_modification(store: St
             "INSERT INTO modifications VALUES (?,?,?,?,?)",
             (WEEK, "rope", "/home/me/my_rope.py", None, "2026-01-01"),
         )
-    carried = journal.locked_prediction(store, "my_rope", "study my_rope-1")
+    carried = predictions.locked_prediction(store, "my_rope", "study my_rope-1")
     assert carried is not None
     assert carried["variant"] == "rope"
-    assert journal.locked_prediction(store, "other") is None
+    assert predictions.locked_prediction(store, "other") is None
 
 
 @pytest.mark.parametrize(
@@ -99,10 +99,10 @@ def test_predictions_that_make_no_sense(
     store: Store, direction: str, size: float, matters: float, confidence: float
 ) -> None:
     with pytest.raises(Problem):
-        journal.predict(
+        predictions.predict(
             store, WEEK, "rope", direction, size=size, matters=matters, confidence=confidence
         )
-    assert journal.predictions(store) == []
+    assert predictions.every(store) == []
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_predictions_that_make_no_sense(
 def test_scores(outcome: str, direction: str, scored: str) -> None:
     predicted = {**records.PREDICTION, "direction": direction}
     record = records.comparison(outcome)
-    found = journal.score(predicted, record)
+    found = predictions.score(predicted, record)
     assert found.outcome == scored
     mean = record["difference"]["mean"]
     expected = {"lower": -0.03, "higher": 0.03, "same": 0.0}[direction]
@@ -137,20 +137,20 @@ def test_scores(outcome: str, direction: str, scored: str) -> None:
 
 
 def test_whether_the_size_lies_inside() -> None:
-    inside = journal.score(records.PREDICTION, records.comparison("helps"))
+    inside = predictions.score(records.PREDICTION, records.comparison("helps"))
     assert inside.inside is True
-    outside = journal.score({**records.PREDICTION, "size": 0.5}, records.comparison("helps"))
+    outside = predictions.score({**records.PREDICTION, "size": 0.5}, records.comparison("helps"))
     assert outside.inside is False
     assert "outside the 95% interval" in outside.sentence()
 
 
 def test_calibration_over_the_weeks() -> None:
-    assert "No prediction has been settled" in journal.calibration([])
+    assert "No prediction has been settled" in predictions.calibration([])
 
-    def one(outcome: str, confidence: float) -> journal.Score:
-        return journal.Score(outcome, 0.0, None, None, None, confidence)
+    def one(outcome: str, confidence: float) -> predictions.Score:
+        return predictions.Score(outcome, 0.0, None, None, None, confidence)
 
-    line = journal.calibration([one("hit", 0.9), one("miss", 0.7), one("open", 0.5)])
+    line = predictions.calibration([one("hit", 0.9), one("miss", 0.7), one("open", 0.5)])
     assert line.startswith(
         "Over 2 settled predictions you were 80% sure on average and right in 1 (50%)"
     )
@@ -161,7 +161,7 @@ def test_calibration_over_the_weeks() -> None:
 @settings(max_examples=200, deadline=None)
 @given(st.floats(-1e3, 1e3))
 def test_signed_numbers_have_a_sign_unless_they_show_as_zero(value: float) -> None:
-    text = journal.signed(value)
+    text = predictions.signed(value)
     assert float(text.replace("−", "-")) == pytest.approx(value, abs=0.000501)
     assert (text[0] in "+−") == (float(text.replace("−", "-")) != 0)
 
@@ -177,14 +177,14 @@ PLANNED = [
 
 
 def test_kpis_are_counted_until_set_by_hand(store: Store) -> None:
-    journal.add_artifact(store, "repo", "a", location="https://example.org/a")
-    journal.add_artifact(store, "repo", "b", location="/home/me/b")
-    journal.add_paper(store, "One")
-    journal.add_paper(store, "Two", depth="skim")
-    journal.finish_paper(store, "One")
-    journal.finish_paper(store, "two")
-    journal.publish(store, WEEK, "https://example.org/q1")
-    lines = {line.name: line for line in journal.kpis(store, PLANNED, {"papers_read": 10.0})}
+    artifacts.add(store, "repo", "a", location="https://example.org/a")
+    artifacts.add(store, "repo", "b", location="/home/me/b")
+    reading.add(store, "One")
+    reading.add(store, "Two", depth="skim")
+    reading.finish(store, "One")
+    reading.finish(store, "two")
+    posts.publish(store, WEEK, "https://example.org/q1")
+    lines = {line.name: line for line in kpis.lines(store, PLANNED, {"papers_read": 10.0})}
     assert (
         lines["public_repos"].actual,
         lines["public_repos"].source,
@@ -197,8 +197,8 @@ def test_kpis_are_counted_until_set_by_hand(store: Store) -> None:
     assert (lines["blog_posts"].actual, lines["blog_posts"].met) == (1, True)
     assert (lines["papers_read"].actual, lines["papers_read"].target) == (1, 10)
     assert lines["papers_read"].target_from == "the roadmap"
-    journal.set_kpi(store, "papers_read", actual=9, target=9)
-    line = {line.name: line for line in journal.kpis(store, PLANNED)}["papers_read"]
+    kpis.set_kpi(store, "papers_read", actual=9, target=9)
+    line = {line.name: line for line in kpis.lines(store, PLANNED)}["papers_read"]
     assert (line.actual, line.source, line.counted, line.target, line.met) == (
         9,
         "set by hand",
@@ -206,8 +206,8 @@ def test_kpis_are_counted_until_set_by_hand(store: Store) -> None:
         9,
         True,
     )
-    journal.set_kpi(store, "papers_read", count=True)
-    line = {line.name: line for line in journal.kpis(store, PLANNED)}["papers_read"]
+    kpis.set_kpi(store, "papers_read", count=True)
+    line = {line.name: line for line in kpis.lines(store, PLANNED)}["papers_read"]
     assert (line.actual, line.source, line.target) == (1, "counted", 9)
 
 
@@ -215,47 +215,45 @@ def test_kpis_are_counted_until_set_by_hand(store: Store) -> None:
     "name", ['Talks "given"', "it's", "a; DROP TABLE kpis", "[red]x[/]", "ünï \U0001f600"]
 )
 def test_kpi_names_are_text(store: Store, name: str) -> None:
-    journal.set_kpi(store, name, actual=1)
-    journal.set_kpi(store, name, target=2)
-    assert [(line.name, line.actual, line.target) for line in journal.kpis(store)] == [(name, 1, 2)]
+    kpis.set_kpi(store, name, actual=1)
+    kpis.set_kpi(store, name, target=2)
+    assert [(line.name, line.actual, line.target) for line in kpis.lines(store)] == [(name, 1, 2)]
 
 
 def test_kpis_that_are_none(store: Store) -> None:
     for wrong in ({"actual": -1.0}, {"actual": float("nan")}, {}):
         with pytest.raises(Problem):
-            journal.set_kpi(store, "x", **wrong)  # type: ignore[arg-type]
+            kpis.set_kpi(store, "x", **wrong)  # type: ignore[arg-type]
     for name in ("", " \n", "x" * 400, "\x1b[31m"):
         with pytest.raises(Problem):
-            journal.set_kpi(store, name, actual=1)
+            kpis.set_kpi(store, name, actual=1)
 
 
 def test_papers(store: Store) -> None:
-    number = journal.add_paper(
-        store, "  RoFormer\n", link="https://arxiv.org/abs/2104.09864", week=WEEK
-    )
-    journal.add_paper(store, "RoBERTa")
+    number = reading.add(store, "  RoFormer\n", link="https://arxiv.org/abs/2104.09864", week=WEEK)
+    reading.add(store, "RoBERTa")
     with pytest.raises(Problem, match="already"):
-        journal.add_paper(store, "RoFormer")
+        reading.add(store, "RoFormer")
     with pytest.raises(Problem, match="matches 2"):
-        journal.finish_paper(store, "ro")
+        reading.finish(store, "ro")
     with pytest.raises(Problem, match="nothing in your list"):
-        journal.finish_paper(store, "llama")
-    done = journal.finish_paper(store, str(number), depth="skim", notes="short")
+        reading.finish(store, "llama")
+    done = reading.finish(store, str(number), depth="skim", notes="short")
     first = done["done"]
     assert (done["title"], done["depth"], done["notes"]) == ("RoFormer", "skim", "short")
-    assert journal.finish_paper(store, "roformer")["done"] == first, "the first date stays"
+    assert reading.finish(store, "roformer")["done"] == first, "the first date stays"
     with pytest.raises(Problem, match="not a web address"):
-        journal.add_paper(store, "x", link="javascript:alert(1)")
+        reading.add(store, "x", link="javascript:alert(1)")
 
 
 def test_artifacts(store: Store) -> None:
-    journal.add_artifact(store, "repo", "a", location="https://example.org/a")
+    artifacts.add(store, "repo", "a", location="https://example.org/a")
     with pytest.raises(Problem, match="already"):
-        journal.add_artifact(store, "repo", "a")
+        artifacts.add(store, "repo", "a")
     with pytest.raises(Problem, match="one of repo"):
-        journal.add_artifact(store, "house", "a")
-    assert journal.remove_artifact(store, "a")["location"] == "https://example.org/a"
-    assert journal.artifacts(store) == []
+        artifacts.add(store, "house", "a")
+    assert artifacts.remove(store, "a")["location"] == "https://example.org/a"
+    assert artifacts.every(store) == []
 
 
 # ── the post
@@ -264,30 +262,30 @@ def test_artifacts(store: Store) -> None:
 
 def test_canonical_first_then_each_channel_once(store: Store) -> None:
     with pytest.raises(Problem, match="canonical address comes first"):
-        journal.share(store, WEEK, "hn", "https://example.org/1")
-    journal.save_post(store, WEEK, "A title", "/repo/post.md")
+        posts.share(store, WEEK, "hn", "https://example.org/1")
+    posts.save_post(store, WEEK, "A title", "/repo/post.md")
     with pytest.raises(Problem, match="canonical address comes first"):
-        journal.share(store, WEEK, "hn", "https://example.org/1")
-    journal.publish(store, WEEK, "https://example.org/post")
-    journal.share(store, WEEK, "Show HN", "https://example.org/1")
+        posts.share(store, WEEK, "hn", "https://example.org/1")
+    posts.publish(store, WEEK, "https://example.org/post")
+    posts.share(store, WEEK, "Show HN", "https://example.org/1")
     with pytest.raises(Problem, match="recorded already"):
-        journal.share(store, WEEK, "hn", "https://example.org/2")
+        posts.share(store, WEEK, "hn", "https://example.org/2")
     with pytest.raises(Problem, match="is the post itself"):
-        journal.share(store, WEEK, "x", "https://example.org/post")
-    found = journal.share(store, WEEK, "hn", "https://example.org/2", replace=True)
+        posts.share(store, WEEK, "x", "https://example.org/post")
+    found = posts.share(store, WEEK, "hn", "https://example.org/2", replace=True)
     assert [(item["channel"], item["url"]) for item in found["shares"]] == [
         ("hn", "https://example.org/2")
     ]
-    found = journal.share(store, WEEK, "My newsletter", "https://example.org/3")
+    found = posts.share(store, WEEK, "My newsletter", "https://example.org/3")
     assert {item["channel"] for item in found["shares"]} == {"hn", "my newsletter"}
     published = found["published"]
-    again = journal.publish(store, WEEK, "https://example.org/moved")
+    again = posts.publish(store, WEEK, "https://example.org/moved")
     assert (again["url"], again["published"], again["title"]) == (
         "https://example.org/moved",
         published,
         "A title",
     )
-    assert journal.posts(store) == [again]
+    assert posts.every(store) == [again]
 
 
 @pytest.mark.parametrize(
@@ -297,5 +295,5 @@ def test_canonical_first_then_each_channel_once(store: Store) -> None:
 )  # fmt: skip
 def test_addresses_that_are_none(store: Store, url: str) -> None:
     with pytest.raises(Problem):
-        journal.publish(store, WEEK, url)
-    assert journal.post(store, WEEK) is None
+        posts.publish(store, WEEK, url)
+    assert posts.of_week(store, WEEK) is None

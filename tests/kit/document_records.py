@@ -10,7 +10,7 @@ from q1lab.compare.stats import analyse
 from q1lab.documents import post, retro
 from q1lab.documents.facts import studies_table, study_facts
 from q1lab.documents.modification import Answer, Modification, shown_prediction
-from q1lab.journal import entries as journal
+from q1lab.journal import kpis, predictions
 
 PREDICTION: dict[str, Any] = {
     "id": 1,
@@ -163,7 +163,7 @@ def modification(outcome: str | None = None, evil: bool = False) -> Modification
 
 def retro_record(full: bool = True) -> retro.Retro:
     """A retrospective with nothing on record, or with everything."""
-    base = retro.Retro("M03-W04", "Q1", "Q2", "M04-W01", calibration=journal.calibration([]))
+    base = retro.Retro("M03-W04", "Q1", "Q2", "M04-W01", calibration=predictions.calibration([]))
     if not full:
         return dataclasses.replace(base, kpis=retro.kpi_table([]))
     parts = [
@@ -173,7 +173,7 @@ def retro_record(full: bool = True) -> retro.Retro:
         retro.PartTime("Train", 130, 0, False),
     ]
     told = [comparison("cannot tell"), {**comparison("helps"), "study": "rope-2"}]
-    scores = [journal.score(PREDICTION, record) for record in told]
+    scores = [predictions.score(PREDICTION, record) for record in told]
     return dataclasses.replace(
         base,
         repositories=(
@@ -193,11 +193,11 @@ def retro_record(full: bool = True) -> retro.Retro:
         others=(retro.Item("talk", "Backprop by hand", None),),
         kpis=retro.kpi_table(
             [
-                journal.KpiLine("public_repos", "Public repos", 3, "the week", 4, "counted", 4),
-                journal.KpiLine(
+                kpis.KpiLine("public_repos", "Public repos", 3, "the week", 4, "counted", 4),
+                kpis.KpiLine(
                     "papers", 'Papers "read" | deeply', 8, "the week", 5, "set by hand", 2
                 ),
-                journal.KpiLine("talks", "Talks", None, "", None, "not known", None),
+                kpis.KpiLine("talks", "Talks", None, "", None, "not known", None),
             ]
         ),
         papers=(retro.Paper("RoFormer", "https://arxiv.org/abs/2104.09864"),),
@@ -220,7 +220,7 @@ def retro_record(full: bool = True) -> retro.Retro:
         ),
         assessment=(retro.Tick("I can tell Q1's change in 30 seconds", False),),
         predictions=None,
-        calibration=journal.calibration(scores),
+        calibration=predictions.calibration(scores),
     )
 
 

@@ -10,7 +10,7 @@ import pytest
 from textual.widgets import Button, Input, OptionList, Static
 
 from q1lab.index.store import Store
-from q1lab.journal import entries as journal
+from q1lab.journal import predictions
 from q1lab.study import launch, studies
 from q1lab.tui.screens.lab import LabScreen
 from q1lab.tui.screens.launch import LaunchScreen
@@ -76,7 +76,9 @@ async def test_the_prediction_is_shown_and_locks_with_the_start(
     fake_trainer: Callable[..., None],
 ) -> None:
     with Store() as store:
-        journal.predict(store, "M03-W04", "gqa", "higher", size=0.02, matters=0.005, confidence=0.6)
+        predictions.predict(
+            store, "M03-W04", "gqa", "higher", size=0.02, matters=0.005, confidence=0.6
+        )
     async with app().run_test(size=(100, 30)) as pilot:
         screen = await open_launch(pilot)
         await until(pilot, lambda: "You predict: higher by 0.02 nats" in words(pilot.app))

@@ -11,7 +11,7 @@ from textual.widgets import Markdown
 
 from q1lab.config import Config
 from q1lab.index.store import Store
-from q1lab.journal import entries as journal
+from q1lab.journal import artifacts, reading
 from q1lab.week.model import Week
 from tests.kit.tui_home import prepared, settled, some_progress, until
 
@@ -21,11 +21,9 @@ Snap = Callable[..., bool]
 
 def a_quarter(store: Store, week: Week) -> None:
     some_progress(store, week)
-    journal.add_paper(store, "RoFormer", link="https://arxiv.org/abs/2104.09864", week=week.label)
-    journal.finish_paper(store, "RoFormer")
-    journal.add_artifact(
-        store, "repo", "transformer-from-scratch", location="https://example.org/t"
-    )
+    reading.add(store, "RoFormer", link="https://arxiv.org/abs/2104.09864", week=week.label)
+    reading.finish(store, "RoFormer")
+    artifacts.add(store, "repo", "transformer-from-scratch", location="https://example.org/t")
 
 
 def after(*keys: str) -> Callable[[Pilot[Any]], Any]:

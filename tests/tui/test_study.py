@@ -10,7 +10,7 @@ from textual.widgets import Input, Markdown, Static, TextArea
 
 from q1lab.config import Config
 from q1lab.index.store import Store
-from q1lab.journal import entries as journal
+from q1lab.journal import predictions
 from q1lab.tui.screens.answer import AnswerScreen
 from q1lab.tui.screens.error import ErrorScreen
 from q1lab.tui.screens.help import HelpScreen
@@ -112,7 +112,7 @@ async def test_a_prediction_is_kept_and_ticks_its_step() -> None:
         await pilot.press("ctrl+s")
         await until(pilot, lambda: isinstance(app.screen, StudyScreen))
         with Store() as store:
-            found = journal.prediction(store, "rope", LABEL)
+            found = predictions.newest(store, "rope", LABEL)
         assert found is not None
         assert (found["direction"], found["size"], found["confidence"]) == ("lower", 0.03, 0.7)
         assert stored().of("a3-predict").done

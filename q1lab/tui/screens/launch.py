@@ -14,7 +14,7 @@ from textual.timer import Timer
 from textual.widgets import Button, Footer, Input, OptionList, Select, Static
 
 from q1lab.errors import Problem
-from q1lab.journal import entries as journal
+from q1lab.journal import predictions
 from q1lab.model import diffs
 from q1lab.planning import Wish
 from q1lab.study import variants
@@ -119,7 +119,7 @@ class LaunchScreen(Screen[str | None]):
             text if diff else "the same code; there is nothing to compare"
         )
         self.q1.desk.ask(
-            lambda store: journal.prediction(store, new.name),
+            lambda store: predictions.newest(store, new.name),
             lambda found: self.app.call_later(self._show_prediction, new.name, found),
         )
 

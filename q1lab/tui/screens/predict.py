@@ -14,7 +14,7 @@ from textual.widgets import Button, Input, Label, RadioButton, RadioSet, Static,
 
 from q1lab.errors import Problem
 from q1lab.index.store import Store
-from q1lab.journal import entries as journal
+from q1lab.journal import predictions
 from q1lab.week import progress as domain
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class PredictScreen(ModalScreen[None]):
             yield Static(id="lock", classes="warn", markup=False)
             yield Label("Against the baseline, the final val loss will be")
             with RadioSet(id="direction"):
-                for name in journal.DIRECTIONS:
+                for name in predictions.DIRECTIONS:
                     yield RadioButton(WORDS[name], value=name == "lower", id=name)
             for name, label, hint in (
                 ("size", "by (nats)", "0.030"),
@@ -68,7 +68,7 @@ class PredictScreen(ModalScreen[None]):
     def on_mount(self) -> None:
         app = cast("Q1Lab", self.app)
         app.desk.ask(
-            lambda store: journal.prediction(store, self.variant, self.week),
+            lambda store: predictions.newest(store, self.variant, self.week),
             lambda found: app.call_later(self._fill, found),
         )
         self.query_one("#direction").focus()
@@ -156,7 +156,7 @@ class PredictScreen(ModalScreen[None]):
         direction, amend = values.pop("direction"), self.locked is not None
 
         def keep(store: Store) -> None:
-            journal.predict(store, self.week, self.variant, direction, **values, amend=amend)
+            predictions.predict(store, self.week, self.variant, direction, **values, amend=amend)
             domain.tick(store, self.week, self.step_id, True)
 
         app.desk.ask(keep, lambda _: app.call_later(self._kept))

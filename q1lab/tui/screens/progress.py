@@ -9,7 +9,7 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import OptionList
 
-from q1lab.journal import entries as journal
+from q1lab.journal import artifacts, kpis, reading
 from q1lab.tui import progress_rows as rows
 from q1lab.tui.keys import bindings
 from q1lab.tui.progress_rows import Look
@@ -115,13 +115,13 @@ class ProgressScreen(Page):
             done = not self.q1.snapshot.progress.of(row.key).done
             self.q1.desk.ask(lambda store: domain.tick(store, label, row.key, done))
         elif self.pane.id == "papers" and not row.key["done"]:
-            self.q1.desk.ask(lambda store: journal.finish_paper(store, str(row.key["id"])))
+            self.q1.desk.ask(lambda store: reading.finish(store, str(row.key["id"])))
 
     def action_edit(self) -> None:
         row = self.pane.current
         if self.pane.id != "kpis" or row is None:
             return
-        one: journal.KpiLine = row.key
+        one: kpis.KpiLine = row.key
         fields = [
             Field("actual", "actual", rows.number(one.actual) if one.source == "set by hand" else "",
                   f"counted: {one.counted}" if one.counted is not None else "a number"),
@@ -138,13 +138,13 @@ class ProgressScreen(Page):
         week = self.q1.week.label
         if self.pane.id == "artifacts":
             fields = [
-                Field("title", "title", needed=True), Field("kind", "kind", choices=journal.ARTIFACT_KINDS),
+                Field("title", "title", needed=True), Field("kind", "kind", choices=artifacts.ARTIFACT_KINDS),
                 Field("location", "address or path", hint="https://…"),
             ]  # fmt: skip
         else:
             fields = [
                 Field("title", "title", needed=True), Field("link", "link", hint="https://arxiv.org/abs/…"),
-                Field("depth", "read", choices=journal.DEPTHS),
+                Field("depth", "read", choices=reading.DEPTHS),
             ]  # fmt: skip
         artifact = self.pane.id == "artifacts"
 
@@ -154,14 +154,14 @@ class ProgressScreen(Page):
             if artifact:
                 kind, place = values["kind"], values["location"] or None
                 self.q1.desk.ask(
-                    lambda store: journal.add_artifact(
+                    lambda store: artifacts.add(
                         store, kind, values["title"], location=place, week=week
                     )
                 )
             else:
                 link, depth = values["link"] or None, values["depth"]
                 self.q1.desk.ask(
-                    lambda store: journal.add_paper(
+                    lambda store: reading.add(
                         store, values["title"], link=link, week=week, depth=depth
                     )
                 )
@@ -171,7 +171,7 @@ class ProgressScreen(Page):
     def action_remove(self) -> None:
         row = self.pane.current
         if self.pane.id == "artifacts" and row is not None and row.key is not None:
-            self.q1.desk.ask(lambda store: journal.remove_artifact(store, str(row.key)))
+            self.q1.desk.ask(lambda store: artifacts.remove(store, str(row.key)))
             self.notify(f"Removed: {row.left}", markup=False)
 
     def action_copy(self) -> None:

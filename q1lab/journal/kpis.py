@@ -1,0 +1,148 @@
+"""KPIs: the quarter's numbers against their targets, set by hand or counted."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from q1lab.errors import Problem
+from q1lab.files import utc_now
+from q1lab.journal import entries
+
+if TYPE_CHECKING:
+    from q1lab.index.store import Store
+
+
+@dataclass(frozen=True)
+class KpiLine:
+    """One KPI: ``source`` says where ``actual`` comes from, ``counted`` what q1lab can count itself
+    (or None)."""
+
+    name: str
+    title: str
+    target: float | None
+    target_from: str
+    actual: float | None
+    source: str
+    counted: int | None
+
+    @property
+    def met(self) -> bool | None:
+        if self.target is None or self.actual is None:
+            return None
+        return self.actual >= self.target
+
+
+def set_kpi(
+    store: Store,
+    name: str,
+    *,
+    actual: float | None = None,
+    target: float | None = None,
+    count: bool = False,
+) -> None:
+    """Set a KPI by hand, or with ``count`` go back to what q1lab counts. Problem for a name or
+    number that is none."""
+    name = entries.title(name, "a KPI's name")
+    for value in (actual, target):
+        if value is not None and (not math.isfinite(value) or value < 0):
+            raise Problem(f"a KPI is a number, 0 or more, not {value}")
+    if actual is None and target is None and not count:
+        raise Problem("give --actual, --target, or --count")
+    with store.write() as db:
+        row = db.execute("SELECT * FROM kpis WHERE name = ?", (name,)).fetchone()
+        now: dict[str, float | None] = {
+            "target": row["target"] if row else None,
+            "actual": row["actual"] if row else None,
+        }
+        if target is not None:
+            now["target"] = target
+        if actual is not None:
+            now["actual"] = actual
+        if count:
+            now["actual"] = None
+        source = "by hand" if now["actual"] is not None else None
+        db.execute(
+            "INSERT OR REPLACE INTO kpis (name, target, actual, source, updated) VALUES (?,?,?,?,?)",
+            (name, now["target"], now["actual"], source, utc_now()),
+        )
+
+
+def lines(
+    store: Store,
+    planned: Sequence[tuple[str, str, float]] = (),
+    roadmap: Mapping[str, float] | None = None,
+    roadmap_name: str = "the roadmap",
+    *,
+    public_repos: int | None = None,
+) -> list[KpiLine]:
+    """All KPIs: those of the week (id, title, target), those of the roadmap, and those that were
+    set by hand.
+
+    A target set by hand goes before the roadmap's, that before the week's; an actual set by hand
+    goes before the counted one. ``public_repos`` is their number where the caller has looked at the
+    repositories themselves.
+    """
+    by_hand = {row["name"]: row for row in store.db.execute("SELECT * FROM kpis ORDER BY rowid")}
+    titles = {name: title for name, title, _ in planned}
+    names = list(dict.fromkeys([*titles, *(roadmap or {}), *by_hand]))
+    week_targets = {name: target for name, _, target in planned}
+    counted = counts(store)
+    if public_repos is not None:
+        counted["repos"] = public_repos
+    found = []
+    for name in names:
+        row = by_hand.get(name)
+        target: float | None
+        if row is not None and row["target"] is not None:
+            target, origin = row["target"], "set by hand"
+        elif roadmap and name in roadmap:
+            target, origin = roadmap[name], roadmap_name
+        elif name in week_targets:
+            target, origin = week_targets[name], "the week"
+        else:
+            target, origin = None, ""
+        count = counted.get(_counter_of(name, titles.get(name, name)) or "")
+        if row is not None and row["actual"] is not None:
+            actual, source = row["actual"], "set by hand"
+        elif count is not None:
+            actual, source = float(count), "counted"
+        else:
+            actual, source = None, "not known"
+        found.append(KpiLine(name, titles.get(name, name), target, origin, actual, source, count))
+    return found
+
+
+def counts(store: Store) -> dict[str, int]:
+    """What q1lab can count itself: repositories with a public address, published posts, papers read
+    deeply."""
+
+    def one(sql: str) -> int:
+        return int(store.db.execute(sql).fetchone()[0])
+
+    return {
+        "repos": one(
+            "SELECT count(DISTINCT location) FROM artifacts WHERE kind = 'repo' AND location LIKE 'http%://%'"
+        ),
+        "posts": one(
+            "SELECT count(*) FROM (SELECT url FROM posts WHERE published IS NOT NULL UNION "
+            "SELECT location FROM artifacts WHERE kind = 'post' AND location LIKE 'http%://%')"
+        ),
+        "papers": one("SELECT count(*) FROM papers WHERE done IS NOT NULL AND depth = 'deep'"),
+    }
+
+
+def _counter_of(name: str, title: str) -> str | None:
+    """Which count belongs to a KPI, by a word in its name or title."""
+    words = f"{name} {title}".lower()
+    for word, counter in (
+        ("repo", "repos"),
+        ("post", "posts"),
+        ("blog", "posts"),
+        ("paper", "papers"),
+    ):
+        if word in words:
+            return counter
+    return None

@@ -1,0 +1,65 @@
+"""The reading log: papers, and how deeply they were read."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import TYPE_CHECKING, Any
+
+from q1lab.errors import Problem
+from q1lab.files import utc_now
+from q1lab.journal import entries
+
+if TYPE_CHECKING:
+    from q1lab.index.store import Store
+
+DEPTHS = ("deep", "skim")
+
+
+def add(
+    store: Store,
+    title: str,
+    *,
+    link: str | None = None,
+    week: str | None = None,
+    depth: str = "deep",
+    notes: str = "",
+) -> int:
+    """Add a paper to read; returns its number. Problem when the title is there already, or the link
+    is none."""
+    if depth not in DEPTHS:
+        raise Problem(f"a paper is read {' or '.join(DEPTHS)}, not {depth!r}")
+    title = entries.title(title, "a paper's title")
+    if link:
+        entries.web_address(link)
+    try:
+        with store.write() as db:
+            cursor = db.execute(
+                "INSERT INTO papers (title, link, week, depth, added, notes) VALUES (?,?,?,?,?,?)",
+                (title, link, week, depth, utc_now(), notes),
+            )
+    except sqlite3.IntegrityError:
+        raise Problem(
+            f"the paper {title!r} is in your list already; `q1lab paper list` shows it"
+        ) from None
+    return int(cursor.lastrowid or 0)
+
+
+def finish(
+    store: Store, which: str, *, depth: str | None = None, notes: str | None = None
+) -> dict[str, Any]:
+    """Mark a paper, given by number or by (part of) its title, as read; returns it."""
+    row = entries.find(store, "papers", which, "q1lab paper list")
+    if depth is not None and depth not in DEPTHS:
+        raise Problem(f"a paper is read {' or '.join(DEPTHS)}, not {depth!r}")
+    with store.write() as db:
+        db.execute(
+            "UPDATE papers SET done = coalesce(done, ?), depth = coalesce(?, depth), "
+            "notes = coalesce(?, notes) WHERE id = ?",
+            (utc_now(), depth, notes, row["id"]),
+        )
+    return dict(store.db.execute("SELECT * FROM papers WHERE id = ?", (row["id"],)).fetchone())
+
+
+def papers(store: Store) -> list[dict[str, Any]]:
+    """All papers, oldest first: id, title, link, week, depth, added, done, notes."""
+    return [dict(row) for row in store.db.execute("SELECT * FROM papers ORDER BY id")]
