@@ -343,7 +343,7 @@ def _go_on(
     if jobs is not None:
         study = replace(study, jobs=jobs)
     done = {
-        f"{r['arm']}-seed{r['seed']}"
+        studies.run_name(r["arm"], r["seed"])
         for r in store.runs(study.id)
         if r["state"] in ("finished", "diverged")
     }

@@ -269,7 +269,7 @@ def _finish(store: Store, study: Study, as_json: bool) -> int:
     rows = store.runs(study.id)
     bad = [row for row in rows if row["state"] in (State.FAILED, State.CRASHED, State.DIVERGED)]
     for row in bad:
-        name = f"{row['arm']}-seed{row['seed']}"
+        name = studies.run_name(row["arm"], row["seed"])
         _tell(
             f"q1lab: {name} {row['state']}: {row['message'] or ''} (log: {study.files.run(name).log})",
             False,

@@ -19,6 +19,11 @@ FORMAT = 1
 ARMS = ("baseline", "modified")
 
 
+def run_name(arm: str, seed: int) -> str:
+    """``baseline-seed0``: the name of a run's folder, and of the run in W&B."""
+    return f"{arm}-seed{seed}"
+
+
 @dataclass(frozen=True)
 class Arm:
     """One side of the comparison: a model file, copied into the study before the first run."""
@@ -60,8 +65,8 @@ class Run:
 
     @property
     def name(self) -> str:
-        """``baseline-seed0``: the folder's name, and the run's name in W&B."""
-        return f"{self.arm}-seed{self.seed}"
+        """See ``run_name``."""
+        return run_name(self.arm, self.seed)
 
 
 @dataclass(frozen=True)

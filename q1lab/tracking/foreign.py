@@ -21,6 +21,7 @@ from q1lab.errors import FAILED, Problem
 from q1lab.files import plain
 from q1lab.study.events import read_new
 from q1lab.study.states import State
+from q1lab.study.studies import run_name
 
 MAX_FILES, MAX_BYTES, MAX_ROWS = 400, 64 << 20, 2_000_000
 """Bounds of an import: event files in a folder, bytes of one file, rows of a CSV."""
@@ -240,7 +241,8 @@ def _long(file: Path, names: list[str], rows: list[tuple[int, dict[str, Any]]]) 
         cfg, seed = _identity(where, row, "")
         config = {name: _cell(row[name]) for name in config_columns if row[name] != ""}
         run = runs.setdefault(
-            (cfg, seed), ForeignRun(f"{plain(cfg)}-seed{seed} of {file.name}", cfg, seed, config)
+            (cfg, seed),
+            ForeignRun(f"{run_name(plain(cfg), seed)} of {file.name}", cfg, seed, config),
         )
         if config != run.config:
             key = next(k for k in {*config, *run.config} if config.get(k) != run.config.get(k))
@@ -289,7 +291,7 @@ def _wide(file: Path, names: list[str], rows: list[tuple[int, dict[str, Any]]]) 
                 points[key].append({"iter": n, metric: _number_cell(row[name], where, name)})
     runs = []
     for (cfg, seed), rows_of in points.items():
-        run = ForeignRun(f"{plain(cfg)}-seed{seed} of {file.name}", cfg, seed)
+        run = ForeignRun(f"{run_name(plain(cfg), seed)} of {file.name}", cfg, seed)
         take_rows(run, rows_of)
         run.final = run.final if run.final is not None else _last(run.evals)
         if run.final is None:

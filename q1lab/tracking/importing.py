@@ -23,7 +23,7 @@ from q1lab.files import plain, utc_now
 from q1lab.paths import StudyPaths
 from q1lab.study import studies
 from q1lab.study.states import ENDED, State
-from q1lab.study.studies import ARMS, Arm, Data, Study
+from q1lab.study.studies import ARMS, Arm, Data, Study, run_name
 from q1lab.tracking.foreign import ForeignRun, clean, finite, from_events
 
 DATA = ("data_sha256", "data", "dataset", "corpus")
@@ -143,7 +143,7 @@ def _same(
                     if key in run.config
                     else "not said"
                 )
-                values[shown].append(f"{run.cfg}-seed{run.seed}")
+                values[shown].append(run_name(run.cfg, run.seed))
             if len(values) > 1:
                 differ[key] = ", ".join(
                     f"{value[:60]} ({_few(who)})" for value, who in values.items()
@@ -151,7 +151,7 @@ def _same(
     lengths: dict[int, list[str]] = defaultdict(list)
     for run in every:
         if run.state is State.FINISHED:
-            lengths[run.last].append(f"{run.cfg}-seed{run.seed}")
+            lengths[run.last].append(run_name(run.cfg, run.seed))
     if len(lengths) > 1:
         differ["iters"] = ", ".join(f"{n:,} ({_few(who)})" for n, who in sorted(lengths.items()))
     wrong = {key: text for key, text in differ.items() if key not in allowed}
@@ -213,14 +213,11 @@ def create(grouped: Grouped, origin: str) -> Study:
         },
     )  # fmt: skip
     runs = {
-        f"{arm}-seed{seed}": run
+        run_name(arm, seed): run
         for arm, found in grouped.arms.items()
         for seed, run in found.items()
     }
-    events = {
-        f"{run.arm}-seed{run.seed}": events_of(runs[run.name], run.arm, run.variant)
-        for run in study.runs
-    }
+    events = {run.name: events_of(runs[run.name], run.arm, run.variant) for run in study.runs}
     stem = grouped.names["modified"] if study.variant == "modified" else study.variant
     return _publish(study, stem, events, {})
 
@@ -248,7 +245,7 @@ def adopt(folder: Path) -> Study:
             found = from_events(file, f"{run.name}/events.jsonl")
             if (found.cfg, found.seed) != (run.arm, run.seed):
                 raise Problem(
-                    f"{found.where} is the run {found.cfg}-seed{found.seed}, not {run.name}; not taken"
+                    f"{found.where} is the run {run_name(found.cfg, found.seed)}, not {run.name}; not taken"
                 )
             events[run.name] = found.events or []
     if not events:

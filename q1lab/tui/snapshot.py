@@ -24,7 +24,7 @@ from q1lab.files import is_locked
 from q1lab.index.store import Row, Store
 from q1lab.study import studies
 from q1lab.study.states import ENDED, State, of_study
-from q1lab.study.studies import Study
+from q1lab.study.studies import Study, run_name
 from q1lab.week import progress
 from q1lab.week.progress import Progress
 
@@ -192,7 +192,7 @@ def run_view(store: Store, row: Row) -> RunView:
     values = {key: row[key] for key in ("arm", "variant", "seed", "attempt", "iter", "max_iters", "train_loss",
                                         "eval_loss", "val_loss", "tokens_per_s", "seconds", "message")}  # fmt: skip
     return RunView(
-        name=f"{row['arm']}-seed{row['seed']}", state=State(row["state"]),
+        name=run_name(row["arm"], row["seed"]), state=State(row["state"]),
         train=tuple(store.curve(row["id"], "train_loss")), val=tuple(store.curve(row["id"], "val_loss")), **values,
     )  # fmt: skip
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from q1lab.study.states import ENDED
+from q1lab.study.studies import ARMS
 from q1lab.tui.snapshot import RunView
 
 Curve = tuple[tuple[int, float], ...]
@@ -49,7 +50,7 @@ def chart_data(runs: Iterable[RunView], metric: str) -> ChartData:
     arms: list[ArmCurves] = []
     last = 0
     runs = tuple(runs)
-    for arm in ("baseline", "modified"):
+    for arm in ARMS:
         mine = [run for run in runs if run.arm == arm]
         if not mine:
             continue
