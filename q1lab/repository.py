@@ -204,13 +204,6 @@ class Repository:
         equal."""
         return self._diff(self._relative(Path(path)))
 
-    def edits(self, path: Path | str) -> str:
-        """The learner's own uncommitted edits of ``path`` as a diff: call it before writing the
-        file."""
-        name = self._relative(Path(path))
-        full = self.root / name
-        return self._diff(name) if full.exists() else ""
-
     def tracked(self, pattern: str) -> tuple[str, ...]:
         """Tracked files whose name matches a git glob such as ``*.ipynb``, at any depth."""
         out = self._must("ls-files", "-z", "--", f":(glob)**/{pattern}")

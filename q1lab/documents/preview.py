@@ -13,6 +13,7 @@ import hashlib
 import html
 import re
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import unquote, urlsplit
@@ -33,58 +34,17 @@ _TYPES = {
 }
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 
-STYLE = """
-:root { color-scheme: light dark; --ink: #1d2026; --soft: #5a6170; --paper: #fdfcf9; --panel: #f3f1ea;
-  --line: #ddd9cd; --link: #0b5c94; --add: #dcf3e0; --del: #fbe1dd; --add-ink: #0d4a20; --del-ink: #7a1c10; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e4e2dc; --soft: #a3a8b4; --paper: #17191d; --panel:
-#212429; --line: #383c44; --link: #7cc0f2; --add: #16351f; --del: #43201c; --add-ink: #b3e6bf; --del-ink:
-#f3bdb4; } } * { box-sizing: border-box; }
-html { font-size: 112.5%; -webkit-text-size-adjust: 100%; }
-body { margin: 0; background: var(--paper); color: var(--ink); line-height: 1.62;
-  font-family: Charter, "Bitstream Charter", "Sitka Text", Cambria, Georgia, "DejaVu Serif", serif; }
-main { max-width: 42rem; margin: 0 auto; padding: 3rem 1.25rem 5rem; overflow-wrap: break-word; }
-h1, h2, h3, h4, table, .note { font-family: system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans",
-sans-serif; } h1 { font-size: 2.05rem; line-height: 1.18; letter-spacing: -.015em; margin: 0 0 2rem;
-text-wrap: balance; } h2 { font-size: 1.35rem; line-height: 1.3; margin: 3rem 0 .8rem; }
-h3 { font-size: 1.08rem; margin: 2.2rem 0 .6rem; }
-h4, h5, h6 { font-size: 1rem; margin: 1.8rem 0 .5rem; }
-p, ul, ol, blockquote, figure, pre, .scroll { margin: 0 0 1.15rem; }
-a { color: var(--link); text-underline-offset: .15em; }
-ul, ol { padding-left: 1.4rem; } li { margin: .25rem 0; }
-blockquote { margin-left: 0; padding-left: 1rem; border-left: 3px solid var(--line); color: var(--soft); }
-code { font-family: ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace; font-size: .84em;
-  background: var(--panel); padding: .1em .3em; border-radius: 4px; }
-pre { background: var(--panel); border: 1px solid var(--line); border-radius: 8px; padding: .9rem 1rem;
-  overflow-x: auto; line-height: 1.5; tab-size: 4; }
-pre code { background: none; padding: 0; font-size: .78rem; }
-pre.diff { padding-left: 0; padding-right: 0; } pre.diff code { display: block; width: max-content;
-min-width: 100%; } pre.diff span { display: block; padding: 0 1rem; }
-.add { background: var(--add); color: var(--add-ink); } .del { background: var(--del); color: var(--del-ink);
-} .hunk { color: var(--soft); }
-.scroll { overflow-x: auto; }
-table { border-collapse: collapse; font-size: .82rem; line-height: 1.4; min-width: 60%;
-  font-variant-numeric: tabular-nums; }
-th, td { padding: .42rem .8rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
-th:first-child, td:first-child { padding-left: 0; }
-th { font-weight: 600; color: var(--soft); border-bottom-width: 2px; }
-td.right, th.right { text-align: right; white-space: nowrap; } td.center, th.center { text-align: center; }
-figure { margin: 1.6rem 0; } figure img { display: block; width: 100%; height: auto; background: #fff;
-  border-radius: 8px; padding: .6rem; border: 1px solid var(--line); }
-figcaption { font-size: .82rem; color: var(--soft); margin-top: .5rem; }
-img { max-width: 100%; }
-hr { border: 0; border-top: 1px solid var(--line); margin: 2.5rem 0; }
-.note { font-size: .78rem; color: var(--soft); border-top: 1px solid var(--line); padding-top: 1rem;
-margin-top: 4rem; } .wide { overflow-x: auto; border-radius: 8px; }
-@media (max-width: 34rem) { .wide img { min-width: 40rem; } html { font-size: 106%; } main { padding-top:
-1.8rem; } h1 { font-size: 1.65rem; } } @media (min-width: 60rem) { figure { margin-left: -5rem; margin-right:
--5rem; } } @media print { body { background: #fff; color: #000; } pre { white-space: pre-wrap; } }
-""".strip()
+
+@cache
+def style() -> str:
+    """The page's stylesheet."""
+    return Path(__file__).with_suffix(".css").read_text(encoding="utf-8").strip()
 
 
 def policy() -> str:
     """The content security policy: nothing loads but this page's own style and pictures inside the
     page."""
-    digest = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
+    digest = base64.b64encode(hashlib.sha256(style().encode()).digest()).decode()
     return (
         f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action "
         f"'none'; "
@@ -105,7 +65,7 @@ def page(text: str, folder: Path, note: str = "") -> str:
         f'<meta http-equiv="Content-Security-Policy" content="{policy()}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="referrer" content="no-referrer">\n'
-        f"<title>{html.escape(shown)}</title>\n<style>{STYLE}</style>\n</head>\n"
+        f"<title>{html.escape(shown)}</title>\n<style>{style()}</style>\n</head>\n"
         f"<body>\n<main>\n{body}{foot}\n</main>\n</body>\n</html>\n"
     )
 

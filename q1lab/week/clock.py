@@ -152,13 +152,6 @@ class Clock:
             return ticked
         return replace(ticked, running=False, last=None, silent=0.0)
 
-    def switch(self, now: Reading, part: str) -> Clock:
-        """Go to another part, running or paused as before."""
-        ticked = self.tick(now)
-        if ticked.question is not None:
-            return ticked
-        return replace(ticked, part=part, last=now if ticked.running else None, silent=0.0)
-
     def touch(self, now: Reading) -> Clock:
         """A sign of life: a key, the mouse, a saved file. Credits up to now; silence begins anew.
         It answers no question."""

@@ -5,7 +5,7 @@ content.load makes a Week of a folder; nothing here reads a file. The format is 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -301,16 +301,6 @@ class Week:
         """Where a part or a step is, or None: stored progress may name what an edited week no
         longer has."""
         return self._where.get(part_or_step_id)
-
-    def first_open(self, done: Collection[str]) -> tuple[Session, Part, Step] | None:
-        """The first step whose id is not in `done`, optional ones passed over; None when all are
-        done."""
-        for session in self.sessions:
-            for part in session.parts:
-                for step in part.steps:
-                    if step.id not in done and not step.optional:
-                        return session, part, step
-        return None
 
 
 def _named(text: str, variant: str | None) -> str:

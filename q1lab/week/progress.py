@@ -138,11 +138,6 @@ def choose(store: Store, week: str, variant: str, step_id: str | None = None) ->
         answer(store, week, step_id, variant)
 
 
-def add_time(store: Store, week: str, part_id: str, seconds: float) -> None:
-    """Credit seconds to a part; a negative number takes some away, never below nothing."""
-    learned.add_seconds(store, week, {part_id: seconds})
-
-
 def save_clock(
     store: Store, week: str, credited: Mapping[str, float], state: Mapping[str, Any]
 ) -> None:

@@ -16,6 +16,7 @@ import pytest
 from q1lab import cli, paths
 from q1lab.commands import _documents as shared
 from q1lab.documents import regions
+from q1lab.index import learned
 from q1lab.index.store import Store
 from q1lab.week import content, progress
 
@@ -346,7 +347,7 @@ def test_the_retrospective(repo: Path, q1lab: Q1lab, fake_trainer: Fake) -> None
     q1lab(*PREDICT)
     study(fake_trainer)
     with Store() as store:
-        progress.add_time(store, "M03-W04", "a2", 60 * 120)
+        learned.add_seconds(store, "M03-W04", {"a2": 60 * 120})
         progress.tick(store, "M03-W04", "a2-log", True)
         progress.tick(store, "M03-W04", "c3-attention", True)
     answer("c3-insights", "1. Seeds vary.")

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from q1lab.errors import NOTICES, Problem
-from q1lab.index import health, rescue
+from q1lab.index import health, learned, rescue
 from q1lab.index.store import Store
 from q1lab.study import launch, studies
 from q1lab.week import progress
@@ -141,7 +141,7 @@ def fill_week(store: Store, seed: int = 0) -> None:
             progress.answer(
                 store, "week", f"step-{n}", f"réponse {n} 🙂 " + "ab " * rng.randrange(300)
             )
-            progress.add_time(store, "week", f"part-{n}", n * 7.5)
+            learned.add_seconds(store, "week", {f"part-{n}": n * 7.5})
         progress.answer(store, "week", "essay", "L" * 30_000)
         now = "2026-03-07T10:00:00+00:00"
         for n in range(6):

@@ -11,6 +11,7 @@ from rich.cells import cell_len
 
 from q1lab import paths
 from q1lab.commands.card import card as command
+from q1lab.index import learned
 from q1lab.index.store import Store
 from q1lab.journal import artifacts, card
 from q1lab.week import content, progress
@@ -39,8 +40,8 @@ def test_numbers_follow_the_store(store: Store, week: Week) -> None:
         step for step in week.for_variant(None).session("a").parts[0].steps if not step.optional
     ]
     progress.tick(store, week.label, steps[0].id, True)
-    progress.add_time(store, week.label, "a1", 65 * 60)
     artifacts.add(store, "repo", "mine", location="https://example.org/mine")
+    learned.add_seconds(store, week.label, {"a1": 65 * 60})
     found = card.gather(store, week)
     assert found.sessions[0].done == 1
     text = card.text(found)

@@ -12,6 +12,7 @@ from textual.pilot import Pilot
 
 from q1lab import paths
 from q1lab.config import Config
+from q1lab.index import learned
 from q1lab.index.store import Store
 from q1lab.tui.app import Q1Lab
 from q1lab.tui.setup import Setup
@@ -57,8 +58,8 @@ def some_progress(store: Store, week: Week) -> None:
     for step in steps:
         progress.tick(store, week.label, step.id, True)
     progress.answer(store, week.label, "a1-why", "It is the richest idea. [bold]not markup[/bold]")
-    progress.add_time(store, week.label, "a1", 12 * 60)
-    progress.add_time(store, week.label, "a2", 104 * 60)
+    learned.add_seconds(store, week.label, {"a1": 12 * 60})
+    learned.add_seconds(store, week.label, {"a2": 104 * 60})
 
 
 async def until(pilot: Pilot[None], true: Callable[[], Any], rounds: int = 400) -> None:

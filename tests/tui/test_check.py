@@ -15,8 +15,8 @@ from q1lab.index import learned
 from q1lab.index.store import Store
 from q1lab.model import learner
 from q1lab.model.checks import CheckReport, CheckResult, run_checks
-from q1lab.tui import act
 from q1lab.tui.app import Q1Lab
+from q1lab.tui.screens import acts
 from q1lab.tui.screens.check import CheckScreen
 from q1lab.tui.screens.hint import HintScreen
 from q1lab.tui.screens.launch import LaunchScreen
@@ -222,7 +222,7 @@ async def test_a_run_action_fills_the_form(repo: Path) -> None:
         "variant": "./rope.py", "baseline": "./model.py", "data": "shakespeare", "max_iters": 40, "seeds": 2,
     }  # fmt: skip
     async with app_.run_test(size=(100, 30)) as pilot:
-        act.start(app_, Action("run", "Train it", options, "file", 1), None)
+        acts.start(app_, Action("run", "Train it", options, "file", 1), None)
         await until(pilot, lambda: isinstance(app_.screen, LaunchScreen) and app_.screen.is_mounted)
         values = {
             name: app_.screen.query_one(f"#{name}", Input).value for name in ("file", "baseline")

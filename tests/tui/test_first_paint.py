@@ -14,8 +14,6 @@ HEAVY = (
 
 LOOK = """
 import asyncio, json, sys
-from q1lab import paths
-from q1lab.week import content, progress
 from q1lab.index.store import Store
 from q1lab.commands.app import prepare
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from textual.widgets import Input
 
 from q1lab.files import is_locked
+from q1lab.index import learned
 from q1lab.index.store import Store
 from q1lab.tui.app import Q1Lab
 from q1lab.tui.screens.away import AwayScreen
@@ -46,7 +47,7 @@ async def test_it_counts_down_pauses_and_keeps_the_time() -> None:
 async def test_past_the_budget_it_goes_on_in_another_tone_and_says_so_once() -> None:
     clocks = FakeClocks()
     app = prepared(
-        lambda store, week: progress.add_time(store, week.label, "a1", 899), clocks=clocks
+        lambda store, week: learned.add_seconds(store, week.label, {"a1": 899}), clocks=clocks
     )
     async with app.run_test(size=(100, 30)) as pilot:
         await settled(pilot)

@@ -100,18 +100,6 @@ def test_nothing_is_credited_before_a_part_is_started(machine: Machine) -> None:
     assert ticked(clock, machine, 10) == Clock(rules=RULES)
 
 
-def test_the_next_part_gets_only_what_comes_after(machine: Machine, running: Clock) -> None:
-    clock = ticked(running, machine, 10).switch(machine.work(5), "a3")
-    assert clock.running
-    assert ticked(clock, machine, 7).fresh == {"a2": 15, "a3": 7}
-
-
-def test_switching_while_paused_stays_paused(machine: Machine, running: Clock) -> None:
-    clock = running.pause(machine.now()).switch(machine.work(60), "a3")
-    assert (clock.part, clock.running) == ("a3", False)
-    assert ticked(clock, machine, 60).fresh.get("a3", 0) == 0
-
-
 def test_starting_another_part_credits_the_first(machine: Machine, running: Clock) -> None:
     clock = running.start(machine.work(20), "b1")
     assert ticked(clock, machine, 3).fresh == {"a2": 20, "b1": 3}
@@ -169,7 +157,6 @@ def test_a_key_answers_no_question_and_nothing_starts_under_one(
         asked.touch(machine.now()),
         asked.start(machine.now(), "b1"),
         asked.pause(machine.now()),
-        asked.switch(machine.now(), "b1"),
     ):
         assert then == asked
 
@@ -315,9 +302,7 @@ DURATION = st.floats(0, 100_000, allow_nan=False) | st.floats(0, 40)
 ACTS = st.lists(
     st.tuples(st.sampled_from(["work", "tick", "sleep", "reboot", "restore"]), DURATION)
     | st.tuples(st.just("wall"), st.floats(-1e9, 1e9))
-    | st.tuples(
-        st.sampled_from(["start", "pause", "switch", "touch", "settle"]), st.sampled_from("abc")
-    )
+    | st.tuples(st.sampled_from(["start", "pause", "touch", "settle"]), st.sampled_from("abc"))
     | st.tuples(st.just("answer"), st.floats(allow_nan=True)),
     max_size=60,
 )
@@ -369,8 +354,6 @@ class History:
                 self.clock = through_disk(clock, machine.now())
             case "start", str():
                 self.clock = clock.start(self.look(), value)
-            case "switch", str():
-                self.clock = clock.switch(self.look(), value)
             case "pause", _:
                 self.clock = clock.pause(self.look())
             case "touch", _:

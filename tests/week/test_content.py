@@ -211,14 +211,6 @@ def test_indented_actions_belong_to_their_step(folder: Path) -> None:
     assert step.detail == "To the gram.\n\nTwice."
 
 
-def test_the_first_open_step_passes_over_optional_ones(folder: Path) -> None:
-    week = load(folder).for_variant("spelt")
-    found = week.first_open({"weigh-flour", "weigh-guess"})
-    assert found is not None
-    assert found[2].id == "knead-bake"
-    assert week.first_open({step.id for step in week.steps()}) is None
-
-
 def test_parts_and_steps_are_found_by_id(folder: Path) -> None:
     week = load(folder).for_variant("rye")
     found = week.find("rye-wet")

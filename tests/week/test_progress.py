@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from q1lab.errors import Problem
+from q1lab.index import learned
 from q1lab.index.store import Store
 from q1lab.week import content, progress
 from q1lab.week.model import Week
@@ -80,7 +81,7 @@ def test_an_answer_that_is_too_long_is_refused_and_changes_nothing(store: Store)
 
 def test_weeks_do_not_mix(store: Store) -> None:
     progress.tick(store, WEEK, "s", True)
-    progress.add_time(store, WEEK, "a1", 60)
+    learned.add_seconds(store, WEEK, {"a1": 60})
     assert progress.read(store, "other") == progress.Progress()
 
 
@@ -101,17 +102,17 @@ def test_first_open_passes_over_optional_steps_and_stays_in_a_session(
 
 def test_counts_leave_optional_steps_out(store: Store, week: Week) -> None:
     progress.tick(store, week.label, "a1-y", True)
-    progress.add_time(store, week.label, "a1", 90)
+    learned.add_seconds(store, week.label, {"a1": 90})
     count = progress.read(store, week.label).count(week.session("a").parts)
     assert count == progress.Count(done=0, total=2, seconds=90, minutes=30)
     assert not count.finished
 
 
 def test_time_adds_up_and_never_falls_below_nothing(store: Store) -> None:
-    progress.add_time(store, WEEK, "a1", 60)
-    progress.add_time(store, WEEK, "a1", 30.5)
-    progress.add_time(store, WEEK, "a1", -1000)
-    progress.add_time(store, WEEK, "a2", -5)
+    learned.add_seconds(store, WEEK, {"a1": 60})
+    learned.add_seconds(store, WEEK, {"a1": 30.5})
+    learned.add_seconds(store, WEEK, {"a1": -1000})
+    learned.add_seconds(store, WEEK, {"a2": -5})
     assert progress.read(store, WEEK).seconds == {"a1": 0.0, "a2": 0.0}
 
 

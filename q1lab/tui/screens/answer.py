@@ -11,7 +11,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static, TextArea
 
 from q1lab.files import plain
-from q1lab.tui import act
+from q1lab.tui import editing
 from q1lab.week import progress as domain
 from q1lab.week.model import Step
 
@@ -68,7 +68,7 @@ class AnswerScreen(ModalScreen[None]):
 
     def action_editor(self) -> None:
         area = self.query_one(TextArea)
-        after = act.edit_text(cast("Q1Lab", self.app), area.text, self.step.id)
+        after = editing.edit_text(cast("Q1Lab", self.app), area.text, self.step.id)
         if after is not None:
             area.text = after
             area.move_cursor(area.document.end)

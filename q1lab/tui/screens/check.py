@@ -17,10 +17,10 @@ from q1lab.errors import Problem
 from q1lab.files import plain
 from q1lab.model import learner
 from q1lab.model.checks import CheckReport, CheckResult, run_checks
-from q1lab.tui import act
+from q1lab.tui import editing
 from q1lab.tui.checking import Round, Stamp, stamp
 from q1lab.tui.keys import bindings
-from q1lab.tui.screens.hint import HintScreen
+from q1lab.tui.screens.hint import HintScreen, show_next
 from q1lab.tui.widgets.check_words import Results, against_source, ending, heading
 from q1lab.tui.widgets.diff_view import diff_text
 from q1lab.tui.widgets.fitted import Fitted
@@ -81,7 +81,7 @@ class CheckScreen(Screen[None]):
         return cast("Q1Lab", self.app)
 
     def on_mount(self) -> None:
-        self.path = act.folder(self.q1) / self.file
+        self.path = editing.folder(self.q1) / self.file
         self.query_one("#check-scroll").focus()
         self.action_again()
         self.set_interval(POLL, self.look)
@@ -180,7 +180,7 @@ class CheckScreen(Screen[None]):
             self.query_one("#check-scroll").focus()
 
     def action_edit(self) -> None:
-        act.edit_file(self.q1, self.path)
+        editing.edit_file(self.q1, self.path)
         self.look()
 
     def action_compare(self) -> None:
@@ -208,4 +208,4 @@ class CheckScreen(Screen[None]):
             variant = self.target or learner.header_variant(self.path) or week.variant
         except Problem:
             variant = week.variant
-        act.hint(self.q1, variant)
+        show_next(self.q1, variant)

@@ -12,7 +12,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Markdown, Static
 
 from q1lab.files import os_reason, plain
-from q1lab.tui import act
+from q1lab.tui import editing
 
 if TYPE_CHECKING:
     from q1lab.tui.app import Q1Lab
@@ -57,5 +57,5 @@ class DocumentScreen(ModalScreen[None]):
         place.focus()
 
     async def action_edit(self) -> None:
-        act.edit_file(cast("Q1Lab", self.app), self.file)
+        editing.edit_file(cast("Q1Lab", self.app), self.file)
         await self._show()

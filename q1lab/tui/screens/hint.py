@@ -3,7 +3,7 @@ does."""
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -12,9 +12,14 @@ from textual.screen import ModalScreen
 from textual.widgets import Markdown, Static
 
 from q1lab.files import plain
+from q1lab.model import learner
 from q1lab.model.learner import STAGES, Hint
 from q1lab.tui.widgets.diff_view import diff_text
 from q1lab.tui.widgets.palette import palette
+
+if TYPE_CHECKING:
+    from q1lab.index.store import Store
+    from q1lab.tui.app import Q1Lab
 
 
 class HintScreen(ModalScreen[None]):
@@ -47,3 +52,20 @@ class HintScreen(ModalScreen[None]):
                         plain(self.diff), palette(self.app), dark=self.app.current_theme.dark
                     )
                     yield Static(text, markup=False)
+
+
+def show_next(app: Q1Lab, variant: str | None) -> None:
+    """Show the next hint for a modification, and note that it was used."""
+    if variant is None:
+        app.notify("Hints come with a modification: choose one first.")
+        return
+    week, screen = app.week, app.screen
+
+    def show(found: Hint) -> None:
+        if screen.is_current:
+            app.push_screen(HintScreen.of(found))
+
+    def job(store: Store) -> Hint:
+        return learner.next_hint(store, week.label, week.root, variant)
+
+    app.desk.ask(job, lambda found: app.call_later(show, found))

@@ -10,8 +10,9 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import OptionList, Static
 
-from q1lab.tui import act
+from q1lab.tui import editing
 from q1lab.tui.keys import bindings
+from q1lab.tui.screens import acts
 from q1lab.tui.screens.base import Page
 from q1lab.tui.snapshot import Snapshot
 from q1lab.tui.widgets.checklist import Checklist, Row
@@ -90,7 +91,7 @@ class StudyScreen(Page):
 
     def _detail(self) -> None:
         row = self.query_one(Checklist).current
-        self.query_one("#detail", Static).update(act.detail(row, self.q1.snapshot.progress))
+        self.query_one("#detail", Static).update(acts.detail(row, self.q1.snapshot.progress))
 
     def open_part(self, part_id: str, at: str | None = None) -> None:
         """Show another part, with the cursor on step ``at`` or its first open one."""
@@ -134,13 +135,13 @@ class StudyScreen(Page):
     def action_write(self) -> None:
         """Enter or ``e``: whatever the row is for."""
         if isinstance(self.row, Action):
-            act.start(self.q1, self.row, self.step)
-        elif isinstance(self.row, Step) and not act.form(self.q1, self.row):
+            acts.start(self.q1, self.row, self.step)
+        elif isinstance(self.row, Step) and not acts.form(self.q1, self.row):
             self.action_tick()
 
     def action_editor(self) -> None:
         if isinstance(self.row, Step) and self.row.kind == "write":
-            act.in_editor(self.q1, self.row)
+            editing.in_editor(self.q1, self.row)
 
     def action_act(self) -> None:
         row = self.row
@@ -150,7 +151,7 @@ class StudyScreen(Page):
         if action is None:
             self.notify("Nothing to start here: rows with → carry something.")
         else:
-            act.start(self.q1, action, self.step)
+            acts.start(self.q1, action, self.step)
 
     def action_next(self) -> None:
         self._shift(1)
@@ -188,10 +189,12 @@ class StudyScreen(Page):
         (reading.scroll_page_down if pages > 0 else reading.scroll_page_up)(animate=False)
 
     def action_copy(self) -> None:
-        act.copy(self.q1, self.row)
+        acts.copy(self.q1, self.row)
 
     def action_timer_here(self) -> None:
         self.q1.action_timer_here()
 
     def action_hint(self) -> None:
-        act.hint(self.q1, self.q1.week.variant)
+        from q1lab.tui.screens.hint import show_next
+
+        show_next(self.q1, self.q1.week.variant)
