@@ -77,7 +77,8 @@ def test_the_installed_command_is_the_wheels(installed: Path, tmp_path: Path) ->
 def test_content_and_models_travel(installed: Path, tmp_path: Path) -> None:
     assert "freqs_cis" in run(installed, tmp_path, "diff", "rope")
     code = (
-        "from q1lab import content, paths; print(len(content.load(paths.content_dir()).sessions))"
+        "from q1lab import paths; from q1lab.week import content; "
+        "print(len(content.load(paths.content_dir()).sessions))"
     )
     done = subprocess.run(
         [installed / "python", "-P", "-c", code],

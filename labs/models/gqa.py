@@ -6,9 +6,9 @@ head j reads head floor(j / (H / G)). G = H is ordinary attention, G = 1 is mult
 n_kv_head left at None means half of n_head where n_head is even, else n_head. The model is smaller
 than the baseline: c_attn makes C + 2 · G · D features instead of 3C.
 
-Shapes: B batch, T tokens, C = n_embd features, H = n_head heads of D = C / H features, V =
-vocab_size. idx (B, T) -> logits (B, T, V) and loss () when targets (B, T) are given, else logits
-(B, 1, V) and None.
+Shapes: B batch, T tokens, C = n_embd features, H = n_head heads of D = C / H features, V = vocab_size.
+idx (B, T) -> logits (B, T, V) and loss () when targets (B, T) are given, else logits (B, 1, V)
+and None.
 """
 
 import math
@@ -28,13 +28,11 @@ class GPTConfig:
     n_embd: int = 768
     dropout: float = 0.0
     bias: bool = True  # in the linear layers and the norms
-    # key and value heads; None: half of n_head where that is even, else n_head
-    n_kv_head: int | None = None
+    n_kv_head: int | None = None  # key and value heads; None: half of an even n_head, else n_head
 
 
 class LayerNorm(nn.Module):
-    """Centre and scale each token's features, then apply a learned gain and (with bias) an
-    offset."""
+    """Center and scale each token's features, then apply a gain and (with bias) an offset."""
 
     def __init__(self, width: int, bias: bool) -> None:
         super().__init__()
@@ -57,12 +55,9 @@ class CausalSelfAttention(nn.Module):
         if self.n_kv_head is None:
             self.n_kv_head = self.n_head // 2 if self.n_head % 2 == 0 else self.n_head
         if self.n_kv_head < 1 or self.n_head % self.n_kv_head != 0:
-            raise ValueError(
-                f"n_head {self.n_head} is not a multiple of n_kv_head {self.n_kv_head}"
-            )
+            raise ValueError(f"{self.n_head} heads don't split into {self.n_kv_head} groups")
         self.kv_size = self.n_kv_head * (config.n_embd // config.n_head)  # G · D
         self.dropout = config.dropout
-        # q, k, v
         self.c_attn = nn.Linear(config.n_embd, config.n_embd + 2 * self.kv_size, bias=config.bias)
         self.c_proj = nn.Linear(config.n_embd, config.n_embd, bias=config.bias)
         self.resid_dropout = nn.Dropout(config.dropout)
@@ -73,7 +68,6 @@ class CausalSelfAttention(nn.Module):
         q = q.view(B, T, self.n_head, -1)  # (B, T, H, D)
         k = k.view(B, T, self.n_kv_head, -1)  # (B, T, G, D)
         v = v.view(B, T, self.n_kv_head, -1)  # (B, T, G, D)
-        # (B, T, H, D)
         k, v = (t.repeat_interleave(self.n_head // self.n_kv_head, dim=2) for t in (k, v))
         q, k, v = (t.transpose(1, 2) for t in (q, k, v))  # each (B, H, T, D)
         drop = self.dropout if self.training else 0.0
@@ -121,7 +115,7 @@ class GPT(nn.Module):
         self.transformer = nn.ModuleDict(
             {
                 "wte": nn.Embedding(config.vocab_size, config.n_embd),  # what the token is
-                "wpe": nn.Embedding(config.block_size, config.n_embd),  # where it stands
+                "wpe": nn.Embedding(config.block_size, config.n_embd),  # where it is
                 "drop": nn.Dropout(config.dropout),
                 "h": nn.ModuleList([Block(config) for _ in range(config.n_layer)]),
                 "ln_f": LayerNorm(config.n_embd, config.bias),
@@ -132,20 +126,16 @@ class GPT(nn.Module):
         self.transformer.wte.weight = self.lm_head.weight
         for name, p in self.named_parameters():
             if p.dim() == 2:  # embeddings and products; gains stay at 1
-                # each layer adds to the stream twice: what it adds starts smaller, so that the sum
-                # stays put
+                # each layer adds to the stream twice: smaller at the start, so that the sum is not
                 residual = name.endswith("c_proj.weight")
-                nn.init.normal_(
-                    p, mean=0.0, std=0.02 / math.sqrt(2 * config.n_layer) if residual else 0.02
-                )
+                std = 0.02 / math.sqrt(2 * config.n_layer) if residual else 0.02
+                nn.init.normal_(p, mean=0.0, std=std)
             elif name.endswith("bias"):
                 nn.init.zeros_(p)
 
     def forward(self, idx: Tensor, targets: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
         if idx.size(1) > self.config.block_size:
-            raise ValueError(
-                f"{idx.size(1)} tokens are more than block_size {self.config.block_size}"
-            )
+            raise ValueError(f"{idx.size(1)} tokens exceed block_size {self.config.block_size}")
         pos = torch.arange(idx.size(1), device=idx.device)  # (T,)
         x = self.transformer.wte(idx) + self.transformer.wpe(pos)  # (B, T, C) + (T, C)
         x = self.transformer.drop(x)  # (B, T, C)
@@ -160,8 +150,7 @@ class GPT(nn.Module):
 
     @torch.no_grad()
     def generate(self, idx: Tensor, n_tokens: int, temperature: float = 1.0) -> Tensor:
-        """Append n_tokens sampled tokens to idx (B, T), one at a time, from the last block_size of
-        them."""
+        """Append n_tokens sampled tokens to idx (B, T), each from the last block_size of them."""
         for _ in range(n_tokens):
             logits, _ = self(idx[:, -self.config.block_size :])  # (B, 1, V)
             probs = F.softmax(logits[:, -1] / temperature, dim=-1)  # (B, V)

@@ -1,14 +1,14 @@
 """Llama: all four changes at once, RMSNorm, RoPE, SwiGLU and GQA, as in open models since Llama 2.
 
-Touvron et al. 2023, "Llama 2: Open Foundation and Fine-Tuned Chat Models", arXiv 2307.09288, section 2.2, for
-the combination; for each piece, see the paper that its own file names: arXiv 1910.07467, 2104.09864,
-2002.05202 and 2305.13245. What stays is the baseline's: tied embeddings, its way to start the weights, bias
-where the config asks for it (Llama has none), eps 1e-5.
+Touvron et al. 2023, "Llama 2: Open Foundation and Fine-Tuned Chat Models", arXiv 2307.09288,
+section 2.2, for the combination; for each piece, see the paper that its own file names: arXiv
+1910.07467, 2104.09864, 2002.05202 and 2305.13245. The rest is the baseline's: tied embeddings, how
+weights are initialized, bias where the config asks for it (Llama has none), eps 1e-5.
 
 Shapes: B batch, T tokens, C = n_embd features, H = n_head query heads and G = n_kv_head key and
-value heads (None: half of n_head where it is even, else n_head) of D = C / H features, V =
-vocab_size. idx (B, T) -> logits (B, T, V) and loss () when targets (B, T) are given, else logits
-(B, 1, V) and None.
+value heads (None: half of n_head where it is even, else n_head) of D = C / H features, V = vocab_size.
+idx (B, T) -> logits (B, T, V) and loss () when targets (B, T) are given, else logits (B, 1, V)
+and None.
 """
 
 import math
@@ -28,8 +28,7 @@ class GPTConfig:
     n_embd: int = 768
     dropout: float = 0.0
     bias: bool = True  # in the linear layers
-    # key and value heads; None: half of n_head where that is even, else n_head
-    n_kv_head: int | None = None
+    n_kv_head: int | None = None  # key and value heads; None: half of an even n_head, else n_head
 
 
 class RMSNorm(nn.Module):
@@ -45,23 +44,19 @@ class RMSNorm(nn.Module):
 
 
 def precompute_freqs_cis(dim: int, end: int, theta: float = 10000.0) -> Tensor:
-    """The turn of each pair at each position below end, as complex numbers of length 1: (end,
-    dim/2)."""
+    """Each pair's rotation at each position below end, as unit complex numbers: (end, dim/2)."""
     if dim % 2 != 0:
-        raise ValueError(f"RoPE turns pairs of features, and the head size {dim} is odd")
-    # (dim/2,), angle a step: 1 for the first pair
-    freqs = theta ** (-torch.arange(0, dim, 2).float() / dim)
+        raise ValueError(f"RoPE rotates pairs of features, and the head size {dim} is odd")
+    freqs = theta ** (-torch.arange(0, dim, 2).float() / dim)  # (dim/2,), radians per position
     angles = torch.outer(torch.arange(end).float(), freqs)  # (end, dim/2)
     return torch.polar(torch.ones_like(angles), angles)
 
 
 def apply_rotary_emb(xq: Tensor, xk: Tensor, freqs_cis: Tensor) -> tuple[Tensor, Tensor]:
-    """Turn each pair of xq and xk, both (B, T, H, D), by the angle of its position; same shape and
-    dtype."""
-    turns = freqs_cis[: xq.size(1), None, :]  # (T, 1, D/2), for every row and head alike
-    # (B, T, H, D/2)
+    """Rotate each pair of xq and xk, both (B, T, H, D), by its position's angle; same dtype."""
+    rotations = freqs_cis[: xq.size(1), None, :]  # (T, 1, D/2), the same for each row and head
     pairs = (torch.view_as_complex(x.float().unflatten(-1, (-1, 2))) for x in (xq, xk))
-    xq_out, xk_out = (torch.view_as_real(p * turns).flatten(-2) for p in pairs)  # (B, T, H, D)
+    xq_out, xk_out = (torch.view_as_real(p * rotations).flatten(-2) for p in pairs)  # (B, T, H, D)
     return xq_out.type_as(xq), xk_out.type_as(xk)
 
 
@@ -77,18 +72,14 @@ class CausalSelfAttention(nn.Module):
         if self.n_kv_head is None:
             self.n_kv_head = self.n_head // 2 if self.n_head % 2 == 0 else self.n_head
         if self.n_kv_head < 1 or self.n_head % self.n_kv_head != 0:
-            raise ValueError(
-                f"n_head {self.n_head} is not a multiple of n_kv_head {self.n_kv_head}"
-            )
+            raise ValueError(f"{self.n_head} heads don't split into {self.n_kv_head} groups")
         self.kv_size = self.n_kv_head * (config.n_embd // config.n_head)  # G · D
         self.dropout = config.dropout
-        # q, k, v
         self.c_attn = nn.Linear(config.n_embd, config.n_embd + 2 * self.kv_size, bias=config.bias)
         self.c_proj = nn.Linear(config.n_embd, config.n_embd, bias=config.bias)
         self.resid_dropout = nn.Dropout(config.dropout)
-        # (block_size, D/2)
-        turns = precompute_freqs_cis(config.n_embd // config.n_head, config.block_size)
-        self.register_buffer("freqs_cis", turns, persistent=False)
+        freqs_cis = precompute_freqs_cis(config.n_embd // config.n_head, config.block_size)
+        self.register_buffer("freqs_cis", freqs_cis, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:  # (B, T, C) -> (B, T, C)
         B, T, C = x.shape
@@ -97,7 +88,6 @@ class CausalSelfAttention(nn.Module):
         k = k.view(B, T, self.n_kv_head, -1)  # (B, T, G, D)
         v = v.view(B, T, self.n_kv_head, -1)  # (B, T, G, D)
         q, k = apply_rotary_emb(q, k, self.freqs_cis)  # same shapes; v is left as it is
-        # (B, T, H, D)
         k, v = (t.repeat_interleave(self.n_head // self.n_kv_head, dim=2) for t in (k, v))
         q, k, v = (t.transpose(1, 2) for t in (q, k, v))  # each (B, H, T, D)
         drop = self.dropout if self.training else 0.0
@@ -111,8 +101,7 @@ class MLP(nn.Module):
 
     def __init__(self, config: GPTConfig) -> None:
         super().__init__()
-        # three matrices of this width cost what two of 4C do
-        hidden = round(2 / 3 * 4 * config.n_embd)
+        hidden = round(2 / 3 * 4 * config.n_embd)  # three matrices at the cost of two of 4C
         self.c_gate = nn.Linear(config.n_embd, hidden, bias=config.bias)
         self.c_fc = nn.Linear(config.n_embd, hidden, bias=config.bias)
         self.c_proj = nn.Linear(hidden, config.n_embd, bias=config.bias)
@@ -157,20 +146,16 @@ class GPT(nn.Module):
         self.transformer.wte.weight = self.lm_head.weight
         for name, p in self.named_parameters():
             if p.dim() == 2:  # embeddings and products; gains stay at 1
-                # each layer adds to the stream twice: what it adds starts smaller, so that the sum
-                # stays put
+                # each layer adds to the stream twice: smaller at the start, so that the sum is not
                 residual = name.endswith("c_proj.weight")
-                nn.init.normal_(
-                    p, mean=0.0, std=0.02 / math.sqrt(2 * config.n_layer) if residual else 0.02
-                )
+                std = 0.02 / math.sqrt(2 * config.n_layer) if residual else 0.02
+                nn.init.normal_(p, mean=0.0, std=std)
             elif name.endswith("bias"):
                 nn.init.zeros_(p)
 
     def forward(self, idx: Tensor, targets: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
         if idx.size(1) > self.config.block_size:
-            raise ValueError(
-                f"{idx.size(1)} tokens are more than block_size {self.config.block_size}"
-            )
+            raise ValueError(f"{idx.size(1)} tokens exceed block_size {self.config.block_size}")
         x = self.transformer.drop(self.transformer.wte(idx))  # (B, T, C)
         for block in self.transformer.h:
             x = block(x)  # (B, T, C)
@@ -183,8 +168,7 @@ class GPT(nn.Module):
 
     @torch.no_grad()
     def generate(self, idx: Tensor, n_tokens: int, temperature: float = 1.0) -> Tensor:
-        """Append n_tokens sampled tokens to idx (B, T), one at a time, from the last block_size of
-        them."""
+        """Append n_tokens sampled tokens to idx (B, T), each from the last block_size of them."""
         for _ in range(n_tokens):
             logits, _ = self(idx[:, -self.config.block_size :])  # (B, 1, V)
             probs = F.softmax(logits[:, -1] / temperature, dim=-1)  # (B, V)

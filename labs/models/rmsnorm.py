@@ -1,15 +1,14 @@
-"""RMSNorm: divide by the root mean square of the features; no mean is taken out, no offset is
-added.
+"""RMSNorm: divide by the features' root mean square; no mean is subtracted, no offset added.
 
 Zhang and Sennrich 2019, "Root Mean Square Layer Normalization", arXiv 1910.07467, section 4,
-equation 4: a_i / RMS(a) · g_i with RMS(a) = sqrt(mean of a_i²). The statistics are one number a
+equation 4: a_i / RMS(a) · g_i with RMS(a) = sqrt(mean of a_i²). The statistics are one number per
 token, over its C features: (B, T, C) -> (B, T, 1); the gain g is (C,) and starts at 1. The paper
 has no eps; here it is LayerNorm's 1e-5, inside the root, so that both arms of a comparison share
 it.
 
-Shapes: B batch, T tokens, C = n_embd features, H = n_head heads of D = C / H features, V =
-vocab_size. idx (B, T) -> logits (B, T, V) and loss () when targets (B, T) are given, else logits
-(B, 1, V) and None.
+Shapes: B batch, T tokens, C = n_embd features, H = n_head heads of D = C / H features, V = vocab_size.
+idx (B, T) -> logits (B, T, V) and loss () when targets (B, T) are given, else logits (B, 1, V)
+and None.
 """
 
 import math
@@ -52,8 +51,7 @@ class CausalSelfAttention(nn.Module):
             raise ValueError(f"n_embd {config.n_embd} is not a multiple of n_head {config.n_head}")
         self.n_head = config.n_head
         self.dropout = config.dropout
-        # q, k, v in one product
-        self.c_attn = nn.Linear(config.n_embd, 3 * config.n_embd, bias=config.bias)
+        self.c_attn = nn.Linear(config.n_embd, 3 * config.n_embd, bias=config.bias)  # q, k, v
         self.c_proj = nn.Linear(config.n_embd, config.n_embd, bias=config.bias)
         self.resid_dropout = nn.Dropout(config.dropout)
 
@@ -109,7 +107,7 @@ class GPT(nn.Module):
         self.transformer = nn.ModuleDict(
             {
                 "wte": nn.Embedding(config.vocab_size, config.n_embd),  # what the token is
-                "wpe": nn.Embedding(config.block_size, config.n_embd),  # where it stands
+                "wpe": nn.Embedding(config.block_size, config.n_embd),  # where it is
                 "drop": nn.Dropout(config.dropout),
                 "h": nn.ModuleList([Block(config) for _ in range(config.n_layer)]),
                 "ln_f": RMSNorm(config.n_embd),
@@ -120,20 +118,16 @@ class GPT(nn.Module):
         self.transformer.wte.weight = self.lm_head.weight
         for name, p in self.named_parameters():
             if p.dim() == 2:  # embeddings and products; gains stay at 1
-                # each layer adds to the stream twice: what it adds starts smaller, so that the sum
-                # stays put
+                # each layer adds to the stream twice: smaller at the start, so that the sum is not
                 residual = name.endswith("c_proj.weight")
-                nn.init.normal_(
-                    p, mean=0.0, std=0.02 / math.sqrt(2 * config.n_layer) if residual else 0.02
-                )
+                std = 0.02 / math.sqrt(2 * config.n_layer) if residual else 0.02
+                nn.init.normal_(p, mean=0.0, std=std)
             elif name.endswith("bias"):
                 nn.init.zeros_(p)
 
     def forward(self, idx: Tensor, targets: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
         if idx.size(1) > self.config.block_size:
-            raise ValueError(
-                f"{idx.size(1)} tokens are more than block_size {self.config.block_size}"
-            )
+            raise ValueError(f"{idx.size(1)} tokens exceed block_size {self.config.block_size}")
         pos = torch.arange(idx.size(1), device=idx.device)  # (T,)
         x = self.transformer.wte(idx) + self.transformer.wpe(pos)  # (B, T, C) + (T, C)
         x = self.transformer.drop(x)  # (B, T, C)
@@ -148,8 +142,7 @@ class GPT(nn.Module):
 
     @torch.no_grad()
     def generate(self, idx: Tensor, n_tokens: int, temperature: float = 1.0) -> Tensor:
-        """Append n_tokens sampled tokens to idx (B, T), one at a time, from the last block_size of
-        them."""
+        """Append n_tokens sampled tokens to idx (B, T), each from the last block_size of them."""
         for _ in range(n_tokens):
             logits, _ = self(idx[:, -self.config.block_size :])  # (B, 1, V)
             probs = F.softmax(logits[:, -1] / temperature, dim=-1)  # (B, V)

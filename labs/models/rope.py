@@ -1,15 +1,15 @@
-"""RoPE: turn queries and keys by an angle that grows with position, so that their product sees the
-distance.
+"""RoPE: rotate queries and keys by an angle that grows with position, so scores see distance.
 
-Su et al. 2021, "RoFormer: Enhanced Transformer with Rotary Position Embedding", arXiv 2104.09864, section
-3.2.2 and equation 34: pair i of a head (features 2i and 2i + 1) at position m turns by m · 10000^(−2i/D), for
-i from 0 to D/2 − 1. Values are not turned, nothing is learned, and the table of learned positions is gone. A
-query at m and a key at n then score by what they hold and by m − n. The table of turns is (block_size, D/2)
-complex numbers of length 1, made once at the start, the same in each layer, and not saved with the weights.
+Su et al. 2021, "RoFormer: Enhanced Transformer with Rotary Position Embedding", arXiv 2104.09864,
+section 3.2.2 and equation 34: pair i of a head (features 2i and 2i + 1) at position m rotates by
+m · 10000^(−2i/D), for i from 0 to D/2 − 1. Values are not rotated, nothing is learned, and the
+table of learned positions is gone. The score of a query at m and a key at n then depends on their
+contents and on m − n. The table of rotations is (block_size, D/2) complex numbers of length 1, made
+once at the start, the same in each layer, and not saved with the weights.
 
-Shapes: B batch, T tokens, C = n_embd features, H = n_head heads of D = C / H features, V =
-vocab_size. idx (B, T) -> logits (B, T, V) and loss () when targets (B, T) are given, else logits
-(B, 1, V) and None.
+Shapes: B batch, T tokens, C = n_embd features, H = n_head heads of D = C / H features, V = vocab_size.
+idx (B, T) -> logits (B, T, V) and loss () when targets (B, T) are given, else logits (B, 1, V)
+and None.
 """
 
 import math
@@ -32,8 +32,7 @@ class GPTConfig:
 
 
 class LayerNorm(nn.Module):
-    """Centre and scale each token's features, then apply a learned gain and (with bias) an
-    offset."""
+    """Center and scale each token's features, then apply a gain and (with bias) an offset."""
 
     def __init__(self, width: int, bias: bool) -> None:
         super().__init__()
@@ -45,23 +44,19 @@ class LayerNorm(nn.Module):
 
 
 def precompute_freqs_cis(dim: int, end: int, theta: float = 10000.0) -> Tensor:
-    """The turn of each pair at each position below end, as complex numbers of length 1: (end,
-    dim/2)."""
+    """Each pair's rotation at each position below end, as unit complex numbers: (end, dim/2)."""
     if dim % 2 != 0:
-        raise ValueError(f"RoPE turns pairs of features, and the head size {dim} is odd")
-    # (dim/2,), angle a step: 1 for the first pair
-    freqs = theta ** (-torch.arange(0, dim, 2).float() / dim)
+        raise ValueError(f"RoPE rotates pairs of features, and the head size {dim} is odd")
+    freqs = theta ** (-torch.arange(0, dim, 2).float() / dim)  # (dim/2,), radians per position
     angles = torch.outer(torch.arange(end).float(), freqs)  # (end, dim/2)
     return torch.polar(torch.ones_like(angles), angles)
 
 
 def apply_rotary_emb(xq: Tensor, xk: Tensor, freqs_cis: Tensor) -> tuple[Tensor, Tensor]:
-    """Turn each pair of xq and xk, both (B, T, H, D), by the angle of its position; same shape and
-    dtype."""
-    turns = freqs_cis[: xq.size(1), None, :]  # (T, 1, D/2), for every row and head alike
-    # (B, T, H, D/2)
+    """Rotate each pair of xq and xk, both (B, T, H, D), by its position's angle; same dtype."""
+    rotations = freqs_cis[: xq.size(1), None, :]  # (T, 1, D/2), the same for each row and head
     pairs = (torch.view_as_complex(x.float().unflatten(-1, (-1, 2))) for x in (xq, xk))
-    xq_out, xk_out = (torch.view_as_real(p * turns).flatten(-2) for p in pairs)  # (B, T, H, D)
+    xq_out, xk_out = (torch.view_as_real(p * rotations).flatten(-2) for p in pairs)  # (B, T, H, D)
     return xq_out.type_as(xq), xk_out.type_as(xk)
 
 
@@ -74,13 +69,11 @@ class CausalSelfAttention(nn.Module):
             raise ValueError(f"n_embd {config.n_embd} is not a multiple of n_head {config.n_head}")
         self.n_head = config.n_head
         self.dropout = config.dropout
-        # q, k, v in one product
-        self.c_attn = nn.Linear(config.n_embd, 3 * config.n_embd, bias=config.bias)
+        self.c_attn = nn.Linear(config.n_embd, 3 * config.n_embd, bias=config.bias)  # q, k, v
         self.c_proj = nn.Linear(config.n_embd, config.n_embd, bias=config.bias)
         self.resid_dropout = nn.Dropout(config.dropout)
-        # (block_size, D/2)
-        turns = precompute_freqs_cis(config.n_embd // config.n_head, config.block_size)
-        self.register_buffer("freqs_cis", turns, persistent=False)
+        freqs_cis = precompute_freqs_cis(config.n_embd // config.n_head, config.block_size)
+        self.register_buffer("freqs_cis", freqs_cis, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:  # (B, T, C) -> (B, T, C)
         B, T, C = x.shape
@@ -145,20 +138,16 @@ class GPT(nn.Module):
         self.transformer.wte.weight = self.lm_head.weight
         for name, p in self.named_parameters():
             if p.dim() == 2:  # embeddings and products; gains stay at 1
-                # each layer adds to the stream twice: what it adds starts smaller, so that the sum
-                # stays put
+                # each layer adds to the stream twice: smaller at the start, so that the sum is not
                 residual = name.endswith("c_proj.weight")
-                nn.init.normal_(
-                    p, mean=0.0, std=0.02 / math.sqrt(2 * config.n_layer) if residual else 0.02
-                )
+                std = 0.02 / math.sqrt(2 * config.n_layer) if residual else 0.02
+                nn.init.normal_(p, mean=0.0, std=std)
             elif name.endswith("bias"):
                 nn.init.zeros_(p)
 
     def forward(self, idx: Tensor, targets: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
         if idx.size(1) > self.config.block_size:
-            raise ValueError(
-                f"{idx.size(1)} tokens are more than block_size {self.config.block_size}"
-            )
+            raise ValueError(f"{idx.size(1)} tokens exceed block_size {self.config.block_size}")
         x = self.transformer.drop(self.transformer.wte(idx))  # (B, T, C)
         for block in self.transformer.h:
             x = block(x)  # (B, T, C)
@@ -171,8 +160,7 @@ class GPT(nn.Module):
 
     @torch.no_grad()
     def generate(self, idx: Tensor, n_tokens: int, temperature: float = 1.0) -> Tensor:
-        """Append n_tokens sampled tokens to idx (B, T), one at a time, from the last block_size of
-        them."""
+        """Append n_tokens sampled tokens to idx (B, T), each from the last block_size of them."""
         for _ in range(n_tokens):
             logits, _ = self(idx[:, -self.config.block_size :])  # (B, 1, V)
             probs = F.softmax(logits[:, -1] / temperature, dim=-1)  # (B, V)

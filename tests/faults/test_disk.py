@@ -413,7 +413,7 @@ def test_a_rescue_that_is_cut_off_begins_again(home: Path) -> None:
     good = (home / "q1lab.db").read_bytes()
     bad = b"YYYY" + good[4:]
     code = (
-        "import os, sys\nfrom q1lab import store\nleft = int(sys.argv[1])\n"
+        "import os, sys\nfrom q1lab.index import store\nleft = int(sys.argv[1])\n"
         "def trace(frame, event, arg):\n    global left\n"
         "    if frame.f_code.co_name in ('_begin_anew', 'set_aside', 'carry_over', 'write_atomic'):\n"
         "        left -= event == 'line'\n        if left <= 0: os.kill(os.getpid(), 9)\n    return trace\n"

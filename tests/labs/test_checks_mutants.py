@@ -62,10 +62,10 @@ UNSEEN = """        scores = torch.einsum("bhid,bhjd->bhij", q, k) / math.sqrt(q
 """
 TURN = "        q, k = apply_rotary_emb(q, k, self.freqs_cis)\n"
 EXPONENT = "    freqs = theta ** (-torch.arange(0, dim, 2).float() / dim)"
-PAIRS = "    pairs = (torch.view_as_complex(x.float().unflatten(-1, (-1, 2))) for x in (xq, xk))  # (B, T, H, D/2)\n"
-BACK = "    xq_out, xk_out = (torch.view_as_real(p * turns).flatten(-2) for p in pairs)  # (B, T, H, D)\n"
+PAIRS = "    pairs = (torch.view_as_complex(x.float().unflatten(-1, (-1, 2))) for x in (xq, xk))\n"
+BACK = "    xq_out, xk_out = (torch.view_as_real(p * rotations).flatten(-2) for p in pairs)  # (B, T, H, D)\n"
 RETURN = "    return xq_out.type_as(xq), xk_out.type_as(xk)\n"
-BUFFER = '        self.register_buffer("freqs_cis", turns, persistent=False)\n'
+BUFFER = '        self.register_buffer("freqs_cis", freqs_cis, persistent=False)\n'
 HALVES = """    cos, sin = turns.real.repeat(1, 1, 2), turns.imag.repeat(1, 1, 2)
 
     def turned(x):
@@ -74,7 +74,9 @@ HALVES = """    cos, sin = turns.real.repeat(1, 1, 2), turns.imag.repeat(1, 1, 2
 
     return turned(xq), turned(xk)
 """
-REPEAT = "        k, v = (t.repeat_interleave(self.n_head // self.n_kv_head, dim=2) for t in (k, v))  # (B, T, H, D)\n"
+REPEAT = (
+    "        k, v = (t.repeat_interleave(self.n_head // self.n_kv_head, dim=2) for t in (k, v))\n"
+)
 NORM = """        mean_square = x.float().pow(2).mean(-1, keepdim=True)  # (B, T, 1), in float32 whatever x is
         return (x * torch.rsqrt(mean_square + 1e-5)).type_as(x) * self.weight
 """
@@ -240,7 +242,7 @@ MUTANTS = [
     Mutant("heads and time mixed up on the way back", "gqa",
            [("y.transpose(1, 2).reshape(B, T, C)", "y.reshape(B, T, C)")], "causality", "moved"),
     Mutant("a remainder is dropped", "gqa",
-           [('            raise ValueError(f"n_head {self.n_head} is not a multiple of n_kv_head {self.n_kv_head}")\n', "            pass\n"),
+           [('            raise ValueError(f"{self.n_head} heads don\'t split into {self.n_kv_head} groups")\n', "            pass\n"),
             (REPEAT, "        k, v = (t.repeat_interleave(-(-self.n_head // self.n_kv_head), dim=2)[:, :, : self.n_head] for t in (k, v))\n")],
            "gqa: a remainder is refused", "accepted"),
     Mutant("one key head for all", "gqa", [(REPEAT, REPEAT + "        k = k[:, :, :1].expand(-1, -1, self.n_head, -1)\n")],
@@ -255,7 +257,7 @@ MUTANTS = [
     Mutant("blocks in a plain list", "baseline", [('                "h": nn.ModuleList([Block(config) for _ in range(config.n_layer)]),\n', ""),
            ("        self.lm_head =", "        self.blocks = [Block(config) for _ in range(config.n_layer)]\n        self.lm_head ="),
            ("in self.transformer.h:", "in self.blocks:")], "parameters", "ModuleList"),
-    Mutant("a start far from uniform", "baseline", [("else 0.02)", "else 1.0)")], "loss at the start", "ln(65)"),
+    Mutant("a start far from uniform", "baseline", [("if residual else 0.02", "if residual else 1.0")], "loss at the start", "ln(65)"),
     Mutant("an unused layer", "baseline", [("        self.mlp = MLP(config)\n", "        self.mlp = MLP(config)\n        self.spare = nn.Linear(4, 4)\n")],
            "gradients", "spare.weight has none"),
     Mutant("a norm over the batch", "baseline",
@@ -289,7 +291,7 @@ def test_each_modification_has_five_wrong_ones() -> None:
 # ──────────────────────────────────────────────────────────────────────────
 
 SEPARATE = [
-    ("        self.c_attn = nn.Linear(config.n_embd, 3 * config.n_embd, bias=config.bias)  # q, k, v in one product\n",
+    ("        self.c_attn = nn.Linear(config.n_embd, 3 * config.n_embd, bias=config.bias)  # q, k, v\n",
      "        self.wq, self.wk, self.wv = (nn.Linear(config.n_embd, config.n_embd, bias=config.bias) for _ in range(3))\n"),
     ("        q, k, v = self.c_attn(x).split(C, dim=-1)  # each (B, T, C)\n",
      "        q, k, v = self.wq(x), self.wk(x), self.wv(x)\n"),
@@ -376,7 +378,7 @@ RIGHT = [
           [(REPEAT, "        k, v = (t.repeat(1, 1, self.n_head // self.n_kv_head, 1) for t in (k, v))\n")],
           "gqa: groups share keys and values", "j + G"),
     Right("separate projections, by hand, expanded", "gqa",
-          [("        self.c_attn = nn.Linear(config.n_embd, config.n_embd + 2 * self.kv_size, bias=config.bias)  # q, k, v\n",
+          [("        self.c_attn = nn.Linear(config.n_embd, config.n_embd + 2 * self.kv_size, bias=config.bias)\n",
             "        self.q = nn.Linear(config.n_embd, config.n_embd, bias=config.bias)\n        self.kv = nn.Linear(config.n_embd, 2 * self.kv_size, bias=config.bias)\n"),
            ("        q, k, v = self.c_attn(x).split([C, self.kv_size, self.kv_size], dim=-1)\n", "        q, (k, v) = self.q(x), self.kv(x).chunk(2, dim=-1)\n"),
            (REPEAT, "        k, v = (t[:, :, :, None].expand(-1, -1, -1, self.n_head // self.n_kv_head, -1).flatten(2, 3) for t in (k, v))\n"),
@@ -396,7 +398,7 @@ RIGHT = [
 """)]),
     Right("targets and logits by view", "rope",
           [("targets.flatten()", "targets.view(-1)"), ("logits.flatten(0, 1)", "logits.view(-1, logits.size(-1))"),
-           ("        if idx.size(1) > self.config.block_size:\n            raise ValueError(f\"{idx.size(1)} tokens are more than block_size {self.config.block_size}\")\n", ""),
+           ("        if idx.size(1) > self.config.block_size:\n            raise ValueError(f\"{idx.size(1)} tokens exceed block_size {self.config.block_size}\")\n", ""),
            ("config.n_embd // config.n_head, config.block_size)", "config.n_embd // config.n_head, 4 * config.block_size)")],
           "rope: every length", "1 to 33 agree"),
     Right("another field name with a number as its default", "gqa",

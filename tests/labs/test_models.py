@@ -69,7 +69,7 @@ def test_interface(name: str) -> None:
     last, none = model(x)
     assert none is None
     torch.testing.assert_close(last, logits[:, -1:], rtol=1e-5, atol=1e-6)
-    with pytest.raises(ValueError, match="17 tokens are more than block_size 16"):
+    with pytest.raises(ValueError, match="17 tokens exceed block_size 16"):
         model(tokens(1, 17))
     out = model.generate(x, 5)
     assert out.shape == (3, 21)
@@ -395,7 +395,7 @@ def test_gqa_default_and_bad_values() -> None:
     assert build("gqa").transformer.h[0].attn.n_kv_head == 2
     assert build("gqa", n_head=1).transformer.h[0].attn.n_kv_head == 1
     for bad in (3, 0, -1, 8):
-        with pytest.raises(ValueError, match=f"n_head 4 is not a multiple of n_kv_head {bad}"):
+        with pytest.raises(ValueError, match=f"4 heads don't split into {bad} groups"):
             build("gqa", n_kv_head=bad)
     with pytest.raises(ValueError, match="n_embd 30 is not a multiple of n_head 4"):
         build("baseline", n_embd=30)
