@@ -3,19 +3,26 @@ yes."""
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import json
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
-from q1lab.errors import Problem
+from q1lab.errors import OK, Problem
 from q1lab.files import plain
-from q1lab.repository import NeedsYes, NoRepository, Repository
+from q1lab.repository import NoRepository, Repository
 from q1lab.week.model import Week
+
+if TYPE_CHECKING:
+    from q1lab.documents.proposals import Proposal
+    from q1lab.documents.save import Saved
+    from q1lab.index.store import Store
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -25,12 +32,21 @@ repo_option = click.option(
     metavar="PATH",
     help="Your repository. Default: the configured one, else the one you stand in.",
 )
+overwrite_option = click.option(
+    "--overwrite", is_flag=True, help="Replace what you edited between q1lab's marks."
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 def writing_options(command: F) -> F:
     """--repo, --dry-run, --yes, --no-commit, --init: the same on every command that writes into the
-    repository."""
+    repository. The command gets their values as one ``how: Writing``."""
+
+    @functools.wraps(command)
+    def gathered(**values: Any) -> Any:
+        names = [item.name for item in dataclasses.fields(Writing)]
+        return command(how=Writing(**{name: values.pop(name) for name in names}), **values)
+
     for option in (
         click.option("--init", is_flag=True, help="Make a git repository when there is none."),
         click.option("--no-commit", is_flag=True, help="Write the file, but don't commit it."),
@@ -42,6 +58,21 @@ def writing_options(command: F) -> F:
         ),
         repo_option,
     ):
+        option(gathered)
+    return cast("F", gathered)
+
+
+def region_options(command: F) -> F:
+    """--overwrite, --add-missing, --stdout: on the commands that keep regions of a document."""
+    for option in (
+        click.option(
+            "--stdout", is_flag=True, help="Print the document as it would be, and write nothing."
+        ),
+        click.option(
+            "--add-missing", is_flag=True, help="Put back regions that you took out of the file."
+        ),
+        overwrite_option,
+    ):
         command = option(command)
     return command
 
@@ -51,10 +82,10 @@ class Writing:
     """The values of ``writing_options``."""
 
     repo: Path | None
-    dry_run: bool
-    yes: bool
-    no_commit: bool
-    init: bool
+    dry_run: bool = False
+    yes: bool = False
+    no_commit: bool = False
+    init: bool = False
 
 
 def week() -> Week:
@@ -107,6 +138,15 @@ def repository(how: Writing) -> tuple[Path, Repository | None]:
     return repo.root, (None if how.no_commit else repo)
 
 
+def place(how: Writing, *, looking: bool = False) -> tuple[Path, Repository | None]:
+    """As ``repository``, or when only ``looking``: the folder, and the repository around it (None
+    where there is none). Then nothing is made and nothing is asked."""
+    if not looking:
+        return repository(how)
+    seen = maybe_repository(how.repo)
+    return (seen.root if seen else folder_of(how.repo)), seen
+
+
 def maybe_repository(given: Path | None) -> Repository | None:
     """The repository for looking only; None where there is none. A --repo that is wrong is a
     Problem."""
@@ -152,6 +192,31 @@ def emit(record: Mapping[str, Any]) -> None:
     click.echo(json.dumps(record, indent=2, ensure_ascii=False, default=str))
 
 
+def carry_out(
+    proposal: Proposal,
+    store: Store,
+    how: Writing,
+    *,
+    as_json: bool,
+    extra: Mapping[str, Any] | None = None,
+) -> int:
+    """What every command that writes a document does with it: say what was kept, show the diff,
+    write, commit, and say what happened, or print all of it as JSON with ``extra``."""
+    if proposal.edited:
+        remark(
+            f"kept as you edited it: {', '.join(proposal.edited)} (--overwrite replaces it). "
+            "The difference:"
+        )
+        show_diff(proposal.edited_diff, err=True)
+    if how.dry_run and not as_json:
+        show_diff(proposal.diff)
+    result = act(functools.partial(proposal.save, store), proposal, how, quiet=as_json)
+    if as_json:
+        kept = {"changed": list(proposal.changed), "kept": list(proposal.edited)}
+        emit({**result, **kept, "diff": proposal.diff, **(extra or {})})
+    return OK
+
+
 def save(
     files: Mapping[Path, bytes],
     message: str,
@@ -160,12 +225,25 @@ def save(
     *,
     quiet: bool = False,
 ) -> dict[str, Any]:
+    """Write and commit files that are no documents, as ``act`` does."""
+    from q1lab.documents.proposals import Proposal
+    from q1lab.documents.save import save as write
+
+    def saving(*, confirmed: bool = False, dry_run: bool = False) -> Saved:
+        return write(files, message, repo, confirmed=confirmed, dry_run=dry_run)
+
+    return act(saving, Proposal(files, message, repo, ""), how, quiet=quiet)
+
+
+def act(
+    saving: Callable[..., Saved], proposal: Proposal, how: Writing, *, quiet: bool = False
+) -> dict[str, Any]:
     """Write and commit, asking for a yes where one is missing and somebody is there. Says what
     happened (unless ``quiet``) and returns it as plain types."""
-    from q1lab.documents.save import save as act
+    from q1lab.repository import NeedsYes
 
     try:
-        done = act(files, message, repo, confirmed=how.yes, dry_run=how.dry_run)
+        done = saving(confirmed=how.yes, dry_run=how.dry_run)
     except NeedsYes as problem:
         show_diff(problem.diff, err=True)
         if not may_ask():
@@ -174,32 +252,55 @@ def save(
             remark(reason)
         if not click.confirm("Go on?", err=True):
             raise Problem("nothing was changed", 1) from None
-        done = act(files, message, repo, confirmed=True)
+        done = saving(confirmed=True)
     commit = done.commit
     result = {
-        "files": [str(path) for path in files],
+        "files": [str(path) for path in proposal.files],
         "written": [] if how.dry_run else [str(path) for path in done.written],
-        "commit": commit.sha if commit and commit.committed else None,
+        "commit": done.sha,
         "branch": commit.branch if commit and commit.committed else None,
-        "message": message,
+        "message": proposal.message,
         "notes": list(commit.notes) if commit else [],
     }
-    if quiet:
-        return result
-    names = ", ".join(path.name for path in files)
+    if not quiet:
+        _tell(done, proposal, how)
+    return result
+
+
+def _tell(done: Saved, proposal: Proposal, how: Writing) -> None:
+    names = ", ".join(path.name for path in proposal.files)
+    subject = proposal.message.splitlines()[0]
+    commit = done.commit
     if how.dry_run:
         remark(f"would write {names}" if done.written else f"{names}: nothing would change")
-        if repo is not None:
-            remark(f"would commit: {message.splitlines()[0]}")
+        if proposal.repo is not None:
+            remark(f"would commit: {subject}")
     elif commit and commit.committed:
-        remark(
-            f"{names}: committed {str(commit.sha)[:7]} on {commit.branch or 'a detached HEAD'}: "
-            f"{message.splitlines()[0]}"
-        )
+        branch = commit.branch or "a detached HEAD"
+        remark(f"{names}: committed {str(commit.sha)[:7]} on {branch}: {subject}")
         for note in commit.notes:
             remark(f"note: {note}")
     elif done.written:
         remark(f"{names}: written, not committed")
     else:
         remark(f"{names}: up to date")
-    return result
+
+
+def show_list(
+    name: str,
+    rows: list[dict[str, Any]],
+    line: Callable[[dict[str, Any]], str],
+    *,
+    empty: str,
+    as_json: bool,
+) -> int:
+    """One of the learner's lists: a numbered line per row, or JSON under ``name``. ``empty`` says
+    how to add the first."""
+    if as_json:
+        emit({name: rows})
+        return OK
+    if not rows:
+        click.echo(empty)
+    for row in rows:
+        show(f"{row['id']:>3}  {line(row)}")
+    return OK

@@ -66,12 +66,10 @@ def list_command(as_json: bool) -> int:
 
     with Store() as store:
         rows = artifacts.every(store)
-    if as_json:
-        shared.emit({"artifacts": rows})
-        return OK
-    if not rows:
-        click.echo("No artifact yet. Add one: q1lab artifact add repo NAME --at URL")
-    for row in rows:
-        at = f"  {row['location']}" if row["location"] else ""
-        shared.show(f"{row['id']:>3}  {row['kind']:<8}  {row['title']}{at}")
-    return OK
+    return shared.show_list(
+        "artifacts",
+        rows,
+        lambda row: f"{row['kind']:<8}  {row['title']}  {row['location'] or ''}".rstrip(),
+        empty="No artifact yet. Add one: q1lab artifact add repo NAME --at URL",
+        as_json=as_json,
+    )

@@ -28,10 +28,10 @@ def kpi(ctx: click.Context, repo: Path | None, as_json: bool) -> int:
     """KPIs: target, actual, and where the actual comes from (counted, or set by hand)."""
     if ctx.invoked_subcommand is not None:
         return OK
-    from q1lab.documents import gather
+    from q1lab.documents import counted
 
     with Store() as store:
-        lines = gather.kpi_lines(store, shared.week(), shared.maybe_repository(repo))
+        lines = counted.kpi_lines(store, shared.week(), shared.maybe_repository(repo))
     if as_json:
         shared.emit({"kpis": [{**asdict(line), "met": line.met} for line in lines]})
         return OK

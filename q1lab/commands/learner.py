@@ -3,6 +3,7 @@ commit."""
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 import tempfile
 from pathlib import Path
@@ -203,11 +204,7 @@ def merge(
     into: Path | None,
     base: Path | None,
     unchecked: bool,
-    repo: Path | None,
-    dry_run: bool,
-    yes: bool,
-    no_commit: bool,
-    init: bool,
+    how: shared.Writing,
     as_json: bool,
 ) -> int:
     """Apply the modification in FILE to your model.py, check the result, and commit that file
@@ -219,7 +216,7 @@ def merge(
     """
     target = (into or file.absolute().parent / "model.py").absolute()
     plan = learner.merge(file, target, base)
-    how = shared.Writing(repo or target.parent, dry_run, yes, no_commit, init)
+    how = dataclasses.replace(how, repo=how.repo or target.parent)
     record: dict[str, Any] = {
         "file": str(plan.file.absolute()), "into": str(target), "variant": plan.variant,
         "conflicts": plan.conflicts, "diff": plan.diff,
@@ -230,7 +227,7 @@ def merge(
         shared.show_diff(plan.diff)
     if plan.conflicts:
         words = f"{plan.conflicts} conflict{'s' if plan.conflicts > 1 else ''} in {target.name}"
-        if dry_run:
+        if how.dry_run:
             return _tell(record, as_json, FAILED, f"{words}; nothing was written")
         copy = learner.keep_copy(plan)
         write_atomic(target, plan.new, mode=0o644)
@@ -242,11 +239,13 @@ def merge(
             words = f"the merged {target.name} fails its checks: {failed}. Nothing was written; --unchecked goes on"
             return _tell(record, as_json, FAILED, words)
     root, found = (
-        shared.repository(how) if not dry_run else (target.parent, _maybe(target, no_commit))
+        shared.repository(how)
+        if not how.dry_run
+        else (target.parent, _maybe(target, how.no_commit))
     )
     if found is not None and not target.is_relative_to(root):
         raise Problem(f"{target} is not in the repository {root}")
-    if not dry_run:
+    if not how.dry_run:
         record["copy"] = str(learner.keep_copy(plan))
     saved = shared.save(
         {target: plan.new},

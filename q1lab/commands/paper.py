@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from q1lab.commands import _documents as shared
@@ -66,13 +68,15 @@ def list_command(as_json: bool) -> int:
 
     with Store() as store:
         rows = reading.papers(store)
-    if as_json:
-        shared.emit({"papers": rows})
-        return OK
-    if not rows:
-        click.echo('No paper yet. Add one: q1lab paper add "Title" --link URL')
-    for row in rows:
-        state = f"read {row['done'][:10]}" if row["done"] else "to read"
-        link = f"  {row['link']}" if row["link"] else ""
-        shared.show(f"{row['id']:>3}  {state:<15}  {row['depth']:<4}  {row['title']}{link}")
-    return OK
+    return shared.show_list(
+        "papers",
+        rows,
+        _line,
+        empty='No paper yet. Add one: q1lab paper add "Title" --link URL',
+        as_json=as_json,
+    )
+
+
+def _line(row: dict[str, Any]) -> str:
+    state = f"read {row['done'][:10]}" if row["done"] else "to read"
+    return f"{state:<15}  {row['depth']:<4}  {row['title']}  {row['link'] or ''}".rstrip()

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from q1lab.commands import _documents as shared
 from q1lab.errors import FAILED, OK, Problem
 from q1lab.index.store import Store
-
-if TYPE_CHECKING:
-    from q1lab.week.model import Week
-
-FOLDER = "posts"
 
 
 @click.group(
@@ -52,150 +46,63 @@ Examples:
 @shared.writing_options
 @click.option("--stdout", is_flag=True, help="Print the draft, and write nothing.")
 @shared.json_option
-def new_command(
-    title: str | None,
-    repo: Path | None,
-    dry_run: bool,
-    yes: bool,
-    no_commit: bool,
-    init: bool,
-    stdout: bool,
-    as_json: bool,
-) -> int:
+def new_command(title: str | None, how: shared.Writing, stdout: bool, as_json: bool) -> int:
     """Make the draft: nine sections with budgets, table, chart, diff, and the paragraph for your
     verdict.
 
     Before the study is done, the paragraph for a null result stands in it.
     """
-    return _write(
-        title,
-        shared.Writing(repo, dry_run, yes, no_commit, init),
-        new=True,
-        stdout=stdout,
-        as_json=as_json,
-    )
+    from q1lab.documents import post as documents
+
+    if stdout:
+        week = shared.week()
+        with Store() as store:
+            record = documents.gather(store, week, title=title)
+        shared.show(documents.document(record, week.root).text)
+        return OK
+    return _write(how, title=title, new=True, as_json=as_json)
 
 
 @post.command("refresh", epilog="Example: q1lab post refresh")
 @shared.writing_options
-@click.option("--overwrite", is_flag=True, help="Replace what you edited between q1lab's marks.")
+@shared.overwrite_option
 @shared.json_option
-def refresh_command(
-    repo: Path | None,
-    dry_run: bool,
-    yes: bool,
-    no_commit: bool,
-    init: bool,
-    overwrite: bool,
-    as_json: bool,
-) -> int:
+def refresh_command(how: shared.Writing, overwrite: bool, as_json: bool) -> int:
     """Renew the parts of the draft that come from your runs; the rest stays byte for byte."""
-    how = shared.Writing(repo, dry_run, yes, no_commit, init)
-    return _write(None, how, new=False, overwrite=overwrite, as_json=as_json)
+    return _write(how, new=False, overwrite=overwrite, as_json=as_json)
 
 
 def _write(
-    title: str | None,
     how: shared.Writing,
     *,
     new: bool,
+    as_json: bool,
+    title: str | None = None,
     overwrite: bool = False,
-    stdout: bool = False,
-    as_json: bool = False,
 ) -> int:
-    from q1lab.documents import gather
-    from q1lab.documents import post as documents
-    from q1lab.documents.save import draft
-    from q1lab.journal import posts
+    from q1lab.documents import proposals
 
     week = shared.week()
     with Store() as store:
-        if stdout:
-            record = gather.post_record(store, week, title=title, figure=_figure_name(store, week))
-            shared.show(documents.document(record, week.root).text)
-            return OK
         root, found = shared.repository(how)
-        path = _path(store, week, root)
-        if new and path.exists():
-            raise Problem(
-                f"{path} is there already: `q1lab post refresh` renews what comes from your runs"
-            )
-        if not new and not path.exists():
-            raise Problem(f"there is no draft {path}: `q1lab post new` makes one")
-        figure = _figure_name(store, week)
-        record = gather.post_record(store, week, title=title, figure=figure)
-        made = draft(path, documents.document(record, week.root), overwrite=overwrite)
-        files = {made.path: made.new}
-        if figure is not None and record.study is not None:
-            files[path.parent / figure] = _figure(store, week)
-        if made.edited:
-            shared.remark(
-                f"kept as you edited it: {', '.join(made.edited)} (--overwrite replaces it). The difference:"
-            )
-            shared.show_diff(made.edited_diff, err=True)
-        if how.dry_run and not as_json:
-            shared.show_diff(made.diff)
-        what = f" with the {record.variant} results ({record.verdict})" if record.study else ""
-        told = f"docs: {'draft the retrospective post' if new else 'refresh the retrospective post'}{what}"
-        result = shared.save(files, told, found, how, quiet=as_json)
-        if not how.dry_run:
-            posts.save_post(store, week.label, record.title, str(path))
-        if as_json:
-            shared.emit({**result, "changed": list(made.changed), "kept": list(made.edited)})
-    return OK
-
-
-def _path(store: Store, week: Week, root: Path) -> Path:
-    from q1lab.journal import posts
-
-    kept = posts.of_week(store, week.label)
-    if (
-        kept
-        and kept["path"]
-        and Path(kept["path"]).is_relative_to(root)
-        and Path(kept["path"]).exists()
-    ):
-        return Path(kept["path"])
-    return (
-        root
-        / FOLDER
-        / f"{re.sub(r'[^a-z0-9]+', '-', week.label.lower()).strip('-')}-retrospective.md"
-    )
-
-
-def _figure_name(store: Store, week: Week) -> str | None:
-    """Where the chart of the newest finished study lies, as the draft names it; None before one."""
-    from q1lab.documents import gather
-
-    found = gather.comparisons(store, gather.chosen(store, week).names)
-    return f"figures/{found[-1][0].id}.svg" if found else None
-
-
-def _figure(store: Store, week: Week) -> bytes:
-    import tempfile
-
-    from q1lab.compare import charts
-    from q1lab.compare.record import curves
-    from q1lab.documents import gather
-
-    study, record = gather.comparisons(store, gather.chosen(store, week).names)[-1]
-    with tempfile.TemporaryDirectory() as folder:
-        drawn: Any = curves(store, study)
-        return charts.comparison_figure(record, drawn, Path(folder) / "figure.svg").read_bytes()
+        proposal = proposals.post(
+            store, week, root, found, new=new, title=title, overwrite=overwrite
+        )
+        return shared.carry_out(proposal, store, how, as_json=as_json)
 
 
 def _draft(file: Path | None, repo: Path | None) -> tuple[Path, bytes]:
     """The draft's path and bytes: as given, as recorded, or where `post new` puts it."""
+    from q1lab.documents import post as documents
     from q1lab.documents.save import read
+    from q1lab.journal import posts
 
     if file is None:
         found = shared.maybe_repository(repo)
         root = found.root if found else shared.folder_of(repo)
         with Store() as store:
             week = shared.week()
-            from q1lab.journal import posts
-
-            file = _path(store, week, root)
+            file = documents.path_of(store, week, root)
             kept = posts.of_week(store, week.label)
             if (
                 not file.exists()
@@ -217,12 +124,12 @@ def _draft(file: Path | None, repo: Path | None) -> tuple[Path, bytes]:
 @shared.json_option
 def words_command(file: Path | None, repo: Path | None, as_json: bool) -> int:
     """Count the words of each section against its budget, with the time it takes to read aloud."""
-    from q1lab.documents import post as documents
+    from q1lab.documents import words
 
     path, data = _draft(file, repo)
-    sections = documents.sections(data.decode("utf-8-sig", errors="replace"))
+    sections = words.sections(data.decode("utf-8-sig", errors="replace"))
     total, budget = sum(item.words for item in sections), sum(item.budget or 0 for item in sections)
-    minutes = total / documents.WORDS_PER_MINUTE
+    minutes = total / words.WORDS_PER_MINUTE
     if as_json:
         rows = [{**asdict(item), "state": item.state} for item in sections]
         shared.emit(
@@ -266,14 +173,15 @@ def lint_command(file: Path | None, repo: Path | None, as_json: bool) -> int:
     bootstrap CI without its seeds. Overrule one with <!-- q1lab:allow the reason --> on its line or
     above its paragraph.
     """
-    from q1lab.documents import claims, gather
+    from q1lab.documents import claims, known, modification
 
     path, data = _draft(file, repo)
     week = shared.week()
     with Store() as store:
-        record = gather.modification_record(store, week)
-        known = gather.known_numbers(store, week)
-    found = claims.lint(data, record.study.verdict if record.study else "", known, where=path.name)
+        record = modification.gather(store, week)
+        numbers = known.numbers(store, week)
+    verdict = record.study.verdict if record.study else ""
+    found = claims.lint(data, verdict, numbers, where=path.name)
     if as_json:
         shared.emit({"file": str(path), "findings": [asdict(item) for item in found]})
     else:
@@ -336,8 +244,7 @@ def preview_command(
     """Render the draft as one self-contained HTML page. Nothing in it runs, HTML in the draft is
     shown as text."""
     from q1lab import paths
-    from q1lab.documents import post as documents
-    from q1lab.documents import preview
+    from q1lab.documents import preview, words
     from q1lab.documents.save import public_mode
     from q1lab.files import write_atomic
 
@@ -345,8 +252,8 @@ def preview_command(
 
     def render() -> str:
         text = _draft(path, repo)[1].decode("utf-8-sig", errors="replace")
-        total = sum(item.words for item in documents.sections(text))
-        minutes = max(1, round(total / documents.WORDS_PER_MINUTE))
+        total = sum(item.words for item in words.sections(text))
+        minutes = max(1, round(total / words.WORDS_PER_MINUTE))
         return preview.page(
             text, path.parent, f"A preview. {total:,} words, {minutes} min read aloud."
         )
@@ -460,19 +367,19 @@ def _board(found: dict[str, Any]) -> list[str]:
 @shared.json_option
 def text_command(channel: str, as_json: bool) -> int:
     """A text to copy for CHANNEL, within its limit."""
-    from q1lab.documents import gather
+    from q1lab.documents import channels
     from q1lab.documents import post as documents
     from q1lab.journal import posts
 
     week = shared.week()
     with Store() as store:
-        record = gather.post_record(store, week)
+        record = documents.gather(store, week)
         found = posts.of_week(store, week.label)
     if found is None or not found["url"]:
         raise Problem(
             "the canonical address comes first: `q1lab post publish URL`, then the texts that link to it"
         )
-    text = documents.channel_text(posts.channel_name(channel), record, found["url"], week.root)
+    text = channels.channel_text(posts.channel_name(channel), record, found["url"], week.root)
     if as_json:
         shared.emit(asdict(text))
     else:

@@ -48,7 +48,7 @@ def predict(
     smallest difference that matters is what the verdict TOO SMALL TO MATTER is judged by, so it
     must be chosen before the runs.
     """
-    from q1lab.documents import gather
+    from q1lab.documents import known
     from q1lab.journal import predictions
     from q1lab.study import variants
 
@@ -56,7 +56,7 @@ def predict(
     with Store() as store:
         if variant is not None and variant not in {item.name for item in week.variants}:
             variant = variants.find(variant).name
-        name = variant or gather.chosen(store, week).name
+        name = variant or known.chosen(store, week).name
         given = {"--direction": direction, "--size": size, "--matters": matters, "--sure": sure}
         if any(value is not None for value in given.values()) or amend:
             missing = [option for option, value in given.items() if value is None]

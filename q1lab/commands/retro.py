@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 
 import click
 
 from q1lab.commands import _documents as shared
 from q1lab.errors import OK
-from q1lab.index import learned
 from q1lab.index.store import Store
 
 
@@ -25,22 +23,10 @@ Exit codes: 0 done, 1 git or a hook refused, 2 something must be decided first (
 option)."""
 )
 @shared.writing_options
-@click.option("--overwrite", is_flag=True, help="Replace what you edited between q1lab's marks.")
-@click.option("--add-missing", is_flag=True, help="Put back regions that you took out of the file.")
-@click.option(
-    "--stdout", is_flag=True, help="Print the document as it would be, and write nothing."
-)
+@shared.region_options
 @shared.json_option
 def retro(
-    repo: Path | None,
-    dry_run: bool,
-    yes: bool,
-    no_commit: bool,
-    init: bool,
-    overwrite: bool,
-    add_missing: bool,
-    stdout: bool,
-    as_json: bool,
+    how: shared.Writing, overwrite: bool, add_missing: bool, stdout: bool, as_json: bool
 ) -> int:
     """Write Q1_RETRO.md, or bring it up to date, and commit it alone.
 
@@ -48,59 +34,27 @@ def retro(
     insights, reasons and plans are your answers from session C. A box that you tick in the file
     stays ticked.
     """
-    from q1lab.documents import gather
+    from q1lab.documents import proposals
     from q1lab.documents import retro as documents
-    from q1lab.documents.regions import find
-    from q1lab.documents.save import draft, read
 
     week = shared.week()
-    how = shared.Writing(repo, dry_run, yes, no_commit, init)
-    name = documents.file_name(documents.quarter_of(week.label))
     with Store() as store:
-        if stdout or (as_json and no_commit and dry_run):
-            root, found = shared.folder_of(repo), shared.maybe_repository(repo)
-            root = found.root if found else root
-        else:
-            root, found = shared.repository(how)
-        looking = found or shared.maybe_repository(repo)
-        existing = read(root / name) or b""
-        ticked = {
-            title
-            for region in find(existing, name)
-            if region.name == "calibration"
-            for title in documents.ticked_in(region.body)
-        }
-        record = gather.retro_record(store, week, looking, ticked=ticked)
+        root, found = shared.place(how, looking=stdout)
+        looking = found or shared.maybe_repository(how.repo)
         if stdout and as_json:
-            shared.emit(dataclasses.asdict(record))
+            ticked = proposals.retro_ticks(root, week)
+            shared.emit(dataclasses.asdict(documents.gather(store, week, looking, ticked=ticked)))
             return OK
-        rendered = documents.document(record, week.root)
-        made = draft(root / name, rendered, overwrite=overwrite, add_missing=add_missing)
-        if stdout:
-            shared.show(made.new.decode(errors="replace"))
-            return OK
-        if made.edited:
-            shared.remark(
-                f"kept as you edited it: {', '.join(made.edited)} (--overwrite replaces it). The difference:"
-            )
-            shared.show_diff(made.edited_diff, err=True)
-        if dry_run and not as_json:
-            shared.show_diff(made.diff)
-        told = (
-            f"docs: add {name}"
-            if made.old is None
-            else f"docs: update {', '.join(made.changed[:3]) or 'text'} in {name}"
+        proposal = proposals.retro(
+            store,
+            week,
+            root,
+            None if stdout else found,
+            looking=looking,
+            overwrite=overwrite,
+            add_missing=add_missing,
         )
-        result = shared.save({made.path: made.new}, told, found, how, quiet=as_json)
-        if not dry_run:
-            learned.note_retro(store, week.label, str(made.path), result["commit"])
-        if as_json:
-            shared.emit(
-                {
-                    **result,
-                    "changed": list(made.changed),
-                    "kept": list(made.edited),
-                    "diff": made.diff,
-                }
-            )
-    return OK
+        if stdout:
+            shared.show(proposal.text)
+            return OK
+        return shared.carry_out(proposal, store, how, as_json=as_json)

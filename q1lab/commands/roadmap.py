@@ -9,6 +9,7 @@ import click
 
 from q1lab.commands import _documents as shared
 from q1lab.errors import OK, Problem
+from q1lab.index.store import Store
 
 
 @click.command(
@@ -43,29 +44,20 @@ def roadmap(
     untick: tuple[str, ...],
     file: Path | None,
     all_weeks: bool,
-    repo: Path | None,
-    dry_run: bool,
-    yes: bool,
-    no_commit: bool,
-    init: bool,
+    how: shared.Writing,
     as_json: bool,
 ) -> int:
     """List the week's checkboxes in AI_EXPERT_ROADMAP.md, or tick some and commit the file.
 
-    Ticking changes one character a box and no other byte.
+    Ticking changes one character per box and no other byte.
     """
-    from q1lab.documents import regions
+    from q1lab.documents import proposals
     from q1lab.documents import roadmap as documents
     from q1lab.documents.save import read
 
     week = shared.week()
-    how = shared.Writing(repo, dry_run, yes, no_commit, init)
     writing = bool(tick or untick)
-    if writing:
-        root, found = shared.repository(how)
-    else:
-        seen = shared.maybe_repository(repo)
-        root, found = (seen.root if seen else shared.folder_of(repo)), None
+    root, found = shared.place(how, looking=not writing)
     path = root / (file or documents.FILE)
     data = read(path)
     if data is None:
@@ -75,8 +67,8 @@ def roadmap(
     listed = documents.boxes(data, None if all_weeks else week.label)
     if not listed and not as_json:
         raise Problem(
-            f"{path} has no checkbox for {week.label}: a heading or the item must name the week (--all-weeks "
-            f"lists all)"
+            f"{path} has no checkbox for {week.label}: a heading or the item must name the week "
+            "(--all-weeks lists all)"
         )
     if not writing:
         if as_json:
@@ -95,18 +87,19 @@ def roadmap(
             f"{left} of {len(listed)} open" + (": q1lab roadmap --tick NUMBER" if left else "")
         )
         return OK
-    chosen, opened = documents.choose(listed, tick), documents.choose(listed, untick)
-    if {box.number for box in chosen} & {box.number for box in opened}:
-        raise Problem("a box can't be ticked and opened at once")
-    new = documents.tick(documents.tick(data, chosen), opened, done=False)
-    changed = [box for box in chosen if not box.ticked] + [box for box in opened if box.ticked]
-    if dry_run and not as_json:
-        shared.show_diff(regions.unified(data, new, path.name))
-    if len(changed) == 1:
-        told = f"docs: {'open' if changed[0].ticked else 'tick'} “{changed[0].title[:50]}” in {path.name}"
-    else:
-        told = f"docs: tick {len(changed)} boxes of {week.label} in {path.name}"
-    result = shared.save({path: new}, told, found, how, quiet=as_json)
-    if as_json:
-        shared.emit({**result, "changed": [asdict(box) for box in changed]})
-    return OK
+    proposal, changed = proposals.roadmap(
+        path,
+        data,
+        week.label,
+        documents.choose(listed, tick),
+        documents.choose(listed, untick),
+        found,
+    )
+    with Store() as store:
+        return shared.carry_out(
+            proposal,
+            store,
+            how,
+            as_json=as_json,
+            extra={"changed": [asdict(box) for box in changed]},
+        )

@@ -13,7 +13,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from q1lab.documents import post, regions
+from q1lab.documents import regions
+from q1lab.documents.words import by_kind, split_lines
 from q1lab.journal.predictions import DIRECTIONS, score
 
 _BETTER = (
@@ -212,7 +213,7 @@ def _paragraphs(text: str, ours: set[int]) -> list[_Paragraph]:
             found.append(_Paragraph(section, tuple(current)))
             current.clear()
 
-    for number, kind, line in post.lines(text):
+    for number, kind, line in by_kind(text):
         if kind == "heading":
             flush()
             if line.startswith("## ") or line.startswith("# "):
@@ -316,10 +317,10 @@ def _seeds(paragraph: _Paragraph) -> list[Finding]:
 
 def _allows(text: str) -> tuple[dict[int, set[int]], list[int]]:
     """{line of the mark: lines it covers}, and the marks that give no reason."""
-    rows = post.split_lines(text)
+    rows = split_lines(text)
     covered: dict[int, set[int]] = {}
     reasonless = []
-    for number, kind, line in post.lines(text):
+    for number, kind, line in by_kind(text):
         if kind != "comment":
             continue
         match = _ALLOW.search(line if line.rstrip().endswith("-->") else line + "-->")

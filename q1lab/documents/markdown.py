@@ -12,13 +12,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from q1lab.documents.fences import Fence
 from q1lab.files import plain
 
 _SPECIAL = re.compile(r"([\\`*\[\]<>|~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")
 _LINE_START = re.compile(r"^(#{1,6}(?=\s|$)|[+-](?=\s|$)|[=-]+$|\d+(?=[.)](?:\s|$)))")
 _BLANKS = re.compile(r"[ \t\r\n\f\v]+")  # a no-break space is meant
 _ENTITY = re.compile(r"&(?=#?\w+;)")
-_FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})(.*)$")
 _HEADING = re.compile(r"^( {0,3})(#{1,6})(?=\s|$)")
 _UNDERLINE = re.compile(r"^ {0,3}(=+|-+)\s*$")
 _CODE_SPAN = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)", re.DOTALL)
@@ -130,25 +130,18 @@ def _is_contained(text: str, level: int) -> bool:
 def _lines(text: str) -> Iterator[tuple[str, str]]:
     """(kind, line): ``text``, ``code`` (a fence or what is in it), ``indented`` (a code block),
     ``close`` (added)."""
-    fence = ""
+    fence = Fence()
     blank, in_indented = True, False
     for line in text.split("\n"):
-        match = _FENCE.match(line)
-        if fence:
-            yield "code", line
-            if match and match[1].startswith(fence) and not match[2].strip():
-                fence = ""
-            continue
-        if match and not (match[1][0] == "`" and "`" in match[2]):
-            fence = match[1]
+        if fence.takes(line):
             yield "code", line
             blank = in_indented = False
             continue
         in_indented = line.startswith("    ") and bool(line.strip()) and (blank or in_indented)
         yield ("indented" if in_indented else "text"), line
         blank = not line.strip()
-    if fence:
-        yield "close", fence
+    if fence.mark:
+        yield "close", fence.mark
 
 
 def _outside_code(text: str) -> str:

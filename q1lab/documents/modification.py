@@ -1,27 +1,32 @@
-"""MODIFICATION.md: one experiment from the choice to the verdict. Rendering is a pure function of
-its record."""
+"""MODIFICATION.md: one experiment from the choice to the verdict.
+
+``gather`` puts the record together from the store, the week and the studies; rendering is a pure
+function of the record.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from q1lab.documents import facts, known
 from q1lab.documents.facts import DIRECTION_WORDS, StudyFacts
+from q1lab.documents.known import Answer, Chosen
 from q1lab.documents.markdown import Md
 from q1lab.documents.templates import Rendered, render
+from q1lab.errors import Problem
+from q1lab.index.store import Store
+from q1lab.journal import predictions
+from q1lab.model import diffs
+from q1lab.study import studies, variants
+from q1lab.study.studies import Study
+from q1lab.week.model import Week
 
 FILE = "MODIFICATION.md"
 TEMPLATE = "modification.md.j2"
-
-
-@dataclass(frozen=True)
-class Answer:
-    """A step's question and what the learner wrote."""
-
-    question: str
-    text: str
+LOCKED_BY_COMMIT = "the commit of MODIFICATION.md"
 
 
 @dataclass(frozen=True)
@@ -84,3 +89,81 @@ def shown_prediction(found: Mapping[str, Any]) -> Prediction:
         else "not yet",
         amended=tuple(shown_prediction(old) for old in found.get("amended") or ()),
     )
+
+
+def gather(store: Store, week: Week, variant: str | None = None) -> Modification:
+    """The record of MODIFICATION.md as of now."""
+    picked = known.chosen(store, week, variant)
+    week = week.for_variant(picked.name)
+    listed = next((item for item in week.variants if item.name == picked.name), None)
+    title = listed.title.split(" (recommended)")[0] if listed else picked.name
+    found = known.comparisons(store, picked.names)
+    study, record = found[-1] if found else (None, None)
+    diff = diff_of(study, picked)
+    predicted = _prediction(store, week.label, picked)
+    added, removed = diffs.count(diff)
+    return Modification(
+        week=week.label,
+        title=f"Modification: {title.split(':')[0]}",
+        variant=picked.name,
+        variant_title=title,
+        paper=listed.paper if listed else "",
+        base=study.baseline if study else _file_name(picked.base) or "baseline",
+        chosen=picked.really,
+        chosen_on=picked.on,
+        reasoning=known.answers(store, week, "reasoning"),
+        notes=known.answers(store, week, "notes"),
+        sketch=known.answers(store, week, "sketch"),
+        prediction=shown_prediction(predicted) if predicted else None,
+        predicted=known.answers(store, week, "prediction"),
+        analysis=known.answers(store, week, "analysis"),
+        diff=diff,
+        diff_lines={"added": added, "removed": removed},
+        study=known.study_facts(study, record) if study and record else None,
+        other_studies=facts.studies_table([item for _, item in found]) if len(found) > 1 else None,
+        command=f"q1lab run {picked.name} --seeds 3",
+    )
+
+
+def _file_name(path: str | None) -> str | None:
+    return Path(path).stem if path else None
+
+
+def _prediction(store: Store, label: str, picked: Chosen) -> dict[str, Any] | None:
+    for name in (picked.name, *sorted(picked.names - {picked.name})):
+        found = predictions.newest(store, name, label)
+        if found:
+            return found
+    return None
+
+
+def diff_of(study: Study | None, picked: Chosen) -> str:
+    """The diff that ran; before a study, the diff of the files as they are now ("" when there are
+    none)."""
+    if study is not None:
+        arms = study.arms
+        try:
+            old, new = (
+                (study.files.root / arms[arm].source).read_text(encoding="utf-8")
+                for arm in studies.ARMS
+            )
+        except OSError:
+            return ""
+        return diffs.unified(old, new, f"{study.baseline}.py", f"{study.variant}.py")
+    try:
+        old_file, new_file = (
+            variants.find(picked.base or "baseline"),
+            variants.find(picked.file or picked.name),
+        )
+    except Problem:
+        return ""
+    return diffs.unified(old_file.text, new_file.text, old_file.path.name, new_file.path.name)
+
+
+def about_to_be_locked(record: Modification, today: str) -> Modification:
+    """The record as it reads once it is committed: the commit locks a prediction that is still
+    open."""
+    if record.prediction is None or record.prediction.locked_words != "not yet":
+        return record
+    words = f"{today[:10]}, by {LOCKED_BY_COMMIT}"
+    return replace(record, prediction=replace(record.prediction, locked_words=words))

@@ -21,6 +21,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from q1lab.documents.fences import Fence
 from q1lab.errors import Problem
 
 NAME = re.compile(r"[a-z][a-z0-9-]*\Z")
@@ -33,7 +34,6 @@ _BEGIN = re.compile(
 )
 _END = re.compile(rb" {0,3}<!--[ \t]*q1lab:end[ \t]+([a-z][a-z0-9-]*)[ \t]*-->[ \t]*\Z")
 _NEARLY = re.compile(rb" {0,3}<!--[ \t]*q1lab:(?:begin|end)\b")
-_FENCE = re.compile(rb" {0,3}(`{3,}|~{3,})(.*)\Z", re.DOTALL)
 _LINE = re.compile(rb"[^\r\n]*(?:\r\n|\n|\r|\Z)")
 
 
@@ -93,7 +93,7 @@ def _scan(data: bytes, where: str) -> tuple[list[Region], int | None]:
     seen: dict[str, int] = {}
     # name, sha, line, start, body start
     open_: tuple[str, bytes | None, int, int, int] | None = None
-    fence: bytes | None = None
+    fence = Fence()
     fence_line = 0
     position = len(_BOM) if data.startswith(_BOM) else 0
     number = 0
@@ -103,7 +103,6 @@ def _scan(data: bytes, where: str) -> tuple[list[Region], int | None]:
         end = match.end()
         number += 1
         line = data[position:end].rstrip(b"\r\n")
-        stripped = line.lstrip(b" ")
         if open_ is not None:
             # Inside a region a fence does not hide the end: what q1lab writes there is well formed,
             # and what the learner breaks there must not swallow the rest of the document.
@@ -121,13 +120,10 @@ def _scan(data: bytes, where: str) -> tuple[list[Region], int | None]:
                     number,
                     f"the region {open_[0]!r} (line {open_[2]}) is not closed before this mark",
                 )
-        elif fence is not None:
-            if _closes(fence, stripped, line):
-                fence = None
-        elif (opening := _FENCE.match(line)) and not (
-            opening[1][:1] == b"`" and b"`" in opening[2]
-        ):
-            fence, fence_line = opening[1], number
+        elif fence.mark:
+            fence.takes(line)
+        elif fence.takes(line):
+            fence_line = number
         elif begin := _BEGIN.match(line):
             name = begin[1].decode()
             if name in seen:
@@ -145,7 +141,7 @@ def _scan(data: bytes, where: str) -> tuple[list[Region], int | None]:
         position = end
     if open_ is not None:
         raise RegionProblem(where, open_[2], f"the region {open_[0]!r} is never closed")
-    return regions, (None if fence is None else fence_line)
+    return regions, (fence_line if fence.mark else None)
 
 
 def refresh(
@@ -314,12 +310,6 @@ def _gap(data: bytes, newline: bytes) -> bytes:
     if not _end_of_line(data):
         return newline * 2
     return b"" if _unified(data[-4:]).endswith(b"\n\n") else newline
-
-
-def _closes(fence: bytes, stripped: bytes, line: bytes) -> bool:
-    indent = len(line) - len(stripped)
-    tail = stripped.rstrip(b" \t")
-    return indent <= 3 and len(tail) >= len(fence) and tail == fence[:1] * len(tail)
 
 
 def _diff(old: bytes, new: bytes, name: str) -> str:

@@ -1,16 +1,29 @@
-"""Q1_RETRO.md: what the quarter came to. Rendering is a pure function of its record."""
+"""Q1_RETRO.md: what the quarter came to.
+
+``gather`` puts the record together from the store, the week and the studies; rendering is a pure
+function of the record.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from q1lab.documents.markdown import Md, table
-from q1lab.documents.modification import Answer
+from q1lab.documents import counted, facts, known
+from q1lab.documents.counted import Repo
+from q1lab.documents.known import Answer, next_quarter_of, quarter_of
+from q1lab.documents.markdown import Md, inline, table
 from q1lab.documents.templates import Rendered, count, minutes, render
+from q1lab.index.store import Store
+from q1lab.journal import artifacts, posts, predictions, reading
 from q1lab.journal.kpis import KpiLine
+from q1lab.repository import Repository
+from q1lab.study.studies import Study
+from q1lab.week import progress
+from q1lab.week.model import Step, Week
 
 TEMPLATE = "retro.md.j2"
 OVER = 1.25
@@ -18,15 +31,6 @@ OVER = 1.25
 ACCELERATED, SUSTAINABLE = 0.85, 1.25
 """Actual over planned minutes: below the first the pace was accelerated, up to the second
 sustainable."""
-
-
-@dataclass(frozen=True)
-class Repo:
-    """A repository; ``notebooks`` is None where q1lab could not look inside."""
-
-    title: str
-    location: str | None
-    notebooks: int | None
 
 
 @dataclass(frozen=True)
@@ -117,17 +121,6 @@ def file_name(quarter: str) -> str:
     return f"{quarter}_RETRO.md"
 
 
-def quarter_of(label: str) -> str:
-    """The quarter of a week's label: ``M03-W04`` is in Q1. Q1 for a label of another form."""
-    month = re.match(r"M(\d+)", label)
-    return f"Q{(int(month[1]) - 1) // 3 + 1}" if month and int(month[1]) > 0 else "Q1"
-
-
-def next_quarter_of(label: str) -> str:
-    """The quarter after the one of ``label``."""
-    return f"Q{int(quarter_of(label)[1:]) + 1}"
-
-
 def kpi_table(lines: Sequence[KpiLine]) -> Md:
     """KPIs with target, actual and where each comes from."""
     if not lines:
@@ -205,3 +198,128 @@ def ticked_in(body: bytes) -> frozenset[str]:
 
 def _ratio(actual: float, planned: float) -> str:
     return f"{actual / planned:.2f}" if planned else "–"
+
+
+def gather(
+    store: Store, week: Week, repo: Repository | None = None, *, ticked: Iterable[str] = ()
+) -> Retro:
+    """The record of the retrospective as of now. ``ticked`` are titles that are ticked in the file
+    itself."""
+    picked = known.chosen(store, week)
+    week = week.for_variant(picked.name)
+    done = progress.read(store, week.label)
+    quarter, following = quarter_of(week.label), next_quarter_of(week.label)
+    found = known.comparisons(store)
+    parts = part_times(week, done)
+    already = frozenset(ticked)
+    scores = [
+        predictions.score(record["prediction"], record)
+        for _, record in found
+        if record.get("prediction")
+    ]
+    return Retro(
+        week=week.label,
+        quarter=quarter,
+        next_quarter=following,
+        next_week=week.next or following,
+        repositories=tuple(counted.repositories(store, repo)),
+        posts=tuple(
+            Post(
+                item["title"],
+                item["url"],
+                item["published"],
+                tuple(
+                    posts.CHANNELS.get(share["channel"], share["channel"])
+                    for share in item["shares"]
+                ),
+            )
+            for item in posts.every(store)
+        ),
+        studies=facts.studies_table([record for _, record in found]) if found else None,
+        others=tuple(
+            Item(item["kind"], item["title"], item["location"])
+            for item in artifacts.every(store)
+            if item["kind"] != "repo"
+        ),
+        kpis=kpi_table(counted.kpi_lines(store, week, repo)),
+        papers=tuple(
+            Paper(item["title"], item["link"])
+            for item in reading.papers(store)
+            if item["done"] and item["depth"] == "deep"
+        ),
+        insights=known.answers(store, week, "insights"),
+        slipped_words=known.answers(store, week, "slipped"),
+        unfinished=tuple(_unfinished(week, done)),
+        overrun=overrun_table(parts),
+        times=time_table(parts),
+        pace_words=pace_words(parts),
+        pace_answer=known.answers(store, week, "pace"),
+        plan=known.answers(store, week, "plan"),
+        confidence=_ticks(week, done, "confidence", already),
+        assessment=_ticks(week, done, "assessment", already),
+        predictions=_predictions_table(found),
+        calibration=predictions.calibration(scores),
+    )
+
+
+def part_times(week: Week, done: progress.Progress) -> list[PartTime]:
+    """Planned and actual minutes of every part."""
+    found = []
+    for part in week.parts():
+        counted = done.count([part])
+        found.append(PartTime(part.title, counted.minutes, counted.seconds / 60, counted.finished))
+    return found
+
+
+def _unfinished(week: Week, done: progress.Progress) -> list[Open]:
+    found = []
+    for part in week.parts():
+        required = [
+            step for step in part.steps if not step.optional and not _is_this_document(step)
+        ]
+        left = [step.title for step in required if not done.of(step.id).done]
+        if left:
+            steps = tuple(left) if len(left) < len(required) else ()
+            found.append(Open(part.title, steps, len(left)))
+    return found
+
+
+def _is_this_document(step: Step) -> bool:
+    """Writing the retrospective is not unfinished while it is being written."""
+    return any("q1lab retro" in str(action.options.get("command", "")) for action in step.actions)
+
+
+def _ticks(
+    week: Week, done: progress.Progress, into: str, already: frozenset[str]
+) -> tuple[Tick, ...]:
+    return tuple(
+        Tick(
+            step.title,
+            done.of(step.id).done or inline(step.title) in already or step.title in already,
+        )
+        for step in week.steps()
+        if step.into == into
+    )
+
+
+def _predictions_table(found: list[tuple[Study, dict[str, Any]]]) -> Md | None:
+    rows: list[list[object]] = []
+    for study, record in found:
+        predicted = record.get("prediction")
+        if not predicted:
+            continue
+        scored = predictions.score(predicted, record)
+        sure = predicted.get("confidence")
+        rows.append(
+            [
+                study.id,
+                predictions.signed(scored.predicted),
+                "–" if sure is None else f"{sure:.0%}",
+                predictions.signed(scored.measured),
+                "–" if scored.off is None else f"{scored.off:.3f}",
+                scored.outcome,
+            ]
+        )
+    if not rows:
+        return None
+    return table(["study", "predicted", "sure", "measured", "off by", ""], rows, right=(1, 2, 3, 4))

@@ -10,13 +10,13 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from q1lab.documents.fences import Fence
 from q1lab.errors import Problem
 
 FILE = "AI_EXPERT_ROADMAP.md"
 
 _BOX = re.compile(rb"^(?:[ \t>]*)(?:[-*+]|\d{1,9}[.)])[ \t]+\[([ xX])\](?=[ \t]|$)[ \t]*(.*)$")
 _HEADING = re.compile(rb"^ {0,3}(#{1,6})[ \t]+(.*?)[ \t#]*$")
-_FENCE = re.compile(rb"^ {0,3}(`{3,}|~{3,})(.*)$")
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 
 
@@ -184,20 +184,14 @@ def _lines(data: bytes) -> list[_Line]:
         )
     found: list[_Line] = []
     headings: list[tuple[int, str]] = []
-    fence = b""
+    fence = Fence()
     position = 0
     for number, raw in enumerate(data.splitlines(keepends=True), 1):
         start, position = position, position + len(raw)
         content = raw.rstrip(b"\r\n")
         if number == 1 and content.startswith(b"\xef\xbb\xbf"):
             content, start = content[3:], start + 3
-        mark = _FENCE.match(content)
-        if fence:
-            if mark and mark[1].startswith(fence) and not mark[2].strip():
-                fence = b""
-            continue
-        if mark:
-            fence = mark[1]
+        if fence.takes(content):
             continue
         heading = _HEADING.match(content)
         if heading:

@@ -41,6 +41,11 @@ class Saved:
     written: tuple[Path, ...]
     commit: CommitResult | None
 
+    @property
+    def sha(self) -> str | None:
+        """The commit's name, None where nothing was committed."""
+        return self.commit.sha if self.commit and self.commit.committed else None
+
 
 def draft(
     path: Path, rendered: Rendered, *, overwrite: bool = False, add_missing: bool = False

@@ -19,6 +19,7 @@ from typing import Any
 
 from q1lab import paths
 from q1lab.documents import markdown
+from q1lab.documents.fences import Fence
 from q1lab.documents.markdown import Md
 from q1lab.errors import FAILED, Problem
 
@@ -119,22 +120,11 @@ def _tidy(text: str) -> str:
     """No blanks at line ends, no two blank lines in a row (code blocks keep theirs), one newline at
     the end."""
     out: list[str] = []
-    fence = ""
+    fence = Fence()
     for line in text.split("\n"):
-        stripped = line.lstrip()
-        if fence:
+        if fence.takes(line.lstrip()):  # in a list, a fence is indented by as much as it likes
             out.append(line)
-            if (
-                stripped.rstrip()
-                and set(stripped.rstrip()) == {fence[0]}
-                and len(stripped.rstrip()) >= len(fence)
-            ):
-                fence = ""
             continue
-        if stripped.startswith(("```", "~~~")):
-            fence = stripped[: len(stripped) - len(stripped.lstrip(stripped[0]))]
-            if stripped[0] == "`" and "`" in stripped[len(fence) :]:
-                fence = ""
         line = line.rstrip()
         if line or (out and out[-1]):
             out.append(line)

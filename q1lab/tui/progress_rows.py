@@ -14,7 +14,7 @@ from q1lab.tui.widgets.rows import ListRow
 from q1lab.week.model import Week
 
 if TYPE_CHECKING:  # both cost the app more than its first paint may
-    from q1lab.documents.gather import Around
+    from q1lab.documents.counted import Around
     from q1lab.repository import Repository
 
 REPOSITORY_EVERY = 20.0
@@ -31,13 +31,13 @@ class Look:
         self._when = 0.0
 
     def __call__(self, store: Store) -> dict[str, Any]:
-        from q1lab.documents import gather
+        from q1lab.documents import counted
 
         if self._around is None or time.monotonic() - self._when > REPOSITORY_EVERY:
-            self._around = gather.around(store, self.week, self._repository())
+            self._around = counted.around(store, self.week, self._repository())
             self._when = time.monotonic()
         return {
-            "kpis": gather.kpi_lines_beside(store, self.week, self._around),
+            "kpis": counted.kpi_lines_beside(store, self.week, self._around),
             "papers": reading.papers(store),
             "artifacts": artifacts.every(store),
             "post": posts.of_week(store, self.week.label),

@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from q1lab.documents import post
+from q1lab.documents import channels, post, words
 from q1lab.documents.claims import Finding, lint, numbers_of
 from q1lab.documents.regions import block
 from q1lab.errors import Problem
@@ -39,7 +39,7 @@ code is not read aloud
 
 
 def test_words_by_section() -> None:
-    found = post.sections(DRAFT)
+    found = words.sections(DRAFT)
     assert [(item.title, item.words, item.budget, item.state) for item in found] == [
         ("One", 5, 10, "short"),
         ("Two, with `a <!-- span -->`", 11, None, ""),
@@ -47,15 +47,15 @@ def test_words_by_section() -> None:
 
 
 def test_the_shipped_budgets_add_up_to_about_3000() -> None:
-    found = post.sections(post.document(records.post_record(None)).text)
+    found = words.sections(post.document(records.post_record(None)).text)
     assert len(found) == 9
     assert sum(item.budget or 0 for item in found) == 3000
 
 
 def test_crlf_and_bom_do_not_matter() -> None:
     windows = "\ufeff" + DRAFT.replace("\n", "\r\n")
-    assert [i.words for i in post.sections(windows.removeprefix("\ufeff"))] == [
-        i.words for i in post.sections(DRAFT)
+    assert [i.words for i in words.sections(windows.removeprefix("\ufeff"))] == [
+        i.words for i in words.sections(DRAFT)
     ]
 
 
@@ -174,7 +174,7 @@ def test_the_shipped_draft_passes_its_own_lint_with_the_marks_taken_out(
     assert lint(text.encode(), record.verdict, known) == []
 
 
-@pytest.mark.parametrize("channel", post.LIMITS)
+@pytest.mark.parametrize("channel", channels.LIMITS)
 @pytest.mark.parametrize("outcome", ["cannot tell", "helps", "diverged", None])
 @pytest.mark.parametrize(
     "title", ["Short", "A title with far too many words " * 20, "x" * 500, "{{ evil }} <b> *stars*"]
@@ -182,7 +182,7 @@ def test_the_shipped_draft_passes_its_own_lint_with_the_marks_taken_out(
 def test_channel_texts_keep_their_limits(channel: str, outcome: str | None, title: str) -> None:
     record = dataclasses.replace(records.post_record(outcome), title=title)
     url = "https://example.org/" + "long/" * 30
-    text = post.channel_text(channel, record, url)
+    text = channels.channel_text(channel, record, url)
     assert text.length <= text.limit
     assert url in text.text
     if channel == "hn":
@@ -193,4 +193,4 @@ def test_channel_texts_keep_their_limits(channel: str, outcome: str | None, titl
 
 def test_an_unknown_channel() -> None:
     with pytest.raises(Problem, match="there is one for hn"):
-        post.channel_text("myspace", records.post_record(None), "https://example.org")
+        channels.channel_text("myspace", records.post_record(None), "https://example.org")

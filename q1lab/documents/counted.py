@@ -1,0 +1,81 @@
+"""What is counted from the learner's own files: the repositories, and the KPIs with the targets that
+the roadmap states."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from q1lab.documents import roadmap
+from q1lab.documents.known import quarter_of
+from q1lab.errors import Problem
+from q1lab.index.store import Store
+from q1lab.journal import artifacts, kpis
+from q1lab.repository import Repository
+from q1lab.week.model import Week
+
+
+@dataclass(frozen=True)
+class Repo:
+    """A repository; ``notebooks`` is None where q1lab could not look inside."""
+
+    title: str
+    location: str | None
+    notebooks: int | None
+
+
+def kpi_lines(store: Store, week: Week, repo: Repository | None = None) -> list[kpis.KpiLine]:
+    """The KPIs of the week; targets from the roadmap in the repository where it states them."""
+    return kpi_lines_beside(store, week, around(store, week, repo))
+
+
+@dataclass(frozen=True)
+class Around:
+    """What the KPIs take from the learner's files; it costs a few calls of git."""
+
+    stated: Mapping[str, float]
+    """Targets that the roadmap states."""
+    public_repos: int
+
+
+def around(store: Store, week: Week, repo: Repository | None) -> Around:
+    """Look at roadmap and repositories."""
+    stated: Mapping[str, float] = {}
+    file = repo.root / roadmap.FILE if repo else None
+    if file is not None and file.is_file():
+        pairs = [(item.id, item.title) for item in week.kpis]
+        stated = roadmap.targets(file.read_bytes(), pairs, quarter_of(week.label))
+    return Around(
+        stated, len({item.location for item in repositories(store, repo) if item.location})
+    )
+
+
+def kpi_lines_beside(store: Store, week: Week, seen: Around) -> list[kpis.KpiLine]:
+    """The KPIs as the store has them now, beside a look at the files that may be a little older."""
+    planned = [(item.id, item.title, float(item.target)) for item in week.kpis]
+    return kpis.lines(store, planned, seen.stated, roadmap.FILE, public_repos=seen.public_repos)
+
+
+def repositories(store: Store, repo: Repository | None) -> list[Repo]:
+    found: list[Repo] = []
+    seen: set[str] = set()
+    if repo is not None:
+        address = repo.web_url()
+        found.append(Repo(repo.root.name, address, len(repo.tracked("*.ipynb"))))
+        seen |= {repo.root.name.lower(), (address or "").lower()}
+    for item in artifacts.every(store):
+        if (
+            item["kind"] != "repo"
+            or {item["title"].lower(), (item["location"] or "-").lower()} & seen
+        ):
+            continue
+        location, notebooks = item["location"], None
+        if location and "://" not in location:
+            try:
+                other = Repository.discover(location)
+                notebooks = len(other.tracked("*.ipynb"))
+                location = other.web_url()
+            except Problem:
+                location = None  # a folder of this machine is nobody else's address
+        found.append(Repo(item["title"], location, notebooks))
+    return found

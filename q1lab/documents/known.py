@@ -1,0 +1,181 @@
+"""What q1lab knows that more than one document says: the modification of the week, the learner's
+answers, the finished studies, and the numbers that a post may state."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from q1lab.documents import facts
+from q1lab.errors import Problem
+from q1lab.index import learned, results
+from q1lab.index.store import Store
+from q1lab.journal import predictions
+from q1lab.study import studies
+from q1lab.study.studies import Study
+from q1lab.week import progress
+from q1lab.week.model import Step, Week
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A step's question and what the learner wrote."""
+
+    question: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The modification of the week: ``name`` as predicted and documented, ``files`` what trains
+    under it."""
+
+    name: str
+    really: bool
+    on: str | None
+    file: str | None
+    base: str | None
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Names under which its studies run: its own, and its model file's."""
+        return frozenset({self.name} | ({Path(self.file).stem} if self.file else set()))
+
+
+def chosen(store: Store, week: Week, variant: str | None = None) -> Chosen:
+    """What the learner works on: as given, as chosen, as predicted, as studied last, or the week's
+    default."""
+    row = learned.modification(store, week.label)
+    if row is not None and variant in (None, row["variant"]):
+        return Chosen(row["variant"], True, row["chosen"], row["file"], row["base"])
+    if variant is not None:
+        return Chosen(variant, True, None, None, None)
+    predicted = predictions.every(store, week.label)
+    if predicted:
+        return Chosen(predicted[-1]["variant"], True, predicted[-1]["created"], None, None)
+    known = studies.ids()
+    if known:
+        study = studies.load(known[-1])
+        return Chosen(study.variant, True, study.created, None, study.baseline)
+    name = week.default or (week.variants[0].name if week.variants else "rope")
+    return Chosen(name, False, None, None, None)
+
+
+def answers(store: Store, week: Week, into: str) -> tuple[Answer, ...]:
+    """What the learner wrote for a region, in the order of the week."""
+    done = progress.read(store, week.label)
+    found = []
+    for step in week.steps():
+        text = done.of(step.id).answer
+        if step.into == into and step.kind == "write" and text and text.strip():
+            found.append(Answer(_question(step), text))
+    return tuple(found)
+
+
+def _question(step: Step) -> str:
+    return step.title.strip().rstrip(".")
+
+
+def comparisons(
+    store: Store, names: Iterable[str] | None = None
+) -> list[tuple[Study, dict[str, Any]]]:
+    """All studies whose runs have ended, oldest first, with their comparison; of the named variants
+    only, if given."""
+    from q1lab.compare.record import compare
+
+    wanted = None if names is None else set(names)
+    found = []
+    for study_id in studies.ids():
+        try:
+            study = studies.load(study_id)
+        except Problem:
+            continue
+        if wanted is not None and study.variant not in wanted:
+            continue
+        record = compare(store, study)
+        diverged = any((record.get("diverged") or {}).values())
+        if record.get("complete") and (record.get("n") or diverged):
+            found.append((study, record))
+    return found
+
+
+def study_facts(study: Study, record: Mapping[str, Any]) -> facts.StudyFacts:
+    """A finished study as the documents tell it, with the command that runs it again."""
+    repo = study.repo or {}
+    commit = repo.get("commit")
+    return facts.study_facts(
+        record,
+        command=command_of(study),
+        commit=str(commit) if isinstance(commit, str) else None,
+        dirty=bool(repo.get("dirty")),
+        versions=study.versions,
+    )
+
+
+def command_of(study: Study) -> str:
+    """The command that runs the study again. Of a learner's file only the name is told: paths are
+    private."""
+
+    def given(origin: str) -> str:
+        return f"./{Path(origin).name}" if "/" in origin or origin.endswith(".py") else origin
+
+    import shlex
+
+    words = ["q1lab", "run", given(study.arms["modified"].origin)]
+    if study.arms["baseline"].origin != "baseline":
+        words += ["--baseline", given(study.arms["baseline"].origin)]
+    words += [
+        "--seeds",
+        ",".join(map(str, study.seeds)),
+        "--preset",
+        study.preset,
+        "--data",
+        study.data.name,
+    ]
+    words += ["--max-iters", str(study.max_iters)] if _iters_differ(study) else []
+    return shlex.join(words)
+
+
+def _iters_differ(study: Study) -> bool:
+    from q1lab.study import presets
+
+    try:
+        return int(presets.resolve(study.preset, {})["max_iters"]) != study.max_iters
+    except (Problem, KeyError, TypeError, ValueError):
+        return True
+
+
+def numbers(store: Store, week: Week) -> list[float]:
+    """Every number that a post may state: of the comparisons, predictions, runs, their evaluations,
+    and minutes.
+
+    Training losses are left out: there are so many that nearly any number would be one of them.
+    """
+    from q1lab.documents.claims import numbers_of
+
+    known: list[float] = []
+    found = comparisons(store, chosen(store, week).names)
+    for _, record in found:
+        known += numbers_of(record)
+    for item in predictions.every(store):
+        known += numbers_of(item)
+        known.append(100 * float(item["confidence"] or 0))
+    for study, _ in found:
+        known += results.numbers_of_runs(store, study.id)
+    done = progress.read(store, week.label)
+    known += [seconds / scale for seconds in done.seconds.values() for scale in (60, 3600)]
+    return known
+
+
+def quarter_of(label: str) -> str:
+    """The quarter of a week's label: ``M03-W04`` is in Q1. Q1 for a label of another form."""
+    month = re.match(r"M(\d+)", label)
+    return f"Q{(int(month[1]) - 1) // 3 + 1}" if month and int(month[1]) > 0 else "Q1"
+
+
+def next_quarter_of(label: str) -> str:
+    """The quarter after the one of ``label``."""
+    return f"Q{int(quarter_of(label)[1:]) + 1}"

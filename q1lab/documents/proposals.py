@@ -1,0 +1,213 @@
+"""What a document command is about to write and commit, before it does: for commands and the app alike.
+
+Each function looks at the store, the week and the learner's files and returns a ``Proposal``.
+Nothing is written until ``Proposal.save``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from q1lab.documents import modification as modifications
+from q1lab.documents import post as posts
+from q1lab.documents import retro as retros
+from q1lab.documents import roadmap as roadmaps
+from q1lab.documents import save as saving
+from q1lab.documents.known import quarter_of
+from q1lab.documents.regions import find, unified
+from q1lab.documents.save import Draft, Saved, draft
+from q1lab.errors import Problem
+from q1lab.files import utc_now
+from q1lab.index import learned
+from q1lab.index.store import Store
+from q1lab.journal import posts as published
+from q1lab.journal import predictions
+from q1lab.repository import Repository
+from q1lab.week.model import Week
+
+After = Callable[[Store, Saved], None]
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """Files to be written whole, and the message of the commit that holds exactly them.
+
+    ``repo`` is None where nothing is committed. ``changed`` and ``edited`` name regions: those that
+    get new text, and those that the learner edited and that stay. ``after`` is what the store notes
+    once it is done.
+    """
+
+    files: Mapping[Path, bytes]
+    message: str
+    repo: Repository | None
+    diff: str
+    changed: tuple[str, ...] = ()
+    edited: tuple[str, ...] = ()
+    edited_diff: str = ""
+    after: After | None = None
+
+    @property
+    def text(self) -> str:
+        """The first file as it would be."""
+        return next(iter(self.files.values())).decode(errors="replace")
+
+    def save(self, store: Store, *, confirmed: bool = False, dry_run: bool = False) -> Saved:
+        """Write and commit, and note it. NeedsYes and Problem as ``save.save`` has them."""
+        done = saving.save(
+            self.files, self.message, self.repo, confirmed=confirmed, dry_run=dry_run
+        )
+        if self.after is not None and not dry_run:
+            self.after(store, done)
+        return done
+
+
+def _of_draft(
+    made: Draft,
+    message: str,
+    repo: Repository | None,
+    after: After | None,
+    more: Mapping[Path, bytes] | None = None,
+) -> Proposal:
+    return Proposal(
+        files={made.path: made.new, **(more or {})},
+        message=message,
+        repo=repo,
+        diff=made.diff,
+        changed=made.changed,
+        edited=made.edited,
+        edited_diff=made.edited_diff,
+        after=after,
+    )
+
+
+def modification(
+    store: Store,
+    week: Week,
+    root: Path,
+    repo: Repository | None,
+    *,
+    variant: str | None = None,
+    overwrite: bool = False,
+    add_missing: bool = False,
+) -> Proposal:
+    """MODIFICATION.md in ``root``, new or refreshed. Committing it locks the prediction."""
+    record = modifications.gather(store, week, variant)
+    if repo is not None:
+        record = modifications.about_to_be_locked(record, utc_now())
+    made = draft(
+        root / modifications.FILE,
+        modifications.document(record, week.root),
+        overwrite=overwrite,
+        add_missing=add_missing,
+    )
+
+    def after(store: Store, done: Saved) -> None:
+        if repo is not None and record.prediction and "prediction" not in made.edited:
+            predictions.lock(store, record.variant, modifications.LOCKED_BY_COMMIT, week.label)
+
+    return _of_draft(made, _modification_message(made, record), repo, after)
+
+
+def _modification_message(made: Draft, record: modifications.Modification) -> str:
+    if made.old is None:
+        return f"docs: add {modifications.FILE} for {record.variant}"
+    if "comparison" in made.changed:
+        outcome = f" ({record.study.verdict})" if record.study else ""
+        return f"docs: record the {record.variant} comparison in {modifications.FILE}{outcome}"
+    if "prediction" in made.changed:
+        return f"docs: record the prediction for {record.variant} in {modifications.FILE}"
+    return f"docs: update {_regions(made)} in {modifications.FILE}"
+
+
+def _regions(made: Draft) -> str:
+    return ", ".join(made.changed[:3]) or "text"
+
+
+def retro(
+    store: Store,
+    week: Week,
+    root: Path,
+    repo: Repository | None,
+    *,
+    looking: Repository | None = None,
+    overwrite: bool = False,
+    add_missing: bool = False,
+) -> Proposal:
+    """The quarter's retrospective in ``root``, new or refreshed. ``looking`` is the repository that
+    is counted from, where nothing is committed to it."""
+    name = retros.file_name(quarter_of(week.label))
+    record = retros.gather(store, week, repo or looking, ticked=retro_ticks(root, week))
+    made = draft(
+        root / name,
+        retros.document(record, week.root),
+        overwrite=overwrite,
+        add_missing=add_missing,
+    )
+    told = f"docs: add {name}" if made.old is None else f"docs: update {_regions(made)} in {name}"
+
+    def after(store: Store, done: Saved) -> None:
+        learned.note_retro(store, week.label, str(made.path), done.sha)
+
+    return _of_draft(made, told, repo, after)
+
+
+def retro_ticks(root: Path, week: Week) -> frozenset[str]:
+    """The boxes that are ticked in the retrospective itself: a tick made in the file counts."""
+    name = retros.file_name(quarter_of(week.label))
+    data = saving.read(root / name) or b""
+    bodies = [region.body for region in find(data, name) if region.name == "calibration"]
+    return frozenset(title for body in bodies for title in retros.ticked_in(body))
+
+
+def post(
+    store: Store,
+    week: Week,
+    root: Path,
+    repo: Repository | None,
+    *,
+    new: bool,
+    title: str | None = None,
+    overwrite: bool = False,
+) -> Proposal:
+    """The draft of the post below ``root``, with its chart: ``new``, or refreshed."""
+    path = posts.path_of(store, week, root)
+    if new and path.exists():
+        raise Problem(
+            f"{path} is there already: `q1lab post refresh` renews what comes from your runs"
+        )
+    if not new and not path.exists():
+        raise Problem(f"there is no draft {path}: `q1lab post new` makes one")
+    record = posts.gather(store, week, title=title)
+    made = draft(path, posts.document(record, week.root), overwrite=overwrite)
+    chart = {path.parent / record.figure: posts.chart(store, week)} if record.figure else None
+    what = f" with the {record.variant} results ({record.verdict})" if record.study else ""
+    told = f"docs: {'draft' if new else 'refresh'} the retrospective post{what}"
+
+    def after(store: Store, done: Saved) -> None:
+        published.save_post(store, week.label, record.title, str(path))
+
+    return _of_draft(made, told, repo, after, chart)
+
+
+def roadmap(
+    path: Path,
+    data: bytes,
+    label: str,
+    chosen: Sequence[roadmaps.Box],
+    opened: Sequence[roadmaps.Box],
+    repo: Repository | None,
+) -> tuple[Proposal, list[roadmaps.Box]]:
+    """The roadmap with the ``chosen`` boxes ticked and the ``opened`` ones open again, and those
+    boxes that this changes."""
+    if {box.number for box in chosen} & {box.number for box in opened}:
+        raise Problem("a box can't be ticked and opened at once")
+    new = roadmaps.tick(roadmaps.tick(data, chosen), opened, done=False)
+    changed = [box for box in chosen if not box.ticked] + [box for box in opened if box.ticked]
+    if len(changed) == 1:
+        act = "open" if changed[0].ticked else "tick"
+        told = f"docs: {act} “{changed[0].title[:50]}” in {path.name}"
+    else:
+        told = f"docs: tick {len(changed)} boxes of {label} in {path.name}"
+    return Proposal({path: new}, told, repo, unified(data, new, path.name)), changed

@@ -1,0 +1,133 @@
+"""How many words a draft has, section by section, against their budgets. Pure functions.
+
+A draft is Markdown. Its sections are the ``##`` headings; ``<!-- q1lab:budget 300 -->`` below one
+is its budget in words. Comments never reach the reader.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from q1lab.documents.fences import Fence
+
+WORDS_PER_MINUTE = 150
+"""Reading aloud."""
+WITHIN = 0.15
+"""A section is on budget within this share of it."""
+
+
+@dataclass(frozen=True)
+class Section:
+    """A section of the draft: ``words`` of prose, ``budget`` from its mark (None without), ``line`` from
+    1."""
+
+    title: str
+    line: int
+    words: int
+    budget: int | None
+
+    @property
+    def state(self) -> str:
+        """``empty``, ``short``, ``long`` or ``ok``; ``""`` without a budget."""
+        if self.budget is None:
+            return ""
+        if not self.words:
+            return "empty"
+        if self.words < self.budget * (1 - WITHIN):
+            return "short"
+        return "long" if self.words > self.budget * (1 + WITHIN) else "ok"
+
+
+_BUDGET = re.compile(r"<!--\s*q1lab:budget\s+(\d+)\s*-->")
+_WORD = re.compile(r"[^\W_]+(?:['’.,\-/][^\W_]+)*")
+
+
+def sections(text: str) -> list[Section]:
+    """The sections with their words. Code blocks, tables, comments, addresses and marks are not
+    read aloud."""
+    found: list[Section] = []
+    title, start, budget, words = "", 1, None, 0
+    for number, kind, line in by_kind(text):
+        if kind == "heading" and line.startswith("## "):
+            if title or words:
+                found.append(Section(title or "(before the first heading)", start, words, budget))
+            title, start, budget, words = line[3:].strip(), number, None, 0
+            continue
+        if kind == "comment":
+            mark = _BUDGET.search(line)
+            if mark:
+                budget = int(mark[1])
+            continue
+        if kind in ("text", "heading") and not (kind == "heading" and line.startswith("# ")):
+            words += count_words(line)
+    if title or words:
+        found.append(Section(title or "(before the first heading)", start, words, budget))
+    return found
+
+
+def count_words(line: str) -> int:
+    """Words as they are read aloud: link addresses and image targets are not."""
+    line = re.sub(r"!\[([^\]]*)\]\([^)]*\)", "", line)
+    line = re.sub(r"\]\(<?[^)>]*>?\)", "]", line)
+    line = re.sub(r"<?https?://\S+", "", line)
+    return len(_WORD.findall(line))
+
+
+def by_kind(text: str) -> Iterator[tuple[int, str, str]]:
+    """(number from 1, kind, line) with kind ``text``, ``heading``, ``code``, ``table`` or
+    ``comment``.
+
+    A comment that begins in mid-line is cut out of its line; inside code it is code.
+    """
+    fence, in_comment = Fence(), False
+    for number, line in enumerate(split_lines(text), 1):
+        if in_comment:
+            head, closed, tail = line.partition("-->")
+            yield number, "comment", head
+            in_comment = not closed
+            line = tail
+            if not line.strip():
+                continue
+        if fence.takes(line):
+            yield number, "code", line
+            continue
+        kept, comments, in_comment = _cut_comments(line)
+        for comment in comments:
+            yield number, "comment", comment
+        if comments and not kept.strip():
+            continue
+        if re.match(r" {0,3}#{1,6}(\s|$)", kept):
+            yield number, "heading", kept.strip()
+        elif kept.lstrip().startswith("|"):
+            yield number, "table", kept
+        else:
+            yield number, "text", kept
+
+
+def split_lines(text: str) -> list[str]:
+    """Lines as an editor counts them: a form feed or a Unicode separator ends none."""
+    return re.split(r"\r\n|\n|\r", text)
+
+
+def _cut_comments(line: str) -> tuple[str, list[str], bool]:
+    """(the line without its comments, the comments, whether the last one goes on in the next
+    line)."""
+    kept = ""
+    comments: list[str] = []
+    while True:
+        # A comment inside a code span is code: skip spans first.
+        match = re.search(r"(`+)(?:(?!\1).)+\1|<!--", line)
+        if match is None:
+            return kept + line, comments, False
+        if match[0] != "<!--":
+            kept += line[: match.end()]
+            line = line[match.end() :]
+            continue
+        kept += line[: match.start()]
+        end = line.find("-->", match.start())
+        if end < 0:
+            return kept, [*comments, line[match.start() :]], True
+        comments.append(line[match.start() : end + 3])
+        line = line[end + 3 :]
