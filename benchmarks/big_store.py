@@ -26,6 +26,7 @@ def build(home: Path, studies_wanted: int = 1000, points: int = 833) -> int:
     sys.path.insert(0, str(ROOT))
     from q1lab import paths
     from q1lab.compare import record as comparison
+    from q1lab.index import ingest
     from q1lab.index.store import Store
     from q1lab.study import studies
     from q1lab.study.presets import PRESETS
@@ -66,7 +67,7 @@ def build(home: Path, studies_wanted: int = 1000, points: int = 833) -> int:
             (study.files.root / "source").mkdir(parents=True)
             os.utime(study.files.root / "source", (1_700_000_000 + 7200 * number,) * 2)
             study.files.plan.write_text(json.dumps(study.to_dict()))
-            store.ingest(study)
+            ingest.take_in(store, study)
             if number == studies_wanted - 1:
                 break
             with store.write():

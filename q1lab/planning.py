@@ -16,6 +16,7 @@ from q1lab import __version__, paths
 from q1lab.config import load as load_settings
 from q1lab.errors import Problem
 from q1lab.files import locked, private_folder, utc_now, write_atomic
+from q1lab.index import ingest
 from q1lab.index.store import Store
 from q1lab.journal import predictions
 from q1lab.paths import StudyPaths
@@ -334,7 +335,7 @@ def _go_on(
 ) -> tuple[Study, tuple[str, ...]]:
     """The study with the asked seeds: those it lacks become a new look, since its first results may
     be known."""
-    store.ingest(study)
+    ingest.take_in(store, study)
     new = tuple(seed for seed in seeds if seed not in study.seeds)
     if new:
         started = any(row["attempt"] for row in store.runs(study.id))

@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from q1lab.index.store import Store
-from q1lab.index.view import Cell, StudyView, look
+from q1lab.index.view import RunView, StudyView, look, spark
+from q1lab.study.alive import is_alive
 from q1lab.study.states import MARKS, State
 from q1lab.study.studies import Study
 
@@ -34,9 +36,15 @@ def watch(store: Store, study: Study, *, quiet: bool = False, hint: str = "") ->
 
 
 def _wait(store: Store, study: Study) -> StudyView:
-    while look(store, study).alive:
+    while _look(store, study)[1]:
         time.sleep(POLL)
     return look(store, study)
+
+
+def _look(store: Store, study: Study) -> tuple[StudyView, bool]:
+    """The picture, and whether anything still works (asked first: what it wrote last is seen)."""
+    alive = is_alive(study.files)
+    return look(store, study), alive
 
 
 def _live(store: Store, study: Study, hint: str) -> StudyView:
@@ -44,46 +52,49 @@ def _live(store: Store, study: Study, hint: str) -> StudyView:
     from rich.live import Live
 
     console = Console()
-    view = look(store, study)
     with Live(console=console, auto_refresh=False, transient=False) as live:
         while True:
-            live.update(grid(view, hint if view.alive else "", console.width), refresh=True)
-            if not view.alive:
+            view, alive = _look(store, study)
+            sparks = {run.name: spark(store, run) for run in view.runs}
+            picture = grid(view, sparks, hint if alive else "", console.width)
+            live.update(picture, refresh=True)
+            if not alive:
                 return view
             time.sleep(POLL)
-            view = look(store, study)
 
 
 def _lines(store: Store, study: Study) -> StudyView:
     """One line when a run starts or ends, and at each tenth of the way in between."""
     told: dict[str, tuple[State, int]] = {}
     while True:
-        view = look(store, study)
-        for cell in view.cells:
-            mark = (cell.state, int(cell.progress * 10))
-            if told.get(cell.name) == mark or (cell.state is State.QUEUED):
+        view, alive = _look(store, study)
+        for run in view.runs:
+            mark = (run.state, int(run.progress * 10))
+            if told.get(run.name) == mark or (run.state is State.QUEUED):
                 continue
-            told[cell.name] = mark
-            sys.stdout.write(line(cell) + "\n")
+            told[run.name] = mark
+            sys.stdout.write(line(run) + "\n")
             sys.stdout.flush()
-        if not view.alive:
+        if not alive:
             return view
         time.sleep(POLL)
 
 
-def line(cell: Cell) -> str:
+def line(run: RunView) -> str:
     """One run in one plain line."""
-    head = f"{cell.variant} seed {cell.seed}: {cell.state}"
-    if cell.state is State.RUNNING:
-        loss = "" if cell.train_loss is None else f", loss {cell.train_loss:.3f}"
-        speed = f", {speed_text(cell.tokens_per_s)} tok/s" if cell.tokens_per_s else ""
-        return f"{head} {cell.iter}/{cell.max_iters}{loss}{speed}"
-    if cell.val_loss is not None:
-        return f"{head}, val loss {cell.val_loss:.4f}, {minutes_text(cell.seconds)}"
-    return f"{head} at iter {cell.iter}{': ' + cell.message if cell.message else ''}"
+    head = f"{run.variant} seed {run.seed}: {run.state}"
+    if run.state is State.RUNNING:
+        loss = "" if run.train_loss is None else f", loss {run.train_loss:.3f}"
+        speed = f", {speed_text(run.tokens_per_s)} tok/s" if run.tokens_per_s else ""
+        return f"{head} {run.iter}/{run.max_iters}{loss}{speed}"
+    if run.val_loss is not None:
+        return f"{head}, val loss {run.val_loss:.4f}, {minutes_text(run.seconds)}"
+    return f"{head} at iter {run.iter}{': ' + run.message if run.message else ''}"
 
 
-def grid(view: StudyView, hint: str, width: int) -> RenderableType:
+def grid(
+    view: StudyView, sparks: Mapping[str, tuple[float, ...]], hint: str, width: int
+) -> RenderableType:
     """The table of a study: state, sparkline of the loss, iter, val loss, tokens/s, time left."""
     from rich.console import Group
     from rich.table import Table
@@ -97,40 +108,41 @@ def grid(view: StudyView, hint: str, width: int) -> RenderableType:
         if title == "tok/s" and width < 70:
             continue
         table.add_column(title, justify=justify, no_wrap=True)  # type: ignore[arg-type]
-    low, high = _scale(view)
-    for cell in view.cells:
-        val = f"{cell.val_loss:.4f}" if cell.val_loss is not None else ""
-        if not val and cell.eval_loss is not None:
-            val = f"{cell.eval_loss:.2f}…"
+    low, high = _scale(sparks.values())
+    for run in view.runs:
+        val = f"{run.val_loss:.4f}" if run.val_loss is not None else ""
+        if not val and run.eval_loss is not None:
+            val = f"{run.eval_loss:.2f}…"
         cells = [
-            Text(cell.variant, style=ARM_STYLE[cell.arm]),
-            Text(str(cell.seed)),
-            Text(state_text(cell), style=STATE_STYLE[cell.state]),
+            Text(run.variant, style=ARM_STYLE[run.arm]),
+            Text(str(run.seed)),
+            Text(state_text(run), style=STATE_STYLE[run.state]),
             Text(
-                spark(cell.spark, low, high).ljust(24 if width >= 90 else 12),
-                style=ARM_STYLE[cell.arm],
+                bars(sparks[run.name], low, high).ljust(24 if width >= 90 else 12),
+                style=ARM_STYLE[run.arm],
             ),
-            Text(str(cell.iter) if cell.attempt else ""),
+            Text(str(run.iter) if run.attempt else ""),
             Text(val),
         ]
         if width >= 70:
-            cells.append(Text(speed_text(cell.tokens_per_s)))
-        cells.append(Text(minutes_text(cell.eta) if cell.eta else ""))
+            cells.append(Text(speed_text(run.tokens_per_s)))
+        cells.append(Text(minutes_text(run.seconds_left)))
         table.add_row(*cells)
-    left = f" · about {minutes_text(view.eta)} left" if view.eta else ""
-    foot = f"{view.done} of {len(view.cells)} runs done{left}{gpu_text(view)}" + (
+    line = view.line
+    left = f" · about {minutes_text(line.seconds_left)} left" if line.seconds_left else ""
+    foot = f"{line.done} of {line.total} runs done{left}{gpu_text(view)}" + (
         f" · {hint}" if hint else ""
     )
     return Group(table, Text(foot, style="dim"))
 
 
-def state_text(cell: Cell) -> str:
+def state_text(run: RunView) -> str:
     """Mark and word, of constant width: ``▶ 61%``, ``✓ finished``."""
-    word = f"{cell.progress:.0%}" if cell.state is State.RUNNING else str(cell.state)
-    return f"{MARKS[cell.state]} {word}".ljust(10)
+    word = f"{run.progress:.0%}" if run.state is State.RUNNING else str(run.state)
+    return f"{MARKS[run.state]} {word}".ljust(10)
 
 
-def spark(values: tuple[float, ...], low: float, high: float) -> str:
+def bars(values: tuple[float, ...], low: float, high: float) -> str:
     """``values`` as bars between ``low`` and ``high``, one character each."""
     if high <= low:
         return BARS[0] * len(values)
@@ -166,7 +178,7 @@ def gpu_text(view: StudyView) -> str:
     return f" · GPU {cards[0].use}%, {cards[0].memory_used / 1024:.1f} of {cards[0].memory_total / 1024:.0f} GiB"
 
 
-def _scale(view: StudyView) -> tuple[float, float]:
+def _scale(sparks: Iterable[tuple[float, ...]]) -> tuple[float, float]:
     """One scale for all sparklines of a study, so that they can be compared by eye."""
-    values = [v for cell in view.cells for v in cell.spark]
+    values = [value for one in sparks for value in one]
     return (min(values), max(values)) if values else (0.0, 0.0)

@@ -11,6 +11,7 @@ import click
 from q1lab import planning
 from q1lab.commands.live import minutes_text, watch
 from q1lab.errors import FAILED, INTERRUPTED, OK, Problem
+from q1lab.index import ingest
 from q1lab.index.store import Store
 from q1lab.study import launch, studies
 from q1lab.study.states import State
@@ -130,7 +131,7 @@ def run(
                     f"{plan.study.id} is running already; watch it with `q1lab attach {plan.study.id}`"
                 )
             study = planning.save(plan, wish, store)
-            store.ingest(study)
+            ingest.take_in(store, study)
             if plan.missing:
                 launch.start(study)
                 started = True
@@ -255,7 +256,7 @@ def _follow(store: Store, study: Study, as_json: bool, *, ctrl_c_stops: bool) ->
         _tell("\nStopping; each run leaves a checkpoint …", as_json)
         with contextlib.suppress(KeyboardInterrupt):
             launch.stop(study)
-            store.ingest(study)
+            ingest.take_in(store, study)
             _tell(f"Stopped. Go on with: {command(study)}", as_json)
         return INTERRUPTED
     return None

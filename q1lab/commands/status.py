@@ -42,10 +42,10 @@ def status(as_json: bool) -> int:
         click.echo(summary(view))
         for text in wandb_lines(view.study, newest=view is views[0]):
             click.echo(f"    {text}")
-        if view.alive or view.state in ("crashed", "failed", "stopped"):
-            for cell in view.cells:
-                if cell.state not in (State.QUEUED, State.FINISHED):
-                    click.echo(f"    {line(cell)}")
+        if view.alive or view.line.state in ("crashed", "failed", "stopped"):
+            for run in view.runs:
+                if run.state not in (State.QUEUED, State.FINISHED):
+                    click.echo(f"    {line(run)}")
     if len(views) > SHOWN:
         click.echo(f"… and {len(views) - SHOWN} older studies (--json lists them all)")
     for study_id, reason in broken.items():
@@ -57,10 +57,11 @@ def status(as_json: bool) -> int:
 
 def summary(view: StudyView) -> str:
     study = view.study
-    left = f", about {minutes_text(view.eta)} left" if view.eta else ""
+    now = view.line
+    left = f", about {minutes_text(now.seconds_left)} left" if now.seconds_left else ""
     return (
         f"{study.id}: {study.variant} against {study.baseline}, {study.preset}, {study.data.name}: "
-        f"{view.state}, {view.done} of {len(view.cells)} runs done{left}"
+        f"{now.state}, {now.done} of {now.total} runs done{left}"
     )
 
 
@@ -99,7 +100,7 @@ def next_step(views: list[StudyView]) -> str:
     view = views[0]
     if view.alive:
         return f"q1lab attach {view.study.id}"
-    if view.state == "finished":
+    if view.line.state == "finished":
         return f"q1lab compare {view.study.id}"
     return command(view.study)
 
@@ -114,24 +115,24 @@ def record(view: StudyView) -> dict[str, object]:
         "data": {"name": study.data.name, "sha256": study.data.sha256},
         "device": study.device,
         "dtype": study.dtype,
-        "state": view.state,
-        "done": view.done,
-        "seconds_left": view.eta,
+        "state": view.line.state,
+        "done": view.line.done,
+        "seconds_left": view.line.seconds_left,
         "wandb": wandb_record(study),
         "runs": [
             {
-                "run": cell.name,
-                "arm": cell.arm,
-                "seed": cell.seed,
-                "state": str(cell.state),
-                "iter": cell.iter,
-                "max_iters": cell.max_iters,
-                "train_loss": cell.train_loss,
-                "val_loss": cell.val_loss,
-                "tokens_per_s": cell.tokens_per_s,
-                "attempt": cell.attempt,
-                "message": cell.message,
+                "run": run.name,
+                "arm": run.arm,
+                "seed": run.seed,
+                "state": str(run.state),
+                "iter": run.iter,
+                "max_iters": run.max_iters,
+                "train_loss": run.train_loss,
+                "val_loss": run.val_loss,
+                "tokens_per_s": run.tokens_per_s,
+                "attempt": run.attempt,
+                "message": run.message,
             }
-            for cell in view.cells
+            for run in view.runs
         ],
     }

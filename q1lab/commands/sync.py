@@ -14,6 +14,7 @@ from q1lab import paths
 from q1lab.errors import FAILED, OK, Problem
 from q1lab.files import is_locked, open_private, plain
 from q1lab.study import children, studies
+from q1lab.study.alive import is_alive
 from q1lab.study.studies import Study
 from q1lab.tracking import state as wandb_state
 
@@ -56,13 +57,13 @@ def sync(study: str | None, timeout: int, anew: bool) -> int:
         return OK
     code = OK
     for one in chosen:
-        if anew and not is_locked(one.files.lock):
+        if anew and not is_alive(one.files):
             _forget(one)
         before = wandb_state.pending(one)
         if not before:
             click.echo(_line(one))
             continue
-        if is_locked(one.files.lock):
+        if is_alive(one.files):
             click.echo(f"{one.id}: still running; sync it when its runs have ended", err=True)
             code = FAILED
             continue

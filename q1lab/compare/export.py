@@ -16,6 +16,7 @@ from typing import Any
 from q1lab import __version__
 from q1lab.errors import Problem
 from q1lab.files import utc_now, write_atomic
+from q1lab.index import ingest
 from q1lab.index.store import Store
 from q1lab.study import studies
 from q1lab.study.studies import Study
@@ -46,7 +47,7 @@ def export(
         raise Problem("nothing to export; start a study with `q1lab run rope --seeds 3`")
     chosen = [studies.load(study_id) for study_id in ids]
     for study in chosen:
-        store.ingest(study)
+        ingest.take_in(store, study)
     target = Path.cwd() if target is None else target.expanduser()
     folder = target.is_dir()
     if form in ("svg", "png"):

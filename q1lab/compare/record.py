@@ -13,7 +13,7 @@ from typing import Any
 
 from q1lab.compare import stats
 from q1lab.files import sha256_text
-from q1lab.index import results
+from q1lab.index import ingest, results
 from q1lab.index.store import Row, Store
 from q1lab.study.states import State
 from q1lab.study.studies import ARMS, Study
@@ -24,7 +24,7 @@ Record = dict[str, Any]
 def compare(store: Store, study: Study) -> Record:
     """The comparison of everything that has ended. Kept in ``results`` and computed again when a
     run changes."""
-    store.verify(study)
+    ingest.verify(store, study)
     rows = store.runs(study.id)
     fingerprint = _fingerprint(study, rows)
     kept = results.kept(store, study.id)

@@ -1,4 +1,4 @@
-"""The database: opened safely, migrated, fed from events, and asked.
+"""The database: opened safely, migrated, written to in whole transactions, and asked for runs.
 
 Reading and ingesting go through the standard library's sqlite3, since importing sqlite_utils (and
 with it numpy) costs more than a whole `q1lab status`. sqlite_utils makes and migrates the schema.
@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import math
 import os
 import shutil
 import sqlite3
@@ -21,13 +20,10 @@ from typing import Any
 
 from q1lab import paths
 from q1lab.errors import FAILED, NOTICES, Problem
-from q1lab.files import is_locked, locked, os_reason, private_folder, size_of, sync_folder, utc_now
+from q1lab.files import locked, os_reason, private_folder, sync_folder, utc_now
 from q1lab.index import health
-from q1lab.paths import StudyPaths
-from q1lab.study import studies
-from q1lab.study.events import last_event, read_new
-from q1lab.study.states import ENDED, MISSING, State, may_follow
-from q1lab.study.studies import Study
+from q1lab.study.states import MISSING, State
+from q1lab.study.studies import Study, run_name
 
 SCHEMA = 2
 """Number of migrations in q1lab.index.migrations; kept in ``PRAGMA user_version``."""
@@ -41,13 +37,6 @@ TABLES = (
 WHOLE, QUICK = 1 << 20, 4 << 20
 """Bytes up to which opening a database checks all of it, indexes too, or only its structure: 2 to 4
 ms at most. Larger ones are checked once a question has met damage."""
-
-ANEW = (
-    "state = 'queued', attempt = 0, iter = 0, train_loss = NULL, val_loss = NULL, eval_loss = NULL, "
-    "tokens_per_s = NULL, seconds = 0, started = NULL, ended = NULL, message = NULL, reused_from = NULL, "
-    "events_offset = 0, bad_lines = 0"
-)
-"""A run's columns before its first event."""
 
 Row = sqlite3.Row
 
@@ -67,10 +56,10 @@ class Store:
         self.notice: str | None = None
         """What a person should know about that, in one line: what was wrong, what was saved, where
         the rest is."""
-        self._wrote = False
-        self._plans: dict[str, int] = {}
+        self.plans: dict[str, int] = {}
         """When each plan had last changed, as this connection saw it: what is settled is not read
         again."""
+        self._wrote = False
         private_folder(self.file.parent)
         self.db = self._open()
 
@@ -197,7 +186,7 @@ class Store:
     def _beside(self, suffix: str) -> Path:
         return self.file.with_suffix(suffix)
 
-    def _follow_the_file(self) -> None:
+    def follow_the_file(self) -> None:
         """Open again when another q1lab has put a new database in the place of this one."""
         with contextlib.suppress(FileNotFoundError):
             if self.file.stat().st_ino == self._inode:
@@ -228,7 +217,7 @@ class Store:
             yield self.db
             return
         try:
-            self._follow_the_file()
+            self.follow_the_file()
             self.db.execute("BEGIN IMMEDIATE")
             try:
                 yield self.db
@@ -277,121 +266,8 @@ class Store:
                 (key, json.dumps(value), utc_now()),
             )
 
-    # ── runs: fed from files
-    # ─────────────────────────────────────────────────────────────────────────────
-
-    def ingest_all(self) -> None:
-        """Bring the index up to date with every study on disk that isn't settled in it yet."""
-        settled = {
-            row["id"]
-            for row in self.db.execute(
-                "SELECT s.id FROM studies s WHERE NOT EXISTS (SELECT 1 FROM runs r WHERE r.study_id = s.id "
-                "AND r.state NOT IN ('finished', 'diverged'))"
-            )
-        }
-        now = studies.stamps()
-        changed = [
-            name
-            for name, stamp in now.items()
-            if name not in settled or self._plans.get(name) != stamp
-        ]
-        for study_id in studies.in_order(changed):
-            if study_id not in settled or self._extended(study_id):
-                with contextlib.suppress(Problem):
-                    self.ingest(studies.load(study_id))
-        self._plans = now
-
-    def _extended(self, study_id: str) -> bool:
-        row = self.db.execute("SELECT plan FROM studies WHERE id = ?", (study_id,)).fetchone()
-        file = StudyPaths(paths.study_dir(study_id)).plan
-        return bool(row["plan"] != file.read_text())
-
-    def ingest(self, study: Study) -> int:
-        """Take a study's new events into the tables; returns how many there were.
-
-        A run's rows and its file offset move in one transaction, so two viewers at once are
-        harmless.
-        """
-        taken = 0
-        self._follow_the_file()
-        plan_text = study.files.plan.read_text()
-        row = self.db.execute("SELECT plan FROM studies WHERE id = ?", (study.id,)).fetchone()
-        if row is None or row["plan"] != plan_text:
-            with self.write() as db:
-                _upsert_study(db, study, plan_text)
-        if not _is_sound(study, self.runs(study.id)):
-            self.forget(study, plan_text)
-        runs = self.db.execute("SELECT * FROM runs WHERE study_id = ?", (study.id,)).fetchall()
-        news = [run for run in runs if _has_news(study, run)]
-        if news:
-            with self.write():  # one commit for all of them: it waits for the disk
-                for run in news:
-                    taken += self._ingest_run(study, run)
-        return taken
-
-    def forget(self, study: Study, plan_text: str | None = None) -> None:
-        """Drop what the tables say of a study's runs; the next ingest takes all of it from the
-        files again."""
-        with self.write() as db:
-            # its runs and metrics go with it
-            db.execute("DELETE FROM studies WHERE id = ?", (study.id,))
-            _upsert_study(db, study, plan_text or study.files.plan.read_text())
-
-    def verify(self, study: Study) -> bool:
-        """Take a study in, and hold the numbers that a verdict rests on against the files: where a
-        run's last record says otherwise than the tables do (a bad disk), all are taken from the
-        files again. Returns whether the tables were right."""
-        self.ingest(study)
-        for run in self.runs(study.id):
-            if State(run["state"]) in ENDED and _says_otherwise(study, run):
-                self.forget(study)
-                self.ingest(study)
-                return False
-        return True
-
-    def _ingest_run(self, study: Study, run: Row) -> int:
-        files = study.files.run(f"{run['arm']}-seed{run['seed']}")
-        taken = 0
-        if 0 < size_of(files.events) < run["events_offset"]:  # it was replaced: its row begins anew
-            with self.write() as db:
-                db.execute(f"UPDATE runs SET {ANEW} WHERE id = ?", (run["id"],))
-                db.execute("DELETE FROM metrics WHERE run_id = ?", (run["id"],))
-            run = self.db.execute("SELECT * FROM runs WHERE id = ?", (run["id"],)).fetchone()
-        while True:
-            # looked at before reading: an exit record can't slip in between
-            alive = is_locked(files.lock)
-            events, offset, bad = read_new(files.events, run["events_offset"])
-            lost = run["state"] == State.RUNNING and not alive and not events
-            if not events and not bad and not lost:
-                return taken
-            with self.write() as db:
-                now = db.execute("SELECT * FROM runs WHERE id = ?", (run["id"],)).fetchone()
-                if now["events_offset"] != run["events_offset"]:  # another viewer was faster
-                    run = now
-                    continue
-                fields = fold(dict(run), events)
-                if lost:
-                    fields["state"] = str(State.CRASHED)
-                    fields["message"] = (
-                        "the process ended without a word (killed, or out of memory?)"
-                    )
-                fields["events_offset"] = offset
-                fields["bad_lines"] = run["bad_lines"] + bad
-                db.execute(
-                    f"UPDATE runs SET {', '.join(f'{key} = :{key}' for key in fields)} WHERE id = :_id",
-                    {**fields, "_id": run["id"]},
-                )
-                db.executemany(
-                    "INSERT OR REPLACE INTO metrics VALUES (?, ?, ?, ?)",
-                    [(run["id"], *metric) for metric in metrics_of(events)],
-                )
-            taken += len(events)
-            run = self.db.execute("SELECT * FROM runs WHERE id = ?", (run["id"],)).fetchone()
-            if lost:
-                return taken
-
-    # ── runs: asked
-    # ──────────────────────────────────────────────────────────────────────────────────────
+    # ── runs
+    # ─────────────────────────────────────────────────────────────────────────────────────────────
 
     def runs(self, study_id: str) -> list[Row]:
         """A study's runs, in the order of its plan (seed by seed, baseline first)."""
@@ -412,102 +288,10 @@ class Store:
     def missing(self, study: Study) -> list[str]:
         """Names of the runs that the same command again would train."""
         return [
-            f"{r['arm']}-seed{r['seed']}"
+            run_name(r["arm"], r["seed"])
             for r in self.runs(study.id)
             if State(r["state"]) in MISSING
         ]
-
-
-def _is_sound(study: Study, rows: list[Row]) -> bool:
-    """Whether a study's rows are those of its plan, with states that there are."""
-    planned = {(run.arm, run.variant, run.seed, study.max_iters) for run in study.runs}
-    there = {(row["arm"], row["variant"], row["seed"], row["max_iters"]) for row in rows}
-    return (
-        planned == there
-        and len(rows) == len(planned)
-        and all(row["state"] in set(State) for row in rows)
-    )
-
-
-def _says_otherwise(study: Study, run: Row) -> bool:
-    """Whether the last line of a run's events is an exit record that its row doesn't agree with."""
-    record = last_event(study.files.run(f"{run['arm']}-seed{run['seed']}").events)
-    if record is None or record["type"] != "exit":
-        return False  # no file to go by, or notes after the exit
-    if record.get("state") != run["state"]:
-        return True
-    return bool(
-        run["state"] == State.FINISHED and finite(record.get("val_loss")) != run["val_loss"]
-    )
-
-
-def fold(run: dict[str, Any], events: list[dict[str, Any]]) -> dict[str, Any]:
-    """The changed columns of a run after ``events``: a pure fold, the same however the events are
-    cut."""
-    state = State(run["state"])
-    out: dict[str, Any] = {
-        key: run[key]
-        for key in ("state", "attempt", "iter", "train_loss", "val_loss", "eval_loss", "tokens_per_s",
-                    "seconds", "started", "ended", "message", "reused_from")
-    }  # fmt: skip
-    for event in events:
-        kind = event["type"]
-        if kind == "start":
-            if not may_follow(state, State.RUNNING) and state is not State.RUNNING:
-                continue
-            state = State.RUNNING
-            out["attempt"] = int(event.get("attempt", out["attempt"] + 1))
-            out["started"] = out["started"] or event.get("time")
-            out["ended"] = out["message"] = None
-            out["iter"] = int(event.get("resumed_from") or 0)
-            out["reused_from"] = event.get("reused_from")
-        elif kind == "iter":
-            out["iter"] = int(event["iter"])
-            out["seconds"] = _seconds(event) or out["seconds"]
-            out["train_loss"] = finite(event.get("train_loss"))
-            out["tokens_per_s"] = finite(event.get("tok_per_s")) or out["tokens_per_s"]
-        elif kind == "eval":
-            out["eval_loss"] = finite(event.get("val_loss"))
-            out["seconds"] = _seconds(event) or out["seconds"]
-        elif kind == "exit":
-            after = State(event.get("state", "failed"))
-            if state not in ENDED and after not in (State.QUEUED, State.RUNNING):
-                # (also without a start: a model file that can't be loaded never got that far)
-                state = after
-                out["ended"] = event.get("time")
-                out["message"] = event.get("message")
-                out["tokens_per_s"] = finite(event.get("tok_per_s")) or out["tokens_per_s"]
-                out["seconds"] = _seconds(event) or out["seconds"]
-                out["iter"] = int(event.get("iter", out["iter"]))
-                if after is State.FINISHED:
-                    out["val_loss"] = finite(event.get("val_loss"))
-        elif kind == "note":
-            out["message"] = event.get("text")
-    out["state"] = str(state)
-    return out
-
-
-def _seconds(event: dict[str, Any]) -> float | None:
-    """Seconds that all of the run's attempts have taken; an older trainer knew only this
-    attempt's."""
-    return finite(event.get("total", event.get("t")))
-
-
-def metrics_of(events: list[dict[str, Any]]) -> Iterator[tuple[str, int, float | None]]:
-    """(name, iter, value) for every number worth a point on a curve."""
-    for event in events:
-        if event["type"] == "iter":
-            yield "train_loss", int(event["iter"]), finite(event.get("train_loss"))
-        elif event["type"] == "eval":
-            name = "final_val_loss" if event.get("final") else "val_loss"
-            yield name, int(event["iter"]), finite(event.get("val_loss"))
-
-
-def finite(value: Any) -> float | None:
-    """``value`` as a float, or None when it isn't a finite number."""
-    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
-        return float(value)
-    return None
 
 
 def keep_copy(db: sqlite3.Connection, file: Path) -> None:
@@ -608,26 +392,3 @@ def set_aside(file: Path) -> Path:
         if beside.exists():
             beside.rename(target.with_name(target.name + more))
     return target
-
-
-def _upsert_study(db: sqlite3.Connection, study: Study, plan_text: str) -> None:
-    db.execute(
-        "INSERT INTO studies VALUES (?,?,?,?,?,?,?,?,?,?,?,?) "
-        "ON CONFLICT(id) DO UPDATE SET plan = excluded.plan, seeds = excluded.seeds",
-        (
-            study.id, study.variant, study.baseline, study.preset, study.data.name, study.data.sha256,
-            study.device, study.dtype, study.headline, len(study.seeds), study.created, plan_text,
-        ),
-    )  # fmt: skip
-    db.executemany(
-        "INSERT OR IGNORE INTO runs (study_id, arm, variant, seed, max_iters) VALUES (?, ?, ?, ?, ?)",
-        [(study.id, run.arm, run.variant, run.seed, study.max_iters) for run in study.runs],
-    )
-
-
-def _has_news(study: Study, run: Row) -> bool:
-    """Whether a run's file has grown (or was replaced), or its process is gone without a word."""
-    files = study.files.run(f"{run['arm']}-seed{run['seed']}")
-    if size_of(files.events) != run["events_offset"]:
-        return True
-    return bool(run["state"] == State.RUNNING) and not is_locked(files.lock)

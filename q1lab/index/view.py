@@ -1,132 +1,294 @@
-"""One frozen picture of a study as it is now: what the terminal, the app and `status` show."""
+"""One frozen picture of a study as it is now: what `status`, `attach`, the live view and the app
+show.
+
+A study's state and the time left are worked out here and nowhere else, from its rows, its lock and
+its claims; neither is ever stored. Losses are in nats per token, times in seconds.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import heapq
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from q1lab.index.store import Store
-from q1lab.study import launch, states
-from q1lab.study.states import ENDED, State
-from q1lab.study.studies import Study
+from q1lab.index import ingest
+from q1lab.index.store import Row, Store
+from q1lab.paths import StudyPaths, study_dir
+from q1lab.study import launch
+from q1lab.study.alive import is_alive
+from q1lab.study.states import ENDED, State, of_study
+from q1lab.study.studies import Study, run_name
 
 SPARK_POINTS = 24
 
+Points = tuple[tuple[int, float | None], ...]
+About = tuple[str, str, str, str, str, str]
+"""The first six fields of a ``StudyLine``."""
+
 
 @dataclass(frozen=True)
-class Cell:
-    """One run of the grid arm × seed. Losses in nats per token; times in seconds."""
+class RunView:
+    """One run, as it stands now."""
 
-    run_id: int
+    name: str
     arm: str
     variant: str
     seed: int
-    name: str
     state: State
+    attempt: int
     iter: int
     max_iters: int
     train_loss: float | None
     eval_loss: float | None
+    """The newest evaluation in mid-run."""
     val_loss: float | None
-    """Over the whole validation set, once the run has finished."""
+    """The exact one at the end."""
     tokens_per_s: float | None
     seconds: float
-    eta: float | None
-    """Seconds left for this run while it trains."""
-    attempt: int
+    """What all of its attempts have taken."""
     message: str | None
-    reused_from: str | None
-    spark: tuple[float, ...]
-    """The train loss so far, thinned to SPARK_POINTS values over the whole planned length."""
+    reused_from: str | None = None
+    run_id: int = 0
+    pace: float | None = None
+    """Seconds per iter; None while nothing is known."""
+    train: Points = ()
+    val: Points = ()
+    """(iter, loss), where the curves were asked for (``with_curves``)."""
 
     @property
     def progress(self) -> float:
         """0 to 1."""
         return 1.0 if self.state is State.FINISHED else min(1.0, self.iter / self.max_iters)
 
+    @property
+    def seconds_left(self) -> float | None:
+        """Seconds until this run has ended, while it trains and its pace is known."""
+        if self.state is not State.RUNNING or self.pace is None:
+            return None
+        return max(0, self.max_iters - self.iter) * self.pace
+
+
+@dataclass(frozen=True)
+class StudyLine:
+    """A study in one line: what a list and the top line need."""
+
+    id: str
+    variant: str
+    baseline: str
+    preset: str
+    data: str
+    created: str
+    state: str
+    """running, finished, stopped, failed, crashed or planned (states.of_study)."""
+    done: int
+    total: int
+    seconds_left: float | None
+    """Seconds until all runs have ended; None when nothing trains, or no pace is known yet."""
+
 
 @dataclass(frozen=True)
 class StudyView:
-    """A study, its cells in plan order, and what they say together."""
+    """A study and its runs in the order of its plan."""
 
     study: Study
-    cells: tuple[Cell, ...]
-    alive: bool
-    state: str
-    """running, finished, stopped, failed, crashed or planned (states.of_study)."""
-    eta: float | None
-    """Seconds until all runs have ended, while it runs and once a speed is known."""
+    line: StudyLine
+    runs: tuple[RunView, ...]
 
     @property
-    def done(self) -> int:
-        return sum(cell.state in ENDED for cell in self.cells)
+    def alive(self) -> bool:
+        return self.line.state == "running"
 
-    def cell(self, name: str) -> Cell:
-        return next(cell for cell in self.cells if cell.name == name)
-
-
-def look(store: Store, study: Study, *, ingest: bool = True) -> StudyView:
-    """Take in new events and return the picture."""
-    alive = launch.is_alive(study.files)
-    if ingest:
-        store.ingest(study)
-    cells = []
-    tokens_per_iter = _tokens_per_iter(study)
-    for row in store.runs(study.id):
-        state = State(row["state"])
-        speed = row["tokens_per_s"]
-        left = (row["max_iters"] - row["iter"]) * tokens_per_iter
-        cells.append(
-            Cell(
-                run_id=row["id"],
-                arm=row["arm"],
-                variant=study.arms[row["arm"]].variant,
-                seed=row["seed"],
-                name=f"{row['arm']}-seed{row['seed']}",
-                state=state,
-                iter=row["iter"],
-                max_iters=row["max_iters"],
-                train_loss=row["train_loss"],
-                eval_loss=row["eval_loss"],
-                val_loss=row["val_loss"],
-                tokens_per_s=speed,
-                seconds=row["seconds"],
-                eta=left / speed if speed and state is State.RUNNING else None,
-                attempt=row["attempt"],
-                message=row["message"],
-                reused_from=row["reused_from"],
-                spark=_spark(store, row["id"], row["max_iters"]) if row["attempt"] else (),
-            )
-        )
-    together = states.of_study([cell.state for cell in cells], alive=alive)
-    return StudyView(study, tuple(cells), alive, together, _eta(study, cells, alive))
+    def run(self, name: str) -> RunView:
+        return next(run for run in self.runs if run.name == name)
 
 
-def _tokens_per_iter(study: Study) -> int:
-    """Tokens of one batch; a study that came from elsewhere may not say."""
-    return int(study.config.get("batch_size", 1) * study.config.get("block_size", 1))
+def look(store: Store, study: Study, *, new_events: bool = True) -> StudyView:
+    """The picture of one study, without curves. ``new_events`` are taken in first."""
+    if new_events:
+        ingest.take_in(store, study)
+    runs = run_views(store.runs(study.id), _tokens_per_iter(study.config))
+    return StudyView(study, line_of(study, runs), runs)
 
 
-def _spark(store: Store, run_id: int, max_iters: int) -> tuple[float, ...]:
+def line_of(study: Study, runs: Sequence[RunView]) -> StudyLine:
+    """A study in one line, from its plan and its runs."""
+    about = (study.id, study.variant, study.baseline, study.preset, study.data.name, study.created)
+    return _line(about, runs, study.jobs)
+
+
+def lines(store: Store, settled: Mapping[str, StudyLine] | None = None) -> tuple[StudyLine, ...]:
+    """All studies, newest first.
+
+    ``settled`` are lines of an earlier look whose runs had all ended; they are taken over while the
+    study has the same number of runs, so that a look costs what is alive and not what was ever
+    done.
+    """
+    kept = settled or {}
+    plans = store.db.execute(
+        "SELECT id, variant, baseline, preset, data_name, created, seeds FROM studies "
+        "ORDER BY created DESC, rowid DESC"
+    ).fetchall()
+    fresh = {
+        row["id"]
+        for row in plans
+        if row["id"] not in kept or kept[row["id"]].total != 2 * row["seeds"]
+    }
+    rows: dict[str, list[Row]] = {}
+    some = "WHERE study_id IN (SELECT value FROM json_each(?))" if kept else ""
+    for row in store.db.execute(
+        f"SELECT * FROM runs {some} ORDER BY id", (json.dumps(sorted(fresh)),) if kept else ()
+    ):
+        rows.setdefault(row["study_id"], []).append(row)
+    return tuple(
+        _fresh_line(store, plan, rows.get(plan["id"], []))
+        if plan["id"] in fresh
+        else kept[plan["id"]]
+        for plan in plans
+    )
+
+
+def _fresh_line(store: Store, plan: Row, rows: list[Row]) -> StudyLine:
+    states = [State(row["state"]) for row in rows]
+    about: About = (
+        plan["id"], plan["variant"], plan["baseline"], plan["preset"], plan["data_name"],
+        plan["created"],
+    )  # fmt: skip
+    if all(state in ENDED for state in states):
+        return StudyLine(*about, of_study(states, alive=False), len(states), len(states), None)
+    how = store.db.execute(
+        "SELECT plan ->> '$.jobs' AS jobs, plan ->> '$.config.batch_size' AS batch_size, "
+        "plan ->> '$.config.block_size' AS block_size FROM studies WHERE id = ?",
+        (plan["id"],),
+    ).fetchone()
+    config = {key: how[key] for key in ("batch_size", "block_size") if how[key]}
+    return _line(about, run_views(rows, _tokens_per_iter(config)), how["jobs"] or 1)
+
+
+def _line(about: About, runs: Sequence[RunView], jobs: int) -> StudyLine:
+    done = sum(run.state in ENDED for run in runs)
+    files = StudyPaths(study_dir(about[0]))
+    alive = done < len(runs) and is_alive(files)
+    left = seconds_left(runs, jobs, waiting(files, runs)) if alive else None
+    state = of_study((run.state for run in runs), alive=alive)
+    return StudyLine(*about, state, done, len(runs), left)
+
+
+# ── runs
+
+
+def run_views(rows: Iterable[Row], tokens_per_iter: int) -> tuple[RunView, ...]:
+    """Rows of ``runs`` as they are shown, without curves."""
+    return tuple(run_view(row, tokens_per_iter) for row in rows)
+
+
+def run_view(row: Row, tokens_per_iter: int) -> RunView:
+    """One row of ``runs`` as it is shown, without curves."""
+    state = State(row["state"])
+    return RunView(
+        run_name(row["arm"], row["seed"]), row["arm"], row["variant"], row["seed"], state,
+        row["attempt"], row["iter"], row["max_iters"], row["train_loss"], row["eval_loss"],
+        row["val_loss"], row["tokens_per_s"], row["seconds"], row["message"], row["reused_from"],
+        row["id"], _pace(row, tokens_per_iter),
+    )  # fmt: skip
+
+
+def with_curves(store: Store, run: RunView) -> RunView:
+    """The run with its losses so far."""
+    return replace(
+        run,
+        train=tuple(store.curve(run.run_id, "train_loss")),
+        val=tuple(store.curve(run.run_id, "val_loss")),
+    )
+
+
+def spark(store: Store, run: RunView) -> tuple[float, ...]:
     """The last train loss in each of SPARK_POINTS equal parts of the run, as far as it has come."""
-    width = max(1, -(-max_iters // SPARK_POINTS))
+    if not run.attempt:
+        return ()
+    width = max(1, -(-run.max_iters // SPARK_POINTS))
     rows = store.db.execute(
         "SELECT max(iter) AS last, value FROM metrics WHERE run_id = ? AND name = 'train_loss' "
         "AND value IS NOT NULL GROUP BY (iter - 1) / ? ORDER BY 1",
-        (run_id, width),
+        (run.run_id, width),
     )
     return tuple(row["value"] for row in rows)
 
 
-def _eta(study: Study, cells: list[Cell], alive: bool) -> float | None:
-    """Work left over the speed of the runs under way (or of those done, before any of them has a
-    speed)."""
-    if not alive:
+# ── the time left
+
+
+def _tokens_per_iter(config: Mapping[str, int]) -> int:
+    """Tokens of one batch; a study that came from elsewhere may not say."""
+    return int(config.get("batch_size", 1)) * int(config.get("block_size", 1))
+
+
+def _pace(row: Row, tokens_per_iter: int) -> float | None:
+    """Seconds per iter. The clock of a first attempt knows evaluations too; in a later one it has
+    also counted what was lost, so there the trainer's speed speaks."""
+    if row["attempt"] == 1 and row["iter"] > 0 and row["seconds"] > 0:
+        return float(row["seconds"] / row["iter"])
+    speed = row["tokens_per_s"]
+    return tokens_per_iter / speed if speed else None
+
+
+def waiting(files: StudyPaths, runs: Iterable[RunView]) -> frozenset[str]:
+    """Names of the runs that this launch still has to train: those that nobody has claimed in it,
+    and those whose trainer has not said a word yet. A run that failed in this launch, or was left
+    out of it, is not among them."""
+    number = launch.last(files).get("launch")
+    claimed: set[str] = set()
+    if files.claims.is_dir():
+        head = f"{number}-"
+        claimed = {
+            claim.name.removeprefix(head)
+            for claim in files.claims.iterdir()
+            if claim.name.startswith(head)
+        }
+    return frozenset(
+        run.name
+        for run in runs
+        if run.state not in ENDED
+        and run.state is not State.RUNNING
+        and (run.name not in claimed or is_alive(files.run(run.name)))
+    )
+
+
+def seconds_left(runs: Sequence[RunView], jobs: int, waits: frozenset[str]) -> float | None:
+    """Seconds until the runs under way and those in ``waits`` have ended, ``jobs`` at once, each
+    taken up in the order of the plan as soon as there is room. None: no pace is known yet.
+
+    A run's pace is its own, else that of its arm, else of any run; runs that train now count before
+    those of earlier (another machine load, or taken over from another study).
+    """
+    under_way = [run for run in runs if run.state is State.RUNNING]
+    paces = {arm: _mean_pace(runs, arm) for arm in {run.arm for run in runs}}
+    anyone = _mean_pace(runs, None)
+    if anyone is None:
         return None
-    speeds = [c.tokens_per_s for c in cells if c.tokens_per_s and c.state is State.RUNNING]
-    speeds = speeds or [c.tokens_per_s for c in cells if c.tokens_per_s]
-    if not speeds:
-        return None
-    tokens_per_iter = _tokens_per_iter(study)
-    left = sum((c.max_iters - c.iter) * tokens_per_iter for c in cells if c.state not in ENDED)
-    at_once = max(1, min(study.jobs, sum(c.state not in ENDED for c in cells)))
-    return float(left / (sum(speeds) / len(speeds) * at_once))
+
+    def need(run: RunView) -> float:
+        own = run.pace if run.state is State.RUNNING else None
+        pace = own or paces[run.arm] or anyone
+        return max(0, run.max_iters - run.iter) * (pace or 0.0)
+
+    busy = sorted(need(run) for run in under_way)
+    busy += [0.0] * max(0, max(1, jobs) - len(busy))
+    heapq.heapify(busy)
+    for run in runs:
+        if run.name in waits:
+            heapq.heapreplace(busy, busy[0] + need(run))
+    return max(busy)
+
+
+def _mean_pace(runs: Sequence[RunView], arm: str | None) -> float | None:
+    """Mean seconds per iter of an arm's runs (of all for None), of the best witnesses there are."""
+    known = [run for run in runs if run.pace is not None and arm in (None, run.arm)]
+    for some in (
+        [run.pace for run in known if run.state is State.RUNNING],
+        [run.pace for run in known if run.reused_from is None],
+        [run.pace for run in known],
+    ):
+        if some:
+            return sum(pace for pace in some if pace is not None) / len(some)
+    return None

@@ -14,18 +14,14 @@ from collections.abc import Collection
 from typing import Any
 
 from q1lab.errors import FAILED, Problem
-from q1lab.files import is_locked, open_private, os_reason, try_lock, utc_now, write_atomic
+from q1lab.files import open_private, os_reason, try_lock, utc_now, write_atomic
 from q1lab.paths import StudyPaths
 from q1lab.study import children
+from q1lab.study.alive import is_alive as is_alive
 from q1lab.study.studies import Study
 
 GRACE = 10.0
 """Seconds between asking a study to stop and ending it."""
-
-
-def is_alive(files: StudyPaths) -> bool:
-    """Whether the runner or any trainer of the study lives: somebody holds its lock."""
-    return is_locked(files.lock)
 
 
 def last(files: StudyPaths) -> dict[str, Any]:

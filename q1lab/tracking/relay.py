@@ -27,8 +27,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from q1lab.errors import FAILED, Problem
-from q1lab.files import is_locked, plain, sha256_file, try_lock, utc_now, write_atomic
+from q1lab.files import plain, sha256_file, try_lock, utc_now, write_atomic
 from q1lab.study import studies
+from q1lab.study.alive import is_alive
 from q1lab.study.events import read_new
 from q1lab.study.states import State
 from q1lab.study.studies import Run, Study
@@ -294,7 +295,7 @@ class Relay:
         seen = None
         while True:
             # before reading: no last event can slip in between
-            alive = is_locked(self.study.files.lock)
+            alive = is_alive(self.study.files)
             stamp = plan.stat().st_mtime_ns
             if stamp != seen:
                 seen = stamp
@@ -479,7 +480,7 @@ def _stage(study: Study, name: str) -> Path | None:
     folder = study.files.wandb / folder_of(line.handle)
     line.written = have
     line.write()
-    alive = is_locked(study.files.run(name).lock)
+    alive = is_alive(study.files.run(name))
     line.finish(State.RUNNING if alive else State.CRASHED)
     remove(old)
     wandb_state.update(

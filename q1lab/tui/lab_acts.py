@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from q1lab.errors import FAILED, Problem
+from q1lab.index import ingest
 from q1lab.index.store import Store
 from q1lab.study import studies
 from q1lab.study.studies import Study
@@ -55,7 +56,7 @@ def begin(drawn: Draft, database: Path) -> Study:
         if not plan.is_new or drawn.known != tuple(studies.ids()):
             plan = planning.make_plan(drawn.wish, store)  # something changed since: look again
         study = planning.save(plan, drawn.wish, store)
-        store.ingest(study)
+        ingest.take_in(store, study)
         if plan.missing:
             launch.start(study)
         return study
@@ -69,7 +70,7 @@ def go_on(study_id: str, database: Path) -> list[str]:
 
     study = studies.load(study_id)
     with Store(database) as store, planning.planning_lock():
-        store.ingest(study)
+        ingest.take_in(store, study)
         missing = store.missing(study)
         if not missing:
             raise Problem(f"{study_id} lacks no run; there is nothing to go on with")

@@ -9,83 +9,35 @@ function that delivers.
 from __future__ import annotations
 
 import contextlib
-import json
 import queue
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from q1lab import paths
 from q1lab.errors import Problem
-from q1lab.files import is_locked
-from q1lab.index.store import Row, Store
+from q1lab.index import ingest, results, view
+from q1lab.index.store import Store
+from q1lab.index.view import RunView, StudyLine, StudyView
 from q1lab.study import studies
-from q1lab.study.states import ENDED, State, of_study
-from q1lab.study.studies import Study, run_name
+from q1lab.study.studies import Study
 from q1lab.week import progress
 from q1lab.week.progress import Progress
 
 if TYPE_CHECKING:  # the first paint does without
     from q1lab.tracking.state import Status
 
-Points = tuple[tuple[int, float | None], ...]
 Job = Callable[[Store], Any]
 
 
 @dataclass(frozen=True)
-class RunView:
-    """One cell of the grid, as it stands now. Losses are in nats; ``train`` and ``val`` are (iter,
-    loss)."""
-
-    name: str
-    arm: str
-    variant: str
-    seed: int
-    state: State
-    attempt: int
-    iter: int
-    max_iters: int
-    train_loss: float | None
-    eval_loss: float | None
-    """The newest evaluation in mid-run."""
-    val_loss: float | None
-    """The exact one at the end."""
-    tokens_per_s: float | None
-    seconds: float
-    message: str | None
-    train: Points = ()
-    val: Points = ()
-
-
-@dataclass(frozen=True)
-class StudyLine:
-    """A study in one line: what a list and the top line need."""
-
-    id: str
-    variant: str
-    baseline: str
-    preset: str
-    data: str
-    created: str
-    state: str
-    done: int
-    total: int
-    seconds_left: float | None
-    """None when nothing trains, or nothing is known yet."""
-
-
-@dataclass(frozen=True)
-class StudyView:
+class Focus(StudyView):
     """The study that the lab looks at, with its runs' curves and its comparison when there is
     one."""
 
-    study: Study
-    line: StudyLine
-    runs: tuple[RunView, ...]
-    alive: bool
     record: dict[str, Any] | None = None
     wandb: Status | None = None
     """How it stands with W&B; None in the very first look."""
@@ -98,7 +50,7 @@ class Snapshot:
     progress: Progress = field(default_factory=Progress)
     studies: tuple[StudyLine, ...] = ()
     """Newest first."""
-    focus: StudyView | None = None
+    focus: Focus | None = None
     pages: dict[str, Any] = field(default_factory=dict)
     """What single screens asked for (see ``Desk.page``), by the page's name."""
 
@@ -119,19 +71,20 @@ class Taker:
         self._plans: dict[str, tuple[int, Study]] = {}
         self._lines: tuple[StudyLine, ...] = ()
         self._seen: tuple[int, int] | None = None
-        self._focus: StudyView | None = None
+        self._focus: Focus | None = None
         self._settled: dict[str, StudyLine] = {}
-        self._runs: dict[tuple[object, ...], RunView] = {}
+        self._runs: dict[RunView, RunView] = {}
+        """Each run of the study in focus as its row says it, with its curves."""
         self._scanned = float("-inf")
 
     def take(self, store: Store, *, ingest: bool = True) -> Snapshot:
         """A fresh snapshot. ``ingest`` takes the trainers' new events in first."""
         if ingest:
             self._ingest(store)
-        stamp = (store.db.execute("PRAGMA data_version").fetchone()[0], store.db.total_changes)
+        stamp = store.stamp()
         alive = any(line.state == "running" for line in self._lines)
         if stamp != self._seen or alive or self._moved():
-            self._lines = lines(store, self._settled)
+            self._lines = view.lines(store, self._settled)
             self._settled = {line.id: line for line in self._lines if line.state == "finished"}
             self._focus = self._view(store)
             self._seen = stamp
@@ -148,12 +101,12 @@ class Taker:
         now = time.monotonic()
         if now - self._scanned > 3.0:  # new studies, and those that nobody trains
             self._scanned = now
-            store.ingest_all()
+            ingest.take_in_all(store)
             return
         for line in self._lines:
             if line.state == "running":
                 with contextlib.suppress(Problem):
-                    store.ingest(self._plan(line.id))
+                    ingest.take_in(store, self._plan(line.id))
 
     def _plan(self, study_id: str) -> Study:
         stamp = paths.StudyPaths(paths.study_dir(study_id)).plan.stat().st_mtime_ns
@@ -162,7 +115,7 @@ class Taker:
             kept = self._plans[study_id] = (stamp, studies.load(study_id))
         return kept[1]
 
-    def _view(self, store: Store) -> StudyView | None:
+    def _view(self, store: Store) -> Focus | None:
         wanted = self.watched or (self._lines[0].id if self._lines else None)
         line = next((one for one in self._lines if one.id == wanted), None)
         if line is None:
@@ -171,92 +124,20 @@ class Taker:
             study = self._plan(line.id)
         except (Problem, OSError):
             return None
-        rows = {tuple(row): row for row in store.runs(line.id)}
-        self._runs = {key: self._runs.get(key) or run_view(store, row) for key, row in rows.items()}
-        runs = tuple(self._runs.values())
+        bare = view.look(store, study, new_events=False).runs
+        self._runs = {run: self._runs.get(run) or view.with_curves(store, run) for run in bare}
         before = self._focus if self._focus and self._focus.line.id == line.id else None
         wandb = before.wandb if before else None
-        return StudyView(study, line, runs, line.state == "running", result(store, line.id), wandb)
+        runs = tuple(self._runs.values())
+        return Focus(study, line, runs, results.record(store, line.id), wandb)
 
 
-def with_wandb(view: StudyView) -> StudyView:
-    """The view with its standing at W&B, which changes after the last run has ended, too."""
+def with_wandb(focus: Focus) -> Focus:
+    """The study with its standing at W&B, which changes after the last run has ended, too."""
     from q1lab.tracking import state as wandb_state
 
-    standing = wandb_state.status(view.study)
-    return view if standing == view.wandb else replace(view, wandb=standing)
-
-
-def run_view(store: Store, row: Row) -> RunView:
-    """A run's row with its curves."""
-    values = {key: row[key] for key in ("arm", "variant", "seed", "attempt", "iter", "max_iters", "train_loss",
-                                        "eval_loss", "val_loss", "tokens_per_s", "seconds", "message")}  # fmt: skip
-    return RunView(
-        name=run_name(row["arm"], row["seed"]), state=State(row["state"]),
-        train=tuple(store.curve(row["id"], "train_loss")), val=tuple(store.curve(row["id"], "val_loss")), **values,
-    )  # fmt: skip
-
-
-def result(store: Store, study_id: str) -> dict[str, Any] | None:
-    """The comparison that was computed last for a study, if any."""
-    row = store.db.execute("SELECT record FROM results WHERE study_id = ?", (study_id,)).fetchone()
-    return json.loads(row["record"]) if row else None
-
-
-def lines(store: Store, settled: Mapping[str, StudyLine] | None = None) -> tuple[StudyLine, ...]:
-    """All studies, newest first. A study's state is derived from its runs and its lock, never
-    stored.
-
-    ``settled`` are lines of an earlier look whose runs had all ended; they are taken over while the
-    study has the same number of runs, so that a look costs what is alive and not what was ever
-    done.
-    """
-    kept = settled or {}
-    studies_ = store.db.execute(
-        "SELECT id, variant, baseline, preset, data_name, created, seeds FROM studies "
-        "ORDER BY created DESC, rowid DESC"
-    ).fetchall()
-    fresh = [
-        row["id"]
-        for row in studies_
-        if row["id"] not in kept or kept[row["id"]].total != 2 * row["seeds"]
-    ]
-    wanted = "WHERE study_id IN (SELECT value FROM json_each(?))" if kept else ""
-    runs: dict[str, list[Row]] = {}
-    for row in store.db.execute(
-        f"SELECT study_id, state, iter, max_iters, seconds FROM runs {wanted}",
-        (json.dumps(fresh),) if kept else (),
-    ):
-        runs.setdefault(row["study_id"], []).append(row)
-    missing = set(fresh)
-    return tuple(
-        _line(row, runs.get(row["id"], [])) if row["id"] in missing else kept[row["id"]]
-        for row in studies_
-    )
-
-
-def _line(row: Row, mine: list[Row]) -> StudyLine:
-    states = [State(run["state"]) for run in mine]
-    done = sum(state in ENDED for state in states)
-    alive = done < len(states) and is_locked(paths.StudyPaths(paths.study_dir(row["id"])).lock)
-    return StudyLine(
-        row["id"], row["variant"], row["baseline"], row["preset"], row["data_name"], row["created"],
-        of_study(states, alive=alive), done, len(states), seconds_left(mine) if alive else None,
-    )  # fmt: skip
-
-
-def seconds_left(runs: list[Row]) -> float | None:
-    """Seconds until every run has ended, from the pace so far and how many train at once; None: no
-    pace yet."""
-    paced = [run["seconds"] / run["iter"] for run in runs if run["iter"] > 0 and run["seconds"] > 0]
-    if not paced:
-        return None
-    at_once = max(1, sum(run["state"] == State.RUNNING for run in runs))
-    rest: int = sum(
-        run["max_iters"] - run["iter"] for run in runs if State(run["state"]) not in ENDED
-    )
-    pace: float = sum(paced) / len(paced)
-    return float(rest * pace / at_once)
+    standing = wandb_state.status(focus.study)
+    return focus if standing == focus.wandb else replace(focus, wandb=standing)
 
 
 class Desk:

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from q1lab.errors import NOTICES, Problem
-from q1lab.index import health, learned, rescue
+from q1lab.index import health, ingest, learned, rescue
 from q1lab.index.store import Store
 from q1lab.study import launch, studies
 from q1lab.week import progress
@@ -250,7 +250,7 @@ def test_a_damaged_database(
                     rescue.keep_copy(store.db, store.file)  # as at the next thing that is typed
                 rows = own(store)
                 for study_id in studies.ids():
-                    store.verify(studies.load(study_id))
+                    ingest.verify(store, studies.load(study_id))
                 values = [tuple(row) for row in store.runs("rope-1")]
                 aside = sorted(home.glob("q1lab.damaged*.db"))
             seen["trials"] += 1

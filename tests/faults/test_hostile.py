@@ -19,7 +19,9 @@ from hypothesis import strategies as st
 from labs import report, sharing
 from q1lab import paths, planning
 from q1lab.errors import Problem
-from q1lab.index.store import Store, finite, fold, metrics_of
+from q1lab.index import ingest
+from q1lab.index.ingest import finite, fold, metrics_of
+from q1lab.index.store import Store
 from q1lab.study import launch, studies
 from q1lab.study.events import LONGEST, read_new, sound
 from q1lab.study.studies import Study
@@ -109,7 +111,7 @@ def test_junk_in_an_event_file_is_counted_and_the_rest_goes_on(faulty: Faulty) -
     ]
     events.write_bytes(b"".join(mixed))
     with Store() as store:
-        store.forget(study)
+        ingest.forget(store, study)
     after = tables()
     with Store() as store:
         bad = next(
@@ -296,7 +298,7 @@ def test_text_in_events_is_shown_as_text(faulty: Faulty, text: str) -> None:
     say("exit", state="failed", message=text)
     say.close()
     with Store() as store:
-        store.forget(study)
+        ingest.forget(store, study)
         progress.answer(store, "week", "step", text[:1000])
     for command in ("status", "compare", "attach"):
         done = q1lab(command, code=None)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from q1lab.files import plain
-from q1lab.index import migrations, store
+from q1lab.index import ingest, migrations, store
 from q1lab.study import states
 from q1lab.study.events import read_new
 from q1lab.study.states import State
@@ -50,10 +50,10 @@ events = st.lists(
 def test_folding_does_not_depend_on_how_events_are_cut(
     found: list[dict[str, Any]], cuts: list[int]
 ) -> None:
-    whole = store.fold(EMPTY, found)
+    whole = ingest.fold(EMPTY, found)
     run, at = dict(EMPTY), 0
     for cut in [*sorted(cuts), len(found)]:
-        run = store.fold(run, found[at:cut])
+        run = ingest.fold(run, found[at:cut])
         at = max(at, cut)
     assert run == whole
 
@@ -61,7 +61,7 @@ def test_folding_does_not_depend_on_how_events_are_cut(
 @given(events)
 def test_what_has_ended_stays_ended(found: list[dict[str, Any]]) -> None:
     done = {**EMPTY, "state": "finished", "val_loss": 1.5}
-    after = store.fold(done, found)
+    after = ingest.fold(done, found)
     assert after["state"] == "finished"
     assert after["val_loss"] == 1.5
 

@@ -20,6 +20,7 @@ import pytest
 
 from labs import report
 from q1lab.errors import Problem
+from q1lab.index import ingest
 from q1lab.index.store import Store
 from q1lab.study import launch, studies
 from q1lab.study.studies import Study
@@ -174,7 +175,7 @@ def tables(file: Path | None = None) -> dict[str, list[tuple[Any, ...]]]:
     """The index of the runs as a database has it after taking in all files."""
     with Store(file) as store:
         for study_id in studies.ids():
-            store.ingest(studies.load(study_id))
+            ingest.take_in(store, studies.load(study_id))
         assert store.db.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
         return {
             table: sorted(

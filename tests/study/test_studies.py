@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from q1lab.index import ingest
 from q1lab.index.store import Store
 from q1lab.study import launch, studies
 
@@ -201,7 +202,7 @@ def test_a_deaf_trainer_with_a_child_is_gone_in_time(fake_trainer: Fake) -> None
     assert time.monotonic() - began < 5
     assert not launch.is_alive(study.files)
     with Store() as store:
-        store.ingest(study)
+        ingest.take_in(store, study)
         assert store.runs(study.id)[0]["state"] == "crashed"
 
 
@@ -319,7 +320,7 @@ def test_the_tables_can_be_made_again_from_the_files(fake_trainer: Fake, home: P
 
     def dump() -> list[Any]:
         with Store() as store:
-            store.ingest_all()
+            ingest.take_in_all(store)
             return [
                 [tuple(row) for row in store.db.execute(f"SELECT * FROM {table}")]
                 for table in ("studies", "runs", "metrics")

@@ -15,6 +15,7 @@ from hypothesis import strategies as some
 
 from q1lab.cli import run
 from q1lab.errors import Problem
+from q1lab.index import ingest
 from q1lab.index.store import Store
 from q1lab.study import studies
 from q1lab.study.states import State
@@ -134,7 +135,7 @@ def test_what_the_relay_sent_comes_back_the_same(
     assert back.data.sha256 == study.data.sha256
     assert back.config == study.config
     with Store() as store:
-        store.ingest(study)
+        ingest.take_in(store, study)
         ours, theirs = store.runs(study.id), store.runs(back.id)
         for a, b in zip(ours, theirs, strict=True):
             assert (a["arm"], a["seed"], a["val_loss"]) == (b["arm"], b["seed"], b["val_loss"])
@@ -218,7 +219,7 @@ def test_diverged_runs_stay_diverged() -> None:
     }  # fmt: skip
     study = importing.create(importing.group(foreign.from_wandb(record)), "a test")
     with Store() as store:
-        store.ingest(study)
+        ingest.take_in(store, study)
         assert [row["state"] for row in store.runs(study.id)] == ["finished", "diverged"]
 
 
@@ -390,5 +391,5 @@ def test_whatever_the_names_and_numbers_the_study_opens(
     assert studies.load(study.id).seeds == (0,)
     assert study.files.root.parent == Path(os.environ["Q1LAB_HOME"]) / "studies"
     with Store() as store:
-        store.ingest(study)
+        ingest.take_in(store, study)
         assert {row["state"] for row in store.runs(study.id)} <= {"finished", "diverged"}

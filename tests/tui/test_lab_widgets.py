@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from q1lab.index.view import RunView
 from q1lab.study.states import State
 from q1lab.study.tail import Tail
-from q1lab.tui.snapshot import RunView
 from q1lab.tui.widgets import forest
 from q1lab.tui.widgets.braille import Canvas
 from q1lab.tui.widgets.chart_data import chart_data, log_ticks, mean_and_band, short, ticks
@@ -23,7 +23,6 @@ from q1lab.tui.widgets.sparkline import BARS, GAP, scale, sparkline
 from q1lab.tui.widgets.words import (
     left_words,
     loss_words,
-    run_seconds_left,
     signed,
     speed_words,
     state_words,
@@ -283,8 +282,8 @@ def test_words() -> None:
         "5 min",
         "2.0 h",
     ]
-    assert run_seconds_left(run(state=State.RUNNING, iter=50), 800) == 2.0
-    assert run_seconds_left(run(), 800) is None
+    assert run(state=State.RUNNING, iter=50, pace=0.04).seconds_left == 2.0
+    assert run(pace=0.04).seconds_left is None
     assert (signed(-0.012), signed(0.5, 1), signed(None)) == ("−0.0120", "+0.5", "–")
 
 

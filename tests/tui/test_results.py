@@ -9,6 +9,7 @@ import pytest
 from textual.widgets import Input
 
 from q1lab.compare import results
+from q1lab.index import ingest
 from q1lab.index.store import Store
 from q1lab.tui.screens.export import ExportScreen
 from q1lab.tui.screens.lab import LabScreen
@@ -61,7 +62,7 @@ def go(screen: ResultsScreen, study_id: str) -> None:
 async def test_verdicts_are_listed_and_an_unfinished_study_has_none() -> None:
     past()
     with Store() as store:
-        store.ingest_all()
+        ingest.take_in_all(store)
         lines = {line.id: line for line in results.read(store)}
     assert [(line.verdict, line.n) for line in lines.values()] == [
         (None, None), ("helps", 3), ("hurts", 3), ("cannot tell", 3), ("helps", 3),

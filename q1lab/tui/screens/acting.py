@@ -6,12 +6,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from q1lab.index.view import RunView
 from q1lab.study.states import MISSING, State
 from q1lab.tui import lab_acts
 from q1lab.tui.beside import beside
 from q1lab.tui.messages import Failed
 from q1lab.tui.screens.base import Page
-from q1lab.tui.snapshot import RunView, StudyView
+from q1lab.tui.snapshot import Focus
 from q1lab.tui.widgets import forest
 from q1lab.tui.widgets.study_words import settled
 
@@ -19,7 +20,7 @@ from q1lab.tui.widgets.study_words import settled
 class StudyActs(Page):
     """``view`` is the study they act on, ``chosen_run`` the cell under the cursor."""
 
-    view: StudyView | None = None
+    view: Focus | None = None
 
     @property
     def chosen_run(self) -> RunView | None:

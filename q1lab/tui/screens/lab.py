@@ -11,12 +11,13 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import DataTable, Static
 
+from q1lab.index.view import RunView
 from q1lab.study.states import ENDED, MISSING
 from q1lab.tui import lab_acts
 from q1lab.tui.keys import bindings
 from q1lab.tui.screens.acting import StudyActs
 from q1lab.tui.screens.base import Page
-from q1lab.tui.snapshot import RunView, Snapshot, StudyView
+from q1lab.tui.snapshot import Focus, Snapshot
 from q1lab.tui.widgets import forest
 from q1lab.tui.widgets.chart_data import chart_data
 from q1lab.tui.widgets.forest import ForestPlot
@@ -88,7 +89,7 @@ class LabScreen(StudyActs, Page):
         ):
             self.refresh_bindings()
 
-    def _show_curves(self, view: StudyView) -> None:
+    def _show_curves(self, view: Focus) -> None:
         curves = (self.metric, *((run.name, run.state, run.train, run.val) for run in view.runs))
         if curves != self._curves:
             self._curves = curves
@@ -96,7 +97,7 @@ class LabScreen(StudyActs, Page):
             chart.metric = self.metric
             chart.data = chart_data(view.runs, self.metric)
 
-    def _show_difference(self, view: StudyView) -> None:
+    def _show_difference(self, view: Focus) -> None:
         record = settled(view)
         plot = self.query_one(ForestPlot)
         if record is not None:
@@ -105,7 +106,7 @@ class LabScreen(StudyActs, Page):
         study = view.study
         plot.forest = forest.so_far(view.runs, len(study.seeds), study.variant, study.baseline)
 
-    def _compare_when_done(self, view: StudyView) -> None:
+    def _compare_when_done(self, view: Focus) -> None:
         """Whichever viewer is open when the last run ends computes the comparison; once a study and
         look."""
         asked = (view.line.id, len(view.runs))

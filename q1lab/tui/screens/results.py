@@ -12,9 +12,10 @@ from textual.widgets import DataTable, Input, Static
 
 from q1lab.compare import results
 from q1lab.compare.results import ResultLine
+from q1lab.index import results as kept
 from q1lab.tui.keys import bindings
 from q1lab.tui.screens.acting import StudyActs
-from q1lab.tui.snapshot import Snapshot, result
+from q1lab.tui.snapshot import Snapshot
 from q1lab.tui.widgets.forest import ForestPlot
 from q1lab.tui.widgets.results_table import ResultsTable
 from q1lab.tui.widgets.side_by_side import side_by_side
@@ -125,7 +126,7 @@ class ResultsScreen(StudyActs):
             return
         name = line.id
         self.q1.desk.ask(
-            lambda store: result(store, name),
+            lambda store: kept.record(store, name),
             lambda record: self.app.call_later(self._open, name, record),
         )
 

@@ -11,11 +11,12 @@ from textual.binding import BindingType
 from textual.screen import Screen
 from textual.widgets import Footer, Log, Static
 
+from q1lab.index.view import RunView
 from q1lab.study.states import MARKS
 from q1lab.study.studies import Study
 from q1lab.study.tail import Tail
 from q1lab.tui.keys import bindings
-from q1lab.tui.snapshot import RunView, Snapshot
+from q1lab.tui.snapshot import Snapshot
 from q1lab.tui.widgets.palette import palette
 from q1lab.tui.widgets.words import loss_words, state_words
 

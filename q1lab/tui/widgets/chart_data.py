@@ -7,9 +7,9 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from q1lab.index.view import RunView
 from q1lab.study.states import ENDED
 from q1lab.study.studies import ARMS
-from q1lab.tui.snapshot import RunView
 
 Curve = tuple[tuple[int, float], ...]
 

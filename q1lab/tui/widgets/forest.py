@@ -12,8 +12,8 @@ from rich.text import Text
 from textual.reactive import reactive
 from textual.widget import Widget
 
+from q1lab.index.view import RunView
 from q1lab.study.states import State
-from q1lab.tui.snapshot import RunView
 from q1lab.tui.widgets.palette import Palette, palette
 from q1lab.tui.widgets.words import signed
 

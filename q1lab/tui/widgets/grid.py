@@ -11,14 +11,13 @@ from textual.binding import Binding, BindingType
 from textual.widgets import DataTable
 from textual.widgets.data_table import RowKey
 
+from q1lab.index.view import RunView, StudyView
 from q1lab.study.states import State
-from q1lab.tui.snapshot import RunView, StudyView
 from q1lab.tui.widgets.palette import Palette, palette
 from q1lab.tui.widgets.sparkline import scale, sparkline
 from q1lab.tui.widgets.words import (
     left_words,
     loss_words,
-    run_seconds_left,
     speed_words,
     state_words,
 )
@@ -115,8 +114,6 @@ class Grid(DataTable[Text], inherit_bindings=False):
 
     def _cells(self, colours: Palette) -> dict[str, tuple[Text, ...]]:
         assert self.view is not None
-        config = self.view.study.config
-        tokens = int(config.get("batch_size", 1)) * int(config.get("block_size", 1))
         low, high = scale(run.train for run in self.view.runs)
         visible = [column[0] for column in self._visible(self._width)]
         wide = self._spark_width(self._width)
@@ -134,7 +131,7 @@ class Grid(DataTable[Text], inherit_bindings=False):
                     loss_words(run), "" if run.state is State.FINISHED else colours.muted
                 ),
                 "speed": _right(speed_words(run.tokens_per_s), colours.muted),
-                "left": _right(left_words(run_seconds_left(run, tokens)), colours.muted),
+                "left": _right(left_words(run.seconds_left), colours.muted),
             }
             found[run.name] = tuple(values[key] for key in visible)
         return found

@@ -6,7 +6,7 @@ from rich.text import Text
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from q1lab.tui.snapshot import StudyView
+from q1lab.tui.snapshot import Focus
 from q1lab.tui.widgets.palette import palette
 from q1lab.tui.widgets.study_words import heading
 
@@ -14,7 +14,7 @@ from q1lab.tui.widgets.study_words import heading
 class StudyHeading(Widget):
     """Fits itself to its width: details that have no room are left out."""
 
-    view: reactive[StudyView | None] = reactive(None)
+    view: reactive[Focus | None] = reactive(None)
 
     def render(self) -> Text:
         return (

@@ -16,7 +16,7 @@ from textual.message import Message
 from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
-from q1lab.tui.snapshot import StudyLine
+from q1lab.index.view import StudyLine
 from q1lab.tui.widgets.palette import Palette, palette
 
 MARKS = {

@@ -8,7 +8,7 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from q1lab.study.states import ENDED
-from q1lab.tui.snapshot import StudyView
+from q1lab.tui.snapshot import Focus
 from q1lab.tui.widgets.palette import Palette
 from q1lab.tui.widgets.topline import minutes
 from q1lab.tui.widgets.words import signed
@@ -16,7 +16,7 @@ from q1lab.tui.widgets.words import signed
 TONES = {"helps": "success", "hurts": "error", "cannot tell": "warning", "no verdict": "muted"}
 
 
-def settled(view: StudyView) -> dict[str, Any] | None:
+def settled(view: Focus) -> dict[str, Any] | None:
     """The comparison, when every planned run has ended and it is about exactly these runs; else
     None.
 
@@ -41,7 +41,7 @@ def verdict_words(record: dict[str, Any], colours: Palette) -> Text:
     return text
 
 
-def heading(view: StudyView, width: int, colours: Palette) -> Text:
+def heading(view: Focus, width: int, colours: Palette) -> Text:
     """The lab's first line: arms in their colours to the left, progress or verdict to the right."""
     left = Text(" ")
     left.append(view.study.variant[:24], style=f"bold {colours.modified}")
@@ -67,7 +67,7 @@ def heading(view: StudyView, width: int, colours: Palette) -> Text:
     return line
 
 
-def _progress(view: StudyView, colours: Palette) -> Text:
+def _progress(view: Focus, colours: Palette) -> Text:
     done = f"{view.line.done} of {view.line.total} done"
     if view.alive:
         left = minutes(view.line.seconds_left)

@@ -9,7 +9,7 @@ from textual.reactive import reactive
 from textual.style import Style
 from textual.widget import Widget
 
-from q1lab.tui.snapshot import StudyLine
+from q1lab.index.view import StudyLine
 
 TABS = (
     ("1", "study", "Study"),

@@ -3,8 +3,8 @@ Pure."""
 
 from __future__ import annotations
 
+from q1lab.index.view import RunView
 from q1lab.study.states import MARKS, State
-from q1lab.tui.snapshot import RunView
 
 WORDS = {State.FINISHED: "done"}
 
@@ -40,13 +40,6 @@ def left_words(seconds: float | None) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
-
-
-def run_seconds_left(run: RunView, tokens_per_iter: int) -> float | None:
-    """Seconds that a training run still needs at its present speed."""
-    if run.state is not State.RUNNING or not run.tokens_per_s:
-        return None
-    return (run.max_iters - run.iter) * tokens_per_iter / run.tokens_per_s
 
 
 def signed(value: float | None, digits: int = 4) -> str:
