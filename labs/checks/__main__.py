@@ -1,41 +1,32 @@
 """The process that runs a learner's file: `python -m labs.checks FILE [--for rope] [--json]`.
 
-Results go to standard output as they come, one JSON object a line with --json; whatever the file
+Results go to standard output as they come, one JSON object per line with --json; whatever the file
 prints goes to standard error. Each step has a time limit, memory is limited, and the file may not
-start other processes. That is protection from accidents, not a sandbox: it stays the learner's own
-code, run with the learner's own rights.
+start other processes (limits.py).
 
 Exit status: 0 all passed, 1 a check failed, 2 the file can't be used.
 
-Lines of --json, by "event": for {"for"}, begin {"name"}, check {"name", "passed", "expected",
-"seen", "why", "seconds"}, unusable {"message"}, end {"passed"}.
+Lines of --json, by "event": for {"for"}, begin {"name"}, check {the fields of check.Result},
+unusable {"message"}, end {"passed"}.
 """
 
 from __future__ import annotations
 
 import argparse
 import ast
-import contextlib
 import json
 import os
-import signal
 import sys
 import time
-import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
+
+from labs.checks import limits
+from labs.checks.check import Result
+from labs.checks.limits import Unusable
 
 LARGEST = 1_000_000  # bytes of a model file
-
-
-class Unusable(Exception):
-    """The file can't be used; the message says where, why and what to do."""
-
-
-class TookTooLong(BaseException):
-    """A step went over its time. Not an Exception, so that a learner's `except Exception` doesn't
-    swallow it."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -57,13 +48,15 @@ def main(arguments: list[str] | None = None) -> int:
         help="the limit of data memory, where the system has one",
     )
     options = parser.parse_args(arguments)
-    out = take_output()
+    out = limits.take_output()
 
     def say(event: str, **fields: Any) -> None:
         if options.json:
             line = json.dumps({"event": event, **fields}, ensure_ascii=False)
         elif event == "check":
             line = f"{'ok  ' if fields['passed'] else 'FAIL'}  {fields['name']}: {fields['seen']}"
+            if fields["doubt"]:
+                line += f" ({fields['doubt']})"
         elif event in ("unusable", "for"):
             line = fields.get("message") or f"checks for {fields['for']}"
         else:
@@ -86,15 +79,15 @@ def run(
     began = time.perf_counter()
     say("begin", name="syntax")
     lines = read(path)
-    say(
-        "check",
-        name="syntax",
-        passed=True,
-        expected="a UTF-8 file that Python can parse",
-        seen=f"{lines} lines",
-        why="Everything else needs it; this one costs no import.",
-        seconds=round(time.perf_counter() - began, 3),
+    first = Result(
+        "syntax",
+        True,
+        "a UTF-8 file that Python can parse",
+        f"{lines} lines",
+        "Everything else needs it; this one costs no import.",
+        round(time.perf_counter() - began, 3),
     )
+    say("check", **vars(first))
     say("begin", name="loading the file")
     sys.dont_write_bytecode = True
     import torch
@@ -105,9 +98,9 @@ def run(
 
     torch.set_num_threads(1)
     # CUDA maps gigabytes for itself
-    limit_memory(memory_mb * (4 if torch.cuda.is_available() else 1))
-    forbid_processes(path)
-    step = Steps(path, step_seconds)
+    limits.limit_memory(memory_mb * (4 if torch.cuda.is_available() else 1))
+    limits.forbid_processes(path)
+    step = limits.Steps(path, step_seconds)
     with step("loading the file"):
         try:
             module = loading.load(path)
@@ -123,24 +116,9 @@ def run(
         for_ = for_ or suite.guess(subject)
     say("for", **{"for": for_})
     passed = True
-
-    def begin(name: str) -> None:
-        say("begin", name=name)
-
-    for one in suite.checks_for(for_):
-        begin(one.name)
-        result: suite.Result | None
-        try:
-            with step(one.name):
-                result = suite.run_one(one, subject)
-        except Unusable as error:
-            result = suite.Result(one.name, False, one.expected, str(error), one.why, step.seconds)
-        if result is None:
-            continue
-        passed = passed and result.passed
+    for result in suite.run_all(subject, for_, lambda name: say("begin", name=name), step):
         say("check", **vars(result))
-        if one.name == "interface" and not result.passed:
-            break  # nothing else could be told
+        passed = passed and result.passed
     say("end", passed=passed)
     return 0 if passed else 1
 
@@ -173,95 +151,6 @@ def explain(message: str) -> str:
     if "MemoryError" in message:
         return message + "; it needs more memory than a check may use"
     return message
-
-
-class Steps:
-    """Runs one step after another under a time limit, and turns ends that nobody wants into
-    messages."""
-
-    def __init__(self, path: Path, seconds: float) -> None:
-        self.path, self.seconds = path, seconds
-        signal.signal(signal.SIGALRM, self._late)
-
-    def _late(self, *_: object) -> None:
-        raise TookTooLong
-
-    @contextlib.contextmanager
-    def __call__(self, name: str) -> Iterator[None]:
-        # again and again, should the file catch it
-        signal.setitimer(signal.ITIMER_REAL, self.seconds, 0.5)
-        try:
-            yield
-        except TookTooLong as late:
-            raise Unusable(
-                f"{self._at(late)}: no end after {self.seconds:g} s, while {name}"
-            ) from late
-        except SystemExit as leaving:
-            raise Unusable(f"{self._at(leaving)}: it calls exit, while {name}") from leaving
-        except MemoryError as full:
-            raise Unusable(f"{self._at(full)}: out of memory, while {name}") from full
-        except KeyboardInterrupt:
-            raise
-        finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-
-    def _at(self, error: BaseException) -> str:
-        lines = [
-            f.lineno
-            for f in traceback.extract_tb(error.__traceback__)
-            if f.filename == str(self.path)
-        ]
-        return f"{self.path}:{lines[-1]}" if lines else str(self.path)
-
-
-def take_output() -> TextIO:
-    """Keep standard output for results; from here on what the file prints goes to standard
-    error."""
-    mine = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
-    return mine
-
-
-def limit_memory(megabytes: int) -> None:
-    """Limit data memory to what is in use plus `megabytes`, and written files to 64 MB, where it
-    can be done."""
-    import resource
-
-    used = 0
-    with contextlib.suppress(OSError, IndexError, ValueError):
-        status = Path("/proc/self/status").read_text()
-        used = int(status.split("VmData:")[1].split()[0]) * 1024
-    for kind, limit in (
-        (resource.RLIMIT_DATA, used + megabytes * 2**20),
-        (resource.RLIMIT_FSIZE, 64 * 2**20),
-    ):
-        with contextlib.suppress(OSError, ValueError):
-            _, hard = resource.getrlimit(kind)
-            capped = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
-            resource.setrlimit(kind, (capped, hard))
-
-
-def forbid_processes(path: Path) -> None:
-    """Let a model file that starts another process fail on that line. Libraries may."""
-    events = {
-        "os.fork",
-        "os.forkpty",
-        "os.system",
-        "os.exec",
-        "os.posix_spawn",
-        "subprocess.Popen",
-        "pty.spawn",
-    }
-
-    def watch(event: str, args: tuple[Any, ...]) -> None:
-        if event in events:
-            frame = sys._getframe(1)
-            while frame is not None:
-                if frame.f_code.co_filename == str(path):
-                    raise RuntimeError(f"a model file must not start another process ({event})")
-                frame = frame.f_back  # type: ignore[assignment]
-
-    sys.addaudithook(watch)
 
 
 if __name__ == "__main__":

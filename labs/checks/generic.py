@@ -8,18 +8,17 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from labs.checks.check import Wrong, check
 from labs.checks.probe import (
     VOCAB,
     B,
     Subject,
     T,
-    Wrong,
     apart,
     logits,
     number,
     tokens,
 )
-from labs.checks.suite import check
 
 
 @check(
@@ -324,3 +323,7 @@ def baseline() -> Subject:
     from labs.models import baseline as reference
 
     return Subject(reference, Path(reference.__file__ or ""))
+
+
+FIRST = [interface, start, causality, context, batch]
+LAST = [gradients, repeatable, device_and_dtype, parameters, overfit]

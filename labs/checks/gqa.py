@@ -12,6 +12,7 @@ import math
 import torch
 from torch import Tensor
 
+from labs.checks.check import NotApplicable, Wrong, check
 from labs.checks.generic import baseline
 from labs.checks.probe import (
     LAYERS,
@@ -20,16 +21,13 @@ from labs.checks.probe import (
     C,
     D,
     H,
-    NotApplicable,
     Subject,
     T,
     Trace,
-    Wrong,
     apart,
     number,
     tokens,
 )
-from labs.checks.suite import check
 
 
 def calls(trace: Trace) -> list[Attention]:

@@ -40,14 +40,6 @@ SIZES = {
 STANDARD = ("block_size", "vocab_size", "n_layer", "n_head", "n_embd", "dropout", "bias")
 
 
-class Wrong(Exception):
-    """A check failed; the message says what was seen."""
-
-
-class NotApplicable(Exception):
-    """This file offers nothing that the check could look at; it is left out of the report."""
-
-
 @dataclass
 class Attention:
     """One attention call: what was compared with what, and what came of it. Heads are flattened to
@@ -206,6 +198,7 @@ class Subject:
     def __init__(self, module: ModuleType, path: Path) -> None:
         self.module = module
         self.path = path
+        self.text = path.read_text(encoding="utf-8")
         self.fields = loading.fields(module)
         self.kv_field = self._kv_field()
         self.traces: dict[Any, Any] = {}

@@ -10,21 +10,19 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from labs.checks.check import NotApplicable, Wrong, check
 from labs.checks.probe import (
     LAYERS,
     VOCAB,
     B,
     C,
     H,
-    NotApplicable,
     Subject,
     T,
-    Wrong,
     shake,
     tokens,
     twin,
 )
-from labs.checks.suite import check
 
 
 def norms(s: Subject) -> dict[str, nn.Module]:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from labs.checks.check import NotApplicable, Wrong, check
 from labs.checks.probe import (
     VOCAB,
     Attention,
@@ -21,16 +22,13 @@ from labs.checks.probe import (
     C,
     D,
     H,
-    NotApplicable,
     Subject,
     Trace,
-    Wrong,
     apart,
     constant,
     logits,
     tokens,
 )
-from labs.checks.suite import check
 
 # a pair is needed when leaving its angle out leaves more than this over, as a share of the sd
 IDLE = 0.01

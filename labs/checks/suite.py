@@ -1,45 +1,33 @@
-"""The checks in their order, and how one is run, timed and reported."""
+"""The checks in their order, how one is run, timed and reported, and what a file modifies."""
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
-VARIANTS = ("rmsnorm", "rope", "swiglu", "gqa")
+from labs.checks import generic, gqa, rmsnorm, rope, swiglu
+from labs.checks.check import (
+    Check,
+    NotApplicable,
+    Result,
+    Warned,
+    Wrong,
+    how_to_overrule,
+    overrules,
+)
+from labs.checks.limits import Unusable
+
+Limit = Callable[[str], contextlib.AbstractContextManager[None]]
+
+OWN: dict[str, ModuleType] = {"rmsnorm": rmsnorm, "rope": rope, "swiglu": swiglu, "gqa": gqa}
+VARIANTS = tuple(OWN)
 LLAMA = "llama"  # all four
-
-
-@dataclass(frozen=True)
-class Check:
-    """One property. `run` takes a Subject and returns what was seen, or raises Wrong or
-    NotApplicable."""
-
-    name: str
-    expected: str
-    why: str
-    run: Callable[[Any], str]
-
-
-@dataclass(frozen=True)
-class Result:
-    """What a person reads about one check; times in seconds."""
-
-    name: str
-    passed: bool
-    expected: str
-    seen: str
-    why: str
-    seconds: float
-
-
-def check(name: str, expected: str, why: str) -> Callable[[Callable[[Any], str]], Check]:
-    """Turn a function into a Check."""
-    return lambda run: Check(name, expected, why, run)
 
 
 def split(for_: str) -> list[str]:
@@ -51,57 +39,69 @@ def split(for_: str) -> list[str]:
 
 def checks_for(for_: str) -> list[Check]:
     """The checks for a --for value, the quick and basic ones first."""
-    from labs.checks import generic, gqa, rmsnorm, rope, swiglu
-
-    own = {"rmsnorm": rmsnorm, "rope": rope, "swiglu": swiglu, "gqa": gqa}
-    first = [generic.interface, generic.start, generic.causality, generic.context, generic.batch]
-    last = [
-        generic.gradients,
-        generic.repeatable,
-        generic.device_and_dtype,
-        generic.parameters,
-        generic.overfit,
-    ]
-    mine = [one for name in split(for_) for one in own[name].CHECKS]
-    return [*first, *mine, *last]
+    mine = [one for name in split(for_) for one in OWN[name].CHECKS]
+    return [*generic.FIRST, *mine, *generic.LAST]
 
 
-def run_one(one: Check, subject: Any) -> Result | None:
-    """Run one check. None when it has nothing to look at in this file. Only the learner's own
-    errors fail it."""
-    from labs.checks.probe import NotApplicable, Wrong
-
+def run_one(one: Check, subject: Any, limit: Limit = contextlib.nullcontext) -> Result | None:
+    """Run one check under a limit. None when it has nothing to look at in this file. Only the
+    learner's own errors fail it."""
     began = time.perf_counter()
+    passed, seen = False, ""
     try:
-        passed, seen = True, one.run(subject)
+        with limit(one.name):
+            passed, seen = True, one.run(subject)
     except NotApplicable:
         return None
-    except Wrong as wrong:
-        passed, seen = False, str(wrong)
+    except (Wrong, Unusable) as wrong:
+        seen = str(wrong)
     except Exception as error:
         at = own_line(error, subject.path)
         if at is None:  # not the file's doing: say so instead of blaming it
-            passed, seen = True, f"not judged: {type(error).__name__}: {first_line(error)}"
+            passed, seen = True, Warned(f"not judged: {type(error).__name__}: {first_line(error)}")
         else:
-            passed, seen = False, f"{type(error).__name__}: {first_line(error)} at {at}"
-    return Result(
-        one.name, passed, one.expected, seen, one.why, round(time.perf_counter() - began, 3)
-    )
+            seen = f"{type(error).__name__}: {first_line(error)} at {at}"
+    seconds = round(time.perf_counter() - began, 3)
+    warning = isinstance(seen, Warned)
+    if passed:
+        return Result(one.name, True, one.expected, str(seen), one.why, seconds, warning)
+    reason = overrules(subject.text).get(one.name, "")
+    if reason:
+        return Result(one.name, True, one.expected, seen, one.why, seconds, True, overruled=reason)
+    doubt = "; ".join(words for words in (one.doubt, how_to_overrule(one.name)) if words)
+    return Result(one.name, False, one.expected, seen, one.why, seconds, doubt=doubt)
 
 
 def run_all(
-    subject: Any, for_: str, begin: Callable[[str], None] = lambda name: None
+    subject: Any,
+    for_: str,
+    begin: Callable[[str], None] = lambda name: None,
+    limit: Limit = contextlib.nullcontext,
 ) -> Iterator[Result]:
-    """Run the checks one by one. Ends after the interface check when that fails: nothing else could
-    be told."""
-    for one in checks_for(for_):
+    """Run the checks one by one; `begin` hears each name first, and `limit` surrounds each. Ends
+    after the interface check when that fails: nothing else could be told."""
+    checks = checks_for(for_)
+    for one in checks:
         begin(one.name)
-        result = run_one(one, subject)
+        result = run_one(one, subject, limit)
         if result is None:
             continue
         yield result
-        if one.name == "interface" and not result.passed:
+        if one is generic.interface and not result.passed:
             return
+    known = {one.name for variant in VARIANTS for one in OWN[variant].CHECKS}
+    known |= {one.name for one in checks}
+    unknown = [name for name in overrules(subject.text) if name not in known]
+    if unknown:
+        yield Result(
+            "overrules",
+            True,
+            "each overrule in the file names a check",
+            f'no check is called "{unknown[0]}"',
+            "A name with a slip overrules nothing.",
+            0.0,
+            warning=True,
+        )
 
 
 def own_line(error: BaseException, path: Path) -> str | None:
@@ -119,16 +119,10 @@ def first_line(error: BaseException) -> str:
 
 def guess(subject: Any) -> str:
     """What a file modifies: by the line that `q1lab new` puts on top, by its name, else by what it
-    does.
-
-    "baseline" when it does nothing of the four.
-    """
-    made_for = re.search(
-        r"^# q1lab: (\w+), made from", subject.path.read_text(encoding="utf-8")[:2000], re.MULTILINE
-    )
+    does. "baseline" when it does nothing of the four."""
+    made_for = re.search(r"^# q1lab: (\w+), made from", subject.text[:2000], re.MULTILINE)
     if made_for and made_for[1] in (*VARIANTS, LLAMA):
         return made_for[1]
-    stem = subject.path.stem.lower()
     by_name = {
         "rope": "rope",
         "rotary": "rope",
@@ -136,23 +130,21 @@ def guess(subject: Any) -> str:
         "glu": "swiglu",
         "gqa": "gqa",
         "mqa": "gqa",
+        "grouped": "gqa",
+        "llama": LLAMA,
     }
-    by_name |= {"grouped": "gqa", "llama": LLAMA}
+    stem = subject.path.stem.lower()
     found = [variant for part, variant in by_name.items() if part in stem]
     if LLAMA in found:
         return LLAMA
     if found:
         return "+".join(v for v in VARIANTS if v in found)
-    from labs.checks import gqa, rmsnorm, rope, swiglu
-
-    looks = {"rmsnorm": rmsnorm.looks, "rope": rope.looks, "swiglu": swiglu.looks, "gqa": gqa.looks}
     present = []
-    for variant, look in looks.items():
-        try:
-            if look(subject):
+    for variant, module in OWN.items():
+        # a file that fails here fails a check soon, with a better message
+        with contextlib.suppress(Exception):
+            if module.looks(subject):
                 present.append(variant)
-        except Exception:  # a file that fails here fails a check soon, with a better message
-            continue
     if len(present) == len(VARIANTS):
         return LLAMA
     return "+".join(present) or "baseline"

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from labs.checks.probe import NotApplicable, Product, Subject, Wrong, shake, tokens
-from labs.checks.suite import check
+from labs.checks.check import NotApplicable, Wrong, check
+from labs.checks.probe import Product, Subject, shake, tokens
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "SiLU": F.silu,

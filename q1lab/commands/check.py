@@ -84,11 +84,16 @@ def show(result: CheckResult) -> None:
     """Print one result: a line when it passed, what was expected and seen and why when it
     didn't."""
     if result.passed:
-        click.echo(f"{click.style('✓', fg='green')} {_fit(f'{result.name}: {result.seen}', 2)}")
+        mark, color = ("!", "yellow") if result.warning else ("✓", "green")
+        words = f"{result.name}: {result.seen}"
+        if result.overruled:
+            words += f"; overruled by the file, because {result.overruled}"
+        click.echo(f"{click.style(mark, fg=color)} {_fit(words, 2)}")
         return
     click.echo(f"{click.style('✗', fg='red')} {result.name}")
-    for label, text in (("expected", result.expected), ("seen", result.seen), ("why", result.why)):
-        click.echo(f"    {label + ':':<9} {_fit(text, 14)}")
+    for label in ("expected", "seen", "why", "doubt"):
+        if text := getattr(result, label):
+            click.echo(f"    {label + ':':<9} {_fit(text, 14)}")
 
 
 def _fit(text: str, indent: int) -> str:

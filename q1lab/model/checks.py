@@ -2,7 +2,7 @@
 what it finds.
 
 The learner's code never runs inside q1lab. It gets a session (and process group) of its own, an
-empty folder to stand in, limits on time, memory and output, and is killed with all of its group at
+empty folder to run in, limits on time, memory and output, and is killed with all of its group at
 the end. Results come one by one through a callback, so that a screen can show them as they turn
 green.
 """
@@ -40,6 +40,12 @@ class CheckResult:
     seen: str
     why: str
     seconds: float
+    warning: bool = False
+    """It passed, and ``seen`` says what to look at."""
+    doubt: str = ""
+    """Of a failed check: when it can be wrong about right code, and how the file overrules it."""
+    overruled: str = ""
+    """The reason that the file gives for overruling it; it then counts as passed."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +60,11 @@ class CheckReport:
     unusable: str | None = None
     printed: str = ""
     """What the file printed, cut to a few kilobytes."""
+
+    @property
+    def overruled(self) -> tuple[CheckResult, ...]:
+        """The checks that failed and that the file overrules, with its reasons."""
+        return tuple(result for result in self.checks if result.overruled)
 
     @property
     def code(self) -> int:
@@ -121,9 +132,12 @@ class _Reading:
         elif kind == "end":
             self.ended = True
         elif kind == "check":
-            texts = {key: plain(str(event[key])) for key in ("name", "expected", "seen", "why")}
+            texts = ("name", "expected", "seen", "why", "doubt", "overruled")
             result = CheckResult(
-                passed=bool(event["passed"]), seconds=float(event["seconds"]), **texts
+                passed=bool(event["passed"]),
+                seconds=float(event["seconds"]),
+                warning=bool(event["warning"]),
+                **{key: plain(str(event[key])) for key in texts},
             )
             self.results.append(result)
             self.on_result(result)

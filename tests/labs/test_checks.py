@@ -4,6 +4,7 @@ hostile."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import signal
 import subprocess
@@ -73,7 +74,7 @@ def test_the_command_reports_json_and_exit_codes(tmp_path: Path) -> None:
     assert record["passed"] is False
     failed = next(c for c in record["checks"] if not c["passed"])
     assert failed["name"] == "causality"
-    assert set(failed) == {"name", "passed", "expected", "seen", "why", "seconds"}
+    assert set(failed) == {f.name for f in dataclasses.fields(CheckResult)}
     assert "changing token 1 moved the logits at 0" in failed["seen"]
 
 
@@ -90,6 +91,22 @@ def test_the_checks_run_without_q1lab_too(arguments: list[str], code: int) -> No
     assert "Traceback" not in done.stderr
     assert ("FAIL  gqa: groups share keys and values: " in done.stdout) == (code == 1)
     assert ("no such file" in done.stdout) == (code == 2)
+
+
+def test_a_file_overrules_a_check_with_a_reason(tmp_path: Path) -> None:
+    """A person who knows better says so once, in the file, and everybody who reads it is told."""
+    broken = baseline().replace("is_causal=True", "is_causal=False")
+    line = '# q1lab: overrule "causality" because it fills in gaps\n'
+    path = write(tmp_path, line + broken)
+    run = CliRunner().invoke(check, [str(path), "--for", "baseline"], standalone_mode=False)
+    assert run.return_value == 0, run.output
+    assert "! causality: changing token 1" in run.output
+    assert "overruled by the file, because it fills in gaps" in run.output
+    report = run_checks(write(tmp_path, line.replace("causality", "causalty") + broken))
+    assert not report.passed
+    assert "# q1lab: overrule" in next(c.doubt for c in report.checks if not c.passed)
+    assert report.checks[-1].warning
+    assert 'no check is called "causalty"' in report.checks[-1].seen
 
 
 def test_a_failed_check_shows_expected_seen_and_why(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import torch
 
 from labs import loading
 from labs.checks import suite
+from labs.checks.check import Result
 from labs.checks.probe import Subject
 from tests.kit.places import MODELS
 
@@ -34,7 +35,7 @@ def edited(variant: str, edits: Edits) -> str:
     return text
 
 
-def results(text: str, for_: str, tmp_path: Path, only: str = "") -> list[suite.Result]:
+def results(text: str, for_: str, tmp_path: Path, only: str = "") -> list[Result]:
     path = tmp_path / "mine.py"
     path.write_text(text, encoding="utf-8")
     with contextlib.redirect_stdout(io.StringIO()):

@@ -54,21 +54,29 @@ class Results:
 
 def _lines(check: CheckResult, fresh: bool, width: int) -> list[Content]:
     quiet, sign = ("" if fresh else "$muted"), ("$success" if check.passed else "bold $error")
+    if check.warning:
+        sign = "$warning"
     if not fresh:
         sign = "$muted"
     name = plain(check.name)
     if check.passed:
         # what was seen names the convention, such as which coordinates RoPE pairs
-        first, *more = textwrap.wrap(f"{name}: {plain(check.seen)}", max(20, width - 2)) or [name]
+        words = f"{name}: {plain(check.seen)}"
+        if check.overruled:
+            words += f"; overruled by the file, because {plain(check.overruled)}"
+        first, *more = textwrap.wrap(words, max(20, width - 2)) or [name]
         head = first.removeprefix(name)
         lines = [
             Content.assemble(
-                ("✓ ", sign), (first[: len(first) - len(head)], quiet), (head, "$muted")
+                ("! " if check.warning else "✓ ", sign),
+                (first[: len(first) - len(head)], quiet),
+                (head, "$muted"),
             )
         ]
         return lines + [Content.styled(f"  {part}", "$muted") for part in more]
     lines = [Content.assemble(("✗ ", sign), (name, "bold" if fresh else quiet))]
-    for label, text in (("expected", check.expected), ("seen", check.seen), ("why", check.why)):
+    for label in ("expected", "seen", "why", "doubt"):
+        text = getattr(check, label)
         for number, part in enumerate(textwrap.wrap(plain(text), max(20, width - 12))):
             lead = f"  {'' if number else label:<9} "
             lines.append(Content.assemble((lead, "$muted"), (part, quiet)))
@@ -76,7 +84,7 @@ def _lines(check: CheckResult, fresh: bool, width: int) -> list[Content]:
 
 
 def ending(report: CheckReport, file: str, source: Path, variant: str | None) -> Content:
-    """What stands below the results of a finished round; after success, what comes next."""
+    """What is below the results of a finished round; after success, what comes next."""
     if report.unusable is not None:
         said = Content.styled(plain(report.unusable), "$error")
     elif report.passed:

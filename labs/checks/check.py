@@ -1,0 +1,74 @@
+"""What a check is, and what a person reads about one. No torch, and nothing of the other files here,
+so that each of them can import this one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Check:
+    """One property of a model file. `run` takes a Subject and returns what was seen (a Warned, if it
+    passes but a person should read it), or raises Wrong or NotApplicable."""
+
+    name: str
+    expected: str
+    why: str
+    run: Callable[[Any], str]
+    doubt: str = ""
+    """When the check can be wrong about right code."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a person reads about one check; times in seconds."""
+
+    name: str
+    passed: bool
+    expected: str
+    seen: str
+    why: str
+    seconds: float
+    warning: bool = False
+    """It passed, and `seen` says what to look at."""
+    doubt: str = ""
+    """Of a failed check: when it can be wrong about right code, and how the file overrules it."""
+    overruled: str = ""
+    """The reason that the file gives for overruling this check, which then counts as passed."""
+
+
+class Wrong(Exception):
+    """A check failed; the message says what was seen."""
+
+
+class NotApplicable(Exception):
+    """This file offers nothing that the check could look at; it is left out of the report."""
+
+
+class Warned(str):
+    """What was seen, of a check that passes with a warning."""
+
+
+def check(
+    name: str, expected: str, why: str, doubt: str = ""
+) -> Callable[[Callable[[Any], str]], Check]:
+    """Turn a function into a Check."""
+    return lambda run: Check(name, expected, why, run, doubt)
+
+
+def overrules(text: str) -> dict[str, str]:
+    """The checks that a model file overrules, each with its reason: comment lines such as
+    `# q1lab: overrule "rope: angles" because the base grows with the layer`."""
+    found = re.findall(
+        r'^[ \t]*#\s*q1lab:\s*overrule\s+"([^"\n]+)"\s+because\s+(\S.*)$', text, re.MULTILINE
+    )
+    return {name.strip(): reason.strip() for name, reason in found}
+
+
+def how_to_overrule(name: str) -> str:
+    return (
+        f'if it is wrong about your code, say so in the file: # q1lab: overrule "{name}" because …'
+    )

@@ -1,0 +1,114 @@
+"""What a model file may do while it is checked: how long, with how much memory, and no processes.
+
+That is protection from accidents, not a sandbox: it stays the learner's own code, run with the
+learner's own rights.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TextIO
+
+
+class Unusable(Exception):
+    """The file can't be used; the message says where, why and what to do."""
+
+
+class TookTooLong(BaseException):
+    """A step went over its time. Not an Exception, so that a learner's `except Exception` doesn't
+    swallow it."""
+
+
+class Steps:
+    """Runs one step after another under a time limit, and turns ends that nobody wants into
+    messages."""
+
+    def __init__(self, path: Path, seconds: float) -> None:
+        self.path, self.seconds = path, seconds
+        signal.signal(signal.SIGALRM, self._late)
+
+    def _late(self, *_: object) -> None:
+        raise TookTooLong
+
+    @contextlib.contextmanager
+    def __call__(self, name: str) -> Iterator[None]:
+        # again and again, should the file catch it
+        signal.setitimer(signal.ITIMER_REAL, self.seconds, 0.5)
+        try:
+            yield
+        except TookTooLong as late:
+            raise Unusable(
+                f"{self._at(late)}: no end after {self.seconds:g} s, while {name}"
+            ) from late
+        except SystemExit as leaving:
+            raise Unusable(f"{self._at(leaving)}: it calls exit, while {name}") from leaving
+        except MemoryError as full:
+            raise Unusable(f"{self._at(full)}: out of memory, while {name}") from full
+        except KeyboardInterrupt:
+            raise
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+
+    def _at(self, error: BaseException) -> str:
+        lines = [
+            f.lineno
+            for f in traceback.extract_tb(error.__traceback__)
+            if f.filename == str(self.path)
+        ]
+        return f"{self.path}:{lines[-1]}" if lines else str(self.path)
+
+
+def take_output() -> TextIO:
+    """Keep standard output for results; from here on what the file prints goes to standard
+    error."""
+    mine = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    return mine
+
+
+def limit_memory(megabytes: int) -> None:
+    """Limit data memory to what is in use plus `megabytes`, and written files to 64 MB, where it
+    can be done."""
+    import resource
+
+    used = 0
+    with contextlib.suppress(OSError, IndexError, ValueError):
+        status = Path("/proc/self/status").read_text()
+        used = int(status.split("VmData:")[1].split()[0]) * 1024
+    for kind, limit in (
+        (resource.RLIMIT_DATA, used + megabytes * 2**20),
+        (resource.RLIMIT_FSIZE, 64 * 2**20),
+    ):
+        with contextlib.suppress(OSError, ValueError):
+            _, hard = resource.getrlimit(kind)
+            capped = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
+            resource.setrlimit(kind, (capped, hard))
+
+
+def forbid_processes(path: Path) -> None:
+    """Let a model file that starts another process fail on that line. Libraries may."""
+    events = {
+        "os.fork",
+        "os.forkpty",
+        "os.system",
+        "os.exec",
+        "os.posix_spawn",
+        "subprocess.Popen",
+        "pty.spawn",
+    }
+
+    def watch(event: str, args: tuple[Any, ...]) -> None:
+        if event in events:
+            frame = sys._getframe(1)
+            while frame is not None:
+                if frame.f_code.co_filename == str(path):
+                    raise RuntimeError(f"a model file must not start another process ({event})")
+                frame = frame.f_back  # type: ignore[assignment]
+
+    sys.addaudithook(watch)
