@@ -1,59 +1,36 @@
-"""From what a person typed to a study: seeds, files, data, device, and the study that already
-is."""
+"""From what a person asked for to a study that trains: plan it, begin it, go on with it, stop it.
+
+The one way for commands and app. What is looked at and then written happens under one lock, so
+that two of them never begin one study twice.
+"""
 
 from __future__ import annotations
 
 import json
 import os
 import platform
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from q1lab import __version__, paths
 from q1lab.config import load as load_settings
 from q1lab.errors import Problem
-from q1lab.files import locked, private_folder, utc_now, write_atomic
+from q1lab.files import locked, utc_now, write_atomic
 from q1lab.index import ingest
 from q1lab.index.store import Store
 from q1lab.journal import predictions
-from q1lab.paths import StudyPaths
-from q1lab.study import children, corpora, presets, reuse, studies, variants
+from q1lab.study import children, command, corpora, launch, presets, reuse, studies, variants
+from q1lab.study.command import Wish
 from q1lab.study.studies import Arm, Data, Study
 from q1lab.tracking import state as wandb_state
-
-HEADLINE = "paired"
-"""Which interval decides unless a study says otherwise. Chosen from measured pair correlations:
-docs/pairing.md."""
-
-MOST_SEEDS = 1000
-
-
-@dataclass(frozen=True)
-class Wish:
-    """What a person asked for, as typed."""
-
-    variant: str
-    seeds: str = "3"
-    baseline: str = "baseline"
-    preset: str | None = None
-    data: str = "stdlib"
-    device: str = "auto"
-    dtype: str = "auto"
-    jobs: int | None = None
-    headline: str = HEADLINE
-    overrides: Mapping[str, str] = field(default_factory=dict)
-    fresh: bool = False
-    unchecked: bool = False
-    wandb: str = "auto"
 
 
 @dataclass(frozen=True)
 class Plan:
     """A study as it will run, and what is known about it before it does."""
 
+    wish: Wish
     study: Study
     is_new: bool
     missing: tuple[str, ...]
@@ -61,27 +38,11 @@ class Plan:
     minutes: float | None
     """Estimate for what is missing, from a few timed steps on this machine."""
     notes: tuple[str, ...] = ()
-
-
-def parse_seeds(text: str) -> tuple[int, ...]:
-    """``3`` is seeds 0, 1, 2; a list such as ``0,1,2,7`` is itself (``7,`` is the single seed
-    7)."""
-    parts = [part.strip() for part in text.split(",")]
-    if "," in text and parts[-1] == "":
-        parts.pop()
-    if not parts or not all(re.fullmatch(r"[0-9]{1,9}", part) for part in parts):
-        raise Problem(
-            f"--seeds {text!r}: give how many (3) or which (0,1,2,7), as whole numbers from 0 up"
-        )
-    numbers = [int(part) for part in parts]
-    if "," not in text:
-        if not 1 <= numbers[0] <= MOST_SEEDS:
-            raise Problem(f"--seeds {text}: give at least 1 and at most {MOST_SEEDS}")
-        return tuple(range(numbers[0]))
-    if len(set(numbers)) != len(numbers):
-        twice = next(n for n in numbers if numbers.count(n) > 1)
-        raise Problem(f"--seeds {text}: seed {twice} is there twice; each seed counts once")
-    return tuple(numbers)
+    alive: bool = False
+    """Whether the study trains already."""
+    known: tuple[str, ...] = ()
+    """The studies that there were when this was planned: with others, it has to be planned
+    again."""
 
 
 def cores() -> int:
@@ -89,13 +50,13 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def make_plan(wish: Wish, store: Store) -> Plan:
-    """Check everything and find or draft the study; writes nothing but the corpus. ``save`` makes
+def plan(wish: Wish, store: Store) -> Plan:
+    """Check everything and find or draft the study; writes nothing but the corpus. ``begin`` makes
     it real.
 
     Raises Problem for whatever a person can mend, before any study exists.
     """
-    seeds = parse_seeds(wish.seeds)
+    seeds = command.parse_seeds(wish.seeds)
     if wish.jobs is not None and wish.jobs < 1:
         raise Problem(f"--jobs {wish.jobs}: at least one run must train at a time")
     if wish.headline not in ("paired", "welch"):
@@ -125,6 +86,7 @@ def make_plan(wish: Wish, store: Store) -> Plan:
         config = presets.resolve(preset, wish.overrides, extra_fields)
         answer = children.ask(children.prober(), {**question, "config": config})
 
+    known_before = tuple(studies.ids())
     draft = _draft(wish, seeds, preset, config, data, answer, baseline, modified)
     known = None if wish.fresh else _same_study(draft)
     if known is None and not wish.unchecked:
@@ -137,23 +99,76 @@ def make_plan(wish: Wish, store: Store) -> Plan:
         ready = set() if wish.fresh else {run.name for run, _ in reuse.find(draft)}
         study, missing = draft, tuple(run.name for run in draft.runs if run.name not in ready)
     return Plan(
-        study, known is None, missing, _minutes(study, missing, answer), _notes(study, wish, known)
+        wish,
+        study,
+        is_new=known is None,
+        missing=missing,
+        minutes=_minutes(study, missing, answer),
+        notes=_notes(study, known),
+        alive=known is not None and launch.is_alive(study.files),
+        known=known_before,
     )
 
 
-def save(plan: Plan, wish: Wish, store: Store) -> Study:
+def begin(wish: Wish, store: Store, drawn: Plan | None = None) -> Plan:
+    """Make a study of the wish and train what it lacks; returns the plan with the study as it is
+    now.
+
+    ``drawn`` is a plan that was shown before; it is used while nothing has changed since. Problem,
+    with nothing written, when the study is running already.
+    """
+    with planning_lock():
+        # a study that is there already may have gone on, or begun to train, since it was looked at
+        holds = drawn is not None and drawn.is_new and drawn.known == tuple(studies.ids())
+        made = drawn if drawn is not None and holds else plan(wish, store)
+        if not made.is_new and launch.is_alive(made.study.files):
+            raise launch.running_already(made.study.id)
+        study = save(made, store)
+        ingest.take_in(store, study)
+        if made.missing:
+            launch.start(study)
+    return replace(made, study=study)
+
+
+def go_on(study_id: str, store: Store) -> list[str]:
+    """Train what a study lacks; returns the names of those runs. Problem when it lacks nothing, or
+    is running already."""
+    with planning_lock():
+        study = studies.load(study_id)
+        ingest.take_in(store, study)
+        missing = store.missing(study)
+        if not missing:
+            raise Problem(f"{study_id} lacks no run; there is nothing to go on with")
+        launch.start(study)
+    return missing
+
+
+def again(study_id: str, run: str) -> None:
+    """Train one run that the study lacks, and no other. Problem when the study is running
+    already."""
+    with planning_lock():
+        launch.start(studies.load(study_id), only=[run])
+
+
+def stop(study_id: str) -> bool:
+    """Stop a study so that it can go on; waits until nothing of it lives. False when it was not
+    running."""
+    return launch.stop(studies.load(study_id))
+
+
+def save(made: Plan, store: Store) -> Study:
     """Make the study real: a folder of its own, copies of both model files, ``study.json``.
 
     Call it inside ``planning_lock()``. For a study that was there already, writes what changed
     (seeds, jobs).
     """
-    study = plan.study
-    if not plan.is_new:
+    study, wish = made.study, made.wish
+    if not made.is_new:
         if studies.load(study.id) != study:
             studies.save(study)
             _mint(study)
         return study
-    study = replace(study, id=_new_id(study.variant))
+    study = replace(study, id=studies.new_id(study.variant))
     study = replace(
         study, prediction=predictions.locked_prediction(store, study.variant, f"study {study.id}")
     )
@@ -162,7 +177,7 @@ def save(plan: Plan, wish: Wish, store: Store) -> Study:
         if file.sha256 != study.arms[arm].sha256:
             raise Problem(f"{file.path} changed while the study was planned; run the command again")
         write_atomic(study.files.root / study.arms[arm].source, file.text)
-    _make_newest(study.files.source)
+    studies.make_newest(study.files.source)
     studies.save(study)
     _mint(study)
     if not wish.fresh:
@@ -194,7 +209,7 @@ def check(file: variants.Variant) -> None:
 
 
 def planning_lock() -> Any:
-    """Held around make_plan, save and launch, so that two commands never launch one study twice."""
+    """Held around the last look at a plan, its saving and its launch."""
     paths.ensure_home()
     return locked(paths.plan_lock(), wait=150)
 
@@ -239,7 +254,7 @@ def _draft(
         arm: Arm(
             variant=names[arm],
             title=file.title,
-            source=f"source/{arm}/{_safe(file.path.stem)}.py",
+            source=f"source/{arm}/{studies.safe(file.path.stem)}.py",
             sha256=file.sha256,
             origin=file.origin,
             n_params=answer["arms"][arm]["n_params"],
@@ -274,6 +289,7 @@ def _draft(
             "overrides": dict(wish.overrides),
             "data": _data_word(wish.data),
             "dtype": wish.dtype,
+            "wandb": wish.wandb,
         },
     )
 
@@ -372,7 +388,7 @@ def _minutes(study: Study, missing: tuple[str, ...], answer: dict[str, Any]) -> 
     )
 
 
-def _notes(study: Study, wish: Wish, known: Study | None) -> tuple[str, ...]:
+def _notes(study: Study, known: Study | None) -> tuple[str, ...]:
     notes = []
     a, b = study.arms["baseline"].n_params, study.arms["modified"].n_params
     if abs(b - a) >= 0.01 * a:
@@ -382,37 +398,3 @@ def _notes(study: Study, wish: Wish, known: Study | None) -> tuple[str, ...]:
             "seeds are added after results could be seen: the verdict uses alpha 0.025 and says so"
         )
     return tuple(notes)
-
-
-def _new_id(variant: str) -> str:
-    """The next free ``rope-N``; makes its folder, which is what reserves the name."""
-    stem = _safe(variant)
-    root = paths.studies_dir()
-    private_folder(root)
-    taken = [
-        int(match[1])
-        for folder in root.iterdir()
-        if (match := re.fullmatch(re.escape(stem) + r"-([0-9]+)", folder.name))
-    ]
-    number = max(taken, default=0) + 1
-    while True:
-        try:
-            (root / f"{stem}-{number}").mkdir(mode=0o700)
-            StudyPaths(root / f"{stem}-{number}").source.mkdir(mode=0o700)
-            return f"{stem}-{number}"
-        except FileExistsError:
-            number += 1
-
-
-def _make_newest(folder: Path) -> None:
-    """Date a study's ``source``, whose time stamp orders the studies, later than all others': even
-    when the clock was set back since they were planned, the latest study is the latest."""
-    others = [other for other in paths.studies_dir().glob("*/source") if other != folder]
-    newest = max((other.stat().st_mtime_ns for other in others), default=0)
-    if folder.stat().st_mtime_ns <= newest:
-        os.utime(folder, ns=(newest + 1_000_000, newest + 1_000_000))
-
-
-def _safe(name: str) -> str:
-    """A name that is safe in paths and on a command line."""
-    return re.sub(r"[^A-Za-z0-9_]+", "_", name).strip("_")[:40] or "model"

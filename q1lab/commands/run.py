@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import sys
+from typing import Any
 
 import click
 
@@ -13,7 +14,8 @@ from q1lab.commands.live import minutes_text, watch
 from q1lab.errors import FAILED, INTERRUPTED, OK, Problem
 from q1lab.index import ingest
 from q1lab.index.store import Store
-from q1lab.study import launch, studies
+from q1lab.study import command, launch, studies
+from q1lab.study.command import Wish
 from q1lab.study.states import State
 from q1lab.study.studies import Study
 
@@ -63,7 +65,7 @@ Exit status: 0 done, 1 a run failed or diverged, 2 usage, 130 interrupted (can g
 @click.option(
     "--headline",
     type=click.Choice(["paired", "welch"]),
-    default=planning.HEADLINE,
+    default=command.HEADLINE,
     show_default=True,
     help="The interval that decides, declared before the first run.",
 )
@@ -80,61 +82,19 @@ Exit status: 0 done, 1 a run failed or diverged, 2 usage, 130 interrupted (can g
 )
 @click.option("--detach", is_flag=True, help="Start it and return at once.")
 @click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON.")
-def run(
-    variant: str,
-    seeds: str,
-    baseline: str,
-    preset: str | None,
-    data: str,
-    max_iters: int | None,
-    overrides: tuple[str, ...],
-    device: str,
-    dtype: str,
-    jobs: int | None,
-    headline: str,
-    wandb: str,
-    fresh: bool,
-    unchecked: bool,
-    detach: bool,
-    as_json: bool,
-) -> int:
+def run(detach: bool, as_json: bool, **asked: Any) -> int:
     """Train VARIANT against a baseline over seeds, then compare.
 
     VARIANT is baseline, rmsnorm, rope, swiglu, gqa or llama, or the path to a model file with
     nanoGPT's interface. Training outlives the terminal; Ctrl-C stops it cleanly, so that it can go
     on.
     """
-    wish = planning.Wish(
-        variant=variant,
-        seeds=seeds,
-        baseline=baseline,
-        preset=preset,
-        data=data,
-        device=device,
-        dtype=dtype,
-        jobs=jobs,
-        headline=headline,
-        overrides=_overrides(overrides, max_iters),
-        fresh=fresh,
-        unchecked=unchecked,
-        wandb=wandb,
-    )
-    planning.parse_seeds(seeds)  # the quick questions first
+    wish = wish_of(**asked)
+    command.parse_seeds(wish.seeds)  # the quick questions first
     with Store() as store:
-        started = False
-        with planning.planning_lock():
-            _tell("Looking at the model files and this machine …", as_json)
-            plan = planning.make_plan(wish, store)
-            alive = not plan.is_new and launch.is_alive(plan.study.files)
-            if alive:
-                raise Problem(
-                    f"{plan.study.id} is running already; watch it with `q1lab attach {plan.study.id}`"
-                )
-            study = planning.save(plan, wish, store)
-            ingest.take_in(store, study)
-            if plan.missing:
-                launch.start(study)
-                started = True
+        _tell("Looking at the model files and this machine …", as_json)
+        plan = planning.begin(wish, store)
+        study, started = plan.study, bool(plan.missing)
         if not as_json:
             _announce(study, plan)
         if detach:
@@ -174,38 +134,17 @@ def stop(study: str | None) -> int:
     """Stop STUDY (default: the latest) so that it can go on: each run leaves a checkpoint."""
     chosen = studies.load(study or studies.latest())
     if launch.stop(chosen):
-        click.echo(f"{chosen.id} stopped. The same `q1lab run` goes on: {command(chosen)}")
+        click.echo(
+            f"{chosen.id} stopped. The same `q1lab run` goes on: {command.text(command.of_study(chosen))}"
+        )
     else:
         click.echo(f"{chosen.id} is not running.")
     return OK
 
 
-def command(study: Study) -> str:
-    """A command that goes on with this study."""
-    import shlex
-
-    words = ["q1lab", "run", study.arms["modified"].origin, "--seeds", _seeds_text(study)]
-    if study.arms["baseline"].origin != "baseline":
-        words += ["--baseline", study.arms["baseline"].origin]
-    words += ["--preset", study.preset]
-    if study.extra.get("data", "stdlib") != "stdlib":
-        words += ["--data", study.extra["data"]]
-    for key, value in (study.extra.get("overrides") or {}).items():
-        words += ["--max-iters", value] if key == "max_iters" else ["--set", f"{key}={value}"]
-    if study.headline != planning.HEADLINE:
-        words += ["--headline", study.headline]
-    if study.device != "cpu":
-        words += ["--device", study.device]
-    if study.extra.get("dtype", "auto") != "auto":
-        words += ["--dtype", study.extra["dtype"]]
-    return shlex.join(words)
-
-
-def _seeds_text(study: Study) -> str:
-    seeds = study.seeds
-    if seeds == tuple(range(len(seeds))):
-        return str(len(seeds))
-    return ",".join(map(str, seeds)) + ("," if len(seeds) == 1 else "")
+def wish_of(*, max_iters: int | None, overrides: tuple[str, ...], **asked: Any) -> Wish:
+    """The wish of the parsed options of `q1lab run`."""
+    return Wish(overrides=_overrides(overrides, max_iters), **asked)
 
 
 def _overrides(given: tuple[str, ...], max_iters: int | None) -> dict[str, str]:
@@ -257,7 +196,7 @@ def _follow(store: Store, study: Study, as_json: bool, *, ctrl_c_stops: bool) ->
         with contextlib.suppress(KeyboardInterrupt):
             launch.stop(study)
             ingest.take_in(store, study)
-            _tell(f"Stopped. Go on with: {command(study)}", as_json)
+            _tell(f"Stopped. Go on with: {command.text(command.of_study(study))}", as_json)
         return INTERRUPTED
     return None
 
@@ -276,7 +215,7 @@ def _finish(store: Store, study: Study, as_json: bool) -> int:
             False,
         )
     if any(row["state"] in (State.FAILED, State.CRASHED) for row in rows):
-        _tell(f"q1lab: run them again with: {command(study)}", False)
+        _tell(f"q1lab: run them again with: {command.text(command.of_study(study))}", False)
     return FAILED if bad else OK
 
 

@@ -10,7 +10,7 @@ from q1lab.commands.live import line, minutes_text
 from q1lab.errors import OK, Problem
 from q1lab.index.store import Store
 from q1lab.index.view import StudyView, look
-from q1lab.study import studies
+from q1lab.study import command, studies
 from q1lab.study.states import State
 from q1lab.study.studies import Study
 from q1lab.tracking import state as wandb_state
@@ -95,14 +95,12 @@ def wandb_record(study: Study) -> dict[str, object]:
 
 def next_step(views: list[StudyView]) -> str:
     """The command that makes sense now, for the newest study."""
-    from q1lab.commands.run import command
-
     view = views[0]
     if view.alive:
         return f"q1lab attach {view.study.id}"
     if view.line.state == "finished":
         return f"q1lab compare {view.study.id}"
-    return command(view.study)
+    return command.text(command.of_study(view.study))
 
 
 def record(view: StudyView) -> dict[str, object]:

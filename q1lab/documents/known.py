@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from q1lab.errors import Problem
 from q1lab.index import learned, results
 from q1lab.index.store import Store
 from q1lab.journal import predictions
-from q1lab.study import studies
+from q1lab.study import command, studies
 from q1lab.study.studies import Study
 from q1lab.week import progress
 from q1lab.week.model import Step, Week
@@ -119,33 +119,12 @@ def command_of(study: Study) -> str:
     """The command that runs the study again. Of a learner's file only the name is told: paths are
     private."""
 
-    def given(origin: str) -> str:
-        return f"./{Path(origin).name}" if "/" in origin or origin.endswith(".py") else origin
+    def told(given: str) -> str:
+        return f"./{Path(given).name}" if "/" in given or given.endswith(".py") else given
 
-    import shlex
-
-    words = ["q1lab", "run", given(study.arms["modified"].origin)]
-    if study.arms["baseline"].origin != "baseline":
-        words += ["--baseline", given(study.arms["baseline"].origin)]
-    words += [
-        "--seeds",
-        ",".join(map(str, study.seeds)),
-        "--preset",
-        study.preset,
-        "--data",
-        study.data.name,
-    ]
-    words += ["--max-iters", str(study.max_iters)] if _iters_differ(study) else []
-    return shlex.join(words)
-
-
-def _iters_differ(study: Study) -> bool:
-    from q1lab.study import presets
-
-    try:
-        return int(presets.resolve(study.preset, {})["max_iters"]) != study.max_iters
-    except (Problem, KeyError, TypeError, ValueError):
-        return True
+    wish = command.of_study(study, told)
+    # where a stranger uploads is theirs to say
+    return command.text(replace(wish, wandb="auto"))
 
 
 def numbers(store: Store, week: Week) -> list[float]:

@@ -98,6 +98,43 @@ def ask(
     return answer
 
 
+CHILD_SECONDS = 120.0
+
+
+def run_q1lab(arguments: list[str], *, seconds: float = CHILD_SECONDS) -> str:
+    """Run a q1lab command in a child; returns its output. Problem with the child's own words when
+    it fails.
+
+    The app does so with what needs scipy or matplotlib, which would cost its own process half a
+    second and 60 MB.
+    """
+    command = [*python_module("q1lab"), *arguments]
+    try:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=seconds,
+            env=environment(),
+            start_new_session=True,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise Problem(
+            f"`q1lab {' '.join(arguments)}` took longer than {seconds:.0f} s", FAILED
+        ) from None
+    except OSError as error:
+        raise Problem(f"cannot run `q1lab {' '.join(arguments)}`: {error}", FAILED) from error
+    if done.returncode:
+        said = [line for line in done.stderr.strip().splitlines() if line]
+        raise Problem(
+            (said[-1] if said else f"exit status {done.returncode}").removeprefix("q1lab: "), FAILED
+        )
+    return done.stdout
+
+
 class _LastWords(threading.Thread):
     """Drains a pipe and keeps only its end: a model file may print a gigabyte."""
 

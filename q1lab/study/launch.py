@@ -43,7 +43,7 @@ def start(study: Study, only: Collection[str] = ()) -> int:
     files = study.files
     lock = try_lock(files.lock, wait=1.0)
     if lock is None:
-        raise Problem(f"{study.id} is running already; watch it with `q1lab attach {study.id}`")
+        raise running_already(study.id)
     try:
         number = _next_number(files)
         if only:
@@ -75,6 +75,11 @@ def start(study: Study, only: Collection[str] = ()) -> int:
         return number
     finally:
         os.close(lock)
+
+
+def running_already(study_id: str) -> Problem:
+    """What is said to whoever would start a study that runs."""
+    return Problem(f"{study_id} is running already; watch it with `q1lab attach {study_id}`")
 
 
 def _claim_others(study: Study, number: int, only: Collection[str]) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from q1lab import paths
 from q1lab.errors import FAILED, Problem
-from q1lab.files import os_reason, write_atomic
+from q1lab.files import os_reason, private_folder, write_atomic
 
 FORMAT = 1
 ARMS = ("baseline", "modified")
@@ -245,3 +245,37 @@ def latest() -> str:
     if not known:
         raise Problem("no study yet; start one with `q1lab run rope --seeds 3`")
     return known[-1]
+
+
+def new_id(variant: str) -> str:
+    """The next free ``rope-N``; makes its folder, which is what reserves the name."""
+    stem = safe(variant)
+    root = paths.studies_dir()
+    private_folder(root)
+    taken = [
+        int(match[1])
+        for folder in root.iterdir()
+        if (match := re.fullmatch(re.escape(stem) + r"-([0-9]+)", folder.name))
+    ]
+    number = max(taken, default=0) + 1
+    while True:
+        try:
+            (root / f"{stem}-{number}").mkdir(mode=0o700)
+            paths.StudyPaths(root / f"{stem}-{number}").source.mkdir(mode=0o700)
+            return f"{stem}-{number}"
+        except FileExistsError:
+            number += 1
+
+
+def make_newest(folder: Path) -> None:
+    """Date a study's ``source``, whose time stamp orders the studies, later than all others': even
+    when the clock was set back since they were planned, the latest study is the latest."""
+    others = [other for other in paths.studies_dir().glob("*/source") if other != folder]
+    newest = max((other.stat().st_mtime_ns for other in others), default=0)
+    if folder.stat().st_mtime_ns <= newest:
+        os.utime(folder, ns=(newest + 1_000_000, newest + 1_000_000))
+
+
+def safe(name: str) -> str:
+    """A name that is safe in paths and on a command line."""
+    return re.sub(r"[^A-Za-z0-9_]+", "_", name).strip("_")[:40] or "model"

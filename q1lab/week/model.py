@@ -12,6 +12,8 @@ from types import MappingProxyType
 from typing import Any
 
 from q1lab.errors import Problem
+from q1lab.study import command
+from q1lab.study.command import Wish
 
 FORMAT = 1
 MAX_BYTES = 2_000_000
@@ -102,13 +104,7 @@ class Action:
         """The same act as a command, program name first; () for `open`, which has none."""
         options = self.options
         if self.kind == "run":
-            command = ["q1lab", "run", str(options["variant"])]
-            for key in ("baseline", "seeds", "preset", "data", "max_iters"):
-                if key in options:
-                    value = options[key]
-                    words = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
-                    command += ["--" + key.replace("_", "-"), words]
-            return tuple(command)
+            return command.argv(self.wish())
         if self.kind == "check":
             target = ("--for", str(options["for"])) if "for" in options else ()
             return ("q1lab", "check", str(options["file"]), *target)
@@ -117,6 +113,20 @@ class Action:
 
             return tuple(shlex.split(str(options["command"])))
         return ()
+
+    def wish(self) -> Wish:
+        """What a run action asks for."""
+        options = self.options
+        asked = Wish(str(options["variant"]))
+        preset = options.get("preset")
+        return replace(
+            asked,
+            seeds=_seeds_words(options.get("seeds", asked.seeds)),
+            baseline=str(options.get("baseline", asked.baseline)),
+            preset=None if preset is None else str(preset),
+            data=str(options.get("data", asked.data)),
+            overrides={"max_iters": str(options["max_iters"])} if "max_iters" in options else {},
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,6 +311,13 @@ class Week:
         """Where a part or a step is, or None: stored progress may name what an edited week no
         longer has."""
         return self._where.get(part_or_step_id)
+
+
+def _seeds_words(seeds: object) -> str:
+    """The seeds of an action, a number, a list or as typed, as `q1lab run --seeds` takes them."""
+    if isinstance(seeds, tuple | list):
+        return command.seeds_text(tuple(int(seed) for seed in seeds))
+    return str(seeds)
 
 
 def _named(text: str, variant: str | None) -> str:

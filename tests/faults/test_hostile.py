@@ -17,12 +17,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labs import report, sharing
-from q1lab import paths, planning
+from q1lab import paths
 from q1lab.errors import Problem
 from q1lab.index import ingest
 from q1lab.index.ingest import finite, fold, metrics_of
 from q1lab.index.store import Store
 from q1lab.study import launch, studies
+from q1lab.study.command import parse_seeds
 from q1lab.study.events import LONGEST, read_new, sound
 from q1lab.study.studies import Study
 from q1lab.week import progress
@@ -407,4 +408,4 @@ def test_a_clock_that_was_set_back_changes_neither_order_nor_durations(faulty: F
     assert all(0 <= s < 30 for s in seconds)
     assert {row["state"] for row in rows} == {"finished"}
     assert launch.is_alive(studies.load("gqa-1").files) is False
-    assert planning.parse_seeds("1") == (0,)
+    assert parse_seeds("1") == (0,)

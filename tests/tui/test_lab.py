@@ -317,12 +317,12 @@ async def test_the_chart_zooms_pans_and_changes_its_axes() -> None:
 
 def _launched() -> studies.Study:
     """A real study of six runs, planned and started as the launch screen does."""
-    from q1lab import paths
-    from q1lab.planning import Wish
-    from q1lab.tui import lab_acts
+    from q1lab import planning
+    from q1lab.study.command import Wish
 
     wish = Wish("rope", preset="quick", overrides={"max_iters": "40"})
-    return lab_acts.begin(lab_acts.draft(wish, paths.database()), paths.database())
+    with Store() as store:
+        return planning.begin(wish, store).study
 
 
 # ── pictures

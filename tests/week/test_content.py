@@ -192,9 +192,7 @@ def test_a_name_that_the_week_has_not_is_its_default(folder: Path) -> None:
 def test_actions_belong_to_the_step_before_or_to_the_part(folder: Path) -> None:
     knead = load(folder).for_variant("spelt").sessions[0].parts[1]
     bake = knead.steps[-1]
-    assert [action.argv() for action in bake.actions] == [
-        ("q1lab", "run", "spelt", "--seeds", "0,1")
-    ]
+    assert [action.argv() for action in bake.actions] == [("q1lab", "run", "spelt", "--seeds", "2")]
     assert bake.actions[0].title == "Run spelt against baseline"
     assert [action.kind for action in knead.actions] == ["run", "open"]
     assert knead.actions[1].title == "Open LOAF.md"

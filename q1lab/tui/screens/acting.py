@@ -4,11 +4,12 @@ they are done."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+from q1lab.index.store import Store
 from q1lab.index.view import RunView
 from q1lab.study.states import MISSING, State
-from q1lab.tui import lab_acts
 from q1lab.tui.beside import beside
 from q1lab.tui.messages import Failed
 from q1lab.tui.screens.base import Page
@@ -43,14 +44,14 @@ class StudyActs(Page):
             return
         name = self.view.line.id
         self.tell(f"Stopping {name}; each run leaves a checkpoint.")
-        self.work(lambda: lab_acts.stop(name), lambda _: self.tell(f"{name} stopped; g goes on."))
+        self.work(lambda: _stop(name), lambda _: self.tell(f"{name} stopped; g goes on."))
 
     def action_go_on(self) -> None:
         if self.view is None:
             return
         name = self.view.line.id
         self.work(
-            lambda: lab_acts.go_on(name, self.q1.setup.database),
+            lambda: _go_on(name, self.q1.setup.database),
             lambda runs: self.tell(f"{name} trains again: {', '.join(runs)}"),
         )
 
@@ -60,9 +61,7 @@ class StudyActs(Page):
             return
         if run.state in MISSING and not self.view.alive:
             study, name = self.view.line.id, run.name
-            self.work(
-                lambda: lab_acts.again(study, name), lambda _: self.tell(f"{name} trains again.")
-            )
+            self.work(lambda: _again(study, name), lambda _: self.tell(f"{name} trains again."))
         elif run.state in MISSING:
             self.tell(f"{run.name} can be trained again when the study has ended or stopped.")
         elif run.state is State.DIVERGED:
@@ -90,3 +89,25 @@ class StudyActs(Page):
 
         if self.view is not None:
             self.app.push_screen(ExportScreen([self.view.line.id]))
+
+
+# planning costs 40 ms to import: the lab opens without it
+
+
+def _stop(study_id: str) -> bool:
+    from q1lab import planning
+
+    return planning.stop(study_id)
+
+
+def _go_on(study_id: str, database: Path) -> list[str]:
+    from q1lab import planning
+
+    with Store(database) as store:
+        return planning.go_on(study_id, store)
+
+
+def _again(study_id: str, run: str) -> None:
+    from q1lab import planning
+
+    planning.again(study_id, run)

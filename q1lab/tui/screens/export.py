@@ -14,7 +14,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Label, OptionList, Static
 from textual.widgets.option_list import Option
 
-from q1lab.tui import lab_acts
+from q1lab.study import children
 from q1lab.tui.beside import beside
 
 FORMATS: tuple[tuple[str, list[str], str], ...] = (
@@ -71,7 +71,7 @@ class ExportScreen(ModalScreen[None]):
         self._say("Writing …")
         beside(
             self,
-            lambda: lab_acts.run_q1lab(command).strip(),
+            lambda: children.run_q1lab(command).strip(),
             self._say,
             lambda problem: self._say(str(problem), bad=True),
         )

@@ -12,8 +12,8 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import DataTable, Static
 
 from q1lab.index.view import RunView
+from q1lab.study import children
 from q1lab.study.states import ENDED, MISSING
-from q1lab.tui import lab_acts
 from q1lab.tui.keys import bindings
 from q1lab.tui.screens.acting import StudyActs
 from q1lab.tui.screens.base import Page
@@ -113,7 +113,7 @@ class LabScreen(StudyActs, Page):
         ended = bool(view.runs) and all(run.state in ENDED for run in view.runs)
         if ended and settled(view) is None and self._comparing != asked:
             self._comparing = asked
-            self.work(lambda: lab_acts.compare(view.line.id))
+            self.work(lambda: children.run_q1lab(["compare", view.line.id, "--json"]))
 
     # ── acts
     # ─────────────────────────────────────────────────────────────────────────────────────────────

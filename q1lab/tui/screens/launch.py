@@ -14,14 +14,13 @@ from textual.timer import Timer
 from textual.widgets import Button, Footer, Input, OptionList, Select, Static
 
 from q1lab.errors import Problem
+from q1lab.index.store import Store
 from q1lab.journal import predictions
 from q1lab.model import diffs
-from q1lab.planning import Wish
 from q1lab.study import variants
-from q1lab.tui import lab_acts
+from q1lab.study.command import Wish
 from q1lab.tui.beside import beside
 from q1lab.tui.keys import bindings
-from q1lab.tui.lab_acts import Draft
 from q1lab.tui.messages import Failed
 from q1lab.tui.widgets.diff_view import diff_text
 from q1lab.tui.widgets.launch_form import LaunchForm
@@ -29,6 +28,7 @@ from q1lab.tui.widgets.launch_words import estimate, prediction_words
 from q1lab.tui.widgets.palette import palette
 
 if TYPE_CHECKING:
+    from q1lab.planning import Plan
     from q1lab.tui.app import Q1Lab
 
 PAUSE = 0.7
@@ -56,7 +56,7 @@ class LaunchScreen(Screen[str | None]):
         super().__init__()
         self.given, self.seeds, self.preset = variant, seeds, preset
         self.baseline, self.data, self.iters = baseline, data, iters
-        self.draft: Draft | None = None
+        self.draft: Plan | None = None
         self._timer: Timer | None = None
         self._asked = 0
 
@@ -133,14 +133,21 @@ class LaunchScreen(Screen[str | None]):
     def _estimate(self, wish: Wish) -> None:
         self._asked += 1
         asked, database = self._asked, self.q1.setup.database
+
+        def plan() -> Plan:
+            from q1lab import planning
+
+            with Store(database) as store:
+                return planning.plan(wish, store)
+
         beside(
             self,
-            lambda: lab_acts.draft(wish, database),
+            plan,
             lambda found: self._estimated(asked, wish, found),
             lambda problem: self._estimated(asked, wish, problem),
         )
 
-    def _estimated(self, asked: int, wish: Wish, found: Draft | Problem) -> None:
+    def _estimated(self, asked: int, wish: Wish, found: Plan | Problem) -> None:
         try:
             if asked != self._asked or not self.is_attached or self.wish() != wish:
                 return  # the form has changed since
@@ -151,7 +158,7 @@ class LaunchScreen(Screen[str | None]):
             return
         self.draft = found
         button = self.query_one("#start", Button)
-        button.label = "Watch it" if found.alive else "Start" if found.plan.missing else "Open it"
+        button.label = "Watch it" if found.alive else "Start" if found.missing else "Open it"
         button.disabled = False
         self._say(estimate(found))
 
@@ -168,16 +175,23 @@ class LaunchScreen(Screen[str | None]):
             self.notify("Wait for the estimate; it takes a few seconds.")
             return
         if drawn.alive:
-            self.dismiss(drawn.plan.study.id)
+            self.dismiss(drawn.study.id)
             return
         self.query_one("#start", Button).disabled = True
         self._say("Starting …")
         self.draft = None
         database = self.q1.setup.database
+
+        def begin() -> Plan:
+            from q1lab import planning
+
+            with Store(database) as store:
+                return planning.begin(drawn.wish, store, drawn)
+
         beside(
             self,
-            lambda: lab_acts.begin(drawn, database),
-            lambda study: self.dismiss(study.id),
+            begin,
+            lambda begun: self.dismiss(begun.study.id),
             self._not_started,
         )
 

@@ -13,9 +13,9 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from q1lab.files import plain
+from q1lab.study import children
 from q1lab.study.studies import Study
 from q1lab.tracking import state as wandb_state
-from q1lab.tui import lab_acts
 from q1lab.tui.beside import beside
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ class WandbScreen(ModalScreen[None]):
         self._say("Uploading … you may close this; it goes on.")
         beside(
             self,
-            lambda: lab_acts.run_q1lab(["sync", self.study.id], seconds=UPLOAD_SECONDS).strip(),
+            lambda: children.run_q1lab(["sync", self.study.id], seconds=UPLOAD_SECONDS).strip(),
             self._uploaded,
             lambda problem: self._uploaded(str(problem), bad=True),
         )

@@ -9,8 +9,8 @@ from textual.widgets import Input, Label, OptionList, Select
 from textual.widgets.option_list import Option
 
 from q1lab.errors import Problem
-from q1lab.planning import Wish, parse_seeds
 from q1lab.study import variants
+from q1lab.study.command import Wish, parse_seeds
 from q1lab.study.presets import PRESETS
 
 OTHER = "other"

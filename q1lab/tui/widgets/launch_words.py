@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from q1lab.tui.lab_acts import Draft
+from q1lab.planning import Plan
 from q1lab.tui.widgets.words import left_words
 
 DIRECTIONS = {"lower": "lower", "higher": "higher", "same": "about the same"}
@@ -28,12 +28,11 @@ def prediction_words(record: Mapping[str, Any] | None, variant: str) -> str:
     return f"{words}. Starting locks it."
 
 
-def estimate(drawn: Draft) -> str:
+def estimate(plan: Plan) -> str:
     """The plan's runs and minutes, with its notes."""
-    plan = drawn.plan
     study, missing = plan.study, plan.missing
     what = f"{study.preset} preset, {study.max_iters:,} iters, {study.data.name}, {study.device} {study.dtype}"
-    if drawn.alive:
+    if plan.alive:
         head = f"{study.id} is just this study, and it is training."
     elif not missing:
         head = f"{study.id} is just this study, and nothing is missing."

@@ -1,0 +1,151 @@
+"""What a person asks of `q1lab run`, as a record and as a command line; the one builder of such
+commands.
+
+``Wish`` is what was asked for, as typed. ``argv`` writes it as a command, ``of_study`` finds the
+wish that plans a study's twin: same files, hyperparameters, data, device and number format. Pure,
+and light enough for the first paint.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from q1lab.errors import Problem
+from q1lab.study import presets
+from q1lab.study.studies import Study
+
+HEADLINE = "paired"
+"""Which interval decides unless a study says otherwise. Chosen from measured pair correlations:
+docs/pairing.md."""
+
+MOST_SEEDS = 1000
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a person asked for, as typed."""
+
+    variant: str
+    seeds: str = "3"
+    baseline: str = "baseline"
+    preset: str | None = None
+    data: str = "stdlib"
+    device: str = "auto"
+    dtype: str = "auto"
+    jobs: int | None = None
+    headline: str = HEADLINE
+    overrides: Mapping[str, str] = field(default_factory=dict)
+    """Hyperparameters that differ from the preset's: name to value, both as typed."""
+    fresh: bool = False
+    unchecked: bool = False
+    wandb: str = "auto"
+
+
+def parse_seeds(text: str) -> tuple[int, ...]:
+    """``3`` is seeds 0, 1, 2; a list such as ``0,1,2,7`` is itself (``7,`` is the single seed
+    7)."""
+    parts = [part.strip() for part in text.split(",")]
+    if "," in text and parts[-1] == "":
+        parts.pop()
+    if not parts or not all(re.fullmatch(r"[0-9]{1,9}", part) for part in parts):
+        raise Problem(
+            f"--seeds {text!r}: give how many (3) or which (0,1,2,7), as whole numbers from 0 up"
+        )
+    numbers = [int(part) for part in parts]
+    if "," not in text:
+        if not 1 <= numbers[0] <= MOST_SEEDS:
+            raise Problem(f"--seeds {text}: give at least 1 and at most {MOST_SEEDS}")
+        return tuple(range(numbers[0]))
+    if len(set(numbers)) != len(numbers):
+        twice = next(n for n in numbers if numbers.count(n) > 1)
+        raise Problem(f"--seeds {text}: seed {twice} is there twice; each seed counts once")
+    return tuple(numbers)
+
+
+def seeds_text(seeds: tuple[int, ...]) -> str:
+    """Seeds as ``parse_seeds`` reads them, in the shortest form: ``3``, ``0,1,2,7`` or ``7,``."""
+    if seeds == tuple(range(len(seeds))):
+        return str(len(seeds))
+    return ",".join(map(str, seeds)) + ("," if len(seeds) == 1 else "")
+
+
+def argv(wish: Wish) -> tuple[str, ...]:
+    """The command that asks for ``wish``, program name first. What is the default is left out."""
+    # a file whose name begins with a hyphen would be read as an option
+    variant = f"./{wish.variant}" if wish.variant.startswith("-") else wish.variant
+    words = ["q1lab", "run", variant]
+    default = Wish(wish.variant, seeds="")
+    overrides = dict(wish.overrides)
+    options = {
+        "baseline": wish.baseline,
+        "seeds": wish.seeds,
+        "preset": wish.preset,
+        "data": wish.data,
+        "max_iters": overrides.pop("max_iters", None),
+    }
+    for key, value in options.items():
+        if value is not None and value != getattr(default, key, None):
+            words += [f"--{key.replace('_', '-')}", str(value)]
+    for key, value in overrides.items():
+        words += ["--set", f"{key}={value}"]
+    for key in ("device", "dtype", "jobs", "headline", "wandb"):
+        value = getattr(wish, key)
+        if value != getattr(default, key):
+            words += [f"--{key}", str(value)]
+    words += [f"--{key}" for key in ("fresh", "unchecked") if getattr(wish, key)]
+    return tuple(words)
+
+
+def text(wish: Wish) -> str:
+    """``argv`` as one line for a shell."""
+    return shlex.join(argv(wish))
+
+
+def of_study(study: Study, word: Callable[[str], str] = str) -> Wish:
+    """The wish that plans this study again: what runs, on what, decided by what.
+
+    Device and number format are always named: what they are by themselves depends on the machine.
+    ``word`` gives the words for model files and data in place of those that the study knows them
+    by, which for a file is its full path.
+    """
+    return Wish(
+        variant=word(study.arms["modified"].origin),
+        seeds=seeds_text(study.seeds),
+        baseline=word(study.arms["baseline"].origin),
+        preset=study.preset,
+        data=word(str(study.extra.get("data", study.data.name))),
+        device=study.device,
+        dtype=study.dtype,
+        headline=study.headline,
+        overrides=overrides_of(study.preset, study.config),
+        unchecked=study.unchecked,
+        wandb=str(study.extra.get("wandb", "auto")),
+    )
+
+
+def overrides_of(preset: str, config: Mapping[str, Any]) -> dict[str, str]:
+    """The fewest words after --set (and --max-iters) that make ``config`` out of ``preset``.
+
+    Found from the hyperparameters that trained, not from what was typed then: a preset may have
+    changed since.
+    """
+    plain = presets.PRESETS.get(preset, {})
+    found: dict[str, str] = {}
+    # max_iters first: other values follow it unless they are given, too
+    for key in sorted(config, key=lambda key: (key != "max_iters", key not in plain)):
+        made = presets.resolve(preset, found, config) if plain else {}
+        if key not in made or not _same(made[key], config[key]):
+            found[key] = _typed(config[key])
+    return found
+
+
+def _same(one: Any, other: Any) -> bool:
+    return bool(one == other) and type(one) is type(other)
+
+
+def _typed(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

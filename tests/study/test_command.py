@@ -1,0 +1,159 @@
+"""A study as a command: whoever types it gets the same study."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from q1lab import planning
+from q1lab.commands.run import run, wish_of
+from q1lab.errors import Problem
+from q1lab.index.store import Store
+from q1lab.study import command, corpora, presets, variants
+from q1lab.study.command import Wish
+from q1lab.study.studies import Study
+from q1lab.week.model import Action
+from tests.kit.places import ROOT
+
+NOT_OF_THE_STUDY = ("detach", "as_json")
+
+
+def parsed(words: tuple[str, ...]) -> Wish:
+    """What `q1lab run` understands."""
+    assert words[:2] == ("q1lab", "run")
+    asked = dict(run.make_context("run", list(words[2:])).params)
+    return wish_of(**{key: value for key, value in asked.items() if key not in NOT_OF_THE_STUDY})
+
+
+def drafted(wish: Wish) -> Study:
+    """The study that planning makes of a wish where the probe finds what was asked for, else a
+    plain CPU."""
+    preset = wish.preset or "cpu"
+    baseline, modified = variants.find(wish.baseline), variants.find(wish.variant)
+    config = presets.resolve(preset, wish.overrides, (*baseline.fields, *modified.fields))
+    arm = {"n_params": 1, "flops_per_token": 1, "seconds_per_iter": 1.0}
+    answer = {
+        "device": "cpu" if wish.device == "auto" else wish.device,
+        "dtype": "fp32" if wish.dtype == "auto" else wish.dtype,
+        "torch": "0",
+        "arms": {"baseline": arm, "modified": arm},
+    }
+    data = corpora.prepare(wish.data, config["block_size"])
+    seeds = command.parse_seeds(wish.seeds)
+    return planning._draft(wish, seeds, preset, config, data, answer, baseline, modified)
+
+
+OVERRIDES: dict[str, st.SearchStrategy[str]] = {
+    "learning_rate": st.floats(1e-6, 1.0).map(str),
+    "grad_clip": st.sampled_from(["1", "1.0", "0", "0.5"]),
+    "dropout": st.floats(0, 0.9).map(str),
+    "bias": st.booleans().map(str),
+    "compile": st.sampled_from(["on", "off", "auto"]),
+    "max_iters": st.integers(1, 9000).map(str),
+    "warmup_iters": st.integers(0, 500).map(str),
+    "eval_interval": st.integers(1, 500).map(str),
+    "n_kv_head": st.sampled_from(["1", "2", "4"]),
+    "batch_size": st.integers(1, 64).map(str),
+}
+WISHES = st.builds(
+    Wish,
+    variant=st.just("gqa"),
+    baseline=st.sampled_from(["baseline", "rope"]),
+    seeds=st.lists(st.integers(0, 30), min_size=1, max_size=5, unique=True).map(
+        lambda found: command.seeds_text(tuple(found))
+    ),
+    preset=st.sampled_from([None, *presets.PRESETS]),
+    device=st.sampled_from(["auto", "cpu", "cuda", "mps"]),
+    dtype=st.sampled_from(["auto", "fp32", "bf16"]),
+    headline=st.sampled_from(["paired", "welch"]),
+    overrides=st.fixed_dictionaries({}, optional=OVERRIDES),
+    unchecked=st.booleans(),
+    fresh=st.booleans(),
+    jobs=st.none() | st.integers(1, 9),
+    wandb=st.sampled_from(["auto", "online", "offline", "disabled"]),
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(wish=WISHES)
+def test_a_wish_is_read_back_from_its_command(wish: Wish) -> None:
+    assert parsed(command.argv(wish)) == wish
+
+
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60
+)
+@given(wish=WISHES)
+def test_a_study_is_planned_again_by_its_command(wish: Wish) -> None:
+    study = drafted(wish)
+    twin = drafted(parsed(command.argv(command.of_study(study))))
+    assert planning.identity(twin) == planning.identity(study)
+    assert (twin.seeds, twin.unchecked, twin.headline) == (
+        study.seeds, study.unchecked, study.headline,
+    )  # fmt: skip
+
+
+def test_a_preset_that_changed_since_does_not_change_the_study(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    study = drafted(Wish("rope", preset="quick", overrides={"max_iters": "80"}))
+    changed = {**presets.PRESETS["quick"], "learning_rate": 0.5, "eval_interval": 7}
+    monkeypatch.setitem(presets.PRESETS, "quick", changed)
+    twin = drafted(parsed(command.argv(command.of_study(study))))
+    assert planning.identity(twin) == planning.identity(study)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"overrides": {"learning_rate": "3e-4", "max_iters": "40"}},
+        {"headline": "welch", "dtype": "bf16", "seeds": "7,"},
+        {"data": "a file"},
+    ],
+)
+def test_the_printed_command_finds_the_study_that_is(
+    fake_trainer: Callable[..., None], tmp_path: Path, more: dict[str, Any]
+) -> None:
+    text = tmp_path / "my words.txt"
+    text.write_text((ROOT / "README.md").read_text() * 3)
+    mine = tmp_path / "my rope.py"
+    mine.write_text((ROOT / "labs" / "models" / "rope.py").read_text())
+    wish = Wish(str(mine), preset="quick", unchecked=True, **more)
+    if "data" in more:
+        wish = replace(wish, data=str(text))
+    with Store() as store:
+        study = planning.save(planning.plan(wish, store), store)
+        line = command.text(command.of_study(study))
+        again = planning.plan(parsed(tuple(shlex.split(line))), store)
+    assert not again.is_new
+    assert again.study == study
+
+
+def test_a_name_that_begins_with_a_hyphen_is_no_option() -> None:
+    assert parsed(command.argv(Wish("-x.py", baseline="-y.py"))).variant == "./-x.py"
+
+
+def test_an_action_of_the_week_is_the_same_command() -> None:
+    options = {"variant": "./rope.py", "seeds": (0, 1, 7), "preset": "quick", "max_iters": 50}
+    action = Action("run", "Train", options, "a.md", 1)
+    assert parsed(action.argv()) == Wish(
+        "./rope.py", seeds="0,1,7", preset="quick", overrides={"max_iters": "50"}
+    )
+
+
+def test_seeds_are_told_in_the_shortest_form() -> None:
+    assert [command.seeds_text(found) for found in ((0, 1, 2), (7,), (0,), (3, 1))] == [
+        "3", "7,", "1", "3,1",
+    ]  # fmt: skip
+
+
+def test_bad_seeds_are_named() -> None:
+    with pytest.raises(Problem, match="seed 1 is there twice"):
+        command.parse_seeds("1,1")

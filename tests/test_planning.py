@@ -1,0 +1,76 @@
+"""Beginning a study, going on and stopping: one way for commands and app."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from q1lab import planning
+from q1lab.errors import Problem
+from q1lab.index.store import Store
+from q1lab.study import launch, studies
+from q1lab.study.command import Wish
+
+SMALL = Wish("rope", preset="quick", overrides={"max_iters": "20"})
+MORE = Wish("rope", seeds="5", preset="quick", overrides={"max_iters": "20"})
+
+
+@pytest.fixture
+def store() -> Iterator[Store]:
+    with Store() as opened:
+        yield opened
+
+
+@pytest.fixture
+def slow(fake_trainer: Callable[..., None]) -> Iterator[None]:
+    """Studies train until they are stopped, and are."""
+    fake_trainer(pause=0.3)
+    yield
+    for study_id in studies.ids():
+        planning.stop(study_id)
+
+
+@pytest.mark.usefixtures("slow")
+def test_a_study_that_came_alive_after_the_estimate_is_left_alone(store: Store) -> None:
+    planning.begin(SMALL, store)
+    planning.stop("rope-1")
+    drawn = planning.plan(MORE, store)
+    assert not drawn.alive
+    planning.go_on("rope-1", store)
+    before = studies.load("rope-1").files.plan.read_bytes()
+    with pytest.raises(Problem, match="rope-1 is running already"):
+        planning.begin(MORE, store, drawn)
+    assert studies.load("rope-1").files.plan.read_bytes() == before
+    assert planning.plan(MORE, store).alive
+
+
+@pytest.mark.usefixtures("slow")
+def test_a_study_that_was_begun_elsewhere_since_is_not_begun_twice(store: Store) -> None:
+    drawn = planning.plan(SMALL, store)
+    assert drawn.is_new
+    planning.begin(SMALL, store)
+    with pytest.raises(Problem, match="rope-1 is running already"):
+        planning.begin(SMALL, store, drawn)
+    assert studies.ids() == ["rope-1"]
+
+
+@pytest.mark.usefixtures("slow")
+def test_going_on_with_a_running_study_is_refused(store: Store) -> None:
+    planning.begin(SMALL, store)
+    assert launch.is_alive(studies.load("rope-1").files)
+    with pytest.raises(Problem, match="running already"):
+        planning.go_on("rope-1", store)
+    with pytest.raises(Problem, match="running already"):
+        planning.again("rope-1", "modified-seed2")
+
+
+def test_a_plan_that_still_holds_is_begun_as_it_was_shown(
+    fake_trainer: Callable[..., None], store: Store
+) -> None:
+    drawn = planning.plan(SMALL, store)
+    begun = planning.begin(SMALL, store, drawn)
+    assert begun.study.id == "rope-1"
+    assert begun.study.created == drawn.study.created
+    assert begun.missing == drawn.missing
+    planning.stop("rope-1")
