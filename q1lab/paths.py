@@ -5,6 +5,7 @@ Everything lives under one folder, ``Q1LAB_HOME`` (default: the platform's user 
     config.toml                what the learner set by hand
     q1lab.db                   SQLite: progress, answers, KPIs; and an index of the runs
     data/<sha256>.txt          corpora, kept by content so that a study can always go on
+    scratch/                   where children stand that have no folder of their own
     studies/rope-1/            one study: see StudyPaths
 """
 
@@ -75,6 +76,17 @@ def plan_lock() -> Path:
     """Held while a study is looked up or made, so that two commands never launch the same one
     twice."""
     return home() / "plan.lock"
+
+
+def scratch_dir() -> Path:
+    """Where children stand that have no folder of their own: nothing of the learner's is there.
+    The root folder where q1lab's home can't be written."""
+    folder = home() / "scratch"
+    try:
+        private_folder(folder)
+    except OSError:
+        return Path("/")
+    return folder
 
 
 def models_dir() -> Path:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
-import signal
 import subprocess
 import tempfile
 from pathlib import Path
@@ -78,30 +76,22 @@ def fetch(path: str, group: str | None, seconds: float) -> dict[str, Any]:
     home = paths.ensure_home()
     with tempfile.TemporaryDirectory(prefix=".pull-", dir=home) as scratch:
         file = Path(scratch) / "runs.json"
-        child = subprocess.Popen(
-            [
-                *children.python_module("q1lab.tracking.relay"),
-                "--pull",
-                path,
-                str(file),
-                *([group] if group else []),
-            ],
-            stdin=subprocess.DEVNULL,
+        command = [*children.python_module("q1lab.tracking.relay"), "--pull", path, str(file)]
+        with children.asked(
+            [*command, *([group] if group else [])],
+            seconds=seconds,
+            env=dict(os.environ),
+            cwd=scratch,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            start_new_session=True,
-            cwd=scratch,
-        )
-        try:
-            child.wait(timeout=seconds)
-        except subprocess.TimeoutExpired:
-            raise Problem(
-                f"{path}: no end within {seconds:.0f} s; try again, or a smaller --group", FAILED
-            ) from None
-        finally:
-            with contextlib.suppress(ProcessLookupError):  # wandb's service ends with it
-                os.killpg(child.pid, signal.SIGKILL)
-            child.wait()
+        ) as child:
+            try:
+                child.wait(timeout=seconds)
+            except subprocess.TimeoutExpired:
+                raise Problem(
+                    f"{path}: no end within {seconds:.0f} s; try again, or a smaller --group",
+                    FAILED,
+                ) from None
         try:
             record: dict[str, Any] = json.loads(file.read_text())
         except (OSError, ValueError):

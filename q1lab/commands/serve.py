@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import secrets
 import shlex
-import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
 from q1lab.errors import FAILED, Problem
+from q1lab.study import children
 
 HOST = "127.0.0.1"
 COOKIE = "q1lab"
@@ -41,7 +41,7 @@ def serve(port: int, session: str | None, content: Path | None) -> None:
     from q1lab.commands.app import prepare
 
     prepare(session, content)  # what is wrong is said here, not in the browser
-    argv = [sys.executable, "-m", "q1lab"]
+    argv = children.tied_to_input("q1lab")
     if session:
         argv += ["--session", session]
     if content:
@@ -79,7 +79,7 @@ def guarded(server: type[Any]) -> type[Any]:
                     return web.Response(
                         status=403, text="q1lab answers only its own page on this machine.\n"
                     )
-                if not secrets.compare_digest(given.encode(), self.token.encode()):
+                if not secrets.compare_digest(as_sent(given), self.token.encode()):
                     return web.Response(
                         status=403, text="Open the address that `q1lab serve` printed.\n"
                     )
@@ -113,6 +113,11 @@ def guarded(server: type[Any]) -> type[Any]:
             click.echo("For this machine only. Ctrl+C ends it; training goes on.")
 
     return Guarded
+
+
+def as_sent(text: str) -> bytes:
+    """The bytes of a cookie or a query: a browser may send any, UTF-8 or not."""
+    return text.encode("utf-8", "surrogatepass")
 
 
 def allowed(host: str | None, origin: str | None, port: int) -> bool:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
-import signal
 import subprocess
 
 import click
@@ -88,27 +86,26 @@ def upload(study: Study, seconds: float) -> None:
     How it went stands in ``wandb_state.status(study)``. Raises Problem where it could not even try.
     """
     study.files.wandb.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with open_private(study.files.root / "relay.log") as log:
-        child = subprocess.Popen(
-            [*children.python_module("q1lab.tracking.relay"), "--sync", str(study.files.root)],
-            stdin=subprocess.DEVNULL,
+    command = [*children.python_module("q1lab.tracking.relay"), "--sync", str(study.files.root)]
+    with (
+        open_private(study.files.root / "relay.log") as log,
+        children.asked(
+            command,
+            seconds=seconds,
+            env={**os.environ, "Q1LAB_HOME": str(paths.home())},
+            cwd=study.files.root,
             stdout=log,
             stderr=log,
-            start_new_session=True,
-            env={**os.environ, "Q1LAB_HOME": str(paths.home())},
-        )
+        ) as child,
+    ):
         try:
             code = child.wait(timeout=seconds)
         except subprocess.TimeoutExpired:
             raise Problem(
-                f"{study.id} was not uploaded within {seconds:.0f} s; `q1lab sync {study.id}` goes on with it",
+                f"{study.id} was not uploaded within {seconds:.0f} s; "
+                f"`q1lab sync {study.id}` goes on with it",
                 FAILED,
             ) from None
-        finally:
-            if child.poll() is None:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(child.pid, signal.SIGKILL)
-                child.wait()
     if code == BUSY:
         raise Problem(f"the relay of {study.id} is still at work; try again in a moment", FAILED)
 

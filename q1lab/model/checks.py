@@ -1,9 +1,9 @@
 """Run the property checks of `labs.checks` on a model file, in a process of its own, and hand on
 what it finds.
 
-The learner's code never runs inside q1lab. It gets a session (and process group) of its own, an
-empty folder to run in, limits on time, memory and output, and is killed with all of its group at
-the end. Results come one by one through a callback, so that a screen can show them as they turn
+The learner's code never runs inside q1lab. It gets a session (and process group) of its own, a
+folder of q1lab's to run in, limits on time, memory and output, and is killed with all of its group
+at the end. Results come one by one through a callback, so that a screen can show them as they turn
 green.
 """
 
@@ -15,7 +15,6 @@ import os
 import selectors
 import signal
 import subprocess
-import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -23,7 +22,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from q1lab import paths
 from q1lab.errors import FAILED, OK, USAGE
 from q1lab.files import plain
 from q1lab.study import children
@@ -175,27 +173,22 @@ def run_checks(
     limits = limits or Limits()
     path = Path(file).expanduser().absolute()
     reading, printed = _Reading(on_result, on_begin), _Printed(limits.kept)
-    with tempfile.TemporaryDirectory(prefix="q1lab-check-") as empty:
-        child = subprocess.Popen(
-            [
-                *children.python_module("labs.checks"),
-                str(path),
-                "--json",
-                f"--for={for_ or ''}",
-                f"--step-seconds={limits.step_seconds}",
-                f"--memory-mb={limits.memory_mb}",
-            ],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            cwd=empty,
-            env=_environment(),
-            start_new_session=True,
-        )
-        try:
-            stopped = _follow(child, reading, printed, limits, cancel)
-        finally:
-            _kill_group(child)
+    command = [
+        *children.python_module("labs.checks"),
+        str(path),
+        "--json",
+        f"--for={for_ or ''}",
+        f"--step-seconds={limits.step_seconds}",
+        f"--memory-mb={limits.memory_mb}",
+    ]
+    with children.asked(
+        command,
+        seconds=limits.seconds,
+        env=_environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as child:
+        stopped = _follow(child, reading, printed, limits, cancel)
     unusable = reading.unusable or stopped
     if unusable is None and not reading.ended:
         unusable = _death(path, child.returncode, reading.step, printed)
@@ -211,9 +204,6 @@ def run_checks(
 
 def _environment() -> dict[str, str]:
     env = children.environment(threads=1)
-    env["PYTHONPATH"] = os.pathsep.join(
-        p for p in (str(paths.PACKAGE.parent), env.get("PYTHONPATH")) if p
-    )
     # a @torch.compile in the file is left out: a check lasts milliseconds
     env["TORCHDYNAMO_DISABLE"] = "1"
     return env
@@ -261,13 +251,6 @@ def _follow(
                     break
     child.wait()
     return None
-
-
-def _kill_group(child: subprocess.Popen[bytes]) -> None:
-    """Kill whatever is left of the child's process group, and collect the child."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(child.pid, signal.SIGKILL)
-    child.wait()
 
 
 def _death(path: Path, code: int, step: str, printed: _Printed) -> str:

@@ -1,8 +1,13 @@
-"""Starting q1lab's child processes: the command, the environment, and asking one of them a
-question."""
+"""Starting q1lab's child processes: the command, the environment, and asking one of them something.
+
+There are two kinds. Those that train (runner, trainers, relay) are meant to outlive whoever started
+them; locks tell whether they are alive. All others answer to the process that asked: ``asked``
+starts them, and they end with it, killed or not. CONTRIBUTING.md lists every one.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -12,11 +17,17 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 from q1lab import paths
 from q1lab.errors import FAILED, Problem
+
+LEASH = Path(__file__).with_name("leash.py")
+
+MARGIN = 10
+"""Seconds that a child's own limits lie above the time its asker waits: the asker has the words."""
 
 
 def python_module(module: str) -> list[str]:
@@ -52,6 +63,68 @@ def environment(threads: int = 1) -> dict[str, str]:
     return env
 
 
+@contextlib.contextmanager
+def asked(
+    command: list[str],
+    *,
+    seconds: float,
+    threads: int = 1,
+    env: dict[str, str] | None = None,
+    **how: Any,
+) -> Iterator[subprocess.Popen[Any]]:
+    """A child that works for this process, for a block; whatever is left of its group is killed
+    after it.
+
+    It runs isolated: no code of the current folder, a folder of q1lab's to stand in, no standard
+    input unless ``how`` (the arguments of Popen) gives one, a session of its own. It ends when this
+    process does, even by ``kill -9``, and by limits of its own a little after ``seconds``. A
+    ``command`` that is no module (a test's probe) is started without those two.
+    """
+    with leashed(command, seconds=seconds, threads=threads) as (tied, fd):
+        child = subprocess.Popen(
+            tied,
+            **{"stdin": subprocess.DEVNULL, "cwd": paths.scratch_dir(), **how},
+            env=environment(threads) if env is None else env,
+            start_new_session=True,
+            pass_fds=[fd],
+        )
+        try:
+            yield child
+        finally:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(child.pid, signal.SIGKILL)
+            child.wait()
+
+
+@contextlib.contextmanager
+def leashed(
+    command: list[str], *, seconds: float, threads: int = 1
+) -> Iterator[tuple[list[str], int]]:
+    """The command of a module tied to this process, and the descriptor to hand down (``pass_fds``),
+    for as long as the block lasts."""
+    asker, ours = os.pipe()
+    try:
+        yield _tied(command, asker, int(seconds) + MARGIN, max(2, threads)), asker
+    finally:
+        os.close(asker)
+        os.close(ours)
+
+
+def _tied(command: list[str], fd: int, seconds: int, cores: int) -> list[str]:
+    """The command with its module run by leash.py."""
+    start = python_module("")[:-1]
+    if command[: len(start)] != start:
+        return command
+    limits = ["--fd", str(fd), "--seconds", str(seconds), "--cpu", str(seconds * cores)]
+    return [sys.executable, "-P", str(LEASH), *limits, *command[len(start) :]]
+
+
+def tied_to_input(module: str) -> list[str]:
+    """The command of a module that ends when its standard input does, for those who start it by
+    themselves (the app in a browser, by textual-serve)."""
+    return [sys.executable, "-P", str(LEASH), "--fd", "0", module]
+
+
 def ask(
     command: list[str], question: dict[str, Any], *, threads: int = 1, seconds: float = 120
 ) -> dict[str, Any]:
@@ -60,33 +133,37 @@ def ask(
     Problem when it takes too long, dies, or answers with an error (its ``error`` is the message).
     """
     noise, write_end = os.pipe()
-    child = subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=write_end,
-        env=environment(threads),
-        start_new_session=True,
-        text=True,
-        errors="replace",
-    )
-    os.close(write_end)
     printed = _LastWords(noise)
+    pipes: dict[str, Any] = {
+        "stdin": subprocess.PIPE,
+        "stdout": subprocess.PIPE,
+        "stderr": write_end,
+    }
     try:
-        out, _ = child.communicate(json.dumps(question), timeout=seconds)
-    except subprocess.TimeoutExpired:
-        child.send_signal(signal.SIGUSR1)  # the probe writes where it is (labs/probe.py)
-        place = printed.place(question.get("files", {}).values(), 2.0)
-        os.killpg(child.pid, signal.SIGKILL)
-        child.communicate()
-        raise Problem(
-            (f"{place}: " if place else "")
-            + f"no answer within {seconds:.0f} s while trying the model; does it loop?",
-            FAILED,
-        ) from None
-    except BaseException:
-        os.killpg(child.pid, signal.SIGKILL)
-        raise
+        with asked(
+            command, seconds=seconds, threads=threads, text=True, errors="replace", **pipes
+        ) as child:
+            os.close(write_end)
+            write_end = -1
+            try:
+                out, _ = child.communicate(json.dumps(question), timeout=seconds)
+            except subprocess.TimeoutExpired:
+                # the probe writes where it is (labs/probe.py)
+                child.send_signal(signal.SIGUSR1)
+                place = printed.place(question.get("files", {}).values(), 2.0)
+                raise Problem(
+                    (f"{place}: " if place else "")
+                    + f"no answer within {seconds:.0f} s while trying the model; does it loop?",
+                    FAILED,
+                ) from None
+            finally:
+                for pipe in (child.stdin, child.stdout):
+                    assert pipe is not None
+                    with contextlib.suppress(OSError):
+                        pipe.close()
+    finally:
+        if write_end >= 0:
+            os.close(write_end)
     try:
         answer: dict[str, Any] = json.loads(out)
     except ValueError:
@@ -108,31 +185,30 @@ def run_q1lab(arguments: list[str], *, seconds: float = CHILD_SECONDS) -> str:
     The app does so with what needs scipy or matplotlib, which would cost its own process half a
     second and 60 MB.
     """
-    command = [*python_module("q1lab"), *arguments]
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     try:
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
+        with asked(
+            [*python_module("q1lab"), *arguments],
+            seconds=seconds,
+            cwd=Path.cwd(),
             text=True,
             errors="replace",
-            timeout=seconds,
-            env=environment(),
-            start_new_session=True,
-            check=False,
-        )
+            **pipes,
+        ) as child:
+            out, said_aside = child.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:
         raise Problem(
             f"`q1lab {' '.join(arguments)}` took longer than {seconds:.0f} s", FAILED
         ) from None
     except OSError as error:
         raise Problem(f"cannot run `q1lab {' '.join(arguments)}`: {error}", FAILED) from error
-    if done.returncode:
-        said = [line for line in done.stderr.strip().splitlines() if line]
+    if child.returncode:
+        said = [line for line in said_aside.strip().splitlines() if line]
         raise Problem(
-            (said[-1] if said else f"exit status {done.returncode}").removeprefix("q1lab: "), FAILED
+            (said[-1] if said else f"exit status {child.returncode}").removeprefix("q1lab: "),
+            FAILED,
         )
-    return done.stdout
+    return str(out)
 
 
 class _LastWords(threading.Thread):

@@ -28,7 +28,7 @@ from typing import Any, Literal
 
 from q1lab.errors import FAILED, Problem
 from q1lab.files import plain, sha256_file, try_lock, utc_now, write_atomic
-from q1lab.study import studies
+from q1lab.study import children, studies
 from q1lab.study.alive import is_alive
 from q1lab.study.events import read_new
 from q1lab.study.states import State
@@ -513,22 +513,23 @@ def _wandb_sync(folders: list[Path]) -> tuple[int, str]:
     if not folders:
         return 0, ""
     env = {key: value for key, value in os.environ.items() if key != "WANDB_SILENT"}
-    child = subprocess.Popen(
-        [sys.executable, "-P", "-m", "wandb", "sync", "--include-online", "--include-synced",
-         *map(str, folders)],
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=env,
-        text=True, errors="replace", cwd=folders[0].parent,
-    )  # fmt: skip
-    try:
-        said, _ = child.communicate(timeout=UPLOAD)
-        code = child.returncode
-    except subprocess.TimeoutExpired:
-        child.kill()  # its service ends with it
-        said, _ = child.communicate()
-        code = -1
-    except BaseException:
-        child.kill()
-        raise
+    command = [*children.python_module("wandb"), "sync", "--include-online", "--include-synced"]
+    how: dict[str, Any] = {
+        "stdout": subprocess.PIPE,
+        "stderr": subprocess.STDOUT,
+        "text": True,
+        "errors": "replace",
+    }
+    with children.asked(
+        [*command, *map(str, folders)], seconds=UPLOAD, env=env, cwd=folders[0].parent, **how
+    ) as child:
+        try:
+            said, _ = child.communicate(timeout=UPLOAD)
+            code = child.returncode
+        except subprocess.TimeoutExpired:
+            child.kill()  # its service ends with it
+            said, _ = child.communicate()
+            code = -1
     return code, scrub(plain(said))
 
 
@@ -683,26 +684,25 @@ def _again(study: Study, error: RestartError) -> None:
         raise error
     shut_down()
     os.environ |= {AGAIN: str(count + 1), PAUSE: str(RETRY)}
-    os.execv(
-        sys.executable, [sys.executable, "-P", "-m", "q1lab.tracking.relay", str(study.files.root)]
-    )
+    command = [*children.python_module("q1lab.tracking.relay"), str(study.files.root)]
+    os.execv(command[0], command)
 
 
 def _last_flush(study: Study) -> int:
     """Upload in a process of its own: a wandb that met a broken server may still hold on to the
     runs' ids."""
-    child = subprocess.Popen(
-        [sys.executable, "-P", "-m", "q1lab.tracking.relay", "--sync", str(study.files.root)],
-        stdin=subprocess.DEVNULL, cwd=study.files.root, start_new_session=True,
-    )  # fmt: skip
-    try:
-        return child.wait(timeout=LAST_FLUSH)
-    except subprocess.TimeoutExpired:
-        os.killpg(child.pid, signal.SIGKILL)
-        say(
-            f"{study.id}: the last upload was not through after {LAST_FLUSH:.0f} s; `q1lab sync` goes on with it"
-        )
-        return FAILED
+    command = [*children.python_module("q1lab.tracking.relay"), "--sync", str(study.files.root)]
+    with children.asked(
+        command, seconds=LAST_FLUSH, env=dict(os.environ), cwd=study.files.root
+    ) as child:
+        try:
+            return child.wait(timeout=LAST_FLUSH)
+        except subprocess.TimeoutExpired:
+            say(
+                f"{study.id}: the last upload was not through after {LAST_FLUSH:.0f} s; "
+                "`q1lab sync` goes on with it"
+            )
+            return FAILED
 
 
 def _pull(path: str, file: Path, group: str | None) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import shlex
 import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 from textual.app import SuspendNotSupported
@@ -110,7 +109,9 @@ def _seeds(value: object) -> str:
 def command(app: Q1Lab, argv: list[str]) -> None:
     """Run a command in the learner's own terminal, so that it may ask; where there is none, show
     its output."""
-    real = [sys.executable, "-m", *argv] if argv[0] == "q1lab" else argv
+    from q1lab.study import children
+
+    real = [*children.python_module("q1lab"), *argv[1:]] if argv[0] == "q1lab" else argv
     shown = shlex.join(argv)
     where = folder(app)
     try:
