@@ -159,6 +159,21 @@ ROWS: tuple[tuple[str, str, Figure, str, str], ...] = (
         )
     ),
     (
+        "a current folder whose every module is hostile", "no child runs code of it",
+        {"fault": "a hostile current folder"}, "children",
+        "{children} Python processes, {not_isolated} not isolated, {code_that_ran} files of it ran",
+    ),
+    *(
+        (
+            f"who asked for {what} is killed", "the child ends with it", {"fault": "an asker killed", "child": kind},
+            "left", "{left} processes left",
+        )
+        for what, kind in (
+            ("a probe of a model that loops", "probe"), ("a check of a model that loops", "check"),
+            ("an upload", "upload"), ("the app in a browser", "app in a browser"),
+        )
+    ),
+    (
         "junk in events", "counted, passed over", {"what": "junk in events"}, "lines",
         "{lines} junk lines, {counted} counted, {events_lost} events lost",
     ),

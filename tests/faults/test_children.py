@@ -1,0 +1,351 @@
+"""Every process that q1lab starts: it runs no code of the current folder, and it ends as promised."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from q1lab import paths
+from q1lab.index.store import Store
+from q1lab.study import children
+from q1lab.week import content, progress
+from tests.kit import wandb_study as lab
+from tests.kit.faults import TINY, corpus, faulty, figures, wait_for
+from tests.kit.places import ROOT
+from tests.kit.wandb_server import WandbServer
+
+__all__ = ["faulty"]
+SAFE = [sys.executable, "-P", "-m", "q1lab"]
+
+# ── which there are
+# ────────────────────────────────────────────────────────────────────────────────────────────────
+
+STARTS = re.compile(
+    r"(subprocess\.(Popen|run|call|check_call|check_output)|os\.(exec|spawn|posix_spawn)\w*"
+    r"|os\.(system|popen|fork|forkpty)|pty\.(spawn|fork)|asyncio\.create_subprocess_\w+"
+    r"|multiprocessing\..*|webbrowser\.open\w*|click\.(launch|edit)|\w+\.open_url"
+    r"|repo_git\.execute|guarded\(Server\))"
+)
+"""Calls that start a process."""
+
+
+def starters() -> set[str]:
+    """Every function of q1lab and labs that starts a process, as ``module.function``."""
+    found = set()
+    for top in ("q1lab", "labs"):
+        for file in (ROOT / top).rglob("*.py"):
+            module = ".".join(file.relative_to(ROOT).with_suffix("").parts)
+            for outer in ast.walk(ast.parse(file.read_text())):
+                if not isinstance(outer, ast.FunctionDef | ast.AsyncFunctionDef):
+                    continue
+                for node in ast.walk(outer):
+                    if isinstance(node, ast.Call) and STARTS.fullmatch(ast.unparse(node.func)):
+                        found.add(f"{module}.{outer.name}")
+    return found
+
+
+def test_every_process_is_in_the_list() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text().partition("## Every process")[2]
+    listed = set(re.findall(r"`((?:q1lab|labs)\.[\w.]+)`", text.partition("\n## ")[0]))
+    assert starters() == listed
+
+
+def test_python_is_started_in_one_place_only() -> None:
+    """So that no call can forget the flag that keeps the current folder out."""
+    allowed = {"q1lab/study/children.py", "q1lab/commands/doctor.py", "q1lab/tracking/state.py"}
+    found = {
+        str(file.relative_to(ROOT))
+        for top in ("q1lab", "labs")
+        for file in (ROOT / top).rglob("*.py")
+        if "sys.executable" in file.read_text()
+    }
+    assert found <= allowed
+
+
+# ── no code of the current folder
+# ────────────────────────────────────────────────────────────────────────────────────────────────
+
+SHADOWS = (
+    "random", "json", "re", "string", "runpy", "torch", "numpy", "scipy", "wandb", "git", "click",
+    "rich", "matplotlib", "textual", "jinja2", "tomlkit", "usercustomize", "sqlite_utils",
+)  # fmt: skip
+
+WATCH = """
+import json, os, sys
+with open(os.environ["SEEN_STARTS"], "a") as out:
+    out.write(json.dumps({"argv": sys.orig_argv, "safe": sys.flags.safe_path}) + "\\n")
+"""
+
+
+@pytest.fixture
+def hostile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[dict[str, Any]]]:
+    """Stand in a folder whose every module leaves a mark; call it for the Pythons that started."""
+    folder, seen, watch = tmp_path / "hostile", tmp_path / "starts.jsonl", tmp_path / "watch"
+    for name in SHADOWS:
+        plant(folder / f"{name}.py", tmp_path / "marks")
+    for package in ("q1lab", "labs", "labs/checks", "q1lab/study", "q1lab/tracking"):
+        for name in ("__init__.py", "__main__.py", "train.py", "probe.py", "runner.py", "relay.py"):
+            plant(folder / package / name, tmp_path / "marks")
+    watch.mkdir()
+    (watch / "sitecustomize.py").write_text(WATCH)
+    monkeypatch.setenv("SEEN_STARTS", str(seen))
+    monkeypatch.setenv("PYTHONPATH", f"{watch}{os.pathsep}{ROOT}")
+    monkeypatch.chdir(folder)
+
+    def starts() -> list[dict[str, Any]]:
+        marks = (tmp_path / "marks").read_text() if (tmp_path / "marks").exists() else ""
+        assert not marks, f"code of the current folder ran: {marks}"
+        return [json.loads(line) for line in seen.read_text().splitlines()]
+
+    return starts
+
+
+def plant(file: Path, marks: Path) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(
+        f"with open({str(marks)!r}, 'a') as out: out.write(__file__ + '\\n')\n"
+        "raise SystemExit('code of the current folder ran')\n"
+    )
+
+
+def call(*arguments: str, code: int | None = 0) -> str:
+    done = subprocess.run(
+        [*SAFE, *arguments], capture_output=True, text=True, timeout=150, check=False
+    )
+    assert "Traceback" not in done.stderr, done.stderr
+    if code is not None:
+        assert done.returncode == code, (done.stdout, done.stderr)
+    return done.stdout
+
+
+def test_no_child_runs_code_of_the_current_folder(
+    hostile: Callable[[], list[dict[str, Any]]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    model = tmp_path / "mine.py"
+    model.write_text(paths.models_dir().joinpath("rmsnorm.py").read_text())
+    with WandbServer() as server:
+        for name, value in lab.environment(server.url).items():
+            if name in ("WANDB_BASE_URL", "WANDB_API_KEY", "NETRC", "HOME"):
+                monkeypatch.setenv(name, value)
+        call("doctor", code=None)
+        call("check", str(model), code=None)
+        words = ["--data", str(corpus(tmp_path)), "--seeds", "1", "--max-iters", "20"]
+        tiny = [word for word in TINY if word not in ("--wandb", "disabled")]
+        call("run", str(model), "--unchecked", *words, *tiny, "--wandb", "offline")
+        call("sync")
+        call("pull", "learner/q1-capstone", code=None)
+        call("export", "--format", "svg", "--output", str(tmp_path / "plots.svg"))
+        with serving() as address:
+            open_page(address, lambda: any("--fd" in s["argv"] for s in hostile()))
+    starts = hostile()
+    modules = {
+        word for start in starts for word in start["argv"] if re.match(r"q1lab|labs|wandb", word)
+    }
+    assert {
+        "q1lab", "labs.probe", "labs.checks", "labs.train", "q1lab.study.runner", "wandb",
+        "q1lab.tracking.relay",
+    } <= modules  # fmt: skip
+    open_ones = [start["argv"] for start in starts if not start["safe"]]
+    figures(
+        "a hostile current folder",
+        children=len(starts),
+        not_isolated=len(open_ones),
+        code_that_ran=0,
+    )
+    assert not open_ones
+
+
+# ── the app in a browser
+# ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@contextlib.contextmanager
+def serving() -> Iterator[str]:
+    """`q1lab serve` for a block; gives the address that it prints."""
+    with Store() as store:
+        progress.keep(store, content.load(paths.content_dir()).label, "welcomed", True)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    child = subprocess.Popen(
+        [*SAFE, "serve", "--port", str(port)],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )  # fmt: skip
+    assert child.stdout is not None
+    try:
+        line = child.stdout.readline()
+        assert line.startswith(f"q1lab is at http://127.0.0.1:{port}/?token="), line
+        yield line.removeprefix("q1lab is at ").strip()
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGTERM)
+        rest, _ = child.communicate(timeout=20)
+        assert "Traceback" not in rest, rest
+
+
+def open_page(address: str, until: Callable[[], bool]) -> None:
+    """Open the page and its app, and stay until something is so."""
+    import asyncio
+
+    async def visit() -> None:
+        jar = aiohttp.CookieJar(unsafe=True)
+        async with aiohttp.ClientSession(cookie_jar=jar) as session:
+            async with session.get(address) as page:
+                assert page.status == 200
+            host = address.partition("/?")[0].removeprefix("http://")
+            async with session.ws_connect(f"ws://{host}/ws?width=80&height=24") as ws:
+                while not until():
+                    await ws.receive(timeout=30)
+
+    asyncio.run(visit())
+
+
+@pytest.mark.parametrize(
+    "sent", [b"\xff\xfe", b"\xed\xa0\x80", b"\x80" * 200, b'"\xc3', b"=;=;\xff"]
+)
+def test_a_cookie_that_is_no_text_is_refused(sent: bytes) -> None:
+    with serving() as address:
+        host = address.partition("/?")[0].removeprefix("http://")
+        for line in (b"GET / HTTP/1.1\r\n", b"GET /?token=" + b"%ff%ED%A0%80" + b" HTTP/1.1\r\n"):
+            with socket.create_connection(("127.0.0.1", int(host.rpartition(":")[2]))) as link:
+                head = line + f"Host: {host}\r\nConnection: close\r\n".encode()
+                link.sendall(head + b"Cookie: q1lab=" + sent + b"\r\n\r\n")
+                answer = b""
+                while block := link.recv(65536):
+                    answer += block
+            assert answer.split(b" ")[1] in (b"403", b"400"), answer[:200]
+
+
+# ── who ends with whom
+# ────────────────────────────────────────────────────────────────────────────────────────────────
+
+needs_proc = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+LOOPS = {
+    "lets others run": "while True: pass",
+    "lets no thread run": "import re; re.match('(a+)+$', 'a' * 60 + 'b')",
+}
+
+
+def marked(mark: str) -> list[int]:
+    """Living processes whose environment holds ``mark``."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            state = (entry / "stat").read_text().rpartition(")")[2].split()[0]
+            if state != "Z" and mark.encode() in (entry / "environ").read_bytes():
+                found.append(int(entry.name))
+    return found
+
+
+def looping(tmp_path: Path, how: str) -> tuple[Path, Path]:
+    """A model file that never comes back from forward, and the file that says it got there."""
+    there = tmp_path / "there"
+    lines = f"    open({str(there)!r}, 'w').close()\n    {LOOPS[how]}\n"
+    text = paths.models_dir().joinpath("baseline.py").read_text()
+    file = tmp_path / "mine.py"
+    file.write_text(
+        f"{text}\n\ndef forward(self, idx, targets=None):\n{lines}\nGPT.forward = forward\n"
+    )
+    return file, there
+
+
+@needs_proc
+@pytest.mark.parametrize("how", LOOPS)
+@pytest.mark.parametrize("kind", ["probe", "check"])
+def test_what_a_killed_viewer_asked_ends_with_it(
+    tmp_path: Path, kind: str, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, there = looping(tmp_path, how)
+    mark = f"ORPHAN={tmp_path}"
+    monkeypatch.setenv("ORPHAN", str(tmp_path))
+    words = {
+        "probe": ["run", str(file), "--unchecked", "--data", str(corpus(tmp_path)), *TINY],
+        "check": ["check", str(file)],
+    }[kind]
+    asker = subprocess.Popen(
+        [*SAFE, *words],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        wait_for(there.exists)
+        assert len(marked(mark)) > 1
+        asker.kill()
+        asker.wait()
+        wait_for(lambda: not marked(mark), 10)
+    finally:
+        for pid in marked(mark):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+    figures("an asker killed", child=kind, model=how, left=0)
+
+
+@needs_proc
+def test_an_upload_ends_with_the_sync_that_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = lab.plan(wandb="offline")
+    lab.train_all(study)
+    monkeypatch.setenv("ORPHAN", str(tmp_path))
+    with WandbServer("stall") as server:
+        for name, value in lab.environment(server.url).items():
+            monkeypatch.setenv(name, value)
+        asker = subprocess.Popen([*SAFE, "sync"], stderr=subprocess.DEVNULL, start_new_session=True)
+        wait_for(lambda: server.asked)
+        asker.kill()
+        asker.wait()
+        wait_for(lambda: not marked(f"ORPHAN={tmp_path}"), 30)
+    figures("an asker killed", child="upload", model="", left=0)
+
+
+@needs_proc
+def test_the_app_in_a_browser_ends_with_its_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ORPHAN", str(tmp_path))
+    mark = f"ORPHAN={tmp_path}"
+
+    def app() -> bool:
+        return any(b"--fd" in Path(f"/proc/{pid}/cmdline").read_bytes() for pid in marked(mark))
+
+    with serving() as address:
+        server = marked(mark)[0]
+
+        def killed() -> bool:
+            if app():
+                os.kill(server, signal.SIGKILL)
+                return True
+            return False
+
+        open_page(address, killed)
+        wait_for(lambda: not marked(mark), 30)
+    figures("an asker killed", child="app in a browser", model="", left=0)
+
+
+@needs_proc
+def test_a_child_has_limits_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An asker that is stopped asks for nothing any more, and lives on."""
+    monkeypatch.setattr(children, "MARGIN", 0)
+    wall = [*children.python_module("timeit"), "-n", "1", "import time; time.sleep(600)"]
+    busy = [*children.python_module("timeit"), "-n", "1", "while True: pass"]
+    with children.asked(wall, seconds=1) as child:
+        assert child.wait(timeout=60) == -signal.SIGKILL
+    with children.leashed(busy, seconds=1, threads=1) as (command, _):
+        at = command.index("--seconds")
+        command[at + 1], command[command.index("--fd") + 1] = "0", "-1"
+        assert subprocess.run(command, timeout=60, check=False).returncode == -signal.SIGXCPU
