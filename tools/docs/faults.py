@@ -165,8 +165,8 @@ ROWS: tuple[tuple[str, str, Figure, str, str], ...] = (
     ),
     *(
         (
-            f"who asked for {what} is killed", "the child ends with it", {"fault": "an asker killed", "child": kind},
-            "left", "{left} processes left",
+            f"who asked for {what} is killed", "the child ends with it",
+            {"fault": "an asker killed", "child": kind}, "left", "{left} processes left",
         )
         for what, kind in (
             ("a probe of a model that loops", "probe"), ("a check of a model that loops", "check"),
