@@ -23,6 +23,7 @@ from q1lab.files import os_reason, write_atomic
 CHOICES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {"wandb": ("auto", "online", "offline", "disabled"), "animation": ("none", "basic", "full")}
 )
+SWITCHES = ("bell", "ask_before_commit")
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,8 @@ class Config:
     """Moving pictures in the app: none, basic or full."""
     bell: bool = True
     """Ring the terminal's bell when a part's minutes are spent."""
+    ask_before_commit: bool = True
+    """Show every commit before it is made, and ask."""
     wandb: str = "auto"
     """Weights & Biases: online, offline, disabled, or auto: online where a key is configured, else
     offline."""
@@ -55,6 +58,7 @@ HELP = MappingProxyType(
         "theme": "q1lab-dark, q1lab-light, or any theme that Textual ships",
         "animation": "none, basic or full",
         "bell": "true or false: ring when a part's minutes are spent",
+        "ask_before_commit": "true or false: show every commit before it is made, and ask",
         "wandb": "auto (online where a key is configured), online, offline or disabled",
         "content": "folder of another week",
         "keymap": 'other keys by action id: [keymap] then "study.tick" = "x"',
@@ -147,7 +151,7 @@ def _known(key: str, where: str) -> str:
 
 
 def _from_text(key: str, text: str) -> Any:
-    if key == "bell":
+    if key in SWITCHES:
         return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}.get(
             text.lower(), text
         )
@@ -156,7 +160,7 @@ def _from_text(key: str, text: str) -> Any:
 
 def _checked(key: str, value: Any, where: str, folder: Path) -> Any:
     """The value as the Config holds it; Problem when it has the wrong form."""
-    if key == "bell":
+    if key in SWITCHES:
         if not isinstance(value, bool):
             raise Problem(f"{where}: {key} must be true or false, not {value!r}")
         return value

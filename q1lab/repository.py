@@ -132,7 +132,7 @@ class Repository:
 
     def __init__(self, root: Path, git_dir: Path, superproject: Path | None) -> None:
         self.root = root
-        self._git_dir = git_dir
+        self.git_dir = git_dir
         self._superproject = superproject
 
     # ── finding
@@ -223,16 +223,17 @@ class Repository:
         paths: Iterable[Path | str],
         *,
         confirmed: bool = False,
-        before: Mapping[Path, bytes | None] | None = None,
+        ours: Iterable[Path] = (),
     ) -> None:
         """Raise Problem when ``commit`` of these paths would be refused. Changes nothing.
 
-        Call it before writing a document, with the paths as they are on disk. NeedsYes means that
-        only a person's yes is missing.
+        Call it before writing a document, with the paths as they are on disk. ``ours`` are those
+        that hold no uncommitted edit of the learner's, whatever git says. NeedsYes means that only
+        a person's yes is missing.
         """
         names = self._names(paths)
         self._refuse_states(names)
-        reasons, diffs = self._questions(names, before or {})
+        reasons, diffs = self._questions(names, {}, ours)
         if reasons and not confirmed:
             raise NeedsYes(reasons, "".join(diffs))
 
@@ -244,12 +245,14 @@ class Repository:
         dry_run: bool = False,
         confirmed: bool = False,
         before: Mapping[Path, bytes | None] | None = None,
+        ours: Iterable[Path] = (),
     ) -> CommitResult:
         """Commit the work-tree content of exactly ``paths``.
 
         ``before`` holds what each file held before q1lab wrote it (None: it did not exist): what
         differs from HEAD there is the learner's own and needs ``confirmed``. Without ``before``,
-        any uncommitted change of a tracked file counts as the learner's. ``confirmed`` also allows
+        any uncommitted change of a tracked file counts as the learner's. ``ours`` are paths whose
+        earlier content was q1lab's own, though it was not committed. ``confirmed`` also allows
         a commit on a detached HEAD or in a submodule. With ``dry_run`` nothing changes and the
         result says what would be done. When nothing differs from HEAD, nothing is committed and
         ``committed`` is False.
@@ -264,7 +267,7 @@ class Repository:
         for name in names:
             if not os.path.lexists(self.root / name):
                 raise Problem(f"there is no file {self.root / name} to commit")
-        reasons, diffs = self._questions(names, before)
+        reasons, diffs = self._questions(names, before, ours)
         if reasons and not confirmed:
             raise NeedsYes(reasons, "".join(diffs))
         old = self.head()
@@ -280,7 +283,7 @@ class Repository:
     def _commit(self, names: list[str], message: str, old: Head, diff: str) -> CommitResult:
         status_before = self._status_of_others(names)
         contents = {name: (self.root / name).read_bytes() for name in names}
-        index = self._git_dir / "index"
+        index = self.git_dir / "index"
         index_before = index.read_bytes() if index.exists() else None
         untracked = [name for name in names if not self._index_entry(name)]
         specs = [_literal(name) for name in names]
@@ -375,10 +378,10 @@ class Repository:
     # ───────────────────────────────────────────────────────────────────────────
 
     def _refuse_states(self, names: Sequence[str]) -> None:
-        if not self.root.is_dir() or not self._git_dir.is_dir():
+        if not self.root.is_dir() or not self.git_dir.is_dir():
             raise Problem(f"the repository {self.root} is gone: give another with --repo")
         for marker, what, how in _IN_PROGRESS:
-            if (self._git_dir / marker).exists():
+            if (self.git_dir / marker).exists():
                 raise Problem(
                     f"{what} is in progress in {self.root}, and a commit now would land inside it: "
                     f"end it first with {how}"
@@ -446,7 +449,10 @@ class Repository:
             )
 
     def _questions(
-        self, names: Sequence[str], before: Mapping[Path, bytes | None] | None
+        self,
+        names: Sequence[str],
+        before: Mapping[Path, bytes | None] | None,
+        ours: Iterable[Path] = (),
     ) -> tuple[list[str], list[str]]:
         """What a person must say yes to, and the diffs that go with it."""
         reasons: list[str] = []
@@ -461,12 +467,15 @@ class Repository:
                 f"{self.root} is a submodule of {self._superproject}, which would then show it as changed"
             )
         old = {self._relative(path): content for path, content in (before or {}).items()}
+        own = {self._relative(path) for path in ours}
         for name in names:
             tree = self._blob(head, name)
             staged = self._staged(name)
             known = tree is not None or staged is not None
             mine = False
-            if name in old or before is not None:
+            if name in own:
+                pass
+            elif name in old or before is not None:
                 full = self.root / name
                 content = (
                     old[name] if name in old else (full.read_bytes() if full.is_file() else None)
@@ -476,7 +485,9 @@ class Repository:
             elif known:
                 mine = bool(self._diff(name))
             if staged != tree:
-                mine = True
+                full = self.root / name
+                added = name in own and full.is_file()
+                mine = not added or staged != self._hash(name, full.read_bytes())
             if mine:
                 reasons.append(
                     f"{name} holds edits of yours that are not committed, and they would go along"
@@ -485,7 +496,7 @@ class Repository:
         return reasons, diffs
 
     def _wait_for_lock(self) -> None:
-        lock = self._git_dir / "index.lock"
+        lock = self.git_dir / "index.lock"
         for _ in range(_LOCK_TRIES):
             if not lock.exists():
                 return
@@ -494,7 +505,7 @@ class Repository:
 
     def _locked_problem(self, said: str = "") -> Problem:
         named = _LOCKED.search(said)
-        lock = Path(named[1]) if named else self._git_dir / "index.lock"
+        lock = Path(named[1]) if named else self.git_dir / "index.lock"
         age = ""
         with contextlib.suppress(OSError):
             age = f", {max(0, round(time.time() - lock.stat().st_mtime))} s old"

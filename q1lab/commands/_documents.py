@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
-from q1lab.errors import OK, Problem
+from q1lab.errors import FAILED, OK, Problem
 from q1lab.files import plain
 from q1lab.repository import NoRepository, Repository
 from q1lab.week.model import Week
@@ -51,7 +51,9 @@ def writing_options(command: F) -> F:
         click.option("--init", is_flag=True, help="Make a git repository when there is none."),
         click.option("--no-commit", is_flag=True, help="Write the file, but don't commit it."),
         click.option(
-            "--yes", is_flag=True, help="Commit along with your own uncommitted edits of the file."
+            "--yes",
+            is_flag=True,
+            help="Commit without asking, your own uncommitted edits of the file included.",
         ),
         click.option(
             "--dry-run", is_flag=True, help="Show the diff and the message, and change nothing."
@@ -212,7 +214,11 @@ def carry_out(
         show_diff(proposal.diff)
     result = act(functools.partial(proposal.save, store), proposal, how, quiet=as_json)
     if as_json:
-        kept = {"changed": list(proposal.changed), "kept": list(proposal.edited)}
+        kept = {
+            "claims": list(proposal.claims),
+            "changed": list(proposal.changed),
+            "kept": list(proposal.edited),
+        }
         emit({**result, **kept, "diff": proposal.diff, **(extra or {})})
     return OK
 
@@ -242,6 +248,8 @@ def act(
     happened (unless ``quiet``) and returns it as plain types."""
     from q1lab.repository import NeedsYes
 
+    if not (how.dry_run or how.yes or quiet) and proposal.repo is not None:
+        _ask_first(proposal)
     try:
         done = saving(confirmed=how.yes, dry_run=how.dry_run)
     except NeedsYes as problem:
@@ -251,7 +259,7 @@ def act(
         for reason in problem.reasons:
             remark(reason)
         if not click.confirm("Go on?", err=True):
-            raise Problem("nothing was changed", 1) from None
+            raise Problem("nothing was changed", FAILED) from None
         done = saving(confirmed=True)
     commit = done.commit
     result = {
@@ -265,6 +273,35 @@ def act(
     if not quiet:
         _tell(done, proposal, how)
     return result
+
+
+def _ask_first(proposal: Proposal) -> None:
+    """Show the commit before it is made, and ask, where somebody is there to answer and has not
+    said that they don't want to be asked. Problem when the answer is no."""
+    from q1lab import config
+
+    for claim in proposal.claims:
+        remark(claim)
+    if not (may_ask() and config.load().ask_before_commit and proposal.pending()):
+        return
+    assert proposal.repo is not None
+    show_diff(proposal.diff, err=True)
+    branch = proposal.repo.head().branch or "a detached HEAD"
+    names = ", ".join(str(path.relative_to(proposal.repo.root)) for path in proposal.files)
+    remark(f"\nThis would be committed on {branch}, with {names} and nothing else:")
+    remark(f"  {proposal.message}")
+    answer = click.prompt(
+        "Commit it? (y)es, (n)o, (a)lways: don't ask again",
+        type=click.Choice(["y", "n", "a"], case_sensitive=False),
+        default="y",
+        show_choices=False,
+        err=True,
+    )
+    if answer == "n":
+        raise Problem("nothing was changed", FAILED)
+    if answer == "a":
+        config.put("ask_before_commit", "false")
+        remark("Later: `q1lab config set ask_before_commit true` asks again.")
 
 
 def _tell(done: Saved, proposal: Proposal, how: Writing) -> None:

@@ -46,12 +46,21 @@ class Proposal:
     changed: tuple[str, ...] = ()
     edited: tuple[str, ...] = ()
     edited_diff: str = ""
+    claims: tuple[str, ...] = ()
+    """What the document says about the learner's work, a sentence each: to be read before it is
+    committed."""
     after: After | None = None
 
     @property
     def text(self) -> str:
         """The first file as it would be."""
         return next(iter(self.files.values())).decode(errors="replace")
+
+    def pending(self) -> bool:
+        """Whether saving it would change anything: a file, or what is committed of it."""
+        if any(saving.read(path) != data for path, data in self.files.items()):
+            return True
+        return self.repo is not None and any(self.repo.is_dirty(path) for path in self.files)
 
     def save(self, store: Store, *, confirmed: bool = False, dry_run: bool = False) -> Saved:
         """Write and commit, and note it. NeedsYes and Problem as ``save.save`` has them."""

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from q1lab.documents import regions
+from q1lab.documents import regions, written
 from q1lab.documents.templates import Rendered
 from q1lab.errors import FAILED, Problem
-from q1lab.files import os_reason, write_atomic
+from q1lab.files import os_reason
 from q1lab.repository import CommitResult, NeedsYes, Repository
 
 
@@ -106,40 +106,61 @@ def save(
     dry_run: bool = False,
 ) -> Saved:
     """Write ``files`` and, with a repository, commit exactly them. One act: when the commit is
-    refused, the files are put back as they were. NeedsYes (before anything is written) where only a
+    refused, the files are put back as they were; when it is cut off by a kill, the next call knows
+    q1lab's own bytes from the learner's edits. NeedsYes (before anything is written) where only a
     person's yes is missing."""
-    before = {path: read(path) for path in files}
-    if repo is not None:
-        repo.check(files, confirmed=confirmed or dry_run)
-    changed = {path: data for path, data in files.items() if before[path] != data}
     if dry_run:
-        return Saved(tuple(changed), None)
-    mode = public_mode()
-    written: list[Path] = []
-    made = [folder for path in changed for folder in _new_folders(path)]
-    try:
-        for path, data in changed.items():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if read(path) != before[path]:
-                raise Problem(
-                    f"{path} changed while q1lab worked on it; run the command again", FAILED
-                )
-            write_atomic(path, data, mode=mode)
-            written.append(path)
-        result = None
-        if repo is not None:
-            result = repo.commit(files, message, confirmed=confirmed, before=before)
-    except BaseException:
-        for path in written:
-            _put_back(path, before[path], changed[path])
-        for folder in reversed(made):
-            with contextlib.suppress(OSError):
-                folder.rmdir()
-        raise
-    return Saved(tuple(changed), result)
+        before = {path: read(path) for path in files}
+        _check(files, before, repo, confirmed=True)
+        return Saved(tuple(path for path in files if before[path] != files[path]), None)
+    git_dir = repo.git_dir if repo is not None else None
+    with written.writing(git_dir):
+        before = {path: read(path) for path in files}
+        ours = _check(files, before, repo, confirmed=confirmed)
+        changed = {path: data for path, data in files.items() if before[path] != data}
+        made = [folder for path in changed for folder in _new_folders(path)]
+        done: list[Path] = []
+        # Without a repository nobody asks whose the rest of an existing file is.
+        whole = [path for path in files if repo or before[path] is None or path in ours]
+        written.mean({path: files[path] for path in whole})
+        try:
+            for path, data in changed.items():
+                if read(path) != before[path]:
+                    raise Problem(
+                        f"{path} changed while q1lab worked on it; run the command again", FAILED
+                    )
+                written.put(path, data, mode=public_mode(), git_dir=git_dir)
+                done.append(path)
+            result = None
+            if repo is not None:
+                result = repo.commit(files, message, confirmed=confirmed, before=before, ours=ours)
+        except BaseException:
+            for path in done:
+                _put_back(path, before[path], changed[path], git_dir)
+            for folder in reversed(made):
+                with contextlib.suppress(OSError):
+                    folder.rmdir()
+            written.mean({path: before[path] or b"" for path in ours})
+            raise
+        return Saved(tuple(changed), result)
 
 
-def _put_back(path: Path, old: bytes | None, ours: bytes) -> None:
+def _check(
+    files: Mapping[Path, bytes],
+    before: Mapping[Path, bytes | None],
+    repo: Repository | None,
+    *,
+    confirmed: bool,
+) -> list[Path]:
+    """Those of ``files`` that are as q1lab wrote them. Problem or NeedsYes where they can't be
+    committed."""
+    ours = [path for path in files if written.ours(path, before[path])]
+    if repo is not None:
+        repo.check(files, confirmed=confirmed, ours=ours)
+    return ours
+
+
+def _put_back(path: Path, old: bytes | None, ours: bytes, git_dir: Path | None) -> None:
     """Undo our writing, unless somebody (a hook) has changed the file since."""
     with contextlib.suppress(OSError, Problem):
         if path.read_bytes() != ours:
@@ -147,7 +168,7 @@ def _put_back(path: Path, old: bytes | None, ours: bytes) -> None:
         if old is None:
             path.unlink()
         else:
-            write_atomic(path, old)
+            written.put(path, old, mode=public_mode(), git_dir=git_dir)
 
 
 def _new_folders(path: Path) -> list[Path]:

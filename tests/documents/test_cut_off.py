@@ -1,0 +1,175 @@
+"""A document command that is killed at any step: nothing lost, nothing left, and no question about
+q1lab's own bytes afterwards."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from q1lab import repository
+from q1lab.documents import save as saving
+from q1lab.documents import written
+from q1lab.documents.save import save
+from q1lab.repository import NeedsYes, Repository
+
+DOC, CHART = "MODIFICATION.md", "posts/figures/a.svg"
+
+
+@pytest.fixture
+def repo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
+    for name in list(os.environ):
+        if name.startswith("GIT_"):
+            monkeypatch.delenv(name)
+    config = tmp_path / "gitconfig"
+    config.write_text("[user]\n\tname = Test Learner\n\temail = learner@example.org\n")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(config))
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    monkeypatch.setenv("Q1LAB_HOME", str(tmp_path / "home"))
+    folder = tmp_path / "repo"
+    folder.mkdir()
+    git(folder, "init", "-q")
+    (folder / "model.py").write_text("first\n")
+    git(folder, "add", ".")
+    git(folder, "commit", "-q", "-m", "begin")
+    (folder / "model.py").write_text("staged\n")
+    git(folder, "add", "model.py")
+    (folder / "model.py").write_text("and edited\n")
+    return Repository.discover(folder)
+
+
+def git(folder: Path, *args: str) -> str:
+    done = subprocess.run(["git", *args], cwd=folder, capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+def theirs(repo: Repository) -> str:
+    """The learner's own work: what they staged, and what they did not."""
+    names = ("--", "model.py")
+    return git(repo.root, "diff", "--cached", *names) + git(repo.root, "diff", *names)
+
+
+def names(repo: Repository) -> set[str]:
+    found = (path.relative_to(repo.root) for path in repo.root.rglob("*") if path.is_file())
+    return {str(path) for path in found if path.parts[0] != ".git"}
+
+
+def killed_at(step: int, act: Callable[[], object]) -> bool:
+    """Run ``act`` in a child that kills itself at the given step: before or after a write, a rename
+    or a call of git. False when it came to its end."""
+    child = os.fork()
+    if child:
+        _, status = os.waitpid(child, 0)
+        return os.WIFSIGNALED(status)
+    left = step
+
+    def count() -> None:
+        nonlocal left
+        left -= 1
+        if not left:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def around(call: Callable[..., Any]) -> Callable[..., Any]:
+        def stepped(*args: Any, **kwargs: Any) -> Any:
+            count()
+            found = call(*args, **kwargs)
+            count()
+            return found
+
+        return stepped
+
+    repository._run = around(repository._run)
+    written.mean = around(written.mean)
+    written.put = around(written.put)
+    os.fsync = around(os.fsync)
+    Path.replace = around(Path.replace)  # type: ignore[method-assign]
+    code = 1
+    try:
+        act()
+        code = 0
+    finally:
+        os._exit(code)
+
+
+@pytest.mark.parametrize("which", ["new", "known"])
+@pytest.mark.parametrize("by", [13, pytest.param(1, marks=pytest.mark.long)])
+def test_a_kill_at_any_step_asks_nothing_afterwards(repo: Repository, which: str, by: int) -> None:
+    files = {repo.root / DOC: b"one\n"}
+    if which == "known":
+        save(files, "docs: one", repo)
+    mine, before = theirs(repo), names(repo)
+    step = 0
+    while True:
+        step += by
+        text = f"{which} {step}\n".encode()
+        files = {repo.root / DOC: text, repo.root / CHART: text}
+        was_killed = killed_at(step, lambda files=files: save(files, "docs: two", repo))  # type: ignore[misc]
+        assert names(repo) <= before | {DOC, CHART}, step
+        done = save(files, "docs: three", repo)  # no NeedsYes: there is no edit of the learner's
+        assert (repo.root / DOC).read_bytes() == (repo.root / CHART).read_bytes() == text
+        assert git(repo.root, "show", f"HEAD:{DOC}").encode() == text, (step, done)
+        assert git(repo.root, "status", "--porcelain", "--", DOC, CHART) == "", step
+        assert theirs(repo) == mine
+        before = names(repo)
+        if not was_killed:
+            break
+    assert step > 40
+
+
+def test_an_edit_after_the_kill_is_the_learners(
+    repo: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = repo.root / DOC
+    save({path: b"one\n"}, "docs: one", repo)
+    assert killed_at(1, lambda: None) is False
+    with monkeypatch.context() as patch:
+        patch.setattr(saving.Repository, "commit", lambda *_, **__: os._exit(9))
+        child = os.fork()
+        if not child:
+            save({path: b"two\n"}, "docs: two", repo)
+        os.waitpid(child, 0)
+    assert path.read_bytes() == b"two\n"
+    path.write_bytes(b"two\nand mine\n")
+    with pytest.raises(NeedsYes, match="edits of yours"):
+        save({path: b"three\n"}, "docs: three", repo)
+    git(repo.root, "add", DOC)
+    path.write_bytes(b"two\n")  # q1lab's own again, but other text is staged
+    with pytest.raises(NeedsYes, match="edits of yours"):
+        save({path: b"three\n"}, "docs: three", repo)
+
+
+def test_what_was_written_without_a_commit_is_committed_later_without_a_question(
+    repo: Repository,
+) -> None:
+    path = repo.root / DOC
+    save({path: b"one\n"}, "docs: one", None)
+    save({path: b"two\n"}, "docs: two", None)
+    done = save({path: b"two\n"}, "docs: two", repo)
+    assert done.sha is not None
+    path.write_bytes(b"two\nmine\n")
+    save({path: b"three\nmine\n"}, "docs: three", None)  # what is the learner's stays theirs
+    with pytest.raises(NeedsYes, match="edits of yours"):
+        save({path: b"three\nmine\n"}, "docs: three", repo)
+
+
+def test_a_deleted_document_is_still_asked_about(repo: Repository) -> None:
+    path = repo.root / DOC
+    save({path: b"one\n"}, "docs: one", repo)
+    path.unlink()
+    with pytest.raises(NeedsYes):
+        save({path: b"two\n"}, "docs: two", repo)
+    assert not path.exists()
+
+
+def test_staging_on_another_disk_falls_back_to_the_folder(
+    repo: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(written, "_disk", lambda folder: None)
+    save({repo.root / DOC: b"one\n"}, "docs: one", repo)
+    assert (repo.root / DOC).read_bytes() == b"one\n"
+    assert names(repo) == {"model.py", DOC}
