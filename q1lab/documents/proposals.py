@@ -24,7 +24,7 @@ from q1lab.index import learned
 from q1lab.index.store import Store
 from q1lab.journal import posts as published
 from q1lab.journal import predictions
-from q1lab.repository import Repository
+from q1lab.repository import NoRepository, Repository
 from q1lab.week.model import Week
 
 After = Callable[[Store, Saved], None]
@@ -220,3 +220,25 @@ def roadmap(
     else:
         told = f"docs: tick {len(changed)} boxes of {label} in {path.name}"
     return Proposal({path: new}, told, repo, unified(data, new, path.name)), changed
+
+
+COMMANDS = ("modification", "retro", "post new", "post refresh")
+
+
+def of_command(argv: Sequence[str], store: Store, week: Week, folder: Path) -> Proposal | None:
+    """What the document command ``argv`` (``q1lab retro``) would write and commit when it is typed
+    in ``folder``; None for another command, and for one with options."""
+    words = " ".join(argv[1:])
+    if argv[:1] not in (["q1lab"], ("q1lab",)) or words not in COMMANDS:
+        return None
+    repo: Repository | None
+    try:
+        repo = Repository.discover(folder)
+    except NoRepository:
+        repo = None
+    root = repo.root if repo else folder
+    if words == "modification":
+        return modification(store, week, root, repo)
+    if words == "retro":
+        return retro(store, week, root, repo)
+    return post(store, week, root, repo, new=words == "post new")

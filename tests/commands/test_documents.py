@@ -334,6 +334,7 @@ def test_on_a_terminal_it_asks(repo: Path, q1lab: Q1lab, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(shared, "may_ask", lambda: True)
     monkeypatch.setattr("click.confirm", confirm)
+    monkeypatch.setattr("click.prompt", lambda *_, **__: "y")  # the commit itself was shown
     head = git(repo, "rev-parse", "HEAD")
     q1lab("modification", code=1)
     assert git(repo, "rev-parse", "HEAD") == head
@@ -585,3 +586,36 @@ def test_the_commands_import_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_commit_is_shown_and_asked_about_where_somebody_is_there(
+    repo: Path, q1lab: Q1lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from q1lab import config
+
+    asked: list[str] = []
+    answers = ["n", "y", "a"]
+
+    def prompt(question: str, **_: object) -> str:
+        asked.append(question)
+        return answers[len(asked) - 1]
+
+    monkeypatch.setattr(shared, "may_ask", lambda: True)
+    monkeypatch.setattr("click.prompt", prompt)
+    _, err = q1lab("modification", code=1)
+    assert "+# Modification" in err
+    assert "docs: add MODIFICATION.md" in err
+    assert "on main, with MODIFICATION.md and nothing else" in err
+    assert not (repo / "MODIFICATION.md").exists()
+    q1lab("modification")
+    assert "up to date" in q1lab("modification")[1]  # nothing would change: nothing is asked
+    q1lab("retro", "--yes")  # said beforehand
+    q1lab("modification", "--dry-run")
+    assert len(asked) == 2
+    answer("a1-why", "a reason")
+    q1lab("modification")
+    assert config.load().ask_before_commit is False
+    answer("a1-why", "another reason")
+    q1lab("modification")
+    assert len(asked) == 3
+    assert len(git(repo, "log", "--format=%s").split("\n")[:-1]) == 5

@@ -12,6 +12,7 @@ from textual.content import Content
 
 from q1lab.files import plain
 from q1lab.tui.editing import folder
+from q1lab.tui.screens import commit
 from q1lab.week.model import Action, Step
 from q1lab.week.progress import Progress
 
@@ -90,6 +91,8 @@ def start(app: Q1Lab, action: Action, step: Step | None) -> None:
         from q1lab.tui.screens.document import DocumentScreen
 
         app.push_screen(DocumentScreen(folder(app) / str(options["document"])))
+    elif commit.offers(action.argv()):
+        commit.open_for(app, action.argv(), folder(app))
     else:
         command(app, list(action.argv()))
 

@@ -1,0 +1,214 @@
+"""A document and its commit, shown before it is made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from rich.text import Text
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import Button, Static
+
+from q1lab import config
+from q1lab.errors import Problem
+from q1lab.files import plain
+from q1lab.index.store import Store
+from q1lab.tui.beside import beside
+from q1lab.tui.widgets.diff_view import diff_text
+from q1lab.tui.widgets.palette import palette
+from q1lab.week.model import Week
+
+if TYPE_CHECKING:
+    from q1lab.documents.proposals import Proposal
+    from q1lab.documents.save import Saved
+    from q1lab.tui.app import Q1Lab
+
+
+def offers(argv: Sequence[str]) -> bool:
+    """Whether ``CommitScreen`` can do what the command does."""
+    from q1lab.documents.proposals import COMMANDS
+
+    return list(argv[:1]) == ["q1lab"] and " ".join(argv[1:]) in COMMANDS
+
+
+def open_for(app: Q1Lab, argv: Sequence[str], folder: Path) -> None:
+    """Show what a document command would write, and do it once the learner says so."""
+    asks = config.load().ask_before_commit
+    app.push_screen(CommitScreen(argv, folder, app.setup.week, app.setup.database, asks=asks))
+
+
+class CommitScreen(ModalScreen[bool]):
+    """Message, files and diff; Enter commits, Esc leaves everything as it is.
+
+    Gives True when something was written. Without ``asks`` it commits at once and says so, unless
+    something must be decided first.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "leave it"),
+        Binding("enter", "commit", "commit", priority=True),
+        Binding("a", "always", "don't ask again"),
+    ]
+    AUTO_FOCUS = "VerticalScroll"
+
+    def __init__(
+        self, argv: Sequence[str], folder: Path, week: Week, database: Path, *, asks: bool = True
+    ) -> None:
+        super().__init__()
+        self.argv = list(argv)
+        self.folder = folder
+        self.week = week
+        self.database = database
+        self.asks = asks
+        self.proposal: Proposal | None = None
+        self.confirmed = False
+        self.busy = True
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog tall") as dialog:
+            dialog.border_title = " ".join(self.argv)
+            dialog.border_subtitle = "looking …"
+            yield Static(id="message", markup=False)
+            with VerticalScroll():
+                yield Static(id="claims", markup=False)
+                yield Static(id="diff", markup=False)
+            with Horizontal(classes="buttons"):
+                yield Button("Commit (Enter)", id="commit", variant="primary", disabled=True)
+                yield Button("Always, don't ask again (a)", id="always", disabled=True)
+                yield Button("Leave it (Esc)", id="leave")
+
+    def on_mount(self) -> None:
+        beside(self, self._propose, self._show, self._failed)
+
+    def _propose(self) -> tuple[Proposal | None, bool, str]:
+        """In a thread: the proposal, whether it would change anything, and the branch."""
+        from q1lab.documents import proposals
+
+        with Store(self.database) as store:
+            found = proposals.of_command(self.argv, store, self.week, self.folder)
+        if found is None:
+            return None, False, ""
+        branch = (found.repo.head().branch or "a detached HEAD") if found.repo else ""
+        return found, found.pending(), branch
+
+    def _show(self, given: tuple[Proposal | None, bool, str]) -> None:
+        self.proposal, pending, branch = given
+        self.busy = False
+        if self.proposal is None:
+            self._say("There is nothing to write.", "Esc closes")
+            return
+        names = ", ".join(path.name for path in self.proposal.files)
+        if not pending:
+            self._say(f"{names} is up to date: nothing would change.", "Esc closes")
+            if not self.asks:
+                self._end(f"{names}: up to date", False)
+            return
+        subject = plain(self.proposal.message)
+        if branch:
+            self._say(
+                f"{subject}\non {branch}, with {names} and nothing else",
+                "Enter commits it · Esc leaves it",
+            )
+        else:
+            self._say(
+                f"{names} in {self.folder}\nThere is no git repository: written, not committed.",
+                "Enter writes it · Esc leaves it",
+            )
+            self.query_one("#commit", Button).label = "Write (Enter)"
+        self._tell_more(self.proposal)
+        for button in self.query(Button):
+            button.disabled = False
+        self.query_one("#always", Button).display = bool(branch)
+        if not self.asks:
+            self.action_commit()
+
+    def _tell_more(self, proposal: Proposal) -> None:
+        lines = [plain(claim) for claim in proposal.claims]
+        if proposal.edited:
+            lines.append(
+                f"Kept as you edited it: {', '.join(proposal.edited)}. "
+                f"`{' '.join(self.argv)} --overwrite` replaces it."
+            )
+        self.query_one("#claims", Static).update("\n".join(lines))
+        self.query_one("#claims", Static).display = bool(lines)
+        self._show_diff(proposal.diff)
+
+    def _show_diff(self, diff: str) -> None:
+        dark = self.app.current_theme.dark
+        shown = diff_text(plain(diff), palette(self.app), dark=dark) if diff else Text("")
+        self.query_one("#diff", Static).update(shown)
+
+    def _say(self, text: str, subtitle: str) -> None:
+        self.query_one("#message", Static).update(text)
+        self.query_one(".dialog").border_subtitle = subtitle
+
+    @on(Button.Pressed, "#commit")
+    def action_commit(self) -> None:
+        """Write and commit, in a thread."""
+        if self.busy or self.proposal is None or self.query_one("#commit", Button).disabled:
+            return
+        self.busy = True
+        self.query_one(".dialog").border_subtitle = "working …"
+        proposal, confirmed = self.proposal, self.confirmed
+
+        def act() -> Saved:
+            with Store(self.database) as store:
+                return proposal.save(store, confirmed=confirmed)
+
+        beside(self, act, self._done, self._failed)
+
+    @on(Button.Pressed, "#always")
+    def action_always(self) -> None:
+        """Commit, and don't ask before the next one."""
+        if self.busy or self.proposal is None or self.proposal.repo is None:
+            return
+        try:
+            config.put("ask_before_commit", "false")
+        except Problem as problem:
+            self._failed(problem)
+            return
+        self.notify("`q1lab config set ask_before_commit true` asks again.", markup=False)
+        self.action_commit()
+
+    @on(Button.Pressed, "#leave")
+    def action_leave(self) -> None:
+        """Close; nothing was changed."""
+        if not (self.busy and self.proposal is not None):
+            self.dismiss(False)
+
+    def _done(self, done: Saved) -> None:
+        names = ", ".join(path.name for path in (self.proposal.files if self.proposal else ()))
+        if done.sha and done.commit is not None:
+            branch = done.commit.branch or "a detached HEAD"
+            self._end(f"{names}: committed {done.sha[:7]} on {branch}", True)
+            for note in done.commit.notes:
+                self.app.notify(plain(note), markup=False)
+        else:
+            self._end(f"{names}: written, not committed", True)
+
+    def _end(self, words: str, changed: bool) -> None:
+        self.app.notify(words, markup=False)
+        self.dismiss(changed)
+
+    def _failed(self, problem: Problem) -> None:
+        """Say why not. Where only a yes is missing, the next Enter gives it."""
+        from q1lab.repository import NeedsYes
+
+        self.busy = False
+        if isinstance(problem, NeedsYes):
+            self.confirmed = True
+            self._say(
+                "\n".join(plain(reason) for reason in problem.reasons),
+                "Enter goes on · Esc leaves it",
+            )
+            self.query_one("#commit", Button).label = "Go on (Enter)"
+            self._show_diff(problem.diff)
+            return
+        self._say(plain(str(problem)), "nothing was changed · Esc closes")
+        self.query_one("#commit", Button).disabled = True
+        self.query_one("#always", Button).disabled = True

@@ -1,0 +1,160 @@
+"""The screen that shows a commit before it is made, on real repositories."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from textual.widgets import Button, Static
+
+from q1lab import config
+from q1lab.config import Config
+from q1lab.index.store import Store
+from q1lab.tui.app import Q1Lab
+from q1lab.tui.screens import acts
+from q1lab.tui.screens.commit import CommitScreen
+from q1lab.week import progress
+from q1lab.week.model import Action, Week
+from tests.kit.tui_home import prepared, settled, until
+
+
+@pytest.fixture
+def repo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in list(os.environ):
+        if name.startswith("GIT_"):
+            monkeypatch.delenv(name)
+    settings = tmp_path / "gitconfig"
+    settings.write_text(
+        "[user]\n\tname = Test Learner\n\temail = learner@example.org\n"
+        "[init]\n\tdefaultBranch = main\n"
+    )
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(settings))
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    folder = tmp_path / "transformer-from-scratch"
+    folder.mkdir()
+    git(folder, "init", "-q")
+    git(folder, "commit", "-q", "--allow-empty", "-m", "begin")
+    return folder
+
+
+def git(folder: Path, *args: str) -> str:
+    done = subprocess.run(["git", *args], cwd=folder, capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+def commits(folder: Path) -> list[str]:
+    return git(folder, "log", "--format=%s").split("\n")[:-1]
+
+
+def a_choice(store: Store, week: Week) -> None:
+    progress.choose(store, week.label, "gqa", "a1-choose")
+    progress.answer(store, week.label, "a1-why", "Because [b]it[/b] saves memory.")
+
+
+def press(app: Q1Lab, command: str) -> None:
+    acts.start(app, Action("command", "Do it", {"command": command}, "x.md", 1), None)
+
+
+def said(screen: CommitScreen, name: str = "message") -> str:
+    return str(screen.query_one(f"#{name}", Static).render())
+
+
+async def test_nothing_is_committed_before_it_was_shown(repo: Path) -> None:
+    app = prepared(a_choice, config=Config(repo=repo))
+    async with app.run_test(size=(100, 30)) as pilot:
+        await settled(pilot)
+        press(app, "q1lab modification")
+        await until(pilot, lambda: isinstance(app.screen, CommitScreen))
+        screen = app.screen
+        assert isinstance(screen, CommitScreen)
+        await until(pilot, lambda: screen.proposal is not None)
+        assert "docs: add MODIFICATION.md for gqa" in said(screen)
+        assert "on main" in said(screen)
+        assert "Because [b]it[/b] saves memory." in said(screen, "diff").replace("\\", "")
+        assert not (repo / "MODIFICATION.md").exists()
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is not screen)
+        assert not (repo / "MODIFICATION.md").exists()
+        assert commits(repo) == ["begin"]
+
+        press(app, "q1lab modification")
+        await until(pilot, lambda: getattr(app.screen, "proposal", None) is not None)
+        await pilot.press("enter")
+        await until(pilot, lambda: not isinstance(app.screen, CommitScreen))
+    assert commits(repo) == ["docs: add MODIFICATION.md for gqa", "begin"]
+
+
+async def test_edits_of_the_learners_are_shown_and_asked_about(repo: Path) -> None:
+    app = prepared(a_choice, config=Config(repo=repo))
+    async with app.run_test(size=(100, 30)) as pilot:
+        await settled(pilot)
+        (repo / "MODIFICATION.md").write_text("My foreword.\n")
+        git(repo, "add", "MODIFICATION.md")
+        git(repo, "commit", "-q", "-m", "mine")
+        (repo / "MODIFICATION.md").write_text("My foreword, edited.\n")
+        press(app, "q1lab modification")
+        await until(pilot, lambda: getattr(app.screen, "proposal", None) is not None)
+        screen = app.screen
+        assert isinstance(screen, CommitScreen)
+        await pilot.press("enter")
+        await until(pilot, lambda: "edits of yours" in said(screen))
+        assert "+My foreword, edited." in said(screen, "diff").replace("+ ", "+")
+        assert commits(repo) == ["mine", "begin"]
+        await pilot.press("enter")
+        await until(pilot, lambda: not isinstance(app.screen, CommitScreen))
+    assert len(commits(repo)) == 3
+
+
+async def test_always_is_remembered_and_then_nothing_is_asked(repo: Path) -> None:
+    app = prepared(a_choice, config=Config(repo=repo))
+    async with app.run_test(size=(100, 30)) as pilot:
+        await settled(pilot)
+        press(app, "q1lab retro")
+        await until(pilot, lambda: getattr(app.screen, "proposal", None) is not None)
+        await pilot.press("a")
+        await until(pilot, lambda: not isinstance(app.screen, CommitScreen))
+        assert config.load().ask_before_commit is False
+        press(app, "q1lab modification")
+        await until(pilot, lambda: len(commits(repo)) == 3)
+        await until(pilot, lambda: not isinstance(app.screen, CommitScreen))
+        press(app, "q1lab modification")  # and once more: up to date, said and closed
+        await until(pilot, lambda: isinstance(app.screen, CommitScreen))
+        await until(pilot, lambda: not isinstance(app.screen, CommitScreen))
+    assert len(commits(repo)) == 3
+
+
+async def test_without_a_repository_it_is_written_and_said(tmp_path: Path) -> None:
+    app = prepared(a_choice, config=Config(repo=tmp_path))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        press(app, "q1lab modification")
+        await until(pilot, lambda: getattr(app.screen, "proposal", None) is not None)
+        screen = app.screen
+        assert isinstance(screen, CommitScreen)
+        assert "written, not committed" in said(screen)
+        assert not screen.query_one("#always", Button).display
+        await pilot.press("enter")
+        await until(pilot, lambda: not isinstance(app.screen, CommitScreen))
+    assert (tmp_path / "MODIFICATION.md").exists()
+
+
+async def test_a_refusal_is_one_line_and_changes_nothing(repo: Path) -> None:
+    hook = repo / ".git" / "hooks" / "pre-commit"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\necho too long; exit 1\n")
+    hook.chmod(0o755)
+    app = prepared(a_choice, config=Config(repo=repo))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        press(app, "q1lab modification")
+        await until(pilot, lambda: getattr(app.screen, "proposal", None) is not None)
+        screen = app.screen
+        assert isinstance(screen, CommitScreen)
+        await pilot.press("enter")
+        await until(pilot, lambda: "too long" in said(screen))
+        assert screen.query_one("#commit", Button).disabled
+        await pilot.press("escape")
+        await until(pilot, lambda: not isinstance(app.screen, CommitScreen))
+    assert not (repo / "MODIFICATION.md").exists()
