@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator
 
 from q1lab.files import plain
 from q1lab.week.markdown import is_path, nearest
-from q1lab.week.model import Action, Finding, Step, Week, action_for
+from q1lab.week.model import Action, Block, Finding, Fold, Part, Step, Text, Week, action_for
 from q1lab.week.reading import Lines
 
 
@@ -36,9 +37,14 @@ def lint(week: Week, models: Collection[str] | None) -> list[Finding]:
         if step.kind == "choose" and not names:
             text = f"step {step.id!r} asks for a choice; list the [[variants]] in week.toml"
             findings.append(Finding(step.file, step.line, text, False))
+        if step.kind == "recall" and step.answer is None:
+            text = f"step {step.id!r} is of kind recall and has no answer; put a <details> below it"
+            findings.append(Finding(step.file, step.line, text, False))
+    findings += _lint_code(week)
+    findings += _lint_numbers(week)
     choices: list[str | None] = [*names] or [None]
     for chosen in choices:
-        for finding in _lint_order(week, chosen, known):
+        for finding in (*_lint_order(week, chosen, known), *_lint_minutes(week, chosen)):
             if finding not in findings:
                 findings.append(finding)
     return findings
@@ -47,32 +53,168 @@ def lint(week: Week, models: Collection[str] | None) -> list[Finding]:
 def _lint_order(week: Week, chosen: str | None, known: list[str]) -> Iterator[Finding]:
     """What depends on the order in which one learner meets the blocks."""
     predicted = False
+    met: set[str] = set()
+    made: set[str] = set()
+    own = [
+        _made_by(action)
+        for part in week.parts()
+        for block in _blocks(part, chosen)
+        for action in _actions(block, chosen)
+    ]
     for part in week.parts():
-        for block in part.blocks:
-            if block.variant not in (None, chosen):
-                continue
+        for block in _blocks(part, chosen):
+            needs = block.needs if isinstance(block, Step | Fold) else None
+            if needs is not None and needs not in met:
+                there = any(step.id == needs for step in week.steps())
+                why = "comes only after this" if there else "is not in the week"
+                yield Finding(
+                    block.file, block.line, f"this needs step {needs!r}, which {why}", False
+                )
             if isinstance(block, Step):
                 predicted = predicted or block.kind == "predict"
-            actions = (
-                block.actions
-                if isinstance(block, Step)
-                else (block,)
-                if isinstance(block, Action)
-                else ()
-            )
-            for raw in actions:
-                action = action_for(raw, chosen)
+                met.add(block.id)
+            for action in _actions(block, chosen):
+                for name in _used_by(action):
+                    if name in own and name not in made:
+                        text = f"{name} is made only after this; move the step that makes it up"
+                        yield Finding(action.file, action.line, text, False)
+                made.add(_made_by(action))
                 if action.kind == "run" and not predicted:
                     text = (
                         "a run with no prediction step before it; add a step of kind=predict above"
                     )
-                    yield Finding(raw.file, raw.line, text, False)
+                    yield Finding(action.file, action.line, text, False)
                 for key in ("variant", "baseline", "for"):
                     name = str(action.options.get(key, ""))
                     if name and not is_path(name) and name not in known:
                         yield Finding(
-                            raw.file,
-                            raw.line,
+                            action.file,
+                            action.line,
                             f"unknown variant {name!r}{nearest(name, known)}",
                             False,
                         )
+
+
+def _blocks(part: Part, chosen: str | None) -> Iterator[Block]:
+    return (block for block in part.blocks if block.variant in (None, chosen))
+
+
+def _actions(block: Block, chosen: str | None) -> list[Action]:
+    actions = block.actions if isinstance(block, Step) else (block,)
+    return [action_for(one, chosen) for one in actions if isinstance(one, Action)]
+
+
+def _made_by(action: Action) -> str:
+    """The model file that a `q1lab new NAME` puts into the learner's repo, else an empty text."""
+    words = action.argv()
+    new = action.kind == "command" and words[1:2] == ("new",) and len(words) == 3
+    return f"{words[2]}.py" if new else ""
+
+
+def _used_by(action: Action) -> Iterator[str]:
+    """The files of the learner's own that an action works on."""
+    words = action.argv()[2:] if action.kind in ("run", "check", "command") else ()
+    return (word.removeprefix("./") for word in words if word.endswith(".py"))
+
+
+def _lint_minutes(week: Week, chosen: str | None) -> Iterator[Finding]:
+    """Minutes that don't add up to what the part gives: those of its steps, and those of its
+    tables."""
+    for part in week.parts():
+        told = [b for b in _blocks(part, chosen) if isinstance(b, Step) and not b.optional]
+        given = [step.minutes for step in told if step.minutes is not None]
+        if given and sum(given) != part.minutes:
+            sums = f"its steps add up to {' + '.join(map(str, given))} = {sum(given)}"
+            text = f"part {part.id} gives {part.minutes} minutes{_for(chosen)}, {sums}"
+            yield Finding(part.file, part.line, text, False)
+        tables = [
+            (block, line, minutes)
+            for block in _blocks(part, chosen)
+            if isinstance(block, Text | Fold)
+            for line, minutes in table_minutes(block.markdown)
+        ]
+        total = sum(minutes for _, _, minutes in tables)
+        if tables and total != part.minutes:
+            block, line, _ = tables[0]
+            text = f"part {part.id} gives {part.minutes} minutes{_for(chosen)}, its table adds up to {total}"
+            yield Finding(block.file, block.line + line, text, False)
+
+
+def _for(chosen: str | None) -> str:
+    return f" for {chosen}" if chosen else ""
+
+
+def table_minutes(markdown: str) -> Iterator[tuple[int, int]]:
+    """For each table with a column headed `minutes`: its line, counted from 0, and the sum."""
+    lines = markdown.split("\n")
+    for number, line in enumerate(lines):
+        heads = [cell.strip() for cell in line.strip("|").split("|")]
+        follows = lines[number + 1] if number + 1 < len(lines) else ""
+        if not (line.startswith("|") and "minutes" in heads and re.fullmatch(r"[|:\- ]+", follows)):
+            continue
+        column, total = heads.index("minutes"), 0
+        for row in lines[number + 2 :]:
+            if not row.startswith("|"):
+                break
+            cells = [cell.strip() for cell in row.strip("|").split("|")]
+            found = re.match(r"[0-9]+", cells[column]) if column < len(cells) else None
+            total += int(found[0]) if found else 0
+        yield number, total
+
+
+def _lint_code(week: Week) -> Iterator[Finding]:
+    """Python in the text that no Python can read. (`content check --run` runs it, too.)"""
+    for code in week.code:
+        try:
+            compile(code.source, code.file, "exec")
+        except (SyntaxError, ValueError) as error:
+            line = code.line + (getattr(error, "lineno", None) or 1) - 1
+            what = getattr(error, "msg", None) or str(error)
+            yield Finding(code.file, line, f"this block of Python does not run: {what}", False)
+
+
+_NATS = re.compile(r"[0-9]\.[0-9]{2,} nats")
+_EXAMPLE = re.compile(r'"[^"]*"|^(```|~~~).*?^\1', re.DOTALL | re.MULTILINE)
+"""What a learner might write, in quotation marks, and blocks of code: their numbers are examples."""
+_SOURCE = re.compile(
+    r"\{measured\.|https?://|arXiv|#[0-9]|`[^`]+\.(?:md|toml|json|py)`|[Ff]or example"
+)
+
+
+def _lint_numbers(week: Week) -> Iterator[Finding]:
+    """Placeholders without a value, and losses in nats that no file and no paper stands behind."""
+    for file, at, markdown in _markdown(week):
+        for line, name in week.numbers.unknown(markdown):
+            text = f"there is no number {name}; add it to the results file, or correct the name"
+            yield Finding(file, at + line, text, False)
+        line = 0
+        for paragraph in _EXAMPLE.sub(_blank, markdown).split("\n\n"):
+            match = _NATS.search(paragraph)
+            if match and not _SOURCE.search(paragraph):
+                text = (
+                    f"{match[0]!r} names no source; quote a result of your own as "
+                    "{measured.PRESET.VARIANT}, or name the file or paper"
+                )
+                yield Finding(
+                    file, at + line + paragraph.count("\n", 0, match.start()), text, False
+                )
+            line += paragraph.count("\n") + 2
+
+
+def _blank(match: re.Match[str]) -> str:
+    """Nothing, in as many lines, so that places stay right."""
+    return re.sub(r"[^\n]", " ", match[0]).replace("\n\n", "\n \n") if "\n" in match[0] else ""
+
+
+def _markdown(week: Week) -> Iterator[tuple[str, int, str]]:
+    """All text of a week: file, line of its start, Markdown."""
+    for part in week.parts():
+        for block in part.blocks:
+            if isinstance(block, Text | Fold):
+                yield block.file, block.line, block.markdown
+            elif isinstance(block, Step):
+                yield block.file, block.line, f"{block.title}\n{block.detail}"
+                if block.answer is not None:
+                    yield block.answer.file, block.answer.line, block.answer.markdown
+    for session in week.sessions:
+        yield session.file, 1, session.intro

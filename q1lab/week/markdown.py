@@ -18,6 +18,7 @@ from q1lab.week.model import (
     STEP_KINDS,
     Action,
     Block,
+    Code,
     Finding,
     Fold,
     Step,
@@ -26,8 +27,10 @@ from q1lab.week.model import (
 
 PART_ATTRIBUTES = ("id", "minutes")
 GUIDE_ATTRIBUTES = ("part",)
-STEP_ATTRIBUTES = ("id", "kind", "into", "optional", "variant")
+STEP_ATTRIBUTES = ("id", "kind", "minutes", "needs", "into", "optional", "variant")
 GUIDE_MARK = "<!-- q1lab:guide -->"
+FILES = "files"
+"""The folder in a week that holds what `q1lab take` copies."""
 
 _ID = re.compile(r"[a-z][a-z0-9-]{0,63}")
 _TAIL = re.compile(r"\s*\{([^{}]*)\}\s*$")
@@ -36,6 +39,8 @@ _TOKEN = re.compile(
 )
 _TASK = re.compile(r"[-*+] \[[ xX]\] +(.*)")
 _FENCE = re.compile(r"( {0,3})(`{3,}|~{3,})\s*(.*)")
+_FILE_MARK = re.compile(r"<!-- q1lab:file ([^\s>]+) -->\s*$")
+_DETAILS = re.compile(r"<details(?:\s+needs=\"?([\w-]+)\"?)?\s*>", re.IGNORECASE)
 _SUMMARY = re.compile(r"<summary>(.*?)</summary>", re.IGNORECASE)
 _TOML_LINE = re.compile(r"\(at line (\d+), column \d+\)|\(at end of document\)")
 
@@ -47,6 +52,7 @@ class Reader:
         self.root = root
         self.findings: list[Finding] = []
         self.ids: dict[str, tuple[str, int]] = {}
+        self.code: list[Code] = []
 
     def add(self, file: str, line: int, message: str, fatal: bool = True) -> None:
         self.findings.append(Finding(file, line, message, fatal))
@@ -190,6 +196,8 @@ class Scan:
                 self._step(task[1])
             elif first == "<" and line.lower().startswith("<details"):
                 self._fold()
+            elif first == "<" and (mark := _FILE_MARK.match(line)):
+                self._file(mark[1])
             elif first == "<" and line.strip() == GUIDE_MARK:
                 self._flush()
                 self.blocks.append(Text(GUIDE_MARK, self.file, self.at + 1, self.variant))
@@ -239,6 +247,7 @@ class Scan:
         """A fence at the left margin: an action, or a block of text that is not looked into."""
         opened, kind, body = self.at + 1, match[3].split(), self._fenced(match)
         if kind[:1] != ["q1lab"]:
+            self._code(kind, body, opened)
             for line in (self.lines[opened - 1], *body, self.lines[self.at - 1]):
                 if not self.buffer:
                     self.start = opened
@@ -254,6 +263,21 @@ class Scan:
             )
         else:
             self.blocks.append(action)
+
+    def _code(self, kind: list[str], body: list[str], opened: int) -> None:
+        if kind[:1] == ["python"]:
+            self.reader.code.append(Code("\n".join(body) + "\n", self.file, opened + 1))
+
+    def _file(self, name: str) -> None:
+        """Show one of the week's files as a block of code."""
+        at = self.at + 1
+        text = self.reader.text(f"{FILES}/{name}", self.file, at)
+        self.at += 1
+        if text is not None:
+            if not self.buffer:
+                self.start = at
+            kind = "python" if name.endswith(".py") else "text"
+            self.buffer += [f"```{kind}", *text.rstrip("\n").split("\n"), "```"]
 
     def _fenced(self, match: re.Match[str]) -> list[str]:
         """The lines inside the fence that opens at the current line; afterwards `at` is behind
@@ -286,6 +310,14 @@ class Scan:
             self.reader.add(
                 self.file, at, f"unknown variant {variant!r}{nearest(variant, self.variants)}"
             )
+        minutes = attributes.get("minutes")
+        if minutes is not None and not re.fullmatch(r"[0-9]{1,4}", minutes):
+            self.reader.add(
+                self.file,
+                at,
+                f"minutes must be a whole number, for example minutes=10, not {minutes!r}",
+            )
+            minutes = None
         optional = attributes.get("optional", "no")
         if optional not in ("yes", "no"):
             self.reader.add(self.file, at, f"optional must be yes or no, not {optional!r}")
@@ -308,6 +340,8 @@ class Scan:
                 into=attributes.get("into"),
                 optional=optional == "yes",
                 variant=variant,
+                minutes=None if minutes is None else int(minutes),
+                needs=attributes.get("needs"),
             )
         )
 
@@ -335,6 +369,7 @@ class Scan:
                 if action := self._action(fence[3].split(), body, opened):
                     actions.append(action)
             else:
+                self._code(fence[3].split(), body, opened)
                 kept += [line[2:], *body, fence[2]]
         return "\n".join(kept).strip("\n"), actions
 
@@ -351,9 +386,7 @@ class Scan:
                 continue
             if line.strip().lower() == "</details>":
                 self.at = index + 1
-                markdown = "\n".join(body).strip("\n")
-                if self.blocks is not self.before:
-                    self.blocks.append(Fold(title, markdown, self.file, opened, self.variant))
+                self._folded(title, "\n".join(body).strip("\n"), opened)
                 return
             if (task := _TASK.match(line)) and _TAIL.search(task[1]):
                 self.reader.add(self.file, index + 1, "a step can't stand inside <details>")
@@ -361,6 +394,30 @@ class Scan:
                 body.append(line)
         self.reader.add(self.file, opened, "this <details> is never closed")
         self.at = len(self.lines)
+
+    def _folded(self, title: str, markdown: str, at: int) -> None:
+        """Keep a fold: as the answer of the recall step just above it, else in its place."""
+        opening = _DETAILS.match(self.lines[at - 1])
+        needs = opening[1] if opening else None
+        opened: int | None = None
+        for number, line in enumerate(self.lines[at : self.at], at + 1):
+            if not (fence := _FENCE.match(line)):
+                continue
+            if opened is None and fence[3].split()[:1] == ["python"]:
+                opened = number
+            elif opened is not None:
+                self._code(["python"], self.lines[opened : number - 1], opened)
+                opened = None
+        if self.blocks is self.before:
+            return
+        last = self.blocks[-1] if self.blocks else None
+        recall = isinstance(last, Step) and last.kind == "recall" and last.answer is None
+        variant = last.variant if isinstance(last, Step) and recall else self.variant
+        fold = Fold(title, markdown, self.file, at, variant, needs)
+        if isinstance(last, Step) and recall:
+            self.blocks[-1] = replace(last, answer=fold)
+        else:
+            self.blocks.append(fold)
 
     def _action(self, words: list[str], body: list[str], at: int) -> Action | None:
         import tomllib

@@ -14,6 +14,7 @@ from typing import Any
 from q1lab.errors import Problem
 from q1lab.study import command
 from q1lab.study.command import Wish
+from q1lab.week.numbers import Numbers
 
 FORMAT = 1
 MAX_BYTES = 2_000_000
@@ -24,6 +25,7 @@ STEP_KINDS: Mapping[str, str] = MappingProxyType(
         "tick": "done when it is ticked",
         "read": "something to read; done when it is ticked",
         "write": "asks for an answer in words; done when there is one",
+        "recall": "a question to answer from memory; its answer is shown after, and marked right or wrong",
         "predict": "asks for a prediction: direction, size, smallest effect that matters, how sure",
         "choose": "asks for one of the week's variants",
         "run": "done when the study of its run action has ended",
@@ -80,13 +82,27 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Fold:
-    """Markdown that stays folded under its title until the learner opens it: answers, mostly."""
+    """Markdown that stays folded under its title until the learner opens it: answers, mostly.
+
+    With `needs` it is meant to stay folded until that step is done: a viewer says so in place of
+    opening it.
+    """
 
     title: str
     markdown: str
     file: str
     line: int
     variant: str | None = None
+    needs: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A block of Python in the text, for checks: `line` is that of its first line of code."""
+
+    source: str
+    file: str
+    line: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +151,10 @@ class Step:
     lost.
 
     `kind` is one of STEP_KINDS. `into` names the document region that wants the answer, if any.
+    `minutes` is what it should take, where the author says so. `needs` is the id of a step that
+    comes before. `answer` belongs to a step of kind recall: a viewer shows the title and the detail,
+    then on a key the answer, then asks whether the learner had it, and calls progress.mark.
+    `again` is the id of the recall step that this one brings back (see progress.narrowed).
     """
 
     id: str
@@ -147,6 +167,10 @@ class Step:
     into: str | None = None
     optional: bool = False
     variant: str | None = None
+    minutes: int | None = None
+    needs: str | None = None
+    answer: Fold | None = None
+    again: str | None = None
 
 
 Block = Text | Fold | Step | Action
@@ -183,20 +207,29 @@ class Part:
 
     @property
     def texts(self) -> tuple[Text | Fold, ...]:
-        """What there is to read, in order, without checklist and actions."""
-        return tuple(block for block in self.blocks if isinstance(block, Text | Fold))
+        """What there is to read, in order, without checklist and actions; the answers of recall
+        steps are in it as folds."""
+        found: list[Text | Fold] = []
+        for block in self.blocks:
+            if isinstance(block, Text | Fold):
+                found.append(block)
+            elif isinstance(block, Step) and block.answer is not None:
+                found.append(block.answer)
+        return tuple(found)
 
     @property
     def text(self) -> str:
         """The open text as one Markdown string; folded text (answers) is left out."""
         return "\n\n".join(block.markdown for block in self.blocks if isinstance(block, Text))
 
-    def for_variant(self, name: str | None) -> Part:
+    def told(self, name: str | None, numbers: Numbers) -> Part:
         """The part as a learner who chose `name` meets it; None leaves all variants' blocks out."""
         return replace(
             self,
-            title=_named(self.title, name),
-            blocks=tuple(_block_for(b, name) for b in self.blocks if b.variant in (None, name)),
+            title=_named(self.title, name, numbers),
+            blocks=tuple(
+                _block_for(b, name, numbers) for b in self.blocks if b.variant in (None, name)
+            ),
         )
 
 
@@ -214,12 +247,12 @@ class Session:
     parts: tuple[Part, ...]
     file: str
 
-    def for_variant(self, name: str | None) -> Session:
+    def told(self, name: str | None, numbers: Numbers) -> Session:
         """The session as a learner who chose `name` meets it."""
         return replace(
             self,
-            intro=_named(self.intro, name),
-            parts=tuple(part.for_variant(name) for part in self.parts),
+            intro=_named(self.intro, name, numbers),
+            parts=tuple(part.told(name, numbers) for part in self.parts),
         )
 
 
@@ -259,9 +292,17 @@ class Week:
     kpis: tuple[Kpi, ...]
     default: str | None
     root: Path
+    numbers: Numbers = field(default_factory=Numbers)
+    """What the text's placeholders stand for; `for_variant` sets the learner's data in it."""
+    code: tuple[Code, ...] = ()
+    """The Python blocks of the text, for checks."""
+    files: tuple[str, ...] = ()
+    """What `q1lab take` can copy into the learner's repo: plain files in the folder `files`."""
     variant: str | None = None
     """What `for_variant` narrowed this week to; None: all variants' blocks are still in."""
     _where: dict[str, tuple[Session, Part]] = field(default_factory=dict, repr=False, compare=False)
+    told: dict[object, Week] = field(default_factory=dict, repr=False, compare=False)
+    """The last narrowing of this week, so that a viewer may ask for it at every key."""
 
     def __post_init__(self) -> None:
         for session in self.sessions:
@@ -275,17 +316,26 @@ class Week:
         """The planned minutes of all parts."""
         return sum(part.minutes for part in self.parts())
 
-    def for_variant(self, name: str | None = None) -> Week:
+    def for_variant(self, name: str | None = None, data: tuple[str, int] | None = None) -> Week:
         """The week as a learner who chose `name` meets it; without a name, or with one that the
-        week does not offer, the week's default."""
+        week does not offer, the week's default.
+
+        `data` is the corpus that they chose, (name, number of different characters): the numbers in
+        the text are for it. Without it they are for the data that `numbers` names already.
+        """
         known = {variant.name for variant in self.variants}
         chosen = name if name in known else self.default
+        numbers = (
+            self.numbers if data is None else replace(self.numbers, data=data[0], vocab=data[1])
+        )
         return replace(
             self,
-            sessions=tuple(session.for_variant(chosen) for session in self.sessions),
-            overview=_named(self.overview, chosen),
+            sessions=tuple(session.told(chosen, numbers) for session in self.sessions),
+            overview=_named(self.overview, chosen, numbers),
+            numbers=numbers,
             variant=chosen,
             _where={},
+            told={},
         )
 
     def session(self, session_id: str) -> Session:
@@ -320,27 +370,32 @@ def _seeds_words(seeds: object) -> str:
     return str(seeds)
 
 
-def _named(text: str, variant: str | None) -> str:
-    return text.replace("{variant}", variant) if variant else text
+def _named(text: str, variant: str | None, numbers: Numbers) -> str:
+    return numbers.fill(text.replace("{variant}", variant) if variant else text)
 
 
 def action_for(action: Action, variant: str | None) -> Action:
-    options = {
-        k: _named(v, variant) if isinstance(v, str) else v for k, v in action.options.items()
-    }
-    return replace(action, title=_named(action.title, variant), options=MappingProxyType(options))
+    """The action with the chosen variant's name in its title and options."""
+
+    def named(value: Any) -> Any:
+        return value.replace("{variant}", variant) if variant and isinstance(value, str) else value
+
+    options = {key: named(value) for key, value in action.options.items()}
+    return replace(action, title=named(action.title), options=MappingProxyType(options))
 
 
-def _block_for(block: Block, variant: str | None) -> Block:
+def _block_for(block: Block, variant: str | None, numbers: Numbers) -> Block:
     if isinstance(block, Action):
         return action_for(block, variant)
     if isinstance(block, Step):
+        answer = block.answer and _block_for(block.answer, variant, numbers)
         return replace(
             block,
-            title=_named(block.title, variant),
-            detail=_named(block.detail, variant),
+            title=_named(block.title, variant, numbers),
+            detail=_named(block.detail, variant, numbers),
             actions=tuple(action_for(action, variant) for action in block.actions),
+            answer=answer if isinstance(answer, Fold) else None,
         )
     if isinstance(block, Fold):
-        block = replace(block, title=_named(block.title, variant))
-    return replace(block, markdown=_named(block.markdown, variant))
+        block = replace(block, title=_named(block.title, variant, numbers))
+    return replace(block, markdown=_named(block.markdown, variant, numbers))

@@ -9,14 +9,14 @@ and counted nowhere.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
 from q1lab.errors import Problem
 from q1lab.index import learned
 from q1lab.index.store import Store
-from q1lab.week.model import Part, Session, Step, Week
+from q1lab.week.model import Part, Session, Step, Text, Week
 
 MAX_ANSWER = 200_000
 """Characters that one answer may have."""
@@ -58,6 +58,18 @@ class Progress:
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     @property
+    def marks(self) -> Mapping[str, str]:
+        """Recall steps that the learner marked: ``right`` or ``wrong`` by step id."""
+        kept = self.settings.get("recall")
+        return kept if isinstance(kept, Mapping) else {}
+
+    @property
+    def data(self) -> tuple[str, int] | None:
+        """The corpus that the learner chose and its number of different characters."""
+        kept = self.settings.get("data")
+        return (str(kept["name"]), int(kept["vocab"])) if isinstance(kept, Mapping) else None
+
+    @property
     def done(self) -> frozenset[str]:
         return frozenset(step_id for step_id, record in self.records.items() if record.done)
 
@@ -72,6 +84,53 @@ class Progress:
             sum(self.of(step.id).done for step in required), len(required),
             sum(self.seconds.get(part.id, 0.0) for part in parts), sum(part.minutes for part in parts),
         )  # fmt: skip
+
+
+def narrowed(week: Week, progress: Progress) -> Week:
+    """The week as this learner meets it: the variant and the data that they chose, and at the start
+    of each session the recall steps of the one before that they marked wrong.
+
+    A step that comes back is a copy with an id of its own (``a2-rope-s1@b`` in session b), so that
+    the first try stays done. Marked wrong again, it comes back in the session after.
+    """
+    marks = progress.marks
+    wrong = frozenset(step_id for step_id, how in marks.items() if how == "wrong")
+    key = (progress.chosen, progress.data, wrong)
+    if key not in week.told:
+        week.told.clear()
+        week.told[key] = _narrowed(week, progress, wrong)
+    return week.told[key]
+
+
+def _narrowed(week: Week, progress: Progress, wrong: frozenset[str]) -> Week:
+    told = week.for_variant(progress.chosen, progress.data)
+    if not wrong:
+        return told
+    sessions: list[Session] = []
+    for session in told.sessions:
+        before = sessions[-1].parts if sessions else ()
+        missed = [
+            step
+            for part in before
+            for step in part.steps
+            if step.kind == "recall" and step.id in wrong
+        ]
+        if missed and session.parts:
+            back = [
+                replace(
+                    step, id=f"{step.again or step.id}@{session.id}", again=step.again or step.id,
+                    minutes=None, needs=None,
+                )
+                for step in missed
+            ]  # fmt: skip
+            words = Text(
+                "### From last time\n\nYou marked these wrong. Answer them again before you go on.",
+                session.file, session.parts[0].line,
+            )  # fmt: skip
+            first = replace(session.parts[0], blocks=(words, *back, *session.parts[0].blocks))
+            session = replace(session, parts=(first, *session.parts[1:]))
+        sessions.append(session)
+    return replace(told, sessions=tuple(sessions), _where={}, told={})
 
 
 def first_open(
@@ -107,7 +166,7 @@ def read(store: Store, week: str) -> Progress:
     }
     seconds = learned.part_seconds(store, week)
     row = learned.modification(store, week)
-    names = ("welcomed", "clock")
+    names = ("welcomed", "clock", "recall", "data")
     settings = {name: store.setting(f"{name}:{week}") for name in names}
     return Progress(
         MappingProxyType(records), MappingProxyType(seconds), row["variant"] if row else None,
@@ -136,6 +195,20 @@ def choose(store: Store, week: str, variant: str, step_id: str | None = None) ->
     learned.choose(store, week, variant)
     if step_id:
         answer(store, week, step_id, variant)
+
+
+def mark(store: Store, week: str, step_id: str, right: bool) -> None:
+    """Note whether the learner had the answer of a recall step. It is done either way; what was
+    wrong comes back at the start of the next session (``narrowed``)."""
+    marks = dict(store.setting(f"recall:{week}") or {})
+    marks[step_id] = "right" if right else "wrong"
+    store.set_setting(f"recall:{week}", marks)
+    learned.tick(store, week, step_id, True)
+
+
+def choose_data(store: Store, week: str, name: str, vocab: int) -> None:
+    """Note the corpus that the learner trains on, and how many different characters it has."""
+    store.set_setting(f"data:{week}", {"name": name, "vocab": vocab})
 
 
 def save_clock(

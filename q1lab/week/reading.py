@@ -7,15 +7,29 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from q1lab.week.markdown import GUIDE_MARK, Reader, Scan, nearest, toml_error
+from q1lab.week.markdown import FILES, GUIDE_MARK, Reader, Scan, nearest, toml_error
 from q1lab.week.model import FORMAT, Block, Finding, Kpi, Part, Session, Text, Variant, Week
+from q1lab.week.numbers import Measured, Numbers
 
 WEEK_KEYS = (
-    "format", "label", "title", "goal", "next", "default", "overview", "sessions", "variants", "kpis",
+    "format", "label", "title", "goal", "next", "default", "overview", "results", "sessions",
+    "variants", "kpis",
 )  # fmt: skip
 SESSION_KEYS = ("id", "file", "title", "goal", "when", "minutes", "output")
 VARIANT_KEYS = ("name", "title", "used_in", "difficulty", "paper", "guide")
 KPI_KEYS = ("id", "title", "target")
+RESULT_KEYS = (
+    "preset",
+    "variant",
+    "data",
+    "pairs",
+    "mean",
+    "low",
+    "high",
+    "sd",
+    "pair_sd",
+    "source",
+)
 
 
 def read(root: Path) -> tuple[Week | None, list[Finding]]:
@@ -65,6 +79,8 @@ def read(root: Path) -> tuple[Week | None, list[Finding]]:
         for row, at in say.rows(table, "kpis", KPI_KEYS)
     )
     overview = say.text(table, "overview", 1)
+    results = say.text(table, "results", 1)
+    measured = _results(reader, results, lines.of("results")) if results else ()
     week = Week(
         label=say.text(table, "label", 1, needed=True),
         title=say.text(table, "title", 1, needed=True),
@@ -78,6 +94,9 @@ def read(root: Path) -> tuple[Week | None, list[Finding]]:
         kpis=kpis,
         default=default,
         root=root,
+        numbers=Numbers(measured=measured),
+        code=tuple(reader.code),
+        files=_files(root),
     )
     return week, reader.findings
 
@@ -112,6 +131,59 @@ class Lines:
             if line.partition("=")[0].strip() == key:
                 return number
         return at
+
+
+def _results(reader: Reader, name: str, asked_at: int) -> tuple[Measured, ...]:
+    """The comparisons in a results file. Each has to say which file or command it comes from."""
+    import tomllib
+
+    text = reader.text(name, "week.toml", asked_at)
+    if text is None:
+        return ()
+    try:
+        table = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        message, line = toml_error(error, text)
+        reader.add(name, line, message)
+        return ()
+    lines, rows = Lines(text), table.get("results", [])
+    found = []
+    for index, row in enumerate(rows if isinstance(rows, list) else []):
+        at = lines.table("results", index)
+        missing = [key for key in RESULT_KEYS if key not in row]
+        if missing:
+            reader.add(name, at, f"this result has no {missing[0]}; every quoted number needs it")
+            continue
+        try:
+            one = Measured(
+                preset=str(row["preset"]),
+                variant=str(row["variant"]),
+                data=str(row["data"]),
+                pairs=int(row["pairs"]),
+                mean=float(row["mean"]),
+                low=float(row["low"]),
+                high=float(row["high"]),
+                sd=float(row["sd"]),
+                pair_sd=float(row["pair_sd"]),
+                source=str(row["source"]).strip(),
+                line=at,
+            )
+        except (TypeError, ValueError):
+            reader.add(name, at, "pairs, mean, low, high, sd and pair_sd must be numbers")
+            continue
+        if not one.source:
+            reader.add(name, lines.below(at, "source"), "a result needs the source that it is from")
+            continue
+        found.append(one)
+    return tuple(found)
+
+
+def _files(root: Path) -> tuple[str, ...]:
+    """The names of the plain files that the week offers."""
+    folder = root / FILES
+    if not folder.is_dir():
+        return ()
+    return tuple(sorted(path.name for path in folder.iterdir() if path.is_file()))
 
 
 def _week_table(reader: Reader) -> tuple[dict[str, Any] | None, Lines]:

@@ -61,7 +61,7 @@ Before the *first* part.
 
 Some text with {braces} and a `{variant}`.
 
-```python
+```text
 ## not a heading {#no}
 - [ ] not a step
 ```
@@ -157,7 +157,7 @@ def test_blocks_keep_their_order_and_their_lines(folder: Path) -> None:
 
 def test_text_keeps_fences_and_braces_and_names_the_variant(folder: Path) -> None:
     text = load(folder).for_variant("spelt").sessions[0].parts[0].text
-    assert "```python\n## not a heading {#no}\n- [ ] not a step\n```" in text
+    assert "```text\n## not a heading {#no}\n- [ ] not a step\n```" in text
     assert "{braces} and a `spelt`" in text
     assert "Answers" not in text
     assert "500" not in text

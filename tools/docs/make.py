@@ -4,6 +4,7 @@
     python tools/docs/make.py training            the lab while six real runs train
     python tools/docs/make.py study rope-1        README's table, from that study in Q1LAB_HOME
     python tools/docs/make.py pairing ID ID ...   docs/pairing.md, from studies with 8 or more seeds
+    python tools/docs/make.py results ID ID ...   content/results.toml, from studies in Q1LAB_HOME
     python tools/docs/make.py keys                docs/keys.md, from the app's table of keys
     python tools/docs/make.py bench               docs/performance.md's table, from `make bench` on standard input
 
@@ -98,6 +99,62 @@ def pairing(ids: list[str]) -> None:
     put(DOCS / "pairing.md", "pairing", head + "\n".join(rows))
 
 
+def results(ids: list[str]) -> None:
+    """Put what these studies measured into content/results.toml; a preset, a variant and a data set
+    that are there already are replaced."""
+    import tomllib
+
+    from q1lab.compare import record as comparison
+    from q1lab.index.store import Store
+    from q1lab.study import studies
+
+    file = ROOT / "content" / "results.toml"
+    old = file.read_text()
+    head = old[: old.index("[[results]]")] if "[[results]]" in old else old
+    rows = {
+        (row["preset"], row["variant"], row["data"]): row
+        for row in tomllib.loads(old).get("results", [])
+    }
+    with Store() as store:
+        for study_id in ids:
+            plan = studies.load(study_id)
+            record = comparison.compare(store, plan)
+            pairs = list(record["difference"]["pairs"].values())
+            mean = sum(pairs) / len(pairs)
+            spread = (sum((pair - mean) ** 2 for pair in pairs) / (len(pairs) - 1)) ** 0.5
+            half = student(len(pairs) - 1) * spread / len(pairs) ** 0.5
+            rows[plan.preset, plan.variant, plan.data.name] = {
+                "preset": plan.preset,
+                "variant": plan.variant,
+                "data": plan.data.name,
+                "pairs": len(pairs),
+                "mean": round(mean, 4),
+                "low": round(mean - half, 4),
+                "high": round(mean + half, 4),
+                "sd": round(record["arms"]["baseline"]["std"], 4),
+                "pair_sd": round(spread, 4),
+                "source": f"q1lab run {plan.variant} --preset {plan.preset} --data {plan.data.name} "
+                f"--seeds {len(pairs)} ({plan.device} {plan.dtype}, {machine()})",
+            }
+    blocks = []
+    for key in sorted(rows):
+        lines = [f"{name} = {toml(value)}" for name, value in rows[key].items()]
+        blocks.append("[[results]]\n" + "\n".join(lines))
+    file.write_text(head + "\n\n".join(blocks) + "\n")
+    print(f"{file.name}: {len(blocks)} results")
+
+
+def student(df: int) -> float:
+    """Student's t for a 95% interval."""
+    from scipy import stats
+
+    return float(stats.t.ppf(0.975, df))
+
+
+def toml(value: object) -> str:
+    return f'"{value}"' if isinstance(value, str) else str(value)
+
+
 def keys_text() -> str:
     from q1lab.tui.keys import KEYS
 
@@ -185,6 +242,8 @@ if __name__ == "__main__":
             study(study_id)
         case ["pairing", *ids] if ids:
             pairing(ids)
+        case ["results", *ids] if ids:
+            results(ids)
         case ["training"]:
             training()
         case ["keys"]:

@@ -1,0 +1,23 @@
+"""SwiGLU with ReLU in SiLU's place, which the paper calls ReGLU.
+
+`q1lab run ./reglu.py --baseline swiglu --unchecked` compares the two.
+"""
+
+from torch import Tensor
+from torch.nn import functional as F
+
+from labs.models import swiglu
+from labs.models.swiglu import GPT as SwiGLU
+from labs.models.swiglu import GPTConfig
+
+
+class Gated(swiglu.MLP):
+    def forward(self, x: Tensor) -> Tensor:
+        return self.dropout(self.c_proj(F.relu(self.c_gate(x)) * self.c_fc(x)))
+
+
+class GPT(SwiGLU):
+    def __init__(self, config: GPTConfig) -> None:
+        super().__init__(config)
+        for block in self.transformer.h:
+            block.mlp.__class__ = Gated

@@ -1,0 +1,24 @@
+"""Shuffle the characters of a text: the same letters, and nothing left to learn but their counts.
+
+`python shuffle_text.py model.py shuffled.txt` writes the shuffled text, repeated until it is long
+enough to train on, and prints the loss that no model can beat on it: the entropy of the counts.
+"""
+
+import math
+import random
+import sys
+from collections import Counter
+from pathlib import Path
+
+source, target = Path(sys.argv[1]), Path(sys.argv[2])
+letters = list(source.read_text(encoding="utf-8"))
+counts, total = Counter(letters), len(letters)
+entropy = -sum(c / total * math.log(c / total) for c in counts.values())
+random.seed(0)
+pieces = []
+while sum(map(len, pieces)) < 200_000:
+    random.shuffle(letters)
+    pieces.append("".join(letters))
+target.write_text("".join(pieces), encoding="utf-8")
+print(f"{target}: {len(counts)} different characters")
+print(f"a uniform guess costs {math.log(len(counts)):.4f} nats, the counts alone {entropy:.4f}")

@@ -1,0 +1,52 @@
+"""How far is the mean of the residual stream from zero? Printed for each norm of your own model.
+
+`python stream.py` takes model.py from this folder, trains it for a short while on its own source
+text, and prints |mean| and RMS of what goes into each norm. RMSNorm differs from LayerNorm by
+exactly that mean: RMS² = σ² + μ².
+"""
+
+import sys
+from pathlib import Path
+
+import torch
+
+sys.path.insert(0, str(Path.cwd()))
+from model import GPT, GPTConfig
+
+ITERS = int(sys.argv[1]) if len(sys.argv) > 1 else 100
+text = Path("model.py").read_text(encoding="utf-8")
+letters = sorted(set(text))
+data = torch.tensor([letters.index(letter) for letter in text])
+
+torch.manual_seed(0)
+model = GPT(GPTConfig(block_size=64, vocab_size=len(letters), n_layer=4, n_head=4, n_embd=128,
+                      dropout=0.0, bias=False))  # fmt: skip
+optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
+
+
+def batch() -> tuple[torch.Tensor, torch.Tensor]:
+    starts = torch.randint(len(data) - 65, (12,)).tolist()
+    rows = torch.stack([data[s : s + 65] for s in starts])
+    return rows[:, :-1], rows[:, 1:]
+
+
+for _ in range(ITERS):
+    _, loss = model(*batch())
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+
+seen: dict[str, tuple[float, float]] = {}
+for name, module in model.named_modules():
+    if "Norm" in type(module).__name__:
+
+        def look(module, inputs, name=name):
+            x = inputs[0]
+            seen[name] = (float(x.mean(-1).abs().mean()), float(x.pow(2).mean(-1).sqrt().mean()))
+
+        module.register_forward_pre_hook(look)
+with torch.no_grad():
+    model(*batch())
+print(f"after {ITERS} iters, loss {float(loss.detach()):.3f}")
+for name, (mean, rms) in seen.items():
+    print(f"{name:22} |mean| {mean:.4f}   RMS {rms:.4f}   ratio {mean / rms:.3f}")
