@@ -32,6 +32,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "check": ("check:check", "Check that a model file does what its idea says."),
     "hint": ("learner:hint", "The next hint for your modification."),
     "merge": ("learner:merge", "Merge the modification into your model.py."),
+    "data": ("data:data", "Choose the text that the week's runs train on."),
+    "take": ("take:take", "Copy one of the week's files beside your model."),
     "predict": ("predict:predict", "Record what you expect, before the runs."),
     "modification": ("modification:modification", "Write or refresh MODIFICATION.md."),
     "post": ("post:post", "The blog post: draft, words, claims, preview, sharing."),
@@ -63,6 +65,8 @@ SECTIONS = {
     ],
     "Your model": ["new", "check", "hint", "merge"],
     "The week": [
+        "data",
+        "take",
         "predict",
         "modification",
         "post",

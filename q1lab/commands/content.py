@@ -21,10 +21,13 @@ def content() -> None:
 
 @content.command("check", short_help="Say what is wrong with the week in DIR.")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--run", "running", is_flag=True, help="Run the Python in its text, too.")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 @click.pass_context
-def check_command(ctx: click.Context, folder: Path, as_json: bool) -> None:
+def check_command(ctx: click.Context, folder: Path, running: bool, as_json: bool) -> None:
     """Say what is wrong with the week in DIR, one line each: FILE:LINE: what.
+
+    Nothing in the folder is executed, unless you ask for it with --run.
 
     \b
     Example:
@@ -40,6 +43,10 @@ def check_command(ctx: click.Context, folder: Path, as_json: bool) -> None:
         raise Problem(f"{folder} is no folder; name the folder that holds week.toml")
     models = [path.stem for path in models_dir().glob("*.py") if path.stem != "__init__"]
     findings = check(folder, models)
+    if running and not any(finding.fatal for finding in findings):
+        from q1lab.week import blocks
+
+        findings += blocks.run(load(folder), models_dir())
     if as_json:
         rows = [
             {"file": f.file, "line": f.line, "message": plain(f.message), "fatal": f.fatal}

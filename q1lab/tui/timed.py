@@ -35,8 +35,8 @@ class TimedApp(CalmApp):
 
     @property
     def week(self) -> Week:
-        """The week as the learner who chose a variant meets it."""
-        return self.setup.week.for_variant(self.snapshot.progress.chosen)
+        """The week as this learner meets it: their variant, their data, what they got wrong."""
+        return progress.narrowed(self.setup.week, self.snapshot.progress)
 
     @property
     def timed_part(self) -> str | None:

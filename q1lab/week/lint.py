@@ -59,7 +59,7 @@ def _lint_order(week: Week, chosen: str | None, known: list[str]) -> Iterator[Fi
         _made_by(action)
         for part in week.parts()
         for block in _blocks(part, chosen)
-        for action in _actions(block, chosen)
+        for action in _actions(week, block, chosen)
     ]
     for part in week.parts():
         for block in _blocks(part, chosen):
@@ -73,7 +73,7 @@ def _lint_order(week: Week, chosen: str | None, known: list[str]) -> Iterator[Fi
             if isinstance(block, Step):
                 predicted = predicted or block.kind == "predict"
                 met.add(block.id)
-            for action in _actions(block, chosen):
+            for action in _actions(week, block, chosen):
                 for name in _used_by(action):
                     if name in own and name not in made:
                         text = f"{name} is made only after this; move the step that makes it up"
@@ -99,9 +99,9 @@ def _blocks(part: Part, chosen: str | None) -> Iterator[Block]:
     return (block for block in part.blocks if block.variant in (None, chosen))
 
 
-def _actions(block: Block, chosen: str | None) -> list[Action]:
+def _actions(week: Week, block: Block, chosen: str | None) -> list[Action]:
     actions = block.actions if isinstance(block, Step) else (block,)
-    return [action_for(one, chosen) for one in actions if isinstance(one, Action)]
+    return [action_for(one, chosen, week.numbers) for one in actions if isinstance(one, Action)]
 
 
 def _made_by(action: Action) -> str:

@@ -269,15 +269,23 @@ class Scan:
             self.reader.code.append(Code("\n".join(body) + "\n", self.file, opened + 1))
 
     def _file(self, name: str) -> None:
-        """Show one of the week's files as a block of code."""
-        at = self.at + 1
-        text = self.reader.text(f"{FILES}/{name}", self.file, at)
-        self.at += 1
-        if text is not None:
+        """Show one of the week's files in the text."""
+        if shown := self._shown(name, self.at + 1):
             if not self.buffer:
-                self.start = at
-            kind = "python" if name.endswith(".py") else "text"
-            self.buffer += [f"```{kind}", *text.rstrip("\n").split("\n"), "```"]
+                self.start = self.at + 1
+            self.buffer += shown
+        self.at += 1
+
+    def _shown(self, name: str, at: int) -> list[str]:
+        """The lines of a block of code that holds one of the week's files; none, and a finding, when
+        it can't be read."""
+        text = self.reader.text(f"{FILES}/{name}", self.file, at)
+        if text is None:
+            return []
+        kind = "python" if name.endswith(".py") else "text"
+        if kind == "python":
+            self.reader.code.append(Code(text, f"{FILES}/{name}", 1))
+        return [f"```{kind}", *text.rstrip("\n").split("\n"), "```"]
 
     def _fenced(self, match: re.Match[str]) -> list[str]:
         """The lines inside the fence that opens at the current line; afterwards `at` is behind
@@ -391,7 +399,8 @@ class Scan:
             if (task := _TASK.match(line)) and _TAIL.search(task[1]):
                 self.reader.add(self.file, index + 1, "a step can't stand inside <details>")
             if index >= opened:
-                body.append(line)
+                mark = _FILE_MARK.match(line)
+                body += self._shown(mark[1], index + 1) if mark else [line]
         self.reader.add(self.file, opened, "this <details> is never closed")
         self.at = len(self.lines)
 

@@ -316,18 +316,21 @@ class Week:
         """The planned minutes of all parts."""
         return sum(part.minutes for part in self.parts())
 
-    def for_variant(self, name: str | None = None, data: tuple[str, int] | None = None) -> Week:
+    def for_variant(
+        self, name: str | None = None, data: tuple[str, int, str] | None = None
+    ) -> Week:
         """The week as a learner who chose `name` meets it; without a name, or with one that the
         week does not offer, the week's default.
 
-        `data` is the corpus that they chose, (name, number of different characters): the numbers in
-        the text are for it. Without it they are for the data that `numbers` names already.
+        `data` is the corpus that they chose: in words, its number of different characters, and what
+        to type after --data. Without it the numbers in the text are for the data that `numbers`
+        names already.
         """
         known = {variant.name for variant in self.variants}
         chosen = name if name in known else self.default
-        numbers = (
-            self.numbers if data is None else replace(self.numbers, data=data[0], vocab=data[1])
-        )
+        numbers = self.numbers
+        if data is not None:
+            numbers = replace(numbers, data=data[0], vocab=data[1], corpus=data[2])
         return replace(
             self,
             sessions=tuple(session.told(chosen, numbers) for session in self.sessions),
@@ -374,26 +377,26 @@ def _named(text: str, variant: str | None, numbers: Numbers) -> str:
     return numbers.fill(text.replace("{variant}", variant) if variant else text)
 
 
-def action_for(action: Action, variant: str | None) -> Action:
-    """The action with the chosen variant's name in its title and options."""
-
-    def named(value: Any) -> Any:
-        return value.replace("{variant}", variant) if variant and isinstance(value, str) else value
-
-    options = {key: named(value) for key, value in action.options.items()}
-    return replace(action, title=named(action.title), options=MappingProxyType(options))
+def action_for(action: Action, variant: str | None, numbers: Numbers) -> Action:
+    """The action with the chosen variant's name, and the corpus, in its title and options."""
+    options = {
+        key: _named(value, variant, numbers) if isinstance(value, str) else value
+        for key, value in action.options.items()
+    }
+    title = _named(action.title, variant, numbers)
+    return replace(action, title=title, options=MappingProxyType(options))
 
 
 def _block_for(block: Block, variant: str | None, numbers: Numbers) -> Block:
     if isinstance(block, Action):
-        return action_for(block, variant)
+        return action_for(block, variant, numbers)
     if isinstance(block, Step):
         answer = block.answer and _block_for(block.answer, variant, numbers)
         return replace(
             block,
             title=_named(block.title, variant, numbers),
             detail=_named(block.detail, variant, numbers),
-            actions=tuple(action_for(action, variant) for action in block.actions),
+            actions=tuple(action_for(action, variant, numbers) for action in block.actions),
             answer=answer if isinstance(answer, Fold) else None,
         )
     if isinstance(block, Fold):

@@ -3,9 +3,9 @@
 A guide that says "804,096 parameters" is right for one vocabulary only. So the text holds
 placeholders, and they are filled for the data that the learner chose:
 
-`{data}` `{vocab}` `{ln_vocab}`
-    the corpus, how many different characters it has, and the natural logarithm of that: the loss
-    of a uniform guess, in nats
+`{data}` `{corpus}` `{vocab}` `{ln_vocab}`
+    the corpus in words, what to type after --data, how many different characters it has, and the
+    natural logarithm of that: the loss of a uniform guess, in nats
 `{small.rope.params}`
     a size (small, large), a model and a figure. Models: baseline, rmsnorm, rope, swiglu, gqa, mqa;
     `swiglu-344` has that hidden size, `gqa-3` that many key and value heads. Figures: `params`,
@@ -26,7 +26,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 PLACEHOLDER = re.compile(
-    r"\{(data|vocab|ln_vocab"
+    r"\{(data|corpus|vocab|ln_vocab"
     r"|(?:small|large)\.[a-z]+(?:-[0-9]+)?\.[a-z_]+"
     r"|measured\.[a-z]+\.[a-z_]+(?:\.[a-z_]+)?)(?::>([0-9]{1,2}))?\}"
 )
@@ -95,6 +95,8 @@ class Numbers:
 
     data: str = SHAKESPEARE[0]
     vocab: int = SHAKESPEARE[1]
+    corpus: str = "stdlib"
+    """What to type after --data; what q1lab takes by itself, as long as nothing is chosen."""
     measured: tuple[Measured, ...] = ()
 
     def fill(self, text: str) -> str:
@@ -112,7 +114,7 @@ class Numbers:
     def result(self, preset: str, variant: str) -> Measured | None:
         """The comparison of a variant at a preset, on the learner's data where that was measured."""
         found = [one for one in self.measured if (one.preset, one.variant) == (preset, variant)]
-        same = [one for one in found if one.data == self.data]
+        same = [one for one in found if one.data == self.corpus]
         return next(iter(same or found), None)
 
     def _value(self, match: re.Match[str]) -> str | None:
@@ -121,7 +123,7 @@ class Numbers:
         return None if value is None else value.rjust(width)
 
     def _named(self, name: str) -> str | None:
-        if name in ("data", "vocab"):
+        if name in ("data", "corpus", "vocab"):
             return str(getattr(self, name))
         if name == "ln_vocab":
             return f"{math.log(self.vocab):.4f}"

@@ -64,10 +64,13 @@ class Progress:
         return kept if isinstance(kept, Mapping) else {}
 
     @property
-    def data(self) -> tuple[str, int] | None:
-        """The corpus that the learner chose and its number of different characters."""
+    def data(self) -> tuple[str, int, str] | None:
+        """The corpus that the learner chose: in words, its number of different characters, and what
+        to type after --data."""
         kept = self.settings.get("data")
-        return (str(kept["name"]), int(kept["vocab"])) if isinstance(kept, Mapping) else None
+        if not isinstance(kept, Mapping):
+            return None
+        return str(kept["words"]), int(kept["vocab"]), str(kept["corpus"])
 
     @property
     def done(self) -> frozenset[str]:
@@ -206,9 +209,10 @@ def mark(store: Store, week: str, step_id: str, right: bool) -> None:
     learned.tick(store, week, step_id, True)
 
 
-def choose_data(store: Store, week: str, name: str, vocab: int) -> None:
-    """Note the corpus that the learner trains on, and how many different characters it has."""
-    store.set_setting(f"data:{week}", {"name": name, "vocab": vocab})
+def choose_data(store: Store, week: str, corpus: str, words: str, vocab: int) -> None:
+    """Note the data that the learner trains on: what to type after --data, the same in words, and
+    how many different characters it has."""
+    store.set_setting(f"data:{week}", {"corpus": corpus, "words": words, "vocab": vocab})
 
 
 def save_clock(

@@ -53,6 +53,10 @@ def form(app: Q1Lab, step: Step) -> bool:
         from q1lab.tui.screens.choose import ChooseScreen
 
         app.push_screen(ChooseScreen(app.week, step.id))
+    elif step.kind == "recall":
+        from q1lab.tui.screens.recall import RecallScreen
+
+        app.push_screen(RecallScreen(step))
     else:
         return False
     return True

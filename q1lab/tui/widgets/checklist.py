@@ -16,7 +16,12 @@ from q1lab.week.progress import Progress
 
 Row = Step | Action
 
-KIND_WORDS = {"write": "e  write", "predict": "e  predict", "choose": "e  choose"}
+KIND_WORDS = {
+    "write": "e  write",
+    "predict": "e  predict",
+    "choose": "e  choose",
+    "recall": "e  answer",
+}
 ACTION_WORDS = {"run": "train", "open": "open", "check": "check", "command": "do it"}
 
 

@@ -1,0 +1,69 @@
+"""`q1lab take`: copy one of the week's files beside the learner's model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from q1lab.commands import _documents as shared
+from q1lab.errors import FAILED, Problem
+from q1lab.files import os_reason, plain
+from q1lab.week.markdown import FILES, nearest
+
+
+@click.command(epilog="Example: q1lab take oracle_rope.py")
+@click.argument("name", required=False)
+@click.option(
+    "--to",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Another folder than this one.",
+)
+@shared.json_option
+def take(name: str | None, folder: Path | None, as_json: bool) -> int:
+    """Copy the file NAME of the week into this folder, or list what there is.
+
+    There are slow and simple versions of each idea to test against (oracle_…), small experiments to
+    train, and pictures for the post. A file that is there already is never overwritten.
+
+    \b
+    Exit codes: 0 done, 1 it can't be written, 2 no such file, or one that differs is there already.
+    """
+    week = shared.week()
+    if name is None:
+        rows = [(one, _first_line(week.root / FILES / one)) for one in week.files]
+        if as_json:
+            shared.emit({"files": [{"name": one, "about": about} for one, about in rows]})
+        else:
+            width = max((len(one) for one, _ in rows), default=0)
+            for one, about in rows:
+                click.echo(plain(f"{one:{width}}  {about}".rstrip()))
+        return 0
+    if name not in week.files:
+        raise Problem(f"the week has no file {name!r}{nearest(name, week.files)}")
+    source, target = week.root / FILES / name, (folder or Path()) / name
+    data = source.read_bytes()
+    try:
+        with target.open("xb") as handle:
+            handle.write(data)
+    except FileExistsError:
+        if not target.is_file() or target.read_bytes() != data:
+            raise Problem(
+                f"{target} is there already and differs; move it away, or take it --to another folder"
+            ) from None
+    except OSError as error:
+        raise Problem(f"can't write {target}: {os_reason(error)}", FAILED) from error
+    if as_json:
+        shared.emit({"file": str(target)})
+    else:
+        about = _first_line(source)
+        click.echo(plain(f"{target}{': ' + about if about else ''}"))
+    return 0
+
+
+def _first_line(file: Path) -> str:
+    """What a Python file says about itself in its first line; nothing for other files."""
+    if file.suffix != ".py":
+        return ""
+    return file.read_text(encoding="utf-8").partition("\n")[0].strip('"').strip()

@@ -1,0 +1,63 @@
+"""Answer a question from memory: the question, then on a key its answer, then right or wrong.
+
+The plain form of a recall step, complete in itself. A reader that shows the step in its page needs
+the same three things: `step.title` and `step.detail` are the question, `step.answer.markdown` is
+what a key reveals, and `progress.mark` keeps how it went.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import Markdown
+
+from q1lab.files import plain
+from q1lab.week import progress as domain
+from q1lab.week.model import Step
+
+if TYPE_CHECKING:
+    from q1lab.tui.app import Q1Lab
+
+
+class RecallScreen(ModalScreen[None]):
+    """Enter reveals; then y or n marks. What was wrong comes back at the next session's start."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q", "dismiss", "close"),
+        Binding("enter,space", "reveal", "answer"),
+        Binding("y", "mark(True)", "I had it"),
+        Binding("n", "mark(False)", "I didn't"),
+    ]
+
+    def __init__(self, step: Step) -> None:
+        super().__init__()
+        self.step = step
+        self.open = False
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog hint") as dialog:
+            dialog.border_title = plain(self.step.title)
+            dialog.border_subtitle = "Enter shows the answer · Esc closes"
+            with VerticalScroll():
+                yield Markdown(plain(self.step.detail or self.step.title), open_links=False)
+                answer = self.step.answer.markdown if self.step.answer else ""
+                yield Markdown(plain(answer), id="answer", open_links=False)
+
+    def on_mount(self) -> None:
+        self.query_one("#answer").display = False
+
+    def action_reveal(self) -> None:
+        self.open = True
+        self.query_one("#answer").display = True
+        self.query_one(".dialog").border_subtitle = "y  I had it · n  I didn't · Esc closes"
+
+    def action_mark(self, right: bool) -> None:
+        """Only after the answer was shown."""
+        if self.open:
+            app = cast("Q1Lab", self.app)
+            app.desk.ask(lambda store: domain.mark(store, app.week.label, self.step.id, right))
+            self.dismiss()

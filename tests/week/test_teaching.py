@@ -1,0 +1,537 @@
+"""What the week teaches is true: every number recomputed, every block run, every command there is."""
+
+# ruff: noqa: E501  (the table of mistakes reads best with one line each)
+
+from __future__ import annotations
+
+import contextlib
+import math
+import re
+import shlex
+import sys
+import tomllib
+from pathlib import Path
+
+import click
+import pytest
+
+from q1lab.cli import cli
+from q1lab.index.store import Store
+from q1lab.week import blocks, numbers, progress
+from q1lab.week.content import check, load
+from q1lab.week.lint import table_minutes
+from q1lab.week.model import Fold, Step, Text, Week
+from tests.kit.places import ROOT
+from tests.week.test_content import MIX, TOML, edit, everything, said
+
+SHIPPED = ROOT / "content"
+VARIANTS = ("rmsnorm", "rope", "swiglu", "gqa")
+DATA = [("Tiny Shakespeare", 65, "shakespeare"), ("Python's own source text", 98, "stdlib")]
+
+
+@pytest.fixture(scope="module")
+def week() -> Week:
+    return load(SHIPPED)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "week.toml").write_text(TOML.replace('guide = "rye.md"\n', ""))
+    (tmp_path / "mix.md").write_text(MIX)
+    return tmp_path
+
+
+# ── the numbers
+# ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+SIZES = {"small": ("n_layer", 4, 4, 128, 64), "large": ("n_layer", 6, 6, 384, 256)}
+
+
+@pytest.mark.parametrize("vocab", [65, 98])
+@pytest.mark.parametrize("size", ["small", "large"])
+@pytest.mark.parametrize("model", ["baseline", "rmsnorm", "rope", "swiglu", "gqa", "mqa"])
+def test_counted_parameters_are_those_of_the_model_files(model: str, size: str, vocab: int) -> None:
+    import importlib
+
+    import torch
+
+    layers, heads, width, block = numbers.SIZES[size]
+    name = "gqa" if model == "mqa" else model
+    module = importlib.import_module(f"labs.models.{name}")
+    more = {"n_kv_head": 1} if model == "mqa" else {}
+    with torch.device("meta"):
+        made = module.GPT(
+            module.GPTConfig(
+                vocab_size=vocab, n_layer=layers, n_head=heads, n_embd=width, block_size=block,
+                bias=False, **more,
+            )
+        )  # fmt: skip
+    assert sum(p.numel() for p in made.parameters()) == numbers.parameters(model, size, vocab)
+
+
+def test_counted_flops_are_those_of_the_fact_sheet() -> None:
+    """Forward per token for 65 characters, counted on paper."""
+    assert numbers.flops("baseline", "small", 65) == 1_720_576
+    assert numbers.flops("baseline", "large", 65) == 23_642_880
+    assert numbers.flops("rope", "small", 65) - 1_720_576 == 3_072
+    assert numbers.flops("gqa", "small", 65) == 1_589_504
+    assert numbers.flops("gqa-3", "large", 65) == 21_873_408
+    assert numbers.flops("swiglu-512", "small", 65) == 2_244_864
+    assert numbers.cache("gqa", "small") == 512
+
+
+@pytest.mark.parametrize("data", DATA, ids=["shakespeare", "stdlib"])
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_the_text_is_for_the_data_that_was_chosen(week: Week, variant: str, data: tuple) -> None:  # type: ignore[type-arg]
+    text = everything(week.for_variant(variant, data))
+    vocab = data[1]
+    assert f"{numbers.parameters(variant, 'small', vocab):,}" in text
+    assert f"ln {vocab} = {math.log(vocab):.4f}" in text
+    other = 163 - vocab
+    wrong = [numbers.parameters(m, "small", other) for m in ("baseline", variant)]
+    for number in wrong:
+        where = [m.start() for m in re.finditer(f"{number:,}", text)]
+        for at in where:  # only where the text says for which vocabulary it holds
+            assert "65 characters" in text[max(0, at - 120) : at], text[at - 80 : at + 40]
+    assert not re.search(r"\{(small|large|measured|vocab|ln_vocab|data|corpus)\b", text)
+
+
+def test_results_of_quick_are_those_of_the_pairing_page() -> None:
+    from scipy import stats
+
+    rows = tomllib.loads((SHIPPED / "results.toml").read_text())["results"]
+    page = (ROOT / "docs" / "pairing.md").read_text()
+    for variant in VARIANTS:
+        found = re.search(rf"(?m)^\| {variant} \|(.*)\|$", page)
+        assert found
+        cells = [cell.strip() for cell in found[1].split("|")]
+        (row,) = (r for r in rows if (r["preset"], r["variant"]) == ("quick", variant))
+        n, mean, spread = int(cells[0]), float(cells[-1]), float(cells[4])
+        assert (row["pairs"], row["mean"], row["pair_sd"]) == (n, mean, spread)
+        assert row["sd"] == float(cells[1])
+        half = stats.t.ppf(0.975, n - 1) * spread / math.sqrt(n)
+        assert row["low"] == pytest.approx(mean - half, abs=1e-4)
+        assert row["high"] == pytest.approx(mean + half, abs=1e-4)
+
+
+def test_every_interval_in_the_results_follows_from_its_spread() -> None:
+    from scipy import stats
+
+    rows = tomllib.loads((SHIPPED / "results.toml").read_text())["results"]
+    assert {(r["preset"], r["variant"]) for r in rows} >= {
+        (preset, variant) for preset in ("quick", "cpu") for variant in VARIANTS
+    }
+    for row in rows:
+        half = stats.t.ppf(0.975, row["pairs"] - 1) * row["pair_sd"] / math.sqrt(row["pairs"])
+        # pair_sd is kept to four digits
+        assert (row["high"] - row["low"]) / 2 == pytest.approx(half, abs=2e-4), row
+        assert row["source"]
+
+
+def test_what_three_pairs_could_see_is_what_the_comparison_computes() -> None:
+    from q1lab.compare import stats
+
+    # in sds of one run at rho = 0; a pair's difference then spreads by the root of 2 more
+    factor = stats.detectable_in_sd(3, 3, "paired", 0.05)
+    assert min(abs(numbers.THREE_PAIRS - factor), abs(numbers.THREE_PAIRS - factor / 2**0.5)) < 0.01
+
+
+def test_what_to_expect_comes_from_the_results_file(week: Week) -> None:
+    for variant in VARIANTS:
+        told = week.for_variant(variant)
+        found = told.find("b3")
+        assert found
+        text = " ".join(found[1].text.split())
+        for preset in ("cpu", "quick"):
+            result = told.numbers.result(preset, variant)
+            assert result
+            assert result.field("") in text
+        assert "expect CANNOT TELL" not in everything(told)
+
+
+# ── the statistics of session B
+# ──────────────────────────────────────────────────────────────────────────
+
+
+def by_hand() -> dict:  # type: ignore[type-arg]
+    names: dict = {"__name__": "by_hand"}  # type: ignore[type-arg]
+    exec((SHIPPED / "files" / "by_hand.py").read_text(), names)
+    return names
+
+
+def test_the_example_of_each_verdict_follows_from_its_pairs() -> None:
+    text = (SHIPPED / "session-b.md").read_text()
+    found = re.findall(
+        r"(?m)^([A-Z ]+?) +each pair ((?: +[+−]\d\.\d{3}){3})\n +95% +(.+?) {2,}", text
+    )
+    assert [name for name, _, _ in found] == [
+        "HELPS",
+        "HURTS",
+        "TOO SMALL TO MATTER",
+        "CANNOT TELL",
+    ]
+    for name, pairs, shown in found:
+        d = [float(x.replace("−", "-")) for x in pairs.split()]
+        _, _, low, high = by_hand()["interval"](d)
+        assert f"{numbers.signed(low)} to {numbers.signed(high)}" == shown
+        expected = (
+            "HELPS" if high < 0 else "HURTS" if low > 0
+            else "TOO SMALL TO MATTER" if low > -0.01 and high < 0.01 else "CANNOT TELL"
+        )  # fmt: skip
+        assert name == expected
+
+
+def test_the_hand_worked_interval_is_that_of_the_program() -> None:
+    from scipy import stats
+
+    from q1lab.compare.stats import analyse
+
+    own = by_hand()
+    assert pytest.approx(stats.t.ppf(0.975, 2), abs=1e-4) == own["T"]
+    d = [m - b for m, b in zip(own["MODIFIED"], own["BASELINE"], strict=True)]
+    _, _, low, high = own["interval"](d)
+    arms = [dict(enumerate(own[name])) for name in ("BASELINE", "MODIFIED")]
+    record = analyse(*arms, headline="paired").to_dict()
+    flat = str(record)
+    assert f"{low:.4f}"[:7] in flat or any(
+        abs(float(x) - low) < 1e-4 for x in re.findall(r"-?\d\.\d+", flat)
+    )
+    assert any(abs(float(x) - high) < 1e-4 for x in re.findall(r"-?\d\.\d+", flat))
+    means = own["resamples"](d)
+    assert len(means) == 27
+    assert (means[0], means[-1]) == pytest.approx((min(d), max(d)))
+    assert own["coverage"]() == 0.75
+
+
+def test_looking_at_three_five_and_ten_is_wrong_one_time_in_eight() -> None:
+    import numpy as np
+    from scipy import stats
+
+    draws = np.random.default_rng(0).normal(size=(40_000, 10))
+    claimed = np.zeros(40_000, bool)
+    for n in (3, 5, 10):
+        some = draws[:, :n]
+        t = np.abs(some.mean(1)) / (some.std(1, ddof=1) / n**0.5)
+        claimed |= t > stats.t.ppf(0.975, n - 1)
+    assert claimed.mean() == pytest.approx(1 / 8, abs=0.01)
+    assert "one study in eight" in " ".join((SHIPPED / "session-b.md").read_text().split())
+
+
+def test_session_b_explains_what_the_output_shows(week: Week) -> None:
+    text = everything(week.for_variant("rope"))
+    for words in (
+        "The paired t interval decides.", "75 times in 100", "NO VERDICT", "Baseline against itself",
+        "from 5% to 6.7%", "+ + + or − − −", "within ±δ", "tend to overstate it",
+    ):  # fmt: skip
+        assert words in text, words
+
+
+# ── code
+# ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_every_block_of_python_runs(week: Week) -> None:
+    assert [str(finding) for finding in blocks.run(week, ROOT / "labs" / "models")] == []
+    assert len(week.code) > 20
+
+
+def test_the_blanks_filled_with_their_answers_run(week: Week) -> None:
+    """Each path's pseudocode, with what the fold says belongs into its two blanks."""
+    import torch
+
+    for variant in VARIANTS:
+        told = week.for_variant(variant)
+        found = told.find("a3")
+        assert found
+        folds = [block for block in found[1].blocks if isinstance(block, Fold)]
+        (sketch,) = (fold for fold in folds if "____" in fold.markdown)
+        (answers,) = (fold for fold in folds if fold.title == "What belongs into the blanks")
+        fills = re.findall(r"`([^`]+)`", answers.markdown)
+        assert len(fills) == sketch.markdown.count("____") == 2, variant
+        names: dict = {}  # type: ignore[type-arg]
+        for source in re.findall(r"(?s)```python\n(.*?)```", sketch.markdown):
+            while "____" in source:
+                source = source.replace("____", fills.pop(0), 1)
+            exec(source, names)
+        torch.manual_seed(0)
+        SAME[variant](names)
+
+
+def _rope(names: dict) -> None:  # type: ignore[type-arg]
+    import torch
+
+    from labs.models import rope
+
+    x, table = torch.randn(2, 2, 8, 4, 6), names["precompute_freqs_cis"](6, 8)
+    for own, reference in zip(
+        names["apply_rotary_emb"](*x, table),
+        rope.apply_rotary_emb(*x, rope.precompute_freqs_cis(6, 8)),
+        strict=True,
+    ):
+        assert torch.equal(own, reference)
+
+
+def _rmsnorm(names: dict) -> None:  # type: ignore[type-arg]
+    import torch
+
+    from labs.models import rmsnorm
+
+    x = torch.randn(2, 5, 8)
+    assert torch.equal(names["RMSNorm"](8)(x), rmsnorm.RMSNorm(8)(x))
+
+
+def _swiglu(names: dict) -> None:  # type: ignore[type-arg]
+    import torch
+
+    from labs.models import swiglu
+
+    config = swiglu.GPTConfig(n_layer=1, n_head=4, n_embd=32, bias=False)
+    own, reference = names["GatedMLP"](config), swiglu.MLP(config)
+    own.load_state_dict(reference.state_dict())
+    x = torch.randn(2, 5, 32)
+    assert torch.equal(own(x), reference(x))
+
+
+def _gqa(names: dict) -> None:  # type: ignore[type-arg]
+    import torch
+    from torch import nn
+
+    q, k, v = names["heads_after"](nn.Linear(32, 64), torch.randn(2, 5, 32), 4, 2)
+    assert q.shape == k.shape == v.shape == (2, 5, 4, 8)
+    assert torch.equal(k[:, :, 0], k[:, :, 1])
+    assert not torch.equal(k[:, :, 1], k[:, :, 2])
+
+
+SAME = {"rope": _rope, "rmsnorm": _rmsnorm, "swiglu": _swiglu, "gqa": _gqa}
+
+
+def test_a_block_that_fails_is_named_with_its_line(folder: Path) -> None:
+    edit(folder / "mix.md", "First.", "First.\n\n```python\nx = 1\n1 / 0\n```")
+    assert said(folder) == []
+    found = blocks.run(load(folder), ROOT / "labs" / "models")
+    assert [str(one) for one in found] == [
+        "mix.md:35: this block of Python fails: ZeroDivisionError: division by zero"
+    ]
+
+
+@pytest.mark.parametrize("name", ["no_positions", "reglu", "bilinear", "swiglu_512", "big_eps"])
+def test_the_experiments_to_train_are_models(name: str) -> None:
+    import torch
+
+    names: dict = {"__name__": name}  # type: ignore[type-arg]
+    exec((SHIPPED / "files" / f"{name}.py").read_text(), names)
+    config = names["GPTConfig"](
+        block_size=8, vocab_size=11, n_layer=2, n_head=2, n_embd=8, bias=False
+    )
+    torch.manual_seed(0)
+    model = names["GPT"](config)
+    idx = torch.randint(11, (2, 8))
+    _, loss = model(idx, idx)
+    loss.backward()
+    assert float(loss.detach()) == pytest.approx(math.log(11), abs=0.3)
+    assert all(p.grad is not None for p in model.parameters())
+
+
+def test_the_stream_and_the_shuffle_run(tmp_path: Path) -> None:
+    import subprocess
+
+    (tmp_path / "model.py").write_text((ROOT / "labs" / "models" / "baseline.py").read_text())
+    for arguments, shown in (
+        (["stream.py", "2"], "ln_f"),
+        (["shuffle_text.py", "model.py", "shuffled.txt"], "the counts alone"),
+    ):
+        script = SHIPPED / "files" / arguments[0]
+        done = subprocess.run(
+            [sys.executable, str(script), *arguments[1:]],
+            cwd=tmp_path, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        assert shown in done.stdout
+
+
+# ── commands, minutes, order
+# ─────────────────────────────────────────────────────────────────────────────
+
+
+def quoted_commands(week: Week) -> set[str]:
+    """Every q1lab command that the text quotes or offers."""
+    found = set()
+    for part in week.parts():
+        for action in part.actions:
+            if action.argv():
+                found.add(shlex.join(action.argv()))
+        for block in part.blocks:
+            texts = [block.markdown] if isinstance(block, Text | Fold) else []
+            if isinstance(block, Step):
+                texts = [block.title, block.detail, block.answer.markdown if block.answer else ""]
+            for text in texts:
+                found |= set(re.findall(r"`!?(q1lab [^`]+)`", text))
+                found |= set(re.findall(r"(?m)^(q1lab (?:run|take) .+)$", text))
+    return found
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_command_that_is_quoted_is_one(week: Week, variant: str) -> None:
+    commands = quoted_commands(week.for_variant(variant, DATA[0]))
+    assert len(commands) > 25
+    for line in sorted(commands):
+        words = shlex.split(line)[1:]
+        command: click.Command = cli
+        context = click.Context(cli)
+        while isinstance(command, click.Group) and words:
+            name = words.pop(0)
+            known = command.get_command(context, name)
+            assert known is not None, line
+            command = known
+        with contextlib.suppress(click.MissingParameter):
+            command.make_context(line, words)
+
+
+VERBS = (
+    "Answer Add Bring Check Choose Commit Compare Compute Count Cut Derive Differentiate Draft Edit Fill Find "
+    "Guess Judge List Log Look Make Merge Name Pool Predict Print Publish Put Read Refresh Say See Share Skim "
+    "State Tag Take Tick Train Walk Work Write Is Enter Redraw Mark Open"
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_steps_are_short_and_begin_with_a_verb(week: Week, variant: str) -> None:
+    for part in week.for_variant(variant).parts():
+        for step in part.steps:
+            if step.optional:
+                continue
+            assert step.minutes, step.id
+            assert step.minutes <= 25, step.id
+            assert step.title.split()[0].rstrip(",") in VERBS.split(), step.title
+        assert sum(s.minutes or 0 for s in part.steps if not s.optional) == part.minutes
+
+
+def test_the_overview_adds_up(week: Week) -> None:
+    row = re.findall(r"(?m)^\| [ABC] .*\|([^|]*)\|$", week.overview)
+    planned = [sum(int(n) for n in re.findall(r"\d+", cell)) for cell in row]
+    assert planned == [session.minutes for session in week.sessions]
+
+
+def test_a_file_is_made_before_it_is_worked_on(folder: Path) -> None:
+    edit(
+        folder / "mix.md",
+        "First.",
+        '- [ ] Look {#look}\n\n```q1lab command\ncommand = "q1lab diff ./rye.py"\n```\n\n'
+        '- [ ] Make it {#make}\n\n```q1lab command\ncommand = "q1lab new rye"\n```',
+    )
+    assert said(folder) == [
+        "mix.md:33: rye.py is made only after this; move the step that makes it up"
+    ]
+
+
+MISTAKES = [
+    ("{#weigh-flour}", "{#weigh-flour kind=recall}", "mix.md:14: step 'weigh-flour' is of kind recall and has no answer"),
+    ("{#weigh-flour}", "{#weigh-flour needs=weigh-guess}", "mix.md:14: this needs step 'weigh-guess', which comes only after this"),
+    ("{#weigh-flour}", "{#weigh-flour needs=salt}", "mix.md:14: this needs step 'salt', which is not in the week"),
+    ("<details>", "<details needs=knead-bake>", "mix.md:20: this needs step 'knead-bake', which comes only after this"),
+    ("{#weigh-flour}", "{#weigh-flour minutes=7}", "mix.md:5: part weigh gives 10 minutes for rye, its steps add up to 7 = 7"),
+    ("{#weigh-flour}", "{#weigh-flour minutes=soon}", "mix.md:14: minutes must be a whole number"),
+    ("Some text", "| what | minutes |\n|---|---|\n| flour | 3 |\n| salt | 4 |\n\nSome text", "mix.md:7: part weigh gives 10 minutes for rye, its table adds up to 7"),
+    ("First.", "First.\n\n```python\nx = 1\nif x\n```", "mix.md:35: this block of Python does not run: expected ':'"),
+    ("First.", "It rose by {measured.oven.rye}.", "mix.md:31: there is no number {measured.oven.rye}"),
+    ("First.", "First.\n\nIt is 0.031 nats better.", "mix.md:33: '0.031 nats' names no source"),
+    ("First.", "First.\n\n<!-- q1lab:file oven.py -->", "mix.md:33: file 'files/oven.py' is not there"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("old", "new", "message"), MISTAKES, ids=[m[2][:60] for m in MISTAKES])
+def test_an_authors_mistake_is_named(folder: Path, old: str, new: str, message: str) -> None:
+    edit(folder / "mix.md", old, new)
+    assert any(line.startswith(message) for line in said(folder)), said(folder)
+
+
+def test_a_result_without_its_source_is_named(folder: Path) -> None:
+    edit(folder / "week.toml", 'default = "rye"', 'default = "rye"\nresults = "results.toml"')
+    row = 'preset = "oven"\nvariant = "rye"\ndata = "x"\npairs = 3\nmean = 0.1\nlow = 0\nhigh = 1\n'
+    (folder / "results.toml").write_text(f"[[results]]\n{row}sd = 1\npair_sd = 1\n")
+    assert (
+        said(folder)[0] == "results.toml:1: this result has no source; every quoted number needs it"
+    )
+    (folder / "results.toml").write_text(f'[[results]]\n{row}sd = 1\npair_sd = 1\nsource = " "\n')
+    assert said(folder)[0] == "results.toml:11: a result needs the source that it is from"
+    (folder / "results.toml").write_text(f'[[results]]\n{row}sd = 1\npair_sd = 1\nsource = "x"\n')
+    edit(
+        folder / "mix.md",
+        "First.",
+        "It rose by {measured.oven.rye.mean} on {measured.oven.rye.data}.",
+    )
+    assert said(folder) == []
+    assert "It rose by +0.100 on x." in everything(load(folder).for_variant("rye"))
+
+
+def test_tables_of_minutes_are_summed() -> None:
+    table = "text\n\n| a | minutes | b |\n|---|---:|---|\n| x | 5 | 7 |\n| y | 10 min | |\n\n| minutes |"
+    assert list(table_minutes(table)) == [(2, 15)]
+
+
+def test_reading_a_week_runs_nothing(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    mark = tmp_path_factory.mktemp("mark") / "ran"
+    edit(folder / "mix.md", "First.", f"```python\nopen({str(mark)!r}, 'w')\n```")
+    check(folder)
+    load(folder)
+    assert not mark.exists()
+    blocks.run(load(folder), ROOT / "labs" / "models")
+    assert mark.exists()
+
+
+# ── questions that come back
+# ─────────────────────────────────────────────────────────────────────────────
+
+
+def test_what_was_wrong_comes_back_at_the_next_sessions_start(home: Path, week: Week) -> None:
+    label = week.label
+    with Store() as store:
+        progress.choose(store, label, "rope")
+        told = progress.narrowed(week, progress.read(store, label))
+        asked = [step.id for step in told.steps() if step.kind == "recall"]
+        assert "a2-rope-s1" in asked
+        progress.mark(store, label, "a2-rope-s1", False)
+        progress.mark(store, label, "a2-rope-s31", True)
+        now = progress.read(store, label)
+        assert now.of("a2-rope-s1").done
+        again = progress.narrowed(week, now)
+        first = again.session("b").parts[0].steps[0]
+        assert (first.id, first.again, first.kind) == ("a2-rope-s1@b", "a2-rope-s1", "recall")
+        assert first.answer
+        assert len(list(again.steps())) == len(list(told.steps())) + 1
+        assert again.session("a") == told.session("a")
+        assert again.find("a2-rope-s1@b")
+
+        progress.mark(store, label, "a2-rope-s1@b", False)
+        third = progress.narrowed(week, progress.read(store, label)).session("c").parts[0].steps[0]
+        assert (third.id, third.again) == ("a2-rope-s1@c", "a2-rope-s1")
+        progress.mark(store, label, "a2-rope-s1@b", True)
+        last = progress.narrowed(week, progress.read(store, label))
+        assert last.session("c").parts[0].steps[0].again is None
+        assert last.session("b").parts[0].steps[0].id == "a2-rope-s1@b"
+
+
+def test_the_same_narrowing_is_made_once(home: Path, week: Week) -> None:
+    with Store() as store:
+        now = progress.read(store, week.label)
+    assert progress.narrowed(week, now) is progress.narrowed(week, now)
+
+
+def test_an_answer_is_a_fold_for_viewers_that_know_no_recall(week: Week) -> None:
+    found = week.for_variant("rope").find("a2")
+    assert found
+    assert "Answers to section 1" in [b.title for b in found[1].texts if isinstance(b, Fold)]
+
+
+def test_each_fold_answers_one_section(week: Week) -> None:
+    for variant in VARIANTS:
+        told = week.for_variant(variant)
+        questions = [step for step in told.steps() if step.kind == "recall"]
+        assert len(questions) >= 5
+        for step in questions:
+            assert step.answer
+            asked = set(re.findall(r"\(([a-f])\)", step.detail))
+            answered = set(re.findall(r"\(([a-f])\)", step.answer.markdown))
+            assert asked == answered, step.id
