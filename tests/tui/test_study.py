@@ -63,7 +63,7 @@ async def test_an_answer_is_written_in_place_and_esc_keeps_it() -> None:
     app = prepared(lambda store, week: progress.tick(store, week.label, "a1-trains", True))
     async with app.run_test(size=(100, 30)) as pilot:
         await settled(pilot)
-        app.screen.query_one(Checklist).highlighted = 2
+        app.screen.open_part("a1", "a1-why")
         await pilot.press("enter")
         assert isinstance(app.screen, AnswerScreen)
         await pilot.press(*"why [not]", "escape")
@@ -78,7 +78,7 @@ async def test_without_a_terminal_of_its_own_the_editor_says_so() -> None:
     app = prepared()
     async with app.run_test(size=(100, 30)) as pilot:
         await settled(pilot)
-        app.screen.query_one(Checklist).highlighted = 2
+        app.screen.open_part("a1", "a1-why")
         await pilot.press("E")
         await pilot.pause()
         assert any("editor" in note.message for note in app._notifications)
@@ -88,12 +88,32 @@ async def test_choosing_a_variant_changes_the_text() -> None:
     app = prepared()
     async with app.run_test(size=(100, 30)) as pilot:
         await settled(pilot)
-        app.screen.query_one(Checklist).highlighted = 1
+        app.screen.open_part("a1", "a1-choose")
         await pilot.press("enter", "home", "enter")
         await settled(pilot)
         assert app.snapshot.progress.chosen == "rmsnorm"
         assert app.week.variant == "rmsnorm"
         assert stored().of("a1-choose").answer == "rmsnorm"
+
+
+async def test_a_question_is_answered_from_memory_then_marked() -> None:
+    app = prepared(lambda store, week: progress.choose(store, week.label, "rope"))
+    async with app.run_test(size=(100, 40)) as pilot:
+        await settled(pilot)
+        app.screen.open_part("a2", "a2-rope-s1")
+        await pilot.press("e")
+        await settled(pilot)
+        answer = app.screen.query_one("#answer")
+        assert not answer.display
+        await pilot.press("n")
+        assert not stored().marks  # marked only after the answer was seen
+        await pilot.press("enter")
+        assert answer.display
+        await pilot.press("n")
+        await settled(pilot)
+        assert stored().marks == {"a2-rope-s1": "wrong"}
+        assert stored().of("a2-rope-s1").done
+        assert app.week.session("b").parts[0].steps[0].again == "a2-rope-s1"
 
 
 async def test_a_prediction_is_kept_and_ticks_its_step() -> None:
