@@ -95,7 +95,7 @@ def build(home: Path, studies_wanted: int = 1000, points: int = 833) -> int:
                         ),
                     )
                 if not record:
-                    record = json.dumps(comparison.build(study, store.runs(study.id)))
+                    record = json.dumps(comparison.build(study, store.runs(study.id)).to_dict())
                 mine = record.replace('"rope-1"', f'"{study.id}"').replace('"rope"', f'"{variant}"')
                 db.execute("INSERT INTO results VALUES (?, ?, '', ?)", (study.id, day, mine))
         assert studies.latest() == study.id

@@ -42,11 +42,14 @@ def compare(study: str | None, as_json: bool, plot: Path | None) -> int:
 
 def show(store: Store, study: Study, *, as_json: bool) -> None:
     """Print a study's comparison: JSON, or the verdict block."""
+    from q1lab.compare import telling
     from q1lab.compare.record import compare as make
 
     record = make(store, study)
     if as_json:
-        click.echo(json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False))
+        click.echo(
+            json.dumps(telling.to_json(record), indent=2, ensure_ascii=False, allow_nan=False)
+        )
         return
     from rich.console import Console
 

@@ -91,7 +91,7 @@ def predict(
 
 def lines(found: dict[str, object]) -> list[str]:
     """A prediction and its earlier versions as text."""
-    from q1lab.documents.facts import DIRECTION_WORDS
+    from q1lab.compare.telling import DIRECTION_WORDS
 
     def one(item: dict[str, object]) -> str:
         confidence = item["confidence"]

@@ -2,7 +2,7 @@
 
 Drawn through matplotlib's objects, without pyplot: no window system, no global state, safe in any
 process. The same record and curves give the same bytes with the same matplotlib (fixed ids in SVG,
-no date in either format). Colours keep apart for colour-blind eyes, and line styles and markers say
+no date in either format). Colors keep apart for color-blind eyes, and line styles and markers say
 the same in black and white.
 """
 
@@ -15,16 +15,20 @@ import warnings
 from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, Any
 
-from q1lab.compare.text import ARM_COLOURS, arm_names, pairs
+from q1lab.compare import telling
+from q1lab.compare.text import ARM_COLORS
 from q1lab.errors import Problem
-from q1lab.files import plain, write_atomic
+from q1lab.files import write_atomic
 from q1lab.paths import home
+from q1lab.study.studies import ARMS
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from q1lab.compare.record import Comparison
 
     Floats = NDArray[np.float64]
 
@@ -49,7 +53,7 @@ STYLE = {
 
 
 def comparison_figure(
-    record: Mapping[str, Any],
+    c: Comparison,
     curves: Curves,
     path: Path,
     *,
@@ -57,10 +61,10 @@ def comparison_figure(
 ) -> Path:
     """Draw the comparison into ``path`` (.svg or .png) and return it.
 
-    ``record`` is that of ``compare --json``. ``curves`` is arm ("baseline", "modified") → seed →
+    ``curves`` is arm ("baseline", "modified") → seed →
     columns "iter", "train_loss", "eval_iter", "val_loss", each pair equally long; losses in nats,
     NaN allowed; arms, seeds or columns may be missing. ``size`` is width and height in inches, at
-    150 dots an inch for PNG.
+    150 dots per inch for PNG.
 
     Raises Problem for another suffix and for a place that cannot be written.
     """
@@ -80,10 +84,9 @@ def comparison_figure(
         figure = Figure(figsize=size, layout="constrained")
         FigureCanvasAgg(figure)
         left, right = figure.subplots(1, 2, width_ratios=[1.15, 1])
-        names = _names(record)
-        _draw_curves(left, record, curves, names)
-        _draw_forest(right, record, names)
-        title = textwrap.fill(_title(record, names), max(30, int(size[0] * 8.5)))
+        _draw_curves(left, c, curves)
+        _draw_forest(right, c)
+        title = textwrap.fill(telling.title(c), max(30, int(size[0] * 8.5)))
         figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
         buffer = BytesIO()
         metadata = {"Date": None, "Creator": "q1lab"} if suffix == "svg" else {"Software": "q1lab"}
@@ -95,52 +98,49 @@ def comparison_figure(
 # -- left: the curves --------------------------------------------------------------------------------------
 
 
-def _draw_curves(
-    axes: Any, record: Mapping[str, Any], curves: Curves, names: Mapping[str, str]
-) -> None:
+def _draw_curves(axes: Any, c: Comparison, curves: Curves) -> None:
     """Each seed's val loss thin, the mean thick, the range of the seeds as a band; training losses
     faint."""
     import numpy as np
 
     drawn = []
-    for arm in ("baseline", "modified"):
-        colour, dashes = ARM_COLOURS[arm], DASHES[arm]
+    for arm, name in zip(ARMS, telling.names(c), strict=True):
+        color, dashes = ARM_COLORS[arm], DASHES[arm]
         runs = curves.get(arm) or {}
         for run in runs.values():
             at, loss = _series(run, "iter", "train_loss")
             if len(at):
                 smooth = _smooth(loss)
-                axes.plot(at, smooth, color=colour, lw=0.5, alpha=0.25, zorder=1)
+                axes.plot(at, smooth, color=color, lw=0.5, alpha=0.25, zorder=1)
                 drawn += [value for value in smooth.tolist() if math.isfinite(value)]
-        known = set(map(str, (record.get("diverged") or {}).get(arm) or []))
         evals, lost = [], 0
         for seed, run in sorted(runs.items()):
             at, loss = _series(run, "eval_iter", "val_loss")
             if not len(at):
                 continue
             evals.append((at, loss))
-            axes.plot(at, loss, color=colour, ls=dashes, lw=0.7, alpha=0.6, zorder=2)
+            axes.plot(at, loss, color=color, ls=dashes, lw=0.7, alpha=0.6, zorder=2)
             drawn += [value for value in loss.tolist() if math.isfinite(value)]
-            if str(seed) in known or not math.isfinite(loss[-1]):
+            if seed in c.diverged.get(arm, []) or not math.isfinite(loss[-1]):
                 lost += 1
                 kept = np.flatnonzero(np.isfinite(loss))
-                axes.plot(at[kept][-1:], loss[kept][-1:], "x", color=colour, ms=9, mew=2, zorder=5)
+                axes.plot(at[kept][-1:], loss[kept][-1:], "x", color=color, ms=9, mew=2, zorder=5)
         if not evals:
             continue
-        label = f"{names[arm]} ({len(evals)} {'seed' if len(evals) == 1 else 'seeds'})"
+        label = f"{name} ({len(evals)} {'seed' if len(evals) == 1 else 'seeds'})"
         if lost:
             label = label.removesuffix(")") + f", {lost} diverged: ×)"
         grid, table = _table(evals)
         band = [table.min(axis=0), table.max(axis=0)] if len(grid) else []
         if len(evals) > 1 and len(grid):
-            axes.fill_between(grid, *band, color=colour, alpha=0.18, lw=0, zorder=2)
+            axes.fill_between(grid, *band, color=color, alpha=0.18, lw=0, zorder=2)
         if len(grid):
             mean = table.mean(axis=0)
-            axes.plot(grid, mean, color=colour, ls=dashes, lw=2, zorder=3, label=label)
-            axes.plot(grid[-1:], mean[-1:], MARKERS[arm], color=colour, ms=6, zorder=4)
+            axes.plot(grid, mean, color=color, ls=dashes, lw=2, zorder=3, label=label)
+            axes.plot(grid[-1:], mean[-1:], MARKERS[arm], color=color, ms=6, zorder=4)
     axes.set_title("Val loss: each seed, mean, range; faint: training", fontsize=9)
     axes.set_xlabel("iter")
-    axes.set_ylabel("loss (nats a token; lower is better)")
+    axes.set_ylabel("loss (nats per token; lower is better)")
     axes.grid(True, color="#dddddd", lw=0.6)
     axes.set_axisbelow(True)
     if drawn:
@@ -159,7 +159,7 @@ def _inset(axes: Any, curves: Curves) -> None:
     """The last quarter enlarged, where the arms differ by less than a line is thick."""
     ends = []
     last = 0.0
-    for arm in ("baseline", "modified"):
+    for arm in ARMS:
         for run in (curves.get(arm) or {}).values():
             at, loss = _series(run, "eval_iter", "val_loss")
             if len(at):
@@ -175,8 +175,8 @@ def _inset(axes: Any, curves: Curves) -> None:
     inset = axes.inset_axes((0.42, 0.33, 0.56, 0.36))
     for at, loss, arm in tail:
         keep = at >= 0.75 * last
-        inset.plot(at[keep], loss[keep], color=ARM_COLOURS[arm], ls=DASHES[arm], lw=0.9)
-        inset.plot(at[keep][-1:], loss[keep][-1:], MARKERS[arm], color=ARM_COLOURS[arm], ms=3)
+        inset.plot(at[keep], loss[keep], color=ARM_COLORS[arm], ls=DASHES[arm], lw=0.9)
+        inset.plot(at[keep][-1:], loss[keep][-1:], MARKERS[arm], color=ARM_COLORS[arm], ms=3)
     inset.set_title("last quarter, each seed", fontsize=8)
     inset.tick_params(labelsize=7)
     inset.grid(True, color="#eeeeee", lw=0.5)
@@ -228,13 +228,9 @@ def _smooth(values: Floats) -> Floats:
 # -- right: the difference ---------------------------------------------------------------------------------
 
 
-def _draw_forest(axes: Any, record: Mapping[str, Any], names: Mapping[str, str]) -> None:
+def _draw_forest(axes: Any, c: Comparison) -> None:
     """Each pair, the headline interval, the bootstrap CI with what it covers, 0, and ±δ if there is
     one."""
-    difference = record.get("difference") or {}
-    headline = difference.get("headline") or "welch"
-    ends, boot = difference.get(headline) or {}, difference.get("bootstrap") or {}
-    mean, delta = difference.get("mean"), record.get("delta")
     rows: list[str] = []
     reach = [0.0]
 
@@ -242,50 +238,40 @@ def _draw_forest(axes: Any, record: Mapping[str, Any], names: Mapping[str, str])
         y = -len(rows)
         axes.plot([low, high], [y, y], color="black", lw=width, solid_capstyle="butt", zorder=3)
         axes.plot([low, high], [y, y], "|", color="black", ms=9, mew=1.4, zorder=3)
-        if mean is not None:
-            axes.plot([mean], [y], marker, color="black", mfc=fill, ms=7, zorder=4)
+        if c.mean is not None:
+            axes.plot([c.mean], [y], marker, color="black", mfc=fill, ms=7, zorder=4)
         rows.append(label)
         reach.extend((low, high))
 
-    found = pairs(record)
-    together = len(found) > MOST_ROWS
-    for seed, value in found:
-        axes.plot(
-            [value],
-            [-len(rows)],
-            "o",
-            color="#444444",
-            mfc="none" if together else "white",
-            ms=6,
-            zorder=3,
-        )
+    together = len(c.pairs) > MOST_ROWS
+    fill = "none" if together else "white"
+    for seed, value in c.pairs.items():
+        axes.plot([value], [-len(rows)], "o", color="#444444", mfc=fill, ms=6, zorder=3)
         reach.append(value)
         if not together:
             rows.append(f"pair of seed {seed}")
     if together:
-        rows.append(f"each of {len(found)} pairs")
-    if _finite(ends.get("low")) and _finite(ends.get("high")):
-        level = f"{100 * (1 - (record.get('alpha') or 0.05)):g}%"
-        kind = "paired" if headline == "paired" else "Welch"
-        decides = "" if record.get("verdict") == "no verdict" else "; decides"
-        bar(f"{level} interval\n({kind} t{decides})", ends["low"], ends["high"], 2.6, "s", "black")
-    if _finite(boot.get("low")) and _finite(boot.get("high")):
-        covers = boot.get("true_coverage")
-        note = f"\n(covers about {covers:.0f}%)" if _finite(covers) else ""
-        bar(f"95% bootstrap CI{note}", boot["low"], boot["high"], 1.2, "o", "white")
+        rows.append(f"each of {len(c.pairs)} pairs")
+    if c.ends is not None:
+        label = f"{telling.interval_label(c)}\n({telling.interval_note(c)})"
+        bar(label, c.ends.low, c.ends.high, 2.6, "s", "black")
+    if c.bootstrap is not None:
+        label = f"{telling.BOOTSTRAP_LABEL}\n({telling.bootstrap_note(c.bootstrap)})"
+        bar(label, c.bootstrap.low, c.bootstrap.high, 1.2, "o", "white")
     axes.set_title("Difference in final val loss", fontsize=9)
-    below = f"{names['modified']} − {names['baseline']} (nats)\nleft of 0: lower, so better"
+    base, modified = telling.names(c)
+    below = f"{modified} {telling.MINUS} {base} (nats)\nleft of 0: lower, so better"
     if not rows:
         _say(axes, "no seed has finished in both arms")
         return
     axes.axvline(0, color="black", lw=1.2, zorder=2)
     low, high = min(reach), max(reach)
     margin = 0.08 * (high - low or 0.01)
-    if _finite(delta) and delta:
-        axes.axvspan(-delta, delta, color="#888888", alpha=0.16, lw=0, zorder=0)
-        for edge in (-delta, delta):
+    if c.delta:
+        axes.axvspan(-c.delta, c.delta, color="#888888", alpha=0.16, lw=0, zorder=0)
+        for edge in (-c.delta, c.delta):
             axes.axvline(edge, color="#666666", lw=0.9, ls=(0, (2, 2)), zorder=1)
-        below += f"\ngrey: too small to matter (±{delta:g})"
+        below += f"\ngray: {telling.DELTA_LABEL} (±{c.delta:g})"
     axes.set_xlabel(below)
     axes.set_xlim(low - margin, high + margin)
     axes.set_ylim(-len(rows) + 0.2, 0.7)
@@ -298,37 +284,6 @@ def _draw_forest(axes: Any, record: Mapping[str, Any], names: Mapping[str, str])
 
 
 # -- small pieces ------------------------------------------------------------------------------------------
-
-
-def _title(record: Mapping[str, Any], names: Mapping[str, str]) -> str:
-    verdict = str(record.get("verdict") or "no verdict").upper()
-    mean = (record.get("difference") or {}).get("mean")
-    data = plain(str((record.get("data") or {}).get("name") or ""))
-    where = ", ".join(
-        part
-        for part in (data, f"{record['preset']} preset" if record.get("preset") else "")
-        if part
-    )
-    n = record.get("n") or 0
-    seeds = f"{n} {'seed' if n == 1 else 'seeds'} an arm"
-    lost = sum(map(len, (record.get("diverged") or {}).values()))
-    if lost:
-        seeds = f"{lost} {'run' if lost == 1 else 'runs'} diverged"
-    if _finite(mean):
-        sign = "−" if mean < 0 else "+"
-        what = f"{names['modified']} − {names['baseline']} = {sign}{abs(mean):.4f} nats"
-    else:
-        what = f"{names['modified']} against {names['baseline']}"
-    return f"{verdict}: {what} ({', '.join(part for part in (seeds, where) if part)})"
-
-
-def _names(record: Mapping[str, Any]) -> dict[str, str]:
-    base, mod = arm_names(record)
-    return {"baseline": base, "modified": mod}
-
-
-def _finite(value: Any) -> TypeGuard[float]:
-    return isinstance(value, int | float) and math.isfinite(value)
 
 
 def _say(axes: Any, text: str) -> None:

@@ -71,8 +71,9 @@ def as_json(store: Store, chosen: Sequence[Study]) -> str:
     """The comparisons as one JSON document: ``{"q1lab": version, "exported": time, "studies":
     [record, …]}``."""
     from q1lab.compare.record import compare
+    from q1lab.compare.telling import to_json
 
-    records = [compare(store, study) for study in chosen]
+    records = [to_json(compare(store, study)) for study in chosen]
     document = {"q1lab": __version__, "exported": utc_now(), "studies": records}
     return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 

@@ -1,7 +1,8 @@
-"""The comparison of a study: the record of ``q1lab compare --json``, put together from the store.
+"""The comparison of a study: one frozen record that every screen, document and file tells from.
 
-Pure statistics are in stats.py, wording in verdict.py, pictures in charts.py; here they get their
-numbers.
+Pure statistics are in stats.py, the words in telling.py, the layout of the terminal in text.py,
+pictures in charts.py; here is the record, and how it is put together from the store. It is a dict
+only at the border: in the table ``results``, and in ``--json`` and ``export``.
 """
 
 from __future__ import annotations
@@ -9,36 +10,216 @@ from __future__ import annotations
 import json
 import math
 import statistics
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from q1lab.compare import stats
+from q1lab.compare.scoring import Score, score
+from q1lab.compare.stats import Analysis, Bootstrap, Interval, Kind, Note, Reason, SeedsNeeded
 from q1lab.files import sha256_text
 from q1lab.index import ingest, results
 from q1lab.index.store import Row, Store
 from q1lab.study.states import State
 from q1lab.study.studies import ARMS, Study
 
-Record = dict[str, Any]
+VERSION = 4
+"""Of the record. Raise it when its form or its computation changes, so that kept ones are made
+anew."""
+
+SIZE_MATTERS_FROM = 0.01
+"""A relative difference in parameters from which size may be the reason."""
 
 
-def compare(store: Store, study: Study) -> Record:
-    """The comparison of everything that has ended. Kept in ``results`` and computed again when a
+@dataclass(frozen=True)
+class ArmResult:
+    """One arm's runs. Losses in nats per token; what is not known is None."""
+
+    variant: str
+    title: str = ""
+    values: Mapping[int, float | None] = field(default_factory=dict)
+    """Final val loss by seed, None for a run that diverged; runs that have not ended are absent."""
+    mean: float | None = None
+    std: float | None = None
+    n_params: int | None = None
+    flops_per_token: float | None = None
+    tokens_per_s: float | None = None
+    wall_s: float | None = None
+    """Mean seconds per run."""
+    sha256: str = ""
+    origin: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison(Analysis):
+    """An analysis, and what it is about."""
+
+    study: str
+    created: str = ""
+    variant: str
+    baseline: str
+    arms: Mapping[str, ArmResult]
+    seeds: tuple[int, ...] = ()
+    floor: Interval | None = None
+    """How far apart baseline runs are that differ in nothing but their seed."""
+    complete: bool = True
+    data: str = ""
+    data_sha256: str = ""
+    config: Mapping[str, Any] = field(default_factory=dict)
+    preset: str = ""
+    dtype: str = ""
+    device: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    repo: Mapping[str, Any] | None = None
+    prediction: Mapping[str, Any] | None = None
+    reused: tuple[str, ...] = ()
+
+    @property
+    def score(self) -> Score | None:
+        """The prediction against the outcome; None when nothing was predicted."""
+        return score(self.prediction, self) if self.prediction else None
+
+    @property
+    def lost(self) -> int:
+        """How many runs diverged."""
+        return sum(len(seeds) for seeds in self.diverged.values())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Every fact in JSON's own types; what is not finite is null."""
+        needed, boot = self.seeds_needed, self.bootstrap
+        record: dict[str, Any] = {
+            "v": VERSION,
+            "study": self.study,
+            "created": self.created,
+            "variant": self.variant,
+            "baseline": self.baseline,
+            "metric": "val_loss",
+            "verdict": self.verdict,
+            "reason": self.reason,
+            "level": self.level,
+            "n": self.n,
+            "alpha": self.alpha,
+            "looks": self.looks,
+            "delta": self.delta,
+            "difference": {
+                "mean": self.mean,
+                "headline": self.headline,
+                "welch": _ends(self.welch),
+                "paired": _ends(self.paired),
+                "bootstrap": None if boot is None else dict(vars(boot)),
+                "permutation_p": self.permutation_p,
+                "pairs": {str(seed): value for seed, value in self.pairs.items()},
+            },
+            "detectable": self.detectable,
+            "seeds_needed": None if needed is None else dict(vars(needed)),
+            "diverged": self.diverged,
+            "notes": [{"kind": note.kind, **note.facts} for note in self.notes],
+            "arms": {name: _arm_dict(arm) for name, arm in self.arms.items()},
+            "floor": _ends(self.floor),
+            "seeds": list(self.seeds),
+            "data": {"name": self.data, "sha256": self.data_sha256},
+            "config": dict(self.config),
+            "preset": self.preset,
+            "dtype": self.dtype,
+            "device": self.device,
+            "versions": dict(self.versions),
+            "repo": self.repo,
+            "prediction": self.prediction,
+            "reused": list(self.reused),
+            "complete": self.complete,
+        }
+        return {key: _jsonable(value) for key, value in record.items()}
+
+
+def from_dict(record: Mapping[str, Any]) -> Comparison | None:
+    """What ``to_dict`` wrote; None for a record of another version, which is to be made anew."""
+    if record.get("v") != VERSION:
+        return None
+    difference, arms = record["difference"], record["arms"]
+    boot, needed = difference["bootstrap"], record["seeds_needed"]
+    results = {name: _arm_from(arm) for name, arm in arms.items()}
+    return Comparison(
+        headline=difference["headline"],
+        alpha=record["alpha"],
+        looks=record["looks"],
+        delta=record["delta"],
+        n=record["n"],
+        n_baseline=_finished(results["baseline"]),
+        n_modified=_finished(results["modified"]),
+        mean_baseline=results["baseline"].mean,
+        mean_modified=results["modified"].mean,
+        sd_baseline=results["baseline"].std,
+        sd_modified=results["modified"].std,
+        pairs={int(seed): value for seed, value in difference["pairs"].items()},
+        mean=difference["mean"],
+        welch=_interval(difference["welch"]),
+        paired=_interval(difference["paired"]),
+        bootstrap=None if boot is None else Bootstrap(**boot),
+        permutation_p=difference["permutation_p"],
+        verdict=record["verdict"],
+        detectable=record["detectable"],
+        seeds_needed=None if needed is None else SeedsNeeded(**needed),
+        diverged={arm: list(seeds) for arm, seeds in record["diverged"].items()},
+        reason=None if record["reason"] is None else Reason(record["reason"]),
+        notes=tuple(
+            Note(Kind(one["kind"]), {key: one[key] for key in one if key != "kind"})
+            for one in record["notes"]
+        ),
+        study=record["study"],
+        created=record["created"],
+        variant=record["variant"],
+        baseline=record["baseline"],
+        arms=results,
+        seeds=tuple(record["seeds"]),
+        floor=_interval(record["floor"]),
+        complete=record["complete"],
+        data=record["data"]["name"],
+        data_sha256=record["data"]["sha256"],
+        config=record["config"],
+        preset=record["preset"],
+        dtype=record["dtype"],
+        device=record["device"],
+        versions=record["versions"],
+        repo=record["repo"],
+        prediction=record["prediction"],
+        reused=tuple(record["reused"]),
+    )
+
+
+def compare(store: Store, study: Study) -> Comparison:
+    """The comparison of everything that has ended. Kept in ``results``, and computed again when a
     run changes."""
     ingest.verify(store, study)
     rows = store.runs(study.id)
     fingerprint = _fingerprint(study, rows)
-    kept = results.kept(store, study.id)
-    if kept is not None and kept["fingerprint"] == f"{fingerprint} {sha256_text(kept['record'])}":
-        record: Record = json.loads(kept["record"])
-        return record
-    record = build(study, rows)
-    text = json.dumps(record, allow_nan=False)
+    known = results.kept(store, study.id)
+    if (
+        known is not None
+        and known["fingerprint"] == f"{fingerprint} {sha256_text(known['record'])}"
+    ):
+        found = from_dict(json.loads(known["record"]))
+        if found is not None:
+            return found
+    made = build(study, rows)
+    text = json.dumps(made.to_dict(), allow_nan=False)
     results.keep(store, study.id, f"{fingerprint} {sha256_text(text)}", text)
-    return record
+    return made
 
 
-def build(study: Study, rows: list[Row]) -> Record:
-    """The record, from a study's plan and its runs' rows."""
+def kept(store: Store, study_id: str) -> Comparison | None:
+    """The comparison that was computed last for a study, if any; computes nothing."""
+    row = results.kept(store, study_id)
+    return None if row is None else from_dict(json.loads(row["record"]))
+
+
+def newest(store: Store) -> Comparison | None:
+    """The newest study's comparison among those that were computed; computes nothing."""
+    text = results.newest(store, VERSION)
+    return None if text is None else from_dict(json.loads(text))
+
+
+def build(study: Study, rows: list[Row]) -> Comparison:
+    """The comparison, from a study's plan and its runs' rows."""
     values = {arm: _values(rows, arm) for arm in ARMS}
     analysis = stats.analyse(
         values["baseline"],
@@ -48,30 +229,28 @@ def build(study: Study, rows: list[Row]) -> Record:
         delta=(study.prediction or {}).get("matters"),
         complete=_complete(rows),
     )
-    found = analysis.to_dict()
-    warnings = [*found.pop("warnings"), *_warnings(study, rows)]
-    return {
-        "study": study.id,
-        "created": study.created,
-        "variant": study.variant,
-        "baseline": study.baseline,
-        "metric": "val_loss",
-        **found,
-        "warnings": warnings,
-        "arms": {arm: _arm(study, rows, arm) for arm in ARMS},
-        "floor": _floor(values["baseline"]),
-        "seeds": list(study.seeds),
-        "data": {"name": study.data.name, "sha256": study.data.sha256},
-        "config": study.config,
-        "preset": study.preset,
-        "dtype": study.dtype,
-        "device": study.device,
-        "versions": study.versions,
-        "repo": study.repo,
-        "prediction": study.prediction,
-        "reused": [_name(row) for row in rows if row["reused_from"]],
-        "complete": _complete(rows),
-    }
+    facts = {**vars(analysis), "notes": (*analysis.notes, *_notes(study, rows))}
+    return Comparison(
+        **facts,
+        study=study.id,
+        created=study.created,
+        variant=study.variant,
+        baseline=study.baseline,
+        arms={arm: _arm(study, rows, arm) for arm in ARMS},
+        seeds=study.seeds,
+        floor=_floor(values["baseline"]),
+        complete=_complete(rows),
+        data=study.data.name,
+        data_sha256=study.data.sha256,
+        config=study.config,
+        preset=study.preset,
+        dtype=study.dtype,
+        device=study.device,
+        versions=study.versions,
+        repo=study.repo,
+        prediction=study.prediction,
+        reused=tuple(_name(row) for row in rows if row["reused_from"]),
+    )
 
 
 def curves(store: Store, study: Study) -> dict[str, dict[int, dict[str, list[float]]]]:
@@ -99,15 +278,17 @@ def curves(store: Store, study: Study) -> dict[str, dict[int, dict[str, list[flo
     return found
 
 
-def _floor(values: dict[int, float | None]) -> dict[str, float] | None:
-    """The noise floor, A/A: how far apart baseline runs are that differ in nothing but their seed
-    (the widest of their differences, in both directions). None below two such runs, or when one
-    diverged."""
+# -- small pieces ------------------------------------------------------------------------------------------
+
+
+def _floor(values: dict[int, float | None]) -> Interval | None:
+    """The noise floor, A/A: the widest difference between baseline runs that differ in nothing but
+    their seed, in both directions. None below two such runs, or when one diverged."""
     losses = [value for value in values.values() if value is not None]
     if len(losses) < 2 or len(losses) < len(values):
         return None
     widest = max(losses) - min(losses)
-    return {"low": -widest, "high": widest}
+    return Interval(-widest, widest)
 
 
 def _or_nan(value: float | None) -> float:
@@ -123,7 +304,7 @@ def _values(rows: list[Row], arm: str) -> dict[int, float | None]:
     }
 
 
-def _arm(study: Study, rows: list[Row], arm: str) -> dict[str, Any]:
+def _arm(study: Study, rows: list[Row], arm: str) -> ArmResult:
     values = _values(rows, arm)
     finished = [value for value in values.values() if value is not None]
     ended = [row for row in rows if row["arm"] == arm and row["state"] == State.FINISHED]
@@ -131,19 +312,19 @@ def _arm(study: Study, rows: list[Row], arm: str) -> dict[str, Any]:
     seconds = [row["seconds"] for row in ended]
     plan = study.arms[arm]
     whole = len(finished) == len(values)
-    return {
-        "variant": plan.variant,
-        "title": plan.title,
-        "mean": statistics.fmean(finished) if finished and whole else None,
-        "std": statistics.stdev(finished) if len(finished) > 1 and whole else None,
-        "values": {str(seed): value for seed, value in sorted(values.items())},
-        "n_params": plan.n_params,
-        "flops_per_token": plan.flops_per_token,
-        "tokens_per_s": statistics.median(speeds) if speeds else None,
-        "wall_s": statistics.fmean(seconds) if seconds else None,
-        "sha256": plan.sha256,
-        "origin": plan.origin,
-    }
+    return ArmResult(
+        variant=plan.variant,
+        title=plan.title,
+        values=dict(sorted(values.items())),
+        mean=statistics.fmean(finished) if finished and whole else None,
+        std=statistics.stdev(finished) if len(finished) > 1 and whole else None,
+        n_params=plan.n_params,
+        flops_per_token=plan.flops_per_token,
+        tokens_per_s=statistics.median(speeds) if speeds else None,
+        wall_s=statistics.fmean(seconds) if seconds else None,
+        sha256=plan.sha256,
+        origin=plan.origin,
+    )
 
 
 def _complete(rows: list[Row]) -> bool:
@@ -152,16 +333,19 @@ def _complete(rows: list[Row]) -> bool:
     return all(row["state"] in (State.FINISHED, State.DIVERGED) for row in rows)
 
 
-def _warnings(study: Study, rows: list[Row]) -> list[str]:
+def _notes(study: Study, rows: list[Row]) -> list[Note]:
     notes = []
     left = [_name(row) for row in rows if row["state"] not in (State.FINISHED, State.DIVERGED)]
     if left:
-        notes.append(f"{len(left)} of {len(rows)} runs have not finished: {', '.join(left)}")
+        notes.append(Note(Kind.UNFINISHED, {"runs": left, "of": len(rows)}))
     bad = sum(row["bad_lines"] for row in rows)
     if bad:
-        notes.append(f"{bad} damaged lines in the event files were passed over")
+        notes.append(Note(Kind.DAMAGED, {"lines": bad}))
     if study.unchecked:
-        notes.append("the model file was trained without its checks (--unchecked)")
+        notes.append(Note(Kind.UNCHECKED))
+    sizes = [study.arms[arm].n_params for arm in ARMS]
+    if all(sizes) and abs(sizes[1] / sizes[0] - 1) >= SIZE_MATTERS_FROM:
+        notes.append(Note(Kind.SIZE))
     return notes
 
 
@@ -182,5 +366,32 @@ def _fingerprint(study: Study, rows: list[Row]) -> str:
     return sha256_text(json.dumps([VERSION, study.to_dict(), parts], sort_keys=True))
 
 
-VERSION = 3
-"""Raise it when the record's computation changes, so that kept ones are made anew."""
+def _arm_dict(arm: ArmResult) -> dict[str, Any]:
+    values = {str(seed): value for seed, value in arm.values.items()}
+    return {**vars(arm), "values": values}
+
+
+def _arm_from(record: Mapping[str, Any]) -> ArmResult:
+    values = {int(seed): value for seed, value in record["values"].items()}
+    return ArmResult(**{**record, "values": values})
+
+
+def _finished(arm: ArmResult) -> int:
+    return sum(value is not None for value in arm.values.values())
+
+
+def _interval(ends: Mapping[str, float] | None) -> Interval | None:
+    return None if ends is None else Interval(ends["low"], ends["high"])
+
+
+def _ends(interval: Interval | None) -> dict[str, float] | None:
+    return None if interval is None else {"low": interval.low, "high": interval.high}
+
+
+def _jsonable(value: Any) -> Any:
+    """NaN and infinity are no JSON: they become null."""
+    if isinstance(value, dict):
+        return {key: _jsonable(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_jsonable(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

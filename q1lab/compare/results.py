@@ -3,9 +3,12 @@ nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
+from q1lab.compare.record import VERSION
+from q1lab.compare.stats import Headline, Interval
 from q1lab.index.results import listing
 from q1lab.index.store import Store
 
@@ -25,12 +28,15 @@ class ResultLine:
     created: str
     done: int
     total: int
+    headline: Headline = "paired"
     verdict: str | None = None
     n: int | None = None
     mean: float | None = None
-    low: float | None = None
-    high: float | None = None
-    headline: str = "paired"
+    ends: Interval | None = None
+    alpha: float | None = None
+    delta: float | None = None
+    pairs: ClassVar[Mapping[int, float]] = {}
+    """Not read: a list shows none."""
 
     @property
     def complete(self) -> bool:
@@ -39,15 +45,29 @@ class ResultLine:
 
 def read(store: Store) -> tuple[ResultLine, ...]:
     """Every study, newest first."""
-    return tuple(
-        ResultLine(
-            row["id"], row["variant"], row["baseline"], row["preset"], row["data_name"], row["data_sha256"],
-            row["dtype"], row["created"], row["done"], row["total"], headline=row["headline"],
-            **({key: row[key] for key in ("verdict", "n", "mean", "low", "high")}
-               if row["done"] == row["total"] and row["seeds"] == row["planned"] else {}),
+    found = []
+    for row in listing(store, VERSION):
+        told = {}
+        if row["done"] == row["total"] and row["seeds"] == row["planned"]:
+            told = {key: row[key] for key in ("verdict", "n", "mean", "alpha", "delta")}
+            if row["low"] is not None and row["high"] is not None:
+                told["ends"] = Interval(row["low"], row["high"])
+        plan = {
+            key: row[key]
+            for key in ("id", "variant", "baseline", "preset", "data_sha256", "dtype", "created")
+        }
+        headline: Headline = "welch" if row["headline"] == "welch" else "paired"
+        found.append(
+            ResultLine(
+                **plan,
+                data=row["data_name"],
+                done=row["done"],
+                total=row["total"],
+                headline=headline,
+                **told,
+            )
         )
-        for row in listing(store)
-    )  # fmt: skip
+    return tuple(found)
 
 
 class Reader:

@@ -29,7 +29,8 @@ import math
 import statistics
 import warnings as python_warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import StrEnum
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -43,6 +44,13 @@ if TYPE_CHECKING:
 
 Headline = Literal["paired", "welch"]
 Verdict = Literal["helps", "hurts", "too small to matter", "cannot tell", "no verdict"]
+VERDICTS: tuple[Verdict, ...] = (
+    "helps",
+    "hurts",
+    "too small to matter",
+    "cannot tell",
+    "no verdict",
+)
 
 ALPHA = 0.05
 # looking at 3, 5 and 10 seeds at .05 each: 10.3% false verdicts; at .025: 5.1%
@@ -55,13 +63,6 @@ ENUMERATE_UP_TO = 100_000  # resamples; 4 seeds an arm give 256 × 256, 6 pairs 
 RESAMPLES = 9_999
 PERMUTATIONS = 9_999
 SEED = 20_260  # of the resampling generator, so that the same runs give the same interval
-# Notes that the verdict's own sentence repeats, by a part of each: a text with that sentence leaves
-# them out
-SAID_BY_THE_VERDICT = (
-    "so there is no mean verdict",
-    "a verdict needs at least 3",
-    "there is no verdict before they have",
-)
 LARGEST = 1e100  # a loss beyond this is a diverged run, and its square would overflow
 
 # True coverage, in %, of a percentile bootstrap interval that calls itself 95%, for a difference of
@@ -92,6 +93,38 @@ COVERAGE: dict[Headline, dict[int, float]] = {
         30: 93.7,
     },
 }
+
+
+class Reason(StrEnum):
+    """Why there is no verdict; the first that holds."""
+
+    DIVERGED = "diverged"
+    INCOMPLETE = "incomplete"
+    TOO_FEW = "too few"
+    NO_SPREAD = "no spread"
+
+
+class Kind(StrEnum):
+    """What a note beside the verdict is about. Its words are in telling.py, never here."""
+
+    UNPAIRED = "unpaired"
+    LOOKED = "looked"
+    DISAGREE = "bootstrap disagrees"
+    TEMPTING = "other interval"
+    SUGGESTIVE = "suggestive"
+    BELOW_DELTA = "below delta"
+    UNFINISHED = "unfinished"
+    DAMAGED = "damaged lines"
+    UNCHECKED = "unchecked"
+    SIZE = "size"
+
+
+@dataclass(frozen=True)
+class Note:
+    """Something that the reader of a verdict must know: its kind and its facts, in JSON's types."""
+
+    kind: Kind
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -179,37 +212,19 @@ class Analysis:
     detectable: float | None
     seeds_needed: SeedsNeeded | None
     diverged: dict[str, list[int]]
-    warnings: list[str]
+    reason: Reason | None
+    """Why there is no verdict; None with one."""
+    notes: tuple[Note, ...]
 
-    def interval(self) -> Interval | None:
+    @property
+    def ends(self) -> Interval | None:
         """The interval the verdict rests on, declared before the runs."""
         return self.paired if self.headline == "paired" else self.welch
 
-    def to_dict(self) -> dict[str, Any]:
-        """The statistical keys of ``compare --json``, in JSON's own types; what is not finite is
-        null."""
-        needed, boot = self.seeds_needed, self.bootstrap
-        record = {
-            "n": self.n,
-            "alpha": self.alpha,
-            "looks": self.looks,
-            "delta": self.delta,
-            "difference": {
-                "mean": self.mean,
-                "welch": _ends(self.welch),
-                "paired": _ends(self.paired),
-                "bootstrap": None if boot is None else dict(vars(boot)),
-                "permutation_p": self.permutation_p,
-                "headline": self.headline,
-                "pairs": {str(seed): value for seed, value in self.pairs.items()},
-            },
-            "verdict": self.verdict,
-            "detectable": self.detectable,
-            "seeds_needed": None if needed is None else dict(vars(needed)),
-            "diverged": self.diverged,
-            "warnings": list(self.warnings),
-        }
-        return {key: _jsonable(value) for key, value in record.items()}
+    @property
+    def level(self) -> float:
+        """What the headline interval covers, as a share: 0.95 for one look."""
+        return 1 - self.alpha
 
 
 def analyse(
@@ -242,9 +257,7 @@ def analyse(
     pairs = {seed: mod[seed] - base[seed] for seed in sorted(base.keys() & mod.keys())}
     a, b, d = list(base.values()), list(mod.values()), list(pairs.values())
     n = len(d) if headline == "paired" else min(len(a), len(b))
-    notes = _notes_on_seeds(baseline, modified, diverged, n, looks)
-    if not complete:
-        notes.append("planned runs have not ended: there is no verdict before they have")
+    notes = _notes_on_seeds(baseline, modified, looks)
 
     # Leaving a diverged run out would be choosing the data, so with one there is no mean, no
     # interval, no verdict.
@@ -267,9 +280,7 @@ def analyse(
             welch = _welch(a, b, alpha)
         if paired_has_spread:
             paired = _paired(d, alpha)
-        if (paired if headline == "paired" else welch) is None:
-            notes.append(_no_spread(headline, mean))
-        else:
+        if (paired if headline == "paired" else welch) is not None:
             sd, df = _spread(a, b, d, headline)
             sizes = (n, n) if headline == "paired" else (len(a), len(b))
             boot = _bootstrap(a, b, d, headline)
@@ -280,9 +291,7 @@ def analyse(
                 chosen, other = (paired, welch) if headline == "paired" else (welch, paired)
                 assert chosen is not None
                 verdict = _decide(chosen, delta)
-                notes += _notes_on_verdict(
-                    verdict, chosen, other, headline, boot, mean, detectable, delta
-                )
+                notes += _notes_on_verdict(verdict, chosen, other, boot, mean, detectable, delta)
 
     return Analysis(
         headline=headline,
@@ -306,7 +315,8 @@ def analyse(
         detectable=detectable,
         seeds_needed=needed,
         diverged=diverged,
-        warnings=notes,
+        reason=_reason(verdict, whole, complete, n),
+        notes=tuple(notes),
     )
 
 
@@ -657,33 +667,25 @@ def _decide(interval: Interval, delta: float | None) -> Verdict:
 # -- what is said beside the numbers -----------------------------------------------------------------------
 
 
+def _reason(verdict: Verdict, whole: bool, complete: bool, n: int) -> Reason | None:
+    if verdict != "no verdict":
+        return None
+    if not whole:
+        return Reason.DIVERGED
+    if not complete:
+        return Reason.INCOMPLETE
+    return Reason.TOO_FEW if n < MIN_FOR_VERDICT else Reason.NO_SPREAD
+
+
 def _notes_on_seeds(
-    baseline: Mapping[int, float | None],
-    modified: Mapping[int, float | None],
-    diverged: Mapping[str, Sequence[int]],
-    n: int,
-    looks: int,
-) -> list[str]:
+    baseline: Mapping[int, float | None], modified: Mapping[int, float | None], looks: int
+) -> list[Note]:
     notes = []
-    for arm, seeds in diverged.items():
-        if seeds:
-            notes.append(
-                f"{arm}: {_seeds(seeds)} diverged, so there is no mean verdict: leaving a run out would be "
-                "choosing the data. Divergence is itself a result; report it."
-            )
     alone = sorted(set(baseline) ^ set(modified))
     if alone:
-        notes.append(f"{_seeds(alone)} ran in one arm only and cannot be paired")
-    if not any(diverged.values()) and n < MIN_FOR_VERDICT:
-        what = "no interval" if n < MIN_FOR_INTERVAL else "an interval but no verdict"
-        notes.append(
-            f"{n} {'seed' if n == 1 else 'seeds'} an arm: {what}; a verdict needs at least 3"
-        )
+        notes.append(Note(Kind.UNPAIRED, {"seeds": alone}))
     if looks > 1:
-        notes.append(
-            f"seeds were added after looking ({looks} looks), so the intervals are 97.5% intervals (α = .025)"
-            + (": that pays for three looks, not for more" if looks > 3 else "")
-        )
+        notes.append(Note(Kind.LOOKED, {"looks": looks}))
     return notes
 
 
@@ -691,64 +693,20 @@ def _notes_on_verdict(
     verdict: Verdict,
     chosen: Interval,
     other: Interval | None,
-    headline: Headline,
     boot: Bootstrap,
     mean: float,
     detectable: float,
     delta: float | None,
-) -> list[str]:
+) -> list[Note]:
     notes = []
     if boot.interval().excludes_zero() != chosen.excludes_zero():
-        does, does_not = ("bootstrap CI", "headline interval")
-        if chosen.excludes_zero():
-            does, does_not = does_not, does
-        notes.append(
-            f"the {does} excludes 0, the {does_not} does not: the headline decides, since the bootstrap "
-            f"covers about {boot.true_coverage:.0f}% here"
-        )
+        notes.append(Note(Kind.DISAGREE, {"bootstrap": boot.interval().excludes_zero()}))
     tempting = _decide(other, delta) if other is not None else verdict
     if verdict == "cannot tell" and tempting in ("helps", "hurts"):
-        name = "Welch" if headline == "paired" else "paired"
-        notes.append(
-            f"the {name} interval alone would say {tempting.upper()}; the headline was declared before the "
-            "runs, and choosing afterwards makes false verdicts more frequent"
-        )
+        notes.append(Note(Kind.TEMPTING, {"verdict": tempting}))
     if verdict in ("helps", "hurts"):
         if abs(mean) < detectable:
-            notes.append(
-                f"suggestive: these seeds see a true difference reliably only from {detectable:.2g} up, and "
-                "what passes at low power looks larger than it is"
-            )
+            notes.append(Note(Kind.SUGGESTIVE))
         if delta is not None and chosen.inside(delta):
-            notes.append(
-                f"the whole interval is smaller than {delta:g}, the smallest difference said to matter"
-            )
+            notes.append(Note(Kind.BELOW_DELTA))
     return notes
-
-
-def _no_spread(headline: Headline, mean: float) -> str:
-    if headline == "paired":
-        what = "every pair differs by exactly the same"
-    else:
-        what = "neither arm varies between its seeds"
-    same = " (0: do both arms run the same code?)" if mean == 0 else ""
-    return (
-        f"{what}{same}: without a spread there is no interval; check that the seed reaches the run"
-    )
-
-
-def _seeds(seeds: Sequence[int]) -> str:
-    return ("seed " if len(seeds) == 1 else "seeds ") + ", ".join(map(str, seeds))
-
-
-def _ends(interval: Interval | None) -> dict[str, float] | None:
-    return None if interval is None else {"low": interval.low, "high": interval.high}
-
-
-def _jsonable(value: Any) -> Any:
-    """NaN and infinity are no JSON: they become null."""
-    if isinstance(value, dict):
-        return {key: _jsonable(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_jsonable(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -10,7 +10,6 @@ from q1lab.documents.facts import StudyFacts
 from q1lab.documents.post import Post
 from q1lab.documents.templates import render
 from q1lab.errors import Problem
-from q1lab.journal.predictions import signed
 
 SHORT_ADDRESS = 23
 """X counts every address as this many characters."""
@@ -53,9 +52,9 @@ def channel_text(channel: str, record: Post, url: str, root: Path | None = None)
         "url": url,
         "variant_title": record.variant_title,
         "study": study,
-        "difference": signed(study.difference) if study else "",
+        "difference": study.difference if study else "",
         "interval": _interval_words(study),
-        "verdict_words": _verdict_words(study),
+        "verdict_words": study.in_a_sentence if study else "",
         "scope_short": shorten(str(study.scope).removeprefix("Scope: ").split(". ")[0], 200)
         if study
         else "",
@@ -90,28 +89,14 @@ def shorten(text: str, limit: int) -> str:
 
 
 def _interval_words(study: StudyFacts | None) -> str:
-    if study is None or study.interval is None:
-        return "no interval"
-    low, high = study.interval
-    return f"95% interval ({study.interval_name}) {signed(low)} to {signed(high)}"
-
-
-def _verdict_words(study: StudyFacts | None) -> str:
-    words = {
-        "helps": "It lowers the loss at this size and budget; I would not claim more.",
-        "hurts": "It raises the loss at this size and budget, and I publish that as it is.",
-        "too small to matter": "Whatever the difference is, it is too small to matter to me.",
-        "cannot tell": "My runs cannot tell the two apart, and the post says what it would take.",
-        "no verdict": "There is no verdict, and the post says why.",
-    }
-    return words.get(study.verdict, "") if study else ""
+    return (study.interval if study else "") or "no interval"
 
 
 def _lead(record: Post) -> str:
     study = record.study
-    if study is None or study.difference is None:
+    if study is None or not study.difference:
         return f"{record.title}."
     return (
         f"I put {record.variant} into a small GPT and trained it against the baseline, {study.n} seeds each: "
-        f"{signed(study.difference)} nats, {_interval_words(study)}. {_verdict_words(study)}"
+        f"{study.difference} nats, {_interval_words(study)}. {study.in_a_sentence}"
     )

@@ -13,9 +13,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from q1lab.compare.record import Comparison
+from q1lab.compare.scoring import predicted_difference
 from q1lab.documents import regions
 from q1lab.documents.words import by_kind, split_lines
-from q1lab.journal.predictions import DIRECTIONS, score
 
 _BETTER = (
     r"improv(?:e|es|ed|ing|ement|ements)",
@@ -140,6 +141,9 @@ def numbers_of(value: Any) -> list[float]:
     found: list[float] = []
     if isinstance(value, bool):
         return found
+    if isinstance(value, Comparison):
+        off = value.score.off if value.score is not None else None
+        return numbers_of(value.to_dict()) + ([] if off is None else [off])
     if isinstance(value, int | float):
         found.append(float(value))
     elif isinstance(value, Mapping):
@@ -148,13 +152,8 @@ def numbers_of(value: Any) -> list[float]:
         arms = value.get("arms")
         if isinstance(arms, Mapping) and len(arms) == 2:
             found += _derived([arm for arm in arms.values() if isinstance(arm, Mapping)])
-        if value.get("direction") in DIRECTIONS and isinstance(value.get("size"), int | float):
-            found.append(
-                -float(value["size"]) if value["direction"] == "lower" else float(value["size"])
-            )
-        if isinstance(value.get("prediction"), Mapping) and "verdict" in value:
-            off = score(value["prediction"], value).off
-            found += [] if off is None else [off]
+        predicted = predicted_difference(value) if "direction" in value else None
+        found += [] if predicted is None else [predicted]
     elif isinstance(value, Sequence) and not isinstance(value, str | bytes):
         for item in value:
             found += numbers_of(item)

@@ -4,11 +4,11 @@ answers, the finished studies, and the numbers that a post may state."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
+from q1lab.compare.record import Comparison, compare
 from q1lab.documents import facts
 from q1lab.errors import Problem
 from q1lab.index import learned, results
@@ -79,13 +79,9 @@ def _question(step: Step) -> str:
     return step.title.strip().rstrip(".")
 
 
-def comparisons(
-    store: Store, names: Iterable[str] | None = None
-) -> list[tuple[Study, dict[str, Any]]]:
+def comparisons(store: Store, names: Iterable[str] | None = None) -> list[tuple[Study, Comparison]]:
     """All studies whose runs have ended, oldest first, with their comparison; of the named variants
     only, if given."""
-    from q1lab.compare.record import compare
-
     wanted = None if names is None else set(names)
     found = []
     for study_id in studies.ids():
@@ -96,13 +92,12 @@ def comparisons(
         if wanted is not None and study.variant not in wanted:
             continue
         record = compare(store, study)
-        diverged = any((record.get("diverged") or {}).values())
-        if record.get("complete") and (record.get("n") or diverged):
+        if record.complete and (record.n or record.lost):
             found.append((study, record))
     return found
 
 
-def study_facts(study: Study, record: Mapping[str, Any]) -> facts.StudyFacts:
+def study_facts(study: Study, record: Comparison) -> facts.StudyFacts:
     """A finished study as the documents tell it, with the command that runs it again."""
     repo = study.repo or {}
     commit = repo.get("commit")

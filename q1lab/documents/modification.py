@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from q1lab.compare.telling import DIRECTION_WORDS
 from q1lab.documents import facts, known
-from q1lab.documents.facts import DIRECTION_WORDS, StudyFacts
+from q1lab.documents.facts import StudyFacts
 from q1lab.documents.known import Answer, Chosen
 from q1lab.documents.markdown import Md
 from q1lab.documents.templates import Rendered, render

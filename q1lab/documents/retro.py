@@ -10,18 +10,18 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from q1lab.compare import telling
+from q1lab.compare.scoring import calibration
 from q1lab.documents import counted, facts, known
 from q1lab.documents.counted import Repo
 from q1lab.documents.known import Answer, next_quarter_of, quarter_of
 from q1lab.documents.markdown import Md, inline, table
 from q1lab.documents.templates import Rendered, count, minutes, render
 from q1lab.index.store import Store
-from q1lab.journal import artifacts, posts, predictions, reading
+from q1lab.journal import artifacts, posts, reading
 from q1lab.journal.kpis import KpiLine
 from q1lab.repository import Repository
-from q1lab.study.studies import Study
 from q1lab.week import progress
 from q1lab.week.model import Step, Week
 
@@ -212,11 +212,7 @@ def gather(
     found = known.comparisons(store)
     parts = part_times(week, done)
     already = frozenset(ticked)
-    scores = [
-        predictions.score(record["prediction"], record)
-        for _, record in found
-        if record.get("prediction")
-    ]
+    scores = [record.score for _, record in found if record.score is not None]
     return Retro(
         week=week.label,
         quarter=quarter,
@@ -257,8 +253,8 @@ def gather(
         plan=known.answers(store, week, "plan"),
         confidence=_ticks(week, done, "confidence", already),
         assessment=_ticks(week, done, "assessment", already),
-        predictions=_predictions_table(found),
-        calibration=predictions.calibration(scores),
+        predictions=facts.predictions_table([record for _, record in found]),
+        calibration=telling.calibrated(calibration(scores)),
     )
 
 
@@ -300,26 +296,3 @@ def _ticks(
         for step in week.steps()
         if step.into == into
     )
-
-
-def _predictions_table(found: list[tuple[Study, dict[str, Any]]]) -> Md | None:
-    rows: list[list[object]] = []
-    for study, record in found:
-        predicted = record.get("prediction")
-        if not predicted:
-            continue
-        scored = predictions.score(predicted, record)
-        sure = predicted.get("confidence")
-        rows.append(
-            [
-                study.id,
-                predictions.signed(scored.predicted),
-                "–" if sure is None else f"{sure:.0%}",
-                predictions.signed(scored.measured),
-                "–" if scored.off is None else f"{scored.off:.3f}",
-                scored.outcome,
-            ]
-        )
-    if not rows:
-        return None
-    return table(["study", "predicted", "sure", "measured", "off by", ""], rows, right=(1, 2, 3, 4))

@@ -75,7 +75,7 @@ def _environment(folders: list[Path], finalize: Callable[[Any], str]) -> Any:
         keep_trailing_newline=True,
         finalize=finalize,
     )
-    from q1lab.journal.predictions import signed
+    from q1lab.compare.telling import signed
 
     environment.filters.update(
         answer=markdown.answer,

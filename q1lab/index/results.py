@@ -3,9 +3,6 @@ nothing."""
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
 from q1lab.files import utc_now
 from q1lab.index.store import Row, Store
 
@@ -18,10 +15,14 @@ def kept(store: Store, study_id: str) -> Row | None:
     return row
 
 
-def record(store: Store, study_id: str) -> dict[str, Any] | None:
-    """The record of the comparison that was kept last, if any."""
-    row = kept(store, study_id)
-    return json.loads(row["record"]) if row else None
+def newest(store: Store, version: int) -> str | None:
+    """The record (JSON) of the newest study among those whose record is of ``version``."""
+    row = store.db.execute(
+        "SELECT r.record FROM results r JOIN studies s ON s.id = r.study_id "
+        "WHERE r.record ->> '$.v' = ? ORDER BY s.created DESC, s.rowid DESC LIMIT 1",
+        (version,),
+    ).fetchone()
+    return None if row is None else str(row["record"])
 
 
 def keep(store: Store, study_id: str, fingerprint: str, text: str) -> None:
@@ -33,9 +34,10 @@ def keep(store: Store, study_id: str, fingerprint: str, text: str) -> None:
         )
 
 
-def listing(store: Store) -> list[Row]:
+def listing(store: Store, version: int) -> list[Row]:
     """A row per study, newest first: its plan in columns, how many runs have ended (done, total),
-    and the verdict and numbers (nats) of its comparison, null where there is none."""
+    and the verdict and numbers (nats) of its comparison, null where there is none of ``version``.
+    """
     return store.db.execute(
         """
         SELECT s.id, s.variant, s.baseline, s.preset, s.data_name, s.data_sha256, s.dtype,
@@ -44,13 +46,15 @@ def listing(store: Store) -> list[Row]:
                (SELECT count(*) FROM runs
                 WHERE study_id = s.id AND state IN ('finished', 'diverged')) AS done,
                r.record ->> '$.verdict' AS verdict, r.record ->> '$.n' AS n,
+               r.record ->> '$.alpha' AS alpha, r.record ->> '$.delta' AS delta,
                r.record ->> '$.difference.mean' AS mean,
                r.record ->> ('$.difference.' || s.headline || '.low') AS low,
                r.record ->> ('$.difference.' || s.headline || '.high') AS high,
                json_array_length(r.record, '$.seeds') AS seeds
-        FROM studies s LEFT JOIN results r ON r.study_id = s.id
+        FROM studies s LEFT JOIN results r ON r.study_id = s.id AND r.record ->> '$.v' = ?
         ORDER BY s.created DESC, s.rowid DESC
-        """
+        """,
+        (version,),
     ).fetchall()
 
 

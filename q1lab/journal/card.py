@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from html import escape
-from typing import Any
 
+from q1lab.compare import record, telling
 from q1lab.files import plain
 from q1lab.index.store import Store
-from q1lab.journal import kpis, predictions
+from q1lab.journal import kpis
 from q1lab.week import progress
 from q1lab.week.model import Week
 
@@ -57,33 +56,14 @@ def gather(store: Store, week: Week) -> Card:
                 count.minutes,
             )
         )
-    row = store.db.execute(
-        "SELECT r.record FROM results r JOIN studies s ON s.id = r.study_id ORDER BY s.created DESC, s.rowid DESC"
-    ).fetchone()
     planned = [(one.id, one.title, float(one.target)) for one in week.kpis]
     counted = [
         f"{_amount(one.actual)}{'' if one.target is None else f' of {one.target:g}'} {plain(one.title)}"
         for one in kpis.lines(store, planned)
     ]
-    study = study_line(json.loads(row["record"])) if row else ""
+    newest = record.newest(store)
+    study = telling.line(newest) if newest else ""
     return Card(week.label, plain(week.title), tuple(sessions), study, tuple(counted))
-
-
-def study_line(record: dict[str, Any]) -> str:
-    """``rope against baseline: cannot tell, −0.012 nats, 95% interval −0.030 to +0.006, seeds 0, 1,
-    2``."""
-    found = record.get("difference") or {}
-    ends = found.get(found.get("headline") or "welch") or {}
-    parts = [f"{record['variant']} against {record['baseline']}: {record['verdict']}"]
-    if found.get("mean") is not None:
-        parts.append(f"{predictions.signed(found['mean'])} nats")
-    if ends:
-        parts.append(
-            f"95% interval {predictions.signed(ends['low'])} to {predictions.signed(ends['high'])}"
-        )
-    seeds = record.get("seeds") or []
-    parts.append(f"{len(seeds)} seeds" if len(seeds) > 6 else "seeds " + ", ".join(map(str, seeds)))
-    return plain(", ".join(parts))
 
 
 def text(card: Card, width: int = 72) -> str:

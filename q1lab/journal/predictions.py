@@ -3,28 +3,22 @@
 A prediction says which way the final val loss will go, by how much, the smallest difference that
 would matter (δ), and how sure one is. It locks when it is committed or when the first study that
 carries it is planned. After that it can only be amended: the old one stays, the new one has its own
-date, and what a study carries is what is scored. The scoring is pure.
+date, and what a study carries is what is scored (compare/scoring.py).
 """
 
 from __future__ import annotations
 
 import math
 import sqlite3
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from q1lab.compare.scoring import DIRECTIONS
 from q1lab.errors import Problem
 from q1lab.files import utc_now
 
 if TYPE_CHECKING:
     from q1lab.index.store import Store
-
-DIRECTIONS = ("lower", "higher", "same")
-"""Of the modified arm's final val loss against the baseline's; ``same`` means within ±δ."""
-
-_SETTLED = {"helps": "lower", "hurts": "higher", "too small to matter": "same"}
 
 
 def predict(
@@ -160,82 +154,3 @@ def _with_history(db: sqlite3.Connection, row: sqlite3.Row) -> dict[str, Any]:
 
 def _plain_row(row: sqlite3.Row) -> dict[str, Any]:
     return {key: row[key] for key in row.keys() if key != "amends"}  # noqa: SIM118  (a Row iterates over values)
-
-
-@dataclass(frozen=True)
-class Score:
-    """A prediction against the outcome of a study.
-
-    ``outcome`` is ``hit``, ``miss`` or ``open`` (the comparison could not tell). ``off`` is how far
-    the predicted difference was from the measured one, in nats, or None without a mean. ``inside``
-    says whether the predicted difference lies in the 95% interval.
-    """
-
-    outcome: str
-    predicted: float
-    measured: float | None
-    off: float | None
-    inside: bool | None
-    confidence: float | None
-
-    def sentence(self) -> str:
-        """The score in plain words."""
-        words = {
-            "hit": "Hit: the direction came out as predicted.",
-            "miss": "Miss: the direction did not come out as predicted.",
-            "open": "Open: this comparison cannot settle the direction, so it counts neither way.",
-        }[self.outcome]
-        if self.off is None:
-            return words
-        words += f" Predicted {signed(self.predicted)} nats, measured {signed(self.measured)}: "
-        words += f"off by {self.off:.3f}."
-        if self.inside is not None:
-            words += f" The predicted size lies {'inside' if self.inside else 'outside'} the 95% interval."
-        return words
-
-
-def score(predicted: Mapping[str, Any], record: Mapping[str, Any]) -> Score:
-    """Score a prediction against a comparison record (the dict of ``q1lab compare --json``)."""
-    size = float(predicted.get("size") or 0.0)
-    difference = {"lower": -size, "higher": size, "same": 0.0}[predicted["direction"]]
-    found = record.get("difference") or {}
-    measured = found.get("mean")
-    ends = found.get(found.get("headline") or "welch")
-    settled = _SETTLED.get(record.get("verdict", ""))
-    outcome = "open" if settled is None else "hit" if settled == predicted["direction"] else "miss"
-    return Score(
-        outcome,
-        difference,
-        measured,
-        None if measured is None else abs(difference - measured),
-        None if ends is None else bool(ends["low"] <= difference <= ends["high"]),
-        predicted.get("confidence"),
-    )
-
-
-def calibration(scores: Sequence[Score]) -> str:
-    """One line over all scored predictions: how sure one was, and how often right."""
-    settled = [item for item in scores if item.outcome != "open" and item.confidence is not None]
-    still_open = sum(item.outcome == "open" for item in scores)
-    tail = f" {still_open} still open." if still_open else ""
-    if not settled:
-        return "No prediction has been settled by a comparison yet." + tail
-    sure = sum(item.confidence or 0.0 for item in settled) / len(settled)
-    hits = sum(item.outcome == "hit" for item in settled)
-    brier = sum(
-        ((item.confidence or 0.0) - (item.outcome == "hit")) ** 2 for item in settled
-    ) / len(settled)
-    many = "prediction" if len(settled) == 1 else "predictions"
-    return (
-        f"Over {len(settled)} settled {many} you were {sure:.0%} sure on average and right in {hits} "
-        f"({hits / len(settled):.0%}); Brier score {brier:.2f} (0 is perfect, 0.25 is a coin)."
-        + tail
-    )
-
-
-def signed(value: float | None, digits: int = 3) -> str:
-    """A difference with its sign, a real minus: ``−0.012``."""
-    if value is None:
-        return "–"
-    text = f"{value:+.{digits}f}"
-    return text.replace("-", "−") if float(text) else f"{0:.{digits}f}"

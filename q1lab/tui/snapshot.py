@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from q1lab import paths
+from q1lab.compare.record import Comparison, kept
 from q1lab.errors import Problem
-from q1lab.index import ingest, results, view
+from q1lab.index import ingest, view
 from q1lab.index.store import Store
 from q1lab.index.view import RunView, StudyLine, StudyView
 from q1lab.study import studies
@@ -38,7 +39,7 @@ class Focus(StudyView):
     """The study that the lab looks at, with its runs' curves and its comparison when there is
     one."""
 
-    record: dict[str, Any] | None = None
+    record: Comparison | None = None
     wandb: Status | None = None
     """How it stands with W&B; None in the very first look."""
 
@@ -129,7 +130,7 @@ class Taker:
         before = self._focus if self._focus and self._focus.line.id == line.id else None
         wandb = before.wandb if before else None
         runs = tuple(self._runs.values())
-        return Focus(study, line, runs, results.record(store, line.id), wandb)
+        return Focus(study, line, runs, kept(store, line.id), wandb)
 
 
 def with_wandb(focus: Focus) -> Focus:

@@ -135,8 +135,8 @@ def test_from_the_choice_to_the_verdict(repo: Path, q1lab: Q1lab, fake_trainer: 
     q1lab("modification")
     text = (repo / "MODIFICATION.md").read_text()
     assert "### Verdict: helps" in text
-    assert "Hit: the direction came out as predicted." in text
-    assert "q1lab run rope --seeds 0,1,2 --preset quick" in text
+    assert "Outcome: HELPS, a hit." in text
+    assert "q1lab run rope --seeds 3 --preset quick" in text
     assert "Because {{ it }} \\<b>turns\\</b>." in text
     assert "-        x = x + " in text or "+def precompute_freqs_cis" in text
     assert work(repo) == mine
@@ -164,7 +164,7 @@ def test_the_first_run_locks_the_prediction_and_amending_is_shown(
     text = (repo / "MODIFICATION.md").read_text()
     assert "**Amended.**" in text
     # What is scored is what was locked before the runs, not the amendment.
-    assert "Predicted: the loss falls by 0.03 nats, 70% sure." in text
+    assert "Predicted: the loss falls by 0.03 nats (it matters from 0.01 up), 70% sure." in text
 
 
 def test_no_prediction_is_said_and_all_studies_are_shown(
@@ -368,7 +368,7 @@ def test_the_retrospective(repo: Path, q1lab: Q1lab, fake_trainer: Fake) -> None
         "The clock proposes: behind.",
         "- [x] I can implement attention from a blank file in 30 min",
         "- [ ] I can read any transformer paper",
-        "| rope-1 | −0.030 | 70% |",
+        "| rope-1 | −0.0300 | 70% |",
         "you were 70% sure on average and right in 1",
         "Next: M04-W01.",
     ):
@@ -508,7 +508,7 @@ def test_a_study_of_ones_own_file_names_no_private_path(
     study(fake_trainer, "./my_rope.py", "--unchecked")
     q1lab("modification")
     text = (repo / "MODIFICATION.md").read_text()
-    assert "q1lab run ./my_rope.py --seeds 0,1,2" in text
+    assert "q1lab run ./my_rope.py --seeds 3" in text
     assert "Predicted: the loss falls by 0.03 nats" in text
     assert str(repo) not in text
 

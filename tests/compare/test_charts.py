@@ -10,26 +10,20 @@ from xml.etree import ElementTree
 
 import pytest
 
-from q1lab.compare import stats
 from q1lab.compare.charts import comparison_figure
-from q1lab.compare.text import ARM_COLOURS
+from q1lab.compare.record import Comparison
+from q1lab.compare.text import ARM_COLORS
 from q1lab.errors import Problem
+from tests.kit.comparisons import make
 
 Curves = dict[str, dict[int, dict[str, list[float]]]]
 
 
-def make_record(mod: dict[int, float | None], **more: Any) -> dict[str, Any]:
-    base: dict[int, float | None] = {0: 1.909, 1: 1.9055, 2: 1.9102}
-    result = stats.analyse(base, mod, headline="paired", delta=more.pop("delta", None))
-    return {
-        "variant": "rope",
-        "baseline": "baseline",
-        "arms": {"baseline": {"values": base}, "modified": {"values": mod}},
-        **result.to_dict(),
-        "data": {"name": "shakespeare"},
-        "preset": "cpu",
-        **more,
-    }
+BASE: dict[int, float | None] = {0: 1.909, 1: 1.9055, 2: 1.9102}
+
+
+def make_record(mod: dict[int, float | None], **more: Any) -> Comparison:
+    return make(BASE, mod, **more)
 
 
 def make_curves(change: float = -0.03) -> Curves:
@@ -66,7 +60,7 @@ def test_the_same_picture_has_the_same_bytes(tmp_path: Path, name: str) -> None:
     assert first.read_bytes().startswith(starts)
 
 
-def svg(record: dict[str, Any], curves: Curves, path: Path) -> str:
+def svg(record: Comparison, curves: Curves, path: Path) -> str:
     """The SVG's text: matplotlib draws letters as paths, and keeps each string in a comment beside
     its path."""
     text = comparison_figure(record, curves, path).read_text(encoding="utf-8")
@@ -83,7 +77,8 @@ def test_everything_is_named(tmp_path: Path) -> None:
         "rope (3 seeds)",
         "pair of seed 2",
         "95% interval",
-        "(paired t; decides)",
+        "95% interval (paired t)",
+        "(covers 95%; it decides)",
         "95% bootstrap CI",
         "(covers about 7",
         "too small to matter (±0.01)",
@@ -93,8 +88,8 @@ def test_everything_is_named(tmp_path: Path) -> None:
         "left of 0: lower, so better",
     ):
         assert part in text, part
-    for colour in ARM_COLOURS.values():
-        assert colour in text
+    for color in ARM_COLORS.values():
+        assert color in text
     assert "stroke-dasharray" in text, "the arms differ in black and white too"
 
 
@@ -138,13 +133,7 @@ def test_names_with_dollar_signs_are_no_formulas(tmp_path: Path) -> None:
 def test_many_pairs_share_a_row(tmp_path: Path) -> None:
     base = {seed: 1.9 + 0.001 * (seed * 7 % 5) for seed in range(20)}
     mod = {seed: 1.9 + 0.001 * (seed * 5 % 7) for seed in range(20)}
-    result = stats.analyse(base, mod, headline="paired").to_dict()
-    arms = {"arms": {"baseline": {"values": base}, "modified": {"values": mod}}}
-    text = svg(
-        {"variant": "rope", "baseline": "baseline", **result, **arms},
-        make_curves(),
-        tmp_path / "a.svg",
-    )
+    text = svg(make(base, mod), make_curves(), tmp_path / "a.svg")
     assert "each of 20 pairs" in text
     assert "pair of seed 3" not in text
 

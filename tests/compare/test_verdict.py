@@ -8,6 +8,7 @@ the diff.
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,8 +17,11 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from q1lab.compare import stats
-from q1lab.compare.text import ARM_COLOURS, fairness_warning, lines, rich_lines
+from q1lab.compare.record import SIZE_MATTERS_FROM, Comparison
+from q1lab.compare.stats import Interval, Kind, Note
+from q1lab.compare.text import ARM_COLORS, lines, rich_lines
 from tests.kit import places
+from tests.kit.comparisons import COSTS, make
 
 GOLDEN = places.GOLDEN / "verdict"
 BASE = {0: 1.9090, 1: 1.9055, 2: 1.9102}
@@ -26,83 +30,24 @@ NEAR = {0: 1.9089, 1: 1.9060, 2: 1.9101}
 PREDICTION = {"direction": "lower", "size": 0.03, "matters": 0.01, "confidence": 0.7}
 
 
-def make_record(
-    base: dict[int, float | None],
-    mod: dict[int, float | None],
-    headline: stats.Headline = "paired",
-    *,
-    looks: int = 1,
-    delta: float | None = None,
-    complete: bool = True,
-    **more: Any,
-) -> dict[str, Any]:
-    """A record as ``compare --json`` has it, from the real statistics."""
-    result = stats.analyse(
-        base, mod, headline=headline, looks=looks, delta=delta, complete=complete
-    )
-    arms = {
-        "baseline": {
-            "mean": result.mean_baseline,
-            "std": result.sd_baseline,
-            "values": {str(seed): value for seed, value in base.items()},
-            "n_params": 804_096,
-            "flops_per_token": 1_720_576,
-            "tokens_per_s": 22_100.0,
-            "wall_s": 69.4,
-        },
-        "modified": {
-            "mean": result.mean_modified,
-            "std": result.sd_modified,
-            "values": {str(seed): value for seed, value in mod.items()},
-            "n_params": 795_904,
-            "flops_per_token": 1_723_648,
-            "tokens_per_s": 20_900.0,
-            "wall_s": 73.4,
-        },
-    }
-    return {
-        "study": "rope-1",
-        "variant": "rope",
-        "baseline": "baseline",
-        "metric": "val_loss",
-        "arms": arms,
-        **result.to_dict(),
-        "complete": complete,
-        "data": {"name": "shakespeare", "sha256": "86c4e6aa9db7c042"},
-        "dtype": "bf16",
-        "preset": "cpu",
-        "prediction": None,
-        "config": {
-            "max_iters": 2000,
-            "batch_size": 12,
-            "block_size": 64,
-            "learning_rate": 1e-3,
-            "dropout": 0.0,
-        },
-        **more,
-    }
-
-
-CASES: dict[str, dict[str, Any]] = {
-    "helps": make_record(BASE, HELPS, delta=0.01, prediction=PREDICTION),
-    "hurts": make_record(HELPS, BASE, "welch", prediction=PREDICTION, variant="~/week/my_idea.py"),
-    "too-small": make_record(
-        BASE, NEAR, delta=0.01, prediction={"direction": "same", "matters": 0.01}
-    ),
-    "cannot-tell": make_record(
+CASES: dict[str, Comparison] = {
+    "helps": make(BASE, HELPS, delta=0.01, prediction=PREDICTION),
+    "hurts": make(HELPS, BASE, "welch", prediction=PREDICTION, variant="~/week/my_idea.py"),
+    "too-small": make(BASE, NEAR, delta=0.01, prediction={"direction": "same", "matters": 0.01}),
+    "cannot-tell": make(
         {0: 1.470, 1: 1.475, 2: 1.468},
         {0: 1.452, 1: 1.466, 2: 1.457},
         "welch",
-        floor={"low": -0.009, "high": 0.009},
+        floor=Interval(-0.009, 0.009),
     ),
-    "added-seeds": make_record(
+    "added-seeds": make(
         {0: 1.470, 1: 1.475, 2: 1.468, 3: 1.471}, {0: 1.452, 1: 1.466, 2: 1.477, 3: 1.462}, looks=2
     ),
-    "two-seeds": make_record({0: 1.470, 1: 1.475}, {0: 1.452, 1: 1.466}),
-    "one-seed": make_record({0: 1.470}, {0: 1.452}),
-    "diverged": make_record(BASE, {**HELPS, 1: None}),
-    "running": make_record({**BASE, 3: 1.9081}, HELPS, complete=False),
-    "same-code": make_record(BASE, BASE, variant="baseline"),
+    "two-seeds": make({0: 1.470, 1: 1.475}, {0: 1.452, 1: 1.466}),
+    "one-seed": make({0: 1.470}, {0: 1.452}),
+    "diverged": make(BASE, {**HELPS, 1: None}),
+    "running": make({**BASE, 3: 1.9081}, HELPS, complete=False),
+    "same-code": make(BASE, BASE, variant="baseline"),
 }
 VERDICTS = {
     "helps": "HELPS",
@@ -163,7 +108,7 @@ def test_every_seed_and_the_scope_are_there(name: str) -> None:
     record = CASES[name]
     text = "\n".join(lines(record, 80))
     for arm in ("baseline", "modified"):
-        for value in record["arms"][arm]["values"].values():
+        for value in record.arms[arm].values.values():
             assert ("diverged" if value is None else f"{value:.4f}") in text
     flat = " ".join(text.split())
     for part in (
@@ -176,8 +121,8 @@ def test_every_seed_and_the_scope_are_there(name: str) -> None:
         "bf16",
     ):
         assert part in flat
-    if not record["prediction"]:
-        assert "no prediction was recorded before these runs" in flat
+    if not record.prediction:
+        assert "No prediction was recorded before these runs" in flat
 
 
 def test_no_interval_without_its_name_and_coverage() -> None:
@@ -190,20 +135,21 @@ def test_no_interval_without_its_name_and_coverage() -> None:
 
 def test_cannot_tell_says_what_would_settle_it() -> None:
     flat = " ".join(" ".join(lines(CASES["cannot-tell"], 80)).split())
-    needed = CASES["cannot-tell"]["seeds_needed"]
-    assert f"about {needed['mid']} seeds an arm ({needed['low']} to {needed['high']}" in flat
-    assert "an honest one to publish" in flat
-    assert "no effect" not in flat
+    needed = CASES["cannot-tell"].seeds_needed
+    assert needed is not None
+    assert f"about {needed.mid} seeds per arm ({needed.low} to {needed.high}" in flat
+    assert "a result worth publishing" in flat
+    assert "not the same as no effect" in flat
 
 
 @pytest.mark.parametrize(
     ("name", "prediction", "outcome"),
     [
-        ("helps", PREDICTION, "HELPS, a hit; the interval contains"),
+        ("helps", PREDICTION, "HELPS, a hit. Predicted −0.0300 nats"),
         (
             "helps",
             {"direction": "higher", "size": 0.03},
-            "HELPS, a miss; the interval does not contain",
+            "HELPS, a miss. Predicted +0.0300 nats",
         ),
         ("too-small", {"direction": "same"}, "TOO SMALL TO MATTER, a hit"),
         ("too-small", {"direction": "lower"}, "TOO SMALL TO MATTER, a miss"),
@@ -212,7 +158,7 @@ def test_cannot_tell_says_what_would_settle_it() -> None:
     ],
 )
 def test_prediction_against_outcome(name: str, prediction: dict[str, Any], outcome: str) -> None:
-    flat = " ".join(" ".join(lines({**CASES[name], "prediction": prediction}, 80)).split())
+    flat = " ".join(" ".join(lines(replace(CASES[name], prediction=prediction), 80)).split())
     assert outcome in flat
 
 
@@ -220,20 +166,21 @@ def test_prediction_against_outcome(name: str, prediction: dict[str, Any], outco
     ("params", "warns"), [(100_000, False), (100_999, False), (101_000, True), (98_900, True)]
 )
 def test_fairness_warning_from_one_percent_up(params: int, warns: bool) -> None:
-    record = make_record(BASE, HELPS)
-    record["arms"]["baseline"]["n_params"] = 100_000
-    record["arms"]["modified"]["n_params"] = params
-    assert (fairness_warning(record) is not None) == warns
-    assert any("parameters:" in line for line in lines(record, 80)) == warns
+    size = {arm: (count, *COSTS[arm][1:]) for arm, count in
+            (("baseline", 100_000), ("modified", params))}  # fmt: skip
+    assert (abs(params / 100_000 - 1) >= SIZE_MATTERS_FROM) == warns
+    notes = (Note(Kind.SIZE),) if warns else ()
+    found = replace(make(BASE, HELPS, costs=size), notes=notes)
+    assert any("parameters:" in line for line in lines(found, 80)) == warns
 
 
 def test_text_from_outside_is_only_text() -> None:
-    record = {
-        **CASES["helps"],
-        "variant": "[bold red]x",
-        "data": {"name": "a\x1b[2Jb\x07", "sha256": "00" * 32},
-        "warnings": ["[link=evil]note\x1b]0;t\x07"],
-    }
+    record = replace(
+        CASES["helps"],
+        variant="[bold red]x",
+        data="a\x1b[2Jb\x07",
+        notes=(Note(Kind.UNFINISHED, {"runs": ["[link=evil]note\x1b]0;t\x07"], "of": 6}),),
+    )
     text = rich_lines(record, 100)
     plain = "\n".join(line.plain for line in text)
     assert "[bold red]x" in plain
@@ -246,35 +193,38 @@ def test_arms_keep_their_colours_and_are_named_apart() -> None:
     text = rich_lines(CASES["helps"], 80)
     head = next(line for line in text if line.plain.startswith("val loss"))
     colours = {head.plain[span.start : span.end].strip(): span.style for span in head.spans}
-    assert colours["baseline"] == ARM_COLOURS["baseline"]
-    assert colours["rope"] == ARM_COLOURS["modified"]
+    assert colours["baseline"] == ARM_COLORS["baseline"]
+    assert colours["rope"] == ARM_COLORS["modified"]
     assert lines(CASES["same-code"], 80)[0].startswith("NO VERDICT   baseline B − baseline A")
 
 
 def test_wide_characters_keep_the_columns() -> None:
-    text = lines({**CASES["helps"], "variant": "変圧器"}, 80)
+    text = lines(replace(CASES["helps"], variant="変圧器"), 80)
     assert max(map(cell_len, text)) <= 80
     rows = text[next(i for i, line in enumerate(text) if line.startswith("val loss")) :][:4]
     assert len(set(map(cell_len, rows))) == 1
 
 
-def strip(record: dict[str, Any], keys: set[str]) -> dict[str, Any]:
-    return {
-        key: strip(value, keys) if isinstance(value, dict) else value
-        for key, value in record.items()
-        if key not in keys
-    }
-
-
-KEYS = sorted({*CASES["helps"], *CASES["helps"]["difference"], *CASES["helps"]["arms"]["baseline"]})
+ABSENT = {
+    "prediction": None, "floor": None, "config": {}, "data": "", "data_sha256": "", "preset": "", "dtype": "",
+    "bootstrap": None, "seeds_needed": None, "detectable": None, "seeds": (), "repo": None,
+}  # fmt: skip
+COST_KEYS = ("n_params", "flops_per_token", "tokens_per_s", "wall_s", "mean", "std")
 
 
 @settings(max_examples=80, deadline=None)
-@given(st.sampled_from(sorted(CASES)), st.sets(st.sampled_from(KEYS)), st.integers(60, 120))
-def test_missing_keys_leave_text_out_and_break_nothing(
-    name: str, keys: set[str], width: int
+@given(
+    st.sampled_from(sorted(CASES)),
+    st.sets(st.sampled_from(sorted(ABSENT))),
+    st.sets(st.sampled_from(COST_KEYS)),
+    st.integers(60, 120),
+)
+def test_what_is_not_known_is_left_out_and_breaks_nothing(
+    name: str, keys: set[str], costs: set[str], width: int
 ) -> None:
-    text = lines(strip(CASES[name], keys), width)
+    arms = {arm: replace(found, **dict.fromkeys(costs)) for arm, found in CASES[name].arms.items()}
+    found = replace(CASES[name], arms=arms, **{key: ABSENT[key] for key in keys})
+    text = lines(found, width)
     assert text[0]
     assert max(map(cell_len, text)) <= width
     assert not any(word in " ".join(text) for word in ("None", "nan", "inf "))
@@ -298,5 +248,5 @@ def test_any_losses_make_a_text_that_fits(
     delta: float | None,
     width: int,
 ) -> None:
-    text = lines(make_record(base, mod, headline, delta=delta), width)
+    text = lines(make(base, mod, headline, delta=delta), width)
     assert max(map(cell_len, text)) <= width

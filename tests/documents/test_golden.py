@@ -62,7 +62,7 @@ def test_a_document_grows_by_refreshing_and_ends_like_a_fresh_one() -> None:
 def test_all_studies_are_shown_when_there_are_several() -> None:
     from q1lab.documents.facts import studies_table
 
-    told = [records.comparison("cannot tell"), {**records.comparison("helps"), "study": "rope-2"}]
+    told = [records.comparison("cannot tell"), records.comparison("helps", study="rope-2")]
     record = dataclasses.replace(records.modification("helps"), other_studies=studies_table(told))
     text = modification.document(record).text
     assert "All studies of this modification" in text

@@ -11,11 +11,13 @@ from rich.cells import cell_len
 
 from q1lab import paths
 from q1lab.commands.card import card as command
+from q1lab.compare import telling
 from q1lab.index import learned
 from q1lab.index.store import Store
 from q1lab.journal import artifacts, card
 from q1lab.week import content, progress
 from q1lab.week.model import Week
+from tests.kit import document_records as records
 
 
 @pytest.fixture
@@ -51,12 +53,9 @@ def test_numbers_follow_the_store(store: Store, week: Week) -> None:
 
 
 def test_the_verdict_is_said_as_it_is() -> None:
-    record = {
-        "variant": "rope", "baseline": "baseline", "verdict": "cannot tell", "seeds": [0, 1, 2],
-        "difference": {"mean": -0.0124, "headline": "paired", "paired": {"low": -0.03, "high": 0.006}},
-    }  # fmt: skip
-    assert card.study_line(record) == (
-        "rope against baseline: cannot tell, −0.012 nats, 95% interval −0.030 to +0.006, seeds 0, 1, 2"
+    found = records.comparison("cannot tell", None)
+    assert telling.line(found) == (
+        "rope against baseline: cannot tell, −0.009 nats, 95% interval −0.033 to +0.015, seeds 0, 1, 2"
     )
 
 

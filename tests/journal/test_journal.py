@@ -6,13 +6,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from q1lab.errors import Problem
 from q1lab.index.store import Store
 from q1lab.journal import artifacts, kpis, posts, predictions, reading
-from tests.kit import document_records as records
 
 WEEK = "M03-W04"
 
@@ -103,67 +100,6 @@ def test_predictions_that_make_no_sense(
             store, WEEK, "rope", direction, size=size, matters=matters, confidence=confidence
         )
     assert predictions.every(store) == []
-
-
-@pytest.mark.parametrize(
-    ("outcome", "direction", "scored"),
-    [
-        ("helps", "lower", "hit"),
-        ("helps", "higher", "miss"),
-        ("hurts", "higher", "hit"),
-        ("hurts", "same", "miss"),
-        ("too small to matter", "same", "hit"),
-        ("too small to matter", "lower", "miss"),
-        ("cannot tell", "lower", "open"),
-        ("cannot tell", "same", "open"),
-        ("no verdict", "lower", "open"),
-        ("diverged", "lower", "open"),
-    ],
-)
-def test_scores(outcome: str, direction: str, scored: str) -> None:
-    predicted = {**records.PREDICTION, "direction": direction}
-    record = records.comparison(outcome)
-    found = predictions.score(predicted, record)
-    assert found.outcome == scored
-    mean = record["difference"]["mean"]
-    expected = {"lower": -0.03, "higher": 0.03, "same": 0.0}[direction]
-    assert found.predicted == expected
-    if mean is None:
-        assert found.off is None
-        assert found.inside is None
-    else:
-        assert found.off == pytest.approx(abs(expected - mean))
-    assert found.sentence()
-
-
-def test_whether_the_size_lies_inside() -> None:
-    inside = predictions.score(records.PREDICTION, records.comparison("helps"))
-    assert inside.inside is True
-    outside = predictions.score({**records.PREDICTION, "size": 0.5}, records.comparison("helps"))
-    assert outside.inside is False
-    assert "outside the 95% interval" in outside.sentence()
-
-
-def test_calibration_over_the_weeks() -> None:
-    assert "No prediction has been settled" in predictions.calibration([])
-
-    def one(outcome: str, confidence: float) -> predictions.Score:
-        return predictions.Score(outcome, 0.0, None, None, None, confidence)
-
-    line = predictions.calibration([one("hit", 0.9), one("miss", 0.7), one("open", 0.5)])
-    assert line.startswith(
-        "Over 2 settled predictions you were 80% sure on average and right in 1 (50%)"
-    )
-    assert "Brier score 0.25" in line
-    assert line.endswith("1 still open.")
-
-
-@settings(max_examples=200, deadline=None)
-@given(st.floats(-1e3, 1e3))
-def test_signed_numbers_have_a_sign_unless_they_show_as_zero(value: float) -> None:
-    text = predictions.signed(value)
-    assert float(text.replace("−", "-")) == pytest.approx(value, abs=0.000501)
-    assert (text[0] in "+−") == (float(text.replace("−", "-")) != 0)
 
 
 # ── KPIs, papers, artifacts

@@ -4,13 +4,17 @@ them."""
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import replace
 from typing import Any
 
-from q1lab.compare.stats import analyse
+from q1lab.compare import telling
+from q1lab.compare.record import Comparison
+from q1lab.compare.scoring import calibration
 from q1lab.documents import post, retro
 from q1lab.documents.facts import studies_table, study_facts
 from q1lab.documents.modification import Answer, Modification, shown_prediction
-from q1lab.journal import kpis, predictions
+from q1lab.journal import kpis
+from tests.kit import comparisons
 
 PREDICTION: dict[str, Any] = {
     "id": 1,
@@ -38,67 +42,26 @@ LOSSES = {
 
 
 def comparison(
-    outcome: str, prediction: dict[str, Any] | None = PREDICTION, variant: str = "rope"
-) -> dict[str, Any]:
-    """A record as ``compare --json`` prints it, its statistics computed by q1lab.compare.stats."""
+    outcome: str,
+    prediction: dict[str, Any] | None = PREDICTION,
+    variant: str = "rope",
+    study: str | None = None,
+) -> Comparison:
+    """A comparison of three seeds (two for "no verdict") with a known outcome."""
     base, mod = (dict(enumerate(values)) for values in LOSSES[outcome])
-    found = analyse(
-        base, mod, headline="paired", delta=prediction["matters"] if prediction else None
+    delta = prediction["matters"] if prediction else None
+    made = comparisons.make(
+        base,
+        mod,
+        delta=delta,
+        prediction=prediction,
+        variant=variant,
+        study=study or f"{variant}-1",
     )
-    statistics = found.to_dict()
-    if statistics["difference"]["bootstrap"]:
-        statistics["difference"]["bootstrap"]["true_coverage"] = (
-            74.2  # a simulated figure; it may be made finer
-        )
-    arms = {
-        name: {
-            "mean": mean,
-            "std": sd,
-            "values": {str(seed): value for seed, value in values.items()},
-            "n_params": params,
-            "flops_per_token": flops,
-            "tokens_per_s": speed,
-            "wall_s": wall,
-        }
-        for name, mean, sd, values, params, flops, speed, wall in (
-            (
-                "baseline",
-                found.mean_baseline,
-                found.sd_baseline,
-                base,
-                804_096,
-                1_720_576,
-                22_100.0,
-                69.4,
-            ),
-            (
-                "modified",
-                found.mean_modified,
-                found.sd_modified,
-                mod,
-                795_904,
-                1_723_648,
-                20_900.0,
-                73.4,
-            ),
-        )
-    }
-    return {
-        "study": f"{variant}-1",
-        "variant": variant,
-        "baseline": "baseline",
-        "metric": "val_loss",
-        "arms": arms,
-        **statistics,
-        "data": {
-            "name": "shakespeare",
-            "sha256": "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed",
-        },
-        "dtype": "bf16",
-        "preset": "cpu",
-        "config": {"max_iters": 2000, "batch_size": 12, "block_size": 64, "learning_rate": 0.001},
-        "prediction": prediction,
-    }
+    if made.bootstrap is None:
+        return made
+    # a simulated figure; it may be made finer
+    return replace(made, bootstrap=replace(made.bootstrap, true_coverage=74.2))
 
 
 DIFF = """\
@@ -163,7 +126,9 @@ def modification(outcome: str | None = None, evil: bool = False) -> Modification
 
 def retro_record(full: bool = True) -> retro.Retro:
     """A retrospective with nothing on record, or with everything."""
-    base = retro.Retro("M03-W04", "Q1", "Q2", "M04-W01", calibration=predictions.calibration([]))
+    base = retro.Retro(
+        "M03-W04", "Q1", "Q2", "M04-W01", calibration=telling.calibrated(calibration([]))
+    )
     if not full:
         return dataclasses.replace(base, kpis=retro.kpi_table([]))
     parts = [
@@ -172,8 +137,8 @@ def retro_record(full: bool = True) -> retro.Retro:
         retro.PartTime("Implement", 90, 80, False),
         retro.PartTime("Train", 130, 0, False),
     ]
-    told = [comparison("cannot tell"), {**comparison("helps"), "study": "rope-2"}]
-    scores = [predictions.score(PREDICTION, record) for record in told]
+    told = [comparison("cannot tell"), comparison("helps", study="rope-2")]
+    scores = [record.score for record in told if record.score is not None]
     return dataclasses.replace(
         base,
         repositories=(
@@ -220,7 +185,7 @@ def retro_record(full: bool = True) -> retro.Retro:
         ),
         assessment=(retro.Tick("I can tell Q1's change in 30 seconds", False),),
         predictions=None,
-        calibration=predictions.calibration(scores),
+        calibration=telling.calibrated(calibration(scores)),
     )
 
 

@@ -89,7 +89,7 @@ async def test_no_verdict_before_every_planned_run_has_ended() -> None:
         await pilot.press("v")
         assert isinstance(pilot.app.screen, VerdictScreen)
         shown = words(pilot.app)
-        assert "no verdict before all 3 planned pairs" in shown
+        assert "No verdict before all 3 planned pairs" in shown
         assert not any(word in shown for word in ("HELPS", "HURTS", "CANNOT TELL"))
         await pilot.press("escape")
         assert isinstance(pilot.app.screen, LabScreen)

@@ -11,6 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from q1lab.compare.stats import Interval, Kind, Note
+from q1lab.compare.telling import signed
 from q1lab.index.view import RunView
 from q1lab.study.states import State
 from q1lab.study.tail import Tail
@@ -23,10 +25,10 @@ from q1lab.tui.widgets.sparkline import BARS, GAP, scale, sparkline
 from q1lab.tui.widgets.words import (
     left_words,
     loss_words,
-    signed,
     speed_words,
     state_words,
 )
+from tests.kit.comparisons import make
 
 COLOURS = Palette(
     "#0000ff",
@@ -196,39 +198,38 @@ def test_while_a_study_trains_only_pairs_are_shown() -> None:
         ("pair 0", None, None, -0.02)
     ]
     text = "\n".join(line.plain for line in forest.draw(plot, 40, COLOURS))
-    assert "no verdict before all 3 planned pairs" in text
+    assert "No verdict before all 3 planned pairs" in " ".join(text.split())
     assert "too little" in forest.so_far(runs, 1, "rope", "baseline").notes[-1]
 
 
-RECORD = {
-    "variant": "rope", "baseline": "baseline", "verdict": "cannot tell", "n": 3, "alpha": 0.05, "delta": 0.01,
-    "difference": {
-        "mean": -0.012, "headline": "paired", "paired": {"low": -0.033, "high": 0.009},
-        "welch": {"low": -0.02, "high": -0.004},
-        "bootstrap": {"low": -0.022, "high": -0.006, "true_coverage": 74.2}, "pairs": {"10": -0.02, "9": -0.01},
-    },
-    "floor": {"low": -0.008, "high": 0.008}, "warnings": ["look at the curves"],
-}  # fmt: skip
+BASE = {9: 1.909, 10: 1.9055, 11: 1.9102}
+FOUND = make(
+    BASE, {9: 1.897, 10: 1.9001, 11: 1.8951}, delta=0.01, floor=Interval(-0.008, 0.008),
+    notes=(Note(Kind.UNCHECKED),),
+)  # fmt: skip
 
 
 def test_the_declared_interval_is_the_one_shown() -> None:
-    plot = forest.of_record(RECORD)
+    plot = forest.of_record(FOUND)
     labels = {bar.label: bar for bar in plot.bars}
-    assert list(labels) == ["pair 9", "pair 10", "95% interval", "bootstrap CI", "A/A floor", "±δ"]
-    assert (labels["95% interval"].low, labels["95% interval"].high) == (-0.033, 0.009)
-    assert labels["bootstrap CI"].note == "covers 74%, not 95%"
-    welch = forest.of_record(
-        {**RECORD, "difference": {**RECORD["difference"], "headline": "welch"}}
-    )
-    assert next(bar for bar in welch.bars if bar.label == "95% interval").low == -0.02
+    pairs = ["pair 9", "pair 10", "pair 11"]
+    assert list(labels) == [*pairs, "95% interval", "bootstrap CI", "A/A floor", "±δ"]
+    assert FOUND.paired is not None
+    assert labels["95% interval"].low == FOUND.paired.low
+    assert labels["bootstrap CI"].note == "covers about 75%, not 95%"
+    assert plot.notes == ("The model file was trained without its checks (--unchecked).",)
+    welch = make(BASE, {9: 1.897, 10: 1.9001, 11: 1.8951}, "welch")
+    assert welch.welch is not None
+    shown = next(bar for bar in forest.of_record(welch).bars if bar.label == "95% interval")
+    assert shown.low == welch.welch.low
 
 
 def test_a_diverged_study_has_no_mean_and_still_draws() -> None:
-    record = {"variant": "rope", "baseline": "b", "verdict": "no verdict", "n": 2,
-              "difference": {"mean": None, "pairs": {"0": -0.01}}}  # fmt: skip
-    lines = forest.draw(forest.of_record(record), 40, COLOURS)
-    assert lines[0].plain == "NO VERDICT"
-    assert any("pair 0" in line.plain for line in lines)
+    plot = forest.of_record(make(BASE, {9: 1.9, 10: None, 11: 1.91}))
+    lines = [line.plain for line in forest.draw(plot, 40, COLOURS)]
+    assert lines[0] == "NO VERDICT"
+    assert any("pair 9" in line for line in lines)
+    assert "diverged" in " ".join(lines)
 
 
 @given(

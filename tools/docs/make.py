@@ -51,7 +51,7 @@ def study(study_id: str) -> None:
     put(
         README,
         "study",
-        f"```text\n{text}\n```\n\n({machine()}, torch {record['versions']['torch']})",
+        f"```text\n{text}\n```\n\n({machine()}, torch {record.versions['torch']})",
     )
 
 
@@ -68,25 +68,25 @@ def pairing(ids: list[str]) -> None:
             record = comparison.compare(store, plan)
             arms = [
                 {
-                    int(seed): value
-                    for seed, value in record["arms"][arm]["values"].items()
+                    seed: value
+                    for seed, value in record.arms[arm].values.items()
                     if value is not None
                 }
                 for arm in studies.ARMS
             ]
             found = stats.correlation(*arms)
-            pairs = list(record["difference"]["pairs"].values())
+            pairs = list(record.pairs.values())
             spread = (
                 sum((d - sum(pairs) / len(pairs)) ** 2 for d in pairs) / (len(pairs) - 1)
             ) ** 0.5
-            sds = [record["arms"][arm]["std"] for arm in studies.ARMS]
+            sds = [record.arms[arm].std for arm in studies.ARMS]
             independent = (sds[0] ** 2 + sds[1] ** 2) ** 0.5
             low, high = (
                 f"{end:+.2f}" if end is not None else "—" for end in (found.low, found.high)
             )
             rows.append(
                 f"| {plan.variant} | {found.n} | {sds[0]:.4f} | {sds[1]:.4f} | {found.r:+.2f} ({low} to {high}) "
-                f"| {spread:.4f} | {independent:.4f} | {record['difference']['mean']:+.4f} |"
+                f"| {spread:.4f} | {independent:.4f} | {record.mean:+.4f} |"
             )
         first = studies.load(ids[0])
     head = (

@@ -12,6 +12,7 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label, RadioButton, RadioSet, Static, TextArea
 
+from q1lab.compare.scoring import DIRECTIONS
 from q1lab.errors import Problem
 from q1lab.index.store import Store
 from q1lab.journal import predictions
@@ -46,7 +47,7 @@ class PredictScreen(ModalScreen[None]):
             yield Static(id="lock", classes="warn", markup=False)
             yield Label("Against the baseline, the final val loss will be")
             with RadioSet(id="direction"):
-                for name in predictions.DIRECTIONS:
+                for name in DIRECTIONS:
                     yield RadioButton(WORDS[name], value=name == "lower", id=name)
             for name, label, hint in (
                 ("size", "by (nats)", "0.030"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -11,8 +11,8 @@ from textual.containers import VerticalScroll
 from textual.widgets import DataTable, Input, Static
 
 from q1lab.compare import results
+from q1lab.compare.record import Comparison, kept
 from q1lab.compare.results import ResultLine
-from q1lab.index import results as kept
 from q1lab.tui.keys import bindings
 from q1lab.tui.screens.acting import StudyActs
 from q1lab.tui.snapshot import Snapshot
@@ -126,11 +126,11 @@ class ResultsScreen(StudyActs):
             return
         name = line.id
         self.q1.desk.ask(
-            lambda store: kept.record(store, name),
+            lambda store: kept(store, name),
             lambda record: self.app.call_later(self._open, name, record),
         )
 
-    def _open(self, name: str, record: dict[str, Any]) -> None:
+    def _open(self, name: str, record: Comparison | None) -> None:
         from q1lab.tui.screens.verdict import VerdictScreen
 
         self.app.push_screen(VerdictScreen(name, record))

@@ -3,8 +3,7 @@ so far."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from rich.text import Text
 from textual.app import ComposeResult
@@ -14,6 +13,7 @@ from textual.screen import Screen
 from textual.widgets import Footer, Static
 
 from q1lab.compare import text as verdict
+from q1lab.compare.record import Comparison
 from q1lab.tui.keys import bindings
 from q1lab.tui.widgets.forest import Forest, draw
 from q1lab.tui.widgets.palette import palette
@@ -28,7 +28,7 @@ class VerdictScreen(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("verdict")]
 
     def __init__(
-        self, study_id: str, record: Mapping[str, Any] | None, so_far: Forest | None = None
+        self, study_id: str, record: Comparison | None, so_far: Forest | None = None
     ) -> None:
         super().__init__()
         self.study_id = study_id

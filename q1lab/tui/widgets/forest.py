@@ -3,19 +3,20 @@ when done."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from rich.text import Text
 from textual.reactive import reactive
 from textual.widget import Widget
 
+from q1lab.compare import telling
+from q1lab.compare.axis import Axis
+from q1lab.compare.record import Comparison
+from q1lab.compare.stats import MIN_FOR_VERDICT
 from q1lab.index.view import RunView
 from q1lab.study.states import State
 from q1lab.tui.widgets.palette import Palette, palette
-from q1lab.tui.widgets.words import signed
 
 LABEL = 15
 VERDICT_COLOURS = {"helps": "success", "hurts": "error"}
@@ -35,6 +36,8 @@ class Bar:
     mark: str = "●"
     weight: str = ""
     note: str = ""
+    text: str = ""
+    """The number of a point, beside it."""
 
 
 @dataclass(frozen=True)
@@ -48,26 +51,22 @@ class Forest:
     notes: tuple[str, ...] = ()
 
 
-def so_far(
-    runs: Sequence[RunView], planned: int, variant: str, baseline: str, needed: int = 3
-) -> Forest:
+def so_far(runs: Sequence[RunView], planned: int, variant: str, baseline: str) -> Forest:
     """Finished pairs while a study goes on. No mean and no interval: looking early invites stopping
     early."""
     pairs = finished_pairs(runs)
-    bars = [Bar(f"pair {seed}", None, None, value, "modified") for seed, value in pairs]
-    whole = planned >= needed
-    if whole:
-        notes = [f"no verdict before all {planned} planned pairs: looking early and stopping when it looks good "
-                 "makes noise win."]  # fmt: skip
-    else:
-        notes = [f"{planned} {'pair says' if planned == 1 else 'pairs say'} too little: a verdict takes at least "
-                 f"{needed}."]  # fmt: skip
+    bars = [
+        Bar(f"pair {seed}", None, None, value, "modified", text=telling.signed(value))
+        for seed, value in pairs
+    ]
+    enough = planned >= MIN_FOR_VERDICT
+    notes = [telling.not_yet(planned) if enough else telling.too_few(planned)]
     if not pairs:
-        notes.insert(0, "no pair has finished yet.")
+        notes.insert(0, "No pair has finished yet.")
     return Forest(
         f"{len(pairs)} of {planned} pairs",
         None,
-        f"{variant} − {baseline}",
+        f"{variant} {telling.MINUS} {baseline}",
         tuple(bars),
         tuple(notes),
     )
@@ -84,64 +83,32 @@ def finished_pairs(runs: Sequence[RunView]) -> list[tuple[int, float]]:
     return sorted(found)
 
 
-def of_record(record: Mapping[str, Any]) -> Forest:
+def of_record(c: Comparison) -> Forest:
     """The comparison of a finished study."""
-    difference = record.get("difference") or {}
-    paired = difference.get("headline") == "paired"
-    interval = difference.get("paired" if paired else "welch") or {}
-    boot = difference.get("bootstrap") or {}
-    floor, delta = record.get("floor") or {}, record.get("delta")
-    mean = difference.get("mean")
-    bars: list[Bar] = []
-    for seed, value in sorted(
-        (difference.get("pairs") or {}).items(), key=lambda item: int(item[0])
-    ):
-        bars.append(Bar(f"pair {seed}", None, None, value, "modified", mark="○"))
-    if interval.get("low") is not None:
-        level = f"{100 * (1 - float(record.get('alpha') or 0.05)):.3g}%"
-        note = f"{'paired' if paired else 'Welch'} t; it decides"
-        bars.append(
-            Bar(
-                f"{level} interval",
-                interval["low"],
-                interval["high"],
-                mean,
-                "foreground",
-                weight="bold",
-                note=note,
-            )
-        )
-    if boot.get("low") is not None:
-        covers = boot.get("true_coverage")
-        note = (
-            f"covers {covers:.0f}%, not 95%"
-            if covers is not None and covers < 94.5
-            else "covers about 95%"
-        )
-        bars.append(Bar("bootstrap CI", boot["low"], boot["high"], mean, "muted", note=note))
-    if floor.get("low") is not None:
-        bars.append(
-            Bar(
-                "A/A floor",
-                floor["low"],
-                floor["high"],
-                None,
-                "baseline",
-                "░",
-                note="baseline against itself",
-            )
-        )
-    if delta:
-        bars.append(Bar("±δ", -delta, delta, None, "muted", "┄", note="too small to matter"))
-    n = int(record.get("n") or 0)
-    notes = [str(text) for text in (record.get("warnings") or ())[:1]]
-    says = f"{record.get('variant')} − {record.get('baseline')}"
-    if mean is not None:
-        says += f" = {signed(mean)} nats"
-    title = f"{n} {'pair' if n == 1 else 'pairs'}" if paired else f"{n} seeds an arm"
-    return Forest(
-        title, str(record.get("verdict") or "no verdict"), says, tuple(bars), tuple(notes)
-    )
+    number = telling.numbers(c)
+    bars: list[Bar] = [
+        Bar(f"pair {seed}", None, None, value, "modified", mark="○", text=number(value))
+        for seed, value in sorted(c.pairs.items())
+    ]
+    if c.ends is not None:
+        label = f"{telling.level(c)} interval"
+        note = f"{telling.between(c)} ({telling.method(c.headline)}); it decides"
+        ends = (c.ends.low, c.ends.high)
+        bars.append(Bar(label, *ends, c.mean, "foreground", weight="bold", note=note))
+    if c.bootstrap is not None:
+        ends, note = (c.bootstrap.low, c.bootstrap.high), telling.bootstrap_note(c.bootstrap)
+        bars.append(Bar("bootstrap CI", *ends, c.mean, "muted", note=note))
+    if c.floor is not None:
+        ends, note = (c.floor.low, c.floor.high), telling.FLOOR_LABEL
+        bars.append(Bar("A/A floor", *ends, None, "baseline", "░", note=note))
+    if c.delta:
+        bars.append(Bar("±δ", -c.delta, c.delta, None, "muted", "┄", note=telling.DELTA_LABEL))
+    notes = telling.notes(c)[:1] if c.reason is None else [telling.reason(c)]
+    base, modified = telling.names(c)
+    says = f"{modified} {telling.MINUS} {base}"
+    if c.mean is not None:
+        says += f" = {telling.mean(c)} nats"
+    return Forest(telling.seeds(c), c.verdict, says, tuple(bars), tuple(notes))
 
 
 def draw(forest: Forest, width: int, colours: Palette) -> list[Text]:
@@ -169,64 +136,25 @@ def _rows(bars: Sequence[Bar], width: int, colours: Palette) -> list[Text]:
     ends = [value for bar in bars for value in (bar.low, bar.high, bar.point) if value is not None]
     low, high = min(0.0, *ends), max(0.0, *ends)
     pad = (high - low) * 0.06 or 0.005
-    axis = _Axis(low - pad, high + pad, columns)
-    lines = [Text(" " * LABEL + axis.labels(), style=colours.muted)]
+    axis = Axis(low - pad, high + pad, columns)
+    lines = [Text(" " * LABEL + axis.ticks(), style=colours.muted)]
     for bar in bars:
         line = Text(f"{bar.label[: LABEL - 1]:<{LABEL}}", style=bar.weight)
         style = f"{bar.weight} {getattr(colours, bar.role)}".strip()
-        line.append(axis.bar(bar), style=style)
-        if numbers and bar.point is not None and bar.low is None:
-            line.append(f" {signed(bar.point, 4)}", style=colours.muted)
+        line.append(_drawn(bar, axis), style=style)
+        if numbers and bar.text:
+            line.append(f" {bar.text}", style=colours.muted)
         lines.append(line)
-        if bar.note:
-            lines.append(_cut(Text(f"  {bar.note}", style=colours.muted), width))
+        for note in bar.note.splitlines():
+            lines.append(_cut(Text(f"  {note}", style=colours.muted), width))
     return lines
 
 
-class _Axis:
-    """Nats to columns, with 0 always on it."""
-
-    def __init__(self, low: float, high: float, columns: int) -> None:
-        self.low, self.high, self.columns = low, high, columns
-        self.zero = self.at(0.0)
-
-    def at(self, value: float) -> int:
-        share = (value - self.low) / (self.high - self.low)
-        return min(self.columns - 1, max(0, round(share * (self.columns - 1))))
-
-    def bar(self, bar: Bar) -> str:
-        cells = [" "] * self.columns
-        cells[self.zero] = "│"
-        if bar.low is not None and bar.high is not None:
-            first, last = self.at(bar.low), self.at(bar.high)
-            for column in range(first, last + 1):
-                cells[column] = "┼" if column == self.zero and bar.fill == "─" else bar.fill
-            if bar.fill == "─":
-                cells[first], cells[last] = "├", "┤"
-        elif bar.point is not None:
-            first, last = sorted((self.zero, self.at(bar.point)))
-            for column in range(first + 1, last):
-                cells[column] = "·"
-        if bar.point is not None:
-            cells[self.at(bar.point)] = bar.mark
-        return "".join(cells)
-
-    def labels(self) -> str:
-        size = 10.0 ** math.floor(math.log10((self.high - self.low) / 2))
-        fits = max(2, self.columns // 9)
-        step = next(
-            size * m for m in (0.5, 1, 2, 5, 10, 20) if (self.high - self.low) / (size * m) <= fits
-        )
-        digits = max(0, -math.floor(math.log10(step) + 1e-9))
-        cells = [" "] * self.columns
-        for index in sorted(
-            range(math.ceil(self.low / step), math.floor(self.high / step) + 1), key=abs
-        ):
-            text = "0" if index == 0 else signed(index * step, digits)
-            start = min(max(0, self.at(index * step) - len(text) // 2), self.columns - len(text))
-            if all(cell == " " for cell in cells[max(0, start - 1) : start + len(text) + 1]):
-                cells[start : start + len(text)] = list(text)
-        return "".join(cells)
+def _drawn(bar: Bar, axis: Axis) -> str:
+    if bar.low is not None and bar.high is not None:
+        edges = "├┤" if bar.fill == "─" else bar.fill * 2
+        return axis.bar(bar.low, bar.high, bar.point, bar.fill, edges, bar.mark)
+    return axis.points([] if bar.point is None else [bar.point], bar.mark, stem=True)
 
 
 def wrap(text: str, width: int) -> list[str]:

@@ -11,11 +11,12 @@ from textual import events
 from textual.binding import BindingType
 from textual.widgets import DataTable
 
+from q1lab.compare import telling
 from q1lab.compare.results import ResultLine, by_data
 from q1lab.tui.widgets.grid import Grid
 from q1lab.tui.widgets.palette import Palette, palette
 from q1lab.tui.widgets.study_words import TONES
-from q1lab.tui.widgets.words import day, signed
+from q1lab.tui.widgets.words import day
 
 COLUMNS = (
     # key, title, width, to the right, and the widget width from which it is shown
@@ -25,7 +26,7 @@ COLUMNS = (
     ("preset", "preset", 6, False, 87),
     ("n", "n", 3, True, 58),
     ("mean", "difference", 10, True, 0),
-    ("interval", "95% interval", 19, False, 78),
+    ("interval", "interval", 26, False, 86),
     ("verdict", "verdict", 19, False, 0),
     ("date", "date", 10, False, 99),
 )
@@ -150,16 +151,16 @@ class ResultsTable(DataTable[Text], inherit_bindings=False):
             "comparing …" if line.complete else f"{line.done} of {line.total} done"
         )
         tone = getattr(colours, TONES.get(line.verdict or "", "muted"))
-        known = line.low is not None and line.high is not None
         return {
             "mark": self._mark(line.id, colours),
             "study": Text(line.id),
             "variant": Text(line.variant[:10], style=colours.modified),
             "preset": Text(line.preset, style=colours.muted),
             "n": Text("" if line.n is None else str(line.n), justify="right"),
-            "mean": Text(signed(line.mean) if line.mean is not None else "", justify="right"),
+            "mean": Text("" if line.mean is None else telling.mean(line), justify="right"),
             "interval": Text(
-                f"{signed(line.low)} to {signed(line.high)}" if known else "", style=colours.muted
+                f"{telling.level(line)} {telling.between(line)}" if line.ends else "",
+                style=colours.muted,
             ),
             "verdict": Text(verdict, style=f"bold {tone}" if line.verdict else tone),
             "date": Text(day(line.created), style=colours.muted),

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from q1lab.compare import telling
 from q1lab.compare.results import ResultLine
 from q1lab.tui.widgets.forest import Bar, Forest
-from q1lab.tui.widgets.words import signed
 
 
 def side_by_side(lines: Sequence[ResultLine]) -> Forest:
@@ -20,10 +20,7 @@ def side_by_side(lines: Sequence[ResultLine]) -> Forest:
             else ""
         )
         return Forest(says=says)
-    bars = tuple(
-        Bar(line.id, line.low, line.high, line.mean, "modified", weight="bold", note=_note(line))
-        for line in known
-    )
+    bars = tuple(_bar(line) for line in known)
     notes = []
     if len({line.preset for line in known}) > 1:
         notes.append(
@@ -37,9 +34,15 @@ def side_by_side(lines: Sequence[ResultLine]) -> Forest:
         )
     else:
         notes.append("Space marks studies; marked ones stand here side by side.")
-    return Forest("95% intervals", None, "", bars, tuple(notes))
+    levels = sorted({telling.level(line) for line in known})
+    return Forest(f"{' and '.join(levels)} intervals", None, "", bars, tuple(notes))
 
 
-def _note(line: ResultLine) -> str:
-    what = f"{line.variant} − {line.baseline} = {signed(line.mean)} nats"
-    return f"{what} · {line.verdict} · n {line.n} · {line.preset}"
+def _bar(line: ResultLine) -> Bar:
+    what = f"{line.variant} {telling.MINUS} {line.baseline} = {telling.mean(line)} nats"
+    note = f"{what} · {line.verdict} · n {line.n} · {line.preset}"
+    if line.ends is None:
+        return Bar(line.id, None, None, line.mean, "modified", weight="bold", note=note)
+    note = f"{telling.level(line)} interval {telling.between(line)}\n{note}"
+    ends = (line.ends.low, line.ends.high)
+    return Bar(line.id, *ends, line.mean, "modified", weight="bold", note=note)

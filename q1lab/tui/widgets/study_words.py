@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from rich.cells import cell_len
 from rich.text import Text
 
+from q1lab.compare import telling
+from q1lab.compare.record import Comparison
 from q1lab.study.states import ENDED
 from q1lab.tui.snapshot import Focus
 from q1lab.tui.widgets.palette import Palette
 from q1lab.tui.widgets.topline import minutes
-from q1lab.tui.widgets.words import signed
 
 TONES = {"helps": "success", "hurts": "error", "cannot tell": "warning", "no verdict": "muted"}
 
 
-def settled(view: Focus) -> dict[str, Any] | None:
+def settled(view: Focus) -> Comparison | None:
     """The comparison, when every planned run has ended and it is about exactly these runs; else
     None.
 
@@ -25,19 +24,15 @@ def settled(view: Focus) -> dict[str, Any] | None:
     record = view.record
     if record is None or not view.runs or not all(run.state in ENDED for run in view.runs):
         return None
-    fits = record.get("complete", True) and list(record.get("seeds") or view.study.seeds) == list(
-        view.study.seeds
-    )
-    return record if fits else None
+    return record if record.complete and record.seeds == view.study.seeds else None
 
 
-def verdict_words(record: dict[str, Any], colours: Palette) -> Text:
+def verdict_words(c: Comparison, colours: Palette) -> Text:
     """``CANNOT TELL  −0.0123``: the verdict and the mean difference."""
-    verdict = str(record.get("verdict") or "no verdict")
-    text = Text(verdict.upper(), style=f"bold {getattr(colours, TONES.get(verdict, 'foreground'))}")
-    mean = (record.get("difference") or {}).get("mean")
-    if mean is not None:
-        text.append(f"  {signed(mean)}", style=colours.foreground)
+    tone = getattr(colours, TONES.get(c.verdict, "foreground"))
+    text = Text(c.verdict.upper(), style=f"bold {tone}")
+    if c.mean is not None:
+        text.append(f"  {telling.mean(c)}", style=colours.foreground)
     return text
 
 

@@ -42,13 +42,6 @@ def left_words(seconds: float | None) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-def signed(value: float | None, digits: int = 4) -> str:
-    """With a real minus sign, so that columns line up and read well."""
-    if value is None:
-        return "–"
-    return f"{'−' if value < 0 else '+'}{abs(value):.{digits}f}"
-
-
 def day(created: str) -> str:
     """The day of a UTC ISO time."""
     return created[:10]

@@ -1,0 +1,579 @@
+"""What a comparison says, in words and numbers: the one place that words it.
+
+The terminal, the app, the card, the documents, the charts and ``--json`` lay out what is told here
+and word nothing themselves, so that they can't contradict each other. Pure: a comparison in, plain
+text out, with nothing marked up. What comes from outside (names, notes of a study) is cleaned of
+control characters.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from q1lab.compare.scoring import Calibration, Score, predicted_difference
+from q1lab.compare.stats import (
+    ALPHA,
+    MIN_FOR_VERDICT,
+    Bootstrap,
+    Headline,
+    Interval,
+    Kind,
+    Note,
+    Reason,
+)
+from q1lab.files import plain
+
+if TYPE_CHECKING:
+    from q1lab.compare.record import Comparison
+
+MINUS = "−"
+DASH = "–"
+COVERS_AS_NAMED_FROM = 94.5
+"""A "95%" interval that covers at least this much (in %) is said to cover about 95%."""
+DIRECTION_WORDS = {
+    "lower": "the loss falls",
+    "higher": "the loss rises",
+    "same": "no difference that matters",
+}
+OUTCOME_WORDS = {"hit": "a hit", "miss": "a miss", "open": "neither a hit nor a miss"}
+
+
+class Measured(Protocol):
+    """What is told of a comparison and of its line in a list alike."""
+
+    @property
+    def headline(self) -> Headline: ...
+    @property
+    def alpha(self) -> float | None: ...
+    @property
+    def delta(self) -> float | None: ...
+    @property
+    def mean(self) -> float | None: ...
+    @property
+    def ends(self) -> Interval | None: ...
+    @property
+    def pairs(self) -> Mapping[int, float]: ...
+
+
+# -- numbers -----------------------------------------------------------------------------------------------
+
+
+def signed(value: float | None, digits: int = 4) -> str:
+    """A difference with its sign and a real minus, ``−0.0123``; 0 has no sign; – without one."""
+    if value is None:
+        return DASH
+    text = unsigned(value, digits)
+    return text if not float(text) else (MINUS if value < 0 else "+") + text
+
+
+def unsigned(value: float, digits: int) -> str:
+    """The size of a number; from a million up with six digits in all."""
+    size = abs(value)
+    return f"{size:.{digits}f}" if size < 1e6 else f"{size:.6g}"
+
+
+class Numbers:
+    """Writes the differences of one comparison, all with the same number of decimals.
+
+    There are so many that the interval's half width keeps two digits, that no end of it that is not
+    0 shows as 0, and that each end shows on its own side of ±δ: else the reader would see another
+    verdict. Six decimals at most; an end that is closer to 0 is written as a power of ten.
+    """
+
+    def __init__(self, interval: Interval | None, delta: float | None = None, size: float = 0.0):
+        self.decimals = _decimals(size / 2) if size else 4
+        if interval is None:
+            return
+        self.decimals = _decimals((interval.high - interval.low) / 2)
+        limits = (0.0,) if delta is None else (0.0, delta, -delta)
+        while self.decimals < 6 and not all(
+            _same_side(end, limit, self.decimals)
+            for end in (interval.low, interval.high)
+            for limit in limits
+        ):
+            self.decimals += 1
+
+    def __call__(self, value: float | None) -> str:
+        """A difference: ``−0.0123``."""
+        return signed(value, self.decimals)
+
+    def size(self, value: float) -> str:
+        """A difference without its sign; what is not 0 never shows as 0."""
+        text = unsigned(value, self.decimals)
+        return f"{abs(value):.0e}" if value and not float(text) else text
+
+    def end(self, value: float) -> str:
+        """An interval's end, signed; what is not 0 never shows as 0."""
+        text = self.size(value)
+        return text if not value else (MINUS if value < 0 else "+") + text
+
+    def ends(self, interval: Interval) -> tuple[str, str]:
+        return self.end(interval.low), self.end(interval.high)
+
+    def loss(self, value: float | None) -> str:
+        """A loss: never with fewer than four decimals."""
+        if value is None:
+            return DASH
+        return (MINUS if value < 0 else "") + unsigned(value, max(4, self.decimals))
+
+
+def numbers(c: Measured) -> Numbers:
+    """How the differences of this comparison are written, everywhere."""
+    size = max(map(abs, c.pairs.values()), default=0.0) if c.mean is None else abs(c.mean)
+    return Numbers(c.ends, c.delta, size)
+
+
+def mean(c: Measured) -> str:
+    """Modified − baseline: ``−0.0123``. Beside an interval that excludes 0 it never shows as 0."""
+    number = numbers(c)
+    return number(c.mean) if c.ends is None or c.mean is None else number.end(c.mean)
+
+
+def given(value: float, sign: bool = True) -> str:
+    """A number as a person gave it, with no digits added: ``−0.03``."""
+    return (MINUS if value < 0 else "+" if sign else "") + f"{abs(value):g}"
+
+
+def _decimals(size: float) -> int:
+    return min(max(1 - math.floor(math.log10(size)), 3), 6) if size > 0 else 4
+
+
+def _same_side(value: float, limit: float, decimals: int) -> bool:
+    """Whether two numbers compare as printed as they compare in truth."""
+    shown, edge = round(value, decimals), round(limit, decimals)
+    return (value > limit) - (value < limit) == (shown > edge) - (shown < edge)
+
+
+# -- names and labels --------------------------------------------------------------------------------------
+
+
+def names(c: Comparison) -> tuple[str, str]:
+    """The arms' names, baseline first: their variants, a path by its last part, told apart when
+    they are the same."""
+    base, modified = _name(c.baseline, "baseline"), _name(c.variant, "modified")
+    return (base, modified) if base != modified else (f"{base} A", f"{modified} B")
+
+
+def _name(given: str, default: str) -> str:
+    name = " ".join(plain(given).replace("\\", "/").split())
+    return name.rstrip("/").rsplit("/", 1)[-1].removesuffix(".py") or default
+
+
+def percent_level(alpha: float) -> str:
+    """What an interval at α covers: ``95%``, ``97.5%``, ``98.94%``."""
+    return f"{round(100 * (1 - alpha), 2):g}%"
+
+
+def level(c: Measured) -> str:
+    """What the headline interval covers: ``95%``."""
+    return percent_level(ALPHA if c.alpha is None else c.alpha)
+
+
+def interval_label(c: Measured) -> str:
+    """The headline interval by its name: ``95% interval (paired t)``."""
+    return f"{level(c)} interval ({method(c.headline)})"
+
+
+def method(headline: str) -> str:
+    return "paired t" if headline == "paired" else "Welch t"
+
+
+def interval_note(c: Comparison) -> str:
+    """What the headline interval is for."""
+    return f"covers {level(c)}" + ("" if c.verdict == "no verdict" else "; it decides")
+
+
+BOOTSTRAP_LABEL = "95% bootstrap CI"
+
+
+def bootstrap_note(boot: Bootstrap, n: int | None = None) -> str:
+    """What the bootstrap CI, which calls itself 95%, really covers; at ``n`` seeds, if given."""
+    if boot.true_coverage < COVERS_AS_NAMED_FROM:
+        at = "" if n is None else f" at {_many(n, 'seed')}"
+        return f"covers about {boot.true_coverage:.0f}%{at}, not 95%"
+    return "covers about 95%"
+
+
+FLOOR_LABEL = "baseline against itself"
+DELTA_LABEL = "too small to matter"
+PREDICTION_LABEL = "your prediction"
+
+
+def seeds(c: Comparison) -> str:
+    """What the verdict rests on: ``3 pairs``, or ``3 seeds per arm``."""
+    if c.headline == "paired":
+        return _many(c.n, "pair")
+    return f"{_many(c.n, 'seed')} per arm"
+
+
+def title(c: Comparison) -> str:
+    """One line above a picture: verdict, difference, seeds, data."""
+    base, modified = names(c)
+    what = f"{modified} against {base}"
+    if c.mean is not None:
+        what = f"{modified} {MINUS} {base} = {mean(c)} nats"
+    many = f"{_many(c.lost, 'run')} diverged" if c.lost else seeds(c)
+    where = (many, plain(c.data), f"{c.preset} preset" if c.preset else "")
+    return f"{c.verdict.upper()}: {what} ({', '.join(part for part in where if part)})"
+
+
+def line(c: Comparison) -> str:
+    """The comparison in one line: ``rope against baseline: cannot tell, −0.012 nats, 95% interval
+    −0.030 to +0.006, seeds 0, 1, 2``."""
+    base, modified = names(c)
+    parts = [f"{modified} against {base}: {c.verdict}"]
+    if c.mean is not None:
+        parts.append(f"{mean(c)} nats")
+    if c.ends is not None:
+        parts.append(f"{level(c)} interval {between(c)}")
+    if c.seeds:
+        parts.append(f"{len(c.seeds)} seeds" if len(c.seeds) > 6 else seed_list(c.seeds))
+    return ", ".join(parts)
+
+
+def between(c: Measured, space: str = " ") -> str:
+    """The headline interval's ends: ``−0.031 to +0.007``; empty without one."""
+    if c.ends is None:
+        return ""
+    low, high = numbers(c).ends(c.ends)
+    return f"{low}{space}to{space}{high}"
+
+
+def seed_list(numbers: Sequence[int]) -> str:
+    return ("seed " if len(numbers) == 1 else "seeds ") + ", ".join(map(str, numbers))
+
+
+def _many(number: int, thing: str) -> str:
+    return f"{number:,} {thing}" + ("" if number == 1 else "s")
+
+
+# -- sentences ---------------------------------------------------------------------------------------------
+
+
+def verdict(c: Comparison) -> str:
+    """The verdict in one or two sentences that can be quoted on their own; why there is none, when
+    there is none."""
+    base, modified = names(c)
+    number = numbers(c)
+    if c.reason is not None or c.ends is None:
+        return reason(c)
+    if c.verdict in ("helps", "hurts"):
+        small, large = sorted((abs(c.ends.low), abs(c.ends.high)))
+        lower = "lower" if c.verdict == "helps" else "higher"
+        return (
+            f"At this size and budget {modified} ends with a {lower} val loss than {base}, by "
+            f"{number.size(small)} to {number.size(large)} nats ({level(c)} interval)."
+        )
+    if c.verdict == "too small to matter" and c.delta is not None:
+        return (
+            f"Whatever the difference is, it is small: the {level(c)} interval lies within "
+            f"±{c.delta:g} nats, the smallest difference said to matter before the runs."
+        )
+    return (
+        f"These runs can't tell {modified} and {base} apart: the {level(c)} interval goes from "
+        f"{between(c)} nats and contains 0, so a lower, an equal and a higher val loss all fit. "
+        "That is a result worth publishing, and not the same as no effect."
+    )
+
+
+def reason(c: Comparison) -> str:
+    """Why there is no verdict."""
+    if c.reason is Reason.DIVERGED:
+        arms = dict(zip(("baseline", "modified"), names(c), strict=True))
+        which = "; ".join(
+            f"{arms[arm]}, {seed_list(lost)}" for arm, lost in c.diverged.items() if lost
+        )
+        total = sum(len(arm.values) for arm in c.arms.values())
+        return (
+            f"{c.lost} of {_many(max(total, c.lost), 'run')} diverged ({which}). A mean over the "
+            "others would be choosing the data, so there is none, and no verdict. Divergence is "
+            "itself a result: report it."
+        )
+    if c.reason is Reason.INCOMPLETE:
+        return not_yet()
+    if c.reason is Reason.TOO_FEW:
+        return too_few(c.n, "pair" if c.headline == "paired" else "seed")
+    if c.headline == "paired":
+        what = "Every pair differs by exactly the same"
+    else:
+        what = "Neither arm varies between its seeds"
+    same = " (0: do both arms run the same code?)" if c.mean == 0 else ""
+    return (
+        f"{what}{same}. Without a spread there is no interval and no verdict: check that the seed "
+        "reaches the run."
+    )
+
+
+def not_yet(planned: int | None = None) -> str:
+    """Why there is no verdict while planned runs have not ended."""
+    when = "all planned runs have ended" if planned is None else f"all {planned} planned pairs"
+    return (
+        f"No verdict before {when}: looking early, and stopping when it looks good, "
+        "makes false verdicts more frequent."
+    )
+
+
+def too_few(n: int, thing: str = "pair") -> str:
+    """Why so few pairs (or seeds per arm) give no verdict."""
+    many = _many(n, thing) + ("" if thing == "pair" else " per arm")
+    says = "says" if n == 1 else "say"
+    return (
+        f"{many} {says} too little about the spread between seeds; "
+        f"a verdict needs at least {MIN_FOR_VERDICT}."
+    )
+
+
+def power(c: Comparison) -> str:
+    """What these seeds could have seen, and what would settle it; empty when it is not known."""
+    if c.detectable is None:
+        return ""
+    number = numbers(c)
+    text = (
+        f"{seeds(c)} reliably (80% of the time) see a true difference of "
+        f"{number.size(c.detectable)} nats or more."
+    )
+    needed = c.seeds_needed
+    if c.verdict not in ("cannot tell", "no verdict") or needed is None or not c.complete:
+        return text
+    thing = "pairs" if c.headline == "paired" else "seeds per arm"
+    aim = number.size(needed.effect)
+    if needed.capped and needed.mid == needed.high:
+        return f"{text} To settle {aim} nats would take {needed.mid:,} {thing} or more."
+    most = f"{needed.high:,} or more" if needed.capped else f"{needed.high:,}"
+    text += (
+        f" To settle a difference of {aim} nats takes about {needed.mid:,} {thing} "
+        f"({needed.low:,} to {most}: {c.n} {thing} know their own spread only roughly)"
+    )
+    extra = needed.mid - c.n
+    seconds = [arm.wall_s for arm in c.arms.values()]
+    if extra > 0:
+        text += f", which is {extra:,} more"
+        if all(seconds):
+            text += f", about {duration(extra * sum(s for s in seconds if s))} of training"
+    text += "."
+    if c.verdict == "cannot tell":
+        text += " Seeds added now are judged by a 97.5% interval, since the result has been seen."
+    return text
+
+
+def notes(c: Comparison) -> list[str]:
+    """What the reader of the verdict must know besides, a sentence or two each."""
+    return [note(one, c) for one in c.notes]
+
+
+def note(one: Note, c: Comparison) -> str:
+    """One note in words."""
+    facts = one.facts
+    headline, other = ("paired", "Welch") if c.headline == "paired" else ("Welch", "paired")
+    match one.kind:
+        case Kind.UNPAIRED:
+            alone = seed_list(facts["seeds"])
+            return f"{alone[0].upper()}{alone[1:]} ran in one arm only and can't be paired."
+        case Kind.LOOKED:
+            return (
+                f"Seeds were added after the first results could be seen ({facts['looks']} looks), "
+                f"so the intervals are {level(c)} intervals."
+                + (" That pays for three looks, not for more." if facts["looks"] > 3 else "")
+            )
+        case Kind.DISAGREE:
+            does, does_not = ("bootstrap CI", f"{headline} interval")
+            if not facts["bootstrap"]:
+                does, does_not = does_not, does
+            covers = f"{c.bootstrap.true_coverage:.0f}%" if c.bootstrap else "less than 95%"
+            return (
+                f"The {does} excludes 0, the {does_not} does not. The {headline} interval "
+                f"decides: the bootstrap CI covers about {covers} here."
+            )
+        case Kind.TEMPTING:
+            return (
+                f"The {other} interval alone would say {facts['verdict'].upper()}. The {headline} "
+                "interval was declared before the runs; picking the better-looking one afterwards "
+                "makes false verdicts more frequent."
+            )
+        case Kind.SUGGESTIVE:
+            least = numbers(c).size(c.detectable or 0)
+            return (
+                f"Suggestive: these seeds see a true difference reliably only from {least} nats "
+                "up, and what passes at low power looks larger than it is."
+            )
+        case Kind.BELOW_DELTA:
+            return (
+                f"The whole interval is smaller than {c.delta:g} nats, the smallest difference "
+                "said to matter before the runs."
+            )
+        case Kind.UNFINISHED:
+            left = plain(", ".join(facts["runs"]))
+            return f"{len(facts['runs'])} of {_many(facts['of'], 'run')} have not finished: {left}."
+        case Kind.DAMAGED:
+            lines = _many(facts["lines"], "damaged line")
+            return f"{lines} in the event files could not be read and were left out."
+        case Kind.UNCHECKED:
+            return "The model file was trained without its checks (--unchecked)."
+        case Kind.SIZE:
+            return (
+                f"The arms differ by {change(c, 'n_params')} in parameters: part of the difference "
+                "may come from size, not from the idea. A baseline of the same size would tell."
+            )
+
+
+def scope(c: Comparison) -> str:
+    """What the verdict is about: data, size, budget, hyperparameters."""
+    config = c.config
+    parts = []
+    if c.data:
+        sha = f" (sha256 {c.data_sha256[:8]})" if c.data_sha256 else ""
+        parts.append(f"{plain(c.data)}{sha}")
+    sizes = [arm.n_params for arm in c.arms.values()]
+    if all(sizes):
+        shown = list(dict.fromkeys(count(size) for size in sizes if size))
+        parts.append(f"{' and '.join(shown)} parameters")
+    if config.get("max_iters"):
+        budget = f"{config['max_iters']:,} iters"
+        if config.get("batch_size") and config.get("block_size"):
+            budget += f" of {config['batch_size']} × {config['block_size']} tokens"
+        parts.append(budget)
+    if config.get("learning_rate"):
+        parts.append(f"learning rate {config['learning_rate']:g}")
+    if config.get("dropout") is not None:
+        parts.append(f"dropout {config['dropout']:g}")
+    parts += [f"preset {c.preset}"] if c.preset else []
+    parts += [c.dtype] if c.dtype else []
+    what = ", ".join(parts) or "the data, size, budget and hyperparameters of these runs"
+    return (
+        f"Scope: {what}. Other data, sizes, budgets or hyperparameters may say otherwise. At a "
+        "short budget a lead may only be a faster start, so look at the curves."
+    )
+
+
+def said(c: Comparison) -> str:
+    """The verdict in the first person, as a learner would put it in a post."""
+    return {
+        "helps": "It lowers the loss at this size and budget; I would not claim more.",
+        "hurts": "It raises the loss at this size and budget, and I publish that as it is.",
+        "too small to matter": "Whatever the difference is, it is too small to matter to me.",
+        "cannot tell": "My runs can't tell the two apart, and the post says what it would take.",
+        "no verdict": "There is no verdict, and the post says why.",
+    }[c.verdict]
+
+
+# -- the prediction ----------------------------------------------------------------------------------------
+
+
+def prediction(c: Comparison) -> str:
+    """The recorded prediction against the outcome, or that there was none."""
+    if not c.prediction or c.score is None:
+        return "No prediction was recorded before these runs, so there is nothing to score."
+    return f"{predicted(c.prediction)} {scored(c.score, c)}"
+
+
+def predicted(found: Mapping[str, Any]) -> str:
+    """A prediction as it was made: ``Predicted: the loss falls by 0.03 nats, 70% sure.``"""
+    direction = plain(str(found.get("direction") or "no direction"))
+    text = f"Predicted: {DIRECTION_WORDS.get(direction, direction)}"
+    size = predicted_difference(found)
+    if size is not None and direction != "same":
+        text += f" by {abs(size):g} nats"
+    if found.get("matters"):
+        text += f" (it matters from {abs(found['matters']):g} up)"
+    if found.get("confidence") is not None:
+        text += f", {found['confidence']:.0%} sure"
+    return text + "."
+
+
+def scored(one: Score, c: Comparison) -> str:
+    """How a prediction came out: ``Outcome: HELPS, a hit. …``"""
+    number = numbers(c)
+    text = f"Outcome: {c.verdict.upper()}, {OUTCOME_WORDS[one.outcome]}"
+    if one.off is not None and one.predicted is not None:
+        text += (
+            f". Predicted {number.end(one.predicted)} nats, measured {mean(c)}: "
+            f"off by {number.size(one.off)}"
+        )
+    if one.inside is not None:
+        contains = "contains" if one.inside else "does not contain"
+        text += f"; the {level(c)} interval {contains} the predicted difference"
+    return text + "."
+
+
+def calibrated(all_of_them: Calibration) -> str:
+    """How sure one was over all predictions, and how often right."""
+    tail = f" {all_of_them.still_open} still open." if all_of_them.still_open else ""
+    many = all_of_them.settled
+    if not many:
+        return "No prediction has been settled by a comparison yet." + tail
+    return (
+        f"Over {_many(many, 'settled prediction')} you were {all_of_them.sure:.0%} sure on average "
+        f"and right in {all_of_them.hits} ({all_of_them.hits / many:.0%}); Brier score "
+        f"{all_of_them.brier:.2f} (0 is perfect, 0.25 is a coin).{tail}"
+    )
+
+
+def loss_of(c: Comparison, arm: str, seed: int) -> str:
+    """One run's final val loss, or why there is none."""
+    if seed in c.diverged.get(arm, []):
+        return "diverged"
+    if seed not in c.arms[arm].values:
+        return "no run"
+    value = c.arms[arm].values[seed]
+    return "diverged" if value is None else numbers(c).loss(value)
+
+
+def pair_of(c: Comparison, seed: int) -> str:
+    """Modified − baseline of one seed; empty where not both arms finished."""
+    return numbers(c)(c.pairs[seed]) if seed in c.pairs else ""
+
+
+# -- what each arm cost ------------------------------------------------------------------------------------
+
+
+def change(c: Comparison, key: str) -> str:
+    """The modified arm's cost against the baseline's: ``−1.0%``; empty when one is not known."""
+    base, modified = (getattr(c.arms[arm], key) for arm in ("baseline", "modified"))
+    if not base or not modified:
+        return ""
+    share = 100 * (modified / base - 1)
+    text = f"{abs(share):.1f}%"
+    return text if not float(text[:-1]) else (MINUS if share < 0 else "+") + text
+
+
+def count(value: float) -> str:
+    """Three digits and a unit: 801 k, 10.7 M."""
+    for factor, unit in ((1e12, " T"), (1e9, " G"), (1e6, " M"), (1e3, " k")):
+        if value >= factor * 0.9995:
+            scaled = value / factor
+            return f"{scaled:.{2 if scaled < 9.995 else 1 if scaled < 99.95 else 0}f}{unit}"
+    return f"{value:.0f}"
+
+
+def duration(seconds: float) -> str:
+    """Short enough for a table's cell: 69 s, 2.4 min, 41 min, 2 h 05 min."""
+    if seconds < 99.5:
+        return f"{seconds:.0f} s"
+    minutes = seconds / 60
+    if minutes < 99.5:
+        return f"{minutes:.{1 if minutes < 9.95 else 0}f} min"
+    return f"{round(minutes) // 60} h {round(minutes) % 60:02d} min"
+
+
+COSTS: tuple[tuple[str, str, Callable[[float], str]], ...] = (
+    ("parameters", "n_params", count),
+    ("FLOPs per token", "flops_per_token", count),
+    ("tokens/s", "tokens_per_s", count),
+    ("wall clock per run", "wall_s", duration),
+)
+"""What an arm costs: what it is called, its field of ``ArmResult``, and how it is written."""
+
+
+# -- the border --------------------------------------------------------------------------------------------
+
+
+def to_json(c: Comparison) -> dict[str, Any]:
+    """The record of ``compare --json``: every fact, and what is told about them."""
+    return {
+        **c.to_dict(),
+        "sentence": verdict(c),
+        "interval": {"name": interval_label(c), "between": between(c)},
+        "warnings": notes(c),
+    }

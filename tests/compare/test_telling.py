@@ -1,0 +1,264 @@
+"""One comparison, told everywhere alike: in the terminal, the app, the card, the documents, the
+post and the files."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.text import Text
+
+from q1lab.compare import telling
+from q1lab.compare.charts import comparison_figure
+from q1lab.compare.record import VERSION, Comparison, from_dict
+from q1lab.compare.results import ResultLine
+from q1lab.compare.stats import Kind, Note, Reason
+from q1lab.compare.text import lines
+from q1lab.documents import facts, modification, post
+from q1lab.tui.widgets import forest
+from q1lab.tui.widgets.palette import Palette
+from q1lab.tui.widgets.side_by_side import side_by_side
+from q1lab.tui.widgets.study_words import verdict_words
+from tests.kit import document_records as records
+from tests.kit.comparisons import make
+
+COLORS = Palette(*["#101010"] * 9)
+BASE = {0: 1.9090, 1: 1.9055, 2: 1.9102}
+HELPS = {0: 1.8804, 1: 1.8760, 2: 1.8791}
+
+
+def flat(text: str) -> str:
+    return " ".join(text.replace("\u00a0", " ").split())
+
+
+def line_of(c: Comparison) -> ResultLine:
+    """The comparison as the results table reads it."""
+    return ResultLine(
+        id=c.study, variant=c.variant, baseline=c.baseline, preset=c.preset, data=c.data,
+        data_sha256=c.data_sha256, dtype=c.dtype, created=c.created, done=6, total=6, headline=c.headline,
+        verdict=c.verdict, n=c.n, mean=c.mean, ends=c.ends, alpha=c.alpha, delta=c.delta,
+    )  # fmt: skip
+
+
+def tellers(c: Comparison) -> dict[str, str]:
+    """Everything that tells a comparison, as text with single spaces."""
+    told = facts.study_facts(c)
+    document = replace(records.modification(None), study=told)
+    draft = replace(records.post_record(None), study=told, verdict=c.verdict)
+    plot = "\n".join(line.plain for line in forest.draw(forest.of_record(c), 110, COLORS))
+    beside = "\n".join(line.plain for line in forest.draw(side_by_side([line_of(c)]), 110, COLORS))
+    return {
+        "terminal": flat("\n".join(lines(c, 110))),
+        "app": flat(plot),
+        "list": flat(beside) if c.mean is not None else "",
+        "card": flat(telling.line(c)),
+        "document": flat(modification.document(document).text),
+        "post": flat(post.document(draft).text),
+        "table": flat(facts.studies_table([c])),
+        "json": flat(json.dumps(telling.to_json(c), ensure_ascii=False)),
+    }
+
+
+# -- what was told wrongly -----------------------------------------------------------------------------------
+
+
+def test_after_a_second_look_every_teller_names_the_level_in_use() -> None:
+    found = make({**BASE, 3: 1.9081}, {**HELPS, 3: 1.8799}, looks=2)
+    assert found.verdict == "helps"
+    for name, text in tellers(found).items():
+        named = re.findall(r"([0-9.]+%) (?:interval|CI\b)", text.replace("95% bootstrap CI", ""))
+        assert set(named) <= {"97.5%"}, (name, named)
+    assert "97.5%" in tellers(found)["table"]
+
+
+@pytest.mark.parametrize("effect", [-0.00002, 0.00002, -3e-9])
+def test_an_interval_that_excludes_0_never_ends_at_0(effect: float) -> None:
+    base = {seed: 1.9 + 0.01 * seed for seed in range(4)}
+    mod = {seed: value + effect * (1 + 0.05 * seed) for seed, value in base.items()}
+    found = make(base, mod)
+    assert found.verdict == ("helps" if effect < 0 else "hurts")
+    for name, text in tellers(found).items():
+        for shown in re.findall(r"(?:to|between|\[|and|,) ?([+−]?0\.0+)(?![0-9e.])", text):
+            pytest.fail(f"{name} shows an end as {shown}: {text}")
+
+
+def test_without_a_spread_the_reason_is_the_true_one() -> None:
+    found = make({0: 1.5, 1: 1.6, 2: 1.7}, {0: 1.4, 1: 1.5, 2: 1.6})
+    assert found.reason is Reason.NO_SPREAD
+    for name in ("terminal", "document", "app", "json"):
+        text = tellers(found)[name]
+        assert "Without a spread" in text, name
+        assert "too few" not in text.replace('"too few', ""), name
+        assert "at least 3" not in text, name
+
+
+def test_notes_are_told_by_their_kind_and_each_kind_has_words() -> None:
+    found = make(BASE, HELPS, delta=0.5)
+    facts_of = {
+        Kind.UNPAIRED: {"seeds": [3]},
+        Kind.LOOKED: {"looks": 4},
+        Kind.DISAGREE: {"bootstrap": True},
+        Kind.TEMPTING: {"verdict": "helps"},
+        Kind.UNFINISHED: {"runs": ["modified-seed2"], "of": 6},
+        Kind.DAMAGED: {"lines": 1},
+    }
+    said = [telling.note(Note(kind, facts_of.get(kind, {})), found) for kind in Kind]
+    assert len(set(said)) == len(Kind)
+    for sentence in said:
+        assert sentence.endswith((".", ")")), sentence
+        assert sentence[0].isupper() or sentence[0].isdigit(), sentence
+
+
+def test_the_reason_is_never_told_twice() -> None:
+    for found in (
+        make({0: 1.0, 1: 1.1}, {0: 1.0, 1: 1.2}),
+        make(BASE, {**HELPS, 1: None}),
+        make({**BASE, 3: 1.9}, HELPS, complete=False),
+        make(BASE, BASE),
+    ):
+        assert found.reason is not None
+        for name, text in tellers(found).items():
+            assert text.count(telling.reason(found)[:60]) <= 2, name  # JSON and drafts quote it
+        assert "\n".join(lines(found, 100)).count("⚠") == len(found.notes)
+
+
+def test_a_threshold_is_shown_on_the_side_where_it_is() -> None:
+    """An end just inside ±δ must not show as δ: the sentence says that it lies within."""
+    base = dict.fromkeys(range(4), 1.9)
+    mod = {0: 1.9091, 1: 1.9093, 2: 1.9092, 3: 1.9094}
+    found = make(base, mod, delta=0.0095)
+    assert found.ends is not None
+    shown = [float(end.replace("−", "-")) for end in telling.numbers(found).ends(found.ends)]
+    assert (shown[1] < 0.0095) == (found.ends.high < 0.0095)
+
+
+# -- told alike ----------------------------------------------------------------------------------------------
+
+loss = st.floats(0.5, 5.0)
+
+
+@st.composite
+def comparisons(draw: st.DrawFn) -> Comparison:
+    """Studies of 0 to 6 seeds: effects from 1e-9 to 1 nats, seeds missing or diverged in an arm."""
+    seeds = draw(st.lists(st.integers(0, 30), max_size=6, unique=True))
+    scale = draw(st.sampled_from([1e-9, 1e-6, 1e-4, 1e-2, 1.0]))
+    shift = draw(st.floats(-3, 3)) * scale
+    base: dict[int, float | None] = {seed: draw(loss) for seed in seeds}
+    noise = st.floats(-1, 1)
+    modified: dict[int, float | None] = {
+        seed: (value or 0) + shift + scale * draw(noise) for seed, value in base.items()
+    }
+    for arm in (base, modified):
+        for seed in seeds:
+            what = draw(st.sampled_from(["run"] * 30 + ["missing", "diverged"]))
+            if what == "missing":
+                arm.pop(seed, None)
+            elif what == "diverged" and seed in arm:
+                arm[seed] = None
+    prediction = draw(st.sampled_from([None, records.PREDICTION]))
+    return make(
+        base,
+        modified,
+        draw(st.sampled_from(["paired", "paired", "welch"])),
+        looks=draw(st.sampled_from([1, 1, 2, 5])),
+        delta=draw(st.none() | st.floats(1e-6, 1.0)),
+        complete=draw(st.sampled_from([True, True, True, False])),
+        prediction=prediction,
+    )
+
+
+@settings(max_examples=30, deadline=None)
+@given(comparisons())
+def test_every_teller_says_the_same(c: Comparison) -> None:
+    told = tellers(c)
+    for name in ("terminal", "app"):
+        # notes and predictions may name another verdict, but the first word is this one's
+        assert told[name].startswith(c.verdict.upper()), name
+    assert f": {c.verdict}" in told["card"]
+    assert f"Verdict: {c.verdict}" in told["document"]
+    assert f"| {c.verdict} |" in told["table"]
+    assert f'"verdict": "{c.verdict}"' in told["json"]
+    assert c.mean is None or f"· {c.verdict} ·" in told["list"]
+    if c.ends is not None and c.mean is not None:
+        low, high = telling.numbers(c).ends(c.ends)
+        for name in ("card", "list", "document", "post", "table", "json", "app"):
+            assert f"{low} to {high}" in told[name], (name, told[name])
+        assert f"[{low}, {high}]" in told["terminal"]
+        for name in ("terminal", "card", "document", "post", "json", "table"):
+            assert telling.level(c) in told[name], name
+        for end, shown in ((c.ends.low, low), (c.ends.high, high)):
+            value = float(shown.replace("−", "-"))
+            assert (value > 0, value < 0) == (end > 0, end < 0), "an end keeps its sign"
+        if c.ends.excludes_zero():
+            assert telling.mean(c)[0] in "−+", "a mean that excludes 0 has its sign"
+    if c.mean is not None:
+        mean = telling.mean(c)
+        for name in ("terminal", "card", "document", "table", "app", "list"):
+            assert f"{mean}" in told[name], (name, mean)
+    for name in ("terminal", "app", "table"):
+        if c.mean is not None:
+            assert telling.seeds(c) in told[name], name
+    if c.reason is not None:
+        for name in ("terminal", "app", "document", "post", "json"):
+            assert flat(telling.reason(c)).split(". ")[0][:50] in told[name], name
+
+
+@settings(max_examples=30, deadline=None)
+@given(comparisons())
+def test_a_record_survives_the_border(c: Comparison) -> None:
+    text = json.dumps(c.to_dict(), allow_nan=False)
+    assert from_dict(json.loads(text)) == c
+    assert from_dict({**json.loads(text), "v": VERSION - 1}) is None
+
+
+@settings(max_examples=5, deadline=None)
+@given(comparisons())
+def test_the_picture_says_the_same(c: Comparison) -> None:
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        file = comparison_figure(c, {}, Path(folder) / "a.svg")
+        text = file.read_text(encoding="utf-8")
+    assert f"<!-- {c.verdict.upper()}" in text
+    if c.ends is not None and c.pairs:
+        assert telling.interval_label(c) in text
+
+
+def test_the_verdict_line_of_the_app_is_the_terminals() -> None:
+    found = make(BASE, HELPS)
+    words: Text = verdict_words(found, COLORS)
+    assert words.plain == f"HELPS  {telling.mean(found)}"
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.floats(-1e3, 1e3))
+def test_signed_numbers_have_a_sign_unless_they_show_as_zero(value: float) -> None:
+    text = telling.signed(value, 3)
+    assert float(text.replace("−", "-")) == pytest.approx(value, abs=0.000501)
+    assert (text[0] in "+−") == (float(text.replace("−", "-")) != 0)
+
+
+def test_levels_keep_the_digits_that_tell_them_apart() -> None:
+    assert [telling.percent_level(a) for a in (0.05, 0.025, 0.0106)] == ["95%", "97.5%", "98.94%"]
+
+
+def test_json_has_the_promised_keys_and_no_nan() -> None:
+    found = telling.to_json(make(BASE, HELPS, "welch", delta=0.1))
+    record = json.loads(json.dumps(found, allow_nan=False))
+    assert {
+        "n", "level", "difference", "verdict", "detectable", "seeds_needed", "diverged", "warnings",
+    } <= set(record)  # fmt: skip
+    parts = {"mean", "welch", "paired", "bootstrap", "permutation_p", "headline"}
+    assert parts <= set(record["difference"])
+    assert {"low", "high", "resamples", "method", "true_coverage"} == set(
+        record["difference"]["bootstrap"]
+    )
+    assert {"low", "mid", "high"} <= set(record["seeds_needed"])
+    broken = telling.to_json(make(BASE, {**HELPS, 1: math.nan}, "welch"))
+    assert json.loads(json.dumps(broken, allow_nan=False))["difference"]["welch"] is None

@@ -1,0 +1,71 @@
+"""Comparisons for tests: the real statistics over given losses, dressed as a study."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from q1lab.compare import stats
+from q1lab.compare.record import ArmResult, Comparison
+from q1lab.study.studies import ARMS
+
+SHA256 = "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"
+CONFIG = {
+    "max_iters": 2000,
+    "batch_size": 12,
+    "block_size": 64,
+    "learning_rate": 1e-3,
+    "dropout": 0.0,
+}
+COSTS = {
+    "baseline": (804_096, 1_720_576, 22_100.0, 69.4),
+    "modified": (795_904, 1_723_648, 20_900.0, 73.4),
+}
+
+
+def make(
+    base: Mapping[int, float | None],
+    modified: Mapping[int, float | None],
+    headline: stats.Headline = "paired",
+    *,
+    looks: int = 1,
+    delta: float | None = None,
+    complete: bool = True,
+    variant: str = "rope",
+    baseline: str = "baseline",
+    costs: Mapping[str, tuple[int, int, float, float]] = COSTS,
+    **more: Any,
+) -> Comparison:
+    """The comparison of two arms of final val losses, each a mapping seed → loss (None: diverged)."""
+    found = stats.analyse(
+        base, modified, headline=headline, looks=looks, delta=delta, complete=complete
+    )
+    means = (found.mean_baseline, found.mean_modified)
+    sds = (found.sd_baseline, found.sd_modified)
+    arms = {}
+    for arm, values, mean, sd in zip(ARMS, (base, modified), means, sds, strict=True):
+        params, flops, speed, wall = costs[arm]
+        arms[arm] = ArmResult(
+            variant=baseline if arm == "baseline" else variant,
+            values=dict(values),
+            mean=mean,
+            std=sd,
+            n_params=params,
+            flops_per_token=flops,
+            tokens_per_s=speed,
+            wall_s=wall,
+        )
+    facts: dict[str, Any] = {
+        **vars(found),
+        "study": "rope-1",
+        "created": "2026-03-07T08:30:00+00:00",
+        "seeds": tuple(sorted({*base, *modified})),
+        "data": "shakespeare",
+        "data_sha256": SHA256,
+        "config": CONFIG,
+        "preset": "cpu",
+        "dtype": "bf16",
+        "device": "cpu",
+        **more,
+    }
+    return Comparison(variant=variant, baseline=baseline, arms=arms, complete=complete, **facts)
