@@ -18,7 +18,10 @@ from typing import Any
 
 from q1lab import paths
 from q1lab.errors import FAILED, Problem
-from q1lab.files import os_reason, write_atomic
+from q1lab.files import os_reason, plain, read_text, write_atomic
+
+LARGEST = 1 << 20
+"""Bytes of a config.toml at most."""
 
 CHOICES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {"wandb": ("auto", "online", "offline", "disabled"), "animation": ("none", "basic", "full")}
@@ -95,7 +98,7 @@ def put(key: str, text: str, file: Path | None = None) -> None:
     if (head == "keymap") != bool(action):
         raise Problem("keys are set one by one: `q1lab config set keymap.study.tick x`")
     _read(file)  # a damaged file is told about, not overwritten
-    document = tomlkit.parse(file.read_text()) if file.is_file() else tomlkit.document()
+    document = tomlkit.parse(read_text(file, LARGEST)) if file.exists() else tomlkit.document()
     if action:
         table = document.setdefault("keymap", tomlkit.table())
         table[action] = text
@@ -130,15 +133,15 @@ def as_rows(config: Config) -> list[tuple[str, str, str]]:
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        with file.open("rb") as stream:
-            return tomllib.load(stream)
+        return tomllib.loads(read_text(file, LARGEST))
     except FileNotFoundError:
         return {}
     except OSError as error:
         raise Problem(f"cannot read {file}: {os_reason(error)}", FAILED) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        said = "nested too deeply" if isinstance(error, RecursionError) else plain(str(error))[:200]
         raise Problem(
-            f"{file}: not valid TOML: {error}; mend it, or move it away for the defaults"
+            f"{file}: not valid TOML: {said}; mend it, or move it away for the defaults"
         ) from None
 
 

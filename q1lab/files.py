@@ -7,12 +7,13 @@ import errno
 import fcntl
 import os
 import re
+import stat
 import tempfile
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, cast
 
 from q1lab.errors import FAILED, Problem
 
@@ -34,15 +35,134 @@ def plain(text: str) -> str:
     )
 
 
+# ── reading what a person or a folder names
+# ────────────────────────────────────────────────────────────────────────────────────────────────
+
+MOST = 64 << 20
+"""Bytes of the largest file that is read in one piece, unless said otherwise."""
+
+_KINDS = (
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a named pipe"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+    (stat.S_ISSOCK, "a socket"),
+)
+
+
+def not_a_file(path: Path) -> str | None:
+    """What ``path`` is when it is there and no regular file (``a folder``, ``a device``); else
+    None."""
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        return None
+    return next((word for holds, word in _KINDS if holds(mode)), None)
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Open a regular file for reading, without ever waiting for one.
+
+    A name may come from a person, from a copied study or from a document: what it leads to may be a
+    named pipe without an end, a device, a folder. OSError for these, with the reason in words.
+    """
+    what = not_a_file(path)
+    if what is None:
+        # between the look and the opening it may have been replaced: neither wait, nor believe it
+        try:
+            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+        except ValueError as error:  # a NUL byte
+            raise OSError(errno.EINVAL, "no file can have this name", str(path)) from error
+        if stat.S_ISREG(os.fstat(fd).st_mode):
+            return os.fdopen(fd, "rb")
+        os.close(fd)
+        what = "not a plain file"
+    code = errno.EISDIR if what == "a folder" else errno.EINVAL
+    raise OSError(code, f"{what}, not a file", str(path))
+
+
+def read_bytes(path: Path, most: int = MOST) -> bytes:
+    """The bytes of a regular file. OSError when it is none, can't be read, or has more than ``most``
+    bytes."""
+    with open_regular(path) as file:
+        data = file.read(most + 1)
+    if len(data) > most:
+        size = next(
+            f"{most >> by} {unit}"
+            for by, unit in ((30, "GB"), (20, "MB"), (10, "KB"))
+            if most >> by
+        )
+        raise OSError(errno.EFBIG, f"larger than {size}", str(path))
+    return data
+
+
+def read_text(path: Path, most: int = MOST, encoding: str = "utf-8") -> str:
+    """The text of a regular file, its line ends as Python has them; UnicodeDecodeError or OSError
+    (see ``read_bytes``)."""
+    text = read_bytes(path, most).decode(encoding)
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def read_json(path: Path, most: int = MOST) -> Any:
+    """What a JSON file holds. OSError (see ``read_bytes``); ValueError when it is no JSON, or too
+    deep."""
+    import json
+
+    try:
+        return json.loads(read_bytes(path, most).decode("utf-8"))
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+# ── writing
+# ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def write_out(path: Path, content: str | bytes, *, mode: int = 0o644) -> None:
+    """Write what a person wants to have at ``path`` (``--output``): a file atomically; into a pipe
+    or a terminal (``/dev/stdout``, ``>(less)``) as it comes.
+
+    Problem where the folder isn't there (a slip of the finger makes none), for a disk device, and
+    for a pipe that nobody reads.
+    """
+    path = path.expanduser()
+    data = content.encode() if isinstance(content, str) else content
+    with contextlib.suppress(OSError):
+        kind = path.stat().st_mode
+        if stat.S_ISFIFO(kind) or stat.S_ISCHR(kind):
+            _write_through(path, data)
+            return
+    if not path.parent.is_dir():
+        raise Problem(f"there is no folder {path.parent}; make it first, or give another path")
+    write_atomic(path, data, mode=mode)
+
+
+def _write_through(path: Path, data: bytes) -> None:
+    try:
+        fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+        os.set_blocking(fd, True)
+        with os.fdopen(fd, "wb", closefd=True) as out:
+            out.write(data)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        reason = "nobody reads from it" if error.errno == errno.ENXIO else os_reason(error)
+        raise Problem(f"cannot write {path}: {reason}", FAILED) from error
+
+
 def write_atomic(path: Path, content: str | bytes, *, mode: int = 0o600) -> None:
     """Replace ``path`` by ``content`` so that a crash leaves the old file or the new one, never a
     part.
 
     Text is written as UTF-8. An existing file keeps its permissions; a new one gets ``mode``.
-    Raises Problem (exit 1) when the folder can't be written or the disk is full.
+    Raises Problem (exit 1) when the folder can't be written or the disk is full, and where
+    something that is no regular file is in its place.
     """
     data = content.encode() if isinstance(content, str) else content
     try:
+        what = not_a_file(path)
+        if what is not None:
+            raise Problem(f"cannot write {path}: it is {what}, not a file", FAILED)
         private_folder(path.parent)
         target = path.resolve() if path.is_symlink() else path
         with contextlib.suppress(FileNotFoundError):
@@ -77,11 +197,25 @@ def private_folder(folder: Path) -> None:
         each.mkdir(mode=0o700, exist_ok=True)
 
 
+@contextlib.contextmanager
+def private_umask() -> Iterator[None]:
+    """For a block, what this process makes is private to the user: for libraries that write caches
+    of their own."""
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
 def open_private(path: Path) -> BinaryIO:
     """Open a log for appending; a new one is private to the user whatever the umask is."""
-    return os.fdopen(
-        os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600), "ab"
-    )
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NONBLOCK
+    fd = os.open(path, flags, 0o600)
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise OSError(errno.EINVAL, "not a plain file", str(path))
+    return os.fdopen(fd, "ab")
 
 
 def sync_folder(folder: Path) -> None:
@@ -101,7 +235,8 @@ def os_reason(error: OSError) -> str:
         return "the disk is full; free some space and run the command again"
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return f"{(error.strerror or '').lower()}; choose a folder you can write to (Q1LAB_HOME)"
-    return (error.strerror or str(error)).lower()
+    reason = error.strerror or str(error)
+    return reason[:1].lower() + reason[1:]
 
 
 def size_of(path: Path) -> int:
@@ -116,8 +251,8 @@ def sha256_file(path: Path) -> str:
     """Hex SHA-256 of a file's bytes."""
     import hashlib
 
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    with open_regular(path) as file:
+        return hashlib.file_digest(cast("Any", file), "sha256").hexdigest()
 
 
 def sha256_text(text: str) -> str:
@@ -158,7 +293,7 @@ def try_lock(path: Path, *, wait: float = 0.0) -> int | None:
 def is_locked(path: Path) -> bool:
     """Whether a living process holds the lock on ``path``. A missing file is not locked."""
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError:
         return False
     try:

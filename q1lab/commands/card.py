@@ -21,7 +21,7 @@ def card(svg: Path | None, content: Path | None) -> None:
     Example: q1lab card --svg card.svg
     """
     from q1lab import config, paths
-    from q1lab.files import write_atomic
+    from q1lab.files import not_a_file, write_out
     from q1lab.index.store import Store
     from q1lab.journal import card as cards
     from q1lab.week.content import load
@@ -33,5 +33,5 @@ def card(svg: Path | None, content: Path | None) -> None:
     if svg is None:
         click.echo(cards.text(found), nl=False)
         return
-    write_atomic(svg, cards.svg(found), mode=0o644)
-    click.echo(f"wrote {svg}")
+    write_out(svg, cards.svg(found))
+    click.echo(f"wrote {svg}", err=not_a_file(svg) is not None)

@@ -47,7 +47,7 @@ def export(
 ) -> int:
     """Write the results of STUDY (several are fine; default: the latest) into files."""
     from q1lab.compare.export import export as write
-    from q1lab.files import plain
+    from q1lab.files import not_a_file, plain
     from q1lab.index.store import Store
     from q1lab.study import studies
 
@@ -73,5 +73,5 @@ def export(
         )
     else:
         for path in written:
-            click.echo(f"wrote {plain(str(path))}")
+            click.echo(f"wrote {plain(str(path))}", err=not_a_file(path) is not None)
     return OK

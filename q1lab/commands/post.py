@@ -246,7 +246,7 @@ def preview_command(
     from q1lab import paths
     from q1lab.documents import preview, words
     from q1lab.documents.save import public_mode
-    from q1lab.files import write_atomic
+    from q1lab.files import write_atomic, write_out
 
     path, _ = _draft(file, repo)
 
@@ -274,7 +274,7 @@ def preview_command(
         return OK
     target = out or paths.home() / "preview" / f"{path.stem}.html"
     if out is not None:
-        write_atomic(target, render(), mode=public_mode())
+        write_out(target, render(), mode=public_mode())
     else:
         write_atomic(target, render())
     shared.show(str(target))

@@ -8,6 +8,7 @@ the same in black and white.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import textwrap
@@ -20,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from q1lab.compare import telling
 from q1lab.compare.text import ARM_COLORS
 from q1lab.errors import Problem
-from q1lab.files import write_atomic
+from q1lab.files import private_folder, private_umask, write_out
 from q1lab.paths import home
 from q1lab.study.studies import ARMS
 
@@ -73,12 +74,20 @@ def comparison_figure(
         raise Problem(f"{path}: a plot is written as .svg or .png; give a file name that ends so")
     # matplotlib keeps its list of fonts in a folder of its own; everything of q1lab's lies in one
     # place
-    os.environ.setdefault("MPLCONFIGDIR", str(home() / "cache" / "matplotlib"))
-    import matplotlib as mpl
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    cache = home() / "cache" / "matplotlib"
+    os.environ.setdefault("MPLCONFIGDIR", str(cache))
+    with contextlib.suppress(OSError):
+        private_folder(cache)
+    with private_umask():
+        import matplotlib as mpl
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
 
-    with mpl.rc_context({**mpl.rcParamsDefault, **STYLE}), warnings.catch_warnings():
+    with (
+        private_umask(),
+        mpl.rc_context({**mpl.rcParamsDefault, **STYLE}),
+        warnings.catch_warnings(),
+    ):
         # a box is drawn, and that will do
         warnings.filterwarnings("ignore", "Glyph .* missing from font")
         figure = Figure(figsize=size, layout="constrained")
@@ -91,7 +100,7 @@ def comparison_figure(
         buffer = BytesIO()
         metadata = {"Date": None, "Creator": "q1lab"} if suffix == "svg" else {"Software": "q1lab"}
         figure.savefig(buffer, format=suffix, dpi=150, metadata=metadata)
-    write_atomic(path, buffer.getvalue())
+    write_out(path, buffer.getvalue())
     return path
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from q1lab import __version__
 from q1lab.errors import Problem
-from q1lab.files import utc_now, write_atomic
+from q1lab.files import utc_now, write_out
 from q1lab.index import ingest
 from q1lab.index.store import Store
 from q1lab.study import studies
@@ -63,7 +63,7 @@ def export(
     name = f"{stem}-curves.csv" if curves and form == "csv" else f"{stem}.{form}"
     file = target / name if folder else target
     text = as_json(store, chosen) if form == "json" else as_csv(store, chosen, curves=curves)
-    write_atomic(file, text, mode=0o644)
+    write_out(file, text)
     return [file]
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from q1lab.documents import roadmap
 from q1lab.documents.known import quarter_of
 from q1lab.errors import Problem
+from q1lab.files import read_bytes
 from q1lab.index.store import Store
 from q1lab.journal import artifacts, kpis
 from q1lab.repository import Repository
@@ -44,7 +45,7 @@ def around(store: Store, week: Week, repo: Repository | None) -> Around:
     file = repo.root / roadmap.FILE if repo else None
     if file is not None and file.is_file():
         pairs = [(item.id, item.title) for item in week.kpis]
-        stated = roadmap.targets(file.read_bytes(), pairs, quarter_of(week.label))
+        stated = roadmap.targets(read_bytes(file), pairs, quarter_of(week.label))
     return Around(
         stated, len({item.location for item in repositories(store, repo) if item.location})
     )

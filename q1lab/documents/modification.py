@@ -18,6 +18,7 @@ from q1lab.documents.known import Answer, Chosen
 from q1lab.documents.markdown import Md
 from q1lab.documents.templates import Rendered, render
 from q1lab.errors import Problem
+from q1lab.files import read_text
 from q1lab.index.store import Store
 from q1lab.journal import predictions
 from q1lab.model import diffs
@@ -144,10 +145,7 @@ def diff_of(study: Study | None, picked: Chosen) -> str:
     if study is not None:
         arms = study.arms
         try:
-            old, new = (
-                (study.files.root / arms[arm].source).read_text(encoding="utf-8")
-                for arm in studies.ARMS
-            )
+            old, new = (read_text(study.files.root / arms[arm].source) for arm in studies.ARMS)
         except OSError:
             return ""
         return diffs.unified(old, new, f"{study.baseline}.py", f"{study.variant}.py")

@@ -9,6 +9,7 @@ by another name).
 from __future__ import annotations
 
 import base64
+import errno
 import hashlib
 import html
 import re
@@ -19,11 +20,12 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import unquote, urlsplit
 
 from q1lab.errors import FAILED, Problem
+from q1lab.files import os_reason, read_bytes
 
 if TYPE_CHECKING:
     from http.server import ThreadingHTTPServer
 
-MAX_IMAGE = 8_000_000
+MAX_IMAGE = 8 << 20
 _TYPES = {
     ".svg": "image/svg+xml",
     ".png": "image/png",
@@ -136,22 +138,25 @@ def picture(source: str, alt: str, folder: Path) -> str:
     def missing(why: str) -> str:
         return f"<em>[picture {html.escape(source)}: {html.escape(why)}]</em>"
 
-    parts = urlsplit(source)
+    try:
+        parts = urlsplit(source)
+    except ValueError:  # http://[
+        return missing("no address and no path")
     if parts.scheme or parts.netloc:
         return missing("it lies elsewhere; put a copy beside the post")
     name = unquote(parts.path)
     kind = _TYPES.get(Path(name).suffix.lower())
     if kind is None:
         return missing("not a picture that a page can hold (svg, png, jpg, gif, webp)")
-    root = folder.resolve()
-    file = (root / name).resolve()
-    if not file.is_relative_to(root):
-        return missing("it lies outside the post's folder")
     try:
-        if file.stat().st_size > MAX_IMAGE:
-            return missing(f"larger than {MAX_IMAGE // 1_000_000} MB")
-        data = base64.b64encode(file.read_bytes()).decode()
-    except (OSError, ValueError):
+        root = folder.resolve()
+        file = (root / name).resolve()
+        if not file.is_relative_to(root):
+            return missing("it lies outside the post's folder")
+        data = base64.b64encode(read_bytes(file, MAX_IMAGE)).decode()
+    except (OSError, ValueError, RuntimeError) as error:  # a NUL byte; a link that leads to itself
+        if isinstance(error, OSError) and error.errno not in (errno.ENOENT, errno.ENOTDIR):
+            return missing(os_reason(error))
         return missing("no such file")
     shown = html.escape(alt)
     # An SVG inside <img> runs no script, whatever it holds.

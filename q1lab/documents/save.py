@@ -12,7 +12,7 @@ from pathlib import Path
 from q1lab.documents import regions, written
 from q1lab.documents.templates import Rendered
 from q1lab.errors import FAILED, Problem
-from q1lab.files import os_reason
+from q1lab.files import os_reason, read_bytes
 from q1lab.repository import CommitResult, NeedsYes, Repository
 
 
@@ -90,7 +90,7 @@ def read(path: Path) -> bytes | None:
     try:
         if path.is_symlink() or (path.exists() and not path.is_file()):
             raise Problem(f"{path} is not a plain file: q1lab writes plain files only")
-        return path.read_bytes()
+        return read_bytes(path)
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -163,7 +163,7 @@ def _check(
 def _put_back(path: Path, old: bytes | None, ours: bytes, git_dir: Path | None) -> None:
     """Undo our writing, unless somebody (a hook) has changed the file since."""
     with contextlib.suppress(OSError, Problem):
-        if path.read_bytes() != ours:
+        if read_bytes(path) != ours:
             return
         if old is None:
             path.unlink()

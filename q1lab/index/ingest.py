@@ -14,7 +14,7 @@ from typing import Any
 
 from q1lab import paths
 from q1lab.errors import Problem
-from q1lab.files import size_of
+from q1lab.files import read_text, size_of
 from q1lab.index.store import Row, Store
 from q1lab.paths import StudyPaths
 from q1lab.study import studies
@@ -59,14 +59,14 @@ def take_in_all(store: Store) -> None:
 def _extended(store: Store, study_id: str) -> bool:
     row = store.db.execute("SELECT plan FROM studies WHERE id = ?", (study_id,)).fetchone()
     file = StudyPaths(paths.study_dir(study_id)).plan
-    return bool(row["plan"] != file.read_text())
+    return bool(row["plan"] != read_text(file))
 
 
 def take_in(store: Store, study: Study) -> int:
     """Take a study's new events into the tables; returns how many there were."""
     taken = 0
     store.follow_the_file()
-    plan_text = study.files.plan.read_text()
+    plan_text = read_text(study.files.plan)
     row = store.db.execute("SELECT plan FROM studies WHERE id = ?", (study.id,)).fetchone()
     if row is None or row["plan"] != plan_text:
         with store.write() as db:
@@ -87,7 +87,7 @@ def forget(store: Store, study: Study, plan_text: str | None = None) -> None:
     with store.write() as db:
         # its runs and metrics go with it
         db.execute("DELETE FROM studies WHERE id = ?", (study.id,))
-        _upsert_study(db, study, plan_text or study.files.plan.read_text())
+        _upsert_study(db, study, plan_text or read_text(study.files.plan))
 
 
 def verify(store: Store, study: Study) -> bool:

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from q1lab.errors import FAILED, OK, USAGE
-from q1lab.files import plain
+from q1lab.files import not_a_file, plain
 from q1lab.study import children
 
 
@@ -172,6 +172,9 @@ def run_checks(
     """
     limits = limits or Limits()
     path = Path(file).expanduser().absolute()
+    what = not_a_file(path)
+    if what is not None:
+        return CheckReport(str(path), for_ or "", False, (), f"{path}: {what}, not a model file")
     reading, printed = _Reading(on_result, on_begin), _Printed(limits.kept)
     command = [
         *children.python_module("labs.checks"),

@@ -15,10 +15,11 @@ from pathlib import Path
 
 from q1lab import paths
 from q1lab.errors import FAILED, Problem
-from q1lab.files import os_reason, utc_now, write_atomic
+from q1lab.files import open_regular, os_reason, read_bytes, utc_now, write_atomic
 from q1lab.index import learned
 from q1lab.index.store import Store
 from q1lab.model import diffs
+from q1lab.study import variants
 
 VARIANTS = ("rmsnorm", "rope", "swiglu", "gqa", "llama")
 STAGES = ("Question", "Place", "Idea", "Reference")
@@ -108,7 +109,7 @@ def _after_shebang(text: bytes) -> tuple[bytes, bytes]:
 
 def _read(path: Path) -> bytes:
     try:
-        data = path.read_bytes()
+        data = read_bytes(path, variants.LARGEST)
         data.decode("utf-8")
         return data
     except UnicodeDecodeError:
@@ -297,7 +298,7 @@ def made_from(file: Path) -> Path:
     """
     baseline = paths.models_dir() / "baseline.py"
     try:
-        with file.open("rb") as stream:
+        with open_regular(file) as stream:
             found = _HEADER.search(stream.read(2000))
     except OSError:
         return baseline

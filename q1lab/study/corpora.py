@@ -9,7 +9,7 @@ from pathlib import Path
 
 from q1lab import paths
 from q1lab.errors import FAILED, Problem
-from q1lab.files import os_reason, sha256_file, write_atomic
+from q1lab.files import os_reason, read_bytes, sha256_file, write_atomic
 from q1lab.study.studies import Data
 
 STDLIB_CHARACTERS = 1_115_394
@@ -97,9 +97,9 @@ def shakespeare() -> bytes:
     if local:
         path = Path(local).expanduser()
         path = path / "tinyshakespeare.txt" if path.is_dir() else path
-        if not path.is_file():
+        if not path.exists():
             raise Problem(f"Q1LAB_DATA: no file at {path}")
-        return _pinned(path.read_bytes(), str(path))
+        return _pinned(read_text_file(path, "Q1LAB_DATA"), str(path))
     kept = paths.data_dir() / f"{SHAKESPEARE_SHA256}.txt"
     if kept.is_file() and sha256_file(kept) == SHAKESPEARE_SHA256:
         return kept.read_bytes()
@@ -140,17 +140,13 @@ def _pinned(raw: bytes, where: str) -> bytes:
     return raw
 
 
-def read_text_file(path: Path) -> bytes:
+def read_text_file(path: Path, said: str = "--data") -> bytes:
     """The bytes of a learner's file. Problem when it isn't a readable file of a sane size."""
     if not path.exists():
         raise Problem(
-            f"--data {path}: no such file; there are the built-in corpora {', '.join(BUILT_IN)}"
+            f"{said} {path}: no such file; there are the built-in corpora {', '.join(BUILT_IN)}"
         )
-    if not path.is_file():
-        raise Problem(f"--data {path}: not a file")
-    if path.stat().st_size > LARGEST:
-        raise Problem(f"--data {path}: larger than 1 GiB; take a part of it")
     try:
-        return path.read_bytes()
+        return read_bytes(path, LARGEST)
     except OSError as error:
-        raise Problem(f"--data {path}: {os_reason(error)}") from None
+        raise Problem(f"{said} {path}: {os_reason(error)}") from None

@@ -16,17 +16,21 @@ over: it can't stop a viewer.
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 from typing import Any
 
-from q1lab.files import plain
+from q1lab.files import open_regular, plain
 from q1lab.study.states import State
 
 Event = dict[str, Any]
 
 CHUNK = 4 << 20
 """Bytes read at most per call: a poll stays short even when a study's history is long."""
+
+NO_EVENTS = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EINVAL)
+"""Where there is no file, or something else in its place, there are no events."""
 
 LARGEST = 1 << 53
 """Whole numbers from here on are no iters or attempts."""
@@ -52,7 +56,7 @@ def read_new(path: Path, offset: int = 0, limit: int = CHUNK) -> tuple[list[Even
     longer than LONGEST is no event: it is passed over in pieces, each counted.
     """
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             size = file.seek(0, 2)
             if size < offset:
                 offset = 0
@@ -62,7 +66,9 @@ def read_new(path: Path, offset: int = 0, limit: int = CHUNK) -> tuple[list[Even
                 limit = min(2 * limit, LONGEST)
                 file.seek(offset)
                 block = file.read(limit)
-    except (FileNotFoundError, IsADirectoryError):
+    except OSError as error:
+        if error.errno not in NO_EVENTS:
+            raise
         return [], offset, 0
     end = block.rfind(b"\n")
     if end < 0 and len(block) >= limit:
@@ -86,7 +92,7 @@ def read_new(path: Path, offset: int = 0, limit: int = CHUNK) -> tuple[list[Even
 def last_event(path: Path, tail: int = 4096) -> Event | None:
     """The last readable event in a file's last bytes, or None."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             size = file.seek(0, 2)
             file.seek(max(0, size - tail))
             lines = file.read().split(b"\n")

@@ -14,7 +14,7 @@ from collections.abc import Collection
 from typing import Any
 
 from q1lab.errors import FAILED, Problem
-from q1lab.files import open_private, os_reason, try_lock, utc_now, write_atomic
+from q1lab.files import open_private, os_reason, read_json, try_lock, utc_now, write_atomic
 from q1lab.paths import StudyPaths
 from q1lab.study import children
 from q1lab.study.alive import is_alive as is_alive
@@ -27,7 +27,7 @@ GRACE = 10.0
 def last(files: StudyPaths) -> dict[str, Any]:
     """The record of the last launch; empty when there was none or it can't be read."""
     try:
-        record = json.loads(files.launch.read_text())
+        record = read_json(files.launch, 1 << 20)
     except (OSError, ValueError):
         return {}
     return record if isinstance(record, dict) else {}

@@ -13,9 +13,11 @@ from typing import Any
 
 from q1lab import paths
 from q1lab.errors import FAILED, Problem
-from q1lab.files import os_reason, private_folder, write_atomic
+from q1lab.files import os_reason, private_folder, read_json, write_atomic
 
 FORMAT = 1
+LARGEST = 32 << 20
+"""Bytes of a study.json at most: one of 1,000 runs has 100 KB."""
 ARMS = ("baseline", "modified")
 
 
@@ -172,7 +174,7 @@ def load(study_id: str) -> Study:
         raise Problem(f"{study_id!r} is no study's name; `q1lab status` lists them")
     file = paths.StudyPaths(paths.study_dir(study_id)).plan
     try:
-        study = from_dict(json.loads(file.read_text(encoding="utf-8")))
+        study = from_dict(read_json(file, LARGEST))
         if study.id != study_id:
             raise ValueError(f"it is the plan of {study.id!r}")
         return study

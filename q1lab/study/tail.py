@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 from pathlib import Path
 
-from q1lab.files import plain
+from q1lab.files import open_regular, plain
 
 CAP = 256 << 10
 """Bytes of the past that are shown, and the most that one look reads."""
@@ -28,7 +28,7 @@ class Tail:
         characters are gone, a carriage return starts a new line. A missing file is an empty one;
         OSError otherwise."""
         try:
-            with self.path.open("rb") as file:
+            with open_regular(self.path) as file:
                 size = file.seek(0, 2)
                 anew = size < self._offset or size - self._offset > self.cap
                 if anew:

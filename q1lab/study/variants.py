@@ -9,7 +9,10 @@ from pathlib import Path
 
 from q1lab import paths
 from q1lab.errors import Problem
-from q1lab.files import os_reason, sha256_text
+from q1lab.files import os_reason, read_text, sha256_text
+
+LARGEST = 1 << 20
+"""Bytes of a model file at most."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ def find(given: str) -> Variant:
         return read(paths.models_dir() / f"{given}.py", given, given)
     path = Path(given).expanduser()
     if looks_like_path or path.is_file():
-        if not path.is_file():
+        if not path.exists():
             raise Problem(f"{given}: no such model file")
         return read(path.absolute(), path.stem, str(path.absolute()))
     near = difflib.get_close_matches(given, names(), 1, 0.4)
@@ -65,7 +68,7 @@ def find(given: str) -> Variant:
 def read(path: Path, name: str, origin: str) -> Variant:
     """Read and look over a model file, by its syntax alone."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path, LARGEST)
     except UnicodeDecodeError:
         raise Problem(f"{path}:1: not UTF-8 text") from None
     except OSError as error:
@@ -74,8 +77,8 @@ def read(path: Path, name: str, origin: str) -> Variant:
         tree = ast.parse(text, str(path))
     except SyntaxError as error:
         raise Problem(f"{path}:{error.lineno}: SyntaxError: {error.msg}") from None
-    except ValueError as error:
-        raise Problem(f"{path}:1: {error}") from None
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise Problem(f"{path}:1: {error or 'nested too deeply'}") from None
     defined = {node.name: node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
     imported = any(isinstance(node, ast.ImportFrom | ast.Import) for node in ast.walk(tree))
     for wanted in ("GPTConfig", "GPT"):

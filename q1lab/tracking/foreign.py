@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from q1lab.errors import FAILED, Problem
-from q1lab.files import plain
+from q1lab.files import os_reason, plain, read_text
 from q1lab.study.events import read_new
 from q1lab.study.states import State
 from q1lab.study.studies import run_name
@@ -192,12 +192,12 @@ def from_csv(file: Path) -> list[ForeignRun]:
     (or ``Step``) and a column ``modified-seed0 - val_loss`` per run. Further columns of the first
     two forms are config.
     """
-    if file.stat().st_size > MAX_BYTES:
-        raise Problem(f"{file} is larger than {MAX_BYTES >> 20} MB")
     try:
-        text = file.read_text(encoding="utf-8-sig")
+        text = read_text(file, MAX_BYTES, "utf-8-sig")
     except UnicodeDecodeError:
         raise Problem(f"{file} is no UTF-8 text; export it again as UTF-8 CSV") from None
+    except OSError as error:
+        raise Problem(f"cannot read {file}: {os_reason(error)}") from None
     reader = csv.DictReader(text.splitlines(), strict=True)
     try:
         names = [name.strip() for name in reader.fieldnames or []]

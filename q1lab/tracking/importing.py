@@ -19,7 +19,7 @@ from typing import Any
 
 from q1lab import paths
 from q1lab.errors import FAILED, Problem
-from q1lab.files import plain, utc_now
+from q1lab.files import plain, read_bytes, read_json, utc_now
 from q1lab.paths import StudyPaths
 from q1lab.study import studies
 from q1lab.study.states import ENDED, State
@@ -226,7 +226,7 @@ def adopt(folder: Path) -> Study:
     """Take in a whole study of another q1lab, from a copy of its folder: plan, model files and
     events."""
     try:
-        study = studies.from_dict(clean(json.loads((folder / "study.json").read_text())))
+        study = studies.from_dict(clean(read_json(folder / "study.json", studies.LARGEST)))
         if set(study.arms) != set(ARMS) or not study.seeds:
             raise ValueError("it has not two arms and a seed")
         int(study.config["max_iters"])
@@ -255,7 +255,7 @@ def adopt(folder: Path) -> Study:
         file = folder / arm.source
         inside = file.resolve().is_relative_to(folder.resolve()) and file.suffix == ".py"
         if inside and file.is_file() and file.stat().st_size < 1 << 20:
-            sources[f"{name}.py"] = file.read_bytes()
+            sources[f"{name}.py"] = read_bytes(file)
     arms = {
         name: replace(arm, source=f"source/{name}.py" if f"{name}.py" in sources else "")
         for name, arm in study.arms.items()

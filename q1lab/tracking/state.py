@@ -28,7 +28,17 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from q1lab.files import is_locked, locked, plain, sha256_file, size_of, utc_now, write_atomic
+from q1lab.files import (
+    is_locked,
+    locked,
+    plain,
+    read_json,
+    read_text,
+    sha256_file,
+    size_of,
+    utc_now,
+    write_atomic,
+)
 from q1lab.study.studies import Study
 
 PROJECT = "q1-capstone"
@@ -135,7 +145,7 @@ def read(study: Study) -> dict[str, RunRelay]:
     """Run name → what is known, in the order of the plan; empty when nothing was minted (or it is
     broken)."""
     try:
-        record = json.loads(runs_file(study).read_text())
+        record = read_json(runs_file(study))
         known = {f.name for f in fields(RunRelay)}
         found = {
             name: RunRelay(**{key: value for key, value in run.items() if key in known})
@@ -290,7 +300,7 @@ def learner_settings(env: Mapping[str, str] | None = None) -> dict[str, str]:
     folder = env.get("WANDB_CONFIG_DIR") or "~/.config/wandb"
     parser = configparser.ConfigParser(interpolation=None, strict=False)
     try:
-        parser.read_string((Path(folder).expanduser() / "settings").read_text())
+        parser.read_string(read_text(Path(folder).expanduser() / "settings"))
         return dict(parser.items("default")) if parser.has_section("default") else {}
     except (OSError, configparser.Error, UnicodeDecodeError):
         return {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 
-from q1lab.files import plain
+from q1lab.files import plain, read_text
 from q1lab.week.markdown import is_path, nearest
 from q1lab.week.model import Action, Block, Finding, Fold, Part, Step, Text, Week, action_for
 from q1lab.week.reading import Lines
@@ -15,7 +15,7 @@ def lint(week: Week, models: Collection[str] | None) -> list[Finding]:
     findings: list[Finding] = []
     names = [variant.name for variant in week.variants]
     known = sorted(models) if models is not None else [*names, "baseline"]
-    lines = Lines(plain((week.root / "week.toml").read_text("utf-8-sig")))
+    lines = Lines(plain(read_text(week.root / "week.toml", encoding="utf-8-sig")))
     for index, name in enumerate(names):
         if name not in known:
             at = lines.table("variants", index)

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import Any
 
-from q1lab.files import plain
+from q1lab.files import open_regular, plain
 from q1lab.week.model import (
     ACTION_FIELDS,
     MAX_BYTES,
@@ -73,7 +73,7 @@ class Reader:
             if path.exists() and not path.is_file():
                 self.add(asked_in, asked_at, f"{name!r} is not a file")
                 return None
-            with path.open("rb") as handle:
+            with open_regular(path) as handle:
                 data = handle.read(MAX_BYTES + 1)
         except FileNotFoundError:
             self.add(

@@ -12,7 +12,7 @@ from pathlib import Path
 from textual.content import Content
 
 from q1lab.errors import Problem
-from q1lab.files import os_reason, plain
+from q1lab.files import open_regular, os_reason, plain
 from q1lab.model import diffs, learner
 from q1lab.model.checks import CheckReport, CheckResult
 
@@ -137,7 +137,7 @@ def heading(diff: str, against: str) -> str:
 
 def _bytes(path: Path) -> bytes:
     try:
-        with path.open("rb") as stream:
+        with open_regular(path) as stream:
             return stream.read(MOST)
     except OSError as error:
         raise Problem(f"cannot read {path}: {os_reason(error)}") from None

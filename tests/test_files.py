@@ -1,0 +1,255 @@
+"""Reading what a person or a folder names, and writing where a person wants it: never a wait, never a
+device replaced."""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from q1lab import config, paths
+from q1lab.documents import preview
+from q1lab.documents import save as documents
+from q1lab.errors import Problem
+from q1lab.files import (
+    not_a_file,
+    open_private,
+    open_regular,
+    read_bytes,
+    read_json,
+    read_text,
+    write_atomic,
+    write_out,
+)
+from q1lab.model.checks import run_checks
+from q1lab.study import corpora, launch, studies, variants
+from q1lab.study.events import last_event, read_new
+from q1lab.study.tail import Tail
+from q1lab.tracking import foreign
+from tests.kit import wandb_study as lab
+
+ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to make a device")
+
+
+def pipe(path: Path) -> Path:
+    os.mkfifo(path)
+    return path
+
+
+def folder(path: Path) -> Path:
+    path.mkdir()
+    return path
+
+
+def endless(path: Path) -> Path:
+    path.symlink_to("/dev/zero")
+    return path
+
+
+def huge(path: Path) -> Path:
+    with path.open("wb") as file:
+        file.truncate(1 << 40)
+    return path
+
+
+def listening(path: Path) -> Path:
+    here = Path.cwd()
+    os.chdir(path.parent)  # a socket's name is short
+    try:
+        with socket.socket(socket.AF_UNIX) as one:
+            one.bind(path.name)
+    finally:
+        os.chdir(here)
+    return path
+
+
+SPECIAL: dict[str, Callable[[Path], Path]] = {
+    "a named pipe": pipe, "a folder": folder, "/dev/zero": endless, "a terabyte": huge,
+    "a socket": listening,
+}  # fmt: skip
+
+
+@pytest.fixture(params=SPECIAL)
+def special(request: pytest.FixtureRequest) -> Callable[[Path], Path]:
+    return SPECIAL[request.param]
+
+
+def within(seconds: float, act: Callable[[], object]) -> object:
+    """What ``act`` gave or raised; a failure when it is still waiting."""
+    found: list[object] = []
+
+    def go() -> None:
+        try:
+            found.append(act())
+        except Exception as error:
+            found.append(error)
+
+    thread = threading.Thread(target=go, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    assert found, "it waits"
+    return found[0]
+
+
+def test_nothing_but_a_plain_file_is_read(tmp_path: Path, special: Callable[[Path], Path]) -> None:
+    path = special(tmp_path / "it")
+    for read in (read_bytes, read_text, read_json):
+        found = within(20, lambda read=read: read(path))  # type: ignore[misc]
+        assert isinstance(found, OSError)
+        assert found.filename == str(path)
+
+
+def test_what_is_no_file_is_said_in_words(tmp_path: Path) -> None:
+    assert not_a_file(pipe(tmp_path / "p")) == "a named pipe"
+    assert not_a_file(tmp_path) == "a folder"
+    assert not_a_file(Path("/dev/null")) == "a device"
+    assert not_a_file(tmp_path / "none") is None
+    assert not_a_file(Path("nul\0")) is None
+    with pytest.raises(OSError, match="no file can have this name"):
+        open_regular(Path("nul\0"))
+    (tmp_path / "deep.json").write_text("[" * 100_000)
+    with pytest.raises(ValueError, match="nested too deeply"):
+        read_json(tmp_path / "deep.json")
+
+
+def test_every_reader_of_a_name_is_bounded(
+    tmp_path: Path, special: Callable[[Path], Path], home: Path
+) -> None:
+    """Each of these waited for ever, or read until the memory was full."""
+    path = special(tmp_path / "it.py")
+    png = special(tmp_path / "picture.png")
+    csv = special(tmp_path / "runs.csv")
+    settings = special(home / "config.toml")
+    study = lab.plan(wandb="disabled")
+    for file in (study.files.plan, study.files.launch):
+        file.unlink(missing_ok=True)
+        special(file)
+    run = study.files.run("baseline-seed0")
+    run.root.mkdir(parents=True, exist_ok=True)
+    special(run.events)
+    readers: dict[str, Callable[[], object]] = {
+        "run FILE": lambda: variants.find(str(path)),
+        "check FILE": lambda: run_checks(path, "rope").unusable,
+        "--data FILE": lambda: corpora.prepare(str(path), 8),
+        "import FILE": lambda: foreign.from_csv(csv),
+        "config.toml": lambda: config.load(settings, {}),
+        "config set": lambda: config.put("theme", "nord", settings),
+        "study.json": lambda: studies.load(study.id),
+        "launch.json": lambda: launch.last(study.files),
+        "a document": lambda: documents.read(path),
+        "last event": lambda: last_event(run.events),
+        "a picture": lambda: preview.picture(png.name, "", tmp_path),
+        "a log": lambda: Tail(path).read(),
+    }
+    for name, read in readers.items():
+        print(name)
+        found = within(60, read)
+        if isinstance(found, Problem):
+            assert "\n" not in str(found), name
+        else:
+            assert not isinstance(found, Exception) or isinstance(found, OSError), (name, found)
+
+
+def test_events_that_are_no_file_are_none(tmp_path: Path) -> None:
+    for name in ("a named pipe", "a folder", "/dev/zero", "a socket"):
+        path = SPECIAL[name](tmp_path / name.replace("/", "-"))
+        assert within(20, lambda path=path: read_new(path)) == ([], 0, 0)  # type: ignore[misc]
+
+
+# ── writing
+
+
+def test_a_pipe_or_a_folder_is_not_replaced(tmp_path: Path) -> None:
+    for name in ("a named pipe", "a folder", "a socket"):
+        path = SPECIAL[name](tmp_path / name.replace(" ", "-"))
+        before = path.stat().st_mode
+        with pytest.raises(Problem, match=f"it is {name}, not a file"):
+            write_atomic(path, "text")
+        assert path.stat().st_mode == before
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a-folder", "a-named-pipe", "a-socket"]
+
+
+@ROOT_ONLY
+@pytest.mark.parametrize("write", [write_atomic, write_out])
+def test_a_device_stays_a_device(tmp_path: Path, write: Callable[..., None]) -> None:
+    disk, null = tmp_path / "disk", tmp_path / "null"
+    os.mknod(disk, stat.S_IFBLK | 0o600, os.makedev(7, 255))
+    os.mknod(null, stat.S_IFCHR | 0o600, os.makedev(1, 3))
+    with pytest.raises(Problem, match="it is a device, not a file"):
+        write(disk, "text")
+    if write is write_atomic:
+        with pytest.raises(Problem, match="it is a device, not a file"):
+            write(null, "text")
+    else:
+        write(null, "text")
+    assert stat.S_ISBLK(disk.stat().st_mode)
+    assert stat.S_ISCHR(null.stat().st_mode)
+
+
+def test_a_link_to_a_device_is_written_through(tmp_path: Path) -> None:
+    link = tmp_path / "out.csv"
+    link.symlink_to("/dev/null")
+    write_out(link, "text")
+    assert stat.S_ISCHR(Path("/dev/null").stat().st_mode)
+    assert link.is_symlink()
+
+
+def test_a_pipe_that_nobody_reads_is_not_waited_for(tmp_path: Path) -> None:
+    found = within(20, lambda: write_out(pipe(tmp_path / "p"), "text"))
+    assert isinstance(found, Problem)
+    assert "nobody reads from it" in str(found)
+
+
+def test_a_pipe_that_somebody_reads_gets_it_all(tmp_path: Path) -> None:
+    path, text = pipe(tmp_path / "p"), "x" * 1_000_000
+    got: list[str] = []
+    reader = threading.Thread(target=lambda: got.append(path.read_text()), daemon=True)
+    reader.start()
+    while isinstance(within(20, lambda: write_out(path, text)), Problem):
+        pass  # until the reader is there
+    reader.join(20)
+    assert got == [text]
+
+
+def test_an_output_makes_no_folders(tmp_path: Path) -> None:
+    with pytest.raises(Problem, match="there is no folder"):
+        write_out(tmp_path / "slip" / "of.csv", "text")
+    assert not (tmp_path / "slip").exists()
+
+
+def test_a_log_is_a_plain_file(tmp_path: Path) -> None:
+    found = within(20, lambda: open_private(pipe(tmp_path / "log")))
+    assert isinstance(found, OSError)
+
+
+def test_stdout_can_be_the_output(fake_trainer: Callable[..., None]) -> None:
+    command = [sys.executable, "-m", "q1lab"]
+    run = [
+        *command,
+        "run",
+        "rope",
+        "--preset",
+        "quick",
+        "--max-iters",
+        "4",
+        "--seeds",
+        "1",
+        "--wandb",
+        "disabled",
+    ]
+    subprocess.run(run, check=True, capture_output=True)
+    done = subprocess.run(
+        [*command, "export", "--format", "csv", "--output", "/dev/stdout"],
+        check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.stdout.startswith("study,created")
+    assert len(done.stdout.splitlines()) == 3, "the table alone"
+    assert done.stderr == "wrote /dev/stdout\n"
+    assert paths.home().exists()
