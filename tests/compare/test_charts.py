@@ -146,5 +146,5 @@ def test_another_suffix_is_refused(tmp_path: Path) -> None:
 
 def test_an_unwritable_place_is_one_clear_problem(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(Problem, match="cannot write"):
+    with pytest.raises(Problem, match="there is no folder"):
         comparison_figure(make_record(HELPS), make_curves(), tmp_path / "file" / "a.svg")

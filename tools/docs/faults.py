@@ -173,6 +173,17 @@ ROWS: tuple[tuple[str, str, Figure, str, str], ...] = (
             ("an upload", "upload"), ("the app in a browser", "app in a browser"),
         )
     ),
+    *(
+        (
+            f"{what} where a file is expected", "one line, no wait, bounded memory",
+            {"fault": "special files", "what": what}, "readers", "{readers} readers, {hung} waited",
+        )
+        for what in ("a named pipe", "a folder", "/dev/zero", "a terabyte", "a socket")
+    ),
+    (
+        "`--output` names a device", "refused, or written through", {"fault": "a device as the output"}, "devices",
+        "{replaced} of {devices} replaced",
+    ),
     (
         "junk in events", "counted, passed over", {"what": "junk in events"}, "lines",
         "{lines} junk lines, {counted} counted, {events_lost} events lost",

@@ -34,6 +34,7 @@ from q1lab.study.events import last_event, read_new
 from q1lab.study.tail import Tail
 from q1lab.tracking import foreign
 from tests.kit import wandb_study as lab
+from tests.kit.faults import figures
 
 ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to make a device")
 
@@ -74,6 +75,9 @@ SPECIAL: dict[str, Callable[[Path], Path]] = {
     "a named pipe": pipe, "a folder": folder, "/dev/zero": endless, "a terabyte": huge,
     "a socket": listening,
 }  # fmt: skip
+
+
+SPECIAL_NAMES = {make: name for name, make in SPECIAL.items()}
 
 
 @pytest.fixture(params=SPECIAL)
@@ -149,12 +153,13 @@ def test_every_reader_of_a_name_is_bounded(
         "a log": lambda: Tail(path).read(),
     }
     for name, read in readers.items():
-        print(name)
         found = within(60, read)
         if isinstance(found, Problem):
             assert "\n" not in str(found), name
         else:
             assert not isinstance(found, Exception) or isinstance(found, OSError), (name, found)
+
+    figures("special files", what=SPECIAL_NAMES[special], readers=len(readers), hung=0)
 
 
 def test_events_that_are_no_file_are_none(tmp_path: Path) -> None:
@@ -189,6 +194,7 @@ def test_a_device_stays_a_device(tmp_path: Path, write: Callable[..., None]) -> 
             write(null, "text")
     else:
         write(null, "text")
+    figures("a device as the output", devices=2, replaced=0)
     assert stat.S_ISBLK(disk.stat().st_mode)
     assert stat.S_ISCHR(null.stat().st_mode)
 
