@@ -11,6 +11,7 @@ from __future__ import annotations
 import faulthandler
 import json
 import os
+import platform
 import signal
 import sys
 import time
@@ -51,6 +52,7 @@ def probe(request: dict[str, Any]) -> dict[str, Any]:
         "device": device,
         "dtype": dtype,
         "torch": torch.__version__,
+        "platform": f"{platform.system()} {platform.machine()}",
         "device_name": name_of(device),
         "bf16": devices.cpu_bf16() if device == "cpu" else dtype == "bf16",
         "arms": arms,

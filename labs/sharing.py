@@ -1,12 +1,15 @@
-"""How trainers share a study's plan: claims, locks, and a log for each run. No torch here."""
+"""How trainers share a study's plan, and what an engine asks of one: claims, locks, a log for each
+run, exactly this run, stop when stdin ends. No torch here."""
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import fcntl
 import os
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePath
 
 
@@ -18,6 +21,32 @@ def take(claim: Path) -> bool:
     except FileExistsError:
         return False
     return True
+
+
+def engine_options(parser: argparse.ArgumentParser) -> None:
+    """The options of an engine that schedules each run itself."""
+    parser.add_argument(
+        "--only", metavar="RUN", help="train exactly this run, such as modified-seed0"
+    )
+    parser.add_argument(
+        "--attempt", type=int, help="number of this attempt, where earlier events are elsewhere"
+    )
+    parser.add_argument(
+        "--leash", action="store_true", help="stop with a checkpoint when stdin ends"
+    )
+
+
+def leash(stop: Callable[[], object]) -> None:
+    """Call ``stop`` when stdin ends: whoever started this process holds the other end, and is
+    gone."""
+
+    def wait() -> None:
+        # not sys.stdin: it would hold a lock that the interpreter wants at its exit
+        while os.read(0, 1):
+            pass
+        stop()
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def inside(folder: Path, name: str) -> Path:

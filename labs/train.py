@@ -33,7 +33,7 @@ import torch
 from torch import Tensor, nn
 
 from labs import checkpoint, data, devices, flat, keyed, loading, report
-from labs.sharing import holding, inside, output_to, take
+from labs.sharing import engine_options, holding, inside, leash, output_to, take
 
 FINAL = ("finished", "diverged")
 OUT_OF_MEMORY = 75
@@ -56,8 +56,11 @@ def main(argv: list[str] | None = None) -> int:
         "--launch", type=int, default=1, help="number of this launch; each run starts once in it"
     )
     parser.add_argument("--alone", action="store_true", help="no other trainer shares the device")
+    engine_options(parser)
     args = parser.parse_args(argv)
     signal.signal(signal.SIGTERM, ask_to_stop)
+    if args.leash:
+        leash(ask_to_stop)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.umask(0o077)  # everything written here is private to the user
     devices.keep_memory()
@@ -71,20 +74,39 @@ def main(argv: list[str] | None = None) -> int:
         )
 
     failed = False
-    for seed in [seed for look in plan["looks"] for seed in look]:
-        for arm in ("baseline", "modified"):
-            folder = args.study / "runs" / f"{arm}-seed{seed}"
-            claim = args.study / "claims" / f"{args.launch}-{folder.name}"
-            if stop_asked:
-                return 0
-            if report.state(report.read(folder / "events.jsonl")) in FINAL or not take(claim):
-                continue
-            with holding(folder / "lock"), output_to(folder / "run.log"):
-                state = attempt(args.study, plan, arm, seed, corpus, folder, alone=args.alone)
-            if state == "out of memory":
-                claim.unlink()
-                return OUT_OF_MEMORY
-            failed = failed or state == "failed"
+    runs = [
+        (arm, seed)
+        for look in plan["looks"]
+        for seed in look
+        for arm in ("baseline", "modified")
+        if args.only in (None, f"{arm}-seed{seed}")
+    ]
+    if not runs:
+        parser.error(f"--only {args.only}: the plan has no such run")
+    for arm, seed in runs:
+        folder = args.study / "runs" / f"{arm}-seed{seed}"
+        claim = args.study / "claims" / f"{args.launch}-{folder.name}"
+        if stop_asked:
+            return 0
+        if report.state(report.read(folder / "events.jsonl")) in FINAL or not (
+            args.only or take(claim)
+        ):
+            continue
+        with holding(folder / "lock"), output_to(folder / "run.log"):
+            state = attempt(
+                args.study,
+                plan,
+                arm,
+                seed,
+                corpus,
+                folder,
+                args.attempt,
+                alone=args.alone or bool(args.only),
+            )
+        if state == "out of memory":
+            claim.unlink()
+            return OUT_OF_MEMORY
+        failed = failed or state == "failed"
     return 1 if failed else 0
 
 
@@ -95,14 +117,15 @@ def attempt(
     seed: int,
     corpus: Callable[[], data.Corpus],
     folder: Path,
+    number: int | None = None,
     *,
     alone: bool,
 ) -> str:
     """One attempt at one run, from its start event to its exit event; returns the state it ended
-    in."""
+    in. ``number`` is the attempt's, where earlier ones were elsewhere."""
     events = folder / "events.jsonl"
     before = report.read(events)
-    number = 1 + sum(event.get("type") == "start" for event in before)
+    number = number or 1 + sum(event.get("type") == "start" for event in before)
     say = report.Report(events, report.seconds(before))
     source = inside(study, plan["arms"][arm]["source"])
     try:

@@ -50,6 +50,9 @@ class Config:
     """The folder of another week; without it the week that ships is opened."""
     keymap: Mapping[str, str] = field(default_factory=dict)
     """Other keys for actions, by action id."""
+    engine: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Engines by name: ``[engine.gpu-box]`` with ``ray = "http://…"`` or ``slurm = true``, options,
+    and ``presets``, those it is the default for."""
     sources: Mapping[str, str] = field(default_factory=dict, compare=False)
     """Where each value that isn't a default came from."""
 
@@ -65,6 +68,7 @@ HELP = MappingProxyType(
         "wandb": "auto (online where a key is configured), online, offline or disabled",
         "content": "folder of another week",
         "keymap": 'other keys by action id: [keymap] then "study.tick" = "x"',
+        "engine": 'where runs train, by name: [engine.gpu-box] then ray = "http://127.0.0.1:8265"',
     }
 )
 
@@ -81,7 +85,7 @@ def load(file: Path | None = None, env: Mapping[str, str] = os.environ) -> Confi
         sources[key] = str(file)
     for key in KEYS:
         variable = f"Q1LAB_{key.upper()}"
-        if key != "keymap" and env.get(variable):
+        if key not in ("keymap", "engine") and env.get(variable):
             values[key] = _checked(key, _from_text(key, env[variable]), variable, Path.cwd())
             sources[key] = variable
     return Config(**values, sources=MappingProxyType(sources))
@@ -121,7 +125,9 @@ def as_rows(config: Config) -> list[tuple[str, str, str]]:
     rows = []
     for key in KEYS:
         value = getattr(config, key)
-        if key == "keymap":
+        if key == "engine":
+            text = ", ".join(value)
+        elif key == "keymap":
             text = ", ".join(f"{name} = {keys}" for name, keys in value.items())
         elif isinstance(value, bool):
             text = str(value).lower()
@@ -173,6 +179,13 @@ def _checked(key: str, value: Any, where: str, folder: Path) -> Any:
                 f'{where}: keymap is a table of action ids and keys, such as "study.tick" = "x"'
             )
         return MappingProxyType(dict(value))
+    if key == "engine":
+        if not isinstance(value, dict) or not all(isinstance(v, dict) for v in value.values()):
+            raise Problem(
+                f"{where}: engines are tables, such as [engine.gpu-box] with "
+                'ray = "http://127.0.0.1:8265"'
+            )
+        return MappingProxyType(value)
     if not isinstance(value, str) or not value.strip() or "\0" in value:
         raise Problem(f"{where}: {key} must be text, not {value!r}")
     if key in CHOICES and value not in CHOICES[key]:

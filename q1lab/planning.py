@@ -15,13 +15,15 @@ from typing import Any
 
 from q1lab import __version__, paths
 from q1lab.config import load as load_settings
-from q1lab.errors import Problem
+from q1lab.errors import FAILED, Problem
 from q1lab.files import locked, utc_now, write_atomic
 from q1lab.index import ingest
 from q1lab.index.store import Store
 from q1lab.journal import predictions
 from q1lab.study import children, command, corpora, launch, presets, reuse, studies, variants
 from q1lab.study.command import Wish
+from q1lab.study.engines import names
+from q1lab.study.engines.base import OutOfReach, Refused
 from q1lab.study.studies import Arm, Data, Study
 from q1lab.tracking import state as wandb_state
 
@@ -80,14 +82,15 @@ def plan(wish: Wish, store: Store) -> Plan:
         "dtype": wish.dtype,
         "threads": 1,
     }
-    answer = children.ask(children.prober(), {**question, "config": config})
+    engine = names.choose(wish.engine, preset, wish.engine_options, load_settings().engine)
+    answer = _ask(engine, {**question, "config": config}, baseline, modified)
     if wish.preset is None and presets.default_for(answer["device"]) != preset:
         preset = presets.default_for(answer["device"])
         config = presets.resolve(preset, wish.overrides, extra_fields)
-        answer = children.ask(children.prober(), {**question, "config": config})
+        answer = _ask(engine, {**question, "config": config}, baseline, modified)
 
     known_before = tuple(studies.ids())
-    draft = _draft(wish, seeds, preset, config, data, answer, baseline, modified)
+    draft = _draft(wish, seeds, preset, config, data, answer, baseline, modified, engine)
     known = None if wish.fresh else _same_study(draft)
     if known is None and not wish.unchecked:
         for file in (baseline, modified):
@@ -95,6 +98,8 @@ def plan(wish: Wish, store: Store) -> Plan:
                 check(file)
     if known is not None:
         study, missing = _go_on(known, seeds, store, wish.jobs)
+        if wish.engine is not None:
+            study = _moved(study, engine)
     else:
         ready = set() if wish.fresh else {run.name for run, _ in reuse.find(draft)}
         study, missing = draft, tuple(run.name for run in draft.runs if run.name not in ready)
@@ -244,9 +249,14 @@ def _draft(
     answer: dict[str, Any],
     baseline: variants.Variant,
     modified: variants.Variant,
+    engine: names.Choice = names.LOCAL,
 ) -> Study:
     device = answer["device"]
-    jobs = wish.jobs or default_jobs(device, 2 * len(seeds))
+    here = engine.kind == "local"
+    jobs = wish.jobs or (default_jobs(device, 2 * len(seeds)) if here else 2 * len(seeds))
+    threads = max(1, cores() // jobs) if here and device == "cpu" else 1
+    if not here:
+        threads = max(1, int(float(engine.options.get("cpus", 1) or 1)))
     names = {"baseline": baseline.name, "modified": modified.name}
     if names["baseline"] == names["modified"]:
         names["modified"] += "*"
@@ -273,13 +283,13 @@ def _draft(
         device=device,
         dtype=answer["dtype"],
         jobs=jobs,
-        threads=max(1, cores() // jobs) if device == "cpu" else 1,
+        threads=threads,
         headline=wish.headline,
         versions={
             "q1lab": __version__,
             "python": platform.python_version(),
             "torch": answer["torch"],
-            "platform": f"{platform.system()} {platform.machine()}",
+            "platform": answer.get("platform", f"{platform.system()} {platform.machine()}"),
             "trainer": reuse.trainer_version(),
         },
         repo=_repo_of(modified.path),
@@ -290,8 +300,34 @@ def _draft(
             "data": _data_word(wish.data),
             "dtype": wish.dtype,
             "wandb": wish.wandb,
+            **({} if here else {"engine": engine.to_dict()}),
         },
     )
+
+
+def _ask(
+    engine: names.Choice,
+    question: dict[str, Any],
+    baseline: variants.Variant,
+    modified: variants.Variant,
+) -> dict[str, Any]:
+    """The probe's answer from where the runs will train."""
+    if engine.kind == "local":
+        return children.ask(children.prober(), question)
+    files = {"baseline": baseline.text, "modified": modified.text}
+    try:
+        return names.engine_of(engine).ask(question, files)
+    except (OutOfReach, Refused) as error:
+        raise Problem(f"--engine {engine.text}: {error}", FAILED) from None
+
+
+def _moved(study: Study, engine: names.Choice) -> Study:
+    """The study with its missing runs on this engine. Checkpoints stay where they were made, so
+    runs that were under way begin again there."""
+    extra = {key: value for key, value in study.extra.items() if key != "engine"}
+    if engine.kind != "local":
+        extra["engine"] = engine.to_dict()
+    return replace(study, extra=extra)
 
 
 def _wandb_mode(wished: str) -> str:

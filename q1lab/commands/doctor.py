@@ -28,11 +28,21 @@ PACKAGES = (
 )
 
 
-@click.command(epilog="Example: q1lab doctor --json")
+@click.command(
+    epilog="""\b
+Examples:
+  q1lab doctor --json
+  q1lab doctor --engine ray=http://127.0.0.1:8265"""
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
-def doctor(as_json: bool) -> int:
+@click.option(
+    "--engine",
+    metavar="ENGINE",
+    help="Look at an engine instead: a name from config.toml, slurm, ray=http://HOST:8265.",
+)
+def doctor(as_json: bool, engine: str | None) -> int:
     """Versions, device, bf16, git, disk, and where the files are."""
-    found = examine()
+    found = examine() if engine in (None, "local") else examine_engine(str(engine))
     if as_json:
         click.echo(json.dumps(found, indent=2))
     else:
@@ -43,6 +53,32 @@ def doctor(as_json: bool) -> int:
             click.echo(f"problem          {problem}")
         click.echo("All good." if found["ok"] else "See the problems above.")
     return OK if found["ok"] else FAILED
+
+
+def examine_engine(text: str) -> dict[str, Any]:
+    """What an engine has and what it lacks, in words."""
+    from q1lab.config import load
+    from q1lab.study.engines import names
+    from q1lab.study.engines.base import OutOfReach, Refused
+
+    choice = names.choose(text, None, (), load().engine)
+    found: dict[str, Any] = {"engine": choice.text}
+    problems = []
+    try:
+        engine = names.engine_of(choice)
+        for finding in engine.check():
+            found[finding.name] = finding.words
+            if not finding.good:
+                problems.append(f"{finding.name}: {finding.words}")
+        if not problems:
+            answer = engine.ask({"threads": 1, "files": {}}, {})
+            found["python"] = f"torch {answer['torch']} on {answer.get('platform', 'unknown')}"
+            found["device"] = f"{answer['device']} ({answer['device_name']}), {answer['dtype']}"
+    except (OutOfReach, Refused) as error:
+        problems.append(str(error))
+    found["problems"] = problems
+    found["ok"] = not problems
+    return found
 
 
 def examine() -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from q1lab.index.store import Store
 from q1lab.index.view import RunView, StudyView, look, spark
+from q1lab.study import launch
 from q1lab.study.alive import is_alive
 from q1lab.study.states import MARKS, State
 from q1lab.study.studies import Study
@@ -28,6 +29,7 @@ STATE_STYLE = {
 
 def watch(store: Store, study: Study, *, quiet: bool = False, hint: str = "") -> StudyView:
     """Show the study until nothing of it lives. KeyboardInterrupt passes through."""
+    launch.tend(study)
     if quiet:
         return _wait(store, study)
     if sys.stdout.isatty():
@@ -70,7 +72,9 @@ def _lines(store: Store, study: Study) -> StudyView:
         view, alive = _look(store, study)
         for run in view.runs:
             mark = (run.state, int(run.progress * 10))
-            if told.get(run.name) == mark or (run.state is State.QUEUED):
+            if run.state is State.QUEUED and not run.message:
+                continue
+            if told.get(run.name) == mark:
                 continue
             told[run.name] = mark
             sys.stdout.write(line(run) + "\n")
@@ -87,6 +91,8 @@ def line(run: RunView) -> str:
         loss = "" if run.train_loss is None else f", loss {run.train_loss:.3f}"
         speed = f", {speed_text(run.tokens_per_s)} tok/s" if run.tokens_per_s else ""
         return f"{head} {run.iter}/{run.max_iters}{loss}{speed}"
+    if run.state is State.QUEUED:
+        return f"{head}{', ' + run.message if run.message else ''}"
     if run.val_loss is not None:
         return f"{head}, val loss {run.val_loss:.4f}, {minutes_text(run.seconds)}"
     return f"{head} at iter {run.iter}{': ' + run.message if run.message else ''}"

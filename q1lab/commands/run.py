@@ -76,6 +76,18 @@ Exit status: 0 done, 1 a run failed or diverged, 2 usage, 130 interrupted (can g
     show_default=True,
     help="Weights & Biases; auto is online where a key is configured, else offline.",
 )
+@click.option(
+    "--engine",
+    metavar="ENGINE",
+    help="Where it trains: local, slurm, ray=http://HOST:8265, or a name from config.toml.",
+)
+@click.option(
+    "--engine-option",
+    "engine_options",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="For the engine, such as gpus=0.5 (Ray) or partition=gpu (Slurm).",
+)
 @click.option("--fresh", is_flag=True, help="Start a new study even if this one exists.")
 @click.option(
     "--unchecked", is_flag=True, help="Train your own file without its checks; the verdict says so."

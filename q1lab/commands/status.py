@@ -10,7 +10,7 @@ from q1lab.commands.live import line, minutes_text
 from q1lab.errors import OK, Problem
 from q1lab.index.store import Store
 from q1lab.index.view import StudyView, look
-from q1lab.study import command, studies
+from q1lab.study import command, launch, studies
 from q1lab.study.states import State
 from q1lab.study.studies import Study
 from q1lab.tracking import state as wandb_state
@@ -39,6 +39,8 @@ def status(as_json: bool) -> int:
     if not views and not broken:
         click.echo("No study yet. Start one: q1lab run rope --seeds 3")
     for view in views[:SHOWN]:
+        if view.engine and view.alive:
+            launch.tend(view.study)
         click.echo(summary(view))
         for text in wandb_lines(view.study, newest=view is views[0]):
             click.echo(f"    {text}")
@@ -58,10 +60,11 @@ def status(as_json: bool) -> int:
 def summary(view: StudyView) -> str:
     study = view.study
     now = view.line
+    where = f" {view.engine}" if view.engine else ""
     left = f", about {minutes_text(now.seconds_left)} left" if now.seconds_left else ""
     return (
         f"{study.id}: {study.variant} against {study.baseline}, {study.preset}, {study.data.name}: "
-        f"{now.state}, {now.done} of {now.total} runs done{left}"
+        f"{now.state}{where}, {now.done} of {now.total} runs done{left}"
     )
 
 
@@ -114,6 +117,7 @@ def record(view: StudyView) -> dict[str, object]:
         "device": study.device,
         "dtype": study.dtype,
         "state": view.line.state,
+        "engine": view.engine or None,
         "done": view.line.done,
         "seconds_left": view.line.seconds_left,
         "wandb": wandb_record(study),

@@ -17,6 +17,7 @@ from q1lab.index.store import Row, Store
 from q1lab.paths import StudyPaths, study_dir
 from q1lab.study import launch
 from q1lab.study.alive import is_alive
+from q1lab.study.engines import record
 from q1lab.study.states import ENDED, State, of_study
 from q1lab.study.studies import Study, run_name
 
@@ -94,6 +95,8 @@ class StudyView:
     study: Study
     line: StudyLine
     runs: tuple[RunView, ...]
+    engine: str = ""
+    """Where it trains, and what that engine says of the whole study; empty for this machine."""
 
     @property
     def alive(self) -> bool:
@@ -108,7 +111,21 @@ def look(store: Store, study: Study, *, new_events: bool = True) -> StudyView:
     if new_events:
         ingest.take_in(store, study)
     runs = run_views(store.runs(study.id), _tokens_per_iter(study.config))
-    return StudyView(study, line_of(study, runs), runs)
+    return view_of(study, runs)
+
+
+def view_of(study: Study, runs: tuple[RunView, ...]) -> StudyView:
+    """The picture from a plan and its runs, with what only an engine knows in its words."""
+    word = record.read(study.files.root)
+    if word is None:
+        return StudyView(study, line_of(study, runs), runs)
+    runs = tuple(
+        replace(run, message=run.message or seen.words)
+        if (seen := word.cells.get(run.name)) and seen.words and run.state not in ENDED
+        else run
+        for run in runs
+    )
+    return StudyView(study, line_of(study, runs), runs, record.words(word))
 
 
 def line_of(study: Study, runs: Sequence[RunView]) -> StudyLine:

@@ -4,9 +4,20 @@ from __future__ import annotations
 
 from q1lab.files import is_locked
 from q1lab.paths import RunPaths, StudyPaths
+from q1lab.study.engines import record
 
 
 def is_alive(files: StudyPaths | RunPaths) -> bool:
     """Whether the runner or any trainer of a study lives, or the trainer of one run: somebody holds
-    its lock, which the kernel frees when all who held it are gone."""
+    its lock, which the kernel frees when all who held it are gone, or an engine said last that it
+    has it. Silence says nothing: an engine out of reach works on."""
+    if is_locked(files.lock):
+        return True
+    if isinstance(files, StudyPaths):
+        return record.lives(files.root)
+    return record.run_lives(files.root.parent.parent, files.root.name)
+
+
+def has_runner(files: StudyPaths) -> bool:
+    """Whether a process on this machine tends the study."""
     return is_locked(files.lock)

@@ -43,6 +43,10 @@ class Wish:
     fresh: bool = False
     unchecked: bool = False
     wandb: str = "auto"
+    engine: str | None = None
+    """Where it trains: ``local``, ``slurm``, ``ray=…`` or a name; None: what the study has, or the
+    settings give for the preset."""
+    engine_options: tuple[str, ...] = ()
 
 
 def parse_seeds(text: str) -> tuple[int, ...]:
@@ -96,6 +100,10 @@ def argv(wish: Wish) -> tuple[str, ...]:
         value = getattr(wish, key)
         if value != getattr(default, key):
             words += [f"--{key}", str(value)]
+    if wish.engine is not None:
+        words += ["--engine", wish.engine]
+    for option in wish.engine_options:
+        words += ["--engine-option", option]
     words += [f"--{key}" for key in ("fresh", "unchecked") if getattr(wish, key)]
     return tuple(words)
 

@@ -17,35 +17,55 @@ from q1lab.errors import FAILED, Problem
 from q1lab.files import open_private, os_reason, read_json, try_lock, utc_now, write_atomic
 from q1lab.paths import StudyPaths
 from q1lab.study import children
+from q1lab.study.alive import has_runner
 from q1lab.study.alive import is_alive as is_alive
+from q1lab.study.engines import record
 from q1lab.study.studies import Study
 
 GRACE = 10.0
 """Seconds between asking a study to stop and ending it."""
 
+ENGINE_GRACE = 60.0
+"""Seconds in which an engine is expected to have stopped what it has."""
+
 
 def last(files: StudyPaths) -> dict[str, Any]:
     """The record of the last launch; empty when there was none or it can't be read."""
     try:
-        record = read_json(files.launch, 1 << 20)
+        found = read_json(files.launch, 1 << 20)
     except (OSError, ValueError):
         return {}
-    return record if isinstance(record, dict) else {}
+    return found if isinstance(found, dict) else {}
 
 
-def start(study: Study, only: Collection[str] = ()) -> int:
+def tend(study: Study) -> bool:
+    """Have a runner take up again what an engine still has of the study, where there is none: the
+    machine slept, or the runner was killed. Returns whether one was started."""
+    word = record.read(study.files.root)
+    if word is None or word.over or has_runner(study.files):
+        return False
+    try:
+        start(study, number=word.launch)
+    except Problem:  # somebody else was faster
+        return False
+    return True
+
+
+def start(study: Study, only: Collection[str] = (), number: int | None = None) -> int:
     """Start the runner in a session of its own; returns the launch's number. ``only`` names the
     runs that it may train; empty: all that are missing.
 
     The study's lock is taken here and handed down, so that of two viewers only one can start it.
-    Problem when it is running already.
+    Problem when it is running already. ``number``: take up this launch again.
     """
     files = study.files
+    if number is None and record.lives(files.root):
+        raise running_already(study.id)
     lock = try_lock(files.lock, wait=1.0)
     if lock is None:
         raise running_already(study.id)
     try:
-        number = _next_number(files)
+        number = number or _next_number(files)
         if only:
             _claim_others(study, number, only)
         command = [
@@ -99,10 +119,10 @@ def _claim_others(study: Study, number: int, only: Collection[str]) -> None:
 def note(files: StudyPaths, number: int, pid: int) -> None:
     """Write down who was launched. The runner does it too, should its starter be killed before it
     could."""
-    record = {"launch": number, "pid": pid, "host": socket.gethostname(), "started": utc_now()}
+    launched = {"launch": number, "pid": pid, "host": socket.gethostname(), "started": utc_now()}
     # a full disk: training may still find room, and its own words for it
     with contextlib.suppress(Problem):
-        write_atomic(files.launch, json.dumps(record) + "\n")
+        write_atomic(files.launch, json.dumps(launched) + "\n")
 
 
 def _next_number(files: StudyPaths) -> int:
@@ -127,6 +147,8 @@ def stop(study: Study, *, grace: float = GRACE) -> bool:
     files = study.files
     if not is_alive(files):
         return False
+    if record.lives(files.root):
+        return _stop_at_the_engine(study)
     pid = _pid(files)
     if pid is None:
         raise Problem(
@@ -149,6 +171,29 @@ def stop(study: Study, *, grace: float = GRACE) -> bool:
                 os.killpg(pid, signal.SIGKILL)
             killed, deadline = True, time.monotonic() + 5
         time.sleep(0.05)
+    return True
+
+
+def _stop_at_the_engine(study: Study) -> bool:
+    """Have the runner ask the engine to stop, and wait for its last word. Problem when the engine
+    does not answer: what it works on goes on."""
+    files = study.files
+    tend(study)
+    pid = _pid(files)
+    if pid is not None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(pid, signal.SIGTERM)
+    deadline = time.monotonic() + ENGINE_GRACE
+    while record.lives(files.root):
+        if time.monotonic() > deadline:
+            word = record.read(files.root)
+            why = f" ({word.why})" if word is not None and word.why else ""
+            raise Problem(
+                f"{study.id}: the engine has not stopped it yet{why}; it is asked again until it "
+                f"has: q1lab attach {study.id}",
+                FAILED,
+            )
+        time.sleep(0.1)
     return True
 
 

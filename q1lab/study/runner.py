@@ -15,13 +15,18 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from q1lab.files import open_private, utc_now
 from q1lab.paths import RunPaths
 from q1lab.study import children, launch, studies
+from q1lab.study.engines import names
 from q1lab.study.events import last_event
 from q1lab.study.states import ENDED
 from q1lab.study.studies import Study
+
+if TYPE_CHECKING:
+    from q1lab.study.engines.remote import Crew
 
 OUT_OF_MEMORY = 75
 """A trainer's exit status for "this many at once don't fit" (labs/train.py)."""
@@ -45,12 +50,16 @@ class Runner:
         self.relay_began = self.relay_pause = 0.0
         self.relay_due: float | None = None
         self.stopping = False
+        self.crew: Crew | None = None
 
     def run(self) -> int:
         """Until nothing is left to claim and every trainer has ended."""
         signal.signal(signal.SIGTERM, self._stop)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        choice = names.from_dict(self.study.extra.get("engine"))
+        if choice.kind != "local" and not self.stopping:
+            return self._remotely(choice)
         log(
             f"launch {self.launch} of {self.study.id}: {len(self.left())} runs, {self.jobs} at once"
         )
@@ -78,6 +87,16 @@ class Runner:
             time.sleep(0.1)
         log("stopped" if self.stopping else "done")
         return 0
+
+    def _remotely(self, choice: names.Choice) -> int:
+        """The same on an engine: it has the trainers, this process takes their events in."""
+        from q1lab.study.engines.remote import Crew
+
+        engine = names.engine_of(choice)
+        self.crew = Crew(
+            self.study, self.launch, engine, choice.text, log=log, beside=self._keep_relay
+        )
+        return self.crew.run()
 
     def left(self) -> list[str]:
         """Runs that nobody has claimed in this launch and that have not ended before."""
@@ -150,6 +169,8 @@ class Runner:
         """SIGTERM went to the whole group, so the trainers know; those that were started since are
         told here."""
         self.stopping = True
+        if self.crew is not None:
+            self.crew.stop()
         for worker in self.workers:
             if worker.poll() is None:
                 worker.terminate()

@@ -23,7 +23,7 @@ from q1lab.errors import Problem
 from q1lab.index import ingest, view
 from q1lab.index.store import Store
 from q1lab.index.view import RunView, StudyLine, StudyView
-from q1lab.study import studies
+from q1lab.study import launch, studies
 from q1lab.study.studies import Study
 from q1lab.week import progress
 from q1lab.week.progress import Progress
@@ -103,11 +103,19 @@ class Taker:
         if now - self._scanned > 3.0:  # new studies, and those that nobody trains
             self._scanned = now
             ingest.take_in_all(store)
+            self._tend()
             return
         for line in self._lines:
             if line.state == "running":
                 with contextlib.suppress(Problem):
                     ingest.take_in(store, self._plan(line.id))
+
+    def _tend(self) -> None:
+        """Have somebody here follow what trains elsewhere: its runner may have been killed."""
+        for line in self._lines:
+            if line.state == "running":
+                with contextlib.suppress(Problem, OSError):
+                    launch.tend(self._plan(line.id))
 
     def _plan(self, study_id: str) -> Study:
         stamp = paths.StudyPaths(paths.study_dir(study_id)).plan.stat().st_mtime_ns
@@ -125,12 +133,12 @@ class Taker:
             study = self._plan(line.id)
         except (Problem, OSError):
             return None
-        bare = view.look(store, study, new_events=False).runs
-        self._runs = {run: self._runs.get(run) or view.with_curves(store, run) for run in bare}
+        bare = view.look(store, study, new_events=False)
+        self._runs = {run: self._runs.get(run) or view.with_curves(store, run) for run in bare.runs}
         before = self._focus if self._focus and self._focus.line.id == line.id else None
         wandb = before.wandb if before else None
         runs = tuple(self._runs.values())
-        return Focus(study, line, runs, kept(store, line.id), wandb)
+        return Focus(study, line, runs, bare.engine, kept(store, line.id), wandb)
 
 
 def with_wandb(focus: Focus) -> Focus:

@@ -3,7 +3,8 @@ of a second.
 
 ``FAKE_TRAIN`` (JSON) says how it behaves: ``effect`` (modified − baseline), ``noise``, ``pause``
 seconds an event, and lists of run names that ``diverge``, ``fail``, ``crash`` (kill -9 of itself),
-``deaf`` (ignores SIGTERM), ``oom`` (out of memory unless alone).
+``deaf`` (ignores SIGTERM), ``oom`` (out of memory unless alone). ``points`` is how many events of
+training each run writes.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import time
 from pathlib import Path
 
 from labs import report
-from labs.sharing import holding, output_to, take
+from labs.sharing import engine_options, holding, leash, output_to, take
 
 stop = False
 
@@ -33,7 +34,10 @@ def main() -> int:
     parser.add_argument("study", type=Path)
     parser.add_argument("--launch", type=int, default=1)
     parser.add_argument("--alone", action="store_true")
+    engine_options(parser)
     args = parser.parse_args()
+    if args.leash:
+        leash(ask_to_stop)
     signal.signal(signal.SIGTERM, ask_to_stop)
     how = json.loads(os.environ.get("FAKE_TRAIN", "{}"))
     plan = json.loads((args.study / "study.json").read_text())
@@ -42,25 +46,27 @@ def main() -> int:
             folder = args.study / "runs" / f"{arm}-seed{seed}"
             if stop:
                 return 0
+            if args.only not in (None, folder.name):
+                continue
             claim = args.study / "claims" / f"{args.launch}-{folder.name}"
             if report.state(report.read(folder / "events.jsonl")) in (
                 "finished",
                 "diverged",
-            ) or not take(claim):
+            ) or not (args.only or take(claim)):
                 continue
             with holding(folder / "lock"), output_to(folder / "run.log"):
                 if folder.name in how.get("oom", []) and not args.alone:
                     claim.unlink()
                     return 75
-                run(plan, arm, seed, folder, how)
+                run(plan, arm, seed, folder, how, args.attempt)
     return 0
 
 
-def run(plan: dict, arm: str, seed: int, folder: Path, how: dict) -> None:  # type: ignore[type-arg]
+def run(plan, arm, seed, folder, how, attempt):  # type: ignore[no-untyped-def]
     name = folder.name
     events = folder / "events.jsonl"
     before = report.read(events)
-    number = 1 + sum(e["type"] == "start" for e in before)
+    number = attempt or 1 + sum(e["type"] == "start" for e in before)
     iters = plan["config"]["max_iters"]
     first = max((e["iter"] for e in before if e["type"] == "iter"), default=0) if number > 1 else 0
     say = report.Report(events)
@@ -83,7 +89,7 @@ def run(plan: dict, arm: str, seed: int, folder: Path, how: dict) -> None:  # ty
     shared = random.Random(seed).gauss(0, how.get("noise", 0.01))
     own = random.Random(f"{arm}{seed}").gauss(0, how.get("noise", 0.01) / 3)
     final = 1.9 + shared + own + (how.get("effect", -0.1) if arm == "modified" else 0)
-    every = max(1, iters // 10)
+    every = max(1, iters // how.get("points", 10))
     for i in range(first + every, iters + 1, every):
         if stop and name not in how.get("deaf", []):
             say(

@@ -1,0 +1,1 @@
+"""Programs that run on somebody else's engine beside the trainer."""

@@ -1,0 +1,195 @@
+"""Runs on the cluster as the job's driver: one Ray task per cell. Imports ray and the standard
+library only; q1lab is not there.
+
+``python labs/engines/ray_job.py CELL …`` in a working directory with study/ (study.json, source/), data/, labs/.
+What happens is printed as numbered JSON lines, so it is in the driver's log, which Ray's dashboard
+serves: a client needs no shared disk, no second port and no Ray.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+import ray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+
+class Died(Exception):
+    """Raised so that Ray runs the cell again: by itself it does so for dead workers and nodes
+    only."""
+
+
+class Mail:
+    """Numbers the lines and the attempts. It lives with the driver and outlives any worker, so
+    that what a dead worker had passed on is known."""
+
+    def __init__(self, attempts):
+        self.out, self.n, self.stopping = [], 0, False
+        self.attempts, self.have, self.first = dict(attempts), {}, dict(attempts)
+
+    def say(self, cell, **more):
+        self.n += 1
+        self.out.append(json.dumps({"n": self.n, "cell": cell, **more}))
+
+    def begin(self, cell, node):
+        """This attempt's number, and how many bytes of this node's events are here already."""
+        self.attempts[cell] = self.attempts.get(cell, 0) + 1
+        again = self.attempts[cell] - self.first.get(cell, 0) > 1
+        why = "the worker or its node was lost" if again else ""
+        self.say(cell, state="running", attempt=self.attempts[cell], node=node, why=why)
+        return self.attempts[cell], self.have.get((cell, node), 0)
+
+    def put(self, cell, node, offset, lines):
+        for line in lines:
+            self.say(cell, event=line)
+        self.have[cell, node] = offset
+        return self.stopping
+
+    def stop(self):
+        self.stopping = True
+
+    def drain(self):
+        out, self.out = self.out, []
+        return out
+
+
+def scratch_of(study):
+    """A folder of this node for this study; a second attempt on the same node finds it again."""
+    base = pathlib.Path(os.environ.get("Q1LAB_STORAGE") or tempfile.gettempdir())
+    node = ray.util.get_node_ip_address()
+    folder = base / f"q1lab-{os.getuid()}" / node / study
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return folder, node
+
+
+def lay_out(scratch):
+    """Copy the working directory's study, data and labs, once per node."""
+    here = pathlib.Path.cwd()
+    with (scratch / "lay").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        study = scratch / "studies" / "it"
+        for part in ("data", "labs"):
+            shutil.copytree(here / part, scratch / part, dirs_exist_ok=True)
+        study.parent.mkdir(exist_ok=True)
+        shutil.copytree(here / "study", study, dirs_exist_ok=True)
+    return study
+
+
+def train(cell, mail, how):
+    """One cell in a process of its own. Its stdin is a leash: when this worker is killed, the
+    trainer sees it end, keeps a checkpoint and goes. A second attempt on the same node waits for
+    the cell's lock, and goes on from that checkpoint."""
+    scratch, node = scratch_of(how["study"])
+    study = lay_out(scratch)
+    events = study / "runs" / cell / "events.jsonl"
+    with (scratch / f"lock-{cell}").open("w") as lock:
+        # an orphaned trainer holds it until it has written its last word
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        attempt, offset = ray.get(mail.begin.remote(cell, node))
+        if not offset and not how["attempts"].get(cell):
+            with contextlib.suppress(FileNotFoundError):
+                shutil.rmtree(events.parent)
+        threads = str(how["threads"])
+        env = dict(os.environ, PYTHONPATH=str(scratch), PYTHONUNBUFFERED="1")
+        env.update(OMP_NUM_THREADS=threads, MKL_NUM_THREADS=threads)
+        arguments = [str(study), "--only", cell, "--attempt", str(attempt), "--leash"]
+        child = subprocess.Popen(
+            [*how["trainer"], *arguments],
+            stdin=subprocess.PIPE,
+            cwd=scratch,
+            env=env,
+            pass_fds=[lock.fileno()],
+        )
+        told, last = False, b""
+        while True:
+            over = child.poll() is not None
+            block = b""
+            with contextlib.suppress(FileNotFoundError), events.open("rb") as file:
+                file.seek(offset)
+                block = file.read(1 << 20)
+            block = block[: block.rfind(b"\n") + 1]
+            offset += len(block)
+            lines = block.decode(errors="replace").splitlines()
+            last = block.rstrip(b"\n").rpartition(b"\n")[2] or last
+            if ray.get(mail.put.remote(cell, node, offset, lines)) and not told:
+                child.terminate()
+                told = True
+            if over and not block:
+                break
+            time.sleep(0.2)
+        if child.returncode and not told and b'"exit"' not in last:
+            raise Died(f"the trainer ended with status {child.returncode} and no last word")
+        return child.returncode
+
+
+def probe(how):
+    """Try the model files here, on a machine that would train them."""
+    with pathlib.Path("probe/question.json").open() as question:
+        done = subprocess.run(
+            how["probe"],
+            stdin=question,
+            capture_output=True,
+            text=True,
+            env=dict(os.environ, PYTHONPATH=str(pathlib.Path.cwd())),
+            timeout=280,
+            check=False,
+        )
+    try:
+        return json.loads(done.stdout)
+    except ValueError:
+        last = (done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1]
+        where = shutil.which(how["probe"][0]) or how["probe"][0]
+        return {"error": f"{where} on {socket.gethostname()}: {last}"[:500]}
+
+
+def main():
+    cells, how = sys.argv[1:], json.loads(os.environ["Q1LAB_HOW"])
+    ray.init(log_to_driver=False, logging_level="warning")
+    needs = {"num_cpus": how["cpus"], "num_gpus": how["gpus"]}
+    if cells == ["probe"]:
+        answer = ray.get(ray.remote(**needs)(probe).remote(how))
+        print(json.dumps({"n": 1, "cell": "", "answer": answer}), flush=True)
+        return
+    here = ray.get_runtime_context().get_node_id()
+    with_me = NodeAffinitySchedulingStrategy(here, soft=False)
+    mail = ray.remote(num_cpus=0)(Mail).options(scheduling_strategy=with_me).remote(how["attempts"])
+
+    def stop(*_):
+        mail.stop.remote()
+
+    def say():
+        for line in ray.get(mail.drain.remote()):
+            print(line, flush=True)
+
+    signal.signal(signal.SIGTERM, stop)
+    task = ray.remote(max_retries=how["retries"], retry_exceptions=[Died], **needs)(train)
+    waiting = {task.options(name=cell).remote(cell, mail, how): cell for cell in cells}
+    for cell in cells:
+        mail.say.remote(cell, state="queued")
+    while waiting:
+        done, _ = ray.wait(list(waiting), timeout=0.3)
+        for ref in done:
+            cell = waiting.pop(ref)
+            try:
+                ray.get(mail.say.remote(cell, state="ended", code=ray.get(ref)))
+            except Exception as error:
+                why = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"[:300]
+                ray.get(mail.say.remote(cell, state="lost", why=why))
+        say()
+    ray.get(mail.say.remote("", state="over"))
+    say()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,380 @@
+"""Ray, through the Jobs REST API of its dashboard, with the standard library alone.
+
+No Ray is needed here and no version has to match: one port, which an ssh tunnel carries. Source,
+data and config travel with the job as its working directory; on the cluster labs/engines/ray_job.py runs one
+task per cell and prints numbered lines, which the dashboard serves from the driver's log.
+
+The token is looked for where Ray itself looks: ``RAY_AUTH_TOKEN``, the file that
+``RAY_AUTH_TOKEN_PATH`` names, ``~/.ray/auth_token``. It goes into a header and nowhere else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import io
+import json
+import os
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from q1lab import paths
+from q1lab.errors import Problem
+from q1lab.files import plain
+from q1lab.study.engines.base import (
+    CANCELLED,
+    ENDED,
+    LOST,
+    RUNNING,
+    WAITING,
+    Finding,
+    Job,
+    News,
+    OutOfReach,
+    Refused,
+    Seen,
+)
+from q1lab.study.studies import Study
+
+OPTIONS = ("cpus", "gpus", "retries", "storage")
+OVER = ("SUCCEEDED", "FAILED", "STOPPED")
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+MOST_LINES = 5000
+"""Lines asked for at once; more are fetched at the next look."""
+
+
+class Ray:
+    """A Ray cluster, by its dashboard's address."""
+
+    kind = "ray"
+
+    def __init__(self, address: str, options: Mapping[str, str]) -> None:
+        parts = urllib.parse.urlsplit(address)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise Problem(f"--engine ray={address}: give the dashboard, ray=http://127.0.0.1:8265")
+        for key in options:
+            if key not in OPTIONS:
+                raise Problem(f"--engine-option {key}: Ray takes {', '.join(OPTIONS)}")
+        self.address, self.options = address, options
+        self.cpus, self.gpus = self._number("cpus", 1.0), self._number("gpus", 0.0)
+        self.token = token()
+        if parts.hostname not in LOOPBACK and not self.token:
+            raise Problem(
+                f"{address} is neither on this machine nor guarded by a token: whoever reaches it "
+                "can run code there. Start Ray with RAY_AUTH_MODE=token, or use an ssh tunnel: "
+                "ssh -L 8265:127.0.0.1:8265 HOST, then --engine ray=http://127.0.0.1:8265"
+            )
+
+    def _number(self, key: str, default: float) -> float:
+        text = self.options.get(key)
+        try:
+            value = default if text is None else float(text)
+            if not 0 <= value <= 1024:
+                raise ValueError
+        except ValueError:
+            raise Problem(f"--engine-option {key}={text}: give a number, such as 0.5") from None
+        return value
+
+    # ── what an engine does
+
+    def check(self) -> list[Finding]:
+        found = [Finding("dashboard", True, f"{self.address} answers, Ray {self._version()}")]
+        found.append(
+            Finding("token", True, "sent with each request")
+            if self.token
+            else Finding("token", True, "none: this address is on this machine")
+        )
+        nodes = self._nodes()
+        cpus = sum(float(n.get("CPU", 0)) for n in nodes)
+        gpus = sum(float(n.get("GPU", 0)) for n in nodes)
+        found.append(
+            Finding("nodes", bool(nodes), f"{len(nodes)} alive, {cpus:g} CPUs, {gpus:g} GPUs")
+        )
+        if nodes:
+            found.append(self._fits(nodes))
+        return found
+
+    def _fits(self, nodes: list[dict[str, Any]]) -> Finding:
+        wanted = f"{self.cpus:g} CPUs and {self.gpus:g} GPUs per run"
+        good = any(
+            float(n.get("CPU", 0)) >= self.cpus and float(n.get("GPU", 0)) >= self.gpus
+            for n in nodes
+        )
+        return Finding(
+            "room", good, wanted if good else f"no node has {wanted}; runs would wait for ever"
+        )
+
+    def ask(self, question: Mapping[str, Any], files: Mapping[str, str]) -> dict[str, Any]:
+        nodes = self._nodes()
+        fit = self._fits(nodes) if nodes else Finding("nodes", False, "no node is alive")
+        if not fit.good:
+            raise Refused(fit.words)
+        inner = {f"probe/{arm}.py": text.encode() for arm, text in files.items()}
+        inner["probe/question.json"] = json.dumps(
+            {**question, "files": {arm: f"probe/{arm}.py" for arm in files}}
+        ).encode()
+        trainer = ["python3", "-P", "-m", "labs.probe"]
+        answer = self._ask_job(inner, {"probe": _command("Q1LAB_ENGINE_PROBE", trainer)})
+        if "error" in answer:
+            raise Refused(str(answer["error"]))
+        return answer
+
+    def _ask_job(self, inner: dict[str, bytes], how: dict[str, Any]) -> dict[str, Any]:
+        uri = self._upload({**inner, **_labs()})
+        name = f"q1lab-probe-{hashlib.sha256(os.urandom(16)).hexdigest()[:12]}"
+        self._submit(name, uri, ["probe"], {**how, "cpus": self.cpus, "gpus": self.gpus})
+        deadline = time.monotonic() + 300
+        while True:
+            record = self._job(name)
+            for line in self._log(record, name, 200):
+                if line.get("answer") is not None:
+                    found = line["answer"]
+                    return found if isinstance(found, dict) else {"error": str(found)}
+            if record.get("status") in OVER:
+                return {"error": _why(record) or "the cluster's probe ended without an answer"}
+            if time.monotonic() > deadline:
+                self._call("POST", f"/api/jobs/{name}/stop")
+                return {"error": "the cluster did not try the model within 300 s"}
+            time.sleep(0.5)
+
+    def submit(self, study: Study, job: Job) -> Job:
+        inner = {"study/study.json": study.files.plan.read_bytes(), **_labs()}
+        for arm in study.arms.values():
+            inner[f"study/{arm.source}"] = (study.files.root / arm.source).read_bytes()
+        inner[study.data.file] = (paths.home() / study.data.file).read_bytes()
+        trainer = ["python3", "-P", "-m", "labs.train"]
+        how = {
+            "trainer": _command("Q1LAB_ENGINE_TRAINER", trainer),
+            "threads": study.threads,
+            "attempts": dict(job.attempts),
+            "cpus": self.cpus,
+            "gpus": self.gpus,
+            "retries": int(self._number("retries", 3)),
+            "study": _place(study),
+        }
+        self._submit(job.name, self._upload(inner), list(job.cells), how)
+        return job
+
+    def look(self, study: Study, job: Job, cursor: int) -> News:
+        record = self._job(job.name)
+        status = str(record.get("status"))
+        cells: dict[str, Seen] = {}
+        lines: list[tuple[int, str, str]] = []
+        expected = cursor + 1
+        over = status in OVER
+        said = self._log(record, job.name, MOST_LINES)
+        if said and int(said[0].get("n", 0)) > expected:
+            said = self._log(record, job.name, -1)
+        said_over = False
+        for entry in said:
+            n, cell = entry.get("n"), entry.get("cell")
+            if not isinstance(n, int) or not isinstance(cell, str):
+                continue
+            state = entry.get("state")
+            if isinstance(state, str):
+                if state == "over":
+                    said_over = True
+                elif cell:
+                    cells[cell] = _seen(entry)
+            if n == expected and isinstance(entry.get("event"), str):
+                lines.append((n, cell, entry["event"]))
+                expected += 1
+            elif n == expected:  # a word about a cell has a number too
+                expected += 1
+                lines.append((n, cell, ""))
+        if status == "PENDING":
+            cells = {cell: Seen(WAITING, "waits: Ray starts the job") for cell in job.cells}
+        why = _why(record) if over and not said_over else ""
+        if over and not said_over:
+            state = CANCELLED if status == "STOPPED" else LOST
+            words = "stopped at Ray" if state == CANCELLED else why
+            for cell in job.cells:
+                if cells.get(cell, Seen(WAITING)).state in (WAITING, RUNNING):
+                    cells[cell] = Seen(state, words)
+        return News(cells, tuple(lines), over, why)
+
+    def stop(self, job: Job) -> None:
+        self._call("POST", f"/api/jobs/{job.name}/stop")
+
+    # ── the REST API
+
+    def _version(self) -> str:
+        return str(self._call("GET", "/api/version").get("ray_version", "of unknown version"))
+
+    def _nodes(self) -> list[dict[str, Any]]:
+        """Resources of the nodes that are alive."""
+        found = self._call("GET", "/api/v0/nodes?detail=1")
+        try:
+            rows = found["data"]["result"]["result"]
+            return [dict(r.get("resources_total") or {}) for r in rows if r["state"] == "ALIVE"]
+        except (KeyError, TypeError):
+            raise Refused(f"{self.address} does not say which nodes it has; is it Ray?") from None
+
+    def _job(self, name: str) -> dict[str, Any]:
+        try:
+            return self._call("GET", f"/api/jobs/{name}")
+        except _NotThere:
+            return {"status": "FAILED", "message": "Ray no longer knows this job"}
+
+    def _log(self, record: Mapping[str, Any], name: str, lines: int) -> list[dict[str, Any]]:
+        """The driver's last numbered lines, as far as they are whole."""
+        node = record.get("driver_node_id")
+        if not node:
+            return []
+        query = urllib.parse.urlencode({"node_id": node, "submission_id": name, "lines": lines})
+        try:
+            text = self._open("GET", f"/api/v0/logs/file?{query}", None, 60)
+        except _NotThere:
+            return []
+        found = []
+        for line in text[: text.rfind(b"\n") + 1].split(b"\n"):
+            start = line.find(b'{"n"')
+            if start < 0:
+                continue
+            try:
+                entry = json.loads(line[start:])
+            except ValueError:
+                continue
+            if isinstance(entry, dict):
+                found.append(entry)
+        return found
+
+    def _upload(self, files: Mapping[str, bytes]) -> str:
+        """Put the files into the cluster's package store, named by their content; returns the
+        URI."""
+        block = io.BytesIO()
+        with zipfile.ZipFile(block, "w", zipfile.ZIP_DEFLATED) as out:
+            for name, data in sorted(files.items()):
+                info = zipfile.ZipInfo(name)
+                info.external_attr, info.compress_type = 0o644 << 16, zipfile.ZIP_DEFLATED
+                out.writestr(info, data)
+        package = f"_ray_pkg_{hashlib.sha256(block.getvalue()).hexdigest()[:16]}.zip"
+        try:
+            self._call("GET", f"/api/packages/gcs/{package}")
+        except _NotThere:
+            self._open("PUT", f"/api/packages/gcs/{package}", block.getvalue(), 300)
+        return f"gcs://{package}"
+
+    def _submit(self, name: str, uri: str, cells: list[str], how: Mapping[str, Any]) -> None:
+        body = {
+            "entrypoint": "python3 -P labs/engines/ray_job.py " + " ".join(cells),
+            "submission_id": name,
+            "runtime_env": {
+                "working_dir": uri,
+                "env_vars": {
+                    "Q1LAB_HOW": json.dumps(how),
+                    "PYTHONUNBUFFERED": "1",
+                    **{k: v for k, v in os.environ.items() if k == "FAKE_TRAIN"},
+                },
+            },
+        }
+        try:
+            self._call("POST", "/api/jobs/", body)
+        except Refused as error:
+            if "already exists" not in str(error):  # an earlier try got through after all
+                raise
+
+    def _call(self, method: str, path: str, body: object = None) -> dict[str, Any]:
+        data = None if body is None else json.dumps(body).encode()
+        text = self._open(method, path, data, 30)
+        try:
+            found = json.loads(text) if text.strip() else {}
+        except ValueError:
+            return {}
+        return found if isinstance(found, dict) else {"data": found}
+
+    def _open(self, method: str, path: str, data: bytes | None, seconds: float) -> bytes:
+        kind = "application/octet-stream" if method == "PUT" else "application/json"
+        headers = {"Content-Type": kind}
+        if self.token:
+            headers["Authorization"] = f"Bearer {self.token}"
+        request = urllib.request.Request(self.address + path, data, headers, method=method)
+        try:
+            with _opener().open(request, timeout=seconds) as answer:
+                return bytes(answer.read())
+        except urllib.error.HTTPError as error:
+            words = error.read(4000).decode(errors="replace")
+            if error.code == 404:
+                raise _NotThere(f"{self.address} knows no {path.partition('?')[0]}") from None
+            if error.code in (401, 403):
+                raise Refused(
+                    f"{self.address} wants a token (HTTP {error.code}): set RAY_AUTH_TOKEN"
+                ) from None
+            if error.code in (429, 502, 503, 504):
+                raise OutOfReach(f"{self.address} answers HTTP {error.code}") from None
+            last = [line for line in words.strip().splitlines() if line.strip()]
+            said = last[-1].strip()[:300] if last else f"HTTP {error.code}"
+            said = words if "already exists" in words else said
+            raise Refused(plain(f"{self.address}: {said}")[:600]) from None
+        except (OSError, http.client.HTTPException) as error:
+            reason = getattr(error, "reason", error)
+            raise OutOfReach(f"{self.address} does not answer ({plain(str(reason))})") from None
+
+
+class _NotThere(Refused):
+    """HTTP 404."""
+
+
+def _opener() -> urllib.request.OpenerDirector:
+    """Without proxies of the environment: the address is a tunnel's end, or a cluster's own."""
+    return urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+def token() -> str:
+    """The token that Ray's own tools would send; empty where there is none."""
+    given = os.environ.get("RAY_AUTH_TOKEN", "").strip()
+    if given:
+        return given
+    file = Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or Path.home() / ".ray" / "auth_token")
+    try:
+        with file.open(encoding="utf-8") as stream:
+            return stream.read(4096).strip()
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
+def _labs() -> dict[str, bytes]:
+    """The trainer's files as they are here, with the program that runs as the job's driver."""
+    folder = paths.PACKAGE.parent / "labs"
+    found = {f"labs/{file.relative_to(folder)}": file.read_bytes() for file in folder.rglob("*.py")}
+    return found
+
+
+def _place(study: Study) -> str:
+    """A folder's name on the nodes that no other study of anybody has: checkpoints are found in
+    it again."""
+    mark = hashlib.sha256(f"{paths.home()} {study.id} {study.created}".encode()).hexdigest()
+    return f"{study.id}-{mark[:12]}"
+
+
+def _command(variable: str, default: list[str]) -> list[str]:
+    """A program on the cluster; the variable puts another one in its place (tests use one without
+    torch)."""
+    return os.environ.get(variable, "").split() or default
+
+
+def _seen(entry: Mapping[str, Any]) -> Seen:
+    """A cell's state as the driver printed it."""
+    state, attempt = str(entry.get("state")), entry.get("attempt", 1)
+    node = plain(str(entry.get("node", "")))[:80]
+    why = plain(str(entry.get("why", "")))[:300]
+    if state == "running":
+        words = f"attempt {attempt}, {why}" if why else ""
+        return Seen(RUNNING, words, node)
+    if state == "ended":
+        return Seen(ENDED, "", node)
+    if state == "lost":
+        return Seen(LOST, why, node)
+    return Seen(WAITING, why or "waits: no free place yet", node)
+
+
+def _why(record: Mapping[str, Any]) -> str:
+    """Why a job ended, in Ray's words, on one line."""
+    words = " ".join(plain(str(record.get("message") or record.get("status") or "")).split())
+    return words[:300]

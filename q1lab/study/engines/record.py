@@ -1,0 +1,94 @@
+"""``engine.json`` in a study's folder: which engine trains it, and its last word.
+
+It is written before anything is submitted, and it is what viewers read: the app, ``status`` and
+the W&B relay never speak to an engine.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from q1lab.files import read_json, write_atomic
+from q1lab.study.engines.base import RUNNING, WAITING, Job, Seen
+
+LARGEST = 16 << 20
+
+
+@dataclass(frozen=True)
+class Word:
+    """The last word of an engine about one launch."""
+
+    engine: str
+    """What ``--engine`` took: ``ray=http://127.0.0.1:8265``, ``slurm``, or a name."""
+    launch: int
+    job: Job
+    jobs: tuple[str, ...] = ()
+    """Names of the launch's jobs so far; more than one where lost cells were handed over again."""
+    submitted: bool = False
+    cursor: int = 0
+    cells: Mapping[str, Seen] = field(default_factory=dict)
+    seen: str = ""
+    """When the engine last answered (UTC)."""
+    reached: bool = True
+    over: bool = False
+    why: str = ""
+    base: Mapping[str, int] = field(default_factory=dict)
+    """Bytes of each run's events that were there before its first line came from an engine."""
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"v": 1, **asdict(self)}
+
+
+def file_of(root: Path) -> Path:
+    """``engine.json`` of the study in ``root``."""
+    return root / "engine.json"
+
+
+def read(root: Path) -> Word | None:
+    """The last word about the study in ``root``; None where no engine has it, or it can't be
+    read."""
+    try:
+        found = read_json(file_of(root), LARGEST)
+        known = {f.name for f in fields(Word)}
+        values = {key: value for key, value in found.items() if key in known}
+        job = values["job"]
+        values["job"] = Job(job["name"], tuple(job["cells"]), dict(job["attempts"]), job["id"])
+        values["cells"] = {name: Seen(**seen) for name, seen in values["cells"].items()}
+        values["jobs"] = tuple(values["jobs"])
+        return Word(**values)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return None
+
+
+def write(root: Path, word: Word) -> None:
+    write_atomic(file_of(root), json.dumps(word.to_dict()) + "\n")
+
+
+def words(word: Word) -> str:
+    """Where a study trains and how long ago that place answered, for people; "" when it is over."""
+    if word.over:
+        return f"on {word.engine}: {word.why}" if word.why else ""
+    where = f"on {word.engine}"
+    if word.reached:
+        return where
+    since = f" since {word.seen[11:16]} UTC" if word.seen else ""
+    return f"{where}, out of touch{since}"
+
+
+def lives(root: Path) -> bool:
+    """Whether an engine has work of the study in ``root`` that isn't over."""
+    word = read(root)
+    return word is not None and not word.over
+
+
+def run_lives(root: Path, run: str) -> bool:
+    """Whether an engine still has this run: what it said last counts, never silence."""
+    word = read(root)
+    if word is None or word.over:
+        return False
+    seen = word.cells.get(run)
+    return seen is not None and seen.state in (WAITING, RUNNING)

@@ -1,0 +1,207 @@
+"""Work a study off on an engine: hand its cells over, take their events in, say how it stands.
+
+The process that does this is the same detached runner as for local training. It may be killed, and
+the machine may sleep: what the engine works on goes on, and the next runner takes up the same job.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from q1lab.files import utc_now
+from q1lab.study.engines import record
+from q1lab.study.engines.base import (
+    CANCELLED,
+    ENDED,
+    LOST,
+    RUNNING,
+    WAITING,
+    Engine,
+    Job,
+    News,
+    OutOfReach,
+    Refused,
+    Seen,
+)
+from q1lab.study.engines.journal import Journal
+from q1lab.study.engines.record import Word
+from q1lab.study.events import last_event
+from q1lab.study.states import ENDED as FINAL
+from q1lab.study.studies import Study
+
+PAUSE, LONGEST_PAUSE = 0.5, 30.0
+"""Seconds between two looks: while there is news, and after long silence or out of reach."""
+
+TRIES = 3
+"""How often a cell is handed over in one launch when it died without a last word."""
+
+
+class Crew:
+    """One launch of one study on one engine."""
+
+    def __init__(
+        self,
+        study: Study,
+        launch: int,
+        engine: Engine,
+        name: str,
+        *,
+        log: Callable[[str], None],
+        sleep: Callable[[float], None] = time.sleep,
+        beside: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.study, self.engine, self.log, self.sleep = study, engine, log, sleep
+        self.beside = beside
+        """Called at every look: what the runner keeps going meanwhile (the W&B relay)."""
+        self.files = study.files
+        self.journal = Journal(self.files)
+        self.stopping = self.told = False
+        self.pause = PAUSE
+        known = record.read(self.files.root)
+        if known is not None and not known.over:
+            self.word = known
+            self.log(f"taking up {known.job.name} again")
+        else:
+            cells = tuple(run.name for run in study.runs if self._is_wanted(run.name, launch))
+            job = self._job(launch, 1, cells)
+            self.word = Word(
+                engine=name,
+                launch=launch,
+                job=job,
+                jobs=(job.name,),
+                cells={cell: Seen(WAITING) for cell in cells},
+                base=self.journal.base(run.name for run in study.runs),
+            )
+            record.write(self.files.root, self.word)
+
+    def stop(self) -> None:
+        """Ask the job to stop at the next look."""
+        self.stopping = True
+
+    def run(self) -> int:
+        """Until nothing of the study is left at the engine."""
+        self.journal.make_up(dict(self.word.base))
+        if not self.word.job.cells:
+            self._put(over=True)
+            return 0
+        while not self.word.over:
+            try:
+                self._turn()
+            except OutOfReach as error:
+                self.log(f"out of reach: {error}")
+                self._put(reached=False, why=str(error))
+                self.pause = min(LONGEST_PAUSE, 2 * self.pause)
+            except Refused as error:
+                self.log(f"refused: {error}")
+                self._end_all("failed", str(error))
+                self._put(over=True, why=str(error))
+            if not self.word.over:
+                self.beside()
+                self.sleep(self.pause)
+        self.log("stopped" if self.stopping else "done")
+        return 0
+
+    def _turn(self) -> None:
+        word = self.word
+        if not word.submitted:
+            if self.stopping:
+                self._end_all("stopped", "stopped before it was handed over")
+                self._put(over=True)
+                return
+            job = self.engine.submit(self.study, word.job)
+            self._put(job=job, submitted=True, seen=utc_now(), reached=True, why="")
+            self.log(f"handed over {len(job.cells)} runs as {job.id or job.name}")
+        if self.stopping and not self.told:
+            self.engine.stop(self.word.job)
+            self.told = True
+        cursor = self.journal.cursors.get(self.word.job.name, 0)
+        news = self.engine.look(self.study, self.word.job, cursor)
+        new = self.journal.add(self.word.job.name, news.lines)
+        self.journal.make_up(dict(self.word.base))
+        changed = news.cells != {c: self.word.cells.get(c) for c in news.cells}
+        self.pause = PAUSE if new or changed else min(5.0, 1.3 * self.pause)
+        if news.over:
+            self._ended(news)
+        elif changed or not self.word.reached or new:
+            self._put(cells={**self.word.cells, **news.cells}, seen=utc_now(), reached=True, why="")
+
+    def _ended(self, news: News) -> None:
+        """The job is over: hand lost cells over again, or close the launch."""
+        cells = {**self.word.cells, **news.cells}
+        open_ = [cell for cell in self.word.job.cells if not self._last_word(cell)]
+        again = [cell for cell in open_ if cells[cell].state not in (CANCELLED, ENDED)]
+        again += [cell for cell in open_ if cells[cell].state == ENDED and not self.stopping]
+        tries = len(self.word.jobs)
+        if again and tries < TRIES and not self.stopping:
+            attempts = {cell: self._attempts(cell) for cell in again}
+            job = self._job(self.word.launch, tries + 1, tuple(again), attempts)
+            self.log(f"{len(again)} runs ended without a last word; handing them over again")
+            lost = {cell: Seen(WAITING, f"attempt {attempts[cell] + 1}") for cell in again}
+            self._put(
+                job=job,
+                jobs=(*self.word.jobs, job.name),
+                cells={**cells, **lost},
+                submitted=False,
+                seen=utc_now(),
+                reached=True,
+            )
+            return
+        for cell in open_:
+            seen = cells[cell]
+            if seen.state == CANCELLED or (self.stopping and seen.state != LOST):
+                words = seen.words or "stopped; the same command goes on"
+                self._say(cell, "stopped", words)
+            else:
+                self._say(cell, "crashed", seen.words or news.why or "it ended without a last word")
+        self._put(cells=cells, seen=utc_now(), reached=True, over=True, why=news.why)
+
+    def _put(self, **changes: object) -> None:
+        self.word = replace(self.word, **changes)  # type: ignore[arg-type]
+        record.write(self.files.root, self.word)
+
+    def _job(
+        self,
+        launch: int,
+        number: int,
+        cells: tuple[str, ...],
+        attempts: dict[str, int] | None = None,
+    ) -> Job:
+        # a name of its own: another q1lab on the same cluster may have a study of the same name
+        name = f"q1lab-{self.study.id}-{launch}-{number}-{secrets.token_hex(4)}"
+        return Job(name, cells, attempts or {cell: self._attempts(cell) for cell in cells})
+
+    def _attempts(self, cell: str) -> int:
+        """How often the run was started so far, by its events."""
+        try:
+            with self.files.run(cell).events.open("rb") as file:
+                return sum(b'"type": "start"' in x or b'"type":"start"' in x for x in file)
+        except OSError:
+            return 0
+
+    def _last_word(self, cell: str) -> bool:
+        event = last_event(self.files.run(cell).events)
+        return event is not None and event["type"] == "exit"
+
+    def _is_wanted(self, cell: str, launch: int) -> bool:
+        """Whether this launch trains the run: it has not ended, and was not taken out."""
+        if (self.files.claims / f"{launch}-{cell}").exists():
+            return False
+        event = last_event(self.files.run(cell).events)
+        return not (event and event["type"] == "exit" and event.get("state") in FINAL)
+
+    def _say(self, cell: str, state: str, message: str) -> None:
+        """Write a last word for a run that started and had none of its own."""
+        if not self._attempts(cell):
+            return
+        event = {"type": "exit", "state": state, "message": message, "time": utc_now()}
+        self.journal.add("q1lab", [(None, cell, json.dumps(event))])
+        self.journal.make_up(dict(self.word.base))
+
+    def _end_all(self, state: str, message: str) -> None:
+        for cell, seen in self.word.cells.items():
+            if seen.state in (WAITING, RUNNING) and not self._last_word(cell):
+                self._say(cell, state, message)

@@ -1,0 +1,264 @@
+"""Slurm, by ``sbatch`` and ``squeue`` on the login node, with a home that the nodes share.
+
+One array task per run. Trainers write into the study's folder themselves, so nothing has to be
+pulled, and no process here has to stay: the runner only watches.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from q1lab import paths
+from q1lab.errors import Problem
+from q1lab.files import plain, private_folder, write_atomic
+from q1lab.study import children
+from q1lab.study.engines.base import (
+    CANCELLED,
+    ENDED,
+    LOST,
+    RUNNING,
+    WAITING,
+    Finding,
+    Job,
+    News,
+    OutOfReach,
+    Refused,
+    Seen,
+)
+from q1lab.study.studies import Study
+
+OURS = {"array", "job-name", "output", "error", "parsable", "wrap", "chdir", "open-mode"}
+"""Options that q1lab sets itself."""
+
+GONE = "Invalid job id"
+UNKNOWN = "Unable to contact"
+
+STATES = {
+    "PENDING": WAITING, "CONFIGURING": WAITING, "REQUEUED": WAITING, "REQUEUE_HOLD": WAITING,
+    "REQUEUE_FED": WAITING, "SPECIAL_EXIT": WAITING, "RESV_DEL_HOLD": WAITING,
+    "RUNNING": RUNNING, "COMPLETING": RUNNING, "STOPPED": RUNNING, "SUSPENDED": RUNNING,
+    "SIGNALING": RUNNING, "STAGE_OUT": RUNNING, "RESIZING": RUNNING,
+    "COMPLETED": ENDED,
+    "CANCELLED": CANCELLED, "PREEMPTED": CANCELLED, "REVOKED": CANCELLED,
+    "FAILED": LOST, "NODE_FAIL": LOST, "BOOT_FAIL": LOST, "OUT_OF_MEMORY": LOST, "TIMEOUT": LOST,
+    "DEADLINE": LOST,
+}  # fmt: skip
+"""What ``squeue`` calls a task's state, and how a cell then stands."""
+
+
+class Slurm:
+    """The Slurm cluster that this login node belongs to."""
+
+    kind = "slurm"
+
+    def __init__(self, options: Mapping[str, str]) -> None:
+        for key in options:
+            if key in OURS:
+                raise Problem(f"--engine-option {key}: q1lab sets that itself")
+        self.options = dict(options)
+
+    # ── what an engine does
+
+    def check(self) -> list[Finding]:
+        found = []
+        for program in ("sbatch", "squeue", "scancel"):
+            where = shutil.which(program)
+            found.append(Finding(program, where is not None, where or "not on this machine's PATH"))
+        if not all(finding.good for finding in found):
+            return found
+        text = self._run(["sinfo", "-h", "-o", "%P %a %D %G"])
+        rows = [line.split() for line in text.splitlines() if line.strip()]
+        names = ", ".join(f"{name} ({nodes} nodes, {state})" for name, state, nodes, *_ in rows)
+        found.append(Finding("partitions", bool(rows), plain(names) or "none"))
+        found.append(self._shares_home())
+        return found
+
+    def _shares_home(self) -> Finding:
+        """Whether a node sees a file that was written here."""
+        folder = paths.ensure_home() / "engine-check"
+        private_folder(folder)
+        with tempfile.NamedTemporaryFile(dir=folder, prefix="seen-") as file:
+            command = ["srun", "--quiet", "--immediate=60", *self._flags(), "test", "-e", file.name]
+            try:
+                self._run(command, seconds=90)
+            except Refused as error:
+                if str(error):
+                    return Finding("shared home", False, f"a node could not be asked: {error}")
+                return Finding("shared home", False, f"nodes don't see {paths.home()}")
+        return Finding("shared home", True, f"nodes see {paths.home()}")
+
+    def ask(self, question: Mapping[str, Any], files: Mapping[str, str]) -> dict[str, Any]:
+        folder = paths.ensure_home() / "engine-check"
+        private_folder(folder)
+        with tempfile.TemporaryDirectory(dir=folder, prefix="probe-") as place:
+            for arm, text in files.items():
+                (Path(place) / f"{arm}.py").write_text(text, encoding="utf-8")
+            asked = {**question, "files": {arm: f"{place}/{arm}.py" for arm in files}}
+            flags = ["--quiet", "--ntasks=1", *self._flags()]
+            try:
+                text = self._run(
+                    ["srun", *flags, *children.prober()], stdin=json.dumps(asked), seconds=300
+                )
+            except Refused as error:
+                raise Refused(f"a node could not try the model: {error}") from None
+        try:
+            answer = json.loads(text)
+        except ValueError:
+            raise Refused(
+                "a node's probe ended without an answer; q1lab doctor --engine slurm"
+            ) from (None)
+        if "error" in answer:
+            raise Refused(str(answer["error"]))
+        return dict(answer)
+
+    def submit(self, study: Study, job: Job) -> Job:
+        folder = study.files.root / "engine"
+        private_folder(folder)
+        known = self._known(job.name)
+        if known:  # an earlier try got through after all
+            return replace(job, id=known)
+        cells = folder / f"{job.name}.cells"
+        script = folder / f"{job.name}.sh"
+        write_atomic(cells, "".join(f"{cell}\n" for cell in job.cells))
+        write_atomic(script, self._script(study, cells), mode=0o700)
+        ids = []
+        most = self._most()
+        for first in range(0, len(job.cells), most):
+            last = min(first + most, len(job.cells)) - 1
+            text = self._run(
+                [
+                    "sbatch", "--parsable", f"--job-name={job.name}", f"--array=0-{last - first}",
+                    f"--output={folder}/%A_%a.out", "--open-mode=append", "--requeue",
+                    f"--export=ALL,Q1LAB_FIRST={first}", *self._flags(), str(script),
+                ]
+            )  # fmt: skip
+            ids.append(text.strip().splitlines()[-1].partition(";")[0] + f"+{first}")
+        return replace(job, id=",".join(ids))
+
+    def _script(self, study: Study, cells: Path) -> str:
+        """What a task runs: exec, so that the trainer gets Slurm's signals itself."""
+        trainer = shlex.join([*children.trainer(), str(study.files.root)])
+        threads = study.threads
+        return (
+            "#!/bin/bash\n"
+            f'CELL=$(sed -n "$((SLURM_ARRAY_TASK_ID + Q1LAB_FIRST + 1))p" {shlex.quote(str(cells))})\n'
+            f"export OMP_NUM_THREADS={threads} MKL_NUM_THREADS={threads} PYTHONUNBUFFERED=1\n"
+            f"cd {shlex.quote(str(study.files.root))} || exit 1\n"
+            f'exec {trainer} --only "$CELL"\n'
+        )
+
+    def look(self, study: Study, job: Job, cursor: int) -> News:
+        cells: dict[str, Seen] = {}
+        live = False
+        for part in job.id.split(","):
+            number, _, first = part.partition("+")
+            for index, seen in self._tasks(number, job.name).items():
+                place = index + int(first or 0)
+                if 0 <= place < len(job.cells):
+                    cells[job.cells[place]] = seen
+                    live = live or seen.state in (WAITING, RUNNING)
+        for cell in job.cells:
+            if cell not in cells:  # Slurm forgets ended tasks after a while
+                cells[cell] = Seen(ENDED)
+        return News(cells, (), not live, "")
+
+    def _tasks(self, number: str, name: str) -> dict[int, Seen]:
+        """The tasks of one array that Slurm still knows, by index."""
+        form = "%K|%T|%r|%N|%j"
+        try:
+            text = self._run(["squeue", "-h", "-r", "-t", "all", "-j", number, "-o", form])
+        except Refused as error:
+            if GONE in str(error):
+                return {}
+            raise
+        found = {}
+        for line in text.splitlines():
+            index, state, reason, node, theirs = (line.split("|") + [""] * 5)[:5]
+            if theirs != name or not index.isdigit():
+                continue  # an id that was given to somebody else's job since
+            found[int(index)] = _seen(state, plain(reason), plain(node))
+        return found
+
+    def stop(self, job: Job) -> None:
+        for part in job.id.split(","):
+            number = part.partition("+")[0]
+            try:
+                self._run(["scancel", "--full", "--signal=TERM", number])
+                self._run(["scancel", "--state=PENDING", number])
+            except Refused as error:
+                if GONE not in str(error):
+                    raise
+
+    # ── the commands
+
+    def _flags(self) -> list[str]:
+        return [f"--{key}={value}" if value else f"--{key}" for key, value in self.options.items()]
+
+    def _known(self, name: str) -> str:
+        """Ids of this user's jobs of that name; empty where there is none."""
+        text = self._run(["squeue", "-h", "--me", "-t", "all", "-n", name, "-o", "%F"])
+        ids = sorted({line.strip() for line in text.splitlines() if line.strip()}, key=int)
+        return ",".join(f"{number}+{place * self._most()}" for place, number in enumerate(ids))
+
+    def _most(self) -> int:
+        text = self._run(["scontrol", "show", "config"])
+        found = re.search(r"MaxArraySize\s*=\s*(\d+)", text)
+        return max(1, int(found[1]) - 1) if found else 1000
+
+    def _run(self, command: list[str], *, stdin: str = "", seconds: float = 60) -> str:
+        """A Slurm command's output. OutOfReach where its controller does not answer."""
+        for attempt in range(3):
+            try:
+                done = subprocess.run(
+                    command,
+                    input=stdin,
+                    capture_output=True,
+                    text=True,
+                    errors="replace",
+                    timeout=seconds,
+                    check=False,
+                )
+            except FileNotFoundError:
+                raise Refused(
+                    f"{command[0]} is not on this machine: q1lab runs on the login node"
+                ) from None
+            except subprocess.TimeoutExpired:
+                raise OutOfReach(f"{command[0]} took longer than {seconds:.0f} s") from None
+            except OSError as error:
+                raise Refused(f"cannot run {command[0]}: {error.strerror}") from None
+            if done.returncode == 0:
+                return done.stdout
+            words = " ".join(plain(done.stderr).split())[:400]
+            if UNKNOWN in words or "Connection refused" in words or "timed out" in words:
+                raise OutOfReach(f"Slurm does not answer ({words})")
+            if "Socket timed out" in words and attempt < 2:
+                time.sleep(1)
+                continue
+            raise Refused(words or f"{command[0]} ended with status {done.returncode}")
+        raise OutOfReach(f"{command[0]} does not answer")
+
+
+def _seen(state: str, reason: str, node: str) -> Seen:
+    """A task's state in Slurm's words."""
+    how = STATES.get(state, LOST)
+    if how == WAITING:
+        return Seen(how, f"waits: {reason}" if reason not in ("", "None") else "waits", node)
+    if state == "PREEMPTED":
+        return Seen(how, "preempted at Slurm", node)
+    if how == CANCELLED:
+        return Seen(how, "cancelled at Slurm", node)
+    if how == LOST:
+        named = state.lower().replace("_", " ")
+        why = f" ({reason})" if reason not in ("", "None") else ""
+        return Seen(how, f"{named} at Slurm{why}", node)
+    return Seen(how, "", node)

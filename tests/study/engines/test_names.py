@@ -1,0 +1,69 @@
+"""``--engine``: what it takes, what it refuses, and the names in the settings."""
+
+from __future__ import annotations
+
+import pytest
+
+from q1lab.errors import Problem
+from q1lab.study.engines import names
+
+NAMED = {"gpu-box": {"ray": "http://127.0.0.1:8265", "gpus": 0.5, "presets": ["gpu"]}}
+
+
+def test_the_default_is_this_machine() -> None:
+    assert names.choose(None, "cpu", (), NAMED) == names.LOCAL
+
+
+def test_a_name_brings_its_address_and_options() -> None:
+    chosen = names.choose("gpu-box", "cpu", ("cpus=2",), NAMED)
+    assert (chosen.kind, chosen.address) == ("ray", "http://127.0.0.1:8265")
+    assert chosen.options == {"gpus": "0.5", "cpus": "2"}
+
+
+def test_a_preset_may_have_a_default_engine() -> None:
+    assert names.choose(None, "gpu", (), NAMED).text == "gpu-box"
+
+
+def test_a_study_keeps_its_choice() -> None:
+    chosen = names.choose("gpu-box", "cpu", (), NAMED)
+    assert names.from_dict(chosen.to_dict()) == chosen
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "said"),
+    [
+        ("slurmm", (), "did you mean 'slurm'"),
+        ("ray", (), "it takes"),
+        ("ray=", (), "it takes gpu-box"),
+        ("kubernetes", (), "it takes gpu-box, local, slurm"),
+        ("slurm", ("partition",), "NAME=VALUE"),
+        ("local", ("gpus=1",), "goes with another engine"),
+    ],
+)
+def test_what_is_no_engine_is_refused(text: str, options: tuple[str, ...], said: str) -> None:
+    with pytest.raises(Problem, match=said):
+        names.choose(text, None, options, NAMED)
+
+
+@pytest.mark.parametrize(
+    ("address", "options", "said"),
+    [
+        ("ftp://x", {}, "give the dashboard"),
+        ("http://10.0.0.7:8265", {}, "nor guarded by a token"),
+        ("http://127.0.0.1:8265", {"partition": "gpu"}, "Ray takes cpus"),
+        ("http://127.0.0.1:8265", {"gpus": "many"}, "give a number"),
+        ("http://127.0.0.1:8265", {"gpus": "-1"}, "give a number"),
+    ],
+)
+def test_a_ray_address_is_looked_at_first(
+    address: str, options: dict[str, str], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("RAY_AUTH_TOKEN", raising=False)
+    monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", "/nonexistent")
+    with pytest.raises(Problem, match=said):
+        names.engine_of(names.Choice("ray", "ray", address, options))
+
+
+def test_a_token_lets_another_machine_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "secret")
+    assert names.engine_of(names.Choice("ray", "ray", "http://10.0.0.7:8265")).kind == "ray"

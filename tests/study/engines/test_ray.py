@@ -1,0 +1,283 @@
+"""Ray through its REST API: answers and errors from a stand-in, and a study on a real cluster."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from q1lab.errors import Problem
+from q1lab.study import launch, studies
+from q1lab.study.engines import record
+from q1lab.study.engines.base import Job, OutOfReach, Refused
+from q1lab.study.engines.ray import Ray
+from tests.kit.engines import ray as kit
+from tests.kit.faults import wait_for
+from tests.kit.lab_home import make_study
+from tests.kit.places import KIT
+
+# ── a stand-in: what the API may answer
+
+
+class Board(ThreadingHTTPServer):
+    """Answers by path; a callable gets the request's body."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, tuple[int, Any]] = {"/api/version": (200, {"ray_version": "2.60"})}
+        self.asked: list[tuple[str, str]] = []
+        super().__init__(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class Handler(BaseHTTPRequestHandler):
+    def answer(self) -> None:
+        board = self.server
+        assert isinstance(board, Board)
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        path = self.path.partition("?")[0]
+        board.asked.append((self.command, path))
+        code, body = board.answers.get(path, (404, {"error": "no such thing"}))
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        self.send_response(code)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    do_GET = do_POST = do_PUT = answer  # noqa: N815  (the names that http.server calls)
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def board() -> Iterator[Board]:
+    found = Board()
+    yield found
+    found.shutdown()
+    found.server_close()
+
+
+def lines(*entries: dict[str, Any]) -> bytes:
+    return b"".join(json.dumps({"n": n, **e}).encode() + b"\n" for n, e in enumerate(entries, 1))
+
+
+def test_nobody_listens(home: Path) -> None:
+    with pytest.raises(OutOfReach, match="does not answer"):
+        Ray("http://127.0.0.1:9", {}).check()
+
+
+@pytest.mark.parametrize("code", [401, 403])
+def test_a_token_is_wanted(board: Board, code: int) -> None:
+    board.answers["/api/version"] = (code, {})
+    with pytest.raises(Refused, match="RAY_AUTH_TOKEN"):
+        Ray(board.url, {}).check()
+
+
+@pytest.mark.parametrize("code", [429, 502, 503, 504])
+def test_a_gateway_that_is_busy_is_asked_again(board: Board, code: int) -> None:
+    board.answers["/api/version"] = (code, b"<html>later</html>")
+    with pytest.raises(OutOfReach):
+        Ray(board.url, {}).check()
+
+
+def nodes(**resources: float) -> dict[str, Any]:
+    rows = [{"state": "ALIVE", "resources_total": resources}]
+    return {"data": {"result": {"result": rows}}}
+
+
+def test_a_gpu_that_nobody_has_is_said_at_once(board: Board) -> None:
+    board.answers["/api/v0/nodes"] = (200, nodes(CPU=8))
+    with pytest.raises(Refused, match=r"no node has 1 CPUs and 0\.5 GPUs"):
+        Ray(board.url, {"gpus": "0.5"}).ask({}, {})
+
+
+def test_the_same_submission_twice_is_one_job(board: Board, home: Path) -> None:
+    study = make_study(seeds=(0,))
+    data = home / study.data.file
+    data.parent.mkdir(parents=True, exist_ok=True)
+    data.write_text("text")
+    for arm in study.arms.values():
+        file = study.files.root / arm.source
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("x = 1\n")
+    board.answers["/api/jobs/"] = (500, b"ValueError: Job with submission_id x already exists")
+    engine = Ray(board.url, {})
+    package = "/api/packages/gcs/"
+    with pytest.raises(Refused):  # the package store is not there
+        engine.submit(study, Job("x", ("baseline-seed0",)))
+    stored = next(path for _, path in board.asked if path.startswith(package))
+    board.answers[stored] = (200, {})
+    assert engine.submit(study, Job("x", ("baseline-seed0",))).name == "x"
+
+
+def test_lines_join_whatever_the_log_shows(board: Board) -> None:
+    study, job = make_study(seeds=(0,)), Job("x", ("baseline-seed0",))
+    cell = "baseline-seed0"
+    said = lines(
+        {"cell": cell, "state": "running", "attempt": 2, "why": "node lost", "node": "n1"},
+        {"cell": cell, "event": "one"},
+        {"cell": cell, "event": "two"},
+    )
+    board.answers["/api/jobs/x"] = (200, {"status": "RUNNING", "driver_node_id": "d"})
+    torn = b"2026 INFO something else\n" + said + b'{"n": 4, "cell": "base'
+    board.answers["/api/v0/logs/file"] = (200, torn)
+    news = Ray(board.url, {}).look(study, job, 1)
+    assert [(n, text) for n, _, text in news.lines] == [(2, "one"), (3, "two")]
+    assert (news.cells[cell].state, news.cells[cell].words) == ("running", "attempt 2, node lost")
+    assert not news.over
+
+
+def test_a_job_that_ray_forgot_is_over(board: Board) -> None:
+    study, job = make_study(seeds=(0,)), Job("x", ("baseline-seed0",))
+    news = Ray(board.url, {}).look(study, job, 0)
+    assert news.over
+    assert news.cells["baseline-seed0"].words == "Ray no longer knows this job"
+
+
+def test_a_token_is_sent_and_never_shown(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "very-secret")
+    board.answers["/api/v0/nodes"] = (200, nodes(CPU=2))
+    found = Ray(board.url, {}).check()
+    assert "very-secret" not in repr(found)
+    board.answers["/api/version"] = (500, b"boom")
+    with pytest.raises(Refused) as caught:
+        Ray(board.url, {}).check()
+    assert "very-secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("address", ["", "127.0.0.1:8265", "http://", "file:///etc/passwd"])
+def test_no_address_of_a_dashboard(address: str) -> None:
+    with pytest.raises(Problem, match="give the dashboard"):
+        Ray(address, {})
+
+
+# ── a real cluster on loopback, where Ray is installed: RAY names its command
+
+
+PROGRAM = Path(os.environ.get("RAY", "") or Path(sys.executable).with_name("ray"))
+real = pytest.mark.skipif(not PROGRAM.is_file(), reason="Ray is not installed (RAY names it)")
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[kit.Ray]:
+    root = Path(f"/tmp/q1r{os.getpid()}")  # short: unix sockets go under it
+    found = kit.Ray(root, PROGRAM)
+    yield found
+    found.stop()
+
+
+@pytest.fixture
+def q1lab(cluster: kit.Ray, tmp_path: Path) -> Run:
+    def run(*arguments: str, **how: Any) -> subprocess.CompletedProcess[str]:
+        env = {
+            **os.environ,
+            "Q1LAB_ENGINE_TRAINER": f"python3 {KIT / 'fake_train.py'}",
+            "Q1LAB_ENGINE_PROBE": f"python3 {KIT / 'fake_probe.py'}",
+            "FAKE_TRAIN": json.dumps({"effect": -0.1, **how}),
+            "PYTHONPATH": str(KIT.parents[1]),
+        }
+        return subprocess.run(
+            [sys.executable, "-P", "-m", "q1lab", *arguments],
+            env=env, cwd=tmp_path, capture_output=True, text=True, timeout=170, check=False,
+        )  # fmt: skip
+
+    return run
+
+
+def asked(cluster: kit.Ray, *more: str) -> tuple[str, ...]:
+    engine = ("--engine", f"ray={cluster.url}")
+    return ("run", "rope", "--preset", "quick", "--max-iters", "20", *engine, *more)
+
+
+def word() -> record.Word | None:
+    return record.read(studies.load("rope-1").files.root)
+
+
+@real
+@pytest.mark.xdist_group("ray")
+def test_a_study_from_plan_to_verdict(q1lab: Run, cluster: kit.Ray) -> None:
+    done = q1lab(*asked(cluster, "--seeds", "2", "--json"))
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["complete"]
+    assert q1lab("status").stdout.startswith("rope-1: rope against baseline")
+
+
+@real
+@pytest.mark.xdist_group("ray")
+def test_a_runner_killed_at_many_moments_loses_and_doubles_nothing(
+    q1lab: Run, cluster: kit.Ray
+) -> None:
+    done = q1lab(*asked(cluster, "--seeds", "2", "--detach"), pause=0.25)
+    assert done.returncode == 0, done.stderr
+    study = studies.load("rope-1")
+    wait_for(lambda: (found := word()) is not None and found.submitted)
+    kills = 0
+    while (found := word()) is not None and not found.over:
+        pid = launch.last(study.files).get("pid")
+        if isinstance(pid, int) and launch.has_runner(study.files):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+                kills += 1
+        wait_for(lambda: not launch.has_runner(study.files))
+        launch.tend(study)
+        time.sleep(0.4 + 0.05 * (kills % 7))  # another moment of its work each time
+    assert kills >= 5
+    for run in study.runs:
+        events = study.files.run(run.name).events.read_text().splitlines()
+        kinds = [json.loads(line)["type"] for line in events]
+        assert kinds.count("start") == 1
+        assert kinds.count("exit") == 1
+        iters = [json.loads(line)["iter"] for line in events if '"type": "iter"' in line]
+        assert iters == sorted(set(iters))
+    done = q1lab("attach", "--json")
+    assert json.loads(done.stdout)["complete"]
+
+
+@real
+@pytest.mark.xdist_group("ray")
+def test_a_trainer_that_dies_runs_again(q1lab: Run, cluster: kit.Ray) -> None:
+    done = q1lab(*asked(cluster, "--seeds", "1", "--json"), crash=["modified-seed0"])
+    assert done.returncode == 0, done.stderr
+    events = studies.load("rope-1").files.run("modified-seed0").events.read_text().splitlines()
+    attempts = [json.loads(x)["attempt"] for x in events if json.loads(x)["type"] == "start"]
+    assert attempts == [1, 2]
+
+
+@real
+@pytest.mark.xdist_group("ray")
+def test_stop_and_go_on(q1lab: Run, cluster: kit.Ray) -> None:
+    q1lab(*asked(cluster, "--seeds", "1", "--detach"), pause=0.5)
+    study = studies.load("rope-1")
+    events = study.files.run("baseline-seed0").events
+    wait_for(lambda: events.exists() and '"iter"' in events.read_text())
+    assert q1lab("stop").returncode == 0
+    assert not launch.is_alive(study.files)
+    done = q1lab(*asked(cluster, "--seeds", "1", "--json"))
+    assert done.returncode == 0, done.stderr
+
+
+@real
+@pytest.mark.xdist_group("ray")
+def test_the_doctor_and_a_gpu_that_is_not_there(q1lab: Run, cluster: kit.Ray) -> None:
+    done = q1lab("doctor", "--engine", f"ray={cluster.url}")
+    assert done.returncode == 0, done.stdout + done.stderr
+    done = q1lab(*asked(cluster, "--seeds", "1", "--engine-option", "gpus=1"))
+    assert done.returncode == 1
+    assert "no node has" in done.stderr
+    assert studies.ids() == []

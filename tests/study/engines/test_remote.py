@@ -1,0 +1,221 @@
+"""The crew that works a study off on an engine, against an engine of a few lines: every state that
+only an engine knows, what is lost and handed over again, and what nobody answers to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from q1lab.index import ingest, view
+from q1lab.index.store import Store
+from q1lab.study import alive
+from q1lab.study.engines import record
+from q1lab.study.engines.base import Finding, Job, News, OutOfReach, Refused, Seen
+from q1lab.study.engines.remote import Crew
+from q1lab.study.states import State
+from q1lab.study.studies import Study
+from tests.kit.lab_home import make_study
+
+A = "baseline-seed0"
+
+
+def start(cell: str, attempt: int = 1) -> str:
+    arm, _, seed = cell.partition("-seed")
+    return json.dumps({"type": "start", "arm": arm, "seed": int(seed), "attempt": attempt})
+
+
+def end(state: str = "finished", loss: float = 1.9) -> str:
+    return json.dumps({"type": "exit", "state": state, "val_loss": loss, "iter": 100})
+
+
+@dataclass
+class Engine:
+    """Gives the news it was told to give, one a look; an exception among them is raised."""
+
+    news: list[News | Exception]
+    kind: str = "stand-in"
+    jobs: list[Job] = field(default_factory=list)
+    stopped: int = 0
+    seen: list[int] = field(default_factory=list)
+
+    def check(self) -> list[Finding]:
+        return []
+
+    def ask(self, question: Mapping[str, Any], files: Mapping[str, str]) -> dict[str, Any]:
+        return {}
+
+    def submit(self, study: Study, job: Job) -> Job:
+        if self.news and isinstance(self.news[0], Refused):
+            raise self.news.pop(0)
+        self.jobs.append(job)
+        return job
+
+    def look(self, study: Study, job: Job, cursor: int) -> News:
+        self.seen.append(cursor)
+        found = self.news.pop(0)
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    def stop(self, job: Job) -> None:
+        self.stopped += 1
+
+
+@pytest.fixture
+def study(home: object) -> Study:
+    return make_study(seeds=(0,))
+
+
+def crew(study: Study, engine: Engine, between: Any = lambda _: None) -> Crew:
+    return Crew(study, 1, engine, "gpu-box", log=lambda _: None, sleep=between)
+
+
+def whole(study: Study) -> News:
+    """Everything finished, in one look."""
+    lines, n = [], 0
+    for run in study.runs:
+        for text in (start(run.name), end()):
+            n += 1
+            lines.append((n, run.name, text))
+    return News({run.name: Seen("ended") for run in study.runs}, tuple(lines), over=True)
+
+
+def look(study: Study) -> view.StudyView:
+    with Store() as store:
+        return view.look(store, study)
+
+
+def test_a_job_that_ends_well(study: Study) -> None:
+    engine = Engine([whole(study)])
+    crew(study, engine).run()
+    assert look(study).line.state == "finished"
+    assert not alive.is_alive(study.files)
+    assert engine.jobs[0].cells == tuple(run.name for run in study.runs)
+
+
+@pytest.mark.parametrize(
+    ("seen", "state", "said"),
+    [
+        (Seen("waiting", "waits: Resources"), State.QUEUED, "waits: Resources"),
+        (Seen("running", "attempt 2, node lost"), State.RUNNING, "attempt 2, node lost"),
+    ],
+)
+def test_what_only_the_engine_knows_is_shown_in_its_words(
+    study: Study, seen: Seen, state: State, said: str
+) -> None:
+    lines = ((1, A, start(A)),) if state is State.RUNNING else ()
+    shown: list[view.StudyView] = []
+    engine = Engine([News({A: seen}, lines), whole(study)])
+    crew(study, engine, lambda _: shown.append(look(study))).run()
+    run = shown[0].run(A)
+    assert (run.state, run.message) == (state, said)
+    assert shown[0].line.state == "running"
+    assert shown[0].engine == "on gpu-box"
+
+
+@pytest.mark.parametrize(
+    ("seen", "state", "said"),
+    [
+        (Seen("cancelled", "cancelled at Slurm"), State.STOPPED, "cancelled at Slurm"),
+        (Seen("cancelled", "preempted at Slurm"), State.STOPPED, "preempted at Slurm"),
+        (Seen("lost", "the engine no longer knows it"), State.CRASHED, "no longer knows it"),
+    ],
+)
+def test_a_run_without_a_last_word_gets_the_engines(
+    study: Study, seen: Seen, state: State, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("q1lab.study.engines.remote.TRIES", 1)
+    engine = Engine([News({A: seen}, ((1, A, start(A)),), over=True)])
+    crew(study, engine).run()
+    run = look(study).run(A)
+    assert run.state is state
+    assert said in str(run.message)
+
+
+def test_lost_cells_are_handed_over_again_and_attempts_count_on(study: Study) -> None:
+    lost = News({A: Seen("lost", "node lost")}, ((1, A, start(A)),), over=True)
+    again = News(
+        {run.name: Seen("ended") for run in study.runs},
+        tuple(
+            (n, run.name, text)
+            for n, (run, text) in enumerate(
+                ((run, text) for run in study.runs for text in (start(run.name, 2), end())), 1
+            )
+        ),
+        over=True,
+    )
+    engine = Engine([lost, again])
+    crew(study, engine).run()
+    assert [job.name.split("-")[-2] for job in engine.jobs] == ["1", "2"]
+    assert engine.jobs[1].attempts[A] == 1
+    assert look(study).run(A).attempt == 2
+    assert look(study).line.state == "finished"
+
+
+def test_out_of_reach_changes_no_state(study: Study) -> None:
+    shown: list[view.StudyView] = []
+    engine = Engine(
+        [
+            News({A: Seen("running")}, ((1, A, start(A)),)),
+            OutOfReach("the tunnel is down"),
+            whole(study),
+        ]
+    )
+    crew(study, engine, lambda _: shown.append(look(study))).run()
+    assert shown[1].run(A).state is State.RUNNING
+    assert shown[1].engine.startswith("on gpu-box, out of touch since ")
+    assert engine.seen == [0, 1, 1]
+
+
+def test_refused_ends_the_launch_and_says_why(study: Study) -> None:
+    crew(study, Engine([Refused("no partition called gpu")])).run()
+    found = look(study)
+    assert found.line.state == "planned"
+    assert found.engine == "on gpu-box: no partition called gpu"
+    assert not alive.is_alive(study.files)
+
+
+def test_the_next_process_takes_up_the_same_job(study: Study) -> None:
+    class Killed(Exception):
+        pass
+
+    def kill(_: float) -> None:
+        raise Killed
+
+    engine = Engine([News({A: Seen("running")}, ((1, A, start(A)),))])
+    with pytest.raises(Killed):
+        crew(study, engine, kill).run()
+    assert alive.is_alive(study.files)  # the engine has it, whoever looks
+    later = Engine([whole(study)])
+    crew(study, later).run()
+    assert later.jobs == []
+    assert later.seen == [1]
+    assert look(study).line.state == "finished"
+
+
+def test_stop_is_asked_once_and_waited_for(study: Study) -> None:
+    stopped = json.dumps({"type": "exit", "state": "stopped", "iter": 10})
+    engine = Engine(
+        [
+            News({A: Seen("running")}, ((1, A, start(A)),)),
+            News({A: Seen("running")}),
+            News({A: Seen("ended")}, ((2, A, stopped),), over=True),
+        ]
+    )
+    at_work = crew(study, engine, lambda _: at_work.stop())
+    at_work.run()
+    assert engine.stopped == 1
+    assert look(study).run(A).state is State.STOPPED
+    assert look(study).line.state == "stopped"
+
+
+def test_a_damaged_word_is_no_word(study: Study) -> None:
+    record.file_of(study.files.root).write_text('{"job": {"name": 3}')
+    assert record.read(study.files.root) is None
+    assert not alive.is_alive(study.files)
+    with Store() as store:
+        ingest.take_in(store, study)
