@@ -79,6 +79,12 @@ def _lint_order(week: Week, chosen: str | None, known: list[str]) -> Iterator[Fi
                         text = f"{name} is made only after this; move the step that makes it up"
                         yield Finding(action.file, action.line, text, False)
                 made.add(_made_by(action))
+                words = action.argv()
+                if words[1:2] == ("take",) and len(words) > 2 and words[2] not in week.files:
+                    text = (
+                        f"the week has no file {words[2]!r} to take{nearest(words[2], week.files)}"
+                    )
+                    yield Finding(action.file, action.line, text, False)
                 if action.kind == "run" and not predicted:
                     text = (
                         "a run with no prediction step before it; add a step of kind=predict above"

@@ -370,6 +370,36 @@ def quoted_commands(week: Week) -> set[str]:
     return found
 
 
+def test_files_that_are_taken_are_there(week: Week, folder: Path) -> None:
+    for variant in VARIANTS:
+        for line in quoted_commands(week.for_variant(variant)):
+            if line.startswith("q1lab take ") and "NAME" not in line:
+                assert line.split()[2] in week.files
+    edit(
+        folder / "mix.md",
+        'q1lab open\ndocument = "LOAF.md"',
+        'q1lab command\ncommand = "q1lab take x.py"',
+    )
+    assert said(folder) == ["mix.md:46: the week has no file 'x.py' to take"]
+
+
+def test_pictures_are_current(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import importlib.util
+
+    spec = importlib.util.spec_from_file_location(
+        "pictures", ROOT / "tools" / "docs" / "pictures.py"
+    )
+    assert spec
+    assert spec.loader
+    pictures = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(pictures)
+    monkeypatch.setattr(pictures, "FILES", tmp_path)
+    for draw in (pictures.block, pictures.turns, pictures.heads, pictures.gate, pictures.interval):
+        draw()
+    for file in tmp_path.iterdir():
+        assert file.read_text() == (SHIPPED / "files" / file.name).read_text(), file.name
+
+
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_every_command_that_is_quoted_is_one(week: Week, variant: str) -> None:
     commands = quoted_commands(week.for_variant(variant, DATA[0]))
