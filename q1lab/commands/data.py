@@ -48,9 +48,10 @@ def data(corpus: str | None, as_json: bool) -> int:
     elif chosen is None:
         click.echo("no data is chosen; runs train on stdlib. Choose: q1lab data shakespeare")
     else:
-        words, vocab, _ = chosen
+        words, vocab, word = chosen
         click.echo(
             f"{words}: {vocab} different characters. A uniform guess costs ln {vocab} = "
             f"{math.log(vocab):.4f} nats per character."
         )
+        click.echo(f"The week's runs train on it; a run that you type needs --data {word}")
     return 0

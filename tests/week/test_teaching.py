@@ -192,12 +192,9 @@ def test_the_hand_worked_interval_is_that_of_the_program() -> None:
     d = [m - b for m, b in zip(own["MODIFIED"], own["BASELINE"], strict=True)]
     _, _, low, high = own["interval"](d)
     arms = [dict(enumerate(own[name])) for name in ("BASELINE", "MODIFIED")]
-    record = analyse(*arms, headline="paired").to_dict()
-    flat = str(record)
-    assert f"{low:.4f}"[:7] in flat or any(
-        abs(float(x) - low) < 1e-4 for x in re.findall(r"-?\d\.\d+", flat)
-    )
-    assert any(abs(float(x) - high) < 1e-4 for x in re.findall(r"-?\d\.\d+", flat))
+    ends = analyse(*arms, headline="paired").ends
+    assert ends
+    assert (low, high) == pytest.approx((ends.low, ends.high), abs=1e-5)
     means = own["resamples"](d)
     assert len(means) == 27
     assert (means[0], means[-1]) == pytest.approx((min(d), max(d)))
@@ -509,6 +506,59 @@ def test_reading_a_week_runs_nothing(
     assert not mark.exists()
     blocks.run(load(folder), ROOT / "labs" / "models")
     assert mark.exists()
+
+
+# ── data and files
+# ─────────────────────────────────────────────────────────────────────────────
+
+
+def ran(*words: str) -> tuple[int, str]:
+    """A command as a process: its exit status, and what it said."""
+    import subprocess
+
+    done = subprocess.run(
+        [sys.executable, "-m", "q1lab", *words], capture_output=True, text=True, check=False
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_choosing_data_changes_the_text_and_the_runs(
+    home: Path, tmp_path: Path, week: Week, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "own.txt").write_text("abcdefghij " * 200)
+    assert ran("data")[1].startswith("no data is chosen")
+    code, said = ran("data", "own.txt")
+    assert code == 0
+    assert "own.txt: 11 different characters. A uniform guess costs ln 11 = 2.3979" in said
+    assert ran("data")[1] == said
+    with Store() as store:
+        now = progress.read(store, week.label)
+    assert now.of("a1-data").done
+    told = progress.narrowed(week, now)
+    assert "ln 11 = 2.3979" in everything(told)
+    runs = [a.argv() for part in told.parts() for a in part.actions if a.kind == "run"]
+    assert {run[run.index("--data") + 1] for run in runs} == {str(tmp_path / "own.txt")}
+    assert ran("data", "nowhere.txt")[0] == 2
+    assert ran("data")[1] == said
+
+
+def test_a_file_is_taken_once_and_never_over_another(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    source = SHIPPED / "files" / "toy_cache.py"
+    assert ran("take", "toy_cache.py")[0] == 0
+    assert (tmp_path / "toy_cache.py").read_bytes() == source.read_bytes()
+    assert ran("take", "toy_cache.py")[0] == 0  # the same bytes: nothing to do
+    (tmp_path / "toy_cache.py").write_text("mine")
+    code, said = ran("take", "toy_cache.py")
+    assert (code, (tmp_path / "toy_cache.py").read_text()) == (2, "mine")
+    assert "is there already and differs" in said
+    assert "did you mean 'toy_cache.py'" in ran("take", "toy_cach.py")[1]
+    assert ran("take", "../session-a.md")[0] == 2
+    assert "oracle_rope.py" in ran("take")[1]
+    assert ran("take", "toy_cache.py", "--to", "nowhere")[0] == 1
 
 
 # ── questions that come back
