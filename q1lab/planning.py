@@ -20,6 +20,7 @@ from q1lab.files import locked, utc_now, write_atomic
 from q1lab.index import ingest
 from q1lab.index.store import Store
 from q1lab.journal import predictions
+from q1lab.model import parents
 from q1lab.study import children, command, corpora, launch, presets, reuse, studies, variants
 from q1lab.study.command import Wish
 from q1lab.study.engines import names
@@ -63,11 +64,12 @@ def plan(wish: Wish, store: Store) -> Plan:
         raise Problem(f"--jobs {wish.jobs}: at least one run must train at a time")
     if wish.headline not in ("paired", "welch"):
         raise Problem(f"--headline {wish.headline}: it takes paired or welch")
-    modified = variants.find(wish.variant)
-    baseline = variants.find(wish.baseline)
-    if modified.sha256 == baseline.sha256:
+    pair = parents.pair(wish.variant, wish.baseline)
+    modified, baseline = pair.modified, pair.baseline
+    if parents.same_code(modified, baseline):
+        same = "are the same file" if modified.path == baseline.path else "hold the same code"
         raise Problem(
-            f"{wish.variant} and {wish.baseline} are the same file; there is nothing to compare"
+            f"{modified.path.name} and {baseline.name}.py {same}; there is nothing to compare"
         )
     paths.ensure_home()
 
@@ -109,7 +111,7 @@ def plan(wish: Wish, store: Store) -> Plan:
         is_new=known is None,
         missing=missing,
         minutes=_minutes(study, missing, answer),
-        notes=_notes(study, known),
+        notes=(*([pair.note] if pair.note else ()), *_notes(study, known)),
         alive=known is not None and launch.is_alive(study.files),
         known=known_before,
     )
@@ -177,8 +179,8 @@ def save(made: Plan, store: Store) -> Study:
     study = replace(
         study, prediction=predictions.locked_prediction(store, study.variant, f"study {study.id}")
     )
-    for arm, given in (("baseline", wish.baseline), ("modified", wish.variant)):
-        file = variants.find(given)
+    pair = parents.pair(wish.variant, wish.baseline)
+    for arm, file in (("baseline", pair.baseline), ("modified", pair.modified)):
         if file.sha256 != study.arms[arm].sha256:
             raise Problem(f"{file.path} changed while the study was planned; run the command again")
         write_atomic(study.files.root / study.arms[arm].source, file.text)
@@ -264,7 +266,7 @@ def _draft(
         arm: Arm(
             variant=names[arm],
             title=file.title,
-            source=f"source/{arm}/{studies.safe(file.path.stem)}.py",
+            source=f"source/{arm}/{studies.safe(file.name)}.py",
             sha256=file.sha256,
             origin=file.origin,
             n_params=answer["arms"][arm]["n_params"],
@@ -301,6 +303,7 @@ def _draft(
             "dtype": wish.dtype,
             "wandb": wish.wandb,
             **({} if here else {"engine": engine.to_dict()}),
+            "baseline": wish.baseline and baseline.origin,
         },
     )
 

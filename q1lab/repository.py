@@ -17,7 +17,7 @@ import os
 import re
 import stat
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -208,6 +208,22 @@ class Repository:
         """Tracked files whose name matches a git glob such as ``*.ipynb``, at any depth."""
         out = self._must("ls-files", "-z", "--", f":(glob)**/{pattern}")
         return tuple(name for name in out.split("\0") if name)
+
+    def versions(self, path: Path | str, most: int = 500) -> Iterator[bytes]:
+        """The contents that ``path`` had in the commits of all branches, newest first, each once;
+        of ``most`` commits that changed it."""
+        name = self._relative(Path(path))
+        code, out, _ = self._git(
+            "log", "--all", f"--max-count={most}", "--format=", "--raw", "--no-abbrev",
+            "--no-renames", "--diff-merges=first-parent", "-z", "--", _literal(name),
+        )  # fmt: skip
+        if code != 0:  # no commit yet
+            return
+        seen: set[str] = set()
+        for mode, blob in re.findall(r":\d+ (\d+) [0-9a-f]+ ([0-9a-f]+) ", out):
+            if blob not in seen and mode in ("100644", "100755"):
+                seen.add(blob)
+                yield os.fsencode(self._must("cat-file", "blob", blob))
 
     def web_url(self) -> str | None:
         """The address of ``origin`` for a browser, without credentials; None without a public

@@ -8,8 +8,7 @@ import click
 
 from q1lab.errors import OK
 from q1lab.files import plain
-from q1lab.model import diffs
-from q1lab.study import variants
+from q1lab.model import diffs, parents
 
 
 @click.command(
@@ -21,16 +20,17 @@ Examples:
 @click.argument("variant")
 @click.option(
     "--baseline",
-    default="baseline",
-    show_default=True,
-    help="What to compare with: a name or a file.",
+    help="What to compare with: a name or a file. Default: what VARIANT was made from.",
 )
-def diff(variant: str, baseline: str) -> int:
-    """The unified diff from the baseline to VARIANT, coloured on a terminal."""
-    new, old = variants.find(variant), variants.find(baseline)
-    text = plain(diffs.unified(old.text, new.text, old.path.name, new.path.name))
+def diff(variant: str, baseline: str | None) -> int:
+    """The unified diff from the baseline to VARIANT, colored on a terminal."""
+    pair = parents.pair(variant, baseline, "diff")
+    new, old = pair.modified, pair.baseline
+    if pair.note:
+        sys.stderr.write(f"note: {plain(pair.note)}\n")
+    text = plain(diffs.unified(old.text, new.text, f"{old.name}.py", new.path.name))
     if not text:
-        click.echo(f"{variant} and {baseline} hold the same code.")
+        click.echo(f"{new.path.name} and {old.name}.py hold the same code.")
         return OK
     added, removed = diffs.count(text)
     if sys.stdout.isatty():

@@ -35,9 +35,7 @@ Exit status: 0 done, 1 a run failed or diverged, 2 usage, 130 interrupted (can g
 @click.option("--seeds", default="3", show_default=True, help="How many (3), or which (0,1,2,7).")
 @click.option(
     "--baseline",
-    default="baseline",
-    show_default=True,
-    help="What to compare with: a name or a file.",
+    help="What to compare with: a name or a file. Default: what VARIANT was made from.",
 )
 @click.option(
     "--preset",

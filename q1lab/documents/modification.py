@@ -21,8 +21,8 @@ from q1lab.errors import Problem
 from q1lab.files import read_text
 from q1lab.index.store import Store
 from q1lab.journal import predictions
-from q1lab.model import diffs
-from q1lab.study import studies, variants
+from q1lab.model import diffs, parents
+from q1lab.study import studies
 from q1lab.study.studies import Study
 from q1lab.week.model import Week
 
@@ -150,13 +150,11 @@ def diff_of(study: Study | None, picked: Chosen) -> str:
             return ""
         return diffs.unified(old, new, f"{study.baseline}.py", f"{study.variant}.py")
     try:
-        old_file, new_file = (
-            variants.find(picked.base or "baseline"),
-            variants.find(picked.file or picked.name),
-        )
+        pair = parents.pair(picked.file or picked.name, None)
     except Problem:
         return ""
-    return diffs.unified(old_file.text, new_file.text, old_file.path.name, new_file.path.name)
+    old_file, new_file = pair.baseline, pair.modified
+    return diffs.unified(old_file.text, new_file.text, f"{old_file.name}.py", new_file.path.name)
 
 
 def about_to_be_locked(record: Modification, today: str) -> Modification:

@@ -1,8 +1,8 @@
 """What a variant changes: the unified diff of two model files, computed from the code that runs.
 
 Pure: text in, text out. By default only the code is compared. A file's opening docstring tells its
-own story, so it would fill the diff without changing what runs; comments and other docstrings are
-kept.
+own story, so it would fill the diff without changing what runs, and the line that `q1lab new` puts
+on top is nobody's change; comments and other docstrings are kept.
 """
 
 from __future__ import annotations
@@ -10,13 +10,17 @@ from __future__ import annotations
 import ast
 import difflib
 
+from q1lab.model import marker
+
 
 def code_of(text: str) -> str:
-    """The text of a Python file without its module docstring (and the blank lines after it).
+    """The text of a Python file without q1lab's own line on top and without its module docstring
+    (and the blank lines after it).
 
-    A file that does not parse, or has no such docstring, comes back as it is: a diff can still be
-    shown.
+    A file that does not parse, or has no such docstring, keeps the rest as it is: a diff can still
+    be shown.
     """
+    text = marker.strip_text(text)
     try:
         tree = ast.parse(text)
     except (SyntaxError, ValueError):  # ValueError: a NUL byte, before Python 3.12
@@ -43,8 +47,8 @@ def unified(
 ) -> str:
     """The unified diff from old_text to new_text, ending in a newline; empty when nothing differs.
 
-    context: unchanged lines around each change. code_only: leave the module docstrings out; line
-    numbers in the hunk headers are then those of the text without them.
+    context: unchanged lines around each change. code_only: leave the module docstrings and q1lab's
+    own line out; line numbers in the hunk headers are then those of the text without them.
     """
     if code_only:
         old_text, new_text = code_of(old_text), code_of(new_text)

@@ -15,20 +15,16 @@ from pathlib import Path
 
 from q1lab import paths
 from q1lab.errors import FAILED, Problem
-from q1lab.files import open_regular, os_reason, read_bytes, utc_now, write_atomic
+from q1lab.files import os_reason, read_bytes, utc_now, write_atomic
 from q1lab.index import learned
 from q1lab.index.store import Store
-from q1lab.model import diffs
+from q1lab.model import diffs, marker, parents
 from q1lab.study import variants
 
 VARIANTS = ("rmsnorm", "rope", "swiglu", "gqa", "llama")
 STAGES = ("Question", "Place", "Idea", "Reference")
 """The stages of a hint, from 1: a question, the place in the file, the idea in code-like words, a
 diff."""
-
-_HEADER = re.compile(
-    rb"# q1lab: (?P<variant>\w+), made from (?P<source>.*), sha256 (?P<sha>[0-9a-f]{64})[^\n]*\r?\n"
-)
 
 
 # ── new
@@ -55,17 +51,13 @@ def new(variant: str, folder: Path, source: Path | None = None, name: str | None
     if source is None and (folder / "model.py").is_file():
         source = folder / "model.py"
     text = _read(source or paths.models_dir() / "baseline.py")
-    sha = keep_base(text)
-    made_from = source.name if source else "the baseline"
+    made = marker.Marker(variant, source.name if source else marker.BASELINE, parents.keep(text))
     newline = b"\r\n" if b"\r\n" in text[:10_000] else b"\n"
-    header = (
-        f"# q1lab: {variant}, made from {made_from}, sha256 {sha} (q1lab merge reads this line)".encode()
-        + newline
-    )
+    header = marker.line(made).encode() + newline
     first, rest = _after_shebang(text)
     path = folder / (name or f"{variant}.py")
     _create(path, first + header + rest)
-    return Made(path, str(source.absolute()) if source else "baseline", sha)
+    return Made(path, str(source.absolute()) if source else "baseline", made.sha256)
 
 
 def new_baseline(folder: Path, name: str = "model.py") -> Made:
@@ -74,28 +66,13 @@ def new_baseline(folder: Path, name: str = "model.py") -> Made:
     text = _read(paths.models_dir() / "baseline.py")
     path = folder / name
     _create(path, text)
-    return Made(path, "baseline", keep_base(text))
+    return Made(path, "baseline", parents.keep(text))
 
 
 def note_file(store: Store, week: str, variant: str, made: Made) -> None:
     """Remember which file carries the week's modification. A choice of another variant stays as it
     is."""
     learned.note_file(store, week, variant, str(made.path.absolute()), made.source)
-
-
-def keep_base(text: bytes) -> str:
-    """Keep a text that a file was made from; returns its SHA-256, under which it is found again."""
-    import hashlib
-
-    sha = hashlib.sha256(text).hexdigest()
-    kept = _base_file(sha)
-    if not kept.is_file():
-        write_atomic(kept, text)
-    return sha
-
-
-def _base_file(sha: str) -> Path:
-    return paths.home() / "bases" / f"{sha}.py"
 
 
 def _after_shebang(text: bytes) -> tuple[bytes, bytes]:
@@ -181,7 +158,7 @@ def reference_diff(variant: str) -> str:
 def compare_with_reference(variant: str, file: Path) -> str:
     """The unified diff from the reference variant to the learner's file, without the header
     line."""
-    mine = strip_header(_read(file)).decode()
+    mine = marker.strip(_read(file)).decode()
     return diffs.unified(
         _read(paths.models_dir() / f"{variant}.py").decode(),
         mine,
@@ -249,24 +226,18 @@ def merge(file: Path, into: Path, base: Path | None = None) -> Merge:
             f"there is no {into}: `q1lab new --baseline` makes one, or name it with --into"
         )
     raw, old = _read(file), _read(into)
-    found = _HEADER.search(raw[:2000])
+    found = marker.read(raw)
     if base is not None:
-        base_text = strip_header(_read(base))
+        base_text = marker.strip(_read(base))
     elif found is None:
         raise Problem(
             f"{file}:1: the line that says what it was made from is gone; name that file with --base"
         )
     else:
-        kept = _base_file(found["sha"].decode())
-        if not kept.is_file():
-            raise Problem(
-                f"the file that {file.name} was made from ({found['source'].decode()}) is no longer kept in "
-                f"{kept.parent}; name it with --base"
-            )
-        base_text = _read(kept)
-    variant = found["variant"].decode() if found else file.stem
+        base_text = _base_of(file, found)
+    variant = found.variant if found else file.stem
     merged, conflicts = merge_file(
-        old, base_text, strip_header(raw), (into.name, f"{file.name} as it was made", file.name)
+        old, base_text, marker.strip(raw), (into.name, f"{file.name} as it was made", file.name)
     )
     diff = diffs.unified(
         old.decode(),
@@ -278,35 +249,23 @@ def merge(file: Path, into: Path, base: Path | None = None) -> Merge:
     return Merge(file, into, variant, old, merged, conflicts, diff)
 
 
-def strip_header(text: bytes) -> bytes:
-    """A file's text without the line that `q1lab new` put on top."""
-    return _HEADER.sub(b"", text[:2000], count=1) + text[2000:]
+def _base_of(file: Path, found: marker.Marker) -> bytes:
+    """The text that ``file`` was made from."""
+    try:
+        parent = parents.of(file)
+        assert parent is not None
+    except Problem:
+        raise Problem(
+            f"the text that {file.name} was made from ({found.source}) is kept nowhere any more; "
+            "name it with --base"
+        ) from None
+    return _read(parent.variant.path)
 
 
 def header_variant(file: Path) -> str | None:
-    """The modification that a file was made for, by its header line; None without one."""
-    found = _HEADER.search(_read(file)[:2000])
-    return found["variant"].decode() if found else None
-
-
-def made_from(file: Path) -> Path:
-    """The file that ``file`` was made from, as its header line says, if that is still beside it;
-    else the baseline.
-
-    Never raises: a file without a header line, or one that can't be read, counts as made from the
-    baseline.
-    """
-    baseline = paths.models_dir() / "baseline.py"
-    try:
-        with open_regular(file) as stream:
-            found = _HEADER.search(stream.read(2000))
-    except OSError:
-        return baseline
-    source = found["source"].decode("utf-8", "replace") if found else ""
-    if not source or Path(source).name != source or source == file.name:
-        return baseline
-    beside = file.parent / source
-    return beside if beside.is_file() else baseline
+    """The modification that a file was made for, by its first line; None without one."""
+    found = marker.read(_read(file))
+    return found.variant if found else None
 
 
 def keep_copy(plan: Merge) -> Path:

@@ -31,7 +31,8 @@ class Wish:
 
     variant: str
     seeds: str = "3"
-    baseline: str = "baseline"
+    baseline: str | None = None
+    """What to compare with; None: what the variant was made from, else q1lab's baseline."""
     preset: str | None = None
     data: str = "stdlib"
     device: str = "auto"
@@ -123,7 +124,7 @@ def of_study(study: Study, word: Callable[[str], str] = str) -> Wish:
     return Wish(
         variant=word(study.arms["modified"].origin),
         seeds=seeds_text(study.seeds),
-        baseline=word(study.arms["baseline"].origin),
+        baseline=None if _by_default(study) else word(study.arms["baseline"].origin),
         preset=study.preset,
         data=word(str(study.extra.get("data", study.data.name))),
         device=study.device,
@@ -133,6 +134,14 @@ def of_study(study: Study, word: Callable[[str], str] = str) -> Wish:
         unchecked=study.unchecked,
         wandb=str(study.extra.get("wandb", "auto")),
     )
+
+
+def _by_default(study: Study) -> bool:
+    """Whether the study's baseline is what `q1lab run` takes by itself."""
+    origins = {name: arm.origin for name, arm in study.arms.items()}
+    if "baseline" in study.extra:
+        return study.extra["baseline"] is None
+    return origins["baseline"] == "baseline" and not origins["modified"].endswith(".py")
 
 
 def overrides_of(preset: str, config: Mapping[str, Any]) -> dict[str, str]:

@@ -138,7 +138,7 @@ class Action:
         return replace(
             asked,
             seeds=_seeds_words(options.get("seeds", asked.seeds)),
-            baseline=str(options.get("baseline", asked.baseline)),
+            baseline=str(options["baseline"]) if "baseline" in options else None,
             preset=None if preset is None else str(preset),
             data=str(options.get("data", asked.data)),
             overrides={"max_iters": str(options["max_iters"])} if "max_iters" in options else {},

@@ -136,7 +136,7 @@ def test_from_the_choice_to_the_verdict(repo: Path, q1lab: Q1lab, fake_trainer: 
     text = (repo / "MODIFICATION.md").read_text()
     assert "### Verdict: helps" in text
     assert "Outcome: HELPS, a hit." in text
-    assert "q1lab run rope --seeds 3 --preset quick" in text
+    assert "q1lab run rope --seeds 3 --preset quick --max-iters 20 --device cpu" in text
     assert "Because {{ it }} \\<b>turns\\</b>." in text
     assert "-        x = x + " in text or "+def precompute_freqs_cis" in text
     assert work(repo) == mine
@@ -505,10 +505,10 @@ def test_a_study_of_ones_own_file_names_no_private_path(
         with store.write() as db:
             db.execute("UPDATE modifications SET file = ?", (str(repo / "my_rope.py"),))
     q1lab(*PREDICT)
-    study(fake_trainer, "./my_rope.py", "--unchecked")
+    study(fake_trainer, "./my_rope.py", "--unchecked", "--baseline", "baseline")
     q1lab("modification")
     text = (repo / "MODIFICATION.md").read_text()
-    assert "q1lab run ./my_rope.py --seeds 3" in text
+    assert "q1lab run ./my_rope.py --baseline baseline --seeds 3" in text
     assert "Predicted: the loss falls by 0.03 nats" in text
     assert str(repo) not in text
 

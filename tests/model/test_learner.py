@@ -14,7 +14,7 @@ from q1lab import paths
 from q1lab.commands.learner import hint, merge, new
 from q1lab.errors import Problem
 from q1lab.index.store import Store
-from q1lab.model import diffs, learner
+from q1lab.model import diffs, learner, marker
 from q1lab.repository import merge_file
 from tests.kit.places import MODELS
 
@@ -96,7 +96,7 @@ def test_new_copies_the_learners_model_under_a_header(repo: Path) -> None:
     header, rest = made.split(b"\n", 1)
     assert header.startswith(b"# q1lab: rope, made from model.py, sha256 ")
     assert rest == b"# mine\n" + baseline()
-    assert learner.strip_header(made) == rest
+    assert marker.strip(made) == rest
     assert learner.header_variant(repo / "rope.py") == "rope"
     assert git(repo, "status", "--short").split() == [
         "M",
@@ -123,7 +123,7 @@ def test_first_lines_and_line_ends_survive(repo: Path, start: bytes, newline: by
     made = (repo / "rope.py").read_bytes()
     assert made.startswith(start)
     assert made.count(b"\n") == made.count(newline) or start.startswith(b"#!")
-    assert learner.strip_header(made) == text
+    assert marker.strip(made) == text
 
 
 def test_new_never_overwrites(repo: Path) -> None:
@@ -270,7 +270,7 @@ def test_two_modifications_one_after_the_other(repo: Path) -> None:
     for variant in ("rmsnorm", "swiglu"):
         implement(repo, variant)
         text = (repo / f"{variant}.py").read_bytes()
-        own = diffs.code_of(learner.strip_header(text).decode())
+        own = diffs.code_of(marker.strip(text).decode())
         (repo / f"{variant}.py").write_text(
             text.decode().splitlines(keepends=True)[0] + '"""Mine."""\n\n' + own
         )
@@ -354,7 +354,8 @@ def test_merge_refuses_what_it_cannot_know(repo: Path) -> None:
     ok(new, "gqa", "--from", "old.py")
     for kept in (paths.home() / "bases").iterdir():
         kept.unlink()
-    assert "no longer kept" in refused(merge, "gqa.py")
+    (repo / "old.py").unlink()
+    assert "kept nowhere any more" in refused(merge, "gqa.py")
 
 
 def test_a_target_that_changes_meanwhile_is_left_alone(repo: Path) -> None:

@@ -16,7 +16,8 @@ from q1lab import planning
 from q1lab.commands.run import run, wish_of
 from q1lab.errors import Problem
 from q1lab.index.store import Store
-from q1lab.study import command, corpora, presets, variants
+from q1lab.model import parents
+from q1lab.study import command, corpora, presets
 from q1lab.study.command import Wish
 from q1lab.study.studies import Study
 from q1lab.week.model import Action
@@ -36,7 +37,8 @@ def drafted(wish: Wish) -> Study:
     """The study that planning makes of a wish where the probe finds what was asked for, else a
     plain CPU."""
     preset = wish.preset or "cpu"
-    baseline, modified = variants.find(wish.baseline), variants.find(wish.variant)
+    pair = parents.pair(wish.variant, wish.baseline)
+    baseline, modified = pair.baseline, pair.modified
     config = presets.resolve(preset, wish.overrides, (*baseline.fields, *modified.fields))
     arm = {"n_params": 1, "flops_per_token": 1, "seconds_per_iter": 1.0}
     answer = {
@@ -65,7 +67,7 @@ OVERRIDES: dict[str, st.SearchStrategy[str]] = {
 WISHES = st.builds(
     Wish,
     variant=st.just("gqa"),
-    baseline=st.sampled_from(["baseline", "rope"]),
+    baseline=st.sampled_from([None, "baseline", "rope"]),
     seeds=st.lists(st.integers(0, 30), min_size=1, max_size=5, unique=True).map(
         lambda found: command.seeds_text(tuple(found))
     ),

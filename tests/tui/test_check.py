@@ -113,7 +113,7 @@ async def test_red_then_saved_then_green_and_it_waits(repo: Path) -> None:
         seen = words(app_)
         assert "✓ the angles differ" in seen
         assert "✗" not in seen
-        assert "q1lab run ./rope.py --baseline ./model.py" in seen
+        assert "q1lab run ./rope.py" in seen
         assert "against model.py  +1 −0 lines" in seen
         assert "[red]mine[/red]" in seen
         await settled(pilot)
@@ -235,17 +235,6 @@ async def test_a_run_action_fills_the_form(repo: Path) -> None:
             "2",
             "40",
         ]
-
-
-def test_what_a_file_was_made_from(repo: Path) -> None:
-    rope = repo / "rope.py"
-    assert learner.made_from(rope) == repo / "model.py"
-    (repo / "model.py").unlink()
-    baseline = learner.paths.models_dir() / "baseline.py"
-    assert learner.made_from(rope) == baseline
-    assert learner.made_from(repo / "nothing.py") == baseline
-    rope.write_text(f"# q1lab: rope, made from ../model.py, sha256 {'0' * 64}\n")
-    assert learner.made_from(rope) == baseline
 
 
 async def test_results_use_the_width_they_have(repo: Path) -> None:

@@ -73,7 +73,7 @@ def start(app: Q1Lab, action: Action, step: Step | None) -> None:
                 _beside(app, options["variant"]),
                 seeds=_seeds(options.get("seeds", 3)),
                 preset=options.get("preset"),
-                baseline=_beside(app, options.get("baseline", "baseline")),
+                baseline=_beside(app, options["baseline"]) if "baseline" in options else None,
                 data=_beside(app, options.get("data", "stdlib")),
                 iters=str(options.get("max_iters", "")),
             )

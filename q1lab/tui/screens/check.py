@@ -15,7 +15,7 @@ from textual.widgets import Footer, Static
 
 from q1lab.errors import Problem
 from q1lab.files import plain
-from q1lab.model import learner
+from q1lab.model import learner, parents
 from q1lab.model.checks import CheckReport, CheckResult, run_checks
 from q1lab.tui import editing
 from q1lab.tui.checking import Round, Stamp, stamp
@@ -133,7 +133,7 @@ class CheckScreen(Screen[None]):
             "can't be used" if report.unusable else "all pass" if report.passed else "not all pass"
         )
         self._draw(f"{report.for_}: {ended}".removeprefix(": "))
-        said = ending(report, self.file, learner.made_from(self.path), self.q1.week.variant)
+        said = ending(report, self.file, self.q1.week.variant)
         self.query_one("#check-says", Static).update(said)
         step_id, week = self.step_id, self.q1.week.label
         if report.passed and step_id:
@@ -155,7 +155,7 @@ class CheckScreen(Screen[None]):
 
     def _show_diff(self) -> None:
         try:
-            self._side(*against_source(self.path, learner.made_from(self.path)))
+            self._side(*against_source(self.path, parents.of_or_baseline(self.path)))
         except Problem as problem:
             self._side(str(problem), "")
 

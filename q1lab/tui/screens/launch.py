@@ -16,8 +16,7 @@ from textual.widgets import Button, Footer, Input, OptionList, Select, Static
 from q1lab.errors import Problem
 from q1lab.index.store import Store
 from q1lab.journal import predictions
-from q1lab.model import diffs
-from q1lab.study import variants
+from q1lab.model import diffs, parents
 from q1lab.study.command import Wish
 from q1lab.tui.beside import beside
 from q1lab.tui.keys import bindings
@@ -49,7 +48,7 @@ class LaunchScreen(Screen[str | None]):
         *,
         seeds: str = "3",
         preset: str | None = None,
-        baseline: str = "baseline",
+        baseline: str | None = None,
         data: str = "stdlib",
         iters: str = "",
     ) -> None:
@@ -109,7 +108,8 @@ class LaunchScreen(Screen[str | None]):
         self._timer = self.set_timer(PAUSE, lambda: self._estimate(wish))
 
     def _show_diff(self, wish: Wish) -> None:
-        old, new = variants.find(wish.baseline), variants.find(wish.variant)
+        pair = parents.pair(wish.variant, wish.baseline)
+        old, new = pair.baseline, pair.modified
         diff = diffs.unified(old.text, new.text, old.name, new.name)
         added, removed = diffs.count(diff)
         head = f" A new study: {new.name} against {old.name}   +{added} −{removed} lines"

@@ -15,6 +15,7 @@ from q1lab.errors import Problem
 from q1lab.files import open_regular, os_reason, plain
 from q1lab.model import diffs, learner
 from q1lab.model.checks import CheckReport, CheckResult
+from q1lab.model.parents import Parent
 
 MOST = 400_000
 """Bytes of a file that are compared at most."""
@@ -83,7 +84,7 @@ def _lines(check: CheckResult, fresh: bool, width: int) -> list[Content]:
     return lines
 
 
-def ending(report: CheckReport, file: str, source: Path, variant: str | None) -> Content:
+def ending(report: CheckReport, file: str, variant: str | None) -> Content:
     """What is below the results of a finished round; after success, what comes next."""
     if report.unusable is not None:
         said = Content.styled(plain(report.unusable), "$error")
@@ -91,7 +92,7 @@ def ending(report: CheckReport, file: str, source: Path, variant: str | None) ->
         offer = "\nc  compares it with the reference" if report.for_ in learner.VARIANTS else ""
         said = Content.assemble(
             (f"All {len(report.checks)} checks passed.", "bold $success"),
-            " Next, when you like:\n", (next_command(report, file, source, variant), "$accent"), offer,
+            " Next, when you like:\n", (next_command(report, file, variant), "$accent"), offer,
         )  # fmt: skip
     else:
         failed = sum(not check.passed for check in report.checks)
@@ -105,24 +106,19 @@ def ending(report: CheckReport, file: str, source: Path, variant: str | None) ->
     return said
 
 
-def next_command(report: CheckReport, file: str, source: Path, variant: str | None) -> str:
+def next_command(report: CheckReport, file: str, variant: str | None) -> str:
     """The command that comes after success: train the file, or begin a modification of a checked
     baseline."""
     if report.for_ == "baseline":
         return f"q1lab new {variant or 'rope'}"
-    path = Path(report.file)
     mine = file if Path(file).is_absolute() or file.startswith("./") else f"./{file}"
-    if source.parent != path.parent:
-        return f"q1lab run {mine}"
-    return f"q1lab run {mine} --baseline {mine.removesuffix(path.name)}{source.name}"
+    return f"q1lab run {mine}"
 
 
-def against_source(file: Path, source: Path) -> tuple[str, str]:
+def against_source(file: Path, source: Parent) -> tuple[str, str]:
     """(a heading, the unified diff) from what the file was made from to it. Problem when one can't
     be read."""
-    old, new = (
-        learner.strip_header(_bytes(path)).decode(errors="replace") for path in (source, file)
-    )
+    old, new = (_bytes(path).decode(errors="replace") for path in (source.variant.path, file))
     diff = diffs.unified(plain(old), plain(new), source.name, file.name)
     return heading(diff, source.name), diff
 

@@ -32,7 +32,7 @@ class LaunchForm(VerticalScroll, can_focus=False):
         given: str | None,
         seeds: str,
         preset: str | None,
-        baseline: str = "baseline",
+        baseline: str | None = None,
         data: str = "stdlib",
         iters: str = "",
     ) -> None:
@@ -51,7 +51,8 @@ class LaunchForm(VerticalScroll, can_focus=False):
         yield Input(own, placeholder="path to your model file", id="file", compact=True)
         with Horizontal(classes="pick"):
             yield Label("against")
-            yield Input(self.baseline, placeholder="a variant, a file", id="baseline", compact=True)
+            hint = "what it was made from"
+            yield Input(self.baseline or "", placeholder=hint, id="baseline", compact=True)
         with Horizontal(classes="pick"):
             yield Label("preset")
             chosen = self.preset if self.preset in PRESETS else Select.NULL
@@ -124,7 +125,7 @@ class LaunchForm(VerticalScroll, can_focus=False):
         parse_seeds(self._text("seeds"))
         preset = self.query_one("#preset", Select).value
         return Wish(
-            variant=variant, seeds=self._text("seeds"), baseline=self._text("baseline") or "baseline",
+            variant=variant, seeds=self._text("seeds"), baseline=self._text("baseline") or None,
             preset=preset if isinstance(preset, str) else None, data=self._text("data") or "stdlib",
             device=self._picked_of("device"), dtype=self._picked_of("dtype"), wandb=self._picked_of("wandb"),
             jobs=int(jobs) if jobs else None, overrides=overrides,

@@ -1,0 +1,63 @@
+"""The comment line on top of a file that `q1lab new` made: what it is for, and what it was made
+from.
+
+``# q1lab: rope, made from model.py, sha256 9f2c… (q1lab reads this line)``. The hash is that of
+the text it was made from, so the parent is known for certain, whatever has become of it since.
+Pure.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+BASELINE = "the baseline"
+"""The source of a file that was made from q1lab's own baseline."""
+
+LOOKED_AT = 2000
+"""Bytes at a file's beginning in which the line is looked for."""
+
+_LINE = (
+    r"# q1lab: (?P<variant>\w+), made from (?P<source>[^\n]*), sha256 (?P<sha>[0-9a-f]{64})"
+    r"[^\n]*(?:\n|\Z)"
+)
+_TEXT, _BYTES = re.compile(_LINE), re.compile(_LINE.encode())
+
+
+@dataclass(frozen=True)
+class Marker:
+    """What the line says: the modification, the name of the parent, the SHA-256 of its text."""
+
+    variant: str
+    source: str
+    sha256: str
+
+
+def line(marker: Marker) -> str:
+    """The line without its end."""
+    return (
+        f"# q1lab: {marker.variant}, made from {marker.source}, sha256 {marker.sha256} "
+        "(q1lab reads this line)"
+    )
+
+
+def read(text: bytes) -> Marker | None:
+    """The marker of a file's text; None without one."""
+    found = _BYTES.search(text[:LOOKED_AT])
+    if found is None:
+        return None
+    return Marker(
+        found["variant"].decode("utf-8", "replace"),
+        found["source"].decode("utf-8", "replace"),
+        found["sha"].decode(),
+    )
+
+
+def strip(text: bytes) -> bytes:
+    """A file's text without the line."""
+    return _BYTES.sub(b"", text[:LOOKED_AT], count=1) + text[LOOKED_AT:]
+
+
+def strip_text(text: str) -> str:
+    """The same for text that is decoded already."""
+    return _TEXT.sub("", text[:LOOKED_AT], count=1) + text[LOOKED_AT:]
