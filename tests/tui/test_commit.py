@@ -72,7 +72,7 @@ async def test_nothing_is_committed_before_it_was_shown(repo: Path) -> None:
         await until(pilot, lambda: screen.proposal is not None)
         assert "docs: add MODIFICATION.md for gqa" in said(screen)
         assert "on main" in said(screen)
-        assert "Because [b]it[/b] saves memory." in said(screen, "diff").replace("\\", "")
+        assert "Because [b]it[/b] saves memory." in said(screen, "text").replace("\\", "")
         assert not (repo / "MODIFICATION.md").exists()
         await pilot.press("escape")
         await until(pilot, lambda: app.screen is not screen)
@@ -100,7 +100,7 @@ async def test_edits_of_the_learners_are_shown_and_asked_about(repo: Path) -> No
         assert isinstance(screen, CommitScreen)
         await pilot.press("enter")
         await until(pilot, lambda: "edits of yours" in said(screen))
-        assert "+My foreword, edited." in said(screen, "diff").replace("+ ", "+")
+        assert "+My foreword, edited." in said(screen, "text").replace("+ ", "+")
         assert commits(repo) == ["mine", "begin"]
         await pilot.press("enter")
         await until(pilot, lambda: not isinstance(app.screen, CommitScreen))

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -76,11 +75,11 @@ class CommitScreen(ModalScreen[bool]):
             yield Static(id="message", markup=False)
             with VerticalScroll():
                 yield Static(id="claims", markup=False)
-                yield Static(id="diff", markup=False)
+                yield Static(id="text", markup=False)
             with Horizontal(classes="buttons"):
-                yield Button("Commit (Enter)", id="commit", variant="primary", disabled=True)
-                yield Button("Always, don't ask again (a)", id="always", disabled=True)
-                yield Button("Leave it (Esc)", id="leave")
+                yield Button("Commit", id="commit", variant="primary", disabled=True)
+                yield Button("Don't ask again (a)", id="always", disabled=True)
+                yield Button("Leave it", id="leave")
 
     def on_mount(self) -> None:
         beside(self, self._propose, self._show, self._failed)
@@ -119,7 +118,7 @@ class CommitScreen(ModalScreen[bool]):
                 f"{names} in {self.folder}\nThere is no git repository: written, not committed.",
                 "Enter writes it · Esc leaves it",
             )
-            self.query_one("#commit", Button).label = "Write (Enter)"
+            self.query_one("#commit", Button).label = "Write"
         self._tell_more(self.proposal)
         for button in self.query(Button):
             button.disabled = False
@@ -140,8 +139,8 @@ class CommitScreen(ModalScreen[bool]):
 
     def _show_diff(self, diff: str) -> None:
         dark = self.app.current_theme.dark
-        shown = diff_text(plain(diff), palette(self.app), dark=dark) if diff else Text("")
-        self.query_one("#diff", Static).update(shown)
+        shown = diff_text(plain(diff), palette(self.app), dark=dark, code=False)
+        self.query_one("#text", Static).update(shown)
 
     def _say(self, text: str, subtitle: str) -> None:
         self.query_one("#message", Static).update(text)
@@ -206,7 +205,7 @@ class CommitScreen(ModalScreen[bool]):
                 "\n".join(plain(reason) for reason in problem.reasons),
                 "Enter goes on · Esc leaves it",
             )
-            self.query_one("#commit", Button).label = "Go on (Enter)"
+            self.query_one("#commit", Button).label = "Go on"
             self._show_diff(problem.diff)
             return
         self._say(plain(str(problem)), "nothing was changed · Esc closes")

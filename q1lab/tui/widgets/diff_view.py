@@ -12,23 +12,26 @@ MOST_LINES = 2_000
 """Beyond this a diff is cut: nobody reads it on a screen, and colouring it would take too long."""
 
 
-def diff_text(diff: str, colours: Palette, *, dark: bool = True) -> Text:
+def diff_text(diff: str, colours: Palette, *, dark: bool = True, code: bool = True) -> Text:
     """The diff's lines; what goes is tinted in the baseline's colour, what comes in the modified
     arm's.
 
     Plain signs stay in front, so that nothing is said by colour alone. The text is data: no markup
-    is read.
+    is read. With ``code`` False it is prose: long lines go on in the next one.
     """
     lines = diff.splitlines()
     cut = len(lines) - MOST_LINES
     body = [line for line in lines[:MOST_LINES] if not line.startswith(("--- ", "+++ "))]
-    code = Syntax(
-        "", "python", theme="github-dark" if dark else "default", background_color="default"
+    syntax = Syntax(
+        "",
+        "python" if code else "text",
+        theme="github-dark" if dark else "default",
+        background_color="default",
     )
-    spoken = code.highlight(
+    spoken = syntax.highlight(
         "\n".join(line[1:] if line[:1] in "+- " else "" for line in body)
     ).split("\n")
-    out = Text(no_wrap=True, overflow="crop")
+    out = Text(no_wrap=code, overflow="crop" if code else "fold")
     tints = {
         "-": f"on {colours.tint(colours.baseline, 0.2)}",
         "+": f"on {colours.tint(colours.modified, 0.2)}",
