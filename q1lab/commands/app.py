@@ -57,6 +57,6 @@ def prepare(session: str | None, folder: Path | None) -> Setup:
     first, notice = None, ""
     if paths.database().exists():
         with Store() as store:
-            first = Taker(week.label).take(store, ingest=False)
+            first = Taker(week.label, week).take(store, ingest=False)
             notice = store.notice or ""
     return Setup(week, settings, session_id, first, notice=notice)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import sys
@@ -65,6 +66,7 @@ def _once(file: Path, for_: str | None, as_json: bool) -> int:
     from q1lab.model.checks import run_checks
 
     report = run_checks(file, for_, on_result=(lambda result: None) if as_json else show)
+    _note(file, report)
     if as_json:
         click.echo(json.dumps(report.as_dict(), ensure_ascii=False))
         return report.code
@@ -78,6 +80,18 @@ def _once(file: Path, for_: str | None, as_json: bool) -> int:
         return USAGE
     click.echo(summary(report))
     return report.code
+
+
+def _note(file: Path, report: CheckReport) -> None:
+    """Remember that a file of the learner's passed: its step of the week is done."""
+    from q1lab.commands import _documents as shared
+    from q1lab.index.store import Store
+    from q1lab.journal import evidence
+
+    if report.passed and report.unusable is None:
+        # Whatever is wrong with a week or the database, the checks have their own result.
+        with contextlib.suppress(Problem), Store() as store:
+            evidence.note_check(store, shared.week().label, file, report.for_)
 
 
 def show(result: CheckResult) -> None:

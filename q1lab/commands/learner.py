@@ -214,6 +214,8 @@ def merge(
     since. A copy of model.py is kept. Conflicts are written with git's markers, and nothing is
     committed.
     """
+    from q1lab.journal import evidence
+
     target = (into or file.absolute().parent / "model.py").absolute()
     plan = learner.merge(file, target, base)
     how = dataclasses.replace(how, repo=how.repo or target.parent)
@@ -254,6 +256,10 @@ def merge(
         how,
         quiet=as_json,
     )
+    if not how.dry_run:
+        with Store() as store:
+            week = shared.week().label
+            evidence.note_merge(store, week, plan.file.absolute(), target, saved["commit"])
     return _tell(
         {**record, **saved}, as_json, OK, f"before: {record['copy']}" if "copy" in record else ""
     )

@@ -25,11 +25,17 @@ option)."""
 @click.option(
     "--variant", metavar="NAME", help="The modification. Default: the one you chose for the week."
 )
+@click.option(
+    "--reference",
+    is_flag=True,
+    help="Show the code of q1lab's own implementation, before yours passes its checks.",
+)
 @shared.writing_options
 @shared.region_options
 @shared.json_option
 def modification(
     variant: str | None,
+    reference: bool,
     how: shared.Writing,
     overwrite: bool,
     add_missing: bool,
@@ -41,15 +47,22 @@ def modification(
     Between its marks q1lab writes what it knows: choice, notes, sketch, prediction, the diff that
     ran, the comparison. Every other byte is yours. What you edit between the marks stays, and is
     shown as a diff, until you say --overwrite. The commit locks your prediction.
+
+    The diff is that of your own file. Where the runs used q1lab's implementation, its code is left
+    out until a file of yours passes its checks, or you say --reference.
     """
+    from q1lab.documents import known, proposals
     from q1lab.documents import modification as documents
-    from q1lab.documents import proposals
+    from q1lab.journal import evidence
     from q1lab.study import variants
 
     week = shared.week()
     if variant is not None and variant not in {item.name for item in week.variants}:
         variant = variants.find(variant).name
     with Store() as store:
+        if reference:
+            name = known.chosen(store, week, variant).name
+            evidence.show_reference(store, week.label, name)
         if stdout and as_json:
             shared.emit(dataclasses.asdict(documents.gather(store, week, variant)))
             return OK

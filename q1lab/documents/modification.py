@@ -20,7 +20,7 @@ from q1lab.documents.templates import Rendered, render
 from q1lab.errors import Problem
 from q1lab.files import read_text
 from q1lab.index.store import Store
-from q1lab.journal import predictions
+from q1lab.journal import evidence, predictions
 from q1lab.model import diffs, parents
 from q1lab.study import studies
 from q1lab.study.studies import Study
@@ -65,6 +65,8 @@ class Modification:
     predicted: tuple[Answer, ...] = ()
     analysis: tuple[Answer, ...] = ()
     diff: str = ""
+    withheld: bool = False
+    """A study ran q1lab's own implementation, and the learner has not solved it yet."""
     diff_lines: Mapping[str, int] | None = None
     study: StudyFacts | None = None
     other_studies: Md | None = None
@@ -101,7 +103,8 @@ def gather(store: Store, week: Week, variant: str | None = None) -> Modification
     title = listed.title.split(" (recommended)")[0] if listed else picked.name
     found = known.comparisons(store, picked.names)
     study, record = found[-1] if found else (None, None)
-    diff = diff_of(study, picked)
+    reference = evidence.may_show_reference(store, week.label, picked.name)
+    diff, withheld = diff_of(study, picked, reference=reference)
     predicted = _prediction(store, week.label, picked)
     added, removed = diffs.count(diff)
     return Modification(
@@ -120,6 +123,7 @@ def gather(store: Store, week: Week, variant: str | None = None) -> Modification
         predicted=known.answers(store, week, "prediction"),
         analysis=known.answers(store, week, "analysis"),
         diff=diff,
+        withheld=withheld,
         diff_lines={"added": added, "removed": removed},
         study=known.study_facts(study, record) if study and record else None,
         other_studies=facts.studies_table([item for _, item in found]) if len(found) > 1 else None,
@@ -139,22 +143,36 @@ def _prediction(store: Store, label: str, picked: Chosen) -> dict[str, Any] | No
     return None
 
 
-def diff_of(study: Study | None, picked: Chosen) -> str:
-    """The diff that ran; before a study, the diff of the files as they are now ("" when there are
-    none)."""
+def diff_of(study: Study | None, picked: Chosen, *, reference: bool) -> tuple[str, bool]:
+    """(the diff, whether one is withheld). It is the diff that ran; before a study, the diff of the
+    learner's own file as it is now, "" without one.
+
+    q1lab's own implementation is withheld unless ``reference`` says that it gives nothing away.
+    """
     if study is not None:
         arms = study.arms
+        if not reference and is_reference(study):
+            return "", True
         try:
             old, new = (read_text(study.files.root / arms[arm].source) for arm in studies.ARMS)
         except OSError:
-            return ""
-        return diffs.unified(old, new, f"{study.baseline}.py", f"{study.variant}.py")
+            return "", False
+        return diffs.unified(old, new, f"{study.baseline}.py", f"{study.variant}.py"), False
+    if picked.file is None:
+        return "", False
     try:
-        pair = parents.pair(picked.file or picked.name, None)
+        pair = parents.pair(picked.file, None)
     except Problem:
-        return ""
+        return "", False
     old_file, new_file = pair.baseline, pair.modified
-    return diffs.unified(old_file.text, new_file.text, f"{old_file.name}.py", new_file.path.name)
+    names = (f"{old_file.name}.py", new_file.path.name)
+    return diffs.unified(old_file.text, new_file.text, *names), False
+
+
+def is_reference(study: Study) -> bool:
+    """Whether the modified arm is a file that q1lab ships, not one of the learner's."""
+    origin = study.arms["modified"].origin
+    return "/" not in origin and not origin.endswith(".py")
 
 
 def about_to_be_locked(record: Modification, today: str) -> Modification:

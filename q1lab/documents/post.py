@@ -38,6 +38,7 @@ class Post:
     verdict: str = ""
     prediction: Prediction | None = None
     diff: str = ""
+    withheld: bool = False
     diff_lines: Mapping[str, int] | None = None
     figure: str | None = None
     hook: str = ""
@@ -107,6 +108,7 @@ def gather(store: Store, week: Week, *, title: str | None = None) -> Post:
         verdict=told.study.verdict if told.study else "",
         prediction=told.prediction,
         diff=told.diff,
+        withheld=told.withheld,
         diff_lines=told.diff_lines,
         figure=f"figures/{told.study.id}.svg" if told.study else None,
         surprises=known.answers(store, week, "surprises"),

@@ -22,8 +22,8 @@ from q1lab.errors import Problem
 from q1lab.files import utc_now
 from q1lab.index import learned
 from q1lab.index.store import Store
+from q1lab.journal import evidence, predictions
 from q1lab.journal import posts as published
-from q1lab.journal import predictions
 from q1lab.repository import NoRepository, Repository
 from q1lab.week.model import Week
 
@@ -113,6 +113,7 @@ def modification(
     )
 
     def after(store: Store, done: Saved) -> None:
+        evidence.note_document(store, week.label, "modification", made.path)
         if repo is not None and record.prediction and "prediction" not in made.edited:
             predictions.lock(store, record.variant, modifications.LOCKED_BY_COMMIT, week.label)
 
@@ -219,7 +220,13 @@ def roadmap(
         told = f"docs: {act} “{changed[0].title[:50]}” in {path.name}"
     else:
         told = f"docs: tick {len(changed)} boxes of {label} in {path.name}"
-    return Proposal({path: new}, told, repo, unified(data, new, path.name)), changed
+
+    def after(store: Store, done: Saved) -> None:
+        if chosen:
+            evidence.note_document(store, label, "roadmap", path)
+
+    diff = unified(data, new, path.name)
+    return Proposal({path: new}, told, repo, diff, after=after), changed
 
 
 COMMANDS = ("modification", "retro", "post new", "post refresh")

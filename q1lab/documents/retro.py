@@ -19,7 +19,7 @@ from q1lab.documents.known import Answer, next_quarter_of, quarter_of
 from q1lab.documents.markdown import Md, inline, table
 from q1lab.documents.templates import Rendered, count, minutes, render
 from q1lab.index.store import Store
-from q1lab.journal import artifacts, posts, reading
+from q1lab.journal import artifacts, evidence, posts, reading
 from q1lab.journal.kpis import KpiLine
 from q1lab.repository import Repository
 from q1lab.week import progress
@@ -207,7 +207,7 @@ def gather(
     itself."""
     picked = known.chosen(store, week)
     week = week.for_variant(picked.name)
-    done = progress.read(store, week.label)
+    done = evidence.read(store, week)
     quarter, following = quarter_of(week.label), next_quarter_of(week.label)
     found = known.comparisons(store)
     parts = part_times(week, done)

@@ -145,3 +145,9 @@ def note_retro(store: Store, week: str, path: str, commit: str | None) -> None:
             "commit_sha = coalesce(excluded.commit_sha, commit_sha)",
             (week, path, utc_now(), commit),
         )
+
+
+def retro(store: Store, week: str) -> Row | None:
+    """Where the week's retro is: path, written, commit_sha; None before one."""
+    row: Row | None = store.db.execute("SELECT * FROM retros WHERE week = ?", (week,)).fetchone()
+    return row

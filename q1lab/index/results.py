@@ -58,6 +58,19 @@ def listing(store: Store, version: int) -> list[Row]:
     ).fetchall()
 
 
+def ended(store: Store) -> list[Row]:
+    """The studies whose runs have all ended with a result, newest first: id, variant, planned (how
+    many seeds), runs (how many), ended (when the last one did)."""
+    return store.db.execute(
+        """
+        SELECT s.id, s.variant, s.seeds AS planned, count(*) AS runs, max(r.ended) AS ended
+        FROM studies s JOIN runs r ON r.study_id = s.id
+        GROUP BY s.id HAVING min(r.state IN ('finished', 'diverged'))
+        ORDER BY s.created DESC, s.rowid DESC
+        """
+    ).fetchall()
+
+
 def numbers_of_runs(store: Store, study_id: str) -> list[float]:
     """Every number that a study's runs ended with or were evaluated at, in no order."""
     found = [

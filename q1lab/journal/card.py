@@ -8,8 +8,7 @@ from html import escape
 from q1lab.compare import record, telling
 from q1lab.files import plain
 from q1lab.index.store import Store
-from q1lab.journal import kpis
-from q1lab.week import progress
+from q1lab.journal import evidence, kpis
 from q1lab.week.model import Week
 
 BAR = 12
@@ -41,7 +40,7 @@ class Card:
 
 def gather(store: Store, week: Week) -> Card:
     """Count everything for the card."""
-    done = progress.read(store, week.label)
+    done = evidence.read(store, week)
     week = week.for_variant(done.chosen)
     sessions = []
     for session in week.sessions:

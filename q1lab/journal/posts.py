@@ -61,6 +61,12 @@ def of_week(store: Store, week: str) -> dict[str, Any] | None:
     return found
 
 
+def counted(post: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+    """The shares that count towards ENOUGH_CHANNELS: those in the channels that q1lab knows, and in
+    others that the learner named on purpose."""
+    return list(post["shares"]) if post else []
+
+
 def every(store: Store) -> list[dict[str, Any]]:
     """All weeks' posts, oldest first, as ``of_week`` gives them."""
     weeks = [row["week"] for row in store.db.execute("SELECT DISTINCT week FROM posts ORDER BY id")]

@@ -75,7 +75,7 @@ class Q1Lab(TimedApp):
         self.set_keymap(dict(setup.config.keymap))
         self.set_reactive(Q1Lab.snapshot, setup.first or Snapshot())
         self.desk = Desk(
-            Taker(setup.week.label),
+            Taker(setup.week.label, setup.week),
             lambda snapshot: self.post_message(SnapshotTaken(snapshot)),
             lambda title, text: self.post_message(Failed(text, title)),
             file=setup.database,

@@ -23,9 +23,11 @@ from q1lab.errors import Problem
 from q1lab.index import ingest, view
 from q1lab.index.store import Store
 from q1lab.index.view import RunView, StudyLine, StudyView
+from q1lab.journal import evidence
 from q1lab.study import launch, studies
 from q1lab.study.studies import Study
 from q1lab.week import progress
+from q1lab.week.model import Week
 from q1lab.week.progress import Progress
 
 if TYPE_CHECKING:  # the first paint does without
@@ -64,8 +66,10 @@ class Snapshot:
 class Taker:
     """Reads the store into snapshots. Keeps what did not change between two looks."""
 
-    def __init__(self, week: str) -> None:
+    def __init__(self, week: str, content: Week | None = None) -> None:
         self.week = week
+        self.content = content
+        """The week itself: with it, steps tick themselves by what happened."""
         self.watched: str | None = None
         """The study whose curves are wanted; None: the newest."""
         self.pages: dict[str, Job] = {}
@@ -92,7 +96,12 @@ class Taker:
         if ingest and self._focus is not None:
             self._focus = with_wandb(self._focus)
         pages = {name: job(store) for name, job in self.pages.items()}
-        return Snapshot(progress.read(store, self.week), self._lines, self._focus, pages)
+        done = progress.read(store, self.week)
+        if self.content is not None:
+            done = evidence.merge(
+                store, self.content, done, evidence.look(store, self.content, done)
+            )
+        return Snapshot(done, self._lines, self._focus, pages)
 
     def _moved(self) -> bool:
         newest = self._lines[0].id if self._lines else None

@@ -138,7 +138,8 @@ def test_from_the_choice_to_the_verdict(repo: Path, q1lab: Q1lab, fake_trainer: 
     assert "Outcome: HELPS, a hit." in text
     assert "q1lab run rope --seeds 3 --preset quick --max-iters 20 --device cpu" in text
     assert "Because {{ it }} \\<b>turns\\</b>." in text
-    assert "-        x = x + " in text or "+def precompute_freqs_cis" in text
+    assert "precompute_freqs_cis" not in text  # q1lab's own code, and nothing is solved yet
+    assert "The runs used q1lab's own implementation." in text
     assert work(repo) == mine
     assert git(repo, "log", "--format=%s").split("\n")[:3] == [
         "docs: record the rope comparison in MODIFICATION.md (helps)",
@@ -619,3 +620,41 @@ def test_a_commit_is_shown_and_asked_about_where_somebody_is_there(
     q1lab("modification")
     assert len(asked) == 3
     assert len(git(repo, "log", "--format=%s").split("\n")[:-1]) == 5
+
+
+def test_nothing_gives_the_solution_away(repo: Path, q1lab: Q1lab, fake_trainer: Fake) -> None:
+    def told() -> str:
+        q1lab("modification")
+        q1lab("post", "refresh" if (repo / "posts").exists() else "new")
+        (draft,) = (repo / "posts").glob("*.md")
+        out = q1lab("retro", "--stdout")[0] + q1lab("modification", "--stdout")[0]
+        return (repo / "MODIFICATION.md").read_text() + draft.read_text() + out
+
+    def gives_away(text: str) -> bool:
+        return "config.n_kv_head" in text
+
+    with Store() as store:
+        progress.choose(store, "M03-W04", "gqa")
+    assert not gives_away(told())  # chosen, nothing written yet
+    (repo / "model.py").write_bytes((paths.models_dir() / "baseline.py").read_bytes())
+    q1lab("new", "gqa")
+    assert not gives_away(told())
+    study(fake_trainer, "gqa")  # what ran is q1lab's file: its numbers are shown, its code is not
+    assert not gives_away(told())
+    assert "### Verdict" in (repo / "MODIFICATION.md").read_text()
+    q1lab("modification", "--reference")
+    assert gives_away((repo / "MODIFICATION.md").read_text())
+    assert gives_away(told())  # it was asked for, and stays
+
+
+def test_after_a_file_of_ones_own_has_passed_the_reference_is_no_secret(
+    repo: Path, q1lab: Q1lab, fake_trainer: Fake
+) -> None:
+    study(fake_trainer, "gqa")
+    q1lab("modification", "--variant", "gqa")
+    assert "config.n_kv_head" not in (repo / "MODIFICATION.md").read_text()
+    mine = repo / "mine.py"
+    mine.write_bytes((paths.models_dir() / "gqa.py").read_bytes())
+    q1lab("check", "mine.py", "--for", "gqa")
+    q1lab("modification", "--variant", "gqa")
+    assert "config.n_kv_head" in (repo / "MODIFICATION.md").read_text()

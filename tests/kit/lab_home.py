@@ -176,7 +176,7 @@ def app(**given: Any) -> Q1Lab:
     week = load(content_dir())
     with Store() as store:
         progress.keep(store, week.label, "welcomed", True)
-        first = Taker(week.label).take(store)
+        first = Taker(week.label, week).take(store)
     return Q1Lab(Setup(week, Config(), first=first, **given))
 
 

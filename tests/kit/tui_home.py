@@ -46,7 +46,7 @@ def prepared(fill: Callable[[Store, Week], None] | None = None, **given: Any) ->
         progress.keep(store, week.label, "welcomed", True)
         if fill is not None:
             fill(store, week)
-        first = Taker(week.label).take(store, ingest=False)
+        first = Taker(week.label, week).take(store, ingest=False)
     given.setdefault("config", Config())
     given.setdefault("clocks", FakeClocks())
     return Q1Lab(Setup(week, first=first, cwd=Path("/nowhere"), **given))

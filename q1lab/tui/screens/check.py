@@ -15,6 +15,7 @@ from textual.widgets import Footer, Static
 
 from q1lab.errors import Problem
 from q1lab.files import plain
+from q1lab.journal import evidence
 from q1lab.model import learner, parents
 from q1lab.model.checks import CheckReport, CheckResult, run_checks
 from q1lab.tui import editing
@@ -136,6 +137,9 @@ class CheckScreen(Screen[None]):
         said = ending(report, self.file, self.q1.week.variant)
         self.query_one("#check-says", Static).update(said)
         step_id, week = self.step_id, self.q1.week.label
+        if report.passed:
+            file, name = self.path, report.for_
+            self.q1.desk.ask(lambda store: evidence.note_check(store, week, file, name))
         if report.passed and step_id:
             self.q1.desk.ask(lambda store: domain.tick(store, week, step_id, True))
 

@@ -1,0 +1,285 @@
+"""What happened, by what it left behind: steps that tick themselves.
+
+A step of the week is done when the act that it names has left its mark: the file is there, its
+checks are green, the study's runs have ended, a document was written, the post is published. So app,
+commands and documents can't contradict what happened. A step is unticked by hand, and stays so until
+something new happens. Where a mark disappears (a study that was deleted), nothing is claimed any
+more, and one line says so.
+
+What a step names is read from its kind, its actions, and the commands in its text (``acts_of``).
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from q1lab import paths
+from q1lab.files import sha256_file, utc_now
+from q1lab.index import learned, results
+from q1lab.index.store import Store
+from q1lab.journal import posts, reading
+from q1lab.week import progress
+from q1lab.week.model import Action, Step, Week
+from q1lab.week.progress import Progress, Record
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What an act left behind: ``words`` say it, ``since`` when it first was so (ISO)."""
+
+    words: str
+    since: str
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """``marks`` by step id; ``gone`` are sentences about steps whose mark has disappeared."""
+
+    marks: Mapping[str, Mark]
+    gone: tuple[str, ...]
+
+
+# ── what acts leave behind
+
+
+def note_check(store: Store, week: str, file: Path, variant: str) -> None:
+    """Note that all checks of a file of the learner's passed, as ``variant``."""
+    if file.resolve().is_relative_to(paths.models_dir().resolve()):
+        return
+    try:
+        sha = sha256_file(file)
+    except OSError:
+        return
+    kept = dict(store.setting(f"checks:{week}", {}))
+    before = kept.get(str(file.absolute()), {})
+    if before.get("sha256") != sha or before.get("variant") != variant:
+        kept[str(file.absolute())] = {"variant": variant, "sha256": sha, "at": utc_now()}
+        store.set_setting(f"checks:{week}", kept)
+
+
+def note_merge(store: Store, week: str, file: Path, into: Path, commit: str | None) -> None:
+    """Note that ``file`` was merged into the learner's model ``into``."""
+    record = {"file": str(file), "into": str(into), "commit": commit, "at": utc_now()}
+    store.set_setting(f"merged:{week}", record)
+
+
+def note_document(store: Store, week: str, name: str, path: Path) -> None:
+    """Note that a document (``modification``, ``roadmap``) was written just now."""
+    store.set_setting(f"written:{name}:{week}", {"path": str(path), "at": utc_now()})
+
+
+def show_reference(store: Store, week: str, variant: str) -> None:
+    """Note that the learner asked to see q1lab's own implementation."""
+    kept = dict(store.setting(f"reference:{week}", {}))
+    store.set_setting(f"reference:{week}", {**kept, variant: kept.get(variant) or utc_now()})
+
+
+def may_show_reference(store: Store, week: str, variant: str) -> bool:
+    """Whether q1lab's own implementation of ``variant`` gives nothing away any more: a file of the
+    learner's has passed its checks, or they asked for it (also as the last hint)."""
+    checks: Mapping[str, Any] = store.setting(f"checks:{week}", {})
+    if any(variant in str(found.get("variant", "")).split("+") for found in checks.values()):
+        return True
+    if variant in store.setting(f"reference:{week}", {}):
+        return True
+    return LAST_HINT in learned.used_hints(store, week, variant)
+
+
+LAST_HINT = 4
+"""The stage of the hints that shows the reference."""
+
+
+# ── from acts to steps
+
+
+def read(store: Store, week: Week) -> Progress:
+    """Everything that the learner did in the week, ticked by hand or by what happened."""
+    done = progress.read(store, week.label)
+    return merge(store, week, done, look(store, week, done))
+
+
+def merge(store: Store, week: Week, done: Progress, seen: Evidence) -> Progress:
+    """``done`` with the steps ticked that ``seen`` has a mark for, but those that were unticked by
+    hand since."""
+    records = dict(done.records)
+    unticked = {
+        row["step_id"]: str(row["updated"])
+        for row in learned.steps(store, week.label)
+        if not row["done"]
+    }
+    for step_id, mark in seen.marks.items():
+        record = records.get(step_id, Record())
+        if not record.done and unticked.get(step_id, "") < mark.since:
+            records[step_id] = replace(record, done=True, done_at=mark.since)
+    return replace(done, records=MappingProxyType(records))
+
+
+def look(store: Store, week: Week, done: Progress | None = None) -> Evidence:
+    """The marks that are there now. What was there at an earlier look and is not any more is told,
+    until the learner ticks the step by hand or its act is done again."""
+    done = done or progress.read(store, week.label)
+    week = week.for_variant(done.chosen)
+    facts = _Facts(store, week, done)
+    marks: dict[str, Mark] = {}
+    for step in week.steps():
+        mark = facts.of(step)
+        if mark is not None:
+            marks[step.id] = mark
+    kept: dict[str, Any] = store.setting(f"evidence:{week.label}", {})
+    now = {step: {"words": mark.words, "since": mark.since} for step, mark in marks.items()}
+    there = {step.id: step for step in week.steps()}
+    gone = [
+        f"“{there[step].title}” is not ticked any more: {found['words']} can't be found now"
+        for step, found in kept.items()
+        if step in there and step not in now and not done.of(step).done
+    ]
+    if {**kept, **now} != kept:
+        store.set_setting(f"evidence:{week.label}", {**kept, **now})
+    return Evidence(MappingProxyType(marks), tuple(gone))
+
+
+_COMMAND = re.compile(r"`(q1lab [^`]+)`")
+
+
+def acts_of(step: Step) -> Iterator[tuple[str, Action | None]]:
+    """(command without ``q1lab``, its action or None) for what a step names: its actions first,
+    then the commands in its text. A check and a run are ``check`` and ``run``."""
+    for action in step.actions:
+        if action.kind in ("check", "run"):
+            yield action.kind, action
+        elif action.kind == "command":
+            words = action.argv()
+            if words[:1] == ("q1lab",):
+                yield " ".join(words[1:]), action
+    for found in _COMMAND.findall(step.detail):
+        try:
+            yield " ".join(shlex.split(found)[1:]), None
+        except ValueError:
+            continue
+
+
+class _Facts:
+    """What one look knows, so that each thing is asked once."""
+
+    def __init__(self, store: Store, week: Week, done: Progress) -> None:
+        self.store, self.week, self.done = store, week, done
+        row = learned.modification(store, week.label)
+        self.variant = str(row["variant"]) if row else None
+        self.file = Path(row["file"]) if row and row["file"] else None
+        self.post = posts.of_week(store, week.label)
+        self._before: list[Step] = []
+
+    def of(self, step: Step) -> Mark | None:
+        """The mark of the first of the step's acts that leaves one."""
+        finders: Mapping[str, Callable[[Action | None], Mark | None]] = {
+            "new": self._new, "check": self._check, "run": self._run, "merge": self._merge,
+            "modification": self._modification, "retro": self._retro, "roadmap": self._roadmap,
+            "post new": self._draft, "post publish": self._published, "post share": self._shared,
+            "paper add": self._paper,
+        }  # fmt: skip
+        try:
+            for command, action in acts_of(step):
+                for name, finder in finders.items():
+                    if command == name or command.startswith(name + " "):
+                        return finder(action)
+            return None
+        finally:
+            self._before.append(step)
+
+    def _new(self, _: Action | None) -> Mark | None:
+        if self.file is None or not self.file.is_file():
+            return None
+        row = learned.modification(self.store, self.week.label)
+        return Mark(f"the file {self.file.name}", str(row["chosen"]) if row else "")
+
+    def _check(self, action: Action | None) -> Mark | None:
+        checks: Mapping[str, Any] = self.store.setting(f"checks:{self.week.label}", {})
+        name = Path(str(action.options["file"])).name if action else ""
+        for path, found in checks.items():
+            same = Path(path).name == name or (self.file is not None and path == str(self.file))
+            if same and _sha(Path(path)) == found["sha256"]:
+                return Mark(f"the green checks of {Path(path).name}", str(found["at"]))
+        return None
+
+    def _run(self, action: Action | None) -> Mark | None:
+        names = {self.variant or "", self.file.stem if self.file else ""} - {""}
+        if action is not None:
+            names.add(Path(str(action.options["variant"])).stem)
+        wanted = action.options.get("seeds", 3) if action else 3
+        seeds = len(wanted) if isinstance(wanted, tuple | list) else int(wanted)
+        for row in results.ended(self.store):
+            if row["variant"].removesuffix("*") in names and row["planned"] >= seeds:
+                return Mark(f"the {row['runs']} runs of {row['id']}", str(row["ended"]))
+        return None
+
+    def _merge(self, _: Action | None) -> Mark | None:
+        found = self.store.setting(f"merged:{self.week.label}")
+        if found is None or not Path(found["into"]).is_file():
+            return None
+        names = f"{Path(found['file']).name} into {Path(found['into']).name}"
+        return Mark(f"the merge of {names}", str(found["at"]))
+
+    def _modification(self, _: Action | None) -> Mark | None:
+        """Written since what the steps before it asked for was there, all of it."""
+        found = self._document("modification")
+        if found is None:
+            return None
+        for step in self._before:
+            record = self.done.of(step.id)
+            if step.into is None or step.optional or step.kind == "tick":
+                continue
+            if not record.done or str(record.done_at) > found.since:
+                return None
+        return found
+
+    def _roadmap(self, _: Action | None) -> Mark | None:
+        return self._document("roadmap")
+
+    def _document(self, name: str) -> Mark | None:
+        found = self.store.setting(f"written:{name}:{self.week.label}")
+        if found is None or not Path(found["path"]).is_file():
+            return None
+        return Mark(Path(found["path"]).name, str(found["at"]))
+
+    def _retro(self, _: Action | None) -> Mark | None:
+        row = learned.retro(self.store, self.week.label)
+        if row is None or not Path(row["path"]).is_file():
+            return None
+        return Mark(Path(row["path"]).name, str(row["written"]))
+
+    def _draft(self, _: Action | None) -> Mark | None:
+        path = self.post["path"] if self.post else None
+        if self.post is None or not path or not Path(path).is_file():
+            return None
+        return Mark(f"the draft {Path(path).name}", str(self.post["updated"]))
+
+    def _published(self, _: Action | None) -> Mark | None:
+        if self.post is None or not self.post["url"]:
+            return None
+        return Mark(f"the post at {self.post['url']}", str(self.post["published"]))
+
+    def _shared(self, _: Action | None) -> Mark | None:
+        shares = posts.counted(self.post)
+        if len(shares) < posts.ENOUGH_CHANNELS:
+            return None
+        times = sorted(str(item["shared"]) for item in shares)
+        return Mark(f"the post in {len(shares)} channels", times[posts.ENOUGH_CHANNELS - 1])
+
+    def _paper(self, _: Action | None) -> Mark | None:
+        for row in reading.papers(self.store):
+            if row["week"] == self.week.label and row["done"]:
+                return Mark(f"the paper “{row['title']}”", str(row["done"]))
+        return None
+
+
+def _sha(path: Path) -> str | None:
+    try:
+        return sha256_file(path)
+    except OSError:
+        return None

@@ -1,0 +1,198 @@
+"""Steps that tick themselves by what happened, are unticked by hand, and claim nothing that is
+gone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from q1lab import paths
+from q1lab.index import learned
+from q1lab.index.store import Store
+from q1lab.journal import card, evidence, posts, reading
+from q1lab.model import learner
+from q1lab.week import content, progress
+from q1lab.week.model import Week
+
+LABEL = "M03-W04"
+
+
+@pytest.fixture
+def week() -> Week:
+    return content.load(paths.content_dir())
+
+
+@pytest.fixture
+def store() -> Any:
+    with Store() as store:
+        progress.choose(store, LABEL, "rope")
+        yield store
+
+
+def step_of(week: Week, command: str, number: int = 0) -> str:
+    """The id of a step that names the command, in the week as it ships."""
+    found = [
+        step.id
+        for step in week.for_variant("rope").steps()
+        if any(name == command or name.startswith(command + " ") for name, _ in acts(step))
+    ]
+    assert found, f"no step of the week names `q1lab {command}`"
+    return found[number]
+
+
+def acts(step: Any) -> list[Any]:
+    return list(evidence.acts_of(step))
+
+
+def done(store: Store, week: Week, step: str) -> bool:
+    return evidence.read(store, week).of(step).done
+
+
+def a_study(store: Store, study: str, states: list[str], variant: str = "rope") -> None:
+    """Rows of a study as the index has them: one run per state, both arms of a seed in turn."""
+    with store.write() as db:
+        db.execute(
+            "INSERT INTO studies VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
+            (study, variant, "baseline", "quick", "stdlib", "00", "cpu", "float32", "paired",
+             len(states) // 2, "2026-03-07T10:00:00+00:00", "{}"),
+        )  # fmt: skip
+        for number, state in enumerate(states):
+            db.execute(
+                "INSERT INTO runs (study_id, arm, variant, seed, state, max_iters, ended) "
+                "VALUES (?,?,?,?,?,?,?)",
+                (study, ("baseline", "modified")[number % 2], variant, number // 2, state, 20,
+                 f"2026-03-07T1{number}:00:00+00:00"),
+            )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "modification", "new", "check", "run", "merge", "post new", "post publish", "post share",
+        "retro", "paper add", "roadmap",
+    ],
+)  # fmt: skip
+def test_the_week_that_ships_names_every_act_that_ticks(week: Week, command: str) -> None:
+    assert step_of(week, command)
+
+
+def test_the_file_and_its_green_checks(store: Store, week: Week, tmp_path: Path) -> None:
+    made, green = step_of(week, "new"), step_of(week, "check")
+    assert not done(store, week, made)
+    learner.note_file(store, LABEL, "rope", learner.new("rope", tmp_path))
+    file = tmp_path / "rope.py"
+    assert done(store, week, made)
+    assert not done(store, week, green)
+    evidence.note_check(store, LABEL, file, "rope")
+    assert done(store, week, green)
+    file.write_text(file.read_text() + "# changed since\n")
+    assert not done(store, week, green)  # this text was never checked
+    gone = evidence.look(store, week).gone
+    assert len(gone) == 1
+    assert "the green checks of rope.py" in gone[0]
+
+
+def test_the_reference_itself_is_no_file_of_the_learners(store: Store, week: Week) -> None:
+    evidence.note_check(store, LABEL, paths.models_dir() / "rope.py", "rope")
+    assert not done(store, week, step_of(week, "check"))
+    assert not evidence.may_show_reference(store, LABEL, "rope")
+
+
+def test_six_runs(store: Store, week: Week) -> None:
+    step = step_of(week, "run")
+    a_study(store, "rope-1", ["finished"] * 5 + ["running"])
+    assert not done(store, week, step)
+    a_study(store, "rope-2", ["finished"] * 5 + ["failed"])
+    a_study(store, "gqa-1", ["finished"] * 6, variant="gqa")
+    a_study(store, "rope-3", ["finished"] * 4)  # two seeds are not three
+    assert not done(store, week, step)
+    a_study(store, "rope-4", ["finished"] * 5 + ["diverged"])  # a diverged run is a result
+    assert done(store, week, step)
+    with store.write() as db:
+        db.execute("DELETE FROM studies WHERE id = 'rope-4'")
+    assert not done(store, week, step)
+    assert "the 6 runs of rope-4 can't be found now" in evidence.look(store, week).gone[0]
+
+
+def test_an_untick_is_remembered_until_it_happens_again(
+    store: Store, week: Week, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = step_of(week, "paper add")
+    now = ["2026-03-07T10:00:00+00:00"]
+    for module in (learned, reading):
+        monkeypatch.setattr(module, "utc_now", lambda: now[0])
+    progress.tick(store, LABEL, step, True)
+    progress.tick(store, LABEL, step, False)  # long before there is anything to tick it
+    now[0] = "2026-03-07T11:00:00+00:00"
+    number = reading.add(store, "RoFormer", week=LABEL)
+    assert not done(store, week, step)
+    reading.finish(store, str(number))
+    assert done(store, week, step)
+    now[0] = "2026-03-07T12:00:00+00:00"
+    progress.tick(store, LABEL, step, False)
+    assert not done(store, week, step)
+    assert not done(store, week, step)
+    assert evidence.look(store, week).gone == ()  # it is there, and not wanted
+    progress.tick(store, LABEL, step, True)
+    assert done(store, week, step)
+
+
+def test_published_and_shared(store: Store, week: Week) -> None:
+    published, shared = step_of(week, "post publish"), step_of(week, "post share")
+    posts.publish(store, LABEL, "https://example.org/q1", "Q1")
+    assert done(store, week, published)
+    for number, channel in enumerate(("hn", "x", "linkedin")):
+        assert not done(store, week, shared)
+        posts.share(store, LABEL, channel, f"https://example.org/{number}")
+    assert done(store, week, shared)
+
+
+def test_a_document_counts_once_it_holds_what_was_asked_for(
+    store: Store, week: Week, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "MODIFICATION.md"
+    path.write_text("x")
+    first, second = step_of(week, "modification"), step_of(week, "modification", 1)
+    steps = list(week.for_variant("rope").steps())
+    ids = [step.id for step in steps]
+    now = ["2026-03-07T10:00:00+00:00"]
+    for module in (learned, evidence):
+        monkeypatch.setattr(module, "utc_now", lambda: now[0])
+
+    def answer_until(end: str) -> None:
+        for step in steps[: ids.index(end)]:
+            asks = step.into and not step.optional and step.kind != "tick"
+            if asks and not progress.read(store, LABEL).of(step.id).done:
+                progress.answer(store, LABEL, step.id, "words")
+
+    answer_until(first)
+    evidence.note_document(store, LABEL, "modification", path)
+    assert done(store, week, first)
+    assert not done(store, week, second)
+    now[0] = "2026-03-07T11:00:00+00:00"
+    answer_until(second)
+    assert not done(store, week, second)  # the document has not been written since
+    evidence.note_document(store, LABEL, "modification", path)
+    assert done(store, week, second)
+    path.unlink()
+    assert not done(store, week, first)
+    assert "MODIFICATION.md can't be found now" in evidence.look(store, week).gone[0]
+
+
+def test_the_card_counts_what_happened(store: Store, week: Week) -> None:
+    before = sum(line.done for line in card.gather(store, week).sessions)
+    posts.publish(store, LABEL, "https://example.org/q1", "Q1")
+    a_study(store, "rope-1", ["finished"] * 6)
+    assert sum(line.done for line in card.gather(store, week).sessions) == before + 2
+
+
+def test_asking_for_the_reference_is_remembered(store: Store) -> None:
+    assert not evidence.may_show_reference(store, LABEL, "rope")
+    evidence.show_reference(store, LABEL, "rope")
+    assert evidence.may_show_reference(store, LABEL, "rope")
+    assert not evidence.may_show_reference(store, LABEL, "gqa")
+    learned.use_hint(store, LABEL, "gqa", evidence.LAST_HINT)
+    assert evidence.may_show_reference(store, LABEL, "gqa")
+    assert len(learner.STAGES) == evidence.LAST_HINT
