@@ -11,6 +11,7 @@ What a step names is read from its kind, its actions, and the commands in its te
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shlex
 from collections.abc import Callable, Iterator, Mapping
@@ -149,19 +150,23 @@ _COMMAND = re.compile(r"`(q1lab [^`]+)`")
 
 def acts_of(step: Step) -> Iterator[tuple[str, Action | None]]:
     """(command without ``q1lab``, its action or None) for what a step names: its actions first,
-    then the commands in its text. A check and a run are ``check`` and ``run``."""
+    then those commands in its text that the learner has to fill in. A check and a run are ``check``
+    and ``run``; typed as a command they are experiments beside the week's own."""
     for action in step.actions:
         if action.kind in ("check", "run"):
             yield action.kind, action
         elif action.kind == "command":
             words = action.argv()
-            if words[:1] == ("q1lab",):
+            if words[:1] == ("q1lab",) and words[1:2] not in (("run",), ("check",)):
                 yield " ".join(words[1:]), action
     for found in _COMMAND.findall(step.detail):
-        try:
-            yield " ".join(shlex.split(found)[1:]), None
-        except ValueError:
-            continue
+        with contextlib.suppress(ValueError):
+            command = " ".join(shlex.split(found)[1:])
+            if command.startswith(FILLED_IN):
+                yield command, None
+
+
+FILLED_IN = ("post publish", "post share", "paper add")
 
 
 class _Facts:
