@@ -15,8 +15,10 @@ from textual.screen import Screen
 
 from q1lab.tui import keys, theme
 from q1lab.tui.messages import Failed, SnapshotTaken
+from q1lab.tui.screens.study import StudyScreen
 from q1lab.tui.screens.too_small import TooSmallScreen, fits
 from q1lab.tui.setup import Setup
+from q1lab.tui.sheets import OVERVIEW
 from q1lab.tui.snapshot import Desk, Snapshot, Taker
 from q1lab.tui.timed import TimedApp
 
@@ -96,9 +98,14 @@ class Q1Lab(TimedApp):
         self.run_worker(self.desk.work, thread=True, name="desk", exit_on_error=False)
         self.open_timer()
         if self.setup.first is None or "welcomed" not in self.snapshot.progress.settings:
-            self.push_screen(_late("screens.welcome", "WelcomeScreen")()())
+            self.push_screen(_late("screens.welcome", "WelcomeScreen")()(), self._welcomed)
         if self.setup.notice:
             self.tell(self.setup.notice, "The database was damaged")
+
+    def _welcomed(self, _: None) -> None:
+        """A first start begins with what the week is about."""
+        if isinstance(self.screen, StudyScreen) and not self.snapshot.progress.records:
+            self.screen.open_sheet(OVERVIEW)
 
     def on_unmount(self) -> None:
         self.time.leave()

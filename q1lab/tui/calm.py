@@ -9,6 +9,8 @@ from typing import Any
 
 from textual.app import App
 from textual.css.stylesheet import Stylesheet
+from textual.reactive import reactive
+from textual.timer import Timer
 
 from q1lab import paths
 from q1lab.errors import Problem
@@ -37,8 +39,12 @@ class KeptStylesheet(Stylesheet):
 class CalmApp(App[None]):
     """What every screen may rely on: ``tell``, ``careful``, ``after_first_paint``."""
 
+    notice: reactive[tuple[str, str]] = reactive(("", ""))
+    """What ``notify`` said last, and how serious it is; empty after a few seconds."""
+
     def __init__(self) -> None:
         super().__init__()
+        self._quiet: Timer | None = None
         self.stylesheet = KeptStylesheet(self.get_css_variables())
         self._waiting: list[Callable[[], Any]] | None = []
 
@@ -48,6 +54,20 @@ class CalmApp(App[None]):
 
         if not isinstance(self.screen, ErrorScreen):
             self.push_screen(ErrorScreen(title, text))
+
+    def notify(self, message: str, **given: Any) -> None:
+        """Say something for a while: in a line of the main screens, in a toast over the others."""
+        super().notify(message, **given)
+        severity = str(given.get("severity", "information"))
+        if self._quiet is not None:
+            self._quiet.stop()
+        self.notice = (message, severity)
+        seconds = given.get("timeout") or 4.0 + len(message) / 25
+        self._quiet = self.set_timer(seconds, self.hush)
+
+    def hush(self) -> None:
+        """Take away what was said."""
+        self.notice = ("", "")
 
     @contextlib.contextmanager
     def careful(self) -> Iterator[None]:

@@ -40,32 +40,41 @@ KEYS: dict[str, Key] = {
     "app.lab": Key("2,l", "app.go('lab')", "lab", "Go to the lab: studies and their training"),
     "app.results": Key("3", "app.go('results')", "results", "Go to the results of past studies"),
     "app.progress": Key("4", "app.go('progress')", "progress", "Go to KPIs, papers and artifacts"),
-    "app.timer": Key("t", "app.timer", "timer", "Start or pause the timer of the part"),
+    "app.timer": Key("T", "app.timer", "timer", "Start or pause the timer of the part", False, "T"),
     "app.help": Key("question_mark,f1", "app.help", "help", "All keys of this screen", True, "?"),
     "app.quit": Key("q", "app.leave", "quit", "Leave; training goes on, progress is kept"),
     # study
     "study.tick": Key("space", "tick", "tick", "Tick the step, or take the tick away", True),
-    "study.write": Key(
-        "e,enter", "write", "write", "Write the step's answer; open its form", True, "e"
+    "study.enter": Key("enter", "enter", "do it", "Do what the row under the cursor is for", True),
+    "study.down": Key("j", "move(1)", "step", "Go to the next step; the text follows", True, "j/k"),
+    "study.up": Key("k", "move(-1)", "step back", "Go to the step before"),
+    "study.zen": Key(
+        "z", "zen", "reading mode", "Give the whole screen to the text, and back", True
     ),
+    "study.week": Key("t", "week", "week", "Show or hide the week's pages", True),
+    "study.write": Key("e", "write", "write", "Write the step's answer; open its form"),
     "study.editor": Key(
         "E", "editor", "in $EDITOR", "Write the answer in your own editor", False, "E"
     ),
-    "study.act": Key("r", "act", "run", "Start what the row carries: a study, a check …", True),
+    "study.act": Key("r", "act", "run", "Start what the row carries: a study, a check …"),
     "study.hint": Key("h", "hint", "hint", "Show the next hint for the modification"),
+    "study.link": Key("o", "link", "open link", "Open a link of the text, such as the paper"),
+    "study.unfold": Key("f", "unfold", "unfold", "Open or fold all answers of the page"),
     "study.next": Key(
-        "n,right_square_bracket", "next", "next part", "Go to the next part", False, "n"
+        "n,right_square_bracket", "next(1)", "next page", "Go to the next page", False, "n"
     ),
     "study.back": Key(
-        "p,left_square_bracket", "back", "part before", "Go to the part before", False, "p"
+        "p,left_square_bracket", "next(-1)", "page before", "Go to the page before", False, "p"
     ),
     "study.open": Key("u", "open", "open step", "Go to the first unfinished step"),
     "study.timer": Key(
-        "T", "timer_here", "timer here", "Let the timer count for this part", False, "T"
+        "T", "timer", "timer", "Start the timer for this part, or pause it", False, "T"
     ),
+    "study.yes": Key("y", "yes", "start timer", "Start the timer that is offered"),
+    "study.no": Key("x", "no", "no timer", "Don't start the timer that is offered"),
     "study.filter": Key("slash", "find", "find", "Find a part or step by its words", False, "/"),
-    "study.copy": Key("c", "copy", "copy", "Copy the step's command or answer"),
-    "study.unfold": Key("f", "unfold", "unfold", "Open or fold the answers in the text"),
+    "study.copy": Key("c", "copy", "copy", "Copy the row's command, or the step's answer"),
+    "study.leave": Key("escape", "leave", "back", "Leave reading mode, or the week's pages"),
     # lab
     "lab.log": Key("enter", "log", "log", "Open the log of the run under the cursor", True),
     "lab.run": Key("r", "run", "run", "Plan a new study and start it", True),

@@ -11,9 +11,9 @@ from textual.reactive import reactive
 from q1lab import paths
 from q1lab.tui.calm import CalmApp
 from q1lab.tui.setup import Setup
+from q1lab.tui.sheets import part_name
 from q1lab.tui.snapshot import Desk, Snapshot
 from q1lab.tui.timekeeper import Timekeeper, line
-from q1lab.tui.widgets.week_tree import part_name
 from q1lab.week import clock as clocks
 from q1lab.week import progress
 from q1lab.week.model import Part, Week
@@ -26,11 +26,14 @@ class TimedApp(CalmApp):
     clock_line: reactive[tuple[str, str]] = reactive(("", ""))
     part_id: reactive[str] = reactive("")
     """The part that is open on the study screen: what the timer starts for."""
+    timer_offer: reactive[str] = reactive("")
+    """The offer to start the timer, with its keys; empty when nothing is offered."""
     desk: Desk
     setup: Setup
 
     def init_timer(self) -> None:
         """Make the timekeeper; before the app runs."""
+        self._offered: set[str] = set()
         self.time = Timekeeper(self.setup.clocks, self._save_clock, paths.home() / "timer.lock")
 
     @property
@@ -78,7 +81,31 @@ class TimedApp(CalmApp):
         self.clock_line = line(part_name(part), part, spent, clock, self.time.mine)
 
     def watch_part_id(self) -> None:
+        self.timer_offer = ""
         self.draw_clock()
+
+    def offer_timer(self) -> None:
+        """At the first key in a part that the timer doesn't count for: offer to start it, once."""
+        part, clock = self._part(self.part_id), self.time.clock
+        timed = clock.running and clock.part == self.part_id
+        if part is None or timed or not self.time.mine or clock.question is not None:
+            return
+        if part.id in self._offered or self.snapshot.progress.count([part]).finished:
+            return
+        self._offered.add(part.id)
+        other = self._part(clock.part) if clock.running else None
+        asks = (
+            f"The timer counts for {part_name(other)}. Count for {part_name(part)} from now on?"
+            if other
+            else f"Start the timer for {part_name(part)}?"
+        )
+        self.timer_offer = f"{asks}   y starts it · x not now"
+
+    def answer_offer(self, start: bool) -> None:
+        """The learner's answer to the offer."""
+        self.timer_offer = ""
+        if start:
+            self.action_timer_here(pause=False)
 
     def action_timer(self) -> None:
         """Start for the open part, pause, or ask again what is still open."""
@@ -91,14 +118,19 @@ class TimedApp(CalmApp):
             self.ask_time()
         elif part := self._part(self.part_id):
             self.time.press(part.id)
+            self.timer_offer = ""
         self.draw_clock()
 
-    def action_timer_here(self) -> None:
-        """Count for the open part from now on."""
-        part = self._part(self.part_id)
-        if self.time.mine and part and self.time.clock.question is None:
+    def action_timer_here(self, pause: bool = True) -> None:
+        """Count for the open part from now on; pause what counts for it already."""
+        part, clock = self._part(self.part_id), self.time.clock
+        moves = part is not None and clock.running and clock.part != part.id
+        if part is not None and self.time.mine and clock.question is None and (moves or not pause):
             self.time.move(part.id)
+            self.timer_offer = ""
             self.draw_clock()
+        else:
+            self.action_timer()
 
     def ask_time(self) -> None:
         """Show the clock's open question."""

@@ -145,8 +145,5 @@ def line(name: str, part: Part, spent: float, clock: Clock, mine: bool) -> tuple
 
 
 def span(seconds: float) -> str:
-    """``37:12``, ``1:05:00`` from a hundred minutes on."""
-    whole = int(seconds)
-    if whole >= 6000:
-        return f"{whole // 3600}:{whole % 3600 // 60:02d}:{whole % 60:02d}"
-    return f"{whole // 60}:{whole % 60:02d}"
+    """``37:12``, minutes and seconds: the plan is in minutes, too (``130:00 left of 130``)."""
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"

@@ -129,7 +129,7 @@ async def test_red_then_saved_then_green_and_it_waits(repo: Path) -> None:
         await pilot.press("b")  # the part's text, in the diff's place
         await until(
             pilot,
-            lambda: screen.query("#reading Markdown") and screen.query_one("#reading").display,
+            lambda: screen.query("#reader Prose") and screen.query_one("#reader").display,
         )
         assert not screen.query_one("#check-diff").display
         await pilot.press("b")

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import Markdown
 
 from q1lab.config import Config
 from q1lab.index.store import Store
 from q1lab.journal import artifacts, reading
+from q1lab.tui.widgets.reader import Reader
 from q1lab.week.model import Week
 from tests.kit.tui_home import prepared, settled, some_progress, until
 
@@ -29,7 +29,7 @@ def a_quarter(store: Store, week: Week) -> None:
 def after(*keys: str) -> Callable[[Pilot[Any]], Any]:
     async def press(pilot: Pilot[Any]) -> None:
         await settled(pilot)
-        await until(pilot, lambda: pilot.app.screen_stack[0].query(Markdown))
+        await until(pilot, lambda: pilot.app.screen_stack[0].query_one(Reader).rich)
         for key in keys:
             await pilot.press(key)
             await settled(pilot)

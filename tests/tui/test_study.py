@@ -4,25 +4,40 @@ from __future__ import annotations
 
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
-from textual.widgets import Input, Markdown, Static, TextArea
+from textual.pilot import Pilot
+from textual.widgets import Input, Static, TextArea
 
 from q1lab.config import Config
 from q1lab.index.store import Store
 from q1lab.journal import predictions
+from q1lab.tui import sheets
 from q1lab.tui.screens.answer import AnswerScreen
 from q1lab.tui.screens.error import ErrorScreen
 from q1lab.tui.screens.help import HelpScreen
 from q1lab.tui.screens.study import StudyScreen
 from q1lab.tui.screens.too_small import TooSmallScreen
 from q1lab.tui.screens.welcome import WelcomeScreen
-from q1lab.tui.widgets.checklist import Checklist
+from q1lab.tui.widgets.pieces import ActionPiece, FoldPiece, NextPiece
+from q1lab.tui.widgets.reader import Reader
+from q1lab.tui.widgets.week_tree import WeekTree
 from q1lab.week import progress
 from q1lab.week.model import Step
+from tests.kit.lab_home import words
 from tests.kit.tui_home import prepared, settled, some_progress, until
 
 LABEL = "M03-W04"
+
+
+async def go(pilot: Pilot[Any], part: str, step: str) -> None:
+    """Open a part with the cursor on a step."""
+    screen = pilot.app.screen
+    assert isinstance(screen, StudyScreen)
+    screen.open_sheet(part, step)
+    await pilot.pause()
+    await pilot.pause()
 
 
 def stored() -> progress.Progress:
@@ -35,7 +50,7 @@ async def test_it_opens_at_the_first_unfinished_step() -> None:
     async with app.run_test(size=(100, 30)) as pilot:
         await settled(pilot)
         assert app.part_id == "a2"
-        row = app.screen.query_one(Checklist).current
+        row = app.screen.query_one(Reader).current
         assert isinstance(row, Step)
         assert row.id == next(step.id for step in app.week.steps() if step.id.startswith("a2-"))
 
@@ -51,7 +66,7 @@ async def test_space_ticks_and_unticks_on_disk() -> None:
     app = prepared()
     async with app.run_test() as pilot:
         await settled(pilot)
-        await pilot.press("space")
+        await pilot.press("j", "space")
         await settled(pilot)
         assert stored().of("a1-trains").done
         await pilot.press("space")
@@ -63,7 +78,7 @@ async def test_an_answer_is_written_in_place_and_esc_keeps_it() -> None:
     app = prepared(lambda store, week: progress.tick(store, week.label, "a1-trains", True))
     async with app.run_test(size=(100, 30)) as pilot:
         await settled(pilot)
-        app.screen.open_part("a1", "a1-why")
+        await go(pilot, "a1", "a1-why")
         await pilot.press("enter")
         assert isinstance(app.screen, AnswerScreen)
         await pilot.press(*"why [not]", "escape")
@@ -78,7 +93,7 @@ async def test_without_a_terminal_of_its_own_the_editor_says_so() -> None:
     app = prepared()
     async with app.run_test(size=(100, 30)) as pilot:
         await settled(pilot)
-        app.screen.open_part("a1", "a1-why")
+        await go(pilot, "a1", "a1-why")
         await pilot.press("E")
         await pilot.pause()
         assert any("editor" in note.message for note in app._notifications)
@@ -88,7 +103,7 @@ async def test_choosing_a_variant_changes_the_text() -> None:
     app = prepared()
     async with app.run_test(size=(100, 30)) as pilot:
         await settled(pilot)
-        app.screen.open_part("a1", "a1-choose")
+        await go(pilot, "a1", "a1-choose")
         await pilot.press("enter", "home", "enter")
         await settled(pilot)
         assert app.snapshot.progress.chosen == "rmsnorm"
@@ -100,7 +115,7 @@ async def test_a_question_is_answered_from_memory_then_marked() -> None:
     app = prepared(lambda store, week: progress.choose(store, week.label, "rope"))
     async with app.run_test(size=(100, 40)) as pilot:
         await settled(pilot)
-        app.screen.open_part("a2", "a2-rope-s1")
+        await go(pilot, "a2", "a2-rope-s1")
         await pilot.press("e")
         await settled(pilot)
         answer = app.screen.query_one("#answer")
@@ -120,7 +135,7 @@ async def test_a_prediction_is_kept_and_ticks_its_step() -> None:
     app = prepared()
     async with app.run_test(size=(100, 40)) as pilot:
         await settled(pilot)
-        app.screen.open_part("a3", "a3-predict")
+        await go(pilot, "a3", "a3-predict")
         await pilot.press("e")
         await settled(pilot)
         form = app.screen
@@ -142,7 +157,7 @@ async def test_a_prediction_that_is_not_whole_stays_open() -> None:
     app = prepared()
     async with app.run_test(size=(100, 40)) as pilot:
         await settled(pilot)
-        app.screen.open_part("a3", "a3-predict")
+        await go(pilot, "a3", "a3-predict")
         await pilot.press("e", "ctrl+s")
         await settled(pilot)
         assert not isinstance(app.screen, StudyScreen)
@@ -160,7 +175,7 @@ async def test_parts_change_by_key_and_by_the_finder() -> None:
         await pilot.press("slash", *"six runs", "enter")
         await pilot.pause()
         assert app.part_id == "b2"
-        assert getattr(app.screen.query_one(Checklist).current, "id", "") == "b2-run"
+        assert getattr(app.screen.query_one(Reader).current, "id", "") == "b2-run"
         await pilot.press("u")
         assert app.part_id == "a1"
 
@@ -176,7 +191,7 @@ async def test_text_is_shown_after_the_first_paint_and_never_as_markup(tmp_path:
     )
     app = prepared(folder=tmp_path)
     async with app.run_test(size=(100, 30)) as pilot:
-        await until(pilot, lambda: app.screen.query(Markdown))
+        await until(pilot, lambda: app.screen.query_one(Reader).rich)
         await settled(pilot)
         shown = app.export_screenshot()
         for text in ("[blink]One", "[/bold]", "[this]"):
@@ -187,7 +202,7 @@ async def test_help_lists_remapped_keys_and_esc_closes_it() -> None:
     app = prepared(config=Config(keymap={"study.tick": "x"}))
     async with app.run_test(size=(100, 40)) as pilot:
         await settled(pilot)
-        await pilot.press("x")
+        await pilot.press("j", "x")
         await settled(pilot)
         assert stored().of("a1-trains").done
         await pilot.press("question_mark")
@@ -218,7 +233,7 @@ async def test_an_error_is_a_modal_and_the_app_goes_on(monkeypatch: pytest.Monke
 
         with monkeypatch.context() as broken:  # undo() would give the test's own home away, too
             broken.setattr(progress, "tick", fail)
-            await pilot.press("space")
+            await pilot.press("j", "space")
             await until(pilot, lambda: isinstance(app.screen, ErrorScreen))
             await pilot.press("escape")
         await pilot.press("space")
@@ -232,6 +247,7 @@ async def test_the_first_start_asks_for_the_repository_once(tmp_path: Path, home
     object.__setattr__(app.setup, "cwd", tmp_path)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: isinstance(app.screen, WelcomeScreen))
+        await until(pilot, lambda: app.screen.query(Input))
         assert app.screen.query_one(Input).value == str(tmp_path)
         await pilot.press("enter")
         await settled(pilot)
@@ -239,3 +255,196 @@ async def test_the_first_start_asks_for_the_repository_once(tmp_path: Path, home
         assert stored().settings["welcomed"] is True
         assert str(tmp_path) in (home / "config.toml").read_text()
         assert stat.S_IMODE((home / "config.toml").stat().st_mode) == 0o600
+
+
+# ── the page as a reader
+
+
+async def test_text_and_steps_are_one_page_in_the_order_of_the_content() -> None:
+    app = prepared()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        sheet = sheets.find(app.week, "a1")
+        assert sheet is not None
+        reader = app.screen.query_one(Reader)
+        shown = [
+            getattr(piece, "step", None) or getattr(piece, "markdown", None)
+            for piece in reader.pieces
+            if not isinstance(piece, ActionPiece | NextPiece)
+        ]
+        assert shown == [getattr(block, "markdown", block) for block in sheet.blocks]
+
+
+@pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 40), (200, 60)])
+async def test_every_word_of_every_page_is_there_and_nothing_is_under_the_scrollbar(
+    size: tuple[int, int],
+) -> None:
+    app = prepared()
+    async with app.run_test(size=size) as pilot:
+        await settled(pilot)
+        reader = app.screen.query_one(Reader)
+        await until(pilot, lambda: reader.rich)
+        for sheet in sheets.sheets(app.week):
+            app.screen.open_sheet(sheet.id)  # type: ignore[attr-defined]
+            await until(pilot, lambda: all(piece.size.width for piece in reader.pieces))
+            room = reader.scrollable_content_region.right
+            said = ""
+            for piece in reader.pieces:
+                lines = piece.lines(piece.content_size.width)
+                assert max(line.cell_length for line in lines) <= piece.content_size.width
+                assert piece.content_region.right <= room
+                assert piece.content_size.height == len(lines), "a step is never cut"
+                said += " ".join(line.plain for line in lines)
+            for step in sheet.part.steps if sheet.part else ():
+                for word in step.title.split():
+                    assert word in said
+
+
+async def test_j_and_k_walk_and_the_text_follows() -> None:
+    app = prepared()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        reader = app.screen.query_one(Reader)
+        await until(pilot, lambda: reader.rich)
+        assert not reader.on_screen
+        assert reader.scroll_y == 0, "a part that is not begun opens at its text"
+        await pilot.press("j")
+        await until(pilot, lambda: reader.on_screen)
+        steps = [reader.current]
+        for _ in range(len(reader.stops) - 1):
+            await pilot.press("j")
+            await until(pilot, lambda: reader.on_screen)
+            steps.append(reader.current)
+        assert [getattr(step, "id", "") for step in steps if isinstance(step, Step)] == [
+            step.id
+            for step in app.week.find("a1")[1].steps  # type: ignore[index]
+        ]
+        await pilot.press("pageup", "pageup", "pageup")
+        await until(pilot, lambda: reader.scroll_y == 0)
+        await until(pilot, lambda: reader.at == 0)  # the cursor stays where one looks
+
+
+async def test_overview_and_introductions_are_pages_and_enter_goes_on() -> None:
+    app = prepared()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settled(pilot)
+        names = [sheet.id for sheet in sheets.sheets(app.week)]
+        assert names[:3] == [":week", ":a", "a1"]
+        app.screen.open_sheet(":week")  # type: ignore[attr-defined]
+        await until(pilot, lambda: "Why this week matters" in words(app))
+        await pilot.press("end")
+        await pilot.pause()
+        await pilot.press("enter")
+        await until(pilot, lambda: "You choose one change" in words(app))
+        for output in app.week.session("a").output:
+            assert output in " ".join(words(app).split())
+        await pilot.press("n")
+        await until(pilot, lambda: app.part_id == "a1")
+
+
+async def test_the_tree_and_reading_mode() -> None:
+    app = prepared()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        tree = app.screen.query_one(WeekTree)
+        assert not tree.display
+        await pilot.press("t")
+        assert tree.display
+        assert not app.screen.query_one(Reader).parent.display  # type: ignore[union-attr]
+        await pilot.press("down", "enter")
+        await settled(pilot)
+        assert app.part_id == "a2"
+        assert not tree.display
+        await pilot.press("z")
+        assert app.screen.query_one(Reader).size.height == 24
+        await pilot.press("escape")
+        assert app.screen.query_one(Reader).size.height < 24
+        await pilot.resize_terminal(120, 40)
+        await until(pilot, lambda: tree.display)
+        await pilot.press("t")
+        assert not tree.display
+
+
+async def test_folds_open_one_by_one_and_links_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = prepared()
+    opened: list[str] = []
+    monkeypatch.setattr(app, "open_url", opened.append)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        app.screen.open_sheet("a2")  # type: ignore[attr-defined]
+        reader = app.screen.query_one(Reader)
+        await until(pilot, lambda: reader.rich and reader.query(FoldPiece))
+        folds = [p for p in reader.stops if isinstance(p, FoldPiece) and not p.wants]
+        reader._go(reader.stops.index(folds[0]))
+        reader.bring()
+        await pilot.press("enter")
+        assert [fold.open for fold in folds] == [True] + [False] * (len(folds) - 1)
+        await pilot.press("f")
+        assert all(fold.open for fold in folds)
+        app.screen.action_open_link("https://arxiv.org/abs/2104.09864")  # type: ignore[attr-defined]
+        assert opened == ["https://arxiv.org/abs/2104.09864"]
+
+
+async def test_e_only_writes_and_c_copies_the_command_or_says_so() -> None:
+    app = prepared()
+    async with app.run_test(size=(100, 30)) as pilot:
+        await settled(pilot)
+        await go(pilot, "a1", "a1-trains")
+        await pilot.press("e")
+        await settled(pilot)
+        assert not stored().of("a1-trains").done
+        assert "nothing to write" in app.notice[0]
+        await pilot.press("c")
+        assert app.clipboard == ""
+        await go(pilot, "b1", "b1-new")
+        await pilot.press("c")
+        assert app.clipboard == "q1lab new rope"
+
+
+async def test_the_timer_is_offered_once_at_the_first_key_in_a_part() -> None:
+    app = prepared()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        assert not app.timer_offer
+        await pilot.press("j")
+        await until(pilot, lambda: "Start the timer for A1?" in words(app))
+        await pilot.press("x", "k", "j")
+        await settled(pilot)
+        assert not app.timer_offer
+        assert app.timed_part is None
+        await pilot.press("n", "j")
+        await until(pilot, lambda: "Start the timer for A2?" in words(app))
+        await pilot.press("y")
+        assert app.timed_part == "a2"
+        assert not app.timer_offer
+
+
+async def test_what_is_said_leaves_the_text_alone() -> None:
+    app = prepared()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        before = words(app).splitlines()
+        app.notify("Something [happened]")
+        await until(pilot, lambda: "Something [happened]" in words(app))
+        after = words(app).splitlines()
+        assert before[:-1] == after[:-1], "only the footer's line"
+        app.hush()
+        await until(pilot, lambda: words(app).splitlines() == before)
+
+
+async def test_an_answer_that_waits_for_a_step_stays_folded_until_that_is_done() -> None:
+    app = prepared()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        reader = app.screen.query_one(Reader)
+        await until(pilot, lambda: reader.rich)
+        fold = next(p for p in reader.stops if isinstance(p, FoldPiece) and p.fold.needs)
+        reader._go(reader.stops.index(fold))
+        reader.bring()
+        await pilot.press("enter", "f")
+        assert not fold.open
+        needs = fold.fold.needs
+        app.desk.ask(lambda store: progress.tick(store, LABEL, str(needs), True))
+        await settled(pilot)
+        await pilot.press("enter")
+        assert fold.open

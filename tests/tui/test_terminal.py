@@ -149,9 +149,11 @@ def test_a_killed_app_finds_everything_and_the_timer_is_paused_with_a_question(
     first.until(
         lambda: "Begin" not in first.text and "left of 15" in first.text, "the study screen"
     )
+    first.press("u")
+    first.sees("▸ ☐ See that your transformer trains")
     first.press(" ")
     first.sees("✓ See that your transformer trains")
-    first.press("t")
+    first.press("T")
     first.sees("A1 ▶ 14:5")
     first.until(
         lambda: (stored().settings.get("clock") or {}).get("running"), "the running clock on disk"
@@ -206,8 +208,8 @@ def test_answers_are_written_in_the_learners_editor(
     editor.chmod(0o755)
     welcomed()
     app = start("--session", "A", EDITOR=str(editor), VISUAL="")
-    app.sees("Write one paragraph")
-    app.press("\x1b[B\x1b[BE")
+    app.sees("A1 · Pick the modification")
+    app.press("jjjE")
     app.until(lambda: stored().of("a1-why").answer == "from [my] editor", "the answer on disk")
     app.sees("yours: from [my] editor")
 

@@ -35,10 +35,10 @@ async def test_it_counts_down_pauses_and_keeps_the_time() -> None:
     async with app.run_test(size=(100, 30)) as pilot:
         await settled(pilot)
         assert app.clock_line == ("A1 ‖ 15:00 left of 15", "off")
-        await pilot.press("t")
+        await pilot.press("T")
         run_for(app, clocks, 61)
         assert app.clock_line == ("A1 ▶ 13:59 left of 15", "on")
-        await pilot.press("t")
+        await pilot.press("T")
         await settled(pilot)
         assert app.clock_line == ("A1 ‖ 13:59 left of 15", "off")
         assert seconds() == 61
@@ -51,7 +51,7 @@ async def test_past_the_budget_it_goes_on_in_another_tone_and_says_so_once() -> 
     )
     async with app.run_test(size=(100, 30)) as pilot:
         await settled(pilot)
-        await pilot.press("t")
+        await pilot.press("T")
         run_for(app, clocks, 6)
         await pilot.pause()
         assert app.clock_line == ("A1 ▶ +0:05 over 15", "over")
@@ -76,7 +76,7 @@ async def test_a_killed_app_comes_back_paused_and_asks(home: Path) -> None:
         await pilot.press("escape")
         run_for(app, clocks, 20)
         assert seconds() == 30, "nothing counts while the question is open"
-        await pilot.press("t")
+        await pilot.press("T")
         await until(pilot, lambda: isinstance(app.screen, AwayScreen))
         app.screen.query_one(Input).value = "90"
         app.screen.query_one(Input).focus()
@@ -94,7 +94,7 @@ async def test_a_jump_of_the_machine_is_not_credited() -> None:
     app = prepared(clocks=clocks)
     async with app.run_test(size=(100, 30)) as pilot:
         await settled(pilot)
-        await pilot.press("t")
+        await pilot.press("T")
         run_for(app, clocks, 10)
         clocks.forward(7200)
         app.tick_clock()
@@ -109,7 +109,7 @@ async def test_leaving_keeps_the_time_and_frees_the_timer(home: Path) -> None:
     app = prepared(clocks=clocks)
     async with app.run_test(size=(100, 30)) as pilot:
         await settled(pilot)
-        await pilot.press("t")
+        await pilot.press("T")
         run_for(app, clocks, 3)
         assert is_locked(home / "timer.lock")
         await pilot.press("q")
@@ -125,6 +125,6 @@ async def test_a_second_window_leaves_the_timer_alone() -> None:
         two = prepared()
         async with two.run_test(size=(100, 30)) as other:
             await settled(other)
-            await other.press("t")
+            await other.press("T")
             assert two.timed_part is None
             assert "other window" in two.clock_line[0]

@@ -1,42 +1,16 @@
-"""What a row of the checklist does: forms for what is written, starts for what can be pressed."""
+"""What a stop on the page does: forms for what is written, starts for what can be pressed."""
 
 from __future__ import annotations
 
-import contextlib
 import shlex
-import subprocess
 from typing import TYPE_CHECKING
 
-from textual.app import SuspendNotSupported
-from textual.content import Content
-
-from q1lab.files import plain
 from q1lab.tui.editing import folder
-from q1lab.tui.screens import commit
+from q1lab.tui.widgets.pieces import command_of
 from q1lab.week.model import Action, Step
-from q1lab.week.progress import Progress
 
 if TYPE_CHECKING:
     from q1lab.tui.app import Q1Lab
-
-
-def detail(row: Step | Action | None, progress: Progress) -> Content:
-    """The lines below the checklist: what the row under the cursor is about."""
-    if row is None:
-        return Content("")
-    if isinstance(row, Action):
-        words = " ".join(row.argv()) or str(
-            row.options.get("url") or row.options.get("document") or ""
-        )
-        return Content.assemble(("the same as ", "$muted"), (words, "$accent"))
-    record = progress.of(row.id)
-    text = " ".join(plain(row.detail).replace("`", "").split())
-    if not record.answer:
-        return Content(text)
-    said = " ".join(plain(record.answer).split())
-    return Content.assemble(
-        ("yours: ", "$success"), (said, "$foreground"), f"\n{text}" if text else ""
-    )
 
 
 def form(app: Q1Lab, step: Step) -> bool:
@@ -88,17 +62,20 @@ def start(app: Q1Lab, action: Action, step: Step | None) -> None:
             )
         )
     elif action.kind == "open" and "url" in options:
-        app.copy_to_clipboard(str(options["url"]))
-        app.open_url(str(options["url"]))
-        app.notify(f"{options['url']} (copied)", markup=False)
+        open_url(app, str(options["url"]))
     elif action.kind == "open":
         from q1lab.tui.screens.document import DocumentScreen
 
         app.push_screen(DocumentScreen(folder(app) / str(options["document"])))
-    elif commit.offers(action.argv()):
-        commit.open_for(app, action.argv(), folder(app))
     else:
         command(app, list(action.argv()))
+
+
+def open_url(app: Q1Lab, url: str) -> None:
+    """Open an address in a browser; where none opens, it is in the clipboard."""
+    app.copy_to_clipboard(url)
+    app.open_url(url)
+    app.notify(f"Opened and copied: {url}", markup=False)
 
 
 def _beside(app: Q1Lab, value: object) -> str:
@@ -114,39 +91,28 @@ def _seeds(value: object) -> str:
 
 
 def command(app: Q1Lab, argv: list[str]) -> None:
-    """Run a command in the learner's own terminal, so that it may ask; where there is none, show
-    its output."""
+    """Do what a command does without leaving the app: a document is shown before it is committed,
+    and what any other command prints opens in a pane."""
     from q1lab.study import children
+    from q1lab.tui.screens import commit
+    from q1lab.tui.screens.output import OutputScreen
 
+    if commit.offers(argv):
+        commit.open_for(app, argv, folder(app))
+        return
     real = [*children.python_module("q1lab"), *argv[1:]] if argv[0] == "q1lab" else argv
-    shown = shlex.join(argv)
-    where = folder(app)
-    try:
-        with app.suspend():
-            print(f"\n$ {shown}\n", flush=True)  # noqa: T201  (the app is suspended: this is the terminal)
-            try:
-                code = subprocess.run(real, cwd=where, check=False).returncode
-            except OSError as error:
-                print(f"q1lab: cannot run {argv[0]}: {error.strerror}")  # noqa: T201
-                code = 127
-            except KeyboardInterrupt:
-                code = 130
-            ended = "" if code == 0 else f" It ended with {code}."
-            with contextlib.suppress(EOFError, KeyboardInterrupt):
-                input(f"\n──{ended} Press Enter to go back to q1lab. ")
-    except SuspendNotSupported:
-        from q1lab.tui.screens.output import OutputScreen
-
-        app.push_screen(OutputScreen(shown, real, where))
+    app.push_screen(OutputScreen(shlex.join(argv), real, folder(app)))
 
 
 def copy(app: Q1Lab, row: Step | Action | None) -> None:
-    """Copy a row's command, or a step's answer (its title without one); works over ssh (OSC 52)."""
+    """Copy a row's command, or a step's answer; works over ssh (OSC 52)."""
     if row is None:
         return
-    if isinstance(row, Action):
-        text = shlex.join(row.argv()) or str(row.options.get("url") or row.options.get("document"))
-    else:
-        text = app.snapshot.progress.of(row.id).answer or row.title
+    action = row if isinstance(row, Action) else row.actions[0] if row.actions else None
+    answer = None if isinstance(row, Action) else app.snapshot.progress.of(row.id).answer
+    text = answer or (command_of(action) if action else "")
+    if not text:
+        app.notify("There is no command and no answer here to copy.")
+        return
     app.copy_to_clipboard(text)
     app.notify(f"Copied: {text[:60]}" + ("…" if len(text) > 60 else ""), markup=False)

@@ -11,6 +11,7 @@ from textual.screen import Screen
 from textual.widgets import Footer
 
 from q1lab.tui.snapshot import Snapshot
+from q1lab.tui.widgets.sayline import SayLine
 from q1lab.tui.widgets.topline import TopLine
 
 if TYPE_CHECKING:
@@ -42,13 +43,18 @@ class Page(Screen[None]):
         with Container(id="body"):
             yield from self.body()
         yield Footer()
+        yield SayLine()
 
     def on_mount(self) -> None:
         self.watch(self.q1, "snapshot", self._arrived, init=False)
         self.watch(self.q1, "clock_line", self._tick)
+        self.watch(self.q1, "notice", self._said)
 
     def on_screen_resume(self) -> None:
         self._arrived(self.q1.snapshot)
+
+    def _said(self, notice: tuple[str, str]) -> None:
+        self.query_one(SayLine).notice = notice
 
     def _tick(self, clock_line: tuple[str, str]) -> None:
         self.query_one(TopLine).clock = clock_line

@@ -18,7 +18,7 @@ from q1lab.files import plain
 from q1lab.journal import evidence
 from q1lab.model import learner, parents
 from q1lab.model.checks import CheckReport, CheckResult, run_checks
-from q1lab.tui import editing
+from q1lab.tui import editing, sheets
 from q1lab.tui.checking import Round, Stamp, stamp
 from q1lab.tui.keys import bindings
 from q1lab.tui.screens.hint import HintScreen, show_next
@@ -26,7 +26,7 @@ from q1lab.tui.widgets.check_words import Results, against_source, ending, headi
 from q1lab.tui.widgets.diff_view import diff_text
 from q1lab.tui.widgets.fitted import Fitted
 from q1lab.tui.widgets.palette import palette
-from q1lab.tui.widgets.reading import Reading
+from q1lab.tui.widgets.reader import Reader
 from q1lab.week import progress as domain
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class CheckScreen(Screen[None]):
                 yield Static(id="check-against", markup=False)
                 with VerticalScroll(id="check-diff"):
                     yield Static(id="diff", markup=False)
-                yield Reading()
+                yield Reader()
         yield Footer()
 
     @property
@@ -173,13 +173,14 @@ class CheckScreen(Screen[None]):
         their place."""
         self.toggle_class("-flip")
 
-    async def action_text(self) -> None:
+    def action_text(self) -> None:
         """The part's text in the diff's place, and back; narrow, it takes the checks' place."""
         self.toggle_class("-text")
-        found = self.q1.week.find(self.q1.part_id)
-        if self.has_class("-text") and found is not None:
-            await self.query_one(Reading).fill(found[1])
-            self.query_one(Reading).focus()
+        reader, sheet = self.query_one(Reader), sheets.find(self.q1.week, self.q1.part_id)
+        if self.has_class("-text") and sheet is not None:
+            reader.enrich()
+            reader.fill(sheet, self.q1.snapshot.progress)
+            reader.focus()
         else:
             self.query_one("#check-scroll").focus()
 

@@ -13,7 +13,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
-from q1lab.tui.widgets.week_tree import part_name
+from q1lab.tui.sheets import part_name
 from q1lab.week.model import Week
 from q1lab.week.progress import Progress
 

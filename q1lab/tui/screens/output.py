@@ -1,4 +1,4 @@
-"""A command's output, as it comes, where the app can't lend its terminal."""
+"""A command's output, as it comes, in a pane over the page: one never leaves the app."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from textual.screen import ModalScreen
 from textual.widgets import RichLog
 
 from q1lab.files import plain
+from q1lab.study import children
 
 LINES = 5000
 
@@ -22,15 +23,22 @@ SECONDS = 6 * 3600
 
 
 class OutputScreen(ModalScreen[None]):
-    """Runs one command without input; Esc ends it if it still runs."""
+    """Runs one command without input; Esc ends it if it still runs. Where the command asks for
+    ``--yes``, ``y`` gives it."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", "close")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,enter,q", "close", "close"),
+        Binding("c", "copy", "copy"),
+        Binding("y", "yes", "yes"),
+    ]
 
     def __init__(self, shown: str, argv: list[str], folder: Path) -> None:
         super().__init__()
         self.shown = shown
         self.argv = argv
         self.folder = folder
+        self.said = ""
+        self.code: int | None = None
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog tall") as dialog:
@@ -42,31 +50,53 @@ class OutputScreen(ModalScreen[None]):
         self.run_worker(self._run(), exit_on_error=False)
 
     async def _run(self) -> None:
-        from q1lab.study import children
-
         log = self.query_one(RichLog)
-        with children.leashed(self.argv, seconds=SECONDS) as (command, fd):
-            try:
-                child = await asyncio.create_subprocess_exec(
-                    *command,
-                    cwd=self.folder,
-                    stdin=asyncio.subprocess.DEVNULL,
-                    stdout=asyncio.subprocess.PIPE,
-                    stderr=asyncio.subprocess.STDOUT,
-                    pass_fds=[fd],
-                )
-            except OSError as error:
-                log.write(f"cannot run {self.argv[0]}: {error.strerror}")
-                return
-            assert child.stdout is not None
-            try:
-                while block := await child.stdout.read(65536):
-                    log.write(plain(block.decode(errors="replace")).rstrip("\n"))
-                code = await child.wait()
-            except asyncio.CancelledError:
-                with contextlib.suppress(ProcessLookupError):
-                    child.terminate()
-                await child.wait()
-                raise
-        ended = "done" if code == 0 else f"ended with {code}"
-        self.query_one(".dialog").border_subtitle = f"{ended} · Esc closes"
+        self.code, self.said = None, ""
+        self.query_one(".dialog").border_subtitle = "running · Esc ends it"
+        try:
+            child = await asyncio.create_subprocess_exec(
+                *self.argv, cwd=self.folder, stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+                env=children.environment(),
+            )  # fmt: skip
+        except OSError as error:
+            log.write(f"cannot run {self.argv[0]}: {error.strerror}")
+            return
+        assert child.stdout is not None
+        try:
+            while block := await child.stdout.read(65536):
+                text = plain(block.decode(errors="replace"))
+                self.said += text
+                log.write(text.rstrip("\n"))
+            self.code = await child.wait()
+        except asyncio.CancelledError:
+            with contextlib.suppress(ProcessLookupError):
+                child.terminate()
+            await child.wait()
+            raise
+        self._ended(self.code)
+
+    def _ended(self, code: int) -> None:
+        words = "done" if code == 0 else f"ended with {code}"
+        if not self.said.strip():
+            self.query_one(RichLog).write("It printed nothing.")
+        asks = " · y runs it with --yes" if self.asks else ""
+        self.query_one(".dialog").border_subtitle = f"{words} · Esc closes · c copies{asks}"
+
+    @property
+    def asks(self) -> bool:
+        """Whether the command ended because it wants a yes."""
+        return bool(self.code) and "--yes" in self.said and "--yes" not in self.argv
+
+    def action_close(self) -> None:
+        self.dismiss()
+
+    def action_copy(self) -> None:
+        self.app.copy_to_clipboard(self.said)
+        self.notify("Copied what it printed.")
+
+    def action_yes(self) -> None:
+        if self.asks:
+            self.argv = [*self.argv, "--yes"]
+            self.query_one(RichLog).clear()
+            self.run_worker(self._run(), exit_on_error=False)

@@ -15,9 +15,10 @@ from q1lab.tui.keys import bindings
 from q1lab.tui.progress_rows import Look
 from q1lab.tui.screens.base import Page
 from q1lab.tui.screens.fields import Field, FieldsScreen
+from q1lab.tui.sheets import part_name
 from q1lab.tui.snapshot import Snapshot
 from q1lab.tui.widgets.rows import ListRow, Rows
-from q1lab.tui.widgets.week_tree import hours, part_name
+from q1lab.tui.widgets.week_tree import hours
 from q1lab.week import progress as domain
 from q1lab.week.model import Step
 

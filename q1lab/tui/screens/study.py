@@ -1,4 +1,4 @@
-"""The study screen: where am I in the week, what do I do now, and the keys that do it."""
+"""The study screen: a page of the week to read and work through, the week's tree, and their keys."""
 
 from __future__ import annotations
 
@@ -8,41 +8,41 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
-from textual.widgets import OptionList, Static
 
-from q1lab.tui import editing
+from q1lab.tui import editing, sheets
 from q1lab.tui.keys import bindings
 from q1lab.tui.screens import acts
 from q1lab.tui.screens.base import Page
+from q1lab.tui.sheets import Sheet
 from q1lab.tui.snapshot import Snapshot
-from q1lab.tui.widgets.checklist import Checklist, Row
 from q1lab.tui.widgets.partline import PartLine
-from q1lab.tui.widgets.reading import Reading
+from q1lab.tui.widgets.pieces import FoldPiece, NextPiece
+from q1lab.tui.widgets.placeline import PlaceLine
+from q1lab.tui.widgets.reader import Reader
 from q1lab.tui.widgets.week_tree import WeekTree
 from q1lab.week import progress as domain
-from q1lab.week.model import Action, Part, Session, Step, Week
+from q1lab.week.model import Action, Fold, Step, Week
 
 
 class StudyScreen(Page):
-    """Tree, text, checklist. The part that is open is the screen's only state."""
+    """The sheet that is open is the screen's only state."""
 
     page = "study"
-    AUTO_FOCUS = "#checklist"
+    AUTO_FOCUS = "#reader"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("study")]
 
-    @property
-    def part_id(self) -> str:
-        """The open part; the app keeps it, since the timer starts for it from every screen."""
-        return self.q1.part_id
+    sheet_id = ""
+    _part = ""
+    """The app's part when the sheet was opened: another screen may choose another one."""
 
     def body(self) -> ComposeResult:
+        sheet = self.sheet
         with Horizontal(id="study"):
             yield WeekTree()
             with Vertical(id="part"):
                 yield PartLine()
-                yield Reading()
-                yield Checklist()
-                yield Static(id="detail", markup=False)
+                yield Reader(sheet, self.q1.snapshot.progress, sheets.after(self.week, sheet.id))
+                yield PlaceLine()
 
     # ── what is shown
     # ────────────────────────────────────────────────────────────────────────────────────
@@ -52,19 +52,36 @@ class StudyScreen(Page):
         return self.q1.week
 
     @property
-    def here(self) -> tuple[Session, Part]:
-        """The open part, and the session it is in."""
-        found = self.week.find(self.part_id)
+    def reader(self) -> Reader:
+        return self.query_one(Reader)
+
+    @property
+    def sheet(self) -> Sheet:
+        """The open page."""
+        if self.q1.part_id != self._part:
+            self.sheet_id = self._part = self.q1.part_id
+        found = sheets.find(self.week, self.sheet_id)
         if found is None:  # the first look, or a week that changed under the app
             setup = self.q1.setup
             session = (
-                self.week.session(setup.session) if setup.session and not self.part_id else None
+                self.week.session(setup.session) if setup.session and not self.sheet_id else None
             )
             part, _ = domain.first_open(self.week, self.q1.snapshot.progress, session)
-            self.q1.part_id = part.id
-            found = self.week.find(part.id)
+            self.q1.part_id = self._part = self.sheet_id = part.id
+            found = sheets.find(self.week, part.id)
             assert found is not None
         return found
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.watch(self.q1, "timer_offer", self._ask, init=False)
+
+    def on_key(self) -> None:
+        self.call_after_refresh(self._offer)  # the key may lead to another page
+
+    def _offer(self) -> None:
+        if self.is_current and self.sheet.part is not None:
+            self.q1.offer_timer()
 
     def show(self, snapshot: Snapshot) -> None:
         self.refill()
@@ -73,101 +90,123 @@ class StudyScreen(Page):
         """Fill all panes from the app's snapshot; ``at`` puts the cursor on that step."""
         if not self.is_mounted:
             return
-        progress = self.q1.snapshot.progress
-        session, part = self.here
-        self.query_one(WeekTree).fill(self.week, progress, part.id, self.q1.timed_part)
-        self.query_one(PartLine).fill(self.week, session, part, progress)
-        self.query_one(Checklist).fill(part, progress, at)
-        self._detail()
-        reading = self.query_one(Reading)
-        if reading.begun:
-            self.call_after_refresh(reading.fill, part)
-        else:  # the first paint comes first: Markdown costs more than all the rest
-            reading.begun = True
-            self.q1.after_first_paint(self._first_text)
+        progress, sheet = self.q1.snapshot.progress, self.sheet
+        self.query_one(WeekTree).fill(self.week, progress, sheet.id, self.q1.timed_part)
+        self.query_one(PartLine).fill(self.week, sheet, progress)
+        self.reader.fill(sheet, progress, sheets.after(self.week, sheet.id), at)
+        self._ask()
+        if not self.reader.rich:
+            self.q1.after_first_paint(self.reader.enrich)
 
-    async def _first_text(self) -> None:
-        await self.query_one(Reading).fill(self.here[1])
-
-    def _detail(self) -> None:
-        row = self.query_one(Checklist).current
-        self.query_one("#detail", Static).update(acts.detail(row, self.q1.snapshot.progress))
-
-    def open_part(self, part_id: str, at: str | None = None) -> None:
-        """Show another part, with the cursor on step ``at`` or its first open one."""
-        self.q1.part_id = part_id
+    def open_sheet(self, sheet_id: str, at: str | None = None) -> None:
+        """Show another page, with the cursor on step ``at`` or its first open one."""
+        self.sheet_id = sheet_id
+        if self.week.find(sheet_id) is not None:
+            self.q1.part_id = self._part = sheet_id
+        self.remove_class("-tree")
         self.refill(at)
+        self.reader.focus()
 
     @on(WeekTree.Chosen)
     def _chosen(self, event: WeekTree.Chosen) -> None:
-        self.open_part(event.part_id)
-        self.query_one(Checklist).focus()
+        self.open_sheet(event.sheet_id)
 
-    @on(OptionList.OptionHighlighted, "#checklist")
-    def _moved(self) -> None:
-        self._detail()
+    @on(Reader.Moved)
+    def _place(self) -> None:
+        reader = self.reader
+        end = reader.max_scroll_y
+        share = f"{round(100 * min(1.0, reader.scroll_y / end))}%" if end > 0 else "all of it"
+        words = ""
+        step = reader.step
+        if step is not None and not reader.on_screen:
+            below = reader.piece is not None and reader.piece.virtual_region.y > reader.scroll_y
+            words = f"{'↓' if below else '↑'} {step.title}"
+        self.query_one(PlaceLine).place = (words, share)
 
-    @on(OptionList.OptionSelected, "#checklist")
-    def _entered(self) -> None:
-        self.action_write()
+    def _ask(self) -> None:
+        self.query_one(PlaceLine).ask = self.q1.timer_offer if self.sheet.part else ""
+        self.refresh_bindings()
 
     # ── what keys do
     # ─────────────────────────────────────────────────────────────────────────────────────
 
-    @property
-    def row(self) -> Row | None:
-        return self.query_one(Checklist).current
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action in ("yes", "no"):
+            return bool(self.query(PlaceLine) and self.query_one(PlaceLine).ask)
+        return True
 
     @property
     def step(self) -> Step | None:
         """The step under the cursor, or the one whose action is under it."""
-        row = self.row
-        if isinstance(row, Action):
-            return next((step for step in self.here[1].steps if row in step.actions), None)
-        return row
+        return self.reader.step
+
+    def action_move(self, by: int) -> None:
+        """The next stop, or the one before; first the one that the cursor is on, out of sight."""
+        if not self.reader.bring():
+            self.reader.move(by)
 
     def action_tick(self) -> None:
-        if isinstance(self.row, Step):
-            step, progress = self.row, self.q1.snapshot.progress
-            done = not progress.of(step.id).done
-            self.q1.desk.ask(lambda store: domain.tick(store, self.week.label, step.id, done))
+        step = self.reader.current
+        if self.reader.bring() or not isinstance(step, Step):
+            return
+        self._turn(step)
+
+    def _turn(self, step: Step) -> None:
+        done, label = not self.q1.snapshot.progress.of(step.id).done, self.week.label
+        self.q1.desk.ask(lambda store: domain.tick(store, label, step.id, done))
+
+    @on(Reader.Entered)
+    def action_enter(self) -> None:
+        """Whatever the stop under the cursor is for."""
+        if self.reader.bring():
+            return
+        row = self.reader.current
+        piece = self.reader.piece
+        if isinstance(piece, NextPiece):
+            self.open_sheet(piece.sheet.id)
+        elif isinstance(piece, FoldPiece):
+            piece.toggle()
+        elif isinstance(row, Action):
+            acts.start(self.q1, row, self.step)
+        elif isinstance(row, Step) and not acts.form(self.q1, row):
+            if row.actions:
+                acts.start(self.q1, row.actions[0], row)
+            else:
+                self._turn(row)
 
     def action_write(self) -> None:
-        """Enter or ``e``: whatever the row is for."""
-        if isinstance(self.row, Action):
-            acts.start(self.q1, self.row, self.step)
-        elif isinstance(self.row, Step) and not acts.form(self.q1, self.row):
-            self.action_tick()
+        step = self.reader.current
+        if not isinstance(step, Step) or not acts.form(self.q1, step):
+            self.notify("There is nothing to write here. Enter does it; Space ticks a step.")
 
     def action_editor(self) -> None:
-        if isinstance(self.row, Step) and self.row.kind == "write":
-            editing.in_editor(self.q1, self.row)
+        step = self.reader.current
+        if isinstance(step, Step) and step.kind == "write":
+            editing.in_editor(self.q1, step)
+        else:
+            self.notify("There is nothing to write here.")
 
     def action_act(self) -> None:
-        row = self.row
-        action = row if isinstance(row, Action) else row.actions[0] if row and row.actions else None
+        row = self.reader.current
+        action = row if isinstance(row, Action) else None
+        if isinstance(row, Step) and row.actions:
+            action = row.actions[0]
+        part = self.sheet.part
+        if action is None and part is not None:
+            action = next((one for one in part.actions if one.kind == "run"), None)
         if action is None:
-            action = next((one for one in self.here[1].actions if one.kind == "run"), None)
-        if action is None:
-            self.notify("Nothing to start here: rows with → carry something.")
+            self.notify("Nothing to start here: rows with → start something.")
         else:
             acts.start(self.q1, action, self.step)
 
-    def action_next(self) -> None:
-        self._shift(1)
-
-    def action_back(self) -> None:
-        self._shift(-1)
-
-    def _shift(self, by: int) -> None:
-        parts = list(self.week.parts())
-        index = [part.id for part in parts].index(self.here[1].id) + by
-        if 0 <= index < len(parts):
-            self.open_part(parts[index].id)
+    def action_next(self, by: int) -> None:
+        found = sheets.after(self.week, self.sheet.id, by)
+        if found is not None:
+            self.open_sheet(found.id)
 
     def action_open(self) -> None:
         part, step = domain.first_open(self.week, self.q1.snapshot.progress)
-        self.open_part(part.id, step.id if step else None)
+        self.open_sheet(part.id, step.id if step else None)
         if step is None:
             self.notify("Every step of the week is done.")
 
@@ -176,23 +215,64 @@ class StudyScreen(Page):
 
         def chosen(found: tuple[str, str | None] | None) -> None:
             if found:
-                self.open_part(*found)
+                self.open_sheet(*found)
 
         self.app.push_screen(FindScreen(self.week, self.q1.snapshot.progress), chosen)
 
     def action_unfold(self) -> None:
-        self.query_one(Reading).unfold()
+        self.reader.unfold()
 
-    def action_read(self, pages: int) -> None:
-        """Page the text from wherever the focus is."""
-        reading = self.query_one(Reading)
-        (reading.scroll_page_down if pages > 0 else reading.scroll_page_up)(animate=False)
+    def action_week(self) -> None:
+        """The tree: beside the text where there is room for both, else in its place."""
+        tree = self.query_one(WeekTree)
+        if self.has_class("-wide"):
+            self.toggle_class("-untree")
+        else:
+            self.toggle_class("-tree")
+        (tree if self.has_class("-tree") else self.reader).focus()
+
+    def action_zen(self) -> None:
+        """The text alone, and back."""
+        self.toggle_class("-zen")
+        self.reader.focus()
+
+    def action_leave(self) -> None:
+        """Esc: out of reading mode, or out of the tree."""
+        self.remove_class("-zen", "-tree")
+        self.reader.focus()
+
+    def action_link(self) -> None:
+        """Open the link on screen; of several, the one that is chosen."""
+        found = self.reader.links()
+        if not found:
+            self.notify("There is no link on this page.")
+        elif len(found) == 1:
+            self.action_open_link(found[0][1])
+        else:
+            from q1lab.tui.screens.pick import PickScreen
+
+            rows = [(url, f"{words}   {url.removeprefix('https://')}") for words, url in found]
+            self.app.push_screen(
+                PickScreen("Which link?", rows),
+                lambda url: self.action_open_link(url) if url else None,
+            )
+
+    def action_open_link(self, url: str) -> None:
+        acts.open_url(self.q1, url)
 
     def action_copy(self) -> None:
-        acts.copy(self.q1, self.row)
+        row = self.reader.current
+        if not isinstance(row, Fold):
+            acts.copy(self.q1, row)
 
-    def action_timer_here(self) -> None:
+    def action_timer(self) -> None:
         self.q1.action_timer_here()
+
+    def action_yes(self) -> None:
+        self.q1.answer_offer(True)
+
+    def action_no(self) -> None:
+        self.q1.answer_offer(False)
 
     def action_hint(self) -> None:
         from q1lab.tui.screens.hint import show_next

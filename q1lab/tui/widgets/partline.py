@@ -8,8 +8,10 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from q1lab.tui.widgets.week_tree import cut, part_name
-from q1lab.week.model import Part, Session, Week
+from q1lab.tui.sheets import Sheet
+from q1lab.tui.widgets.prose import cut
+from q1lab.tui.widgets.week_tree import hours
+from q1lab.week.model import Week
 from q1lab.week.progress import Progress
 
 
@@ -19,12 +21,21 @@ class PartLine(Widget):
     values: reactive[tuple[str, str, str, bool]] = reactive(("", "", "", False))
     """Name with title, counts, place in the week, and whether the part is done."""
 
-    def fill(self, week: Week, session: Session, part: Part, progress: Progress) -> None:
-        count = progress.count([part])
-        ids = [one.id for one in session.parts]
-        counts = f"{count.done} of {count.total} done · {round(count.seconds / 60)} of {part.minutes} min"
-        place = f"session {session.id.upper()}, part {ids.index(part.id) + 1} of {len(ids)}"
-        self.values = (f"{part_name(part)} · {part.title}", counts, place, count.finished)
+    def fill(self, week: Week, sheet: Sheet, progress: Progress) -> None:
+        title = f"{sheet.name} · {sheet.title}" if sheet.name else sheet.title
+        if sheet.part is None or sheet.session is None:
+            parts = sheet.session.parts if sheet.session else tuple(week.parts())
+            minutes = sum(part.minutes for part in parts)
+            self.values = (title, f"{len(parts)} parts · {hours(minutes * 60)}", "", False)
+            return
+        count = progress.count([sheet.part])
+        ids = [one.id for one in sheet.session.parts]
+        spent = f"{round(count.seconds / 60)} of {sheet.part.minutes} min"
+        place = (
+            f"session {sheet.session.id.upper()}, part {ids.index(sheet.part.id) + 1} of {len(ids)}"
+        )
+        counts = f"{count.done} of {count.total} done · {spent}"
+        self.values = (title, counts, place, count.finished)
 
     def render(self) -> Content:
         title, counts, place, done = self.values

@@ -6,26 +6,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len
 from textual.content import Content
 from textual.message import Message
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
-from q1lab.week.model import Part, Session, Week
+from q1lab.tui.sheets import Sheet, part_name, sheets
+from q1lab.tui.widgets.prose import cut
+from q1lab.week.model import Part, Week
 from q1lab.week.progress import Progress
-
-
-def part_name(part: Part) -> str:
-    """How a part is called on screen: ``A1``; an id that is a word keeps its form."""
-    return part.id.upper() if len(part.id) <= 3 else part.id
-
-
-def cut(text: str, width: int) -> str:
-    """``text`` in at most ``width`` cells, the cut marked with an ellipsis."""
-    if cell_len(text) <= width:
-        return text
-    return set_cell_size(text, max(0, width - 1)).rstrip() + "…"
 
 
 def line(left: str, right: str, width: int, tone: str, right_tone: str = "$muted") -> Content:
@@ -55,11 +45,11 @@ class WeekTree(Filled):
     """Sessions and parts. Posts ``Chosen`` when the learner picks one."""
 
     class Chosen(Message):
-        """A part was picked."""
+        """A page was picked."""
 
-        def __init__(self, part_id: str) -> None:
+        def __init__(self, sheet_id: str) -> None:
             super().__init__()
-            self.part_id = part_id
+            self.sheet_id = sheet_id
 
     def __init__(self) -> None:
         super().__init__(id="tree", classes="pane", markup=False)
@@ -72,17 +62,9 @@ class WeekTree(Filled):
         width = self.room
         if width <= 0:
             return
-        rows: list[tuple[str, Content]] = []
-        for session in week.sessions:
-            rows.append(
-                (
-                    session.parts[0].id if session.parts else "",
-                    self._session(session, progress, width),
-                )
-            )
-            rows.extend(
-                (part.id, self._part(part, progress, width, here, timed)) for part in session.parts
-            )
+        rows = [
+            (sheet.id, self._row(sheet, progress, width, here, timed)) for sheet in sheets(week)
+        ]
         total = progress.count(week.parts())
         self.border_title = week.label
         self.border_subtitle = f"{hours(total.seconds)} of {hours(total.minutes * 60)}"
@@ -96,18 +78,26 @@ class WeekTree(Filled):
             for index, (_, prompt) in enumerate(rows):
                 self.replace_option_prompt_at_index(index, prompt)
         else:
-            self.set_options([Option(prompt, disabled=not part_id) for part_id, prompt in rows])
+            self.set_options([Option(prompt) for _, prompt in rows])
         if moved:
-            self.highlighted = [i for i, row in enumerate(rows) if row[0] == here][-1]
+            self.highlighted = next((i for i, row in enumerate(rows) if row[0] == here), None)
 
-    def part_at(self, index: int) -> str:
-        """The part that a row stands for; a session's row stands for its first part."""
+    def sheet_at(self, index: int) -> str:
+        """The id of the page that a row stands for."""
         return str(self._shown[index + 2][0])  # type: ignore[index]
 
-    def _session(self, session: Session, progress: Progress, width: int) -> Content:
-        count = progress.count(session.parts)
-        mark = "✓" if count.finished else "▾"
-        return line(f"{mark} {session.id.upper()}  {session.title}", "", width, "bold")
+    def _row(
+        self, sheet: Sheet, progress: Progress, width: int, here: str, timed: str | None
+    ) -> Content:
+        if sheet.part is not None:
+            return self._part(sheet.part, progress, width, here, timed)
+        tone = "bold $primary" if sheet.id == here else "bold"
+        if sheet.session is None:
+            mark = "▸" if sheet.id == here else " "
+            return line(f"{mark} Overview", "", width, "$primary" if sheet.id == here else "")
+        mark = "✓" if progress.count(sheet.session.parts).finished else "▾"
+        mark = "▸" if sheet.id == here else mark
+        return line(f"{mark} {sheet.name}  {sheet.title}", "", width, tone)
 
     def _part(
         self, part: Part, progress: Progress, width: int, here: str, timed: str | None
@@ -125,7 +115,7 @@ class WeekTree(Filled):
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         event.stop()
-        self.post_message(self.Chosen(self.part_at(event.option_index)))
+        self.post_message(self.Chosen(self.sheet_at(event.option_index)))
 
 
 def hours(seconds: float) -> str:

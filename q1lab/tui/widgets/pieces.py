@@ -1,0 +1,294 @@
+"""What a page of the week is made of: text, folds, steps, and what can be started. Each piece is
+laid out for its width when it is drawn; the cursor stops at all but plain text."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+
+from rich.cells import cell_len
+from textual import events
+from textual.content import Content
+from textual.geometry import Size
+from textual.message import Message
+from textual.widget import Widget
+
+from q1lab.files import plain
+from q1lab.tui.sheets import Sheet
+from q1lab.tui.widgets import prose
+from q1lab.week.model import Action, Fold, Step, Text
+from q1lab.week.progress import Record
+
+INDENT = 5
+"""Cells before a step's words: a blank, the cursor, a blank, the mark, a blank."""
+
+ENTER = {
+    "write": "write", "predict": "predict", "choose": "choose", "recall": "answer", "tick": "tick",
+    "read": "tick", "run": "tick", "check": "tick",
+}  # fmt: skip
+"""What Enter does on a step, by its kind, when it carries no action."""
+STARTS = {"run": "train", "open": "open", "check": "check", "command": "do it"}
+"""What Enter does on an action, by its kind."""
+ANSWER_LINES = 4
+"""Lines of an answer that the page shows; the form has all of it."""
+
+
+class Piece(Widget):
+    """A stretch of a page. ``lines(width)`` lays it out; ``changed`` has it laid out again."""
+
+    stop = True
+    """Whether the cursor stops here."""
+
+    class Pressed(Message):
+        """Clicked."""
+
+        def __init__(self, piece: Piece) -> None:
+            super().__init__()
+            self.piece = piece
+
+    def __init__(self, rich: bool) -> None:
+        super().__init__()
+        self.rich = rich
+        self._kept: tuple[int, list[Content]] | None = None
+
+    @property
+    def here(self) -> bool:
+        """Whether the cursor is on it."""
+        return self.has_class("-here")
+
+    def lines(self, width: int) -> Sequence[Content]:
+        """The piece in lines of at most ``width`` cells."""
+        raise NotImplementedError
+
+    def links(self, width: int) -> list[tuple[int, str, str]]:
+        """The links in it: (line, words, address)."""
+        return []
+
+    def changed(self) -> None:
+        self._kept = None
+        self.refresh(layout=True)
+
+    def enrich(self) -> None:
+        """Lay out as Markdown what was shown as plain lines at the first paint."""
+        self.rich = True
+        self.changed()
+
+    def _lines(self, width: int) -> list[Content]:
+        if self._kept is None or self._kept[0] != width:
+            self._kept = (width, list(self.lines(width)))
+        return self._kept[1]
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        return len(self._lines(width))
+
+    def render(self) -> Content:
+        return Content("\n").join(self._lines(self.content_size.width))
+
+    def text(self, markdown: str, width: int) -> Sequence[Content]:
+        """Markdown in lines, as well as it can be had by now."""
+        return prose.laid(markdown, width).lines if self.rich else prose.first_coat(markdown, width)
+
+    def on_click(self, event: events.Click) -> None:
+        if self.stop:
+            self.post_message(self.Pressed(self))
+
+    def head(
+        self, mark: str, tone: str, words: str, right: str, width: int, bold: str
+    ) -> list[Content]:
+        """The first lines of a stop: cursor, mark, words, and what Enter does at the edge."""
+        room = max(8, width - INDENT - cell_len(right) - 2)
+        first, *rest = prose.wrap([(words, bold, "")], room)
+        gap = " " * max(1, width - INDENT - first.cell_length - cell_len(right) - 1)
+        lead = ("▸" if self.here else " ", "bold $primary")
+        line = Content.assemble(
+            " ",
+            lead,
+            " ",
+            (f"{mark} ", tone),
+            first,
+            gap,
+            (right, "$foreground" if self.here else "$muted"),
+        )
+        return [line, *(Content.assemble(" " * INDENT, one) for one in rest)]
+
+
+class Prose(Piece):
+    """Text to read."""
+
+    stop = False
+
+    def __init__(self, markdown: str, rich: bool) -> None:
+        super().__init__(rich)
+        self.markdown = markdown
+
+    def lines(self, width: int) -> Sequence[Content]:
+        return self.text(self.markdown, width)
+
+    def links(self, width: int) -> list[tuple[int, str, str]]:
+        return list(prose.laid(self.markdown, width).links) if self.rich else []
+
+
+class FoldPiece(Piece):
+    """Text that stays folded until it is asked for."""
+
+    def __init__(self, fold: Fold, rich: bool) -> None:
+        super().__init__(rich)
+        self.fold = fold
+        self.open = False
+        self.wants = ""
+        """The title of the step that comes before, while that is not done."""
+
+    def toggle(self) -> None:
+        self.open = not self.open and not self.wants
+        self.changed()
+
+    def lines(self, width: int) -> Sequence[Content]:
+        right = (
+            "first the step above"
+            if self.wants
+            else "enter  fold"
+            if self.open
+            else "enter  unfold"
+        )
+        head = self.head(
+            "−" if self.open else "+", "$accent", plain(self.fold.title), right, width, "$accent"
+        )
+        if not self.open:
+            return head
+        body = self.text(self.fold.markdown, width - INDENT - 1)
+        return [*head, *(Content.assemble(" " * INDENT, line) for line in body)]
+
+    def links(self, width: int) -> list[tuple[int, str, str]]:
+        if not (self.open and self.rich):
+            return []
+        found = prose.laid(self.fold.markdown, width - INDENT - 1).links
+        return [(line + 1, words, url) for line, words, url in found]
+
+
+class StepPiece(Piece):
+    """A step in full: its title, its detail, and what was answered."""
+
+    def __init__(self, step: Step, record: Record, rich: bool) -> None:
+        super().__init__(rich)
+        self.step = step
+        self.record = record
+
+    def show(self, step: Step, record: Record) -> None:
+        if (step, record) != (self.step, self.record):
+            self.step, self.record = step, record
+            self.changed()
+
+    @property
+    def enter(self) -> str:
+        """What Enter does here, in a word."""
+        if self.step.kind in ("write", "recall") and self.record.answer:
+            return "read again"
+        if self.step.actions and ENTER.get(self.step.kind) == "tick":
+            return STARTS[self.step.actions[0].kind]
+        return ENTER.get(self.step.kind, "tick")
+
+    def lines(self, width: int) -> Sequence[Content]:
+        step, done = self.step, self.record.done
+        words = plain(step.title) + (" (optional)" if step.optional else "")
+        right = f"enter  {self.enter}" if self.here or self.enter != "tick" else ""
+        if step.minutes and not done:
+            right = f"{step.minutes} min" + (f" · {right}" if right else "")
+        tone = "$success" if done else ""
+        shown = self.head("✓" if done else "☐", tone, words, right, width, tone if done else "bold")
+        body = list(self.text(plain(step.detail), width - INDENT - 1)) if step.detail else []
+        if done:
+            body = [line.stylize_before("$muted") for line in body]
+        return shown + [
+            Content.assemble(" " * INDENT, line) for line in [*body, *self._answer(width)]
+        ]
+
+    def _answer(self, width: int) -> list[Content]:
+        if self.step.kind == "recall":
+            fold = self.step.answer
+            return (
+                list(self.text(fold.markdown, width - INDENT - 1))
+                if fold and self.record.done
+                else []
+            )
+        answer = (self.record.answer or "").strip()
+        if not answer or self.step.kind == "choose":
+            return [Content.assemble(("yours: ", "$success"), answer)] if answer else []
+        fragments = [("yours: ", "$success", ""), (" ".join(plain(answer).split()), "", "")]
+        lines = prose.wrap(fragments, width - INDENT - 1)
+        if len(lines) <= ANSWER_LINES:
+            return lines
+        more = f"… {len(answer.split())} words in all; Enter shows them"
+        return [*lines[: ANSWER_LINES - 1], Content.styled(more, "$muted")]
+
+    def links(self, width: int) -> list[tuple[int, str, str]]:
+        if not self.rich:
+            return []
+        found = prose.laid(plain(self.step.detail), width - INDENT - 1).links
+        return [(line + 1, words, url) for line, words, url in found]
+
+
+class ActionPiece(Piece):
+    """Something to start."""
+
+    def __init__(self, action: Action, rich: bool) -> None:
+        super().__init__(rich)
+        self.action = action
+
+    def show(self, action: Action) -> None:
+        if action != self.action:
+            self.action = action
+            self.changed()
+
+    def lines(self, width: int) -> Sequence[Content]:
+        right = f"enter  {STARTS[self.action.kind]}"
+        lines = self.head("→", "$accent", plain(self.action.title), right, width, "$accent")
+        same = command_of(self.action)
+        if not same or same == self.action.title:
+            return lines
+        return [*lines, *(Content.assemble(" " * INDENT, one)
+                          for one in prose.wrap([(same, "$muted", "")], width - INDENT - 1))]  # fmt: skip
+
+
+class NextPiece(Piece):
+    """The page's last row: where it goes on."""
+
+    def __init__(self, sheet: Sheet, rich: bool) -> None:
+        super().__init__(rich)
+        self.sheet = sheet
+
+    def lines(self, width: int) -> Sequence[Content]:
+        sheet = self.sheet
+        words = " · ".join(part for part in (sheet.name, sheet.title) if part)
+        minutes = f", {sheet.part.minutes} min" if sheet.part and sheet.part.minutes else ""
+        return self.head(
+            "→", "$primary", f"Next: {words}{minutes}", "enter  go on", width, "$primary"
+        )
+
+
+def command_of(action: Action) -> str:
+    """The command, address or document that an action stands for."""
+    return shlex.join(action.argv()) or str(
+        action.options.get("url") or action.options.get("document") or ""
+    )
+
+
+def pieces_of(
+    sheet: Sheet, records: Mapping[str, Record], following: Sheet | None, rich: bool
+) -> list[Piece]:
+    """The pieces of a page, in order."""
+    found: list[Piece] = []
+    for block in sheet.blocks:
+        if isinstance(block, Text):
+            found.append(Prose(block.markdown, rich))
+        elif isinstance(block, Fold):
+            found.append(FoldPiece(block, rich))
+        elif isinstance(block, Action):
+            found.append(ActionPiece(block, rich))
+        else:
+            found.append(StepPiece(block, records.get(block.id, Record()), rich))
+            for action in block.actions:
+                found[-1].add_class("-tied")
+                found.append(ActionPiece(action, rich))
+    if following is not None:
+        found.append(NextPiece(following, rich))
+    return found

@@ -1,0 +1,307 @@
+"""A page of the week to read and to work through: a step is where its text is, a cursor walks from
+stop to stop, and the text follows.
+
+Markdown is parsed after the first paint (its parser costs as much as the rest of the screen); until
+then the page shows the same words as plain lines.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.message import Message
+
+from q1lab.tui.sheets import Sheet, Stop
+from q1lab.tui.widgets.pieces import (
+    ActionPiece,
+    FoldPiece,
+    NextPiece,
+    Piece,
+    StepPiece,
+    pieces_of,
+)
+from q1lab.week.model import Action, Step
+from q1lab.week.progress import Progress
+
+
+class Reader(VerticalScroll):
+    """Shows one sheet. ``current`` is what the cursor is on; Enter is the screen's."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "line(-1)", "line up", show=False),
+        Binding("down", "line(1)", "line down", show=False),
+    ]
+
+    class Moved(Message):
+        """The cursor moved, or the text did."""
+
+    class Entered(Message):
+        """The piece under the cursor was clicked."""
+
+    def __init__(self, sheet: Sheet | None = None, progress: Progress | None = None,
+                 following: Sheet | None = None) -> None:  # fmt: skip
+        super().__init__(id="reader")
+        self.rich = False
+        self.sheet = sheet
+        self.pieces: list[Piece] = []
+        self.at = 0
+        self._brought: Piece | None = None
+        self._progress = progress or Progress()
+        if sheet is not None:
+            self.pieces = pieces_of(sheet, self._progress.records, following, False)
+            self._place(None)
+
+    def compose(self) -> ComposeResult:
+        yield from self.pieces
+
+    def on_mount(self) -> None:
+        if self.sheet is not None:
+            self.call_after_refresh(self._land)
+
+    # ── what is shown
+    # ─────────────────────────────────────────────────────────────────────────────────────
+
+    def fill(self, sheet: Sheet, progress: Progress, following: Sheet | None = None,
+             at: str | None = None) -> None:  # fmt: skip
+        """Show a sheet; ``at`` puts the cursor on that step. The same sheet stays where it is."""
+        self._progress = progress
+        if self.sheet is not None and _shape(sheet) == _shape(self.sheet):
+            self._update(sheet)
+            if at is not None:
+                self._place(at)
+                self._follow()
+            return
+        self.sheet = sheet
+        for old in self.query(Piece):
+            old.display = False
+            old.remove()
+        self.pieces = pieces_of(sheet, progress.records, following, self.rich)
+        self._place(at)
+        self._lock_folds()
+        if self.is_attached:
+            self.mount(*self.pieces)
+            self.scroll_home(animate=False, immediate=True)
+            self.call_after_refresh(self._land if at is None else self._follow)
+
+    def _update(self, sheet: Sheet) -> None:
+        self.sheet = sheet
+        steps = {step.id: step for step in sheet.blocks if isinstance(step, Step)}
+        for piece in self.pieces:
+            if isinstance(piece, StepPiece):
+                piece.show(steps[piece.step.id], self._progress.of(piece.step.id))
+        self._lock_folds()
+
+    def _lock_folds(self) -> None:
+        """A fold that waits for a step says so until that step is done."""
+        titles = {
+            piece.step.id: piece.step.title for piece in self.pieces if isinstance(piece, StepPiece)
+        }
+        for piece in self.pieces:
+            if isinstance(piece, FoldPiece):
+                needs = piece.fold.needs
+                wants = (
+                    ""
+                    if needs is None or self._progress.of(needs).done
+                    else titles.get(needs, needs)
+                )
+                if wants != piece.wants:
+                    piece.wants, piece.open = wants, False
+                    piece.changed()
+
+    def enrich(self) -> None:
+        """Lay the Markdown out, now that something is on screen; what one looks at stays put."""
+        if self.rich:
+            return
+        self.rich = True
+        shown = next(
+            (one for one in self.pieces if one.virtual_region.bottom > self.scroll_y), None
+        )
+        offset = shown.virtual_region.y - self.scroll_y if shown is not None else 0.0
+        for piece in self.pieces:
+            piece.enrich()
+
+        def keep() -> None:
+            if shown is not None and shown.is_attached and self.scroll_y > 0:
+                self.scroll_to(y=shown.virtual_region.y - offset, animate=False, immediate=True)
+            self.post_message(self.Moved())
+
+        self.call_after_refresh(keep)
+
+    # ── the cursor
+    # ────────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def stops(self) -> list[Piece]:
+        return [piece for piece in self.pieces if piece.stop]
+
+    @property
+    def piece(self) -> Piece | None:
+        """The piece under the cursor."""
+        stops = self.stops
+        return stops[self.at] if 0 <= self.at < len(stops) else None
+
+    @property
+    def current(self) -> Stop | None:
+        """What the piece under the cursor stands for; None on the page's last row."""
+        piece = self.piece
+        if isinstance(piece, StepPiece):
+            return piece.step
+        if isinstance(piece, ActionPiece):
+            return piece.action
+        return piece.fold if isinstance(piece, FoldPiece) else None
+
+    @property
+    def step(self) -> Step | None:
+        """The step under the cursor, or the one whose action is under it."""
+        current = self.current
+        if isinstance(current, Action):
+            return next(
+                (one.step for one in self.pieces
+                 if isinstance(one, StepPiece) and current in one.step.actions), None
+            )  # fmt: skip
+        return current if isinstance(current, Step) else None
+
+    @property
+    def on_screen(self) -> bool:
+        """Whether any of what the cursor is on can be seen."""
+        return self.piece is not None and self._seen(self.piece)
+
+    def _seen(self, piece: Piece) -> bool:
+        region, top = piece.virtual_region, self.scroll_y
+        return region.y < top + self.size.height and region.y + 1 > top
+
+    def move(self, by: int) -> None:
+        """The next stop, or the one before; the text follows."""
+        self._go(min(len(self.stops) - 1, max(0, self.at + by)))
+        self._follow()
+
+    def action_line(self, by: int) -> None:
+        """A line of text; where the next stop is in sight already, the cursor goes there."""
+        stops, index = self.stops, self.at + by
+        ends = self.scroll_y >= self.max_scroll_y if by > 0 else self.scroll_y <= 0
+        if 0 <= index < len(stops) and (self._whole(stops[index]) or ends):
+            self.move(by)
+        else:
+            self.scroll_relative(y=by, animate=False)
+
+    def _whole(self, piece: Piece) -> bool:
+        region = piece.virtual_region
+        return region.y >= self.scroll_y and region.bottom <= self.scroll_y + self.size.height
+
+    def _go(self, index: int) -> None:
+        before, self.at = self.piece, index
+        after = self.piece
+        if before is not after:
+            for piece in (before, after):
+                if piece is not None:
+                    piece.set_class(piece is after, "-here")
+                    piece.changed()
+        self.post_message(self.Moved())
+
+    def _place(self, step_id: str | None) -> None:
+        """The cursor on a step, or on the first thing that is left to do."""
+        stops = self.stops
+        index = self._first_open(stops)
+        for number, piece in enumerate(stops):
+            if isinstance(piece, StepPiece) and piece.step.id == step_id:
+                index = number
+        for number, piece in enumerate(stops):
+            piece.set_class(number == index, "-here")
+            piece._kept = None
+        self.at = index
+
+    def _first_open(self, stops: list[Piece]) -> int:
+        for number, piece in enumerate(stops):
+            if isinstance(piece, StepPiece) and not piece.record.done and not piece.step.optional:
+                return number
+        return max(0, len(stops) - 1) if any(isinstance(one, StepPiece) for one in stops) else 0
+
+    def _land(self) -> None:
+        """Where one goes on reading: after the last step that is done before the cursor's."""
+        piece = self.piece
+        if piece is None:
+            return
+        y = 0
+        for one in self.pieces:
+            if one is piece:
+                break
+            if isinstance(one, StepPiece) and one.record.done:
+                y = one.virtual_region.bottom + 1
+        self.scroll_to(y=y, animate=False, immediate=True)
+        self.call_after_refresh(self.post_message, self.Moved())
+
+    def _follow(self) -> None:
+        piece = self.piece
+        if piece is not None:
+            self.call_after_refresh(self._show, piece)
+
+    def _show(self, piece: Piece) -> None:
+        if piece.is_attached:
+            tall = piece.virtual_region.height > self.size.height - 2
+            self.scroll_to_widget(piece, animate=False, top=tall, immediate=True)
+
+    def bring(self) -> bool:
+        """Scroll to the cursor when it is out of sight. True when that was needed."""
+        piece = self.piece
+        if piece is None or self.on_screen or piece is self._brought:
+            return False
+        self._brought = piece  # the next key means it, even before the screen was drawn again
+        self._show(piece)
+        return True
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        super().watch_scroll_y(old_value, new_value)
+        if self.piece is not None and not self.on_screen:
+            self._brought = None
+            self._go(self._nearest(down=new_value > old_value))
+        self.post_message(self.Moved())
+
+    def _nearest(self, down: bool) -> int:
+        """The stop that one looks at; where none is in sight, the one that reading on leads to."""
+        stops = self.stops
+        seen = [number for number, one in enumerate(stops) if self._seen(one)]
+        if seen:
+            return seen[0] if down else seen[-1]
+        ahead = (n for n, one in enumerate(stops) if one.virtual_region.y >= self.scroll_y)
+        return next(ahead, len(stops) - 1)
+
+    def on_piece_pressed(self, event: Piece.Pressed) -> None:
+        event.stop()
+        if event.piece is self.piece or isinstance(event.piece, FoldPiece):
+            self._go(self.stops.index(event.piece))
+            self.post_message(self.Entered())
+        else:
+            self._go(self.stops.index(event.piece))
+
+    # ── folds and links
+    # ───────────────────────────────────────────────────────────────────────────────────
+
+    def unfold(self) -> None:
+        """Open all folds; when all are open, fold them again."""
+        folds = [piece for piece in self.pieces if isinstance(piece, FoldPiece) and not piece.wants]
+        closed = any(not fold.open for fold in folds)
+        for fold in folds:
+            fold.open = closed
+            fold.changed()
+
+    def links(self) -> list[tuple[str, str]]:
+        """(words, address) of the links that are on screen, else of the whole page."""
+        every = [
+            (piece.virtual_region.y + line, words, url)
+            for piece in self.pieces
+            for line, words, url in piece.links(piece.content_size.width)
+        ]
+        bottom = self.scroll_y + self.size.height
+        seen = [one for one in every if self.scroll_y <= one[0] < bottom] or every
+        return list({url: (words, url) for _, words, url in seen}.values())
+
+
+def _shape(sheet: Sheet) -> tuple[object, ...]:
+    """What of a sheet its pieces are made from: while it is the same they stay."""
+    return (sheet.id, *sheet.blocks)
+
+
+__all__ = ["NextPiece", "Reader"]

@@ -1,0 +1,24 @@
+"""What the app has to say, for a few seconds, over the footer: never over what one reads."""
+
+from __future__ import annotations
+
+from textual.content import Content
+from textual.reactive import reactive
+from textual.widgets import Static
+
+TONES = {"warning": "$warning", "error": "$error", "information": "$foreground"}
+
+
+class SayLine(Static):
+    """``notice`` is (text, severity); without a text there is nothing to see."""
+
+    notice: reactive[tuple[str, str]] = reactive(("", ""))
+
+    def __init__(self) -> None:
+        super().__init__(markup=False)
+        self.display = False
+
+    def watch_notice(self, notice: tuple[str, str]) -> None:
+        text, severity = notice
+        self.display = bool(text)
+        self.update(Content.styled(text, TONES.get(severity, "")))
