@@ -74,7 +74,9 @@ def plan(wish: Wish, store: Store) -> Plan:
     paths.ensure_home()
 
     extra_fields = (*baseline.fields, *modified.fields)
-    preset = wish.preset or presets.default_for(likely_device(wish.device))
+    engine = names.choose(wish.engine, wish.preset, wish.engine_options, load_settings().engine)
+    away = "cuda" if engine.kind == "notebook" and wish.device == "auto" else wish.device
+    preset = wish.preset or presets.default_for(likely_device(away))
     config = presets.resolve(preset, wish.overrides, extra_fields)
     data = corpora.prepare(wish.data, config["block_size"])
     question = {
@@ -84,7 +86,6 @@ def plan(wish: Wish, store: Store) -> Plan:
         "dtype": wish.dtype,
         "threads": 1,
     }
-    engine = names.choose(wish.engine, preset, wish.engine_options, load_settings().engine)
     answer = _ask(engine, {**question, "config": config}, baseline, modified)
     if wish.preset is None and presets.default_for(answer["device"]) != preset:
         preset = presets.default_for(answer["device"])
@@ -132,7 +133,7 @@ def begin(wish: Wish, store: Store, drawn: Plan | None = None) -> Plan:
             raise launch.running_already(made.study.id)
         study = save(made, store)
         ingest.take_in(store, study)
-        if made.missing:
+        if made.missing and names.from_dict(study.extra.get("engine")).kind != "notebook":
             launch.start(study)
     return replace(made, study=study)
 
@@ -317,6 +318,11 @@ def _ask(
     """The probe's answer from where the runs will train."""
     if engine.kind == "local":
         return children.ask(children.prober(), question)
+    if engine.kind == "notebook":  # counted here; what trains is where the notebook goes
+        device, dtype = question["device"], question["dtype"]
+        answer = children.ask(children.prober(), {**question, "device": "cpu", "dtype": "fp32"})
+        answer["device"] = "cuda" if device == "auto" else device
+        return {**answer, "dtype": "fp32" if dtype == "auto" else dtype}
     files = {"baseline": baseline.text, "modified": modified.text}
     try:
         return names.engine_of(engine).ask(question, files)

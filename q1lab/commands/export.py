@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from q1lab.compare.export import FORMATS
-from q1lab.errors import OK, Problem
+from q1lab.errors import FAILED, OK, Problem
 
 
 @click.command(
@@ -18,6 +18,8 @@ Examples:
   q1lab export rope-1 swiglu-1 --format json --output results.json
   q1lab export rope-1 --format svg --output plots/
   q1lab export rope-1 --format csv --curves
+  q1lab export notebook rope-1             a planned study for Colab or Kaggle
+  q1lab export notebook rope-1 --output rope-1.zip   the same with one script
 
 \b
 Exit status: 0 written, 1 a file can't be written, 2 usage."""
@@ -51,6 +53,8 @@ def export(
     from q1lab.index.store import Store
     from q1lab.study import studies
 
+    if study[:1] == ("notebook",):
+        return _notebook(study[1:], output, as_json)
     if everything and study:
         raise Problem("give studies or --all, not both")
     suffix = (
@@ -74,4 +78,40 @@ def export(
     else:
         for path in written:
             click.echo(f"wrote {plain(str(path))}", err=not_a_file(path) is not None)
+    return OK
+
+
+def _notebook(names: tuple[str, ...], output: Path | None, as_json: bool) -> int:
+    """Write one study as a notebook, or (by the output's suffix) as a zip with a script."""
+    from q1lab.files import os_reason, write_atomic
+    from q1lab.index import ingest
+    from q1lab.index.store import Store
+    from q1lab.study import notebook, studies
+
+    if len(names) > 1:
+        raise Problem("a notebook trains one study; name one")
+    study = studies.load(names[0] if names else studies.latest())
+    path = output or Path(f"{study.id}.ipynb")
+    if path.is_dir():
+        path /= f"{study.id}.ipynb"
+    if path.suffix not in (".ipynb", ".zip"):
+        raise Problem(f"--output {path}: give a name that ends in .ipynb or .zip")
+    with Store() as store:
+        ingest.take_in(store, study)
+        missing = store.missing(study)
+    if not missing:
+        raise Problem(f"{study.id} lacks no run; there is nothing to train")
+    try:
+        if path.suffix == ".zip":
+            write_atomic(path, notebook.bundle(study, missing), mode=0o644)
+        else:
+            write_atomic(path, notebook.notebook(study, missing), mode=0o644)
+    except OSError as error:
+        raise Problem(
+            f"{study.id} can't be taken along: {error.filename}: {os_reason(error)}", FAILED
+        ) from None
+    if as_json:
+        click.echo(json.dumps({"study": study.id, "runs": missing, "written": str(path)}))
+    else:
+        click.echo(f"wrote {path}: {len(missing)} runs. Back home: q1lab import")
     return OK

@@ -38,6 +38,7 @@ def options(command: Callable[..., Any]) -> Callable[..., Any]:
     epilog="""\b
 Examples:
   q1lab import ~/Downloads/rope-1          a study's folder from another machine
+  q1lab import rope-1-results.zip          what a notebook trained
   q1lab import runs/                       any folder with events.jsonl files
   q1lab import export.csv --baseline gpt2  cfg, seed, iter, train_loss, val_loss""",
 )
@@ -49,18 +50,42 @@ def import_(path: Path, baseline: str | None, allow: tuple[str, ...], as_json: b
     Arms come from `cfg` (baseline and one more), seeds from `seed`. Runs whose data, config or
     length differ are refused.
     """
-    from q1lab.tracking import foreign, importing
+    import tempfile
+
+    from q1lab import paths
+    from q1lab.tracking import filling, foreign
 
     if not path.exists():
         raise Problem(f"{path} doesn't exist; give a folder of events.jsonl or a CSV")
+    if path.suffix == ".zip" and path.is_file():
+        with tempfile.TemporaryDirectory(prefix=".import-", dir=paths.ensure_home()) as place:
+            filling.unpack(path, Path(place))
+            return _study(Path(place), str(path), as_json=as_json)
     if (path / "study.json").is_file():
         if baseline or allow:
             raise Problem(
                 f"{path} is a whole study with its own plan; --baseline and --allow don't apply"
             )
-        return finish(importing.adopt(path), as_json=as_json)
+        return _study(path, str(path), as_json=as_json)
     runs = foreign.from_folder(path) if path.is_dir() else foreign.from_csv(path)
     return finish(make(runs, str(path), baseline, allow), as_json=as_json)
+
+
+def _study(folder: Path, origin: str, *, as_json: bool) -> int:
+    """Take a whole study in: into the one that was planned here, else as one of its own."""
+    from q1lab.commands.compare import show
+    from q1lab.index.store import Store
+    from q1lab.tracking import filling, importing
+
+    known = filling.planned(folder)
+    if known is None:
+        return finish(importing.adopt(folder), as_json=as_json)
+    filled = filling.fill(known, folder)
+    said = f"{known.id}: {len(filled)} runs taken in from {origin}"
+    click.echo(said if filled else f"{known.id}: {origin} has no run that it lacks", err=as_json)
+    with Store() as store:
+        show(store, known, as_json=as_json)
+    return OK
 
 
 def make(

@@ -16,6 +16,7 @@ from q1lab.index import ingest
 from q1lab.index.store import Store
 from q1lab.study import command, launch, studies
 from q1lab.study.command import Wish
+from q1lab.study.engines import names
 from q1lab.study.states import State
 from q1lab.study.studies import Study
 
@@ -77,7 +78,7 @@ Exit status: 0 done, 1 a run failed or diverged, 2 usage, 130 interrupted (can g
 @click.option(
     "--engine",
     metavar="ENGINE",
-    help="Where it trains: local, slurm, ray=http://HOST:8265, or a name from config.toml.",
+    help="Where it trains: local, slurm, ray=http://HOST:8265, notebook, or a name from config.toml.",
 )
 @click.option(
     "--engine-option",
@@ -107,6 +108,8 @@ def run(detach: bool, as_json: bool, **asked: Any) -> int:
         study, started = plan.study, bool(plan.missing)
         if not as_json:
             _announce(study, plan)
+        if names.from_dict(study.extra.get("engine")).kind == "notebook" and started:
+            return _planned(study, as_json)
         if detach:
             if as_json:
                 _print_json({"study": study.id, "started": started, "missing": list(plan.missing)})
@@ -189,6 +192,18 @@ def _announce(study: Study, plan: planning.Plan) -> None:
         click.echo(f"{runs}, about {minutes_text(plan.minutes * 60)}")
     for note in plan.notes:
         click.echo(f"note: {note}")
+
+
+def _planned(study: Study, as_json: bool) -> int:
+    """Say what comes after a study was planned for a notebook."""
+    if as_json:
+        _print_json({"study": study.id, "started": False})
+        return OK
+    click.echo(
+        f"{study.id} is planned; nothing trains here. Write it down: q1lab export notebook "
+        f"{study.id} · then take the results in: q1lab import {study.id}-results.zip"
+    )
+    return OK
 
 
 def _follow(store: Store, study: Study, as_json: bool, *, ctrl_c_stops: bool) -> int | None:

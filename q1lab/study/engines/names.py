@@ -1,6 +1,7 @@
 """``--engine``: from what a person typed, or a name in config.toml, to an engine.
 
-``ray=http://127.0.0.1:8265``, ``slurm``, ``local``, or a name from the settings::
+``ray=http://127.0.0.1:8265``, ``slurm``, ``local``, ``notebook`` (planned here, trained where a
+person takes it), or a name from the settings::
 
     [engine.gpu-box]
     ray = "http://127.0.0.1:8265"
@@ -18,7 +19,7 @@ from typing import Any
 from q1lab.errors import Problem
 from q1lab.study.engines.base import Engine
 
-KINDS = ("local", "ray", "slurm")
+KINDS = ("local", "ray", "slurm", "notebook")
 
 
 @dataclass(frozen=True)
@@ -82,14 +83,14 @@ def choose(
         given = {**{key: str(value) for key, value in table.items()}, **given}
     elif kind == "ray" and address:
         pass
-    elif kind in ("local", "slurm") and not sign:
+    elif kind in ("local", "slurm", "notebook") and not sign:
         address = ""
     else:
-        known = [*named, "local", "slurm", "ray=http://HOST:8265"]
+        known = [*named, "local", "slurm", "ray=http://HOST:8265", "notebook"]
         near = get_close_matches(text, known, n=1, cutoff=0.6)
         hint = f"did you mean {near[0]!r}?" if near else f"it takes {', '.join(known)}"
         raise Problem(f"--engine {text}: there is no such engine; {hint}")
-    if kind == "local" and given:
+    if kind in ("local", "notebook") and given:
         raise Problem("--engine-option goes with another engine; --engine says which")
     return Choice(text, kind, address.rstrip("/"), given)
 

@@ -1,0 +1,85 @@
+"""Results that come back to a study that was planned here: from a notebook, or from another copy
+of its folder.
+
+The planned study gets the runs that it lacks, when what was trained is what it planned; then there
+is one study, declared before its runs, and not a second one beside it.
+"""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from pathlib import Path
+
+from q1lab.errors import FAILED, Problem
+from q1lab.files import plain, private_folder, read_json, write_atomic
+from q1lab.study import alive, studies
+from q1lab.study.events import last_event
+from q1lab.study.states import ENDED
+from q1lab.study.studies import Study
+from q1lab.tracking.foreign import clean, from_events
+
+MEMBER = re.compile(r"study\.json|runs/(?:baseline|modified)-seed\d{1,9}/events\.jsonl")
+LARGEST = 256 << 20
+"""Bytes of one unpacked file; a zip may promise more than it holds."""
+
+
+def unpack(file: Path, into: Path) -> None:
+    """The plan and the events of a results zip. Whatever else is in it stays there. Problem when it
+    is no such zip."""
+    try:
+        with zipfile.ZipFile(file) as packed:
+            for info in packed.infolist():
+                if not MEMBER.fullmatch(info.filename) or info.file_size > LARGEST:
+                    continue
+                with packed.open(info) as source:
+                    data = source.read(LARGEST + 1)
+                if len(data) <= LARGEST:
+                    write_atomic(into / info.filename, data)
+    except (OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError) as error:
+        raise Problem(f"{file} can't be unpacked ({plain(str(error))[:200]})", FAILED) from None
+    if not (into / "study.json").is_file():
+        raise Problem(f"{file} holds no study.json; give the results zip of a notebook", FAILED)
+
+
+def planned(folder: Path) -> Study | None:
+    """The study here that the plan in ``folder`` was made from: the same name, time and identity.
+    None where there is none."""
+    try:
+        theirs = studies.from_dict(clean(read_json(folder / "study.json", studies.LARGEST)))
+        ours = studies.load(theirs.id)
+    except (Problem, OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+    same = ours.created == theirs.created and _key(ours) == _key(theirs)
+    return ours if same and set(theirs.seeds) <= set(ours.seeds) else None
+
+
+def _key(study: Study) -> tuple[object, ...]:
+    sources = tuple(study.arms[arm].sha256 for arm in studies.ARMS)
+    return (sources, study.config, study.data.sha256, study.device, study.dtype, study.headline)
+
+
+def fill(study: Study, folder: Path) -> list[str]:
+    """Give the study the runs that ended in ``folder`` and not here; returns their names. Problem,
+    with nothing changed, when events are not those of their run, or the study trains now."""
+    if alive.is_alive(study.files):
+        raise Problem(f"{study.id} is running; stop it first: q1lab stop {study.id}")
+    ready: dict[Path, bytes] = {}
+    for run in study.runs:
+        file = folder / "runs" / run.name / "events.jsonl"
+        if not file.is_file() or file.is_symlink() or _has_ended(study.files.run(run.name).events):
+            continue
+        found = from_events(file, f"{run.name}/events.jsonl")
+        if (found.cfg, found.seed) != (run.arm, run.seed):
+            raise Problem(f"{found.where} is not the run {run.name}; nothing was taken")
+        if _has_ended(file):
+            ready[study.files.run(run.name).events] = file.read_bytes()
+    for path, data in ready.items():
+        private_folder(path.parent)
+        write_atomic(path, data)
+    return [path.parent.name for path in ready]
+
+
+def _has_ended(events: Path) -> bool:
+    last = last_event(events)
+    return last is not None and last["type"] == "exit" and last.get("state") in ENDED

@@ -1,0 +1,124 @@
+"""A study as a notebook or a zip: it trains where q1lab is not, and comes back into its plan."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from q1lab.study import studies
+from tests.kit.places import ROOT
+
+TINY = ("--preset", "quick", "--max-iters", "6", "--set", "n_layer=1", "--set", "n_embd=16",
+        "--set", "block_size=16", "--set", "eval_windows=4")  # fmt: skip
+
+
+def invoke(*arguments: str) -> tuple[int, str]:
+    """A q1lab command's exit status and what it printed."""
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "q1lab", *arguments],
+        capture_output=True, text=True, timeout=170, check=False,
+    )  # fmt: skip
+    return done.returncode, done.stdout + done.stderr
+
+
+def record(out: str) -> dict[str, Any]:
+    """The JSON that a command printed, whatever it said beside it."""
+    found: dict[str, Any] = json.JSONDecoder().raw_decode(out, out.index("{"))[0]
+    return found
+
+
+def test_it_trains_without_q1lab_and_fills_the_plan(tmp_path: Path) -> None:
+    """The real trainer, in a folder of its own, bit for bit what it is here."""
+    engine = ("--engine", "notebook", "--device", "cpu")
+    assert invoke("run", "rope", "--seeds", "1", *TINY, *engine)[0] == 0
+    file = tmp_path / "away.zip"
+    assert invoke("export", "notebook", "--output", str(file))[0] == 0
+    away = tmp_path / "away"
+    with zipfile.ZipFile(file) as packed:
+        packed.extractall(away)
+    done = subprocess.run(
+        [sys.executable, "-I", "train.py"],
+        cwd=away, capture_output=True, text=True, timeout=170, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert not (away / "q1lab").exists()
+    code, out = invoke("import", str(away / "rope-1-results.zip"), "--json")
+    assert code == 0, out
+    assert studies.ids() == ["rope-1"]
+    there = record(out)
+    assert there["complete"]
+    code, out = invoke("run", "rope", "--seeds", "1", *TINY, "--device", "cpu", "--fresh", "--json",
+                       "--engine", "local", "--dtype", "fp32")  # fmt: skip
+    here = record(out)
+    for arm in studies.ARMS:
+        assert here["arms"][arm]["values"] == there["arms"][arm]["values"]
+
+
+def test_the_notebook_is_one(fake_trainer: Callable[..., None], tmp_path: Path) -> None:
+    assert invoke("run", "rope", "--seeds", "2", "--engine", "notebook")[0] == 0
+    code, out = invoke("export", "notebook", "--output", str(tmp_path))
+    assert code == 0, out
+    book = json.loads((tmp_path / "rope-1.ipynb").read_text())
+    assert book["nbformat"] == 4
+    sources = ["".join(cell["source"]) for cell in book["cells"] if cell["cell_type"] == "code"]
+    for source in sources:
+        compile(source.replace("!python", "# python"), "cell", "exec")
+    space: dict[str, Any] = {}
+    place = "import os; os.chdir(" + repr(str(tmp_path)) + ")\n"
+    exec(place + sources[1], space)  # the cell that unpacks
+    assert (tmp_path / "q1lab-rope-1" / "train.py").is_file()
+    assert (tmp_path / "q1lab-rope-1" / "studies" / "rope-1" / "study.json").is_file()
+    assert str(ROOT) not in json.dumps(book)
+
+
+def test_results_of_another_plan_stay_apart(
+    fake_trainer: Callable[..., None], tmp_path: Path
+) -> None:
+    assert invoke("run", "rope", "--seeds", "1", "--max-iters", "20")[0] == 0
+    folder = studies.load("rope-1").files.root
+    copy = tmp_path / "rope-1"
+    subprocess.run(["cp", "-r", str(folder), str(copy)], check=True)
+    code, out = invoke("import", str(copy))
+    assert code == 0, out
+    assert "has no run that it lacks" in out
+    plan = json.loads((copy / "study.json").read_text())
+    plan["config"]["learning_rate"] = 0.5
+    (copy / "study.json").write_text(json.dumps(plan))
+    code, out = invoke("import", str(copy))
+    assert code == 0, out
+    assert studies.ids() == ["rope-1", "rope-2"]
+
+
+@pytest.mark.parametrize("name", ["x.zip", "empty.zip", "folder.zip"])
+def test_a_zip_that_is_none(home: Path, tmp_path: Path, name: str) -> None:
+    file = tmp_path / name
+    if name == "folder.zip":
+        file.mkdir()
+    elif name == "empty.zip":
+        with zipfile.ZipFile(file, "w") as packed:
+            packed.writestr("../../evil", "x")
+    else:
+        file.write_bytes(b"PK not really")
+    code, out = invoke("import", str(file))
+    assert code in (1, 2)
+    assert "Traceback" not in out
+    assert len(out.strip().splitlines()) == 1
+
+
+def test_a_study_for_a_notebook_is_not_trained_here(
+    fake_trainer: Callable[..., None], tmp_path: Path
+) -> None:
+    code, out = invoke("run", "rope", "--seeds", "1", "--engine", "notebook")
+    assert code == 0
+    assert "nothing trains here" in out
+    assert studies.load("rope-1").device == "cuda"
+    code, out = invoke("export", "notebook", "rope-1", "--output", str(tmp_path / "x.txt"))
+    assert code == 2
+    assert ".ipynb or .zip" in out
