@@ -65,7 +65,10 @@ def export(
     form = form or (suffix if suffix in FORMATS else "json")
     if curves and form != "csv":
         raise Problem(f"--curves makes a CSV; it does not go with --format {form}")
-    ids = studies.ids() if everything else list(dict.fromkeys(study)) or [studies.latest()]
+    if everything:
+        ids = [one.id for one in studies.readable()]
+    else:
+        ids = list(dict.fromkeys(study)) or [studies.latest()]
     with Store() as store:
         written = write(store, ids, form, output, curves=curves)
     if as_json:

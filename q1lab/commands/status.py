@@ -3,58 +3,93 @@
 from __future__ import annotations
 
 import json
+import sys
+import time
 
 import click
 
-from q1lab.commands.live import line, minutes_text
-from q1lab.errors import OK, Problem
+from q1lab.commands.live import line as live_line
+from q1lab.commands.live import minutes_text
+from q1lab.errors import OK
+from q1lab.index import ingest, view
 from q1lab.index.store import Store
-from q1lab.index.view import StudyView, look
+from q1lab.index.view import StudyView
 from q1lab.study import command, launch, studies
-from q1lab.study.states import State
+from q1lab.study.states import MARKS, State
 from q1lab.study.studies import Study
 from q1lab.tracking import state as wandb_state
 
 SHOWN = 8
+"""Studies that are told about; --json has all."""
+
+MOST_RUNS = 20
+"""Lines about the runs of one study."""
 
 
 @click.command(epilog="Example: q1lab status --json")
 @click.option("--json", "as_json", is_flag=True, help="Every study and run as JSON.")
 def status(as_json: bool) -> int:
     """What runs, what is done, what is next."""
-    ids = studies.ids()
-    views: list[StudyView] = []
-    broken: dict[str, str] = {}
     with Store() as store:
-        for study_id in reversed(ids):
-            try:
-                views.append(look(store, studies.load(study_id)))
-            except Problem as problem:
-                broken[study_id] = str(problem)
-    if as_json:
-        click.echo(
-            json.dumps({"studies": [record(view) for view in views], "broken": broken}, indent=2)
-        )
-        return OK
-    if not views and not broken:
+        unreadable = ingest.take_in_all(store, _progress())
+        lines = view.lines(store, unreadable=unreadable)
+        # the study that a command without a name means comes first
+        good = studies.in_order(line.id for line in lines if line.problem is None)[::-1]
+        if as_json:
+            views = [view.look(store, studies.load(name), new_events=False) for name in good]
+            found = {"studies": [record(one) for one in views], "broken": unreadable}
+            click.echo(json.dumps(found, indent=2))
+            return OK
+        shown = [view.look(store, studies.load(name), new_events=False) for name in good[:SHOWN]]
+    if not lines:
         click.echo("No study yet. Start one: q1lab run rope --seeds 3")
-    for view in views[:SHOWN]:
-        if view.engine and view.alive:
-            launch.tend(view.study)
-        click.echo(summary(view))
-        for text in wandb_lines(view.study, newest=view is views[0]):
+    for one in shown:
+        if one.engine and one.alive:
+            launch.tend(one.study)
+        click.echo(summary(one))
+        for text in wandb_lines(one.study, newest=one is shown[0]):
             click.echo(f"    {text}")
-        if view.alive or view.line.state in ("crashed", "failed", "stopped"):
-            for run in view.runs:
-                if run.state not in (State.QUEUED, State.FINISHED):
-                    click.echo(f"    {line(run)}")
-    if len(views) > SHOWN:
-        click.echo(f"… and {len(views) - SHOWN} older studies (--json lists them all)")
-    for study_id, reason in broken.items():
-        click.echo(f"{study_id}: {reason}")
-    if views:
-        click.echo(f"next: {next_step(views)}")
+        for text in run_lines(one):
+            click.echo(f"    {text}")
+    if len(good) > SHOWN:
+        click.echo(f"… and {len(good) - SHOWN:,} older studies (--json lists them all)")
+    for line in lines:
+        if line.problem is not None:
+            click.echo(f"{MARKS[State.FAILED]} {line.id} can't be read: {line.problem}")
+    if shown:
+        click.echo(f"next: {next_step(shown)}")
     return OK
+
+
+def _progress() -> ingest.Tell | None:
+    """Says on a terminal how far a long first look has come."""
+    if not sys.stderr.isatty():
+        return None
+    began = time.monotonic()
+    said = False
+
+    def tell(done: int, total: int) -> None:
+        nonlocal said
+        if done < total and time.monotonic() - began > 1.0:
+            said = True
+            sys.stderr.write(f"\rlooking at studies: {done:,} of {total:,} ")
+        elif said and done >= total:
+            sys.stderr.write("\r\x1b[K")
+        sys.stderr.flush()
+
+    return tell
+
+
+def run_lines(one: StudyView) -> list[str]:
+    """The runs worth a line: those under way, and those that did not finish."""
+    if not one.alive and one.line.state not in ("crashed", "failed", "stopped"):
+        return []
+    wanted = [run for run in one.runs if run.state not in (State.QUEUED, State.FINISHED)]
+    wanted.sort(key=lambda run: run.state is not State.RUNNING)
+    more = len(wanted) - MOST_RUNS
+    return [live_line(run) for run in wanted[:MOST_RUNS]] + (
+        [f"… and {more} more runs (--json lists them all)"] if more > 0 else []
+    )
 
 
 def summary(view: StudyView) -> str:

@@ -49,7 +49,7 @@ def sync(study: str | None, timeout: int, anew: bool) -> int:
     if study:
         chosen = [studies.load(study)]
     else:
-        chosen = [one for one in map(studies.load, studies.ids()) if one.wandb != "disabled"]
+        chosen = [one for one in studies.readable() if one.wandb != "disabled"]
     if not chosen:
         click.echo("nothing to upload: no study uses W&B")
         return OK

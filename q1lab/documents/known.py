@@ -10,7 +10,6 @@ from pathlib import Path
 
 from q1lab.compare.record import Comparison, compare
 from q1lab.documents import facts
-from q1lab.errors import Problem
 from q1lab.index import learned, results
 from q1lab.index.store import Store
 from q1lab.journal import predictions
@@ -56,9 +55,9 @@ def chosen(store: Store, week: Week, variant: str | None = None) -> Chosen:
     predicted = predictions.every(store, week.label)
     if predicted:
         return Chosen(predicted[-1]["variant"], True, predicted[-1]["created"], None, None)
-    known = studies.ids()
+    known = studies.readable()
     if known:
-        study = studies.load(known[-1])
+        study = known[-1]
         return Chosen(study.variant, True, study.created, None, study.baseline)
     name = week.default or (week.variants[0].name if week.variants else "rope")
     return Chosen(name, False, None, None, None)
@@ -84,11 +83,7 @@ def comparisons(store: Store, names: Iterable[str] | None = None) -> list[tuple[
     only, if given."""
     wanted = None if names is None else set(names)
     found = []
-    for study_id in studies.ids():
-        try:
-            study = studies.load(study_id)
-        except Problem:
-            continue
+    for study in studies.readable():
         if wanted is not None and study.variant not in wanted:
             continue
         record = compare(store, study)

@@ -6,17 +6,17 @@ and a kill at any moment repeats nothing and loses nothing.
 
 from __future__ import annotations
 
-import contextlib
+import json
 import math
 import sqlite3
-from collections.abc import Iterator
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from q1lab import paths
 from q1lab.errors import Problem
-from q1lab.files import read_text, size_of
+from q1lab.files import size_of
 from q1lab.index.store import Row, Store
-from q1lab.paths import StudyPaths
 from q1lab.study import studies
 from q1lab.study.alive import is_alive
 from q1lab.study.events import last_event, read_new
@@ -33,61 +33,148 @@ FIRST: dict[str, Any] = {
 GONE = "the process ended without a word (killed, or out of memory?)"
 
 
+STEP = 0.7
+"""Seconds after which what was taken in is committed: a kill loses no more than that, and another
+viewer waits no longer."""
+
+LARGE = 32 << 20
+"""Bytes of new events from which a study is committed in steps of its own."""
+
+Tell = Callable[[int, int], object]
+"""Told how many studies have been looked at, of how many."""
+
+
 # ── studies
 
 
-def take_in_all(store: Store) -> None:
-    """Bring the index up to date with every study on disk that isn't settled in it yet."""
-    settled = {
-        row["id"]
+def take_in_all(store: Store, tell: Tell | None = None) -> dict[str, str]:
+    """Bring the index up to date with every study on disk that isn't settled in it yet; returns why
+    those that can't be read can't, by id.
+
+    It costs a look at each plan's time of change, and more only for what is new or not over. Many
+    studies are committed together, in steps.
+    """
+    store.follow_the_file()
+    now = studies.stamps()
+    if now is None:  # nobody can look now
+        return {}
+    known = {row["id"]: row["stamp"] for row in store.db.execute("SELECT id, stamp FROM studies")}
+    gone = [study_id for study_id in known if study_id not in now]
+    if gone:
+        with store.write() as db:
+            db.executemany("DELETE FROM studies WHERE id = ?", [(study_id,) for study_id in gone])
+    # (the condition is that of the index on runs, so that it is used)
+    unfinished = {
+        row["study_id"]
         for row in store.db.execute(
-            "SELECT s.id FROM studies s WHERE NOT EXISTS (SELECT 1 FROM runs r "
-            "WHERE r.study_id = s.id AND r.state NOT IN ('finished', 'diverged'))"
+            "SELECT DISTINCT study_id FROM runs WHERE state NOT IN ('finished', 'diverged')"
         )
     }
-    now = studies.stamps()
-    changed = [
-        name for name, stamp in now.items() if name not in settled or store.plans.get(name) != stamp
-    ]
-    for study_id in studies.in_order(changed):
-        if study_id not in settled or _extended(store, study_id):
-            with contextlib.suppress(Problem):
-                take_in(store, studies.load(study_id))
-    store.plans = now
+    queue = studies.in_order(
+        study_id
+        for study_id, stamp in now.items()
+        if study_id in unfinished or known.get(study_id) != stamp
+    )
+    unreadable: dict[str, str] = {}
+    looked = 0
+
+    def with_news() -> Iterator[tuple[Study, int]]:
+        nonlocal looked
+        for study_id in queue:
+            looked += 1
+            try:
+                study = studies.load(study_id)
+            except Problem as problem:
+                unreadable[study_id] = str(problem)
+                continue
+            size = _news(store, study)
+            if size is not None:
+                yield study, size
+
+    waiting = with_news()
+    for study, size in waiting:
+        if size >= LARGE:
+            take_in(store, study)
+        else:
+            until = time.monotonic() + STEP
+            large = None
+            with store.write():
+                take_in(store, study)
+                while time.monotonic() < until and (another := next(waiting, None)):
+                    if another[1] >= LARGE:
+                        large = another[0]
+                        break
+                    take_in(store, another[0])
+            if large is not None:
+                take_in(store, large)
+        if tell is not None:
+            tell(looked, len(queue))
+    return unreadable
 
 
-def _extended(store: Store, study_id: str) -> bool:
-    row = store.db.execute("SELECT plan FROM studies WHERE id = ?", (study_id,)).fetchone()
-    file = StudyPaths(paths.study_dir(study_id)).plan
-    return bool(row["plan"] != read_text(file))
+def _news(store: Store, study: Study) -> int | None:
+    """Bytes of events that a study has more than the tables; None when there is nothing to do."""
+    row = store.db.execute("SELECT stamp FROM studies WHERE id = ?", (study.id,)).fetchone()
+    if row is None or row["stamp"] != studies.stamp(study.id):
+        return sum(size_of(study.files.run(run.name).events) for run in study.runs)
+    rows = store.runs(study.id)
+    if not _is_sound(study, rows):
+        return 0
+    news = [row for row in rows if _has_news(study, row)]
+    if not news:
+        return None
+    sizes = [size_of(study.files.run(run_name(row["arm"], row["seed"])).events) for row in news]
+    return sum(sizes) - sum(int(row["events_offset"]) for row in news)
 
 
-def take_in(store: Store, study: Study) -> int:
-    """Take a study's new events into the tables; returns how many there were."""
-    taken = 0
+def take_in(store: Store, study: Study, *, whole: bool = True) -> int:
+    """Take a study's new events into the tables; returns how many there were.
+
+    ``whole`` also looks at the plan and at the runs that have ended. Without it the look costs what
+    can have changed since a whole one.
+    """
     store.follow_the_file()
-    plan_text = read_text(study.files.plan)
-    row = store.db.execute("SELECT plan FROM studies WHERE id = ?", (study.id,)).fetchone()
-    if row is None or row["plan"] != plan_text:
-        with store.write() as db:
-            _upsert_study(db, study, plan_text)
-    if not _is_sound(study, store.runs(study.id)):
-        forget(store, study, plan_text)
-    news = [run for run in store.runs(study.id) if _has_news(study, run)]
-    if news:
-        with store.write():  # one commit for all of them: it waits for the disk
-            for run in news:
-                taken += _take_in_run(store, study, run)
+    if whole:
+        study = _take_in_plan(store, study)
+        rows = store.runs(study.id)
+    else:
+        rows = store.unfinished(study.id)
+    news = deque(row["id"] for row in rows if _has_news(study, row))
+    taken = 0
+    while news:
+        until = time.monotonic() + STEP
+        with store.write():  # one commit for many: it waits for the disk
+            while True:
+                count, more = _take_in_chunk(store, study, news[0])
+                taken += count
+                if not more:
+                    news.popleft()
+                if not news or time.monotonic() >= until:
+                    break
     return taken
 
 
-def forget(store: Store, study: Study, plan_text: str | None = None) -> None:
+def _take_in_plan(store: Store, study: Study) -> Study:
+    """Make a study's rows those of its plan; returns the study as it is planned now. Problem when
+    the plan changed and can't be read."""
+    stamp = studies.stamp(study.id)
+    row = store.db.execute("SELECT stamp FROM studies WHERE id = ?", (study.id,)).fetchone()
+    if row is None or row["stamp"] != stamp:
+        study = studies.load(study.id)
+        with store.write() as db:
+            _upsert_study(db, study, stamp)
+    if not _is_sound(study, store.runs(study.id)):
+        forget(store, study)
+    return study
+
+
+def forget(store: Store, study: Study) -> None:
     """Drop what the tables say of a study's runs; ``take_in`` then takes all of it from the files
     again."""
     with store.write() as db:
         # its runs and metrics go with it
         db.execute("DELETE FROM studies WHERE id = ?", (study.id,))
-        _upsert_study(db, study, plan_text or read_text(study.files.plan))
+        _upsert_study(db, study, studies.stamp(study.id))
 
 
 def verify(store: Store, study: Study) -> bool:
@@ -103,16 +190,19 @@ def verify(store: Store, study: Study) -> bool:
     return True
 
 
-def _upsert_study(db: sqlite3.Connection, study: Study, plan_text: str) -> None:
+def _upsert_study(db: sqlite3.Connection, study: Study, stamp: str) -> None:
+    row = {
+        "id": study.id, "variant": study.variant, "baseline": study.baseline,
+        "preset": study.preset, "data_name": study.data.name, "data_sha256": study.data.sha256,
+        "device": study.device, "dtype": study.dtype, "headline": study.headline,
+        "seeds": len(study.seeds), "created": study.created,
+        "plan": json.dumps(study.to_dict()), "stamp": stamp,
+    }  # fmt: skip
     db.execute(
-        "INSERT INTO studies VALUES (?,?,?,?,?,?,?,?,?,?,?,?) "
-        "ON CONFLICT(id) DO UPDATE SET plan = excluded.plan, seeds = excluded.seeds",
-        (
-            study.id, study.variant, study.baseline, study.preset, study.data.name,
-            study.data.sha256, study.device, study.dtype, study.headline, len(study.seeds),
-            study.created, plan_text,
-        ),
-    )  # fmt: skip
+        f"INSERT INTO studies ({', '.join(row)}) VALUES ({', '.join(f':{name}' for name in row)}) "
+        f"ON CONFLICT (id) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in row)}",
+        row,
+    )
     db.executemany(
         "INSERT OR IGNORE INTO runs (study_id, arm, variant, seed, max_iters) "
         "VALUES (?, ?, ?, ?, ?)",
@@ -124,11 +214,8 @@ def _is_sound(study: Study, rows: list[Row]) -> bool:
     """Whether a study's rows are those of its plan, with states that there are."""
     planned = {(run.arm, run.variant, run.seed, study.max_iters) for run in study.runs}
     there = {(row["arm"], row["variant"], row["seed"], row["max_iters"]) for row in rows}
-    return (
-        planned == there
-        and len(rows) == len(planned)
-        and all(row["state"] in set(State) for row in rows)
-    )
+    states = {row["state"] for row in rows}
+    return planned == there and len(rows) == len(planned) and states <= set(State)
 
 
 # ── runs
@@ -142,44 +229,40 @@ def _has_news(study: Study, run: Row) -> bool:
     return bool(run["state"] == State.RUNNING) and not is_alive(files)
 
 
-def _take_in_run(store: Store, study: Study, run: Row) -> int:
+def _take_in_chunk(store: Store, study: Study, run_id: int) -> tuple[int, bool]:
+    """Take some of a run's new events into the tables, inside the caller's transaction; returns how
+    many, and whether there may be more."""
+    db = store.db
+    run = _row(store, run_id)
+    if run is None:  # another viewer has begun the study anew
+        return 0, False
     files = study.files.run(run_name(run["arm"], run["seed"]))
-    taken = 0
-    if 0 < size_of(files.events) < run["events_offset"]:  # it was replaced: its row begins anew
-        with store.write() as db:
-            _set(db, run["id"], {**FIRST, "events_offset": 0, "bad_lines": 0})
-            db.execute("DELETE FROM metrics WHERE run_id = ?", (run["id"],))
-        run = _row(store, run["id"])
-    while True:
-        # looked at before reading: an exit record can't slip in between
-        alive = is_alive(files)
-        events, offset, bad = read_new(files.events, run["events_offset"])
-        lost = run["state"] == State.RUNNING and not alive and not events
-        if not events and not bad and not lost:
-            return taken
-        with store.write() as db:
-            now = _row(store, run["id"])
-            if now["events_offset"] != run["events_offset"]:  # another viewer was faster
-                run = now
-                continue
-            fields = fold(dict(run), events)
-            if lost:
-                fields["state"], fields["message"] = str(State.CRASHED), GONE
-            fields["events_offset"] = offset
-            fields["bad_lines"] = run["bad_lines"] + bad
-            _set(db, run["id"], fields)
-            db.executemany(
-                "INSERT OR REPLACE INTO metrics VALUES (?, ?, ?, ?)",
-                [(run["id"], *metric) for metric in metrics_of(events)],
-            )
-        taken += len(events)
-        run = _row(store, run["id"])
-        if lost:
-            return taken
+    size = size_of(files.events)
+    if 0 < size < run["events_offset"]:  # it was replaced: its row begins anew
+        _set(db, run_id, {**FIRST, "events_offset": 0, "bad_lines": 0})
+        db.execute("DELETE FROM metrics WHERE run_id = ?", (run_id,))
+        return 0, True
+    # looked at before reading: an exit record can't slip in between
+    alive = is_alive(files)
+    events, offset, bad = read_new(files.events, run["events_offset"])
+    lost = run["state"] == State.RUNNING and not alive and not events
+    if not events and not bad and not lost:
+        return 0, False
+    fields = fold(dict(run), events)
+    if lost:
+        fields["state"], fields["message"] = str(State.CRASHED), GONE
+    fields["events_offset"] = offset
+    fields["bad_lines"] = run["bad_lines"] + bad
+    _set(db, run_id, fields)
+    db.executemany(
+        "INSERT OR REPLACE INTO metrics VALUES (?, ?, ?, ?)",
+        [(run_id, *metric) for metric in metrics_of(events)],
+    )
+    return len(events), not lost and (offset < size or fields["state"] == State.RUNNING)
 
 
-def _row(store: Store, run_id: int) -> Row:
-    row: Row = store.db.execute("SELECT * FROM runs WHERE id = ?", (run_id,)).fetchone()
+def _row(store: Store, run_id: int) -> Row | None:
+    row: Row | None = store.db.execute("SELECT * FROM runs WHERE id = ?", (run_id,)).fetchone()
     return row
 
 

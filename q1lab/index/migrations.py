@@ -96,3 +96,15 @@ def m002_week(db: Any) -> None:
         ) STRICT;
         """
     )
+
+
+@migrations()
+def m003_room(db: Any) -> None:
+    """For thousands of studies: which plan a row was made from, and which runs are open, each found
+    without a look at the file or at every run."""
+    db.executescript(
+        """
+        ALTER TABLE studies ADD COLUMN stamp TEXT NOT NULL DEFAULT '';
+        CREATE INDEX open_runs ON runs (study_id) WHERE state NOT IN ('finished', 'diverged');
+        """
+    )

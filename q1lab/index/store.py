@@ -25,7 +25,7 @@ from q1lab.index import health
 from q1lab.study.states import MISSING, State
 from q1lab.study.studies import Study, run_name
 
-SCHEMA = 2
+SCHEMA = 3
 """Number of migrations in q1lab.index.migrations; kept in ``PRAGMA user_version``."""
 
 TABLES = (
@@ -56,9 +56,6 @@ class Store:
         self.notice: str | None = None
         """What a person should know about that, in one line: what was wrong, what was saved, where
         the rest is."""
-        self.plans: dict[str, int] = {}
-        """When each plan had last changed, as this connection saw it: what is settled is not read
-        again."""
         self._wrote = False
         private_folder(self.file.parent)
         self.db = self._open()
@@ -273,6 +270,14 @@ class Store:
         """A study's runs, in the order of its plan (seed by seed, baseline first)."""
         return self.db.execute(
             "SELECT * FROM runs WHERE study_id = ? ORDER BY id", (study_id,)
+        ).fetchall()
+
+    def unfinished(self, study_id: str) -> list[Row]:
+        """Those of a study's runs that have not ended."""
+        return self.db.execute(
+            "SELECT * FROM runs WHERE study_id = ? AND state NOT IN ('finished', 'diverged') "
+            "ORDER BY id",
+            (study_id,),
         ).fetchall()
 
     def curve(self, run_id: int, name: str) -> list[tuple[int, float | None]]:

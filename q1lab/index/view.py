@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import heapq
 import json
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from q1lab.index import ingest
 from q1lab.index.store import Row, Store
@@ -19,7 +21,7 @@ from q1lab.study import launch
 from q1lab.study.alive import is_alive
 from q1lab.study.engines import record
 from q1lab.study.states import ENDED, State, of_study
-from q1lab.study.studies import Study, run_name
+from q1lab.study.studies import Study, run_name, tokens_per_iter
 
 SPARK_POINTS = 24
 
@@ -81,11 +83,14 @@ class StudyLine:
     data: str
     created: str
     state: str
-    """running, finished, stopped, failed, crashed or planned (states.of_study)."""
+    """running, finished, stopped, failed, crashed, planned (states.of_study), or unreadable."""
     done: int
     total: int
     seconds_left: float | None
     """Seconds until all runs have ended; None when nothing trains, or no pace is known yet."""
+    problem: str | None = None
+    """Why its plan can't be read; the state is then ``unreadable``, and nothing else is known for
+    sure."""
 
 
 @dataclass(frozen=True)
@@ -110,8 +115,7 @@ def look(store: Store, study: Study, *, new_events: bool = True) -> StudyView:
     """The picture of one study, without curves. ``new_events`` are taken in first."""
     if new_events:
         ingest.take_in(store, study)
-    runs = run_views(store.runs(study.id), _tokens_per_iter(study.config))
-    return view_of(study, runs)
+    return view_of(study, run_views(store.runs(study.id), study.tokens_per_iter))
 
 
 def view_of(study: Study, runs: tuple[RunView, ...]) -> StudyView:
@@ -134,8 +138,12 @@ def line_of(study: Study, runs: Sequence[RunView]) -> StudyLine:
     return _line(about, runs, study.jobs)
 
 
-def lines(store: Store, settled: Mapping[str, StudyLine] | None = None) -> tuple[StudyLine, ...]:
-    """All studies, newest first.
+def lines(
+    store: Store,
+    settled: Mapping[str, StudyLine] | None = None,
+    unreadable: Mapping[str, str] = MappingProxyType({}),
+) -> tuple[StudyLine, ...]:
+    """All studies, newest first; then those of ``unreadable`` (why, by id).
 
     ``settled`` are lines of an earlier look whose runs had all ended; they are taken over while the
     study has the same number of runs, so that a look costs what is alive and not what was ever
@@ -149,7 +157,8 @@ def lines(store: Store, settled: Mapping[str, StudyLine] | None = None) -> tuple
     fresh = {
         row["id"]
         for row in plans
-        if row["id"] not in kept or kept[row["id"]].total != 2 * row["seeds"]
+        if row["id"] not in unreadable
+        and (row["id"] not in kept or kept[row["id"]].total != 2 * row["seeds"])
     }
     rows: dict[str, list[Row]] = {}
     some = "WHERE study_id IN (SELECT value FROM json_each(?))" if kept else ""
@@ -157,11 +166,16 @@ def lines(store: Store, settled: Mapping[str, StudyLine] | None = None) -> tuple
         f"SELECT * FROM runs {some} ORDER BY id", (json.dumps(sorted(fresh)),) if kept else ()
     ):
         rows.setdefault(row["study_id"], []).append(row)
-    return tuple(
+    readable = tuple(
         _fresh_line(store, plan, rows.get(plan["id"], []))
         if plan["id"] in fresh
         else kept[plan["id"]]
         for plan in plans
+        if plan["id"] not in unreadable
+    )
+    return readable + tuple(
+        StudyLine(study_id, "", "", "", "", "", "unreadable", 0, 0, None, why)
+        for study_id, why in unreadable.items()
     )
 
 
@@ -179,7 +193,7 @@ def _fresh_line(store: Store, plan: Row, rows: list[Row]) -> StudyLine:
         (plan["id"],),
     ).fetchone()
     config = {key: how[key] for key in ("batch_size", "block_size") if how[key]}
-    return _line(about, run_views(rows, _tokens_per_iter(config)), how["jobs"] or 1)
+    return _line(about, run_views(rows, tokens_per_iter(config)), how["jobs"] or 1)
 
 
 def _line(about: About, runs: Sequence[RunView], jobs: int) -> StudyLine:
@@ -194,19 +208,19 @@ def _line(about: About, runs: Sequence[RunView], jobs: int) -> StudyLine:
 # ── runs
 
 
-def run_views(rows: Iterable[Row], tokens_per_iter: int) -> tuple[RunView, ...]:
+def run_views(rows: Iterable[Row], tokens: int) -> tuple[RunView, ...]:
     """Rows of ``runs`` as they are shown, without curves."""
-    return tuple(run_view(row, tokens_per_iter) for row in rows)
+    return tuple(run_view(row, tokens) for row in rows)
 
 
-def run_view(row: Row, tokens_per_iter: int) -> RunView:
+def run_view(row: Row, tokens: int) -> RunView:
     """One row of ``runs`` as it is shown, without curves."""
     state = State(row["state"])
     return RunView(
         run_name(row["arm"], row["seed"]), row["arm"], row["variant"], row["seed"], state,
         row["attempt"], row["iter"], row["max_iters"], row["train_loss"], row["eval_loss"],
         row["val_loss"], row["tokens_per_s"], row["seconds"], row["message"], row["reused_from"],
-        row["id"], _pace(row, tokens_per_iter),
+        row["id"], _pace(row, tokens),
     )  # fmt: skip
 
 
@@ -235,33 +249,25 @@ def spark(store: Store, run: RunView) -> tuple[float, ...]:
 # ── the time left
 
 
-def _tokens_per_iter(config: Mapping[str, int]) -> int:
-    """Tokens of one batch; a study that came from elsewhere may not say."""
-    return int(config.get("batch_size", 1)) * int(config.get("block_size", 1))
-
-
-def _pace(row: Row, tokens_per_iter: int) -> float | None:
+def _pace(row: Row, tokens: int) -> float | None:
     """Seconds per iter. The clock of a first attempt knows evaluations too; in a later one it has
     also counted what was lost, so there the trainer's speed speaks."""
     if row["attempt"] == 1 and row["iter"] > 0 and row["seconds"] > 0:
         return float(row["seconds"] / row["iter"])
     speed = row["tokens_per_s"]
-    return tokens_per_iter / speed if speed else None
+    return tokens / speed if speed else None
 
 
 def waiting(files: StudyPaths, runs: Iterable[RunView]) -> frozenset[str]:
     """Names of the runs that this launch still has to train: those that nobody has claimed in it,
     and those whose trainer has not said a word yet. A run that failed in this launch, or was left
     out of it, is not among them."""
-    number = launch.last(files).get("launch")
-    claimed: set[str] = set()
-    if files.claims.is_dir():
-        head = f"{number}-"
-        claimed = {
-            claim.name.removeprefix(head)
-            for claim in files.claims.iterdir()
-            if claim.name.startswith(head)
-        }
+    head = f"{launch.last(files).get('launch')}-"
+    try:
+        names = os.listdir(files.claims)  # noqa: PTH208  (a study may have a thousand)
+    except OSError:
+        names = []
+    claimed = {name.removeprefix(head) for name in names if name.startswith(head)}
     return frozenset(
         run.name
         for run in runs

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
+import dataclasses
 import json
 import os
 import re
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field, fields
-from pathlib import Path, PurePath
-from typing import Any
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
 
 from q1lab import paths
-from q1lab.errors import FAILED, Problem
-from q1lab.files import os_reason, private_folder, read_json, write_atomic
+from q1lab.errors import FAILED, NOTICES, Problem
+from q1lab.files import os_reason, plain, private_folder, read_json, write_atomic
+from q1lab.study import fields
+
+T = TypeVar("T")
 
 FORMAT = 1
 LARGEST = 32 << 20
@@ -24,6 +27,11 @@ ARMS = ("baseline", "modified")
 def run_name(arm: str, seed: int) -> str:
     """``baseline-seed0``: the name of a run's folder, and of the run in W&B."""
     return f"{arm}-seed{seed}"
+
+
+def tokens_per_iter(config: Mapping[str, Any]) -> int:
+    """Tokens of one batch; a study that came from elsewhere may not say (then 1 per iter)."""
+    return int(config.get("batch_size", 1) * config.get("block_size", 1))
 
 
 @dataclass(frozen=True)
@@ -120,6 +128,10 @@ class Study:
         return int(self.config["max_iters"])
 
     @property
+    def tokens_per_iter(self) -> int:
+        return tokens_per_iter(self.config)
+
+    @property
     def files(self) -> paths.StudyPaths:
         return paths.StudyPaths(paths.study_dir(self.id))
 
@@ -127,45 +139,39 @@ class Study:
         return {"v": FORMAT, **asdict(self)}
 
 
-def from_dict(record: dict[str, Any]) -> Study:
-    """The study that ``to_dict`` wrote. Unknown keys are kept out, so that a newer file still
-    opens."""
-
-    def pick(cls: type, part: dict[str, Any]) -> dict[str, Any]:
-        known = {f.name for f in fields(cls)}
-        return {key: value for key, value in part.items() if key in known}
-
-    if record.get("v", FORMAT) > FORMAT:
+def from_dict(record: Any) -> Study:
+    """The study that ``to_dict`` wrote. Fields that aren't known are left out, so that a newer file
+    still opens. ValueError when a field is missing or doesn't hold what it is meant to
+    (fields.py)."""
+    if not isinstance(record, dict):
+        raise ValueError("it is no plan")
+    version = record.get("v", FORMAT)
+    if not isinstance(version, int):
+        raise ValueError("it doesn't say its version")
+    if version > FORMAT:
         raise Problem("study.json is of a newer q1lab; upgrade q1lab to open it", FAILED)
-    values = pick(Study, record)
-    values["arms"] = {name: Arm(**pick(Arm, record["arms"][name])) for name in ARMS}
-    values["data"] = Data(**pick(Data, record["data"]))
-    values["looks"] = tuple(tuple(int(seed) for seed in look) for look in record["looks"])
-    study = Study(**values)
-    _check(study)
-    return study
+    values = fields.checked(fields.STUDY, record)
+    arms = values.get("arms")
+    if not isinstance(arms, dict):
+        raise ValueError("it has no arms")
+    values["arms"] = {arm: _part(Arm, fields.ARM, arm, arms.get(arm)) for arm in ARMS}
+    values["data"] = _part(Data, fields.DATA, "data", values.get("data"))
+    return _made(Study, values)
 
 
-def _check(study: Study) -> None:
-    """ValueError for what would lead out of the study's folder, or stop a viewer. study.json is
-    data: it may come from elsewhere, or from a bad disk."""
-    for name in (*(arm.source for arm in study.arms.values()), study.data.file):
-        parts = PurePath(name)
-        if parts.is_absolute() or ".." in parts.parts or "\0" in name:
-            raise ValueError(f"it names a file outside its folder: {name!r}")
-    if not all(
-        isinstance(text, str) for text in (study.created, study.preset, study.device, study.dtype)
-    ):
-        raise ValueError("a text is missing")
-    seeds = study.seeds
-    if not seeds or len(set(seeds)) != len(seeds) or not all(0 <= seed < 1 << 53 for seed in seeds):
-        raise ValueError("its seeds are not distinct whole numbers")
-    for key in ("max_iters", "batch_size", "block_size"):
-        value = study.config.get(key, 1) if key != "max_iters" else study.config[key]
-        if not isinstance(value, int) or not 1 <= value < 1 << 53:
-            raise ValueError(f"{key} is {value!r}")
-    if not 1 <= study.jobs <= 1024 or not 1 <= study.threads <= 4096:
-        raise ValueError(f"jobs is {study.jobs!r}, threads is {study.threads!r}")
+def _part(kind: type[T], table: Mapping[str, fields.Check], name: str, part: Any) -> T:
+    try:
+        return _made(kind, fields.checked(table, part))
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
+
+
+def _made(kind: type[T], values: dict[str, Any]) -> T:
+    for each in dataclasses.fields(kind):  # type: ignore[arg-type]
+        default = (each.default, each.default_factory)
+        if each.name not in values and default == (dataclasses.MISSING, dataclasses.MISSING):
+            raise ValueError(f"{each.name} is missing")
+    return kind(**values)
 
 
 def load(study_id: str) -> Study:
@@ -182,10 +188,11 @@ def load(study_id: str) -> Study:
         raise Problem(f"no study called {study_id!r}; `q1lab status` lists them") from None
     except OSError as error:
         raise Problem(f"cannot read {file}: {os_reason(error)}", FAILED) from None
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
+        why = plain(str(error))[:200]
         raise Problem(
-            f"{file} is damaged ({type(error).__name__}: {error}); the other studies go on. Put a good copy in its "
-            "place, or move the folder away",
+            f"{file} is damaged ({why}); the other studies go on. Put a good copy in its place, or "
+            "move the folder away",
             FAILED,
         ) from None
 
@@ -213,19 +220,47 @@ def ids() -> list[str]:
     return [name for _, name in sorted(found)]
 
 
-def stamps() -> dict[str, int]:
-    """Every study on disk with its plan's time of change (ns), in no order: one look each, for
-    viewers."""
-    found: dict[str, int] = {}
+def readable() -> list[Study]:
+    """All studies that can be read, oldest first. Each of the others is one notice at the command's
+    end, and left out."""
+    found = []
+    for study_id in ids():
+        try:
+            found.append(load(study_id))
+        except Problem as problem:
+            notice = f"{study_id} is left out: {problem}"
+            if notice not in NOTICES:
+                NOTICES.append(notice)
+    return found
+
+
+def stamps() -> dict[str, str] | None:
+    """Every study on disk with the stamp of its plan, in no order: one look each, for viewers. None
+    when the folder can't be looked into."""
+    found: dict[str, str] = {}
     try:
         with os.scandir(paths.studies_dir()) as entries:
             for entry in entries:
-                if is_id(entry.name):
-                    with contextlib.suppress(OSError):
-                        found[entry.name] = os.stat(f"{entry.path}/study.json").st_mtime_ns  # noqa: PTH116  (speed)
-    except OSError:
+                if is_id(entry.name) and (stamp := _stamp(f"{entry.path}/study.json")):
+                    found[entry.name] = stamp
+    except FileNotFoundError:
         return {}
+    except OSError:
+        return None
     return found
+
+
+def stamp(study_id: str) -> str:
+    """Changes whenever a study's plan does; empty when there is none."""
+    return _stamp(f"{paths.study_dir(study_id)}/study.json")
+
+
+def _stamp(file: str) -> str:
+    try:
+        status = os.stat(file)  # noqa: PTH116  (speed)
+    except OSError:
+        return ""
+    return f"{status.st_mtime_ns}-{status.st_size}-{status.st_ino}"
 
 
 def in_order(names: Iterable[str]) -> list[str]:

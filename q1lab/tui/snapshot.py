@@ -63,6 +63,10 @@ class Snapshot:
         return next((line for line in self.studies if line.state == "running"), None)
 
 
+SCAN = 3.0
+"""Seconds between two looks at all studies; those that train are looked at every time."""
+
+
 class Taker:
     """Reads the store into snapshots. Keeps what did not change between two looks."""
 
@@ -73,26 +77,25 @@ class Taker:
         self.watched: str | None = None
         """The study whose curves are wanted; None: the newest."""
         self.pages: dict[str, Job] = {}
-        self._plans: dict[str, tuple[int, Study]] = {}
+        self._plans: dict[str, tuple[str, Study]] = {}
         self._lines: tuple[StudyLine, ...] = ()
-        self._seen: tuple[int, int] | None = None
+        self._seen: tuple[object, ...] = ()
         self._focus: Focus | None = None
         self._settled: dict[str, StudyLine] = {}
-        self._runs: dict[RunView, RunView] = {}
-        """Each run of the study in focus as its row says it, with its curves."""
+        self._runs: dict[int, tuple[tuple[object, ...], RunView]] = {}
+        """Each run of the study in focus: its row, and what is shown of it, with its curves."""
         self._scanned = float("-inf")
+        self._unreadable: dict[str, str] = {}
+        """Why the studies that can't be read can't, by id."""
 
     def take(self, store: Store, *, ingest: bool = True) -> Snapshot:
         """A fresh snapshot. ``ingest`` takes the trainers' new events in first."""
         if ingest:
             self._ingest(store)
-        stamp = store.stamp()
-        alive = any(line.state == "running" for line in self._lines)
-        if stamp != self._seen or alive or self._moved():
-            self._lines = view.lines(store, self._settled)
-            self._settled = {line.id: line for line in self._lines if line.state == "finished"}
-            self._focus = self._view(store)
-            self._seen = stamp
+        seen = (*store.stamp(), self.watched, tuple(self._unreadable))
+        if seen != self._seen or any(line.state == "running" for line in self._lines):
+            self._look(store)
+            self._seen = seen
         if ingest and self._focus is not None:
             self._focus = with_wandb(self._focus)
         pages = {name: job(store) for name, job in self.pages.items()}
@@ -103,21 +106,32 @@ class Taker:
             )
         return Snapshot(done, self._lines, self._focus, pages)
 
-    def _moved(self) -> bool:
-        newest = self._lines[0].id if self._lines else None
-        return (self.watched or newest) != (self._focus.line.id if self._focus else None)
-
     def _ingest(self, store: Store) -> None:
         now = time.monotonic()
-        if now - self._scanned > 3.0:  # new studies, and those that nobody trains
+        if now - self._scanned > SCAN:  # new studies, and those that nobody trains
             self._scanned = now
-            ingest.take_in_all(store)
+            self._unreadable = ingest.take_in_all(store)
             self._tend()
             return
         for line in self._lines:
             if line.state == "running":
                 with contextlib.suppress(Problem):
-                    ingest.take_in(store, self._plan(line.id))
+                    ingest.take_in(store, self._plan(line.id), whole=False)
+
+    def _look(self, store: Store) -> None:
+        """Bring the lines and the study in focus up to date; the latter is worked out once."""
+        wanted = self.watched or self._newest()
+        self._focus = self._view(store, wanted)
+        known = dict(self._settled)
+        if self._focus is not None:
+            known[self._focus.line.id] = self._focus.line
+        self._lines = view.lines(store, known, self._unreadable)
+        self._settled = {line.id: line for line in self._lines if line.state == "finished"}
+        if not self.watched and self._newest() != wanted:
+            self._focus = self._view(store, self._newest())
+
+    def _newest(self) -> str | None:
+        return next((line.id for line in self._lines if line.problem is None), None)
 
     def _tend(self) -> None:
         """Have somebody here follow what trains elsewhere: its runner may have been killed."""
@@ -127,27 +141,34 @@ class Taker:
                     launch.tend(self._plan(line.id))
 
     def _plan(self, study_id: str) -> Study:
-        stamp = paths.StudyPaths(paths.study_dir(study_id)).plan.stat().st_mtime_ns
-        kept = self._plans.get(study_id)
-        if kept is None or kept[0] != stamp:
-            kept = self._plans[study_id] = (stamp, studies.load(study_id))
-        return kept[1]
+        stamp = studies.stamp(study_id)
+        seen = self._plans.get(study_id)
+        if seen is None or seen[0] != stamp:
+            seen = self._plans[study_id] = (stamp, studies.load(study_id))
+        return seen[1]
 
-    def _view(self, store: Store) -> Focus | None:
-        wanted = self.watched or (self._lines[0].id if self._lines else None)
-        line = next((one for one in self._lines if one.id == wanted), None)
-        if line is None:
+    def _view(self, store: Store, study_id: str | None) -> Focus | None:
+        if study_id is None:
             return None
         try:
-            study = self._plan(line.id)
-        except (Problem, OSError):
+            study = self._plan(study_id)
+        except Problem:
             return None
-        bare = view.look(store, study, new_events=False)
-        self._runs = {run: self._runs.get(run) or view.with_curves(store, run) for run in bare.runs}
-        before = self._focus if self._focus and self._focus.line.id == line.id else None
+        rows = store.runs(study_id)
+        if not rows:
+            return None
+        fresh = {}
+        for row in rows:
+            values = tuple(row)
+            one = self._runs.get(row["id"])
+            if one is None or one[0] != values:
+                one = (values, view.with_curves(store, view.run_view(row, study.tokens_per_iter)))
+            fresh[row["id"]] = one
+        self._runs = fresh
+        now = view.view_of(study, tuple(run for _, run in fresh.values()))
+        before = self._focus if self._focus and self._focus.line.id == study_id else None
         wandb = before.wandb if before else None
-        runs = tuple(self._runs.values())
-        return Focus(study, line, runs, bare.engine, kept(store, line.id), wandb)
+        return Focus(study, now.line, now.runs, now.engine, kept(store, study_id), wandb)
 
 
 def with_wandb(focus: Focus) -> Focus:

@@ -198,8 +198,8 @@ def test_a_bad_plan_is_one_line_and_the_others_go_on(faulty: Faulty, kind: str) 
         (folder / "study.json").write_bytes(text)
     done = q1lab("status")
     assert "rope-1: rope against baseline" in done.stdout
-    lines = [line for line in done.stdout.splitlines() if line.startswith("bad-1")]
-    assert len(lines) == (kind != "a folder"), done.stdout
+    lines = [line for line in done.stdout.splitlines() if line.startswith("✗ bad-1 can't be read")]
+    assert len(lines) == 1, done.stdout
     for command in ("compare", "attach", "stop", "diff"):
         one = q1lab(command, "bad-1", code=None)
         assert one.returncode in (1, 2), command

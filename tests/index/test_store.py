@@ -46,6 +46,7 @@ events = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(events, st.lists(st.integers(0, 25), max_size=4))
 def test_folding_does_not_depend_on_how_events_are_cut(
     found: list[dict[str, Any]], cuts: list[int]
@@ -58,6 +59,7 @@ def test_folding_does_not_depend_on_how_events_are_cut(
     assert run == whole
 
 
+@settings(deadline=None)
 @given(events)
 def test_what_has_ended_stays_ended(found: list[dict[str, Any]]) -> None:
     done = {**EMPTY, "state": "finished", "val_loss": 1.5}

@@ -21,6 +21,7 @@ from q1lab.tui.screens.verdict import VerdictScreen
 from q1lab.tui.widgets.forest import ForestPlot
 from q1lab.tui.widgets.grid import Grid
 from q1lab.tui.widgets.loss_chart import LossChart
+from q1lab.tui.widgets.study_list import StudyList
 from tests.kit.lab_home import (
     app,
     compared,
@@ -408,3 +409,18 @@ async def test_the_chart_stands_on_the_themes_ground_in_every_theme() -> None:
                 for segment in chart.render_line(y):
                     assert segment.style is not None
                     assert segment.style.bgcolor is not None, (theme, y, segment.text)
+
+
+async def test_a_study_that_cannot_be_read_is_a_marked_line_and_stops_no_other() -> None:
+    finish(make_study("good-1", seeds=(0,)))
+    bad = make_study("bad-1", seeds=(0,))
+    plan = json.loads(bad.files.plan.read_text())
+    bad.files.plan.write_text(json.dumps({**plan, "headline": None}))
+    async with app().run_test(size=(120, 40)) as pilot:
+        screen = await open_lab(pilot)
+        await until(pilot, lambda: "✗ bad-1  can't be read" in words(pilot.app), "no marked line")
+        assert screen.view is not None
+        assert screen.view.line.id == "good-1"
+        screen.post_message(StudyList.Chosen("bad-1"))
+        await until(pilot, lambda: "headline is null" in notices(pilot.app), "no reason")
+        assert screen.view.line.id == "good-1"

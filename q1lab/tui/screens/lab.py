@@ -166,6 +166,11 @@ class LabScreen(StudyActs, Page):
 
     @on(StudyList.Chosen)
     def _chosen(self, event: StudyList.Chosen) -> None:
+        lines = {line.id: line for line in self.q1.snapshot.studies}
+        problem = lines[event.study_id].problem if event.study_id in lines else None
+        if problem is not None:
+            self.notify(problem, severity="error", markup=False)
+            return
         self.q1.desk.watch(event.study_id)
         self._left()
 
@@ -175,7 +180,7 @@ class LabScreen(StudyActs, Page):
         self.query_one(Grid).focus()
 
     def action_next(self, by: int) -> None:
-        ids = [line.id for line in self.q1.snapshot.studies]
+        ids = [line.id for line in self.q1.snapshot.studies if line.problem is None]
         if self.view is not None and self.view.line.id in ids:
             index = min(len(ids) - 1, max(0, ids.index(self.view.line.id) + by))
             self.q1.desk.watch(ids[index])

@@ -26,6 +26,7 @@ MARKS = {
     "failed": "✗",
     "crashed": "!",
     "planned": "·",
+    "unreadable": "✗",
 }
 TONES = {"running": "foreground", "finished": "success", "stopped": "warning", "planned": "muted"}
 
@@ -128,7 +129,9 @@ class StudyList(Vertical):
         text.append("▸" if line.id == self.current else " ", style="bold")
         text.append(f"{MARKS.get(line.state, '?')} ", style=tone)
         text.append(line.id, style="bold" if line.id == self.current else "")
-        text.append(f"  {line.done}/{line.total} {line.preset} {line.data}", style=colours.muted)
+        told = f"{line.done}/{line.total} {line.preset} {line.data}"
+        told = "can't be read" if line.problem else told
+        text.append(f"  {told}", style=colours.muted)
         return text
 
     @on(Input.Changed)

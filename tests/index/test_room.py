@@ -1,0 +1,191 @@
+"""Room for many studies: one that can't be read stops no other, and what a kill may lose is one
+step."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from q1lab import cli
+from q1lab.index import ingest, view
+from q1lab.index.store import Store
+from q1lab.study import fields, studies
+from q1lab.study.studies import Arm, Data, Study
+from q1lab.tui.snapshot import Taker
+from tests.kit import lab_home
+
+
+def damage(name: str, **changes: Any) -> None:
+    """Write other values into a study's plan; ``a__b`` names a field inside a field."""
+    file = studies.paths.study_dir(name) / "study.json"
+    plan = json.loads(file.read_text())
+    for key, value in changes.items():
+        *path, last = key.split("__")
+        part = plan
+        for each in path:
+            part = part[each]
+        part[last] = value
+    file.write_text(json.dumps(plan))
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("headline", None, "headline is null; it is one of paired, welch"),
+        ("data__sha256", None, "data: sha256 is null, not a text"),
+        ("data__name", None, "data: name is null, not a text"),
+        ("arms__modified__variant", None, "modified: variant is null, not a text"),
+        ("arms__baseline__source", "../../etc/passwd", "names a file outside its folder"),
+        ("created", 12, "created is a number, not a text"),
+        ("jobs", True, "jobs is true, not a whole number"),
+        ("looks", [[0, 1, 0]], "looks holds no seed, or one of them twice"),
+        ("config__max_iters", 1 << 63, "config max_iters is out of range"),
+        ("config__learning_rate", "1e-3", "config learning_rate is a text, not a number"),
+        ("prediction", {"matters": "much"}, "prediction matters is a text, not a number"),
+        ("versions", ["torch"], "versions is a list, not an object"),
+        ("extra", {"imported": {"notes": [1]}}, "notes is a number, not a text"),
+    ],
+)
+def test_a_plan_that_says_nonsense_is_one_line_and_stops_no_other(
+    field: str, value: Any, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good = lab_home.make_study("good-1", seeds=(0,))
+    lab_home.finish(good)
+    lab_home.make_study("bad-1", seeds=(0,))
+    with Store() as store:
+        ingest.take_in_all(store)
+    damage("bad-1", **{field: value})
+    assert cli.run(["status"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    (told,) = [line for line in lines if "bad-1" in line]
+    assert told.startswith("✗ bad-1 can't be read: ")
+    assert said in told
+    assert any(line.startswith("good-1: rope against baseline") for line in lines)
+    assert cli.run(["compare", "good-1"]) == 0
+    assert cli.run(["compare", "bad-1"]) == 1
+    assert capsys.readouterr().err.count("\n") == 1
+    with Store() as store:
+        snapshot = Taker("week").take(store)
+    assert [(line.id, line.state) for line in snapshot.studies] == [
+        ("good-1", "finished"),
+        ("bad-1", "unreadable"),
+    ]
+    assert said in str(snapshot.studies[1].problem)
+    assert snapshot.focus is not None
+    assert snapshot.focus.line.id == "good-1", "the newest that can be read"
+
+
+def test_a_plan_that_is_right_again_is_read_again() -> None:
+    study = lab_home.make_study("gqa-1", variant="gqa", seeds=(0,))
+    whole = study.files.plan.read_bytes()
+    study.files.plan.write_bytes(whole[:100])
+    taker = Taker("week")
+    with Store() as store:
+        (line,) = taker.take(store).studies
+        assert line.state == "unreadable"
+        study.files.plan.write_bytes(whole)
+        taker._scanned = float("-inf")
+        (line,) = taker.take(store).studies
+    assert (line.state, line.problem) == ("planned", None)
+
+
+def test_a_study_whose_folder_is_gone_is_gone_from_the_picture(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    study = lab_home.make_study("gqa-1", variant="gqa", seeds=(0,))
+    with Store() as store:
+        ingest.take_in_all(store)
+        assert len(view.lines(store)) == 1
+        study.files.root.rename(study.files.root.parent.parent / "elsewhere")
+        assert ingest.take_in_all(store) == {}
+        assert view.lines(store) == ()
+
+
+def test_every_field_of_a_plan_has_its_check() -> None:
+    for kind, table in ((Study, fields.STUDY), (Arm, fields.ARM), (Data, fields.DATA)):
+        assert set(table) == set(kind.__dataclass_fields__)
+
+
+def test_texts_of_a_plan_reach_no_terminal_as_they_are() -> None:
+    study = lab_home.make_study("rope-1", seeds=(0,))
+    damage("rope-1", data__name="\x1b]0;owned\x07\x1b[31mred\ud800", preset="a\nb")
+    again = studies.load("rope-1")
+    assert (again.data.name, again.preset) == ("red?", "a b")
+    assert study.seeds == again.seeds
+
+
+# ── steps
+
+
+def test_many_studies_are_committed_in_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kill in the middle of a first look loses one step: what was told is kept."""
+    for number in range(6):
+        lab_home.finish(lab_home.make_study(f"rope-{number}", seeds=(0,)))
+    monkeypatch.setattr(ingest, "STEP", 0.0)
+
+    class Killed(BaseException):
+        pass
+
+    def tell(done: int, total: int) -> None:
+        assert total == 6
+        if done == 4:
+            raise Killed
+
+    with Store() as store, pytest.raises(Killed):
+        ingest.take_in_all(store, tell)
+    with Store() as store:
+        assert [line.state for line in view.lines(store)] == ["finished"] * 4
+        assert ingest.take_in_all(store) == {}
+        assert [line.done for line in view.lines(store)] == [2] * 6
+
+
+def test_a_large_study_is_committed_in_steps_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    study = lab_home.make_study(seeds=(0, 1))
+    lab_home.finish(study)
+    monkeypatch.setattr(ingest, "STEP", 0.0)
+    monkeypatch.setattr(ingest, "LARGE", 1000)
+    commits: list[int] = []
+    with Store() as store:
+        store.db.set_trace_callback(lambda sql: commits.append(1) if sql == "COMMIT" else None)
+        ingest.take_in_all(store)
+        rows = store.runs(study.id)
+    assert len(commits) >= len(rows) == 4
+    assert {row["state"] for row in rows} == {"finished"}
+
+
+def test_a_settled_study_costs_no_look_into_its_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    lab_home.finish(lab_home.make_study("rope-1", seeds=(0,)))
+    with Store() as store:
+        ingest.take_in_all(store)
+    opened: list[str] = []
+    real = studies.load
+    monkeypatch.setattr(studies, "load", lambda name: opened.append(name) or real(name))
+    with Store() as store:
+        ingest.take_in_all(store)
+    assert opened == []
+    os.utime(studies.paths.study_dir("rope-1") / "study.json", ns=(1, 1))
+    with Store() as store:
+        ingest.take_in_all(store)
+    assert "rope-1" in opened, "a plan that changed is read"
+
+
+def test_documents_and_exports_leave_out_what_cannot_be_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lab_home.finish(lab_home.make_study("good-1", seeds=(0, 1)))
+    lab_home.make_study("bad-1", seeds=(0,))
+    damage("bad-1", headline=None)
+    assert cli.run(["export", "--all", "--output", str(tmp_path / "all.json")]) == 0
+    assert [line for line in capsys.readouterr().err.splitlines() if "bad-1" in line]
+    assert "good-1" in (tmp_path / "all.json").read_text()
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    code = cli.run(["retro", "--repo", str(tmp_path), "--no-commit", "--yes"])
+    said = capsys.readouterr()
+    assert code == 0, said.err
+    (told,) = [line for line in said.err.splitlines() if "bad-1" in line]
+    assert "left out" in told
