@@ -8,6 +8,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -48,7 +49,8 @@ def choose_dtype(wanted: str, device: str) -> str:
             and not torch.cuda.is_bf16_supported(including_emulation=False)
         ):
             raise ValueError(
-                "this GPU has no bf16; leave --dtype at auto (fp16 with a gradient scaler) or use fp32"
+                "this GPU has no bf16; leave --dtype at auto (fp16 with a gradient scaler), or use "
+                "fp32"
             )
         return wanted
     if device == "cuda":
@@ -64,8 +66,8 @@ def cpu_bf16() -> bool:
     import torch.backends.cpu
 
     flags = ""
-    with contextlib.suppress(OSError), open("/proc/cpuinfo") as file:  # noqa: PTH123 (a pseudo file, read once)
-        flags = file.read(20000)
+    with contextlib.suppress(OSError):
+        flags = Path("/proc/cpuinfo").read_text()[:20000]
     if not any(flag in flags for flag in ("avx512_bf16", "amx_bf16", " bf16")):
         return False
     threads = torch.get_num_threads()

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -28,8 +29,8 @@ def pays() -> bool:
     ):
         return False
     info = ""
-    with contextlib.suppress(OSError), open("/proc/cpuinfo") as file:  # noqa: PTH123 (a pseudo file, read once)
-        info = file.read(20000)
+    with contextlib.suppress(OSError):
+        info = Path("/proc/cpuinfo").read_text()[:20000]
     return "AuthenticAMD" in info and " avx512f" in info
 
 

@@ -39,7 +39,8 @@ def load(path: Path) -> ModuleType:
     for wanted in ("GPTConfig", "GPT"):
         if not isinstance(getattr(module, wanted, None), type):
             raise ModelError(
-                f"{path}:1: no class {wanted}; a model file defines GPTConfig and GPT, as nanoGPT does"
+                f"{path}:1: no class {wanted}; a model file defines GPTConfig and GPT, as "
+                "nanoGPT does"
             )
     return module
 

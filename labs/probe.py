@@ -80,11 +80,8 @@ def look(
     )
     inputs, targets = (part.contiguous().to(device) for part in (tokens[:, :-1], tokens[:, 1:]))
     try:
-        with (
-            PlainAttention(),
-            FlopCounterMode(display=False) as flops,
-            torch.no_grad(),
-        ):  # a fused kernel hides its own
+        # PlainAttention, since a fused kernel hides its own operations
+        with PlainAttention(), FlopCounterMode(display=False) as flops, torch.no_grad():
             answer = model(inputs[:1], targets[:1])
         check_answer(answer, file, vocab_size, block)
         seconds = time_steps(
@@ -115,7 +112,8 @@ def check_answer(answer: Any, file: Path, vocab_size: int, block: int) -> None:
         )
     if not isinstance(logits, torch.Tensor) or logits.shape[-1] != vocab_size:
         raise loading.ModelError(
-            f"{file}: GPT.forward's logits must end in vocab_size = {vocab_size}, not {kind(logits)}"
+            f"{file}: GPT.forward's logits must end in vocab_size = {vocab_size}, not "
+            f"{kind(logits)}"
         )
 
 

@@ -65,9 +65,8 @@ def holding(lock: Path) -> Iterator[None]:
     lock.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     fd = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(
-            fd, fcntl.LOCK_EX
-        )  # a viewer's look holds it for an instant; an orphan, until it has ended
+        # a viewer's look holds it for an instant; an orphan, until it has ended
+        fcntl.flock(fd, fcntl.LOCK_EX)
         yield
     finally:
         os.close(fd)

@@ -137,9 +137,8 @@ def attempt(
         say("exit", state="failed", message=str(error))
         return "failed"
     except Exception as error:
-        with contextlib.suppress(
-            OSError, ValueError
-        ):  # the log may be on a full disk, or closed by the model
+        # the log may be on a full disk, or closed by the model
+        with contextlib.suppress(OSError, ValueError):
             traceback.print_exc()
         if devices.is_out_of_memory(error):
             if not alone:
@@ -214,10 +213,21 @@ def train(
         devices.set_rng_state(device, saved["rng"])
         first, spent = saved["iter"], saved["spent"]
     say(
-        "start", v=1, arm=arm, variant=plan["arms"][arm]["variant"], seed=seed, attempt=number, pid=os.getpid(),
-        resumed_from=first, config=cfg, n_params=n_params, device=plan["device"], dtype=plan["dtype"],
-        threads=torch.get_num_threads(), torch=torch.__version__,
-    )  # fmt: skip
+        "start",
+        v=1,
+        arm=arm,
+        variant=plan["arms"][arm]["variant"],
+        seed=seed,
+        attempt=number,
+        pid=os.getpid(),
+        resumed_from=first,
+        config=cfg,
+        n_params=n_params,
+        device=plan["device"],
+        dtype=plan["dtype"],
+        threads=torch.get_num_threads(),
+        torch=torch.__version__,
+    )
     step = devices.compiled(model, cfg["compile"], device, say)
 
     def save(i: int) -> None:
@@ -255,15 +265,15 @@ def train(
             say("iter", iter=done, train_loss=mean, lr=learning_rate(i, cfg),
                 tok_per_s=round(since * tokens_per_iter / (now - mark), 1))  # fmt: skip
             if not math.isfinite(mean):
-                say("exit", state="diverged", iter=done, message=f"the loss was not finite by iter {done}",
-                    tok_per_s=round(done * tokens_per_iter / spent, 1))  # fmt: skip
+                why = f"the loss was not finite by iter {done}"
+                speed = round(done * tokens_per_iter / spent, 1)
+                say("exit", state="diverged", iter=done, message=why, tok_per_s=speed)
                 return "diverged"
             total.zero_()
             since = 0
             last = done == cfg["max_iters"]
-            if (
-                last or done % cfg["eval_interval"] == 0
-            ):  # the last one too: a curve is of one measure to its end
+            # the last one too: a curve is of one measure to its end
+            if last or done % cfg["eval_interval"] == 0:
                 with precision.exactly():
                     mid = evaluate(model, val, some)
                 say("eval", iter=done, val_loss=mid, tokens=sum(n for _, n in some))

@@ -5,9 +5,9 @@ blocks, a norm after the last block, residual projections that start smaller by 
 number of residual additions. Parameter names and shapes are those of nanoGPT's `model.py`, so that
 weights travel both ways.
 
-Shapes: B batch, T tokens, C = n_embd features, H = n_head heads of D = C / H features, V = vocab_size.
-idx (B, T) -> logits (B, T, V) and loss () when targets (B, T) are given, else logits (B, 1, V)
-and None.
+Shapes: B batch, T tokens, C = n_embd features, H = n_head heads of D = C / H features, V tokens
+in the vocabulary. idx (B, T) -> logits (B, T, V) and loss () when targets (B, T) are given, else
+logits (B, 1, V) and None.
 """
 
 import math

@@ -6,9 +6,9 @@ head j reads head floor(j / (H / G)). G = H is ordinary attention, G = 1 is mult
 n_kv_head left at None means half of n_head where n_head is even, else n_head. The model is smaller
 than the baseline: c_attn makes C + 2 · G · D features instead of 3C.
 
-Shapes: B batch, T tokens, C = n_embd features, H = n_head heads of D = C / H features, V = vocab_size.
-idx (B, T) -> logits (B, T, V) and loss () when targets (B, T) are given, else logits (B, 1, V)
-and None.
+Shapes: B batch, T tokens, C = n_embd features, H = n_head heads of D = C / H features, V tokens
+in the vocabulary. idx (B, T) -> logits (B, T, V) and loss () when targets (B, T) are given, else
+logits (B, 1, V) and None.
 """
 
 import math

@@ -6,9 +6,9 @@ section 2.2, for the combination; for each piece, see the paper that its own fil
 weights are initialized, bias where the config asks for it (Llama has none), eps 1e-5.
 
 Shapes: B batch, T tokens, C = n_embd features, H = n_head query heads and G = n_kv_head key and
-value heads (None: half of n_head where it is even, else n_head) of D = C / H features, V = vocab_size.
-idx (B, T) -> logits (B, T, V) and loss () when targets (B, T) are given, else logits (B, 1, V)
-and None.
+value heads (None: half of n_head where it is even, else n_head) of D = C / H features, V tokens in
+the vocabulary. idx (B, T) -> logits (B, T, V) and loss () when targets (B, T) are given, else
+logits (B, 1, V) and None.
 """
 
 import math

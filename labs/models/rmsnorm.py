@@ -6,9 +6,9 @@ token, over its C features: (B, T, C) -> (B, T, 1); the gain g is (C,) and start
 has no eps; here it is LayerNorm's 1e-5, inside the root, so that both arms of a comparison share
 it.
 
-Shapes: B batch, T tokens, C = n_embd features, H = n_head heads of D = C / H features, V = vocab_size.
-idx (B, T) -> logits (B, T, V) and loss () when targets (B, T) are given, else logits (B, 1, V)
-and None.
+Shapes: B batch, T tokens, C = n_embd features, H = n_head heads of D = C / H features, V tokens
+in the vocabulary. idx (B, T) -> logits (B, T, V) and loss () when targets (B, T) are given, else
+logits (B, 1, V) and None.
 """
 
 import math

@@ -7,9 +7,9 @@ table of learned positions is gone. The score of a query at m and a key at n the
 contents and on m − n. The table of rotations is (block_size, D/2) complex numbers of length 1, made
 once at the start, the same in each layer, and not saved with the weights.
 
-Shapes: B batch, T tokens, C = n_embd features, H = n_head heads of D = C / H features, V = vocab_size.
-idx (B, T) -> logits (B, T, V) and loss () when targets (B, T) are given, else logits (B, 1, V)
-and None.
+Shapes: B batch, T tokens, C = n_embd features, H = n_head heads of D = C / H features, V tokens
+in the vocabulary. idx (B, T) -> logits (B, T, V) and loss () when targets (B, T) are given, else
+logits (B, 1, V) and None.
 """
 
 import math

@@ -6,9 +6,9 @@ two, so the paper cuts the hidden size to two thirds; here that is round(2/3 · 
 at C = 128 and 2048 at C = 768, which keeps the parameters within 0.1% of the baseline's. W is
 c_gate, V is c_fc, W2 is c_proj.
 
-Shapes: B batch, T tokens, C = n_embd features, H = n_head heads of D = C / H features, V = vocab_size.
-idx (B, T) -> logits (B, T, V) and loss () when targets (B, T) are given, else logits (B, 1, V)
-and None.
+Shapes: B batch, T tokens, C = n_embd features, H = n_head heads of D = C / H features, V tokens
+in the vocabulary. idx (B, T) -> logits (B, T, V) and loss () when targets (B, T) are given, else
+logits (B, 1, V) and None.
 """
 
 import math
