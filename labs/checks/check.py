@@ -1,5 +1,5 @@
-"""What a check is, and what a person reads about one. No torch, and nothing of the other files here,
-so that each of them can import this one."""
+"""What a check is, and what a person reads about one. Neither torch nor another file of this folder
+is imported, so that each of them can import this one."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Check:
-    """One property of a model file. `run` takes a Subject and returns what was seen (a Warned, if it
-    passes but a person should read it), or raises Wrong or NotApplicable."""
+    """One property of a model file. `run` takes a Subject and returns what was seen (a Warned, if
+    it passes but a person should read it), or raises Wrong or NotApplicable."""
 
     name: str
     expected: str

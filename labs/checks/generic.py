@@ -5,25 +5,31 @@ from __future__ import annotations
 import math
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
-from labs.checks.check import Wrong, check
+from labs.checks.check import Warned, Wrong, check
 from labs.checks.probe import (
+    LAYERS,
     VOCAB,
     B,
+    D,
+    H,
     Subject,
     T,
     apart,
     logits,
     number,
     tokens,
+    twin,
 )
+from labs.checks.trace import Head, Projection, Trace
 
 
 @check(
     "interface",
-    "GPT(GPTConfig(...)) gives (logits, loss): with targets (B, T, V) and their cross-entropy, without them None",
+    "GPT(GPTConfig(...)) gives (logits, loss): with targets (B, T, V) and their cross-entropy, "
+    "without them None",
     "The trainer calls every model file this way, so that two files can be compared at all.",
 )
 def interface(s: Subject) -> str:
@@ -65,7 +71,8 @@ def interface(s: Subject) -> str:
         last = last.reshape(B, -1, VOCAB)
         if last.shape[1] not in (1, T):
             raise Wrong(
-                f"without targets, logits have the shape {tuple(last.shape)}; expected {(B, 1, VOCAB)}"
+                f"without targets, logits have the shape {tuple(last.shape)}, "
+                f"where {(B, 1, VOCAB)} is expected"
             )
         if apart(scores.reshape(B, T, VOCAB)[:, -1], last[:, -1]) > 1e-3:
             raise Wrong(
@@ -100,8 +107,8 @@ def start(s: Subject) -> str:
     seen = f"{loss:.3f}; ln({vocab}) = {math.log(vocab):.3f}"
     if not abs(loss - math.log(vocab)) <= 0.5:
         raise Wrong(
-            seen
-            + "; check the standard deviation that weights start with (0.02), and the tied embedding's"
+            f"{seen}; check the standard deviation of the initial weights (0.02), and the tied "
+            "embedding's"
         )
     return seen
 
@@ -118,7 +125,8 @@ def causality(s: Subject) -> str:
         if not torch.isfinite(before).all():
             first = (~torch.isfinite(before)).nonzero()[0].tolist()
             raise Wrong(
-                f"logits[{first[0]}, {first[1]}] is not finite: is there a row with nothing to attend to?"
+                f"logits[{first[0]}, {first[1]}] is not finite: does some position attend to "
+                "nothing?"
             )
         for at in range(1, T):
             changed = x.clone()
@@ -130,15 +138,37 @@ def causality(s: Subject) -> str:
                 position = int(early[0])
                 off = " (a mask that is off by one?)" if position == at - 1 else ""
                 raise Wrong(
-                    f"changing token {at} moved the logits at {position} by {moved[position]:.3g} sd{off}"
+                    f"changing token {at} moved the logits at {position} by "
+                    f"{moved[position]:.3g} sd{off}"
                 )
+    trained(s)
     return f"no logit before the changed token moved, for each of {T - 1} places"
+
+
+def trained(s: Subject) -> None:
+    """The same while training, with dropout, whose draws a seed repeats."""
+    model, x = s.shaken(dropout=0.2).train(), tokens()
+    changed = x.clone()
+    changed[:, T // 2] = (changed[:, T // 2] + 1) % VOCAB
+    seen = []
+    for idx in (x, changed):
+        torch.manual_seed(9)
+        with torch.no_grad():
+            seen.append(logits(model, idx, x))
+    moved = (seen[1] - seen[0]).abs().amax(dim=(0, 2)) / seen[0].std()
+    if (moved[: T // 2] > 1e-4).any():
+        position = int((moved > 1e-4).nonzero()[0])
+        raise Wrong(
+            f"in training mode, changing token {T // 2} moved the logits at {position} by "
+            f"{moved[position]:.3g} sd"
+        )
 
 
 @check(
     "context",
     "changing an earlier token changes the logits of every later position, also with one layer",
-    "Attention that doesn't reach the earlier tokens, or mixes heads instead of tokens, still trains, and badly.",
+    "Attention that doesn't reach the earlier tokens, or mixes heads instead of tokens, still "
+    "trains, and badly.",
 )
 def context(s: Subject) -> str:
     model, x = s.shaken(n_layer=1), tokens()
@@ -151,16 +181,11 @@ def context(s: Subject) -> str:
             deaf = (moved[at:] < 1e-5).nonzero()
             if len(deaf):
                 raise Wrong(f"changing token {at} moved nothing at position {at + int(deaf[0])}")
-    for number_, call in enumerate(s.small().attention):
-        if call.weights is None:
-            continue
-        seen = call.weights.float().tril().amax(dim=(0, 1))
-        missing = ((seen <= 0) & torch.ones_like(seen).tril().bool()).nonzero()
+    for index, head in enumerate(s.small().heads):
+        missing = ((head.weights <= 0) & torch.ones(T, T).tril().bool()).nonzero()
         if len(missing):
             t, at = missing[0].tolist()
-            raise Wrong(
-                f"in attention call {number_}, position {t} gives position {at} no weight at all"
-            )
+            raise Wrong(f"{head_name(index)}: position {t} gives position {at} no weight at all")
     return "every position answers to itself and to all before it"
 
 
@@ -179,14 +204,182 @@ def batch(s: Subject) -> str:
         for row in (0, 2):
             if apart(before[row], after[row]) > 1e-3:
                 raise Wrong(
-                    f"changing row 1 moved the logits of row {row} by {apart(before[row], after[row]):.3g} sd"
+                    f"changing row 1 moved the logits of row {row} by "
+                    f"{apart(before[row], after[row]):.3g} sd"
                 )
         alone = logits(model, x[2:], x[2:])
     if apart(before[2:], alone) > 1e-2:
         raise Wrong(
-            f"row 2 alone gives other logits than in a batch: {apart(before[2:], alone):.3g} sd apart"
+            f"row 2 alone gives other logits than in a batch: {apart(before[2:], alone):.3g} sd "
+            "apart"
         )
     return f"rows agree alone and in a batch of {B}"
+
+
+@check(
+    "residual stream",
+    "each sublayer reads a norm of the stream and adds its output once to what it read",
+    "The stream is the path that gradients take past each layer; a break or a second copy still "
+    "trains, only worse.",
+    "It takes a pre-norm decoder for granted, in which each layer adds twice; another arrangement "
+    "of norms and residuals can be right",
+)
+def residual(s: Subject) -> str:
+    found = s.stream()
+    for reading in found.readings:
+        if not reading.norm:
+            raise Wrong(f"{reading.name} reads the stream without a norm")
+    return (
+        f"{len(found.readings) - 1} sublayers in {LAYERS} layers, each added once to what it read"
+    )
+
+
+@check(
+    "attention",
+    "each head's output is softmax(q kᵀ / √D) v, and all of them go back side by side",
+    "The scale belongs to the size of one head; a head that is left out or scaled otherwise still "
+    "trains.",
+    "It finds weights and scores among the products of a pass; scores that are changed on purpose "
+    "(a norm of queries, a bias by distance) are another attention, and can be right",
+)
+def attention(s: Subject) -> str:
+    return judge(s.small())
+
+
+def judge(found: Trace) -> str:
+    """Whether the heads of a trace are softmax(q kᵀ / √D) v, and all of them go back."""
+    layers = found.layers(H)
+    if not found.heads:
+        return Warned("not judged: no attention weights were seen among the operations")
+    if len(layers) != LAYERS:
+        raise Wrong(
+            f"{len(found.heads)} heads were seen in {LAYERS} layers, where n_head = {H} makes "
+            f"{LAYERS * H}"
+        )
+    ends = [*(layer[0].at for layer in layers[1:]), math.inf]
+    judged = 0
+    for index, (layer, end) in enumerate(zip(layers, ends, strict=True)):
+        before = [p for p in found.projections if p.at < layer[0].at][-3 * H :]
+        after = [p.x for p in found.projections if layer[0].at < p.at < end]
+        pool = torch.cat(after, dim=-1) if after else torch.zeros(T, 1)
+        for at, head in enumerate(layer):
+            twins = [i for i in range(at) if same_weights(layer[i], head)]
+            if twins:
+                raise Wrong(
+                    f"layer {index}: heads {twins[0]} and {at} have the same weights everywhere: "
+                    "do they share their queries, too?"
+                )
+            name = head_name(index * H + at)
+            scale = whole_scale(head, before) if head.sure else None
+            if scale is not None:
+                judged += 1
+                if abs(scale * math.sqrt(D) - 1) > 0.02:
+                    raise Wrong(
+                        f"{name}: the scale of q kᵀ is {scale:.4g}, where 1/√D = 1/√{D} is "
+                        f"{D**-0.5:.4g}"
+                    )
+            if not all(has_column(pool, column) for column in head.out.unbind(-1)):
+                raise Wrong(
+                    f"{name}: what goes back to the stream is not its weights times its values"
+                )
+    if not judged:
+        return Warned("not judged: no scores were seen to be products of queries and keys")
+    return f"{len(found.heads)} heads in {LAYERS} layers, scaled by 1/√{D}"
+
+
+def same_weights(one: Head, other: Head) -> bool:
+    return torch.allclose(one.weights, other.weights, rtol=1e-4, atol=1e-6)
+
+
+def head_name(number: int) -> str:
+    return f"layer {number // H}, head {number % H}"
+
+
+def whole_scale(head: Head, before: list[Projection]) -> float | None:
+    """By what the product of a query and a key, as they left their projections, is multiplied; None
+    if that can't be told.
+
+    Some files scale queries, not scores. Turning keeps lengths, so the factor shows in a head's
+    lengths beside those of D features of a projection.
+    """
+    assert head.q is not None
+    assert head.k is not None
+    factor = head.scale
+    for met in (head.q, head.k):
+        ratio = next((r for p in before if (r := length_ratio(met, p.out)) is not None), None)
+        if ratio is None:
+            return None
+        factor *= ratio
+    return factor
+
+
+def length_ratio(met: Tensor, out: Tensor) -> float | None:
+    """How long vectors (T, D) are beside the same D features of a projection (T, N); None if there
+    are none such."""
+    n, width = out.shape[-1], met.shape[-1]
+    if n % width:
+        return None
+    sizes = met.float().norm(dim=-1)
+    for stride in (d for d in range(1, n // width + 1) if n % (width * d) == 0):
+        parts = (
+            out.float().unflatten(-1, (-1, width, stride)).norm(dim=-2).flatten(1)
+        )  # (T, pieces)
+        ratios = sizes[:, None] / parts.clamp(min=1e-12)
+        good = (ratios.std(0) / ratios.mean(0) < 1e-3).nonzero().flatten().tolist()
+        if good:
+            return float(ratios[:, good[0]].mean())
+    return None
+
+
+def has_column(pool: Tensor, column: Tensor) -> bool:
+    """Whether some column of pool (T, N) is column (T,)."""
+    gaps = (pool.float() - column.float()[:, None]).norm(dim=0)
+    return bool((gaps < 2e-3 * column.float().norm() + 1e-6).any())
+
+
+@check(
+    "order",
+    "swapping two earlier tokens changes the last logits, with one layer",
+    "Attention alone is blind to order; positions must come in somewhere.",
+)
+def order(s: Subject) -> str:
+    model, x = s.shaken(n_layer=1), tokens()
+    x[:, 2], x[:, 5] = 3, 4
+    swapped = x.clone()
+    swapped[:, 2], swapped[:, 5] = 4, 3
+    with torch.no_grad():
+        moved = apart(logits(model, x, x)[:, -1], logits(model, swapped, x)[:, -1])
+    if moved < 1e-4:
+        raise Wrong("swapping tokens 2 and 5 changes nothing at the end: no position is used")
+    return f"swapping tokens 2 and 5 moves the last logits by {moved:.2g} sd"
+
+
+@check(
+    "training mode",
+    "without dropout, a model in training mode computes what it computes in evaluation",
+    "The validation loss is of the model that was trained only if both are the same function.",
+)
+def training(s: Subject) -> str:
+    model, x, y = s.shaken(), tokens(), tokens(seed=4)
+    with torch.no_grad():
+        one, loss = model.eval()(x, y)
+        two, trained_loss = model.train()(x, y)
+    gap = apart(one.reshape(-1, VOCAB), two.reshape(-1, VOCAB))
+    if gap > 1e-3:
+        raise Wrong(f"logits differ by {gap:.2g} sd between model.eval() and model.train()")
+    if abs(loss.item() - trained_loss.item()) > 1e-3 * max(1.0, loss.item()):
+        raise Wrong(
+            f"the loss is {trained_loss.item():.4f} in training mode and {loss.item():.4f} in "
+            "evaluation, of the same logits"
+        )
+    if "dropout" not in s.fields:
+        return "equal; the config has no dropout"
+    model = s.shaken(dropout=0.5).train()
+    with torch.no_grad():
+        gap = apart(logits(model, x, y), logits(model, x, y))
+    if gap == 0.0:
+        return Warned("equal; but dropout = 0.5 in the config drops nothing while training")
+    return "equal without dropout; dropout in the config is felt"
 
 
 @check(
@@ -197,7 +390,7 @@ def batch(s: Subject) -> str:
 def gradients(s: Subject) -> str:
     model = s.shaken().train()
     x = torch.arange(B * T).reshape(B, T) % VOCAB
-    model(x, x.flip(1))[1].backward()
+    back(model(x, x.flip(1))[1])
     bad = []
     for name, p in model.named_parameters():
         if not p.requires_grad:
@@ -210,19 +403,94 @@ def gradients(s: Subject) -> str:
             dead = (p.grad.abs().amax(dim=1) == 0).nonzero().flatten().tolist()
             if len(dead) > len(p) // 10:
                 bad.append(
-                    f"{name} {tuple(p.shape)} has none in {len(dead)} of its rows, the first is row {dead[0]}"
+                    f"{name} {tuple(p.shape)} has none in {len(dead)} of its rows, the first is "
+                    f"row {dead[0]}"
                 )
         elif not p.grad.abs().max() > 0:
             bad.append(f"{name} has all zeros")
     if bad:
         raise Wrong("; ".join(bad[:3]) + (f"; and {len(bad) - 3} more" if len(bad) > 3 else ""))
-    return f"all {sum(1 for _ in model.parameters())} parameters have one"
+    slopes(s)
+    return f"all {sum(1 for _ in model.parameters())} parameters have one, and it is the slope"
+
+
+def slopes(s: Subject) -> None:
+    """Whether each parameter's gradient is how the loss changes with it: something detached on the
+    way can leave a gradient that is merely wrong."""
+    x, y = tokens(2), tokens(2, seed=4)
+    model = twin(s.shaken(n_layer=2)).train()
+    try:
+        model(x, y)
+    except RuntimeError:  # it mixes in a dtype of its own, and trains in fp32
+        model = s.shaken(n_layer=2).train()
+    weights = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    loss = model(x, y)[1]
+    grads = grads_of(loss, list(weights.values()))
+    generator = torch.Generator().manual_seed(12)
+    step = 1e-3 if fine(model, x, y) else 2e-2
+    for (name, p), grad in zip(weights.items(), grads, strict=True):
+        if grad is None:
+            continue
+        # along the gradient itself, and along directions that part of it could miss
+        noise = torch.randn(p.shape, generator=generator).to(p.dtype)
+        for direction in (grad, noise):
+            size = direction.norm()
+            if not size > 0:
+                continue
+            ahead, behind = (at_step(model, p, direction / size * h, x, y) for h in (step, -step))
+            slope = (ahead - behind) / (2 * step)
+            told = float((grad * direction).sum() / size)
+            scale = float(grad.norm()) * (1.0 if direction is grad else p.numel() ** -0.5)
+            if abs(slope - told) > 0.05 * max(scale, abs(slope)) + 1e-4:
+                raise Wrong(
+                    f"{name}: its gradient says that the loss changes by {told:.3g} per unit along "
+                    f"a direction, and it changes by {slope:.3g}: is something detached, or "
+                    "under no_grad?"
+                )
+
+
+def back(loss: Tensor) -> None:
+    """loss.backward(). Wrong when it fails: all that it goes through is the file's."""
+    try:
+        loss.backward()
+    except RuntimeError as error:
+        raise Wrong(f"the backward pass fails: {first_sentence(error)}") from error
+
+
+def grads_of(loss: Tensor, weights: list[Tensor]) -> tuple[Tensor | None, ...]:
+    """The gradients of a loss, None where there is none. Wrong when they can't be computed."""
+    try:
+        return torch.autograd.grad(loss, weights, allow_unused=True)
+    except RuntimeError as error:
+        raise Wrong(f"the backward pass fails: {first_sentence(error)}") from error
+
+
+def first_sentence(error: Exception) -> str:
+    return str(error).split(". ")[0].splitlines()[0][:200]
+
+
+def fine(model: nn.Module, x: Tensor, y: Tensor) -> bool:
+    """Whether a float64 model computes in float64 all the way."""
+    return model(x, y)[1].dtype == torch.float64 and not any(
+        b.dtype == torch.float32 for b in model.buffers()
+    )
+
+
+def at_step(model: nn.Module, p: Tensor, change: Tensor, x: Tensor, y: Tensor) -> float:
+    """The loss with one parameter moved."""
+    with torch.no_grad():
+        kept = p.clone()
+        p.add_(change)
+        loss = model(x, y)[1].item()
+        p.copy_(kept)
+    return float(loss)
 
 
 @check(
     "overfits one batch",
     "on one batch, seen again and again, the loss falls under a fifth of where it began",
-    "A model that can't learn 64 tokens by heart has a broken path somewhere between input and loss.",
+    "A model that can't learn 64 tokens by heart has a broken path somewhere between input and "
+    "loss.",
 )
 def overfit(s: Subject) -> str:
     model = s.build(n_layer=2, block_size=16).train()
@@ -237,10 +505,9 @@ def overfit(s: Subject) -> str:
             raise Wrong(f"the loss was {loss.item()} at step {step}")
         if loss.item() < first / 5:
             return f"{first:.2f} → {loss.item():.2f} in {step} steps"
-        grads = torch.autograd.grad(loss, weights, allow_unused=True)
-        with (
-            torch.no_grad()
-        ):  # Adam by hand: torch.optim costs a second of imports, more than all other checks
+        grads = grads_of(loss, weights)
+        # Adam by hand: torch.optim costs a second of imports, more than all other checks
+        with torch.no_grad():
             for p, g, m, v in zip(weights, grads, mean, square, strict=True):
                 if g is not None:
                     m.lerp_(g, 0.1)
@@ -252,17 +519,22 @@ def overfit(s: Subject) -> str:
 @check(
     "parameters",
     "each layer adds the same number of parameters; one layer's count, beside the baseline's",
-    "Layers kept in a plain list are unknown to the optimizer; and a bigger model is not a fair comparison.",
+    "Layers kept in a plain list are unknown to the optimizer; and a bigger model is not a fair "
+    "comparison.",
 )
 def parameters(s: Subject) -> str:
     counts = [s.n_params(n_layer=n) for n in (1, 2, 3)]
     steps = [counts[1] - counts[0], counts[2] - counts[1]]
     if steps[0] != steps[1] or steps[0] <= 0:
         raise Wrong(
-            f"1, 2 and 3 layers have {', '.join(map(number, counts))} parameters: are layers in an nn.ModuleList?"
+            f"1, 2 and 3 layers have {', '.join(map(number, counts))} parameters: are layers in an "
+            "nn.ModuleList?"
         )
     mine, theirs = layer_params(s), layer_params(baseline())
-    return f"{number(mine)} a layer at C = 768; the baseline has {number(theirs)} ({(mine - theirs) / theirs:+.1%})"
+    return (
+        f"{number(mine)} per layer at C = 768; the baseline has {number(theirs)} "
+        f"({(mine - theirs) / theirs:+.1%})"
+    )
 
 
 def layer_params(s: Subject) -> int:
@@ -293,7 +565,8 @@ def repeatable(s: Subject) -> str:
 @check(
     "device and dtype",
     "forward and backward run as a study runs them: on its device, in bf16 or fp16 as there",
-    "Studies train in mixed precision; a file that fixes a dtype or a device fails there, or loses precision.",
+    "Studies train in mixed precision; a file that fixes a dtype or a device fails there, or loses "
+    "precision.",
 )
 def device_and_dtype(s: Subject) -> str:
     from labs import devices
@@ -308,7 +581,7 @@ def device_and_dtype(s: Subject) -> str:
     exact = model(x, x)[1].item()
     with torch.autocast(device, dtype):
         loss = model(x, x)[1]
-    loss.float().backward()
+    back(loss.float())
     if not math.isclose(loss.item(), exact, rel_tol=0.05, abs_tol=0.05):
         raise Wrong(
             f"the loss is {exact:.4f} in fp32 and {loss.item():.4f} in {short}, on {device}"
@@ -317,7 +590,7 @@ def device_and_dtype(s: Subject) -> str:
 
 
 def baseline() -> Subject:
-    """The reference that counts are put beside."""
+    """The reference that counts are compared with."""
     from pathlib import Path
 
     from labs.models import baseline as reference
@@ -325,5 +598,5 @@ def baseline() -> Subject:
     return Subject(reference, Path(reference.__file__ or ""))
 
 
-FIRST = [interface, start, causality, context, batch]
-LAST = [gradients, repeatable, device_and_dtype, parameters, overfit]
+FIRST = [interface, start, causality, context, batch, order, residual, attention]
+LAST = [gradients, training, repeatable, device_and_dtype, parameters, overfit]

@@ -1,32 +1,28 @@
-"""Build models of a file, and watch one run: the means by which checks look at behaviour instead of
+"""Build models of a file, and watch them run: the means by which checks look at behavior instead of
 names.
 
-The sizes are chosen so that each axis of a tensor tells what it is: 3 rows, 4 heads of 8 features
-(32 in all), and lengths that are none of these. So a (3, 4, 11, 8) tensor is (B, H, T, D) in
-whatever order a file keeps its axes.
+The sizes are chosen so that each axis of a tensor tells what it is: 4 heads of 8 features (32 in
+all), and lengths that are none of these. So a (4, 11, 8) tensor is (H, T, D) in whatever order a
+file keeps its axes.
 """
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import dataclasses
-import math
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
-from torch.overrides import TorchFunctionMode
 
 from labs import loading
+from labs.checks import stream, trace
 
-B, T, H, D, LAYERS, VOCAB = 3, 11, 4, 8, 2, 29
+B, T, H, D, LAYERS, VOCAB = 3, 11, 4, 8, 3, 29
 C = H * D
 SIZES = {
     "block_size": T,
@@ -38,158 +34,6 @@ SIZES = {
     "bias": False,
 }
 STANDARD = ("block_size", "vocab_size", "n_layer", "n_head", "n_embd", "dropout", "bias")
-
-
-@dataclass
-class Attention:
-    """One attention call: what was compared with what, and what came of it. Heads are flattened to
-    one axis."""
-
-    scores: Tensor | None = None  # (B, H, T, T), before the mask's -inf where known, scaled
-    weights: Tensor | None = None  # (B, H, T, T)
-    q: Tensor | None = None  # (B, H, T, D)
-    k: Tensor | None = None  # (B, H or G, T, D)
-    v: Tensor | None = None  # (B, H or G, T, D)
-    fused: bool = False  # came from scaled_dot_product_attention
-
-
-@dataclass
-class Product:
-    """One product with a weight: x (..., in) -> out (..., out)."""
-
-    x: Tensor
-    out: Tensor
-    weight: Tensor | None
-    bias: Tensor | None
-
-
-@dataclass
-class Trace:
-    attention: list[Attention] = field(default_factory=list)
-    products: list[Product] = field(default_factory=list)
-    logits: Tensor | None = None
-
-
-def by_axes(t: Tensor, rows: int, length: int, width: int) -> Tensor | None:
-    """t with its axes in the order (rows, heads, length, width), found by their sizes; None if they
-    don't fit."""
-    shape = list(t.shape)
-    if shape.count(length) != 1 or shape.count(width) != 1:
-        return None
-    others = [i for i, n in enumerate(shape) if n not in (length, width)]
-    t = t.permute(*others, shape.index(length), shape.index(width))
-    lead = t.shape[:-2]
-    if rows in lead:
-        return t.movedim(lead.index(rows), 0).reshape(rows, -1, length, width)
-    if lead and math.prod(lead) % rows == 0:
-        return t.reshape(rows, -1, length, width)  # rows and heads in one axis, rows first
-    return None
-
-
-class Watch(TorchFunctionMode):
-    """Records the attention calls and the products while a model runs."""
-
-    def __init__(self, rows: int, length: int, width: int) -> None:
-        super().__init__()
-        self.rows, self.length, self.width = rows, length, width
-        self.trace = Trace()
-        # (a, b, out) of products of two activations
-        self.recent: list[tuple[Tensor, Tensor, Tensor]] = []
-        self.waiting: list[
-            tuple[Attention, tuple[int, ...]]
-        ] = []  # softmaxes that have not met their values yet
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = kwargs or {}
-        out = func(*args, **kwargs)
-        # what can't be recorded is not seen; the file is not to blame
-        with contextlib.suppress(Exception):
-            self.record(getattr(func, "__name__", ""), args, kwargs, out)
-        return out
-
-    def record(self, name: str, args: Any, kwargs: Any, out: Any) -> None:
-        if name == "scaled_dot_product_attention":
-            self.on_fused(args, kwargs)
-        elif name == "softmax" and isinstance(out, Tensor):
-            keys = args[1] if len(args) > 1 else kwargs.get("dim")
-            self.on_softmax(args[0], out, -1 if keys is None else keys)
-        elif name == "linear":
-            weight = args[1] if len(args) > 1 else kwargs.get("weight")
-            bias = args[2] if len(args) > 2 else kwargs.get("bias")
-            self.trace.products.append(Product(args[0], out, weight, bias))
-        elif name in ("matmul", "__matmul__", "bmm", "einsum", "mm") and isinstance(out, Tensor):
-            flat = [a for arg in args for a in (arg if isinstance(arg, list | tuple) else [arg])]
-            operands = [a for a in flat if isinstance(a, Tensor)]
-            if len(operands) == 2:
-                self.on_product(operands[0], operands[1], out)
-
-    def heads(self, t: Tensor | None, width: int) -> Tensor | None:
-        return None if t is None else by_axes(t, self.rows, self.length, width)
-
-    def square(self, t: Tensor, keys: int) -> Tensor | None:
-        """A tensor of scores or weights, summing to 1 along the axis `keys`, as (B, H, T, T)."""
-        axes = [i for i, n in enumerate(t.shape) if n == self.length]
-        if t.dim() < 3 or len(axes) != 2 or keys % t.dim() not in axes:
-            return None
-        queries = next(i for i in axes if i != keys % t.dim())
-        t = t.movedim((queries, keys % t.dim()), (-2, -1))
-        lead = list(t.shape[:-2])
-        if self.rows in lead:
-            return t.movedim(lead.index(self.rows), 0).reshape(
-                self.rows, -1, self.length, self.length
-            )
-        if math.prod(lead) % self.rows == 0:
-            return t.reshape(
-                self.rows, -1, self.length, self.length
-            )  # rows and heads in one axis, rows first
-        return None
-
-    def on_fused(self, args: Any, kwargs: Any) -> None:
-        names = ("query", "key", "value", "attn_mask", "dropout_p", "is_causal")
-        given = {**dict(zip(names, args, strict=False)), **kwargs}
-        q, k, v = given["query"], given["key"], given["value"]
-        call = Attention(fused=True)
-        if q.shape[-2] == self.length:  # the axis that it attends over is the tokens
-            call.q, call.k, call.v = (self.heads(t, self.width) for t in (q, k, v))
-        if call.q is not None and call.k is not None:
-            k_wide = call.k.repeat_interleave(call.q.shape[1] // max(call.k.shape[1], 1), dim=1)
-            if k_wide.shape == call.q.shape:
-                scale = given.get("scale") or 1 / math.sqrt(q.shape[-1])
-                call.scores = (call.q.float() @ k_wide.float().transpose(-2, -1)) * scale
-                scores, mask = call.scores, given.get("attn_mask")
-                if given.get("is_causal"):
-                    mask = torch.ones(self.length, self.length, dtype=torch.bool).tril()
-                if mask is not None:
-                    mask = (
-                        torch.zeros(mask.shape).masked_fill(~mask, -math.inf)
-                        if mask.dtype == torch.bool
-                        else mask
-                    )
-                    scores = scores + mask
-                call.weights = F.softmax(scores, dim=-1)
-        self.trace.attention.append(call)
-
-    def on_softmax(self, scores: Tensor, weights: Tensor, keys: int) -> None:
-        call = Attention(scores=self.square(scores, keys), weights=self.square(weights, keys))
-        if call.scores is None:
-            return
-        for a, b, out in reversed(self.recent):
-            if out.numel() == scores.numel() and list(out.shape).count(self.length) == 2:
-                call.q, call.k = self.heads(a, self.width), self.heads(b, self.width)
-                break
-        self.trace.attention.append(call)
-        self.waiting.append((call, tuple(weights.shape)))
-
-    def on_product(self, a: Tensor, b: Tensor, out: Tensor) -> None:
-        for call, shape in list(self.waiting):
-            for one, other in ((a, b), (b, a)):
-                if one.numel() == math.prod(shape) and list(one.shape).count(self.length) == 2:
-                    call.v = self.heads(other, self.width)
-                    self.waiting.remove((call, shape))
-                    return
-        if b.dim() == 2 and a.dim() >= 2 and a.shape[-1] == b.shape[0]:
-            self.trace.products.append(Product(a, out, b, None))
-        self.recent = [*self.recent[-3:], (a, b, out)]
 
 
 class Subject:
@@ -245,14 +89,10 @@ class Subject:
         of "meta"."""
         return sum(p.numel() for p in self.build(**sizes).parameters())
 
-    def watch(self, model: nn.Module, idx: Tensor, width: int = D, grad: bool = False) -> Trace:
-        """Run a model on idx (B, T) and report its attention calls, products and logits (B, T,
-        V)."""
-        watching = Watch(idx.shape[0], idx.shape[1], width)
-        with torch.set_grad_enabled(grad), watching:
-            out = logits(model, idx)
-        watching.trace.logits = out
-        return watching.trace
+    def watch(self, model: nn.Module, idx: Tensor, width: int = C) -> trace.Trace:
+        """Run a model with n_embd = width on one row idx (1, T), and report what was seen."""
+        vocabulary = logits(model, idx).shape[-1]
+        return trace.watch(model, idx, width, vocabulary)
 
     def once(self, key: Any, make: Callable[[], Any]) -> Any:
         """make(), the first time; its result again, later."""
@@ -260,9 +100,22 @@ class Subject:
             self.traces[key] = make()
         return self.traces[key]
 
-    def small(self) -> Trace:
+    def small(self) -> trace.Trace:
         """The trace of a shaken model on random tokens, bias off."""
-        return self.once("small", lambda: self.watch(self.shaken(), tokens()))
+        return self.once("small", lambda: self.watch(loud(self.shaken()), tokens(1)))
+
+    def stream(self) -> stream.Stream:
+        """The residual stream of that trace; raises what Stream raises."""
+        return self.once("stream", lambda: stream.Stream(self.small(), LAYERS))
+
+
+def loud(model: nn.Module) -> nn.Module:
+    """The model with embeddings four times as large: beside them a norm's eps is nothing."""
+    with torch.no_grad():
+        for p in model.parameters():
+            if VOCAB in p.shape:
+                p.mul_(4)
+    return model
 
 
 def shake(model: nn.Module, gains: bool = True) -> nn.Module:

@@ -1,8 +1,8 @@
 """RMSNorm: each token's features are divided by their root mean square; no mean is taken out.
 
 Norm modules are found by what they hold (one-axis parameters of the model's width, or none) and do
-(a tensor of that width in, the same shape out). Norms written as plain functions have no module;
-they are judged by what reaches the projections.
+(a tensor of that width in, the same shape out). All norms, also those that are plain functions, are
+judged by what reaches the projections, beside the stream that they read.
 """
 
 from __future__ import annotations
@@ -10,19 +10,19 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from labs.checks import stream
 from labs.checks.check import NotApplicable, Wrong, check
 from labs.checks.probe import (
     LAYERS,
-    VOCAB,
     B,
     C,
-    H,
     Subject,
     T,
     shake,
     tokens,
     twin,
 )
+from labs.checks.stream import CLOSE, normalized, per_feature
 
 
 def norms(s: Subject) -> dict[str, nn.Module]:
@@ -113,14 +113,15 @@ def scale(s: Subject) -> str:
         if gap > 1e-2:
             one = ask(module, x).abs().max().item()
             raise Wrong(
-                f"{name}: outputs up to {one:.3g} move by {gap:.3g} when its input is 8 times as large"
+                f"{name}: outputs up to {one:.3g} move by {gap:.3g} when its input is 8 times as "
+                "large"
             )
         worst = max(worst, gap)
     return f"{len(norms(s))} norms, the largest change {worst:.1g}"
 
 
 @check(
-    "rmsnorm: no centring",
+    "rmsnorm: no centering",
     "x + 3 does not give what x gives",
     "LayerNorm takes the mean out, so a shift leaves no trace; RMSNorm gives exactly that up.",
 )
@@ -154,15 +155,17 @@ def axis(s: Subject) -> str:
             b, t = moved.nonzero()[0].tolist()
             over = "the batch" if b != 0 else "time"
             raise Wrong(
-                f"{name}: changing token [0, 4] moves token [{b}, {t}]: is the mean taken over {over}?"
+                f"{name}: changing token [0, 4] moves token [{b}, {t}]: is the mean taken over "
+                f"{over}?"
             )
     return "changing one token moves no other"
 
 
 @check(
     "rmsnorm: unit size at the start",
-    "at initialisation each token's output has a root mean square of 1",
-    "The gain starts at 1. Dividing by the length instead leaves 1/√C, by the mean square no fixed size.",
+    "at initialization each token's output has a root mean square of 1",
+    "The gain starts at 1. Dividing by the length instead leaves 1/√C, by the mean square no "
+    "fixed size.",
 )
 def unit(s: Subject) -> str:
     for name, module in each(s).items():
@@ -199,6 +202,7 @@ def formula(s: Subject) -> str:
         for key, g in given.items():
             options["x / RMS · g"] = base * g
             options["the gain is 1 + g, with g from 0"] = base * (1 + g)
+            options["the gain is exp(g), with g from 0"] = base * g.exp()
             for other in [o for o in given if o != key]:
                 options[f"with an offset, {other}"] = base * g + given[other]
                 options[f"the gain is 1 + g, with an offset, {other}"] = (
@@ -216,8 +220,9 @@ def formula(s: Subject) -> str:
             wanted = options.get("x / RMS · g", base)
             at = (out - wanted).abs().flatten().argmax()
             raise Wrong(
-                f"{name}: {out.flatten()[at]:.4f} where the formula gives {wanted.flatten()[at]:.4f}, "
-                f"with gains between 0.5 and 1.5{', of parameters that start at 0' if zero else ''}"
+                f"{name}: {out.flatten()[at]:.4f} where the formula gives "
+                f"{wanted.flatten()[at]:.4f}, with gains between 0.5 and 1.5"
+                + (", of parameters that start at 0" if zero else "")
             )
         notes.append(match)
         notes.append(eps_of(module))
@@ -246,38 +251,55 @@ def eps_of(module: nn.Module) -> str:
 
 @check(
     "rmsnorm: all norms replaced",
-    "what reaches the projections and the output layer has unit size and keeps its mean, the final norm's too",
+    "what each sublayer and the output layer read is the stream over its root mean square, times a "
+    "gain per feature",
     "One LayerNorm left behind makes the comparison about half a change.",
+    "It takes for granted that norms sit before the sublayers and the output layer",
 )
 def everywhere(s: Subject) -> str:
-    model = shake(s.build(), gains=False)
-    trace = s.watch(model, tokens())
-    normal, centred = [], []
-    for number, product in enumerate(trace.products):
-        if product.x.shape[-1] != C:
-            continue
-        x = product.x.double()
-        if (rms(x) - 1).abs().max() < 0.02:
-            normal.append(number)
-            if x.mean(-1).abs().max() < 1e-3:
-                centred.append(number)
-    if not normal:
-        if norms(s):
-            raise NotApplicable
-        raise Wrong("nothing that reaches a projection has unit size: no norm was found")
-    last = next((n for n, p in enumerate(trace.products) if p.out.shape[-1] == VOCAB), None)
+    readings = s.stream().readings
     left = [name for name, module in norms(s).items() if takes_mean_out(module)]
-    if centred or left:
+    named = f" ({', '.join(left[:3])})" if left else ""
+    centered = []
+    for reading in readings:
+        if per_feature(reading.x, normalized(reading.state, "RMS")) < CLOSE:
+            continue
+        if reading.norm == "LayerNorm":
+            centered.append(reading.name)
+        else:
+            raise Wrong(f"{reading.name} reads the stream without an RMSNorm")
+    if centered:
         where = (
             "the final norm"
-            if centred == [last]
-            else f"{len(centred)} of {len(normal)} normalised inputs"
+            if centered == ["the output layer"]
+            else f"{len(centered)} of {len(readings)} norms: before {centered[0]}"
         )
-        named = f" ({', '.join(left[:3])})" if left else ""
         raise Wrong(f"the mean is still taken out in {where}{named}")
-    if last is not None and last not in normal:
-        raise Wrong("what reaches the output layer has no unit size: is the final norm there?")
-    return f"{len(normal)} inputs of projections in {LAYERS} layers of {H} heads: unit size, none centred"
+    if left:
+        raise Wrong(f"the mean is still taken out in a norm that is called{named}")
+    quiet(s)
+    return f"{len(readings)} norms in {LAYERS} layers: unit size, none centered"
+
+
+def quiet(s: Subject) -> None:
+    """At the start, where the stream is small, what comes out of a norm is 1 in size: a larger eps
+    than the stream's mean square would be felt, and so would a division by the length."""
+    model = s.build()
+    found = stream.Stream(s.watch(shake(model, gains=False), tokens(1)), LAYERS)
+    for reading in found.readings:
+        size = rms(reading.x).mean().item()
+        if abs(size - 1) > 0.1:
+            raise Wrong(
+                f"before any training, what {reading.name} reads has a root mean square of "
+                f"{size:.3g}, not 1: a large eps, or a division by something else?"
+            )
+    first = s.watch(s.build(), tokens(1)).projections[0].x
+    size = rms(first).mean().item()
+    if size < 0.9:
+        raise Wrong(
+            f"before any training, what the first layer reads has a root mean square of "
+            f"{size:.3g}, not 1: is eps larger than the mean square of an embedding, 0.0004?"
+        )
 
 
 def takes_mean_out(module: nn.Module) -> bool:
@@ -287,14 +309,12 @@ def takes_mean_out(module: nn.Module) -> bool:
 
 def looks(s: Subject) -> bool:
     """Whether a file's norms keep the mean (all of them, or some)."""
-    found = norms(s)
-    if found:
-        return any(not takes_mean_out(module) and scales_away(module) for module in found.values())
-    try:
-        everywhere.run(s)
-    except (Wrong, NotApplicable):
-        return False
-    return True
+    return any(
+        reading.norm
+        and per_feature(reading.x, normalized(reading.state, "RMS")) < CLOSE
+        and per_feature(reading.x, normalized(reading.state, "LayerNorm")) > CLOSE
+        for reading in s.stream().readings
+    )
 
 
 CHECKS = [scale, shift, axis, unit, formula, everywhere]

@@ -1,8 +1,8 @@
 """SwiGLU: the feed-forward layer multiplies a gate, through SiLU, with a value, and projects the
 product back.
 
-Found by values: what enters a projection back to the model's width must be silu(a) * b, where a and
-b are outputs of projections of one input, or two parts of one output.
+Found by values: what enters a projection back to the stream's width must be silu(a) * b, unit by
+unit, where a and b are two outputs of projections of one input, in whatever order.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from labs.checks.check import NotApplicable, Wrong, check
-from labs.checks.probe import Product, Subject, shake, tokens
+from labs.checks.probe import LAYERS, C, Subject, shake, tokens
+from labs.checks.trace import Projection, Trace
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "SiLU": F.silu,
@@ -26,6 +27,7 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "tanh": torch.tanh,
     "softplus": F.softplus,
     "ReLU squared": lambda z: F.relu(z) ** 2,
+    "z · sigmoid(1.702 z)": lambda z: z * torch.sigmoid(1.702 * z),
     "nothing": lambda z: z,
 }
 COMBINATIONS: dict[str, Callable[[Callable[[Tensor], Tensor], Tensor, Tensor], Tensor]] = {
@@ -50,47 +52,54 @@ class FeedForward:
 
 
 def layers(s: Subject) -> list[FeedForward]:
-    """The feed-forward layers of a shaken model."""
-    return s.once("swiglu", lambda: find(s.small().products, s.small().products[0].x.shape[-1]))
+    """The feed-forward layers of a shaken model. Wrong, with what was looked for, if none."""
+    return s.once("swiglu", lambda: find(s.small(), C))
 
 
-def find(products: list[Product], width: int) -> list[FeedForward]:
-    """The feed-forward layers among the products of one forward pass: those that come back from
-    another width."""
+def find(trace: Trace, width: int) -> list[FeedForward]:
+    """The feed-forward layers of one forward pass: the projections that come back to the stream's
+    width from something that is not attention's."""
     found = []
-    for at, down in enumerate(products):
-        if down.out.shape[-1] != width or down.x.shape[-1] == width:
+    pool = [head.out for head in trace.heads]
+    since = 0
+    for at, down in enumerate(trace.projections):
+        if all(part.shape[-1] != width for part in down.parts) or down.x.shape[-1] == width:
             continue
-        hidden = down.x.shape[-1]
-        u = down.x.flatten(0, -2).float()
-        before = [p for p in products[max(0, at - 4) : at] if p.x.shape[-1] == width]
-        before = [p for p in before if p.out.shape[-1] in (hidden, 2 * hidden)]
-        biases = any(p.bias is not None for p in [*before, down])
-        found.append(recognise(u, before, hidden, biases))
+        u = down.x.float()
+        if any(torch.allclose(u[:, : out.shape[-1]], out, rtol=1e-2, atol=1e-4) for out in pool):
+            continue  # one head's output, on its way back
+        before = [p for p in trace.projections[since:at] if p.x.shape[-1] == width]
+        found.append(recognize(u, before, any(p.biased for p in [*before[-2:], down])))
+        since = at + 1
+    if not found:
+        raise Wrong(
+            "looked for projections back to the stream from a hidden layer of another width, and "
+            f"found none among {len(trace.projections)} products with weights"
+        )
     return found
 
 
-def recognise(u: Tensor, before: list[Product], hidden: int, biases: bool) -> FeedForward:
-    """Which combination of the projections before it gives u (N, hidden)."""
+def recognize(u: Tensor, before: list[Projection], biases: bool) -> FeedForward:
+    """Which combination of the projections before it gives u (T, hidden)."""
+    hidden = u.shape[-1]
     singles, pairs = [], []
     for p in before:
-        out = p.out.flatten(0, -2).float()
-        if p.out.shape[-1] == 2 * hidden:
+        out = p.out.float()
+        if out.shape[-1] == 2 * hidden:
             first, second = out.chunk(2, dim=-1)
             pairs += [
                 (first, second, "one fused projection, gate first"),
                 (second, first, "one fused projection, value first"),
+                (out[:, 0::2], out[:, 1::2], "one fused projection, gate and value in turns"),
+                (out[:, 1::2], out[:, 0::2], "one fused projection, value and gate in turns"),
             ]
-            pairs += [(out[:, 0::2], out[:, 1::2], "one fused projection, gate and value in turns")]
-            pairs += [(out[:, 1::2], out[:, 0::2], "one fused projection, value and gate in turns")]
-        else:
+        elif out.shape[-1] == hidden:
             singles.append(out)
     for i, a in enumerate(singles):
         for j, b in enumerate(singles):
             if i != j and not torch.equal(a, b):  # one projection, called twice, is no second one
-                pairs.append(
-                    (a, b, "two projections, " + ("gate first" if i < j else "value first"))
-                )
+                which = "gate first" if i < j else "value first"
+                pairs.append((a, b, f"two projections, {which}"))
     for a, b, layout in pairs:
         for combination, combine in COMBINATIONS.items():
             for activation, act in ACTIVATIONS.items():
@@ -100,36 +109,54 @@ def recognise(u: Tensor, before: list[Product], hidden: int, biases: bool) -> Fe
         for activation, act in ACTIVATIONS.items():
             if close(act(a), u):
                 return FeedForward(hidden, "alone", activation, "", biases)
+    columns = torch.cat([p.out.float() for p in before], dim=-1) if before else u[:, :0]
+    for activation, act in ACTIVATIONS.items():
+        if unit_by_unit(act(columns), columns, u):
+            layout = "gate and value in an order of their own"
+            return FeedForward(hidden, "product", activation, layout, biases)
     return FeedForward(hidden, "", "", "", biases)
+
+
+def unit_by_unit(gates: Tensor, values: Tensor, u: Tensor) -> bool:
+    """Whether each column of u (T, hidden) is a column of gates (T, N) times another of values."""
+    if values.shape[-1] < 2 or values.shape[-1] > 1024:
+        return False
+    size = u.abs().max()
+    # a column that comes twice is one projection, called twice: a gate that is its own value
+    other = (values[:, :, None] - values[:, None, :]).abs().amax(0) > 1e-6
+    for unit in u.unbind(-1):
+        left = other.clone()
+        for t in range(len(unit)):
+            gap = (gates[t][:, None] * values[t][None, :] - unit[t]).abs()
+            left &= gap < 1e-4 * size + 1e-3 * unit[t].abs()
+            if not left.any():
+                return False
+    return True
 
 
 def close(a: Tensor, b: Tensor) -> bool:
     return a.shape == b.shape and torch.allclose(a, b, rtol=1e-3, atol=1e-4 * float(b.abs().max()))
 
 
-def each(s: Subject) -> list[FeedForward]:
-    found = layers(s)
-    if not found:
-        raise NotApplicable
-    return found
-
-
 @check(
     "swiglu: gate and value",
     "two projections of one input, multiplied with each other: (act(xW) * xV) W2",
     "The product is the idea: one branch scales the other, per token and per unit.",
+    "It finds the projection back, and looks for its input among the products of the projections "
+    "before it; a gate that is computed in another way is not seen",
 )
 def gate(s: Subject) -> str:
-    for number, ff in enumerate(each(s)):
+    for number, ff in enumerate(layers(s)):
         if ff.combination == "alone":
             raise Wrong(
-                f"feed-forward layer {number}: only {ff.activation} of one projection reaches the way back; no gate"
+                f"feed-forward layer {number}: only {ff.activation} of one projection is projected "
+                "back; no gate was found"
             )
         if ff.combination in ("sum", "difference", "act(sum)"):
             raise Wrong(f"feed-forward layer {number}: gate and value are added, not multiplied")
         if ff.combination == "act(product)":
             raise Wrong(
-                f"feed-forward layer {number}: the activation sits on the product, not on the gate"
+                f"feed-forward layer {number}: the activation is of the product, not of the gate"
             )
         if ff.combination == "both":
             raise Wrong(
@@ -137,15 +164,19 @@ def gate(s: Subject) -> str:
             )
         if ff.combination == "":
             raise Wrong(
-                f"feed-forward layer {number}: its {ff.hidden} hidden units are no product of two projections"
+                f"feed-forward layer {number}: its {ff.hidden} hidden units are no product of two "
+                "projections"
             )
-    return each(s)[0].layout
+    if len(layers(s)) != LAYERS:
+        raise Wrong(f"{len(layers(s))} feed-forward layers were found in {LAYERS} layers")
+    return layers(s)[0].layout
 
 
 @check(
     "swiglu: SiLU",
     "the gate goes through SiLU, z · sigmoid(z)",
-    "Other curves have names of their own: sigmoid makes it GLU, ReLU ReGLU, GELU GEGLU, none the bilinear layer.",
+    "Other curves have names of their own: sigmoid makes it GLU, ReLU ReGLU, GELU GEGLU, none the "
+    "bilinear layer.",
 )
 def silu(s: Subject) -> str:
     names = {
@@ -155,7 +186,7 @@ def silu(s: Subject) -> str:
         "GELU (tanh)": "GEGLU",
         "nothing": "the bilinear layer",
     }
-    for number, ff in enumerate(each(s)):
+    for number, ff in enumerate(layers(s)):
         if ff.combination == "product" and ff.activation != "SiLU":
             which = names.get(ff.activation)
             raise Wrong(
@@ -166,7 +197,7 @@ def silu(s: Subject) -> str:
             if ff.activation == "SiLU":
                 continue  # the gate's check says what else is wrong
             raise NotApplicable
-    return f"SiLU in {len(each(s))} layers"
+    return f"SiLU in {len(layers(s))} layers"
 
 
 @check(
@@ -175,7 +206,7 @@ def silu(s: Subject) -> str:
     "The paper has none, and a bias in one arm only would be a second difference.",
 )
 def bias(s: Subject) -> str:
-    for number, ff in enumerate(each(s)):
+    for number, ff in enumerate(layers(s)):
         if ff.biases:
             raise Wrong(
                 f"feed-forward layer {number} has a bias although the config says bias=False"
@@ -189,16 +220,12 @@ def bias(s: Subject) -> str:
     "Uncut, the layer has half as many parameters again: then the comparison is about size.",
 )
 def hidden(s: Subject) -> str:
-    if any(ff.combination in ("alone",) for ff in each(s)):
+    if any(ff.combination in ("alone",) for ff in layers(s)):
         raise NotApplicable
     sizes = {}
     for width, heads in ((128, 4), (768, 12)):
         model = shake(s.build(n_embd=width, n_layer=1, n_head=heads, vocab_size=16, block_size=8))
-        trace = s.watch(model, tokens(2, 8, 16), width=width // heads)
-        found = find(trace.products, width)
-        if not found:
-            raise NotApplicable
-        sizes[width] = found[0].hidden
+        sizes[width] = find(s.watch(model, tokens(1, 8, 16), width), width)[0].hidden
     more = {width: 3 * h / (8 * width) - 1 for width, h in sizes.items()}
     seen = "; ".join(
         f"C = {w}: {h} (⅔ · 4C = {8 * w / 3:.1f}), {more[w]:+.1%} feed-forward parameters"

@@ -67,7 +67,7 @@ PAIRS = "    pairs = (torch.view_as_complex(x.float().unflatten(-1, (-1, 2))) fo
 BACK = "    xq_out, xk_out = (torch.view_as_real(p * rotations).flatten(-2) for p in pairs)  # (B, T, H, D)\n"
 RETURN = "    return xq_out.type_as(xq), xk_out.type_as(xk)\n"
 BUFFER = '        self.register_buffer("freqs_cis", freqs_cis, persistent=False)\n'
-HALVES = """    cos, sin = turns.real.repeat(1, 1, 2), turns.imag.repeat(1, 1, 2)
+HALVES = """    cos, sin = rotations.real.repeat(1, 1, 2), rotations.imag.repeat(1, 1, 2)
 
     def turned(x):
         a, b = x.float().chunk(2, dim=-1)
@@ -96,11 +96,11 @@ class Mutant:
 MUTANTS = [
     # RoPE
     Mutant("pairs and angles that don't belong together", "rope",
-           [(PAIRS, ""), (BACK, ""), (RETURN, HALVES.replace("turns.real.repeat(1, 1, 2), turns.imag.repeat(1, 1, 2)",
-             "turns.real.repeat_interleave(2, -1), turns.imag.repeat_interleave(2, -1)"))],
+           [(PAIRS, ""), (BACK, ""), (RETURN, HALVES.replace("rotations.real.repeat(1, 1, 2), rotations.imag.repeat(1, 1, 2)",
+             "rotations.real.repeat_interleave(2, -1), rotations.imag.repeat_interleave(2, -1)"))],
            "rope: relative position", "belong together"),
     Mutant("keys turn the other way", "rope",
-           [(BACK, BACK.replace("p * turns", "p * t").replace("for p in pairs", "for p, t in zip(pairs, (turns, turns.conj()))"))],
+           [(BACK, BACK.replace("p * rotations", "p * t").replace("for p in pairs", "for p, t in zip(pairs, (rotations, rotations.conj()))"))],
            "rope: relative position", "sum of the positions"),
     Mutant("keys are not turned", "rope", [(TURN, TURN.replace("q, k =", "q, _ ="))],
            "rope: relative position", "query's position alone"),
@@ -118,7 +118,7 @@ MUTANTS = [
            [(EXPONENT, EXPONENT.replace("/ dim)", "/ 32)"))], "rope: angles", "n_embd"),
     Mutant("the exponent lacks its 2", "rope",
            [(EXPONENT, "    freqs = theta ** (-torch.arange(dim // 2).float() / dim)")], "rope: angles", "lacks its factor 2"),
-    Mutant("turned before the split into heads, neighbours", "rope",
+    Mutant("turned before the split into heads, neighbors", "rope",
            [("precompute_freqs_cis(config.n_embd // config.n_head,", "precompute_freqs_cis(config.n_embd,"),
             (TURN, "        q, k = (t.reshape(B, T, 1, C) for t in (q, k))\n" + TURN
              + "        q, k = (t.reshape(B, T, self.n_head, -1) for t in (q, k))\n")],
@@ -138,10 +138,10 @@ MUTANTS = [
             ('                "drop"', '                "wpe": nn.Embedding(config.block_size, config.n_embd),\n                "drop"')],
            "rope: no position table", "wpe"),
     Mutant("no rotation but a mirror", "rope",
-           [(BACK, "    xq_out, xk_out = (torch.view_as_real(torch.complex(p.real * turns.real + p.imag * turns.imag, "
-             "p.real * turns.imag + p.imag * turns.real)).flatten(-2) for p in pairs)\n")],
+           [(BACK, "    xq_out, xk_out = (torch.view_as_real(torch.complex(p.real * rotations.real + p.imag * rotations.imag, "
+             "p.real * rotations.imag + p.imag * rotations.real)).flatten(-2) for p in pairs)\n")],
            "rope: length kept", "length"),
-    Mutant("detached", "rope", [(TURN, "        with torch.no_grad():\n    " + TURN)], "rope: gradients", "detached"),
+    Mutant("detached", "rope", [(TURN, "        with torch.no_grad():\n    " + TURN)], "gradients", "in 64 of its rows"),
     Mutant("a cache of the first length", "rope",
            [(TURN, "        if not hasattr(self, 'kept'):\n            self.kept = self.freqs_cis[:T].flip(0)\n"
              "        q, k = apply_rotary_emb(q, k, self.kept if T <= len(self.kept) else self.freqs_cis)\n")],
@@ -153,7 +153,7 @@ MUTANTS = [
     Mutant("keys are not turned, attention unseen", "rope", [(TURN, TURN.replace("q, k =", "q, _ =")), (ATTENTION, UNSEEN)],
            "rope: order matters", "changes nothing"),
     Mutant("keys turn the other way, attention unseen", "rope",
-           [(BACK, BACK.replace("p * turns", "p * t").replace("for p in pairs", "for p, t in zip(pairs, (turns, turns.conj()))")),
+           [(BACK, BACK.replace("p * rotations", "p * t").replace("for p in pairs", "for p, t in zip(pairs, (rotations, rotations.conj()))")),
             (ATTENTION, UNSEEN)],
            "rope: relative position, read off the output", "log ratios"),
     Mutant("values are turned, attention unseen", "rope",
@@ -165,12 +165,11 @@ MUTANTS = [
            [(EXPONENT, "    freqs = theta ** (-torch.arange(dim // 2).float() / dim)"), (ATTENTION, UNSEEN)],
            "rope: angles", "lacks its factor 2"),
     Mutant("cosines and sines in bf16", "rope",
-           [(BUFFER, BUFFER.replace("turns,", "torch.complex(turns.real.bfloat16().float(), turns.imag.bfloat16().float()),"))],
+           [(BUFFER, BUFFER.replace("freqs_cis, ", "torch.complex(freqs_cis.real.bfloat16().float(), freqs_cis.imag.bfloat16().float()), "))],
            "rope: relative position", "low precision"),
-    Mutant("the dtype is not kept", "rope", [(RETURN, "    return xq_out, xk_out\n")], "rope: precision", "float32"),
     # RMSNorm
     Mutant("still centred", "rmsnorm", [(NORM, "        x = x - x.mean(-1, keepdim=True)\n" + NORM)],
-           "rmsnorm: no centring", "mean is still taken out"),
+           "rmsnorm: no centering", "mean is still taken out"),
     Mutant("mean over time", "rmsnorm", [(".mean(-1, keepdim=True)", ".mean(1, keepdim=True)")],
            "rmsnorm: each token by itself", "time"),
     Mutant("mean over the batch", "rmsnorm", [(".mean(-1, keepdim=True)", ".mean(0, keepdim=True)")],
@@ -200,7 +199,7 @@ MUTANTS = [
     Mutant("no activation", "swiglu", [("F.silu(self.c_gate(x))", "self.c_gate(x)")], "swiglu: SiLU", "bilinear"),
     Mutant("gate added", "swiglu", [(GATE, GATE.replace(" * self", " + self"))], "swiglu: gate and value", "added"),
     Mutant("SiLU on the product", "swiglu", [(GATE, "        x = F.silu(self.c_gate(x) * self.c_fc(x))\n")],
-           "swiglu: gate and value", "on the product"),
+           "swiglu: gate and value", "of the product"),
     Mutant("SiLU on both", "swiglu", [(GATE, "        x = F.silu(self.c_gate(x)) * F.silu(self.c_fc(x))\n")],
            "swiglu: gate and value", "both"),
     Mutant("no value", "swiglu", [(GATE, "        x = F.silu(self.c_gate(x))\n")], "swiglu: gate and value", "no gate"),
@@ -225,21 +224,21 @@ MUTANTS = [
             ("v.view(B, T, self.n_kv_head, -1)", "v.view(B, T, self.n_head, -1)"),
             (REPEAT, REPEAT.replace("k, v = (t", "k = next(t").replace("in (k, v)", "in (k,)"))],
            "gqa: groups share keys and values", "values are not"),
-    Mutant("scaled by the width", "gqa", [(ATTENTION, BY_HAND.replace("q.size(-1)", "C"))], "gqa: scores", "scale"),
+    Mutant("scaled by the width", "gqa", [(ATTENTION, BY_HAND.replace("q.size(-1)", "C"))], "attention", "scale"),
     Mutant("different orders, attention unseen", "gqa",
            [(REPEAT, "        times = self.n_head // self.n_kv_head\n"
              "        k, v = k.repeat_interleave(times, dim=2), v.repeat(1, 1, times, 1)\n"), (ATTENTION, UNSEEN)],
-           "gqa: groups share keys and values", "agree on the groups"),
+           "gqa: groups share keys and values", "shares its keys with"),
     Mutant("ordinary attention, unseen", "gqa",
            [("        if self.n_kv_head is None:\n", "        self.n_kv_head = None\n        if self.n_kv_head is None:\n"),
             ("self.n_head // 2 if self.n_head % 2 == 0 else self.n_head", "self.n_head"), (ATTENTION, UNSEEN)],
            "gqa: groups share keys and values", "nothing is shared"),
-    Mutant("no scale", "gqa", [(ATTENTION, BY_HAND.replace("q.size(-1)", "1"))], "gqa: scores", "scale"),
+    Mutant("no scale", "gqa", [(ATTENTION, BY_HAND.replace("q.size(-1)", "1"))], "attention", "scale"),
     Mutant("a mask that is off by one", "gqa", [(ATTENTION, BY_HAND.replace("triu(1)", "triu(2)"))],
            "causality", "off by one"),
     Mutant("a mask that hides the token itself", "gqa",
            [(ATTENTION, BY_HAND.replace("triu(1)", "triu(0)").replace('float("-inf")', "-1e9"))],
-           "context", "no weight at all"),
+           "causality", "moved the logits at 0"),
     Mutant("heads and time mixed up on the way back", "gqa",
            [("y.transpose(1, 2).reshape(B, T, C)", "y.reshape(B, T, C)")], "causality", "moved"),
     Mutant("a remainder is dropped", "gqa",
@@ -322,19 +321,19 @@ RIGHT = [
     Right("halves, in real numbers", "rope", [(PAIRS, ""), (BACK, ""), (RETURN, HALVES)], "rope: length kept", "halves"),
     Right("no helpers, by hand, no cache, the other way round, separate projections", "rope",
           [*SEPARATE, ("precompute_freqs_cis", "angles_of"), ("apply_rotary_emb", "spin"), (ATTENTION, BY_HAND),
-           (BACK, BACK.replace("p * turns", "p * turns.conj()")), (BUFFER, ""),
-           ("        turns = angles_of(config.n_embd // config.n_head, config.block_size)  # (block_size, D/2)\n", ""),
+           (BACK, BACK.replace("p * rotations", "p * rotations.conj()")), (BUFFER, ""),
+           ("        freqs_cis = angles_of(config.n_embd // config.n_head, config.block_size)\n", ""),
            ("q, k = spin(q, k, self.freqs_cis)", "q, k = spin(q, k, angles_of(C // self.n_head, T).to(x.device))")],
-          "rope: length kept", "neighbours"),
+          "rope: length kept", "neighbors"),
     Right("positions from 1, heads before time, einsum", "rope",
           [("torch.arange(end).float(), freqs", "torch.arange(1, end + 1).float(), freqs"),
            ("freqs_cis[: xq.size(1), None, :]", "freqs_cis[None, None, : xq.size(2), :]"),
            (TURN, ""), ("        drop = ", TURN + "        drop = "),
            (ATTENTION, BY_HAND.replace("(q @ k.transpose(-2, -1))", 'torch.einsum("bhtd,bhsd->bhts", q, k)'))]),
     Right("one table for all layers, twice as long, as cosines and sines", "rope",
-          [(PAIRS, ""), (BACK, ""), (RETURN, HALVES.replace("turns.real.repeat(1, 1, 2), turns.imag.repeat(1, 1, 2)",
-            "turns.real.to(xq.dtype).repeat(1, 1, 2), turns.imag.to(xq.dtype).repeat(1, 1, 2)")),
-           ("        turns = precompute_freqs_cis(config.n_embd // config.n_head, config.block_size)  # (block_size, D/2)\n"
+          [(PAIRS, ""), (BACK, ""), (RETURN, HALVES.replace("rotations.real.repeat(1, 1, 2), rotations.imag.repeat(1, 1, 2)",
+            "rotations.real.to(xq.dtype).repeat(1, 1, 2), rotations.imag.to(xq.dtype).repeat(1, 1, 2)")),
+           ("        freqs_cis = precompute_freqs_cis(config.n_embd // config.n_head, config.block_size)\n"
             + BUFFER, ""),
            ("    def forward(self, x: Tensor) -> Tensor:  # (B, T, C) -> (B, T, C)\n        B, T, C",
             "    def forward(self, x, freqs_cis):\n        B, T, C"),
@@ -346,6 +345,7 @@ RIGHT = [
     Right("attention that can't be seen", "rope", [(ATTENTION, UNSEEN)], "rope: angles", "all 4 heads fit"),
     Right("another base, attention unseen", "rope", [("theta: float = 10000.0", "theta: float = 500000.0"), (ATTENTION, UNSEEN)],
           "rope: angles", "base 5e+05"),
+    Right("the dtype is not kept", "rope", [(RETURN, "    return xq_out, xk_out\n")], "rope: precision", "into float32"),
     Right("another base", "rope", [("theta: float = 10000.0", "theta: float = 500000.0")], "rope: angles", "base 5e+05"),
     Right("PyTorch's own", "rmsnorm", [("RMSNorm(config.n_embd)", "nn.RMSNorm(config.n_embd)")],
           "rmsnorm: the formula", "eps 1.19e-07 inside the root"),
@@ -374,7 +374,7 @@ RIGHT = [
     Right("hidden size in multiples of 64", "swiglu",
           [("round(2 / 3 * 4 * config.n_embd)", "(int(8 * config.n_embd / 3) + 63) // 64 * 64")], "swiglu: hidden size", "384"),
     Right("PyTorch's grouped call", "gqa", [(REPEAT, ""), ("is_causal=True)", "is_causal=True, enable_gqa=True)")],
-          "gqa: groups share keys and values", "neighbours"),
+          "gqa: groups share keys and values", "neighbors"),
     Right("the other order of heads", "gqa",
           [(REPEAT, "        k, v = (t.repeat(1, 1, self.n_head // self.n_kv_head, 1) for t in (k, v))\n")],
           "gqa: groups share keys and values", "j + G"),
@@ -385,10 +385,10 @@ RIGHT = [
            (REPEAT, "        k, v = (t[:, :, :, None].expand(-1, -1, -1, self.n_head // self.n_kv_head, -1).flatten(2, 3) for t in (k, v))\n"),
            (ATTENTION, BY_HAND)]),
     Right("einsum over groups, nothing repeated", "gqa", GROUPED),
-    Right("attention that can't be seen", "gqa", [(ATTENTION, UNSEEN)], "gqa: groups share keys and values", "[[0, 1], [2, 3]]"),
+    Right("attention that can't be seen", "gqa", [(ATTENTION, UNSEEN)], "gqa: groups share keys and values", "neighbors form a group"),
     Right("attention that can't be seen, the other order", "gqa",
           [(REPEAT, "        k, v = (t.repeat(1, 1, self.n_head // self.n_kv_head, 1) for t in (k, v))\n"), (ATTENTION, UNSEEN)],
-          "gqa: groups share keys and values", "[[0, 2], [1, 3]]"),
+          "gqa: groups share keys and values", "j + G"),
     Right("queries scaled instead of scores, heads in another order", "gqa",
           [*GROUPED[:-1], ("/ math.sqrt(q.size(-1))", ""), ("        scores = torch.einsum", "        q = q / math.sqrt(q.size(-1))\n        scores = torch.einsum"),
            ("y.transpose(1, 2).reshape(B, T, C)", "y.transpose(2, 3).reshape(B, T, C)")]),
@@ -459,7 +459,7 @@ def test_a_file_that_changes_nothing_is_told_so(tmp_path: Path) -> None:
     heart of the matter."""
     heart = {
         "rope": {"rope: no position table", "rope: order matters"},
-        "rmsnorm": {"rmsnorm: no centring", "rmsnorm: the formula", "rmsnorm: all norms replaced"},
+        "rmsnorm": {"rmsnorm: no centering", "rmsnorm: the formula", "rmsnorm: all norms replaced"},
         "swiglu": {"swiglu: gate and value"},
         "gqa": {"gqa: groups share keys and values", "gqa: fewer parameters"},
     }

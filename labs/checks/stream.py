@@ -1,0 +1,288 @@
+"""The residual stream of one traced pass: what each sublayer read, and what became of what it gave.
+
+A pre-norm decoder starts with the embedding; each sublayer reads a norm of the stream and adds its
+output once to what it read; a last norm of the stream goes to the output layer. Every tensor (T, C)
+of a pass that is such a sum can be told by least squares, whatever the code that made it looks
+like. Constants per feature, such as biases, are left out of account.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from labs.checks.check import NotApplicable, Wrong
+from labs.checks.trace import Projection, Trace
+
+CLOSE = 2e-3  # what may be left over of a fit, as a share of what is fitted
+WHOLE = 0.02  # how far a coefficient may be from a whole number
+
+
+@dataclass
+class Reading:
+    """One sublayer, or the output layer (the last one): what it read, and what it gave."""
+
+    first: Projection
+    state: Tensor  # (T, C), the stream
+    norm: str  # "LayerNorm", "RMS", or "" where it reads the stream as it is
+    outputs: list[Projection] = field(default_factory=list)
+    name: str = ""
+
+    @property
+    def x(self) -> Tensor:
+        """What reached the projection, (T, C)."""
+        return self.first.x
+
+
+def normalized(x: Tensor, kind: str) -> Tensor:
+    """x (T, C) over its root mean square per token; with "LayerNorm", without its mean."""
+    x = x.double()
+    if kind == "LayerNorm":
+        x = x - x.mean(-1, keepdim=True)
+    return x / x.pow(2).mean(-1, keepdim=True).sqrt().clamp(min=1e-12)
+
+
+def per_feature(x: Tensor, base: Tensor) -> float:
+    """How much of x (T, C) is no gain · base + offset, with one gain and one offset per feature, as
+    a share of x."""
+    x, base = centered(x), centered(base)
+    gain = (x * base).sum(0) / base.pow(2).sum(0).clamp(min=1e-24)
+    rest = (x - gain * base).pow(2).mean().sqrt().item()
+    return rest / max(x.pow(2).mean().sqrt().item(), 1e-12)
+
+
+def centered(x: Tensor) -> Tensor:
+    """x (T, C) in float64 without its mean over tokens: constants per feature don't count."""
+    x = x.double()
+    return x - x.mean(0, keepdim=True)
+
+
+def whole(number: float, wanted: int) -> bool:
+    return abs(number - wanted) < WHOLE
+
+
+@dataclass
+class Fit:
+    """A tensor as a sum: how often the start, each piece of the projections before it, and further
+    tensors are in it."""
+
+    start: float
+    pieces: dict[tuple[int, int], float]  # (operation, part) -> coefficient
+    further: list[float]
+    left: float
+
+    @property
+    def exact(self) -> bool:
+        return self.left < CLOSE
+
+    @property
+    def plain(self) -> bool:
+        """Whether it holds the start once, and each piece once or not at all."""
+        numbers = self.pieces.values()
+        return (
+            self.exact and whole(self.start, 1) and all(whole(n, 0) or whole(n, 1) for n in numbers)
+        )
+
+
+class Stream:
+    """Reads a trace's stream. Wrong, with what was seen, when it is none."""
+
+    def __init__(self, trace: Trace, layers: int) -> None:
+        self.trace, self.layers = trace, layers
+        width = trace.logits.shape[-1]
+        heads = [p for p in trace.projections if p.out.shape[-1] == width]
+        if not heads or not trace.rows:
+            raise NotApplicable
+        self.head = heads[-1]
+        self.body = [p for p in trace.projections if p.at < self.head.at]
+        self.C = trace.rows[0][1].shape[-1]
+        if len(self.body) < 2:
+            raise NotApplicable
+        self.start = self.find_start()
+        self.readings = self.read()
+
+    # ── fitting
+    # ──────────────────────────────────────────────────────────────────────────────────────
+
+    def pieces(self, before: int) -> dict[tuple[int, int], Tensor]:
+        """The parts (T, C) of the projections before an operation."""
+        return {
+            (p.at, n): part
+            for p in self.body
+            if p.at < before
+            for n, part in enumerate(p.parts)
+            if part.shape[-1] == self.C
+        }
+
+    def fit(self, state: Tensor, start: Tensor, before: int, further: list[Tensor]) -> Fit:
+        pieces = self.pieces(before)
+        columns = [start, *pieces.values(), *further]
+        matrix = torch.stack([centered(c).flatten() for c in columns], dim=1)
+        sizes = matrix.norm(dim=0).clamp(min=1e-12)
+        wanted = centered(state).flatten()
+        found = torch.linalg.lstsq(matrix / sizes, wanted[:, None], driver="gelsd").solution[:, 0]
+        left = (wanted - (matrix / sizes) @ found).norm() / wanted.norm().clamp(min=1e-12)
+        numbers = (found / sizes).tolist()
+        count = len(pieces)
+        return Fit(
+            numbers[0],
+            dict(zip(pieces, numbers[1 : count + 1], strict=True)),
+            numbers[count + 1 :],
+            left.item(),
+        )
+
+    def candidates(self, p: Projection) -> list[tuple[Tensor, str]]:
+        """The tensors of which a projection's input can be a norm, the earliest first; last the
+        input itself."""
+        found = []
+        for at, row in self.trace.rows:
+            if at >= p.at:
+                break
+            for kind in ("LayerNorm", "RMS"):
+                if per_feature(p.x, normalized(row, kind)) < CLOSE:
+                    found.append((row, kind))
+        return [*found, (p.x, "")]
+
+    def find_start(self) -> Tensor:
+        """What the stream starts with: the tensor before all sublayers that the last norm's input
+        holds once."""
+        first = self.body[0].at
+        starts = [row for at, row in self.trace.rows if at < first]
+        if not starts:
+            raise NotApplicable
+        last = self.candidates(self.head)
+        for state, _ in last:
+            for start in starts:
+                if self.fit(state, start, self.head.at, []).plain:
+                    return start
+        for state, kind in self.candidates(self.body[0]):
+            if kind:
+                return state
+        return starts[-1]
+
+    # ── the sublayers
+    # ──────────────────────────────────────────────────────────────────────────────
+
+    def best(self, p: Projection) -> tuple[Tensor, str, Fit] | None:
+        """The state that a projection reads a norm of (or as it is), and what it is a sum of."""
+        if p.x.shape[-1] != self.C:
+            return None
+        found = None
+        for state, kind in self.candidates(p):
+            fit = self.fit(state, self.start, p.at, [])
+            if fit.plain:
+                return state, kind, fit
+            if found is None and kind:
+                found = state, kind, fit
+        return found
+
+    def read(self) -> list[Reading]:
+        """The sublayers in order, and the output layer."""
+        final = self.best(self.head)
+        if final is None or not final[2].plain:
+            raise Wrong(self.explain())
+        once = {at for (at, _), n in final[2].pieces.items() if whole(n, 1)}
+        readings: list[Reading] = []
+        for p in self.body:
+            if readings and not readings[-1].outputs:
+                other = p.at not in once and not torch.equal(p.x, readings[-1].x) and self.best(p)
+                if other and (other[1] or other[2].plain):
+                    raise Wrong(
+                        f"{readings[-1].name} reads two different inputs, or its output is never "
+                        "added to the stream"
+                    )
+            else:
+                seen = self.best(p)
+                if seen is not None:
+                    name = self.name(len(readings), p)
+                    readings.append(Reading(p, seen[0], seen[1], name=name))
+                    if not seen[2].plain:
+                        raise Wrong(self.explain())
+                    late = [
+                        n for (at, _), n in seen[2].pieces.items() if at in once and whole(n, 0)
+                    ]
+                    if late:
+                        raise Wrong(
+                            f"{name} reads the stream from before the sublayer ahead of it, whose "
+                            "output is missing in it"
+                        )
+                elif not readings or (p.at not in once and p.x.shape[-1] == self.C):
+                    raise Wrong(
+                        f"{self.name(len(readings), p)} reads something that is neither the stream "
+                        "nor a norm of it"
+                    )
+            if p.at in once:
+                readings[-1].outputs.append(p)
+        if readings and not readings[-1].outputs:
+            raise Wrong(f"the output of {readings[-1].name} is never added to the stream")
+        if len(readings) != 2 * self.layers:
+            raise Wrong(
+                f"{self.layers} layers add to the stream {len(readings)} times; an attention and a "
+                f"feed-forward layer each make {2 * self.layers}"
+            )
+        readings.append(Reading(self.head, final[0], final[1], name="the output layer"))
+        return readings
+
+    def name(self, number: int, p: Projection) -> str:
+        """What to call a sublayer, by its number and by whether it attends."""
+        later = [h.at for h in self.trace.heads if h.at > p.at]
+        following = [q.at for q in self.body if q.at > p.at and q.x.shape[-1] == self.C]
+        ahead = [at for at in following if not torch.equal(self.by_at(at).x, p.x)]
+        if self.trace.heads:
+            attends = bool(later) and (not ahead or later[0] < ahead[0])
+        else:
+            attends = number % 2 == 0
+        return f"the {'attention' if attends else 'feed-forward layer'} of layer {number // 2}"
+
+    def by_at(self, at: int) -> Projection:
+        return next(p for p in self.body if p.at == at)
+
+    def explain(self) -> str:
+        """Why the stream is no plain sum: the first place where it is none, in words."""
+        earlier: list[Projection] = []
+        names: list[str] = []
+        for p in [*self.body, self.head]:
+            if p.x.shape[-1] != self.C or any(torch.equal(p.x, q.x) for q in earlier):
+                continue
+            seen = self.best(p)
+            if seen is None:
+                continue
+            state, kind, fit = seen
+            if not fit.plain and kind:
+                before = names[-1] if names else "the first sublayer"
+                here = "the output layer" if p is self.head else self.name(len(names), p)
+                return self.words(state, fit, p, earlier, before, here)
+            earlier.append(p)
+            names.append(self.name(len(names), p))
+        return "the last norm gives no norm of the stream: is it there, and over the features?"
+
+    def words(
+        self,
+        state: Tensor,
+        fit: Fit,
+        p: Projection,
+        earlier: list[Projection],
+        before: str,
+        here: str,
+    ) -> str:
+        if fit.exact:
+            if whole(fit.start, 0):
+                return (
+                    f"the stream that {before} read is gone after it: its output is not added to "
+                    "what it read"
+                )
+            if not whole(fit.start, 1):
+                return f"{before} adds to {fit.start:.3g} times the stream that it read"
+            odd = [n for n in fit.pieces.values() if not whole(n, 0) and not whole(n, 1)]
+            return (
+                f"the output of {before} is added {odd[-1]:.3g} times" if odd else f"before {here}"
+            )
+        more = self.fit(state, self.start, p.at, [q.x for q in earlier])
+        if more.exact:
+            return f"{before} adds to its normalized input, not to the stream that it read"
+        return (
+            f"what {here} reads a norm of is no sum of the embedding and of the sublayers before "
+            f"it ({fit.left:.0%} is left over)"
+        )

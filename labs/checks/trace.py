@@ -1,0 +1,323 @@
+"""Watch one forward pass from below: the operations that PyTorch really executes, whatever calls a
+file makes to get there.
+
+`nn.Linear`, `x @ w`, `einsum`, `addmm`, a 1 × 1 convolution and `F.scaled_dot_product_attention`
+all end in the same few products. Each product is told apart by what depends on the tokens: one
+operand that does is a projection, two are attention. What an attention call or a layer computes is
+then found by values, so names, modules and layouts don't matter.
+
+A trace is of one row of T tokens. Shapes: T tokens, C features, D features per head; every tensor
+of a trace has the tokens on its first axis unless said otherwise.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+PRODUCTS = ("mm", "addmm", "bmm", "baddbmm", "convolution", "_convolution", "mul")
+
+
+@dataclass
+class Projection:
+    """A product of what depends on the tokens with a weight."""
+
+    at: int  # which operation of the pass it was
+    x: Tensor  # (T, in)
+    out: Tensor  # (T, out), with the bias
+    parts: list[Tensor]  # the product without bias, (T, out) in pieces that a file may add up
+    biased: bool = False
+    storages: set[int] = field(default_factory=set)
+
+
+@dataclass
+class Pair:
+    """A product of two things that depend on the tokens, cut into matrices (n, rows, inner) and
+    (n, inner, columns)."""
+
+    at: int
+    a: Tensor
+    b: Tensor
+
+
+@dataclass
+class Head:
+    """One attention head: weights (T, T), the rows summing to 1, and what went in and came out."""
+
+    at: int
+    weights: Tensor
+    v: Tensor  # (T, D)
+    out: Tensor  # (T, D)
+    q: Tensor | None = None  # (T, D), as it met the keys
+    k: Tensor | None = None
+    scale: float = 1.0  # weights are softmax(scale · q kᵀ)
+    scores: Tensor | None = (
+        None  # (T, T), scaled; where q and k could not be told, up to a row's constant
+    )
+    sure: bool = False  # whether scores are exact, not up to a constant per row
+
+
+@dataclass
+class Trace:
+    projections: list[Projection]
+    heads: list[Head]
+    rows: list[tuple[int, Tensor]]  # each tensor (T, C) that the pass made, with its operation
+    logits: Tensor  # (T, V)
+
+    def layers(self, heads: int) -> list[list[Head]]:
+        """The heads of each attention layer, when they come in groups of `heads`."""
+        if len(self.heads) % heads:
+            return []
+        return [self.heads[i : i + heads] for i in range(0, len(self.heads), heads)]
+
+
+class Watch(TorchDispatchMode):
+    """Records what depends on the tokens while a model runs on one row."""
+
+    def __init__(self, idx: Tensor, width: int) -> None:
+        super().__init__()
+        self.length, self.width = idx.shape[-1], width
+        self.depends = {idx.untyped_storage().data_ptr()}
+        self.kept: list[Any] = [idx]  # a freed storage's address could be handed out again
+        self.at = 0
+        self.projections: list[Projection] = []
+        self.pairs: list[Pair] = []
+        self.rows: list[tuple[int, Tensor]] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        out = func(*args, **kwargs)
+        leaves = [t for t in tree_leaves((args, kwargs)) if isinstance(t, Tensor)]
+        results = [t for t in tree_leaves(out) if isinstance(t, Tensor)]
+        if any(self.tainted(t) for t in leaves):
+            self.at += 1
+            for t in results:
+                self.depends.add(t.untyped_storage().data_ptr())
+            self.kept += results
+            # what can't be recorded is not seen; the file is not to blame
+            with contextlib.suppress(Exception):
+                self.record(func, args, kwargs, leaves, results)
+        return out
+
+    def tainted(self, t: Tensor) -> bool:
+        return t.untyped_storage().data_ptr() in self.depends
+
+    def record(
+        self, func: Any, args: Any, kwargs: Any, leaves: list[Tensor], results: list[Tensor]
+    ) -> None:
+        name = func._schema.name.split("::")[-1]
+        result = results[0]
+        given = {t.untyped_storage().data_ptr() for t in leaves}
+        fresh = result.untyped_storage().data_ptr() not in given or func._schema.is_mutable
+        if fresh and result.is_floating_point() and result.numel() == self.length * self.width:
+            row = self.with_tokens_first(result, self.width)
+            if row is not None:
+                self.rows.append((self.at, row.detach().clone()))
+        if name in ("mm", "bmm"):
+            self.product(args[0], args[1], result, None)
+        elif name in ("addmm", "baddbmm"):
+            beta = kwargs.get("beta", 1)
+            self.product(args[1], args[2], result, args[0] * beta if beta else None)
+        elif name in ("convolution", "_convolution"):
+            self.convolution(*args[:3], result)
+        elif name in ("add", "add_", "sub"):
+            self.bias(leaves, result)
+        elif name == "mul" and len(leaves) == 2:
+            self.by_hand(leaves[0], leaves[1], result)
+
+    def with_tokens_first(self, t: Tensor, width: int) -> Tensor | None:
+        """t as (T, width) when its axes longer than 1 are these two, else None."""
+        t = t.squeeze()
+        if tuple(t.shape) == (self.length, width):
+            return t
+        return t.t() if tuple(t.shape) == (width, self.length) else None
+
+    def product(self, a: Tensor, b: Tensor, out: Tensor, added: Tensor | None) -> None:
+        mine, theirs = self.tainted(a), self.tainted(b)
+        raw = out if added is None else out - added
+        if a.dim() == 2:
+            a, b, raw, out = a[None], b[None], raw[None], out[None]
+        if mine and theirs:
+            self.pairs.append(Pair(self.at, a.clone(), b.clone()))
+        elif mine and a.shape[1] == self.length:
+            self.projection(a, raw, out, added)
+        elif theirs and b.shape[2] == self.length:
+            self.projection(b.mT, raw.mT, out.mT, added)
+        elif mine and a.shape[0] == self.length:  # one matrix per token
+            self.projection(a.movedim(0, 1), raw.movedim(0, 1), out.movedim(0, 1), added)
+
+    def projection(self, x: Tensor, raw: Tensor, out: Tensor, added: Tensor | None) -> None:
+        """A product of x (n, T, in) with n matrices, raw and out (n, T, out)."""
+        same = all(torch.equal(x[0], other) for other in x[1:])
+        flat_x = x[0] if same else torch.cat(list(x), dim=-1)
+        self.projections.append(
+            Projection(
+                self.at,
+                flat_x.clone(),
+                torch.cat(list(out), dim=-1).clone(),
+                [part.clone() for part in raw],
+                # an addend that depends on the tokens is the stream, not a bias
+                biased=added is not None and not self.tainted(added) and added.numel() > 0,
+                storages={out.untyped_storage().data_ptr()},
+            )
+        )
+
+    def convolution(self, x: Tensor, weight: Tensor, bias: Tensor | None, out: Tensor) -> None:
+        if x.dim() == 3 and weight.shape[-1] == 1 and x.shape[-1] == self.length:
+            added = None if bias is None else bias[None, :, None]
+            raw = out if added is None else out - added
+            self.projection(x.mT, raw.mT, out.mT, bias)
+
+    def bias(self, leaves: list[Tensor], result: Tensor) -> None:
+        """An addition of something that no token changes to what a projection made."""
+        known = [t for t in leaves if self.tainted(t)]
+        if len(known) != 1 or len(leaves) != 2:
+            return
+        for p in reversed(self.projections[-6:]):
+            if (
+                known[0].untyped_storage().data_ptr() in p.storages
+                and result.numel() == p.out.numel()
+            ):
+                other = next(t for t in leaves if t is not known[0])
+                if other.numel() <= p.out.shape[-1]:
+                    shift = (result - known[0]).reshape(-1)
+                    out = self.with_tokens_first(result, p.out.shape[-1])
+                    if out is not None and shift.numel():
+                        p.out, p.biased = out.clone(), True
+                        p.storages.add(result.untyped_storage().data_ptr())
+                return
+
+    def by_hand(self, a: Tensor, b: Tensor, out: Tensor) -> None:
+        """A product that is written as a multiplication and a sum: scores (…, T, T, D) of queries
+        (…, T, 1, D) and keys (…, 1, T, D)."""
+        if not (self.tainted(a) and self.tainted(b)) or out.dim() < 3:
+            return
+        shape = list(out.shape)
+        if shape[-3:-1] != [self.length] * 2 or a.dim() != out.dim() or b.dim() != out.dim():
+            return
+        if a.shape[-2] == 1 and b.shape[-3] == 1:
+            q, k = a.squeeze(-2), b.squeeze(-3)
+        elif b.shape[-2] == 1 and a.shape[-3] == 1:
+            q, k = b.squeeze(-2), a.squeeze(-3)
+        else:
+            return
+        lead = torch.broadcast_shapes(q.shape[:-2], k.shape[:-2])
+        q, k = q.expand(*lead, *q.shape[-2:]), k.expand(*lead, *k.shape[-2:])
+        self.pairs.append(Pair(self.at, q.flatten(0, -3).clone(), k.flatten(0, -3).mT.clone()))
+
+    # ── what the pairs are
+    # ──────────────────────────────────────────────────────────────────────────────────
+
+    def heads(self) -> list[Head]:
+        """The attention heads, in the order in which they were computed."""
+        found: list[Head] = []
+        since = 0  # scores are looked for between one attention layer's end and the next one's
+        for number, pair in enumerate(self.pairs):
+            mine = self.weighted_sums(pair)
+            for head in mine:
+                for other in reversed(self.pairs[since:number]):
+                    if self.explain(head, other):
+                        break
+                if head.scores is None:
+                    logs = head.weights.double().log()
+                    head.scores = logs - logs.diagonal()[:, None]
+            found += mine
+            if mine and pair.a.shape[0] > 1:
+                since = number + 1
+        return found
+
+    def weighted_sums(self, pair: Pair) -> list[Head]:
+        """The heads of a product whose one side is causal weights: (n, T or a multiple, T)."""
+        for a, b in ((pair.a, pair.b), (pair.b.mT, pair.a.mT)):
+            if a.shape[-1] != self.length or a.shape[-2] % self.length:
+                continue
+            for weights in self.cut(a):  # (n, r, T, T)
+                if causal(weights):
+                    total = weights.float().sum(-1, keepdim=True)
+                    normal = weights.float() / total
+                    return [
+                        Head(pair.at, normal[n, r], b[n].float(), normal[n, r] @ b[n].float())
+                        for n in range(a.shape[0])
+                        for r in range(normal.shape[1])
+                    ]
+        return []
+
+    def cut(self, a: Tensor) -> list[Tensor]:
+        """(n, r · T or T · r, inner) as (n, r, T, inner), both ways where they differ."""
+        times = a.shape[1] // self.length
+        ways = [a.unflatten(1, (times, self.length))]
+        if times > 1:
+            ways.append(a.unflatten(1, (self.length, times)).transpose(1, 2))
+        return ways
+
+    def explain(self, head: Head, pair: Pair) -> bool:
+        """Whether a product's matrices hold the scores of a head: its weights are softmax(scale ·
+        q kᵀ). Fills in q, k, scale and scores."""
+        logs = head.weights.double().log()
+        for a, b in ((pair.a, pair.b.mT), (pair.b.mT, pair.a)):  # (n, r · T, D), (n, T, D)
+            if b.shape[1] != self.length or a.shape[1] % self.length:
+                continue
+            for queries in self.cut(a):
+                for n in range(queries.shape[0]):
+                    for r in range(queries.shape[1]):
+                        q, k = queries[n, r], b[n]
+                        scores = q.double() @ k.double().T
+                        scale = slope(logs, scores)
+                        if scale is not None:
+                            head.q, head.k, head.scale, head.sure = q, k, scale, True
+                            head.scores = scores * scale
+                            return True
+        return False
+
+
+def causal(weights: Tensor) -> bool:
+    """Whether matrices (…, T, T) can be attention weights: none negative, none after the diagonal,
+    and something in each row."""
+    length = weights.shape[-1]
+    after = torch.ones(length, length, dtype=torch.bool).triu(1)
+    return bool(
+        (weights >= 0).all()
+        and (weights.sum(-1) > 0).all()
+        and not weights.masked_select(after).any()
+        and length > 1
+        and weights.tril(-1).any()
+    )
+
+
+def slope(logs: Tensor, scores: Tensor) -> float | None:
+    """The factor by which scores explain log weights (T, T), up to a constant per row, or None."""
+    rows = torch.arange(2, logs.shape[0], max(1, logs.shape[0] // 24))
+    lower = torch.ones_like(logs).tril().bool()[rows]
+    y, x = logs[rows], scores[rows]
+    lower &= torch.isfinite(y)
+    y, x = y.masked_fill(~lower, 0.0), x.masked_fill(~lower, 0.0)
+    count = lower.sum(-1, keepdim=True).clamp(min=1)
+    y = (y - y.sum(-1, keepdim=True) / count) * lower
+    x = (x - x.sum(-1, keepdim=True) / count) * lower
+    square = (x * x).sum().item()
+    size = y.pow(2).mean().sqrt().item()
+    flat = 1e-5 * scores.abs().max().item()
+    if size < 1e-5 and (square / count.sum().item()) ** 0.5 <= flat:
+        return 1.0  # neither weights nor scores vary
+    if square == 0.0:
+        return None
+    factor = (x * y).sum().item() / square
+    rest = (y - factor * x).pow(2).mean().sqrt().item()
+    limit = 0.02 if size > 1e-3 else 0.2
+    return factor if factor > 0 and rest < limit * size + 1e-6 else None
+
+
+def watch(model: Any, idx: Tensor, width: int, vocabulary: int) -> Trace:
+    """Run a model on one row idx (1, T), and report what was seen. `width` is C."""
+    mode = Watch(idx, width)
+    with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), mode:
+        out = model(idx, idx)[0]
+    logits = out.detach().reshape(idx.shape[-1], vocabulary)
+    return Trace(mode.projections, mode.heads(), mode.rows, logits)

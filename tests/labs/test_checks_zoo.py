@@ -1,0 +1,57 @@
+"""The checks on files that were written without looking at them: right ones in many styles pass,
+wrong ones are caught, whichever check catches them."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from labs import loading
+from labs.checks import suite
+from labs.checks.check import Result
+from labs.checks.probe import Subject
+from tests.labs.zoo import VARIANTS, Case
+from tests.labs.zoo_right import RIGHT
+from tests.labs.zoo_wrong import WRONG
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def judged(case: Case, tmp_path: Path) -> Iterator[Result]:
+    path = tmp_path / "mine.py"
+    path.write_text(case.text(), encoding="utf-8")
+    with contextlib.redirect_stdout(io.StringIO()):
+        yield from suite.run_all(Subject(loading.load(path), path), case.variant)
+
+
+def name(case: Case) -> str:
+    return f"{case.variant}: {case.name}"
+
+
+@pytest.mark.parametrize("case", [*(Case("as it is", v) for v in VARIANTS), *RIGHT], ids=name)
+def test_a_right_file_passes(case: Case, tmp_path: Path) -> None:
+    results = list(judged(case, tmp_path))
+    assert [f"{r.name}: {r.seen}" for r in results if not r.passed or "not judged" in r.seen] == []
+    own = [r for r in results if r.name.startswith(case.variant + ":")]
+    assert len(own) >= (0 if case.variant == "baseline" else 1)
+
+
+@pytest.mark.parametrize("case", WRONG, ids=name)
+def test_a_wrong_file_is_caught(case: Case, tmp_path: Path) -> None:
+    assert any(not result.passed for result in judged(case, tmp_path))
+
+
+def test_there_are_enough_of_each() -> None:
+    right, wrong = (Counter(case.variant for case in cases) for cases in (RIGHT, WRONG))
+    assert sum(right.values()) >= 25
+    assert sum(wrong.values()) >= 80
+    assert all(right[v] >= 4 and wrong[v] >= 15 for v in VARIANTS)

@@ -1,0 +1,250 @@
+# ruff: noqa: E501 — a case is easier to read as one line of what it replaces
+"""Wrong model files: slips that still train, each of which some check must catch."""
+
+from __future__ import annotations
+
+from tests.labs.zoo import MANUAL, RMS, ROPE, SECTIONS, Case
+
+X1 = "x = x + self.attn(self.norm1(x))"
+X2 = "x = x + self.ffn(self.norm2(x))"
+Edit = tuple[str, str, str]
+
+
+def only_last(right: str, wrong: str) -> str:
+    """A block whose last layer differs."""
+    return f"{wrong} if self.layer == 2 else {right}"
+
+
+def block(name: str, *edits: tuple[str, str], variant: str = "baseline") -> Case:
+    return Case(name, variant, edits=tuple(("block", old, new) for old, new in edits))
+
+
+ROT = "q, k = rotate(q, cos, sin), rotate(k, cos, sin)"
+PER = "self.n_head // self.n_kv"
+FFN = "self.down(F.silu(self.gate(x)) * self.up(x))"
+RMSLINE = "x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + self.eps) * self.weight"
+
+
+def rope(name: str, *edits: Edit, **sections: str) -> Case:
+    return Case(name, "rope", sections, edits)
+
+
+def rms(name: str, line: str) -> Case:
+    return Case(name, "rmsnorm", edits=(("norm", RMSLINE, line),))
+
+
+def glu(name: str, line: str, *edits: Edit) -> Case:
+    return Case(name, "swiglu", edits=(("mlp", FFN, line), *edits))
+
+
+def gqa(name: str, *edits: Edit, **sections: str) -> Case:
+    return Case(name, "gqa", sections, edits)
+
+
+STREAM = [
+    block("no residual around the feed-forward layer", (X2, "x = self.ffn(self.norm2(x))")),
+    block("no residual around attention", (X1, "x = self.attn(self.norm1(x))")),
+    block("no residual in the last layer", (X2, f"x = {only_last('x + self.ffn(self.norm2(x))', 'self.ffn(self.norm2(x))')}")),
+    block("the stream doubled", (X1, "x = x + x + self.attn(self.norm1(x))")),
+    block("the output doubled", (X2, "y = self.ffn(self.norm2(x))\n        x = x + y + y")),
+    block("added to the normalized input", (X1, "x = self.norm1(x)\n        x = x + self.attn(x)")),
+    block("added to the normalized input, feed-forward", (X2, "x = self.norm2(x)\n        x = x + self.ffn(x)")),
+    block("norms after the addition", (X1, "x = self.norm1(x + self.attn(x))"), (X2, "x = self.norm2(x + self.ffn(x))")),
+    block("norms of the outputs", (X1, "x = x + self.norm1(self.attn(x))"), (X2, "x = x + self.norm2(self.ffn(x))")),
+    block("the feed-forward layer reads the block's input", (X1, "old = x\n        " + X1), (X2, "x = x + self.ffn(self.norm2(old))")),
+    block("the residual is of the block's input", (X1, "old = x\n        " + X1), (X2, "x = old + self.ffn(self.norm2(x))")),
+    block("a feed-forward layer that is dropped", (X2, "self.ffn(self.norm2(x))")),
+    block("a norm left out", (X2, "x = x + self.ffn(x)")),
+    block("a norm twice", (X2, "x = x + self.ffn(self.norm2(self.norm2(x)))")),
+    block("attention called twice", (X1, X1 + "\n        " + X1)),
+    block("an average for a sum", (X1, "x = (x + self.attn(self.norm1(x))) / 2")),
+    block("subtracted", (X2, "x = x - self.ffn(self.norm2(x))")),
+    block("a detached residual", (X1, "x = x.detach() + self.attn(self.norm1(x))")),
+    Case("the embedding added again in each layer", "baseline", {"run": """
+        e = x
+        for block in self.blocks:
+            x = block(x) + e
+"""}),
+    Case("no last norm", "baseline", {"last": "\n"}),
+    Case("one block for all layers", "baseline", {"run": """
+        for _ in self.blocks:
+            x = self.blocks[0](x)
+"""}),
+    Case("the residual in place, before the norm's gradient", "baseline", {"block": """
+        x += self.attn(self.norm1(x))
+        x += self.ffn(self.norm2(x))
+        return x
+"""}),
+    Case("no residual around the feed-forward layer", "rmsnorm", edits=(("block", X2, "x = self.ffn(self.norm2(x))"),)),
+    Case("no residual around attention", "rope", edits=(("block", X1, "x = self.attn(self.norm1(x))"),)),
+    Case("added to the normalized input", "swiglu", edits=(("block", X2, "x = self.norm2(x)\n        x = x + self.ffn(x)"),)),
+    Case("the output doubled", "gqa", edits=(("block", X1, "y = self.attn(self.norm1(x))\n        x = x + 2 * y"),)),
+]  # fmt: skip
+
+PLAIN = [
+    Case("no mask while training", "baseline", edits=(("attend", "is_causal=True", "is_causal=not self.training"),)),
+    Case("no mask in the last layer", "baseline", edits=(("attend", "is_causal=True", "is_causal=self.layer != 2"),)),
+    Case("no mask in one head", "baseline", {"attend": MANUAL.replace('float("-inf"))\n', 'float("-inf"))\n        att = torch.cat([(q[:, :1] @ k[:, :1].transpose(-2, -1)) / math.sqrt(k.size(-1)), att[:, 1:]], dim=1)\n', 1)}),
+    Case("scores scaled by the width", "baseline", {"attend": MANUAL.replace("math.sqrt(k.size(-1))", "math.sqrt(C)")}),
+    Case("scores not scaled", "baseline", {"attend": MANUAL.replace("(1.0 / math.sqrt(k.size(-1)))", "1.0")}),
+    Case("one head scaled otherwise", "baseline", {"attend": MANUAL.replace("        att = att.masked", "        att = torch.cat([att[:, :3], att[:, 3:] * 2], dim=1)\n        att = att.masked", 1)}),
+    Case("softmax over the queries", "baseline", {"attend": MANUAL.replace("F.softmax(att, dim=-1)", "F.softmax(att, dim=-2)")}),
+    Case("heads not put side by side", "baseline", edits=(("back", "y.transpose(1, 2).contiguous()", "y.contiguous()"),)),
+    Case("a head that is left out", "baseline", edits=(("back", "y = y.tr", "y = torch.cat([y[:, :1], y[:, :1], y[:, 2:]], dim=1)\n        y = y.tr"),)),
+    Case("the heads split along time", "baseline", edits=(("heads", "t.view(B, T, self.n_head, self.head_dim).transpose(1, 2)", "t.reshape(B, self.n_head, T, self.head_dim)"),)),
+    Case("a window in the last layer", "baseline", {"attend": MANUAL.replace(".tril() == 0", ".tril().triu(-4 if self.layer == 2 else -T) == 0")}),
+    Case("the token itself hidden", "baseline", {"attend": MANUAL.replace(".tril() == 0", ".tril(-1).index_fill(1, torch.tensor([0]), True).tril() == 0")}),
+    Case("no positions", "baseline", {"embed": "\n        x = self.drop(self.tok(idx))\n", "gpt_init": ROPE["gpt_init"]}),
+    Case("positions by row", "baseline", {"embed": "\n        x = self.drop(self.tok(idx) + self.pos(torch.arange(B, device=idx.device))[:, None])\n"}),
+    Case("dropout in evaluation", "baseline", edits=(("attend", "self.dropout if self.training else 0.0", "self.dropout"),)),
+    Case("another function while training", "baseline", edits=(("mlp", "F.gelu(self.up(x))", "(F.relu(self.up(x)) if self.training else F.gelu(self.up(x)))"),)),
+    Case("layers in a list", "baseline", edits=(("blocks", "nn.ModuleList(Block(config, i) for i in range(config.n_layer))", "[Block(config, i) for i in range(config.n_layer)]"),)),
+    Case("keys without a gradient", "baseline", edits=(("attend", "y = F", "k = k.detach()\n        y = F"),)),
+    Case("one head's queries without a gradient", "baseline", edits=(("attend", "y = F", "q = torch.cat([q[:, :1].detach(), q[:, 1:]], dim=1)\n        y = F"),)),
+    Case("statistics of the batch", "baseline", edits=(("norm", "return F.layer_norm(x,", "return F.layer_norm(x - x.mean(0, keepdim=True),"),)),
+    Case("targets shifted once more", "baseline", edits=(("last", "x = self.norm(x)", "x = self.norm(x)\n        targets = None if targets is None else targets.roll(-1, 1)"),)),
+    Case("heads swapped between rows", "baseline", edits=(("heads", "t.view(B, T, self.n_head, self.head_dim).transpose(1, 2)", "t.reshape(T, B, self.n_head, self.head_dim).permute(1, 2, 0, 3)"),)),
+]  # fmt: skip
+
+NORMS = [
+    rms("centered first", "(lambda y: y * torch.rsqrt(y.pow(2).mean(-1, keepdim=True) + self.eps) * self.weight)(x - x.mean(-1, keepdim=True))"),
+    rms("centered afterwards", "(lambda y: (y - y.mean(-1, keepdim=True)) * self.weight)(x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + self.eps))"),
+    rms("the sum for the mean", RMSLINE.replace(".mean(", ".sum(")),
+    rms("no root", RMSLINE.replace("torch.rsqrt(", "1 / (")),
+    rms("multiplied, not divided", RMSLINE.replace("torch.rsqrt(", "torch.sqrt(")),
+    rms("over time", RMSLINE.replace(".mean(-1,", ".mean(-2,")),
+    rms("over time and features", RMSLINE.replace(".mean(-1,", ".mean((-2, -1),")),
+    rms("over the batch", RMSLINE.replace(".mean(-1,", ".mean(0,")),
+    rms("the mean of absolute values", "x / (x.abs().mean(-1, keepdim=True) + self.eps) * self.weight"),
+    rms("the largest value", "x / (x.abs().amax(-1, keepdim=True) + self.eps) * self.weight"),
+    rms("the gain before the norm", "(lambda y: y * torch.rsqrt(y.pow(2).mean(-1, keepdim=True) + self.eps))(x * self.weight)"),
+    rms("the gain added", RMSLINE.replace("* self.weight", "+ self.weight - 1")),
+    rms("the gain on the root's inside only", "x * torch.rsqrt((x * self.weight).pow(2).mean(-1, keepdim=True) + self.eps) * self.weight"),
+    rms("half of the features", "x * torch.rsqrt(x[..., : x.size(-1) // 2].pow(2).mean(-1, keepdim=True) + self.eps) * self.weight"),
+    rms("over pairs of features", "x * torch.rsqrt(x.pow(2).unflatten(-1, (-1, 8)).mean(-1, keepdim=True) + self.eps).expand(*x.shape[:-1], -1, 8).flatten(-2) * self.weight"),
+    rms("the variance for the mean square", "x * torch.rsqrt(x.var(-1, keepdim=True) + self.eps) * self.weight"),
+    rms("the statistics detached", RMSLINE.replace("x.pow(2)", "x.detach().pow(2)")),
+    rms("LayerNorm while training", f"F.layer_norm(x, x.shape[-1:], self.weight) if self.training else {RMSLINE}"),
+    Case("a large eps", "rmsnorm", edits=(("norm", "eps=1e-5", "eps=0.1"),)),
+    Case("LayerNorm at the end", "rmsnorm", edits=(("blocks", "self.norm = Norm(config.n_embd, config.bias)", "self.norm = nn.LayerNorm(config.n_embd, bias=False)"),)),
+    Case("LayerNorm in the last block", "rmsnorm", edits=(("block_init", "self.norm2 = Norm(config.n_embd, config.bias)", "self.norm2 = Norm(config.n_embd) if layer < 2 else nn.LayerNorm(config.n_embd, bias=False)"),)),
+    Case("a function that is centered, no module", "rmsnorm", {"block_init": SECTIONS["block_init"], "norm": RMS.replace(
+        "        return x", "        x = x - x.mean(-1, keepdim=True)\n        return x")}),
+    Case("nothing changed", "rmsnorm", {"norm": SECTIONS["norm"]}),
+    Case("plain functions, by the length", "rmsnorm", {"norm": "\ndef rms(x):\n    return x / (x.norm(dim=-1, keepdim=True) + 1e-6)\n",
+        "block_init": "\n        self.attn = Attention(config)\n        self.ffn = FeedForward(config)\n",
+        "block": "\n        x = x + self.attn(rms(x))\n        return x + self.ffn(rms(x))\n",
+        "blocks": "\n        self.blocks = nn.ModuleList(Block(config, i) for i in range(config.n_layer))\n", "last": "\n        x = rms(x)\n"}),
+    Case("plain functions, over time", "rmsnorm", {"norm": "\ndef rms(x):\n    return x / (x.pow(2).mean(1, keepdim=True) + 1e-6).sqrt()\n",
+        "block_init": "\n        self.attn = Attention(config)\n        self.ffn = FeedForward(config)\n",
+        "block": "\n        x = x + self.attn(rms(x))\n        return x + self.ffn(rms(x))\n",
+        "blocks": "\n        self.blocks = nn.ModuleList(Block(config, i) for i in range(config.n_layer))\n", "last": "\n        x = rms(x)\n"}),
+]  # fmt: skip
+
+TURNS = [
+    rope("keys not turned", ("rotate", ROT, "q = rotate(q, cos, sin)")),
+    rope("queries not turned", ("rotate", ROT, "k = rotate(k, cos, sin)")),
+    rope("keys turned the other way", ("rotate", "rotate(k, cos, sin)", "rotate(k, cos, -sin)")),
+    rope("values turned too", ("rotate", ROT, ROT + "\n        v = rotate(v, cos, sin)")),
+    rope("turned twice", ("rotate", ROT, ROT + "\n        " + ROT)),
+    rope("a sign in the rotation", ("helpers", "a * cos - b * sin", "a * cos + b * sin")),
+    rope("both signs minus", ("helpers", "a * sin + b * cos", "a * sin - b * cos")),
+    rope("cosine only", ("helpers", "a * cos - b * sin, a * sin + b * cos", "a * cos, b * cos")),
+    rope("positions added to queries and keys", ("helpers", "a * cos - b * sin, a * sin + b * cos", "a + cos, b + sin")),
+    rope("the exponent by the width", ("attn_init", "rope_tables(self.head_dim, config.block_size)", "rope_tables(self.head_dim, config.block_size, 10000.0 ** (self.head_dim / config.n_embd))")),
+    rope("the exponent without its 2", ("helpers", "torch.arange(0, dim, 2, dtype=torch.float32) / dim", "torch.arange(0, dim // 2, dtype=torch.float32) / dim")),
+    rope("the exponent's sign", ("helpers", "1.0 / base **", "base **")),
+    rope("one frequency", ("helpers", "torch.arange(0, dim, 2, dtype=torch.float32) / dim", "torch.zeros(dim // 2)")),
+    rope("half of each head", ("rotate", ROT, "q, k = (torch.cat([rotate(t[..., :4], cos[:, :2], sin[:, :2]), t[..., 4:]], -1) for t in (q, k))")),
+    rope("some heads only", ("rotate", ROT, "q, k = (torch.cat([rotate(t[:, :2], cos, sin), t[:, 2:]], 1) for t in (q, k))")),
+    rope("the first layer only", ("rotate", ROT, f"if self.layer == 0:\n            {ROT}")),
+    rope("not in the last layer", ("rotate", ROT, f"if self.layer < 2:\n            {ROT}")),
+    rope("one head's keys not turned", ("rotate", ROT, "q, k = rotate(q, cos, sin), torch.cat([rotate(k[:, :3], cos, sin), k[:, 3:]], 1)")),
+    rope("along the heads", ("rotate", "cos, sin = self.cos[:T], self.sin[:T]", "cos, sin = self.cos[: self.n_head, None], self.sin[: self.n_head, None]")),
+    rope("the learned table stays", ("embed", "self.tok(idx)", "self.tok(idx) + self.pos(torch.arange(T, device=idx.device))"), ("gpt_init", "self.tok =", "self.pos = nn.Embedding(config.block_size, config.n_embd)\n        self.tok =")),
+    rope("halves turned by tables of neighbors", ("helpers", "return torch.stack((a * cos - b * sin, a * sin + b * cos), dim=-1).flatten(-2)",
+        "c, s = cos.repeat_interleave(2, -1), sin.repeat_interleave(2, -1)\n    h = x.chunk(2, dim=-1)\n    return x * c + torch.cat([-h[1], h[0]], -1) * s")),
+    rope("keys one position late", ("rotate", ROT, "q, k = rotate(q, cos, sin), rotate(k, self.cos[:T].roll(1, 0), self.sin[:T].roll(1, 0))")),
+    rope("positions by their square root", ("helpers", "torch.arange(length, dtype=torch.float32)[:, None]", "torch.arange(length, dtype=torch.float32)[:, None].sqrt()")),
+    rope("positions over the length", ("helpers", "torch.arange(length, dtype=torch.float32)[:, None]", "torch.arange(length, dtype=torch.float32)[:, None] / length")),
+    rope("another length while training", ("rotate", ROT, "if self.training:\n            cos = cos.flip(0)\n        " + ROT)),
+    rope("angles in bf16", ("helpers", "torch.arange(length, dtype=torch.float32)[:, None] * inv[None, :]", "(torch.arange(length, dtype=torch.bfloat16)[:, None] * inv[None, :].bfloat16()).float()")),
+    rope("angles under autocast", ("rotate", "cos, sin = self.cos[:T], self.sin[:T]", "inv = 10000.0 ** (-torch.arange(0, self.head_dim, 2, device=x.device).float() / self.head_dim)\n"
+        "        angle = torch.arange(T, device=x.device).float()[:, None] @ inv[None]\n        cos, sin = angle.cos(), angle.sin()")),
+    rope("under no_grad", ("rotate", ROT, f"with torch.no_grad():\n            {ROT}")),
+    rope("a cache of the first length", ("rotate", "cos, sin = self.cos[:T], self.sin[:T]", "if not hasattr(self, 'seen'):\n            self.seen = T\n        cos, sin = self.cos[self.seen - T :][:T] if T < self.seen else self.cos[:T], self.sin[:T]")),
+    rope("turned before the heads are split", ("attn_init", "rope_tables(self.head_dim, config.block_size)", "rope_tables(config.n_embd, config.block_size)"),
+        ("rotate", ROT, "q, k = (rotate(t.transpose(1, 2).reshape(B, T, C), cos, sin).view(B, T, self.n_head, -1).transpose(1, 2) for t in (q, k))")),
+    rope("the stream turned, not the queries", ("rotate", ROT, "pass"), ("embed", "self.tok(idx)", "rotate(self.tok(idx), *(t.to(idx.device) for t in rope_tables(self.config.n_embd, T)))")),
+    rope("nothing changed", ("rotate", ROT, "pass")),
+    rope("learned angles per position", ("attn_init", 'self.register_buffer("cos", cos, persistent=False)', "self.cos = nn.Parameter(cos)")),
+]  # fmt: skip
+
+GATES = [
+    glu("no gate", "self.down(F.silu(self.gate(x)))", ("mlp", "        self.up = nn.Linear(config.n_embd, hidden, bias=config.bias)\n", "")),
+    glu("GELU", FFN.replace("F.silu", "F.gelu")),
+    glu("ReLU", FFN.replace("F.silu", "F.relu")),
+    glu("a sigmoid", FFN.replace("F.silu", "torch.sigmoid")),
+    glu("no activation", "self.down(self.gate(x) * self.up(x))"),
+    glu("the quick GELU", "self.down(self.gate(x) * torch.sigmoid(1.702 * self.gate(x)) * self.up(x))"),
+    glu("hard swish", FFN.replace("F.silu", "F.hardswish")),
+    glu("a sum", "self.down(F.silu(self.gate(x)) + self.up(x))"),
+    glu("SiLU of the product", "self.down(F.silu(self.gate(x) * self.up(x)))"),
+    glu("SiLU of both", "self.down(F.silu(self.gate(x)) * F.silu(self.up(x)))"),
+    glu("the gate is its own value", "self.down(F.silu(self.gate(x)) * self.gate(x))", ("mlp", "        self.up = nn.Linear(config.n_embd, hidden, bias=config.bias)\n", "")),
+    glu("the output gated, not the hidden layer", "self.down(self.up(x)) * F.silu(self.gate(x))", ("mlp", "self.gate = nn.Linear(config.n_embd, hidden", "self.gate = nn.Linear(config.n_embd, config.n_embd")),
+    glu("the input gated", "self.down(self.up(F.silu(self.gate(x)) * x))", ("mlp", "self.gate = nn.Linear(config.n_embd, hidden", "self.gate = nn.Linear(config.n_embd, config.n_embd")),
+    glu("no cut", FFN, ("mlp", "int(8 * config.n_embd / 3)", "4 * config.n_embd")),
+    glu("cut too far", FFN, ("mlp", "int(8 * config.n_embd / 3)", "2 * config.n_embd")),
+    glu("a norm in between", "self.down(F.layer_norm(F.silu(self.gate(x)) * self.up(x), (self.gate.out_features,)))"),
+    glu("half of the units gated", "self.down((lambda g, u: torch.cat([g[..., :40] * u[..., :40], g[..., 40:]], -1))(F.silu(self.gate(x)), self.up(x)))"),
+    glu("the gate detached", "self.down(F.silu(self.gate(x)).detach() * self.up(x))"),
+    glu("GELU while training", "self.down((F.gelu if self.training else F.silu)(self.gate(x)) * self.up(x))"),
+    glu("a bias in the gate", FFN, ("mlp", "self.gate = nn.Linear(config.n_embd, hidden, bias=config.bias)", "self.gate = nn.Linear(config.n_embd, hidden)")),
+    Case("in the first layer only", "swiglu", {"mlp": Case("", "swiglu").text().split("class FeedForward")[1].split("class Block")[0].join(["class FeedForward", ""])
+        + SECTIONS["mlp"].replace("class FeedForward", "class Plain"), "block_init": SECTIONS["block_init"].replace("self.ffn = FeedForward(config)", "self.ffn = FeedForward(config) if layer == 0 else Plain(config)")}),
+    Case("nothing changed", "swiglu", {"mlp": SECTIONS["mlp"]}),
+    Case("no feed-forward layer at all", "swiglu", {"mlp": "", "block_init": "\n        self.norm1 = Norm(config.n_embd, config.bias)\n        self.attn = Attention(config)\n", "block": f"\n        {X1}\n        return x\n"}),
+    Case("the value reads the stream, not its norm", "swiglu", edits=(("mlp", "def forward(self, x)", "def forward(self, x, y)"), ("mlp", "self.up(x)", "self.up(y)"), ("block", "self.ffn(self.norm2(x))", "self.ffn(self.norm2(x), x)"))),
+]  # fmt: skip
+
+GROUPS = [
+    gqa("keys in one order, values in another", ("repeat", "v = v.repeat_interleave(self.n_head // self.n_kv, dim=1)", "v = v.repeat(1, self.n_head // self.n_kv, 1, 1)")),
+    gqa("keys only", ("attn_init", "self.wv = nn.Linear(config.n_embd, self.n_kv * self.head_dim", "self.wv = nn.Linear(config.n_embd, config.n_embd"),
+        ("heads", "v = self.wv(x).view(B, T, self.n_kv,", "v = self.wv(x).view(B, T, self.n_head,"), ("repeat", "        v = v.repeat_interleave(self.n_head // self.n_kv, dim=1)\n", "")),
+    gqa("values only", ("attn_init", "self.wk = nn.Linear(config.n_embd, self.n_kv * self.head_dim", "self.wk = nn.Linear(config.n_embd, config.n_embd"),
+        ("heads", "k = self.wk(x).view(B, T, self.n_kv,", "k = self.wk(x).view(B, T, self.n_head,"), ("repeat", "        k = k.repeat_interleave(self.n_head // self.n_kv, dim=1)\n", "")),
+    gqa("full projections, the first heads kept", ("attn_init", "self.n_kv * self.head_dim", "config.n_embd"),
+        ("heads", "self.n_kv, self.head_dim).transpose(1, 2)\n        v", "self.n_head, self.head_dim)[:, :, : self.n_kv].transpose(1, 2)\n        v"),
+        ("heads", "v = self.wv(x).view(B, T, self.n_kv, self.head_dim)", "v = self.wv(x).view(B, T, self.n_head, self.head_dim)[:, :, : self.n_kv]")),
+    gqa("full projections, averaged", ("attn_init", "self.n_kv * self.head_dim", "config.n_embd"),
+        ("heads", "k = self.wk(x).view(B, T, self.n_kv, self.head_dim)", f"k = self.wk(x).view(B, T, self.n_kv, {PER}, self.head_dim).mean(3)"),
+        ("heads", "v = self.wv(x).view(B, T, self.n_kv, self.head_dim)", f"v = self.wv(x).view(B, T, self.n_kv, {PER}, self.head_dim).mean(3)")),
+    gqa("queries grouped, not keys", ("repeat", "k = k.repeat_interleave", "q = q[:, :: self.n_head // self.n_kv].repeat_interleave(self.n_head // self.n_kv, dim=1)\n        k = k.repeat_interleave")),
+    gqa("groups of different sizes", ("repeat", "k = k.repeat_interleave(self.n_head // self.n_kv, dim=1)", "k = k[:, torch.tensor([0, 0, 0, 1])] if self.n_kv == 2 else k.repeat_interleave(self.n_head // self.n_kv, dim=1)"),
+        ("repeat", "v = v.repeat_interleave(self.n_head // self.n_kv, dim=1)", "v = v[:, torch.tensor([0, 0, 0, 1])] if self.n_kv == 2 else v.repeat_interleave(self.n_head // self.n_kv, dim=1)")),
+    gqa("one key head for all", ("repeat", "k = k.repeat_interleave(self.n_head // self.n_kv, dim=1)", "k = k[:, :1].expand(-1, self.n_head, -1, -1)")),
+    gqa("one group for all, always", ("repeat", "k = k.repeat_interleave(self.n_head // self.n_kv, dim=1)", "k = k[:, :1].repeat(1, self.n_head, 1, 1)"), ("repeat", "v = v.repeat_interleave(self.n_head // self.n_kv, dim=1)", "v = v[:, :1].repeat(1, self.n_head, 1, 1)")),
+    gqa("repeated along time", ("repeat", "dim=1", "dim=2"), ("repeat", "k = k.rep", "k, v = (t.transpose(1, 2).reshape(B, self.n_kv, T, -1) for t in (k, v))\n        k = k.rep"), attend="""
+        k, v = (t.reshape(B, self.n_head, T, -1) for t in (k, v))
+        y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+"""),
+    gqa("the last head reads another group's values", ("repeat", "dim=1)\n        v = v.repeat_interleave(self.n_head // self.n_kv, dim=1)", "dim=1)\n        v = v.repeat_interleave(self.n_head // self.n_kv, dim=1)\n        v = torch.cat([v[:, :-1], v[:, :1]], dim=1)")),
+    gqa("scaled by the width", attend=MANUAL.replace("math.sqrt(k.size(-1))", "math.sqrt(C)")),
+    gqa("scaled by the number of groups", attend=MANUAL.replace("math.sqrt(k.size(-1))", "math.sqrt(k.size(-1) * self.n_kv)")),
+    gqa("the mean over a group's queries", ("heads", "q = self.wq(x).view(B, T, self.n_head, self.head_dim).transpose(1, 2)",
+        "q = self.wq(x).view(B, T, self.n_head, self.head_dim).transpose(1, 2)\n        q = q.unflatten(1, (self.n_kv, -1)).mean(2, keepdim=True).expand(-1, -1, self.n_head // self.n_kv, -1, -1).flatten(1, 2)")),
+    gqa("keys for values", ("heads", "v = self.wv(x)", "v = self.wk(x)")),
+    gqa("a remainder accepted", ("attn_init", "        assert config.n_head % self.n_kv == 0\n", ""), ("repeat", "k = k.repeat_interleave(self.n_head // self.n_kv, dim=1)", "k = k.repeat_interleave(-(-self.n_head // self.n_kv), dim=1)[:, : self.n_head]"),
+        ("repeat", "v = v.repeat_interleave(self.n_head // self.n_kv, dim=1)", "v = v.repeat_interleave(-(-self.n_head // self.n_kv), dim=1)[:, : self.n_head]")),
+    gqa("the field is not used", ("attn_init", "self.n_kv = config.n_kv_head", "self.n_kv = config.n_head")),
+    gqa("the heads mixed up with time", ("back", "y.transpose(1, 2).contiguous()", "y.contiguous()")),
+    gqa("shared in the first layer only", ("attn_init", "self.n_kv = config.n_kv_head", "self.n_kv = config.n_kv_head if layer == 0 else config.n_head"), block_init=SECTIONS["block_init"].replace("Attention(config)", "Attention(config, layer)")),
+    gqa("key heads shared across rows", ("repeat", "k = k.rep", "k = k.roll(1, 0)\n        k = k.rep")),
+    Case("nothing changed", "gqa", {"config": "", "attn_init": SECTIONS["attn_init"], "heads": SECTIONS["heads"], "repeat": ""}),
+    Case("attention that is an average", "gqa", {"repeat": "", "attend": "\n        y = v.cumsum(2).repeat_interleave(self.n_head // self.n_kv, dim=1)\n"}),
+    Case("tied only at the start", "gqa", {"config": "", "attn_init": SECTIONS["attn_init"] + "        with torch.no_grad():\n            w = self.qkv.weight.view(3, config.n_head, self.head_dim, -1)\n            w[1:, 1::2] = w[1:, 0::2]\n",
+        "heads": SECTIONS["heads"], "repeat": ""}),
+]  # fmt: skip
+
+WRONG = [*STREAM, *PLAIN, *NORMS, *TURNS, *GATES, *GROUPS]
