@@ -280,8 +280,10 @@ def _ask_first(proposal: Proposal) -> None:
     said that they don't want to be asked. Problem when the answer is no."""
     from q1lab import config
 
-    for claim in proposal.claims:
-        remark(claim)
+    if proposal.claims and proposal.pending():
+        remark(f"What {next(iter(proposal.files)).name} will say:")
+        for claim in proposal.claims:
+            remark(f"  · {claim}")
     if not (may_ask() and config.load().ask_before_commit and proposal.pending()):
         return
     assert proposal.repo is not None

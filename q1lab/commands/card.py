@@ -21,6 +21,8 @@ def card(svg: Path | None, content: Path | None) -> None:
     Example: q1lab card --svg card.svg
     """
     from q1lab import config, paths
+    from q1lab.commands import _documents as shared
+    from q1lab.documents import counted
     from q1lab.files import not_a_file, write_out
     from q1lab.index.store import Store
     from q1lab.journal import card as cards
@@ -29,7 +31,8 @@ def card(svg: Path | None, content: Path | None) -> None:
     paths.ensure_home()
     week = load(content or config.load().content or paths.content_dir())
     with Store() as store:
-        found = cards.gather(store, week)
+        lines = counted.kpi_lines(store, week, shared.maybe_repository(None))
+        found = cards.gather(store, week, lines)
     if svg is None:
         click.echo(cards.text(found), nl=False)
         return

@@ -47,12 +47,9 @@ def as_text(lines: list[KpiLine]) -> str:
         return "No KPI yet. Set one: q1lab kpi set NAME --target 3 --actual 1"
     rows = [("KPI", "target", "actual", "", "actual from", "target from")]
     for line in lines:
-        source = line.source
-        if line.source == "set by hand" and line.counted is not None:
-            source += f" (counted: {line.counted})"
         met = {True: "met", False: "not met", None: ""}[line.met]
         rows.append(
-            (line.title, count(line.target), count(line.actual), met, source, line.target_from)
+            (line.title, count(line.target), count(line.actual), met, line.origin, line.target_from)
         )
     widths = [max(len(row[index]) for row in rows) for index in range(6)]
     out = []

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from q1lab.commands import _documents as shared
 from q1lab.errors import FAILED, OK, Problem
 from q1lab.index.store import Store
+
+if TYPE_CHECKING:
+    from q1lab.documents.claims import Finding
+    from q1lab.week.model import Week
 
 
 @click.group(
@@ -173,15 +177,9 @@ def lint_command(file: Path | None, repo: Path | None, as_json: bool) -> int:
     bootstrap CI without its seeds. Overrule one with <!-- q1lab:allow the reason --> on its line or
     above its paragraph.
     """
-    from q1lab.documents import claims, known, modification
-
-    path, data = _draft(file, repo)
-    week = shared.week()
+    path, _ = _draft(file, repo)
     with Store() as store:
-        record = modification.gather(store, week)
-        numbers = known.numbers(store, week)
-    verdict = record.study.verdict if record.study else ""
-    found = claims.lint(data, verdict, numbers, where=path.name)
+        found = _findings(store, shared.week(), path)
     if as_json:
         shared.emit({"file": str(path), "findings": [asdict(item) for item in found]})
     else:
@@ -190,6 +188,16 @@ def lint_command(file: Path | None, repo: Path | None, as_json: bool) -> int:
         if not found:
             shared.remark("no claim beyond the data")
     return FAILED if found else OK
+
+
+def _findings(store: Store, week: Week, path: Path) -> list[Finding]:
+    """What the claim lint has to say about a draft."""
+    from q1lab.documents import claims, known, modification
+    from q1lab.documents.save import read
+
+    record = modification.gather(store, week)
+    verdict = record.study.verdict if record.study else ""
+    return claims.lint(read(path) or b"", verdict, known.numbers(store, week), where=path.name)
 
 
 def _shown(path: Path) -> str:
@@ -291,12 +299,19 @@ def publish_command(url: str, title: str | None, as_json: bool) -> int:
     """Record the canonical address of the post: the one that every channel links to."""
     from q1lab.journal import posts
 
+    week = shared.week()
     with Store() as store:
-        found = posts.publish(store, shared.week().label, url, title)
+        found = posts.publish(store, week.label, url, title)
+        draft = Path(found["path"]) if found["path"] else None
+        open_ = _findings(store, week, draft) if draft and draft.is_file() else []
     if as_json:
-        shared.emit({"post": found})
-    else:
-        shared.show("\n".join(_board(found)))
+        shared.emit({"post": found, "findings": [asdict(item) for item in open_]})
+        return OK
+    shared.show("\n".join(_board(found)))
+    if draft and open_:
+        many = "1 finding is" if len(open_) == 1 else f"{len(open_)} findings are"
+        shared.remark(f"note: {many} open in the draft; `q1lab post lint` lists them. The first:")
+        shared.remark(f"  {draft.name}:{open_[0].line}: {open_[0].message}")
     return OK
 
 
@@ -304,14 +319,15 @@ def publish_command(url: str, title: str | None, as_json: bool) -> int:
 @click.argument("channel")
 @click.argument("url")
 @click.option("--replace", is_flag=True, help="Put this address in the place of the recorded one.")
+@click.option("--other", is_flag=True, help="CHANNEL is one that q1lab has no text for.")
 @shared.json_option
-def share_command(channel: str, url: str, replace: bool, as_json: bool) -> int:
-    """Record that the post is on CHANNEL (hn, r-machinelearning, r-localllama, x, linkedin, or
-    another) at URL."""
+def share_command(channel: str, url: str, replace: bool, other: bool, as_json: bool) -> int:
+    """Record that the post is on CHANNEL (hn, r-machinelearning, r-localllama, x, linkedin) at
+    URL."""
     from q1lab.journal import posts
 
     with Store() as store:
-        found = posts.share(store, shared.week().label, channel, url, replace=replace)
+        found = posts.share(store, shared.week().label, channel, url, replace=replace, other=other)
     if as_json:
         shared.emit({"post": found})
     else:
@@ -343,23 +359,16 @@ def _board(found: dict[str, Any]) -> list[str]:
         str(found["title"]),
         f"  live at {found['url']}" if found["url"] else "  not published: q1lab post publish URL",
     ]
-    width = max((len(name) for name in posts.CHANNELS.values()), default=0)
+    width = max(len(name) for name in posts.CHANNELS.values())
     shared_on = {item["channel"]: item for item in found["shares"]}
     for channel in dict.fromkeys([*posts.CHANNELS, *shared_on]):
-        name = posts.CHANNELS.get(channel, channel)
+        name = posts.channel_title(channel)
         item = shared_on.get(channel)
         where = (
             f"✓ {item['url']} ({item['shared'][:10]})" if item else f"· q1lab post text {channel}"
         )
         out.append(f"  {name.ljust(width)}  {where}")
-    count = len(shared_on)
-    left = posts.ENOUGH_CHANNELS - count
-    out.append(
-        f"  {count} channels: shared"
-        if left <= 0
-        else f"  {count} of {posts.ENOUGH_CHANNELS} channels"
-    )
-    return out
+    return [*out, f"  {posts.shared_words(found)}"]
 
 
 @post.command("text", epilog="Example: q1lab post text x")

@@ -37,6 +37,9 @@ class Around:
     stated: Mapping[str, float]
     """Targets that the roadmap states."""
     public_repos: int
+    """Repositories with a public address."""
+    other_repos: int
+    """Those without."""
 
 
 def around(store: Store, week: Week, repo: Repository | None) -> Around:
@@ -46,18 +49,26 @@ def around(store: Store, week: Week, repo: Repository | None) -> Around:
     if file is not None and file.is_file():
         pairs = [(item.id, item.title) for item in week.kpis]
         stated = roadmap.targets(read_bytes(file), pairs, quarter_of(week.label))
-    return Around(
-        stated, len({item.location for item in repositories(store, repo) if item.location})
-    )
+    found = repositories(store, repo)
+    public = {item.location for item in found if item.location}
+    return Around(stated, len(public), sum(item.location is None for item in found))
 
 
 def kpi_lines_beside(store: Store, week: Week, seen: Around) -> list[kpis.KpiLine]:
     """The KPIs as the store has them now, beside a look at the files that may be a little older."""
     planned = [(item.id, item.title, float(item.target)) for item in week.kpis]
-    return kpis.lines(store, planned, seen.stated, roadmap.FILE, public_repos=seen.public_repos)
+    return kpis.lines(
+        store,
+        planned,
+        seen.stated,
+        roadmap.FILE,
+        public_repos=seen.public_repos,
+        other_repos=seen.other_repos,
+    )
 
 
 def repositories(store: Store, repo: Repository | None) -> list[Repo]:
+    """The learner's repositories: the one that documents are written to, then those on record."""
     found: list[Repo] = []
     seen: set[str] = set()
     if repo is not None:

@@ -7,9 +7,10 @@ Nothing is written until ``Proposal.save``.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from q1lab.documents import counted
 from q1lab.documents import modification as modifications
 from q1lab.documents import post as posts
 from q1lab.documents import retro as retros
@@ -148,7 +149,8 @@ def retro(
     """The quarter's retrospective in ``root``, new or refreshed. ``looking`` is the repository that
     is counted from, where nothing is committed to it."""
     name = retros.file_name(quarter_of(week.label))
-    record = retros.gather(store, week, repo or looking, ticked=retro_ticks(root, week))
+    seen = repo or looking
+    record = retros.gather(store, week, seen, ticked=retro_ticks(root, week))
     made = draft(
         root / name,
         retros.document(record, week.root),
@@ -160,7 +162,11 @@ def retro(
     def after(store: Store, done: Saved) -> None:
         learned.note_retro(store, week.label, str(made.path), done.sha)
 
-    return _of_draft(made, told, repo, after)
+    claims = (
+        *retros.claims(record, counted.kpi_lines(store, week, seen)),
+        *evidence.look(store, week).gone,
+    )
+    return replace(_of_draft(made, told, repo, after), claims=claims)
 
 
 def retro_ticks(root: Path, week: Week) -> frozenset[str]:

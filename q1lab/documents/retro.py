@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from q1lab.compare import telling
@@ -131,7 +131,7 @@ def kpi_table(lines: Sequence[KpiLine]) -> Md:
             count(line.target),
             count(line.actual),
             {True: "met", False: "not met", None: "–"}[line.met],
-            line.source,
+            line.origin,
         ]
         for line in lines
     ]
@@ -189,6 +189,27 @@ def pace_words(parts: Sequence[PartTime]) -> str:
     )
 
 
+def claims(record: Retro, lines: Sequence[KpiLine]) -> tuple[str, ...]:
+    """What the document says about the learner's work, a sentence each: to be read before it is
+    committed."""
+    said = []
+    for line in lines:
+        target = "" if line.target is None else f" of {count(line.target)}"
+        said.append(f"{line.title}: {count(line.actual)}{target} ({line.origin})")
+    for post in record.posts:
+        where = f"published at {post.url}" if post.published else "not published"
+        on = f", shared on {', '.join(post.channels)}" if post.channels else ""
+        said.append(f"“{post.title}”: {where}{on}")
+    open_ = sum(item.total for item in record.unfinished)
+    parts = ", ".join(item.part for item in record.unfinished)
+    if open_:
+        said.append(f"{open_} {'step is' if open_ == 1 else 'steps are'} open, in: {parts}")
+    else:
+        said.append("Every step of the week is done.")
+    said.append(record.pace_words or "The week was not timed.")
+    return tuple(said)
+
+
 def ticked_in(body: bytes) -> frozenset[str]:
     """Titles of the boxes that are ticked in a document's region: a tick made in the file
     counts."""
@@ -206,8 +227,8 @@ def gather(
     """The record of the retrospective as of now. ``ticked`` are titles that are ticked in the file
     itself."""
     picked = known.chosen(store, week)
-    week = week.for_variant(picked.name)
     done = evidence.read(store, week)
+    week = progress.narrowed(week, replace(done, chosen=picked.name))
     quarter, following = quarter_of(week.label), next_quarter_of(week.label)
     found = known.comparisons(store)
     parts = part_times(week, done)
@@ -224,10 +245,7 @@ def gather(
                 item["title"],
                 item["url"],
                 item["published"],
-                tuple(
-                    posts.CHANNELS.get(share["channel"], share["channel"])
-                    for share in item["shares"]
-                ),
+                tuple(posts.channel_title(share["channel"]) for share in item["shares"]),
             )
             for item in posts.every(store)
         ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -38,8 +39,13 @@ class Card:
     kpis: tuple[str, ...]
 
 
-def gather(store: Store, week: Week) -> Card:
-    """Count everything for the card."""
+HOW = "Steps: the required ones, ticked by hand or by what happened."
+"""What the card counts."""
+
+
+def gather(store: Store, week: Week, counted: Sequence[kpis.KpiLine] | None = None) -> Card:
+    """Count everything for the card. ``counted`` are the KPIs where the caller has looked at the
+    learner's files, as `q1lab kpi` does."""
     done = evidence.read(store, week)
     week = week.for_variant(done.chosen)
     sessions = []
@@ -56,17 +62,19 @@ def gather(store: Store, week: Week) -> Card:
             )
         )
     planned = [(one.id, one.title, float(one.target)) for one in week.kpis]
-    counted = [
+    numbers = [
         f"{_amount(one.actual)}{'' if one.target is None else f' of {one.target:g}'} {plain(one.title)}"
-        for one in kpis.lines(store, planned)
+        for one in (kpis.lines(store, planned) if counted is None else counted)
     ]
     newest = record.newest(store)
     study = telling.line(newest) if newest else ""
-    return Card(week.label, plain(week.title), tuple(sessions), study, tuple(counted))
+    return Card(week.label, plain(week.title), tuple(sessions), study, tuple(numbers))
 
 
 def text(card: Card, width: int = 72) -> str:
     """The card as plain text, at most ``width`` columns."""
+    import textwrap
+
     lines = [f"{card.label} · {card.title}"[:width], ""]
     room = max(len(line.title) for line in card.sessions) if card.sessions else 0
     room = min(room, width - BAR - 30)
@@ -74,11 +82,12 @@ def text(card: Card, width: int = 72) -> str:
         filled = round(BAR * line.done / line.total) if line.total else 0
         title = line.title if len(line.title) <= room else line.title[: room - 1] + "…"
         steps = f"{line.done}/{line.total}"
-        hours = f"{_hours(line.seconds)} of {_hours(line.minutes * 60)}"
+        hours = _timed(line)
         lines.append(
             f"{line.name:<2}{title:<{room}}  {'█' * filled}{'░' * (BAR - filled)} {steps:>6}  {hours}"
         )
     lines += _folded(card, width)
+    lines += ["", *textwrap.wrap(HOW, width)]
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
@@ -98,9 +107,10 @@ def svg(card: Card) -> str:
     import textwrap
 
     study = textwrap.wrap(card.study, 74)
-    kpis = textwrap.wrap(" · ".join(card.kpis), 74)
-    rows = len(card.sessions) * 52 + (len(study) + len(kpis)) * 22
-    height = 132 + rows + (12 if study else 0) + (12 if kpis else 0)
+    numbers = textwrap.wrap(" · ".join(card.kpis), 74)
+    groups = [(study, "t"), (numbers, "m"), ([HOW], "m")]
+    rows = len(card.sessions) * 52 + sum(len(lines) * 22 + 12 for lines, _ in groups if lines)
+    height = 132 + rows
     out = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 640 {height}" width="640" height="{height}" '
         f'role="img" aria-label="{escape(card.label)}: progress">',
@@ -113,7 +123,7 @@ def svg(card: Card) -> str:
     y = 116
     for line in card.sessions:
         share = line.done / line.total if line.total else 0.0
-        hours = f"{line.done} of {line.total} steps · {_hours(line.seconds)} of {_hours(line.minutes * 60)}"
+        hours = f"{line.done} of {line.total} steps · {_timed(line)}"
         out += [
             f'<text x="32" y="{y}" class="t">{escape(line.name)}  {escape(_cut(line.title, 40))}</text>',
             f'<text x="608" y="{y}" class="m" text-anchor="end">{escape(hours)}</text>',
@@ -121,12 +131,20 @@ def svg(card: Card) -> str:
             f'<rect x="32" y="{y + 10}" width="{576 * share:.1f}" height="8" rx="4" fill="#84c881"/>',
         ]
         y += 52
-    for lines, css in ((study, "t"), (kpis, "m")):
+    for lines, css in groups:
         y += 12 if lines else 0
         for one in lines:
             out.append(f'<text x="32" y="{y}" class="{css}">{escape(one)}</text>')
             y += 22
     return "\n".join([*out, "</svg>"]) + "\n"
+
+
+def _timed(line: Line) -> str:
+    """The minutes of a session; a timer that never ran is no zero."""
+    planned = _hours(line.minutes * 60)
+    return (
+        f"{_hours(line.seconds)} of {planned}" if line.seconds else f"not timed, {planned} planned"
+    )
 
 
 def _cut(words: str, most: int) -> str:

@@ -51,6 +51,18 @@ def web_address(url: str) -> str:
     return url
 
 
+def public_address(url: str) -> str:
+    """``url`` when others can open it, too, else Problem."""
+    from urllib.parse import urlsplit
+
+    host = (urlsplit(web_address(url)).hostname or "").rstrip(".")
+    if host == "localhost" or host.endswith((".localhost", ".local")) or host.startswith("127."):
+        raise Problem(
+            f"{plain(url)} is on this machine only; give the address that others can open"
+        )
+    return url
+
+
 def title(text: str, what: str) -> str:
     """``text`` in one line of at most 300 characters; ``what`` names it in the Problem otherwise."""
     cleaned = " ".join(plain(text).split())

@@ -27,6 +27,15 @@ class KpiLine:
     actual: float | None
     source: str
     counted: int | None
+    how: str = ""
+    """What is counted, in words; empty where q1lab can't count it."""
+
+    @property
+    def origin(self) -> str:
+        """Where the actual comes from, in words, for a table."""
+        if self.source == "set by hand" and self.counted is not None:
+            return f"set by hand ({self.counted} counted: {self.how})"
+        return f"counted: {self.how}" if self.source == "counted" else self.source
 
     @property
     def met(self) -> bool | None:
@@ -77,13 +86,14 @@ def lines(
     roadmap_name: str = "the roadmap",
     *,
     public_repos: int | None = None,
+    other_repos: int = 0,
 ) -> list[KpiLine]:
     """All KPIs: those of the week (id, title, target), those of the roadmap, and those that were
     set by hand.
 
     A target set by hand goes before the roadmap's, that before the week's; an actual set by hand
     goes before the counted one. ``public_repos`` is their number where the caller has looked at the
-    repositories themselves.
+    repositories themselves, ``other_repos`` the number of those without a public address.
     """
     by_hand = {row["name"]: row for row in store.db.execute("SELECT * FROM kpis ORDER BY rowid")}
     titles = {name: title for name, title, _ in planned}
@@ -104,15 +114,28 @@ def lines(
             target, origin = week_targets[name], "the week"
         else:
             target, origin = None, ""
-        count = counted.get(_counter_of(name, titles.get(name, name)) or "")
+        counter = _counter_of(name, titles.get(name, name)) or ""
+        count, how = counted.get(counter), HOW.get(counter, "")
+        if counter == "repos" and other_repos:
+            how += f" ({other_repos} more {'has' if other_repos == 1 else 'have'} none)"
         if row is not None and row["actual"] is not None:
             actual, source = row["actual"], "set by hand"
         elif count is not None:
             actual, source = float(count), "counted"
         else:
             actual, source = None, "not known"
-        found.append(KpiLine(name, titles.get(name, name), target, origin, actual, source, count))
+        found.append(
+            KpiLine(name, titles.get(name, name), target, origin, actual, source, count, how)
+        )
     return found
+
+
+HOW = {
+    "repos": "repositories with a public address",
+    "posts": "posts with an address where they are published",
+    "papers": "papers marked as read deeply",
+}
+"""What ``counts`` counts."""
 
 
 def counts(store: Store) -> dict[str, int]:

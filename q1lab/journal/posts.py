@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from q1lab.errors import Problem
@@ -20,6 +21,20 @@ CHANNELS: Mapping[str, str] = {
     "linkedin": "LinkedIn",
 }
 ENOUGH_CHANNELS = 3
+
+
+def channel_title(channel: str) -> str:
+    """A channel as a reader knows it; one of the learner's own is its own title."""
+    return CHANNELS.get(channel, channel)
+
+
+def shared_words(post: Mapping[str, Any] | None) -> str:
+    """How far sharing has come: ``shared in 2 of 3 channels``, from there up ``shared in 4
+    channels``."""
+    done = len(counted(post))
+    if done < ENOUGH_CHANNELS:
+        return f"shared in {done} of {ENOUGH_CHANNELS} channels"
+    return f"shared in {done} channels"
 
 
 def save_post(store: Store, week: str, title: str, path: str | None) -> dict[str, Any]:
@@ -62,8 +77,7 @@ def of_week(store: Store, week: str) -> dict[str, Any] | None:
 
 
 def counted(post: Mapping[str, Any] | None) -> list[dict[str, Any]]:
-    """The shares that count towards ENOUGH_CHANNELS: those in the channels that q1lab knows, and in
-    others that the learner named on purpose."""
+    """The shares that count towards ENOUGH_CHANNELS: all that are on record."""
     return list(post["shares"]) if post else []
 
 
@@ -75,7 +89,7 @@ def every(store: Store) -> list[dict[str, Any]]:
 
 def publish(store: Store, week: str, url: str, title: str | None = None) -> dict[str, Any]:
     """Record the canonical address of the week's post: the one that every channel links to."""
-    entries.web_address(url)
+    entries.public_address(url)
     found = of_week(store, week)
     if found is None:
         found = save_post(store, week, title or "Retrospective", None)
@@ -91,13 +105,25 @@ def publish(store: Store, week: str, url: str, title: str | None = None) -> dict
 
 
 def share(
-    store: Store, week: str, channel: str, url: str, *, replace: bool = False
+    store: Store,
+    week: str,
+    channel: str,
+    url: str,
+    *,
+    replace: bool = False,
+    other: bool = False,
 ) -> dict[str, Any]:
     """Record where the post was shared. Canonical first: Problem before ``publish``, and for a
-    channel that has one unless ``replace``. ``channel`` is one of CHANNELS or a name of one's
-    own."""
-    entries.web_address(url)
+    channel that has one unless ``replace``. ``channel`` is one of CHANNELS, or with ``other`` a
+    name of one's own."""
+    entries.public_address(url)
     channel = channel_name(channel)
+    if channel not in CHANNELS and not other:
+        near = get_close_matches(channel, CHANNELS, n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]!r}?" if near else f"there is {', '.join(CHANNELS)};"
+        raise Problem(
+            f"there is no channel {channel!r}: {hint} --other records one that is not in the list"
+        )
     found = of_week(store, week)
     if found is None or not found["url"]:
         raise Problem(
@@ -110,7 +136,7 @@ def share(
         )
     if url == found["url"]:
         raise Problem(
-            f"{url} is the post itself; give the address of the entry on {CHANNELS.get(channel, channel)}"
+            f"{url} is the post itself; give the address of the entry on {channel_title(channel)}"
         )
     with store.write() as db:
         db.execute(

@@ -96,7 +96,7 @@ def post(post: dict[str, Any] | None) -> list[ListRow]:
     return [
         ListRow(
             f"{'post':<9}{post['title']}",
-            f"shared in {shares} of {posts.ENOUGH_CHANNELS}",
+            posts.shared_words(post),
             "",
             tone,
         )

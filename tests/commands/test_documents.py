@@ -361,7 +361,7 @@ def test_the_retrospective(repo: Path, q1lab: Q1lab, fake_trainer: Fake) -> None
     for part in (
         "- transformer-from-scratch: 1 notebook",
         "- [ml-from-scratch](https://example.org/ml)",
-        "| Public repos | 5 | 1 | not met | counted |",
+        "| Public repos | 5 | 1 | not met | counted: repositories with a public address |",
         "| Papers read deeply | 8 | 9 | met | set by hand |",
         '- A "quoted" \\| paper',
         "1. Seeds vary.",
@@ -658,3 +658,56 @@ def test_after_a_file_of_ones_own_has_passed_the_reference_is_no_secret(
     q1lab("check", "mine.py", "--for", "gqa")
     q1lab("modification", "--variant", "gqa")
     assert "config.n_kv_head" in (repo / "MODIFICATION.md").read_text()
+
+
+def test_the_retrospective_says_what_it_will_claim_and_contradicts_nothing(
+    repo: Path, q1lab: Q1lab, fake_trainer: Fake
+) -> None:
+    study(fake_trainer)
+    q1lab("post", "new")
+    q1lab("post", "publish", "https://example.org/q1")
+    for channel, url in (("hn", "https://n.example/1"), ("x", "https://x.example/1")):
+        q1lab("post", "share", channel, url)
+    assert "did you mean 'linkedin'?" in q1lab("post", "share", "linkdin", "https://l.x/1", code=2)[1]
+    assert "--other" in q1lab("post", "share", "foo", "https://foo.example/1", code=2)[1]
+    assert "shared in 2 of 3 channels" in q1lab("post", "status")[0]
+    for number, channel in enumerate(("foo", "bar")):
+        q1lab("post", "share", channel, f"https://o.example/{number}", "--other")
+    assert "shared in 4 channels" in q1lab("post", "status")[0]
+    _, err = q1lab("retro")
+    assert "What Q1_RETRO.md will say:" in err
+    assert "published at https://example.org/q1" in err
+    assert "The week was not timed." in err
+    assert "counted: repositories with a public address (1 more has none)" in err
+    text = (repo / "Q1_RETRO.md").read_text()
+    left_undone = text.split("Left undone this week:")[1].split("## ")[0]
+    assert "Polish and publish**: not begun" not in left_undone
+    assert "Publish, and record" not in left_undone
+    assert "The week was not timed." in text
+    assert "not timed" in q1lab("card")[0]
+    out = json.loads(q1lab("retro", "--dry-run", "--json")[0])
+    assert any("Public repos: 0" in claim for claim in out["claims"])
+
+
+def test_evidence_that_is_gone_is_said_and_not_claimed(
+    repo: Path, q1lab: Q1lab, fake_trainer: Fake
+) -> None:
+    q1lab("post", "new")
+    q1lab("retro")
+    (draft,) = (repo / "posts").glob("*.md")
+    draft.unlink()
+    _, err = q1lab("retro")
+    assert f"the draft {draft.name} can't be found now" in err
+    assert "Traceback" not in err
+
+
+def test_publishing_is_not_silent_over_open_findings(repo: Path, q1lab: Q1lab) -> None:
+    q1lab("post", "new")
+    (draft,) = (repo / "posts").glob("*.md")
+    text = draft.read_text()
+    draft.write_text(text.replace("## Where I started\n", "## Where I started\n\nRoPE beats it.\n"))
+    _, err = q1lab("post", "publish", "https://example.org/q1")
+    assert "1 finding is open in the draft" in err
+    assert "“beats” says that it helps" in err
+    assert "others can open" in q1lab("post", "publish", "http://127.0.0.1:8000/", code=2)[1]
+    assert "others can open" in q1lab("post", "publish", "http://localhost/q1", code=2)[1]

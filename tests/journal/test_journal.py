@@ -212,7 +212,7 @@ def test_canonical_first_then_each_channel_once(store: Store) -> None:
     assert [(item["channel"], item["url"]) for item in found["shares"]] == [
         ("hn", "https://example.org/2")
     ]
-    found = posts.share(store, WEEK, "My newsletter", "https://example.org/3")
+    found = posts.share(store, WEEK, "My newsletter", "https://example.org/3", other=True)
     assert {item["channel"] for item in found["shares"]} == {"hn", "my newsletter"}
     published = found["published"]
     again = posts.publish(store, WEEK, "https://example.org/moved")

@@ -127,7 +127,9 @@ class CommitScreen(ModalScreen[bool]):
             self.action_commit()
 
     def _tell_more(self, proposal: Proposal) -> None:
-        lines = [plain(claim) for claim in proposal.claims]
+        lines = [f"· {plain(claim)}" for claim in proposal.claims]
+        if lines:
+            lines.insert(0, "What it will say:")
         if proposal.edited:
             lines.append(
                 f"Kept as you edited it: {', '.join(proposal.edited)}. "
