@@ -1,6 +1,7 @@
-"""RMSNorm with ε = 1 in place of 0.00001: small inputs are no longer scaled up.
+"""RMSNorm with ε = 1 in place of 0.00001.
 
-`q1lab run ./big_eps.py --baseline rmsnorm --unchecked` shows whether this model minds.
+Small inputs are then no longer scaled up. Train it with `q1lab run
+./big_eps.py --baseline rmsnorm --unchecked`: does this model mind?
 """
 
 import torch
@@ -14,7 +15,9 @@ from labs.models.rmsnorm import GPTConfig
 class Damped(rmsnorm.RMSNorm):
     def forward(self, x: Tensor) -> Tensor:
         mean_square = x.float().pow(2).mean(-1, keepdim=True)
-        return (x * torch.rsqrt(mean_square + 1.0)).type_as(x) * self.weight
+        return (x * torch.rsqrt(mean_square + 1.0)).type_as(
+            x
+        ) * self.weight
 
 
 class GPT(RMSNormGPT):

@@ -1,6 +1,7 @@
-"""SwiGLU without any activation: two projections, multiplied. The paper calls it Bilinear.
+"""SwiGLU without any activation, which the paper calls Bilinear.
 
-`q1lab run ./bilinear.py --baseline swiglu --unchecked` compares the two.
+Two projections, multiplied. Train it with `q1lab run ./bilinear.py
+--baseline swiglu --unchecked`.
 """
 
 from torch import Tensor

@@ -1,6 +1,7 @@
-"""The interval of your own six numbers, worked out step by step, and every resample of them.
+"""The interval of your own six numbers, step by step.
 
-Put your six losses in and run `python by_hand.py`. Nothing here is hidden in a library.
+Put your six losses in and run `python by_hand.py`. It also lists every
+resample of the bootstrap. Nothing here is hidden in a library.
 """
 
 import itertools
@@ -11,8 +12,10 @@ MODIFIED = [1.7852, 1.7777, 1.7758]
 T = 4.3027  # Student's t for 95% and 2 degrees of freedom: 3 pairs
 
 
-def interval(differences: list[float]) -> tuple[float, float, float, float]:
-    """Mean, standard deviation, and the two ends of the paired 95% interval of 3 differences."""
+def interval(
+    differences: list[float],
+) -> tuple[float, float, float, float]:
+    """Mean, standard deviation, and both ends of the 95% interval."""
     n = len(differences)
     mean = sum(differences) / n
     sd = math.sqrt(sum((d - mean) ** 2 for d in differences) / (n - 1))
@@ -21,12 +24,15 @@ def interval(differences: list[float]) -> tuple[float, float, float, float]:
 
 
 def resamples(differences: list[float]) -> list[float]:
-    """The means of all 27 ways to draw 3 of 3 differences with replacement, sorted."""
-    return sorted(sum(draw) / 3 for draw in itertools.product(differences, repeat=3))
+    """The means of all 27 ways to draw 3 of 3 with replacement."""
+    return sorted(
+        sum(draw) / 3
+        for draw in itertools.product(differences, repeat=3)
+    )
 
 
 def coverage() -> float:
-    """How often the range from the lowest to the highest of 3 differences holds their true center:
+    """How often the range of 3 differences holds their true center:
     always, unless all three fall on the same side of it."""
     signs = list(itertools.product((-1, 1), repeat=3))
     return sum(len(set(three)) > 1 for three in signs) / len(signs)
@@ -37,8 +43,9 @@ if __name__ == "__main__":
     mean, sd, low, high = interval(d)
     print("differences        ", " ".join(f"{x:+.4f}" for x in d))
     print(f"mean, sd            {mean:+.4f}  {sd:.4f}")
-    print(f"half width          {T} × {sd:.4f} / √3 = {T * sd / math.sqrt(3):.4f}")
+    half = T * sd / math.sqrt(3)
+    print(f"half width          {T} × {sd:.4f} / √3 = {half:.4f}")
     print(f"95% interval        {low:+.4f} to {high:+.4f}")
     means = resamples(d)
     print(f"27 resampled means  {means[0]:+.4f} to {means[-1]:+.4f}")
-    print(f"a range of three differences covers the truth in {coverage():.0%} of studies")
+    print(f"a range of three covers the truth in {coverage():.0%}")

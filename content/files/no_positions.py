@@ -1,6 +1,7 @@
-"""The baseline without any positions: no table, no rotation. What is left of order?
+"""The baseline without any positions: no table, no rotation.
 
-`q1lab run ./no_positions.py --unchecked` trains it. Only the causal mask still tells tokens apart.
+Only the causal mask still tells tokens apart. Train it with `q1lab
+run ./no_positions.py --unchecked`.
 """
 
 from torch import Tensor, nn

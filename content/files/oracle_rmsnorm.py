@@ -1,20 +1,25 @@
-"""RMSNorm and LayerNorm in plain Python: slow, and simple enough to trust.
+"""RMSNorm and LayerNorm in plain Python, slow and simple.
 
-`python oracle_rmsnorm.py` prints the worked example. Import `rmsnorm` in your tests and compare
-your own class with it.
+`python oracle_rmsnorm.py` prints the worked example. Import `rmsnorm`
+in your tests and compare your own class with it.
 """
 
 import math
 
 
-def rmsnorm(a: list[float], gain: list[float] | None = None, eps: float = 1e-5) -> list[float]:
-    """One token's features over their root mean square, times the gain: the same length."""
+def rmsnorm(
+    a: list[float], gain: list[float] | None = None, eps: float = 1e-5
+) -> list[float]:
+    """One token's features over their RMS, times the gain."""
     rms = math.sqrt(sum(x * x for x in a) / len(a) + eps)
-    return [x / rms * g for x, g in zip(a, gain or [1.0] * len(a), strict=True)]
+    return [
+        x / rms * g
+        for x, g in zip(a, gain or [1.0] * len(a), strict=True)
+    ]
 
 
 def layernorm(a: list[float], eps: float = 1e-5) -> list[float]:
-    """The baseline's norm, with a gain of 1: subtract the mean first, then divide."""
+    """The baseline's norm, gain 1: the mean is subtracted first."""
     mean = sum(a) / len(a)
     return rmsnorm([x - mean for x in a], eps=eps)
 
@@ -27,4 +32,7 @@ if __name__ == "__main__":
         "mean 0": [1.0, -1.0, 3.0, -3.0],
     }.items():
         for norm in (layernorm, rmsnorm):
-            print(f"{name:7} {norm.__name__:10}", " ".join(f"{y:8.4f}" for y in norm(a)))
+            print(
+                f"{name:7} {norm.__name__:10}",
+                " ".join(f"{y:8.4f}" for y in norm(a)),
+            )

@@ -1,7 +1,8 @@
-"""A gated feed-forward layer in plain Python: slow, and simple enough to trust.
+"""A gated feed-forward layer in plain Python, slow and simple.
 
-`python oracle_swiglu.py` prints the worked example. Import `swiglu` in your tests and compare your
-own MLP with it. Vectors are rows, as in the paper: `times(x, W)` has one entry per column of W.
+`python oracle_swiglu.py` prints the worked example. Import `swiglu`
+in your tests and compare your own MLP with it. Vectors are rows, as
+in the paper: `times(x, W)` has one entry per column of W.
 """
 
 import math
@@ -11,7 +12,10 @@ Matrix = list[list[float]]
 
 
 def times(x: list[float], w: Matrix) -> list[float]:
-    return [sum(x[i] * w[i][j] for i in range(len(x))) for j in range(len(w[0]))]
+    return [
+        sum(x[i] * w[i][j] for i in range(len(x)))
+        for j in range(len(w[0]))
+    ]
 
 
 def silu(z: float) -> float:
@@ -19,7 +23,11 @@ def silu(z: float) -> float:
 
 
 def swiglu(
-    x: list[float], w: Matrix, v: Matrix, w2: Matrix, bend: Callable[[float], float] = silu
+    x: list[float],
+    w: Matrix,
+    v: Matrix,
+    w2: Matrix,
+    bend: Callable[[float], float] = silu,
 ) -> list[float]:
     """(bend(x W) ⊗ x V) W2, for one token."""
     gate, value = [bend(z) for z in times(x, w)], times(x, v)
@@ -27,8 +35,19 @@ def swiglu(
 
 
 if __name__ == "__main__":
-    x, w, v, w2 = [1.0, -2.0], [[1.0, 0], [0, 1]], [[1.0, 2], [1, 0]], [[1.0, 0], [1, 1]]
+    x, w, v, w2 = (
+        [1.0, -2.0],
+        [[1.0, 0], [0, 1]],
+        [[1.0, 2], [1, 0]],
+        [[1.0, 0], [1, 1]],
+    )
     print("gate   ", " ".join(f"{silu(z):8.4f}" for z in times(x, w)))
     print("value  ", " ".join(f"{u:8.4f}" for u in times(x, v)))
     print("output ", " ".join(f"{y:8.4f}" for y in swiglu(x, w, v, w2)))
-    print("ReGLU  ", " ".join(f"{y:8.4f}" for y in swiglu(x, w, v, w2, lambda z: max(z, 0.0))))
+    print(
+        "ReGLU  ",
+        " ".join(
+            f"{y:8.4f}"
+            for y in swiglu(x, w, v, w2, lambda z: max(z, 0.0))
+        ),
+    )

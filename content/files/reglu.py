@@ -1,6 +1,6 @@
 """SwiGLU with ReLU in SiLU's place, which the paper calls ReGLU.
 
-`q1lab run ./reglu.py --baseline swiglu --unchecked` compares the two.
+Train it with `q1lab run ./reglu.py --baseline swiglu --unchecked`.
 """
 
 from torch import Tensor
@@ -13,7 +13,9 @@ from labs.models.swiglu import GPTConfig
 
 class Gated(swiglu.MLP):
     def forward(self, x: Tensor) -> Tensor:
-        return self.dropout(self.c_proj(F.relu(self.c_gate(x)) * self.c_fc(x)))
+        return self.dropout(
+            self.c_proj(F.relu(self.c_gate(x)) * self.c_fc(x))
+        )
 
 
 class GPT(SwiGLU):

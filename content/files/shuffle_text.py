@@ -1,7 +1,9 @@
-"""Shuffle the characters of a text: the same letters, and nothing left to learn but their counts.
+"""Shuffle the characters of a text.
 
-`python shuffle_text.py model.py shuffled.txt` writes the shuffled text, repeated until it is long
-enough to train on, and prints the loss that no model can beat on it: the entropy of the counts.
+Nothing is then left to learn but how often each occurs. `python
+shuffle_text.py model.py shuffled.txt` writes the shuffled text,
+repeated until it is long enough to train on, and prints the loss that
+no model can beat on it: the entropy of the counts.
 """
 
 import math
@@ -21,4 +23,6 @@ while sum(map(len, pieces)) < 200_000:
     pieces.append("".join(letters))
 target.write_text("".join(pieces), encoding="utf-8")
 print(f"{target}: {len(counts)} different characters")
-print(f"a uniform guess costs {math.log(len(counts)):.4f} nats, the counts alone {entropy:.4f}")
+uniform = math.log(len(counts))
+print(f"a uniform guess costs {uniform:.4f} nats")
+print(f"the counts alone give {entropy:.4f} nats: the floor")

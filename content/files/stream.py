@@ -1,8 +1,9 @@
-"""How far is the mean of the residual stream from zero? Printed for each norm of your own model.
+"""How far is the mean of the residual stream from zero?
 
-`python stream.py` takes model.py from this folder, trains it for a short while on its own source
-text, and prints |mean| and RMS of what goes into each norm. RMSNorm differs from LayerNorm by
-exactly that mean: RMS² = σ² + μ².
+`python stream.py` takes model.py from this folder, trains it for a
+short while on its own source text, and prints |mean| and RMS of what
+goes into each norm. RMSNorm differs from LayerNorm by exactly that
+mean: RMS² = σ² + μ².
 """
 
 import sys
@@ -19,8 +20,16 @@ letters = sorted(set(text))
 data = torch.tensor([letters.index(letter) for letter in text])
 
 torch.manual_seed(0)
-model = GPT(GPTConfig(block_size=64, vocab_size=len(letters), n_layer=4, n_head=4, n_embd=128,
-                      dropout=0.0, bias=False))  # fmt: skip
+config = GPTConfig(
+    block_size=64,
+    vocab_size=len(letters),
+    n_layer=4,
+    n_head=4,
+    n_embd=128,
+    dropout=0.0,
+    bias=False,
+)
+model = GPT(config)
 optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
 
 
@@ -42,11 +51,17 @@ for name, module in model.named_modules():
 
         def look(module, inputs, name=name):
             x = inputs[0]
-            seen[name] = (float(x.mean(-1).abs().mean()), float(x.pow(2).mean(-1).sqrt().mean()))
+            seen[name] = (
+                float(x.mean(-1).abs().mean()),
+                float(x.pow(2).mean(-1).sqrt().mean()),
+            )
 
         module.register_forward_pre_hook(look)
 with torch.no_grad():
     model(*batch())
 print(f"after {ITERS} iters, loss {float(loss.detach()):.3f}")
 for name, (mean, rms) in seen.items():
-    print(f"{name:22} |mean| {mean:.4f}   RMS {rms:.4f}   ratio {mean / rms:.3f}")
+    ratio = mean / rms
+    print(
+        f"{name:22} |mean| {mean:.4f}  RMS {rms:.4f}  ratio {ratio:.3f}"
+    )

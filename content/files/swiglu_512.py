@@ -1,6 +1,8 @@
-"""SwiGLU without the cut: hidden size 512 in place of 341, a third more parameters.
+"""SwiGLU without the cut: hidden size 512 in place of 341.
 
-`q1lab run ./swiglu_512.py --baseline swiglu --unchecked` shows what the extra size buys.
+That is a third more parameters. Train it with `q1lab run
+./swiglu_512.py --baseline swiglu --unchecked` to see what the extra
+size buys.
 """
 
 from torch import nn
@@ -19,6 +21,10 @@ class GPT(SwiGLU):
                 "c_proj": (4 * config.n_embd, config.n_embd),
             }.items():
                 wide = nn.Linear(inside, outside, bias=config.bias)
-                scale = (2 * config.n_layer) ** -0.5 if name == "c_proj" else 1.0
+                scale = (
+                    (2 * config.n_layer) ** -0.5
+                    if name == "c_proj"
+                    else 1.0
+                )
                 nn.init.normal_(wide.weight, mean=0.0, std=0.02 * scale)
                 setattr(layer.mlp, name, wide)

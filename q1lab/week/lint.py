@@ -42,6 +42,7 @@ def lint(week: Week, models: Collection[str] | None) -> list[Finding]:
             findings.append(Finding(step.file, step.line, text, False))
     findings += _lint_code(week)
     findings += _lint_numbers(week)
+    findings += _lint_width(week)
     choices: list[str | None] = [*names] or [None]
     for chosen in choices:
         for finding in (*_lint_order(week, chosen, known), *_lint_minutes(week, chosen)):
@@ -177,6 +178,24 @@ def _lint_code(week: Week) -> Iterator[Finding]:
             line = code.line + (getattr(error, "lineno", None) or 1) - 1
             what = getattr(error, "msg", None) or str(error)
             yield Finding(code.file, line, f"this block of Python does not run: {what}", False)
+
+
+CODE_WIDTH = 72
+"""Columns that a block of code may have: more are cut off in a terminal of 80."""
+
+
+def _lint_width(week: Week) -> Iterator[Finding]:
+    """Blocks of code that are wider than the page of a small terminal."""
+    for file, at, markdown in _markdown(week):
+        inside = False
+        for number, line in enumerate(week.numbers.fill(markdown).split("\n")):
+            if line.lstrip().startswith(("```", "~~~")):
+                inside = not inside
+            elif inside and len(line) > CODE_WIDTH:
+                text = (
+                    f"this line of code has {len(line)} columns; {CODE_WIDTH} fit on a small screen"
+                )
+                yield Finding(file, at + number, text, False)
 
 
 _NATS = re.compile(r"[0-9]\.[0-9]{2,} nats")

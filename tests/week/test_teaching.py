@@ -336,7 +336,7 @@ def test_the_stream_and_the_shuffle_run(tmp_path: Path) -> None:
     (tmp_path / "model.py").write_text((ROOT / "labs" / "models" / "baseline.py").read_text())
     for arguments, shown in (
         (["stream.py", "2"], "ln_f"),
-        (["shuffle_text.py", "model.py", "shuffled.txt"], "the counts alone"),
+        (["shuffle_text.py", "model.py", "shuffled.txt"], "nats: the floor"),
     ):
         script = SHIPPED / "files" / arguments[0]
         done = subprocess.run(
@@ -363,7 +363,7 @@ def quoted_commands(week: Week) -> set[str]:
                 texts = [block.title, block.detail, block.answer.markdown if block.answer else ""]
             for text in texts:
                 found |= set(re.findall(r"`!?(q1lab [^`]+)`", text))
-                found |= set(re.findall(r"(?m)^(q1lab (?:run|take) .+)$", text))
+                found |= set(re.findall(r"(?m)^(q1lab (?:run|take|artifact) .+)$", text))
     return found
 
 
@@ -462,6 +462,7 @@ MISTAKES = [
     ("First.", "First.\n\n```python\nx = 1\nif x\n```", "mix.md:35: this block of Python does not run: expected ':'"),
     ("First.", "It rose by {measured.oven.rye}.", "mix.md:31: there is no number {measured.oven.rye}"),
     ("First.", "First.\n\nIt is 0.031 nats better.", "mix.md:33: '0.031 nats' names no source"),
+    ("First.", "First.\n\n```text\n" + 73 * "x" + "\n```", "mix.md:34: this line of code has 73 columns; 72 fit on a small screen"),
     ("First.", "First.\n\n<!-- q1lab:file oven.py -->", "mix.md:33: file 'files/oven.py' is not there"),
 ]  # fmt: skip
 
