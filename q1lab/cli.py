@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import sys
 from pathlib import Path
 
 import click
@@ -146,6 +147,9 @@ def run(args: list[str] | None = None) -> int:
 
 
 def _run(args: list[str] | None) -> int:
+    for word in sys.argv[1:] if args is None else args:
+        if any("\ud800" <= letter <= "\udfff" for letter in word):
+            raise Problem(f"not UTF-8 text: {word!r}; q1lab takes names in UTF-8 only")
     try:
         result = cli.main(args=args, prog_name="q1lab", standalone_mode=False)
         return result if isinstance(result, int) else 0

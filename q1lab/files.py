@@ -118,6 +118,34 @@ def read_json(path: Path, most: int = MOST) -> Any:
 # ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+_ESCAPED = re.compile(
+    r"\\u(?:00[0189]|007[fF]|20[26])|[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"
+)
+
+
+def read_shown_json(path: Path, most: int = MOST) -> Any:
+    """A JSON file whose texts are going to be shown: as ``read_json``, every text made ``plain``."""
+    import json
+
+    text = read_bytes(path, most).decode("utf-8")
+    try:
+        value = json.loads(text)
+        # the look at the whole text first: nearly every file has nothing to take out
+        return _shown(value) if _ESCAPED.search(text) else value
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, str):
+        return plain(value)
+    if isinstance(value, list):
+        return [_shown(item) for item in value]
+    if isinstance(value, dict):
+        return {plain(key): _shown(item) for key, item in value.items()}
+    return value
+
+
 def write_out(path: Path, content: str | bytes, *, mode: int = 0o644) -> None:
     """Write what a person wants to have at ``path`` (``--output``): a file atomically; into a pipe
     or a terminal (``/dev/stdout``, ``>(less)``) as it comes.
@@ -148,6 +176,13 @@ def _write_through(path: Path, data: bytes) -> None:
     except OSError as error:
         reason = "nobody reads from it" if error.errno == errno.ENXIO else os_reason(error)
         raise Problem(f"cannot write {path}: {reason}", FAILED) from error
+
+
+def cut(text: str, most: int = 80) -> str:
+    """``text`` on one line and no longer than ``most``, the middle left out: for what a message
+    quotes."""
+    text = " ".join(text.split())
+    return text if len(text) <= most else f"{text[: most - 25]} … {text[-20:]}"
 
 
 def write_atomic(path: Path, content: str | bytes, *, mode: int = 0o600) -> None:

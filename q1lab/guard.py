@@ -3,6 +3,8 @@ refuses."""
 
 from __future__ import annotations
 
+import codecs
+import io
 import os
 import sys
 from collections.abc import Callable
@@ -12,6 +14,7 @@ from q1lab.errors import FAILED, INTERRUPTED, NOTICES, Problem
 
 def guarded(command: Callable[[], int]) -> int:
     """Run it; returns its exit status, or that of what went wrong. Notices come last."""
+    speak_any_encoding()
     status = _guarded(command)
     for notice in NOTICES:
         say(notice)
@@ -38,6 +41,9 @@ def _guarded(command: Callable[[], int]) -> int:
             if said is not None:
                 say(said)
                 return FAILED
+        if isinstance(error, UnicodeEncodeError) and isinstance(error.object, str):
+            say(f"not UTF-8 text: {error.object!r}; rename it, or leave it out")
+            return FAILED
         if not isinstance(error, OSError):
             raise
         from q1lab.files import os_reason
@@ -50,4 +56,40 @@ def say(message: str) -> None:
     """One line for a person, on stderr."""
     from q1lab.files import plain
 
-    sys.stderr.write(f"q1lab: {plain(message)}\n")
+    sys.stderr.write(f"q1lab: {shortened(plain(message))}\n")
+
+
+LONGEST, LINE = 400, 1600
+"""Characters of a single word, and of a whole message, that a person can still read."""
+
+
+def shortened(message: str) -> str:
+    """A message without the megabyte that somebody typed or a file held: its beginning and end
+    say what is wrong and what to do."""
+    words = message.split(" ")
+    message = " ".join(w if len(w) <= LONGEST else f"{w[:60]}…{w[-20:]}" for w in words)
+    return message if len(message) <= LINE else f"{message[: LINE // 2]} … {message[-LINE // 2 :]}"
+
+
+SPELLED = {
+    "–": "-", "—": "-", "−": "-", "…": "...", "·": "|", "×": "x", "→": "->", "←": "<-", "✓": "+",
+    "✗": "x", "“": '"', "”": '"', "’": "'", "δ": "delta", "σ": "sigma", "±": "+-", "≥": ">=",
+    "≤": "<=", "≈": "~", "█": "#", "─": "-", "│": "|", "●": "*", "○": "o",
+}  # fmt: skip
+"""How signs are written where the terminal's encoding lacks them."""
+
+
+def spell(error: UnicodeError) -> tuple[str, int]:
+    """What stands for text that the output's encoding lacks (a handler for ``codecs``)."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    letters = error.object[error.start : error.end]
+    return "".join(SPELLED.get(letter, "?") for letter in letters), error.end
+
+
+def speak_any_encoding() -> None:
+    """Print to a terminal or a file that knows ASCII or Latin-1 only, and names that are no text."""
+    codecs.register_error("q1lab", spell)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors != "q1lab":
+            stream.reconfigure(errors="q1lab")

@@ -8,6 +8,7 @@ import click
 
 from q1lab import config as settings
 from q1lab import paths
+from q1lab.files import plain
 
 
 @click.group()
@@ -51,7 +52,7 @@ def list_(as_json: bool, keys: bool) -> None:
         )
         return
     for key, value, source in rows:
-        click.echo(f"{key:<10} {value or '–':<28} {source}")
+        click.echo(plain(f"{key:<10} {value or '–':<28} {source}"))
         click.echo(f"{'':<10} {settings.HELP[key]}")
 
 
@@ -70,7 +71,7 @@ def set_(key: str, value: str) -> None:
 
         check_keymap({key.removeprefix("keymap."): value}, "`q1lab config set`")
     settings.put(key, value)
-    click.echo(f"{key} = {value}")
+    click.echo(plain(f"{key} = {value}"))
 
 
 def _keys(moved: dict[str, str], as_json: bool) -> None:
@@ -82,4 +83,4 @@ def _keys(moved: dict[str, str], as_json: bool) -> None:
         return
     for name, keys in table.items():
         note = "  (moved)" if name in moved else ""
-        click.echo(f"{name:<20} {keys:<28} {KEYS[name].more or KEYS[name].words}{note}")
+        click.echo(plain(f"{name:<20} {keys:<28} {KEYS[name].more or KEYS[name].words}{note}"))

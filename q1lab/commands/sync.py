@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import time
 
 import click
 
@@ -15,6 +16,7 @@ from q1lab.study import children, studies
 from q1lab.study.alive import is_alive
 from q1lab.study.studies import Study
 from q1lab.tracking import state as wandb_state
+from q1lab.tracking.client import FINISH
 
 
 @click.command(
@@ -72,11 +74,30 @@ def sync(study: str | None, timeout: int, anew: bool) -> int:
         click.echo(
             f"{one.id}: uploading {len(before)} run{'s' if len(before) != 1 else ''} …", err=True
         )
+        _wait_for_relay(one, timeout)
         upload(one, timeout)
         click.echo(_line(one))
         if wandb_state.pending(one):
             code = FAILED
     return code
+
+
+def _wait_for_relay(study: Study, seconds: float) -> None:
+    """A relay may still be ending the study's runs at a server that does not answer: say so, and
+    wait until it is through. Problem after ``seconds``."""
+    lock = wandb_state.relay_lock(study)
+    if not is_locked(lock):
+        return
+    click.echo(
+        f"{study.id}: waiting for its relay, which still ends the runs at W&B "
+        f"(about {FINISH:.0f} s where the server does not answer) …",
+        err=True,
+    )
+    deadline = time.monotonic() + seconds
+    while is_locked(lock):
+        if time.monotonic() > deadline:
+            raise Problem(f"the relay of {study.id} is still at work; try again later", FAILED)
+        time.sleep(0.2)
 
 
 def upload(study: Study, seconds: float) -> None:

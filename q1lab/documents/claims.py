@@ -71,7 +71,7 @@ _NEGATED = re.compile(
 )
 _DIRECTION = re.compile(r"\b(?:lower|smaller|less|higher|more)(?: is|:| =)\s*\Z", re.IGNORECASE)
 """``lower is better`` says how to read a number, and claims nothing."""
-_ALLOW = re.compile(r"<!--\s*q1lab:allow\b(.*?)-->", re.DOTALL)
+_ALLOW = re.compile(r"<!--\s{0,99}q1lab:allow\b(.{0,999}?)-->", re.DOTALL)
 _NUMBER = re.compile(r"(?<![\w.,])([+−-]?\d[\d,]*\.\d+)(\s?%)?(?!\.?\d|\w)")
 _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z(\"“*\[])")
 _NOT_OURS = re.compile(
@@ -225,7 +225,9 @@ def _paragraphs(text: str, ours: set[int]) -> list[_Paragraph]:
             ):
                 flush()
             # Code spans and addresses hold no claims; blanks keep the columns.
-            current.append((number, re.sub(r"`[^`]*`|\]\([^)]*\)|https?://\S+", _blank, line)))
+            current.append(
+                (number, re.sub(r"`[^`]{0,1999}`|\]\([^)]{0,1999}\)|https?://\S+", _blank, line))
+            )
         elif kind != "comment":
             flush()
         previous = number

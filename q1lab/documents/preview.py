@@ -13,6 +13,7 @@ import errno
 import hashlib
 import html
 import re
+import sys
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -20,7 +21,7 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import unquote, urlsplit
 
 from q1lab.errors import FAILED, Problem
-from q1lab.files import os_reason, read_bytes
+from q1lab.files import os_reason, plain, read_bytes
 
 if TYPE_CHECKING:
     from http.server import ThreadingHTTPServer
@@ -59,8 +60,8 @@ def page(text: str, folder: Path, note: str = "") -> str:
     page's foot."""
     text = text.removeprefix("\ufeff")
     body = _markdown(folder).render(text)
-    title = re.search(r"^# +(.+?)\s*$", text, re.MULTILINE)
-    shown = re.sub(r"\\(?=[^\w\s])", "", title[1]) if title else "Preview"
+    titles = (line[2:].strip() for line in text.splitlines() if line.startswith("# "))
+    shown = re.sub(r"\\(?=[^\w\s])", "", next(filter(None, titles), "Preview"))
     foot = f'<p class="note">{html.escape(note)}</p>' if note else ""
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -173,8 +174,18 @@ def server(render: Callable[[], str], port: int = 0) -> ThreadingHTTPServer:
     ``server_port`` tells the port. Problem when the port is taken."""
     from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+
+        def handle_error(self, request: Any, client_address: Any) -> None:
+            """A browser that went away is no news; anything else is one line."""
+            error = sys.exc_info()[1]
+            if not isinstance(error, ConnectionError | TimeoutError):
+                sys.stderr.write(f"q1lab: the page could not be sent: {plain(str(error))[:200]}\n")
+
     class Handler(BaseHTTPRequestHandler):
         server_version, sys_version = "q1lab", ""
+        timeout = 30
 
         def do_GET(self) -> None:
             names = {f"{name}:{self.server.server_port}" for name in ("127.0.0.1", "localhost")}  # type: ignore[attr-defined]
@@ -185,7 +196,7 @@ def server(render: Callable[[], str], port: int = 0) -> ThreadingHTTPServer:
             else:
                 try:
                     self._send(200, render(), "text/html")
-                except Problem as error:
+                except (Problem, OSError, ValueError, RecursionError) as error:
                     self._send(500, str(error))
 
         def do_HEAD(self) -> None:
@@ -209,7 +220,7 @@ def server(render: Callable[[], str], port: int = 0) -> ThreadingHTTPServer:
             """Nothing: the terminal is the learner's."""
 
     try:
-        return ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        return Server(("127.0.0.1", port), Handler)
     except (OSError, OverflowError) as error:
         raise Problem(
             f"cannot serve on port {port}: {error}; choose another with --port", FAILED

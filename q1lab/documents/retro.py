@@ -213,8 +213,8 @@ def claims(record: Retro, lines: Sequence[KpiLine]) -> tuple[str, ...]:
 def ticked_in(body: bytes) -> frozenset[str]:
     """Titles of the boxes that are ticked in a document's region: a tick made in the file
     counts."""
-    found = re.findall(r"^\s*[-*+] \[[xX]\] (.+?)\s*$", body.decode(errors="replace"), re.MULTILINE)
-    return frozenset(found)
+    found = re.findall(r"^[ \t]*[-*+] \[[xX]\] (.+)$", body.decode(errors="replace"), re.MULTILINE)
+    return frozenset(title.rstrip() for title in found)
 
 
 def _ratio(actual: float, planned: float) -> str:

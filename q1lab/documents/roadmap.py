@@ -16,7 +16,7 @@ from q1lab.errors import Problem
 FILE = "AI_EXPERT_ROADMAP.md"
 
 _BOX = re.compile(rb"^(?:[ \t>]*)(?:[-*+]|\d{1,9}[.)])[ \t]+\[([ xX])\](?=[ \t]|$)[ \t]*(.*)$")
-_HEADING = re.compile(rb"^ {0,3}(#{1,6})[ \t]+(.*?)[ \t#]*$")
+_HEADING = re.compile(rb"^ {0,3}(#{1,6})[ \t]+(\S.*|)$")
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 
 
@@ -148,7 +148,7 @@ def _from_cells(cells: Sequence[str], header: Sequence[str], quarter: str) -> fl
 
 def _from_line(text: str, title: str) -> float | None:
     """The number next to the KPI's words: after a colon or sign, or just before them."""
-    plain = re.sub(r"[*_`]", "", text)
+    plain = re.sub(r"[*_`]", "", text[:1000])
     words = r"\W+".join(re.escape(word) for word in title.split())
     after = re.search(
         rf"{words}\W*(?:target|goal)?\W*(?:[:=≥>]|of|at least)?\W*(\d+(?:\.\d+)?)\b", plain, re.I
@@ -197,6 +197,6 @@ def _lines(data: bytes) -> list[_Line]:
         if heading:
             level = len(heading[1])
             headings = [item for item in headings if item[0] < level]
-            headings.append((level, heading[2].decode(errors="replace")))
+            headings.append((level, heading[2].rstrip(b" \t#").decode(errors="replace")))
         found.append(_Line(number, start, content, tuple(headings)))
     return found

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from q1lab import paths
 from q1lab.errors import FAILED, NOTICES, Problem
-from q1lab.files import os_reason, plain, private_folder, read_json, write_atomic
+from q1lab.files import os_reason, plain, private_folder, read_shown_json, write_atomic
 from q1lab.study import fields
 
 T = TypeVar("T")
@@ -180,7 +180,7 @@ def load(study_id: str) -> Study:
         raise Problem(f"{study_id!r} is no study's name; `q1lab status` lists them")
     file = paths.StudyPaths(paths.study_dir(study_id)).plan
     try:
-        study = from_dict(read_json(file, LARGEST))
+        study = from_dict(read_shown_json(file, LARGEST))
         if study.id != study_id:
             raise ValueError(f"it is the plan of {study.id!r}")
         return study

@@ -10,14 +10,16 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shutil
 import sys
+import tempfile
 import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 from q1lab.errors import FAILED, Problem
-from q1lab.files import plain, sha256_file, utc_now
+from q1lab.files import plain, sha256_file, sha256_text, utc_now
 from q1lab.study import studies
 from q1lab.study.events import read_new
 from q1lab.study.states import State
@@ -54,8 +56,30 @@ def prepare(study: Study) -> None:
     os.environ.update(kept)
     os.umask(0o077)
     study.files.wandb.mkdir(parents=True, exist_ok=True, mode=0o700)
+    # q1lab writes no settings there; a copied study's could send the learner's key elsewhere
+    (study.files.wandb / "settings").unlink(missing_ok=True)
     with contextlib.suppress(OSError):
         os.nice(10)
+
+
+def temporary_folder(study: Study) -> Path:
+    """Have wandb put its temporary folders into one of this study, made anew, and return it.
+
+    wandb removes them in an exit hook, which never runs here (see ``relay.leave``); what a killed
+    relay left is removed by the next one. Call it under the relay's lock. The folder lies in the
+    system's own place: wandb makes a socket there, whose path must be short.
+    """
+    prefix = f"q1lab-{sha256_text(str(study.files.root))[:10]}-"
+    above = Path(tempfile.gettempdir())
+    if above.name.startswith(prefix):  # a child of a relay
+        above = above.parent
+    for left in above.glob(f"{prefix}*"):
+        with contextlib.suppress(OSError):
+            if left.lstat().st_uid == os.geteuid():
+                shutil.rmtree(left)
+    folder = Path(tempfile.mkdtemp(prefix=prefix, dir=above))
+    os.environ["TMPDIR"] = tempfile.tempdir = str(folder)
+    return folder
 
 
 def settings(**more: Any) -> Any:

@@ -6,12 +6,14 @@ import contextlib
 import os
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 from q1lab.study.alive import is_alive
 from q1lab.study.states import State
 from q1lab.study.studies import Study
 from q1lab.tracking import state as wandb_state
 from q1lab.tracking.client import (
+    FINISH,
     Line,
     RestartError,
     UnreachableError,
@@ -32,6 +34,9 @@ POLL = 0.4
 PAUSE = "Q1LAB_RELAY_PAUSE"
 """Environment of a relay that started itself anew: the seconds for which it stays offline."""
 
+AT_ONCE = 16
+"""Runs that are closed side by side."""
+
 RETRY = 60.0
 """Seconds before a server that failed is tried again for the next run; until then runs are kept
 offline."""
@@ -43,6 +48,8 @@ class Relay:
     def __init__(self, study: Study) -> None:
         self.study = study
         self.lines: dict[str, Line] = {}
+        self.due: list[Line] = []
+        """Runs that have ended and are to be closed at W&B."""
         self.not_before = time.monotonic() + float(os.environ.pop(PAUSE, 0))
         """Monotonic time before which W&B isn't tried again."""
         self.stop = threading.Event()
@@ -60,11 +67,11 @@ class Relay:
                 self._take_plan()
             for line in self.lines.values():
                 self._step(line)
+            self._close_together()
             if not alive or self.stop.wait(POLL):
                 break
-        for line in self.lines.values():
-            if line.handle is not None:
-                self._close(line, State.CRASHED)
+        self.due = [line for line in self.lines.values() if line.handle is not None]
+        self._close_together(State.CRASHED)
         settle(self.study)
 
     def _take_plan(self) -> None:
@@ -98,7 +105,19 @@ class Relay:
             self._lost(line, error)
             return
         if projection.ended is not None:
-            self._close(line, None)
+            self.due.append(line)
+            if len(self.due) >= AT_ONCE:
+                self._close_together()
+
+    def _close_together(self, state: State | None = None) -> None:
+        """Close the runs that are due side by side: a server that is gone lets each of them wait
+        FINISH seconds."""
+        due, self.due = self.due, []
+        if len(due) > 1:
+            say(f"ending {len(due)} runs at W&B; at most {FINISH:.0f} s")
+        for start in range(0, len(due), AT_ONCE):
+            with ThreadPoolExecutor(AT_ONCE) as pool:
+                list(pool.map(lambda line: self._close(line, state), due[start : start + AT_ONCE]))
 
     def _open(self, line: Line) -> None:
         study, run = self.study, line.run

@@ -15,9 +15,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -26,7 +28,16 @@ from q1lab.files import try_lock, write_atomic
 from q1lab.study import children
 from q1lab.study.studies import Study
 from q1lab.tracking import state as wandb_state
-from q1lab.tracking.client import RestartError, load, prepare, reach, reason, say, shut_down
+from q1lab.tracking.client import (
+    RestartError,
+    load,
+    prepare,
+    reach,
+    reason,
+    say,
+    shut_down,
+    temporary_folder,
+)
 from q1lab.tracking.follow import PAUSE, RETRY, Relay
 from q1lab.tracking.pull import pull
 from q1lab.tracking.sync import sync
@@ -38,8 +49,14 @@ AGAIN = "Q1LAB_RELAY_AGAIN"
 """Environment of a relay that started itself anew: how often it did so."""
 
 
+TEMPORARY: list[Path] = []
+"""Folders of wandb's that go when this process does."""
+
+
 def leave(code: int) -> None:
     """End at once: wandb's own exit hooks may wait for a server that is gone."""
+    for folder in TEMPORARY:
+        shutil.rmtree(folder, ignore_errors=True)
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
@@ -64,6 +81,7 @@ def _alone(study: Study, *, follow: bool) -> int:
     if lock is None:
         say(f"{study.id}: another relay is at work")
         return 3
+    TEMPORARY.append(temporary_folder(study))
     if not follow:
         return 0 if sync(study) else 1
     relay = Relay(study)
@@ -86,6 +104,8 @@ def _again(study: Study, error: RestartError) -> None:
         raise error
     shut_down()
     os.environ |= {AGAIN: str(count + 1), PAUSE: str(RETRY)}
+    for folder in TEMPORARY:
+        shutil.rmtree(folder, ignore_errors=True)
     command = [*children.python_module("q1lab.tracking.relay"), str(study.files.root)]
     os.execv(command[0], command)
 
@@ -116,6 +136,8 @@ def _pull(path: str, file: Path, group: str | None) -> int:
                 os.environ.setdefault(f"WANDB_{key.upper()}", value)
         os.environ[f"WANDB_{name}_DIR"] = str(file.parent / name.lower())
     os.environ["WANDB_DIR"] = str(file.parent)
+    TEMPORARY.append(Path(tempfile.mkdtemp(prefix="q1lab-pull-")))
+    os.environ["TMPDIR"] = tempfile.tempdir = str(TEMPORARY[-1])
     os.environ |= {"WANDB_SILENT": "true", "WANDB_ERROR_REPORTING": "false"}
     try:
         reach()

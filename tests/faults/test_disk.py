@@ -88,6 +88,35 @@ def test_a_full_disk_under_the_database(small_disk: Path) -> None:
     )
 
 
+def test_a_full_disk_leaves_no_half_of_a_study(
+    faulty: Faulty, small_disk: Path, tmp_path: Path
+) -> None:
+    faulty(fake=True)
+    q1lab("status")
+    words = (
+        "run",
+        "rope",
+        *TINY,
+        "--data",
+        str(corpus(tmp_path)),
+        "--seeds",
+        "1",
+        "--max-iters",
+        "9",
+    )
+    with Store():
+        ballast = fill(small_disk)
+        done = q1lab(*words, code=None)
+    assert done.returncode == 1
+    assert "full" in done.stderr
+    left = [str(path) for path in (small_disk / "home" / "studies").glob("*")]
+    assert left == []
+    ballast.unlink()
+    q1lab(*words)
+    assert studies.ids() == ["rope-1"]
+    figures("a full disk under a new study", message="the disk is full", half_studies=len(left))
+
+
 @pytest.mark.parametrize("under", ["events", pytest.param("a checkpoint", marks=LONG)])
 def test_a_full_disk_under_a_run(
     faulty: Faulty, small_disk: Path, tmp_path: Path, under: str, monkeypatch: pytest.MonkeyPatch

@@ -1,0 +1,280 @@
+"""Text from outside: escape sequences, odd encodings, endless words, and Markdown that takes a regex
+minutes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from q1lab import config, paths
+from q1lab.documents import claims, preview, retro, roadmap, words
+from q1lab.errors import Problem
+from q1lab.guard import shortened
+from q1lab.study import studies
+from tests.kit import wandb_study as lab
+from tests.kit.faults import figures
+from tests.kit.wandb_server import WandbServer
+
+Q1LAB = [sys.executable, "-P", "-m", "q1lab"]
+RUN = (
+    "run",
+    "rope",
+    "--preset",
+    "quick",
+    "--max-iters",
+    "4",
+    "--seeds",
+    "1",
+    "--wandb",
+    "disabled",
+)
+
+
+def call(*arguments: str | bytes, **env: str) -> subprocess.CompletedProcess[bytes]:
+    done = subprocess.run(
+        [*Q1LAB, *arguments],
+        capture_output=True,
+        check=False,
+        env={**os.environ, **env},
+        timeout=100,
+    )
+    assert b"Traceback" not in done.stderr, done.stderr
+    return done
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_any_encoding_of_the_output_will_do(
+    encoding: str, fake_trainer: Callable[..., None]
+) -> None:
+    said = b""
+    for command in (
+        RUN,
+        ("status",),
+        ("compare",),
+        ("--help",),
+        ("config", "list", "--keys"),
+        ("kpi",),
+    ):
+        done = call(*command, PYTHONIOENCODING=encoding)
+        assert done.returncode in (0, 1, 2), done
+        said += done.stdout + done.stderr
+    said.decode(encoding)
+    figures("output in another encoding", encoding=encoding, commands=6, tracebacks=0)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (b"\xff",),
+        (b"status", b"\xff\xfe"),
+        (b"run", b"./m\xff.py"),
+        (b"config", b"set", b"theme", b"\xe9"),
+    ],
+)
+def test_an_argument_that_is_no_text_is_one_line(arguments: tuple[bytes, ...]) -> None:
+    done = call(*arguments)
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert b"not UTF-8 text" in done.stderr
+
+
+def test_a_folder_that_is_no_text_is_one_line(
+    tmp_path: Path, fake_trainer: Callable[..., None]
+) -> None:
+    folder = os.fsencode(tmp_path) + b"/caf\xe9"
+    Path(os.fsdecode(folder)).mkdir()
+    done = subprocess.run(
+        [*Q1LAB, *RUN], capture_output=True, check=False, timeout=100,
+        env={**os.environ, "Q1LAB_HOME": os.fsdecode(folder)},
+    )  # fmt: skip
+    assert b"Traceback" not in done.stderr
+
+
+def test_what_somebody_typed_is_cut_in_the_message() -> None:
+    for arguments in (
+        ("x" * 100_000,),
+        ("status", "y " * 50_000),
+        ("run", "./" + "z" * 100_000 + ".py"),
+    ):
+        done = call(*arguments)
+        assert done.returncode == 2
+        assert len(done.stderr) < 2000, done.stderr
+    kept = shortened("rope-1: " + "w" * 5000 + " is too long; use a shorter name")
+    assert kept.startswith("rope-1: w")
+    assert kept.endswith("use a shorter name")
+
+
+def test_escape_sequences_do_not_reach_the_terminal(fake_trainer: Callable[..., None]) -> None:
+    assert call(*RUN).returncode == 0
+    file = studies.load("rope-1").files.plan
+    record = json.loads(file.read_text())
+    evil = "\x1b]0;owned\x07\x1b[31mred\x9b2J\u202eback"
+    record["preset"] = record["device"] = record["created"] = record["data"]["name"] = evil
+    for arm in record["arms"].values():
+        arm["title"] = arm["variant"] = evil
+    file.write_text(json.dumps(record))
+    said = call("config", "set", "theme", evil).stdout
+    for command in (
+        ("status",),
+        ("compare",),
+        ("config", "list"),
+        ("export", "--format", "csv", "--output", "/dev/stdout"),
+    ):
+        done = call(*command)
+        said += done.stdout + done.stderr
+    for sign in ("\x1b", "\x07", "\x9b", "\u202e"):
+        assert sign not in said.decode()
+    figures(
+        "escape sequences in a copied study and in a setting", commands=5, reached_the_terminal=0
+    )
+
+
+@pytest.mark.parametrize("file", ["config.toml", "week.toml"])
+def test_deep_toml_is_one_line(file: str, tmp_path: Path) -> None:
+    deep = "a = " + "[" * 50_000 + "\n"
+    if file == "config.toml":
+        paths.config_file().write_text(deep)
+        with pytest.raises(Problem, match="nested too deeply"):
+            config.load(env={})
+        done = call("config", "list")
+    else:
+        (tmp_path / "week.toml").write_text(deep)
+        done = call("content", "check", str(tmp_path))
+    assert done.returncode in (1, 2)
+
+
+# ── Markdown
+
+N = 30_000
+ENDLESS = {
+    "images that open": "![a" * N, "links that open": "[a](b" * N, "empty links": "[a](" * N, "brackets": "[" * N,
+    "a heading of spaces": "# " + " " * 100_000 + "x", "a heading of hashes": "# " + "#" * 100_000,
+    "blank lines": "\n" * 100_000, "backticks": "`" * N + "a" + "`" * (N - 1),
+    "code spans that open": "".join("`" * i + "a" for i in range(1, 400)), "stars": "**a " * N, "quotes": ">" * N,
+    "comments that open": "<!--" * N, "marks that open": "<!-- q1lab:allow " * N, "tags": "<a b='" * N,
+    "digits": "1" * 100_000, "numbers": "1," * N, "addresses": "https://" * N, "entities": "&#" * N,
+    "a box of spaces": "- [x] " + " " * 100_000 + "a", "escapes": "\\" * 100_000, "terminal codes": "\x1b[0;" * N,
+}  # fmt: skip
+
+
+@contextmanager
+def processor(seconds: int) -> Iterator[None]:
+    """A bound far above what it takes, and far below the minutes that it took."""
+
+    def late(*_: object) -> None:
+        raise AssertionError("it takes a regex minutes")
+
+    before = signal.signal(signal.SIGVTALRM, late)
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
+
+
+@pytest.mark.parametrize("kind", ENDLESS)
+def test_markdown_is_read_in_bounded_time(kind: str, tmp_path: Path) -> None:
+    text = ENDLESS[kind]
+    readers: tuple[Callable[[], object], ...] = (
+        lambda: preview.page(text, tmp_path),
+        lambda: words.sections(text),
+        lambda: list(words.by_kind(text)),
+        lambda: roadmap.boxes(text.encode()),
+        lambda: roadmap.targets(text.encode(), [("papers", "Papers read")], "Q1"),
+        lambda: retro.ticked_in(text.encode()),
+        lambda: claims._allows(text),
+        lambda: claims._paragraphs(text, frozenset()),
+    )
+    for read in readers:
+        with processor(10):
+            read()
+    figures("Markdown without an end", readers=len(readers), kinds=len(ENDLESS), over_ten_seconds=0)
+
+
+def test_a_picture_whose_path_holds_a_zero_is_said(tmp_path: Path) -> None:
+    for source in ("a%00.png", "http://[.png", "loop.png", "../x.png"):
+        (tmp_path / "loop.png").unlink(missing_ok=True)
+        (tmp_path / "loop.png").symlink_to(tmp_path / "loop.png")
+        assert "[picture" in preview.page(f"![alt]({source})", tmp_path)
+
+
+def test_a_browser_that_goes_away_is_no_news(capfd: pytest.CaptureFixture[str]) -> None:
+    server = preview.server(lambda: "x" * 30_000_000)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    address = ("127.0.0.1", server.server_port)
+    try:
+        for _ in range(5):
+            link = socket.create_connection(address)
+            link.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            link.sendall(f"GET / HTTP/1.1\r\nHost: 127.0.0.1:{address[1]}\r\n\r\n".encode())
+            link.recv(1000)
+            link.close()  # with a reset
+        with socket.create_connection(address) as link:  # it still answers
+            link.sendall(f"HEAD / HTTP/1.0\r\nHost: 127.0.0.1:{address[1]}\r\n\r\n".encode())
+            assert b" 200 " in link.recv(1000)
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+    assert capfd.readouterr().err == ""
+
+
+# ── what libraries leave behind
+
+
+def test_a_relay_leaves_nothing_in_the_temporary_folder(tmp_path: Path) -> None:
+    study = lab.plan(wandb="offline")
+    lab.train_all(study)
+    folder = tmp_path / "t"
+    folder.mkdir()
+    with WandbServer() as server:
+        env = {**lab.environment(server.url), "TMPDIR": str(folder)}
+        with lab.relay(study, env) as child:
+            assert child.wait(timeout=60) == 0
+        assert list(folder.iterdir()) == []
+        with lab.relay(study, env, "--sync") as child:
+            assert child.wait(timeout=60) == 0
+    assert list(folder.iterdir()) == []
+    figures("a relay's temporary files", left=0)
+
+
+def test_a_copied_studys_wandb_settings_are_not_read(home: Path) -> None:
+    """They could name another server for the learner's key."""
+    study = lab.plan(wandb="offline")
+    lab.train_all(study)
+    study.files.wandb.mkdir(parents=True, exist_ok=True)
+    with WandbServer() as server:
+        (study.files.wandb / "settings").write_text(f"[default]\nbase_url = {server.url}\n")
+        env = lab.environment("http://127.0.0.1:9")
+        with lab.relay(study, env, "--sync") as child:
+            assert child.wait(timeout=60) == 1
+        assert server.asked == []
+
+
+def test_the_charts_cache_is_private_under_any_umask(
+    fake_trainer: Callable[..., None], tmp_path: Path
+) -> None:
+    assert call(*RUN).returncode == 0
+    before = os.umask(0)
+    try:
+        done = call("export", "--format", "svg", "--output", str(tmp_path / "a.svg"))
+    finally:
+        os.umask(before)
+    assert done.returncode == 0, done.stderr
+    cache = paths.home() / "cache"
+    open_ones = [p for p in [cache, *cache.rglob("*")] if p.stat().st_mode & 0o077]
+    assert (cache / "matplotlib").is_dir()
+    assert open_ones == []
