@@ -181,10 +181,6 @@ def save(made: Plan, store: Store) -> Study:
     study = replace(
         study, prediction=predictions.locked_prediction(store, study.variant, f"study {study.id}")
     )
-<<<<<<< HEAD
-    pair = parents.pair(wish.variant, wish.baseline)
-    for arm, file in (("baseline", pair.baseline), ("modified", pair.modified)):
-=======
     try:
         _write(study, wish)
     except BaseException:  # a full disk, say: no half of a study stays
@@ -198,9 +194,8 @@ def save(made: Plan, store: Store) -> Study:
 
 def _write(study: Study, wish: Wish) -> None:
     """The folder of a new study: copies of both model files, then the plan."""
-    for arm, given in (("baseline", wish.baseline), ("modified", wish.variant)):
-        file = variants.find(given)
->>>>>>> b3c5834 (Bound what text from outside can do: escapes, encodings, endless Markdown, words without end; let a relay leave nothing behind)
+    pair = parents.pair(wish.variant, wish.baseline)
+    for arm, file in (("baseline", pair.baseline), ("modified", pair.modified)):
         if file.sha256 != study.arms[arm].sha256:
             raise Problem(f"{file.path} changed while the study was planned; run the command again")
         write_atomic(study.files.root / study.arms[arm].source, file.text)

@@ -7,13 +7,16 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
+from q1lab.cli import run as main
 from q1lab.tracking import state as wandb_state
 from q1lab.tracking.state import ERROR, OFFLINE, SYNCED
 from tests.kit import wandb_study as lab
+from tests.kit.faults import figures
 from tests.kit.wandb_server import KEY, WandbServer
 
 
@@ -203,6 +206,41 @@ def test_a_server_that_dies_in_mid_run_gets_the_rest_by_sync(home: Path) -> None
     assert _rows_on_disk(study, "baseline-seed0") == 20, (
         "the whole history stays here for `wandb leet`"
     )
+
+
+@pytest.mark.long
+def test_runs_that_a_dead_server_lets_wait_end_together(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each waits FINISH seconds for its end; one after another that were minutes. `q1lab sync` says
+    what it waits for."""
+    study = lab.plan(wandb="online", seeds=(0, 1))
+    with WandbServer() as server:
+        env = lab.environment(server.url)
+        for name, value in env.items():
+            monkeypatch.setenv(name, value)
+        with lab.relay(study, env) as child:
+            with lab.alive(study):
+                for run in study.runs:
+                    lab.append(study, run.name, lab.events(run.seed, arm=run.arm)[:12])
+                lab.until(
+                    lambda: len(server.runs) == 4 and all(r.history for r in server.runs.values()),
+                    "the first rows",
+                )
+                server.stop()
+                for run in study.runs:
+                    lab.append(study, run.name, lab.events(run.seed, arm=run.arm)[12:])
+            began = time.monotonic()
+            lab.until(lambda: "ending 4 runs at W&B" in lab.log_of(study), "the end of the runs")
+            server.start()
+            assert main(["sync"]) == 0
+            took = time.monotonic() - began
+            child.wait(timeout=60)
+    said = capsys.readouterr()
+    assert "waiting for its relay" in said.err
+    figures("W&B's server dies with runs open", runs=4, seconds=round(took))
+    assert lab.log_of(study).count("no answer in time") in (0, 4)
+    assert lab.states(study) == {SYNCED}
 
 
 @pytest.mark.long

@@ -173,6 +173,36 @@ ROWS: tuple[tuple[str, str, Figure, str, str], ...] = (
             ("an upload", "upload"), ("the app in a browser", "app in a browser"),
         )
     ),
+    (
+        "Markdown that never ends what it begins (30,000 times)", "under 10 s of processor each",
+        {"fault": "Markdown without an end"}, "readers",
+        "{kinds} kinds × {readers} readers, {over_ten_seconds} longer",
+    ),
+    (
+        "escape sequences in a copied study and in a setting", "none reaches the terminal",
+        {"fault": "escape sequences in a copied study and in a setting"}, "commands",
+        "{commands} commands, {reached_the_terminal} reached it",
+    ),
+    *(
+        (
+            f"output in {name}", "no traceback",
+            {"fault": "output in another encoding", "encoding": name}, "commands",
+            "{commands} commands, {tracebacks} tracebacks",
+        )
+        for name in ("ascii", "latin-1")
+    ),
+    (
+        "a full disk under a new study", "a clear message, no half of a study",
+        {"fault": "a full disk under a new study"}, "half_studies", "“{message}”, {half_studies} half studies left",
+    ),
+    (
+        "wandb's temporary files", "gone with the relay", {"fault": "a relay's temporary files"}, "left",
+        "{left} left",
+    ),
+    (
+        "W&B's server dies while several runs are open", "the relay ends them together",
+        {"fault": "W&B's server dies with runs open"}, "runs", "{runs} runs ended after {seconds} s",
+    ),
     *(
         (
             f"{what} where a file is expected", "one line, no wait, bounded memory",
