@@ -22,10 +22,21 @@ from q1lab.index import ingest
 from q1lab.index.store import Store
 from q1lab.journal import predictions
 from q1lab.model import parents
-from q1lab.study import children, command, corpora, launch, presets, reuse, studies, variants
+from q1lab.study import (
+    children,
+    command,
+    corpora,
+    kept,
+    launch,
+    presets,
+    reuse,
+    studies,
+    variants,
+)
 from q1lab.study.command import Wish
 from q1lab.study.engines import names
 from q1lab.study.engines.base import OutOfReach, Refused
+from q1lab.study.kept import Kept
 from q1lab.study.studies import Arm, Data, Study
 from q1lab.tracking import state as wandb_state
 
@@ -47,6 +58,8 @@ class Plan:
     known: tuple[str, ...] = ()
     """The studies that there were when this was planned: with others, it has to be planned
     again."""
+    kept: Kept | None = None
+    """The folder that the study was read from, where a study of the repository trains again."""
 
 
 def cores() -> int:
@@ -60,6 +73,8 @@ def plan(wish: Wish, store: Store) -> Plan:
 
     Raises Problem for whatever a person can mend, before any study exists.
     """
+    asked = wish
+    wish, again = meant(asked)
     seeds = command.parse_seeds(wish.seeds)
     if wish.jobs is not None and wish.jobs < 1:
         raise Problem(f"--jobs {wish.jobs}: at least one run must train at a time")
@@ -80,6 +95,8 @@ def plan(wish: Wish, store: Store) -> Plan:
     preset = wish.preset or presets.default_for(likely_device(away))
     config = presets.resolve(preset, wish.overrides, extra_fields)
     data = corpora.prepare(wish.data, config["block_size"])
+    if again is not None:
+        kept.same_data(again, data)
     question = {
         "files": {"baseline": str(baseline.path), "modified": str(modified.path)},
         "vocab_size": data.vocab_size,
@@ -95,6 +112,8 @@ def plan(wish: Wish, store: Store) -> Plan:
 
     known_before = tuple(studies.ids())
     draft = _draft(wish, seeds, preset, config, data, answer, baseline, modified, engine)
+    if again is not None:
+        draft = _as_kept(draft, again, wish)
     known = None if wish.fresh else _same_study(draft)
     if known is None and not wish.unchecked:
         for file in (baseline, modified):
@@ -108,15 +127,31 @@ def plan(wish: Wish, store: Store) -> Plan:
         ready = set() if wish.fresh else {run.name for run, _ in reuse.find(draft)}
         study, missing = draft, tuple(run.name for run in draft.runs if run.name not in ready)
     return Plan(
-        wish,
+        asked,
         study,
         is_new=known is None,
         missing=missing,
         minutes=_minutes(study, missing, answer),
-        notes=(*([pair.note] if pair.note else ()), *_notes(study, known)),
+        notes=(*([pair.note] if pair.note else ()), *_notes(study, known, again)),
         alive=known is not None and launch.is_alive(study.files),
         known=known_before,
+        kept=again,
     )
+
+
+def meant(asked: Wish) -> tuple[Wish, Kept | None]:
+    """What is to be planned: as asked, or where that names the folder of a kept study, all that it
+    says."""
+    if not kept.is_one(asked.variant):
+        return asked, None
+    found = kept.load(Path(asked.variant).expanduser())
+    return kept.wish(found, asked), found
+
+
+def _as_kept(draft: Study, again: Kept, wish: Wish) -> Study:
+    """With as many threads per run as then: another number may change the last bits."""
+    jobs = draft.jobs if wish.jobs or draft.device != "cpu" else max(1, cores() // again.threads)
+    return replace(draft, threads=again.threads, jobs=min(draft.jobs, jobs))
 
 
 def begin(wish: Wish, store: Store, drawn: Plan | None = None) -> Plan:
@@ -171,7 +206,7 @@ def save(made: Plan, store: Store) -> Study:
     Call it inside ``planning_lock()``. For a study that was there already, writes what changed
     (seeds, jobs).
     """
-    study, wish = made.study, made.wish
+    study, wish = made.study, meant(made.wish)[0]
     if not made.is_new:
         if studies.load(study.id) != study:
             studies.save(study)
@@ -443,8 +478,11 @@ def _minutes(study: Study, missing: tuple[str, ...], answer: dict[str, Any]) -> 
     )
 
 
-def _notes(study: Study, known: Study | None) -> tuple[str, ...]:
+def _notes(study: Study, known: Study | None, again: Kept | None) -> tuple[str, ...]:
     notes = []
+    other = kept.differing(again, study.versions) if again is not None else ""
+    if other:
+        notes.append(f"the last digits may differ from then: {other}")
     a, b = study.arms["baseline"].n_params, study.arms["modified"].n_params
     if abs(b - a) >= 0.01 * a:
         notes.append(f"parameters differ by {(b - a) / a:+.1%}: {a:,} and {b:,}")

@@ -32,6 +32,14 @@ option)."""
 )
 @shared.writing_options
 @shared.region_options
+@click.option(
+    "--no-study",
+    "keep_study",
+    is_flag=True,
+    flag_value=False,
+    default=True,
+    help="Leave the study's own folder (its model files and settings) out.",
+)
 @shared.json_option
 def modification(
     variant: str | None,
@@ -40,13 +48,17 @@ def modification(
     overwrite: bool,
     add_missing: bool,
     stdout: bool,
+    keep_study: bool,
     as_json: bool,
 ) -> int:
-    """Write MODIFICATION.md, or bring it up to date, and commit it alone.
+    """Write MODIFICATION.md, or bring it up to date, and commit it.
 
     Between its marks q1lab writes what it knows: choice, notes, sketch, prediction, the diff that
     ran, the comparison. Every other byte is yours. What you edit between the marks stays, and is
     shown as a diff, until you say --overwrite. The commit locks your prediction.
+
+    With it goes a folder, studies/STUDY: the two files that trained and all settings, so that
+    anybody can train the study again (--no-study leaves it out). Nothing else is committed.
 
     The diff is that of your own file. Where the runs used q1lab's implementation, its code is left
     out until a file of yours passes its checks, or you say --reference.
@@ -75,6 +87,7 @@ def modification(
             variant=variant,
             overwrite=overwrite,
             add_missing=add_missing,
+            keep_study=keep_study,
         )
         if stdout:
             shared.show(proposal.text)

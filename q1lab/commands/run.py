@@ -14,7 +14,7 @@ from q1lab.commands.live import minutes_text, watch
 from q1lab.errors import FAILED, INTERRUPTED, OK, Problem
 from q1lab.index import ingest
 from q1lab.index.store import Store
-from q1lab.study import command, launch, studies
+from q1lab.study import command, kept, launch, studies
 from q1lab.study.command import Wish
 from q1lab.study.engines import names
 from q1lab.study.states import State
@@ -122,7 +122,10 @@ def run(detach: bool, as_json: bool, **asked: Any) -> int:
             status = _follow(store, study, as_json, ctrl_c_stops=True)
             if status is not None:
                 return status
-        return _finish(store, study, as_json)
+        status = _finish(store, study, as_json)
+        if plan.kept is not None:
+            _tell(kept.outcome(plan.kept, study), False)
+        return status
 
 
 @click.command(epilog="Example: q1lab attach rope-1")

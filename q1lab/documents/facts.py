@@ -34,7 +34,6 @@ class StudyFacts:
     power: Md
     scope: Md
     outcome: Md
-    command: str
     facts_table: Md
     difference: str
     """Empty without one."""
@@ -48,7 +47,6 @@ class StudyFacts:
 def study_facts(
     c: Comparison,
     *,
-    command: str = "",
     commit: str | None = None,
     dirty: bool = False,
     versions: Mapping[str, str] | None = None,
@@ -70,7 +68,6 @@ def study_facts(
         power=inline(telling.power(c)),
         scope=inline(telling.scope(c)),
         outcome=inline(telling.prediction(c)),
-        command=command or f"q1lab run {c.variant} --seeds {c.n or 3}",
         facts_table=_reproduce(c, commit, dirty, versions or {}),
         difference="" if c.mean is None else telling.mean(c),
         interval="" if c.ends is None else f"{telling.interval_label(c)} {telling.between(c)}",

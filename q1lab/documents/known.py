@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from q1lab.compare.record import Comparison, compare
@@ -13,7 +13,7 @@ from q1lab.documents import facts
 from q1lab.index import learned, results
 from q1lab.index.store import Store
 from q1lab.journal import predictions
-from q1lab.study import command, studies
+from q1lab.study import studies
 from q1lab.study.studies import Study
 from q1lab.week import progress
 from q1lab.week.model import Step, Week
@@ -93,28 +93,15 @@ def comparisons(store: Store, names: Iterable[str] | None = None) -> list[tuple[
 
 
 def study_facts(study: Study, record: Comparison) -> facts.StudyFacts:
-    """A finished study as the documents tell it, with the command that runs it again."""
+    """A finished study as the documents tell it."""
     repo = study.repo or {}
     commit = repo.get("commit")
     return facts.study_facts(
         record,
-        command=command_of(study),
         commit=str(commit) if isinstance(commit, str) else None,
         dirty=bool(repo.get("dirty")),
         versions=study.versions,
     )
-
-
-def command_of(study: Study) -> str:
-    """The command that runs the study again. Of a learner's file only the name is told: paths are
-    private."""
-
-    def told(given: str) -> str:
-        return f"./{Path(given).name}" if "/" in given or given.endswith(".py") else given
-
-    wish = command.of_study(study, told)
-    # where a stranger uploads is theirs to say
-    return command.text(replace(wish, wandb="auto"))
 
 
 def numbers(store: Store, week: Week) -> list[float]:

@@ -6,16 +6,17 @@ function of the record.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from q1lab.compare.telling import DIRECTION_WORDS
-from q1lab.documents import facts, known
+from q1lab.documents import facts, known, reproduce
 from q1lab.documents.facts import StudyFacts
 from q1lab.documents.known import Answer, Chosen
 from q1lab.documents.markdown import Md
+from q1lab.documents.reproduce import Reproduction
 from q1lab.documents.templates import Rendered, render
 from q1lab.errors import Problem
 from q1lab.files import read_text
@@ -70,6 +71,7 @@ class Modification:
     diff_lines: Mapping[str, int] | None = None
     study: StudyFacts | None = None
     other_studies: Md | None = None
+    reproduce: Reproduction | None = None
     command: str = ""
 
 
@@ -95,8 +97,16 @@ def shown_prediction(found: Mapping[str, Any]) -> Prediction:
     )
 
 
-def gather(store: Store, week: Week, variant: str | None = None) -> Modification:
-    """The record of MODIFICATION.md as of now."""
+def gather(
+    store: Store,
+    week: Week,
+    variant: str | None = None,
+    *,
+    root: Path | None = None,
+    keeps: Collection[str] = (),
+) -> Modification:
+    """The record of MODIFICATION.md as of now. ``root`` is the folder that the document is in,
+    ``keeps`` the studies whose files are about to be kept there."""
     picked = known.chosen(store, week, variant)
     week = week.for_variant(picked.name)
     listed = next((item for item in week.variants if item.name == picked.name), None)
@@ -126,9 +136,15 @@ def gather(store: Store, week: Week, variant: str | None = None) -> Modification
         withheld=withheld,
         diff_lines={"added": added, "removed": removed},
         study=known.study_facts(study, record) if study and record else None,
+        reproduce=_reproduction(study, root, keeps) if study else None,
         other_studies=facts.studies_table([item for _, item in found]) if len(found) > 1 else None,
         command=f"q1lab run {picked.name} --seeds 3",
     )
+
+
+def _reproduction(study: Study, root: Path | None, keeps: Collection[str]) -> Reproduction:
+    held = root is not None and (study.id in keeps or reproduce.stands(study, root))
+    return reproduce.told(study, root, keeps=held)
 
 
 def _file_name(path: str | None) -> str | None:

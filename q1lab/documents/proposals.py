@@ -13,6 +13,7 @@ from pathlib import Path
 from q1lab.documents import counted
 from q1lab.documents import modification as modifications
 from q1lab.documents import post as posts
+from q1lab.documents import reproduce
 from q1lab.documents import retro as retros
 from q1lab.documents import roadmap as roadmaps
 from q1lab.documents import save as saving
@@ -26,6 +27,8 @@ from q1lab.index.store import Store
 from q1lab.journal import evidence, predictions
 from q1lab.journal import posts as published
 from q1lab.repository import NoRepository, Repository
+from q1lab.study import studies
+from q1lab.study.studies import Study
 from q1lab.week.model import Week
 
 After = Callable[[Store, Saved], None]
@@ -101,11 +104,23 @@ def modification(
     variant: str | None = None,
     overwrite: bool = False,
     add_missing: bool = False,
+    keep_study: bool = True,
 ) -> Proposal:
-    """MODIFICATION.md in ``root``, new or refreshed. Committing it locks the prediction."""
-    record = modifications.gather(store, week, variant)
+    """MODIFICATION.md in ``root``, new or refreshed. Committing it locks the prediction.
+
+    ``keep_study``: with it goes the folder of the study that it tells of, where that trained a file
+    of the learner's: without the files, nobody could train it again.
+    """
+    record = modifications.gather(store, week, variant, root=root)
+    folder: dict[Path, bytes] = {}
+    left: tuple[str, ...] = ()
     if repo is not None:
         record = modifications.about_to_be_locked(record, utc_now())
+        study = studies.load(record.study.id) if record.study and keep_study else None
+        if study is not None and reproduce.own_file(study):
+            folder, left = reproduce.files(study, root)
+            if folder:
+                record = replace(record, reproduce=reproduce.told(study, root, keeps=True))
     made = draft(
         root / modifications.FILE,
         modifications.document(record, week.root),
@@ -118,7 +133,25 @@ def modification(
         if repo is not None and record.prediction and "prediction" not in made.edited:
             predictions.lock(store, record.variant, modifications.LOCKED_BY_COMMIT, week.label)
 
-    return _of_draft(made, _modification_message(made, record), repo, after)
+    proposal = _of_draft(made, _modification_message(made, record), repo, after, folder)
+    diff = proposal.diff + _diff_of_files(folder, root)
+    return replace(proposal, diff=diff, claims=(*proposal.claims, *left))
+
+
+def keep(study: Study, root: Path, repo: Repository | None) -> Proposal:
+    """The folder of a study below ``root``, from which anybody can train it again."""
+    folder, left = reproduce.files(study, root)
+    if not folder:
+        raise Problem(left[0])
+    message = f"docs: keep the files of study {study.id}"
+    return Proposal(folder, message, repo, _diff_of_files(folder, root))
+
+
+def _diff_of_files(files: Mapping[Path, bytes], root: Path) -> str:
+    return "".join(
+        unified(saving.read(path) or b"", data, str(path.relative_to(root)))
+        for path, data in files.items()
+    )
 
 
 def _modification_message(made: Draft, record: modifications.Modification) -> str:

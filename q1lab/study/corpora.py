@@ -4,6 +4,7 @@ go on."""
 from __future__ import annotations
 
 import os
+import re
 import sysconfig
 from pathlib import Path
 
@@ -65,6 +66,13 @@ def keep(label: str, raw: bytes, block_size: int) -> Data:
     if not file.exists() or file.stat().st_size != len(raw):
         write_atomic(file, raw)
     return Data(label, sha256, f"data/{file.name}", len(text), len(set(text)), train, val)
+
+
+def kept(sha256: str) -> Path | None:
+    """q1lab's own copy of a corpus that was used before; None when there is none."""
+    file = paths.data_dir() / f"{sha256}.txt"
+    ours = re.fullmatch(r"[0-9a-f]{64}", sha256) is not None and file.is_file()
+    return file if ours and sha256_file(file) == sha256 else None
 
 
 def stdlib_text() -> str:

@@ -13,6 +13,7 @@ from q1lab.compare.scoring import calibration
 from q1lab.documents import post, retro
 from q1lab.documents.facts import studies_table, study_facts
 from q1lab.documents.modification import Answer, Modification, shown_prediction
+from q1lab.documents.reproduce import Reproduction
 from q1lab.journal import kpis
 from tests.kit import comparisons
 
@@ -114,12 +115,14 @@ def modification(outcome: str | None = None, evil: bool = False) -> Modification
         if outcome is None
         else study_facts(
             comparison(outcome),
-            command="q1lab run rope --seeds 0,1,2 --preset cpu --data shakespeare",
             commit="1a2b3c4d5e6f",
             dirty=True,
             versions={"python": "3.11.7", "torch": "2.9.0"},
         ),
         analysis=() if outcome is None else (Answer("Is the modification helping?", words),),
+        reproduce=None
+        if outcome is None
+        else Reproduction("q1lab run rope --seeds 3 --preset cpu --data shakespeare"),
         command="q1lab run rope --seeds 3",
     )
 

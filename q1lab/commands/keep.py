@@ -1,0 +1,33 @@
+"""`q1lab keep`: a study's files and settings in the learner's repository, to be trained again."""
+
+from __future__ import annotations
+
+import click
+
+from q1lab.commands import _documents as shared
+from q1lab.index.store import Store
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  q1lab keep
+  q1lab keep rope-1 --dry-run"""
+)
+@click.argument("study", required=False)
+@shared.writing_options
+@shared.json_option
+def keep(study: str | None, how: shared.Writing, as_json: bool) -> int:
+    """Keep STUDY (default: the latest) in your repo, so that anybody can train it again.
+
+    The folder studies/STUDY gets both model files as they trained, and study.toml with everything
+    that was decided. `q1lab run studies/STUDY` trains from it. `q1lab modification` does the same
+    for the study that it tells of.
+    """
+    from q1lab.documents import proposals
+    from q1lab.study import studies
+
+    chosen = studies.load(study or studies.latest())
+    root, found = shared.place(how)
+    with Store() as store:
+        return shared.carry_out(proposals.keep(chosen, root, found), store, how, as_json=as_json)

@@ -1,0 +1,126 @@
+"""How a finished study is trained again by a stranger: what the document says, and the folder in
+the learner's repository that makes it true."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from q1lab.documents.markdown import Md, code, inline
+from q1lab.documents.save import read
+from q1lab.errors import Problem
+from q1lab.study import command, corpora, kept
+from q1lab.study.studies import ARMS, Study
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """``command`` is empty where nothing can train it again; ``folder`` where the repository does
+    not keep the study. ``notes`` are sentences in Markdown."""
+
+    command: str = ""
+    folder: str = ""
+    notes: tuple[Md, ...] = ()
+
+
+def own_file(study: Study) -> bool:
+    """Whether the study trained a file of the learner's rather than one that ships with q1lab."""
+    return any("/" in arm.origin or arm.origin.endswith(".py") for arm in study.arms.values())
+
+
+def files(study: Study, root: Path) -> tuple[dict[Path, bytes], tuple[str, ...]]:
+    """(the study's folder below ``root`` as it is to be written, what stands in the way).
+
+    A model file that is there already with other contents is the learner's edit of it: then nothing
+    is to be written.
+    """
+    if study.extra.get("imported") and not _has_sources(study):
+        raise Problem(f"{study.id} was trained elsewhere: q1lab has none of its model files")
+    wanted = kept.files(study, root)
+    edited = [
+        path
+        for path, data in wanted.items()
+        if path.name != kept.FILE and read(path) not in (None, data)
+    ]
+    if edited:
+        named = ", ".join(str(path.relative_to(root)) for path in edited)
+        return {}, (
+            f"{named}: no longer what trained in {study.id}, and left as it is. Delete it, and "
+            f"`q1lab keep {study.id}` writes it again.",
+        )
+    return wanted, ()
+
+
+def stands(study: Study, root: Path) -> bool:
+    """Whether the repository keeps the study's files as they trained."""
+    try:
+        wanted = kept.files(study, root)
+    except Problem:
+        return False
+    return all(read(path) == data for path, data in wanted.items() if path.name != kept.FILE) and (
+        read(root / kept.folder_of(study) / kept.FILE) is not None
+    )
+
+
+def told(study: Study, root: Path | None, *, keeps: bool) -> Reproduction:
+    """What the document says. ``keeps``: the repository ``root`` holds, or is about to hold, the
+    study's folder."""
+    if study.extra.get("imported") and not keeps:
+        return Reproduction(notes=(Md("The runs were trained elsewhere and imported."),))
+    if keeps:
+        folder = kept.folder_of(study)
+        return Reproduction(f"q1lab run {folder}", folder, _data_notes(study, root))
+    notes = _data_notes(study, root)
+    if own_file(study):
+        notes = (
+            Md(
+                "The model files are not in this repository as they trained: "
+                f"{code(f'q1lab keep {study.id}')} puts them there."
+            ),
+            *notes,
+        )
+    else:
+        version = study.versions.get("q1lab", "")
+        notes = (inline(f"Both model files ship with q1lab {version}".rstrip() + "."), *notes)
+    return Reproduction(command_of(study), "", notes)
+
+
+def _data_notes(study: Study, root: Path | None) -> tuple[Md, ...]:
+    """What a stranger must know about the data."""
+    if study.data.name == "stdlib":
+        release = ".".join(study.versions.get("python", "").split(".")[:2])
+        return (
+            inline(
+                f"The data are the source text of Python {release}'s standard library, so it takes "
+                "a Python of the same release (the hash below tells)."
+            ),
+        )
+    origin = str(study.extra.get("data", ""))
+    if origin in corpora.BUILT_IN or study.data.name in corpora.BUILT_IN:
+        return ()
+    if root is not None and Path(origin).is_relative_to(root):
+        return (Md(f"The data are {code(str(Path(origin).relative_to(root)))}."),)
+    return (
+        Md(
+            f"The data, {code(study.data.name)} (the hash is below), are not in this repository: "
+            f"give the file with {code('--data')}."
+        ),
+    )
+
+
+def command_of(study: Study) -> str:
+    """The command that runs the study again. Of a learner's file only the name is told: paths are
+    private."""
+
+    def name(given: str) -> str:
+        return f"./{Path(given).name}" if "/" in given or given.endswith(".py") else given
+
+    # where a stranger uploads is theirs to say
+    return command.text(replace(command.of_study(study, name), wandb="auto"))
+
+
+def _has_sources(study: Study) -> bool:
+    return all(
+        study.arms[arm].source and (study.files.root / study.arms[arm].source).is_file()
+        for arm in ARMS
+    )

@@ -1,0 +1,298 @@
+"""The folder that a study leaves in the learner's repository, and the study that trains from it in
+a clone: the same values, to the last bit."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from q1lab import planning
+from q1lab.documents import reproduce
+from q1lab.errors import Problem
+from q1lab.index import ingest
+from q1lab.index.store import Store
+from q1lab.model import learner
+from q1lab.study import command, kept, studies
+from q1lab.study.command import Wish
+from q1lab.study.studies import Study
+from tests.kit.places import MODELS
+
+Fake = Callable[..., None]
+SETTINGS = {
+    "n_layer": 1, "n_head": 2, "n_embd": 16, "block_size": 16, "batch_size": 4, "eval_windows": 4,
+    "learning_rate": 3e-3,
+}  # fmt: skip
+TINY = [
+    "--preset", "quick", "--max-iters", "24", "--seeds", "2,5", "--headline", "welch", "--unchecked",
+    "--device", "cpu", "--data", "words.txt", "--wandb", "disabled",
+    *(word for key, value in SETTINGS.items() for word in ("--set", f"{key}={value}")),
+]  # fmt: skip
+WORDS = "".join(chr(97 + i * i % 23) + " " * (i % 5 == 0) for i in range(5000))
+
+
+@pytest.fixture
+def repo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository with the learner's model and a SwiGLU that was made from it."""
+    (tmp_path / "gitconfig").write_text("[user]\nname = L\nemail = l@example.org\n")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "gitconfig"))
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    folder = tmp_path / "transformer"
+    folder.mkdir()
+    git(folder, "init", "-q")
+    (folder / "model.py").write_text("# mine\n" + (MODELS / "baseline.py").read_text())
+    (folder / "words.txt").write_text(WORDS)
+    git(folder, "add", "-A")
+    git(folder, "commit", "-qm", "begin")
+    monkeypatch.chdir(folder)
+    learner.new("swiglu", folder)
+    head = (folder / "swiglu.py").read_text().splitlines(keepends=True)[0]
+    (folder / "swiglu.py").write_text(head + "# mine\n" + (MODELS / "swiglu.py").read_text())
+    return folder
+
+
+def git(folder: Path, *words: str) -> str:
+    done = subprocess.run(["git", *words], cwd=folder, check=True, capture_output=True, text=True)
+    return done.stdout
+
+
+def q1lab(folder: Path, *words: str, code: int = 0, home: Path | None = None) -> str:
+    env = dict(os.environ)
+    if home is not None:
+        env["Q1LAB_HOME"] = str(home)
+    done = subprocess.run(
+        [sys.executable, "-m", "q1lab", *words],
+        cwd=folder, env=env, capture_output=True, text=True, timeout=240, check=False,
+    )  # fmt: skip
+    assert done.returncode == code, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stdout + done.stderr
+
+
+def losses(home: Path) -> dict[str, list[tuple[str, int, float]]]:
+    """Every loss of every run of the one study in a home, as it was written."""
+    (study,) = (home / "studies").iterdir()
+    found = {}
+    for events in study.glob("runs/*/events.jsonl"):
+        kinds = ("iter", "eval", "exit")
+        lines = [json.loads(line) for line in events.read_text().splitlines()]
+        found[events.parent.name] = [
+            (event["type"], event["iter"], event.get("train_loss", event.get("val_loss")))
+            for event in lines
+            if event["type"] in kinds
+        ]
+    return found
+
+
+def printed_command(folder: Path) -> list[str]:
+    text = (folder / "MODIFICATION.md").read_text()
+    section = text.split("## How to reproduce")[1]
+    found = re.search(r"```sh\n(.*?)\n```", section, re.DOTALL)
+    assert found, section
+    return shlex.split(found[1])
+
+
+@pytest.mark.timeout(400)
+def test_a_clone_trains_exactly_the_study(repo: Path, home: Path, tmp_path: Path) -> None:
+    """With the real trainer: from the study, over a merge and a clone, to the same bits."""
+    q1lab(repo, "run", "./swiglu.py", *TINY)
+    q1lab(repo, "modification", "--variant", "swiglu", "--yes")
+    committed = git(repo, "show", "--name-only", "--format=", "HEAD").split()
+    assert committed == [
+        "MODIFICATION.md", "studies/swiglu-1/model.py", "studies/swiglu-1/study.toml",
+        "studies/swiglu-1/swiglu.py",
+    ]  # fmt: skip
+    merged = learner.merge(repo / "swiglu.py", repo / "model.py")
+    (repo / "model.py").write_bytes(merged.new)
+    git(repo, "commit", "-qam", "merge")
+
+    git(tmp_path, "clone", "-q", str(repo), "clone")
+    clone, other = tmp_path / "clone", tmp_path / "another home"
+    said = q1lab(clone, *printed_command(clone)[1:], "--wandb", "disabled", home=other)
+    assert "All 4 losses are equal to the record in studies/swiglu-1, to the last bit." in said
+    assert losses(other) == losses(home)
+    assert len(losses(home)) == 4
+
+
+@pytest.fixture
+def study(repo: Path, fake_trainer: Fake) -> Study:
+    """A study of the learner's file, trained without torch."""
+    fake_trainer(effect=-0.1, noise=0.01)
+    q1lab(repo, "run", "./swiglu.py", *TINY)
+    return studies.load("swiglu-1")
+
+
+def keep(study: Study, root: Path) -> Path:
+    for path, data in kept.files(study, root).items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    return root / kept.folder_of(study)
+
+
+def planned(folder: Path | str, **more: object) -> planning.Plan:
+    with Store() as store:
+        return planning.plan(Wish(str(folder), **more), store)  # type: ignore[arg-type]
+
+
+def test_everything_that_was_decided_is_on_record(study: Study, repo: Path) -> None:
+    record = tomllib.loads((keep(study, repo) / "study.toml").read_text())
+    assert record["config"] == study.config
+    assert record["seeds"] == [2, 5]
+    assert (record["headline"], record["device"], record["dtype"]) == ("welch", "cpu", "fp32")
+    assert record["threads"] == study.threads
+    assert record["val_loss"] == kept.values_of(study)
+    assert str(repo) not in (repo / "studies/swiglu-1/study.toml").read_text()
+
+
+def test_the_folder_plans_the_study_in_another_home(
+    study: Study, repo: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    folder = keep(study, repo)
+    monkeypatch.setenv("Q1LAB_HOME", str(tmp_path / "other"))
+    made = planned(folder)
+    assert made.is_new
+    assert planning.identity(made.study) == planning.identity(study)
+    assert (made.study.seeds, made.study.threads) == (study.seeds, study.threads)
+    assert [made.study.arms[arm].variant for arm in studies.ARMS] == ["model", "swiglu"]
+
+
+def test_threads_are_those_of_then(
+    study: Study, repo: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    folder = keep(replace(study, threads=3), repo)
+    monkeypatch.setenv("Q1LAB_HOME", str(tmp_path / "other"))
+    assert planned(folder).study.threads == 3
+
+
+def test_at_home_it_is_the_study_itself(study: Study, repo: Path) -> None:
+    made = planned(keep(study, repo))
+    assert (made.is_new, made.missing, made.study.id) == (False, (), "swiglu-1")
+    assert kept.outcome(made.kept, made.study).startswith("All 4 losses") if made.kept else False
+
+
+def test_other_losses_are_said_to_be_other(study: Study, repo: Path) -> None:
+    found = kept.load(keep(study, repo))
+    values = {**found.values, "modified-seed5": found.values["modified-seed5"] + 0.25}
+    words = kept.outcome(replace(found, values=values), study)
+    assert words.startswith("3 of 4 losses are equal")
+    assert "by up to 0.25 nats" in words
+
+
+def test_an_edited_file_is_not_what_trained(study: Study, repo: Path) -> None:
+    folder = keep(study, repo)
+    (folder / "swiglu.py").write_text((folder / "swiglu.py").read_text() + "\nx = 1\n")
+    with pytest.raises(Problem, match="is not the file that trained in swiglu-1") as no:
+        kept.load(folder)
+    assert f"q1lab run {folder}/swiglu.py --baseline {folder}/model.py" in str(no.value)
+    assert reproduce.files(study, repo)[0] == {}
+    assert "no longer what trained" in reproduce.files(study, repo)[1][0]
+    assert not reproduce.stands(study, repo)
+
+
+def test_more_than_the_folder_says_is_refused(study: Study, repo: Path) -> None:
+    folder = keep(study, repo)
+    for more in ({"seeds": "7"}, {"preset": "cpu"}, {"overrides": {"max_iters": "3"}}):
+        with pytest.raises(Problem, match="says by itself what it trains"):
+            planned(folder, **more)
+    assert planned(folder, jobs=1, wandb="disabled").study.id == "swiglu-1"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "format = ", "format = 1", "format = 'x'", "[data]\nname=1",
+        "seeds = [1, 1]", "seeds = ['a']", "threads = -1", "baseline.file = '../x'",
+        "data.file = '/etc/passwd'", "data.file = '../../secret'",
+    ],
+)  # fmt: skip
+def test_a_damaged_record_is_one_line(study: Study, repo: Path, text: str) -> None:
+    import tomlkit
+
+    folder = keep(study, repo)
+    file = folder / "study.toml"
+    if "=" in text and text.split("=")[1].strip() and "format" not in text and "[" not in text[:1]:
+        record = tomlkit.parse(file.read_text())
+        for key, value in tomlkit.parse(text).items():
+            if isinstance(value, dict):
+                record[key].update(value)  # type: ignore[union-attr]
+            else:
+                record[key] = value
+        text = tomlkit.dumps(record)
+    file.write_text(text)
+    with pytest.raises(Problem) as no:
+        kept.load(folder)
+    assert str(file) in str(no.value)
+    assert "\n" not in str(no.value)
+
+
+def test_data_of_ones_own(study: Study, repo: Path, tmp_path: Path, home: Path) -> None:
+    """In the repository: found there. Outside: asked for, and only the same text will do."""
+    words = WORDS + "!"
+    outside, inside = tmp_path / "own.txt", repo / "own.txt"
+    for file in (outside, inside):
+        file.write_text(words)
+    made = {}
+    for file in (outside, inside):
+        wish = Wish(
+            "./swiglu.py", data=str(file), preset="quick", unchecked=True, fresh=True,
+            overrides={"max_iters": "20"},
+        )  # fmt: skip
+        with Store() as store:
+            made[file] = planning.save(planning.plan(wish, store), store)
+            ingest.take_in(store, made[file])
+    private, shared = keep(made[outside], repo), keep(made[inside], repo)
+    assert str(tmp_path) not in (private / "study.toml").read_text()
+    shutil.rmtree(home / "data")
+    with pytest.raises(Problem, match=r"which is not here: give the file with --data"):
+        planned(private)
+    (tmp_path / "others.txt").write_text(words + "?")
+    with pytest.raises(Problem, match=r"others\.txt is not the text that"):
+        planned(private, data=str(tmp_path / "others.txt"))
+    assert planned(private, data=str(outside)).study.data.sha256 == made[outside].data.sha256
+    shutil.rmtree(home / "data")
+    assert planned(shared).study.data.sha256 == made[inside].data.sha256
+    notes = reproduce.told(made[outside], repo, keeps=True).notes
+    assert any("not in this repository" in note for note in notes)
+    assert "own.txt" in reproduce.told(made[inside], repo, keeps=True).notes[0]
+
+
+def test_keeping_is_polite(study: Study, repo: Path) -> None:
+    (repo / "mine.txt").write_text("staged\n")
+    git(repo, "add", "mine.txt")
+    said = q1lab(repo, "keep", "--dry-run")
+    assert "+++ " in said
+    assert not (repo / "studies").exists()
+    q1lab(repo, "keep", "swiglu-1", "--yes")
+    assert len(git(repo, "show", "--name-only", "--format=", "HEAD").split()) == 3
+    assert "A  mine.txt" in git(repo, "status", "--short")
+    assert "up to date" in q1lab(repo, "keep")
+    assert "no study called" in q1lab(repo, "keep", "nothing-1", code=2)
+
+
+def test_the_document_says_what_is_true(study: Study, repo: Path) -> None:
+    q1lab(repo, "modification", "--variant", "swiglu", "--yes", "--no-study")
+    text = (repo / "MODIFICATION.md").read_text()
+    assert not (repo / "studies").exists()
+    assert "are not in this repository as they trained" in text
+    assert command.argv(command.of_study(study))[2] not in text  # no private path
+    q1lab(repo, "keep", "--yes")
+    q1lab(repo, "modification", "--variant", "swiglu", "--yes", "--no-study")
+    assert printed_command(repo) == ["q1lab", "run", "studies/swiglu-1"]
+
+
+def test_of_a_variant_that_ships_no_file_is_kept(repo: Path, fake_trainer: Fake) -> None:
+    q1lab(repo, "run", "rope", "--preset", "quick", "--max-iters", "20", "--wandb", "disabled")
+    q1lab(repo, "modification", "--variant", "rope", "--yes")
+    assert not (repo / "studies").exists()
+    assert printed_command(repo)[:3] == ["q1lab", "run", "rope"]
+    assert "Both model files ship with q1lab" in (repo / "MODIFICATION.md").read_text()
