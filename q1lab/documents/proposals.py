@@ -10,10 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from q1lab.documents import counted
+from q1lab.documents import counted, reproduce
 from q1lab.documents import modification as modifications
 from q1lab.documents import post as posts
-from q1lab.documents import reproduce
 from q1lab.documents import retro as retros
 from q1lab.documents import roadmap as roadmaps
 from q1lab.documents import save as saving

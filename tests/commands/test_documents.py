@@ -509,7 +509,7 @@ def test_a_study_of_ones_own_file_names_no_private_path(
     study(fake_trainer, "./my_rope.py", "--unchecked", "--baseline", "baseline")
     q1lab("modification")
     text = (repo / "MODIFICATION.md").read_text()
-    assert "q1lab run ./my_rope.py --baseline baseline --seeds 3" in text
+    assert "q1lab run studies/my_rope-1\n" in text
     assert "Predicted: the loss falls by 0.03 nats" in text
     assert str(repo) not in text
 

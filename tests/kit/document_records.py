@@ -12,6 +12,7 @@ from q1lab.compare.record import Comparison
 from q1lab.compare.scoring import calibration
 from q1lab.documents import post, retro
 from q1lab.documents.facts import studies_table, study_facts
+from q1lab.documents.markdown import Md
 from q1lab.documents.modification import Answer, Modification, shown_prediction
 from q1lab.documents.reproduce import Reproduction
 from q1lab.journal import kpis
@@ -120,11 +121,18 @@ def modification(outcome: str | None = None, evil: bool = False) -> Modification
             versions={"python": "3.11.7", "torch": "2.9.0"},
         ),
         analysis=() if outcome is None else (Answer("Is the modification helping?", words),),
-        reproduce=None
-        if outcome is None
-        else Reproduction("q1lab run rope --seeds 3 --preset cpu --data shakespeare"),
+        reproduce=None if outcome is None else reproduction(outcome),
         command="q1lab run rope --seeds 3",
     )
+
+
+def reproduction(outcome: str) -> Reproduction:
+    """Of one that ships with q1lab; for ``helps``, of a file of the learner's that is kept."""
+    if outcome == "helps":
+        note = Md("The data, `words.txt` (the hash is below), are not in this repository.")
+        return Reproduction("q1lab run studies/rope-1", "studies/rope-1", (note,))
+    note = Md("Both model files ship with q1lab 0.1.0.")
+    return Reproduction("q1lab run rope --seeds 3 --data shakespeare --device cpu", "", (note,))
 
 
 def retro_record(full: bool = True) -> retro.Retro:
