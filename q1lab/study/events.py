@@ -32,6 +32,10 @@ CHUNK = 4 << 20
 NO_EVENTS = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EINVAL)
 """Where there is no file, or something else in its place, there are no events."""
 
+LARGEST_LOSS = 1e9
+"""Nats; a number as large as that is no loss any more, whatever its bytes say: as good as not
+finite."""
+
 LARGEST = 1 << 53
 """Whole numbers from here on are no iters or attempts."""
 
@@ -43,7 +47,8 @@ TEXT = 2000
 
 _KINDS = {"start", "iter", "eval", "note", "exit"}
 _COUNTS = ("iter", "attempt", "resumed_from")
-_NUMBERS = ("train_loss", "val_loss", "lr", "tok_per_s", "t", "total", "tokens")
+_LOSSES = ("train_loss", "val_loss")
+_NUMBERS = ("lr", "tok_per_s", "t", "total", "tokens")
 _TEXTS = ("message", "text", "time", "reused_from", "state")
 
 
@@ -127,9 +132,10 @@ def sound(event: Any) -> Event | None:
                 del event[key]
     if event["type"] in ("iter", "eval") and "iter" not in event:
         return None
-    for key in _NUMBERS:
-        if key in event and not _finite(event[key]):
-            event[key] = None
+    for keys, most in ((_LOSSES, LARGEST_LOSS), (_NUMBERS, 1e15)):
+        for key in keys:
+            if key in event and not _within(event[key], most):
+                event[key] = None
     for key in _TEXTS:
         if key in event:
             if isinstance(event[key], str):
@@ -141,5 +147,5 @@ def sound(event: Any) -> Event | None:
     return event
 
 
-def _finite(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300
+def _within(value: Any, most: float) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < most

@@ -56,7 +56,7 @@ def text(most: int, pattern: str | None = None) -> Check:
             raise ValueError(f"has {len(value):,} characters, {most:,} at most")
         if pattern is not None and not re.fullmatch(pattern, value):
             raise ValueError(f"is {value[:60]!r}")
-        return _storable(value).replace("\n", " ")
+        return storable(value).replace("\n", " ")
 
     return check
 
@@ -144,7 +144,7 @@ def anything(value: Any) -> Any:
         if isinstance(item, str):
             if len(item) > 100_000:
                 raise ValueError("holds a text that is too long")
-            return _storable(item)
+            return storable(item)
         if item is None or isinstance(item, bool):
             return item
         if isinstance(item, int) and abs(item) < 1 << 63:
@@ -161,12 +161,12 @@ def some(table: Mapping[str, Check]) -> Check:
     def check(value: Any) -> dict[str, Any]:
         found = checked(table, value)
         rest = anything({key: item for key, item in value.items() if key not in table})
-        return {_storable(key): found.get(key, rest.get(_storable(key))) for key in value}
+        return {storable(key): found.get(key, rest.get(storable(key))) for key in value}
 
     return check
 
 
-def _storable(value: str) -> str:
+def storable(value: str) -> str:
     """Without escape sequences, and without halves of characters (they can't be written)."""
     return plain(value).encode(errors="replace").decode()
 

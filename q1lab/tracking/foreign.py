@@ -19,11 +19,12 @@ from typing import Any
 
 from q1lab.errors import FAILED, Problem
 from q1lab.files import os_reason, plain, read_text
-from q1lab.study.events import read_new
+from q1lab.study.events import LARGEST, LARGEST_LOSS, read_new
+from q1lab.study.fields import storable
 from q1lab.study.states import State
 from q1lab.study.studies import run_name
 
-MAX_FILES, MAX_BYTES, MAX_ROWS = 400, 64 << 20, 2_000_000
+MAX_FILES, MAX_BYTES, MAX_ROWS = 4000, 64 << 20, 2_000_000
 """Bounds of an import: event files in a folder, bytes of one file, rows of a CSV."""
 
 STEP = ("iter", "iteration", "step", "global_step", "_step")
@@ -87,7 +88,7 @@ def from_wandb(record: Mapping[str, Any]) -> list[ForeignRun]:
         take_rows(run, one.get("history") or [])
         for key in (*FINAL, *VAL):
             if key in summary and (value := number(summary[key])) is not None:
-                run.final = value
+                run.final = _loss(value, where, key)
                 break
         else:
             run.final = _last(run.evals)
@@ -251,10 +252,7 @@ def _long(file: Path, names: list[str], rows: list[tuple[int, dict[str, Any]]]) 
             name: _number_cell(row[name], where, name) for name in losses if row[name].strip() != ""
         }
         if step:
-            n = _number_cell(row[step], where, step)
-            if not math.isfinite(n) or n != int(n) or n < 0:
-                raise Problem(f"{where}: {step} is {plain(row[step])!r}, no whole number")
-            point[step] = int(n)
+            point[step] = _iter_cell(row[step], where, step)
         points[cfg, seed].append(point)
     for which, run in runs.items():
         if step:
@@ -287,7 +285,7 @@ def _wide(file: Path, names: list[str], rows: list[tuple[int, dict[str, Any]]]) 
         for line, row in rows:
             if row[name].strip() != "":
                 where = f"{file}:{line}"
-                n = int(_number_cell(row[step], where, step))
+                n = _iter_cell(row[step], where, step)
                 points[key].append({"iter": n, metric: _number_cell(row[name], where, name)})
     runs = []
     for (cfg, seed), rows_of in points.items():
@@ -303,17 +301,40 @@ def _wide(file: Path, names: list[str], rows: list[tuple[int, dict[str, Any]]]) 
 
 
 def _cell(text: str) -> Any:
+    """A cell as the JSON that it may be, else as text."""
     try:
         return json.loads(text, parse_constant=str)
-    except ValueError:
+    except (ValueError, RecursionError):
         return plain(text)
 
 
 def _number_cell(text: str, where: str, name: str) -> float:
     try:
-        return float(text)
+        value = float(text)
     except ValueError:
         raise Problem(f"{where}: {plain(name)} is {plain(text)[:40]!r}, no number") from None
+    return _loss(value, where, name)
+
+
+def _iter_cell(text: str, where: str, name: str) -> int:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value < LARGEST or value != int(value):
+        raise Problem(
+            f"{where}: {plain(name)} is {plain(text)[:40]!r}, no whole number from 0 up that an "
+            "iter can be"
+        )
+    return int(value)
+
+
+def _loss(value: float, where: str, name: str) -> float:
+    """``value``, unless it is a number that no loss can be. Infinite and not a number are ways to
+    diverge."""
+    if math.isfinite(value) and abs(value) >= LARGEST_LOSS:
+        raise Problem(f"{where}: {plain(name)} is {value:g}; no loss is as large as that")
+    return value
 
 
 # ── reading: what all have in common
@@ -332,13 +353,14 @@ def take_rows(run: ForeignRun, rows: Iterable[Mapping[str, Any]]) -> None:
         return
     for row in rows:
         n = number(row.get(step))
-        if n is None or not math.isfinite(n) or n < 0:
+        if n is None or not 0 <= n < LARGEST:
             continue
         for key, curve in ((train, run.train), (val, run.evals)):
             if key is not None and key in row and (value := number(row[key])) is not None:
+                value = _loss(value, run.where, key)
                 curve[int(n)] = value if math.isfinite(value) else None
         if final is not None and (value := number(row.get(final))) is not None:
-            run.final = value
+            run.final = _loss(value, run.where, final)
 
 
 def number(value: Any) -> float | None:
@@ -346,7 +368,12 @@ def number(value: Any) -> float | None:
     else."""
     if isinstance(value, str):
         return {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}.get(value)
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    try:
+        return float(value)
+    except OverflowError:  # a whole number of 309 digits
+        return math.inf if value > 0 else -math.inf
 
 
 def finite(value: Any) -> float | None:
@@ -383,21 +410,27 @@ def _identity(where: str, config: Mapping[str, Any], name: str) -> tuple[str, in
         )
     if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 10**9:
         raise Problem(f"{where} has no seed: config needs seed, a whole number from 0 up")
-    return plain(cfg.strip()), seed
+    cfg = storable(cfg).strip()
+    if not cfg:
+        raise Problem(f"{where}: its cfg holds no character that can be shown")
+    return cfg, seed
 
 
 def clean(value: Any, depth: int = 0) -> Any:
     """JSON from outside, fit to keep: text without control characters, numbers that are finite or
     null."""
     if isinstance(value, str):
-        return plain(value)[:2000]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
+        return storable(value)[:2000]
+    if isinstance(value, int | float) and not isinstance(value, bool) and not abs(value) < 1e100:
+        return None  # also NaN
+    if isinstance(value, int) and abs(value) >= 1 << 63:
+        return float(value)
     if isinstance(value, dict | list) and depth > 6:
         return None
     if isinstance(value, dict):
         return {
-            plain(str(key))[:200]: clean(item, depth + 1) for key, item in list(value.items())[:500]
+            storable(str(key))[:200]: clean(item, depth + 1)
+            for key, item in list(value.items())[:500]
         }
     if isinstance(value, list):
         return [clean(item, depth + 1) for item in value[:2000]]

@@ -19,9 +19,11 @@ from typing import Any
 
 from q1lab import paths
 from q1lab.errors import FAILED, Problem
-from q1lab.files import plain, read_bytes, read_json, utc_now
+from q1lab.files import os_reason, plain, read_bytes, read_json, utc_now
 from q1lab.paths import StudyPaths
 from q1lab.study import studies
+from q1lab.study.events import LARGEST
+from q1lab.study.fields import CONFIG, storable
 from q1lab.study.states import ENDED, State
 from q1lab.study.studies import ARMS, Arm, Data, Study, run_name
 from q1lab.tracking.foreign import ForeignRun, clean, finite, from_events
@@ -181,34 +183,42 @@ def create(grouped: Grouped, origin: str) -> Study:
     The folder appears whole or not at all. ``origin`` says where the runs came from.
     """
     every = [run for arm in grouped.arms.values() for run in arm.values()]
-    config = _shared_config(every)
-    config["max_iters"] = (
-        int(finite(config.get("max_iters")) or max(run.last for run in every)) or 1
-    )
-    for key in ("batch_size", "block_size"):
-        size = finite(config.pop(key, None))
-        if size is not None and size >= 1 and size == int(size):
-            config[key] = int(size)
+    config = clean(_shared_config(every))
+    notes = list(grouped.notes)
+    config.setdefault("max_iters", max(1, *(run.last for run in every)))
+    for key, check in CONFIG.items():
+        value = config.get(key)
+        if isinstance(value, float) and value.is_integer():
+            config[key] = int(value)
+        try:
+            config[key] = check(config[key])
+        except KeyError:
+            continue
+        except ValueError as error:
+            notes.append(f"{key} {error}; it is left out")
+            del config[key]
+    config.setdefault("max_iters", max(1, *(run.last for run in every)))
     now = utc_now()
+    began = min((run.began for run in every if run.began), default=now)
     study = Study(
         id="",
-        created=min((run.began for run in every if run.began), default=now),
+        created=began if re.fullmatch("[0-9T:.+Z -]{10,40}", began) else now,
         arms={arm: _arm(arm, grouped, origin) for arm in ARMS},
         looks=(tuple(sorted(grouped.arms["baseline"])),),
-        preset=plain(str(config.get("preset") or ""))[:60],
+        preset=str(config.get("preset") or "")[:60],
         config={key: value for key, value in config.items() if key not in {*DATA, *ARM, *OWN, *ELSEWHERE}},
         data=_data(every),
-        device=str(config.get("device") or "elsewhere"),
-        dtype=str(config.get("dtype") or ""),
+        device=str(config.get("device") or "elsewhere")[:60],
+        dtype=str(config.get("dtype") or "")[:60],
         jobs=1,
         threads=1,
         headline="paired",
-        versions={"torch": str(config["torch"])} if "torch" in config else {},
+        versions={"torch": str(config["torch"])[:60]} if "torch" in config else {},
         wandb="disabled",
         extra={
             "imported": {
                 "from": plain(origin), "time": now, "allowed": list(grouped.allowed),
-                "notes": list(grouped.notes), "runs": [run.where for run in every],
+                "notes": [note[:2000] for note in notes], "runs": [run.where for run in every],
             }
         },
     )  # fmt: skip
@@ -226,13 +236,12 @@ def adopt(folder: Path) -> Study:
     """Take in a whole study of another q1lab, from a copy of its folder: plan, model files and
     events."""
     try:
-        study = studies.from_dict(clean(read_json(folder / "study.json", studies.LARGEST)))
-        if set(study.arms) != set(ARMS) or not study.seeds:
-            raise ValueError("it has not two arms and a seed")
-        int(study.config["max_iters"])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        study = studies.from_dict(read_json(folder / "study.json", studies.LARGEST))
+    except OSError as error:
+        raise Problem(f"cannot read {folder / 'study.json'}: {os_reason(error)}", FAILED) from None
+    except ValueError as error:
         raise Problem(
-            f"{folder / 'study.json'} can't be read ({type(error).__name__}: {error})", FAILED
+            f"{folder / 'study.json'} can't be read ({plain(str(error))[:200]})", FAILED
         ) from None
     events: dict[str, list[dict[str, Any]]] = {}
     for run in study.runs:
@@ -330,8 +339,8 @@ def _arm(arm: str, grouped: Grouped, origin: str) -> Arm:
         source="",
         sha256=sha if isinstance(sha, str) and re.fullmatch(r"[0-9a-f]{64}", sha) else "",
         origin=plain(origin),
-        n_params=n if isinstance(n, int) else 0,
-        flops_per_token=flops if isinstance(flops, int) else 0,
+        n_params=_count(n),
+        flops_per_token=_count(flops),
     )
 
 
@@ -340,14 +349,20 @@ def _data(runs: list[ForeignRun]) -> Data:
     name = next((config[key] for key in ("data", "dataset", "corpus") if config.get(key)), "")
     sha = config.get("data_sha256")
     return Data(
-        name=plain(str(name)) if name else "not said",
+        name=storable(str(name))[:200] if name else "not said",
         sha256=sha if isinstance(sha, str) and re.fullmatch(r"[0-9a-f]{64}", sha) else "",
         file="",
         characters=0,
-        vocab_size=int(finite(config.get("vocab_size")) or 0),
+        vocab_size=_count(config.get("vocab_size")),
         train_tokens=0,
         val_tokens=0,
     )
+
+
+def _count(value: Any) -> int:
+    """A whole number from 0 up as it was said, else 0: not known."""
+    found = finite(value)
+    return int(found) if found is not None and 0 <= found < LARGEST else 0
 
 
 def _publish(
@@ -356,7 +371,18 @@ def _publish(
     events: Mapping[str, list[dict[str, Any]]],
     sources: Mapping[str, bytes],
 ) -> Study:
-    """Write everything beside the studies, then move it into place under the next free name."""
+    """Write everything beside the studies, then move it into place under the next free name.
+
+    What would be written is read first as any viewer will read it: a study that can't be opened is
+    a Problem here, and nothing is there then.
+    """
+    origin = study.extra["imported"]["from"]
+    try:
+        study = studies.from_dict(json.loads(json.dumps(study.to_dict())))
+    except (ValueError, RecursionError) as error:
+        raise Problem(
+            f"{origin} makes no study: {plain(str(error))[:200]}; nothing was taken in"
+        ) from None
     paths.ensure_home()
     root = paths.studies_dir()
     root.mkdir(exist_ok=True, mode=0o700)
@@ -385,7 +411,7 @@ def _publish(
             named = replace(study, id=f"{stem}-{count}")
             _private(
                 draft.plan,
-                (json.dumps(clean(named.to_dict()), indent=1, ensure_ascii=False) + "\n").encode(),
+                (json.dumps(named.to_dict(), indent=1, ensure_ascii=False) + "\n").encode(),
             )
             try:
                 draft.root.rename(root / named.id)

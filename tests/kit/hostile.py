@@ -1,0 +1,154 @@
+"""Files as a bad disk, another program or a person with ideas leaves them: plans, events, CSVs.
+
+Each strategy begins with something sound and puts hostile values into it, so that what is found
+lies behind the first check, too.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import Any
+
+from hypothesis import strategies as some
+
+DEEP = "[" * 20_000
+
+HOSTILE = [
+    None, True, False, "", " ", "x" * 5000, "\x1b[31mred\x07", "\ud800", "a\nb", "../../etc/passwd",
+    "/dev/zero", 0, -1, 1 << 53, 1 << 63, -(1 << 63) - 1, 10**400, 9e200, -9e200, 1e308, 1e-320,
+    float("nan"), float("inf"), [], {}, [None], [[]], {"a": {"b": {"c": [1]}}}, [[0, 0]], ["x"],
+    [[[[[[[[[[1]]]]]]]]]],
+]  # fmt: skip
+"""Values that fields have held, or may hold, where they should not."""
+
+values = some.one_of(
+    some.sampled_from(HOSTILE),
+    some.integers(),
+    some.floats(),
+    some.text(max_size=20),
+)
+
+PLAN: dict[str, Any] = {
+    "v": 1,
+    "id": "rope-1",
+    "created": "2026-03-07T09:30:00+00:00",
+    "arms": {
+        arm: {
+            "variant": variant, "title": variant, "source": f"source/{arm}.py", "sha256": "0" * 64,
+            "origin": variant, "n_params": 800_000, "flops_per_token": 1_600_000,
+        }
+        for arm, variant in (("baseline", "baseline"), ("modified", "rope"))
+    },
+    "looks": [[0, 1]],
+    "preset": "cpu",
+    "config": {
+        "max_iters": 20, "batch_size": 12, "block_size": 64, "learning_rate": 1e-3, "dropout": 0.0,
+    },
+    "data": {
+        "name": "shakespeare", "sha256": "86c4e6aa" * 8, "file": f"data/{'86c4e6aa' * 8}.txt",
+        "characters": 1_115_394, "vocab_size": 65, "train_tokens": 1_003_854, "val_tokens": 111_540,
+    },
+    "device": "cpu", "dtype": "bf16", "jobs": 2, "threads": 1, "headline": "paired",
+    "versions": {"torch": "2.9"},
+    "prediction": {"direction": "lower", "size": 0.01, "matters": 0.005, "confidence": 0.7},
+    "repo": {"commit": "abc", "dirty": False}, "unchecked": False, "wandb": "disabled",
+    "extra": {"data": "shakespeare", "overrides": {"dropout": "0.0"}},
+}  # fmt: skip
+
+
+def _places(part: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    found = [at] if at else []
+    if isinstance(part, dict):
+        for key, item in part.items():
+            found += _places(item, (*at, key))
+    elif isinstance(part, list):
+        for index, item in enumerate(part):
+            found += _places(item, (*at, index))
+    return found
+
+
+@some.composite
+def plans(draw: some.DrawFn) -> dict[str, Any]:
+    """A plan with up to three of its values replaced or taken away."""
+    plan = copy.deepcopy(PLAN)
+    for _ in range(draw(some.integers(0, 3))):
+        *path, last = draw(some.sampled_from(_places(plan)))
+        part = plan
+        for key in path:
+            part = part[key]
+        if isinstance(part, dict) and draw(some.booleans()) and draw(some.booleans()):
+            del part[last]
+        else:
+            part[last] = copy.deepcopy(draw(values))
+    return plan
+
+
+def sound_events(arm: str, seed: int) -> list[dict[str, Any]]:
+    shift = -0.01 if arm == "modified" else 0.0
+    loss = 1.9 + 0.01 * seed + shift
+    return [
+        {"type": "start", "v": 1, "arm": arm, "seed": seed, "attempt": 1, "config": {"lr": 0.1}},
+        {"type": "iter", "iter": 10, "train_loss": 2.5, "tok_per_s": 9000.0, "t": 1.0},
+        {"type": "eval", "iter": 10, "val_loss": 2.4, "t": 1.1},
+        {"type": "eval", "iter": 20, "val_loss": loss, "final": True},
+        {"type": "exit", "state": "finished", "iter": 20, "val_loss": loss, "t": 2.0},
+    ]
+
+
+@some.composite
+def event_files(draw: some.DrawFn, arm: str, seed: int) -> bytes:
+    """A run's events, some of their values hostile, some lines no events at all."""
+    lines: list[bytes] = []
+    for event in sound_events(arm, seed):
+        if draw(some.integers(0, 5)) == 0:
+            event[draw(some.sampled_from([*event, "surprise", "message"]))] = draw(values)
+        lines.append(json.dumps(event).encode())
+    junk = [
+        b"\xff\xfe{{",
+        b"[1]",
+        b"{}",
+        DEEP.encode(),
+        b'{"type": 7}',
+        b"",
+        b"null",
+        b'{"type":"to',
+    ]
+    for _ in range(draw(some.integers(0, 2))):
+        lines.insert(draw(some.integers(0, len(lines))), draw(some.sampled_from(junk)))
+    return b"\n".join(lines) + draw(some.sampled_from([b"\n", b""]))
+
+
+CELLS = [
+    "9e200", "-9e200", str(1 << 63), "-1", "nan", "inf", "-inf", "", " ", "1e400", "x", "\x1b[31m",
+    DEEP[:3000], '{"a": 1}', "[1, 2]", "true", "1.5", "0x10", "１", "\x00", "'", '"', "1_000",
+    "baseline", "9" * 400,
+]  # fmt: skip
+
+
+@some.composite
+def csv_files(draw: some.DrawFn) -> bytes:
+    """A CSV in one of the three forms, some of its cells and names hostile."""
+    form = draw(some.sampled_from(["long", "short", "wide"]))
+    runs = [(cfg, seed) for cfg in ("baseline", "modified") for seed in (0, 1)]
+    rows: list[list[str]]
+    if form == "wide":
+        rows = [["Step", *(f"{cfg}-seed{seed} - val_loss" for cfg, seed in runs)]]
+        rows += [[str(n), *(f"{2 - n / 100 + seed / 50}" for _, seed in runs)] for n in (0, 10)]
+    elif form == "short":
+        rows = [["cfg", "seed", "val_loss", "learning_rate"]]
+        rows += [[cfg, str(seed), f"{1.9 + seed / 50}", "0.001"] for cfg, seed in runs]
+    else:
+        rows = [["cfg", "seed", "iter", "train_loss", "val_loss", "batch_size"]]
+        rows += [
+            [cfg, str(seed), str(n), f"{2 - n / 100}", f"{2 - n / 100 + seed / 50}", "12"]
+            for cfg, seed in runs
+            for n in (0, 10)
+        ]
+    for _ in range(draw(some.integers(0, 3))):
+        row = rows[draw(some.integers(0, len(rows) - 1))]
+        cell = draw(some.one_of(some.sampled_from(CELLS), some.text(max_size=12)))
+        row[draw(some.integers(0, len(row) - 1))] = cell
+    text = "\n".join(",".join(row) for row in rows) + "\n"
+    data = text.encode("utf-8", "surrogatepass")
+    return draw(some.sampled_from([data, data, data, data[:-7], b"\xef\xbb\xbf" + data, data * 2]))

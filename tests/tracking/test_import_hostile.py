@@ -1,0 +1,189 @@
+"""Whatever is handed to `import`, and whatever lies where a study should be: one line each, the
+exit status that is promised, and nothing half taken in."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as some
+
+from q1lab import paths
+from q1lab.cli import run
+from q1lab.index import ingest, view
+from q1lab.index.store import Store
+from q1lab.study import studies
+from tests.kit import hostile
+
+SHORT = settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))
+LONG = settings(deadline=None, max_examples=3000, suppress_health_check=list(HealthCheck))
+
+
+def said(*args: str) -> tuple[int, str, str]:
+    """(exit status, stdout, stderr) of a command in this process; an exception passes through."""
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = run(list(args))
+    return code, out.getvalue(), err.getvalue()
+
+
+def empty_home() -> None:
+    shutil.rmtree(paths.home(), ignore_errors=True)
+
+
+def taken_in_or_not_at_all(source: Path) -> None:
+    """Import ``source``: either a study that opens, or one line and nothing left behind."""
+    empty_home()
+    code, out, err = said("import", str(source))
+    assert code in (0, 1, 2)
+    assert "Traceback" not in out + err
+    assert not list(paths.home().glob(".import-*"))
+    for text in (out, err):
+        text.encode()
+        assert "\x1b[31m" not in text
+    if code:
+        assert len(err.strip().splitlines()) == 1, err
+        assert len(err) < 2000, "what is echoed is cut"
+        assert studies.ids() == []
+        return
+    (name,) = studies.ids()
+    studies.load(name)
+    for args in (("status",), ("status", "--json"), ("compare", name, "--json")):
+        code, out, err = said(*args)
+        assert code == 0, (args, err)
+    json.loads(out)
+
+
+def csv_file(folder: Path, data: bytes) -> Path:
+    file = folder / "runs.csv"
+    file.write_bytes(data)
+    return file
+
+
+def run_folder(folder: Path, files: list[bytes]) -> Path:
+    names = [f"{arm}-seed{seed}" for seed in (0, 1) for arm in ("baseline", "modified")]
+    for name, data in zip(names, files, strict=True):
+        (folder / "runs" / name).mkdir(parents=True)
+        (folder / "runs" / name / "events.jsonl").write_bytes(data)
+    return folder
+
+
+some_runs = some.tuples(
+    *(hostile.event_files(arm, seed) for seed in (0, 1) for arm in ("baseline", "modified"))
+).map(list)
+
+
+def check_csv(data: bytes) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        taken_in_or_not_at_all(csv_file(Path(folder), data))
+
+
+def check_events(files: list[bytes]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        taken_in_or_not_at_all(run_folder(Path(folder), files))
+
+
+def check_study(plan: dict[str, Any], files: list[bytes]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        run_folder(Path(folder), files)
+        (Path(folder) / "study.json").write_text(json.dumps(plan))
+        taken_in_or_not_at_all(Path(folder))
+
+
+def check_in_place(plan: dict[str, Any], files: list[bytes]) -> None:
+    """The same study lying among the others, as a bad disk leaves it."""
+    empty_home()
+    good, bad = paths.study_dir("good-1"), paths.study_dir("rope-1")
+    for folder in (good, bad):
+        (folder / "source").mkdir(parents=True)
+    (good / "study.json").write_text(json.dumps({**hostile.PLAN, "id": "good-1"}))
+    (bad / "study.json").write_text(json.dumps(plan))
+    run_folder(bad, files)
+    code, out, err = said("status")
+    assert code == 0, err
+    assert "Traceback" not in out + err
+    assert any(line.startswith("good-1: rope against baseline") for line in out.splitlines())
+    assert sum("rope-1" in line.split(":")[0] for line in out.splitlines()) == 1, out
+    code, out, err = said("compare", "rope-1", "--json")
+    assert code in (0, 1), err
+    assert code == 0 or len(err.strip().splitlines()) == 1
+    with Store() as store:
+        lines = view.lines(store, unreadable=ingest.take_in_all(store))
+    assert len(lines) == 2
+
+
+@SHORT
+@given(hostile.csv_files())
+def test_any_csv(data: bytes) -> None:
+    check_csv(data)
+
+
+@SHORT
+@given(some_runs)
+def test_any_folder_of_events(files: list[bytes]) -> None:
+    check_events(files)
+
+
+@SHORT
+@given(hostile.plans(), some_runs)
+def test_any_study(plan: dict[str, Any], files: list[bytes]) -> None:
+    check_study(plan, files)
+
+
+@SHORT
+@given(hostile.plans(), some_runs)
+def test_any_study_among_the_others(plan: dict[str, Any], files: list[bytes]) -> None:
+    check_in_place(plan, files)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("what", ["csv", "events", "study", "in place"])
+def test_thousands_of_hostile_files(what: str) -> None:
+    check, *given_by = {
+        "csv": (check_csv, hostile.csv_files()),
+        "events": (check_events, some_runs),
+        "study": (check_study, hostile.plans(), some_runs),
+        "in place": (check_in_place, hostile.plans(), some_runs),
+    }[what]
+    LONG(given(*given_by)(check))()
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "words"),
+    [
+        ("val_loss", "9e200", "no loss is as large as that"),
+        ("val_loss", "-9e200", "no loss is as large as that"),
+        ("iter", str(1 << 63), "no whole number from 0 up that an iter can be"),
+        ("iter", "-1", "no whole number from 0 up that an iter can be"),
+        ("seed", str(1 << 63), "has no seed"),
+    ],
+)
+def test_a_number_that_can_not_be_is_one_line(
+    column: str, cell: str, words: str, tmp_path: Path
+) -> None:
+    head = ["cfg", "seed", "iter", "val_loss"]
+    rows = [[cfg, "0", str(n), "2.0"] for cfg in ("baseline", "rope") for n in (0, 10)]
+    rows[1][head.index(column)] = cell
+    file = tmp_path / "runs.csv"
+    file.write_text("\n".join(",".join(row) for row in [head, *rows]) + "\n")
+    code, _, err = said("import", str(file))
+    assert code == 2
+    assert f"{file}:3" in err
+    assert words in err
+    assert studies.ids() == []
+
+
+def test_brackets_without_end_are_a_text(tmp_path: Path) -> None:
+    file = tmp_path / "runs.csv"
+    rows = [f"{cfg},0,2.0,{hostile.DEEP}" for cfg in ("baseline", "rope")]
+    file.write_text("cfg,seed,val_loss,note\n" + "\n".join(rows) + "\n")
+    taken_in_or_not_at_all(file)
+    assert len(studies.ids()) == 1
