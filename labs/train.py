@@ -228,6 +228,12 @@ def train(
         threads=torch.get_num_threads(),
         torch=torch.__version__,
     )
+    tell(
+        f"{arm} ({plan['arms'][arm]['variant']}), seed {seed}: {n_params:,} parameters",
+        f"ln(vocabulary) {math.log(corpus.vocab_size):.4f} nats: "
+        f"each of {corpus.vocab_size} characters guessed equally often",
+        *([f"goes on after iter {first}"] if first else []),
+    )
     step = devices.compiled(model, cfg["compile"], device, say)
 
     def save(i: int) -> None:
@@ -250,6 +256,8 @@ def train(
         inputs, targets = batches(i)
         with precision.products():
             _, loss = step(inputs, targets)
+        if i == 0:
+            tell(f"loss before training {loss.item():.4f} nats: the first batch, no update yet")
         buffers.grads.zero_()
         precision.backward(loss)
         precision.clip(buffers.grads, cfg["grad_clip"], adamw)
@@ -314,6 +322,14 @@ def learning_rate(i: int, cfg: dict[str, Any]) -> float:
         return low
     share = (i - cfg["warmup_iters"]) / (cfg["lr_decay_iters"] - cfg["warmup_iters"])
     return low + 0.5 * (1 + math.cos(math.pi * share)) * (peak - low)
+
+
+def tell(*lines: str) -> None:
+    """Lines for the run's log, which a person reads. A log on a full disk, or closed by the model
+    file, stops no training."""
+    with contextlib.suppress(OSError, ValueError):
+        for line in lines:
+            print(line, flush=True)
 
 
 @torch.no_grad()

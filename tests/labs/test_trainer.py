@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import subprocess
 import sys
 import time
@@ -293,6 +294,28 @@ def test_a_loss_that_is_not_finite_ends_the_run_as_diverged(tmp_path: Path) -> N
         "no silent retry"
     )
     assert math.isfinite(final(study, "baseline-seed0"))
+
+
+def test_the_log_says_what_to_expect_before_training(tmp_path: Path) -> None:
+    """Parameters, ln(vocabulary) and the loss before the first update: what one predicts by hand."""
+    study = make_study(tmp_path, "s", [0])
+    assert run_trainer(study) == 0
+    for arm in ("baseline", "modified"):
+        log = (study / "runs" / f"{arm}-seed0" / "run.log").read_text()
+        count = report.read(study / "runs" / f"{arm}-seed0" / "events.jsonl")[0]["n_params"]
+        assert log.startswith(f"{arm} ({arm}), seed 0: {count:,} parameters\n")
+        uniform = math.log(len(set(TEXT)))
+        assert f"ln(vocabulary) {uniform:.4f} nats" in log
+        found = re.search(r"loss before training ([0-9.]+) nats", log)
+        assert found
+        assert abs(float(found[1]) - uniform) < 0.2
+
+
+def test_a_log_that_the_model_closed_stops_no_training(tmp_path: Path) -> None:
+    source = model_file("baseline").read_text() + "\nimport sys\nsys.stdout.close()\n"
+    study = make_study(tmp_path, "s", [0], source=source)
+    assert run_trainer(study) == 0
+    assert math.isfinite(final(study, "modified-seed0"))
 
 
 def test_a_model_that_raises_fails_with_its_own_line(tmp_path: Path) -> None:

@@ -65,7 +65,8 @@ class RunLogScreen(Screen[None]):
             log.write(text, scroll_end=follow)
             self.empty = False
         self._say(
-            "Nothing printed yet. Losses are in the grid and the chart; errors and warnings come here."
+            "Nothing printed yet. The first lines come when the training starts: parameters, "
+            "ln(vocabulary) and the loss before training. Later losses are in grid and chart."
         )
 
     def _say(self, text: str) -> None:
