@@ -24,6 +24,7 @@ Examples:
   q1lab post words
   q1lab post lint
   q1lab post preview
+  q1lab post export --for hugo
   q1lab post publish https://example.org/q1
   q1lab post share hn https://news.ycombinator.com/item?id=1"""
 )
@@ -288,6 +289,70 @@ def preview_command(
     shared.show(str(target))
     if opens:
         click.launch(str(target))
+    return OK
+
+
+@post.command(
+    "export",
+    epilog="""\b
+Examples:
+  q1lab post export --for hugo
+  q1lab post export --for jekyll --output _posts/
+  q1lab post export --for dev.to --tag python""",
+)
+@click.option(
+    "--for",
+    "place",
+    type=click.Choice(["jekyll", "hugo", "dev.to"]),
+    required=True,
+    help="Where it goes: front matter, math and pictures as the place takes them.",
+)
+@file_option
+@shared.repo_option
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="A file, or a folder: then the file is named as the place names them. Default: print it.",
+)
+@click.option("--tag", "tags", multiple=True, metavar="TAG", help="Instead of the usual tags.")
+@shared.json_option
+def export_command(
+    place: str,
+    file: Path | None,
+    repo: Path | None,
+    output: Path | None,
+    tags: tuple[str, ...],
+    as_json: bool,
+) -> int:
+    """The draft as Jekyll, Hugo or dev.to takes it: without q1lab's marks, with front matter."""
+    from q1lab.documents import export
+    from q1lab.documents.save import public_mode
+    from q1lab.files import utc_now, write_atomic
+    from q1lab.journal import posts
+
+    path, data = _draft(file, repo)
+    with Store() as store:
+        kept = posts.of_week(store, shared.week().label)
+    made = export.export(
+        data.decode("utf-8-sig", errors="replace"),
+        place,
+        date=(kept and kept["published"]) or utc_now(),
+        url=kept["url"] if kept else None,
+        tags=tags or export.TAGS,
+    )
+    target = None
+    if output is not None:
+        target = output / made.name if output.is_dir() or str(output).endswith("/") else output
+        if target.resolve() == path.resolve():
+            raise Problem(f"{path} is the draft itself; give another file with --output")
+        write_atomic(target, made.text, mode=public_mode())
+    if as_json:
+        shared.emit({**asdict(made), "file": str(target) if target else None})
+        return OK
+    shared.show(str(target) if target else made.text)
+    for note in made.notes:
+        shared.remark(f"note: {note}")
     return OK
 
 

@@ -77,6 +77,8 @@ _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z(\"“*\[])")
 _NOT_OURS = re.compile(
     r"arxiv|doi|v\d|version|section|chapter|rung|equation|eq\.|figure|table \d|python|torch", re.I
 )
+ANSWERS = ("surprises", "plan")
+"""Regions of the draft that hold the learner's own words."""
 CONSTANTS = (0.05, 0.025, 0.95, 0.975, 0.8, 0.5, 0.25, 95.0, 97.5, 80.0, 4.1744)
 """Numbers of the method itself: levels, power, and the loss of a uniform guess over 65 characters,
 ln 65."""
@@ -193,10 +195,10 @@ class _Paragraph:
 
 
 def _our_lines(data: bytes, where: str) -> set[int]:
-    """Line numbers inside regions that are as q1lab wrote them."""
+    """Line numbers inside regions that are as q1lab wrote them, and in its own words."""
     ours: set[int] = set()
     for region in regions.find(data, where):
-        if not region.edited:
+        if not region.edited and region.name not in ANSWERS:
             ours |= set(range(region.line, region.line + len(region.body.splitlines()) + 2))
     return ours
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import unquote, urlsplit
 
+from q1lab.documents import typeset
 from q1lab.errors import FAILED, Problem
 from q1lab.files import os_reason, plain, read_bytes
 
@@ -75,12 +76,15 @@ def page(text: str, folder: Path, note: str = "") -> str:
 
 def _markdown(folder: Path) -> Any:
     from markdown_it import MarkdownIt
+    from mdit_py_plugins.dollarmath import dollarmath_plugin
 
     # HTML is recognised so that comments can be told from it: comments are dropped, the rest is
     # shown as text.
     md = MarkdownIt("commonmark", {"html": True, "typographer": False}).enable(
         ["table", "strikethrough"]
     )
+    dollarmath_plugin(md, allow_labels=False)
+    md.inline.ruler.at("math_inline", typeset.inline_rule)
 
     def shown_html(tokens: Any, index: int, _options: Any, _env: Any) -> str:
         rest = _COMMENT.sub("", tokens[index].content)
@@ -93,7 +97,13 @@ def _markdown(folder: Path) -> Any:
         language = token.info.strip().split(maxsplit=1)[0] if token.info.strip() else ""
         if language == "diff":
             return f'<pre class="diff" tabindex="0"><code>{_diff(token.content)}</code></pre>\n'
-        return f'<pre tabindex="0"><code>{html.escape(token.content)}</code></pre>\n'
+        return f'<pre tabindex="0"><code>{typeset.code(token.content, language)}</code></pre>\n'
+
+    def math_inline(tokens: Any, index: int, _options: Any, _env: Any) -> str:
+        return typeset.math(tokens[index].content, block=False)
+
+    def math_block(tokens: Any, index: int, _options: Any, _env: Any) -> str:
+        return typeset.math(tokens[index].content, block=True)
 
     def image(tokens: Any, index: int, _options: Any, _env: Any) -> str:
         token = tokens[index]
@@ -110,6 +120,7 @@ def _markdown(folder: Path) -> Any:
 
     rules = cast("Any", md.renderer).rules
     rules["html_block"] = rules["html_inline"] = shown_html
+    rules["math_inline"], rules["math_block"] = math_inline, math_block
     rules["fence"] = fence
     rules["code_block"] = fence
     rules["image"] = image
@@ -154,14 +165,17 @@ def picture(source: str, alt: str, folder: Path) -> str:
         file = (root / name).resolve()
         if not file.is_relative_to(root):
             return missing("it lies outside the post's folder")
-        data = base64.b64encode(read_bytes(file, MAX_IMAGE)).decode()
+        content = read_bytes(file, MAX_IMAGE)
+        data = base64.b64encode(content).decode()
     except (OSError, ValueError, RuntimeError) as error:  # a NUL byte; a link that leads to itself
         if isinstance(error, OSError) and error.errno not in (errno.ENOENT, errno.ENOTDIR):
             return missing(os_reason(error))
         return missing("no such file")
     shown = html.escape(alt)
     # An SVG inside <img> runs no script, whatever it holds.
-    tag = f'<img src="data:{kind};base64,{data}" alt="{shown}">'
+    # A chart that q1lab drew is ink on white: on a dark page it may be turned over. A photo may not.
+    chart = ' class="chart"' if kind == _TYPES[".svg"] and b"q1lab" in content[:4000] else ""
+    tag = f'<img{chart} src="data:{kind};base64,{data}" alt="{shown}">'
     return (
         f'<figure><div class="wide" tabindex="0">{tag}</div><figcaption>{shown}</figcaption></figure>'
         if alt

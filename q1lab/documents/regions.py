@@ -58,6 +58,8 @@ class Region:
     end: int
     body: bytes
     edited: bool
+    sha: str | None = None
+    """The hash of what q1lab wrote last; None in a mark that was never filled."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,10 @@ def _scan(data: bytes, where: str) -> tuple[list[Region], int | None]:
                 body = data[body_start:position]
                 # A mark without a hash was never filled: anything but blank in it is the learner's.
                 edited = bool(body.strip()) if sha is None else fingerprint(body) != sha.decode()
-                regions.append(Region(name, at, start, body_start, position, end, body, edited))
+                written = None if sha is None else sha.decode()
+                regions.append(
+                    Region(name, at, start, body_start, position, end, body, edited, written)
+                )
                 open_ = None
             elif _NEARLY.match(line):
                 raise RegionProblem(
@@ -156,7 +161,8 @@ def refresh(
 
     A region that the document lacks is appended at the end, in the order given, unless ``append``
     is False (a learner may have deleted it on purpose). A region that the learner edited stays as
-    it is unless ``overwrite``; when its text equals the new one anyway, it is simply q1lab's again.
+    it is unless ``overwrite``, and is told about only when q1lab has something new for it; when its
+    text equals the new one anyway, it is simply q1lab's again.
     """
     for name, text in contents.items():
         if not NAME.match(name):
@@ -178,8 +184,10 @@ def refresh(
             body = region.body  # only line ends may differ: leave them
         diff = "" if same else _diff(region.body, body, region.name)
         if region.edited and not same and not overwrite:
-            edited.append(region.name)
-            diffs[region.name] = diff
+            # Where q1lab has nothing new to say, there is nothing to ask about.
+            if region.sha != fingerprint(body):
+                edited.append(region.name)
+                diffs[region.name] = diff
             continue
         old = data[region.start : region.end]
         # The first mark is the only one that is written anew (for its hash); the last keeps its

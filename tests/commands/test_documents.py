@@ -713,3 +713,47 @@ def test_publishing_is_not_silent_over_open_findings(repo: Path, q1lab: Q1lab) -
     assert "“beats” says that it helps" in err
     assert "others can open" in q1lab("post", "publish", "http://127.0.0.1:8000/", code=2)[1]
     assert "others can open" in q1lab("post", "publish", "http://localhost/q1", code=2)[1]
+
+
+def test_answers_flow_into_the_draft_and_refresh_asks_only_about_news(
+    repo: Path, q1lab: Q1lab
+) -> None:
+    q1lab("post", "new")
+    (draft,) = (repo / "posts").glob("*.md")
+    answer("c1-surprises", "- the seeds differ more than the variants")
+    answer("c3-q2", "- an incident-triage system")
+    q1lab("post", "refresh")
+    text = draft.read_text()
+    surprises = text.index("## What surprised me")
+    assert surprises < text.index("- the seeds differ") < text.index("## What I would do")
+    assert "- an incident-triage system" in text.split("## What comes next")[1]
+    draft.write_text(text.replace("- the seeds differ more", "- mine: the seeds differ more"))
+    git(repo, "commit", "-q", "-m", "mine", "posts")
+    _, err = q1lab("post", "refresh")  # edited, and q1lab has nothing new to say there
+    assert "kept as you edited it" not in err
+    assert "up to date" in err
+    answer("c1-surprises", "- something else")
+    _, err = q1lab("post", "refresh")
+    assert "kept as you edited it: surprises" in err
+    assert "- mine: the seeds differ more" in draft.read_text()
+    q1lab("post", "refresh", "--overwrite")
+    assert "- something else" in draft.read_text()
+
+
+def test_the_post_leaves_as_a_place_takes_it(repo: Path, q1lab: Q1lab, tmp_path: Path) -> None:
+    q1lab("post", "new")
+    q1lab("post", "publish", "https://example.org/q1")
+    out, _ = q1lab("post", "export", "--for", "hugo")
+    assert out.startswith("---\ntitle: ")
+    assert 'canonicalURL: "https://example.org/q1"' in out
+    assert "q1lab:" not in out
+    folder = tmp_path / "_posts"
+    folder.mkdir()
+    q1lab("post", "export", "--for", "jekyll", "--output", str(folder))
+    (file,) = folder.iterdir()
+    assert "layout: post" in file.read_text()
+    (draft,) = (repo / "posts").glob("*.md")
+    assert (
+        "draft itself"
+        in q1lab("post", "export", "--for", "hugo", "--output", str(draft), code=2)[1]
+    )

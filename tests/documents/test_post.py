@@ -194,3 +194,11 @@ def test_channel_texts_keep_their_limits(channel: str, outcome: str | None, titl
 def test_an_unknown_channel() -> None:
     with pytest.raises(Problem, match="there is one for hn"):
         channels.channel_text("myspace", records.post_record(None), "https://example.org")
+
+
+def test_answers_in_the_draft_are_read_like_the_rest_of_it() -> None:
+    text = block("surprises", "RoPE beats the baseline in every run.") + block(
+        "honest", "The baseline beats nothing."
+    )
+    found = lint(text.encode(), "cannot tell", [])
+    assert [(item.line, item.kind) for item in found] == [(2, "claim")]

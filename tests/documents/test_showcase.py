@@ -40,5 +40,5 @@ def test_a_whole_week(fake_trainer: Callable[..., None], tmp_path: Path) -> None
     assert (repo / "AI_EXPERT_ROADMAP.md").read_text().count("[x]") == 4
     assert "### Verdict: " in (repo / "MODIFICATION.md").read_text()
     assert "no claim beyond the data" in done.stdout
-    assert "3 channels: shared" in done.stdout
+    assert "shared in 3 channels" in done.stdout
     assert "<figure>" in (tmp_path / "out" / "post.html").read_text()
