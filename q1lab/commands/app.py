@@ -32,6 +32,9 @@ def start_app(session: str | None, content: Path | None) -> None:
     from q1lab.tui.app import Q1Lab
 
     app = Q1Lab(setup)
+    if not in_browser and not sys.stderr.isatty():
+        # Textual draws on stderr; with `2>file` that is no terminal, and the screen stayed blank
+        vars(sys)["__stderr__"] = sys.__stdout__
     app.run()
     if app.return_code:
         raise Problem(

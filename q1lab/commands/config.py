@@ -70,6 +70,10 @@ def set_(key: str, value: str) -> None:
         from q1lab.tui.keys import check_keymap
 
         check_keymap({key.removeprefix("keymap."): value}, "`q1lab config set`")
+    if key == "theme":
+        from q1lab.tui import theme
+
+        theme.check(value, "`q1lab config set`")
     settings.put(key, value)
     click.echo(plain(f"{key} = {value}"))
 

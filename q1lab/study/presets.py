@@ -67,6 +67,13 @@ PRESETS: dict[str, Config] = {
     },
 }
 
+SHORT: Mapping[str, str] = {
+    "lr": "learning_rate", "wd": "weight_decay", "bs": "batch_size", "batch": "batch_size",
+    "iters": "max_iters", "steps": "max_iters", "ctx": "block_size", "warmup": "warmup_iters",
+    "layers": "n_layer", "heads": "n_head", "d_model": "n_embd",
+}  # fmt: skip
+"""What people type for a hyperparameter, and its name here."""
+
 AT_LEAST_ONE = {
     "n_layer", "n_head", "n_embd", "block_size", "batch_size", "max_iters", "eval_interval", "eval_windows",
     "log_interval",
@@ -94,7 +101,7 @@ def resolve(preset: str, overrides: Mapping[str, str], model_fields: Iterable[st
     ]
     for key, text in overrides.items():
         if key not in known:
-            near = difflib.get_close_matches(key, known, 1, 0.4)
+            near = [SHORT[key]] if key in SHORT else difflib.get_close_matches(key, known, 1, 0.4)
             hint = f"did you mean {near[0]}?" if near else f"there is: {', '.join(known)}"
             raise Problem(f"--set {key}: no such hyperparameter; {hint}")
         config[key] = _value(key, text, config.get(key))

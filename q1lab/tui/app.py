@@ -13,13 +13,14 @@ from textual.binding import Binding, BindingType
 from textual.command import Provider
 from textual.screen import Screen
 
+from q1lab import paths
 from q1lab.tui import keys, theme
 from q1lab.tui.messages import Failed, SnapshotTaken
 from q1lab.tui.screens.study import StudyScreen
 from q1lab.tui.screens.too_small import TooSmallScreen, fits
 from q1lab.tui.setup import Setup
 from q1lab.tui.sheets import OVERVIEW
-from q1lab.tui.snapshot import Desk, Snapshot, Taker
+from q1lab.tui.snapshot import Desk, Snapshot, Taker, ended_since
 from q1lab.tui.timed import TimedApp
 
 
@@ -99,6 +100,9 @@ class Q1Lab(TimedApp):
         self.open_timer()
         if self.setup.first is None or "welcomed" not in self.snapshot.progress.settings:
             self.push_screen(_late("screens.welcome", "WelcomeScreen")()(), self._welcomed)
+        if self.setup.config.theme not in self.available_themes:
+            with self.careful():
+                theme.check(self.setup.config.theme, str(paths.config_file()))
         if self.setup.notice:
             self.tell(self.setup.notice, "The database was damaged")
 
@@ -120,8 +124,13 @@ class Q1Lab(TimedApp):
             self.push_screen(TooSmallScreen())
 
     def on_snapshot_taken(self, message: SnapshotTaken) -> None:
-        self.snapshot = message.snapshot
+        before, self.snapshot = self.snapshot, message.snapshot
         self.draw_clock()
+        for line in ended_since(before, message.snapshot):
+            if self.config.bell:
+                self.bell()
+            ended = f"{line.id}: {line.done} of {line.total} runs have ended."
+            self.announce(f"{ended} The lab (2) shows what came out.")
 
     def on_failed(self, message: Failed) -> None:
         self.tell(message.text, message.title)

@@ -65,6 +65,14 @@ class CalmApp(App[None]):
         seconds = given.get("timeout") or 4.0 + len(message) / 25
         self._quiet = self.set_timer(seconds, self.hush)
 
+    def announce(self, text: str) -> None:
+        """Say it here, and on the desktop where the terminal can."""
+        from q1lab.tui.outside import desktop_note
+
+        self.notify(text, markup=False, timeout=30)
+        if self._driver is not None and not self.is_headless:
+            self._driver.write(desktop_note(text))
+
     def hush(self) -> None:
         """Take away what was said."""
         self.notice = ("", "")

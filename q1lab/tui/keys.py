@@ -59,6 +59,7 @@ KEYS: dict[str, Key] = {
     "study.act": Key("r", "act", "run", "Start what the row carries: a study, a check …"),
     "study.hint": Key("h", "hint", "hint", "Show the next hint for the modification"),
     "study.link": Key("o", "link", "open link", "Open a link of the text, such as the paper"),
+    "study.log": Key("L", "log_paper", "log paper", "Log the chosen paper as read", False, "L"),
     "study.unfold": Key("f", "unfold", "unfold", "Open or fold all answers of the page"),
     "study.next": Key(
         "n,right_square_bracket", "next(1)", "next page", "Go to the next page", False, "n"
@@ -148,6 +149,9 @@ KEYS: dict[str, Key] = {
     # progress
     "progress.edit": Key("e,enter", "edit", "edit", "Change the value under the cursor", True, "e"),
     "progress.paper": Key("a", "add", "add", "Add a paper or an artifact", True),
+    "progress.share": Key(
+        "s", "share", "share", "Record where the post is, and where it was shared"
+    ),
     "progress.tick": Key(
         "space", "mark", "tick", "Tick the statement, or take the tick away", True
     ),
@@ -177,6 +181,9 @@ KEYS: dict[str, Key] = {
     # the comparison
     "verdict.export": Key(
         "o", "export", "export", "Write the chart or the numbers into a file", True
+    ),
+    "verdict.more": Key(
+        "plus", "more", "more seeds", "Plan the seeds that the verdict names", True, "+"
     ),
     "verdict.copy": Key("c", "copy", "copy", "Copy the comparison as text", True),
     "verdict.back": Key("escape,q,v", "dismiss", "back", "Go back", True, "esc"),

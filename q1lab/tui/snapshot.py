@@ -67,6 +67,12 @@ SCAN = 3.0
 """Seconds between two looks at all studies; those that train are looked at every time."""
 
 
+def ended_since(before: Snapshot, after: Snapshot) -> list[StudyLine]:
+    """The studies that trained at one look and have all their runs at the next."""
+    trained = {line.id for line in before.studies if line.state == "running"}
+    return [line for line in after.studies if line.id in trained and line.done == line.total]
+
+
 class Taker:
     """Reads the store into snapshots. Keeps what did not change between two looks."""
 

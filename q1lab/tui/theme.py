@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from textual.theme import Theme
 
+from q1lab.errors import Problem
+
 OWN_DARK = {"arm-baseline": "#6cb6ff", "arm-modified": "#ff9e64", "muted": "#8d97a8"}
 OWN_LIGHT = {"arm-baseline": "#0a5fc4", "arm-modified": "#a84300", "muted": "#5a6472"}
 
@@ -49,6 +51,19 @@ LIGHT = Theme(
     panel="#e7e9ed", variables={**_LIGHT, **OWN_LIGHT},
 )  # fmt: skip
 THEMES = (DARK, LIGHT)
+
+
+def check(name: str, where: str) -> None:
+    """Problem, naming the nearest theme there is, when there is none of this name."""
+    from difflib import get_close_matches
+
+    from textual.theme import BUILTIN_THEMES
+
+    known = [*(theme.name for theme in THEMES), *BUILTIN_THEMES]
+    if name not in known:
+        near = get_close_matches(name, known, n=1, cutoff=0.5)
+        hint = f"; did you mean {near[0]!r}?" if near else f"; there is {', '.join(sorted(known))}"
+        raise Problem(f"{where}: no theme is called {name!r}{hint}")
 
 
 def variables(dark: bool) -> dict[str, str]:

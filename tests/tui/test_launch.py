@@ -12,10 +12,13 @@ from textual.widgets import Button, Input, OptionList, Static
 from q1lab.index.store import Store
 from q1lab.journal import predictions
 from q1lab.study import launch, studies
+from q1lab.study.command import Wish
+from q1lab.tui.screens import acts
 from q1lab.tui.screens.lab import LabScreen
 from q1lab.tui.screens.launch import LaunchScreen
+from q1lab.tui.screens.study import StudyScreen
 from q1lab.tui.widgets.launch_form import LaunchForm
-from tests.kit.lab_home import app, open_lab, until, words
+from tests.kit.lab_home import app, finish, make_study, notices, open_lab, until, words
 
 
 def said(screen: LaunchScreen) -> str:
@@ -42,9 +45,7 @@ async def test_choose_estimate_start_and_watch(fake_trainer: Callable[..., None]
             pilot, lambda: "def apply_rotary_emb" in words(pilot.app), "the diff is not shown"
         )
         screen.query_one("#iters", Input).value = "40"
-        start = screen.query_one("#start", Button)
-        assert start.disabled
-        await until(pilot, lambda: not start.disabled, "no estimate came")
+        await until(pilot, lambda: screen.draft is not None, "no estimate came")
         assert said(screen).startswith("6 runs, about ")
         assert "No prediction for rope yet" in words(pilot.app)
         assert studies.ids() == []
@@ -56,6 +57,38 @@ async def test_choose_estimate_start_and_watch(fake_trainer: Callable[..., None]
         assert studies.load("rope-1").max_iters == 40
 
 
+async def test_start_is_taken_before_the_estimate_and_one_lands_in_the_lab(
+    fake_trainer: Callable[..., None],
+) -> None:
+    fake_trainer()
+    async with app().run_test(size=(100, 30)) as pilot:
+        await until(pilot, lambda: isinstance(pilot.app.screen, StudyScreen))
+        acts.launch(pilot.app, Wish("rope", seeds="1", overrides={"max_iters": "40"}))
+        await until(pilot, lambda: isinstance(pilot.app.screen, LaunchScreen))
+        screen = pilot.app.screen
+        await until(pilot, lambda: not screen.query_one("#start", Button).disabled)
+        assert screen.draft is None
+        screen.action_start()
+        assert "as soon as it is planned" in said(screen)
+        await until(pilot, lambda: isinstance(pilot.app.screen, LabScreen), "it did not start")
+        await until(pilot, lambda: "rope-1: 2 of 2 runs have ended" in notices(pilot.app))
+    assert studies.load("rope-1").max_iters == 40
+
+
+async def test_the_seeds_that_a_verdict_names_are_planned(
+    fake_trainer: Callable[..., None],
+) -> None:
+    study = make_study()
+    finish(study)
+    async with app().run_test(size=(100, 30)) as pilot:
+        await until(pilot, lambda: isinstance(pilot.app.screen, StudyScreen))
+        acts.more_seeds(pilot.app, study, 9)
+        await until(pilot, lambda: isinstance(pilot.app.screen, LaunchScreen))
+        await until(pilot, lambda: pilot.app.screen.query("#seeds"))
+        wish = pilot.app.screen.wish()
+        assert (wish.variant, wish.seeds) == ("rope", "9")
+
+
 async def test_a_running_study_is_offered_to_watch(fake_trainer: Callable[..., None]) -> None:
     fake_trainer(pause=0.3)
     async with app().run_test(size=(100, 30)) as pilot:
@@ -63,7 +96,7 @@ async def test_a_running_study_is_offered_to_watch(fake_trainer: Callable[..., N
             screen = await open_launch(pilot)
             screen.query_one("#iters", Input).value = "40"
             start = screen.query_one("#start", Button)
-            await until(pilot, lambda start=start: not start.disabled, "no estimate came")
+            await until(pilot, lambda screen=screen: screen.draft is not None, "no estimate came")
             assert str(start.label) == expected
             await pilot.press("ctrl+s")
             await until(pilot, lambda: isinstance(pilot.app.screen, LabScreen))

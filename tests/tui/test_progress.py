@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from git import Repo
-from textual.widgets import Input, RichLog
+from textual.widgets import Input, RichLog, Select
 
 from q1lab import paths
 from q1lab.config import Config
@@ -70,6 +70,7 @@ async def test_papers_and_artifacts_are_added_ticked_and_removed() -> None:
         await pilot.press("a")
         await until(pilot, lambda: isinstance(app.screen, FieldsScreen))
         app.screen.query_one("#title", Input).value = "RoFormer [v5]"
+        app.screen.query_one("#done", Select).value = "not yet"
         await pilot.press("ctrl+s")
         await until(pilot, lambda: "☐ RoFormer [v5]" in rows_of(app, "papers"))
         await pilot.press("space")

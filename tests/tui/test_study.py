@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,14 @@ from textual.widgets import Input, Static, TextArea
 
 from q1lab.config import Config
 from q1lab.index.store import Store
-from q1lab.journal import predictions
+from q1lab.journal import posts, predictions, reading
 from q1lab.tui import sheets
+from q1lab.tui.screens import acts
 from q1lab.tui.screens.answer import AnswerScreen
 from q1lab.tui.screens.error import ErrorScreen
+from q1lab.tui.screens.fields import FieldsScreen
 from q1lab.tui.screens.help import HelpScreen
+from q1lab.tui.screens.output import OutputScreen
 from q1lab.tui.screens.study import StudyScreen
 from q1lab.tui.screens.too_small import TooSmallScreen
 from q1lab.tui.screens.welcome import WelcomeScreen
@@ -24,7 +28,7 @@ from q1lab.tui.widgets.pieces import ActionPiece, FoldPiece, NextPiece
 from q1lab.tui.widgets.reader import Reader
 from q1lab.tui.widgets.week_tree import WeekTree
 from q1lab.week import progress
-from q1lab.week.model import Step
+from q1lab.week.model import Step, Text
 from tests.kit.lab_home import words
 from tests.kit.tui_home import prepared, settled, some_progress, until
 
@@ -268,11 +272,13 @@ async def test_text_and_steps_are_one_page_in_the_order_of_the_content() -> None
         assert sheet is not None
         reader = app.screen.query_one(Reader)
         shown = [
-            getattr(piece, "step", None) or getattr(piece, "markdown", None)
+            getattr(piece, "step", None) or getattr(piece, "fold", None) or piece.markdown
             for piece in reader.pieces
             if not isinstance(piece, ActionPiece | NextPiece)
         ]
-        assert shown == [getattr(block, "markdown", block) for block in sheet.blocks]
+        assert shown == [
+            block.markdown if isinstance(block, Text) else block for block in sheet.blocks
+        ]
 
 
 @pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 40), (200, 60)])
@@ -319,7 +325,7 @@ async def test_j_and_k_walk_and_the_text_follows() -> None:
             step.id
             for step in app.week.find("a1")[1].steps  # type: ignore[index]
         ]
-        await pilot.press("pageup", "pageup", "pageup")
+        await pilot.press("home")
         await until(pilot, lambda: reader.scroll_y == 0)
         await until(pilot, lambda: reader.at == 0)  # the cursor stays where one looks
 
@@ -375,8 +381,10 @@ async def test_folds_open_one_by_one_and_links_open(monkeypatch: pytest.MonkeyPa
         reader = app.screen.query_one(Reader)
         await until(pilot, lambda: reader.rich and reader.query(FoldPiece))
         folds = [p for p in reader.stops if isinstance(p, FoldPiece) and not p.wants]
+        await until(pilot, lambda: folds[0].virtual_region.y > 0)
         reader._go(reader.stops.index(folds[0]))
         reader.bring()
+        await until(pilot, lambda: reader.on_screen)
         await pilot.press("enter")
         assert [fold.open for fold in folds] == [True] + [False] * (len(folds) - 1)
         await pilot.press("f")
@@ -389,10 +397,10 @@ async def test_e_only_writes_and_c_copies_the_command_or_says_so() -> None:
     app = prepared()
     async with app.run_test(size=(100, 30)) as pilot:
         await settled(pilot)
-        await go(pilot, "a1", "a1-trains")
+        await go(pilot, "c2", "c2-tag")
         await pilot.press("e")
         await settled(pilot)
-        assert not stored().of("a1-trains").done
+        assert not stored().of("c2-tag").done
         assert "nothing to write" in app.notice[0]
         await pilot.press("c")
         assert app.clipboard == ""
@@ -448,3 +456,78 @@ async def test_an_answer_that_waits_for_a_step_stays_folded_until_that_is_done()
         await settled(pilot)
         await pilot.press("enter")
         assert fold.open
+
+
+# ── never leaving the app
+
+
+async def test_what_a_command_prints_opens_in_a_pane(tmp_path: Path) -> None:
+    app = prepared(config=Config(repo=tmp_path))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        acts.command(app, ["q1lab", "status"])
+        await until(pilot, lambda: isinstance(app.screen, OutputScreen) and app.screen.code == 0)
+        assert "No study yet" in app.screen.said  # type: ignore[attr-defined]
+        await pilot.press("escape")
+        assert isinstance(app.screen, StudyScreen)
+
+
+async def test_a_pane_gives_the_yes_that_a_command_asks_for(tmp_path: Path) -> None:
+    script = tmp_path / "asks.py"
+    script.write_text(
+        "import sys\nif '--yes' in sys.argv: print('done it')\n"
+        "else: sys.exit('it holds edits of yours; --yes goes on')\n"
+    )
+    app = prepared()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        pane = OutputScreen("asks", [sys.executable, str(script)], tmp_path)
+        app.push_screen(pane)
+        await until(pilot, lambda: pane.code == 1)
+        await pilot.press("y")
+        await until(pilot, lambda: pane.code == 0 and "done it" in pane.said)
+
+
+async def test_a_form_does_what_a_step_has_to_be_filled_in_with() -> None:
+    app = prepared()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        await go(pilot, "a2", "a2-log")
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, FieldsScreen))
+        assert app.screen.query_one("#title", Input).value == "RoFormer"
+        assert app.screen.query_one("#link", Input).value.endswith("2104.09864")
+        await pilot.press("ctrl+s")
+        await settled(pilot)
+        await settled(pilot)
+        with Store() as store:
+            found = reading.papers(store)
+        assert [(one["title"], one["depth"], bool(one["done"])) for one in found] == [
+            ("RoFormer", "deep", True)
+        ]
+        assert app.snapshot.progress.of("a2-log").done, "the step is ticked by what happened"
+        await pilot.press("L")
+        await settled(pilot)
+        with Store() as store:
+            assert len(reading.papers(store)) == 1, "one paper is logged once"
+
+
+async def test_publishing_and_sharing_have_forms_and_say_what_is_wrong() -> None:
+    app = prepared()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        await go(pilot, "c2", "c2-publish")
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, FieldsScreen))
+        app.screen.query_one("#url", Input).value = "no address"
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: isinstance(app.screen, ErrorScreen))
+        await pilot.press("escape", "enter")
+        await until(pilot, lambda: isinstance(app.screen, FieldsScreen))
+        app.screen.query_one("#url", Input).value = "https://example.org/post"
+        await pilot.press("ctrl+s")
+        await settled(pilot)
+        with Store() as store:
+            post = posts.of_week(store, LABEL)
+        assert post is not None
+        assert post["url"] == "https://example.org/post"

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
+from itertools import count, islice
 from typing import TYPE_CHECKING
 
+from q1lab.tui import outside
 from q1lab.tui.editing import folder
 from q1lab.tui.widgets.pieces import command_of
 from q1lab.week.model import Action, Step
 
 if TYPE_CHECKING:
+    from q1lab.compare.record import Comparison
+    from q1lab.index.store import Store
+    from q1lab.study.command import Wish
+    from q1lab.study.studies import Study
     from q1lab.tui.app import Q1Lab
 
 
@@ -36,22 +43,26 @@ def form(app: Q1Lab, step: Step) -> bool:
     return True
 
 
+def filled_in(app: Q1Lab, step: Step) -> bool:
+    """Open the form for a command that the step names and that a person has to fill in. False when
+    it names none, or is done."""
+    from q1lab.journal.evidence import acts_of
+    from q1lab.tui.screens.forms import form_for
+
+    if app.snapshot.progress.of(step.id).done:
+        return False
+    for command_, action in acts_of(step):
+        if action is None and (opens := form_for(command_)):
+            opens(app)
+            return True
+    return False
+
+
 def start(app: Q1Lab, action: Action, step: Step | None) -> None:
     """Press an action."""
     options = action.options
     if action.kind == "run":
-        from q1lab.tui.screens.launch import LaunchScreen
-
-        app.push_screen(
-            LaunchScreen(
-                _beside(app, options["variant"]),
-                seeds=_seeds(options.get("seeds", 3)),
-                preset=options.get("preset"),
-                baseline=_beside(app, options["baseline"]) if "baseline" in options else None,
-                data=_beside(app, options.get("data", "stdlib")),
-                iters=str(options.get("max_iters", "")),
-            )
-        )
+        launch(app, _beside_all(app, action.wish()))
     elif action.kind == "check":
         from q1lab.tui.screens.check import CheckScreen
 
@@ -85,9 +96,35 @@ def _beside(app: Q1Lab, value: object) -> str:
     return str(folder(app) / text) if text.startswith(("./", "../")) else text
 
 
-def _seeds(value: object) -> str:
-    """Seeds as `q1lab run --seeds` takes them."""
-    return ",".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
+def _beside_all(app: Q1Lab, wish: Wish) -> Wish:
+    """The wish with the learner's own files where they are."""
+    base = None if wish.baseline is None else _beside(app, wish.baseline)
+    variant, data = _beside(app, wish.variant), _beside(app, wish.data)
+    return replace(wish, variant=variant, baseline=base, data=data)
+
+
+def launch(app: Q1Lab, wish: Wish | None = None) -> None:
+    """Plan a study; once it has started, one is in the lab and looks at it."""
+    from q1lab.tui.screens.launch import LaunchScreen
+
+    def launched(study_id: str | None) -> None:
+        if study_id is not None:
+            app.desk.watch(study_id)
+            app.action_go("lab")
+
+    app.push_screen(LaunchScreen(wish), launched)
+
+
+def more_seeds(app: Q1Lab, study: Study, n: int | None) -> None:
+    """Plan the same question with ``n`` seeds per arm; without a number, with twice as many."""
+    from q1lab.study.command import of_study
+
+    wanted = max(n or 2 * len(study.seeds), len(study.seeds) + 1)
+    fresh = (seed for seed in count() if seed not in study.seeds)
+    seeds = [*study.seeds, *islice(fresh, wanted - len(study.seeds))]
+    plain = seeds == list(range(wanted))
+    words = str(wanted) if plain else ",".join(map(str, seeds))
+    launch(app, replace(of_study(study), seeds=words))
 
 
 def command(app: Q1Lab, argv: list[str]) -> None:
@@ -95,13 +132,52 @@ def command(app: Q1Lab, argv: list[str]) -> None:
     and what any other command prints opens in a pane."""
     from q1lab.study import children
     from q1lab.tui.screens import commit
+    from q1lab.tui.screens.forms import form_for
     from q1lab.tui.screens.output import OutputScreen
 
+    words = " ".join(argv[1:])
+    if argv[0] == "q1lab" and (opens := form_for(words)) and len(argv) == 3:
+        opens(app)
+        return
+    if argv[:2] == ["q1lab", "compare"]:
+        verdict(app, argv[2] if len(argv) > 2 else None)
+        return
+    if argv == ["q1lab", "kpi"]:
+        app.action_go("progress")
+        return
     if commit.offers(argv):
         commit.open_for(app, argv, folder(app))
         return
     real = [*children.python_module("q1lab"), *argv[1:]] if argv[0] == "q1lab" else argv
     app.push_screen(OutputScreen(shlex.join(argv), real, folder(app)))
+
+
+def verdict(app: Q1Lab, study_id: str | None) -> None:
+    """The comparison of a study; without a name, of the newest one that has ended."""
+    line = next(
+        (one for one in app.snapshot.studies
+         if (one.id == study_id if study_id else one.done == one.total)), None
+    )  # fmt: skip
+    if line is None:
+        app.notify("No study has ended yet; the lab (2) shows how far they are.")
+        return
+    name = line.id
+
+    def opened(record: Comparison | None) -> None:
+        from q1lab.tui.screens.verdict import VerdictScreen
+
+        app.desk.watch(name)
+        if record is None:  # the lab computes it, and the verdict is one key away
+            app.action_go("lab")
+        else:
+            app.push_screen(VerdictScreen(name, record))
+
+    def job(store: Store) -> Comparison | None:
+        from q1lab.compare.record import kept
+
+        return kept(store, name)
+
+    app.desk.ask(job, lambda record: app.call_later(opened, record))
 
 
 def copy(app: Q1Lab, row: Step | Action | None) -> None:
@@ -114,5 +190,4 @@ def copy(app: Q1Lab, row: Step | Action | None) -> None:
     if not text:
         app.notify("There is no command and no answer here to copy.")
         return
-    app.copy_to_clipboard(text)
-    app.notify(f"Copied: {text[:60]}" + ("…" if len(text) > 60 else ""), markup=False)
+    outside.copy(app, text, f"`{text}`" if len(text) <= 60 else "the text")

@@ -10,6 +10,8 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
+from q1lab.tui.outside import copy
+
 
 class ErrorScreen(ModalScreen[None]):
     """One message; Esc, Enter or the button closes it, ``c`` copies it."""
@@ -33,5 +35,4 @@ class ErrorScreen(ModalScreen[None]):
         self.dismiss()
 
     def action_copy(self) -> None:
-        self.app.copy_to_clipboard(self.text)
-        self.notify("Copied.")
+        copy(self.app, self.text, "the message")

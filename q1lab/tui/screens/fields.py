@@ -11,7 +11,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.screen import ModalScreen
-from textual.widgets import Button, Input, Label, RadioButton, RadioSet
+from textual.widgets import Button, Input, Label, Select
 
 
 @dataclass(frozen=True)
@@ -47,11 +47,11 @@ class FieldsScreen(ModalScreen[dict[str, str] | None]):
                 with Horizontal(classes="field"):
                     yield Label(f"{field.label:<18}", markup=False)
                     if field.choices:
-                        with RadioSet(id=field.name):
-                            for one in field.choices:
-                                yield RadioButton(
-                                    one, value=one == (field.value or field.choices[0]), name=one
-                                )
+                        yield Select(
+                            [(one, one) for one in field.choices],
+                            value=field.value or field.choices[0], allow_blank=False,
+                            id=field.name, compact=True,
+                        )  # fmt: skip
                     else:
                         yield Input(
                             field.value, placeholder=field.hint, id=field.name, max_length=400
@@ -71,8 +71,7 @@ class FieldsScreen(ModalScreen[dict[str, str] | None]):
         values = {}
         for field in self.fields:
             if field.choices:
-                pressed = self.query_one(f"#{field.name}", RadioSet).pressed_button
-                values[field.name] = (pressed.name if pressed else None) or field.choices[0]
+                values[field.name] = str(self.query_one(f"#{field.name}", Select).value)
             else:
                 values[field.name] = self.query_one(f"#{field.name}", Input).value.strip()
             if field.needed and not values[field.name]:

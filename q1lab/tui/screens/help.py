@@ -8,6 +8,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
+from textual.keys import format_key
 from textual.screen import ModalScreen, Screen
 from textual.widget import Widget
 from textual.widgets import Static
@@ -34,7 +35,7 @@ def key_name(keys: str) -> str:
     names = []
     for key in keys.split(","):
         *mods, last = key.strip().split("+")
-        last = NAMES.get(last, last.upper() if mods and len(last) == 1 else last)
+        last = NAMES.get(last) or (last.upper() if mods and len(last) == 1 else format_key(last))
         names.append("+".join([mod.capitalize() for mod in mods] + [last]))
     return " or ".join(dict.fromkeys(names))
 

@@ -15,6 +15,7 @@ from q1lab.index.view import RunView
 from q1lab.study import children
 from q1lab.study.states import ENDED, MISSING
 from q1lab.tui.keys import bindings
+from q1lab.tui.screens import acts
 from q1lab.tui.screens.acting import StudyActs
 from q1lab.tui.screens.base import Page
 from q1lab.tui.snapshot import Focus, Snapshot
@@ -149,13 +150,7 @@ class LabScreen(StudyActs, Page):
         return self.query_one(Grid).selected
 
     def action_run(self) -> None:
-        from q1lab.tui.screens.launch import LaunchScreen
-
-        self.app.push_screen(LaunchScreen(), self._launched)
-
-    def _launched(self, study_id: str | None) -> None:
-        if study_id is not None:
-            self.q1.desk.watch(study_id)
+        acts.launch(self.q1)
 
     # ── which study, which part of it
     # ────────────────────────────────────────────────────────────────────

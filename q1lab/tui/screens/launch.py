@@ -42,19 +42,11 @@ class LaunchScreen(Screen[str | None]):
     CSS_PATH = "../lab.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("launch")]
 
-    def __init__(
-        self,
-        variant: str | None = None,
-        *,
-        seeds: str = "3",
-        preset: str | None = None,
-        baseline: str | None = None,
-        data: str = "stdlib",
-        iters: str = "",
-    ) -> None:
+    def __init__(self, asked: Wish | None = None) -> None:
         super().__init__()
-        self.given, self.seeds, self.preset = variant, seeds, preset
-        self.baseline, self.data, self.iters = baseline, data, iters
+        self.asked = asked
+        self.eager = False
+        """Whether Start was pressed before the plan was there: it starts as soon as it is."""
         self.draft: Plan | None = None
         self._timer: Timer | None = None
         self._asked = 0
@@ -62,8 +54,7 @@ class LaunchScreen(Screen[str | None]):
     def compose(self) -> ComposeResult:
         yield Static(" A new study", id="launch-head", markup=False)
         with Horizontal(id="launch"):
-            given = self.given or self.q1.snapshot.progress.chosen
-            yield LaunchForm(given, self.seeds, self.preset, self.baseline, self.data, self.iters)
+            yield LaunchForm(self.asked or Wish(self.q1.snapshot.progress.chosen or ""))
             with VerticalScroll(id="launch-diff"):
                 yield Static(id="diff", markup=False)
         with Horizontal(id="launch-plan"):
@@ -94,7 +85,7 @@ class LaunchScreen(Screen[str | None]):
         """Show the diff at once, and the estimate a moment after the last change."""
         if not self.is_mounted:
             return
-        self.draft = None
+        self.draft, self.eager = None, False
         self.query_one("#start", Button).disabled = True
         if self._timer is not None:
             self._timer.stop()
@@ -105,6 +96,8 @@ class LaunchScreen(Screen[str | None]):
             self._say(str(problem).removeprefix("--"), bad=True)
             return
         self._say("Trying a few steps on this machine, for an estimate …")
+        self.query_one("#start", Button).label = "Start"
+        self.query_one("#start", Button).disabled = False
         self._timer = self.set_timer(PAUSE, lambda: self._estimate(wish))
 
     def _show_diff(self, wish: Wish) -> None:
@@ -154,6 +147,7 @@ class LaunchScreen(Screen[str | None]):
         except Problem:
             return
         if isinstance(found, Problem):
+            self.query_one("#start", Button).disabled = True
             self._say(str(found), bad=True)
             return
         self.draft = found
@@ -161,6 +155,8 @@ class LaunchScreen(Screen[str | None]):
         button.label = "Watch it" if found.alive else "Start" if found.missing else "Open it"
         button.disabled = False
         self._say(estimate(found))
+        if self.eager and found.missing and not found.alive:
+            self.action_start()
 
     def _say(self, text: str, bad: bool = False) -> None:
         said = self.query_one("#estimate", Static)
@@ -172,7 +168,9 @@ class LaunchScreen(Screen[str | None]):
         """Start what was estimated; a study that runs already, or is done, is opened instead."""
         drawn = self.draft
         if drawn is None:
-            self.notify("Wait for the estimate; it takes a few seconds.")
+            if not self.query_one("#start", Button).disabled:
+                self.eager = True
+                self._say("It starts as soon as it is planned: a few steps are tried first …")
             return
         if drawn.alive:
             self.dismiss(drawn.study.id)

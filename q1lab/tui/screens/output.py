@@ -15,6 +15,7 @@ from textual.widgets import RichLog
 
 from q1lab.files import plain
 from q1lab.study import children
+from q1lab.tui.outside import copy
 
 LINES = 5000
 
@@ -92,8 +93,7 @@ class OutputScreen(ModalScreen[None]):
         self.dismiss()
 
     def action_copy(self) -> None:
-        self.app.copy_to_clipboard(self.said)
-        self.notify("Copied what it printed.")
+        copy(self.app, self.said, "what it printed")
 
     def action_yes(self) -> None:
         if self.asks:

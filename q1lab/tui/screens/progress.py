@@ -9,12 +9,13 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import OptionList
 
-from q1lab.journal import artifacts, kpis, reading
+from q1lab.journal import artifacts, reading
 from q1lab.tui import progress_rows as rows
 from q1lab.tui.keys import bindings
+from q1lab.tui.outside import copy
 from q1lab.tui.progress_rows import Look
+from q1lab.tui.screens import forms
 from q1lab.tui.screens.base import Page
-from q1lab.tui.screens.fields import Field, FieldsScreen
 from q1lab.tui.sheets import part_name
 from q1lab.tui.snapshot import Snapshot
 from q1lab.tui.widgets.rows import ListRow, Rows
@@ -122,52 +123,15 @@ class ProgressScreen(Page):
         row = self.pane.current
         if self.pane.id != "kpis" or row is None:
             return
-        one: kpis.KpiLine = row.key
-        fields = [
-            Field("actual", "actual", rows.number(one.actual) if one.source == "set by hand" else "",
-                  f"counted: {one.counted}" if one.counted is not None else "a number"),
-            Field("target", "target", rows.number(one.target)),
-        ]  # fmt: skip
-
-        def kept(values: dict[str, str] | None) -> None:
-            if values is not None:
-                self.q1.desk.ask(lambda store: rows.set_kpi(store, one.name, values))
-
-        self.app.push_screen(FieldsScreen(one.title, fields), kept)
+        forms.kpi(self.q1, row.key)
 
     def action_add(self) -> None:
-        week = self.q1.week.label
-        if self.pane.id == "artifacts":
-            fields = [
-                Field("title", "title", needed=True), Field("kind", "kind", choices=artifacts.ARTIFACT_KINDS),
-                Field("location", "address or path", hint="https://…"),
-            ]  # fmt: skip
-        else:
-            fields = [
-                Field("title", "title", needed=True), Field("link", "link", hint="https://arxiv.org/abs/…"),
-                Field("depth", "read", choices=reading.DEPTHS),
-            ]  # fmt: skip
-        artifact = self.pane.id == "artifacts"
+        (forms.artifact if self.pane.id == "artifacts" else forms.paper)(self.q1)
 
-        def kept(values: dict[str, str] | None) -> None:
-            if values is None:
-                return
-            if artifact:
-                kind, place = values["kind"], values["location"] or None
-                self.q1.desk.ask(
-                    lambda store: artifacts.add(
-                        store, kind, values["title"], location=place, week=week
-                    )
-                )
-            else:
-                link, depth = values["link"] or None, values["depth"]
-                self.q1.desk.ask(
-                    lambda store: reading.add(
-                        store, values["title"], link=link, week=week, depth=depth
-                    )
-                )
-
-        self.app.push_screen(FieldsScreen("An artifact" if artifact else "A paper", fields), kept)
+    def action_share(self) -> None:
+        """Where the post is; once that is known, where it was shared."""
+        post = (self.q1.snapshot.pages.get("progress") or {}).get("post")
+        (forms.share if post and post["url"] else forms.publish)(self.q1)
 
     def action_remove(self) -> None:
         row = self.pane.current
@@ -185,5 +149,4 @@ class ProgressScreen(Page):
         )
 
     def _copied(self, text: str) -> None:
-        self.app.copy_to_clipboard(text)
-        self.notify("The progress card is in the clipboard.")
+        copy(self.app, text, "the progress card")

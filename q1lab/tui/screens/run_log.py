@@ -16,6 +16,7 @@ from q1lab.study.states import MARKS
 from q1lab.study.studies import Study
 from q1lab.study.tail import Tail
 from q1lab.tui.keys import bindings
+from q1lab.tui.outside import copy
 from q1lab.tui.snapshot import Snapshot
 from q1lab.tui.widgets.palette import palette
 from q1lab.tui.widgets.words import loss_words, state_words
@@ -104,5 +105,4 @@ class RunLogScreen(Screen[None]):
         self.query_one(Log).scroll_end(animate=False)
 
     def action_copy(self) -> None:
-        self.app.copy_to_clipboard(str(self.file))
-        self.notify("Copied the log's path.")
+        copy(self.app, str(self.file), "the log's path")

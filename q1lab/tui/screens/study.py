@@ -171,7 +171,7 @@ class StudyScreen(Page):
         elif isinstance(row, Step) and not acts.form(self.q1, row):
             if row.actions:
                 acts.start(self.q1, row.actions[0], row)
-            else:
+            elif not acts.filled_in(self.q1, row):
                 self._turn(row)
 
     def action_write(self) -> None:
@@ -259,6 +259,19 @@ class StudyScreen(Page):
 
     def action_open_link(self, url: str) -> None:
         acts.open_url(self.q1, url)
+
+    def action_log_paper(self) -> None:
+        """The chosen modification's paper goes into the reading log, as read."""
+        from q1lab.tui.screens import forms
+
+        label, (title, link) = self.week.label, forms.paper_of(self.week)
+        if not title:
+            forms.paper(self.q1)
+            return
+        self.q1.desk.ask(
+            lambda store: forms.log_paper(store, title, link, label),
+            lambda _: self.app.call_later(self.notify, f"Logged as read: {title}", markup=False),
+        )
 
     def action_copy(self) -> None:
         row = self.reader.current

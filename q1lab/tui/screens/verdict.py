@@ -3,22 +3,36 @@ so far."""
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import VerticalScroll
+from textual.containers import Horizontal, VerticalScroll
 from textual.screen import Screen
 from textual.widgets import Footer, Static
 
 from q1lab.compare import text as verdict
 from q1lab.compare.record import Comparison
+from q1lab.study import studies
 from q1lab.tui.keys import bindings
+from q1lab.tui.outside import copy
+from q1lab.tui.screens import acts
+from q1lab.tui.snapshot import Snapshot
+from q1lab.tui.widgets import forest
+from q1lab.tui.widgets.chart_data import ChartData, curves
+from q1lab.tui.widgets.fitted import Fitted
 from q1lab.tui.widgets.forest import Forest, draw
+from q1lab.tui.widgets.loss_chart import LossChart
 from q1lab.tui.widgets.palette import palette
+from q1lab.tui.widgets.study_words import settled
+
+if TYPE_CHECKING:
+    from q1lab.tui.app import Q1Lab
 
 WIDEST = 116
+BESIDE = 150
+"""From this many cells up the curves are beside the words."""
 
 
 class VerdictScreen(Screen[None]):
@@ -37,17 +51,56 @@ class VerdictScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         yield Static(f" {self.study_id}", id="verdict-head", markup=False)
-        with VerticalScroll(id="verdict"):
-            yield Static(id="verdict-text", markup=False)
+        with Horizontal(id="verdict-body"):
+            with VerticalScroll(id="verdict"):
+                yield Fitted(self._draw, id="verdict-text")
+            yield LossChart(id="verdict-chart")
         yield Footer()
+
+    @property
+    def q1(self) -> Q1Lab:
+        return cast("Q1Lab", self.app)
 
     def on_mount(self) -> None:
         self.query_one("#verdict").focus()
+        self.watch(self.q1, "snapshot", self._arrived, init=False)
+        self.q1.desk.ask(
+            lambda store: curves(store, self.study_id),
+            lambda found: self.app.call_later(self._chart, found),
+        )
 
     def on_resize(self) -> None:
-        self.query_one("#verdict-text", Static).update(
-            Text("\n").join(self.lines(self.size.width - 4))
-        )
+        self.set_class(self.size.width >= BESIDE, "-beside")
+        self.call_after_refresh(self._draw)
+
+    def _chart(self, found: ChartData) -> None:
+        for chart in self.query(LossChart):
+            chart.data = found
+
+    def _arrived(self, snapshot: Snapshot) -> None:
+        """Opened before the end: the comparison takes the place of the pairs so far."""
+        view = snapshot.focus
+        if self.record is None and view is not None and view.line.id == self.study_id:
+            study = view.study
+            self.record = settled(view)
+            self.so_far = forest.so_far(view.runs, len(study.seeds), study.variant, study.baseline)
+            self._draw()
+            self.refresh_bindings()
+
+    def _draw(self) -> None:
+        text = self.query_one(Fitted)
+        text.update(Text("\n").join(self.lines(text.size.width)))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return self.record is not None if action in ("export", "more") else True
+
+    def action_more(self) -> None:
+        """The same question with as many seeds as the verdict names."""
+        needed = self.record.seeds_needed if self.record is not None else None
+        with self.q1.careful():
+            study = studies.load(self.study_id)
+            self.dismiss()
+            acts.more_seeds(self.q1, study, needed.mid if needed is not None else None)
 
     def lines(self, width: int) -> list[Text]:
         """What is shown, for so many cells."""
@@ -63,9 +116,8 @@ class VerdictScreen(Screen[None]):
         return verdict.rich_lines(self.record, min(width, WIDEST), styles)
 
     def action_copy(self) -> None:
-        text = "\n".join(line.plain for line in self.lines(min(100, self.size.width - 4)))
-        self.app.copy_to_clipboard(text + "\n")
-        self.notify("Copied the comparison as text.")
+        text = "\n".join(line.plain for line in self.lines(min(100, self.size.width - 6)))
+        copy(self.app, text + "\n", "the comparison as text")
 
     def action_export(self) -> None:
         from q1lab.tui.screens.export import ExportScreen

@@ -7,7 +7,10 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from q1lab.index import view
+from q1lab.index.store import Store
 from q1lab.index.view import RunView
+from q1lab.study import studies
 from q1lab.study.states import ENDED
 from q1lab.study.studies import ARMS
 
@@ -65,6 +68,12 @@ def chart_data(runs: Iterable[RunView], metric: str) -> ChartData:
             ArmCurves(arm, mine[0].variant, tuple(c for _, c in begun), mean, band, len(group))
         )
     return ChartData(tuple(arms), last)
+
+
+def curves(store: Store, study_id: str, metric: str = "val") -> ChartData:
+    """The curves of any study, from the database. Problem when its plan can't be read."""
+    found = view.look(store, studies.load(study_id), new_events=False)
+    return chart_data([view.with_curves(store, run) for run in found.runs], metric)
 
 
 def val_curve(run: RunView) -> Curve:

@@ -63,6 +63,8 @@ def so_far(runs: Sequence[RunView], planned: int, variant: str, baseline: str) -
     notes = [telling.not_yet(planned) if enough else telling.too_few(planned)]
     if not pairs:
         notes.insert(0, "No pair has finished yet.")
+    elif enough and len(pairs) == planned:
+        notes = ["All pairs have finished; the comparison is being computed."]
     return Forest(
         f"{len(pairs)} of {planned} pairs",
         None,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, VerticalScroll
@@ -25,24 +27,19 @@ PICKS = {
 
 
 class LaunchForm(VerticalScroll, can_focus=False):
-    """``wish`` is what it says now. ``given`` (a name or a path) is chosen at first."""
+    """``wish`` is what it says now, ``asked`` what it says at first."""
 
     def __init__(
         self,
-        given: str | None,
-        seeds: str,
-        preset: str | None,
-        baseline: str | None = None,
-        data: str = "stdlib",
-        iters: str = "",
+        asked: Wish,
     ) -> None:
         super().__init__(id="launch-form")
         self.names = [name for name in variants.names() if name != "baseline"]
-        self.given = given or self.names[0]
-        self.seeds, self.preset = seeds, preset
-        self.baseline, self.data, self.iters = baseline, data, iters
+        self.given = asked.variant or self.names[0]
+        self.asked = asked
 
     def compose(self) -> ComposeResult:
+        asked = self.asked
         rows = [Option(f"{name:<9} {variants.find(name).title}", id=name) for name in self.names]
         yield OptionList(
             *rows, Option("a file of mine …", id=OTHER), id="variant", markup=False, compact=True
@@ -52,16 +49,16 @@ class LaunchForm(VerticalScroll, can_focus=False):
         with Horizontal(classes="pick"):
             yield Label("against")
             hint = "what it was made from"
-            yield Input(self.baseline or "", placeholder=hint, id="baseline", compact=True)
+            yield Input(asked.baseline or "", placeholder=hint, id="baseline", compact=True)
         with Horizontal(classes="pick"):
             yield Label("preset")
-            chosen = self.preset if self.preset in PRESETS else Select.NULL
+            chosen = asked.preset if asked.preset in PRESETS else Select.NULL
             presets = [(name, name) for name in PRESETS]
             yield Select(presets, prompt="by device", value=chosen, id="preset", compact=True)
         for name, label, value, hint in (
-            ("data", "data", self.data, "stdlib, shakespeare, a file"),
-            ("seeds", "seeds", self.seeds, "3, or 0,1,2,7"),
-            ("iters", "iters", self.iters, "the preset's"),
+            ("data", "data", asked.data, "stdlib, shakespeare, a file"),
+            ("seeds", "seeds", asked.seeds, "3, or 0,1,2,7"),
+            ("iters", "iters", asked.overrides.get("max_iters", ""), "the preset's"),
         ):
             with Horizontal(classes="pick"):
                 yield Label(label)
@@ -69,14 +66,18 @@ class LaunchForm(VerticalScroll, can_focus=False):
         for name, (label, prompt, choices) in PICKS.items():
             with Horizontal(classes="pick"):
                 yield Label(label)
-                yield Select([(one, one) for one in choices], prompt=prompt, id=name, compact=True)
-        for name, label, hint in (
-            ("jobs", "at once", "a run a core, one a GPU"),
-            ("more", "set", "learning_rate=3e-4 dropout=0.1"),
+                given = getattr(asked, name)
+                picked = given if given in choices else Select.NULL
+                options = [(one, one) for one in choices]
+                yield Select(options, prompt=prompt, value=picked, id=name, compact=True)
+        more = " ".join(f"{k}={v}" for k, v in asked.overrides.items() if k != "max_iters")
+        for name, label, value, hint in (
+            ("jobs", "at once", str(asked.jobs or ""), "one run per core or GPU"),
+            ("more", "set", more, "such as dropout=0.1"),
         ):
             with Horizontal(classes="pick"):
                 yield Label(label)
-                yield Input("", placeholder=hint, id=name, compact=True)
+                yield Input(value, placeholder=hint, id=name, compact=True)
 
     def on_mount(self) -> None:
         index = self.names.index(self.given) if self.given in self.names else len(self.names)
@@ -124,8 +125,8 @@ class LaunchForm(VerticalScroll, can_focus=False):
         jobs = self._number("jobs", "one a core, or one a GPU")
         parse_seeds(self._text("seeds"))
         preset = self.query_one("#preset", Select).value
-        return Wish(
-            variant=variant, seeds=self._text("seeds"), baseline=self._text("baseline") or None,
+        return replace(
+            self.asked, variant=variant, seeds=self._text("seeds"), baseline=self._text("baseline") or None,
             preset=preset if isinstance(preset, str) else None, data=self._text("data") or "stdlib",
             device=self._picked_of("device"), dtype=self._picked_of("dtype"), wandb=self._picked_of("wandb"),
             jobs=int(jobs) if jobs else None, overrides=overrides,

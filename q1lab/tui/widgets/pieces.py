@@ -14,6 +14,7 @@ from textual.message import Message
 from textual.widget import Widget
 
 from q1lab.files import plain
+from q1lab.journal.evidence import acts_of
 from q1lab.tui.sheets import Sheet
 from q1lab.tui.widgets import prose
 from q1lab.week.model import Action, Fold, Step, Text
@@ -185,6 +186,8 @@ class StepPiece(Piece):
             return "read again"
         if self.step.actions and ENTER.get(self.step.kind) == "tick":
             return STARTS[self.step.actions[0].kind]
+        if not self.record.done and any(action is None for _, action in acts_of(self.step)):
+            return "fill in"
         return ENTER.get(self.step.kind, "tick")
 
     def lines(self, width: int) -> Sequence[Content]:
