@@ -1,13 +1,19 @@
 """Property checks of a model file: what must be true of it, whatever names its author chose.
 
 `python -m labs.checks FILE [--for rope] [--json]` runs them. The checks watch what a model does:
-they perturb its input, read attention weights off its output, and look at the operands of the
-products and softmaxes that it calls. A convention that leaves the function right (which pairs RoPE
-turns, which half of a fused projection is the gate) is named and passes.
+they perturb its input, and find attention, feed-forward layers and the residual stream among the
+operations that a pass executes, by their values. A convention that leaves the function right (which
+pairs RoPE turns, which half of a fused projection is the gate) is named and passes. What a
+modification needs and was not found is a failure that says what was looked for; a file can overrule
+a check with a reason.
 
-    suite.py     the order of the checks, and how one is run and timed
-    probe.py     building models of a file, and watching one run
+    check.py     what a check is, its result, and how a file overrules one
+    limits.py    time, memory and processes of a file that is checked
+    trace.py     the operations of one pass: projections, attention heads, tensors of the stream
+    stream.py    the residual stream of a trace
+    probe.py     building models of a file
     generic.py   what every model file must do
     rope.py, rmsnorm.py, swiglu.py, gqa.py   what each modification must do
-    __main__.py  the process that q1lab starts: limits, streams, exit codes
+    suite.py     the order of the checks, and the one loop that runs them
+    __main__.py  the process that q1lab starts
 """

@@ -136,13 +136,23 @@ def causality(s: Subject) -> str:
             early = (moved[:at] > 1e-4).nonzero()
             if len(early):
                 position = int(early[0])
-                off = " (a mask that is off by one?)" if position == at - 1 else ""
+                off = f": {which_mask(model, x)}"
                 raise Wrong(
                     f"changing token {at} moved the logits at {position} by "
                     f"{moved[position]:.3g} sd{off}"
                 )
     trained(s)
     return f"no logit before the changed token moved, for each of {T - 1} places"
+
+
+def which_mask(model: nn.Module, x: Tensor) -> str:
+    """What kind of slip lets a change of the last token reach earlier positions."""
+    changed = x.clone()
+    changed[:, -1] = (changed[:, -1] + 1) % VOCAB
+    early = (logits(model, changed, x) - logits(model, x, x)).abs().amax(dim=(0, 2))[:-1] > 1e-6
+    if early.all():
+        return "is there a mask, in every head and layer?"
+    return "is the mask off by one?" if early[-1] and not early[:-2].any() else "which tokens mix?"
 
 
 def trained(s: Subject) -> None:

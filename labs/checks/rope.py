@@ -627,11 +627,14 @@ def helper_dtype(s: Subject) -> torch.dtype | None:
 
 
 def looks(s: Subject) -> bool:
-    """Whether a file looks like RoPE: no position table, and scores of a constant sequence that
-    vary."""
+    """Whether a file looks like RoPE: no position table, nothing about positions in the stream, and
+    scores of a constant sequence that vary."""
     few, many = s.n_params(block_size=8), s.n_params(block_size=24)
     if few != many:
         return False
+    first = long_trace(s).projections[0].x
+    if apart(first, first[:1].expand_as(first)) > 1e-3:
+        return False  # positions are added to the embedding
     found = layers(long_trace(s))
     return bool(found) and variation(along_diagonals(found[0])[0]) > 0
 

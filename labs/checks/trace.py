@@ -234,12 +234,12 @@ class Watch(TorchDispatchMode):
         return found
 
     def weighted_sums(self, pair: Pair) -> list[Head]:
-        """The heads of a product whose one side is causal weights: (n, T or a multiple, T)."""
+        """The heads of a product whose one side is attention weights: (n, T or a multiple, T)."""
         for a, b in ((pair.a, pair.b), (pair.b.mT, pair.a.mT)):
             if a.shape[-1] != self.length or a.shape[-2] % self.length:
                 continue
             for weights in self.cut(a):  # (n, r, T, T)
-                if causal(weights):
+                if attends(weights):
                     total = weights.float().sum(-1, keepdim=True)
                     normal = weights.float() / total
                     return [
@@ -277,17 +277,18 @@ class Watch(TorchDispatchMode):
         return False
 
 
-def causal(weights: Tensor) -> bool:
-    """Whether matrices (…, T, T) can be attention weights: none negative, none after the diagonal,
-    and something in each row."""
+def attends(weights: Tensor) -> bool:
+    """Whether matrices (…, T, T) can be attention weights: none negative, something in each row, and
+    none after the diagonal, or all rows summing to 1 (where a mask is wrong)."""
     length = weights.shape[-1]
     after = torch.ones(length, length, dtype=torch.bool).triu(1)
+    total = weights.float().sum(-1)
     return bool(
-        (weights >= 0).all()
-        and (weights.sum(-1) > 0).all()
-        and not weights.masked_select(after).any()
-        and length > 1
+        length > 1
+        and (weights >= 0).all()
+        and (total > 0).all()
         and weights.tril(-1).any()
+        and (not weights.masked_select(after).any() or (total - 1).abs().max() < 1e-3)
     )
 
 

@@ -78,7 +78,7 @@ def _once(file: Path, for_: str | None, as_json: bool) -> int:
     if report.unusable is not None:
         sys.stderr.write(f"q1lab: {plain(report.unusable)}\n")
         return USAGE
-    click.echo(summary(report))
+    click.echo(summary(report, str(file)))
     return report.code
 
 
@@ -119,13 +119,12 @@ def _fit(text: str, indent: int) -> str:
     return click.wrap_text(text, width).replace("\n", "\n" + " " * indent)
 
 
-def summary(report: CheckReport) -> str:
-    """How many checks passed, and for what."""
-    bad = sum(not result.passed for result in report.checks)
-    name = Path(report.file).name
-    if not bad:
-        return f"\n{name}, as {report.for_}: all {len(report.checks)} checks passed"
-    return f"\n{name}, as {report.for_}: {bad} of {len(report.checks)} checks failed"
+def summary(report: CheckReport, file: str) -> str:
+    """How the checks ended, for what, and after success the next command."""
+    from q1lab.model.checks import next_command
+
+    said = f"\n{Path(report.file).name}, as {report.for_}: {report.summary}"
+    return f"{said}\nNext: {next_command(report, file)}" if report.passed else said
 
 
 def _saves(file: Path, poll: bool) -> Iterator[None]:

@@ -13,6 +13,7 @@ import contextlib
 import json
 import os
 import selectors
+import shlex
 import signal
 import subprocess
 import threading
@@ -60,6 +61,21 @@ class CheckReport:
     """What the file printed, cut to a few kilobytes."""
 
     @property
+    def summary(self) -> str:
+        """How the checks ended, in one sentence."""
+        count = len(self.checks)
+        bad = sum(not result.passed for result in self.checks)
+        if bad:
+            return f"{bad} of {count} checks failed."
+        warned = sum(result.warning and not result.overruled for result in self.checks)
+        more = [
+            f"{number} {word}"
+            for number, word in ((warned, "with a warning"), (len(self.overruled), "overruled"))
+            if number
+        ]
+        return f"All {count} checks passed" + (f" ({', '.join(more)})." if more else ".")
+
+    @property
     def overruled(self) -> tuple[CheckResult, ...]:
         """The checks that failed and that the file overrules, with its reasons."""
         return tuple(result for result in self.checks if result.overruled)
@@ -84,6 +100,15 @@ class CheckReport:
         if self.printed:
             record["printed"] = self.printed
         return record
+
+
+def next_command(report: CheckReport, file: str, variant: str | None = None) -> str:
+    """The command that comes after success: train the file (as the learner named it), or begin a
+    modification of a checked baseline."""
+    if report.for_ == "baseline":
+        return f"q1lab new {variant or 'rope'}"
+    named = Path(file).is_absolute() or file.startswith(("./", "../"))
+    return f"q1lab run {shlex.quote(file if named else f'./{file}')}"
 
 
 @dataclass(frozen=True)

@@ -93,6 +93,14 @@ def test_the_checks_run_without_q1lab_too(arguments: list[str], code: int) -> No
     assert ("no such file" in done.stdout) == (code == 2)
 
 
+def test_green_ends_with_the_next_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(MODELS)
+    run = CliRunner().invoke(check, ["rmsnorm.py"], standalone_mode=False)
+    assert run.output.rstrip().endswith("checks passed.\nNext: q1lab run ./rmsnorm.py")
+    run = CliRunner().invoke(check, ["../models/baseline.py"], standalone_mode=False)
+    assert run.output.rstrip().endswith("Next: q1lab new rope")
+
+
 def test_a_file_overrules_a_check_with_a_reason(tmp_path: Path) -> None:
     """A person who knows better says so once, in the file, and everybody who reads it is told."""
     broken = baseline().replace("is_causal=True", "is_causal=False")
@@ -102,6 +110,7 @@ def test_a_file_overrules_a_check_with_a_reason(tmp_path: Path) -> None:
     assert run.return_value == 0, run.output
     assert "! causality: changing token 1" in run.output
     assert "overruled by the file, because it fills in gaps" in run.output
+    assert "checks passed (1 overruled).\nNext: " in run.output
     report = run_checks(write(tmp_path, line.replace("causality", "causalty") + broken))
     assert not report.passed
     assert "# q1lab: overrule" in next(c.doubt for c in report.checks if not c.passed)
@@ -172,16 +181,16 @@ def test_a_file_that_misbehaves_gets_one_clear_line(
 
 def test_what_goes_wrong_in_a_check_is_told_with_the_files_own_line(tmp_path: Path) -> None:
     text = baseline().replace(
-        "        x = self.transformer.ln_f(x)", "        while idx.size(0) == 1:\n            pass\n        x = self.transformer.ln_f(x)"
+        "        x = self.transformer.ln_f(x)", "        while idx.size(1) == 32:\n            pass\n        x = self.transformer.ln_f(x)"
     )  # fmt: skip
     path = write(tmp_path, text)
     report = run_checks(path, "baseline", limits=Limits(step_seconds=8))
     failed = {c.name: c.seen for c in report.checks if not c.passed}
     assert report.code == 1
-    assert set(failed) == {"batch independence"}
+    assert set(failed) == {"loss at the start"}
     line = next(n for n, row in enumerate(text.splitlines(), 1) if "while idx" in row)
     assert any(
-        f"mine.py:{n}: no end after 8 s" in failed["batch independence"] for n in (line, line + 1)
+        f"mine.py:{n}: no end after 8 s" in failed["loss at the start"] for n in (line, line + 1)
     )
     assert report.checks[-1].name == "overfits one batch"  # the checks after it ran
 
@@ -259,7 +268,7 @@ def test_watching_checks_again_when_the_file_is_saved(tmp_path: Path) -> None:
         for line in child.stdout:
             saved.set()
             lines.append(line)
-            if "checks passed" in line or "can't" in line:
+            if line.startswith("Next: ") or "can't" in line:
                 break
         thread.join()
         assert "mine.py was saved." in "".join(lines)

@@ -18,6 +18,7 @@ from labs.checks.check import Result
 from labs.checks.probe import Subject
 from tests.labs.zoo import VARIANTS, Case
 from tests.labs.zoo_right import RIGHT
+from tests.labs.zoo_whole import WHOLE
 from tests.labs.zoo_wrong import WRONG
 
 
@@ -26,11 +27,15 @@ def one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def judged(case: Case, tmp_path: Path) -> Iterator[Result]:
+def subject(text: str, tmp_path: Path) -> Subject:
     path = tmp_path / "mine.py"
-    path.write_text(case.text(), encoding="utf-8")
+    path.write_text(text, encoding="utf-8")
+    return Subject(loading.load(path), path)
+
+
+def judged(case: Case, tmp_path: Path) -> Iterator[Result]:
     with contextlib.redirect_stdout(io.StringIO()):
-        yield from suite.run_all(Subject(loading.load(path), path), case.variant)
+        yield from suite.run_all(subject(case.text(), tmp_path), case.variant)
 
 
 def name(case: Case) -> str:
@@ -43,6 +48,14 @@ def test_a_right_file_passes(case: Case, tmp_path: Path) -> None:
     assert [f"{r.name}: {r.seen}" for r in results if not r.passed or "not judged" in r.seen] == []
     own = [r for r in results if r.name.startswith(case.variant + ":")]
     assert len(own) >= (0 if case.variant == "baseline" else 1)
+
+
+@pytest.mark.parametrize(("variant", "text"), WHOLE.values(), ids=WHOLE)
+def test_a_whole_file_of_another_style_passes(variant: str, text: str, tmp_path: Path) -> None:
+    one = subject(text, tmp_path)
+    results = list(suite.run_all(one, variant))
+    assert [f"{r.name}: {r.seen}" for r in results if not r.passed or r.warning] == []
+    assert suite.guess(one) == variant
 
 
 @pytest.mark.parametrize("case", WRONG, ids=name)

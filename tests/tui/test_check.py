@@ -92,7 +92,7 @@ async def test_red_then_saved_then_green_and_it_waits(repo: Path) -> None:
     async with app_.run_test(size=(120, 40)) as pilot:
         screen = await opened(pilot, runner, step)
         await until(pilot, lambda: screen.report is not None)
-        await until(pilot, lambda: "1 of 2 checks fail" in words(app_))
+        await until(pilot, lambda: "1 of 2 checks failed" in words(app_))
         seen = words(app_)
         assert "✓ causality" in seen
         assert "✗ the angles differ" in seen

@@ -14,7 +14,7 @@ from textual.content import Content
 from q1lab.errors import Problem
 from q1lab.files import open_regular, os_reason, plain
 from q1lab.model import diffs, learner
-from q1lab.model.checks import CheckReport, CheckResult
+from q1lab.model.checks import CheckReport, CheckResult, next_command
 from q1lab.model.parents import Parent
 
 MOST = 400_000
@@ -91,28 +91,16 @@ def ending(report: CheckReport, file: str, variant: str | None) -> Content:
     elif report.passed:
         offer = "\nc  compares it with the reference" if report.for_ in learner.VARIANTS else ""
         said = Content.assemble(
-            (f"All {len(report.checks)} checks passed.", "bold $success"),
+            (report.summary, "bold $success"),
             " Next, when you like:\n", (next_command(report, file, variant), "$accent"), offer,
         )  # fmt: skip
     else:
-        failed = sum(not check.passed for check in report.checks)
-        said = Content(
-            f"{failed} of {len(report.checks)} checks fail. Mend the file and save it; h gives a hint."
-        )
+        said = Content(f"{report.summary} Mend the file and save it; h gives a hint.")
     printed = list(dict.fromkeys(plain(report.printed).splitlines()))
     if printed:
         shown = "\n  ".join([*printed[:PRINTED], *(["…"] if len(printed) > PRINTED else [])])
         said = Content.assemble(said, "\n", (f"the file printed:\n  {shown}", "$muted"))
     return said
-
-
-def next_command(report: CheckReport, file: str, variant: str | None) -> str:
-    """The command that comes after success: train the file, or begin a modification of a checked
-    baseline."""
-    if report.for_ == "baseline":
-        return f"q1lab new {variant or 'rope'}"
-    mine = file if Path(file).is_absolute() or file.startswith("./") else f"./{file}"
-    return f"q1lab run {mine}"
 
 
 def against_source(file: Path, source: Parent) -> tuple[str, str]:
