@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 NANOGPT ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev run app test lint format types contracts check bench faults docs snapshots wheel clean
+.PHONY: help setup dev run app test lint format types contracts check bench faults audit docs snapshots wheel clean
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
@@ -55,6 +55,9 @@ bench: $(VENV)/.dev  ## speed: a study against nanoGPT (make bench NANOGPT=path)
 
 faults: $(VENV)/.dev  ## all fault tests, the long ones too, and the table in docs/reliability.md
 	@$(BIN)/python tools/docs/faults.py
+
+audit: $(VENV)/.dev  ## known vulnerabilities of what is installed (by hand: it asks the network)
+	@$(BIN)/python tools/audit.py
 
 docs: $(VENV)/.dev  ## make the figures, tables and screenshots in README and docs again
 	@$(BIN)/python tools/docs/make.py
