@@ -5,6 +5,7 @@ Everything lives under one folder, ``Q1LAB_HOME`` (default: the platform's user 
     config.toml                what the learner set by hand
     q1lab.db                   SQLite: progress, answers, KPIs; and an index of the runs
     data/<sha256>.txt          corpora, kept by content so that a study can always go on
+    deleted.jsonl              what is kept of studies that were deleted
     scratch/                   where children stand that have no folder of their own
     studies/rope-1/            one study: see StudyPaths
 """
@@ -62,6 +63,11 @@ def config_file() -> Path:
 
 def data_dir() -> Path:
     return home() / "data"
+
+
+def deleted_file() -> Path:
+    """What is kept of studies that were deleted."""
+    return home() / "deleted.jsonl"
 
 
 def studies_dir() -> Path:
@@ -138,6 +144,11 @@ class StudyPaths:
     @property
     def plan(self) -> Path:
         return self.root / "study.json"
+
+    @property
+    def labels(self) -> Path:
+        """The learner's note and tags."""
+        return self.root / "labels.json"
 
     @property
     def lock(self) -> Path:

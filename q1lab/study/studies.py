@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from q1lab import paths
 from q1lab.errors import FAILED, NOTICES, Problem
 from q1lab.files import os_reason, plain, private_folder, read_shown_json, write_atomic
-from q1lab.study import fields
+from q1lab.study import deleted, fields
 
 T = TypeVar("T")
 
@@ -174,13 +174,22 @@ def _made(kind: type[T], values: dict[str, Any]) -> T:
     return kind(**values)
 
 
+def read(file: Path) -> dict[str, Any]:
+    """What a study.json holds, its texts fit to be shown. OSError; ValueError when it is no JSON
+    object."""
+    record = read_shown_json(file, LARGEST)
+    if not isinstance(record, dict):
+        raise ValueError("it holds no object")
+    return record
+
+
 def load(study_id: str) -> Study:
     """Read a study's plan. Problem when there is none or it can't be read."""
     if not is_id(study_id):
         raise Problem(f"{study_id!r} is no study's name; `q1lab status` lists them")
     file = paths.StudyPaths(paths.study_dir(study_id)).plan
     try:
-        study = from_dict(read_shown_json(file, LARGEST))
+        study = from_dict(read(file))
         if study.id != study_id:
             raise ValueError(f"it is the plan of {study.id!r}")
         return study
@@ -289,10 +298,12 @@ def new_id(variant: str) -> str:
     stem = safe(variant)
     root = paths.studies_dir()
     private_folder(root)
+    # the name of a deleted study stays its own: documents and the ledger speak of it
+    names = [*(folder.name for folder in root.iterdir()), *(one["id"] for one in deleted.records())]
     taken = [
         int(match[1])
-        for folder in root.iterdir()
-        if (match := re.fullmatch(re.escape(stem) + r"-([0-9]+)", folder.name))
+        for name in names
+        if (match := re.fullmatch(re.escape(stem) + r"-([0-9]{1,9})", str(name)))
     ]
     number = max(taken, default=0) + 1
     while True:

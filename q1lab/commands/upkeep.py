@@ -1,0 +1,217 @@
+"""`q1lab delete | prune | note | tag | archive | restore`: studies over the months."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from q1lab import paths
+from q1lab.commands import _documents as shared
+from q1lab.errors import OK, Problem
+from q1lab.files import plain
+from q1lab.study import archive as archives
+from q1lab.study import labels, studies, upkeep
+
+YES = click.option("--yes", is_flag=True, help="Don't ask.")
+DRY = click.option("--dry-run", is_flag=True, help="Say what would happen, and do nothing.")
+JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def _agreed(question: str, yes: bool) -> bool:
+    """Whether the learner agrees. Problem where nobody is there to ask."""
+    if yes:
+        return True
+    if not shared.may_ask():
+        raise Problem("nothing was done: look with --dry-run, then give --yes")
+    return click.confirm(question, err=True)
+
+
+def _size(count: int) -> str:
+    return next(
+        (
+            f"{count / 10**power:,.1f} {unit}"
+            for power, unit in ((9, "GB"), (6, "MB"))
+            if count >= 10**power
+        ),
+        f"{count / 1000:,.0f} kB",
+    )
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  q1lab delete rope-1 --dry-run
+  q1lab delete rope-1 swiglu-2 --yes
+
+Exit status: 0 deleted, 1 a study can't be deleted, 2 usage."""
+)
+@click.argument("study", nargs=-1, required=True)
+@DRY
+@YES
+@JSON
+def delete(study: tuple[str, ...], dry_run: bool, yes: bool, as_json: bool) -> int:
+    """Delete STUDY: its runs, weights and logs.
+
+    Its plan and how its runs ended stay on record (`deleted.jsonl`), so that the count of questions
+    you asked stays true. Documents in your repository stay as they are.
+    """
+    doomed = [upkeep.look(name) for name in dict.fromkeys(study)]
+    for one in doomed:
+        words = f"{one.id}: {_size(one.bytes)}"
+        if one.unreadable:
+            words += "; its plan can't be read, so only its name stays on record"
+        if one.reused_by:
+            words += f"; {', '.join(one.reused_by)} reused runs of it, and has copies of its own"
+        click.echo(plain(words), err=as_json)
+    done = not dry_run and _agreed(f"Delete {len(doomed)} of your studies for good?", yes)
+    if done:
+        for one in doomed:
+            upkeep.delete(one.id)
+    if as_json:
+        record = [{"study": one.id, "bytes": one.bytes, "deleted": done} for one in doomed]
+        click.echo(json.dumps(record, indent=1))
+    else:
+        click.echo("deleted" if done else "nothing was deleted")
+    return OK
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  q1lab prune --dry-run
+  q1lab prune --models --older-than 90 --yes"""
+)
+@click.option("--models", is_flag=True, help="Also the weights of finished runs.")
+@click.option("--imports", is_flag=True, help="Also whole studies that were imported.")
+@click.option("--data", is_flag=True, help="Also texts that no study trains on.")
+@click.option(
+    "--older-than", "days", type=click.FloatRange(0), default=30.0, show_default=True, metavar="DAYS",
+    help="How old weights and imports must be.",
+)  # fmt: skip
+@DRY
+@YES
+@JSON
+def prune(
+    models: bool, imports: bool, data: bool, days: float, dry_run: bool, yes: bool, as_json: bool
+) -> int:
+    """Free room: checkpoints of runs that have ended, and what killed commands left behind.
+
+    Losses, verdicts and logs stay. Studies that are running are left alone.
+    """
+    paths.ensure_home()
+    items = upkeep.plan(models=models, imports=imports, data=data, days=days)
+    total = sum(item.bytes for item in items)
+    for item in items:
+        click.echo(plain(f"{item.kind:<12} {_size(item.bytes):>9}  {item.what}"), err=as_json)
+    for sentence in upkeep.reusers(items):
+        click.echo(plain(sentence), err=as_json)
+    done = bool(items) and not dry_run and _agreed(f"Free {_size(total)}?", yes)
+    if done:
+        upkeep.free(items)
+    if as_json:
+        rows = [{"kind": i.kind, "what": i.what, "bytes": i.bytes} for i in items]
+        click.echo(json.dumps({"items": rows, "bytes": total, "freed": done}, indent=1))
+    elif not items:
+        click.echo("nothing to free")
+    else:
+        click.echo(f"{'freed' if done else 'would free'} {_size(total)}")
+    return OK
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  q1lab note rope-1 "same data as the paper; batch is half"
+  q1lab note rope-1
+  q1lab note rope-1 --clear"""
+)
+@click.argument("study")
+@click.argument("text", required=False)
+@click.option("--clear", is_flag=True, help="Remove the note.")
+def note(study: str, text: str | None, clear: bool) -> int:
+    """Write a note on STUDY, or read it. `status` and the app show it."""
+    if clear and text:
+        raise Problem("give a text or --clear, not both")
+    studies.load(study)
+    now = labels.read(study)
+    if text is not None or clear:
+        now = replace(now, note=" ".join((text or "").split()))
+        labels.write(study, now)
+    click.echo(plain(f"{study}: {now.note or 'no note'}"))
+    return OK
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  q1lab tag rope-1 draft long-context
+  q1lab tag rope-1 --remove draft
+  q1lab tag
+  q1lab status --tag long-context"""
+)
+@click.argument("study", required=False)
+@click.argument("tags", nargs=-1)
+@click.option("--remove", multiple=True, metavar="TAG", help="Take a tag off.")
+@JSON
+def tag(study: str | None, tags: tuple[str, ...], remove: tuple[str, ...], as_json: bool) -> int:
+    """Put TAGS on STUDY, or read them; without STUDY, list all tags that are in use."""
+    if study is None:
+        counts = Counter(each for name in studies.ids() for each in labels.read(name).tags)
+        found: Any = dict(sorted(counts.items()))
+        words = [f"{name}  {count}" for name, count in found.items()] or ["no tags yet"]
+    else:
+        studies.load(study)
+        now = labels.read(study)
+        missing = [one for one in remove if one not in now.tags]
+        if missing:
+            raise Problem(f"{study} has no tag {missing[0]!r}")
+        if tags or remove:
+            kept = [one for one in dict.fromkeys((*now.tags, *tags)) if one not in remove]
+            now = replace(now, tags=tuple(kept))
+            labels.write(study, now)
+        found = {"study": study, "tags": list(now.tags)}
+        words = [f"{study}: {', '.join(now.tags) or 'no tags'}"]
+    click.echo(json.dumps(found, indent=1) if as_json else plain("\n".join(words)))
+    return OK
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  q1lab archive rope-1
+  q1lab archive rope-1 --output ~/backup/rope-1.q1lab.tar.gz --without-models"""
+)
+@click.argument("study")
+@click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help="Default: here.")
+@click.option("--without-models", is_flag=True, help="Leave the weights out.")
+def archive(study: str, output: Path | None, without_models: bool) -> int:
+    """Write STUDY into one file: plan, sources, events, logs, weights, labels, and its text."""
+    target = (output or Path(f"{study}{archives.SUFFIX}")).expanduser()
+    if target.is_dir():
+        target = target / f"{study}{archives.SUFFIX}"
+    size = archives.pack(study, target, models=not without_models)
+    click.echo(plain(f"wrote {target} ({_size(size)}); `q1lab restore` brings it back"))
+    return OK
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  q1lab restore rope-1.q1lab.tar.gz
+  q1lab restore rope-1.q1lab.tar.gz --as rope-1-laptop
+
+Exit status: 0 restored, 1 the file is damaged or no archive, 2 usage."""
+)
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--as", "name", metavar="NAME", help="Another name for the study.")
+def restore(file: Path, name: str | None) -> int:
+    """Bring a study back from FILE, whole or not at all."""
+    paths.ensure_home()
+    study = archives.unpack(file.expanduser(), name)
+    click.echo(plain(f"{study.id}: restored, {len(study.runs)} runs; q1lab compare {study.id}"))
+    return OK

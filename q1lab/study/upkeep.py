@@ -1,0 +1,255 @@
+"""Deleting studies, and freeing the room of what nobody needs any more.
+
+Nothing here is done to a study that is alive. What is deleted is renamed first, so that a kill
+leaves a study whole or gone; what a killed deletion leaves behind, the next ``prune`` removes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from q1lab import paths
+from q1lab.errors import FAILED, Problem
+from q1lab.files import is_locked, os_reason, size_of, try_lock
+from q1lab.study import deleted, studies
+from q1lab.study.events import last_event, read_new
+from q1lab.study.states import ENDED
+from q1lab.study.studies import Study
+
+OLD = 3600.0
+"""Seconds after which a folder that nobody finished is a leftover."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """Something that can be freed: ``kind`` is checkpoints, models, imports, data or leftovers."""
+
+    kind: str
+    what: str
+    paths: tuple[Path, ...]
+    bytes: int
+    study: str | None = None
+    """For an import: the study that goes as a whole."""
+
+
+@dataclass(frozen=True)
+class Doomed:
+    """What deleting a study means."""
+
+    id: str
+    bytes: int
+    reused_by: tuple[str, ...]
+    """Studies that took runs from it. They have copies of their own."""
+    unreadable: bool
+
+
+def look(study_id: str) -> Doomed:
+    """What deleting this study would mean. Problem when there is none, or it is alive."""
+    folder = _folder(study_id)
+    try:
+        studies.load(study_id)
+        unreadable = False
+    except Problem:
+        unreadable = True
+    takers = sorted({other.id for other, origin in _reused() if origin == study_id})
+    return Doomed(study_id, _size([folder]), tuple(takers), unreadable)
+
+
+def delete(study_id: str) -> None:
+    """Delete a study, after its plan and how its runs ended were written down (see ``deleted``).
+
+    Problem when there is none, when it is alive, or when the disk refuses.
+    """
+    folder = _folder(study_id)
+    lock = None
+    if not folder.is_symlink():
+        lock = try_lock(folder / "lock", wait=1.0)
+        if lock is None:
+            raise Problem(f"{study_id} is running; `q1lab stop {study_id}` ends it first", FAILED)
+    try:
+        if is_locked(folder / "wandb" / "relay.lock"):
+            raise Problem(
+                f"the relay of {study_id} is still at work; try again in a moment", FAILED
+            )
+        plan, runs = None, {}
+        with contextlib.suppress(Problem):
+            study = studies.load(study_id)
+            plan = study.to_dict()
+            for run in study.runs:
+                end = last_event(study.files.run(run.name).events) or {}
+                runs[run.name] = {key: end.get(key) for key in ("state", "val_loss")}
+        deleted.add(study_id, plan, runs)
+        aside = folder.with_name(f".deleted-{study_id}-{secrets.token_hex(4)}")
+        try:
+            folder.rename(aside)
+        except OSError as error:
+            raise Problem(f"cannot delete {folder}: {os_reason(error)}", FAILED) from None
+    finally:
+        if lock is not None:
+            os.close(lock)
+    _remove(aside)
+
+
+def _folder(study_id: str) -> Path:
+    if not studies.is_id(study_id):
+        raise Problem(f"{study_id!r} is no study's name; `q1lab status` lists them")
+    folder = paths.study_dir(study_id)
+    if not folder.is_dir():
+        raise Problem(f"no study called {study_id!r}; `q1lab status` lists them")
+    return folder
+
+
+# ── freeing room
+
+
+def plan(
+    *, models: bool = False, imports: bool = False, data: bool = False, days: float = 30.0
+) -> list[Item]:
+    """What can be freed: checkpoints of runs that have ended, and leftovers; on demand the weights
+    of finished runs, and studies that were imported, both older than ``days``, and corpora that no
+    study trains on. Studies that are alive are left out."""
+    found: list[Item] = [*_leftovers()]
+    needed: set[str] = set()
+    all_readable = True
+    before = time.time() - days * 86_400
+    for study_id in studies.ids():
+        try:
+            study = studies.load(study_id)
+        except Problem:
+            all_readable = False
+            continue
+        needed.add(study.data.sha256)
+        if is_locked(study.files.lock):
+            continue
+        if imports and study.extra.get("imported") and _time_of(study) < before:
+            size = _size([study.files.root])
+            found.append(Item("imports", f"{study.id} (imported)", (), size, study.id))
+            continue
+        ended = [run for run in study.runs if _ended(study, run.name)]
+        files = [p for run in ended for p in study.files.run(run.name).checkpoints.glob("*.pt")]
+        if files:
+            found.append(
+                Item("checkpoints", f"of ended runs of {study.id}", tuple(files), _size(files))
+            )
+        if models and _time_of(study) < before:
+            files = [m for run in ended if (m := study.files.run(run.name).model).is_file()]
+            if files:
+                found.append(Item("models", f"weights of {study.id}", tuple(files), _size(files)))
+    if data and all_readable and paths.data_dir().is_dir():
+        for file in sorted(paths.data_dir().glob("*.txt")):
+            if file.stem not in needed:
+                found.append(
+                    Item("data", f"a text of no study ({file.name[:12]}…)", (file,), size_of(file))
+                )
+    return found
+
+
+def free(items: Iterable[Item]) -> int:
+    """Free them; returns the bytes that are free now. Problem for what the disk refuses."""
+    freed = 0
+    for item in items:
+        if item.study is not None:
+            delete(item.study)
+        for path in item.paths:
+            _remove(path)
+        freed += item.bytes
+    return freed
+
+
+def reusers(items: Iterable[Item]) -> list[str]:
+    """Sentences on what a later study took from studies whose weights are going."""
+    going = {item.what.removeprefix("weights of ") for item in items if item.kind == "models"}
+    going |= {item.study for item in items if item.study is not None}
+    found = sorted({(origin, other.id) for other, origin in _reused() if origin in going})
+    return [f"{taker} reused runs of {origin}: it has copies of its own" for origin, taker in found]
+
+
+def _reused() -> Iterator[tuple[Study, str]]:
+    """(a study, the study that one of its runs was copied from)."""
+    for study_id in studies.ids():
+        try:
+            study = studies.load(study_id)
+        except Problem:
+            continue
+        for run in study.runs:
+            events, _, _ = read_new(study.files.run(run.name).events, limit=1 << 16)
+            origin = next((str(e["reused_from"]) for e in events if e.get("reused_from")), "")
+            if origin:
+                yield study, origin.partition("/")[0]
+
+
+def _leftovers() -> Iterator[Item]:
+    """Of deletions, restores and pulls that were killed, and what children wrote where they stood."""
+    old = time.time() - OLD
+    candidates = [*_entries(paths.home(), ".pull-"), *_entries(paths.scratch_dir(), "")]
+    candidates += [
+        *_entries(paths.studies_dir(), ".deleted-"),
+        *_entries(paths.studies_dir(), ".restore-"),
+    ]
+    candidates += [
+        folder
+        for folder in _entries(paths.studies_dir(), "")
+        if studies.is_id(folder.name) and folder.is_dir() and not (folder / "study.json").exists()
+        and not is_locked(folder / "lock")
+    ]  # fmt: skip
+    for path in candidates:
+        with contextlib.suppress(OSError):
+            if path.lstat().st_mtime < old or path.name.startswith(".deleted-"):
+                yield Item("leftovers", path.name, (path,), _size([path]))
+
+
+def _entries(folder: Path, prefix: str) -> list[Path]:
+    if not folder.is_dir() or folder == Path("/"):
+        return []
+    return sorted(path for path in folder.iterdir() if path.name.startswith(prefix))
+
+
+def _ended(study: Study, run: str) -> bool:
+    end = last_event(study.files.run(run).events)
+    return end is not None and end["type"] == "exit" and end.get("state") in ENDED
+
+
+def _time_of(study: Study) -> float:
+    """When it was planned or imported, in seconds since the epoch; now where that can't be read."""
+    imported = study.extra.get("imported")
+    text = imported.get("time") if isinstance(imported, dict) else None
+    try:
+        moment = datetime.fromisoformat(str(text or study.created))
+    except ValueError:
+        return time.time()
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def _size(files: Iterable[Path]) -> int:
+    """Bytes of files and of all that is in folders; links count as nothing."""
+    total = 0
+    for path in files:
+        if path.is_symlink():
+            continue
+        if path.is_dir():
+            for root, _, names in os.walk(path):
+                total += sum(
+                    size_of(Path(root, n)) for n in names if not Path(root, n).is_symlink()
+                )
+        else:
+            total += size_of(path)
+    return total
+
+
+def _remove(path: Path) -> None:
+    """Remove a file, a link (never what it leads to), or a folder."""
+    try:
+        if path.is_symlink() or not path.is_dir():
+            path.unlink(missing_ok=True)
+        else:
+            shutil.rmtree(path)
+    except OSError as error:
+        raise Problem(f"cannot remove {path}: {os_reason(error)}", FAILED) from None
