@@ -10,11 +10,12 @@ import click
 
 from q1lab.commands.live import line as live_line
 from q1lab.commands.live import minutes_text
-from q1lab.errors import OK
+from q1lab.errors import OK, Problem
+from q1lab.files import cut
 from q1lab.index import ingest, view
 from q1lab.index.store import Store
 from q1lab.index.view import StudyView
-from q1lab.study import command, launch, studies
+from q1lab.study import command, labels, launch, studies
 from q1lab.study.states import MARKS, State
 from q1lab.study.studies import Study
 from q1lab.tracking import state as wandb_state
@@ -28,11 +29,15 @@ MOST_RUNS = 20
 
 @click.command(epilog="Example: q1lab status --json")
 @click.option("--json", "as_json", is_flag=True, help="Every study and run as JSON.")
-def status(as_json: bool) -> int:
+@click.option("--tag", metavar="TAG", help="Only studies that have this tag.")
+def status(as_json: bool, tag: str | None) -> int:
     """What runs, what is done, what is next."""
     with Store() as store:
         unreadable = ingest.take_in_all(store, _progress())
         lines = view.lines(store, unreadable=unreadable)
+        if tag is not None:
+            lines = tuple(line for line in lines if tag in labels.read(line.id).tags)
+            unreadable = {line.id: unreadable[line.id] for line in lines if line.id in unreadable}
         # the study that a command without a name means comes first
         good = studies.in_order(line.id for line in lines if line.problem is None)[::-1]
         if as_json:
@@ -41,12 +46,16 @@ def status(as_json: bool) -> int:
             click.echo(json.dumps(found, indent=2))
             return OK
         shown = [view.look(store, studies.load(name), new_events=False) for name in good[:SHOWN]]
+    if not lines and tag is not None:
+        raise Problem(f"no study has the tag {tag!r}; `q1lab tag` lists those in use")
     if not lines:
         click.echo("No study yet. Start one: q1lab run rope --seeds 3")
     for one in shown:
         if one.engine and one.alive:
             launch.tend(one.study)
         click.echo(summary(one))
+        for text in label_lines(one.study):
+            click.echo(f"    {text}")
         for text in wandb_lines(one.study, newest=one is shown[0]):
             click.echo(f"    {text}")
         for text in run_lines(one):
@@ -103,6 +112,15 @@ def summary(view: StudyView) -> str:
     )
 
 
+def label_lines(study: Study) -> list[str]:
+    """The learner's tags and note on a study, where there are any."""
+    found = labels.read(study.id)
+    return [
+        *([f"tags: {', '.join(found.tags)}"] if found.tags else []),
+        *([f"note: {cut(found.note, 200)}"] if found.note else []),
+    ]
+
+
 def wandb_lines(study: Study, *, newest: bool) -> list[str]:
     """How the study stands with W&B; off is said of the newest only, which also says how to open it
     here."""
@@ -155,6 +173,8 @@ def record(view: StudyView) -> dict[str, object]:
         "engine": view.engine or None,
         "done": view.line.done,
         "seconds_left": view.line.seconds_left,
+        "tags": list(labels.read(study.id).tags),
+        "note": labels.read(study.id).note,
         "wandb": wandb_record(study),
         "runs": [
             {

@@ -46,9 +46,10 @@ SUFFIX = ".q1lab.tar.gz"
 MOST_FILES, MOST_MANIFEST = 50_000, 16 << 20
 """Files of an archive, and bytes of its manifest."""
 
+_PART = r"(?!\.)[^/\\\x00-\x1f\x7f]{1,200}"
 NAMES = re.compile(
-    r"study\.json|labels\.json|wandb/runs\.json|source/[\w.-]+\.py|data/[0-9a-f]{64}\.txt"
-    r"|runs/[\w.-]+/(events\.jsonl|run\.log|model\.pt|checkpoints/[\w.-]+\.pt)"
+    rf"study\.json|labels\.json|wandb/runs\.json|source(?:/{_PART}){{1,3}}\.py|data/[0-9a-f]{{64}}\.txt"
+    rf"|runs/{_PART}/(?:events\.jsonl|run\.log|model\.pt|checkpoints/{_PART}\.pt)"
 )
 """What an archive may hold. Locks, logs of processes and W&B's own folders stay behind."""
 
@@ -87,7 +88,7 @@ def _members(study: Study, models: bool) -> dict[str, Path]:
     """Name in the archive → file. Checkpoints only of runs that can still go on."""
     root = study.files.root
     wanted = [root / "study.json", study.files.labels, study.files.wandb / "runs.json"]
-    wanted += sorted(study.files.source.glob("*.py"))
+    wanted += sorted(study.files.source.rglob("*.py"))
     for run in study.runs:
         files = study.files.run(run.name)
         wanted += [files.events, files.log, *([files.model] if models else [])]
@@ -169,7 +170,7 @@ def _extract(file: Path, staging: Path) -> dict[str, Any]:
             raise ValueError("it is of a newer q1lab")
         if len(wanted) > MOST_FILES:
             raise ValueError(f"more than {MOST_FILES:,} files")
-        for member in tar:
+        while (member := tar.next()) is not None:
             if not member.isreg() or not NAMES.fullmatch(member.name) or member.name not in wanted:
                 raise ValueError(f"it holds {member.name[:100]!r}, which is no file of a study")
             room -= member.size

@@ -1,0 +1,348 @@
+"""Studies over the months: deleted with a record, pruned, noted, tagged, archived and restored."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import os
+import shutil
+import tarfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from q1lab import paths
+from q1lab.cli import run as main
+from q1lab.errors import Problem
+from q1lab.files import sha256_file
+from q1lab.study import archive, deleted, labels, studies, upkeep
+from tests.kit import wandb_study as lab
+
+SMALL = ("--preset", "quick", "--max-iters", "20", "--seeds", "2", "--wandb", "disabled", "--json")
+
+
+@pytest.fixture
+def trained(fake_trainer: Callable[..., None], capsys: pytest.CaptureFixture[str]) -> str:
+    """A study that has ended, with a weight and a checkpoint in each run."""
+    assert main(["run", "rope", *SMALL]) == 0
+    study = studies.load("rope-1")
+    for run in study.runs:
+        files = study.files.run(run.name)
+        files.checkpoints.mkdir(exist_ok=True)
+        (files.checkpoints / "iter-0000010-abc.pt").write_bytes(b"c" * 1000)
+        files.model.write_bytes(b"m" * 2000)
+    capsys.readouterr()
+    return study.id
+
+
+def results(capsys: pytest.CaptureFixture[str], name: str) -> Any:
+    capsys.readouterr()
+    assert main(["compare", name, "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+# ── delete
+
+
+def test_a_deleted_study_leaves_its_plan_and_its_ends(
+    trained: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan = studies.load(trained).to_dict()
+    assert main(["delete", trained, "--dry-run"]) == 0
+    assert paths.study_dir(trained).is_dir()
+    assert "nothing was deleted" in capsys.readouterr().out
+    assert main(["delete", trained]) == 2, "nobody is there to ask"
+    assert paths.study_dir(trained).is_dir()
+    assert main(["delete", trained, "--yes"]) == 0
+    assert list(paths.studies_dir().iterdir()) == []
+    (record,) = deleted.records()
+    assert record["id"] == trained
+    assert record["plan"] == json.loads(json.dumps(plan))
+    assert {run["state"] for run in record["runs"].values()} == {"finished"}
+    assert all(isinstance(run["val_loss"], float) for run in record["runs"].values())
+    assert main(["status"]) == 0
+    assert "No study yet" in capsys.readouterr().out
+    assert main(["run", "rope", *SMALL]) == 0
+    assert studies.ids() == ["rope-2"], "the name of a deleted study is not given again"
+
+
+def test_a_running_study_is_not_deleted(capsys: pytest.CaptureFixture[str]) -> None:
+    study = lab.plan(wandb="disabled")
+    with lab.alive(study):
+        for words in (["delete", study.id, "--yes"], ["archive", study.id]):
+            assert main(words) == 1
+            assert "is running" in capsys.readouterr().err
+    assert studies.load(study.id) == study
+    assert deleted.records() == []
+
+
+def test_what_a_later_study_reused_is_said(
+    trained: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", "swiglu", *SMALL]) == 0
+    before = results(capsys, "swiglu-1")
+    assert main(["delete", trained, "--yes"]) == 0
+    assert "swiglu-1 reused runs of it" in capsys.readouterr().out
+    assert results(capsys, "swiglu-1")["verdict"] == before["verdict"]
+
+
+def test_a_damaged_study_and_a_link_can_be_deleted(
+    trained: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    studies.load(trained).files.plan.write_text("{")
+    elsewhere = tmp_path / "elsewhere"
+    shutil.copytree(paths.study_dir(trained), elsewhere)
+    (paths.studies_dir() / "linked-1").symlink_to(elsewhere)
+    assert main(["delete", trained, "linked-1", "--yes"]) == 0
+    assert "can't be read" in capsys.readouterr().out
+    assert [one["plan"] for one in deleted.records()] == [None, None]
+    assert elsewhere.is_dir(), "what a link leads to is not q1lab's"
+    assert main(["delete", "..", "--yes"]) == 2
+    assert main(["delete", "nope-1", "--yes"]) == 2
+
+
+def test_a_deletion_that_was_cut_off(trained: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the record, and in the middle of the removal: whole or gone, and said once."""
+    real = Path.rename
+
+    def killed(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "rename", killed)
+    with pytest.raises(KeyboardInterrupt):
+        upkeep.delete(trained)
+    assert deleted.records() == [], "it is still here"
+    assert studies.load(trained)
+    monkeypatch.setattr(Path, "rename", real)
+    monkeypatch.setattr(shutil, "rmtree", killed)
+    with pytest.raises(KeyboardInterrupt):
+        upkeep.delete(trained)
+    assert studies.ids() == []
+    assert [item.kind for item in upkeep.plan()] == ["leftovers"]
+    assert len(deleted.records()) == 1
+
+
+# ── prune
+
+
+def test_prune_frees_checkpoints_and_leftovers_and_nothing_else(
+    trained: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = results(capsys, trained)
+    old = time.time() - 10_000
+    for name in (".deleted-x-1", ".restore-y", "half-1"):
+        folder = paths.studies_dir() / name
+        folder.mkdir()
+        (folder / "file").write_bytes(b"x" * 500)
+        os.utime(folder, (old, old))
+    fresh = paths.studies_dir() / "being-made-1"
+    fresh.mkdir()
+    assert main(["prune", "--dry-run", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["bytes"] == 4 * 1000 + 3 * 500
+    assert not told["freed"]
+    assert main(["prune"]) == 2
+    assert (paths.studies_dir() / "half-1").is_dir()
+    assert main(["prune", "--yes"]) == 0
+    assert "freed 6 kB" in capsys.readouterr().out
+    study = studies.load(trained)
+    for run in study.runs:
+        assert list(study.files.run(run.name).checkpoints.iterdir()) == []
+        assert study.files.run(run.name).model.exists()
+    assert sorted(p.name for p in paths.studies_dir().iterdir()) == ["being-made-1", trained]
+    assert results(capsys, trained)["verdict"] == before["verdict"]
+    assert main(["prune", "--yes"]) == 0
+    assert "nothing to free" in capsys.readouterr().out
+
+
+def test_prune_keeps_what_can_go_on_or_is_running() -> None:
+    study = lab.plan(wandb="disabled")
+    lab.append(study, "baseline-seed0", lab.events(0)[:5])
+    files = study.files.run("baseline-seed0")
+    files.checkpoints.mkdir()
+    (files.checkpoints / "iter-1.pt").write_bytes(b"c")
+    assert upkeep.plan(models=True, imports=True, days=0) == []
+    lab.train_all(study)
+    with lab.alive(study):
+        assert upkeep.plan(models=True, imports=True, days=0) == []
+    assert {item.kind for item in upkeep.plan()} == {"checkpoints"}
+
+
+def test_prune_weights_imports_and_texts_on_demand(
+    trained: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [
+        "cfg,seed,val_loss",
+        *(f"{cfg},{seed},{2 - seed / 10}" for cfg in ("baseline", "mine") for seed in (0, 1)),
+    ]
+    (tmp_path / "runs.csv").write_text("\n".join(rows))
+    assert main(["import", str(tmp_path / "runs.csv")]) in (0, 1)
+    (paths.data_dir() / f"{'0' * 64}.txt").write_bytes(b"t" * 300)
+    assert main(["run", "swiglu", *SMALL]) == 0
+    kinds = [item.kind for item in upkeep.plan(models=True, imports=True, data=True, days=0)]
+    assert sorted(set(kinds)) == ["checkpoints", "data", "imports", "models"]
+    assert "imports" not in [item.kind for item in upkeep.plan(imports=True, days=30)]
+    capsys.readouterr()
+    assert main(["prune", "--models", "--imports", "--data", "--older-than", "0", "--yes"]) == 0
+    said = capsys.readouterr().out
+    assert "swiglu-1 reused runs of rope-1: it has copies of its own" in said
+    assert studies.ids() == [trained, "swiglu-1"]
+    assert len(list(paths.data_dir().glob("*.txt"))) == 1
+    assert len(deleted.records()) == 1
+
+
+# ── notes and tags
+
+
+def test_notes_and_tags_are_shown_and_filter(
+    trained: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    identity = studies.load(trained)
+    assert main(["note", trained, "half the\nbatch \x1b[31mred"]) == 0
+    assert main(["tag", trained, "draft", "long-context", "draft"]) == 0
+    capsys.readouterr()
+    assert main(["status"]) == 0
+    said = capsys.readouterr().out
+    assert "tags: draft, long-context" in said
+    assert "note: half the batch red" in said
+    assert main(["status", "--tag", "draft", "--json"]) == 0
+    (one,) = json.loads(capsys.readouterr().out)["studies"]
+    assert one["tags"] == ["draft", "long-context"]
+    assert main(["status", "--tag", "other"]) == 2
+    assert main(["tag", trained, "--remove", "draft"]) == 0
+    assert main(["tag", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out.partition("\n")[2]) == {"long-context": 1}
+    assert main(["note", trained, "--clear"]) == 0
+    assert labels.read(trained) == labels.Labels("", ("long-context",))
+    assert studies.load(trained) == identity, "labels are no part of the plan"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["tag", "rope-1", "two words"], ["tag", "rope-1", "--remove", "nope"], ["note", "rope-1", "x" * 5000],
+     ["tag", "nope-1", "a"], ["note", "nope-1"], ["tag", "rope-1", *(f"t{n}" for n in range(30))]],
+)  # fmt: skip
+def test_bad_labels_are_one_line(
+    trained: str, words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+    assert labels.read(trained) == labels.Labels()
+
+
+def test_labels_from_elsewhere_stop_nobody(trained: str) -> None:
+    file = studies.load(trained).files.labels
+    for text in ("[]", "{", '{"tags": 3, "note": []}', '{"tags": ["a b", 1, "ok"]}', "[" * 10_000):
+        file.write_text(text)
+        assert labels.read(trained).note == ""
+        assert set(labels.read(trained).tags) <= {"ok"}
+
+
+# ── archive and restore
+
+
+def test_a_study_as_one_file_and_back(
+    trained: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["tag", trained, "keep"]) == 0
+    before = results(capsys, trained)
+    files = {
+        str(p.relative_to(paths.study_dir(trained))): sha256_file(p)
+        for p in paths.study_dir(trained).rglob("*")
+        if p.name in ("study.json", "events.jsonl", "model.pt", "labels.json") or p.suffix == ".py"
+    }
+    target = tmp_path / "one.q1lab.tar.gz"
+    assert main(["archive", trained, "--output", str(target)]) == 0
+    assert main(["archive", trained, "--output", str(target)]) == 2, "nothing is overwritten"
+    assert main(["restore", str(target)]) == 2, "it is here"
+    assert main(["delete", trained, "--yes"]) == 0
+    shutil.rmtree(paths.data_dir())
+    assert main(["restore", str(target)]) == 0
+    assert deleted.records() == []
+    again = {name: sha256_file(paths.study_dir(trained) / name) for name in files}
+    assert again == files
+    found = results(capsys, trained)
+    assert found == before
+    study = studies.load(trained)
+    assert (paths.home() / study.data.file).is_file(), "it can go on"
+    assert labels.read(trained).tags == ("keep",)
+    assert main(["restore", str(target), "--as", "copy-1"]) == 0
+    assert studies.load("copy-1").id == "copy-1"
+    assert sorted(studies.ids()) == ["copy-1", trained]
+    mode = {p.stat().st_mode & 0o077 for p in paths.studies_dir().rglob("*")}
+    assert mode == {0}
+
+
+def remade(target: Path, change: Callable[[dict[str, bytes], dict[str, Any]], None]) -> Path:
+    """The archive again, its members and its list changed."""
+    with tarfile.open(target) as tar:
+        held = {m.name: tar.extractfile(m).read() for m in tar}  # type: ignore[union-attr]
+    manifest = json.loads(held.pop(archive.MANIFEST))
+    change(held, manifest)
+    out = target.with_name("changed.tar.gz")
+    with tarfile.open(out, "w:gz") as tar:
+        for name, data in {archive.MANIFEST: json.dumps(manifest).encode(), **held}.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            if data == b"LINK":
+                info.type, info.linkname, info.size = tarfile.SYMTYPE, "/etc/passwd", 0
+            tar.addfile(info, io.BytesIO(data))
+    return out
+
+
+HOSTILE: dict[str, Callable[[dict[str, bytes], dict[str, Any]], None]] = {
+    "leads elsewhere": lambda held, m: (held.update({"../x.py": b"x"}), m["files"].update({"../x.py": "0"})),  # type: ignore[func-returns-value]
+    "absolute": lambda held, m: (held.update({"/tmp/x.py": b"x"}), m["files"].update({"/tmp/x.py": "0"})),  # type: ignore[func-returns-value]
+    "a link": lambda held, m: (held.update({"source/x.py": b"LINK"}), m["files"].update({"source/x.py": "0"})),  # type: ignore[func-returns-value]
+    "not in its list": lambda held, m: held.update({"source/x.py": b"x"}),
+    "missing": lambda held, m: held.pop("study.json"),  # type: ignore[arg-type,return-value]
+    "changed": lambda held, m: held.update({"study.json": held["study.json"] + b" "}),
+    "newer": lambda held, m: m.update(v=2),
+    "no list of files": lambda held, m: m.pop("files"),
+    "another study's plan": lambda held, m: m.update(study="other-1"),
+    "leads elsewhere, from inside": lambda held, m: (  # type: ignore[func-returns-value]
+        held.update({"runs/../events.jsonl": b"x"}), m["files"].update({"runs/../events.jsonl": "0"})
+    ),
+    "a lock": lambda held, m: (held.update({"lock": b""}), m["files"].update({"lock": "0"})),  # type: ignore[func-returns-value]
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("how", [*HOSTILE, "cut off", "garbled", "no archive", "empty", "a bomb"])
+def test_a_hostile_archive_leaves_nothing(
+    how: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = lab.plan(wandb="disabled")
+    lab.train_all(study)
+    target = tmp_path / "a.tar.gz"
+    archive.pack(study.id, target)
+    upkeep.delete(study.id)
+    if how in HOSTILE:
+        bad = remade(target, HOSTILE[how])
+    else:
+        data = target.read_bytes()
+        changed = {
+            "cut off": data[: len(data) // 2], "garbled": data[:200] + bytes(50) + data[250:],
+            "no archive": b"hello " * 1000, "empty": b"", "a bomb": gzip.compress(bytes(50_000_000)),
+        }[how]  # fmt: skip
+        bad = tmp_path / "bad.tar.gz"
+        bad.write_bytes(changed)
+    before = sorted(p.name for p in paths.home().rglob("*"))
+    assert main(["restore", str(bad)]) in (1, 2)
+    said = capsys.readouterr().err
+    assert len(said.splitlines()) == 1, said
+    assert sorted(p.name for p in paths.home().rglob("*")) == before
+    assert studies.ids() == []
+    assert not (tmp_path / "x.py").exists()
+    archive.unpack(target)
+    assert studies.ids() == [study.id]
+
+
+def test_restoring_what_is_no_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path, tmp_path / "pipe", tmp_path / "none", Path("/dev/zero")):
+        with pytest.raises(Problem, match="cannot restore"):
+            archive.unpack(path)
