@@ -40,5 +40,6 @@ def diff(variant: str, baseline: str | None) -> int:
         Console().print(Syntax(text, "diff", theme="ansi_dark", background_color="default"))
     else:
         click.echo(text, nl=False)
-    sys.stderr.write(f"{new.title}: +{added} −{removed} lines\n")
+    told = new.path.name if new.is_learners else new.title
+    sys.stderr.write(f"{told} against {old.name}.py: +{added} −{removed} lines\n")
     return OK

@@ -27,6 +27,7 @@ Examples:
   q1lab run rope --seeds 3
   q1lab run ./my_rope.py --baseline ./model.py --seeds 0,1,2,7 --preset quick
   q1lab run swiglu --set learning_rate=3e-4 --detach
+  q1lab run studies/rope-1
 
 \b
 The same command again trains only what is missing, and with nothing missing prints the comparison.
@@ -96,8 +97,9 @@ Exit status: 0 done, 1 a run failed or diverged, 2 usage, 130 interrupted (can g
 def run(detach: bool, as_json: bool, **asked: Any) -> int:
     """Train VARIANT against a baseline over seeds, then compare.
 
-    VARIANT is baseline, rmsnorm, rope, swiglu, gqa or llama, or the path to a model file with
-    nanoGPT's interface. Training outlives the terminal; Ctrl-C stops it cleanly, so that it can go
+    VARIANT is baseline, rmsnorm, rope, swiglu, gqa or llama, the path to a model file with
+    nanoGPT's interface, or a folder that `q1lab keep` made: then it trains that study again.
+    Training outlives the terminal; Ctrl-C stops it cleanly, so that it can go
     on.
     """
     wish = wish_of(**asked)
