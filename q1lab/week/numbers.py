@@ -9,8 +9,8 @@ placeholders, and they are filled for the data that the learner chose:
 `{small.rope.params}`
     a size (small, large), a model and a figure. Models: baseline, rmsnorm, rope, swiglu, gqa, mqa;
     `swiglu-344` has that hidden size, `gqa-3` that many key and value heads. Figures: `params`,
-    `added` (parameters above the baseline's), `percent` (the same, in percent), `flops` (forward,
-    per token), `flops_percent`, `cache` (numbers kept per token)
+    `added` (parameters above the baseline's), `percent` (the same, in percent), `than` (in words:
+    8.15% fewer), `flops` (forward, per token), `flops_percent`, `cache` (numbers kept per token)
 `{measured.cpu.rope}`
     a preset and a variant: what `results.toml` holds. Alone it is a phrase; with a field
     (`.mean`, `.interval`, `.pairs`, `.data`, `.sd`, `.three`) it is that field
@@ -40,7 +40,7 @@ SIZES: Mapping[str, tuple[int, int, int, int]] = {
 SHAKESPEARE = ("Tiny Shakespeare", 65)
 """Whose numbers the text gives as long as no data is chosen; `{data}` says so in the text."""
 
-FIGURES = ("params", "added", "percent", "flops", "flops_percent", "cache")
+FIGURES = ("params", "added", "percent", "than", "flops", "flops_percent", "cache")
 MEASURED = ("mean", "interval", "pairs", "data", "sd", "three")
 
 THREE_PAIRS = 3.267
@@ -197,4 +197,7 @@ def _figure(size: str, model: str, what: str, vocab: int) -> str | None:
         return f"{own:,}"
     if what == "added":
         return "0" if own == base else f"{own - base:+,}".replace("-", "\N{MINUS SIGN}")
-    return "0%" if own == base else f"{signed(100 * (own - base) / base, 2)}%"
+    share = 100 * (own - base) / base
+    if what == "than":
+        return "as many" if own == base else f"{abs(share):.2f}% {'more' if share > 0 else 'fewer'}"
+    return "0%" if own == base else f"{signed(share, 2)}%"

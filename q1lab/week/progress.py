@@ -105,6 +105,14 @@ def narrowed(week: Week, progress: Progress) -> Week:
     return week.told[key]
 
 
+AGAIN = "Answer again, from memory"
+
+
+def _asked(step: Step) -> str:
+    """The question of a step that comes back, below what it was about."""
+    return step.detail if step.again else f"*{step.title}*\n\n{step.detail}".rstrip()
+
+
 def _narrowed(week: Week, progress: Progress, wrong: frozenset[str]) -> Week:
     told = week.for_variant(progress.chosen, progress.data)
     if not wrong:
@@ -122,12 +130,12 @@ def _narrowed(week: Week, progress: Progress, wrong: frozenset[str]) -> Week:
             back = [
                 replace(
                     step, id=f"{step.again or step.id}@{session.id}", again=step.again or step.id,
-                    minutes=None, needs=None,
+                    title=AGAIN, detail=_asked(step), minutes=None, needs=None,
                 )
                 for step in missed
             ]  # fmt: skip
             words = Text(
-                "### From last time\n\nYou marked these wrong. Answer them again before you go on.",
+                "### From last time\n\nYou marked this wrong. Try again before you go on.",
                 session.file, session.parts[0].line,
             )  # fmt: skip
             first = replace(session.parts[0], blocks=(words, *back, *session.parts[0].blocks))
