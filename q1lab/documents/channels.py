@@ -43,8 +43,8 @@ def channel_text(channel: str, record: Post, url: str, root: Path | None = None)
     study = record.study
     title = record.title
     if channel == "hn":
-        # The prefix belongs to the title, and HN cuts nothing for you.
-        title = shorten(f"Show HN: {title}", limit)
+        # A post is a plain submission: Show HN is for what people can try. HN cuts nothing for you.
+        title = shorten(title, limit)
     if channel in ("r-machinelearning",):
         title = shorten(title, limit - len("[P] "))
     values = {

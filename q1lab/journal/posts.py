@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from q1lab.index.store import Store
 
 CHANNELS: Mapping[str, str] = {
-    "hn": "Hacker News (Show HN)",
+    "hn": "Hacker News",
     "r-machinelearning": "r/MachineLearning",
     "r-localllama": "r/LocalLLaMA",
     "x": "X",
