@@ -46,6 +46,9 @@ class Config:
     wandb: str = "auto"
     """Weights & Biases: online, offline, disabled, or auto: online where a key is configured, else
     offline."""
+    on_end: str = ""
+    """A command of the learner's own, run when a study has ended, a run diverged or nothing has
+    come for long (see ``commands/tell.py``)."""
     content: Path | None = None
     """The folder of another week; without it the week that ships is opened."""
     keymap: Mapping[str, str] = field(default_factory=dict)
@@ -66,6 +69,7 @@ HELP = MappingProxyType(
         "bell": "true or false: ring when a part's minutes are spent",
         "ask_before_commit": "true or false: show every commit before it is made, and ask",
         "wandb": "auto (online where a key is configured), online, offline or disabled",
+        "on_end": 'a command to run when a study has ended: notify-send "$Q1LAB_SENTENCE"',
         "content": "folder of another week",
         "keymap": 'other keys by action id: [keymap] then "study.tick" = "x"',
         "engine": 'where runs train, by name: [engine.gpu-box] then ray = "http://127.0.0.1:8265"',
@@ -186,7 +190,8 @@ def _checked(key: str, value: Any, where: str, folder: Path) -> Any:
                 'ray = "http://127.0.0.1:8265"'
             )
         return MappingProxyType(value)
-    if not isinstance(value, str) or not value.strip() or "\0" in value:
+    empty = isinstance(value, str) and not value.strip() and key != "on_end"
+    if not isinstance(value, str) or empty or "\0" in value:
         raise Problem(f"{where}: {key} must be text, not {value!r}")
     if key in CHOICES and value not in CHOICES[key]:
         near = get_close_matches(value, CHOICES[key], n=1, cutoff=0.5)

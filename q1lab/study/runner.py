@@ -17,9 +17,11 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from q1lab import config
+from q1lab.errors import Problem
 from q1lab.files import open_private, utc_now
 from q1lab.paths import RunPaths
-from q1lab.study import children, launch, studies
+from q1lab.study import children, launch, studies, told
 from q1lab.study.engines import names
 from q1lab.study.events import last_event
 from q1lab.study.states import ENDED
@@ -50,6 +52,7 @@ class Runner:
         self.relay_began = self.relay_pause = 0.0
         self.relay_due: float | None = None
         self.stopping = False
+        self.tellers: list[subprocess.Popen[bytes]] = []
         self.crew: Crew | None = None
 
     def run(self) -> int:
@@ -67,6 +70,7 @@ class Runner:
             0,
             self.jobs + len(self.study.runs),
         )  # a trainer that dies at once isn't replaced for ever
+        watch = told.Watch(self.study)
         while True:
             for worker in [w for w in self.workers if w.poll() is not None]:
                 self.workers.remove(worker)
@@ -84,9 +88,33 @@ class Runner:
                 break
             self._keep_relay()
             self._keep_logs_short()
+            self.tellers = [teller for teller in self.tellers if teller.poll() is None]
+            for kind in watch.look():
+                self._tell(kind)
             time.sleep(0.1)
         log("stopped" if self.stopping else "done")
+        if not self.stopping:
+            self._tell(told.ENDED)
         return 0
+
+    def _tell(self, kind: str) -> None:
+        """Have the learner's own command run, by a process that outlives this one."""
+        try:
+            if not config.load().on_end:
+                return
+            with open_private(self.files.runner_log) as out:
+                child = subprocess.Popen(
+                    [*children.python_module("q1lab.commands.tell"), self.study.id, kind],
+                    stdin=subprocess.DEVNULL,
+                    stdout=out,
+                    stderr=out,
+                    cwd=self.files.root,
+                    start_new_session=True,
+                )
+        except (Problem, OSError) as error:
+            log(f"nobody could be told: {error}")
+            return
+        self.tellers.append(child)
 
     def _remotely(self, choice: names.Choice) -> int:
         """The same on an engine: it has the trainers, this process takes their events in."""
@@ -96,7 +124,10 @@ class Runner:
         self.crew = Crew(
             self.study, self.launch, engine, choice.text, log=log, beside=self._keep_relay
         )
-        return self.crew.run()
+        status = self.crew.run()
+        if not self.stopping:
+            self._tell(told.ENDED)
+        return status
 
     def left(self) -> list[str]:
         """Runs that nobody has claimed in this launch and that have not ended before."""

@@ -1,0 +1,118 @@
+"""A person is told when a study is over: by their own command, with the verdict in its environment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from q1lab import config, paths
+from q1lab.cli import run as main
+from q1lab.commands import tell
+from q1lab.errors import Problem
+from q1lab.study import launch, studies, told
+from q1lab.study.alive import is_alive
+from tests.kit import wandb_study as lab
+from tests.kit.faults import wait_for
+
+RUN = ("run", "rope", "--preset", "quick", "--max-iters", "20", "--wandb", "disabled")
+
+
+def command(tmp_path: Path) -> Path:
+    """Have an on_end command that writes what it was told; returns the file."""
+    out = tmp_path / "told"
+    config.put(
+        "on_end",
+        f'printf "%s|" "$Q1LAB_STUDY" "$Q1LAB_WHAT" "$Q1LAB_VERDICT" "$Q1LAB_SENTENCE" >> {out}; echo >> {out}',
+    )
+    return out
+
+
+def lines(file: Path) -> list[list[str]]:
+    text = file.read_text() if file.exists() else ""
+    return [line.split("|")[:4] for line in text.splitlines() if line.endswith("|")]
+
+
+def test_the_end_is_told_with_the_verdict(
+    tmp_path: Path, fake_trainer: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake_trainer(effect=-0.5, noise=0.001)
+    out = command(tmp_path)
+    assert main([*RUN, "--seeds", "5"]) == 0
+    wait_for(lambda: lines(out))
+    ((study, what, verdict, sentence),) = lines(out)
+    assert (study, what, verdict) == ("rope-1", "ended", "helps")
+    assert sentence.startswith("rope-1 has ended. ")
+    assert "\n" not in sentence
+
+
+def test_a_divergence_is_told(tmp_path: Path, fake_trainer: Callable[..., None]) -> None:
+    fake_trainer(diverge=["modified-seed0"], pause=0.2)
+    out = command(tmp_path)
+    main([*RUN, "--seeds", "1", "--detach"])
+    wait_for(lambda: any(line[1] == "ended" for line in lines(out)))
+    assert {line[1] for line in lines(out)} <= {"diverged", "ended"}
+
+
+def test_a_study_that_was_stopped_tells_nobody(
+    tmp_path: Path, fake_trainer: Callable[..., None]
+) -> None:
+    fake_trainer(pause=5)
+    out = command(tmp_path)
+    main([*RUN, "--seeds", "1", "--detach"])
+    study = studies.load("rope-1")
+    wait_for(lambda: study.files.run("baseline-seed0").events.exists())
+    assert launch.stop(study)
+    assert "stopped" in study.files.runner_log.read_text()
+    assert lines(out) == []
+
+
+def test_a_stall_and_a_divergence_are_told_once() -> None:
+    study = lab.plan(wandb="disabled", seeds=(0, 1))
+    whole = lab.events(0)
+    lab.append(study, "baseline-seed0", whole[:3])
+    now = 1000.0
+    watch = told.Watch(study, lambda: now)
+
+    def later(seconds: float) -> list[str]:
+        nonlocal now
+        now += seconds
+        return watch.look()
+
+    assert later(10) == []
+    assert later(told.STALL) == [told.STALLED]
+    assert later(told.STALL) == []
+    lab.append(study, "baseline-seed0", whole[3:5])
+    assert later(10) == []
+    assert later(told.STALL) == [told.STALLED], "it went on, and stalled again"
+    lab.append(
+        study, "modified-seed0", [{"type": "exit", "state": "diverged", "iter": 3, "t": 1.0}]
+    )
+    assert later(10) == [told.DIVERGED]
+    lab.append(study, "baseline-seed0", whole[5:6])
+    assert later(10) == []
+    assert told.Watch(study, lambda: now).diverged == {"modified-seed0"}
+
+
+def test_a_command_that_hangs_or_fails_harms_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tell, "SECONDS", 0.5)
+    with pytest.raises(Problem, match="took longer"):
+        tell.run_command("sleep 600 & sleep 600", {})
+    assert tell.run_command("exit 7", {}) == 7
+    assert tell.run_command('test "$Q1LAB_WHAT" = ended', {"Q1LAB_WHAT": "ended"}) == 0
+    with pytest.raises(Problem, match="usage"):
+        tell.main(["rope-1", "nonsense"])
+
+
+def test_a_setting_that_is_damaged_does_not_end_the_runner(
+    fake_trainer: Callable[..., None],
+) -> None:
+    fake_trainer(pause=0.1)
+    main([*RUN, "--seeds", "1", "--detach"])
+    paths.config_file().write_text("on_end = [")
+    study = studies.load("rope-1")
+    wait_for(lambda: not is_alive(study.files))
+    log = study.files.runner_log.read_text()
+    assert "nobody could be told: " in log
+    assert "Traceback" not in log
