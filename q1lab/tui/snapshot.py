@@ -63,6 +63,10 @@ class Snapshot:
         return next((line for line in self.studies if line.state == "running"), None)
 
 
+CURVES, FIRST_CURVES = 250, 60
+"""Curves read per look, and by the first one, which a person waits for; the others come with the
+looks that follow."""
+
 SCAN = 3.0
 """Seconds between two looks at all studies; those that train are looked at every time."""
 
@@ -91,6 +95,8 @@ class Taker:
         self._runs: dict[int, tuple[tuple[object, ...], RunView]] = {}
         """Each run of the study in focus: its row, and what is shown of it, with its curves."""
         self._scanned = float("-inf")
+        self._looked = self._more = False
+        """Whether a look has been taken, and whether it left curves for the next one."""
         self._unreadable: dict[str, str] = {}
         """Why the studies that can't be read can't, by id."""
 
@@ -99,7 +105,8 @@ class Taker:
         if ingest:
             self._ingest(store)
         seen = (*store.stamp(), self.watched, tuple(self._unreadable))
-        if seen != self._seen or any(line.state == "running" for line in self._lines):
+        running = any(line.state == "running" for line in self._lines)
+        if seen != self._seen or running or self._more:
             self._look(store)
             self._seen = seen
         if ingest and self._focus is not None:
@@ -164,13 +171,22 @@ class Taker:
         if not rows:
             return None
         fresh = {}
+        room = CURVES if self._looked else FIRST_CURVES
+        self._more = False
         for row in rows:
             values = tuple(row)
             one = self._runs.get(row["id"])
             if one is None or one[0] != values:
-                one = (values, view.with_curves(store, view.run_view(row, study.tokens_per_iter)))
+                run = view.run_view(row, study.tokens_per_iter)
+                if run.attempt and room == 0:  # its curve comes with the next look
+                    self._more = True
+                    one = ((), run)
+                else:
+                    room -= 1 if run.attempt else 0
+                    one = (values, view.with_curves(store, run))
             fresh[row["id"]] = one
         self._runs = fresh
+        self._looked = True
         now = view.view_of(study, tuple(run for _, run in fresh.values()))
         before = self._focus if self._focus and self._focus.line.id == study_id else None
         wandb = before.wandb if before else None

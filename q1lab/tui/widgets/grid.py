@@ -3,6 +3,7 @@ jump."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from rich.text import Text
@@ -11,10 +12,10 @@ from textual.binding import Binding, BindingType
 from textual.widgets import DataTable
 from textual.widgets.data_table import RowKey
 
-from q1lab.index.view import RunView, StudyView
+from q1lab.index.view import Points, RunView, StudyView
 from q1lab.study.states import State
 from q1lab.tui.widgets.palette import Palette, palette
-from q1lab.tui.widgets.sparkline import scale, sparkline
+from q1lab.tui.widgets.sparkline import Ends, ends, spanning, sparkline
 from q1lab.tui.widgets.words import (
     left_words,
     loss_words,
@@ -53,6 +54,11 @@ class Grid(DataTable[Text], inherit_bindings=False):
         super().__init__(id=id, cursor_type="row", cursor_foreground_priority="renderable")
         self.view: StudyView | None = None
         self._shown: dict[str, tuple[Text, ...]] = {}
+        self._made: dict[str, tuple[RunView, tuple[object, ...], tuple[Text, ...]]] = {}
+        """Each run's cells, with the run and the look that they were made from: of a thousand runs
+        a few change between two pictures."""
+        self._ends: dict[str, tuple[Points, Ends | None]] = {}
+        """The lowest and the highest loss of each curve."""
         self._width = 0
 
     @property
@@ -79,6 +85,8 @@ class Grid(DataTable[Text], inherit_bindings=False):
             self._rebuild(keep=before is not None and before.line.id == view.line.id)
             return
         for name, cells in self._cells(palette(self.app)).items():
+            if cells is self._shown[name]:
+                continue
             for column, new, old in zip(self.columns, cells, self._shown[name], strict=True):
                 if new != old:
                     self.update_cell(RowKey(name), column, new)
@@ -114,11 +122,16 @@ class Grid(DataTable[Text], inherit_bindings=False):
 
     def _cells(self, colours: Palette) -> dict[str, tuple[Text, ...]]:
         assert self.view is not None
-        low, high = scale(run.train for run in self.view.runs)
+        low, high = self._scale(self.view.runs)
         visible = [column[0] for column in self._visible(self._width)]
         wide = self._spark_width(self._width)
-        found: dict[str, tuple[Text, ...]] = {}
+        look = (low, high, wide, *visible, colours)
+        made = {}
         for run in self.view.runs:
+            before = self._made.get(run.name)
+            if before is not None and before[0] is run and before[1] == look:
+                made[run.name] = before
+                continue
             values = {
                 "arm": Text(run.variant[:10], style=colours.arm(run.arm)),
                 "seed": _right(str(run.seed)),
@@ -133,8 +146,20 @@ class Grid(DataTable[Text], inherit_bindings=False):
                 "speed": _right(speed_words(run.tokens_per_s), colours.muted),
                 "left": _right(left_words(run.seconds_left), colours.muted),
             }
-            found[run.name] = tuple(values[key] for key in visible)
-        return found
+            made[run.name] = (run, look, tuple(values[key] for key in visible))
+        self._made = made
+        return {name: cells for name, (_, _, cells) in made.items()}
+
+    def _scale(self, runs: Sequence[RunView]) -> Ends:
+        """One scale for all of a study's sparklines; only curves that grew are looked at."""
+        found: dict[str, tuple[Points, Ends | None]] = {}
+        for run in runs:
+            kept = self._ends.get(run.name)
+            if kept is None or kept[0] is not run.train:
+                kept = (run.train, ends(run.train))
+            found[run.name] = kept
+        self._ends = found
+        return spanning(pair for _, pair in found.values())
 
 
 def _right(text: str, style: Any = "") -> Text:

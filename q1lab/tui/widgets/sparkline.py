@@ -11,6 +11,7 @@ GAP = "·"
 """Stands for a stretch whose loss was not a finite number."""
 
 Point = tuple[int, float | None]
+Ends = tuple[float, float]
 
 
 def sparkline(points: Sequence[Point], width: int, last: int, low: float, high: float) -> str:
@@ -50,5 +51,18 @@ def _bar(value: float, low: float, high: float) -> str:
 
 def scale(curves: Iterable[Sequence[Point]]) -> tuple[float, float]:
     """(low, high) over every finite value of a study's curves; (0, 0) when there is none."""
-    real = [v for curve in curves for _, v in curve if v is not None and math.isfinite(v)]
-    return (min(real), max(real)) if real else (0.0, 0.0)
+    return spanning(map(ends, curves))
+
+
+def ends(curve: Sequence[Point]) -> Ends | None:
+    """The lowest and the highest finite value of a curve; None when it has none."""
+    real = [value for _, value in curve if value is not None and math.isfinite(value)]
+    return (min(real), max(real)) if real else None
+
+
+def spanning(found: Iterable[Ends | None]) -> Ends:
+    """One scale over the ends of several curves; (0, 0) when there is none."""
+    known = [pair for pair in found if pair is not None]
+    if not known:
+        return 0.0, 0.0
+    return min(low for low, _ in known), max(high for _, high in known)
