@@ -404,7 +404,10 @@ def note(one: Note, c: Comparison) -> str:
                 "said to matter before the runs."
             )
         case Kind.UNFINISHED:
-            left = plain(", ".join(facts["runs"]))
+            more = len(facts["runs"]) - NAMED
+            left = plain(", ".join(facts["runs"][:NAMED])) + (
+                f" and {more} more" if more > 0 else ""
+            )
             return f"{len(facts['runs'])} of {_many(facts['of'], 'run')} have not finished: {left}."
         case Kind.DAMAGED:
             lines = _many(facts["lines"], "damaged line")
@@ -523,6 +526,34 @@ def loss_of(c: Comparison, arm: str, seed: int) -> str:
 def pair_of(c: Comparison, seed: int) -> str:
     """Modified − baseline of one seed; empty where not both arms finished."""
     return numbers(c)(c.pairs[seed]) if seed in c.pairs else ""
+
+
+NAMED = 12
+"""Runs that a note names one by one."""
+
+MOST_SEEDS = 20
+"""Seeds that a table shows one by one; of more, the ends of the row speak for it."""
+
+ENDS = 5
+"""Seeds shown from either end of a folded table, and of those without a pair."""
+
+
+def seeds_shown(c: Comparison, seeds: Sequence[int]) -> list[int]:
+    """The seeds that a table shows: all of them, or of many those with the lowest and the highest
+    differences and those that are no pair, by seed."""
+    if len(seeds) <= MOST_SEEDS:
+        return list(seeds)
+    by_difference = sorted(c.pairs, key=lambda seed: (c.pairs[seed], seed))
+    odd = [seed for seed in seeds if seed not in c.pairs]
+    return sorted({*by_difference[:ENDS], *by_difference[-ENDS:], *odd[:ENDS]})
+
+
+def folded(shown: int, total: int) -> str:
+    """What a folded table leaves out, and where it is."""
+    return (
+        f"{shown} of {total:,} seeds: the {ENDS} lowest and the {ENDS} highest differences, and "
+        "runs without a pair; `--json` and `q1lab export` have all."
+    )
 
 
 # -- what each arm cost ------------------------------------------------------------------------------------

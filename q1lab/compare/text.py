@@ -145,7 +145,8 @@ def _values(c: Comparison, width: int) -> list[Line]:
         return []
     number = telling.numbers(c)
     rows = []
-    for seed in seeds:
+    shown = telling.seeds_shown(c, seeds)
+    for seed in shown:
         base, modified = (telling.loss_of(c, arm, seed) for arm in ARMS)
         rows.append((f"seed {seed}", base, modified, telling.pair_of(c, seed)))
     arms = [c.arms[arm] for arm in ARMS]
@@ -154,7 +155,10 @@ def _values(c: Comparison, width: int) -> list[Line]:
         rows.append(("mean", base, modified, telling.mean(c)))
         base, modified = (number.loss(arm.std) for arm in arms)
         rows.append(("sd", base, modified, ""))
-    return _table(c, "val loss", "difference", rows, width)
+    table = _table(c, "val loss", "difference", rows, width)
+    if len(shown) < len(seeds):
+        table += _prose(telling.folded(len(shown), len(seeds)), width, indent="  ", role="dim")
+    return table
 
 
 def _costs(c: Comparison, width: int) -> list[Line]:
