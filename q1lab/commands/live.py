@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from q1lab.index.store import Store
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 BARS = "▁▂▃▄▅▆▇█"
 POLL = 0.25
+AROUND = 4
+"""Lines around the rows: the heading, what is below, and the prompt."""
 ARM_STYLE = {"baseline": "blue", "modified": "magenta"}
 STATE_STYLE = {
     State.FINISHED: "green", State.RUNNING: "bold", State.FAILED: "red", State.CRASHED: "red",
@@ -57,7 +59,8 @@ def _live(store: Store, study: Study, hint: str) -> StudyView:
     with Live(console=console, auto_refresh=False, transient=False) as live:
         while True:
             view, alive = _look(store, study)
-            sparks = {run.name: spark(store, run) for run in view.runs}
+            shown = on_screen(view.runs, console.height - AROUND)
+            sparks = {run.name: spark(store, run) for run in shown}
             picture = grid(view, sparks, hint if alive else "", console.width)
             live.update(picture, refresh=True)
             if not alive:
@@ -101,7 +104,8 @@ def line(run: RunView) -> str:
 def grid(
     view: StudyView, sparks: Mapping[str, tuple[float, ...]], hint: str, width: int
 ) -> RenderableType:
-    """The table of a study: state, sparkline of the loss, iter, val loss, tokens/s, time left."""
+    """The table of a study: state, sparkline of the loss, iter, val loss, tokens/s, time left. A
+    row for each run that ``sparks`` has."""
     from rich.console import Group
     from rich.table import Table
     from rich.text import Text
@@ -116,6 +120,8 @@ def grid(
         table.add_column(title, justify=justify, no_wrap=True)  # type: ignore[arg-type]
     low, high = _scale(sparks.values())
     for run in view.runs:
+        if run.name not in sparks:
+            continue
         val = f"{run.val_loss:.4f}" if run.val_loss is not None else ""
         if not val and run.eval_loss is not None:
             val = f"{run.eval_loss:.2f}…"
@@ -136,10 +142,27 @@ def grid(
         table.add_row(*cells)
     line = view.line
     left = f" · about {minutes_text(line.seconds_left)} left" if line.seconds_left else ""
-    foot = f"{line.done} of {line.total} runs done{left}{gpu_text(view)}" + (
-        f" · {hint}" if hint else ""
+    more = len(view.runs) - len(sparks)
+    foot = (
+        f"{line.done} of {line.total} runs done{left}{gpu_text(view)}"
+        + (f" · {more} more runs" if more else "")
+        + (f" · {hint}" if hint else "")
     )
     return Group(table, Text(foot, style="dim"))
+
+
+def on_screen(runs: Sequence[RunView], rows: int) -> list[RunView]:
+    """The runs that fit, in the order of the plan: those under way first, then those that went
+    wrong, those that ended, and those that wait; of each the latest."""
+    if len(runs) <= rows:
+        return list(runs)
+    groups: dict[int, list[int]] = {0: [], 1: [], 2: [], 3: []}
+    for index, run in enumerate(runs):
+        calm = {State.RUNNING: 0, State.FINISHED: 2, State.QUEUED: 3}
+        groups[calm.get(run.state, 1)].append(index)
+    # (of those that wait, the next ones)
+    order = [*groups[0][::-1], *groups[1][::-1], *groups[2][::-1], *groups[3]]
+    return [runs[index] for index in sorted(order[: max(1, rows)])]
 
 
 def state_text(run: RunView) -> str:

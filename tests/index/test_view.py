@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import ast
+import io
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from q1lab import cli
+from q1lab.commands import live
 from q1lab.files import write_atomic
 from q1lab.index import view
 from q1lab.index.store import Store
@@ -162,3 +165,19 @@ def test_only_one_place_says_what_is_alive() -> None:
         and ast.unparse(node.args[0]).endswith(".lock")
     }
     assert found == set()
+
+
+def test_the_live_view_of_many_runs_shows_what_moves() -> None:
+    runs = [run("baseline", seed, State.FINISHED, 100) for seed in range(40)]
+    runs += [run("baseline", 40, State.FAILED, 10), run("baseline", 41, State.RUNNING, 10)]
+    runs += [run("baseline", seed, State.QUEUED) for seed in range(42, 90)]
+    shown = [one.seed for one in live.on_screen(runs, 10)]
+    assert shown == [*range(32, 40), 40, 41], "the latest, in the order of the plan"
+    assert live.on_screen(runs[:3], 10) == runs[:3]
+    study = lab_home.make_study()
+    picture = view.StudyView(study, view.line_of(study, runs), tuple(runs))
+    console = Console(width=100, height=14, record=True, file=io.StringIO())
+    console.print(live.grid(picture, {one.name: () for one in live.on_screen(runs, 10)}, "", 100))
+    text = console.export_text()
+    assert len(text.splitlines()) == 12
+    assert "80 more runs" in text
