@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.nn.functional import linear as own_linear
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from labs import linear
+from labs import linear, torch_private
 
 TOKENS = 12 * 64
 LAYERS = [(128, 384, 4), (128, 128, 4), (128, 512, 4), (512, 128, 4), (128, 65, 1)]
@@ -72,9 +72,9 @@ def main() -> None:
 
 def by_onednn(x: Tensor, w: Tensor, dy: Tensor) -> tuple[Callable[[], Tensor], ...]:
     return (
-        lambda: linear.times(x, w),
-        lambda: linear.times(dy, w.t()),
-        lambda: linear.times(dy.t(), x.t()),
+        lambda: torch_private.linear(x, w),
+        lambda: torch_private.linear(dy, w.t()),
+        lambda: torch_private.linear(dy.t(), x.t()),
     )
 
 

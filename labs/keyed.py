@@ -16,10 +16,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
 from labs.data import key
+from labs.torch_private import TorchDispatchMode, name_of, storage_of, tree_leaves, writes
 
 Draws = frozenset[int]
 
@@ -82,10 +81,10 @@ class _Draws(TorchDispatchMode):
             fresh = frozenset({self.count})
             self.count += 1
         result = func(*args, **kwargs)
-        if func._schema.is_mutable and args and isinstance(args[0], Tensor):
+        if writes(func) and args and isinstance(args[0], Tensor):
             written = args[0]
             whole = written.numel() * written.element_size() == written.untyped_storage().nbytes()
-            overwrites = _is_random(func) or func._schema.name in (
+            overwrites = _is_random(func) or name_of(func) in (
                 "aten::zero_",
                 "aten::fill_",
                 "aten::copy_",
@@ -101,10 +100,10 @@ class _Draws(TorchDispatchMode):
         return result
 
     def _draws_behind(self, tensor: Tensor) -> Draws:
-        return self._behind.get(tensor.untyped_storage()._cdata, frozenset())
+        return self._behind.get(storage_of(tensor), frozenset())
 
     def _note(self, tensor: Tensor, draws: Draws) -> None:
-        storage = tensor.untyped_storage()
-        if storage._cdata not in self._behind:
-            self._keep.append(storage)
-        self._behind[storage._cdata] = draws
+        storage = storage_of(tensor)
+        if storage not in self._behind:
+            self._keep.append(tensor.untyped_storage())
+        self._behind[storage] = draws

@@ -20,13 +20,13 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
+from labs.torch_private import has_linear, linear
+
 
 @functools.cache
 def pays() -> bool:
     """Whether this is an AMD processor with AVX-512, and PyTorch has oneDNN."""
-    if not torch.backends.mkldnn.is_available() or not hasattr(
-        torch.ops.mkldnn, "_linear_pointwise"
-    ):
+    if not has_linear():
         return False
     info = ""
     with contextlib.suppress(OSError):
@@ -55,19 +55,13 @@ def _fits(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> bool:
     )
 
 
-def times(a: Tensor, b: Tensor, bias: Tensor | None = None) -> Tensor:
-    """a bᵀ + bias for (M, K) and (N, K)."""
-    product: Tensor = torch.ops.mkldnn._linear_pointwise(a, b, bias, "none", [], "")
-    return product
-
-
 class _Linear(torch.autograd.Function):
     """y = x Wᵀ + b; its gradients are dy W, dyᵀ x and the sum of dy."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         ctx.save_for_backward(x, weight)
-        return times(x.reshape(-1, x.size(-1)), weight, bias).view(*x.shape[:-1], weight.size(0))
+        return linear(x.reshape(-1, x.size(-1)), weight, bias).view(*x.shape[:-1], weight.size(0))
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
@@ -79,9 +73,9 @@ class _Linear(torch.autograd.Function):
             dx, dw, db = (dy @ weight).view_as(x), dy.t() @ x2, dy.sum(0)
             return dx, dw, db if ctx.needs_input_grad[2] else None
         if ctx.needs_input_grad[0]:
-            dx = times(dy, weight.t()).view_as(x)
+            dx = linear(dy, weight.t()).view_as(x)
         if ctx.needs_input_grad[1]:
-            dw = times(dy.t(), x2.t())
+            dw = linear(dy.t(), x2.t())
         if ctx.needs_input_grad[2]:
             db = dy.sum(0)
         return dx, dw, db

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+import tomllib
+from importlib import metadata
+from pathlib import Path
 
 import pytest
+
+ROOT = Path(__file__).parent.parent
 
 HEAVY = {
     "torch",
@@ -46,3 +52,14 @@ def test_a_trainer_loads_nothing_of_q1lab() -> None:
 
 def test_the_runner_is_light() -> None:
     assert not loaded_after("import q1lab.study.runner") & HEAVY
+
+
+def test_libraries_whose_private_names_are_used_have_a_tested_upper_bound() -> None:
+    """What is installed here, and so what these tests run with, is below it."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = [*project["dependencies"], *project["optional-dependencies"]["serve"]]
+    for name, parts in (("torch", 2), ("textual", 1), ("textual-serve", 2), ("wandb", 2)):
+        line = next(one for one in wanted if re.match(rf"{name}(\[.*\])?>=", one))
+        upper = tuple(int(n) for n in line.partition("<")[2].split("."))
+        here = tuple(int(n) for n in metadata.version(name).split("+")[0].split(".")[:parts])
+        assert here < upper, f"{line}: {name} {metadata.version(name)} is installed"

@@ -47,10 +47,11 @@ def find_norms(s: Subject) -> dict[str, nn.Module]:
 
         return hook
 
-    for name, module in model.named_modules():
-        module.register_forward_hook(watch(name))
+    hooks = [module.register_forward_hook(watch(name)) for name, module in model.named_modules()]
     with torch.no_grad():
         model(tokens(), tokens())
+    for hook in hooks:
+        hook.remove()
     modules = dict(model.named_modules())
     found: dict[str, nn.Module] = {}
     for name, same in shapes.items():
@@ -62,8 +63,6 @@ def find_norms(s: Subject) -> dict[str, nn.Module]:
             not parameters and not list(module.children()) and scales_away(module)
         ):
             found[name] = module
-    for module in modules.values():
-        module._forward_hooks.clear()
     return found
 
 

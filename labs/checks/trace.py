@@ -19,8 +19,8 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
+
+from labs.torch_private import TorchDispatchMode, name_of, tree_leaves, writes
 
 PRODUCTS = ("mm", "addmm", "bmm", "baddbmm", "convolution", "_convolution", "mul")
 
@@ -112,10 +112,10 @@ class Watch(TorchDispatchMode):
     def record(
         self, func: Any, args: Any, kwargs: Any, leaves: list[Tensor], results: list[Tensor]
     ) -> None:
-        name = func._schema.name.split("::")[-1]
+        name = name_of(func).split("::")[-1]
         result = results[0]
         given = {t.untyped_storage().data_ptr() for t in leaves}
-        fresh = result.untyped_storage().data_ptr() not in given or func._schema.is_mutable
+        fresh = result.untyped_storage().data_ptr() not in given or writes(func)
         if fresh and result.is_floating_point() and result.numel() == self.length * self.width:
             row = self.with_tokens_first(result, self.width)
             if row is not None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from q1lab.commands.textual_serve_private import behind
 from q1lab.errors import FAILED, Problem
 from q1lab.study import children
 
@@ -64,10 +65,10 @@ def guarded(server: type[Any]) -> type[Any]:
     token, kept in a cookie afterwards.
     """
 
-    class Guarded(server):  # type: ignore[misc]
+    class Guarded(behind(server)):  # type: ignore[misc]
         token = secrets.token_urlsafe(24)
 
-        async def _make_app(self) -> Any:
+        def middleware(self) -> Any:
             from aiohttp import web
 
             @web.middleware
@@ -88,9 +89,7 @@ def guarded(server: type[Any]) -> type[Any]:
                     response.set_cookie(COOKIE, self.token, httponly=True, samesite="Strict")
                 return response
 
-            app = await super()._make_app()
-            app.middlewares.append(own_page)
-            return app
+            return own_page
 
         def initialize_logging(self) -> None:
             """Without the log of every request, which would print the token again and again."""

@@ -7,36 +7,15 @@ import traceback
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from textual.app import App
-from textual.css.stylesheet import Stylesheet
 from textual.reactive import reactive
 from textual.timer import Timer
 
 from q1lab import paths
 from q1lab.errors import Problem
+from q1lab.tui.textual_private import PrivateApp
 
 
-class KeptStylesheet(Stylesheet):
-    """Keeps what it has parsed while the variables stay the same.
-
-    Textual's own parses every rule anew for each mode that opens, and once more after it: at the
-    start the app's CSS was read three times, a tenth of the time to the first paint.
-    """
-
-    def __init__(self, variables: dict[str, str]) -> None:
-        self._known = variables
-        super().__init__(variables=variables)
-
-    def set_variables(self, variables: dict[str, str]) -> None:
-        if variables != self._known:
-            self._known = variables
-            super().set_variables(variables)
-
-    def reparse(self) -> None:
-        self.parse()  # takes what it knows from its cache
-
-
-class CalmApp(App[None]):
+class CalmApp(PrivateApp):
     """What every screen may rely on: ``tell``, ``careful``, ``after_first_paint``."""
 
     notice: reactive[tuple[str, str]] = reactive(("", ""))
@@ -45,7 +24,6 @@ class CalmApp(App[None]):
     def __init__(self) -> None:
         super().__init__()
         self._quiet: Timer | None = None
-        self.stylesheet = KeptStylesheet(self.get_css_variables())
         self._waiting: list[Callable[[], Any]] | None = []
 
     def tell(self, text: str, title: str = "That did not work") -> None:
@@ -70,8 +48,7 @@ class CalmApp(App[None]):
         from q1lab.tui.outside import desktop_note
 
         self.notify(text, markup=False, timeout=30)
-        if self._driver is not None and not self.is_headless:
-            self._driver.write(desktop_note(text))
+        self.to_terminal(desktop_note(text))
 
     def hush(self) -> None:
         """Take away what was said."""
@@ -103,7 +80,7 @@ class CalmApp(App[None]):
     def post_display_hook(self) -> None:
         """Textual calls this after every paint; those inside a batch (the start) reach no terminal
         yet."""
-        if self._waiting is not None and not self._batch_count:
+        if self._waiting is not None and self.paints:
             waiting, self._waiting = self._waiting, None
             for work in waiting:
                 self.call_later(work)
@@ -115,8 +92,6 @@ class CalmApp(App[None]):
             traceback.print_exc(file=log)
         return str(file)
 
-    def _fatal_error(self) -> None:
-        """The last resort: Textual would print a traceback with all local values. It goes into
-        app.log."""
+    def end_of_all(self) -> None:
+        """The last resort: the traceback goes into app.log."""
         self.log_error()
-        self._close_messages_no_wait()

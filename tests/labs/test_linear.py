@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 torch = pytest.importorskip("torch")
 
 from torch.nn import functional as F  # noqa: E402
 
-from labs import linear  # noqa: E402
+from labs import linear, torch_private  # noqa: E402
 
 needed = pytest.mark.skipif(
-    not torch.backends.mkldnn.is_available() or not hasattr(torch.ops.mkldnn, "_linear_pointwise"),
+    not torch_private.has_linear(),
     reason="this PyTorch has no oneDNN",
 )
 
@@ -91,14 +94,11 @@ def test_autocast_keeps_its_own_way() -> None:
 def test_the_processor_decides(
     monkeypatch: pytest.MonkeyPatch, tmp_path: pytest.TempPathFactory, info: str, expected: bool
 ) -> None:
-    import builtins
-    import io
+    real = Path.read_text
 
-    there = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
-    real = builtins.open
+    def read(file: Path, *args: Any, **kwargs: Any) -> str:
+        return info if str(file) == "/proc/cpuinfo" else real(file, *args, **kwargs)
 
-    def opened(file: object, *args: object, **kwargs: object) -> object:
-        return io.StringIO(info) if file == "/proc/cpuinfo" else real(file, *args, **kwargs)  # type: ignore[call-overload]
-
-    monkeypatch.setattr(builtins, "open", opened)
+    there = torch_private.has_linear()
+    monkeypatch.setattr(Path, "read_text", read)
     assert linear.pays.__wrapped__() is (expected and there)

@@ -1,0 +1,57 @@
+"""Textual still has the names without a promise that the app relies on, and they still mean it."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+from textual.app import App
+from textual.css.stylesheet import Stylesheet
+
+from q1lab.tui.textual_private import KeptStylesheet, PrivateApp
+
+
+@pytest.mark.parametrize("name", ["_batch_count", "_driver"])
+async def test_an_app_has(name: str) -> None:
+    app: App[None] = App()
+    async with app.run_test():
+        assert hasattr(app, name)
+
+
+@pytest.mark.parametrize("name", ["_fatal_error", "_close_messages_no_wait"])
+def test_an_app_does(name: str) -> None:
+    assert list(inspect.signature(getattr(App, name)).parameters) == ["self"]
+
+
+def test_a_stylesheet_is_told_its_variables_and_parses_again() -> None:
+    assert list(inspect.signature(Stylesheet.set_variables).parameters) == ["self", "variables"]
+    assert list(inspect.signature(Stylesheet.reparse).parameters) == ["self"]
+
+
+async def test_a_batch_holds_paints_back() -> None:
+    app = PrivateApp()
+    async with app.run_test():
+        assert isinstance(app.stylesheet, KeptStylesheet)
+        assert app.paints
+        with app.batch_update():
+            assert not app.paints
+        assert app.paints
+
+
+async def test_an_error_that_nothing_caught_ends_in_our_hook(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    ended = []
+
+    class Failing(PrivateApp):
+        def end_of_all(self) -> None:
+            ended.append(True)
+
+        def on_mount(self) -> None:
+            raise RuntimeError("not caught")
+
+    with pytest.raises(RuntimeError, match="not caught"):
+        async with Failing().run_test():
+            pass
+    assert ended
+    assert "locals" not in capsys.readouterr().err
