@@ -11,10 +11,12 @@ import os
 import platform
 import shutil
 from dataclasses import dataclass, replace
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
 from q1lab import __version__, paths
+from q1lab.compare import ledger, looks, telling
 from q1lab.config import load as load_settings
 from q1lab.errors import FAILED, Problem
 from q1lab.files import locked, utc_now, write_atomic
@@ -29,6 +31,7 @@ from q1lab.study import (
     kept,
     launch,
     presets,
+    ranges,
     reuse,
     studies,
     variants,
@@ -73,9 +76,17 @@ def plan(wish: Wish, store: Store) -> Plan:
 
     Raises Problem for whatever a person can mend, before any study exists.
     """
-    asked = wish
-    wish, again = meant(asked)
-    seeds = command.parse_seeds(wish.seeds)
+    typed = wish
+    wish, again = meant(typed)
+    asked = command.parse_range(wish.seeds)
+    if asked is not None:
+        looks.level(*asked)
+        if wish.headline != "paired":
+            raise Problem(
+                f"--seeds {wish.seeds}: the levels of a range hold for the paired interval; "
+                "leave --headline welch out, or give a number of seeds"
+            )
+    seeds = command.parse_seeds(wish.seeds) if asked is None else tuple(range(asked[1]))
     if wish.jobs is not None and wish.jobs < 1:
         raise Problem(f"--jobs {wish.jobs}: at least one run must train at a time")
     if wish.headline not in ("paired", "welch"):
@@ -114,7 +125,12 @@ def plan(wish: Wish, store: Store) -> Plan:
     draft = _draft(wish, seeds, preset, config, data, answer, baseline, modified, engine)
     if again is not None:
         draft = _as_kept(draft, again, wish)
-    known = None if wish.fresh else _same_study(draft)
+    if asked is not None and engine.kind != "local":
+        raise Problem(
+            f"--seeds {wish.seeds}: a planned range trains on this machine; give a number of seeds "
+            f"for {engine.kind}"
+        )
+    known = None if wish.fresh else _same_study(draft, asked)
     if known is None and not wish.unchecked:
         for file in (baseline, modified):
             if file.is_learners:
@@ -124,15 +140,17 @@ def plan(wish: Wish, store: Store) -> Plan:
         if wish.engine is not None:
             study = _moved(study, engine)
     else:
+        if asked is not None:
+            draft = _planned(draft, *asked, store)
         ready = set() if wish.fresh else {run.name for run, _ in reuse.find(draft)}
         study, missing = draft, tuple(run.name for run in draft.runs if run.name not in ready)
     return Plan(
-        asked,
+        typed,
         study,
         is_new=known is None,
         missing=missing,
         minutes=_minutes(study, missing, answer),
-        notes=(*([pair.note] if pair.note else ()), *_notes(study, known, again)),
+        notes=(*([pair.note] if pair.note else ()), *_notes(study, known, again, store)),
         alive=known is not None and launch.is_alive(study.files),
         known=known_before,
         kept=again,
@@ -424,15 +442,42 @@ def identity(study: Study) -> str:
     return json.dumps(what, sort_keys=True)
 
 
-def _same_study(draft: Study) -> Study | None:
+def _planned(draft: Study, first: int, most: int, store: Store) -> Study:
+    """The draft as a planned range, over seeds of which nothing is known yet.
+
+    Its level is fixed here, before the first run; a question that was looked at before pays for
+    that.
+    """
+    ingest.take_in_all(store)
+    known = ledger.ended_seeds(store, draft)
+    seeds = tuple(islice((seed for seed in count() if seed not in known), most))
+    alpha = looks.level(first, most, later=ledger.is_later(store, draft))
+    made = ranges.Range(first, most, alpha, looks.limits(first, most, alpha))
+    extra = {**draft.extra, "range": made.to_dict()}
+    return replace(draft, looks=(seeds,), extra=extra)
+
+
+def _same_study(draft: Study, asked: tuple[int, int] | None) -> Study | None:
+    """The newest study that the wish goes on with. Problem when the newest was declared with
+    another range: a plan that is changed in mid-study is none."""
     wanted = identity(draft)
     for study_id in reversed(studies.ids()):
         try:
             study = studies.load(study_id)
         except Problem:
             continue
-        if identity(study) == wanted:
+        if identity(study) != wanted:
+            continue
+        planned = ranges.of(study)
+        if planned is None:
+            return study if asked is None else None
+        if (planned.first, planned.most) == asked:
             return study
+        raise Problem(
+            f"{study_id} was planned with {planned.first} to {planned.most} pairs, and its level "
+            f"holds for no other plan: go on with --seeds {planned.first}..{planned.most}, or ask "
+            "again with --fresh"
+        )
     return None
 
 
@@ -443,7 +488,7 @@ def _go_on(
     be known."""
     ingest.take_in(store, study)
     new = tuple(seed for seed in seeds if seed not in study.seeds)
-    if new:
+    if new and ranges.of(study) is None:
         started = any(row["attempt"] for row in store.runs(study.id))
         looks = (*study.looks, new) if started else (tuple(dict.fromkeys((*study.seeds, *new))),)
         study = replace(study, looks=looks)
@@ -478,7 +523,7 @@ def _minutes(study: Study, missing: tuple[str, ...], answer: dict[str, Any]) -> 
     )
 
 
-def _notes(study: Study, known: Study | None, again: Kept | None) -> tuple[str, ...]:
+def _notes(study: Study, known: Study | None, again: Kept | None, store: Store) -> tuple[str, ...]:
     notes = []
     other = kept.differing(again, study.versions) if again is not None else ""
     if other:
@@ -486,8 +531,11 @@ def _notes(study: Study, known: Study | None, again: Kept | None) -> tuple[str, 
     a, b = study.arms["baseline"].n_params, study.arms["modified"].n_params
     if abs(b - a) >= 0.01 * a:
         notes.append(f"parameters differ by {(b - a) / a:+.1%}: {a:,} and {b:,}")
-    if known is not None and study.looks != known.looks and len(study.looks) > 1:
-        notes.append(
-            "seeds are added after results could be seen: the verdict uses alpha 0.025 and says so"
-        )
+    planned = ranges.of(study)
+    if planned is not None:
+        notes.append(telling.declared(planned.first, planned.most, planned.alpha))
+    elif (known is None and ledger.is_later(store, study)) or (
+        known is not None and study.looks != known.looks and len(study.looks) > 1
+    ):
+        notes.append(telling.another_look())
     return tuple(notes)

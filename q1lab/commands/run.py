@@ -14,7 +14,7 @@ from q1lab.commands.live import minutes_text, watch
 from q1lab.errors import FAILED, INTERRUPTED, OK, Problem
 from q1lab.index import ingest
 from q1lab.index.store import Store
-from q1lab.study import command, kept, launch, studies
+from q1lab.study import command, kept, launch, ranges, studies
 from q1lab.study.command import Wish
 from q1lab.study.engines import names
 from q1lab.study.states import State
@@ -25,6 +25,7 @@ from q1lab.study.studies import Study
     epilog="""\b
 Examples:
   q1lab run rope --seeds 3
+  q1lab run rope --seeds 3..12
   q1lab run ./my_rope.py --baseline ./model.py --seeds 0,1,2,7 --preset quick
   q1lab run swiglu --set learning_rate=3e-4 --detach
   q1lab run studies/rope-1
@@ -34,7 +35,12 @@ The same command again trains only what is missing, and with nothing missing pri
 Exit status: 0 done, 1 a run failed or diverged, 2 usage, 130 interrupted (can go on)."""
 )
 @click.argument("variant")
-@click.option("--seeds", default="3", show_default=True, help="How many (3), or which (0,1,2,7).")
+@click.option(
+    "--seeds",
+    default="3",
+    show_default=True,
+    help="How many (3), a range that stops when known (3..12), or which (0,1,2,7).",
+)
 @click.option(
     "--baseline",
     help="What to compare with: a name or a file. Default: what VARIANT was made from.",
@@ -103,7 +109,8 @@ def run(detach: bool, as_json: bool, **asked: Any) -> int:
     on.
     """
     wish = wish_of(**asked)
-    command.parse_seeds(wish.seeds)  # the quick questions first
+    # the quick questions first
+    _ = command.parse_range(wish.seeds) or command.parse_seeds(wish.seeds)
     with Store() as store:
         _tell("Looking at the model files and this machine …", as_json)
         plan = planning.begin(wish, store)
@@ -182,6 +189,9 @@ def _overrides(given: tuple[str, ...], max_iters: int | None) -> dict[str, str]:
 def _announce(study: Study, plan: planning.Plan) -> None:
     what = f"{study.variant} against {study.baseline}"
     count = f"{len(study.seeds)} seed{'s' if len(study.seeds) > 1 else ''} each"
+    planned = ranges.of(study)
+    if planned is not None and plan.missing:
+        count = f"{planned.first} to {planned.most} seeds each"
     line = (
         f"{study.id}: {what}, {count}, preset {study.preset}, data {study.data.name}, "
         f"{study.device} {study.dtype}, {study.jobs} at once"

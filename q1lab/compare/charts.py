@@ -265,7 +265,7 @@ def _draw_forest(axes: Any, c: Comparison) -> None:
         label = f"{telling.interval_label(c)}\n({telling.interval_note(c)})"
         bar(label, c.ends.low, c.ends.high, 2.6, "s", "black")
     if c.bootstrap is not None:
-        label = f"{telling.BOOTSTRAP_LABEL}\n({telling.bootstrap_note(c.bootstrap)})"
+        label = f"{telling.BOOTSTRAP_LABEL}\n({telling.bootstrap_note(c)})"
         bar(label, c.bootstrap.low, c.bootstrap.high, 1.2, "o", "white")
     axes.set_title("Difference in final val loss", fontsize=9)
     base, modified = telling.names(c)

@@ -10,20 +10,24 @@ from __future__ import annotations
 import json
 import math
 import statistics
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from weakref import WeakSet
 
 from q1lab.compare import stats
+from q1lab.compare.ledger import Asked, End, asked_of, pairs_of, smallest_that_matters
 from q1lab.compare.scoring import Score, score
 from q1lab.compare.stats import Analysis, Bootstrap, Interval, Kind, Note, Reason, SeedsNeeded
-from q1lab.files import sha256_text
+from q1lab.files import plain, sha256_text
 from q1lab.index import ingest, results
 from q1lab.index.store import Row, Store
+from q1lab.study import ranges
+from q1lab.study.events import first_event
 from q1lab.study.states import State
 from q1lab.study.studies import ARMS, Study
 
-VERSION = 4
+VERSION = 5
 """Of the record. Raise it when its form or its computation changes, so that kept ones are made
 anew."""
 
@@ -73,6 +77,16 @@ class Comparison(Analysis):
     repo: Mapping[str, Any] | None = None
     prediction: Mapping[str, Any] | None = None
     reused: tuple[str, ...] = ()
+    plan: tuple[int, int] | None = None
+    """(first, most) pairs of a planned range; None for a fixed number of seeds."""
+    looks: int = 1
+    """How often this study was looked at."""
+    asked: tuple[int, int] = (1, 1)
+    """How many studies asked this question, and with how many looks in all."""
+    asked_total: float = stats.ALPHA
+    """The chance that all of them together claim something when nothing has changed."""
+    left_out: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    """(study, seeds) of finished or diverged twins of these pairs that are not in here."""
 
     @property
     def score(self) -> Score | None:
@@ -99,7 +113,6 @@ class Comparison(Analysis):
             "level": self.level,
             "n": self.n,
             "alpha": self.alpha,
-            "looks": self.looks,
             "delta": self.delta,
             "difference": {
                 "mean": self.mean,
@@ -127,6 +140,14 @@ class Comparison(Analysis):
             "prediction": self.prediction,
             "reused": list(self.reused),
             "complete": self.complete,
+            "plan": None if self.plan is None else {"first": self.plan[0], "most": self.plan[1]},
+            "looks": self.looks,
+            "asked": {
+                "studies": self.asked[0],
+                "looks": self.asked[1],
+                "total": self.asked_total,
+            },
+            "left_out": [{"study": one, "seeds": list(seeds)} for one, seeds in self.left_out],
         }
         return {key: _jsonable(value) for key, value in record.items()}
 
@@ -137,11 +158,11 @@ def from_dict(record: Mapping[str, Any]) -> Comparison | None:
         return None
     difference, arms = record["difference"], record["arms"]
     boot, needed = difference["bootstrap"], record["seeds_needed"]
+    plan = record["plan"]
     results = {name: _arm_from(arm) for name, arm in arms.items()}
     return Comparison(
         headline=difference["headline"],
         alpha=record["alpha"],
-        looks=record["looks"],
         delta=record["delta"],
         n=record["n"],
         n_baseline=_finished(results["baseline"]),
@@ -183,6 +204,11 @@ def from_dict(record: Mapping[str, Any]) -> Comparison | None:
         repo=record["repo"],
         prediction=record["prediction"],
         reused=tuple(record["reused"]),
+        plan=None if plan is None else (plan["first"], plan["most"]),
+        looks=record["looks"],
+        asked=(record["asked"]["studies"], record["asked"]["looks"]),
+        asked_total=record["asked"]["total"],
+        left_out=tuple((one["study"], tuple(one["seeds"])) for one in record["left_out"]),
     )
 
 
@@ -190,8 +216,11 @@ def compare(store: Store, study: Study) -> Comparison:
     """The comparison of everything that has ended. Kept in ``results``, and computed again when a
     run changes."""
     ingest.verify(store, study)
+    _take_in_the_others(store)
     rows = store.runs(study.id)
-    fingerprint = _fingerprint(study, rows)
+    question = asked_of(store, study)
+    starts = {row["id"]: _start(study, row) for row in rows}
+    fingerprint = _fingerprint(study, rows, question, list(starts.values()))
     known = results.kept(store, study.id)
     if (
         known is not None
@@ -200,7 +229,7 @@ def compare(store: Store, study: Study) -> Comparison:
         found = from_dict(json.loads(known["record"]))
         if found is not None:
             return found
-    made = build(study, rows)
+    made = build(study, rows, question, starts)
     text = json.dumps(made.to_dict(), allow_nan=False)
     results.keep(store, study.id, f"{fingerprint} {sha256_text(text)}", text)
     return made
@@ -218,18 +247,43 @@ def newest(store: Store) -> Comparison | None:
     return None if text is None else from_dict(json.loads(text))
 
 
-def build(study: Study, rows: list[Row]) -> Comparison:
-    """The comparison, from a study's plan and its runs' rows."""
+_up_to_date: WeakSet[Store] = WeakSet()
+
+
+def _take_in_the_others(store: Store) -> None:
+    """Once per store: the ledger counts studies that nobody has looked at through it."""
+    if store not in _up_to_date:
+        ingest.take_in_all(store)
+        _up_to_date.add(store)
+
+
+def build(
+    study: Study,
+    rows: list[Row],
+    question: Asked | None = None,
+    starts: Mapping[int, Mapping[str, Any]] | None = None,
+) -> Comparison:
+    """The comparison, from a study's plan, its runs' rows, its question in the ledger (none: asked
+    this once), and what each run said when it began (by the row's id)."""
+    planned = ranges.of(study)
+    delta = smallest_that_matters(study)
+    rows, complete = _counted(study, rows, planned, delta)
     values = {arm: _values(rows, arm) for arm in ARMS}
+    if question is None:
+        alpha = stats.ALPHA if planned is None else planned.alpha
+        question = Asked((), alpha, later=False, left_out=(), chosen=False)
     analysis = stats.analyse(
         values["baseline"],
         values["modified"],
         headline="welch" if study.headline == "welch" else "paired",
-        looks=len(study.looks),
-        delta=(study.prediction or {}).get("matters"),
-        complete=_complete(rows),
+        alpha=question.alpha,
+        delta=delta,
+        complete=complete,
+        picked=question.chosen,
     )
-    facts = {**vars(analysis), "notes": (*analysis.notes, *_notes(study, rows))}
+    mine = next((one.looks for one in question.askings if one.study == study.id), ())
+    found_notes = [*analysis.notes, *_notes(study, rows, analysis, question, starts or {})]
+    facts = {**vars(analysis), "notes": tuple(found_notes)}
     return Comparison(
         **facts,
         study=study.id,
@@ -239,7 +293,7 @@ def build(study: Study, rows: list[Row]) -> Comparison:
         arms={arm: _arm(study, rows, arm) for arm in ARMS},
         seeds=study.seeds,
         floor=_floor(values["baseline"]),
-        complete=_complete(rows),
+        complete=complete,
         data=study.data.name,
         data_sha256=study.data.sha256,
         config=study.config,
@@ -250,6 +304,11 @@ def build(study: Study, rows: list[Row]) -> Comparison:
         repo=study.repo,
         prediction=study.prediction,
         reused=tuple(_name(row) for row in rows if row["reused_from"]),
+        plan=None if planned is None else (planned.first, planned.most),
+        looks=max(1, len(mine)),
+        asked=(max(1, question.studies), max(1, question.looks)),
+        asked_total=question.total if question.askings else question.alpha,
+        left_out=question.left_out,
     )
 
 
@@ -327,14 +386,74 @@ def _arm(study: Study, rows: list[Row], arm: str) -> ArmResult:
     )
 
 
-def _complete(rows: list[Row]) -> bool:
-    """Whether every planned run has ended: before that a verdict would be a look that nobody
-    counted."""
-    return all(row["state"] in (State.FINISHED, State.DIVERGED) for row in rows)
+def _counted(
+    study: Study, rows: list[Row], planned: ranges.Range | None, delta: float | None
+) -> tuple[list[Row], bool]:
+    """The runs that count, and whether they are all: before that a verdict would be a look that
+    nobody counted. Of a planned range the pairs up to the look that ended it count, and until then
+    those that have ended, in the order of the plan."""
+    ends = {
+        (row["arm"], row["seed"]): End(row["state"], row["ended"] or "", row["val_loss"])
+        for row in rows
+        if row["state"] in (State.FINISHED, State.DIVERGED)
+    }
+    if planned is None:
+        return rows, len(ends) == len(rows)
+    pairs = pairs_of(study, ends)
+    over = ranges.over_at(planned, pairs, delta)
+    seeds = set(study.seeds[: over or len(pairs)])
+    return [row for row in rows if row["seed"] in seeds], over is not None
 
 
-def _notes(study: Study, rows: list[Row]) -> list[Note]:
+CONDITIONS = ("device", "dtype", "torch", "trainer", "threads", "learning_rate")
+"""What may change a val loss besides the model file; each must be the same in every run."""
+
+
+def _start(study: Study, row: Row) -> dict[str, Any]:
+    """The conditions under which a run began, as it said itself; empty where it did not."""
+    if not row["attempt"]:
+        return {}
+    event = first_event(study.files.run(_name(row)).events) or {}
+    config = event.get("config")
+    rate = config.get("learning_rate") if isinstance(config, dict) else None
+    found = {key: event.get(key) for key in CONDITIONS if key != "learning_rate"}
+    return {key: value for key, value in {**found, "learning_rate": rate}.items() if value}
+
+
+def _differences(
+    rows: list[Row], starts: Mapping[int, Mapping[str, Any]]
+) -> dict[str, dict[str, list[str]]]:
+    """Conditions that are not the same in all runs: condition → value → runs."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for key in CONDITIONS:
+        values: dict[str, list[str]] = {}
+        for row in rows:
+            said = starts.get(row["id"], {}).get(key)
+            if said is not None and isinstance(said, str | int | float):
+                values.setdefault(plain(str(said))[:40], []).append(_name(row))
+        if len(values) > 1:
+            found[key] = values
+    return found
+
+
+def _notes(
+    study: Study,
+    rows: list[Row],
+    analysis: Analysis,
+    question: Asked,
+    starts: Mapping[int, Mapping[str, Any]],
+) -> list[Note]:
     notes = []
+    if question.looks > 1 or question.later:
+        notes.append(Note(Kind.ASKED, {"later": question.later}))
+    if question.left_out and not question.chosen:
+        notes.append(Note(Kind.LEFT_OUT))
+    differ = _differences(rows, starts)
+    if differ:
+        notes.append(Note(Kind.CONDITIONS, {"differ": differ}))
+    allowed = (study.extra.get("imported") or {}).get("allowed")
+    if isinstance(allowed, list) and allowed:
+        notes.append(Note(Kind.ALLOWED, {"what": [plain(str(one))[:60] for one in allowed]}))
     left = [_name(row) for row in rows if row["state"] not in (State.FINISHED, State.DIVERGED)]
     if left:
         notes.append(Note(Kind.UNFINISHED, {"runs": left, "of": len(rows)}))
@@ -344,7 +463,9 @@ def _notes(study: Study, rows: list[Row]) -> list[Note]:
     if study.unchecked:
         notes.append(Note(Kind.UNCHECKED))
     sizes = [study.arms[arm].n_params for arm in ARMS]
-    if all(sizes) and abs(sizes[1] / sizes[0] - 1) >= SIZE_MATTERS_FROM:
+    apart = all(sizes) and abs(sizes[1] / sizes[0] - 1) >= SIZE_MATTERS_FROM
+    # an arm that is smaller and wins (or larger and loses) did not do so by its size
+    if apart and (analysis.mean is None or (sizes[1] - sizes[0]) * analysis.mean < 0):
         notes.append(Note(Kind.SIZE))
     return notes
 
@@ -353,7 +474,9 @@ def _name(row: Row) -> str:
     return f"{row['arm']}-seed{row['seed']}"
 
 
-def _fingerprint(study: Study, rows: list[Row]) -> str:
+def _fingerprint(
+    study: Study, rows: list[Row], question: Asked, starts: Sequence[Mapping[str, Any]]
+) -> str:
     """Changes whenever the record would: the plan, or any run's state or numbers (and this code's
     version)."""
     parts = [
@@ -363,7 +486,8 @@ def _fingerprint(study: Study, rows: list[Row]) -> str:
         ]
         for row in rows
     ]
-    return sha256_text(json.dumps([VERSION, study.to_dict(), parts], sort_keys=True))
+    told = [VERSION, study.to_dict(), parts, repr(question), list(starts)]
+    return sha256_text(json.dumps(told, sort_keys=True))
 
 
 def _arm_dict(arm: ArmResult) -> dict[str, Any]:

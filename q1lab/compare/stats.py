@@ -53,9 +53,13 @@ VERDICTS: tuple[Verdict, ...] = (
 )
 
 ALPHA = 0.05
-# looking at 3, 5 and 10 seeds at .05 each: 10.3% false verdicts; at .025: 5.1%
-ALPHA_AFTER_LOOKING = 0.025
+ALPHA_LATER = 0.0106
+"""What a question's later looks spend: each later look outside a plan, and a later plan in all. A
+first look at 3 pairs and later ones at 5 and 10 then make 6.1% false verdicts (looks.py)."""
 POWER = 0.8
+SPREADS_APART = 2.0
+"""From this ratio of the arms' sds up, errors that are not normal may make a paired interval claim
+too often: 6 to 13% false verdicts with skewed ones."""
 MIN_FOR_INTERVAL = 2
 MIN_FOR_VERDICT = 3
 MAX_SEEDS = 1000  # where the search for "seeds needed" stops; nobody trains more
@@ -99,6 +103,7 @@ class Reason(StrEnum):
     """Why there is no verdict; the first that holds."""
 
     DIVERGED = "diverged"
+    CHOSEN = "chosen"
     INCOMPLETE = "incomplete"
     TOO_FEW = "too few"
     NO_SPREAD = "no spread"
@@ -108,10 +113,13 @@ class Kind(StrEnum):
     """What a note beside the verdict is about. Its words are in telling.py, never here."""
 
     UNPAIRED = "unpaired"
-    LOOKED = "looked"
+    ASKED = "asked"
+    LEFT_OUT = "left out"
+    CONDITIONS = "conditions"
+    ALLOWED = "allowed"
+    SPREAD = "spread"
     DISAGREE = "bootstrap disagrees"
     TEMPTING = "other interval"
-    SUGGESTIVE = "suggestive"
     BELOW_DELTA = "below delta"
     UNFINISHED = "unfinished"
     DAMAGED = "damaged lines"
@@ -192,7 +200,6 @@ class Analysis:
 
     headline: Headline
     alpha: float
-    looks: int
     delta: float | None
     # what the headline rests on: pairs, or seeds in the smaller arm; diverged runs do not count
     n: int
@@ -232,23 +239,24 @@ def analyse(
     modified: Mapping[int, float | None],
     *,
     headline: Headline,
-    looks: int = 1,
+    alpha: float = ALPHA,
     delta: float | None = None,
     complete: bool = True,
+    picked: bool = False,
 ) -> Analysis:
     """Compare two arms of final val losses (nats), each a mapping seed → loss, None for a run that
     diverged.
 
-    ``headline`` is the interval that was declared before the first run; ``looks`` counts how often
-    the numbers were looked at, this time included (above 1: seeds were added after looking, so α is
-    .025); ``delta`` is the smallest difference that matters, in nats, chosen before the runs.
-    ``complete`` is false while planned runs are missing: numbers are given, a verdict is not,
-    because stopping at the first good look lets noise win.
+    ``headline`` is the interval that was declared before the first run; ``alpha`` is what this look
+    may spend (the interval covers 1 − α; looks.py and ledger.py say how much); ``delta`` is the
+    smallest difference that matters, in nats, chosen before the runs. ``complete`` is false while
+    planned runs are missing: numbers are given, a verdict is not, because stopping at the first
+    good look lets noise win. ``picked``: the seeds were picked when their results could be known,
+    and others were left out, so there is no verdict.
 
-    Raises Problem for a headline, looks or delta that makes no sense.
+    Raises Problem for a headline, alpha or delta that makes no sense.
     """
-    _check(headline, looks, delta)
-    alpha = ALPHA if looks == 1 else ALPHA_AFTER_LOOKING
+    _check(headline, alpha, delta)
     base, mod = _finite(baseline), _finite(modified)
     diverged = {
         "baseline": sorted(set(baseline) - set(base)),
@@ -257,7 +265,7 @@ def analyse(
     pairs = {seed: mod[seed] - base[seed] for seed in sorted(base.keys() & mod.keys())}
     a, b, d = list(base.values()), list(mod.values()), list(pairs.values())
     n = len(d) if headline == "paired" else min(len(a), len(b))
-    notes = _notes_on_seeds(baseline, modified, looks)
+    notes = _notes_on_seeds(baseline, modified)
 
     # Leaving a diverged run out would be choosing the data, so with one there is no mean, no
     # interval, no verdict.
@@ -286,17 +294,19 @@ def analyse(
             boot = _bootstrap(a, b, d, headline)
             p = _permutation_p(a, b, d, headline)
             detectable = detectable_in_sd(*sizes, headline, alpha) * sd
-            needed = _seeds_for(delta or abs(mean), sd, df, headline, POWER, ALPHA_AFTER_LOOKING)
-            if n >= MIN_FOR_VERDICT and complete:
+            if delta is not None:
+                # the observed mean is no aim: seeds for it hold the true need in 55 to 79% only
+                needed = _seeds_for(delta, sd, df, headline, POWER, ALPHA_LATER)
+            if n >= MIN_FOR_VERDICT and complete and not picked:
                 chosen, other = (paired, welch) if headline == "paired" else (welch, paired)
                 assert chosen is not None
                 verdict = _decide(chosen, delta)
-                notes += _notes_on_verdict(verdict, chosen, other, boot, mean, detectable, delta)
+                spreads = (_sd(a) or 0.0, _sd(b) or 0.0)
+                notes += _notes_on_verdict(verdict, chosen, other, boot, spreads, delta)
 
     return Analysis(
         headline=headline,
         alpha=alpha,
-        looks=looks,
         delta=delta,
         n=n,
         n_baseline=len(a),
@@ -315,7 +325,7 @@ def analyse(
         detectable=detectable,
         seeds_needed=needed,
         diverged=diverged,
-        reason=_reason(verdict, whole, complete, n),
+        reason=_reason(verdict, whole, picked, complete, n),
         notes=tuple(notes),
     )
 
@@ -338,7 +348,7 @@ def plan(
     known and low = mid = high. Never fewer than 3, because fewer give no verdict; never more than
     ``MAX_SEEDS`` (then ``capped`` is true).
     """
-    _check(headline, 1, None)
+    _check(headline, ALPHA, None)
     if not (math.isfinite(effect) and effect != 0):
         raise Problem(
             f"effect {effect}: give the difference you want to see, in nats, other than 0"
@@ -446,13 +456,11 @@ def percentile_ends(resampled: Floats, level: float = 0.95) -> Floats:
 # -- one piece each ----------------------------------------------------------------------------------------
 
 
-def _check(headline: str, looks: int, delta: float | None) -> None:
+def _check(headline: str, alpha: float, delta: float | None) -> None:
     if headline not in ("paired", "welch"):
         raise Problem(f"headline {headline!r}: the interval is either 'paired' or 'welch'")
-    if looks < 1:
-        raise Problem(
-            f"looks {looks}: count how often the results were looked at, this time included: 1 or more"
-        )
+    if not 0 < alpha < 1:
+        raise Problem(f"alpha {alpha}: the chance of a false verdict lies between 0 and 1")
     if delta is not None and not (math.isfinite(delta) and delta > 0):
         raise Problem(
             f"delta {delta}: the smallest difference that matters is a number of nats above 0"
@@ -667,25 +675,25 @@ def _decide(interval: Interval, delta: float | None) -> Verdict:
 # -- what is said beside the numbers -----------------------------------------------------------------------
 
 
-def _reason(verdict: Verdict, whole: bool, complete: bool, n: int) -> Reason | None:
+def _reason(verdict: Verdict, whole: bool, picked: bool, complete: bool, n: int) -> Reason | None:
     if verdict != "no verdict":
         return None
     if not whole:
         return Reason.DIVERGED
+    if picked:
+        return Reason.CHOSEN
     if not complete:
         return Reason.INCOMPLETE
     return Reason.TOO_FEW if n < MIN_FOR_VERDICT else Reason.NO_SPREAD
 
 
 def _notes_on_seeds(
-    baseline: Mapping[int, float | None], modified: Mapping[int, float | None], looks: int
+    baseline: Mapping[int, float | None], modified: Mapping[int, float | None]
 ) -> list[Note]:
     notes = []
     alone = sorted(set(baseline) ^ set(modified))
     if alone:
         notes.append(Note(Kind.UNPAIRED, {"seeds": alone}))
-    if looks > 1:
-        notes.append(Note(Kind.LOOKED, {"looks": looks}))
     return notes
 
 
@@ -694,8 +702,7 @@ def _notes_on_verdict(
     chosen: Interval,
     other: Interval | None,
     boot: Bootstrap,
-    mean: float,
-    detectable: float,
+    spreads: tuple[float, float],
     delta: float | None,
 ) -> list[Note]:
     notes = []
@@ -705,8 +712,8 @@ def _notes_on_verdict(
     if verdict == "cannot tell" and tempting in ("helps", "hurts"):
         notes.append(Note(Kind.TEMPTING, {"verdict": tempting}))
     if verdict in ("helps", "hurts"):
-        if abs(mean) < detectable:
-            notes.append(Note(Kind.SUGGESTIVE))
         if delta is not None and chosen.inside(delta):
             notes.append(Note(Kind.BELOW_DELTA))
+        if max(spreads) >= SPREADS_APART * min(spreads):
+            notes.append(Note(Kind.SPREAD, {"modified": spreads[1] > spreads[0]}))
     return notes

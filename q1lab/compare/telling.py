@@ -12,11 +12,12 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
+from q1lab.compare import looks
 from q1lab.compare.scoring import Calibration, Score, predicted_difference
 from q1lab.compare.stats import (
     ALPHA,
+    ALPHA_LATER,
     MIN_FOR_VERDICT,
-    Bootstrap,
     Headline,
     Interval,
     Kind,
@@ -188,12 +189,19 @@ def interval_note(c: Comparison) -> str:
 BOOTSTRAP_LABEL = "95% bootstrap CI"
 
 
-def bootstrap_note(boot: Bootstrap, n: int | None = None) -> str:
-    """What the bootstrap CI, which calls itself 95%, really covers; at ``n`` seeds, if given."""
-    if boot.true_coverage < COVERS_AS_NAMED_FROM:
-        at = "" if n is None else f" at {_many(n, 'seed')}"
-        return f"covers about {boot.true_coverage:.0f}%{at}, not 95%"
-    return "covers about 95%"
+def bootstrap_note(c: Comparison, n: int | None = None) -> str:
+    """What the bootstrap CI, which calls itself 95%, really covers; at ``n`` seeds, if given.
+
+    Drawn from each arm by itself it covers the more, the better the pairs go together: at three
+    seeds from 80% (not at all) to 98% (correlation .9).
+    """
+    covers = 95.0 if c.bootstrap is None else c.bootstrap.true_coverage
+    if covers >= COVERS_AS_NAMED_FROM:
+        return "covers about 95%"
+    at = "" if n is None else f" at {_many(n, 'seed')}"
+    if c.headline == "welch" and c.pairs:
+        return f"covers {covers:.0f} to 98%{at}"
+    return f"covers about {covers:.0f}%{at}, not 95%"
 
 
 FLOOR_LABEL = "baseline against itself"
@@ -291,6 +299,17 @@ def reason(c: Comparison) -> str:
             "others would be choosing the data, so there is none, and no verdict. Divergence is "
             "itself a result: report it."
         )
+    if c.reason is Reason.CHOSEN:
+        return (
+            "These seeds were chosen when their results could be known, and others were left out: "
+            f"{left_out(c)}. The best of several look good by chance, so there is no verdict. "
+            "Compare all of them, or ask again with new seeds."
+        )
+    if c.reason is Reason.INCOMPLETE and c.plan is not None:
+        return (
+            f"After {_many(c.n, 'pair')} of {c.plan[0]} to {c.plan[1]} it is not known yet, so "
+            "there is no verdict. The study goes on."
+        )
     if c.reason is Reason.INCOMPLETE:
         return not_yet()
     if c.reason is Reason.TOO_FEW:
@@ -330,14 +349,20 @@ def power(c: Comparison) -> str:
     if c.detectable is None:
         return ""
     number = numbers(c)
-    text = (
-        f"{seeds(c)} reliably (80% of the time) see a true difference of "
-        f"{number.size(c.detectable)} nats or more."
+    text = f"{plan(c)} " if c.plan else ""
+    text += (
+        f"{seeds(c)} see a true difference of roughly {number.size(c.detectable)} nats or more "
+        "(in 80% of studies, if their spread is as measured)."
     )
     needed = c.seeds_needed
-    if c.verdict not in ("cannot tell", "no verdict") or needed is None or not c.complete:
+    if c.verdict not in ("cannot tell", "no verdict") or not c.complete or c.plan:
         return text
     thing = "pairs" if c.headline == "paired" else "seeds per arm"
+    if needed is None:
+        return (
+            f"{text} How many would settle it depends on the smallest difference that matters: "
+            "`q1lab plan` says it for one that you name."
+        )
     aim = number.size(needed.effect)
     if needed.capped and needed.mid == needed.high:
         return f"{text} To settle {aim} nats would take {needed.mid:,} {thing} or more."
@@ -354,7 +379,10 @@ def power(c: Comparison) -> str:
             text += f", about {duration(extra * sum(s for s in seconds if s))} of training"
     text += "."
     if c.verdict == "cannot tell":
-        text += " Seeds added now are judged by a 97.5% interval, since the result has been seen."
+        later = percent_level(ALPHA_LATER)
+        text += (
+            f" Seeds added now are judged by a {later} interval, since the result has been seen."
+        )
     return text
 
 
@@ -371,11 +399,21 @@ def note(one: Note, c: Comparison) -> str:
         case Kind.UNPAIRED:
             alone = seed_list(facts["seeds"])
             return f"{alone[0].upper()}{alone[1:]} ran in one arm only and can't be paired."
-        case Kind.LOOKED:
+        case Kind.ASKED:
+            return asked(c, facts["later"])
+        case Kind.LEFT_OUT:
+            return f"Left out: {left_out(c)}, of the same two files under the same conditions."
+        case Kind.CONDITIONS:
+            return _conditions(facts["differ"])
+        case Kind.ALLOWED:
+            what = plain(", ".join(facts["what"]))
+            return f"The runs were taken in although they differ: {what}."
+        case Kind.SPREAD:
+            wide, narrow = names(c)[::-1] if facts["modified"] else names(c)
             return (
-                f"Seeds were added after the first results could be seen ({facts['looks']} looks), "
-                f"so the intervals are {level(c)} intervals."
-                + (" That pays for three looks, not for more." if facts["looks"] > 3 else "")
+                f"Between seeds {wide} spreads at least twice as much as {narrow}. If such errors "
+                "are skewed, false verdicts are more frequent than the level says, however many "
+                "seeds there are."
             )
         case Kind.DISAGREE:
             does, does_not = ("bootstrap CI", f"{headline} interval")
@@ -391,12 +429,6 @@ def note(one: Note, c: Comparison) -> str:
                 f"The {other} interval alone would say {facts['verdict'].upper()}. The {headline} "
                 "interval was declared before the runs; picking the better-looking one afterwards "
                 "makes false verdicts more frequent."
-            )
-        case Kind.SUGGESTIVE:
-            least = numbers(c).size(c.detectable or 0)
-            return (
-                f"Suggestive: these seeds see a true difference reliably only from {least} nats "
-                "up, and what passes at low power looks larger than it is."
             )
         case Kind.BELOW_DELTA:
             return (
@@ -421,6 +453,67 @@ def note(one: Note, c: Comparison) -> str:
             )
 
 
+def asked(c: Comparison, later: bool) -> str:
+    """How often the question was asked, and what that does."""
+    many, count = c.asked
+    times = "once" if many == 1 else f"{many} times"
+    text = (
+        f"This question was asked {times}, with {_many(count, 'look')} in all. If nothing had "
+        f"changed, up to {share(c.asked_total)} of such series would claim a difference."
+    )
+    return text + (f" So this look is judged by a {level(c)} interval." if later else "")
+
+
+def left_out(c: Comparison) -> str:
+    """``seeds 0, 2, 4 (rmsnorm-1)``: finished or diverged pairs that are not in here."""
+    return "; ".join(f"{seed_list(seeds)} ({plain(study)})" for study, seeds in c.left_out)
+
+
+def share(value: float) -> str:
+    """A chance in percent, to half a point: ``5%``, ``6.1%``, ``26%``."""
+    percent = 100 * value
+    return f"{percent:.0f}%" if percent >= 9.95 else f"{round(percent, 1):g}%"
+
+
+def _conditions(differ: Mapping[str, Mapping[str, Sequence[str]]]) -> str:
+    said = []
+    for key, values in differ.items():
+        what = "; ".join(
+            f"{plain(value)} in {len(runs)} of them ({plain(runs[0])}{', …' if runs[1:] else ''})"
+            for value, runs in values.items()
+        )
+        said.append(f"{key.replace('_', ' ')} ({what})")
+    return (
+        f"The runs differ in {' and in '.join(said)}: that alone can change a loss, so the "
+        "difference may not be the modification's."
+    )
+
+
+def plan(c: Comparison) -> str:
+    """What was declared before the first run of a planned range; empty for a fixed number."""
+    if c.plan is None:
+        return ""
+    return declared(*c.plan, c.alpha)
+
+
+def declared(first: int, most: int, alpha: float) -> str:
+    """What a planned range means, before the first run and after the last."""
+    spent = share(ALPHA if alpha >= looks.level(first, most) * 0.99 else ALPHA_LATER)
+    return (
+        f"Planned: {first} to {most} pairs, stopping when known. Each look is a "
+        f"{percent_level(alpha)} interval; over all {most - first + 1} looks {spent} of null studies "
+        "make a claim."
+    )
+
+
+def another_look() -> str:
+    """What is said before a question is looked at again without a plan."""
+    return (
+        "this question has been looked at before, so the next look is judged by a "
+        f"{percent_level(ALPHA_LATER)} interval"
+    )
+
+
 def scope(c: Comparison) -> str:
     """What the verdict is about: data, size, budget, hyperparameters."""
     config = c.config
@@ -438,7 +531,7 @@ def scope(c: Comparison) -> str:
             budget += f" of {config['batch_size']} × {config['block_size']} tokens"
         parts.append(budget)
     if config.get("learning_rate"):
-        parts.append(f"learning rate {config['learning_rate']:g}")
+        parts.append(f"learning rate {config['learning_rate']:g} (not tuned for either arm)")
     if config.get("dropout") is not None:
         parts.append(f"dropout {config['dropout']:g}")
     parts += [f"preset {c.preset}"] if c.preset else []
@@ -597,6 +690,10 @@ COSTS: tuple[tuple[str, str, Callable[[float], str]], ...] = (
 """What an arm costs: what it is called, its field of ``ArmResult``, and how it is written."""
 
 
+CAVEATS = frozenset({Kind.CONDITIONS, Kind.ALLOWED, Kind.UNCHECKED, Kind.SIZE, Kind.SPREAD})
+"""Kinds of notes after which the difference may have another reason than the modification."""
+
+
 # -- the border --------------------------------------------------------------------------------------------
 
 
@@ -607,4 +704,5 @@ def to_json(c: Comparison) -> dict[str, Any]:
         "sentence": verdict(c),
         "interval": {"name": interval_label(c), "between": between(c)},
         "warnings": notes(c),
+        "caveats": [note(one, c) for one in c.notes if one.kind in CAVEATS],
     }

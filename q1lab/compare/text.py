@@ -220,7 +220,7 @@ def _axis_rows(c: Comparison, width: int) -> list[Line]:
         label, note = telling.interval_label(c), telling.interval_note(c)
         interval_row(label, note, c.ends.low, c.ends.high, c.mean, "─", "bold")
     if boot is not None:
-        label, note = telling.BOOTSTRAP_LABEL, telling.bootstrap_note(boot)
+        label, note = telling.BOOTSTRAP_LABEL, telling.bootstrap_note(c)
         interval_row(label, note, boot.low, boot.high, c.mean, "─", "")
     if changes:
         label = f"each of {len(changes)} pairs" if len(changes) > 1 else "1 pair"

@@ -114,7 +114,7 @@ def _intervals(c: Comparison) -> Md:
         rows.append([telling.interval_label(c), ends, telling.interval_note(c)])
     if c.bootstrap is not None:
         ends = f"{KEEP_TOGETHER}to{KEEP_TOGETHER}".join(number.ends(c.bootstrap.interval()))
-        rows.append([telling.BOOTSTRAP_LABEL, ends, telling.bootstrap_note(c.bootstrap, c.n)])
+        rows.append([telling.BOOTSTRAP_LABEL, ends, telling.bootstrap_note(c, c.n)])
     if not rows:
         return Md(f"The mean difference is {telling.mean(c)} nats. There is no interval.")
     base, variant = telling.names(c)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from q1lab.errors import Problem
-from q1lab.study import presets
+from q1lab.study import presets, ranges
 from q1lab.study.studies import Study
 
 HEADLINE = "paired"
@@ -50,6 +50,22 @@ class Wish:
     engine_options: tuple[str, ...] = ()
 
 
+def parse_range(text: str) -> tuple[int, int] | None:
+    """``3..12`` is a planned range of 3 to 12 pairs; None for what is no range. Problem for a range
+    that can't be planned."""
+    if ".." not in text:
+        return None
+    match = re.fullmatch(r"\s*([0-9]{1,9})\s*\.\.\s*([0-9]{1,9})\s*", text)
+    if match is None:
+        raise Problem(f"--seeds {text!r}: a range is two whole numbers, for example 3..12")
+    first, most = int(match[1]), int(match[2])
+    if first < 3:
+        raise Problem(f"--seeds {text}: a range begins at 3 pairs or more; fewer give no verdict")
+    if first >= most:
+        raise Problem(f"--seeds {text}: a range goes up, for example {first}..{max(first + 5, 12)}")
+    return first, most
+
+
 def parse_seeds(text: str) -> tuple[int, ...]:
     """``3`` is seeds 0, 1, 2; a list such as ``0,1,2,7`` is itself (``7,`` is the single seed
     7)."""
@@ -58,7 +74,8 @@ def parse_seeds(text: str) -> tuple[int, ...]:
         parts.pop()
     if not parts or not all(re.fullmatch(r"[0-9]{1,9}", part) for part in parts):
         raise Problem(
-            f"--seeds {text!r}: give how many (3) or which (0,1,2,7), as whole numbers from 0 up"
+            f"--seeds {text!r}: give how many (3), a range (3..12), or which (0,1,2,7), as whole "
+            "numbers from 0 up"
         )
     numbers = [int(part) for part in parts]
     if "," not in text:
@@ -76,6 +93,12 @@ def seeds_text(seeds: tuple[int, ...]) -> str:
     if seeds == tuple(range(len(seeds))):
         return str(len(seeds))
     return ",".join(map(str, seeds)) + ("," if len(seeds) == 1 else "")
+
+
+def seeds_of(study: Study) -> str:
+    """What to type after --seeds to plan this study: its range, or its seeds."""
+    planned = ranges.of(study)
+    return seeds_text(study.seeds) if planned is None else f"{planned.first}..{planned.most}"
 
 
 def argv(wish: Wish) -> tuple[str, ...]:
@@ -123,7 +146,7 @@ def of_study(study: Study, word: Callable[[str], str] = str) -> Wish:
     """
     return Wish(
         variant=word(study.arms["modified"].origin),
-        seeds=seeds_text(study.seeds),
+        seeds=seeds_of(study),
         baseline=None if _by_default(study) else word(study.arms["baseline"].origin),
         preset=study.preset,
         data=word(str(study.extra.get("data", study.data.name))),

@@ -123,6 +123,23 @@ def last_event(path: Path, tail: int = 4096) -> Event | None:
     return next((event for event in map(_event, reversed(lines)) if event is not None), None)
 
 
+def first_event(path: Path, head: int = 1 << 16) -> Event | None:
+    """The first readable ``start`` among a file's first bytes, or None: how the run began."""
+    try:
+        with open_regular(path) as file:
+            lines = file.read(head).split(b"\n")
+    except OSError:
+        return None
+    for line in lines:
+        try:
+            event = sound(json.loads(line))
+        except (ValueError, RecursionError):
+            continue
+        if event is not None and event.get("type") == "start":
+            return event
+    return None
+
+
 def sound(event: Any) -> Event | None:
     """``event`` with only such values in its known fields as they are meant to hold; None when it
     is no event.

@@ -72,7 +72,7 @@ def start(study: Study, only: Collection[str] = (), number: int | None = None) -
     try:
         number = number or _next_number(files)
         if only:
-            _claim_others(study, number, only)
+            take_out(study, number, [run.name for run in study.runs if run.name not in only])
         command = [
             *children.python_module("q1lab.study.runner"),
             str(files.root), "--launch", str(number), "--lock", str(lock),
@@ -107,14 +107,13 @@ def running_already(study_id: str) -> Problem:
     return Problem(f"{study_id} is running already; watch it with `q1lab attach {study_id}`")
 
 
-def _claim_others(study: Study, number: int, only: Collection[str]) -> None:
-    """Take the other runs out of this launch: trainers pass by what is claimed."""
+def take_out(study: Study, number: int, runs: Collection[str]) -> None:
+    """Take runs out of a launch: trainers pass by what is claimed."""
     try:
         files = study.files
         files.claims.mkdir(mode=0o700, exist_ok=True)
-        for run in study.runs:
-            if run.name not in only:
-                (files.claims / f"{number}-{run.name}").touch(mode=0o600)
+        for name in runs:
+            (files.claims / f"{number}-{name}").touch(mode=0o600)
     except OSError as error:
         raise Problem(
             f"cannot start the training of {study.id}: {os_reason(error)}", FAILED

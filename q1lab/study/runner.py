@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,10 +22,10 @@ from q1lab import config
 from q1lab.errors import Problem
 from q1lab.files import open_private, utc_now
 from q1lab.paths import RunPaths
-from q1lab.study import children, launch, studies, told
+from q1lab.study import children, launch, ranges, studies, told
 from q1lab.study.engines import names
 from q1lab.study.events import last_event
-from q1lab.study.states import ENDED
+from q1lab.study.states import ENDED, State
 from q1lab.study.studies import Study
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ class Runner:
         self.stopping = False
         self.tellers: list[subprocess.Popen[bytes]] = []
         self.crew: Crew | None = None
+        self.looked_at = 0
 
     def run(self) -> int:
         """Until nothing is left to claim and every trainer has ended."""
@@ -79,6 +81,7 @@ class Runner:
                     log(f"out of memory: going on with {self.jobs} at once")
                 elif worker.returncode < 0:
                     log(f"a trainer was ended by signal {-worker.returncode}")
+            self._end_when_known()
             left = 0 if self.stopping else len(self.left())
             while left and len(self.workers) < self.jobs and starts < most:
                 self.workers.append(self._start_trainer())
@@ -128,6 +131,47 @@ class Runner:
         if not self.stopping:
             self._tell(told.ENDED)
         return status
+
+    def _end_when_known(self) -> None:
+        """A study with a planned range is over at the look that knows: its plan then names the
+        pairs up to that look, and nothing trains on. Runs under way are beyond it."""
+        planned = ranges.of(self.study)
+        if planned is None or self.stopping:
+            return
+        pairs = self._pairs()
+        if len(pairs) <= self.looked_at:
+            return
+        self.looked_at = len(pairs)
+        end = ranges.over_at(planned, pairs, (self.study.prediction or {}).get("matters"))
+        if end is None or end >= len(self.study.seeds):
+            return
+        log(f"known after {end} of {planned.most} pairs")
+        seeds = self.study.seeds[:end]
+        rest = [run for run in self.study.runs if run.seed not in seeds]
+        launch.take_out(self.study, self.launch, [run.name for run in rest])
+        for worker in self.workers:
+            worker.terminate()
+        for worker in self.workers:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                worker.wait(launch.GRACE)
+        self.study = replace(self.study, looks=(seeds,))
+        studies.save(self.study)
+
+    def _pairs(self) -> list[float | None]:
+        """Differences of the first pairs that have ended, in the order of the plan; None for one of
+        which a run diverged."""
+        found: list[float | None] = []
+        for seed in self.study.seeds:
+            losses = []
+            for arm in studies.ARMS:
+                files = self.files.run(studies.run_name(arm, seed))
+                if not ended(files):
+                    return found
+                event = last_event(files.events) or {}
+                losses.append(event.get("val_loss") if event["state"] == State.FINISHED else None)
+            base, modified = losses
+            found.append(None if base is None or modified is None else modified - base)
+        return found
 
     def left(self) -> list[str]:
         """Runs that nobody has claimed in this launch and that have not ended before."""

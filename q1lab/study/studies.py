@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from q1lab import paths
 from q1lab.errors import FAILED, NOTICES, Problem
 from q1lab.files import os_reason, plain, private_folder, read_shown_json, write_atomic
-from q1lab.study import deleted, fields
+from q1lab.study import deleted, fields, ranges
 
 T = TypeVar("T")
 
@@ -156,7 +156,9 @@ def from_dict(record: Any) -> Study:
         raise ValueError("it has no arms")
     values["arms"] = {arm: _part(Arm, fields.ARM, arm, arms.get(arm)) for arm in ARMS}
     values["data"] = _part(Data, fields.DATA, "data", values.get("data"))
-    return _made(Study, values)
+    study = _made(Study, values)
+    ranges.of(study)
+    return study
 
 
 def _part(kind: type[T], table: Mapping[str, fields.Check], name: str, part: Any) -> T:

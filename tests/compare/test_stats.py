@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from q1lab.compare.stats import (
     ALPHA,
+    ALPHA_LATER,
     COVERAGE,
     MAX_SEEDS,
     Analysis,
@@ -210,21 +211,29 @@ def test_bootstrap_that_disagrees_is_told() -> None:
     assert Note(Kind.DISAGREE, {"bootstrap": True}) in result.notes
 
 
-def test_a_narrow_win_is_called_suggestive() -> None:
-    narrow = analyse(arm(0, 0, 0), arm(-1.0, -1.4, -2.0), headline="paired")
-    clear = analyse(arm(0, 0, 0), arm(-1.0, -1.01, -1.02), headline="paired")
-    assert narrow.verdict == clear.verdict == "helps"
-    assert Kind.SUGGESTIVE in kinds(narrow)
-    assert Kind.SUGGESTIVE not in kinds(clear)
+def test_arms_that_spread_apart_are_told() -> None:
+    """Skewed errors of an arm that spreads much more make a paired interval claim too often."""
+    wide = analyse(arm(1.0, 1.01, 1.02), arm(0.5, 0.55, 0.45), headline="paired")
+    alike = analyse(arm(1.0, 1.01, 1.02), arm(0.5, 0.51, 0.53), headline="paired")
+    assert wide.verdict == alike.verdict == "helps"
+    assert Note(Kind.SPREAD, {"modified": True}) in wide.notes
+    assert Kind.SPREAD not in kinds(alike)
+
+
+def test_seeds_needed_aim_at_the_smallest_difference_that_matters_only() -> None:
+    base, mod = arm(1.0, 1.1, 1.3), arm(1.1, 1.05, 1.2)
+    assert analyse(base, mod, headline="paired").seeds_needed is None
+    needed = analyse(base, mod, headline="paired", delta=0.05).seeds_needed
+    assert needed is not None
+    assert needed.effect == 0.05
 
 
 def test_added_seeds_are_judged_more_strictly() -> None:
     base, mod = arm(0, 0, 0), arm(-1.0, -1.4, -2.0)
-    once, twice = (analyse(base, mod, headline="paired", looks=looks) for looks in (1, 2))
-    assert (once.alpha, twice.alpha) == (0.05, 0.025)
+    once, twice = (analyse(base, mod, headline="paired", alpha=a) for a in (ALPHA, ALPHA_LATER))
+    assert (once.alpha, twice.alpha) == (0.05, 0.0106)
     assert (once.verdict, twice.verdict) == ("helps", "cannot tell")
-    assert Note(Kind.LOOKED, {"looks": 2}) in twice.notes
-    assert (once.level, twice.level) == (0.95, 0.975)
+    assert (once.level, twice.level) == (0.95, 1 - 0.0106)
 
 
 @pytest.mark.parametrize("lost", [None, math.nan, math.inf, 1e200])
@@ -320,7 +329,7 @@ def test_many_seeds_are_resampled_alike_each_time() -> None:
     ("asked", "part"),
     [
         ({"headline": "best"}, "headline"),
-        ({"looks": 0}, "looks"),
+        ({"alpha": 0.0}, "alpha"),
         ({"delta": 0.0}, "delta"),
         ({"delta": math.nan}, "delta"),
     ],

@@ -69,7 +69,7 @@ def tellers(c: Comparison) -> dict[str, str]:
 
 
 def test_after_a_second_look_every_teller_names_the_level_in_use() -> None:
-    found = make({**BASE, 3: 1.9081}, {**HELPS, 3: 1.8799}, looks=2)
+    found = make({**BASE, 3: 1.9081}, {**HELPS, 3: 1.8799}, alpha=0.025)
     assert found.verdict == "helps"
     for name, text in tellers(found).items():
         named = re.findall(r"([0-9.]+%) (?:interval|CI\b)", text.replace("95% bootstrap CI", ""))
@@ -102,7 +102,12 @@ def test_notes_are_told_by_their_kind_and_each_kind_has_words() -> None:
     found = make(BASE, HELPS, delta=0.5)
     facts_of = {
         Kind.UNPAIRED: {"seeds": [3]},
-        Kind.LOOKED: {"looks": 4},
+        Kind.ASKED: {"later": True},
+        Kind.CONDITIONS: {
+            "differ": {"torch": {"2.9": ["baseline-seed0"], "2.10": ["modified-seed0"]}}
+        },
+        Kind.ALLOWED: {"what": ["max_iters"]},
+        Kind.SPREAD: {"modified": True},
         Kind.DISAGREE: {"bootstrap": True},
         Kind.TEMPTING: {"verdict": "helps"},
         Kind.UNFINISHED: {"runs": ["modified-seed2"], "of": 6},
@@ -166,7 +171,7 @@ def comparisons(draw: st.DrawFn) -> Comparison:
         base,
         modified,
         draw(st.sampled_from(["paired", "paired", "welch"])),
-        looks=draw(st.sampled_from([1, 1, 2, 5])),
+        alpha=draw(st.sampled_from([0.05, 0.05, 0.025, 0.0106])),
         delta=draw(st.none() | st.floats(1e-6, 1.0)),
         complete=draw(st.sampled_from([True, True, True, False])),
         prediction=prediction,
@@ -252,7 +257,8 @@ def test_json_has_the_promised_keys_and_no_nan() -> None:
     found = telling.to_json(make(BASE, HELPS, "welch", delta=0.1))
     record = json.loads(json.dumps(found, allow_nan=False))
     assert {
-        "n", "level", "difference", "verdict", "detectable", "seeds_needed", "diverged", "warnings",
+        "n", "level", "plan", "looks", "asked", "left_out", "caveats", "difference", "verdict",
+        "detectable", "seeds_needed", "diverged", "warnings",
     } <= set(record)  # fmt: skip
     parts = {"mean", "welch", "paired", "bootstrap", "permutation_p", "headline"}
     assert parts <= set(record["difference"])

@@ -41,7 +41,12 @@ CASES: dict[str, Comparison] = {
         floor=Interval(-0.009, 0.009),
     ),
     "added-seeds": make(
-        {0: 1.470, 1: 1.475, 2: 1.468, 3: 1.471}, {0: 1.452, 1: 1.466, 2: 1.477, 3: 1.462}, looks=2
+        {0: 1.470, 1: 1.475, 2: 1.468, 3: 1.471},
+        {0: 1.452, 1: 1.466, 2: 1.477, 3: 1.462},
+        alpha=0.0106,
+        asked=(1, 2),
+        looks=2,
+        notes=(Note(Kind.ASKED, {"later": True}),),
     ),
     "two-seeds": make({0: 1.470, 1: 1.475}, {0: 1.452, 1: 1.466}),
     "one-seed": make({0: 1.470}, {0: 1.452}),
@@ -129,15 +134,17 @@ def test_no_interval_without_its_name_and_coverage() -> None:
     flat = " ".join(" ".join(lines(CASES["cannot-tell"], 80)).split())
     assert "95% interval (Welch t)" in flat
     assert "covers 95%; it decides" in flat
-    assert "covers about 8" in flat
-    assert "not 95%" in flat
+    assert "covers 81 to 98%" in flat
 
 
 def test_cannot_tell_says_what_would_settle_it() -> None:
     flat = " ".join(" ".join(lines(CASES["cannot-tell"], 80)).split())
-    needed = CASES["cannot-tell"].seeds_needed
+    assert "depends on the smallest difference that matters" in flat
+    told = make({0: 1.470, 1: 1.475, 2: 1.468}, {0: 1.452, 1: 1.466, 2: 1.457}, "welch", delta=0.01)
+    needed = told.seeds_needed
     assert needed is not None
-    assert f"about {needed.mid} seeds per arm ({needed.low} to {needed.high}" in flat
+    settled = " ".join(" ".join(lines(told, 80)).split())
+    assert f"about {needed.mid} seeds per arm ({needed.low} to {needed.high}" in settled
     assert "a result worth publishing" in flat
     assert "not the same as no effect" in flat
 

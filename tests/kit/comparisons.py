@@ -28,9 +28,10 @@ def make(
     modified: Mapping[int, float | None],
     headline: stats.Headline = "paired",
     *,
-    looks: int = 1,
+    alpha: float = stats.ALPHA,
     delta: float | None = None,
     complete: bool = True,
+    picked: bool = False,
     variant: str = "rope",
     baseline: str = "baseline",
     costs: Mapping[str, tuple[int, int, float, float]] = COSTS,
@@ -38,7 +39,13 @@ def make(
 ) -> Comparison:
     """The comparison of two arms of final val losses, each a mapping seed → loss (None: diverged)."""
     found = stats.analyse(
-        base, modified, headline=headline, looks=looks, delta=delta, complete=complete
+        base,
+        modified,
+        headline=headline,
+        alpha=alpha,
+        delta=delta,
+        complete=complete,
+        picked=picked,
     )
     means = (found.mean_baseline, found.mean_modified)
     sds = (found.sd_baseline, found.sd_modified)

@@ -66,7 +66,7 @@ def test_a_study_from_plan_to_verdict(fake_trainer: Fake) -> None:
     assert found["prediction"] is None
     text = q1lab("compare").stdout
     assert "HELPS" in text
-    assert "no prediction was recorded before these runs" in text
+    assert "No prediction was recorded before these runs" in text
 
 
 def test_the_same_command_again_prints_and_trains_nothing(fake_trainer: Fake) -> None:
@@ -93,7 +93,7 @@ def test_adding_seeds_later_is_said_and_paid_for(fake_trainer: Fake) -> None:
     assert record("run", "rope", *SMALL)["alpha"] == 0.05
     found = record("run", "rope", *SMALL, "--seeds", "5")
     assert found["study"] == "rope-1"
-    assert (found["n"], found["looks"], found["alpha"]) == (5, 2, 0.025)
+    assert (found["n"], found["looks"], found["alpha"]) == (5, 2, 0.0106)
     fewer = record("run", "rope", *SMALL, "--seeds", "3")
     assert fewer["n"] == 5
 
@@ -356,3 +356,67 @@ def test_the_setting_decides_about_wandb_unless_the_command_does(fake_trainer: F
     assert "W&B off" in q1lab("status").stdout
     record("run", "rope", *SMALL, "--fresh", "--wandb", "offline")
     assert studies.load("rope-2").wandb == "offline"
+
+
+def test_a_planned_range_stops_by_itself_when_it_knows(fake_trainer: Fake) -> None:
+    fake_trainer(effect=-0.1, noise=0.001, pause=0.01)
+    found = record("run", "rope", *SMALL, "--seeds", "3..12")
+    assert (found["verdict"], found["n"], found["plan"]) == ("helps", 3, {"first": 3, "most": 12})
+    assert found["level"] == pytest.approx(0.9894, abs=2e-4)
+    study = studies.load("rope-1")
+    assert study.seeds == (0, 1, 2), "the plan names what was needed"
+    with Store() as store:
+        ingest.take_in(store, study)
+        assert len(store.runs("rope-1")) == 6
+        assert store.missing(study) == []
+    again = q1lab("run", "rope", *SMALL, "--seeds", "3..12")
+    assert "Planned: 3 to 12 pairs" in " ".join(again.stdout.split())
+    assert studies.ids() == ["rope-1"]
+
+
+def test_a_planned_range_without_an_effect_goes_to_its_end(fake_trainer: Fake) -> None:
+    fake_trainer(effect=0.0, noise=0.05)
+    found = record("run", "rope", *SMALL, "--seeds", "3..6")
+    assert found["verdict"] == "cannot tell"
+    assert (found["n"], found["looks"], found["complete"]) == (6, 4, True)
+
+
+def test_a_second_plan_pays_for_the_first_and_takes_new_seeds(fake_trainer: Fake) -> None:
+    fake_trainer(effect=0.0, noise=0.05)
+    record("run", "rope", *SMALL, "--seeds", "3")
+    found = record("run", "rope", *SMALL, "--seeds", "3..4")
+    assert found["study"] == "rope-2"
+    assert found["seeds"] == [3, 4, 5, 6][: found["n"]]
+    assert found["level"] > 0.99
+    assert found["asked"]["studies"] == 2
+    assert found["left_out"] == [{"study": "rope-1", "seeds": [0, 1, 2]}]
+
+
+@pytest.mark.parametrize(
+    ("seeds", "says"),
+    [
+        ("12..3", "a range goes up"),
+        ("3..3", "a range goes up"),
+        ("1..5", "begins at 3 pairs or more"),
+        ("3..", "two whole numbers"),
+        ("..5", "two whole numbers"),
+        ("3..99", "at most 24"),
+        ("9..12", "3..8"),
+    ],
+)
+def test_a_range_that_is_none_is_one_line(fake_trainer: Fake, seeds: str, says: str) -> None:
+    done = q1lab("run", "rope", *SMALL, "--seeds", seeds, code=2)
+    assert says in done.stderr
+    assert len(done.stderr.strip().splitlines()) <= 2
+    assert studies.ids() == []
+
+
+def test_a_range_and_another_headline_or_plan_are_refused(fake_trainer: Fake) -> None:
+    fake_trainer(effect=-0.1, noise=0.001)
+    done = q1lab("run", "rope", *SMALL, "--seeds", "3..5", "--headline", "welch", code=2)
+    assert "hold for the paired interval" in done.stderr
+    record("run", "rope", *SMALL, "--seeds", "3..5")
+    for other in ("3..8", "8"):
+        done = q1lab("run", "rope", *SMALL, "--seeds", other, code=2)
+        assert "was planned with 3 to 5 pairs" in done.stderr
+    assert studies.ids() == ["rope-1"]

@@ -98,7 +98,7 @@ def of_record(c: Comparison) -> Forest:
         ends = (c.ends.low, c.ends.high)
         bars.append(Bar(label, *ends, c.mean, "foreground", weight="bold", note=note))
     if c.bootstrap is not None:
-        ends, note = (c.bootstrap.low, c.bootstrap.high), telling.bootstrap_note(c.bootstrap)
+        ends, note = (c.bootstrap.low, c.bootstrap.high), telling.bootstrap_note(c)
         bars.append(Bar("bootstrap CI", *ends, c.mean, "muted", note=note))
     if c.floor is not None:
         ends, note = (c.floor.low, c.floor.high), telling.FLOOR_LABEL

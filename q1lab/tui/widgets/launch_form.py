@@ -12,7 +12,7 @@ from textual.widgets.option_list import Option
 
 from q1lab.errors import Problem
 from q1lab.study import variants
-from q1lab.study.command import Wish, parse_seeds
+from q1lab.study.command import Wish, parse_range, parse_seeds
 from q1lab.study.presets import PRESETS
 
 OTHER = "other"
@@ -57,7 +57,7 @@ class LaunchForm(VerticalScroll, can_focus=False):
             yield Select(presets, prompt="by device", value=chosen, id="preset", compact=True)
         for name, label, value, hint in (
             ("data", "data", asked.data, "stdlib, shakespeare, a file"),
-            ("seeds", "seeds", asked.seeds, "3, or 0,1,2,7"),
+            ("seeds", "seeds", asked.seeds, "3, 3..12, or 0,1,2,7"),
             ("iters", "iters", asked.overrides.get("max_iters", ""), "the preset's"),
         ):
             with Horizontal(classes="pick"):
@@ -123,7 +123,7 @@ class LaunchForm(VerticalScroll, can_focus=False):
         if iters := self._number("iters", "the preset's"):
             overrides["max_iters"] = iters
         jobs = self._number("jobs", "one a core, or one a GPU")
-        parse_seeds(self._text("seeds"))
+        _ = parse_range(self._text("seeds")) or parse_seeds(self._text("seeds"))
         preset = self.query_one("#preset", Select).value
         return replace(
             self.asked, variant=variant, seeds=self._text("seeds"), baseline=self._text("baseline") or None,

@@ -1,0 +1,298 @@
+"""How often a question was asked, and what that does to the next answer.
+
+A question is (modification, baseline, data). It stays the same question with other seeds, another
+preset or ``--set``, another headline, swapped arms, an edited model file, and for imported and
+adopted runs. Every study of it that came to a look is in its ledger; a deleted study leaves its
+line there.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import PurePath
+from typing import Any
+
+from q1lab.compare import looks
+from q1lab.compare.stats import ALPHA, ALPHA_LATER, MIN_FOR_VERDICT
+from q1lab.errors import Problem
+from q1lab.index import asked
+from q1lab.index.store import Store
+from q1lab.study import deleted, ranges, studies
+from q1lab.study.states import State
+from q1lab.study.studies import ARMS, Arm, Study
+
+
+@dataclass(frozen=True)
+class End:
+    """How a run ended: ``finished`` or ``diverged``, when, and its final val loss (nats)."""
+
+    state: str
+    when: str
+    val_loss: float | None
+
+
+Ends = Mapping[tuple[str, int], End]
+"""(arm, seed) → its end, for the runs that finished or diverged."""
+
+
+@dataclass(frozen=True)
+class Asking:
+    """One study of a question: (pairs, α) of each look it came to, and the chance that it claims
+    something when nothing has changed."""
+
+    study: str
+    looks: tuple[tuple[int, float], ...]
+    deleted: bool = False
+
+    @property
+    def total(self) -> float:
+        return looks.any_claim(self.looks)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question as one of its studies stands in it."""
+
+    askings: tuple[Asking, ...]
+    """Every study that came to a look, oldest first."""
+    alpha: float
+    """What this study's newest look may spend."""
+    later: bool
+    """Whether that look is a later one, with its smaller α."""
+    left_out: tuple[tuple[str, tuple[int, ...]], ...]
+    """(study, seeds): pairs of the same two files under the same conditions that have ended and
+    that this study leaves out."""
+    chosen: bool
+    """Whether this study's seeds were picked among pairs that had ended when it was planned."""
+
+    @property
+    def studies(self) -> int:
+        return len(self.askings)
+
+    @property
+    def looks(self) -> int:
+        return sum(len(one.looks) for one in self.askings)
+
+    @property
+    def total(self) -> float:
+        """The chance of at least one claim when nothing has changed: exact where the studies share
+        no run, else a bound from above."""
+        return looks.together([one.total for one in self.askings])
+
+
+@dataclass(frozen=True)
+class _Entry:
+    study: Study
+    ends: Ends
+    deleted: bool = False
+
+
+def asked_of(store: Store, study: Study) -> Asked:
+    """The question of a study, as the index knows it now."""
+    entries = _entries(store, study)
+    at = next((k for k, one in enumerate(entries) if one.study.id == study.id), len(entries))
+    askings: list[Asking] = []
+    mine: tuple[tuple[int, float], ...] = ()
+    seen = before_mine = 0
+    for k, entry in enumerate(entries):
+        found = _looks(entry, seen)
+        if k == at:
+            mine, before_mine = found, seen
+        seen += len(found)
+        if found:
+            askings.append(Asking(entry.study.id, found, entry.deleted))
+    planned = ranges.of(study)
+    later = before_mine + max(0, len(mine) - 1) > 0
+    if planned is not None:
+        alpha, later = planned.alpha, planned.alpha < looks.level(planned.first, planned.most)
+    else:
+        alpha = ALPHA_LATER if later else ALPHA
+    left, chosen = _left_out(entries, study)
+    return Asked(tuple(askings), alpha, later, left, chosen)
+
+
+def is_later(store: Store, draft: Study) -> bool:
+    """Whether the question of a study that is being planned has been looked at before."""
+    return any(_looks(entry, 0) for entry in _entries(store, draft) if entry.study.id != draft.id)
+
+
+def ended_seeds(store: Store, draft: Study) -> set[int]:
+    """Seeds whose run has ended in an arm of a study that trains just what ``draft`` would."""
+    found: set[int] = set()
+    for entry in _entries(store, draft):
+        if entry.study.id != draft.id and _twins(entry.study, draft):
+            found |= {seed for _, seed in entry.ends}
+    return found
+
+
+# -- one question's studies --------------------------------------------------------------------------------
+
+
+def _entries(store: Store, study: Study) -> list[_Entry]:
+    """The studies that ask what ``study`` asks, oldest first, itself among them if it is there."""
+    plans = [(one, None) for row in asked.plans(store, study.data.sha256)
+             if (one := _plan(row["plan"])) is not None]  # fmt: skip
+    lines = [(one, line["runs"]) for line in deleted.records()
+             if (one := _plan(json.dumps(line["plan"]))) is not None
+             and one.data.sha256 == study.data.sha256]  # fmt: skip
+    everyone = [*lines, *plans]
+    roots = _Roots()
+    for one, _ in [*everyone, (study, None)]:
+        for arm in ARMS:
+            roots.join(_marks(one.arms[arm], one))
+    wanted = _question(roots, study)
+    same = [(one, runs) for one, runs in everyone if _question(roots, one) == wanted]
+    ends: dict[str, dict[tuple[str, int], End]] = {}
+    for row in asked.ends(store, [one.id for one, runs in same if runs is None]):
+        mine = ends.setdefault(row["study_id"], {})
+        mine[row["arm"], row["seed"]] = End(row["state"], row["ended"] or "", row["val_loss"])
+    found = []
+    for one, runs in same:
+        if runs is None:
+            found.append(_Entry(one, ends.get(one.id, {})))
+        else:
+            found.append(_Entry(one, _ends_of_line(one, runs), deleted=True))
+    return sorted(found, key=lambda entry: entry.study.created)
+
+
+def _ends_of_line(study: Study, runs: Mapping[str, Mapping[str, Any]]) -> Ends:
+    """How a deleted study's runs ended. When is not on record: before anything that is planned
+    later, to be on the safe side."""
+    found: dict[tuple[str, int], End] = {}
+    for run in study.runs:
+        said = runs.get(run.name) if isinstance(runs, Mapping) else None
+        if isinstance(said, Mapping) and said.get("state") in (State.FINISHED, State.DIVERGED):
+            loss = said.get("val_loss")
+            known = isinstance(loss, int | float)
+            found[run.arm, run.seed] = End(str(said["state"]), "", loss if known else None)
+    return found
+
+
+@lru_cache(maxsize=4096)
+def _plan(text: str) -> Study | None:
+    try:
+        return studies.from_dict(json.loads(text))
+    except (ValueError, KeyError, TypeError, AttributeError, Problem):
+        return None
+
+
+class _Roots:
+    """Names of model files that mean the same modification, joined as they turn up together."""
+
+    def __init__(self) -> None:
+        self._above: dict[str, str] = {}
+
+    def root(self, mark: str) -> str:
+        while (above := self._above.get(mark, mark)) != mark:
+            mark = above
+        return mark
+
+    def join(self, marks: list[str]) -> None:
+        first = self.root(marks[0])
+        for mark in marks[1:]:
+            self._above[self.root(mark)] = first
+
+
+def _marks(arm: Arm, study: Study) -> list[str]:
+    """What tells that two arms are the same modification: the name of a model that ships, the
+    content of a file, and the place of a file (that is edited, or copied to ``…_v2.py``)."""
+    if study.extra.get("imported") or not arm.origin:
+        marks = [f"name {arm.variant.removesuffix('*')}"]
+    elif "/" in arm.origin or "\\" in arm.origin or arm.origin.endswith(".py"):
+        path = PurePath(arm.origin)
+        stem = re.sub(r"([_-]?v?[0-9]+|[_-](copy|new|old|final|fixed))+\Z", "", path.stem.lower())
+        marks = [f"file {path.parent / (stem or path.stem)}"]
+    else:
+        marks = [f"name {arm.origin}"]
+    return [*marks, f"sha256 {arm.sha256}"] if arm.sha256 else marks
+
+
+def _question(roots: _Roots, study: Study) -> frozenset[str]:
+    return frozenset(roots.root(_marks(study.arms[arm], study)[0]) for arm in ARMS)
+
+
+# -- looks, and what is left out ---------------------------------------------------------------------------
+
+
+def _looks(entry: _Entry, before: int) -> tuple[tuple[int, float], ...]:
+    """The looks that a study has come to, when its question had ``before`` looks before it."""
+    study, ends = entry.study, entry.ends
+    planned = ranges.of(study)
+    if planned is not None:
+        pairs = pairs_of(study, ends)
+        last = ranges.over_at(planned, pairs, smallest_that_matters(study)) or len(pairs)
+        return tuple((n, planned.alpha) for n in range(planned.first, last + 1))
+    found: list[tuple[int, float]] = []
+    n = 0
+    for batch in study.looks:
+        if not all((arm, seed) in ends for seed in batch for arm in ARMS):
+            break
+        n += len(batch)
+        if n >= MIN_FOR_VERDICT:
+            found.append((n, ALPHA_LATER if before + len(found) else ALPHA))
+    return tuple(found)
+
+
+def pairs_of(study: Study, ends: Ends) -> list[float | None]:
+    """The differences (nats) of the first pairs that have ended, in the order of the plan; None for
+    one of which a run diverged."""
+    found: list[float | None] = []
+    for seed in study.seeds:
+        both = [ends.get((arm, seed)) for arm in ARMS]
+        if both[0] is None or both[1] is None:
+            break
+        base, modified = (one.val_loss if one.state == State.FINISHED else None
+                          for one in both if one is not None)  # fmt: skip
+        found.append(None if base is None or modified is None else modified - base)
+    return found
+
+
+def smallest_that_matters(study: Study) -> float | None:
+    """δ in nats, from the prediction that the study carries."""
+    found = (study.prediction or {}).get("matters")
+    return float(found) if isinstance(found, int | float) and found > 0 else None
+
+
+def _conditions(study: Study) -> tuple[Any, ...]:
+    config = json.dumps(study.config, sort_keys=True)
+    return (frozenset(study.arms[arm].sha256 for arm in ARMS), config, study.device, study.dtype)
+
+
+def _twins(one: Study, other: Study) -> bool:
+    """Whether two studies train the same but for their seeds; their arms may be swapped."""
+    if not all(study.arms[arm].sha256 for study in (one, other) for arm in ARMS):
+        return False
+    return _conditions(one) == _conditions(other)
+
+
+def _left_out(
+    entries: list[_Entry], study: Study
+) -> tuple[tuple[tuple[str, tuple[int, ...]], ...], bool]:
+    """What a study leaves out of the pairs that there are, and whether its own were picked among
+    them."""
+    left: list[tuple[str, tuple[int, ...]]] = []
+    known_here: set[int] = set()
+    known_left: set[int] = set()
+    named: set[int] = set()
+    for entry in entries:
+        if entry.study.id == study.id or not _twins(entry.study, study):
+            continue
+        pairs = [
+            seed for seed in entry.study.seeds if all((arm, seed) in entry.ends for arm in ARMS)
+        ]
+        before = {
+            seed
+            for seed in pairs
+            if all(entry.ends[arm, seed].when <= study.created for arm in ARMS)
+        }
+        known_here |= before & set(study.seeds)
+        known_left |= before - set(study.seeds)
+        out = tuple(seed for seed in pairs if seed not in study.seeds and seed not in named)
+        named |= set(out)
+        if out:
+            left.append((entry.study.id, out))
+    return tuple(left), bool(known_here and known_left)

@@ -1,0 +1,79 @@
+"""A planned range: "3 to 12 pairs, stop when known", declared before the first run. Pure.
+
+After each pair from the first look on there is one interval, all at one level that was fixed when
+the range was declared (compare/looks.py finds it). The study is over at the first look whose
+interval excludes 0 or lies within ±δ, at the latest after the last pair. Here is when that is:
+worked out in one place for the runner, which stops the study, and for the comparison.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from q1lab.study.studies import Study
+
+
+@dataclass(frozen=True)
+class Range:
+    """``first`` to ``most`` pairs; ``alpha`` of each look; ``limits``: Student's t that a look must
+    pass, for each number of pairs from ``first`` on."""
+
+    first: int
+    most: int
+    alpha: float
+    limits: tuple[float, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def of(study: Study) -> Range | None:
+    """The range that a study was declared with; None for a fixed number of seeds. ValueError for a
+    damaged one."""
+    found = study.extra.get("range")
+    if found is None:
+        return None
+    try:
+        made = Range(
+            int(found["first"]),
+            int(found["most"]),
+            float(found["alpha"]),
+            tuple(float(limit) for limit in found["limits"]),
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"its planned range is damaged ({error})") from None
+    if not 3 <= made.first < made.most or len(made.limits) != made.most - made.first + 1:
+        raise ValueError("its planned range is damaged")
+    return made
+
+
+def over_at(
+    planned: Range, pairs: Sequence[float | None], delta: float | None = None
+) -> int | None:
+    """After how many pairs the study is over; None while it has to go on.
+
+    ``pairs`` are the differences (nats) of the first pairs that have ended, in the order of the
+    plan, None for one of which a run diverged: that ends the study without a verdict.
+    """
+    for n, value in enumerate(pairs, 1):
+        if value is None or n == planned.most:
+            return n
+        if n >= planned.first and _known(planned, pairs[:n], delta):
+            return n
+    return None
+
+
+def _known(planned: Range, pairs: Sequence[float | None], delta: float | None) -> bool:
+    values = [value for value in pairs if value is not None]
+    n = len(values)
+    mean = statistics.fmean(values)
+    half = planned.limits[n - planned.first] * statistics.stdev(values) / math.sqrt(n)
+    if half <= 1e-12 * max(map(abs, values)):  # no spread, no interval
+        return False
+    low, high = mean - half, mean + half
+    return low > 0 or high < 0 or (delta is not None and -delta < low and high < delta)

@@ -1,0 +1,199 @@
+"""The ledger: every way to ask a question again is counted, and pays."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import replace
+
+import pytest
+
+from q1lab import paths
+from q1lab.compare import ledger, looks, telling
+from q1lab.compare.record import Comparison, compare
+from q1lab.compare.stats import ALPHA, ALPHA_LATER, Kind, Reason
+from q1lab.index.store import Store
+from q1lab.study import deleted, ranges, studies
+from q1lab.study.studies import Study
+from tests.kit.lab_home import finish, make_study, train
+
+
+def at(hour: int) -> str:
+    return f"2026-03-08T{hour:02d}:00:00+00:00"
+
+
+def done(study: Study, **how: float) -> Study:
+    finish(study, **how)
+    return study
+
+
+def found(study: Study) -> Comparison:
+    with Store() as store:
+        return compare(store, study)
+
+
+def level_of(study: Study) -> float:
+    return found(study).alpha
+
+
+def edited(study: Study, **changes: object) -> Study:
+    made = dataclasses.replace(study, **changes)  # type: ignore[arg-type]
+    studies.save(made)
+    return made
+
+
+def test_the_first_look_is_judged_by_95_percent_and_says_nothing_of_asking() -> None:
+    told = found(done(make_study()))
+    assert (told.alpha, told.asked, told.looks) == (ALPHA, (1, 1), 1)
+    assert Kind.ASKED not in [note.kind for note in told.notes]
+
+
+def again(how: str) -> Study:
+    """A second study of what ``rope-1`` asked, each in another way."""
+    second = make_study("rope-2", seeds=(3, 4, 5), created=at(10))
+    arms = second.arms
+    match how:
+        case "other seeds":
+            return second
+        case "another preset":
+            return edited(second, preset="quick", config={**second.config, "n_layer": 2})
+        case "--set":
+            return edited(second, config={**second.config, "learning_rate": 3e-4})
+        case "another headline":
+            return edited(second, headline="welch")
+        case "swapped arms":
+            return edited(second, arms={"baseline": arms["modified"], "modified": arms["baseline"]})
+        case "another device":
+            return edited(second, device="cuda")
+        case "imported":
+            arms = {name: replace(arm, origin="runs.csv") for name, arm in arms.items()}
+            return edited(second, arms=arms, extra={"imported": {"from": "runs.csv"}})
+    raise AssertionError(how)
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        "other seeds", "another preset", "--set", "another headline", "swapped arms", "another device",
+        "imported",
+    ],
+)  # fmt: skip
+def test_asking_again_is_counted_and_pays(how: str) -> None:
+    done(make_study())
+    told = found(done(again(how)))
+    assert told.alpha == ALPHA_LATER, how
+    assert told.asked == (2, 2)
+    text = " ".join(telling.notes(told))
+    assert "asked 2 times, with 2 looks" in text
+    assert "98.94% interval" in text
+    assert found(studies.load("rope-1")).alpha == ALPHA, "the first keeps its level"
+
+
+def test_an_edited_file_is_the_same_question_and_another_file_is_not() -> None:
+    def own(name: str, origin: str, sha256: str, hour: int) -> Study:
+        study = make_study(name, created=at(hour))
+        mine = replace(study.arms["modified"], origin=origin, sha256=sha256)
+        return done(edited(study, arms={**study.arms, "modified": mine}))
+
+    own("mine-1", "/repo/my_rope.py", "1" * 64, 8)
+    assert level_of(own("mine-2", "/repo/my_rope.py", "2" * 64, 9)) == ALPHA_LATER
+    assert level_of(own("mine-3", "/repo/my_rope_v2.py", "3" * 64, 10)) == ALPHA_LATER
+    assert level_of(own("mine-4", "/moved/other.py", "3" * 64, 11)) == ALPHA_LATER, "same content"
+    assert level_of(own("mine-5", "/repo/swiglu.py", "5" * 64, 12)) == ALPHA
+    assert level_of(done(make_study("swiglu-1", "swiglu", created=at(13)))) == ALPHA
+    assert level_of(done(make_study("rope-9", sha256="9" * 64, created=at(14)))) == ALPHA, "data"
+
+
+def test_a_study_without_a_look_does_not_count() -> None:
+    make_study()
+    half = make_study("rope-2", created=at(8))
+    train(half, "baseline", 0)
+    assert level_of(done(make_study("rope-3", created=at(9)))) == ALPHA
+
+
+def test_seeds_added_later_are_a_later_look() -> None:
+    study = make_study(seeds=(0, 1, 2))
+    both = edited(study, looks=((0, 1, 2), (3, 4)))
+    told = found(done(both))
+    assert (told.alpha, told.looks, told.asked) == (ALPHA_LATER, 2, (1, 2))
+    expected = looks.any_claim([(3, ALPHA), (5, ALPHA_LATER)])
+    assert told.asked_total == pytest.approx(expected)
+    assert f"up to {telling.share(expected)}" in " ".join(telling.notes(told))
+
+
+def test_the_best_of_the_seeds_that_are_there_is_no_verdict() -> None:
+    """Nothing trains: the runs were there, and the seeds were picked by what they said."""
+    done(make_study(seeds=(0, 1, 2, 3, 4)))
+    picked = done(make_study("rope-2", seeds=(1, 3, 4), created=at(10)), noise=0.001)
+    told = found(picked)
+    assert (told.verdict, told.reason) == ("no verdict", Reason.CHOSEN)
+    assert told.left_out == (("rope-1", (0, 2)),)
+    assert "seeds 0, 2 (rope-1)" in telling.verdict(told)
+
+
+def test_another_headline_over_the_same_runs_is_a_later_look() -> None:
+    study = done(make_study())
+    second = edited(make_study("rope-2", created=at(10)), headline="welch")
+    told = found(done(second))
+    assert (told.alpha, told.reason) == (ALPHA_LATER, None)
+    assert told.left_out == ()
+    assert found(study).alpha == ALPHA
+
+
+def test_a_diverged_twin_that_is_left_out_is_named() -> None:
+    first = make_study(seeds=(0, 1, 2))
+    finish(first)
+    train(first, "modified", 1, state="diverged")
+    told = found(done(make_study("rope-2", seeds=(3, 4, 5), created=at(10))))
+    assert told.left_out == (("rope-1", (0, 1, 2)),)
+    assert "Left out: seeds 0, 1, 2 (rope-1)" in " ".join(telling.notes(told))
+
+
+def test_deleting_a_study_leaves_its_line_in_the_ledger() -> None:
+    import shutil
+
+    first = done(make_study())
+    with Store() as store:
+        compare(store, first)
+        runs = {
+            studies.run_name(row["arm"], row["seed"]): {
+                key: row[key] for key in ("state", "val_loss")
+            }
+            for row in store.runs(first.id)
+        }
+        deleted.add(first.id, first.to_dict(), runs)
+        with store.write() as db:
+            db.execute("DELETE FROM studies WHERE id = ?", (first.id,))
+    shutil.rmtree(first.files.root)
+    told = found(done(make_study("rope-2", seeds=(3, 4, 5), created=at(10))))
+    assert (told.alpha, told.asked) == (ALPHA_LATER, (2, 2))
+    assert told.left_out == (("rope-1", (0, 1, 2)),)
+    with Store() as store:
+        question = ledger.asked_of(store, studies.load("rope-2"))
+    assert [one.deleted for one in question.askings] == [True, False]
+
+
+def test_a_damaged_line_of_the_ledger_stops_nothing() -> None:
+    lines = ('{"id": "x", "plan": {"id": 3}, "runs": []}', "null", "[]", "{broken")
+    paths.deleted_file().write_text("\n".join(lines) + "\n")
+    assert level_of(done(make_study())) == ALPHA
+
+
+def test_a_planned_range_keeps_the_level_that_it_was_declared_with() -> None:
+    alpha = looks.level(3, 8)
+    planned = ranges.Range(3, 8, alpha, looks.limits(3, 8, alpha))
+    extra = {"range": planned.to_dict()}
+    study = edited(make_study(seeds=tuple(range(8))), extra=extra)
+    for seed in range(4):
+        for arm, val in (("baseline", 1.9), ("modified", 1.9 + 0.05 * (-1) ** seed + 0.001 * seed)):
+            train(study, arm, seed, val=val)
+    going = found(study)
+    assert (going.n, going.reason, going.plan) == (4, Reason.INCOMPLETE, (3, 8))
+    assert "After 4 pairs of 3 to 8 it is not known yet" in telling.verdict(going)
+    assert going.ends is not None, "the interval so far may be seen: each look is paid for"
+    for seed in range(8):
+        for arm, val in (("baseline", 1.9), ("modified", 1.8 + 0.001 * seed)):
+            train(study, arm, seed, val=val)
+    over = found(study)
+    assert (over.n, over.verdict) == (3, "helps"), "the first look that knows is the last"
+    assert (over.level, over.looks) == (1 - alpha, 1)
+    assert "Planned: 3 to 8 pairs" in telling.power(over)
