@@ -289,8 +289,7 @@ def _ask_first(proposal: Proposal) -> None:
     assert proposal.repo is not None
     show_diff(proposal.diff, err=True)
     branch = proposal.repo.head().branch or "a detached HEAD"
-    names = ", ".join(str(path.relative_to(proposal.repo.root)) for path in proposal.files)
-    remark(f"\nThis would be committed on {branch}, with {names} and nothing else:")
+    remark(f"\nThis would be committed on {branch}, with {proposal.names} and nothing else:")
     remark(f"  {proposal.message}")
     answer = click.prompt(
         "Commit it? (y)es, (n)o, (a)lways: don't ask again",
@@ -307,7 +306,7 @@ def _ask_first(proposal: Proposal) -> None:
 
 
 def _tell(done: Saved, proposal: Proposal, how: Writing) -> None:
-    names = ", ".join(path.name for path in proposal.files)
+    names = proposal.names
     subject = proposal.message.splitlines()[0]
     commit = done.commit
     if how.dry_run:

@@ -25,7 +25,7 @@ from q1lab.index.store import Row, Store
 from q1lab.study import ranges
 from q1lab.study.events import first_event
 from q1lab.study.states import State
-from q1lab.study.studies import ARMS, Study
+from q1lab.study.studies import ARMS, Study, run_name
 
 VERSION = 5
 """Of the record. Raise it when its form or its computation changes, so that kept ones are made
@@ -471,7 +471,7 @@ def _notes(
 
 
 def _name(row: Row) -> str:
-    return f"{row['arm']}-seed{row['seed']}"
+    return run_name(row["arm"], row["seed"])
 
 
 def _fingerprint(

@@ -25,6 +25,7 @@ from q1lab.compare.stats import (
     Reason,
 )
 from q1lab.files import plain
+from q1lab.study.studies import ARMS
 
 if TYPE_CHECKING:
     from q1lab.compare.record import Comparison
@@ -289,7 +290,7 @@ def verdict(c: Comparison) -> str:
 def reason(c: Comparison) -> str:
     """Why there is no verdict."""
     if c.reason is Reason.DIVERGED:
-        arms = dict(zip(("baseline", "modified"), names(c), strict=True))
+        arms = dict(zip(ARMS, names(c), strict=True))
         which = "; ".join(
             f"{arms[arm]}, {seed_list(lost)}" for arm, lost in c.diverged.items() if lost
         )
@@ -654,7 +655,7 @@ def folded(shown: int, total: int) -> str:
 
 def change(c: Comparison, key: str) -> str:
     """The modified arm's cost against the baseline's: ``−1.0%``; empty when one is not known."""
-    base, modified = (getattr(c.arms[arm], key) for arm in ("baseline", "modified"))
+    base, modified = (getattr(c.arms[arm], key) for arm in ARMS)
     if not base or not modified:
         return ""
     share = 100 * (modified / base - 1)

@@ -59,6 +59,15 @@ class Proposal:
         """The first file as it would be."""
         return next(iter(self.files.values())).decode(errors="replace")
 
+    @property
+    def names(self) -> str:
+        """The files by their paths in the repository, separated by commas."""
+        root = self.repo.root if self.repo is not None else None
+        return ", ".join(
+            str(path.relative_to(root)) if root and path.is_relative_to(root) else path.name
+            for path in self.files
+        )
+
     def pending(self) -> bool:
         """Whether saving it would change anything: a file, or what is committed of it."""
         if any(saving.read(path) != data for path, data in self.files.items()):

@@ -101,7 +101,7 @@ class CommitScreen(ModalScreen[bool]):
         if self.proposal is None:
             self._say("There is nothing to write.", "Esc closes")
             return
-        names = ", ".join(path.name for path in self.proposal.files)
+        names = self.proposal.names
         if not pending:
             self._say(f"{names} is up to date: nothing would change.", "Esc closes")
             if not self.asks:
@@ -183,7 +183,7 @@ class CommitScreen(ModalScreen[bool]):
             self.dismiss(False)
 
     def _done(self, done: Saved) -> None:
-        names = ", ".join(path.name for path in (self.proposal.files if self.proposal else ()))
+        names = self.proposal.names if self.proposal else ""
         if done.sha and done.commit is not None:
             branch = done.commit.branch or "a detached HEAD"
             self._end(f"{names}: committed {done.sha[:7]} on {branch}", True)
