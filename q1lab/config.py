@@ -40,7 +40,8 @@ class Config:
     animation: str = "none"
     """Moving pictures in the app: none, basic or full."""
     bell: bool = True
-    """Ring the terminal's bell when a part's minutes are spent."""
+    """Ring the terminal's bell when a part's minutes are spent, and when a study that one watches
+    has ended."""
     ask_before_commit: bool = True
     """Show every commit before it is made, and ask."""
     wandb: str = "auto"
@@ -66,7 +67,7 @@ HELP = MappingProxyType(
         "repo": "your git repository, where q1lab writes documents and commits them",
         "theme": "q1lab-dark, q1lab-light, or any theme that Textual ships",
         "animation": "none, basic or full",
-        "bell": "true or false: ring when a part's minutes are spent",
+        "bell": "true or false: ring when a part's minutes are spent or a watched study has ended",
         "ask_before_commit": "true or false: show every commit before it is made, and ask",
         "wandb": "auto (online where a key is configured), online, offline or disabled",
         "on_end": 'a command to run when a study has ended: notify-send "$Q1LAB_SENTENCE"',

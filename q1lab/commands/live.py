@@ -3,11 +3,13 @@ terminal."""
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from q1lab.errors import Problem
 from q1lab.index.store import Store
 from q1lab.index.view import RunView, StudyView, look, spark
 from q1lab.study import launch
@@ -56,6 +58,7 @@ def _live(store: Store, study: Study, hint: str) -> StudyView:
     from rich.live import Live
 
     console = Console()
+    waited = False
     with Live(console=console, auto_refresh=False, transient=False) as live:
         while True:
             view, alive = _look(store, study)
@@ -64,8 +67,23 @@ def _live(store: Store, study: Study, hint: str) -> StudyView:
             picture = grid(view, sparks, hint if alive else "", console.width)
             live.update(picture, refresh=True)
             if not alive:
-                return view
+                break
+            waited = True
             time.sleep(POLL)
+    if waited:
+        ring(f"{study.id}: {view.line.done} of {view.line.total} runs done")
+    return view
+
+
+def ring(text: str) -> None:
+    """Ring the terminal's bell and ask it for a desktop notification, unless ``bell`` is off."""
+    from q1lab.config import load
+    from q1lab.tui.outside import desktop_note
+
+    with contextlib.suppress(Problem):
+        if load().bell:
+            sys.stdout.write("\a" + desktop_note(text))
+            sys.stdout.flush()
 
 
 def _lines(store: Store, study: Study) -> StudyView:

@@ -66,7 +66,7 @@ def delete(study: tuple[str, ...], dry_run: bool, yes: bool, as_json: bool) -> i
         if one.unreadable:
             words += "; its plan can't be read, so only its name stays on record"
         if one.reused_by:
-            words += f"; {', '.join(one.reused_by)} reused runs of it, and has copies of its own"
+            words += f"; {', '.join(one.reused_by)} reused runs of it: those are copies, and stay"
         click.echo(plain(words), err=as_json)
     done = not dry_run and _agreed(f"Delete {len(doomed)} of your studies for good?", yes)
     if done:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import pty
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -116,3 +121,29 @@ def test_a_setting_that_is_damaged_does_not_end_the_runner(
     log = study.files.runner_log.read_text()
     assert "nobody could be told: " in log
     assert "Traceback" not in log
+
+
+def in_terminal(words: list[str], env: dict[str, str]) -> bytes:
+    """All that a q1lab command writes to a terminal of its own."""
+    ours, theirs = pty.openpty()
+    child = subprocess.Popen(
+        [sys.executable, "-P", "-m", "q1lab", *words],
+        stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs, env={**os.environ, **env},
+    )  # fmt: skip
+    os.close(theirs)
+    said = b""
+    with contextlib.suppress(OSError):  # Linux says the end of a terminal so
+        while block := os.read(ours, 65536):
+            said += block
+    os.close(ours)
+    assert child.wait(timeout=60) == 0, said
+    return said
+
+
+def test_whoever_watches_hears_the_end(fake_trainer: Callable[..., None]) -> None:
+    """In a terminal of its own: the bell rings and the terminal is asked for a notification; not
+    where the bell is off."""
+    fake_trainer(pause=0.1)
+    for extra, wanted in (({}, True), ({"Q1LAB_BELL": "false"}, False)):
+        said = in_terminal([*RUN, "--seeds", "1", "--fresh"], {"TERM": "xterm-256color", **extra})
+        assert (b"\x1b]9;rope-" in said and b" of 2 runs done\x07" in said) is wanted

@@ -27,6 +27,10 @@ OTHERS = {
         "test_repository.py", "documents/test_save.py",
     ],
     "a timer over sleep, clock jumps and crashes": ["week/test_clock.py"],
+    "deleting, pruning, archiving and restoring: cut off, running, damaged, hostile": [
+        "study/test_upkeep.py",
+    ],
+    "the end, a divergence and a stall are told; a command that hangs": ["study/test_told.py"],
     "W&B: no key, refused, black hole, errors, slow, dies in mid-run, relay killed": [
         "tracking/test_relay.py", "tracking/test_sync.py",
     ],
@@ -328,6 +332,8 @@ FOOT = """
   not a byte of it changed; every row that can be read goes into the new one, the copies fill the gaps, and one line
   says what was saved. SQLite has no checksums: a letter that the disk garbled in a tick, an answer, a time, a
   KPI or a post is noticed by comparing with the copy; elsewhere, or without a copy, such a row stays garbled.
+- **Deleting a study** keeps its plan and how its runs ended in `deleted.jsonl`: what was asked stays on record.
+  `q1lab archive` makes one file of a study first; `q1lab restore` checks every byte of it and brings it back whole.
 - **A full disk** ends a run as failed, with its last checkpoint intact; the same `q1lab run` goes on from there.
 - **Order** goes by sequence, durations by the monotonic clock: setting the clock changes neither.
 - **A model file is your own code** and runs with your rights. The limits on it (time, memory, output) guard against
