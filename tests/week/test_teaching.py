@@ -115,6 +115,16 @@ def test_results_of_quick_are_those_of_the_pairing_page() -> None:
         assert row["high"] == pytest.approx(mean + half, abs=1e-4)
 
 
+def test_the_readmes_study_is_among_the_results() -> None:
+    rows = tomllib.loads((SHIPPED / "results.toml").read_text())["results"]
+    (row,) = (
+        r for r in rows if (r["preset"], r["variant"], r["data"]) == ("cpu", "rope", "shakespeare")
+    )
+    page = (ROOT / "README.md").read_text()
+    assert f"rope − baseline = {numbers.signed(row['mean'])} nats" in page
+    assert f"[{numbers.signed(row['low'])}, {numbers.signed(row['high'])}]" in page
+
+
 def test_every_interval_in_the_results_follows_from_its_spread() -> None:
     from scipy import stats
 
@@ -125,7 +135,7 @@ def test_every_interval_in_the_results_follows_from_its_spread() -> None:
     for row in rows:
         half = stats.t.ppf(0.975, row["pairs"] - 1) * row["pair_sd"] / math.sqrt(row["pairs"])
         # pair_sd is kept to four digits
-        assert (row["high"] - row["low"]) / 2 == pytest.approx(half, abs=2e-4), row
+        assert (row["high"] - row["low"]) / 2 == pytest.approx(half, abs=3e-4), row
         assert row["source"]
 
 

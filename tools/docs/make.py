@@ -119,7 +119,7 @@ def results(ids: list[str]) -> None:
         for study_id in ids:
             plan = studies.load(study_id)
             record = comparison.compare(store, plan)
-            pairs = list(record["difference"]["pairs"].values())
+            pairs = list(record.pairs.values())
             mean = sum(pairs) / len(pairs)
             spread = (sum((pair - mean) ** 2 for pair in pairs) / (len(pairs) - 1)) ** 0.5
             half = student(len(pairs) - 1) * spread / len(pairs) ** 0.5
@@ -131,7 +131,7 @@ def results(ids: list[str]) -> None:
                 "mean": round(mean, 4),
                 "low": round(mean - half, 4),
                 "high": round(mean + half, 4),
-                "sd": round(record["arms"]["baseline"]["std"], 4),
+                "sd": round(record.arms["baseline"].std or 0.0, 4),
                 "pair_sd": round(spread, 4),
                 "source": f"q1lab run {plan.variant} --preset {plan.preset} --data {plan.data.name} "
                 f"--seeds {len(pairs)} ({plan.device} {plan.dtype}, {machine()})",
