@@ -155,7 +155,7 @@ KEYS: dict[str, Key] = {
     "progress.tick": Key(
         "space", "mark", "tick", "Tick the statement, or take the tick away", True
     ),
-    "progress.copy": Key("c", "copy", "copy card", "Copy the progress card as text", True),
+    "progress.copy": Key("c", "copy", "copy card", "Copy the progress card as text"),
     "progress.remove": Key(
         "delete,x", "remove", "remove", "Remove the row under the cursor", False, "x"
     ),

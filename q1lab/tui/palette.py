@@ -9,29 +9,52 @@ from typing import TYPE_CHECKING, Any, cast
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
 from q1lab.tui.keys import KEYS
+from q1lab.tui.screens import acts, forms
+from q1lab.tui.screens.help import key_name
 
 if TYPE_CHECKING:
     from q1lab.tui.app import Q1Lab
+
+COMMANDS = (
+    ("Write MODIFICATION.md, and see the commit first", "modification"),
+    ("Write Q1_RETRO.md, and see the commit first", "retro"),
+    ("Begin the post from what q1lab knows", "post new"),
+    ("Bring the post's numbers up to date", "post refresh"),
+    ("Check the post's claims against the verdict", "post lint"),
+    ("Count the post's words, section by section", "post words"),
+    ("Open the post as a page in the browser", "post preview"),
+    ("See the newest comparison", "compare"),
+    ("Upload to W&B what is still offline", "sync"),
+    ("Look after versions, device, disk and files", "doctor"),
+    ("List this week's boxes of the roadmap", "roadmap"),
+)
+"""What a command does, and the command without ``q1lab``."""
+FORMS = (
+    ("Log a paper", forms.paper),
+    ("Record where the post is published", forms.publish),
+    ("Record where the post was shared", forms.share),
+    ("Add an artifact", forms.artifact),
+)
 
 Command = tuple[str, str, Callable[[], Any]]
 
 
 class Commands(Provider):
-    """Every key's action as a sentence, and what has no key: themes, the welcome."""
+    """What can be done, in words: the commands, the forms, every key's action, and what has no key."""
 
     def _all(self) -> Iterator[Command]:
         app = cast("Q1Lab", self.app)
         screen = self.screen
         active = {one.binding.id: one for one in screen.active_bindings.values() if one.binding.id}
+        for words, argv in COMMANDS:
+            yield words, "q1lab " + argv, partial(acts.command, app, ["q1lab", *argv.split()])
+        for words, form in FORMS:
+            yield words, "a form", partial(form, app)
         for name, key in KEYS.items():
             found = active.get(name)
             if found is not None:
                 run = partial(app.run_action, key.action, found.node)
-                yield (
-                    key.more or key.words,
-                    f"key {key.shown or key.keys.split(',')[0]} · {name}",
-                    run,
-                )
+                yield key.more or key.words, f"key {key_name(found.binding.key)}", run
         for theme in sorted(
             app.available_themes, key=lambda one: (not one.startswith("q1lab"), one)
         ):

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 from q1lab.errors import Problem
 from q1lab.index.store import Store
 from q1lab.journal import artifacts, kpis, posts, reading
+from q1lab.tui.sheets import part_name
 from q1lab.tui.widgets.rows import ListRow
 from q1lab.week.model import Week
+from q1lab.week.progress import Progress
 
 if TYPE_CHECKING:  # both cost the app more than its first paint may
     from q1lab.documents.counted import Around
@@ -83,9 +85,32 @@ def kpi(one: kpis.KpiLine) -> ListRow:
     target = f" of {one.target:g}" if one.target is not None else ""
     actual = "–" if one.actual is None else f"{one.actual:g}"
     tone = "$success" if one.met else ""
+    bar = (one.actual or 0.0, one.target, one.target) if one.target else None
     return ListRow(
-        mark + one.title, f"{one.source}   {actual}{target}", tone, tone or "$muted", one
+        mark + one.title, f"{one.source}   {actual}{target}", tone, tone or "$muted", one, bar
     )
+
+
+def parts(week: Week, progress: Progress) -> list[ListRow]:
+    """The week's course: steps done and minutes spent, part by part, on one scale."""
+    longest = max(
+        (max(part.minutes, progress.count([part]).seconds / 60) for part in week.parts()), default=1
+    )
+    found = []
+    for part in week.parts():
+        count = progress.count([part])
+        mark = "✓" if count.finished else "·" if not count.done else "◦"
+        tone = "$success" if count.finished else ""
+        spent = round(count.seconds / 60)
+        minutes = f"{spent} of {part.minutes}"
+        if not spent and count.done:
+            minutes = "not timed"
+        over = "$warning" if spent > part.minutes else "$muted"
+        words = f"{count.done}/{count.total} · {minutes:>10}"
+        bar = (float(spent), float(part.minutes), float(longest))
+        title = f"{mark} {part_name(part)} {part.title}"
+        found.append(ListRow(title, words, tone, over, part.id, bar))
+    return found
 
 
 def paper(one: dict[str, Any]) -> ListRow:

@@ -180,7 +180,7 @@ async def test_hints_come_in_order_and_are_recorded(repo: Path) -> None:
         for stage in (1, 2):
             await pilot.press("h")
             await until(pilot, lambda: isinstance(app_.screen, HintScreen))
-            assert f"rope, hint {stage} of 4" in words(app_)
+            await until(pilot, lambda stage=stage: f"rope, hint {stage} of 4" in words(app_))
             await pilot.press("escape")
     with Store() as store:
         assert learned.used_hints(store, app_.week.label, "rope") == [1, 2]
@@ -213,7 +213,7 @@ async def test_the_real_checks_turn_green(repo: Path) -> None:
         assert "✗" not in words(app_)
         (repo / "rope.py").write_text("import nothing_of_this_name\n")
         await until(pilot, lambda: "can't be used" in words(app_), rounds=6000)
-        assert "nothing_of_this_name" in words(app_)
+        await until(pilot, lambda: "nothing_of_this_name" in words(app_))
 
 
 async def test_a_run_action_fills_the_form(repo: Path) -> None:

@@ -213,4 +213,5 @@ class CheckScreen(Screen[None]):
             variant = self.target or learner.header_variant(self.path) or week.variant
         except Problem:
             variant = week.variant
-        show_next(self.q1, variant)
+        failing = next((one for one in self.results.rows.values() if not one.passed), None)
+        show_next(self.q1, variant, failing)

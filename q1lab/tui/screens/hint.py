@@ -19,6 +19,7 @@ from q1lab.tui.widgets.palette import palette
 
 if TYPE_CHECKING:
     from q1lab.index.store import Store
+    from q1lab.model.checks import CheckResult
     from q1lab.tui.app import Q1Lab
 
 
@@ -32,13 +33,13 @@ class HintScreen(ModalScreen[None]):
         self.heading, self.text, self.diff, self.more = title, text, diff, more
 
     @classmethod
-    def of(cls, hint: Hint) -> HintScreen:
+    def of(cls, hint: Hint, failing: CheckResult | None = None) -> HintScreen:
         """A question, a place, an idea; the last stage is a diff."""
         last = hint.stage == len(STAGES)
         title = f"{hint.variant}, hint {hint.stage} of {len(STAGES)}: {hint.title.lower()}"
         if last:
-            return cls(title, diff=hint.text)
-        return cls(title, hint.text, more=" · h again, later, gives the next")
+            return cls(title, _first(failing), diff=hint.text)
+        return cls(title, f"{_first(failing)}{hint.text}", more=" · h again, later, gives the next")
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog tall" if self.diff else "dialog hint") as dialog:
@@ -54,8 +55,18 @@ class HintScreen(ModalScreen[None]):
                     yield Static(text, markup=False)
 
 
-def show_next(app: Q1Lab, variant: str | None) -> None:
-    """Show the next hint for a modification, and note that it was used."""
+def _first(failing: CheckResult | None) -> str:
+    if failing is None:
+        return ""
+    lines = [f"**First, what fails: {failing.name}.** {failing.why}"]
+    lines += [f"Expected: {failing.expected}"] if failing.expected else []
+    lines += [f"Seen: {failing.seen}"] if failing.seen else []
+    return "\n\n".join(lines) + "\n\n---\n\n"
+
+
+def show_next(app: Q1Lab, variant: str | None, failing: CheckResult | None = None) -> None:
+    """Show the next hint for a modification, and note that it was used. A check that fails comes
+    first: what it saw is the best hint there is."""
     if variant is None:
         app.notify("Hints come with a modification: choose one first.")
         return
@@ -63,7 +74,7 @@ def show_next(app: Q1Lab, variant: str | None) -> None:
 
     def show(found: Hint) -> None:
         if screen.is_current:
-            app.push_screen(HintScreen.of(found))
+            app.push_screen(HintScreen.of(found, failing))
 
     def job(store: Store) -> Hint:
         return learner.next_hint(store, week.label, week.root, variant)

@@ -16,7 +16,6 @@ from q1lab.tui.outside import copy
 from q1lab.tui.progress_rows import Look
 from q1lab.tui.screens import forms
 from q1lab.tui.screens.base import Page
-from q1lab.tui.sheets import part_name
 from q1lab.tui.snapshot import Snapshot
 from q1lab.tui.widgets.rows import ListRow, Rows
 from q1lab.tui.widgets.week_tree import hours
@@ -39,8 +38,10 @@ class ProgressScreen(Page):
         with Horizontal(id="lists"):
             with Vertical():
                 yield Rows("KPIs against targets", "This week names no KPI.", id="kpis")
+                yield Rows(
+                    "The week: steps, minutes spent and planned", "No part yet.", id="minutes"
+                )
                 yield Rows("I can say", "This week asks for no self-assessment.", id="says")
-                yield Rows("Minutes, spent and planned", "No part yet.", id="minutes")
             with Vertical():
                 yield Rows("Papers", "None yet. a adds the first.", id="papers")
                 yield Rows(
@@ -58,20 +59,11 @@ class ProgressScreen(Page):
         self.query_one("#says", Rows).fill(
             [self._statement(step, snapshot) for step in self._statements()]
         )
-        minutes = []
-        for session in week.sessions:
-            for part in session.parts:
-                count = snapshot.progress.count([part])
-                mark = "✓" if count.finished else "·"
-                over = "$warning" if count.seconds > part.minutes * 60 else "$muted"
-                spent = f"{round(count.seconds / 60)} of {part.minutes}"
-                minutes.append(
-                    ListRow(f"{mark} {part_name(part)} {part.title}", spent, "", over, part.id)
-                )
         pane = self.query_one("#minutes", Rows)
         total = snapshot.progress.count(week.parts())
-        pane.border_subtitle = f"{hours(total.seconds)} of {hours(total.minutes * 60)}"
-        pane.fill(minutes)
+        spent = hours(total.seconds) if total.seconds else "not timed"
+        pane.border_subtitle = f"{spent} of {hours(total.minutes * 60)}"
+        pane.fill(rows.parts(week, snapshot.progress))
         data = snapshot.pages.get("progress")
         if data is None:
             return

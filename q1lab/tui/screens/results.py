@@ -7,7 +7,7 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import VerticalScroll
+from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import DataTable, Input, Static
 
 from q1lab.compare import results
@@ -16,7 +16,9 @@ from q1lab.compare.results import ResultLine
 from q1lab.tui.keys import bindings
 from q1lab.tui.screens.acting import StudyActs
 from q1lab.tui.snapshot import Snapshot
+from q1lab.tui.widgets.chart_data import ChartData, curves
 from q1lab.tui.widgets.forest import ForestPlot
+from q1lab.tui.widgets.loss_chart import LossChart
 from q1lab.tui.widgets.results_table import ResultsTable
 from q1lab.tui.widgets.side_by_side import side_by_side
 
@@ -24,6 +26,10 @@ EMPTY = """No results yet.
 
 A study shows up here as soon as it is planned, its verdict when every planned run has ended.
 The lab (2) starts one."""
+
+
+BESIDE = 120
+"""From this many cells up the curves of the study under the cursor are beside the table."""
 
 
 class ResultsScreen(StudyActs):
@@ -34,20 +40,28 @@ class ResultsScreen(StudyActs):
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("results")]
     AUTO_FOCUS = "#results"
 
+    _charted: str | None = None
+
     def body(self) -> ComposeResult:
         yield Input(
             placeholder="filter: words of the study, verdict, data …",
             id="results-filter",
             compact=True,
         )
-        yield ResultsTable(id="results")
-        with VerticalScroll(id="side", can_focus=False):
-            yield ForestPlot()
+        with Horizontal(id="results-main"):
+            with Vertical(id="results-left"):
+                yield ResultsTable(id="results")
+                with VerticalScroll(id="side", can_focus=False):
+                    yield ForestPlot()
+            yield LossChart(id="results-chart")
         yield Static(EMPTY, id="results-empty", markup=False)
 
     def on_mount(self) -> None:
         super().on_mount()
         self.query_one("#results-filter").display = False
+
+    def on_resize(self) -> None:
+        self.set_class(self.size.width >= BESIDE, "-beside")
 
     def on_screen_resume(self) -> None:
         self.q1.desk.page("results", results.Reader())
@@ -70,7 +84,22 @@ class ResultsScreen(StudyActs):
         here = [table.selected] if table.selected is not None else []
         chosen = table.marked or here
         self.query_one(ForestPlot).forest = side_by_side(chosen)
+        self._chart(here[0].id if here else None)
         self.refresh_bindings()
+
+    def _chart(self, study_id: str | None) -> None:
+        """The curves of the study under the cursor, beside the table."""
+        if study_id == self._charted or study_id is None:
+            return
+        self._charted = study_id
+
+        def show(found: ChartData) -> None:
+            if self._charted == study_id and self.is_mounted:
+                self.query_one(LossChart).data = found
+
+        self.q1.desk.ask(
+            lambda store: curves(store, study_id), lambda found: self.app.call_later(show, found)
+        )
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action in ("open", "mark", "verdict", "export"):

@@ -31,6 +31,15 @@ def repository_of(folder: Path) -> Path | None:
     return None
 
 
+def offered(folder: Path) -> Path | None:
+    """The repository to offer: the one that ``folder`` is in, but for q1lab's own clone, where a
+    folder beside it is meant."""
+    found = repository_of(folder)
+    if found is not None and (found / "q1lab" / "tui" / "app.py").is_file():
+        return found.parent / "transformer-from-scratch"
+    return found
+
+
 def machine(_: Store) -> str:
     """This machine in words, found without torch."""
     from q1lab.planning import cores, likely_device
@@ -65,7 +74,7 @@ class WelcomeScreen(ModalScreen[None]):
             yield Static(Content.assemble(("this machine  ", "$muted"), "looking…"), id="machine")
             with Horizontal(classes="field"):
                 yield Label("your repo   ")
-                repo = app.config.repo or repository_of(app.setup.cwd)
+                repo = app.config.repo or offered(app.setup.cwd)
                 yield Input(str(repo or ""), placeholder="folder of your git repository", id="repo")
             yield Static(id="about", classes="muted", markup=False)
             with Horizontal(classes="buttons"):

@@ -12,6 +12,7 @@ from textual.binding import BindingType
 from textual.widgets import DataTable
 
 from q1lab.compare import telling
+from q1lab.compare.axis import Axis
 from q1lab.compare.results import ResultLine, by_data
 from q1lab.tui.widgets.grid import Grid
 from q1lab.tui.widgets.palette import Palette, palette
@@ -22,14 +23,17 @@ COLUMNS = (
     # key, title, width, to the right, and the widget width from which it is shown
     ("mark", "", 1, False, 0),
     ("study", "study", 14, False, 0),
-    ("variant", "variant", 10, False, 111),
-    ("preset", "preset", 6, False, 87),
-    ("n", "n", 3, True, 58),
-    ("mean", "difference", 10, True, 0),
-    ("interval", "interval", 26, False, 86),
+    ("variant", "variant", 10, False, 135),
+    ("preset", "preset", 6, False, 96),
+    ("n", "n", 3, True, 0),
+    ("plot", "", 0, False, 0),
+    ("mean", "difference", 10, True, 72),
+    ("interval", "interval", 26, False, 150),
     ("verdict", "verdict", 19, False, 0),
-    ("date", "date", 10, False, 99),
+    ("date", "date", 10, False, 120),
 )
+PLOT_LEAST, PLOT_MOST = 12, 60
+"""Cells that the forest plot has: below the least it is left out."""
 GROUP = "group:"
 MORE = "more:"
 MOST = 150
@@ -49,6 +53,26 @@ def matches(line: ResultLine, words: str) -> bool:
     )
     text = " ".join(parts).casefold()
     return all(word in text for word in words.casefold().split())
+
+
+def axis_of(lines: Sequence[ResultLine], columns: int) -> Axis:
+    """One axis for all studies, 0 on it. The widest tenth of the intervals may leave it (an arrow
+    says so): one study of two seeds would squeeze all others."""
+    lows = sorted(line.ends.low for line in lines if line.ends)
+    highs = sorted(line.ends.high for line in lines if line.ends)
+    means = [line.mean for line in lines if line.mean is not None]
+    if not means:
+        return Axis(-0.01, 0.01, columns)
+    low = min(0.0, *means, lows[len(lows) // 10] if lows else 0.0)
+    high = max(0.0, *means, highs[-1 - len(highs) // 10] if highs else 0.0)
+    pad = (high - low) * 0.05 or 0.005
+    return Axis(low - pad, high + pad, columns)
+
+
+def _plotted(line: ResultLine, axis: Axis) -> str:
+    if line.ends is None:
+        return axis.points([] if line.mean is None else [line.mean], "●")
+    return axis.bar(line.ends.low, line.ends.high, line.mean, "─", "├┤", "●")
 
 
 class ResultsTable(DataTable[Text], inherit_bindings=False):
@@ -114,6 +138,14 @@ class ResultsTable(DataTable[Text], inherit_bindings=False):
         here = self.selected.id if self.selected else None
         colours = palette(self.app)
         visible = [column for column in COLUMNS if self.size.width >= column[4]]
+        room = self.size.width - sum(column[2] + 2 for column in visible) - 1
+        room = min(PLOT_MOST, room) if room >= PLOT_LEAST else 0
+        axis = axis_of(self.lines[:MOST], room) if room else None
+        visible = [
+            (key, axis.ticks() if axis and key == "plot" else title, width or room, right, least)
+            for key, title, width, right, least in visible
+            if key != "plot" or axis
+        ]
         self.clear(columns=True)
         for key, title, width, right, _ in visible:
             self.add_column(Text(title, justify="right" if right else "left"), width=width, key=key)
@@ -124,7 +156,7 @@ class ResultsTable(DataTable[Text], inherit_bindings=False):
                 *self._heading(name, [column[0] for column in visible], colours), key=GROUP + name
             )
             for line in group:
-                cells = self._cells(line, colours)
+                cells = self._cells(line, colours, axis)
                 self._order.append(line.id)
                 self.add_row(*(cells[column[0]] for column in visible), key=line.id)
         if len(self.lines) > MOST:
@@ -146,7 +178,7 @@ class ResultsTable(DataTable[Text], inherit_bindings=False):
         }
         return [Text(words.get(key, ""), style=f"italic {colours.muted}") for key in keys]
 
-    def _cells(self, line: ResultLine, colours: Palette) -> dict[str, Text]:
+    def _cells(self, line: ResultLine, colours: Palette, axis: Axis | None) -> dict[str, Text]:
         verdict = line.verdict or (
             "comparing …" if line.complete else f"{line.done} of {line.total} done"
         )
@@ -156,6 +188,7 @@ class ResultsTable(DataTable[Text], inherit_bindings=False):
             "study": Text(line.id),
             "variant": Text(line.variant[:10], style=colours.modified),
             "preset": Text(line.preset, style=colours.muted),
+            "plot": Text(_plotted(line, axis) if axis else "", style=tone),
             "n": Text("" if line.n is None else str(line.n), justify="right"),
             "mean": Text("" if line.mean is None else telling.mean(line), justify="right"),
             "interval": Text(

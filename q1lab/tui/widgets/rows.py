@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from rich.cells import cell_len
 from textual.content import Content
 from textual.widgets.option_list import Option
 
@@ -23,6 +24,35 @@ class ListRow:
     tone: str = ""
     right_tone: str = "$muted"
     key: Any = None
+    bar: tuple[float, float, float] | None = None
+    """(done, planned, the longest bar's length), in one unit: drawn where there is room."""
+
+
+def bar(done: float, planned: float, longest: float, cells: int) -> list[tuple[str, str]]:
+    """``done`` against ``planned`` in ``cells`` cells: filled, still open, and over the plan."""
+    scale = cells / max(longest, planned, done, 1e-9)
+    whole, filled = round(planned * scale), round(done * scale)
+    filled = max(filled, 1 if done > 0 else 0)
+    inside = min(filled, whole)
+    over = max(0, filled - whole)
+    blank = cells - whole - over
+    return [
+        ("█" * inside, "$success" if done >= planned > 0 and not over else "$primary"),
+        ("░" * (whole - inside), "$muted"),
+        ("█" * over, "$warning"),
+        (" " * max(0, blank), ""),
+    ]
+
+
+def drawn(row: ListRow, width: int, numbers: int) -> Content:
+    """A row in ``width`` cells; ``numbers`` are those that the widest right text takes, so that
+    bars begin at one column."""
+    cells = min(24, (width - numbers) // 3)
+    if row.bar is None or cells < 8:
+        return line(row.left, row.right, width, row.tone, row.right_tone)
+    left = line(row.left, "", width - cells - numbers - 2, row.tone)
+    right = row.right.rjust(numbers)
+    return Content.assemble(left, " ", *bar(*row.bar, cells), " ", (right, row.right_tone))
 
 
 class Rows(Filled):
@@ -45,11 +75,12 @@ class Rows(Filled):
         """Show these rows; the cursor stays on its line."""
         self.refill = partial(self.fill, rows)
         width = self.room
-        drawn = (width, *rows)
-        if width <= 0 or (drawn == self._drawn and self.option_count):
+        state = (width, *rows)
+        if width <= 0 or (state == self._drawn and self.option_count):
             return
         at = self.highlighted or 0
-        self.rows, self._drawn = tuple(rows), drawn
-        shown = [Option(line(row.left, row.right, width, row.tone, row.right_tone)) for row in rows]
+        self.rows, self._drawn = tuple(rows), state
+        numbers = max((cell_len(row.right) for row in rows), default=0)
+        shown = [Option(drawn(row, width, numbers)) for row in rows]
         self.set_options(shown or [Option(Content.styled(self.empty, "$muted"), disabled=True)])
         self.highlighted = min(at, len(rows) - 1) if rows else None

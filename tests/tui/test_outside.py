@@ -1,0 +1,140 @@
+"""The clipboard inside tmux, the desktop notification, and small words: tested without a terminal."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from q1lab.compare.results import ResultLine
+from q1lab.compare.stats import Interval
+from q1lab.errors import Problem
+from q1lab.model.checks import CheckResult
+from q1lab.study import presets
+from q1lab.tui import outside, theme
+from q1lab.tui.screens.help import key_name
+from q1lab.tui.screens.hint import HintScreen
+from q1lab.tui.screens.welcome import offered
+from q1lab.tui.timekeeper import span
+from q1lab.tui.widgets.results_table import _plotted, axis_of
+from q1lab.tui.widgets.rows import ListRow, bar, drawn
+
+
+@pytest.mark.skipif(shutil.which("tmux") is None, reason="needs tmux")
+def test_inside_tmux_the_text_is_in_tmuxs_buffer(tmp_path: Path) -> None:
+    socket = tmp_path / "tmux"
+    tmux = ["tmux", "-S", str(socket), "-f", os.devnull]
+    subprocess.run([*tmux, "new-session", "-d", "sleep 60"], check=True)
+    try:
+        env = {"TMUX": f"{socket},1,0"}
+        old = os.environ.get("TMUX")
+        os.environ["TMUX"] = env["TMUX"]
+        try:
+            assert outside.into_tmux("q1lab run ./é.py", env) is True
+        finally:
+            os.environ.pop("TMUX") if old is None else os.environ.update(TMUX=old)
+        shown = subprocess.run([*tmux, "show-buffer"], capture_output=True, check=True)
+        assert shown.stdout.decode() == "q1lab run ./é.py"
+    finally:
+        subprocess.run([*tmux, "kill-server"], check=False)
+
+
+def test_without_tmux_the_terminal_is_asked_and_a_dead_one_is_told_about(tmp_path: Path) -> None:
+    assert outside.into_tmux("text", {}) is None
+    assert outside.into_tmux("text", {"TMUX": f"{tmp_path}/gone,1,0"}) in (True, False)
+
+
+def test_a_notification_is_one_sequence_and_carries_no_other() -> None:
+    said = outside.desktop_note("6 of 6\x1b]0;evil\x07 ended", {"TERM": "xterm-256color"})
+    assert said == "\x1b]9;6 of 6]0;evil ended\x07"
+    assert outside.desktop_note("done", {"TERM": "foot"}) == "\x1b]777;notify;q1lab;done\x07"
+    inside = outside.desktop_note("done", {"TERM": "tmux", "TMUX": "x"})
+    assert inside == "\x1bPtmux;\x1b\x1b]9;done\x07\x1b\\"
+
+
+def test_keys_are_named_as_they_are_written() -> None:
+    assert key_name("plus,equals_sign") == "+ or ="
+    assert key_name("less_than_sign,greater_than_sign") == "< or >"
+    assert key_name("ctrl+s") == "Ctrl+S"
+
+
+def test_the_clock_counts_in_the_unit_of_its_plan() -> None:
+    assert span(130 * 60) == "130:00"
+    assert span(61) == "1:01"
+
+
+def test_a_theme_that_is_not_there_names_the_nearest() -> None:
+    theme.check("q1lab-light", "here")
+    with pytest.raises(Problem, match="did you mean 'nord'"):
+        theme.check("nrod", "here")
+    with pytest.raises(Problem, match="no theme is called 'pink'"):
+        theme.check("pink", "here")
+
+
+def test_a_short_name_of_a_hyperparameter_names_the_long_one() -> None:
+    with pytest.raises(Problem, match="did you mean learning_rate"):
+        presets.resolve("cpu", {"lr": "1"}, ())
+    with pytest.raises(Problem, match="did you mean weight_decay"):
+        presets.resolve("cpu", {"wd": "1"}, ())
+
+
+def test_inside_q1labs_own_clone_a_folder_beside_it_is_offered(tmp_path: Path) -> None:
+    clone = tmp_path / "q1lab"
+    (clone / "q1lab" / "tui").mkdir(parents=True)
+    (clone / "q1lab" / "tui" / "app.py").touch()
+    (clone / ".git").mkdir()
+    assert offered(clone / "q1lab") == tmp_path / "transformer-from-scratch"
+    mine = tmp_path / "mine"
+    (mine / ".git").mkdir(parents=True)
+    assert offered(mine) == mine
+    assert offered(tmp_path) is None
+
+
+def test_a_failing_check_comes_before_the_hint() -> None:
+    from q1lab.model.learner import Hint
+
+    failing = CheckResult("keys and values agree", False, "one order", "another", "heads mix", 0.1)
+    shown = HintScreen.of(Hint("gqa", 1, "question", "Which heads need keys?"), failing).text
+    assert shown.index("keys and values agree") < shown.index("Which heads need keys?")
+    for words in ("one order", "another", "heads mix"):
+        assert words in shown
+
+
+def line(name: str, mean: float, low: float, high: float) -> ResultLine:
+    return ResultLine(
+        name, name, "baseline", "cpu", "d", "0", "fp32", "2026-01-01", 6, 6, verdict="helps", n=3,
+        mean=mean, ends=Interval(low, high), alpha=0.05,
+    )  # fmt: skip
+
+
+def test_all_studies_are_on_one_axis_and_one_wide_interval_squeezes_none() -> None:
+    lines = [line(f"s{k}", -0.02 * k, -0.02 * k - 0.01, -0.02 * k + 0.01) for k in range(1, 11)]
+    wide = line("wide", -0.05, -5.0, 5.0)
+    axis = axis_of([*lines, wide], 40)
+    assert axis.low > -1
+    places = [_plotted(one, axis).index("●") for one in lines]
+    assert places == sorted(places, reverse=True), "further left is lower"
+    drawn_wide = _plotted(wide, axis)
+    assert len(drawn_wide) == 40
+    assert "◂" in drawn_wide
+    assert "▸" in drawn_wide
+    assert {_plotted(one, axis).find("│") for one in lines[2:]} == {axis.at(0.0)}
+
+
+@pytest.mark.parametrize(("done", "planned"), [(0, 90), (45, 90), (90, 90), (130, 90), (5, 0)])
+def test_bars_have_one_length_and_say_what_is_over(done: float, planned: float) -> None:
+    parts = bar(done, planned, 130, 26)
+    text = "".join(words for words, _ in parts)
+    assert len(text) == 26
+    over = sum(len(words) for words, tone in parts if tone == "$warning")
+    assert bool(over) == (done > planned)
+    assert text.count("█") == max(round(done / 5), 1 if done else 0)
+
+
+@pytest.mark.parametrize("width", [20, 40, 54, 74, 110])
+def test_rows_with_bars_fit_their_width(width: int) -> None:
+    row = ListRow("· A2 Read the paper and more words", "0/11 ·  104 of 90", bar=(104, 90, 130))
+    assert drawn(row, width, 18).cell_length <= width
