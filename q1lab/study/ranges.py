@@ -68,12 +68,22 @@ def over_at(
     return None
 
 
-def _known(planned: Range, pairs: Sequence[float | None], delta: float | None) -> bool:
-    values = [value for value in pairs if value is not None]
+def interval(planned: Range, values: Sequence[float]) -> tuple[float, float] | None:
+    """The interval (nats) at the look after these pairs; None before the first look, and without a
+    spread."""
     n = len(values)
+    if n < planned.first or n > planned.most:
+        return None
     mean = statistics.fmean(values)
     half = planned.limits[n - planned.first] * statistics.stdev(values) / math.sqrt(n)
-    if half <= 1e-12 * max(map(abs, values)):  # no spread, no interval
+    if half <= 1e-12 * max(map(abs, values)):
+        return None
+    return mean - half, mean + half
+
+
+def _known(planned: Range, pairs: Sequence[float | None], delta: float | None) -> bool:
+    ends = interval(planned, [value for value in pairs if value is not None])
+    if ends is None:
         return False
-    low, high = mean - half, mean + half
+    low, high = ends
     return low > 0 or high < 0 or (delta is not None and -delta < low and high < delta)

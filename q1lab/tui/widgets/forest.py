@@ -3,8 +3,9 @@ when done."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 from rich.text import Text
 from textual.reactive import reactive
@@ -15,6 +16,7 @@ from q1lab.compare.axis import Axis
 from q1lab.compare.record import Comparison
 from q1lab.compare.stats import MIN_FOR_VERDICT
 from q1lab.index.view import RunView
+from q1lab.study import ranges
 from q1lab.study.states import State
 from q1lab.tui.widgets.palette import Palette, palette
 
@@ -51,19 +53,30 @@ class Forest:
     notes: tuple[str, ...] = ()
 
 
-def so_far(runs: Sequence[RunView], planned: int, variant: str, baseline: str) -> Forest:
-    """Finished pairs while a study goes on. No mean and no interval: looking early invites stopping
-    early."""
+def so_far(
+    runs: Sequence[RunView],
+    planned: int,
+    variant: str,
+    baseline: str,
+    plan: ranges.Range | None = None,
+) -> Forest:
+    """Finished pairs while a study goes on. No mean and no interval, because looking early invites
+    stopping early; but for a planned range, whose looks are paid for, the interval after each."""
     pairs = finished_pairs(runs)
     bars = [
         Bar(f"pair {seed}", None, None, value, "modified", text=telling.signed(value))
         for seed, value in pairs
     ]
-    enough = planned >= MIN_FOR_VERDICT
-    notes = [telling.not_yet(planned) if enough else telling.too_few(planned)]
+    if plan is not None:
+        bars += _narrowing(plan, _first_pairs(runs, dict(pairs)))
+        notes = [telling.declared(plan.first, plan.most, plan.alpha)]
+    elif planned >= MIN_FOR_VERDICT:
+        notes = [telling.not_yet(planned)]
+    else:
+        notes = [telling.too_few(planned)]
     if not pairs:
         notes.insert(0, "No pair has finished yet.")
-    elif enough and len(pairs) == planned:
+    elif planned >= MIN_FOR_VERDICT and len(pairs) == planned:
         notes = ["All pairs have finished; the comparison is being computed."]
     return Forest(
         f"{len(pairs)} of {planned} pairs",
@@ -72,6 +85,24 @@ def so_far(runs: Sequence[RunView], planned: int, variant: str, baseline: str) -
         tuple(bars),
         tuple(notes),
     )
+
+
+def _first_pairs(runs: Sequence[RunView], pairs: Mapping[int, float]) -> list[float]:
+    """The differences of the first pairs, up to the first seed whose pair has not finished."""
+    seeds = dict.fromkeys(run.seed for run in runs)
+    return [pairs[seed] for seed in takewhile(pairs.__contains__, seeds)]
+
+
+def _narrowing(plan: ranges.Range, values: Sequence[float]) -> list[Bar]:
+    """The interval after each pair of a planned range: it may be seen, since each look is paid
+    for."""
+    found = []
+    for n in range(plan.first, len(values) + 1):
+        ends = ranges.interval(plan, values[:n])
+        if ends is not None:
+            mean = sum(values[:n]) / n
+            found.append(Bar(f"after {n} pairs", *ends, mean, "foreground", weight="bold"))
+    return found
 
 
 def finished_pairs(runs: Sequence[RunView]) -> list[tuple[int, float]]:

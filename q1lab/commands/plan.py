@@ -1,0 +1,57 @@
+"""`q1lab plan`: how many pairs a difference needs, before anything trains."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+from pathlib import Path
+
+import click
+
+from q1lab import paths
+from q1lab.compare import planner
+from q1lab.errors import OK, Problem
+from q1lab.index import ingest
+from q1lab.index.store import Store
+from q1lab.study import command, presets
+from q1lab.study.command import Wish
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  q1lab plan rope --detect 0.01
+  q1lab plan rmsnorm --detect 0.005 --preset cpu"""
+)
+@click.argument("variant")
+@click.option(
+    "--detect", type=float, required=True, metavar="NATS", help="The difference you want to see."
+)
+@click.option("--preset", type=click.Choice(["quick", "cpu", "gpu"]), help="Size and budget.")
+@click.option("--json", "as_json", is_flag=True, help="Print the numbers as JSON.")
+def plan(variant: str, detect: float, preset: str | None, as_json: bool) -> int:
+    """How many pairs it takes to see a difference that VARIANT may make, and the range to plan.
+
+    It rests on your own newest study of VARIANT, else on figures that ship with q1lab, and says
+    which.
+    """
+    name = Path(variant).stem if variant.endswith(".py") else variant
+    with Store() as store:
+        ingest.take_in_all(store)
+        spread = planner.own(store, name, preset)
+    usual = preset or presets.default_for("cpu")
+    spread = spread or planner.shipped(paths.content_dir(), name, usual)
+    if spread is None:
+        raise Problem(
+            f"no study of {variant} has three pairs yet, and no figures ship for it at {usual}; "
+            f"run one first: {command.text(Wish(variant, preset=preset))}"
+        )
+    advice = planner.advise(detect, spread)
+    if as_json:
+        click.echo(json.dumps(dataclasses.asdict(advice), indent=2))
+        return OK
+    begin = command.text(Wish(variant, seeds="3", preset=preset)).replace(" --seeds 3", "")
+    width = min(shutil.get_terminal_size().columns, 100)
+    click.echo(click.wrap_text(planner.told(advice, begin), width))
+    return OK

@@ -1,0 +1,108 @@
+"""How many pairs a difference needs, from what pairs are known to spread: the learner's own runs, or
+the figures that ship with the week."""
+
+from __future__ import annotations
+
+import math
+import statistics
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+from q1lab.compare import looks, record, stats, telling
+from q1lab.compare.stats import SeedsNeeded
+from q1lab.errors import Problem
+from q1lab.index.store import Store
+from q1lab.study import studies
+
+SHIPPED = "results.toml"
+
+
+@dataclass(frozen=True)
+class Spread:
+    """The sd of pairwise differences (nats), how many pairs it comes from, and where it is from.
+    ``seconds``: training per pair on this machine, None where it is not known."""
+
+    sd: float
+    pairs: int
+    source: str
+    seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class Advice:
+    """What it takes to see ``effect`` nats in 80% of studies. ``range`` is the planned range that
+    q1lab proposes; None where the need is beyond the ranges that there are."""
+
+    effect: float
+    spread: Spread
+    needed: SeedsNeeded
+    range: tuple[int, int] | None
+
+
+def own(store: Store, variant: str, preset: str | None) -> Spread | None:
+    """The spread of the newest study of ``variant`` with three pairs or more, whose comparison was
+    computed; None without one."""
+    for study_id in reversed(studies.ids()):
+        try:
+            study = studies.load(study_id)
+        except Problem:
+            continue
+        if study.variant.removesuffix("*") != variant or preset not in (None, study.preset):
+            continue
+        found = record.kept(store, study_id)
+        if found is None or len(found.pairs) < stats.MIN_FOR_VERDICT or found.lost:
+            continue
+        times = [arm.wall_s for arm in found.arms.values()]
+        seconds = sum(time for time in times if time) if all(times) else None
+        sd = statistics.stdev(found.pairs.values())
+        return Spread(sd, len(found.pairs), f"{study_id} ({study.preset})", seconds)
+    return None
+
+
+def shipped(folder: Path, variant: str, preset: str) -> Spread | None:
+    """The spread that the week's results file gives for a preset and a variant, if it does."""
+    try:
+        found = tomllib.loads((folder / SHIPPED).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    for row in found.get("results", []):
+        if (row.get("preset"), row.get("variant")) == (preset, variant):
+            source = f"the figures that ship with q1lab ({preset}, {row['data']})"
+            return Spread(float(row["pair_sd"]), int(row["pairs"]), source)
+    return None
+
+
+def advise(effect: float, spread: Spread) -> Advice:
+    """Pairs for ``effect`` (nats): as the sd was measured, and over the sd's own 95% interval.
+
+    The proposed range goes to a quarter more than that, because its looks cost some power. Problem
+    for an effect that is none.
+    """
+    if not (math.isfinite(effect) and effect > 0):
+        raise Problem(f"--detect {effect:g}: give a difference in nats above 0")
+    needed = stats.plan(effect, spread.sd, headline="paired", df=spread.pairs - 1)
+    most = max(looks.FIRST_MOST, math.ceil(1.25 * needed.mid))
+    within = most <= looks.MOST
+    return Advice(effect, spread, needed, (looks.FIRST_LEAST, most) if within else None)
+
+
+def told(advice: Advice, command: str) -> str:
+    """The advice in words; ``command`` is what begins ``q1lab run`` for it, without its seeds."""
+    needed, spread = advice.needed, advice.spread
+    most = f"{needed.high:,} or more" if needed.capped else f"{needed.high:,}"
+    text = (
+        f"To see a difference of {advice.effect:g} nats in 80% of studies takes about "
+        f"{needed.mid:,} pairs ({needed.low:,} to {most}: the spread is known only roughly). "
+        f"It rests on {spread.pairs} pairs that spread by {spread.sd:.2g} nats: {spread.source}."
+    )
+    if spread.seconds is not None:
+        time = telling.duration(needed.mid * spread.seconds)
+        text += f" On this machine that is about {time} of training, one run after another."
+    if advice.range is None:
+        return f"{text} That is beyond a planned range: {command} --seeds {needed.mid}"
+    first, last = advice.range
+    alpha = looks.level(first, last)
+    return (
+        f"{text} {telling.declared(first, last, alpha)} Begin it: {command} --seeds {first}..{last}"
+    )

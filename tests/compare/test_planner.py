@@ -1,0 +1,99 @@
+"""The planner: pairs for a difference, from one's own runs or from shipped figures; and null studies
+through the program's own comparison."""
+
+from __future__ import annotations
+
+import json
+import random
+
+import pytest
+from click.testing import CliRunner
+
+from q1lab import paths
+from q1lab.commands.plan import plan as command
+from q1lab.compare import looks, planner, stats
+from q1lab.compare.record import compare
+from q1lab.index.store import Store
+from q1lab.study import ranges
+from q1lab.tui.widgets import forest
+from tests.kit.lab_home import finish, make_study
+
+
+def test_from_ones_own_runs_and_from_shipped_figures() -> None:
+    run = CliRunner()
+    shipped = run.invoke(command, ["rope", "--detect", "0.01"], catch_exceptions=False).output
+    assert "the figures that ship with q1lab (cpu" in shipped
+    study = make_study()
+    finish(study)
+    with Store() as store:
+        compare(store, study)
+    own = " ".join(run.invoke(command, ["rope", "--detect", "0.01"]).output.split())
+    assert "rope-1 (cpu)" in own
+    assert "of training" in own
+    found = json.loads(run.invoke(command, ["rope", "--detect", "0.01", "--json"]).output)
+    assert found["needed"]["low"] <= found["needed"]["mid"] <= found["needed"]["high"]
+    assert f"about {found['needed']['mid']} pairs" in own
+
+
+def test_the_range_that_is_proposed_can_be_planned() -> None:
+    spread = planner.Spread(0.01, 8, "a test")
+    for effect in (0.1, 0.02, 0.01, 0.007):
+        advice = planner.advise(effect, spread)
+        assert advice.range is not None
+        assert looks.level(*advice.range) < stats.ALPHA
+        assert advice.range[1] >= advice.needed.mid
+    assert planner.advise(0.001, spread).range is None
+
+
+@pytest.mark.parametrize(
+    ("asked", "says"), [(["rope", "--detect", "0"], "above 0"), (["mine.py", "--detect", "1"], "no study")]
+)  # fmt: skip
+def test_nonsense_is_one_line(asked: list[str], says: str) -> None:
+    result = CliRunner().invoke(command, asked)
+    assert says in str(result.exception)
+
+
+def test_every_shipped_row_is_a_spread() -> None:
+    for variant in ("rmsnorm", "rope", "swiglu", "gqa"):
+        found = planner.shipped(paths.content_dir(), variant, "cpu")
+        assert found is not None
+        assert found.sd > 0
+
+
+def test_planned_null_studies_claim_something_in_5_percent() -> None:
+    """Through the program's own stopping rule and its own verdict."""
+    rng = random.Random(7)
+    alpha = looks.level(3, 8)
+    planned = ranges.Range(3, 8, alpha, looks.limits(3, 8, alpha))
+    many, false = 500, 0
+    for _ in range(many):
+        base = {seed: rng.gauss(1.9, 0.01) for seed in range(8)}
+        mod = {seed: value + rng.gauss(0, 0.005) for seed, value in base.items()}
+        end = ranges.over_at(planned, [mod[seed] - base[seed] for seed in range(8)])
+        assert end is not None
+        seeds = range(end)
+        found = stats.analyse(
+            {seed: base[seed] for seed in seeds},
+            {seed: mod[seed] for seed in seeds},
+            headline="paired",
+            alpha=alpha,
+        )
+        false += found.verdict in ("helps", "hurts")
+        assert (found.verdict in ("helps", "hurts")) == (end < 8) or end == 8
+    assert false / many <= stats.ALPHA + 3 * (0.05 * 0.95 / many) ** 0.5
+    assert false / many >= stats.ALPHA - 3 * (0.05 * 0.95 / many) ** 0.5
+
+
+def test_a_planned_range_shows_its_interval_narrow() -> None:
+    from q1lab.index import ingest, view
+
+    alpha = looks.level(3, 8)
+    planned = ranges.Range(3, 8, alpha, looks.limits(3, 8, alpha))
+    study = make_study(seeds=tuple(range(8)), extra={"range": planned.to_dict()})
+    finish(study)
+    with Store() as store:
+        ingest.take_in(store, study)
+        runs = view.look(store, study).runs
+    plot = forest.so_far(runs[:10], 8, "rope", "baseline", planned)
+    assert [bar.label for bar in plot.bars[5:]] == [f"after {n} pairs" for n in (3, 4, 5)]
+    assert "Planned: 3 to 8 pairs" in plot.notes[-1]
