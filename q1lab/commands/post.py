@@ -172,7 +172,7 @@ Exit codes: 0 nothing found, 1 something found, 2 no draft.""",
 @shared.repo_option
 @shared.json_option
 def lint_command(file: Path | None, repo: Path | None, as_json: bool) -> int:
-    """Flag claims that your data do not bear, as FILE:LINE: what.
+    """Flag claims that your data do not support, as FILE:LINE: what.
 
     Words such as "improves" unless the verdict is HELPS, numbers that no run of yours produced, a
     bootstrap CI without its seeds. Overrule one with <!-- q1lab:allow the reason --> on its line or

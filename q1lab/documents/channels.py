@@ -50,7 +50,7 @@ def channel_text(channel: str, record: Post, url: str, root: Path | None = None)
     values = {
         "title": title,
         "url": url,
-        "variant_title": record.variant_title,
+        "variant_title": record.heading,
         "study": study,
         "difference": study.difference if study else "",
         "interval": _interval_words(study),

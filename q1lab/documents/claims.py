@@ -1,4 +1,4 @@
-"""The claim lint of a draft: words that the data do not bear, numbers that no run produced, bare
+"""The claim lint of a draft: words that the data do not support, numbers that no run produced, bare
 bootstrap CIs.
 
 Pure: a text and what is known, findings out. It reminds, it does not judge: ``<!-- q1lab:allow why
@@ -101,7 +101,7 @@ def lint(
     experiment: str = "experiment",
     where: str = "the draft",
 ) -> list[Finding]:
-    """Everything in a draft that the data do not bear, in line order.
+    """Everything in a draft that the data do not support, in line order.
 
     ``verdict`` is the study's ("" before one), ``known`` the numbers that are in the store. Text
     that q1lab wrote itself and that is unchanged is passed over. Sections whose title holds
@@ -307,7 +307,7 @@ def _is_known(value: float, digits: int, percent: bool, known: Sequence[float]) 
 def _seeds(paragraph: _Paragraph) -> list[Finding]:
     text = paragraph.text
     match = re.search(r"\bbootstrap(?:ped)?\b", text, re.IGNORECASE)
-    if match is None or re.search(r"\bseeds?\b", text, re.IGNORECASE):
+    if match is None or re.search(r"\b(?:seeds?|pairs?)\b", text, re.IGNORECASE):
         return []
     return [
         Finding(

@@ -3,6 +3,7 @@ answers, the finished studies, and the numbers that a post may state."""
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -121,6 +122,7 @@ def numbers(store: Store, week: Week) -> list[float]:
         known.append(100 * float(item["confidence"] or 0))
     for study, _ in found:
         known += results.numbers_of_runs(store, study.id)
+        known.append(math.log(max(1, study.data.vocab_size)))  # the loss of a uniform guess
     done = progress.read(store, week.label)
     known += [seconds / scale for seconds in done.seconds.values() for scale in (60, 3600)]
     return known

@@ -47,6 +47,11 @@ class Post:
     outline: tuple[Answer, ...] = ()
 
     @property
+    def heading(self) -> str:
+        """The modification as it follows a colon: ``RoPE, rotary position embeddings``."""
+        return self.variant_title.replace(": ", ", ", 1)
+
+    @property
     def outline_comment(self) -> str:
         """The outline as the body of a comment: what would end the comment is disarmed."""
         from q1lab.documents.markdown import Md
@@ -58,7 +63,7 @@ class Post:
 def document(record: Post, root: Path | None = None) -> Rendered:
     """The draft and its regions."""
     values = {**{name: getattr(record, name) for name in record.__dataclass_fields__}}
-    values["outline_comment"] = record.outline_comment
+    values["outline_comment"], values["heading"] = record.outline_comment, record.heading
     values["figure"] = _figure(record.figure)
     return render(TEMPLATE, values, root)
 

@@ -184,8 +184,8 @@ def pace_words(parts: Sequence[PartTime]) -> str:
     planned, actual = sum(part.planned for part in worked), sum(part.actual for part in worked)
     done = sum(part.finished for part in parts)
     return (
-        f"The clock proposes: {word}. {minutes(actual)} were spent on parts planned at {minutes(planned)}, "
-        f"and {done} of {len(parts)} parts are finished. The last word is the learner's."
+        f"By the clock: {word}. {minutes(actual)} were spent on parts planned for "
+        f"{minutes(planned)}, and {done} of {len(parts)} parts are finished."
     )
 
 

@@ -62,11 +62,20 @@ def main() -> None:
           "--matters", prediction["matters"], "--sure", prediction["sure"], "--why", prediction["why"])  # fmt: skip
     q1lab(repo, "modification")
 
-    # Session B: train and compare.
+    # Session B: implement, train and compare.
+    q1lab(repo, "new", "--baseline")
+    git(repo, "add", "model.py")
+    git(repo, "commit", "-q", "-m", "feat: add the transformer")
+    q1lab(repo, "new", "rope")
+    implement(repo / "rope.py")
+    q1lab(repo, "check", "rope.py")
+    git(repo, "add", "rope.py")
+    git(repo, "commit", "-q", "-m", "feat: add RoPE")
     budget = ("--max-iters", str(options.max_iters)) if options.max_iters else ()
-    q1lab(repo, "run", "rope", "--seeds", "3", "--preset", "quick", *budget)
+    q1lab(repo, "run", "./rope.py", "--seeds", "3", "--preset", "quick", *budget)
     work(script, "b")
     q1lab(repo, "modification")
+    q1lab(repo, "merge", "rope.py")
 
     # Session C: write, publish, look back.
     work(script, "c")
@@ -88,6 +97,14 @@ def main() -> None:
     git(repo, "log", "--format=%s")
     if options.show:
         show(out, repo)
+
+
+def implement(file: Path) -> None:
+    """The hours in which the learner writes the change, in one act: below the line that says what
+    the file was made from stands a right implementation."""
+    first = file.read_text(encoding="utf-8").split("\n", 1)[0]
+    right = (ROOT / "labs" / "models" / file.name).read_text(encoding="utf-8")
+    file.write_text(f"{first}\n{right}", encoding="utf-8")
 
 
 def q1lab(repo: Path, *arguments: str) -> None:
