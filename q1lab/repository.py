@@ -297,7 +297,8 @@ class Repository:
         return self._commit(changed, message, old, diff)
 
     def _commit(self, names: list[str], message: str, old: Head, diff: str) -> CommitResult:
-        status_before = self._status_of_others(names)
+        # a look at every file, twice: worth it only where a hook may have touched others
+        status_before = self._status_of_others(names) if self._has_hooks() else None
         contents = {name: (self.root / name).read_bytes() for name in names}
         index = self.git_dir / "index"
         index_before = index.read_bytes() if index.exists() else None
@@ -337,7 +338,7 @@ class Repository:
             for name, content in contents.items()
             if not (self.root / name).exists() or (self.root / name).read_bytes() != content
         ]
-        if self._status_of_others([*names, *extra]) != [
+        if status_before is not None and self._status_of_others([*names, *extra]) != [
             line for line in status_before if not any(_mentions(line, name) for name in extra)
         ]:
             notes.append(
@@ -677,6 +678,18 @@ class Repository:
             "diff-tree", "-r", "-z", "--name-only", "--no-commit-id", "--no-renames", *ends
         )
         return [name for name in out.split("\0") if name]
+
+    def _has_hooks(self) -> bool:
+        """Whether any hook can run here; also when nobody can say."""
+        code, out, _ = self._git("rev-parse", "--git-path", "hooks")
+        folder = self.root / out.rstrip("\n")
+        try:
+            files = list(folder.iterdir()) if code == 0 and folder.is_dir() else []
+        except OSError:
+            return True
+        return code != 0 or any(
+            file.suffix != ".sample" and os.access(file, os.X_OK) for file in files
+        )
 
     def _has_hook(self, name: str) -> bool:
         code, out, _ = self._git("rev-parse", "--git-path", f"hooks/{name}")

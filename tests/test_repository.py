@@ -820,3 +820,28 @@ def test_time_is_not_wasted_on_a_clean_tree(repo: Path) -> None:
     finally:
         repository._run = genuine
     assert len(calls) < 40, calls
+
+
+def _scans(repo: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> int:
+    """How often a commit of ``name`` looks at every file of the repository."""
+    seen: list[tuple[str, ...]] = []
+    real = Repository._git
+
+    def git(self: Repository, *arguments: str, stdin: bytes | None = None) -> tuple[int, str, str]:
+        seen.append(arguments)
+        return real(self, *arguments, stdin=stdin)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Repository, "_git", git)
+        (repo / name).write_text("text\n")
+        Repository.discover(repo).commit([name], "docs: add text")
+    assert any(arguments[0] == "commit" for arguments in seen)
+    return sum(arguments[0] == "status" for arguments in seen)
+
+
+def test_a_large_repository_is_looked_through_only_where_a_hook_may_run(
+    repo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert _scans(repo, monkeypatch, "one.md") == 0
+    hook(repo, "post-commit", "true\n")
+    assert _scans(repo, monkeypatch, "two.md") == 2
