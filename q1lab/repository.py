@@ -209,6 +209,11 @@ class Repository:
         out = self._must("ls-files", "-z", "--", f":(glob)**/{pattern}")
         return tuple(name for name in out.split("\0") if name)
 
+    def holds(self, path: Path | str) -> bool:
+        """Whether the last commit has ``path`` as it is now."""
+        name = self._relative(Path(path))
+        return self._blob(self.head(), name) is not None and not self.is_dirty(path)
+
     def versions(self, path: Path | str, most: int = 500) -> Iterator[bytes]:
         """The contents that ``path`` had in the commits of all branches, newest first, each once;
         of ``most`` commits that changed it."""

@@ -9,6 +9,8 @@ from pathlib import Path
 from q1lab.documents.markdown import Md, code, inline
 from q1lab.documents.save import read
 from q1lab.errors import Problem
+from q1lab.files import sha256_file
+from q1lab.repository import Repository
 from q1lab.study import command, corpora, kept
 from q1lab.study.studies import ARMS, Study
 
@@ -98,7 +100,7 @@ def _data_notes(study: Study, root: Path | None) -> tuple[Md, ...]:
     origin = str(study.extra.get("data", ""))
     if origin in corpora.BUILT_IN or study.data.name in corpora.BUILT_IN:
         return ()
-    if root is not None and Path(origin).is_relative_to(root):
+    if root is not None and _committed(Path(origin), study.data.sha256, root):
         return (Md(f"The data are {code(str(Path(origin).relative_to(root)))}."),)
     return (
         Md(
@@ -106,6 +108,16 @@ def _data_notes(study: Study, root: Path | None) -> tuple[Md, ...]:
             f"give the file with {code('--data')}."
         ),
     )
+
+
+def _committed(file: Path, sha256: str, root: Path) -> bool:
+    """Whether whoever clones the repository gets these data with it."""
+    try:
+        if not file.is_relative_to(root) or sha256_file(file) != sha256:
+            return False
+        return Repository.discover(root).holds(file)
+    except (OSError, Problem):
+        return False
 
 
 def command_of(study: Study) -> str:

@@ -57,10 +57,11 @@ class Kept:
     versions: dict[str, str]
     values: dict[str, float]
 
-    def of_its_files(self) -> str:
-        """The command for another study of the same two files."""
-        both = Wish(str(self.files["modified"]), baseline=str(self.files["baseline"]))
-        return command.text(both)
+    def of_its_files(self, asked: Wish) -> str:
+        """The command for another study of the same two files, with the options that were asked
+        for."""
+        names = {arm: str(self.folder / path.name) for arm, path in self.files.items()}
+        return command.text(replace(asked, variant=names["modified"], baseline=names["baseline"]))
 
 
 def folder_of(study: Study) -> str:
@@ -173,7 +174,7 @@ def load(folder: Path) -> Kept:
         if sha256_text(text) != record[arm]["sha256"]:
             raise Problem(
                 f"{path} is not the file that trained in {kept.study}. To train it as it is now: "
-                f"{kept.of_its_files()}"
+                f"{kept.of_its_files(Wish(str(folder)))}"
             )
     return kept
 
@@ -227,7 +228,7 @@ def wish(kept: Kept, asked: Wish) -> Wish:
         raise Problem(
             f"{asked.variant} says by itself what it trains: leave the other options out. For "
             "another study of its files: "
-            f"{kept.of_its_files()}"
+            f"{kept.of_its_files(asked)}"
         )
     return replace(
         asked,

@@ -202,8 +202,11 @@ def test_an_edited_file_is_not_what_trained(study: Study, repo: Path) -> None:
 def test_more_than_the_folder_says_is_refused(study: Study, repo: Path) -> None:
     folder = keep(study, repo)
     for more in ({"seeds": "7"}, {"preset": "cpu"}, {"overrides": {"max_iters": "3"}}):
-        with pytest.raises(Problem, match="says by itself what it trains"):
+        with pytest.raises(Problem, match="says by itself what it trains") as no:
             planned(folder, **more)
+        said = str(no.value)
+        assert f"q1lab run {folder}/swiglu.py --baseline {folder}/model.py" in said
+        assert f" {next(iter(more.values()))}" in said or "--max-iters 3" in said
     assert planned(folder, jobs=1, wandb="disabled").study.id == "swiglu-1"
 
 
@@ -263,7 +266,13 @@ def test_data_of_ones_own(study: Study, repo: Path, tmp_path: Path, home: Path) 
     assert planned(shared).study.data.sha256 == made[inside].data.sha256
     notes = reproduce.told(made[outside], repo, keeps=True).notes
     assert any("not in this repository" in note for note in notes)
-    assert "own.txt" in reproduce.told(made[inside], repo, keeps=True).notes[0]
+    assert "not in this repository" in reproduce.told(made[inside], repo, keeps=True).notes[0]
+    git(repo, "add", "own.txt")
+    git(repo, "commit", "-qm", "data")
+    assert reproduce.told(made[inside], repo, keeps=True).notes == ("The data are `own.txt`.",)
+    inside.write_text(words + "?")
+    git(repo, "commit", "-qam", "other data")
+    assert "not in this repository" in reproduce.told(made[inside], repo, keeps=True).notes[0]
 
 
 def test_keeping_is_polite(study: Study, repo: Path) -> None:
