@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 NANOGPT ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev run app test lint format types contracts check bench faults audit docs snapshots wheel clean
+.PHONY: help setup dev run app test lint format types contracts check bench faults audit test-engines docs snapshots wheel clean
 
 help:  ## this list
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
 
 $(VENV)/.base: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "q1lab needs Python 3.11 or newer; try: make PYTHON=python3.12 ...")'
@@ -58,6 +58,9 @@ faults: $(VENV)/.dev  ## all fault tests, the long ones too, and the table in do
 
 audit: $(VENV)/.dev  ## known vulnerabilities of what is installed (by hand: it asks the network)
 	@$(BIN)/python tools/audit.py
+
+test-engines: $(VENV)/.dev  ## Ray and Slurm under fault and load (RAY=path of its command), and docs/engines.md's table
+	@$(BIN)/python tools/docs/engines.py
 
 docs: $(VENV)/.dev  ## make the figures, tables and screenshots in README and docs again
 	@$(BIN)/python tools/docs/make.py

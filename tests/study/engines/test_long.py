@@ -201,7 +201,7 @@ def test_a_thousand_cells(cluster: ray_kit.Ray) -> None:
 
 def is_worker(pid: int) -> bool:
     with contextlib.suppress(OSError):
-        return Path(f"/proc/{pid}/cmdline").read_bytes().startswith(b"ray::train")
+        return Path(f"/proc/{pid}/cmdline").read_bytes().startswith((b"ray::base", b"ray::mod"))
     return False
 
 
