@@ -236,6 +236,7 @@ def test_a_task_is_requeued(slurm: slurm_kit.Slurm) -> None:
 @with_slurm
 def test_the_runner_is_killed_again_and_again(slurm: slurm_kit.Slurm) -> None:
     study = begin("slurm", "--seeds", "4", pause=0.2)
+    wait_for(lambda: (found := word(study)) is not None and found.submitted)
     kills = 0
     while not is_over(study) and kills < 20:
         pid = launch.last(study.files).get("pid")
