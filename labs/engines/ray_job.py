@@ -86,6 +86,14 @@ def lay_out(scratch):
     return study
 
 
+def behind(events, last):
+    """Where an earlier job's lines end that the client has already: behind the last one it has. A
+    file without that line has nothing for it, since it went on elsewhere."""
+    data, line = events.read_bytes(), last.encode() + b"\n"
+    found = data.rfind(line) if last else -1
+    return found + len(line) if found >= 0 else len(data)
+
+
 def train(cell, mail, how):
     """One cell in a process of its own. Its stdin is a leash: when this worker is killed, the
     trainer sees it end, keeps a checkpoint and goes. A second attempt on the same node waits for
@@ -97,9 +105,11 @@ def train(cell, mail, how):
         # an orphaned trainer holds it until it has written its last word
         fcntl.flock(lock, fcntl.LOCK_EX)
         attempt, offset = ray.get(mail.begin.remote(cell, node))
-        if not offset and not how["attempts"].get(cell):
+        if not how["attempts"].get(cell) and attempt == 1:
             with contextlib.suppress(FileNotFoundError):
                 shutil.rmtree(events.parent)
+        elif not offset and events.exists():
+            offset = behind(events, how["last"].get(cell, ""))
         threads = str(how["threads"])
         env = dict(os.environ, PYTHONPATH=str(scratch), PYTHONUNBUFFERED="1")
         env.update(OMP_NUM_THREADS=threads, MKL_NUM_THREADS=threads)

@@ -42,6 +42,8 @@ class Job:
     cells: tuple[str, ...]
     attempts: Mapping[str, int] = field(default_factory=dict)
     """How often each cell was started before, so that attempts keep counting."""
+    last: Mapping[str, str] = field(default_factory=dict)
+    """The last event line of each cell that came from an engine before."""
     id: str = ""
     """What the engine calls it, where that is not ``name``."""
 

@@ -27,6 +27,8 @@ class Journal:
         """The last line's number, by job."""
         self.ends: dict[str, int] = {}
         """Bytes of events by run, all jobs together."""
+        self.last: dict[str, str] = {}
+        """The last line by run that an engine sent."""
         self._tail: dict[str, list[bytes]] = {}
         private_folder(self.path.parent)
         self._open()
@@ -50,6 +52,8 @@ class Journal:
             self.cursors[job] = max(self.cursors.get(job, 0), int(n))
         if not entry["line"]:  # a word about the cell, which only moves the cursor
             return
+        if n is not None:
+            self.last[run] = str(entry["line"])
         line = str(entry["line"]).encode() + b"\n"
         self.ends[run] = self.ends.get(run, 0) + len(line)
         self._tail.setdefault(run, []).append(line)

@@ -153,6 +153,7 @@ class Ray:
             "trainer": _command("Q1LAB_ENGINE_TRAINER", trainer),
             "threads": study.threads,
             "attempts": dict(job.attempts),
+            "last": dict(job.last),
             "cpus": self.cpus,
             "gpus": self.gpus,
             "retries": int(self._number("retries", 3)),

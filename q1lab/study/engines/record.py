@@ -56,7 +56,9 @@ def read(root: Path) -> Word | None:
         known = {f.name for f in fields(Word)}
         values = {key: value for key, value in found.items() if key in known}
         job = values["job"]
-        values["job"] = Job(job["name"], tuple(job["cells"]), dict(job["attempts"]), job["id"])
+        values["job"] = Job(
+            job["name"], tuple(job["cells"]), dict(job["attempts"]), dict(job["last"]), job["id"]
+        )
         values["cells"] = {name: Seen(**seen) for name, seen in values["cells"].items()}
         values["jobs"] = tuple(values["jobs"])
         return Word(**values)

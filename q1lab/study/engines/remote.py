@@ -172,7 +172,9 @@ class Crew:
     ) -> Job:
         # a name of its own: another q1lab on the same cluster may have a study of the same name
         name = f"q1lab-{self.study.id}-{launch}-{number}-{secrets.token_hex(4)}"
-        return Job(name, cells, attempts or {cell: self._attempts(cell) for cell in cells})
+        last = {cell: self.journal.last[cell] for cell in cells if cell in self.journal.last}
+        attempts = attempts or {cell: self._attempts(cell) for cell in cells}
+        return Job(name, cells, attempts, last)
 
     def _attempts(self, cell: str) -> int:
         """How often the run was started so far, by its events."""
