@@ -159,7 +159,7 @@ def test_the_driver_is_killed(cluster: ray_kit.Ray) -> None:
 @with_ray
 def test_the_head_is_gone_and_comes_back(cluster: ray_kit.Ray) -> None:
     study = begin(f"ray={cluster.url}", "--seeds", "1", pause=0.6)
-    wait_for(lambda: running(study))
+    wait_for(lambda: all(study.files.run(run.name).events.exists() for run in study.runs))
     had = {run.name: study.files.run(run.name).events.read_bytes() for run in study.runs}
     cluster.kill(1)
     cluster.kill(0)
