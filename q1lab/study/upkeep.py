@@ -20,6 +20,7 @@ from q1lab import paths
 from q1lab.errors import FAILED, Problem
 from q1lab.files import is_locked, os_reason, size_of, try_lock
 from q1lab.study import deleted, studies
+from q1lab.study.alive import is_alive
 from q1lab.study.events import last_event, read_new
 from q1lab.study.states import ENDED
 from q1lab.study.studies import Study
@@ -127,7 +128,7 @@ def plan(
             all_readable = False
             continue
         needed.add(study.data.sha256)
-        if is_locked(study.files.lock):
+        if is_alive(study.files):
             continue
         if imports and study.extra.get("imported") and _time_of(study) < before:
             size = _size([study.files.root])
