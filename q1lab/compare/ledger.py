@@ -46,11 +46,17 @@ class Asking:
 
     study: str
     looks: tuple[tuple[int, float], ...]
+    planned: ranges.Range | None = None
     deleted: bool = False
 
     @property
     def total(self) -> float:
-        return looks.any_claim(self.looks)
+        """Of a planned range all of its looks count, however early it stopped: with other luck it
+        would have gone on."""
+        if self.planned is None:
+            return looks.any_claim(self.looks)
+        every = range(self.planned.first, self.planned.most + 1)
+        return looks.any_claim([(n, self.planned.alpha) for n in every])
 
 
 @dataclass(frozen=True)
@@ -104,7 +110,7 @@ def asked_of(store: Store, study: Study) -> Asked:
             mine, before_mine = found, seen
         seen += len(found)
         if found:
-            askings.append(Asking(entry.study.id, found, entry.deleted))
+            askings.append(Asking(entry.study.id, found, ranges.of(entry.study), entry.deleted))
     planned = ranges.of(study)
     later = before_mine + max(0, len(mine) - 1) > 0
     if planned is not None:

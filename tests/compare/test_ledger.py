@@ -197,3 +197,6 @@ def test_a_planned_range_keeps_the_level_that_it_was_declared_with() -> None:
     assert (over.n, over.verdict) == (3, "helps"), "the first look that knows is the last"
     assert (over.level, over.looks) == (1 - alpha, 1)
     assert "Planned: 3 to 8 pairs" in telling.power(over)
+    assert over.asked_total == pytest.approx(0.05, abs=0.001), "the whole plan counts"
+    later = found(done(make_study("rope-2", seeds=(20, 21, 22), created=at(12))))
+    assert later.asked_total == pytest.approx(1 - 0.95 * (1 - ALPHA_LATER), abs=0.001)
