@@ -499,7 +499,12 @@ def _go_on(
         for r in store.runs(study.id)
         if r["state"] in ("finished", "diverged")
     }
-    return study, tuple(run.name for run in study.runs if run.name not in done)
+    missing = tuple(run.name for run in study.runs if run.name not in done)
+    then, now = study.versions.get("trainer"), reuse.trainer_version()
+    if missing and done and then not in (None, now):
+        trainers = sorted({*study.extra.get("trainers", ()), now})
+        study = replace(study, extra={**study.extra, "trainers": trainers})
+    return study, missing
 
 
 def _minutes(study: Study, missing: tuple[str, ...], answer: dict[str, Any]) -> float:

@@ -230,7 +230,7 @@ def _looks(entry: _Entry, before: int) -> tuple[tuple[int, float], ...]:
     planned = ranges.of(study)
     if planned is not None:
         pairs = pairs_of(study, ends)
-        last = ranges.over_at(planned, pairs, smallest_that_matters(study)) or len(pairs)
+        last = ranges.over_at(planned, pairs, ranges.smallest_that_matters(study)) or len(pairs)
         return tuple((n, planned.alpha) for n in range(planned.first, last + 1))
     found: list[tuple[int, float]] = []
     n = 0
@@ -255,12 +255,6 @@ def pairs_of(study: Study, ends: Ends) -> list[float | None]:
                           for one in both if one is not None)  # fmt: skip
         found.append(None if base is None or modified is None else modified - base)
     return found
-
-
-def smallest_that_matters(study: Study) -> float | None:
-    """δ in nats, from the prediction that the study carries."""
-    found = (study.prediction or {}).get("matters")
-    return float(found) if isinstance(found, int | float) and found > 0 else None
 
 
 def _conditions(study: Study) -> tuple[Any, ...]:

@@ -16,7 +16,7 @@ from typing import Any
 from weakref import WeakSet
 
 from q1lab.compare import stats
-from q1lab.compare.ledger import Asked, End, asked_of, pairs_of, smallest_that_matters
+from q1lab.compare.ledger import Asked, End, asked_of, pairs_of
 from q1lab.compare.scoring import Score, score
 from q1lab.compare.stats import Analysis, Bootstrap, Interval, Kind, Note, Reason, SeedsNeeded
 from q1lab.files import plain, sha256_text
@@ -266,7 +266,7 @@ def build(
     """The comparison, from a study's plan, its runs' rows, its question in the ledger (none: asked
     this once), and what each run said when it began (by the row's id)."""
     planned = ranges.of(study)
-    delta = smallest_that_matters(study)
+    delta = ranges.smallest_that_matters(study)
     rows, complete = _counted(study, rows, planned, delta)
     values = {arm: _values(rows, arm) for arm in ARMS}
     if question is None:
@@ -451,7 +451,10 @@ def _notes(
     differ = _differences(rows, starts)
     if differ:
         notes.append(Note(Kind.CONDITIONS, {"differ": differ}))
-    allowed = (study.extra.get("imported") or {}).get("allowed")
+    if study.extra.get("trainers"):
+        notes.append(Note(Kind.TRAINER))
+    imported = study.extra.get("imported")
+    allowed = imported.get("allowed") if isinstance(imported, dict) else None
     if isinstance(allowed, list) and allowed:
         notes.append(Note(Kind.ALLOWED, {"what": [plain(str(one))[:60] for one in allowed]}))
     left = [_name(row) for row in rows if row["state"] not in (State.FINISHED, State.DIVERGED)]

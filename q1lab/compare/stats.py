@@ -117,6 +117,7 @@ class Kind(StrEnum):
     LEFT_OUT = "left out"
     CONDITIONS = "conditions"
     ALLOWED = "allowed"
+    TRAINER = "trainer"
     SPREAD = "spread"
     DISAGREE = "bootstrap disagrees"
     TEMPTING = "other interval"

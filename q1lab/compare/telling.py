@@ -406,6 +406,11 @@ def note(one: Note, c: Comparison) -> str:
             return f"Left out: {left_out(c)}, of the same two files under the same conditions."
         case Kind.CONDITIONS:
             return _conditions(facts["differ"])
+        case Kind.TRAINER:
+            return (
+                "Some of these runs were trained after an upgrade of q1lab's trainer: that alone can "
+                "change a loss."
+            )
         case Kind.ALLOWED:
             what = plain(", ".join(facts["what"]))
             return f"The runs were taken in although they differ: {what}."
@@ -691,7 +696,9 @@ COSTS: tuple[tuple[str, str, Callable[[float], str]], ...] = (
 """What an arm costs: what it is called, its field of ``ArmResult``, and how it is written."""
 
 
-CAVEATS = frozenset({Kind.CONDITIONS, Kind.ALLOWED, Kind.UNCHECKED, Kind.SIZE, Kind.SPREAD})
+CAVEATS = frozenset(
+    {Kind.CONDITIONS, Kind.TRAINER, Kind.ALLOWED, Kind.UNCHECKED, Kind.SIZE, Kind.SPREAD}
+)
 """Kinds of notes after which the difference may have another reason than the modification."""
 
 

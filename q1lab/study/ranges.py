@@ -52,6 +52,14 @@ def of(study: Study) -> Range | None:
     return made
 
 
+def smallest_that_matters(study: Study) -> float | None:
+    """δ in nats, from the prediction that the study carries; None without one."""
+    found = (study.prediction or {}).get("matters")
+    if isinstance(found, int | float) and math.isfinite(found) and found > 0:
+        return float(found)
+    return None
+
+
 def over_at(
     planned: Range, pairs: Sequence[float | None], delta: float | None = None
 ) -> int | None:

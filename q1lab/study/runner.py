@@ -142,7 +142,7 @@ class Runner:
         if len(pairs) <= self.looked_at:
             return
         self.looked_at = len(pairs)
-        end = ranges.over_at(planned, pairs, (self.study.prediction or {}).get("matters"))
+        end = ranges.over_at(planned, pairs, ranges.smallest_that_matters(self.study))
         if end is None or end >= len(self.study.seeds):
             return
         log(f"known after {end} of {planned.most} pairs")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
@@ -420,3 +421,13 @@ def test_a_range_and_another_headline_or_plan_are_refused(fake_trainer: Fake) ->
         done = q1lab("run", "rope", *SMALL, "--seeds", other, code=2)
         assert "was planned with 3 to 5 pairs" in done.stderr
     assert studies.ids() == ["rope-1"]
+
+
+def test_an_upgrade_between_the_looks_is_said(fake_trainer: Fake) -> None:
+    record("run", "rope", *SMALL)
+    study = studies.load("rope-1")
+    older = {**study.versions, "trainer": "0123456789ab"}
+    studies.save(dataclasses.replace(study, versions=older))
+    found = record("run", "rope", *SMALL, "--seeds", "4")
+    assert found["study"] == "rope-1"
+    assert any("after an upgrade of q1lab's trainer" in caveat for caveat in found["caveats"])
