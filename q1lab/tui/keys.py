@@ -175,6 +175,9 @@ KEYS: dict[str, Key] = {
     "launch.start": Key(
         "ctrl+s", "start", "start", "Start the study as it is planned", True, None, True
     ),
+    "launch.reference": Key(
+        "ctrl+o", "reference", "reference", "Show the diff of q1lab's own implementation", True
+    ),
     "launch.back": Key(
         "escape", "dismiss(None)", "back", "Go back; nothing is started", True, "esc"
     ),

@@ -41,6 +41,9 @@ async def test_choose_estimate_start_and_watch(fake_trainer: Callable[..., None]
         names = screen.query_one(LaunchForm).names
         for _ in range(names.index("rope")):
             await pilot.press("down")
+        await until(pilot, lambda: "Its diff is the solution" in words(pilot.app))
+        assert "def apply_rotary_emb" not in words(pilot.app)
+        await pilot.press("ctrl+o")
         await until(
             pilot, lambda: "def apply_rotary_emb" in words(pilot.app), "the diff is not shown"
         )
@@ -67,6 +70,7 @@ async def test_start_is_taken_before_the_estimate_and_one_lands_in_the_lab(
         await until(pilot, lambda: isinstance(pilot.app.screen, LaunchScreen))
         screen = pilot.app.screen
         await until(pilot, lambda: not screen.query_one("#start", Button).disabled)
+        screen.changed()
         assert screen.draft is None
         screen.action_start()
         assert "as soon as it is planned" in said(screen)

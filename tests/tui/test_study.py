@@ -475,7 +475,7 @@ async def test_what_a_command_prints_opens_in_a_pane(tmp_path: Path) -> None:
 async def test_a_pane_gives_the_yes_that_a_command_asks_for(tmp_path: Path) -> None:
     script = tmp_path / "asks.py"
     script.write_text(
-        "import sys\nif '--yes' in sys.argv: print('done it')\n"
+        "import sys\nif '--yes' in sys.argv: print('done it', 'word ' * 30, 'the very end')\n"
         "else: sys.exit('it holds edits of yours; --yes goes on')\n"
     )
     app = prepared()
@@ -486,6 +486,7 @@ async def test_a_pane_gives_the_yes_that_a_command_asks_for(tmp_path: Path) -> N
         await until(pilot, lambda: pane.code == 1)
         await pilot.press("y")
         await until(pilot, lambda: pane.code == 0 and "done it" in pane.said)
+        await until(pilot, lambda: "the very end" in words(app))  # wrapped, not cut
 
 
 async def test_a_form_does_what_a_step_has_to_be_filled_in_with() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
+from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -15,8 +16,8 @@ from textual.widgets import Button, Footer, Input, OptionList, Select, Static
 
 from q1lab.errors import Problem
 from q1lab.index.store import Store
-from q1lab.journal import predictions
-from q1lab.model import diffs, parents
+from q1lab.journal import evidence, predictions
+from q1lab.model import diffs, learner, parents
 from q1lab.study.command import Wish
 from q1lab.tui.beside import beside
 from q1lab.tui.keys import bindings
@@ -29,6 +30,12 @@ from q1lab.tui.widgets.palette import palette
 if TYPE_CHECKING:
     from q1lab.planning import Plan
     from q1lab.tui.app import Q1Lab
+
+SPOILER = """This is q1lab's own implementation.
+
+Its diff is the solution of the file that
+you write, so it is shown once that passes
+its checks. Ctrl+O shows it now."""
 
 PAUSE = 0.7
 """Seconds without a change until the plan is estimated; a probe trains a few steps, so not on every
@@ -45,6 +52,7 @@ class LaunchScreen(Screen[str | None]):
     def __init__(self, asked: Wish | None = None) -> None:
         super().__init__()
         self.asked = asked
+        self._diff = ""
         self.eager = False
         """Whether Start was pressed before the plan was there: it starts as soon as it is."""
         self.draft: Plan | None = None
@@ -107,14 +115,45 @@ class LaunchScreen(Screen[str | None]):
         added, removed = diffs.count(diff)
         head = f" A new study: {new.name} against {old.name}   +{added} −{removed} lines"
         self.query_one("#launch-head", Static).update(head)
-        text = diff_text(diff, palette(self.app), dark=self.app.current_theme.dark)
-        self.query_one("#diff", Static).update(
-            text if diff else "the same code; there is nothing to compare"
+        self._diff = diff
+        self.query_one("#diff", Static).update("")
+        week, reference = self.q1.week.label, wish.variant
+        self.q1.desk.ask(
+            lambda store: (
+                reference not in learner.VARIANTS
+                or evidence.may_show_reference(store, week, reference)
+            ),
+            lambda may: self.app.call_later(self._diff_shown, diff, may),
         )
         self.q1.desk.ask(
             lambda store: predictions.newest(store, new.name),
             lambda found: self.app.call_later(self._show_prediction, new.name, found),
         )
+
+    def _diff_shown(self, diff: str, may: bool) -> None:
+        """The diff; that of q1lab's own file would give the solution away."""
+        if not self.is_attached or diff != self._diff:
+            return
+        if not diff:
+            shown: Text | str = "the same code; there is nothing to compare"
+        elif may:
+            shown = diff_text(diff, palette(self.app), dark=self.app.current_theme.dark)
+        else:
+            shown = Text(SPOILER, style=palette(self.app).muted)
+        self.query_one("#diff", Static).update(shown)
+
+    def action_reference(self) -> None:
+        """Show q1lab's own implementation, and note that it was asked for."""
+        try:
+            wish = self.wish()
+        except Problem:
+            return
+        week, variant = self.q1.week.label, wish.variant
+        if variant in learner.VARIANTS:
+            self.q1.desk.ask(
+                lambda store: evidence.show_reference(store, week, variant),
+                lambda _: self.app.call_later(self._show_diff, wish),
+            )
 
     def _show_prediction(self, variant: str, record: dict[str, Any] | None) -> None:
         if self.is_attached:

@@ -45,7 +45,7 @@ class OutputScreen(ModalScreen[None]):
         with Vertical(classes="dialog tall") as dialog:
             dialog.border_title = self.shown
             dialog.border_subtitle = "running · Esc ends it"
-            yield RichLog(max_lines=LINES, wrap=True, markup=False, highlight=False)
+            yield RichLog(max_lines=LINES, min_width=20, wrap=True, markup=False, highlight=False)
 
     def on_mount(self) -> None:
         self.run_worker(self._run(), exit_on_error=False)

@@ -69,6 +69,7 @@ def first_coat(markdown: str, width: int) -> list[Content]:
     The first paint shows it, so that the page is there at once; ``laid`` takes its place."""
     lines: list[Content] = []
     paragraph: list[str] = []
+    code = False
 
     def flush() -> None:
         if paragraph:
@@ -77,7 +78,12 @@ def first_coat(markdown: str, width: int) -> list[Content]:
 
     for raw in markdown.splitlines():
         text = raw.rstrip()
-        if text.startswith("#"):
+        if text.startswith(("```", "~~~")):
+            flush()
+            code = not code
+        elif code:
+            lines.append(Content(f"  {cut(text, width - 2)}"))
+        elif text.startswith("#"):
             flush()
             lines.append(Content.styled(cut(text.lstrip("# "), width), HEADINGS["h2"]))
         elif not text or text[0] in "|`> " or re.match(r"([-*+]|\d+\.) ", text):
