@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from q1lab.errors import FAILED, Problem
+from q1lab.files import read_bytes
 
 if TYPE_CHECKING:
     import git
@@ -304,7 +305,7 @@ class Repository:
     def _commit(self, names: list[str], message: str, old: Head, diff: str) -> CommitResult:
         # a look at every file, twice: worth it only where a hook may have touched others
         status_before = self._status_of_others(names) if self._has_hooks() else None
-        contents = {name: (self.root / name).read_bytes() for name in names}
+        contents = {name: read_bytes(self.root / name) for name in names}
         index = self.git_dir / "index"
         index_before = index.read_bytes() if index.exists() else None
         untracked = [name for name in names if not self._index_entry(name)]
@@ -341,7 +342,7 @@ class Repository:
         notes += [
             f"a hook of this repository changed {name}"
             for name, content in contents.items()
-            if not (self.root / name).exists() or (self.root / name).read_bytes() != content
+            if not (self.root / name).exists() or read_bytes(self.root / name) != content
         ]
         if status_before is not None and self._status_of_others([*names, *extra]) != [
             line for line in status_before if not any(_mentions(line, name) for name in extra)
@@ -360,7 +361,7 @@ class Repository:
         touched = [
             name
             for name, content in contents.items()
-            if not (self.root / name).exists() or (self.root / name).read_bytes() != content
+            if not (self.root / name).exists() or read_bytes(self.root / name) != content
         ]
         tail = f" (the hook changed {', '.join(touched)})" if touched else ""
         if _LOCKED.search(text):
@@ -500,7 +501,7 @@ class Repository:
             elif name in old or before is not None:
                 full = self.root / name
                 content = (
-                    old[name] if name in old else (full.read_bytes() if full.is_file() else None)
+                    old[name] if name in old else (read_bytes(full) if full.is_file() else None)
                 )
                 mine = content is not None and self._hash(name, content) != tree
                 mine = mine or (content is None and known)
@@ -509,7 +510,7 @@ class Repository:
             if staged != tree:
                 full = self.root / name
                 added = name in own and full.is_file()
-                mine = not added or staged != self._hash(name, full.read_bytes())
+                mine = not added or staged != self._hash(name, read_bytes(full))
             if mine:
                 reasons.append(
                     f"{name} holds edits of yours that are not committed, and they would go along"

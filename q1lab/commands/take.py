@@ -8,7 +8,7 @@ import click
 
 from q1lab.commands import _documents as shared
 from q1lab.errors import FAILED, Problem
-from q1lab.files import os_reason, plain
+from q1lab.files import os_reason, plain, read_bytes
 from q1lab.week.markdown import FILES, nearest
 
 
@@ -43,12 +43,12 @@ def take(name: str | None, folder: Path | None, as_json: bool) -> int:
     if name not in week.files:
         raise Problem(f"the week has no file {name!r}{nearest(name, week.files)}")
     source, target = week.root / FILES / name, (folder or Path()) / name
-    data = source.read_bytes()
+    data = read_bytes(source)
     try:
         with target.open("xb") as handle:
             handle.write(data)
     except FileExistsError:
-        if not target.is_file() or target.read_bytes() != data:
+        if not target.is_file() or read_bytes(target) != data:
             raise Problem(
                 f"{target} is there already and differs; move it away, or take it --to another folder"
             ) from None

@@ -7,6 +7,8 @@ import os
 import time
 from pathlib import Path
 
+from q1lab.files import open_regular
+
 EVERY = 60.0
 """Seconds between two copies of the learner's tables."""
 
@@ -18,7 +20,7 @@ PAGE = 4096
 
 def header_fault(file: Path) -> str | None:
     """What is wrong with a database file's header as q1lab writes it, or None. Reads 100 bytes."""
-    with file.open("rb") as stream:
+    with open_regular(file) as stream:
         head = stream.read(HEADER)
         size = stream.seek(0, os.SEEK_END)
     if len(head) < HEADER or head[:16] != b"SQLite format 3\x00":

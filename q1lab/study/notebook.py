@@ -15,6 +15,8 @@ import zipfile
 from typing import Any
 
 from q1lab import paths
+from q1lab.files import read_bytes
+from q1lab.study import corpora
 from q1lab.study.studies import Study
 
 SCRIPT = '''\
@@ -78,8 +80,8 @@ def bundle(study: Study, runs: list[str]) -> bytes:
     plan["wandb"], plan["repo"] = "disabled", None  # neither means anything there
     files: dict[str, bytes] = {root + "study.json": json.dumps(plan, indent=1).encode()}
     for arm in study.arms.values():
-        files[root + arm.source] = (study.files.root / arm.source).read_bytes()
-    files[study.data.file] = (paths.home() / study.data.file).read_bytes()
+        files[root + arm.source] = read_bytes(study.files.root / arm.source)
+    files[study.data.file] = read_bytes(paths.home() / study.data.file, corpora.LARGEST)
     labs = paths.models_dir().parent
     for file in sorted(labs.rglob("*.py")):
         place = file.relative_to(labs)

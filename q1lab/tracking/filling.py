@@ -12,7 +12,7 @@ import zipfile
 from pathlib import Path
 
 from q1lab.errors import FAILED, Problem
-from q1lab.files import plain, private_folder, read_json, write_atomic
+from q1lab.files import plain, private_folder, read_bytes, read_json, write_atomic
 from q1lab.study import alive, studies
 from q1lab.study.events import last_event
 from q1lab.study.states import ENDED
@@ -73,7 +73,7 @@ def fill(study: Study, folder: Path) -> list[str]:
         if (found.cfg, found.seed) != (run.arm, run.seed):
             raise Problem(f"{found.where} is not the run {run.name}; nothing was taken")
         if _has_ended(file):
-            ready[study.files.run(run.name).events] = file.read_bytes()
+            ready[study.files.run(run.name).events] = read_bytes(file, 1 << 30)
     for path, data in ready.items():
         private_folder(path.parent)
         write_atomic(path, data)

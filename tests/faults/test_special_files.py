@@ -4,6 +4,7 @@ device replaced."""
 from __future__ import annotations
 
 import os
+import re
 import socket
 import stat
 import subprocess
@@ -35,6 +36,7 @@ from q1lab.study.tail import Tail
 from q1lab.tracking import foreign
 from tests.kit import wandb_study as lab
 from tests.kit.faults import figures
+from tests.kit.places import ROOT
 
 ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to make a device")
 
@@ -166,6 +168,36 @@ def test_events_that_are_no_file_are_none(tmp_path: Path) -> None:
     for name in ("a named pipe", "a folder", "/dev/zero", "a socket"):
         path = SPECIAL[name](tmp_path / name.replace("/", "-"))
         assert within(20, lambda path=path: read_new(path)) == ([], 0, 0)  # type: ignore[misc]
+
+
+OWN = {
+    "q1lab/files.py": "the one way",
+    "q1lab/repository.py": "git's own index",
+    "q1lab/tui/editing.py": "a temporary file of ours",
+    "q1lab/week/clock.py": "the kernel's boot id",
+    "q1lab/week/blocks.py": "standard input",
+    "q1lab/index/rescue.py": "q1lab's own database and copies",
+    "q1lab/study/corpora.py": "Python's own library",
+    "q1lab/study/engines/ray.py": "labs' own modules",
+    "q1lab/study/reuse.py": "labs' own modules",
+    "q1lab/study/notebook.py": "the text of a notebook that runs elsewhere; labs' own modules",
+    "q1lab/commands/take.py": "files of the package",
+    "q1lab/commands/pull.py": "what our own child wrote",
+    "q1lab/documents/preview.py": "a style sheet of the package",
+    "q1lab/documents/post.py": "a temporary file of ours",
+    "q1lab/documents/written.py": "q1lab's own record",
+}
+"""Modules that read files in another way, and what they read so."""
+
+
+def test_files_are_opened_in_one_way() -> None:
+    raw = re.compile(r"\.read_text\(|\.read_bytes\(|\.open\((\"r?b?\")?\)|(json|tomllib)\.load\(")
+    found = {
+        str(file.relative_to(ROOT))
+        for file in (ROOT / "q1lab").rglob("*.py")
+        if raw.search(file.read_text())
+    }
+    assert found <= set(OWN), "use q1lab.files.read_bytes, read_text, read_json or open_regular"
 
 
 # ── writing

@@ -26,7 +26,8 @@ from typing import Any
 
 from q1lab import paths
 from q1lab.errors import Problem
-from q1lab.files import plain
+from q1lab.files import plain, read_bytes
+from q1lab.study import corpora
 from q1lab.study.engines.base import (
     CANCELLED,
     ENDED,
@@ -144,10 +145,10 @@ class Ray:
             time.sleep(0.5)
 
     def submit(self, study: Study, job: Job) -> Job:
-        inner = {"study/study.json": study.files.plan.read_bytes(), **_labs()}
+        inner = {"study/study.json": read_bytes(study.files.plan), **_labs()}
         for arm in study.arms.values():
-            inner[f"study/{arm.source}"] = (study.files.root / arm.source).read_bytes()
-        inner[study.data.file] = (paths.home() / study.data.file).read_bytes()
+            inner[f"study/{arm.source}"] = read_bytes(study.files.root / arm.source)
+        inner[study.data.file] = read_bytes(paths.home() / study.data.file, corpora.LARGEST)
         trainer = ["python3", "-P", "-m", "labs.train"]
         how = {
             "trainer": _command("Q1LAB_ENGINE_TRAINER", trainer),

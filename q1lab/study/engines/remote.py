@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from q1lab.files import utc_now
+from q1lab.files import open_regular, utc_now
 from q1lab.study.engines import record
 from q1lab.study.engines.base import (
     CANCELLED,
@@ -179,7 +179,7 @@ class Crew:
     def _attempts(self, cell: str) -> int:
         """How often the run was started so far, by its events."""
         try:
-            with self.files.run(cell).events.open("rb") as file:
+            with open_regular(self.files.run(cell).events) as file:
                 return sum(b'"type": "start"' in x or b'"type":"start"' in x for x in file)
         except OSError:
             return 0

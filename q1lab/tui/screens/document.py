@@ -11,7 +11,7 @@ from textual.containers import Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Markdown, Static
 
-from q1lab.files import os_reason, plain
+from q1lab.files import open_regular, os_reason, plain
 from q1lab.tui import editing
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class DocumentScreen(ModalScreen[None]):
         place = self.query_one(VerticalScroll)
         await place.remove_children()
         try:
-            with self.file.open("rb") as stream:
+            with open_regular(self.file) as stream:
                 text = plain(stream.read(MOST).decode(errors="replace"))
         except FileNotFoundError:
             await place.mount(Static(f"There is no {self.file} yet.", markup=False))
