@@ -36,6 +36,7 @@ from q1lab.files import (
     utc_now,
 )
 from q1lab.study import studies
+from q1lab.study.alive import is_alive
 from q1lab.study.events import last_event
 from q1lab.study.states import ENDED
 from q1lab.study.studies import Study
@@ -67,7 +68,7 @@ def pack(study_id: str, target: Path, *, models: bool = True) -> int:
         raise Problem(
             f"there is no folder {target.parent}; make it first, or give another --output"
         )
-    lock = try_lock(study.files.lock, wait=1.0)
+    lock = None if is_alive(study.files) else try_lock(study.files.lock, wait=1.0)
     if lock is None:
         raise Problem(f"{study_id} is running; archive it when it has ended", FAILED)
     try:

@@ -72,7 +72,9 @@ def delete(study_id: str) -> None:
     folder = _folder(study_id)
     lock = None
     if not folder.is_symlink():
-        lock = try_lock(folder / "lock", wait=1.0)
+        # an engine may have it without any process here
+        alive = is_alive(paths.StudyPaths(folder))
+        lock = None if alive else try_lock(folder / "lock", wait=1.0)
         if lock is None:
             raise Problem(f"{study_id} is running; `q1lab stop {study_id}` ends it first", FAILED)
     try:
@@ -199,7 +201,7 @@ def _leftovers() -> Iterator[Item]:
         folder
         for folder in _entries(paths.studies_dir(), "")
         if studies.is_id(folder.name) and folder.is_dir() and not (folder / "study.json").exists()
-        and not is_locked(folder / "lock")
+        and not is_alive(paths.StudyPaths(folder))
     ]  # fmt: skip
     for path in candidates:
         with contextlib.suppress(OSError):
