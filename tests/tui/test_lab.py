@@ -418,7 +418,7 @@ async def test_a_study_that_cannot_be_read_is_a_marked_line_and_stops_no_other()
     bad.files.plan.write_text(json.dumps({**plan, "headline": None}))
     async with app().run_test(size=(120, 40)) as pilot:
         screen = await open_lab(pilot)
-        await until(pilot, lambda: "✗ bad-1  can't be read" in words(pilot.app), "no marked line")
+        await until(pilot, lambda: "✗ bad-1  damaged" in words(pilot.app), "no marked line")
         assert screen.view is not None
         assert screen.view.line.id == "good-1"
         screen.post_message(StudyList.Chosen("bad-1"))

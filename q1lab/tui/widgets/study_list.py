@@ -130,7 +130,7 @@ class StudyList(Vertical):
         text.append(f"{MARKS.get(line.state, '?')} ", style=tone)
         text.append(line.id, style="bold" if line.id == self.current else "")
         told = f"{line.done}/{line.total} {line.preset} {line.data}"
-        told = "can't be read" if line.problem else told
+        told = "damaged" if line.problem else told
         text.append(f"  {told}", style=colours.muted)
         return text
 
