@@ -312,7 +312,7 @@ def test_a_row_that_the_disk_garbled_is_put_right_from_the_copy(
 ) -> None:
     """SQLite has no checksums: a flipped letter in an answer opens fine. The copy notices."""
     stamps = iter(f"2026-03-07T10:00:{n:02d}+00:00" for n in range(60))
-    for module in (progress, rescue):
+    for module in (learned, rescue):
         monkeypatch.setattr(module, "utc_now", lambda: next(stamps))
     monkeypatch.setattr(health, "EVERY", 0.0)
     with Store() as store:
