@@ -142,8 +142,8 @@ def _entries(store: Store, study: Study) -> list[_Entry]:
     """The studies that ask what ``study`` asks, oldest first, itself among them if it is there."""
     plans = [(one, None) for row in asked.plans(store, study.data.sha256)
              if (one := _plan(row["plan"])) is not None]  # fmt: skip
-    lines = [(one, line["runs"]) for line in deleted.records()
-             if (one := _plan(json.dumps(line["plan"]))) is not None
+    lines = [(one, line.get("runs") or {}) for line in deleted.records()
+             if (one := _plan(json.dumps(line.get("plan")))) is not None
              and one.data.sha256 == study.data.sha256]  # fmt: skip
     everyone = [*lines, *plans]
     roots = _Roots()

@@ -173,7 +173,7 @@ def test_deleting_a_study_leaves_its_line_in_the_ledger() -> None:
 
 
 def test_a_damaged_line_of_the_ledger_stops_nothing() -> None:
-    lines = ('{"id": "x", "plan": {"id": 3}, "runs": []}', "null", "[]", "{broken")
+    lines = ('{"id": "x", "plan": {"id": 3}, "runs": []}', '{"id": "y"}', "null", "[]", "{broken")
     paths.deleted_file().write_text("\n".join(lines) + "\n")
     assert level_of(done(make_study())) == ALPHA
 
