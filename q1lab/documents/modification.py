@@ -167,7 +167,7 @@ def diff_of(study: Study | None, picked: Chosen, *, reference: bool) -> tuple[st
     """
     if study is not None:
         arms = study.arms
-        if not reference and is_reference(study):
+        if not reference and evidence.is_reference(study.arms["modified"].origin):
             return "", True
         try:
             old, new = (read_text(study.files.root / arms[arm].source) for arm in studies.ARMS)
@@ -183,12 +183,6 @@ def diff_of(study: Study | None, picked: Chosen, *, reference: bool) -> tuple[st
     old_file, new_file = pair.baseline, pair.modified
     names = (f"{old_file.name}.py", new_file.path.name)
     return diffs.unified(old_file.text, new_file.text, *names), False
-
-
-def is_reference(study: Study) -> bool:
-    """Whether the modified arm is a file that q1lab ships, not one of the learner's."""
-    origin = study.arms["modified"].origin
-    return "/" not in origin and not origin.endswith(".py")
 
 
 def about_to_be_locked(record: Modification, today: str) -> Modification:

@@ -184,7 +184,7 @@ def pace_words(parts: Sequence[PartTime]) -> str:
     planned, actual = sum(part.planned for part in worked), sum(part.actual for part in worked)
     done = sum(part.finished for part in parts)
     return (
-        f"By the clock: {word}. {minutes(actual)} were spent on parts planned for "
+        f"By minutes and steps: {word}. {minutes(actual)} were spent on parts planned for "
         f"{minutes(planned)}, and {done} of {len(parts)} parts are finished."
     )
 

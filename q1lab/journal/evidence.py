@@ -92,6 +92,12 @@ def may_show_reference(store: Store, week: str, variant: str) -> bool:
     return LAST_HINT in learned.used_hints(store, week, variant)
 
 
+def is_reference(origin: str) -> bool:
+    """Whether a model file is one that q1lab ships, by what was typed for it: a name, no path. The
+    baseline gives nothing away."""
+    return origin != "baseline" and "/" not in origin and not origin.endswith(".py")
+
+
 LAST_HINT = 4
 """The stage of the hints that shows the reference."""
 

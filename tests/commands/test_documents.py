@@ -366,7 +366,7 @@ def test_the_retrospective(repo: Path, q1lab: Q1lab, fake_trainer: Fake) -> None
         '- A "quoted" \\| paper',
         "1. Seeds vary.",
         "| Read the paper | 1 h 30 min | 2 h 00 min |",
-        "By the clock: behind.",
+        "By minutes and steps: behind.",
         "- [x] I can implement attention from a blank file in 30 min",
         "- [ ] I can read any transformer paper",
         "| rope-1 | −0.0300 | 70% |",
