@@ -157,13 +157,15 @@ _COMMAND = re.compile(r"`(q1lab [^`]+)`")
 def acts_of(step: Step) -> Iterator[tuple[str, Action | None]]:
     """(command without ``q1lab``, its action or None) for what a step names: its actions first,
     then those commands in its text that the learner has to fill in. A check and a run are ``check``
-    and ``run``; typed as a command they are experiments beside the week's own."""
+    and ``run``; typed as a command they are experiments beside the week's own. A first model.py is
+    no modification."""
     for action in step.actions:
         if action.kind in ("check", "run"):
             yield action.kind, action
         elif action.kind == "command":
             words = action.argv()
-            if words[:1] == ("q1lab",) and words[1:2] not in (("run",), ("check",)):
+            beside = words[1:2] in (("run",), ("check",)) or words[1:3] == ("new", "--baseline")
+            if words[:1] == ("q1lab",) and not beside:
                 yield " ".join(words[1:]), action
     for found in _COMMAND.findall(step.detail):
         with contextlib.suppress(ValueError):
@@ -212,8 +214,9 @@ class _Facts:
     def _check(self, action: Action | None) -> Mark | None:
         checks: Mapping[str, Any] = self.store.setting(f"checks:{self.week.label}", {})
         name = Path(str(action.options["file"])).name if action else ""
+        own = self.file is not None and name == f"{self.variant}.py"  # under whatever name it is
         for path, found in checks.items():
-            same = Path(path).name == name or (self.file is not None and path == str(self.file))
+            same = Path(path).name == name or (own and path == str(self.file))
             if same and _sha(Path(path)) == found["sha256"]:
                 return Mark(f"the green checks of {Path(path).name}", str(found["at"]))
         return None

@@ -54,7 +54,8 @@ def a_study(store: Store, study: str, states: list[str], variant: str = "rope") 
     """Rows of a study as the index has them: one run per state, both arms of a seed in turn."""
     with store.write() as db:
         db.execute(
-            "INSERT INTO studies VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
+            "INSERT INTO studies (id, variant, baseline, preset, data_name, data_sha256, device, "
+            "dtype, headline, seeds, created, plan) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
             (study, variant, "baseline", "quick", "stdlib", "00", "cpu", "float32", "paired",
              len(states) // 2, "2026-03-07T10:00:00+00:00", "{}"),
         )  # fmt: skip
@@ -79,7 +80,9 @@ def test_the_week_that_ships_names_every_act_that_ticks(week: Week, command: str
 
 
 def test_the_file_and_its_green_checks(store: Store, week: Week, tmp_path: Path) -> None:
-    made, green = step_of(week, "new"), step_of(week, "check")
+    made, green = step_of(week, "new"), "b1-checks"
+    first = step_of(week, "check")  # of model.py, before anything is changed
+    assert first != green
     assert not done(store, week, made)
     learner.note_file(store, LABEL, "rope", learner.new("rope", tmp_path))
     file = tmp_path / "rope.py"
@@ -87,6 +90,7 @@ def test_the_file_and_its_green_checks(store: Store, week: Week, tmp_path: Path)
     assert not done(store, week, green)
     evidence.note_check(store, LABEL, file, "rope")
     assert done(store, week, green)
+    assert not done(store, week, first)
     file.write_text(file.read_text() + "# changed since\n")
     assert not done(store, week, green)  # this text was never checked
     gone = evidence.look(store, week).gone
