@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 NANOGPT ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev run app test lint format types contracts check bench faults audit test-engines docs snapshots wheel clean
+.PHONY: help setup dev run app test test-all lint format types contracts check bench faults audit test-engines docs snapshots wheel clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -31,7 +31,10 @@ run: $(VENV)/.base  ## the main job: train RoPE against the baseline, three seed
 app: $(VENV)/.base  ## open the app
 	@$(BIN)/q1lab
 
-test: $(VENV)/.dev  ## all tests but the long ones
+test: $(VENV)/.dev  ## the tests that one runs often, half of the time of all
+	@$(BIN)/python -m pytest -q -n auto --dist worksteal -m "not long and not slow"
+
+test-all: $(VENV)/.dev  ## all tests but those that take minutes
 	@$(BIN)/python -m pytest -q -n auto --dist worksteal -m "not long"
 
 lint: $(VENV)/.dev  ## ruff, both its linter and its formatter
@@ -48,7 +51,7 @@ types: $(VENV)/.dev  ## mypy, strict
 contracts: $(VENV)/.dev  ## who may import whom
 	@$(BIN)/lint-imports
 
-check: lint types contracts test  ## what CI runs
+check: lint types contracts test-all  ## what CI runs
 
 bench: $(VENV)/.dev  ## speed: a study against nanoGPT (make bench NANOGPT=path), commands, the app
 	@$(BIN)/python benchmarks/run.py $(if $(NANOGPT),--nanogpt $(NANOGPT))

@@ -20,6 +20,26 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
+SLOW = (
+    "documents/test_reproduce.py",
+    "faults/",
+    "labs/test_checks_zoo.py",
+    "study/engines/",
+    "test_wheel.py",
+    "tracking/test_relay",
+    "tracking/test_sync.py",
+)
+"""What kills real processes, fills real disks, waits for real servers or judges model files by the
+hundred: half of the suite's time. `make test` leaves it out, `make test-all` and CI don't."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    tests = Path(__file__).parent
+    for item in items:
+        if item.path.relative_to(tests).as_posix().startswith(SLOW):
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(autouse=True)
 def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty Q1LAB_HOME; nothing of the person's own is read or written."""

@@ -19,6 +19,7 @@ from q1lab.documents import regions
 from q1lab.index import learned
 from q1lab.index.store import Store
 from q1lab.week import content, progress
+from tests.kit.git import begun, git, of_its_own
 
 Fake = Callable[..., None]
 ROADMAP = (
@@ -30,34 +31,14 @@ ROADMAP = (
 @pytest.fixture
 def repo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The learner's repository, in which one stands, with work of the learner's lying about."""
-    for name in list(os.environ):
-        if name.startswith("GIT_"):
-            monkeypatch.delenv(name)
-    config = tmp_path / "gitconfig"
-    config.write_text(
-        "[user]\n\tname = Test Learner\n\temail = learner@example.org\n[init]\n\tdefaultBranch = main\n"
-    )
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(config))
-    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
-    folder = tmp_path / "transformer-from-scratch"
-    folder.mkdir()
+    of_its_own(tmp_path, monkeypatch)
+    files = {"model.py": "first\n", "AI_EXPERT_ROADMAP.md": ROADMAP, "a.ipynb": "{}"}
+    folder = begun(tmp_path / "transformer-from-scratch", files)
     monkeypatch.chdir(folder)
-    git(folder, "init", "-q")
-    (folder / "model.py").write_text("first\n")
-    (folder / "AI_EXPERT_ROADMAP.md").write_bytes(ROADMAP)
-    (folder / "a.ipynb").write_text("{}")
-    git(folder, "add", ".")
-    git(folder, "commit", "-q", "-m", "begin")
     (folder / "model.py").write_text("staged\n")
     git(folder, "add", "model.py")
     (folder / "model.py").write_text("and edited\n")
     return folder
-
-
-def git(folder: Path, *args: str) -> str:
-    return subprocess.run(
-        ["git", *args], cwd=folder, capture_output=True, text=True, check=True
-    ).stdout
 
 
 def work(folder: Path) -> str:

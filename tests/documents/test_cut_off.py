@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,35 +16,20 @@ from q1lab.documents import save as saving
 from q1lab.documents import written
 from q1lab.documents.save import save
 from q1lab.repository import NeedsYes, Repository
+from tests.kit.git import begun, git, of_its_own
 
 DOC, CHART = "MODIFICATION.md", "posts/figures/a.svg"
 
 
 @pytest.fixture
 def repo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
-    for name in list(os.environ):
-        if name.startswith("GIT_"):
-            monkeypatch.delenv(name)
-    config = tmp_path / "gitconfig"
-    config.write_text("[user]\n\tname = Test Learner\n\temail = learner@example.org\n")
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(config))
-    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    of_its_own(tmp_path, monkeypatch)
     monkeypatch.setenv("Q1LAB_HOME", str(tmp_path / "home"))
-    folder = tmp_path / "repo"
-    folder.mkdir()
-    git(folder, "init", "-q")
-    (folder / "model.py").write_text("first\n")
-    git(folder, "add", ".")
-    git(folder, "commit", "-q", "-m", "begin")
+    folder = begun(tmp_path / "repo", {"model.py": "first\n"})
     (folder / "model.py").write_text("staged\n")
     git(folder, "add", "model.py")
     (folder / "model.py").write_text("and edited\n")
     return Repository.discover(folder)
-
-
-def git(folder: Path, *args: str) -> str:
-    done = subprocess.run(["git", *args], cwd=folder, capture_output=True, text=True, check=True)
-    return done.stdout
 
 
 def theirs(repo: Repository) -> str:

@@ -26,6 +26,7 @@ from q1lab.model import learner
 from q1lab.study import command, kept, studies
 from q1lab.study.command import Wish
 from q1lab.study.studies import Study
+from tests.kit.git import begun, git, of_its_own
 from tests.kit.places import MODELS
 
 Fake = Callable[..., None]
@@ -44,26 +45,14 @@ WORDS = "".join(chr(97 + i * i % 23) + " " * (i % 5 == 0) for i in range(5000))
 @pytest.fixture
 def repo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A repository with the learner's model and a SwiGLU that was made from it."""
-    (tmp_path / "gitconfig").write_text("[user]\nname = L\nemail = l@example.org\n")
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "gitconfig"))
-    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
-    folder = tmp_path / "transformer"
-    folder.mkdir()
-    git(folder, "init", "-q")
-    (folder / "model.py").write_text("# mine\n" + (MODELS / "baseline.py").read_text())
-    (folder / "words.txt").write_text(WORDS)
-    git(folder, "add", "-A")
-    git(folder, "commit", "-qm", "begin")
+    of_its_own(tmp_path, monkeypatch)
+    mine = "# mine\n" + (MODELS / "baseline.py").read_text()
+    folder = begun(tmp_path / "transformer", {"model.py": mine, "words.txt": WORDS})
     monkeypatch.chdir(folder)
     learner.new("swiglu", folder)
     head = (folder / "swiglu.py").read_text().splitlines(keepends=True)[0]
     (folder / "swiglu.py").write_text(head + "# mine\n" + (MODELS / "swiglu.py").read_text())
     return folder
-
-
-def git(folder: Path, *words: str) -> str:
-    done = subprocess.run(["git", *words], cwd=folder, check=True, capture_output=True, text=True)
-    return done.stdout
 
 
 def q1lab(folder: Path, *words: str, code: int = 0, home: Path | None = None) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -12,24 +10,15 @@ from q1lab.documents.save import draft, read, save
 from q1lab.documents.templates import Rendered
 from q1lab.errors import Problem
 from q1lab.repository import NeedsYes, Repository
+from tests.kit.git import begun, of_its_own
 
 RENDERED = Rendered("# T\n\n<!-- q1lab:begin a sha=ab -->\nx\n<!-- q1lab:end a -->\n", {"a": "x\n"})
 
 
 @pytest.fixture
 def repo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
-    for name in list(os.environ):
-        if name.startswith("GIT_"):
-            monkeypatch.delenv(name)
-    config = tmp_path / "gitconfig"
-    config.write_text("[user]\n\tname = Test Learner\n\temail = learner@example.org\n")
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(config))
-    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
-    folder = tmp_path / "repo"
-    folder.mkdir()
-    for command in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "begin"]):
-        subprocess.run(["git", *command], cwd=folder, check=True)
-    return Repository.discover(folder)
+    of_its_own(tmp_path, monkeypatch)
+    return Repository.discover(begun(tmp_path / "repo"))
 
 
 def files(folder: Path) -> dict[str, bytes]:

@@ -23,8 +23,9 @@ from q1lab.index.store import Store
 from q1lab.study import children
 from q1lab.week import content, progress
 from tests.kit import wandb_study as lab
-from tests.kit.faults import TINY, corpus, faulty, figures, wait_for
+from tests.kit.faults import TINY, corpus, faulty, figures
 from tests.kit.places import ROOT
+from tests.kit.waiting import wait_for
 from tests.kit.wandb_server import WandbServer
 
 __all__ = ["faulty"]
@@ -292,7 +293,7 @@ def test_what_a_killed_viewer_asked_ends_with_it(
         assert len(marked(mark)) > 1
         asker.kill()
         asker.wait()
-        wait_for(lambda: not marked(mark), 10)
+        wait_for(lambda: not marked(mark), seconds=10)
     finally:
         for pid in marked(mark):
             with contextlib.suppress(ProcessLookupError):
@@ -314,7 +315,7 @@ def test_an_upload_ends_with_the_sync_that_asked(
         wait_for(lambda: server.asked)
         asker.kill()
         asker.wait()
-        wait_for(lambda: not marked(f"ORPHAN={tmp_path}"), 30)
+        wait_for(lambda: not marked(f"ORPHAN={tmp_path}"), seconds=30)
     figures("an asker killed", child="upload", model="", left=0)
 
 
@@ -338,7 +339,7 @@ def test_the_app_in_a_browser_ends_with_its_server(
             return False
 
         open_page(address, killed)
-        wait_for(lambda: not marked(mark), 30)
+        wait_for(lambda: not marked(mark), seconds=30)
     figures("an asker killed", child="app in a browser", model="", left=0)
 
 

@@ -23,7 +23,8 @@ from q1lab.index import health, ingest, learned, rescue
 from q1lab.index.store import Store
 from q1lab.study import launch, studies
 from q1lab.week import progress
-from tests.kit.faults import TINY, corpus, faulty, figures, q1lab, read, tables, wait_for
+from tests.kit.faults import TINY, corpus, faulty, figures, q1lab, read, tables
+from tests.kit.waiting import wait_for
 
 __all__ = ["faulty"]
 LONG = pytest.mark.long, pytest.mark.timeout(1200)

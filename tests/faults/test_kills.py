@@ -38,9 +38,9 @@ from tests.kit.faults import (
     tables,
     train_to_the_end,
     unfinished,
-    wait_for,
 )
 from tests.kit.places import KIT
+from tests.kit.waiting import wait_for
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="it looks for processes in /proc")
 __all__ = ["faulty"]

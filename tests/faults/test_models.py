@@ -13,7 +13,8 @@ import pytest
 from q1lab import paths
 from q1lab.errors import Problem
 from q1lab.study import children, launch, presets, runner, studies
-from tests.kit.faults import TINY, corpus, faulty, figures, q1lab, read, wait_for
+from tests.kit.faults import TINY, corpus, faulty, figures, q1lab, read
+from tests.kit.waiting import wait_for
 
 __all__ = ["faulty"]
 Faulty = Callable[..., Path]
@@ -144,10 +145,10 @@ def test_a_model_file_that_loops_is_named_with_its_line(tmp_path: Path) -> None:
 
 
 def test_a_model_file_that_prints_without_end(faulty: Faulty, tmp_path: Path) -> None:
-    """A megabyte an iter: the log is cut, the run finishes, and the learner reads the beginning."""
+    """Eight megabytes per iter: the log is cut, the run finishes, and the learner reads the beginning."""
     faulty()
-    extra = WRAPPED.format(line="_calls > 20 and print('x' * 2**20)")
-    args = words(model_file(tmp_path, extra), corpus(tmp_path), 1100)
+    extra = WRAPPED.format(line="_calls > 20 and print('x' * 2**23)")
+    args = words(model_file(tmp_path, extra), corpus(tmp_path), 155)
     args[args.index("eval_interval=20")] = "eval_interval=1000"
     q1lab(*args, "--detach")
     study = studies.load("mine-1")
@@ -156,7 +157,7 @@ def test_a_model_file_that_prints_without_end(faulty: Faulty, tmp_path: Path) ->
     while launch.is_alive(study.files) and time.monotonic() < began + 150:
         largest = max(largest, log.stat().st_size if log.exists() else 0)
         time.sleep(0.01)
-    printed = 1100 - 20
+    printed = 8 * (155 - 20)
     figures("a model file that", does=f"prints {printed} MB", exit_status=0,
             log_at_most_mb=largest >> 20, log_at_the_end_mb=log.stat().st_size >> 20)  # fmt: skip
     assert read(study, "modified-seed0")[-1]["state"] == "finished"
@@ -183,7 +184,7 @@ def test_a_model_file_that_loads_no_more_says_so_in_its_run(faulty: Faulty, tmp_
     extra = (
         f"import pathlib\nif not pathlib.Path({str(flag)!r}).exists(): raise ImportError('gone')\n"
     )
-    args = words(model_file(tmp_path, extra), corpus(tmp_path), 600)
+    args = words(model_file(tmp_path, extra), corpus(tmp_path), 200)
     args[args.index("eval_interval=20")] = "eval_interval=1000"
     q1lab(*args, "--detach")
     study = studies.load("mine-1")

@@ -25,6 +25,7 @@ from q1lab.index.store import Store
 from q1lab.study import launch, studies
 from q1lab.study.studies import Study
 from tests.kit.places import KIT, ROOT
+from tests.kit.waiting import wait_for
 
 Q1LAB = [sys.executable, "-m", "q1lab"]
 TINY = (
@@ -55,13 +56,6 @@ def q1lab(*args: str, code: int | None = 0, **more: Any) -> subprocess.Completed
     if code is not None:
         assert done.returncode == code, (done.returncode, done.stdout, done.stderr)
     return done
-
-
-def wait_for(what: Callable[[], Any], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.01)
 
 
 def corpus(folder: Path) -> Path:
@@ -109,7 +103,7 @@ def kill_trainers(study: Study, wanted: int, rng: random.Random, pause: tuple[fl
 
 def train_to_the_end(study: Study, launches: int = 30) -> None:
     for _ in range(launches):
-        wait_for(lambda: not launch.is_alive(study.files), 150)
+        wait_for(lambda: not launch.is_alive(study.files), seconds=150)
         if not unfinished(study):
             return
         launch.start(study)

@@ -10,8 +10,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -152,14 +151,6 @@ def relay(study: Study, env: dict[str, str], *options: str) -> Iterator[subproce
         with contextlib.suppress(ProcessLookupError):
             os.killpg(child.pid, signal.SIGKILL)
         child.wait(timeout=10)
-
-
-def until(true: Callable[[], Any], what: str, seconds: float = 40) -> None:
-    """Wait until ``true()``; fails with ``what`` when it never is."""
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, f"never happened: {what}"
-        time.sleep(0.05)
 
 
 def log_of(study: Study) -> str:

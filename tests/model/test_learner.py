@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from q1lab.errors import Problem
 from q1lab.index.store import Store
 from q1lab.model import diffs, learner, marker
 from q1lab.repository import merge_file
+from tests.kit.git import begun, git, of_its_own
 from tests.kit.places import MODELS
 
 
@@ -23,33 +23,18 @@ from tests.kit.places import MODELS
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "home"
     monkeypatch.setenv("Q1LAB_HOME", str(folder))
-    for name in ("Q1LAB_REPO", "Q1LAB_CONTENT", "GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"):
+    for name in ("Q1LAB_REPO", "Q1LAB_CONTENT"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "gitconfig"))
-    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
-    (tmp_path / "gitconfig").write_text(
-        "[user]\nname = Learner\nemail = learner@example.org\n[init]\ndefaultBranch = main\n"
-    )
+    of_its_own(tmp_path, monkeypatch)
     return folder
 
 
 @pytest.fixture
 def repo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "transformer-from-scratch"
-    folder.mkdir()
-    git(folder, "init", "-q")
-    (folder / "model.py").write_bytes(baseline())
-    (folder / "notes.md").write_text("mine\n")
-    git(folder, "add", "-A")
-    git(folder, "commit", "-qm", "start")
+    files = {"model.py": baseline(), "notes.md": "mine\n"}
+    folder = begun(tmp_path / "transformer-from-scratch", files)
     monkeypatch.chdir(folder)
     return folder
-
-
-def git(folder: Path, *arguments: str) -> str:
-    return subprocess.run(
-        ["git", *arguments], cwd=folder, check=True, capture_output=True, text=True
-    ).stdout
 
 
 def baseline() -> bytes:

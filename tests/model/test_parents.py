@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from q1lab.index.store import Store
 from q1lab.model import diffs, learner, marker, parents
 from q1lab.study import command, variants
 from q1lab.study.command import Wish
+from tests.kit.git import git, of_its_own
 from tests.kit.places import MODELS
 
 MINE = (MODELS / "baseline.py").read_text().replace("import math\n", "import math\n\n# my own\n")
@@ -25,6 +25,7 @@ CHANGE = ("return x + self.mlp(self.ln_2(x))", "return x + self.mlp(self.ln_2(x)
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with the learner's model.py and a rope.py that was made from it and changed."""
+    of_its_own(tmp_path, monkeypatch)
     where = tmp_path / "transformer"
     where.mkdir()
     (where / "model.py").write_text(MINE)
@@ -38,11 +39,6 @@ def edit(file: Path) -> None:
     text = file.read_text()
     assert CHANGE[0] in text
     file.write_text(text.replace(*CHANGE))
-
-
-def git(folder: Path, *words: str) -> None:
-    who = ["-c", "user.name=L", "-c", "user.email=l@example.org"]
-    subprocess.run(["git", *who, *words], cwd=folder, check=True, capture_output=True)
 
 
 def found(name: str = "./rope.py") -> parents.Pair:

@@ -18,6 +18,7 @@ import pytest
 from q1lab.index import ingest
 from q1lab.index.store import Store
 from q1lab.study import launch, studies
+from tests.kit.waiting import wait_for
 
 Fake = Callable[..., None]
 Q1LAB = [sys.executable, "-m", "q1lab"]
@@ -35,13 +36,6 @@ def q1lab(*args: str, code: int | None = 0) -> subprocess.CompletedProcess[str]:
 def record(*args: str, code: int = 0) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(q1lab(*args, "--json", code=code).stdout)
     return found
-
-
-def wait_for(what: Callable[[], bool], seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
 
 
 def test_a_study_from_plan_to_verdict(fake_trainer: Fake) -> None:
@@ -188,7 +182,7 @@ def test_training_outlives_viewer_and_runner(fake_trainer: Fake) -> None:
     study = studies.load("rope-1")
     os.kill(launch.last(study.files)["pid"], signal.SIGKILL)
     assert launch.is_alive(study.files), "the trainers hold the lock that the runner handed down"
-    wait_for(lambda: not launch.is_alive(study.files), 30)
+    wait_for(lambda: not launch.is_alive(study.files), seconds=30)
     assert record("compare")["complete"]
 
 
@@ -220,7 +214,7 @@ def test_two_commands_at_once_never_start_a_study_twice(fake_trainer: Fake) -> N
     assert studies.ids() == ["rope-1"]
     assert launch.last(studies.load("rope-1").files)["launch"] == 1
     assert codes == [0, 2, 2]
-    wait_for(lambda: not launch.is_alive(studies.load("rope-1").files), 30)
+    wait_for(lambda: not launch.is_alive(studies.load("rope-1").files), seconds=30)
 
 
 def test_runs_train_from_copies(fake_trainer: Fake, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from q1lab.errors import Problem
 from q1lab.study import launch, studies, told
 from q1lab.study.alive import is_alive
 from tests.kit import wandb_study as lab
-from tests.kit.faults import wait_for
+from tests.kit.waiting import wait_for
 
 RUN = ("run", "rope", "--preset", "quick", "--max-iters", "20", "--wandb", "disabled")
 

@@ -17,6 +17,7 @@ from q1lab.tracking import state as wandb_state
 from q1lab.tracking.state import ERROR, OFFLINE, SYNCED
 from tests.kit import wandb_study as lab
 from tests.kit.faults import figures
+from tests.kit.waiting import wait_for
 from tests.kit.wandb_server import KEY, WandbServer
 
 
@@ -32,14 +33,14 @@ def test_online_study_appears_as_the_learner_expects(home: Path) -> None:
     with WandbServer() as server, lab.relay(study, lab.environment(server.url)) as child:
         with lab.alive(study):
             lab.append(study, "baseline-seed0", lab.events(0)[:12])
-            lab.until(
+            wait_for(
                 lambda: server.runs and server.run("baseline-seed0").history, "rows while it trains"
             )
             assert server.run("baseline-seed0").state == "running"
             lab.append(study, "baseline-seed0", lab.events(0)[12:])
             for run in study.runs[1:]:
                 lab.append(study, run.name, lab.events(run.seed, arm=run.arm))
-            lab.until(lambda: all(r.exitcode == 0 for r in server.runs.values()) and len(server.runs) == 4,
+            wait_for(lambda: all(r.exitcode == 0 for r in server.runs.values()) and len(server.runs) == 4,
                       "all four finished")  # fmt: skip
         assert child.wait(timeout=60) == 0, lab.log_of(study)
         assert not server.errors
@@ -86,14 +87,14 @@ def test_offline_stays_here_and_says_how_to_open_it(home: Path) -> None:
     with lab.relay(study, lab.environment("http://127.0.0.1:9", key=False)) as child:
         with lab.alive(study):
             lab.append(study, "baseline-seed0", lab.events(0)[:12])
-            lab.until(
+            wait_for(
                 lambda: _rows_on_disk(study, "baseline-seed0") >= 10,
                 "rows on the disk while it trains",
             )
             lab.append(study, "baseline-seed0", lab.events(0)[12:])
             # dies without a word
             lab.append(study, "modified-seed0", lab.events(0, arm="modified")[:9])
-            lab.until(lambda: _rows_on_disk(study, "modified-seed0") >= 7, "the second run's rows")
+            wait_for(lambda: _rows_on_disk(study, "modified-seed0") >= 7, "the second run's rows")
         assert child.wait(timeout=60) == 0, lab.log_of(study)
     assert lab.states(study) == {OFFLINE}
     assert wandb_state.status(study).words == "offline; `q1lab sync` uploads"
@@ -116,15 +117,13 @@ def test_a_killed_relay_starts_again_without_loss_or_duplicate(home: Path) -> No
         env = lab.environment(server.url)
         with lab.relay(study, env) as child:
             lab.append(study, "baseline-seed0", whole[:12])
-            lab.until(
-                lambda: server.runs and server.run("baseline-seed0").history, "the first rows"
-            )
+            wait_for(lambda: server.runs and server.run("baseline-seed0").history, "the first rows")
             lab.append(study, "baseline-seed0", whole[12:18])
             os.kill(child.pid, signal.SIGKILL)
             child.wait(timeout=10)
         lab.append(study, "baseline-seed0", whole[18:])
         with lab.relay(study, env):
-            lab.until(lambda: server.run("baseline-seed0").exitcode == 0, "the run's end")
+            wait_for(lambda: server.run("baseline-seed0").exitcode == 0, "the run's end")
             there = server.run("baseline-seed0")
             assert [row["_step"] for row in there.history] == list(range(lab.ROWS))
             assert [n for n, _ in there.points("train_loss")] == list(range(1, 21))
@@ -138,12 +137,12 @@ def test_a_killed_offline_relay_leaves_one_whole_folder(home: Path) -> None:
         env = lab.environment("http://127.0.0.1:9", key=False)
         with lab.relay(study, env) as child:
             lab.append(study, "baseline-seed0", whole[:12])
-            lab.until(lambda: _wandb_file(study, "baseline-seed0"), "a folder")
+            wait_for(lambda: _wandb_file(study, "baseline-seed0"), "a folder")
             os.kill(child.pid, signal.SIGKILL)
             child.wait(timeout=10)
         lab.append(study, "baseline-seed0", whole[12:])
         with lab.relay(study, env):
-            lab.until(lambda: wandb_state.read(study)["baseline-seed0"].closed, "the run's end")
+            wait_for(lambda: wandb_state.read(study)["baseline-seed0"].closed, "the run's end")
     (folder,) = wandb_state.folders(study, wandb_state.read(study)["baseline-seed0"].id)
     assert _rows_on_disk(study, "baseline-seed0") == 20
     assert _inspect(folder)["state"] == "finished"
@@ -186,9 +185,7 @@ def test_a_server_that_dies_in_mid_run_gets_the_rest_by_sync(home: Path) -> None
         env = lab.environment(server.url)
         with lab.relay(study, env) as child, lab.alive(study):
             lab.append(study, "baseline-seed0", whole[:12])
-            lab.until(
-                lambda: server.runs and server.run("baseline-seed0").history, "the first rows"
-            )
+            wait_for(lambda: server.runs and server.run("baseline-seed0").history, "the first rows")
             server.stop()
             lab.append(study, "baseline-seed0", whole[12:])
             assert child.poll() is None
@@ -223,7 +220,7 @@ def test_runs_that_a_dead_server_lets_wait_end_together(
             with lab.alive(study):
                 for run in study.runs:
                     lab.append(study, run.name, lab.events(run.seed, arm=run.arm)[:12])
-                lab.until(
+                wait_for(
                     lambda: len(server.runs) == 4 and all(r.history for r in server.runs.values()),
                     "the first rows",
                 )
@@ -231,7 +228,7 @@ def test_runs_that_a_dead_server_lets_wait_end_together(
                 for run in study.runs:
                     lab.append(study, run.name, lab.events(run.seed, arm=run.arm)[12:])
             began = time.monotonic()
-            lab.until(lambda: "ending 4 runs at W&B" in lab.log_of(study), "the end of the runs")
+            wait_for(lambda: "ending 4 runs at W&B" in lab.log_of(study), "the end of the runs")
             server.start()
             assert main(["sync"]) == 0
             took = time.monotonic() - began
@@ -256,7 +253,7 @@ def test_a_server_that_is_in_trouble_for_long(home: Path, fault: str) -> None:
             with lab.alive(study):
                 lab.append(study, "baseline-seed0", whole[:12])
                 if fault == "dies":
-                    lab.until(
+                    wait_for(
                         lambda: server.runs and server.run("baseline-seed0").history,
                         "the first rows",
                     )

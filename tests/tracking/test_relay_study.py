@@ -15,6 +15,7 @@ from q1lab.files import is_locked
 from q1lab.study import runner, studies
 from q1lab.tracking import state as wandb_state
 from tests.kit import wandb_study as lab
+from tests.kit.waiting import wait_for
 from tests.kit.wandb_server import KEY, WandbServer
 
 
@@ -53,7 +54,7 @@ def test_a_study_is_whole_at_wandb(server: WandbServer, fake_trainer: Callable[.
         train()
         study = studies.load(studies.latest())
         assert study.wandb == "online", "a key is configured"
-        lab.until(lambda: not wandb_state.pending(study), "the last upload")
+        wait_for(lambda: not wandb_state.pending(study), "the last upload")
         for each in study.runs:
             there = server.run(each.name)
             assert there.exitcode == 0
@@ -80,7 +81,9 @@ def test_a_study_ends_while_wandb_hangs(
         server.fault = ""
         server.dead.set()  # lets go of the connections that wait
         server.dead.clear()
-        lab.until(lambda: not is_locked(wandb_state.relay_lock(study)), "the relay's end", 100)
+        wait_for(
+            lambda: not is_locked(wandb_state.relay_lock(study)), "the relay's end", seconds=100
+        )
     finally:
         server.stop()
 

@@ -14,6 +14,7 @@ from q1lab.commands.sync import sync
 from q1lab.tracking import state as wandb_state
 from q1lab.tracking.state import ERROR, OFFLINE, SYNCED
 from tests.kit import wandb_study as lab
+from tests.kit.waiting import wait_for
 from tests.kit.wandb_server import KEY, WandbServer
 
 
@@ -204,7 +205,11 @@ def test_a_sync_that_takes_too_long_leaves_nothing_running(
         use(monkeypatch, server.url)
         assert call("rope-1", "--timeout", "10") == 1
         assert "was not uploaded within 10 s" in capsys.readouterr().err
-        lab.until(lambda: not lab.processes_of(study), "the end of every process of the upload", 15)
+        wait_for(
+            lambda: not lab.processes_of(study),
+            "the end of every process of the upload",
+            seconds=15,
+        )
         server.fault = ""
         assert call("rope-1") == 0
     for each in study.runs:

@@ -23,9 +23,9 @@ from q1lab.study.engines import record
 from q1lab.study.engines.base import Job, OutOfReach, Refused
 from q1lab.study.engines.ray import Ray
 from tests.kit.engines import ray as kit
-from tests.kit.faults import wait_for
 from tests.kit.lab_home import make_study
 from tests.kit.places import KIT
+from tests.kit.waiting import wait_for
 
 # ── a stand-in: what the API may answer
 

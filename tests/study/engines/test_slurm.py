@@ -15,8 +15,8 @@ import pytest
 from q1lab.study import launch, studies
 from q1lab.study.engines import record
 from tests.kit.engines import slurm as kit
-from tests.kit.faults import wait_for
 from tests.kit.places import KIT
+from tests.kit.waiting import wait_for
 
 pytestmark = [
     pytest.mark.skipif(bool(kit.missing()), reason=f"Slurm is not installed: {kit.missing()}"),
