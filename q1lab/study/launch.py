@@ -19,7 +19,7 @@ from q1lab.paths import StudyPaths
 from q1lab.study import children
 from q1lab.study.alive import has_runner
 from q1lab.study.alive import is_alive as is_alive
-from q1lab.study.engines import names, record
+from q1lab.study.engines import record
 from q1lab.study.studies import Study
 
 GRACE = 10.0
@@ -61,6 +61,8 @@ def start(study: Study, only: Collection[str] = (), number: int | None = None) -
     files = study.files
     if number is None and record.lives(files.root):
         raise running_already(study.id)
+    from q1lab.study.engines import names
+
     if names.from_dict(study.extra.get("engine")).kind == "notebook":
         raise Problem(
             f"{study.id} was planned for a notebook: q1lab export notebook {study.id} writes it, "

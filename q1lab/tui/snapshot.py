@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from q1lab import paths
-from q1lab.compare.record import Comparison, kept
 from q1lab.errors import Problem
 from q1lab.index import ingest, view
 from q1lab.index.store import Store
@@ -31,6 +30,7 @@ from q1lab.week.model import Week
 from q1lab.week.progress import Progress
 
 if TYPE_CHECKING:  # the first paint does without
+    from q1lab.compare.record import Comparison
     from q1lab.tracking.state import Status
 
 Job = Callable[[Store], Any]
@@ -190,6 +190,8 @@ class Taker:
         now = view.view_of(study, tuple(run for _, run in fresh.values()))
         before = self._focus if self._focus and self._focus.line.id == study_id else None
         wandb = before.wandb if before else None
+        from q1lab.compare.record import kept  # a first paint may have no study to show
+
         return Focus(study, now.line, now.runs, now.engine, kept(store, study_id), wandb)
 
 
