@@ -244,7 +244,8 @@ def main() -> None:
     print(f"| first paint, ratio to a Textual hello world's | {paint_['ratio']:.2f} | 1.25 |")
     for name, times in found["open_ms"].items():
         print(
-            f"| open {name}, first time and again | {times['first']:.0f} and {times['again']:.0f} ms | 300 ms |"
+            f"| open {name}, first time and again | {times['first']:.0f} and {times['again']:.0f} "
+            "ms | 300 ms |"
         )
     print(f"| key to paint, {found['busy_processes']} busy processes, p95 (median) "
           f"| {key['p95']:.0f} ({key['median']:.0f}) ms | 60 ms |")  # fmt: skip

@@ -75,7 +75,8 @@ def build(home: Path, studies_wanted: int = 1000, points: int = 833) -> int:
                     shift = 0.004 * row["seed"] - (0.012 if row["arm"] == "modified" else 0)
                     final = 1.90 + shift + 0.003 * math.sin(number + 7 * row["id"])
                     db.execute(
-                        "UPDATE runs SET state = 'finished', attempt = 1, iter = 2000, val_loss = ?, "
+                        "UPDATE runs SET state = 'finished', attempt = 1, iter = 2000, "
+                        "val_loss = ?, "
                         "eval_loss = ?, tokens_per_s = 22000, seconds = 70 WHERE id = ?",
                         (final, final, row["id"]),
                     )

@@ -33,7 +33,8 @@ def main() -> None:
         print("|---|---|---|")
         for name, values in times.items():
             print(
-                f"| `{name}` | {statistics.median(values):.0f} | {statistics.median(values) / base:.1f} |"
+                f"| `{name}` | {statistics.median(values):.0f} | "
+                f"{statistics.median(values) / base:.1f} |"
             )
 
 

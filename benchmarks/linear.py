@@ -45,10 +45,12 @@ def main() -> None:
         return
     own, one = 0.0, 0.0
     print(
-        f"\nfp32 linear layers, one core; q1lab uses {'oneDNN' if linear.pays() else 'PyTorch’s choice'} here\n"
+        "\nfp32 linear layers, one core; q1lab uses "
+        f"{'oneDNN' if linear.pays() else 'PyTorch’s choice'} here\n"
     )
     print(
-        "| inputs → outputs | product | by input | by weight | by oneDNN: product | by input | by weight |"
+        "| inputs → outputs | product | by input | by weight | by oneDNN: "
+        "product | by input | by weight |"
     )
     print("|---|---|---|---|---|---|---|")
     for inputs, outputs, count in LAYERS:

@@ -134,7 +134,8 @@ def main() -> None:
         print("| six trainings, end to end | seconds | ratio to q1lab |")
         print("|---|---|---|")
         print(
-            f"| nanoGPT, six `train.py` in a row | {sum(row) / len(row):.0f} | {sum(row) / len(row) / mine:.2f} |"
+            f"| nanoGPT, six `train.py` in a row | {sum(row) / len(row):.0f} | "
+            f"{sum(row) / len(row) / mine:.2f} |"
         )
         print(f"| nanoGPT, two `train.py` at once, one thread each | {sum(at_once) / len(at_once):.0f} "
               f"| {sum(at_once) / len(at_once) / mine:.2f} |")  # fmt: skip

@@ -1,5 +1,5 @@
-"""Names of PyTorch that carry no promise, all in one place: a release that drops one breaks this file
-and its test, tests/labs/test_torch_private.py, and nothing else by surprise."""
+"""Names of PyTorch that carry no promise, all in one place: a release that drops one breaks this
+file and its test, tests/labs/test_torch_private.py, and nothing else by surprise."""
 
 from __future__ import annotations
 

@@ -36,7 +36,6 @@ def plain(text: str) -> str:
 
 
 # ── reading what a person or a folder names
-# ────────────────────────────────────────────────────────────────────────────────────────────────
 
 MOST = 64 << 20
 """Bytes of the largest file that is read in one piece, unless said otherwise."""
@@ -82,8 +81,8 @@ def open_regular(path: Path) -> BinaryIO:
 
 
 def read_bytes(path: Path, most: int = MOST) -> bytes:
-    """The bytes of a regular file. OSError when it is none, can't be read, or has more than ``most``
-    bytes."""
+    """The bytes of a regular file. OSError when it is none, can't be read, or has more than
+    ``most`` bytes."""
     with open_regular(path) as file:
         data = file.read(most + 1)
     if len(data) > most:
@@ -115,7 +114,6 @@ def read_json(path: Path, most: int = MOST) -> Any:
 
 
 # ── writing
-# ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 _ESCAPED = re.compile(
@@ -124,7 +122,8 @@ _ESCAPED = re.compile(
 
 
 def read_shown_json(path: Path, most: int = MOST) -> Any:
-    """A JSON file whose texts are going to be shown: as ``read_json``, every text made ``plain``."""
+    """A JSON file whose texts are going to be shown: as ``read_json``, every text made
+    ``plain``."""
     import json
 
     text = read_bytes(path, most).decode("utf-8")
@@ -298,7 +297,6 @@ def sha256_text(text: str) -> str:
 
 
 # ── locks
-# ────────────────────────────────────────────────────────────────────────────────────────────────
 # An flock belongs to the open file description: it is inherited by children that are handed the
 # descriptor and is free exactly when all of them are gone, killed or not. That is how q1lab knows
 # what is alive.

@@ -88,7 +88,8 @@ def spell(error: UnicodeError) -> tuple[str, int]:
 
 
 def speak_any_encoding() -> None:
-    """Print to a terminal or a file that knows ASCII or Latin-1 only, and names that are no text."""
+    """Print to a terminal or a file that knows ASCII or Latin-1 only, and names that are no
+    text."""
     codecs.register_error("q1lab", spell)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper) and stream.errors != "q1lab":

@@ -273,8 +273,10 @@ def check(file: variants.Variant) -> None:
         raise Problem(report.unusable)
     if failed:
         raise Problem(
-            f"{file.path.name} fails {len(failed)} of {len(report.checks)} checks ({', '.join(failed[:3])}"
-            f"{', …' if len(failed) > 3 else ''}); see `q1lab check {file.origin}`, or train it all the same with "
+            f"{file.path.name} fails {len(failed)} of {len(report.checks)} checks "
+            f"({', '.join(failed[:3])}"
+            f"{', …' if len(failed) > 3 else ''}); see `q1lab check {file.origin}`, "
+            "or train it all the same with "
             "--unchecked"
         )
 

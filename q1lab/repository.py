@@ -137,7 +137,6 @@ class Repository:
         self._superproject = superproject
 
     # ── finding
-    # ──────────────────────────────────────────────────────────────────────────────────────────
 
     @classmethod
     def discover(cls, path: Path | str = ".") -> Repository:
@@ -179,7 +178,6 @@ class Repository:
         return cls(Path(top.rstrip("\n")), Path(git_dir), Path(above) if above else None)
 
     # ── looking
-    # ──────────────────────────────────────────────────────────────────────────────────────────
 
     def head(self) -> Head:
         """The commit and branch that HEAD points at."""
@@ -238,7 +236,6 @@ class Repository:
         return _browsable(out.strip()) if code == 0 else None
 
     # ── committing
-    # ───────────────────────────────────────────────────────────────────────────────────────
 
     def check(
         self,
@@ -348,7 +345,8 @@ class Repository:
             line for line in status_before if not any(_mentions(line, name) for name in extra)
         ]:
             notes.append(
-                "other files changed while the commit ran (a hook, or another program): see `git status`"
+                "other files changed while the commit ran (a hook, or another program): "
+                "see `git status`"
             )
         return CommitResult(
             True, now.sha, now.branch, message, tuple(files), extra, diff, tuple(notes)
@@ -388,8 +386,10 @@ class Repository:
         said = _last_lines(text)
         if hooks:
             return Problem(
-                f"a hook of this repository ({' or '.join(hooks)}) refused the commit, so nothing was "
-                f"committed{tail}: mend what it says, or use --no-commit. It said: {said or 'nothing'}",
+                f"a hook of this repository ({' or '.join(hooks)}) refused the commit, "
+                "so nothing was "
+                f"committed{tail}: mend what it says, or use --no-commit. It said: "
+                f"{said or 'nothing'}",
                 FAILED,
             )
         return Problem(
@@ -398,7 +398,6 @@ class Repository:
         )
 
     # ── what stands in the way
-    # ───────────────────────────────────────────────────────────────────────────
 
     def _refuse_states(self, names: Sequence[str]) -> None:
         if not self.root.is_dir() or not self.git_dir.is_dir():
@@ -443,7 +442,8 @@ class Repository:
                 )
             if depth < len(parts) and ((self.root / above) / ".git").exists():
                 raise Problem(
-                    f"{full} is in a repository of its own: give that with --repo {self.root / above}"
+                    f"{full} is in a repository of its own: "
+                    f"give that with --repo {self.root / above}"
                 )
         with contextlib.suppress(FileNotFoundError):
             mode = full.lstat().st_mode
@@ -483,11 +483,13 @@ class Repository:
         head = self.head()
         if head.detached:
             reasons.append(
-                "HEAD is detached, so the commit would belong to no branch (git switch BRANCH first)"
+                "HEAD is detached, so the commit would belong to no branch (git switch BRANCH "
+                "first)"
             )
         if self._superproject is not None:
             reasons.append(
-                f"{self.root} is a submodule of {self._superproject}, which would then show it as changed"
+                f"{self.root} is a submodule of {self._superproject}, "
+                "which would then show it as changed"
             )
         old = {self._relative(path): content for path, content in (before or {}).items()}
         own = {self._relative(path) for path in ours}
@@ -533,13 +535,13 @@ class Repository:
         with contextlib.suppress(OSError):
             age = f", {max(0, round(time.time() - lock.stat().st_mtime))} s old"
         return Problem(
-            f"another git is at work: {lock}{age}. Try again when it is done; if no git runs, it was left by "
+            f"another git is at work: {lock}{age}. Try again when it is done; if no git runs, "
+            "it was left by "
             "a crash and you can remove it. Nothing was changed",
             FAILED,
         )
 
     # ── the index
-    # ────────────────────────────────────────────────────────────────────────────────────────
 
     def _undo_add(
         self, index: Path, old: bytes | None, ours: bytes | None, untracked: Sequence[str]
@@ -583,12 +585,12 @@ class Repository:
                 self._git("reset", "-q", "--", _literal(name))
             else:
                 notes.append(
-                    f"{name} has staged edits of yours; compare it with `git diff --cached` before you commit"
+                    f"{name} has staged edits of yours; "
+                    "compare it with `git diff --cached` before you commit"
                 )
         return notes
 
     # ── plumbing
-    # ─────────────────────────────────────────────────────────────────────────────────────────
 
     def _names(self, paths: Iterable[Path | str]) -> list[str]:
         names = list(dict.fromkeys(self._relative(Path(path)) for path in paths))
@@ -604,7 +606,8 @@ class Repository:
         resolved = full.parent.resolve() / full.name
         if full.name in ("", "..") or resolved == root or not resolved.is_relative_to(root):
             raise Problem(
-                f"{path} is not a file inside the repository {self.root}: nothing outside it is written"
+                f"{path} is not a file inside the repository {self.root}: "
+                "nothing outside it is written"
             )
         return resolved.relative_to(root).as_posix()
 
@@ -747,12 +750,14 @@ def init(path: Path | str) -> Repository:
         pass
     else:
         raise Problem(
-            f"{folder} is already in the repository {above.root}: q1lab does not put one inside another"
+            f"{folder} is already in the repository {above.root}: "
+            "q1lab does not put one inside another"
         )
     for parent in folder.resolve().parents:  # git itself stops looking where a file system ends
         if (parent / ".git" / "HEAD").exists() or (parent / ".git").is_file():
             raise Problem(
-                f"{folder} is already in the repository {parent}: q1lab does not put one inside another"
+                f"{folder} is already in the repository {parent}: "
+                "q1lab does not put one inside another"
             )
     if folder.resolve() in (Path.home().resolve(), Path(folder.anchor)):
         raise Problem(
@@ -762,7 +767,8 @@ def init(path: Path | str) -> Repository:
         below = sorted(child.parent.name for child in folder.glob("*/.git"))
         if below:
             raise Problem(
-                f"{folder} holds repositories ({', '.join(below[:3])}): give one of them with --repo"
+                f"{folder} holds repositories ({', '.join(below[:3])}): "
+                "give one of them with --repo"
             )
     created = not folder.exists()
     folder.mkdir(exist_ok=True)

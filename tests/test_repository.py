@@ -36,7 +36,8 @@ def _own_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home.mkdir()
     config = home / "gitconfig"
     config.write_text(
-        "[user]\n\tname = Test Learner\n\temail = learner@example.org\n[init]\n\tdefaultBranch = main\n"
+        "[user]\n\tname = Test Learner\n\temail = learner@example.org\n[init]\n\tdefaultBranch = "
+        "main\n"
     )
     for name in list(os.environ):
         if name.startswith("GIT_") or name in ("EMAIL", "XDG_CONFIG_HOME"):
@@ -129,7 +130,6 @@ def refused(folder: Path, act: Callable[[], object], *words: str) -> Problem:
 
 
 # ── what is committed
-# ────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_commits_only_the_named_file_and_leaves_staged_and_unstaged_work_alone(repo: Path) -> None:
@@ -270,7 +270,6 @@ def test_looking_never_writes_the_index(repo: Path) -> None:
 
 
 # ── the learner's own edits
-# ──────────────────────────────────────────────────────────────────────────────
 
 
 def test_uncommitted_edits_need_a_yes_and_are_shown(repo: Path) -> None:
@@ -319,7 +318,6 @@ def test_a_staged_removal_of_the_document_needs_a_yes(repo: Path) -> None:
 
 
 # ── hooks
-# ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize("which", ["pre-commit", "prepare-commit-msg", "commit-msg"])
@@ -434,7 +432,6 @@ def test_signing_that_fails_is_reported(repo: Path) -> None:
 
 
 # ── states of the repository
-# ─────────────────────────────────────────────────────────────────────────────
 
 
 def new_file(folder: Path) -> Callable[[], object]:

@@ -1,7 +1,8 @@
 """Look up what is installed for known vulnerabilities, with pip-audit in an environment of its own.
 
 ``make audit``; exit status 0 none known, 1 some are, 2 the index has no data on anything (a mirror,
-say): then nothing was said either way. It asks the network, so it is run by hand, not by every CI run.
+say): then nothing was said either way. It asks the network, so it is run by hand, not by every CI
+run.
 """
 
 from __future__ import annotations

@@ -104,7 +104,6 @@ class Stream:
         self.readings = self.read()
 
     # ── fitting
-    # ──────────────────────────────────────────────────────────────────────────────────────
 
     def pieces(self, before: int) -> dict[tuple[int, int], Tensor]:
         """The parts (T, C) of the projections before an operation."""
@@ -163,7 +162,6 @@ class Stream:
         return starts[-1]
 
     # ── the sublayers
-    # ──────────────────────────────────────────────────────────────────────────────
 
     def best(self, p: Projection) -> tuple[Tensor, str, Fit] | None:
         """The state that a projection reads a norm of (or as it is), and what it is a sum of."""

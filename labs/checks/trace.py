@@ -213,7 +213,6 @@ class Watch(TorchDispatchMode):
         self.pairs.append(Pair(self.at, q.flatten(0, -3).clone(), k.flatten(0, -3).mT.clone()))
 
     # ── what the pairs are
-    # ──────────────────────────────────────────────────────────────────────────────────
 
     def heads(self) -> list[Head]:
         """The attention heads, in the order in which they were computed."""
@@ -278,8 +277,8 @@ class Watch(TorchDispatchMode):
 
 
 def attends(weights: Tensor) -> bool:
-    """Whether matrices (…, T, T) can be attention weights: none negative, something in each row, and
-    none after the diagonal, or all rows summing to 1 (where a mask is wrong)."""
+    """Whether matrices (…, T, T) can be attention weights: none negative, something in each row,
+    and none after the diagonal, or all rows summing to 1 (where a mask is wrong)."""
     length = weights.shape[-1]
     after = torch.ones(length, length, dtype=torch.bool).triu(1)
     total = weights.float().sum(-1)

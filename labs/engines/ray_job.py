@@ -1,9 +1,9 @@
 """Runs on the cluster as the job's driver: one Ray task per cell. Imports ray and the standard
 library only; q1lab is not there.
 
-``python labs/engines/ray_job.py CELL …`` in a working directory with study/ (study.json, source/), data/, labs/.
-What happens is printed as numbered JSON lines, so it is in the driver's log, which Ray's dashboard
-serves: a client needs no shared disk, no second port and no Ray.
+``python labs/engines/ray_job.py CELL …`` in a working directory with study/ (study.json, source/),
+data/, labs/. What happens is printed as numbered JSON lines, so it is in the driver's log, which
+Ray's dashboard serves: a client needs no shared disk, no second port and no Ray.
 """
 
 from __future__ import annotations

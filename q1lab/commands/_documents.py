@@ -127,7 +127,8 @@ def repository(how: Writing) -> tuple[Path, Repository | None]:
             repo = init(folder)
         else:
             raise Problem(
-                f"{folder} is in no git repository: give one with --repo PATH, make one with --init, "
+                f"{folder} is in no git repository: give one with --repo PATH, "
+                "make one with --init, "
                 "or write without it with --no-commit"
             ) from None
     except Problem:

@@ -21,7 +21,8 @@ def start_app(session: str | None, content: Path | None) -> None:
     in_browser = "TEXTUAL_DRIVER" in os.environ
     if not in_browser and not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise Problem(
-            "the app needs a terminal; without one, `q1lab status` says where you are and `q1lab run` trains"
+            "the app needs a terminal; without one, `q1lab status` says where you are and `q1lab "
+            "run` trains"
         )
     if not in_browser and os.environ.get("TERM") == "dumb":
         raise Problem(

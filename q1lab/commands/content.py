@@ -62,7 +62,8 @@ def check_command(ctx: click.Context, folder: Path, running: bool, as_json: bool
             week = load(folder)
             parts, steps = len(list(week.parts())), len(list(week.steps()))
             click.echo(
-                f"{plain(week.label)} is fine: sessions {len(week.sessions)}, parts {parts}, steps {steps}, "
+                f"{plain(week.label)} is fine: sessions {len(week.sessions)}, parts {parts}, "
+                f"steps {steps}, "
                 f"{week.minutes} minutes"
             )
     if findings:

@@ -161,7 +161,8 @@ def _compare(variant: str, file: Path, content: Path, as_json: bool) -> int:
     if not report.passed:
         what = report.unusable or next(f"{c.name}: {c.seen}" for c in report.checks if not c.passed)
         raise Problem(
-            f"{file.name} does not pass yet ({what}); the reference comes after that, or as `--stage 4`",
+            f"{file.name} does not pass yet ({what}); the reference comes after that, "
+            "or as `--stage 4`",
             FAILED,
         )
     diff, words = learner.compare_with_reference(variant, file), learner.after(variant, content)

@@ -451,7 +451,8 @@ def text_command(channel: str, as_json: bool) -> int:
         found = posts.of_week(store, week.label)
     if found is None or not found["url"]:
         raise Problem(
-            "the canonical address comes first: `q1lab post publish URL`, then the texts that link to it"
+            "the canonical address comes first: `q1lab post publish URL`, "
+            "then the texts that link to it"
         )
     text = channels.channel_text(posts.channel_name(channel), record, found["url"], week.root)
     if as_json:

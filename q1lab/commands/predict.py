@@ -98,7 +98,8 @@ def lines(found: dict[str, object]) -> list[str]:
         sure = f", {float(str(confidence)):.0%} sure" if confidence is not None else ""
         by = f" by {item['size']:g} nats" if item["direction"] != "same" else ""
         return (
-            f"{DIRECTION_WORDS[str(item['direction'])]}{by}{sure}; from {item['matters']:g} nats up it "
+            f"{DIRECTION_WORDS[str(item['direction'])]}{by}{sure}; "
+            f"from {item['matters']:g} nats up it "
             f"matters "
             f"(written {str(item['created'])[:10]})"
         )

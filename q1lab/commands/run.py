@@ -124,7 +124,8 @@ def run(detach: bool, as_json: bool, **asked: Any) -> int:
                 _print_json({"study": study.id, "started": started, "missing": list(plan.missing)})
             elif started:
                 click.echo(
-                    f"Training goes on by itself. Watch: q1lab attach {study.id} · stop: q1lab stop {study.id}"
+                    f"Training goes on by itself. Watch: q1lab attach {study.id} · stop: "
+                    f"q1lab stop {study.id}"
                 )
             return OK
         if started:
@@ -160,7 +161,8 @@ def stop(study: str | None) -> int:
     chosen = studies.load(study or studies.latest())
     if launch.stop(chosen):
         click.echo(
-            f"{chosen.id} stopped. The same `q1lab run` goes on: {command.text(command.of_study(chosen))}"
+            f"{chosen.id} stopped. The same `q1lab run` goes on: "
+            f"{command.text(command.of_study(chosen))}"
         )
     else:
         click.echo(f"{chosen.id} is not running.")
@@ -251,7 +253,8 @@ def _finish(store: Store, study: Study, as_json: bool) -> int:
     for row in bad:
         name = studies.run_name(row["arm"], row["seed"])
         _tell(
-            f"q1lab: {name} {row['state']}: {row['message'] or ''} (log: {study.files.run(name).log})",
+            f"q1lab: {name} {row['state']}: {row['message'] or ''} (log: "
+            f"{study.files.run(name).log})",
             False,
         )
     if any(row["state"] in (State.FAILED, State.CRASHED) for row in rows):

@@ -50,7 +50,8 @@ def take(name: str | None, folder: Path | None, as_json: bool) -> int:
     except FileExistsError:
         if not target.is_file() or read_bytes(target) != data:
             raise Problem(
-                f"{target} is there already and differs; move it away, or take it --to another folder"
+                f"{target} is there already and differs; move it away, "
+                "or take it --to another folder"
             ) from None
     except OSError as error:
         raise Problem(f"can't write {target}: {os_reason(error)}", FAILED) from error

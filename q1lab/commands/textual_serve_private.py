@@ -7,7 +7,8 @@ from typing import Any
 
 
 def behind(server: Any) -> Any:
-    """A class of servers whose requests all pass through ``self.middleware()``, one of aiohttp's."""
+    """A class of servers whose requests all pass through ``self.middleware()``, one of
+    aiohttp's."""
 
     class Behind(server):  # type: ignore[misc]
         async def _make_app(self) -> Any:

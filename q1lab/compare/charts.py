@@ -104,7 +104,7 @@ def comparison_figure(
     return path
 
 
-# -- left: the curves --------------------------------------------------------------------------------------
+# ── left: the curves
 
 
 def _draw_curves(axes: Any, c: Comparison, curves: Curves) -> None:
@@ -234,7 +234,7 @@ def _smooth(values: Floats) -> Floats:
     return np.convolve(padded, kernel, mode="valid")
 
 
-# -- right: the difference ---------------------------------------------------------------------------------
+# ── right: the difference
 
 
 def _draw_forest(axes: Any, c: Comparison) -> None:
@@ -292,7 +292,7 @@ def _draw_forest(axes: Any, c: Comparison) -> None:
     axes.spines["left"].set_visible(False)
 
 
-# -- small pieces ------------------------------------------------------------------------------------------
+# ── small pieces
 
 
 def _say(axes: Any, text: str) -> None:

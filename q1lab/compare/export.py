@@ -53,7 +53,8 @@ def export(
     if form in ("svg", "png"):
         if not folder and len(chosen) > 1:
             raise Problem(
-                f"{target}: {len(chosen)} studies make {len(chosen)} pictures; give a folder that exists"
+                f"{target}: {len(chosen)} studies make {len(chosen)} pictures; "
+                "give a folder that exists"
             )
         return [
             _picture(store, study, target / f"{study.id}.{form}" if folder else target)

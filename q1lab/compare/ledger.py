@@ -135,7 +135,7 @@ def ended_seeds(store: Store, draft: Study) -> set[int]:
     return found
 
 
-# -- one question's studies --------------------------------------------------------------------------------
+# ── one question's studies
 
 
 def _entries(store: Store, study: Study) -> list[_Entry]:
@@ -221,7 +221,7 @@ def _question(roots: _Roots, study: Study) -> frozenset[str]:
     return frozenset(roots.root(_marks(study.arms[arm], study)[0]) for arm in ARMS)
 
 
-# -- looks, and what is left out ---------------------------------------------------------------------------
+# ── looks, and what is left out
 
 
 def _looks(entry: _Entry, before: int) -> tuple[tuple[int, float], ...]:

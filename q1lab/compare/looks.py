@@ -1,5 +1,5 @@
-"""Looking more than once: the level that pays for every look, and how often looking claims something
-when nothing has changed. Pure.
+"""Looking more than once: the level that pays for every look, and how often looking claims
+something when nothing has changed. Pure.
 
 Under the null hypothesis (normal errors, no difference) the paired t of the first n pairs depends
 on u = S/√Q alone, where S is the sum of the differences and Q the sum of their squares. The next
@@ -32,8 +32,8 @@ FARTHEST = 6.0
 def level(first: int, most: int, later: bool = False) -> float:
     """The α of every look of the plan "``first`` to ``most`` pairs, stop when known".
 
-    With it 5% of null studies make a claim at any of the looks; ``later``: ``ALPHA_LATER`` of them, for a
-    question that was asked before. Problem for a range that the table does not hold.
+    With it 5% of null studies make a claim at any of the looks; ``later``: ``ALPHA_LATER`` of them,
+    for a question that was asked before. Problem for a range that the table does not hold.
     """
     found = LEVELS.get((first, most))
     if found is None:

@@ -337,7 +337,7 @@ def curves(store: Store, study: Study) -> dict[str, dict[int, dict[str, list[flo
     return found
 
 
-# -- small pieces ------------------------------------------------------------------------------------------
+# ── small pieces
 
 
 def _floor(values: dict[int, float | None]) -> Interval | None:

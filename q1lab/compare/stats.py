@@ -454,7 +454,7 @@ def percentile_ends(resampled: Floats, level: float = 0.95) -> Floats:
     )
 
 
-# -- one piece each ----------------------------------------------------------------------------------------
+# ── one piece each
 
 
 def _check(headline: str, alpha: float, delta: float | None) -> None:
@@ -673,7 +673,7 @@ def _decide(interval: Interval, delta: float | None) -> Verdict:
     return "cannot tell"
 
 
-# -- what is said beside the numbers -----------------------------------------------------------------------
+# ── what is said beside the numbers
 
 
 def _reason(verdict: Verdict, whole: bool, picked: bool, complete: bool, n: int) -> Reason | None:

@@ -59,7 +59,7 @@ class Measured(Protocol):
     def pairs(self) -> Mapping[int, float]: ...
 
 
-# -- numbers -----------------------------------------------------------------------------------------------
+# ── numbers
 
 
 def signed(value: float | None, digits: int = 4) -> str:
@@ -148,7 +148,7 @@ def _same_side(value: float, limit: float, decimals: int) -> bool:
     return (value > limit) - (value < limit) == (shown > edge) - (shown < edge)
 
 
-# -- names and labels --------------------------------------------------------------------------------------
+# ── names and labels
 
 
 def names(c: Comparison) -> tuple[str, str]:
@@ -258,7 +258,7 @@ def _many(number: int, thing: str) -> str:
     return f"{number:,} {thing}" + ("" if number == 1 else "s")
 
 
-# -- sentences ---------------------------------------------------------------------------------------------
+# ── sentences
 
 
 def verdict(c: Comparison) -> str:
@@ -408,7 +408,8 @@ def note(one: Note, c: Comparison) -> str:
             return _conditions(facts["differ"])
         case Kind.TRAINER:
             return (
-                "Some of these runs were trained after an upgrade of q1lab's trainer: that alone can "
+                "Some of these runs were trained after an upgrade of q1lab's trainer: "
+                "that alone can "
                 "change a loss."
             )
         case Kind.ALLOWED:
@@ -507,7 +508,8 @@ def declared(first: int, most: int, alpha: float) -> str:
     spent = share(ALPHA if alpha >= looks.level(first, most) * 0.99 else ALPHA_LATER)
     return (
         f"Planned: {first} to {most} pairs, stopping when known. Each look is a "
-        f"{percent_level(alpha)} interval; over all {most - first + 1} looks {spent} of null studies "
+        f"{percent_level(alpha)} interval; over all {most - first + 1} looks {spent} of null "
+        "studies "
         "make a claim."
     )
 
@@ -560,7 +562,7 @@ def said(c: Comparison) -> str:
     }[c.verdict]
 
 
-# -- the prediction ----------------------------------------------------------------------------------------
+# ── the prediction
 
 
 def prediction(c: Comparison) -> str:
@@ -655,7 +657,7 @@ def folded(shown: int, total: int) -> str:
     )
 
 
-# -- what each arm cost ------------------------------------------------------------------------------------
+# ── what each arm cost
 
 
 def change(c: Comparison, key: str) -> str:
@@ -702,7 +704,7 @@ CAVEATS = frozenset(
 """Kinds of notes after which the difference may have another reason than the modification."""
 
 
-# -- the border --------------------------------------------------------------------------------------------
+# ── the border
 
 
 def to_json(c: Comparison) -> dict[str, Any]:

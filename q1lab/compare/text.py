@@ -97,7 +97,7 @@ def rich_lines(
     return result
 
 
-# -- the block ---------------------------------------------------------------------------------------------
+# ── the block
 
 
 def _block(c: Comparison, width: int) -> list[Line]:
@@ -255,7 +255,7 @@ def _axis_rows(c: Comparison, width: int) -> list[Line]:
     return result
 
 
-# -- small pieces ------------------------------------------------------------------------------------------
+# ── small pieces
 
 
 def _names(c: Comparison) -> tuple[str, str]:

@@ -97,6 +97,7 @@ def _lead(record: Post) -> str:
     if study is None or not study.difference:
         return f"{record.title}."
     return (
-        f"I put {record.variant} into a small GPT and trained it against the baseline, {study.n} seeds each: "
+        f"I put {record.variant} into a small GPT and trained it against the baseline, "
+        f"{study.n} seeds each: "
         f"{study.difference} nats, {_interval_words(study)}. {study.in_a_sentence}"
     )

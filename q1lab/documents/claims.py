@@ -313,7 +313,8 @@ def _seeds(paragraph: _Paragraph) -> list[Finding]:
         Finding(
             paragraph.line_at(match.start()),
             "seeds",
-            "a bootstrap CI needs its seeds beside it: how many, and that at three it covers about 74 to 80%",
+            "a bootstrap CI needs its seeds beside it: how many, "
+            "and that at three it covers about 74 to 80%",
         )
     ]
 

@@ -1,5 +1,5 @@
-"""What is counted from the learner's own files: the repositories, and the KPIs with the targets that
-the roadmap states."""
+"""What is counted from the learner's own files: the repositories, and the KPIs with the targets
+that the roadmap states."""
 
 from __future__ import annotations
 

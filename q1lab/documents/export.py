@@ -54,7 +54,8 @@ def export(
     ]
     if place == "dev.to":
         notes += [
-            f"dev.to takes pictures by address: upload {name} as PNG, and put its address in its place"
+            f"dev.to takes pictures by address: upload {name} as PNG, "
+            "and put its address in its place"
             for name in pictures
         ]
     elif pictures:

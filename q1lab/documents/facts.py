@@ -1,5 +1,5 @@
-"""A comparison as tables and sentences for a document: only layout, the words are compare/telling's.
-Pure."""
+"""A comparison as tables and sentences for a document: only layout, the words are
+compare/telling's. Pure."""
 
 from __future__ import annotations
 

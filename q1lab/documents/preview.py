@@ -50,7 +50,8 @@ def policy() -> str:
     page."""
     digest = base64.b64encode(hashlib.sha256(style().encode()).digest()).decode()
     return (
-        f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action "
+        f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; "
+        "form-action "
         f"'none'; "
         "script-src 'none'"
     )
@@ -172,8 +173,8 @@ def picture(source: str, alt: str, folder: Path) -> str:
             return missing(os_reason(error))
         return missing("no such file")
     shown = html.escape(alt)
-    # An SVG inside <img> runs no script, whatever it holds.
-    # A chart that q1lab drew is ink on white: on a dark page it may be turned over. A photo may not.
+    # An SVG inside <img> runs no script, whatever it holds. A chart that q1lab drew is ink on
+    # white: on a dark page it may be turned over. A photo may not.
     chart = ' class="chart"' if kind == _TYPES[".svg"] and b"q1lab" in content[:4000] else ""
     tag = f'<img{chart} src="data:{kind};base64,{data}" alt="{shown}">'
     return (

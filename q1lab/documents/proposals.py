@@ -1,4 +1,5 @@
-"""What a document command is about to write and commit, before it does: for commands and the app alike.
+"""What a document command is about to write and commit, before it does: for commands and the app
+alike.
 
 Each function looks at the store, the week and the learner's files and returns a ``Proposal``.
 Nothing is written until ``Proposal.save``.

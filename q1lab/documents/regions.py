@@ -135,7 +135,8 @@ def _scan(data: bytes, where: str) -> tuple[list[Region], int | None]:
                 raise RegionProblem(
                     where,
                     number,
-                    f"there are two regions {name!r} (the first is at line {seen[name]}): remove one",
+                    f"there are two regions {name!r} (the first is at line {seen[name]}): "
+                    "remove one",
                 )
             seen[name] = number
             open_ = (name, begin[2], number, position, end)
@@ -214,7 +215,8 @@ def refresh(
                 raise RegionProblem(
                     where,
                     open_fence,
-                    f"this code block is never closed, so the region {name!r} can't be added after it",
+                    "this code block is never closed, "
+                    f"so the region {name!r} can't be added after it",
                 )
             so_far = b"".join(pieces)
             body = _body(text, newline)

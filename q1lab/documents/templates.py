@@ -143,7 +143,6 @@ def _place(error: BaseException, folders: list[Path], name: str) -> str:
 
 
 # ── numbers and dates as people read them
-# ────────────────────────────────────────────────────────────────
 
 
 def loss(value: float | None, digits: int = 4) -> str:

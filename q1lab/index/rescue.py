@@ -58,7 +58,6 @@ class Rescued:
 
 
 # ── looking
-# ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def own_tables(db: sqlite3.Connection) -> list[str]:
@@ -73,7 +72,6 @@ def own_tables(db: sqlite3.Connection) -> list[str]:
 
 
 # ── copies
-# ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def keep_copy(db: sqlite3.Connection, file: Path) -> None:
@@ -158,7 +156,6 @@ def _sum(text: str) -> str:
 
 
 # ── saving
-# ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def carry_over(

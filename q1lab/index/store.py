@@ -132,7 +132,8 @@ class Store:
         if made <= SCHEMA:
             raise Damaged(f"its version says {version}, its tables say {made}")
         raise Problem(
-            f"{self.file} was written by a newer q1lab (schema {version}, this one knows {SCHEMA}); "
+            f"{self.file} was written by a newer q1lab (schema {version}, "
+            f"this one knows {SCHEMA}); "
             "upgrade q1lab, or point Q1LAB_HOME at another folder. Nothing was changed.",
             FAILED,
         )
@@ -169,12 +170,13 @@ class Store:
             raise Problem(f"cannot write {self.file}: {_reason(error)}", FAILED) from error
         if saved is not None and self.moved_aside is not None:
             self.notice = (
-                f"{self.file.name} was damaged ({fault}) and is now {self.moved_aside.name}, untouched; "
-                + saved.words
+                f"{self.file.name} was damaged ({fault}) and is now {self.moved_aside.name}, "
+                "untouched; " + saved.words
             )
         elif saved is not None and saved.from_copy:
             self.notice = (
-                f"{self.file.name} was gone; {saved.from_copy} rows of what you ticked and wrote came back from "
+                f"{self.file.name} was gone; {saved.from_copy} rows of what you ticked and wrote "
+                "came back from "
                 f"{copied[0].name}, and runs from their files"
             )
         if self.notice:
@@ -246,7 +248,6 @@ class Store:
         return self.db.execute("PRAGMA data_version").fetchone()[0], self.db.total_changes
 
     # ── settings
-    # ─────────────────────────────────────────────────────────────────────────────────────────
 
     def setting(self, key: str, default: Any = None) -> Any:
         """A value that the program keeps for itself (JSON)."""
@@ -264,7 +265,6 @@ class Store:
             )
 
     # ── runs
-    # ─────────────────────────────────────────────────────────────────────────────────────────────
 
     def runs(self, study_id: str) -> list[Row]:
         """A study's runs, in the order of its plan (seed by seed, baseline first)."""

@@ -1,4 +1,5 @@
-"""Artifacts: what was shipped in the quarter, beyond the studies and posts that q1lab sees itself."""
+"""Artifacts: what was shipped in the quarter, beyond the studies and posts that q1lab sees
+itself."""
 
 from __future__ import annotations
 

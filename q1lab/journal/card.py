@@ -63,7 +63,8 @@ def gather(store: Store, week: Week, counted: Sequence[kpis.KpiLine] | None = No
         )
     planned = [(one.id, one.title, float(one.target)) for one in week.kpis]
     numbers = [
-        f"{_amount(one.actual)}{'' if one.target is None else f' of {one.target:g}'} {plain(one.title)}"
+        f"{_amount(one.actual)}{'' if one.target is None else f' of {one.target:g}'} "
+        f"{plain(one.title)}"
         for one in (kpis.lines(store, planned) if counted is None else counted)
     ]
     newest = record.newest(store)
@@ -84,7 +85,8 @@ def text(card: Card, width: int = 72) -> str:
         steps = f"{line.done}/{line.total}"
         hours = _timed(line)
         lines.append(
-            f"{line.name:<2}{title:<{room}}  {'█' * filled}{'░' * (BAR - filled)} {steps:>6}  {hours}"
+            f"{line.name:<2}{title:<{room}}  {'█' * filled}{'░' * (BAR - filled)} {steps:>6}  "
+            f"{hours}"
         )
     lines += _folded(card, width)
     lines += ["", *textwrap.wrap(HOW, width)]

@@ -1,4 +1,5 @@
-"""What the learner's lists share: a title in one line, an address, an entry found by number or words."""
+"""What the learner's lists share: a title in one line, an address, an entry found by number or
+words."""
 
 from __future__ import annotations
 
@@ -64,7 +65,8 @@ def public_address(url: str) -> str:
 
 
 def title(text: str, what: str) -> str:
-    """``text`` in one line of at most 300 characters; ``what`` names it in the Problem otherwise."""
+    """``text`` in one line of at most 300 characters; ``what`` names it in the Problem
+    otherwise."""
     cleaned = " ".join(plain(text).split())
     if not cleaned:
         raise Problem(f"{what} can't be empty")

@@ -1,10 +1,10 @@
 """What happened, by what it left behind: steps that tick themselves.
 
 A step of the week is done when the act that it names has left its mark: the file is there, its
-checks are green, the study's runs have ended, a document was written, the post is published. So app,
-commands and documents can't contradict what happened. A step is unticked by hand, and stays so until
-something new happens. Where a mark disappears (a study that was deleted), nothing is claimed any
-more, and one line says so.
+checks are green, the study's runs have ended, a document was written, the post is published. So
+app, commands and documents can't contradict what happened. A step is unticked by hand, and stays so
+until something new happens. Where a mark disappears (a study that was deleted), nothing is claimed
+any more, and one line says so.
 
 What a step names is read from its kind, its actions, and the commands in its text (``acts_of``).
 """

@@ -74,7 +74,8 @@ def set_kpi(
             now["actual"] = None
         source = "by hand" if now["actual"] is not None else None
         db.execute(
-            "INSERT OR REPLACE INTO kpis (name, target, actual, source, updated) VALUES (?,?,?,?,?)",
+            "INSERT OR REPLACE INTO kpis (name, target, actual, source, updated) "
+            "VALUES (?,?,?,?,?)",
             (name, now["target"], now["actual"], source, utc_now()),
         )
 
@@ -147,7 +148,8 @@ def counts(store: Store) -> dict[str, int]:
 
     return {
         "repos": one(
-            "SELECT count(DISTINCT location) FROM artifacts WHERE kind = 'repo' AND location LIKE 'http%://%'"
+            "SELECT count(DISTINCT location) FROM artifacts WHERE kind = 'repo' AND location LIKE "
+            "'http%://%'"
         ),
         "posts": one(
             "SELECT count(*) FROM (SELECT url FROM posts WHERE published IS NOT NULL UNION "

@@ -1,4 +1,5 @@
-"""The week's post: where its draft is, where it is published, and on which channels it was shared."""
+"""The week's post: where its draft is, where it is published, and on which channels it was
+shared."""
 
 from __future__ import annotations
 
@@ -132,7 +133,8 @@ def share(
     there = next((item for item in found["shares"] if item["channel"] == channel), None)
     if there and not replace:
         raise Problem(
-            f"{channel} is recorded already ({there['url']}); --replace puts the new address in its place"
+            f"{channel} is recorded already ({there['url']}); "
+            "--replace puts the new address in its place"
         )
     if url == found["url"]:
         raise Problem(

@@ -52,7 +52,8 @@ def predict(
         raise Problem(f"how sure you are is a share between 0 and 100%, not {confidence}")
     if direction == "same" and size > matters:
         raise Problem(
-            f"'same' means within ±{matters:g} nats, but the size is {size:g}: give --size 0, or a direction"
+            f"'same' means within ±{matters:g} nats, but the size is {size:g}: give --size 0, "
+            "or a direction"
         )
     values = (direction, size, matters, confidence, reasoning.strip(), utc_now())
     with store.write() as db:
@@ -65,12 +66,14 @@ def predict(
             )
         elif now is not None and not amend:
             raise Problem(
-                f"your prediction for {variant} has been locked since {now['locked']} ({now['locked_by']}); "
+                f"your prediction for {variant} has been locked since {now['locked']} "
+                f"({now['locked_by']}); "
                 "--amend adds a dated amendment and keeps the first one"
             )
         else:
             db.execute(
-                "INSERT INTO predictions (direction, size, matters, confidence, reasoning, created, "
+                "INSERT INTO predictions (direction, size, matters, confidence, reasoning, "
+                "created, "
                 "week, variant, amends) VALUES (?,?,?,?,?,?,?,?,?)",
                 (*values, week, variant, now["id"] if now else None),
             )
@@ -134,7 +137,8 @@ def locked_prediction(
 
 def _newest(db: sqlite3.Connection, week: str | None, variant: str) -> sqlite3.Row | None:
     row: sqlite3.Row | None = db.execute(
-        "SELECT * FROM predictions WHERE variant = ? AND (? IS NULL OR week = ?) ORDER BY id DESC LIMIT 1",
+        "SELECT * FROM predictions WHERE variant = ? AND (? IS NULL OR week = ?) "
+        "ORDER BY id DESC LIMIT 1",
         (variant, week, week),
     ).fetchone()
     return row

@@ -28,7 +28,6 @@ diff."""
 
 
 # ── new
-# ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @dataclass(frozen=True)
@@ -113,7 +112,6 @@ def _create(path: Path, content: bytes) -> None:
 
 
 # ── hints
-# ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @dataclass(frozen=True)
@@ -193,7 +191,6 @@ def _sections(variant: str, content: Path | None) -> dict[str, str]:
 
 
 # ── merge
-# ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @dataclass(frozen=True)
@@ -231,7 +228,8 @@ def merge(file: Path, into: Path, base: Path | None = None) -> Merge:
         base_text = marker.strip(_read(base))
     elif found is None:
         raise Problem(
-            f"{file}:1: the line that says what it was made from is gone; name that file with --base"
+            f"{file}:1: the line that says what it was made from is gone; "
+            "name that file with --base"
         )
     else:
         base_text = _base_of(file, found)

@@ -54,7 +54,8 @@ def pair(variant: str, baseline: str | None, command: str = "run") -> Pair:
     if own is not None:
         choose = f"q1lab {command} {shlex.quote(variant)} --baseline"
         raise Problem(
-            f"{modified.path.name} does not say what it was made from, and there is your {_told(own)}. "
+            f"{modified.path.name} does not say what it was made from, "
+            f"and there is your {_told(own)}. "
             f"Choose: `{choose} {shlex.quote(_told(own))}` compares with yours, "
             f"`{choose} baseline` with q1lab's own"
         )

@@ -58,7 +58,8 @@ def keep(label: str, raw: bytes, block_size: int) -> Data:
     if val < block_size + 1 or train < block_size + 1:
         needed = 10 * (block_size + 1)
         raise Problem(
-            f"{label}: {len(text):,} characters are too few; with block_size {block_size} it takes at least "
+            f"{label}: {len(text):,} characters are too few; "
+            f"with block_size {block_size} it takes at least "
             f"{needed:,} (a tenth of them validates)"
         )
     sha256 = hashlib.sha256(raw).hexdigest()
@@ -93,7 +94,8 @@ def stdlib_text() -> str:
         size += len(text)
     if size < STDLIB_CHARACTERS // 4:
         raise Problem(
-            f"this Python's standard library ({folder}) has too little source text; give a text file: --data PATH"
+            f"this Python's standard library ({folder}) has too little source text; "
+            "give a text file: --data PATH"
         )
     return "".join(parts)[:STDLIB_CHARACTERS]
 
@@ -129,7 +131,8 @@ def download(url: str, timeout: float = 30.0) -> bytes:
         if isinstance(error, urllib.error.HTTPError):
             error.close()  # it is an open answer, too
         raise Problem(
-            f"cannot download Tiny Shakespeare ({reason}); put the file somewhere and set Q1LAB_DATA to its path, "
+            f"cannot download Tiny Shakespeare ({reason}); "
+            "put the file somewhere and set Q1LAB_DATA to its path, "
             "or train on --data stdlib",
             FAILED,
         ) from None
@@ -142,7 +145,8 @@ def _pinned(raw: bytes, where: str) -> bytes:
     found = hashlib.sha256(raw).hexdigest()
     if found != SHAKESPEARE_SHA256:
         raise Problem(
-            f"{where} is not Tiny Shakespeare (SHA-256 {found[:12]}…, not {SHAKESPEARE_SHA256[:12]}…)",
+            f"{where} is not Tiny Shakespeare (SHA-256 {found[:12]}…, "
+            f"not {SHAKESPEARE_SHA256[:12]}…)",
             FAILED,
         )
     return raw

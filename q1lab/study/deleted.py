@@ -1,4 +1,5 @@
-"""What is kept of a study that was deleted: its plan and how its runs ended, one JSON object a line.
+"""What is kept of a study that was deleted: its plan and how its runs ended, one JSON object a
+line.
 
 A question that was asked stays asked: whoever counts how often a study was looked at, or how many
 were tried, reads these lines too (``deleted.jsonl`` in q1lab's home).

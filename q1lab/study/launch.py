@@ -169,7 +169,8 @@ def stop(study: Study, *, grace: float = GRACE) -> bool:
         if time.monotonic() > deadline:
             if killed:
                 raise Problem(
-                    f"{study.id} was stopped, but a process that it started left its group and lives on; end it "
+                    f"{study.id} was stopped, but a process that it started left its group and "
+                    "lives on; end it "
                     "by hand, or start anew with --fresh",
                     FAILED,
                 )

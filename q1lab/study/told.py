@@ -1,4 +1,5 @@
-"""When a person is to be told about a study: it has ended, a run diverged, nothing has come for long.
+"""When a person is to be told about a study: it has ended, a run diverged, nothing has come for
+long.
 
 The runner looks, since it is there with or without a viewer, and starts the learner's own command
 (``on_end`` in config.toml) through ``q1lab.commands.tell``. The app rings and notifies by itself.

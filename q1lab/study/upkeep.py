@@ -190,7 +190,8 @@ def _reused() -> Iterator[tuple[Study, str]]:
 
 
 def _leftovers() -> Iterator[Item]:
-    """Of deletions, restores and pulls that were killed, and what children wrote where they stood."""
+    """Of deletions, restores and pulls that were killed, and what children wrote where they
+    stood."""
     old = time.time() - OLD
     candidates = [*_entries(paths.home(), ".pull-"), *_entries(paths.scratch_dir(), "")]
     candidates += [

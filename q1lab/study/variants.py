@@ -61,7 +61,8 @@ def find(given: str) -> Variant:
     near = difflib.get_close_matches(given, names(), 1, 0.4)
     hint = f"did you mean {near[0]}? " if near else ""
     raise Problem(
-        f"no variant called {given!r}; {hint}There is: {', '.join(names())}, or the path to a model file"
+        f"no variant called {given!r}; {hint}There is: {', '.join(names())}, "
+        "or the path to a model file"
     )
 
 
@@ -84,7 +85,8 @@ def read(path: Path, name: str, origin: str) -> Variant:
     for wanted in ("GPTConfig", "GPT"):
         if wanted not in defined and not (imported and wanted in text):
             raise Problem(
-                f"{path}:1: no class {wanted}; a model file defines GPTConfig and GPT, as nanoGPT's does"
+                f"{path}:1: no class {wanted}; a model file defines GPTConfig and GPT, "
+                "as nanoGPT's does"
             )
     config = defined.get("GPTConfig")
     fields = tuple(

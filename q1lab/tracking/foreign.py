@@ -72,7 +72,6 @@ class ForeignRun:
 
 
 # ── reading: W&B
-# ─────────────────────────────────────────────────────────────────────────────────────────
 
 
 def from_wandb(record: Mapping[str, Any]) -> list[ForeignRun]:
@@ -116,7 +115,6 @@ def _wandb_state(
 
 
 # ── reading: events
-# ──────────────────────────────────────────────────────────────────────────────────────
 
 
 def from_folder(folder: Path) -> list[ForeignRun]:
@@ -182,7 +180,6 @@ def from_events(file: Path, where: str) -> ForeignRun:
 
 
 # ── reading: CSV
-# ─────────────────────────────────────────────────────────────────────────────────────────
 
 
 def from_csv(file: Path) -> list[ForeignRun]:
@@ -223,7 +220,8 @@ def from_csv(file: Path) -> list[ForeignRun]:
 
 CSV_FORMS = (
     "it needs cfg, seed, iter, train_loss and/or val_loss (a row per point), "
-    "or cfg, seed, val_loss (a row per run), or a chart's export with columns like `modified-seed0 - val_loss`"
+    "or cfg, seed, val_loss (a row per run), or a chart's export with columns like `modified-seed0 "
+    "- val_loss`"
 )
 
 
@@ -338,7 +336,6 @@ def _loss(value: float, where: str, name: str) -> float:
 
 
 # ── reading: what all have in common
-# ─────────────────────────────────────────────────────────────────────
 
 
 def take_rows(run: ForeignRun, rows: Iterable[Mapping[str, Any]]) -> None:
@@ -406,7 +403,8 @@ def _identity(where: str, config: Mapping[str, Any], name: str) -> tuple[str, in
         seed = int(seed)
     if not isinstance(cfg, str) or not cfg.strip() or len(cfg) > 60:
         raise Problem(
-            f"{where} doesn't say its cfg: config needs cfg and seed, or the name the form cfg-seed0"
+            f"{where} doesn't say its cfg: config needs cfg and seed, "
+            "or the name the form cfg-seed0"
         )
     if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 10**9:
         raise Problem(f"{where} has no seed: config needs seed, a whole number from 0 up")

@@ -56,7 +56,6 @@ ARM = frozenset({"variant", "model", "model_file", "model_sha256", "n_params", "
 
 
 # ── grouping
-# ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @dataclass(frozen=True)
@@ -174,7 +173,6 @@ def _few(names: list[str]) -> str:
 
 
 # ── writing
-# ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def create(grouped: Grouped, origin: str) -> Study:
@@ -254,7 +252,8 @@ def adopt(folder: Path) -> Study:
             found = from_events(file, f"{run.name}/events.jsonl")
             if (found.cfg, found.seed) != (run.arm, run.seed):
                 raise Problem(
-                    f"{found.where} is the run {run_name(found.cfg, found.seed)}, not {run.name}; not taken"
+                    f"{found.where} is the run {run_name(found.cfg, found.seed)}, not {run.name}; "
+                    "not taken"
                 )
             events[run.name] = found.events or []
     if not events:

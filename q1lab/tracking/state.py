@@ -118,7 +118,6 @@ class Status:
 
 
 # ── the notebook
-# ─────────────────────────────────────────────────────────────────────────────────────────
 
 
 def runs_file(study: Study) -> Path:
@@ -243,7 +242,6 @@ def pending(study: Study) -> list[str]:
 
 
 # ── wandb's folders
-# ──────────────────────────────────────────────────────────────────────────────────────
 
 
 def folders(study: Study, run_id: str) -> list[Path]:
@@ -291,7 +289,6 @@ def leet_command(study: Study) -> str:
 
 
 # ── the learner's settings
-# ───────────────────────────────────────────────────────────────────────────────
 
 
 def learner_settings(env: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -40,7 +40,8 @@ Command = tuple[str, str, Callable[[], Any]]
 
 
 class Commands(Provider):
-    """What can be done, in words: the commands, the forms, every key's action, and what has no key."""
+    """What can be done, in words: the commands, the forms, every key's action, and what has no
+    key."""
 
     def _all(self) -> Iterator[Command]:
         app = cast("Q1Lab", self.app)

@@ -64,7 +64,8 @@ class TimedApp(CalmApp):
             if self.setup.config.bell:
                 self.bell()
             self.notify(
-                f"The {part.minutes} minutes of {part_name(part)} are spent. The clock goes on, in another colour.",
+                f"The {part.minutes} minutes of {part_name(part)} are spent. The clock goes on, "
+                "in another colour.",
                 timeout=20,
             )
         self.draw_clock()

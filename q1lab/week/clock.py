@@ -91,7 +91,6 @@ class Clock:
     rules: Rules = Rules()
 
     # ── what time does
-    # ──────────────────────────────────────────────────────────────────────────────────
 
     def tick(self, now: Reading) -> Clock:
         """Time went by.
@@ -134,7 +133,6 @@ class Clock:
         return replace(self, running=False, question=question, last=None, silent=0.0)
 
     # ── what the learner does
-    # ───────────────────────────────────────────────────────────────────────────
 
     def start(self, now: Reading, part: str | None = None) -> Clock:
         """Count for `part` (left out: go on with the current one). A clock that runs for another
@@ -180,7 +178,6 @@ class Clock:
         )
 
     # ── to the disk and back
-    # ────────────────────────────────────────────────────────────────────────────
 
     def settle(self) -> tuple[dict[str, float], Clock]:
         """What was credited since the last time, by part, and the clock without it. Write the
@@ -273,7 +270,6 @@ def _boot_id() -> str:
 
 
 # ── the face: a budget against what was spent
-# ────────────────────────────────────────────────────────────
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,7 +310,6 @@ def _span(seconds: float) -> str:
 
 
 # ── small helpers
-# ────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _plus(fresh: Mapping[str, float], part: str, seconds: float) -> dict[str, float]:

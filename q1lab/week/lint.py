@@ -200,7 +200,8 @@ def _lint_width(week: Week) -> Iterator[Finding]:
 
 _NATS = re.compile(r"[0-9]\.[0-9]{2,} nats")
 _EXAMPLE = re.compile(r'"[^"]*"|^(```|~~~).*?^\1', re.DOTALL | re.MULTILINE)
-"""What a learner might write, in quotation marks, and blocks of code: their numbers are examples."""
+"""What a learner might write, in quotation marks, and blocks of code: their numbers are
+examples."""
 _SOURCE = re.compile(
     r"\{measured\.|https?://|arXiv|#[0-9]|`[^`]+\.(?:md|toml|json|py)`|[Ff]or example"
 )

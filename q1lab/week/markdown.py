@@ -277,8 +277,8 @@ class Scan:
         self.at += 1
 
     def _shown(self, name: str, at: int) -> list[str]:
-        """The lines of a block of code that holds one of the week's files; none, and a finding, when
-        it can't be read."""
+        """The lines of a block of code that holds one of the week's files; none, and a finding,
+        when it can't be read."""
         text = self.reader.text(f"{FILES}/{name}", self.file, at)
         if text is None:
             return []

@@ -152,8 +152,8 @@ class Step:
 
     `kind` is one of STEP_KINDS. `into` names the document region that wants the answer, if any.
     `minutes` is what it should take, where the author says so. `needs` is the id of a step that
-    comes before. `answer` belongs to a step of kind recall: a viewer shows the title and the detail,
-    then on a key the answer, then asks whether the learner had it, and calls progress.mark.
+    comes before. `answer` belongs to a step of kind recall: a viewer shows the title and the
+    detail, then on a key the answer, then asks whether the learner had it, and calls progress.mark.
     `again` is the id of the recall step that this one brings back (see progress.narrowed).
     """
 

@@ -112,7 +112,8 @@ class Numbers:
                 yield text.count("\n", 0, match.start()), match[0]
 
     def result(self, preset: str, variant: str) -> Measured | None:
-        """The comparison of a variant at a preset, on the learner's data where that was measured."""
+        """The comparison of a variant at a preset, on the learner's data where that was
+        measured."""
         found = [one for one in self.measured if (one.preset, one.variant) == (preset, variant)]
         same = [one for one in found if one.data == self.corpus]
         return next(iter(same or found), None)

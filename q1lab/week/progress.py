@@ -166,7 +166,6 @@ def first_open(
 
 
 # ── the database
-# ─────────────────────────────────────────────────────────────────────────────────────────
 
 
 def read(store: Store, week: str) -> Progress:

@@ -342,8 +342,10 @@ def test_the_retrospective(repo: Path, q1lab: Q1lab, fake_trainer: Fake) -> None
     for part in (
         "- transformer-from-scratch: 1 notebook",
         "- [ml-from-scratch](https://example.org/ml)",
-        "| Public repos | 5 | 1 | not met | counted: repositories with a public address (1 more has",
-        "| Papers read deeply | 8 | 9 | met | set by hand (1 counted: papers marked as read deeply) |",
+        "| Public repos | 5 | 1 | not met | counted: repositories with a public address (1 more "
+        "has",
+        "| Papers read deeply | 8 | 9 | met | set by hand (1 counted: "
+        "papers marked as read deeply) |",
         '- A "quoted" \\| paper',
         "1. Seeds vary.",
         "| Read the paper | 1 h 30 min | 2 h 00 min |",
@@ -560,10 +562,12 @@ def test_every_help_has_an_example(command: str, q1lab: Q1lab) -> None:
 def test_the_commands_import_nothing_heavy() -> None:
     code = (
         "import sys\nfrom q1lab import cli\n"
-        "for name in ('predict','modification','post','retro','kpi','paper','artifact','roadmap'):\n"
+        "for name in "
+        "('predict','modification','post','retro','kpi','paper','artifact','roadmap'):\n"
         "    cli.cli.get_command(None, name)\n"
         "print([m for m in "
-        "('torch','numpy','scipy','git','matplotlib','jinja2','textual','wandb','markdown_it') if m in "
+        "('torch','numpy','scipy','git','matplotlib','jinja2','textual','wandb','markdown_it') "
+        "if m in "
         "sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -1,5 +1,5 @@
-"""Levels that pay for every look: against simulation, and against a library's own integral where one
-agrees in its terms."""
+"""Levels that pay for every look: against simulation, and against a library's own integral where
+one agrees in its terms."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ def test_a_range_makes_a_claim_in_5_percent_of_null_studies(first: int, most: in
 
 
 def test_with_many_pairs_the_levels_are_pococks() -> None:
-    """With a known spread (many pairs to a look) two looks at half and all of the data have Pocock's
-    level .0294: the bivariate normal's own integral."""
+    """With a known spread (many pairs to a look) two looks at half and all of the data have
+    Pocock's level .0294: the bivariate normal's own integral."""
     limit = scipy_stats.norm.ppf(1 - 0.0294 / 2)
     both = scipy_stats.multivariate_normal(cov=[[1, 0.5**0.5], [0.5**0.5, 1]])
     inside = sum(

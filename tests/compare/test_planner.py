@@ -1,5 +1,5 @@
-"""The planner: pairs for a difference, from one's own runs or from shipped figures; and null studies
-through the program's own comparison."""
+"""The planner: pairs for a difference, from one's own runs or from shipped figures; and null
+studies through the program's own comparison."""
 
 from __future__ import annotations
 

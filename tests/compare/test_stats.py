@@ -51,7 +51,7 @@ def ends(interval: Interval | None) -> tuple[float, float]:
     return interval.low, interval.high
 
 
-# -- by hand -----------------------------------------------------------------------------------------------
+# ── by hand
 
 
 def test_paired_interval_by_hand() -> None:
@@ -170,7 +170,7 @@ def test_correlation_only_where_there_is_one() -> None:
     assert three.low is three.high is None
 
 
-# -- verdicts ----------------------------------------------------------------------------------------------
+# ── verdicts
 
 
 @pytest.mark.parametrize(
@@ -355,7 +355,7 @@ def test_plan_refuses_nonsense(asked: tuple[float, float, dict[str, float]]) -> 
         plan(effect, sd, headline="welch", **more)  # type: ignore[arg-type]
 
 
-# -- laws --------------------------------------------------------------------------------------------------
+# ── laws
 
 losses = st.floats(0.5, 5.0).map(lambda x: round(x, 4))
 studies = st.integers(2, 5).flatmap(
@@ -452,7 +452,7 @@ def test_any_numbers_at_all_give_an_answer(
     json.dumps(make(base, mod, headline).to_dict(), allow_nan=False)
 
 
-# -- null studies ------------------------------------------------------------------------------------------
+# ── null studies
 
 
 @pytest.mark.parametrize("headline", ["welch", "paired"])

@@ -65,7 +65,7 @@ def tellers(c: Comparison) -> dict[str, str]:
     }
 
 
-# -- what was told wrongly -----------------------------------------------------------------------------------
+# ── what was told wrongly
 
 
 def test_after_a_second_look_every_teller_names_the_level_in_use() -> None:
@@ -143,7 +143,7 @@ def test_a_threshold_is_shown_on_the_side_where_it_is() -> None:
     assert (shown[1] < 0.0095) == (found.ends.high < 0.0095)
 
 
-# -- told alike ----------------------------------------------------------------------------------------------
+# ── told alike
 
 loss = st.floats(0.5, 5.0)
 

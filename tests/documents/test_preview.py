@@ -187,7 +187,6 @@ def test_it_listens_on_the_loopback_only() -> None:
 
 
 # ── a real browser
-# ───────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.fixture

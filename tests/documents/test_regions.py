@@ -172,7 +172,6 @@ def test_five_megabytes() -> None:
 
 
 # ── over generated documents
-# ─────────────────────────────────────────────────────────────────────────────
 
 NAMES = ("alpha", "beta", "gamma")
 texts = st.text(

@@ -1,4 +1,5 @@
-"""Every process that q1lab starts: it runs no code of the current folder, and it ends as promised."""
+"""Every process that q1lab starts: it runs no code of the current folder, and it ends as
+promised."""
 
 from __future__ import annotations
 
@@ -32,7 +33,6 @@ __all__ = ["faulty"]
 SAFE = [sys.executable, "-P", "-m", "q1lab"]
 
 # ── which there are
-# ────────────────────────────────────────────────────────────────────────────────────────────────
 
 STARTS = re.compile(
     r"(subprocess\.(Popen|run|call|check_call|check_output)|os\.(exec|spawn|posix_spawn)\w*"
@@ -82,7 +82,6 @@ def test_python_is_started_in_one_place_only() -> None:
 
 
 # ── no code of the current folder
-# ────────────────────────────────────────────────────────────────────────────────────────────────
 
 SHADOWS = (
     "random", "json", "re", "string", "runpy", "torch", "numpy", "scipy", "wandb", "git", "click",
@@ -176,7 +175,6 @@ def test_no_child_runs_code_of_the_current_folder(
 
 
 # ── the app in a browser
-# ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @contextlib.contextmanager
@@ -237,7 +235,6 @@ def test_a_cookie_that_is_no_text_is_refused(sent: bytes) -> None:
 
 
 # ── who ends with whom
-# ────────────────────────────────────────────────────────────────────────────────────────────────
 
 needs_proc = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 LOOPS = {

@@ -34,7 +34,6 @@ OWN = ("step_records", "part_times", "settings", "papers", "posts", "shares", "p
 
 
 # ── a full disk
-# ──────────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.fixture
@@ -160,7 +159,6 @@ def test_a_full_disk_under_a_run(
 
 
 # ── a damaged database
-# ───────────────────────────────────────────────────────────────────────────────────
 
 
 def fill_week(store: Store, seed: int = 0) -> None:
@@ -184,7 +182,8 @@ def fill_week(store: Store, seed: int = 0) -> None:
             )
             db.execute("INSERT INTO shares VALUES (?, 'mail', NULL, ?)", (n + 1, now))
             db.execute(
-                "INSERT INTO predictions (week, variant, direction, created) VALUES ('w', 'rope', 'lower', ?)",
+                "INSERT INTO predictions (week, variant, direction, created) VALUES ('w', 'rope', "
+                "'lower', ?)",
                 (now,),
             )
 
@@ -370,10 +369,12 @@ def test_a_newer_schema_is_left_alone(home: Path) -> None:
         progress.answer(store, "week", "one", "first")
         store.db.execute("PRAGMA user_version = 99")
         store.db.execute(
-            "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('q1lab', 'm099', '')"
+            "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('q1lab', "
+            "'m099', '')"
         )
         store.db.execute(
-            "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('q1lab', 'm098', '')"
+            "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('q1lab', "
+            "'m098', '')"
         )
     before = (home / "q1lab.db").read_bytes()
     done = q1lab("status", code=1)
@@ -445,8 +446,10 @@ def test_a_rescue_that_is_cut_off_begins_again(home: Path) -> None:
     code = (
         "import os, sys\nfrom q1lab.index import store\nleft = int(sys.argv[1])\n"
         "def trace(frame, event, arg):\n    global left\n"
-        "    if frame.f_code.co_name in ('_begin_anew', 'set_aside', 'carry_over', 'write_atomic'):\n"
-        "        left -= event == 'line'\n        if left <= 0: os.kill(os.getpid(), 9)\n    return trace\n"
+        "    if frame.f_code.co_name in ('_begin_anew', 'set_aside', 'carry_over', "
+        "'write_atomic'):\n"
+        "        left -= event == 'line'\n        if left <= 0: os.kill(os.getpid(), "
+        "9)\n    return trace\n"
         "sys.settrace(trace)\nstore.Store()\n"
     )
     died = 0

@@ -389,7 +389,8 @@ def test_a_clock_that_was_set_back_changes_neither_order_nor_durations(faulty: F
         "import datetime, random, sys\nfrom labs import report\n"
         "class Wild(datetime.datetime):\n"
         "    @classmethod\n    def now(cls, tz=None):\n"
-        "        return datetime.datetime.now(tz) + datetime.timedelta(hours=random.choice([-1, 0, 24]))\n"
+        "        return datetime.datetime.now(tz) + datetime.timedelta(hours=random.choice([-1, 0, "
+        "24]))\n"
         "report.datetime = Wild\nimport fake_train\nsys.exit(fake_train.main())\n"
     )
     script = paths.home() / "wild.py"

@@ -145,7 +145,8 @@ def test_a_model_file_that_loops_is_named_with_its_line(tmp_path: Path) -> None:
 
 
 def test_a_model_file_that_prints_without_end(faulty: Faulty, tmp_path: Path) -> None:
-    """Eight megabytes per iter: the log is cut, the run finishes, and the learner reads the beginning."""
+    """Eight megabytes per iter: the log is cut, the run finishes, and the learner reads the
+    beginning."""
     faulty()
     extra = WRAPPED.format(line="_calls > 20 and print('x' * 2**23)")
     args = words(model_file(tmp_path, extra), corpus(tmp_path), 155)

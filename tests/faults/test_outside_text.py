@@ -1,5 +1,5 @@
-"""Text from outside: escape sequences, odd encodings, endless words, and Markdown that takes a regex
-minutes."""
+"""Text from outside: escape sequences, odd encodings, endless words, and Markdown that takes a
+regex minutes."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Reading what a person or a folder names, and writing where a person wants it: never a wait, never a
-device replaced."""
+"""Reading what a person or a folder names, and writing where a person wants it: never a wait, never
+a device replaced."""
 
 from __future__ import annotations
 

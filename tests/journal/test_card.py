@@ -55,7 +55,8 @@ def test_numbers_follow_the_store(store: Store, week: Week) -> None:
 def test_the_verdict_is_said_as_it_is() -> None:
     found = records.comparison("cannot tell", None)
     assert telling.line(found) == (
-        "rope against baseline: cannot tell, −0.009 nats, 95% interval −0.033 to +0.015, seeds 0, 1, 2"
+        "rope against baseline: cannot tell, −0.009 nats, 95% interval −0.033 to +0.015, seeds 0, "
+        "1, 2"
     )
 
 

@@ -103,7 +103,6 @@ def test_predictions_that_make_no_sense(
 
 
 # ── KPIs, papers, artifacts
-# ──────────────────────────────────────────────────────────────────────────────
 
 PLANNED = [
     ("public_repos", "Public repos", 3.0),
@@ -193,7 +192,6 @@ def test_artifacts(store: Store) -> None:
 
 
 # ── the post
-# ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_canonical_first_then_each_channel_once(store: Store) -> None:

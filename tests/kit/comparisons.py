@@ -37,7 +37,8 @@ def make(
     costs: Mapping[str, tuple[int, int, float, float]] = COSTS,
     **more: Any,
 ) -> Comparison:
-    """The comparison of two arms of final val losses, each a mapping seed → loss (None: diverged)."""
+    """The comparison of two arms of final val losses, each a mapping seed → loss (None:
+    diverged)."""
     found = stats.analyse(
         base,
         modified,

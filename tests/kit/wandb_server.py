@@ -109,7 +109,6 @@ class WandbServer:
         self.port = 0
 
     # ── life
-    # ─────────────────────────────────────────────────────────────────────────────────────────────
 
     def __enter__(self) -> WandbServer:
         self.start()
@@ -157,7 +156,6 @@ class WandbServer:
         return found[0]
 
     # ── what is asked
-    # ────────────────────────────────────────────────────────────────────────────────────
 
     def stream(self, run_id: str, body: dict[str, Any], entity: str, project: str) -> None:
         with self._lock:

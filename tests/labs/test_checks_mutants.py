@@ -50,7 +50,6 @@ def results(text: str, for_: str, tmp_path: Path, only: str = "") -> list[Result
 
 
 # ── edits that several cases share
-# ───────────────────────────────────────────────────────────────────────
 
 ATTENTION = "        y = F.scaled_dot_product_attention(q, k, v, dropout_p=drop, is_causal=True)  # (B, H, T, D)\n"
 BY_HAND = """        scores = (q @ k.transpose(-2, -1)) / math.sqrt(q.size(-1))
@@ -288,7 +287,6 @@ def test_each_modification_has_five_wrong_ones() -> None:
 
 
 # ── right ones, in other styles
-# ──────────────────────────────────────────────────────────────────────────
 
 SEPARATE = [
     ("        self.c_attn = nn.Linear(config.n_embd, 3 * config.n_embd, bias=config.bias)  # q, k, v\n",

@@ -278,7 +278,8 @@ def test_asked_to_stop_it_leaves_a_checkpoint(tmp_path: Path) -> None:
 
 def test_a_loss_that_is_not_finite_ends_the_run_as_diverged(tmp_path: Path) -> None:
     bad = model_file("baseline").read_text() + (
-        "\n\n_forward, _calls = GPT.forward, 0\n\n\ndef forward(self, idx, targets=None):\n    global _calls\n"
+        "\n\n_forward, _calls = GPT.forward, 0\n\n\ndef forward(self, idx, "
+        "targets=None):\n    global _calls\n"
         "    _calls += 1\n    logits, loss = _forward(self, idx, targets)\n"
         "    return logits, loss * float('nan') if _calls > 9 and loss is not None else loss\n"
         "\n\nGPT.forward = forward\n"
@@ -297,7 +298,8 @@ def test_a_loss_that_is_not_finite_ends_the_run_as_diverged(tmp_path: Path) -> N
 
 
 def test_the_log_says_what_to_expect_before_training(tmp_path: Path) -> None:
-    """Parameters, ln(vocabulary) and the loss before the first update: what one predicts by hand."""
+    """Parameters, ln(vocabulary) and the loss before the first update: what one predicts by
+    hand."""
     study = make_study(tmp_path, "s", [0])
     assert run_trainer(study) == 0
     for arm in ("baseline", "modified"):

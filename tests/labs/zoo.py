@@ -147,7 +147,6 @@ class GPT(nn.Module):
 )
 
 # ── what the four modifications put in place of a section
-# ──────────────────────────────────────────────────────────────────────────────
 
 RMS = """
 class Norm(nn.Module):

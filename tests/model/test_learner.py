@@ -71,7 +71,6 @@ def implement(repo: Path, variant: str) -> Path:
 
 
 # ── new
-# ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_new_copies_the_learners_model_under_a_header(repo: Path) -> None:
@@ -154,7 +153,6 @@ def test_new_refuses_what_makes_no_sense(repo: Path) -> None:
 
 
 # ── hints
-# ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize("variant", ["rope", "rmsnorm", "swiglu", "gqa"])
@@ -206,7 +204,6 @@ def test_the_reference_beside_a_file_that_passes(repo: Path) -> None:
 
 
 # ── merge
-# ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_merge_file_merges_and_counts_conflicts() -> None:

@@ -1,4 +1,5 @@
-"""A person is told when a study is over: by their own command, with the verdict in its environment."""
+"""A person is told when a study is over: by their own command, with the verdict in its
+environment."""
 
 from __future__ import annotations
 

@@ -144,7 +144,6 @@ def test_what_the_relay_sent_comes_back_the_same(
 
 
 # ── grouping
-# ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def a_run(cfg: str = "baseline", seed: int = 0, **changes: Any) -> ForeignRun:
@@ -224,7 +223,6 @@ def test_diverged_runs_stay_diverged() -> None:
 
 
 # ── files
-# ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_a_folder_of_events(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

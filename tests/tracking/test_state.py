@@ -30,7 +30,6 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 # ── ids and states
-# ───────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_ids_are_minted_once_and_grow_with_the_plan() -> None:
@@ -103,14 +102,14 @@ def test_it_never_imports_wandb() -> None:
     code = (
         "import sys, q1lab.tracking.state, q1lab.tracking.rows, q1lab.tracking.importing,"
         " q1lab.tracking.foreign, q1lab.commands.sync,"
-        " q1lab.commands.pull, q1lab.commands.import_; print(sorted({*sys.modules} & {'wandb', 'torch'}))"
+        " q1lab.commands.pull, q1lab.commands.import_; print(sorted({*sys.modules} & {'wandb', "
+        "'torch'}))"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"
 
 
 # ── keys and environment
-# ─────────────────────────────────────────────────────────────────────────────────
 
 
 def test_where_a_key_may_be(tmp_path: Path) -> None:
@@ -176,7 +175,6 @@ def test_keys_are_taken_out_of_text(key: str) -> None:
 
 
 # ── rows
-# ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def projected(pieces: list[list[dict[str, Any]]]) -> Projection:

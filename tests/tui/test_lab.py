@@ -327,7 +327,6 @@ def _launched() -> studies.Study:
 
 
 # ── pictures
-# ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
 async def _to_lab(pilot: Any) -> None:

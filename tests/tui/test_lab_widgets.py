@@ -56,7 +56,6 @@ def run(
 
 
 # ── sparkline
-# ────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_a_sparkline_is_as_long_as_the_run_has_got() -> None:
@@ -100,7 +99,6 @@ def test_a_sparkline_always_has_its_width(
 
 
 # ── canvas and chart data
-# ────────────────────────────────────────────────────────────────────────────────
 
 
 def text_of(canvas: Canvas) -> list[str]:
@@ -186,7 +184,6 @@ def test_log_ticks_and_short_numbers() -> None:
 
 
 # ── forest
-# ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_while_a_study_trains_only_pairs_are_shown() -> None:
@@ -260,7 +257,6 @@ def test_the_forest_never_leaves_its_width(
 
 
 # ── words, diff, tail
-# ────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_words() -> None:

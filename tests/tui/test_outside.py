@@ -1,4 +1,5 @@
-"""The clipboard inside tmux, the desktop notification, and small words: tested without a terminal."""
+"""The clipboard inside tmux, the desktop notification, and small words: tested without a
+terminal."""
 
 from __future__ import annotations
 

@@ -190,7 +190,8 @@ async def test_text_is_shown_after_the_first_paint_and_never_as_markup(tmp_path:
         'title = "[bold]S"\nminutes = 20\n'
     )
     (tmp_path / "a.md").write_text(
-        "# A\n\n## [blink]One {#a1 minutes=20}\n\nmark [this] and [link](http://x) 語 \u05d0\u05d1\n\n"
+        "# A\n\n## [blink]One {#a1 minutes=20}\n\nmark [this] and [link](http://x) "
+        "語 \u05d0\u05d1\n\n"
         "- [ ] [/bold] 語語 step {#a1-x}\n  detail [x\n"
     )
     app = prepared(folder=tmp_path)

@@ -81,7 +81,6 @@ def through_disk(clock: Clock, now: Reading) -> Clock:
 
 
 # ── transitions
-# ──────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_it_counts_while_it_runs_and_not_while_it_is_paused(
@@ -183,7 +182,6 @@ def test_an_answer_to_a_question_that_a_gap_replaced_waits(
 
 
 # ── closing, killing, rebooting
-# ──────────────────────────────────────────────────────────────────────────
 
 
 def test_it_comes_back_paused_and_asks_how_much_counts(machine: Machine, running: Clock) -> None:
@@ -269,7 +267,6 @@ def test_the_real_clocks_go_forward() -> None:
 
 
 # ── the face
-# ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize(
@@ -296,7 +293,6 @@ def test_the_bell_rings_once() -> None:
 
 
 # ── no history credits what was not seen
-# ─────────────────────────────────────────────────────────────────
 
 DURATION = st.floats(0, 100_000, allow_nan=False) | st.floats(0, 40)
 ACTS = st.lists(

@@ -132,7 +132,6 @@ def said(folder: Path, models: list[str] | None = None) -> list[str]:
 
 
 # ── another week: nothing is hard-wired
-# ──────────────────────────────────────────────────────────────────
 
 
 def test_a_week_of_baking_loads(folder: Path) -> None:
@@ -243,7 +242,6 @@ def test_control_characters_never_reach_a_screen(folder: Path) -> None:
 
 
 # ── what authors are told
-# ────────────────────────────────────────────────────────────────────────────────
 
 MISTAKES = [
     ("mix.md", "{#weigh-flour}", "{#weigh}", "mix.md:14: id 'weigh' is used already at mix.md:5"),
@@ -400,7 +398,6 @@ def test_no_week_toml_makes_it_fall_over(
 
 
 # ── the commands
-# ─────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_check_says_where_and_fails(folder: Path) -> None:
@@ -456,7 +453,6 @@ def test_new_in_a_place_that_can_not_be_written(tmp_path: Path) -> None:
 
 
 # ── the shipped week
-# ─────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.fixture(scope="module")
@@ -594,7 +590,6 @@ def test_reading_a_week_imports_nothing_heavy() -> None:
 
 
 # ── the numbers in the guides come out of the model files
-# ────────────────────────────────────────────────
 
 SIZES = {
     "small": {"n_layer": 4, "n_head": 4, "n_embd": 128, "block_size": 64},

@@ -42,7 +42,6 @@ def folder(tmp_path: Path) -> Path:
 
 
 # ── the numbers
-# ──────────────────────────────────────────────────────────────────────────────────────────
 
 
 SIZES = {"small": ("n_layer", 4, 4, 128, 64), "large": ("n_layer", 6, 6, 384, 256)}
@@ -161,7 +160,6 @@ def test_what_to_expect_comes_from_the_results_file(week: Week) -> None:
 
 
 # ── the statistics of session B
-# ──────────────────────────────────────────────────────────────────────────
 
 
 def by_hand() -> dict:  # type: ignore[type-arg]
@@ -235,7 +233,6 @@ def test_session_b_explains_what_the_output_shows(week: Week) -> None:
 
 
 # ── code
-# ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_every_block_of_python_runs(week: Week) -> None:
@@ -357,7 +354,6 @@ def test_the_stream_and_the_shuffle_run(tmp_path: Path) -> None:
 
 
 # ── commands, minutes, order
-# ─────────────────────────────────────────────────────────────────────────────
 
 
 def quoted_commands(week: Week) -> set[str]:
@@ -520,7 +516,6 @@ def test_reading_a_week_runs_nothing(
 
 
 # ── data and files
-# ─────────────────────────────────────────────────────────────────────────────
 
 
 def ran(*words: str) -> tuple[int, str]:
@@ -573,7 +568,6 @@ def test_a_file_is_taken_once_and_never_over_another(
 
 
 # ── questions that come back
-# ─────────────────────────────────────────────────────────────────────────────
 
 
 def test_what_was_wrong_comes_back_at_the_next_sessions_start(home: Path, week: Week) -> None:

@@ -180,8 +180,10 @@ def exaggeration(rng: np.random.Generator) -> str:
     claimed = claims(welch(a, b))
     seen = (b.mean(axis=1) - a.mean(axis=1))[claimed]
     return (
-        f"{100 * claimed.mean():.1f}% of such studies claim a difference; the claimed ones overstate it "
-        f"{np.abs(seen).mean() / 0.5:.1f} times on average, and {100 * np.mean(seen < 0):.0f}% have the wrong sign."
+        f"{100 * claimed.mean():.1f}% of such studies claim a difference; "
+        "the claimed ones overstate it "
+        f"{np.abs(seen).mean() / 0.5:.1f} times on average, "
+        f"and {100 * np.mean(seen < 0):.0f}% have the wrong sign."
     )
 
 

@@ -97,7 +97,8 @@ ROWS: tuple[tuple[str, str, Figure, str, str], ...] = (
     (
         "viewer killed, trainers live", "attached again in under 2 s, none launched twice",
         {"fault": "viewer killed, trainers live"}, "runs_attached",
-        "{runs_attached} runs attached after {attached_again_after_s} s, {launched_twice} launched twice",
+        "{runs_attached} runs attached after {attached_again_after_s} s, "
+        "{launched_twice} launched twice",
     ),
     (
         "a trainer that ignores TERM, with a child of its own", "the group is gone within 11 s",
@@ -109,7 +110,8 @@ ROWS: tuple[tuple[str, str, Figure, str, str], ...] = (
     ),
     (
         "a reboot", "crashed, and one command goes on", {"fault": "a reboot"}, "lost",
-        "{state_after_it}; {commands_to_go_on} command; {acknowledged_events} acknowledged events, {lost} lost, "
+        "{state_after_it}; {commands_to_go_on} command; {acknowledged_events} acknowledged events, "
+        "{lost} lost, "
         "{duplicates} twice",
     ),
     (
@@ -140,7 +142,8 @@ ROWS: tuple[tuple[str, str, Figure, str, str], ...] = (
     ),
     (
         "clock −1 h, +1 day", "no negative duration", {"fault": "clock -1 h, +1 day"}, "runs",
-        "{negative_durations} negative of {runs}, the longest {longest_s} s; {studies_out_of_order} studies out of "
+        "{negative_durations} negative of {runs}, the longest {longest_s} s; "
+        "{studies_out_of_order} studies out of "
         "order",
     ),
     (
@@ -267,7 +270,8 @@ def killed(figure: Figure) -> str:
         text += f"; {figure['acknowledged_answers']:,} acknowledged answers, {figure['answers_lost']} lost"
     if "runs_that_differ_from_unbroken_ones" in figure:
         text += (
-            f"; {figure['iters_redone']} iters redone, {figure['most_at_once']} at most at once (interval: 20); "
+            f"; {figure['iters_redone']} iters redone, "
+            f"{figure['most_at_once']} at most at once (interval: 20); "
             f"{figure['runs_that_differ_from_unbroken_ones']} runs differ from unbroken ones"
         )
     return text
@@ -293,7 +297,8 @@ def damaged(figure: Figure) -> str:
 def model(figure: Figure) -> str:
     if "log_at_most_mb" in figure:
         return (
-            f"finished; its log was {figure['log_at_most_mb']} MB at most, {figure['log_at_the_end_mb']} MB at the "
+            f"finished; its log was {figure['log_at_most_mb']} MB at most, "
+            f"{figure['log_at_the_end_mb']} MB at the "
             "end"
         )
     where = "file and line named" if figure["file_and_line"] else "named as the model"

@@ -64,8 +64,10 @@ def main() -> None:
     parser.add_argument("--max-iters", type=int, default=300)
     given = parser.parse_args()
     parts = [
-        "# A learner's way, in a terminal\n\n<!-- made by `python tools/docs/learner_path.py`; do not edit -->\n\n"
-        "Their own file from an empty folder to a merge. Each block is what a terminal showed; q1lab wrote every\n"
+        "# A learner's way, in a terminal\n\n<!-- made by `python tools/docs/learner_path.py`; "
+        "do not edit -->\n\n"
+        "Their own file from an empty folder to a merge. Each block is what a terminal showed; "
+        "q1lab wrote every\n"
         "number. In the week itself the runs take more iters, and a prediction comes before them."
     ]
     with tempfile.TemporaryDirectory() as place:
@@ -98,7 +100,8 @@ def main() -> None:
         assert TURN + SPLIT in right
         file.write_text(right.replace(TURN + SPLIT, SPLIT + TURN))
         show(
-            "They write the turn, but after the heads were moved in front of the positions, so that it turns by\n"
+            "They write the turn, but after the heads were moved in front of the positions, "
+            "so that it turns by\n"
             "head. The checks notice:", "q1lab check rope.py",
         )  # fmt: skip
         show("A hint is a question first:", "q1lab hint rope")
@@ -106,7 +109,8 @@ def main() -> None:
         show("They turn before the heads are moved:", "q1lab check rope.py")
         show(
             f"Six runs of their own two files, short ones here ({given.max_iters} iters):",
-            f"q1lab run ./rope.py --baseline ./model.py --preset quick --max-iters {given.max_iters}",
+            "q1lab run ./rope.py --baseline ./model.py --preset quick --max-iters "
+            f"{given.max_iters}",
         )
         show("Into their transformer, checked once more and committed:", "q1lab merge rope.py")
         show("What git has:", "git log --oneline --stat -3")

@@ -1,7 +1,7 @@
 """Write q1lab/compare/levels.py: the levels of planned ranges, found by exact t paths.
 
-Run it with ``python tools/docs/levels.py`` after a change of the integral in q1lab/compare/looks.py;
-it takes some minutes. A test compares entries with simulation.
+Run it with ``python tools/docs/levels.py`` after a change of the integral in
+q1lab/compare/looks.py; it takes some minutes. A test compares entries with simulation.
 """
 
 from __future__ import annotations

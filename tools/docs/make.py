@@ -85,14 +85,17 @@ def pairing(ids: list[str]) -> None:
                 f"{end:+.2f}" if end is not None else "—" for end in (found.low, found.high)
             )
             rows.append(
-                f"| {plan.variant} | {found.n} | {sds[0]:.4f} | {sds[1]:.4f} | {found.r:+.2f} ({low} to {high}) "
+                f"| {plan.variant} | {found.n} | {sds[0]:.4f} | {sds[1]:.4f} | {found.r:+.2f} "
+                f"({low} to {high}) "
                 f"| {spread:.4f} | {independent:.4f} | {record.mean:+.4f} |"
             )
         first = studies.load(ids[0])
     head = (
-        f"Preset `{first.preset}`, data {first.data.name}, {first.max_iters:,} iters, {first.dtype}, "
+        f"Preset `{first.preset}`, data {first.data.name}, {first.max_iters:,} iters, "
+        f"{first.dtype}, "
         f"{first.device}; {machine()}.\n\n"
-        "| modification | pairs | sd, baseline | sd, modified | correlation of pairs (95% interval) "
+        "| modification | pairs | sd, baseline | sd, modified | correlation of pairs (95% "
+        "interval) "
         "| sd of paired differences | sd if they were independent | mean difference |\n"
         "|---|---|---|---|---|---|---|---|\n"
     )

@@ -1,4 +1,5 @@
-"""Draw the week's pictures as SVG: the block with its four places, rotation, sharing heads, the gate, an interval.
+"""Draw the week's pictures as SVG: the block with its four places, rotation, sharing heads, the
+gate, an interval.
 
     python tools/docs/pictures.py
 
@@ -218,7 +219,8 @@ def interval() -> None:
     p.text(
         16,
         260,
-        "The t interval holds a gain, nothing, and a small loss: CANNOT TELL. (An invented example.)",
+        "The t interval holds a gain, nothing, and a small loss: CANNOT TELL. "
+        "(An invented example.)",
     )
     p.save("interval.svg")
 

@@ -1,8 +1,8 @@
 """Ray, through the Jobs REST API of its dashboard, with the standard library alone.
 
 No Ray is needed here and no version has to match: one port, which an ssh tunnel carries. Source,
-data and config travel with the job as its working directory; on the cluster labs/engines/ray_job.py runs one
-task per cell and prints numbered lines, which the dashboard serves from the driver's log.
+data and config travel with the job as its working directory; on the cluster labs/engines/ray_job.py
+runs one task per cell and prints numbered lines, which the dashboard serves from the driver's log.
 
 The token is looked for where Ray itself looks: ``RAY_AUTH_TOKEN``, the file that
 ``RAY_AUTH_TOKEN_PATH`` names, ``~/.ray/auth_token``. It goes into a header and nowhere else.

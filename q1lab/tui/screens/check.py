@@ -91,7 +91,6 @@ class CheckScreen(Screen[None]):
         self._cancel()
 
     # ── the file, and a round of checks
-    # ──────────────────────────────────────────────────────────────────
 
     def look(self) -> None:
         """Begin a round when the file is not the one that was checked: saved, gone, or back
@@ -144,7 +143,6 @@ class CheckScreen(Screen[None]):
             self.q1.desk.ask(lambda store: domain.tick(store, week, step_id, True))
 
     # ── what is shown
-    # ────────────────────────────────────────────────────────────────────────────────────
 
     def _draw(self, state: str) -> None:
         self.query_one("#check-head", Static).update(f" {plain(self.file)}   {state}")
@@ -194,7 +192,8 @@ class CheckScreen(Screen[None]):
         report = self.report
         if report is None or not report.passed or report.for_ not in learner.VARIANTS:
             self.notify(
-                "The reference comes when all checks of a modification pass; h gives hints until then."
+                "The reference comes when all checks of a modification pass; "
+                "h gives hints until then."
             )
             return
         try:

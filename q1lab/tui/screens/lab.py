@@ -69,7 +69,6 @@ class LabScreen(StudyActs, Page):
         self.set_class(self.size.width < SLIM, "-slim")
 
     # ── showing
-    # ──────────────────────────────────────────────────────────────────────────────────────────
 
     def show(self, snapshot: Snapshot) -> None:
         before, self.view = self.view, snapshot.focus
@@ -119,7 +118,6 @@ class LabScreen(StudyActs, Page):
             self.work(lambda: children.run_q1lab(["compare", view.line.id, "--json"]))
 
     # ── acts
-    # ─────────────────────────────────────────────────────────────────────────────────────────────
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         view = self.view
@@ -155,7 +153,6 @@ class LabScreen(StudyActs, Page):
         acts.launch(self.q1)
 
     # ── which study, which part of it
-    # ────────────────────────────────────────────────────────────────────
 
     def action_filter(self) -> None:
         self.query_one("#lab").add_class("-listing")

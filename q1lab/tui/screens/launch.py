@@ -81,7 +81,6 @@ class LaunchScreen(Screen[str | None]):
         self.changed()
 
     # ── what was asked for
-    # ───────────────────────────────────────────────────────────────────────────────
 
     def wish(self) -> Wish:
         return self.query_one(LaunchForm).wish()
@@ -160,7 +159,6 @@ class LaunchScreen(Screen[str | None]):
             self.query_one("#prediction", Static).update(prediction_words(record, variant))
 
     # ── the estimate, and the start
-    # ──────────────────────────────────────────────────────────────────────
 
     def _estimate(self, wish: Wish) -> None:
         self._asked += 1

@@ -87,7 +87,8 @@ class PredictScreen(ModalScreen[None]):
         if found["locked"]:
             self.locked = found["locked"]
             self.query_one("#lock", Static).update(
-                f"Locked on {self.locked[:10]} by {found['locked_by']}. Keeping a change adds a dated amendment; "
+                f"Locked on {self.locked[:10]} by {found['locked_by']}. "
+                "Keeping a change adds a dated amendment; "
                 "studies that began keep the first one."
             )
 
@@ -136,7 +137,8 @@ class PredictScreen(ModalScreen[None]):
         way = {"lower": "lower by {:g} nats", "higher": "higher by {:g} nats", "same": "the same"}
         what = way[values["direction"]].format(values["size"])
         said.update(
-            f"{self.variant} against the baseline: {what}; less than {values['matters']:g} would not matter; "
+            f"{self.variant} against the baseline: {what}; "
+            f"less than {values['matters']:g} would not matter; "
             f"{values['confidence']:.0%} sure."
         )
         said.set_classes("good")

@@ -83,7 +83,6 @@ class ProgressScreen(Page):
         )
 
     # ── what keys do
-    # ─────────────────────────────────────────────────────────────────────────────────────
 
     @property
     def pane(self) -> Rows:

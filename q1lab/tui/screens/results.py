@@ -150,7 +150,8 @@ class ResultsScreen(StudyActs):
             return
         if line.verdict is None:
             self.tell(
-                f"{line.id} has no verdict: {line.done} of {line.total} runs have ended. Enter opens it."
+                f"{line.id} has no verdict: {line.done} of {line.total} runs have ended. "
+                "Enter opens it."
             )
             return
         name = line.id

@@ -1,4 +1,5 @@
-"""The study screen: a page of the week to read and work through, the week's tree, and their keys."""
+"""The study screen: a page of the week to read and work through, the week's tree, and their
+keys."""
 
 from __future__ import annotations
 
@@ -45,7 +46,6 @@ class StudyScreen(Page):
                 yield PlaceLine()
 
     # ── what is shown
-    # ────────────────────────────────────────────────────────────────────────────────────
 
     @property
     def week(self) -> Week:
@@ -128,7 +128,6 @@ class StudyScreen(Page):
         self.refresh_bindings()
 
     # ── what keys do
-    # ─────────────────────────────────────────────────────────────────────────────────────
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action in ("yes", "no"):

@@ -48,7 +48,6 @@ class LossChart(Widget, can_focus=True):
         self._dragged: int | None = None
 
     # ── zoom and pan
-    # ─────────────────────────────────────────────────────────────────────────────────────
 
     def zoom(self, factor: float, about: float | None = None) -> None:
         """Show 1/``factor`` of the present stretch, keeping ``about`` (a share of it) where it is.
@@ -100,7 +99,6 @@ class LossChart(Widget, can_focus=True):
         return min(1.0, max(0.0, (x - GUTTER) / max(1, self._columns - 1)))
 
     # ── drawing
-    # ──────────────────────────────────────────────────────────────────────────────────────────
 
     @property
     def _columns(self) -> int:

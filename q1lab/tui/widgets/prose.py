@@ -196,7 +196,6 @@ def _tree(tokens: Sequence[Token]) -> list[_Node]:
 
 
 # ── blocks
-# ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _blocks(nodes: Sequence[_Node], width: int, tight: bool = False) -> list[Content]:
@@ -319,7 +318,6 @@ def _squeezed(wants: Sequence[int], words: Sequence[int], room: int) -> list[int
 
 
 # ── inside a line
-# ─────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _spoken(node: _Node) -> list[Fragment]:

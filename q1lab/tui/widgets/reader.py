@@ -62,7 +62,6 @@ class Reader(VerticalScroll):
             self.call_after_refresh(self._land)
 
     # ── what is shown
-    # ─────────────────────────────────────────────────────────────────────────────────────
 
     def fill(self, sheet: Sheet, progress: Progress, following: Sheet | None = None,
              at: str | None = None) -> None:  # fmt: skip
@@ -131,7 +130,6 @@ class Reader(VerticalScroll):
         self.call_after_refresh(keep)
 
     # ── the cursor
-    # ────────────────────────────────────────────────────────────────────────────────────────
 
     @property
     def stops(self) -> list[Piece]:
@@ -277,7 +275,6 @@ class Reader(VerticalScroll):
             self._go(self.stops.index(event.piece))
 
     # ── folds and links
-    # ───────────────────────────────────────────────────────────────────────────────────
 
     def unfold(self) -> None:
         """Open all folds; when all are open, fold them again."""

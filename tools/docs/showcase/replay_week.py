@@ -151,12 +151,15 @@ def show(out: Path, repo: Path) -> None:
     (SHOWN / "transcript.txt").write_text("\n".join(said).strip() + "\n", encoding="utf-8")
     (SHOWN / "README.md").write_text(
         "# A week, replayed\n\n"
-        "What `python tools/docs/showcase/replay_week.py OUT --show` left behind, from an empty repository\n"
-        "to the retrospective. The learner's words and minutes are scripted; the six runs, their numbers,\n"
+        "What `python tools/docs/showcase/replay_week.py OUT --show` left behind, "
+        "from an empty repository\n"
+        "to the retrospective. The learner's words and minutes are scripted; the six runs, "
+        "their numbers,\n"
         "the verdict and the\n"
         f"commits are real (a {cores()}-core {platform.machine()} {platform.system()} machine).\n\n"
         "- [MODIFICATION.md](MODIFICATION.md): the experiment, from the choice to the verdict\n"
-        "- [the post](posts/m03-w04-retrospective.md), and [as a page](post.html) by `q1lab post preview`\n"
+        "- [the post](posts/m03-w04-retrospective.md), and [as a page](post.html) "
+        "by `q1lab post preview`\n"
         "- [Q1_RETRO.md](Q1_RETRO.md): what the quarter came to\n"
         "- [AI_EXPERT_ROADMAP.md](AI_EXPERT_ROADMAP.md), with the week's boxes ticked\n"
         "- [transcript.txt](transcript.txt): every command and what it said\n",
