@@ -33,7 +33,10 @@ Exit status: 0 all passed, 1 a check failed, 2 the file can't be used, 130 ended
     "--for",
     "for_",
     default=None,
-    help="rope, rmsnorm, swiglu, gqa, llama (all four) or baseline; by default told by name or behaviour.",
+    help=(
+        "rope, rmsnorm, swiglu, gqa, llama (all four) or baseline; by default told by name or "
+        "behaviour."
+    ),
 )
 @click.option("--watch", is_flag=True, help="Check again whenever the file is saved, until Ctrl-C.")
 @click.option(

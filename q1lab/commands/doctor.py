@@ -89,7 +89,10 @@ def examine() -> dict[str, Any]:
     found: dict[str, Any] = {
         "q1lab": __version__,
         "python": f"{platform.python_version()} ({sys.executable})",
-        "platform": f"{platform.system()} {platform.release()} {platform.machine()}, {planning.cores()} cores",
+        "platform": (
+            f"{platform.system()} {platform.release()} {platform.machine()}, {planning.cores()} "
+            "cores"
+        ),
         "packages": {name: _version(name) for name in PACKAGES},
     }
     problems += [

@@ -234,12 +234,18 @@ def merge(
             return _tell(record, as_json, FAILED, f"{words}; nothing was written")
         copy = learner.keep_copy(plan)
         write_atomic(target, plan.new, mode=0o644)
-        words += f": settle what stands between <<<<<<< and >>>>>>>, then check and commit it. Before: {copy}"
+        words += (
+            ": settle what stands between <<<<<<< and >>>>>>>, then check and commit it. "
+            f"Before: {copy}"
+        )
         return _tell({**record, "copy": str(copy)}, as_json, FAILED, words)
     if not unchecked:
         failed = _check_result(plan, record)
         if failed:
-            words = f"the merged {target.name} fails its checks: {failed}. Nothing was written; --unchecked goes on"
+            words = (
+                f"the merged {target.name} fails its checks: {failed}. Nothing was written; "
+                "--unchecked goes on"
+            )
             return _tell(record, as_json, FAILED, words)
     root, found = (
         shared.repository(how)

@@ -222,7 +222,10 @@ def gpu_text(view: StudyView) -> str:
     cards = gpus()
     if not cards:
         return ""
-    return f" · GPU {cards[0].use}%, {cards[0].memory_used / 1024:.1f} of {cards[0].memory_total / 1024:.0f} GiB"
+    return (
+        f" · GPU {cards[0].use}%, {cards[0].memory_used / 1024:.1f} of "
+        f"{cards[0].memory_total / 1024:.0f} GiB"
+    )
 
 
 def _scale(sparks: Iterable[tuple[float, ...]]) -> tuple[float, float]:

@@ -85,7 +85,9 @@ Exit status: 0 done, 1 a run failed or diverged, 2 usage, 130 interrupted (can g
 @click.option(
     "--engine",
     metavar="ENGINE",
-    help="Where it trains: local, slurm, ray=http://HOST:8265, notebook, or a name from config.toml.",
+    help=(
+        "Where it trains: local, slurm, ray=http://HOST:8265, notebook, or a name from config.toml."
+    ),
 )
 @click.option(
     "--engine-option",

@@ -176,8 +176,7 @@ class Store:
         elif saved is not None and saved.from_copy:
             self.notice = (
                 f"{self.file.name} was gone; {saved.from_copy} rows of what you ticked and wrote "
-                "came back from "
-                f"{copied[0].name}, and runs from their files"
+                f"came back from {copied[0].name}, and runs from their files"
             )
         if self.notice:
             NOTICES.append(self.notice)
@@ -355,7 +354,10 @@ def _reason(error: Exception) -> str:
         return os_reason(error)
     text = str(error)
     if "full" in text:
-        return "the disk is full; free some space and run the command again (training and its files are apart)"
+        return (
+            "the disk is full; free some space and run the command again (training and its "
+            "files are apart)"
+        )
     if "locked" in text:
         return "another program holds it; close what has it open and try again"
     return text

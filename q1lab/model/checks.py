@@ -295,4 +295,7 @@ def _death(path: Path, code: int, step: str, printed: _Printed) -> str:
         line for line in plain(printed.text.decode("utf-8", "replace")).splitlines() if line.strip()
     ][-1:]
     said = f"; its last line: {last[0][:200]}" if last else ""
-    return f"{path}: the process ended by itself with status {code}, while {step}: does it call os._exit?{said}"
+    return (
+        f"{path}: the process ended by itself with status {code}, while {step}: does it call "
+        f"os._exit?{said}"
+    )

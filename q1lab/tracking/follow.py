@@ -180,7 +180,10 @@ class Relay:
         try:
             line.finish(state)
         except Exception as error:
-            text = f"{reason(error)} at the end of the run; everything is kept, `q1lab sync` uploads it"
+            text = (
+                f"{reason(error)} at the end of the run; everything is kept, "
+                "`q1lab sync` uploads it"
+            )
             say(f"{line.run.name}: {text}")
             self.not_before = time.monotonic() + RETRY
             wandb_state.update(

@@ -27,7 +27,10 @@ def lint(week: Week, models: Collection[str] | None) -> list[Finding]:
         if session.parts and total != session.minutes:
             at = lines.below(lines.table("sessions", index), "minutes")
             parts = " + ".join(str(part.minutes) for part in session.parts)
-            text = f"session {session.id} plans {session.minutes} minutes, its parts add up to {parts} = {total}"
+            text = (
+                f"session {session.id} plans {session.minutes} minutes, "
+                f"its parts add up to {parts} = {total}"
+            )
             findings.append(Finding("week.toml", at, text, False))
     for step in week.steps():
         kinds = [action.kind for action in step.actions]
@@ -143,7 +146,10 @@ def _lint_minutes(week: Week, chosen: str | None) -> Iterator[Finding]:
         total = sum(minutes for _, _, minutes in tables)
         if tables and total != part.minutes:
             block, line, _ = tables[0]
-            text = f"part {part.id} gives {part.minutes} minutes{_for(chosen)}, its table adds up to {total}"
+            text = (
+                f"part {part.id} gives {part.minutes} minutes{_for(chosen)}, its table adds up to "
+                f"{total}"
+            )
             yield Finding(block.file, block.line + line, text, False)
 
 

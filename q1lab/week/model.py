@@ -25,7 +25,9 @@ STEP_KINDS: Mapping[str, str] = MappingProxyType(
         "tick": "done when it is ticked",
         "read": "something to read; done when it is ticked",
         "write": "asks for an answer in words; done when there is one",
-        "recall": "a question to answer from memory; its answer is shown after, and marked right or wrong",
+        "recall": (
+            "a question to answer from memory; its answer is shown after, and marked right or wrong"
+        ),
         "predict": "asks for a prediction: direction, size, smallest effect that matters, how sure",
         "choose": "asks for one of the week's variants",
         "run": "done when the study of its run action has ended",

@@ -26,10 +26,14 @@ UPLOAD_SECONDS = 620.0
 
 ABOUT = {
     wandb_state.OFF: "This study does not use W&B. A new one does, unless its wandb is disabled.",
-    wandb_state.OFFLINE: "The runs are kept here. Upload them whenever you like; training never waits for W&B.",
+    wandb_state.OFFLINE: (
+        "The runs are kept here. Upload them whenever you like; training never waits for W&B."
+    ),
     wandb_state.SYNCING: "The relay is at work beside the training.",
     wandb_state.SYNCED: "Every run was confirmed.",
-    wandb_state.ERROR: "Nothing is lost: what was not uploaded is made anew from the run's own events.",
+    wandb_state.ERROR: (
+        "Nothing is lost: what was not uploaded is made anew from the run's own events."
+    ),
 }
 
 

@@ -31,7 +31,10 @@ def prediction_words(record: Mapping[str, Any] | None, variant: str) -> str:
 def estimate(plan: Plan) -> str:
     """The plan's runs and minutes, with its notes."""
     study, missing = plan.study, plan.missing
-    what = f"{study.preset} preset, {study.max_iters:,} iters, {study.data.name}, {study.device} {study.dtype}"
+    what = (
+        f"{study.preset} preset, {study.max_iters:,} iters, {study.data.name}, {study.device} "
+        f"{study.dtype}"
+    )
     if plan.alive:
         head = f"{study.id} is just this study, and it is training."
     elif not missing:
