@@ -152,7 +152,9 @@ def which_mask(model: nn.Module, x: Tensor) -> str:
     early = (logits(model, changed, x) - logits(model, x, x)).abs().amax(dim=(0, 2))[:-1] > 1e-6
     if early.all():
         return "is there a mask, in every head and layer?"
-    return "is the mask off by one?" if early[-1] and not early[:-2].any() else "which tokens mix?"
+    # each layer passes what it saw one position on
+    near = early[-1] and int(early.sum()) <= LAYERS
+    return "is the mask off by one?" if near else "which tokens mix?"
 
 
 def trained(s: Subject) -> None:

@@ -234,16 +234,20 @@ class Watch(TorchDispatchMode):
 
     def weighted_sums(self, pair: Pair) -> list[Head]:
         """The heads of a product whose one side is attention weights: (n, T or a multiple, T)."""
-        for a, b in ((pair.a, pair.b), (pair.b.mT, pair.a.mT)):
-            if a.shape[-1] != self.length or a.shape[-2] % self.length:
-                continue
-            for weights in self.cut(a):  # (n, r, T, T)
-                if attends(weights):
-                    total = weights.float().sum(-1, keepdim=True)
-                    normal = weights.float() / total
+        ways = [
+            (weights, b)
+            for a, b in ((pair.a, pair.b), (pair.b.mT, pair.a.mT))
+            if a.shape[-1] == self.length and a.shape[-2] % self.length == 0
+            for weights in self.cut(a)  # (n, r, T, T)
+        ]
+        # a wrong cut of several heads' rows still sums to 1, but is not causal
+        for right in (causal, stochastic):
+            for weights, b in ways:
+                if right(weights):
+                    normal = weights.float() / weights.float().sum(-1, keepdim=True)
                     return [
                         Head(pair.at, normal[n, r], b[n].float(), normal[n, r] @ b[n].float())
-                        for n in range(a.shape[0])
+                        for n in range(normal.shape[0])
                         for r in range(normal.shape[1])
                     ]
         return []
@@ -276,19 +280,24 @@ class Watch(TorchDispatchMode):
         return False
 
 
-def attends(weights: Tensor) -> bool:
-    """Whether matrices (…, T, T) can be attention weights: none negative, something in each row,
-    and none after the diagonal, or all rows summing to 1 (where a mask is wrong)."""
+def causal(weights: Tensor) -> bool:
+    """Whether matrices (…, T, T) can be causal attention weights: none negative, none after the
+    diagonal, and something in each row."""
     length = weights.shape[-1]
     after = torch.ones(length, length, dtype=torch.bool).triu(1)
-    total = weights.float().sum(-1)
     return bool(
         length > 1
         and (weights >= 0).all()
-        and (total > 0).all()
+        and (weights.sum(-1) > 0).all()
+        and not weights.masked_select(after).any()
         and weights.tril(-1).any()
-        and (not weights.masked_select(after).any() or (total - 1).abs().max() < 1e-3)
     )
+
+
+def stochastic(weights: Tensor) -> bool:
+    """Whether the rows of matrices (…, T, T) sum to 1: attention weights where a mask is wrong."""
+    total = weights.float().sum(-1)
+    return bool((weights >= 0).all() and weights.shape[-1] > 1 and (total - 1).abs().max() < 1e-3)
 
 
 def slope(logs: Tensor, scores: Tensor) -> float | None:
