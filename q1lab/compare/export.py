@@ -28,6 +28,8 @@ RUN_COLUMNS = (
     "state", "attempt", "iter", "max_iters", "val_loss", "tokens_per_s", "seconds", "n_params", "flops_per_token",
     "reused_from", "message",
 )  # fmt: skip
+STUDY_COLUMNS = ("verdict", "level", "pairs", "difference", "low", "high")
+"""What the study says, the same in each of its rows."""
 POINT_COLUMNS = ("study", "arm", "variant", "seed", "metric", "iter", "value")
 
 
@@ -83,13 +85,17 @@ def as_csv(store: Store, chosen: Sequence[Study], *, curves: bool = False) -> st
     """A row a run, or with ``curves`` a row a point; losses in nats, empty where there is none."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(POINT_COLUMNS if curves else RUN_COLUMNS)
+    writer.writerow(POINT_COLUMNS if curves else RUN_COLUMNS + STUDY_COLUMNS)
     for study in chosen:
         writer.writerows(_points(store, study) if curves else _runs(store, study))
     return out.getvalue()
 
 
 def _runs(store: Store, study: Study) -> Iterator[list[Any]]:
+    from q1lab.compare.record import compare
+    from q1lab.compare.telling import columns
+
+    told = list(columns(compare(store, study)).values())
     for row in store.runs(study.id):
         arm = study.arms[row["arm"]]
         fixed = {
@@ -97,7 +103,7 @@ def _runs(store: Store, study: Study) -> Iterator[list[Any]]:
             "data_sha256": study.data.sha256, "device": study.device, "dtype": study.dtype,
             "headline": study.headline, "n_params": arm.n_params, "flops_per_token": arm.flops_per_token,
         }  # fmt: skip
-        yield [fixed[name] if name in fixed else row[name] for name in RUN_COLUMNS]
+        yield [*(fixed[name] if name in fixed else row[name] for name in RUN_COLUMNS), *told]
 
 
 def _points(store: Store, study: Study) -> Iterator[list[Any]]:

@@ -707,6 +707,19 @@ CAVEATS = frozenset(
 # ── the border
 
 
+def columns(c: Comparison) -> dict[str, Any]:
+    """The comparison in a table of runs: one value per column, unrounded; None where there is
+    none."""
+    return {
+        "verdict": c.verdict,
+        "level": level(c) if c.ends is not None else None,
+        "pairs": len(c.pairs),
+        "difference": c.mean,
+        "low": c.ends.low if c.ends is not None else None,
+        "high": c.ends.high if c.ends is not None else None,
+    }
+
+
 def to_json(c: Comparison) -> dict[str, Any]:
     """The record of ``compare --json``: every fact, and what is told about them."""
     return {

@@ -36,6 +36,10 @@ def test_csv_has_a_row_a_run_unfinished_ones_too(tmp_path: Path) -> None:
     assert rows[7]["message"] == 'a "quoted", message'
     assert rows[7]["val_loss"] == ""
     assert float(rows[0]["val_loss"]) == 1.905
+    assert {row["verdict"] for row in rows[:6]} == {"cannot tell"}
+    assert {row["level"] for row in rows[:6]} == {"95%"}
+    assert float(rows[0]["low"]) < float(rows[0]["difference"]) < float(rows[0]["high"])
+    assert rows[7]["low"] == ""
     assert rows[0]["data_sha256"] == studies.load("rope-1").data.sha256
 
 

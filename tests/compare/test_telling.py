@@ -16,6 +16,7 @@ from rich.text import Text
 
 from q1lab.compare import telling
 from q1lab.compare.charts import comparison_figure
+from q1lab.compare.export import STUDY_COLUMNS
 from q1lab.compare.record import VERSION, Comparison, from_dict
 from q1lab.compare.results import ResultLine
 from q1lab.compare.stats import Kind, Note, Reason
@@ -202,6 +203,12 @@ def test_every_teller_says_the_same(c: Comparison) -> None:
             assert (value > 0, value < 0) == (end > 0, end < 0), "an end keeps its sign"
         if c.ends.excludes_zero():
             assert telling.mean(c)[0] in "−+", "a mean that excludes 0 has its sign"
+    row = telling.columns(c)
+    assert tuple(row) == STUDY_COLUMNS
+    assert (row["verdict"], row["difference"], row["pairs"]) == (c.verdict, c.mean, len(c.pairs))
+    if c.ends is not None:
+        assert (row["low"], row["high"]) == (c.ends.low, c.ends.high)
+        assert row["level"] == telling.level(c)
     if c.mean is not None:
         mean = telling.mean(c)
         for name in ("terminal", "card", "document", "table", "app", "list"):

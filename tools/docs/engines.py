@@ -44,7 +44,7 @@ def table(lines: list[str]) -> str:
         figure = json.loads(line)
         found[figure.pop("what")] = figure
     rows = [f"| {what} | {words(figure)} |" for what, figure in found.items()]
-    head = f"On loopback, a {machine()}, with the trainer without torch except in the last row.\n\n"
+    head = f"On loopback, a {machine()}; the trainer is the one without torch, but where values are compared.\n\n"
     return head + "| what was done | what was seen |\n|---|---|\n" + "\n".join(rows)
 
 
@@ -54,8 +54,9 @@ def words(figure: dict[str, object]) -> str:
         if isinstance(value, dict):
             parts += [f"{key} {number} s" for key, number in value.items()]
         else:
-            unit = " s" if name in ("seconds", "catching_up") else ""
-            parts.append(f"{name.replace('_', ' ')} {value}{unit}")
+            unit = " s" if name == "catching_up" else ""
+            label = name.replace("_", " ")
+            parts.append(f"over {value} s later" if name == "seconds" else f"{label} {value}{unit}")
     return "; ".join(parts) + "; no event lost or doubled"
 
 

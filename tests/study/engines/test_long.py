@@ -130,7 +130,7 @@ def test_a_worker_is_killed(cluster: ray_kit.Ray) -> None:
     began = time.monotonic()
     os.kill(workers[0], signal.SIGKILL)
     wait_for(lambda: is_over(study), 180)
-    figure("Ray: a worker killed", seconds=round(time.monotonic() - began, 1), **check(study))
+    figure("Ray: a worker killed", seconds=round(time.monotonic() - began, 1), **check(study, 2))
 
 
 @with_ray
