@@ -169,8 +169,10 @@ def on_the_pty(env: dict[str, str]) -> dict[str, Any]:
                 terminal.press(key)
                 opened[name].append(terminal.until(word) * 1e3)
                 terminal.quiet(0.4, most=2)
-        found["open_ms"] = {name: {"first": times[0], "again": statistics.median(times[1:])}
-                            for name, times in opened.items()}  # fmt: skip
+        found["open_ms"] = {
+            name: {"first": times[0], "again": statistics.median(times[1:])}
+            for name, times in opened.items()
+        }
         cores = os.cpu_count() or 1
         terminal.press("2")
         terminal.quiet(0.4, most=2)
@@ -209,8 +211,12 @@ def polls() -> dict[str, float]:
             taker.take(store)
             wall.append((time.perf_counter() - began) * 1e3)
             cpu.append((time.thread_time() - used) * 1e3)
-    return {"wall_median_ms": statistics.median(wall), "wall_p95_ms": sorted(wall)[37],
-            "cpu_median_ms": statistics.median(cpu), "cpu_p95_ms": sorted(cpu)[37]}  # fmt: skip
+    return {
+        "wall_median_ms": statistics.median(wall),
+        "wall_p95_ms": sorted(wall)[37],
+        "cpu_median_ms": statistics.median(cpu),
+        "cpu_p95_ms": sorted(cpu)[37],
+    }
 
 
 def main() -> None:
@@ -247,11 +253,15 @@ def main() -> None:
             f"| open {name}, first time and again | {times['first']:.0f} and {times['again']:.0f} "
             "ms | 300 ms |"
         )
-    print(f"| key to paint, {found['busy_processes']} busy processes, p95 (median) "
-          f"| {key['p95']:.0f} ({key['median']:.0f}) ms | 60 ms |")  # fmt: skip
-    print(f"| poll while a study trains, median (p95) "
-          f"| {poll['wall_median_ms']:.0f} ({poll['wall_p95_ms']:.0f}) ms, "
-          f"of it processor {poll['cpu_median_ms']:.0f} ({poll['cpu_p95_ms']:.0f}) ms | 20 ms |")  # fmt: skip
+    print(
+        f"| key to paint, {found['busy_processes']} busy processes, p95 (median) "
+        f"| {key['p95']:.0f} ({key['median']:.0f}) ms | 60 ms |"
+    )
+    print(
+        f"| poll while a study trains, median (p95) "
+        f"| {poll['wall_median_ms']:.0f} ({poll['wall_p95_ms']:.0f}) ms, "
+        f"of it processor {poll['cpu_median_ms']:.0f} ({poll['cpu_p95_ms']:.0f}) ms | 20 ms |"
+    )
     print(f"| memory, all screens opened | {found['memory_mb']:.0f} MB | 110 MB |")
 
 

@@ -59,11 +59,20 @@ def build(home: Path, studies_wanted: int = 1000, points: int = 833) -> int:
             )
             sha = SHA[number % 2]
             study = Study(
-                id=f"{variant}-{number // len(VARIANTS) + 1}", created=day, arms=arms, looks=(SEEDS,), preset="cpu",
+                id=f"{variant}-{number // len(VARIANTS) + 1}",
+                created=day,
+                arms=arms,
+                looks=(SEEDS,),
+                preset="cpu",
                 config=PRESETS["cpu"],
                 data=Data("stdlib", sha, f"data/{sha}.txt", 1_115_394, 65, 1_003_854, 111_540),
-                device="cpu", dtype="bf16", jobs=2, threads=1, headline="paired", versions={"torch": "2.9"},
-            )  # fmt: skip
+                device="cpu",
+                dtype="bf16",
+                jobs=2,
+                threads=1,
+                headline="paired",
+                versions={"torch": "2.9"},
+            )
             (study.files.root / "source").mkdir(parents=True)
             os.utime(study.files.root / "source", (1_700_000_000 + 7200 * number,) * 2)
             study.files.plan.write_text(json.dumps(study.to_dict()))

@@ -34,44 +34,82 @@ HUGE = "rope-999999"
 def plan(name: str, variant: str, seeds: int, number: int) -> dict[str, Any]:
     arms = {
         arm: {
-            "variant": file, "title": file, "source": f"source/{file}.py", "sha256": "0" * 64,
-            "origin": file, "n_params": 804_096, "flops_per_token": 1_600_000,
+            "variant": file,
+            "title": file,
+            "source": f"source/{file}.py",
+            "sha256": "0" * 64,
+            "origin": file,
+            "n_params": 804_096,
+            "flops_per_token": 1_600_000,
         }
         for arm, file in (("baseline", "baseline"), ("modified", variant))
-    }  # fmt: skip
+    }
     day = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime(1_700_000_000 + 7200 * number))
     return {
-        "v": 1, "id": name, "created": day, "arms": arms, "looks": [list(range(seeds))],
-        "preset": "cpu", "config": {"max_iters": ITERS, "batch_size": 12, "block_size": 64},
+        "v": 1,
+        "id": name,
+        "created": day,
+        "arms": arms,
+        "looks": [list(range(seeds))],
+        "preset": "cpu",
+        "config": {"max_iters": ITERS, "batch_size": 12, "block_size": 64},
         "data": {
-            "name": "stdlib", "sha256": SHA, "file": f"data/{SHA}.txt", "characters": 1_115_394,
-            "vocab_size": 65, "train_tokens": 1_003_854, "val_tokens": 111_540,
+            "name": "stdlib",
+            "sha256": SHA,
+            "file": f"data/{SHA}.txt",
+            "characters": 1_115_394,
+            "vocab_size": 65,
+            "train_tokens": 1_003_854,
+            "val_tokens": 111_540,
         },
-        "device": "cpu", "dtype": "bf16", "jobs": 2, "threads": 1, "headline": "paired",
+        "device": "cpu",
+        "dtype": "bf16",
+        "jobs": 2,
+        "threads": 1,
+        "headline": "paired",
         "versions": {"torch": "2.9"},
-    }  # fmt: skip
+    }
 
 
 def events(arm: str, seed: int, points: int) -> str:
     """A finished run of ``points`` train losses, as a trainer writes it."""
     lines: list[dict[str, Any]] = [
-        {"type": "start", "v": 1, "arm": arm, "seed": seed, "attempt": 1,
-         "time": "2026-03-07T09:31:00+00:00"}
-    ]  # fmt: skip
+        {
+            "type": "start",
+            "v": 1,
+            "arm": arm,
+            "seed": seed,
+            "attempt": 1,
+            "time": "2026-03-07T09:31:00+00:00",
+        }
+    ]
     for number in range(1, points + 1):
         at = max(1, number * ITERS // points)
         lines.append(
-            {"type": "iter", "iter": at, "train_loss": 4.0 - at / 1000, "lr": 1e-3,
-             "tok_per_s": 22000.1, "t": at / 28}
-        )  # fmt: skip
+            {
+                "type": "iter",
+                "iter": at,
+                "train_loss": 4.0 - at / 1000,
+                "lr": 1e-3,
+                "tok_per_s": 22000.1,
+                "t": at / 28,
+            }
+        )
         if number % max(1, points // 10) == 0:
             lines.append({"type": "eval", "iter": at, "val_loss": 4.1 - at / 1000, "t": at / 28})
     loss = 1.9 + 0.004 * (seed % 7) - (0.012 if arm == "modified" else 0) + 0.001 * (seed % 3)
     lines.append({"type": "eval", "iter": ITERS, "val_loss": loss, "final": True})
     lines.append(
-        {"type": "exit", "state": "finished", "iter": ITERS, "val_loss": loss, "t": 71.0,
-         "tok_per_s": 22000.0, "time": "2026-03-07T09:33:00+00:00"}
-    )  # fmt: skip
+        {
+            "type": "exit",
+            "state": "finished",
+            "iter": ITERS,
+            "val_loss": loss,
+            "t": 71.0,
+            "tok_per_s": 22000.0,
+            "time": "2026-03-07T09:33:00+00:00",
+        }
+    )
     return "".join(json.dumps(line) + "\n" for line in lines)
 
 

@@ -23,9 +23,18 @@ from array import array
 from pathlib import Path
 
 README_RECIPE = [
-    "config/train_shakespeare_char.py", "--device=cpu", "--compile=False", "--eval_iters=20", "--log_interval=1",
-    "--block_size=64", "--batch_size=12", "--n_layer=4", "--n_head=4", "--n_embd=128", "--dropout=0.0",
-]  # fmt: skip
+    "config/train_shakespeare_char.py",
+    "--device=cpu",
+    "--compile=False",
+    "--eval_iters=20",
+    "--log_interval=1",
+    "--block_size=64",
+    "--batch_size=12",
+    "--n_layer=4",
+    "--n_head=4",
+    "--n_embd=128",
+    "--dropout=0.0",
+]
 
 
 def prepare(checkout: Path, folder: Path) -> Path:
@@ -75,8 +84,24 @@ def study(home: Path, iters: int, dtype: str) -> float:
     """Seconds for `q1lab run rope --seeds 3 --preset cpu` in an empty home."""
     env = {**os.environ, "Q1LAB_HOME": str(home), "WANDB_MODE": "disabled"}
     began = time.perf_counter()
-    command = [sys.executable, "-m", "q1lab", "run", "rope", "--preset", "cpu", "--data", "shakespeare", "--device",
-               "cpu", "--dtype", dtype, "--max-iters", str(iters), "--json"]  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "q1lab",
+        "run",
+        "rope",
+        "--preset",
+        "cpu",
+        "--data",
+        "shakespeare",
+        "--device",
+        "cpu",
+        "--dtype",
+        dtype,
+        "--max-iters",
+        str(iters),
+        "--json",
+    ]
     subprocess.run(
         command, env=env, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
@@ -137,8 +162,11 @@ def main() -> None:
             f"| nanoGPT, six `train.py` in a row | {sum(row) / len(row):.0f} | "
             f"{sum(row) / len(row) / mine:.2f} |"
         )
-        print(f"| nanoGPT, two `train.py` at once, one thread each | {sum(at_once) / len(at_once):.0f} "
-              f"| {sum(at_once) / len(at_once) / mine:.2f} |")  # fmt: skip
+        print(
+            "| nanoGPT, two `train.py` at once, one thread each | "
+            f"{sum(at_once) / len(at_once):.0f} "
+            f"| {sum(at_once) / len(at_once) / mine:.2f} |"
+        )
         print(f"| `q1lab run rope --seeds 3 --preset cpu` | {mine:.0f} | 1.00 |")
 
 

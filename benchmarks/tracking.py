@@ -96,8 +96,22 @@ def one(kind: str, iters: int) -> tuple[float, float]:
         if kind.startswith("app"):
             prepare(home)
             around.enter_context(app_open(env))
-        command = [sys.executable, "-m", "q1lab", "run", "rope", "--seeds", "1", "--preset", "quick",
-                   "--max-iters", str(iters), "--wandb", mode, "--detach"]  # fmt: skip
+        command = [
+            sys.executable,
+            "-m",
+            "q1lab",
+            "run",
+            "rope",
+            "--seeds",
+            "1",
+            "--preset",
+            "quick",
+            "--max-iters",
+            str(iters),
+            "--wandb",
+            mode,
+            "--detach",
+        ]
         subprocess.run(command, env=env, cwd=ROOT, check=True, capture_output=True)
         begin = time.perf_counter()
         study = Path(home) / "studies" / "rope-1"

@@ -238,9 +238,13 @@ def train(
 
     def save(i: int) -> None:
         state = {
-            "iter": i, "spent": spent, "weights": buffers.weights, "adamw": adamw.state_dict(),
-            "scaler": precision.state(), "rng": devices.rng_state(device),
-        }  # fmt: skip
+            "iter": i,
+            "spent": spent,
+            "weights": buffers.weights,
+            "adamw": adamw.state_dict(),
+            "scaler": precision.state(),
+            "rng": devices.rng_state(device),
+        }
         checkpoint.save(folder / "checkpoints", i, state)
 
     model.train()
@@ -270,8 +274,13 @@ def train(
             mean = total.item() / since
             now = time.perf_counter()
             spent += now - mark
-            say("iter", iter=done, train_loss=mean, lr=learning_rate(i, cfg),
-                tok_per_s=round(since * tokens_per_iter / (now - mark), 1))  # fmt: skip
+            say(
+                "iter",
+                iter=done,
+                train_loss=mean,
+                lr=learning_rate(i, cfg),
+                tok_per_s=round(since * tokens_per_iter / (now - mark), 1),
+            )
             if not math.isfinite(mean):
                 why = f"the loss was not finite by iter {done}"
                 speed = round(done * tokens_per_iter / spent, 1)
@@ -306,8 +315,13 @@ def train(
     buffer = io.BytesIO()
     torch.save({name: tensor.cpu().clone() for name, tensor in model.state_dict().items()}, buffer)
     checkpoint.write(folder / "model.pt", buffer.getbuffer())
-    say("exit", state="finished", iter=cfg["max_iters"], val_loss=val_loss,
-        tok_per_s=round(cfg["max_iters"] * tokens_per_iter / spent, 1))  # fmt: skip
+    say(
+        "exit",
+        state="finished",
+        iter=cfg["max_iters"],
+        val_loss=val_loss,
+        tok_per_s=round(cfg["max_iters"] * tokens_per_iter / spent, 1),
+    )
     checkpoint.clear(folder / "checkpoints")
     return "finished"
 

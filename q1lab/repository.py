@@ -218,9 +218,18 @@ class Repository:
         of ``most`` commits that changed it."""
         name = self._relative(Path(path))
         code, out, _ = self._git(
-            "log", "--all", f"--max-count={most}", "--format=", "--raw", "--no-abbrev",
-            "--no-renames", "--diff-merges=first-parent", "-z", "--", _literal(name),
-        )  # fmt: skip
+            "log",
+            "--all",
+            f"--max-count={most}",
+            "--format=",
+            "--raw",
+            "--no-abbrev",
+            "--no-renames",
+            "--diff-merges=first-parent",
+            "-z",
+            "--",
+            _literal(name),
+        )
         if code != 0:  # no commit yet
             return
         seen: set[str] = set()

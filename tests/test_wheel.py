@@ -92,10 +92,29 @@ def test_content_and_models_travel(installed: Path, tmp_path: Path) -> None:
 
 def test_a_real_study_runs_from_it(installed: Path, tmp_path: Path) -> None:
     out = run(
-        installed, tmp_path, "run", "rope", "--seeds", "1", "--preset", "quick", "--max-iters", "8", "--json",
-        "--set", "n_layer=1", "--set", "n_embd=16", "--set", "eval_windows=4", "--wandb", "disabled",
-        "--set", "block_size=32", WANDB_MODE="disabled",
-    )  # fmt: skip
+        installed,
+        tmp_path,
+        "run",
+        "rope",
+        "--seeds",
+        "1",
+        "--preset",
+        "quick",
+        "--max-iters",
+        "8",
+        "--json",
+        "--set",
+        "n_layer=1",
+        "--set",
+        "n_embd=16",
+        "--set",
+        "eval_windows=4",
+        "--wandb",
+        "disabled",
+        "--set",
+        "block_size=32",
+        WANDB_MODE="disabled",
+    )
     record = json.loads(out)
     assert record["complete"]
     assert record["verdict"] == "no verdict"

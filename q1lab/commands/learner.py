@@ -41,8 +41,13 @@ Exit status: 0 done, 2 usage; a file that is already there is never touched."""
 @shared.repo_option
 @shared.json_option
 def new(
-    variant: str | None, source: Path | None, baseline: bool, name: str | None, repo: Path | None, as_json: bool
-) -> int:  # fmt: skip
+    variant: str | None,
+    source: Path | None,
+    baseline: bool,
+    name: str | None,
+    repo: Path | None,
+    as_json: bool,
+) -> int:
     """Put a model file into your repository: a copy to write VARIANT into, or a first model.py.
 
     With --repo and a folder that is not there yet, the repository is made too.
@@ -106,7 +111,7 @@ Examples:
     help="Your file, once it passes: shown beside the reference, with what may differ.",
 )
 @shared.json_option
-def hint(variant: str | None, stage: int | None, compare: Path | None, as_json: bool) -> int:  # fmt: skip
+def hint(variant: str | None, stage: int | None, compare: Path | None, as_json: bool) -> int:
     """The next hint for VARIANT: a question, the place, the idea, and at last the reference."""
     week = shared.week()
     with Store() as store:
@@ -221,9 +226,12 @@ def merge(
     plan = learner.merge(file, target, base)
     how = dataclasses.replace(how, repo=how.repo or target.parent)
     record: dict[str, Any] = {
-        "file": str(plan.file.absolute()), "into": str(target), "variant": plan.variant,
-        "conflicts": plan.conflicts, "diff": plan.diff,
-    }  # fmt: skip
+        "file": str(plan.file.absolute()),
+        "into": str(target),
+        "variant": plan.variant,
+        "conflicts": plan.conflicts,
+        "diff": plan.diff,
+    }
     if plan.new == plan.old:
         return _tell(record, as_json, OK, f"{target.name} already has what {file.name} changes")
     if not as_json:

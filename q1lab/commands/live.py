@@ -26,9 +26,14 @@ AROUND = 4
 """Lines around the rows: the heading, what is below, and the prompt."""
 ARM_STYLE = {"baseline": "blue", "modified": "magenta"}
 STATE_STYLE = {
-    State.FINISHED: "green", State.RUNNING: "bold", State.FAILED: "red", State.CRASHED: "red",
-    State.DIVERGED: "red", State.STOPPED: "yellow", State.QUEUED: "dim",
-}  # fmt: skip
+    State.FINISHED: "green",
+    State.RUNNING: "bold",
+    State.FAILED: "red",
+    State.CRASHED: "red",
+    State.DIVERGED: "red",
+    State.STOPPED: "yellow",
+    State.QUEUED: "dim",
+}
 
 
 def watch(store: Store, study: Study, *, quiet: bool = False, hint: str = "") -> StudyView:
@@ -130,9 +135,15 @@ def grid(
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     for title, justify in (
-        ("arm", "left"), ("seed", "right"), ("state", "left"), ("loss", "left"), ("iter", "right"),
-        ("val loss", "right"), ("tok/s", "right"), ("left", "right"),
-    ):  # fmt: skip
+        ("arm", "left"),
+        ("seed", "right"),
+        ("state", "left"),
+        ("loss", "left"),
+        ("iter", "right"),
+        ("val loss", "right"),
+        ("tok/s", "right"),
+        ("left", "right"),
+    ):
         if title == "tok/s" and width < 70:
             continue
         table.add_column(title, justify=justify, no_wrap=True)  # type: ignore[arg-type]

@@ -19,8 +19,8 @@ Examples:
   q1lab modification --variant rope --repo ~/transformer-from-scratch
 
 \b
-Exit codes: 0 done, 1 git or a hook refused, 2 something must be decided first (the message says which
-option)."""
+Exit codes: 0 done, 1 git or a hook refused, 2 something must be decided first (the
+message says which option)."""
 )
 @click.option(
     "--variant", metavar="NAME", help="The modification. Default: the one you chose for the week."

@@ -15,7 +15,7 @@ from q1lab.index.store import Store
     epilog="""\b
 Examples:
   q1lab predict rope --direction lower --size 0.03 --matters 0.01 --sure 70%
-  q1lab predict rope --amend --direction same --size 0 --matters 0.01 --sure 60 --why "after reading 4.5.5"
+  q1lab predict rope --amend --direction same --size 0 --matters 0.01 --sure 60 --why "read 4.5.5"
   q1lab predict --json"""
 )
 @click.argument("variant", required=False)

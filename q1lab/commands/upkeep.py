@@ -90,9 +90,14 @@ Examples:
 @click.option("--imports", is_flag=True, help="Also whole studies that were imported.")
 @click.option("--data", is_flag=True, help="Also texts that no study trains on.")
 @click.option(
-    "--older-than", "days", type=click.FloatRange(0), default=30.0, show_default=True, metavar="DAYS",
+    "--older-than",
+    "days",
+    type=click.FloatRange(0),
+    default=30.0,
+    show_default=True,
+    metavar="DAYS",
     help="How old weights and imports must be.",
-)  # fmt: skip
+)
 @DRY
 @YES
 @JSON

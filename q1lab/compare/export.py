@@ -24,10 +24,29 @@ from q1lab.study.studies import Study
 FORMATS = ("json", "csv", "svg", "png")
 
 RUN_COLUMNS = (
-    "study", "created", "preset", "data", "data_sha256", "device", "dtype", "headline", "arm", "variant", "seed",
-    "state", "attempt", "iter", "max_iters", "val_loss", "tokens_per_s", "seconds", "n_params", "flops_per_token",
-    "reused_from", "message",
-)  # fmt: skip
+    "study",
+    "created",
+    "preset",
+    "data",
+    "data_sha256",
+    "device",
+    "dtype",
+    "headline",
+    "arm",
+    "variant",
+    "seed",
+    "state",
+    "attempt",
+    "iter",
+    "max_iters",
+    "val_loss",
+    "tokens_per_s",
+    "seconds",
+    "n_params",
+    "flops_per_token",
+    "reused_from",
+    "message",
+)
 STUDY_COLUMNS = ("verdict", "level", "pairs", "difference", "low", "high")
 """What the study says, the same in each of its rows."""
 POINT_COLUMNS = ("study", "arm", "variant", "seed", "metric", "iter", "value")
@@ -99,10 +118,17 @@ def _runs(store: Store, study: Study) -> Iterator[list[Any]]:
     for row in store.runs(study.id):
         arm = study.arms[row["arm"]]
         fixed = {
-            "study": study.id, "created": study.created, "preset": study.preset, "data": study.data.name,
-            "data_sha256": study.data.sha256, "device": study.device, "dtype": study.dtype,
-            "headline": study.headline, "n_params": arm.n_params, "flops_per_token": arm.flops_per_token,
-        }  # fmt: skip
+            "study": study.id,
+            "created": study.created,
+            "preset": study.preset,
+            "data": study.data.name,
+            "data_sha256": study.data.sha256,
+            "device": study.device,
+            "dtype": study.dtype,
+            "headline": study.headline,
+            "n_params": arm.n_params,
+            "flops_per_token": arm.flops_per_token,
+        }
         yield [*(fixed[name] if name in fixed else row[name] for name in RUN_COLUMNS), *told]
 
 

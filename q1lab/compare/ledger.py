@@ -140,11 +140,17 @@ def ended_seeds(store: Store, draft: Study) -> set[int]:
 
 def _entries(store: Store, study: Study) -> list[_Entry]:
     """The studies that ask what ``study`` asks, oldest first, itself among them if it is there."""
-    plans = [(one, None) for row in asked.plans(store, study.data.sha256)
-             if (one := _plan(row["plan"])) is not None]  # fmt: skip
-    lines = [(one, line.get("runs") or {}) for line in deleted.records()
-             if (one := _plan(json.dumps(line.get("plan")))) is not None
-             and one.data.sha256 == study.data.sha256]  # fmt: skip
+    plans = [
+        (one, None)
+        for row in asked.plans(store, study.data.sha256)
+        if (one := _plan(row["plan"])) is not None
+    ]
+    lines = [
+        (one, line.get("runs") or {})
+        for line in deleted.records()
+        if (one := _plan(json.dumps(line.get("plan")))) is not None
+        and one.data.sha256 == study.data.sha256
+    ]
     everyone = [*lines, *plans]
     roots = _Roots()
     for one, _ in [*everyone, (study, None)]:
@@ -251,8 +257,9 @@ def pairs_of(study: Study, ends: Ends) -> list[float | None]:
         both = [ends.get((arm, seed)) for arm in ARMS]
         if both[0] is None or both[1] is None:
             break
-        base, modified = (one.val_loss if one.state == State.FINISHED else None
-                          for one in both if one is not None)  # fmt: skip
+        base, modified = (
+            one.val_loss if one.state == State.FINISHED else None for one in both if one is not None
+        )
         found.append(None if base is None or modified is None else modified - base)
     return found
 

@@ -7,15 +7,18 @@ better.
 
 What is asked of scipy, and why
 -------------------------------
-- ``scipy.stats.ttest_ind(equal_var=False)`` and ``ttest_rel``: the Welch and the paired t interval. Welch
-  keeps its promise when the arms spread differently, which a change of architecture easily causes.
-- ``scipy.stats.permutation_test``: the differences under every relabelling while there are at most 9,999, so
-  that p is exact; its own p lets rounding decide ties.
-- ``scipy.stats.bootstrap``: only its resampled differences, and only where there are too many to enumerate.
-  Its own interval interpolates between resamples (at n = 3 that covers less than the plain definition) and
-  BCa, its default, moves with the generator at n = 3; so the ends are taken here, by ``inverted_cdf``.
-- ``scipy.special.ncfdtr``: power. The square of a noncentral t is a noncentral F with 1 degree of freedom
-  above; the F function stays finite where scipy's noncentral t gives NaN (df 2, noncentrality 79).
+- ``scipy.stats.ttest_ind(equal_var=False)`` and ``ttest_rel``: the Welch and the paired t interval.
+  Welch keeps its promise when the arms spread differently, which a change of architecture easily
+  causes.
+- ``scipy.stats.permutation_test``: the differences under every relabelling while there are at most
+  9,999, so that p is exact; its own p lets rounding decide ties.
+- ``scipy.stats.bootstrap``: only its resampled differences, and only where there are too many to
+  enumerate. Its own interval interpolates between resamples (at n = 3 that covers less than the
+  plain definition) and BCa, its default, moves with the generator at n = 3; so the ends are taken
+  here, by ``inverted_cdf``.
+- ``scipy.special.ncfdtr``: power. The square of a noncentral t is a noncentral F with 1 degree of
+  freedom above; the F function stays finite where scipy's noncentral t gives NaN (df 2,
+  noncentrality 79).
 - ``scipy.stats.pearsonr``: the correlation of pairs with its Fisher z interval.
 
 scipy raises at n = 1, answers NaN for one NaN and a zero width for equal values, so all three are

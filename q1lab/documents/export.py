@@ -159,6 +159,9 @@ _MATH = {
     "jekyll": ("$$", "$$", "$$", "$$"),
     "hugo": ("\\\\(", "\\\\)", "$$", "$$"),
     "dev.to": (
-        "{% katex inline %} ", " {% endkatex %}", "{% katex %} ", " {% endkatex %}",
+        "{% katex inline %} ",
+        " {% endkatex %}",
+        "{% katex %} ",
+        " {% endkatex %}",
     ),
-}  # fmt: skip
+}

@@ -20,18 +20,55 @@ INLINE = r"\$(?P<inline>[^\s$`](?:[^$\n`]*[^\s$\\`])?)\$(?![\d$])"
 after it, so that prices stay prices."""
 _MATHML = frozenset(
     {
-        "math", "mrow", "mi", "mn", "mo", "mtext", "mspace", "mfrac", "msqrt", "mroot", "msub",
-        "msup", "msubsup", "munder", "mover", "munderover", "mtable", "mtr", "mtd", "mstyle",
-        "mpadded", "mphantom", "menclose", "mfenced",
+        "math",
+        "mrow",
+        "mi",
+        "mn",
+        "mo",
+        "mtext",
+        "mspace",
+        "mfrac",
+        "msqrt",
+        "mroot",
+        "msub",
+        "msup",
+        "msubsup",
+        "munder",
+        "mover",
+        "munderover",
+        "mtable",
+        "mtr",
+        "mtd",
+        "mstyle",
+        "mpadded",
+        "mphantom",
+        "menclose",
+        "mfenced",
     }
-)  # fmt: skip
+)
 _ATTRIBUTES = frozenset(
     {
-        "display", "mathvariant", "stretchy", "fence", "form", "separator", "lspace", "rspace",
-        "minsize", "maxsize", "movablelimits", "linethickness", "columnalign", "rowspacing",
-        "columnspacing", "width", "accent", "displaystyle", "scriptlevel",
+        "display",
+        "mathvariant",
+        "stretchy",
+        "fence",
+        "form",
+        "separator",
+        "lspace",
+        "rspace",
+        "minsize",
+        "maxsize",
+        "movablelimits",
+        "linethickness",
+        "columnalign",
+        "rowspacing",
+        "columnspacing",
+        "width",
+        "accent",
+        "displaystyle",
+        "scriptlevel",
     }
-)  # fmt: skip
+)
 
 
 _INLINE = re.compile(INLINE)

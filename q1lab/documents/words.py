@@ -20,8 +20,8 @@ WITHIN = 0.15
 
 @dataclass(frozen=True)
 class Section:
-    """A section of the draft: ``words`` of prose, ``budget`` from its mark (None without), ``line`` from
-    1."""
+    """A section of the draft: ``words`` of prose, ``budget`` from its mark (None without), and the
+    ``line`` it begins on, from 1."""
 
     title: str
     line: int

@@ -23,10 +23,19 @@ from q1lab.study.states import ENDED, State, may_follow
 from q1lab.study.studies import Study, run_name
 
 FIRST: dict[str, Any] = {
-    "state": str(State.QUEUED), "attempt": 0, "iter": 0, "train_loss": None, "val_loss": None,
-    "eval_loss": None, "tokens_per_s": None, "seconds": 0.0, "started": None, "ended": None,
-    "message": None, "reused_from": None,
-}  # fmt: skip
+    "state": str(State.QUEUED),
+    "attempt": 0,
+    "iter": 0,
+    "train_loss": None,
+    "val_loss": None,
+    "eval_loss": None,
+    "tokens_per_s": None,
+    "seconds": 0.0,
+    "started": None,
+    "ended": None,
+    "message": None,
+    "reused_from": None,
+}
 """A run before its first event: the columns that ``fold`` changes."""
 
 GONE = "the process ended without a word (killed, or out of memory?)"
@@ -191,12 +200,20 @@ def verify(store: Store, study: Study) -> bool:
 
 def _upsert_study(db: sqlite3.Connection, study: Study, stamp: str) -> None:
     row = {
-        "id": study.id, "variant": study.variant, "baseline": study.baseline,
-        "preset": study.preset, "data_name": study.data.name, "data_sha256": study.data.sha256,
-        "device": study.device, "dtype": study.dtype, "headline": study.headline,
-        "seeds": len(study.seeds), "created": study.created,
-        "plan": json.dumps(study.to_dict()), "stamp": stamp,
-    }  # fmt: skip
+        "id": study.id,
+        "variant": study.variant,
+        "baseline": study.baseline,
+        "preset": study.preset,
+        "data_name": study.data.name,
+        "data_sha256": study.data.sha256,
+        "device": study.device,
+        "dtype": study.dtype,
+        "headline": study.headline,
+        "seeds": len(study.seeds),
+        "created": study.created,
+        "plan": json.dumps(study.to_dict()),
+        "stamp": stamp,
+    }
     db.execute(
         f"INSERT INTO studies ({', '.join(row)}) VALUES ({', '.join(f':{name}' for name in row)}) "
         f"ON CONFLICT (id) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in row)}",

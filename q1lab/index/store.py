@@ -29,9 +29,23 @@ SCHEMA = 3
 """Number of migrations in q1lab.index.migrations; kept in ``PRAGMA user_version``."""
 
 TABLES = (
-    "studies", "runs", "metrics", "results", "settings", "step_records", "part_times", "predictions", "kpis",
-    "papers", "artifacts", "posts", "shares", "modifications", "retros", "hints",
-)  # fmt: skip
+    "studies",
+    "runs",
+    "metrics",
+    "results",
+    "settings",
+    "step_records",
+    "part_times",
+    "predictions",
+    "kpis",
+    "papers",
+    "artifacts",
+    "posts",
+    "shares",
+    "modifications",
+    "retros",
+    "hints",
+)
 """Every table that the migrations make (a test says so)."""
 
 WHOLE, QUICK = 1 << 20, 4 << 20

@@ -182,9 +182,13 @@ def lines(
 def _fresh_line(store: Store, plan: Row, rows: list[Row]) -> StudyLine:
     states = [State(row["state"]) for row in rows]
     about: About = (
-        plan["id"], plan["variant"], plan["baseline"], plan["preset"], plan["data_name"],
+        plan["id"],
+        plan["variant"],
+        plan["baseline"],
+        plan["preset"],
+        plan["data_name"],
         plan["created"],
-    )  # fmt: skip
+    )
     if all(state in ENDED for state in states):
         return StudyLine(*about, of_study(states, alive=False), len(states), len(states), None)
     how = store.db.execute(
@@ -217,11 +221,24 @@ def run_view(row: Row, tokens: int) -> RunView:
     """One row of ``runs`` as it is shown, without curves."""
     state = State(row["state"])
     return RunView(
-        run_name(row["arm"], row["seed"]), row["arm"], row["variant"], row["seed"], state,
-        row["attempt"], row["iter"], row["max_iters"], row["train_loss"], row["eval_loss"],
-        row["val_loss"], row["tokens_per_s"], row["seconds"], row["message"], row["reused_from"],
-        row["id"], _pace(row, tokens),
-    )  # fmt: skip
+        run_name(row["arm"], row["seed"]),
+        row["arm"],
+        row["variant"],
+        row["seed"],
+        state,
+        row["attempt"],
+        row["iter"],
+        row["max_iters"],
+        row["train_loss"],
+        row["eval_loss"],
+        row["val_loss"],
+        row["tokens_per_s"],
+        row["seconds"],
+        row["message"],
+        row["reused_from"],
+        row["id"],
+        _pace(row, tokens),
+    )
 
 
 def with_curves(store: Store, run: RunView) -> RunView:

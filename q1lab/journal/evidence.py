@@ -191,11 +191,18 @@ class _Facts:
     def of(self, step: Step) -> Mark | None:
         """The mark of the first of the step's acts that leaves one."""
         finders: Mapping[str, Callable[[Action | None], Mark | None]] = {
-            "new": self._new, "check": self._check, "run": self._run, "merge": self._merge,
-            "modification": self._modification, "retro": self._retro, "roadmap": self._roadmap,
-            "post new": self._draft, "post publish": self._published, "post share": self._shared,
+            "new": self._new,
+            "check": self._check,
+            "run": self._run,
+            "merge": self._merge,
+            "modification": self._modification,
+            "retro": self._retro,
+            "roadmap": self._roadmap,
+            "post new": self._draft,
+            "post publish": self._published,
+            "post share": self._shared,
             "paper add": self._paper,
-        }  # fmt: skip
+        }
         try:
             for command, action in acts_of(step):
                 for name, finder in finders.items():

@@ -154,8 +154,14 @@ def channel_name(given: str) -> str:
     as they are."""
     key = entries.title(given, "a channel").lower()
     aliases = {
-        "hackernews": "hn", "hacker news": "hn", "show hn": "hn", "showhn": "hn", "twitter": "x",
-        "r/machinelearning": "r-machinelearning", "machinelearning": "r-machinelearning",
-        "r/localllama": "r-localllama", "localllama": "r-localllama",
-    }  # fmt: skip
+        "hackernews": "hn",
+        "hacker news": "hn",
+        "show hn": "hn",
+        "showhn": "hn",
+        "twitter": "x",
+        "r/machinelearning": "r-machinelearning",
+        "machinelearning": "r-machinelearning",
+        "r/localllama": "r-localllama",
+        "localllama": "r-localllama",
+    }
     return aliases.get(key, key)

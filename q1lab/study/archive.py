@@ -74,10 +74,13 @@ def pack(study_id: str, target: Path, *, models: bool = True) -> int:
     try:
         members = _members(study, models)
         manifest = {
-            "v": 1, "study": study_id, "q1lab": __version__, "made": utc_now(),
+            "v": 1,
+            "study": study_id,
+            "q1lab": __version__,
+            "made": utc_now(),
             "source_mtime_ns": study.files.source.stat().st_mtime_ns,
             "files": {name: sha256_file(file) for name, file in members.items()},
-        }  # fmt: skip
+        }
         return _write(target, manifest, members)
     except OSError as error:
         raise Problem(f"cannot write {target}: {os_reason(error)}", FAILED) from None

@@ -212,8 +212,15 @@ SHA = text(64, "[0-9a-f]{0,64}")
 CONFIG: dict[str, Check] = {
     **dict.fromkeys(
         (
-            "max_iters", "batch_size", "block_size", "n_layer", "n_head", "n_embd",
-            "eval_interval", "eval_windows", "log_interval",
+            "max_iters",
+            "batch_size",
+            "block_size",
+            "n_layer",
+            "n_head",
+            "n_embd",
+            "eval_interval",
+            "eval_windows",
+            "log_interval",
         ),
         whole(1),
     ),
@@ -222,7 +229,7 @@ CONFIG: dict[str, Check] = {
         ("learning_rate", "min_lr", "weight_decay", "beta1", "beta2", "grad_clip", "dropout"),
         number,
     ),
-}  # fmt: skip
+}
 
 PREDICTION: dict[str, Check] = {
     **dict.fromkeys(("size", "matters", "confidence"), or_none(number)),

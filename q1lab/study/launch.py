@@ -77,8 +77,12 @@ def start(study: Study, only: Collection[str] = (), number: int | None = None) -
             take_out(study, number, [run.name for run in study.runs if run.name not in only])
         command = [
             *children.python_module("q1lab.study.runner"),
-            str(files.root), "--launch", str(number), "--lock", str(lock),
-        ]  # fmt: skip
+            str(files.root),
+            "--launch",
+            str(number),
+            "--lock",
+            str(lock),
+        ]
         try:
             with open_private(files.runner_log) as log:
                 child = subprocess.Popen(

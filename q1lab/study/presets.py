@@ -68,16 +68,31 @@ PRESETS: dict[str, Config] = {
 }
 
 SHORT: Mapping[str, str] = {
-    "lr": "learning_rate", "wd": "weight_decay", "bs": "batch_size", "batch": "batch_size",
-    "iters": "max_iters", "steps": "max_iters", "ctx": "block_size", "warmup": "warmup_iters",
-    "layers": "n_layer", "heads": "n_head", "d_model": "n_embd",
-}  # fmt: skip
+    "lr": "learning_rate",
+    "wd": "weight_decay",
+    "bs": "batch_size",
+    "batch": "batch_size",
+    "iters": "max_iters",
+    "steps": "max_iters",
+    "ctx": "block_size",
+    "warmup": "warmup_iters",
+    "layers": "n_layer",
+    "heads": "n_head",
+    "d_model": "n_embd",
+}
 """What people type for a hyperparameter, and its name here."""
 
 AT_LEAST_ONE = {
-    "n_layer", "n_head", "n_embd", "block_size", "batch_size", "max_iters", "eval_interval", "eval_windows",
+    "n_layer",
+    "n_head",
+    "n_embd",
+    "block_size",
+    "batch_size",
+    "max_iters",
+    "eval_interval",
+    "eval_windows",
     "log_interval",
-}  # fmt: skip
+}
 
 
 def default_for(device: str) -> str:

@@ -201,9 +201,11 @@ def _leftovers() -> Iterator[Item]:
     candidates += [
         folder
         for folder in _entries(paths.studies_dir(), "")
-        if studies.is_id(folder.name) and folder.is_dir() and not (folder / "study.json").exists()
+        if studies.is_id(folder.name)
+        and folder.is_dir()
+        and not (folder / "study.json").exists()
         and not is_alive(paths.StudyPaths(folder))
-    ]  # fmt: skip
+    ]
     for path in candidates:
         with contextlib.suppress(OSError):
             if path.lstat().st_mtime < old or path.name.startswith(".deleted-"):

@@ -135,9 +135,16 @@ class Relay:
                 line.mode = "online"
                 line.written = line.handle.starting_step if line.handle.resumed else 0
                 wandb_state.update(
-                    study, run.name, state=SYNCING, error=None, url=line.handle.url,
-                    entity=line.handle.entity, closed=False, folder=None, offset=0,
-                )  # fmt: skip
+                    study,
+                    run.name,
+                    state=SYNCING,
+                    error=None,
+                    url=line.handle.url,
+                    entity=line.handle.entity,
+                    closed=False,
+                    folder=None,
+                    offset=0,
+                )
                 return
             except Exception as problem:
                 error = reason(problem)
@@ -156,9 +163,14 @@ class Relay:
         line.mode = OFFLINE
         remove(old)
         wandb_state.update(
-            study, run.name, state=ERROR if error else OFFLINE, error=error, folder=folder_of(line.handle),
-            closed=False, offset=0,
-        )  # fmt: skip
+            study,
+            run.name,
+            state=ERROR if error else OFFLINE,
+            error=error,
+            folder=folder_of(line.handle),
+            closed=False,
+            offset=0,
+        )
 
     def _last_error(self) -> str:
         errors = [relay.error for relay in wandb_state.read(self.study).values() if relay.error]

@@ -204,7 +204,11 @@ def create(grouped: Grouped, origin: str) -> Study:
         arms={arm: _arm(arm, grouped, origin) for arm in ARMS},
         looks=(tuple(sorted(grouped.arms["baseline"])),),
         preset=str(config.get("preset") or "")[:60],
-        config={key: value for key, value in config.items() if key not in {*DATA, *ARM, *OWN, *ELSEWHERE}},
+        config={
+            key: value
+            for key, value in config.items()
+            if key not in {*DATA, *ARM, *OWN, *ELSEWHERE}
+        },
         data=_data(every),
         device=str(config.get("device") or "elsewhere")[:60],
         dtype=str(config.get("dtype") or "")[:60],
@@ -215,11 +219,14 @@ def create(grouped: Grouped, origin: str) -> Study:
         wandb="disabled",
         extra={
             "imported": {
-                "from": plain(origin), "time": now, "allowed": list(grouped.allowed),
-                "notes": [note[:2000] for note in notes], "runs": [run.where for run in every],
+                "from": plain(origin),
+                "time": now,
+                "allowed": list(grouped.allowed),
+                "notes": [note[:2000] for note in notes],
+                "runs": [run.where for run in every],
             }
         },
-    )  # fmt: skip
+    )
     runs = {
         run_name(arm, seed): run
         for arm, found in grouped.arms.items()
@@ -291,9 +298,16 @@ def events_of(run: ForeignRun, arm: str, variant: str) -> list[dict[str, Any]]:
             {**event, "arm": arm} if event["type"] == "start" else event for event in run.events
         ]
     start = {
-        "type": "start", "v": 1, "arm": arm, "variant": variant, "seed": run.seed, "attempt": 1,
-        "time": run.began, "config": run.config, "imported_from": run.where,
-    }  # fmt: skip
+        "type": "start",
+        "v": 1,
+        "arm": arm,
+        "variant": variant,
+        "seed": run.seed,
+        "attempt": 1,
+        "time": run.began,
+        "config": run.config,
+        "imported_from": run.where,
+    }
     if isinstance(run.config.get("n_params"), int):
         start["n_params"] = run.config["n_params"]
     points: list[dict[str, Any]] = [

@@ -34,9 +34,17 @@ def pull(path: str, group: str | None) -> dict[str, Any]:
                 raise Problem(f"{run.name} has more than {MAX_ROWS} rows", FAILED)
         found.append(
             {
-                "id": run.id, "name": run.name, "state": run.state, "group": run.group, "url": run.url,
-                "created": run.created_at, "config": dict(run.config), "history": rows,
-                "summary": {k: v for k, v in dict(run.summary).items() if isinstance(v, int | float | str)},
+                "id": run.id,
+                "name": run.name,
+                "state": run.state,
+                "group": run.group,
+                "url": run.url,
+                "created": run.created_at,
+                "config": dict(run.config),
+                "history": rows,
+                "summary": {
+                    k: v for k, v in dict(run.summary).items() if isinstance(v, int | float | str)
+                },
             }
-        )  # fmt: skip
+        )
     return {"path": path, "pulled": utc_now(), "runs": found}

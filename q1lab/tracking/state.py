@@ -56,9 +56,16 @@ _ID_LETTERS = string.ascii_lowercase + string.digits
 # starts with WANDB_ could turn a run of ours into another one (WANDB_RUN_ID, WANDB_MODE, WANDB_NAME
 # …).
 _KEEP = {
-    "WANDB_API_KEY", "WANDB_APP_URL", "WANDB_BASE_URL", "WANDB_CREDENTIALS_FILE", "WANDB_ENTITY",
-    "WANDB_HTTP_PROXY", "WANDB_HTTPS_PROXY", "WANDB_IDENTITY_TOKEN_FILE", "WANDB_INSECURE_DISABLE_SSL",
-}  # fmt: skip
+    "WANDB_API_KEY",
+    "WANDB_APP_URL",
+    "WANDB_BASE_URL",
+    "WANDB_CREDENTIALS_FILE",
+    "WANDB_ENTITY",
+    "WANDB_HTTP_PROXY",
+    "WANDB_HTTPS_PROXY",
+    "WANDB_IDENTITY_TOKEN_FILE",
+    "WANDB_INSECURE_DISABLE_SSL",
+}
 
 
 @dataclass(frozen=True)

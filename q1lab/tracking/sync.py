@@ -97,10 +97,16 @@ def _stage(study: Study, name: str) -> Path | None:
     line.finish(State.RUNNING if alive else State.CRASHED)
     remove(old)
     wandb_state.update(
-        study, name, state=SYNCING, sent=True, offset=line.offset, rows=len(projection.rows),
-        folder=None if have else folder.name, closed=not have,
+        study,
+        name,
+        state=SYNCING,
+        sent=True,
+        offset=line.offset,
+        rows=len(projection.rows),
+        folder=None if have else folder.name,
+        closed=not have,
         digest=None,
-    )  # fmt: skip
+    )
     return folder
 
 

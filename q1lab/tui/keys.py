@@ -202,12 +202,19 @@ def bindings(where: str) -> list[Binding]:
     """The bindings of one screen (``study``), in the table's order."""
     return [
         Binding(
-            key.keys, key.action, key.words, show=key.footer, id=name, key_display=key.shown,
-            tooltip=key.more or key.words, system=False, priority=key.priority,
+            key.keys,
+            key.action,
+            key.words,
+            show=key.footer,
+            id=name,
+            key_display=key.shown,
+            tooltip=key.more or key.words,
+            system=False,
+            priority=key.priority,
         )
         for name, key in KEYS.items()
         if name.split(".")[0] == where
-    ]  # fmt: skip
+    ]
 
 
 def check_keymap(keymap: Mapping[str, str], where: str) -> dict[str, str]:

@@ -35,9 +35,12 @@ def into_tmux(text: str, env: Mapping[str, str] = os.environ) -> bool | None:
         return None if not env.get("TMUX") else False
     try:
         done = subprocess.run(
-            [tmux, "load-buffer", "-w", "-"], input=text.encode(errors="replace"),
-            capture_output=True, timeout=TMUX_SECONDS, check=False,
-        )  # fmt: skip
+            [tmux, "load-buffer", "-w", "-"],
+            input=text.encode(errors="replace"),
+            capture_output=True,
+            timeout=TMUX_SECONDS,
+            check=False,
+        )
     except (OSError, subprocess.TimeoutExpired):
         return False
     return done.returncode == 0

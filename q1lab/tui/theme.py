@@ -41,15 +41,35 @@ _LIGHT = {
 }
 
 DARK = Theme(
-    name="q1lab-dark", dark=True, primary="#7aa2f7", secondary="#4f6d9e", accent="#c3a6ff", warning="#e5c07b",
-    error="#ff7a85", success="#84c881", foreground="#d8dee9", background="#12151b", surface="#171b22",
-    panel="#1e232d", variables={**_DARK, **OWN_DARK},
-)  # fmt: skip
+    name="q1lab-dark",
+    dark=True,
+    primary="#7aa2f7",
+    secondary="#4f6d9e",
+    accent="#c3a6ff",
+    warning="#e5c07b",
+    error="#ff7a85",
+    success="#84c881",
+    foreground="#d8dee9",
+    background="#12151b",
+    surface="#171b22",
+    panel="#1e232d",
+    variables={**_DARK, **OWN_DARK},
+)
 LIGHT = Theme(
-    name="q1lab-light", dark=False, primary="#1c5fc2", secondary="#5477a8", accent="#6b3fb8", warning="#8a5a00",
-    error="#b81d2b", success="#1d7431", foreground="#22272e", background="#fbfbfa", surface="#f2f3f5",
-    panel="#e7e9ed", variables={**_LIGHT, **OWN_LIGHT},
-)  # fmt: skip
+    name="q1lab-light",
+    dark=False,
+    primary="#1c5fc2",
+    secondary="#5477a8",
+    accent="#6b3fb8",
+    warning="#8a5a00",
+    error="#b81d2b",
+    success="#1d7431",
+    foreground="#22272e",
+    background="#fbfbfa",
+    surface="#f2f3f5",
+    panel="#e7e9ed",
+    variables={**_LIGHT, **OWN_LIGHT},
+)
 THEMES = (DARK, LIGHT)
 
 

@@ -4,14 +4,14 @@ A `Clock` is a frozen state; each method takes a `Reading` of the machine's cloc
 next state. Nothing here reads a clock, a file or a screen (`read_clocks` apart, which the app
 calls), so that tests can drive it with any times at all. The rules:
 
-- Time is credited by ticks alone, and a tick credits what the machine's own stopwatch moved since the one
-  before. The wall clock is never looked at for that: setting it changes nothing.
-- A step of the stopwatch above `Rules.gap` is no tick: the program was stopped, or the machine slept. Nothing
-  of it is credited. The clock pauses and asks.
-- After `Rules.idle` seconds without a sign of life it asks "still working?". What runs on until the answer
-  is kept apart and counts only if the learner says so.
-- A clock that was running when the app was closed or killed comes back paused, with the question how much of
-  the time away counts. So does one from before a reboot.
+- Time is credited by ticks alone, and a tick credits what the machine's own stopwatch moved since
+  the one before. The wall clock is never looked at for that: setting it changes nothing.
+- A step of the stopwatch above `Rules.gap` is no tick: the program was stopped, or the machine
+  slept. Nothing of it is credited. The clock pauses and asks.
+- After `Rules.idle` seconds without a sign of life it asks "still working?". What runs on until the
+  answer is kept apart and counts only if the learner says so.
+- A clock that was running when the app was closed or killed comes back paused, with the question
+  how much of the time away counts. So does one from before a reboot.
 - The learner's answer can't grant more than the stretch that was asked about.
 
 What was credited gathers in `fresh` until the app has written it down (`settle`). The app saves

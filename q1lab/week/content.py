@@ -4,19 +4,21 @@ Content is data. Nothing in it is executed, and nothing here knows a particular 
 
 `week.toml`
     format, label, title, goal, next, default (a variant's name), overview (a Markdown file), then
-    `[[sessions]]` (id, file, title, goal, when, minutes, output), `[[variants]]` (name, title, used_in,
-    difficulty, paper, guide) and `[[kpis]]` (id, title, target).
+    `[[sessions]]` (id, file, title, goal, when, minutes, output), `[[variants]]` (name, title,
+    used_in, difficulty, paper, guide) and `[[kpis]]` (id, title, target).
 
 A session's file
-    `## Title {#a2 minutes=90}` opens a part. `- [ ] Title {#a2-notes kind=write}` is a step, on one line and
-    in plain words; lines that are indented below it are its detail, in Markdown. A fence whose info string is
-    `q1lab run` (or open, check, command) holds TOML and is an action that the learner can press; it belongs
-    to the step just before it, else to the part. `<details>` with a `<summary>` is text that stays folded
-    until it is asked for. Everything else is Markdown, kept as it is, in order.
+    `## Title {#a2 minutes=90}` opens a part. `- [ ] Title {#a2-notes kind=write}` is a step, on one
+    line and in plain words; lines that are indented below it are its detail, in Markdown. A fence
+    whose info string is `q1lab run` (or open, check, command) holds TOML and is an action that the
+    learner can press; it belongs to the step just before it, else to the part. `<details>` with a
+    `<summary>` is text that stays folded until it is asked for. Everything else is Markdown, kept
+    as it is, in order.
 
 A variant's guide
-    `## Title {part=a2}` sections, put into that part for learners who chose the variant: at the line
-    `<!-- q1lab:guide -->`, else at the part's end. A guide's headings go one level down on the way.
+    `## Title {part=a2}` sections, put into that part for learners who chose the variant: at the
+    line `<!-- q1lab:guide -->`, else at the part's end. A guide's headings go one level down on the
+    way.
 
 `{variant}` in text, titles and actions stands for the name of the chosen variant.
 

@@ -84,9 +84,11 @@ class Progress:
         parts = tuple(parts)
         required = [step for part in parts for step in part.steps if not step.optional]
         return Count(
-            sum(self.of(step.id).done for step in required), len(required),
-            sum(self.seconds.get(part.id, 0.0) for part in parts), sum(part.minutes for part in parts),
-        )  # fmt: skip
+            sum(self.of(step.id).done for step in required),
+            len(required),
+            sum(self.seconds.get(part.id, 0.0) for part in parts),
+            sum(part.minutes for part in parts),
+        )
 
 
 def narrowed(week: Week, progress: Progress) -> Week:
@@ -129,15 +131,21 @@ def _narrowed(week: Week, progress: Progress, wrong: frozenset[str]) -> Week:
         if missed and session.parts:
             back = [
                 replace(
-                    step, id=f"{step.again or step.id}@{session.id}", again=step.again or step.id,
-                    title=AGAIN, detail=_asked(step), minutes=None, needs=None,
+                    step,
+                    id=f"{step.again or step.id}@{session.id}",
+                    again=step.again or step.id,
+                    title=AGAIN,
+                    detail=_asked(step),
+                    minutes=None,
+                    needs=None,
                 )
                 for step in missed
-            ]  # fmt: skip
+            ]
             words = Text(
                 "### From last time\n\nYou marked this wrong. Try again before you go on.",
-                session.file, session.parts[0].line,
-            )  # fmt: skip
+                session.file,
+                session.parts[0].line,
+            )
             first = replace(session.parts[0], blocks=(words, *back, *session.parts[0].blocks))
             session = replace(session, parts=(first, *session.parts[1:]))
         sessions.append(session)
@@ -179,9 +187,11 @@ def read(store: Store, week: str) -> Progress:
     names = ("welcomed", "clock", "recall", "data")
     settings = {name: store.setting(f"{name}:{week}") for name in names}
     return Progress(
-        MappingProxyType(records), MappingProxyType(seconds), row["variant"] if row else None,
+        MappingProxyType(records),
+        MappingProxyType(seconds),
+        row["variant"] if row else None,
         MappingProxyType({name: value for name, value in settings.items() if value is not None}),
-    )  # fmt: skip
+    )
 
 
 def tick(store: Store, week: str, step_id: str, done: bool) -> None:

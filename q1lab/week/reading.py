@@ -12,9 +12,18 @@ from q1lab.week.model import FORMAT, Block, Finding, Kpi, Part, Session, Text, V
 from q1lab.week.numbers import Measured, Numbers
 
 WEEK_KEYS = (
-    "format", "label", "title", "goal", "next", "default", "overview", "results", "sessions",
-    "variants", "kpis",
-)  # fmt: skip
+    "format",
+    "label",
+    "title",
+    "goal",
+    "next",
+    "default",
+    "overview",
+    "results",
+    "sessions",
+    "variants",
+    "kpis",
+)
 SESSION_KEYS = ("id", "file", "title", "goal", "when", "minutes", "output")
 VARIANT_KEYS = ("name", "title", "used_in", "difficulty", "paper", "guide")
 KPI_KEYS = ("id", "title", "target")

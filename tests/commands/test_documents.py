@@ -529,12 +529,14 @@ def test_kpi_listing(repo: Path, q1lab: Q1lab) -> None:
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("--direction", "sideways"), ("--direction", "lower"), ("--size", "x"),
+        ("--direction", "sideways"),
+        ("--direction", "lower"),
+        ("--size", "x"),
         ("--direction", "lower", "--size", "-0.1", "--matters", "0.1", "--sure", "70"),
         ("--direction", "lower", "--size", "0.1", "--matters", "0.1", "--sure", "170%"),
         ("--direction", "lower", "--size", "0.1", "--matters", "nan", "--sure", "70"),
     ],
-)  # fmt: skip
+)
 def test_predictions_that_are_none(repo: Path, q1lab: Q1lab, arguments: tuple[str, ...]) -> None:
     _, err = q1lab("predict", "rope", *arguments, code=2)
     assert err.count("\n") == 1
@@ -547,12 +549,33 @@ def test_an_unknown_variant_names_the_nearest(repo: Path, q1lab: Q1lab) -> None:
 
 @pytest.mark.parametrize(
     "command",
-    ["predict", "modification", "post", "post new", "post words", "post lint", "post preview", "post publish",
-     "post share",
-     "post text", "post status", "post refresh", "retro", "kpi", "kpi set", "paper", "paper add", "paper "
-     "done", "paper list",
-     "artifact", "artifact add", "artifact list", "artifact remove", "roadmap"],
-)  # fmt: skip
+    [
+        "predict",
+        "modification",
+        "post",
+        "post new",
+        "post words",
+        "post lint",
+        "post preview",
+        "post publish",
+        "post share",
+        "post text",
+        "post status",
+        "post refresh",
+        "retro",
+        "kpi",
+        "kpi set",
+        "paper",
+        "paper add",
+        "paper done",
+        "paper list",
+        "artifact",
+        "artifact add",
+        "artifact list",
+        "artifact remove",
+        "roadmap",
+    ],
+)
 def test_every_help_has_an_example(command: str, q1lab: Q1lab) -> None:
     out, _ = q1lab(*command.split(), "--help")
     assert "Example" in out

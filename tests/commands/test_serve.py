@@ -29,9 +29,12 @@ def address() -> Iterator[str]:
         port = free.getsockname()[1]
     child = subprocess.Popen(
         [sys.executable, "-m", "q1lab", "serve", "--port", str(port)],
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
-    )  # fmt: skip
+    )
     try:
         assert child.stdout is not None
         line = child.stdout.readline()

@@ -73,10 +73,15 @@ def again(how: str) -> Study:
 @pytest.mark.parametrize(
     "how",
     [
-        "other seeds", "another preset", "--set", "another headline", "swapped arms", "another device",
+        "other seeds",
+        "another preset",
+        "--set",
+        "another headline",
+        "swapped arms",
+        "another device",
         "imported",
     ],
-)  # fmt: skip
+)
 def test_asking_again_is_counted_and_pays(how: str) -> None:
     done(make_study())
     told = found(done(again(how)))

@@ -46,8 +46,9 @@ def test_the_range_that_is_proposed_can_be_planned() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "says"), [(["rope", "--detect", "0"], "above 0"), (["mine.py", "--detect", "1"], "no study")]
-)  # fmt: skip
+    ("asked", "says"),
+    [(["rope", "--detect", "0"], "above 0"), (["mine.py", "--detect", "1"], "no study")],
+)
 def test_nonsense_is_one_line(asked: list[str], says: str) -> None:
     result = CliRunner().invoke(command, asked)
     assert says in str(result.exception)

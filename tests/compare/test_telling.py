@@ -41,10 +41,24 @@ def flat(text: str) -> str:
 def line_of(c: Comparison) -> ResultLine:
     """The comparison as the results table reads it."""
     return ResultLine(
-        id=c.study, variant=c.variant, baseline=c.baseline, preset=c.preset, data=c.data,
-        data_sha256=c.data_sha256, dtype=c.dtype, created=c.created, done=6, total=6, headline=c.headline,
-        verdict=c.verdict, n=c.n, mean=c.mean, ends=c.ends, alpha=c.alpha, delta=c.delta,
-    )  # fmt: skip
+        id=c.study,
+        variant=c.variant,
+        baseline=c.baseline,
+        preset=c.preset,
+        data=c.data,
+        data_sha256=c.data_sha256,
+        dtype=c.dtype,
+        created=c.created,
+        done=6,
+        total=6,
+        headline=c.headline,
+        verdict=c.verdict,
+        n=c.n,
+        mean=c.mean,
+        ends=c.ends,
+        alpha=c.alpha,
+        delta=c.delta,
+    )
 
 
 def tellers(c: Comparison) -> dict[str, str]:
@@ -264,9 +278,20 @@ def test_json_has_the_promised_keys_and_no_nan() -> None:
     found = telling.to_json(make(BASE, HELPS, "welch", delta=0.1))
     record = json.loads(json.dumps(found, allow_nan=False))
     assert {
-        "n", "level", "plan", "looks", "asked", "left_out", "caveats", "difference", "verdict",
-        "detectable", "seeds_needed", "diverged", "warnings",
-    } <= set(record)  # fmt: skip
+        "n",
+        "level",
+        "plan",
+        "looks",
+        "asked",
+        "left_out",
+        "caveats",
+        "difference",
+        "verdict",
+        "detectable",
+        "seeds_needed",
+        "diverged",
+        "warnings",
+    } <= set(record)
     parts = {"mean", "welch", "paired", "bootstrap", "permutation_p", "headline"}
     assert parts <= set(record["difference"])
     assert {"low", "high", "resamples", "method", "true_coverage"} == set(

@@ -173,8 +173,10 @@ def test_prediction_against_outcome(name: str, prediction: dict[str, Any], outco
     ("params", "warns"), [(100_000, False), (100_999, False), (101_000, True), (98_900, True)]
 )
 def test_fairness_warning_from_one_percent_up(params: int, warns: bool) -> None:
-    size = {arm: (count, *COSTS[arm][1:]) for arm, count in
-            (("baseline", 100_000), ("modified", params))}  # fmt: skip
+    size = {
+        arm: (count, *COSTS[arm][1:])
+        for arm, count in (("baseline", 100_000), ("modified", params))
+    }
     assert (abs(params / 100_000 - 1) >= SIZE_MATTERS_FROM) == warns
     notes = (Note(Kind.SIZE),) if warns else ()
     found = replace(make(BASE, HELPS, costs=size), notes=notes)
@@ -213,9 +215,19 @@ def test_wide_characters_keep_the_columns() -> None:
 
 
 ABSENT = {
-    "prediction": None, "floor": None, "config": {}, "data": "", "data_sha256": "", "preset": "", "dtype": "",
-    "bootstrap": None, "seeds_needed": None, "detectable": None, "seeds": (), "repo": None,
-}  # fmt: skip
+    "prediction": None,
+    "floor": None,
+    "config": {},
+    "data": "",
+    "data_sha256": "",
+    "preset": "",
+    "dtype": "",
+    "bootstrap": None,
+    "seeds_needed": None,
+    "detectable": None,
+    "seeds": (),
+    "repo": None,
+}
 COST_KEYS = ("n_params", "flops_per_token", "tokens_per_s", "wall_s", "mean", "std")
 
 

@@ -261,10 +261,18 @@ def test_a_browser_draws_it_light_dark_and_narrow(browser: list[str], tmp_path: 
     ):
         shot = tmp_path / f"{name}.png"
         subprocess.run(
-            [*browser, "--hide-scrollbars", "--window-size=1000,900", *options,
-             f"--screenshot={shot}", page.as_uri()],
-            capture_output=True, timeout=90, check=True,
-        )  # fmt: skip
+            [
+                *browser,
+                "--hide-scrollbars",
+                "--window-size=1000,900",
+                *options,
+                f"--screenshot={shot}",
+                page.as_uri(),
+            ],
+            capture_output=True,
+            timeout=90,
+            check=True,
+        )
         with Image.open(shot) as image:
             corner[name] = sum(image.convert("RGB").getpixel((3, 3)))
             assert len(image.convert("L").getcolors(256) or []) > 20, "something is drawn"

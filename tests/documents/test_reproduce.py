@@ -31,14 +31,32 @@ from tests.kit.places import MODELS
 
 Fake = Callable[..., None]
 SETTINGS = {
-    "n_layer": 1, "n_head": 2, "n_embd": 16, "block_size": 16, "batch_size": 4, "eval_windows": 4,
+    "n_layer": 1,
+    "n_head": 2,
+    "n_embd": 16,
+    "block_size": 16,
+    "batch_size": 4,
+    "eval_windows": 4,
     "learning_rate": 3e-3,
-}  # fmt: skip
+}
 TINY = [
-    "--preset", "quick", "--max-iters", "24", "--seeds", "2,5", "--headline", "welch", "--unchecked",
-    "--device", "cpu", "--data", "words.txt", "--wandb", "disabled",
+    "--preset",
+    "quick",
+    "--max-iters",
+    "24",
+    "--seeds",
+    "2,5",
+    "--headline",
+    "welch",
+    "--unchecked",
+    "--device",
+    "cpu",
+    "--data",
+    "words.txt",
+    "--wandb",
+    "disabled",
     *(word for key, value in SETTINGS.items() for word in ("--set", f"{key}={value}")),
-]  # fmt: skip
+]
 WORDS = "".join(chr(97 + i * i % 23) + " " * (i % 5 == 0) for i in range(5000))
 
 
@@ -61,8 +79,13 @@ def q1lab(folder: Path, *words: str, code: int = 0, home: Path | None = None) ->
         env["Q1LAB_HOME"] = str(home)
     done = subprocess.run(
         [sys.executable, "-m", "q1lab", *words],
-        cwd=folder, env=env, capture_output=True, text=True, timeout=240, check=False,
-    )  # fmt: skip
+        cwd=folder,
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
     assert done.returncode == code, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
     return done.stdout + done.stderr
@@ -98,9 +121,11 @@ def test_a_clone_trains_exactly_the_study(repo: Path, home: Path, tmp_path: Path
     q1lab(repo, "modification", "--variant", "swiglu", "--yes")
     committed = git(repo, "show", "--name-only", "--format=", "HEAD").split()
     assert committed == [
-        "MODIFICATION.md", "studies/swiglu-1/model.py", "studies/swiglu-1/study.toml",
+        "MODIFICATION.md",
+        "studies/swiglu-1/model.py",
+        "studies/swiglu-1/study.toml",
         "studies/swiglu-1/swiglu.py",
-    ]  # fmt: skip
+    ]
     merged = learner.merge(repo / "swiglu.py", repo / "model.py")
     (repo / "model.py").write_bytes(merged.new)
     git(repo, "commit", "-qam", "merge")
@@ -202,11 +227,19 @@ def test_more_than_the_folder_says_is_refused(study: Study, repo: Path) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "", "format = ", "format = 1", "format = 'x'", "[data]\nname=1",
-        "seeds = [1, 1]", "seeds = ['a']", "threads = -1", "baseline.file = '../x'",
-        "data.file = '/etc/passwd'", "data.file = '../../secret'",
+        "",
+        "format = ",
+        "format = 1",
+        "format = 'x'",
+        "[data]\nname=1",
+        "seeds = [1, 1]",
+        "seeds = ['a']",
+        "threads = -1",
+        "baseline.file = '../x'",
+        "data.file = '/etc/passwd'",
+        "data.file = '../../secret'",
     ],
-)  # fmt: skip
+)
 def test_a_damaged_record_is_one_line(study: Study, repo: Path, text: str) -> None:
     import tomlkit
 
@@ -236,9 +269,13 @@ def test_data_of_ones_own(study: Study, repo: Path, tmp_path: Path, home: Path) 
     made = {}
     for file in (outside, inside):
         wish = Wish(
-            "./swiglu.py", data=str(file), preset="quick", unchecked=True, fresh=True,
+            "./swiglu.py",
+            data=str(file),
+            preset="quick",
+            unchecked=True,
+            fresh=True,
             overrides={"max_iters": "20"},
-        )  # fmt: skip
+        )
         with Store() as store:
             made[file] = planning.save(planning.plan(wish, store), store)
             ingest.take_in(store, made[file])

@@ -19,8 +19,12 @@ def test_a_whole_week(fake_trainer: Callable[..., None], tmp_path: Path) -> None
     script = ROOT / "tools" / "docs" / "showcase" / "replay_week.py"
     done = subprocess.run(
         [sys.executable, script, tmp_path / "out", "--max-iters", "20"],
-        capture_output=True, text=True, timeout=170, check=False, env=env,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        timeout=170,
+        check=False,
+        env=env,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     repo = tmp_path / "out" / "transformer-from-scratch"
     status = subprocess.run(

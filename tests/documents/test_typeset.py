@@ -34,11 +34,19 @@ def test_dollars_are_dollars() -> None:
 @pytest.mark.parametrize(
     "tex",
     [
-        r"\text{<script>alert(1)</script>}", r"\href{javascript:alert(1)}{x}", r"\frac{1}{",
-        r"\style{color:red}{x}", r"\class{x}{y}", "{" * 3000, "<img src=x onerror=alert(1)>",
-        r"\unknown{x}", "", "&lt;b&gt;", r"\text{&lt;script&gt;}",
+        r"\text{<script>alert(1)</script>}",
+        r"\href{javascript:alert(1)}{x}",
+        r"\frac{1}{",
+        r"\style{color:red}{x}",
+        r"\class{x}{y}",
+        "{" * 3000,
+        "<img src=x onerror=alert(1)>",
+        r"\unknown{x}",
+        "",
+        "&lt;b&gt;",
+        r"\text{&lt;script&gt;}",
     ],
-)  # fmt: skip
+)
 def test_hostile_formulas_stay_text(tex: str) -> None:
     for block in (True, False):
         shown = typeset.math(tex, block=block)

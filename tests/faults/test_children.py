@@ -84,9 +84,25 @@ def test_python_is_started_in_one_place_only() -> None:
 # ── no code of the current folder
 
 SHADOWS = (
-    "random", "json", "re", "string", "runpy", "torch", "numpy", "scipy", "wandb", "git", "click",
-    "rich", "matplotlib", "textual", "jinja2", "tomlkit", "usercustomize", "sqlite_utils",
-)  # fmt: skip
+    "random",
+    "json",
+    "re",
+    "string",
+    "runpy",
+    "torch",
+    "numpy",
+    "scipy",
+    "wandb",
+    "git",
+    "click",
+    "rich",
+    "matplotlib",
+    "textual",
+    "jinja2",
+    "tomlkit",
+    "usercustomize",
+    "sqlite_utils",
+)
 
 WATCH = """
 import json, os, sys
@@ -161,9 +177,14 @@ def test_no_child_runs_code_of_the_current_folder(
         word for start in starts for word in start["argv"] if re.match(r"q1lab|labs|wandb", word)
     }
     assert {
-        "q1lab", "labs.probe", "labs.checks", "labs.train", "q1lab.study.runner", "wandb",
+        "q1lab",
+        "labs.probe",
+        "labs.checks",
+        "labs.train",
+        "q1lab.study.runner",
+        "wandb",
         "q1lab.tracking.relay",
-    } <= modules  # fmt: skip
+    } <= modules
     open_ones = [start["argv"] for start in starts if not start["safe"]]
     figures(
         "a hostile current folder",
@@ -186,9 +207,12 @@ def serving() -> Iterator[str]:
         port = free.getsockname()[1]
     child = subprocess.Popen(
         [*SAFE, "serve", "--port", str(port)],
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
-    )  # fmt: skip
+    )
     assert child.stdout is not None
     try:
         line = child.stdout.readline()

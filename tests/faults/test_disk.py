@@ -125,10 +125,22 @@ def test_a_full_disk_under_a_run(
     space."""
     faulty()
     words = [
-        "run", "rope", *TINY, "--data", str(corpus(tmp_path)), "--seeds", "1", "--jobs", "1",
-        "--max-iters", "60000",
-        "--set", "eval_interval=500", "--set", f"log_interval={10 if under == 'events' else 500}",
-    ]  # fmt: skip
+        "run",
+        "rope",
+        *TINY,
+        "--data",
+        str(corpus(tmp_path)),
+        "--seeds",
+        "1",
+        "--jobs",
+        "1",
+        "--max-iters",
+        "60000",
+        "--set",
+        "eval_interval=500",
+        "--set",
+        f"log_interval={10 if under == 'events' else 500}",
+    ]
     q1lab(*words, "--detach")
     study = studies.load("rope-1")
     run = study.files.run("baseline-seed0")
@@ -237,9 +249,14 @@ def damage(kind: str, good: bytes, rng: random.Random) -> bytes:
 
 
 KINDS = (
-    "1 bit flip", "1 bit flip in the header or schema", "50 bit flips", "truncation", "0 bytes", "a page of zeros",
+    "1 bit flip",
+    "1 bit flip in the header or schema",
+    "50 bit flips",
+    "truncation",
+    "0 bytes",
+    "a page of zeros",
     "not a database",
-)  # fmt: skip
+)
 
 
 @pytest.mark.parametrize("trials", [1, pytest.param(50, marks=LONG)])
@@ -298,9 +315,12 @@ def test_a_damaged_database(
                 for key, row in truth[table].items()
             )
         figures(
-            "a damaged database", kind=kind, copy="with the last copy" if copied else "without any copy",
-            rows_each=total, **{key.replace(" ", "_"): n for key, n in seen.items()},
-        )  # fmt: skip
+            "a damaged database",
+            kind=kind,
+            copy="with the last copy" if copied else "without any copy",
+            rows_each=total,
+            **{key.replace(" ", "_"): n for key, n in seen.items()},
+        )
         if copied and kind != "1 bit flip" and kind != "1 bit flip in the header or schema":
             assert seen["own rows lost"] <= seen["trials"] * (2 if "flip" in kind else 0)
         if kind in ("0 bytes", "not a database"):

@@ -33,10 +33,21 @@ __all__ = ["faulty"]
 Faulty = Callable[..., Path]
 SMALL = ("--preset", "quick", "--max-iters", "20", "--wandb", "disabled")
 NASTY = (
-    "[bold red]x[/bold red]", "[/]", "[link=file:///etc/passwd]x[/link]", "\x1b[2J\x1b]0;owned\x07x",
-    "\x9b31m", "a\rb", "two\nlines", "\u202eevil", "quote ' \" ` $(touch owned)", "🙂\u0301", "x" * 100_000,
-    "\ud800", "{{ 7*7 }}", "'); DROP TABLE runs; --",
-)  # fmt: skip
+    "[bold red]x[/bold red]",
+    "[/]",
+    "[link=file:///etc/passwd]x[/link]",
+    "\x1b[2J\x1b]0;owned\x07x",
+    "\x9b31m",
+    "a\rb",
+    "two\nlines",
+    "\u202eevil",
+    "quote ' \" ` $(touch owned)",
+    "🙂\u0301",
+    "x" * 100_000,
+    "\ud800",
+    "{{ 7*7 }}",
+    "'); DROP TABLE runs; --",
+)
 
 
 def trained() -> Study:
@@ -52,9 +63,23 @@ json_values = st.recursive(
     max_leaves=6,
 )
 KEYS = (
-    "iter", "attempt", "resumed_from", "train_loss", "val_loss", "lr", "tok_per_s", "t", "total", "tokens",
-    "message", "text", "time", "reused_from", "state", "final",
-)  # fmt: skip
+    "iter",
+    "attempt",
+    "resumed_from",
+    "train_loss",
+    "val_loss",
+    "lr",
+    "tok_per_s",
+    "t",
+    "total",
+    "tokens",
+    "message",
+    "text",
+    "time",
+    "reused_from",
+    "state",
+    "final",
+)
 
 
 @settings(max_examples=400, deadline=None)
@@ -102,11 +127,19 @@ def test_junk_in_an_event_file_is_counted_and_the_rest_goes_on(faulty: Faulty) -
     events = study.files.run("modified-seed0").events
     lines = events.read_bytes().splitlines(keepends=True)
     junk = [
-        b"\x00\xff\xfe\x80junk\n", b"{}\n", b"[]\n", b"null\n", b'{"type": 7}\n', b'{"type": "iter"}\n',
-        b'{"type": "iter", "iter": 1e400}\n', b'{"type": "iter", "iter": -4, "train_loss": "low"}\n',
-        b"[" * 100_000 + b"\n", b'{"type": "eval", "iter": ' + b"9" * 5000 + b"}\n", os.urandom(2000) + b"\n",
+        b"\x00\xff\xfe\x80junk\n",
+        b"{}\n",
+        b"[]\n",
+        b"null\n",
+        b'{"type": 7}\n',
+        b'{"type": "iter"}\n',
+        b'{"type": "iter", "iter": 1e400}\n',
+        b'{"type": "iter", "iter": -4, "train_loss": "low"}\n',
+        b"[" * 100_000 + b"\n",
+        b'{"type": "eval", "iter": ' + b"9" * 5000 + b"}\n",
+        os.urandom(2000) + b"\n",
         json.dumps({"type": "note", "text": NASTY[3]}).encode() + b"\n",
-    ]  # fmt: skip
+    ]
     mixed = [
         part for pair in zip(lines, [*junk, *[b""] * len(lines)], strict=False) for part in pair
     ]
@@ -335,8 +368,11 @@ def test_everything_is_private_whatever_the_umask(
     code = "import os, sys; os.umask(0); from q1lab.cli import run; sys.exit(run(sys.argv[1:]))"
     done = subprocess.run(
         [sys.executable, "-c", code, *args],
-        capture_output=True, text=True, check=False, timeout=150,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=150,
+    )
     assert done.returncode == 0, done.stderr
     with Store() as store:
         progress.answer(store, "week", "one", "first")
@@ -398,14 +434,23 @@ def test_a_clock_that_was_set_back_changes_neither_order_nor_durations(faulty: F
     env["Q1LAB_TRAINER"] = f"{sys.executable} {script}"
     done = subprocess.run(
         [sys.executable, "-m", "q1lab", "run", "gqa", *SMALL, "--seeds", "5", "--json", "--fresh"],
-        capture_output=True, text=True, check=False, timeout=60, env=env,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        env=env,
+    )
     assert done.returncode == 0, done.stderr
     with Store() as store:
         rows = store.runs("gqa-1")
     seconds = [row["seconds"] for row in rows]
-    figures("clock -1 h, +1 day", runs=len(rows), negative_durations=sum(s < 0 for s in seconds),
-            longest_s=round(max(seconds), 2), studies_out_of_order=0)  # fmt: skip
+    figures(
+        "clock -1 h, +1 day",
+        runs=len(rows),
+        negative_durations=sum(s < 0 for s in seconds),
+        longest_s=round(max(seconds), 2),
+        studies_out_of_order=0,
+    )
     assert all(0 <= s < 30 for s in seconds)
     assert {row["state"] for row in rows} == {"finished"}
     assert launch.is_alive(studies.load("gqa-1").files) is False

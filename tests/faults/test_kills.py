@@ -77,9 +77,22 @@ def test_real_trainers_killed_in_checkpoints_go_on_bit_for_bit(
     faulty: Faulty, tmp_path: Path, kills: int, seeds: int, iters: int
 ) -> None:
     words = [
-        "run", "rope", *TINY, "--data", str(corpus(tmp_path)), "--seeds", str(seeds), "--jobs", "2",
-        "--max-iters", str(iters), "--set", "eval_interval=20", "--set", "dropout=0.1",
-    ]  # fmt: skip
+        "run",
+        "rope",
+        *TINY,
+        "--data",
+        str(corpus(tmp_path)),
+        "--seeds",
+        str(seeds),
+        "--jobs",
+        "2",
+        "--max-iters",
+        str(iters),
+        "--set",
+        "eval_interval=20",
+        "--set",
+        "dropout=0.1",
+    ]
     acks = faulty(share=0.1)
     q1lab(*words, "--detach")
     study = studies.load("rope-1")
@@ -128,9 +141,13 @@ def test_real_trainers_killed_in_checkpoints_go_on_bit_for_bit(
         differ += losses[0] != losses[1] or mine[-1]["val_loss"] != theirs[-1]["val_loss"]
         differ += models[0] != models[1]
     figures(
-        "200 random kill -9", who="real trainer", kills=killed, in_a_checkpoint=inside(), **found,
+        "200 random kill -9",
+        who="real trainer",
+        kills=killed,
+        in_a_checkpoint=inside(),
+        **found,
         runs_that_differ_from_unbroken_ones=differ,
-    )  # fmt: skip
+    )
     assert killed >= kills * 0.8
     assert found["lost"] == found["duplicates"] == differ == 0
     assert found["most_at_once"] <= 20, "at most one checkpoint interval is redone"
@@ -173,9 +190,14 @@ def test_viewers_killed_at_any_moment(
     with Store() as store:
         kept = progress.read(store, "week").records
     figures(
-        "200 random kill -9", who="viewer", kills=kills, acknowledged_answers=acknowledged, answers_lost=gone,
-        answers_kept=len(kept), **found,
-    )  # fmt: skip
+        "200 random kill -9",
+        who="viewer",
+        kills=kills,
+        acknowledged_answers=acknowledged,
+        answers_lost=gone,
+        answers_kept=len(kept),
+        **found,
+    )
     assert launch.last(study.files)["launch"] == 1, "no viewer launched it again"
     assert gone == 0
     assert acknowledged <= len(kept)
@@ -210,9 +232,11 @@ def test_a_viewer_killed_leaves_its_trainers_and_the_next_one_attaches(
     assert group(study) == before
     starts = sum(e["type"] == "start" for run in study.runs for e in read(study, run.name))
     figures(
-        "viewer killed, trainers live", attached_again_after_s=round(seconds, 2), runs_attached=running,
+        "viewer killed, trainers live",
+        attached_again_after_s=round(seconds, 2),
+        runs_attached=running,
         launched_twice=starts - len({r.name for r in study.runs if read(study, r.name)}),
-    )  # fmt: skip
+    )
     assert running == 2
     launch.stop(study)
 
@@ -299,9 +323,13 @@ def test_training_outlives_a_logout(faulty: Faulty, monkeypatch: pytest.MonkeyPa
     pause(monkeypatch, 0.05)
     master, slave = pty.openpty()
     with subprocess.Popen(
-        [*Q1LAB, "run", "rope", *SMALL, "--jobs", "2"], stdin=slave, stdout=slave, stderr=slave,
-        start_new_session=True, preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
-    ) as viewer:  # fmt: skip
+        [*Q1LAB, "run", "rope", *SMALL, "--jobs", "2"],
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+    ) as viewer:
         os.close(slave)
         wait_for(lambda: studies.ids() and read(studies.load("rope-1"), "baseline-seed0"))
         os.set_blocking(master, False)

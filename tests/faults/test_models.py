@@ -29,9 +29,24 @@ def model_file(folder: Path, extra: str) -> Path:
 
 def words(file: Path, data: Path, iters: int = 60, *more: str) -> list[str]:
     return [
-        "run", str(file), *TINY, "--data", str(data), "--seeds", "1", "--jobs", "1", "--unchecked",
-        "--max-iters", str(iters), "--set", "eval_interval=20", "--set", "log_interval=5", *more,
-    ]  # fmt: skip
+        "run",
+        str(file),
+        *TINY,
+        "--data",
+        str(data),
+        "--seeds",
+        "1",
+        "--jobs",
+        "1",
+        "--unchecked",
+        "--max-iters",
+        str(iters),
+        "--set",
+        "eval_interval=20",
+        "--set",
+        "log_interval=5",
+        *more,
+    ]
 
 
 WRAPPED = """
@@ -159,8 +174,13 @@ def test_a_model_file_that_prints_without_end(faulty: Faulty, tmp_path: Path) ->
         largest = max(largest, log.stat().st_size if log.exists() else 0)
         time.sleep(0.01)
     printed = 8 * (155 - 20)
-    figures("a model file that", does=f"prints {printed} MB", exit_status=0,
-            log_at_most_mb=largest >> 20, log_at_the_end_mb=log.stat().st_size >> 20)  # fmt: skip
+    figures(
+        "a model file that",
+        does=f"prints {printed} MB",
+        exit_status=0,
+        log_at_most_mb=largest >> 20,
+        log_at_the_end_mb=log.stat().st_size >> 20,
+    )
     assert read(study, "modified-seed0")[-1]["state"] == "finished"
     assert log.stat().st_size <= 8 * runner.LOG_MOST
     assert "some of it was left out" in log.read_text()

@@ -96,9 +96,12 @@ def test_a_folder_that_is_no_text_is_one_line(
     folder = os.fsencode(tmp_path) + b"/caf\xe9"
     Path(os.fsdecode(folder)).mkdir()
     done = subprocess.run(
-        [*Q1LAB, *RUN], capture_output=True, check=False, timeout=100,
+        [*Q1LAB, *RUN],
+        capture_output=True,
+        check=False,
+        timeout=100,
         env={**os.environ, "Q1LAB_HOME": os.fsdecode(folder)},
-    )  # fmt: skip
+    )
     assert b"Traceback" not in done.stderr
 
 
@@ -159,14 +162,28 @@ def test_deep_toml_is_one_line(file: str, tmp_path: Path) -> None:
 
 N = 30_000
 ENDLESS = {
-    "images that open": "![a" * N, "links that open": "[a](b" * N, "empty links": "[a](" * N, "brackets": "[" * N,
-    "a heading of spaces": "# " + " " * 100_000 + "x", "a heading of hashes": "# " + "#" * 100_000,
-    "blank lines": "\n" * 100_000, "backticks": "`" * N + "a" + "`" * (N - 1),
-    "code spans that open": "".join("`" * i + "a" for i in range(1, 400)), "stars": "**a " * N, "quotes": ">" * N,
-    "comments that open": "<!--" * N, "marks that open": "<!-- q1lab:allow " * N, "tags": "<a b='" * N,
-    "digits": "1" * 100_000, "numbers": "1," * N, "addresses": "https://" * N, "entities": "&#" * N,
-    "a box of spaces": "- [x] " + " " * 100_000 + "a", "escapes": "\\" * 100_000, "terminal codes": "\x1b[0;" * N,
-}  # fmt: skip
+    "images that open": "![a" * N,
+    "links that open": "[a](b" * N,
+    "empty links": "[a](" * N,
+    "brackets": "[" * N,
+    "a heading of spaces": "# " + " " * 100_000 + "x",
+    "a heading of hashes": "# " + "#" * 100_000,
+    "blank lines": "\n" * 100_000,
+    "backticks": "`" * N + "a" + "`" * (N - 1),
+    "code spans that open": "".join("`" * i + "a" for i in range(1, 400)),
+    "stars": "**a " * N,
+    "quotes": ">" * N,
+    "comments that open": "<!--" * N,
+    "marks that open": "<!-- q1lab:allow " * N,
+    "tags": "<a b='" * N,
+    "digits": "1" * 100_000,
+    "numbers": "1," * N,
+    "addresses": "https://" * N,
+    "entities": "&#" * N,
+    "a box of spaces": "- [x] " + " " * 100_000 + "a",
+    "escapes": "\\" * 100_000,
+    "terminal codes": "\x1b[0;" * N,
+}
 
 
 @contextmanager

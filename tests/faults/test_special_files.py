@@ -74,9 +74,12 @@ def listening(path: Path) -> Path:
 
 
 SPECIAL: dict[str, Callable[[Path], Path]] = {
-    "a named pipe": pipe, "a folder": folder, "/dev/zero": endless, "a terabyte": huge,
+    "a named pipe": pipe,
+    "a folder": folder,
+    "/dev/zero": endless,
+    "a terabyte": huge,
     "a socket": listening,
-}  # fmt: skip
+}
 
 
 SPECIAL_NAMES = {make: name for name, make in SPECIAL.items()}
@@ -285,8 +288,10 @@ def test_stdout_can_be_the_output(fake_trainer: Callable[..., None]) -> None:
     subprocess.run(run, check=True, capture_output=True)
     done = subprocess.run(
         [*command, "export", "--format", "csv", "--output", "/dev/stdout"],
-        check=True, capture_output=True, text=True,
-    )  # fmt: skip
+        check=True,
+        capture_output=True,
+        text=True,
+    )
     assert done.stdout.startswith("study,created")
     assert len(done.stdout.splitlines()) == 3, "the table alone"
     assert done.stderr == "wrote /dev/stdout\n"

@@ -16,9 +16,19 @@ from q1lab.study.events import read_new
 from q1lab.study.states import State
 
 EMPTY: dict[str, Any] = {
-    "state": "queued", "attempt": 0, "iter": 0, "train_loss": None, "val_loss": None, "eval_loss": None,
-    "tokens_per_s": None, "seconds": 0.0, "started": None, "ended": None, "message": None, "reused_from": None,
-}  # fmt: skip
+    "state": "queued",
+    "attempt": 0,
+    "iter": 0,
+    "train_loss": None,
+    "val_loss": None,
+    "eval_loss": None,
+    "tokens_per_s": None,
+    "seconds": 0.0,
+    "started": None,
+    "ended": None,
+    "message": None,
+    "reused_from": None,
+}
 
 numbers = st.one_of(st.floats(-5, 5), st.none())
 iters = st.integers(0, 2000)

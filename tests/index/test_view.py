@@ -26,10 +26,21 @@ from tests.kit.places import ROOT
 
 def run(arm: str, seed: int, state: State, iter_: int = 0, **changes: Any) -> RunView:
     values: dict[str, Any] = {
-        "name": f"{arm}-seed{seed}", "arm": arm, "variant": arm, "seed": seed, "state": state,
-        "attempt": 1, "iter": iter_, "max_iters": 100, "train_loss": None, "eval_loss": None,
-        "val_loss": None, "tokens_per_s": None, "seconds": 0.0, "message": None,
-    }  # fmt: skip
+        "name": f"{arm}-seed{seed}",
+        "arm": arm,
+        "variant": arm,
+        "seed": seed,
+        "state": state,
+        "attempt": 1,
+        "iter": iter_,
+        "max_iters": 100,
+        "train_loss": None,
+        "eval_loss": None,
+        "val_loss": None,
+        "tokens_per_s": None,
+        "seconds": 0.0,
+        "message": None,
+    }
     return RunView(**{**values, **changes})
 
 

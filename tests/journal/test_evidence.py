@@ -56,25 +56,53 @@ def a_study(store: Store, study: str, states: list[str], variant: str = "rope") 
         db.execute(
             "INSERT INTO studies (id, variant, baseline, preset, data_name, data_sha256, device, "
             "dtype, headline, seeds, created, plan) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
-            (study, variant, "baseline", "quick", "stdlib", "00", "cpu", "float32", "paired",
-             len(states) // 2, "2026-03-07T10:00:00+00:00", "{}"),
-        )  # fmt: skip
+            (
+                study,
+                variant,
+                "baseline",
+                "quick",
+                "stdlib",
+                "00",
+                "cpu",
+                "float32",
+                "paired",
+                len(states) // 2,
+                "2026-03-07T10:00:00+00:00",
+                "{}",
+            ),
+        )
         for number, state in enumerate(states):
             db.execute(
                 "INSERT INTO runs (study_id, arm, variant, seed, state, max_iters, ended) "
                 "VALUES (?,?,?,?,?,?,?)",
-                (study, ("baseline", "modified")[number % 2], variant, number // 2, state, 20,
-                 f"2026-03-07T1{number}:00:00+00:00"),
-            )  # fmt: skip
+                (
+                    study,
+                    ("baseline", "modified")[number % 2],
+                    variant,
+                    number // 2,
+                    state,
+                    20,
+                    f"2026-03-07T1{number}:00:00+00:00",
+                ),
+            )
 
 
 @pytest.mark.parametrize(
     "command",
     [
-        "modification", "new", "check", "run", "merge", "post new", "post publish", "post share",
-        "retro", "paper add", "roadmap",
+        "modification",
+        "new",
+        "check",
+        "run",
+        "merge",
+        "post new",
+        "post publish",
+        "post share",
+        "retro",
+        "paper add",
+        "roadmap",
     ],
-)  # fmt: skip
+)
 def test_the_week_that_ships_names_every_act_that_ticks(week: Week, command: str) -> None:
     assert step_of(week, command)
 

@@ -224,9 +224,20 @@ def test_canonical_first_then_each_channel_once(store: Store) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["", "example.org", "ftp://example.org", "https://", "https://nodots", "https://a b.org", "javascript:alert(1)",
-     "https://example.org/<script>", "https://[::1", "https://example.org/\n", "https://user:pw@example.org/"],
-)  # fmt: skip
+    [
+        "",
+        "example.org",
+        "ftp://example.org",
+        "https://",
+        "https://nodots",
+        "https://a b.org",
+        "javascript:alert(1)",
+        "https://example.org/<script>",
+        "https://[::1",
+        "https://example.org/\n",
+        "https://user:pw@example.org/",
+    ],
+)
 def test_addresses_that_are_none(store: Store, url: str) -> None:
     with pytest.raises(Problem):
         posts.publish(store, WEEK, url)

@@ -29,9 +29,23 @@ from tests.kit.waiting import wait_for
 
 Q1LAB = [sys.executable, "-m", "q1lab"]
 TINY = (
-    "--preset", "quick", "--dtype", "fp32", "--set", "n_layer=1", "--set", "n_embd=16", "--set", "n_head=2",
-    "--set", "block_size=16", "--set", "batch_size=4", "--wandb", "disabled",
-)  # fmt: skip
+    "--preset",
+    "quick",
+    "--dtype",
+    "fp32",
+    "--set",
+    "n_layer=1",
+    "--set",
+    "n_embd=16",
+    "--set",
+    "n_head=2",
+    "--set",
+    "block_size=16",
+    "--set",
+    "batch_size=4",
+    "--wandb",
+    "disabled",
+)
 """A real model that trains a thousand iters in a second or two."""
 
 

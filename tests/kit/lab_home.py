@@ -33,9 +33,17 @@ from q1lab.week.content import load
 
 SHA = "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"
 CONFIG = {
-    "max_iters": 2000, "batch_size": 12, "block_size": 64, "n_layer": 4, "n_head": 4, "n_embd": 128,
-    "learning_rate": 1e-3, "dropout": 0.0, "eval_interval": 200, "log_interval": 50,
-}  # fmt: skip
+    "max_iters": 2000,
+    "batch_size": 12,
+    "block_size": 64,
+    "n_layer": 4,
+    "n_head": 4,
+    "n_embd": 128,
+    "learning_rate": 1e-3,
+    "dropout": 0.0,
+    "eval_interval": 200,
+    "log_interval": 50,
+}
 
 
 def make_study(
@@ -64,11 +72,22 @@ def make_study(
             1_600_000,
         )
     study = Study(
-        id=name, created=created, arms=arms, looks=(seeds,), preset=preset, config=CONFIG,
+        id=name,
+        created=created,
+        arms=arms,
+        looks=(seeds,),
+        preset=preset,
+        config=CONFIG,
         data=Data(data, sha256, f"data/{sha256}.txt", 1_115_394, 65, 1_003_854, 111_540),
-        device="cpu", dtype="bf16", jobs=2, threads=1, headline="paired",
-        versions={"q1lab": "0.1.0", "python": "3.11", "torch": "2.9"}, prediction=prediction, **changes,
-    )  # fmt: skip
+        device="cpu",
+        dtype="bf16",
+        jobs=2,
+        threads=1,
+        headline="paired",
+        versions={"q1lab": "0.1.0", "python": "3.11", "torch": "2.9"},
+        prediction=prediction,
+        **changes,
+    )
     (study.files.root / "source").mkdir(parents=True)
     studies.save(study)
     return study
@@ -89,7 +108,7 @@ def train(
     val: float | None = None,
     message: str | None = None,
 ) -> Path:
-    """Write the events of one run up to iter ``to``; ``state`` None leaves it without an exit."""  # fmt: skip
+    """Write the events of one run up to iter ``to``; ``state`` None leaves it without an exit."""
     files = study.files.run(f"{arm}-seed{seed}")
     files.root.mkdir(parents=True, exist_ok=True)
     lines: list[dict[str, Any]] = [
@@ -98,8 +117,15 @@ def train(
     for iter_ in range(0, to + 1, 50):
         if iter_:
             speed = 22_000 if arm == "baseline" else 20_800
-            lines.append({"type": "iter", "iter": iter_, "train_loss": curve(arm, seed, iter_), "tok_per_s": speed,
-                          "t": iter_ * 768 / speed})  # fmt: skip
+            lines.append(
+                {
+                    "type": "iter",
+                    "iter": iter_,
+                    "train_loss": curve(arm, seed, iter_),
+                    "tok_per_s": speed,
+                    "t": iter_ * 768 / speed,
+                }
+            )
         if iter_ % 200 == 0:
             lines.append(
                 {

@@ -184,10 +184,17 @@ class WandbServer:
 
     def _viewer(self, given: dict[str, Any]) -> dict[str, Any]:
         viewer = {
-            "id": "VXNlcjox", "entity": ENTITY, "username": ENTITY, "email": None, "admin": False,
-            "name": ENTITY, "flags": "{}", "deletedAt": None, "apiKeys": {"edges": []},
+            "id": "VXNlcjox",
+            "entity": ENTITY,
+            "username": ENTITY,
+            "email": None,
+            "admin": False,
+            "name": ENTITY,
+            "flags": "{}",
+            "deletedAt": None,
+            "apiKeys": {"edges": []},
             "teams": {"edges": []},
-        }  # fmt: skip
+        }
         return {"viewer": viewer}
 
     def _get_viewer(self, given: dict[str, Any]) -> dict[str, Any]:
@@ -250,10 +257,12 @@ class WandbServer:
         page = {"endCursor": edges[-1]["cursor"], "hasNextPage": False}
         return {
             "project": {
-                "internalId": "1", "runCount": len(runs), "readOnly": True,
+                "internalId": "1",
+                "runCount": len(runs),
+                "readOnly": True,
                 "runs": {"edges": edges, "pageInfo": page},
             }
-        }  # fmt: skip
+        }
 
     def _run(self, given: dict[str, Any]) -> dict[str, Any]:
         run = self.runs.get(given["name"])
@@ -290,25 +299,51 @@ class WandbServer:
         events = run.lines.get("wandb-events.jsonl", {})
         return {
             "id": base64.b64encode(f"Run:v1:{run.id}".encode()).decode(),
-            "name": run.id, "displayName": run.name, "description": None, "sweepName": None, "tags": [],
-            "notes": None, "config": json.dumps(run.config), "summaryMetrics": json.dumps(run.summary),
-            "logLineCount": len(run.lines.get("output.log", {})), "historyLineCount": len(history),
-            "eventsLineCount": len(events), "wandbConfig": json.dumps({"t": 1}),
+            "name": run.id,
+            "displayName": run.name,
+            "description": None,
+            "sweepName": None,
+            "tags": [],
+            "notes": None,
+            "config": json.dumps(run.config),
+            "summaryMetrics": json.dumps(run.summary),
+            "logLineCount": len(run.lines.get("output.log", {})),
+            "historyLineCount": len(history),
+            "eventsLineCount": len(events),
+            "wandbConfig": json.dumps({"t": 1}),
             "historyTail": json.dumps([history[max(history)]] if history else []),
             "eventsTail": json.dumps([events[max(events)]] if events else []),
-            "project": {"id": "UHJvamVjdDox", "name": run.project, "entity": {"id": "x", "name": run.entity}},
-        }  # fmt: skip
+            "project": {
+                "id": "UHJvamVjdDox",
+                "name": run.project,
+                "entity": {"id": "x", "name": run.entity},
+            },
+        }
 
     def _node(self, run: Received) -> dict[str, Any]:
         return {
-            "id": base64.b64encode(f"Run:v1:{run.id}".encode()).decode(), "name": run.id,
-            "displayName": run.name, "state": run.state, "group": run.group, "tags": [], "sweepName": None,
-            "jobType": None, "commit": None, "readOnly": True, "createdAt": "2026-03-07T09:30:00Z",
-            "heartbeatAt": "2026-03-07T09:40:00Z", "description": None, "notes": None, "projectId": "1",
-            "config": json.dumps(run.config), "summaryMetrics": json.dumps(run.summary),
-            "systemMetrics": "{}", "historyLineCount": len(run.history),
-            "historyKeys": self._history_keys(run), "user": {"name": ENTITY, "username": ENTITY},
-        }  # fmt: skip
+            "id": base64.b64encode(f"Run:v1:{run.id}".encode()).decode(),
+            "name": run.id,
+            "displayName": run.name,
+            "state": run.state,
+            "group": run.group,
+            "tags": [],
+            "sweepName": None,
+            "jobType": None,
+            "commit": None,
+            "readOnly": True,
+            "createdAt": "2026-03-07T09:30:00Z",
+            "heartbeatAt": "2026-03-07T09:40:00Z",
+            "description": None,
+            "notes": None,
+            "projectId": "1",
+            "config": json.dumps(run.config),
+            "summaryMetrics": json.dumps(run.summary),
+            "systemMetrics": "{}",
+            "historyLineCount": len(run.history),
+            "historyKeys": self._history_keys(run),
+            "user": {"name": ENTITY, "username": ENTITY},
+        }
 
 
 OPERATIONS: dict[str, Callable[[WandbServer, dict[str, Any]], dict[str, Any]]] = {

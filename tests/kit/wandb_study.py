@@ -69,9 +69,21 @@ def events(
         return 2 + math.exp(-i / 5) + seed / 100 + (0.05 if arm == "baseline" else 0)
 
     out: list[dict[str, Any]] = [
-        {"type": "start", "v": 1, "arm": arm, "variant": arm, "seed": seed, "attempt": 1, "pid": 1,
-         "time": START, "resumed_from": start or None, "n_params": 1000, "device": "cpu", "torch": "2"},
-    ]  # fmt: skip
+        {
+            "type": "start",
+            "v": 1,
+            "arm": arm,
+            "variant": arm,
+            "seed": seed,
+            "attempt": 1,
+            "pid": 1,
+            "time": START,
+            "resumed_from": start or None,
+            "n_params": 1000,
+            "device": "cpu",
+            "torch": "2",
+        },
+    ]
     for i in range(start + 1, iters + 1):
         out.append(
             {"type": "iter", "iter": i, "train_loss": loss(i), "tok_per_s": 900.0, "t": i / 10}

@@ -1,4 +1,3 @@
-# ruff: noqa: E501 — short files and what is said about them, one a line
 """Running the checks in a process of its own: what a person gets for files that are right, wrong or
 hostile."""
 

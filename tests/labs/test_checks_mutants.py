@@ -1,4 +1,3 @@
-# ruff: noqa: E501 — a case is easier to read as one line of what is replaced by what
 """The property checks: wrong implementations they must catch and name, right ones in other styles
 they must pass."""
 

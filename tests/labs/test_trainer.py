@@ -22,11 +22,27 @@ from q1lab import paths
 
 TEXT = "".join(f"{i * 7919 % 1009} is not {i}; " for i in range(400))
 CONFIG: dict[str, Any] = {
-    "batch_size": 4, "block_size": 16, "n_layer": 2, "n_head": 2, "n_embd": 16, "dropout": 0.0, "bias": False,
-    "learning_rate": 1e-2, "min_lr": 1e-3, "warmup_iters": 4, "lr_decay_iters": 24, "max_iters": 24,
-    "weight_decay": 0.1, "beta1": 0.9, "beta2": 0.99, "grad_clip": 1.0, "log_interval": 4, "eval_interval": 8,
-    "eval_windows": 4, "compile": "off",
-}  # fmt: skip
+    "batch_size": 4,
+    "block_size": 16,
+    "n_layer": 2,
+    "n_head": 2,
+    "n_embd": 16,
+    "dropout": 0.0,
+    "bias": False,
+    "learning_rate": 1e-2,
+    "min_lr": 1e-3,
+    "warmup_iters": 4,
+    "lr_decay_iters": 24,
+    "max_iters": 24,
+    "weight_decay": 0.1,
+    "beta1": 0.9,
+    "beta2": 0.99,
+    "grad_clip": 1.0,
+    "log_interval": 4,
+    "eval_interval": 8,
+    "eval_windows": 4,
+    "compile": "off",
+}
 
 
 def model_file(name: str) -> Path:
@@ -51,9 +67,15 @@ def make_study(
         (study / "source" / f"{arm}.py").write_text(text)
     arms = {arm: {"variant": arm, "source": f"source/{arm}.py"} for arm in ("baseline", "modified")}
     plan = {
-        "id": name, "looks": [seeds], "threads": 1, "device": "cpu", "dtype": "fp32", "arms": arms,
-        "config": {**CONFIG, **changes}, "data": {"file": "data/text.txt", "sha256": None},
-    }  # fmt: skip
+        "id": name,
+        "looks": [seeds],
+        "threads": 1,
+        "device": "cpu",
+        "dtype": "fp32",
+        "arms": arms,
+        "config": {**CONFIG, **changes},
+        "data": {"file": "data/text.txt", "sha256": None},
+    }
     (study / "study.json").write_text(json.dumps(plan))
     return study
 
@@ -175,8 +197,11 @@ def test_flat_training_equals_an_ordinary_loop() -> None:
     )
     plain = torch.optim.AdamW(
         [{"params": decay, "weight_decay": 0.1}, {"params": rest, "weight_decay": 0}],
-        lr=1e-2, betas=(0.9, 0.99), foreach=False, fused=False,
-    )  # fmt: skip
+        lr=1e-2,
+        betas=(0.9, 0.99),
+        foreach=False,
+        fused=False,
+    )
     from labs.devices import Precision
 
     precision = Precision(torch.device("cpu"), "fp32", 16)

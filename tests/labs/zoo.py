@@ -1,4 +1,3 @@
-# ruff: noqa: E501 — a case is easier to read as one line of what it replaces
 """Model files as learners write them, right and wrong: a plain nanoGPT-style decoder in named
 sections, and cases that put others in their place.
 

@@ -1,4 +1,3 @@
-# ruff: noqa: E501 — a case is easier to read as one line of what it replaces
 """Right model files in many styles: each does what its modification says, and must pass."""
 
 from __future__ import annotations

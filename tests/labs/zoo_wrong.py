@@ -1,4 +1,3 @@
-# ruff: noqa: E501 — a case is easier to read as one line of what it replaces
 """Wrong model files: slips that still train, each of which some check must catch."""
 
 from __future__ import annotations

@@ -209,8 +209,9 @@ def test_the_reference_beside_a_file_that_passes(repo: Path) -> None:
 def test_merge_file_merges_and_counts_conflicts() -> None:
     base = b"one\ntwo\nthree\nfour\nfive\n"
     assert merge_file(base.replace(b"one", b"1"), base, base.replace(b"five", b"5")) == (
-        b"1\ntwo\nthree\nfour\n5\n", 0,
-    )  # fmt: skip
+        b"1\ntwo\nthree\nfour\n5\n",
+        0,
+    )
     text, conflicts = merge_file(
         base.replace(b"one", b"1"), base, base.replace(b"one", b"uno"), ("a", "b", "c")
     )

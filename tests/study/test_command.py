@@ -98,8 +98,10 @@ def test_a_study_is_planned_again_by_its_command(wish: Wish) -> None:
     twin = drafted(parsed(command.argv(command.of_study(study))))
     assert planning.identity(twin) == planning.identity(study)
     assert (twin.seeds, twin.unchecked, twin.headline) == (
-        study.seeds, study.unchecked, study.headline,
-    )  # fmt: skip
+        study.seeds,
+        study.unchecked,
+        study.headline,
+    )
 
 
 def test_a_preset_that_changed_since_does_not_change_the_study(
@@ -152,8 +154,11 @@ def test_an_action_of_the_week_is_the_same_command() -> None:
 
 def test_seeds_are_told_in_the_shortest_form() -> None:
     assert [command.seeds_text(found) for found in ((0, 1, 2), (7,), (0,), (3, 1))] == [
-        "3", "7,", "1", "3,1",
-    ]  # fmt: skip
+        "3",
+        "7,",
+        "1",
+        "3,1",
+    ]
 
 
 def test_bad_seeds_are_named() -> None:

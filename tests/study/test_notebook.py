@@ -15,16 +15,31 @@ import pytest
 from q1lab.study import studies
 from tests.kit.places import ROOT
 
-TINY = ("--preset", "quick", "--max-iters", "6", "--set", "n_layer=1", "--set", "n_embd=16",
-        "--set", "block_size=16", "--set", "eval_windows=4")  # fmt: skip
+TINY = (
+    "--preset",
+    "quick",
+    "--max-iters",
+    "6",
+    "--set",
+    "n_layer=1",
+    "--set",
+    "n_embd=16",
+    "--set",
+    "block_size=16",
+    "--set",
+    "eval_windows=4",
+)
 
 
 def invoke(*arguments: str) -> tuple[int, str]:
     """A q1lab command's exit status and what it printed."""
     done = subprocess.run(
         [sys.executable, "-P", "-m", "q1lab", *arguments],
-        capture_output=True, text=True, timeout=170, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        timeout=170,
+        check=False,
+    )
     return done.returncode, done.stdout + done.stderr
 
 
@@ -45,8 +60,12 @@ def test_it_trains_without_q1lab_and_fills_the_plan(tmp_path: Path) -> None:
         packed.extractall(away)
     done = subprocess.run(
         [sys.executable, "-I", "train.py"],
-        cwd=away, capture_output=True, text=True, timeout=170, check=False,
-    )  # fmt: skip
+        cwd=away,
+        capture_output=True,
+        text=True,
+        timeout=170,
+        check=False,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert not (away / "q1lab").exists()
     code, out = invoke("import", str(away / "rope-1-results.zip"), "--json")
@@ -54,8 +73,21 @@ def test_it_trains_without_q1lab_and_fills_the_plan(tmp_path: Path) -> None:
     assert studies.ids() == ["rope-1"]
     there = record(out)
     assert there["complete"]
-    code, out = invoke("run", "rope", "--seeds", "1", *TINY, "--device", "cpu", "--fresh", "--json",
-                       "--engine", "local", "--dtype", "fp32")  # fmt: skip
+    code, out = invoke(
+        "run",
+        "rope",
+        "--seeds",
+        "1",
+        *TINY,
+        "--device",
+        "cpu",
+        "--fresh",
+        "--json",
+        "--engine",
+        "local",
+        "--dtype",
+        "fp32",
+    )
     here = record(out)
     for arm in studies.ARMS:
         assert here["arms"][arm]["values"] == there["arms"][arm]["values"]

@@ -11,10 +11,22 @@ from q1lab.study.presets import PRESETS, default_for, resolve
 def test_cpu_is_the_recipe_of_nanogpts_readme() -> None:
     config = resolve("cpu", {})
     wanted = {
-        "n_layer": 4, "n_head": 4, "n_embd": 128, "block_size": 64, "batch_size": 12, "max_iters": 2000,
-        "lr_decay_iters": 2000, "dropout": 0.0, "learning_rate": 1e-3, "min_lr": 1e-4, "beta2": 0.99,
-        "warmup_iters": 100, "weight_decay": 0.1, "grad_clip": 1.0, "bias": False,
-    }  # fmt: skip
+        "n_layer": 4,
+        "n_head": 4,
+        "n_embd": 128,
+        "block_size": 64,
+        "batch_size": 12,
+        "max_iters": 2000,
+        "lr_decay_iters": 2000,
+        "dropout": 0.0,
+        "learning_rate": 1e-3,
+        "min_lr": 1e-4,
+        "beta2": 0.99,
+        "warmup_iters": 100,
+        "weight_decay": 0.1,
+        "grad_clip": 1.0,
+        "bias": False,
+    }
     assert {key: config[key] for key in wanted} == wanted
 
 

@@ -129,8 +129,11 @@ def in_terminal(words: list[str], env: dict[str, str]) -> bytes:
     ours, theirs = pty.openpty()
     child = subprocess.Popen(
         [sys.executable, "-P", "-m", "q1lab", *words],
-        stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs, env={**os.environ, **env},
-    )  # fmt: skip
+        stdin=subprocess.DEVNULL,
+        stdout=theirs,
+        stderr=theirs,
+        env={**os.environ, **env},
+    )
     os.close(theirs)
     said = b""
     with contextlib.suppress(OSError):  # Linux says the end of a terminal so

@@ -223,9 +223,15 @@ def test_notes_and_tags_are_shown_and_filter(
 
 @pytest.mark.parametrize(
     "words",
-    [["tag", "rope-1", "two words"], ["tag", "rope-1", "--remove", "nope"], ["note", "rope-1", "x" * 5000],
-     ["tag", "nope-1", "a"], ["note", "nope-1"], ["tag", "rope-1", *(f"t{n}" for n in range(30))]],
-)  # fmt: skip
+    [
+        ["tag", "rope-1", "two words"],
+        ["tag", "rope-1", "--remove", "nope"],
+        ["note", "rope-1", "x" * 5000],
+        ["tag", "nope-1", "a"],
+        ["note", "nope-1"],
+        ["tag", "rope-1", *(f"t{n}" for n in range(30))],
+    ],
+)
 def test_bad_labels_are_one_line(
     trained: str, words: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -295,9 +301,18 @@ def remade(target: Path, change: Callable[[dict[str, bytes], dict[str, Any]], No
 
 
 HOSTILE: dict[str, Callable[[dict[str, bytes], dict[str, Any]], None]] = {
-    "leads elsewhere": lambda held, m: (held.update({"../x.py": b"x"}), m["files"].update({"../x.py": "0"})),  # type: ignore[func-returns-value]
-    "absolute": lambda held, m: (held.update({"/tmp/x.py": b"x"}), m["files"].update({"/tmp/x.py": "0"})),  # type: ignore[func-returns-value]
-    "a link": lambda held, m: (held.update({"source/x.py": b"LINK"}), m["files"].update({"source/x.py": "0"})),  # type: ignore[func-returns-value]
+    "leads elsewhere": lambda held, m: (
+        held.update({"../x.py": b"x"}),
+        m["files"].update({"../x.py": "0"}),
+    ),  # type: ignore[func-returns-value]
+    "absolute": lambda held, m: (
+        held.update({"/tmp/x.py": b"x"}),
+        m["files"].update({"/tmp/x.py": "0"}),
+    ),  # type: ignore[func-returns-value]
+    "a link": lambda held, m: (
+        held.update({"source/x.py": b"LINK"}),
+        m["files"].update({"source/x.py": "0"}),
+    ),  # type: ignore[func-returns-value]
     "not in its list": lambda held, m: held.update({"source/x.py": b"x"}),
     "missing": lambda held, m: held.pop("study.json"),  # type: ignore[arg-type,return-value]
     "changed": lambda held, m: held.update({"study.json": held["study.json"] + b" "}),
@@ -305,10 +320,11 @@ HOSTILE: dict[str, Callable[[dict[str, bytes], dict[str, Any]], None]] = {
     "no list of files": lambda held, m: m.pop("files"),
     "another study's plan": lambda held, m: m.update(study="other-1"),
     "leads elsewhere, from inside": lambda held, m: (  # type: ignore[func-returns-value]
-        held.update({"runs/../events.jsonl": b"x"}), m["files"].update({"runs/../events.jsonl": "0"})
+        held.update({"runs/../events.jsonl": b"x"}),
+        m["files"].update({"runs/../events.jsonl": "0"}),
     ),
     "a lock": lambda held, m: (held.update({"lock": b""}), m["files"].update({"lock": "0"})),  # type: ignore[func-returns-value]
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("how", [*HOSTILE, "cut off", "garbled", "no archive", "empty", "a bomb"])
@@ -325,9 +341,12 @@ def test_a_hostile_archive_leaves_nothing(
     else:
         data = target.read_bytes()
         changed = {
-            "cut off": data[: len(data) // 2], "garbled": data[:200] + bytes(50) + data[250:],
-            "no archive": b"hello " * 1000, "empty": b"", "a bomb": gzip.compress(bytes(50_000_000)),
-        }[how]  # fmt: skip
+            "cut off": data[: len(data) // 2],
+            "garbled": data[:200] + bytes(50) + data[250:],
+            "no archive": b"hello " * 1000,
+            "empty": b"",
+            "a bomb": gzip.compress(bytes(50_000_000)),
+        }[how]
         bad = tmp_path / "bad.tar.gz"
         bad.write_bytes(changed)
     before = sorted(p.name for p in paths.home().rglob("*"))

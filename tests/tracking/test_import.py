@@ -167,14 +167,24 @@ def pair(**changes: Any) -> list[ForeignRun]:
         ([a_run(), a_run("rope"), a_run("gqa")], "baseline, gqa, rope"),
         ([a_run("rope"), a_run("gqa")], "--baseline"),
         (pair(config={**CONFIG, "dataset": "other"}), 'dataset: "shakespeare_char"'),
-        (pair(config={k: v for k, v in CONFIG.items() if k != "dataset"}), "not said (modified-seed0)"),
+        (
+            pair(config={k: v for k, v in CONFIG.items() if k != "dataset"}),
+            "not said (modified-seed0)",
+        ),
         (pair(evals={20: 2.0}), "iters: 10 (baseline-seed0), 20 (modified-seed0)"),
         ([*pair(), a_run(seed=1)], "seed 1 is there in one arm only"),
         ([*pair(), a_run()], "is there twice"),
-        ([a_run(), a_run(seed=1), a_run("modified", 0, config={**CONFIG, "variant": "a"}),
-          a_run("modified", 1, config={**CONFIG, "variant": "b"})], "variant"),
+        (
+            [
+                a_run(),
+                a_run(seed=1),
+                a_run("modified", 0, config={**CONFIG, "variant": "a"}),
+                a_run("modified", 1, config={**CONFIG, "variant": "b"}),
+            ],
+            "variant",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_is_not_alike_is_refused(runs: list[ForeignRun], words: str) -> None:
     with pytest.raises(Problem, match=r".") as caught:
         importing.group(runs)
@@ -210,12 +220,17 @@ def test_runs_that_say_nothing_of_their_data_are_marked() -> None:
 def test_diverged_runs_stay_diverged() -> None:
     record = {
         "runs": [
-            {"name": f"{cfg}-seed0", "id": "x", "state": "finished", "config": CONFIG,
-             "summary": {"val_loss": "NaN" if cfg == "modified" else 2.0},
-             "history": [{"iter": 10, "val_loss": "NaN" if cfg == "modified" else 2.0}]}
+            {
+                "name": f"{cfg}-seed0",
+                "id": "x",
+                "state": "finished",
+                "config": CONFIG,
+                "summary": {"val_loss": "NaN" if cfg == "modified" else 2.0},
+                "history": [{"iter": 10, "val_loss": "NaN" if cfg == "modified" else 2.0}],
+            }
             for cfg in ("baseline", "modified")
         ]
-    }  # fmt: skip
+    }
     study = importing.create(importing.group(foreign.from_wandb(record)), "a test")
     with Store() as store:
         ingest.take_in(store, study)
@@ -378,11 +393,17 @@ def test_whatever_the_names_and_numbers_the_study_opens(
     rows = [{"iter": n, "val_loss": loss} for n, loss in enumerate(losses)]
     record = {
         "runs": [
-            {"name": "x", "id": "y", "state": "finished", "config": {"cfg": name, "seed": 0, "lr": math.inf},
-             "history": rows, "summary": {}}
+            {
+                "name": "x",
+                "id": "y",
+                "state": "finished",
+                "config": {"cfg": name, "seed": 0, "lr": math.inf},
+                "history": rows,
+                "summary": {},
+            }
             for name in ("baseline", cfg)
         ]
-    }  # fmt: skip
+    }
     try:
         study = importing.create(importing.group(foreign.from_wandb(record)), cfg)
     except Problem:

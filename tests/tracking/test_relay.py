@@ -40,13 +40,20 @@ def test_online_study_appears_as_the_learner_expects(home: Path) -> None:
             lab.append(study, "baseline-seed0", lab.events(0)[12:])
             for run in study.runs[1:]:
                 lab.append(study, run.name, lab.events(run.seed, arm=run.arm))
-            wait_for(lambda: all(r.exitcode == 0 for r in server.runs.values()) and len(server.runs) == 4,
-                      "all four finished")  # fmt: skip
+            wait_for(
+                lambda: (
+                    all(r.exitcode == 0 for r in server.runs.values()) and len(server.runs) == 4
+                ),
+                "all four finished",
+            )
         assert child.wait(timeout=60) == 0, lab.log_of(study)
         assert not server.errors
     assert sorted(r.name for r in server.runs.values()) == [
-        "baseline-seed0", "baseline-seed1", "modified-seed0", "modified-seed1",
-    ]  # fmt: skip
+        "baseline-seed0",
+        "baseline-seed1",
+        "modified-seed0",
+        "modified-seed1",
+    ]
     for run in study.runs:
         there = server.run(run.name)
         assert there.id == ids[run.name]
@@ -288,9 +295,12 @@ def _wandb_file(study: lab.Study, name: str) -> Path | None:
 def _leet(file: Path, *options: str) -> str:
     out = subprocess.run(
         [sys.executable, "-P", "-m", "wandb", "leet", "inspect", *options, str(file)],
-        capture_output=True, text=True, timeout=30, check=False,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
         env=lab.environment("http://127.0.0.1:9", key=False),
-    )  # fmt: skip
+    )
     return out.stdout
 
 

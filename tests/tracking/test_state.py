@@ -154,9 +154,14 @@ def test_the_environment_keeps_all_files_in_the_study_and_the_key_readable(tmp_p
     )
     env = wandb_state.environment(
         study,
-        {"WANDB_CONFIG_DIR": str(tmp_path), "WANDB_RUN_ID": "evil", "WANDB_MODE": "disabled",
-         "WANDB_API_KEY": KEY, "HOME": "/home/alice"},
-    )  # fmt: skip
+        {
+            "WANDB_CONFIG_DIR": str(tmp_path),
+            "WANDB_RUN_ID": "evil",
+            "WANDB_MODE": "disabled",
+            "WANDB_API_KEY": KEY,
+            "HOME": "/home/alice",
+        },
+    )
     assert env["WANDB_BASE_URL"] == "https://wandb.example"
     assert (env["WANDB_ENTITY"], env["WANDB_API_KEY"], env["HOME"]) == ("alice", KEY, "/home/alice")
     assert "WANDB_RUN_ID" not in env
@@ -189,8 +194,12 @@ def test_rows_config_and_summary_of_a_run() -> None:
     events = lab.events(0)
     it = projected([events])
     assert len(it.rows) == lab.ROWS
-    assert it.rows[0] == {"iter": 1, "train_loss": events[1]["train_loss"], "tok_per_s": 900.0,
-                          "_timestamp": pytest.approx(1772875800.1)}  # fmt: skip
+    assert it.rows[0] == {
+        "iter": 1,
+        "train_loss": events[1]["train_loss"],
+        "tok_per_s": 900.0,
+        "_timestamp": pytest.approx(1772875800.1),
+    }
     assert it.rows[-1]["final_val_loss"] == events[-1]["val_loss"]
     assert it.config["cfg"] == "baseline"
     assert it.config["torch"] == "2"
@@ -226,10 +235,18 @@ def test_a_loss_that_is_no_number_is_shown_as_such() -> None:
 @settings(max_examples=60, deadline=None)
 @given(
     cuts=some.lists(some.integers(0, 30), max_size=5),
-    junk=some.lists(some.dictionaries(some.sampled_from(["type", "iter", "t", "val_loss", "state", "time"]),
-                                      some.one_of(some.none(), some.integers(-5, 5), some.text(max_size=5),
-                                                  some.sampled_from(["iter", "eval", "exit", "start"])))),
-)  # fmt: skip
+    junk=some.lists(
+        some.dictionaries(
+            some.sampled_from(["type", "iter", "t", "val_loss", "state", "time"]),
+            some.one_of(
+                some.none(),
+                some.integers(-5, 5),
+                some.text(max_size=5),
+                some.sampled_from(["iter", "eval", "exit", "start"]),
+            ),
+        )
+    ),
+)
 def test_rows_are_the_same_however_events_arrive(
     cuts: list[int], junk: list[dict[str, Any]]
 ) -> None:

@@ -219,8 +219,12 @@ async def test_the_real_checks_turn_green(repo: Path) -> None:
 async def test_a_run_action_fills_the_form(repo: Path) -> None:
     app_ = app(repo)
     options = {
-        "variant": "./rope.py", "baseline": "./model.py", "data": "shakespeare", "max_iters": 40, "seeds": 2,
-    }  # fmt: skip
+        "variant": "./rope.py",
+        "baseline": "./model.py",
+        "data": "shakespeare",
+        "max_iters": 40,
+        "seeds": 2,
+    }
     async with app_.run_test(size=(100, 30)) as pilot:
         acts.start(app_, Action("run", "Train it", options, "file", 1), None)
         await until(pilot, lambda: isinstance(app_.screen, LaunchScreen) and app_.screen.is_mounted)

@@ -8,9 +8,21 @@ import sys
 from pathlib import Path
 
 HEAVY = (
-    "torch", "scipy", "wandb", "git", "matplotlib", "numpy", "sqlite_utils", "jinja2", "markdown_it", "tomlkit",
-    "textual.widgets._markdown", "textual.widgets._text_area", "watchfiles", "pynvml",
-)  # fmt: skip
+    "torch",
+    "scipy",
+    "wandb",
+    "git",
+    "matplotlib",
+    "numpy",
+    "sqlite_utils",
+    "jinja2",
+    "markdown_it",
+    "tomlkit",
+    "textual.widgets._markdown",
+    "textual.widgets._text_area",
+    "watchfiles",
+    "pynvml",
+)
 
 LOOK = """
 import asyncio, json, sys

@@ -47,11 +47,21 @@ def run(
     arm: str = "modified", seed: int = 0, state: State = State.FINISHED, **changes: object
 ) -> RunView:
     values: dict[str, object] = {
-        "name": f"{arm}-seed{seed}", "arm": arm, "variant": "rope" if arm == "modified" else "baseline",
-        "seed": seed, "state": state, "attempt": 1, "iter": 100, "max_iters": 100, "train_loss": 2.0,
-        "eval_loss": 1.95, "val_loss": 1.9 if state is State.FINISHED else None, "tokens_per_s": 20_000.0,
-        "seconds": 10.0, "message": None,
-    }  # fmt: skip
+        "name": f"{arm}-seed{seed}",
+        "arm": arm,
+        "variant": "rope" if arm == "modified" else "baseline",
+        "seed": seed,
+        "state": state,
+        "attempt": 1,
+        "iter": 100,
+        "max_iters": 100,
+        "train_loss": 2.0,
+        "eval_loss": 1.95,
+        "val_loss": 1.9 if state is State.FINISHED else None,
+        "tokens_per_s": 20_000.0,
+        "seconds": 10.0,
+        "message": None,
+    }
     return RunView(**{**values, **changes})  # type: ignore[arg-type]
 
 
@@ -187,8 +197,12 @@ def test_log_ticks_and_short_numbers() -> None:
 
 
 def test_while_a_study_trains_only_pairs_are_shown() -> None:
-    runs = [run("baseline", 0, val_loss=1.90), run("modified", 0, val_loss=1.88),
-            run("baseline", 1, val_loss=1.91), run("modified", 1, State.RUNNING)]  # fmt: skip
+    runs = [
+        run("baseline", 0, val_loss=1.90),
+        run("modified", 0, val_loss=1.88),
+        run("baseline", 1, val_loss=1.91),
+        run("modified", 1, State.RUNNING),
+    ]
     plot = forest.so_far(runs, 3, "rope", "baseline")
     assert plot.verdict is None
     assert [(bar.label, bar.low, bar.high, round(bar.point or 0, 3)) for bar in plot.bars] == [
@@ -201,9 +215,12 @@ def test_while_a_study_trains_only_pairs_are_shown() -> None:
 
 BASE = {9: 1.909, 10: 1.9055, 11: 1.9102}
 FOUND = make(
-    BASE, {9: 1.897, 10: 1.9001, 11: 1.8951}, delta=0.01, floor=Interval(-0.008, 0.008),
+    BASE,
+    {9: 1.897, 10: 1.9001, 11: 1.8951},
+    delta=0.01,
+    floor=Interval(-0.008, 0.008),
     notes=(Note(Kind.UNCHECKED),),
-)  # fmt: skip
+)
 
 
 def test_the_declared_interval_is_the_one_shown() -> None:

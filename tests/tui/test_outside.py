@@ -106,9 +106,22 @@ def test_a_failing_check_comes_before_the_hint() -> None:
 
 def line(name: str, mean: float, low: float, high: float) -> ResultLine:
     return ResultLine(
-        name, name, "baseline", "cpu", "d", "0", "fp32", "2026-01-01", 6, 6, verdict="helps", n=3,
-        mean=mean, ends=Interval(low, high), alpha=0.05,
-    )  # fmt: skip
+        name,
+        name,
+        "baseline",
+        "cpu",
+        "d",
+        "0",
+        "fp32",
+        "2026-01-01",
+        6,
+        6,
+        verdict="helps",
+        n=3,
+        mean=mean,
+        ends=Interval(low, high),
+        alpha=0.05,
+    )
 
 
 def test_all_studies_are_on_one_axis_and_one_wide_interval_squeezes_none() -> None:

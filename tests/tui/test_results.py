@@ -38,9 +38,12 @@ def past() -> None:
     for number, (variant, effect) in enumerate(EFFECTS.items()):
         other = variant == "gqa"
         study = make_study(
-            f"{variant}-1", variant, created=f"2026-03-0{number + 1}T09:30:00+00:00",
-            data="stdlib" if other else "shakespeare", sha256="ab" * 32 if other else SHA,
-        )  # fmt: skip
+            f"{variant}-1",
+            variant,
+            created=f"2026-03-0{number + 1}T09:30:00+00:00",
+            data="stdlib" if other else "shakespeare",
+            sha256="ab" * 32 if other else SHA,
+        )
         finish(study, effect=effect, noise=0.006)
         compared(study)
     training(make_study("rope-1", "rope"))
@@ -65,8 +68,12 @@ async def test_verdicts_are_listed_and_an_unfinished_study_has_none() -> None:
         ingest.take_in_all(store)
         lines = {line.id: line for line in results.read(store)}
     assert [(line.verdict, line.n) for line in lines.values()] == [
-        (None, None), ("helps", 3), ("hurts", 3), ("cannot tell", 3), ("helps", 3),
-    ]  # fmt: skip
+        (None, None),
+        ("helps", 3),
+        ("hurts", 3),
+        ("cannot tell", 3),
+        ("helps", 3),
+    ]
     async with app().run_test(size=(120, 40)) as pilot:
         screen = await open_results(pilot)
         shown = words(pilot.app)
@@ -142,8 +149,18 @@ async def test_export_writes_files_or_says_why_not(tmp_path: Path) -> None:
 
 def test_why_not_comparable() -> None:
     def line(**changes: Any) -> results.ResultLine:
-        values = {"id": "a", "variant": "a", "baseline": "b", "preset": "cpu", "data": "x", "data_sha256": "1" * 64,
-                  "dtype": "bf16", "created": "2026", "done": 6, "total": 6}  # fmt: skip
+        values = {
+            "id": "a",
+            "variant": "a",
+            "baseline": "b",
+            "preset": "cpu",
+            "data": "x",
+            "data_sha256": "1" * 64,
+            "dtype": "bf16",
+            "created": "2026",
+            "done": 6,
+            "total": 6,
+        }
         return results.ResultLine(**{**values, **changes})
 
     assert results.why_not_comparable([line(), line(id="c")]) is None

@@ -231,13 +231,39 @@ def test_idle_and_killed_asks_once_about_both(machine: Machine, running: Clock) 
 @pytest.mark.parametrize(
     "data",
     [
-        None, [], {}, "x", {"part": 3}, {"part": None, "running": True},
-        {"part": "a", "running": True, "fresh": {"a": math.nan}, "silent": 0, "last": None, "question": None},
+        None,
+        [],
+        {},
+        "x",
+        {"part": 3},
+        {"part": None, "running": True},
+        {
+            "part": "a",
+            "running": True,
+            "fresh": {"a": math.nan},
+            "silent": 0,
+            "last": None,
+            "question": None,
+        },
         {"part": "a", "running": True, "fresh": [1], "silent": 0, "last": None, "question": None},
-        {"part": "a", "running": True, "fresh": {}, "silent": 0, "last": {"awake": "x"}, "question": None},
-        {"part": "a", "running": False, "fresh": {}, "silent": 0, "last": None, "question": {"kind": "idle"}},
+        {
+            "part": "a",
+            "running": True,
+            "fresh": {},
+            "silent": 0,
+            "last": {"awake": "x"},
+            "question": None,
+        },
+        {
+            "part": "a",
+            "running": False,
+            "fresh": {},
+            "silent": 0,
+            "last": None,
+            "question": {"kind": "idle"},
+        },
     ],
-)  # fmt: skip
+)
 def test_nonsense_on_the_disk_gives_a_new_clock(data: object, machine: Machine) -> None:
     assert restore(data, machine.now(), RULES) == Clock(rules=RULES)
 

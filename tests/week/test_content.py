@@ -1,8 +1,6 @@
 """Content is data: the format, what authors are told, and that the shipped week carries what it
 must."""
 
-# ruff: noqa: E501  (the table of mistakes reads best with one line each)
-
 from __future__ import annotations
 
 import json

@@ -1,7 +1,5 @@
 """The facts that the week was made from, row by row, looked up in what the app can show."""
 
-# ruff: noqa: E501  (a row of facts reads best on one line)
-
 from __future__ import annotations
 
 import re

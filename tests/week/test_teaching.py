@@ -1,6 +1,5 @@
-"""What the week teaches is true: every number recomputed, every block run, every command there is."""
-
-# ruff: noqa: E501  (the table of mistakes reads best with one line each)
+"""What the week teaches is true: every number recomputed, every block run, every command there
+is."""
 
 from __future__ import annotations
 

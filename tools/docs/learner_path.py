@@ -74,11 +74,17 @@ def main() -> None:
         work = Path(place) / "work"
         work.mkdir()
         os.environ.update(
-            HOME=place, Q1LAB_HOME=f"{place}/home", WANDB_MODE="disabled", TERM="xterm-256color",
-            PATH=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", PYTHONPATH=str(ROOT),
-            GIT_AUTHOR_NAME="A learner", GIT_AUTHOR_EMAIL="learner@example.org",
-            GIT_COMMITTER_NAME="A learner", GIT_COMMITTER_EMAIL="learner@example.org",
-        )  # fmt: skip
+            HOME=place,
+            Q1LAB_HOME=f"{place}/home",
+            WANDB_MODE="disabled",
+            TERM="xterm-256color",
+            PATH=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            PYTHONPATH=str(ROOT),
+            GIT_AUTHOR_NAME="A learner",
+            GIT_AUTHOR_EMAIL="learner@example.org",
+            GIT_COMMITTER_NAME="A learner",
+            GIT_COMMITTER_EMAIL="learner@example.org",
+        )
         for name in ("COLUMNS", "LINES"):
             os.environ.pop(name, None)
 
@@ -102,8 +108,9 @@ def main() -> None:
         show(
             "They write the turn, but after the heads were moved in front of the positions, "
             "so that it turns by\n"
-            "head. The checks notice:", "q1lab check rope.py",
-        )  # fmt: skip
+            "head. The checks notice:",
+            "q1lab check rope.py",
+        )
         show("A hint is a question first:", "q1lab hint rope")
         file.write_text(right)
         show("They turn before the heads are moved:", "q1lab check rope.py")

@@ -185,11 +185,26 @@ def keys_text() -> str:
 def shown(keys: str) -> str:
     """Textual's key names as they stand on a keyboard."""
     signs = {
-        "question_mark": "?", "slash": "/", "plus": "+", "equals_sign": "=", "minus": "-", "comma": ",",
-        "full_stop": ".", "less_than_sign": "<", "greater_than_sign": ">", "left_square_bracket": "[",
-        "right_square_bracket": "]", "space": "Space", "enter": "Enter", "escape": "Esc",
-        "home": "Home", "end": "End", "ctrl+s": "Ctrl+S", "delete": "Del", "f1": "F1",
-    }  # fmt: skip
+        "question_mark": "?",
+        "slash": "/",
+        "plus": "+",
+        "equals_sign": "=",
+        "minus": "-",
+        "comma": ",",
+        "full_stop": ".",
+        "less_than_sign": "<",
+        "greater_than_sign": ">",
+        "left_square_bracket": "[",
+        "right_square_bracket": "]",
+        "space": "Space",
+        "enter": "Enter",
+        "escape": "Esc",
+        "home": "Home",
+        "end": "End",
+        "ctrl+s": "Ctrl+S",
+        "delete": "Del",
+        "f1": "F1",
+    }
     return " ".join(f"`{signs.get(key, key)}`" for key in keys.split(","))
 
 

@@ -44,15 +44,31 @@ GONE = "Invalid job id"
 UNKNOWN = "Unable to contact"
 
 STATES = {
-    "PENDING": WAITING, "CONFIGURING": WAITING, "REQUEUED": WAITING, "REQUEUE_HOLD": WAITING,
-    "REQUEUE_FED": WAITING, "SPECIAL_EXIT": WAITING, "RESV_DEL_HOLD": WAITING,
-    "RUNNING": RUNNING, "COMPLETING": RUNNING, "STOPPED": RUNNING, "SUSPENDED": RUNNING,
-    "SIGNALING": RUNNING, "STAGE_OUT": RUNNING, "RESIZING": RUNNING,
+    "PENDING": WAITING,
+    "CONFIGURING": WAITING,
+    "REQUEUED": WAITING,
+    "REQUEUE_HOLD": WAITING,
+    "REQUEUE_FED": WAITING,
+    "SPECIAL_EXIT": WAITING,
+    "RESV_DEL_HOLD": WAITING,
+    "RUNNING": RUNNING,
+    "COMPLETING": RUNNING,
+    "STOPPED": RUNNING,
+    "SUSPENDED": RUNNING,
+    "SIGNALING": RUNNING,
+    "STAGE_OUT": RUNNING,
+    "RESIZING": RUNNING,
     "COMPLETED": ENDED,
-    "CANCELLED": CANCELLED, "PREEMPTED": CANCELLED, "REVOKED": CANCELLED,
-    "FAILED": LOST, "NODE_FAIL": LOST, "BOOT_FAIL": LOST, "OUT_OF_MEMORY": LOST, "TIMEOUT": LOST,
+    "CANCELLED": CANCELLED,
+    "PREEMPTED": CANCELLED,
+    "REVOKED": CANCELLED,
+    "FAILED": LOST,
+    "NODE_FAIL": LOST,
+    "BOOT_FAIL": LOST,
+    "OUT_OF_MEMORY": LOST,
+    "TIMEOUT": LOST,
     "DEADLINE": LOST,
-}  # fmt: skip
+}
 """What ``squeue`` calls a task's state, and how a cell then stands."""
 
 
@@ -137,11 +153,18 @@ class Slurm:
             last = min(first + most, len(job.cells)) - 1
             text = self._run(
                 [
-                    "sbatch", "--parsable", f"--job-name={job.name}", f"--array=0-{last - first}",
-                    f"--output={folder}/%A_%a.out", "--open-mode=append", "--requeue",
-                    f"--export=ALL,Q1LAB_FIRST={first}", *self._flags(), str(script),
+                    "sbatch",
+                    "--parsable",
+                    f"--job-name={job.name}",
+                    f"--array=0-{last - first}",
+                    f"--output={folder}/%A_%a.out",
+                    "--open-mode=append",
+                    "--requeue",
+                    f"--export=ALL,Q1LAB_FIRST={first}",
+                    *self._flags(),
+                    str(script),
                 ]
-            )  # fmt: skip
+            )
             ids.append(text.strip().splitlines()[-1].partition(";")[0] + f"+{first}")
         return replace(job, id=",".join(ids))
 

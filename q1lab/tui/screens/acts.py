@@ -155,9 +155,13 @@ def command(app: Q1Lab, argv: list[str]) -> None:
 def verdict(app: Q1Lab, study_id: str | None) -> None:
     """The comparison of a study; without a name, of the newest one that has ended."""
     line = next(
-        (one for one in app.snapshot.studies
-         if (one.id == study_id if study_id else one.done == one.total)), None
-    )  # fmt: skip
+        (
+            one
+            for one in app.snapshot.studies
+            if (one.id == study_id if study_id else one.done == one.total)
+        ),
+        None,
+    )
     if line is None:
         app.notify("No study has ended yet; the lab (2) shows how far they are.")
         return

@@ -49,9 +49,11 @@ class FieldsScreen(ModalScreen[dict[str, str] | None]):
                     if field.choices:
                         yield Select(
                             [(one, one) for one in field.choices],
-                            value=field.value or field.choices[0], allow_blank=False,
-                            id=field.name, compact=True,
-                        )  # fmt: skip
+                            value=field.value or field.choices[0],
+                            allow_blank=False,
+                            id=field.name,
+                            compact=True,
+                        )
                     else:
                         yield Input(
                             field.value, placeholder=field.hint, id=field.name, max_length=400

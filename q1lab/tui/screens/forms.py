@@ -43,9 +43,12 @@ def log_paper(store: Store, title: str, link: str | None, week: str) -> None:
 
 
 def _form(
-    app: Q1Lab, title: str, fields: list[Field], keep: Callable[[Store, dict[str, str]], Any],
+    app: Q1Lab,
+    title: str,
+    fields: list[Field],
+    keep: Callable[[Store, dict[str, str]], Any],
     said: str,
-) -> None:  # fmt: skip
+) -> None:
     def kept(values: dict[str, str] | None) -> None:
         if values is not None:
             app.desk.ask(
@@ -98,10 +101,12 @@ def publish(app: Q1Lab) -> None:
     label = app.week.label
     fields = [Field("url", "address", hint="https://…", needed=True)]
     _form(
-        app, "Where the post is published: its canonical address", fields,
+        app,
+        "Where the post is published: its canonical address",
+        fields,
         lambda store, given: posts.publish(store, label, given["url"]),
         "Recorded. Cross-posts link to this address.",
-    )  # fmt: skip
+    )
 
 
 def share(app: Q1Lab) -> None:

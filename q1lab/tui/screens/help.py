@@ -16,18 +16,44 @@ from textual.widgets import Static
 from q1lab.tui.keys import KEYS
 
 NAMES = {
-    "question_mark": "?", "slash": "/", "left_square_bracket": "[", "right_square_bracket": "]", "up": "↑",
-    "down": "↓", "left": "←", "right": "→", "escape": "Esc", "enter": "Enter", "space": "Space", "tab": "Tab",
-    "pageup": "PgUp", "pagedown": "PgDn", "home": "Home", "end": "End", "f1": "F1", "delete": "Del", "plus": "+",
-    "minus": "-", "full_stop": ".", "comma": ",",
-}  # fmt: skip
+    "question_mark": "?",
+    "slash": "/",
+    "left_square_bracket": "[",
+    "right_square_bracket": "]",
+    "up": "↑",
+    "down": "↓",
+    "left": "←",
+    "right": "→",
+    "escape": "Esc",
+    "enter": "Enter",
+    "space": "Space",
+    "tab": "Tab",
+    "pageup": "PgUp",
+    "pagedown": "PgDn",
+    "home": "Home",
+    "end": "End",
+    "f1": "F1",
+    "delete": "Del",
+    "plus": "+",
+    "minus": "-",
+    "full_stop": ".",
+    "comma": ",",
+}
 SCREEN, APP, HERE = "This screen", "Everywhere", "Where the focus is"
 UNSAID = ("Scroll Left", "Scroll Right", "Page Left", "Page Right", "Copy selected text")
 """Textual binds these everywhere, also where there is nothing to scroll to or to copy."""
 MARKS = (
-    ("✓", "done"), ("☐", "open"), ("→", "something to start"), ("▶", "runs"), ("‖", "paused"), ("■", "stopped"),
-    ("✗", "failed"), ("!", "crashed"), ("∞", "diverged"), ("·", "not begun"),
-)  # fmt: skip
+    ("✓", "done"),
+    ("☐", "open"),
+    ("→", "something to start"),
+    ("▶", "runs"),
+    ("‖", "paused"),
+    ("■", "stopped"),
+    ("✗", "failed"),
+    ("!", "crashed"),
+    ("∞", "diverged"),
+    ("·", "not begun"),
+)
 
 
 def key_name(keys: str) -> str:

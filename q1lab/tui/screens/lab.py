@@ -32,12 +32,23 @@ SLIM = 78
 """Below this many cells the chart has the width for itself, and ``v`` shows the difference."""
 
 NEED_A_STUDY = (
-    "log", "again", "verdict", "export", "wandb", "next", "metric", "zoom", "pan", "whole", "log_axis",
-)  # fmt: skip
+    "log",
+    "again",
+    "verdict",
+    "export",
+    "wandb",
+    "next",
+    "metric",
+    "zoom",
+    "pan",
+    "whole",
+    "log_axis",
+)
 
 EMPTY = """No study yet.
 
-Press r to plan one: choose a variant, see its diff, and get an estimate in minutes before anything trains.
+Press r to plan one: choose a variant, see its diff, and get an estimate in minutes before \
+anything trains.
 Training goes on when you leave the lab, and when you close q1lab."""
 
 

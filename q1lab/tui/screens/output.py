@@ -56,10 +56,13 @@ class OutputScreen(ModalScreen[None]):
         self.query_one(".dialog").border_subtitle = "running · Esc ends it"
         try:
             child = await asyncio.create_subprocess_exec(
-                *self.argv, cwd=self.folder, stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+                *self.argv,
+                cwd=self.folder,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.STDOUT,
                 env=children.environment(),
-            )  # fmt: skip
+            )
         except OSError as error:
             log.write(f"cannot run {self.argv[0]}: {error.strerror}")
             return

@@ -109,10 +109,15 @@ class VerdictScreen(Screen[None]):
             return draw(self.so_far, min(width, 72), colours)
         styles = {
             **verdict.STYLES,
-            "baseline": colours.baseline, "modified": colours.modified, "helps": f"bold {colours.success}",
-            "hurts": f"bold {colours.error}", "cannot tell": f"bold {colours.warning}", "warn": colours.warning,
-            "dim": colours.muted, "prediction": colours.accent,
-        }  # fmt: skip
+            "baseline": colours.baseline,
+            "modified": colours.modified,
+            "helps": f"bold {colours.success}",
+            "hurts": f"bold {colours.error}",
+            "cannot tell": f"bold {colours.warning}",
+            "warn": colours.warning,
+            "dim": colours.muted,
+            "prediction": colours.accent,
+        }
         return verdict.rich_lines(self.record, min(width, WIDEST), styles)
 
     def action_copy(self) -> None:

@@ -92,8 +92,10 @@ def ending(report: CheckReport, file: str, variant: str | None) -> Content:
         offer = "\nc  compares it with the reference" if report.for_ in learner.VARIANTS else ""
         said = Content.assemble(
             (report.summary, "bold $success"),
-            " Next, when you like:\n", (next_command(report, file, variant), "$accent"), offer,
-        )  # fmt: skip
+            " Next, when you like:\n",
+            (next_command(report, file, variant), "$accent"),
+            offer,
+        )
     else:
         said = Content(f"{report.summary} Mend the file and save it; h gives a hint.")
     printed = list(dict.fromkeys(plain(report.printed).splitlines()))

@@ -126,8 +126,15 @@ class LaunchForm(VerticalScroll, can_focus=False):
         _ = parse_range(self._text("seeds")) or parse_seeds(self._text("seeds"))
         preset = self.query_one("#preset", Select).value
         return replace(
-            self.asked, variant=variant, seeds=self._text("seeds"), baseline=self._text("baseline") or None,
-            preset=preset if isinstance(preset, str) else None, data=self._text("data") or "stdlib",
-            device=self._picked_of("device"), dtype=self._picked_of("dtype"), wandb=self._picked_of("wandb"),
-            jobs=int(jobs) if jobs else None, overrides=overrides,
-        )  # fmt: skip
+            self.asked,
+            variant=variant,
+            seeds=self._text("seeds"),
+            baseline=self._text("baseline") or None,
+            preset=preset if isinstance(preset, str) else None,
+            data=self._text("data") or "stdlib",
+            device=self._picked_of("device"),
+            dtype=self._picked_of("dtype"),
+            wandb=self._picked_of("wandb"),
+            jobs=int(jobs) if jobs else None,
+            overrides=overrides,
+        )

@@ -11,10 +11,16 @@ from rich.style import Style
 from q1lab.study.states import State
 
 FALLBACK = {
-    "arm-baseline": "#6cb6ff", "arm-modified": "#f2a65a", "success": "#4ebf71", "error": "#e06c75",
-    "warning": "#e5b567", "accent": "#c3a6ff", "foreground": "#e0e0e0", "text-muted": "#9a9a9a",
+    "arm-baseline": "#6cb6ff",
+    "arm-modified": "#f2a65a",
+    "success": "#4ebf71",
+    "error": "#e06c75",
+    "warning": "#e5b567",
+    "accent": "#c3a6ff",
+    "foreground": "#e0e0e0",
+    "text-muted": "#9a9a9a",
     "background": "#121212",
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True)
@@ -36,10 +42,14 @@ class Palette:
 
     def state(self, state: State) -> str:
         return {
-            State.FINISHED: self.success, State.RUNNING: self.foreground, State.QUEUED: self.muted,
-            State.STOPPED: self.warning, State.FAILED: self.error, State.CRASHED: self.error,
+            State.FINISHED: self.success,
+            State.RUNNING: self.foreground,
+            State.QUEUED: self.muted,
+            State.STOPPED: self.warning,
+            State.FAILED: self.error,
+            State.CRASHED: self.error,
             State.DIVERGED: self.error,
-        }[state]  # fmt: skip
+        }[state]
 
     def style(self, colour: str, **attributes: Any) -> Style:
         return Style(color=colour, **attributes)
@@ -71,6 +81,13 @@ def palette(app: Any) -> Palette:
     background = Color.parse(take("background"))
     muted = background.blend(Color.parse(take("foreground")), 0.6).hex6
     return Palette(
-        take("arm-baseline"), take("arm-modified"), take("success"), take("error"), take("warning"),
-        take("foreground"), muted, background.hex6, take("accent"),
-    )  # fmt: skip
+        take("arm-baseline"),
+        take("arm-modified"),
+        take("success"),
+        take("error"),
+        take("warning"),
+        take("foreground"),
+        muted,
+        background.hex6,
+        take("accent"),
+    )

@@ -16,7 +16,8 @@ from q1lab.week.progress import Progress
 
 
 class PartLine(Widget):
-    """``A2 · Read the paper          3 of 5 done · 41 of 90 min``; on a narrow screen also where in the week."""
+    """``A2 · Read the paper    3 of 5 done · 41 of 90 min``; on a narrow screen also where in
+    the week."""
 
     values: reactive[tuple[str, str, str, bool]] = reactive(("", "", "", False))
     """Name with title, counts, place in the week, and whether the part is done."""

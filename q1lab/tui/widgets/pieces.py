@@ -24,9 +24,15 @@ INDENT = 5
 """Cells before a step's words: a blank, the cursor, a blank, the mark, a blank."""
 
 ENTER = {
-    "write": "write", "predict": "predict", "choose": "choose", "recall": "answer", "tick": "tick",
-    "read": "tick", "run": "tick", "check": "tick",
-}  # fmt: skip
+    "write": "write",
+    "predict": "predict",
+    "choose": "choose",
+    "recall": "answer",
+    "tick": "tick",
+    "read": "tick",
+    "run": "tick",
+    "check": "tick",
+}
 """What Enter does on a step, by its kind, when it carries no action."""
 STARTS = {"run": "train", "open": "open", "check": "check", "command": "do it"}
 """What Enter does on an action, by its kind."""
@@ -248,8 +254,13 @@ class ActionPiece(Piece):
         same = command_of(self.action)
         if not same or same == self.action.title:
             return lines
-        return [*lines, *(Content.assemble(" " * INDENT, one)
-                          for one in prose.wrap([(same, "$muted", "")], width - INDENT - 1))]  # fmt: skip
+        return [
+            *lines,
+            *(
+                Content.assemble(" " * INDENT, one)
+                for one in prose.wrap([(same, "$muted", "")], width - INDENT - 1)
+            ),
+        ]
 
 
 class NextPiece(Piece):

@@ -25,6 +25,8 @@ class PlaceLine(Widget):
         words = cut(f" {words} ", width - 8) if words else ""
         rest = width - cell_len(words) - cell_len(share) - 5
         return Content.assemble(
-            ("───", "$border-blurred"), (words, "$muted"),
-            ("─" * max(0, rest), "$border-blurred"), (f" {share} ", "$muted"),
-        )  # fmt: skip
+            ("───", "$border-blurred"),
+            (words, "$muted"),
+            ("─" * max(0, rest), "$border-blurred"),
+            (f" {share} ", "$muted"),
+        )

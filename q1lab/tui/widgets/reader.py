@@ -41,8 +41,12 @@ class Reader(VerticalScroll):
     class Entered(Message):
         """The piece under the cursor was clicked."""
 
-    def __init__(self, sheet: Sheet | None = None, progress: Progress | None = None,
-                 following: Sheet | None = None) -> None:  # fmt: skip
+    def __init__(
+        self,
+        sheet: Sheet | None = None,
+        progress: Progress | None = None,
+        following: Sheet | None = None,
+    ) -> None:
         super().__init__(id="reader")
         self.rich = False
         self.sheet = sheet
@@ -63,8 +67,13 @@ class Reader(VerticalScroll):
 
     # ── what is shown
 
-    def fill(self, sheet: Sheet, progress: Progress, following: Sheet | None = None,
-             at: str | None = None) -> None:  # fmt: skip
+    def fill(
+        self,
+        sheet: Sheet,
+        progress: Progress,
+        following: Sheet | None = None,
+        at: str | None = None,
+    ) -> None:
         """Show a sheet; ``at`` puts the cursor on that step. The same sheet stays where it is."""
         self._progress = progress
         if self.sheet is not None and _shape(sheet) == _shape(self.sheet):
@@ -157,9 +166,13 @@ class Reader(VerticalScroll):
         current = self.current
         if isinstance(current, Action):
             return next(
-                (one.step for one in self.pieces
-                 if isinstance(one, StepPiece) and current in one.step.actions), None
-            )  # fmt: skip
+                (
+                    one.step
+                    for one in self.pieces
+                    if isinstance(one, StepPiece) and current in one.step.actions
+                ),
+                None,
+            )
         return current if isinstance(current, Step) else None
 
     @property

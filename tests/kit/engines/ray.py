@@ -43,25 +43,38 @@ class Ray:
         for key in ("RAY_ADDRESS", "PYTHONPATH"):
             self.env.pop(key, None)
         self._start(
-            "head", "--head", "--node-ip-address=127.0.0.2", f"--port={port}",
-            f"--num-cpus={cpus}", f"--temp-dir={root}", "--dashboard-host=127.0.0.1",
-            f"--dashboard-port={board}", "--include-dashboard=true",
-            "--dashboard-agent-listen-port=52465", "--dashboard-agent-grpc-port=52466",
-            "--metrics-export-port=52467", "--ray-client-server-port=52468",
-            "--min-worker-port=23000", "--max-worker-port=23199",
-        )  # fmt: skip
+            "head",
+            "--head",
+            "--node-ip-address=127.0.0.2",
+            f"--port={port}",
+            f"--num-cpus={cpus}",
+            f"--temp-dir={root}",
+            "--dashboard-host=127.0.0.1",
+            f"--dashboard-port={board}",
+            "--include-dashboard=true",
+            "--dashboard-agent-listen-port=52465",
+            "--dashboard-agent-grpc-port=52466",
+            "--metrics-export-port=52467",
+            "--ray-client-server-port=52468",
+            "--min-worker-port=23000",
+            "--max-worker-port=23199",
+        )
         self._until(lambda: bool(self.get("/api/version")))
         self._until(lambda: self.alive() >= 1)
 
     def add(self, cpus: int = 2) -> None:
         n = len(self.nodes)
         self._start(
-            f"node{n}", f"--address=127.0.0.2:{self.port}", f"--node-ip-address=127.0.0.{n + 2}",
-            f"--num-cpus={cpus}", f"--dashboard-agent-listen-port={52465 + 10 * n}",
+            f"node{n}",
+            f"--address=127.0.0.2:{self.port}",
+            f"--node-ip-address=127.0.0.{n + 2}",
+            f"--num-cpus={cpus}",
+            f"--dashboard-agent-listen-port={52465 + 10 * n}",
             f"--dashboard-agent-grpc-port={52466 + 10 * n}",
-            f"--metrics-export-port={52467 + 10 * n}", f"--min-worker-port={23000 + 200 * n}",
+            f"--metrics-export-port={52467 + 10 * n}",
+            f"--min-worker-port={23000 + 200 * n}",
             f"--max-worker-port={23199 + 200 * n}",
-        )  # fmt: skip
+        )
         self._until(lambda: self.alive() >= n + 1)
 
     def alive(self) -> int:

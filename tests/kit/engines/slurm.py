@@ -71,10 +71,15 @@ class Slurm:
         self.host = socket.gethostname().partition(".")[0]
         self.conf.write_text(
             CONF.format(
-                host=self.host, port=port, second=port + 1, user=getpass.getuser(), root=root,
-                array=array, cpus=cpus,
+                host=self.host,
+                port=port,
+                second=port + 1,
+                user=getpass.getuser(),
+                root=root,
+                array=array,
+                cpus=cpus,
             )
-        )  # fmt: skip
+        )
         key = root / "munge.key"
         key.write_bytes(os.urandom(128))
         key.chmod(0o400)
@@ -84,10 +89,14 @@ class Slurm:
     def up(self) -> None:
         run, log = self.root / "run", self.root / "log"
         self._run(
-            "munged", "--force", f"--key-file={self.root}/munge.key",
-            f"--socket={run}/munge.socket", f"--pid-file={run}/munged.pid",
-            f"--log-file={log}/munged.log", f"--seed-file={run}/munged.seed",
-        )  # fmt: skip
+            "munged",
+            "--force",
+            f"--key-file={self.root}/munge.key",
+            f"--socket={run}/munge.socket",
+            f"--pid-file={run}/munged.pid",
+            f"--log-file={log}/munged.log",
+            f"--seed-file={run}/munged.seed",
+        )
         self.controller()
         self._run("slurmd", "-f", str(self.conf), "-N", self.host)
         deadline = time.monotonic() + 60

@@ -33,8 +33,22 @@ with_ray = pytest.mark.skipif(not PROGRAM.is_file(), reason="Ray is not installe
 with_slurm = pytest.mark.skipif(bool(slurm_kit.missing()), reason="Slurm is not installed")
 pytestmark = [pytest.mark.long, pytest.mark.timeout(900), pytest.mark.xdist_group("engines")]
 
-TINY = ("--preset", "quick", "--max-iters", "200", "--set", "n_layer=2", "--set", "n_embd=32",
-        "--set", "block_size=32", "--device", "cpu", "--dtype", "fp32")  # fmt: skip
+TINY = (
+    "--preset",
+    "quick",
+    "--max-iters",
+    "200",
+    "--set",
+    "n_layer=2",
+    "--set",
+    "n_embd=32",
+    "--set",
+    "block_size=32",
+    "--device",
+    "cpu",
+    "--dtype",
+    "fp32",
+)
 
 
 def figure(what: str, **numbers: Any) -> None:
@@ -73,8 +87,12 @@ def q1lab(*arguments: str, real: bool = False, **how: Any) -> subprocess.Complet
             env[f"{where}PROBE"] = f"{python} {KIT / 'fake_probe.py'}"
     done = subprocess.run(
         [sys.executable, "-P", "-m", "q1lab", *arguments],
-        env=env, capture_output=True, text=True, timeout=600, check=False,
-    )  # fmt: skip
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
     assert "Traceback" not in done.stderr, done.stderr
     return done
 
@@ -194,8 +212,12 @@ def test_a_thousand_cells(cluster: ray_kit.Ray) -> None:
     began = time.monotonic()
     launch.tend(study)
     wait_for(lambda: is_over(study), 300)
-    figure("Ray: 1,000 cells", seconds=round(took), catching_up=round(time.monotonic() - began, 1),
-           **found)  # fmt: skip
+    figure(
+        "Ray: 1,000 cells",
+        seconds=round(took),
+        catching_up=round(time.monotonic() - began, 1),
+        **found,
+    )
     check(study)
 
 
@@ -264,8 +286,20 @@ def test_values_are_equal_to_the_bit(
     for engine in ("local", "slurm", f"ray={cluster.url}"):
         name = engine.partition("=")[0]
         began = time.monotonic()
-        done = q1lab("run", "rope", "--seeds", "1", *TINY, "--engine", engine, "--fresh", "--jobs",
-                     "2", "--json", real=True)  # fmt: skip
+        done = q1lab(
+            "run",
+            "rope",
+            "--seeds",
+            "1",
+            *TINY,
+            "--engine",
+            engine,
+            "--fresh",
+            "--jobs",
+            "2",
+            "--json",
+            real=True,
+        )
         assert done.returncode == 0, done.stderr
         seconds[name] = round(time.monotonic() - began, 1)
         found = json.loads(done.stdout)

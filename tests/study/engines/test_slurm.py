@@ -49,8 +49,13 @@ def q1lab(cluster: kit.Slurm, home: Path, tmp_path: Path, monkeypatch: pytest.Mo
         }
         return subprocess.run(
             [sys.executable, "-P", "-m", "q1lab", *arguments],
-            env=env, cwd=tmp_path, capture_output=True, text=True, timeout=170, check=False,
-        )  # fmt: skip
+            env=env,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=170,
+            check=False,
+        )
 
     return run
 

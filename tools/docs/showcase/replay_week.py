@@ -58,8 +58,21 @@ def main() -> None:
     for title in script["papers"]:
         q1lab(repo, "paper", "add", title, "--done")
     prediction = script["prediction"]
-    q1lab(repo, "predict", "rope", "--direction", prediction["direction"], "--size", prediction["size"],
-          "--matters", prediction["matters"], "--sure", prediction["sure"], "--why", prediction["why"])  # fmt: skip
+    q1lab(
+        repo,
+        "predict",
+        "rope",
+        "--direction",
+        prediction["direction"],
+        "--size",
+        prediction["size"],
+        "--matters",
+        prediction["matters"],
+        "--sure",
+        prediction["sure"],
+        "--why",
+        prediction["why"],
+    )
     q1lab(repo, "modification")
 
     # Session B: implement, train and compare.
