@@ -6,6 +6,7 @@
     python tools/docs/make.py pairing ID ID ...   docs/pairing.md, from studies with 8 or more seeds
     python tools/docs/make.py results ID ID ...   content/results.toml, from studies in Q1LAB_HOME
     python tools/docs/make.py keys                docs/keys.md, from the app's table of keys
+    python tools/docs/make.py commands            docs/commands.md, from each command's --help
     python tools/docs/make.py bench               docs/performance.md's table, from `make bench` on standard input
 
 Each writes between `<!-- made: NAME -->` and `<!-- /made -->`, and touches nothing else.
@@ -158,6 +159,38 @@ def toml(value: object) -> str:
     return f'"{value}"' if isinstance(value, str) else str(value)
 
 
+def commands() -> None:
+    put(DOCS / "commands.md", "commands", commands_text())
+
+
+def commands_text() -> str:
+    """The help of every command and subcommand, as a terminal of 96 columns shows it."""
+    import click
+
+    from q1lab.cli import COMMANDS, cli
+
+    parts = []
+
+    def page(name: str, command: click.Command) -> None:
+        context = click.Context(
+            command, info_name=f"q1lab {name}", terminal_width=96, max_content_width=96
+        )
+        text = "\n".join(line.rstrip() for line in command.get_help(context).splitlines())
+        parts.append(f"## {name}\n\n```text\n{text.strip()}\n```")
+        if isinstance(command, click.Group):
+            for child in command.list_commands(context):
+                found = command.get_command(context, child)
+                assert found is not None
+                page(f"{name} {child}", found)
+
+    top = click.Context(cli, info_name="q1lab")
+    for name in COMMANDS:
+        command = cli.get_command(top, name)
+        assert command is not None
+        page(name, command)
+    return "\n\n".join(parts)
+
+
 def keys_text() -> str:
     from q1lab.tui.keys import KEYS
 
@@ -266,6 +299,8 @@ if __name__ == "__main__":
             training()
         case ["keys"]:
             keys()
+        case ["commands"]:
+            commands()
         case ["bench"]:
             bench()
         case _:
