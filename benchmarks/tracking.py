@@ -82,7 +82,7 @@ def black_hole() -> Iterator[str]:
 
 
 def one(kind: str, iters: int) -> tuple[float, float]:
-    """(seconds from launch to the runner's end, mean tokens a second of the two runs)."""
+    """(seconds from launch to the runner's end, mean tokens per second of the two runs)."""
     from q1lab.files import is_locked
 
     with tempfile.TemporaryDirectory() as home, contextlib.ExitStack() as around:
@@ -151,7 +151,7 @@ def main() -> None:
     print(
         f"\n{given.iters} iters, {given.rounds} rounds; medians of the differences within a round\n"
     )
-    print("| beside the training | tokens a second against alone | longer than alone |")
+    print("| beside the training | tokens per second against alone | longer than alone |")
     print("|---|---|---|")
     for kind in KINDS[1:]:
         pairs = list(zip(found[kind], alone, strict=True))

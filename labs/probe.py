@@ -2,8 +2,8 @@
 
 The request: ``{"files": {arm: path}, "config": {…}, "vocab_size": n, "device": "auto", "dtype":
 "auto", "threads": n}``. The answer: device and dtype as they will be, torch's version, and for each
-arm its parameters, FLOPs a token, and seconds an iter on this machine; or ``{"error": …}``. With no
-files it only describes the device. What a model file prints goes to stderr.
+arm its parameters, FLOPs per token, and seconds per iter on this machine; or ``{"error": …}``. With
+no files it only describes the device. What a model file prints goes to stderr.
 """
 
 from __future__ import annotations

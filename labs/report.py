@@ -1,4 +1,4 @@
-"""Append a run's events: one JSON object a line, one write each, to a file that is only ever
+"""Append a run's events: one JSON object per line, one write each, to a file that is only ever
 appended to.
 
 The reader (q1lab/study/events.py) lists the types. An event that must survive a power cut (start,

@@ -170,7 +170,7 @@ class StudyPaths:
 
     @property
     def claims(self) -> Path:
-        """One empty file a run and launch: whoever makes it first trains that run."""
+        """One empty file per run and launch: whoever makes it first trains that run."""
         return self.root / "claims"
 
     @property

@@ -299,7 +299,7 @@ def likely_device(wanted: str) -> str:
 
 
 def default_jobs(device: str, runs: int) -> int:
-    """One run a core on a CPU, each with one thread; one run a GPU; one on Apple's MPS."""
+    """One run per core on a CPU, each with one thread; one run per GPU; one on Apple's MPS."""
     places = cores() if device == "cpu" else 1
     if device == "cuda":
         from q1lab.study.gpus import gpus

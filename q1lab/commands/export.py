@@ -36,7 +36,9 @@ Exit status: 0 written, 1 a file can't be written, 2 usage."""
 )
 @click.option("--all", "everything", is_flag=True, help="All studies.")
 @click.option(
-    "--curves", is_flag=True, help="CSV: a row a point of the loss curves instead of a row a run."
+    "--curves",
+    is_flag=True,
+    help="CSV: a row per point of the loss curves instead of a row per run.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Say as JSON what was written.")
 def export(

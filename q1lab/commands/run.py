@@ -53,7 +53,7 @@ Exit status: 0 done, 1 a run failed or diverged, 2 usage, 130 interrupted (can g
 @click.option(
     "--data", default="stdlib", show_default=True, help="stdlib, shakespeare, or a UTF-8 text file."
 )
-@click.option("--max-iters", type=int, help="Optimizer updates a run.")
+@click.option("--max-iters", type=int, help="Optimizer updates per run.")
 @click.option(
     "--set",
     "overrides",
@@ -67,7 +67,9 @@ Exit status: 0 done, 1 a run failed or diverged, 2 usage, 130 interrupted (can g
 @click.option(
     "--dtype", type=click.Choice(["auto", "fp32", "bf16"]), default="auto", show_default=True
 )
-@click.option("--jobs", type=int, help="Runs that train at once. Default: a run a core, one a GPU.")
+@click.option(
+    "--jobs", type=int, help="Runs that train at once. Default: a run per core, one per GPU."
+)
 @click.option(
     "--headline",
     type=click.Choice(["paired", "welch"]),

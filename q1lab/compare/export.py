@@ -57,10 +57,11 @@ def export(
 ) -> list[Path]:
     """Write studies into files; returns what was written, in order.
 
-    ``json`` and ``csv`` make one file for all of ``ids``, ``svg`` and ``png`` one a study.
+    ``json`` and ``csv`` make one file for all of ``ids``, ``svg`` and ``png`` one per study.
     ``target`` is a file, or a folder to put files of speaking names into (default: the current
-    one). ``curves`` makes the CSV a row a point (iter, loss) instead of a row a run. Problem for an
-    unknown format, an unknown study, no study at all, and one file name for several pictures.
+    one). ``curves`` makes the CSV a row per point (iter, loss) instead of a row per run. Problem
+    for an unknown format, an unknown study, no study at all, and one file name for several
+    pictures.
     """
     if form not in FORMATS:
         raise Problem(f"no export format {form!r}; there is: {', '.join(FORMATS)}")
@@ -101,7 +102,8 @@ def as_json(store: Store, chosen: Sequence[Study]) -> str:
 
 
 def as_csv(store: Store, chosen: Sequence[Study], *, curves: bool = False) -> str:
-    """A row a run, or with ``curves`` a row a point; losses in nats, empty where there is none."""
+    """A row per run, or with ``curves`` a row per point; losses in nats, empty where there is
+    none."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(POINT_COLUMNS if curves else RUN_COLUMNS + STUDY_COLUMNS)

@@ -1,4 +1,4 @@
-"""What n seeds an arm can honestly say about a change in val loss: pure functions, nothing read or
+"""What n seeds per arm can honestly say about a change in val loss: pure functions, nothing read or
 written.
 
 ``analyse`` compares two arms, ``plan`` says how many seeds an effect needs, ``correlation`` says
@@ -66,7 +66,7 @@ too often: 6 to 13% false verdicts with skewed ones."""
 MIN_FOR_INTERVAL = 2
 MIN_FOR_VERDICT = 3
 MAX_SEEDS = 1000  # where the search for "seeds needed" stops; nobody trains more
-ENUMERATE_UP_TO = 100_000  # resamples; 4 seeds an arm give 256 × 256, 6 pairs give 46,656
+ENUMERATE_UP_TO = 100_000  # resamples; 4 seeds per arm give 256 × 256, 6 pairs give 46,656
 RESAMPLES = 9_999
 PERMUTATIONS = 9_999
 SEED = 20_260  # of the resampling generator, so that the same runs give the same interval
@@ -343,7 +343,7 @@ def plan(
     alpha: float = ALPHA,
     df: int | None = None,
 ) -> SeedsNeeded:
-    """How many seeds an arm see a true difference of ``effect`` nats with probability ``power``,
+    """How many seeds per arm see a true difference of ``effect`` nats with probability ``power``,
     two-sided ``alpha``.
 
     ``sd`` is one run's for "welch" and that of the pairwise differences for "paired", in nats.
@@ -395,7 +395,7 @@ def correlation(
 
 
 def true_coverage(n: int, headline: Headline) -> float:
-    """What a 95% percentile bootstrap interval covers at ``n`` seeds an arm, in % (from
+    """What a 95% percentile bootstrap interval covers at ``n`` seeds per arm, in % (from
     ``COVERAGE``).
 
     Between two rows of the table the smaller n counts, so that the label never promises too much.

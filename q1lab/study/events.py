@@ -1,4 +1,4 @@
-"""Reading the events that trainers append: one JSON object a line, only ever appended.
+"""Reading the events that trainers append: one JSON object per line, only ever appended.
 
 ============ =====================================================================================
 ``start``    v, arm, variant, seed, attempt, pid, time, resumed_from, config, n_params, device, dtype, torch

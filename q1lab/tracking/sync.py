@@ -153,7 +153,7 @@ def _sync_error(code: int, said: str) -> str:
 
 
 def _tidy(study: Study, name: str, folder: Path) -> None:
-    """After a confirmed upload one folder a run remains, with its whole history, marked as
+    """After a confirmed upload one folder per run remains, with its whole history, marked as
     synced."""
     relay = wandb_state.read(study)[name]
     # what was uploaded was the rest of a history: write the whole for `wandb leet`

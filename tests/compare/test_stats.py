@@ -64,8 +64,8 @@ def test_paired_interval_by_hand() -> None:
 
 
 def test_welch_interval_by_hand() -> None:
-    # both variances 1 and 3 seeds an arm: standard error √(2/3), and Welch's degrees of freedom are
-    # 4
+    # both variances 1 and 3 seeds per arm: standard error √(2/3), and Welch's degrees of freedom
+    # are 4
     result = analyse(arm(0, 1, 2), arm(10, 11, 12), headline="welch")
     half = T_4 * math.sqrt(2 / 3)
     assert ends(result.welch) == pytest.approx((10 - half, 10 + half), abs=1e-5)
@@ -111,7 +111,7 @@ def test_permutation_cannot_go_below_its_smallest_p(headline: Headline, smallest
 
 
 def test_power_agrees_with_published_tables() -> None:
-    # seeds an arm for effect/sd of 3, 2, 1, .5 at power .8
+    # seeds per arm for effect/sd of 3, 2, 1, .5 at power .8
     assert [plan(e, 1, headline="welch").mid for e in (3, 2, 1, 0.5)] == [4, 6, 17, 64]
     # pairs that correlate by .5 have differences with the sd of one run
     assert [plan(e, 1, headline="paired").mid for e in (3, 2, 1, 0.5)] == [4, 5, 10, 34]

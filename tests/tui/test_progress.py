@@ -25,7 +25,7 @@ LABEL = "M03-W04"
 
 
 def rows_of(app: Q1Lab, pane: str) -> str:
-    """What a pane says, one line a row."""
+    """What a pane says, one line per row."""
     options = app.screen.query_one(f"#{pane}", Rows).options
     return "\n".join(str(option.prompt) for option in options)
 

@@ -169,7 +169,7 @@ def power_table() -> str:
         ]
         rows[str(n)] = [f"{cell:.2f}" for cell in cells]
     return table(
-        ["seeds an arm", "Welch", "paired, ρ = 0", "paired, ρ = .5", "paired, ρ = .9"], rows
+        ["seeds per arm", "Welch", "paired, ρ = 0", "paired, ρ = .5", "paired, ρ = .9"], rows
     )
 
 

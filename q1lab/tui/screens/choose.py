@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class ChooseScreen(ModalScreen[None]):
-    """One row a variant; Enter takes it."""
+    """One row per variant; Enter takes it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", "close")]
 

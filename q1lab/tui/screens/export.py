@@ -21,8 +21,8 @@ FORMATS: tuple[tuple[str, list[str], str], ...] = (
     ("svg", [], "SVG   curves and forest plot, for a post"),
     ("png", [], "PNG   the same picture as pixels"),
     ("json", [], "JSON  the whole comparison"),
-    ("csv", [], "CSV   a row a run"),
-    ("curves", ["--curves"], "CSV   a row a point of the curves"),
+    ("csv", [], "CSV   a row per run"),
+    ("curves", ["--curves"], "CSV   a row per point of the curves"),
 )
 
 

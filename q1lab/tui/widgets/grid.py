@@ -1,4 +1,4 @@
-"""The grid arm × seed: one row a run, updated in place, so that rows and the selection never
+"""The grid arm × seed: one row per run, updated in place, so that rows and the selection never
 jump."""
 
 from __future__ import annotations

@@ -122,7 +122,7 @@ class LaunchForm(VerticalScroll, can_focus=False):
             overrides[key] = value
         if iters := self._number("iters", "the preset's"):
             overrides["max_iters"] = iters
-        jobs = self._number("jobs", "one a core, or one a GPU")
+        jobs = self._number("jobs", "one per core, or one per GPU")
         _ = parse_range(self._text("seeds")) or parse_seeds(self._text("seeds"))
         preset = self.query_one("#preset", Select).value
         return replace(

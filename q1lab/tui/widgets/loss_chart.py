@@ -26,7 +26,7 @@ MOST_ZOOM = 64.0
 
 
 class LossChart(Widget, can_focus=True):
-    """``data`` is drawn into whatever room there is. One colour an arm; the modified mean is
+    """``data`` is drawn into whatever room there is. One color per arm; the modified mean is
     dashed.
 
     ``low`` and ``high`` are the shown part of the iter axis, as shares of it (0 to 1); the loss

@@ -1,4 +1,4 @@
-"""The colours that carry meaning, taken from the theme at the moment of drawing: one colour an arm,
+"""The colours that carry meaning, taken from the theme at the moment of drawing: one color per arm,
 everywhere."""
 
 from __future__ import annotations
