@@ -463,7 +463,7 @@ def length(s: Subject) -> str:
             turns = make(64, 8)
             out = apply(q, k, *turns) if isinstance(turns, tuple | list) else apply(q, k, turns)
             fits = isinstance(out, tuple | list) and len(out) == 2 and out[0].shape == q.shape
-        # helpers of these names may take other arguments; behaviour below decides
+        # helpers of these names may take other arguments; behavior below decides
         except Exception:
             fits = False
         if fits:

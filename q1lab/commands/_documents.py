@@ -177,7 +177,7 @@ def remark(text: str) -> None:
 
 
 def show_diff(text: str, *, err: bool = False) -> None:
-    """A diff, coloured on a terminal."""
+    """A diff, colored on a terminal."""
     stream = sys.stderr if err else sys.stdout
     if text and stream.isatty():
         from rich.console import Console

@@ -35,7 +35,7 @@ Exit status: 0 all passed, 1 a check failed, 2 the file can't be used, 130 ended
     default=None,
     help=(
         "rope, rmsnorm, swiglu, gqa, llama (all four) or baseline; by default told by name or "
-        "behaviour."
+        "behavior."
     ),
 )
 @click.option("--watch", is_flag=True, help="Check again whenever the file is saved, until Ctrl-C.")
@@ -46,7 +46,7 @@ Exit status: 0 all passed, 1 a check failed, 2 the file can't be used, 130 ended
 def check(file: Path, for_: str | None, watch: bool, poll: bool, as_json: bool) -> int:
     """Check what a model FILE does: causality, gradients, and what its modification promises.
 
-    Checks look at behaviour, so names don't matter. The file runs in a process of its own, with
+    Checks look at behavior, so names don't matter. The file runs in a process of its own, with
     limits.
     """
     known = ("baseline", "rmsnorm", "rope", "swiglu", "gqa", "llama")

@@ -144,7 +144,7 @@ def hint(variant: str | None, stage: int | None, compare: Path | None, as_json: 
 
 
 def _show(text: str, is_diff: bool) -> None:
-    """A diff in colours, Markdown laid out, on a terminal; the plain text elsewhere."""
+    """A diff in colors, Markdown laid out, on a terminal; the plain text elsewhere."""
     if is_diff:
         shared.show_diff(text)
     elif sys.stdout.isatty():

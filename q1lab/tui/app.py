@@ -72,7 +72,7 @@ class Q1Lab(TimedApp):
             self.register_theme(one)
         known = setup.config.theme in self.available_themes
         self.set_reactive(App.theme, setup.config.theme if known else theme.DARK.name)
-        # parsed once, with the right colours
+        # parsed once, with the right colors
         self.stylesheet.set_variables(self.get_css_variables())
         self.animation_level = setup.config.animation  # type: ignore[assignment]
         self.set_keymap(dict(setup.config.keymap))
@@ -86,7 +86,7 @@ class Q1Lab(TimedApp):
         self.init_timer()
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
-        """The arm colours, for every theme."""
+        """The arm colors, for every theme."""
         return theme.variables(self.current_theme.dark)
 
     def on_mount(self) -> None:

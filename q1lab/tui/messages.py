@@ -1,4 +1,4 @@
-"""The messages that travel through the app: small, frozen, without behaviour."""
+"""The messages that travel through the app: small, frozen, without behavior."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""The app's own two themes, and the colours of the arms.
+"""The app's own two themes, and the colors of the arms.
 
-Colour carries meaning: one color per arm, everywhere (table, sparkline, chart, forest plot). Blue
-and orange stay apart for all common kinds of colour blindness; on every screen a word or a mark
-says the same without colour. Other Textual themes work too: they get the arm colours that fit a
+Color carries meaning: one color per arm, everywhere (table, sparkline, chart, forest plot). Blue
+and orange stay apart for all common kinds of color blindness; on every screen a word or a mark
+says the same without color. Other Textual themes work too: they get the arm colors that fit a
 dark or a light ground.
 """
 

@@ -65,7 +65,7 @@ class TimedApp(CalmApp):
                 self.bell()
             self.notify(
                 f"The {part.minutes} minutes of {part_name(part)} are spent. The clock goes on, "
-                "in another colour.",
+                "in another color.",
                 timeout=20,
             )
         self.draw_clock()

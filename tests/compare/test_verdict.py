@@ -198,12 +198,12 @@ def test_text_from_outside_is_only_text() -> None:
     assert "\x07" not in plain
 
 
-def test_arms_keep_their_colours_and_are_named_apart() -> None:
+def test_arms_keep_their_colors_and_are_named_apart() -> None:
     text = rich_lines(CASES["helps"], 80)
     head = next(line for line in text if line.plain.startswith("val loss"))
-    colours = {head.plain[span.start : span.end].strip(): span.style for span in head.spans}
-    assert colours["baseline"] == ARM_COLORS["baseline"]
-    assert colours["rope"] == ARM_COLORS["modified"]
+    colors = {head.plain[span.start : span.end].strip(): span.style for span in head.spans}
+    assert colors["baseline"] == ARM_COLORS["baseline"]
+    assert colors["rope"] == ARM_COLORS["modified"]
     assert lines(CASES["same-code"], 80)[0].startswith("NO VERDICT   baseline B − baseline A")
 
 

@@ -166,7 +166,7 @@ MUTANTS = [
            [(BUFFER, BUFFER.replace("freqs_cis, ", "torch.complex(freqs_cis.real.bfloat16().float(), freqs_cis.imag.bfloat16().float()), "))],
            "rope: relative position", "low precision"),
     # RMSNorm
-    Mutant("still centred", "rmsnorm", [(NORM, "        x = x - x.mean(-1, keepdim=True)\n" + NORM)],
+    Mutant("still centered", "rmsnorm", [(NORM, "        x = x - x.mean(-1, keepdim=True)\n" + NORM)],
            "rmsnorm: no centering", "mean is still taken out"),
     Mutant("mean over time", "rmsnorm", [(".mean(-1, keepdim=True)", ".mean(1, keepdim=True)")],
            "rmsnorm: each token by itself", "time"),
@@ -425,7 +425,7 @@ def test_the_reference_passes_all_of_its_checks_and_none_is_left_out(
 
 
 @pytest.mark.parametrize("variant", [*suite.VARIANTS, "llama", "baseline"])
-def test_what_a_file_modifies_is_told_by_its_behaviour(variant: str, tmp_path: Path) -> None:
+def test_what_a_file_modifies_is_told_by_its_behavior(variant: str, tmp_path: Path) -> None:
     path = tmp_path / "mine.py"
     path.write_text(edited(variant, []), encoding="utf-8")
     assert suite.guess(Subject(loading.load(path), path)) == variant

@@ -192,8 +192,8 @@ def reference(
     w = {key: value.double() for key, value in weights.items()}
 
     def norm(x: torch.Tensor, at: str) -> torch.Tensor:
-        centred = x - x.mean(-1, keepdim=True)
-        scaled = centred / ((centred**2).mean(-1, keepdim=True) + 1e-5) ** 0.5
+        centered = x - x.mean(-1, keepdim=True)
+        scaled = centered / ((centered**2).mean(-1, keepdim=True) + 1e-5) ** 0.5
         return scaled * w[f"{at}.weight"] + w.get(f"{at}.bias", torch.zeros(()))
 
     def linear(x: torch.Tensor, at: str) -> torch.Tensor:

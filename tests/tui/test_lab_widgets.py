@@ -30,7 +30,7 @@ from q1lab.tui.widgets.words import (
 )
 from tests.kit.comparisons import make
 
-COLOURS = Palette(
+COLORS = Palette(
     "#0000ff",
     "#ff8000",
     "#00ff00",
@@ -208,7 +208,7 @@ def test_while_a_study_trains_only_pairs_are_shown() -> None:
     assert [(bar.label, bar.low, bar.high, round(bar.point or 0, 3)) for bar in plot.bars] == [
         ("pair 0", None, None, -0.02)
     ]
-    text = "\n".join(line.plain for line in forest.draw(plot, 40, COLOURS))
+    text = "\n".join(line.plain for line in forest.draw(plot, 40, COLORS))
     assert "No verdict before all 3 planned pairs" in " ".join(text.split())
     assert "too little" in forest.so_far(runs, 1, "rope", "baseline").notes[-1]
 
@@ -240,7 +240,7 @@ def test_the_declared_interval_is_the_one_shown() -> None:
 
 def test_a_diverged_study_has_no_mean_and_still_draws() -> None:
     plot = forest.of_record(make(BASE, {9: 1.9, 10: None, 11: 1.91}))
-    lines = [line.plain for line in forest.draw(plot, 40, COLOURS)]
+    lines = [line.plain for line in forest.draw(plot, 40, COLORS)]
     assert lines[0] == "NO VERDICT"
     assert any("pair 9" in line for line in lines)
     assert "diverged" in " ".join(lines)
@@ -268,7 +268,7 @@ def test_the_forest_never_leaves_its_width(
         )
     )
     for line in forest.draw(
-        forest.Forest("t " * 40, "helps", "s " * 60, tuple(bars), ("note " * 30,)), width, COLOURS
+        forest.Forest("t " * 40, "helps", "s " * 60, tuple(bars), ("note " * 30,)), width, COLORS
     ):
         assert line.cell_len <= width
 
@@ -303,14 +303,14 @@ def test_words() -> None:
 
 def test_a_diff_is_data_and_keeps_its_signs() -> None:
     diff = "--- a\n+++ b\n@@ -1,2 +1,2 @@\n-x = '[bold]no markup[/bold]'\n+y = 1\n same\n"
-    text = diff_text(diff, COLOURS).plain
+    text = diff_text(diff, COLORS).plain
     assert text.splitlines() == [
         "@@ -1,2 +1,2 @@",
         "- x = '[bold]no markup[/bold]'",
         "+ y = 1",
         "  same",
     ]
-    assert "more lines" in diff_text("+x\n" * 5000, COLOURS).plain
+    assert "more lines" in diff_text("+x\n" * 5000, COLORS).plain
 
 
 def test_a_tail_follows_whole_and_safely(tmp_path: Path) -> None:

@@ -194,7 +194,7 @@ def test_a_terminal_of_20_by_5_gets_a_sentence(start: Callable[..., Terminal]) -
 
 
 @pytest.mark.parametrize("name", ["NO_COLOR", "COLORTERM"])
-def test_without_colour_everything_can_be_read(start: Callable[..., Terminal], name: str) -> None:
+def test_without_color_everything_can_be_read(start: Callable[..., Terminal], name: str) -> None:
     welcomed(some_progress)
     app = start(**{name: "1"})
     app.sees("1 Study", "A2 · Read the paper", "✓", "+14:00 over 90")

@@ -82,20 +82,20 @@ class RunLogScreen(Screen[None]):
             self.run_view = next(
                 (run for run in view.runs if run.name == self.run_view.name), self.run_view
             )
-        run, colours = self.run_view, palette(self.app)
+        run, colors = self.run_view, palette(self.app)
         head = Text(no_wrap=True, overflow="ellipsis")
-        head.append(f" {run.variant}", style=f"bold {colours.arm(run.arm)}")
+        head.append(f" {run.variant}", style=f"bold {colors.arm(run.arm)}")
         head.append(f" seed {run.seed}", style="bold")
-        head.append(f"  {state_words(run)}", style=colours.state(run.state))
+        head.append(f"  {state_words(run)}", style=colors.state(run.state))
         if run.attempt > 1:
-            head.append(f"  attempt {run.attempt}", style=colours.warning)
+            head.append(f"  attempt {run.attempt}", style=colors.warning)
         loss = loss_words(run)
         head.append(
             f"  iter {run.iter} of {run.max_iters}" + (f"  val loss {loss}" if loss else "")
         )
         if run.message:
-            head.append(f"\n {MARKS[run.state]} {run.message}", style=colours.warning)
-        head.append(f"\n {self.file}", style=colours.muted)
+            head.append(f"\n {MARKS[run.state]} {run.message}", style=colors.warning)
+        head.append(f"\n {self.file}", style=colors.muted)
         self.query_one("#log-head", Static).update(head)
 
     def action_top(self) -> None:

@@ -104,19 +104,19 @@ class VerdictScreen(Screen[None]):
 
     def lines(self, width: int) -> list[Text]:
         """What is shown, for so many cells."""
-        colours = palette(self.app)
+        colors = palette(self.app)
         if self.record is None:
-            return draw(self.so_far, min(width, 72), colours)
+            return draw(self.so_far, min(width, 72), colors)
         styles = {
             **verdict.STYLES,
-            "baseline": colours.baseline,
-            "modified": colours.modified,
-            "helps": f"bold {colours.success}",
-            "hurts": f"bold {colours.error}",
-            "cannot tell": f"bold {colours.warning}",
-            "warn": colours.warning,
-            "dim": colours.muted,
-            "prediction": colours.accent,
+            "baseline": colors.baseline,
+            "modified": colors.modified,
+            "helps": f"bold {colors.success}",
+            "hurts": f"bold {colors.error}",
+            "cannot tell": f"bold {colors.warning}",
+            "warn": colors.warning,
+            "dim": colors.muted,
+            "prediction": colors.accent,
         }
         return verdict.rich_lines(self.record, min(width, WIDEST), styles)
 

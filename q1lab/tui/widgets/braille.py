@@ -19,7 +19,7 @@ _SPACE = 0x2800
 
 @dataclass(frozen=True)
 class Piece:
-    """Neighbouring cells that look alike: ``pen`` and ``tint`` are the caller's own numbers, −1 for
+    """Neighboring cells that look alike: ``pen`` and ``tint`` are the caller's own numbers, −1 for
     none."""
 
     text: str

@@ -1,4 +1,4 @@
-"""A unified diff as coloured text: the change itself in the arms' colours, Python words picked
+"""A unified diff as colored text: the change itself in the arms' colors, Python words picked
 out."""
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ from rich.text import Text
 from q1lab.tui.widgets.palette import Palette
 
 MOST_LINES = 2_000
-"""Beyond this a diff is cut: nobody reads it on a screen, and colouring it would take too long."""
+"""Beyond this a diff is cut: nobody reads it on a screen, and coloring it would take too long."""
 
 
-def diff_text(diff: str, colours: Palette, *, dark: bool = True, code: bool = True) -> Text:
-    """The diff's lines; what goes is tinted in the baseline's colour, what comes in the modified
+def diff_text(diff: str, colors: Palette, *, dark: bool = True, code: bool = True) -> Text:
+    """The diff's lines; what goes is tinted in the baseline's color, what comes in the modified
     arm's.
 
-    Plain signs stay in front, so that nothing is said by colour alone. The text is data: no markup
+    Plain signs stay in front, so that nothing is said by color alone. The text is data: no markup
     is read. With ``code`` False it is prose: long lines go on in the next one.
     """
     lines = diff.splitlines()
@@ -33,23 +33,23 @@ def diff_text(diff: str, colours: Palette, *, dark: bool = True, code: bool = Tr
     ).split("\n")
     out = Text(no_wrap=code, overflow="crop" if code else "fold")
     tints = {
-        "-": f"on {colours.tint(colours.baseline, 0.2)}",
-        "+": f"on {colours.tint(colours.modified, 0.2)}",
+        "-": f"on {colors.tint(colors.baseline, 0.2)}",
+        "+": f"on {colors.tint(colors.modified, 0.2)}",
     }
-    bold = {"-": f"bold {colours.baseline}", "+": f"bold {colours.modified}"}
+    bold = {"-": f"bold {colors.baseline}", "+": f"bold {colors.modified}"}
     for number, line in enumerate(body):
         sign = line[:1]
         if line.startswith("@@"):
-            out.append(line + "\n", style=colours.muted)
+            out.append(line + "\n", style=colors.muted)
             continue
-        row = Text.assemble((f"{sign or ' '} ", bold.get(sign, colours.muted)))
+        row = Text.assemble((f"{sign or ' '} ", bold.get(sign, colors.muted)))
         if sign in tints:
             row.append_text(spoken[number] if number < len(spoken) else Text(line[1:]))
             row.stylize(tints[sign])
         else:
-            row.append(line[1:], style=colours.muted)
+            row.append(line[1:], style=colors.muted)
         out.append_text(row)
         out.append("\n")
     if cut > 0:
-        out.append(f"… {cut:,} more lines; `q1lab diff` shows them\n", style=colours.muted)
+        out.append(f"… {cut:,} more lines; `q1lab diff` shows them\n", style=colors.muted)
     return out

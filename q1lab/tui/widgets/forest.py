@@ -21,12 +21,12 @@ from q1lab.study.states import State
 from q1lab.tui.widgets.palette import Palette, palette
 
 LABEL = 15
-VERDICT_COLOURS = {"helps": "success", "hurts": "error"}
+VERDICT_COLORS = {"helps": "success", "hurts": "error"}
 
 
 @dataclass(frozen=True)
 class Bar:
-    """One row: a point, or an interval with a point. ``role`` is a palette colour; ``fill`` draws
+    """One row: a point, or an interval with a point. ``role`` is a palette color; ``fill`` draws
     the inside."""
 
     label: str
@@ -144,42 +144,42 @@ def of_record(c: Comparison) -> Forest:
     return Forest(telling.seeds(c), c.verdict, says, tuple(bars), tuple(notes))
 
 
-def draw(forest: Forest, width: int, colours: Palette) -> list[Text]:
+def draw(forest: Forest, width: int, colors: Palette) -> list[Text]:
     """The plot as lines of at most ``width`` cells (24 and up are meant)."""
     lines: list[Text] = []
     if forest.verdict is not None:
-        role = VERDICT_COLOURS.get(
+        role = VERDICT_COLORS.get(
             forest.verdict, "warning" if forest.verdict == "cannot tell" else "foreground"
         )
-        lines.append(Text(forest.verdict.upper(), style=f"bold {getattr(colours, role)}"))
+        lines.append(Text(forest.verdict.upper(), style=f"bold {getattr(colors, role)}"))
     if forest.says:
         says = forest.says if len(forest.says) <= width else forest.says.removesuffix(" nats")
         lines.append(_cut(Text(says, style="bold" if forest.verdict else ""), width))
     if forest.bars:
-        lines.append(_cut(Text(f"{forest.title}, lower is better", style=colours.muted), width))
-        lines += _rows(forest.bars, width, colours)
+        lines.append(_cut(Text(f"{forest.title}, lower is better", style=colors.muted), width))
+        lines += _rows(forest.bars, width, colors)
     for note in forest.notes:
-        lines += [Text(line, style=colours.muted) for line in wrap(note, width)]
+        lines += [Text(line, style=colors.muted) for line in wrap(note, width)]
     return lines
 
 
-def _rows(bars: Sequence[Bar], width: int, colours: Palette) -> list[Text]:
+def _rows(bars: Sequence[Bar], width: int, colors: Palette) -> list[Text]:
     numbers = 8 if width >= 44 else 0
     columns = max(8, width - LABEL - numbers)
     ends = [value for bar in bars for value in (bar.low, bar.high, bar.point) if value is not None]
     low, high = min(0.0, *ends), max(0.0, *ends)
     pad = (high - low) * 0.06 or 0.005
     axis = Axis(low - pad, high + pad, columns)
-    lines = [Text(" " * LABEL + axis.ticks(), style=colours.muted)]
+    lines = [Text(" " * LABEL + axis.ticks(), style=colors.muted)]
     for bar in bars:
         line = Text(f"{bar.label[: LABEL - 1]:<{LABEL}}", style=bar.weight)
-        style = f"{bar.weight} {getattr(colours, bar.role)}".strip()
+        style = f"{bar.weight} {getattr(colors, bar.role)}".strip()
         line.append(_drawn(bar, axis), style=style)
         if numbers and bar.text:
-            line.append(f" {bar.text}", style=colours.muted)
+            line.append(f" {bar.text}", style=colors.muted)
         lines.append(line)
         for note in bar.note.splitlines():
-            lines.append(_cut(Text(f"  {note}", style=colours.muted), width))
+            lines.append(_cut(Text(f"  {note}", style=colors.muted), width))
     return lines
 
 

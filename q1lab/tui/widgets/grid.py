@@ -120,12 +120,12 @@ class Grid(DataTable[Text], inherit_bindings=False):
             self.add_row(*values, key=name)
         self.move_cursor(row=min(row, len(self._shown) - 1), scroll=keep)
 
-    def _cells(self, colours: Palette) -> dict[str, tuple[Text, ...]]:
+    def _cells(self, colors: Palette) -> dict[str, tuple[Text, ...]]:
         assert self.view is not None
         low, high = self._scale(self.view.runs)
         visible = [column[0] for column in self._visible(self._width)]
         wide = self._spark_width(self._width)
-        look = (low, high, wide, *visible, colours)
+        look = (low, high, wide, *visible, colors)
         made = {}
         for run in self.view.runs:
             before = self._made.get(run.name)
@@ -133,18 +133,16 @@ class Grid(DataTable[Text], inherit_bindings=False):
                 made[run.name] = before
                 continue
             values = {
-                "arm": Text(run.variant[:10], style=colours.arm(run.arm)),
+                "arm": Text(run.variant[:10], style=colors.arm(run.arm)),
                 "seed": _right(str(run.seed)),
-                "state": Text(state_words(run), style=colours.state(run.state)),
+                "state": Text(state_words(run), style=colors.state(run.state)),
                 "loss": Text(
-                    sparkline(run.train, wide, run.max_iters, low, high), colours.arm(run.arm)
+                    sparkline(run.train, wide, run.max_iters, low, high), colors.arm(run.arm)
                 ),
                 "iter": _right(str(run.iter) if run.attempt else ""),
-                "val": _right(
-                    loss_words(run), "" if run.state is State.FINISHED else colours.muted
-                ),
-                "speed": _right(speed_words(run.tokens_per_s), colours.muted),
-                "left": _right(left_words(run.seconds_left), colours.muted),
+                "val": _right(loss_words(run), "" if run.state is State.FINISHED else colors.muted),
+                "speed": _right(speed_words(run.tokens_per_s), colors.muted),
+                "left": _right(left_words(run.seconds_left), colors.muted),
             }
             made[run.name] = (run, look, tuple(values[key] for key in visible))
         self._made = made

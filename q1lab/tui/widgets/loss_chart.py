@@ -105,7 +105,7 @@ class LossChart(Widget, can_focus=True):
         return max(0, self.size.width - GUTTER)
 
     def render_line(self, y: int) -> Strip:
-        colours = palette(self.app)
+        colors = palette(self.app)
         state = (
             self.size,
             self.data,
@@ -113,21 +113,21 @@ class LossChart(Widget, can_focus=True):
             self.log_loss,
             self.log_iter,
             self.span,
-            colours,
+            colors,
         )
         if state != self._drawn:
-            self._lines = self._draw(colours)
+            self._lines = self._draw(colors)
             self._drawn = state
         strip = self._lines[y] if y < len(self._lines) else Strip.blank(self.size.width)
         return strip.apply_style(
             self.rich_style
         )  # the terminal's own ground may be another one than the theme's
 
-    def _draw(self, colours: Palette) -> list[Strip]:
+    def _draw(self, colors: Palette) -> list[Strip]:
         width, height = self.size
         if height < 4 or width < GUTTER + 8:
             return []
-        lines = [self._title(colours, width)]
+        lines = [self._title(colors, width)]
         rows = height - 2
         x_low, x_high = self._iters()
         seen = [
@@ -140,7 +140,7 @@ class LossChart(Widget, can_focus=True):
                 else "the first loss is on its way"
             )
             blank = [Strip.blank(width)] * ((rows - 1) // 2)
-            text = Strip([Segment(words.center(width)[:width], Style(color=colours.muted))])
+            text = Strip([Segment(words.center(width)[:width], Style(color=colors.muted))])
             return [*lines, *blank, text]
         y_low, y_high = min(seen), max(seen)
         pad = (y_high - y_low) * 0.04 or abs(y_high) * 0.01 or 0.01
@@ -158,10 +158,10 @@ class LossChart(Widget, can_focus=True):
         )
         labels = {y_axis.at(value) >> 2: value for value in marks}
         digits = _digits(marks)
-        pens = [Style(color=colours.arm(a.arm), bold=True) for a in self.data.arms]
-        thin = [Style(color=colours.faint(colours.arm(a.arm))) for a in self.data.arms]
-        tints = [colours.tint(colours.arm(a.arm), 0.22) for a in self.data.arms]
-        muted = Style(color=colours.muted)
+        pens = [Style(color=colors.arm(a.arm), bold=True) for a in self.data.arms]
+        thin = [Style(color=colors.faint(colors.arm(a.arm))) for a in self.data.arms]
+        tints = [colors.tint(colors.arm(a.arm), 0.22) for a in self.data.arms]
+        muted = Style(color=colors.muted)
         for row, pieces in enumerate(canvas.rows()):
             value = labels.get(row)
             label = "" if value is None else f"{value:.{digits}f}"
@@ -185,12 +185,12 @@ class LossChart(Widget, can_focus=True):
             return first * (last / first) ** self.span[0], first * (last / first) ** self.span[1]
         return first + (last - first) * self.span[0], first + (last - first) * self.span[1]
 
-    def _title(self, colours: Palette, width: int) -> Strip:
-        muted = Style(color=colours.muted)
-        segments = [Segment(f" {self.metric} loss", Style(color=colours.foreground, bold=True))]
+    def _title(self, colors: Palette, width: int) -> Strip:
+        muted = Style(color=colors.muted)
+        segments = [Segment(f" {self.metric} loss", Style(color=colors.foreground, bold=True))]
         for arm in self.data.arms:
             segments.append(
-                Segment(f"  {LOOK[arm.arm]} ", Style(color=colours.arm(arm.arm), bold=True))
+                Segment(f"  {LOOK[arm.arm]} ", Style(color=colors.arm(arm.arm), bold=True))
             )
             seeds = "" if arm.n < 1 else f" ({arm.n} seed{'s' if arm.n > 1 else ''})"
             segments.append(Segment(f"{arm.variant[:24]}{seeds if width >= 70 else ''}", muted))

@@ -1,4 +1,4 @@
-"""The colours that carry meaning, taken from the theme at the moment of drawing: one color per arm,
+"""The colors that carry meaning, taken from the theme at the moment of drawing: one color per arm,
 everywhere."""
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ FALLBACK = {
 
 @dataclass(frozen=True)
 class Palette:
-    """Colours as ``#rrggbb``. A widget is drawn again when the theme changes, and asks again."""
+    """Colors as ``#rrggbb``. A widget is drawn again when the theme changes, and asks again."""
 
     baseline: str
     modified: str
@@ -51,18 +51,18 @@ class Palette:
             State.DIVERGED: self.error,
         }[state]
 
-    def style(self, colour: str, **attributes: Any) -> Style:
-        return Style(color=colour, **attributes)
+    def style(self, color: str, **attributes: Any) -> Style:
+        return Style(color=color, **attributes)
 
-    def tint(self, colour: str, share: float) -> str:
-        """``colour`` mixed into the background, 0 (none of it) to 1, as ``#rrggbb``."""
+    def tint(self, color: str, share: float) -> str:
+        """``color`` mixed into the background, 0 (none of it) to 1, as ``#rrggbb``."""
         from textual.color import Color
 
-        return Color.parse(self.background).blend(Color.parse(colour), share).hex6
+        return Color.parse(self.background).blend(Color.parse(color), share).hex6
 
-    def faint(self, colour: str) -> str:
+    def faint(self, color: str) -> str:
         """The same hue, quieter: thin lines of single seeds."""
-        return self.tint(colour, 0.6)
+        return self.tint(color, 0.6)
 
 
 def palette(app: Any) -> Palette:
@@ -73,8 +73,8 @@ def palette(app: Any) -> Palette:
 
     def take(name: str) -> str:
         try:
-            colour = Color.parse(variables[name])
-            return colour.hex6 if colour.ansi is None else FALLBACK[name]
+            color = Color.parse(variables[name])
+            return color.hex6 if color.ansi is None else FALLBACK[name]
         except (KeyError, ColorParseError):
             return FALLBACK[name]
 

@@ -258,9 +258,9 @@ def _code(text: str, info: Sequence[str], width: int) -> list[Content]:
     if info and info[0] in ("python", "py", "diff", "toml", "bash", "sh", "console"):
         from textual.highlight import highlight
 
-        coloured = highlight("\n".join(lines), language=info[0]).split("\n", allow_blank=True)
-        if [one.plain for one in coloured[: len(lines)]] == lines:
-            shown = coloured[: len(lines)]
+        colored = highlight("\n".join(lines), language=info[0]).split("\n", allow_blank=True)
+        if [one.plain for one in colored[: len(lines)]] == lines:
+            shown = colored[: len(lines)]
     room = width - 2
     folded = [part for line in shown for part in (line.fold(room) if line.plain else [line])]
     return [Content.assemble("  ", line) for line in folded]

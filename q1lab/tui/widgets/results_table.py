@@ -126,17 +126,17 @@ class ResultsTable(DataTable[Text], inherit_bindings=False):
         self._remark(gone)
 
     def _remark(self, ids: Sequence[str]) -> None:
-        colours = palette(self.app)
+        colors = palette(self.app)
         for study_id in ids:
             if study_id in self._order:
-                self.update_cell(study_id, "mark", self._mark(study_id, colours))
+                self.update_cell(study_id, "mark", self._mark(study_id, colors))
 
-    def _mark(self, study_id: str, colours: Palette) -> Text:
-        return Text("●" if study_id in self.marks else " ", style=colours.modified)
+    def _mark(self, study_id: str, colors: Palette) -> Text:
+        return Text("●" if study_id in self.marks else " ", style=colors.modified)
 
     def _rebuild(self) -> None:
         here = self.selected.id if self.selected else None
-        colours = palette(self.app)
+        colors = palette(self.app)
         visible = [column for column in COLUMNS if self.size.width >= column[4]]
         room = self.size.width - sum(column[2] + 2 for column in visible) - 1
         room = min(PLOT_MOST, room) if room >= PLOT_LEAST else 0
@@ -153,22 +153,22 @@ class ResultsTable(DataTable[Text], inherit_bindings=False):
         for name, group in by_data(self.lines[:MOST]):
             self._order.append(GROUP + name)
             self.add_row(
-                *self._heading(name, [column[0] for column in visible], colours), key=GROUP + name
+                *self._heading(name, [column[0] for column in visible], colors), key=GROUP + name
             )
             for line in group:
-                cells = self._cells(line, colours, axis)
+                cells = self._cells(line, colors, axis)
                 self._order.append(line.id)
                 self.add_row(*(cells[column[0]] for column in visible), key=line.id)
         if len(self.lines) > MOST:
-            text = Text(f"{len(self.lines) - MOST:,} older", style=colours.muted)
-            words = {"study": text, "verdict": Text("/ finds them", style=colours.muted)}
+            text = Text(f"{len(self.lines) - MOST:,} older", style=colors.muted)
+            words = {"study": text, "verdict": Text("/ finds them", style=colors.muted)}
             self._order.append(MORE)
             self.add_row(*(words.get(column[0], Text("")) for column in visible), key=MORE)
         if self._order:
             first = next(k for k, name in enumerate(self._order) if not name.startswith(GROUP))
             self.move_cursor(row=self._order.index(here) if here in self._order else first)
 
-    def _heading(self, name: str, keys: Sequence[str], colours: Palette) -> list[Text]:
+    def _heading(self, name: str, keys: Sequence[str], colors: Palette) -> list[Text]:
         data, _, rest = name.partition(" ")
         words = {
             "study": data,
@@ -176,25 +176,25 @@ class ResultsTable(DataTable[Text], inherit_bindings=False):
             "mean": "",
             "verdict": rest.strip("(), ").replace(")", ""),
         }
-        return [Text(words.get(key, ""), style=f"italic {colours.muted}") for key in keys]
+        return [Text(words.get(key, ""), style=f"italic {colors.muted}") for key in keys]
 
-    def _cells(self, line: ResultLine, colours: Palette, axis: Axis | None) -> dict[str, Text]:
+    def _cells(self, line: ResultLine, colors: Palette, axis: Axis | None) -> dict[str, Text]:
         verdict = line.verdict or (
             "comparing …" if line.complete else f"{line.done} of {line.total} done"
         )
-        tone = getattr(colours, TONES.get(line.verdict or "", "muted"))
+        tone = getattr(colors, TONES.get(line.verdict or "", "muted"))
         return {
-            "mark": self._mark(line.id, colours),
+            "mark": self._mark(line.id, colors),
             "study": Text(line.id),
-            "variant": Text(line.variant[:10], style=colours.modified),
-            "preset": Text(line.preset, style=colours.muted),
+            "variant": Text(line.variant[:10], style=colors.modified),
+            "preset": Text(line.preset, style=colors.muted),
             "plot": Text(_plotted(line, axis) if axis else "", style=tone),
             "n": Text("" if line.n is None else str(line.n), justify="right"),
             "mean": Text("" if line.mean is None else telling.mean(line), justify="right"),
             "interval": Text(
                 f"{telling.level(line)} {telling.between(line)}" if line.ends else "",
-                style=colours.muted,
+                style=colors.muted,
             ),
             "verdict": Text(verdict, style=f"bold {tone}" if line.verdict else tone),
-            "date": Text(day(line.created), style=colours.muted),
+            "date": Text(day(line.created), style=colors.muted),
         }

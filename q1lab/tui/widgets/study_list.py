@@ -94,9 +94,9 @@ class StudyList(Vertical):
             return
         options = self.query_one(OptionList)
         self._drawn = state
-        colours = palette(self.app)
+        colors = palette(self.app)
         ids = [line.id for line in hits[:MOST]]
-        rows = {line.id: self._row(line, colours) for line in hits[:MOST]}
+        rows = {line.id: self._row(line, colors) for line in hits[:MOST]}
         if ids and list(self._rows) == ids:
             for study_id, row in rows.items():
                 if row != self._rows[study_id]:
@@ -106,10 +106,10 @@ class StudyList(Vertical):
         self._rows = rows
         here = options.highlighted_option.id if options.highlighted_option else None
         empty = "nothing has these words" if words else "no study yet"
-        nothing = [Option(Text(empty, style=colours.muted), disabled=True)]
+        nothing = [Option(Text(empty, style=colors.muted), disabled=True)]
         listed = [Option(row, id=study_id) for study_id, row in rows.items()]
         if len(hits) > MOST:
-            more = Text(f"  {len(hits) - MOST:,} older: type to find them", style=colours.muted)
+            more = Text(f"  {len(hits) - MOST:,} older: type to find them", style=colors.muted)
             listed.append(Option(more, disabled=True))
         options.set_options(listed or nothing)
         wanted = (
@@ -123,15 +123,15 @@ class StudyList(Vertical):
         )
         options.highlighted = ids.index(wanted) if wanted is not None else None
 
-    def _row(self, line: StudyLine, colours: Palette) -> Text:
-        tone = getattr(colours, TONES.get(line.state, "error"))
+    def _row(self, line: StudyLine, colors: Palette) -> Text:
+        tone = getattr(colors, TONES.get(line.state, "error"))
         text = Text(no_wrap=True, overflow="ellipsis")
         text.append("▸" if line.id == self.current else " ", style="bold")
         text.append(f"{MARKS.get(line.state, '?')} ", style=tone)
         text.append(line.id, style="bold" if line.id == self.current else "")
         told = f"{line.done}/{line.total} {line.preset} {line.data}"
         told = "damaged" if line.problem else told
-        text.append(f"  {told}", style=colours.muted)
+        text.append(f"  {told}", style=colors.muted)
         return text
 
     @on(Input.Changed)

@@ -27,23 +27,23 @@ def settled(view: Focus) -> Comparison | None:
     return record if record.complete and record.seeds == view.study.seeds else None
 
 
-def verdict_words(c: Comparison, colours: Palette) -> Text:
+def verdict_words(c: Comparison, colors: Palette) -> Text:
     """``CANNOT TELL  −0.0123``: the verdict and the mean difference."""
-    tone = getattr(colours, TONES.get(c.verdict, "foreground"))
+    tone = getattr(colors, TONES.get(c.verdict, "foreground"))
     text = Text(c.verdict.upper(), style=f"bold {tone}")
     if c.mean is not None:
-        text.append(f"  {telling.mean(c)}", style=colours.foreground)
+        text.append(f"  {telling.mean(c)}", style=colors.foreground)
     return text
 
 
-def heading(view: Focus, width: int, colours: Palette) -> Text:
-    """The lab's first line: arms in their colours to the left, progress or verdict to the right."""
+def heading(view: Focus, width: int, colors: Palette) -> Text:
+    """The lab's first line: arms in their colors to the left, progress or verdict to the right."""
     left = Text(" ")
-    left.append(view.study.variant[:24], style=f"bold {colours.modified}")
-    left.append(" against ", style=colours.muted)
-    left.append(view.study.baseline[:24], style=f"bold {colours.baseline}")
+    left.append(view.study.variant[:24], style=f"bold {colors.modified}")
+    left.append(" against ", style=colors.muted)
+    left.append(view.study.baseline[:24], style=f"bold {colors.baseline}")
     record = settled(view)
-    right = verdict_words(record, colours) if record is not None else _progress(view, colours)
+    right = verdict_words(record, colors) if record is not None else _progress(view, colors)
     details = [
         f" · {view.study.preset} preset",
         f" · {view.study.data.name[:20]}",
@@ -55,21 +55,19 @@ def heading(view: Focus, width: int, colours: Palette) -> Text:
         details.insert(2, f" · W&B {view.wandb.state}")
     for detail in details:
         if left.cell_len + cell_len(detail) + right.cell_len + 3 <= width:
-            left.append(detail, style=colours.muted)
+            left.append(detail, style=colors.muted)
     gap = max(1, width - left.cell_len - right.cell_len - 1)
     line = Text.assemble(left, " " * gap, right)
     line.truncate(max(1, width), overflow="ellipsis")
     return line
 
 
-def _progress(view: Focus, colours: Palette) -> Text:
+def _progress(view: Focus, colors: Palette) -> Text:
     done = f"{view.line.done} of {view.line.total} done"
     if view.alive:
         left = minutes(view.line.seconds_left)
-        return Text.assemble(("● ", colours.success), done + (f" · {left}" if left else ""))
+        return Text.assemble(("● ", colors.success), done + (f" · {left}" if left else ""))
     if view.line.done == view.line.total:
-        return Text("comparing …", style=colours.muted)
-    tone = {"stopped": colours.warning, "planned": colours.muted}.get(
-        view.line.state, colours.error
-    )
-    return Text.assemble((view.line.state, tone), (f" · {done}", colours.muted))
+        return Text("comparing …", style=colors.muted)
+    tone = {"stopped": colors.warning, "planned": colors.muted}.get(view.line.state, colors.error)
+    return Text.assemble((view.line.state, tone), (f" · {done}", colors.muted))

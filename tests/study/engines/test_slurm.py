@@ -96,7 +96,7 @@ def test_a_partition_that_is_not_there(q1lab: Run) -> None:
 
 
 def test_an_option_that_slurm_does_not_know(q1lab: Run) -> None:
-    done = q1lab(*RUN, "--seeds", "1", "--engine-option", "colour=red")
+    done = q1lab(*RUN, "--seeds", "1", "--engine-option", "color=red")
     assert done.returncode == 1
     assert "unrecognized option" in done.stderr
     assert studies.ids() == []
