@@ -35,7 +35,9 @@ class AnswerScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog tall") as dialog:
             dialog.border_title = self.step.title
-            yield Static(plain(self.step.detail).replace("`", ""), classes="muted", markup=False)
+            paragraphs = plain(self.step.detail).replace("`", "").split("\n\n")
+            detail = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+            yield Static(detail, classes="muted", markup=False)
             area = TextArea(
                 self.before, soft_wrap=True, tab_behavior="focus", highlight_cursor_line=False
             )
@@ -52,7 +54,8 @@ class AnswerScreen(ModalScreen[None]):
 
     def _count(self) -> None:
         words = len(self.query_one(TextArea).text.split())
-        self.query_one(".dialog").border_subtitle = f"{words} words · Esc keeps it · ^e in $EDITOR"
+        said = f"{words} word{'s' if words != 1 else ''}"
+        self.query_one(".dialog").border_subtitle = f"{said} · Esc keeps it · ^e in $EDITOR"
 
     def _keep(self) -> None:
         """Save what is there; also every few seconds, so that a crash takes a sentence at most."""
