@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -17,31 +15,14 @@ from q1lab.tui.screens import acts
 from q1lab.tui.screens.commit import CommitScreen
 from q1lab.week import progress
 from q1lab.week.model import Action, Week
+from tests.kit.git import begun, git, of_its_own
 from tests.kit.tui_home import prepared, settled, until
 
 
 @pytest.fixture
 def repo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for name in list(os.environ):
-        if name.startswith("GIT_"):
-            monkeypatch.delenv(name)
-    settings = tmp_path / "gitconfig"
-    settings.write_text(
-        "[user]\n\tname = Test Learner\n\temail = learner@example.org\n"
-        "[init]\n\tdefaultBranch = main\n"
-    )
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(settings))
-    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
-    folder = tmp_path / "transformer-from-scratch"
-    folder.mkdir()
-    git(folder, "init", "-q")
-    git(folder, "commit", "-q", "--allow-empty", "-m", "begin")
-    return folder
-
-
-def git(folder: Path, *args: str) -> str:
-    done = subprocess.run(["git", *args], cwd=folder, capture_output=True, text=True, check=True)
-    return done.stdout
+    of_its_own(tmp_path, monkeypatch)
+    return begun(tmp_path / "transformer-from-scratch")
 
 
 def commits(folder: Path) -> list[str]:
