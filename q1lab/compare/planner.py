@@ -12,6 +12,7 @@ from pathlib import Path
 from q1lab.compare import looks, record, stats, telling
 from q1lab.compare.stats import SeedsNeeded
 from q1lab.errors import Problem
+from q1lab.files import read_text
 from q1lab.index.store import Store
 from q1lab.study import studies
 
@@ -63,7 +64,7 @@ def own(store: Store, variant: str, preset: str | None) -> Spread | None:
 def shipped(folder: Path, variant: str, preset: str) -> Spread | None:
     """The spread that the week's results file gives for a preset and a variant, if it does."""
     try:
-        found = tomllib.loads((folder / SHIPPED).read_text(encoding="utf-8"))
+        found = tomllib.loads(read_text(folder / SHIPPED))
     except (OSError, ValueError):
         return None
     for row in found.get("results", []):

@@ -19,7 +19,7 @@ from q1lab.documents import regions
 from q1lab.index import learned
 from q1lab.index.store import Store
 from q1lab.week import content, progress
-from tests.kit.git import begun, git, of_its_own
+from tests.kit.repos import begun, git, of_its_own
 
 Fake = Callable[..., None]
 ROADMAP = (

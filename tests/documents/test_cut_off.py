@@ -16,7 +16,7 @@ from q1lab.documents import save as saving
 from q1lab.documents import written
 from q1lab.documents.save import save
 from q1lab.repository import NeedsYes, Repository
-from tests.kit.git import begun, git, of_its_own
+from tests.kit.repos import begun, git, of_its_own
 
 DOC, CHART = "MODIFICATION.md", "posts/figures/a.svg"
 

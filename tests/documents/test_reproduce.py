@@ -26,8 +26,8 @@ from q1lab.model import learner
 from q1lab.study import command, kept, studies
 from q1lab.study.command import Wish
 from q1lab.study.studies import Study
-from tests.kit.git import begun, git, of_its_own
 from tests.kit.places import MODELS
+from tests.kit.repos import begun, git, of_its_own
 
 Fake = Callable[..., None]
 SETTINGS = {

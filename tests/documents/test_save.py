@@ -10,7 +10,7 @@ from q1lab.documents.save import draft, read, save
 from q1lab.documents.templates import Rendered
 from q1lab.errors import Problem
 from q1lab.repository import NeedsYes, Repository
-from tests.kit.git import begun, of_its_own
+from tests.kit.repos import begun, of_its_own
 
 RENDERED = Rendered("# T\n\n<!-- q1lab:begin a sha=ab -->\nx\n<!-- q1lab:end a -->\n", {"a": "x\n"})
 

@@ -15,8 +15,8 @@ from q1lab.errors import Problem
 from q1lab.index.store import Store
 from q1lab.model import diffs, learner, marker
 from q1lab.repository import merge_file
-from tests.kit.git import begun, git, of_its_own
 from tests.kit.places import MODELS
+from tests.kit.repos import begun, git, of_its_own
 
 
 @pytest.fixture(autouse=True)

@@ -15,8 +15,8 @@ from q1lab.index.store import Store
 from q1lab.model import diffs, learner, marker, parents
 from q1lab.study import command, variants
 from q1lab.study.command import Wish
-from tests.kit.git import git, of_its_own
 from tests.kit.places import MODELS
+from tests.kit.repos import git, of_its_own
 
 MINE = (MODELS / "baseline.py").read_text().replace("import math\n", "import math\n\n# my own\n")
 CHANGE = ("return x + self.mlp(self.ln_2(x))", "return x + self.mlp(self.ln_2(x)) * 0.9")

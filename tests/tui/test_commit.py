@@ -15,7 +15,7 @@ from q1lab.tui.screens import acts
 from q1lab.tui.screens.commit import CommitScreen
 from q1lab.week import progress
 from q1lab.week.model import Action, Week
-from tests.kit.git import begun, git, of_its_own
+from tests.kit.repos import begun, git, of_its_own
 from tests.kit.tui_home import prepared, settled, until
 
 
