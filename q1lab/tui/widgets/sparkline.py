@@ -45,7 +45,9 @@ def sparkline(points: Sequence[Point], width: int, last: int, low: float, high: 
 def _bar(value: float, low: float, high: float) -> str:
     if not high > low:
         return BARS[0]
-    share = (value - low) / (high - low)
+    share = (value / 2 - low / 2) / (high / 2 - low / 2)  # halves: the span may exceed a float
+    if not math.isfinite(share):
+        return BARS[-1]
     return BARS[min(len(BARS) - 1, max(0, int(share * len(BARS))))]
 
 
