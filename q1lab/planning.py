@@ -6,7 +6,6 @@ that two of them never begin one study twice.
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import shutil
@@ -429,21 +428,6 @@ def _repo_of(file: Path) -> dict[str, Any] | None:
         return None
 
 
-def identity(study: Study) -> str:
-    """What makes two studies the same but for their seeds: files, hyperparameters, data, device,
-    number format."""
-    what = {
-        "sources": [study.arms[arm].sha256 for arm in studies.ARMS],
-        "config": study.config,
-        "data": study.data.sha256,
-        "device": study.device,
-        "dtype": study.dtype,
-        "headline": study.headline,
-        "imported": study.extra.get("imported"),
-    }
-    return json.dumps(what, sort_keys=True)
-
-
 def _planned(draft: Study, first: int, most: int, store: Store) -> Study:
     """The draft as a planned range, over seeds of which nothing is known yet.
 
@@ -462,13 +446,13 @@ def _planned(draft: Study, first: int, most: int, store: Store) -> Study:
 def _same_study(draft: Study, asked: tuple[int, int] | None) -> Study | None:
     """The newest study that the wish goes on with. Problem when the newest was declared with
     another range: a plan that is changed in mid-study is none."""
-    wanted = identity(draft)
+    wanted = studies.identity(draft)
     for study_id in reversed(studies.ids()):
         try:
             study = studies.load(study_id)
         except Problem:
             continue
-        if identity(study) != wanted:
+        if studies.identity(study) != wanted:
             continue
         planned = ranges.of(study)
         if planned is None:

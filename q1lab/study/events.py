@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from q1lab.files import open_regular, plain
-from q1lab.study.states import State
+from q1lab.study.states import ENDED, State
 
 Event = dict[str, Any]
 
@@ -138,6 +138,12 @@ def first_event(path: Path, head: int = 1 << 16) -> Event | None:
         if event is not None and event.get("type") == "start":
             return event
     return None
+
+
+def has_ended(path: Path) -> bool:
+    """Whether a run's events close with an exit after which nothing is left to train."""
+    event = last_event(path)
+    return event is not None and event["type"] == "exit" and event.get("state") in ENDED
 
 
 def sound(event: Any) -> Event | None:

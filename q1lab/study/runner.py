@@ -21,11 +21,10 @@ from typing import TYPE_CHECKING
 from q1lab import config
 from q1lab.errors import Problem
 from q1lab.files import open_private, utc_now
-from q1lab.paths import RunPaths
 from q1lab.study import children, launch, ranges, studies, told
 from q1lab.study.engines import names
-from q1lab.study.events import last_event
-from q1lab.study.states import ENDED, State
+from q1lab.study.events import has_ended, last_event
+from q1lab.study.states import State
 from q1lab.study.studies import Study
 
 if TYPE_CHECKING:
@@ -165,7 +164,7 @@ class Runner:
             losses = []
             for arm in studies.ARMS:
                 files = self.files.run(studies.run_name(arm, seed))
-                if not ended(files):
+                if not has_ended(files.events):
                     return found
                 event = last_event(files.events) or {}
                 losses.append(event.get("val_loss") if event["state"] == State.FINISHED else None)
@@ -179,7 +178,7 @@ class Runner:
             run.name
             for run in self.study.runs
             if not (self.files.claims / f"{self.launch}-{run.name}").exists()
-            and not ended(self.files.run(run.name))
+            and not has_ended(self.files.run(run.name).events)
         ]
 
     def _start_trainer(self) -> subprocess.Popen[bytes]:
@@ -259,12 +258,6 @@ def gpu_for(worker: int, visible: str | None) -> str:
     allowed = [part for part in visible.split(",") if part] if visible is not None else None
     cards = allowed if allowed is not None else [str(index) for index in range(len(gpus()))]
     return cards[worker % len(cards)] if cards else (visible or "")
-
-
-def ended(files: RunPaths) -> bool:
-    """Whether a run has an exit record after which nothing is left to train."""
-    event = last_event(files.events)
-    return event is not None and event["type"] == "exit" and event.get("state") in ENDED
 
 
 def log(text: str) -> None:

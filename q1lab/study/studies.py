@@ -185,6 +185,21 @@ def read(file: Path) -> dict[str, Any]:
     return record
 
 
+def identity(study: Study) -> str:
+    """What makes two studies the same but for their seeds: files, hyperparameters, data, device,
+    number format."""
+    what = {
+        "sources": [study.arms[arm].sha256 for arm in ARMS],
+        "config": study.config,
+        "data": study.data.sha256,
+        "device": study.device,
+        "dtype": study.dtype,
+        "headline": study.headline,
+        "imported": study.extra.get("imported"),
+    }
+    return json.dumps(what, sort_keys=True)
+
+
 def load(study_id: str) -> Study:
     """Read a study's plan. Problem when there is none or it can't be read."""
     if not is_id(study_id):

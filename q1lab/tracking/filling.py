@@ -14,8 +14,7 @@ from pathlib import Path
 from q1lab.errors import FAILED, Problem
 from q1lab.files import plain, private_folder, read_bytes, read_json, write_atomic
 from q1lab.study import alive, studies
-from q1lab.study.events import last_event
-from q1lab.study.states import ENDED
+from q1lab.study.events import has_ended
 from q1lab.study.studies import Study
 from q1lab.tracking.foreign import clean, from_events
 
@@ -50,13 +49,8 @@ def planned(folder: Path) -> Study | None:
         ours = studies.load(theirs.id)
     except (Problem, OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-    same = ours.created == theirs.created and _key(ours) == _key(theirs)
+    same = ours.created == theirs.created and studies.identity(ours) == studies.identity(theirs)
     return ours if same and set(theirs.seeds) <= set(ours.seeds) else None
-
-
-def _key(study: Study) -> tuple[object, ...]:
-    sources = tuple(study.arms[arm].sha256 for arm in studies.ARMS)
-    return (sources, study.config, study.data.sha256, study.device, study.dtype, study.headline)
 
 
 def fill(study: Study, folder: Path) -> list[str]:
@@ -67,19 +61,14 @@ def fill(study: Study, folder: Path) -> list[str]:
     ready: dict[Path, bytes] = {}
     for run in study.runs:
         file = folder / "runs" / run.name / "events.jsonl"
-        if not file.is_file() or file.is_symlink() or _has_ended(study.files.run(run.name).events):
+        if not file.is_file() or file.is_symlink() or has_ended(study.files.run(run.name).events):
             continue
         found = from_events(file, f"{run.name}/events.jsonl")
         if (found.cfg, found.seed) != (run.arm, run.seed):
             raise Problem(f"{found.where} is not the run {run.name}; nothing was taken")
-        if _has_ended(file):
+        if has_ended(file):
             ready[study.files.run(run.name).events] = read_bytes(file, 1 << 30)
     for path, data in ready.items():
         private_folder(path.parent)
         write_atomic(path, data)
     return [path.parent.name for path in ready]
-
-
-def _has_ended(events: Path) -> bool:
-    last = last_event(events)
-    return last is not None and last["type"] == "exit" and last.get("state") in ENDED

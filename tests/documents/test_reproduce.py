@@ -175,7 +175,7 @@ def test_the_folder_plans_the_study_in_another_home(
     monkeypatch.setenv("Q1LAB_HOME", str(tmp_path / "other"))
     made = planned(folder)
     assert made.is_new
-    assert planning.identity(made.study) == planning.identity(study)
+    assert studies.identity(made.study) == studies.identity(study)
     assert (made.study.seeds, made.study.threads) == (study.seeds, study.threads)
     assert [made.study.arms[arm].variant for arm in studies.ARMS] == ["model", "swiglu"]
 

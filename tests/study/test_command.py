@@ -17,7 +17,7 @@ from q1lab.commands.run import run, wish_of
 from q1lab.errors import Problem
 from q1lab.index.store import Store
 from q1lab.model import parents
-from q1lab.study import command, corpora, presets
+from q1lab.study import command, corpora, presets, studies
 from q1lab.study.command import Wish
 from q1lab.study.studies import Study
 from q1lab.week.model import Action
@@ -96,7 +96,7 @@ def test_a_wish_is_read_back_from_its_command(wish: Wish) -> None:
 def test_a_study_is_planned_again_by_its_command(wish: Wish) -> None:
     study = drafted(wish)
     twin = drafted(parsed(command.argv(command.of_study(study))))
-    assert planning.identity(twin) == planning.identity(study)
+    assert studies.identity(twin) == studies.identity(study)
     assert (twin.seeds, twin.unchecked, twin.headline) == (
         study.seeds,
         study.unchecked,
@@ -111,7 +111,7 @@ def test_a_preset_that_changed_since_does_not_change_the_study(
     changed = {**presets.PRESETS["quick"], "learning_rate": 0.5, "eval_interval": 7}
     monkeypatch.setitem(presets.PRESETS, "quick", changed)
     twin = drafted(parsed(command.argv(command.of_study(study))))
-    assert planning.identity(twin) == planning.identity(study)
+    assert studies.identity(twin) == studies.identity(study)
 
 
 @pytest.mark.parametrize(

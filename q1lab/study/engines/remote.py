@@ -29,8 +29,7 @@ from q1lab.study.engines.base import (
 )
 from q1lab.study.engines.journal import Journal
 from q1lab.study.engines.record import Word
-from q1lab.study.events import last_event
-from q1lab.study.states import ENDED as FINAL
+from q1lab.study.events import has_ended, last_event
 from q1lab.study.studies import Study
 
 PAUSE, LONGEST_PAUSE = 0.5, 30.0
@@ -192,8 +191,7 @@ class Crew:
         """Whether this launch trains the run: it has not ended, and was not taken out."""
         if (self.files.claims / f"{launch}-{cell}").exists():
             return False
-        event = last_event(self.files.run(cell).events)
-        return not (event and event["type"] == "exit" and event.get("state") in FINAL)
+        return not has_ended(self.files.run(cell).events)
 
     def _say(self, cell: str, state: str, message: str) -> None:
         """Write a last word for a run that started and had none of its own."""
