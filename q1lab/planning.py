@@ -452,7 +452,7 @@ def _same_study(draft: Study, asked: tuple[int, int] | None) -> Study | None:
             study = studies.load(study_id)
         except Problem:
             continue
-        if studies.identity(study) != wanted:
+        if studies.identity(study) != wanted or study.extra.get("imported"):
             continue
         planned = ranges.of(study)
         if planned is None:

@@ -195,7 +195,6 @@ def identity(study: Study) -> str:
         "device": study.device,
         "dtype": study.dtype,
         "headline": study.headline,
-        "imported": study.extra.get("imported"),
     }
     return json.dumps(what, sort_keys=True)
 
