@@ -43,7 +43,7 @@ def compare(study: str | None, as_json: bool, plot: Path | None) -> int:
 def show(store: Store, study: Study, *, as_json: bool) -> None:
     """Print a study's comparison: JSON, or the verdict block."""
     from q1lab.compare import telling
-    from q1lab.compare.record import compare as make
+    from q1lab.compare.keeping import compare as make
 
     record = make(store, study)
     if as_json:
@@ -63,9 +63,6 @@ def show(store: Store, study: Study, *, as_json: bool) -> None:
 
 def draw(store: Store, study: Study, path: Path) -> None:
     """Draw both arms' loss curves and the forest plot of the difference."""
-    from q1lab.compare import charts
-    from q1lab.compare import record as comparison
+    from q1lab.compare import charts, keeping
 
-    charts.comparison_figure(
-        comparison.compare(store, study), comparison.curves(store, study), path
-    )
+    charts.comparison_figure(keeping.compare(store, study), keeping.curves(store, study), path)

@@ -66,7 +66,7 @@ def _outcome(study: Study) -> tuple[str, str]:
     while is_alive(study.files) and time.monotonic() < deadline:
         time.sleep(0.1)
     from q1lab.compare import telling
-    from q1lab.compare.record import compare
+    from q1lab.compare.keeping import compare
     from q1lab.index import ingest
     from q1lab.index.store import Store
 

@@ -93,7 +93,7 @@ def export(
 def as_json(store: Store, chosen: Sequence[Study]) -> str:
     """The comparisons as one JSON document: ``{"q1lab": version, "exported": time, "studies":
     [record, …]}``."""
-    from q1lab.compare.record import compare
+    from q1lab.compare.keeping import compare
     from q1lab.compare.telling import to_json
 
     records = [to_json(compare(store, study)) for study in chosen]
@@ -113,7 +113,7 @@ def as_csv(store: Store, chosen: Sequence[Study], *, curves: bool = False) -> st
 
 
 def _runs(store: Store, study: Study) -> Iterator[list[Any]]:
-    from q1lab.compare.record import compare
+    from q1lab.compare.keeping import compare
     from q1lab.compare.telling import columns
 
     told = list(columns(compare(store, study)).values())
@@ -142,9 +142,8 @@ def _points(store: Store, study: Study) -> Iterator[list[Any]]:
 
 
 def _picture(store: Store, study: Study, file: Path) -> Path:
-    from q1lab.compare import charts
-    from q1lab.compare import record as comparison
+    from q1lab.compare import charts, keeping
 
     return charts.comparison_figure(
-        comparison.compare(store, study), comparison.curves(store, study), file
+        keeping.compare(store, study), keeping.curves(store, study), file
     )

@@ -9,7 +9,7 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
-from q1lab.compare import looks, record, stats, telling
+from q1lab.compare import keeping, looks, stats, telling
 from q1lab.compare.stats import SeedsNeeded
 from q1lab.errors import Problem
 from q1lab.files import read_text
@@ -51,7 +51,7 @@ def own(store: Store, variant: str, preset: str | None) -> Spread | None:
             continue
         if study.variant.removesuffix("*") != variant or preset not in (None, study.preset):
             continue
-        found = record.kept(store, study_id)
+        found = keeping.kept(store, study_id)
         if found is None or len(found.pairs) < stats.MIN_FOR_VERDICT or found.lost:
             continue
         times = [arm.wall_s for arm in found.arms.values()]

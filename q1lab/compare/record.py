@@ -1,27 +1,25 @@
 """The comparison of a study: one frozen record that every screen, document and file tells from.
 
 Pure statistics are in stats.py, the words in telling.py, the layout of the terminal in text.py,
-pictures in charts.py; here is the record, and how it is put together from the store. It is a dict
-only at the border: in the table ``results``, and in ``--json`` and ``export``.
+pictures in charts.py; keeping.py makes it from the store and keeps it. Here is the record, and how
+it is put together from a plan and its runs. It is a dict only at the border: in the table
+``results``, and in ``--json`` and ``export``.
 """
 
 from __future__ import annotations
 
-import json
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from weakref import WeakSet
 
 from q1lab.compare import stats
-from q1lab.compare.ledger import Asked, End, asked_of, pairs_of
+from q1lab.compare.ledger import Asked, End, pairs_of
 from q1lab.compare.scoring import Score, score
 from q1lab.compare.stats import Analysis, Bootstrap, Interval, Kind, Note, Reason, SeedsNeeded
-from q1lab.files import plain, sha256_text
-from q1lab.index import ingest, results
-from q1lab.index.store import Row, Store
+from q1lab.files import plain
+from q1lab.index.store import Row
 from q1lab.study import ranges
 from q1lab.study.events import first_event
 from q1lab.study.states import State
@@ -212,51 +210,6 @@ def from_dict(record: Mapping[str, Any]) -> Comparison | None:
     )
 
 
-def compare(store: Store, study: Study) -> Comparison:
-    """The comparison of everything that has ended. Kept in ``results``, and computed again when a
-    run changes."""
-    ingest.verify(store, study)
-    _take_in_the_others(store)
-    rows = store.runs(study.id)
-    question = asked_of(store, study)
-    starts = {row["id"]: _start(study, row) for row in rows}
-    fingerprint = _fingerprint(study, rows, question, list(starts.values()))
-    known = results.kept(store, study.id)
-    if (
-        known is not None
-        and known["fingerprint"] == f"{fingerprint} {sha256_text(known['record'])}"
-    ):
-        found = from_dict(json.loads(known["record"]))
-        if found is not None:
-            return found
-    made = build(study, rows, question, starts)
-    text = json.dumps(made.to_dict(), allow_nan=False)
-    results.keep(store, study.id, f"{fingerprint} {sha256_text(text)}", text)
-    return made
-
-
-def kept(store: Store, study_id: str) -> Comparison | None:
-    """The comparison that was computed last for a study, if any; computes nothing."""
-    row = results.kept(store, study_id)
-    return None if row is None else from_dict(json.loads(row["record"]))
-
-
-def newest(store: Store) -> Comparison | None:
-    """The newest study's comparison among those that were computed; computes nothing."""
-    text = results.newest(store, VERSION)
-    return None if text is None else from_dict(json.loads(text))
-
-
-_up_to_date: WeakSet[Store] = WeakSet()
-
-
-def _take_in_the_others(store: Store) -> None:
-    """Once per store: the ledger counts studies that nobody has looked at through it."""
-    if store not in _up_to_date:
-        ingest.take_in_all(store)
-        _up_to_date.add(store)
-
-
 def build(
     study: Study,
     rows: list[Row],
@@ -312,31 +265,6 @@ def build(
     )
 
 
-def curves(store: Store, study: Study) -> dict[str, dict[int, dict[str, list[float]]]]:
-    """Loss curves for the charts: ``{arm: {seed: {iter, train_loss, eval_iter, val_loss}}}``.
-
-    The val curve is over fixed windows from beginning to end; the exact val loss only closes a
-    curve that stops before the last iter, as curves from elsewhere may; where a loss was not finite
-    the curve has NaN.
-    """
-    found: dict[str, dict[int, dict[str, list[float]]]] = {arm: {} for arm in ARMS}
-    for row in store.runs(study.id):
-        train = store.curve(row["id"], "train_loss")
-        val = store.curve(row["id"], "val_loss")
-        val += [
-            point
-            for point in store.curve(row["id"], "final_val_loss")
-            if not val or val[-1][0] < point[0]
-        ]
-        found[row["arm"]][row["seed"]] = {
-            "iter": [float(i) for i, _ in train],
-            "train_loss": [_or_nan(value) for _, value in train],
-            "eval_iter": [float(i) for i, _ in val],
-            "val_loss": [_or_nan(value) for _, value in val],
-        }
-    return found
-
-
 # ── small pieces
 
 
@@ -348,10 +276,6 @@ def _floor(values: dict[int, float | None]) -> Interval | None:
         return None
     widest = max(losses) - min(losses)
     return Interval(-widest, widest)
-
-
-def _or_nan(value: float | None) -> float:
-    return math.nan if value is None else value
 
 
 def _values(rows: list[Row], arm: str) -> dict[int, float | None]:
@@ -409,7 +333,7 @@ CONDITIONS = ("device", "dtype", "torch", "trainer", "threads", "learning_rate")
 """What may change a val loss besides the model file; each must be the same in every run."""
 
 
-def _start(study: Study, row: Row) -> dict[str, Any]:
+def start_of(study: Study, row: Row) -> dict[str, Any]:
     """The conditions under which a run began, as it said itself; empty where it did not."""
     if not row["attempt"]:
         return {}
@@ -475,22 +399,6 @@ def _notes(
 
 def _name(row: Row) -> str:
     return run_name(row["arm"], row["seed"])
-
-
-def _fingerprint(
-    study: Study, rows: list[Row], question: Asked, starts: Sequence[Mapping[str, Any]]
-) -> str:
-    """Changes whenever the record would: the plan, or any run's state or numbers (and this code's
-    version)."""
-    parts = [
-        [
-            row[k]
-            for k in ("arm", "seed", "state", "val_loss", "tokens_per_s", "seconds", "bad_lines")
-        ]
-        for row in rows
-    ]
-    told = [VERSION, study.to_dict(), parts, repr(question), list(starts)]
-    return sha256_text(json.dumps(told, sort_keys=True))
 
 
 def _arm_dict(arm: ArmResult) -> dict[str, Any]:

@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from q1lab.compare.record import Comparison, compare
+from q1lab.compare.keeping import compare
+from q1lab.compare.record import Comparison
 from q1lab.documents import facts
 from q1lab.index import learned, results
 from q1lab.index.store import Store

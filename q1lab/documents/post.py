@@ -91,7 +91,7 @@ def chart(store: Store, week: Week) -> bytes:
     import tempfile
 
     from q1lab.compare import charts
-    from q1lab.compare.record import curves
+    from q1lab.compare.keeping import curves
 
     study, record = known.comparisons(store, known.chosen(store, week).names)[-1]
     with tempfile.TemporaryDirectory() as folder:

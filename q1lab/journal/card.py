@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from q1lab.compare import record, telling
+from q1lab.compare import keeping, telling
 from q1lab.files import plain
 from q1lab.index.store import Store
 from q1lab.journal import evidence, kpis
@@ -67,7 +67,7 @@ def gather(store: Store, week: Week, counted: Sequence[kpis.KpiLine] | None = No
         f"{plain(one.title)}"
         for one in (kpis.lines(store, planned) if counted is None else counted)
     ]
-    newest = record.newest(store)
+    newest = keeping.newest(store)
     study = telling.line(newest) if newest else ""
     return Card(week.label, plain(week.title), tuple(sessions), study, tuple(numbers))
 

@@ -190,7 +190,7 @@ class Taker:
         now = view.view_of(study, tuple(run for _, run in fresh.values()))
         before = self._focus if self._focus and self._focus.line.id == study_id else None
         wandb = before.wandb if before else None
-        from q1lab.compare.record import kept  # a first paint may have no study to show
+        from q1lab.compare.keeping import kept  # a first paint may have no study to show
 
         return Focus(study, now.line, now.runs, now.engine, kept(store, study_id), wandb)
 

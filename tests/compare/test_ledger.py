@@ -9,7 +9,8 @@ import pytest
 
 from q1lab import paths
 from q1lab.compare import ledger, looks, telling
-from q1lab.compare.record import Comparison, compare
+from q1lab.compare.keeping import compare
+from q1lab.compare.record import Comparison
 from q1lab.compare.stats import ALPHA, ALPHA_LATER, Kind, Reason
 from q1lab.index.store import Store
 from q1lab.study import deleted, ranges, studies

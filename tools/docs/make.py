@@ -41,13 +41,13 @@ def machine() -> str:
 
 
 def study(study_id: str) -> None:
-    from q1lab.compare import record as comparison
+    from q1lab.compare import keeping
     from q1lab.compare.text import lines
     from q1lab.index.store import Store
     from q1lab.study import studies
 
     with Store() as store:
-        record = comparison.compare(store, studies.load(study_id))
+        record = keeping.compare(store, studies.load(study_id))
     text = "\n".join(lines(record, 80))
     put(
         README,
@@ -57,8 +57,7 @@ def study(study_id: str) -> None:
 
 
 def pairing(ids: list[str]) -> None:
-    from q1lab.compare import record as comparison
-    from q1lab.compare import stats
+    from q1lab.compare import keeping, stats
     from q1lab.index.store import Store
     from q1lab.study import studies
 
@@ -66,7 +65,7 @@ def pairing(ids: list[str]) -> None:
     with Store() as store:
         for study_id in ids:
             plan = studies.load(study_id)
-            record = comparison.compare(store, plan)
+            record = keeping.compare(store, plan)
             arms = [
                 {
                     seed: value
@@ -108,7 +107,7 @@ def results(ids: list[str]) -> None:
     that are there already are replaced."""
     import tomllib
 
-    from q1lab.compare import record as comparison
+    from q1lab.compare import keeping
     from q1lab.index.store import Store
     from q1lab.study import studies
 
@@ -122,7 +121,7 @@ def results(ids: list[str]) -> None:
     with Store() as store:
         for study_id in ids:
             plan = studies.load(study_id)
-            record = comparison.compare(store, plan)
+            record = keeping.compare(store, plan)
             pairs = list(record.pairs.values())
             mean = sum(pairs) / len(pairs)
             spread = (sum((pair - mean) ** 2 for pair in pairs) / (len(pairs) - 1)) ** 0.5

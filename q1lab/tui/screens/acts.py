@@ -177,7 +177,7 @@ def verdict(app: Q1Lab, study_id: str | None) -> None:
             app.push_screen(VerdictScreen(name, record))
 
     def job(store: Store) -> Comparison | None:
-        from q1lab.compare.record import kept
+        from q1lab.compare.keeping import kept
 
         return kept(store, name)
 

@@ -11,7 +11,8 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import DataTable, Input, Static
 
 from q1lab.compare import results
-from q1lab.compare.record import Comparison, kept
+from q1lab.compare.keeping import kept
+from q1lab.compare.record import Comparison
 from q1lab.compare.results import ResultLine
 from q1lab.tui.keys import bindings
 from q1lab.tui.screens.acting import StudyActs
