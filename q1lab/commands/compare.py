@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,12 +13,16 @@ from q1lab.index.store import Store
 from q1lab.study import studies
 from q1lab.study.studies import Study
 
+if TYPE_CHECKING:
+    from q1lab.compare.budget import AtBudget, What
+
 
 @click.command(
     epilog="""\b
 Examples:
   q1lab compare
   q1lab compare rope-1 --json
+  q1lab compare rope-1 --at flops
   q1lab compare rope-1 --plot rope.svg"""
 )
 @click.argument("study", required=False)
@@ -28,28 +33,41 @@ Examples:
     metavar="FILE",
     help="Draw it: .svg or .png.",
 )
-def compare(study: str | None, as_json: bool, plot: Path | None) -> int:
+@click.option(
+    "--at",
+    "what",
+    type=click.Choice(["flops", "time"]),
+    help="Besides: the answer at equal training FLOPs, or at equal wall clock, from the curves.",
+)
+def compare(study: str | None, as_json: bool, plot: Path | None, what: What | None) -> int:
     """The comparison of STUDY (default: the latest), with its verdict."""
     chosen = studies.load(study or studies.latest())
     with Store() as store:
+        answer = None
+        if what is not None:
+            from q1lab.compare import budget
+
+            _, answer = budget.read(store, chosen, what)
         if plot is not None:
-            draw(store, chosen, plot)
-        show(store, chosen, as_json=as_json)
+            draw(store, chosen, plot, answer)
+        show(store, chosen, as_json=as_json, answer=answer)
         if plot is not None and not as_json:
             click.echo(f"\nDrawn: {plot}")
     return OK
 
 
-def show(store: Store, study: Study, *, as_json: bool) -> None:
-    """Print a study's comparison: JSON, or the verdict block."""
-    from q1lab.compare import telling
+def show(store: Store, study: Study, *, as_json: bool, answer: AtBudget | None = None) -> None:
+    """Print a study's comparison: JSON, or the verdict block; below it the answer at an equal
+    budget, if given."""
+    from q1lab.compare import budget, telling
     from q1lab.compare.keeping import compare as make
 
     record = make(store, study)
     if as_json:
-        click.echo(
-            json.dumps(telling.to_json(record), indent=2, ensure_ascii=False, allow_nan=False)
-        )
+        facts = telling.to_json(record)
+        if answer is not None:
+            facts["at"] = {**answer.to_dict(), "told": budget.told(answer, record)}
+        click.echo(json.dumps(facts, indent=2, ensure_ascii=False, allow_nan=False))
         return
     from rich.console import Console
 
@@ -59,10 +77,17 @@ def show(store: Store, study: Study, *, as_json: bool) -> None:
     console.print()
     for line in rich_lines(record, min(console.width, 100)):
         console.print(line, soft_wrap=True)
+    if answer is not None:
+        console.print()
+        for sentence in budget.told(answer, record):
+            click.echo(click.wrap_text(sentence, min(console.width, 100), "  ", "    "))
 
 
-def draw(store: Store, study: Study, path: Path) -> None:
-    """Draw both arms' loss curves and the forest plot of the difference."""
+def draw(store: Store, study: Study, path: Path, answer: AtBudget | None = None) -> None:
+    """Draw both arms' loss curves and the forest plot of the difference; with an answer at an equal
+    budget the curves over what they cost."""
     from q1lab.compare import charts, keeping
 
-    charts.comparison_figure(keeping.compare(store, study), keeping.curves(store, study), path)
+    charts.comparison_figure(
+        keeping.compare(store, study), keeping.curves(store, study), path, answer=answer
+    )

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from q1lab.compare import telling
+from q1lab.compare.budget import NAMES, amount
 from q1lab.compare.text import ARM_COLORS
 from q1lab.errors import Problem
 from q1lab.files import private_folder, private_umask, write_out
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from q1lab.compare.budget import AtBudget
     from q1lab.compare.record import Comparison
 
     Floats = NDArray[np.float64]
@@ -58,14 +60,15 @@ def comparison_figure(
     curves: Curves,
     path: Path,
     *,
+    answer: AtBudget | None = None,
     size: tuple[float, float] = (11.0, 4.8),
 ) -> Path:
     """Draw the comparison into ``path`` (.svg or .png) and return it.
 
     ``curves`` is arm ("baseline", "modified") → seed →
     columns "iter", "train_loss", "eval_iter", "val_loss", each pair equally long; losses in nats,
-    NaN allowed; arms, seeds or columns may be missing. ``size`` is width and height in inches, at
-    150 dots per inch for PNG.
+    NaN allowed; arms, seeds or columns may be missing. With ``answer`` they are drawn over what an
+    iter costs. ``size`` is width and height in inches, at 150 dots per inch for PNG.
 
     Raises Problem for another suffix and for a place that cannot be written.
     """
@@ -93,7 +96,9 @@ def comparison_figure(
         figure = Figure(figsize=size, layout="constrained")
         FigureCanvasAgg(figure)
         left, right = figure.subplots(1, 2, width_ratios=[1.15, 1])
-        _draw_curves(left, c, curves)
+        _draw_curves(left, c, curves if answer is None else _over_cost(curves, answer))
+        if answer is not None:
+            _mark_budget(left, answer)
         _draw_forest(right, c)
         title = textwrap.fill(telling.title(c), max(30, int(size[0] * 8.5)))
         figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
@@ -162,6 +167,29 @@ def _draw_curves(axes: Any, c: Comparison, curves: Curves) -> None:
         _inset(axes, curves)
     else:
         _say(axes, "no curves were recorded")
+
+
+def _over_cost(curves: Curves, answer: AtBudget) -> Curves:
+    """The curves with FLOPs or seconds in place of iters."""
+    return {
+        arm: {
+            seed: {
+                **run,
+                "iter": [i * answer.costs[arm] for i in run.get("iter") or ()],
+                "eval_iter": [i * answer.costs[arm] for i in run.get("eval_iter") or ()],
+            }
+            for seed, run in runs.items()
+        }
+        for arm, runs in curves.items()
+    }
+
+
+def _mark_budget(axes: Any, answer: AtBudget) -> None:
+    """A line where both arms have spent the same, and the axis' own unit."""
+    name = NAMES[answer.what]
+    axes.axvline(answer.budget, color="black", lw=0.9, ls=(0, (4, 2)), zorder=1)
+    unit = "FLOPs" if answer.what == "flops" else "seconds, without evaluation"
+    axes.set_xlabel(f"{name} ({unit}); line: equal {name}, {amount(answer)} per run")
 
 
 def _inset(axes: Any, curves: Curves) -> None:

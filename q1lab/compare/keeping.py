@@ -13,6 +13,7 @@ from q1lab.compare.record import VERSION, Comparison, build, from_dict, start_of
 from q1lab.files import sha256_text
 from q1lab.index import ingest, results
 from q1lab.index.store import Row, Store
+from q1lab.study.states import State
 from q1lab.study.studies import ARMS, Study
 
 
@@ -83,6 +84,15 @@ def curves(store: Store, study: Study) -> dict[str, dict[int, dict[str, list[flo
             "eval_iter": [float(i) for i, _ in val],
             "val_loss": [_or_nan(value) for _, value in val],
         }
+    return found
+
+
+def speeds(store: Store, study: Study) -> dict[str, list[float]]:
+    """Tokens/s of each arm's finished runs, without what evaluation took."""
+    found: dict[str, list[float]] = {arm: [] for arm in ARMS}
+    for row in store.runs(study.id):
+        if row["state"] == State.FINISHED and row["tokens_per_s"]:
+            found[row["arm"]].append(row["tokens_per_s"])
     return found
 
 

@@ -188,6 +188,9 @@ KEYS: dict[str, Key] = {
     "verdict.more": Key(
         "plus", "more", "more seeds", "Plan the seeds that the verdict names", True, "+"
     ),
+    "verdict.budget": Key(
+        "e", "budget", "equal budget", "At equal training FLOPs, then at equal wall clock"
+    ),
     "verdict.copy": Key("c", "copy", "copy", "Copy the comparison as text", True),
     "verdict.back": Key("escape,q,v", "dismiss", "back", "Go back", True, "esc"),
     # a run's log

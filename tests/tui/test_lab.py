@@ -341,6 +341,30 @@ async def _to_verdict(pilot: Any) -> None:
     await pilot.press("v")
 
 
+async def test_the_verdict_answers_at_equal_budgets_in_turn() -> None:
+    study = make_study()
+    finish(study)
+    compared(study)
+    async with app().run_test(size=(100, 30)) as pilot:
+        await _to_verdict(pilot)
+        await until(pilot, lambda: isinstance(pilot.app.screen, VerdictScreen))
+
+        def text() -> str:
+            screen = pilot.app.screen
+            assert isinstance(screen, VerdictScreen)
+            return " ".join(line.plain for line in screen.lines(90))
+
+        before = text()
+        await pilot.press("e")
+        await until(pilot, lambda: "At equal training FLOPs" in text())
+        await pilot.press("e")
+        await until(pilot, lambda: "At equal wall clock" in text())
+        assert text().startswith(before)
+        assert "not declared before them" in text()
+        await pilot.press("e")
+        await until(pilot, lambda: text() == before)
+
+
 async def _to_list(pilot: Any) -> None:
     await _to_lab(pilot)
     await pilot.press("slash")

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, cast
 
+from rich.console import Console
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -12,8 +13,11 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.screen import Screen
 from textual.widgets import Footer, Static
 
+from q1lab.compare import budget
 from q1lab.compare import text as verdict
 from q1lab.compare.record import Comparison
+from q1lab.errors import Problem
+from q1lab.index.store import Store
 from q1lab.study import studies
 from q1lab.tui.keys import bindings
 from q1lab.tui.outside import copy
@@ -36,7 +40,8 @@ BESIDE = 150
 
 
 class VerdictScreen(Screen[None]):
-    """Esc goes back; ``c`` copies the text, ``o`` writes it into a file."""
+    """Esc goes back; ``c`` copies the text, ``o`` writes it into a file, ``e`` answers at an equal
+    budget."""
 
     CSS_PATH = "../lab.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("verdict")]
@@ -48,6 +53,9 @@ class VerdictScreen(Screen[None]):
         self.study_id = study_id
         self.record = record
         self.so_far = so_far or Forest()
+        self.besides: list[str] = []
+        """The answer at an equal budget, once asked for."""
+        self._asked = 0
 
     def compose(self) -> ComposeResult:
         yield Static(f" {self.study_id}", id="verdict-head", markup=False)
@@ -92,7 +100,33 @@ class VerdictScreen(Screen[None]):
         text.update(Text("\n").join(self.lines(text.size.width)))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        return self.record is not None if action in ("export", "more") else True
+        return self.record is not None if action in ("export", "more", "budget") else True
+
+    def action_budget(self) -> None:
+        """At equal FLOPs; again: at equal wall clock; again: neither."""
+        if self._asked == len(budget.WHAT):
+            self._asked = 0
+            self._beside([])
+            return
+        what = budget.WHAT[self._asked]
+        self._asked += 1
+        self.q1.desk.ask(
+            lambda store: self._answer(store, what),
+            lambda found: self.app.call_later(self._beside, found),
+        )
+
+    def _answer(self, store: Store, what: budget.What) -> list[str]:
+        try:
+            made, answer = budget.read(store, studies.load(self.study_id), what)
+        except Problem as problem:
+            return [str(problem)]
+        return budget.told(answer, made)
+
+    def _beside(self, sentences: list[str]) -> None:
+        self.besides = sentences
+        if self.is_mounted:
+            self._draw()
+            self.query_one("#verdict", VerticalScroll).scroll_end(animate=False)
 
     def action_more(self) -> None:
         """The same question with as many seeds as the verdict names."""
@@ -118,7 +152,11 @@ class VerdictScreen(Screen[None]):
             "dim": colors.muted,
             "prediction": colors.accent,
         }
-        return verdict.rich_lines(self.record, min(width, WIDEST), styles)
+        shown = verdict.rich_lines(self.record, min(width, WIDEST), styles)
+        for k, sentence in enumerate(self.besides):
+            shown += [] if k else [Text()]
+            shown += list(Text(sentence).wrap(Console(), min(width, WIDEST)))
+        return shown
 
     def action_copy(self) -> None:
         text = "\n".join(line.plain for line in self.lines(min(100, self.size.width - 6)))
