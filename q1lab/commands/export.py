@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from q1lab.compare.export import FORMATS
-from q1lab.errors import FAILED, OK, Problem
+from q1lab.errors import FAILED, NOTICES, OK, Problem
 
 
 @click.command(
@@ -18,6 +18,7 @@ Examples:
   q1lab export rope-1 swiglu-1 --format json --output results.json
   q1lab export rope-1 --format svg --output plots/
   q1lab export rope-1 --format csv --curves
+  q1lab export --tag draft --format csv
   q1lab export notebook rope-1             a planned study for Colab or Kaggle
   q1lab export notebook rope-1 --output rope-1.zip   the same with one script
 
@@ -35,6 +36,7 @@ Exit status: 0 written, 1 a file can't be written, 2 usage."""
     help="A file or a folder. Default: this folder.",
 )
 @click.option("--all", "everything", is_flag=True, help="All studies.")
+@click.option("--tag", metavar="TAG", help="All studies that have this tag.")
 @click.option(
     "--curves",
     is_flag=True,
@@ -46,6 +48,7 @@ def export(
     form: str | None,
     output: Path | None,
     everything: bool,
+    tag: str | None,
     curves: bool,
     as_json: bool,
 ) -> int:
@@ -53,12 +56,12 @@ def export(
     from q1lab.compare.export import export as write
     from q1lab.files import not_a_file, plain
     from q1lab.index.store import Store
-    from q1lab.study import studies
+    from q1lab.study import labels, studies
 
     if study[:1] == ("notebook",):
         return _notebook(study[1:], output, as_json)
-    if everything and study:
-        raise Problem("give studies or --all, not both")
+    if bool(study) + everything + (tag is not None) > 1:
+        raise Problem("give studies, --all or --tag: one of them")
     suffix = (
         output.suffix.lower().removeprefix(".")
         if output is not None and not output.is_dir()
@@ -67,16 +70,30 @@ def export(
     form = form or (suffix if suffix in FORMATS else "json")
     if curves and form != "csv":
         raise Problem(f"--curves makes a CSV; it does not go with --format {form}")
+    unreadable: dict[str, str] = {}
     if everything:
-        ids = [one.id for one in studies.readable()]
+        readable, unreadable = studies.sorted_out(studies.ids())
+        ids = [one.id for one in readable]
+    elif tag is not None:
+        names = [name for name in studies.ids() if tag in labels.read(name).tags]
+        if not names:
+            raise Problem(f"no study has the tag {tag!r}; `q1lab tag` lists those in use")
+        readable, unreadable = studies.sorted_out(names)
+        ids = [one.id for one in readable]
     else:
         ids = list(dict.fromkeys(study)) or [studies.latest()]
     with Store() as store:
-        written = write(store, ids, form, output, curves=curves)
+        written = write(store, ids, form, output, curves=curves, unreadable=unreadable)
+    NOTICES.extend(f"{name} can't be read: {why}" for name, why in unreadable.items())
     if as_json:
         click.echo(
             json.dumps(
-                {"format": form, "studies": ids, "written": [str(path) for path in written]},
+                {
+                    "format": form,
+                    "studies": ids,
+                    "unreadable": unreadable,
+                    "written": [str(path) for path in written],
+                },
                 indent=2,
             )
         )

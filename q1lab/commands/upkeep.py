@@ -145,8 +145,8 @@ def note(study: str, text: str | None, clear: bool) -> int:
     studies.load(study)
     now = labels.read(study)
     if text is not None or clear:
-        now = replace(now, note=" ".join((text or "").split()))
-        labels.write(study, now)
+        labels.write(study, replace(now, note=text or ""))
+        now = labels.read(study)
     click.echo(plain(f"{study}: {now.note or 'no note'}"))
     return OK
 

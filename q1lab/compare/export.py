@@ -9,8 +9,10 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from q1lab import __version__
@@ -18,7 +20,7 @@ from q1lab.errors import Problem
 from q1lab.files import utc_now, write_out
 from q1lab.index import ingest
 from q1lab.index.store import Store
-from q1lab.study import studies
+from q1lab.study import labels, studies
 from q1lab.study.studies import Study
 
 FORMATS = ("json", "csv", "svg", "png")
@@ -46,6 +48,8 @@ RUN_COLUMNS = (
     "flops_per_token",
     "reused_from",
     "message",
+    "tags",
+    "note",
 )
 STUDY_COLUMNS = ("verdict", "level", "pairs", "difference", "low", "high")
 """What the study says, the same in each of its rows."""
@@ -53,19 +57,25 @@ POINT_COLUMNS = ("study", "arm", "variant", "seed", "metric", "iter", "value")
 
 
 def export(
-    store: Store, ids: Sequence[str], form: str, target: Path | None = None, *, curves: bool = False
+    store: Store,
+    ids: Sequence[str],
+    form: str,
+    target: Path | None = None,
+    *,
+    curves: bool = False,
+    unreadable: Mapping[str, str] = MappingProxyType({}),
 ) -> list[Path]:
     """Write studies into files; returns what was written, in order.
 
     ``json`` and ``csv`` make one file for all of ``ids``, ``svg`` and ``png`` one per study.
     ``target`` is a file, or a folder to put files of speaking names into (default: the current
-    one). ``curves`` makes the CSV a row per point (iter, loss) instead of a row per run. Problem
-    for an unknown format, an unknown study, no study at all, and one file name for several
-    pictures.
+    one). ``curves`` makes the CSV a row per point (iter, loss) instead of a row per run. Studies in
+    ``unreadable`` (why, by id) are a marked row each, or an entry of the JSON. Problem for an
+    unknown format, an unknown study, no study at all, and one file name for several pictures.
     """
     if form not in FORMATS:
         raise Problem(f"no export format {form!r}; there is: {', '.join(FORMATS)}")
-    if not ids:
+    if not ids and not unreadable:
         raise Problem("nothing to export; start a study with `q1lab run rope --seeds 3`")
     chosen = [studies.load(study_id) for study_id in ids]
     for study in chosen:
@@ -82,33 +92,57 @@ def export(
             _picture(store, study, target / f"{study.id}.{form}" if folder else target)
             for study in chosen
         ]
-    stem = chosen[0].id if len(chosen) == 1 else "q1lab-studies"
+    stem = chosen[0].id if len(chosen) == 1 and not unreadable else "q1lab-studies"
     name = f"{stem}-curves.csv" if curves and form == "csv" else f"{stem}.{form}"
     file = target / name if folder else target
-    text = as_json(store, chosen) if form == "json" else as_csv(store, chosen, curves=curves)
+    if form == "json":
+        text = as_json(store, chosen, unreadable)
+    else:
+        text = as_csv(store, chosen, curves=curves, unreadable=unreadable)
     write_out(file, text)
     return [file]
 
 
-def as_json(store: Store, chosen: Sequence[Study]) -> str:
+def as_json(
+    store: Store, chosen: Sequence[Study], unreadable: Mapping[str, str] = MappingProxyType({})
+) -> str:
     """The comparisons as one JSON document: ``{"q1lab": version, "exported": time, "studies":
-    [record, …]}``."""
+    [record, …], "labels": {id: {"tags", "note"}}, "unreadable": {id: why}}``; the last two only
+    where there are any."""
     from q1lab.compare.keeping import compare
     from q1lab.compare.telling import to_json
 
     records = [to_json(compare(store, study)) for study in chosen]
-    document = {"q1lab": __version__, "exported": utc_now(), "studies": records}
+    document: dict[str, Any] = {
+        "q1lab": __version__,
+        "exported": utc_now(),
+        "studies": records,
+    }
+    found = {study.id: labels.read(study.id) for study in chosen}
+    noted = {name: asdict(one) for name, one in found.items() if one != labels.Labels()}
+    document |= {"labels": noted} if noted else {}
+    document |= {"unreadable": dict(unreadable)} if unreadable else {}
     return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def as_csv(store: Store, chosen: Sequence[Study], *, curves: bool = False) -> str:
-    """A row per run, or with ``curves`` a row per point; losses in nats, empty where there is
-    none."""
+def as_csv(
+    store: Store,
+    chosen: Sequence[Study],
+    *,
+    curves: bool = False,
+    unreadable: Mapping[str, str] = MappingProxyType({}),
+) -> str:
+    """A row per run, or with ``curves`` a row per point; losses in nats, empty where there is none.
+    A study in ``unreadable`` is one row per study, its state ``unreadable``, and why."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(POINT_COLUMNS if curves else RUN_COLUMNS + STUDY_COLUMNS)
     for study in chosen:
         writer.writerows(_points(store, study) if curves else _runs(store, study))
+    if not curves:
+        for study_id, why in unreadable.items():
+            marked = {"study": study_id, "state": "unreadable", "message": why}
+            writer.writerow([marked.get(name) for name in RUN_COLUMNS + STUDY_COLUMNS])
     return out.getvalue()
 
 
@@ -117,6 +151,7 @@ def _runs(store: Store, study: Study) -> Iterator[list[Any]]:
     from q1lab.compare.telling import columns
 
     told = list(columns(compare(store, study)).values())
+    noted = labels.read(study.id)
     for row in store.runs(study.id):
         arm = study.arms[row["arm"]]
         fixed = {
@@ -130,6 +165,8 @@ def _runs(store: Store, study: Study) -> Iterator[list[Any]]:
             "headline": study.headline,
             "n_params": arm.n_params,
             "flops_per_token": arm.flops_per_token,
+            "tags": " ".join(noted.tags),
+            "note": noted.note,
         }
         yield [*(fixed[name] if name in fixed else row[name] for name in RUN_COLUMNS), *told]
 

@@ -4,13 +4,17 @@ nothing."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from q1lab.compare.record import VERSION
 from q1lab.compare.stats import Headline, Interval
 from q1lab.index.results import listing
 from q1lab.index.store import Store
+from q1lab.study import labels
+
+CANNOT_BE_READ = "can't be read"
+"""Heading of the studies whose plan is damaged."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,11 @@ class ResultLine:
     ends: Interval | None = None
     alpha: float | None = None
     delta: float | None = None
+    tags: tuple[str, ...] = ()
+    note: str = ""
+    """The learner's own words on it (q1lab.study.labels)."""
+    problem: str | None = None
+    """Why its plan can't be read; nothing else is then known for sure."""
     pairs: ClassVar[Mapping[int, float]] = {}
     """Not read: a list shows none."""
 
@@ -71,35 +80,66 @@ def read(store: Store) -> tuple[ResultLine, ...]:
 
 
 class Reader:
-    """``read`` for a desk that asks several times a second: reads again only when the database has
-    changed."""
+    """``read`` with labels, for a desk that asks several times a second: reads again only when the
+    database or a study's labels have changed."""
 
     def __init__(self) -> None:
-        self._seen: tuple[int, int] | None = None
+        self._seen: tuple[object, ...] = ()
+        self._plain: tuple[ResultLine, ...] = ()
+        self._stamp: tuple[int, int] | None = None
         self._lines: tuple[ResultLine, ...] = ()
+        self._labels = labels.Known()
 
     def __call__(self, store: Store) -> tuple[ResultLine, ...]:
         stamp = store.stamp()
-        if stamp != self._seen:
-            self._lines, self._seen = read(store), stamp
+        if stamp != self._stamp:
+            self._plain, self._stamp = read(store), stamp
+        found = self._labels(line.id for line in self._plain)
+        if (stamp, found) != self._seen:
+            self._seen = (stamp, found)
+            self._lines = tuple(
+                replace(line, tags=found[line.id].tags, note=found[line.id].note)
+                if line.id in found
+                else line
+                for line in self._plain
+            )
         return self._lines
+
+
+def with_unreadable(
+    lines: Sequence[ResultLine], unreadable: Mapping[str, str]
+) -> tuple[ResultLine, ...]:
+    """The lines, then one for each study that can't be read (why, by id)."""
+    broken = tuple(
+        ResultLine(study_id, "", "", "", "", "", "", "", 0, 0, problem=why)
+        for study_id, why in unreadable.items()
+    )
+    return (*(line for line in lines if line.id not in unreadable), *broken)
 
 
 def by_data(lines: Sequence[ResultLine]) -> list[tuple[str, list[ResultLine]]]:
     """Groups that may be compared: the same text and the same number format. The group with the
     newest first."""
-    groups: dict[tuple[str, str], list[ResultLine]] = {}
+    groups: dict[tuple[str, str, bool], list[ResultLine]] = {}
     for line in lines:
-        groups.setdefault((line.data_sha256, line.dtype), []).append(line)
-    named = [
-        (f"{group[0].data} ({group[0].data_sha256[:8]}), {group[0].dtype}", group)
+        key = (line.data_sha256, line.dtype, line.problem is None)
+        groups.setdefault(key, []).append(line)
+    return [
+        (
+            CANNOT_BE_READ
+            if group[0].problem
+            else f"{group[0].data} ({group[0].data_sha256[:8]}), {group[0].dtype}",
+            group,
+        )
         for group in groups.values()
     ]
-    return named
 
 
 def why_not_comparable(lines: Sequence[ResultLine]) -> str | None:
     """Why these studies can't stand side by side, or None when they can."""
+    broken = next((line for line in lines if line.problem), None)
+    if broken is not None:
+        return f"{broken.id} can't be read: {broken.problem}"
     texts = {line.data_sha256: line.data for line in lines}
     if len(texts) > 1:
         names = " and ".join(f"{name} ({sha[:8]})" for sha, name in texts.items())

@@ -7,7 +7,9 @@ and they travel with its folder.
 from __future__ import annotations
 
 import json
+import os
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from q1lab import paths
@@ -46,6 +48,29 @@ def read(study_id: str) -> Labels:
     )
 
 
+class Known:
+    """The labels of many studies for a screen that asks several times a second: a file is read
+    again only when it has changed."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, tuple[tuple[int, int, int], Labels]] = {}
+
+    def __call__(self, ids: Iterable[str]) -> Mapping[str, Labels]:
+        """Labels by study, of those of ``ids`` that have any."""
+        fresh = {}
+        root = paths.studies_dir()
+        for study_id in ids:
+            try:
+                status = os.stat(f"{root}/{study_id}/labels.json")  # noqa: PTH116  (speed)
+            except OSError:
+                continue
+            stamp = (status.st_mtime_ns, status.st_size, status.st_ino)
+            before = self._seen.get(study_id)
+            fresh[study_id] = before if before and before[0] == stamp else (stamp, read(study_id))
+        self._seen = fresh
+        return {study_id: found for study_id, (_, found) in fresh.items() if found != Labels()}
+
+
 def write(study_id: str, labels: Labels) -> None:
     """Keep the labels of a study. Problem for a note or tags that are too much."""
     if len(labels.note) > LONGEST:
@@ -57,7 +82,7 @@ def write(study_id: str, labels: Labels) -> None:
     for tag in labels.tags:
         if not is_tag(tag):
             raise Problem(f"{tag!r} is no tag: letters, digits, dots, hyphens, 32 at most")
-    record = {"note": plain(labels.note), "tags": list(labels.tags)}
+    record = {"note": plain(" ".join(labels.note.split())), "tags": list(labels.tags)}
     file = paths.StudyPaths(paths.study_dir(study_id)).labels
     write_atomic(file, json.dumps(record, indent=1, ensure_ascii=False) + "\n")
 

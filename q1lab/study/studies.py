@@ -248,15 +248,23 @@ def ids() -> list[str]:
 def readable() -> list[Study]:
     """All studies that can be read, oldest first. Each of the others is one notice at the command's
     end, and left out."""
-    found = []
-    for study_id in ids():
+    found, unreadable = sorted_out(ids())
+    for study_id, why in unreadable.items():
+        notice = f"{study_id} is left out: {why}"
+        if notice not in NOTICES:
+            NOTICES.append(notice)
+    return found
+
+
+def sorted_out(names: Iterable[str]) -> tuple[list[Study], dict[str, str]]:
+    """Studies that can be read, and why the others can't, by id; both in the order of ``names``."""
+    found, unreadable = [], {}
+    for study_id in names:
         try:
             found.append(load(study_id))
         except Problem as problem:
-            notice = f"{study_id} is left out: {problem}"
-            if notice not in NOTICES:
-                NOTICES.append(notice)
-    return found
+            unreadable[study_id] = str(problem)
+    return found, unreadable
 
 
 def stamps() -> dict[str, str] | None:

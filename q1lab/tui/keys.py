@@ -145,6 +145,7 @@ KEYS: dict[str, Key] = {
     "results.filter": Key(
         "slash", "filter", "filter", "Show only studies with these words", False, "/"
     ),
+    "results.label": Key("n", "label", "note", "Write tags and a note on the study"),
     "results.clear": Key("u", "clear", "unmark", "Take all marks away"),
     # progress
     "progress.edit": Key("e,enter", "edit", "edit", "Change the value under the cursor", True, "e"),

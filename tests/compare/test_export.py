@@ -14,7 +14,7 @@ from q1lab.commands.export import export as command
 from q1lab.compare.export import export
 from q1lab.errors import Problem
 from q1lab.index.store import Store
-from q1lab.study import studies
+from q1lab.study import labels, studies
 from tests.kit.lab_home import finish, make_study, train
 
 
@@ -92,11 +92,48 @@ def test_the_command(tmp_path: Path) -> None:
     assert Path(said["written"][0]).name == "q1lab-studies.json"
 
 
+def test_tags_and_notes_are_exported_and_a_tag_chooses(tmp_path: Path) -> None:
+    two()
+    labels.write("gqa-1", labels.Labels('half the "batch", again', ("draft", "long-context")))
+    run = CliRunner().invoke
+    for form in ("csv", "json"):
+        target = str(tmp_path / f"draft.{form}")
+        done = run(command, ["--tag", "draft", "--output", target], standalone_mode=False)
+        assert done.return_value == 0
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "draft.csv").read_text())))
+    assert {(row["study"], row["tags"], row["note"]) for row in rows} == {
+        ("gqa-1", "draft long-context", 'half the "batch", again')
+    }
+    document = json.loads((tmp_path / "draft.json").read_text())
+    assert document["labels"] == {
+        "gqa-1": {"note": 'half the "batch", again', "tags": ["draft", "long-context"]}
+    }
+
+
+def test_a_damaged_study_is_one_marked_row_and_stops_no_other(tmp_path: Path) -> None:
+    two()
+    studies.load("gqa-1").files.plan.write_text("{")
+    run = CliRunner().invoke
+    for form in ("csv", "json"):
+        target = str(tmp_path / f"all.{form}")
+        done = run(command, ["--all", "--output", target], standalone_mode=False)
+        assert done.return_value == 0
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "all.csv").read_text())))
+    assert [row["study"] for row in rows] == [*["rope-1"] * 6, "gqa-1"]
+    assert rows[-1]["state"] == "unreadable"
+    assert "is damaged" in rows[-1]["message"]
+    document = json.loads((tmp_path / "all.json").read_text())
+    assert [record["study"] for record in document["studies"]] == ["rope-1"]
+    assert list(document["unreadable"]) == ["gqa-1"]
+
+
 @pytest.mark.parametrize(
     ("args", "words"),
     [
         (["nope-1"], "no study called 'nope-1'"),
-        (["rope-1", "--all"], "not both"),
+        (["rope-1", "--all"], "one of them"),
+        (["--tag", "draft", "--all"], "one of them"),
+        (["--tag", "nobody"], "no study has the tag 'nobody'"),
         (["rope-1", "--curves"], "--curves makes a CSV"),
     ],
 )

@@ -8,10 +8,13 @@ from typing import Any
 import pytest
 from textual.widgets import Input
 
+from q1lab import paths
 from q1lab.compare import results
 from q1lab.index import ingest
 from q1lab.index.store import Store
+from q1lab.study import labels
 from q1lab.tui.screens.export import ExportScreen
+from q1lab.tui.screens.fields import FieldsScreen
 from q1lab.tui.screens.lab import LabScreen
 from q1lab.tui.screens.results import ResultsScreen
 from q1lab.tui.screens.verdict import VerdictScreen
@@ -128,6 +131,67 @@ async def test_filter() -> None:
         assert not screen.query_one("#results-filter", Input).display
 
 
+def note() -> None:
+    labels.write("llama-1", labels.Labels("the batch is half", ("draft", "long-context")))
+
+
+async def test_tags_and_notes_are_shown_written_and_filtered_by() -> None:
+    past()
+    note()
+    async with app().run_test(size=(80, 24)) as pilot:
+        screen = await open_results(pilot)
+        table = screen.query_one(ResultsTable)
+        go(screen, "llama-1")
+        await until(pilot, lambda: "the batch is half" in words(pilot.app))
+        assert "llama-1 #draft" in words(pilot.app)
+        go(screen, "swiglu-1")
+        await until(pilot, lambda: "the batch is half" not in words(pilot.app))
+        await pilot.press("slash", *"#draft")
+        assert [line.id for line in table.lines] == ["llama-1"]
+        await pilot.press("escape", "slash", *"half")
+        assert [line.id for line in table.lines] == ["llama-1"]
+        await pilot.press("escape")
+        go(screen, "swiglu-1")
+        await pilot.press("n")
+        await until(pilot, lambda: isinstance(pilot.app.screen, FieldsScreen))
+        form = pilot.app.screen
+        form.query_one("#tags", Input).value = "#mine draft"
+        form.query_one("#note", Input).value = "  once   more "
+        await pilot.press("enter")
+        await until(pilot, lambda: "swiglu-1 #mine" in words(pilot.app))
+        assert labels.read("swiglu-1") == labels.Labels("once more", ("mine", "draft"))
+        await pilot.press("n")
+        await until(pilot, lambda: isinstance(pilot.app.screen, FieldsScreen))
+        pilot.app.screen.query_one("#tags", Input).value = "no/tag"
+        await pilot.press("enter")
+        assert "is no tag" in notices(pilot.app)
+        assert labels.read("swiglu-1").tags == ("mine", "draft"), "nothing was lost"
+
+
+async def test_a_damaged_study_is_one_marked_line() -> None:
+    past()
+    with Store() as store:
+        ingest.take_in_all(store)
+    (paths.study_dir("gqa-1") / "study.json").write_text("{")
+    (paths.study_dir("never-1") / "source").mkdir(parents=True)
+    (paths.study_dir("never-1") / "study.json").write_text('{"v": 1}')
+    async with app().run_test(size=(80, 24)) as pilot:
+        screen = await open_results(pilot)
+        table = screen.query_one(ResultsTable)
+        broken = ["gqa-1", "never-1"]
+        await until(pilot, lambda: [line.id for line in table.lines if line.problem] == broken)
+        assert len(table.lines) == 6
+        assert "cannot tell" not in words(pilot.app), "what was known before is not said"
+        go(screen, "gqa-1")
+        await until(pilot, lambda: "gqa-1 can't be read" in words(pilot.app))
+        for key in ("v", "space", "o", "n", "enter"):
+            await pilot.press(key)
+            assert isinstance(pilot.app.screen, ResultsScreen)
+        assert "is damaged" in notices(pilot.app)
+        await pilot.press("slash", *"damaged")
+        assert [line.id for line in table.lines] == broken
+
+
 async def test_export_writes_files_or_says_why_not(tmp_path: Path) -> None:
     past()
     async with app().run_test(size=(100, 30)) as pilot:
@@ -187,6 +251,22 @@ async def _to_nothing(pilot: Any) -> None:
 def test_picture_of_results(snap_compare: Any, size: tuple[int, int]) -> None:
     past()
     assert snap_compare(app(), terminal_size=size, run_before=_to_results)
+
+
+async def _to_labeled(pilot: Any) -> None:
+    screen = await open_results(pilot)
+    table = screen.query_one(ResultsTable)
+    await until(pilot, lambda: any(line.problem for line in table.lines))
+    go(screen, "llama-1")
+    await until(pilot, lambda: "the batch is half" in words(pilot.app))
+
+
+@pytest.mark.parametrize("size", SIZES[:2])
+def test_picture_of_labels_and_a_damaged_study(snap_compare: Any, size: tuple[int, int]) -> None:
+    past()
+    note()
+    (paths.study_dir("gqa-1") / "study.json").write_text("{")
+    assert snap_compare(app(), terminal_size=size, run_before=_to_labeled)
 
 
 @pytest.mark.parametrize("size", SIZES[:2])

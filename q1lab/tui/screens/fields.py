@@ -24,6 +24,8 @@ class Field:
     hint: str = ""
     choices: tuple[str, ...] = ()
     needed: bool = False
+    most: int = 400
+    """Characters that can be typed."""
 
 
 class FieldsScreen(ModalScreen[dict[str, str] | None]):
@@ -56,7 +58,10 @@ class FieldsScreen(ModalScreen[dict[str, str] | None]):
                         )
                     else:
                         yield Input(
-                            field.value, placeholder=field.hint, id=field.name, max_length=400
+                            field.value,
+                            placeholder=field.hint,
+                            id=field.name,
+                            max_length=field.most,
                         )
             with Horizontal(classes="buttons"):
                 yield Button("Keep", variant="primary", id="keep")

@@ -14,6 +14,9 @@ from q1lab.compare import results
 from q1lab.compare.keeping import kept
 from q1lab.compare.record import Comparison
 from q1lab.compare.results import ResultLine
+from q1lab.errors import Problem
+from q1lab.files import cut
+from q1lab.study import labels
 from q1lab.tui.keys import bindings
 from q1lab.tui.screens.acting import StudyActs
 from q1lab.tui.snapshot import Snapshot
@@ -45,7 +48,7 @@ class ResultsScreen(StudyActs):
 
     def body(self) -> ComposeResult:
         yield Input(
-            placeholder="filter: words of the study, verdict, data …",
+            placeholder="filter: words of the study, verdict, data, #tag, note …",
             id="results-filter",
             compact=True,
         )
@@ -53,6 +56,7 @@ class ResultsScreen(StudyActs):
             with Vertical(id="results-left"):
                 yield ResultsTable(id="results")
                 with VerticalScroll(id="side", can_focus=False):
+                    yield Static(id="results-labels", markup=False)
                     yield ForestPlot()
             yield LossChart(id="results-chart")
         yield Static(EMPTY, id="results-empty", markup=False)
@@ -75,6 +79,8 @@ class ResultsScreen(StudyActs):
         lines: tuple[ResultLine, ...] | None = snapshot.pages.get("results")
         if lines is None:
             return
+        broken = {line.id: line.problem for line in snapshot.studies if line.problem}
+        lines = results.with_unreadable(lines, broken)
         table = self.query_one(ResultsTable)
         table.show(lines, self.query_one("#results-filter", Input).value)
         self.set_class(not lines, "-empty")
@@ -85,8 +91,18 @@ class ResultsScreen(StudyActs):
         here = [table.selected] if table.selected is not None else []
         chosen = table.marked or here
         self.query_one(ForestPlot).forest = side_by_side(chosen)
-        self._chart(here[0].id if here else None)
+        self._labels(here[0] if here else None)
+        self._chart(here[0].id if here and not here[0].problem else None)
         self.refresh_bindings()
+
+    def _labels(self, line: ResultLine | None) -> None:
+        """The tags and the note of the study under the cursor."""
+        text = " ".join(f"#{tag}" for tag in line.tags) if line is not None else ""
+        if line is not None and line.note:
+            text += f"{'  ' if text else ''}{cut(line.note, 300)}"
+        shown = self.query_one("#results-labels", Static)
+        shown.display = bool(text)
+        shown.update(text)
 
     def _chart(self, study_id: str | None) -> None:
         """The curves of the study under the cursor, beside the table."""
@@ -103,7 +119,7 @@ class ResultsScreen(StudyActs):
         )
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action in ("open", "mark", "verdict", "export"):
+        if action in ("open", "mark", "verdict", "export", "label"):
             return (
                 self.is_mounted
                 and bool(self.query(ResultsTable))
@@ -120,15 +136,23 @@ class ResultsScreen(StudyActs):
         event.stop()
         self.action_open()
 
-    def action_open(self) -> None:
+    def _chosen(self) -> ResultLine | None:
+        """The study under the cursor; None when it can't be read, which is then told."""
         line = self.query_one(ResultsTable).selected
+        if line is not None and line.problem:
+            self.notify(line.problem, severity="error", markup=False)
+            return None
+        return line
+
+    def action_open(self) -> None:
+        line = self._chosen()
         if line is not None:
             self.q1.desk.watch(line.id)
             self.q1.switch_mode("lab")
 
     def action_mark(self) -> None:
         table = self.query_one(ResultsTable)
-        line = table.selected
+        line = self._chosen()
         if line is None:
             return
         if line.mean is None:
@@ -146,7 +170,7 @@ class ResultsScreen(StudyActs):
         self._side()
 
     def action_verdict(self) -> None:
-        line = self.query_one(ResultsTable).selected
+        line = self._chosen()
         if line is None:
             return
         if line.verdict is None:
@@ -170,9 +194,39 @@ class ResultsScreen(StudyActs):
         from q1lab.tui.screens.export import ExportScreen
 
         table = self.query_one(ResultsTable)
-        chosen = table.marked or ([table.selected] if table.selected is not None else [])
+        line = None if table.marked else self._chosen()
+        chosen = table.marked or ([line] if line is not None else [])
         if chosen:
             self.app.push_screen(ExportScreen([line.id for line in chosen]))
+
+    def action_label(self) -> None:
+        from q1lab.tui.screens.fields import Field, FieldsScreen
+
+        line = self._chosen()
+        if line is None:
+            return
+        name = line.id
+        fields = [
+            Field("tags", "tags", " ".join(line.tags), hint="draft long-context"),
+            Field(
+                "note",
+                "note",
+                line.note,
+                hint="what you want to remember of it",
+                most=labels.LONGEST,
+            ),
+        ]
+
+        def keep(given: dict[str, str] | None) -> None:
+            if given is None:
+                return
+            tags = tuple(dict.fromkeys(given["tags"].replace("#", " ").split()))
+            try:
+                labels.write(name, labels.Labels(given["note"], tags))
+            except Problem as problem:
+                self.notify(str(problem), severity="error", markup=False)
+
+        self.app.push_screen(FieldsScreen(f"Tags and note of {name}", fields), keep)
 
     def action_filter(self) -> None:
         box = self.query_one("#results-filter")

@@ -34,6 +34,8 @@ COLUMNS = (
 )
 PLOT_LEAST, PLOT_MOST = 12, 60
 """Cells that the forest plot has: below the least it is left out."""
+TAGGED = 8
+"""Cells that the study's column gets besides, when a study has tags."""
 GROUP = "group:"
 MORE = "more:"
 MOST = 150
@@ -50,6 +52,9 @@ def matches(line: ResultLine, words: str) -> bool:
         line.dtype,
         line.verdict or "",
         line.created,
+        *(f"#{tag}" for tag in line.tags),
+        line.note,
+        "damaged" if line.problem else "",
     )
     text = " ".join(parts).casefold()
     return all(word in text for word in words.casefold().split())
@@ -70,6 +75,8 @@ def axis_of(lines: Sequence[ResultLine], columns: int) -> Axis:
 
 
 def _plotted(line: ResultLine, axis: Axis) -> str:
+    if line.problem:
+        return ""
     if line.ends is None:
         return axis.points([] if line.mean is None else [line.mean], "●")
     return axis.bar(line.ends.low, line.ends.high, line.mean, "─", "├┤", "●")
@@ -137,10 +144,17 @@ class ResultsTable(DataTable[Text], inherit_bindings=False):
     def _rebuild(self) -> None:
         here = self.selected.id if self.selected else None
         colors = palette(self.app)
-        visible = [column for column in COLUMNS if self.size.width >= column[4]]
+        sound = [line for line in self.lines if not line.problem]
+        broken = [line for line in self.lines if line.problem]
+        more = TAGGED if any(line.tags for line in sound[:MOST]) else 0
+        visible = [
+            (key, title, width + (more if key == "study" else 0), right, least)
+            for key, title, width, right, least in COLUMNS
+            if self.size.width >= least
+        ]
         room = self.size.width - sum(column[2] + 2 for column in visible) - 1
         room = min(PLOT_MOST, room) if room >= PLOT_LEAST else 0
-        axis = axis_of(self.lines[:MOST], room) if room else None
+        axis = axis_of(sound[:MOST], room) if room else None
         visible = [
             (key, axis.ticks() if axis and key == "plot" else title, width or room, right, least)
             for key, title, width, right, least in visible
@@ -150,7 +164,7 @@ class ResultsTable(DataTable[Text], inherit_bindings=False):
         for key, title, width, right, _ in visible:
             self.add_column(Text(title, justify="right" if right else "left"), width=width, key=key)
         self._order = []
-        for name, group in by_data(self.lines[:MOST]):
+        for name, group in by_data([*sound[:MOST], *broken[:MOST]]):
             self._order.append(GROUP + name)
             self.add_row(
                 *self._heading(name, [column[0] for column in visible], colors), key=GROUP + name
@@ -159,8 +173,8 @@ class ResultsTable(DataTable[Text], inherit_bindings=False):
                 cells = self._cells(line, colors, axis)
                 self._order.append(line.id)
                 self.add_row(*(cells[column[0]] for column in visible), key=line.id)
-        if len(self.lines) > MOST:
-            text = Text(f"{len(self.lines) - MOST:,} older", style=colors.muted)
+        if len(sound) > MOST:
+            text = Text(f"{len(sound) - MOST:,} older", style=colors.muted)
             words = {"study": text, "verdict": Text("/ finds them", style=colors.muted)}
             self._order.append(MORE)
             self.add_row(*(words.get(column[0], Text("")) for column in visible), key=MORE)
@@ -169,7 +183,7 @@ class ResultsTable(DataTable[Text], inherit_bindings=False):
             self.move_cursor(row=self._order.index(here) if here in self._order else first)
 
     def _heading(self, name: str, keys: Sequence[str], colors: Palette) -> list[Text]:
-        data, _, rest = name.partition(" ")
+        data, _, rest = name.partition(" (")
         words = {
             "study": data,
             "variant": "",
@@ -183,9 +197,13 @@ class ResultsTable(DataTable[Text], inherit_bindings=False):
             "comparing …" if line.complete else f"{line.done} of {line.total} done"
         )
         tone = getattr(colors, TONES.get(line.verdict or "", "muted"))
+        study = Text(line.id, no_wrap=True, overflow="ellipsis")
+        study.append("".join(f" #{tag}" for tag in line.tags), style=colors.muted)
+        if line.problem:
+            verdict, tone = "✗ damaged", colors.error
         return {
             "mark": self._mark(line.id, colors),
-            "study": Text(line.id),
+            "study": study,
             "variant": Text(line.variant[:10], style=colors.modified),
             "preset": Text(line.preset, style=colors.muted),
             "plot": Text(_plotted(line, axis) if axis else "", style=tone),

@@ -13,6 +13,8 @@ def side_by_side(lines: Sequence[ResultLine]) -> Forest:
     """The forest plot of the chosen studies; they must be comparable
     (``results.why_not_comparable``)."""
     known = [line for line in lines if line.mean is not None]
+    if len(lines) == 1 and lines[0].problem:
+        return Forest(says=f"{lines[0].id} can't be read: {lines[0].problem}")
     if not known:
         says = (
             f"{lines[0].id}: {lines[0].done} of {lines[0].total} runs have ended; no verdict yet."
