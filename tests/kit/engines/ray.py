@@ -92,6 +92,26 @@ class Ray:
         """Process ids of everything below a node's command."""
         return below(self.nodes[n].pid)
 
+    def trainer_of(self, cell: str) -> int:
+        """Process id of the trainer that has this cell now, on whichever node."""
+        return self._process(f"--only\0{cell}\0".encode())
+
+    def worker_of(self, cell: str) -> int:
+        """Process id of the Ray worker that has this cell now: the trainer's parent."""
+        return parent(self.trainer_of(cell))
+
+    def driver(self) -> int:
+        """Process id of the program that Ray runs for the job."""
+        return self._process(b"python3\0-P\0labs/engines/ray_job.py\0")
+
+    def _process(self, mark: bytes) -> int:
+        for n in range(len(self.nodes)):
+            for pid in self.tree(n):
+                with contextlib.suppress(OSError):
+                    if mark in Path(f"/proc/{pid}/cmdline").read_bytes():
+                        return pid
+        raise LookupError(f"no process has {mark!r} in its command line")
+
     def kill(self, n: int) -> None:
         """The whole node at once, as when its machine is gone."""
         for pid in [self.nodes[n].pid, *self.tree(n)]:
@@ -129,14 +149,18 @@ class Ray:
             time.sleep(0.2)
 
 
+def parent(pid: int) -> int:
+    """Process id of a process's parent. OSError when it is gone."""
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
 def below(pid: int) -> list[int]:
     """Process ids of all descendants."""
     children: dict[int, list[int]] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             with contextlib.suppress(OSError, ValueError, IndexError):
-                parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-                children.setdefault(parent, []).append(int(entry.name))
+                children.setdefault(parent(int(entry.name)), []).append(int(entry.name))
     found, todo = [], [pid]
     while todo:
         for child in children.get(todo.pop(), []):

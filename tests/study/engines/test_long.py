@@ -8,10 +8,12 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,8 +27,17 @@ from q1lab.study.engines.record import Word
 from q1lab.study.studies import Study
 from tests.kit.engines import ray as ray_kit
 from tests.kit.engines import slurm as slurm_kit
-from tests.kit.faults import wait_for
-from tests.kit.places import KIT, ROOT
+from tests.kit.engines.client import (
+    begin,
+    events,
+    is_over,
+    is_running,
+    is_submitted,
+    lost_and_doubled,
+    q1lab,
+    word,
+)
+from tests.kit.waiting import wait_for
 
 PROGRAM = Path(os.environ.get("RAY", "") or Path(sys.executable).with_name("ray"))
 with_ray = pytest.mark.skipif(not PROGRAM.is_file(), reason="Ray is not installed (RAY names it)")
@@ -78,63 +89,25 @@ def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[slurm_kit
     found.down()
 
 
-def q1lab(*arguments: str, real: bool = False, **how: Any) -> subprocess.CompletedProcess[str]:
-    env = {**os.environ, "FAKE_TRAIN": json.dumps({"effect": -0.1, **how})}
-    env["PYTHONPATH"] = str(ROOT)
-    if not real:
-        for where, python in (("Q1LAB_ENGINE_", "python3"), ("Q1LAB_", sys.executable)):
-            env[f"{where}TRAINER"] = f"{python} {KIT / 'fake_train.py'}"
-            env[f"{where}PROBE"] = f"{python} {KIT / 'fake_probe.py'}"
-    done = subprocess.run(
-        [sys.executable, "-P", "-m", "q1lab", *arguments],
-        env=env,
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
-    assert "Traceback" not in done.stderr, done.stderr
-    return done
-
-
-def begin(engine: str, *more: str, **how: Any) -> Study:
-    asked = ("run", "rope", "--preset", "quick", "--max-iters", "20", "--engine", engine, *more)
-    done = q1lab(*asked, "--detach", **how)
-    assert done.returncode == 0, done.stderr
-    return studies.load("rope-1")
-
-
-def word(study: Study) -> Word | None:
-    return record.read(study.files.root)
-
-
-def is_over(study: Study) -> bool:
-    found = word(study)
-    return found is not None and found.over
-
-
-def check(study: Study, attempts: int | None = None) -> dict[str, int]:
-    """Every run ended once, and each attempt's iters rise: nothing was lost, nothing doubled."""
-    most = 0
-    for run in study.runs:
-        lines = study.files.run(run.name).events.read_text().splitlines()
-        events = [json.loads(line) for line in lines]
-        assert events[-1]["type"] == "exit", run.name
-        assert events[-1]["state"] == "finished", (run.name, events[-1])
-        starts = [n for n, event in enumerate(events) if event["type"] == "start"]
-        most = max(most, len(starts))
-        assert [events[n]["attempt"] for n in starts] == list(range(1, len(starts) + 1))
-        for first, last in zip(starts, [*starts[1:], len(events)], strict=True):
-            iters = [e["iter"] for e in events[first:last] if e["type"] == "iter"]
-            assert iters == sorted(set(iters)), run.name
+def whole(study: Study, attempts: int | None = None) -> dict[str, int]:
+    """What the table says of a study that a fault did not hurt."""
+    most, lost, doubled = lost_and_doubled(study)
+    assert (lost, doubled) == (0, 0)
     if attempts is not None:
         assert most == attempts
-    return {"runs": len(study.runs), "attempts at most": most}
+    return {"runs": len(study.runs), "attempts": most, "lost": lost, "doubled": doubled}
 
 
-def running(study: Study, count: int = 2) -> bool:
-    found = word(study)
-    return found is not None and sum(s.state == "running" for s in found.cells.values()) >= count
+def starts(study: Study, run: str) -> list[dict[str, Any]]:
+    return [event for event in events(study, run) if event["type"] == "start"]
+
+
+def has_begun(study: Study, iters: int = 2) -> bool:
+    """Whether events of training of every run came home."""
+    return all(
+        sum(event["type"] == "iter" for event in events(study, run.name)) >= iters
+        for run in study.runs
+    )
 
 
 # ── Ray
@@ -143,41 +116,56 @@ def running(study: Study, count: int = 2) -> bool:
 @with_ray
 def test_a_worker_is_killed(cluster: ray_kit.Ray) -> None:
     study = begin(f"ray={cluster.url}", "--seeds", "1", pause=0.6)
-    wait_for(lambda: running(study))
-    workers = [pid for pid in cluster.tree(0) + cluster.tree(1) if is_worker(pid)]
+    wait_for(lambda: has_begun(study))
     began = time.monotonic()
-    os.kill(workers[0], signal.SIGKILL)
-    wait_for(lambda: is_over(study), 180)
-    figure("Ray: a worker killed", seconds=round(time.monotonic() - began, 1), **check(study, 2))
+    os.kill(cluster.worker_of("modified-seed0"), signal.SIGKILL)
+    wait_for(lambda: len(starts(study, "modified-seed0")) == 2, seconds=60)
+    again = round(time.monotonic() - began, 1)
+    assert starts(study, "modified-seed0")[1]["resumed_from"] > 0
+    wait_for(lambda: is_over(study), seconds=180)
+    figure("Ray: a worker killed", again=again, **whole(study, 2))
+
+
+@with_ray
+def test_a_trainer_is_killed(cluster: ray_kit.Ray) -> None:
+    study = begin(f"ray={cluster.url}", "--seeds", "1", pause=0.6)
+    wait_for(lambda: has_begun(study))
+    began = time.monotonic()
+    os.kill(cluster.trainer_of("modified-seed0"), signal.SIGKILL)
+    wait_for(lambda: len(starts(study, "modified-seed0")) == 2, seconds=60)
+    again = round(time.monotonic() - began, 1)
+    wait_for(lambda: is_over(study), seconds=180)
+    figure("Ray: a trainer killed", again=again, **whole(study, 2))
 
 
 @with_ray
 def test_a_node_is_killed(cluster: ray_kit.Ray) -> None:
     study = begin(f"ray={cluster.url}", "--seeds", "1", pause=0.6)
-    wait_for(lambda: running(study))
+    wait_for(lambda: has_begun(study))
     began = time.monotonic()
     cluster.kill(1)
-    wait_for(lambda: is_over(study), 180)
-    figure("Ray: a node killed", seconds=round(time.monotonic() - began, 1), **check(study, 2))
+    wait_for(lambda: any(len(starts(study, run.name)) == 2 for run in study.runs), seconds=120)
+    again = round(time.monotonic() - began, 1)
+    wait_for(lambda: is_over(study), seconds=180)
+    figure("Ray: a node killed", again=again, **whole(study, 2))
 
 
 @with_ray
 def test_the_driver_is_killed(cluster: ray_kit.Ray) -> None:
     study = begin(f"ray={cluster.url}", "--seeds", "1", pause=0.6)
-    wait_for(lambda: running(study))
+    wait_for(lambda: has_begun(study))
     began = time.monotonic()
-    for pid in cluster.tree(0):
-        with contextlib.suppress(OSError):
-            if b"ray_job.py" in Path(f"/proc/{pid}/cmdline").read_bytes():
-                os.kill(pid, signal.SIGKILL)
-    wait_for(lambda: is_over(study), 180)
-    figure("Ray: the driver killed", seconds=round(time.monotonic() - began, 1), **check(study))
+    os.kill(cluster.driver(), signal.SIGKILL)
+    wait_for(lambda: all(len(starts(study, run.name)) == 2 for run in study.runs), seconds=120)
+    again = round(time.monotonic() - began, 1)
+    wait_for(lambda: is_over(study), seconds=180)
+    figure("Ray: the driver killed", again=again, **whole(study, 2))
 
 
 @with_ray
 def test_the_head_is_gone_and_comes_back(cluster: ray_kit.Ray) -> None:
     study = begin(f"ray={cluster.url}", "--seeds", "1", pause=0.6)
-    wait_for(lambda: all(study.files.run(run.name).events.exists() for run in study.runs))
+    wait_for(lambda: has_begun(study))
     had = {run.name: study.files.run(run.name).events.read_bytes() for run in study.runs}
     cluster.kill(1)
     cluster.kill(0)
@@ -187,20 +175,27 @@ def test_the_head_is_gone_and_comes_back(cluster: ray_kit.Ray) -> None:
         assert study.files.run(name).events.read_bytes().startswith(before)
     again = ray_kit.Ray(Path(f"{cluster.root}b"), PROGRAM, cpus=2, port=6799, board=8465)
     try:
-        wait_for(lambda: is_over(study), 240)
-        figure("Ray: the head killed, a new one started", **check(study))
+        wait_for(lambda: is_over(study), seconds=240)
+        figure("Ray: the head killed, a new one started", **whole(study))
     finally:
         again.stop()
 
 
 @with_ray
+def test_the_runner_is_killed_in_mid_pull(cluster: ray_kit.Ray) -> None:
+    study = begin(f"ray={cluster.url}", "--seeds", "3", pause=0.8)
+    kills = kill_the_runner(study, 20)
+    figure("Ray: the runner killed", kills=kills, **whole(study, 1))
+
+
+@with_ray
 def test_a_thousand_cells(cluster: ray_kit.Ray) -> None:
     began = time.monotonic()
-    study = begin(f"ray={cluster.url}", "--seeds", "500", "--engine-option", "cpus=0.25", points=5)
-    wait_for(lambda: is_over(study), 850)
+    study = begin(f"ray={cluster.url}", "--seeds", "500", "--engine-option", "cpus=0.25")
+    wait_for(lambda: is_over(study), seconds=850)
     took = time.monotonic() - began
     assert len(study.runs) == 1000
-    found = check(study)
+    found = whole(study)
     # a fresh process, with nothing but what the engine still tells
     journal = study.files.root / "engine" / "journal.jsonl"
     journal.unlink()
@@ -211,20 +206,14 @@ def test_a_thousand_cells(cluster: ray_kit.Ray) -> None:
     record.write(study.files.root, Word(**{**vars(known), "over": False, "base": {}}))
     began = time.monotonic()
     launch.tend(study)
-    wait_for(lambda: is_over(study), 300)
+    wait_for(lambda: is_over(study), seconds=300)
     figure(
         "Ray: 1,000 cells",
         seconds=round(took),
         catching_up=round(time.monotonic() - began, 1),
         **found,
     )
-    check(study)
-
-
-def is_worker(pid: int) -> bool:
-    with contextlib.suppress(OSError):
-        return Path(f"/proc/{pid}/cmdline").read_bytes().startswith((b"ray::base", b"ray::mod"))
-    return False
+    whole(study)
 
 
 # ── Slurm
@@ -233,44 +222,52 @@ def is_worker(pid: int) -> bool:
 @with_slurm
 def test_the_controller_is_killed(slurm: slurm_kit.Slurm) -> None:
     study = begin("slurm", "--seeds", "1", pause=1.0)
-    wait_for(lambda: running(study))
+    wait_for(lambda: is_running(study, 2))
     slurm.kill("slurmctld")
-    wait_for(lambda: (found := word(study)) is not None and not found.reached, 120)
+    wait_for(lambda: (found := word(study)) is not None and not found.reached, seconds=120)
     assert launch.is_alive(study.files)
     slurm.controller()
-    wait_for(lambda: is_over(study), 300)
-    figure("Slurm: the controller killed and started again", **check(study))
+    wait_for(lambda: is_over(study), seconds=300)
+    figure("Slurm: the controller killed and started again", **whole(study))
 
 
 @with_slurm
 def test_a_task_is_requeued(slurm: slurm_kit.Slurm) -> None:
     study = begin("slurm", "--seeds", "1", pause=1.0)
-    wait_for(lambda: running(study))
+    wait_for(lambda: is_running(study, 2))
     found = word(study)
     assert found is not None
     number = found.job.id.partition("+")[0]
     began = time.monotonic()
     subprocess.run(["scontrol", "requeue", f"{number}_0"], env=slurm.env, check=True)
-    wait_for(lambda: is_over(study), 400)
-    figure("Slurm: a task requeued", seconds=round(time.monotonic() - began), **check(study))
+    wait_for(lambda: is_over(study), seconds=400)
+    figure("Slurm: a task requeued", seconds=round(time.monotonic() - began), **whole(study))
 
 
 @with_slurm
 def test_the_runner_is_killed_again_and_again(slurm: slurm_kit.Slurm) -> None:
-    study = begin("slurm", "--seeds", "4", pause=0.2)
-    wait_for(lambda: (found := word(study)) is not None and found.submitted)
-    kills = 0
-    while not is_over(study) and kills < 20:
+    study = begin("slurm", "--seeds", "3", pause=0.8)
+    kills = kill_the_runner(study, 20)
+    figure("Slurm: the runner killed", kills=kills, **whole(study, 1))
+
+
+def kill_the_runner(study: Study, most: int) -> int:
+    """Kill the study's runner at random moments of its work, and have it taken up again each time;
+    returns how often it was killed before the study was over."""
+    wait_for(lambda: is_submitted(study))
+    chance, kills = random.Random(14), 0
+    while not is_over(study) and kills < most:
         pid = launch.last(study.files).get("pid")
-        if launch.has_runner(study.files) and isinstance(pid, int):
+        if isinstance(pid, int) and launch.has_runner(study.files):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
                 kills += 1
-            wait_for(lambda: not launch.has_runner(study.files))
+        wait_for(lambda: not launch.has_runner(study.files))
         launch.tend(study)
-        time.sleep(0.2 + 0.05 * (kills % 5))
-    wait_for(lambda: is_over(study), 120)
-    figure("Slurm: the runner killed", kills=kills, **check(study))
+        time.sleep(chance.uniform(0, 1.2))  # the moment is the point: chance, not a condition
+    wait_for(lambda: is_over(study), seconds=240)
+    assert kills == most
+    return kills
 
 
 # ── the same numbers everywhere
@@ -279,37 +276,65 @@ def test_the_runner_is_killed_again_and_again(slurm: slurm_kit.Slurm) -> None:
 @with_ray
 @with_slurm
 def test_values_are_equal_to_the_bit(
-    cluster: ray_kit.Ray, slurm: slurm_kit.Slurm, monkeypatch: pytest.MonkeyPatch
+    cluster: ray_kit.Ray, slurm: slurm_kit.Slurm, tmp_path: Path
 ) -> None:
-    """The real trainer here, on Slurm and on Ray: one number each, and the time that each took."""
-    values, seconds = {}, {}
+    """The real trainer here, on Slurm, on Ray and away from q1lab: one number each, and the time
+    from the command to the first event and to the last one."""
+    values, total = {}, {}
     for engine in ("local", "slurm", f"ray={cluster.url}"):
-        name = engine.partition("=")[0]
+        name = engine.partition("=")[0].capitalize()
         began = time.monotonic()
-        done = q1lab(
-            "run",
-            "rope",
-            "--seeds",
-            "1",
-            *TINY,
-            "--engine",
-            engine,
-            "--fresh",
-            "--jobs",
-            "2",
-            "--json",
-            real=True,
+        study = train(engine, "--detach", "--jobs", "2")
+        wait_for(lambda s=study: any(events(s, run.name) for run in s.runs), seconds=240)
+        first = time.monotonic() - began
+        wait_for(lambda s=study: not launch.is_alive(s.files), seconds=240)
+        total[name] = time.monotonic() - began
+        figure(
+            f"{name}: two runs with PyTorch",
+            first=round(first, 1),
+            total=round(total[name], 1),
+            over_local=round(total[name] - total["Local"], 1),
         )
-        assert done.returncode == 0, done.stderr
-        seconds[name] = round(time.monotonic() - began, 1)
-        found = json.loads(done.stdout)
-        values[name] = {arm: found["arms"][arm]["values"] for arm in studies.ARMS}
-        study = studies.load(found["study"])
-        first = json.loads(study.files.run("baseline-seed0").events.read_text().splitlines()[0])
-        assert first["type"] == "start"
-    figure("equal values here, on Slurm and on Ray", seconds=seconds)
-    assert values["slurm"] == values["local"]
-    assert values["ray"] == values["local"]
+        values[name] = losses(study)
+    values["Notebook"] = losses(away(tmp_path))
+    assert len({json.dumps(found) for found in values.values()}) == 1, values
+    figure("Local, Slurm, Ray, notebook: the same losses", digits="all")
+
+
+def train(engine: str, *more: str) -> Study:
+    done = q1lab(
+        *("run", "rope", "--seeds", "1", *TINY, "--engine", engine, "--fresh", "--json", *more),
+        real=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return studies.load(json.loads(done.stdout)["study"])
+
+
+def away(place: Path) -> Study:
+    """A study that is planned here, trained by the exported script, and taken in again."""
+    study = train("notebook")
+    file = place / "away.zip"
+    assert q1lab("export", "notebook", study.id, "--output", str(file)).returncode == 0
+    with zipfile.ZipFile(file) as packed:
+        packed.extractall(place / "away")
+    script = [sys.executable, "-I", "train.py"]
+    subprocess.run(script, cwd=place / "away", capture_output=True, timeout=300, check=True)
+    results = place / "away" / f"{study.id}-results.zip"
+    done = q1lab("import", str(results))
+    assert done.returncode == 0, done.stderr
+    return study
+
+
+def losses(study: Study) -> dict[str, Any]:
+    """Each run's train and validation losses, in all their digits."""
+    return {
+        run.name: [
+            (event["type"], event.get("train_loss"), event.get("val_loss"))
+            for event in events(study, run.name)
+            if event["type"] in ("iter", "eval", "exit")
+        ]
+        for run in study.runs
+    }
 
 
 def test_a_journal_of_a_thousand_runs_opens_fast(tmp_path: Path) -> None:

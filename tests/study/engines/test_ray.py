@@ -6,11 +6,10 @@ import contextlib
 import json
 import os
 import signal
-import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -19,12 +18,11 @@ import pytest
 
 from q1lab.errors import Problem
 from q1lab.study import launch, studies
-from q1lab.study.engines import record
 from q1lab.study.engines.base import Job, OutOfReach, Refused
 from q1lab.study.engines.ray import Ray
 from tests.kit.engines import ray as kit
+from tests.kit.engines.client import RUN, is_submitted, q1lab, word
 from tests.kit.lab_home import make_study
-from tests.kit.places import KIT
 from tests.kit.waiting import wait_for
 
 # ── a stand-in: what the API may answer
@@ -171,7 +169,6 @@ def test_no_address_of_a_dashboard(address: str) -> None:
 
 PROGRAM = Path(os.environ.get("RAY", "") or Path(sys.executable).with_name("ray"))
 real = pytest.mark.skipif(not PROGRAM.is_file(), reason="Ray is not installed (RAY names it)")
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture(scope="module")
@@ -182,41 +179,14 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[kit.Ray]:
     found.stop()
 
 
-@pytest.fixture
-def q1lab(cluster: kit.Ray, tmp_path: Path) -> Run:
-    def run(*arguments: str, **how: Any) -> subprocess.CompletedProcess[str]:
-        env = {
-            **os.environ,
-            "Q1LAB_ENGINE_TRAINER": f"python3 {KIT / 'fake_train.py'}",
-            "Q1LAB_ENGINE_PROBE": f"python3 {KIT / 'fake_probe.py'}",
-            "FAKE_TRAIN": json.dumps({"effect": -0.1, **how}),
-            "PYTHONPATH": str(KIT.parents[1]),
-        }
-        return subprocess.run(
-            [sys.executable, "-P", "-m", "q1lab", *arguments],
-            env=env,
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=170,
-            check=False,
-        )
-
-    return run
-
-
 def asked(cluster: kit.Ray, *more: str) -> tuple[str, ...]:
     engine = ("--engine", f"ray={cluster.url}")
-    return ("run", "rope", "--preset", "quick", "--max-iters", "20", *engine, *more)
-
-
-def word() -> record.Word | None:
-    return record.read(studies.load("rope-1").files.root)
+    return (*RUN, *engine, *more)
 
 
 @real
 @pytest.mark.xdist_group("ray")
-def test_a_study_from_plan_to_verdict(q1lab: Run, cluster: kit.Ray) -> None:
+def test_a_study_from_plan_to_verdict(cluster: kit.Ray) -> None:
     done = q1lab(*asked(cluster, "--seeds", "2", "--json"))
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["complete"]
@@ -225,13 +195,11 @@ def test_a_study_from_plan_to_verdict(q1lab: Run, cluster: kit.Ray) -> None:
 
 @real
 @pytest.mark.xdist_group("ray")
-def test_a_runner_killed_at_many_moments_loses_and_doubles_nothing(
-    q1lab: Run, cluster: kit.Ray
-) -> None:
+def test_a_runner_killed_at_many_moments_loses_and_doubles_nothing(cluster: kit.Ray) -> None:
     done = q1lab(*asked(cluster, "--seeds", "2", "--detach"), pause=0.25)
     assert done.returncode == 0, done.stderr
     study = studies.load("rope-1")
-    wait_for(lambda: (found := word()) is not None and found.submitted)
+    wait_for(lambda: is_submitted(study))
     kills = 0
     while (found := word()) is not None and not found.over:
         pid = launch.last(study.files).get("pid")
@@ -256,7 +224,7 @@ def test_a_runner_killed_at_many_moments_loses_and_doubles_nothing(
 
 @real
 @pytest.mark.xdist_group("ray")
-def test_a_trainer_that_dies_runs_again(q1lab: Run, cluster: kit.Ray) -> None:
+def test_a_trainer_that_dies_runs_again(cluster: kit.Ray) -> None:
     done = q1lab(*asked(cluster, "--seeds", "1", "--json"), crash=["modified-seed0"])
     assert done.returncode == 0, done.stderr
     events = studies.load("rope-1").files.run("modified-seed0").events.read_text().splitlines()
@@ -266,7 +234,7 @@ def test_a_trainer_that_dies_runs_again(q1lab: Run, cluster: kit.Ray) -> None:
 
 @real
 @pytest.mark.xdist_group("ray")
-def test_stop_and_go_on(q1lab: Run, cluster: kit.Ray) -> None:
+def test_stop_and_go_on(cluster: kit.Ray) -> None:
     q1lab(*asked(cluster, "--seeds", "1", "--detach"), pause=0.5)
     study = studies.load("rope-1")
     events = study.files.run("baseline-seed0").events
@@ -279,7 +247,7 @@ def test_stop_and_go_on(q1lab: Run, cluster: kit.Ray) -> None:
 
 @real
 @pytest.mark.xdist_group("ray")
-def test_the_doctor_and_a_gpu_that_is_not_there(q1lab: Run, cluster: kit.Ray) -> None:
+def test_the_doctor_and_a_gpu_that_is_not_there(cluster: kit.Ray) -> None:
     done = q1lab("doctor", "--engine", f"ray={cluster.url}")
     assert done.returncode == 0, done.stdout + done.stderr
     done = q1lab(*asked(cluster, "--seeds", "1", "--engine-option", "gpus=1"))

@@ -1,0 +1,120 @@
+"""The q1lab command as a person types it, with an engine at work; and what is then true of the
+study.
+
+The trainer and the probe are those without torch, here and on the engine's machines, unless the
+real ones are asked for.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from q1lab.study import studies
+from q1lab.study.engines import record
+from q1lab.study.engines.record import Word
+from q1lab.study.studies import Study
+from tests.kit.places import KIT, ROOT
+
+RUN = ("run", "rope", "--preset", "quick", "--max-iters", "20")
+
+
+def q1lab(
+    *arguments: str, real: bool = False, cwd: Path | None = None, **how: Any
+) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end; it shows no traceback. ``real``: with torch. ``how`` goes to the
+    trainer without torch (tests/kit/fake_train.py)."""
+    env = {**os.environ, "FAKE_TRAIN": json.dumps({"effect": -0.1, **how})}
+    env["PYTHONPATH"] = str(ROOT)
+    if not real:
+        # there, python3 is the cluster's own
+        for where, python in (("Q1LAB_ENGINE_", "python3"), ("Q1LAB_", sys.executable)):
+            env[f"{where}TRAINER"] = f"{python} {KIT / 'fake_train.py'}"
+            env[f"{where}PROBE"] = f"{python} {KIT / 'fake_probe.py'}"
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "q1lab", *arguments],
+        env=env,
+        cwd=cwd or studies.paths.ensure_home(),
+        capture_output=True,
+        text=True,
+        timeout=900,
+        check=False,
+    )
+    assert "Traceback" not in done.stdout + done.stderr, done.stderr
+    return done
+
+
+def begin(engine: str, *more: str, **how: Any) -> Study:
+    """Start the first study on the engine, and leave."""
+    done = q1lab(*RUN, "--engine", engine, *more, "--detach", **how)
+    assert done.returncode == 0, done.stderr
+    return studies.load("rope-1")
+
+
+def word(study: Study | str = "rope-1") -> Word | None:
+    """The engine's last word about a study."""
+    found = studies.load(study) if isinstance(study, str) else study
+    return record.read(found.files.root)
+
+
+def said(study: Study | str = "rope-1") -> Word:
+    """The same, where there has to be one."""
+    found = word(study)
+    assert found is not None
+    return found
+
+
+def is_submitted(study: Study) -> bool:
+    found = word(study)
+    return found is not None and found.submitted
+
+
+def is_over(study: Study) -> bool:
+    found = word(study)
+    return found is not None and found.over
+
+
+def is_running(study: Study, count: int) -> bool:
+    """Whether the engine said of so many runs that they run."""
+    found = word(study)
+    return found is not None and sum(s.state == "running" for s in found.cells.values()) >= count
+
+
+def events(study: Study, run: str) -> list[dict[str, Any]]:
+    """What a run has told so far; a line that is not whole yet is left out."""
+    file = study.files.run(run).events
+    if not file.exists():
+        return []
+    text = file.read_text()
+    return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
+
+
+def lost_and_doubled(study: Study) -> tuple[int, int, int]:
+    """(attempts at most, lines lost, lines doubled) of a study whose runs have all finished.
+
+    A run's trainer without torch counts its iters: each attempt goes on where its start says, in
+    even steps to the end or to where it was broken off; only what was broken off may come again.
+    """
+    most = lost = doubled = 0
+    for run in study.runs:
+        found = events(study, run.name)
+        assert found[-1]["type"] == "exit", (run.name, found[-1])
+        assert found[-1]["state"] == "finished", (run.name, found[-1])
+        starts = [n for n, event in enumerate(found) if event["type"] == "start"]
+        numbers = [found[n]["attempt"] for n in starts]
+        most = max(most, *numbers)
+        doubled += len(numbers) - len(set(numbers))
+        lost += numbers != sorted(numbers)
+        for first, end in zip(starts, [*starts[1:], len(found)], strict=True):
+            iters = [e["iter"] for e in found[first:end] if e["type"] == "iter"]
+            doubled += len(iters) - len(set(iters))
+            step = study.max_iters // 10
+            began = int(found[first]["resumed_from"])
+            lost += len(set(range(began + step, max(iters, default=0) + 1, step)) - set(iters))
+        lost += [e["iter"] for e in found if e["type"] == "iter"][-1] != study.max_iters
+        doubled += sum(e["type"] == "exit" and e["state"] == "finished" for e in found) - 1
+    return most, lost, doubled
