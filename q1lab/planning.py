@@ -124,11 +124,6 @@ def plan(wish: Wish, store: Store) -> Plan:
     draft = _draft(wish, seeds, preset, config, data, answer, baseline, modified, engine)
     if again is not None:
         draft = _as_kept(draft, again, wish)
-    if asked is not None and engine.kind != "local":
-        raise Problem(
-            f"--seeds {wish.seeds}: a planned range trains on this machine; give a number of seeds "
-            f"for {engine.kind}"
-        )
     known = None if wish.fresh else _same_study(draft, asked)
     if known is None and not wish.unchecked:
         for file in (baseline, modified):
@@ -141,6 +136,8 @@ def plan(wish: Wish, store: Store) -> Plan:
     else:
         if asked is not None:
             draft = _planned(draft, *asked, store)
+            if engine.kind != "local" and wish.jobs is None:
+                draft = replace(draft, jobs=2 * asked[0])
         ready = set() if wish.fresh else {run.name for run, _ in reuse.find(draft)}
         study, missing = draft, tuple(run.name for run in draft.runs if run.name not in ready)
     return Plan(
@@ -183,12 +180,20 @@ def begin(wish: Wish, store: Store, drawn: Plan | None = None) -> Plan:
         holds = drawn is not None and drawn.is_new and drawn.known == tuple(studies.ids())
         made = drawn if drawn is not None and holds else plan(wish, store)
         if not made.is_new and launch.is_alive(made.study.files):
+            if _is_taken_up(made.study):
+                return made
             raise launch.running_already(made.study.id)
         study = save(made, store)
         ingest.take_in(store, study)
         if made.missing and names.from_dict(study.extra.get("engine")).kind != "notebook":
             launch.start(study)
     return replace(made, study=study)
+
+
+def _is_taken_up(study: Study) -> bool:
+    """Whether an engine still has the study as it was planned, and somebody here follows it again:
+    the machine slept, or its runner was killed."""
+    return studies.load(study.id).looks == study.looks and launch.tend(study)
 
 
 def go_on(study_id: str, store: Store) -> list[str]:

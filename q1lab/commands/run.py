@@ -68,7 +68,10 @@ Exit status: 0 done, 1 a run failed or diverged, 2 usage, 130 interrupted (can g
     "--dtype", type=click.Choice(["auto", "fp32", "bf16"]), default="auto", show_default=True
 )
 @click.option(
-    "--jobs", type=int, help="Runs that train at once. Default: a run per core, one per GPU."
+    "--jobs",
+    type=int,
+    help="Runs that train at once. Default: a run per core, one per GPU; on an engine, all, and of "
+    "a range what its first look needs.",
 )
 @click.option(
     "--headline",

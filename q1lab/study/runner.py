@@ -14,17 +14,15 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from q1lab import config
 from q1lab.errors import Problem
 from q1lab.files import open_private, utc_now
-from q1lab.study import children, launch, ranges, studies, told
+from q1lab.study import children, launch, looking, studies, told
 from q1lab.study.engines import names
-from q1lab.study.events import has_ended, last_event
-from q1lab.study.states import State
+from q1lab.study.events import has_ended
 from q1lab.study.studies import Study
 
 if TYPE_CHECKING:
@@ -54,7 +52,7 @@ class Runner:
         self.stopping = False
         self.tellers: list[subprocess.Popen[bytes]] = []
         self.crew: Crew | None = None
-        self.looked_at = 0
+        self.looks = looking.Looks(study)
 
     def run(self) -> int:
         """Until nothing is left to claim and every trainer has ended."""
@@ -134,17 +132,10 @@ class Runner:
     def _end_when_known(self) -> None:
         """A study with a planned range is over at the look that knows: its plan then names the
         pairs up to that look, and nothing trains on. Runs under way are beyond it."""
-        planned = ranges.of(self.study)
-        if planned is None or self.stopping:
+        end = None if self.stopping else self.looks.known_after()
+        if end is None:
             return
-        pairs = self._pairs()
-        if len(pairs) <= self.looked_at:
-            return
-        self.looked_at = len(pairs)
-        end = ranges.over_at(planned, pairs, ranges.smallest_that_matters(self.study))
-        if end is None or end >= len(self.study.seeds):
-            return
-        log(f"known after {end} of {planned.most} pairs")
+        log(f"known after {end} of {len(self.study.seeds)} pairs")
         seeds = self.study.seeds[:end]
         rest = [run for run in self.study.runs if run.seed not in seeds]
         launch.take_out(self.study, self.launch, [run.name for run in rest])
@@ -153,24 +144,8 @@ class Runner:
         for worker in self.workers:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 worker.wait(launch.GRACE)
-        self.study = replace(self.study, looks=(seeds,))
-        studies.save(self.study)
-
-    def _pairs(self) -> list[float | None]:
-        """Differences of the first pairs that have ended, in the order of the plan; None for one of
-        which a run diverged."""
-        found: list[float | None] = []
-        for seed in self.study.seeds:
-            losses = []
-            for arm in studies.ARMS:
-                files = self.files.run(studies.run_name(arm, seed))
-                if not has_ended(files.events):
-                    return found
-                event = last_event(files.events) or {}
-                losses.append(event.get("val_loss") if event["state"] == State.FINISHED else None)
-            base, modified = losses
-            found.append(None if base is None or modified is None else modified - base)
-        return found
+        self.study = looking.end_after(self.study, end)
+        self.looks = looking.Looks(self.study)
 
     def left(self) -> list[str]:
         """Runs that nobody has claimed in this launch and that have not ended before."""

@@ -27,7 +27,10 @@ class Word:
     launch: int
     job: Job
     jobs: tuple[str, ...] = ()
-    """Names of the launch's jobs so far; more than one where lost cells were handed over again."""
+    """Names of the launch's jobs so far; more than one where lost cells were handed over again, or
+    where a planned range went on after a look."""
+    tries: int = 1
+    """How often the cells of this job were handed over in this launch."""
     submitted: bool = False
     cursor: int = 0
     cells: Mapping[str, Seen] = field(default_factory=dict)

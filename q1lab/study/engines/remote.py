@@ -6,6 +6,7 @@ the machine may sleep: what the engine works on goes on, and the next runner tak
 
 from __future__ import annotations
 
+import contextlib
 import json
 import secrets
 import time
@@ -13,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from q1lab.files import open_regular, utc_now
+from q1lab.study import looking
 from q1lab.study.engines import record
 from q1lab.study.engines.base import (
     CANCELLED,
@@ -58,6 +60,9 @@ class Crew:
         """Called at every look: what the runner keeps going meanwhile (the W&B relay)."""
         self.files = study.files
         self.journal = Journal(self.files)
+        self.looks = looking.Looks(study)
+        self._counted: dict[str, tuple[int, int]] = {}
+        """Bytes read of each run's events, and starts among them."""
         self.stopping = self.told = False
         self.pause = PAUSE
         known = record.read(self.files.root)
@@ -65,7 +70,7 @@ class Crew:
             self.word = known
             self.log(f"taking up {known.job.name} again")
         else:
-            cells = tuple(run.name for run in study.runs if self._is_wanted(run.name, launch))
+            cells = self._batch(launch)
             job = self._job(launch, 1, cells)
             self.word = Word(
                 engine=name,
@@ -84,6 +89,8 @@ class Crew:
     def run(self) -> int:
         """Until nothing of the study is left at the engine."""
         self.journal.make_up(dict(self.word.base))
+        if not self.word.submitted:
+            self._end_when_known()
         if not self.word.job.cells:
             self._put(over=True)
             return 0
@@ -123,31 +130,28 @@ class Crew:
         self.journal.make_up(dict(self.word.base))
         changed = news.cells != {c: self.word.cells.get(c) for c in news.cells}
         self.pause = PAUSE if new or changed else min(5.0, 1.3 * self.pause)
+        if not self.told and (end := self.looks.known_after()) is not None:
+            self.log(f"known after {end} of {len(self.study.seeds)} pairs")
+            self.engine.stop(self.word.job)
+            self.told = True
         if news.over:
             self._ended(news)
         elif changed or not self.word.reached or new:
             self._put(cells={**self.word.cells, **news.cells}, seen=utc_now(), reached=True, why="")
 
     def _ended(self, news: News) -> None:
-        """The job is over: hand lost cells over again, or close the launch."""
+        """The job is over: hand lost cells over again, or the next ones of a planned range, or
+        close the launch."""
         cells = {**self.word.cells, **news.cells}
-        open_ = [cell for cell in self.word.job.cells if not self._last_word(cell)]
+        self._end_when_known()
+        planned = {run.name for run in self.study.runs}
+        mine = [cell for cell in self.word.job.cells if cell in planned]
+        open_ = [cell for cell in mine if not self._last_word(cell)]
         again = [cell for cell in open_ if cells[cell].state not in (CANCELLED, ENDED)]
         again += [cell for cell in open_ if cells[cell].state == ENDED and not self.stopping]
-        tries = len(self.word.jobs)
-        if again and tries < TRIES and not self.stopping:
-            attempts = {cell: self._attempts(cell) for cell in again}
-            job = self._job(self.word.launch, tries + 1, tuple(again), attempts)
+        if again and self.word.tries < TRIES and not self.stopping:
             self.log(f"{len(again)} runs ended without a last word; handing them over again")
-            lost = {cell: Seen(WAITING, f"attempt {attempts[cell] + 1}") for cell in again}
-            self._put(
-                job=job,
-                jobs=(*self.word.jobs, job.name),
-                cells={**cells, **lost},
-                submitted=False,
-                seen=utc_now(),
-                reached=True,
-            )
+            self._go_on(tuple(again), cells, self.word.tries + 1)
             return
         for cell in open_:
             seen = cells[cell]
@@ -156,32 +160,70 @@ class Crew:
                 self._say(cell, "stopped", words)
             else:
                 self._say(cell, "crashed", seen.words or news.why or "it ended without a last word")
+        more = self._batch(self.word.launch)
+        if more and not self.stopping and all(self._has_ended(cell) for cell in mine):
+            self.log(f"not known after {len(self.looks.pairs)} pairs")
+            self._go_on(more, cells, 1)
+            return
         self._put(cells=cells, seen=utc_now(), reached=True, over=True, why=news.why)
+
+    def _go_on(self, more: tuple[str, ...], cells: dict[str, Seen], tries: int) -> None:
+        """Hand these cells over next, for the ``tries``-th time."""
+        job = self._job(self.word.launch, len(self.word.jobs) + 1, more)
+        waiting = {
+            cell: Seen(WAITING, f"attempt {job.attempts[cell] + 1}" if job.attempts[cell] else "")
+            for cell in more
+        }
+        self._put(
+            job=job,
+            jobs=(*self.word.jobs, job.name),
+            tries=tries,
+            cells={**cells, **waiting},
+            submitted=False,
+            seen=utc_now(),
+            reached=True,
+        )
+
+    def _end_when_known(self) -> None:
+        """A planned range that is known has no more runs than those that made it known; called
+        when nothing of the study is at the engine."""
+        end = None if self.stopping else self.looks.known_after()
+        if end is not None:
+            self.study = looking.end_after(self.study, end)
+            self.looks = looking.Looks(self.study)
+
+    def _batch(self, launch: int) -> tuple[str, ...]:
+        """The cells to hand over now: all that the launch has to train, of a planned range those
+        before the next look."""
+        seeds = set(self.looks.batch())
+        return tuple(
+            run.name
+            for run in self.study.runs
+            if run.seed in seeds and self._is_wanted(run.name, launch)
+        )
 
     def _put(self, **changes: object) -> None:
         self.word = replace(self.word, **changes)  # type: ignore[arg-type]
         record.write(self.files.root, self.word)
 
-    def _job(
-        self,
-        launch: int,
-        number: int,
-        cells: tuple[str, ...],
-        attempts: dict[str, int] | None = None,
-    ) -> Job:
+    def _job(self, launch: int, number: int, cells: tuple[str, ...]) -> Job:
         # a name of its own: another q1lab on the same cluster may have a study of the same name
         name = f"q1lab-{self.study.id}-{launch}-{number}-{secrets.token_hex(4)}"
         last = {cell: self.journal.last[cell] for cell in cells if cell in self.journal.last}
-        attempts = attempts or {cell: self._attempts(cell) for cell in cells}
-        return Job(name, cells, attempts, last)
+        return Job(name, cells, {cell: self._attempts(cell) for cell in cells}, last)
 
     def _attempts(self, cell: str) -> int:
-        """How often the run was started so far, by its events."""
-        try:
-            with open_regular(self.files.run(cell).events) as file:
-                return sum(b'"type": "start"' in x or b'"type":"start"' in x for x in file)
-        except OSError:
-            return 0
+        """How often the run was started so far, by its events, of which each is read once."""
+        place, count = self._counted.get(cell, (0, 0))
+        with contextlib.suppress(OSError), open_regular(self.files.run(cell).events) as file:
+            file.seek(place)
+            for line in file:
+                if not line.endswith(b"\n"):
+                    break
+                place += len(line)
+                count += b'"type": "start"' in line or b'"type":"start"' in line
+        self._counted[cell] = (place, count)
+        return count
 
     def _last_word(self, cell: str) -> bool:
         event = last_event(self.files.run(cell).events)
@@ -191,7 +233,10 @@ class Crew:
         """Whether this launch trains the run: it has not ended, and was not taken out."""
         if (self.files.claims / f"{launch}-{cell}").exists():
             return False
-        return not has_ended(self.files.run(cell).events)
+        return not self._has_ended(cell)
+
+    def _has_ended(self, cell: str) -> bool:
+        return has_ended(self.files.run(cell).events)
 
     def _say(self, cell: str, state: str, message: str) -> None:
         """Write a last word for a run that started and had none of its own."""

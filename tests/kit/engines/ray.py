@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -123,6 +124,7 @@ class Ray:
         for n, node in reversed(list(enumerate(self.nodes))):
             if node.poll() is None:
                 self.kill(n)
+        shutil.rmtree(self.root, ignore_errors=True)
 
     def _start(self, name: str, *arguments: str) -> None:
         with Path(f"{self.root}.{name}.log").open("wb") as log:

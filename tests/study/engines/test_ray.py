@@ -21,7 +21,7 @@ from q1lab.study import launch, studies
 from q1lab.study.engines.base import Job, OutOfReach, Refused
 from q1lab.study.engines.ray import Ray
 from tests.kit.engines import ray as kit
-from tests.kit.engines.client import RUN, is_submitted, q1lab, word
+from tests.kit.engines.client import RUN, is_submitted, q1lab, said, word
 from tests.kit.lab_home import make_study
 from tests.kit.waiting import wait_for
 
@@ -220,6 +220,18 @@ def test_a_runner_killed_at_many_moments_loses_and_doubles_nothing(cluster: kit.
         assert iters == sorted(set(iters))
     done = q1lab("attach", "--json")
     assert json.loads(done.stdout)["complete"]
+
+
+@real
+@pytest.mark.xdist_group("ray")
+def test_a_planned_range_is_given_more_cells(cluster: kit.Ray) -> None:
+    done = q1lab(*asked(cluster, "--seeds", "3..4", "--json"), effect=0.0, noise=0.5)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["complete"]
+    assert len(said().jobs) == 2
+    done = q1lab(*asked(cluster, "--seeds", "3..12", "--json", "--fresh"), effect=-5, noise=0.001)
+    assert json.loads(done.stdout)["verdict"] == "helps"
+    assert len(studies.load("rope-2").seeds) == 3
 
 
 @real

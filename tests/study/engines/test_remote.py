@@ -5,14 +5,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 
 from q1lab.index import ingest, view
 from q1lab.index.store import Store
-from q1lab.study import alive
+from q1lab.study import alive, ranges, studies
 from q1lab.study.engines import record
 from q1lab.study.engines.base import Finding, Job, News, OutOfReach, Refused, Seen
 from q1lab.study.engines.remote import Crew
@@ -195,6 +195,113 @@ def test_the_next_process_takes_up_the_same_job(study: Study) -> None:
     assert later.jobs == []
     assert later.seen == [1]
     assert look(study).line.state == "finished"
+
+
+# ── a planned range: more cells as looks go on
+
+
+PLANNED = ranges.Range(3, 6, 0.02, (6.0, 5.0, 4.0, 3.0))
+
+
+@dataclass
+class Machines:
+    """An engine that trains each job to its end: pair n differs by ``pairs[n]``."""
+
+    pairs: tuple[float, ...]
+    kind: str = "stand-in"
+    jobs: list[Job] = field(default_factory=list)
+
+    def submit(self, study: Study, job: Job) -> Job:
+        if job.name not in {one.name for one in self.jobs}:
+            self.jobs.append(job)
+        return job
+
+    def look(self, study: Study, job: Job, cursor: int) -> News:
+        lines: list[tuple[int, str, str]] = []
+        for cell in job.cells:
+            arm, _, seed = cell.partition("-seed")
+            loss = 1.9 + (self.pairs[int(seed)] if arm == "modified" else 0.0)
+            for text in (start(cell), end(loss=loss)):
+                lines.append((len(lines) + 1, cell, text))
+        return News({cell: Seen("ended") for cell in job.cells}, tuple(lines[cursor:]), over=True)
+
+    def stop(self, job: Job) -> None:
+        pass
+
+    def seeds(self) -> list[list[int]]:
+        """The seeds of each job."""
+        every = [[int(cell.partition("-seed")[2]) for cell in job.cells] for job in self.jobs]
+        return [sorted(set(one)) for one in every]
+
+
+WIDE, NARROW = (-0.3, 0.1, -0.2), (-0.1, -0.101, -0.099)
+
+
+@pytest.mark.parametrize(
+    ("pairs", "jobs", "handed_over", "planned"),
+    [
+        (NARROW, 2, [[0, 1, 2]], 3),
+        ((*WIDE, -0.1, -0.1, -0.1), 2, [[0, 1, 2], [3], [4], [5]], 6),
+        ((*WIDE, -0.1, -0.1, -0.1), 6, [[0, 1, 2], [3, 4, 5]], 6),
+        ((*NARROW, 0.0, 0.0, 0.0), 12, [[0, 1, 2, 3, 4, 5]], 3),
+    ],
+)
+def test_a_range_is_given_more_cells_as_looks_go_on(
+    home: object,
+    pairs: tuple[float, ...],
+    jobs: int,
+    handed_over: list[list[int]],
+    planned: int,
+) -> None:
+    study = ranged(jobs)
+    engine = Machines(pairs)
+    crew(study, engine).run()  # type: ignore[arg-type]
+    assert engine.seeds() == handed_over
+    assert len(studies.load(study.id).seeds) == planned
+    found = look(studies.load(study.id))
+    assert (found.line.state, found.line.done) == ("finished", 2 * planned)
+    assert not alive.is_alive(study.files)
+
+
+def test_a_range_goes_on_by_itself_after_a_kill_between_looks(home: object) -> None:
+    class Killed(Exception):
+        pass
+
+    def kill(_: float) -> None:
+        raise Killed
+
+    study = ranged(2)
+    engine = Machines((*WIDE, -0.1, -0.1, -0.1))
+    kills = 0
+    while alive.is_alive(study.files) or not kills:
+        try:
+            crew(studies.load(study.id), engine, kill).run()  # type: ignore[arg-type]
+        except Killed:
+            kills += 1
+    assert kills == 3
+    assert engine.seeds() == [[0, 1, 2], [3], [4], [5]]
+    assert look(study).line.state == "finished"
+
+
+def test_what_was_known_before_a_kill_hands_nothing_over(home: object) -> None:
+    """The runner was killed after the last event and before the plan said so."""
+    study = ranged(2)
+    for n, pair in enumerate(NARROW):
+        for arm, loss in (("baseline", 1.9), ("modified", 1.9 + pair)):
+            files = study.files.run(studies.run_name(arm, n))
+            files.root.mkdir(parents=True)
+            files.events.write_text(f"{start(files.root.name)}\n{end(loss=loss)}\n")
+    engine = Machines(NARROW)
+    crew(study, engine).run()  # type: ignore[arg-type]
+    assert engine.jobs == []
+    assert look(studies.load(study.id)).line.state == "finished"
+
+
+def ranged(jobs: int) -> Study:
+    study = make_study(seeds=tuple(range(6)), extra={"range": PLANNED.to_dict()})
+    study = replace(study, jobs=jobs)
+    studies.save(study)
+    return study
 
 
 def test_stop_is_asked_once_and_waited_for(study: Study) -> None:

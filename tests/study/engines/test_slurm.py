@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 from collections.abc import Iterator
 
@@ -10,7 +12,7 @@ import pytest
 
 from q1lab.study import launch, studies
 from tests.kit.engines import slurm as kit
-from tests.kit.engines.client import RUN, is_submitted, q1lab, said
+from tests.kit.engines.client import RUN, is_submitted, lost_and_doubled, q1lab, said
 from tests.kit.waiting import wait_for
 
 pytestmark = [
@@ -44,6 +46,29 @@ def test_a_study_larger_than_one_array() -> None:
     assert said().job.id.count("+") == 2  # this Slurm takes arrays of at most three tasks
     again = q1lab(*SLURM, "--seeds", "3", "--json")
     assert json.loads(again.stdout)["difference"] == json.loads(done.stdout)["difference"]
+
+
+def test_a_planned_range_stops_when_it_is_known() -> None:
+    done = q1lab(*SLURM, "--seeds", "3..12", "--json", effect=-0.5, noise=0.001)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["verdict"] == "helps"
+    assert studies.load("rope-1").seeds == (0, 1, 2)
+    assert len(said().job.cells) == 6
+
+
+def test_a_planned_range_goes_on_by_the_same_command() -> None:
+    """Nothing is known to the end; the runner is killed on the way."""
+    asked = (*SLURM, "--seeds", "3..4", "--json")
+    assert q1lab(*asked, "--detach", effect=0.0, noise=0.5, pause=0.1).returncode == 0
+    study = studies.load("rope-1")
+    wait_for(lambda: is_submitted(study))
+    os.kill(launch.last(study.files)["pid"], signal.SIGKILL)
+    wait_for(lambda: not launch.has_runner(study.files))
+    done = q1lab(*asked, effect=0.0, noise=0.5)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["complete"]
+    assert len(said().jobs) == 2
+    assert lost_and_doubled(study) == (1, 0, 0)
 
 
 def test_stop_and_go_on() -> None:
