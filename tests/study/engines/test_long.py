@@ -191,7 +191,7 @@ def test_the_runner_is_killed_in_mid_pull(cluster: ray_kit.Ray) -> None:
 @with_ray
 def test_a_thousand_cells(cluster: ray_kit.Ray) -> None:
     began = time.monotonic()
-    study = begin(f"ray={cluster.url}", "--seeds", "500", "--engine-option", "cpus=0.25")
+    study = begin(f"ray={cluster.url}", "--seeds", "500", "--engine-option", "cpus=0.5")
     wait_for(lambda: is_over(study), seconds=850)
     took = time.monotonic() - began
     assert len(study.runs) == 1000
