@@ -56,17 +56,83 @@ def test_a_range_makes_a_claim_in_5_percent_of_null_studies(first: int, most: in
     assert looks.any_claim(later) == pytest.approx(ALPHA_LATER, abs=0.0003)
 
 
-def test_with_many_pairs_the_levels_are_pococks() -> None:
-    """With a known spread (many pairs to a look) two looks at half and all of the data have
-    Pocock's level .0294: the bivariate normal's own integral."""
-    limit = scipy_stats.norm.ppf(1 - 0.0294 / 2)
-    both = scipy_stats.multivariate_normal(cov=[[1, 0.5**0.5], [0.5**0.5, 1]])
-    inside = sum(
-        sign * both.cdf([a * limit, b * limit])
-        for (a, b), sign in zip(itertools.product((1, -1), repeat=2), (1, -1, -1, 1), strict=True)
+# With many pairs the spread is as good as known, and the t statistics of the looks are jointly
+# normal with correlations √(n/m): what libraries for group-sequential designs compute. None that was
+# found knows exact paths of Student's t; at a few pairs there are other integrals below.
+
+
+def with_known_spread(plan: list[tuple[int, float]]) -> float:
+    """The chance of any claim when the spread is known, by gsdesign's grid (it ports gsDesign's)."""
+    import gsdesign
+
+    limits = [float(scipy_stats.norm.ppf(1 - alpha / 2)) for _, alpha in plan]
+    sizes = [n for n, _ in plan]
+    grid = gsdesign.h1(info=sizes[0], a=-limits[0], b=limits[0])
+    for (before, n), limit in zip(itertools.pairwise(sizes), limits[1:], strict=True):
+        grid = gsdesign.hupdate(18, 0.0, n, -limit, limit, 0.0, before, grid)
+    return float(1 - grid[2].sum())
+
+
+@pytest.mark.parametrize(
+    ("looks_at", "pocock"), [([1, 2], 2.178), ([1, 2, 3], 2.289), ([1, 2, 3, 4, 5], 2.413)]
+)
+def test_the_library_knows_pococks_constants(looks_at: list[int], pocock: float) -> None:
+    """So that it is read as it is meant: his table of 1977 for two-sided 5%."""
+    alpha = float(2 * scipy_stats.norm.sf(pocock))
+    assert with_known_spread([(n, alpha) for n in looks_at]) == pytest.approx(0.05, abs=0.0001)
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        [(60, 0.0294), (120, 0.0294)],
+        [(40, 0.05), (60, 0.01), (100, 0.03)],
+        [(n, 0.0158) for n in (40, 60, 80, 100, 120)],
+        [(n, 0.01) for n in range(60, 81)],
+    ],
+)
+def test_with_many_pairs_any_claim_is_the_librarys(plan: list[tuple[int, float]]) -> None:
+    """The rest, of the order of 1 / pairs, is what Student's t adds; it is always above 0."""
+    beyond = looks.any_claim(plan) - with_known_spread(plan)
+    assert 0 < beyond < 0.06 / plan[0][0]
+
+
+def test_what_students_t_adds_goes_away_with_more_pairs() -> None:
+    def beyond(scale: int) -> float:
+        plan = [(4 * scale, 0.03), (5 * scale, 0.03), (8 * scale, 0.03)]
+        return looks.any_claim(plan) - with_known_spread(plan)
+
+    few, some, many = (beyond(scale) for scale in (5, 10, 20))
+    assert few > some > many > 0
+    assert few / many == pytest.approx(4, rel=0.1), "as 1 / pairs does"
+
+
+@pytest.mark.parametrize("alpha", [0.05, 0.03045, 0.0106, 0.002])
+def test_at_3_and_4_pairs_it_is_what_quadrature_finds(alpha: float) -> None:
+    """One integral over t at 3 pairs, in which the chance of a claim at the fourth is Student's own
+    distribution function between the two roots of a quadratic."""
+    from scipy import integrate
+
+    limit, last = (scipy_stats.t.ppf(1 - alpha / 2, n - 1) for n in (3, 4))
+    edge = last * 2 / np.sqrt(3 + last**2)  # of S/√Q at 4 pairs
+
+    def quiet(t: float) -> float:
+        u = t * np.sqrt(3) / np.sqrt(2 + t * t)
+        # no claim while (u + r)² < edge² (1 + r²)
+        inner = edge**2 * (1 + u * u - edge**2)
+        if inner <= 0:
+            return float(scipy_stats.t.pdf(t, 2))
+        roots = np.sort((u + np.array([-1, 1]) * np.sqrt(inner)) / (edge**2 - 1))
+        claim = np.diff(scipy_stats.t.cdf(roots * np.sqrt(3), 3))[0]
+        return float((1 - claim) * scipy_stats.t.pdf(t, 2))
+
+    corner = np.sqrt(max(edge**2 - 1, 0))
+    at = corner * np.sqrt(2) / np.sqrt(3 - corner**2)
+    found = 2 * sum(
+        integrate.quad(quiet, *ends, epsabs=1e-10, limit=200)[0]
+        for ends in ((0, min(at, limit)), (min(at, limit), limit))
     )
-    assert 1 - inside == pytest.approx(0.05, abs=0.0003)
-    assert looks.any_claim([(100, 0.0294), (200, 0.0294)]) == pytest.approx(0.05, abs=0.001)
+    assert looks.any_claim([(3, alpha), (4, alpha)]) == pytest.approx(1 - found, abs=1e-7)
 
 
 def test_the_table_has_every_range_and_its_order() -> None:
