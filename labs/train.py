@@ -180,6 +180,8 @@ def train(
 ) -> str:
     """The whole loop. Returns ``finished`` or ``diverged``; raises Stop when asked to stop."""
     cfg = plan["config"]
+    # where a file is compared with itself, one arm draws with other seeds (q1lab's studies.py)
+    drawn = seed + plan.get("extra", {}).get("seed_shift", {}).get(arm, 0)
     device = torch.device(plan["device"])
     precision = devices.Precision(
         device, plan["dtype"], cfg["block_size"], compiled=cfg["compile"] == "on"
@@ -188,7 +190,7 @@ def train(
     # model: built on the CPU with keyed weights (the same on every device), then moved and
     # flattened
     module = loading.load(source)
-    model = keyed.build(lambda: loading.build(module, cfg, corpus.vocab_size), seed).to(device)
+    model = keyed.build(lambda: loading.build(module, cfg, corpus.vocab_size), drawn).to(device)
     n_params = sum(p.numel() for p in model.parameters())
     buffers = flat.flatten(model)
     adamw = torch.optim.AdamW(
@@ -197,7 +199,7 @@ def train(
         betas=(cfg["beta1"], cfg["beta2"]),
         fused=device.type in ("cpu", "cuda"),
     )
-    batches = data.Batches(corpus.train, seed, cfg["batch_size"], cfg["block_size"], device)
+    batches = data.Batches(corpus.train, drawn, cfg["batch_size"], cfg["block_size"], device)
     val = corpus.val.to(device)
     some = data.windows(corpus.val, cfg["block_size"], cfg["eval_windows"])
     tokens_per_iter = cfg["batch_size"] * cfg["block_size"]
@@ -218,6 +220,7 @@ def train(
         arm=arm,
         variant=plan["arms"][arm]["variant"],
         seed=seed,
+        **({} if drawn == seed else {"drawn_with": drawn}),
         attempt=number,
         pid=os.getpid(),
         resumed_from=first,

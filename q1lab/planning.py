@@ -92,10 +92,13 @@ def plan(wish: Wish, store: Store) -> Plan:
         raise Problem(f"--headline {wish.headline}: it takes paired or welch")
     pair = parents.pair(wish.variant, wish.baseline)
     modified, baseline = pair.modified, pair.baseline
-    if parents.same_code(modified, baseline):
-        same = "are the same file" if modified.path == baseline.path else "hold the same code"
+    floor = modified.sha256 == baseline.sha256 and (
+        modified.path == baseline.path or again is not None
+    )
+    if parents.same_code(modified, baseline) and not floor:
         raise Problem(
-            f"{modified.path.name} and {baseline.name}.py {same}; there is nothing to compare"
+            f"{modified.path.name} and {baseline.name}.py hold the same code; there is nothing to "
+            "compare"
         )
     paths.ensure_home()
 
@@ -374,6 +377,11 @@ def _draft(
             "wandb": wish.wandb,
             **({} if here else {"engine": engine.to_dict()}),
             "baseline": wish.baseline and baseline.origin,
+            **(
+                {"seed_shift": {"modified": studies.OTHER_SEEDS}}
+                if modified.sha256 == baseline.sha256
+                else {}
+            ),
         },
     )
 
@@ -521,6 +529,8 @@ def _minutes(study: Study, missing: tuple[str, ...], answer: dict[str, Any]) -> 
 
 def _notes(study: Study, known: Study | None, again: Kept | None, store: Store) -> tuple[str, ...]:
     notes = []
+    if study.is_floor:
+        notes.append(telling.itself(study.baseline))
     other = kept.differing(again, study.versions) if again is not None else ""
     if other:
         notes.append(f"the last digits may differ from then: {other}")

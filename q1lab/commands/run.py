@@ -114,6 +114,7 @@ def run(detach: bool, as_json: bool, **asked: Any) -> int:
     nanoGPT's interface, or a folder that `q1lab keep` made: then it trains that study again.
     Training outlives the terminal; Ctrl-C stops it cleanly, so that it can go
     on.
+    With VARIANT baseline it is compared with itself, on other seeds: how far apart equals are.
     """
     wish = wish_of(**asked)
     # the quick questions first

@@ -8,8 +8,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from weakref import WeakSet
 
+from q1lab.compare import ledger
 from q1lab.compare.ledger import Asked, asked_of
 from q1lab.compare.record import VERSION, Comparison, build, from_dict, start_of
+from q1lab.compare.stats import Interval
 from q1lab.files import sha256_text
 from q1lab.index import ingest, results
 from q1lab.index.store import Row, Store
@@ -25,7 +27,8 @@ def compare(store: Store, study: Study) -> Comparison:
     rows = store.runs(study.id)
     question = asked_of(store, study)
     starts = {row["id"]: start_of(study, row) for row in rows}
-    fingerprint = _fingerprint(study, rows, question, list(starts.values()))
+    floor = floor_of(store, study)
+    fingerprint = _fingerprint(study, rows, question, list(starts.values()), floor)
     known = results.kept(store, study.id)
     if (
         known is not None
@@ -34,7 +37,7 @@ def compare(store: Store, study: Study) -> Comparison:
         found = from_dict(json.loads(known["record"]))
         if found is not None:
             return found
-    made = build(study, rows, question, starts)
+    made = build(study, rows, question, starts, floor)
     text = json.dumps(made.to_dict(), allow_nan=False)
     results.keep(store, study.id, f"{fingerprint} {sha256_text(text)}", text)
     return made
@@ -50,6 +53,18 @@ def newest(store: Store) -> Comparison | None:
     """The newest study's comparison among those that were computed; computes nothing."""
     text = results.newest(store, VERSION)
     return None if text is None else from_dict(json.loads(text))
+
+
+def floor_of(store: Store, study: Study) -> tuple[str, Interval] | None:
+    """The newest study that compares this study's baseline with itself under the same conditions,
+    and the interval that it came to; None while there is none, and for such a study itself."""
+    if study.is_floor:
+        return None
+    for one in reversed(ledger.floors(store, study)):
+        found = compare(store, one)
+        if found.ends is not None and found.reason is None:
+            return one.id, found.ends
+    return None
 
 
 _up_to_date: WeakSet[Store] = WeakSet()
@@ -97,7 +112,11 @@ def speeds(store: Store, study: Study) -> dict[str, list[float]]:
 
 
 def _fingerprint(
-    study: Study, rows: list[Row], question: Asked, starts: Sequence[Mapping[str, Any]]
+    study: Study,
+    rows: list[Row],
+    question: Asked,
+    starts: Sequence[Mapping[str, Any]],
+    floor: tuple[str, Interval] | None,
 ) -> str:
     """Changes whenever the record would: the plan, or any run's state or numbers (and this code's
     version)."""
@@ -108,7 +127,7 @@ def _fingerprint(
         ]
         for row in rows
     ]
-    told = [VERSION, study.to_dict(), parts, repr(question), list(starts)]
+    told = [VERSION, study.to_dict(), parts, repr(question), list(starts), repr(floor)]
     return sha256_text(json.dumps(told, sort_keys=True))
 
 

@@ -3,7 +3,8 @@
 A question is (modification, baseline, data). It stays the same question with other seeds, another
 preset or ``--set``, another headline, swapped arms, an edited model file, and for imported and
 adopted runs. Every study of it that came to a look is in its ledger; a deleted study leaves its
-line there.
+line there. A study of a file against itself claims nothing about a modification, so it is in no
+ledger but its own.
 """
 
 from __future__ import annotations
@@ -135,6 +136,22 @@ def ended_seeds(store: Store, draft: Study) -> set[int]:
     return found
 
 
+def floors(store: Store, study: Study) -> list[Study]:
+    """The studies that compare this study's baseline with itself, on the same data and under the
+    same conditions, oldest first."""
+    wanted = _trained_with(study)
+    base = study.arms["baseline"].sha256
+    found = [
+        one
+        for row in asked.plans(store, study.data.sha256)
+        if (one := _plan(row["plan"])) is not None
+        and one.is_floor
+        and one.arms["baseline"].sha256 == base
+        and _trained_with(one) == wanted
+    ]
+    return sorted(found, key=lambda one: one.created)
+
+
 # ── one question's studies
 
 
@@ -151,7 +168,12 @@ def _entries(store: Store, study: Study) -> list[_Entry]:
         if (one := _plan(json.dumps(line.get("plan")))) is not None
         and one.data.sha256 == study.data.sha256
     ]
-    everyone = [*lines, *plans]
+    # a study of a file against itself claims nothing: it asks no question but its own
+    everyone = [
+        (one, runs)
+        for one, runs in [*lines, *plans]
+        if (one.id == study.id if study.is_floor else not one.is_floor)
+    ]
     roots = _Roots()
     for one, _ in [*everyone, (study, None)]:
         for arm in ARMS:
@@ -265,8 +287,11 @@ def pairs_of(study: Study, ends: Ends) -> list[float | None]:
 
 
 def _conditions(study: Study) -> tuple[Any, ...]:
-    config = json.dumps(study.config, sort_keys=True)
-    return (frozenset(study.arms[arm].sha256 for arm in ARMS), config, study.device, study.dtype)
+    return (frozenset(study.arms[arm].sha256 for arm in ARMS), *_trained_with(study))
+
+
+def _trained_with(study: Study) -> tuple[str, str, str]:
+    return json.dumps(study.config, sort_keys=True), study.device, study.dtype
 
 
 def _twins(one: Study, other: Study) -> bool:

@@ -25,7 +25,7 @@ from q1lab.study.events import first_event
 from q1lab.study.states import State
 from q1lab.study.studies import ARMS, Study, run_name
 
-VERSION = 5
+VERSION = 6
 """Of the record. Raise it when its form or its computation changes, so that kept ones are made
 anew."""
 
@@ -64,6 +64,9 @@ class Comparison(Analysis):
     seeds: tuple[int, ...] = ()
     floor: Interval | None = None
     """How far apart baseline runs are that differ in nothing but their seed."""
+    floor_study: str | None = None
+    """The study of the baseline against itself whose interval ``floor`` is; None: it is the widest
+    difference between this study's own baseline runs."""
     complete: bool = True
     data: str = ""
     data_sha256: str = ""
@@ -90,6 +93,12 @@ class Comparison(Analysis):
     def score(self) -> Score | None:
         """The prediction against the outcome; None when nothing was predicted."""
         return score(self.prediction, self) if self.prediction else None
+
+    @property
+    def is_floor(self) -> bool:
+        """Whether both arms are the same file: then nothing is claimed about a modification."""
+        base, modified = (self.arms[arm].sha256 for arm in ARMS)
+        return bool(base) and base == modified
 
     @property
     def lost(self) -> int:
@@ -126,7 +135,9 @@ class Comparison(Analysis):
             "diverged": self.diverged,
             "notes": [{"kind": note.kind, **note.facts} for note in self.notes],
             "arms": {name: _arm_dict(arm) for name, arm in self.arms.items()},
-            "floor": _ends(self.floor),
+            "floor": None
+            if self.floor is None
+            else {**vars(self.floor), "study": self.floor_study},
             "seeds": list(self.seeds),
             "data": {"name": self.data, "sha256": self.data_sha256},
             "config": dict(self.config),
@@ -191,6 +202,7 @@ def from_dict(record: Mapping[str, Any]) -> Comparison | None:
         arms=results,
         seeds=tuple(record["seeds"]),
         floor=_interval(record["floor"]),
+        floor_study=(record["floor"] or {}).get("study"),
         complete=record["complete"],
         data=record["data"]["name"],
         data_sha256=record["data"]["sha256"],
@@ -215,9 +227,11 @@ def build(
     rows: list[Row],
     question: Asked | None = None,
     starts: Mapping[int, Mapping[str, Any]] | None = None,
+    floor: tuple[str, Interval] | None = None,
 ) -> Comparison:
     """The comparison, from a study's plan, its runs' rows, its question in the ledger (none: asked
-    this once), and what each run said when it began (by the row's id)."""
+    this once), what each run said when it began (by the row's id), and the study of its baseline
+    against itself with its interval."""
     planned = ranges.of(study)
     delta = ranges.smallest_that_matters(study)
     rows, complete = _counted(study, rows, planned, delta)
@@ -245,7 +259,8 @@ def build(
         baseline=study.baseline,
         arms={arm: _arm(study, rows, arm) for arm in ARMS},
         seeds=study.seeds,
-        floor=_floor(values["baseline"]),
+        floor=floor[1] if floor else None if study.is_floor else _floor(values["baseline"]),
+        floor_study=floor[0] if floor else None,
         complete=complete,
         data=study.data.name,
         data_sha256=study.data.sha256,

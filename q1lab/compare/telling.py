@@ -206,6 +206,15 @@ def bootstrap_note(c: Comparison, n: int | None = None) -> str:
 
 
 FLOOR_LABEL = "baseline against itself"
+
+
+def floor_note(c: Comparison) -> str:
+    """Where the row of the baseline against itself is from."""
+    if c.floor_study is None:
+        return "estimate from these runs"
+    return f"measured: {plain(c.floor_study)}"
+
+
 DELTA_LABEL = "too small to matter"
 PREDICTION_LABEL = "your prediction"
 
@@ -268,6 +277,8 @@ def verdict(c: Comparison) -> str:
     number = numbers(c)
     if c.reason is not None or c.ends is None:
         return reason(c)
+    if c.is_floor:
+        return f"{itself(base)} {_floor(c)}"
     if c.verdict in ("helps", "hurts"):
         small, large = sorted((abs(c.ends.low), abs(c.ends.high)))
         lower = "lower" if c.verdict == "helps" else "higher"
@@ -284,6 +295,27 @@ def verdict(c: Comparison) -> str:
         f"These runs can't tell {modified} and {base} apart: the {level(c)} interval goes from "
         f"{between(c)} nats and contains 0, so a lower, an equal and a higher val loss all fit. "
         "That is a result worth publishing, and not the same as no effect."
+    )
+
+
+def itself(name: str) -> str:
+    """What a study of a file against itself is."""
+    return (
+        f"Both arms are {_name(name, 'baseline')}, and no two runs share a seed: nothing was "
+        "changed, so nothing is claimed about a modification."
+    )
+
+
+def _floor(c: Comparison) -> str:
+    """How a study of a file against itself came out."""
+    if c.ends is not None and c.ends.excludes_zero():
+        return (
+            f"All the same the {level(c)} interval, {between(c)} nats, excludes 0: a false "
+            f"{c.verdict.upper()}, as it is expected in {share(1 - c.level)} of such intervals."
+        )
+    return (
+        f"As it should, the {level(c)} interval contains 0: {between(c)} nats. So far apart are "
+        "means of such runs by their seeds alone."
     )
 
 
@@ -567,6 +599,8 @@ def said(c: Comparison) -> str:
 
 def prediction(c: Comparison) -> str:
     """The recorded prediction against the outcome, or that there was none."""
+    if c.is_floor:
+        return ""
     if not c.prediction or c.score is None:
         return "No prediction was recorded before these runs, so there is nothing to score."
     return f"{predicted(c.prediction)} {scored(c.score, c)}"

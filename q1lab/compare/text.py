@@ -226,7 +226,8 @@ def _axis_rows(c: Comparison, width: int) -> list[Line]:
         label = f"each of {len(changes)} pairs" if len(changes) > 1 else "1 pair"
         rows.append((label, "", lambda axis: axis.points(changes, "○"), "", "modified"))
     if floor is not None:
-        interval_row(telling.FLOOR_LABEL, "", floor.low, floor.high, None, "░", "baseline")
+        label, note = telling.FLOOR_LABEL, telling.floor_note(c)
+        interval_row(label, note, floor.low, floor.high, None, "░", "baseline")
     if delta:
         interval_row(telling.DELTA_LABEL, "", -delta, delta, None, "┄", "dim")
     if predicted is not None:

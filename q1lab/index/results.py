@@ -16,10 +16,13 @@ def kept(store: Store, study_id: str) -> Row | None:
 
 
 def newest(store: Store, version: int) -> str | None:
-    """The record (JSON) of the newest study among those whose record is of ``version``."""
+    """The record (JSON) of the newest study of a modification among those whose record is of
+    ``version``."""
     row = store.db.execute(
         "SELECT r.record FROM results r JOIN studies s ON s.id = r.study_id "
-        "WHERE r.record ->> '$.v' = ? ORDER BY s.created DESC, s.rowid DESC LIMIT 1",
+        "WHERE r.record ->> '$.v' = ? "
+        "AND (r.record ->> '$.arms.baseline.sha256' = '' OR r.record ->> '$.arms.baseline.sha256' "
+        "<> r.record ->> '$.arms.modified.sha256') ORDER BY s.created DESC, s.rowid DESC LIMIT 1",
         (version,),
     ).fetchone()
     return None if row is None else str(row["record"])

@@ -246,8 +246,11 @@ IMPORTED: dict[str, Check] = {
     **dict.fromkeys(("allowed", "notes", "runs"), texts(20_000, 100_000)),
 }
 
+SHIFTS: dict[str, Check] = {"baseline": whole(below=1 << 40), "modified": whole(below=1 << 40)}
+
 EXTRA: dict[str, Check] = {
     "imported": some(IMPORTED),
+    "seed_shift": some(SHIFTS),
     **dict.fromkeys(("data", "dtype"), text(4096)),
     "overrides": or_none(some({})),
 }

@@ -49,7 +49,8 @@ def fill(study: Study) -> None:
         lines = []
         for event in events:
             if event["type"] == "start":
-                event = {**event, "arm": run.arm, "reused_from": f"{other.id}/{theirs.name}"}
+                here = {"arm": run.arm, "seed": run.seed}
+                event = {**event, **here, "reused_from": f"{other.id}/{theirs.name}"}
             lines.append(json.dumps(event, ensure_ascii=False) + "\n")
         if source.model.exists():
             private_folder(target.root)
@@ -72,7 +73,7 @@ def _conditions(study: Study) -> list[Any]:
 
 
 def _key(study: Study, run: Run) -> str:
-    return f"{study.arms[run.arm].sha256} {run.seed}"
+    return f"{study.arms[run.arm].sha256} {study.drawn_with(run)}"
 
 
 def _finished(study: Study, run: Run) -> bool:

@@ -23,6 +23,10 @@ LARGEST = 32 << 20
 """Bytes of a study.json at most: one of 1,000 runs has 100 KB."""
 ARMS = ("baseline", "modified")
 
+OTHER_SEEDS = 10**9
+"""What the modified arm's runs add to their seed where both arms are the same file: beyond any seed
+that can be typed, so that it is drawn by no other run."""
+
 
 def run_name(arm: str, seed: int) -> str:
     """``baseline-seed0``: the name of a run's folder, and of the run in W&B."""
@@ -122,6 +126,22 @@ class Study:
         """Interleaved by seed: half a study already holds pairs, and a machine's drift hits both
         arms."""
         return tuple(Run(arm, self.arms[arm].variant, seed) for seed in self.seeds for arm in ARMS)
+
+    @property
+    def is_floor(self) -> bool:
+        """Whether both arms are the same file, which is then compared with itself."""
+        base, modified = (self.arms[arm].sha256 for arm in ARMS)
+        return bool(base) and base == modified
+
+    def drawn_with(self, run: Run) -> int:
+        """The seed that a run's weights and batches are drawn with: its own, but in the modified
+        arm of a floor, whose pairs are to be independent, ``OTHER_SEEDS`` more.
+
+        The plan says so in ``extra["seed_shift"]`` (arm → what is added), which is what a trainer
+        reads, wherever it runs. Runs keep the names of their seeds.
+        """
+        shifts = self.extra.get("seed_shift", {})
+        return run.seed + int(shifts.get(run.arm, 0))
 
     @property
     def max_iters(self) -> int:

@@ -142,6 +142,7 @@ def config_of(study: Study, run: Run) -> dict[str, Any]:
         **study.config,
         "cfg": run.arm,
         "seed": run.seed,
+        **({"drawn_with": drawn} if (drawn := study.drawn_with(run)) != run.seed else {}),
         "variant": arm.variant,
         "model_sha256": arm.sha256,
         "n_params": arm.n_params,

@@ -86,9 +86,12 @@ def run(plan, arm, seed, folder, how, attempt):  # type: ignore[no-untyped-def]
         if os.fork() == 0:
             time.sleep(120)
             os._exit(0)
-    shared = random.Random(seed).gauss(0, how.get("noise", 0.01))
+    shift = plan.get("extra", {}).get("seed_shift", {}).get(arm, 0)
+    same = plan["arms"]["baseline"]["sha256"] == plan["arms"]["modified"]["sha256"]
+    effect = how.get("effect", -0.1) if arm == "modified" and not same else 0
+    shared = random.Random(seed + shift).gauss(0, how.get("noise", 0.01))
     own = random.Random(f"{arm}{seed}").gauss(0, how.get("noise", 0.01) / 3)
-    final = 1.9 + shared + own + (how.get("effect", -0.1) if arm == "modified" else 0)
+    final = 1.9 + shared + own + effect
     every = max(1, iters // how.get("points", 10))
     for i in range(first + every, iters + 1, every):
         if stop and name not in how.get("deaf", []):

@@ -154,3 +154,22 @@ def test_a_study_for_a_notebook_is_not_trained_here(
     code, out = invoke("export", "notebook", "rope-1", "--output", str(tmp_path / "x.txt"))
     assert code == 2
     assert ".ipynb or .zip" in out
+
+
+def test_a_study_of_a_file_against_itself_draws_with_other_seeds_there_too(tmp_path: Path) -> None:
+    """What an arm draws with is in the plan; what comes back has the names that the plan has."""
+    engine = ("--engine", "notebook", "--device", "cpu")
+    assert invoke("run", "baseline", "--seeds", "1", *TINY, *engine)[0] == 0
+    file = tmp_path / "away.zip"
+    assert invoke("export", "notebook", "--output", str(file))[0] == 0
+    away = tmp_path / "away"
+    with zipfile.ZipFile(file) as packed:
+        packed.extractall(away)
+    command = [sys.executable, "-I", "train.py"]
+    done = subprocess.run(command, cwd=away, capture_output=True, timeout=170, check=False)
+    assert done.returncode == 0, done.stderr
+    code, out = invoke("import", str(away / "baseline-1-results.zip"), "--json")
+    assert code == 0, out
+    arms = record(out)["arms"]
+    assert arms["baseline"]["sha256"] == arms["modified"]["sha256"]
+    assert arms["baseline"]["values"]["0"] != arms["modified"]["values"]["0"]

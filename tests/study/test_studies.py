@@ -249,7 +249,6 @@ def test_runs_train_from_copies(fake_trainer: Fake, tmp_path: Path) -> None:
         (["rope", "--set", "n_layer=two"], "whole number"),
         (["rope", "--set", "n_layer"], "KEY=VALUE"),
         (["rope", "--set", "n_head=3"], "not divisible"),
-        (["baseline"], "same file"),
         (["./none.py"], "no such model file"),
         (["rope", "--preset", "huge"], "huge"),
         (["rope", "--frehs"], "--fresh"),

@@ -132,7 +132,8 @@ def of_record(c: Comparison) -> Forest:
         ends, note = (c.bootstrap.low, c.bootstrap.high), telling.bootstrap_note(c)
         bars.append(Bar("bootstrap CI", *ends, c.mean, "muted", note=note))
     if c.floor is not None:
-        ends, note = (c.floor.low, c.floor.high), telling.FLOOR_LABEL
+        ends = (c.floor.low, c.floor.high)
+        note = f"{telling.FLOOR_LABEL}, {telling.floor_note(c)}"
         bars.append(Bar("A/A floor", *ends, None, "baseline", "░", note=note))
     if c.delta:
         bars.append(Bar("±δ", -c.delta, c.delta, None, "muted", "┄", note=telling.DELTA_LABEL))
