@@ -180,7 +180,7 @@ def _rows(bars: Sequence[Bar], width: int, colors: Palette) -> list[Text]:
             line.append(f" {bar.text}", style=colors.muted)
         lines.append(line)
         for note in bar.note.splitlines():
-            lines.append(_cut(Text(f"  {note}", style=colors.muted), width))
+            lines += [Text(f"  {part}", style=colors.muted) for part in wrap(note, width - 2)]
     return lines
 
 
