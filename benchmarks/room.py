@@ -1,16 +1,19 @@
 """Room: thousands of studies, a study of a thousand runs, a heap of events. Processor time, since
 the machine may be busy with other things.
 
-python benchmarks/room.py [--studies 2000] [--seeds 500] [--megabytes 306] [--against CHECKOUT]
+python benchmarks/room.py [--studies 2000] [--seeds 500] [--megabytes 306] [--files 50000]
+    [--against CHECKOUT]
 
 ``--against`` measures another checkout (with its own .venv) in turn with this one and prints
 ratios. The targets are those of the issue that asked for room: `status` of 2,000 studies under 400
-ms, of 1,000 runs under 300 ms, a look at 1,000 runs under 100 ms, 306 MB of events under 60 s.
+ms, of 1,000 runs under 300 ms, a look at 1,000 runs under 100 ms, 306 MB of events under 60 s, and
+no second scan of a repository of 50,000 files.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import fcntl
 import json
 import os
@@ -21,6 +24,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -177,25 +181,130 @@ def run(checkout: Path, home: Path, *args: str) -> tuple[float, int, str]:
     """(milliseconds of processor, kilobytes at most, stdout) of a command of a checkout."""
     python = checkout / ".venv" / "bin" / "python"
     command = [str(python if python.exists() else sys.executable), *args]
+    env = {"Q1LAB_HOME": str(home), "PYTHONPATH": str(checkout)}
+    return spent(command, cwd=checkout, **env)
+
+
+def spent(command: list[str], cwd: Path = ROOT, **env: str) -> tuple[float, int, str]:
+    """(milliseconds of processor, kilobytes at most of any child so far, stdout) of a command."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(
         command,
-        cwd=checkout,
-        env={**os.environ, "Q1LAB_HOME": str(home), "PYTHONPATH": str(checkout)},
+        cwd=cwd,
+        env={**os.environ, **env},
         capture_output=True,
         text=True,
         check=True,
     )
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return 1000 * spent, after.ru_maxrss, done.stdout
+    used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return 1000 * used, after.ru_maxrss, done.stdout
 
 
-def row(what: str, checkouts: list[Path], times: dict[Path, float], target: str) -> None:
-    here = times[checkouts[0]]
-    shown = f"{here:,.0f} ms" if here < 10_000 else f"{here / 1000:.1f} s"
-    ratio = f" | {times[checkouts[1]] / here:.1f}" if len(checkouts) > 1 else ""
-    print(f"| {what} | {shown} | {target}{ratio} |", flush=True)
+def many_files(repo: Path, files: int) -> None:
+    """A repository of ``files`` small files, committed."""
+    for number in range(files):
+        file = repo / f"part-{number // 500}" / f"file-{number}.txt"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(f"{number}\n")
+    (repo / "README.md").write_text("# Mine\n")
+    for words in (
+        ["init", "-q"],
+        ["config", "user.name", "A Learner"],
+        ["config", "user.email", "learner@example.com"],
+        ["add", "."],
+        ["commit", "-q", "-m", "all of it"],
+    ):
+        subprocess.run(["git", *words], cwd=repo, check=True)
+
+
+class Bench:
+    """One measurement after the other, of this checkout and of another in turn with it."""
+
+    def __init__(self, place: Path, against: Path | None) -> None:
+        self.place = place
+        self.checkouts = [ROOT, *([against.absolute()] if against else [])]
+
+    def head(self) -> None:
+        more, line = (" | other checkout ×", "---|") if len(self.checkouts) > 1 else ("", "")
+        print(f"\n| room | processor | aim{more} |\n|---|---|---|{line}")
+
+    def row(self, what: str, times: dict[Path, float], target: str) -> None:
+        here = times[ROOT]
+        shown = f"{here:,.0f} ms" if here < 10_000 else f"{here / 1000:.1f} s"
+        others = [times[checkout] for checkout in self.checkouts[1:] if checkout in times]
+        ratio = "".join(f" | {other / here:.1f}" for other in others)
+        print(f"| {what} | {shown} | {target}{ratio} |", flush=True)
+
+    @contextlib.contextmanager
+    def homes(self, name: str) -> Iterator[dict[Path, Path]]:
+        """A home per checkout, since each changes its own."""
+        homes = {checkout: self.place / f"{name}-{n}" for n, checkout in enumerate(self.checkouts)}
+        try:
+            yield homes
+        finally:
+            for home in homes.values():
+                shutil.rmtree(home)
+
+    def status(self, homes: dict[Path, Path], times: int) -> dict[Path, float]:
+        found: dict[Path, list[float]] = {checkout: [] for checkout in self.checkouts}
+        for _ in range(times):
+            for checkout, home in homes.items():
+                found[checkout].append(run(checkout, home, "-m", "q1lab", "status")[0])
+        return {checkout: statistics.median(each) for checkout, each in found.items()}
+
+    def many_studies(self, studies: int) -> None:
+        with self.homes("many") as homes:
+            for home in homes.values():
+                for number in range(studies):
+                    variant = VARIANTS[number % len(VARIANTS)]
+                    build(home, f"{variant}-{number // len(VARIANTS) + 1}", variant, 3, number, 40)
+                build(home, HUGE, "rope", 200, studies, 40)
+            first = self.status(homes, 1)
+            self.row(f"first index of {studies:,} studies and one of 200 seeds", first, "–")
+            self.row("`status` after that", self.status(homes, 5), "400 ms")
+
+    def many_runs(self, seeds: int) -> None:
+        held: list[int] = []
+        with self.homes("seeds") as homes:
+            for home in homes.values():
+                held += in_training(build(home, HUGE, "rope", seeds, 0, 200), seeds)
+            self.status(homes, 1)
+            self.row(f"`status` of {2 * seeds:,} runs in training", self.status(homes, 1), "300 ms")
+            training = sorted((homes[ROOT] / "studies" / HUGE / "runs").glob("*/lock"))
+            files = [str(lock.parent / "events.jsonl") for lock in training]
+            look = float(run(ROOT, homes[ROOT], "-c", LOOKS, *files)[2])
+            self.row("a look of the app at them", {ROOT: look}, "100 ms")
+            size = (homes[ROOT] / "q1lab.db").stat().st_size / 1e6
+            print(f"| their tables | {size:.1f} MB | – |")
+            for fd in held:
+                os.close(fd)
+
+    def heap_of_events(self, megabytes: int) -> None:
+        runs = max(1, megabytes * 1_000_000 // len(events("baseline", 0, 2000)) // 2)
+        found, memory = {}, 0.0
+        with self.homes("heap") as homes:
+            for checkout, home in homes.items():
+                build(home, HUGE, "rope", runs, 0, 2000)
+                found[checkout], most, _ = run(checkout, home, "-m", "q1lab", "status")
+                if checkout == ROOT:
+                    memory = most / 1024
+        self.row(f"{megabytes} MB of events taken in", found, "60 s")
+        print(f"| most memory that this took | {memory:.0f} MB | – |")
+
+    def large_repository(self, files: int) -> None:
+        """`retro` beside one `git status`, in a repository of many files."""
+        with self.homes("repo") as homes:
+            repo, found = self.place / "repo", {}
+            many_files(repo, files)
+            git = spent(["git", "status", "--porcelain"], cwd=repo)[0]
+            words = ("-m", "q1lab", "retro", "--yes", "--repo", str(repo))
+            for checkout, home in homes.items():
+                home.mkdir()
+                found[checkout] = run(checkout, home, *words)[0]
+                subprocess.run(["git", "reset", "-q", "--hard", "HEAD~1"], cwd=repo, check=True)
+            self.row(f"`retro` in a repository of {files:,} files", found, "–")
+            print(f"| one `git status` there | {git:,.0f} ms | – |", flush=True)
 
 
 def main() -> None:
@@ -203,61 +312,16 @@ def main() -> None:
     parser.add_argument("--studies", type=int, default=2000)
     parser.add_argument("--seeds", type=int, default=500)
     parser.add_argument("--megabytes", type=int, default=306)
+    parser.add_argument("--files", type=int, default=50_000)
     parser.add_argument("--against", type=Path)
     given = parser.parse_args()
-    checkouts = [ROOT, *([given.against.absolute()] if given.against else [])]
-    more = " | other checkout ×" if given.against else ""
-    print(f"\n| what | processor | aim{more} |\n|---|---|---|{'---|' if given.against else ''}")
     with tempfile.TemporaryDirectory(prefix="q1lab-room-") as scratch:
-        place = Path(scratch)
-        homes = {checkout: place / f"many-{n}" for n, checkout in enumerate(checkouts)}
-        for home in homes.values():
-            for number in range(given.studies):
-                variant = VARIANTS[number % len(VARIANTS)]
-                build(home, f"{variant}-{number // len(VARIANTS) + 1}", variant, 3, number, 40)
-            build(home, HUGE, "rope", 200, given.studies, 40)
-        first = {c: run(c, homes[c], "-m", "q1lab", "status")[0] for c in checkouts}
-        row(f"first index of {given.studies:,} studies and one of 200 seeds", checkouts, first, "–")
-        times: dict[Path, list[float]] = {c: [] for c in checkouts}
-        for _ in range(5):
-            for checkout in checkouts:
-                times[checkout].append(run(checkout, homes[checkout], "-m", "q1lab", "status")[0])
-        middle = {c: statistics.median(found) for c, found in times.items()}
-        row("`status` after that", checkouts, middle, "400 ms")
-        for home in homes.values():
-            shutil.rmtree(home)
-
-        homes = {checkout: place / f"seeds-{n}" for n, checkout in enumerate(checkouts)}
-        held: list[int] = []
-        for checkout, home in homes.items():
-            root = build(home, HUGE, "rope", given.seeds, 0, 200)
-            held += in_training(root, given.seeds)
-            run(checkout, home, "-m", "q1lab", "status")
-        status = {c: run(c, homes[c], "-m", "q1lab", "status")[0] for c in checkouts}
-        row(f"`status` of {2 * given.seeds:,} runs in training", checkouts, status, "300 ms")
-        training = sorted((homes[ROOT] / "studies" / HUGE / "runs").glob("*/lock"))
-        files = [str(lock.parent / "events.jsonl") for lock in training]
-        look = float(run(ROOT, homes[ROOT], "-c", LOOKS, *files)[2])
-        row("a look of the app at them", checkouts[:1], {ROOT: look}, "100 ms")
-        size = (homes[ROOT] / "q1lab.db").stat().st_size / 1e6
-        print(f"| their tables | {size:.1f} MB | – |")
-        for fd in held:
-            os.close(fd)
-        for home in homes.values():
-            shutil.rmtree(home)
-
-        homes = {checkout: place / f"heap-{n}" for n, checkout in enumerate(checkouts)}
-        runs = max(1, given.megabytes * 1_000_000 // len(events("baseline", 0, 2000)) // 2)
-        found = {}
-        for checkout, home in homes.items():
-            build(home, HUGE, "rope", runs, 0, 2000)
-            spent, most, _ = run(checkout, home, "-m", "q1lab", "status")
-            found[checkout] = spent
-            if checkout == ROOT:
-                memory = most / 1024
-            shutil.rmtree(home)
-        row(f"{given.megabytes} MB of events taken in", checkouts, found, "60 s")
-        print(f"| most memory that this took | {memory:.0f} MB | – |")
+        bench = Bench(Path(scratch), given.against)
+        bench.head()
+        bench.many_studies(given.studies)
+        bench.many_runs(given.seeds)
+        bench.heap_of_events(given.megabytes)
+        bench.large_repository(given.files)
 
 
 if __name__ == "__main__":
