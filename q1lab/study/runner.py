@@ -51,6 +51,7 @@ class Runner:
         self.relay_due: float | None = None
         self.stopping = False
         self.tellers: list[subprocess.Popen[bytes]] = []
+        self.watch = told.Watch(study)
         self.crew: Crew | None = None
         self.looks = looking.Looks(study)
 
@@ -69,7 +70,6 @@ class Runner:
             0,
             self.jobs + len(self.study.runs),
         )  # a trainer that dies at once isn't replaced for ever
-        watch = told.Watch(self.study)
         while True:
             for worker in [w for w in self.workers if w.poll() is not None]:
                 self.workers.remove(worker)
@@ -88,14 +88,19 @@ class Runner:
                 break
             self._keep_relay()
             self._keep_logs_short()
-            self.tellers = [teller for teller in self.tellers if teller.poll() is None]
-            for kind in watch.look():
-                self._tell(kind)
+            self._tell_news()
             time.sleep(0.1)
         log("stopped" if self.stopping else "done")
         if not self.stopping:
             self._tell(told.ENDED)
         return 0
+
+    def _tell_news(self) -> None:
+        """Have told what the last look at the events shows for the first time."""
+        self.tellers = [teller for teller in self.tellers if teller.poll() is None]
+        waits = self.crew is not None and not self.crew.trains
+        for kind in self.watch.look(waits=waits):
+            self._tell(kind)
 
     def _tell(self, kind: str) -> None:
         """Have the learner's own command run, by a process that outlives this one."""
@@ -120,10 +125,12 @@ class Runner:
         """The same on an engine: it has the trainers, this process takes their events in."""
         from q1lab.study.engines.remote import Crew
 
+        def beside() -> None:
+            self._keep_relay()
+            self._tell_news()
+
         engine = names.engine_of(choice)
-        self.crew = Crew(
-            self.study, self.launch, engine, choice.text, log=log, beside=self._keep_relay
-        )
+        self.crew = Crew(self.study, self.launch, engine, choice.text, log=log, beside=beside)
         status = self.crew.run()
         if not self.stopping:
             self._tell(told.ENDED)

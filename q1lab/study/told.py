@@ -1,8 +1,9 @@
 """When a person is to be told about a study: it has ended, a run diverged, nothing has come for
 long.
 
-The runner looks, since it is there with or without a viewer, and starts the learner's own command
-(``on_end`` in config.toml) through ``q1lab.commands.tell``. The app rings and notifies by itself.
+The runner looks, since it is there with or without a viewer and wherever the study trains, and
+starts the learner's own command (``on_end`` in config.toml) through ``q1lab.commands.tell``. The
+app rings and notifies by itself.
 """
 
 from __future__ import annotations
@@ -36,10 +37,12 @@ class Watch:
         self.diverged = set(self._diverged())
         """Runs of an earlier launch are no news."""
 
-    def look(self) -> list[str]:
+    def look(self, *, waits: bool = False) -> list[str]:
         """What is new: some of ``diverged`` and ``stalled``. Cheap, and at most every ``EVERY``
-        seconds."""
+        seconds. ``waits``: no run of it trains (a cluster's queue), so that silence is no stall."""
         now = self.clock()
+        if waits:
+            self.moved = now
         if now - self.looked < EVERY:
             return []
         self.looked = now

@@ -57,7 +57,7 @@ class Crew:
     ) -> None:
         self.study, self.engine, self.log, self.sleep = study, engine, log, sleep
         self.beside = beside
-        """Called at every look: what the runner keeps going meanwhile (the W&B relay)."""
+        """Called after every look: the runner keeps the W&B relay going, and tells people."""
         self.files = study.files
         self.journal = Journal(self.files)
         self.looks = looking.Looks(study)
@@ -85,6 +85,11 @@ class Crew:
     def stop(self) -> None:
         """Ask the job to stop at the next look."""
         self.stopping = True
+
+    @property
+    def trains(self) -> bool:
+        """Whether the engine had a run at work when it was last heard of."""
+        return any(seen.state == RUNNING for seen in self.word.cells.values())
 
     def run(self) -> int:
         """Until nothing of the study is left at the engine."""

@@ -6,16 +6,19 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from q1lab import config
 from q1lab.index import ingest, view
 from q1lab.index.store import Store
-from q1lab.study import alive, ranges, studies
-from q1lab.study.engines import record
+from q1lab.study import alive, ranges, studies, told
+from q1lab.study.engines import names, record, remote
 from q1lab.study.engines.base import Finding, Job, News, OutOfReach, Refused, Seen
 from q1lab.study.engines.remote import Crew
+from q1lab.study.runner import Runner
 from q1lab.study.states import State
 from q1lab.study.studies import Study
 from tests.kit.lab_home import make_study
@@ -326,3 +329,35 @@ def test_a_damaged_word_is_no_word(study: Study) -> None:
     assert not alive.is_alive(study.files)
     with Store() as store:
         ingest.take_in(store, study)
+
+
+def test_a_person_is_told_of_what_trains_elsewhere_too(
+    study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hours in a queue are no stall; silence of a run at work is one, and each thing is told
+    once."""
+    told_file = tmp_path / "told"
+    config.put("on_end", f'echo "$Q1LAB_WHAT" >> {told_file}')
+    b = "modified-seed0"
+    waiting, running = Seen("waiting", "waits: Resources"), Seen("running")
+    engine = Engine(
+        [
+            News({A: waiting, b: waiting}),
+            News({A: waiting, b: waiting}),
+            News({A: running, b: running}, ((1, A, start(A)), (2, b, start(b)))),
+            News({A: running, b: running}),
+            News({A: running, b: running}),
+            News({A: Seen("ended"), b: running}, ((3, A, end("diverged")),)),
+            News({A: Seen("ended"), b: Seen("ended")}, ((4, b, end()),), over=True),
+        ]
+    )
+    monkeypatch.setattr(names, "engine_of", lambda choice: engine)
+    monkeypatch.setattr(remote, "PAUSE", 0.0)
+    runner = Runner(study, 1, -1, [])
+    hours = iter(range(0, 1_000_000, 3600))
+    runner.watch = told.Watch(study, lambda: float(next(hours)))
+    runner._remotely(names.from_dict(None))
+    for teller in runner.tellers:
+        teller.wait(timeout=60)
+    assert engine.news == []
+    assert sorted(told_file.read_text().split()) == ["diverged", "ended", "stalled"]
