@@ -533,3 +533,40 @@ async def test_publishing_and_sharing_have_forms_and_say_what_is_wrong() -> None
             post = posts.of_week(store, LABEL)
         assert post is not None
         assert post["url"] == "https://example.org/post"
+
+
+async def test_a_choice_that_changes_the_text_leaves_the_place() -> None:
+    """Choosing data or a variant lays the page out anew; one goes on where one was."""
+    app = prepared()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        await pilot.press("j")
+        await go(pilot, "a1", "a1-data")
+        reader = app.screen.query_one(Reader)
+        assert reader.piece is not None
+        before = reader.piece.virtual_region.y - reader.scroll_y
+        assert before > 0
+        words = "Python's own source text"
+        app.desk.ask(lambda store: progress.choose_data(store, LABEL, "stdlib", words, 98))
+        await until(pilot, lambda: app.week.numbers.vocab == 98)
+        await until(
+            pilot,
+            lambda: reader.piece and reader.piece.virtual_region.y - reader.scroll_y == before,
+        )
+        assert reader.step is not None
+        assert reader.step.id == "a1-data"
+        assert reader.on_screen
+
+
+async def test_enter_on_a_step_with_several_rows_goes_to_them() -> None:
+    """It starts nothing by itself: which of them it would be, one could not know."""
+    app = prepared()
+    async with app.run_test(size=(100, 30)) as pilot:
+        await settled(pilot)
+        await go(pilot, "a1", "a1-data")
+        await pilot.press("enter")
+        await pilot.pause()
+        assert isinstance(app.screen, StudyScreen)
+        reader = app.screen.query_one(Reader)
+        assert isinstance(reader.piece, ActionPiece)
+        assert reader.piece.action.argv() == ("q1lab", "data", "shakespeare")

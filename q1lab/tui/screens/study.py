@@ -168,7 +168,9 @@ class StudyScreen(Page):
         elif isinstance(row, Action):
             acts.start(self.q1, row, self.step)
         elif isinstance(row, Step) and not acts.form(self.q1, row):
-            if row.actions:
+            if len(row.actions) > 1:  # which of them is for the learner to say
+                self.reader.move(1)
+            elif row.actions:
                 acts.start(self.q1, row.actions[0], row)
             elif not acts.filled_in(self.q1, row):
                 self._turn(row)

@@ -190,6 +190,8 @@ class StepPiece(Piece):
         """What Enter does here, in a word."""
         if self.step.kind in ("write", "recall") and self.record.answer:
             return "read again"
+        if len(self.step.actions) > 1:
+            return "to the rows"
         if self.step.actions and ENTER.get(self.step.kind) == "tick":
             return STARTS[self.step.actions[0].kind]
         if not self.record.done and any(action is None for _, action in acts_of(self.step)):

@@ -82,17 +82,40 @@ class Reader(VerticalScroll):
                 self._place(at)
                 self._follow()
             return
+        mark = self._mark() if at is None and self.sheet and sheet.id == self.sheet.id else None
         self.sheet = sheet
         for old in self.query(Piece):
             old.display = False
             old.remove()
         self.pieces = pieces_of(sheet, progress.records, following, self.rich)
-        self._place(at)
+        self._place(at if mark is None else mark[0])
         self._lock_folds()
         if self.is_attached:
             self.mount(*self.pieces)
             self.scroll_home(animate=False, immediate=True)
-            self.call_after_refresh(self._land if at is None else self._follow)
+            if mark is not None:
+                self.call_after_refresh(self._back, *mark)
+            else:
+                self.call_after_refresh(self._land if at is None else self._follow)
+
+    def _mark(self) -> tuple[str, float] | None:
+        """The step that one is at, and how far below the top of the screen its row is."""
+        step, piece = self.step, self.piece
+        if step is None or piece is None:
+            return None
+        return step.id, piece.virtual_region.y - self.scroll_y
+
+    def _back(self, step_id: str, below: float, tries: int = 20) -> None:
+        """Go on at the mark, on a page whose text has changed, as soon as it is laid out."""
+        self._place(step_id)
+        piece = self.piece
+        if piece is None or not self.is_attached:
+            return
+        if not piece.virtual_region.height and tries:
+            self.call_after_refresh(self._back, step_id, below, tries - 1)
+            return
+        self.scroll_to(y=piece.virtual_region.y - below, animate=False, immediate=True)
+        self.call_after_refresh(self.post_message, self.Moved())
 
     def _update(self, sheet: Sheet) -> None:
         self.sheet = sheet
