@@ -6,9 +6,11 @@ import re
 import subprocess
 import sys
 import tomllib
+from graphlib import TopologicalSorter
 from importlib import metadata
 from pathlib import Path
 
+import grimp
 import pytest
 
 ROOT = Path(__file__).parent.parent
@@ -63,3 +65,13 @@ def test_libraries_whose_private_names_are_used_have_a_tested_upper_bound() -> N
         upper = tuple(int(n) for n in line.partition("<")[2].split("."))
         here = tuple(int(n) for n in metadata.version(name).split("+")[0].split(".")[:parts])
         assert here < upper, f"{line}: {name} {metadata.version(name)} is installed"
+
+
+def test_no_module_imports_in_a_circle() -> None:
+    """Also not inside functions: what two modules need from each other belongs in a third."""
+    graph = grimp.build_graph("q1lab", "labs", exclude_type_checking_imports=True, cache_dir=None)
+    after = {
+        name: graph.find_modules_directly_imported_by(name) & graph.modules
+        for name in graph.modules
+    }
+    TopologicalSorter(after).prepare()  # CycleError names the circle

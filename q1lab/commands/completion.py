@@ -21,11 +21,10 @@ def completion(shell: str) -> None:
     """
     from click.shell_completion import get_completion_class
 
-    from q1lab.cli import cli
-
     found = get_completion_class(shell)
     assert found is not None  # one of the three above
-    script = found(cli, {}, "q1lab", "_Q1LAB_COMPLETE")
+    everything = click.get_current_context().find_root().command
+    script = found(everything, {}, "q1lab", "_Q1LAB_COMPLETE")
     click.echo(WHERE[shell])
     # A shell asks its own version first; the script is the same, so none is run here.
     click.echo(script.source_template % script.source_vars())

@@ -13,7 +13,7 @@ from q1lab.index.store import Store
 from q1lab.journal import predictions
 from q1lab.study import launch, studies
 from q1lab.study.command import Wish
-from q1lab.tui.screens import acts
+from q1lab.tui.screens import plans
 from q1lab.tui.screens.lab import LabScreen
 from q1lab.tui.screens.launch import LaunchScreen
 from q1lab.tui.screens.study import StudyScreen
@@ -66,7 +66,7 @@ async def test_start_is_taken_before_the_estimate_and_one_lands_in_the_lab(
     fake_trainer()
     async with app().run_test(size=(100, 30)) as pilot:
         await until(pilot, lambda: isinstance(pilot.app.screen, StudyScreen))
-        acts.launch(pilot.app, Wish("rope", seeds="1", overrides={"max_iters": "40"}))
+        plans.launch(pilot.app, Wish("rope", seeds="1", overrides={"max_iters": "40"}))
         await until(pilot, lambda: isinstance(pilot.app.screen, LaunchScreen))
         screen = pilot.app.screen
         await until(pilot, lambda: not screen.query_one("#start", Button).disabled)
@@ -86,7 +86,7 @@ async def test_the_seeds_that_a_verdict_names_are_planned(
     finish(study)
     async with app().run_test(size=(100, 30)) as pilot:
         await until(pilot, lambda: isinstance(pilot.app.screen, StudyScreen))
-        acts.more_seeds(pilot.app, study, 9)
+        plans.more_seeds(pilot.app, study, 9)
         await until(pilot, lambda: isinstance(pilot.app.screen, LaunchScreen))
         await until(pilot, lambda: pilot.app.screen.query("#seeds"))
         wish = pilot.app.screen.wish()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import replace
-from itertools import count, islice
 from typing import TYPE_CHECKING
 
 from q1lab.tui import outside
 from q1lab.tui.editing import folder
+from q1lab.tui.screens import plans
 from q1lab.tui.widgets.pieces import command_of
 from q1lab.week.model import Action, Step
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from q1lab.compare.record import Comparison
     from q1lab.index.store import Store
     from q1lab.study.command import Wish
-    from q1lab.study.studies import Study
     from q1lab.tui.app import Q1Lab
 
 
@@ -62,7 +61,7 @@ def start(app: Q1Lab, action: Action, step: Step | None) -> None:
     """Press an action."""
     options = action.options
     if action.kind == "run":
-        launch(app, _beside_all(app, action.wish()))
+        plans.launch(app, _beside_all(app, action.wish()))
     elif action.kind == "check":
         from q1lab.tui.screens.check import CheckScreen
 
@@ -101,30 +100,6 @@ def _beside_all(app: Q1Lab, wish: Wish) -> Wish:
     base = None if wish.baseline is None else _beside(app, wish.baseline)
     variant, data = _beside(app, wish.variant), _beside(app, wish.data)
     return replace(wish, variant=variant, baseline=base, data=data)
-
-
-def launch(app: Q1Lab, wish: Wish | None = None) -> None:
-    """Plan a study; once it has started, one is in the lab and looks at it."""
-    from q1lab.tui.screens.launch import LaunchScreen
-
-    def launched(study_id: str | None) -> None:
-        if study_id is not None:
-            app.desk.watch(study_id)
-            app.action_go("lab")
-
-    app.push_screen(LaunchScreen(wish), launched)
-
-
-def more_seeds(app: Q1Lab, study: Study, n: int | None) -> None:
-    """Plan the same question with ``n`` seeds per arm; without a number, with twice as many."""
-    from q1lab.study.command import of_study
-
-    wanted = max(n or 2 * len(study.seeds), len(study.seeds) + 1)
-    fresh = (seed for seed in count() if seed not in study.seeds)
-    seeds = [*study.seeds, *islice(fresh, wanted - len(study.seeds))]
-    plain = seeds == list(range(wanted))
-    words = str(wanted) if plain else ",".join(map(str, seeds))
-    launch(app, replace(of_study(study), seeds=words))
 
 
 def command(app: Q1Lab, argv: list[str]) -> None:

@@ -15,7 +15,7 @@ from q1lab.index.view import RunView
 from q1lab.study import children, ranges
 from q1lab.study.states import ENDED, MISSING
 from q1lab.tui.keys import bindings
-from q1lab.tui.screens import acts
+from q1lab.tui.screens import plans
 from q1lab.tui.screens.acting import StudyActs
 from q1lab.tui.screens.base import Page
 from q1lab.tui.snapshot import Focus, Snapshot
@@ -161,7 +161,7 @@ class LabScreen(StudyActs, Page):
         return self.query_one(Grid).selected
 
     def action_run(self) -> None:
-        acts.launch(self.q1)
+        plans.launch(self.q1)
 
     # ── which study, which part of it
 

@@ -21,7 +21,7 @@ from q1lab.index.store import Store
 from q1lab.study import studies
 from q1lab.tui.keys import bindings
 from q1lab.tui.outside import copy
-from q1lab.tui.screens import acts
+from q1lab.tui.screens import plans
 from q1lab.tui.snapshot import Snapshot
 from q1lab.tui.widgets import forest
 from q1lab.tui.widgets.chart_data import ChartData, curves
@@ -134,7 +134,7 @@ class VerdictScreen(Screen[None]):
         with self.q1.careful():
             study = studies.load(self.study_id)
             self.dismiss()
-            acts.more_seeds(self.q1, study, needed.mid if needed is not None else None)
+            plans.more_seeds(self.q1, study, needed.mid if needed is not None else None)
 
     def lines(self, width: int) -> list[Text]:
         """What is shown, for so many cells."""
