@@ -135,5 +135,5 @@ def _notebook(names: tuple[str, ...], output: Path | None, as_json: bool) -> int
     if as_json:
         click.echo(json.dumps({"study": study.id, "runs": missing, "written": str(path)}))
     else:
-        click.echo(f"wrote {path}: {len(missing)} runs. Back home: q1lab import")
+        click.echo(f"wrote {path}: {notebook.count(study, missing)}. Back home: q1lab import")
     return OK

@@ -75,6 +75,7 @@ def _study(folder: Path, origin: str, *, as_json: bool) -> int:
     """Take a whole study in: into the one that was planned here, else as one of its own."""
     from q1lab.commands.compare import show
     from q1lab.index.store import Store
+    from q1lab.study import studies
     from q1lab.tracking import filling, importing
 
     known = filling.planned(folder)
@@ -84,7 +85,7 @@ def _study(folder: Path, origin: str, *, as_json: bool) -> int:
     said = f"{known.id}: {len(filled)} runs taken in from {origin}"
     click.echo(said if filled else f"{known.id}: {origin} has no run that it lacks", err=as_json)
     with Store() as store:
-        show(store, known, as_json=as_json)
+        show(store, studies.load(known.id), as_json=as_json)
     return OK
 
 

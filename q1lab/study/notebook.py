@@ -12,11 +12,13 @@ import io
 import json
 import textwrap
 import zipfile
+from pathlib import Path
 from typing import Any
 
 from q1lab import paths
 from q1lab.files import read_bytes
-from q1lab.study import corpora
+from q1lab.study import corpora, ranges
+from q1lab.study.events import has_ended, last_event
 from q1lab.study.studies import Study
 
 SCRIPT = '''\
@@ -26,19 +28,55 @@ A run that was interrupted goes on from its checkpoint. {study}-results.zip is w
 `q1lab import` takes.
 """
 
+import importlib.metadata
 import json
 import pathlib
+import platform
 import subprocess
 import sys
+import types
 import zipfile
 
 HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+import looks  # when a planned range is over; it comes with this script
+
 STUDY = HERE / "studies" / "{study}"
+PLAN = types.SimpleNamespace(**json.loads((STUDY / "study.json").read_text()))
 RUNS = {runs}
+ENDED = {ended}
+PLANNED_WITH = {versions}
+
+
+def last_word(run):
+    """State and loss of a run that has ended, there or here; None for another."""
+    if run in ENDED:
+        return ENDED[run]
+    events = STUDY / "runs" / run / "events.jsonl"
+    lines = events.read_text().splitlines() if events.exists() else []
+    try:
+        last = json.loads(lines[-1]) if lines else {{}}
+    except ValueError:  # it was broken off in mid-line
+        last = {{}}
+    ended = last.get("type") == "exit" and last["state"] in ("finished", "diverged")
+    return [last["state"], last.get("val_loss")] if ended else None
+
+
+def is_known():
+    """Whether a planned range is over: the pairs that have ended say enough."""
+    planned, pairs = looks.of(PLAN), []
+    for seed in (seed for batch in PLAN.looks for seed in batch):
+        words = [last_word(f"{{arm}}-seed{{seed}}") for arm in ("baseline", "modified")]
+        if None in words:
+            break
+        losses = [loss for state, loss in words if state == "finished"]
+        pairs.append(losses[1] - losses[0] if len(losses) == 2 else None)
+    delta = looks.smallest_that_matters(PLAN)
+    return planned is not None and looks.over_at(planned, pairs, delta) is not None
 
 
 def train(run):
-    """One run in a process of its own; its last lines when it fails."""
+    """One run in a process of its own; its last word."""
     command = [sys.executable, "-m", "labs.train", str(STUDY), "--only", run]
     print(run, "...", flush=True)
     code = subprocess.call(command, cwd=HERE)
@@ -66,15 +104,27 @@ if __name__ == "__main__":
     unknown = sorted(set(wanted) - set(RUNS))
     if unknown:
         sys.exit(f"no run called {{unknown[0]}}; there are: {{', '.join(RUNS)}}")
-    codes = [train(run) for run in wanted]
+    try:
+        here = f"torch {{importlib.metadata.version('torch')}}"
+    except importlib.metadata.PackageNotFoundError:
+        sys.exit("PyTorch is not installed here: pip install -r requirements.txt")
+    python = platform.python_version()
+    print(f"with Python {{python}}, {{here}}; planned with {{PLANNED_WITH}}", flush=True)
+    codes = []
+    for run in wanted:
+        if wanted is RUNS and is_known():
+            print(run, "is not needed: the study is known with the pairs that have ended")
+            break
+        codes.append(train(run))
     pack()
     sys.exit(1 if any(codes) else 0)
 '''
 
 
 def bundle(study: Study, runs: list[str]) -> bytes:
-    """The zip: plan, model files, data, trainer, and ``train.py``, which trains ``runs``. OSError
-    where the study's data is not here any more."""
+    """The zip: plan, model files, data, trainer, and ``train.py``, which trains ``runs``. Of a
+    planned range it trains pair after pair until it is known, as a runner here does. OSError where
+    the study's data is not here any more."""
     root = f"studies/{study.id}/"
     plan = study.to_dict()
     plan["wandb"], plan["repo"] = "disabled", None  # neither means anything there
@@ -87,8 +137,14 @@ def bundle(study: Study, runs: list[str]) -> bytes:
         place = file.relative_to(labs)
         if place.parts[0] not in ("checks", "engines", "models"):
             files[f"labs/{place}"] = file.read_bytes()
-    script = SCRIPT.format(study=study.id, runs=json.dumps(runs))
-    files["train.py"] = script.encode()
+    files["looks.py"] = Path(ranges.__file__).read_bytes()
+    files["requirements.txt"] = f"{_requirement(study)}\n".encode()
+    files["train.py"] = SCRIPT.format(
+        study=study.id,
+        runs=json.dumps(runs),
+        ended=repr(_ended(study)),
+        versions=json.dumps(_versions(study)),
+    ).encode()
     block = io.BytesIO()
     with zipfile.ZipFile(block, "w", zipfile.ZIP_DEFLATED) as out:
         for name, data in sorted(files.items()):
@@ -96,6 +152,33 @@ def bundle(study: Study, runs: list[str]) -> bytes:
             info.external_attr, info.compress_type = 0o644 << 16, zipfile.ZIP_DEFLATED
             out.writestr(info, data)
     return block.getvalue()
+
+
+def count(study: Study, runs: list[str]) -> str:
+    """How many runs it trains, in words: of a planned range as many as it takes."""
+    return f"{'' if ranges.of(study) is None else 'up to '}{len(runs)} runs"
+
+
+def _ended(study: Study) -> dict[str, tuple[str, float | None]]:
+    """State and loss of the runs that have ended here: a planned range counts their pairs, too."""
+    found = {}
+    for run in study.runs:
+        events = study.files.run(run.name).events
+        if has_ended(events):
+            last = last_event(events) or {}
+            found[run.name] = (str(last.get("state")), last.get("val_loss"))
+    return found
+
+
+def _versions(study: Study) -> str:
+    """What the study was planned with, for people."""
+    return f"Python {study.versions.get('python', '?')}, torch {study.versions.get('torch', '?')}"
+
+
+def _requirement(study: Study) -> str:
+    """torch of that version, as its wheels are called everywhere: ``2.9.1`` of ``2.9.1+cpu``."""
+    version = study.versions.get("torch", "").partition("+")[0]
+    return f"torch=={version}" if version else "torch"
 
 
 def notebook(study: Study, runs: list[str]) -> str:
@@ -106,9 +189,12 @@ def notebook(study: Study, runs: list[str]) -> str:
     cells = [
         _text(
             f"# {study.id}: {study.variant} against {study.baseline}\n\n"
-            f"{len(runs)} runs, {study.max_iters:,} iters each, on {study.data.name}, planned by "
-            f"q1lab for {device} ({study.dtype}). Run the cells from top to bottom. Model files, "
-            "config and data are inside this notebook; nothing is downloaded."
+            f"{count(study, runs)}, {study.max_iters:,} iters each, on {study.data.name}, planned "
+            f"by q1lab for {device} ({study.dtype}). Run the cells from top to bottom. Model "
+            "files, config and data are inside this notebook; nothing is downloaded. It was "
+            f"planned with {_versions(study)}; another torch trains as well, and the results say "
+            f"which it was. For the same one, run `%pip install {_requirement(study)}` in a cell "
+            "of its own first."
         ),
         _text(
             "**1. Look at the machine.** "
@@ -119,8 +205,8 @@ def notebook(study: Study, runs: list[str]) -> str:
             )
         ),
         _code(
-            "import torch\n"
-            'print("torch", torch.__version__, "on",\n'
+            "import platform, torch\n"
+            'print("Python", platform.python_version(), "torch", torch.__version__, "on",\n'
             '      torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU")\n'
             + (
                 'assert torch.cuda.is_available(), "this study was planned for a GPU"\n'

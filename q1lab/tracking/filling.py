@@ -13,7 +13,7 @@ from pathlib import Path
 
 from q1lab.errors import FAILED, Problem
 from q1lab.files import plain, private_folder, read_bytes, read_json, write_atomic
-from q1lab.study import alive, studies
+from q1lab.study import alive, looking, ranges, studies
 from q1lab.study.events import has_ended
 from q1lab.study.studies import Study
 from q1lab.tracking.foreign import clean, from_events
@@ -50,12 +50,16 @@ def planned(folder: Path) -> Study | None:
     except (Problem, OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
     same = ours.created == theirs.created and studies.identity(ours) == studies.identity(theirs)
-    return ours if same and set(theirs.seeds) <= set(ours.seeds) else None
+    some, mine = set(theirs.seeds), set(ours.seeds)
+    # a planned range that was known here since has fewer seeds than it was planned with
+    fits = some <= mine or (ranges.of(ours) is not None and mine <= some)
+    return ours if same and fits else None
 
 
 def fill(study: Study, folder: Path) -> list[str]:
-    """Give the study the runs that ended in ``folder`` and not here; returns their names. Problem,
-    with nothing changed, when events are not those of their run, or the study trains now."""
+    """Give the study the runs that ended in ``folder`` and not here; returns their names. A planned
+    range that is known with them has no more runs. Problem, with nothing changed, when events are
+    not those of their run, or the study trains now."""
     if alive.is_alive(study.files):
         raise Problem(f"{study.id} is running; stop it first: q1lab stop {study.id}")
     ready: dict[Path, bytes] = {}
@@ -71,4 +75,7 @@ def fill(study: Study, folder: Path) -> list[str]:
     for path, data in ready.items():
         private_folder(path.parent)
         write_atomic(path, data)
+    end = looking.Looks(study).known_after()
+    if end is not None:
+        looking.end_after(study, end)
     return [path.parent.name for path in ready]

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import platform
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -13,7 +16,7 @@ from typing import Any
 import pytest
 
 from q1lab.study import studies
-from tests.kit.places import ROOT
+from tests.kit.places import KIT, ROOT
 
 TINY = (
     "--preset",
@@ -91,6 +94,90 @@ def test_it_trains_without_q1lab_and_fills_the_plan(tmp_path: Path) -> None:
     here = record(out)
     for arm in studies.ARMS:
         assert here["arms"][arm]["values"] == there["arms"][arm]["values"]
+
+
+def away_with(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, *export: str, **how: Any
+) -> subprocess.CompletedProcess[str]:
+    """Export the latest study as a zip, and train it in ``folder`` with the trainer without torch
+    in its trainer's place."""
+    file = folder.with_suffix(".zip")
+    assert invoke("export", "notebook", *export, "--output", str(file))[0] == 0
+    with zipfile.ZipFile(file) as packed:
+        packed.extractall(folder)
+    shutil.copy(KIT / "fake_train.py", folder / "labs" / "train.py")
+    monkeypatch.setenv("FAKE_TRAIN", json.dumps(how))
+    return subprocess.run(
+        [sys.executable, "-I", "train.py"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=170,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("how", "pairs"),
+    [({"effect": -0.5, "noise": 0.001}, 3), ({"effect": 0.0, "noise": 0.5}, 4)],
+)
+def test_a_planned_range_looks_where_it_trains(
+    fake_trainer: Callable[..., None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    how: dict[str, float],
+    pairs: int,
+) -> None:
+    assert invoke("run", "rope", "--seeds", "3..4", "--engine", "notebook")[0] == 0
+    done = away_with(tmp_path / "away", monkeypatch, **how)
+    assert done.returncode == 0, done.stdout + done.stderr
+    results = str(tmp_path / "away" / "rope-1-results.zip")
+    trained = len(list((tmp_path / "away" / "studies" / "rope-1" / "runs").iterdir()))
+    assert trained == 2 * pairs
+    code, out = invoke("import", results, "--json")
+    assert code == 0, out
+    assert record(out)["complete"]
+    assert len(studies.load("rope-1").seeds) == pairs
+    code, out = invoke("import", results)  # again: nothing is taken, and no second study is made
+    assert code == 0, out
+    assert "has no run that it lacks" in out
+    assert studies.ids() == ["rope-1"]
+
+
+def test_a_planned_range_counts_the_pairs_that_ended_here(
+    fake_trainer: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two pairs were trained on an earlier day: the third is the first look."""
+    how = {"effect": -0.5, "noise": 0.001}
+    assert invoke("run", "rope", "--seeds", "3..12", "--engine", "notebook")[0] == 0
+    monkeypatch.setenv("FAKE_TRAIN", json.dumps(how))
+    study = studies.load("rope-1")
+    for run in study.runs[:4]:
+        command = [sys.executable, str(KIT / "fake_train.py"), str(study.files.root)]
+        env = {**os.environ, "PYTHONPATH": str(ROOT)}
+        subprocess.run([*command, "--only", run.name], env=env, check=True)
+    done = away_with(tmp_path / "away", monkeypatch, **how)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "modified-seed2 finished" in done.stdout
+    assert "baseline-seed3 is not needed" in done.stdout
+    code, out = invoke("import", str(tmp_path / "away" / "rope-1-results.zip"))
+    assert code == 0, out
+    assert len(studies.load("rope-1").seeds) == 3
+
+
+def test_it_says_what_it_was_planned_with_and_what_is_there(
+    fake_trainer: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert invoke("run", "rope", "--seeds", "1", "--engine", "notebook")[0] == 0
+    done = away_with(tmp_path / "away", monkeypatch)
+    versions = studies.load("rope-1").versions
+    planned = f"planned with Python {versions['python']}, torch {versions['torch']}"
+    assert planned in done.stdout
+    assert f"with Python {platform.python_version()}, torch" in done.stdout
+    pinned = (tmp_path / "away" / "requirements.txt").read_text()
+    assert pinned == f"torch=={versions['torch'].partition('+')[0]}\n"
+    assert invoke("export", "notebook", "--output", str(tmp_path))[0] == 0
+    assert planned in (tmp_path / "rope-1.ipynb").read_text()
 
 
 def test_the_notebook_is_one(fake_trainer: Callable[..., None], tmp_path: Path) -> None:
