@@ -177,11 +177,10 @@ def picture(source: str, alt: str, folder: Path) -> str:
     # white: on a dark page it may be turned over. A photo may not.
     chart = ' class="chart"' if kind == _TYPES[".svg"] and b"q1lab" in content[:4000] else ""
     tag = f'<img{chart} src="data:{kind};base64,{data}" alt="{shown}">'
-    return (
-        f'<figure><div class="wide" tabindex="0">{tag}</div><figcaption>{shown}</figcaption></figure>'
-        if alt
-        else tag
-    )
+    if not alt:
+        return tag
+    wide = f'<div class="wide" tabindex="0">{tag}</div>'
+    return f"<figure>{wide}<figcaption>{shown}</figcaption></figure>"
 
 
 def server(render: Callable[[], str], port: int = 0) -> ThreadingHTTPServer:

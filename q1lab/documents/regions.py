@@ -30,7 +30,8 @@ _WIDE_BOMS = (b"\xff\xfe", b"\xfe\xff")
 
 # A mark is a whole line, indented by at most three blanks (four would be a code block).
 _BEGIN = re.compile(
-    rb" {0,3}<!--[ \t]*q1lab:begin[ \t]+([a-z][a-z0-9-]*)(?:[ \t]+sha=([0-9a-f]+))?[ \t]*-->[ \t]*\Z"
+    rb" {0,3}<!--[ \t]*q1lab:begin[ \t]+([a-z][a-z0-9-]*)"
+    rb"(?:[ \t]+sha=([0-9a-f]+))?[ \t]*-->[ \t]*\Z"
 )
 _END = re.compile(rb" {0,3}<!--[ \t]*q1lab:end[ \t]+([a-z][a-z0-9-]*)[ \t]*-->[ \t]*\Z")
 _NEARLY = re.compile(rb" {0,3}<!--[ \t]*q1lab:(?:begin|end)\b")

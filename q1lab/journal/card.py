@@ -114,8 +114,8 @@ def svg(card: Card) -> str:
     rows = len(card.sessions) * 52 + sum(len(lines) * 22 + 12 for lines, _ in groups if lines)
     height = 132 + rows
     out = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 640 {height}" width="640" height="{height}" '
-        f'role="img" aria-label="{escape(card.label)}: progress">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 640 {height}" '
+        f'width="640" height="{height}" role="img" aria-label="{escape(card.label)}: progress">',
         "<style>text{font-family:ui-sans-serif,system-ui,'Segoe UI',sans-serif;fill:#d8dee9}"
         ".m{fill:#8d97a8;font-size:14px}.t{font-size:16px}.h{font-size:22px;font-weight:600}</style>",
         f'<rect width="640" height="{height}" rx="14" fill="#12151b"/>',
@@ -126,11 +126,13 @@ def svg(card: Card) -> str:
     for line in card.sessions:
         share = line.done / line.total if line.total else 0.0
         hours = f"{line.done} of {line.total} steps · {_timed(line)}"
+        name = f"{escape(line.name)}  {escape(_cut(line.title, 40))}"
+        bar = f'<rect x="32" y="{y + 10}" height="8" rx="4"'
         out += [
-            f'<text x="32" y="{y}" class="t">{escape(line.name)}  {escape(_cut(line.title, 40))}</text>',
+            f'<text x="32" y="{y}" class="t">{name}</text>',
             f'<text x="608" y="{y}" class="m" text-anchor="end">{escape(hours)}</text>',
-            f'<rect x="32" y="{y + 10}" width="576" height="8" rx="4" fill="#2b3240"/>',
-            f'<rect x="32" y="{y + 10}" width="{576 * share:.1f}" height="8" rx="4" fill="#84c881"/>',
+            f'{bar} width="576" fill="#2b3240"/>',
+            f'{bar} width="{576 * share:.1f}" fill="#84c881"/>',
         ]
         y += 52
     for lines, css in groups:

@@ -1,7 +1,8 @@
 """Reading the events that trainers append: one JSON object per line, only ever appended.
 
 ============ =====================================================================================
-``start``    v, arm, variant, seed, attempt, pid, time, resumed_from, config, n_params, device, dtype, torch
+``start``    v, arm, variant, seed, attempt, pid, time, resumed_from, config, n_params, device,
+             dtype, torch
 ``iter``     iter, train_loss (mean since the last one; null when not finite), lr, tok_per_s, t
 ``eval``     iter, val_loss, tokens, t; ``final`` true for the exact one at the end
 ``note``     text: something a person should know (fewer at once after out of memory, say)

@@ -172,9 +172,10 @@ class Slurm:
         """What a task runs: exec, so that the trainer gets Slurm's signals itself."""
         trainer = shlex.join([*children.trainer(), str(study.files.root)])
         threads = study.threads
+        listed = shlex.quote(str(cells))
         return (
             "#!/bin/bash\n"
-            f'CELL=$(sed -n "$((SLURM_ARRAY_TASK_ID + Q1LAB_FIRST + 1))p" {shlex.quote(str(cells))})\n'
+            f'CELL=$(sed -n "$((SLURM_ARRAY_TASK_ID + Q1LAB_FIRST + 1))p" {listed})\n'
             f"export OMP_NUM_THREADS={threads} MKL_NUM_THREADS={threads} PYTHONUNBUFFERED=1\n"
             f"cd {shlex.quote(str(study.files.root))} || exit 1\n"
             f'exec {trainer} --only "$CELL"\n'
