@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from q1lab import __version__, paths
-from q1lab.compare import ledger, looks, telling
+from q1lab.compare import ledger, looks, planner, telling
 from q1lab.config import load as load_settings
 from q1lab.errors import FAILED, Problem
 from q1lab.files import locked, utc_now, write_atomic
@@ -41,6 +41,7 @@ from q1lab.study.engines.base import OutOfReach, Refused
 from q1lab.study.kept import Kept
 from q1lab.study.studies import Arm, Data, Study
 from q1lab.tracking import state as wandb_state
+from q1lab.week import progress
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,7 @@ def plan(wish: Wish, store: Store) -> Plan:
     away = "cuda" if engine.kind == "notebook" and wish.device == "auto" else wish.device
     preset = wish.preset or presets.default_for(likely_device(away))
     config = presets.resolve(preset, wish.overrides, extra_fields)
-    data = corpora.prepare(wish.data, config["block_size"])
+    wish, data = _data(wish, store, config["block_size"])
     if again is not None:
         kept.same_data(again, data)
     question = {
@@ -163,6 +164,20 @@ def meant(asked: Wish) -> tuple[Wish, Kept | None]:
         return asked, None
     found = kept.load(Path(asked.variant).expanduser())
     return kept.wish(found, asked), found
+
+
+def _data(wish: Wish, store: Store, block_size: int) -> tuple[Wish, Data]:
+    """The wish with its data named, and these data: as asked for, else as the learner chose."""
+    if wish.data:
+        return wish, corpora.prepare(wish.data, block_size)
+    chosen = progress.data_to_train_on(store)
+    try:
+        return replace(wish, data=chosen), corpora.prepare(chosen, block_size)
+    except Problem as problem:
+        raise Problem(
+            f"the data that `q1lab data` chose: {problem}. Choose again, or give --data",
+            problem.code,
+        ) from None
 
 
 def _as_kept(draft: Study, again: Kept, wish: Wish) -> Study:
@@ -544,4 +559,7 @@ def _notes(study: Study, known: Study | None, again: Kept | None, store: Store) 
         known is not None and study.looks != known.looks and len(study.looks) > 1
     ):
         notes.append(telling.another_look())
-    return tuple(notes)
+    spread = planner.known(store, study.variant.removesuffix("*"), study.preset)
+    if spread is not None:
+        notes.append(planner.can_see(study, spread))
+    return tuple(filter(None, notes))

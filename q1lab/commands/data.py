@@ -10,6 +10,7 @@ import click
 from q1lab.commands import _documents as shared
 from q1lab.index.store import Store
 from q1lab.study import corpora
+from q1lab.study.command import DEFAULT_DATA
 from q1lab.week import progress
 
 WORDS = {"shakespeare": "Tiny Shakespeare", "stdlib": "Python's own source text"}
@@ -25,7 +26,7 @@ def data(corpus: str | None, as_json: bool) -> int:
 
     CORPUS is shakespeare (downloaded once), stdlib (Python's own source text, already here) or a
     UTF-8 text file. The numbers in the week's text, such as the loss before training, are then for
-    it, and the week's runs train on it.
+    it, and runs train on it unless --data says otherwise.
 
     \b
     Exit codes: 0 done, 1 the download failed, 2 no such text, or too short a text.
@@ -35,9 +36,7 @@ def data(corpus: str | None, as_json: bool) -> int:
         if corpus is not None:
             found = corpora.prepare(corpus, BLOCK_SIZE)
             word = corpus if corpus in WORDS else str(Path(corpus).expanduser().absolute())
-            progress.choose_data(
-                store, week.label, word, WORDS.get(corpus, found.name), found.vocab_size
-            )
+            progress.choose_data(store, word, WORDS.get(corpus, found.name), found.vocab_size)
             for step in week.steps():
                 if any(action.argv()[:2] == ("q1lab", "data") for action in step.actions):
                     progress.tick(store, week.label, step.id, True)
@@ -46,12 +45,14 @@ def data(corpus: str | None, as_json: bool) -> int:
         names = ("words", "characters", "corpus")
         shared.emit(dict(zip(names, chosen or (None, None, None), strict=True)))
     elif chosen is None:
-        click.echo("no data is chosen; runs train on stdlib. Choose: q1lab data shakespeare")
+        click.echo(
+            f"no data is chosen; runs train on {DEFAULT_DATA}. Choose: q1lab data shakespeare"
+        )
     else:
         words, vocab, word = chosen
         click.echo(
             f"{words}: {vocab} different characters. A uniform guess costs ln {vocab} = "
             f"{math.log(vocab):.4f} nats per character."
         )
-        click.echo(f"The week's runs train on it; a run that you type needs --data {word}")
+        click.echo("Runs train on it, unless --data says otherwise.")
     return 0

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import click
 
-from q1lab import paths
 from q1lab.compare import planner
 from q1lab.errors import OK, Problem
 from q1lab.index import ingest
@@ -39,9 +38,8 @@ def plan(variant: str, detect: float, preset: str | None, as_json: bool) -> int:
     name = Path(variant).stem if variant.endswith(".py") else variant
     with Store() as store:
         ingest.take_in_all(store)
-        spread = planner.own(store, name, preset)
-    usual = preset or presets.default_for("cpu")
-    spread = spread or planner.shipped(paths.content_dir(), name, usual)
+        usual = preset or presets.default_for("cpu")
+        spread = planner.own(store, name, preset) or planner.known(store, name, usual)
     if spread is None:
         raise Problem(
             f"no study of {variant} has three pairs yet, and no figures ship for it at {usual}; "

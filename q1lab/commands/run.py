@@ -51,7 +51,9 @@ Exit status: 0 done, 1 a run failed or diverged, 2 usage, 130 interrupted (can g
     help="Size and budget. Default: by device.",
 )
 @click.option(
-    "--data", default="stdlib", show_default=True, help="stdlib, shakespeare, or a UTF-8 text file."
+    "--data",
+    default="",
+    help="stdlib, shakespeare, or a UTF-8 text file. Default: as `q1lab data` says, else stdlib.",
 )
 @click.option("--max-iters", type=int, help="Optimizer updates per run.")
 @click.option(

@@ -9,12 +9,14 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
+from q1lab import paths
 from q1lab.compare import keeping, looks, stats, telling
 from q1lab.compare.stats import SeedsNeeded
 from q1lab.errors import Problem
 from q1lab.files import read_text
 from q1lab.index.store import Store
-from q1lab.study import studies
+from q1lab.study import ranges, studies
+from q1lab.study.studies import Study
 
 SHIPPED = "results.toml"
 
@@ -72,6 +74,24 @@ def shipped(folder: Path, variant: str, preset: str) -> Spread | None:
             source = f"the figures that ship with q1lab ({preset}, {row['data']})"
             return Spread(float(row["pair_sd"]), int(row["pairs"]), source)
     return None
+
+
+def known(store: Store, variant: str, preset: str) -> Spread | None:
+    """The spread of the learner's own runs, else the one that ships."""
+    return own(store, variant, preset) or shipped(paths.content_dir(), variant, preset)
+
+
+def can_see(study: Study, spread: Spread) -> str:
+    """What a planned study can see with its last pair, in a sentence; empty below three pairs."""
+    pairs, planned = len(study.seeds), ranges.of(study)
+    if pairs < stats.MIN_FOR_VERDICT or study.headline != "paired":
+        return ""
+    alpha = stats.ALPHA if planned is None else planned.alpha
+    smallest = stats.detectable_in_sd(pairs, pairs, "paired", alpha) * spread.sd
+    return (
+        f"{pairs} pairs could reliably see a difference of roughly {smallest:.2g} nats or more, "
+        f"if they spread like {spread.source}"
+    )
 
 
 def advise(effect: float, spread: Spread) -> Advice:

@@ -22,6 +22,9 @@ HEADLINE = "paired"
 """Which interval decides unless a study says otherwise. Chosen from measured pair correlations:
 docs/pairing.md."""
 
+DEFAULT_DATA = "stdlib"
+"""What runs train on as long as the learner chose nothing: Python's own source text."""
+
 MOST_SEEDS = 1000
 
 
@@ -34,7 +37,8 @@ class Wish:
     baseline: str | None = None
     """What to compare with; None: what the variant was made from, else q1lab's baseline."""
     preset: str | None = None
-    data: str = "stdlib"
+    data: str = ""
+    """A name or a file; nothing: what `q1lab data` chose, else stdlib."""
     device: str = "auto"
     dtype: str = "auto"
     jobs: int | None = None

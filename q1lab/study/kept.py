@@ -74,6 +74,11 @@ def is_one(given: str) -> bool:
     return (Path(given).expanduser() / FILE).is_file()
 
 
+def in_repository(root: Path) -> list[Path]:
+    """The folders of kept studies below a repository's root, by name."""
+    return sorted(file.parent for file in (root / FOLDER).glob(f"*/{FILE}"))
+
+
 # ── writing
 
 
@@ -247,8 +252,8 @@ def wish(kept: Kept, asked: Wish) -> Wish:
 
 def _data(kept: Kept, asked: str) -> str:
     """What to train on: as asked for, else as kept. Problem where neither is to be had."""
-    if asked != Wish("").data or kept.data in corpora.BUILT_IN:
-        return kept.data if asked == Wish("").data else asked
+    if asked or kept.data in corpora.BUILT_IN:
+        return asked or kept.data
     own = corpora.kept(kept.data_sha256)
     for file in (kept.data_file, own):
         if file is not None and file.is_file():

@@ -25,6 +25,8 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from q1lab.study.command import DEFAULT_DATA
+
 PLACEHOLDER = re.compile(
     r"\{(data|corpus|vocab|ln_vocab"
     r"|(?:small|large)\.[a-z]+(?:-[0-9]+)?\.[a-z_]+"
@@ -95,7 +97,7 @@ class Numbers:
 
     data: str = SHAKESPEARE[0]
     vocab: int = SHAKESPEARE[1]
-    corpus: str = "stdlib"
+    corpus: str = DEFAULT_DATA
     """What to type after --data; what q1lab takes by itself, as long as nothing is chosen."""
     measured: tuple[Measured, ...] = ()
 

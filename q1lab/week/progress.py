@@ -16,6 +16,7 @@ from typing import Any
 from q1lab.errors import Problem
 from q1lab.index import learned
 from q1lab.index.store import Store
+from q1lab.study.command import DEFAULT_DATA
 from q1lab.week.model import Part, Session, Step, Text, Week
 
 MAX_ANSWER = 200_000
@@ -184,8 +185,9 @@ def read(store: Store, week: str) -> Progress:
     }
     seconds = learned.part_seconds(store, week)
     row = learned.modification(store, week)
-    names = ("welcomed", "clock", "recall", "data")
+    names = ("welcomed", "clock", "recall")
     settings = {name: store.setting(f"{name}:{week}") for name in names}
+    settings["data"] = store.setting("data")
     return Progress(
         MappingProxyType(records),
         MappingProxyType(seconds),
@@ -226,10 +228,17 @@ def mark(store: Store, week: str, step_id: str, right: bool) -> None:
     learned.tick(store, week, step_id, True)
 
 
-def choose_data(store: Store, week: str, corpus: str, words: str, vocab: int) -> None:
+def choose_data(store: Store, corpus: str, words: str, vocab: int) -> None:
     """Note the data that the learner trains on: what to type after --data, the same in words, and
     how many different characters it has."""
-    store.set_setting(f"data:{week}", {"corpus": corpus, "words": words, "vocab": vocab})
+    store.set_setting("data", {"corpus": corpus, "words": words, "vocab": vocab})
+
+
+def data_to_train_on(store: Store) -> str:
+    """What to train on where nobody says: what the learner chose, else Python's own source text.
+    The one default of commands and app."""
+    kept = store.setting("data")
+    return str(kept["corpus"]) if isinstance(kept, Mapping) else DEFAULT_DATA
 
 
 def save_clock(

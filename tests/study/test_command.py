@@ -37,6 +37,7 @@ def drafted(wish: Wish) -> Study:
     """The study that planning makes of a wish where the probe finds what was asked for, else a
     plain CPU."""
     preset = wish.preset or "cpu"
+    wish = replace(wish, data=wish.data or command.DEFAULT_DATA)
     pair = parents.pair(wish.variant, wish.baseline)
     baseline, modified = pair.baseline, pair.modified
     config = presets.resolve(preset, wish.overrides, (*baseline.fields, *modified.fields))

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from textual.widgets import Button, Input, OptionList, Static
+from textual.widgets import Button, Input, OptionList, Select, Static
 
+from q1lab import planning
 from q1lab.index.store import Store
 from q1lab.journal import predictions
-from q1lab.study import launch, studies
+from q1lab.study import kept, launch, studies
 from q1lab.study.command import Wish
 from q1lab.tui.screens import plans
 from q1lab.tui.screens.lab import LabScreen
 from q1lab.tui.screens.launch import LaunchScreen
 from q1lab.tui.screens.study import StudyScreen
 from q1lab.tui.widgets.launch_form import LaunchForm
+from q1lab.week import progress
 from tests.kit.lab_home import app, finish, make_study, notices, open_lab, until, words
+from tests.kit.waiting import wait_for
 
 
 def said(screen: LaunchScreen) -> str:
@@ -185,3 +189,70 @@ def test_picture_of_a_plan(
     snap_compare: Any, fake_trainer: Callable[..., None], size: tuple[int, int]
 ) -> None:
     assert snap_compare(app(), terminal_size=size, run_before=_to_launch)
+
+
+async def test_a_kept_study_is_chosen_and_trained_as_it_was(
+    fake_trainer: Callable[..., None], tmp_path: Path
+) -> None:
+    with Store() as store:
+        first = planning.begin(Wish("rope", seeds="2", preset="quick"), store).study
+    wait_for(lambda: not launch.is_alive(first.files), "the study's end")
+    for path, data in kept.files(first, tmp_path).items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    app_ = app(cwd=tmp_path)
+    async with app_.run_test(size=(100, 30)) as pilot:
+        screen = await open_launch(pilot)
+        form = screen.query_one(LaunchForm)
+        assert "studies/rope-1  once more" in words(app_)
+        form.query_one("#variant", OptionList).highlighted = len(form.names) + 1
+        await until(pilot, lambda: form.has_class("-kept"))
+        await until(pilot, lambda: screen.draft is not None, said(screen))
+        assert "nothing is missing" in said(screen)
+        assert not form.query_one("#seeds").is_on_screen
+        assert screen.wish() == Wish(str(tmp_path / "studies" / "rope-1"))
+        form.query_one("#variant", OptionList).highlighted = len(form.names)
+        form.query_one("#file", Input).value = "studies/rope-1"  # of the learner's folder
+        await until(pilot, lambda: form.has_class("-kept") and screen.draft is not None)
+        assert screen.wish().variant == str(tmp_path / "studies" / "rope-1")
+
+
+async def test_an_engine_of_the_settings_is_chosen_by_name(
+    fake_trainer: Callable[..., None],
+) -> None:
+    engine = {"gpu-box": {"ray": "http://127.0.0.1:1", "presets": ["gpu"]}}
+    app_ = app()
+    app_.config = replace(app_.config, engine=engine)
+    async with app_.run_test(size=(100, 40)) as pilot:
+        screen = await open_launch(pilot)
+        assert screen.wish().engine is None
+        select = screen.query_one("#engine", Select)
+        assert [str(one) for _, one in select._options[1:]] == ["gpu-box", "local"]
+        select.value = "gpu-box"
+        await until(pilot, lambda: screen.wish().engine == "gpu-box")
+        await until(pilot, lambda: "there is no such engine" in said(screen))  # not on disk
+
+
+async def test_a_planned_range_tells_its_plan_before_it_starts(
+    fake_trainer: Callable[..., None],
+) -> None:
+    async with app().run_test(size=(100, 40)) as pilot:
+        screen = await open_launch(pilot)
+        screen.query_one("#seeds", Input).value = "3..12"
+        await until(pilot, lambda: screen.draft is not None, "no estimate came")
+        assert "3 to 12 pairs" in said(screen)
+        assert "12 pairs could reliably see a difference" in " ".join(said(screen).split())
+
+
+async def test_data_that_were_chosen_are_what_the_form_names(
+    fake_trainer: Callable[..., None], tmp_path: Path
+) -> None:
+    own = tmp_path / "own.txt"
+    own.write_text("abcdefghij " * 200)
+    with Store() as store:
+        progress.choose_data(store, str(own), "own.txt", 11)
+    async with app().run_test(size=(100, 40)) as pilot:
+        screen = await open_launch(pilot)
+        assert "own.txt; or a file" in words(pilot.app)
+        await until(pilot, lambda: screen.draft is not None, "no estimate came")
+        assert screen.draft.study.data.name == "own.txt"

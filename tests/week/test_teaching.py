@@ -9,6 +9,7 @@ import re
 import shlex
 import sys
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -16,6 +17,7 @@ import pytest
 
 from q1lab.cli import cli
 from q1lab.index.store import Store
+from q1lab.study import command, studies
 from q1lab.week import blocks, numbers, progress
 from q1lab.week.content import check, load
 from q1lab.week.lint import table_minutes
@@ -546,6 +548,26 @@ def test_choosing_data_changes_the_text_and_the_runs(
     assert {run[run.index("--data") + 1] for run in runs} == {str(tmp_path / "own.txt")}
     assert ran("data", "nowhere.txt")[0] == 2
     assert ran("data")[1] == said
+
+
+def test_a_run_without_data_trains_on_what_was_chosen(
+    home: Path, tmp_path: Path, fake_trainer: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    own = tmp_path / "own.txt"
+    own.write_text("abcdefghij " * 200)
+    ask = ("run", "rope", "--seeds", "1", "--preset", "quick", "--max-iters", "20", "--json")
+    assert ran(*ask)[0] == 0
+    assert ran("data", "own.txt")[0] == 0
+    assert ran(*ask)[0] == 0
+    assert [studies.load(one).data.name for one in studies.ids()] == ["stdlib", "own.txt"]
+    again = command.of_study(studies.load("rope-1"))
+    assert "--data stdlib" in command.text(again)  # whatever is chosen now
+    own.unlink()
+    code, said = ran(*ask)
+    assert code == 2
+    assert "the data that `q1lab data` chose: " in said
+    assert "Choose again, or give --data" in said
 
 
 def test_a_file_is_taken_once_and_never_over_another(

@@ -3,6 +3,7 @@ it."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from rich.text import Text
@@ -18,7 +19,9 @@ from q1lab.errors import Problem
 from q1lab.index.store import Store
 from q1lab.journal import evidence, predictions
 from q1lab.model import diffs, learner, parents
-from q1lab.study.command import Wish
+from q1lab.study import kept
+from q1lab.study.command import DEFAULT_DATA, Wish
+from q1lab.tui import editing
 from q1lab.tui.beside import beside
 from q1lab.tui.keys import bindings
 from q1lab.tui.messages import Failed
@@ -62,7 +65,13 @@ class LaunchScreen(Screen[str | None]):
     def compose(self) -> ComposeResult:
         yield Static(" A new study", id="launch-head", markup=False)
         with Horizontal(id="launch"):
-            yield LaunchForm(self.asked or Wish(self.q1.snapshot.progress.chosen or ""))
+            done = self.q1.snapshot.progress
+            yield LaunchForm(
+                self.asked or Wish(done.chosen or ""),
+                done.data[2] if done.data else DEFAULT_DATA,
+                editing.folder(self.q1),
+                self.q1.config.engine,
+            )
             with VerticalScroll(id="launch-diff"):
                 yield Static(id="diff", markup=False)
         with Horizontal(id="launch-plan"):
@@ -108,6 +117,8 @@ class LaunchScreen(Screen[str | None]):
         self._timer = self.set_timer(PAUSE, lambda: self._estimate(wish))
 
     def _show_diff(self, wish: Wish) -> None:
+        if kept.is_one(wish.variant):
+            wish = kept.wish(kept.load(Path(wish.variant)), wish)
         pair = parents.pair(wish.variant, wish.baseline)
         old, new = pair.baseline, pair.modified
         diff = diffs.unified(old.text, new.text, old.name, new.name)

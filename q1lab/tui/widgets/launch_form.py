@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, VerticalScroll
-from textual.widgets import Input, Label, OptionList, Select
+from textual.widgets import Input, Label, OptionList, Select, Static
 from textual.widgets.option_list import Option
 
 from q1lab.errors import Problem
-from q1lab.study import variants
-from q1lab.study.command import Wish, parse_range, parse_seeds
+from q1lab.study import kept, variants
+from q1lab.study.command import DEFAULT_DATA, Wish, parse_range, parse_seeds
 from q1lab.study.presets import PRESETS
 
 OTHER = "other"
 
 AUTO = "auto"
+KEPT = "Its study.toml says everything else: model files, seeds, size and device."
 PICKS = {
     "device": ("device", "by itself", ("cpu", "cuda", "mps")),
     "dtype": ("dtype", "by itself", ("fp32", "bf16")),
@@ -27,55 +31,73 @@ PICKS = {
 
 
 class LaunchForm(VerticalScroll, can_focus=False):
-    """``wish`` is what it says now, ``asked`` what it says at first."""
+    """``wish`` is what it says now, ``asked`` what it says at first. ``data`` is what runs train on
+    where nothing is said; ``folder`` is the learner's, whose kept studies can be chosen;
+    ``engines`` are those that config.toml names."""
 
     def __init__(
         self,
         asked: Wish,
+        data: str = DEFAULT_DATA,
+        folder: Path | None = None,
+        engines: Iterable[str] = (),
     ) -> None:
         super().__init__(id="launch-form")
         self.names = [name for name in variants.names() if name != "baseline"]
+        self.folder = folder or Path()
+        self.kept = {one.name: one for one in kept.in_repository(self.folder)}
         self.given = asked.variant or self.names[0]
         self.asked = asked
+        self.data = data
+        self.engines = [*engines, "local"]
+        if asked.engine is not None and asked.engine not in self.engines:
+            self.engines.append(asked.engine)
 
     def compose(self) -> ComposeResult:
         asked = self.asked
         rows = [Option(f"{name:<9} {variants.find(name).title}", id=name) for name in self.names]
-        yield OptionList(
-            *rows, Option("a file of mine …", id=OTHER), id="variant", markup=False, compact=True
-        )
+        rows.append(Option("a file of mine …", id=OTHER))
+        rows += [Option(f"{kept.FOLDER}/{name}  once more", id=name) for name in self.kept]
+        yield OptionList(*rows, id="variant", markup=False, compact=True)
         own = "" if self.given in self.names else self.given
         yield Input(own, placeholder="path to your model file", id="file", compact=True)
-        with Horizontal(classes="pick"):
+        yield Static(KEPT, id="kept", markup=False)
+        with Horizontal(classes="pick decided"):
             yield Label("against")
             hint = "what it was made from"
             yield Input(asked.baseline or "", placeholder=hint, id="baseline", compact=True)
-        with Horizontal(classes="pick"):
+        with Horizontal(classes="pick decided"):
             yield Label("preset")
             chosen = asked.preset if asked.preset in PRESETS else Select.NULL
             presets = [(name, name) for name in PRESETS]
             yield Select(presets, prompt="by device", value=chosen, id="preset", compact=True)
         for name, label, value, hint in (
-            ("data", "data", asked.data, "stdlib, shakespeare, a file"),
+            ("data", "data", asked.data, f"{Path(self.data).name}; or a file"),
             ("seeds", "seeds", asked.seeds, "3, 3..12, or 0,1,2,7"),
             ("iters", "iters", asked.overrides.get("max_iters", ""), "the preset's"),
         ):
-            with Horizontal(classes="pick"):
+            with Horizontal(classes="pick" if name == "data" else "pick decided"):
                 yield Label(label)
                 yield Input(value, placeholder=hint, id=name, compact=True)
         for name, (label, prompt, choices) in PICKS.items():
-            with Horizontal(classes="pick"):
+            with Horizontal(classes="pick" if name in kept.OPEN else "pick decided"):
                 yield Label(label)
                 given = getattr(asked, name)
                 picked = given if given in choices else Select.NULL
                 options = [(one, one) for one in choices]
                 yield Select(options, prompt=prompt, value=picked, id=name, compact=True)
+        with Horizontal(classes="pick"):
+            yield Label("engine")
+            engine = asked.engine or Select.NULL
+            names = [(one, one) for one in self.engines]
+            usual = "the preset's, else here" if len(names) > 1 else "this machine"
+            yield Select(names, prompt=usual, value=engine, id="engine", compact=True)
         more = " ".join(f"{k}={v}" for k, v in asked.overrides.items() if k != "max_iters")
         for name, label, value, hint in (
             ("jobs", "at once", str(asked.jobs or ""), "one run per core or GPU"),
             ("more", "set", more, "such as dropout=0.1"),
         ):
-            with Horizontal(classes="pick"):
+            with Horizontal(classes="pick decided" if name == "more" else "pick"):
                 yield Label(label)
                 yield Input(value, placeholder=hint, id=name, compact=True)
 
@@ -87,6 +109,26 @@ class LaunchForm(VerticalScroll, can_focus=False):
     @on(OptionList.OptionHighlighted)
     def _own_file(self) -> None:
         self.query_one("#file").display = self._picked() == OTHER
+        self.set_class(self._kept() is not None, "-kept")
+
+    @on(Input.Changed, "#file")
+    def _own_folder(self) -> None:
+        self.set_class(self._kept() is not None, "-kept")
+
+    def _kept(self) -> Path | None:
+        """The folder of a kept study, where one is chosen or typed."""
+        chosen = self.kept.get(self._picked())
+        if chosen is None and self._picked() == OTHER:
+            typed = self._file()
+            chosen = Path(typed) if typed and kept.is_one(typed) else None
+        return chosen
+
+    def _file(self) -> str:
+        """The path as typed; where it is of the learner's folder and not of here, in full."""
+        typed = self._text("file")
+        own = self.folder / typed
+        here = Path(typed).expanduser()
+        return str(own) if typed and not here.exists() and own.exists() else typed
 
     def _picked(self) -> str:
         option = self.query_one("#variant", OptionList).highlighted_option
@@ -111,9 +153,19 @@ class LaunchForm(VerticalScroll, can_focus=False):
 
     def wish(self) -> Wish:
         """The form as a wish. Problem, without any file read, for what can be seen to be wrong."""
-        variant = self._text("file") if self._picked() == OTHER else self._picked()
+        variant = self._file() if self._picked() == OTHER else self._picked()
         if not variant:
             raise Problem("Give the path to your model file.")
+        jobs = self._number("jobs", "one per core, or one per GPU")
+        engine = self.query_one("#engine", Select).value
+        open_: dict[str, Any] = {
+            "data": self._text("data"),
+            "wandb": self._picked_of("wandb"),
+            "jobs": int(jobs) if jobs else None,
+            "engine": engine if isinstance(engine, str) else None,
+        }
+        if (folder := self._kept()) is not None:
+            return replace(Wish(str(folder)), **open_)
         overrides = {}
         for item in self._text("more").replace(",", " ").split():
             key, sign, value = item.partition("=")
@@ -122,7 +174,6 @@ class LaunchForm(VerticalScroll, can_focus=False):
             overrides[key] = value
         if iters := self._number("iters", "the preset's"):
             overrides["max_iters"] = iters
-        jobs = self._number("jobs", "one per core, or one per GPU")
         _ = parse_range(self._text("seeds")) or parse_seeds(self._text("seeds"))
         preset = self.query_one("#preset", Select).value
         return replace(
@@ -131,10 +182,8 @@ class LaunchForm(VerticalScroll, can_focus=False):
             seeds=self._text("seeds"),
             baseline=self._text("baseline") or None,
             preset=preset if isinstance(preset, str) else None,
-            data=self._text("data") or "stdlib",
             device=self._picked_of("device"),
             dtype=self._picked_of("dtype"),
-            wandb=self._picked_of("wandb"),
-            jobs=int(jobs) if jobs else None,
             overrides=overrides,
+            **open_,
         )
