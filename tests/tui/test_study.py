@@ -115,6 +115,16 @@ async def test_choosing_a_variant_changes_the_text() -> None:
         assert stored().of("a1-choose").answer == "rmsnorm"
 
 
+async def test_j_and_k_walk_the_choice_too() -> None:
+    app = prepared()
+    async with app.run_test(size=(100, 30)) as pilot:
+        await settled(pilot)
+        await go(pilot, "a1", "a1-choose")
+        await pilot.press("enter", "j", "j", "k", "j", "enter")  # from rope, two down
+        await settled(pilot)
+        assert stored().chosen == "gqa"
+
+
 async def test_a_question_is_answered_from_memory_then_marked() -> None:
     app = prepared(lambda store, week: progress.choose(store, week.label, "rope"))
     async with app.run_test(size=(100, 40)) as pilot:

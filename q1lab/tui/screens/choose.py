@@ -12,6 +12,7 @@ from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
+from q1lab.tui.widgets.listing import Listing
 from q1lab.week import progress as domain
 from q1lab.week.model import Variant, Week
 
@@ -35,7 +36,7 @@ class ChooseScreen(ModalScreen[None]):
             dialog.border_subtitle = "Enter chooses · Esc closes"
             if not self.week.variants:
                 yield Static("This week offers no variants.", markup=False)
-            yield OptionList(*(Option(self._row(one)) for one in self.week.variants), markup=False)
+            yield Listing(*(Option(self._row(one)) for one in self.week.variants), markup=False)
 
     def on_mount(self) -> None:
         names = [one.name for one in self.week.variants]

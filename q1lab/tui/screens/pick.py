@@ -12,6 +12,8 @@ from textual.screen import ModalScreen
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
+from q1lab.tui.widgets.listing import Listing
+
 
 class PickScreen(ModalScreen[str | None]):
     """Gives the id of the row that was chosen, None when it was closed."""
@@ -27,7 +29,7 @@ class PickScreen(ModalScreen[str | None]):
         with Vertical(classes="dialog") as dialog:
             dialog.border_title = self.heading
             dialog.border_subtitle = "Enter chooses · Esc closes"
-            yield OptionList(*(Option(words) for _, words in self.rows), markup=False)
+            yield Listing(*(Option(words) for _, words in self.rows), markup=False)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         event.stop()

@@ -17,6 +17,7 @@ from q1lab.study import children
 from q1lab.study.studies import Study
 from q1lab.tracking import state as wandb_state
 from q1lab.tui.beside import beside
+from q1lab.tui.widgets.listing import Listing
 
 if TYPE_CHECKING:
     from q1lab.tui.app import Q1Lab
@@ -52,7 +53,7 @@ class WandbScreen(ModalScreen[None]):
             dialog.border_title = f"Weights & Biases: {self.study.id}"
             dialog.border_subtitle = "Enter does it · Esc closes"
             yield Static(id="standing", markup=False)
-            yield OptionList(id="wandb-acts", markup=False)
+            yield Listing(id="wandb-acts", markup=False)
             yield Static(id="said", markup=False)
 
     def on_mount(self) -> None:
