@@ -440,7 +440,7 @@ async def test_the_timer_is_offered_once_at_the_first_key_in_a_part() -> None:
 
 async def test_what_is_said_leaves_the_text_alone() -> None:
     app = prepared()
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await settled(pilot)
         before = words(app).splitlines()
         app.notify("Something [happened]")
