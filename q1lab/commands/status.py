@@ -26,6 +26,9 @@ SHOWN = 8
 MOST_RUNS = 20
 """Lines about the runs of one study."""
 
+SILENT = 1.0
+"""Seconds that a look at all studies may take before it says how far it has come."""
+
 
 @click.command(epilog="Example: q1lab status --json")
 @click.option("--json", "as_json", is_flag=True, help="Every study and run as JSON.")
@@ -77,12 +80,12 @@ def _progress() -> ingest.Tell | None:
     began = time.monotonic()
     said = False
 
-    def tell(done: int, total: int) -> None:
+    def tell(looked: ingest.Looked) -> None:
         nonlocal said
-        if done < total and time.monotonic() - began > 1.0:
+        if not looked.is_whole and time.monotonic() - began > SILENT:
             said = True
-            sys.stderr.write(f"\rlooking at studies: {done:,} of {total:,} ")
-        elif said and done >= total:
+            sys.stderr.write(f"\rreading {looked.words} ")
+        elif said and looked.is_whole:
             sys.stderr.write("\r\x1b[K")
         sys.stderr.flush()
 

@@ -11,7 +11,7 @@ import sqlite3
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from q1lab.errors import Problem
 from q1lab.files import size_of
@@ -48,9 +48,30 @@ viewer waits no longer."""
 LARGE = 32 << 20
 """Bytes of new events from which a study is committed in steps of its own."""
 
-Tell = Callable[[int, int], object]
-"""Told how many studies have been looked at, of how many."""
 
+class Looked(NamedTuple):
+    """How far a look at all studies has come."""
+
+    studies: int
+    of: int
+    taken: int
+    """Bytes of events taken in."""
+
+    @property
+    def is_whole(self) -> bool:
+        return self.studies >= self.of
+
+    @property
+    def words(self) -> str:
+        read = f", {self.taken / 1e6:,.0f} MB of events" if self.taken >= 1e6 else ""
+        return f"{self.studies:,} of {self.of:,} studies{read}"
+
+
+Tell = Callable[[Looked], object]
+"""Told after each step, when it is committed, and at the end. Where it answers ``ENOUGH``, the look
+ends there, and the next one goes on."""
+
+ENOUGH = "enough"
 
 # ── studies
 
@@ -84,7 +105,12 @@ def take_in_all(store: Store, tell: Tell | None = None) -> dict[str, str]:
         if study_id in unfinished or known.get(study_id) != stamp
     )
     unreadable: dict[str, str] = {}
-    looked = 0
+    looked = taken = 0
+
+    def step(read: int, under_way: int = 0) -> bool:
+        nonlocal taken
+        taken += read
+        return tell is not None and tell(Looked(looked - under_way, len(queue), taken)) == ENOUGH
 
     def with_news() -> Iterator[tuple[Study, int]]:
         nonlocal looked
@@ -101,11 +127,9 @@ def take_in_all(store: Store, tell: Tell | None = None) -> dict[str, str]:
 
     waiting = with_news()
     for study, size in waiting:
-        if size >= LARGE:
-            take_in(store, study)
-        else:
+        large, read = (study, 0) if size >= LARGE else (None, size)
+        if large is None:
             until = time.monotonic() + STEP
-            large = None
             with store.write():
                 take_in(store, study)
                 while time.monotonic() < until and (another := next(waiting, None)):
@@ -113,10 +137,12 @@ def take_in_all(store: Store, tell: Tell | None = None) -> dict[str, str]:
                         large = another[0]
                         break
                     take_in(store, another[0])
-            if large is not None:
-                take_in(store, large)
-        if tell is not None:
-            tell(looked, len(queue))
+                    read += another[1]
+            if step(read, under_way=int(large is not None)):
+                return unreadable
+        if large is not None and take_in(store, large, step=lambda read: step(read, 1)) is None:
+            return unreadable
+    step(0)
     return unreadable
 
 
@@ -135,11 +161,18 @@ def _news(store: Store, study: Study) -> int | None:
     return sum(sizes) - sum(int(row["events_offset"]) for row in news)
 
 
-def take_in(store: Store, study: Study, *, whole: bool = True) -> int:
+def take_in(
+    store: Store,
+    study: Study,
+    *,
+    whole: bool = True,
+    step: Callable[[int], bool] = lambda read: False,
+) -> int | None:
     """Take a study's new events into the tables; returns how many there were.
 
     ``whole`` also looks at the plan and at the runs that have ended. Without it the look costs what
-    can have changed since a whole one.
+    can have changed since a whole one. ``step`` is called after each commit with the bytes that it
+    took in; where it says so, the rest is left for the next look, and None returned.
     """
     store.follow_the_file()
     if whole:
@@ -150,15 +183,18 @@ def take_in(store: Store, study: Study, *, whole: bool = True) -> int:
     news = deque(row["id"] for row in rows if _has_news(study, row))
     taken = 0
     while news:
-        until = time.monotonic() + STEP
+        until, read = time.monotonic() + STEP, 0
         with store.write():  # one commit for many: it waits for the disk
             while True:
-                count, more = _take_in_chunk(store, study, news[0])
+                count, size, more = _take_in_chunk(store, study, news[0])
                 taken += count
+                read += size
                 if not more:
                     news.popleft()
                 if not news or time.monotonic() >= until:
                     break
+        if step(read) and news:
+            return None
     return taken
 
 
@@ -245,25 +281,25 @@ def _has_news(study: Study, run: Row) -> bool:
     return bool(run["state"] == State.RUNNING) and not is_alive(files)
 
 
-def _take_in_chunk(store: Store, study: Study, run_id: int) -> tuple[int, bool]:
+def _take_in_chunk(store: Store, study: Study, run_id: int) -> tuple[int, int, bool]:
     """Take some of a run's new events into the tables, inside the caller's transaction; returns how
-    many, and whether there may be more."""
+    many, their bytes, and whether there may be more."""
     db = store.db
     run = _row(store, run_id)
     if run is None:  # another viewer has begun the study anew
-        return 0, False
+        return 0, 0, False
     files = study.files.run(run_name(run["arm"], run["seed"]))
     size = size_of(files.events)
     if 0 < size < run["events_offset"]:  # it was replaced: its row begins anew
         _set(db, run_id, {**FIRST, "events_offset": 0, "bad_lines": 0})
         db.execute("DELETE FROM metrics WHERE run_id = ?", (run_id,))
-        return 0, True
+        return 0, 0, True
     # looked at before reading: an exit record can't slip in between
     alive = is_alive(files)
     events, offset, bad = read_new(files.events, run["events_offset"])
     lost = run["state"] == State.RUNNING and not alive and not events
     if not events and not bad and not lost:
-        return 0, False
+        return 0, 0, False
     fields = fold(dict(run), events)
     if lost:
         fields["state"], fields["message"] = str(State.CRASHED), GONE
@@ -274,7 +310,8 @@ def _take_in_chunk(store: Store, study: Study, run_id: int) -> tuple[int, bool]:
         "INSERT OR REPLACE INTO metrics VALUES (?, ?, ?, ?)",
         [(run_id, *metric) for metric in metrics_of(events)],
     )
-    return len(events), not lost and (offset < size or fields["state"] == State.RUNNING)
+    more = not lost and (offset < size or fields["state"] == State.RUNNING)
+    return len(events), max(0, offset - run["events_offset"]), more
 
 
 def _row(store: Store, run_id: int) -> Row | None:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from q1lab import paths
 from q1lab.errors import Problem
 from q1lab.index import ingest, view
+from q1lab.index.ingest import Looked
 from q1lab.index.store import Store
 from q1lab.index.view import RunView, StudyLine, StudyView
 from q1lab.journal import evidence
@@ -56,6 +57,8 @@ class Snapshot:
     focus: Focus | None = None
     pages: dict[str, Any] = field(default_factory=dict)
     """What single screens asked for (see ``Desk.page``), by the page's name."""
+    looked: Looked | None = None
+    """How far a long first look at all studies has come; None when it is whole."""
 
     @property
     def training(self) -> StudyLine | None:
@@ -69,6 +72,10 @@ looks that follow."""
 
 SCAN = 3.0
 """Seconds between two looks at all studies; those that train are looked at every time."""
+
+PATIENCE = 0.5
+"""Seconds after which a look at all studies leaves the rest to the next one: ticks and answers
+don't wait for it, and what was read is shown."""
 
 
 def ended_since(before: Snapshot, after: Snapshot) -> list[StudyLine]:
@@ -99,6 +106,8 @@ class Taker:
         """Whether a look has been taken, and whether it left curves for the next one."""
         self._unreadable: dict[str, str] = {}
         """Why the studies that can't be read can't, by id."""
+        self.looked: Looked | None = None
+        """How far the look at all studies came that was not finished."""
 
     def take(self, store: Store, *, ingest: bool = True) -> Snapshot:
         """A fresh snapshot. ``ingest`` takes the trainers' new events in first."""
@@ -117,19 +126,31 @@ class Taker:
             done = evidence.merge(
                 store, self.content, done, evidence.look(store, self.content, done)
             )
-        return Snapshot(done, self._lines, self._focus, pages)
+        return Snapshot(done, self._lines, self._focus, pages, self.looked)
 
     def _ingest(self, store: Store) -> None:
         now = time.monotonic()
-        if now - self._scanned > SCAN:  # new studies, and those that nobody trains
+        if self.looked or now - self._scanned > SCAN:  # new studies, and those that nobody trains
             self._scanned = now
-            self._unreadable = ingest.take_in_all(store)
+            self._look_at_all(store, now + PATIENCE)
             self._tend()
             return
         for line in self._lines:
             if line.state == "running":
                 with contextlib.suppress(Problem):
                     ingest.take_in(store, self._plan(line.id), whole=False)
+
+    def _look_at_all(self, store: Store, until: float) -> None:
+        before = self.looked
+
+        def tell(looked: Looked) -> str:
+            whole = looked.is_whole
+            self.looked = None if whole else added(before, looked)
+            return ingest.ENOUGH if not whole and time.monotonic() > until else ""
+
+        found = ingest.take_in_all(store, tell)
+        # of those that this look did not reach, the last one's word stands
+        self._unreadable = {**self._unreadable, **found} if self.looked else found
 
     def _look(self, store: Store) -> None:
         """Bring the lines and the study in focus up to date; the latter is worked out once."""
@@ -193,6 +214,15 @@ class Taker:
         from q1lab.compare.keeping import kept  # a first paint may have no study to show
 
         return Focus(study, now.line, now.runs, now.engine, kept(store, study_id), wandb)
+
+
+def added(before: Looked | None, now: Looked) -> Looked:
+    """How far a look has come that goes on where the one before left off: it has fewer to look
+    at."""
+    if before is None:
+        return now
+    of = max(before.of, now.of)
+    return Looked(of - now.of + now.studies, of, before.taken + now.taken)
 
 
 def with_wandb(focus: Focus) -> Focus:
@@ -271,7 +301,7 @@ class Desk:
             except Exception:
                 self._log("The desk stumbled")
             try:
-                item = self._jobs.get(timeout=self.every if ingest else 0.05)
+                item = self._jobs.get(timeout=self._pause(ingest))
             except queue.Empty:
                 ingest = True
                 continue
@@ -287,6 +317,12 @@ class Desk:
                     item = self._jobs.get_nowait()
                 except queue.Empty:
                     break
+
+    def _pause(self, ingest: bool) -> float:
+        """Seconds to wait for something to do before the next look."""
+        if not ingest:
+            return 0.05
+        return 0.0 if self.taker.looked else self.every
 
     def _do(self, store: Store | None, job: Job, then: Callable[[Any], object] | None) -> None:
         if store is None:

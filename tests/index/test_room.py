@@ -131,9 +131,9 @@ def test_many_studies_are_committed_in_steps(monkeypatch: pytest.MonkeyPatch) ->
     class Killed(BaseException):
         pass
 
-    def tell(done: int, total: int) -> None:
-        assert total == 6
-        if done == 4:
+    def tell(looked: ingest.Looked) -> None:
+        assert looked.of == 6
+        if looked.studies == 4:
             raise Killed
 
     with Store() as store, pytest.raises(Killed):
@@ -156,6 +156,45 @@ def test_a_large_study_is_committed_in_steps_too(monkeypatch: pytest.MonkeyPatch
         rows = store.runs(study.id)
     assert len(commits) >= len(rows) == 4
     assert {row["state"] for row in rows} == {"finished"}
+
+
+def test_the_app_shows_how_far_a_long_first_look_has_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of its looks takes in a part, so that a tick or an answer waits for none of it."""
+    for number in range(4):
+        lab_home.finish(lab_home.make_study(f"rope-{number}", seeds=(0,)))
+    damage("rope-1", headline=None)
+    monkeypatch.setattr(ingest, "STEP", 0.0)
+    monkeypatch.setattr("q1lab.tui.snapshot.PATIENCE", -1.0)
+    taker, seen = Taker("week"), []
+    with Store() as store:
+        for _ in range(4):
+            now = taker.take(store)
+            states = sorted(line.state for line in now.studies)
+            seen.append((now.looked and (now.looked.studies, now.looked.of), states))
+    assert seen == [
+        ((1, 4), ["finished"]),
+        ((3, 4), ["finished", "finished", "unreadable"]),
+        (None, ["finished", "finished", "finished", "unreadable"]),
+        (None, ["finished", "finished", "finished", "unreadable"]),
+    ]
+
+
+def test_a_study_of_many_megabytes_is_taken_in_over_several_looks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    study = lab_home.make_study(seeds=(0, 1))
+    lab_home.finish(study)
+    monkeypatch.setattr(ingest, "STEP", 0.0)
+    monkeypatch.setattr(ingest, "LARGE", 1000)
+    monkeypatch.setattr("q1lab.tui.snapshot.PATIENCE", -1.0)
+    taker, read = Taker("week"), []
+    with Store() as store:
+        while (now := taker.take(store)).looked is not None:
+            assert (now.looked.studies, now.looked.of) == (0, 1)
+            read.append(now.looked.taken)
+        assert now.studies[0].state == "finished"
+    sizes = [study.files.run(run.name).events.stat().st_size for run in study.runs]
+    assert read == [sum(sizes[: n + 1]) for n in range(3)]
 
 
 def test_a_settled_study_costs_no_look_into_its_files(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -63,5 +63,6 @@ class Page(Screen[None]):
         if self.q1.current_mode != self.page or not self.is_mounted:
             return
         self.query_one(TopLine).training = snapshot.training
+        self.query_one(TopLine).looked = snapshot.looked
         with self.q1.careful():
             self.show(snapshot)

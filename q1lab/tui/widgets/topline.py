@@ -9,6 +9,7 @@ from textual.reactive import reactive
 from textual.style import Style
 from textual.widget import Widget
 
+from q1lab.index.ingest import Looked
 from q1lab.index.view import StudyLine
 
 TABS = (
@@ -38,6 +39,8 @@ class TopLine(Widget):
     """Tabs to the left, the running study in the middle, the clock to the right."""
 
     training: reactive[StudyLine | None] = reactive(None)
+    looked: reactive[Looked | None] = reactive(None)
+    """How far a long look at all studies has come."""
     clock: reactive[tuple[str, str]] = reactive(("", ""))
     """The clock's text, and its tone: ``on``, ``off``, ``over`` or nothing."""
 
@@ -65,6 +68,11 @@ class TopLine(Widget):
         return Content("").join(cells)
 
     def _middle(self, room: int) -> Content:
+        if self.looked is not None:
+            now = self.looked
+            texts = (f"reading {now.words}", f"reading {now.studies:,}/{now.of:,}", "reading …")
+            fit = next((text for text in texts if cell_len(text) <= room), "")
+            return Content.styled(fit, "$muted")
         line = self.training
         if line is None:
             return Content("")
