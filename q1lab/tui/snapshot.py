@@ -73,7 +73,7 @@ looks that follow."""
 SCAN = 3.0
 """Seconds between two looks at all studies; those that train are looked at every time."""
 
-PATIENCE = 0.5
+PATIENCE = 1.0
 """Seconds after which a look at all studies leaves the rest to the next one: ticks and answers
 don't wait for it, and what was read is shown."""
 

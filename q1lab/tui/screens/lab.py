@@ -92,7 +92,8 @@ class LabScreen(StudyActs, Page):
             self.query_one(StudyHeading).view = view
             self._show_curves(view)
             self._show_difference(view)
-            self._compare_when_done(view)
+            if snapshot.looked is None:  # else a newer study may come with the next look
+                self._compare_when_done(view)
         if (
             before is None
             or view is None
