@@ -22,6 +22,7 @@ def main() -> int:
         ("room.py", []),
         ("tracking.py", []),
         ("linear.py", []),
+        ("attention.py", []),
         ("looks.py", []),
         ("study.py", study),
     ]

@@ -18,7 +18,8 @@ from labs.attention import PlainAttention
 from labs.linear import OneDnnLinear, pays
 
 SHORT = 256
-"""Up to this block size attention written out beats the fused kernel on a CPU."""
+"""Up to this block size attention written out beats the fused kernel on a CPU, in bf16; in fp32
+PyTorch's own is the faster one (benchmarks/attention.py)."""
 
 
 def choose(wanted: str) -> str:
@@ -109,13 +110,14 @@ class Precision:
         self.device = device
         self.dtype = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}[dtype]
         by_hand = device.type == "cpu" and not compiled  # the compiler wants PyTorch's own calls
-        self.attention = PlainAttention() if by_hand and block_size <= SHORT else None
+        short = block_size <= SHORT and dtype == "bf16"
+        self.attention = PlainAttention() if by_hand and short else None
         self.linear = OneDnnLinear() if by_hand and pays() else None
         self.scaler = torch.amp.GradScaler(device.type) if dtype == "fp16" else None
 
     @contextlib.contextmanager
     def products(self) -> Iterator[None]:
-        """Around the forward pass: reduced products, plain attention where that is faster."""
+        """Around the forward pass: reduced products, and what is faster than PyTorch's choice."""
         with contextlib.ExitStack() as stack:
             if self.dtype is not None:
                 stack.enter_context(torch.autocast(self.device.type, self.dtype))

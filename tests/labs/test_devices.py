@@ -68,6 +68,14 @@ def test_a_step_in_each_format_learns_and_keeps_the_loss_fp32(dtype: str) -> Non
     assert other.state() == precision.state()
 
 
+def test_attention_is_written_out_in_bf16_at_short_lengths_alone() -> None:
+    cpu = torch.device("cpu")
+    assert devices.Precision(cpu, "bf16", devices.SHORT).attention
+    assert not devices.Precision(cpu, "bf16", devices.SHORT + 1).attention
+    assert not devices.Precision(cpu, "fp32", 64).attention
+    assert not devices.Precision(cpu, "bf16", 64, compiled=True).attention
+
+
 def test_bf16_follows_fp32_closely() -> None:
     cfg = {"block_size": 32, "n_layer": 2, "n_head": 2, "n_embd": 32, "dropout": 0.0, "bias": False}
     module = loading.load(paths.models_dir() / "llama.py")
