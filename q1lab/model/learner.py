@@ -113,16 +113,20 @@ def _create(path: Path, content: bytes) -> None:
 
 # ── hints
 
+_CHECKS = re.compile(r"<!-- checks: (.+?) -->\s*")
+"""The first line of a stage: the modification's checks that it helps with, separated by ``;``."""
+
 
 @dataclass(frozen=True)
 class Hint:
     """One stage of help. ``stage`` counts from 1; ``text`` is Markdown, a diff for the last
-    stage."""
+    stage. ``checks`` are those that it helps with when they fail."""
 
     variant: str
     stage: int
     title: str
     text: str
+    checks: tuple[str, ...] = ()
 
 
 def hints(variant: str, content: Path | None = None) -> tuple[Hint, ...]:
@@ -133,11 +137,14 @@ def hints(variant: str, content: Path | None = None) -> tuple[Hint, ...]:
     """
     sections = _sections(variant, content)
     texts = [*(sections.get(title, "") for title in STAGES[:-1]), reference_diff(variant)]
-    return tuple(
-        Hint(variant, stage, title, text)
-        for stage, (title, text) in enumerate(zip(STAGES, texts, strict=True), 1)
-        if text
-    )
+    found = []
+    for stage, (title, text) in enumerate(zip(STAGES, texts, strict=True), 1):
+        named = _CHECKS.match(text)
+        names = named[1].split(";") if named else ()
+        checks = tuple(f"{variant}: {name.strip()}" for name in names)
+        if text:
+            found.append(Hint(variant, stage, title, _CHECKS.sub("", text), checks))
+    return tuple(found)
 
 
 def after(variant: str, content: Path | None = None) -> str:
@@ -165,12 +172,16 @@ def compare_with_reference(variant: str, file: Path) -> str:
     )
 
 
-def next_hint(store: Store, week: str, content: Path, variant: str) -> Hint:
-    """The first hint that was not used yet (the last one when all were), noted as used. Problem: no
-    such hints."""
+def next_hint(
+    store: Store, week: str, content: Path, variant: str, failing: str | None = None
+) -> Hint:
+    """The hint that answers the ``failing`` check; without one, or when that was used, the first
+    that was not used yet (the last one when all were). Noted as used. Problem: no such hints."""
     ladder = hints(variant, content)
     used = learned.used_hints(store, week, variant)
-    hint = next((one for one in ladder if one.stage > max(used, default=0)), ladder[-1])
+    left = [one for one in ladder if one.stage not in used]
+    fitting = [one for one in left if failing in one.checks]
+    hint = next(iter((*fitting, *left)), ladder[-1])
     learned.use_hint(store, week, variant, hint.stage)
     return hint
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from q1lab.errors import Problem
 from q1lab.index.store import Store
 from q1lab.model import diffs, learner, marker
 from q1lab.repository import merge_file
-from tests.kit.places import MODELS
+from tests.kit.places import MODELS, ROOT
 from tests.kit.repos import begun, git, of_its_own
 
 
@@ -164,6 +165,16 @@ def test_each_variant_has_four_stages_and_words_for_later(variant: str) -> None:
     assert ladder[3].text.startswith("--- baseline.py\n+++ ")
     assert "+" not in ladder[0].text  # the first stages give no code away
     assert learner.after(variant)
+
+
+@pytest.mark.parametrize("variant", ["rmsnorm", "rope", "swiglu", "gqa"])
+def test_each_check_of_a_modification_has_its_hint(variant: str) -> None:
+    source = (ROOT / "labs" / "checks" / f"{variant}.py").read_text()
+    there = set(re.findall(r'^@check\(\n    "([^"]+)"', source, re.MULTILINE))
+    named = [name for one in learner.hints(variant) for name in one.checks]
+    assert len(there) >= 4
+    assert sorted(named) == sorted(there)
+    assert not any("checks:" in one.text for one in learner.hints(variant)[:3])
 
 
 def test_hints_come_one_after_the_other_and_are_noted(repo: Path) -> None:

@@ -186,6 +186,25 @@ async def test_hints_come_in_order_and_are_recorded(repo: Path) -> None:
         assert learned.used_hints(store, app_.week.label, "rope") == [1, 2]
 
 
+async def test_the_check_that_fails_chooses_the_hint(repo: Path) -> None:
+    def run(file: Path, for_: str | None, **_: Any) -> CheckReport:
+        fails = CheckResult("rope: angles", False, "many speeds", "one speed", "they blur", 0.1)
+        _["on_result"](fails)
+        return CheckReport(str(file), "rope", False, (fails,))
+
+    app_ = app(repo)
+    async with app_.run_test(size=(100, 30)) as pilot:
+        screen = await opened(pilot, run)
+        await until(pilot, lambda: screen.report is not None)
+        assert "h gives the hint that helps" in words(app_)
+        for stage in (3, 1, 2):  # the idea, then what leads there
+            await pilot.press("h")
+            await until(pilot, lambda stage=stage: f"rope, hint {stage} of 4" in words(app_))
+            assert "what fails: rope: angles" in words(app_)
+            assert "checks:" not in words(app_)
+            await pilot.press("escape")
+
+
 async def test_a_narrow_screen_has_the_diff_on_a_key(repo: Path) -> None:
     save(repo / "rope.py", "FIXED = 1\n")
     app_ = app(repo)

@@ -213,4 +213,7 @@ class CheckScreen(Screen[None]):
         except Problem:
             variant = week.variant
         failing = next((one for one in self.results.rows.values() if not one.passed), None)
+        about = failing.name.partition(":")[0] if failing is not None else ""
+        if about in learner.VARIANTS:  # llama fails by one of its four
+            variant = about
         show_next(self.q1, variant, failing)

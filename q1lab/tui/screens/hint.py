@@ -66,7 +66,7 @@ def _first(failing: CheckResult | None) -> str:
 
 def show_next(app: Q1Lab, variant: str | None, failing: CheckResult | None = None) -> None:
     """Show the next hint for a modification, and note that it was used. A check that fails comes
-    first: what it saw is the best hint there is."""
+    first: what it saw is the best hint there is. Then comes the hint that helps with it."""
     if variant is None:
         app.notify("Hints come with a modification: choose one first.")
         return
@@ -77,6 +77,7 @@ def show_next(app: Q1Lab, variant: str | None, failing: CheckResult | None = Non
             app.push_screen(HintScreen.of(found, failing))
 
     def job(store: Store) -> Hint:
-        return learner.next_hint(store, week.label, week.root, variant)
+        name = failing.name if failing is not None else None
+        return learner.next_hint(store, week.label, week.root, variant, name)
 
     app.desk.ask(job, lambda found: app.call_later(show, found))

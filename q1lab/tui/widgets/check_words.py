@@ -97,7 +97,7 @@ def ending(report: CheckReport, file: str, variant: str | None) -> Content:
             offer,
         )
     else:
-        said = Content(f"{report.summary} Mend the file and save it; h gives a hint.")
+        said = Content(f"{report.summary} Mend the file and save it; h gives the hint that helps.")
     printed = list(dict.fromkeys(plain(report.printed).splitlines()))
     if printed:
         shown = "\n  ".join([*printed[:PRINTED], *(["…"] if len(printed) > PRINTED else [])])
