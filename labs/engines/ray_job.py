@@ -37,22 +37,29 @@ class Mail:
     def __init__(self, attempts):
         self.out, self.n, self.stopping = [], 0, False
         self.attempts, self.have, self.first = dict(attempts), {}, dict(attempts)
+        self.nodes, self.done = set(), set()
 
     def say(self, cell, **more):
         self.n += 1
         self.out.append(json.dumps({"n": self.n, "cell": cell, **more}))
 
     def begin(self, cell, node):
-        """This attempt's number, and how many bytes of this node's events are here already."""
+        """This attempt's number, and how many bytes of this node's events are here already. None
+        where the cell had its last word and only Ray's own answer was lost."""
+        if cell in self.done:
+            return None
         self.attempts[cell] = self.attempts.get(cell, 0) + 1
         again = self.attempts[cell] - self.first.get(cell, 0) > 1
         why = "the worker or its node was lost" if again else ""
         self.say(cell, state="running", attempt=self.attempts[cell], node=node, why=why)
+        self.nodes.add(node)
         return self.attempts[cell], self.have.get((cell, node), 0)
 
     def put(self, cell, node, offset, lines):
         for line in lines:
             self.say(cell, event=line)
+            if has_ended(line):
+                self.done.add(cell)
         self.have[cell, node] = offset
         return self.stopping
 
@@ -63,27 +70,56 @@ class Mail:
         out, self.out = self.out, []
         return out
 
+    def to_clear(self):
+        """Nodes whose folders nobody needs any more: all of them once every cell had its last word.
+        Before that a checkpoint in one of them may still be gone on from."""
+        return self.nodes if set(self.attempts) <= self.done else set()
 
-def scratch_of(study):
-    """A folder of this node for this study; a second attempt on the same node finds it again."""
-    base = pathlib.Path(os.environ.get("Q1LAB_STORAGE") or tempfile.gettempdir())
-    node = ray.util.get_node_ip_address()
+
+def has_ended(line):
+    """Whether an event closes a run for good."""
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return False
+    return event.get("type") == "exit" and event.get("state") in ("finished", "diverged")
+
+
+def scratch_of(study, storage):
+    """A folder for this study, and the name of the place it is in: this node, where a second
+    attempt finds it again, or a storage that all nodes share, where one on another node does."""
+    node = "" if storage else ray.util.get_node_ip_address()
+    base = pathlib.Path(storage or tempfile.gettempdir())
     folder = base / f"q1lab-{os.getuid()}" / node / study
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return folder, node
+    return folder, node or "storage"
 
 
 def lay_out(scratch):
-    """Copy the working directory's study, data and labs, once per node."""
+    """Copy the working directory's study, data and labs, once per place and job: a trainer that
+    starts may read them. Each file appears whole."""
     here = pathlib.Path.cwd()
-    with (scratch / "lay").open("w") as lock:
+    study = scratch / "studies" / "it"
+    with (scratch / "lay").open("a+") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        study = scratch / "studies" / "it"
-        for part in ("data", "labs"):
-            shutil.copytree(here / part, scratch / part, dirs_exist_ok=True)
-        study.parent.mkdir(exist_ok=True)
-        shutil.copytree(here / "study", study, dirs_exist_ok=True)
+        lock.seek(0)
+        if lock.read() != here.name:  # which Ray names by its content
+            places = {"data": scratch / "data", "labs": scratch / "labs", "study": study}
+            for part, to in places.items():
+                shutil.copytree(here / part, to, dirs_exist_ok=True, copy_function=copy)
+            lock.truncate(0)
+            lock.write(here.name)
     return study
+
+
+def copy(source, to):
+    shutil.copyfile(source, f"{to}.new")
+    pathlib.Path(f"{to}.new").replace(to)
+
+
+def clear(study, storage):
+    """Remove this study's folder from this node."""
+    shutil.rmtree(scratch_of(study, storage)[0], ignore_errors=True)
 
 
 def behind(events, last):
@@ -98,13 +134,16 @@ def train(cell, mail, how):
     """One cell in a process of its own. Its stdin is a leash: when this worker is killed, the
     trainer sees it end, keeps a checkpoint and goes. A second attempt on the same node waits for
     the cell's lock, and goes on from that checkpoint."""
-    scratch, node = scratch_of(how["study"])
+    scratch, node = scratch_of(how["study"], how["storage"])
     study = lay_out(scratch)
     events = study / "runs" / cell / "events.jsonl"
     with (scratch / f"lock-{cell}").open("w") as lock:
         # an orphaned trainer holds it until it has written its last word
         fcntl.flock(lock, fcntl.LOCK_EX)
-        attempt, offset = ray.get(mail.begin.remote(cell, node))
+        begun = ray.get(mail.begin.remote(cell, node))
+        if begun is None:
+            return 0
+        attempt, offset = begun
         if not how["attempts"].get(cell) and attempt == 1:
             with contextlib.suppress(FileNotFoundError):
                 shutil.rmtree(events.parent)
@@ -197,6 +236,15 @@ def main():
                 why = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"[:300]
                 ray.get(mail.say.remote(cell, state="lost", why=why))
         say()
+    alive = {node["NodeManagerAddress"] for node in ray.nodes() if node["Alive"]} | {"storage"}
+    clearing = [
+        ray.remote(num_cpus=0, max_retries=0)(clear)
+        .options(resources={} if node == "storage" else {f"node:{node}": 0.001})
+        .remote(how["study"], how["storage"])
+        for node in alive & ray.get(mail.to_clear.remote())
+    ]
+    if clearing:
+        ray.wait(clearing, num_returns=len(clearing), timeout=5)
     ray.get(mail.say.remote("", state="over"))
     say()
 

@@ -44,6 +44,8 @@ from q1lab.study.engines.base import (
 from q1lab.study.studies import Study
 
 OPTIONS = ("cpus", "gpus", "retries", "storage")
+"""CPUs and GPUs of one run; how often Ray starts it again; a folder that all nodes share, in which
+another node finds a lost one's checkpoint."""
 OVER = ("SUCCEEDED", "FAILED", "STOPPED")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 MOST_LINES = 5000
@@ -64,6 +66,12 @@ class Ray:
                 raise Problem(f"--engine-option {key}: Ray takes {', '.join(OPTIONS)}")
         self.address, self.options = address, options
         self.cpus, self.gpus = self._number("cpus", 1.0), self._number("gpus", 0.0)
+        self.retries, self.storage = int(self._number("retries", 3)), options.get("storage", "")
+        if self.storage and not self.storage.startswith("/"):
+            raise Problem(
+                f"--engine-option storage={self.storage}: give a folder that all nodes share, with "
+                "its whole path"
+            )
         self.token = token()
         if parts.hostname not in LOOPBACK and not self.token:
             raise Problem(
@@ -157,8 +165,9 @@ class Ray:
             "last": dict(job.last),
             "cpus": self.cpus,
             "gpus": self.gpus,
-            "retries": int(self._number("retries", 3)),
-            "study": _place(study),
+            "retries": self.retries,
+            "study": place_of(study),
+            "storage": self.storage,
         }
         self._submit(job.name, self._upload(inner), list(job.cells), how)
         return job
@@ -348,7 +357,7 @@ def _labs() -> dict[str, bytes]:
     return found
 
 
-def _place(study: Study) -> str:
+def place_of(study: Study) -> str:
     """A folder's name on the nodes that no other study of anybody has: checkpoints are found in
     it again."""
     mark = hashlib.sha256(f"{paths.home()} {study.id} {study.created}".encode()).hexdigest()

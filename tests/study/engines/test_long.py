@@ -115,7 +115,8 @@ def has_begun(study: Study, iters: int = 2) -> bool:
 
 @with_ray
 def test_a_worker_is_killed(cluster: ray_kit.Ray) -> None:
-    study = begin(f"ray={cluster.url}", "--seeds", "1", pause=0.6)
+    # the other run keeps the other node busy, so Ray starts this one where its checkpoint is
+    study = begin(f"ray={cluster.url}", "--seeds", "1", pause=2.0)
     wait_for(lambda: has_begun(study))
     began = time.monotonic()
     os.kill(cluster.worker_of("modified-seed0"), signal.SIGKILL)
@@ -139,15 +140,23 @@ def test_a_trainer_is_killed(cluster: ray_kit.Ray) -> None:
 
 
 @with_ray
-def test_a_node_is_killed(cluster: ray_kit.Ray) -> None:
-    study = begin(f"ray={cluster.url}", "--seeds", "1", pause=0.6)
+@pytest.mark.parametrize("shared", [False, True], ids=["alone", "storage"])
+def test_a_node_is_killed(cluster: ray_kit.Ray, tmp_path: Path, shared: bool) -> None:
+    """The run goes on at another node: from the start, or from its checkpoint where nodes share a
+    folder."""
+    storage = ("--engine-option", f"storage={tmp_path / 'storage'}") if shared else ()
+    study = begin(f"ray={cluster.url}", "--seeds", "1", *storage, pause=0.6)
     wait_for(lambda: has_begun(study))
     began = time.monotonic()
     cluster.kill(1)
     wait_for(lambda: any(len(starts(study, run.name)) == 2 for run in study.runs), seconds=120)
     again = round(time.monotonic() - began, 1)
+    second = next(found[1] for run in study.runs if len(found := starts(study, run.name)) == 2)
+    assert (second["resumed_from"] > 0) == shared
     wait_for(lambda: is_over(study), seconds=180)
-    figure("Ray: a node killed", again=again, **whole(study, 2))
+    where = ", storage shared" if shared else ""
+    iters = second["resumed_from"]
+    figure(f"Ray: a node killed{where}", again=again, goes_on_at=iters, **whole(study, 2))
 
 
 @with_ray
@@ -233,15 +242,20 @@ def test_the_controller_is_killed(slurm: slurm_kit.Slurm) -> None:
 
 @with_slurm
 def test_a_task_is_requeued(slurm: slurm_kit.Slurm) -> None:
-    study = begin("slurm", "--seeds", "1", pause=1.0)
-    wait_for(lambda: is_running(study, 2))
+    study = begin("slurm", "--seeds", "1", pause=2.0)
+    wait_for(lambda: has_begun(study))
     found = word(study)
     assert found is not None
     number = found.job.id.partition("+")[0]
     began = time.monotonic()
     subprocess.run(["scontrol", "requeue", f"{number}_0"], env=slurm.env, check=True)
-    wait_for(lambda: is_over(study), seconds=400)
-    figure("Slurm: a task requeued", seconds=round(time.monotonic() - began), **whole(study))
+    wait_for(lambda: len(starts(study, found.job.cells[0])) == 2, seconds=300)
+    again = round(time.monotonic() - began)
+    second = starts(study, found.job.cells[0])[1]
+    assert second["resumed_from"] > 0
+    wait_for(lambda: is_over(study), seconds=180)
+    iters = second["resumed_from"]
+    figure("Slurm: a task requeued", again=again, goes_on_at=iters, **whole(study, 2))
 
 
 @with_slurm

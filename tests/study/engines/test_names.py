@@ -53,6 +53,8 @@ def test_what_is_no_engine_is_refused(text: str, options: tuple[str, ...], said:
         ("http://127.0.0.1:8265", {"partition": "gpu"}, "Ray takes cpus"),
         ("http://127.0.0.1:8265", {"gpus": "many"}, "give a number"),
         ("http://127.0.0.1:8265", {"gpus": "-1"}, "give a number"),
+        ("http://127.0.0.1:8265", {"retries": "often"}, "give a number"),
+        ("http://127.0.0.1:8265", {"storage": "shared"}, "with its whole path"),
     ],
 )
 def test_a_ray_address_is_looked_at_first(

@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -19,9 +20,9 @@ import pytest
 from q1lab.errors import Problem
 from q1lab.study import launch, studies
 from q1lab.study.engines.base import Job, OutOfReach, Refused
-from q1lab.study.engines.ray import Ray
+from q1lab.study.engines.ray import Ray, place_of
 from tests.kit.engines import ray as kit
-from tests.kit.engines.client import RUN, is_submitted, q1lab, said, word
+from tests.kit.engines.client import RUN, events, is_submitted, q1lab, said, word
 from tests.kit.lab_home import make_study
 from tests.kit.waiting import wait_for
 
@@ -201,7 +202,7 @@ def test_a_runner_killed_at_many_moments_loses_and_doubles_nothing(cluster: kit.
     study = studies.load("rope-1")
     wait_for(lambda: is_submitted(study))
     kills = 0
-    while (found := word()) is not None and not found.over:
+    while (seen := word()) is not None and not seen.over:
         pid = launch.last(study.files).get("pid")
         if isinstance(pid, int) and launch.has_runner(study.files):
             with contextlib.suppress(ProcessLookupError):
@@ -212,11 +213,11 @@ def test_a_runner_killed_at_many_moments_loses_and_doubles_nothing(cluster: kit.
         time.sleep(0.4 + 0.05 * (kills % 7))  # another moment of its work each time
     assert kills >= 5
     for run in study.runs:
-        events = study.files.run(run.name).events.read_text().splitlines()
-        kinds = [json.loads(line)["type"] for line in events]
+        found = events(study, run.name)
+        kinds = [event["type"] for event in found]
         assert kinds.count("start") == 1
         assert kinds.count("exit") == 1
-        iters = [json.loads(line)["iter"] for line in events if '"type": "iter"' in line]
+        iters = [event["iter"] for event in found if event["type"] == "iter"]
         assert iters == sorted(set(iters))
     done = q1lab("attach", "--json")
     assert json.loads(done.stdout)["complete"]
@@ -239,22 +240,26 @@ def test_a_planned_range_is_given_more_cells(cluster: kit.Ray) -> None:
 def test_a_trainer_that_dies_runs_again(cluster: kit.Ray) -> None:
     done = q1lab(*asked(cluster, "--seeds", "1", "--json"), crash=["modified-seed0"])
     assert done.returncode == 0, done.stderr
-    events = studies.load("rope-1").files.run("modified-seed0").events.read_text().splitlines()
-    attempts = [json.loads(x)["attempt"] for x in events if json.loads(x)["type"] == "start"]
-    assert attempts == [1, 2]
+    found = events(studies.load("rope-1"), "modified-seed0")
+    assert [event["attempt"] for event in found if event["type"] == "start"] == [1, 2]
 
 
 @real
 @pytest.mark.xdist_group("ray")
 def test_stop_and_go_on(cluster: kit.Ray) -> None:
+    """A stopped study keeps its checkpoints on the node; a finished one leaves nothing there."""
     q1lab(*asked(cluster, "--seeds", "1", "--detach"), pause=0.5)
     study = studies.load("rope-1")
-    events = study.files.run("baseline-seed0").events
-    wait_for(lambda: events.exists() and '"iter"' in events.read_text())
+    wait_for(lambda: any(event["type"] == "iter" for event in events(study, "baseline-seed0")))
+    there = Path(tempfile.gettempdir()) / f"q1lab-{os.getuid()}" / "127.0.0.2" / place_of(study)
     assert q1lab("stop").returncode == 0
     assert not launch.is_alive(study.files)
+    assert (there / "studies" / "it" / "runs" / "baseline-seed0").is_dir()
     done = q1lab(*asked(cluster, "--seeds", "1", "--json"))
     assert done.returncode == 0, done.stderr
+    starts = [e for e in events(study, "baseline-seed0") if e["type"] == "start"]
+    assert starts[-1]["resumed_from"] > 0
+    assert not there.exists()
 
 
 @real
