@@ -21,6 +21,7 @@ from q1lab.tui.screens.error import ErrorScreen
 from q1lab.tui.screens.fields import FieldsScreen
 from q1lab.tui.screens.help import HelpScreen
 from q1lab.tui.screens.output import OutputScreen
+from q1lab.tui.screens.pick import PickScreen
 from q1lab.tui.screens.study import StudyScreen
 from q1lab.tui.screens.too_small import TooSmallScreen
 from q1lab.tui.screens.welcome import WelcomeScreen
@@ -28,7 +29,7 @@ from q1lab.tui.widgets.pieces import ActionPiece, FoldPiece, NextPiece
 from q1lab.tui.widgets.reader import Reader
 from q1lab.tui.widgets.week_tree import WeekTree
 from q1lab.week import progress
-from q1lab.week.model import Step, Text
+from q1lab.week.model import Step, Text, Week
 from tests.kit.lab_home import words
 from tests.kit.tui_home import prepared, settled, some_progress, until
 
@@ -580,3 +581,23 @@ async def test_enter_on_a_step_with_several_rows_goes_to_them() -> None:
         reader = app.screen.query_one(Reader)
         assert isinstance(reader.piece, ActionPiece)
         assert reader.piece.action.argv() == ("q1lab", "data", "shakespeare")
+
+
+async def test_the_paper_is_among_the_links_of_its_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fill(store: Store, week: Week) -> None:
+        progress.choose(store, week.label, "rope")
+
+    app_ = prepared(fill)
+    async with app_.run_test(size=(100, 30)) as pilot:
+        opened: list[str] = []
+        monkeypatch.setattr(app_, "open_url", lambda url, **_: opened.append(url))
+        await settled(pilot)
+        screen = app_.screen
+        assert isinstance(screen, StudyScreen)
+        screen.open_sheet("a2")
+        await until(pilot, lambda: screen.reader.rich)
+        assert "https://arxiv.org/abs/2104.09864" in [url for _, url in screen.reader.links()]
+        await pilot.press("o")
+        if isinstance(app_.screen, PickScreen):
+            await pilot.press("enter")
+        await until(pilot, lambda: opened == ["https://arxiv.org/abs/2104.09864"])

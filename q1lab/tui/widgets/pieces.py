@@ -264,6 +264,10 @@ class ActionPiece(Piece):
             ),
         ]
 
+    def links(self, width: int) -> list[tuple[int, str, str]]:
+        url = self.action.options.get("url")
+        return [(0, self.action.title, str(url))] if url else []
+
 
 class NextPiece(Piece):
     """The page's last row: where it goes on."""
