@@ -114,9 +114,11 @@ class Taker:
         if ingest:
             self._ingest(store)
         seen = (*store.stamp(), self.watched, tuple(self._unreadable))
-        running = any(line.state == "running" for line in self._lines)
+        running = {line.id for line in self._lines if line.state == "running"}
         if seen != self._seen or running or self._more:
             self._look(store)
+            if ingest and self._take_in_what_ended(store, running):
+                self._look(store)
             self._seen = seen
         if ingest and self._focus is not None:
             self._focus = with_wandb(self._focus)
@@ -139,6 +141,15 @@ class Taker:
             if line.state == "running":
                 with contextlib.suppress(Problem):
                     ingest.take_in(store, self._plan(line.id), whole=False)
+
+    def _take_in_what_ended(self, store: Store, ran: set[str]) -> bool:
+        """A study that trained at the last look and does not now is read whole: a planned range
+        that is over has another plan, and its last runs may have ended since."""
+        ended = [line.id for line in self._lines if line.id in ran and line.state != "running"]
+        for study_id in ended:
+            with contextlib.suppress(Problem):
+                ingest.take_in(store, self._plan(study_id))
+        return bool(ended)
 
     def _look_at_all(self, store: Store, until: float) -> None:
         before = self.looked

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from q1lab.tui.screens.error import ErrorScreen
 from q1lab.tui.screens.lab import LabScreen
 from q1lab.tui.screens.run_log import RunLogScreen
 from q1lab.tui.screens.verdict import VerdictScreen
+from q1lab.tui.snapshot import Taker, ended_since
 from q1lab.tui.widgets.forest import ForestPlot
 from q1lab.tui.widgets.grid import Grid
 from q1lab.tui.widgets.loss_chart import LossChart
@@ -447,3 +449,21 @@ async def test_a_study_that_cannot_be_read_is_a_marked_line_and_stops_no_other()
         screen.post_message(StudyList.Chosen("bad-1"))
         await until(pilot, lambda: "headline is null" in notices(pilot.app), "no reason")
         assert screen.view.line.id == "good-1"
+
+
+def test_the_end_of_a_planned_range_is_seen_as_one() -> None:
+    """Its plan is cut to the pairs that it took when it is over: it never looks stopped."""
+    study = make_study(seeds=tuple(range(5)))
+    locked = hold(study.files.lock)
+    for seed in range(3):
+        train(study, "baseline", seed)
+        train(study, "modified", seed)
+    taker = Taker("week")
+    with Store() as store:
+        before = taker.take(store)
+        assert [(line.state, line.total) for line in before.studies] == [("running", 10)]
+        studies.save(replace(study, looks=((0, 1, 2),)))
+        os.close(locked)
+        after = taker.take(store)
+    assert [(line.state, line.done, line.total) for line in after.studies] == [("finished", 6, 6)]
+    assert [line.id for line in ended_since(before, after)] == [study.id]

@@ -13,6 +13,7 @@ from textual.widgets import Button, Input, OptionList, Select, Static
 from q1lab import planning
 from q1lab.index.store import Store
 from q1lab.journal import predictions
+from q1lab.paths import content_dir
 from q1lab.study import kept, launch, studies
 from q1lab.study.command import Wish
 from q1lab.tui.screens import plans
@@ -20,8 +21,9 @@ from q1lab.tui.screens.lab import LabScreen
 from q1lab.tui.screens.launch import LaunchScreen
 from q1lab.tui.screens.study import StudyScreen
 from q1lab.tui.widgets.launch_form import LaunchForm
-from q1lab.week import progress
+from q1lab.week import content, progress
 from tests.kit.lab_home import app, finish, make_study, notices, open_lab, until, words
+from tests.kit.places import MODELS
 from tests.kit.waiting import wait_for
 
 
@@ -215,6 +217,22 @@ async def test_a_kept_study_is_chosen_and_trained_as_it_was(
         form.query_one("#file", Input).value = "studies/rope-1"  # of the learner's folder
         await until(pilot, lambda: form.has_class("-kept") and screen.draft is not None)
         assert screen.wish().variant == str(tmp_path / "studies" / "rope-1")
+
+
+async def test_the_form_begins_with_the_file_that_the_learner_wrote(
+    fake_trainer: Callable[..., None], tmp_path: Path
+) -> None:
+    with Store() as store:
+        progress.choose(store, content.load(content_dir()).label, "rope")
+    (tmp_path / "rope.py").write_text((MODELS / "rope.py").read_text())
+    async with app(cwd=tmp_path).run_test(size=(100, 30)) as pilot:
+        screen = await open_launch(pilot)
+        assert screen.wish().variant == str(tmp_path / "rope.py")
+        await until(pilot, lambda: "rope against baseline" in words(pilot.app))
+        screen.query_one("#file", Input).value = ""
+        await until(pilot, lambda: "Give the path" in said(screen))
+        assert "against baseline" not in words(pilot.app)
+        assert "def apply_rotary_emb" not in words(pilot.app)
 
 
 async def test_an_engine_of_the_settings_is_chosen_by_name(

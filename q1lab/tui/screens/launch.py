@@ -65,11 +65,12 @@ class LaunchScreen(Screen[str | None]):
     def compose(self) -> ComposeResult:
         yield Static(" A new study", id="launch-head", markup=False)
         with Horizontal(id="launch"):
-            done = self.q1.snapshot.progress
+            done, folder = self.q1.snapshot.progress, editing.folder(self.q1)
+            own = folder / f"{done.chosen}.py"
             yield LaunchForm(
-                self.asked or Wish(done.chosen or ""),
+                self.asked or Wish(str(own) if own.is_file() else done.chosen or ""),
                 done.data[2] if done.data else DEFAULT_DATA,
-                editing.folder(self.q1),
+                folder,
                 self.q1.config.engine,
             )
             with VerticalScroll(id="launch-diff"):
@@ -110,6 +111,9 @@ class LaunchScreen(Screen[str | None]):
             self._show_diff(wish)
         except Problem as problem:
             self._say(str(problem).removeprefix("--"), bad=True)
+            self._diff = ""
+            self.query_one("#launch-head", Static).update(" A new study")
+            self.query_one("#diff", Static).update("")
             return
         self._say("Trying a few steps on this machine, for an estimate …")
         self.query_one("#start", Button).label = "Start"
