@@ -19,6 +19,7 @@ def main() -> int:
     parts = [
         ("commands.py", []),
         ("app.py", []),
+        ("thousand.py", []),
         ("room.py", []),
         ("tracking.py", []),
         ("linear.py", []),

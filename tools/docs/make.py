@@ -8,6 +8,7 @@
     python tools/docs/make.py keys                docs/keys.md, from the app's table of keys
     python tools/docs/make.py commands            docs/commands.md, from each command's --help
     python tools/docs/make.py bench               docs/performance.md's table, from `make bench` on standard input
+    python tools/docs/make.py thousand            docs/engines.md's table of 1,000 runs, measured here
 
 Each writes between `<!-- made: NAME -->` and `<!-- /made -->`, and touches nothing else.
 """
@@ -248,6 +249,14 @@ def bench() -> None:
     put(DOCS / "performance.md", "bench", sys.stdin.read())
 
 
+def thousand() -> None:
+    import subprocess
+
+    script = [sys.executable, str(ROOT / "benchmarks" / "thousand.py")]
+    done = subprocess.run(script, check=True, stdout=subprocess.PIPE, text=True)
+    put(DOCS / "engines.md", "thousand", f"On a {machine()}:\n{done.stdout}")
+
+
 def screens() -> None:
     import shots
 
@@ -302,5 +311,7 @@ if __name__ == "__main__":
             commands()
         case ["bench"]:
             bench()
+        case ["thousand"]:
+            thousand()
         case _:
             sys.exit(__doc__)
