@@ -100,7 +100,7 @@ class Week:
         from q1lab import planning
 
         draft = self.draft(range(most), **changes)
-        return _saved(planning._planned(draft, first, most, self.store))
+        return _saved(planning.planned(draft, first, most, self.store))
 
     def clock(self) -> str:
         """Later than anything before."""
@@ -249,6 +249,25 @@ def best_of_four(n: int) -> Ask:
     return lambda week: [week.asked(range(n), variant=model) for model in OTHERS]
 
 
+def sweep_of_four(first: int, most: int) -> Ask:
+    """Four modifications declared together, over one baseline arm; what looks best is told."""
+
+    def ask(week: Week) -> list[Comparison]:
+        from q1lab import planning
+        from q1lab.compare.stats import ALPHA
+        from q1lab.study.series import SWEEP, Series
+
+        record = Series(f"sweep-{week.number}", SWEEP, OTHERS, 0, ALPHA / len(OTHERS))
+        made = []
+        for at, model in enumerate(OTHERS):
+            extra = {"series": record.place(at).to_dict()}
+            draft = week.draft(range(most), model, extra=extra)
+            made.append(_saved(planning.planned(draft, first, most, week.store, draft.seeds)))
+        return [stop_when_known(week, study) for study in made]
+
+    return ask
+
+
 def _t(values: Sequence[float]) -> float:
     import statistics
 
@@ -289,6 +308,7 @@ ROWS = [
     Row("picking-8", "chosen", "names the best 3 of 8 seeds", picking(8)),
     Row("diverged", "chosen", "names the seeds that did not diverge", without_the_diverged),
     Row("four", "several", "the best of four modifications, four studies", best_of_four(3)),
+    Row("sweep-3-8", "planned", "a sweep of four modifications, 3..8", sweep_of_four(3, 8)),
     *(
         Row(f"power-{name}-{effect:g}", "power", name, ask, -effect)
         for name, ask in (

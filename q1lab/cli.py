@@ -20,6 +20,7 @@ from q1lab.guard import guarded, say
 COMMANDS: dict[str, tuple[str, str]] = {
     # name: (module:attribute, one line for `q1lab --help`)
     "run": ("run:run", "Train a variant against a baseline over seeds, then compare."),
+    "sweep": ("sweep:sweep", "Several modifications against one baseline, in one table."),
     "plan": ("plan:plan", "How many pairs a difference needs, before anything trains."),
     "attach": ("run:attach", "Watch a study that is running."),
     "stop": ("run:stop", "Stop a study so that it can go on later."),
@@ -62,6 +63,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 SECTIONS = {
     "Studies": [
         "run",
+        "sweep",
         "plan",
         "attach",
         "stop",

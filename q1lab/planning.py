@@ -32,6 +32,7 @@ from q1lab.study import (
     presets,
     ranges,
     reuse,
+    series,
     studies,
     variants,
 )
@@ -70,12 +71,37 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+@dataclass(frozen=True)
+class Draft:
+    """A wish that was read and asked about on this machine: the study that it would be, if there
+    were none yet."""
+
+    typed: Wish
+    wish: Wish
+    asked: tuple[int, int] | None
+    """The planned range, where one is asked for."""
+    study: Study
+    pair: parents.Pair
+    engine: names.Choice
+    answer: dict[str, Any]
+    kept: Kept | None
+    known: tuple[str, ...]
+    """The studies that there were."""
+
+
 def plan(wish: Wish, store: Store) -> Plan:
     """Check everything and find or draft the study; writes nothing but the corpus. ``begin`` makes
     it real.
 
     Raises Problem for whatever a person can mend, before any study exists.
     """
+    draft = draft_of(wish, store)
+    known = None if draft.wish.fresh else same_study(draft.study, draft.asked)
+    return resolve(draft, known, store)
+
+
+def draft_of(wish: Wish, store: Store) -> Draft:
+    """The first half of ``plan``: everything that does not depend on other studies."""
     typed = wish
     wish, again = meant(typed)
     asked = command.parse_range(wish.seeds)
@@ -128,31 +154,42 @@ def plan(wish: Wish, store: Store) -> Plan:
     draft = _draft(wish, seeds, preset, config, data, answer, baseline, modified, engine)
     if again is not None:
         draft = _as_kept(draft, again, wish)
-    known = None if wish.fresh else _same_study(draft, asked)
+    return Draft(typed, wish, asked, draft, pair, engine, answer, again, known_before)
+
+
+def resolve(
+    made: Draft, known: Study | None, store: Store, seeds: tuple[int, ...] | None = None
+) -> Plan:
+    """The second half of ``plan``: go on with a study that is known, or begin the draft.
+
+    ``seeds`` are those of a planned range; by itself the first of which nothing is known.
+    """
+    wish, asked, draft, again = made.wish, made.asked, made.study, made.kept
     if known is None and not wish.unchecked:
-        for file in (baseline, modified):
+        for file in (made.pair.baseline, made.pair.modified):
             if file.is_learners:
                 check(file)
     if known is not None:
-        study, missing = _go_on(known, seeds, store, wish.jobs)
+        study, missing = _go_on(known, draft.seeds, store, wish.jobs)
         if wish.engine is not None:
-            study = _moved(study, engine)
+            study = _moved(study, made.engine)
     else:
         if asked is not None:
-            draft = _planned(draft, *asked, store)
-            if engine.kind != "local" and wish.jobs is None:
+            draft = planned(draft, *asked, store, seeds)
+            if made.engine.kind != "local" and wish.jobs is None:
                 draft = replace(draft, jobs=2 * asked[0])
         ready = set() if wish.fresh else {run.name for run, _ in reuse.find(draft)}
         study, missing = draft, tuple(run.name for run in draft.runs if run.name not in ready)
+    note = made.pair.note
     return Plan(
-        typed,
+        made.typed,
         study,
         is_new=known is None,
         missing=missing,
-        minutes=_minutes(study, missing, answer),
-        notes=(*([pair.note] if pair.note else ()), *_notes(study, known, again, store)),
+        minutes=_minutes(study, missing, made.answer),
+        notes=(*([note] if note else ()), *_notes(study, known, again, store)),
         alive=known is not None and launch.is_alive(study.files),
-        known=known_before,
+        known=made.known,
         kept=again,
     )
 
@@ -223,7 +260,10 @@ def go_on(study_id: str, store: Store) -> list[str]:
         missing = store.missing(study)
         if not missing:
             raise Problem(f"{study_id} lacks no run; there is nothing to go on with")
-        launch.start(study)
+        if series.of(study) is None:
+            launch.start(study)
+        elif not series.start(study):  # the others of its series had those runs
+            ingest.take_in(store, study)
     return missing
 
 
@@ -456,24 +496,30 @@ def _repo_of(file: Path) -> dict[str, Any] | None:
         return None
 
 
-def _planned(draft: Study, first: int, most: int, store: Store) -> Study:
-    """The draft as a planned range, over seeds of which nothing is known yet.
+def planned(
+    draft: Study, first: int, most: int, store: Store, seeds: tuple[int, ...] | None = None
+) -> Study:
+    """The draft as a planned range, over ``seeds``; by itself over the first of which nothing is
+    known yet.
 
     Its level is fixed here, before the first run; a question that was looked at before pays for
-    that.
+    that, and a study that was declared together with others has only its share.
     """
-    ingest.take_in_all(store)
-    known = ledger.ended_seeds(store, draft)
-    seeds = tuple(islice((seed for seed in count() if seed not in known), most))
-    alpha = looks.level(first, most, later=ledger.is_later(store, draft))
+    if seeds is None:
+        ingest.take_in_all(store)
+        known = ledger.ended_seeds(store, draft)
+        seeds = tuple(islice((seed for seed in count() if seed not in known), most))
+    mine = series.of(draft)
+    later = ledger.is_later(store, draft)
+    alpha = looks.level(first, most, later, None if mine is None else mine.alpha)
     made = ranges.Range(first, most, alpha, looks.limits(first, most, alpha))
     extra = {**draft.extra, "range": made.to_dict()}
     return replace(draft, looks=(seeds,), extra=extra)
 
 
-def _same_study(draft: Study, asked: tuple[int, int] | None) -> Study | None:
-    """The newest study that the wish goes on with. Problem when the newest was declared with
-    another range: a plan that is changed in mid-study is none."""
+def same_study(draft: Study, asked: tuple[int, int] | None) -> Study | None:
+    """The newest study by itself that the wish goes on with. Problem when the newest was declared
+    with another range: a plan that is changed in mid-study is none."""
     wanted = studies.identity(draft)
     for study_id in reversed(studies.ids()):
         try:
@@ -482,14 +528,16 @@ def _same_study(draft: Study, asked: tuple[int, int] | None) -> Study | None:
             continue
         if studies.identity(study) != wanted or study.extra.get("imported"):
             continue
-        planned = ranges.of(study)
-        if planned is None:
+        if series.of(study) is not None:
+            continue
+        found = ranges.of(study)
+        if found is None:
             return study if asked is None else None
-        if (planned.first, planned.most) == asked:
+        if (found.first, found.most) == asked:
             return study
         raise Problem(
-            f"{study_id} was planned with {planned.first} to {planned.most} pairs, and its level "
-            f"holds for no other plan: go on with --seeds {planned.first}..{planned.most}, or ask "
+            f"{study_id} was planned with {found.first} to {found.most} pairs, and its level "
+            f"holds for no other plan: go on with --seeds {found.first}..{found.most}, or ask "
             "again with --fresh"
         )
     return None
@@ -552,9 +600,10 @@ def _notes(study: Study, known: Study | None, again: Kept | None, store: Store) 
     a, b = study.arms["baseline"].n_params, study.arms["modified"].n_params
     if abs(b - a) >= 0.01 * a:
         notes.append(f"parameters differ by {(b - a) / a:+.1%}: {a:,} and {b:,}")
-    planned = ranges.of(study)
-    if planned is not None:
-        notes.append(telling.declared(planned.first, planned.most, planned.alpha))
+    if (mine := series.of(study)) is not None:
+        notes.append(telling.family(mine))
+    if (found := ranges.of(study)) is not None:
+        notes.append(telling.declared(found.first, found.most, found.alpha))
     elif (known is None and ledger.is_later(store, study)) or (
         known is not None and study.looks != known.looks and len(study.looks) > 1
     ):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import shutil
 import sys
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import click
 
@@ -19,6 +20,98 @@ from q1lab.study.command import Wish
 from q1lab.study.engines import names
 from q1lab.study.states import State
 from q1lab.study.studies import Study
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+ASKING = (
+    click.option(
+        "--seeds",
+        default="3",
+        show_default=True,
+        help="How many (3), a range that stops when known (3..12), or which (0,1,2,7).",
+    ),
+    click.option(
+        "--baseline",
+        help="What to compare with: a name or a file. Default: what VARIANT was made from.",
+    ),
+    click.option(
+        "--preset",
+        type=click.Choice(["quick", "cpu", "gpu"]),
+        help="Size and budget. Default: by device.",
+    ),
+    click.option(
+        "--data",
+        default="",
+        help="stdlib, shakespeare, or a UTF-8 text file. Default: as `q1lab data` says, else "
+        "stdlib.",
+    ),
+    click.option("--max-iters", type=int, help="Optimizer updates per run."),
+    click.option(
+        "--set",
+        "overrides",
+        multiple=True,
+        metavar="KEY=VALUE",
+        help="Any other hyperparameter; repeatable.",
+    ),
+    click.option(
+        "--device",
+        type=click.Choice(["auto", "cpu", "cuda", "mps"]),
+        default="auto",
+        show_default=True,
+    ),
+    click.option(
+        "--dtype", type=click.Choice(["auto", "fp32", "bf16"]), default="auto", show_default=True
+    ),
+    click.option(
+        "--jobs",
+        type=int,
+        help="Runs that train at once. Default: a run per core, one per GPU; on an engine, all, "
+        "and of a range what its first look needs.",
+    ),
+    click.option(
+        "--headline",
+        type=click.Choice(["paired", "welch"]),
+        default=command.HEADLINE,
+        show_default=True,
+        help="The interval that decides, declared before the first run.",
+    ),
+    click.option(
+        "--wandb",
+        type=click.Choice(["auto", "online", "offline", "disabled"]),
+        default="auto",
+        show_default=True,
+        help="Weights & Biases; auto is online where a key is configured, else offline.",
+    ),
+    click.option(
+        "--engine",
+        metavar="ENGINE",
+        help=(
+            "Where it trains: local, slurm, ray=http://HOST:8265, notebook, or a name from "
+            "config.toml."
+        ),
+    ),
+    click.option(
+        "--engine-option",
+        "engine_options",
+        multiple=True,
+        metavar="NAME=VALUE",
+        help="For the engine, such as gpus=0.5 (Ray) or partition=gpu (Slurm).",
+    ),
+    click.option("--fresh", is_flag=True, help="Start a new study even if this one exists."),
+    click.option(
+        "--unchecked",
+        is_flag=True,
+        help="Train your own file without its checks; the verdict says so.",
+    ),
+)
+"""The options that say what is trained, on what, and where: those of a `Wish`."""
+
+
+def asking(function: F) -> F:
+    """Put ``ASKING`` on a command."""
+    for option in reversed(ASKING):
+        function = option(function)
+    return function
 
 
 @click.command(
@@ -35,78 +128,7 @@ The same command again trains only what is missing, and with nothing missing pri
 Exit status: 0 done, 1 a run failed or diverged, 2 usage, 130 interrupted (can go on)."""
 )
 @click.argument("variant")
-@click.option(
-    "--seeds",
-    default="3",
-    show_default=True,
-    help="How many (3), a range that stops when known (3..12), or which (0,1,2,7).",
-)
-@click.option(
-    "--baseline",
-    help="What to compare with: a name or a file. Default: what VARIANT was made from.",
-)
-@click.option(
-    "--preset",
-    type=click.Choice(["quick", "cpu", "gpu"]),
-    help="Size and budget. Default: by device.",
-)
-@click.option(
-    "--data",
-    default="",
-    help="stdlib, shakespeare, or a UTF-8 text file. Default: as `q1lab data` says, else stdlib.",
-)
-@click.option("--max-iters", type=int, help="Optimizer updates per run.")
-@click.option(
-    "--set",
-    "overrides",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="Any other hyperparameter; repeatable.",
-)
-@click.option(
-    "--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto", show_default=True
-)
-@click.option(
-    "--dtype", type=click.Choice(["auto", "fp32", "bf16"]), default="auto", show_default=True
-)
-@click.option(
-    "--jobs",
-    type=int,
-    help="Runs that train at once. Default: a run per core, one per GPU; on an engine, all, and of "
-    "a range what its first look needs.",
-)
-@click.option(
-    "--headline",
-    type=click.Choice(["paired", "welch"]),
-    default=command.HEADLINE,
-    show_default=True,
-    help="The interval that decides, declared before the first run.",
-)
-@click.option(
-    "--wandb",
-    type=click.Choice(["auto", "online", "offline", "disabled"]),
-    default="auto",
-    show_default=True,
-    help="Weights & Biases; auto is online where a key is configured, else offline.",
-)
-@click.option(
-    "--engine",
-    metavar="ENGINE",
-    help=(
-        "Where it trains: local, slurm, ray=http://HOST:8265, notebook, or a name from config.toml."
-    ),
-)
-@click.option(
-    "--engine-option",
-    "engine_options",
-    multiple=True,
-    metavar="NAME=VALUE",
-    help="For the engine, such as gpus=0.5 (Ray) or partition=gpu (Slurm).",
-)
-@click.option("--fresh", is_flag=True, help="Start a new study even if this one exists.")
-@click.option(
-    "--unchecked", is_flag=True, help="Train your own file without its checks; the verdict says so."
-)
+@asking
 @click.option("--detach", is_flag=True, help="Start it and return at once.")
 @click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON.")
 def run(detach: bool, as_json: bool, **asked: Any) -> int:
@@ -170,10 +192,7 @@ def stop(study: str | None) -> int:
     """Stop STUDY (default: the latest) so that it can go on: each run leaves a checkpoint."""
     chosen = studies.load(study or studies.latest())
     if launch.stop(chosen):
-        click.echo(
-            f"{chosen.id} stopped. The same `q1lab run` goes on: "
-            f"{command.text(command.of_study(chosen))}"
-        )
+        click.echo(f"{chosen.id} stopped. The same `q1lab run` goes on: {command.going_on(chosen)}")
     else:
         click.echo(f"{chosen.id} is not running.")
     return OK
@@ -248,7 +267,7 @@ def _follow(store: Store, study: Study, as_json: bool, *, ctrl_c_stops: bool) ->
         with contextlib.suppress(KeyboardInterrupt):
             launch.stop(study)
             ingest.take_in(store, study)
-            _tell(f"Stopped. Go on with: {command.text(command.of_study(study))}", as_json)
+            _tell(f"Stopped. Go on with: {command.going_on(study)}", as_json)
         return INTERRUPTED
     return None
 
@@ -268,7 +287,7 @@ def _finish(store: Store, study: Study, as_json: bool) -> int:
             False,
         )
     if any(row["state"] in (State.FAILED, State.CRASHED) for row in rows):
-        _tell(f"q1lab: run them again with: {command.text(command.of_study(study))}", False)
+        _tell(f"q1lab: run them again with: {command.going_on(study)}", False)
     return FAILED if bad else OK
 
 

@@ -159,7 +159,7 @@ def next_step(views: list[StudyView]) -> str:
         return f"q1lab attach {view.study.id}"
     if view.line.state == "finished":
         return f"q1lab compare {view.study.id}"
-    return command.text(command.of_study(view.study))
+    return command.going_on(view.study)
 
 
 def record(view: StudyView) -> dict[str, object]:

@@ -22,7 +22,7 @@ from q1lab.compare.stats import ALPHA, ALPHA_LATER, MIN_FOR_VERDICT
 from q1lab.errors import Problem
 from q1lab.index import asked
 from q1lab.index.store import Store
-from q1lab.study import deleted, ranges, studies
+from q1lab.study import deleted, ranges, series, studies
 from q1lab.study.states import State
 from q1lab.study.studies import ARMS, Arm, Study
 
@@ -105,26 +105,43 @@ def asked_of(store: Store, study: Study) -> Asked:
     askings: list[Asking] = []
     mine: tuple[tuple[int, float], ...] = ()
     seen = before_mine = 0
+    looked: dict[str, int] = {}
     for k, entry in enumerate(entries):
-        found = _looks(entry, seen)
+        # studies that were declared together share their 5%: none is a later look of another
+        together = _series_id(entry.study)
+        before = seen - looked.get(together, 0)
+        found = _looks(entry, before)
         if k == at:
-            mine, before_mine = found, seen
+            mine, before_mine = found, before
         seen += len(found)
+        if together:
+            looked[together] = looked.get(together, 0) + len(found)
         if found:
             askings.append(Asking(entry.study.id, found, ranges.of(entry.study), entry.deleted))
     planned = ranges.of(study)
     later = before_mine + max(0, len(mine) - 1) > 0
     if planned is not None:
-        alpha, later = planned.alpha, planned.alpha < looks.level(planned.first, planned.most)
+        alpha = planned.alpha
+        if _shared(study) is None:
+            later = alpha < looks.level(planned.first, planned.most)
+        else:
+            later = before_mine > 0 and _spends(study, True) < _spends(study, False)
     else:
-        alpha = ALPHA_LATER if later else ALPHA
+        alpha = _spends(study, later)
+        later = later and alpha < _spends(study, False)
     left, chosen = _left_out(entries, study)
     return Asked(tuple(askings), alpha, later, left, chosen)
 
 
 def is_later(store: Store, draft: Study) -> bool:
-    """Whether the question of a study that is being planned has been looked at before."""
-    return any(_looks(entry, 0) for entry in _entries(store, draft) if entry.study.id != draft.id)
+    """Whether the question of a study that is being planned has been looked at before, by a study
+    that was not declared together with it."""
+    together = _series_id(draft)
+    return any(
+        _looks(entry, 0)
+        for entry in _entries(store, draft)
+        if entry.study.id != draft.id and not (together and _series_id(entry.study) == together)
+    )
 
 
 def ended_seeds(store: Store, draft: Study) -> set[int]:
@@ -267,8 +284,25 @@ def _looks(entry: _Entry, before: int) -> tuple[tuple[int, float], ...]:
             break
         n += len(batch)
         if n >= MIN_FOR_VERDICT:
-            found.append((n, ALPHA_LATER if before + len(found) else ALPHA))
+            found.append((n, _spends(study, later=before + len(found) > 0)))
     return tuple(found)
+
+
+def _series_id(study: Study) -> str:
+    mine = series.of(study)
+    return "" if mine is None else mine.id
+
+
+def _shared(study: Study) -> float | None:
+    """The share of its series' 5% that a study may spend; None for a study by itself."""
+    mine = series.of(study)
+    return None if mine is None else mine.alpha
+
+
+def _spends(study: Study, later: bool) -> float:
+    """α of a look outside a planned range."""
+    share = _shared(study) or ALPHA
+    return min(share, ALPHA_LATER) if later else share
 
 
 def pairs_of(study: Study, ends: Ends) -> list[float | None]:

@@ -19,6 +19,7 @@ from functools import lru_cache
 from typing import Any
 
 from q1lab.compare.levels import LEVELS
+from q1lab.compare.stats import ALPHA_LATER
 from q1lab.errors import Problem
 
 FIRST_LEAST, FIRST_MOST, MOST = 3, 8, 24
@@ -31,11 +32,12 @@ FARTHEST = 6.0
 """|u| beyond this is as rare as one in a billion."""
 
 
-def level(first: int, most: int, later: bool = False) -> float:
+def level(first: int, most: int, later: bool = False, total: float | None = None) -> float:
     """The α of every look of the plan "``first`` to ``most`` pairs, stop when known".
 
     With it 5% of null studies make a claim at any of the looks; ``later``: ``ALPHA_LATER`` of them,
-    for a question that was asked before. Problem for a range that the table does not hold.
+    for a question that was asked before; ``total``: so many, and no more than that when ``later``,
+    for a study that shares its 5% with others. Problem for a range that the table does not hold.
     """
     found = LEVELS.get((first, most))
     if found is None:
@@ -43,6 +45,8 @@ def level(first: int, most: int, later: bool = False) -> float:
             f"no level for {first}..{most}: plan from {FIRST_LEAST}..{FIRST_MOST} pairs up to at "
             f"most {MOST}"
         )
+    if total is not None:
+        return find_level(first, most, min(total, ALPHA_LATER) if later else total)
     return found[1 if later else 0]
 
 
@@ -126,6 +130,7 @@ def _bound(n: int, alpha: float) -> float:
     return t * math.sqrt(n) / math.sqrt(n - 1 + t * t)
 
 
+@lru_cache(maxsize=256)
 def find_level(first: int, most: int, total: float) -> float:
     """The α at which ``total`` of null studies make a claim at any look from ``first`` to ``most``:
     what the table holds, made anew."""

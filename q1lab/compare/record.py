@@ -20,12 +20,13 @@ from q1lab.compare.scoring import Score, score
 from q1lab.compare.stats import Analysis, Bootstrap, Interval, Kind, Note, Reason, SeedsNeeded
 from q1lab.files import plain
 from q1lab.index.store import Row
-from q1lab.study import ranges
+from q1lab.study import ranges, series
 from q1lab.study.events import first_event
+from q1lab.study.series import Series
 from q1lab.study.states import State
 from q1lab.study.studies import ARMS, Study, run_name
 
-VERSION = 6
+VERSION = 7
 """Of the record. Raise it when its form or its computation changes, so that kept ones are made
 anew."""
 
@@ -80,6 +81,8 @@ class Comparison(Analysis):
     reused: tuple[str, ...] = ()
     plan: tuple[int, int] | None = None
     """(first, most) pairs of a planned range; None for a fixed number of seeds."""
+    series: Series | None = None
+    """The sweep, or the axis, that this study was declared in together with others."""
     looks: int = 1
     """How often this study was looked at."""
     asked: tuple[int, int] = (1, 1)
@@ -150,6 +153,7 @@ class Comparison(Analysis):
             "reused": list(self.reused),
             "complete": self.complete,
             "plan": None if self.plan is None else {"first": self.plan[0], "most": self.plan[1]},
+            "series": None if self.series is None else self.series.to_dict(),
             "looks": self.looks,
             "asked": {
                 "studies": self.asked[0],
@@ -215,6 +219,7 @@ def from_dict(record: Mapping[str, Any]) -> Comparison | None:
         prediction=record["prediction"],
         reused=tuple(record["reused"]),
         plan=None if plan is None else (plan["first"], plan["most"]),
+        series=series.from_dict(record["series"]),
         looks=record["looks"],
         asked=(record["asked"]["studies"], record["asked"]["looks"]),
         asked_total=record["asked"]["total"],
@@ -237,7 +242,9 @@ def build(
     rows, complete = _counted(study, rows, planned, delta)
     values = {arm: _values(rows, arm) for arm in ARMS}
     if question is None:
-        alpha = stats.ALPHA if planned is None else planned.alpha
+        share = series.of(study)
+        alpha = share.alpha if share else stats.ALPHA
+        alpha = alpha if planned is None else planned.alpha
         question = Asked((), alpha, later=False, left_out=(), chosen=False)
     analysis = stats.analyse(
         values["baseline"],
@@ -273,6 +280,7 @@ def build(
         prediction=study.prediction,
         reused=tuple(_name(row) for row in rows if row["reused_from"]),
         plan=None if planned is None else (planned.first, planned.most),
+        series=series.of(study),
         looks=max(1, len(mine)),
         asked=(max(1, question.studies), max(1, question.looks)),
         asked_total=question.total if question.askings else question.alpha,
@@ -382,7 +390,7 @@ def _notes(
     question: Asked,
     starts: Mapping[int, Mapping[str, Any]],
 ) -> list[Note]:
-    notes = []
+    notes = [] if series.of(study) is None else [Note(Kind.SERIES)]
     if question.looks > 1 or question.later:
         notes.append(Note(Kind.ASKED, {"later": question.later}))
     if question.left_out and not question.chosen:

@@ -116,6 +116,7 @@ class Kind(StrEnum):
     """What a note beside the verdict is about. Its words are in telling.py, never here."""
 
     UNPAIRED = "unpaired"
+    SERIES = "series"
     ASKED = "asked"
     LEFT_OUT = "left out"
     CONDITIONS = "conditions"

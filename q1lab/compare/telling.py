@@ -25,6 +25,7 @@ from q1lab.compare.stats import (
     Reason,
 )
 from q1lab.files import plain
+from q1lab.study.series import SWEEP, Series
 from q1lab.study.studies import ARMS
 
 if TYPE_CHECKING:
@@ -156,6 +157,11 @@ def names(c: Comparison) -> tuple[str, str]:
     they are the same."""
     base, modified = _name(c.baseline, "baseline"), _name(c.variant, "modified")
     return (base, modified) if base != modified else (f"{base} A", f"{modified} B")
+
+
+def plain_name(given: str) -> str:
+    """A variant's name for people, a path by its last part."""
+    return _name(given, "baseline")
 
 
 def _name(given: str, default: str) -> str:
@@ -432,6 +438,8 @@ def note(one: Note, c: Comparison) -> str:
         case Kind.UNPAIRED:
             alone = seed_list(facts["seeds"])
             return f"{alone[0].upper()}{alone[1:]} ran in one arm only and can't be paired."
+        case Kind.SERIES:
+            return shared(c)
         case Kind.ASKED:
             return asked(c, facts["later"])
         case Kind.LEFT_OUT:
@@ -537,12 +545,38 @@ def plan(c: Comparison) -> str:
 
 def declared(first: int, most: int, alpha: float) -> str:
     """What a planned range means, before the first run and after the last."""
-    spent = share(ALPHA if alpha >= looks.level(first, most) * 0.99 else ALPHA_LATER)
+    spent = share(_spent(first, most, alpha))
     return (
         f"Planned: {first} to {most} pairs, stopping when known. Each look is a "
         f"{percent_level(alpha)} interval; over all {most - first + 1} looks {spent} of null "
         "studies "
         "make a claim."
+    )
+
+
+def _spent(first: int, most: int, alpha: float) -> float:
+    """How many null studies make a claim at any look of a plan; worked out only for a level that no
+    table has."""
+    for later, total in ((False, ALPHA), (True, ALPHA_LATER)):
+        if math.isclose(alpha, looks.level(first, most, later), rel_tol=0.01):
+            return total
+    return looks.any_claim([(n, alpha) for n in range(first, most + 1)])
+
+
+def shared(c: Comparison) -> str:
+    """What a study shares with those that were declared together with it; empty for one by
+    itself."""
+    return "" if c.series is None else family(c.series)
+
+
+def family(one: Series) -> str:
+    """How a series' studies share its 5%."""
+    many = len(one.members)
+    what = f"{many} modifications" if one.kind == SWEEP else f"{many} values of {one.axis}"
+    return (
+        f"One of {what} that were declared together ({plain(one.id)}). They share 5%: each may "
+        f"spend {share(one.alpha)}, so at most 5% of such series claim anything when nothing has "
+        "changed."
     )
 
 

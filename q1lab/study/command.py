@@ -11,11 +11,11 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from q1lab.errors import Problem
-from q1lab.study import presets, ranges
+from q1lab.study import presets, ranges, series
 from q1lab.study.studies import Study
 
 HEADLINE = "paired"
@@ -161,6 +161,19 @@ def of_study(study: Study, word: Callable[[str], str] = str) -> Wish:
         unchecked=study.unchecked,
         wandb=str(study.extra.get("wandb", "auto")),
     )
+
+
+def going_on(study: Study) -> str:
+    """What to type so that a study goes on: the command that planned it, of its whole series if it
+    has one."""
+    wish, mine = of_study(study), series.of(study)
+    if mine is None:
+        return text(wish)
+    if mine.kind == series.SWEEP:
+        return shlex.join(("q1lab", "sweep", *mine.members, *argv(wish)[3:]))
+    rest = {key: value for key, value in wish.overrides.items() if key != mine.axis}
+    axis = f"{mine.axis}={','.join(mine.members)}"
+    return shlex.join((*argv(replace(wish, overrides=rest)), "--over", axis))
 
 
 def _by_default(study: Study) -> bool:

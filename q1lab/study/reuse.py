@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Collection
 from functools import cache
 from typing import Any
 
@@ -21,12 +22,13 @@ from q1lab.study.states import State
 from q1lab.study.studies import Run, Study
 
 
-def find(study: Study) -> list[tuple[Run, tuple[Study, Run]]]:
-    """Runs of ``study`` that another study has finished already, each with where."""
+def find(study: Study, among: Collection[str] | None = None) -> list[tuple[Run, tuple[Study, Run]]]:
+    """Runs of ``study`` that another study has finished already, each with where. ``among``: only
+    these studies are looked at."""
     wanted = {_key(study, run): run for run in study.runs}
     found: dict[str, tuple[Run, tuple[Study, Run]]] = {}
     for study_id in reversed(studies.ids()):
-        if study_id == study.id:
+        if study_id == study.id or (among is not None and study_id not in among):
             continue
         try:
             other = studies.load(study_id)
@@ -41,9 +43,12 @@ def find(study: Study) -> list[tuple[Run, tuple[Study, Run]]]:
     return list(found.values())
 
 
-def fill(study: Study) -> None:
-    """Copy what ``find`` finds into the study, marked with where it came from."""
-    for run, (other, theirs) in find(study):
+def fill(study: Study, among: Collection[str] | None = None) -> None:
+    """Copy what ``find`` finds into the study, marked with where it came from. A run that has begun
+    here stays as it is."""
+    for run, (other, theirs) in find(study, among):
+        if study.files.run(run.name).events.exists():
+            continue
         source, target = other.files.run(theirs.name), study.files.run(run.name)
         events, _, _ = read_new(source.events, limit=1 << 30)
         lines = []

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from q1lab import config
 from q1lab.errors import Problem
 from q1lab.files import open_private, utc_now
-from q1lab.study import children, launch, looking, studies, told
+from q1lab.study import children, launch, looking, series, studies, told
 from q1lab.study.engines import names
 from q1lab.study.events import has_ended
 from q1lab.study.studies import Study
@@ -260,7 +260,17 @@ def main() -> int:
     os.set_inheritable(args.lock, False)
     study = studies.load(args.study.name)
     launch.note(study.files, args.launch, os.getpid())
-    return Runner(study, args.launch, args.lock, children.trainer()).run()
+    runner = Runner(study, args.launch, args.lock, children.trainer())
+    status = runner.run()
+    if status == 0 and not runner.stopping:
+        try:
+            following = series.start_next(study)
+        except Problem as problem:
+            log(f"the series does not go on: {problem}")
+        else:
+            if following is not None:
+                log(f"the series goes on with {following.id}")
+    return status
 
 
 if __name__ == "__main__":

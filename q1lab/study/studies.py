@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from q1lab import paths
 from q1lab.errors import FAILED, NOTICES, Problem
 from q1lab.files import os_reason, plain, private_folder, read_shown_json, write_atomic
-from q1lab.study import deleted, fields, ranges
+from q1lab.study import deleted, fields, ranges, series
 
 T = TypeVar("T")
 
@@ -178,6 +178,7 @@ def from_dict(record: Any) -> Study:
     values["data"] = _part(Data, fields.DATA, "data", values.get("data"))
     study = _made(Study, values)
     ranges.of(study)
+    series.of(study)
     return study
 
 

@@ -22,6 +22,7 @@ from q1lab.compare.results import ResultLine
 from q1lab.compare.stats import Kind, Note, Reason
 from q1lab.compare.text import lines
 from q1lab.documents import facts, modification, post
+from q1lab.study.series import Series
 from q1lab.tui.widgets import forest
 from q1lab.tui.widgets.palette import Palette
 from q1lab.tui.widgets.side_by_side import side_by_side
@@ -114,7 +115,8 @@ def test_without_a_spread_the_reason_is_the_true_one() -> None:
 
 
 def test_notes_are_told_by_their_kind_and_each_kind_has_words() -> None:
-    found = make(BASE, HELPS, delta=0.5)
+    together = Series("sweep-1", "sweep", ("rope", "gqa"), 0, 0.025)
+    found = make(BASE, HELPS, delta=0.5, series=together)
     facts_of = {
         Kind.UNPAIRED: {"seeds": [3]},
         Kind.ASKED: {"later": True},

@@ -1,0 +1,157 @@
+"""`q1lab sweep`: several modifications against one baseline, declared together."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from typing import Any
+
+import click
+
+from q1lab import declaring
+from q1lab.commands.live import watch
+from q1lab.commands.run import asking, wish_of
+from q1lab.declaring import Declared
+from q1lab.errors import FAILED, INTERRUPTED, OK
+from q1lab.index import ingest
+from q1lab.index.store import Store
+from q1lab.study import command, launch, ranges, series, variants
+from q1lab.study.studies import Study
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  q1lab sweep --seeds 3..8
+  q1lab sweep rmsnorm rope swiglu --seeds 3..8 --preset quick
+  q1lab sweep rope ./my_rope.py --seeds 5
+  q1lab sweep sweep-1
+
+\b
+The same command again trains only what is missing, and with nothing missing prints the table.
+Exit status: 0 done, 1 a run failed or diverged, 2 usage, 130 interrupted (can go on)."""
+)
+@click.argument("modifications", nargs=-1)
+@asking
+@click.option("--detach", is_flag=True, help="Start it and return at once.")
+@click.option("--json", "as_json", is_flag=True, help="Print the table as JSON.")
+def sweep(modifications: tuple[str, ...], detach: bool, as_json: bool, **asked: Any) -> int:
+    """Train several MODIFICATIONS against one baseline, and rank them in one table.
+
+    MODIFICATIONS are names and files as `q1lab run` takes them; without any, all that ship.
+
+    They share the baseline's runs, are declared together before the first one begins, and share the
+    5% of false verdicts between them. With the name of a sweep its table is printed again.
+    """
+    with Store() as store:
+        if len(modifications) == 1 and modifications[0] in series.newest_first(series.SWEEP):
+            return finish(store, modifications[0], as_json)
+        wish = wish_of(variant="", **asked)
+        _ = command.parse_range(wish.seeds) or command.parse_seeds(wish.seeds)
+        names = modifications or tuple(name for name in variants.names() if name != "baseline")
+        tell("Looking at the model files and this machine …", as_json)
+        return train(store, declaring.sweep(wish, names, store), detach, as_json)
+
+
+def train(store: Store, declared: Declared, detach: bool, as_json: bool) -> int:
+    """Train a series that was planned, and print its table."""
+    begun = declaring.begin(declared, store)
+    missing = declared.missing
+    if not as_json:
+        announce(begun, missing)
+    if detach:
+        names = [study.id for study in begun.studies]
+        if as_json:
+            print_json({"series": begun.series.id, "studies": names, "started": missing > 0})
+        elif missing:
+            click.echo(
+                f"Training goes on by itself, one study after another: {', '.join(names)}. "
+                f"Watch: the same command without --detach"
+            )
+        return OK
+    left = _follow(store, begun, as_json) if missing else None
+    return finish(store, begun.series.id, as_json) if left is None else left
+
+
+def announce(declared: Declared, missing: int) -> None:
+    """Say what is declared, before it trains."""
+    record, first = declared.series, declared.studies[0]
+    planned = ranges.of(first)
+    seeds = len(first.seeds)
+    many = f"{seeds} seed{'s' if seeds > 1 else ''} each"
+    if planned is not None:
+        many = f"{planned.first} to {planned.most} seeds each"
+    members = ", ".join(record.name(at) for at in range(len(record.members)))
+    what = f"{members} against {first.baseline}"
+    if record.kind == series.OVER:
+        what = f"{first.variant} against {first.baseline} at {record.axis} {members}"
+    width = shutil.get_terminal_size().columns
+    click.echo(
+        click.wrap_text(
+            f"{record.id}: {what}, {many}, preset {first.preset}, data {first.data.name}, "
+            f"{first.device} {first.dtype}, {first.jobs} at once",
+            width,
+        )
+    )
+    if missing:
+        most = "at most " if planned is not None else ""
+        click.echo(f"{most}{missing} runs, one study after another")
+    notes = [note for plan in declared.plans for note in plan.notes]
+    for note in dict.fromkeys(notes):
+        click.echo(click.wrap_text(f"note: {note}", width, "", "  "))
+
+
+def _follow(store: Store, declared: Declared, as_json: bool) -> int | None:
+    """Show one study after the other; an exit status when the person left, or when the series
+    stands still."""
+    at = declared.studies[0]
+    try:
+        for at in declared.studies:
+            if not series.lacks_runs(at) and not launch.is_alive(at.files):
+                continue
+            if not as_json:
+                click.echo(f"\n{at.id}: {at.variant} against {at.baseline}")
+            watch(store, at, quiet=as_json, hint="Ctrl-C stops")
+    except KeyboardInterrupt:
+        tell("\nStopping; each run leaves a checkpoint …", as_json)
+        stop(store, declared.studies)
+        tell(f"Stopped. Go on with: {command.going_on(at)}", as_json)
+        return INTERRUPTED
+    return None
+
+
+def stop(store: Store, members: tuple[Study, ...]) -> None:
+    """Stop whichever study of a series trains."""
+    import contextlib
+
+    with contextlib.suppress(KeyboardInterrupt):
+        for study in members:
+            launch.stop(study)
+            ingest.take_in(store, study)
+
+
+def finish(store: Store, series_id: str, as_json: bool) -> int:
+    """Print a series' table; the status says whether every run finished."""
+    from q1lab.compare import together
+
+    found = together.read(store, series_id)
+    if as_json:
+        print_json(together.to_json(found))
+    else:
+        click.echo("")
+        for line in together.lines(found, min(shutil.get_terminal_size().columns, 100)):
+            click.echo(line)
+    if not found.complete:
+        waiting = next((one for one in series.members(series_id).values()), None)
+        if waiting is not None:
+            tell(f"q1lab: it is not done; go on with: {command.going_on(waiting)}", as_json)
+    return FAILED if together.bad(found) else OK
+
+
+def print_json(record: object) -> None:
+    click.echo(json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def tell(text: str, silent: bool) -> None:
+    if not silent:
+        click.echo(text, err=True)

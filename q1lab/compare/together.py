@@ -1,0 +1,297 @@
+"""What studies that were declared together say, as one table: a sweep ranked by its differences, or
+one modification's difference over an axis.
+
+Nothing is left out: a member that diverged, failed, still trains, was deleted or can't be read is a
+row like the others. Words and numbers of one comparison are telling.py's.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from q1lab.compare import telling
+from q1lab.compare.axis import Axis
+from q1lab.compare.keeping import compare
+from q1lab.compare.record import Comparison
+from q1lab.compare.stats import Kind
+from q1lab.errors import Problem
+from q1lab.files import plain
+from q1lab.index import ingest
+from q1lab.index.store import Store
+from q1lab.study import ranges, series
+from q1lab.study.alive import is_alive
+from q1lab.study.series import SWEEP, Series
+from q1lab.study.states import State
+from q1lab.study.studies import Study
+
+NAME = 16
+AXIS = 60
+"""Columns of a member's name, and of the drawing at most."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """One place of a series: its study and what came out, as far as there is one."""
+
+    at: int
+    name: str
+    study: str | None = None
+    comparison: Comparison | None = None
+    why: str = ""
+    """Why there is no verdict here; empty where there is one."""
+
+    @property
+    def mean(self) -> float | None:
+        return None if self.comparison is None else self.comparison.mean
+
+
+@dataclass(frozen=True)
+class Together:
+    """A series with all of its members, in the order of their turns."""
+
+    series: Series
+    baseline: str
+    plan: tuple[int, int] | None
+    members: tuple[Member, ...]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every member has come to its end."""
+        return all(one.comparison is not None and one.comparison.complete for one in self.members)
+
+    @property
+    def ranked(self) -> list[Member]:
+        """Lowest difference first, then those without one in the order of their turns; of an axis
+        the order of its values."""
+        if self.series.kind != SWEEP:
+            return list(self.members)
+        known = [one for one in self.members if one.mean is not None and not one.why]
+        rest = [one for one in self.members if one not in known]
+        return [*sorted(known, key=lambda one: (one.mean or 0.0, one.at)), *rest]
+
+    @property
+    def any_claim(self) -> float:
+        """At most so many of such series make any claim when nothing has changed."""
+        return self.series.alpha * len(self.series.members)
+
+
+def read(store: Store, series_id: str) -> Together:
+    """A series as it stands now. Problem when there is none of that name."""
+    there = series.members(series_id)
+    record = next((series.of(study) for study in there.values()), None)
+    if record is None:
+        raise Problem(f"no sweep or axis called {series_id!r}; `q1lab status` lists the studies")
+    gone = series.deleted_places(series_id)
+    members = []
+    for at in range(len(record.members)):
+        name = record.name(at)
+        study = there.get(at)
+        if study is None:
+            why = "its study was deleted" if at in gone else "its study is not there"
+            members.append(Member(at, name, why=why))
+            continue
+        ingest.take_in(store, study)
+        found = compare(store, study)
+        members.append(Member(at, name, study.id, found, _why(store, study, found)))
+    one = next(iter(there.values()))
+    planned = ranges.of(one)
+    plan = None if planned is None else (planned.first, planned.most)
+    return Together(record, one.baseline, plan, tuple(members))
+
+
+def _why(store: Store, study: Study, c: Comparison) -> str:
+    """Why a member has no verdict, in a few words; empty where it has one."""
+    if c.reason is None and c.ends is not None:
+        return ""
+    states = [row["state"] for row in store.runs(study.id)]
+    bad = {
+        state: states.count(state)
+        for state in (State.DIVERGED, State.FAILED, State.CRASHED)
+        if state in states
+    }
+    if bad:
+        return ", ".join(f"{many} of {len(states)} runs {state}" for state, many in bad.items())
+    if is_alive(study.files):
+        return "trains now"
+    if not c.complete:
+        begun = any(state != State.QUEUED for state in states)
+        return f"{c.n} pairs so far" if begun else "waits for its turn"
+    return telling.reason(c)
+
+
+# ── in words
+
+
+def lines(one: Together, width: int = 80) -> list[str]:
+    """The series as text, no line wider than ``width`` columns (60 and more are meant)."""
+    width = max(width, 60)
+    found = _prose(heading(one), width)
+    found += ["", *_table(one, width)]
+    drawn = _drawing(one, width)
+    if drawn:
+        found += ["", *drawn]
+    for sentence in sentences(one):
+        found += ["", *_prose(sentence, width)]
+    return found
+
+
+def heading(one: Together) -> str:
+    """What was declared."""
+    record = one.series
+    base = telling.plain_name(one.baseline)
+    seeds = "a fixed number of seeds"
+    if one.plan is not None:
+        seeds = f"{one.plan[0]} to {one.plan[1]} pairs each, stopping when known"
+    many = len(record.members)
+    if record.kind == SWEEP:
+        return f"{plain(record.id)}: {many} modifications against {base}, {seeds}"
+    what = next((m.comparison.variant for m in one.members if m.comparison is not None), "")
+    name = telling.plain_name(what)
+    return f"{plain(record.id)}: {name} against {base} at {many} values of {record.axis}, {seeds}"
+
+
+def sentences(one: Together) -> list[str]:
+    """What a reader of the table has to know."""
+    found = [correction(one)]
+    if one.series.kind == SWEEP:
+        found.append(
+            "Ranked by the mean difference. Each interval is against the baseline: neighbors in "
+            "the table may not differ."
+        )
+    found += _notes(one)
+    scope = next((telling.scope(m.comparison) for m in one.members if m.comparison), "")
+    return [*found, scope] if scope and one.series.kind == SWEEP else found
+
+
+def correction(one: Together) -> str:
+    """How several comparisons are paid for."""
+    many = len(one.series.members)
+    each = telling.share(one.series.alpha)
+    text = (
+        f"Corrected for {many} comparisons (Bonferroni): declared together, each may be wrong in "
+        f"{each} of null studies, so at most {telling.share(one.any_claim)} of such series claim "
+        "anything when nothing has changed."
+    )
+    levels = {telling.level(m.comparison) for m in one.members if m.comparison is not None}
+    if len(levels) == 1:
+        text += f" Each interval covers {levels.pop()}"
+        text += " at every look." if one.plan is not None else "."
+    return text
+
+
+def _notes(one: Together) -> list[str]:
+    """Notes of single members, each said once with the members that it is about."""
+    said: dict[str, list[str]] = {}
+    for member in one.ranked:
+        for note in member.comparison.notes if member.comparison is not None else ():
+            assert member.comparison is not None
+            if note.kind is not Kind.SERIES:
+                text = telling.note(note, member.comparison)
+                said.setdefault(text, []).append(member.name)
+    return [f"{', '.join(names)}: {text}" for text, names in said.items()]
+
+
+def _prose(text: str, width: int) -> list[str]:
+    return textwrap.wrap(text, min(width, 100), break_on_hyphens=False)
+
+
+def _table(one: Together, width: int) -> list[str]:
+    head = ("", one.series.axis or "modification", "verdict", "difference", "interval", "pairs")
+    rows: list[tuple[str, ...]] = []
+    notes: list[str] = []
+    for rank, member in enumerate(one.ranked, 1):
+        c = member.comparison
+        name = _short(plain(member.name), NAME)
+        if c is None or member.why:
+            n = DASH if c is None else str(c.n)
+            rows.append(("", name, "NO VERDICT", DASH, DASH, n))
+            notes.append(member.why)
+            continue
+        place = f"{rank}" if one.series.kind == SWEEP else ""
+        verdict = c.verdict.upper()
+        rows.append((place, name, verdict, telling.mean(c), telling.between(c), str(c.n)))
+        notes.append("")
+    widths = [max(len(row[k]) for row in (head, *rows)) for k in range(len(head))]
+    right = (False, False, False, True, True, True)
+    found = []
+    for row, why in zip((head, *rows), ("", *notes), strict=True):
+        cells = [
+            cell.rjust(size) if at else cell.ljust(size)
+            for cell, size, at in zip(row, widths, right, strict=True)
+        ]
+        text = "  ".join(cells[0 if widths[0] else 1 :]).rstrip()
+        found += [text]
+        if why:
+            found += ["     " + line for line in _prose(why, width - 5)]
+    return found
+
+
+DASH = telling.DASH
+
+
+def _drawing(one: Together, width: int) -> list[str]:
+    """Each member's interval on one axis."""
+    known = [m for m in one.ranked if m.comparison is not None and not m.why]
+    ends = [(m, m.comparison, m.comparison.ends) for m in known if m.comparison is not None]
+    values = [0.0]
+    for _, _, interval in ends:
+        if interval is not None:
+            values += [interval.low, interval.high]
+    if len(values) == 1:
+        return []
+    pad = (max(values) - min(values)) * 0.04
+    axis = Axis(min(values) - pad, max(values) + pad, min(width - NAME - 2, AXIS))
+    found = ["difference, nats".ljust(NAME + 2) + axis.ticks().rstrip()]
+    for member, c, interval in ends:
+        if interval is not None:
+            bar = axis.bar(interval.low, interval.high, c.mean, "─", "├┤", "●")
+            found.append(_short(plain(member.name), NAME).ljust(NAME + 2) + bar.rstrip())
+    return found
+
+
+def _short(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+# ── the border
+
+
+def to_json(one: Together) -> dict[str, Any]:
+    """Every fact, ranked; each member with the whole record of its comparison."""
+    return {
+        "series": one.series.id,
+        "kind": one.series.kind,
+        "axis": one.series.axis or None,
+        "baseline": one.baseline,
+        "plan": None if one.plan is None else {"first": one.plan[0], "most": one.plan[1]},
+        "correction": {
+            "method": "Bonferroni",
+            "members": len(one.series.members),
+            "each": one.series.alpha,
+            "total": one.any_claim,
+        },
+        "complete": one.complete,
+        "members": [
+            {
+                "name": member.name,
+                "study": member.study,
+                "why": member.why or None,
+                "comparison": None
+                if member.comparison is None
+                else telling.to_json(member.comparison),
+            }
+            for member in one.ranked
+        ],
+        "sentences": sentences(one),
+    }
+
+
+def bad(one: Together) -> Sequence[str]:
+    """Members of which a run failed or diverged, or that are gone."""
+    ill = (State.FAILED, State.CRASHED, State.DIVERGED)
+    return [
+        m.name for m in one.members if m.comparison is None or any(word in m.why for word in ill)
+    ]

@@ -1,0 +1,183 @@
+"""Declare several studies together, before the first of them begins: a sweep over modifications, or
+one modification over an axis.
+
+They share their baseline runs, train one after another, and share the 5% of false verdicts: each of
+k studies may spend 5% / k (Bonferroni). That holds whatever the studies have in common, such as a
+baseline arm; it is fixed before the first run, so a planned range can stop by it; and each study
+keeps an interval that can be quoted. Methods that look at all results first, such as Holm's, can do
+neither.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import count, islice
+
+from q1lab import planning
+from q1lab.compare import ledger
+from q1lab.compare.stats import ALPHA
+from q1lab.errors import Problem
+from q1lab.index import ingest
+from q1lab.index.store import Store
+from q1lab.planning import Draft, Plan
+from q1lab.study import command, launch, presets, ranges, series, studies
+from q1lab.study.command import Wish
+from q1lab.study.series import OVER, SWEEP, Series
+from q1lab.study.studies import ARMS, Study
+
+
+@dataclass(frozen=True)
+class Declared:
+    """A series, and the plans of its members in the order of their turns."""
+
+    series: Series
+    plans: tuple[Plan, ...]
+
+    @property
+    def studies(self) -> tuple[Study, ...]:
+        return tuple(plan.study for plan in self.plans)
+
+    @property
+    def missing(self) -> int:
+        """Runs that will train at most; a baseline run that several lack trains once."""
+        every = [name for plan in self.plans for name in plan.missing]
+        base = [name for name in every if name.startswith(f"{ARMS[0]}-")]
+        return len(every) - (len(base) - len(set(base)) if self.series.kind == SWEEP else 0)
+
+
+def sweep(wish: Wish, variants: Sequence[str], store: Store) -> Declared:
+    """Plan the sweep of ``wish`` over these modifications; writes nothing but the corpus. Problem
+    for whatever a person can mend: then nothing of it exists."""
+    if len(variants) < 2:
+        raise Problem(
+            "a sweep compares at least two modifications; for one: "
+            + command.text(replace(wish, variant=variants[0] if variants else "rope"))
+        )
+    wishes = [replace(wish, variant=variant) for variant in variants]
+    return _declare(SWEEP, "", None, wishes, store)
+
+
+def over(wish: Wish, axis: str, values: Sequence[str], store: Store) -> Declared:
+    """Plan the study of ``wish`` at each value of a hyperparameter; as ``sweep``."""
+    wishes = [
+        replace(wish, overrides={**{k: v for k, v in wish.overrides.items() if k != axis}, axis: v})
+        for v in values
+    ]
+    return _declare(OVER, axis, tuple(values), wishes, store)
+
+
+def parse_axis(text: str) -> tuple[str, tuple[str, ...]]:
+    """``max_iters=500,1000,2000`` as the axis and its values. Problem for what is none."""
+    key, sign, rest = text.partition("=")
+    axis = presets.SHORT.get(key.strip(), key.strip())
+    values = tuple(dict.fromkeys(part.strip() for part in rest.split(",") if part.strip()))
+    if not sign or not axis or not values:
+        raise Problem(f"--over {text!r}: give KEY=VALUE,VALUE, such as max_iters=500,1000,2000")
+    if len(values) < 2:
+        raise Problem(
+            f"--over {text}: an axis has at least two values; for one, leave --over out and give "
+            f"--set {axis}={values[0]}"
+        )
+    return axis, values
+
+
+def begin(declared: Declared, store: Store) -> Declared:
+    """Write every plan, and then start the first study that lacks runs; the others follow by
+    themselves. Problem, with nothing started, when one of them is running."""
+    with planning.planning_lock():
+        for plan in declared.plans:
+            if not plan.is_new and launch.is_alive(plan.study.files):
+                raise launch.running_already(plan.study.id)
+        if any(plan.is_new for plan in declared.plans) and declared.plans[0].known != tuple(
+            studies.ids()
+        ):
+            raise Problem("another study was planned in the meantime; run the command again")
+        begun = []
+        for plan in declared.plans:
+            study = planning.save(plan, store)
+            ingest.take_in(store, study)
+            begun.append(replace(plan, study=study))
+        for plan in begun:
+            if series.lacks_runs(plan.study) and series.start(plan.study):
+                break
+    return replace(declared, plans=tuple(begun))
+
+
+def _declare(
+    kind: str, axis: str, values: tuple[str, ...] | None, wishes: Sequence[Wish], store: Store
+) -> Declared:
+    if len(wishes) > series.MOST:
+        raise Problem(f"{len(wishes)} studies in one series; {series.MOST} at most")
+    drafts = [planning.draft_of(wish, store) for wish in wishes]
+    for draft in drafts:
+        if draft.kept is not None or draft.study.is_floor:
+            what = "a kept study" if draft.kept is not None else "the baseline itself"
+            raise Problem(f"{draft.typed.variant}: {what} can't be one of a series; run it alone")
+        if draft.engine.kind == "notebook":
+            raise Problem("a series trains one study after another; a notebook trains only one")
+    labels = values or tuple(draft.study.arms["modified"].origin for draft in drafts)
+    twice = next((label for label in labels if labels.count(label) > 1), None)
+    if twice is not None:
+        raise Problem(f"{twice} is there twice; each counts once")
+    first = drafts[0]
+    wanted = Series("", kind, labels, 0, ALPHA / len(labels), axis, fresh=first.wish.fresh)
+    record = None if first.wish.fresh else _known(wanted, drafts)
+    found = {} if record is None else series.members(record.id)
+    gone = set() if record is None else series.deleted_places(record.id)
+    if record is None:
+        record = replace(wanted, id=series.new_id(kind), seeds=_seeds(drafts, store))
+    by_name = {
+        label: replace(draft, study=_with(draft.study, record.place(record.members.index(label))))
+        for label, draft in zip(labels, drafts, strict=True)
+    }
+    plans = [
+        planning.resolve(by_name[name], found.get(at), store, record.seeds or None)
+        for at, name in enumerate(record.members)
+        if at in found or at not in gone
+    ]
+    return Declared(record, tuple(plans))
+
+
+def _seeds(drafts: Sequence[Draft], store: Store) -> tuple[int, ...]:
+    """The seeds of a planned range: those of which nothing is known yet for any member. None for a
+    fixed number."""
+    asked = drafts[0].asked
+    if asked is None:
+        return ()
+    ingest.take_in_all(store)
+    known = set().union(*(ledger.ended_seeds(store, draft.study) for draft in drafts))
+    return tuple(islice((seed for seed in count() if seed not in known), asked[1]))
+
+
+def _with(study: Study, record: Series) -> Study:
+    return replace(study, extra={**study.extra, "series": record.to_dict()})
+
+
+def _known(wanted: Series, drafts: Sequence[Draft]) -> Series | None:
+    """The newest series that is the same but for its seeds. Problem when it was declared with
+    another range."""
+    of_name = dict(zip(wanted.members, drafts, strict=True))
+    for series_id in series.newest_first(wanted.kind):
+        members = series.members(series_id)
+        record = next((series.of(one) for one in members.values()), None)
+        if record is None or record.axis != wanted.axis:
+            continue
+        if sorted(record.members) != sorted(wanted.members):
+            continue
+        if any(
+            studies.identity(study) != studies.identity(of_name[record.members[at]].study)
+            for at, study in members.items()
+        ):
+            continue
+        there = next((ranges.of(study) for study in members.values()), None)
+        asked = drafts[0].asked
+        if (None if there is None else (there.first, there.most)) == asked:
+            return record
+        if there is not None:
+            raise Problem(
+                f"{series_id} was planned with {there.first} to {there.most} pairs, and its level "
+                f"holds for no other plan: go on with --seeds {there.first}..{there.most}, or ask "
+                "again with --fresh"
+            )
+    return None

@@ -1,0 +1,286 @@
+"""Studies declared together: a sweep over modifications that share one baseline arm."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from q1lab import declaring, planning
+from q1lab.cli import run as q1lab
+from q1lab.compare import looks, telling, together
+from q1lab.compare.keeping import compare
+from q1lab.compare.stats import ALPHA, ALPHA_LATER, Kind
+from q1lab.errors import Problem
+from q1lab.index.store import Store
+from q1lab.study import command, launch, ranges, series, studies, upkeep
+from q1lab.study.command import Wish
+from tests.kit.lab_home import finish
+from tests.kit.waiting import wait_for
+
+Fake = Callable[..., None]
+SMALL = Wish("", preset="quick", overrides={"max_iters": "20"}, wandb="disabled")
+NAMES = ("rmsnorm", "rope", "swiglu")
+
+
+@pytest.fixture
+def store() -> Iterator[Store]:
+    with Store() as opened:
+        yield opened
+    for study in studies.readable():
+        launch.stop(study)
+
+
+def wish(**changes: Any) -> Wish:
+    import dataclasses
+
+    return dataclasses.replace(SMALL, **changes)
+
+
+def swept(store: Store, names: tuple[str, ...] = NAMES, **changes: Any) -> together.Together:
+    """A sweep that was begun, when nothing of it trains any more."""
+    made = declaring.begin(declaring.sweep(wish(**changes), names, store), store)
+    wait_for(lambda: over(made.series.id))
+    return together.read(store, made.series.id)
+
+
+def over(series_id: str) -> bool:
+    members = series.members(series_id).values()
+    return not any(launch.is_alive(one.files) or series.lacks_runs(one) for one in members)
+
+
+def test_a_sweep_shares_the_baseline_runs_and_ranks_what_came_out(
+    fake_trainer: Fake, store: Store
+) -> None:
+    found = swept(store, seeds="3")
+    assert [one.name for one in found.members] == list(NAMES)
+    assert found.complete
+    means = [one.mean for one in found.ranked]
+    assert means == sorted(means), "lowest first"
+    first, *rest = (one.comparison for one in found.members)
+    assert first is not None
+    assert not first.reused
+    for one in rest:
+        assert one is not None
+        assert set(one.reused) == {f"baseline-seed{seed}" for seed in range(3)}
+        assert one.arms["baseline"].values == first.arms["baseline"].values
+
+
+def test_each_of_a_sweep_has_its_share_of_5_percent(fake_trainer: Fake, store: Store) -> None:
+    found = swept(store, seeds="3")
+    for member in found.members:
+        c = member.comparison
+        assert c is not None
+        assert c.alpha == pytest.approx(ALPHA / 3)
+        assert c.asked == (1, 1)
+        assert "share 5%" in next(telling.note(n, c) for n in c.notes if n.kind is Kind.SERIES)
+    assert found.any_claim == pytest.approx(ALPHA)
+    assert "Bonferroni" in together.correction(found)
+    assert "98.33%" in together.correction(found)
+
+
+def test_a_planned_sweep_stops_each_member_when_it_is_known(
+    fake_trainer: Fake, store: Store
+) -> None:
+    fake_trainer(effect=-0.5, noise=0.001)
+    found = swept(store, seeds="3..6")
+    assert found.plan == (3, 6)
+    for member in found.members:
+        c = member.comparison
+        assert c is not None
+        assert (c.verdict, c.n) == ("helps", 3)
+        assert c.alpha == looks.level(3, 6, total=ALPHA / 3)
+        assert looks.any_claim([(n, c.alpha) for n in range(3, 7)]) == pytest.approx(
+            ALPHA / 3, abs=0.0001
+        )
+        assert "1.7% of null studies" in telling.plan(c)
+
+
+def test_everything_is_declared_before_the_first_run(
+    fake_trainer: Fake, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there: list[list[str]] = []
+    monkeypatch.setattr(launch, "start", lambda study: there.append(studies.ids()))
+    declaring.begin(declaring.sweep(wish(seeds="3..8"), NAMES, store), store)
+    assert there == [["rmsnorm-1", "rope-1", "swiglu-1"]], "one start, when all plans are written"
+    plans = [studies.load(name) for name in there[0]]
+    assert len({one.seeds for one in plans}) == 1
+    assert len({ranges.of(one) for one in plans}) == 1
+
+
+def test_a_file_that_fails_its_checks_starts_nothing(
+    fake_trainer: Fake, store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from q1lab import paths
+
+    bad = tmp_path / "bad.py"
+    bad.write_text((paths.models_dir() / "rope.py").read_text() + "\n# mine\nBAD = 1\n")
+
+    def fails(file: Any) -> None:
+        raise Problem(f"{file.path.name} fails 1 of 9 checks")
+
+    monkeypatch.setattr(planning, "check", fails)
+    with pytest.raises(Problem, match=r"bad\.py fails 1 of 9 checks"):
+        declaring.sweep(wish(seeds="3", baseline="baseline"), ("rope", str(bad)), store)
+    assert studies.ids() == []
+
+
+@pytest.mark.parametrize(
+    ("names", "changes", "says"),
+    [
+        (("rope",), {}, "at least two modifications; for one: q1lab run rope"),
+        (("rope", "rope"), {}, "rope is there twice"),
+        (("rope", "baseline"), {}, "the baseline itself can't be one of a series"),
+        (("rope", "rop"), {}, "did you mean rope"),
+        (("rope", "gqa"), {"seeds": "12..3"}, "a range goes up"),
+        (("rope", "gqa"), {"seeds": "3..3"}, "a range goes up"),
+        (("rope", "gqa"), {"seeds": "1..5"}, "begins at 3 pairs"),
+        (("rope", "gqa"), {"seeds": "3..8", "headline": "welch"}, "paired interval"),
+        (("rope", "gqa"), {"engine": "notebook"}, "a notebook trains only one"),
+    ],
+)
+def test_what_cannot_be_swept_is_one_line(
+    fake_trainer: Fake, store: Store, names: tuple[str, ...], changes: dict[str, str], says: str
+) -> None:
+    with pytest.raises(Problem, match=says) as raised:
+        declaring.sweep(wish(**changes), names, store)
+    assert "\n" not in str(raised.value)
+    assert studies.ids() == []
+
+
+def test_the_same_command_goes_on_and_in_another_order(fake_trainer: Fake, store: Store) -> None:
+    fake_trainer(fail=["modified-seed1"])
+    found = swept_once(store)
+    assert [one.why for one in found.ranked] == ["1 of 6 runs failed"] * 3, "shown, not hidden"
+    again = declaring.sweep(wish(seeds="3"), NAMES[::-1], store)
+    assert (again.series.id, again.missing) == ("sweep-1", 3)
+    assert not any(plan.is_new for plan in again.plans)
+    fake_trainer()
+    declaring.begin(again, store)
+    wait_for(lambda: over("sweep-1"))
+    assert together.read(store, "sweep-1").complete
+    assert len(studies.ids()) == 3
+
+
+def swept_once(store: Store) -> together.Together:
+    """A sweep after its first way through, whatever it lacks."""
+    made = declaring.begin(declaring.sweep(wish(seeds="3"), NAMES, store), store)
+    last = made.studies[-1].files
+
+    def ended() -> bool:
+        return (last.root / "launch.json").exists() and not any(
+            launch.is_alive(one.files) for one in made.studies
+        )
+
+    wait_for(ended)
+    return together.read(store, made.series.id)
+
+
+def test_a_diverged_member_is_a_row_without_a_rank(fake_trainer: Fake, store: Store) -> None:
+    names = ("rope", "rmsnorm")
+    made = declaring.sweep(wish(seeds="3"), names, store)
+    begun = [planning.save(plan, store) for plan in made.plans]
+    finish(begun[0])
+    finish(begun[1])
+    lost = begun[1].files.run("modified-seed2").events
+    lines = [json.loads(line) for line in lost.read_text().splitlines()]
+    lines[-1] = {"type": "exit", "state": "diverged", "iter": 5, "time": lines[-1]["time"]}
+    lost.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    found = together.read(store, "sweep-1")
+    assert [one.name for one in found.ranked] == ["rope", "rmsnorm"]
+    text = "\n".join(together.lines(found))
+    assert "1 of 6 runs diverged" in text
+    assert together.bad(found) == ["rmsnorm"]
+
+
+def test_a_deleted_member_stays_a_row_and_is_not_trained_again(
+    fake_trainer: Fake, store: Store
+) -> None:
+    swept(store, seeds="3")
+    upkeep.delete("rope-1")
+    found = together.read(store, "sweep-1")
+    assert "its study was deleted" in "\n".join(together.lines(found))
+    assert found.any_claim == pytest.approx(ALPHA), "its share stays spent"
+    again = declaring.sweep(wish(seeds="3"), NAMES, store)
+    assert (again.missing, len(again.plans)) == (0, 2)
+
+
+def test_the_ledger_counts_each_member(fake_trainer: Fake, store: Store) -> None:
+    swept(store, seeds="3")
+    study = planning.begin(wish(variant="rope", seeds="0,1,2"), store).study
+    wait_for(lambda: not launch.is_alive(study.files))
+    assert study.id == "rope-2", "a study by itself is not the sweep's"
+    c = compare(store, study)
+    assert c.asked == (2, 2)
+    assert c.alpha == ALPHA_LATER
+    assert c.asked_total == pytest.approx(1 - (1 - ALPHA / 3) * (1 - ALPHA_LATER))
+
+
+def test_a_question_that_was_asked_before_pays_in_a_sweep_too(
+    fake_trainer: Fake, store: Store
+) -> None:
+    study = planning.begin(wish(variant="rope", seeds="3"), store).study
+    wait_for(lambda: not launch.is_alive(study.files))
+    found = swept(store, ("rope", "rmsnorm"), seeds="3")
+    rope, rmsnorm = (one.comparison for one in found.members)
+    assert rope is not None
+    assert rmsnorm is not None
+    assert (rope.alpha, rmsnorm.alpha) == (ALPHA_LATER, ALPHA / 2)
+    assert rope.asked == (2, 2)
+
+
+def test_another_range_in_mid_sweep_is_refused(fake_trainer: Fake, store: Store) -> None:
+    made = declaring.sweep(wish(seeds="3..8"), NAMES, store)
+    for plan in made.plans:
+        planning.save(plan, store)
+    with pytest.raises(Problem, match="was planned with 3 to 8 pairs"):
+        declaring.sweep(wish(seeds="3..12"), NAMES, store)
+    other = declaring.sweep(wish(seeds="3..12", fresh=True), NAMES, store)
+    assert other.series.id == "sweep-2"
+
+
+def test_what_goes_on_is_said_as_the_command_of_the_whole_sweep(
+    fake_trainer: Fake, store: Store
+) -> None:
+    made = declaring.sweep(wish(seeds="3..8"), NAMES, store)
+    study = planning.save(made.plans[1], store)
+    text = command.going_on(study)
+    assert text.startswith("q1lab sweep rmsnorm rope swiglu --seeds 3..8 --preset quick")
+    assert "--max-iters 20" in text
+
+
+def test_the_command_trains_prints_and_prints_again(
+    fake_trainer: Fake, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["sweep", "rope", "gqa", "--seeds", "3", "--preset", "quick", "--max-iters", "20"]
+    assert q1lab(words) == 0
+    out = capsys.readouterr().out
+    assert "sweep-1: rope, gqa against baseline, 3 seeds each" in out
+    assert "Corrected for 2 comparisons (Bonferroni)" in out
+    assert max(map(len, out.splitlines())) <= 100
+    assert q1lab(["sweep", "sweep-1", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["correction"] == {
+        "method": "Bonferroni",
+        "members": 2,
+        "each": 0.025,
+        "total": 0.05,
+    }
+    assert [one["comparison"]["series"]["id"] for one in told["members"]] == ["sweep-1"] * 2
+    assert q1lab(["sweep", "sweep-7"]) == 2
+
+
+def test_a_damaged_record_is_a_damaged_plan(fake_trainer: Fake, store: Store) -> None:
+    made = declaring.sweep(wish(seeds="3"), NAMES, store)
+    study = planning.save(made.plans[0], store)
+    record = json.loads(study.files.plan.read_text())
+    for damage in ({"at": 3}, {"alpha": 0}, {"members": []}, {"kind": "other"}, {"at": None}):
+        broken = {**record["extra"]["series"], **damage}
+        study.files.plan.write_text(
+            json.dumps({**record, "extra": {**record["extra"], "series": broken}})
+        )
+        with pytest.raises(Problem, match="series is damaged"):
+            studies.load(study.id)
