@@ -21,7 +21,7 @@ from q1lab.errors import Problem
 from q1lab.index import ingest
 from q1lab.index.store import Store
 from q1lab.planning import Draft, Plan
-from q1lab.study import command, launch, presets, ranges, series, studies
+from q1lab.study import command, launch, presets, ranges, series, studies, turns
 from q1lab.study.command import Wish
 from q1lab.study.series import OVER, SWEEP, Series
 from q1lab.study.studies import ARMS, Study
@@ -99,7 +99,7 @@ def begin(declared: Declared, store: Store) -> Declared:
             ingest.take_in(store, study)
             begun.append(replace(plan, study=study))
         for plan in begun:
-            if series.lacks_runs(plan.study) and series.start(plan.study):
+            if turns.lacks_runs(plan.study) and turns.start(plan.study):
                 break
     return replace(declared, plans=tuple(begun))
 
@@ -123,10 +123,10 @@ def _declare(
     first = drafts[0]
     wanted = Series("", kind, labels, 0, ALPHA / len(labels), axis, fresh=first.wish.fresh)
     record = None if first.wish.fresh else _known(wanted, drafts)
-    found = {} if record is None else series.members(record.id)
-    gone = set() if record is None else series.deleted_places(record.id)
+    found = {} if record is None else turns.members(record.id)
+    gone = set() if record is None else turns.deleted_places(record.id)
     if record is None:
-        record = replace(wanted, id=series.new_id(kind), seeds=_seeds(drafts, store))
+        record = replace(wanted, id=turns.new_id(kind), seeds=_seeds(drafts, store))
     by_name = {
         label: replace(draft, study=_with(draft.study, record.place(record.members.index(label))))
         for label, draft in zip(labels, drafts, strict=True)
@@ -158,8 +158,8 @@ def _known(wanted: Series, drafts: Sequence[Draft]) -> Series | None:
     """The newest series that is the same but for its seeds. Problem when it was declared with
     another range."""
     of_name = dict(zip(wanted.members, drafts, strict=True))
-    for series_id in series.newest_first(wanted.kind):
-        members = series.members(series_id)
+    for series_id in turns.newest_first(wanted.kind):
+        members = turns.members(series_id)
         record = next((series.of(one) for one in members.values()), None)
         if record is None or record.axis != wanted.axis:
             continue

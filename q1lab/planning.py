@@ -34,6 +34,7 @@ from q1lab.study import (
     reuse,
     series,
     studies,
+    turns,
     variants,
 )
 from q1lab.study.command import Wish
@@ -262,7 +263,7 @@ def go_on(study_id: str, store: Store) -> list[str]:
             raise Problem(f"{study_id} lacks no run; there is nothing to go on with")
         if series.of(study) is None:
             launch.start(study)
-        elif not series.start(study):  # the others of its series had those runs
+        elif not turns.start(study):  # the others of its series had those runs
             ingest.take_in(store, study)
     return missing
 

@@ -16,7 +16,7 @@ from q1lab.compare.keeping import compare
 from q1lab.compare.stats import ALPHA, ALPHA_LATER, Kind
 from q1lab.errors import Problem
 from q1lab.index.store import Store
-from q1lab.study import command, launch, ranges, series, studies, upkeep
+from q1lab.study import command, launch, ranges, studies, turns, upkeep
 from q1lab.study.command import Wish
 from tests.kit.lab_home import finish
 from tests.kit.waiting import wait_for
@@ -48,8 +48,8 @@ def swept(store: Store, names: tuple[str, ...] = NAMES, **changes: Any) -> toget
 
 
 def over(series_id: str) -> bool:
-    members = series.members(series_id).values()
-    return not any(launch.is_alive(one.files) or series.lacks_runs(one) for one in members)
+    members = turns.members(series_id).values()
+    return not any(launch.is_alive(one.files) or turns.lacks_runs(one) for one in members)
 
 
 def test_a_sweep_shares_the_baseline_runs_and_ranks_what_came_out(

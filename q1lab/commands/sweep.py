@@ -15,7 +15,7 @@ from q1lab.declaring import Declared
 from q1lab.errors import FAILED, INTERRUPTED, OK
 from q1lab.index import ingest
 from q1lab.index.store import Store
-from q1lab.study import command, launch, ranges, series, variants
+from q1lab.study import command, launch, ranges, series, turns, variants
 from q1lab.study.studies import Study
 
 
@@ -44,7 +44,7 @@ def sweep(modifications: tuple[str, ...], detach: bool, as_json: bool, **asked: 
     5% of false verdicts between them. With the name of a sweep its table is printed again.
     """
     with Store() as store:
-        if len(modifications) == 1 and modifications[0] in series.newest_first(series.SWEEP):
+        if len(modifications) == 1 and modifications[0] in turns.newest_first(series.SWEEP):
             return finish(store, modifications[0], as_json)
         wish = wish_of(variant="", **asked)
         _ = command.parse_range(wish.seeds) or command.parse_seeds(wish.seeds)
@@ -107,7 +107,7 @@ def _follow(store: Store, declared: Declared, as_json: bool) -> int | None:
     at = declared.studies[0]
     try:
         for at in declared.studies:
-            if not series.lacks_runs(at) and not launch.is_alive(at.files):
+            if not turns.lacks_runs(at) and not launch.is_alive(at.files):
                 continue
             if not as_json:
                 click.echo(f"\n{at.id}: {at.variant} against {at.baseline}")
@@ -142,7 +142,7 @@ def finish(store: Store, series_id: str, as_json: bool) -> int:
         for line in together.lines(found, min(shutil.get_terminal_size().columns, 100)):
             click.echo(line)
     if not found.complete:
-        waiting = next((one for one in series.members(series_id).values()), None)
+        waiting = next((one for one in turns.members(series_id).values()), None)
         if waiting is not None:
             tell(f"q1lab: it is not done; go on with: {command.going_on(waiting)}", as_json)
     return FAILED if together.bad(found) else OK

@@ -21,7 +21,7 @@ from q1lab.errors import Problem
 from q1lab.files import plain
 from q1lab.index import ingest
 from q1lab.index.store import Store
-from q1lab.study import ranges, series
+from q1lab.study import ranges, series, turns
 from q1lab.study.alive import is_alive
 from q1lab.study.series import SWEEP, Series
 from q1lab.study.states import State
@@ -80,11 +80,11 @@ class Together:
 
 def read(store: Store, series_id: str) -> Together:
     """A series as it stands now. Problem when there is none of that name."""
-    there = series.members(series_id)
+    there = turns.members(series_id)
     record = next((series.of(study) for study in there.values()), None)
     if record is None:
         raise Problem(f"no sweep or axis called {series_id!r}; `q1lab status` lists the studies")
-    gone = series.deleted_places(series_id)
+    gone = turns.deleted_places(series_id)
     members = []
     for at in range(len(record.members)):
         name = record.name(at)

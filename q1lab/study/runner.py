@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from q1lab import config
 from q1lab.errors import Problem
 from q1lab.files import open_private, utc_now
-from q1lab.study import children, launch, looking, series, studies, told
+from q1lab.study import children, launch, looking, studies, told, turns
 from q1lab.study.engines import names
 from q1lab.study.events import has_ended
 from q1lab.study.studies import Study
@@ -264,7 +264,7 @@ def main() -> int:
     status = runner.run()
     if status == 0 and not runner.stopping:
         try:
-            following = series.start_next(study)
+            following = turns.start_next(study)
         except Problem as problem:
             log(f"the series does not go on: {problem}")
         else:
