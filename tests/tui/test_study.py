@@ -405,6 +405,19 @@ async def test_folds_open_one_by_one_and_links_open(monkeypatch: pytest.MonkeyPa
         assert opened == ["https://arxiv.org/abs/2104.09864"]
 
 
+async def test_o_opens_the_paper_from_where_one_reads_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its address is a row to press, far from the step that asks to skim it."""
+    app = prepared()
+    opened: list[str] = []
+    monkeypatch.setattr(app, "open_url", opened.append)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        await go(pilot, "a2", "a2-skim")
+        await pilot.press("o")
+        await until(pilot, lambda: opened)
+        assert opened == ["https://arxiv.org/abs/2104.09864"]
+
+
 async def test_e_only_writes_and_c_copies_the_command_or_says_so() -> None:
     app = prepared()
     async with app.run_test(size=(100, 30)) as pilot:

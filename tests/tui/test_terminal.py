@@ -155,9 +155,9 @@ def test_a_killed_app_finds_everything_and_the_timer_is_paused_with_a_question(
         lambda: "Begin" not in first.text and "left of 15" in first.text, "the study screen"
     )
     first.press("u")
-    first.sees("▸ ☐ Train one short run of your own model")
+    first.sees("▸ ☐ See that your own model learns")
     first.press(" ")
-    first.sees("✓ Train one short run of your own model")
+    first.sees("✓ See that your own model learns")
     first.press("T")
     first.sees("A1 ▶ 14:5")
     first.until(

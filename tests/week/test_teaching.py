@@ -97,6 +97,19 @@ def test_the_text_is_for_the_data_that_was_chosen(week: Week, variant: str, data
     assert not re.search(r"\{(small|large|measured|vocab|ln_vocab|data|corpus)\b", text)
 
 
+def test_the_table_of_the_four_counts_lines_as_q1lab_diff_does() -> None:
+    from q1lab.model import diffs
+
+    text = (SHIPPED / "session-a.md").read_text()
+    models = ROOT / "labs" / "models"
+    told = re.findall(r"(?m)^\| (RMSNorm|RoPE|SwiGLU|GQA) .*\| (\+\d+ −\d+) \|$", text)
+    assert len(told) == 4
+    for name, lines in told:
+        old, new = ((models / f"{one}.py").read_text() for one in ("baseline", name.lower()))
+        added, removed = diffs.count(diffs.unified(old, new, "old", "new"))
+        assert lines == f"+{added} −{removed}", name
+
+
 def test_results_of_quick_are_those_of_the_pairing_page() -> None:
     from scipy import stats
 

@@ -131,7 +131,7 @@ class PredictScreen(ModalScreen[None]):
         try:
             values = self._values()
         except Problem as problem:
-            said.update(f"{problem}.")
+            said.update(_sentence(problem))
             said.set_classes("muted")
             return
         way = {"lower": "lower by {:g} nats", "higher": "higher by {:g} nats", "same": "the same"}
@@ -154,7 +154,7 @@ class PredictScreen(ModalScreen[None]):
         try:
             values = self._values()
         except Problem as problem:
-            self.notify(f"{problem}.", severity="warning", markup=False)
+            self.notify(_sentence(problem), severity="warning", markup=False)
             return
         direction, amend = values.pop("direction"), self.locked is not None
 
@@ -167,3 +167,8 @@ class PredictScreen(ModalScreen[None]):
     def _kept(self) -> None:
         if self.is_current:
             self.dismiss()
+
+
+def _sentence(problem: Problem) -> str:
+    text = str(problem)
+    return f"{text[:1].upper()}{text[1:]}."
