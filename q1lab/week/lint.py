@@ -204,32 +204,38 @@ def _lint_width(week: Week) -> Iterator[Finding]:
                 yield Finding(file, at + number, text, False)
 
 
-_NATS = re.compile(r"[0-9]\.[0-9]{2,} nats")
+_LOSS = re.compile(
+    r"[+\u2212-]?[0-9]\.[0-9]{2,} nats"
+    r"|[0-9]\.[0-9]{2,} ± [0-9.]*[0-9]"
+    r"|\bloss(?:es)?\b[^|.;{}]{0,40}?\b(?P<loss>[0-9]\.[0-9]{3,})"
+)
+"""A loss or a difference of losses, by its form: in nats, with a spread, or behind the word."""
+_BESIDE = re.compile(r"(?<![\w^(])[+\u2212][0-9]\.[0-9]{2,}")
+"""A difference: meant as measured where the same paragraph quotes what was measured."""
 _EXAMPLE = re.compile(r'"[^"]*"|^(```|~~~).*?^\1', re.DOTALL | re.MULTILINE)
 """What a learner might write, in quotation marks, and blocks of code: their numbers are
 examples."""
-_SOURCE = re.compile(
-    r"\{measured\.|https?://|arXiv|#[0-9]|`[^`]+\.(?:md|toml|json|py)`|[Ff]or example"
-)
+_SOURCE = re.compile(r"https?://|arXiv|#[0-9]|`[^`]+\.(?:md|toml|json|py)`|[Ff]or example")
 
 
 def _lint_numbers(week: Week) -> Iterator[Finding]:
-    """Placeholders without a value, and losses in nats that no file and no paper stands behind."""
+    """Placeholders without a value, and losses that no file and no paper stands behind."""
     for file, at, markdown in _markdown(week):
         for line, name in week.numbers.unknown(markdown):
             text = f"there is no number {name}; add it to the results file, or correct the name"
             yield Finding(file, at + line, text, False)
         line = 0
         for paragraph in _EXAMPLE.sub(_blank, markdown).split("\n\n"):
-            match = _NATS.search(paragraph)
+            match = _LOSS.search(paragraph)
+            if match is None and "{measured." in paragraph:
+                match = _BESIDE.search(paragraph)
             if match and not _SOURCE.search(paragraph):
+                number = match.groupdict().get("loss") or match[0]
                 text = (
-                    f"{match[0]!r} names no source; quote a result of your own as "
+                    f"{number!r} names no source; quote a result of your own as "
                     "{measured.PRESET.VARIANT}, or name the file or paper"
                 )
-                yield Finding(
-                    file, at + line + paragraph.count("\n", 0, match.start()), text, False
-                )
+                yield Finding(file, at + line + paragraph.count("\n", 0, match.end()), text, False)
             line += paragraph.count("\n") + 2
 
 

@@ -482,6 +482,9 @@ MISTAKES = [
     ("First.", "First.\n\n```python\nx = 1\nif x\n```", "mix.md:35: this block of Python does not run: expected ':'"),
     ("First.", "It rose by {measured.oven.rye}.", "mix.md:31: there is no number {measured.oven.rye}"),
     ("First.", "First.\n\nIt is 0.031 nats better.", "mix.md:33: '0.031 nats' names no source"),
+    ("First.", "First.\n\nIt ended at 1.609 ± 0.008.", "mix.md:33: '1.609 ± 0.008' names no source"),
+    ("First.", "First.\n\nThe val loss\nis 1.9059 at the end.", "mix.md:34: '1.9059' names no source"),
+    ("First.", "{measured.oven.rye.mean}, and −0.04 after more.", "mix.md:31: '−0.04' names no source"),
     ("First.", "First.\n\n```text\n" + 73 * "x" + "\n```", "mix.md:34: this line of code has 73 columns; 72 fit on a small screen"),
     ("First.", "First.\n\n<!-- q1lab:file oven.py -->", "mix.md:33: file 'files/oven.py' is not there"),
 ]  # fmt: skip
@@ -491,6 +494,22 @@ MISTAKES = [
 def test_an_authors_mistake_is_named(folder: Path, old: str, new: str, message: str) -> None:
     edit(folder / "mix.md", old, new)
     assert any(line.startswith(message) for line in said(folder)), said(folder)
+
+
+NO_LOSS = [
+    "A spread of 0.010, and 1.942 against 1.944.",
+    "The first factor is −0.2689, the second +0.7311.",
+    '"It ended at 1.609 ± 0.008," one may write.',
+    "It ended at 1.609 ± 0.008 (arXiv 2102.11972).",
+    "The loss at 0.3 of the way; a share of 0.05.",
+    "The loss falls.\n\nThe cosine is 0.5403.",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", NO_LOSS)
+def test_a_number_that_is_no_loss_needs_no_source(folder: Path, text: str) -> None:
+    edit(folder / "mix.md", "First.", text)
+    assert said(folder) == []
 
 
 def test_a_result_without_its_source_is_named(folder: Path) -> None:
