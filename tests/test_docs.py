@@ -41,3 +41,24 @@ def test_what_is_made_was_made(page: Path) -> None:
         r"<!-- made: (\w+) -->\n(.*?)<!-- /made -->", page.read_text(), re.DOTALL
     ):
         assert text.strip(), f"{page.name}: {name} was never made"
+
+
+def test_the_layout_names_every_package_and_no_other() -> None:
+    """CONTRIBUTING's tree of the code, held against the folders."""
+    text = (ROOT / "CONTRIBUTING.md").read_text().partition("## How the code is laid out")[2]
+    tree = text[text.index("```\nq1lab/") + 4 :].partition("```")[0]
+    named, top = set(), ""
+    for line in tree.splitlines():
+        cells = re.split(r"\s{2,}", line.strip())
+        top = top if line.startswith(" ") else cells.pop(0)
+        if top in ("q1lab/", "labs/"):
+            named |= {top + name for name in cells[0].split()}
+    parts_of_the_app = {"q1lab/tui/screens/", "q1lab/tui/widgets/"}
+    packages = {
+        f"{file.parent.relative_to(ROOT)}/"
+        for top in ("q1lab", "labs")
+        for file in (ROOT / top).glob("*/**/__init__.py")
+    }
+    assert {name for name in named if name.endswith("/")} == packages - parts_of_the_app
+    modules = {f"q1lab/{file.name}" for file in (ROOT / "q1lab").glob("[!_]*.py")}
+    assert {name for name in named if re.fullmatch(r"q1lab/\w+\.py", name)} == modules

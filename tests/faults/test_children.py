@@ -58,6 +58,20 @@ def starters() -> set[str]:
     return found
 
 
+def test_what_starts_processes_is_called_by_its_full_name() -> None:
+    """Else the list below would not see it."""
+    hidden = re.compile(
+        r"from (subprocess|multiprocessing|pty|webbrowser|concurrent\.futures\.process)\b.* import"
+        r"|from (os|asyncio) import .*(exec|spawn|fork|popen|system|create_subprocess)"
+        r"|import (subprocess|os|asyncio|multiprocessing|pty) as |ProcessPoolExecutor"
+        r"|^subprocess\.|^os\.(exec|fork|spawn|system)",
+        re.MULTILINE,
+    )
+    for top in ("q1lab", "labs"):
+        for file in (ROOT / top).rglob("*.py"):
+            assert not hidden.search(file.read_text()), file
+
+
 def test_every_process_is_in_the_list() -> None:
     text = (ROOT / "CONTRIBUTING.md").read_text().partition("## Every process")[2]
     listed = set(re.findall(r"`((?:q1lab|labs)\.[\w.]+)`", text.partition("\n## ")[0]))
