@@ -270,6 +270,7 @@ def test_a_cookie_that_is_no_text_is_refused(sent: bytes) -> None:
                 while block := link.recv(65536):
                     answer += block
             assert answer.split(b" ")[1] in (b"403", b"400"), answer[:200]
+    figures("text from outside", what="cookies that are no text", cases=5, tracebacks=0)
 
 
 # ── who ends with whom

@@ -237,6 +237,7 @@ def test_a_bad_plan_is_one_line_and_the_others_go_on(faulty: Faulty, kind: str) 
         one = q1lab(command, "bad-1", code=None)
         assert one.returncode in (1, 2), command
         assert len(one.stderr.strip().splitlines()) == 1, (command, one.stderr)
+    figures("a plan that can't be read", kinds=len(PLANS) + 5, others_stopped=0)
 
 
 def test_study_names_never_lead_elsewhere(faulty: Faulty, home: Path) -> None:

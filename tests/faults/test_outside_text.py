@@ -88,6 +88,7 @@ def test_an_argument_that_is_no_text_is_one_line(arguments: tuple[bytes, ...]) -
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1
     assert b"not UTF-8 text" in done.stderr
+    figures("text from outside", what="arguments that are no text", cases=4, tracebacks=0)
 
 
 def test_a_folder_that_is_no_text_is_one_line(
@@ -117,6 +118,7 @@ def test_what_somebody_typed_is_cut_in_the_message() -> None:
     kept = shortened("rope-1: " + "w" * 5000 + " is too long; use a shorter name")
     assert kept.startswith("rope-1: w")
     assert kept.endswith("use a shorter name")
+    figures("text from outside", what="100,000 letters typed", cases=3, tracebacks=0)
 
 
 def test_escape_sequences_do_not_reach_the_terminal(fake_trainer: Callable[..., None]) -> None:
@@ -156,6 +158,7 @@ def test_deep_toml_is_one_line(file: str, tmp_path: Path) -> None:
         (tmp_path / "week.toml").write_text(deep)
         done = call("content", "check", str(tmp_path))
     assert done.returncode in (1, 2)
+    figures("text from outside", what="TOML 50,000 deep", cases=2, tracebacks=0)
 
 
 # ── Markdown
@@ -226,6 +229,7 @@ def test_a_picture_whose_path_holds_a_zero_is_said(tmp_path: Path) -> None:
         (tmp_path / "loop.png").unlink(missing_ok=True)
         (tmp_path / "loop.png").symlink_to(tmp_path / "loop.png")
         assert "[picture" in preview.page(f"![alt]({source})", tmp_path)
+    figures("text from outside", what="pictures' paths that lead nowhere", cases=4, tracebacks=0)
 
 
 def test_a_browser_that_goes_away_is_no_news(capfd: pytest.CaptureFixture[str]) -> None:
@@ -248,6 +252,7 @@ def test_a_browser_that_goes_away_is_no_news(capfd: pytest.CaptureFixture[str]) 
         server.server_close()
         thread.join()
     assert capfd.readouterr().err == ""
+    figures("text from outside", what="browsers that go away", cases=5, tracebacks=0)
 
 
 # ── what libraries leave behind
@@ -296,3 +301,4 @@ def test_the_charts_cache_is_private_under_any_umask(
     open_ones = [p for p in [cache, *cache.rglob("*")] if p.stat().st_mode & 0o077]
     assert (cache / "matplotlib").is_dir()
     assert open_ones == []
+    figures("matplotlib's cache", files=len(list(cache.rglob("*"))), open_to_others=0)

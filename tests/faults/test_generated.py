@@ -1,5 +1,5 @@
-"""Whatever is handed to `import`, and whatever lies where a study should be: one line each, the
-exit status that is promised, and nothing half taken in."""
+"""Made by a generator: whatever is handed to `import`, and whatever lies where a study should be.
+One line each, the exit status that is promised, and nothing half taken in."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import io
 import json
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,10 @@ from q1lab.index import ingest, view
 from q1lab.index.store import Store
 from q1lab.study import studies
 from tests.kit import hostile
+from tests.kit.faults import figures
 
-SHORT = settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))
-LONG = settings(deadline=None, max_examples=3000, suppress_health_check=list(HealthCheck))
+SHORT, LONG = 60, 3000
+"""Examples of each kind with the other tests, and by `make faults`."""
 
 
 def said(*args: str) -> tuple[int, str, str]:
@@ -119,41 +121,31 @@ def check_in_place(plan: dict[str, Any], files: list[bytes]) -> None:
     assert len(lines) == 2
 
 
-@SHORT
-@given(hostile.csv_files())
-def test_any_csv(data: bytes) -> None:
-    check_csv(data)
+KINDS: dict[str, tuple[Callable[..., None], tuple[some.SearchStrategy[Any], ...]]] = {
+    "CSVs to import": (check_csv, (hostile.csv_files(),)),
+    "runs to import": (check_events, (some_runs,)),
+    "studies to import": (check_study, (hostile.plans(), some_runs)),
+    "studies among the others": (check_in_place, (hostile.plans(), some_runs)),
+}
 
 
-@SHORT
-@given(some_runs)
-def test_any_folder_of_events(files: list[bytes]) -> None:
-    check_events(files)
+@pytest.mark.parametrize(
+    "examples",
+    [SHORT, pytest.param(LONG, marks=(pytest.mark.long, pytest.mark.timeout(1800)))],
+)
+@pytest.mark.parametrize("kind", KINDS)
+def test_any(kind: str, examples: int) -> None:
+    check, files = KINDS[kind]
+    made = 0
 
+    def counted(given_files: tuple[Any, ...]) -> None:
+        nonlocal made
+        made += 1
+        check(*given_files)
 
-@SHORT
-@given(hostile.plans(), some_runs)
-def test_any_study(plan: dict[str, Any], files: list[bytes]) -> None:
-    check_study(plan, files)
-
-
-@SHORT
-@given(hostile.plans(), some_runs)
-def test_any_study_among_the_others(plan: dict[str, Any], files: list[bytes]) -> None:
-    check_in_place(plan, files)
-
-
-@pytest.mark.long
-@pytest.mark.timeout(1800)
-@pytest.mark.parametrize("what", ["csv", "events", "study", "in place"])
-def test_thousands_of_hostile_files(what: str) -> None:
-    check, *given_by = {
-        "csv": (check_csv, hostile.csv_files()),
-        "events": (check_events, some_runs),
-        "study": (check_study, hostile.plans(), some_runs),
-        "in place": (check_in_place, hostile.plans(), some_runs),
-    }[what]
-    LONG(given(*given_by)(check))()
+    how = settings(deadline=None, max_examples=examples, suppress_health_check=list(HealthCheck))
+    how(given(some.tuples(*files))(counted))()
+    figures("files made by a generator", kind=kind, made=made, tracebacks=0)
 
 
 @pytest.mark.parametrize(
