@@ -167,9 +167,10 @@ def resolve(
     """
     wish, asked, draft, again = made.wish, made.asked, made.study, made.kept
     if known is None and not wish.unchecked:
-        for file in (made.pair.baseline, made.pair.modified):
-            if file.is_learners:
-                check(file)
+        mine = [f for f in (made.pair.baseline, made.pair.modified) if f.is_learners]
+        overruled = [words for file in mine for words in check(file)]
+        if overruled:
+            draft = replace(draft, extra={**draft.extra, "overruled": overruled})
     if known is not None:
         study, missing = _go_on(known, draft.seeds, store, wish.jobs)
         if wish.engine is not None:
@@ -325,9 +326,9 @@ def _mint(study: Study) -> None:
         wandb_state.mint(study)
 
 
-def check(file: variants.Variant) -> None:
-    """Run the property checks on a learner's file. Problem when one fails: such a study would say
-    nothing."""
+def check(file: variants.Variant) -> list[str]:
+    """Run the property checks on a learner's file; returns which of them it overrules, and why.
+    Problem when one fails: such a study would say nothing."""
     from q1lab.model.checks import run_checks
 
     report = run_checks(file.path)
@@ -342,6 +343,7 @@ def check(file: variants.Variant) -> None:
             "or train it all the same with "
             "--unchecked"
         )
+    return [f"“{result.name}”, because {result.overruled}" for result in report.overruled]
 
 
 def planning_lock() -> Any:

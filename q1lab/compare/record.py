@@ -412,6 +412,9 @@ def _notes(
         notes.append(Note(Kind.DAMAGED, {"lines": bad}))
     if study.unchecked:
         notes.append(Note(Kind.UNCHECKED))
+    overruled = study.extra.get("overruled")
+    if isinstance(overruled, list) and overruled:
+        notes.append(Note(Kind.OVERRULED, {"checks": [plain(str(one)) for one in overruled]}))
     sizes = [study.arms[arm].n_params for arm in ARMS]
     apart = all(sizes) and abs(sizes[1] / sizes[0] - 1) >= SIZE_MATTERS_FROM
     # an arm that is smaller and wins (or larger and loses) did not do so by its size

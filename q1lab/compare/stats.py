@@ -129,6 +129,7 @@ class Kind(StrEnum):
     UNFINISHED = "unfinished"
     DAMAGED = "damaged lines"
     UNCHECKED = "unchecked"
+    OVERRULED = "overruled"
     SIZE = "size"
 
 

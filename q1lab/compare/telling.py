@@ -24,7 +24,7 @@ from q1lab.compare.stats import (
     Note,
     Reason,
 )
-from q1lab.files import plain
+from q1lab.files import cut, plain
 from q1lab.study.series import SWEEP, Series
 from q1lab.study.studies import ARMS
 
@@ -493,6 +493,15 @@ def note(one: Note, c: Comparison) -> str:
             return f"{lines} in the event files could not be read and were left out."
         case Kind.UNCHECKED:
             return "The model file was trained without its checks (--unchecked)."
+        case Kind.OVERRULED:
+            checks = facts["checks"]
+            more = len(checks) - NAMED
+            told = "; ".join(cut(plain(one), 120) for one in checks[:NAMED])
+            return (
+                f"The model file overrules {_many(len(checks), 'check')} that it fails: {told}"
+                + (f"; and {more} more" if more > 0 else "")
+                + "."
+            )
         case Kind.SIZE:
             return (
                 f"The arms differ by {change(c, 'n_params')} in parameters: part of the difference "
@@ -767,7 +776,15 @@ COSTS: tuple[tuple[str, str, Callable[[float], str]], ...] = (
 
 
 CAVEATS = frozenset(
-    {Kind.CONDITIONS, Kind.TRAINER, Kind.ALLOWED, Kind.UNCHECKED, Kind.SIZE, Kind.SPREAD}
+    {
+        Kind.CONDITIONS,
+        Kind.TRAINER,
+        Kind.ALLOWED,
+        Kind.UNCHECKED,
+        Kind.OVERRULED,
+        Kind.SIZE,
+        Kind.SPREAD,
+    }
 )
 """Kinds of notes after which the difference may have another reason than the modification."""
 

@@ -56,6 +56,7 @@ def new(variant: str, folder: Path, source: Path | None = None, name: str | None
     first, rest = _after_shebang(text)
     path = folder / (name or f"{variant}.py")
     _create(path, first + header + rest)
+    parents.remember(path, made)
     return Made(path, str(source.absolute()) if source else "baseline", made.sha256)
 
 
@@ -234,7 +235,7 @@ def merge(file: Path, into: Path, base: Path | None = None) -> Merge:
             f"there is no {into}: `q1lab new --baseline` makes one, or name it with --into"
         )
     raw, old = _read(file), _read(into)
-    found = marker.read(raw)
+    found = parents.made_by(file)
     if base is not None:
         base_text = marker.strip(_read(base))
     elif found is None:
@@ -272,8 +273,9 @@ def _base_of(file: Path, found: marker.Marker) -> bytes:
 
 
 def header_variant(file: Path) -> str | None:
-    """The modification that a file was made for, by its first line; None without one."""
-    found = marker.read(_read(file))
+    """The modification that a file was made for; None where nothing says so."""
+    _read(file)  # a Problem in words where there is no such file
+    found = parents.made_by(file)
     return found.variant if found else None
 
 

@@ -1,7 +1,8 @@
 """What a model file is compared with: the file that it was made from.
 
 A file that `q1lab new` made says so in its first line (marker.py), with the hash of its parent's
-text. That text is looked for where it lies, then among the texts that q1lab keeps, then in the
+text; q1lab's home remembers the same, for a file whose line was taken out. That text is looked
+for where it lies, then among the texts that q1lab keeps, then in the
 history of the learner's repository: the comparison is always with what the file was made from,
 even when the parent has changed since, a merge of this very file included.
 """
@@ -9,13 +10,14 @@ even when the parent has changed since, a merge of this very file included.
 from __future__ import annotations
 
 import hashlib
+import json
 import shlex
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from q1lab import paths
 from q1lab.errors import Problem
-from q1lab.files import open_regular, read_bytes, sha256_text, write_atomic
+from q1lab.files import open_regular, read_bytes, read_json, sha256_text, write_atomic
 from q1lab.model import marker
 from q1lab.study import variants
 from q1lab.study.variants import Variant
@@ -73,11 +75,11 @@ class Parent:
 
 
 def of(file: Path) -> Parent | None:
-    """What ``file`` was made from; None when its first lines don't say.
+    """What ``file`` was made from; None when neither its first lines nor q1lab's home say.
 
     Problem when that text is nowhere to be had.
     """
-    made = _marker_of(file)
+    made = made_by(file)
     if made is None:
         return None
     own = made.source == marker.BASELINE
@@ -123,6 +125,28 @@ def of_or_baseline(file: Path) -> Parent:
 def same_code(one: Variant, other: Variant) -> bool:
     """Whether two files differ in nothing but q1lab's line on top."""
     return sha256_text(marker.strip_text(one.text)) == sha256_text(marker.strip_text(other.text))
+
+
+def remember(file: Path, made: marker.Marker) -> None:
+    """Keep what a new file's first line says, for when that line is gone."""
+    write_atomic(_memory(file), json.dumps(asdict(made)) + "\n")
+
+
+def made_by(file: Path) -> marker.Marker | None:
+    """What a file's first lines say of how `q1lab new` made it; without them, what was remembered
+    when it did. None for a file that it did not make."""
+    found = _marker_of(file)
+    if found is not None or not file.is_file():
+        return found
+    try:
+        known = marker.Marker(**read_json(_memory(file), 100_000))
+    except (OSError, ValueError, TypeError):
+        return None
+    return known if marker.read(f"{marker.line(known)}\n".encode()) == known else None
+
+
+def _memory(file: Path) -> Path:
+    return paths.home() / "bases" / f"{sha256_text(str(file.absolute()))[:32]}.json"
 
 
 def keep(text: bytes) -> str:

@@ -59,10 +59,9 @@ def find(given: str) -> Variant:
             raise Problem(f"{given}: no such model file")
         return read(path.absolute(), path.stem, str(path.absolute()))
     near = difflib.get_close_matches(given, names(), 1, 0.4)
-    hint = f"did you mean {near[0]}? " if near else ""
+    hint = f"did you mean {near[0]}? There is" if near else "there is"
     raise Problem(
-        f"no variant called {given!r}; {hint}There is: {', '.join(names())}, "
-        "or the path to a model file"
+        f"no variant called {given!r}; {hint}: {', '.join(names())}, or the path to a model file"
     )
 
 

@@ -129,6 +129,7 @@ def test_notes_are_told_by_their_kind_and_each_kind_has_words() -> None:
         Kind.TEMPTING: {"verdict": "helps"},
         Kind.UNFINISHED: {"runs": ["modified-seed2"], "of": 6},
         Kind.DAMAGED: {"lines": 1},
+        Kind.OVERRULED: {"checks": ["“rope: angles”, because the base grows with the layer"]},
     }
     said = [telling.note(Note(kind, facts_of.get(kind, {})), found) for kind in Kind]
     assert len(set(said)) == len(Kind)

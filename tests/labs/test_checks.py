@@ -14,8 +14,13 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from q1lab import planning
 from q1lab.commands.check import check
+from q1lab.compare import keeping, telling
+from q1lab.index.store import Store
 from q1lab.model.checks import CheckReport, CheckResult, Limits, run_checks
+from q1lab.study import studies, variants
+from tests.kit import lab_home
 from tests.kit.places import MODELS
 
 QUICK = Limits(seconds=60, step_seconds=3, memory_mb=1024, printed=2**20, kept=2000)
@@ -110,6 +115,15 @@ def test_a_file_overrules_a_check_with_a_reason(tmp_path: Path) -> None:
     assert "! causality: changing token 1" in run.output
     assert "overruled by the file, because it fills in gaps" in run.output
     assert "checks passed (1 overruled).\nNext: " in run.output
+    overruled = planning.check(variants.find(str(path)))
+    assert overruled == ["“causality”, because it fills in gaps"]
+    study = lab_home.make_study(extra={"overruled": overruled})
+    lab_home.finish(study)
+    with Store() as store:
+        notes = telling.notes(keeping.compare(store, studies.load(study.id)))
+    assert notes[-1] == (
+        "The model file overrules 1 check that it fails: “causality”, because it fills in gaps."
+    )
     report = run_checks(write(tmp_path, line.replace("causality", "causalty") + broken))
     assert not report.passed
     assert "# q1lab: overrule" in next(c.doubt for c in report.checks if not c.passed)

@@ -121,6 +121,22 @@ def test_two_variants_of_one_parent_are_each_compared_with_it(folder: Path) -> N
     assert found("gqa.py").baseline.text == MINE + "\n# second\n"
 
 
+def test_a_file_whose_line_was_taken_out_still_knows_its_parent(folder: Path) -> None:
+    file = folder / "rope.py"
+    file.write_bytes(marker.strip(file.read_bytes()))
+    assert marker.read(file.read_bytes()) is None
+    assert found().baseline.text == MINE
+    (folder / "model.py").write_text(MINE + "\n# and more\n")
+    assert found().baseline.text == MINE, "the text of then, not today's"
+    merged = learner.merge(file, folder / "model.py")
+    assert not merged.conflicts
+    assert learner.header_variant(file) == "rope"
+    for memory in (paths.home() / "bases").glob("*.json"):
+        memory.write_text('{"variant": "rope", "source": "x\\ny", "sha256": "z"}')
+    with pytest.raises(Problem, match="does not say what it was made from"):
+        found()
+
+
 def test_a_file_that_says_nothing_beside_a_model_is_asked_about(folder: Path) -> None:
     text = marker.strip_text((folder / "rope.py").read_text())
     (folder / "mine.py").write_text(text)
