@@ -49,6 +49,9 @@ class ArmResult:
     tokens_per_s: float | None = None
     wall_s: float | None = None
     """Mean seconds per run."""
+    tokens_per_s_ends: tuple[float, float] | None = None
+    wall_s_ends: tuple[float, float] | None = None
+    """The slowest and the fastest run, where two or more have ended."""
     sha256: str = ""
     origin: str = ""
 
@@ -328,6 +331,8 @@ def _arm(study: Study, rows: list[Row], arm: str) -> ArmResult:
         flops_per_token=plan.flops_per_token,
         tokens_per_s=statistics.median(speeds) if speeds else None,
         wall_s=statistics.fmean(seconds) if seconds else None,
+        tokens_per_s_ends=(min(speeds), max(speeds)) if len(speeds) > 1 else None,
+        wall_s_ends=(min(seconds), max(seconds)) if len(seconds) > 1 else None,
         sha256=plan.sha256,
         origin=plan.origin,
     )
@@ -434,7 +439,9 @@ def _arm_dict(arm: ArmResult) -> dict[str, Any]:
 
 def _arm_from(record: Mapping[str, Any]) -> ArmResult:
     values = {int(seed): value for seed, value in record["values"].items()}
-    return ArmResult(**{**record, "values": values})
+    pairs = ("tokens_per_s_ends", "wall_s_ends")
+    ends = {key: tuple(record[key]) if record.get(key) else None for key in pairs}
+    return ArmResult(**{**record, "values": values, **ends})
 
 
 def _finished(arm: ArmResult) -> int:

@@ -212,6 +212,10 @@ def bootstrap_note(c: Comparison, n: int | None = None) -> str:
 
 
 FLOOR_LABEL = "baseline against itself"
+FLOOR_WHY = (
+    "Pairs see less noise than the baseline against itself: the two runs of a pair share their "
+    "seed, and with it the batches and what both start from."
+)
 
 
 def floor_note(c: Comparison) -> str:
@@ -738,13 +742,44 @@ def folded(shown: int, total: int) -> str:
 
 
 def change(c: Comparison, key: str) -> str:
-    """The modified arm's cost against the baseline's: ``−1.0%``; empty when one is not known."""
+    """The modified arm's cost against the baseline's: ``−1.0%``; empty when one is not known, and
+    no number where the arms' single runs overlap."""
     base, modified = (getattr(c.arms[arm], key) for arm in ARMS)
     if not base or not modified:
         return ""
+    if key in TIMED and _overlap(c, key):
+        return UNCLEAR
     share = 100 * (modified / base - 1)
     text = f"{abs(share):.1f}%"
     return text if not float(text[:-1]) else (MINUS if share < 0 else "+") + text
+
+
+TIMED = ("tokens_per_s", "wall_s")
+"""Costs that are measured, so that they vary from run to run."""
+
+UNCLEAR = "not clear"
+BUSY_FROM = 0.1
+"""Share by which one arm's runs differ in speed from which the machine did something else, too."""
+
+
+def _overlap(c: Comparison, key: str) -> bool:
+    base, modified = (getattr(c.arms[arm], f"{key}_ends") for arm in ARMS)
+    return bool(base and modified and base[0] <= modified[1] and modified[0] <= base[1])
+
+
+def timing(c: Comparison) -> str:
+    """How far speed and time vary from run to run; empty where that is not known, or next to
+    nothing."""
+    ends = [arm.tokens_per_s_ends for arm in c.arms.values()]
+    shares = [high / low - 1 for low, high in (pair for pair in ends if pair) if low > 0]
+    if not shares or max(shares) < 0.01:
+        return ""
+    text = f"Within an arm tokens/s vary by up to {max(shares):.0%} from run to run"
+    if max(shares) >= BUSY_FROM:
+        text += ": the machine was busy with something else, too"
+    if any(change(c, key) == UNCLEAR for key in TIMED):
+        text += f". {UNCLEAR.capitalize()}: the arms' runs overlap"
+    return f"{text}."
 
 
 def count(value: float) -> str:

@@ -56,7 +56,7 @@ ASCII = str.maketrans(
         "●": "o",
         "○": "o",
         "◆": "*",
-        "░": ":",
+        "╌": ":",
         "◂": "<",
         "▸": ">",
         "┄": ".",
@@ -105,7 +105,7 @@ def _block(c: Comparison, width: int) -> list[Line]:
     parts = [
         _headline(c, width),
         _axis_rows(c, width),
-        _prose(telling.power(c), width),
+        _prose(telling.power(c), width) + _floor(c, width),
         _values(c, width),
         _costs(c, width),
         _notes(c, width),
@@ -169,7 +169,19 @@ def _costs(c: Comparison, width: int) -> list[Line]:
         if any(values):
             base, modified = (telling.DASH if value is None else show(value) for value in values)
             rows.append((label, base, modified, telling.change(c, key)))
-    return _table(c, "cost", "change", rows, width) if rows else []
+    if not rows:
+        return []
+    table = _table(c, "cost", "change", rows, width)
+    return table + _prose(telling.timing(c), width, indent="  ", role="dim")
+
+
+def _floor(c: Comparison, width: int) -> list[Line]:
+    """Why the row of the baseline against itself may be wider than all pairs."""
+    if c.floor is None or c.headline != "paired" or len(c.pairs) < 2:
+        return []
+    apart = max(c.pairs.values()) - min(c.pairs.values())
+    wider = c.floor.high - c.floor.low > apart
+    return _prose(telling.FLOOR_WHY, width, role="dim") if wider else []
 
 
 def _notes(c: Comparison, width: int) -> list[Line]:
@@ -209,7 +221,7 @@ def _axis_rows(c: Comparison, width: int) -> list[Line]:
     def interval_row(
         label: str, note: str, low: float, high: float, point: float | None, fill: str, role: str
     ) -> None:
-        ends = "├┤" if fill != "░" else "░░"
+        ends = "├┤" if fill != "╌" else "╌╌"
         text = f"[{number.end(low)}, {number.end(high)}]"
         if fill == "┄":
             text = f"±{high:g}"
@@ -227,7 +239,7 @@ def _axis_rows(c: Comparison, width: int) -> list[Line]:
         rows.append((label, "", lambda axis: axis.points(changes, "○"), "", "modified"))
     if floor is not None:
         label, note = telling.FLOOR_LABEL, telling.floor_note(c)
-        interval_row(label, note, floor.low, floor.high, None, "░", "baseline")
+        interval_row(label, note, floor.low, floor.high, None, "╌", "baseline")
     if delta:
         interval_row(telling.DELTA_LABEL, "", -delta, delta, None, "┄", "dim")
     if predicted is not None:

@@ -130,7 +130,11 @@ def _costs(c: Comparison) -> Md:
             shown = (count(None if value is None else round(value)) for value in values)
             unit = f"{title} (s)" if key == "wall_s" else title
             rows.append([unit, *shown, telling.change(c, key) or telling.DASH])
-    return table(["cost", *telling.names(c), "change"], rows, right=(1, 2, 3)) if rows else Md("")
+    if not rows:
+        return Md("")
+    made = table(["cost", *telling.names(c), "change"], rows, right=(1, 2, 3))
+    timing = telling.timing(c)
+    return Md(f"{made}\n\n{inline(timing)}") if timing else made
 
 
 def _reproduce(c: Comparison, commit: str | None, dirty: bool, versions: Mapping[str, str]) -> Md:

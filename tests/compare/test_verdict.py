@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from q1lab.compare import stats
+from q1lab.compare import stats, telling
 from q1lab.compare.record import SIZE_MATTERS_FROM, Comparison
 from q1lab.compare.stats import Interval, Kind, Note
 from q1lab.compare.text import ARM_COLORS, lines, rich_lines
@@ -269,3 +269,33 @@ def test_any_losses_make_a_text_that_fits(
 ) -> None:
     text = lines(make(base, mod, headline, delta=delta), width)
     assert max(map(cell_len, text)) <= width
+
+
+def timed(**speeds: tuple[float, float]) -> Comparison:
+    """HELPS, with the slowest and the fastest run of each arm."""
+    c = CASES["helps"]
+    arms = {
+        arm: replace(c.arms[arm], tokens_per_s=sum(ends) / 2, tokens_per_s_ends=ends)
+        for arm, ends in speeds.items()
+    }
+    return replace(c, arms=arms)
+
+
+def test_speed_is_told_as_a_change_only_where_runs_are_apart() -> None:
+    apart = timed(baseline=(21_900.0, 22_200.0), modified=(20_700.0, 20_900.0))
+    assert telling.change(apart, "tokens_per_s") == "−5.7%"
+    assert "vary by up to 1% from run to run." in telling.timing(apart)
+    noisy = timed(baseline=(15_000.0, 22_200.0), modified=(14_000.0, 20_900.0))
+    assert telling.change(noisy, "tokens_per_s") == "not clear"
+    said = " ".join("\n".join(lines(noisy, 80)).split())
+    assert "vary by up to 49% from run to run: the machine was busy" in said
+    assert "Not clear: the arms' runs overlap." in said
+    assert telling.timing(CASES["helps"]) == ""  # of one run each, nothing is known
+
+
+def test_the_baseline_against_itself_is_thin_and_says_why_pairs_see_less() -> None:
+    shown = lines(replace(CASES["helps"], floor=Interval(-0.01, 0.01)), 80)
+    row = next(line for line in shown if line.startswith("baseline against itself"))
+    assert "╌" in row
+    assert "░" not in row
+    assert "the two runs of a pair share their seed" in " ".join("\n".join(shown).split())
