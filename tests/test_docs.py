@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 import subprocess
@@ -26,6 +27,20 @@ def test_a_generated_page_is_as_it_would_be_made_now(name: str) -> None:
     )
     page = (ROOT / "docs" / f"{name}.md").read_text()
     assert done.stdout.strip() in page, f"run: python tools/docs/make.py {name}"
+
+
+@pytest.mark.parametrize("name", ["looks", "card"])
+def test_a_page_of_measurements_is_as_its_results_make_it(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "tools" / "docs"))
+    page = (ROOT / "docs" / f"{name}.md").read_text()
+    made = importlib.import_module(name)
+    again = f"run: python tools/docs/make.py {name}"
+    for block, text in made.texts().items():
+        assert f"<!-- made: {block} -->\n{text}\n<!-- /made -->" in page, again
+    for chart, drawn in getattr(made, "charts", dict)().items():
+        assert (ROOT / "docs" / name / f"{chart}.svg").read_text() == drawn, again
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

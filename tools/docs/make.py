@@ -7,6 +7,9 @@
     python tools/docs/make.py results ID ID ...   content/results.toml, from studies in Q1LAB_HOME
     python tools/docs/make.py keys                docs/keys.md, from the app's table of keys
     python tools/docs/make.py commands            docs/commands.md, from each command's --help
+    python tools/docs/make.py looks               docs/looks.md's tables, from docs/results/looks.jsonl
+    python tools/docs/make.py card [ID ID ...]    docs/card.md, from docs/results/card.jsonl, which is
+                                                  written first where studies are named
     python tools/docs/make.py bench               docs/performance.md's table, from `make bench` on standard input
     python tools/docs/make.py thousand            docs/engines.md's table of 1,000 runs, measured here
 
@@ -257,6 +260,25 @@ def thousand() -> None:
     put(DOCS / "engines.md", "thousand", f"On a {machine()}:\n{done.stdout}")
 
 
+def looks() -> None:
+    import looks as made
+
+    for name, text in made.texts().items():
+        put(DOCS / "looks.md", name, text)
+
+
+def card(ids: list[str]) -> None:
+    import card as made
+
+    if ids:
+        made.take(ids, machine())
+    for name, text in made.texts().items():
+        put(DOCS / "card.md", name, text)
+    for name, drawn in made.charts().items():
+        (DOCS / "card" / f"{name}.svg").write_text(drawn)
+        print(f"card/{name}.svg")
+
+
 def screens() -> None:
     import shots
 
@@ -309,6 +331,10 @@ if __name__ == "__main__":
             keys()
         case ["commands"]:
             commands()
+        case ["card", *ids]:
+            card(ids)
+        case ["looks"]:
+            looks()
         case ["bench"]:
             bench()
         case ["thousand"]:
