@@ -1,11 +1,11 @@
 """Real studies of the baseline against itself: how often does a verdict claim something there?
 
-    python benchmarks/floor.py FOLDER [--studies 40] [--iters 100] [--data FILE] [--write]
+    python benchmarks/floor.py FOLDER [--studies 40] [--iters 60] [--data FILE] [--write]
 
-Study k compares seeds 3k to 3k+2 with as many other ones at preset quick, by `q1lab run baseline`,
-with ``FOLDER`` as Q1LAB_HOME; no run belongs to two studies. What is there already is not trained
-again. ``--write`` keeps each study's raw results in ``docs/results/floor.jsonl`` as soon as it has
-ended.
+Study k compares seeds 3k to 3k+2 with as many other ones at preset quick with fewer iters, by
+`q1lab run baseline`, with ``FOLDER`` as Q1LAB_HOME; no run belongs to two studies. What is there
+already is not trained again. ``--write`` keeps each study's raw results in
+``docs/results/floor.jsonl`` as soon as it has ended.
 """
 
 from __future__ import annotations
@@ -15,8 +15,6 @@ import json
 import os
 import subprocess
 import sys
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +27,10 @@ PAIRS = 3
 def study(k: int, home: Path, iters: int, data: str) -> dict[str, Any]:
     """Train and compare one; its raw results."""
     seeds = range(PAIRS * k, PAIRS * (k + 1))
-    command = [sys.executable, "-m", "q1lab", "run", "baseline", "--json", "--jobs", "1"]
+    command = [sys.executable, "-m", "q1lab", "run", "baseline", "--json"]
     command += ["--preset", "quick", "--max-iters", str(iters), "--data", data]
-    command += ["--seeds", ",".join(map(str, seeds)), "--wandb", "disabled"]
+    command += ["--set", "warmup_iters=10", "--seeds", ",".join(map(str, seeds))]
+    command += ["--wandb", "disabled"]
     env = {**os.environ, "Q1LAB_HOME": str(home), "PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -60,26 +59,18 @@ def keep(found: dict[str, Any]) -> None:
 
 
 def main() -> None:
-    from q1lab.planning import cores
-
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("home", type=Path)
     parser.add_argument("--studies", type=int, default=40)
-    parser.add_argument("--iters", type=int, default=100)
+    parser.add_argument("--iters", type=int, default=60)
     parser.add_argument("--data", default="stdlib")
     parser.add_argument("--write", action="store_true")
     args = parser.parse_args()
-    writing = threading.Lock()
-
-    def one(k: int) -> None:
+    for k in range(args.studies):
         found = study(k, args.home, args.iters, args.data)
-        with writing:
-            print(f"{k}: {found['verdict']} {found['difference']:+.4f}", flush=True)
-            if args.write:
-                keep(found)
-
-    with ThreadPoolExecutor(cores()) as pool:
-        list(pool.map(one, range(args.studies)))
+        print(f"{k}: {found['verdict']} {found['difference']:+.4f}", flush=True)
+        if args.write:
+            keep(found)
 
 
 if __name__ == "__main__":
