@@ -10,6 +10,7 @@ neither.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import count, islice
@@ -60,26 +61,34 @@ def sweep(wish: Wish, variants: Sequence[str], store: Store) -> Declared:
 
 def over(wish: Wish, axis: str, values: Sequence[str], store: Store) -> Declared:
     """Plan the study of ``wish`` at each value of a hyperparameter; as ``sweep``."""
-    wishes = [
-        replace(wish, overrides={**{k: v for k, v in wish.overrides.items() if k != axis}, axis: v})
-        for v in values
-    ]
+    if axis in wish.overrides:
+        raise Problem(f"{axis} is the axis of --over, and set besides; leave one of them out")
+    wishes = [replace(wish, overrides={**wish.overrides, axis: value}) for value in values]
     return _declare(OVER, axis, tuple(values), wishes, store)
 
 
 def parse_axis(text: str) -> tuple[str, tuple[str, ...]]:
-    """``max_iters=500,1000,2000`` as the axis and its values. Problem for what is none."""
+    """``max_iters=500,1000,2000`` as the axis and its values, upwards. Problem for what is none."""
     key, sign, rest = text.partition("=")
     axis = presets.SHORT.get(key.strip(), key.strip())
-    values = tuple(dict.fromkeys(part.strip() for part in rest.split(",") if part.strip()))
-    if not sign or not axis or not values:
+    given = [part.strip() for part in rest.split(",") if part.strip()]
+    if not sign or not axis or not given:
         raise Problem(f"--over {text!r}: give KEY=VALUE,VALUE, such as max_iters=500,1000,2000")
+    values: dict[float, str] = {}
+    for part in given:
+        try:
+            number = float(part)
+        except ValueError:
+            number = math.nan
+        if not math.isfinite(number):
+            raise Problem(f"--over {text}: {part} is no number; an axis takes numbers")
+        values.setdefault(number, part)
     if len(values) < 2:
         raise Problem(
             f"--over {text}: an axis has at least two values; for one, leave --over out and give "
-            f"--set {axis}={values[0]}"
+            f"--set {axis}={given[0]}"
         )
-    return axis, values
+    return axis, tuple(values[number] for number in sorted(values))
 
 
 def begin(declared: Declared, store: Store) -> Declared:

@@ -18,6 +18,7 @@ from q1lab.errors import Problem
 from q1lab.index.store import Store
 from q1lab.study import command, launch, ranges, studies, turns, upkeep
 from q1lab.study.command import Wish
+from tests.kit.comparisons import make
 from tests.kit.lab_home import finish
 from tests.kit.waiting import wait_for
 
@@ -284,3 +285,111 @@ def test_a_damaged_record_is_a_damaged_plan(fake_trainer: Fake, store: Store) ->
         )
         with pytest.raises(Problem, match="series is damaged"):
             studies.load(study.id)
+
+
+# ── over an axis
+
+
+def test_an_axis_asks_the_same_at_each_value_and_shares_5_percent(
+    fake_trainer: Fake, store: Store, tmp_path: Path
+) -> None:
+    from q1lab.compare import charts
+
+    asked = wish(variant="rope", seeds="3", overrides={})
+    made = declaring.begin(declaring.over(asked, "max_iters", ("20", "40"), store), store)
+    wait_for(lambda: over(made.series.id))
+    found = together.read(store, "over-1")
+    assert [one.name for one in found.ranked] == ["20", "40"]
+    told = [one.comparison for one in found.members]
+    assert [c.config["max_iters"] for c in told if c] == [20, 40]
+    for c in told:
+        assert c is not None
+        assert (c.alpha, c.asked[0]) == (ALPHA / 2, 2), "declared together: neither is a later look"
+        assert Kind.LEFT_OUT not in [note.kind for note in c.notes]
+    text = "\n".join(together.lines(found, 80))
+    assert "The verdict is the same at all 2 values of max_iters: HELPS." in text
+    assert "1 modification" not in text
+    assert max(map(len, text.splitlines())) <= 80
+    drawn = charts.over_figure(found, tmp_path / "over.svg")
+    assert b"<svg" in drawn.read_bytes()
+    again = declaring.over(asked, "max_iters", ("20", "40"), store)
+    assert (again.series.id, again.missing) == ("over-1", 0)
+    text = command.going_on(studies.load("rope-1"))
+    assert text.endswith("--wandb disabled --over max_iters=20,40")
+    assert "--max-iters" not in text
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("max_iters=500", "an axis has at least two values; for one"),
+        ("max_iters=500,500.0", "an axis has at least two values"),
+        ("max_iters", "give KEY=VALUE,VALUE"),
+        ("max_iters=", "give KEY=VALUE,VALUE"),
+        ("max_iters=500,many", "many is no number"),
+        ("learning_rate=1e-3,nan", "nan is no number"),
+    ],
+)
+def test_what_is_no_axis_is_one_line(text: str, says: str) -> None:
+    with pytest.raises(Problem, match=says) as raised:
+        declaring.parse_axis(text)
+    assert "\n" not in str(raised.value)
+
+
+def test_an_axis_goes_up_and_has_its_full_name() -> None:
+    assert declaring.parse_axis("lr=2e-3,1e-3, 5e-4") == (
+        "learning_rate",
+        ("5e-4", "1e-3", "2e-3"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("axis", "values", "says"),
+    [
+        ("max_itres", ("1", "2"), "no such hyperparameter"),
+        ("max_iters", ("0", "20"), "at least 1"),
+        ("n_embd", ("32", "33"), "not divisible"),
+        ("seed", ("1", "2"), "no such hyperparameter"),
+    ],
+)
+def test_an_axis_that_cannot_be_set_starts_nothing(
+    fake_trainer: Fake, store: Store, axis: str, values: tuple[str, ...], says: str
+) -> None:
+    with pytest.raises(Problem, match=says):
+        declaring.over(wish(variant="rope", overrides={}), axis, values, store)
+    assert studies.ids() == []
+
+
+def leads(*effects: float, noise: float = 0.001) -> str:
+    base = {seed: 1.9 + 0.01 * seed for seed in range(4)}
+    known = []
+    for at, effect in enumerate(effects):
+        mod = {seed: loss + effect + noise * (-1) ** seed for seed, loss in base.items()}
+        known.append((str(500 * (at + 1)), make(base, mod)))
+    return together.lead(known)
+
+
+def test_a_shrinking_lead_is_called_a_head_start() -> None:
+    assert "rope's lead shrinks as the budget grows" in leads(-0.1, -0.05, -0.01)
+    assert "head start" in leads(-0.1, 0.05), "turned round"
+    assert "baseline's lead shrinks" in leads(0.1, 0.01)
+    assert "the intervals overlap" in leads(-0.0102, -0.0100)
+    assert "does not shrink" in leads(-0.05, -0.1)
+    assert "neither leads" in leads(0.0, -0.1, noise=0.01)
+
+
+def test_the_command_runs_an_axis_and_draws_it(
+    fake_trainer: Fake, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    plot = tmp_path / "over.svg"
+    words = ["run", "rope", "--preset", "quick", "--over", "max_iters=20,40", "--plot", str(plot)]
+    assert q1lab(words) == 0
+    out = capsys.readouterr().out
+    assert "over-1: rope against baseline at max_iters 20, 40, 3 seeds each" in out
+    assert "rope-2: rope against baseline at max_iters 40" in out
+    assert plot.exists()
+    assert q1lab([*words[:5], "max_iters=20"]) == 2
+    assert "an axis has at least two values" in capsys.readouterr().err
+    assert q1lab(["run", "rope", "--plot", str(plot)]) == 2
+    assert q1lab([*words[:-1], "over.gif"]) == 2
+    assert len(studies.ids()) == 2

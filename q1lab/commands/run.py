@@ -6,6 +6,7 @@ import contextlib
 import shutil
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -121,6 +122,7 @@ Examples:
   q1lab run rope --seeds 3..12
   q1lab run ./my_rope.py --baseline ./model.py --seeds 0,1,2,7 --preset quick
   q1lab run swiglu --set learning_rate=3e-4 --detach
+  q1lab run rope --over max_iters=500,1000,2000
   q1lab run studies/rope-1
 
 \b
@@ -129,9 +131,20 @@ Exit status: 0 done, 1 a run failed or diverged, 2 usage, 130 interrupted (can g
 )
 @click.argument("variant")
 @asking
+@click.option(
+    "--over",
+    metavar="KEY=VALUE,VALUE",
+    help="The same at each value of a hyperparameter, such as max_iters=500,1000,2000.",
+)
+@click.option(
+    "--plot",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="With --over: draw it, .svg or .png.",
+)
 @click.option("--detach", is_flag=True, help="Start it and return at once.")
 @click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON.")
-def run(detach: bool, as_json: bool, **asked: Any) -> int:
+def run(over: str | None, plot: Path | None, detach: bool, as_json: bool, **asked: Any) -> int:
     """Train VARIANT against a baseline over seeds, then compare.
 
     VARIANT is baseline, rmsnorm, rope, swiglu, gqa or llama, the path to a model file with
@@ -143,6 +156,12 @@ def run(detach: bool, as_json: bool, **asked: Any) -> int:
     wish = wish_of(**asked)
     # the quick questions first
     _ = command.parse_range(wish.seeds) or command.parse_seeds(wish.seeds)
+    if over is not None:
+        from q1lab.commands.sweep import train_over
+
+        return train_over(wish, over, plot, detach, as_json)
+    if plot is not None:
+        raise Problem("--plot draws an axis here (--over); for one study: q1lab compare --plot")
     with Store() as store:
         _tell("Looking at the model files and this machine …", as_json)
         plan = planning.begin(wish, store)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from pathlib import Path
 from typing import Any
 
 import click
@@ -12,10 +13,11 @@ from q1lab import declaring
 from q1lab.commands.live import watch
 from q1lab.commands.run import asking, wish_of
 from q1lab.declaring import Declared
-from q1lab.errors import FAILED, INTERRUPTED, OK
+from q1lab.errors import FAILED, INTERRUPTED, OK, Problem
 from q1lab.index import ingest
 from q1lab.index.store import Store
 from q1lab.study import command, launch, ranges, series, turns, variants
+from q1lab.study.command import Wish
 from q1lab.study.studies import Study
 
 
@@ -51,6 +53,23 @@ def sweep(modifications: tuple[str, ...], detach: bool, as_json: bool, **asked: 
         names = modifications or tuple(name for name in variants.names() if name != "baseline")
         tell("Looking at the model files and this machine …", as_json)
         return train(store, declaring.sweep(wish, names, store), detach, as_json)
+
+
+def train_over(wish: Wish, axis: str, plot: Path | None, detach: bool, as_json: bool) -> int:
+    """`q1lab run --over`: the study of ``wish`` at each value of an axis."""
+    key, values = declaring.parse_axis(axis)
+    if plot is not None and plot.suffix.lower() not in (".svg", ".png"):
+        raise Problem(f"{plot}: a plot is written as .svg or .png; give a file name that ends so")
+    with Store() as store:
+        tell("Looking at the model files and this machine …", as_json)
+        declared = declaring.over(wish, key, values, store)
+        status = train(store, declared, detach, as_json)
+        if plot is not None and not detach and status != INTERRUPTED:
+            from q1lab.compare import charts, together
+
+            charts.over_figure(together.read(store, declared.series.id), plot)
+            tell(f"\nDrawn: {plot}", as_json)
+        return status
 
 
 def train(store: Store, declared: Declared, detach: bool, as_json: bool) -> int:
@@ -110,7 +129,9 @@ def _follow(store: Store, declared: Declared, as_json: bool) -> int | None:
             if not turns.lacks_runs(at) and not launch.is_alive(at.files):
                 continue
             if not as_json:
-                click.echo(f"\n{at.id}: {at.variant} against {at.baseline}")
+                mine = series.of(at)
+                where = f" at {mine.axis} {mine.name(mine.at)}" if mine and mine.axis else ""
+                click.echo(f"\n{at.id}: {at.variant} against {at.baseline}{where}")
             watch(store, at, quiet=as_json, hint="Ctrl-C stops")
     except KeyboardInterrupt:
         tell("\nStopping; each run leaves a checkpoint …", as_json)

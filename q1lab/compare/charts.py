@@ -13,7 +13,7 @@ import math
 import os
 import textwrap
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from q1lab.compare.budget import AtBudget
     from q1lab.compare.record import Comparison
+    from q1lab.compare.together import Together
 
     Floats = NDArray[np.float64]
 
@@ -72,6 +73,31 @@ def comparison_figure(
 
     Raises Problem for another suffix and for a place that cannot be written.
     """
+
+    def draw(figure: Any) -> None:
+        left, right = figure.subplots(1, 2, width_ratios=[1.15, 1])
+        _draw_curves(left, c, curves if answer is None else _over_cost(curves, answer))
+        if answer is not None:
+            _mark_budget(left, answer)
+        _draw_forest(right, c)
+
+    return _written(path, size, telling.title(c), draw)
+
+
+def over_figure(one: Together, path: Path, *, size: tuple[float, float] = (8.0, 4.8)) -> Path:
+    """Draw the difference with its interval over an axis into ``path`` (.svg or .png) and return
+    it. Problem as for ``comparison_figure``, and where no value has an interval yet."""
+    if all(member.comparison is None or member.why for member in one.members):
+        raise Problem(f"{one.series.id} has no interval yet; there is nothing to draw")
+    from q1lab.compare.together import heading
+
+    return _written(path, size, heading(one), lambda figure: _draw_over(figure.subplots(), one))
+
+
+def _written(
+    path: Path, size: tuple[float, float], title: str, draw: Callable[[Any], None]
+) -> Path:
+    """One figure with its title, drawn by ``draw`` and written to ``path``."""
     suffix = path.suffix.lower().removeprefix(".")
     if suffix not in FORMATS:
         raise Problem(f"{path}: a plot is written as .svg or .png; give a file name that ends so")
@@ -95,18 +121,56 @@ def comparison_figure(
         warnings.filterwarnings("ignore", "Glyph .* missing from font")
         figure = Figure(figsize=size, layout="constrained")
         FigureCanvasAgg(figure)
-        left, right = figure.subplots(1, 2, width_ratios=[1.15, 1])
-        _draw_curves(left, c, curves if answer is None else _over_cost(curves, answer))
-        if answer is not None:
-            _mark_budget(left, answer)
-        _draw_forest(right, c)
-        title = textwrap.fill(telling.title(c), max(30, int(size[0] * 8.5)))
+        draw(figure)
+        title = textwrap.fill(title, max(30, int(size[0] * 8.5)))
         figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
         buffer = BytesIO()
         metadata = {"Date": None, "Creator": "q1lab"} if suffix == "svg" else {"Software": "q1lab"}
         figure.savefig(buffer, format=suffix, dpi=150, metadata=metadata)
     write_out(path, buffer.getvalue())
     return path
+
+
+# ── over an axis
+
+
+def _draw_over(axes: Any, one: Together) -> None:
+    """Each value's pairs faint, its mean with the interval, and the line of 0."""
+    known = [(m, m.comparison) for m in one.members if m.comparison is not None and not m.why]
+    at = [float(m.name) for m, _ in known]
+    level = next((telling.interval_label(c) for _, c in known), "")
+    for x, (_, c) in zip(at, known, strict=True):
+        axes.plot(
+            [x] * len(c.pairs), list(c.pairs.values()), "o", color="#888888", ms=4, mfc="none"
+        )
+        if c.ends is not None and c.mean is not None:
+            color = ARM_COLORS["modified"]
+            axes.plot([x, x], [c.ends.low, c.ends.high], color=color, lw=2.2, zorder=3)
+            axes.plot([x, x], [c.ends.low, c.ends.high], "_", color=color, ms=12, mew=2, zorder=3)
+            axes.annotate(
+                c.verdict.upper(),
+                (x, c.ends.high),
+                xytext=(0, 6),
+                textcoords="offset points",
+                ha="center",
+                fontsize=8,
+            )
+    means = [c.mean for _, c in known]
+    color = ARM_COLORS["modified"]
+    axes.plot(at, means, color=color, ls=(0, (5, 2)), lw=1, zorder=2)
+    axes.plot(at, means, "D", color=color, ms=6, zorder=4)
+    axes.axhline(0, color="black", lw=1.2, zorder=1)
+    if min(at) > 0 and max(at) >= 4 * min(at):
+        axes.set_xscale("log")
+    axes.set_xticks(at, [m.name for m, _ in known])
+    axes.minorticks_off()
+    axes.margins(x=0.12, y=0.15)
+    axes.set_xlabel(one.series.axis)
+    base, modified = telling.names(known[0][1])
+    axes.set_ylabel(f"{modified} {telling.MINUS} {base} (nats)\nbelow 0: lower, so better")
+    axes.set_title(f"{level}; open circles: pairs", fontsize=9)
+    axes.grid(True, axis="y", color="#dddddd", lw=0.6)
+    axes.set_axisbelow(True)
 
 
 # ── left: the curves

@@ -161,9 +161,64 @@ def sentences(one: Together) -> list[str]:
             "Ranked by the mean difference. Each interval is against the baseline: neighbors in "
             "the table may not differ."
         )
+    else:
+        found = [*_over(one), *found]
     found += _notes(one)
-    scope = next((telling.scope(m.comparison) for m in one.members if m.comparison), "")
-    return [*found, scope] if scope and one.series.kind == SWEEP else found
+    known = [member.comparison for member in one.members if member.comparison is not None]
+    scope = telling.scope(known[0]) if known and one.series.kind == SWEEP else ""
+    return [*found, scope] if scope else found
+
+
+def _over(one: Together) -> list[str]:
+    """What an axis shows: whether the verdict holds along it, and what becomes of a lead."""
+    known = [
+        (member.name, member.comparison)
+        for member in one.members
+        if member.comparison is not None and not member.why
+    ]
+    if len(known) < 2:
+        return []
+    axis = one.series.axis
+    at: dict[str, list[str]] = {}
+    for name, c in known:
+        at.setdefault(c.verdict.upper(), []).append(name)
+    if len(at) == 1:
+        found = [f"The verdict is the same at all {len(known)} values of {axis}: {next(iter(at))}."]
+    else:
+        said = "; ".join(f"{verdict} at {', '.join(names)}" for verdict, names in at.items())
+        found = [f"The verdict depends on {axis}: {said}."]
+    return [*found, *([lead(known)] if axis == "max_iters" else [])]
+
+
+def lead(known: Sequence[tuple[str, Comparison]]) -> str:
+    """What becomes of the lead at the shortest budget as the budget grows: a head start shrinks."""
+    (short, first), (long, last) = known[0], known[-1]
+    base, modified = telling.names(first)
+    if first.ends is None or last.ends is None or first.mean is None or last.mean is None:
+        return ""
+    if not first.ends.excludes_zero():
+        return f"At {short} iters neither leads, so there is no head start to see."
+    who = modified if first.mean < 0 else base
+    sign = -1 if first.mean < 0 else 1
+    sizes = [sign * c.mean for _, c in known if c.mean is not None]
+    one, other = telling.mean(first), telling.mean(last)
+    what = f"The difference goes from {one} nats at {short} iters to {other} at {long}"
+    apart = last.ends.low > first.ends.high if sign < 0 else last.ends.high < first.ends.low
+    if apart and sizes[-1] == min(sizes):
+        return (
+            f"{what}, and their intervals do not overlap: {who}'s lead shrinks as the budget "
+            "grows. A lead that shrinks is a head start: it learns faster at first, and a longer "
+            "budget may end the lead."
+        )
+    if sizes[-1] < sizes[0]:
+        return (
+            f"{what}: {who}'s lead looks smaller at the longer budget, as a head start would, but "
+            "the intervals overlap, so these runs can't tell."
+        )
+    return (
+        f"{what}: {who}'s lead does not shrink up to there, so it is no mere head start at these "
+        "budgets."
+    )
 
 
 def correction(one: Together) -> str:
