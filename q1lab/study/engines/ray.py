@@ -386,6 +386,9 @@ def _seen(entry: Mapping[str, Any]) -> Seen:
 
 
 def _why(record: Mapping[str, Any]) -> str:
-    """Why a job ended, in Ray's words, on one line."""
-    words = " ".join(plain(str(record.get("message") or record.get("status") or "")).split())
-    return words[:300]
+    """Why a job ended, in Ray's words, on one line. Of a driver that ended with an error Ray gives
+    its last output: the last line of that says why."""
+    text = plain(str(record.get("message") or record.get("status") or ""))
+    first, found, output = text.partition(", last available logs")
+    last = [line for line in output.splitlines() if line.strip()][-1:] if found else []
+    return " ".join(": ".join([first, *last]).split())[:300]

@@ -42,6 +42,10 @@ OURS = {"array", "job-name", "output", "error", "parsable", "wrap", "chdir", "op
 
 GONE = "Invalid job id"
 UNKNOWN = "Unable to contact"
+BUSY = "Requested nodes are busy"
+
+PATIENCE = 240
+"""Seconds that a node may take to become free for the probe."""
 
 STATES = {
     "PENDING": WAITING,
@@ -104,14 +108,15 @@ class Slurm:
         folder = paths.ensure_home() / "engine-check"
         private_folder(folder)
         with tempfile.NamedTemporaryFile(dir=folder, prefix="seen-") as file:
-            command = ["srun", "--quiet", "--immediate=60", *self._flags(), "test", "-e", file.name]
+            ask = f"test -e {shlex.quote(file.name)} && echo yes || echo no"
+            command = ["srun", "--quiet", "--ntasks=1", "--immediate=60", *self._flags()]
             try:
-                self._run(command, seconds=90)
+                answer = self._run([*command, "sh", "-c", ask], seconds=90)
             except Refused as error:
-                if str(error):
-                    return Finding("shared home", False, f"a node could not be asked: {error}")
-                return Finding("shared home", False, f"nodes don't see {paths.home()}")
-        return Finding("shared home", True, f"nodes see {paths.home()}")
+                return Finding("shared home", False, f"a node could not be asked: {error}")
+        good = answer.split()[-1:] == ["yes"]
+        see = "see" if good else "don't see"
+        return Finding("shared home", good, f"nodes {see} {paths.home()}")
 
     def ask(self, question: Mapping[str, Any], files: Mapping[str, str]) -> dict[str, Any]:
         folder = paths.ensure_home() / "engine-check"
@@ -120,12 +125,16 @@ class Slurm:
             for arm, text in files.items():
                 (Path(place) / f"{arm}.py").write_text(text, encoding="utf-8")
             asked = {**question, "files": {arm: f"{place}/{arm}.py" for arm in files}}
-            flags = ["--quiet", "--ntasks=1", *self._flags()]
+            flags = ["--quiet", "--ntasks=1", f"--immediate={PATIENCE}", *self._flags()]
             try:
-                text = self._run(
-                    ["srun", *flags, *children.prober()], stdin=json.dumps(asked), seconds=300
-                )
+                command = ["srun", *flags, *children.prober()]
+                text = self._run(command, stdin=json.dumps(asked), seconds=PATIENCE + 60)
             except Refused as error:
+                if BUSY in str(error):
+                    raise Refused(
+                        f"no node was free within {PATIENCE} s to try the model; ask again later, "
+                        "or for another partition"
+                    ) from None
                 raise Refused(f"a node could not try the model: {error}") from None
         try:
             answer = json.loads(text)
@@ -263,11 +272,11 @@ class Slurm:
             if done.returncode == 0:
                 return done.stdout
             words = " ".join(plain(done.stderr).split())[:400]
-            if UNKNOWN in words or "Connection refused" in words or "timed out" in words:
-                raise OutOfReach(f"Slurm does not answer ({words})")
             if "Socket timed out" in words and attempt < 2:
                 time.sleep(1)
                 continue
+            if UNKNOWN in words or "Connection refused" in words or "timed out" in words:
+                raise OutOfReach(f"Slurm does not answer ({words})")
             raise Refused(words or f"{command[0]} ended with status {done.returncode}")
         raise OutOfReach(f"{command[0]} does not answer")
 

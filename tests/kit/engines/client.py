@@ -24,17 +24,19 @@ RUN = ("run", "rope", "--preset", "quick", "--max-iters", "20")
 
 
 def q1lab(
-    *arguments: str, real: bool = False, cwd: Path | None = None, **how: Any
+    *arguments: str, real: bool = False, probe: bool = True, cwd: Path | None = None, **how: Any
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end; it shows no traceback. ``real``: with torch. ``how`` goes to the
-    trainer without torch (tests/kit/fake_train.py)."""
+    """Run a command to its end; it shows no traceback. ``real``: with torch. ``probe`` False:
+    with the engine's probe as the environment has it. ``how`` goes to the trainer without torch
+    (tests/kit/fake_train.py)."""
     env = {**os.environ, "FAKE_TRAIN": json.dumps({"effect": -0.1, **how})}
     env["PYTHONPATH"] = str(ROOT)
     if not real:
         # there, python3 is the cluster's own
         for where, python in (("Q1LAB_ENGINE_", "python3"), ("Q1LAB_", sys.executable)):
             env[f"{where}TRAINER"] = f"{python} {KIT / 'fake_train.py'}"
-            env[f"{where}PROBE"] = f"{python} {KIT / 'fake_probe.py'}"
+            if probe or where == "Q1LAB_":
+                env[f"{where}PROBE"] = f"{python} {KIT / 'fake_probe.py'}"
     done = subprocess.run(
         [sys.executable, "-P", "-m", "q1lab", *arguments],
         env=env,

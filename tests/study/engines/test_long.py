@@ -129,7 +129,7 @@ def test_a_worker_is_killed(cluster: ray_kit.Ray) -> None:
 
 @with_ray
 def test_a_trainer_is_killed(cluster: ray_kit.Ray) -> None:
-    study = begin(f"ray={cluster.url}", "--seeds", "1", pause=0.6)
+    study = begin(f"ray={cluster.url}", "--seeds", "1", pause=2.0)
     wait_for(lambda: has_begun(study))
     began = time.monotonic()
     os.kill(cluster.trainer_of("modified-seed0"), signal.SIGKILL)
@@ -145,7 +145,7 @@ def test_a_node_is_killed(cluster: ray_kit.Ray, tmp_path: Path, shared: bool) ->
     """The run goes on at another node: from the start, or from its checkpoint where nodes share a
     folder."""
     storage = ("--engine-option", f"storage={tmp_path / 'storage'}") if shared else ()
-    study = begin(f"ray={cluster.url}", "--seeds", "1", *storage, pause=0.6)
+    study = begin(f"ray={cluster.url}", "--seeds", "1", *storage, pause=2.0)
     wait_for(lambda: has_begun(study))
     began = time.monotonic()
     cluster.kill(1)
@@ -161,7 +161,7 @@ def test_a_node_is_killed(cluster: ray_kit.Ray, tmp_path: Path, shared: bool) ->
 
 @with_ray
 def test_the_driver_is_killed(cluster: ray_kit.Ray) -> None:
-    study = begin(f"ray={cluster.url}", "--seeds", "1", pause=0.6)
+    study = begin(f"ray={cluster.url}", "--seeds", "1", pause=2.0)
     wait_for(lambda: has_begun(study))
     began = time.monotonic()
     os.kill(cluster.driver(), signal.SIGKILL)
@@ -173,7 +173,7 @@ def test_the_driver_is_killed(cluster: ray_kit.Ray) -> None:
 
 @with_ray
 def test_the_head_is_gone_and_comes_back(cluster: ray_kit.Ray) -> None:
-    study = begin(f"ray={cluster.url}", "--seeds", "1", pause=0.6)
+    study = begin(f"ray={cluster.url}", "--seeds", "1", pause=2.0)
     wait_for(lambda: has_begun(study))
     had = {run.name: study.files.run(run.name).events.read_bytes() for run in study.runs}
     cluster.kill(1)

@@ -148,6 +148,22 @@ def test_a_job_that_ray_forgot_is_over(board: Board) -> None:
     assert news.cells["baseline-seed0"].words == "Ray no longer knows this job"
 
 
+def test_a_python_without_ray_is_named(board: Board) -> None:
+    """Ray gives the driver's whole output; what matters is its last line."""
+    study, job = make_study(seeds=(0,)), Job("x", ("baseline-seed0",))
+    message = (
+        "Job entrypoint command failed with exit code 1, last available logs (truncated to 20,000 "
+        'chars):\nTraceback (most recent call last):\n  File "ray_job.py", line 22, in <module>\n'
+        "    import ray\nModuleNotFoundError: No module named 'ray'\n"
+    )
+    board.answers["/api/jobs/x"] = (200, {"status": "FAILED", "message": message})
+    news = Ray(board.url, {}).look(study, job, 0)
+    assert news.why == (
+        "Job entrypoint command failed with exit code 1: ModuleNotFoundError: No module named 'ray'"
+    )
+    assert news.cells["baseline-seed0"].words == news.why
+
+
 def test_a_token_is_sent_and_never_shown(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAY_AUTH_TOKEN", "very-secret")
     board.answers["/api/v0/nodes"] = (200, nodes(CPU=2))
@@ -264,10 +280,18 @@ def test_stop_and_go_on(cluster: kit.Ray) -> None:
 
 @real
 @pytest.mark.xdist_group("ray")
-def test_the_doctor_and_a_gpu_that_is_not_there(cluster: kit.Ray) -> None:
+def test_the_doctor_and_what_is_not_there(
+    cluster: kit.Ray, monkeypatch: pytest.MonkeyPatch
+) -> None:
     done = q1lab("doctor", "--engine", f"ray={cluster.url}")
     assert done.returncode == 0, done.stdout + done.stderr
     done = q1lab(*asked(cluster, "--seeds", "1", "--engine-option", "gpus=1"))
     assert done.returncode == 1
     assert "no node has" in done.stderr
+    monkeypatch.setenv("Q1LAB_ENGINE_PROBE", "python3 -P -m torch_that_is_not_there")
+    done = q1lab(*asked(cluster, "--seeds", "1"), probe=False)
+    assert done.returncode == 1
+    assert "No module named torch_that_is_not_there" in done.stderr  # and which Python, and where
+    assert f"{PROGRAM.parent}/python3 on " in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 2  # "Looking at …", and why not
     assert studies.ids() == []

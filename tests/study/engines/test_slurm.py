@@ -7,12 +7,18 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from q1lab import paths
 from q1lab.study import launch, studies
+from q1lab.study.engines.base import Job, Refused
+from q1lab.study.engines.slurm import Slurm
 from tests.kit.engines import slurm as kit
 from tests.kit.engines.client import RUN, is_submitted, lost_and_doubled, q1lab, said
+from tests.kit.lab_home import make_study
 from tests.kit.waiting import wait_for
 
 pytestmark = [
@@ -71,13 +77,61 @@ def test_a_planned_range_goes_on_by_the_same_command() -> None:
     assert lost_and_doubled(study) == (1, 0, 0)
 
 
-def test_stop_and_go_on() -> None:
+@pytest.mark.parametrize("then", ["slurm", "local"])
+def test_stop_and_go_on(then: str) -> None:
+    """At Slurm, or with the same study here."""
     assert q1lab(*SLURM, "--seeds", "1", "--detach", pause=0.3).returncode == 0
     assert q1lab("stop").returncode == 0
     assert said().over
     assert not launch.is_alive(studies.load("rope-1").files)
-    done = q1lab(*SLURM, "--seeds", "1", "--json")
+    done = q1lab(*RUN, "--engine", then, "--seeds", "1", "--json")
     assert done.returncode == 0, done.stderr
+    assert studies.ids() == ["rope-1"]
+    assert lost_and_doubled(studies.load("rope-1"))[1:] == (0, 0)
+
+
+def test_the_same_submission_twice_is_one_array(cluster: kit.Slurm) -> None:
+    """Whoever submitted was killed before the answer was kept."""
+    study = make_study(seeds=(0,))
+    job = Job("q1lab-twice", tuple(run.name for run in study.runs))
+    ids = {Slurm({"hold": ""}).submit(study, job).id for _ in range(3)}
+    assert len(ids) == 1
+    asked = ["squeue", "-h", "-r", "-n", job.name, "-o", "%i %T %r"]
+    text = subprocess.run(asked, env=cluster.env, capture_output=True, text=True, check=True).stdout
+    subprocess.run(["scancel", "--name", job.name], env=cluster.env, check=True)
+    assert len(text.splitlines()) == len(job.cells)
+
+
+def test_no_node_is_free(cluster: kit.Slurm, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("q1lab.study.engines.slurm.PATIENCE", 2)
+    wide = ["sbatch", "--ntasks=2", "--output=/dev/null", "--job-name=wide", "--wrap=sleep 60"]
+    subprocess.run(wide, env=cluster.env, capture_output=True, check=True)
+    asked = ["squeue", "-h", "-n", "wide", "-t", "R"]
+    wait_for(lambda: subprocess.run(asked, env=cluster.env, capture_output=True, check=True).stdout)
+    try:
+        with pytest.raises(Refused, match="no node was free within 2 s to try the model"):
+            Slurm({}).ask({}, {})
+    finally:
+        subprocess.run(["scancel", "--name=wide"], env=cluster.env, check=True)
+
+
+def test_nodes_that_do_not_see_the_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One machine has one disk: the file is gone when the node looks for it."""
+    real = subprocess.run
+
+    def run(command: list[str], **how: Any) -> Any:
+        if command[0] == "srun":
+            for file in (paths.home() / "engine-check").glob("seen-*"):
+                file.rename(tmp_path / file.name)
+        try:
+            return real(command, **how)
+        finally:
+            for file in tmp_path.glob("seen-*"):
+                file.rename(paths.home() / "engine-check" / file.name)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    found = Slurm({}).check()[-1]
+    assert (found.good, found.words) == (False, f"nodes don't see {paths.home()}")
 
 
 def test_a_partition_that_is_not_there() -> None:
