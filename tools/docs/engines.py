@@ -13,7 +13,9 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from make import DOCS, ROOT, machine, put
 
@@ -38,26 +40,52 @@ def main() -> int:
 
 
 def table(lines: list[str]) -> str:
-    """One row per measured thing; the last figure of each counts."""
-    found = {}
+    """Two tables: what an engine adds, and what faults cost. The last figure of each thing
+    counts."""
+    found: dict[str, dict[str, Any]] = {}
     for line in lines:
         figure = json.loads(line)
         found[figure.pop("what")] = figure
-    rows = [f"| {what} | {words(figure)} |" for what, figure in found.items()]
-    head = f"On loopback, a {machine()}; the trainer is the one without torch, but where values are compared.\n\n"
-    return head + "| what was done | what was seen |\n|---|---|\n" + "\n".join(rows)
+    loads = [figure["load"] for figure in found.values()]
+    parts = [
+        f"On loopback, a {machine()} with a load of {min(loads)} to {max(loads)} by other work; the "
+        "trainer is the one without torch, but where losses are compared."
+    ]
+    times = {what: figure for what, figure in found.items() if what.startswith("time ")}
+    if times:
+        rows = [
+            f"| {what.removeprefix('time ')} | {figure['first']} s | {figure['total']} s "
+            f"| {figure['more']} s |"
+            for what, figure in times.items()
+        ]
+        head = (
+            "| engine | first event after | two runs after | more than here |\n|---|---|---|---|\n"
+        )
+        parts.append(head + "\n".join(rows))
+    equal = found.get("equal")
+    if equal:
+        where = ", ".join(equal["where"])
+        parts.append(
+            f"Equal to the last digit ({where}): all {equal['losses']} losses of two runs."
+        )
+    head = (
+        "| what was done | seen again after | goes on at iter | runs | attempts of one at most "
+        "| events lost, doubled |\n|---|---|---|---|---|---|\n"
+    )
+    rows = [row(what, figure) for what, figure in found.items() if what not in (*times, "equal")]
+    parts.append(head + "\n".join(rows))
+    return "\n\n".join(parts)
 
 
-def words(figure: dict[str, object]) -> str:
-    parts = []
-    for name, value in figure.items():
-        if isinstance(value, dict):
-            parts += [f"{key} {number} s" for key, number in value.items()]
-        else:
-            unit = " s" if name == "catching_up" else ""
-            label = name.replace("_", " ")
-            parts.append(f"over {value} s later" if name == "seconds" else f"{label} {value}{unit}")
-    return "; ".join(parts) + "; no event lost or doubled"
+def row(what: str, figure: Mapping[str, Any]) -> str:
+    if "kills" in figure:
+        what += f" {figure['kills']} times"
+    if "took" in figure:
+        what += f" (in {figure['took']} s), then caught up by a fresh process"
+    again = f"{figure['again']} s" if "again" in figure else ""
+    harm = f"{figure['lost']}, {figure['doubled']}" if "lost" in figure else ""
+    rest = [figure.get(key, "") for key in ("goes_on_at", "runs", "attempts")]
+    return "| " + " | ".join(str(part) for part in (what, again, *rest, harm)) + " |"
 
 
 if __name__ == "__main__":

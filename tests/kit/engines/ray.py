@@ -26,6 +26,7 @@ QUIET = {
     "RAY_health_check_initial_delay_ms": "2000",
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
     "RAY_memory_monitor_refresh_ms": "0",
+    "RAY_raylet_start_wait_time_s": "120",  # a busy machine is slow, not broken
 }
 COMMON = ["--disable-usage-stats", "--block", "--object-store-memory=80000000"]
 
@@ -37,7 +38,7 @@ class Ray:
     def __init__(
         self, root: Path, program: Path, *, cpus: int = 2, port: int = 6399, board: int = 8365
     ) -> None:
-        self.root, self.program, self.port = root, program, port
+        self.root, self.program, self.port, self.board = root, program, port, board
         self.url = f"http://127.0.0.1:{board}"
         self.nodes: list[subprocess.Popen[bytes]] = []
         self.env = {**os.environ, **QUIET, "PATH": f"{program.parent}:{os.environ['PATH']}"}
@@ -53,12 +54,8 @@ class Ray:
             "--dashboard-host=127.0.0.1",
             f"--dashboard-port={board}",
             "--include-dashboard=true",
-            "--dashboard-agent-listen-port=52465",
-            "--dashboard-agent-grpc-port=52466",
-            "--metrics-export-port=52467",
-            "--ray-client-server-port=52468",
-            "--min-worker-port=23000",
-            "--max-worker-port=23199",
+            f"--ray-client-server-port={self.ports(0)[3]}",
+            *self._own_ports(0),
         )
         self._until(lambda: bool(self.get("/api/version")))
         self._until(lambda: self.alive() >= 1)
@@ -70,13 +67,24 @@ class Ray:
             f"--address=127.0.0.2:{self.port}",
             f"--node-ip-address=127.0.0.{n + 2}",
             f"--num-cpus={cpus}",
-            f"--dashboard-agent-listen-port={52465 + 10 * n}",
-            f"--dashboard-agent-grpc-port={52466 + 10 * n}",
-            f"--metrics-export-port={52467 + 10 * n}",
-            f"--min-worker-port={23000 + 200 * n}",
-            f"--max-worker-port={23199 + 200 * n}",
+            *self._own_ports(n),
         )
         self._until(lambda: self.alive() >= n + 1)
+
+    def ports(self, n: int) -> range:
+        """Ports of the n-th node's agents; another cluster of this machine has others."""
+        first = 52465 + (self.board - 8365) + 10 * n
+        return range(first, first + 10)
+
+    def _own_ports(self, n: int) -> list[str]:
+        first = 23000 + 10 * (self.board - 8365) + 200 * n
+        return [
+            f"--dashboard-agent-listen-port={self.ports(n)[0]}",
+            f"--dashboard-agent-grpc-port={self.ports(n)[1]}",
+            f"--metrics-export-port={self.ports(n)[2]}",
+            f"--min-worker-port={first}",
+            f"--max-worker-port={first + 199}",
+        ]
 
     def alive(self) -> int:
         rows = self.get("/nodes?view=summary")["data"]["summary"]
