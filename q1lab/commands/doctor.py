@@ -32,7 +32,8 @@ PACKAGES = (
     epilog="""\b
 Examples:
   q1lab doctor --json
-  q1lab doctor --engine ray=http://127.0.0.1:8265"""
+  q1lab doctor --engine ray=http://127.0.0.1:8265
+  q1lab doctor --engine slurm --engine-option partition=gpu"""
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 @click.option(
@@ -40,9 +41,19 @@ Examples:
     metavar="ENGINE",
     help="Look at an engine instead: a name from config.toml, slurm, ray=http://HOST:8265.",
 )
-def doctor(as_json: bool, engine: str | None) -> int:
+@click.option(
+    "--engine-option",
+    "options",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="For the engine, such as gpus=0.5 (Ray) or partition=gpu (Slurm).",
+)
+def doctor(as_json: bool, engine: str | None, options: tuple[str, ...]) -> int:
     """Versions, device, bf16, git, disk, and where the files are."""
-    found = examine() if engine in (None, "local") else examine_engine(str(engine))
+    if engine in (None, "local") and not options:
+        found = examine()
+    else:
+        found = examine_engine(engine or "local", options)
     if as_json:
         click.echo(json.dumps(found, indent=2))
     else:
@@ -55,14 +66,17 @@ def doctor(as_json: bool, engine: str | None) -> int:
     return OK if found["ok"] else FAILED
 
 
-def examine_engine(text: str) -> dict[str, Any]:
+def examine_engine(text: str, options: tuple[str, ...] = ()) -> dict[str, Any]:
     """What an engine has and what it lacks, in words."""
     from q1lab.config import load
     from q1lab.study.engines import names
     from q1lab.study.engines.base import OutOfReach, Refused
 
-    choice = names.choose(text, None, (), load().engine)
+    choice = names.choose(text, None, options, load().engine)
     found: dict[str, Any] = {"engine": choice.text}
+    if choice.kind == "notebook":
+        what = "nothing is needed here; Colab, Kaggle or another machine has to have PyTorch"
+        return {**found, "notebook": what, "problems": [], "ok": True}
     problems = []
     try:
         engine = names.engine_of(choice)

@@ -325,7 +325,8 @@ class Ray:
             raise Refused(plain(f"{self.address}: {said}")[:600]) from None
         except (OSError, http.client.HTTPException) as error:
             reason = getattr(error, "reason", error)
-            raise OutOfReach(f"{self.address} does not answer ({plain(str(reason))})") from None
+            why = plain(getattr(reason, "strerror", None) or str(reason))
+            raise OutOfReach(f"{self.address} does not answer ({why})") from None
 
 
 class _NotThere(Refused):

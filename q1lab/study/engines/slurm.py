@@ -271,7 +271,9 @@ class Slurm:
                 raise Refused(f"cannot run {command[0]}: {error.strerror}") from None
             if done.returncode == 0:
                 return done.stdout
-            words = " ".join(plain(done.stderr).split())[:400]
+            lines = plain(done.stderr).splitlines()
+            fatal = [line for line in lines if ": fatal: " in line]
+            words = " ".join(" ".join(fatal or lines).split())[:400]
             if "Socket timed out" in words and attempt < 2:
                 time.sleep(1)
                 continue

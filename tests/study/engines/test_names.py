@@ -6,6 +6,7 @@ import pytest
 
 from q1lab.errors import Problem
 from q1lab.study.engines import names
+from tests.kit.engines.client import q1lab
 
 NAMED = {"gpu-box": {"ray": "http://127.0.0.1:8265", "gpus": 0.5, "presets": ["gpu"]}}
 
@@ -69,3 +70,21 @@ def test_a_ray_address_is_looked_at_first(
 def test_a_token_lets_another_machine_in(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAY_AUTH_TOKEN", "secret")
     assert names.engine_of(names.Choice("ray", "ray", "http://10.0.0.7:8265")).kind == "ray"
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "said"),
+    [
+        (("notebook",), 0, "has to have PyTorch"),
+        (("slurmm",), 2, "did you mean 'slurm'"),
+        (("ray=http://127.0.0.1:9",), 1, "127.0.0.1:9 does not answer (Connection refused)"),
+        (("ray=http://127.0.0.1:9", "--engine-option", "color=red"), 2, "Ray takes cpus"),
+        (("local", "--engine-option", "gpus=1"), 2, "goes with another engine"),
+    ],
+)
+def test_the_doctor_says_in_words_what_an_engine_lacks(
+    asked: tuple[str, ...], status: int, said: str
+) -> None:
+    done = q1lab("doctor", "--engine", *asked)
+    assert said in done.stdout + done.stderr
+    assert done.returncode == status

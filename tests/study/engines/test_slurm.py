@@ -173,6 +173,14 @@ def test_the_doctor_says_what_is_there() -> None:
     assert "nodes see" in done.stdout
 
 
+def test_a_machine_of_no_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Slurm is installed and knows no controller: its last word is enough."""
+    monkeypatch.setenv("SLURM_CONF", str(tmp_path / "none"))
+    done = q1lab("doctor", "--engine", "slurm")
+    assert done.returncode == 1
+    assert len(next(x for x in done.stdout.splitlines() if x.startswith("problem"))) < 160
+
+
 def test_without_slurm_one_line_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nonexistent")
     done = q1lab(*SLURM, "--seeds", "1")
