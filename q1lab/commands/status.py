@@ -109,8 +109,10 @@ def summary(view: StudyView) -> str:
     now = view.line
     where = f" {view.engine}" if view.engine else ""
     left = f", about {minutes_text(now.seconds_left)} left" if now.seconds_left else ""
+    # an imported study has no preset
+    what = [f"{study.variant} against {study.baseline}", study.preset, study.data.name]
     return (
-        f"{study.id}: {study.variant} against {study.baseline}, {study.preset}, {study.data.name}: "
+        f"{study.id}: {', '.join(part for part in what if part)}: "
         f"{now.state}{where}, {now.done} of {now.total} runs done{left}"
     )
 

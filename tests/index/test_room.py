@@ -17,6 +17,8 @@ from q1lab.index.store import Store
 from q1lab.study import fields, studies
 from q1lab.study.studies import Arm, Data, Study
 from q1lab.tui.snapshot import Taker
+from q1lab.tui.widgets.palette import Palette
+from q1lab.tui.widgets.study_words import heading
 from tests.kit import lab_home
 
 
@@ -117,6 +119,19 @@ def test_texts_of_a_plan_reach_no_terminal_as_they_are() -> None:
     again = studies.load("rope-1")
     assert (again.data.name, again.preset) == ("red?", "a b")
     assert study.seeds == again.seeds
+
+
+def test_a_study_without_a_preset_leaves_no_gap(capsys: pytest.CaptureFixture[str]) -> None:
+    """An imported one has none."""
+    study = lab_home.make_study("rope-1", seeds=(0,), preset="")
+    lab_home.finish(study)
+    assert cli.run(["status"]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("rope-1: rope against baseline, shakespeare: finished")
+    with Store() as store:
+        focus = Taker("week").take(store).focus
+    assert focus is not None
+    assert "  preset" not in heading(focus, 120, Palette(*["#ffffff"] * 9)).plain
 
 
 # ── steps

@@ -45,7 +45,7 @@ def heading(view: Focus, width: int, colors: Palette) -> Text:
     record = settled(view)
     right = verdict_words(record, colors) if record is not None else _progress(view, colors)
     details = [
-        f" · {view.study.preset} preset",
+        f" · {view.study.preset} preset" if view.study.preset else "",
         f" · {view.study.data.name[:20]}",
         f" · {view.line.id}",
     ]
