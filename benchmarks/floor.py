@@ -3,9 +3,9 @@
     python benchmarks/floor.py FOLDER [--studies 40] [--iters 60] [--data FILE] [--write]
 
 Study k compares seeds 3k to 3k+2 with as many other ones at preset quick with fewer iters, by
-`q1lab run baseline`, with ``FOLDER`` as Q1LAB_HOME; no run belongs to two studies. What is there
-already is not trained again. ``--write`` keeps each study's raw results in
-``docs/results/floor.jsonl`` as soon as it has ended.
+`q1lab run baseline`, with ``FOLDER`` as Q1LAB_HOME; no run belongs to two studies. ``--write``
+keeps each study's raw results in ``docs/results/floor.jsonl`` as soon as it has ended, and trains
+none that is there already.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def study(k: int, home: Path, iters: int, data: str) -> dict[str, Any]:
     command = [sys.executable, "-m", "q1lab", "run", "baseline", "--json"]
     command += ["--preset", "quick", "--max-iters", str(iters), "--data", data]
     command += ["--set", "warmup_iters=10", "--seeds", ",".join(map(str, seeds))]
-    command += ["--wandb", "disabled"]
+    command += ["--wandb", "disabled", "--fresh"]  # else the seeds would join the study before
     env = {**os.environ, "Q1LAB_HOME": str(home), "PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -66,7 +66,11 @@ def main() -> None:
     parser.add_argument("--data", default="stdlib")
     parser.add_argument("--write", action="store_true")
     args = parser.parse_args()
+    lines = RESULTS.read_text().splitlines() if RESULTS.exists() else []
+    there = [json.loads(line)["study"] for line in lines]
     for k in range(args.studies):
+        if args.write and k in there:
+            continue
         found = study(k, args.home, args.iters, args.data)
         print(f"{k}: {found['verdict']} {found['difference']:+.4f}", flush=True)
         if args.write:

@@ -3,6 +3,7 @@ docs/statistics.md.
 
     python tools/docs/coverage.py            print the tables (several minutes)
     python tools/docs/coverage.py --write    and put them into docs/statistics.md, between their marks
+    python tools/docs/coverage.py --write asking levels         these two alone
 
 The last two lines are what ``q1lab.compare.stats.COVERAGE`` holds. Both arms are drawn from one
 normal distribution, so the true difference is 0: an interval covers when it contains 0, and a claim
@@ -12,14 +13,18 @@ drawn at random beyond.
 
 from __future__ import annotations
 
+import itertools
 import sys
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 from scipy import special
 
+from q1lab.compare.levels import LEVELS
 from q1lab.compare.stats import (
     ALPHA,
+    ALPHA_LATER,
     ENUMERATE_UP_TO,
     detectable_in_sd,
     percentile_ends,
@@ -159,6 +164,58 @@ def false_claims_table(rng: np.random.Generator) -> str:
     return table(["nothing changed; a difference is claimed in", "% of studies"], rows)
 
 
+def asking_table() -> str:
+    """Ways of asking again, judged by a 95% interval each time, and by what q1lab does instead."""
+    rng = np.random.default_rng(2)
+    pairs = rng.standard_normal((STUDIES, 12))
+
+    def any_of(sets: Iterable[Sequence[int]], later: float) -> str:
+        """Claims in %, where each set of pairs is judged by a paired interval, the first at 95%."""
+        found = np.zeros(STUDIES, dtype=bool)
+        for place, seeds in enumerate(sets):
+            d = pairs[:, list(seeds)]
+            found |= claims(paired_t(np.zeros_like(d), d, later if place else ALPHA))
+        return f"{100 * np.mean(found):.1f}"
+
+    def firsts(*sizes: int) -> list[range]:
+        return [range(n) for n in sizes]
+
+    ways: dict[str, list[Sequence[int]]] = {
+        "looks at 3 and 5 pairs": [*firsts(3, 5)],
+        "looks at 3, 5 and 10 pairs": [*firsts(3, 5, 10)],
+        "a look after each pair from 3 to 12": [*firsts(*range(3, 13))],
+        "three studies of 3 pairs with fresh seeds": [range(3 * k, 3 * k + 3) for k in range(3)],
+    }
+    rows = {name: [any_of(sets, ALPHA), any_of(sets, ALPHA_LATER)] for name, sets in ways.items()}
+    for many in (5, 8):
+        best = any_of(itertools.combinations(range(many), 3), ALPHA)
+        rows[f"the best 3 of {many} seeds, chosen afterwards"] = [best, "no verdict"]
+    base = rng.standard_normal((STUDIES, 3))
+    ideas = [claims(paired_t(base, rng.standard_normal((STUDIES, 3)))) for _ in range(4)]
+    share = 100 * np.mean(np.any(ideas, axis=0))
+    rows["the best of four modifications against one baseline, 3 pairs"] = [
+        f"{share:.1f}",
+        "a sweep",
+    ]
+    head = ["nothing changed; paired intervals claim a difference in % of studies"]
+    return table([*head, "95% each time", "as q1lab judges later looks"], rows)
+
+
+def levels_table() -> str:
+    """The level of each look, as an interval's, of some planned ranges."""
+    first = (3, 5)
+    rows = {
+        f"`{least}..{most}`": [
+            f"{LEVELS[least, most][0]:.5f}",
+            f"{100 - 100 * LEVELS[least, most][0]:.2f}%",
+        ]
+        for least in first
+        for most in (5, 8, 10, 12, 16, 20)
+        if (least, most) in LEVELS
+    }
+    return table(["range", "α of each look", "interval of each look"], rows)
+
+
 def power_table() -> str:
     rows: dict[str, list[str]] = {}
     for n in (3, 5, 8, 10, 20):
@@ -188,14 +245,20 @@ def exaggeration(rng: np.random.Generator) -> str:
 
 
 def main() -> None:
+    wanted = [word for word in sys.argv[1:] if word != "--write"]
     rng = np.random.default_rng(1)
-    parts = {
-        "coverage": coverage_table(rng),
-        "false claims": false_claims_table(rng),
-        "power": power_table(),
-        "exaggeration": exaggeration(rng),
+    parts: dict[str, Callable[[], str]] = {
+        "coverage": lambda: coverage_table(rng),
+        "false claims": lambda: false_claims_table(rng),
+        "power": power_table,
+        "exaggeration": lambda: exaggeration(rng),
+        "asking": asking_table,
+        "levels": levels_table,
     }
-    for name, text in parts.items():
+    for name, make in parts.items():
+        if wanted and name not in wanted:
+            continue
+        text = make()
         sys.stdout.write(text + "\n\n")
         if "--write" in sys.argv[1:]:
             begin, end = f"<!-- {name}: begin -->\n", f"<!-- {name}: end -->"
@@ -203,6 +266,8 @@ def main() -> None:
             PAGE.write_text(
                 before + begin + text + "\n" + end + rest.split(end)[1], encoding="utf-8"
             )
+    if wanted:
+        return
     for name, paired in (("welch", False), ("paired", True)):
         covers = {
             n: round(bootstrap(*arms(rng, n, 0.0, (1.0, 1.0)), rng, paired), 1) for n in SIZES

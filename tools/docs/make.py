@@ -8,6 +8,7 @@
     python tools/docs/make.py keys                docs/keys.md, from the app's table of keys
     python tools/docs/make.py commands            docs/commands.md, from each command's --help
     python tools/docs/make.py looks               docs/looks.md's tables, from docs/results/looks.jsonl
+    python tools/docs/make.py cost                docs/cost.md's tables, from docs/results/cost.jsonl
     python tools/docs/make.py card [ID ID ...]    docs/card.md, from docs/results/card.jsonl, which is
                                                   written first where studies are named
     python tools/docs/make.py bench               docs/performance.md's table, from `make bench` on standard input
@@ -113,7 +114,7 @@ def results(ids: list[str]) -> None:
 
     from q1lab.compare import keeping
     from q1lab.index.store import Store
-    from q1lab.study import studies
+    from q1lab.study import corpora, studies
 
     file = ROOT / "content" / "results.toml"
     old = file.read_text()
@@ -130,17 +131,19 @@ def results(ids: list[str]) -> None:
             mean = sum(pairs) / len(pairs)
             spread = (sum((pair - mean) ** 2 for pair in pairs) / (len(pairs) - 1)) ** 0.5
             half = student(len(pairs) - 1) * spread / len(pairs) ** 0.5
-            rows[plan.preset, plan.variant, plan.data.name] = {
+            shakespeare = plan.data.sha256 == corpora.SHAKESPEARE_SHA256
+            data = "shakespeare" if shakespeare else plan.data.name
+            rows[plan.preset, plan.variant, data] = {
                 "preset": plan.preset,
                 "variant": plan.variant,
-                "data": plan.data.name,
+                "data": data,
                 "pairs": len(pairs),
                 "mean": round(mean, 4),
                 "low": round(mean - half, 4),
                 "high": round(mean + half, 4),
                 "sd": round(record.arms["baseline"].std or 0.0, 4),
                 "pair_sd": round(spread, 4),
-                "source": f"q1lab run {plan.variant} --preset {plan.preset} --data {plan.data.name} "
+                "source": f"q1lab run {plan.variant} --preset {plan.preset} --data {data} "
                 f"--seeds {len(pairs)} ({plan.device} {plan.dtype}, {machine()})",
             }
     blocks = []
@@ -260,11 +263,12 @@ def thousand() -> None:
     put(DOCS / "engines.md", "thousand", f"On a {machine()}:\n{done.stdout}")
 
 
-def looks() -> None:
-    import looks as made
+def measured(page: str) -> None:
+    """A page whose blocks a module of its name makes from docs/results."""
+    import importlib
 
-    for name, text in made.texts().items():
-        put(DOCS / "looks.md", name, text)
+    for name, text in importlib.import_module(page).texts().items():
+        put(DOCS / f"{page}.md", name, text)
 
 
 def card(ids: list[str]) -> None:
@@ -272,8 +276,7 @@ def card(ids: list[str]) -> None:
 
     if ids:
         made.take(ids, machine())
-    for name, text in made.texts().items():
-        put(DOCS / "card.md", name, text)
+    measured("card")
     for name, drawn in made.charts().items():
         (DOCS / "card" / f"{name}.svg").write_text(drawn)
         print(f"card/{name}.svg")
@@ -333,8 +336,8 @@ if __name__ == "__main__":
             commands()
         case ["card", *ids]:
             card(ids)
-        case ["looks"]:
-            looks()
+        case ["looks" | "cost" as page]:
+            measured(page)
         case ["bench"]:
             bench()
         case ["thousand"]:
