@@ -179,7 +179,8 @@ def train(
     folder: Path,
 ) -> str:
     """The whole loop. Returns ``finished`` or ``diverged``; raises Stop when asked to stop."""
-    cfg = plan["config"]
+    # an arm may have a hyperparameter of its own, tuned before the study (q1lab's tuning.py)
+    cfg = {**plan["config"], **plan.get("extra", {}).get("arm_config", {}).get(arm, {})}
     # where a file is compared with itself, one arm draws with other seeds (q1lab's studies.py)
     drawn = seed + plan.get("extra", {}).get("seed_shift", {}).get(arm, 0)
     device = torch.device(plan["device"])

@@ -18,13 +18,13 @@ from itertools import count, islice
 from q1lab import planning
 from q1lab.compare import ledger
 from q1lab.compare.stats import ALPHA
-from q1lab.errors import Problem
+from q1lab.errors import FAILED, Problem
 from q1lab.index import ingest
 from q1lab.index.store import Store
 from q1lab.planning import Draft, Plan
-from q1lab.study import command, launch, presets, ranges, series, studies, turns
+from q1lab.study import command, launch, presets, ranges, series, studies, tuning, turns
 from q1lab.study.command import Wish
-from q1lab.study.series import OVER, SWEEP, Series
+from q1lab.study.series import OVER, SWEEP, TUNE, Series
 from q1lab.study.studies import ARMS, Study
 
 
@@ -65,6 +65,58 @@ def over(wish: Wish, axis: str, values: Sequence[str], store: Store) -> Declared
         raise Problem(f"{axis} is the axis of --over, and set besides; leave one of them out")
     wishes = [replace(wish, overrides={**wish.overrides, axis: value}) for value in values]
     return _declare(OVER, axis, tuple(values), wishes, store)
+
+
+def tune(wish: Wish, key: str, store: Store) -> Declared:
+    """Plan what is tried before the study of ``wish``: each value of a hyperparameter, in both
+    arms, on the seeds of tuning. Problem for one that is no number to halve and to double."""
+    key = presets.SHORT.get(key, key)
+    plain = planning.draft_of(replace(wish, tune=None, tuned=None), store)
+    if key not in plain.study.config:
+        presets.resolve(plain.study.preset, {key: "1"})  # says which there are
+    around = plain.study.config.get(key)
+    if not isinstance(around, float) or around <= 0:
+        raise Problem(
+            f"--tune {key}: it is {around}, and only a number with decimals above 0 can be halved "
+            "and doubled; learning_rate is one"
+        )
+    values = tuple(f"{around * factor:g}" for factor in tuning.FACTORS)
+    rest = {name: value for name, value in wish.overrides.items() if name != key}
+    wishes = [
+        replace(wish, seeds=str(len(tuning.SEEDS)), overrides={**rest, key: value}, tune=None)
+        for value in values
+    ]
+    return _declare(TUNE, key, values, wishes, store)
+
+
+def choice(record: Series, store: Store) -> tuning.Tuned:
+    """What each arm chose, once everything was tried. Problem while a run is missing, and when
+    every value diverged."""
+    losses: dict[str, list[float | None]] = {arm: [] for arm in ARMS}
+    there = turns.members(record.id)
+    for at in range(len(record.members)):
+        member = there.get(at)
+        if member is None or turns.lacks_runs(member):
+            raise Problem(
+                f"{record.axis} is not tuned yet: {record.id} lacks runs. The same command goes on",
+                FAILED,
+            )
+        ingest.take_in(store, member)
+        rows = store.runs(member.id)
+        for arm in ARMS:
+            found = [row["val_loss"] for row in rows if row["arm"] == arm]
+            whole = all(loss is not None for loss in found)
+            losses[arm].append(sum(found) / len(found) if whole else None)
+    values = tuple(float(value) for value in record.members)
+    chosen: dict[str, float] = {}
+    for arm in ARMS:
+        best = tuning.best(values, tuple(losses[arm]))
+        if best is None:
+            raise Problem(f"every {record.axis} diverged in the {arm} arm; set a smaller one")
+        chosen[arm] = best
+    around = values[tuning.FACTORS.index(1.0)]
+    tried = {arm: tuple(found) for arm, found in losses.items()}
+    return tuning.Tuned(record.axis, around, values, len(tuning.SEEDS), chosen, tried, record.id)
 
 
 def parse_axis(text: str) -> tuple[str, tuple[str, ...]]:
@@ -119,6 +171,9 @@ def _declare(
     if len(wishes) > series.MOST:
         raise Problem(f"{len(wishes)} studies in one series; {series.MOST} at most")
     drafts = [planning.draft_of(wish, store) for wish in wishes]
+    if kind == TUNE:
+        own = (tuning.SEEDS,)
+        drafts = [replace(one, study=replace(one.study, looks=own)) for one in drafts]
     for draft in drafts:
         if draft.kept is not None or draft.study.is_floor:
             what = "a kept study" if draft.kept is not None else "the baseline itself"

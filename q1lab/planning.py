@@ -34,6 +34,7 @@ from q1lab.study import (
     reuse,
     series,
     studies,
+    tuning,
     turns,
     variants,
 )
@@ -135,6 +136,9 @@ def draft_of(wish: Wish, store: Store) -> Draft:
     away = "cuda" if engine.kind == "notebook" and wish.device == "auto" else wish.device
     preset = wish.preset or presets.default_for(likely_device(away))
     config = presets.resolve(preset, wish.overrides, extra_fields)
+    chosen = tuning.from_dict(wish.tuned)
+    if wish.tune is not None and chosen is None:
+        raise Problem(f"{wish.tune} has to be tuned first: `q1lab run` with --tune does both")
     wish, data = _data(wish, store, config["block_size"])
     if again is not None:
         kept.same_data(again, data)
@@ -155,6 +159,8 @@ def draft_of(wish: Wish, store: Store) -> Draft:
     draft = _draft(wish, seeds, preset, config, data, answer, baseline, modified, engine)
     if again is not None:
         draft = _as_kept(draft, again, wish)
+    if chosen is not None:
+        draft = _with_choice(draft, chosen)
     return Draft(typed, wish, asked, draft, pair, engine, answer, again, known_before)
 
 
@@ -217,6 +223,15 @@ def _data(wish: Wish, store: Store, block_size: int) -> tuple[Wish, Data]:
             f"the data that `q1lab data` chose: {problem}. Choose again, or give --data",
             problem.code,
         ) from None
+
+
+def _with_choice(draft: Study, chosen: tuning.Tuned) -> Study:
+    """With the value that each arm chose; the baseline's is the study's, so that its runs are those
+    of every study with that value."""
+    base, modified = (chosen.chosen[arm] for arm in studies.ARMS)
+    own = {"modified": {chosen.key: modified}} if modified != base else {}
+    extra = {**draft.extra, "tuned": chosen.to_dict(), **({"arm_config": own} if own else {})}
+    return replace(draft, config={**draft.config, chosen.key: base}, extra=extra)
 
 
 def _as_kept(draft: Study, again: Kept, wish: Wish) -> Study:

@@ -123,6 +123,7 @@ Examples:
   q1lab run ./my_rope.py --baseline ./model.py --seeds 0,1,2,7 --preset quick
   q1lab run swiglu --set learning_rate=3e-4 --detach
   q1lab run rope --over max_iters=500,1000,2000
+  q1lab run rope --tune learning_rate
   q1lab run studies/rope-1
 
 \b
@@ -137,6 +138,11 @@ Exit status: 0 done, 1 a run failed or diverged, 2 usage, 130 interrupted (can g
     help="The same at each value of a hyperparameter, such as max_iters=500,1000,2000.",
 )
 @click.option(
+    "--tune",
+    metavar="KEY",
+    help="Let each arm choose its own first, such as learning_rate: 3 values, seeds of their own.",
+)
+@click.option(
     "--plot",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
@@ -144,7 +150,14 @@ Exit status: 0 done, 1 a run failed or diverged, 2 usage, 130 interrupted (can g
 )
 @click.option("--detach", is_flag=True, help="Start it and return at once.")
 @click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON.")
-def run(over: str | None, plot: Path | None, detach: bool, as_json: bool, **asked: Any) -> int:
+def run(
+    over: str | None,
+    tune: str | None,
+    plot: Path | None,
+    detach: bool,
+    as_json: bool,
+    **asked: Any,
+) -> int:
     """Train VARIANT against a baseline over seeds, then compare.
 
     VARIANT is baseline, rmsnorm, rope, swiglu, gqa or llama, the path to a model file with
@@ -156,6 +169,18 @@ def run(over: str | None, plot: Path | None, detach: bool, as_json: bool, **aske
     wish = wish_of(**asked)
     # the quick questions first
     _ = command.parse_range(wish.seeds) or command.parse_seeds(wish.seeds)
+    if tune is not None:
+        from q1lab.commands.sweep import train_tune
+
+        if over is not None or detach:
+            other = "--over" if over is not None else "--detach"
+            raise Problem(
+                f"--tune with {other}: the study is planned when tuning is done; leave one out"
+            )
+        found = train_tune(wish, tune, as_json)
+        if isinstance(found, int):
+            return found
+        wish = found
     if over is not None:
         from q1lab.commands.sweep import train_over
 

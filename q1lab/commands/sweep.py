@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from q1lab.index import ingest
 from q1lab.index.store import Store
 from q1lab.study import command, launch, ranges, series, turns, variants
 from q1lab.study.command import Wish
-from q1lab.study.studies import Study
+from q1lab.study.studies import ARMS, Study
 
 
 @click.command(
@@ -72,6 +73,30 @@ def train_over(wish: Wish, axis: str, plot: Path | None, detach: bool, as_json: 
         return status
 
 
+def train_tune(wish: Wish, key: str, as_json: bool) -> Wish | int:
+    """Let each arm choose its own value of ``key`` (`q1lab run --tune`): the wish with what was
+    chosen, or an exit status when the person left."""
+    from q1lab.compare import telling
+
+    with Store() as store:
+        tell("Looking at the model files and this machine …", as_json)
+        declared = declaring.tune(wish, key, store)
+        missing = declared.missing
+        begun = declaring.begin(declared, store)
+        if not as_json:
+            announce(begun, missing)
+        left = _follow(store, begun, as_json) if missing else None
+        if left is not None:
+            return left
+        found = declaring.choice(begun.series, store)
+    one = begun.studies[0]
+    names = dict(zip(ARMS, (one.baseline, one.variant), strict=True))
+    if not as_json:
+        text = telling.tuned(found, names)
+        click.echo(f"\n{text[0].upper()}{text[1:]}.\n")
+    return replace(wish, tune=found.key, tuned=found.to_dict())
+
+
 def train(store: Store, declared: Declared, detach: bool, as_json: bool) -> int:
     """Train a series that was planned, and print its table."""
     begun = declaring.begin(declared, store)
@@ -102,7 +127,7 @@ def announce(declared: Declared, missing: int) -> None:
         many = f"{planned.first} to {planned.most} seeds each"
     members = ", ".join(record.name(at) for at in range(len(record.members)))
     what = f"{members} against {first.baseline}"
-    if record.kind == series.OVER:
+    if record.kind != series.SWEEP:
         what = f"{first.variant} against {first.baseline} at {record.axis} {members}"
     width = shutil.get_terminal_size().columns
     click.echo(
@@ -115,9 +140,13 @@ def announce(declared: Declared, missing: int) -> None:
     if missing:
         most = "at most " if planned is not None else ""
         click.echo(f"{most}{missing} runs, one study after another")
-    notes = [note for plan in declared.plans for note in plan.notes]
-    for note in dict.fromkeys(notes):
-        click.echo(click.wrap_text(f"note: {note}", width, "", "  "))
+    said: dict[str, list[str]] = {}
+    for at, plan in enumerate(declared.plans):
+        for note in plan.notes if record.kind != series.TUNE else ():
+            said.setdefault(note, []).append(record.name(at))
+    for note, names in said.items():
+        whose = "" if len(names) == len(declared.plans) else f" on {', '.join(names)}"
+        click.echo(click.wrap_text(f"note{whose}: {note}", width, "", "  "))
 
 
 def _follow(store: Store, declared: Declared, as_json: bool) -> int | None:

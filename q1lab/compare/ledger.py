@@ -185,11 +185,13 @@ def _entries(store: Store, study: Study) -> list[_Entry]:
         if (one := _plan(json.dumps(line.get("plan")))) is not None
         and one.data.sha256 == study.data.sha256
     ]
-    # a study of a file against itself claims nothing: it asks no question but its own
+    # a study of a file against itself claims nothing: it asks no question but its own; nor does one
+    # that tries a value before the study
     everyone = [
         (one, runs)
         for one, runs in [*lines, *plans]
         if (one.id == study.id if study.is_floor else not one.is_floor)
+        if one.id == study.id or not _tries(one)
     ]
     roots = _Roots()
     for one, _ in [*everyone, (study, None)]:
@@ -286,6 +288,11 @@ def _looks(entry: _Entry, before: int) -> tuple[tuple[int, float], ...]:
         if n >= MIN_FOR_VERDICT:
             found.append((n, _spends(study, later=before + len(found) > 0)))
     return tuple(found)
+
+
+def _tries(study: Study) -> bool:
+    mine = series.of(study)
+    return mine is not None and mine.kind == series.TUNE
 
 
 def _series_id(study: Study) -> str:

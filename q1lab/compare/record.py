@@ -20,13 +20,14 @@ from q1lab.compare.scoring import Score, score
 from q1lab.compare.stats import Analysis, Bootstrap, Interval, Kind, Note, Reason, SeedsNeeded
 from q1lab.files import plain
 from q1lab.index.store import Row
-from q1lab.study import ranges, series
+from q1lab.study import ranges, series, tuning
 from q1lab.study.events import first_event
 from q1lab.study.series import Series
 from q1lab.study.states import State
 from q1lab.study.studies import ARMS, Study, run_name
+from q1lab.study.tuning import Tuned
 
-VERSION = 7
+VERSION = 8
 """Of the record. Raise it when its form or its computation changes, so that kept ones are made
 anew."""
 
@@ -86,6 +87,8 @@ class Comparison(Analysis):
     """(first, most) pairs of a planned range; None for a fixed number of seeds."""
     series: Series | None = None
     """The sweep, or the axis, that this study was declared in together with others."""
+    tuned: Tuned | None = None
+    """The hyperparameter that each arm chose for itself before the study."""
     looks: int = 1
     """How often this study was looked at."""
     asked: tuple[int, int] = (1, 1)
@@ -157,6 +160,7 @@ class Comparison(Analysis):
             "complete": self.complete,
             "plan": None if self.plan is None else {"first": self.plan[0], "most": self.plan[1]},
             "series": None if self.series is None else self.series.to_dict(),
+            "tuned": None if self.tuned is None else self.tuned.to_dict(),
             "looks": self.looks,
             "asked": {
                 "studies": self.asked[0],
@@ -223,6 +227,7 @@ def from_dict(record: Mapping[str, Any]) -> Comparison | None:
         reused=tuple(record["reused"]),
         plan=None if plan is None else (plan["first"], plan["most"]),
         series=series.from_dict(record["series"]),
+        tuned=tuning.from_dict(record["tuned"]),
         looks=record["looks"],
         asked=(record["asked"]["studies"], record["asked"]["looks"]),
         asked_total=record["asked"]["total"],
@@ -284,6 +289,7 @@ def build(
         reused=tuple(_name(row) for row in rows if row["reused_from"]),
         plan=None if planned is None else (planned.first, planned.most),
         series=series.of(study),
+        tuned=tuning.of(study),
         looks=max(1, len(mine)),
         asked=(max(1, question.studies), max(1, question.looks)),
         asked_total=question.total if question.askings else question.alpha,
@@ -388,6 +394,17 @@ def _differences(
     return found
 
 
+def _strays(study: Study, rows: list[Row], starts: Mapping[int, Mapping[str, Any]]) -> bool:
+    """Whether a run began with another learning rate than its arm chose."""
+    key = "learning_rate"
+    for row in rows:
+        said = starts.get(row["id"], {}).get(key)
+        planned = {**study.config, **tuning.own_config(study, row["arm"])}.get(key)
+        if said is not None and said != planned:
+            return True
+    return False
+
+
 def _notes(
     study: Study,
     rows: list[Row],
@@ -401,6 +418,8 @@ def _notes(
     if question.left_out and not question.chosen:
         notes.append(Note(Kind.LEFT_OUT))
     differ = _differences(rows, starts)
+    if (chosen := tuning.of(study)) is not None and not _strays(study, rows, starts):
+        differ.pop(chosen.key, None)
     if differ:
         notes.append(Note(Kind.CONDITIONS, {"differ": differ}))
     if study.extra.get("trainers"):

@@ -27,6 +27,7 @@ from q1lab.compare.stats import (
 from q1lab.files import cut, plain
 from q1lab.study.series import SWEEP, Series
 from q1lab.study.studies import ARMS
+from q1lab.study.tuning import Tuned
 
 if TYPE_CHECKING:
     from q1lab.compare.record import Comparison
@@ -617,7 +618,9 @@ def scope(c: Comparison) -> str:
         if config.get("batch_size") and config.get("block_size"):
             budget += f" of {config['batch_size']} × {config['block_size']} tokens"
         parts.append(budget)
-    if config.get("learning_rate"):
+    if c.tuned is not None:
+        parts.append(tuned(c.tuned, dict(zip(ARMS, names(c), strict=True))))
+    if config.get("learning_rate") and (c.tuned is None or c.tuned.key != "learning_rate"):
         parts.append(f"learning rate {config['learning_rate']:g} (not tuned for either arm)")
     if config.get("dropout") is not None:
         parts.append(f"dropout {config['dropout']:g}")
@@ -628,6 +631,19 @@ def scope(c: Comparison) -> str:
         f"Scope: {what}. Other data, sizes, budgets or hyperparameters may say otherwise. At a "
         "short budget a lead may only be a faster start, so look at the curves."
     )
+
+
+def tuned(one: Tuned, names: Mapping[str, str]) -> str:
+    """What each arm chose for itself, and among what."""
+    values = [f"{value:g}" for value in one.values]
+    chosen = ", ".join(f"{one.chosen[arm]:g} for {names[arm]}" for arm in ARMS)
+    text = (
+        f"{one.key.replace('_', ' ')} tuned for each arm among {', '.join(values[:-1])} and "
+        f"{values[-1]} on {one.seeds} other seeds: {chosen}"
+    )
+    edges = {min(one.values), max(one.values)}
+    edge = [names[arm] for arm in ARMS if one.chosen[arm] in edges]
+    return text + (f" (at an edge for {' and '.join(edge)}: beyond may be better)" if edge else "")
 
 
 def said(c: Comparison) -> str:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from q1lab.errors import Problem
-from q1lab.study import presets, ranges, series
+from q1lab.study import presets, ranges, series, tuning
 from q1lab.study.studies import Study
 
 HEADLINE = "paired"
@@ -45,6 +45,10 @@ class Wish:
     headline: str = HEADLINE
     overrides: Mapping[str, str] = field(default_factory=dict)
     """Hyperparameters that differ from the preset's: name to value, both as typed."""
+    tune: str | None = None
+    """The hyperparameter that each arm chooses for itself before the study."""
+    tuned: Mapping[str, Any] | None = None
+    """What was chosen (tuning.py); not typed, but found before the study is planned."""
     fresh: bool = False
     unchecked: bool = False
     wandb: str = "auto"
@@ -128,6 +132,8 @@ def argv(wish: Wish) -> tuple[str, ...]:
         value = getattr(wish, key)
         if value != getattr(default, key):
             words += [f"--{key}", str(value)]
+    if wish.tune is not None:
+        words += ["--tune", wish.tune]
     if wish.engine is not None:
         words += ["--engine", wish.engine]
     for option in wish.engine_options:
@@ -148,6 +154,8 @@ def of_study(study: Study, word: Callable[[str], str] = str) -> Wish:
     ``word`` gives the words for model files and data in place of those that the study knows them
     by, which for a file is its full path.
     """
+    tuned = tuning.of(study)
+    config = study.config if tuned is None else {**study.config, tuned.key: tuned.around}
     return Wish(
         variant=word(study.arms["modified"].origin),
         seeds=seeds_of(study),
@@ -157,7 +165,9 @@ def of_study(study: Study, word: Callable[[str], str] = str) -> Wish:
         device=study.device,
         dtype=study.dtype,
         headline=study.headline,
-        overrides=overrides_of(study.preset, study.config),
+        overrides=overrides_of(study.preset, config),
+        tune=None if tuned is None else tuned.key,
+        tuned=None if tuned is None else tuned.to_dict(),
         unchecked=study.unchecked,
         wandb=str(study.extra.get("wandb", "auto")),
     )

@@ -1,5 +1,6 @@
 """Studies that were declared together, before the first of them began, and that train one after
-another: a sweep over several modifications, or one modification over an axis.
+another: a sweep over several modifications, one modification over an axis, or the values that are
+tried before a study to tune it.
 
 Each member's ``study.json`` says so itself, in ``extra["series"]``; there is no other file. Here is
 that record. Pure; turns.py finds the members and says whose turn it is.
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 
 SWEEP: Literal["sweep"] = "sweep"
 OVER: Literal["over"] = "over"
-KINDS = (SWEEP, OVER)
+TUNE: Literal["tune"] = "tune"
+KINDS = (SWEEP, OVER, TUNE)
 MOST = 24
 """Members of one series."""
 

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from q1lab import paths
 from q1lab.errors import FAILED, NOTICES, Problem
 from q1lab.files import os_reason, plain, private_folder, read_shown_json, write_atomic
-from q1lab.study import deleted, fields, ranges, series
+from q1lab.study import deleted, fields, ranges, series, tuning
 
 T = TypeVar("T")
 
@@ -179,6 +179,7 @@ def from_dict(record: Any) -> Study:
     study = _made(Study, values)
     ranges.of(study)
     series.of(study)
+    tuning.of(study)
     return study
 
 
@@ -216,6 +217,7 @@ def identity(study: Study) -> str:
         "device": study.device,
         "dtype": study.dtype,
         "headline": study.headline,
+        **({"arms": study.extra["arm_config"]} if study.extra.get("arm_config") else {}),
     }
     return json.dumps(what, sort_keys=True)
 
