@@ -29,7 +29,7 @@ def test_a_generated_page_is_as_it_would_be_made_now(name: str) -> None:
     assert done.stdout.strip() in page, f"run: python tools/docs/make.py {name}"
 
 
-@pytest.mark.parametrize("name", ["looks", "card", "cost"])
+@pytest.mark.parametrize("name", ["looks", "card", "cost", "floor"])
 def test_a_page_of_measurements_is_as_its_results_make_it(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,6 +9,7 @@
     python tools/docs/make.py commands            docs/commands.md, from each command's --help
     python tools/docs/make.py looks               docs/looks.md's tables, from docs/results/looks.jsonl
     python tools/docs/make.py cost                docs/cost.md's tables, from docs/results/cost.jsonl
+    python tools/docs/make.py floor               docs/floor.md's table, from docs/results/floor.jsonl
     python tools/docs/make.py card [ID ID ...]    docs/card.md, from docs/results/card.jsonl, which is
                                                   written first where studies are named
     python tools/docs/make.py bench               docs/performance.md's table, from `make bench` on standard input
@@ -336,7 +337,7 @@ if __name__ == "__main__":
             commands()
         case ["card", *ids]:
             card(ids)
-        case ["looks" | "cost" as page]:
+        case ["looks" | "cost" | "floor" as page]:
             measured(page)
         case ["bench"]:
             bench()
