@@ -116,7 +116,8 @@ def line(run: RunView) -> str:
     if run.state is State.RUNNING:
         loss = "" if run.train_loss is None else f", loss {run.train_loss:.3f}"
         speed = f", {speed_text(run.tokens_per_s)} tok/s" if run.tokens_per_s else ""
-        return f"{head} {run.iter}/{run.max_iters}{loss}{speed}"
+        said = f", {run.message}" if run.message else ""
+        return f"{head} {run.iter}/{run.max_iters}{loss}{speed}{said}"
     if run.state is State.QUEUED:
         return f"{head}{', ' + run.message if run.message else ''}"
     if run.val_loss is not None:
@@ -174,6 +175,7 @@ def grid(
     more = len(view.runs) - len(sparks)
     foot = (
         f"{line.done} of {line.total} runs done{left}{gpu_text(view)}"
+        + (f" · {view.engine}" if view.engine else "")
         + (f" · {more} more runs" if more else "")
         + (f" · {hint}" if hint else "")
     )

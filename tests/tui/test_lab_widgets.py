@@ -4,6 +4,7 @@ tail."""
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,15 +14,17 @@ from rich.cells import cell_len
 
 from q1lab.compare.stats import Interval, Kind, Note
 from q1lab.compare.telling import signed
-from q1lab.index.view import RunView
+from q1lab.index.view import RunView, line_of
 from q1lab.study.states import State
 from q1lab.study.tail import Tail
+from q1lab.tui.snapshot import Focus
 from q1lab.tui.widgets import forest
 from q1lab.tui.widgets.braille import Canvas
 from q1lab.tui.widgets.chart_data import chart_data, log_ticks, mean_and_band, short, ticks
 from q1lab.tui.widgets.diff_view import diff_text
 from q1lab.tui.widgets.palette import Palette
 from q1lab.tui.widgets.sparkline import BARS, GAP, scale, sparkline
+from q1lab.tui.widgets.study_words import heading
 from q1lab.tui.widgets.words import (
     left_words,
     loss_words,
@@ -29,6 +32,7 @@ from q1lab.tui.widgets.words import (
     state_words,
 )
 from tests.kit.comparisons import make
+from tests.kit.lab_home import make_study
 
 COLORS = Palette(
     "#0000ff",
@@ -274,6 +278,25 @@ def test_the_forest_never_leaves_its_width(
 
 
 # ── words, diff, tail
+
+
+@pytest.mark.parametrize(
+    ("width", "said"),
+    [
+        (120, "rope against baseline · on gpu-box: waits: Resources (4 runs) · cpu preset"),
+        (60, "rope against baseline · on gpu-box: wai"),
+    ],
+)
+def test_the_heading_tells_what_the_engine_says(home: Path, width: int, said: str) -> None:
+    study = make_study(seeds=(0, 1))
+    runs = tuple(run(one.arm, one.seed, State.QUEUED, iter=0) for one in study.runs)
+    line = replace(line_of(study, runs), state="running")
+    focus = Focus(study, line, runs, "on gpu-box: waits: Resources (4 runs)")
+    shown = heading(focus, width, COLORS)
+    assert shown.plain.strip().startswith(said)
+    assert shown.plain.rstrip().endswith("● 0 of 4 done")
+    assert ("…" in shown.plain) == (width < 80)
+    assert shown.cell_len <= width
 
 
 def test_words() -> None:

@@ -7,6 +7,7 @@ the W&B relay never speak to an engine.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -74,14 +75,24 @@ def write(root: Path, word: Word) -> None:
 
 
 def words(word: Word) -> str:
-    """Where a study trains and how long ago that place answered, for people; "" when it is over."""
+    """Where a study trains and what that place says of its runs, or how long ago it answered, for
+    people; "" when it is over."""
     if word.over:
         return f"on {word.engine}: {word.why}" if word.why else ""
     where = f"on {word.engine}"
     if word.reached:
-        return where
+        said = _said(word)
+        return f"{where}: {said}" if said else where
     since = f" since {word.seen[11:16]} UTC" if word.seen else ""
     return f"{where}, out of touch{since}"
+
+
+def _said(word: Word) -> str:
+    """The engine's words about runs that wait or were started again: ``waits: Resources (4 runs)``;
+    the two that are said most."""
+    at_work = [seen for seen in word.cells.values() if seen.state in (WAITING, RUNNING)]
+    counts = Counter(seen.words for seen in at_work if seen.words).most_common(2)
+    return "; ".join(f"{text} ({n} run{'s' if n > 1 else ''})" for text, n in counts)
 
 
 def lives(root: Path) -> bool:

@@ -53,6 +53,11 @@ def heading(view: Focus, width: int, colors: Palette) -> Text:
         details.append(f" · {view.study.device}")
     if view.wandb is not None and view.wandb.state != "off":
         details.insert(2, f" · W&B {view.wandb.state}")
+    if view.engine:  # its words may be long, and matter more than the rest
+        room = width - left.cell_len - right.cell_len - 3
+        said = Text(f" · {view.engine}", style=colors.muted)
+        said.truncate(max(0, room), overflow="ellipsis")
+        left.append_text(said)
     for detail in details:
         if left.cell_len + cell_len(detail) + right.cell_len + 3 <= width:
             left.append(detail, style=colors.muted)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from q1lab import config
+from q1lab.commands import live, status
 from q1lab.index import ingest, view
 from q1lab.index.store import Store
 from q1lab.study import alive, ranges, studies, told
@@ -117,7 +118,30 @@ def test_what_only_the_engine_knows_is_shown_in_its_words(
     run = shown[0].run(A)
     assert (run.state, run.message) == (state, said)
     assert shown[0].line.state == "running"
-    assert shown[0].engine == "on gpu-box"
+    assert shown[0].engine == f"on gpu-box: {said} (1 run)"
+    assert live.line(run).endswith(f", {said}")
+    assert f"running on gpu-box: {said} (1 run), 0 of 2 runs done" in status.summary(shown[0])
+
+
+def test_words_of_many_runs_are_said_once(study: Study) -> None:
+    word = record.Word(
+        "lab",
+        1,
+        Job("x", ()),
+        cells={
+            **{f"baseline-seed{n}": Seen("waiting", "waits: Priority") for n in range(500)},
+            **{f"modified-seed{n}": Seen("running", "attempt 2, node lost") for n in range(3)},
+            "modified-seed3": Seen("running", "attempt 3, node lost"),
+            "modified-seed4": Seen("ended", "of no interest"),
+            "modified-seed5": Seen("running"),
+        },
+    )
+    assert record.words(word) == (
+        "on lab: waits: Priority (500 runs); attempt 2, node lost (3 runs)"
+    )
+    assert record.words(replace(word, reached=False, seen="2026-03-07T14:03:00+00:00")) == (
+        "on lab, out of touch since 14:03 UTC"
+    )
 
 
 @pytest.mark.parametrize(
