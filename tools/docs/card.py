@@ -119,6 +119,16 @@ def pairs(variant: str, iters: int) -> list[float]:
     return [modified[seed] - base[seed] for seed in sorted(modified)]
 
 
+def interval(variant: str, iters: int) -> tuple[float, float, float]:
+    """(low, mean, high) of the pairs' differences: the 95% paired t interval."""
+    from scipy import stats
+
+    found = pairs(variant, iters)
+    mean, half = statistics.fmean(found), stats.t.ppf(0.975, len(found) - 1)
+    half *= statistics.stdev(found) / len(found) ** 0.5
+    return mean - half, mean, mean + half
+
+
 def budgets() -> list[int]:
     return sorted({study["iters"] for study in lines("study")})
 
@@ -179,21 +189,22 @@ def verdicts_text() -> str:
 
 
 def budgets_text() -> str:
-    """The differences at each budget."""
+    """The differences at each budget, and how the program judged them."""
+    judged = {(study["variant"], study["iters"]): study for study in lines("study")}
     rows = []
     for variant in ORDER:
-        cells = [
-            f"{signed(study['mean'])} ({signed(study['low'])} to {signed(study['high'])})"
-            for study in lines("study")
-            if study["variant"] == variant
-        ]
-        if cells:
-            rows.append([f"`{variant}`", *cells])
-    width = max(map(len, rows))
-    return table(
-        ["modification", *(f"{iters:,} iters" for iters in budgets())],
-        [[*row, *[""] * (width - len(row))] for row in rows],
-    )
+        cells = []
+        for iters in budgets():
+            study = judged.get((variant, iters))
+            if study is None:
+                cells.append("not trained")
+                continue
+            low, mean, high = interval(variant, iters)
+            cells.append(
+                f"{signed(mean)} ({signed(low)} to {signed(high)}) {study['verdict'].upper()}"
+            )
+        rows.append([f"`{variant}`", *cells])
+    return table(["modification", *(f"{iters:,} iters" for iters in budgets())], rows)
 
 
 def texts() -> dict[str, str]:
@@ -274,9 +285,12 @@ def curves() -> str:
 
 def over_budgets() -> str:
     """The difference with its interval at each budget."""
-    found = lines("study")
-    low = min(0.0, *(study["low"] for study in found))
-    high = max(0.0, *(study["high"] for study in found))
+    found = {
+        (study["variant"], study["iters"]): interval(study["variant"], study["iters"])
+        for study in lines("study")
+    }
+    low = min(0.0, *(ends[0] for ends in found.values()))
+    high = max(0.0, *(ends[2] for ends in found.values()))
     all_budgets = budgets()
     logs = [math.log(iters) for iters in all_budgets]
     x = drawing.scale((logs[0], max(logs[-1], logs[0] + 1e-9)), (90, 600))
@@ -294,14 +308,14 @@ def over_budgets() -> str:
     for place, variant in enumerate(ORDER):
         color, shift = place, 5 * (place - 2)
         points = []
-        for study in found:
-            if study["variant"] == variant:
-                at = x(math.log(study["iters"])) + shift
-                points.append((at, y(study["mean"])))
-                ends[variant] = y(study["mean"])
+        for (name, iters), (least, mean, most) in found.items():
+            if name == variant:
+                at = x(math.log(iters)) + shift
+                points.append((at, y(mean)))
+                ends[variant] = y(mean)
                 parts += [
-                    drawing.line(at, y(study["low"]), at, y(study["high"]), f"stroke{color}", 3),
-                    drawing.dot(at, y(study["mean"]), f"fill{color}", 4),
+                    drawing.line(at, y(least), at, y(most), f"stroke{color}", 3),
+                    drawing.dot(at, y(mean), f"fill{color}", 4),
                 ]
         if points:
             parts.append(drawing.path(points, f"stroke{color} faint"))
