@@ -47,6 +47,9 @@ SUFFIX = ".q1lab.tar.gz"
 MOST_FILES, MOST_MANIFEST = 50_000, 16 << 20
 """Files of an archive, and bytes of its manifest."""
 
+WRONG = (ValueError, KeyError, TypeError, AttributeError, ArithmeticError)
+"""What reading a list or a header with senseless values raises."""
+
 _PART = r"(?!\.)[^/\\\x00-\x1f\x7f]{1,200}"
 NAMES = re.compile(
     rf"study\.json|labels\.json|wandb/runs\.json|source(?:/{_PART}){{1,3}}\.py|data/[0-9a-f]{{64}}\.txt"
@@ -146,7 +149,7 @@ def unpack(file: Path, new_id: str | None = None) -> Study:
     try:
         manifest = _extract(file, staging)
         return _publish(staging, manifest, new_id)
-    except (tarfile.TarError, EOFError, zlib.error, ValueError, KeyError, TypeError) as error:
+    except (tarfile.TarError, EOFError, zlib.error, *WRONG) as error:
         raise Problem(
             f"{file} is no sound archive of a study: {str(error)[:200]}", FAILED
         ) from None
@@ -161,8 +164,10 @@ def _extract(file: Path, staging: Path) -> dict[str, Any]:
     room = shutil.disk_usage(staging).free - (64 << 20)
     with open_regular(file) as stream, tarfile.open(fileobj=stream, mode="r|gz") as tar:
         first = tar.next()
-        if first is None or first.name != MANIFEST or first.size > MOST_MANIFEST:
+        if first is None or not first.isreg() or first.name != MANIFEST:
             raise ValueError("it does not begin with q1lab's list of files")
+        if first.size > MOST_MANIFEST:
+            raise ValueError("its list of files is too long")
         head = tar.extractfile(first)
         assert head is not None
         try:

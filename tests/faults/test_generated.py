@@ -121,11 +121,32 @@ def check_in_place(plan: dict[str, Any], files: list[bytes]) -> None:
     assert len(lines) == 2
 
 
+def check_archive(data: bytes) -> None:
+    """Restored whole, or one line and nothing left behind."""
+    empty_home()
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "rope-1.q1lab.tar.gz"
+        file.write_bytes(data)
+        code, out, err = said("restore", str(file))
+        assert [path.name for path in Path(folder).iterdir()] == [file.name]
+    assert code in (0, 1, 2)
+    assert "Traceback" not in out + err
+    assert not list(paths.studies_dir().glob(".*"))
+    if code:
+        assert len(err.strip().splitlines()) == 1, err
+        assert studies.ids() == []
+        return
+    (name,) = studies.ids()
+    for args in (("status",), ("compare", name, "--json")):
+        assert said(*args)[0] in (0, 1), args
+
+
 KINDS: dict[str, tuple[Callable[..., None], tuple[some.SearchStrategy[Any], ...]]] = {
     "CSVs to import": (check_csv, (hostile.csv_files(),)),
     "runs to import": (check_events, (some_runs,)),
     "studies to import": (check_study, (hostile.plans(), some_runs)),
     "studies among the others": (check_in_place, (hostile.plans(), some_runs)),
+    "archives to restore": (check_archive, (hostile.archives(),)),
 }
 
 

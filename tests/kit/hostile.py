@@ -7,7 +7,11 @@ lies behind the first check, too.
 from __future__ import annotations
 
 import copy
+import gzip
+import hashlib
+import io
 import json
+import tarfile
 from typing import Any
 
 from hypothesis import strategies as some
@@ -117,6 +121,57 @@ def event_files(draw: some.DrawFn, arm: str, seed: int) -> bytes:
     for _ in range(draw(some.integers(0, 2))):
         lines.insert(draw(some.integers(0, len(lines))), draw(some.sampled_from(junk)))
     return b"\n".join(lines) + draw(some.sampled_from([b"\n", b""]))
+
+
+def sound_archive() -> dict[str, bytes]:
+    """The files of an archive of the sound study, by name; its list of them is made at the end."""
+    files = {"study.json": json.dumps(PLAN).encode()}
+    for seed in (0, 1):
+        for arm in ("baseline", "modified"):
+            lines = [json.dumps(event).encode() for event in sound_events(arm, seed)]
+            files[f"runs/{arm}-seed{seed}/events.jsonl"] = b"\n".join(lines) + b"\n"
+    files["source/baseline.py"] = files["source/modified.py"] = b"x = 1\n"
+    return files
+
+
+NAMES = ["../x", "/etc/passwd", "source/\udcff.py", "runs/a/../../b", "study.json/x", "x" * 300, ""]
+
+
+@some.composite
+def archives(draw: some.DrawFn) -> bytes:
+    """An archive with something hostile in its list, its names, its kinds of member or its bytes."""
+    files = sound_archive()
+    listed: Any = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
+    manifest: Any = {
+        "v": 1,
+        "study": "rope-1",
+        "q1lab": "0.1.0",
+        "made": "2026-03-07T09:30:00+00:00",
+    }
+    manifest |= {"source_mtime_ns": 1_700_000_000 * 10**9, "files": listed}
+    for _ in range(draw(some.integers(0, 2))):
+        part = draw(some.sampled_from([manifest, listed]))
+        part[draw(some.sampled_from([*part, "more"]))] = copy.deepcopy(draw(values))
+    if draw(some.integers(0, 3)) == 0:
+        manifest = draw(values)
+    if draw(some.integers(0, 2)) == 0:
+        files["study.json"] = json.dumps(draw(plans())).encode()
+        listed["study.json"] = hashlib.sha256(files["study.json"]).hexdigest()
+    raw = io.BytesIO()
+    with tarfile.open(fileobj=raw, mode="w") as tar:
+        for name, data in [("q1lab-archive.json", json.dumps(manifest).encode()), *files.items()]:
+            hostile = draw(some.integers(0, 15)) == 0
+            info = tarfile.TarInfo(draw(some.sampled_from(NAMES)) if hostile else name)
+            if draw(some.integers(0, 25)) == 0:
+                info.type = draw(some.sampled_from([b"1", b"2", b"3", b"5", b"6", b"x", b"S"]))
+                info.linkname = "/etc/passwd"
+            info.size = len(data) if info.isreg() else 0
+            tar.addfile(info, io.BytesIO(data) if info.isreg() else None)
+    text = bytearray(raw.getvalue())
+    for _ in range(draw(some.sampled_from([0, 0, 1, 3]))):
+        text[draw(some.integers(0, len(text) - 1))] ^= 1 << draw(some.integers(0, 7))
+    packed = gzip.compress(bytes(text), 1)
+    return packed[: draw(some.sampled_from([len(packed), len(packed), len(packed), 200]))]
 
 
 CELLS = [

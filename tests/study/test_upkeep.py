@@ -360,6 +360,17 @@ def test_a_hostile_archive_leaves_nothing(
     assert studies.ids() == [study.id]
 
 
+def test_an_archive_whose_list_is_no_file_is_one_line(tmp_path: Path) -> None:
+    """Found by the generator of tests/faults/test_generated.py."""
+    file = tmp_path / "a.q1lab.tar.gz"
+    with tarfile.open(file, "w:gz") as tar:
+        info = tarfile.TarInfo(archive.MANIFEST)
+        info.type = tarfile.DIRTYPE
+        tar.addfile(info)
+    with pytest.raises(Problem, match="does not begin with q1lab's list"):
+        archive.unpack(file)
+
+
 def test_restoring_what_is_no_file(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path, tmp_path / "pipe", tmp_path / "none", Path("/dev/zero")):

@@ -198,6 +198,7 @@ ROWS: tuple[tuple[str, str, Figure, str, str], ...] = (
         )
         for kind in (
             "CSVs to import", "runs to import", "studies to import", "studies among the others",
+            "archives to restore",
         )
     ),
     *(
