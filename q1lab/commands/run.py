@@ -5,114 +5,21 @@ from __future__ import annotations
 import contextlib
 import shutil
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
 from q1lab import planning
+from q1lab.commands._asking import asking, wish_of
 from q1lab.commands.live import minutes_text, watch
 from q1lab.errors import FAILED, INTERRUPTED, OK, Problem
 from q1lab.index import ingest
 from q1lab.index.store import Store
 from q1lab.study import command, kept, launch, ranges, studies
-from q1lab.study.command import Wish
 from q1lab.study.engines import names
 from q1lab.study.states import State
 from q1lab.study.studies import Study
-
-F = TypeVar("F", bound=Callable[..., Any])
-
-ASKING = (
-    click.option(
-        "--seeds",
-        default="3",
-        show_default=True,
-        help="How many (3), a range that stops when known (3..12), or which (0,1,2,7).",
-    ),
-    click.option(
-        "--baseline",
-        help="What to compare with: a name or a file. Default: what VARIANT was made from.",
-    ),
-    click.option(
-        "--preset",
-        type=click.Choice(["quick", "cpu", "gpu"]),
-        help="Size and budget. Default: by device.",
-    ),
-    click.option(
-        "--data",
-        default="",
-        help="stdlib, shakespeare, or a UTF-8 text file. Default: as `q1lab data` says, else "
-        "stdlib.",
-    ),
-    click.option("--max-iters", type=int, help="Optimizer updates per run."),
-    click.option(
-        "--set",
-        "overrides",
-        multiple=True,
-        metavar="KEY=VALUE",
-        help="Any other hyperparameter; repeatable.",
-    ),
-    click.option(
-        "--device",
-        type=click.Choice(["auto", "cpu", "cuda", "mps"]),
-        default="auto",
-        show_default=True,
-    ),
-    click.option(
-        "--dtype", type=click.Choice(["auto", "fp32", "bf16"]), default="auto", show_default=True
-    ),
-    click.option(
-        "--jobs",
-        type=int,
-        help="Runs that train at once. Default: a run per core, one per GPU; on an engine, all, "
-        "and of a range what its first look needs.",
-    ),
-    click.option(
-        "--headline",
-        type=click.Choice(["paired", "welch"]),
-        default=command.HEADLINE,
-        show_default=True,
-        help="The interval that decides, declared before the first run.",
-    ),
-    click.option(
-        "--wandb",
-        type=click.Choice(["auto", "online", "offline", "disabled"]),
-        default="auto",
-        show_default=True,
-        help="Weights & Biases; auto is online where a key is configured, else offline.",
-    ),
-    click.option(
-        "--engine",
-        metavar="ENGINE",
-        help=(
-            "Where it trains: local, slurm, ray=http://HOST:8265, notebook, or a name from "
-            "config.toml."
-        ),
-    ),
-    click.option(
-        "--engine-option",
-        "engine_options",
-        multiple=True,
-        metavar="NAME=VALUE",
-        help="For the engine, such as gpus=0.5 (Ray) or partition=gpu (Slurm).",
-    ),
-    click.option("--fresh", is_flag=True, help="Start a new study even if this one exists."),
-    click.option(
-        "--unchecked",
-        is_flag=True,
-        help="Train your own file without its checks; the verdict says so.",
-    ),
-)
-"""The options that say what is trained, on what, and where: those of a `Wish`."""
-
-
-def asking(function: F) -> F:
-    """Put ``ASKING`` on a command."""
-    for option in reversed(ASKING):
-        function = option(function)
-    return function
 
 
 @click.command(
@@ -170,7 +77,7 @@ def run(
     # the quick questions first
     _ = command.parse_range(wish.seeds) or command.parse_seeds(wish.seeds)
     if tune is not None:
-        from q1lab.commands.sweep import train_tune
+        from q1lab.commands._series import train_tune
 
         if over is not None or detach:
             other = "--over" if over is not None else "--detach"
@@ -182,7 +89,7 @@ def run(
             return found
         wish = found
     if over is not None:
-        from q1lab.commands.sweep import train_over
+        from q1lab.commands._series import train_over
 
         return train_over(wish, over, plot, detach, as_json)
     if plot is not None:
@@ -240,25 +147,6 @@ def stop(study: str | None) -> int:
     else:
         click.echo(f"{chosen.id} is not running.")
     return OK
-
-
-def wish_of(*, max_iters: int | None, overrides: tuple[str, ...], **asked: Any) -> Wish:
-    """The wish of the parsed options of `q1lab run`."""
-    return Wish(overrides=_overrides(overrides, max_iters), **asked)
-
-
-def _overrides(given: tuple[str, ...], max_iters: int | None) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for item in given:
-        key, sign, value = item.partition("=")
-        if not sign or not key.strip():
-            raise Problem(f"--set {item!r}: give KEY=VALUE, for example --set learning_rate=3e-4")
-        found[key.strip()] = value.strip()
-    if max_iters is not None:
-        if max_iters < 1:
-            raise Problem(f"--max-iters {max_iters}: a run needs at least 1 iter")
-        found["max_iters"] = str(max_iters)
-    return found
 
 
 def _announce(study: Study, plan: planning.Plan) -> None:

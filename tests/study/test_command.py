@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from q1lab import planning
-from q1lab.commands.run import run, wish_of
+from q1lab.commands._asking import wish_of
+from q1lab.commands.run import run
 from q1lab.errors import Problem
 from q1lab.index.store import Store
 from q1lab.model import parents
@@ -23,7 +24,7 @@ from q1lab.study.studies import Study
 from q1lab.week.model import Action
 from tests.kit.places import ROOT
 
-NOT_OF_THE_STUDY = ("detach", "as_json")
+NOT_OF_THE_STUDY = ("detach", "as_json", "over", "tune", "plot")
 
 
 def parsed(words: tuple[str, ...]) -> Wish:

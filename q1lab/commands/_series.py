@@ -1,0 +1,172 @@
+"""Train studies that were declared together, one after another, and print what came out: for
+`q1lab sweep`, and for `q1lab run` with --over and --tune."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from q1lab import declaring
+from q1lab.commands.live import watch
+from q1lab.declaring import Declared
+from q1lab.errors import FAILED, INTERRUPTED, OK, Problem
+from q1lab.index import ingest
+from q1lab.index.store import Store
+from q1lab.study import command, launch, ranges, series, turns
+from q1lab.study.command import Wish
+from q1lab.study.studies import ARMS, Study
+
+
+def train_over(wish: Wish, axis: str, plot: Path | None, detach: bool, as_json: bool) -> int:
+    """`q1lab run --over`: the study of ``wish`` at each value of an axis."""
+    key, values = declaring.parse_axis(axis)
+    if plot is not None and plot.suffix.lower() not in (".svg", ".png"):
+        raise Problem(f"{plot}: a plot is written as .svg or .png; give a file name that ends so")
+    with Store() as store:
+        tell("Looking at the model files and this machine …", as_json)
+        declared = declaring.over(wish, key, values, store)
+        status = train(store, declared, detach, as_json)
+        if plot is not None and not detach and status != INTERRUPTED:
+            from q1lab.compare import charts, together
+
+            charts.over_figure(together.read(store, declared.series.id), plot)
+            tell(f"\nDrawn: {plot}", as_json)
+        return status
+
+
+def train_tune(wish: Wish, key: str, as_json: bool) -> Wish | int:
+    """Let each arm choose its own value of ``key`` (`q1lab run --tune`): the wish with what was
+    chosen, or an exit status when the person left."""
+    from q1lab.compare import telling
+
+    with Store() as store:
+        tell("Looking at the model files and this machine …", as_json)
+        declared = declaring.tune(wish, key, store)
+        missing = declared.missing
+        begun = declaring.begin(declared, store)
+        if not as_json:
+            announce(begun, missing)
+        left = _follow(store, begun, as_json) if missing else None
+        if left is not None:
+            return left
+        found = declaring.choice(begun.series, store)
+    one = begun.studies[0]
+    names = dict(zip(ARMS, (one.baseline, one.variant), strict=True))
+    if not as_json:
+        text = telling.tuned(found, names)
+        click.echo(f"\n{text[0].upper()}{text[1:]}.\n")
+    return replace(wish, tune=found.key, tuned=found.to_dict())
+
+
+def train(store: Store, declared: Declared, detach: bool, as_json: bool) -> int:
+    """Train a series that was planned, and print its table."""
+    begun = declaring.begin(declared, store)
+    missing = declared.missing
+    if not as_json:
+        announce(begun, missing)
+    if detach:
+        names = [study.id for study in begun.studies]
+        if as_json:
+            print_json({"series": begun.series.id, "studies": names, "started": missing > 0})
+        elif missing:
+            click.echo(
+                f"Training goes on by itself, one study after another: {', '.join(names)}. "
+                f"Watch: the same command without --detach"
+            )
+        return OK
+    left = _follow(store, begun, as_json) if missing else None
+    return finish(store, begun.series.id, as_json) if left is None else left
+
+
+def announce(declared: Declared, missing: int) -> None:
+    """Say what is declared, before it trains."""
+    record, first = declared.series, declared.studies[0]
+    planned = ranges.of(first)
+    seeds = len(first.seeds)
+    many = f"{seeds} seed{'s' if seeds > 1 else ''} each"
+    if planned is not None:
+        many = f"{planned.first} to {planned.most} seeds each"
+    members = ", ".join(record.name(at) for at in range(len(record.members)))
+    what = f"{members} against {first.baseline}"
+    if record.kind != series.SWEEP:
+        what = f"{first.variant} against {first.baseline} at {record.axis} {members}"
+    width = shutil.get_terminal_size().columns
+    click.echo(
+        click.wrap_text(
+            f"{record.id}: {what}, {many}, preset {first.preset}, data {first.data.name}, "
+            f"{first.device} {first.dtype}, {first.jobs} at once",
+            width,
+        )
+    )
+    if missing:
+        most = "at most " if planned is not None else ""
+        click.echo(f"{most}{missing} runs, one study after another")
+    said: dict[str, list[str]] = {}
+    for at, plan in enumerate(declared.plans):
+        for note in plan.notes if record.kind != series.TUNE else ():
+            said.setdefault(note, []).append(record.name(at))
+    for note, names in said.items():
+        whose = "" if len(names) == len(declared.plans) else f" on {', '.join(names)}"
+        click.echo(click.wrap_text(f"note{whose}: {note}", width, "", "  "))
+
+
+def _follow(store: Store, declared: Declared, as_json: bool) -> int | None:
+    """Show one study after the other; an exit status when the person left, or when the series
+    stands still."""
+    at = declared.studies[0]
+    try:
+        for at in declared.studies:
+            if not turns.lacks_runs(at) and not launch.is_alive(at.files):
+                continue
+            if not as_json:
+                mine = series.of(at)
+                where = f" at {mine.axis} {mine.name(mine.at)}" if mine and mine.axis else ""
+                click.echo(f"\n{at.id}: {at.variant} against {at.baseline}{where}")
+            watch(store, at, quiet=as_json, hint="Ctrl-C stops")
+    except KeyboardInterrupt:
+        tell("\nStopping; each run leaves a checkpoint …", as_json)
+        stop(store, declared.studies)
+        tell(f"Stopped. Go on with: {command.going_on(at)}", as_json)
+        return INTERRUPTED
+    return None
+
+
+def stop(store: Store, members: tuple[Study, ...]) -> None:
+    """Stop whichever study of a series trains."""
+    import contextlib
+
+    with contextlib.suppress(KeyboardInterrupt):
+        for study in members:
+            launch.stop(study)
+            ingest.take_in(store, study)
+
+
+def finish(store: Store, series_id: str, as_json: bool) -> int:
+    """Print a series' table; the status says whether every run finished."""
+    from q1lab.compare import together
+
+    found = together.read(store, series_id)
+    if as_json:
+        print_json(together.to_json(found))
+    else:
+        click.echo("")
+        for line in together.lines(found, min(shutil.get_terminal_size().columns, 100)):
+            click.echo(line)
+    if not found.complete:
+        waiting = next((one for one in turns.members(series_id).values()), None)
+        if waiting is not None:
+            tell(f"q1lab: it is not done; go on with: {command.going_on(waiting)}", as_json)
+    return FAILED if together.bad(found) else OK
+
+
+def print_json(record: object) -> None:
+    click.echo(json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def tell(text: str, silent: bool) -> None:
+    if not silent:
+        click.echo(text, err=True)
