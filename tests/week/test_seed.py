@@ -1,4 +1,4 @@
-"""The facts that the week was made from, row by row, looked up in what the app can show."""
+"""The facts that the week was made from, row by row, looked up in what the app draws."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 import pytest
 
 from q1lab.tui.sheets import sheets
+from q1lab.tui.widgets.pieces import FoldPiece, StepPiece, pieces_of
 from q1lab.week.content import load
 from q1lab.week.model import Action, Fold, Step, Text, Week
 from tests.kit.places import ROOT
@@ -115,3 +116,49 @@ def test_each_row_can_be_met_in_the_app(pages: dict[str, str], row: str) -> None
 def test_each_row_about_rope_can_be_met(pages: dict[str, str], row: str) -> None:
     missing = [fact for fact in OF_ROPE[row] if re.sub(r"\s+", " ", fact) not in pages["rope"]]
     assert missing == []
+
+
+def drawn(week: Week, width: int) -> str:
+    """What the reader draws on its pages, every fold open, with the form that chooses."""
+    lines = [week.label, week.title, week.goal]
+    for sheet in sheets(week):
+        for piece in pieces_of(sheet, {}, None, True):
+            if isinstance(piece, FoldPiece):
+                piece.open = True
+            lines += [line.plain for line in piece.lines(width)]
+            if isinstance(piece, StepPiece) and piece.step.answer:  # what Enter shows of a question
+                lines += [line.plain for line in piece.text(piece.step.answer.markdown, width)]
+    for one in week.variants:
+        lines += [one.title, one.used_in, one.difficulty, one.paper]
+    return bare("\n".join(lines))
+
+
+def bare(text: str) -> str:
+    """Words alone: no marks of Markdown, no lines of tables, no spaces but single ones."""
+    return " ".join(re.sub(r"[`*]", "", re.sub(r"[|─]", " ", text)).split())
+
+
+@pytest.fixture(scope="module")
+def screens() -> dict[str, str]:
+    week = load(ROOT / "content")
+    return {name: drawn(week.for_variant(name), 118) for name in VARIANTS}
+
+
+def test_each_fact_is_drawn(screens: dict[str, str]) -> None:
+    """Not only in the files: what the page shows of them, as words on the screen."""
+    for name in VARIANTS:
+        rows = ROWS | (OF_ROPE if name == "rope" else {})
+        missing = {
+            row: fact
+            for row, facts in rows.items()
+            for fact in facts
+            if bare(fact) not in screens[name]
+        }
+        assert missing == {}, name
+
+
+def test_in_80_columns_every_word_of_the_facts_is_drawn() -> None:
+    """Cells of a table wrap there, so that words are looked for one by one."""
+    page = drawn(load(ROOT / "content").for_variant("rope"), 76)
+    facts = " ".join(fact for row in (*ROWS.values(), *OF_ROPE.values()) for fact in row)
+    assert set(re.findall(r"\w+", bare(facts))) - set(re.findall(r"\w+", page)) == set()
