@@ -389,6 +389,9 @@ FOOT = """
   KPI or a post is noticed by comparing with the copy; elsewhere, or without a copy, such a row stays garbled.
 - **Deleting a study** keeps its plan and how its runs ended in `deleted.jsonl`: what was asked stays on record.
   `q1lab archive` makes one file of a study first; `q1lab restore` checks every byte of it and brings it back whole.
+- **Being told**: with `q1lab config set on_end 'notify-send "$Q1LAB_SENTENCE"'` a command of yours runs when a study
+  has ended, a run diverged, or nothing has come for 15 minutes, wherever the study trains and whether or not anybody
+  watches; `Q1LAB_STUDY`, `Q1LAB_WHAT` and `Q1LAB_VERDICT` say more. Waiting in a cluster's queue is no stall.
 - **A full disk** ends a run as failed, with its last checkpoint intact; the same `q1lab run` goes on from there.
 - **Order** goes by sequence, durations by the monotonic clock: setting the clock changes neither.
 - **A model file is your own code** and runs with your rights. The limits on it (time, memory, output) guard against
