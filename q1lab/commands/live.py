@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from q1lab.errors import Problem
 from q1lab.index.store import Store
 from q1lab.index.view import RunView, StudyView, look, spark
-from q1lab.study import launch
+from q1lab.study import launch, told
 from q1lab.study.alive import is_alive
 from q1lab.study.states import MARKS, State
 from q1lab.study.studies import Study
@@ -62,7 +62,7 @@ def _live(store: Store, study: Study, hint: str) -> StudyView:
     from rich.console import Console
     from rich.live import Live
 
-    console = Console()
+    console, news = Console(), told.Watch(study)
     waited = False
     with Live(console=console, auto_refresh=False, transient=False) as live:
         while True:
@@ -74,6 +74,8 @@ def _live(store: Store, study: Study, hint: str) -> StudyView:
             if not alive:
                 break
             waited = True
+            for kind in news.look():
+                ring(told.sentence(study.id, kind))
             time.sleep(POLL)
     if waited:
         ring(f"{study.id}: {view.line.done} of {view.line.total} runs done")
@@ -93,16 +95,16 @@ def ring(text: str) -> None:
 
 def _lines(store: Store, study: Study) -> StudyView:
     """One line when a run starts or ends, and at each tenth of the way in between."""
-    told: dict[str, tuple[State, int]] = {}
+    said: dict[str, tuple[State, int]] = {}
     while True:
         view, alive = _look(store, study)
         for run in view.runs:
             mark = (run.state, int(run.progress * 10))
             if run.state is State.QUEUED and not run.message:
                 continue
-            if told.get(run.name) == mark:
+            if said.get(run.name) == mark:
                 continue
-            told[run.name] = mark
+            said[run.name] = mark
             sys.stdout.write(line(run) + "\n")
             sys.stdout.flush()
         if not alive:

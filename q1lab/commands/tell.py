@@ -48,10 +48,8 @@ def environment(study: Study, kind: str) -> dict[str, str]:
     verdict = ""
     if kind == told.ENDED:
         verdict, sentence = _outcome(study)
-    elif kind == told.DIVERGED:
-        sentence = f"A run of {study.id} diverged: its loss is not finite any more."
     else:
-        sentence = f"{study.id} has written nothing for {told.STALL / 60:.0f} minutes."
+        sentence = told.sentence(study.id, kind)
     return {
         "Q1LAB_STUDY": study.id,
         "Q1LAB_WHAT": kind,

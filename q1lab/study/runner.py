@@ -98,8 +98,7 @@ class Runner:
     def _tell_news(self) -> None:
         """Have told what the last look at the events shows for the first time."""
         self.tellers = [teller for teller in self.tellers if teller.poll() is None]
-        waits = self.crew is not None and not self.crew.trains
-        for kind in self.watch.look(waits=waits):
+        for kind in self.watch.look():
             self._tell(kind)
 
     def _tell(self, kind: str) -> None:

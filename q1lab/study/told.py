@@ -3,15 +3,17 @@ long.
 
 The runner looks, since it is there with or without a viewer and wherever the study trains, and
 starts the learner's own command (``on_end`` in config.toml) through ``q1lab.commands.tell``. The
-app rings and notifies by itself.
+app and whoever follows in a terminal look, too: they ring, and ask the terminal for a notification.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from q1lab.files import size_of
+from q1lab.study.engines import record
+from q1lab.study.engines.base import RUNNING
 from q1lab.study.events import last_event
 from q1lab.study.states import State
 from q1lab.study.studies import Study
@@ -26,6 +28,13 @@ EVERY = 5.0
 """Seconds between two looks."""
 
 
+def sentence(study_id: str, kind: str) -> str:
+    """What to say of a study that goes on."""
+    if kind == DIVERGED:
+        return f"A run of {study_id} diverged: its loss is not finite any more."
+    return f"{study_id} has written nothing for {STALL / 60:.0f} minutes."
+
+
 class Watch:
     """Looks at one launch of a study; tells each thing once, a stall once per stall."""
 
@@ -34,38 +43,47 @@ class Watch:
         self.sizes = self._sizes()
         self.moved = self.looked = clock()
         self.stalled = False
-        self.diverged = set(self._diverged())
+        self.diverged = self._diverged(self.sizes)
         """Runs of an earlier launch are no news."""
 
-    def look(self, *, waits: bool = False) -> list[str]:
+    def look(self) -> list[str]:
         """What is new: some of ``diverged`` and ``stalled``. Cheap, and at most every ``EVERY``
-        seconds. ``waits``: no run of it trains (a cluster's queue), so that silence is no stall."""
+        seconds."""
         now = self.clock()
-        if waits:
-            self.moved = now
         if now - self.looked < EVERY:
             return []
         self.looked = now
+        if self._waits():
+            self.moved = now
         news = []
         sizes = self._sizes()
-        if sizes != self.sizes:
+        changed = [name for name, size in sizes.items() if size != self.sizes.get(name)]
+        if changed:
             self.sizes, self.moved, self.stalled = sizes, now, False
-            diverged = set(self._diverged())
+            diverged = self._diverged(changed)
             if diverged - self.diverged:
                 news.append(DIVERGED)
-            self.diverged = diverged
+            self.diverged = (self.diverged - set(changed)) | diverged
         elif now - self.moved >= STALL and not self.stalled:
             self.stalled = True
             news.append(STALLED)
         return news
 
+    def _waits(self) -> bool:
+        """Whether an engine has the study and none of its runs is at work: silence in a cluster's
+        queue is no stall."""
+        word = record.read(self.study.files.root)
+        if word is None or word.over:
+            return False
+        return not any(seen.state == RUNNING for seen in word.cells.values())
+
     def _sizes(self) -> dict[str, int]:
         return {run.name: size_of(self.study.files.run(run.name).events) for run in self.study.runs}
 
-    def _diverged(self) -> list[str]:
-        found = []
-        for run in self.study.runs:
-            end = last_event(self.study.files.run(run.name).events)
+    def _diverged(self, names: Iterable[str]) -> set[str]:
+        found = set()
+        for name in names:
+            end = last_event(self.study.files.run(name).events)
             if end is not None and end["type"] == "exit" and end.get("state") == State.DIVERGED:
-                found.append(run.name)
+                found.add(name)
         return found

@@ -126,11 +126,15 @@ class Q1Lab(TimedApp):
     def on_snapshot_taken(self, message: SnapshotTaken) -> None:
         before, self.snapshot = self.snapshot, message.snapshot
         self.draw_clock()
-        for line in ended_since(before, message.snapshot):
+        ended = [
+            f"{line.id}: {line.done} of {line.total} runs have ended. "
+            "The lab (2) shows what came out."
+            for line in ended_since(before, message.snapshot)
+        ]
+        for text in (*message.snapshot.news, *ended):
             if self.config.bell:
                 self.bell()
-            ended = f"{line.id}: {line.done} of {line.total} runs have ended."
-            self.announce(f"{ended} The lab (2) shows what came out.")
+            self.announce(text)
 
     def on_failed(self, message: Failed) -> None:
         self.tell(message.text, message.title)

@@ -12,7 +12,7 @@ import contextlib
 import queue
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +24,7 @@ from q1lab.index.ingest import Looked
 from q1lab.index.store import Store
 from q1lab.index.view import RunView, StudyLine, StudyView
 from q1lab.journal import evidence
-from q1lab.study import launch, studies
+from q1lab.study import launch, studies, told
 from q1lab.study.studies import Study
 from q1lab.week import progress
 from q1lab.week.model import Week
@@ -57,6 +57,8 @@ class Snapshot:
     focus: Focus | None = None
     pages: dict[str, Any] = field(default_factory=dict)
     """What single screens asked for (see ``Desk.page``), by the page's name."""
+    news: tuple[str, ...] = ()
+    """What a person is to be told at this moment: a run diverged, a study stalled."""
     looked: Looked | None = None
     """How far a long first look at all studies has come; None when it is whole."""
 
@@ -106,6 +108,8 @@ class Taker:
         """Whether a look has been taken, and whether it left curves for the next one."""
         self._unreadable: dict[str, str] = {}
         """Why the studies that can't be read can't, by id."""
+        self._watches: dict[str, told.Watch] = {}
+        """A look at each study that trains, for what a person is to be told."""
         self.looked: Looked | None = None
         """How far the look at all studies came that was not finished."""
 
@@ -128,7 +132,21 @@ class Taker:
             done = evidence.merge(
                 store, self.content, done, evidence.look(store, self.content, done)
             )
-        return Snapshot(done, self._lines, self._focus, pages, self.looked)
+        news = tuple(self._news()) if ingest else ()
+        return Snapshot(done, self._lines, self._focus, pages, news, self.looked)
+
+    def _news(self) -> Iterator[str]:
+        """What of the studies that train is seen for the first time."""
+        alive = [line.id for line in self._lines if line.state == "running"]
+        self._watches = {name: self._watches[name] for name in alive if name in self._watches}
+        for name in alive:
+            with contextlib.suppress(Problem):
+                study = self._plan(name)
+                watch = self._watches.get(name)
+                if watch is None or watch.study is not study:
+                    watch = self._watches[name] = told.Watch(study)
+                for kind in watch.look():
+                    yield told.sentence(name, kind)
 
     def _ingest(self, store: Store) -> None:
         now = time.monotonic()

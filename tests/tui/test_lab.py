@@ -12,7 +12,7 @@ import pytest
 from textual.widgets import Input, OptionList
 
 from q1lab.index.store import Store
-from q1lab.study import launch, studies
+from q1lab.study import launch, studies, told
 from q1lab.study.states import State
 from q1lab.tracking import state as wandb_state
 from q1lab.tui.screens.error import ErrorScreen
@@ -467,3 +467,20 @@ def test_the_end_of_a_planned_range_is_seen_as_one() -> None:
         after = taker.take(store)
     assert [(line.state, line.done, line.total) for line in after.studies] == [("finished", 6, 6)]
     assert [line.id for line in ended_since(before, after)] == [study.id]
+
+
+async def test_a_divergence_and_a_stall_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(told, "EVERY", 0.0)
+    study = make_study(seeds=(0, 1))
+    locked = hold(study.files.lock)
+    train(study, "baseline", 0, 400, state=None)
+    async with app().run_test(size=(120, 40)) as pilot:
+        await open_lab(pilot)
+        await until(pilot, lambda: pilot.app.snapshot.training is not None, "not seen to train")
+        await until(pilot, lambda: pilot.app.desk.taker._watches, "no look at it")
+        train(study, "modified", 0, 200, state="diverged")
+        await until(pilot, lambda: "A run of rope-1 diverged" in notices(pilot.app), "not told")
+        monkeypatch.setattr(told, "STALL", 0.0)
+        stalled = "rope-1 has written nothing for 0 minutes"
+        await until(pilot, lambda: stalled in notices(pilot.app), "the stall was not told")
+    os.close(locked)

@@ -86,11 +86,6 @@ class Crew:
         """Ask the job to stop at the next look."""
         self.stopping = True
 
-    @property
-    def trains(self) -> bool:
-        """Whether the engine had a run at work when it was last heard of."""
-        return any(seen.state == RUNNING for seen in self.word.cells.values())
-
     def run(self) -> int:
         """Until nothing of the study is left at the engine."""
         self.journal.make_up(dict(self.word.base))
