@@ -20,8 +20,16 @@ from q1lab.study.tail import Tail
 from q1lab.tui.snapshot import Focus
 from q1lab.tui.widgets import forest
 from q1lab.tui.widgets.braille import Canvas
-from q1lab.tui.widgets.chart_data import chart_data, log_ticks, mean_and_band, short, ticks
+from q1lab.tui.widgets.chart_data import (
+    ArmCurves,
+    chart_data,
+    log_ticks,
+    mean_and_band,
+    short,
+    ticks,
+)
 from q1lab.tui.widgets.diff_view import diff_text
+from q1lab.tui.widgets.loss_chart import single
 from q1lab.tui.widgets.palette import Palette
 from q1lab.tui.widgets.sparkline import BARS, GAP, scale, sparkline
 from q1lab.tui.widgets.study_words import heading
@@ -225,6 +233,14 @@ FOUND = make(
     floor=Interval(-0.008, 0.008),
     notes=(Note(Kind.UNCHECKED),),
 )
+
+
+def test_of_many_seeds_some_are_drawn_and_the_band_is_of_all() -> None:
+    for n, drawn in ((1, 1), (3, 3), (24, 24), (25, 13), (500, 24)):
+        seeds = tuple(((0, 4.0), (100, 2.0 + k)) for k in range(n))
+        arm = ArmCurves("modified", "rope", seeds, (), (), n)
+        assert len(single(arm)) == drawn
+        assert single(arm)[0] == seeds[0]
 
 
 def test_the_declared_interval_is_the_one_shown() -> None:

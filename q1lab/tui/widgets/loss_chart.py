@@ -14,7 +14,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from q1lab.tui.widgets.braille import Canvas
-from q1lab.tui.widgets.chart_data import ArmCurves, ChartData, log_ticks, short, ticks
+from q1lab.tui.widgets.chart_data import ArmCurves, ChartData, Curve, log_ticks, short, ticks
 from q1lab.tui.widgets.palette import Palette, palette
 
 GUTTER = 7
@@ -231,6 +231,16 @@ class _Axis:
         return round((value - self.first) / ((self.last - self.first) or 1.0) * self.dots)
 
 
+SINGLE = 24
+"""Seeds that are drawn one by one. More can't be told apart; the band is of them all."""
+
+
+def single(arm: ArmCurves) -> tuple[Curve, ...]:
+    """The seeds whose curves are drawn: all, or of many some, evenly taken."""
+    step = -(-len(arm.seeds) // SINGLE) or 1
+    return arm.seeds[::step]
+
+
 def _draw_arm(canvas: Canvas, arm: ArmCurves, pen: int, x_axis: _Axis, y_axis: _Axis) -> None:
     """Band as tinted cells, seeds as thin lines (pens 0 and 1), the mean above them (pens 2 and
     3)."""
@@ -245,7 +255,7 @@ def _draw_arm(canvas: Canvas, arm: ArmCurves, pen: int, x_axis: _Axis, y_axis: _
                     round(bottom0 + (bottom1 - bottom0) * share),
                     pen,
                 )
-    for curve in arm.seeds:
+    for curve in single(arm):
         canvas.path(_dots(curve, x_axis, y_axis), pen, THIN)
     if arm.n > 1 or not arm.seeds:
         canvas.path(_dots(arm.mean, x_axis, y_axis), pen + 2, MEAN, dash=DASH[arm.arm])
