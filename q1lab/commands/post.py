@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from q1lab.commands import _documents as shared
 from q1lab.errors import FAILED, OK, Problem
 from q1lab.index.store import Store
-
-if TYPE_CHECKING:
-    from q1lab.documents.claims import Finding
-    from q1lab.week.model import Week
 
 
 @click.group(
@@ -178,9 +174,11 @@ def lint_command(file: Path | None, repo: Path | None, as_json: bool) -> int:
     bootstrap CI without its seeds. Overrule one with <!-- q1lab:allow the reason --> on its line or
     above its paragraph.
     """
+    from q1lab.documents import open_claims
+
     path, _ = _draft(file, repo)
     with Store() as store:
-        found = _findings(store, shared.week(), path)
+        found = open_claims.findings(store, shared.week(), path)
     if as_json:
         shared.emit({"file": str(path), "findings": [asdict(item) for item in found]})
     else:
@@ -189,16 +187,6 @@ def lint_command(file: Path | None, repo: Path | None, as_json: bool) -> int:
         if not found:
             shared.remark("no claim beyond the data")
     return FAILED if found else OK
-
-
-def _findings(store: Store, week: Week, path: Path) -> list[Finding]:
-    """What the claim lint has to say about a draft."""
-    from q1lab.documents import claims, known, modification
-    from q1lab.documents.save import read
-
-    record = modification.gather(store, week)
-    verdict = record.study.verdict if record.study else ""
-    return claims.lint(read(path) or b"", verdict, known.numbers(store, week), where=path.name)
 
 
 def _shown(path: Path) -> str:
@@ -362,21 +350,19 @@ def export_command(
 @shared.json_option
 def publish_command(url: str, title: str | None, as_json: bool) -> int:
     """Record the canonical address of the post: the one that every channel links to."""
+    from q1lab.documents import open_claims
     from q1lab.journal import posts
 
     week = shared.week()
     with Store() as store:
         found = posts.publish(store, week.label, url, title)
-        draft = Path(found["path"]) if found["path"] else None
-        open_ = _findings(store, week, draft) if draft and draft.is_file() else []
+        open_ = open_claims.of_post(store, week, found)
     if as_json:
         shared.emit({"post": found, "findings": [asdict(item) for item in open_]})
         return OK
     shared.show("\n".join(_board(found)))
-    if draft and open_:
-        many = "1 finding is" if len(open_) == 1 else f"{len(open_)} findings are"
-        shared.remark(f"note: {many} open in the draft; `q1lab post lint` lists them. The first:")
-        shared.remark(f"  {draft.name}:{open_[0].line}: {open_[0].message}")
+    if open_:
+        shared.remark(f"note: {open_claims.told(found, open_)}")
     return OK
 
 

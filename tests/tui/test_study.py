@@ -559,6 +559,24 @@ async def test_publishing_and_sharing_have_forms_and_say_what_is_wrong() -> None
         assert post["url"] == "https://example.org/post"
 
 
+async def test_publishing_over_open_claims_says_so(tmp_path: Path) -> None:
+    draft = tmp_path / "post.md"
+    draft.write_text("# A post\n\nRoPE outperforms the baseline.\n")
+    app = prepared(lambda store, week: posts.save_post(store, week.label, "A post", str(draft)))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        await go(pilot, "c2", "c2-publish")
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, FieldsScreen))
+        app.screen.query_one("#url", Input).value = "https://example.org/post"
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: isinstance(app.screen, ErrorScreen))
+        assert isinstance(app.screen, ErrorScreen)
+        assert "1 finding is open in the draft" in app.screen.text
+        with Store() as store:
+            assert posts.of_week(store, LABEL)["url"] == "https://example.org/post"  # type: ignore[index]
+
+
 async def test_a_choice_that_changes_the_text_leaves_the_place() -> None:
     """Choosing data or a variant lays the page out anew; one goes on where one was."""
     app = prepared()
@@ -571,7 +589,7 @@ async def test_a_choice_that_changes_the_text_leaves_the_place() -> None:
         before = reader.piece.virtual_region.y - reader.scroll_y
         assert before > 0
         words = "Python's own source text"
-        app.desk.ask(lambda store: progress.choose_data(store, LABEL, "stdlib", words, 98))
+        app.desk.ask(lambda store: progress.choose_data(store, "stdlib", words, 98))
         await until(pilot, lambda: app.week.numbers.vocab == 98)
         await until(
             pilot,

@@ -53,10 +53,18 @@ def _form(
         if values is not None:
             app.desk.ask(
                 lambda store: keep(store, values),
-                lambda _: app.call_later(app.notify, said, markup=False),
+                lambda answer: app.call_later(_say, app, answer, said),
             )
 
     app.push_screen(FieldsScreen(title, fields), kept)
+
+
+def _say(app: Q1Lab, answer: Any, said: str) -> None:
+    """What was kept, in words; what ``keep`` gives as text is to be read, and stays until then."""
+    if isinstance(answer, str) and answer:
+        app.tell(f"{said} {answer}", "Kept")
+    else:
+        app.notify(said, markup=False)
 
 
 def paper(app: Q1Lab) -> None:
@@ -100,13 +108,16 @@ def publish(app: Q1Lab) -> None:
     """The post's canonical address."""
     label = app.week.label
     fields = [Field("url", "address", hint="https://…", needed=True)]
-    _form(
-        app,
-        "Where the post is published: its canonical address",
-        fields,
-        lambda store, given: posts.publish(store, label, given["url"]),
-        "Recorded. Cross-posts link to this address.",
-    )
+
+    def keep(store: Store, given: dict[str, str]) -> str:
+        from q1lab.documents import open_claims
+
+        post = posts.publish(store, label, given["url"])
+        found = open_claims.of_post(store, app.week, post)
+        return open_claims.told(post, found) if found else ""
+
+    title = "Where the post is published: its canonical address"
+    _form(app, title, fields, keep, "Recorded. Cross-posts link to this address.")
 
 
 def share(app: Q1Lab) -> None:

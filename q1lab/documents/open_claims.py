@@ -1,0 +1,33 @@
+"""What the claim lint finds in the week's draft, for whoever is about to publish it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from q1lab.documents import claims, known, modification
+from q1lab.documents.claims import Finding
+from q1lab.documents.save import read
+from q1lab.index.store import Store
+from q1lab.week.model import Week
+
+
+def findings(store: Store, week: Week, path: Path) -> list[Finding]:
+    """What the claim lint has to say about a draft."""
+    record = modification.gather(store, week)
+    verdict = record.study.verdict if record.study else ""
+    return claims.lint(read(path) or b"", verdict, known.numbers(store, week), where=path.name)
+
+
+def of_post(store: Store, week: Week, post: Mapping[str, Any]) -> list[Finding]:
+    """The findings in a post's draft; none where it has no draft that is there."""
+    draft = Path(post["path"]) if post["path"] else None
+    return findings(store, week, draft) if draft is not None and draft.is_file() else []
+
+
+def told(post: Mapping[str, Any], found: Sequence[Finding]) -> str:
+    """How many claims are open, and the first, in a line."""
+    many = "1 finding is" if len(found) == 1 else f"{len(found)} findings are"
+    first = f"{Path(post['path']).name}:{found[0].line}: {found[0].message}"
+    return f"{many} open in the draft; `q1lab post lint` lists them. The first: {first}"
