@@ -48,7 +48,7 @@ def table(lines: list[str]) -> str:
         found[figure.pop("what")] = figure
     loads = [figure["load"] for figure in found.values()]
     parts = [
-        f"On loopback, a {machine()} with a load of {min(loads)} to {max(loads)} by other work; the "
+        f"On loopback, a {machine()} with a load of {min(loads)} to {max(loads)} by other work; the\n"
         "trainer is the one without torch, but where losses are compared."
     ]
     times = {what: figure for what, figure in found.items() if what.startswith("time ")}
@@ -83,6 +83,8 @@ def row(what: str, figure: Mapping[str, Any]) -> str:
     if "took" in figure:
         what += f" (in {figure['took']} s), then caught up by a fresh process"
     again = f"{figure['again']} s" if "again" in figure else ""
+    if "processor" in figure:
+        again = f"{figure['processor']} s of processor time"
     harm = f"{figure['lost']}, {figure['doubled']}" if "lost" in figure else ""
     rest = [figure.get(key, "") for key in ("goes_on_at", "runs", "attempts")]
     return "| " + " | ".join(str(part) for part in (what, again, *rest, harm)) + " |"

@@ -378,8 +378,9 @@ def test_a_journal_of_a_thousand_runs_opens_fast(tmp_path: Path) -> None:
     text = json.dumps({"type": "iter", "iter": 1, "train_loss": 2.0, "t": 1.0, "total": 1.0})
     lines = [(n, f"baseline-seed{n % 1000}", text) for n in range(1, 200_001)]
     journal.add("job", lines)
-    began = time.monotonic()
+    used = time.process_time()
     again = Journal(files)
     again.make_up({})
-    figure("200,000 lines of a journal taken up again", again=round(time.monotonic() - began, 1))
+    used = time.process_time() - used
+    figure("A journal of 200,000 lines taken up again", processor=round(used, 1))
     assert again.cursors["job"] == 200_000
