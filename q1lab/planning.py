@@ -451,6 +451,11 @@ def _draft(
             **({} if here else {"engine": engine.to_dict()}),
             "baseline": wish.baseline and baseline.origin,
             **(
+                {"shared_at_start": answer["shared_at_start"]}
+                if "shared_at_start" in answer and modified.sha256 != baseline.sha256
+                else {}
+            ),
+            **(
                 {"seed_shift": {"modified": studies.OTHER_SEEDS}}
                 if modified.sha256 == baseline.sha256
                 else {}

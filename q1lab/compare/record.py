@@ -27,7 +27,7 @@ from q1lab.study.states import State
 from q1lab.study.studies import ARMS, Study, run_name
 from q1lab.study.tuning import Tuned
 
-VERSION = 8
+VERSION = 9
 """Of the record. Raise it when its form or its computation changes, so that kept ones are made
 anew."""
 
@@ -87,6 +87,8 @@ class Comparison(Analysis):
     """(first, most) pairs of a planned range; None for a fixed number of seeds."""
     series: Series | None = None
     """The sweep, or the axis, that this study was declared in together with others."""
+    shared_at_start: float | None = None
+    """The share of the baseline's parameters that start equal in both arms of a pair."""
     tuned: Tuned | None = None
     """The hyperparameter that each arm chose for itself before the study."""
     looks: int = 1
@@ -160,6 +162,7 @@ class Comparison(Analysis):
             "complete": self.complete,
             "plan": None if self.plan is None else {"first": self.plan[0], "most": self.plan[1]},
             "series": None if self.series is None else self.series.to_dict(),
+            "shared_at_start": self.shared_at_start,
             "tuned": None if self.tuned is None else self.tuned.to_dict(),
             "looks": self.looks,
             "asked": {
@@ -227,6 +230,7 @@ def from_dict(record: Mapping[str, Any]) -> Comparison | None:
         reused=tuple(record["reused"]),
         plan=None if plan is None else (plan["first"], plan["most"]),
         series=series.from_dict(record["series"]),
+        shared_at_start=record["shared_at_start"],
         tuned=tuning.from_dict(record["tuned"]),
         looks=record["looks"],
         asked=(record["asked"]["studies"], record["asked"]["looks"]),
@@ -289,6 +293,7 @@ def build(
         reused=tuple(_name(row) for row in rows if row["reused_from"]),
         plan=None if planned is None else (planned.first, planned.most),
         series=series.of(study),
+        shared_at_start=study.extra.get("shared_at_start"),
         tuned=tuning.of(study),
         looks=max(1, len(mine)),
         asked=(max(1, question.studies), max(1, question.looks)),

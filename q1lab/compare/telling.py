@@ -618,6 +618,8 @@ def scope(c: Comparison) -> str:
         if config.get("batch_size") and config.get("block_size"):
             budget += f" of {config['batch_size']} × {config['block_size']} tokens"
         parts.append(budget)
+    if c.shared_at_start is not None:
+        parts.append(f"{share(c.shared_at_start)} of the baseline's weights shared at the start")
     if c.tuned is not None:
         parts.append(tuned(c.tuned, dict(zip(ARMS, names(c), strict=True))))
     if config.get("learning_rate") and (c.tuned is None or c.tuned.key != "learning_rate"):

@@ -251,6 +251,7 @@ SHIFTS: dict[str, Check] = {"baseline": whole(below=1 << 40), "modified": whole(
 EXTRA: dict[str, Check] = {
     "imported": some(IMPORTED),
     "seed_shift": some(SHIFTS),
+    "shared_at_start": or_none(number),
     **dict.fromkeys(("data", "dtype"), text(4096)),
     "overruled": texts(1000, 1000),
     "overrides": or_none(some({})),

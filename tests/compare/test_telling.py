@@ -303,3 +303,10 @@ def test_json_has_the_promised_keys_and_no_nan() -> None:
     assert {"low", "mid", "high"} <= set(record["seeds_needed"])
     broken = telling.to_json(make(BASE, {**HELPS, 1: math.nan}, "welch"))
     assert json.loads(json.dumps(broken, allow_nan=False))["difference"]["welch"] is None
+
+
+def test_the_scope_says_what_the_arms_share_at_the_start() -> None:
+    found = make(BASE, HELPS, shared_at_start=0.348)
+    assert "35% of the baseline's weights shared at the start" in telling.scope(found)
+    assert from_dict(found.to_dict()) == found
+    assert "shared at the start" not in telling.scope(make(BASE, HELPS))

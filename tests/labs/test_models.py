@@ -399,3 +399,25 @@ def test_gqa_default_and_bad_values() -> None:
             build("gqa", n_kv_head=bad)
     with pytest.raises(ValueError, match="n_embd 30 is not a multiple of n_head 4"):
         build("baseline", n_embd=30)
+
+
+def test_what_each_variant_shares_with_the_baseline_at_the_start() -> None:
+    """By counting, with keyed weights: tensors of one name and shape start equal, and others
+    don't."""
+    from labs import keyed, probe
+
+    built = {name: keyed.build(lambda name=name: build(name), 0) for name in VARIANTS}
+    base = dict(built["baseline"].named_parameters())
+    shares = {}
+    for name, model in built.items():
+        mine = dict(model.named_parameters())
+        shapes = {
+            arm: {key: tuple(weights.shape) for key, weights in found.items()}
+            for arm, found in (("baseline", base), ("modified", mine))
+        }
+        shares[name] = probe.shared(shapes)
+        for key, weights in base.items():
+            same = key in mine and mine[key].shape == weights.shape
+            assert not same or torch.equal(mine[key], weights), f"{name}: {key}"
+    assert shares["baseline"] == 1
+    assert 1 > shares["rope"] > shares["gqa"] > shares["swiglu"] > shares["llama"] > 0
