@@ -13,6 +13,7 @@
     python tools/docs/make.py card [ID ID ...]    docs/card.md, from docs/results/card.jsonl, which is
                                                   written first where studies are named
     python tools/docs/make.py bench               docs/performance.md's table, from `make bench` on standard input
+    python tools/docs/make.py room                docs/performance.md's table of many studies, measured here
     python tools/docs/make.py thousand            docs/engines.md's table of 1,000 runs, measured here
 
 Each writes between `<!-- made: NAME -->` and `<!-- /made -->`, and touches nothing else.
@@ -256,6 +257,14 @@ def bench() -> None:
     put(DOCS / "performance.md", "bench", sys.stdin.read())
 
 
+def room() -> None:
+    import subprocess
+
+    script = [sys.executable, str(ROOT / "benchmarks" / "room.py"), *sys.argv[2:]]
+    done = subprocess.run(script, check=True, stdout=subprocess.PIPE, text=True)
+    put(DOCS / "performance.md", "room", f"On a {machine()}:\n{done.stdout}")
+
+
 def thousand() -> None:
     import subprocess
 
@@ -341,6 +350,8 @@ if __name__ == "__main__":
             measured(page)
         case ["bench"]:
             bench()
+        case ["room", *_]:
+            room()
         case ["thousand"]:
             thousand()
         case _:
