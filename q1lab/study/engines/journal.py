@@ -10,11 +10,15 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, BinaryIO
 
 from q1lab.files import open_private, private_folder, size_of
 from q1lab.paths import StudyPaths
+
+TOGETHER = 64
+"""Files that are open at once while events are made up."""
 
 
 class Journal:
@@ -82,21 +86,28 @@ class Journal:
     def make_up(self, base: dict[str, int]) -> None:
         """Append to each run's events what the journal has and they lack. ``base`` has the bytes
         that were there before an engine's first line."""
-        for run, lines in self._tail.items():
-            if not lines:
-                continue
-            files = self.files.run(run)
-            private_folder(files.root)
-            start = base.get(run, 0)
-            have = size_of(files.events) - start
-            behind = self.ends[run] - sum(map(len, lines))
-            missing = b"".join(lines)[max(0, have - behind) :]
-            if missing:
-                with open_private(files.events) as file:
-                    file.write(missing)
-                    file.flush()
-                    os.fsync(file.fileno())
-            lines.clear()
+        late = [run for run, lines in self._tail.items() if lines]
+        for first in range(0, len(late), TOGETHER):
+            part = late[first : first + TOGETHER]
+            with contextlib.ExitStack() as stack:
+                _make_durable([f for run in part if (f := self._append(run, base, stack))])
+            for run in part:
+                self._tail[run].clear()
+
+    def _append(
+        self, run: str, base: Mapping[str, int], stack: contextlib.ExitStack
+    ) -> BinaryIO | None:
+        """Append what one run's events lack; returns the file, which ``stack`` closes."""
+        lines, files = self._tail[run], self.files.run(run)
+        private_folder(files.root)
+        have = size_of(files.events) - base.get(run, 0)
+        behind = self.ends[run] - sum(map(len, lines))
+        missing = b"".join(lines)[max(0, have - behind) :]
+        if not missing:
+            return None
+        file = stack.enter_context(open_private(files.events))
+        file.write(missing)
+        return file
 
     def base(self, runs: Iterable[str]) -> dict[str, int]:
         """Bytes of each run's events that are not from this journal, as of now: take it before a
@@ -104,3 +115,15 @@ class Journal:
         return {
             run: max(0, size_of(self.files.run(run).events) - self.ends.get(run, 0)) for run in runs
         }
+
+
+def _make_durable(files: list[BinaryIO]) -> None:
+    """Wait until the disk has them. A disk takes many at once in the time of a few."""
+    for file in files:
+        file.flush()
+    if len(files) < 2:
+        for file in files:
+            os.fsync(file.fileno())
+        return
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(lambda file: os.fsync(file.fileno()), files))
