@@ -19,7 +19,7 @@ from q1lab.documents import roadmap as roadmaps
 from q1lab.documents import save as saving
 from q1lab.documents.known import quarter_of
 from q1lab.documents.regions import find, unified
-from q1lab.documents.save import Draft, Saved, draft
+from q1lab.documents.save import Draft, Saved, draft, read
 from q1lab.errors import Problem
 from q1lab.files import utc_now
 from q1lab.index import learned
@@ -280,11 +280,17 @@ def roadmap(
 COMMANDS = ("modification", "retro", "post new", "post refresh")
 
 
+def is_one(argv: Sequence[str]) -> bool:
+    """Whether ``of_command`` knows the command: a document's, or one that ticks boxes."""
+    ticks = list(argv[1:3]) == ["roadmap", "--tick"] and len(argv) == 4
+    return list(argv[:1]) == ["q1lab"] and (" ".join(argv[1:]) in COMMANDS or ticks)
+
+
 def of_command(argv: Sequence[str], store: Store, week: Week, folder: Path) -> Proposal | None:
     """What the document command ``argv`` (``q1lab retro``) would write and commit when it is typed
     in ``folder``; None for another command, and for one with options."""
     words = " ".join(argv[1:])
-    if argv[:1] not in (["q1lab"], ("q1lab",)) or words not in COMMANDS:
+    if not is_one(argv):
         return None
     repo: Repository | None
     try:
@@ -296,4 +302,15 @@ def of_command(argv: Sequence[str], store: Store, week: Week, folder: Path) -> P
         return modification(store, week, root, repo)
     if words == "retro":
         return retro(store, week, root, repo)
+    if words.startswith("roadmap"):
+        return _ticked(argv[3], week.label, root / roadmaps.FILE, repo)
     return post(store, week, root, repo, new=words == "post new")
+
+
+def _ticked(numbers: str, label: str, path: Path, repo: Repository | None) -> Proposal:
+    """The roadmap with those of the week's boxes ticked."""
+    data = read(path)
+    if data is None:
+        raise Problem(f"there is no {path}; the roadmap's boxes are ticked in that file")
+    chosen = roadmaps.choose(roadmaps.boxes(data, label), (numbers,))
+    return roadmap(path, data, label, chosen, (), repo)[0]

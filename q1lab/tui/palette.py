@@ -49,6 +49,7 @@ class Commands(Provider):
         active = {one.binding.id: one for one in screen.active_bindings.values() if one.binding.id}
         for words, argv in COMMANDS:
             yield words, "q1lab " + argv, partial(acts.command, app, ["q1lab", *argv.split()])
+        yield "Tick boxes of the roadmap, by their numbers", "a form", partial(tick_boxes, app)
         for words, form in FORMS:
             yield words, "a form", partial(form, app)
         for name, key in KEYS.items():
@@ -77,6 +78,18 @@ class Commands(Provider):
             score = matcher.match(title)
             if score > 0:
                 yield Hit(score, matcher.highlight(title), run, help=text)
+
+
+def tick_boxes(app: Q1Lab) -> None:
+    """Ask which of the week's boxes to tick; the commit is shown before it is made."""
+    from q1lab.tui.screens.fields import Field, FieldsScreen
+
+    def given(values: dict[str, str] | None) -> None:
+        if values is not None:
+            acts.command(app, ["q1lab", "roadmap", "--tick", values["boxes"].replace(" ", "")])
+
+    boxes = Field("boxes", "boxes", hint="2 or 2-4: `q1lab roadmap` lists them", needed=True)
+    app.push_screen(FieldsScreen("Boxes of the roadmap to tick", [boxes]), given)
 
 
 def set_theme(app: Q1Lab, name: str) -> None:

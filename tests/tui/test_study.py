@@ -9,14 +9,16 @@ from typing import Any
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import Input, Static, TextArea
+from textual.widgets import Button, Input, Static, TextArea
 
 from q1lab.config import Config
 from q1lab.index.store import Store
 from q1lab.journal import posts, predictions, reading
 from q1lab.tui import sheets
+from q1lab.tui.palette import tick_boxes
 from q1lab.tui.screens import acts
 from q1lab.tui.screens.answer import AnswerScreen
+from q1lab.tui.screens.commit import CommitScreen
 from q1lab.tui.screens.error import ErrorScreen
 from q1lab.tui.screens.fields import FieldsScreen
 from q1lab.tui.screens.help import HelpScreen
@@ -31,6 +33,7 @@ from q1lab.tui.widgets.week_tree import WeekTree
 from q1lab.week import progress
 from q1lab.week.model import Step, Text, Week
 from tests.kit.lab_home import words
+from tests.kit.repos import begun, of_its_own
 from tests.kit.tui_home import prepared, settled, some_progress, until
 
 LABEL = "M03-W04"
@@ -557,6 +560,27 @@ async def test_publishing_and_sharing_have_forms_and_say_what_is_wrong() -> None
             post = posts.of_week(store, LABEL)
         assert post is not None
         assert post["url"] == "https://example.org/post"
+
+
+async def test_boxes_of_the_roadmap_are_ticked_without_leaving(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of_its_own(tmp_path, monkeypatch)
+    name, text = "AI_EXPERT_ROADMAP.md", "## M03-W04\n\n- [ ] Pick one\n- [ ] Publish it\n"
+    repo = begun(tmp_path / "repo", {name: text})
+    app = prepared(config=Config(repo=repo))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        tick_boxes(app)
+        await until(pilot, lambda: app.screen.query("#boxes"))
+        app.screen.query_one("#boxes", Input).value = "2"
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: isinstance(app.screen, CommitScreen))
+        await until(pilot, lambda: not app.screen.query_one("#commit", Button).disabled)
+        assert "[x]" not in (repo / name).read_text(), "shown before it is made"
+        await pilot.press("enter")
+        await until(pilot, lambda: "[x] Publish it" in (repo / name).read_text(), rounds=6000)
+        assert "[ ] Pick one" in (repo / name).read_text()
 
 
 async def test_publishing_over_open_claims_says_so(tmp_path: Path) -> None:

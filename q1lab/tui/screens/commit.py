@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
 def offers(argv: Sequence[str]) -> bool:
     """Whether ``CommitScreen`` can do what the command does."""
-    from q1lab.documents.proposals import COMMANDS
+    from q1lab.documents.proposals import is_one
 
-    return list(argv[:1]) == ["q1lab"] and " ".join(argv[1:]) in COMMANDS
+    return is_one(argv)
 
 
 def open_for(app: Q1Lab, argv: Sequence[str], folder: Path) -> None:
