@@ -39,6 +39,10 @@ async def _shoot(folder: Path, pages: tuple[str, ...], size: tuple[int, int]) ->
                 app.desk.ask(lambda _: None, lambda _, seen=looked: app.call_later(seen.set))  # type: ignore[misc]
                 await looked.wait()
             await pilot.pause(0.5)
+            async with asyncio.timeout(30):  # the keys come last, and late on a busy machine
+                while not any(key.region.height for key in app.screen.query("FooterKey")):
+                    await pilot.pause(0.1)
+            await pilot.pause(0.3)
             if page == "verdict":
                 await pilot.press("v")
                 # the comparison is computed in a process of its own
