@@ -27,7 +27,7 @@ from q1lab.tui.screens.pick import PickScreen
 from q1lab.tui.screens.study import StudyScreen
 from q1lab.tui.screens.too_small import TooSmallScreen
 from q1lab.tui.screens.welcome import WelcomeScreen
-from q1lab.tui.widgets.pieces import ActionPiece, FoldPiece, NextPiece
+from q1lab.tui.widgets.pieces import ActionPiece, FoldPiece, NextPiece, StepPiece
 from q1lab.tui.widgets.reader import Reader
 from q1lab.tui.widgets.week_tree import WeekTree
 from q1lab.week import progress
@@ -636,6 +636,11 @@ async def test_enter_on_a_step_with_several_rows_goes_to_them() -> None:
         reader = app.screen.query_one(Reader)
         assert isinstance(reader.piece, ActionPiece)
         assert reader.piece.action.argv() == ("q1lab", "data", "shakespeare")
+        says = {p.step.id: p.enter for p in reader.pieces if isinstance(p, StepPiece)}
+        assert (says["a1-data"], says["a1-document"]) == ("to the rows", "do it")
+        await go(pilot, "b2", "b2-rope-none")  # two rows, and something to write first
+        says = {p.step.id: p.enter for p in reader.pieces if isinstance(p, StepPiece)}
+        assert says["b2-rope-none"] == "write"
 
 
 async def test_the_paper_is_among_the_links_of_its_page(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -190,10 +190,9 @@ class StepPiece(Piece):
         """What Enter does here, in a word."""
         if self.step.kind in ("write", "recall") and self.record.answer:
             return "read again"
-        if len(self.step.actions) > 1:
-            return "to the rows"
         if self.step.actions and ENTER.get(self.step.kind) == "tick":
-            return STARTS[self.step.actions[0].kind]
+            several = len(self.step.actions) > 1
+            return "to the rows" if several else STARTS[self.step.actions[0].kind]
         if not self.record.done and any(action is None for _, action in acts_of(self.step)):
             return "fill in"
         return ENTER.get(self.step.kind, "tick")
