@@ -7,10 +7,13 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from q1lab import planning
+from q1lab.compare.keeping import compare
 from q1lab.errors import Problem
 from q1lab.index.store import Store
+from q1lab.journal import predictions
 from q1lab.study import launch, studies
 from q1lab.study.command import Wish
+from tests.kit.waiting import wait_for
 
 SMALL = Wish("rope", preset="quick", overrides={"max_iters": "20"})
 MORE = Wish("rope", seeds="5", preset="quick", overrides={"max_iters": "20"})
@@ -74,3 +77,13 @@ def test_a_plan_that_still_holds_is_begun_as_it_was_shown(
     assert begun.study.created == drawn.study.created
     assert begun.missing == drawn.missing
     planning.stop("rope-1")
+
+
+def test_a_smallest_difference_that_is_named_after_the_runs_is_not_the_studys(
+    fake_trainer: Callable[..., None], store: Store
+) -> None:
+    begun = planning.begin(SMALL, store).study
+    wait_for(lambda: not launch.is_alive(begun.files))
+    predictions.predict(store, "A1", "rope", "lower", size=0.1, matters=5.0, confidence=0.7)
+    assert planning.plan(SMALL, store).study.prediction is None
+    assert compare(store, begun).delta is None

@@ -142,7 +142,8 @@ def heading(one: Together) -> str:
     """What was declared."""
     record = one.series
     base = telling.plain_name(one.baseline)
-    seeds = "a fixed number of seeds"
+    counts = sorted({m.comparison.n for m in one.members if m.comparison is not None})
+    seeds = f"{' to '.join(map(str, counts[:1] + counts[-1:] * (len(counts) > 1)))} pairs each"
     if one.plan is not None:
         seeds = f"{one.plan[0]} to {one.plan[1]} pairs each, stopping when known"
     many = len(record.members)
