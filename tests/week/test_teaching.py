@@ -110,6 +110,21 @@ def test_the_table_of_the_four_counts_lines_as_q1lab_diff_does() -> None:
         assert lines == f"+{added} −{removed}", name
 
 
+def test_what_is_said_of_budgets_is_what_the_card_measured() -> None:
+    """RoPE's lead halves from 500 iters to 2,000, SwiGLU's grows."""
+    card = (ROOT / "docs" / "card.md").read_text()
+    leads = {}
+    for name in ("rope", "swiglu"):
+        row = re.search(rf"(?m)^\| `{name}` \| (−0\.\d+) \(.* \| (−0\.\d+) \(.* \|$", card)
+        assert row
+        leads[name] = [-float(lead.replace("−", "-")) for lead in row.groups()]
+    assert leads["rope"][1] / leads["rope"][0] == pytest.approx(0.5, abs=0.05)
+    assert leads["swiglu"][1] > 1.5 * leads["swiglu"][0]
+    text = " ".join((SHIPPED / "session-a.md").read_text().split())
+    assert "RoPE's lead halves from 500 iters to 2,000" in text
+    assert "while SwiGLU's grows" in text
+
+
 def test_results_of_quick_are_those_of_the_pairing_page() -> None:
     from scipy import stats
 
