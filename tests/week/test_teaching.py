@@ -125,6 +125,15 @@ def test_what_is_said_of_budgets_is_what_the_card_measured() -> None:
     assert "while SwiGLU's grows" in text
 
 
+def test_model_py_is_committed_before_it_is_merged_into(week: Week) -> None:
+    """A merge refuses a model.py that git does not have yet."""
+    for variant in VARIANTS:
+        steps = [step.id for step in week.for_variant(variant).steps()]
+        told = [s.id for s in week.for_variant(variant).steps() if "git add model.py" in s.detail]
+        assert told == ["a1-trains", "b1-tests"]
+        assert steps.index(told[-1]) < steps.index("b3-merge")
+
+
 def test_results_of_quick_are_those_of_the_pairing_page() -> None:
     from scipy import stats
 
