@@ -26,7 +26,6 @@ QUIET = {
     "RAY_health_check_initial_delay_ms": "2000",
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
     "RAY_memory_monitor_refresh_ms": "0",
-    "RAY_raylet_start_wait_time_s": "120",  # a busy machine is slow, not broken
 }
 COMMON = ["--disable-usage-stats", "--block", "--object-store-memory=80000000"]
 
