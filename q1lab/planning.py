@@ -22,7 +22,7 @@ from q1lab.files import locked, utc_now, write_atomic
 from q1lab.index import ingest
 from q1lab.index.store import Store
 from q1lab.journal import predictions
-from q1lab.model import parents
+from q1lab.model import parents, width
 from q1lab.study import (
     children,
     command,
@@ -154,6 +154,17 @@ def draft_of(wish: Wish, store: Store) -> Draft:
         preset = presets.default_for(answer["device"])
         config = presets.resolve(preset, wish.overrides, extra_fields)
         answer = _ask(engine, {**question, "config": config}, baseline, modified)
+
+    matched = None
+    if wish.match is not None:
+        matched = width.matching(
+            pair,
+            config,
+            lambda with_: _ask(engine, {**question, "config": with_}, baseline, modified)["arms"],
+        )
+        config = presets.resolve(preset, {**wish.overrides, **matched}, extra_fields)
+        answer = _ask(engine, {**question, "config": config}, baseline, modified)
+        wish = replace(wish, match=None, overrides={**wish.overrides, **matched})
 
     known_before = tuple(studies.ids())
     draft = _draft(wish, seeds, preset, config, data, answer, baseline, modified, engine)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from q1lab import planning
+from q1lab import paths, planning
 from q1lab.compare.keeping import compare
 from q1lab.errors import Problem
 from q1lab.index.store import Store
 from q1lab.journal import predictions
-from q1lab.study import launch, studies
+from q1lab.study import command, launch, studies
 from q1lab.study.command import Wish
 from tests.kit.waiting import wait_for
 
@@ -77,6 +80,46 @@ def test_a_plan_that_still_holds_is_begun_as_it_was_shown(
     assert begun.study.created == drawn.study.created
     assert begun.missing == drawn.missing
     planning.stop("rope-1")
+
+
+def wide(folder: Path) -> Path:
+    """SwiGLU with a width of its own."""
+    text = (paths.models_dir() / "swiglu.py").read_text()
+    text = text.replace("    bias: bool = True", "    n_hidden: int = 0\n    bias: bool = True", 1)
+    found = re.sub(r"(\n +)hidden = [^\n]*\n", r"\1hidden = config.n_hidden or 8\n", text, count=1)
+    assert found != text
+    (folder / "wide.py").write_text(found)
+    return folder / "wide.py"
+
+
+def test_a_width_is_found_at_which_both_arms_have_equally_many_parameters(
+    tmp_path: Path, store: Store
+) -> None:
+    wish = Wish(
+        str(wide(tmp_path)),
+        baseline="baseline",
+        preset="quick",
+        match="params",
+        overrides={"max_iters": "20", "n_embd": "32", "n_layer": "1"},
+        unchecked=True,
+    )
+    study = planning.plan(wish, store).study
+    base, modified = (study.arms[arm].n_params for arm in studies.ARMS)
+    one_more = 3 * 32 + 2  # of three matrices, and two biases
+    assert abs(base - modified) <= one_more
+    assert study.config["n_hidden"] > 32
+    again = command.of_study(study)
+    assert again.overrides["n_hidden"] == str(study.config["n_hidden"])
+    assert planning.plan(again, store).study.config == study.config
+
+
+def test_a_model_without_a_width_to_match_is_one_line(
+    fake_trainer: Callable[..., None], store: Store
+) -> None:
+    with pytest.raises(Problem, match=r"swiglu\.py has no width to match") as raised:
+        planning.plan(replace(SMALL, variant="swiglu", match="params"), store)
+    assert "\n" not in str(raised.value)
+    assert studies.ids() == []
 
 
 def test_a_smallest_difference_that_is_named_after_the_runs_is_not_the_studys(

@@ -87,6 +87,11 @@ ASKING = (
         metavar="NAME=VALUE",
         help="For the engine, such as gpus=0.5 (Ray) or partition=gpu (Slurm).",
     ),
+    click.option(
+        "--match",
+        type=click.Choice(["params"]),
+        help="Give your file the width at which both arms have equally many parameters.",
+    ),
     click.option("--fresh", is_flag=True, help="Start a new study even if this one exists."),
     click.option(
         "--unchecked",

@@ -45,6 +45,8 @@ class Wish:
     headline: str = HEADLINE
     overrides: Mapping[str, str] = field(default_factory=dict)
     """Hyperparameters that differ from the preset's: name to value, both as typed."""
+    match: str | None = None
+    """``params``: give the modified model the width at which it has the baseline's parameters."""
     tune: str | None = None
     """The hyperparameter that each arm chooses for itself before the study."""
     tuned: Mapping[str, Any] | None = None
@@ -132,6 +134,8 @@ def argv(wish: Wish) -> tuple[str, ...]:
         value = getattr(wish, key)
         if value != getattr(default, key):
             words += [f"--{key}", str(value)]
+    if wish.match is not None:
+        words += ["--match", wish.match]
     if wish.tune is not None:
         words += ["--tune", wish.tune]
     if wish.engine is not None:
