@@ -24,6 +24,7 @@ from q1lab.tui.screens.fields import FieldsScreen
 from q1lab.tui.screens.help import HelpScreen
 from q1lab.tui.screens.output import OutputScreen
 from q1lab.tui.screens.pick import PickScreen
+from q1lab.tui.screens.recall import RecallScreen
 from q1lab.tui.screens.study import StudyScreen
 from q1lab.tui.screens.too_small import TooSmallScreen
 from q1lab.tui.screens.welcome import WelcomeScreen
@@ -147,6 +148,20 @@ async def test_a_question_is_answered_from_memory_then_marked() -> None:
         assert stored().marks == {"a2-rope-s1": "wrong"}
         assert stored().of("a2-rope-s1").done
         assert app.week.session("b").parts[0].steps[0].again == "a2-rope-s1"
+
+
+async def test_a_key_typed_ahead_of_the_question_does_not_end_the_app() -> None:
+    app = prepared(lambda store, week: progress.choose(store, week.label, "rope"))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        step = next(step for step in app.week.steps() if step.id == "a2-rope-s1")
+        screen = RecallScreen(step)
+        app.push_screen(screen)
+        await app.run_action("screen.reveal")  # before anything of the screen is there
+        await app.run_action("screen.dismiss")  # gone before it was mounted
+        await settled(pilot)
+        assert app.is_running
+        assert isinstance(app.screen, StudyScreen)
 
 
 async def test_a_prediction_is_kept_and_ticks_its_step() -> None:

@@ -45,12 +45,14 @@ class RecallScreen(ModalScreen[None]):
             with VerticalScroll():
                 yield Markdown(plain(self.step.detail or self.step.title), open_links=False)
                 answer = self.step.answer.markdown if self.step.answer else ""
-                yield Markdown(plain(answer), id="answer", open_links=False)
-
-    def on_mount(self) -> None:
-        self.query_one("#answer").display = False
+                hidden = Markdown(plain(answer), id="answer", open_links=False)
+                hidden.display = False
+                yield hidden
 
     def action_reveal(self) -> None:
+        """Nothing, when the key was typed ahead of the screen: its parts are not there yet."""
+        if not self.is_mounted:
+            return
         self.open = True
         self.query_one("#answer").display = True
         self.query_one(".dialog").border_subtitle = "y  I had it · n  I didn't · Esc closes"
