@@ -20,6 +20,7 @@ from q1lab.tui.screens import acts
 from q1lab.tui.screens.check import CheckScreen
 from q1lab.tui.screens.hint import HintScreen
 from q1lab.tui.screens.launch import LaunchScreen
+from q1lab.tui.widgets.check_words import ending
 from q1lab.week.model import Action
 from tests.kit.lab_home import words
 from tests.kit.tui_home import prepared, settled, until
@@ -273,3 +274,11 @@ async def test_results_use_the_width_they_have(repo: Path) -> None:
         await pilot.press("d")  # narrow, the diff had taken their place
         await until(pilot, lambda: 70 < screen.query_one("#checks").size.width < 80)
         await until(pilot, lambda: screen.query_one("#checks").size.height <= tall + 3)
+
+
+def test_a_sound_baseline_names_no_modification_before_one_is_chosen() -> None:
+    """Page A1 asks for a choice after the check; the check must not make it."""
+    sound = CheckReport("model.py", "baseline", True, ())
+    assert "choose a modification" in ending(sound, "model.py", None).plain
+    assert "q1lab new" not in ending(sound, "model.py", None).plain
+    assert "q1lab new swiglu" in ending(sound, "model.py", "swiglu").plain
