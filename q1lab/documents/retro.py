@@ -75,6 +75,11 @@ class PartTime:
     actual: float
     finished: bool
 
+    @property
+    def timed(self) -> bool:
+        """Whether the clock ran for it. A few seconds are a key pressed by mistake."""
+        return self.actual >= 0.5
+
 
 @dataclass(frozen=True)
 class Tick:
@@ -141,7 +146,7 @@ def kpi_table(lines: Sequence[KpiLine]) -> Md:
 def time_table(parts: Sequence[PartTime]) -> Md | None:
     """Planned against actual minutes of the parts that were worked on, and their sum; None without
     any time."""
-    worked = [part for part in parts if part.actual > 0]
+    worked = [part for part in parts if part.timed]
     if not worked:
         return None
     rows: list[list[object]] = [
@@ -165,7 +170,7 @@ def overrun_table(parts: Sequence[PartTime]) -> Md | None:
 def pace(parts: Sequence[PartTime]) -> str:
     """``sustainable``, ``accelerated`` or ``behind``: a proposal from the minutes, or ``""``
     without any."""
-    worked = [part for part in parts if part.actual > 0 and part.planned > 0]
+    worked = [part for part in parts if part.timed and part.planned > 0]
     if not worked:
         return ""
     ratio = sum(part.actual for part in worked) / sum(part.planned for part in worked)
@@ -180,7 +185,7 @@ def pace_words(parts: Sequence[PartTime]) -> str:
     word = pace(parts)
     if not word:
         return ""
-    worked = [part for part in parts if part.actual > 0]
+    worked = [part for part in parts if part.timed]
     planned, actual = sum(part.planned for part in worked), sum(part.actual for part in worked)
     done = sum(part.finished for part in parts)
     return (
