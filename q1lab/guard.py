@@ -56,7 +56,7 @@ def say(message: str) -> None:
     """One line for a person, on stderr."""
     from q1lab.files import plain
 
-    sys.stderr.write(f"q1lab: {shortened(plain(message))}\n")
+    sys.stderr.write(f"q1lab: {shortened(' '.join(plain(message).splitlines()))}\n")
 
 
 LONGEST, LINE = 400, 1600

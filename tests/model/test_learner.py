@@ -342,6 +342,8 @@ def test_merge_refuses_what_it_cannot_know(repo: Path) -> None:
     assert "no " in refused(merge, "rope.py", "--into", "gone.py")
     headless = implement(repo, "rope")
     headless.write_text(reference("rope"))
+    for remembered in (paths.home() / "bases").glob("*.json"):
+        remembered.unlink()
     assert "name that file with --base" in refused(merge, "rope.py")
     (repo / "old.py").write_bytes(baseline())
     ok(merge, "rope.py", "--base", "old.py", "--unchecked")

@@ -161,7 +161,7 @@ def test_ctrl_c_stops_cleanly_and_prints_how_to_go_on(fake_trainer: Fake) -> Non
     child.send_signal(signal.SIGINT)
     _, err = child.communicate(timeout=30)
     assert child.returncode == 130, err
-    assert "Go on with: q1lab run rope --seeds 3 --preset quick --max-iters 20" in err
+    assert "Go on with: q1lab run rope --seeds 3 --preset quick --data stdlib --max-iters 20" in err
     assert "Traceback" not in err
     assert not launch.is_alive(studies.load("rope-1").files)
 

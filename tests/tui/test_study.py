@@ -432,6 +432,8 @@ async def test_o_opens_the_paper_from_where_one_reads_it(monkeypatch: pytest.Mon
         await settled(pilot)
         await go(pilot, "a2", "a2-skim")
         await pilot.press("o")
+        await until(pilot, lambda: isinstance(app.screen, PickScreen))
+        await pilot.press("enter")  # the page has other links too; the paper is the first
         await until(pilot, lambda: opened)
         assert opened == ["https://arxiv.org/abs/2104.09864"]
 
