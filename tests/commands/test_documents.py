@@ -117,7 +117,9 @@ def test_from_the_choice_to_the_verdict(repo: Path, q1lab: Q1lab, fake_trainer: 
     text = (repo / "MODIFICATION.md").read_text()
     assert "### Verdict: helps" in text
     assert "Outcome: HELPS, a hit." in text
-    assert "q1lab run rope --seeds 3 --preset quick --data stdlib --max-iters 20 --device cpu" in text
+    assert (
+        "q1lab run rope --seeds 3 --preset quick --data stdlib --max-iters 20 --device cpu" in text
+    )
     assert "Because {{ it }} \\<b>turns\\</b>." in text
     assert "precompute_freqs_cis" not in text  # q1lab's own code, and nothing is solved yet
     assert "The runs used q1lab's own implementation." in text
