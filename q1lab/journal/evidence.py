@@ -151,6 +151,10 @@ def look(store: Store, week: Week, done: Progress | None = None) -> Evidence:
     return Evidence(MappingProxyType(marks), tuple(gone))
 
 
+def _names(step: Step, command: str) -> bool:
+    return any(f"{name} ".startswith(f"{command} ") for name, _ in acts_of(step))
+
+
 _COMMAND = re.compile(r"`(q1lab [^`]+)`")
 
 
@@ -247,17 +251,20 @@ class _Facts:
         return Mark(f"the merge of {names}", str(found["at"]))
 
     def _modification(self, _: Action | None) -> Mark | None:
-        """Written since what the steps before it asked for was there, all of it."""
+        """Written since the newest of the answers that the steps before it asked for. Some may
+        still be open, but not all of those since the step that last had the document written."""
         found = self._document("modification")
         if found is None:
             return None
-        for step in self._before:
-            record = self.done.of(step.id)
-            if step.into is None or step.optional or step.kind == "tick":
-                continue
-            if not record.done or str(record.done_at) > found.since:
-                return None
-        return found
+        answers = [s for s in self._before if s.into and not s.optional and s.kind != "tick"]
+        written = [step for step in answers if self.done.of(step.id).done]
+        if any(str(self.done.of(step.id).done_at) > found.since for step in written):
+            return None
+        last = max(
+            (n for n, step in enumerate(self._before) if _names(step, "modification")), default=-1
+        )
+        fresh = [step for step in answers if step in self._before[last + 1 :]]
+        return found if any(step in written for step in fresh) or not fresh else None
 
     def _roadmap(self, _: Action | None) -> Mark | None:
         return self._document("roadmap")

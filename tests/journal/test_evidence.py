@@ -213,6 +213,25 @@ def test_a_document_counts_once_it_holds_what_was_asked_for(
     assert "MODIFICATION.md can't be found now" in evidence.look(store, week).gone[0]
 
 
+def test_a_document_that_was_written_counts_though_an_answer_is_still_open(
+    store: Store, week: Week, tmp_path: Path
+) -> None:
+    """The retrospective listed its commit as left undone, beside the commit."""
+    path = tmp_path / "MODIFICATION.md"
+    path.write_text("x")
+    second = step_of(week, "modification", 1)
+    steps = list(week.for_variant("rope").steps())
+    start = [step.id for step in steps].index(step_of(week, "modification"))
+    end = [step.id for step in steps].index(second)
+    asked = [s.id for s in steps[start:end] if s.into and not s.optional and s.kind != "tick"]
+    assert len(asked) > 1
+    evidence.note_document(store, LABEL, "modification", path)
+    assert not done(store, week, second)  # it holds nothing that was asked for since the first one
+    progress.answer(store, LABEL, asked[-1], "words")
+    evidence.note_document(store, LABEL, "modification", path)
+    assert done(store, week, second)
+
+
 def test_the_card_counts_what_happened(store: Store, week: Week) -> None:
     before = sum(line.done for line in card.gather(store, week).sessions)
     posts.publish(store, LABEL, "https://example.org/q1", "Q1")
