@@ -22,7 +22,7 @@ from q1lab.errors import Problem
 from q1lab.index import ingest
 from q1lab.index.ingest import finite, fold, metrics_of
 from q1lab.index.store import Store
-from q1lab.study import launch, studies
+from q1lab.study import fields, launch, studies
 from q1lab.study.command import parse_seeds
 from q1lab.study.events import LONGEST, read_new, sound
 from q1lab.study.studies import Study
@@ -456,3 +456,8 @@ def test_a_clock_that_was_set_back_changes_neither_order_nor_durations(faulty: F
     assert {row["state"] for row in rows} == {"finished"}
     assert launch.is_alive(studies.load("gqa-1").files) is False
     assert parse_seeds("1") == (0,)
+
+
+def test_an_int_too_large_for_a_float_is_no_number() -> None:
+    with pytest.raises(ValueError, match="finite"):
+        fields.number(10**400)

@@ -199,7 +199,7 @@ def test_a_deaf_trainer_with_a_child_is_gone(fake_trainer: Fake) -> None:
 
 
 def test_two_commands_at_once_never_start_a_study_twice(fake_trainer: Fake) -> None:
-    fake_trainer(pause=0.02)
+    fake_trainer(pause=0.15)
     children = [
         subprocess.Popen(
             [*Q1LAB, "run", "rope", *SMALL, "--detach"],
