@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from q1lab.index.store import Store
 from q1lab.study import command, launch, ranges, studies, turns, upkeep
 from q1lab.study.command import Wish
 from tests.kit.comparisons import make
-from tests.kit.lab_home import finish
+from tests.kit.lab_home import finish, store_of_short_studies
 from tests.kit.waiting import wait_for
 
 Fake = Callable[..., None]
@@ -27,12 +27,7 @@ SMALL = Wish("", preset="quick", overrides={"max_iters": "20"}, wandb="disabled"
 NAMES = ("rmsnorm", "rope", "swiglu")
 
 
-@pytest.fixture
-def store() -> Iterator[Store]:
-    with Store() as opened:
-        yield opened
-    for study in studies.readable():
-        launch.stop(study)
+store = pytest.fixture(store_of_short_studies)
 
 
 def wish(**changes: Any) -> Wish:

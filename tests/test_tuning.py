@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,21 +16,16 @@ from q1lab.compare.keeping import compare
 from q1lab.compare.stats import ALPHA, Kind
 from q1lab.errors import Problem
 from q1lab.index.store import Store
-from q1lab.study import command, launch, reuse, studies, tuning
+from q1lab.study import command, reuse, studies, tuning
 from q1lab.study.command import Wish
-from tests.kit.lab_home import train
+from tests.kit.lab_home import store_of_short_studies, train
 
 Fake = Callable[..., None]
 WORDS = ["run", "rope", "--preset", "quick", "--max-iters", "20", "--wandb", "disabled"]
 WISH = Wish("rope", preset="quick", overrides={"max_iters": "20"}, wandb="disabled")
 
 
-@pytest.fixture
-def store() -> Iterator[Store]:
-    with Store() as opened:
-        yield opened
-    for study in studies.readable():
-        launch.stop(study)
+store = pytest.fixture(store_of_short_studies)
 
 
 def tried(store: Store, losses: dict[str, tuple[float | None, ...]]) -> tuning.Tuned:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import click
 
 from q1lab import declaring
+from q1lab.commands._saying import print_json, tell
 from q1lab.commands.live import watch
 from q1lab.declaring import Declared
 from q1lab.errors import FAILED, INTERRUPTED, OK, Problem
@@ -161,12 +161,3 @@ def finish(store: Store, series_id: str, as_json: bool) -> int:
         if waiting is not None:
             tell(f"q1lab: it is not done; go on with: {command.going_on(waiting)}", as_json)
     return FAILED if together.bad(found) else OK
-
-
-def print_json(record: object) -> None:
-    click.echo(json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False))
-
-
-def tell(text: str, silent: bool) -> None:
-    if not silent:
-        click.echo(text, err=True)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from q1lab.commands._saying import print_json
 from q1lab.errors import OK
 from q1lab.index.store import Store
 from q1lab.study import studies
@@ -67,7 +67,7 @@ def show(store: Store, study: Study, *, as_json: bool, answer: AtBudget | None =
         facts = telling.to_json(record)
         if answer is not None:
             facts["at"] = {**answer.to_dict(), "told": budget.told(answer, record)}
-        click.echo(json.dumps(facts, indent=2, ensure_ascii=False, allow_nan=False))
+        print_json(facts)
         return
     from rich.console import Console
 

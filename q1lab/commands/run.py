@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import click
 
 from q1lab import planning
 from q1lab.commands._asking import asking, wish_of
+from q1lab.commands._saying import print_json, tell
 from q1lab.commands.live import minutes_text, watch
 from q1lab.errors import FAILED, INTERRUPTED, OK, Problem
 from q1lab.index import ingest
@@ -95,7 +95,7 @@ def run(
     if plot is not None:
         raise Problem("--plot draws an axis here (--over); for one study: q1lab compare --plot")
     with Store() as store:
-        _tell("Looking at the model files and this machine …", as_json)
+        tell("Looking at the model files and this machine …", as_json)
         plan = planning.begin(wish, store)
         study, started = plan.study, bool(plan.missing)
         if not as_json:
@@ -104,7 +104,7 @@ def run(
             return _planned(study, as_json)
         if detach:
             if as_json:
-                _print_json({"study": study.id, "started": started, "missing": list(plan.missing)})
+                print_json({"study": study.id, "started": started, "missing": list(plan.missing)})
             elif started:
                 click.echo(
                     f"Training goes on by itself. Watch: q1lab attach {study.id} · stop: "
@@ -117,7 +117,7 @@ def run(
                 return status
         status = _finish(store, study, as_json)
         if plan.kept is not None:
-            _tell(kept.outcome(plan.kept, study), False)
+            tell(kept.outcome(plan.kept, study), False)
         return status
 
 
@@ -175,7 +175,7 @@ def _announce(study: Study, plan: planning.Plan) -> None:
 def _planned(study: Study, as_json: bool) -> int:
     """Say what comes after a study was planned for a notebook."""
     if as_json:
-        _print_json({"study": study.id, "started": False})
+        print_json({"study": study.id, "started": False})
         return OK
     click.echo(
         f"{study.id} is planned; nothing trains here. Write it down: q1lab export notebook "
@@ -190,16 +190,16 @@ def _follow(store: Store, study: Study, as_json: bool, *, ctrl_c_stops: bool) ->
         watch(store, study, quiet=as_json, hint="Ctrl-C stops" if ctrl_c_stops else "Ctrl-C leaves")
     except KeyboardInterrupt:
         if not ctrl_c_stops:
-            _tell(
+            tell(
                 f"\nTraining goes on. Watch: q1lab attach {study.id} · stop: q1lab stop {study.id}",
                 as_json,
             )
             return OK
-        _tell("\nStopping; each run leaves a checkpoint …", as_json)
+        tell("\nStopping; each run leaves a checkpoint …", as_json)
         with contextlib.suppress(KeyboardInterrupt):
             launch.stop(study)
             ingest.take_in(store, study)
-            _tell(f"Stopped. Go on with: {command.going_on(study)}", as_json)
+            tell(f"Stopped. Go on with: {command.going_on(study)}", as_json)
         return INTERRUPTED
     return None
 
@@ -213,23 +213,11 @@ def _finish(store: Store, study: Study, as_json: bool) -> int:
     bad = [row for row in rows if row["state"] in (State.FAILED, State.CRASHED, State.DIVERGED)]
     for row in bad:
         name = studies.run_name(row["arm"], row["seed"])
-        _tell(
+        tell(
             f"q1lab: {name} {row['state']}: {row['message'] or ''} (log: "
             f"{study.files.run(name).log})",
             False,
         )
     if any(row["state"] in (State.FAILED, State.CRASHED) for row in rows):
-        _tell(f"q1lab: run them again with: {command.going_on(study)}", False)
+        tell(f"q1lab: run them again with: {command.going_on(study)}", False)
     return FAILED if bad else OK
-
-
-def _print_json(record: object) -> None:
-    import json
-
-    click.echo(json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False))
-
-
-def _tell(text: str, silent: bool) -> None:
-    if not silent:
-        sys.stderr.write(text + "\n")
-        sys.stderr.flush()

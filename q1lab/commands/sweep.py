@@ -8,7 +8,8 @@ import click
 
 from q1lab import declaring
 from q1lab.commands._asking import asking, wish_of
-from q1lab.commands._series import finish, tell, train
+from q1lab.commands._saying import tell
+from q1lab.commands._series import finish, train
 from q1lab.index.store import Store
 from q1lab.study import command, series, turns, variants
 

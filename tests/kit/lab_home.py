@@ -12,7 +12,7 @@ import fcntl
 import json
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from textual.pilot import Pilot
 from q1lab.config import Config
 from q1lab.index.store import Store
 from q1lab.paths import content_dir
-from q1lab.study import studies, variants
+from q1lab.study import launch, studies, variants
 from q1lab.study.studies import ARMS, Arm, Data, Study
 from q1lab.tui.app import Q1Lab
 from q1lab.tui.screens.lab import LabScreen
@@ -236,3 +236,11 @@ def words(app_: Q1Lab) -> str:
 def notices(app_: Q1Lab) -> str:
     """All notifications that are up."""
     return "\n".join(one.message for one in app_._notifications)
+
+
+def store_of_short_studies() -> Iterator[Store]:
+    """A store; when it is done with, every study that still trains is stopped."""
+    with Store() as opened:
+        yield opened
+    for study in studies.readable():
+        launch.stop(study)
