@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from q1lab import declaring
+from q1lab.commands._opening import opened
 from q1lab.commands._saying import print_json, tell
 from q1lab.commands.live import watch
 from q1lab.declaring import Declared
@@ -26,7 +27,7 @@ def train_over(wish: Wish, axis: str, plot: Path | None, detach: bool, as_json: 
     key, values = declaring.parse_axis(axis)
     if plot is not None and plot.suffix.lower() not in (".svg", ".png"):
         raise Problem(f"{plot}: a plot is written as .svg or .png; give a file name that ends so")
-    with Store() as store:
+    with opened() as store:
         tell("Looking at the model files and this machine …", as_json)
         declared = declaring.over(wish, key, values, store)
         status = train(store, declared, detach, as_json)
@@ -43,7 +44,7 @@ def train_tune(wish: Wish, key: str, as_json: bool) -> Wish | int:
     chosen, or an exit status when the person left."""
     from q1lab.compare import telling
 
-    with Store() as store:
+    with opened() as store:
         tell("Looking at the model files and this machine …", as_json)
         declared = declaring.tune(wish, key, store)
         missing = declared.missing

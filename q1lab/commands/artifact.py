@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from q1lab.commands import _documents as shared
+from q1lab.commands._opening import opened
 from q1lab.errors import OK
-from q1lab.index.store import Store
 from q1lab.journal.artifacts import ARTIFACT_KINDS
 
 
@@ -40,7 +40,7 @@ def add_command(kind: str, title: str, location: str | None) -> int:
 
     if location and "://" not in location:
         location = str(Path(location).expanduser().absolute())
-    with Store() as store:
+    with opened() as store:
         number = artifacts.add(store, kind, title, location=location, week=shared.week().label)
     shared.remark(f"{number}: {title}")
     return OK
@@ -52,7 +52,7 @@ def remove_command(which: str) -> int:
     """Take the artifact WHICH (a number, or words of its title) off the list."""
     from q1lab.journal import artifacts
 
-    with Store() as store:
+    with opened() as store:
         row = artifacts.remove(store, which)
     shared.remark(f"removed: {row['title']}")
     return OK
@@ -64,7 +64,7 @@ def list_command(as_json: bool) -> int:
     """All artifacts, oldest first."""
     from q1lab.journal import artifacts
 
-    with Store() as store:
+    with opened() as store:
         rows = artifacts.every(store)
     return shared.show_list(
         "artifacts",

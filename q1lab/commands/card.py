@@ -22,15 +22,15 @@ def card(svg: Path | None, content: Path | None) -> None:
     """
     from q1lab import config, paths
     from q1lab.commands import _documents as shared
+    from q1lab.commands._opening import opened
     from q1lab.documents import counted
     from q1lab.files import not_a_file, write_out
-    from q1lab.index.store import Store
     from q1lab.journal import card as cards
     from q1lab.week.content import load
 
     paths.ensure_home()
     week = load(content or config.load().content or paths.content_dir())
-    with Store() as store:
+    with opened() as store:
         lines = counted.kpi_lines(store, week, shared.maybe_repository(None))
         found = cards.gather(store, week, lines)
     if svg is None:

@@ -88,12 +88,12 @@ def _once(file: Path, for_: str | None, as_json: bool) -> int:
 def _note(file: Path, report: CheckReport) -> None:
     """Remember that a file of the learner's passed: its step of the week is done."""
     from q1lab.commands import _documents as shared
-    from q1lab.index.store import Store
+    from q1lab.commands._opening import opened
     from q1lab.journal import evidence
 
     if report.passed and report.unusable is None:
         # Whatever is wrong with a week or the database, the checks have their own result.
-        with contextlib.suppress(Problem), Store() as store:
+        with contextlib.suppress(Problem), opened() as store:
             evidence.note_check(store, shared.week().label, file, report.for_)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from q1lab.commands._opening import opened
 from q1lab.commands._saying import print_json
 from q1lab.errors import OK
 from q1lab.index.store import Store
@@ -42,7 +43,7 @@ Examples:
 def compare(study: str | None, as_json: bool, plot: Path | None, what: What | None) -> int:
     """The comparison of STUDY (default: the latest), with its verdict."""
     chosen = studies.load(study or studies.latest())
-    with Store() as store:
+    with opened() as store:
         answer = None
         if what is not None:
             from q1lab.compare import budget

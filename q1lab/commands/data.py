@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from q1lab.commands import _documents as shared
-from q1lab.index.store import Store
+from q1lab.commands._opening import opened
 from q1lab.study import corpora
 from q1lab.study.command import DEFAULT_DATA
 from q1lab.week import progress
@@ -32,7 +32,7 @@ def data(corpus: str | None, as_json: bool) -> int:
     Exit codes: 0 done, 1 the download failed, 2 no such text, or too short a text.
     """
     week = shared.week()
-    with Store() as store:
+    with opened() as store:
         if corpus is not None:
             found = corpora.prepare(corpus, BLOCK_SIZE)
             word = corpus if corpus in WORDS else str(Path(corpus).expanduser().absolute())

@@ -53,9 +53,9 @@ def export(
     as_json: bool,
 ) -> int:
     """Write the results of STUDY (several are fine; default: the latest) into files."""
+    from q1lab.commands._opening import opened
     from q1lab.compare.export import export as write
     from q1lab.files import not_a_file, plain
-    from q1lab.index.store import Store
     from q1lab.study import labels, studies
 
     if study[:1] == ("notebook",):
@@ -82,7 +82,7 @@ def export(
         ids = [one.id for one in readable]
     else:
         ids = list(dict.fromkeys(study)) or [studies.latest()]
-    with Store() as store:
+    with opened() as store:
         written = write(store, ids, form, output, curves=curves, unreadable=unreadable)
     NOTICES.extend(f"{name} can't be read: {why}" for name, why in unreadable.items())
     if as_json:
@@ -105,9 +105,9 @@ def export(
 
 def _notebook(names: tuple[str, ...], output: Path | None, as_json: bool) -> int:
     """Write one study as a notebook, or (by the output's suffix) as a zip with a script."""
+    from q1lab.commands._opening import opened
     from q1lab.files import os_reason, write_atomic
     from q1lab.index import ingest
-    from q1lab.index.store import Store
     from q1lab.study import notebook, studies
 
     if len(names) > 1:
@@ -118,7 +118,7 @@ def _notebook(names: tuple[str, ...], output: Path | None, as_json: bool) -> int
         path /= f"{study.id}.ipynb"
     if path.suffix not in (".ipynb", ".zip"):
         raise Problem(f"--output {path}: give a name that ends in .ipynb or .zip")
-    with Store() as store:
+    with opened() as store:
         ingest.take_in(store, study)
         missing = store.missing(study)
     if not missing:

@@ -73,8 +73,8 @@ def import_(path: Path, baseline: str | None, allow: tuple[str, ...], as_json: b
 
 def _study(folder: Path, origin: str, *, as_json: bool) -> int:
     """Take a whole study in: into the one that was planned here, else as one of its own."""
+    from q1lab.commands._opening import opened
     from q1lab.commands.compare import show
-    from q1lab.index.store import Store
     from q1lab.study import studies
     from q1lab.tracking import filling, importing
 
@@ -84,7 +84,7 @@ def _study(folder: Path, origin: str, *, as_json: bool) -> int:
     filled = filling.fill(known, folder)
     said = f"{known.id}: {len(filled)} runs taken in from {origin}"
     click.echo(said if filled else f"{known.id}: {origin} has no run that it lacks", err=as_json)
-    with Store() as store:
+    with opened() as store:
         show(store, studies.load(known.id), as_json=as_json)
     return OK
 
@@ -101,14 +101,14 @@ def make(
 
 def finish(study: Study, *, as_json: bool) -> int:
     """Say what was taken in, then compare."""
+    from q1lab.commands._opening import opened
     from q1lab.commands.compare import show
-    from q1lab.index.store import Store
 
     note = study.extra["imported"]
     said = f"{study.id}: {len(study.runs)} runs taken in from {note['from']}"
     click.echo(said, err=as_json)
     for text in note.get("notes", ()):
         click.echo(f"  note: {text}", err=as_json)
-    with Store() as store:
+    with opened() as store:
         show(store, study, as_json=as_json)
     return OK

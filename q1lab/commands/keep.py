@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from q1lab.commands import _documents as shared
-from q1lab.index.store import Store
+from q1lab.commands._opening import opened
 
 
 @click.command(
@@ -29,5 +29,5 @@ def keep(study: str | None, how: shared.Writing, as_json: bool) -> int:
 
     chosen = studies.load(study or studies.latest())
     root, found = shared.place(how)
-    with Store() as store:
+    with opened() as store:
         return shared.carry_out(proposals.keep(chosen, root, found), store, how, as_json=as_json)

@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 
 from q1lab.commands import _documents as shared
+from q1lab.commands._opening import opened
 from q1lab.errors import OK, Problem
-from q1lab.index.store import Store
 from q1lab.journal.kpis import KpiLine
 
 
@@ -30,7 +30,7 @@ def kpi(ctx: click.Context, repo: Path | None, as_json: bool) -> int:
         return OK
     from q1lab.documents import counted
 
-    with Store() as store:
+    with opened() as store:
         lines = counted.kpi_lines(store, shared.week(), shared.maybe_repository(repo))
     if as_json:
         shared.emit({"kpis": [{**asdict(line), "met": line.met} for line in lines]})
@@ -73,7 +73,7 @@ def set_command(name: str, actual: float | None, target: float | None, counted: 
     if counted and actual is not None:
         raise Problem("--count and --actual contradict each other")
     known = {item.title.lower(): item.id for item in shared.week().kpis}
-    with Store() as store:
+    with opened() as store:
         key = known.get(" ".join(name.split()).lower(), name)
         kpis.set_kpi(store, key, actual=actual, target=target, count=counted)
         lines = [line for line in kpis.lines(store) if line.name == " ".join(key.split())]

@@ -12,10 +12,10 @@ from typing import Any
 import click
 
 from q1lab.commands import _documents as shared
+from q1lab.commands._opening import opened
 from q1lab.errors import FAILED, OK, Problem
 from q1lab.files import write_atomic
 from q1lab.index import learned
-from q1lab.index.store import Store
 from q1lab.model import learner
 
 
@@ -78,7 +78,7 @@ def new(
         made.append(learner.new_baseline(folder, name or "model.py"))
     if variant is not None:
         made.append(learner.new(variant, folder, source, name))
-        with Store() as store:
+        with opened() as store:
             learner.note_file(store, shared.week().label, variant, made[-1])
     if as_json:
         shared.emit({"repository_made": created, "files": [vars(one) for one in made]})
@@ -114,7 +114,7 @@ Examples:
 def hint(variant: str | None, stage: int | None, compare: Path | None, as_json: bool) -> int:
     """The next hint for VARIANT: a question, the place, the idea, and at last the reference."""
     week = shared.week()
-    with Store() as store:
+    with opened() as store:
         if variant is None:
             row = learned.modification(store, week.label)
             if row is None:
@@ -272,7 +272,7 @@ def merge(
         quiet=as_json,
     )
     if not how.dry_run:
-        with Store() as store:
+        with opened() as store:
             week = shared.week().label
             evidence.note_merge(store, week, plan.file.absolute(), target, saved["commit"])
     return _tell(

@@ -7,8 +7,8 @@ import dataclasses
 import click
 
 from q1lab.commands import _documents as shared
+from q1lab.commands._opening import opened
 from q1lab.errors import OK
-from q1lab.index.store import Store
 
 
 @click.command(
@@ -71,7 +71,7 @@ def modification(
     week = shared.week()
     if variant is not None and variant not in {item.name for item in week.variants}:
         variant = variants.find(variant).name
-    with Store() as store:
+    with opened() as store:
         if reference:
             name = known.chosen(store, week, variant).name
             evidence.show_reference(store, week.label, name)

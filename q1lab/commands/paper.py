@@ -7,8 +7,8 @@ from typing import Any
 import click
 
 from q1lab.commands import _documents as shared
+from q1lab.commands._opening import opened
 from q1lab.errors import OK
-from q1lab.index.store import Store
 from q1lab.journal.reading import DEPTHS
 
 
@@ -36,7 +36,7 @@ def add_command(title: str, link: str | None, depth: str, notes: str, done: bool
     """Add the paper TITLE to the log."""
     from q1lab.journal import reading
 
-    with Store() as store:
+    with opened() as store:
         number = reading.add(
             store, title, link=link, week=shared.week().label, depth=depth, notes=notes
         )
@@ -54,7 +54,7 @@ def done_command(which: str, depth: str | None, notes: str | None) -> int:
     """Mark the paper WHICH (a number, or words of its title) as read."""
     from q1lab.journal import reading
 
-    with Store() as store:
+    with opened() as store:
         row = reading.finish(store, which, depth=depth, notes=notes)
     shared.remark(f"{row['id']}: {row['title']}, read ({row['depth']})")
     return OK
@@ -66,7 +66,7 @@ def list_command(as_json: bool) -> int:
     """All papers, oldest first."""
     from q1lab.journal import reading
 
-    with Store() as store:
+    with opened() as store:
         rows = reading.papers(store)
     return shared.show_list(
         "papers",

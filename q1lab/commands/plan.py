@@ -9,10 +9,10 @@ from pathlib import Path
 
 import click
 
+from q1lab.commands._opening import opened
 from q1lab.compare import planner
 from q1lab.errors import OK, Problem
 from q1lab.index import ingest
-from q1lab.index.store import Store
 from q1lab.study import command, presets
 from q1lab.study.command import Wish
 
@@ -36,7 +36,7 @@ def plan(variant: str, detect: float, preset: str | None, as_json: bool) -> int:
     which.
     """
     name = Path(variant).stem if variant.endswith(".py") else variant
-    with Store() as store:
+    with opened() as store:
         ingest.take_in_all(store)
         usual = preset or presets.default_for("cpu")
         spread = planner.own(store, name, preset) or planner.known(store, name, usual)

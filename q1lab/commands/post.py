@@ -9,8 +9,8 @@ from typing import Any
 import click
 
 from q1lab.commands import _documents as shared
+from q1lab.commands._opening import opened
 from q1lab.errors import FAILED, OK, Problem
-from q1lab.index.store import Store
 
 
 @click.group(
@@ -57,7 +57,7 @@ def new_command(title: str | None, how: shared.Writing, stdout: bool, as_json: b
 
     if stdout:
         week = shared.week()
-        with Store() as store:
+        with opened() as store:
             record = documents.gather(store, week, title=title)
         shared.show(documents.document(record, week.root).text)
         return OK
@@ -84,7 +84,7 @@ def _write(
     from q1lab.documents import proposals
 
     week = shared.week()
-    with Store() as store:
+    with opened() as store:
         root, found = shared.repository(how)
         proposal = proposals.post(
             store, week, root, found, new=new, title=title, overwrite=overwrite
@@ -101,7 +101,7 @@ def _draft(file: Path | None, repo: Path | None) -> tuple[Path, bytes]:
     if file is None:
         found = shared.maybe_repository(repo)
         root = found.root if found else shared.folder_of(repo)
-        with Store() as store:
+        with opened() as store:
             week = shared.week()
             file = documents.path_of(store, week, root)
             kept = posts.of_week(store, week.label)
@@ -177,7 +177,7 @@ def lint_command(file: Path | None, repo: Path | None, as_json: bool) -> int:
     from q1lab.documents import open_claims
 
     path, _ = _draft(file, repo)
-    with Store() as store:
+    with opened() as store:
         found = open_claims.findings(store, shared.week(), path)
     if as_json:
         shared.emit({"file": str(path), "findings": [asdict(item) for item in found]})
@@ -320,7 +320,7 @@ def export_command(
     from q1lab.journal import posts
 
     path, data = _draft(file, repo)
-    with Store() as store:
+    with opened() as store:
         kept = posts.of_week(store, shared.week().label)
     made = export.export(
         data.decode("utf-8-sig", errors="replace"),
@@ -354,7 +354,7 @@ def publish_command(url: str, title: str | None, as_json: bool) -> int:
     from q1lab.journal import posts
 
     week = shared.week()
-    with Store() as store:
+    with opened() as store:
         found = posts.publish(store, week.label, url, title)
         open_ = open_claims.of_post(store, week, found)
     if as_json:
@@ -377,7 +377,7 @@ def share_command(channel: str, url: str, replace: bool, other: bool, as_json: b
     URL."""
     from q1lab.journal import posts
 
-    with Store() as store:
+    with opened() as store:
         found = posts.share(store, shared.week().label, channel, url, replace=replace, other=other)
     if as_json:
         shared.emit({"post": found})
@@ -392,7 +392,7 @@ def status_command(as_json: bool) -> int:
     """Where the post is live: canonical address and channels."""
     from q1lab.journal import posts
 
-    with Store() as store:
+    with opened() as store:
         found = posts.of_week(store, shared.week().label)
     if as_json:
         shared.emit({"post": found, "enough_channels": posts.ENOUGH_CHANNELS})
@@ -432,7 +432,7 @@ def text_command(channel: str, as_json: bool) -> int:
     from q1lab.journal import posts
 
     week = shared.week()
-    with Store() as store:
+    with opened() as store:
         record = documents.gather(store, week)
         found = posts.of_week(store, week.label)
     if found is None or not found["url"]:

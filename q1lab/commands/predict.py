@@ -7,8 +7,8 @@ import math
 import click
 
 from q1lab.commands import _documents as shared
+from q1lab.commands._opening import opened
 from q1lab.errors import OK, Problem
-from q1lab.index.store import Store
 
 
 @click.command(
@@ -53,7 +53,7 @@ def predict(
     from q1lab.study import variants
 
     week = shared.week()
-    with Store() as store:
+    with opened() as store:
         if variant is not None and variant not in {item.name for item in week.variants}:
             variant = variants.find(variant).name
         name = variant or known.chosen(store, week).name

@@ -7,8 +7,8 @@ import dataclasses
 import click
 
 from q1lab.commands import _documents as shared
+from q1lab.commands._opening import opened
 from q1lab.errors import OK
-from q1lab.index.store import Store
 
 
 @click.command(
@@ -38,7 +38,7 @@ def retro(
     from q1lab.documents import retro as documents
 
     week = shared.week()
-    with Store() as store:
+    with opened() as store:
         root, found = shared.place(how, looking=stdout)
         looking = found or shared.maybe_repository(how.repo)
         if stdout and as_json:

@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 
 from q1lab.commands import _documents as shared
+from q1lab.commands._opening import opened
 from q1lab.errors import OK, Problem
-from q1lab.index.store import Store
 
 
 @click.command(
@@ -95,7 +95,7 @@ def roadmap(
         documents.choose(listed, untick),
         found,
     )
-    with Store() as store:
+    with opened() as store:
         return shared.carry_out(
             proposal,
             store,

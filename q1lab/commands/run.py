@@ -11,6 +11,7 @@ import click
 
 from q1lab import planning
 from q1lab.commands._asking import asking, wish_of
+from q1lab.commands._opening import opened
 from q1lab.commands._saying import print_json, tell
 from q1lab.commands.live import minutes_text, watch
 from q1lab.errors import FAILED, INTERRUPTED, OK, Problem
@@ -94,7 +95,7 @@ def run(
         return train_over(wish, over, plot, detach, as_json)
     if plot is not None:
         raise Problem("--plot draws an axis here (--over); for one study: q1lab compare --plot")
-    with Store() as store:
+    with opened() as store:
         tell("Looking at the model files and this machine …", as_json)
         plan = planning.begin(wish, store)
         study, started = plan.study, bool(plan.missing)
@@ -129,7 +130,7 @@ def run(
 def attach(study: str | None, as_json: bool) -> int:
     """Watch a running STUDY (default: the latest). Ctrl-C leaves; the training goes on."""
     chosen = studies.load(study or studies.latest())
-    with Store() as store:
+    with opened() as store:
         if launch.is_alive(chosen.files):
             status = _follow(store, chosen, as_json, ctrl_c_stops=False)
             if status is not None:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import sys
-import time
 
 import click
 
+from q1lab.commands._opening import opened
 from q1lab.commands.live import line as live_line
 from q1lab.commands.live import minutes_text
 from q1lab.errors import OK, Problem
 from q1lab.files import cut
 from q1lab.index import ingest, view
-from q1lab.index.store import Store
 from q1lab.index.view import StudyView
 from q1lab.study import command, labels, launch, studies
 from q1lab.study.states import MARKS, State
@@ -26,17 +24,14 @@ SHOWN = 8
 MOST_RUNS = 20
 """Lines about the runs of one study."""
 
-SILENT = 1.0
-"""Seconds that a look at all studies may take before it says how far it has come."""
-
 
 @click.command(epilog="Example: q1lab status --json")
 @click.option("--json", "as_json", is_flag=True, help="Every study and run as JSON.")
 @click.option("--tag", metavar="TAG", help="Only studies that have this tag.")
 def status(as_json: bool, tag: str | None) -> int:
     """What runs, what is done, what is next."""
-    with Store() as store:
-        unreadable = ingest.take_in_all(store, _progress())
+    with opened() as store:
+        unreadable = ingest.take_in_all(store)
         lines = view.lines(store, unreadable=unreadable)
         if tag is not None:
             lines = tuple(line for line in lines if tag in labels.read(line.id).tags)
@@ -71,25 +66,6 @@ def status(as_json: bool, tag: str | None) -> int:
     if shown:
         click.echo(f"next: {next_step(shown)}")
     return OK
-
-
-def _progress() -> ingest.Tell | None:
-    """Says on a terminal how far a long first look has come."""
-    if not sys.stderr.isatty():
-        return None
-    began = time.monotonic()
-    said = False
-
-    def tell(looked: ingest.Looked) -> None:
-        nonlocal said
-        if not looked.is_whole and time.monotonic() - began > SILENT:
-            said = True
-            sys.stderr.write(f"\rreading {looked.words} ")
-        elif said and looked.is_whole:
-            sys.stderr.write("\r\x1b[K")
-        sys.stderr.flush()
-
-    return tell
 
 
 def run_lines(one: StudyView) -> list[str]:

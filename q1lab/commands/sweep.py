@@ -8,9 +8,9 @@ import click
 
 from q1lab import declaring
 from q1lab.commands._asking import asking, wish_of
+from q1lab.commands._opening import opened
 from q1lab.commands._saying import tell
 from q1lab.commands._series import finish, train
-from q1lab.index.store import Store
 from q1lab.study import command, series, turns, variants
 
 
@@ -38,7 +38,7 @@ def sweep(modifications: tuple[str, ...], detach: bool, as_json: bool, **asked: 
     They share the baseline's runs, are declared together before the first one begins, and share the
     5% of false verdicts between them. With the name of a sweep its table is printed again.
     """
-    with Store() as store:
+    with opened() as store:
         if len(modifications) == 1 and modifications[0] in turns.newest_first(series.SWEEP):
             return finish(store, modifications[0], as_json)
         wish = wish_of(variant="", **asked)

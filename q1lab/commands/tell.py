@@ -63,12 +63,12 @@ def _outcome(study: Study) -> tuple[str, str]:
     deadline = time.monotonic() + SECONDS
     while is_alive(study.files) and time.monotonic() < deadline:
         time.sleep(0.1)
+    from q1lab.commands._opening import opened
     from q1lab.compare import telling
     from q1lab.compare.keeping import compare
     from q1lab.index import ingest
-    from q1lab.index.store import Store
 
-    with Store() as store:
+    with opened() as store:
         ingest.take_in(store, study)
         comparison = compare(store, study)
     return comparison.verdict, f"{study.id} has ended. {telling.verdict(comparison)}"

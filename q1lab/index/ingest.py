@@ -63,8 +63,11 @@ class Looked(NamedTuple):
 
     @property
     def words(self) -> str:
-        read = f", {self.taken / 1e6:,.0f} MB of events" if self.taken >= 1e6 else ""
-        return f"{self.studies:,} of {self.of:,} studies{read}"
+        read = f"{self.taken / 1e6:,.0f} MB of events"
+        if self.of == 1:
+            return read
+        more = f", {read}" if self.taken >= 1e6 else ""
+        return f"{self.studies:,} of {self.of:,} studies{more}"
 
 
 Tell = Callable[[Looked], object]
@@ -83,6 +86,7 @@ def take_in_all(store: Store, tell: Tell | None = None) -> dict[str, str]:
     It costs a look at each plan's time of change, and more only for what is new or not over. Many
     studies are committed together, in steps.
     """
+    tell = tell or store.tell
     store.follow_the_file()
     now = studies.stamps()
     if now is None:  # nobody can look now
@@ -131,12 +135,12 @@ def take_in_all(store: Store, tell: Tell | None = None) -> dict[str, str]:
         if large is None:
             until = time.monotonic() + STEP
             with store.write():
-                take_in(store, study)
+                take_in(store, study, step=_unheard)
                 while time.monotonic() < until and (another := next(waiting, None)):
                     if another[1] >= LARGE:
                         large = another[0]
                         break
-                    take_in(store, another[0])
+                    take_in(store, another[0], step=_unheard)
                     read += another[1]
             if step(read, under_way=int(large is not None)):
                 return unreadable
@@ -166,14 +170,16 @@ def take_in(
     study: Study,
     *,
     whole: bool = True,
-    step: Callable[[int], bool] = lambda read: False,
+    step: Callable[[int], bool] | None = None,
 ) -> int | None:
     """Take a study's new events into the tables; returns how many there were.
 
     ``whole`` also looks at the plan and at the runs that have ended. Without it the look costs what
     can have changed since a whole one. ``step`` is called after each commit with the bytes that it
-    took in; where it says so, the rest is left for the next look, and None returned.
+    took in; where it says so, the rest is left for the next look, and None returned. Without it,
+    who is told of long looks hears of this one.
     """
+    step = step or _telling(store)
     store.follow_the_file()
     if whole:
         study = _take_in_plan(store, study)
@@ -195,7 +201,24 @@ def take_in(
                     break
         if step(read) and news:
             return None
+    step(0)
     return taken
+
+
+def _unheard(read: int) -> bool:
+    return False
+
+
+def _telling(store: Store) -> Callable[[int], bool]:
+    """Says how far the look at one study has come; it is whole when nothing more came."""
+    taken = 0
+
+    def step(read: int) -> bool:
+        nonlocal taken
+        taken += read
+        return store.tell is not None and store.tell(Looked(int(not read), 1, taken)) == ENOUGH
+
+    return step
 
 
 def _take_in_plan(store: Store, study: Study) -> Study:

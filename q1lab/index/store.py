@@ -16,7 +16,7 @@ import sqlite3
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from q1lab import paths
 from q1lab.errors import FAILED, NOTICES, Problem
@@ -24,6 +24,9 @@ from q1lab.files import locked, os_reason, private_folder, sync_folder, utc_now
 from q1lab.index import health
 from q1lab.study.states import MISSING, State
 from q1lab.study.studies import Study, run_name
+
+if TYPE_CHECKING:
+    from q1lab.index.ingest import Tell
 
 SCHEMA = 3
 """Number of migrations in q1lab.index.migrations; kept in ``PRAGMA user_version``."""
@@ -70,6 +73,8 @@ class Store:
         self.notice: str | None = None
         """What a person should know about that, in one line: what was wrong, what was saved, where
         the rest is."""
+        self.tell: Tell | None = None
+        """Who is told how far a look at all studies has come, when nobody else is."""
         self._wrote = False
         private_folder(self.file.parent)
         self.db = self._open()

@@ -23,10 +23,10 @@ from tests.kit.lab_home import finish, make_study
 
 SAYS = re.compile(rb"reading ([\d,]+) of ([\d,]+) studies")
 AT_ONCE = (
-    "import sys; from q1lab.commands import status; from q1lab.index import ingest; "
-    "from q1lab.cli import run; status.SILENT = ingest.STEP = 0.0; sys.exit(run(['status']))"
+    "import sys; from q1lab.commands import _opening; from q1lab.index import ingest; "
+    "from q1lab.cli import run; _opening.SILENT = ingest.STEP = 0.0; sys.exit(run(sys.argv[1:]))"
 )
-"""`q1lab status` that commits after every study, and speaks from the first one on."""
+"""A command that commits after every study, and speaks from the second one on."""
 
 
 def heap(count: int) -> None:
@@ -87,7 +87,7 @@ def indexed() -> int:
 @pytest.mark.parametrize(
     ("kills", "studies", "command"),
     [
-        (3, 60, [sys.executable, "-c", AT_ONCE]),
+        (3, 60, [sys.executable, "-c", AT_ONCE, "status"]),
         pytest.param(
             5,
             6000,
@@ -117,3 +117,9 @@ def test_a_first_look_that_is_killed_keeps_what_it_said(
     assert before < studies, "each was cut off before its end"
     assert len(json.loads(again.stdout)["studies"]) == indexed() == studies
     assert tables() == tables(tmp_path / "again.db")
+
+
+@pytest.mark.parametrize("command", [["compare", "rope-0"], ["plan", "rope", "--detect", "0.05"]])
+def test_whichever_command_looks_first_says_how_far_it_has_come(command: list[str]) -> None:
+    heap(30)
+    assert said_before_it_was_killed([sys.executable, "-c", AT_ONCE, *command], 0.0) > 0

@@ -173,6 +173,21 @@ def test_a_large_study_is_committed_in_steps_too(monkeypatch: pytest.MonkeyPatch
     assert {row["state"] for row in rows} == {"finished"}
 
 
+def test_one_large_study_tells_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    study = lab_home.make_study(seeds=(0, 1))
+    lab_home.finish(study)
+    monkeypatch.setattr(ingest, "STEP", 0.0)
+    told: list[ingest.Looked] = []
+    with Store() as store:
+        store.tell = told.append
+        ingest.take_in(store, study)
+    size = sum(study.files.run(run.name).events.stat().st_size for run in study.runs)
+    assert [one.taken for one in told] == sorted(one.taken for one in told)
+    assert len(told) > 4
+    assert told[-1] == (1, 1, size)
+    assert ingest.Looked(0, 1, 20_000_000).words == "20 MB of events"
+
+
 def test_the_app_shows_how_far_a_long_first_look_has_come(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each of its looks takes in a part, so that a tick or an answer waits for none of it."""
     for number in range(4):
