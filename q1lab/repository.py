@@ -177,6 +177,14 @@ class Repository:
         above = above.rstrip("\n")
         return cls(Path(top.rstrip("\n")), Path(git_dir), Path(above) if above else None)
 
+    @classmethod
+    def around(cls, path: Path | str) -> Repository | None:
+        """As ``discover``, but None where there is none."""
+        try:
+            return cls.discover(path)
+        except NoRepository:
+            return None
+
     # ── looking
 
     def head(self) -> Head:

@@ -224,24 +224,6 @@ def carry_out(
     return OK
 
 
-def save(
-    files: Mapping[Path, bytes],
-    message: str,
-    repo: Repository | None,
-    how: Writing,
-    *,
-    quiet: bool = False,
-) -> dict[str, Any]:
-    """Write and commit files that are no documents, as ``act`` does."""
-    from q1lab.documents.proposals import Proposal
-    from q1lab.documents.save import save as write
-
-    def saving(*, confirmed: bool = False, dry_run: bool = False) -> Saved:
-        return write(files, message, repo, confirmed=confirmed, dry_run=dry_run)
-
-    return act(saving, Proposal(files, message, repo, ""), how, quiet=quiet)
-
-
 def act(
     saving: Callable[..., Saved], proposal: Proposal, how: Writing, *, quiet: bool = False
 ) -> dict[str, Any]:
@@ -270,6 +252,7 @@ def act(
         "branch": commit.branch if commit and commit.committed else None,
         "message": proposal.message,
         "notes": list(commit.notes) if commit else [],
+        **({"copy": str(done.copy)} if done.copy else {}),
     }
     if not quiet:
         _tell(done, proposal, how)

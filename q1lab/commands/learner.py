@@ -4,8 +4,8 @@ commit."""
 from __future__ import annotations
 
 import dataclasses
+import functools
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,6 @@ import click
 from q1lab.commands import _documents as shared
 from q1lab.commands._opening import opened
 from q1lab.errors import FAILED, OK, Problem
-from q1lab.files import write_atomic
 from q1lab.index import learned
 from q1lab.model import learner
 
@@ -220,7 +219,7 @@ def merge(
     since. A copy of model.py is kept. Conflicts are written with git's markers, and nothing is
     committed.
     """
-    from q1lab.journal import evidence
+    from q1lab.documents import merging
 
     target = (into or file.absolute().parent / "model.py").absolute()
     plan = learner.merge(file, target, base)
@@ -232,74 +231,35 @@ def merge(
         "conflicts": plan.conflicts,
         "diff": plan.diff,
     }
-    if plan.new == plan.old:
-        return _tell(record, as_json, OK, f"{target.name} already has what {file.name} changes")
+    if words := merging.nothing(plan):
+        return _tell(record, as_json, OK, words)
     if not as_json:
         shared.show_diff(plan.diff)
+    week = shared.week().label
     if plan.conflicts:
-        words = f"{plan.conflicts} conflict{'s' if plan.conflicts > 1 else ''} in {target.name}"
+        proposal = merging.propose(plan, None, week)
         if how.dry_run:
-            return _tell(record, as_json, FAILED, f"{words}; nothing was written")
-        copy = learner.keep_copy(plan)
-        write_atomic(target, plan.new, mode=0o644)
-        words += (
-            ": settle what stands between <<<<<<< and >>>>>>>, then check and commit it. "
-            f"Before: {copy}"
-        )
-        return _tell({**record, "copy": str(copy)}, as_json, FAILED, words)
-    if not unchecked:
-        failed = _check_result(plan, record)
-        if failed:
-            words = (
-                f"the merged {target.name} fails its checks: {failed}. Nothing was written; "
-                "--unchecked goes on"
-            )
+            words = f"{merging.conflicts(plan)}; nothing was written"
             return _tell(record, as_json, FAILED, words)
-    root, found = (
-        shared.repository(how)
-        if not how.dry_run
-        else (target.parent, _maybe(target, how.no_commit))
-    )
-    if found is not None and not target.is_relative_to(root):
-        raise Problem(f"{target} is not in the repository {root}")
-    if not how.dry_run:
-        record["copy"] = str(learner.keep_copy(plan))
-    saved = shared.save(
-        {target: plan.new},
-        f"feat: merge {plan.variant} into {target.name}",
-        found,
-        how,
-        quiet=as_json,
-    )
-    if not how.dry_run:
         with opened() as store:
-            week = shared.week().label
-            evidence.note_merge(store, week, plan.file.absolute(), target, saved["commit"])
-    return _tell(
-        {**record, **saved}, as_json, OK, f"before: {record['copy']}" if "copy" in record else ""
-    )
-
-
-def _maybe(target: Path, no_commit: bool) -> Any:
-    return None if no_commit else shared.maybe_repository(target.parent)
-
-
-def _check_result(plan: learner.Merge, record: dict[str, Any]) -> str:
-    """Check the merged text before it is written; "" when it passes, else the first thing that is
-    wrong."""
-    from q1lab.model.checks import run_checks
-
-    with tempfile.TemporaryDirectory(prefix="q1lab-merge-") as folder:
-        trial = Path(folder) / plan.into.name
-        trial.write_bytes(plan.new)
-        report = run_checks(trial, plan.variant if plan.variant in learner.VARIANTS else None)
-    record["checks"] = {"passed": report.passed, "count": len(report.checks)}
-    if report.passed:
-        shared.remark(
-            f"the merged {plan.into.name} passes all {len(report.checks)} checks, as {report.for_}"
-        )
-        return ""
-    return report.unusable or next(f"{c.name}: {c.seen}" for c in report.checks if not c.passed)
+            record["copy"] = str(proposal.save(store).copy)
+        words = f"{proposal.unsettled}. Before: {record['copy']}"
+        return _tell(record, as_json, FAILED, words)
+    if not unchecked:
+        report = merging.check(plan)
+        record["checks"] = {"passed": report.passed, "count": len(report.checks)}
+        try:
+            shared.remark(merging.passed(plan, report))
+        except Problem as problem:
+            return _tell(record, as_json, FAILED, str(problem))
+    _, found = shared.place(how, looking=how.dry_run)
+    if how.no_commit:
+        found = None
+    proposal = dataclasses.replace(merging.propose(plan, found, week), diff="")  # it stands above
+    with opened() as store:
+        saved = shared.act(functools.partial(proposal.save, store), proposal, how, quiet=as_json)
+    words = f"before: {saved['copy']}" if "copy" in saved else ""
+    return _tell({**record, **saved}, as_json, OK, words)
 
 
 def _tell(record: dict[str, Any], as_json: bool, code: int, words: str) -> int:

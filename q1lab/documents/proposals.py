@@ -19,14 +19,14 @@ from q1lab.documents import roadmap as roadmaps
 from q1lab.documents import save as saving
 from q1lab.documents.known import quarter_of
 from q1lab.documents.regions import find, unified
-from q1lab.documents.save import Draft, Saved, draft, read
+from q1lab.documents.save import Draft, Saved, draft
 from q1lab.errors import Problem
 from q1lab.files import utc_now
 from q1lab.index import learned
 from q1lab.index.store import Store
 from q1lab.journal import evidence, predictions
 from q1lab.journal import posts as published
-from q1lab.repository import NoRepository, Repository
+from q1lab.repository import Repository
 from q1lab.study import studies
 from q1lab.study.studies import Study
 from q1lab.week.model import Week
@@ -53,6 +53,10 @@ class Proposal:
     claims: tuple[str, ...] = ()
     """What the document says about the learner's work, a sentence each: to be read before it is
     committed."""
+    notes: tuple[str, ...] = ()
+    """What else is good to know before it is written, a sentence each."""
+    unsettled: str = ""
+    """What the learner has to settle in it, and why nothing is committed; else empty."""
     after: After | None = None
 
     @property
@@ -275,42 +279,3 @@ def roadmap(
 
     diff = unified(data, new, path.name)
     return Proposal({path: new}, told, repo, diff, after=after), changed
-
-
-COMMANDS = ("modification", "retro", "post new", "post refresh")
-
-
-def is_one(argv: Sequence[str]) -> bool:
-    """Whether ``of_command`` knows the command: a document's, or one that ticks boxes."""
-    ticks = list(argv[1:3]) == ["roadmap", "--tick"] and len(argv) == 4
-    return list(argv[:1]) == ["q1lab"] and (" ".join(argv[1:]) in COMMANDS or ticks)
-
-
-def of_command(argv: Sequence[str], store: Store, week: Week, folder: Path) -> Proposal | None:
-    """What the document command ``argv`` (``q1lab retro``) would write and commit when it is typed
-    in ``folder``; None for another command, and for one with options."""
-    words = " ".join(argv[1:])
-    if not is_one(argv):
-        return None
-    repo: Repository | None
-    try:
-        repo = Repository.discover(folder)
-    except NoRepository:
-        repo = None
-    root = repo.root if repo else folder
-    if words == "modification":
-        return modification(store, week, root, repo)
-    if words == "retro":
-        return retro(store, week, root, repo)
-    if words.startswith("roadmap"):
-        return _ticked(argv[3], week.label, root / roadmaps.FILE, repo)
-    return post(store, week, root, repo, new=words == "post new")
-
-
-def _ticked(numbers: str, label: str, path: Path, repo: Repository | None) -> Proposal:
-    """The roadmap with those of the week's boxes ticked."""
-    data = read(path)
-    if data is None:
-        raise Problem(f"there is no {path}; the roadmap's boxes are ticked in that file")
-    chosen = roadmaps.choose(roadmaps.boxes(data, label), (numbers,))
-    return roadmap(path, data, label, chosen, (), repo)[0]

@@ -36,10 +36,12 @@ class Draft:
 
 @dataclass(frozen=True)
 class Saved:
-    """``written`` files, and the commit (None without one)."""
+    """``written`` files, the commit (None without one), and where the text before is kept, if it
+    is."""
 
     written: tuple[Path, ...]
     commit: CommitResult | None
+    copy: Path | None = None
 
     @property
     def sha(self) -> str | None:

@@ -234,6 +234,9 @@ def merge(file: Path, into: Path, base: Path | None = None) -> Merge:
         raise Problem(
             f"there is no {into}: `q1lab new --baseline` makes one, or name it with --into"
         )
+    script = file.with_name(f"{file.name}.py")
+    if not file.exists() and script.is_file():
+        raise Problem(f"there is no {file}, but {script.name} is: q1lab merge {script}")
     raw, old = _read(file), _read(into)
     found = parents.made_by(file)
     if base is not None:

@@ -340,6 +340,7 @@ def test_merge_refuses_what_it_cannot_know(repo: Path) -> None:
     ok(new, "rope")
     assert "into itself" in refused(merge, "model.py")
     assert "no " in refused(merge, "rope.py", "--into", "gone.py")
+    assert "q1lab merge rope.py" in refused(merge, "rope")
     headless = implement(repo, "rope")
     headless.write_text(reference("rope"))
     for remembered in (paths.home() / "bases").glob("*.json"):

@@ -10,11 +10,14 @@ from textual.widgets import Button, Static
 from q1lab import config
 from q1lab.config import Config
 from q1lab.index.store import Store
+from q1lab.model import learner
 from q1lab.tui.app import Q1Lab
 from q1lab.tui.screens import acts
 from q1lab.tui.screens.commit import CommitScreen
+from q1lab.tui.screens.output import OutputScreen
 from q1lab.week import progress
 from q1lab.week.model import Action, Week
+from tests.kit.places import MODELS
 from tests.kit.repos import begun, git, of_its_own
 from tests.kit.tui_home import prepared, settled, until
 
@@ -55,7 +58,8 @@ async def test_nothing_is_committed_before_it_was_shown(repo: Path) -> None:
         assert "on main" in said(screen)
         assert "Because [b]it[/b] saves memory." in said(screen, "text").replace("\\", "")
         assert not (repo / "MODIFICATION.md").exists()
-        await pilot.press("escape")
+        screen.query_one("#leave", Button).focus()
+        await pilot.press("enter")  # presses what has the focus
         await until(pilot, lambda: app.screen is not screen)
         assert not (repo / "MODIFICATION.md").exists()
         assert commits(repo) == ["begin"]
@@ -135,7 +139,57 @@ async def test_a_refusal_is_one_line_and_changes_nothing(repo: Path) -> None:
         assert isinstance(screen, CommitScreen)
         await pilot.press("enter")
         await until(pilot, lambda: "too long" in said(screen))
-        assert screen.query_one("#commit", Button).disabled
+        assert not screen.query_one("#commit", Button).display
         await pilot.press("escape")
         await until(pilot, lambda: not isinstance(app.screen, CommitScreen))
     assert not (repo / "MODIFICATION.md").exists()
+
+
+async def test_the_merge_is_shown_before_it_is_committed(repo: Path) -> None:
+    (repo / "model.py").write_bytes((MODELS / "baseline.py").read_bytes())
+    git(repo, "add", "model.py")
+    git(repo, "commit", "-q", "-m", "mine")
+    file = learner.new("rmsnorm", repo).path
+    first = file.read_text().partition("\n")[0]
+    file.write_text(first + "\n" + (MODELS / "rmsnorm.py").read_text())
+    app = prepared(a_choice, config=Config(repo=repo))
+    async with app.run_test(size=(100, 30)) as pilot:
+        await settled(pilot)
+        press(app, "q1lab merge rmsnorm.py")
+        await until(pilot, lambda: getattr(app.screen, "proposal", None) is not None, 4000)
+        screen = app.screen
+        assert isinstance(screen, CommitScreen)
+        assert "feat: merge rmsnorm into model.py" in said(screen)
+        assert "model.py passes all" in said(screen, "claims")
+        assert "class RMSNorm" in said(screen, "text")
+        assert commits(repo) == ["mine", "begin"]
+        await pilot.press("enter")
+        await until(pilot, lambda: not isinstance(app.screen, CommitScreen))
+        assert commits(repo)[0] == "feat: merge rmsnorm into model.py"
+        await until(pilot, lambda: app.snapshot.progress.of("b3-merge").done)
+
+        press(app, "q1lab merge rmsnorm.py")  # once more: one line, and one way out
+        await until(pilot, lambda: isinstance(app.screen, CommitScreen))
+        screen = app.screen
+        assert isinstance(screen, CommitScreen)
+        await until(pilot, lambda: not screen.busy)
+        assert "already has" in said(screen)
+        assert [one.id for one in screen.query(Button) if one.display] == ["leave"]
+        await pilot.press("enter")
+        await until(pilot, lambda: not isinstance(app.screen, CommitScreen))
+    assert len(commits(repo)) == 3
+
+
+async def test_what_commits_with_options_shows_its_dry_run_first(repo: Path) -> None:
+    app = prepared(a_choice, config=Config(repo=repo))
+    async with app.run_test(size=(100, 30)) as pilot:
+        await settled(pilot)
+        press(app, "q1lab modification --overwrite")
+        await until(pilot, lambda: isinstance(app.screen, OutputScreen))
+        screen = app.screen
+        assert isinstance(screen, OutputScreen)
+        await until(pilot, lambda: screen.code is not None, 2000)
+        assert "would commit: docs: add MODIFICATION.md for gqa" in screen.said
+        assert commits(repo) == ["begin"]
+        await pilot.press("y")
+        await until(pilot, lambda: len(commits(repo)) == 2, 2000)

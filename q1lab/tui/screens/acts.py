@@ -103,8 +103,8 @@ def _beside_all(app: Q1Lab, wish: Wish) -> Wish:
 
 
 def command(app: Q1Lab, argv: list[str]) -> None:
-    """Do what a command does without leaving the app: a document is shown before it is committed,
-    and what any other command prints opens in a pane."""
+    """Do what a command does without leaving the app: what would be committed is shown before it
+    is, and what any other command prints opens in a pane."""
     from q1lab.study import children
     from q1lab.tui.screens import commit
     from q1lab.tui.screens.forms import form_for
@@ -124,7 +124,8 @@ def command(app: Q1Lab, argv: list[str]) -> None:
         commit.open_for(app, argv, folder(app))
         return
     real = [*children.python_module("q1lab"), *argv[1:]] if argv[0] == "q1lab" else argv
-    app.push_screen(OutputScreen(shlex.join(argv), real, folder(app)))
+    look = ("--dry-run",) if commit.asks_before(argv) else ()
+    app.push_screen(OutputScreen(shlex.join(argv), real, folder(app), look))
 
 
 def verdict(app: Q1Lab, study_id: str | None) -> None:

@@ -1,4 +1,4 @@
-"""A document and its commit, shown before it is made."""
+"""What a command would write and commit, shown before it does."""
 
 from __future__ import annotations
 
@@ -30,9 +30,16 @@ if TYPE_CHECKING:
 
 def offers(argv: Sequence[str]) -> bool:
     """Whether ``CommitScreen`` can do what the command does."""
-    from q1lab.documents.proposals import is_one
+    from q1lab.documents import typed
 
-    return is_one(argv)
+    return typed.is_one(argv)
+
+
+def asks_before(argv: Sequence[str]) -> bool:
+    """Whether the command commits, and the learner wants to see commits before they are made."""
+    from q1lab.documents import typed
+
+    return typed.commits(argv) and config.load().ask_before_commit
 
 
 def open_for(app: Q1Lab, argv: Sequence[str], folder: Path) -> None:
@@ -50,7 +57,7 @@ class CommitScreen(ModalScreen[bool]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "leave it"),
-        Binding("enter", "commit", "commit", priority=True),
+        Binding("enter", "enter", "commit", priority=True),
         Binding("a", "always", "don't ask again"),
     ]
     AUTO_FOCUS = "VerticalScroll"
@@ -71,7 +78,7 @@ class CommitScreen(ModalScreen[bool]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog tall") as dialog:
             dialog.border_title = " ".join(self.argv)
-            dialog.border_subtitle = "looking …"
+            dialog.border_subtitle = f"{self._first} · Esc leaves it"
             yield Static(id="message", markup=False)
             with VerticalScroll():
                 yield Static(id="claims", markup=False)
@@ -81,15 +88,20 @@ class CommitScreen(ModalScreen[bool]):
                 yield Button("Don't ask again (a)", id="always", disabled=True)
                 yield Button("Leave it", id="leave")
 
+    @property
+    def _first(self) -> str:
+        """What takes its time before there is something to see."""
+        return "merging and checking …" if "merge" in self.argv else "looking …"
+
     def on_mount(self) -> None:
         beside(self, self._propose, self._show, self._failed)
 
     def _propose(self) -> tuple[Proposal | None, bool, str]:
         """In a thread: the proposal, whether it would change anything, and the branch."""
-        from q1lab.documents import proposals
+        from q1lab.documents import typed
 
         with Store(self.database) as store:
-            found = proposals.of_command(self.argv, store, self.week, self.folder)
+            found = typed.of_command(self.argv, store, self.week, self.folder)
         if found is None:
             return None, False, ""
         branch = (found.repo.head().branch or "a detached HEAD") if found.repo else ""
@@ -99,16 +111,23 @@ class CommitScreen(ModalScreen[bool]):
         self.proposal, pending, branch = given
         self.busy = False
         if self.proposal is None:
-            self._say("There is nothing to write.", "Esc closes")
+            self._nothing("There is nothing to write.", "Esc closes")
             return
         names = self.proposal.names
         if not pending:
-            self._say(f"{names} is up to date: nothing would change.", "Esc closes")
+            self._nothing(f"{names} is up to date: nothing to commit.", "Esc closes")
             if not self.asks:
                 self._end(f"{names}: up to date", False)
             return
         subject = plain(self.proposal.message)
-        if branch:
+        if self.proposal.unsettled:
+            self._say(
+                f"{plain(self.proposal.unsettled)}\n"
+                "Nothing is committed, and a copy of the file as it is now is kept.",
+                "Enter writes it · Esc leaves it",
+            )
+            self.query_one("#commit", Button).label = "Write"
+        elif branch:
             self._say(
                 f"{subject}\non {branch}, with {names} and nothing else",
                 "Enter commits it · Esc leaves it",
@@ -123,13 +142,14 @@ class CommitScreen(ModalScreen[bool]):
         for button in self.query(Button):
             button.disabled = False
         self.query_one("#always", Button).display = bool(branch)
-        if not self.asks:
+        if not self.asks and not self.proposal.unsettled:
             self.action_commit()
 
     def _tell_more(self, proposal: Proposal) -> None:
         lines = [f"· {plain(claim)}" for claim in proposal.claims]
         if lines:
             lines.insert(0, "What it will say:")
+        lines = [*(plain(f"{note[:1].upper()}{note[1:]}.") for note in proposal.notes), *lines]
         if proposal.edited:
             lines.append(
                 f"Kept as you edited it: {', '.join(proposal.edited)}. "
@@ -144,9 +164,28 @@ class CommitScreen(ModalScreen[bool]):
         shown = diff_text(plain(diff), palette(self.app), dark=dark, code=False)
         self.query_one("#text", Static).update(shown)
 
+    def _nothing(self, text: str, subtitle: str) -> None:
+        """Say it in a small dialog: there is nothing to see below, and nothing to press but the
+        way out."""
+        self._say(text, subtitle)
+        self.query_one(".dialog").remove_class("tall")
+        self.query_one(VerticalScroll).display = False
+        for button in self.query(Button):
+            button.display = button.id == "leave"
+        leave = self.query_one("#leave", Button)
+        leave.label, leave.disabled = "Close", False
+        leave.focus()
+
     def _say(self, text: str, subtitle: str) -> None:
         self.query_one("#message", Static).update(text)
         self.query_one(".dialog").border_subtitle = subtitle
+
+    def action_enter(self) -> None:
+        """Press the button that has the focus; from anywhere else, commit."""
+        if isinstance(self.focused, Button):
+            self.focused.press()
+        else:
+            self.action_commit()
 
     @on(Button.Pressed, "#commit")
     def action_commit(self) -> None:
@@ -184,13 +223,14 @@ class CommitScreen(ModalScreen[bool]):
 
     def _done(self, done: Saved) -> None:
         names = self.proposal.names if self.proposal else ""
+        kept = f"; the text before: {done.copy}" if done.copy else ""
         if done.sha and done.commit is not None:
             branch = done.commit.branch or "a detached HEAD"
-            self._end(f"{names}: committed {done.sha[:7]} on {branch}", True)
+            self._end(f"{names}: committed {done.sha[:7]} on {branch}{kept}", True)
             for note in done.commit.notes:
                 self.app.notify(plain(note), markup=False)
         else:
-            self._end(f"{names}: written, not committed", True)
+            self._end(f"{names}: written, not committed{kept}", True)
 
     def _end(self, words: str, changed: bool) -> None:
         self.app.notify(words, markup=False)
@@ -210,6 +250,4 @@ class CommitScreen(ModalScreen[bool]):
             self.query_one("#commit", Button).label = "Go on"
             self._show_diff(problem.diff)
             return
-        self._say(plain(str(problem)), "nothing was changed · Esc closes")
-        self.query_one("#commit", Button).disabled = True
-        self.query_one("#always", Button).disabled = True
+        self._nothing(plain(str(problem)), "nothing was changed · Esc closes")

@@ -25,7 +25,8 @@ SECONDS = 6 * 3600
 
 class OutputScreen(ModalScreen[None]):
     """Runs one command without input; Esc ends it if it still runs. Where the command asks for
-    ``--yes``, ``y`` gives it."""
+    ``--yes``, ``y`` gives it. With ``look`` the command runs with these options first, to show what
+    it would do, and ``y`` does it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,enter,q", "close", "close"),
@@ -33,10 +34,13 @@ class OutputScreen(ModalScreen[None]):
         Binding("y", "yes", "yes"),
     ]
 
-    def __init__(self, shown: str, argv: list[str], folder: Path) -> None:
+    def __init__(
+        self, shown: str, argv: list[str], folder: Path, look: tuple[str, ...] = ()
+    ) -> None:
         super().__init__()
         self.shown = shown
         self.argv = argv
+        self.look = look
         self.folder = folder
         self.said = ""
         self.code: int | None = None
@@ -57,6 +61,7 @@ class OutputScreen(ModalScreen[None]):
         try:
             child = await asyncio.create_subprocess_exec(
                 *self.argv,
+                *self.look,
                 cwd=self.folder,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
@@ -84,8 +89,13 @@ class OutputScreen(ModalScreen[None]):
         words = "done" if code == 0 else f"ended with {code}"
         if not self.said.strip():
             self.query_one(RichLog).write("It printed nothing.")
-        asks = " · y runs it with --yes" if self.asks else ""
+        asks = " · y does it" if self.would else " · y runs it with --yes" if self.asks else ""
         self.query_one(".dialog").border_subtitle = f"{words} · Esc closes · c copies{asks}"
+
+    @property
+    def would(self) -> bool:
+        """Whether what the command would do is shown, and can be done."""
+        return bool(self.look) and self.code == 0
 
     @property
     def asks(self) -> bool:
@@ -99,7 +109,8 @@ class OutputScreen(ModalScreen[None]):
         copy(self.app, self.said, "what it printed")
 
     def action_yes(self) -> None:
-        if self.asks:
-            self.argv = [*self.argv, "--yes"]
+        if self.would or self.asks:
+            self.argv = [*self.argv, *([] if self.would else ["--yes"])]
+            self.look = ()
             self.query_one(RichLog).clear()
             self.run_worker(self._run(), exit_on_error=False)

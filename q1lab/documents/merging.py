@@ -1,0 +1,108 @@
+"""The merge of a modification into the learner's model as a proposal: checked and shown before it
+is written, for the command and the app alike."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from q1lab.documents.proposals import Proposal
+from q1lab.documents.save import Saved
+from q1lab.errors import FAILED, Problem
+from q1lab.index.store import Store
+from q1lab.journal import evidence
+from q1lab.model import learner
+from q1lab.model.checks import CheckReport, run_checks
+from q1lab.repository import Repository
+
+
+@dataclass(frozen=True)
+class MergeProposal(Proposal):
+    """A merge: the text that it replaces is kept, and where it was kept is in what ``save``
+    returns."""
+
+    plan: learner.Merge = field(kw_only=True)
+
+    def save(self, store: Store, *, confirmed: bool = False, dry_run: bool = False) -> Saved:
+        if dry_run:
+            return super().save(store, confirmed=confirmed, dry_run=True)
+        copy = learner.keep_copy(self.plan)
+        try:
+            done = super().save(store, confirmed=confirmed)
+        except BaseException:  # nothing was written, so there is nothing to go back to
+            copy.unlink(missing_ok=True)
+            raise
+        return replace(done, copy=copy)
+
+
+def check(plan: learner.Merge) -> CheckReport:
+    """Check the merged text before it is written."""
+    with tempfile.TemporaryDirectory(prefix="q1lab-merge-") as folder:
+        trial = Path(folder) / plan.into.name
+        trial.write_bytes(plan.new)
+        return run_checks(trial, plan.variant if plan.variant in learner.VARIANTS else None)
+
+
+def passed(plan: learner.Merge, report: CheckReport) -> str:
+    """That the merged file passes, in a sentence. Problem with the first thing that is wrong."""
+    if report.passed:
+        return (
+            f"the merged {plan.into.name} passes all {len(report.checks)} checks, as {report.for_}"
+        )
+    first = report.unusable or next(f"{c.name}: {c.seen}" for c in report.checks if not c.passed)
+    raise Problem(
+        f"the merged {plan.into.name} fails its checks: {first}. Nothing was written; "
+        "--unchecked goes on",
+        FAILED,
+    )
+
+
+def nothing(plan: learner.Merge) -> str:
+    """That the merge changes nothing, in a sentence; "" when it changes something."""
+    if plan.new != plan.old:
+        return ""
+    return f"{plan.into.name} already has what {plan.file.name} changes"
+
+
+def conflicts(plan: learner.Merge) -> str:
+    """What git could not decide, in words; "" without a conflict."""
+    if not plan.conflicts:
+        return ""
+    return f"{plan.conflicts} conflict{'s' if plan.conflicts > 1 else ''} in {plan.into.name}"
+
+
+SETTLE = "settle what stands between <<<<<<< and >>>>>>>, then check and commit it"
+
+
+def propose(plan: learner.Merge, repo: Repository | None, week: str, note: str = "") -> Proposal:
+    """The merge as it would be written: committed alone, or with git's markers and not committed.
+    ``note`` is what the checks said."""
+    if repo is not None and not plan.into.is_relative_to(repo.root):
+        raise Problem(f"{plan.into} is not in the repository {repo.root}")
+    found = conflicts(plan)
+
+    def after(store: Store, done: Saved) -> None:
+        evidence.note_merge(store, week, plan.file.absolute(), plan.into, done.sha)
+
+    return MergeProposal(
+        {plan.into: plan.new},
+        f"feat: merge {plan.variant} into {plan.into.name}",
+        None if found else repo,
+        plan.diff,
+        notes=(note,) if note else (),
+        unsettled=f"{found}: {SETTLE}" if found else "",
+        after=None if found else after,
+        plan=plan,
+    )
+
+
+def typed(name: str, folder: Path, week: str) -> Proposal:
+    """The merge of ``name`` into the model.py beside it, as `q1lab merge NAME` typed in ``folder``
+    would do it. Problem when there is nothing to merge, and when the result fails its checks."""
+    file = (folder / name).absolute()
+    plan = learner.merge(file, file.parent / "model.py")
+    if found := nothing(plan):
+        raise Problem(found)
+    note = "" if plan.conflicts else passed(plan, check(plan))
+    return propose(plan, Repository.around(plan.into.parent), week, note)
