@@ -3,6 +3,7 @@ yes."""
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import json
@@ -99,6 +100,16 @@ def week() -> Week:
     given = context.find_root().params.get("content") if context else None
     folder = given or config.load().content or paths.content_dir()
     return content.load(Path(folder))
+
+
+def looked(act: str, what: object, variant: str = "") -> None:
+    """Note that what a command was asked to show has been shown: a step of the week may wait for
+    it. What can't be noted is no reason to fail."""
+    from q1lab.commands._opening import opened
+    from q1lab.journal import evidence
+
+    with contextlib.suppress(Problem), opened() as store:
+        evidence.note_looked(store, week().label, act, str(what), variant)
 
 
 def folder_of(given: Path | None) -> Path:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from q1lab.commands import _documents as shared
 from q1lab.commands._opening import opened
 from q1lab.commands._saying import print_json
 from q1lab.errors import OK
@@ -54,6 +55,7 @@ def compare(study: str | None, as_json: bool, plot: Path | None, what: What | No
         show(store, chosen, as_json=as_json, answer=answer)
         if plot is not None and not as_json:
             click.echo(f"\nDrawn: {plot}")
+    shared.looked("compare", chosen.id, chosen.variant)
     return OK
 
 

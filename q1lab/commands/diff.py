@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from q1lab.commands import _documents as shared
 from q1lab.errors import OK
 from q1lab.files import plain
 from q1lab.model import diffs, parents
@@ -40,6 +41,8 @@ def diff(variant: str, baseline: str | None) -> int:
         Console().print(Syntax(text, "diff", theme="ansi_dark", background_color="default"))
     else:
         click.echo(text, nl=False)
+    if new.is_learners:
+        shared.looked("diff", new.path.absolute())
     told = new.path.name if new.is_learners else new.title
     sys.stderr.write(f"{told} against {old.name}.py: +{added} −{removed} lines\n")
     return OK

@@ -130,6 +130,7 @@ def words_command(file: Path | None, repo: Path | None, as_json: bool) -> int:
     path, data = _draft(file, repo)
     sections = words.sections(data.decode("utf-8-sig", errors="replace"))
     total, budget = sum(item.words for item in sections), sum(item.budget or 0 for item in sections)
+    shared.looked("post words", path)
     minutes = total / words.WORDS_PER_MINUTE
     if as_json:
         rows = [{**asdict(item), "state": item.state} for item in sections]
@@ -186,6 +187,7 @@ def lint_command(file: Path | None, repo: Path | None, as_json: bool) -> int:
             shared.show(f"{_shown(path)}:{item.line}: {item.message}")
         if not found:
             shared.remark("no claim beyond the data")
+    shared.looked("post lint", path)
     return FAILED if found else OK
 
 
@@ -256,6 +258,7 @@ def preview_command(
         )
 
     opens = shared.may_ask() if opening is None else opening
+    shared.looked("post preview", path)
     if serve:
         server = preview.server(render, port)
         address = f"http://127.0.0.1:{server.server_port}/"

@@ -58,12 +58,11 @@ class Paper:
 
 @dataclass(frozen=True)
 class Open:
-    """A part with required steps that are not done; ``steps`` is empty when none of its ``total``
-    is."""
+    """A part with required steps that are not done: their titles, of how many."""
 
     part: str
     steps: tuple[str, ...]
-    total: int
+    of: int
 
 
 @dataclass(frozen=True)
@@ -105,6 +104,8 @@ class Retro:
     insights: tuple[Answer, ...] = ()
     slipped_words: tuple[Answer, ...] = ()
     unfinished: tuple[Open, ...] = ()
+    undone: Md | None = None
+    undone_words: str = ""
     overrun: Md | None = None
     times: Md | None = None
     pace_words: str = ""
@@ -167,6 +168,31 @@ def overrun_table(parts: Sequence[PartTime]) -> Md | None:
     return table(["part", "planned", "actual"], rows, right=(1, 2))
 
 
+SHOWN = 2
+"""Open steps of a part that are named."""
+
+
+def unfinished_words(parts: Sequence[Open], required: int) -> str:
+    """How many of the week's ``required`` steps were left undone, in a sentence; "" for none."""
+    left = sum(len(item.steps) for item in parts)
+    was = "was" if left == 1 else "were"
+    return f"{left} of the week's {required} steps {was} left undone:" if left else ""
+
+
+def unfinished_table(parts: Sequence[Open]) -> Md | None:
+    """A row for each part that was not finished; None without one."""
+    if not parts:
+        return None
+    rows: list[list[object]] = []
+    for item in parts:
+        left = len(item.steps)
+        more = left - SHOWN
+        words = "; ".join(item.steps[:SHOWN]) + (f"; and {more} more" if more > 0 else "")
+        none = left == item.of
+        rows.append([item.part, f"{left} of {item.of}", "not begun" if none else words])
+    return table(["part", "undone", ""], rows, right=(1,))
+
+
 def pace(parts: Sequence[PartTime]) -> str:
     """``sustainable``, ``accelerated`` or ``behind``: a proposal from the minutes, or ``""``
     without any."""
@@ -205,7 +231,7 @@ def claims(record: Retro, lines: Sequence[KpiLine]) -> tuple[str, ...]:
         where = f"published at {post.url}" if post.published else "not published"
         on = f", shared on {', '.join(post.channels)}" if post.channels else ""
         said.append(f"“{post.title}”: {where}{on}")
-    open_ = sum(item.total for item in record.unfinished)
+    open_ = sum(len(item.steps) for item in record.unfinished)
     parts = ", ".join(item.part for item in record.unfinished)
     if open_:
         said.append(f"{open_} {'step is' if open_ == 1 else 'steps are'} open, in: {parts}")
@@ -238,6 +264,7 @@ def gather(
     found = known.comparisons(store)
     parts = part_times(week, done)
     already = frozenset(ticked)
+    unfinished = tuple(_unfinished(week, done))
     scores = [record.score for _, record in found if record.score is not None]
     return Retro(
         week=week.label,
@@ -268,7 +295,9 @@ def gather(
         ),
         insights=known.answers(store, week, "insights"),
         slipped_words=known.answers(store, week, "slipped"),
-        unfinished=tuple(_unfinished(week, done)),
+        unfinished=unfinished,
+        undone=unfinished_table(unfinished),
+        undone_words=unfinished_words(unfinished, sum(_counts(step) for step in week.steps())),
         overrun=overrun_table(parts),
         times=time_table(parts),
         pace_words=pace_words(parts),
@@ -293,14 +322,15 @@ def part_times(week: Week, done: progress.Progress) -> list[PartTime]:
 def _unfinished(week: Week, done: progress.Progress) -> list[Open]:
     found = []
     for part in week.parts():
-        required = [
-            step for step in part.steps if not step.optional and not _is_this_document(step)
-        ]
-        left = [step.title for step in required if not done.of(step.id).done]
+        required = [step for step in part.steps if _counts(step)]
+        left = tuple(step.title for step in required if not done.of(step.id).done)
         if left:
-            steps = tuple(left) if len(left) < len(required) else ()
-            found.append(Open(part.title, steps, len(left)))
+            found.append(Open(part.title, left, len(required)))
     return found
+
+
+def _counts(step: Step) -> bool:
+    return not step.optional and not _is_this_document(step)
 
 
 def _is_this_document(step: Step) -> bool:

@@ -3,8 +3,8 @@
 A step of the week is done when the act that it names has left its mark: the file is there, its
 checks are green, the study's runs have ended, a document was written, the post is published. So
 app, commands and documents can't contradict what happened. A step is unticked by hand, and stays so
-until something new happens. Where a mark disappears (a study that was deleted), nothing is claimed
-any more, and one line says so.
+until something new happens. Where a mark disappears (a study that was deleted, a file that changed
+after its checks), nothing is claimed any more, and one line says why, wherever the step is shown.
 
 What a step names is read from its kind, its actions, and the commands in its text (``acts_of``).
 """
@@ -40,10 +40,16 @@ class Mark:
 
 @dataclass(frozen=True)
 class Evidence:
-    """``marks`` by step id; ``gone`` are sentences about steps whose mark has disappeared."""
+    """``marks`` by step id; ``lost`` says of steps whose mark has disappeared why."""
 
     marks: Mapping[str, Mark]
-    gone: tuple[str, ...]
+    lost: Mapping[str, str]
+    titles: Mapping[str, str]
+
+    @property
+    def gone(self) -> tuple[str, ...]:
+        """The losses as sentences of their own."""
+        return tuple(f"“{self.titles[step]}” is {why}" for step, why in self.lost.items())
 
 
 # ── what acts leave behind
@@ -73,6 +79,18 @@ def note_merge(store: Store, week: str, file: Path, into: Path, commit: str | No
 def note_document(store: Store, week: str, name: str, path: Path) -> None:
     """Note that a document (``modification``, ``roadmap``) was written just now."""
     store.set_setting(f"written:{name}:{week}", {"path": str(path), "at": utc_now()})
+
+
+def note_looked(store: Store, week: str, act: str, what: str, variant: str = "") -> None:
+    """Note that something was shown to a person: ``act`` is the command (``compare``), ``what`` the
+    study or file, and ``variant`` whose it is."""
+    kept = dict(store.setting(f"looked:{week}", {}))
+    seen = {**kept.get(act, {}), what: {"variant": variant, "at": utc_now()}}
+    store.set_setting(f"looked:{week}", {**kept, act: dict(list(seen.items())[-MOST_LOOKS:])})
+
+
+MOST_LOOKS = 50
+"""Studies or files that are remembered for each act."""
 
 
 def show_reference(store: Store, week: str, variant: str) -> None:
@@ -120,6 +138,8 @@ def merge(store: Store, week: Week, done: Progress, seen: Evidence) -> Progress:
         for row in learned.steps(store, week.label)
         if not row["done"]
     }
+    for step_id, why in seen.lost.items():
+        records[step_id] = replace(records.get(step_id, Record()), lost=why)
     for step_id, mark in seen.marks.items():
         record = records.get(step_id, Record())
         if not record.done and unticked.get(step_id, "") < mark.since:
@@ -139,16 +159,26 @@ def look(store: Store, week: Week, done: Progress | None = None) -> Evidence:
         if mark is not None:
             marks[step.id] = mark
     kept: dict[str, Any] = store.setting(f"evidence:{week.label}", {})
-    now = {step: {"words": mark.words, "since": mark.since} for step, mark in marks.items()}
-    there = {step.id: step for step in week.steps()}
-    gone = [
-        f"“{there[step].title}” is not ticked any more: {found['words']} can't be found now"
+    now = {
+        step: {"words": mark.words, "since": mark.since, "variant": facts.variant}
+        for step, mark in marks.items()
+    }
+    there = {step.id: step.title for step in week.steps()}
+    lost = {
+        step: f"not ticked any more: {facts.why.get(step) or _missing(found['words'])}"
         for step, found in kept.items()
-        if step in there and step not in now and not done.of(step).done
-    ]
+        if step in there
+        and step not in now
+        and not done.of(step).done
+        and found.get("variant", facts.variant) == facts.variant
+    }
     if {**kept, **now} != kept:
         store.set_setting(f"evidence:{week.label}", {**kept, **now})
-    return Evidence(MappingProxyType(marks), tuple(gone))
+    return Evidence(MappingProxyType(marks), MappingProxyType(lost), MappingProxyType(there))
+
+
+def _missing(words: str) -> str:
+    return f"{words} can't be found now"
 
 
 def _names(step: Step, command: str) -> bool:
@@ -190,6 +220,9 @@ class _Facts:
         self.variant = str(row["variant"]) if row else None
         self.file = Path(row["file"]) if row and row["file"] else None
         self.post = posts.of_week(store, week.label)
+        self.why: dict[str, str] = {}
+        """Why a step has no mark, where more can be said than that it can't be found."""
+        self._why = ""
         self._before: list[Step] = []
 
     def of(self, step: Step) -> Mark | None:
@@ -206,7 +239,13 @@ class _Facts:
             "post publish": self._published,
             "post share": self._shared,
             "paper add": self._paper,
+            "compare": self._compared,
+            "diff": self._diff,
+            "post words": self._draft_seen,
+            "post lint": self._draft_seen,
+            "post preview": self._draft_seen,
         }
+        self._why = ""
         try:
             for command, action in acts_of(step):
                 for name, finder in finders.items():
@@ -215,6 +254,8 @@ class _Facts:
             return None
         finally:
             self._before.append(step)
+            if self._why:
+                self.why[step.id] = self._why
 
     def _new(self, _: Action | None) -> Mark | None:
         if self.file is None or not self.file.is_file():
@@ -227,13 +268,18 @@ class _Facts:
         name = Path(str(action.options["file"])).name if action else ""
         own = self.file is not None and name == f"{self.variant}.py"  # under whatever name it is
         for path, found in checks.items():
-            same = Path(path).name == name or (own and path == str(self.file))
-            if same and _sha(Path(path)) == found["sha256"]:
+            if Path(path).name != name and not (own and path == str(self.file)):
+                continue
+            now = _sha(Path(path))
+            if now == found["sha256"]:
+                self._why = ""
                 return Mark(f"the green checks of {Path(path).name}", str(found["at"]))
+            if now is not None:
+                self._why = f"{Path(path).name} has changed since its checks were green"
         return None
 
     def _run(self, action: Action | None) -> Mark | None:
-        names = {self.variant or "", self.file.stem if self.file else ""} - {""}
+        names = self._own_names()
         if action is not None:
             names.add(Path(str(action.options["variant"])).stem)
         wanted = action.options.get("seeds", 3) if action else 3
@@ -242,6 +288,10 @@ class _Facts:
             if row["variant"].removesuffix("*") in names and row["planned"] >= seeds:
                 return Mark(f"the {row['runs']} runs of {row['id']}", str(row["ended"]))
         return None
+
+    def _own_names(self) -> set[str]:
+        """What studies of the chosen modification are of."""
+        return {self.variant or "", self.file.stem if self.file else ""} - {""}
 
     def _merge(self, _: Action | None) -> Mark | None:
         found = self.store.setting(f"merged:{self.week.label}")
@@ -259,6 +309,7 @@ class _Facts:
         answers = [s for s in self._before if s.into and not s.optional and s.kind != "tick"]
         written = [step for step in answers if self.done.of(step.id).done]
         if any(str(self.done.of(step.id).done_at) > found.since for step in written):
+            self._why = f"an answer is newer than {found.words}"
             return None
         last = max(
             (n for n, step in enumerate(self._before) if _names(step, "modification")), default=-1
@@ -298,6 +349,31 @@ class _Facts:
             return None
         times = sorted(str(item["shared"]) for item in shares)
         return Mark(f"the post in {len(shares)} channels", times[posts.ENOUGH_CHANNELS - 1])
+
+    def _looks(self, act: str) -> Iterator[tuple[str, Mapping[str, str]]]:
+        """(study or file, what was noted) of the looks that a command gave, newest first."""
+        looked: Mapping[str, Any] = self.store.setting(f"looked:{self.week.label}", {})
+        seen: dict[str, Mapping[str, str]] = looked.get(act, {})
+        return reversed(seen.items())
+
+    def _compared(self, _: Action | None) -> Mark | None:
+        for study, found in self._looks("compare"):
+            if found["variant"].removesuffix("*") in self._own_names():
+                return Mark(f"the comparison of {study}", found["at"])
+        return None
+
+    def _diff(self, action: Action | None) -> Mark | None:
+        name = Path(action.argv()[-1]).name if action else ""
+        for path, found in self._looks("diff"):
+            if Path(path).name == name or path == str(self.file):
+                return Mark(f"the diff of {Path(path).name}", found["at"])
+        return None
+
+    def _draft_seen(self, action: Action | None) -> Mark | None:
+        act = " ".join(action.argv()[1:3]) if action else ""
+        for path, found in self._looks(act):
+            return Mark(f"`q1lab {act}` of {Path(path).name}", found["at"])
+        return None
 
     def _paper(self, _: Action | None) -> Mark | None:
         for row in reading.papers(self.store):

@@ -30,6 +30,8 @@ class Record:
     done: bool = False
     answer: str | None = None
     done_at: str | None = None
+    lost: str = ""
+    """Why the step, which had ticked itself, is not ticked any more."""
 
 
 @dataclass(frozen=True)

@@ -18,10 +18,13 @@ from q1lab.commands import _documents as shared
 from q1lab.documents import regions
 from q1lab.index import learned
 from q1lab.index.store import Store
+from q1lab.journal import evidence
 from q1lab.week import content, progress
 from tests.kit.repos import begun, git, of_its_own
 
 Fake = Callable[..., None]
+LOOKED = ("b1-diff", "b3-compare", "c1-words", "c2-lint", "c2-preview")
+"""Steps that are done once something was looked at."""
 ROADMAP = (
     b"\xef\xbb\xbf# R\r\n| KPI | Q1 |\r\n|---|---|\r\n| Public repos | 5 |\r\n"
     b"\r\n## M03-W04\r\n- [ ] post\r\n- [ ] retro"
@@ -414,6 +417,17 @@ def test_the_post(repo: Path, q1lab: Q1lab, fake_trainer: Fake, tmp_path: Path) 
     page = tmp_path / "page.html"
     q1lab("post", "preview", "--no-open", "--out", str(page))
     assert "data:image/svg+xml;base64," in page.read_text()
+    q1lab("compare")
+    q1lab("new", "rope", "--repo", str(tmp_path / "fresh"))
+    mine = tmp_path / "fresh" / "rope.py"
+    mine.write_text(mine.read_text() + "CHANGED = True\n")
+    q1lab("diff", str(mine))
+    week = content.load(paths.content_dir())
+    with Store() as store:
+        done = evidence.read(store, week).done
+    looked = {step.id for step in week.for_variant("rope").steps() if step.id in LOOKED}
+    assert len(looked) == len(LOOKED)
+    assert done >= looked
     q1lab("post", "text", "hn", code=2)
     q1lab("post", "publish", "https://example.org/q1")
     q1lab("post", "share", "hn", "https://news.ycombinator.com/item?id=1")
@@ -692,7 +706,7 @@ def test_the_retrospective_says_what_it_will_claim_and_contradicts_nothing(
     assert "The week was not timed." in err
     assert "counted: repositories with a public address (1 more has none)" in err
     text = (repo / "Q1_RETRO.md").read_text()
-    left_undone = text.split("Left undone this week:")[1].split("## ")[0]
+    left_undone = text.split("steps were left undone:")[1].split("## ")[0]
     assert "Polish and publish**: not begun" not in left_undone
     assert "Publish, and record" not in left_undone
     assert "The week was not timed." in text

@@ -121,9 +121,16 @@ def test_the_file_and_its_green_checks(store: Store, week: Week, tmp_path: Path)
     assert not done(store, week, first)
     file.write_text(file.read_text() + "# changed since\n")
     assert not done(store, week, green)  # this text was never checked
-    gone = evidence.look(store, week).gone
-    assert len(gone) == 1
-    assert "the green checks of rope.py" in gone[0]
+    (sentence,) = evidence.look(store, week).gone
+    assert sentence.endswith("not ticked any more: rope.py has changed since its checks were green")
+    lost = evidence.read(store, week).of(green).lost  # the same words, where the step is
+    assert lost
+    assert sentence.endswith(lost)
+    progress.choose(store, LABEL, "gqa")  # what was done for another modification is not missed
+    assert evidence.look(store, week).gone == ()
+    progress.choose(store, LABEL, "rope")
+    progress.tick(store, LABEL, green, True)  # by hand: nothing is missed then, either
+    assert evidence.read(store, week).of(green).lost == ""
 
 
 def test_the_reference_itself_is_no_file_of_the_learners(store: Store, week: Week) -> None:
@@ -237,6 +244,23 @@ def test_the_card_counts_what_happened(store: Store, week: Week) -> None:
     posts.publish(store, LABEL, "https://example.org/q1", "Q1")
     a_study(store, "rope-1", ["finished"] * 6)
     assert sum(line.done for line in card.gather(store, week).sessions) == before + 2
+
+
+def test_what_was_looked_at_is_done(store: Store, week: Week, tmp_path: Path) -> None:
+    """The retrospective listed the comparison, the claims and the diff as left undone."""
+    acts = ("compare", "diff", "post words", "post lint", "post preview")
+    steps = {act: step_of(week, act) for act in acts}
+    evidence.note_looked(store, LABEL, "compare", "gqa-1", "gqa")  # another modification's
+    evidence.note_looked(store, LABEL, "diff", "/elsewhere/gqa.py")
+    assert not any(done(store, week, step) for step in steps.values())
+    evidence.note_looked(store, LABEL, "compare", "rope-1", "rope*")
+    evidence.note_looked(store, LABEL, "diff", str(tmp_path / "rope.py"))
+    for act in ("post words", "post lint", "post preview"):
+        evidence.note_looked(store, LABEL, act, str(tmp_path / "q1.md"))
+    assert all(done(store, week, step) for step in steps.values())
+    progress.tick(store, LABEL, steps["compare"], False)
+    assert not done(store, week, steps["compare"])
+    assert done(store, week, steps["diff"])
 
 
 def test_asking_for_the_reference_is_remembered(store: Store) -> None:

@@ -365,6 +365,8 @@ async def test_the_verdict_answers_at_equal_budgets_in_turn() -> None:
         assert "not declared before them" in text()
         await pilot.press("e")
         await until(pilot, lambda: text() == before)
+    with Store() as store:  # it was looked at: a step of the week waits for that
+        assert list(store.setting("looked:M03-W04")["compare"]) == [study.id]
 
 
 async def _to_list(pilot: Any) -> None:

@@ -13,7 +13,7 @@ from textual.widgets import Button, Input, Static, TextArea
 
 from q1lab.config import Config
 from q1lab.index.store import Store
-from q1lab.journal import posts, predictions, reading
+from q1lab.journal import evidence, posts, predictions, reading
 from q1lab.tui import sheets
 from q1lab.tui.palette import tick_boxes
 from q1lab.tui.screens import acts
@@ -501,6 +501,25 @@ async def test_an_answer_that_waits_for_a_step_stays_folded_until_that_is_done()
         await settled(pilot)
         await pilot.press("enter")
         assert fold.open
+
+
+async def test_a_step_says_why_its_tick_is_gone(tmp_path: Path) -> None:
+    file = tmp_path / "rope.py"
+    file.write_text("checked\n")
+
+    def fill(store: Store, week: Week) -> None:
+        progress.choose(store, week.label, "rope")
+        evidence.note_check(store, week.label, file, "rope")
+
+    app = prepared(fill)
+    async with app.run_test(size=(80, 50)) as pilot:
+        await settled(pilot)
+        await go(pilot, "b1", "b1-checks")
+        assert app.snapshot.progress.of("b1-checks").done
+        file.write_text("and changed\n")
+        await until(pilot, lambda: "! not ticked any more: rope.py has changed" in words(app))
+        await pilot.press("space")  # the learner says that it is done
+        await until(pilot, lambda: "not ticked any more" not in words(app))
 
 
 # ── never leaving the app

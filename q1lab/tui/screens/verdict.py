@@ -18,6 +18,7 @@ from q1lab.compare import text as verdict
 from q1lab.compare.record import Comparison
 from q1lab.errors import Problem
 from q1lab.index.store import Store
+from q1lab.journal import evidence
 from q1lab.study import studies
 from q1lab.tui.keys import bindings
 from q1lab.tui.outside import copy
@@ -76,6 +77,15 @@ class VerdictScreen(Screen[None]):
             lambda store: curves(store, self.study_id),
             lambda found: self.app.call_later(self._chart, found),
         )
+        self._note()
+
+    def _note(self) -> None:
+        """A step of the week may wait for the comparison to be looked at."""
+        label, made, name = self.q1.week.label, self.record, self.study_id
+        if made is not None:
+            self.q1.desk.ask(
+                lambda store: evidence.note_looked(store, label, "compare", name, made.variant)
+            )
 
     def on_resize(self) -> None:
         self.set_class(self.size.width >= BESIDE, "-beside")
@@ -91,6 +101,7 @@ class VerdictScreen(Screen[None]):
         if self.record is None and view is not None and view.line.id == self.study_id:
             study = view.study
             self.record = settled(view)
+            self._note()
             self.so_far = forest.so_far(view.runs, len(study.seeds), study.variant, study.baseline)
             self._draw()
             self.refresh_bindings()

@@ -208,9 +208,9 @@ class StepPiece(Piece):
         body = list(self.text(plain(step.detail), width - INDENT - 1)) if step.detail else []
         if done:
             body = [line.stylize_before("$muted") for line in body]
-        return shown + [
-            Content.assemble(" " * INDENT, line) for line in [*body, *self._answer(width)]
-        ]
+        lost = prose.wrap([(f"! {self.record.lost}", "$warning", "")], width - INDENT - 1)
+        below = [*(lost if self.record.lost and not done else ()), *body, *self._answer(width)]
+        return shown + [Content.assemble(" " * INDENT, line) for line in below]
 
     def _answer(self, width: int) -> list[Content]:
         if self.step.kind == "recall":
