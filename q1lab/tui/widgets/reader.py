@@ -122,7 +122,11 @@ class Reader(VerticalScroll):
         steps = {step.id: step for step in sheet.blocks if isinstance(step, Step)}
         for piece in self.pieces:
             if isinstance(piece, StepPiece):
-                piece.show(steps[piece.step.id], self._progress.of(piece.step.id))
+                record = self._progress.of(piece.step.id)
+                lost = record.lost and not piece.record.lost
+                piece.show(steps[piece.step.id], record)
+                if lost and piece is self.piece and self.on_screen:
+                    self._follow()  # it says why, below its title
         self._lock_folds()
 
     def _lock_folds(self) -> None:
