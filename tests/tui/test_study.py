@@ -125,7 +125,10 @@ async def test_j_and_k_walk_the_choice_too() -> None:
     async with app.run_test(size=(100, 30)) as pilot:
         await settled(pilot)
         await go(pilot, "a1", "a1-choose")
-        await pilot.press("enter", "j", "j", "k", "j", "enter")  # from rope, two down
+        await pilot.press("enter", "j", "j", "k", "j")  # from rope, two down
+        assert [line for line in words(app).splitlines() if "▸ ○" in line and "GQA" in line]
+        assert words(app).count("▸ ○") == 1  # a sign, not color alone
+        await pilot.press("enter")
         await settled(pilot)
         assert stored().chosen == "gqa"
 
@@ -176,6 +179,10 @@ async def test_a_prediction_is_kept_and_ticks_its_step() -> None:
         form.query_one("#matters", Input).value = "0.01"
         form.query_one("#confidence", Input).value = "70%"
         await pilot.pause()
+        assert "●" in next(line for line in words(app).splitlines() if "lower (better)" in line)
+        form.query_one("#direction").focus()
+        await pilot.press("right")
+        assert "▸▐○▌ higher (worse)" in words(app)
         assert "lower by 0.03 nats" in str(form.query_one("#said", Static).render())
         await pilot.press("ctrl+s")
         await until(pilot, lambda: isinstance(app.screen, StudyScreen))

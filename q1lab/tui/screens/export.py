@@ -16,6 +16,7 @@ from textual.widgets.option_list import Option
 
 from q1lab.study import children
 from q1lab.tui.beside import beside
+from q1lab.tui.widgets.listing import Listing
 
 FORMATS: tuple[tuple[str, list[str], str], ...] = (
     ("svg", [], "SVG   curves and forest plot, for a post"),
@@ -44,7 +45,7 @@ class ExportScreen(ModalScreen[None]):
             )
             dialog.border_title = f"Export {names}"
             dialog.border_subtitle = "Enter writes · Tab folder · Esc closes"
-            yield OptionList(
+            yield Listing(
                 *(Option(words, id=form) for form, _, words in FORMATS), markup=False, id="format"
             )
             yield Label("into the folder")

@@ -14,6 +14,7 @@ from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
 from q1lab.tui.sheets import part_name
+from q1lab.tui.widgets.listing import Listing
 from q1lab.week.model import Week
 from q1lab.week.progress import Progress
 
@@ -47,7 +48,7 @@ class FindScreen(ModalScreen[Found | None]):
             dialog.border_title = "Find a part or a step"
             dialog.border_subtitle = "Enter goes there · Esc closes"
             yield Input(placeholder="words of its title")
-            yield OptionList(markup=False)
+            yield Listing(markup=False)
 
     def on_mount(self) -> None:
         self._filter("")

@@ -10,12 +10,13 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.screen import ModalScreen
-from textual.widgets import Button, Input, Label, RadioButton, RadioSet, Static, TextArea
+from textual.widgets import Button, Input, Label, RadioSet, Static, TextArea
 
 from q1lab.compare.scoring import DIRECTIONS
 from q1lab.errors import Problem
 from q1lab.index.store import Store
 from q1lab.journal import predictions
+from q1lab.tui.widgets.listing import Radio
 from q1lab.week import progress as domain
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class PredictScreen(ModalScreen[None]):
             yield Label("Against the baseline, the final val loss will be")
             with RadioSet(id="direction"):
                 for name in DIRECTIONS:
-                    yield RadioButton(WORDS[name], value=name == "lower", id=name)
+                    yield Radio(WORDS[name], value=name == "lower", id=name)
             for name, label, hint in (
                 ("size", "by (nats)", "0.030"),
                 ("matters", "too small to matter below (nats)", "0.010"),
@@ -79,7 +80,7 @@ class PredictScreen(ModalScreen[None]):
         """Show the prediction there is."""
         if found is None or not self.query("#lock"):
             return
-        self.query_one(f"#{found['direction']}", RadioButton).value = True
+        self.query_one(f"#{found['direction']}", Radio).value = True
         self.query_one("#size", Input).value = f"{found['size']:g}"
         self.query_one("#matters", Input).value = f"{found['matters']:g}"
         self.query_one("#confidence", Input).value = f"{found['confidence'] * 100:g}"

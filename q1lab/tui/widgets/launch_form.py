@@ -17,6 +17,7 @@ from q1lab.errors import Problem
 from q1lab.study import kept, variants
 from q1lab.study.command import DEFAULT_DATA, Wish, parse_range, parse_seeds
 from q1lab.study.presets import PRESETS
+from q1lab.tui.widgets.listing import Listing
 
 OTHER = "other"
 
@@ -58,7 +59,7 @@ class LaunchForm(VerticalScroll, can_focus=False):
         rows = [Option(f"{name:<9} {variants.find(name).title}", id=name) for name in self.names]
         rows.append(Option("a file of mine …", id=OTHER))
         rows += [Option(f"{kept.FOLDER}/{name}  once more", id=name) for name in self.kept]
-        yield OptionList(*rows, id="variant", markup=False, compact=True)
+        yield Listing(*rows, id="variant", markup=False, compact=True)
         own = "" if self.given in self.names else self.given
         yield Input(own, placeholder="path to your model file", id="file", compact=True)
         yield Static(KEPT, id="kept", markup=False)

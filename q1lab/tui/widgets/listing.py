@@ -1,17 +1,52 @@
-"""A list in a dialog, walked by the keys that walk everything else."""
+"""What a dialog offers to choose from: a sign, not color alone, says which one is meant."""
 
 from __future__ import annotations
 
 from typing import ClassVar
 
+from rich.segment import Segment
 from textual.binding import Binding, BindingType
-from textual.widgets import OptionList
+from textual.content import Content
+from textual.geometry import Size
+from textual.strip import Strip
+from textual.widgets import OptionList, RadioButton
 
 
 class Listing(OptionList):
-    """``j`` and ``k`` go down and up, as on the pages."""
+    """A list. ``j`` and ``k`` go down and up, as on the pages; ``▸`` stands before the row that
+    Enter takes, in a margin of two cells that app.tcss leaves free."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("j", "cursor_down", "down", show=False),
         Binding("k", "cursor_up", "up", show=False),
     ]
+
+    def render_line(self, y: int) -> Strip:
+        strip = super().render_line(y)
+        if self.highlighted is None or _option(strip) != self.highlighted:
+            return strip
+        if y and _option(super().render_line(y - 1)) == self.highlighted:
+            return strip  # a later line of the same row
+        first = next(iter(strip))
+        return Strip([Segment("▸", first.style), *strip.crop(1)], strip.cell_length)
+
+
+def _option(strip: Strip) -> int | None:
+    """Which option a line belongs to: Textual notes it for the mouse."""
+    for segment in strip:
+        if segment.style is not None and "option" in segment.style.meta:
+            return int(segment.style.meta["option"])
+    return None
+
+
+class Radio(RadioButton):
+    """One of several: ``●`` is chosen, ``○`` is not, and ``▸`` stands before the one that Space
+    chooses."""
+
+    def render(self) -> Content:
+        self.BUTTON_INNER = "●" if self.value else "○"
+        here = self.has_class("-selected") and self.parent is self.screen.focused
+        return Content.assemble("▸" if here else " ", super().render())
+
+    def get_content_width(self, container: Size, viewport: Size) -> int:
+        return super().get_content_width(container, viewport) + 1
