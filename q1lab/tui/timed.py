@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,6 +19,9 @@ from q1lab.week import clock as clocks
 from q1lab.week import progress
 from q1lab.week.model import Part, Week
 
+ONCE = 4 * 3600.0
+"""Seconds in which the timer is offered once for a part, however often the app is opened."""
+
 
 class TimedApp(CalmApp):
     """An app with one timer for the parts of the week."""
@@ -33,7 +37,7 @@ class TimedApp(CalmApp):
 
     def init_timer(self) -> None:
         """Make the timekeeper; before the app runs."""
-        self._offered: set[str] = set()
+        self._offered: dict[str, float] = {}
         self.time = Timekeeper(self.setup.clocks, self._save_clock, paths.home() / "timer.lock")
 
     @property
@@ -86,14 +90,21 @@ class TimedApp(CalmApp):
         self.draw_clock()
 
     def offer_timer(self) -> None:
-        """At the first key in a part that the timer doesn't count for: offer to start it, once."""
+        """At the first key in a part that the timer doesn't count for: offer to start it, once
+        in a sitting."""
         part, clock = self._part(self.part_id), self.time.clock
         timed = clock.running and clock.part == self.part_id
         if part is None or timed or not self.time.mine or clock.question is not None:
             return
-        if part.id in self._offered or self.snapshot.progress.count([part]).finished:
+        now = self.time.read().wall
+        kept = self.snapshot.progress.settings.get("offered")
+        known = {**(kept if isinstance(kept, Mapping) else {}), **self._offered}
+        fresh = abs(now - known.get(part.id, -math.inf)) < ONCE
+        if fresh or self.snapshot.progress.count([part]).finished:
             return
-        self._offered.add(part.id)
+        label, offered = self.setup.week.label, {**known, part.id: now}
+        self._offered = offered
+        self.desk.ask(lambda store: progress.keep(store, label, "offered", offered))
         other = self._part(clock.part) if clock.running else None
         asks = (
             f"The timer counts for {part_name(other)}. Count for {part_name(part)} from now on?"

@@ -11,7 +11,8 @@ calls), so that tests can drive it with any times at all. The rules:
 - After `Rules.idle` seconds without a sign of life it asks "still working?". What runs on until the
   answer is kept apart and counts only if the learner says so.
 - A clock that was running when the app was closed or killed comes back paused, with the question
-  how much of the time away counts. So does one from before a reboot.
+  how much of the time away counts. So does one from before a reboot. A few seconds (`Rules.gap`)
+  are a restart and nothing to ask about: it goes on, and they don't count.
 - The learner's answer can't grant more than the stretch that was asked about.
 
 What was credited gathers in `fresh` until the app has written it down (`settle`). The app saves
@@ -210,9 +211,10 @@ class Clock:
 def restore(data: object, now: Reading, rules: Rules | None = None) -> Clock:
     """The clock of an earlier process, made of what `to_dict` gave.
 
-    It comes back paused. If it was counting, it asks about the time since the last heartbeat:
-    measured by the uptime within one boot, else by the wall clock (`sure` is False then, and a wall
-    clock that was set back gives 0). Data that make no sense give a new clock: the settled seconds
+    If it was counting and no gap lies between, it goes on from now. Else it comes back paused, and
+    asks about the time since the last heartbeat: measured by the uptime within one
+    boot, else by the wall clock (`sure` is False then, and a wall clock that was set back gives 0).
+    Data that make no sense give a new clock: the settled seconds
     are not in here to be lost.
     """
     rules = rules or Rules()
@@ -223,6 +225,9 @@ def restore(data: object, now: Reading, rules: Rules | None = None) -> Clock:
     counting = saved.running or (saved.question is not None and saved.question.kind == "idle")
     if not counting or saved.last is None:
         return replace(saved, running=False, last=None, silent=0.0)
+    gap, sure = away_between(saved.last, now)
+    if sure and gap <= rules.gap:
+        return replace(saved, last=now)
     return saved._left_alone(now)
 
 

@@ -187,7 +187,7 @@ def read(store: Store, week: str) -> Progress:
     }
     seconds = learned.part_seconds(store, week)
     row = learned.modification(store, week)
-    names = ("welcomed", "clock", "recall")
+    names = ("welcomed", "clock", "recall", "offered")
     settings = {name: store.setting(f"{name}:{week}") for name in names}
     settings["data"] = store.setting("data")
     return Progress(

@@ -468,6 +468,7 @@ async def test_the_timer_is_offered_once_at_the_first_key_in_a_part() -> None:
         assert not app.timer_offer
         await pilot.press("j")
         await until(pilot, lambda: "Start the timer for A1?" in words(app))
+        assert words(app).splitlines()[-2].lstrip().startswith("───"), "the place is said, too"
         await pilot.press("x", "k", "j")
         await settled(pilot)
         assert not app.timer_offer
@@ -477,6 +478,13 @@ async def test_the_timer_is_offered_once_at_the_first_key_in_a_part() -> None:
         await pilot.press("y")
         assert app.timed_part == "a2"
         assert not app.timer_offer
+    again = prepared()  # opened again a moment later: not asked once more
+    async with again.run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        again.screen.open_sheet("a1")  # type: ignore[attr-defined]
+        await pilot.press("j", "k")
+        await settled(pilot)
+        assert not again.timer_offer
 
 
 async def test_what_is_said_leaves_the_text_alone() -> None:

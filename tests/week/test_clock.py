@@ -195,6 +195,16 @@ def test_it_comes_back_paused_and_asks_how_much_counts(machine: Machine, running
     assert ticked(counted, machine, 60).fresh == {"a2": 140}
 
 
+def test_a_restart_within_seconds_asks_nothing_and_counts_nothing(
+    machine: Machine, running: Clock
+) -> None:
+    before = ticked(running, machine, 20)
+    clock = through_disk(before, machine.work(4))
+    assert clock.running
+    assert clock.question is None
+    assert ticked(clock, machine, 10).fresh == {"a2": 30}
+
+
 def test_a_paused_clock_comes_back_without_a_question(machine: Machine, running: Clock) -> None:
     before = ticked(running, machine, 20).pause(machine.now())
     assert through_disk(before, machine.work(900)) == before
@@ -371,9 +381,8 @@ class History:
                 self.looked = None
                 self.clock = through_disk(clock, machine.now())
             case "restore", float():
-                machine.work(value)
-                self.looked = None
-                self.clock = through_disk(clock, machine.now())
+                self.looked = machine.work(value)  # the new process's first look
+                self.clock = through_disk(clock, self.looked)
             case "start", str():
                 self.clock = clock.start(self.look(), value)
             case "pause", _:
@@ -429,11 +438,11 @@ def test_answers_add_no_more_than_they_were_asked_about(
 
 @settings(max_examples=200, deadline=None)
 @given(acts=ACTS)
-def test_each_state_survives_the_disk_but_for_running(acts: list[tuple[str, float | str]]) -> None:
+def test_each_state_survives_the_disk(acts: list[tuple[str, float | str]]) -> None:
     history = History(Machine())
     for name, value in acts:
         history.act(name, value)
     before, back = history.clock, through_disk(history.clock, history.machine.now())
-    assert not back.running
+    assert back.running == (before.running and back.question is None)
     assert (back.part, dict(back.fresh)) == (before.part, dict(before.fresh))
     assert through_disk(back, history.machine.now()) == back

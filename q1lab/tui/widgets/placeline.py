@@ -1,4 +1,5 @@
-"""The line below a page: how far down one is, what comes next out of sight, and what is asked."""
+"""The line below a page: how far down one is, and what comes next out of sight; above it what is
+asked, while something is."""
 
 from __future__ import annotations
 
@@ -11,16 +12,20 @@ from q1lab.tui.widgets.prose import cut
 
 
 class PlaceLine(Widget):
-    """``ask`` is a question with its keys; while there is one it takes the line."""
+    """``ask`` is a question with its keys; while there is one it has a line of its own."""
 
     place: reactive[tuple[str, str]] = reactive(("", ""))
     """What to the left, and how far down (``41%``)."""
-    ask: reactive[str] = reactive("")
+    ask: reactive[str] = reactive("", layout=True)
 
     def render(self) -> Content:
         width = self.content_size.width
-        if self.ask:
-            return Content.styled(cut(self.ask, width), "$warning")
+        place = self._place(width)
+        if not self.ask:
+            return place
+        return Content("\n").join([Content.styled(cut(self.ask, width), "$warning"), place])
+
+    def _place(self, width: int) -> Content:
         words, share = self.place
         words = cut(f" {words} ", width - 8) if words else ""
         rest = width - cell_len(words) - cell_len(share) - 5
