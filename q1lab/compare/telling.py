@@ -214,8 +214,8 @@ def bootstrap_note(c: Comparison, n: int | None = None) -> str:
 
 FLOOR_LABEL = "baseline against itself"
 FLOOR_WHY = (
-    "Pairs see less noise than the baseline against itself: the two runs of a pair share their "
-    "seed, and with it the batches and what both start from."
+    "The baseline against itself compares runs of different seeds; the two runs of a pair share "
+    "their seed, and with it the batches and what both start from."
 )
 
 

@@ -224,6 +224,10 @@ class Part:
         """The open text as one Markdown string; folded text (answers) is left out."""
         return "\n\n".join(block.markdown for block in self.blocks if isinstance(block, Text))
 
+    def common(self) -> Part:
+        """The part without what belongs to one variant."""
+        return replace(self, blocks=tuple(block for block in self.blocks if block.variant is None))
+
     def told(self, name: str | None, numbers: Numbers) -> Part:
         """The part as a learner who chose `name` meets it; None leaves all variants' blocks out."""
         return replace(

@@ -118,8 +118,26 @@ def _asked(step: Step) -> str:
     return step.detail if step.again else f"*{step.title}*\n\n{step.detail}".rstrip()
 
 
+def _unchosen(week: Week) -> Week:
+    """The week before the choice: where it is asked for, no variant's guide is shown; later parts
+    show the default's."""
+    sessions = tuple(
+        replace(
+            session,
+            parts=tuple(
+                part.common() if any(step.kind == "choose" for step in part.steps) else part
+                for part in session.parts
+            ),
+        )
+        for session in week.sessions
+    )
+    return replace(week, sessions=sessions, _where={}, told={})
+
+
 def _narrowed(week: Week, progress: Progress, wrong: frozenset[str]) -> Week:
     told = week.for_variant(progress.chosen, progress.data)
+    if progress.chosen is None:
+        told = _unchosen(told)
     if not wrong:
         return told
     sessions: list[Session] = []

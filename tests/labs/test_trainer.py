@@ -19,6 +19,7 @@ from torch import nn
 
 from labs import attention, checkpoint, data, flat, keyed, loading, report, train
 from q1lab import paths
+from q1lab.compare.stats import Reason, analyse
 
 TEXT = "".join(f"{i * 7919 % 1009} is not {i}; " for i in range(400))
 CONFIG: dict[str, Any] = {
@@ -282,6 +283,26 @@ def test_a_run_repeats_bit_for_bit_and_resumes_bit_for_bit(tmp_path: Path) -> No
     starts = [e for e in report.read(torn) if e["type"] == "start"]
     assert [s["attempt"] for s in starts] == [1, 2]
     assert starts[1]["resumed_from"] >= 8
+
+
+def test_the_baseline_against_a_copy_of_itself_differs_by_nothing(tmp_path: Path) -> None:
+    """What session B says of its ``same.py``: exactly 0 in each pair, and NO VERDICT."""
+    guide = (paths.content_dir() / "session-b.md").read_text(encoding="utf-8")
+    (added,) = re.findall(r'(?m)^echo "(.+)" >> same\.py$', guide)
+    source = model_file("baseline").read_text() + added + "\n"
+    study = make_study(tmp_path, "same", [0, 1, 2], source=source)
+    assert run_trainer(study) == 0
+    base, same = (
+        {seed: final(study, f"{arm}-seed{seed}") for seed in range(3)}
+        for arm in ("baseline", "modified")
+    )
+    assert base == same
+    assert len(set(base.values())) == 3, "the seeds differ"
+    result = analyse(base, same, headline="paired")
+    assert (result.verdict, result.reason) == ("no verdict", Reason.NO_SPREAD)
+    told = " ".join(guide.split())
+    assert "Exactly 0 in each pair" in told
+    assert "the output says NO VERDICT" in told
 
 
 def test_asked_to_stop_it_leaves_a_checkpoint(tmp_path: Path) -> None:

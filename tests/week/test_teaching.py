@@ -4,12 +4,15 @@ is."""
 from __future__ import annotations
 
 import contextlib
+import itertools
+import json
 import math
 import re
 import shlex
 import sys
 import tomllib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -110,19 +113,69 @@ def test_the_table_of_the_four_counts_lines_as_q1lab_diff_does() -> None:
         assert lines == f"+{added} −{removed}", name
 
 
+def card(kind: str) -> list[dict]:  # type: ignore[type-arg]
+    """What docs/card.md is made from."""
+    lines = (ROOT / "docs" / "results" / "card.jsonl").read_text().splitlines()
+    return [row for row in map(json.loads, lines) if row["kind"] == kind]
+
+
 def test_what_is_said_of_budgets_is_what_the_card_measured() -> None:
-    """RoPE's lead halves from 500 iters to 2,000, SwiGLU's grows."""
-    card = (ROOT / "docs" / "card.md").read_text()
-    leads = {}
-    for name in ("rope", "swiglu"):
-        row = re.search(rf"(?m)^\| `{name}` \| (−0\.\d+) \(.* \| (−0\.\d+) \(.* \|$", card)
-        assert row
-        leads[name] = [-float(lead.replace("−", "-")) for lead in row.groups()]
+    """On Tiny Shakespeare RoPE's lead halves from 500 iters to 2,000 and SwiGLU's more than
+    doubles; on Python's source text both are smaller at cpu than at quick."""
+    found = {(r["variant"], r["iters"]): r["mean"] for r in card("study")}
+    leads = {name: [-found[name, iters] for iters in (500, 2000)] for name in ("rope", "swiglu")}
     assert leads["rope"][1] / leads["rope"][0] == pytest.approx(0.5, abs=0.05)
-    assert leads["swiglu"][1] > 1.5 * leads["swiglu"][0]
+    assert leads["swiglu"][1] > 2 * leads["swiglu"][0]
+    rows = tomllib.loads((SHIPPED / "results.toml").read_text())["results"]
+    own = {
+        (r["preset"], r["variant"]): numbers.signed(r["mean"])
+        for r in rows
+        if r["data"] == "stdlib"
+    }
+    for name in ("rope", "swiglu"):
+        quick, cpu = (float(own[preset, name].replace("−", "-")) for preset in ("quick", "cpu"))
+        assert quick < cpu < 0
     text = " ".join((SHIPPED / "session-a.md").read_text().split())
-    assert "RoPE's lead halves from 500 iters to 2,000" in text
-    assert "while SwiGLU's grows" in text
+    for name in ("rope", "swiglu"):
+        pair = " to ".join(numbers.signed(-lead) for lead in leads[name])
+        assert f"({pair}" in text, pair
+        assert f"{own['quick', name]} to {own['cpu', name]}" in text
+    told = text.index("On Tiny Shakespeare")
+    assert told < text.index("RoPE's lead halves") < text.index("SwiGLU's more than doubles")
+    assert text.index("On Python's own source text both") > told
+
+
+def test_how_often_the_floor_is_wider_than_the_interval() -> None:
+    """Every choice of three of the card's eight seeds, at 2,000 iters."""
+    from statistics import stdev
+
+    loss = {(r["model"], r["seed"]): r["val_loss"] for r in card("run") if r["iters"] == 2000}
+    t = by_hand()["T"]
+    wider = dict.fromkeys(VARIANTS, 0)
+    for variant, seeds in itertools.product(VARIANTS, itertools.combinations(range(8), 3)):
+        base = [loss["baseline", seed] for seed in seeds]
+        d = [loss[variant, seed] - one for seed, one in zip(seeds, base, strict=True)]
+        wider[variant] += max(base) - min(base) > t * stdev(d) / 3**0.5
+    told = " ".join((SHIPPED / "session-b.md").read_text().split())
+    assert "wider than the interval as a rule" not in told
+    assert (
+        f"wider than the interval in {wider['rmsnorm']} of 56 for RMSNorm, {wider['gqa']} for GQA, "
+        f"{wider['swiglu']} for SwiGLU and {wider['rope']} for RoPE"
+    ) in told
+
+
+def test_intervals_in_the_text_are_drawn_as_the_program_draws_them() -> None:
+    from q1lab.compare.record import Interval
+    from q1lab.compare.text import lines
+    from tests.compare.test_verdict import CASES
+
+    shown = lines(replace(CASES["helps"], floor=Interval(-0.01, 0.01)), 80)
+    text = (SHIPPED / "session-b.md").read_text()
+    for label in ("baseline against itself", "95% interval"):
+        (told,) = (line for line in text.splitlines() if re.match(rf"{label}.*[├╌░]", line))
+        (real,) = (line for line in shown if re.match(rf"{label}.*[├╌░]", line))
+        marks = "├┤●╌░"
+        assert set(told) & set(marks) == set(real) & set(marks)
 
 
 def test_model_py_is_committed_before_it_is_merged_into(week: Week) -> None:
@@ -271,6 +324,17 @@ def test_session_b_explains_what_the_output_shows(week: Week) -> None:
 
 
 # ── code
+
+
+def test_a_first_test_that_is_written_out_is_not_asked_for(week: Week) -> None:
+    for variant in VARIANTS:
+        found = week.for_variant(variant).find("b1")
+        assert found
+        assert "written out; the other two are yours" in " ".join(found[1].text.split())
+        titles = [step.title for step in found[1].steps]
+        assert sum(title.startswith("Write the test") for title in titles) == 2, titles
+        (first,) = (title for title in titles if "first test" in title)
+        assert first == f"Put the first test into tests/test_{variant}.py and see it fail"
 
 
 def test_every_block_of_python_runs(week: Week) -> None:
@@ -642,6 +706,24 @@ def test_a_file_is_taken_once_and_never_over_another(
     assert ran("take", "../session-a.md")[0] == 2
     assert "oracle_rope.py" in ran("take")[1]
     assert ran("take", "toy_cache.py", "--to", "nowhere")[0] == 1
+
+
+# ── before the choice
+
+
+def test_before_the_choice_no_modification_asks_its_question(home: Path, week: Week) -> None:
+    """The part with the choice shows no guide to somebody who has chosen nothing."""
+    with Store() as store:
+        now = progress.read(store, week.label)
+        told = progress.narrowed(week, now)
+        first = told.find("a1-choose")
+        assert first
+        assert {block.variant for block in first[1].blocks} == {None}
+        assert told.find("a1-rope-first") is None
+        assert told.find("a2-rope-s1"), "later parts show the recommendation"
+        progress.choose(store, week.label, "gqa")
+        told = progress.narrowed(week, progress.read(store, week.label))
+    assert told.find("a1-gqa-first")
 
 
 # ── questions that come back
