@@ -34,8 +34,12 @@ class CalmApp(PrivateApp):
             self.push_screen(ErrorScreen(title, text))
 
     def notify(self, message: str, **given: Any) -> None:
-        """Say something for a while: in a line of the main screens, in a toast over the others."""
+        """Say something for a while, in a line at the foot: never over what one reads."""
+        from q1lab.tui.widgets.sayline import SayLine
+
         super().notify(message, **given)
+        if self.screen.is_mounted and not self.screen.query(SayLine):
+            self.screen.mount(SayLine())
         severity = str(given.get("severity", "information"))
         if self._quiet is not None:
             self._quiet.stop()

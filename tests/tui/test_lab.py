@@ -347,7 +347,7 @@ async def test_the_verdict_answers_at_equal_budgets_in_turn() -> None:
     study = make_study()
     finish(study)
     compared(study)
-    async with app().run_test(size=(100, 30)) as pilot:
+    async with app().run_test(size=(100, 30), notifications=True) as pilot:
         await _to_verdict(pilot)
         await until(pilot, lambda: isinstance(pilot.app.screen, VerdictScreen))
 
@@ -356,6 +356,10 @@ async def test_the_verdict_answers_at_equal_budgets_in_turn() -> None:
             assert isinstance(screen, VerdictScreen)
             return " ".join(line.plain for line in screen.lines(90))
 
+        seen = words(pilot.app).splitlines()
+        await pilot.press("c")
+        await until(pilot, lambda: "the comparison as text" in words(pilot.app))
+        assert words(pilot.app).splitlines()[:-1] == seen[:-1], "it covers nothing that one reads"
         before = text()
         await pilot.press("e")
         await until(pilot, lambda: "At equal training FLOPs" in text())

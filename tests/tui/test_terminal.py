@@ -145,7 +145,7 @@ def stored() -> progress.Progress:
         return progress.read(store, LABEL)
 
 
-def test_a_killed_app_finds_everything_and_the_timer_is_paused_with_a_question(
+def test_a_killed_app_finds_everything_and_asks_about_the_time_away(
     start: Callable[..., Terminal],
 ) -> None:
     first = start()
@@ -166,6 +166,10 @@ def test_a_killed_app_finds_everything_and_the_timer_is_paused_with_a_question(
     first.end(signal.SIGKILL)
 
     assert stored().of("a1-trains").done
+    clock = dict(stored().settings["clock"])  # as if the kill had been an hour ago
+    clock["last"] = {**clock["last"], "up": clock["last"]["up"] - 3600}
+    with Store() as store:
+        progress.save_clock(store, LABEL, {}, clock)
     second = start(columns=80, lines=24)
     second.sees("The timer is paused", "A1 ?")
     second.press("n")

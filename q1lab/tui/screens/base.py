@@ -48,13 +48,9 @@ class Page(Screen[None]):
     def on_mount(self) -> None:
         self.watch(self.q1, "snapshot", self._arrived, init=False)
         self.watch(self.q1, "clock_line", self._tick)
-        self.watch(self.q1, "notice", self._said)
 
     def on_screen_resume(self) -> None:
         self._arrived(self.q1.snapshot)
-
-    def _said(self, notice: tuple[str, str]) -> None:
-        self.query_one(SayLine).notice = notice
 
     def _tick(self, clock_line: tuple[str, str]) -> None:
         self.query_one(TopLine).clock = clock_line

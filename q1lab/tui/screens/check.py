@@ -27,6 +27,7 @@ from q1lab.tui.widgets.diff_view import diff_text
 from q1lab.tui.widgets.fitted import Fitted
 from q1lab.tui.widgets.palette import palette
 from q1lab.tui.widgets.reader import Reader
+from q1lab.tui.widgets.sayline import SayLine
 from q1lab.week import progress as domain
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ class CheckScreen(Screen[None]):
                     yield Static(id="diff", markup=False)
                 yield Reader()
         yield Footer()
+        yield SayLine()
 
     @property
     def q1(self) -> Q1Lab:

@@ -29,6 +29,7 @@ from q1lab.tui.widgets.diff_view import diff_text
 from q1lab.tui.widgets.launch_form import LaunchForm
 from q1lab.tui.widgets.launch_words import estimate, prediction_words
 from q1lab.tui.widgets.palette import palette
+from q1lab.tui.widgets.sayline import SayLine
 
 if TYPE_CHECKING:
     from q1lab.planning import Plan
@@ -81,6 +82,7 @@ class LaunchScreen(Screen[str | None]):
                 yield Static(id="estimate", markup=False)
             yield Button("Start", id="start", variant="primary", disabled=True, compact=True)
         yield Footer()
+        yield SayLine()
 
     @property
     def q1(self) -> Q1Lab:

@@ -19,6 +19,7 @@ from q1lab.tui.keys import bindings
 from q1lab.tui.outside import copy
 from q1lab.tui.snapshot import Snapshot
 from q1lab.tui.widgets.palette import palette
+from q1lab.tui.widgets.sayline import SayLine
 from q1lab.tui.widgets.words import loss_words, state_words
 
 EVERY = 0.5
@@ -45,6 +46,7 @@ class RunLogScreen(Screen[None]):
         yield Log(id="log", max_lines=MOST_LINES, auto_scroll=True)
         yield Static(id="log-empty", markup=False)
         yield Footer()
+        yield SayLine()
 
     def on_mount(self) -> None:
         self.look()

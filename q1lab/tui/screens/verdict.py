@@ -30,6 +30,7 @@ from q1lab.tui.widgets.fitted import Fitted
 from q1lab.tui.widgets.forest import Forest, draw
 from q1lab.tui.widgets.loss_chart import LossChart
 from q1lab.tui.widgets.palette import palette
+from q1lab.tui.widgets.sayline import SayLine
 from q1lab.tui.widgets.study_words import settled
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ class VerdictScreen(Screen[None]):
                 yield Fitted(self._draw, id="verdict-text")
             yield LossChart(id="verdict-chart")
         yield Footer()
+        yield SayLine()
 
     @property
     def q1(self) -> Q1Lab:

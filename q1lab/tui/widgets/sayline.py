@@ -10,13 +10,19 @@ TONES = {"warning": "$warning", "error": "$error", "information": "$foreground"}
 
 
 class SayLine(Static):
-    """``notice`` is (text, severity); without a text there is nothing to see."""
+    """Shows the app's ``notice``, (text, severity); without a text there is nothing to see."""
 
     notice: reactive[tuple[str, str]] = reactive(("", ""))
 
     def __init__(self) -> None:
         super().__init__(markup=False)
         self.display = False
+
+    def on_mount(self) -> None:
+        self.watch(self.app, "notice", self._said)
+
+    def _said(self, notice: tuple[str, str]) -> None:
+        self.notice = notice
 
     def watch_notice(self, notice: tuple[str, str]) -> None:
         text, severity = notice
