@@ -69,7 +69,7 @@ def _once(file: Path, for_: str | None, as_json: bool) -> int:
     from q1lab.model.checks import run_checks
 
     report = run_checks(file, for_, on_result=(lambda result: None) if as_json else show)
-    _note(file, report)
+    chosen = _note(file, report)
     if as_json:
         click.echo(json.dumps(report.as_dict(), ensure_ascii=False))
         return report.code
@@ -81,20 +81,26 @@ def _once(file: Path, for_: str | None, as_json: bool) -> int:
     if report.unusable is not None:
         sys.stderr.write(f"q1lab: {plain(report.unusable)}\n")
         return USAGE
-    click.echo(summary(report, str(file)))
+    click.echo(summary(report, str(file), chosen))
     return report.code
 
 
-def _note(file: Path, report: CheckReport) -> None:
-    """Remember that a file of the learner's passed: its step of the week is done."""
+def _note(file: Path, report: CheckReport) -> str | None:
+    """Remember that a file of the learner's passed: its step of the week is done. Gives the
+    modification that is chosen for the week."""
     from q1lab.commands import _documents as shared
     from q1lab.commands._opening import opened
+    from q1lab.index import learned
     from q1lab.journal import evidence
 
     if report.passed and report.unusable is None:
         # Whatever is wrong with a week or the database, the checks have their own result.
         with contextlib.suppress(Problem), opened() as store:
-            evidence.note_check(store, shared.week().label, file, report.for_)
+            label = shared.week().label
+            evidence.note_check(store, label, file, report.for_)
+            row = learned.modification(store, label)
+            return str(row["variant"]) if row else None
+    return None
 
 
 def show(result: CheckResult) -> None:
@@ -122,12 +128,18 @@ def _fit(text: str, indent: int) -> str:
     return click.wrap_text(text, width).replace("\n", "\n" + " " * indent)
 
 
-def summary(report: CheckReport, file: str) -> str:
-    """How the checks ended, for what, and after success the next command."""
+def summary(report: CheckReport, file: str, chosen: str | None = None) -> str:
+    """How the checks ended, for what, and after success the next command. ``chosen`` is the week's
+    modification."""
+    from q1lab.model import learner
     from q1lab.model.checks import next_command
 
     said = f"\n{Path(report.file).name}, as {report.for_}: {report.summary}"
-    return f"{said}\nNext: {next_command(report, file)}" if report.passed else said
+    if not report.passed:
+        return said
+    several = ", ".join(learner.VARIANTS)
+    choose = f"choose a modification ({several}), then q1lab new NAME"
+    return f"{said}\nNext: {next_command(report, file, chosen) or choose}"
 
 
 def _saves(file: Path, poll: bool) -> Iterator[None]:

@@ -103,10 +103,11 @@ class CheckReport:
 
 
 def next_command(report: CheckReport, file: str, variant: str | None = None) -> str:
-    """The command that comes after success: train the file (as the learner named it), or begin a
-    modification of a checked baseline."""
+    """The command that comes after success: train the file (as the learner named it), or begin the
+    chosen modification of a checked baseline; "" before one is chosen, since naming one would be
+    choosing it."""
     if report.for_ == "baseline":
-        return f"q1lab new {variant or 'rope'}"
+        return f"q1lab new {variant}" if variant else ""
     named = Path(file).is_absolute() or file.startswith(("./", "../"))
     return f"q1lab run {shlex.quote(file if named else f'./{file}')}"
 

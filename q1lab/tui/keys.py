@@ -59,7 +59,7 @@ KEYS: dict[str, Key] = {
     "study.act": Key("r", "act", "run", "Start what the row carries: a study, a check …"),
     "study.hint": Key("h", "hint", "hint", "Show the next hint for the modification"),
     "study.link": Key("o", "link", "open link", "Open a link of the text, such as the paper"),
-    "study.log": Key("L", "log_paper", "log paper", "Log the chosen paper as read", False, "L"),
+    "study.log": Key("L", "log_paper", "log paper", "Log how you read the paper", False, "L"),
     "study.unfold": Key("f", "unfold", "unfold", "Open or fold all answers of the page"),
     "study.next": Key(
         "n,right_square_bracket", "next(1)", "next page", "Go to the next page", False, "n"

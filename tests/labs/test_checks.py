@@ -17,6 +17,7 @@ from click.testing import CliRunner
 from q1lab import planning
 from q1lab.commands.check import check
 from q1lab.compare import keeping, telling
+from q1lab.index import learned
 from q1lab.index.store import Store
 from q1lab.model.checks import CheckReport, CheckResult, Limits, run_checks
 from q1lab.study import studies, variants
@@ -102,7 +103,15 @@ def test_green_ends_with_the_next_command(tmp_path: Path, monkeypatch: pytest.Mo
     run = CliRunner().invoke(check, ["rmsnorm.py"], standalone_mode=False)
     assert run.output.rstrip().endswith("checks passed.\nNext: q1lab run ./rmsnorm.py")
     run = CliRunner().invoke(check, ["../models/baseline.py"], standalone_mode=False)
-    assert run.output.rstrip().endswith("Next: q1lab new rope")
+    last = run.output.rstrip().splitlines()[-1]  # to name one would be to choose it
+    assert (
+        last
+        == "Next: choose a modification (rmsnorm, rope, swiglu, gqa, llama), then q1lab new NAME"
+    )
+    with Store() as store:
+        learned.choose(store, "M03-W04", "gqa")
+    run = CliRunner().invoke(check, ["../models/baseline.py"], standalone_mode=False)
+    assert run.output.rstrip().endswith("Next: q1lab new gqa")
 
 
 def test_a_file_overrules_a_check_with_a_reason(tmp_path: Path) -> None:

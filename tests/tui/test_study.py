@@ -365,6 +365,13 @@ async def test_j_and_k_walk_and_the_text_follows() -> None:
         await pilot.press("home")
         await until(pilot, lambda: reader.scroll_y == 0)
         await until(pilot, lambda: reader.at == 0)  # the cursor stays where one looks
+        await pilot.press("end", "k")
+        await until(pilot, lambda: reader.at == len(reader.stops) - 2)
+        reader.move(-100)
+        await pilot.press("end")  # also where the cursor stays in sight
+        assert reader.at == len(reader.stops) - 1
+        await pilot.press("home")
+        assert reader.at == 0
 
 
 async def test_overview_and_introductions_are_pages_and_enter_goes_on() -> None:
@@ -568,6 +575,20 @@ async def test_a_pane_gives_the_yes_that_a_command_asks_for(tmp_path: Path) -> N
         await until(pilot, lambda: "the very end" in words(app))  # wrapped, not cut
 
 
+async def test_a_pane_opens_at_its_top(tmp_path: Path) -> None:
+    script = tmp_path / "long.py"
+    script.write_text("for number in range(100): print('line', number)")
+    app = prepared()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        pane = OutputScreen("long", [sys.executable, str(script)], tmp_path)
+        app.push_screen(pane)
+        await until(pilot, lambda: pane.code == 0 and "line" in words(app))
+        assert "line 0" in words(app)
+        await pilot.press("end")
+        await until(pilot, lambda: "line 99" in words(app))
+
+
 async def test_a_form_does_what_a_step_has_to_be_filled_in_with() -> None:
     app = prepared()
     async with app.run_test(size=(80, 24)) as pilot:
@@ -586,10 +607,13 @@ async def test_a_form_does_what_a_step_has_to_be_filled_in_with() -> None:
             ("RoFormer", "deep", True)
         ]
         assert app.snapshot.progress.of("a2-log").done, "the step is ticked by what happened"
-        await pilot.press("L")
+        await pilot.press("L")  # asks, since one key can't know
+        assert isinstance(app.screen, PickScreen)
+        assert "How did you read RoFormer?" in words(app)
+        await pilot.press("j", "enter")
         await settled(pilot)
-        with Store() as store:
-            assert len(reading.papers(store)) == 1, "one paper is logged once"
+        with Store() as store:  # one paper is logged once
+            assert [one["depth"] for one in reading.papers(store)] == ["skim"]
 
 
 async def test_publishing_and_sharing_have_forms_and_say_what_is_wrong() -> None:

@@ -35,11 +35,44 @@ def _paper(variant: Variant) -> tuple[str, str]:
     return title, f"https://arxiv.org/abs/{found[1]}"
 
 
-def log_paper(store: Store, title: str, link: str | None, week: str) -> None:
-    """Note a paper as read deeply, whether it was in the list or not."""
+HOW = (
+    ("deep", "deeply: I could explain its claim, its method and what it does not show"),
+    ("skim", "skimmed"),
+    ("", "not yet: put it on the list"),
+)
+"""How a paper was read, and what to call it."""
+
+
+def log_paper(app: Q1Lab) -> None:
+    """Ask how the chosen modification's paper was read, and note that; where no paper is named, the
+    form."""
+    from q1lab.tui.screens.pick import PickScreen
+
+    label, (title, link) = app.week.label, paper_of(app.week)
+    if not title:
+        paper(app)
+        return
+
+    def read(depth: str | None) -> None:
+        if depth is not None:
+            app.desk.ask(
+                lambda store: note_paper(store, title, link, label, depth),
+                lambda said: app.call_later(app.notify, f"{title}: {said}", markup=False),
+            )
+
+    app.push_screen(PickScreen(f"How did you read {title}?", HOW), read)
+
+
+def note_paper(store: Store, title: str, link: str | None, week: str, depth: str) -> str:
+    """Note how a paper was read ("": not yet), whether it was in the list or not; says what is on
+    record now."""
     there = next((one for one in reading.papers(store) if link and one["link"] == link), None)
     number = there["id"] if there else reading.add(store, title, link=link, week=week)
-    reading.finish(store, str(number), depth="deep")
+    if not depth:
+        done = there is not None and there["done"]
+        return f"logged as read before ({there['depth']})" if there and done else "on your list"
+    reading.finish(store, str(number), depth=depth)
+    return "logged as read deeply" if depth == "deep" else "logged as skimmed"
 
 
 def _form(

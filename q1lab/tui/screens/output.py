@@ -26,7 +26,7 @@ SECONDS = 6 * 3600
 class OutputScreen(ModalScreen[None]):
     """Runs one command without input; Esc ends it if it still runs. Where the command asks for
     ``--yes``, ``y`` gives it. With ``look`` the command runs with these options first, to show what
-    it would do, and ``y`` does it."""
+    it would do, and ``y`` does it. One reads from the top; at its end the pane follows."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,enter,q", "close", "close"),
@@ -49,7 +49,9 @@ class OutputScreen(ModalScreen[None]):
         with Vertical(classes="dialog tall") as dialog:
             dialog.border_title = self.shown
             dialog.border_subtitle = "running · Esc ends it"
-            yield RichLog(max_lines=LINES, min_width=20, wrap=True, markup=False, highlight=False)
+            log = RichLog(max_lines=LINES, min_width=20, wrap=True, markup=False, highlight=False)
+            log.auto_scroll = False
+            yield log
 
     def on_mount(self) -> None:
         self.run_worker(self._run(), exit_on_error=False)
@@ -76,7 +78,8 @@ class OutputScreen(ModalScreen[None]):
             while block := await child.stdout.read(65536):
                 text = plain(block.decode(errors="replace"))
                 self.said += text
-                log.write(text.rstrip("\n"))
+                follow = log.max_scroll_y > 0 and log.is_vertical_scroll_end
+                log.write(text.rstrip("\n"), scroll_end=follow)
             self.code = await child.wait()
         except asyncio.CancelledError:
             with contextlib.suppress(ProcessLookupError):

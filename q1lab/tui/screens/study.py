@@ -262,17 +262,9 @@ class StudyScreen(Page):
         acts.open_url(self.q1, url)
 
     def action_log_paper(self) -> None:
-        """The chosen modification's paper goes into the reading log, as read."""
         from q1lab.tui.screens import forms
 
-        label, (title, link) = self.week.label, forms.paper_of(self.week)
-        if not title:
-            forms.paper(self.q1)
-            return
-        self.q1.desk.ask(
-            lambda store: forms.log_paper(store, title, link, label),
-            lambda _: self.app.call_later(self.notify, f"Logged as read: {title}", markup=False),
-        )
+        forms.log_paper(self.q1)
 
     def action_copy(self) -> None:
         row = self.reader.current

@@ -90,10 +90,9 @@ def ending(report: CheckReport, file: str, variant: str | None) -> Content:
         said = Content.styled(plain(report.unusable), "$error")
     elif report.passed:
         offer = "\nc  compares it with the reference" if report.for_ in learner.VARIANTS else ""
-        if report.for_ == "baseline" and variant is None:  # naming one would be choosing it
-            following = ("Commit it, go back and choose a modification.", "")
-        else:
-            following = (next_command(report, file, variant), "$accent")
+        command = next_command(report, file, variant)
+        choose = ("Commit it, go back and choose a modification.", "")
+        following = (command, "$accent") if command else choose
         said = Content.assemble(
             (report.summary, "bold $success"), " Next, when you like:\n", following, offer
         )

@@ -225,6 +225,16 @@ class Reader(VerticalScroll):
         else:
             self.scroll_relative(y=by, animate=False)
 
+    def action_scroll_home(self) -> None:
+        """The top of the page, and the cursor on its first stop."""
+        self.scroll_home(animate=False, immediate=True)
+        self._go(0)
+
+    def action_scroll_end(self) -> None:
+        """The end of the page, and the cursor on its last stop."""
+        self.scroll_end(animate=False, immediate=True)
+        self._go(max(0, len(self.stops) - 1))
+
     def _whole(self, piece: Piece) -> bool:
         region = piece.virtual_region
         return region.y >= self.scroll_y and region.bottom <= self.scroll_y + self.size.height
