@@ -89,8 +89,8 @@ def indexed() -> int:
     [
         (3, 60, [sys.executable, "-c", AT_ONCE, "status"]),
         pytest.param(
-            5,
-            6000,
+            4,
+            12000,
             [*Q1LAB, "status"],
             marks=(pytest.mark.long, pytest.mark.timeout(1200)),
         ),

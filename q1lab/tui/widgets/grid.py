@@ -4,8 +4,9 @@ jump."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
+from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 from textual import events
 from textual.binding import Binding, BindingType
@@ -37,7 +38,30 @@ COLUMNS = (
 SPARK_LEAST, SPARK_MOST = 8, 28
 
 
-class Grid(DataTable[Text], inherit_bindings=False):
+class Cell(Text):
+    """A cell of a column whose width is known: a table of a thousand runs need not measure it."""
+
+    __rich_measure__ = None  # type: ignore[assignment]
+
+
+class CurveCell(NamedTuple):
+    """A run's sparkline, drawn when it comes into view: of a thousand a screen shows some
+    thirty."""
+
+    points: Points
+    width: int
+    last: int
+    scale: Ends
+    style: str
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        yield Text(sparkline(self.points, self.width, self.last, *self.scale), self.style)
+
+
+Cells = tuple[Cell | CurveCell, ...]
+
+
+class Grid(DataTable["Cell | CurveCell"], inherit_bindings=False):
     """Shows a ``StudyView``; ``selected`` is the run under the cursor. Enter is left to the
     screen."""
 
@@ -53,8 +77,8 @@ class Grid(DataTable[Text], inherit_bindings=False):
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 — Textual's own name
         super().__init__(id=id, cursor_type="row", cursor_foreground_priority="renderable")
         self.view: StudyView | None = None
-        self._shown: dict[str, tuple[Text, ...]] = {}
-        self._made: dict[str, tuple[RunView, tuple[object, ...], tuple[Text, ...]]] = {}
+        self._shown: dict[str, Cells] = {}
+        self._made: dict[str, tuple[RunView, tuple[object, ...], Cells]] = {}
         """Each run's cells, with the run and the look that they were made from: of a thousand runs
         a few change between two pictures."""
         self._ends: dict[str, tuple[Points, Ends | None]] = {}
@@ -81,6 +105,8 @@ class Grid(DataTable[Text], inherit_bindings=False):
             and before.line.id == view.line.id
             and list(self._shown)[: len(names)] == names
         )
+        if not self.size.width:  # not laid out yet; then it is made for its width
+            return
         if self._width != self.size.width or not same or len(self._shown) != len(names):
             self._rebuild(keep=before is not None and before.line.id == view.line.id)
             return
@@ -120,7 +146,7 @@ class Grid(DataTable[Text], inherit_bindings=False):
             self.add_row(*values, key=name)
         self.move_cursor(row=min(row, len(self._shown) - 1), scroll=keep)
 
-    def _cells(self, colors: Palette) -> dict[str, tuple[Text, ...]]:
+    def _cells(self, colors: Palette) -> dict[str, Cells]:
         assert self.view is not None
         low, high = self._scale(self.view.runs)
         visible = [column[0] for column in self._visible(self._width)]
@@ -132,13 +158,11 @@ class Grid(DataTable[Text], inherit_bindings=False):
             if before is not None and before[0] is run and before[1] == look:
                 made[run.name] = before
                 continue
-            values = {
-                "arm": Text(run.variant[:10], style=colors.arm(run.arm)),
+            values: dict[str, Cell | CurveCell] = {
+                "arm": Cell(run.variant[:10], style=colors.arm(run.arm)),
                 "seed": _right(str(run.seed)),
-                "state": Text(state_words(run), style=colors.state(run.state)),
-                "loss": Text(
-                    sparkline(run.train, wide, run.max_iters, low, high), colors.arm(run.arm)
-                ),
+                "state": Cell(state_words(run), style=colors.state(run.state)),
+                "loss": CurveCell(run.train, wide, run.max_iters, (low, high), colors.arm(run.arm)),
                 "iter": _right(str(run.iter) if run.attempt else ""),
                 "val": _right(loss_words(run), "" if run.state is State.FINISHED else colors.muted),
                 "speed": _right(speed_words(run.tokens_per_s), colors.muted),
@@ -160,5 +184,5 @@ class Grid(DataTable[Text], inherit_bindings=False):
         return spanning(pair for _, pair in found.values())
 
 
-def _right(text: str, style: Any = "") -> Text:
-    return Text(text, style=style, justify="right")
+def _right(text: str, style: Any = "") -> Cell:
+    return Cell(text, style=style, justify="right")

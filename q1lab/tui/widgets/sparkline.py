@@ -4,6 +4,7 @@ got."""
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 
 BARS = "▁▂▃▄▅▆▇█"
@@ -25,21 +26,29 @@ def sparkline(points: Sequence[Point], width: int, last: int, low: float, high: 
         return ""
     if not points or last <= 0:
         return " " * width
-    buckets: list[list[float | None]] = [[] for _ in range(width)]
-    for iter_, value in points:
-        buckets[min(width - 1, max(0, iter_) * width // (last + 1))].append(value)
-    filled = min(width, max(1, math.ceil(points[-1][0] * width / last)))
+    iters = [iter_ for iter_, _ in points]
+    values = [value for _, value in points]
+    filled = min(width, max(1, math.ceil(iters[-1] * width / last)))
     shown: list[str] = []
-    bar = ""
-    for bucket in buckets[:filled]:
-        real = [v for v in bucket if v is not None and math.isfinite(v)]
-        if real:
-            bar = _bar(sum(real) / len(real), low, high)
-        elif bucket:
-            bar = GAP
+    bar, begin = "", 0
+    for bucket in range(filled):
+        end = len(points)
+        if bucket < width - 1:
+            end = bisect_left(iters, -((bucket + 1) * (last + 1) // -width), begin)
+        mean, begin = _mean(values[begin:end]), end
+        if mean is not None:
+            bar = GAP if math.isnan(mean) else _bar(mean, low, high)
         shown.append(bar)
     first = next((b for b in shown if b), GAP)
     return "".join(b or first for b in shown).ljust(width)
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    """The mean of the finite ones; NaN when there is none among them, None for no value at all."""
+    real = [value for value in values if value is not None and math.isfinite(value)]
+    if real:
+        return sum(real) / len(real)
+    return math.nan if values else None
 
 
 def _bar(value: float, low: float, high: float) -> str:
