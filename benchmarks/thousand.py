@@ -1,4 +1,5 @@
-"""A study of 1,000 runs (``--seeds 500``): what a look, ``status``, ``compare`` and the store cost.
+"""A study of 1,000 runs (``--seeds 500``): what a look, ``status``, the lab, ``compare`` and the
+store cost.
 
     python benchmarks/thousand.py [--points 200] [--rounds 30]
 
@@ -141,6 +142,34 @@ def command(*arguments: str) -> tuple[float, int]:
     return 1e3 * used, done.stdout.count(b"\n")
 
 
+def lab() -> list[float]:
+    """Processor milliseconds from the key to the lab's first picture: the first time, and again."""
+    from app import SCREENS, Terminal
+
+    def used(pid: int) -> float:
+        threads = Path(f"/proc/{pid}/task").iterdir()
+        return sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads) / 1e6
+
+    env = {**os.environ, "TERM": "xterm-256color", "PYTHONPATH": str(ROOT)}
+    terminal = Terminal([sys.executable, "-m", "q1lab"], env)
+    try:
+        terminal.until("palette")
+        terminal.quiet(1.0)
+        terminal.press("\x1b")  # the welcome
+        found = []
+        for _ in range(2):
+            terminal.quiet(0.5)
+            before = used(terminal.pid)
+            terminal.press(SCREENS["lab"][0])
+            terminal.until(SCREENS["lab"][1])
+            found.append(used(terminal.pid) - before)
+            terminal.quiet(0.5)
+            terminal.press(SCREENS["study"][0])
+        return found
+    finally:
+        terminal.close()
+
+
 def size(store: Any) -> int:
     """Bytes of the database."""
     pages = store.db.execute("PRAGMA page_count").fetchone()[0]
@@ -176,6 +205,13 @@ def measure(points: int, rounds: int) -> Iterator[str]:
         for name, times in looks(store, study, points, rounds).items():
             median, most = statistics.median(times), max(times)
             yield f"| {name} look, median (at most) | {median:.0f} ({most:.0f}) ms | 100 ms |"
+        with under_way(study):
+            opened = [lab() for _ in range(5)]
+        for name, some in (
+            ("first time", [one[0] for one in opened]),
+            ("again", [one[1] for one in opened]),
+        ):
+            yield f"| open the lab, {name} | {statistics.median(some):.0f} ms | 300 ms |"
         for run in study.runs[-UNDER_WAY:]:
             train(study, run, points)
         assert view.look(store, study).line.done == runs

@@ -743,17 +743,32 @@ def seeds_shown(c: Comparison, seeds: Sequence[int]) -> list[int]:
     differences and those that are no pair, by seed."""
     if len(seeds) <= MOST_SEEDS:
         return list(seeds)
-    by_difference = sorted(c.pairs, key=lambda seed: (c.pairs[seed], seed))
     odd = [seed for seed in seeds if seed not in c.pairs]
-    return sorted({*by_difference[:ENDS], *by_difference[-ENDS:], *odd[:ENDS]})
+    return sorted({*pairs_shown(c.pairs), *odd[:ENDS]})
+
+
+def pairs_shown(pairs: Mapping[int, float]) -> list[int]:
+    """The pairs that a plot shows, by seed: all of them, or of many the ends."""
+    by_difference = sorted(pairs, key=lambda seed: (pairs[seed], seed))
+    if len(pairs) > MOST_SEEDS:
+        by_difference = by_difference[:ENDS] + by_difference[-ENDS:]
+    return sorted(by_difference)
 
 
 def folded(shown: int, total: int) -> str:
     """What a folded table leaves out, and where it is."""
     return (
-        f"{shown} of {total:,} seeds: the {ENDS} lowest and the {ENDS} highest differences, and "
-        "runs without a pair; `--json` and `q1lab export` have all."
+        f"{shown} of {total:,} seeds: {_ENDS}, and runs without a pair; `--json` and "
+        "`q1lab export` have all."
     )
+
+
+def folded_pairs(shown: int, total: int) -> str:
+    """What a folded plot leaves out; empty when it has all."""
+    return f"{shown} of {total:,} pairs are drawn: {_ENDS}." if shown < total else ""
+
+
+_ENDS = f"the {ENDS} lowest and the {ENDS} highest differences"
 
 
 # ── what each arm cost

@@ -225,6 +225,20 @@ def test_while_a_study_trains_only_pairs_are_shown() -> None:
     assert "too little" in forest.so_far(runs, 1, "rope", "baseline").notes[-1]
 
 
+def test_of_many_pairs_the_plot_draws_the_ends_and_says_so() -> None:
+    values = {seed: 0.001 * (seed % 37) - 0.1 for seed in range(200)}
+    record = make(dict.fromkeys(values, 2.0), {s: 2.0 + v for s, v in values.items()})
+    plot = forest.of_record(record)
+    drawn = [bar for bar in plot.bars if bar.label.startswith("pair ")]
+    assert len(drawn) == 10
+    assert {min(values.values()), max(values.values())} <= {
+        round(bar.point, 9) for bar in drawn if bar.point is not None
+    }
+    assert plot.notes[-1] == (
+        "10 of 200 pairs are drawn: the 5 lowest and the 5 highest differences."
+    )
+
+
 BASE = {9: 1.909, 10: 1.9055, 11: 1.9102}
 FOUND = make(
     BASE,

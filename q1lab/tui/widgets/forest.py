@@ -62,13 +62,14 @@ def so_far(
 ) -> Forest:
     """Finished pairs while a study goes on. No mean and no interval, because looking early invites
     stopping early; but for a planned range, whose looks are paid for, the interval after each."""
-    pairs = finished_pairs(runs)
+    pairs = dict(finished_pairs(runs))
+    shown = telling.pairs_shown(pairs)
     bars = [
-        Bar(f"pair {seed}", None, None, value, "modified", text=telling.signed(value))
-        for seed, value in pairs
+        Bar(f"pair {seed}", None, None, pairs[seed], "modified", text=telling.signed(pairs[seed]))
+        for seed in shown
     ]
     if plan is not None:
-        bars += _narrowing(plan, _first_pairs(runs, dict(pairs)))
+        bars += _narrowing(plan, _first_pairs(runs, pairs))
         notes = [telling.declared(plan.first, plan.most, plan.alpha)]
     elif planned >= MIN_FOR_VERDICT:
         notes = [telling.not_yet(planned)]
@@ -78,6 +79,8 @@ def so_far(
         notes.insert(0, "No pair has finished yet.")
     elif planned >= MIN_FOR_VERDICT and len(pairs) == planned:
         notes = ["All pairs have finished; the comparison is being computed."]
+    if len(shown) < len(pairs):
+        notes.insert(0, telling.folded_pairs(len(shown), len(pairs)))
     return Forest(
         f"{len(pairs)} of {planned} pairs",
         None,
@@ -119,9 +122,18 @@ def finished_pairs(runs: Sequence[RunView]) -> list[tuple[int, float]]:
 def of_record(c: Comparison) -> Forest:
     """The comparison of a finished study."""
     number = telling.numbers(c)
+    shown = telling.pairs_shown(c.pairs)
     bars: list[Bar] = [
-        Bar(f"pair {seed}", None, None, value, "modified", mark="○", text=number(value))
-        for seed, value in sorted(c.pairs.items())
+        Bar(
+            f"pair {seed}",
+            None,
+            None,
+            c.pairs[seed],
+            "modified",
+            mark="○",
+            text=number(c.pairs[seed]),
+        )
+        for seed in shown
     ]
     if c.ends is not None:
         label = f"{telling.level(c)} interval"
@@ -138,6 +150,8 @@ def of_record(c: Comparison) -> Forest:
     if c.delta:
         bars.append(Bar("±δ", -c.delta, c.delta, None, "muted", "┄", note=telling.DELTA_LABEL))
     notes = telling.notes(c)[:1] if c.reason is None else [telling.reason(c)]
+    if len(shown) < len(c.pairs):
+        notes.append(telling.folded_pairs(len(shown), len(c.pairs)))
     base, modified = telling.names(c)
     says = f"{modified} {telling.MINUS} {base}"
     if c.mean is not None:
