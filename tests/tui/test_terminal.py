@@ -174,11 +174,33 @@ def test_a_killed_app_finds_everything_and_asks_about_the_time_away(
     second.sees("The timer is paused", "A1 ?")
     second.press("n")
     second.until(lambda: "timer is paused" not in second.text, "the study screen")
-    second.sees("A1 ‖", "1 of 7 done")
+    second.sees("A1 ‖", "1 of 6 done")
     second.press("q")
     second.drain()
     assert os.waitstatus_to_exitcode(second.end(0)) == 0
     assert not stored().settings["clock"]["running"]
+
+
+def test_a_page_that_is_scrolled_through_is_painted_whole(start: Callable[..., Terminal]) -> None:
+    """The toolkit repaints what moved since its last layout, which may be older than the paint."""
+    welcomed()
+    app = start("--session", "A", columns=80, lines=24)
+    app.sees("A1 · Pick the modification", "token ids")
+    app.quiet()
+    for pages in (3, 3, 4):
+        app.press("\x1b[H")
+        app.quiet()
+        for _ in range(pages):
+            app.press("\x1b[6~")
+            app.quiet()
+        shown = app.text
+        app.press("?")
+        app.sees("Keys")
+        app.quiet()
+        app.press("\x1b")
+        app.until(lambda: "Esc closes" not in app.text, "the page again")
+        app.quiet()
+        assert app.text == shown
 
 
 def test_it_leaves_the_terminal_as_it_was(start: Callable[..., Terminal]) -> None:

@@ -547,6 +547,22 @@ def test_the_overview_adds_up(week: Week) -> None:
     assert planned == [session.minutes for session in week.sessions]
 
 
+def test_the_fast_track_adds_up(week: Week) -> None:
+    """Its minutes replace those of the parts that it names."""
+    (told,) = re.findall(
+        r"(?ms)^\*\*The fast track, about (\d+) hours.\*\* (.*?)\n\n", week.overview
+    )
+    planned = {part.id: part.minutes for part in week.parts()}
+    for sentence in told[1].split("In ")[1:]:
+        (short,) = re.findall(r"\((\d+)[ a-z]*(?:\d+)?\)", sentence)
+        planned[sentence[:2].lower()] = int(short)
+    assert (
+        sum(one < part.minutes for one, part in zip(planned.values(), week.parts(), strict=True))
+        == 4
+    )
+    assert round(sum(planned.values()) / 60) == int(told[0])
+
+
 def test_a_file_is_made_before_it_is_worked_on(folder: Path) -> None:
     edit(
         folder / "mix.md",

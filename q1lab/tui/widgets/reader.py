@@ -305,6 +305,9 @@ class Reader(VerticalScroll):
         if self.piece is not None and not self.on_screen:
             self._brought = None
             self._go(self._nearest(down=new_value > old_value))
+            # Moving the cursor lays the page out anew, and Textual then paints what differs from
+            # its last whole layout. A scroll back to where that was left the old text on screen.
+            self.refresh()
         self.post_message(self.Moved())
 
     def _nearest(self, down: bool) -> int:
