@@ -421,6 +421,7 @@ def power_of(
     import numpy as np
     from scipy import special
 
+    effect_in_sd = max(-1e9, min(1e9, effect_in_sd))  # its square is a float, and the power is 1
     if headline == "paired":
         df, nc = n_baseline - 1, effect_in_sd**2 * n_baseline
         limit = special.stdtrit(df, 1 - alpha / 2)

@@ -629,9 +629,14 @@ def scope(c: Comparison) -> str:
     parts += [f"preset {c.preset}"] if c.preset else []
     parts += [c.dtype] if c.dtype else []
     what = ", ".join(parts) or "the data, size, budget and hyperparameters of these runs"
+    only = (
+        "the modified arm may only start more slowly"
+        if c.verdict == "hurts"
+        else "a lead may only be a faster start"
+    )
     return (
         f"Scope: {what}. Other data, sizes, budgets or hyperparameters may say otherwise. At a "
-        "short budget a lead may only be a faster start, so look at the curves."
+        f"short budget {only}, so look at the curves."
     )
 
 

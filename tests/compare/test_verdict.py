@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
@@ -253,6 +253,7 @@ loss = st.none() | st.floats(-50, 50)
 
 
 @settings(max_examples=80, deadline=None)
+@example({0: 0.0, 1: 0.0}, {0: 0.0, 1: 2.5e-270}, "paired", 1.0, 60)
 @given(
     st.dictionaries(st.integers(0, 12), loss, max_size=6),
     st.dictionaries(st.integers(0, 12), loss, max_size=6),
