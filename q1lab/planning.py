@@ -642,7 +642,8 @@ def _notes(study: Study, known: Study | None, again: Kept | None, store: Store) 
         known is not None and study.looks != known.looks and len(study.looks) > 1
     ):
         notes.append(telling.another_look())
-    spread = planner.known(store, study.variant.removesuffix("*"), study.preset)
+    name, on = study.variant.removesuffix("*"), study.data.name
+    spread = planner.known(store, name, study.preset, on)
     if spread is not None:
         notes.append(planner.can_see(study, spread))
     return tuple(filter(None, notes))

@@ -6,7 +6,7 @@ from __future__ import annotations
 import math
 import statistics
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from q1lab import paths
@@ -15,7 +15,7 @@ from q1lab.compare.stats import SeedsNeeded
 from q1lab.errors import Problem
 from q1lab.files import read_text
 from q1lab.index.store import Store
-from q1lab.study import ranges, studies
+from q1lab.study import presets, ranges, studies
 from q1lab.study.studies import Study
 
 SHIPPED = "results.toml"
@@ -30,6 +30,14 @@ class Spread:
     pairs: int
     source: str
     seconds: float | None = None
+    iters: int | None = None
+    data: str = ""
+    """What the pairs trained on, and for how long."""
+
+    @property
+    def held(self) -> str:
+        """For what it was measured: ``2,000 iters on shakespeare``."""
+        return f"{self.iters:,} iters on {self.data}" if self.iters and self.data else self.data
 
 
 @dataclass(frozen=True)
@@ -59,26 +67,35 @@ def own(store: Store, variant: str, preset: str | None) -> Spread | None:
         times = [arm.wall_s for arm in found.arms.values()]
         seconds = sum(time for time in times if time) if all(times) else None
         sd = statistics.stdev(found.pairs.values())
-        return Spread(sd, len(found.pairs), f"{study_id} ({study.preset})", seconds)
+        source = f"{study_id} ({study.preset}, {study.max_iters:,} iters on {study.data.name})"
+        pairs = len(found.pairs)
+        return Spread(sd, pairs, source, seconds, study.max_iters, study.data.name)
     return None
 
 
-def shipped(folder: Path, variant: str, preset: str) -> Spread | None:
-    """The spread that the week's results file gives for a preset and a variant, if it does."""
+def shipped(folder: Path, variant: str, preset: str, data: str = "") -> Spread | None:
+    """The spread that the week's results file gives for a preset and a variant, if it does: that on
+    ``data`` before others. The file says ``shakespeare`` where a study has ``tinyshakespeare``."""
     try:
         found = tomllib.loads(read_text(folder / SHIPPED))
     except (OSError, ValueError):
         return None
-    for row in found.get("results", []):
-        if (row.get("preset"), row.get("variant")) == (preset, variant):
-            source = f"the figures that ship with q1lab ({preset}, {row['data']})"
-            return Spread(float(row["pair_sd"]), int(row["pairs"]), source)
-    return None
+    rows = [
+        row
+        for row in found.get("results", [])
+        if (row.get("preset"), row.get("variant")) == (preset, variant)
+    ]
+    if not rows:
+        return None
+    row = next((row for row in rows if row["data"] in data), rows[0])
+    iters = presets.PRESETS[preset]["max_iters"] if preset in presets.PRESETS else None
+    spread = Spread(float(row["pair_sd"]), int(row["pairs"]), "", None, iters, str(row["data"]))
+    return replace(spread, source=f"the figures that ship with q1lab ({preset}, {spread.held})")
 
 
-def known(store: Store, variant: str, preset: str) -> Spread | None:
+def known(store: Store, variant: str, preset: str, data: str = "") -> Spread | None:
     """The spread of the learner's own runs, else the one that ships."""
-    return own(store, variant, preset) or shipped(paths.content_dir(), variant, preset)
+    return own(store, variant, preset) or shipped(paths.content_dir(), variant, preset, data)
 
 
 def can_see(study: Study, spread: Spread) -> str:
@@ -88,10 +105,13 @@ def can_see(study: Study, spread: Spread) -> str:
         return ""
     alpha = stats.ALPHA if planned is None else planned.alpha
     smallest = stats.detectable_in_sd(pairs, pairs, "paired", alpha) * spread.sd
-    return (
+    text = (
         f"{pairs} pairs could reliably see a difference of roughly {smallest:.2g} nats or more, "
         f"if they spread like {spread.source}"
     )
+    same = spread.iters == study.max_iters and spread.data in study.data.name
+    here = f"{study.max_iters:,} iters on {study.data.name}"
+    return text if same else f"{text}; this is for {here}, where they may spread otherwise"
 
 
 def advise(effect: float, spread: Spread) -> Advice:

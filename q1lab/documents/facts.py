@@ -122,13 +122,17 @@ def _intervals(c: Comparison) -> Md:
     return table([head, "from, to", ""], rows)
 
 
+MORE = {"wall_s": " (s)", "flops_per_token": " (matrix products only)"}
+"""What a row of the costs says besides, by the field of ``ArmResult``: a document has the room."""
+
+
 def _costs(c: Comparison) -> Md:
     rows: list[list[object]] = []
     for title, key, _ in telling.COSTS:
         values = [getattr(c.arms[arm], key) for arm in ARMS]
         if any(value is not None for value in values):
             shown = (count(None if value is None else round(value)) for value in values)
-            unit = f"{title} (s)" if key == "wall_s" else title
+            unit = f"{title}{MORE.get(key, '')}"
             rows.append([unit, *shown, telling.change(c, key) or telling.DASH])
     if not rows:
         return Md("")

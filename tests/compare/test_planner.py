@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import random
+from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner
@@ -22,13 +23,13 @@ from tests.kit.lab_home import finish, make_study
 def test_from_ones_own_runs_and_from_shipped_figures() -> None:
     run = CliRunner()
     shipped = run.invoke(command, ["rope", "--detect", "0.01"], catch_exceptions=False).output
-    assert "the figures that ship with q1lab (cpu" in shipped
+    assert "the figures that ship with q1lab (cpu, 2,000 iters on" in " ".join(shipped.split())
     study = make_study()
     finish(study)
     with Store() as store:
         compare(store, study)
     own = " ".join(run.invoke(command, ["rope", "--detect", "0.01"]).output.split())
-    assert "rope-1 (cpu)" in own
+    assert f"rope-1 (cpu, {study.max_iters:,} iters on {study.data.name})" in own
     assert "of training" in own
     found = json.loads(run.invoke(command, ["rope", "--detect", "0.01", "--json"]).output)
     assert found["needed"]["low"] <= found["needed"]["mid"] <= found["needed"]["high"]
@@ -59,6 +60,12 @@ def test_every_shipped_row_is_a_spread() -> None:
         found = planner.shipped(paths.content_dir(), variant, "cpu")
         assert found is not None
         assert found.sd > 0
+        on = planner.shipped(paths.content_dir(), variant, "cpu", "stdlib-3.12")
+        assert on is not None
+        assert on.source.endswith("(cpu, 2,000 iters on stdlib)")
+    study = make_study()
+    study = replace(study, config={**study.config, "max_iters": 300})
+    assert "this is for 300 iters on shakespeare, where" in planner.can_see(study, found)
 
 
 def test_planned_null_studies_claim_something_in_5_percent() -> None:
