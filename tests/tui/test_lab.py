@@ -136,7 +136,7 @@ async def test_a_diverged_run_is_shown_and_stays() -> None:
 
 
 async def test_stop_and_go_on(fake_trainer: Callable[..., None]) -> None:
-    fake_trainer(pause=0.1)
+    fake_trainer(pause=0.4)
     _launched()
     async with app().run_test(size=(120, 40)) as pilot:
         screen = await open_lab(pilot)
@@ -229,7 +229,7 @@ async def test_a_failed_upload_is_told_where_it_was_asked_for() -> None:
 
 
 async def test_leaving_the_app_stops_nothing(fake_trainer: Callable[..., None]) -> None:
-    fake_trainer(pause=0.1)
+    fake_trainer(pause=0.4)
     study = _launched()
     async with app().run_test(size=(80, 24)) as pilot:
         await open_lab(pilot)
