@@ -190,14 +190,15 @@ def _reused() -> Iterator[tuple[Study, str]]:
 
 
 def _leftovers() -> Iterator[Item]:
-    """Of deletions, restores and pulls that were killed, and what children wrote where they
-    stood."""
+    """What those left who were killed: deletions, restores, imports, pulls, rescues of the database
+    and checks of an engine; and what children wrote where they stood."""
     old = time.time() - OLD
-    candidates = [*_entries(paths.home(), ".pull-"), *_entries(paths.scratch_dir(), "")]
-    candidates += [
-        *_entries(paths.studies_dir(), ".deleted-"),
-        *_entries(paths.studies_dir(), ".restore-"),
-    ]
+    candidates = [*_entries(paths.scratch_dir(), ""), *_entries(paths.home() / "engine-check", "")]
+    for folder, prefixes in (
+        (paths.home(), (".import-", ".pull-", ".rescue-")),
+        (paths.studies_dir(), (".deleted-", ".restore-")),
+    ):
+        candidates += [path for prefix in prefixes for path in _entries(folder, prefix)]
     candidates += [
         folder
         for folder in _entries(paths.studies_dir(), "")

@@ -134,21 +134,22 @@ def test_prune_frees_checkpoints_and_leftovers_and_nothing_else(
 ) -> None:
     before = results(capsys, trained)
     old = time.time() - 10_000
-    for name in (".deleted-x-1", ".restore-y", "half-1"):
-        folder = paths.studies_dir() / name
-        folder.mkdir()
+    here = [paths.studies_dir() / name for name in (".deleted-x-1", ".restore-y", "half-1")]
+    cut_off = (".import-x", ".pull-x", ".rescue-x", "engine-check/probe-x")
+    for folder in (*here, *(paths.home() / name for name in cut_off)):
+        folder.mkdir(parents=True)
         (folder / "file").write_bytes(b"x" * 500)
         os.utime(folder, (old, old))
     fresh = paths.studies_dir() / "being-made-1"
     fresh.mkdir()
     assert main(["prune", "--dry-run", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
-    assert told["bytes"] == 4 * 1000 + 3 * 500
+    assert told["bytes"] == 4 * 1000 + 7 * 500
     assert not told["freed"]
     assert main(["prune"]) == 2
     assert (paths.studies_dir() / "half-1").is_dir()
     assert main(["prune", "--yes"]) == 0
-    assert "freed 6 kB" in capsys.readouterr().out
+    assert "freed 8 kB" in capsys.readouterr().out
     study = studies.load(trained)
     for run in study.runs:
         assert list(study.files.run(run.name).checkpoints.iterdir()) == []
