@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import traceback
 from collections.abc import Callable, Iterator
@@ -13,6 +14,9 @@ from textual.timer import Timer
 from q1lab import paths
 from q1lab.errors import Problem
 from q1lab.tui.textual_private import PrivateApp
+
+READY = 2.0
+"""Seconds that a key waits for a screen at most."""
 
 
 class CalmApp(PrivateApp):
@@ -69,7 +73,13 @@ class CalmApp(PrivateApp):
             self.tell(f"An error in q1lab. Nothing was lost; {self.log_error()} has the details.")
 
     async def run_action(self, *args: Any, **kwargs: Any) -> bool:
+        """Do what a key is for once the screen it meets is complete: keys can be typed faster than
+        a screen is put together, and one that closed it half done would end the app."""
         done = True
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(READY):
+                while not self.screen.is_mounted:
+                    await asyncio.sleep(0.005)
         with self.careful():
             done = await super().run_action(*args, **kwargs)
         return done

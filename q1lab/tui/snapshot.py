@@ -26,6 +26,7 @@ from q1lab.index.view import RunView, StudyLine, StudyView
 from q1lab.journal import evidence
 from q1lab.study import launch, studies, told
 from q1lab.study.studies import Study
+from q1lab.tui.textual_private import NoActiveAppError
 from q1lab.week import progress
 from q1lab.week.model import Week
 from q1lab.week.progress import Progress
@@ -359,7 +360,8 @@ class Desk:
         try:
             value = job(store)
             if then is not None:
-                then(value)
+                with contextlib.suppress(NoActiveAppError):  # the screen that asked has gone
+                    then(value)
         except Problem as problem:
             self.fail("That did not work", str(problem))
         except Exception:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -24,6 +25,7 @@ from q1lab.tui.widgets.launch_form import LaunchForm
 from q1lab.week import content, progress
 from tests.kit.lab_home import app, finish, make_study, notices, open_lab, until, words
 from tests.kit.places import MODELS
+from tests.kit.tui_home import settled
 from tests.kit.waiting import wait_for
 
 
@@ -274,3 +276,27 @@ async def test_data_that_were_chosen_are_what_the_form_names(
         assert "own.txt; or a file" in words(pilot.app)
         await until(pilot, lambda: screen.draft is not None, "no estimate came")
         assert screen.draft.study.data.name == "own.txt"
+
+
+async def test_a_form_that_was_closed_before_its_answer_came_says_nothing() -> None:
+    async with app().run_test(size=(80, 24)) as pilot:
+        await open_lab(pilot)
+        free = Event()
+        pilot.app.desk.ask(lambda _: free.wait(60))
+        screen = LaunchScreen()
+        await pilot.app.push_screen(screen)
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(pilot.app.screen, LabScreen))
+        free.set()
+        await settled(pilot)
+        assert isinstance(pilot.app.screen, LabScreen)
+
+
+async def test_a_key_typed_ahead_of_the_form_finds_it_complete() -> None:
+    async with app().run_test(size=(80, 24)) as pilot:
+        await open_lab(pilot)
+        pilot.app.push_screen(LaunchScreen())
+        await pilot.app.run_action("app.pop_screen")
+        await until(pilot, lambda: isinstance(pilot.app.screen, LabScreen))
+        await settled(pilot)
+        assert pilot.app.is_running

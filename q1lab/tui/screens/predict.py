@@ -51,13 +51,13 @@ class PredictScreen(ModalScreen[None]):
                 for name in DIRECTIONS:
                     yield Radio(WORDS[name], value=name == "lower", id=name)
             for name, label, hint in (
-                ("size", "by (nats)", "0.030"),
-                ("matters", "too small to matter below (nats)", "0.010"),
-                ("confidence", "how sure of the direction, in %", "70"),
+                ("size", "by (nats)", "such as 0.03"),
+                ("matters", "too small to matter below (nats)", "such as 0.01"),
+                ("confidence", "how sure of the direction, in %", "such as 70"),
             ):
                 with Horizontal(classes="field"):
                     yield Label(label)
-                    yield Input(placeholder=hint, id=name, max_length=12)
+                    yield Input(placeholder=hint, id=name, max_length=16)
             yield Label("because")
             yield TextArea(
                 id="reasoning", soft_wrap=True, tab_behavior="focus", highlight_cursor_line=False
