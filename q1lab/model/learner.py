@@ -238,6 +238,11 @@ def merge(file: Path, into: Path, base: Path | None = None) -> Merge:
     if not file.exists() and script.is_file():
         raise Problem(f"there is no {file}, but {script.name} is: q1lab merge {script}")
     raw, old = _read(file), _read(into)
+    if re.search(rb"^<{7} .*^>{7} ", old, re.MULTILINE | re.DOTALL):
+        raise Problem(
+            f"{into} still holds what an earlier merge could not decide: settle what stands "
+            "between <<<<<<< and >>>>>>> first"
+        )
     found = parents.made_by(file)
     if base is not None:
         base_text = marker.strip(_read(base))

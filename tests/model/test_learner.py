@@ -299,6 +299,9 @@ def test_conflicts_are_written_with_markers_and_nothing_is_committed(repo: Path)
     assert b">>>>>>> swiglu.py" in (repo / "model.py").read_bytes()
     assert Path(record["copy"]).read_bytes() == mine
     assert git(repo, "rev-parse", "HEAD") == head
+    open_ = (repo / "model.py").read_bytes()
+    assert "settle what stands between" in refused(merge, "swiglu.py")  # not markers in markers
+    assert (repo / "model.py").read_bytes() == open_
 
 
 def test_a_result_that_fails_its_checks_is_not_written(repo: Path) -> None:

@@ -116,6 +116,16 @@ async def test_studies_on_different_data_never_stand_side_by_side() -> None:
         assert screen.query_one(ResultsTable).marked == []
 
 
+@pytest.mark.parametrize("size", SIZES)
+async def test_the_name_of_the_data_is_whole(size: tuple[int, int]) -> None:
+    study = make_study(data="tinyshakespeare")
+    finish(study)
+    compared(study)
+    async with app().run_test(size=size) as pilot:
+        await open_results(pilot)
+        await until(pilot, lambda: "tinyshakespeare" in words(pilot.app))
+
+
 async def test_filter() -> None:
     past()
     async with app().run_test(size=(80, 24)) as pilot:

@@ -122,7 +122,7 @@ class CommitScreen(ModalScreen[bool]):
         subject = plain(self.proposal.message)
         if self.proposal.unsettled:
             self._say(
-                f"{plain(self.proposal.unsettled)}\n"
+                f"{plain(self.proposal.unsettled)}.\n"
                 "Nothing is committed, and a copy of the file as it is now is kept.",
                 "Enter writes it · Esc leaves it",
             )

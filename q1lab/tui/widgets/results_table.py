@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
+from rich.cells import cell_len
 from rich.text import Text
 from textual import events
 from textual.binding import BindingType
@@ -34,6 +35,9 @@ COLUMNS = (
 )
 PLOT_LEAST, PLOT_MOST = 12, 60
 """Cells that the forest plot has: below the least it is left out."""
+STUDY_LEAST, STUDY_MOST, STUDY_WIDE = 14, 16, 24
+"""Cells of the study's column: for its longest name, as far as there is room; the last on a wide
+table."""
 TAGGED = 8
 """Cells that the study's column gets besides, when a study has tags."""
 GROUP = "group:"
@@ -146,9 +150,9 @@ class ResultsTable(DataTable[Text], inherit_bindings=False):
         colors = palette(self.app)
         sound = [line for line in self.lines if not line.problem]
         broken = [line for line in self.lines if line.problem]
-        more = TAGGED if any(line.tags for line in sound[:MOST]) else 0
+        study = self._study_width([*sound[:MOST], *broken[:MOST]])
         visible = [
-            (key, title, width + (more if key == "study" else 0), right, least)
+            (key, title, study if key == "study" else width, right, least)
             for key, title, width, right, least in COLUMNS
             if self.size.width >= least
         ]
@@ -182,6 +186,12 @@ class ResultsTable(DataTable[Text], inherit_bindings=False):
             first = next(k for k, name in enumerate(self._order) if not name.startswith(GROUP))
             self.move_cursor(row=self._order.index(here) if here in self._order else first)
 
+    def _study_width(self, lines: Sequence[ResultLine]) -> int:
+        names = [cell_len(name) for line in lines for name in (line.id, line.data)]
+        most = STUDY_WIDE if self.size.width >= 96 else STUDY_MOST
+        tags = TAGGED if any(line.tags for line in lines) else 0
+        return min(most, max([STUDY_LEAST, *names])) + tags
+
     def _heading(self, name: str, keys: Sequence[str], colors: Palette) -> list[Text]:
         data, _, rest = name.partition(" (")
         words = {
@@ -190,7 +200,10 @@ class ResultsTable(DataTable[Text], inherit_bindings=False):
             "mean": "",
             "verdict": rest.strip("(), ").replace(")", ""),
         }
-        return [Text(words.get(key, ""), style=f"italic {colors.muted}") for key in keys]
+        tone = f"italic {colors.muted}"
+        return [
+            Text(words.get(key, ""), style=tone, no_wrap=True, overflow="ellipsis") for key in keys
+        ]
 
     def _cells(self, line: ResultLine, colors: Palette, axis: Axis | None) -> dict[str, Text]:
         verdict = line.verdict or (
