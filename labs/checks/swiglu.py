@@ -45,7 +45,7 @@ class FeedForward:
     """What a feed-forward layer was seen to compute."""
 
     hidden: int
-    combination: str  # a key of COMBINATIONS, "alone" (one projection), or "" (not recognised)
+    combination: str  # a key of COMBINATIONS, "alone" (one projection), or "" (not recognized)
     activation: str
     layout: str
     biases: bool

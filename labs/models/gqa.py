@@ -92,7 +92,7 @@ class MLP(nn.Module):
 
 
 class Block(nn.Module):
-    """Attention, then the feed-forward layer, each normalised first and added to the stream."""
+    """Attention, then the feed-forward layer, each normalized first and added to the stream."""
 
     def __init__(self, config: GPTConfig) -> None:
         super().__init__()

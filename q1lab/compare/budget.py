@@ -117,7 +117,7 @@ def at(
         values[arm] = {seed: loss for seed, loss in found.items() if loss is not None}
         if len(values[arm]) < len(found):
             raise _none(what, c, f"no evaluation is on record before iter {iters[arm]:,.0f}")
-    one = stats.analyse(values["baseline"], values["modified"], headline=c.headline, alpha=c.alpha)
+    one = stats.analyze(values["baseline"], values["modified"], headline=c.headline, alpha=c.alpha)
     assert one.mean is not None
     return AtBudget(
         what,

@@ -258,7 +258,7 @@ def build(
         alpha = share.alpha if share else stats.ALPHA
         alpha = alpha if planned is None else planned.alpha
         question = Asked((), alpha, later=False, left_out=(), chosen=False)
-    analysis = stats.analyse(
+    analysis = stats.analyze(
         values["baseline"],
         values["modified"],
         headline="welch" if study.headline == "welch" else "paired",

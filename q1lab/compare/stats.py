@@ -1,7 +1,7 @@
 """What n seeds per arm can honestly say about a change in val loss: pure functions, nothing read or
 written.
 
-``analyse`` compares two arms, ``plan`` says how many seeds an effect needs, ``correlation`` says
+``analyze`` compares two arms, ``plan`` says how many seeds an effect needs, ``correlation`` says
 how well the pairs go together. The difference is always modified − baseline, in nats, and lower is
 better.
 
@@ -240,7 +240,7 @@ class Analysis:
         return 1 - self.alpha
 
 
-def analyse(
+def analyze(
     baseline: Mapping[int, float | None],
     modified: Mapping[int, float | None],
     *,

@@ -79,7 +79,7 @@ def _markdown(folder: Path) -> Any:
     from markdown_it import MarkdownIt
     from mdit_py_plugins.dollarmath import dollarmath_plugin
 
-    # HTML is recognised so that comments can be told from it: comments are dropped, the rest is
+    # HTML is recognized so that comments can be told from it: comments are dropped, the rest is
     # shown as text.
     md = MarkdownIt("commonmark", {"html": True, "typographer": False}).enable(
         ["table", "strikethrough"]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import starmap
 from pathlib import Path
 
 from q1lab.documents import counted, reproduce
@@ -161,10 +162,17 @@ def keep(study: Study, root: Path, repo: Repository | None) -> Proposal:
 
 
 def _diff_of_files(files: Mapping[Path, bytes], root: Path) -> str:
-    return "".join(
-        unified(saving.read(path) or b"", data, str(path.relative_to(root)))
-        for path, data in files.items()
-    )
+    """The diff of a study's folder. A new copy of a model file is one line: its author knows it,
+    and hundreds of lines would push the document itself out of sight."""
+
+    def shown(path: Path, data: bytes) -> str:
+        name, old = str(path.relative_to(root)), saving.read(path)
+        if old is None and path.suffix == ".py":
+            lines = data.count(b"\n")
+            return f"--- /dev/null\n+++ {name} (new: {lines} lines, the file as it trained)\n"
+        return unified(old or b"", data, name)
+
+    return "".join(starmap(shown, files.items()))
 
 
 def _modification_message(made: Draft, record: modifications.Modification) -> str:

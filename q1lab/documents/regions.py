@@ -267,7 +267,7 @@ def _refuse_mixing(data: bytes, contents: Mapping[str, str], where: str) -> None
 
 
 def _refuse_marks(name: str, text: str) -> None:
-    """Text that holds a mark would break the document: templates neutralise them, and this is the
+    """Text that holds a mark would break the document: templates neutralize them, and this is the
     net below."""
     for line in text.encode(errors="replace").splitlines():
         if _NEARLY.match(line):

@@ -80,7 +80,7 @@ def test_planned_null_studies_claim_something_in_5_percent() -> None:
         end = ranges.over_at(planned, [mod[seed] - base[seed] for seed in range(8)])
         assert end is not None
         seeds = range(end)
-        found = stats.analyse(
+        found = stats.analyze(
             {seed: base[seed] for seed in seeds},
             {seed: mod[seed] for seed in seeds},
             headline="paired",

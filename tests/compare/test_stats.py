@@ -24,7 +24,7 @@ from q1lab.compare.stats import (
     Kind,
     Note,
     Reason,
-    analyse,
+    analyze,
     correlation,
     plan,
     power_of,
@@ -56,7 +56,7 @@ def ends(interval: Interval | None) -> tuple[float, float]:
 
 def test_paired_interval_by_hand() -> None:
     # differences 1, 2, 3: mean 2, sd 1, standard error 1/√3
-    result = analyse(arm(1, 1, 1), arm(2, 3, 4), headline="paired")
+    result = analyze(arm(1, 1, 1), arm(2, 3, 4), headline="paired")
     half = T_2 / math.sqrt(3)
     assert ends(result.paired) == pytest.approx((2 - half, 2 + half), abs=1e-5)
     assert result.mean == pytest.approx(2)
@@ -66,7 +66,7 @@ def test_paired_interval_by_hand() -> None:
 def test_welch_interval_by_hand() -> None:
     # both variances 1 and 3 seeds per arm: standard error √(2/3), and Welch's degrees of freedom
     # are 4
-    result = analyse(arm(0, 1, 2), arm(10, 11, 12), headline="welch")
+    result = analyze(arm(0, 1, 2), arm(10, 11, 12), headline="welch")
     half = T_4 * math.sqrt(2 / 3)
     assert ends(result.welch) == pytest.approx((10 - half, 10 + half), abs=1e-5)
     assert result.verdict == "hurts"
@@ -75,14 +75,14 @@ def test_welch_interval_by_hand() -> None:
 
 def test_welch_with_unequal_spreads_by_hand() -> None:
     # only one arm varies: the degrees of freedom are that arm's 2, the standard error 1/√3
-    result = analyse(arm(5, 5, 5), arm(0, 1, 2), headline="welch")
+    result = analyze(arm(5, 5, 5), arm(0, 1, 2), headline="welch")
     half = T_2 / math.sqrt(3)
     assert ends(result.welch) == pytest.approx((-4 - half, -4 + half), abs=1e-5)
 
 
 def test_bootstrap_of_three_pairs_is_lowest_to_highest() -> None:
     # one of 27 resamples is the lowest three times: 3.7% lies beyond the 2.5% tail
-    boot = analyse(arm(0, 0, 0), arm(0.3, -0.1, 0.2), headline="paired").bootstrap
+    boot = analyze(arm(0, 0, 0), arm(0.3, -0.1, 0.2), headline="paired").bootstrap
     assert boot is not None
     assert (boot.low, boot.high, boot.resamples) == (pytest.approx(-0.1), pytest.approx(0.3), 27)
     assert boot.true_coverage == COVERAGE["paired"][3]
@@ -97,7 +97,7 @@ def test_bootstrap_of_two_arms_is_the_plain_definition() -> None:
     )
     low = every[math.ceil(0.025 * 729) - 1]
     high = every[math.ceil(0.975 * 729) - 1]
-    boot = analyse(arm(*a), arm(*b), headline="welch").bootstrap
+    boot = analyze(arm(*a), arm(*b), headline="welch").bootstrap
     assert boot is not None
     assert (boot.low, boot.high) == (pytest.approx(float(low)), pytest.approx(float(high)))
     assert boot.resamples == 729
@@ -106,7 +106,7 @@ def test_bootstrap_of_two_arms_is_the_plain_definition() -> None:
 
 @pytest.mark.parametrize(("headline", "smallest"), [("welch", 0.1), ("paired", 0.25)])
 def test_permutation_cannot_go_below_its_smallest_p(headline: Headline, smallest: float) -> None:
-    result = analyse(arm(1, 2, 3), arm(101, 103, 105), headline=headline)
+    result = analyze(arm(1, 2, 3), arm(101, 103, 105), headline=headline)
     assert result.permutation_p == pytest.approx(smallest)
 
 
@@ -131,7 +131,7 @@ def test_power_is_never_nan() -> None:
 
 
 def test_detectable_is_seen_with_power_eight_tenths() -> None:
-    result = analyse(arm(1.0, 1.1, 1.3), arm(1.2, 1.15, 1.4), headline="welch")
+    result = analyze(arm(1.0, 1.1, 1.3), arm(1.2, 1.15, 1.4), headline="welch")
     sd = math.sqrt((result.sd_baseline**2 + result.sd_modified**2) / 2)  # type: ignore[operator]
     assert result.detectable is not None
     assert power_of(result.detectable / sd, 3, 3, "welch", ALPHA) == pytest.approx(0.8, abs=1e-4)
@@ -188,33 +188,33 @@ def test_correlation_only_where_there_is_one() -> None:
 def test_verdicts(change: float, delta: float | None, verdict: str, headline: Headline) -> None:
     base = arm(1.500, 1.502, 1.504)
     mod = arm(1.502 + change, 1.5 + change, 1.506 + change)
-    assert analyse(base, mod, headline=headline, delta=delta).verdict == verdict
+    assert analyze(base, mod, headline=headline, delta=delta).verdict == verdict
 
 
 def test_a_win_smaller_than_what_matters_says_so() -> None:
-    result = analyse(arm(1.5, 1.502, 1.504), arm(1.4, 1.402, 1.403), headline="paired", delta=1.0)
+    result = analyze(arm(1.5, 1.502, 1.504), arm(1.4, 1.402, 1.403), headline="paired", delta=1.0)
     assert result.verdict == "helps"
     assert Kind.BELOW_DELTA in kinds(result)
 
 
 def test_the_declared_headline_decides_and_the_other_is_named() -> None:
     base, mod = arm(1.0, 2.0, 3.0), arm(0.9, 1.9, 2.89)  # pairs agree, seeds spread widely
-    paired, welch = analyse(base, mod, headline="paired"), analyse(base, mod, headline="welch")
+    paired, welch = analyze(base, mod, headline="paired"), analyze(base, mod, headline="welch")
     assert (paired.verdict, welch.verdict) == ("helps", "cannot tell")
     assert Note(Kind.TEMPTING, {"verdict": "helps"}) in welch.notes
 
 
 def test_bootstrap_that_disagrees_is_told() -> None:
     # three differences below 0: the bootstrap excludes 0, the t interval does not
-    result = analyse(arm(0, 0, 0), arm(-0.01, -0.02, -0.09), headline="paired")
+    result = analyze(arm(0, 0, 0), arm(-0.01, -0.02, -0.09), headline="paired")
     assert result.verdict == "cannot tell"
     assert Note(Kind.DISAGREE, {"bootstrap": True}) in result.notes
 
 
 def test_arms_that_spread_apart_are_told() -> None:
     """Skewed errors of an arm that spreads much more make a paired interval claim too often."""
-    wide = analyse(arm(1.0, 1.01, 1.02), arm(0.5, 0.55, 0.45), headline="paired")
-    alike = analyse(arm(1.0, 1.01, 1.02), arm(0.5, 0.51, 0.53), headline="paired")
+    wide = analyze(arm(1.0, 1.01, 1.02), arm(0.5, 0.55, 0.45), headline="paired")
+    alike = analyze(arm(1.0, 1.01, 1.02), arm(0.5, 0.51, 0.53), headline="paired")
     assert wide.verdict == alike.verdict == "helps"
     assert Note(Kind.SPREAD, {"modified": True}) in wide.notes
     assert Kind.SPREAD not in kinds(alike)
@@ -222,15 +222,15 @@ def test_arms_that_spread_apart_are_told() -> None:
 
 def test_seeds_needed_aim_at_the_smallest_difference_that_matters_only() -> None:
     base, mod = arm(1.0, 1.1, 1.3), arm(1.1, 1.05, 1.2)
-    assert analyse(base, mod, headline="paired").seeds_needed is None
-    needed = analyse(base, mod, headline="paired", delta=0.05).seeds_needed
+    assert analyze(base, mod, headline="paired").seeds_needed is None
+    needed = analyze(base, mod, headline="paired", delta=0.05).seeds_needed
     assert needed is not None
     assert needed.effect == 0.05
 
 
 def test_added_seeds_are_judged_more_strictly() -> None:
     base, mod = arm(0, 0, 0), arm(-1.0, -1.4, -2.0)
-    once, twice = (analyse(base, mod, headline="paired", alpha=a) for a in (ALPHA, ALPHA_LATER))
+    once, twice = (analyze(base, mod, headline="paired", alpha=a) for a in (ALPHA, ALPHA_LATER))
     assert (once.alpha, twice.alpha) == (0.05, 0.0106)
     assert (once.verdict, twice.verdict) == ("helps", "cannot tell")
     assert (once.level, twice.level) == (0.95, 1 - 0.0106)
@@ -238,7 +238,7 @@ def test_added_seeds_are_judged_more_strictly() -> None:
 
 @pytest.mark.parametrize("lost", [None, math.nan, math.inf, 1e200])
 def test_a_diverged_run_leaves_no_mean(lost: float | None) -> None:
-    result = analyse(arm(1, 2, 3), arm(1, lost, 3), headline="paired")
+    result = analyze(arm(1, 2, 3), arm(1, lost, 3), headline="paired")
     assert result.verdict == "no verdict"
     assert (
         result.mean
@@ -255,9 +255,9 @@ def test_a_diverged_run_leaves_no_mean(lost: float | None) -> None:
 
 
 def test_too_few_seeds() -> None:
-    nothing = analyse({}, {}, headline="welch")
-    one = analyse(arm(1), arm(2), headline="welch")
-    two = analyse(arm(1, 1.1), arm(2, 2.3), headline="welch")
+    nothing = analyze({}, {}, headline="welch")
+    one = analyze(arm(1), arm(2), headline="welch")
+    two = analyze(arm(1, 1.1), arm(2, 2.3), headline="welch")
     assert [r.verdict for r in (nothing, one, two)] == ["no verdict"] * 3
     assert [r.reason for r in (nothing, one, two)] == [Reason.TOO_FEW] * 3
     assert (nothing.mean, one.mean, one.welch) == (None, 1, None)
@@ -267,34 +267,34 @@ def test_too_few_seeds() -> None:
 
 def test_no_verdict_while_planned_runs_are_missing() -> None:
     base, mod = arm(1.5, 1.502, 1.504, 1.501), arm(1.4, 1.402, 1.403)
-    early = analyse(base, mod, headline="paired", complete=False)
+    early = analyze(base, mod, headline="paired", complete=False)
     assert (early.verdict, early.n) == ("no verdict", 3)
     assert early.paired is not None
-    assert analyse(base, mod, headline="paired").verdict == "helps"
+    assert analyze(base, mod, headline="paired").verdict == "helps"
     assert early.reason is Reason.INCOMPLETE
 
 
 def test_only_common_seeds_are_paired() -> None:
     base, mod = {0: 1.0, 1: 2.0, 2: 3.5, 9: 50.0}, {0: 0.5, 1: 1.4, 2: 3.1, 7: 90.0}
-    result = analyse(base, mod, headline="paired")
+    result = analyze(base, mod, headline="paired")
     assert (result.n, result.n_baseline, result.n_modified) == (3, 4, 4)
     assert result.mean == pytest.approx(-0.5)
     assert Note(Kind.UNPAIRED, {"seeds": [7, 9]}) in result.notes
-    assert analyse(base, mod, headline="welch").n == 4
+    assert analyze(base, mod, headline="welch").n == 4
 
 
 def test_arms_of_different_size() -> None:
-    result = analyse(arm(1.0, 1.1, 0.9, 1.05), arm(2.0, 2.1, 1.9), headline="welch")
+    result = analyze(arm(1.0, 1.1, 0.9, 1.05), arm(2.0, 2.1, 1.9), headline="welch")
     assert (result.n, result.verdict) == (3, "hurts")
     assert result.bootstrap is not None
     assert result.bootstrap.resamples == 4**4 * 3**3
 
 
 def test_no_spread_means_no_interval() -> None:
-    same = analyse(arm(1.9, 1.8, 1.7), arm(1.9, 1.8, 1.7), headline="paired")
+    same = analyze(arm(1.9, 1.8, 1.7), arm(1.9, 1.8, 1.7), headline="paired")
     # 0.1 is no binary fraction: the differences vary in their last bit, which is rounding and no spread
-    shifted = analyse(arm(1.9, 1.8, 1.7), arm(2.0, 1.9, 1.8), headline="paired")
-    flat = analyse(arm(1, 1, 1), arm(2, 2, 2), headline="welch")
+    shifted = analyze(arm(1.9, 1.8, 1.7), arm(2.0, 1.9, 1.8), headline="paired")
+    flat = analyze(arm(1, 1, 1), arm(2, 2, 2), headline="welch")
     for result in (same, shifted, flat):
         assert result.verdict == "no verdict"
         assert result.ends is result.bootstrap is None
@@ -319,7 +319,7 @@ def test_the_label_is_what_the_documentation_measured() -> None:
 def test_many_seeds_are_resampled_alike_each_time() -> None:
     rng = random.Random(0)
     base, mod = ({i: rng.gauss(2, 0.1) for i in range(9)} for _ in range(2))
-    first, second = (analyse(base, mod, headline="welch") for _ in range(2))
+    first, second = (analyze(base, mod, headline="welch") for _ in range(2))
     assert first == second
     assert first.bootstrap is not None
     assert "random" in first.bootstrap.method
@@ -336,7 +336,7 @@ def test_many_seeds_are_resampled_alike_each_time() -> None:
 )
 def test_nonsense_is_refused(asked: dict[str, object], part: str) -> None:
     with pytest.raises(Problem, match=part):
-        analyse(arm(1, 2), arm(1, 2), **{"headline": "welch", **asked})  # type: ignore[arg-type]
+        analyze(arm(1, 2), arm(1, 2), **{"headline": "welch", **asked})  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -385,7 +385,7 @@ def test_swapping_the_arms_flips_every_sign(
     study: tuple[list[float], list[float]], headline: Headline
 ) -> None:
     a, b = arm(*study[0]), arm(*study[1])
-    one, other = analyse(a, b, headline=headline), analyse(b, a, headline=headline)
+    one, other = analyze(a, b, headline=headline), analyze(b, a, headline=headline)
     assume(not near_an_edge(one))
     assert other.verdict == MIRROR.get(one.verdict, one.verdict)
     for ours, theirs in ((one.welch, other.welch), (one.paired, other.paired)):
@@ -403,8 +403,8 @@ def test_shifting_both_arms_changes_nothing(
     study: tuple[list[float], list[float]], headline: Headline, shift: float
 ) -> None:
     a, b = study
-    one = analyse(arm(*a), arm(*b), headline=headline)
-    moved = analyse(arm(*(x + shift for x in a)), arm(*(x + shift for x in b)), headline=headline)
+    one = analyze(arm(*a), arm(*b), headline=headline)
+    moved = analyze(arm(*(x + shift for x in a)), arm(*(x + shift for x in b)), headline=headline)
     assume(not near_an_edge(one))
     assert moved.verdict == one.verdict
     for ours, theirs in ((one.welch, moved.welch), (one.paired, moved.paired)):
@@ -419,7 +419,7 @@ def test_shifting_both_arms_changes_nothing(
 def test_the_verdict_follows_from_the_interval(
     study: tuple[list[float], list[float]], headline: Headline, delta: float | None
 ) -> None:
-    result = analyse(arm(*study[0]), arm(*study[1]), headline=headline, delta=delta)
+    result = analyze(arm(*study[0]), arm(*study[1]), headline=headline, delta=delta)
     interval = result.ends
     if result.n < 3 or interval is None:
         assert result.verdict == "no verdict"
@@ -470,7 +470,7 @@ def test_two_thousand_null_studies(headline: Headline) -> None:
     labels = set()
     for _ in range(studies):
         base, mod = ({seed: rng.gauss(1.9, 0.01) for seed in range(3)} for _ in range(2))
-        result = analyse(base, mod, headline=headline)
+        result = analyze(base, mod, headline=headline)
         false += result.verdict in ("helps", "hurts")
         assert result.bootstrap is not None
         covered += result.bootstrap.low <= 0 <= result.bootstrap.high

@@ -146,6 +146,14 @@ def study(repo: Path, fake_trainer: Fake) -> Study:
     return studies.load("swiglu-1")
 
 
+def test_a_copy_of_a_model_file_is_one_line_of_the_preview(study: Study, repo: Path) -> None:
+    shown = q1lab(repo, "keep", study.id, "--dry-run")
+    lines = (repo / "swiglu.py").read_text().count("\n")
+    assert f"+++ studies/{study.id}/swiglu.py (new: {lines} lines, the file as it trained)" in shown
+    assert f"+++ studies/{study.id}/study.toml" in shown
+    assert "+class GPT" not in shown
+
+
 def keep(study: Study, root: Path) -> Path:
     for path, data in kept.files(study, root).items():
         path.parent.mkdir(parents=True, exist_ok=True)

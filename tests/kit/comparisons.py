@@ -39,7 +39,7 @@ def make(
 ) -> Comparison:
     """The comparison of two arms of final val losses, each a mapping seed → loss (None:
     diverged)."""
-    found = stats.analyse(
+    found = stats.analyze(
         base,
         modified,
         headline=headline,

@@ -19,7 +19,7 @@ from torch import nn
 
 from labs import attention, checkpoint, data, flat, keyed, loading, report, train
 from q1lab import paths
-from q1lab.compare.stats import Reason, analyse
+from q1lab.compare.stats import Reason, analyze
 
 TEXT = "".join(f"{i * 7919 % 1009} is not {i}; " for i in range(400))
 CONFIG: dict[str, Any] = {
@@ -298,7 +298,7 @@ def test_the_baseline_against_a_copy_of_itself_differs_by_nothing(tmp_path: Path
     )
     assert base == same
     assert len(set(base.values())) == 3, "the seeds differ"
-    result = analyse(base, same, headline="paired")
+    result = analyze(base, same, headline="paired")
     assert (result.verdict, result.reason) == ("no verdict", Reason.NO_SPREAD)
     told = " ".join(guide.split())
     assert "Exactly 0 in each pair" in told

@@ -284,14 +284,14 @@ def test_the_example_of_each_verdict_follows_from_its_pairs() -> None:
 def test_the_hand_worked_interval_is_that_of_the_program() -> None:
     from scipy import stats
 
-    from q1lab.compare.stats import analyse
+    from q1lab.compare.stats import analyze
 
     own = by_hand()
     assert pytest.approx(stats.t.ppf(0.975, 2), abs=1e-4) == own["T"]
     d = [m - b for m, b in zip(own["MODIFIED"], own["BASELINE"], strict=True)]
     _, _, low, high = own["interval"](d)
     arms = [dict(enumerate(own[name])) for name in ("BASELINE", "MODIFIED")]
-    ends = analyse(*arms, headline="paired").ends
+    ends = analyze(*arms, headline="paired").ends
     assert ends
     assert (low, high) == pytest.approx((ends.low, ends.high), abs=1e-5)
     means = own["resamples"](d)
