@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -23,6 +23,8 @@ class Field:
     value: str = ""
     hint: str = ""
     choices: tuple[str, ...] = ()
+    titles: Callable[[str], str] = str
+    """What a choice is called."""
     needed: bool = False
     most: int = 400
     """Characters that can be typed."""
@@ -50,7 +52,7 @@ class FieldsScreen(ModalScreen[dict[str, str] | None]):
                     yield Label(f"{field.label:<18}", markup=False)
                     if field.choices:
                         yield Select(
-                            [(one, one) for one in field.choices],
+                            [(field.titles(one), one) for one in field.choices],
                             value=field.value or field.choices[0],
                             allow_blank=False,
                             id=field.name,

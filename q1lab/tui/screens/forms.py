@@ -100,6 +100,9 @@ def _say(app: Q1Lab, answer: Any, said: str) -> None:
         app.notify(said, markup=False)
 
 
+READ = {"deep": "deeply", "skim": "skimmed"}
+
+
 def paper(app: Q1Lab) -> None:
     """A paper for the reading log."""
     label = app.week.label
@@ -110,7 +113,7 @@ def paper(app: Q1Lab) -> None:
     fields = [
         Field("title", "title", title, needed=True),
         Field("link", "link", link, hint="https://arxiv.org/abs/…"),
-        Field("depth", "read", choices=reading.DEPTHS),
+        Field("depth", "read", choices=reading.DEPTHS, titles=READ.__getitem__),
         Field("done", "finished", choices=("yes", "not yet")),
     ]
 
@@ -156,8 +159,9 @@ def publish(app: Q1Lab) -> None:
 def share(app: Q1Lab) -> None:
     """Where the post was shared."""
     label = app.week.label
+    channels = (*posts.CHANNELS, "another")
     fields = [
-        Field("channel", "channel", choices=(*posts.CHANNELS, "another")),
+        Field("channel", "channel", choices=channels, titles=posts.channel_title),
         Field("other", "another channel", hint="its name, when it is another"),
         Field("url", "address there", hint="https://…", needed=True),
     ]

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import ClassVar
 
+from rich.table import Table
+from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
-from textual.content import Content
 from textual.keys import format_key
 from textual.screen import ModalScreen, Screen
 from textual.widget import Widget
 from textual.widgets import Static
 
 from q1lab.tui.keys import KEYS
+from q1lab.tui.widgets.palette import palette
 
 NAMES = {
     "question_mark": "?",
@@ -50,7 +53,7 @@ MARKS = (
     ("‖", "paused"),
     ("■", "stopped"),
     ("✗", "failed"),
-    ("!", "crashed"),
+    ("!", "crashed, or worth a look"),
     ("∞", "diverged"),
     ("·", "not begun"),
 )
@@ -83,15 +86,18 @@ class HelpScreen(ModalScreen[None]):
             dialog.border_subtitle = "Esc closes · `q1lab config path` is where keys are changed"
             for title, rows in self.tables:
                 yield Static(title, classes="heading", markup=False)
-                lines = [
-                    Content.assemble((f"{keys:>16}  ", "$warning"), words) for keys, words in rows
-                ]
-                yield Static(Content("\n").join(lines))
+                yield Static(self._table(rows))
             yield Static("Marks", classes="heading")
-            marks = [
-                Content.assemble((f"{mark:>16}  ", "$warning"), words) for mark, words in MARKS
-            ]
-            yield Static(Content("\n").join(marks))
+            yield Static(self._table(MARKS))
+
+    def _table(self, rows: Iterable[tuple[str, str]]) -> Table:
+        """Keys, and what they do beside them."""
+        table = Table.grid(padding=(0, 2), expand=True)
+        table.add_column(width=16, justify="right", style=palette(self.app).warning)
+        table.add_column(ratio=1)
+        for keys, words in rows:
+            table.add_row(Text(keys), Text(words))
+        return table
 
 
 def _tables(

@@ -51,7 +51,7 @@ class WandbScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as dialog:
             dialog.border_title = f"Weights & Biases: {self.study.id}"
-            dialog.border_subtitle = "Enter does it · Esc closes"
+            dialog.border_subtitle = "Esc closes"
             yield Static(id="standing", markup=False)
             yield Listing(id="wandb-acts", markup=False)
             yield Static(id="said", markup=False)
@@ -78,6 +78,9 @@ class WandbScreen(ModalScreen[None]):
                 ("leet", "copy the command that opens the runs in the terminal (wandb leet)")
             )
         rows = self.query_one(OptionList)
+        rows.display = bool(acts)
+        does = "Enter does it · " if acts else ""
+        self.query_one(".dialog").border_subtitle = f"{does}Esc closes"
         if [option.id for option in rows.options] != [name for name, _ in acts]:
             rows.clear_options()
             rows.add_options([Option(words, id=name) for name, words in acts])

@@ -288,8 +288,17 @@ class Reader(VerticalScroll):
 
     def _show(self, piece: Piece) -> None:
         if piece.is_attached:
+            for row in self._rows_of(piece)[-1:]:  # what can be pressed for it, too
+                self.scroll_to_widget(row, animate=False, immediate=True)
             tall = piece.virtual_region.height > self.size.height - 2
             self.scroll_to_widget(piece, animate=False, top=tall, immediate=True)
+
+    def _rows_of(self, piece: Piece) -> list[Piece]:
+        """The rows to press that belong to a step."""
+        if not isinstance(piece, StepPiece):
+            return []
+        after = self.pieces[self.pieces.index(piece) + 1 :]
+        return after[: len(piece.step.actions)]
 
     def bring(self) -> bool:
         """Scroll to the cursor when it is out of sight. True when that was needed."""
