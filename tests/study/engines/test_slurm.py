@@ -77,6 +77,19 @@ def test_a_planned_range_goes_on_by_the_same_command() -> None:
     assert lost_and_doubled(study) == (1, 0, 0)
 
 
+def test_a_sweep_trains_its_baseline_once() -> None:
+    """Two modifications, declared together: the second takes over the first one's baseline."""
+    asked = ("sweep", "rope", "swiglu", "--seeds", "3", *SLURM[2:], "--json")
+    done = q1lab(*asked, effect=-0.1)
+    assert done.returncode == 0, done.stderr
+    assert len(studies.ids()) == 2
+    first, second = (studies.load(name) for name in sorted(studies.ids()))
+    rows = json.loads(done.stdout)["members"]
+    assert [row["comparison"]["verdict"] for row in rows] == ["helps", "helps"]
+    assert len(said(first).job.cells) == 6
+    assert {cell.partition("-")[0] for cell in said(second).job.cells} == {"modified"}
+
+
 @pytest.mark.parametrize("then", ["slurm", "local"])
 def test_stop_and_go_on(then: str) -> None:
     """At Slurm, or with the same study here."""
