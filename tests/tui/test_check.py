@@ -276,6 +276,19 @@ async def test_results_use_the_width_they_have(repo: Path) -> None:
         await until(pilot, lambda: screen.query_one("#checks").size.height <= tall + 3)
 
 
+async def test_the_check_of_the_baseline_makes_no_choice(repo: Path) -> None:
+    """The week shows its default before one has chosen; the check's advice must not."""
+
+    def sound(file: Path, for_: str | None, **given: Any) -> CheckReport:
+        return CheckReport(str(file), "baseline", True, ())
+
+    async with app(repo).run_test(size=(80, 24)) as pilot:
+        await pilot.app.push_screen(CheckScreen("model.py", "baseline", None, sound))
+        await until(pilot, lambda: "Next, when you like" in words(pilot.app))
+        assert "choose a modification" in words(pilot.app)
+        assert "q1lab new" not in words(pilot.app)
+
+
 def test_a_sound_baseline_names_no_modification_before_one_is_chosen() -> None:
     """Page A1 asks for a choice after the check; the check must not make it."""
     sound = CheckReport("model.py", "baseline", True, ())

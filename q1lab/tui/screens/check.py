@@ -135,7 +135,7 @@ class CheckScreen(Screen[None]):
             "can't be used" if report.unusable else "all pass" if report.passed else "not all pass"
         )
         self._draw(f"{report.for_}: {ended}".removeprefix(": "))
-        said = ending(report, self.file, self.q1.week.variant)
+        said = ending(report, self.file, self.q1.snapshot.progress.chosen)
         self.query_one("#check-says", Static).update(said)
         step_id, week = self.step_id, self.q1.week.label
         if report.passed:
