@@ -163,7 +163,8 @@ def _narrowed(week: Week, progress: Progress, wrong: frozenset[str]) -> Week:
                 for step in missed
             ]
             words = Text(
-                "### From last time\n\nYou marked this wrong. Try again before you go on.",
+                f"### From last time\n\nYou marked {'these' if len(back) > 1 else 'this'} wrong. "
+                "Try again before you go on.",
                 session.file,
                 session.parts[0].line,
             )

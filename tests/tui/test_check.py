@@ -36,6 +36,9 @@ def repo(tmp_path: Path) -> Path:
     return tmp_path
 
 
+BLUR = "positions blur when all pairs of a head turn by the same angle"
+
+
 class Runner:
     """Judges a file by its text, and can be held in the middle of a round."""
 
@@ -57,9 +60,7 @@ class Runner:
         self.texts.append(text)
         found = []
         for name, good in (("causality", True), ("the angles differ", "FIXED" in text)):
-            found.append(
-                CheckResult(name, good, "[b]many[/b] angles", "one angle", "positions blur", 0.1)
-            )
+            found.append(CheckResult(name, good, "[b]many[/b] angles", "one angle", BLUR, 0.1))
             on_result(found[-1])
             while not self.go_on.wait(0.01):
                 if cancel.is_set():
@@ -274,6 +275,12 @@ async def test_results_use_the_width_they_have(repo: Path) -> None:
         await pilot.press("d")  # narrow, the diff had taken their place
         await until(pilot, lambda: 70 < screen.query_one("#checks").size.width < 80)
         await until(pilot, lambda: screen.query_one("#checks").size.height <= tall + 3)
+        before = screen.query_one("#checks").size.height
+        await pilot.press("d", "r")  # a round that ends while the diff has their place
+        await until(pilot, lambda: screen.report is not None)
+        await pilot.press("d")
+        await until(pilot, lambda: screen.query_one("#checks").size.width > 70)
+        assert screen.query_one("#checks").size.height == before
 
 
 async def test_the_check_of_the_baseline_makes_no_choice(repo: Path) -> None:

@@ -455,6 +455,13 @@ def test_the_stream_and_the_shuffle_run(tmp_path: Path) -> None:
         assert shown in done.stdout
 
 
+def test_code_in_a_hint_is_as_wide_as_its_window() -> None:
+    """At 80 columns the window shows 62 of them."""
+    for file in (SHIPPED / "hints").glob("*.md"):
+        for block in re.findall(r"(?ms)^```text\n(.*?)^```", file.read_text()):
+            assert max(map(len, block.splitlines())) <= 62, file.name
+
+
 # ── commands, minutes, order
 
 

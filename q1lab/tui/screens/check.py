@@ -150,7 +150,7 @@ class CheckScreen(Screen[None]):
         self.query_one("#check-head", Static).update(f" {plain(self.file)}   {state}")
         self._state = state
         rows = self.query_one(Fitted)
-        rows.update(self.results.content(rows.size.width))
+        rows.update(self.results.content(rows.room))
 
     def _say(self, text: str, bad: bool = False) -> None:
         said = self.query_one("#check-says", Static)

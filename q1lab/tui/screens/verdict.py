@@ -110,7 +110,7 @@ class VerdictScreen(Screen[None]):
 
     def _draw(self) -> None:
         text = self.query_one(Fitted)
-        text.update(Text("\n").join(self.lines(text.size.width)))
+        text.update(Text("\n").join(self.lines(text.room)))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         return self.record is not None if action in ("export", "more", "budget") else True
