@@ -138,14 +138,18 @@ def test_all_studies_are_on_one_axis_and_one_wide_interval_squeezes_none() -> No
     assert {_plotted(one, axis).find("│") for one in lines[2:]} == {axis.at(0.0)}
 
 
-@pytest.mark.parametrize(("done", "planned"), [(0, 90), (45, 90), (90, 90), (130, 90), (5, 0)])
+@pytest.mark.parametrize(
+    ("done", "planned"), [(0, 90), (45, 90), (90, 90), (91, 90), (130, 90), (5, 0)]
+)
 def test_bars_have_one_length_and_say_what_is_over(done: float, planned: float) -> None:
-    parts = bar(done, planned, 130, 26)
+    parts = bar(done, planned, 130, 26, "$primary", "$warning")
     text = "".join(words for words, _ in parts)
     assert len(text) == 26
     over = sum(len(words) for words, tone in parts if tone == "$warning")
     assert bool(over) == (done > planned)
-    assert text.count("█") == max(round(done / 5), 1 if done else 0)
+    least = round(planned / 5) + 1 if done > planned else 1 if done else 0
+    assert text.count("█") == max(round(done / 5), least)
+    assert all(tone != "$success" for _, tone in parts), "minutes that are spent are no success"
 
 
 @pytest.mark.parametrize("width", [20, 40, 54, 74, 110])

@@ -22,6 +22,8 @@ from q1lab.week import progress as domain
 if TYPE_CHECKING:
     from q1lab.tui.app import Q1Lab
 
+SLIM = 76
+"""From this many cells up the three directions stand in one line."""
 WORDS = {"lower": "lower (better)", "higher": "higher (worse)", "same": "about the same"}
 
 
@@ -75,6 +77,10 @@ class PredictScreen(ModalScreen[None]):
         )
         self.query_one("#direction").focus()
         self._say()
+
+    def on_resize(self) -> None:
+        """The answers beside each other where their words have room."""
+        self.query_one(".dialog").set_class(self.size.width < SLIM, "-slim")
 
     def _fill(self, found: dict[str, Any] | None) -> None:
         """Show the prediction there is."""

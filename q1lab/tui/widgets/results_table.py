@@ -33,7 +33,7 @@ COLUMNS = (
     ("verdict", "verdict", 19, False, 0),
     ("date", "date", 10, False, 120),
 )
-PLOT_LEAST, PLOT_MOST = 12, 60
+PLOT_LEAST, PLOT_MOST = 10, 60
 """Cells that the forest plot has: below the least it is left out."""
 STUDY_LEAST, STUDY_MOST, STUDY_WIDE = 14, 16, 24
 """Cells of the study's column: for its longest name, as far as there is room; the last on a wide

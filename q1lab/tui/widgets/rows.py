@@ -28,19 +28,20 @@ class ListRow:
     """(done, planned, the longest bar's length), in one unit: drawn where there is room."""
 
 
-def bar(done: float, planned: float, longest: float, cells: int) -> list[tuple[str, str]]:
-    """``done`` against ``planned`` in ``cells`` cells: filled, still open, and over the plan."""
+def bar(
+    done: float, planned: float, longest: float, cells: int, tone: str, over_tone: str
+) -> list[tuple[str, str]]:
+    """``done`` against ``planned`` in ``cells`` cells: filled in ``tone``, still open, and over the
+    plan, which shows however little it is."""
     scale = cells / max(longest, planned, done, 1e-9)
-    whole, filled = round(planned * scale), round(done * scale)
-    filled = max(filled, 1 if done > 0 else 0)
-    inside = min(filled, whole)
-    over = max(0, filled - whole)
-    blank = cells - whole - over
+    over = max(1, round(done * scale) - round(planned * scale)) if done > planned else 0
+    whole = min(round(planned * scale), cells - over)
+    inside = min(max(round(done * scale), 1 if done > 0 else 0), whole)
     return [
-        ("█" * inside, "$success" if done >= planned > 0 and not over else "$primary"),
+        ("█" * inside, tone),
         ("░" * (whole - inside), "$muted"),
-        ("█" * over, "$warning"),
-        (" " * max(0, blank), ""),
+        ("█" * over, over_tone),
+        (" " * max(0, cells - whole - over), ""),
     ]
 
 
@@ -52,7 +53,8 @@ def drawn(row: ListRow, width: int, numbers: int) -> Content:
         return line(row.left, row.right, width, row.tone, row.right_tone)
     left = line(row.left, "", width - cells - numbers - 2, row.tone)
     right = row.right.rjust(numbers)
-    return Content.assemble(left, " ", *bar(*row.bar, cells), " ", (right, row.right_tone))
+    tones = row.tone or "$primary", "$warning" if row.right_tone == "$warning" else "$success"
+    return Content.assemble(left, " ", *bar(*row.bar, cells, *tones), " ", (right, row.right_tone))
 
 
 class Rows(Filled):
