@@ -10,16 +10,16 @@ import math
 def rotate(
     vector: list[float], position: int, theta: float = 10000.0
 ) -> list[float]:
-    """One head's query or key (D numbers, D even), turned."""
-    turned = []
+    """One head's query or key (D numbers, D even), rotated."""
+    rotated = []
     for i in range(0, len(vector), 2):
         a, b = vector[i], vector[i + 1]
         angle = position * theta ** (-i / len(vector))
-        turned += [
+        rotated += [
             a * math.cos(angle) - b * math.sin(angle),
             a * math.sin(angle) + b * math.cos(angle),
         ]
-    return turned
+    return rotated
 
 
 def score(q: list[float], m: int, k: list[float], n: int) -> float:

@@ -3,7 +3,7 @@
 `python -m labs.checks FILE [--for rope] [--json]` runs them. The checks watch what a model does:
 they perturb its input, and find attention, feed-forward layers and the residual stream among the
 operations that a pass executes, by their values. A convention that leaves the function right (which
-pairs RoPE turns, which half of a fused projection is the gate) is named and passes. What a
+pairs RoPE rotates, which half of a fused projection is the gate) is named and passes. What a
 modification needs and was not found is a failure that says what was looked for; a file can overrule
 a check with a reason.
 

@@ -311,7 +311,7 @@ def whole_scale(head: Head, before: list[Projection]) -> float | None:
     """By what the product of a query and a key, as they left their projections, is multiplied; None
     if that can't be told.
 
-    Some files scale queries, not scores. Turning keeps lengths, so the factor shows in a head's
+    Some files scale queries, not scores. Rotating keeps lengths, so the factor shows in a head's
     lengths beside those of D features of a projection.
     """
     assert head.q is not None

@@ -1,4 +1,4 @@
-"""RoPE: queries and keys turn with position, so that a score knows the distance and nothing else
+"""RoPE: queries and keys rotate with position, so that a score knows the distance and nothing else
 about place.
 
 The probe is a sequence that repeats one token. What differs from place to place is then position's
@@ -107,15 +107,15 @@ def describe_departure(scores: Tensor, gap: float) -> str:
     for index, words in (
         (
             at[:, None] + at[None, :],
-            "they depend on the sum of the positions: do the keys turn the other way?",
+            "they depend on the sum of the positions: do the keys rotate the other way?",
         ),
         (
             at[:, None].expand(n, n),
-            "they depend on the query's position alone: are the keys turned at all?",
+            "they depend on the query's position alone: are the keys rotated at all?",
         ),
         (
             at[None, :].expand(n, n),
-            "they depend on the key's position alone: are the queries turned at all?",
+            "they depend on the key's position alone: are the queries rotated at all?",
         ),
     ):
         worst = 0.0
@@ -152,12 +152,12 @@ def relative(s: Subject) -> str:
         return Warned("not judged here: no attention was seen; the next check looks at the output")
     seen = []
     if not any(varies(scores) for scores in found):
-        raise NotApplicable  # nothing turns: another check says that order doesn't matter
+        raise NotApplicable  # nothing rotates: another check says that order doesn't matter
     for number, scores in enumerate(found):
         if not varies(scores):
             raise Wrong(
                 f"layer {number}: its scores don't depend on positions, as those of other layers "
-                "do: is it turned?"
+                "do: is it rotated?"
             )
         profile, gap = along_diagonals(scores)
         spread = variation(profile)
@@ -172,7 +172,7 @@ def relative(s: Subject) -> str:
             if not variation(one[None]):
                 raise Wrong(
                     f"layer {number}, head {head}: its scores don't depend on the distance, as "
-                    "those of other heads do: is it turned?"
+                    "those of other heads do: is it rotated?"
                 )
         seen.append(gap / spread)
     return f"scores at one distance agree to {max(seen):.1g} sd, in {len(seen)} layers of {H} heads"
@@ -253,7 +253,7 @@ def log_weights(effect: Tensor, m: int, direction: Tensor) -> Tensor:
     if len(bad):
         raise Wrong(
             f"the effect of token {int(bad[0])} on output {m} is no weight times one fixed map: "
-            "are values turned?"
+            "are values rotated?"
         )
     return along.log()
 
@@ -290,15 +290,15 @@ def order(s: Subject) -> str:
         moved = apart(logits(model, x, x)[:, -1], logits(model, swapped, x)[:, -1])
     if moved < 1e-4:
         raise Wrong(
-            "swapping tokens 2 and 5 changes nothing at the end: nothing turns, or it turns along "
-            "another axis"
+            "swapping tokens 2 and 5 changes nothing at the end: nothing rotates, or it rotates "
+            "along another axis"
         )
     return f"swapping tokens 2 and 5 moves the last logits by {moved:.2g} sd"
 
 
 @check(
     "rope: angles",
-    "pair i of a head turns by 10000^(−2i/D) per position: all the scores are sums of those "
+    "pair i of a head rotates by 10000^(−2i/D) per position: all the scores are sums of those "
     "frequencies",
     "Fast pairs tell neighbors apart, slow ones distant tokens; one speed for all would blur both.",
 )
@@ -308,7 +308,7 @@ def angles(s: Subject) -> str:
     needed = [0.0] * (D // 2)
     for profile, view in profiles(s):
         if not variation(profile):
-            raise NotApplicable  # nothing turns: said by another check
+            raise NotApplicable  # nothing rotates: said by another check
         for head in (
             (view.misfits(profile, frequencies(10000.0)) > 2e-3).nonzero().flatten().tolist()
         ):
@@ -325,11 +325,11 @@ def angles(s: Subject) -> str:
     idle = [i for i, left in enumerate(needed) if left < IDLE]
     if len(idle) == D // 2 - 1:
         raise Wrong(
-            f"{ONE_ANGLE}: every pair turns by 1 per position; does the exponent depend on i?"
+            f"{ONE_ANGLE}: every pair rotates by 1 per position; does the exponent depend on i?"
         )
     if idle and not notes:
         raise Wrong(
-            f"no head's scores have the angle of pair {idle[0]}: are all D features turned?"
+            f"no head's scores have the angle of pair {idle[0]}: are all D features rotated?"
         )
     return "; ".join(sorted(notes)) or (
         f"all {H} heads fit, D = {D}: " + ", ".join(f"{f:.3g}" for f in frequencies(10000.0))
@@ -388,7 +388,7 @@ def name_frequencies(profile: Tensor, head: int, view: View) -> str:
     known = [
         (
             [1.0],
-            f"{ONE_ANGLE}: every pair turns by 1 per position; does the exponent depend on i?",
+            f"{ONE_ANGLE}: every pair rotates by 1 per position; does the exponent depend on i?",
         ),
         (exponent, "the exponent divides by n_embd, not by the size of a head: 10000^(−2i/n_embd)"),
         (
@@ -405,7 +405,7 @@ def name_frequencies(profile: Tensor, head: int, view: View) -> str:
         ),
         (
             [10000.0 ** (-2 * (i + 1) / D) for i in range(per_head)],
-            "pairs count from 1: the first turns by 10000^(−2/D)",
+            "pairs count from 1: the first rotates by 10000^(−2/D)",
         ),
     ]
     if head > 0:
@@ -418,8 +418,8 @@ def name_frequencies(profile: Tensor, head: int, view: View) -> str:
             ),
         )
     partly = (
-        "only a part of each head's features turns (some models do that on purpose; the paper "
-        "turns all)"
+        "only a part of each head's features rotates (some models do that on purpose; the paper "
+        "rotates all)"
     )
     for k in range(1, per_head):
         known.insert(0, ([*frequencies(10000.0)[:k], 0.0], partly))
@@ -447,8 +447,8 @@ def name_frequencies(profile: Tensor, head: int, view: View) -> str:
 
 @check(
     "rope: length kept",
-    "turning keeps the length of every query and key (the helpers: on (2, 8, 4, 64), to 1e-4)",
-    "A rotation only turns. A length that changes with position scales the scores.",
+    "rotating keeps the length of every query and key (the helpers: on (2, 8, 4, 64), to 1e-4)",
+    "A rotation keeps lengths. A length that changes with position scales the scores.",
 )
 def length(s: Subject) -> str:
     seen = []
@@ -460,8 +460,8 @@ def length(s: Subject) -> str:
             torch.randn(2, 8, 4, 64, generator=torch.Generator().manual_seed(n)) for n in (0, 1)
         )
         try:
-            turns = make(64, 8)
-            out = apply(q, k, *turns) if isinstance(turns, tuple | list) else apply(q, k, turns)
+            table = make(64, 8)
+            out = apply(q, k, *table) if isinstance(table, tuple | list) else apply(q, k, table)
             fits = isinstance(out, tuple | list) and len(out) == 2 and out[0].shape == q.shape
         # helpers of these names may take other arguments; behavior below decides
         except Exception:
@@ -486,7 +486,7 @@ def length(s: Subject) -> str:
             gap = (sizes.max() - sizes.min()) / sizes.mean()
             if gap > 1e-3:
                 raise Wrong(f"the length of one {name} varies by {gap:.1%} over positions")
-        # it turns at all
+        # it rotates at all
         if head.q is not None and apart(head.q, head.q[:1].expand_as(head.q)) > 1e-3:
             seen.append(pairing(head.q))
     if not seen:
@@ -495,7 +495,7 @@ def length(s: Subject) -> str:
 
 
 def pairing(q: Tensor) -> str:
-    """Which features of queries (T, D) turn together, by which pairs keep their length."""
+    """Which features of queries (T, D) rotate together, by which pairs keep their length."""
     q = q.float()
     adjacent = q.unflatten(-1, (-1, 2)).norm(dim=-1)
     halves = q.unflatten(-1, (2, -1)).norm(dim=-2)
@@ -511,7 +511,7 @@ def pairing(q: Tensor) -> str:
 @check(
     "rope: values left alone",
     "on a sequence of one repeated token, the logits are the same at every position",
-    "Only queries and keys turn. Turned values would mix absolute positions into the output.",
+    "Only queries and keys rotate. Rotated values would mix absolute positions into the output.",
 )
 def values(s: Subject) -> str:
     for number, head in enumerate(long_trace(s).heads):
@@ -602,8 +602,8 @@ def precision(s: Subject) -> str:
     if dtype is not None and dtype != torch.bfloat16:
         name = str(dtype).removeprefix("torch.")
         return Warned(
-            f"{seen}; apply_rotary_emb turns bfloat16 into {name}, which costs memory: a cast back "
-            "would keep it"
+            f"{seen}; apply_rotary_emb casts bfloat16 into {name}, which costs memory: a cast "
+            "back would keep it"
         )
     if max(near, far) > 0.25:
         return Warned(f"{seen}: cosines and sines in fp32 would be more exact")
@@ -619,8 +619,8 @@ def helper_dtype(s: Subject) -> torch.dtype | None:
         return None
     q = torch.randn(2, 8, 4, 64, generator=torch.Generator().manual_seed(0)).bfloat16()
     try:
-        turns = make(64, 8)
-        out = apply(q, q, *turns) if isinstance(turns, tuple | list) else apply(q, q, turns)
+        table = make(64, 8)
+        out = apply(q, q, *table) if isinstance(table, tuple | list) else apply(q, q, table)
         return out[0].dtype if isinstance(out, tuple | list) and out[0].shape == q.shape else None
     except Exception:  # other arguments than the suggested ones
         return None

@@ -67,11 +67,11 @@ RETURN = "    return xq_out.type_as(xq), xk_out.type_as(xk)\n"
 BUFFER = '        self.register_buffer("freqs_cis", freqs_cis, persistent=False)\n'
 HALVES = """    cos, sin = rotations.real.repeat(1, 1, 2), rotations.imag.repeat(1, 1, 2)
 
-    def turned(x):
+    def rotated(x):
         a, b = x.float().chunk(2, dim=-1)
         return (x.float() * cos + torch.cat([-b, a], dim=-1) * sin).type_as(x)
 
-    return turned(xq), turned(xk)
+    return rotated(xq), rotated(xk)
 """
 REPEAT = (
     "        k, v = (t.repeat_interleave(self.n_head // self.n_kv_head, dim=2) for t in (k, v))\n"
@@ -97,18 +97,18 @@ MUTANTS = [
            [(PAIRS, ""), (BACK, ""), (RETURN, HALVES.replace("rotations.real.repeat(1, 1, 2), rotations.imag.repeat(1, 1, 2)",
              "rotations.real.repeat_interleave(2, -1), rotations.imag.repeat_interleave(2, -1)"))],
            "rope: relative position", "belong together"),
-    Mutant("keys turn the other way", "rope",
+    Mutant("keys rotate the other way", "rope",
            [(BACK, BACK.replace("p * rotations", "p * t").replace("for p in pairs", "for p, t in zip(pairs, (rotations, rotations.conj()))"))],
            "rope: relative position", "sum of the positions"),
-    Mutant("keys are not turned", "rope", [(TURN, TURN.replace("q, k =", "q, _ ="))],
+    Mutant("keys are not rotated", "rope", [(TURN, TURN.replace("q, k =", "q, _ ="))],
            "rope: relative position", "query's position alone"),
-    Mutant("queries are not turned", "rope", [(TURN, TURN.replace("q, k =", "_, k ="))],
+    Mutant("queries are not rotated", "rope", [(TURN, TURN.replace("q, k =", "_, k ="))],
            "rope: relative position", "key's position alone"),
-    Mutant("values are turned", "rope", [(TURN, TURN + TURN.replace("q, k = apply_rotary_emb(q, k", "v, _ = apply_rotary_emb(v, v"))],
+    Mutant("values are rotated", "rope", [(TURN, TURN + TURN.replace("q, k = apply_rotary_emb(q, k", "v, _ = apply_rotary_emb(v, v"))],
            "rope: values left alone", "differ from position to position"),
     Mutant("one angle for all pairs", "rope", [(EXPONENT, "    freqs = theta ** (-torch.zeros(dim // 2))")],
            "rope: angles", "one angle for all pairs"),
-    Mutant("half of each head is turned", "rope",
+    Mutant("half of each head is rotated", "rope",
            [(TURN, "        q, k = (torch.cat([a, b[..., D:]], -1) for D in [4] for a, b in zip("
              "apply_rotary_emb(q[..., :4], k[..., :4], self.freqs_cis[:, :2]), (q, k)))\n")],
            "rope: angles", "only a part"),
@@ -116,18 +116,18 @@ MUTANTS = [
            [(EXPONENT, EXPONENT.replace("/ dim)", "/ 32)"))], "rope: angles", "n_embd"),
     Mutant("the exponent lacks its 2", "rope",
            [(EXPONENT, "    freqs = theta ** (-torch.arange(dim // 2).float() / dim)")], "rope: angles", "lacks its factor 2"),
-    Mutant("turned before the split into heads, neighbors", "rope",
+    Mutant("rotated before the split into heads, neighbors", "rope",
            [("precompute_freqs_cis(config.n_embd // config.n_head,", "precompute_freqs_cis(config.n_embd,"),
             (TURN, "        q, k = (t.reshape(B, T, 1, C) for t in (q, k))\n" + TURN
              + "        q, k = (t.reshape(B, T, self.n_head, -1) for t in (q, k))\n")],
            "rope: angles", "before the split into heads"),
-    Mutant("turned before the split into heads, halves", "rope",
+    Mutant("rotated before the split into heads, halves", "rope",
            [("precompute_freqs_cis(config.n_embd // config.n_head,", "precompute_freqs_cis(config.n_embd,"),
             (PAIRS, ""), (BACK, ""), (RETURN, HALVES),
             (TURN, "        q, k = (t.reshape(B, T, 1, C) for t in (q, k))\n" + TURN
              + "        q, k = (t.reshape(B, T, self.n_head, -1) for t in (q, k))\n")],
            "rope: relative position", "within one head"),
-    Mutant("turned along the heads", "rope",
+    Mutant("rotated along the heads", "rope",
            [(TURN, "        q, k = (t.transpose(1, 2) for t in (q, k))\n" + TURN + "        q, k = (t.transpose(1, 2) for t in (q, k))\n")],
            "rope: order matters", "another axis"),
     Mutant("the learned table stays", "rope",
@@ -148,15 +148,15 @@ MUTANTS = [
            [("    angles = torch.outer(torch.arange(end).float(), freqs)",
              "    angles = torch.outer(torch.arange(end).bfloat16(), freqs.bfloat16()).float()")],
            "rope: relative position", "differ"),
-    Mutant("keys are not turned, attention unseen", "rope", [(TURN, TURN.replace("q, k =", "q, _ =")), (ATTENTION, UNSEEN)],
+    Mutant("keys are not rotated, attention unseen", "rope", [(TURN, TURN.replace("q, k =", "q, _ =")), (ATTENTION, UNSEEN)],
            "rope: order matters", "changes nothing"),
-    Mutant("keys turn the other way, attention unseen", "rope",
+    Mutant("keys rotate the other way, attention unseen", "rope",
            [(BACK, BACK.replace("p * rotations", "p * t").replace("for p in pairs", "for p, t in zip(pairs, (rotations, rotations.conj()))")),
             (ATTENTION, UNSEEN)],
            "rope: relative position, read off the output", "log ratios"),
-    Mutant("values are turned, attention unseen", "rope",
+    Mutant("values are rotated, attention unseen", "rope",
            [(TURN, TURN + TURN.replace("q, k = apply_rotary_emb(q, k", "v, _ = apply_rotary_emb(v, v")), (ATTENTION, UNSEEN)],
-           "rope: relative position, read off the output", "are values turned"),
+           "rope: relative position, read off the output", "are values rotated"),
     Mutant("one angle for all pairs, attention unseen", "rope",
            [(EXPONENT, "    freqs = theta ** (-torch.zeros(dim // 2))"), (ATTENTION, UNSEEN)], "rope: angles", "one angle for all pairs"),
     Mutant("the exponent lacks its 2, attention unseen", "rope",

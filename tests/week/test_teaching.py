@@ -506,7 +506,13 @@ def test_pictures_are_current(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     pictures = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(pictures)
     monkeypatch.setattr(pictures, "FILES", tmp_path)
-    for draw in (pictures.block, pictures.turns, pictures.heads, pictures.gate, pictures.interval):
+    for draw in (
+        pictures.block,
+        pictures.rotations,
+        pictures.heads,
+        pictures.gate,
+        pictures.interval,
+    ):
         draw()
     for file in tmp_path.iterdir():
         assert file.read_text() == (SHIPPED / "files" / file.name).read_text(), file.name

@@ -86,7 +86,7 @@ def block() -> None:
         (38, "RoPE", "the table goes"),
         (110, "RMSNorm", "no mean is subtracted"),
         (156, "GQA", "fewer heads for k and v"),
-        (202, "RoPE", "q and k are turned first"),
+        (202, "RoPE", "q and k are rotated first"),
         (310, "RMSNorm", "here, too"),
         (356, "SwiGLU", "two projections, multiplied"),
     ):
@@ -97,9 +97,11 @@ def block() -> None:
     p.save("block.svg")
 
 
-def turns() -> None:
+def rotations() -> None:
     """One fast and one slow pair of RoPE at positions 0, 1 and 2."""
-    p = Picture(620, 300, "Two pairs of a head at positions 0, 1 and 2: one turns fast, one slowly")
+    p = Picture(
+        620, 300, "Two pairs of a head at positions 0, 1 and 2: one rotates fast, one slowly"
+    )
     for row, (theta, words) in enumerate(
         ((1.0, "a fast pair: 1 radian per position"), (0.01, "a slow pair: 0.01 radians"))
     ):
@@ -122,7 +124,7 @@ def turns() -> None:
         290,
         "Comparing two readings tells the distance: only the difference of the angles counts.",
     )
-    p.save("turns.svg")
+    p.save("rotations.svg")
 
 
 def heads() -> None:
@@ -226,5 +228,5 @@ def interval() -> None:
 
 
 if __name__ == "__main__":
-    for draw in (block, turns, heads, gate, interval):
+    for draw in (block, rotations, heads, gate, interval):
         draw()
