@@ -154,7 +154,8 @@ def main() -> None:
             row.append(total)
         mine = sum(ours) / len(ours)
         print(
-            f"\n{machine()}; {args.iters} iters a run, dtype {args.dtype}, {args.rounds} round(s)\n"
+            f"\n{machine()}; {args.iters} iters per run, dtype {args.dtype}, "
+            f"{args.rounds} round(s)\n"
         )
         print("| six trainings, end to end | seconds | ratio to q1lab |")
         print("|---|---|---|")

@@ -31,7 +31,7 @@ repo_option = click.option(
     "--repo",
     type=click.Path(path_type=Path),
     metavar="PATH",
-    help="Your repository. Default: the configured one, else the one you stand in.",
+    help="Your repository. Default: the configured one, else that of the current folder.",
 )
 overwrite_option = click.option(
     "--overwrite", is_flag=True, help="Replace what you edited between q1lab's marks."

@@ -51,7 +51,7 @@ def new_command(title: str | None, how: shared.Writing, stdout: bool, as_json: b
     """Make the draft: nine sections with budgets, table, chart, diff, and the paragraph for your
     verdict.
 
-    Before the study is done, the paragraph for a null result stands in it.
+    Before the study is done, it holds the paragraph for a null result.
     """
     from q1lab.documents import post as documents
 

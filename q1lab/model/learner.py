@@ -240,7 +240,7 @@ def merge(file: Path, into: Path, base: Path | None = None) -> Merge:
     raw, old = _read(file), _read(into)
     if re.search(rb"^<{7} .*^>{7} ", old, re.MULTILINE | re.DOTALL):
         raise Problem(
-            f"{into} still holds what an earlier merge could not decide: settle what stands "
+            f"{into} still holds what an earlier merge could not decide: settle what is "
             "between <<<<<<< and >>>>>>> first"
         )
     found = parents.made_by(file)

@@ -86,7 +86,7 @@ KEYS: dict[str, Key] = {
     "lab.again": Key("a", "again", "again", "Train the run under the cursor, and no other"),
     "lab.verdict": Key("v", "verdict", "verdict", "The whole comparison in words and bars", True),
     "lab.export": Key("o", "export", "export", "Write the chart or the numbers into a file"),
-    "lab.wandb": Key("w", "wandb", "W&B", "How the study stands with Weights & Biases; upload it"),
+    "lab.wandb": Key("w", "wandb", "W&B", "The study at Weights & Biases; upload it"),
     "lab.filter": Key(
         "slash", "filter", "studies", "List the studies, and filter them", False, "/"
     ),

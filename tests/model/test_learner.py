@@ -300,7 +300,7 @@ def test_conflicts_are_written_with_markers_and_nothing_is_committed(repo: Path)
     assert Path(record["copy"]).read_bytes() == mine
     assert git(repo, "rev-parse", "HEAD") == head
     open_ = (repo / "model.py").read_bytes()
-    assert "settle what stands between" in refused(merge, "swiglu.py")  # not markers in markers
+    assert "settle what is between" in refused(merge, "swiglu.py")  # not markers in markers
     assert (repo / "model.py").read_bytes() == open_
 
 

@@ -35,7 +35,7 @@ def side_by_side(lines: Sequence[ResultLine]) -> Forest:
             "Each verdict has its own chance of being false; the more of them, the likelier one is."
         )
     else:
-        notes.append("Space marks studies; marked ones stand here side by side.")
+        notes.append("Space marks studies; marked ones are shown here side by side.")
     levels = sorted({telling.level(line) for line in known})
     return Forest(f"{' and '.join(levels)} intervals", None, "", bars, tuple(notes))
 
