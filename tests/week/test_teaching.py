@@ -337,6 +337,25 @@ def test_a_first_test_that_is_written_out_is_not_asked_for(week: Week) -> None:
         assert first == f"Put the first test into tests/test_{variant}.py and see it fail"
 
 
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_the_first_test_fails_before_the_change(
+    variant: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a copy of the baseline under the variant's name, as `q1lab new` leaves it."""
+    import importlib
+
+    guide = (SHIPPED / "guides" / f"{variant}.md").read_text()
+    first = re.findall(r"(?ms)^```python\n(.*?)^```", guide[guide.index("{part=b1}") :])[0]
+    (name,) = re.findall(r"(?m)^def (test_\w+)", first)
+    for model, passes in (("baseline", False), (variant, True)):
+        made = importlib.import_module(f"labs.models.{model}")
+        monkeypatch.setitem(sys.modules, variant, made)
+        names: dict = {}  # type: ignore[type-arg]
+        with contextlib.nullcontext() if passes else pytest.raises(BaseException):  # noqa: PT011
+            exec(first, names)
+            names[name]()
+
+
 def test_every_block_of_python_runs(week: Week) -> None:
     assert [str(finding) for finding in blocks.run(week, ROOT / "labs" / "models")] == []
     assert len(week.code) > 20
