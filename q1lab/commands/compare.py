@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     epilog="""\b
 Examples:
   q1lab compare
+  q1lab compare rope
   q1lab compare rope-1 --json
   q1lab compare rope-1 --at flops
   q1lab compare rope-1 --plot rope.svg"""
@@ -42,8 +43,9 @@ Examples:
     help="Besides: the answer at equal training FLOPs, or at equal wall clock, from the curves.",
 )
 def compare(study: str | None, as_json: bool, plot: Path | None, what: What | None) -> int:
-    """The comparison of STUDY (default: the latest), with its verdict."""
-    chosen = studies.load(study or studies.latest())
+    """The comparison of STUDY, with its verdict; of a modification's name, that of its newest study
+    (default: the latest of all)."""
+    chosen = studies.load(studies.named(study) if study else studies.latest())
     with opened() as store:
         answer = None
         if what is not None:

@@ -25,10 +25,12 @@ from q1lab.journal import evidence, predictions
 from q1lab.model import diffs, parents
 from q1lab.study import studies
 from q1lab.study.studies import Study
-from q1lab.week.model import Week
+from q1lab.week.model import Variant, Week
 
 FILE = "MODIFICATION.md"
 TEMPLATE = "modification.md.j2"
+UNCHOSEN = "Modification"
+"""The title before anything is chosen."""
 LOCKED_BY_COMMIT = "the commit of MODIFICATION.md"
 
 
@@ -80,6 +82,32 @@ def document(record: Modification, root: Path | None = None) -> Rendered:
     return render(TEMPLATE, record, root)
 
 
+def with_head_of(record: Modification, week: Week, data: bytes) -> bytes:
+    """A document with the head of what is chosen now, where the head is still as q1lab wrote it for
+    another choice or for none: it lies outside the regions, and a choice may change."""
+
+    def head(**of: Any) -> bytes:
+        text = document(replace(record, **of), week.root).text
+        return text[: text.index("<!-- q1lab:begin")].encode()
+
+    others: list[dict[str, Any]] = [{"title": UNCHOSEN, "chosen": False}]
+    for one in week.variants:
+        title = _title(one)
+        others.append({"title": _heading(title), "variant_title": title, "chosen": True})
+    for written in (head(**of) for of in others):
+        if data.startswith(written):
+            return head() + data[len(written) :]
+    return data
+
+
+def _title(variant: Variant) -> str:
+    return variant.title.split(" (recommended)")[0]
+
+
+def _heading(title: str) -> str:
+    return f"Modification: {title.split(':')[0]}"
+
+
 def shown_prediction(found: Mapping[str, Any]) -> Prediction:
     """A prediction of the journal as the document shows it."""
     locked = found.get("locked")
@@ -110,7 +138,7 @@ def gather(
     picked = known.chosen(store, week, variant)
     week = week.for_variant(picked.name)
     listed = next((item for item in week.variants if item.name == picked.name), None)
-    title = listed.title.split(" (recommended)")[0] if listed else picked.name
+    title = _title(listed) if listed else picked.name
     found = known.comparisons(store, picked.names)
     study, record = found[-1] if found else (None, None)
     reference = evidence.may_show_reference(store, week.label, picked.name)
@@ -119,7 +147,7 @@ def gather(
     added, removed = diffs.count(diff)
     return Modification(
         week=week.label,
-        title=f"Modification: {title.split(':')[0]}",
+        title=_heading(title) if picked.really else UNCHOSEN,
         variant=picked.name,
         variant_title=title,
         paper=listed.paper if listed else "",

@@ -141,6 +141,7 @@ def modification(
         overwrite=overwrite,
         add_missing=add_missing,
     )
+    made = _with_head(made, modifications.with_head_of(record, week, made.new))
 
     def after(store: Store, done: Saved) -> None:
         evidence.note_document(store, week.label, "modification", made.path)
@@ -150,6 +151,10 @@ def modification(
     proposal = _of_draft(made, _modification_message(made, record), repo, after, folder)
     diff = proposal.diff + _diff_of_files(folder, root)
     return replace(proposal, diff=diff, claims=(*proposal.claims, *left))
+
+
+def _with_head(made: Draft, new: bytes) -> Draft:
+    return replace(made, new=new, diff=unified(made.old or b"", new, made.path.name))
 
 
 def keep(study: Study, root: Path, repo: Repository | None) -> Proposal:
@@ -177,7 +182,7 @@ def _diff_of_files(files: Mapping[Path, bytes], root: Path) -> str:
 
 def _modification_message(made: Draft, record: modifications.Modification) -> str:
     if made.old is None:
-        return f"docs: add {modifications.FILE} for {record.variant}"
+        return f"docs: add {modifications.FILE}" + f" for {record.variant}" * record.chosen
     if "comparison" in made.changed:
         outcome = f" ({record.study.verdict})" if record.study else ""
         return f"docs: record the {record.variant} comparison in {modifications.FILE}{outcome}"

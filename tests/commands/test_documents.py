@@ -106,6 +106,26 @@ PREDICT = (
 )
 
 
+def test_the_head_names_what_is_chosen_and_nothing_before(repo: Path, q1lab: Q1lab) -> None:
+    document = repo / "MODIFICATION.md"
+    q1lab("modification")
+    assert document.read_text().startswith("# Modification\n")
+    assert "RoPE" not in document.read_text().split("<!--")[0]
+    for variant, title in (("rope", "RoPE"), ("gqa", "GQA")):
+        with Store() as store:
+            progress.choose(store, "M03-W04", variant)
+        q1lab("modification")
+        head = document.read_text().split("<!--")[0]
+        assert head.startswith(f"# Modification: {title}\n")
+        assert f"**{title}: " in head
+    mine = document.read_text().replace("# Modification: GQA", "# Fewer heads", 1)
+    document.write_text(mine)
+    with Store() as store:
+        progress.choose(store, "M03-W04", "rope")
+    q1lab("modification", "--yes")
+    assert document.read_text().startswith("# Fewer heads\n")
+
+
 def test_from_the_choice_to_the_verdict(repo: Path, q1lab: Q1lab, fake_trainer: Fake) -> None:
     mine = work(repo)
     q1lab("modification")
@@ -130,7 +150,7 @@ def test_from_the_choice_to_the_verdict(repo: Path, q1lab: Q1lab, fake_trainer: 
     assert git(repo, "log", "--format=%s").split("\n")[:3] == [
         "docs: record the rope comparison in MODIFICATION.md (helps)",
         "docs: record the prediction for rope in MODIFICATION.md",
-        "docs: add MODIFICATION.md for rope",
+        "docs: add MODIFICATION.md",
     ]
     assert git(repo, "show", "--name-only", "--format=", "HEAD").split() == ["MODIFICATION.md"]
     before = git(repo, "rev-parse", "HEAD")
@@ -240,7 +260,7 @@ def test_dry_run_stdout_no_commit_and_json(repo: Path, q1lab: Q1lab) -> None:
     head = git(repo, "rev-parse", "HEAD")
     out, err = q1lab("modification", "--dry-run")
     assert "+## The choice" in out
-    assert "would commit: docs: add MODIFICATION.md for rope" in err
+    assert "would commit: docs: add MODIFICATION.md" in err
     assert q1lab("modification", "--stdout")[0].startswith("# Modification")
     assert json.loads(q1lab("modification", "--stdout", "--json")[0])["variant"] == "rope"
     assert json.loads(q1lab("modification", "--dry-run", "--json")[0])["written"] == []
@@ -781,3 +801,15 @@ def test_the_post_leaves_as_a_place_takes_it(repo: Path, q1lab: Q1lab, tmp_path:
         "draft itself"
         in q1lab("post", "export", "--for", "hugo", "--output", str(draft), code=2)[1]
     )
+
+
+def test_a_comparison_is_found_by_the_name_of_its_modification(
+    repo: Path, q1lab: Q1lab, fake_trainer: Fake
+) -> None:
+    """The week's menu trains other models after it; B3 compares the one that was chosen."""
+    work(repo)
+    study(fake_trainer, "rope", "--seeds", "2")
+    study(fake_trainer, "swiglu", "--seeds", "2")
+    assert json.loads(q1lab("compare", "--json")[0])["study"] == "swiglu-1"
+    assert json.loads(q1lab("compare", "rope", "--json")[0])["study"] == "rope-1"
+    assert "no study called 'gqa'" in q1lab("compare", "gqa", code=2)[1]

@@ -128,18 +128,15 @@ def command(app: Q1Lab, argv: list[str]) -> None:
     app.push_screen(OutputScreen(shlex.join(argv), real, folder(app), look))
 
 
-def verdict(app: Q1Lab, study_id: str | None) -> None:
-    """The comparison of a study; without a name, of the newest one that has ended."""
-    line = next(
-        (
-            one
-            for one in app.snapshot.studies
-            if (one.id == study_id if study_id else one.done == one.total)
-        ),
-        None,
-    )
+def verdict(app: Q1Lab, asked: str | None) -> None:
+    """The comparison of a study, or of a modification's newest one that has ended; without a name,
+    of the newest of all."""
+    studies = app.snapshot.studies
+    ended = (one for one in studies if one.done == one.total and asked in (None, one.variant))
+    line = next((one for one in studies if one.id == asked), None) or next(ended, None)
     if line is None:
-        app.notify("No study has ended yet; the lab (2) shows how far they are.")
+        of = f" of {asked}" if asked else ""
+        app.notify(f"No study{of} has ended yet; the lab (2) shows how far they are.", markup=False)
         return
     name = line.id
 
