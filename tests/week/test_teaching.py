@@ -481,6 +481,24 @@ def test_code_in_a_hint_is_as_wide_as_its_window() -> None:
             assert max(map(len, block.splitlines())) <= 62, file.name
 
 
+@pytest.mark.long
+def test_the_mean_of_the_stream_is_as_small_as_the_guide_says(tmp_path: Path) -> None:
+    import subprocess
+
+    (tmp_path / "model.py").write_text((ROOT / "labs" / "models" / "baseline.py").read_text())
+    done = subprocess.run(
+        [sys.executable, str(SHIPPED / "files" / "stream.py")],
+        cwd=tmp_path, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    ratios = [float(one) for one in re.findall(r"ratio (\S+)", done.stdout)]
+    told = " ".join((SHIPPED / "guides" / "rmsnorm.md").read_text().split())
+    said = re.search(r"the ratio was (\S+) at the first norm and (\S+) at the last\. 128", told)
+    assert said
+    assert float(said[1]) == pytest.approx(ratios[0], abs=0.005)
+    assert float(said[2]) == pytest.approx(ratios[-1], abs=0.005)
+    assert f"would have {math.sqrt(2 / math.pi / 128):.2f} on average" in told
+
+
 # ── commands, minutes, order
 
 
