@@ -499,6 +499,23 @@ def test_the_mean_of_the_stream_is_as_small_as_the_guide_says(tmp_path: Path) ->
     assert f"would have {math.sqrt(2 / math.pi / 128):.2f} on average" in told
 
 
+def test_an_untrained_model_favors_the_character_it_has_read() -> None:
+    """Why the loss before training is below ln(vocabulary) on text with runs of spaces."""
+    import torch
+
+    from labs.models import baseline
+
+    torch.manual_seed(0)
+    config = baseline.GPTConfig(
+        block_size=64, vocab_size=98, n_layer=4, n_head=4, n_embd=128, bias=False
+    )
+    model = baseline.GPT(config)
+    random = torch.randint(98, (8, 65))
+    loss = lambda text: float(model(text[:, :-1], text[:, 1:])[1].detach())  # noqa: E731
+    assert loss(random) == pytest.approx(math.log(98), abs=0.15)
+    assert loss(random[:, :1].expand(-1, 65)) < math.log(98) - 0.5
+
+
 # ── commands, minutes, order
 
 
