@@ -64,6 +64,24 @@ async def test_it_opens_at_the_first_unfinished_step() -> None:
         assert row.id == next(step.id for step in app.week.steps() if step.id.startswith("a2-"))
 
 
+@pytest.mark.parametrize("width", [80, 120])
+async def test_what_one_looks_at_stays_in_sight_in_another_width(width: int) -> None:
+    """The first layout has room for the tree, the second does not; and terminals are resized."""
+    app = prepared(lambda store, week: progress.tick(store, week.label, "a1-trains", True))
+    async with app.run_test(size=(width, 24)) as pilot:
+        await settled(pilot)
+        reader = app.screen.query_one(Reader)
+        await until(pilot, lambda: reader.rich)
+        await until(pilot, lambda: reader.on_screen)
+        assert reader.step is not None
+        assert reader.step.id == "a1-data"
+        for other in (80, 120, 60, 100):
+            await pilot.resize_terminal(other, 24)
+            await settled(pilot)
+            await until(pilot, lambda: reader.on_screen)
+            assert reader.step.id == "a1-data", other
+
+
 async def test_a_session_can_be_asked_for() -> None:
     app = prepared(session="c")
     async with app.run_test() as pilot:

@@ -53,6 +53,8 @@ class Reader(VerticalScroll):
         self.pieces: list[Piece] = []
         self.at = 0
         self._brought: Piece | None = None
+        self._laid_out_for = 0  # the width in cells
+        self._spot: tuple[Piece, float] | None = None
         self._progress = progress or Progress()
         if sheet is not None:
             self.pieces = pieces_of(sheet, self._progress.records, following, False)
@@ -64,6 +66,11 @@ class Reader(VerticalScroll):
     def on_mount(self) -> None:
         if self.sheet is not None:
             self.call_after_refresh(self._land)
+
+    def on_resize(self) -> None:
+        """In another width the same words have other lines: go on where one was in the text."""
+        if self.size.width != self._laid_out_for:
+            self.call_after_refresh(self._to_spot, self._spot)
 
     # ── what is shown
 
@@ -151,19 +158,28 @@ class Reader(VerticalScroll):
         if self.rich:
             return
         self.rich = True
-        shown = next(
-            (one for one in self.pieces if one.virtual_region.bottom > self.scroll_y), None
-        )
-        offset = shown.virtual_region.y - self.scroll_y if shown is not None else 0.0
         for piece in self.pieces:
             piece.enrich()
+        self.call_after_refresh(self._to_spot, self._spot)
 
-        def keep() -> None:
-            if shown is not None and shown.is_attached and self.scroll_y > 0:
-                self.scroll_to(y=shown.virtual_region.y - offset, animate=False, immediate=True)
-            self.post_message(self.Moved())
+    def _note_spot(self) -> None:
+        """Remember what one looks at, and how far below the top of the screen it is, in lines: the
+        cursor's piece where that is in sight, else the first one that is."""
+        seen = [self.piece] if self.on_screen else self.pieces
+        for piece in seen:
+            if piece is not None and piece.virtual_region.bottom > self.scroll_y:
+                self._spot = piece, piece.virtual_region.y - self.scroll_y
+                return
 
-        self.call_after_refresh(keep)
+    def _to_spot(self, spot: tuple[Piece, float] | None) -> None:
+        """Scroll to what one looked at, now that the page is laid out anew."""
+        self._laid_out_for = self.size.width
+        if spot is not None and self.scroll_y > 0:
+            piece, below = spot
+            if piece.is_attached:
+                below = min(below, self.size.height - 1)
+                self.scroll_to(y=piece.virtual_region.y - below, animate=False, immediate=True)
+        self.post_message(self.Moved())
 
     # ── the cursor
 
@@ -247,6 +263,7 @@ class Reader(VerticalScroll):
                 if piece is not None:
                     piece.set_class(piece is after, "-here")
                     piece.changed()
+            self.call_after_refresh(self._note_spot)
         self.post_message(self.Moved())
 
     def _place(self, step_id: str | None) -> None:
@@ -279,6 +296,7 @@ class Reader(VerticalScroll):
             if isinstance(one, StepPiece) and one.record.done:
                 y = one.virtual_region.bottom + 1
         self.scroll_to(y=y, animate=False, immediate=True)
+        self._note_spot()
         self.call_after_refresh(self.post_message, self.Moved())
 
     def _follow(self) -> None:
@@ -311,12 +329,15 @@ class Reader(VerticalScroll):
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_y(old_value, new_value)
+        if self.size.width != self._laid_out_for:
+            return  # not what one did: a page that became shorter
         if self.piece is not None and not self.on_screen:
             self._brought = None
             self._go(self._nearest(down=new_value > old_value))
             # Moving the cursor lays the page out anew, and Textual then paints what differs from
             # its last whole layout. A scroll back to where that was left the old text on screen.
             self.refresh()
+        self._note_spot()
         self.post_message(self.Moved())
 
     def _nearest(self, down: bool) -> int:
