@@ -29,6 +29,7 @@ from q1lab.tui.screens.study import StudyScreen
 from q1lab.tui.screens.too_small import TooSmallScreen
 from q1lab.tui.screens.welcome import WelcomeScreen
 from q1lab.tui.widgets.pieces import ActionPiece, FoldPiece, NextPiece, StepPiece
+from q1lab.tui.widgets.placeline import PlaceLine
 from q1lab.tui.widgets.reader import Reader
 from q1lab.tui.widgets.week_tree import WeekTree
 from q1lab.week import progress
@@ -754,3 +755,12 @@ async def test_the_paper_is_among_the_links_of_its_page(monkeypatch: pytest.Monk
         if isinstance(app_.screen, PickScreen):
             await pilot.press("enter")
         await until(pilot, lambda: opened == ["https://arxiv.org/abs/2104.09864"])
+
+
+async def test_the_line_below_the_page_stays_one_line_when_the_window_grows() -> None:
+    app = prepared(some_progress)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        await pilot.resize_terminal(120, 40)  # the page is narrower beside the tree
+        await pilot.pause()
+        assert app.screen.query_one(PlaceLine).region.height == 1

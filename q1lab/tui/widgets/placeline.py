@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from rich.cells import cell_len
 from textual.content import Content
+from textual.geometry import Size
 from textual.reactive import reactive
 from textual.widget import Widget
 
@@ -17,6 +18,10 @@ class PlaceLine(Widget):
     place: reactive[tuple[str, str]] = reactive(("", ""))
     """What to the left, and how far down (``41%``)."""
     ask: reactive[str] = reactive("", layout=True)
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        # not measured from ``render``, whose line still has the width before a resize
+        return 2 if self.ask else 1
 
     def render(self) -> Content:
         width = self.content_size.width
