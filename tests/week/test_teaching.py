@@ -145,6 +145,22 @@ def test_what_is_said_of_budgets_is_what_the_card_measured() -> None:
     assert text.index("On Python's own source text both") > told
 
 
+def test_the_results_show_the_same_digits_as_the_card() -> None:
+    """Rounded once: −0.09449 kept as −0.0945 would be shown as −0.095."""
+    rows = tomllib.loads((SHIPPED / "results.toml").read_text())["results"]
+    shown = {
+        r["variant"]: [numbers.signed(r[name]) for name in ("mean", "low", "high")]
+        for r in rows
+        if (r["preset"], r["data"]) == ("cpu", "shakespeare")
+    }
+    card_shows = {
+        r["variant"]: [numbers.signed(r[name]) for name in ("mean", "low", "high")]
+        for r in card("study")
+        if r["iters"] == 2000
+    }
+    assert shown == card_shows
+
+
 def test_how_often_the_floor_is_wider_than_the_interval() -> None:
     """Every choice of three of the card's eight seeds, at 2,000 iters."""
     from statistics import stdev

@@ -140,9 +140,9 @@ def results(ids: list[str]) -> None:
                 "variant": plan.variant,
                 "data": data,
                 "pairs": len(pairs),
-                "mean": round(mean, 4),
-                "low": round(mean - half, 4),
-                "high": round(mean + half, 4),
+                "mean": round(mean, 5),
+                "low": round(mean - half, 5),
+                "high": round(mean + half, 5),
                 "sd": round(record.arms["baseline"].std or 0.0, 4),
                 "pair_sd": round(spread, 4),
                 "source": f"q1lab run {plan.variant} --preset {plan.preset} --data {data} "
