@@ -450,6 +450,13 @@ async def test_folds_open_one_by_one_and_links_open(monkeypatch: pytest.MonkeyPa
         await until(pilot, lambda: reader.on_screen)
         await pilot.press("enter")
         assert [fold.open for fold in folds] == [True] + [False] * (len(folds) - 1)
+        await pilot.press("enter")  # and again where one line of it would be in sight
+        await pilot.pause()
+        reader.scroll_to(y=folds[0].virtual_region.bottom - reader.size.height, animate=False)
+        await until(pilot, lambda: reader.on_screen)
+        await pilot.press("enter")
+        await until(pilot, lambda: folds[0].virtual_region.height > 2)
+        await until(pilot, lambda: reader._whole(folds[0]))
         await pilot.press("f")
         assert all(fold.open for fold in folds)
         app.screen.action_open_link("https://arxiv.org/abs/2104.09864")  # type: ignore[attr-defined]

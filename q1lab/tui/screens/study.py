@@ -165,6 +165,7 @@ class StudyScreen(Page):
             self.open_sheet(piece.sheet.id)
         elif isinstance(piece, FoldPiece):
             piece.toggle()
+            self.reader.follow()
         elif isinstance(row, Action):
             acts.start(self.q1, row, self.step)
         elif isinstance(row, Step) and not acts.form(self.q1, row):

@@ -87,7 +87,7 @@ class Reader(VerticalScroll):
             self._update(sheet)
             if at is not None:
                 self._place(at)
-                self._follow()
+                self.follow()
             return
         mark = self._mark() if at is None and self.sheet and sheet.id == self.sheet.id else None
         self.sheet = sheet
@@ -103,7 +103,7 @@ class Reader(VerticalScroll):
             if mark is not None:
                 self.call_after_refresh(self._back, *mark)
             else:
-                self.call_after_refresh(self._land if at is None else self._follow)
+                self.call_after_refresh(self._land if at is None else self.follow)
 
     def _mark(self) -> tuple[str, float] | None:
         """The step that one is at, and how far below the top of the screen its row is."""
@@ -133,7 +133,7 @@ class Reader(VerticalScroll):
                 lost = record.lost and not piece.record.lost
                 piece.show(steps[piece.step.id], record)
                 if lost and piece is self.piece and self.on_screen:
-                    self._follow()  # it says why, below its title
+                    self.follow()  # it says why, below its title
         self._lock_folds()
 
     def _lock_folds(self) -> None:
@@ -230,7 +230,7 @@ class Reader(VerticalScroll):
     def move(self, by: int) -> None:
         """The next stop, or the one before; the text follows."""
         self._go(min(len(self.stops) - 1, max(0, self.at + by)))
-        self._follow()
+        self.follow()
 
     def action_line(self, by: int) -> None:
         """A line of text; where the next stop is in sight already, the cursor goes there."""
@@ -299,7 +299,8 @@ class Reader(VerticalScroll):
         self._note_spot()
         self.call_after_refresh(self.post_message, self.Moved())
 
-    def _follow(self) -> None:
+    def follow(self) -> None:
+        """Bring what the cursor is on into sight, as it will be when it is laid out."""
         piece = self.piece
         if piece is not None:
             self.call_after_refresh(self._show, piece)
