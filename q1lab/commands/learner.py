@@ -169,13 +169,26 @@ def _compare(variant: str, file: Path, content: Path, as_json: bool) -> int:
             "or as `--stage 4`",
             FAILED,
         )
-    diff, words = learner.compare_with_reference(variant, file), learner.after(variant, content)
+    beside, words = learner.compare_with_reference(variant, file), learner.after(variant, content)
+    diff = beside.diff
     if as_json:
         shared.emit(
-            {"variant": variant, "file": str(file.absolute()), "diff": diff, "after": words}
+            {
+                "variant": variant,
+                "file": str(file.absolute()),
+                "diff": diff,
+                "of_file": beside.of_file,
+                "after": words,
+            }
         )
         return OK
-    shared.remark(f"{file.name} passes all {len(report.checks)} checks. From the reference to it:")
+    passed = f"{file.name} passes all {len(report.checks)} checks."
+    what = (
+        "From the reference to it:"
+        if beside.of_file
+        else "It was made from other code, so here is what the reference changes in its baseline:"
+    )
+    shared.remark(f"{passed} {what}")
     _show(diff or "no difference\n", is_diff=True)
     click.echo()
     _show(words, is_diff=False)

@@ -161,16 +161,24 @@ def reference_diff(variant: str) -> str:
     return diffs.unified(old, new_, "baseline.py", f"{variant}.py")
 
 
-def compare_with_reference(variant: str, file: Path) -> str:
-    """The unified diff from the reference variant to the learner's file, without the header
-    line."""
+@dataclass(frozen=True)
+class Beside:
+    """The reference beside a learner's file: a unified diff, and whether it ends at that file."""
+
+    diff: str
+    of_file: bool
+
+
+def compare_with_reference(variant: str, file: Path) -> Beside:
+    """The diff from the reference variant to the learner's file, without the header line. Where
+    that would be most of the file, since it was made from other code than q1lab's baseline, the
+    diff from that baseline to the reference."""
+    theirs = _read(paths.models_dir() / f"{variant}.py").decode()
     mine = marker.strip(_read(file)).decode()
-    return diffs.unified(
-        _read(paths.models_dir() / f"{variant}.py").decode(),
-        mine,
-        f"reference/{variant}.py",
-        file.name,
-    )
+    diff = diffs.unified(theirs, mine, f"reference/{variant}.py", file.name)
+    if 2 * diffs.count(diff)[1] > len(diffs.code_of(theirs).splitlines()):
+        return Beside(reference_diff(variant), False)
+    return Beside(diff, True)
 
 
 def next_hint(

@@ -214,6 +214,18 @@ def test_the_reference_beside_a_file_that_passes(repo: Path) -> None:
         assert store.db.execute("SELECT COUNT(*) FROM hints").fetchone()[0] == 0
 
 
+def test_beside_a_file_from_other_code_comes_what_the_reference_changes(repo: Path) -> None:
+    """nanoGPT's own model.py shares few lines with the reference: their diff is all of both."""
+    other = repo / "rope.py"
+    other.write_text("".join(f"line_{n} = {n}\n" for n in range(300)))
+    beside = learner.compare_with_reference("rope", other)
+    assert (beside.diff, beside.of_file) == (learner.reference_diff("rope"), False)
+    other.write_text(reference("rope").replace("rotations", "turned"))
+    beside = learner.compare_with_reference("rope", other)
+    assert beside.of_file
+    assert "+    turned = " in beside.diff
+
+
 # ── merge
 
 

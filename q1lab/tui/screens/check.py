@@ -190,7 +190,7 @@ class CheckScreen(Screen[None]):
 
     def action_compare(self) -> None:
         """How right files differ from the reference, and how the learner's does, once that
-        passes."""
+        passes; for one made from other code, what the reference changes."""
         report = self.report
         if report is None or not report.passed or report.for_ not in learner.VARIANTS:
             self.notify(
@@ -199,13 +199,18 @@ class CheckScreen(Screen[None]):
             )
             return
         try:
-            diff = learner.compare_with_reference(report.for_, self.path)
+            beside = learner.compare_with_reference(report.for_, self.path)
         except Problem as problem:
             self.q1.tell(str(problem))
             return
-        title = heading(diff, f"the reference {report.for_}.py")
+        reference = f"the reference {report.for_}.py"
+        title = (
+            heading(beside.diff, reference)
+            if beside.of_file
+            else f"what {reference} changes in its baseline"
+        )
         text = learner.after(report.for_, self.q1.week.root)
-        self.app.push_screen(HintScreen(title, text, diff))
+        self.app.push_screen(HintScreen(title, text, beside.diff))
 
     def action_hint(self) -> None:
         """Show the next hint, and note that it was used."""

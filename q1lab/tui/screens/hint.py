@@ -1,5 +1,5 @@
-"""One hint, to read; or, after passing, how right files differ from the reference, and how this one
-does."""
+"""One hint, to read; or, after passing, how right files differ from the reference, and a diff that
+shows it."""
 
 from __future__ import annotations
 
