@@ -311,10 +311,11 @@ class _Facts:
         if any(str(self.done.of(step.id).done_at) > found.since for step in written):
             self._why = f"an answer is newer than {found.words}"
             return None
-        last = max(
-            (n for n, step in enumerate(self._before) if _names(step, "modification")), default=-1
-        )
-        fresh = [step for step in answers if step in self._before[last + 1 :]]
+        fresh: list[Step] = []  # a step that asks for nothing new is done with the one before it
+        for step in reversed(self._before):
+            if fresh and _names(step, "modification"):
+                break
+            fresh += [step] if step in answers else []
         return found if any(step in written for step in fresh) or not fresh else None
 
     def _roadmap(self, _: Action | None) -> Mark | None:

@@ -193,7 +193,7 @@ def test_a_document_counts_once_it_holds_what_was_asked_for(
 ) -> None:
     path = tmp_path / "MODIFICATION.md"
     path.write_text("x")
-    first, second = step_of(week, "modification"), step_of(week, "modification", 1)
+    first, second, again = (step_of(week, "modification", number) for number in range(3))
     steps = list(week.for_variant("rope").steps())
     ids = [step.id for step in steps]
     now = ["2026-03-07T10:00:00+00:00"]
@@ -210,11 +210,13 @@ def test_a_document_counts_once_it_holds_what_was_asked_for(
     evidence.note_document(store, LABEL, "modification", path)
     assert done(store, week, first)
     assert not done(store, week, second)
+    assert not done(store, week, again)  # it asks for the prediction that the second one commits
     now[0] = "2026-03-07T11:00:00+00:00"
     answer_until(second)
     assert not done(store, week, second)  # the document has not been written since
     evidence.note_document(store, LABEL, "modification", path)
     assert done(store, week, second)
+    assert done(store, week, again)
     path.unlink()
     assert not done(store, week, first)
     assert "MODIFICATION.md can't be found now" in evidence.look(store, week).gone[0]
