@@ -150,7 +150,7 @@ def gather(
         title=_heading(title) if picked.really else UNCHOSEN,
         variant=picked.name,
         variant_title=title,
-        paper=listed.paper if listed else "",
+        paper=listed.source if listed else "",
         base=study.baseline if study else _file_name(picked.base) or "baseline",
         chosen=picked.really,
         chosen_on=picked.on,

@@ -5,6 +5,7 @@ content.load makes a Week of a folder; nothing here reads a file. The format is 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from q1lab.study.command import Wish
 from q1lab.week.numbers import Numbers
 
 FORMAT = 1
+ARXIV = re.compile(r"arXiv[: ]\s?(\d{4}\.\d{4,5})")
 MAX_BYTES = 2_000_000
 """A content file above this size is refused: a week's text is some 100 KB."""
 
@@ -271,7 +273,14 @@ class Variant:
     used_in: str
     difficulty: str
     paper: str
+    """The paper, and after it what to read of it."""
     guide: str | None
+
+    @property
+    def source(self) -> str:
+        """The paper as one cites it: up to its arXiv number, else the whole."""
+        found = ARXIV.search(self.paper)
+        return self.paper if found is None else self.paper[: found.end()]
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -118,6 +119,9 @@ def test_the_head_names_what_is_chosen_and_nothing_before(repo: Path, q1lab: Q1l
         head = document.read_text().split("<!--")[0]
         assert head.startswith(f"# Modification: {title}\n")
         assert f"**{title}: " in head
+        # the paper, without what the week says to read of it
+        (source,) = re.findall(r"(?m)^It comes from (.*)$", document.read_text())
+        assert re.search(r"arXiv \d{4}\.\d{5}\.$", source)
     mine = document.read_text().replace("# Modification: GQA", "# Fewer heads", 1)
     document.write_text(mine)
     with Store() as store:

@@ -100,7 +100,7 @@ def modification(outcome: str | None = None, evil: bool = False) -> Modification
         title="Modification: RoPE" if not evil else "Modification: <script> & *stars* {{ x }}",
         variant="rope",
         variant_title="RoPE: rotary position embeddings",
-        paper="RoFormer, arXiv 2104.09864: sections 1, 3.1, 3.2, 3.3",
+        paper="RoFormer, arXiv 2104.09864",
         base="baseline",
         chosen=True,
         chosen_on="2026-03-03T18:20:00+00:00",

@@ -3,7 +3,6 @@ artifact, set a KPI."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -11,13 +10,11 @@ from q1lab.index.store import Store
 from q1lab.journal import artifacts, posts, reading
 from q1lab.tui import progress_rows as rows
 from q1lab.tui.screens.fields import Field, FieldsScreen
-from q1lab.week.model import Variant, Week
+from q1lab.week.model import ARXIV, Variant, Week
 
 if TYPE_CHECKING:
     from q1lab.journal.kpis import KpiLine
     from q1lab.tui.app import Q1Lab
-
-_ARXIV = re.compile(r"arXiv[: ]\s?(\d{4}\.\d{4,5})")
 
 
 def paper_of(week: Week) -> tuple[str, str]:
@@ -27,7 +24,7 @@ def paper_of(week: Week) -> tuple[str, str]:
 
 
 def _paper(variant: Variant) -> tuple[str, str]:
-    found = _ARXIV.search(variant.paper)
+    found = ARXIV.search(variant.paper)
     if found is None:
         return "", ""
     named = variant.paper[: found.start()].strip(" ,:")
