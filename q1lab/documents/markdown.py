@@ -20,6 +20,7 @@ _LINE_START = re.compile(r"^(#{1,6}(?=\s|$)|[+-](?=\s|$)|[=-]+$|\d+(?=[.)](?:\s|
 _BLANKS = re.compile(r"[ \t\r\n\f\v]+")  # a no-break space is meant
 _ENTITY = re.compile(r"&(?=#?\w+;)")
 _HEADING = re.compile(r"^( {0,3})(#{1,6})(?=\s|$)")
+_COMMENT = re.compile(r"(?:^|\s)#(?:\s|$)")
 _UNDERLINE = re.compile(r"^ {0,3}(=+|-+)\s*$")
 _CODE_SPAN = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)", re.DOTALL)
 _TAG = re.compile(r"<(?=[A-Za-z/!?])(?!https?://[^\s<>]*>)")
@@ -86,6 +87,28 @@ def answer(text: str, level: int = 3) -> Md:
     cleaned = plain(text).replace("\t", "    ").strip("\n")
     contained = _outside_code("\n".join(_contained_lines(cleaned, level)))
     return Md(contained) if _is_contained(contained, level) else fenced(cleaned, "markdown")
+
+
+def sketched(text: str) -> str:
+    """A sketch of code: each paragraph with a comment in it becomes a block of Python, so that a
+    line that begins with ``#`` is no heading and every line stays a line."""
+    fence = Fence()
+    out: list[str] = []
+    paragraph: list[str] = []
+
+    def end_paragraph() -> None:
+        code = any(_COMMENT.search(line) for line in paragraph)
+        out.extend([fenced("\n".join(paragraph), "python")] if code else paragraph)
+        paragraph.clear()
+
+    for line in text.split("\n"):
+        if not fence.takes(line) and line.strip():
+            paragraph.append(line)
+        else:
+            end_paragraph()
+            out.append(line)
+    end_paragraph()
+    return "\n".join(out)
 
 
 def _contained_lines(text: str, level: int) -> list[str]:

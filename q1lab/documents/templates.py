@@ -87,6 +87,7 @@ def _environment(folders: list[Path], finalize: Callable[[Any], str]) -> Any:
         signed=signed,
         loss=loss,
         percent=percent,
+        sketched=markdown.sketched,
         count=count,
         minutes=minutes,
         day=day,

@@ -17,8 +17,9 @@ from q1lab.study import command
 from q1lab.study.command import Wish
 from q1lab.week.numbers import Numbers
 
+ARXIV = re.compile(r"\barXiv[: ]\s?(\d{4}\.\d{4,5})\b")
+"""A paper at arXiv, as a text names it; the group is its number."""
 FORMAT = 1
-ARXIV = re.compile(r"arXiv[: ]\s?(\d{4}\.\d{4,5})")
 MAX_BYTES = 2_000_000
 """A content file above this size is refused: a week's text is some 100 KB."""
 
@@ -30,7 +31,9 @@ STEP_KINDS: Mapping[str, str] = MappingProxyType(
         "recall": (
             "a question to answer from memory; its answer is shown after, and marked right or wrong"
         ),
-        "predict": "asks for a prediction: direction, size, smallest effect that matters, how sure",
+        "predict": (
+            "asks for a prediction: direction, size, the smallest difference that matters, how sure"
+        ),
         "choose": "asks for one of the week's variants",
         "run": "done when the study of its run action has ended",
         "check": "done when the file of its check action passes",

@@ -124,6 +124,14 @@ def test_headings_go_below_their_place() -> None:
     assert answer("# one\n\n#### four", 3) == "#### one\n\n###### four"
 
 
+def test_comments_in_a_sketch_are_code_and_no_headings() -> None:
+    text = "Two lines go.\n\n# mean of squares (B, T, 1)\nx * r  # (B, T, C) * (B, T, 1)\n\n## Count\n\n```py\n# kept\n```"
+    assert answer(markdown.sketched(text)) == (
+        "Two lines go.\n\n```python\n# mean of squares (B, T, 1)\nx * r  # (B, T, C) * (B, T, 1)\n```\n\n"
+        "##### Count\n\n```py\n# kept\n```"
+    )
+
+
 @pytest.mark.parametrize(
     ("url", "shown"),
     [

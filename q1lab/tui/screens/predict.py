@@ -1,5 +1,4 @@
-"""Write down a prediction before the runs: direction, size, the smallest effect that matters, how
-sure."""
+"""Write down a prediction before the runs: direction, size, δ, how sure."""
 
 from __future__ import annotations
 
@@ -54,7 +53,7 @@ class PredictScreen(ModalScreen[None]):
                     yield Radio(WORDS[name], value=name == "lower", id=name)
             for name, label, hint in (
                 ("size", "by (nats)", "such as 0.03"),
-                ("matters", "too small to matter below (nats)", "such as 0.01"),
+                ("matters", "δ: too small to matter below (nats)", "such as 0.01"),
                 ("confidence", "how sure of the direction, in %", "such as 70"),
             ):
                 with Horizontal(classes="field"):
@@ -104,7 +103,7 @@ class PredictScreen(ModalScreen[None]):
         pressed = self.query_one(RadioSet).pressed_button
         direction = pressed.id if pressed and pressed.id else "lower"
         size = 0.0 if direction == "same" else self._number("size", "the size")
-        matters = self._number("matters", "the smallest effect that matters")
+        matters = self._number("matters", "δ")
         sure = self._number("confidence", "how sure you are") / 100
         reasoning = self.query_one("#reasoning", TextArea).text
         return {

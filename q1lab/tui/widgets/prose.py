@@ -18,6 +18,8 @@ from rich.cells import cell_len, set_cell_size
 from textual.content import Content, Span
 from textual.style import Style
 
+from q1lab.week.model import ARXIV
+
 if TYPE_CHECKING:
     from markdown_it.token import Token
 
@@ -26,7 +28,6 @@ Fragment = tuple[str, str, str]
 
 CODE, LINK, QUIET = "$accent", "underline $primary", "$muted"
 HEADINGS = {"h1": "bold $primary", "h2": "bold $primary", "h3": "bold $primary", "h4": "bold"}
-ARXIV = re.compile(r"\barXiv[: ]\s?(\d{4}\.\d{4,5})\b")
 NUMERIC = re.compile(r"[−+±≈~-]?[\d.,·×%/\s]*\d[\d.,·×%/\s]*[a-zA-Zµ%]{0,4}")
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 
