@@ -66,7 +66,12 @@ class StudyScreen(Page):
             session = (
                 self.week.session(setup.session) if setup.session and not self.sheet_id else None
             )
-            part, _ = domain.first_open(self.week, self.q1.snapshot.progress, session)
+            progress = self.q1.snapshot.progress
+            part = (
+                domain.first_open(self.week, progress, session)[0]
+                if session is not None
+                else domain.left_off(self.week, progress)
+            )
             self.q1.part_id = self._part = self.sheet_id = part.id
             found = sheets.find(self.week, part.id)
             assert found is not None
