@@ -166,6 +166,9 @@ def _run(args: list[str] | None) -> int:
     try:
         result = cli.main(args=args, prog_name="q1lab", standalone_mode=False)
         return result if isinstance(result, int) else 0
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)  # a page, not a line
+        return USAGE
     except click.ClickException as error:
         say(error.format_message())
         return USAGE

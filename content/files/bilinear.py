@@ -1,4 +1,4 @@
-"""SwiGLU without any activation, which the paper calls Bilinear.
+"""SwiGLU without any activation; the paper calls it Bilinear.
 
 Two projections, multiplied. Train it with `q1lab run ./bilinear.py
 --baseline swiglu --unchecked`.

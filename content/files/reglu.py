@@ -1,4 +1,4 @@
-"""SwiGLU with ReLU in SiLU's place, which the paper calls ReGLU.
+"""SwiGLU with ReLU in SiLU's place; the paper calls it ReGLU.
 
 Train it with `q1lab run ./reglu.py --baseline swiglu --unchecked`.
 """

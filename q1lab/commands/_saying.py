@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
+
 import click
 
 
@@ -16,3 +19,11 @@ def tell(text: str, silent: bool) -> None:
     """A line for a person, on stderr; none where a program reads."""
     if not silent:
         click.echo(text, err=True)
+
+
+def say(text: str, indent: str = "  ") -> None:
+    """Sentences on stdout. On a terminal they are broken between words, further lines indented;
+    elsewhere each stays a line of its own."""
+    if sys.stdout.isatty():
+        text = click.wrap_text(text, min(shutil.get_terminal_size().columns, 100), "", indent)
+    click.echo(text)

@@ -11,7 +11,7 @@ import click
 
 from q1lab import declaring
 from q1lab.commands._opening import opened
-from q1lab.commands._saying import print_json, tell
+from q1lab.commands._saying import print_json, say, tell
 from q1lab.commands.live import watch
 from q1lab.declaring import Declared
 from q1lab.errors import FAILED, INTERRUPTED, OK, Problem
@@ -95,13 +95,9 @@ def announce(declared: Declared, missing: int) -> None:
     what = f"{members} against {first.baseline}"
     if record.kind != series.SWEEP:
         what = f"{first.variant} against {first.baseline} at {record.axis} {members}"
-    width = shutil.get_terminal_size().columns
-    click.echo(
-        click.wrap_text(
-            f"{record.id}: {what}, {many}, preset {first.preset}, data {first.data.name}, "
-            f"{first.device} {first.dtype}, {first.jobs} at once",
-            width,
-        )
+    say(
+        f"{record.id}: {what}, {many}, preset {first.preset}, data {first.data.name}, "
+        f"{first.device} {first.dtype}, {first.jobs} at once"
     )
     if missing:
         most = "at most " if planned is not None else ""
@@ -112,7 +108,7 @@ def announce(declared: Declared, missing: int) -> None:
             said.setdefault(note, []).append(record.name(at))
     for note, names in said.items():
         whose = "" if len(names) == len(declared.plans) else f" on {', '.join(names)}"
-        click.echo(click.wrap_text(f"note{whose}: {note}", width, "", "  "))
+        say(f"note{whose}: {note}")
 
 
 def _follow(store: Store, declared: Declared, as_json: bool) -> int | None:

@@ -40,24 +40,19 @@ def kpi(ctx: click.Context, repo: Path | None, as_json: bool) -> int:
 
 
 def as_text(lines: list[KpiLine]) -> str:
-    """The KPIs as an aligned table."""
+    """The KPIs as an aligned table; where both numbers come from is a line below each."""
     from q1lab.documents.templates import count
 
     if not lines:
         return "No KPI yet. Set one: q1lab kpi set NAME --target 3 --actual 1"
-    rows = [("KPI", "target", "actual", "", "actual from", "target from")]
+    rows = [("KPI", "target", "actual", "")]
     for line in lines:
         met = {True: "met", False: "not met", None: ""}[line.met]
-        rows.append(
-            (line.title, count(line.target), count(line.actual), met, line.origin, line.target_from)
-        )
-    widths = [max(len(row[index]) for row in rows) for index in range(6)]
-    out = []
-    for row in rows:
-        cells = [
-            row[i].rjust(widths[i]) if i in (1, 2) else row[i].ljust(widths[i]) for i in range(6)
-        ]
-        out.append("  ".join(cells).rstrip())
+        rows.append((line.title, count(line.target), count(line.actual), met))
+    first, second, third, _ = (max(map(len, column)) for column in zip(*rows, strict=True))
+    out = [f"{a:{first}}  {b:>{second}}  {c:>{third}}  {met}".rstrip() for a, b, c, met in rows]
+    for at, line in reversed(list(enumerate(lines, start=1))):
+        out.insert(at + 1, f"  {line.origin}; target: {line.target_from}")
     return "\n".join(out)
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import shutil
 from pathlib import Path
 
 import click
 
 from q1lab.commands._opening import opened
+from q1lab.commands._saying import say
 from q1lab.compare import planner
 from q1lab.errors import OK, Problem
 from q1lab.index import ingest
@@ -50,6 +50,5 @@ def plan(variant: str, detect: float, preset: str | None, as_json: bool) -> int:
         click.echo(json.dumps(dataclasses.asdict(advice), indent=2))
         return OK
     begin = command.text(Wish(variant, seeds="3", preset=preset)).replace(" --seeds 3", "")
-    width = min(shutil.get_terminal_size().columns, 100)
-    click.echo(click.wrap_text(planner.told(advice, begin), width))
+    say(planner.told(advice, begin), "")
     return OK

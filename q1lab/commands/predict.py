@@ -8,7 +8,9 @@ import click
 
 from q1lab.commands import _documents as shared
 from q1lab.commands._opening import opened
+from q1lab.commands._saying import say
 from q1lab.errors import OK, Problem
+from q1lab.files import plain
 
 
 @click.command(
@@ -85,7 +87,8 @@ def predict(
                 f"  q1lab predict {name} --direction lower --size 0.03 --matters 0.01 --sure 70%"
             )
             return OK
-        shared.show("\n".join(lines(found)))
+        for line in lines(found):
+            say(plain(line), "    ")
     return OK
 
 
@@ -99,22 +102,26 @@ def lines(found: dict[str, object]) -> list[str]:
         by = f" by {item['size']:g} nats" if item["direction"] != "same" else ""
         return (
             f"{DIRECTION_WORDS[str(item['direction'])]}{by}{sure}; "
-            f"from {item['matters']:g} nats up it "
-            f"matters "
-            f"(written {str(item['created'])[:10]})"
+            f"from {item['matters']:g} nats up it matters"
         )
+
+    def written(item: dict[str, object]) -> str:
+        return f"written {str(item['created'])[:10]}"
 
     locked = (
         f"locked {str(found['locked'])[:10]} by {found['locked_by']}"
         if found["locked"]
         else "not locked yet"
     )
-    out = [f"{found['variant']}: {one(found)}", f"  {locked}"]
+    out = [f"{found['variant']}: {one(found)}", f"  {written(found)}, {locked}"]
     if found["reasoning"]:
         out.append(f"  because: {found['reasoning']}")
     amended = found["amended"]
     assert isinstance(amended, list)
-    return out + [f"  replaces: {one(old)}, locked {str(old['locked'])[:10]}" for old in amended]
+    return out + [
+        f"  replaces: {one(old)}; {written(old)}, locked {str(old['locked'])[:10]}"
+        for old in amended
+    ]
 
 
 def nats(option: str, text: str) -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import click
 from q1lab import planning
 from q1lab.commands._asking import asking, wish_of
 from q1lab.commands._opening import opened
-from q1lab.commands._saying import print_json, tell
+from q1lab.commands._saying import print_json, say, tell
 from q1lab.commands.live import minutes_text, watch
 from q1lab.errors import FAILED, INTERRUPTED, OK, Problem
 from q1lab.index import ingest
@@ -160,7 +159,7 @@ def _announce(study: Study, plan: planning.Plan) -> None:
         f"{study.id}: {what}, {count}, preset {study.preset}, data {study.data.name}, "
         f"{study.device} {study.dtype}, {study.jobs} at once"
     )
-    click.echo(click.wrap_text(line, shutil.get_terminal_size().columns))
+    say(line)
     if plan.missing and plan.minutes is not None:
         whole = len(plan.missing) == len(study.runs)
         runs = (
@@ -170,7 +169,7 @@ def _announce(study: Study, plan: planning.Plan) -> None:
         )
         click.echo(f"{runs}, about {minutes_text(plan.minutes * 60)}")
     for note in plan.notes:
-        click.echo(f"note: {note}")
+        say(f"note: {note}")
 
 
 def _planned(study: Study, as_json: bool) -> int:
@@ -178,10 +177,8 @@ def _planned(study: Study, as_json: bool) -> int:
     if as_json:
         print_json({"study": study.id, "started": False})
         return OK
-    click.echo(
-        f"{study.id} is planned; nothing trains here. Write it down: q1lab export notebook "
-        f"{study.id} · then take the results in: q1lab import {study.id}-results.zip"
-    )
+    say(f"{study.id} is planned; nothing trains here. Next:")
+    click.echo(f"  {command.going_on(study)}")
     return OK
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -43,6 +44,14 @@ def sweep(modifications: tuple[str, ...], detach: bool, as_json: bool, **asked: 
             return finish(store, modifications[0], as_json)
         wish = wish_of(variant="", **asked)
         _ = command.parse_range(wish.seeds) or command.parse_seeds(wish.seeds)
-        names = modifications or tuple(name for name in variants.names() if name != "baseline")
+        given = tuple(name for one in modifications for name in _split(one))
+        names = given or tuple(name for name in variants.names() if name != "baseline")
         tell("Looking at the model files and this machine …", as_json)
         return train(store, declaring.sweep(wish, names, store), detach, as_json)
+
+
+def _split(given: str) -> list[str]:
+    """``rope,swiglu`` is two names, as in --seeds and --over; a file's name may have a comma."""
+    if Path(given).exists():
+        return [given]
+    return [name for one in given.split(",") if (name := one.strip())]

@@ -16,6 +16,7 @@ from typing import Any
 
 from q1lab.errors import Problem
 from q1lab.study import presets, ranges, series, tuning
+from q1lab.study.engines import names
 from q1lab.study.studies import Study
 
 HEADLINE = "paired"
@@ -179,7 +180,9 @@ def of_study(study: Study, word: Callable[[str], str] = str) -> Wish:
 
 def going_on(study: Study) -> str:
     """What to type so that a study goes on: the command that planned it, of its whole series if it
-    has one."""
+    has one; what is planned for a notebook is written and taken in."""
+    if names.from_dict(study.extra.get("engine")).kind == "notebook":
+        return f"q1lab export notebook {study.id} · then q1lab import {study.id}-results.zip"
     wish, mine = of_study(study), series.of(study)
     if mine is None:
         return text(wish)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from click.testing import CliRunner
 
-from q1lab.cli import COMMANDS, SECTIONS, cli
+from q1lab.cli import COMMANDS, SECTIONS, cli, run
+from q1lab.commands._saying import say
 
 
 def test_each_command_is_in_one_section() -> None:
@@ -19,3 +20,29 @@ def test_help_has_an_example(name: str) -> None:
     assert done.exit_code == 0, done.output
     assert "Example" in done.output
     assert f"q1lab {name}" in done.output.split("Example", 1)[1]
+
+
+@pytest.mark.parametrize("group", ["post", "paper", "artifact", "config", "content"])
+def test_a_group_without_a_command_shows_its_page(
+    group: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run([group]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert f"Usage: q1lab {group}" in said.err.splitlines()[0]
+    assert "Commands:" in said.err.splitlines()
+
+
+def test_sentences_are_broken_between_words_on_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = "note: " + "a sentence of many words " * 8
+    say(text)
+    assert capsys.readouterr().out == text + "\n"
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    say(text)
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 60
+    assert all(line.startswith("  ") for line in lines[1:])
+    assert " ".join(line.strip() for line in lines) == text.strip()

@@ -238,6 +238,8 @@ def test_a_study_for_a_notebook_is_not_trained_here(
     assert code == 0
     assert "nothing trains here" in out
     assert studies.load("rope-1").device == "cuda"
+    code, out = invoke("status")
+    assert "next: q1lab export notebook rope-1 · then q1lab import rope-1-results.zip" in out
     code, out = invoke("export", "notebook", "rope-1", "--output", str(tmp_path / "x.txt"))
     assert code == 2
     assert ".ipynb or .zip" in out
