@@ -1,5 +1,5 @@
-"""Record a learner's way in a terminal, new → red → hint → green → run → merge, into
-docs/learner-path.md.
+"""Record a learner's way in a terminal, from an empty folder to a study that somebody else trains
+again, into docs/learner-path.md.
 
     python tools/docs/learner_path.py [--max-iters 300]
 
@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "learner-path.md"
 COLUMNS, LINES = 110, 300
 
-TURN = "        q, k = apply_rotary_emb(q, k, self.freqs_cis)\n"
+ROTATE = "        q, k = apply_rotary_emb(q, k, self.freqs_cis)\n"
 SPLIT = "        q, k, v = (t.transpose(1, 2) for t in (q, k, v))  # each (B, H, T, D)\n"
 
 
@@ -35,6 +35,7 @@ def terminal(command: str, folder: Path) -> str:
     """What a terminal shows when the command, typed into bash, has ended."""
     screen = pyte.Screen(COLUMNS, LINES)
     stream = pyte.ByteStream(screen)
+    answered = -1
     pid, fd = pty.fork()
     if pid == 0:
         fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, COLUMNS, 0, 0))
@@ -48,8 +49,10 @@ def terminal(command: str, folder: Path) -> str:
         except OSError:
             break
         stream.feed(data)
-        asked = screen.display[screen.cursor.y].rstrip()
-        if asked.endswith(("[y/N]:", "[Y/n]:")):  # the learner says yes
+        row = screen.cursor.y
+        asked = screen.display[row].rstrip()
+        if row != answered and asked.endswith(("[y/N]:", "[Y/n]:", "[y]:")):  # the learner says yes
+            answered = row
             os.write(fd, b"y\n")
     os.waitpid(pid, 0)
     os.close(fd)
@@ -68,7 +71,7 @@ def main() -> None:
         "do not edit -->\n\n"
         "Their own file from an empty folder to a merge. Each block is what a terminal showed; "
         "q1lab wrote every\n"
-        "number. In the week itself the runs take more iters, and a prediction comes before them."
+        "number. In the week itself the runs take more iters."
     ]
     with tempfile.TemporaryDirectory() as place:
         work = Path(place) / "work"
@@ -103,24 +106,37 @@ def main() -> None:
         file = repo / "rope.py"
         header = file.read_text().partition("\n")[0] + "\n"
         right = header + (ROOT / "labs" / "models" / "rope.py").read_text()
-        assert TURN + SPLIT in right
-        file.write_text(right.replace(TURN + SPLIT, SPLIT + TURN))
+        assert ROTATE + SPLIT in right
+        file.write_text(right.replace(ROTATE + SPLIT, SPLIT + ROTATE))
         show(
-            "They write the turn, but after the heads were moved in front of the positions, "
-            "so that it turns by\n"
-            "head. The checks notice:",
+            "They write the rotation, but after the heads were moved in front of the positions, so "
+            "that it rotates\nby head. The checks notice:",
             "q1lab check rope.py",
         )
         show("A hint is a question first:", "q1lab hint rope")
         file.write_text(right)
-        show("They turn before the heads are moved:", "q1lab check rope.py")
+        show("They rotate before the heads are moved:", "q1lab check rope.py")
+        show(
+            "Before the runs, what they expect, and what would be too small to matter:",
+            "q1lab predict rope --direction lower --size 0.05 --matters 0.02 --sure 70% "
+            "--why 'distance no longer has to be learned'",
+        )
         show(
             f"Six runs of their own two files, short ones here ({given.max_iters} iters):",
-            "q1lab run ./rope.py --baseline ./model.py --preset quick --max-iters "
-            f"{given.max_iters}",
+            f"q1lab run ./rope.py --preset quick --max-iters {given.max_iters}",
+        )
+        show(
+            "What they know so far goes into a document, and with it the two files that trained:",
+            "q1lab modification",
         )
         show("Into their transformer, checked once more and committed:", "q1lab merge rope.py")
         show("What git has:", "git log --oneline --stat -3")
+        show(
+            "Somebody else clones it and trains that study again:",
+            "git clone -q my-transformer theirs && cd theirs && "
+            "Q1LAB_HOME=$HOME/theirs q1lab run studies/rope-1",
+            work,
+        )
     PAGE.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
 
 
