@@ -6,6 +6,7 @@ from __future__ import annotations
 from textual._context import NoActiveAppError as NoActiveAppError
 from textual.app import App
 from textual.css.stylesheet import Stylesheet
+from textual.widgets._footer import FooterKey as FooterKey
 
 
 class KeptStylesheet(Stylesheet):

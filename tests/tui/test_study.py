@@ -771,3 +771,19 @@ async def test_the_line_below_the_page_stays_one_line_when_the_window_grows() ->
         await pilot.resize_terminal(120, 40)  # the page is narrower beside the tree
         await pilot.pause()
         assert app.screen.query_one(PlaceLine).region.height == 1
+
+
+@pytest.mark.parametrize("width", [60, 80])
+async def test_the_foot_always_says_how_to_get_help_and_the_top_what_else_there_is(
+    width: int,
+) -> None:
+    app = prepared(some_progress)
+    async with app.run_test(size=(width, 24)) as pilot:
+        await settled(pilot)
+        await until(pilot, lambda: "palette" in words(app).splitlines()[-1])
+        first, *_, last = words(app).splitlines()
+        assert last.index("? help") < last.index("^p palette")
+        assert all(f" {key} " in first for key in "1234")
+        await pilot.resize_terminal(140 - width, 24)
+        await until(pilot, lambda: len(words(app).splitlines()[-1].rstrip()) > 130 - width)
+        assert "? help" in words(app).splitlines()[-1]

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, ClassVar, cast
 from textual.app import ComposeResult
 from textual.containers import Container
 from textual.screen import Screen
-from textual.widgets import Footer
 
 from q1lab.tui.snapshot import Snapshot
+from q1lab.tui.widgets.keyline import KeyLine
 from q1lab.tui.widgets.sayline import SayLine
 from q1lab.tui.widgets.topline import TopLine
 
@@ -42,7 +42,7 @@ class Page(Screen[None]):
         yield TopLine(self.page)
         with Container(id="body"):
             yield from self.body()
-        yield Footer()
+        yield KeyLine()
         yield SayLine()
 
     def on_mount(self) -> None:

@@ -11,7 +11,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import Screen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from q1lab.errors import Problem
 from q1lab.files import plain
@@ -25,6 +25,7 @@ from q1lab.tui.screens.hint import HintScreen, show_next
 from q1lab.tui.widgets.check_words import Results, against_source, ending, heading
 from q1lab.tui.widgets.diff_view import diff_text
 from q1lab.tui.widgets.fitted import Fitted
+from q1lab.tui.widgets.keyline import KeyLine
 from q1lab.tui.widgets.palette import palette
 from q1lab.tui.widgets.reader import Reader
 from q1lab.tui.widgets.sayline import SayLine
@@ -76,7 +77,7 @@ class CheckScreen(Screen[None]):
                 with VerticalScroll(id="check-diff"):
                     yield Static(id="diff", markup=False)
                 yield Reader()
-        yield Footer()
+        yield KeyLine()
         yield SayLine()
 
     @property

@@ -13,7 +13,7 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import Screen
 from textual.timer import Timer
-from textual.widgets import Button, Footer, Input, OptionList, Select, Static
+from textual.widgets import Button, Input, OptionList, Select, Static
 
 from q1lab.errors import Problem
 from q1lab.index.store import Store
@@ -26,6 +26,7 @@ from q1lab.tui.beside import beside
 from q1lab.tui.keys import bindings
 from q1lab.tui.messages import Failed
 from q1lab.tui.widgets.diff_view import diff_text
+from q1lab.tui.widgets.keyline import KeyLine
 from q1lab.tui.widgets.launch_form import LaunchForm
 from q1lab.tui.widgets.launch_words import estimate, prediction_words
 from q1lab.tui.widgets.palette import palette
@@ -81,7 +82,7 @@ class LaunchScreen(Screen[str | None]):
                 yield Static(id="prediction", markup=False)
                 yield Static(id="estimate", markup=False)
             yield Button("Start", id="start", variant="primary", disabled=True, compact=True)
-        yield Footer()
+        yield KeyLine()
         yield SayLine()
 
     @property

@@ -9,7 +9,7 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.screen import Screen
-from textual.widgets import Footer, Log, Static
+from textual.widgets import Log, Static
 
 from q1lab.index.view import RunView
 from q1lab.study.states import MARKS
@@ -18,6 +18,7 @@ from q1lab.study.tail import Tail
 from q1lab.tui.keys import bindings
 from q1lab.tui.outside import copy
 from q1lab.tui.snapshot import Snapshot
+from q1lab.tui.widgets.keyline import KeyLine
 from q1lab.tui.widgets.palette import palette
 from q1lab.tui.widgets.sayline import SayLine
 from q1lab.tui.widgets.words import loss_words, state_words
@@ -45,7 +46,7 @@ class RunLogScreen(Screen[None]):
         yield Static(id="log-head", markup=False)
         yield Log(id="log", max_lines=MOST_LINES, auto_scroll=True)
         yield Static(id="log-empty", markup=False)
-        yield Footer()
+        yield KeyLine()
         yield SayLine()
 
     def on_mount(self) -> None:

@@ -11,7 +11,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.screen import Screen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from q1lab.compare import budget
 from q1lab.compare import text as verdict
@@ -28,6 +28,7 @@ from q1lab.tui.widgets import forest
 from q1lab.tui.widgets.chart_data import ChartData, curves
 from q1lab.tui.widgets.fitted import Fitted
 from q1lab.tui.widgets.forest import Forest, draw
+from q1lab.tui.widgets.keyline import KeyLine
 from q1lab.tui.widgets.loss_chart import LossChart
 from q1lab.tui.widgets.palette import palette
 from q1lab.tui.widgets.sayline import SayLine
@@ -65,7 +66,7 @@ class VerdictScreen(Screen[None]):
             with VerticalScroll(id="verdict"):
                 yield Fitted(self._draw, id="verdict-text")
             yield LossChart(id="verdict-chart")
-        yield Footer()
+        yield KeyLine()
         yield SayLine()
 
     @property

@@ -21,7 +21,7 @@ TABS = (
 HERE = "bold $text on $primary 30%"
 TONES = {"on": "bold $success", "off": "$muted", "over": "bold $warning"}
 ROOM = 78
-"""From this many cells up all tabs are shown; below, only the one that is open."""
+"""From this many cells up all tabs have their names; below, only the one that is open."""
 
 
 def minutes(seconds: float | None) -> str:
@@ -56,13 +56,12 @@ class TopLine(Widget):
         gap = max(1, width - tabs.cell_length - middle.cell_length - clock.cell_length - 3)
         return Content.assemble(tabs, " " * gap, middle, "  " if middle.plain else "", clock, " ")
 
-    def _tabs(self, all_of_them: bool) -> Content:
+    def _tabs(self, named_all: bool) -> Content:
         cells = []
         for key, name, title in TABS:
             open_ = name == self.here
-            if not (all_of_them or open_):
-                continue
-            text = Content(f" {key} {title} ")
+            named = named_all or open_
+            text = Content(f" {key} {title} " if named else f" {key} ")
             style = Style.from_meta({"@click": f"app.go('{name}')"})
             cells.append(text.stylize(HERE) if open_ else text.stylize(style).stylize("$muted"))
         return Content("").join(cells)

@@ -1,0 +1,47 @@
+"""The keys at the foot of a screen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rich.cells import cell_len
+from textual.app import ComposeResult
+from textual.widgets import Footer
+
+from q1lab.tui.textual_private import FooterKey
+
+HELP = "app.help"
+AROUND = 3
+"""Cells around a key and its words, as app.tcss has them."""
+PALETTE_AROUND = 5
+"""The same for the palette's key, with the line before it."""
+
+
+class KeyLine(Footer):
+    """Where the keys don't all fit, those further right are left out, but never help: it lists the
+    others."""
+
+    def compose(self) -> ComposeResult:
+        keys = [one for one in super().compose() if isinstance(one, FooterKey)]
+        self._fit(keys)
+        yield from keys
+
+    def on_resize(self) -> None:
+        self._fit(self.query(FooterKey))
+
+    def _fit(self, keys: Iterable[FooterKey]) -> None:
+        first = [one for one in keys if _kept(one)]
+        room = self.app.size.width - sum(map(_cells, first))
+        for key in keys:
+            if key not in first:
+                key.display = _cells(key) <= room
+                room -= _cells(key) if key.display else 0
+
+
+def _kept(key: FooterKey) -> bool:
+    return key.action == HELP or key.has_class("-command-palette")
+
+
+def _cells(key: FooterKey) -> int:
+    around = PALETTE_AROUND if key.has_class("-command-palette") else AROUND
+    return cell_len(key.key_display) + cell_len(key.description) + around
