@@ -133,7 +133,7 @@ async def test_a_commands_output_is_shown_as_plain_text_and_esc_ends_it(tmp_path
         await until(pilot, lambda: app.screen is not screen)
         done = OutputScreen("another", [sys.executable, "-c", "raise SystemExit(3)"], tmp_path)
         await app.push_screen(done)
-        await until(pilot, lambda: "ended with 3" in str(done.query_one(".dialog").border_subtitle))
+        await until(pilot, lambda: "status 3" in str(done.query_one(".dialog").border_subtitle))
         missing = OutputScreen("a third", [str(tmp_path / "nothing")], tmp_path)
         await app.push_screen(missing)
         await until(

@@ -317,6 +317,16 @@ async def test_the_first_start_asks_for_the_repository_once(tmp_path: Path, home
         assert stat.S_IMODE((home / "config.toml").stat().st_mode) == 0o600
 
 
+async def test_the_first_start_shows_all_of_itself_in_the_smallest_terminal(tmp_path: Path) -> None:
+    app = prepared(lambda store, week: store.set_setting(f"welcomed:{week.label}", None))
+    object.__setattr__(app.setup, "cwd", tmp_path)
+    async with app.run_test(size=(60, 20)) as pilot:
+        await until(pilot, lambda: "Later: `q1lab" in words(app))
+        await until(pilot, lambda: "studies train" in words(app))
+        assert app.week.title in words(app)
+        assert " Begin " in words(app)
+
+
 # ── the page as a reader
 
 

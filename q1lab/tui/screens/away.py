@@ -67,7 +67,7 @@ class AwayScreen(ModalScreen[Answer | None]):
                 yield Button("All of it (a)", id="all")
             with Horizontal(classes="field"):
                 yield Label("or minutes")
-                yield Input(placeholder="25", id="minutes", max_length=6, type="number")
+                yield Input(placeholder="such as 25", id="minutes", max_length=6, type="number")
 
     @on(Button.Pressed, "#none")
     def action_none(self) -> None:

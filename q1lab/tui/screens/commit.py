@@ -78,8 +78,8 @@ class CommitScreen(ModalScreen[bool]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog tall") as dialog:
             dialog.border_title = " ".join(self.argv)
-            dialog.border_subtitle = f"{self._first} · Esc leaves it"
-            yield Static(id="message", markup=False)
+            dialog.border_subtitle = "Esc leaves it"
+            yield Static(f"{self._first[:1].upper()}{self._first[1:]}", id="message", markup=False)
             with VerticalScroll():
                 yield Static(id="claims", markup=False)
                 yield Static(id="text", markup=False)

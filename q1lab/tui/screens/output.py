@@ -89,7 +89,7 @@ class OutputScreen(ModalScreen[None]):
         self._ended(self.code)
 
     def _ended(self, code: int) -> None:
-        words = "done" if code == 0 else f"ended with {code}"
+        words = "done" if code == 0 else f"it did not work (status {code})"
         if not self.said.strip():
             self.query_one(RichLog).write("It printed nothing.")
         asks = " · y does it" if self.would else " · y runs it with --yes" if self.asks else ""

@@ -137,7 +137,8 @@ class PredictScreen(ModalScreen[None]):
         try:
             values = self._values()
         except Problem as problem:
-            said.update(_sentence(problem))
+            begun = any(field.value for field in self.query(Input))
+            said.update(_sentence(problem) if begun else "Your prediction as a sentence.")
             said.set_classes("muted")
             return
         way = {"lower": "lower by {:g} nats", "higher": "higher by {:g} nats", "same": "the same"}

@@ -61,8 +61,9 @@ class ProgressScreen(Page):
         )
         pane = self.query_one("#minutes", Rows)
         total = snapshot.progress.count(week.parts())
-        spent = hours(total.seconds) if total.seconds else "not timed"
-        pane.border_subtitle = f"{spent} of {hours(total.minutes * 60)}"
+        planned = hours(total.minutes * 60)
+        spent = f"{hours(total.seconds)} of {planned}" if total.seconds else f"{planned} planned"
+        pane.border_subtitle = spent
         pane.fill(rows.parts(week, snapshot.progress))
         data = snapshot.pages.get("progress")
         if data is None:

@@ -64,11 +64,13 @@ class WelcomeScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         app = cast("Q1Lab", self.app)
         week = app.week
+        tight = app.size.height < 24
         with VerticalScroll(classes="dialog welcome", can_focus=False) as dialog:
+            dialog.set_class(tight, "-tight")
             dialog.border_title = f"q1lab · {week.label}"
             dialog.border_subtitle = "Enter begins · ? shows all keys at any time"
             yield Static(Content.styled(week.title, "bold $primary"))
-            if app.size.height >= 24:
+            if not tight:
                 yield Static(week.goal, markup=False)
             yield Static(self._glance(), id="glance")
             yield Static(Content.assemble(("this machine  ", "$muted"), "looking…"), id="machine")
