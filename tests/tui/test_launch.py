@@ -221,6 +221,23 @@ async def test_a_kept_study_is_chosen_and_trained_as_it_was(
         assert screen.wish().variant == str(tmp_path / "studies" / "rope-1")
 
 
+async def test_in_the_smallest_terminal_no_line_of_a_new_study_is_cut(
+    fake_trainer: Callable[..., None], tmp_path: Path
+) -> None:
+    with Store() as store:
+        progress.choose(store, content.load(content_dir()).label, "rope")
+    (tmp_path / "rope.py").write_text((MODELS / "rope.py").read_text())
+    async with app(cwd=tmp_path).run_test(size=(60, 20)) as pilot:
+        screen = await open_launch(pilot)
+        assert screen.query_one("#file", Input).value == "./rope.py"
+        for field in screen.query(Input):
+            assert len(field.placeholder) <= max(field.size.width, 19), field.placeholder
+        screen.query_one("#variant", OptionList).highlighted = 0
+        await until(pilot, lambda: "Its diff is" in words(pilot.app))
+        shown = " ".join(line.rpartition("│")[2].strip() for line in words(pilot.app).split("\n"))
+        assert "shown once that passes its checks" in shown
+
+
 async def test_the_form_begins_with_the_file_that_the_learner_wrote(
     fake_trainer: Callable[..., None], tmp_path: Path
 ) -> None:

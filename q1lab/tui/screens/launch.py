@@ -6,7 +6,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -38,9 +37,8 @@ if TYPE_CHECKING:
 
 SPOILER = """This is q1lab's own implementation.
 
-Its diff is the solution of the file that
-you write, so it is shown once that passes
-its checks. Ctrl+O shows it now."""
+Its diff is the solution of the file that you write, so it is shown once that passes its checks. \
+Ctrl+O shows it now."""
 
 PAUSE = 0.7
 """Seconds without a change until the plan is estimated; a probe trains a few steps, so not on every
@@ -151,13 +149,13 @@ class LaunchScreen(Screen[str | None]):
         """The diff; that of q1lab's own file would give the solution away."""
         if not self.is_attached or diff != self._diff:
             return
-        if not diff:
-            shown: Text | str = "the same code; there is nothing to compare"
-        elif may:
-            shown = diff_text(diff, palette(self.app), dark=self.app.current_theme.dark)
+        place = self.query_one("#diff", Static)
+        code = bool(diff) and may
+        place.set_class(not code, "-prose")
+        if code:
+            place.update(diff_text(diff, palette(self.app), dark=self.app.current_theme.dark))
         else:
-            shown = Text(SPOILER, style=palette(self.app).muted)
-        self.query_one("#diff", Static).update(shown)
+            place.update(SPOILER if diff else "The same code: there is nothing to compare.")
 
     def action_reference(self) -> None:
         """Show q1lab's own implementation, and note that it was asked for."""

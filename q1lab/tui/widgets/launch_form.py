@@ -60,12 +60,12 @@ class LaunchForm(VerticalScroll, can_focus=False):
         rows.append(Option("a file of mine …", id=OTHER))
         rows += [Option(f"{kept.FOLDER}/{name}  once more", id=name) for name in self.kept]
         yield Listing(*rows, id="variant", markup=False, compact=True)
-        own = "" if self.given in self.names else self.given
+        own = "" if self.given in self.names else self._short(self.given)
         yield Input(own, placeholder="path to your model file", id="file", compact=True)
         yield Static(KEPT, id="kept", markup=False)
         with Horizontal(classes="pick decided"):
             yield Label("against")
-            hint = "what it was made from"
+            hint = "where it came from"
             yield Input(asked.baseline or "", placeholder=hint, id="baseline", compact=True)
         with Horizontal(classes="pick decided"):
             yield Label("preset")
@@ -95,7 +95,7 @@ class LaunchForm(VerticalScroll, can_focus=False):
             yield Select(names, prompt=usual, value=engine, id="engine", compact=True)
         more = " ".join(f"{k}={v}" for k, v in asked.overrides.items() if k != "max_iters")
         for name, label, value, hint in (
-            ("jobs", "at once", str(asked.jobs or ""), "one run per core or GPU"),
+            ("jobs", "at once", str(asked.jobs or ""), "one per core or GPU"),
             ("more", "set", more, "such as dropout=0.1"),
         ):
             with Horizontal(classes="pick decided" if name == "more" else "pick"):
@@ -130,6 +130,14 @@ class LaunchForm(VerticalScroll, can_focus=False):
         own = self.folder / typed
         here = Path(typed).expanduser()
         return str(own) if typed and not here.exists() and own.exists() else typed
+
+    def _short(self, path: str) -> str:
+        """A path of the learner's folder from there on, where `_file` finds it again."""
+        own = Path(path)
+        if not own.is_absolute() or not own.is_relative_to(self.folder.absolute()):
+            return path
+        short = own.relative_to(self.folder.absolute())
+        return path if short.exists() and not short.samefile(own) else f"./{short}"
 
     def _picked(self) -> str:
         option = self.query_one("#variant", OptionList).highlighted_option

@@ -36,9 +36,9 @@ def estimate(plan: Plan) -> str:
         f"{study.dtype}"
     )
     if plan.alive:
-        head = f"{study.id} is just this study, and it is training."
+        head = f"{study.id} is exactly this study, and it is training."
     elif not missing:
-        head = f"{study.id} is just this study, and nothing is missing."
+        head = f"{study.id} is exactly this study, and nothing is missing."
     else:
         minutes = (
             "" if plan.minutes is None else f", about {left_words(max(1.0, plan.minutes * 60))}"
