@@ -255,16 +255,19 @@ async def test_nothing_to_go_on_with_is_said_in_a_box() -> None:
 async def test_the_log_is_followed_as_plain_text() -> None:
     study = make_study()
     training(study)
-    log = study.files.run("baseline-seed0").log
+    log = study.files.run("modified-seed1").log
     async with app().run_test(size=(100, 30)) as pilot:
         await open_lab(pilot)
         await pilot.press("enter")
+        assert isinstance(pilot.app.screen, RunLogScreen)
+        assert "val loss 1.9090" in words(pilot.app)
+        assert "There is no log of this run." in words(pilot.app)
+        await pilot.press("escape", "down", "down", "down", "enter")
         assert isinstance(pilot.app.screen, RunLogScreen)
         assert "Nothing printed yet." in words(pilot.app)
         log.write_text("\x1b[31m[bold]a warning[/bold]\x1b[0m \x1b]0;title\x07\n")
         await until(pilot, lambda: "[bold]a warning[/bold]" in words(pilot.app))
         assert "\x1b" not in words(pilot.app)
-        assert "val loss 1.9090" in words(pilot.app)
         await pilot.press("escape")
         assert isinstance(pilot.app.screen, LabScreen)
 

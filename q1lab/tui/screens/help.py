@@ -45,6 +45,23 @@ NAMES = {
 SCREEN, APP, HERE = "This screen", "Everywhere", "Where the focus is"
 UNSAID = ("Scroll Left", "Scroll Right", "Page Left", "Page Right", "Copy selected text")
 """Textual binds these everywhere, also where there is nothing to scroll to or to copy."""
+PLAIN = {
+    "Scroll Up": "Up a line",
+    "Scroll Down": "Down a line",
+    "Scroll Home": "To the beginning",
+    "Scroll End": "To the end",
+    "Page Up": "Up a page",
+    "Page Down": "Down a page",
+    "Up": "To the row above",
+    "Down": "To the row below",
+    "First": "To the first row",
+    "Last": "To the last row",
+    "Select": "Choose the row",
+    "Show menu": "Show the choices",
+    "Submit": "Take what is typed",
+    "back": "Go back",
+}
+"""Textual's words for what its own widgets do, as this app says them."""
 MARKS = (
     ("✓", "done"),
     ("☐", "open"),
@@ -109,6 +126,7 @@ def _tables(
         binding = active.binding
         known = KEYS.get(binding.id or "")
         words = (known.more or known.words) if known else (binding.tooltip or binding.description)
+        words = words if known else PLAIN.get(words, words)
         if not words or not active.enabled or words in UNSAID:
             continue
         node = active.node

@@ -12,7 +12,7 @@ from textual.screen import Screen
 from textual.widgets import Log, Static
 
 from q1lab.index.view import RunView
-from q1lab.study.states import MARKS
+from q1lab.study.states import ENDED, MARKS
 from q1lab.study.studies import Study
 from q1lab.study.tail import Tail
 from q1lab.tui.keys import bindings
@@ -69,7 +69,9 @@ class RunLogScreen(Screen[None]):
             log.write(text, scroll_end=follow)
             self.empty = False
         self._say(
-            "Nothing printed yet. The first lines come when the training starts: parameters, "
+            "There is no log of this run. Its losses are in grid and chart."
+            if self.run_view.state in ENDED
+            else "Nothing printed yet. The first lines come when the training starts: parameters, "
             "ln(vocabulary) and the loss before training. Later losses are in grid and chart."
         )
 

@@ -134,11 +134,7 @@ class LossChart(Widget, can_focus=True):
             v for arm in self.data.arms for c in arm.seeds for i, v in c if x_low <= i <= x_high
         ]
         if not seen:
-            words = (
-                "no evaluation in this stretch"
-                if not self.data.empty
-                else "the first loss is on its way"
-            )
+            words = "no loss yet" if self.data.empty else "no evaluation in this stretch"
             blank = [Strip.blank(width)] * ((rows - 1) // 2)
             text = Strip([Segment(words.center(width)[:width], Style(color=colors.muted))])
             return [*lines, *blank, text]

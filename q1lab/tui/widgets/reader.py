@@ -31,8 +31,8 @@ class Reader(VerticalScroll):
     """Shows one sheet. ``current`` is what the cursor is on; Enter is the screen's."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "line(-1)", "line up", show=False),
-        Binding("down", "line(1)", "line down", show=False),
+        Binding("up", "line(-1)", "Up a line", show=False),
+        Binding("down", "line(1)", "Down a line", show=False),
     ]
 
     class Moved(Message):

@@ -105,7 +105,7 @@ class StudyList(Vertical):
             return
         self._rows = rows
         here = options.highlighted_option.id if options.highlighted_option else None
-        empty = "nothing has these words" if words else "no study yet"
+        empty = " nothing has these words" if words else " no study yet"
         nothing = [Option(Text(empty, style=colors.muted), disabled=True)]
         listed = [Option(row, id=study_id) for study_id, row in rows.items()]
         if len(hits) > MOST:
