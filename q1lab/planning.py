@@ -633,7 +633,7 @@ def _notes(study: Study, known: Study | None, again: Kept | None, store: Store) 
         notes.append(f"the last digits may differ from then: {other}")
     a, b = study.arms["baseline"].n_params, study.arms["modified"].n_params
     if abs(b - a) >= 0.01 * a:
-        notes.append(f"parameters differ by {(b - a) / a:+.1%}: {a:,} and {b:,}")
+        notes.append(f"parameters differ by {telling.apart(a, b)}: {a:,} and {b:,}")
     if (mine := series.of(study)) is not None:
         notes.append(telling.family(mine))
     if (found := ranges.of(study)) is not None:

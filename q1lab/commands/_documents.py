@@ -188,14 +188,20 @@ def remark(text: str) -> None:
 
 
 def show_diff(text: str, *, err: bool = False) -> None:
-    """A diff, colored on a terminal."""
+    """A diff; on a terminal it has colors, and a long line goes on in the next one."""
     stream = sys.stderr if err else sys.stdout
     if text and stream.isatty():
         from rich.console import Console
         from rich.syntax import Syntax
 
         Console(file=stream).print(
-            Syntax(plain(text), "diff", theme="ansi_dark", background_color="default")
+            Syntax(
+                plain(text),
+                "diff",
+                theme="ansi_dark",
+                background_color="default",
+                word_wrap=True,
+            )
         )
     elif text:
         click.echo(plain(text), nl=False, err=err)

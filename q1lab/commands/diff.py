@@ -34,13 +34,7 @@ def diff(variant: str, baseline: str | None) -> int:
         click.echo(f"{new.path.name} and {old.name}.py hold the same code.")
         return OK
     added, removed = diffs.count(text)
-    if sys.stdout.isatty():
-        from rich.console import Console
-        from rich.syntax import Syntax
-
-        Console().print(Syntax(text, "diff", theme="ansi_dark", background_color="default"))
-    else:
-        click.echo(text, nl=False)
+    shared.show_diff(text)
     if new.is_learners:
         shared.looked("diff", new.path.absolute())
     told = new.path.name if new.is_learners else new.title

@@ -787,9 +787,14 @@ def change(c: Comparison, key: str) -> str:
         return ""
     if key in TIMED and _overlap(c, key):
         return UNCLEAR
-    share = 100 * (modified / base - 1)
-    text = f"{abs(share):.1f}%"
-    return text if not float(text[:-1]) else (MINUS if share < 0 else "+") + text
+    return apart(base, modified)
+
+
+def apart(base: float, modified: float) -> str:
+    """How much more or less one number is than another: ``−1.0%``."""
+    percent = 100 * (modified / base - 1)
+    text = f"{abs(percent):.1f}%"
+    return text if not float(text[:-1]) else (MINUS if percent < 0 else "+") + text
 
 
 TIMED = ("tokens_per_s", "wall_s")

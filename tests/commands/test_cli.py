@@ -6,6 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from q1lab.cli import COMMANDS, SECTIONS, cli, run
+from q1lab.commands._documents import show_diff
 from q1lab.commands._saying import say
 
 
@@ -46,3 +47,13 @@ def test_sentences_are_broken_between_words_on_a_terminal(
     assert max(map(len, lines)) <= 60
     assert all(line.startswith("  ") for line in lines[1:])
     assert " ".join(line.strip() for line in lines) == text.strip()
+
+
+def test_a_long_line_of_a_diff_is_shown_whole_on_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    show_diff("+" + " ".join(f"word{number}" for number in range(40)) + "\n")
+    out = capsys.readouterr().out
+    assert all(f"word{number}" in out for number in range(40))

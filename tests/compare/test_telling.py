@@ -310,3 +310,9 @@ def test_the_scope_says_what_the_arms_share_at_the_start() -> None:
     assert "35% of the baseline's weights shared at the start" in telling.scope(found)
     assert from_dict(found.to_dict()) == found
     assert "shared at the start" not in telling.scope(make(BASE, HELPS))
+
+
+def test_a_share_has_the_sign_of_every_other_number() -> None:
+    assert telling.apart(808_320, 800_128) == "−1.0%"
+    assert telling.apart(800_128, 808_320) == "+1.0%"
+    assert telling.apart(800_128, 800_127) == "0.0%"
