@@ -10,6 +10,7 @@ overwrites a file that the learner wrote.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -182,14 +183,15 @@ def compare_with_reference(variant: str, file: Path) -> Beside:
 
 
 def next_hint(
-    store: Store, week: str, content: Path, variant: str, failing: str | None = None
+    store: Store, week: str, content: Path, variant: str, failing: Collection[str] = ()
 ) -> Hint:
-    """The hint that answers the ``failing`` check; without one, or when that was used, the first
-    that was not used yet (the last one when all were). Noted as used. Problem: no such hints."""
+    """The first hint that answers one of the ``failing`` checks; without one, or when that was
+    used, the first that was not used yet (the last one when all were). Noted as used. Problem: no
+    such hints."""
     ladder = hints(variant, content)
     used = learned.used_hints(store, week, variant)
     left = [one for one in ladder if one.stage not in used]
-    fitting = [one for one in left if failing in one.checks]
+    fitting = [one for one in left if set(failing) & set(one.checks)]
     hint = next(iter((*fitting, *left)), ladder[-1])
     learned.use_hint(store, week, variant, hint.stage)
     return hint

@@ -207,6 +207,38 @@ async def test_the_check_that_fails_chooses_the_hint(repo: Path) -> None:
             await pilot.press("escape")
 
 
+async def test_of_several_checks_that_fail_the_lowest_hint_helps_first(repo: Path) -> None:
+    def run(file: Path, for_: str | None, **_: Any) -> CheckReport:
+        fails = [
+            CheckResult(name, False, "", "", "", 0.1)
+            for name in ("rope: angles", "rope: no position table")
+        ]
+        for one in fails:
+            _["on_result"](one)
+        return CheckReport(str(file), "rope", False, tuple(fails))
+
+    app_ = app(repo)
+    async with app_.run_test(size=(100, 30)) as pilot:
+        screen = await opened(pilot, run)
+        await until(pilot, lambda: screen.report is not None)
+        for stage, about in ((2, "no position table"), (3, "angles")):  # the place, then the idea
+            await pilot.press("h")
+            await until(pilot, lambda stage=stage: f"rope, hint {stage} of 4" in words(app_))
+            assert f"what fails: rope: {about}" in words(app_)
+            await pilot.press("escape")
+
+
+async def test_no_hints_are_offered_for_the_baseline(repo: Path) -> None:
+    app_ = app(repo)
+    async with app_.run_test(size=(100, 30)) as pilot:
+        await app_.push_screen(CheckScreen("model.py", "baseline", None, Runner()))
+        await until(pilot, lambda: "all pass" in words(app_) or "failed" in words(app_))
+        assert "check again" in words(app_)
+        assert "hint" not in words(app_).splitlines()[-1]
+        await pilot.press("h")
+        assert isinstance(app_.screen, CheckScreen)
+
+
 async def test_a_narrow_screen_has_the_diff_on_a_key(repo: Path) -> None:
     save(repo / "rope.py", "FIXED = 1\n")
     app_ = app(repo)

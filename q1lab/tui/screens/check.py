@@ -213,6 +213,9 @@ class CheckScreen(Screen[None]):
         text = learner.after(report.for_, self.q1.week.root)
         self.app.push_screen(HintScreen(title, text, beside.diff))
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return action != "hint" or self.target != "baseline"  # there are none for it
+
     def action_hint(self) -> None:
         """Show the next hint, and note that it was used."""
         week = self.q1.week
@@ -220,8 +223,8 @@ class CheckScreen(Screen[None]):
             variant = self.target or learner.header_variant(self.path) or week.variant
         except Problem:
             variant = week.variant
-        failing = next((one for one in self.results.rows.values() if not one.passed), None)
-        about = failing.name.partition(":")[0] if failing is not None else ""
+        failing = [one for one in self.results.rows.values() if not one.passed]
+        about = failing[0].name.partition(":")[0] if failing else ""
         if about in learner.VARIANTS:  # llama fails by one of its four
             variant = about
         show_next(self.q1, variant, failing)

@@ -3,6 +3,7 @@ shows it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
@@ -64,7 +65,7 @@ def _first(failing: CheckResult | None) -> str:
     return "\n\n".join(lines) + "\n\n---\n\n"
 
 
-def show_next(app: Q1Lab, variant: str | None, failing: CheckResult | None = None) -> None:
+def show_next(app: Q1Lab, variant: str | None, failing: Sequence[CheckResult] = ()) -> None:
     """Show the next hint for a modification, and note that it was used. A check that fails comes
     first: what it saw is the best hint there is. Then comes the hint that helps with it."""
     if variant is None:
@@ -74,10 +75,11 @@ def show_next(app: Q1Lab, variant: str | None, failing: CheckResult | None = Non
 
     def show(found: Hint) -> None:
         if screen.is_current:
-            app.push_screen(HintScreen.of(found, failing))
+            helped = (one for one in failing if one.name in found.checks)
+            app.push_screen(HintScreen.of(found, next(iter((*helped, *failing)), None)))
 
     def job(store: Store) -> Hint:
-        name = failing.name if failing is not None else None
-        return learner.next_hint(store, week.label, week.root, variant, name)
+        names = [one.name for one in failing]
+        return learner.next_hint(store, week.label, week.root, variant, names)
 
     app.desk.ask(job, lambda found: app.call_later(show, found))
