@@ -735,6 +735,17 @@ async def test_a_choice_that_changes_the_text_leaves_the_place() -> None:
         assert reader.on_screen
 
 
+async def test_space_where_nothing_is_to_tick_says_so() -> None:
+    app = prepared()
+    async with app.run_test(size=(100, 30)) as pilot:
+        await settled(pilot)
+        assert "space tick" in words(app)
+        await pilot.press("end", "space")
+        assert "Space ticks a step" in words(app)
+        app.screen.open_sheet("overview")  # type: ignore[attr-defined]
+        await until(pilot, lambda: "space tick" not in words(app))
+
+
 async def test_enter_on_a_step_with_several_rows_goes_to_them() -> None:
     """It starts nothing by itself: which of them it would be, one could not know."""
     app = prepared()

@@ -137,6 +137,8 @@ class StudyScreen(Page):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action in ("yes", "no"):
             return bool(self.query(PlaceLine) and self.query_one(PlaceLine).ask)
+        if action == "tick":
+            return not self.is_mounted or self.sheet.part is not None  # other pages have no steps
         return True
 
     @property
@@ -151,9 +153,12 @@ class StudyScreen(Page):
 
     def action_tick(self) -> None:
         step = self.reader.current
-        if self.reader.bring() or not isinstance(step, Step):
+        if self.reader.bring():
             return
-        self._turn(step)
+        if isinstance(step, Step):
+            self._turn(step)
+        else:
+            self.notify("Space ticks a step: j and k go to one.")
 
     def _turn(self, step: Step) -> None:
         done, label = not self.q1.snapshot.progress.of(step.id).done, self.week.label
