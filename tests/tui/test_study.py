@@ -808,3 +808,19 @@ async def test_the_foot_always_says_how_to_get_help_and_the_top_what_else_there_
         await pilot.resize_terminal(140 - width, 24)
         await until(pilot, lambda: len(words(app).splitlines()[-1].rstrip()) > 130 - width)
         assert "? help" in words(app).splitlines()[-1]
+
+
+async def test_what_one_answered_is_in_sight() -> None:
+    app = prepared()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        await go(pilot, "a2", "a2-rope-s1")
+        reader = app.screen.query_one(Reader)
+        piece = reader.piece
+        assert isinstance(piece, StepPiece)
+        end = piece.virtual_region.bottom - reader.size.height
+        reader.scroll_to(y=end, animate=False, immediate=True)  # its last line is the screen's
+        await pilot.press("enter", "enter", "n")
+        await until(pilot, lambda: piece.record.done)
+        await settled(pilot)
+        assert piece.virtual_region.bottom <= reader.scroll_y + reader.size.height

@@ -130,10 +130,10 @@ class Reader(VerticalScroll):
         for piece in self.pieces:
             if isinstance(piece, StepPiece):
                 record = self._progress.of(piece.step.id)
-                lost = record.lost and not piece.record.lost
+                changed = record != piece.record
                 piece.show(steps[piece.step.id], record)
-                if lost and piece is self.piece and self.on_screen:
-                    self.follow()  # it says why, below its title
+                if changed and piece is self.piece and self.on_screen:
+                    self.follow()  # its answer, or why its tick is lost, is below its title
         self._lock_folds()
 
     def _lock_folds(self) -> None:
