@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 
 import click
@@ -47,7 +48,7 @@ def status(as_json: bool, tag: str | None) -> int:
     if not lines and tag is not None:
         raise Problem(f"no study has the tag {tag!r}; `q1lab tag` lists those in use")
     if not lines:
-        click.echo("No study yet. Start one: q1lab run rope --seeds 3")
+        click.echo(f"No study yet. Start one: q1lab run {_chosen()} --seeds 3")
     for one in shown:
         if one.engine and one.alive:
             launch.tend(one.study)
@@ -91,6 +92,18 @@ def summary(view: StudyView) -> str:
         f"{study.id}: {', '.join(part for part in what if part)}: "
         f"{now.state}{where}, {now.done} of {now.total} runs done{left}"
     )
+
+
+def _chosen() -> str:
+    """The modification that was chosen for the week, else one to try."""
+    from q1lab.commands import _documents as shared
+    from q1lab.index import learned
+
+    with contextlib.suppress(Problem), opened() as store:
+        row = learned.modification(store, shared.week().label)
+        if row is not None:
+            return str(row["variant"])
+    return "rope"
 
 
 def label_lines(study: Study) -> list[str]:

@@ -817,3 +817,10 @@ def test_a_comparison_is_found_by_the_name_of_its_modification(
     assert json.loads(q1lab("compare", "--json")[0])["study"] == "swiglu-1"
     assert json.loads(q1lab("compare", "rope", "--json")[0])["study"] == "rope-1"
     assert "no study called 'gqa'" in q1lab("compare", "gqa", code=2)[1]
+
+
+def test_status_proposes_a_first_study_of_what_was_chosen(q1lab: Q1lab) -> None:
+    assert "q1lab run rope --seeds 3" in q1lab("status")[0]
+    with Store() as store:
+        progress.choose(store, "M03-W04", "swiglu")
+    assert "q1lab run swiglu --seeds 3" in q1lab("status")[0]

@@ -763,6 +763,13 @@ async def test_enter_on_a_step_with_several_rows_goes_to_them() -> None:
         await go(pilot, "b2", "b2-rope-none")  # two rows, and something to write first
         says = {p.step.id: p.enter for p in reader.pieces if isinstance(p, StepPiece)}
         assert says["b2-rope-none"] == "write"
+        await go(pilot, "b2", "b2-first")
+        piece = reader.piece
+        assert isinstance(piece, StepPiece)
+        assert piece.enter == "tick"
+        await pilot.press("enter")
+        await until(pilot, lambda: piece.record.done)
+        assert piece.enter == "untick"
 
 
 async def test_the_paper_is_among_the_links_of_its_page(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -195,12 +195,14 @@ class StepPiece(Piece):
             return "to the rows" if several else STARTS[self.step.actions[0].kind]
         if not self.record.done and any(action is None for _, action in acts_of(self.step)):
             return "fill in"
-        return ENTER.get(self.step.kind, "tick")
+        act = ENTER.get(self.step.kind, "tick")
+        return "untick" if act == "tick" and self.record.done else act
 
     def lines(self, width: int) -> Sequence[Content]:
         step, done = self.step, self.record.done
         words = plain(step.title) + (" (optional)" if step.optional else "")
-        right = f"enter  {self.enter}" if self.here or self.enter != "tick" else ""
+        plainly = self.enter in ("tick", "untick")
+        right = f"enter  {self.enter}" if self.here or not plainly else ""
         if step.minutes and not done:
             right = f"{step.minutes} min" + (f" · {right}" if right else "")
         tone = "$success" if done else ""
