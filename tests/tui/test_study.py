@@ -444,6 +444,26 @@ async def test_the_tree_and_reading_mode() -> None:
         assert not tree.display
 
 
+async def test_a_page_starts_at_its_top_until_one_was_at_work_on_it() -> None:
+    def committed(store: Store, week: Week) -> None:
+        progress.tick(store, week.label, "b2-lock", True)  # by the commit at the end of A3
+
+    app = prepared(committed)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        reader = app.screen.query_one(Reader)
+        app.screen.open_sheet("b2")  # type: ignore[attr-defined]
+        await until(pilot, lambda: reader.rich and reader.step and reader.step.id == "b2-numbers")
+        await settled(pilot)
+        assert reader.scroll_y == 0, "what comes before the first step has not been read"
+        app.desk.ask(lambda store: progress.answer(store, LABEL, "b2-numbers", "4.17"))
+        await until(pilot, lambda: app.snapshot.progress.of("b2-numbers").done)
+        app.screen.open_sheet("b3")  # type: ignore[attr-defined]
+        await settled(pilot)
+        app.screen.open_sheet("b2")  # type: ignore[attr-defined]
+        await until(pilot, lambda: reader.scroll_y > 0)
+
+
 async def test_folds_open_one_by_one_and_links_open(monkeypatch: pytest.MonkeyPatch) -> None:
     app = prepared()
     opened: list[str] = []

@@ -285,16 +285,18 @@ class Reader(VerticalScroll):
         return max(0, len(stops) - 1) if any(isinstance(one, StepPiece) for one in stops) else 0
 
     def _land(self) -> None:
-        """Where one goes on reading: after the last step that is done before the cursor's."""
+        """Where one goes on reading: after the last step that is done before the cursor's. A page
+        that one meets for the first time starts at its top, also when a step of it has ticked
+        itself by what was done elsewhere."""
         piece = self.piece
-        if piece is None:
+        if piece is None or self.sheet is None:
             return
         y = 0
-        for one in self.pieces:
-            if one is piece:
-                break
-            if isinstance(one, StepPiece) and one.record.done:
-                y = one.virtual_region.bottom + 1
+        steps = [one for one in self.pieces if isinstance(one, StepPiece) and one.record.done]
+        if self._progress.seconds.get(self.sheet.id) or any(not one.step.actions for one in steps):
+            for one in steps:
+                if one.virtual_region.y < piece.virtual_region.y:
+                    y = one.virtual_region.bottom + 1
         self.scroll_to(y=y, animate=False, immediate=True)
         self._note_spot()
         self.call_after_refresh(self.post_message, self.Moved())
