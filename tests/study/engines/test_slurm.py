@@ -90,6 +90,18 @@ def test_a_sweep_trains_its_baseline_once() -> None:
     assert {cell.partition("-")[0] for cell in said(second).job.cells} == {"modified"}
 
 
+def test_a_ladder_trains_each_of_its_values() -> None:
+    """The same at several values of a hyperparameter: each of them is an array of its own."""
+    options = [word for word in SLURM if word not in ("--max-iters", "20")]
+    done = q1lab(*options, "--seeds", "3", "--over", "max_iters=10,20", "--json", effect=-0.1)
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(done.stdout)["members"]
+    assert [row["comparison"]["verdict"] for row in rows] == ["helps", "helps"]
+    made = [studies.load(name) for name in sorted(studies.ids())]
+    assert [study.config["max_iters"] for study in made] == [10, 20]
+    assert [len(said(study).job.cells) for study in made] == [6, 6]
+
+
 @pytest.mark.parametrize("then", ["slurm", "local"])
 def test_stop_and_go_on(then: str) -> None:
     """At Slurm, or with the same study here."""
