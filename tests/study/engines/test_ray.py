@@ -253,6 +253,20 @@ def test_a_planned_range_is_given_more_cells(cluster: kit.Ray) -> None:
 
 @real
 @pytest.mark.xdist_group("ray")
+def test_a_ladder_trains_each_of_its_values(cluster: kit.Ray) -> None:
+    options = [word for word in asked(cluster) if word not in ("--max-iters", "20")]
+    ladder = ("--seeds", "3", "--over", "max_iters=10,20", "--json")
+    done = q1lab(*options, *ladder, effect=-0.1)
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(done.stdout)["members"]
+    assert [row["comparison"]["verdict"] for row in rows] == ["helps", "helps"]
+    made = [studies.load(name) for name in sorted(studies.ids())]
+    assert [study.config["max_iters"] for study in made] == [10, 20]
+    assert [len(said(study).job.cells) for study in made] == [6, 6]
+
+
+@real
+@pytest.mark.xdist_group("ray")
 def test_a_trainer_that_dies_runs_again(cluster: kit.Ray) -> None:
     done = q1lab(*asked(cluster, "--seeds", "1", "--json"), crash=["modified-seed0"])
     assert done.returncode == 0, done.stderr
