@@ -387,7 +387,7 @@ def test_the_blanks_filled_with_their_answers_run(week: Week) -> None:
         assert found
         folds = [block for block in found[1].blocks if isinstance(block, Fold)]
         (sketch,) = (fold for fold in folds if "____" in fold.markdown)
-        (answers,) = (fold for fold in folds if fold.title == "What belongs into the blanks")
+        (answers,) = (fold for fold in folds if fold.title == "What belongs in the blanks")
         fills = re.findall(r"`([^`]+)`", answers.markdown)
         assert len(fills) == sketch.markdown.count("____") == 2, variant
         names: dict = {}  # type: ignore[type-arg]
