@@ -13,7 +13,9 @@ from labs.models.swiglu import GPTConfig
 
 class Gated(swiglu.MLP):
     def forward(self, x: Tensor) -> Tensor:
-        return self.dropout(self.c_proj(self.c_gate(x) * self.c_fc(x)))
+        return self.dropout(
+            self.c_proj(self.c_gate(x) * self.c_fc(x))
+        )
 
 
 class GPT(SwiGLU):

@@ -1,7 +1,7 @@
 """The interval of your own six numbers, step by step.
 
-Put your six losses in and run `python by_hand.py`. It also lists every
-resample of the bootstrap. Nothing here is hidden in a library.
+Put your six losses in and run `python by_hand.py`. It also lists
+every resample of the bootstrap. Nothing here is hidden in a library.
 """
 
 import itertools
@@ -18,7 +18,9 @@ def interval(
     """Mean, standard deviation, and both ends of the 95% interval."""
     n = len(differences)
     mean = sum(differences) / n
-    sd = math.sqrt(sum((d - mean) ** 2 for d in differences) / (n - 1))
+    sd = math.sqrt(
+        sum((d - mean) ** 2 for d in differences) / (n - 1)
+    )
     half = T * sd / math.sqrt(n)
     return mean, sd, mean - half, mean + half
 

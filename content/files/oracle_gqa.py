@@ -47,7 +47,9 @@ def attention(
 
 
 if __name__ == "__main__":
-    q = [[[0.3 * (h + 1), -0.2 * h], [0.1 * h, 0.5]] for h in range(4)]
+    q = [
+        [[0.3 * (h + 1), -0.2 * h], [0.1 * h, 0.5]] for h in range(4)
+    ]
     k = [[[1.0, 0.5], [-0.4, 0.8]], [[0.2, -1.0], [0.9, 0.3]]]
     v = [[[1.0, 2.0], [3.0, 4.0]], [[5.0, 6.0], [7.0, 8.0]]]
     grouped = attention(q, k, v)
@@ -55,6 +57,7 @@ if __name__ == "__main__":
         q, [k[0], k[0], k[1], k[1]], [v[0], v[0], v[1], v[1]]
     )
     print(
-        "groups:", [[round(x, 4) for x in head[1]] for head in grouped]
+        "groups:",
+        [[round(x, 4) for x in head[1]] for head in grouped],
     )
     print("tied heads give the same:", grouped == tied)

@@ -31,7 +31,9 @@ def swiglu(
 ) -> list[float]:
     """(bend(x W) ⊗ x V) W2, for one token."""
     gate, value = [bend(z) for z in times(x, w)], times(x, v)
-    return times([g * u for g, u in zip(gate, value, strict=True)], w2)
+    return times(
+        [g * u for g, u in zip(gate, value, strict=True)], w2
+    )
 
 
 if __name__ == "__main__":
@@ -43,7 +45,9 @@ if __name__ == "__main__":
     )
     print("gate   ", " ".join(f"{silu(z):8.4f}" for z in times(x, w)))
     print("value  ", " ".join(f"{u:8.4f}" for u in times(x, v)))
-    print("output ", " ".join(f"{y:8.4f}" for y in swiglu(x, w, v, w2)))
+    print(
+        "output ", " ".join(f"{y:8.4f}" for y in swiglu(x, w, v, w2))
+    )
     print(
         "ReGLU  ",
         " ".join(

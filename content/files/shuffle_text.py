@@ -15,7 +15,9 @@ from pathlib import Path
 source, target = Path(sys.argv[1]), Path(sys.argv[2])
 letters = list(source.read_text(encoding="utf-8"))
 counts, total = Counter(letters), len(letters)
-entropy = -sum(c / total * math.log(c / total) for c in counts.values())
+entropy = -sum(
+    c / total * math.log(c / total) for c in counts.values()
+)
 random.seed(0)
 pieces = []
 while sum(map(len, pieces)) < 200_000:

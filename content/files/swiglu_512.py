@@ -26,5 +26,7 @@ class GPT(SwiGLU):
                     if name == "c_proj"
                     else 1.0
                 )
-                nn.init.normal_(wide.weight, mean=0.0, std=0.02 * scale)
+                nn.init.normal_(
+                    wide.weight, mean=0.0, std=0.02 * scale
+                )
                 setattr(layer.mlp, name, wide)

@@ -16,7 +16,7 @@ def decode(kv_heads: int) -> tuple[int, int]:
     read = 0
     for _ in range(TOKENS):
         for layer in cache:
-            # this token's keys and values: 2 vectors per key/value head
+            # this token's keys and values: 2 vectors per K/V head
             layer.append(
                 [
                     random.random()

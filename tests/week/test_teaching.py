@@ -672,7 +672,7 @@ MISTAKES = [
     ("First.", "First.\n\nIt ended at 1.609 ± 0.008.", "mix.md:33: '1.609 ± 0.008' names no source"),
     ("First.", "First.\n\nThe val loss\nis 1.9059 at the end.", "mix.md:34: '1.9059' names no source"),
     ("First.", "{measured.oven.rye.mean}, and −0.04 after more.", "mix.md:31: '−0.04' names no source"),
-    ("First.", "First.\n\n```text\n" + 73 * "x" + "\n```", "mix.md:34: this line of code has 73 columns; 72 fit on a small screen"),
+    ("First.", "First.\n\n```text\n" + 71 * "x" + "\n```", "mix.md:34: this line of code has 71 columns; 70 fit on a small screen"),
     ("First.", "First.\n\n<!-- q1lab:file oven.py -->", "mix.md:33: file 'files/oven.py' is not there"),
 ]  # fmt: skip
 
