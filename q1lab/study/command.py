@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -145,6 +145,46 @@ def argv(wish: Wish) -> tuple[str, ...]:
         words += ["--engine-option", option]
     words += [f"--{key}" for key in ("fresh", "unchecked") if getattr(wish, key)]
     return tuple(words)
+
+
+_VALUES = (
+    *("baseline", "seeds", "preset", "data", "device", "dtype", "headline", "wandb"),
+    *("match", "tune", "engine"),
+)
+
+
+def of_argv(words: Sequence[str]) -> Wish | None:
+    """The wish of a command that ``argv`` could have written, program name first; None for any
+    other command."""
+    if list(words[:2]) != ["q1lab", "run"] or len(words) < 3:
+        return None
+    given: dict[str, Any] = {}
+    overrides: dict[str, str] = {}
+    rest = iter(words[2:])
+    for word in rest:
+        name = word.removeprefix("--").replace("-", "_")
+        if not word.startswith("-") and "variant" not in given:
+            given["variant"] = word
+        elif word in ("--fresh", "--unchecked"):
+            given[name] = True
+        else:
+            value = next(rest, None)
+            if value is None or not word.startswith("--"):
+                return None
+            key, _, setting = value.partition("=")
+            if name in _VALUES:
+                given[name] = value
+            elif name == "max_iters":
+                overrides[name] = value
+            elif name == "set" and setting:
+                overrides[key] = setting
+            elif name == "jobs" and value.isdigit():
+                given[name] = int(value)
+            elif name == "engine_option":
+                given["engine_options"] = (*given.get("engine_options", ()), value)
+            else:
+                return None
+    return Wish(**given, overrides=overrides) if "variant" in given else None
 
 
 def text(wish: Wish) -> str:

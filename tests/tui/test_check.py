@@ -284,7 +284,7 @@ async def test_a_run_action_fills_the_form(repo: Path) -> None:
         values = {
             name: app_.screen.query_one(f"#{name}", Input).value for name in ("file", "baseline")
         }
-        assert values == {"file": str(repo / "rope.py"), "baseline": str(repo / "model.py")}
+        assert values == {"file": "./rope.py", "baseline": str(repo / "model.py")}
         assert [
             app_.screen.query_one(f"#{name}", Input).value for name in ("data", "seeds", "iters")
         ] == [
@@ -292,6 +292,18 @@ async def test_a_run_action_fills_the_form(repo: Path) -> None:
             "2",
             "40",
         ]
+
+
+async def test_a_command_that_trains_opens_the_form_too(repo: Path) -> None:
+    """In a pane, Esc would leave it to guess whether the training goes on."""
+    app_ = app(repo)
+    async with app_.run_test(size=(100, 40)) as pilot:
+        line = "q1lab run gqa --set n_kv_head=1 --preset quick --seeds 1"
+        acts.command(app_, line.split())
+        await until(pilot, lambda: isinstance(app_.screen, LaunchScreen) and app_.screen.is_mounted)
+        assert app_.screen.query_one("#more", Input).value == "n_kv_head=1"
+        assert app_.screen.query_one("#seeds", Input).value == "1"
+        assert app_.screen.wish().preset == "quick"  # type: ignore[attr-defined]
 
 
 async def test_results_use_the_width_they_have(repo: Path) -> None:

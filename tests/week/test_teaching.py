@@ -21,6 +21,7 @@ import pytest
 from q1lab.cli import cli
 from q1lab.index.store import Store
 from q1lab.study import command, studies
+from q1lab.study.command import of_argv
 from q1lab.week import blocks, numbers, progress
 from q1lab.week.content import check, load
 from q1lab.week.lint import table_minutes
@@ -603,6 +604,16 @@ def test_every_command_that_is_quoted_is_one(week: Week, variant: str) -> None:
             command = known
         with contextlib.suppress(click.MissingParameter):
             command.make_context(line, words)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_the_app_can_plan_every_training_of_the_week(week: Week, variant: str) -> None:
+    told = week.for_variant(variant, DATA[0])
+    lines = [a.argv() for part in told.parts() for a in part.actions if a.kind == "command"]
+    trainings = [line for line in lines if line[:2] == ("q1lab", "run")]
+    assert trainings
+    for line in trainings:
+        assert of_argv(line) is not None, line
 
 
 VERBS = (

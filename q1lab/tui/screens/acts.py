@@ -103,9 +103,10 @@ def _beside_all(app: Q1Lab, wish: Wish) -> Wish:
 
 
 def command(app: Q1Lab, argv: list[str]) -> None:
-    """Do what a command does without leaving the app: what would be committed is shown before it
-    is, and what any other command prints opens in a pane."""
+    """Do what a command does without leaving the app: a training is planned in its form, what would
+    be committed is shown before it is, and what any other command prints opens in a pane."""
     from q1lab.study import children
+    from q1lab.study.command import of_argv
     from q1lab.tui.screens import commit
     from q1lab.tui.screens.forms import form_for
     from q1lab.tui.screens.output import OutputScreen
@@ -113,6 +114,9 @@ def command(app: Q1Lab, argv: list[str]) -> None:
     words = " ".join(argv[1:])
     if argv[0] == "q1lab" and (opens := form_for(words)) and len(argv) == 3:
         opens(app)
+        return
+    if wish := of_argv(argv):
+        plans.launch(app, _beside_all(app, wish))
         return
     if argv[:2] == ["q1lab", "compare"]:
         verdict(app, argv[2] if len(argv) > 2 else None)
