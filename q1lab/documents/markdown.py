@@ -21,6 +21,7 @@ _BLANKS = re.compile(r"[ \t\r\n\f\v]+")  # a no-break space is meant
 _ENTITY = re.compile(r"&(?=#?\w+;)")
 _HEADING = re.compile(r"^( {0,3})(#{1,6})(?=\s|$)")
 _COMMENT = re.compile(r"(?:^|\s)#(?:\s|$)")
+_SENTENCE = re.compile(r"\w[.?!]\s*$")
 _UNDERLINE = re.compile(r"^ {0,3}(=+|-+)\s*$")
 _CODE_SPAN = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)", re.DOTALL)
 _TAG = re.compile(r"<(?=[A-Za-z/!?])(?!https?://[^\s<>]*>)")
@@ -91,14 +92,21 @@ def answer(text: str, level: int = 3) -> Md:
 
 def sketched(text: str) -> str:
     """A sketch of code: each paragraph with a comment in it becomes a block of Python, so that a
-    line that begins with ``#`` is no heading and every line stays a line."""
+    line that begins with ``#`` is no heading and every line stays a line. A sentence before or
+    after the comments stays text."""
     fence = Fence()
     out: list[str] = []
     paragraph: list[str] = []
 
     def end_paragraph() -> None:
-        code = any(_COMMENT.search(line) for line in paragraph)
-        out.extend([fenced("\n".join(paragraph), "python")] if code else paragraph)
+        prose = [bool(_SENTENCE.search(one)) and not _COMMENT.search(one) for one in paragraph]
+        if any(_COMMENT.search(line) for line in paragraph):
+            first, last = prose.index(False), len(prose) - prose[::-1].index(False)
+            code = fenced("\n".join(paragraph[first:last]), "python")
+            blocks = ["\n".join(paragraph[:first]), code, "\n".join(paragraph[last:])]
+            out.append("\n\n".join(block for block in blocks if block))
+        else:
+            out.extend(paragraph)
         paragraph.clear()
 
     for line in text.split("\n"):

@@ -130,6 +130,10 @@ def test_comments_in_a_sketch_are_code_and_no_headings() -> None:
         "Two lines go.\n\n```python\n# mean of squares (B, T, 1)\nx * r  # (B, T, C) * (B, T, 1)\n```\n\n"
         "##### Count\n\n```py\n# kept\n```"
     )
+    between = "Only the MLP changes.\n# h = 341\ny = gate * value\nThat is 512 parameters fewer."
+    assert answer(markdown.sketched(between)) == (
+        "Only the MLP changes.\n\n```python\n# h = 341\ny = gate * value\n```\n\nThat is 512 parameters fewer."
+    )
 
 
 @pytest.mark.parametrize(
