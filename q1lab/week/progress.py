@@ -198,15 +198,15 @@ def first_open(
 def left_off(week: Week, progress: Progress) -> Part:
     """Where one was at work: the part of the step that was done last, or the next one after it with
     something left to do. A step that was passed over calls nobody back, until all after it is
-    done."""
+    done. Of steps that one act ticked it is the first: it may tick one of a later part, too."""
     parts = list(week.parts())
     done = [
-        (progress.of(step.id).done_at or "", number)
+        (progress.of(step.id).done_at or "", -number)
         for number, part in enumerate(parts)
         for step in part.steps
     ]
     last, at = max(done, default=("", 0))
-    for part in parts[at:] if last else []:
+    for part in parts[-at:] if last else []:
         if any(not step.optional and not progress.of(step.id).done for step in part.steps):
             return part
     return first_open(week, progress)[0]
