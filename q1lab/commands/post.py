@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -144,7 +145,8 @@ def words_command(file: Path | None, repo: Path | None, as_json: bool) -> int:
             }
         )
         return OK
-    width = min(46, max((len(item.title) for item in sections), default=10))
+    room = max(16, shutil.get_terminal_size().columns - len("  12345 of 1234  12 min read aloud"))
+    width = min(46, room, max((len(item.title) for item in sections), default=10))
     for item in sections:
         title = item.title if len(item.title) <= width else item.title[: width - 1] + "…"
         against = f"of {item.budget:>4}  {item.state}" if item.budget else ""

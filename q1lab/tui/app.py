@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from textual import events
 from textual.app import App
 from textual.binding import Binding, BindingType
-from textual.command import Provider
+from textual.command import CommandPalette, Provider
 from textual.screen import Screen
 
 from q1lab import paths
@@ -143,6 +143,12 @@ class Q1Lab(TimedApp):
         while len(self.screen_stack) > 1:
             self.pop_screen()
         self.switch_mode(page)
+
+    def action_command_palette(self) -> None:
+        """Textual's own, with the way out in its first line."""
+        if not isinstance(self.screen, CommandPalette):
+            words = "What to do, in words … · Esc closes"
+            self.push_screen(CommandPalette(placeholder=words, id="--command-palette"))
 
     def action_help(self) -> None:
         screen = self.screen

@@ -12,11 +12,11 @@ from textual.theme import Theme
 
 from q1lab.errors import Problem
 
-OWN_DARK = {"arm-baseline": "#6cb6ff", "arm-modified": "#ff9e64", "muted": "#8d97a8"}
+OWN_DARK = {"arm-baseline": "#6cb6ff", "arm-modified": "#ff9e64", "muted": "#9aa4b5"}
 OWN_LIGHT = {"arm-baseline": "#0a5fc4", "arm-modified": "#a84300", "muted": "#5a6472"}
 
 _DARK = {
-    "block-cursor-background": "#2d3b55",
+    "block-cursor-background": "#28354d",
     "block-cursor-foreground": "#ffffff",
     "block-cursor-blurred-background": "#232a36",
     "block-cursor-blurred-foreground": "#d8dee9",

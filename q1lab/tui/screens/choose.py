@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, cast
 
+from rich.table import Table
+from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from q1lab.tui.widgets.listing import Listing
+from q1lab.tui.widgets.palette import palette
 from q1lab.week import progress as domain
 from q1lab.week.model import Variant, Week
 
@@ -43,12 +45,16 @@ class ChooseScreen(ModalScreen[None]):
         chosen = cast("Q1Lab", self.app).snapshot.progress.chosen or self.week.default
         self.query_one(OptionList).highlighted = names.index(chosen) if chosen in names else 0
 
-    def _row(self, one: Variant) -> Content:
+    def _row(self, one: Variant) -> Table:
         chosen = cast("Q1Lab", self.app).snapshot.progress.chosen == one.name
         facts = [one.difficulty, f"used in {one.used_in}" if one.used_in else "", one.paper]
-        lines = [Content.assemble(("● " if chosen else "○ "), (one.title, "bold"))]
-        lines += [Content.assemble(("  " + fact, "$muted")) for fact in facts if fact]
-        return Content("\n").join(lines)
+        muted = palette(self.app).muted
+        row = Table.grid(padding=(0, 1, 0, 0))
+        row.add_row("●" if chosen else "○", Text(one.title, style="bold"))
+        for fact in facts:
+            if fact:
+                row.add_row("", Text(fact, style=muted))
+        return row
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         app = cast("Q1Lab", self.app)

@@ -115,7 +115,8 @@ class CommitScreen(ModalScreen[bool]):
             return
         names = self.proposal.names
         if not pending:
-            self._nothing(f"{names} is up to date: nothing to commit.", "Esc closes")
+            be = "are" if ", " in names else "is"
+            self._nothing(f"{names} {be} up to date: nothing to commit.", "Esc closes")
             if not self.asks:
                 self._end(f"{names}: up to date", False)
             return

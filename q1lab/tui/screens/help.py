@@ -42,6 +42,7 @@ NAMES = {
     "full_stop": ".",
     "comma": ",",
 }
+CHANGED = "Keys are changed in the file that `q1lab config path` names."
 SCREEN, APP, HERE = "This screen", "Everywhere", "Where the focus is"
 UNSAID = ("Scroll Left", "Scroll Right", "Page Left", "Page Right", "Copy selected text")
 """Textual binds these everywhere, also where there is nothing to scroll to or to copy."""
@@ -59,6 +60,8 @@ PLAIN = {
     "Select": "Choose the row",
     "Show menu": "Show the choices",
     "Submit": "Take what is typed",
+    "Focus Next": "To the next field or pane",
+    "Focus Previous": "To the one before",
     "back": "Go back",
 }
 """Textual's words for what its own widgets do, as this app says them."""
@@ -100,12 +103,13 @@ class HelpScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         with VerticalScroll(classes="dialog help") as dialog:
             dialog.border_title = "Keys"
-            dialog.border_subtitle = "Esc closes · `q1lab config path` is where keys are changed"
+            dialog.border_subtitle = "Esc closes"
             for title, rows in self.tables:
                 yield Static(title, classes="heading", markup=False)
                 yield Static(self._table(rows))
             yield Static("Marks", classes="heading")
             yield Static(self._table(MARKS))
+            yield Static(CHANGED, classes="muted last", markup=False)
 
     def _table(self, rows: Iterable[tuple[str, str]]) -> Table:
         """Keys, and what they do beside them."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Horizontal, VerticalScroll
 from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import Button, Input, OptionList, Select, Static
@@ -76,7 +76,7 @@ class LaunchScreen(Screen[str | None]):
             with VerticalScroll(id="launch-diff"):
                 yield Static(id="diff", markup=False)
         with Horizontal(id="launch-plan"):
-            with Vertical(id="launch-says"):
+            with VerticalScroll(id="launch-says"):
                 yield Static(id="prediction", markup=False)
                 yield Static(id="estimate", markup=False)
             yield Button("Start", id="start", variant="primary", disabled=True, compact=True)

@@ -54,6 +54,9 @@ class OutputScreen(ModalScreen[None]):
             yield log
 
     def on_mount(self) -> None:
+        self.call_after_refresh(self._start)
+
+    def _start(self) -> None:
         self.run_worker(self._run(), exit_on_error=False)
 
     async def _run(self) -> None:
@@ -68,7 +71,7 @@ class OutputScreen(ModalScreen[None]):
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.STDOUT,
-                env=children.environment(),
+                env={**children.environment(), "COLUMNS": str(log.scrollable_content_region.width)},
             )
         except OSError as error:
             log.write(f"cannot run {self.argv[0]}: {error.strerror}")
@@ -116,4 +119,4 @@ class OutputScreen(ModalScreen[None]):
             self.argv = [*self.argv, *([] if self.would else ["--yes"])]
             self.look = ()
             self.query_one(RichLog).clear()
-            self.run_worker(self._run(), exit_on_error=False)
+            self._start()

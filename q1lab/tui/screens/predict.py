@@ -59,7 +59,7 @@ class PredictScreen(ModalScreen[None]):
                 with Horizontal(classes="field"):
                     yield Label(label)
                     yield Input(placeholder=hint, id=name, max_length=16)
-            yield Label("because")
+            yield Label("because", classes="last")
             yield TextArea(
                 id="reasoning", soft_wrap=True, tab_behavior="focus", highlight_cursor_line=False
             )
@@ -78,8 +78,11 @@ class PredictScreen(ModalScreen[None]):
         self._say()
 
     def on_resize(self) -> None:
-        """The answers beside each other where their words have room."""
-        self.query_one(".dialog").set_class(self.size.width < SLIM, "-slim")
+        """The answers beside each other where their words have room; no lines between the fields
+        where there are few."""
+        dialog = self.query_one(".dialog")
+        dialog.set_class(self.size.width < SLIM, "-slim")
+        dialog.set_class(self.size.height < 24, "-tight")
 
     def _fill(self, found: dict[str, Any] | None) -> None:
         """Show the prediction there is."""
@@ -178,4 +181,5 @@ class PredictScreen(ModalScreen[None]):
 
 def _sentence(problem: Problem) -> str:
     text = str(problem)
-    return f"{text[:1].upper()}{text[1:]}."
+    first = text[:1].upper() if text[:1].isascii() else text[:1]  # δ is not Δ
+    return f"{first}{text[1:]}."

@@ -22,6 +22,8 @@ from q1lab.tui.widgets.week_tree import hours
 from q1lab.week import progress as domain
 from q1lab.week.model import Step
 
+DOES = {"edit": ("kpis",), "mark": ("says", "papers"), "remove": ("artifacts",)}
+"""The lists in which an action has something to do."""
 SAYS = ("assessment", "confidence")
 """Steps that go ``into`` one of these are statements about oneself."""
 
@@ -85,11 +87,15 @@ class ProgressScreen(Page):
 
     # ── what keys do
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        panes = DOES.get(action)
+        return panes is None or self.pane.id in panes
+
     @property
     def pane(self) -> Rows:
         """The list with the focus."""
         focused = self.focused
-        return focused if isinstance(focused, Rows) else self.query_one("#kpis", Rows)
+        return focused if isinstance(focused, Rows) else self.query(Rows).first()
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         if self.pane.id in ("says", "papers"):
@@ -130,6 +136,8 @@ class ProgressScreen(Page):
         if self.pane.id == "artifacts" and row is not None and row.key is not None:
             self.q1.desk.ask(lambda store: artifacts.remove(store, str(row.key)))
             self.notify(f"Removed: {row.left}", markup=False)
+        elif row is not None:
+            self.notify("The post is no artifact; it stays.")
 
     def action_copy(self) -> None:
         """Copy the progress card."""

@@ -162,6 +162,7 @@ class VerdictScreen(Screen[None]):
             "helps": f"bold {colors.success}",
             "hurts": f"bold {colors.error}",
             "cannot tell": f"bold {colors.warning}",
+            "too small to matter": f"bold {colors.foreground}",
             "warn": colors.warning,
             "dim": colors.muted,
             "prediction": colors.accent,

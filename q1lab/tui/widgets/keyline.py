@@ -18,8 +18,8 @@ PALETTE_AROUND = 5
 
 
 class KeyLine(Footer):
-    """Where the keys don't all fit, those further right are left out, but never help: it lists the
-    others."""
+    """Where the keys don't all fit, those further right are left out, but never the way back, nor
+    help, which lists the others."""
 
     def compose(self) -> ComposeResult:
         keys = [one for one in super().compose() if isinstance(one, FooterKey)]
@@ -39,7 +39,7 @@ class KeyLine(Footer):
 
 
 def _kept(key: FooterKey) -> bool:
-    return key.action == HELP or key.has_class("-command-palette")
+    return key.action == HELP or "escape" in key.key or key.has_class("-command-palette")
 
 
 def _cells(key: FooterKey) -> int:

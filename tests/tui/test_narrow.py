@@ -1,0 +1,141 @@
+"""In the smallest terminal, 60 columns and 20 lines, dialogs show all of their fields and buttons;
+and what a screen offers there can be done."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+from textual.screen import Screen
+from textual.widgets import Button, Input, RichLog, Select
+
+from q1lab.index.store import Store
+from q1lab.tui.app import Q1Lab
+from q1lab.tui.screens import commit, forms
+from q1lab.tui.screens.choose import ChooseScreen
+from q1lab.tui.screens.commit import CommitScreen
+from q1lab.tui.screens.fields import FieldsScreen
+from q1lab.tui.screens.output import OutputScreen
+from q1lab.tui.screens.predict import PredictScreen
+from q1lab.tui.screens.verdict import VerdictScreen
+from q1lab.tui.widgets.rows import Rows
+from q1lab.week import progress
+from q1lab.week.model import Week
+from tests.kit.document_records import comparison
+from tests.kit.lab_home import words
+from tests.kit.repos import begun, of_its_own
+from tests.kit.tui_home import prepared, settled, some_progress, until
+
+SMALLEST = (60, 20)
+
+
+def last(app: Q1Lab) -> str:
+    return words(app).splitlines()[-1]
+
+
+def whole(screen: Screen[Any]) -> bool:
+    """Whether every field and button is on screen, none of its cells behind an edge."""
+    box = screen.query_one(".dialog").content_region
+    parts = [
+        one for one in screen.query("Input, Button, TextArea, Select, RadioSet") if one.display
+    ]
+    return bool(parts) and all(box.contains_region(one.region) for one in parts)
+
+
+async def shown(pilot: Pilot[None], kind: type[Screen[Any]]) -> None:
+    await until(pilot, lambda: isinstance(pilot.app.screen, kind))
+    await settled(pilot)
+
+
+async def test_the_prediction_is_whole() -> None:
+    app = prepared(some_progress)
+    async with app.run_test(size=SMALLEST) as pilot:
+        await settled(pilot)
+        app.push_screen(PredictScreen(app.week.label, "rope", "a3-predict"))
+        await shown(pilot, PredictScreen)
+        await until(pilot, lambda: whole(app.screen))
+        assert "the final val loss will be" in words(app)
+        assert "missing" not in words(app)  # nothing was typed yet
+        app.screen.query_one("#size", Input).value = "0.03"
+        await until(pilot, lambda: "δ is missing." in words(app))
+
+
+async def test_forms_are_whole_and_show_every_choice() -> None:
+    app = prepared(some_progress)
+    async with app.run_test(size=SMALLEST) as pilot:
+        await settled(pilot)
+        forms.paper(app)
+        await shown(pilot, FieldsScreen)
+        await until(pilot, lambda: whole(app.screen))
+        field = app.screen.query_one("#link", Input)
+        select = app.screen.query_one("#depth", Select)
+        assert words(app).splitlines()[select.region.y].index("deeply") == field.content_region.x
+        select.focus()
+        await pilot.press("enter")
+        await until(pilot, lambda: "skimmed" in words(app))
+
+
+async def test_a_commit_shows_its_buttons(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    of_its_own(tmp_path, monkeypatch)
+    repo = begun(tmp_path / "repo")
+    app = prepared(some_progress)
+    async with app.run_test(size=SMALLEST) as pilot:
+        await settled(pilot)
+        commit.open_for(app, ["q1lab", "modification"], repo)
+        await shown(pilot, CommitScreen)
+        await until(pilot, lambda: not app.screen.query_one("#commit", Button).disabled)
+        await until(pilot, lambda: whole(app.screen))
+
+
+async def test_what_a_row_says_continues_below_itself() -> None:
+    app = prepared(some_progress)
+    async with app.run_test(size=SMALLEST) as pilot:
+        await settled(pilot)
+        app.push_screen(ChooseScreen(app.week, "a1-choose"))
+        await shown(pilot, ChooseScreen)
+        await until(pilot, lambda: "2104.09864" in words(app))
+        lines = words(app).splitlines()
+        title = next(line for line in lines if "RoPE: rotary" in line)
+        rest = next(line for line in lines if "(recommended)" in line)
+        assert rest.index("(recommended)") == title.index("RoPE")
+
+
+async def test_a_command_is_told_how_wide_its_pane_is(tmp_path: Path) -> None:
+    app = prepared(some_progress)
+    async with app.run_test(size=SMALLEST) as pilot:
+        await settled(pilot)
+        code = "import shutil; print('=' * shutil.get_terminal_size().columns)"
+        app.push_screen(OutputScreen("wide", [sys.executable, "-c", code], tmp_path))
+        await until(pilot, lambda: isinstance(app.screen, OutputScreen) and app.screen.code == 0)
+        log = app.screen.query_one(RichLog)
+        (line,) = log.lines
+        assert line.cell_length == log.scrollable_content_region.width > 40
+
+
+async def test_progress_offers_what_its_list_can_do() -> None:
+    def fill(store: Store, week: Week) -> None:
+        progress.keep(store, week.label, "welcomed", True)
+
+    app = prepared(fill)
+    async with app.run_test(size=SMALLEST) as pilot:
+        await pilot.press("4")
+        await until(pilot, lambda: "e edit" in last(app) and "space tick" not in last(app))
+        app.screen.query_one("#says", Rows).focus()
+        await until(pilot, lambda: "space tick" in last(app) and "e edit" not in last(app))
+
+
+async def test_a_verdict_has_the_themes_own_colors_whatever_it_is() -> None:
+    app = prepared(some_progress)
+    async with app.run_test(size=SMALLEST) as pilot:
+        await settled(pilot)
+        for outcome in ("helps", "hurts", "cannot tell", "too small to matter", "no verdict"):
+            screen = VerdictScreen("rope-1", comparison(outcome))
+            app.push_screen(screen)
+            await shown(pilot, VerdictScreen)
+            styles = {str(span.style) for line in screen.lines(56) for span in line.spans}
+            named = {style for style in styles if any(one in style for one in ("cyan", "green"))}
+            assert not named, outcome
+            app.pop_screen()
