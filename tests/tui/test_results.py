@@ -136,6 +136,7 @@ async def test_filter() -> None:
         assert screen.query_one(ResultsTable).has_focus
         await pilot.press("slash", *" zzz")
         assert screen.query_one(ResultsTable).lines == ()
+        await until(pilot, lambda: "No study has these words." in words(pilot.app))
         await pilot.press("escape")
         assert len(screen.query_one(ResultsTable).lines) == 5
         assert not screen.query_one("#results-filter", Input).display

@@ -54,6 +54,7 @@ class ResultsScreen(StudyActs):
         )
         with Horizontal(id="results-main"):
             with Vertical(id="results-left"):
+                yield Static("No study has these words.", id="results-none", markup=False)
                 yield ResultsTable(id="results")
                 with VerticalScroll(id="side", can_focus=False):
                     yield Static(id="results-labels", markup=False)
@@ -84,6 +85,7 @@ class ResultsScreen(StudyActs):
         table = self.query_one(ResultsTable)
         table.show(lines, self.query_one("#results-filter", Input).value)
         self.set_class(not lines, "-empty")
+        self.set_class(not table.lines, "-none")
         self._side()
 
     def _side(self) -> None:
