@@ -614,6 +614,22 @@ async def test_what_a_command_prints_opens_in_a_pane(tmp_path: Path) -> None:
         assert isinstance(app.screen, StudyScreen)
 
 
+@pytest.mark.parametrize(
+    ("shown", "says"),
+    [("q1lab run rope", "Esc closes; what trains goes on"), ("q1lab sync", "Esc ends it")],
+)
+async def test_a_pane_says_what_esc_does_while_its_command_runs(
+    tmp_path: Path, shown: str, says: str
+) -> None:
+    app = prepared()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        pane = OutputScreen(shown, [sys.executable, "-c", "import time; time.sleep(60)"], tmp_path)
+        app.push_screen(pane)
+        await pilot.pause()
+        assert pane.query_one(".dialog").border_subtitle == f"running · {says}"
+
+
 async def test_a_pane_gives_the_yes_that_a_command_asks_for(tmp_path: Path) -> None:
     script = tmp_path / "asks.py"
     script.write_text(

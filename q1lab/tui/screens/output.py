@@ -24,9 +24,10 @@ SECONDS = 6 * 3600
 
 
 class OutputScreen(ModalScreen[None]):
-    """Runs one command without input; Esc ends it if it still runs. Where the command asks for
-    ``--yes``, ``y`` gives it. With ``look`` the command runs with these options first, to show what
-    it would do, and ``y`` does it. One reads from the top; at its end the pane follows."""
+    """Runs one command without input; Esc ends it if it still runs, but not what it trains. Where
+    the command asks for ``--yes``, ``y`` gives it. With ``look`` the command runs with these
+    options first, to show what it would do, and ``y`` does it. One reads from the top; at its end
+    the pane follows."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,enter,q", "close", "close"),
@@ -48,7 +49,7 @@ class OutputScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog tall") as dialog:
             dialog.border_title = self.shown
-            dialog.border_subtitle = "running · Esc ends it"
+            dialog.border_subtitle = self.running
             log = RichLog(max_lines=LINES, min_width=20, wrap=True, markup=False, highlight=False)
             log.auto_scroll = False
             yield log
@@ -62,7 +63,7 @@ class OutputScreen(ModalScreen[None]):
     async def _run(self) -> None:
         log = self.query_one(RichLog)
         self.code, self.said = None, ""
-        self.query_one(".dialog").border_subtitle = "running · Esc ends it"
+        self.query_one(".dialog").border_subtitle = self.running
         try:
             child = await asyncio.create_subprocess_exec(
                 *self.argv,
@@ -97,6 +98,12 @@ class OutputScreen(ModalScreen[None]):
             self.query_one(RichLog).write("It printed nothing.")
         asks = " · y does it" if self.would else " · y runs it with --yes" if self.asks else ""
         self.query_one(".dialog").border_subtitle = f"{words} · Esc closes · c copies{asks}"
+
+    @property
+    def running(self) -> str:
+        """What Esc does meanwhile. `q1lab run` only watches what it has started."""
+        trains = self.shown.startswith("q1lab run ")
+        return f"running · Esc {'closes; what trains goes on' if trains else 'ends it'}"
 
     @property
     def would(self) -> bool:
