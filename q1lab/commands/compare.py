@@ -44,8 +44,10 @@ Examples:
 )
 def compare(study: str | None, as_json: bool, plot: Path | None, what: What | None) -> int:
     """The comparison of STUDY, with its verdict; of a modification's name, that of its newest study
-    (default: the latest of all)."""
-    chosen = studies.load(studies.named(study) if study else studies.latest())
+    with three pairs or more (default: the latest of all)."""
+    from q1lab.compare import keeping
+
+    chosen = studies.load(keeping.named(study) if study else studies.latest())
     with opened() as store:
         answer = None
         if what is not None:

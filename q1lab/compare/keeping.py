@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, TypeVar
 from weakref import WeakSet
 
 from q1lab.compare import ledger
 from q1lab.compare.ledger import Asked, asked_of
 from q1lab.compare.record import VERSION, Comparison, build, from_dict, start_of
-from q1lab.compare.stats import Interval
+from q1lab.compare.stats import MIN_FOR_VERDICT, Interval
 from q1lab.files import sha256_text
 from q1lab.index import ingest, results
 from q1lab.index.store import Row, Store
+from q1lab.study import studies
 from q1lab.study.states import State
 from q1lab.study.studies import ARMS, Study
+
+T = TypeVar("T")
 
 
 def compare(store: Store, study: Study) -> Comparison:
@@ -49,9 +52,27 @@ def kept(store: Store, study_id: str) -> Comparison | None:
     return None if row is None else from_dict(json.loads(row["record"]))
 
 
-def newest(store: Store) -> Comparison | None:
-    """The newest study's comparison among those that were computed; computes nothing."""
-    text = results.newest(store, VERSION)
+def foremost(found: Sequence[T], pairs: Callable[[T], int]) -> T | None:
+    """Of the studies of a modification, oldest first, the one that answers for it: the newest that
+    was planned with ``pairs`` enough for a verdict. One with fewer is an experiment beside it, and
+    the newest of these answers only where there is no other."""
+    whole = [one for one in found if pairs(one) >= MIN_FOR_VERDICT] or found
+    return whole[-1] if whole else None
+
+
+def named(name: str) -> str:
+    """The study of this name; where there is none, the foremost of the modification so named."""
+    if name in studies.ids():
+        return name
+    mine = [one for one in studies.readable() if one.variant == name]
+    found = foremost(mine, lambda one: len(one.seeds))
+    return found.id if found else name
+
+
+def newest(store: Store, names: Collection[str] = ()) -> Comparison | None:
+    """The comparison of the foremost study among those that were computed, of the variants so named
+    where there are any; computes nothing."""
+    text = results.newest(store, VERSION, MIN_FOR_VERDICT, names)
     return None if text is None else from_dict(json.loads(text))
 
 

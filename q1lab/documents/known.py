@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from q1lab.compare import keeping
 from q1lab.compare.keeping import compare
 from q1lab.compare.record import Comparison
 from q1lab.documents import facts
@@ -92,6 +93,11 @@ def comparisons(store: Store, names: Iterable[str] | None = None) -> list[tuple[
         if record.complete and (record.n or record.lost):
             found.append((study, record))
     return found
+
+
+def foremost(found: Sequence[tuple[Study, Comparison]]) -> tuple[Study, Comparison] | None:
+    """The one of ``comparisons`` that answers for the modification."""
+    return keeping.foremost(found, lambda one: len(one[0].seeds))
 
 
 def study_facts(study: Study, record: Comparison) -> facts.StudyFacts:

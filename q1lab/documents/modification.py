@@ -140,7 +140,7 @@ def gather(
     listed = next((item for item in week.variants if item.name == picked.name), None)
     title = _title(listed) if listed else picked.name
     found = known.comparisons(store, picked.names)
-    study, record = found[-1] if found else (None, None)
+    study, record = known.foremost(found) or (None, None)
     reference = evidence.may_show_reference(store, week.label, picked.name)
     diff, withheld = diff_of(study, picked, reference=reference)
     predicted = _prediction(store, week.label, picked)

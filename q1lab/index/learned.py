@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import PurePath
 from typing import Any
 
 from q1lab.files import utc_now
@@ -93,6 +94,14 @@ def modification(store: Store, week: str) -> Row | None:
         "SELECT * FROM modifications WHERE week = ?", (week,)
     ).fetchone()
     return row
+
+
+def own_names(row: Row | None) -> frozenset[str]:
+    """Names under which the studies of a chosen modification run: its own, and its model file's."""
+    if row is None:
+        return frozenset()
+    file = str(row["file"] or "")
+    return frozenset({str(row["variant"]), PurePath(file).stem} - {""})
 
 
 def choose(store: Store, week: str, variant: str) -> None:

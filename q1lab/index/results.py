@@ -3,6 +3,8 @@ nothing."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from q1lab.files import utc_now
 from q1lab.index.store import Row, Store
 
@@ -15,15 +17,18 @@ def kept(store: Store, study_id: str) -> Row | None:
     return row
 
 
-def newest(store: Store, version: int) -> str | None:
+def newest(store: Store, version: int, pairs: int, names: Collection[str]) -> str | None:
     """The record (JSON) of the newest study of a modification among those whose record is of
-    ``version``."""
+    ``version``: of the variants so named, where there are any, and of those with at least ``pairs``
+    planned."""
     row = store.db.execute(
         "SELECT r.record FROM results r JOIN studies s ON s.id = r.study_id "
         "WHERE r.record ->> '$.v' = ? "
         "AND (r.record ->> '$.arms.baseline.sha256' = '' OR r.record ->> '$.arms.baseline.sha256' "
-        "<> r.record ->> '$.arms.modified.sha256') ORDER BY s.created DESC, s.rowid DESC LIMIT 1",
-        (version,),
+        "<> r.record ->> '$.arms.modified.sha256') "
+        f"ORDER BY s.variant IN ({', '.join('?' * len(names))}) DESC, s.seeds >= ? DESC, "
+        "s.created DESC, s.rowid DESC LIMIT 1",
+        (version, *names, pairs),
     ).fetchone()
     return None if row is None else str(row["record"])
 

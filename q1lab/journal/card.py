@@ -8,6 +8,7 @@ from html import escape
 
 from q1lab.compare import keeping, telling
 from q1lab.files import plain
+from q1lab.index import learned
 from q1lab.index.store import Store
 from q1lab.journal import evidence, kpis
 from q1lab.week.model import Week
@@ -35,7 +36,8 @@ class Card:
     title: str
     sessions: tuple[Line, ...]
     study: str
-    """The newest study with a result, in one line; empty without one."""
+    """The study that answers for the modification, in one line; without one the newest with a
+    result; empty without any."""
     kpis: tuple[str, ...]
 
 
@@ -67,7 +69,7 @@ def gather(store: Store, week: Week, counted: Sequence[kpis.KpiLine] | None = No
         f"{plain(one.title)}"
         for one in (kpis.lines(store, planned) if counted is None else counted)
     ]
-    newest = keeping.newest(store)
+    newest = keeping.newest(store, learned.own_names(learned.modification(store, week.label)))
     study = telling.line(newest) if newest else ""
     return Card(week.label, plain(week.title), tuple(sessions), study, tuple(numbers))
 

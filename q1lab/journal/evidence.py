@@ -219,6 +219,7 @@ class _Facts:
         row = learned.modification(store, week.label)
         self.variant = str(row["variant"]) if row else None
         self.file = Path(row["file"]) if row and row["file"] else None
+        self.own_names = learned.own_names(row)
         self.post = posts.of_week(store, week.label)
         self.why: dict[str, str] = {}
         """Why a step has no mark, where more can be said than that it can't be found."""
@@ -279,19 +280,15 @@ class _Facts:
         return None
 
     def _run(self, action: Action | None) -> Mark | None:
-        names = self._own_names()
+        names = self.own_names
         if action is not None:
-            names.add(Path(str(action.options["variant"])).stem)
+            names |= {Path(str(action.options["variant"])).stem}
         wanted = action.options.get("seeds", 3) if action else 3
         seeds = len(wanted) if isinstance(wanted, tuple | list) else int(wanted)
         for row in results.ended(self.store):
             if row["variant"].removesuffix("*") in names and row["planned"] >= seeds:
                 return Mark(f"the {row['runs']} runs of {row['id']}", str(row["ended"]))
         return None
-
-    def _own_names(self) -> set[str]:
-        """What studies of the chosen modification are of."""
-        return {self.variant or "", self.file.stem if self.file else ""} - {""}
 
     def _merge(self, _: Action | None) -> Mark | None:
         found = self.store.setting(f"merged:{self.week.label}")
@@ -359,7 +356,7 @@ class _Facts:
 
     def _compared(self, _: Action | None) -> Mark | None:
         for study, found in self._looks("compare"):
-            if found["variant"].removesuffix("*") in self._own_names():
+            if found["variant"].removesuffix("*") in self.own_names:
                 return Mark(f"the comparison of {study}", found["at"])
         return None
 

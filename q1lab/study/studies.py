@@ -340,13 +340,6 @@ def latest() -> str:
     return known[-1]
 
 
-def named(name: str) -> str:
-    """The study of this name; where there is none, the newest one of the modification so named."""
-    if name in ids():
-        return name
-    return next((one.id for one in reversed(readable()) if one.variant == name), name)
-
-
 def new_id(variant: str) -> str:
     """The next free ``rope-N``; makes its folder, which is what reserves the name."""
     stem = safe(variant)

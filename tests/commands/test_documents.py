@@ -190,6 +190,23 @@ def test_no_prediction_is_said_and_all_studies_are_shown(
     assert "| `rope-2` |" in text
 
 
+def test_an_experiment_of_one_seed_beside_the_study_is_not_the_verdict(
+    repo: Path, q1lab: Q1lab, fake_trainer: Fake
+) -> None:
+    """The guides have such experiments after the week's own six runs: they are newer."""
+    study(fake_trainer)
+    study(fake_trainer, "rope", "--seeds", "1", "--set", "learning_rate=0.002")
+    assert "3 pairs" in q1lab("compare", "rope")[0]
+    assert "1 pair" in q1lab("compare")[0]
+    assert "1 pair" in q1lab("compare", "rope-2")[0]
+    q1lab("modification")
+    text = (repo / "MODIFICATION.md").read_text()
+    assert "### Verdict: helps" in text
+    assert "| `rope-2` |" in text
+    assert "rope-1" in q1lab("post", "new", "--dry-run")[0]
+    assert "rope against baseline: helps" in q1lab("card")[0]
+
+
 def test_what_the_learner_wrote_survives_every_refresh(
     repo: Path, q1lab: Q1lab, fake_trainer: Fake
 ) -> None:

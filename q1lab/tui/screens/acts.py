@@ -133,11 +133,20 @@ def command(app: Q1Lab, argv: list[str]) -> None:
 
 
 def verdict(app: Q1Lab, asked: str | None) -> None:
-    """The comparison of a study, or of a modification's newest one that has ended; without a name,
-    of the newest of all."""
+    """The comparison of a study, or of a modification's foremost one that has ended; without a
+    name, of the newest of all."""
+    from q1lab.compare import keeping
+    from q1lab.study.studies import ARMS
+
     studies = app.snapshot.studies
-    ended = (one for one in studies if one.done == one.total and asked in (None, one.variant))
-    line = next((one for one in studies if one.id == asked), None) or next(ended, None)
+    ended = [one for one in reversed(studies) if one.done == one.total]
+    if asked is None:
+        line = ended[-1] if ended else None
+    else:
+        mine = [one for one in ended if one.variant == asked]
+        line = next((one for one in studies if one.id == asked), None) or keeping.foremost(
+            mine, lambda one: one.total // len(ARMS)
+        )
     if line is None:
         of = f" of {asked}" if asked else ""
         app.notify(f"No study{of} has ended yet; the lab (2) shows how far they are.", markup=False)
