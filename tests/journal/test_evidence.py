@@ -222,6 +222,21 @@ def test_a_document_counts_once_it_holds_what_was_asked_for(
     assert "MODIFICATION.md can't be found now" in evidence.look(store, week).gone[0]
 
 
+def test_an_act_that_ticks_a_step_of_a_later_part_too_skips_no_part(
+    store: Store, week: Week, tmp_path: Path
+) -> None:
+    """After session A the app opened B2: the prediction's commit ticks its first step."""
+    path = tmp_path / "MODIFICATION.md"
+    path.write_text("x")
+    mine = week.for_variant("rope")
+    for step in (one for part in mine.session("a").parts for one in part.steps):
+        progress.answer(store, LABEL, step.id, "words")
+    evidence.note_document(store, LABEL, "modification", path)
+    now = evidence.read(store, week)
+    assert now.of(step_of(week, "modification", 2)).done
+    assert progress.left_off(mine, now).id == "b1"
+
+
 def test_a_document_that_was_written_counts_though_an_answer_is_still_open(
     store: Store, week: Week, tmp_path: Path
 ) -> None:
