@@ -22,6 +22,11 @@ class Check:
     """When the check can be wrong about right code."""
 
 
+def change(share: float) -> str:
+    """A change as a percentage with its sign: "−0.1%"."""
+    return f"{share:+.1%}".replace("-", "−")
+
+
 @dataclass(frozen=True)
 class Result:
     """What a person reads about one check; times in seconds."""

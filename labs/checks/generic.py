@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from labs.checks.check import Warned, Wrong, check
+from labs.checks.check import Warned, Wrong, change, check
 from labs.checks.probe import (
     LAYERS,
     VOCAB,
@@ -545,7 +545,7 @@ def parameters(s: Subject) -> str:
     mine, theirs = layer_params(s), layer_params(baseline())
     return (
         f"{number(mine)} per layer at C = 768; the baseline has {number(theirs)} "
-        f"({(mine - theirs) / theirs:+.1%})"
+        f"({change((mine - theirs) / theirs)})"
     )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from labs.checks.check import NotApplicable, Warned, Wrong, check
+from labs.checks.check import NotApplicable, Warned, Wrong, change, check
 from labs.checks.generic import baseline, judge
 from labs.checks.probe import LAYERS, H, Subject, number, tokens
 from labs.checks.trace import Head, Trace
@@ -125,10 +125,9 @@ def fewer(s: Subject) -> str:
                 f"{number(mine)} at C = 768 with one layer; the baseline has {number(theirs)}: "
                 "nothing was saved"
             )
-        change = (mine - theirs) / theirs
         return (
             f"{number(mine)} at C = 768 with one layer; the baseline has {number(theirs)} "
-            f"({change:+.1%})"
+            f"({change((mine - theirs) / theirs)})"
         )
     every, four = (12, 4) if values_count_kv(s) else (1, 3)  # 12 and 4 key and value heads
     full, grouped = (s.n_params(**wide, **{s.kv_field: value}) for value in (every, four))
@@ -144,7 +143,7 @@ def fewer(s: Subject) -> str:
             f"{seen}: {number(saved)} fewer, and projections to 4 · 64 features save "
             f"{number(wanted)}"
         )
-    return f"{seen} ({-saved / full:+.1%})"
+    return f"{seen} ({change(-saved / full)})"
 
 
 def values_count_kv(s: Subject) -> bool:

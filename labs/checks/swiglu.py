@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from labs.checks.check import NotApplicable, Wrong, check
+from labs.checks.check import NotApplicable, Wrong, change, check
 from labs.checks.probe import LAYERS, C, Subject, shake, tokens
 from labs.checks.trace import Projection, Trace
 
@@ -228,7 +228,7 @@ def hidden(s: Subject) -> str:
         sizes[width] = find(s.watch(model, tokens(1, 8, 16), width), width)[0].hidden
     more = {width: 3 * h / (8 * width) - 1 for width, h in sizes.items()}
     seen = "; ".join(
-        f"C = {w}: {h} (⅔ · 4C = {8 * w / 3:.1f}), {more[w]:+.1%} feed-forward parameters"
+        f"C = {w}: {h} (⅔ · 4C = {8 * w / 3:.1f}), {change(more[w])} feed-forward parameters"
         for w, h in sizes.items()
     )
     if abs(more[768]) > 0.10:
