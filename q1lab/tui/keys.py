@@ -145,6 +145,9 @@ KEYS: dict[str, Key] = {
     "results.filter": Key(
         "slash", "filter", "filter", "Show only studies with these words", False, "/"
     ),
+    "results.all": Key(
+        "escape", "unfilter", "all studies", "Leave the filter, and show all studies", True, "esc"
+    ),
     "results.label": Key("n", "label", "note", "Write tags and a note on the study"),
     "results.clear": Key("u", "clear", "unmark", "Take all marks away"),
     # progress

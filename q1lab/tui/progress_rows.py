@@ -96,7 +96,7 @@ def parts(week: Week, progress: Progress) -> list[ListRow]:
     longest = max(
         (max(part.minutes, progress.count([part]).seconds / 60) for part in week.parts()), default=1
     )
-    found = []
+    found, widest = [], max((len(f"{part.minutes}") for part in week.parts()), default=0)
     for part in week.parts():
         count = progress.count([part])
         mark = "✓" if count.finished else "·" if not count.done else "◦"
@@ -106,7 +106,7 @@ def parts(week: Week, progress: Progress) -> list[ListRow]:
         if not spent and count.done:
             minutes = "not timed"
         over = "$warning" if spent > part.minutes else "$muted"
-        words = f"{count.done}/{count.total} · {minutes:>10}"
+        words = f"{count.done}/{count.total} · {minutes:>{2 * widest + 4}}"
         bar = (float(spent), float(part.minutes), float(longest))
         title = f"{mark} {part_name(part)} {part.title}"
         found.append(ListRow(title, words, tone, over, part.id, bar))
@@ -119,7 +119,8 @@ def paper(one: dict[str, Any]) -> ListRow:
 
 
 def artifact(one: dict[str, Any]) -> ListRow:
-    return ListRow(f"{one['kind']:<9}{one['title']}", one["location"] or "", key=one["id"])
+    place = (one["location"] or "").removeprefix("https://")
+    return ListRow(f"{one['kind']:<9}{one['title']}", place, key=one["id"])
 
 
 def post(post: dict[str, Any] | None) -> list[ListRow]:

@@ -13,6 +13,7 @@ from textual.screen import Screen
 from textual.widgets import Button, Input, RichLog, Select
 
 from q1lab.index.store import Store
+from q1lab.journal import artifacts
 from q1lab.tui.app import Q1Lab
 from q1lab.tui.screens import commit, forms
 from q1lab.tui.screens.choose import ChooseScreen
@@ -25,7 +26,7 @@ from q1lab.tui.widgets.rows import Rows
 from q1lab.week import progress
 from q1lab.week.model import Week
 from tests.kit.document_records import comparison
-from tests.kit.lab_home import words
+from tests.kit.lab_home import finish, make_study, words
 from tests.kit.repos import begun, of_its_own
 from tests.kit.tui_home import prepared, settled, some_progress, until
 
@@ -125,6 +126,42 @@ async def test_progress_offers_what_its_list_can_do() -> None:
         await until(pilot, lambda: "e edit" in last(app) and "space tick" not in last(app))
         app.screen.query_one("#says", Rows).focus()
         await until(pilot, lambda: "space tick" in last(app) and "e edit" not in last(app))
+
+
+async def test_no_name_and_no_statement_is_cut_for_a_bar_or_an_address() -> None:
+    def fill(store: Store, week: Week) -> None:
+        progress.keep(store, week.label, "welcomed", True)
+        place = "https://github.com/somebody-with-a-long-name/a-repository"
+        artifacts.add(store, "repo", "micrograd-minimal", location=place)
+
+    app = prepared(fill)
+    async with app.run_test(size=SMALLEST) as pilot:
+        await pilot.press("4")
+        lists = ("minutes", "says", "artifacts")
+        await until(pilot, lambda: app.screen.query_one("#artifacts", Rows).rows)
+        told = " ".join(
+            " ".join(str(option.prompt).split())
+            for name in lists
+            for option in app.screen.query_one(f"#{name}", Rows).options
+        )
+        for title in ("A1 Pick the modification", "C3 Retrospective document", "micrograd-minimal"):
+            assert title in told
+        assert "from building models to building with models" in told
+
+
+async def test_a_filter_names_its_way_out() -> None:
+    for name in ("rope-1", "rope-2"):
+        finish(make_study(name))
+    app = prepared(some_progress)
+    async with app.run_test(size=SMALLEST) as pilot:
+        for page in "23":
+            await pilot.press(page)
+            await until(pilot, lambda: "? help" in last(app))
+            await until(pilot, lambda: "rope" in words(app).split("\n", 2)[2])
+            await pilot.press("slash")
+            await until(pilot, lambda: "esc" in last(app) and "F1 help" in last(app))
+            await pilot.press("escape")
+            await until(pilot, lambda: "esc" not in last(app) and "? help" in last(app))
 
 
 async def test_a_verdict_has_the_themes_own_colors_whatever_it_is() -> None:

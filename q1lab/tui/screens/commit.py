@@ -76,7 +76,7 @@ class CommitScreen(ModalScreen[bool]):
         self.busy = True
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog tall") as dialog:
+        with Vertical(classes="dialog tall code") as dialog:
             dialog.border_title = " ".join(self.argv)
             dialog.border_subtitle = "Esc leaves it"
             yield Static(f"{self._first[:1].upper()}{self._first[1:]}", id="message", markup=False)

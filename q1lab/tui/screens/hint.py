@@ -43,7 +43,7 @@ class HintScreen(ModalScreen[None]):
         return cls(title, f"{_first(failing)}{hint.text}", more=" · h again, later, gives the next")
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog tall" if self.diff else "dialog hint") as dialog:
+        with Vertical(classes="dialog tall code" if self.diff else "dialog hint") as dialog:
             dialog.border_title = self.heading
             dialog.border_subtitle = "Esc closes" + self.more
             with VerticalScroll():

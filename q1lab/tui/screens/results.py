@@ -94,7 +94,10 @@ class ResultsScreen(StudyActs):
         chosen = table.marked or here
         self.query_one(ForestPlot).forest = side_by_side(chosen)
         self._labels(here[0] if here else None)
-        self._chart(here[0].id if here and not here[0].problem else None)
+        if here and here[0].problem:
+            self._charted, self.query_one(LossChart).data = None, ChartData()
+        else:
+            self._chart(here[0].id if here else None)
         self.refresh_bindings()
 
     def _labels(self, line: ResultLine | None) -> None:
@@ -121,6 +124,8 @@ class ResultsScreen(StudyActs):
         )
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "unfilter":
+            return any(box.display for box in self.query("#results-filter"))
         if action in ("open", "mark", "verdict", "export", "label"):
             return (
                 self.is_mounted
@@ -234,6 +239,7 @@ class ResultsScreen(StudyActs):
         box = self.query_one("#results-filter")
         box.display = True
         box.focus()
+        self.refresh_bindings()
 
     @on(Input.Changed)
     def _typed(self) -> None:
@@ -243,8 +249,9 @@ class ResultsScreen(StudyActs):
     def _done(self) -> None:
         self.query_one(ResultsTable).focus()
 
-    def key_escape(self) -> None:
+    def action_unfilter(self) -> None:
         box = self.query_one("#results-filter", Input)
         box.value = ""
         box.display = False
         self.query_one(ResultsTable).focus()
+        self.refresh_bindings()

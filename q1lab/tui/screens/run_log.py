@@ -5,12 +5,14 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from rich.cells import cell_len
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.screen import Screen
 from textual.widgets import Log, Static
 
+from q1lab import paths
 from q1lab.index.view import RunView
 from q1lab.study.states import ENDED, MARKS
 from q1lab.study.studies import Study
@@ -100,8 +102,15 @@ class RunLogScreen(Screen[None]):
         )
         if run.message:
             head.append(f"\n {MARKS[run.state]} {run.message}", style=colors.warning)
-        head.append(f"\n {self.file}", style=colors.muted)
+        head.append(f"\n {self._place()}", style=colors.muted)
         self.query_one("#log-head", Static).update(head)
+
+    def _place(self) -> str:
+        """Where the log is: in full where that fits, else from q1lab's folder on. ``c`` copies it
+        in full."""
+        full = str(self.file)
+        fits = cell_len(full) < self.app.size.width - 1
+        return full if fits else str(self.file.relative_to(paths.home()))
 
     def action_top(self) -> None:
         self.query_one(Log).scroll_home(animate=False)

@@ -23,6 +23,9 @@ class KeyLine(Footer):
 
     def compose(self) -> ComposeResult:
         keys = [one for one in super().compose() if isinstance(one, FooterKey)]
+        for key in keys:
+            if key.key == "f1":  # a field with the focus takes ? as a letter
+                key.key_display = "F1"
         self._fit(keys)
         yield from keys
 

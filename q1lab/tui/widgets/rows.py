@@ -3,6 +3,7 @@ row."""
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -12,7 +13,11 @@ from rich.cells import cell_len
 from textual.content import Content
 from textual.widgets.option_list import Option
 
+from q1lab.tui.widgets.prose import cut
 from q1lab.tui.widgets.week_tree import Filled, line
+
+SHORTEST = 8
+"""Cells of a bar at least; with less room there is none."""
 
 
 @dataclass(frozen=True)
@@ -45,12 +50,17 @@ def bar(
     ]
 
 
-def drawn(row: ListRow, width: int, numbers: int) -> Content:
-    """A row in ``width`` cells; ``numbers`` are those that the widest right text takes, so that
-    bars begin at one column."""
-    cells = min(24, (width - numbers) // 3)
-    if row.bar is None or cells < 8:
-        return line(row.left, row.right, width, row.tone, row.right_tone)
+def drawn(row: ListRow, width: int, names: int, numbers: int) -> Content:
+    """A row in ``width`` cells; ``names`` and ``numbers`` are those that the widest texts to the
+    left and to the right take, so that bars begin at one column, and are short where names are
+    long."""
+    if row.bar is None and not row.right:
+        text = "\n".join(textwrap.wrap(row.left, max(8, width), subsequent_indent="  "))
+        return Content.styled(text, row.tone)
+    cells = min(24, (width - numbers) // 3, max(SHORTEST, width - names - numbers - 2))
+    if row.bar is None or cells < SHORTEST:
+        most = max(width - cell_len(row.left) - 2, width // 3)
+        return line(row.left, cut(row.right, most), width, row.tone, row.right_tone)
     left = line(row.left, "", width - cells - numbers - 2, row.tone)
     right = row.right.rjust(numbers)
     tones = row.tone or "$primary", "$warning" if row.right_tone == "$warning" else "$success"
@@ -83,6 +93,7 @@ class Rows(Filled):
         at = self.highlighted or 0
         self.rows, self._drawn = tuple(rows), state
         numbers = max((cell_len(row.right) for row in rows), default=0)
-        shown = [Option(drawn(row, width, numbers)) for row in rows]
+        names = max((cell_len(row.left) for row in rows), default=0)
+        shown = [Option(drawn(row, width, names, numbers)) for row in rows]
         self.set_options(shown or [Option(Content.styled(self.empty, "$muted"), disabled=True)])
         self.highlighted = min(at, len(rows) - 1) if rows else None

@@ -56,7 +56,7 @@ class StudyList(Vertical):
     """Posts ``Chosen`` when a study is picked. Esc clears the filter and gives the focus back."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "leave", "back", show=False),
+        Binding("escape", "leave", "back", key_display="esc"),
         Binding("down", "move(1)", show=False),
         Binding("up", "move(-1)", show=False),
     ]
@@ -102,6 +102,8 @@ class StudyList(Vertical):
                 if row != self._rows[study_id]:
                     options.replace_option_prompt(study_id, row)
             self._rows = rows
+            if self.current in ids and not self.has_focus_within:
+                options.highlighted = ids.index(self.current)
             return
         self._rows = rows
         here = options.highlighted_option.id if options.highlighted_option else None
@@ -114,7 +116,7 @@ class StudyList(Vertical):
         options.set_options(listed or nothing)
         wanted = (
             here
-            if here in ids
+            if here in ids and self.has_focus_within
             else self.current
             if self.current in ids
             else ids[0]
