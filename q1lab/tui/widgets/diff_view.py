@@ -32,9 +32,10 @@ def diff_text(diff: str, colors: Palette, *, dark: bool = True, code: bool = Tru
         "\n".join(line[1:] if line[:1] in "+- " else "" for line in body)
     ).split("\n")
     out = Text(no_wrap=code, overflow="crop" if code else "fold")
+    share = 0.2 if dark else 0.12  # the words' colors need a light ground to be read on
     tints = {
-        "-": f"on {colors.tint(colors.baseline, 0.2)}",
-        "+": f"on {colors.tint(colors.modified, 0.2)}",
+        "-": f"on {colors.tint(colors.baseline, share)}",
+        "+": f"on {colors.tint(colors.modified, share)}",
     }
     bold = {"-": f"bold {colors.baseline}", "+": f"bold {colors.modified}"}
     for number, line in enumerate(body):

@@ -18,7 +18,7 @@ FALLBACK = {
     "warning": "#e5b567",
     "accent": "#c3a6ff",
     "foreground": "#e0e0e0",
-    "text-muted": "#9a9a9a",
+    "muted": "#9aa4b5",
     "background": "#121212",
 }
 
@@ -78,8 +78,6 @@ def palette(app: Any) -> Palette:
         except (KeyError, ColorParseError):
             return FALLBACK[name]
 
-    background = Color.parse(take("background"))
-    muted = background.blend(Color.parse(take("foreground")), 0.6).hex6
     return Palette(
         take("arm-baseline"),
         take("arm-modified"),
@@ -87,7 +85,7 @@ def palette(app: Any) -> Palette:
         take("error"),
         take("warning"),
         take("foreground"),
-        muted,
-        background.hex6,
+        take("muted"),
+        take("background"),
         take("accent"),
     )

@@ -1,0 +1,38 @@
+"""Colors: what is said quietly can still be read."""
+
+from __future__ import annotations
+
+import pytest
+from textual.color import Color
+
+from q1lab.config import Config
+from q1lab.tui.widgets.palette import palette
+from tests.kit.tui_home import prepared, settled
+
+LEAST = 4.5
+"""Contrast that WCAG asks for between text and its ground."""
+
+
+def luminance(color: Color) -> float:
+    parts = [
+        part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4
+        for part in color.normalized
+    ]
+    return sum(share * part for share, part in zip((0.2126, 0.7152, 0.0722), parts, strict=True))
+
+
+def contrast(one: Color, other: Color) -> float:
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("theme", ["q1lab-dark", "q1lab-light"])
+async def test_quiet_words_can_be_read_on_every_ground(theme: str) -> None:
+    app = prepared(config=Config(theme=theme))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        quiet = Color.parse(palette(app).muted)
+        assert quiet == Color.parse(app.theme_variables["muted"])
+        for ground in ("background", "surface", "panel", "block-cursor-background"):
+            found = contrast(quiet, Color.parse(app.theme_variables[ground]))
+            assert found >= LEAST, f"{ground}: {found:.2f}"
