@@ -22,6 +22,7 @@ from q1lab.tui.screens.lab import LabScreen
 from q1lab.tui.screens.launch import LaunchScreen
 from q1lab.tui.screens.study import StudyScreen
 from q1lab.tui.widgets.launch_form import LaunchForm
+from q1lab.tui.widgets.launch_words import prediction_words
 from q1lab.week import content, progress
 from tests.kit.lab_home import app, finish, make_study, notices, open_lab, until, words
 from tests.kit.places import MODELS
@@ -59,6 +60,8 @@ async def test_choose_estimate_start_and_watch(fake_trainer: Callable[..., None]
         await until(pilot, lambda: screen.draft is not None, "no estimate came")
         assert said(screen).startswith("6 runs, about ")
         assert "No prediction for rope yet" in words(pilot.app)
+        assert "(study screen, or `q1lab predict rope`)" in prediction_words(None, "rope")
+        assert "(`q1lab predict bilinear`)" in prediction_words(None, "bilinear", chosen=False)
         assert studies.ids() == []
         await pilot.press("ctrl+s")
         await until(pilot, lambda: isinstance(pilot.app.screen, LabScreen), "it did not start")

@@ -172,7 +172,8 @@ class LaunchScreen(Screen[str | None]):
 
     def _show_prediction(self, variant: str, record: dict[str, Any] | None) -> None:
         if self.is_attached:
-            self.query_one("#prediction", Static).update(prediction_words(record, variant))
+            chosen = (self.q1.snapshot.progress.chosen or self.q1.week.default) == variant
+            self.query_one("#prediction", Static).update(prediction_words(record, variant, chosen))
 
     # ── the estimate, and the start
 

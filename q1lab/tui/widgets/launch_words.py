@@ -11,11 +11,13 @@ from q1lab.tui.widgets.words import left_words
 DIRECTIONS = {"lower": "lower", "higher": "higher", "same": "about the same"}
 
 
-def prediction_words(record: Mapping[str, Any] | None, variant: str) -> str:
-    """The prediction in a line, and that it locks; or that there is none."""
+def prediction_words(record: Mapping[str, Any] | None, variant: str, chosen: bool = True) -> str:
+    """The prediction in a line, and that it locks; or that there is none. The study screen has a
+    form for the modification that is ``chosen``."""
     if record is None:
+        where = "study screen, or " if chosen else ""
         return (
-            f"No prediction for {variant} yet: write one before the runs (study screen, or "
+            f"No prediction for {variant} yet: write one before the runs ({where}"
             f"`q1lab predict {variant}`); afterwards it proves nothing."
         )
     words = f"You predict: {DIRECTIONS.get(record['direction'], record['direction'])}"
