@@ -118,6 +118,7 @@ def gather(store: Store, week: Week, *, title: str | None = None) -> Post:
         withheld=told.withheld,
         diff_lines=told.diff_lines,
         figure=f"figures/{told.study.id}.svg" if told.study else None,
+        hook="\n\n".join(item.text for item in known.answers(store, week, "hook")),
         surprises=known.answers(store, week, "surprises"),
         plan=known.answers(store, week, "plan"),
         outline=known.answers(store, week, "outline"),

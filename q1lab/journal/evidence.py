@@ -208,6 +208,9 @@ def acts_of(step: Step) -> Iterator[tuple[str, Action | None]]:
                 yield command, None
 
 
+ELSEWHERE = ("hook", "outline", "surprises", "plan", "insights", "slipped", "pace")
+"""What answers go into that MODIFICATION.md does not hold: the post and the retrospective do."""
+
 FILLED_IN = ("post publish", "post share", "paper add")
 
 
@@ -303,7 +306,8 @@ class _Facts:
         found = self._document("modification")
         if found is None:
             return None
-        answers = [s for s in self._before if s.into and not s.optional and s.kind != "tick"]
+        asked = (s for s in self._before if s.into and s.into not in ELSEWHERE)
+        answers = [s for s in asked if not s.optional and s.kind != "tick"]
         written = [step for step in answers if self.done.of(step.id).done]
         if any(str(self.done.of(step.id).done_at) > found.since for step in written):
             self._why = f"an answer is newer than {found.words}"

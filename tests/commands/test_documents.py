@@ -783,8 +783,11 @@ def test_publishing_is_not_silent_over_open_findings(repo: Path, q1lab: Q1lab) -
 def test_answers_flow_into_the_draft_and_refresh_asks_only_about_news(
     repo: Path, q1lab: Q1lab
 ) -> None:
+    answer("b2-draft", "# On Saturday\n\nI tied *two* heads.")
     q1lab("post", "new")
     (draft,) = (repo / "posts").glob("*.md")
+    hook = draft.read_text().split("## Where I started")[0]
+    assert hook.endswith("### On Saturday\n\nI tied *two* heads.\n\n")
     answer("c1-surprises", "- the seeds differ more than the variants")
     answer("c3-q2", "- an incident-triage system")
     q1lab("post", "refresh")
