@@ -781,11 +781,11 @@ _ENDS = f"the {ENDS} lowest and the {ENDS} highest differences"
 
 def change(c: Comparison, key: str) -> str:
     """The modified arm's cost against the baseline's: ``−1.0%``; empty when one is not known, and
-    no number where the arms' single runs overlap."""
+    no number where the arms' single runs overlap, or one run each is all there is."""
     base, modified = (getattr(c.arms[arm], key) for arm in ARMS)
     if not base or not modified:
         return ""
-    if key in TIMED and _overlap(c, key):
+    if key in TIMED and (len(c.pairs) == 1 or _overlap(c, key)):
         return UNCLEAR
     return apart(base, modified)
 
@@ -813,6 +813,8 @@ def _overlap(c: Comparison, key: str) -> bool:
 def timing(c: Comparison) -> str:
     """How far speed and time vary from run to run; empty where that is not known, or next to
     nothing."""
+    if len(c.pairs) == 1 and any(change(c, key) for key in TIMED):
+        return f"{UNCLEAR.capitalize()}: one run each does not say how far speed and time vary."
     ends = [arm.tokens_per_s_ends for arm in c.arms.values()]
     shares = [high / low - 1 for low, high in (pair for pair in ends if pair) if low > 0]
     if not shares or max(shares) < 0.01:

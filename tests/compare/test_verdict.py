@@ -291,7 +291,11 @@ def test_speed_is_told_as_a_change_only_where_runs_are_apart() -> None:
     said = " ".join("\n".join(lines(noisy, 80)).split())
     assert "vary by up to 49% from run to run: the machine was busy" in said
     assert "Not clear: the arms' runs overlap." in said
-    assert telling.timing(CASES["helps"]) == ""  # of one run each, nothing is known
+    assert telling.timing(CASES["helps"]) == ""  # how far its runs vary is not on record
+    one = replace(apart, pairs=dict([*apart.pairs.items()][:1]))
+    assert telling.change(one, "tokens_per_s") == "not clear"
+    assert telling.change(one, "n_params") != "not clear"
+    assert "one run each does not say" in telling.timing(one)
 
 
 def test_the_baseline_against_itself_is_thin_and_says_why_pairs_see_less() -> None:
