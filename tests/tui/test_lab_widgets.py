@@ -366,6 +366,14 @@ def test_a_diff_is_data_and_keeps_its_signs() -> None:
     assert "more lines" in diff_text("+x\n" * 5000, COLORS).plain
 
 
+def test_a_diff_of_git_is_shown_without_its_heads_and_with_every_changed_line() -> None:
+    head = "diff --git a/post.md b/post.md\nindex 5c2..998 100644\n--- a/post.md\n+++ b/post.md\n"
+    hunk = "@@ -1,2 +1,2 @@\n--- a rule\n+++ another\n same\n"
+    assert diff_text(head + hunk, COLORS).plain == (
+        "@@ -1,2 +1,2 @@\n- -- a rule\n+ ++ another\n  same\n"
+    )
+
+
 def test_a_tail_follows_whole_and_safely(tmp_path: Path) -> None:
     file = tmp_path / "run.log"
     tail = Tail(file, cap=100)

@@ -21,7 +21,7 @@ def diff_text(diff: str, colors: Palette, *, dark: bool = True, code: bool = Tru
     """
     lines = diff.splitlines()
     cut = len(lines) - MOST_LINES
-    body = [line for line in lines[:MOST_LINES] if not line.startswith(("--- ", "+++ "))]
+    body = _body(lines[:MOST_LINES])
     syntax = Syntax(
         "",
         "python" if code else "text",
@@ -54,3 +54,17 @@ def diff_text(diff: str, colors: Palette, *, dark: bool = True, code: bool = Tru
     if cut > 0:
         out.append(f"… {cut:,} more lines; `q1lab diff` shows them\n", style=colors.muted)
     return out
+
+
+HEADS = ("diff --git ", "index ", "--- ", "+++ ", "new file mode ", "deleted file mode ")
+
+
+def _body(lines: list[str]) -> list[str]:
+    """Without what is above a file's hunks: what the diff is of is said elsewhere. Inside a hunk
+    the same signs are a changed line that itself begins with dashes or pluses."""
+    body, in_hunk = [], False
+    for line in lines:
+        in_hunk = (in_hunk or line.startswith("@@")) and not line.startswith("diff --git ")
+        if in_hunk or not line.startswith(HEADS):
+            body.append(line)
+    return body
