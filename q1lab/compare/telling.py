@@ -602,6 +602,12 @@ def another_look() -> str:
     )
 
 
+def budget(c: Comparison) -> str:
+    """How long each run trained: ``2,000 iters``; empty where that is not known."""
+    iters = c.config.get("max_iters")
+    return f"{iters:,} iters" if iters else ""
+
+
 def scope(c: Comparison) -> str:
     """What the verdict is about: data, size, budget, hyperparameters."""
     config = c.config
@@ -613,11 +619,10 @@ def scope(c: Comparison) -> str:
     if all(sizes):
         shown = list(dict.fromkeys(count(size) for size in sizes if size))
         parts.append(f"{' and '.join(shown)} parameters")
-    if config.get("max_iters"):
-        budget = f"{config['max_iters']:,} iters"
+    if trained := budget(c):
         if config.get("batch_size") and config.get("block_size"):
-            budget += f" of {config['batch_size']} × {config['block_size']} tokens"
-        parts.append(budget)
+            trained += f" of {config['batch_size']} × {config['block_size']} tokens"
+        parts.append(trained)
     if c.shared_at_start is not None:
         parts.append(f"{share(c.shared_at_start)} of the baseline's weights shared at the start")
     if c.tuned is not None:

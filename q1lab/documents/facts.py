@@ -168,7 +168,7 @@ def _reproduce(c: Comparison, commit: str | None, dirty: bool, versions: Mapping
 
 
 def studies_table(found: Sequence[Comparison]) -> Md:
-    """One row per study: all that were made of a modification, so that none is left out."""
+    """One row per study: all of a modification that have ended, so that none is left out."""
     rows: list[list[object]] = []
     for c in found:
         rows.append(
@@ -176,7 +176,7 @@ def studies_table(found: Sequence[Comparison]) -> Md:
                 code(c.study),
                 " against ".join(reversed(telling.names(c))),
                 c.data,
-                c.preset,
+                ", ".join(filter(None, (c.preset, telling.budget(c)))),
                 telling.seeds(c),
                 telling.mean(c),
                 telling.between(c, KEEP_TOGETHER) or telling.DASH,
@@ -184,7 +184,7 @@ def studies_table(found: Sequence[Comparison]) -> Md:
                 c.verdict,
             ]
         )
-    heads = ["study", "arms", "data", "preset", "n", "difference", "interval", "level", "verdict"]
+    heads = ["study", "arms", "data", "recipe", "n", "difference", "interval", "level", "verdict"]
     return table(heads, rows, right=(5,))
 
 
