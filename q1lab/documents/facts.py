@@ -10,6 +10,8 @@ from q1lab.compare import telling
 from q1lab.compare.record import Comparison
 from q1lab.documents.markdown import Md, code, inline, table
 from q1lab.documents.templates import count
+from q1lab.study.command import overrides_of
+from q1lab.study.presets import PRESETS
 from q1lab.study.studies import ARMS
 
 KEEP_TOGETHER = "\u00a0"
@@ -176,7 +178,7 @@ def studies_table(found: Sequence[Comparison]) -> Md:
                 code(c.study),
                 " against ".join(reversed(telling.names(c))),
                 c.data,
-                ", ".join(filter(None, (c.preset, telling.budget(c)))),
+                _settings(c),
                 telling.seeds(c),
                 telling.mean(c),
                 telling.between(c, KEEP_TOGETHER) or telling.DASH,
@@ -186,6 +188,14 @@ def studies_table(found: Sequence[Comparison]) -> Md:
         )
     heads = ["study", "arms", "data", "recipe", "n", "difference", "interval", "level", "verdict"]
     return table(heads, rows, right=(5,))
+
+
+def _settings(c: Comparison) -> str:
+    """The preset, the budget, and what else was set: ``quick, 60 iters, n_kv_head=4``."""
+    own = overrides_of(c.preset, c.config) if c.preset in PRESETS else {}
+    own.pop("max_iters", None)  # the budget says it
+    words = [c.preset, telling.budget(c), *(f"{key}={value}" for key, value in own.items())]
+    return ", ".join(filter(None, words))
 
 
 def predictions_table(found: Sequence[Comparison]) -> Md | None:

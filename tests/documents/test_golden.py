@@ -12,6 +12,7 @@ import pytest
 from q1lab.documents import modification, post, regions, retro
 from q1lab.documents.templates import Rendered, render
 from q1lab.errors import Problem
+from q1lab.study import presets
 from tests.kit import document_records as records
 from tests.kit import places
 
@@ -68,6 +69,17 @@ def test_all_studies_are_shown_when_there_are_several() -> None:
     assert "All studies of this modification" in text
     assert "`rope-1`" in text
     assert "`rope-2`" in text
+    assert "The one above is" in text
+
+
+def test_the_table_of_all_studies_says_how_they_differ() -> None:
+    """One of four key heads beside one of two looked like the same question with another answer."""
+    from q1lab.documents.facts import studies_table
+
+    usual = records.comparison("helps")
+    config = presets.resolve("quick", {"max_iters": "60", "n_kv_head": "4"}, ("n_kv_head",))
+    other = dataclasses.replace(usual, study="gqa-3", preset="quick", config=config)
+    assert "quick, 60 iters, n_kv_head=4 |" in studies_table([usual, other])
 
 
 def test_no_prediction_is_said() -> None:
