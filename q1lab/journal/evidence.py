@@ -228,6 +228,9 @@ class _Facts:
         """Why a step has no mark, where more can be said than that it can't be found."""
         self._why = ""
         self._before: list[Step] = []
+        self._at: Step | None = None
+        self._since: dict[str, str] = {}
+        """Since when a step before has its mark."""
 
     def of(self, step: Step) -> Mark | None:
         """The mark of the first of the step's acts that leaves one."""
@@ -249,12 +252,15 @@ class _Facts:
             "post lint": self._draft_seen,
             "post preview": self._draft_seen,
         }
-        self._why = ""
+        self._why, self._at = "", step
         try:
             for command, action in acts_of(step):
                 for name, finder in finders.items():
                     if command == name or command.startswith(name + " "):
-                        return finder(action)
+                        mark = finder(action)
+                        if mark is not None:
+                            self._since[step.id] = mark.since
+                        return mark
             return None
         finally:
             self._before.append(step)
@@ -304,7 +310,7 @@ class _Facts:
         """Written since the newest of the answers that the steps before it asked for. Some may
         still be open, but not all of those since the step that last had the document written."""
         found = self._document("modification")
-        if found is None:
+        if found is None or self._too_early(found):
             return None
         asked = (s for s in self._before if s.into and s.into not in ELSEWHERE)
         answers = [s for s in asked if not s.optional and s.kind != "tick"]
@@ -318,6 +324,15 @@ class _Facts:
                 break
             fresh += [step] if step in answers else []
         return found if any(step in written for step in fresh) or not fresh else None
+
+    def _too_early(self, mark: Mark) -> bool:
+        """Whether the mark was left before the step was done that this one needs."""
+        needs = self._at.needs if self._at else None
+        if needs is None:
+            return False
+        record = self.done.of(needs)
+        since = record.done_at if record.done else self._since.get(needs)
+        return since is None or since > mark.since
 
     def _roadmap(self, _: Action | None) -> Mark | None:
         return self._document("roadmap")

@@ -222,6 +222,33 @@ def test_a_document_counts_once_it_holds_what_was_asked_for(
     assert "MODIFICATION.md can't be found now" in evidence.look(store, week).gone[0]
 
 
+def test_a_document_from_before_the_runs_does_not_count_as_the_one_after_them(
+    store: Store, week: Week, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Written in B2, it had ticked the step that puts the verdict into it, and lost that tick."""
+    path = tmp_path / "MODIFICATION.md"
+    path.write_text("x")
+    *_, after = (
+        step
+        for step in week.for_variant("rope").steps()
+        if any(name == "modification" for name, _ in acts(step))
+    )
+    assert after.needs == "b2-run"
+    now = ["2026-01-07T10:00:00+00:00"]
+    for module in (learned, evidence):
+        monkeypatch.setattr(module, "utc_now", lambda: now[0])
+    progress.answer(store, LABEL, "b2-numbers", "4.17")
+    evidence.note_document(store, LABEL, "modification", path)
+    assert not done(store, week, after.id)
+    a_study(store, "rope-1", ["finished"] * 6)
+    assert done(store, week, "b2-run")
+    assert not done(store, week, after.id)
+    assert after.id not in evidence.look(store, week).lost
+    now[0] = "2026-12-07T12:00:00+00:00"
+    evidence.note_document(store, LABEL, "modification", path)
+    assert done(store, week, after.id)
+
+
 def test_an_act_that_ticks_a_step_of_a_later_part_too_skips_no_part(
     store: Store, week: Week, tmp_path: Path
 ) -> None:
