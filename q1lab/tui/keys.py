@@ -75,7 +75,9 @@ KEYS: dict[str, Key] = {
     "study.no": Key("x", "no", "no timer", "Don't start the timer that is offered"),
     "study.filter": Key("slash", "find", "find", "Find a part or step by its words", False, "/"),
     "study.copy": Key("c", "copy", "copy", "Copy the row's command, or the step's answer"),
-    "study.leave": Key("escape", "leave", "back", "Leave reading mode, or the week's pages"),
+    "study.leave": Key(
+        "escape", "leave", "back", "Leave reading mode, or the week's pages", True, "esc"
+    ),
     # lab
     "lab.log": Key("enter", "log", "log", "Open the log of the run under the cursor", True),
     "lab.run": Key("r", "run", "run", "Plan a new study and start it", True),

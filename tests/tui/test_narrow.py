@@ -22,7 +22,9 @@ from q1lab.tui.screens.fields import FieldsScreen
 from q1lab.tui.screens.output import OutputScreen
 from q1lab.tui.screens.predict import PredictScreen
 from q1lab.tui.screens.verdict import VerdictScreen
+from q1lab.tui.widgets.reader import Reader
 from q1lab.tui.widgets.rows import Rows
+from q1lab.tui.widgets.week_tree import WeekTree
 from q1lab.week import progress
 from q1lab.week.model import Week
 from tests.kit.document_records import comparison
@@ -147,6 +149,40 @@ async def test_no_name_and_no_statement_is_cut_for_a_bar_or_an_address() -> None
         for title in ("A1 Pick the modification", "C3 Retrospective document", "micrograd-minimal"):
             assert title in told
         assert "from building models to building with models" in told
+
+
+async def test_the_list_of_pages_has_keys_of_its_own_and_ticks_nothing_behind_it() -> None:
+    app = prepared(some_progress)
+    async with app.run_test(size=SMALLEST) as pilot:
+        await settled(pilot)
+        await until(pilot, lambda: "space tick" in last(app) and "esc" not in last(app))
+        await pilot.press("t")
+        await until(pilot, lambda: "esc back" in last(app) and "space tick" not in last(app))
+        step = app.screen.query_one(Reader).step
+        tree = app.screen.query_one(WeekTree)
+        here = tree.highlighted
+        assert step is not None
+        assert here is not None
+        await pilot.press("space", "j")
+        await settled(pilot)
+        assert not app.snapshot.progress.of(step.id).done
+        assert tree.highlighted == here + 1
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen.query_one(Reader).has_focus)
+
+
+async def test_a_link_over_two_lines_is_offered_whole() -> None:
+    app = prepared(some_progress)
+    words_of = {}
+    for width in (60, 80, 120):
+        async with app.run_test(size=(width, 24)) as pilot:
+            await settled(pilot)
+            reader = app.screen.query_one(Reader)
+            await until(pilot, lambda reader=reader: reader.rich)
+            await until(pilot, reader.links)
+            words_of[width] = {words for words, _ in reader.links()}
+        app = prepared(some_progress)
+    assert words_of[60] == words_of[80] == words_of[120]
 
 
 async def test_a_filter_names_its_way_out() -> None:

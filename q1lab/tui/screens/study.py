@@ -24,6 +24,9 @@ from q1lab.tui.widgets.week_tree import WeekTree
 from q1lab.week import progress as domain
 from q1lab.week.model import Action, Fold, Step, Week
 
+ON_THE_PAGE = ("tick", "enter", "move", "write", "editor", "act", "copy")
+"""Actions of the stop under the page's cursor: not for one who is in the list of pages."""
+
 
 class StudyScreen(Page):
     """The sheet that is open is the screen's only state."""
@@ -137,6 +140,11 @@ class StudyScreen(Page):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action in ("yes", "no"):
             return bool(self.query(PlaceLine) and self.query_one(PlaceLine).ask)
+        listed = isinstance(self.focused, WeekTree)
+        if action == "leave":
+            return listed or bool(self.classes & {"-zen", "-tree"})
+        if listed and action in ON_THE_PAGE:
+            return False
         if action == "tick":
             return not self.is_mounted or self.sheet.part is not None  # other pages have no steps
         return True

@@ -372,11 +372,16 @@ class Reader(VerticalScroll):
 
     def links(self) -> list[tuple[str, str]]:
         """(words, address) of the links that are on screen, else of the whole page."""
-        every = [
-            (piece.virtual_region.y + line, words, url)
-            for piece in self.pieces
-            for line, words, url in piece.links(piece.content_size.width)
-        ]
+        every: list[tuple[int, str, str]] = []
+        for piece in self.pieces:
+            before = (-2, "")
+            for line, words, url in piece.links(piece.content_size.width):
+                if before == (line - 1, url):  # a link that goes on in the next line
+                    top, begun, _ = every.pop()
+                    every.append((top, f"{begun} {words}", url))
+                else:
+                    every.append((piece.virtual_region.y + line, words, url))
+                before = (line, url)
         bottom = self.scroll_y + self.size.height
         seen = [one for one in every if self.scroll_y <= one[0] < bottom] or every
         return list({url: (words, url) for _, words, url in seen}.values())

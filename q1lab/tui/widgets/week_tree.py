@@ -5,8 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import ClassVar
 
 from rich.cells import cell_len
+from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.message import Message
 from textual.widgets import OptionList
@@ -42,7 +44,13 @@ class Filled(OptionList):
 
 
 class WeekTree(Filled):
-    """Sessions and parts. Posts ``Chosen`` when the learner picks one."""
+    """Sessions and parts. Posts ``Chosen`` when the learner picks one. ``j`` and ``k`` go down and
+    up, as on the pages."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("j", "cursor_down", "down", show=False),
+        Binding("k", "cursor_up", "up", show=False),
+    ]
 
     class Chosen(Message):
         """A page was picked."""
