@@ -12,6 +12,7 @@ from textual.pilot import Pilot
 from textual.widgets import Button, Input, Static, TextArea
 
 from q1lab.config import Config
+from q1lab.index import learned
 from q1lab.index.store import Store
 from q1lab.journal import evidence, posts, predictions, reading
 from q1lab.tui import sheets
@@ -68,7 +69,12 @@ async def test_it_opens_at_the_first_unfinished_step() -> None:
 @pytest.mark.parametrize("width", [80, 120])
 async def test_what_one_looks_at_stays_in_sight_in_another_width(width: int) -> None:
     """The first layout has room for the tree, the second does not; and terminals are resized."""
-    app = prepared(lambda store, week: progress.tick(store, week.label, "a1-trains", True))
+
+    def begun_here(store: Store, week: Week) -> None:
+        progress.tick(store, week.label, "a1-trains", True)
+        learned.add_seconds(store, week.label, {"a1": 60})  # a first visit starts at the top
+
+    app = prepared(begun_here)
     async with app.run_test(size=(width, 24)) as pilot:
         await settled(pilot)
         reader = app.screen.query_one(Reader)
