@@ -45,8 +45,9 @@ def channel_text(channel: str, record: Post, url: str, root: Path | None = None)
     if channel == "hn":
         # A post is a plain submission: Show HN is for what people can try. HN cuts nothing for you.
         title = shorten(title, limit)
-    if channel in ("r-machinelearning",):
-        title = shorten(title, limit - len("[P] "))
+    lead = ""
+    if channel == "r-machinelearning":  # its readers expect the result in the title
+        lead = shorten(_result(record) or title, limit - len("[P] "))
     values = {
         "title": title,
         "url": url,
@@ -58,7 +59,7 @@ def channel_text(channel: str, record: Post, url: str, root: Path | None = None)
         "scope_short": shorten(str(study.scope).removeprefix("Scope: ").split(". ")[0], 200)
         if study
         else "",
-        "lead": "",
+        "lead": lead,
     }
     if channel == "x":
         room = limit - SHORT_ADDRESS - 1
@@ -92,12 +93,27 @@ def _interval_words(study: StudyFacts | None) -> str:
     return (study.interval if study else "") or "no interval"
 
 
+def _name(record: Post) -> str:
+    return record.heading.split(",")[0]
+
+
+def _result(record: Post) -> str:
+    """What was measured, in a line; empty without a difference."""
+    study = record.study
+    if study is None or not study.difference:
+        return ""
+    return (
+        f"{_name(record)} in a small GPT, {study.n} seeds each: {study.difference} nats, "
+        f"{_interval_words(study)}"
+    )
+
+
 def _lead(record: Post) -> str:
     study = record.study
     if study is None or not study.difference:
         return f"{record.title}."
     return (
-        f"I put {record.variant} into a small GPT and trained it against the baseline, "
+        f"I put {_name(record)} into a small GPT and trained it against the baseline, "
         f"{study.n} seeds each: "
         f"{study.difference} nats, {_interval_words(study)}. {study.in_a_sentence}"
     )

@@ -191,6 +191,18 @@ def test_channel_texts_keep_their_limits(channel: str, outcome: str | None, titl
         assert title in text.text
 
 
+def test_the_texts_say_the_result_where_readers_expect_it() -> None:
+    """And nothing of what the post does not have: the command to run it again is not in it."""
+    record = records.post_record("helps")
+    url = "https://example.org"
+    text = {name: channels.channel_text(name, record, url).text for name in channels.LIMITS}
+    title = text["r-machinelearning"].split("\n")[0]
+    assert title.startswith("[P] RoPE in a small GPT, ")
+    assert "−" in title
+    assert "I put RoPE into" in text["x"]
+    assert not any("to run it again" in one for one in text.values())
+
+
 def test_an_unknown_channel() -> None:
     with pytest.raises(Problem, match="there is one for hn"):
         channels.channel_text("myspace", records.post_record(None), "https://example.org")

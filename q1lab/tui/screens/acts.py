@@ -43,13 +43,11 @@ def form(app: Q1Lab, step: Step) -> bool:
 
 
 def filled_in(app: Q1Lab, step: Step) -> bool:
-    """Open the form for a command that the step names and that a person has to fill in. False when
-    it names none, or is done."""
+    """Open the form for a command that the step names and that a person has to fill in: again when
+    it is done, as there may be a fourth channel. False when it names none."""
     from q1lab.journal.evidence import acts_of
     from q1lab.tui.screens.forms import form_for
 
-    if app.snapshot.progress.of(step.id).done:
-        return False
     for command_, action in acts_of(step):
         if action is None and (opens := form_for(command_)):
             opens(app)

@@ -193,7 +193,7 @@ class StepPiece(Piece):
         if self.step.actions and ENTER.get(self.step.kind) == "tick":
             several = len(self.step.actions) > 1
             return "to the rows" if several else STARTS[self.step.actions[0].kind]
-        if not self.record.done and any(action is None for _, action in acts_of(self.step)):
+        if any(action is None for _, action in acts_of(self.step)):
             return "fill in"
         act = ENTER.get(self.step.kind, "tick")
         return "untick" if act == "tick" and self.record.done else act
