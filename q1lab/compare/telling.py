@@ -474,7 +474,7 @@ def note(one: Note, c: Comparison) -> str:
             covers = f"{c.bootstrap.true_coverage:.0f}%" if c.bootstrap else "less than 95%"
             return (
                 f"The {does} excludes 0, the {does_not} does not. The {headline} interval "
-                f"decides: the bootstrap CI covers about {covers} here."
+                f"decides: the bootstrap CI covers about {covers} at {seeds(c)}."
             )
         case Kind.TEMPTING:
             return (

@@ -82,6 +82,17 @@ def test_the_table_of_all_studies_says_how_they_differ() -> None:
     assert "quick, 60 iters, n_kv_head=4 |" in studies_table([usual, other])
 
 
+def test_the_post_says_what_the_verdict_is_warned_of() -> None:
+    """A smaller model beside a larger one: named in MODIFICATION.md, and not to the public."""
+    record = records.post_record("cannot tell")
+    assert record.study is not None
+    warned = dataclasses.replace(
+        record.study, warnings=("The arms differ by −8.2% in parameters.",)
+    )
+    text = post.document(dataclasses.replace(record, study=warned)).text
+    assert "\n- The arms differ by −8.2% in parameters.\n" in text
+
+
 def test_no_prediction_is_said() -> None:
     from q1lab.documents.facts import study_facts
 
