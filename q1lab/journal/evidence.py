@@ -332,7 +332,11 @@ class _Facts:
             return False
         record = self.done.of(needs)
         since = record.done_at if record.done else self._since.get(needs)
-        return since is None or since > mark.since
+        early = since is None or since > mark.since
+        if early:
+            step = next(one for one in self.week.steps() if one.id == needs)
+            self._why = f"{mark.words} was written before “{step.title}” was done"
+        return early
 
     def _roadmap(self, _: Action | None) -> Mark | None:
         return self._document("roadmap")
