@@ -189,6 +189,10 @@ def lint_command(file: Path | None, repo: Path | None, as_json: bool) -> int:
             shared.show(f"{_shown(path)}:{item.line}: {item.message}")
         if not found:
             shared.remark("no claim beyond the data")
+        else:
+            shared.remark(
+                "\nOne that is right all the same: <!-- q1lab:allow the reason --> above it"
+            )
     shared.looked("post lint", path)
     return FAILED if found else OK
 

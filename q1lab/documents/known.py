@@ -114,14 +114,15 @@ def study_facts(study: Study, record: Comparison) -> facts.StudyFacts:
 
 def numbers(store: Store, week: Week) -> list[float]:
     """Every number that a post may state: of the comparisons, predictions, runs, their evaluations,
-    and minutes.
+    and minutes. The small experiments beside the modification are among them: a surprise may come
+    from one.
 
     Training losses are left out: there are so many that nearly any number would be one of them.
     """
     from q1lab.documents.claims import numbers_of
 
     known: list[float] = []
-    found = comparisons(store, chosen(store, week).names)
+    found = comparisons(store)
     for _, record in found:
         known += numbers_of(record)
     for item in predictions.every(store):

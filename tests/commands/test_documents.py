@@ -479,6 +479,12 @@ def test_the_post(repo: Path, q1lab: Q1lab, fake_trainer: Fake, tmp_path: Path) 
     assert "of 280" in count
     board = json.loads(q1lab("post", "status", "--json")[0])
     assert [item["channel"] for item in board["post"]["shares"]] == ["hn"]
+    with Store() as store:
+        progress.choose(store, "M03-W04", "rope")
+    study(fake_trainer, "gqa", effect=0.3)  # an experiment beside the one that the post is about
+    beside = json.loads(q1lab("compare", "gqa-1", "--json")[0])["difference"]["mean"]
+    path.write_text(text + f"\nGQA ended {beside:.4f} nats higher.\n")
+    assert "no claim beyond" in q1lab("post", "lint")[1]
 
 
 def test_every_answer_of_the_week_reaches_a_document(
