@@ -13,6 +13,7 @@ from pathlib import Path
 
 from q1lab.compare import telling
 from q1lab.compare.scoring import calibration
+from q1lab.compare.stats import MIN_FOR_VERDICT
 from q1lab.documents import counted, facts, known
 from q1lab.documents.counted import Repo
 from q1lab.documents.known import Answer, next_quarter_of, quarter_of
@@ -265,7 +266,9 @@ def gather(
     parts = part_times(week, done)
     already = frozenset(ticked)
     unfinished = tuple(_unfinished(week, done))
-    scores = [record.score for _, record in found if record.score is not None]
+    # a prediction is of the modification, not of experiments of one seed beside its study
+    predicted = [record for study, record in found if len(study.seeds) >= MIN_FOR_VERDICT]
+    scores = [record.score for record in predicted if record.score is not None]
     return Retro(
         week=week.label,
         quarter=quarter,
@@ -305,7 +308,7 @@ def gather(
         plan=known.answers(store, week, "plan"),
         confidence=_ticks(week, done, "confidence", already),
         assessment=_ticks(week, done, "assessment", already),
-        predictions=facts.predictions_table([record for _, record in found]),
+        predictions=facts.predictions_table(predicted),
         calibration=telling.calibrated(calibration(scores)),
     )
 

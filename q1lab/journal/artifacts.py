@@ -4,6 +4,7 @@ itself."""
 from __future__ import annotations
 
 import sqlite3
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from q1lab.errors import Problem
@@ -19,12 +20,18 @@ ARTIFACT_KINDS = ("repo", "notebook", "post", "study", "tool", "talk", "other")
 def add(
     store: Store, kind: str, title: str, *, location: str | None = None, week: str | None = None
 ) -> int:
-    """Add something shipped; returns its number. ``location`` is an address or a path."""
+    """Add something shipped; returns its number. ``location`` is an address or a path; a
+    repository's folder has to be there."""
     if kind not in ARTIFACT_KINDS:
         raise Problem(f"an artifact is one of {', '.join(ARTIFACT_KINDS)}, not {kind!r}")
     title = entries.title(title, "an artifact's title")
     if location and "://" in location:
         entries.web_address(location)
+    elif kind == "repo" and location and not Path(location).expanduser().is_dir():
+        raise Problem(
+            f"{location} is neither a web address nor a folder here; give --at https://…, or leave "
+            "it out"
+        )
     try:
         with store.write() as db:
             cursor = db.execute(

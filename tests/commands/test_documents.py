@@ -194,6 +194,7 @@ def test_an_experiment_of_one_seed_beside_the_study_is_not_the_verdict(
     repo: Path, q1lab: Q1lab, fake_trainer: Fake
 ) -> None:
     """The guides have such experiments after the week's own six runs: they are newer."""
+    q1lab(*PREDICT)
     study(fake_trainer)
     study(fake_trainer, "rope", "--seeds", "1", "--set", "learning_rate=0.002")
     assert "3 pairs" in q1lab("compare", "rope")[0]
@@ -205,6 +206,10 @@ def test_an_experiment_of_one_seed_beside_the_study_is_not_the_verdict(
     assert "| `rope-2` |" in text
     assert "rope-1" in q1lab("post", "new", "--dry-run")[0]
     assert "rope against baseline: helps" in q1lab("card")[0]
+    retro = q1lab("retro", "--stdout")[0]
+    assert "| rope-1 | −0.0300 |" in retro
+    assert "| rope-2 | −0.0300 |" not in retro  # nobody predicted that one
+    assert "still open" not in retro
 
 
 def test_what_the_learner_wrote_survives_every_refresh(

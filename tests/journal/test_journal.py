@@ -4,6 +4,7 @@ scored."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -111,9 +112,9 @@ PLANNED = [
 ]
 
 
-def test_kpis_are_counted_until_set_by_hand(store: Store) -> None:
+def test_kpis_are_counted_until_set_by_hand(store: Store, tmp_path: Path) -> None:
     artifacts.add(store, "repo", "a", location="https://example.org/a")
-    artifacts.add(store, "repo", "b", location="/home/me/b")
+    artifacts.add(store, "repo", "b", location=str(tmp_path))
     reading.add(store, "One")
     reading.add(store, "Two", depth="skim")
     reading.finish(store, "One")
@@ -185,6 +186,8 @@ def test_artifacts(store: Store) -> None:
     artifacts.add(store, "repo", "a", location="https://example.org/a")
     with pytest.raises(Problem, match="already"):
         artifacts.add(store, "repo", "a")
+    with pytest.raises(Problem, match="URL is neither a web address nor a folder here"):
+        artifacts.add(store, "repo", "b", location="URL")
     with pytest.raises(Problem, match="one of repo"):
         artifacts.add(store, "house", "a")
     assert artifacts.remove(store, "a")["location"] == "https://example.org/a"
