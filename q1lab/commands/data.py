@@ -13,7 +13,6 @@ from q1lab.study import corpora
 from q1lab.study.command import DEFAULT_DATA
 from q1lab.week import progress
 
-WORDS = {"shakespeare": "Tiny Shakespeare", "stdlib": "Python's own source text"}
 BLOCK_SIZE = 64
 """The text has to be long enough for one window of the small model."""
 
@@ -35,8 +34,10 @@ def data(corpus: str | None, as_json: bool) -> int:
     with opened() as store:
         if corpus is not None:
             found = corpora.prepare(corpus, BLOCK_SIZE)
-            word = corpus if corpus in WORDS else str(Path(corpus).expanduser().absolute())
-            progress.choose_data(store, word, WORDS.get(corpus, found.name), found.vocab_size)
+            word = (
+                corpus if corpus in corpora.BUILT_IN else str(Path(corpus).expanduser().absolute())
+            )
+            progress.choose_data(store, word, corpora.in_words(found.name), found.vocab_size)
             for step in week.steps():
                 if any(action.argv()[:2] == ("q1lab", "data") for action in step.actions):
                     progress.tick(store, week.label, step.id, True)

@@ -25,6 +25,7 @@ from q1lab.compare.stats import (
     Reason,
 )
 from q1lab.files import cut, plain
+from q1lab.study import corpora
 from q1lab.study.series import SWEEP, Series
 from q1lab.study.studies import ARMS
 from q1lab.study.tuning import Tuned
@@ -281,9 +282,9 @@ def _many(number: int, thing: str) -> str:
 # ── sentences
 
 
-def verdict(c: Comparison) -> str:
+def verdict(c: Comparison, *, published: bool = False) -> str:
     """The verdict in one or two sentences that can be quoted on their own; why there is none, when
-    there is none."""
+    there is none. ``published`` leaves out what is said to the learner alone."""
     base, modified = names(c)
     number = numbers(c)
     if c.reason is not None or c.ends is None:
@@ -305,7 +306,8 @@ def verdict(c: Comparison) -> str:
     return (
         f"These runs can't tell {modified} and {base} apart: the {level(c)} interval goes from "
         f"{between(c)} nats and contains 0, so a lower, an equal and a higher val loss all fit. "
-        "That is a result worth publishing, and not the same as no effect."
+        f"That is {'' if published else 'a result worth publishing, and '}not the same as no "
+        "effect."
     )
 
 
@@ -608,6 +610,27 @@ def budget(c: Comparison) -> str:
     return f"{iters:,} iters" if iters else ""
 
 
+def scale(c: Comparison) -> str:
+    """What a reader elsewhere asks first: size, data, budget, hardware."""
+    device = {"cpu": "on a CPU", "cuda": "on a GPU"}.get(c.device.partition(":")[0], "")
+    parts = (_sizes(c), corpora.in_words(c.data or ""), _trained(c), device)
+    return ", ".join(plain(part) for part in parts if part)
+
+
+def _sizes(c: Comparison) -> str:
+    sizes = [arm.n_params for arm in c.arms.values()]
+    if not all(sizes):
+        return ""
+    shown = list(dict.fromkeys(count(size) for size in sizes if size))
+    return f"{' and '.join(shown)} parameters"
+
+
+def _trained(c: Comparison) -> str:
+    batch, block = c.config.get("batch_size"), c.config.get("block_size")
+    windows = f" of {batch} × {block} tokens" if batch and block else ""
+    return f"{trained}{windows}" if (trained := budget(c)) else ""
+
+
 def scope(c: Comparison) -> str:
     """What the verdict is about: data, size, budget, hyperparameters."""
     config = c.config
@@ -615,14 +638,7 @@ def scope(c: Comparison) -> str:
     if c.data:
         sha = f" (sha256 {c.data_sha256[:8]})" if c.data_sha256 else ""
         parts.append(f"{plain(c.data)}{sha}")
-    sizes = [arm.n_params for arm in c.arms.values()]
-    if all(sizes):
-        shown = list(dict.fromkeys(count(size) for size in sizes if size))
-        parts.append(f"{' and '.join(shown)} parameters")
-    if trained := budget(c):
-        if config.get("batch_size") and config.get("block_size"):
-            trained += f" of {config['batch_size']} × {config['block_size']} tokens"
-        parts.append(trained)
+    parts += [part for part in (_sizes(c), _trained(c)) if part]
     if c.shared_at_start is not None:
         parts.append(f"{share(c.shared_at_start)} of the baseline's weights shared at the start")
     if c.tuned is not None:

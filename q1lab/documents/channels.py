@@ -56,9 +56,7 @@ def channel_text(channel: str, record: Post, url: str, root: Path | None = None)
         "difference": study.difference if study else "",
         "interval": _interval_words(study),
         "verdict_words": study.in_a_sentence if study else "",
-        "scope_short": shorten(str(study.scope).removeprefix("Scope: ").split(". ")[0], 200)
-        if study
-        else "",
+        "scale": study.scale if study else "",
         "lead": lead,
     }
     if channel == "x":

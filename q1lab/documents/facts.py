@@ -10,6 +10,7 @@ from q1lab.compare import telling
 from q1lab.compare.record import Comparison
 from q1lab.documents.markdown import Md, code, inline, table
 from q1lab.documents.templates import count
+from q1lab.study import corpora
 from q1lab.study.command import overrides_of
 from q1lab.study.presets import PRESETS
 from q1lab.study.studies import ARMS
@@ -35,6 +36,8 @@ class StudyFacts:
     verdict_sentence: Md
     power: Md
     scope: Md
+    scale: str
+    """Size, data, budget and hardware, for readers elsewhere."""
     outcome: Md
     facts_table: Md
     difference: str
@@ -66,9 +69,10 @@ def study_facts(
         intervals_table=_intervals(c),
         costs_table=_costs(c),
         warnings=tuple(telling.notes(c)),
-        verdict_sentence=inline(telling.verdict(c)),
+        verdict_sentence=inline(telling.verdict(c, published=True)),
         power=inline(telling.power(c)),
         scope=inline(telling.scope(c)),
+        scale=telling.scale(c),
         outcome=inline(telling.prediction(c)),
         facts_table=_reproduce(c, commit, dirty, versions or {}),
         difference="" if c.mean is None else telling.mean(c),
@@ -81,8 +85,9 @@ def study_facts(
 def _introduction(c: Comparison) -> Md:
     base, variant = telling.names(c)
     many = len({seed for arm in c.arms.values() for seed in arm.values})
+    data = inline(corpora.in_words(c.data or "the same data"))
     return Md(
-        f"{code(variant)} against {code(base)} on {inline(c.data or 'the same data')}, {many} "
+        f"{code(variant)} against {code(base)} on {data}, {many} "
         f"{'seed' if many == 1 else 'seeds'} each. Both arms start from the same values in every "
         "tensor they share and see the same batches. The metric is the validation loss in nats at "
         "the last iter, over the whole validation set; lower is better."

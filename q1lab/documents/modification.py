@@ -151,7 +151,7 @@ def gather(
         variant=picked.name,
         variant_title=title,
         paper=listed.source if listed else "",
-        base=study.baseline if study else _file_name(picked.base) or "baseline",
+        base=_file_name(study.arms["baseline"].origin if study else picked.base or "baseline"),
         chosen=picked.really,
         chosen_on=picked.on,
         reasoning=known.answers(store, week, "reasoning"),
@@ -175,8 +175,9 @@ def _reproduction(study: Study, root: Path | None, keeps: Collection[str]) -> Re
     return reproduce.told(study, root, keeps=held)
 
 
-def _file_name(path: str | None) -> str | None:
-    return Path(path).stem if path else None
+def _file_name(origin: str) -> str:
+    """What a model is called in the repository: ``model.py``, or q1lab's name for its own."""
+    return Path(origin).name
 
 
 def _prediction(store: Store, label: str, picked: Chosen) -> dict[str, Any] | None:

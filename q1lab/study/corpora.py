@@ -21,9 +21,16 @@ SHAKESPEARE_URL = (
 )
 SHAKESPEARE_SHA256 = "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"
 
-BUILT_IN = ("stdlib", "shakespeare")
+WORDS = {"stdlib": "Python's own source text", "shakespeare": "Tiny Shakespeare"}
+"""The corpora that one need not give as a file, and what they are."""
+BUILT_IN = tuple(WORDS)
 TRAIN_SHARE = 0.9  # as in labs/data.py, which cuts the text; here it only counts
 LARGEST = 1 << 30
+
+
+def in_words(name: str) -> str:
+    """What a corpus is, for those who do not know its name here."""
+    return WORDS.get(name, name)
 
 
 def prepare(name: str, block_size: int) -> Data:

@@ -200,6 +200,7 @@ def test_the_texts_say_the_result_where_readers_expect_it() -> None:
     assert title.startswith("[P] RoPE in a small GPT, ")
     assert "−" in title
     assert "I put RoPE into" in text["x"]
+    assert "804 k and 796 k parameters, Tiny Shakespeare, " in text["r-localllama"]
     assert not any("to run it again" in one for one in text.values())
 
 

@@ -636,6 +636,26 @@ async def test_a_pane_says_what_esc_does_while_its_command_runs(
         assert pane.query_one(".dialog").border_subtitle == f"running · {says}"
 
 
+@pytest.mark.parametrize(
+    ("prints", "says"),
+    [
+        ("post.md:3: “improves” says that it helps", "done: it found something"),
+        ("q1lab: there is no post", "it did not work (status 1)"),
+    ],
+)
+async def test_a_pane_tells_a_finding_from_a_failure(
+    tmp_path: Path, prints: str, says: str
+) -> None:
+    app = prepared()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        code = f"import sys; print({prints!r}); sys.exit(1)"
+        pane = OutputScreen("q1lab post lint", [sys.executable, "-c", code], tmp_path)
+        app.push_screen(pane)
+        await until(pilot, lambda: pane.code == 1)
+        assert str(pane.query_one(".dialog").border_subtitle).startswith(says)
+
+
 async def test_a_pane_gives_the_yes_that_a_command_asks_for(tmp_path: Path) -> None:
     script = tmp_path / "asks.py"
     script.write_text(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from pathlib import Path
 from typing import ClassVar
 
@@ -13,11 +14,14 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import RichLog
 
+from q1lab.errors import FAILED
 from q1lab.files import plain
 from q1lab.study import children
 from q1lab.tui.outside import copy
 
 LINES = 5000
+_REFUSED = re.compile(r"^q1lab: ", re.MULTILINE)
+"""How q1lab says what went wrong; without it a command that fails has said what it found."""
 
 SECONDS = 6 * 3600
 """A command that runs longer ends by its own limit."""
@@ -94,6 +98,8 @@ class OutputScreen(ModalScreen[None]):
 
     def _ended(self, code: int) -> None:
         words = "done" if code == 0 else f"it did not work (status {code})"
+        if code == FAILED and self.shown.startswith("q1lab ") and not _REFUSED.search(self.said):
+            words = "done: it found something"  # as ``post lint`` does
         if not self.said.strip():
             self.query_one(RichLog).write("It printed nothing.")
         asks = " · y does it" if self.would else " · y runs it with --yes" if self.asks else ""
