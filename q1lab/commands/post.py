@@ -145,15 +145,17 @@ def words_command(file: Path | None, repo: Path | None, as_json: bool) -> int:
             }
         )
         return OK
-    room = max(16, shutil.get_terminal_size().columns - len("  12345 of 1234  12 min read aloud"))
+    columns = shutil.get_terminal_size().columns
+    room = max(16, columns - len("  12345 of 1234  short"))
     width = min(46, room, max((len(item.title) for item in sections), default=10))
     for item in sections:
         title = item.title if len(item.title) <= width else item.title[: width - 1] + "…"
         against = f"of {item.budget:>4}  {item.state}" if item.budget else ""
         shared.show(f"{title.ljust(width)}  {item.words:>5} {against}".rstrip())
-    shared.show(
-        f"{'together'.ljust(width)}  {total:>5} of {budget:>4}  {minutes:.0f} min read aloud"
-    )
+    together = f"{'together'.ljust(width)}  {total:>5} of {budget:>4}"
+    aloud = f"{minutes:.0f} min read aloud"
+    fits = len(together) + 2 + len(aloud) <= columns
+    shared.show(f"{together}  {aloud}" if fits else f"{together}\n{aloud}")
     return OK
 
 

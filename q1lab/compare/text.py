@@ -288,7 +288,7 @@ def _table(
 ) -> list[Line]:
     """Four columns, numbers to the right; the arms' columns carry their names and colors."""
     names = _names(c)
-    label = 18 if width >= NARROW else 17
+    label = len("wall clock per run")
     column = max(12 if width >= NARROW else 10, *(_cells(name) + 2 for name in names))
     end = 14 if width >= NARROW else 12
     column = min(column, (width - label - end) // 2)

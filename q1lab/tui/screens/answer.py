@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, cast
 
+from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
@@ -17,6 +18,10 @@ from q1lab.week.model import Step
 
 if TYPE_CHECKING:
     from q1lab.tui.app import Q1Lab
+
+
+AROUND = 14
+"""Cells that the terminal has more than a title in the dialog's border may take."""
 
 
 class AnswerScreen(ModalScreen[None]):
@@ -34,7 +39,10 @@ class AnswerScreen(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog tall") as dialog:
-            dialog.border_title = self.step.title
+            fits = cell_len(self.step.title) <= self.app.size.width - AROUND
+            dialog.border_title = self.step.title if fits else "Your answer"
+            if not fits:
+                yield Static(self.step.title, classes="heading", markup=False)
             paragraphs = plain(self.step.detail).replace("`", "").split("\n\n")
             detail = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
             yield Static(detail, classes="muted", markup=False)

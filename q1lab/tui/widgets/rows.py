@@ -59,7 +59,7 @@ def drawn(row: ListRow, width: int, names: int, numbers: int) -> Content:
         return Content.styled(text, row.tone)
     cells = min(24, (width - numbers) // 3, max(SHORTEST, width - names - numbers - 2))
     if row.bar is None or cells < SHORTEST:
-        most = max(width - cell_len(row.left) - 2, width // 3)
+        most = max(width - cell_len(row.left) - 2, 2 * width // 5)
         return line(row.left, cut(row.right, most), width, row.tone, row.right_tone)
     left = line(row.left, "", width - cells - numbers - 2, row.tone)
     right = row.right.rjust(numbers)
