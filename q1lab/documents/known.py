@@ -3,6 +3,8 @@ answers, the finished studies, and the numbers that a post may state."""
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import math
 import re
 from collections.abc import Iterable, Sequence
@@ -130,10 +132,25 @@ def numbers(store: Store, week: Week) -> list[float]:
         known.append(100 * float(item["confidence"] or 0))
     for study, _ in found:
         known += results.numbers_of_runs(store, study.id)
+        known += _before_training(study)
         known.append(math.log(max(1, study.data.vocab_size)))  # the loss of a uniform guess
     done = progress.read(store, week.label)
     known += [seconds / scale for seconds in done.seconds.values() for scale in (60, 3600)]
     return known
+
+
+def _before_training(study: Study) -> list[float]:
+    """The loss before training of each run that says it in its log."""
+    found = []
+    for run in study.runs:
+        path = study.files.run(run.name).log
+        with contextlib.suppress(OSError), path.open(encoding="utf-8", errors="replace") as log:
+            lines = (_BEFORE.match(line) for line in itertools.islice(log, 20))
+            found += [float(match[1]) for match in lines if match]
+    return found
+
+
+_BEFORE = re.compile(r"loss before training (\d+\.\d+) nats")
 
 
 def quarter_of(label: str) -> str:

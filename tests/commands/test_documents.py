@@ -20,6 +20,7 @@ from q1lab.documents import regions
 from q1lab.index import learned
 from q1lab.index.store import Store
 from q1lab.journal import evidence
+from q1lab.study import studies
 from q1lab.week import content, progress
 from tests.kit.repos import begun, git, of_its_own
 
@@ -848,6 +849,25 @@ def test_a_comparison_is_found_by_the_name_of_its_modification(
     assert json.loads(q1lab("compare", "--json")[0])["study"] == "swiglu-1"
     assert json.loads(q1lab("compare", "rope", "--json")[0])["study"] == "rope-1"
     assert "no study called 'gqa'" in q1lab("compare", "gqa", code=2)[1]
+
+
+def test_a_post_may_name_the_loss_before_training(
+    repo: Path, q1lab: Q1lab, fake_trainer: Fake
+) -> None:
+    """B2 has it compared with a guess; it is in the log alone."""
+    work(repo)
+    study(fake_trainer, "rope", "--seeds", "3")
+    log = studies.load("rope-1").files.run("baseline-seed0").log
+    log.write_text("loss before training 4.2075 nats: the first batch, no update yet\n")
+    q1lab("post", "new", "--yes")
+    (draft,) = (repo / "posts").glob("*.md")
+    text = draft.read_text()
+    draft.write_text(
+        text.replace("## Where I", "The loss began at 4.2075; a guess costs 4.3333.\n\n## Where I")
+    )
+    out = "".join(q1lab("post", "lint", code=1))
+    assert "4.3333" in out
+    assert "4.2075" not in out
 
 
 def test_status_proposes_a_first_study_of_what_was_chosen(q1lab: Q1lab) -> None:

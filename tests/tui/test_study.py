@@ -687,6 +687,21 @@ async def test_a_pane_opens_at_its_top(tmp_path: Path) -> None:
         await until(pilot, lambda: "line 99" in words(app))
 
 
+async def test_a_pane_wraps_its_lines_anew_for_another_width(tmp_path: Path) -> None:
+    script = tmp_path / "wide.py"
+    script.write_text("print('word ' * 20 + 'end of it'); raise SystemExit(1)")
+    app = prepared()
+    async with app.run_test(size=(120, 30)) as pilot:
+        await settled(pilot)
+        pane = OutputScreen("q1lab post lint", [sys.executable, str(script)], tmp_path)
+        app.push_screen(pane)
+        await until(pilot, lambda: pane.code == 1 and "end of it" in words(app))
+        assert "it found something" in words(app)
+        assert "did not work" not in words(app)
+        await pilot.resize_terminal(80, 24)
+        await until(pilot, lambda: app.size.width == 80 and "end of it" in words(app))
+
+
 async def test_a_form_does_what_a_step_has_to_be_filled_in_with() -> None:
     app = prepared()
     async with app.run_test(size=(80, 24)) as pilot:

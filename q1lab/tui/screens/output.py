@@ -105,6 +105,18 @@ class OutputScreen(ModalScreen[None]):
         asks = " · y does it" if self.would else " · y runs it with --yes" if self.asks else ""
         self.query_one(".dialog").border_subtitle = f"{words} · Esc closes · c copies{asks}"
 
+    def on_resize(self) -> None:
+        """Lines that were wrapped for another width."""
+        if self.said:
+            self.call_after_refresh(self._rewrap)
+
+    def _rewrap(self) -> None:
+        log = self.query_one(RichLog)
+        place = log.scroll_y
+        log.clear()
+        log.write(self.said.rstrip("\n"))
+        log.scroll_to(y=place, animate=False)
+
     @property
     def running(self) -> str:
         """What Esc does meanwhile. `q1lab run` only watches what it has started."""
