@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
+from textual.app import App, ComposeResult
 
 from q1lab.compare.stats import Interval, Kind, Note
 from q1lab.compare.telling import signed
@@ -29,7 +30,7 @@ from q1lab.tui.widgets.chart_data import (
     ticks,
 )
 from q1lab.tui.widgets.diff_view import diff_text
-from q1lab.tui.widgets.loss_chart import single
+from q1lab.tui.widgets.loss_chart import GUTTER, LossChart, single
 from q1lab.tui.widgets.palette import Palette
 from q1lab.tui.widgets.sparkline import BARS, GAP, scale, sparkline
 from q1lab.tui.widgets.study_words import heading
@@ -172,6 +173,27 @@ def test_the_mean_is_over_finished_seeds_as_soon_as_there_is_one() -> None:
     assert len(arm.seeds) == 2
     (arm,) = chart_data([under_way, run(seed=2, state=State.RUNNING, val=((0, 4.0),))], "val").arms
     assert (arm.n, arm.mean, arm.band) == (2, ((0, 6.0),), ((0, 4.0, 8.0),))
+
+
+async def test_losses_that_are_nearly_equal_have_labels_that_differ_and_fit() -> None:
+    """Shuffled text has nothing to learn: two curves 0.0001 apart."""
+    both = [
+        run(arm=arm, val=((50, 3.27405 + add), (100, 3.27412)), val_loss=3.27412)
+        for arm, add in (("baseline", 0.0), ("modified", 0.00002))
+    ]
+
+    class Alone(App[None]):
+        def compose(self) -> ComposeResult:
+            yield LossChart()
+
+    app = Alone()
+    async with app.run_test(size=(40, 30)):
+        chart = app.query_one(LossChart)
+        chart.data = chart_data(both, "val")
+        lines = [strip.text for strip in chart._draw(COLORS)]
+    labels = [line[:GUTTER].rstrip("┤ ").strip() for line in lines if "┤" in line]
+    assert len(labels) == len(set(labels)) > 1
+    assert len({line.index(sign) for line in lines[1:-1] for sign in "┤│" if sign in line}) == 1
 
 
 def test_the_exact_loss_at_the_end_closes_a_val_curve() -> None:

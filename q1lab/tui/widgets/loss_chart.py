@@ -139,7 +139,10 @@ class LossChart(Widget, can_focus=True):
             text = Strip([Segment(words.center(width)[:width], Style(color=colors.muted))])
             return [*lines, *blank, text]
         y_low, y_high = min(seen), max(seen)
-        pad = (y_high - y_low) * 0.04 or abs(y_high) * 0.01 or 0.01
+        most = max(2, rows // 3)
+        room = max(0, GUTTER - 3 - len(f"{y_high:.0f}"))  # decimals that a label has
+        # labels tell their places apart; what is nearer together than that is drawn as equal
+        pad = max((y_high - y_low) * 0.04, (most * 10.0**-room - (y_high - y_low)) / 2)
         log_loss = self.log_loss and y_low > 0
         y_low, y_high = (y_low / 1.01, y_high * 1.01) if log_loss else (y_low - pad, y_high + pad)
         x_axis = _Axis(x_low, x_high, 2 * self._columns - 1, self.log_iter)
@@ -147,13 +150,9 @@ class LossChart(Widget, can_focus=True):
         canvas = Canvas(self._columns, rows)
         for pen, arm in enumerate(self.data.arms):
             _draw_arm(canvas, arm, pen, x_axis, y_axis)
-        marks = (
-            log_ticks(y_low, y_high, rows // 2)
-            if log_loss
-            else ticks(y_low, y_high, max(2, rows // 3))
-        )
+        marks = log_ticks(y_low, y_high, rows // 2) if log_loss else ticks(y_low, y_high, most)
         labels = {y_axis.at(value) >> 2: value for value in marks}
-        digits = _digits(marks)
+        digits = min(room, _digits(marks))
         pens = [Style(color=colors.arm(a.arm), bold=True) for a in self.data.arms]
         thin = [Style(color=colors.faint(colors.arm(a.arm))) for a in self.data.arms]
         tints = [colors.tint(colors.arm(a.arm), 0.22) for a in self.data.arms]
