@@ -147,7 +147,8 @@ def verdict(app: Q1Lab, asked: str | None) -> None:
         )
     if line is None:
         of = f" of {asked}" if asked else ""
-        app.notify(f"No study{of} has ended yet; the lab (2) shows how far they are.", markup=False)
+        waits = f"No study{of} has ended yet; the lab (2) shows how far they are."
+        app.notify(waits if studies else "No study yet: r in the lab (2) plans one.", markup=False)
         return
     name = line.id
 
