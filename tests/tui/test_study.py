@@ -739,8 +739,9 @@ async def test_publishing_and_sharing_have_forms_and_say_what_is_wrong() -> None
         app.screen.query_one("#url", Input).value = "no address"
         await pilot.press("ctrl+s")
         await until(pilot, lambda: isinstance(app.screen, ErrorScreen))
-        await pilot.press("escape", "enter")
+        await pilot.press("escape")
         await until(pilot, lambda: isinstance(app.screen, FieldsScreen))
+        assert app.screen.query_one("#url", Input).value == "no address"  # to be mended
         app.screen.query_one("#url", Input).value = "https://example.org/post"
         await pilot.press("ctrl+s")
         await settled(pilot)

@@ -4,8 +4,10 @@ artifact, set a KPI."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from q1lab.errors import Problem
 from q1lab.index.store import Store
 from q1lab.journal import artifacts, posts, reading
 from q1lab.tui import progress_rows as rows
@@ -80,11 +82,24 @@ def _form(
     said: str,
 ) -> None:
     def kept(values: dict[str, str] | None) -> None:
-        if values is not None:
-            app.desk.ask(
-                lambda store: keep(store, values),
-                lambda answer: app.call_later(_say, app, answer, said),
-            )
+        if values is None:
+            return
+
+        def job(store: Store) -> Any:
+            try:
+                return keep(store, values)
+            except Problem as problem:
+                return problem
+
+        def answered(answer: Any) -> None:
+            if isinstance(answer, Problem):  # what was typed is there again, to be mended
+                again = [replace(field, value=values[field.name]) for field in fields]
+                _form(app, title, again, keep, said)
+                app.tell(str(answer))
+            else:
+                _say(app, answer, said)
+
+        app.desk.ask(job, lambda answer: app.call_later(answered, answer))
 
     app.push_screen(FieldsScreen(title, fields), kept)
 
