@@ -68,18 +68,19 @@ def kpi_lines_beside(store: Store, week: Week, seen: Around) -> list[kpis.KpiLin
 
 
 def repositories(store: Store, repo: Repository | None) -> list[Repo]:
-    """The learner's repositories: the one that documents are written to, then those on record."""
+    """The learner's repositories: the one that documents are written to, then those on record.
+    Without a public remote the first has the address that is on record under its name."""
+    recorded = [item for item in artifacts.every(store) if item["kind"] == "repo"]
     found: list[Repo] = []
     seen: set[str] = set()
     if repo is not None:
-        address = repo.web_url()
+        name = repo.root.name.lower()
+        given = (item["location"] or "" for item in recorded if item["title"].lower() == name)
+        address = repo.web_url() or next((one for one in given if "://" in one), None)
         found.append(Repo(repo.root.name, address, len(repo.tracked("*.ipynb"))))
-        seen |= {repo.root.name.lower(), (address or "").lower()}
-    for item in artifacts.every(store):
-        if (
-            item["kind"] != "repo"
-            or {item["title"].lower(), (item["location"] or "-").lower()} & seen
-        ):
+        seen |= {name, (address or "").lower()}
+    for item in recorded:
+        if {item["title"].lower(), (item["location"] or "-").lower()} & seen:
             continue
         location, notebooks = item["location"], None
         if location and "://" not in location:

@@ -324,9 +324,14 @@ def part_times(week: Week, done: progress.Progress) -> list[PartTime]:
 
 def _unfinished(week: Week, done: progress.Progress) -> list[Open]:
     found = []
+    titles = {step.id: step.title for step in week.steps()}
     for part in week.parts():
         required = [step for step in part.steps if _counts(step)]
-        left = tuple(step.title for step in required if not done.of(step.id).done)
+        left = tuple(
+            f"answer again: {titles[step.again]}" if step.again in titles else step.title
+            for step in required
+            if not done.of(step.id).done
+        )
         if left:
             found.append(Open(part.title, left, len(required)))
     return found

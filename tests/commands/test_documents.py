@@ -768,6 +768,30 @@ def test_the_retrospective_says_what_it_will_claim_and_contradicts_nothing(
     assert any("Public repos: 0" in claim for claim in out["claims"])
 
 
+def test_a_repository_without_a_remote_has_the_address_on_record(repo: Path, q1lab: Q1lab) -> None:
+    q1lab("artifact", "add", "repo", repo.name, "--at", "https://example.org/mine")
+    _, err = q1lab("retro")
+    assert "Public repos: 1" in err
+    assert "has none" not in err
+    assert f"[{repo.name}](https://example.org/mine)" in (repo / "Q1_RETRO.md").read_text()
+
+
+def test_the_retrospective_names_the_questions_that_were_to_be_answered_again(
+    repo: Path, q1lab: Q1lab
+) -> None:
+    week = content.load(paths.content_dir())
+    asked = next(
+        one for one in week.steps() if one.kind == "recall" and one.id.startswith("a2-rope")
+    )
+    with Store() as store:
+        for step in week.steps():
+            if not step.id.startswith("c"):
+                progress.tick(store, week.label, step.id, True)
+        progress.mark(store, week.label, asked.id, right=False)
+    q1lab("retro")
+    assert f"answer again: {asked.title}" in (repo / "Q1_RETRO.md").read_text()
+
+
 def test_evidence_that_is_gone_is_said_and_not_claimed(
     repo: Path, q1lab: Q1lab, fake_trainer: Fake
 ) -> None:
