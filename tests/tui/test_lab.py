@@ -292,6 +292,18 @@ async def test_several_studies_are_listed_and_filtered(size: tuple[int, int]) ->
         assert screen.query_one("#study-filter", Input).value == ""
 
 
+async def test_the_chart_names_the_study_that_one_looks_at_also_before_its_first_loss() -> None:
+    for variant in ("swiglu", "rmsnorm"):
+        make_study(f"{variant}-1", variant)
+    async with app().run_test(size=(100, 30)) as pilot:
+        screen = await open_lab(pilot)
+        chart = screen.query_one(LossChart)
+        for name in ("swiglu-1", "rmsnorm-1"):
+            screen.q1.desk.watch(name)
+            variant = name.partition("-")[0]
+            await until(pilot, lambda variant=variant: chart.data.arms[1].variant == variant)
+
+
 async def test_the_chart_zooms_pans_and_changes_its_axes() -> None:
     finish(make_study())
     async with app().run_test(size=(120, 40)) as pilot:

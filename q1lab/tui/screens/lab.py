@@ -102,7 +102,8 @@ class LabScreen(StudyActs, Page):
             self.refresh_bindings()
 
     def _show_curves(self, view: Focus) -> None:
-        curves = (self.metric, *((run.name, run.state, run.train, run.val) for run in view.runs))
+        points = ((run.name, run.state, run.train, run.val) for run in view.runs)
+        curves = (view.line.id, self.metric, *points)
         if curves != self._curves:
             self._curves = curves
             chart = self.query_one(LossChart)

@@ -26,6 +26,8 @@ class KeyLine(Footer):
         for key in keys:
             if key.key == "f1":  # a field with the focus takes ? as a letter
                 key.key_display = "F1"
+            if key.description == "Dismiss menu":  # Textual's words, of an open list of choices
+                key.description = "close"
         self._fit(keys)
         yield from keys
 
