@@ -24,7 +24,7 @@ from q1lab import paths
 from q1lab.files import sha256_file, utc_now
 from q1lab.index import learned, results
 from q1lab.index.store import Store
-from q1lab.journal import posts, reading
+from q1lab.journal import posts, predictions, reading
 from q1lab.week import progress
 from q1lab.week.model import Action, Step, Week
 from q1lab.week.progress import Progress, Record
@@ -254,6 +254,8 @@ class _Facts:
         }
         self._why, self._at = "", step
         try:
+            if step.kind == "predict":
+                return self._predicted()
             for command, action in acts_of(step):
                 for name, finder in finders.items():
                     if command == name or command.startswith(name + " "):
@@ -266,6 +268,11 @@ class _Facts:
             self._before.append(step)
             if self._why:
                 self.why[step.id] = self._why
+
+    def _predicted(self) -> Mark | None:
+        """A prediction for what was chosen, in the app or with ``q1lab predict``."""
+        found = predictions.newest(self.store, self.variant or "", self.week.label)
+        return None if found is None else Mark("the prediction", str(found["created"]))
 
     def _new(self, _: Action | None) -> Mark | None:
         if self.file is None or not self.file.is_file():

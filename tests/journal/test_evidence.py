@@ -11,7 +11,7 @@ import pytest
 from q1lab import paths
 from q1lab.index import learned
 from q1lab.index.store import Store
-from q1lab.journal import card, evidence, posts, reading
+from q1lab.journal import card, evidence, posts, predictions, reading
 from q1lab.model import learner
 from q1lab.week import content, progress
 from q1lab.week.model import Week
@@ -220,6 +220,19 @@ def test_a_document_counts_once_it_holds_what_was_asked_for(
     path.unlink()
     assert not done(store, week, first)
     assert "MODIFICATION.md can't be found now" in evidence.look(store, week).gone[0]
+
+
+def test_a_prediction_in_a_terminal_ticks_its_step(store: Store, week: Week) -> None:
+    (step,) = (one for one in week.for_variant("rope").steps() if one.kind == "predict")
+    assert not done(store, week, step.id)
+    predictions.predict(
+        store, LABEL, "gqa", "lower", size=0.02, matters=0.01, confidence=0.7, reasoning=""
+    )
+    assert not done(store, week, step.id)  # another modification's
+    predictions.predict(
+        store, LABEL, "rope", "lower", size=0.02, matters=0.01, confidence=0.7, reasoning=""
+    )
+    assert done(store, week, step.id)
 
 
 def test_a_document_from_before_the_runs_does_not_count_as_the_one_after_them(
