@@ -126,6 +126,17 @@ async def test_the_name_of_the_data_is_whole(size: tuple[int, int]) -> None:
         await until(pilot, lambda: "tinyshakespeare" in words(pilot.app))
 
 
+async def test_a_heading_offers_nothing_to_open() -> None:
+    past()
+    async with app().run_test(size=(80, 24)) as pilot:
+        screen = await open_results(pilot)
+        table = screen.query_one(ResultsTable)
+        await until(pilot, lambda: "open" in words(pilot.app).splitlines()[-1])
+        table.move_cursor(row=0)  # the name of the data
+        await until(pilot, lambda: table.selected is None)
+        await until(pilot, lambda: "open" not in words(pilot.app).splitlines()[-1])
+
+
 async def test_filter() -> None:
     past()
     async with app().run_test(size=(80, 24)) as pilot:

@@ -127,11 +127,9 @@ class ResultsScreen(StudyActs):
         if action == "unfilter":
             return any(box.display for box in self.query("#results-filter"))
         if action in ("open", "mark", "verdict", "export", "label"):
-            return (
-                self.is_mounted
-                and bool(self.query(ResultsTable))
-                and bool(self.query_one(ResultsTable).lines)
-            )
+            table = next(iter(self.query(ResultsTable)), None)
+            chosen = table is not None and table.selected is not None
+            return chosen or (action == "export" and table is not None and bool(table.marked))
         return True
 
     @on(DataTable.RowHighlighted)
