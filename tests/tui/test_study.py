@@ -528,6 +528,12 @@ async def test_e_only_writes_and_c_copies_the_command_or_says_so() -> None:
         await go(pilot, "b1", "b1-new")
         await pilot.press("c")
         assert app.clipboard == "q1lab new rope"
+        reader = app.screen.query_one(Reader)
+        await pilot.press("end")  # the row that leads to the next page
+        assert reader.current is None
+        app.notice = ("", "")
+        await pilot.press("c")
+        assert "to copy" in app.notice[0]
 
 
 async def test_the_timer_is_offered_once_at_the_first_key_in_a_part() -> None:

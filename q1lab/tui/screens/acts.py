@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from q1lab.index.store import Store
     from q1lab.study.command import Wish
     from q1lab.tui.app import Q1Lab
+    from q1lab.tui.sheets import Stop
 
 
 def form(app: Q1Lab, step: Step) -> bool:
@@ -169,13 +170,14 @@ def verdict(app: Q1Lab, asked: str | None) -> None:
     app.desk.ask(job, lambda record: app.call_later(opened, record))
 
 
-def copy(app: Q1Lab, row: Step | Action | None) -> None:
+def copy(app: Q1Lab, row: Stop | None) -> None:
     """Copy a row's command, or a step's answer; works over ssh (OSC 52)."""
-    if row is None:
-        return
-    action = row if isinstance(row, Action) else row.actions[0] if row.actions else None
-    answer = None if isinstance(row, Action) else app.snapshot.progress.of(row.id).answer
-    text = answer or (command_of(action) if action else "")
+    text = ""
+    if isinstance(row, Action):
+        text = command_of(row)
+    elif isinstance(row, Step):
+        answer = app.snapshot.progress.of(row.id).answer
+        text = answer or (command_of(row.actions[0]) if row.actions else "")
     if not text:
         app.notify("There is no command and no answer here to copy.")
         return

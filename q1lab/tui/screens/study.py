@@ -22,7 +22,7 @@ from q1lab.tui.widgets.placeline import PlaceLine
 from q1lab.tui.widgets.reader import Reader
 from q1lab.tui.widgets.week_tree import WeekTree
 from q1lab.week import progress as domain
-from q1lab.week.model import Action, Fold, Step, Week
+from q1lab.week.model import Action, Step, Week
 
 ON_THE_PAGE = ("tick", "enter", "move", "write", "editor", "act", "copy")
 """Actions of the stop under the page's cursor: not for one who is in the list of pages."""
@@ -286,9 +286,7 @@ class StudyScreen(Page):
         forms.log_paper(self.q1)
 
     def action_copy(self) -> None:
-        row = self.reader.current
-        if not isinstance(row, Fold):
-            acts.copy(self.q1, row)
+        acts.copy(self.q1, self.reader.current)
 
     def action_timer(self) -> None:
         self.q1.action_timer_here()
