@@ -59,7 +59,8 @@ def pull(
     if not re.fullmatch(r"[A-Za-z0-9][\w.-]{0,127}/[A-Za-z0-9][\w.-]{0,127}", path, re.ASCII):
         raise Problem(f"{path!r} is no ENTITY/PROJECT; write it like alice/q1-capstone")
     if not wandb_state.key_configured():
-        raise Problem("no W&B key is configured; run `wandb login`, then pull again", FAILED)
+        login = wandb_state.wandb_command("login")
+        raise Problem(f"no W&B key is configured; run `{login}`, then pull again", FAILED)
     record = fetch(path, group, timeout)
     if not record["runs"]:
         raise Problem(f"{path} has no runs" + (f" in the group {group}" if group else ""), FAILED)

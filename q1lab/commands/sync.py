@@ -69,7 +69,9 @@ def sync(study: str | None, timeout: int, anew: bool) -> int:
             continue
         if not wandb_state.key_configured():
             raise Problem(
-                "no W&B key is configured; run `wandb login`, then `q1lab sync` again", FAILED
+                f"no W&B key is configured; run `{wandb_state.wandb_command('login')}`, then "
+                "`q1lab sync` again",
+                FAILED,
             )
         click.echo(
             f"{one.id}: uploading {len(before)} run{'s' if len(before) != 1 else ''} …", err=True

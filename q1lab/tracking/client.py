@@ -117,7 +117,8 @@ def reach() -> None:
     import wandb
 
     if not wandb_state.key_configured():
-        raise UnreachableError("no W&B key is configured; run `wandb login`, then `q1lab sync`")
+        login = wandb_state.wandb_command("login")
+        raise UnreachableError(f"no W&B key is configured; run `{login}`, then `q1lab sync`")
     url = str(wandb.setup().settings.base_url)
     try:
         urllib.request.urlopen(url, timeout=REACH).close()
@@ -138,7 +139,7 @@ def reason(error: BaseException) -> str:
         error = inner
     text = scrub(plain(" ".join(str(error).split())))
     if re.search(r"\b401\b|[Ii]nvalid API key|[Uu]nauthorized", text):
-        return "W&B refuses the key; run `wandb login --relogin`"
+        return f"W&B refuses the key; run `{wandb_state.wandb_command('login', '--relogin')}`"
     if re.search(r"\b403\b|[Pp]ermission denied", text):
         return "W&B says permission denied: may this account write to the project?"
     if (

@@ -289,10 +289,13 @@ def log_file(study: Study, run: RunRelay) -> Path:
 
 def leet_command(study: Study) -> str:
     """The command that opens the study's runs in wandb's terminal viewer, ready to paste."""
-    wandb = shutil.which("wandb") or str(Path(sys.executable).with_name("wandb"))
-    if shutil.which("wandb"):
-        wandb = "wandb"
-    return shlex.join([wandb, "leet", str(study.files.wandb)])
+    return wandb_command("leet", str(study.files.wandb))
+
+
+def wandb_command(*args: str) -> str:
+    """A call of wandb, ready to paste: pipx and ``uv tool`` put only q1lab on the PATH."""
+    found = shutil.which("wandb")
+    return shlex.join(["wandb" if found else str(Path(sys.executable).with_name("wandb")), *args])
 
 
 # ── the learner's settings

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -147,7 +148,14 @@ def test_what_can_not_be_uploaded_is_said(
     with WandbServer() as server:
         use(monkeypatch, server.url, key=False)
         assert call() == 1
-        assert "no W&B key is configured; run `wandb login`" in capsys.readouterr().err
+        said = capsys.readouterr().err
+        assert "no W&B key is configured; run `" in said
+        # q1lab alone is on the PATH of who installed it by pipx: the command is given whole
+        with monkeypatch.context() as alone:
+            alone.setattr(wandb_state.shutil, "which", lambda _: None)
+            assert call() == 1
+        beside = Path(sys.executable).with_name("wandb")
+        assert f"run `{beside} login`" in capsys.readouterr().err
         use(monkeypatch, server.url)
         server.stop()
         assert call("rope-1") == 1
