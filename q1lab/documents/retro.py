@@ -6,6 +6,7 @@ function of the record.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -300,7 +301,7 @@ def gather(
         slipped_words=known.answers(store, week, "slipped"),
         unfinished=unfinished,
         undone=unfinished_table(unfinished),
-        undone_words=unfinished_words(unfinished, sum(_counts(step) for step in week.steps())),
+        undone_words=unfinished_words(unfinished, len(_required(week))),
         overrun=overrun_table(parts),
         times=time_table(parts),
         pace_words=pace_words(parts),
@@ -325,8 +326,9 @@ def part_times(week: Week, done: progress.Progress) -> list[PartTime]:
 def _unfinished(week: Week, done: progress.Progress) -> list[Open]:
     found = []
     titles = {step.id: step.title for step in week.steps()}
+    asked = _required(week)
     for part in week.parts():
-        required = [step for step in part.steps if _counts(step)]
+        required = [step for step in part.steps if step.id in asked]
         left = tuple(
             f"answer again: {titles[step.again]}" if step.again in titles else step.title
             for step in required
@@ -337,12 +339,15 @@ def _unfinished(week: Week, done: progress.Progress) -> list[Open]:
     return found
 
 
-def _counts(step: Step) -> bool:
-    return not step.optional and not _is_this_document(step)
+def _required(week: Week) -> set[str]:
+    """The steps that can be done before this document is written; what comes after it was not left
+    undone."""
+    before = itertools.takewhile(lambda step: not _is_this_document(step), week.steps())
+    return {step.id for step in before if not step.optional}
 
 
 def _is_this_document(step: Step) -> bool:
-    """Writing the retrospective is not unfinished while it is being written."""
+    """Whether the step is to write the retrospective."""
     return any("q1lab retro" in str(action.options.get("command", "")) for action in step.actions)
 
 

@@ -737,6 +737,19 @@ def test_after_a_file_of_ones_own_has_passed_the_reference_is_no_secret(
     assert "config.n_kv_head" in (repo / "MODIFICATION.md").read_text()
 
 
+def test_the_step_after_the_retrospective_is_not_left_undone(repo: Path, q1lab: Q1lab) -> None:
+    week = content.load(paths.content_dir()).for_variant("rope")
+    with Store() as store:
+        progress.choose(store, "M03-W04", "rope")
+        for step in week.steps():
+            if step.id not in ("c3-retro", "c3-roadmap"):
+                progress.tick(store, "M03-W04", step.id, True)
+    q1lab("retro")
+    text = (repo / "Q1_RETRO.md").read_text()
+    assert "left undone" not in text
+    assert "AI_EXPERT_ROADMAP.md" not in text.split("## What slipped")[1].split("## ")[0]
+
+
 def test_the_retrospective_says_what_it_will_claim_and_contradicts_nothing(
     repo: Path, q1lab: Q1lab, fake_trainer: Fake
 ) -> None:
