@@ -116,7 +116,9 @@ class LaunchScreen(Screen[str | None]):
             self.query_one("#launch-head", Static).update(" A new study")
             self.query_one("#diff", Static).update("")
             return
-        self._say("Trying a few steps on this machine, for an estimate …")
+        tries = "trying a few steps on this machine, for an estimate …"
+        own = wish.variant not in learner.VARIANTS and not kept.is_one(wish.variant)
+        self._say(f"Checking the model files, then {tries}" if own else tries.capitalize())
         self.query_one("#start", Button).label = "Start"
         self.query_one("#start", Button).disabled = False
         self._timer = self.set_timer(PAUSE, lambda: self._estimate(wish))
