@@ -3,6 +3,7 @@ commit."""
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import sys
@@ -65,12 +66,12 @@ def new(
         raise Problem(
             f"no modification called {variant!r}; there is: {', '.join(learner.VARIANTS)}"
         )
+    from q1lab.repository import Repository, init
+
     folder = shared.folder_of(repo)
     made: list[learner.Made] = []
     created = not folder.exists()
     if created:
-        from q1lab.repository import init
-
         folder = init(folder).root
         shared.remark(f"{folder}: a new git repository")
     if baseline or variant is None:
@@ -84,6 +85,9 @@ def new(
         return OK
     for one in made:
         click.echo(f"{one.path}: a copy of {one.source}")
+    with contextlib.suppress(Problem):  # the file is there, whatever git says of the folder
+        if Repository.around(folder) is None:
+            shared.remark(f"{folder} is in no git repository yet; `git init` there makes it one")
     if variant is not None:
         shared.remark(
             f"next: q1lab check {made[-1].path.name} --watch, and q1lab hint {variant} when stuck"

@@ -111,6 +111,17 @@ def test_first_lines_and_line_ends_survive(repo: Path, start: bytes, newline: by
     assert marker.strip(made) == text
 
 
+def test_new_says_when_the_file_is_in_no_repository(
+    repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The week goes on with `git add model.py`, which fails there."""
+    assert "no git repository" not in ok(new, "rope").output
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    monkeypatch.chdir(empty)
+    assert "is in no git repository yet; `git init`" in ok(new, "--baseline").output
+
+
 def test_new_never_overwrites(repo: Path) -> None:
     (repo / "rope.py").write_text("precious\n")
     assert "already there" in refused(new, "rope")
