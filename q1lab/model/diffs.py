@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import ast
 import difflib
+import re
 
 from q1lab.model import marker
+
+_HUNK = re.compile(r"@@ -(\d+)((?:,\d+)?) \+(\d+)((?:,\d+)?) @@")
 
 
 def code_of(text: str) -> str:
@@ -48,16 +51,29 @@ def unified(
     """The unified diff from old_text to new_text, ending in a newline; empty when nothing differs.
 
     context: unchanged lines around each change. code_only: leave the module docstrings and q1lab's
-    own line out; line numbers in the hunk headers are then those of the text without them.
+    own line out; the hunk headers count the lines of the whole files all the same.
     """
+    old, new = old_text.splitlines(), new_text.splitlines()
+    old_code, new_code = old, new
     if code_only:
-        old_text, new_text = code_of(old_text), code_of(new_text)
+        old_code, new_code = code_of(old_text).splitlines(), code_of(new_text).splitlines()
+    above = len(old) - len(old_code), len(new) - len(new_code)
     lines: list[str] = []
     for line in difflib.unified_diff(
-        old_text.splitlines(), new_text.splitlines(), old_name, new_name, n=context, lineterm=""
+        old_code, new_code, old_name, new_name, n=context, lineterm=""
     ):
-        lines.append(line + "\n")
+        lines.append(_numbered(line, *above) + "\n")
     return "".join(lines)
+
+
+def _numbered(line: str, old_above: int, new_above: int) -> str:
+    """A hunk's header with the lines counted that are above what is compared; any other line as it
+    is."""
+    hunk = _HUNK.fullmatch(line)
+    if hunk is None:
+        return line
+    old, new = int(hunk[1]) + old_above, int(hunk[3]) + new_above
+    return f"@@ -{old}{hunk[2]} +{new}{hunk[4]} @@"
 
 
 def count(diff: str) -> tuple[int, int]:

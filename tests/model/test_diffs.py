@@ -39,7 +39,7 @@ def test_unified_and_count() -> None:
     diff = diffs.unified(old, new, "old.py", "new.py")
     assert (
         diff
-        == "--- old.py\n+++ new.py\n@@ -1,3 +1,4 @@\n a = 1\n-b = 2\n+b = 20\n+b2 = 21\n c = 3\n"
+        == "--- old.py\n+++ new.py\n@@ -2,3 +2,4 @@\n a = 1\n-b = 2\n+b = 20\n+b2 = 21\n c = 3\n"
     )
     assert diffs.count(diff) == (2, 1)
     assert diffs.count(diffs.unified(old, new, "a", "b", context=0)) == (2, 1)
@@ -76,3 +76,17 @@ def test_each_variant_keeps_its_budget(variant: str) -> None:
     assert removed > 0
     assert added <= BUDGET[variant][0]
     assert removed <= BUDGET[variant][1]
+
+
+def test_hunks_count_the_lines_of_the_files() -> None:
+    """Also of what is not compared: one looks for the change in the file."""
+    old = '"""Doc.\n\nMore.\n"""\n\na = 1\nb = 2\n'
+    new = (
+        f"# q1lab: rope, made from model.py, sha256 {'0' * 64} (q1lab reads this line)\n"
+        + '"""Doc."""\n\na = 1\nb = 3\n'
+    )
+    assert [line for line in diffs.unified(old, new, "o", "n").splitlines() if "@@" in line] == [
+        "@@ -6,2 +4,2 @@"
+    ]
+    text = "x = '@@ -1 +1 @@'\n"
+    assert "+x = '@@ -1 +1 @@'" in diffs.unified("", text, "o", "n")
