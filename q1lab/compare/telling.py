@@ -831,6 +831,12 @@ def _overlap(c: Comparison, key: str) -> bool:
     return bool(base and modified and base[0] <= modified[1] and modified[0] <= base[1])
 
 
+def pace(c: Comparison) -> str:
+    """Whether the modified arm trained ``faster`` or ``slower``; empty where that is not clear."""
+    text = change(c, "tokens_per_s")
+    return "faster" if text.startswith("+") else "slower" if text.startswith(MINUS) else ""
+
+
 def timing(c: Comparison) -> str:
     """How far speed and time vary from run to run; empty where that is not known, or next to
     nothing."""

@@ -56,6 +56,11 @@ _PROOF = (
     r"huge(?:ly)?",
 )
 
+_FASTER = (r"faster", r"quicker", r"speed(?:s|ed|ing)? up", r"speed-?ups?")
+_SLOWER = (r"slower", r"slow(?:s|ed|ing)? down")
+_OF_LEARNING = re.compile(r"\b(?:starts?|started|learn\w*|converg\w*|lead\w*)\b", re.IGNORECASE)
+"""What is fast there is the loss, not the clock."""
+
 # A claim word counts where the sentence is about the experiment; elsewhere "better" may be about
 # sleep.
 _ABOUT = re.compile(
@@ -98,12 +103,14 @@ def lint(
     verdict: str,
     known: Iterable[float],
     *,
+    pace: str = "",
     experiment: str = "experiment",
     where: str = "the draft",
 ) -> list[Finding]:
     """Everything in a draft that the data do not support, in line order.
 
-    ``verdict`` is the study's ("" before one), ``known`` the numbers that are in the store. Text
+    ``verdict`` is the study's ("" before one), ``known`` the numbers that are in the store,
+    ``pace`` what the clock showed (``telling.pace``). Text
     that q1lab wrote itself and that is unchanged is passed over. Sections whose title holds
     ``experiment`` are read strictly.
     """
@@ -115,7 +122,7 @@ def lint(
     found: list[Finding] = []
     for paragraph in paragraphs:
         strict = experiment.lower() in paragraph.section.lower()
-        found += _claims(paragraph, verdict, strict)
+        found += _claims(paragraph, verdict, pace, strict)
         found += _numbers(paragraph, numbers, strict)
         found += _seeds(paragraph)
     used: set[int] = set()
@@ -241,12 +248,14 @@ def _blank(match: re.Match[str]) -> str:
     return " " * len(match[0])
 
 
-def _claims(paragraph: _Paragraph, verdict: str, strict: bool) -> list[Finding]:
+def _claims(paragraph: _Paragraph, verdict: str, pace: str, strict: bool) -> list[Finding]:
     groups: list[tuple[Sequence[str], bool, str]] = [
         (_BETTER, verdict == "helps", "says that it helps"),
         (_WORSE, verdict == "hurts", "says that it hurts"),
         (_NOTHING, verdict == "too small to matter", "says that there is nothing"),
         (_PROOF, False, "says more than an interval can"),
+        (_FASTER, pace == "faster", "says that it is faster"),
+        (_SLOWER, pace == "slower", "says that it is slower"),
     ]
     came = f"the verdict is {verdict.upper()}" if verdict else "no study has finished"
     found = []
@@ -257,7 +266,7 @@ def _claims(paragraph: _Paragraph, verdict: str, strict: bool) -> list[Finding]:
         if not strict and not _ABOUT.search(sentence):
             continue
         for words, borne, says in groups:
-            if borne:
+            if borne or (words in (_FASTER, _SLOWER) and _OF_LEARNING.search(sentence)):
                 continue
             for match in re.finditer(rf"\b(?:{'|'.join(words)})\b", sentence, re.IGNORECASE):
                 if words is _BETTER and _DIRECTION.search(sentence[: match.start()]):
@@ -269,6 +278,8 @@ def _claims(paragraph: _Paragraph, verdict: str, strict: bool) -> list[Finding]:
                 ):
                     continue
                 message = f"“{match[0]}” {says}, but {came}"
+                if words in (_FASTER, _SLOWER):
+                    message = f"“{match[0]}” {says}, but the tokens/s of these runs don't show it"
                 if words is _PROOF:
                     message = f"“{match[0]}” {says}: name the interval instead"
                 found.append(Finding(paragraph.line_at(start + match.start()), "claim", message))

@@ -45,6 +45,8 @@ class StudyFacts:
     interval: str
     """``95% interval (paired t) −0.031 to +0.007``; empty without one."""
     detectable: str
+    pace: str
+    """What the clock showed: ``faster``, ``slower``, or nothing that is clear."""
     in_a_sentence: str
     """The verdict in the first person, for a post."""
 
@@ -78,6 +80,7 @@ def study_facts(
         difference="" if c.mean is None else telling.mean(c),
         interval="" if c.ends is None else f"{telling.interval_label(c)} {telling.between(c)}",
         detectable="" if c.detectable is None else number.size(c.detectable),
+        pace=telling.pace(c),
         in_a_sentence=telling.said(c),
     )
 

@@ -16,8 +16,9 @@ from q1lab.week.model import Week
 def findings(store: Store, week: Week, path: Path) -> list[Finding]:
     """What the claim lint has to say about a draft."""
     record = modification.gather(store, week)
-    verdict = record.study.verdict if record.study else ""
-    return claims.lint(read(path) or b"", verdict, known.numbers(store, week), where=path.name)
+    verdict, pace = (record.study.verdict, record.study.pace) if record.study else ("", "")
+    numbers = known.numbers(store, week)
+    return claims.lint(read(path) or b"", verdict, numbers, pace=pace, where=path.name)
 
 
 def of_post(store: Store, week: Week, post: Mapping[str, Any]) -> list[Finding]:

@@ -128,6 +128,23 @@ def test_numbers_must_come_from_the_runs() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("text", "pace", "flagged"),
+    [
+        ("RoPE was three times faster.", "", True),
+        ("RoPE was three times faster.", "slower", True),
+        ("RoPE was a little faster.", "faster", False),
+        ("RoPE is slower than the baseline.", "slower", False),
+        ("RoPE is slower than the baseline.", "", True),
+        ("Part of it may be a faster start.", "", False),
+        ("I can't say that RoPE is faster.", "", False),
+    ],
+)
+def test_what_the_clock_did_not_show_is_a_claim_too(text: str, pace: str, flagged: bool) -> None:
+    found = lint(f"## The experiment\n\n{text}\n".encode(), "helps", [], pace=pace)
+    assert [item.kind for item in found] == ["claim"] * flagged
+
+
 def test_a_bootstrap_ci_names_its_seeds() -> None:
     assert findings("The bootstrap CI excludes zero.") == [(1, "seeds")]
     assert findings("The bootstrap CI, at 3 seeds,\nexcludes zero.") == []
