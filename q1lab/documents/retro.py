@@ -315,11 +315,15 @@ def gather(
 
 
 def part_times(week: Week, done: progress.Progress) -> list[PartTime]:
-    """Planned and actual minutes of every part."""
+    """Planned and actual minutes of every part. The part that this document is written in is
+    finished when all before it is done: it would never be else."""
     found = []
+    asked = _required(week)
     for part in week.parts():
         counted = done.count([part])
-        found.append(PartTime(part.title, counted.minutes, counted.seconds / 60, counted.finished))
+        steps = [step for step in part.steps if step.id in asked]
+        finished = bool(steps) and all(done.of(step.id).done for step in steps)
+        found.append(PartTime(part.title, counted.minutes, counted.seconds / 60, finished))
     return found
 
 
