@@ -155,4 +155,6 @@ def test_bars_have_one_length_and_say_what_is_over(done: float, planned: float) 
 @pytest.mark.parametrize("width", [20, 40, 54, 74, 110])
 def test_rows_with_bars_fit_their_width(width: int) -> None:
     row = ListRow("· A2 Read the paper and more words", "0/11 ·  104 of 90", bar=(104, 90, 130))
-    assert drawn(row, width, 18).cell_length <= width
+    shown = drawn(row, width, 34, 18)
+    assert shown.cell_length <= width
+    assert row.right in shown.plain

@@ -60,7 +60,8 @@ def drawn(row: ListRow, width: int, names: int, numbers: int) -> Content:
     cells = min(24, (width - numbers) // 3, max(SHORTEST, width - names - numbers - 2))
     if row.bar is None or cells < SHORTEST:
         most = max(width - cell_len(row.left) - 2, 2 * width // 5)
-        return line(row.left, cut(row.right, most), width, row.tone, row.right_tone)
+        right = row.right if row.bar else cut(row.right, most)  # numbers stay whole
+        return line(row.left, right, width, row.tone, row.right_tone)
     left = line(row.left, "", width - cells - numbers - 2, row.tone)
     right = row.right.rjust(numbers)
     tones = row.tone or "$primary", "$warning" if row.right_tone == "$warning" else "$success"
