@@ -137,8 +137,8 @@ def mean(c: Measured) -> str:
 
 
 def given(value: float, sign: bool = True) -> str:
-    """A number as a person gave it, with no digits added: ``−0.03``."""
-    return (MINUS if value < 0 else "+" if sign else "") + f"{abs(value):g}"
+    """A number as a person gave it, with no digits added: ``−0.03``; 0 has no sign."""
+    return (MINUS if value < 0 else "+" if sign and value else "") + f"{abs(value):g}"
 
 
 def _decimals(size: float) -> int:
