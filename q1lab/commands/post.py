@@ -147,7 +147,7 @@ def words_command(file: Path | None, repo: Path | None, as_json: bool) -> int:
         return OK
     columns = shutil.get_terminal_size().columns
     room = max(16, columns - len("  12345 of 1234  short"))
-    width = min(46, room, max((len(item.title) for item in sections), default=10))
+    width = min(room, max((len(item.title) for item in sections), default=10))
     for item in sections:
         title = item.title if len(item.title) <= width else item.title[: width - 1] + "…"
         against = f"of {item.budget:>4}  {item.state}" if item.budget else ""

@@ -144,13 +144,20 @@ def wandb_record(study: Study) -> dict[str, object]:
 
 
 def next_step(views: list[StudyView]) -> str:
-    """The command that makes sense now, for the newest study."""
-    view = views[0]
-    if view.alive:
-        return f"q1lab attach {view.study.id}"
-    if view.line.state == "finished":
-        return f"q1lab compare {view.study.id}"
-    return command.going_on(view.study)
+    """The command that makes sense now, for the newest study; ``views`` has the newest first."""
+    newest = views[0]
+    if newest.alive:
+        return f"q1lab attach {newest.study.id}"
+    if newest.line.state != "finished":
+        return command.going_on(newest.study)
+    ended = [one.study for one in reversed(views) if one.line.state == "finished"]
+    mine = [study for study in ended if study.variant == newest.study.variant]
+    if len(mine) == 1:
+        return f"q1lab compare {newest.study.id}"
+    # a small experiment beside the modification is no result to go on with
+    from q1lab.compare.keeping import foremost
+
+    return f"q1lab compare {(foremost(mine, lambda one: len(one.seeds)) or newest.study).id}"
 
 
 def record(view: StudyView) -> dict[str, object]:

@@ -139,6 +139,10 @@ class Q1Lab(TimedApp):
     def on_failed(self, message: Failed) -> None:
         self.tell(message.text, message.title)
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """A form has digits of its own: typed beside a field, they must not leave what was set."""
+        return not (action == "go" and getattr(self.screen, "is_form", False))
+
     def action_go(self, page: str) -> None:
         while len(self.screen_stack) > 1:
             self.pop_screen()

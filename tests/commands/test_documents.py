@@ -201,6 +201,7 @@ def test_an_experiment_of_one_seed_beside_the_study_is_not_the_verdict(
     assert "3 pairs" in q1lab("compare", "rope")[0]
     assert "1 pair" in q1lab("compare")[0]
     assert "1 pair" in q1lab("compare", "rope-2")[0]
+    assert "next: q1lab compare rope-1" in q1lab("status")[0]
     q1lab("modification")
     text = (repo / "MODIFICATION.md").read_text()
     assert "### Verdict: helps" in text

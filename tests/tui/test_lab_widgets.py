@@ -283,7 +283,7 @@ def test_the_declared_interval_is_the_one_shown() -> None:
     plot = forest.of_record(FOUND)
     labels = {bar.label: bar for bar in plot.bars}
     pairs = ["pair 9", "pair 10", "pair 11"]
-    assert list(labels) == [*pairs, "95% interval", "bootstrap CI", "A/A floor", "±δ"]
+    assert list(labels) == [*pairs, "95% interval", "bootstrap CI", "against itself", "±δ"]
     assert FOUND.paired is not None
     assert labels["95% interval"].low == FOUND.paired.low
     assert labels["bootstrap CI"].note == "covers about 75%, not 95%"

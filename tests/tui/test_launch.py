@@ -312,6 +312,15 @@ async def test_a_form_that_was_closed_before_its_answer_came_says_nothing() -> N
         assert isinstance(pilot.app.screen, LabScreen)
 
 
+async def test_digits_beside_a_field_leave_no_form() -> None:
+    async with app().run_test(size=(100, 30)) as pilot:
+        screen = await open_launch(pilot)
+        await pilot.press("1", "5", "0")
+        assert pilot.app.screen is screen
+        await pilot.press("escape", "1")
+        await until(pilot, lambda: isinstance(pilot.app.screen, StudyScreen))
+
+
 async def test_a_key_typed_ahead_of_the_form_finds_it_complete() -> None:
     async with app().run_test(size=(80, 24)) as pilot:
         await open_lab(pilot)

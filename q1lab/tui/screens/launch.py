@@ -49,6 +49,7 @@ class LaunchScreen(Screen[str | None]):
     """Gives the id of the study that was started (or that is to be watched), None when left with
     Esc."""
 
+    is_form = True
     CSS_PATH = "../lab.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("launch")]
 

@@ -91,7 +91,7 @@ def ending(report: CheckReport, file: str, variant: str | None) -> Content:
     elif report.passed:
         offer = "\nc  compares it with the reference" if report.for_ in learner.VARIANTS else ""
         command = next_command(report, file, variant)
-        choose = ("Commit it, go back and choose a modification.", "")
+        choose = ("Commit it unless it is committed; then go back and choose a modification.", "")
         following = (command, "$accent") if command else choose
         said = Content.assemble(
             (report.summary, "bold $success"), " Next, when you like:\n", following, offer

@@ -146,7 +146,7 @@ def of_record(c: Comparison) -> Forest:
     if c.floor is not None:
         ends = (c.floor.low, c.floor.high)
         note = f"{telling.FLOOR_LABEL}, {telling.floor_note(c)}"
-        bars.append(Bar("A/A floor", *ends, None, "baseline", "╌", note=note))
+        bars.append(Bar("against itself", *ends, None, "baseline", "╌", note=note))
     if c.delta:
         bars.append(Bar("±δ", -c.delta, c.delta, None, "muted", "┄", note=telling.DELTA_LABEL))
     notes = telling.notes(c)[:1] if c.reason is None else [telling.reason(c)]
