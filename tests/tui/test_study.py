@@ -409,6 +409,22 @@ async def test_j_and_k_walk_and_the_text_follows() -> None:
         assert reader.at == 0
 
 
+async def test_the_first_open_step_is_found_from_the_end_of_its_page() -> None:
+    """Its rows are above, too: on the way to them the cursor must not stay on one."""
+    app = prepared()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        await go(pilot, "a1", "a1-trains")
+        reader = app.screen.query_one(Reader)
+        await pilot.press("end")
+        await until(pilot, lambda: reader.at == len(reader.stops) - 1)
+        await pilot.press("u")
+        await settled(pilot)
+        await until(pilot, lambda: reader.on_screen and reader.scroll_y < reader.max_scroll_y)
+        assert isinstance(reader.current, Step)
+        assert reader.current.id == "a1-trains"
+
+
 async def test_overview_and_introductions_are_pages_and_enter_goes_on() -> None:
     app = prepared()
     async with app.run_test(size=(120, 40)) as pilot:

@@ -53,6 +53,7 @@ class Reader(VerticalScroll):
         self.pieces: list[Piece] = []
         self.at = 0
         self._brought: Piece | None = None
+        self._showing = False  # the text is on its way to the cursor
         self._laid_out_for = 0  # the width in cells
         self._spot: tuple[Piece, float] | None = None
         self._progress = progress or Progress()
@@ -308,11 +309,14 @@ class Reader(VerticalScroll):
             self.call_after_refresh(self._show, piece)
 
     def _show(self, piece: Piece) -> None:
-        if piece.is_attached:
-            for row in self._rows_of(piece)[-1:]:  # what can be pressed for it, too
-                self.scroll_to_widget(row, animate=False, immediate=True)
-            tall = piece.virtual_region.height > self.size.height - 2
-            self.scroll_to_widget(piece, animate=False, top=tall, immediate=True)
+        if not piece.is_attached:
+            return
+        self._showing = True  # on the way the cursor may be out of sight: it stays where it is
+        for row in self._rows_of(piece)[-1:]:  # what can be pressed for it, too
+            self.scroll_to_widget(row, animate=False, immediate=True)
+        tall = piece.virtual_region.height > self.size.height - 2
+        self.scroll_to_widget(piece, animate=False, top=tall, immediate=True)
+        self._showing = False
 
     def _rows_of(self, piece: Piece) -> list[Piece]:
         """The rows to press that belong to a step."""
@@ -332,8 +336,8 @@ class Reader(VerticalScroll):
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_y(old_value, new_value)
-        if self.size.width != self._laid_out_for:
-            return  # not what one did: a page that became shorter
+        if self._showing or self.size.width != self._laid_out_for:
+            return  # not what one did: the text follows the cursor, or became shorter
         if self.piece is not None and not self.on_screen:
             self._brought = None
             self._go(self._nearest(down=new_value > old_value))
