@@ -107,7 +107,10 @@ class Numbers:
     def size(self, value: float) -> str:
         """A difference without its sign; what is not 0 never shows as 0."""
         text = unsigned(value, self.decimals)
-        return f"{abs(value):.0e}" if value and not float(text) else text
+        if not value or float(text):
+            return text
+        small = f"{abs(value):.6f}"  # one digit of it, where six decimals have one
+        return f"{float(small):.{_places(float(small))}f}" if float(small) else f"{abs(value):.0e}"
 
     def end(self, value: float) -> str:
         """An interval's end, signed; what is not 0 never shows as 0."""
@@ -139,6 +142,11 @@ def mean(c: Measured) -> str:
 def given(value: float, sign: bool = True) -> str:
     """A number as a person gave it, with no digits added: ``−0.03``; 0 has no sign."""
     return (MINUS if value < 0 else "+" if sign and value else "") + f"{abs(value):g}"
+
+
+def _places(size: float) -> int:
+    """Decimals that show one digit of a number below 1."""
+    return math.ceil(-math.log10(size))
 
 
 def _decimals(size: float) -> int:

@@ -316,3 +316,21 @@ def test_a_share_has_the_sign_of_every_other_number() -> None:
     assert telling.apart(808_320, 800_128) == "−1.0%"
     assert telling.apart(800_128, 808_320) == "+1.0%"
     assert telling.apart(800_128, 800_127) == "0.0%"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (-0.00049, "−0.0005"),
+        (0.0001, "+0.0001"),
+        (0.00096, "+0.001"),
+        (-0.000012, "−0.00001"),
+        (3e-7, "+3e-07"),
+    ],
+)
+def test_a_small_number_is_written_in_decimals_where_six_of_them_show_it(
+    value: float, text: str
+) -> None:
+    number = telling.Numbers(None)
+    number.decimals = 3
+    assert number.end(value) == text

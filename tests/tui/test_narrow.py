@@ -114,8 +114,8 @@ async def test_a_command_is_told_how_wide_its_pane_is(tmp_path: Path) -> None:
         app.push_screen(OutputScreen("wide", [sys.executable, "-c", code], tmp_path))
         await until(pilot, lambda: isinstance(app.screen, OutputScreen) and app.screen.code == 0)
         log = app.screen.query_one(RichLog)
-        (line,) = log.lines
-        assert line.cell_length == log.scrollable_content_region.width > 40
+        await until(pilot, lambda: len(log.lines) == 1)  # it is laid out a moment later
+        assert log.lines[0].cell_length == log.scrollable_content_region.width > 40
 
 
 async def test_progress_offers_what_its_list_can_do() -> None:

@@ -20,7 +20,7 @@ from q1lab.study import ranges
 from q1lab.study.states import State
 from q1lab.tui.widgets.palette import Palette, palette
 
-LABEL = 15
+LABEL = 16  # a level has up to four digits: "98.75% interval"
 VERDICT_COLORS = {"helps": "success", "hurts": "error"}
 
 

@@ -252,6 +252,7 @@ def test_a_planned_range_is_given_more_cells(cluster: kit.Ray) -> None:
 
 
 @real
+@pytest.mark.long  # as a sweep on Slurm, which CI tries
 @pytest.mark.xdist_group("ray")
 def test_a_ladder_trains_each_of_its_values(cluster: kit.Ray) -> None:
     options = [word for word in asked(cluster) if word not in ("--max-iters", "20")]

@@ -90,6 +90,7 @@ def test_a_sweep_trains_its_baseline_once() -> None:
     assert {cell.partition("-")[0] for cell in said(second).job.cells} == {"modified"}
 
 
+@pytest.mark.long  # as a sweep, which CI tries
 def test_a_ladder_trains_each_of_its_values() -> None:
     """The same at several values of a hyperparameter: each of them is an array of its own."""
     options = [word for word in SLURM if word not in ("--max-iters", "20")]
@@ -198,6 +199,7 @@ def test_the_doctor_says_what_is_there() -> None:
     assert "nodes see" in done.stdout
 
 
+@pytest.mark.long  # Slurm itself looks for a cluster for a minute
 def test_a_machine_of_no_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Slurm is installed and knows no controller: its last word is enough."""
     monkeypatch.setenv("SLURM_CONF", str(tmp_path / "none"))
