@@ -118,6 +118,23 @@ async def test_a_command_is_told_how_wide_its_pane_is(tmp_path: Path) -> None:
         assert log.lines[0].cell_length == log.scrollable_content_region.width > 40
 
 
+async def test_a_line_that_comes_in_pieces_is_one_line(tmp_path: Path) -> None:
+    code = """
+import sys, time
+for piece in (b"one ", b"line: \\xce", b"\\xb4", b"\\n", b"another"):
+    sys.stdout.buffer.write(piece)
+    sys.stdout.buffer.flush()
+    time.sleep(0.1)
+"""
+    app = prepared(some_progress)
+    async with app.run_test(size=SMALLEST) as pilot:
+        await settled(pilot)
+        app.push_screen(OutputScreen("pieces", [sys.executable, "-c", code], tmp_path))
+        await until(pilot, lambda: isinstance(app.screen, OutputScreen) and app.screen.code == 0)
+        log = app.screen.query_one(RichLog)
+        await until(pilot, lambda: [line.text for line in log.lines] == ["one line: δ", "another"])
+
+
 async def test_progress_offers_what_its_list_can_do() -> None:
     def fill(store: Store, week: Week) -> None:
         progress.keep(store, week.label, "welcomed", True)

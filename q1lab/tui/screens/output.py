@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
+from codecs import getincrementaldecoder
 from pathlib import Path
 from typing import ClassVar
 
@@ -83,11 +84,17 @@ class OutputScreen(ModalScreen[None]):
             return
         assert child.stdout is not None
         try:
-            while block := await child.stdout.read(65536):
-                text = plain(block.decode(errors="replace"))
+            letters, begun, block = getincrementaldecoder("utf-8")("replace"), "", b"-"
+            while block:  # it may end amid a line, and amid a letter
+                block = await child.stdout.read(65536)
+                text = plain(letters.decode(block, final=not block))
                 self.said += text
+                whole, newline, begun = (begun + text).rpartition("\n")
                 follow = log.max_scroll_y > 0 and log.is_vertical_scroll_end
-                log.write(text.rstrip("\n"), scroll_end=follow)
+                if newline:
+                    log.write(whole, scroll_end=follow)
+            if begun:
+                log.write(begun)
             self.code = await child.wait()
         except asyncio.CancelledError:
             with contextlib.suppress(ProcessLookupError):
