@@ -21,9 +21,16 @@ def tell(text: str, silent: bool) -> None:
         click.echo(text, err=True)
 
 
-def say(text: str, indent: str = "  ") -> None:
-    """Sentences on stdout. On a terminal they are broken between words, further lines indented;
-    elsewhere each stays a line of its own."""
-    if sys.stdout.isatty():
-        text = click.wrap_text(text, min(shutil.get_terminal_size().columns, 100), "", indent)
-    click.echo(text)
+def fitted(text: str, indent: int, most: int | None = 100) -> str:
+    """``text`` broken between words for a terminal of at most ``most`` columns, further lines
+    indented by as many cells as stand before the first; whole where there is no terminal."""
+    if not sys.stdout.isatty():
+        return text
+    columns = shutil.get_terminal_size().columns
+    width = max(30, min(columns, most or columns) - indent)
+    return click.wrap_text(text, width).replace("\n", "\n" + " " * indent)
+
+
+def say(text: str, indent: int = 2) -> None:
+    """Sentences on stdout, ``fitted``."""
+    click.echo(fitted(text, indent))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from q1lab.commands._saying import fitted
 from q1lab.errors import USAGE, Problem
 from q1lab.files import plain
 
@@ -98,8 +98,7 @@ def _note(file: Path, report: CheckReport) -> str | None:
         with contextlib.suppress(Problem), opened() as store:
             label = shared.week().label
             evidence.note_check(store, label, file, report.for_)
-            row = learned.modification(store, label)
-            return str(row["variant"]) if row else None
+            return learned.chosen(store, label)
     return None
 
 
@@ -111,21 +110,12 @@ def show(result: CheckResult) -> None:
         words = f"{result.name}: {result.seen}"
         if result.overruled:
             words += f"; overruled by the file, because {result.overruled}"
-        click.echo(f"{click.style(mark, fg=color)} {_fit(words, 2)}")
+        click.echo(f"{click.style(mark, fg=color)} {fitted(words, 2, None)}")
         return
     click.echo(f"{click.style('✗', fg='red')} {result.name}")
     for label in ("expected", "seen", "why", "doubt"):
         if text := getattr(result, label):
-            click.echo(f"    {label + ':':<9} {_fit(text, 14)}")
-
-
-def _fit(text: str, indent: int) -> str:
-    """``text`` broken at words for the terminal, further lines indented; whole where there is no
-    terminal."""
-    if not sys.stdout.isatty():
-        return text
-    width = max(30, shutil.get_terminal_size().columns - indent)
-    return click.wrap_text(text, width).replace("\n", "\n" + " " * indent)
+            click.echo(f"    {label + ':':<9} {fitted(text, 14, None)}")
 
 
 def summary(report: CheckReport, file: str, chosen: str | None = None) -> str:

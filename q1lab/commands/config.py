@@ -8,7 +8,7 @@ import click
 
 from q1lab import config as settings
 from q1lab import paths
-from q1lab.commands._saying import say
+from q1lab.commands._saying import fitted
 from q1lab.files import plain
 
 
@@ -54,7 +54,7 @@ def list_(as_json: bool, keys: bool) -> None:
         return
     for key, value, source in rows:
         click.echo(plain(f"{key:<10} {value or '–':<28} {source}"))
-        say(f"{'':<10} {settings.HELP[key]}", " " * 11)
+        click.echo(f"{'':<10} {fitted(settings.HELP[key], 11)}")
 
 
 @config.command("set")

@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from q1lab import __version__, paths, planning
-from q1lab.commands._saying import say
+from q1lab.commands._saying import fitted
 from q1lab.errors import FAILED, OK, Problem
 from q1lab.study import children
 
@@ -60,7 +60,7 @@ def doctor(as_json: bool, engine: str | None, options: tuple[str, ...]) -> int:
     else:
         for name, value in found.items():
             if name not in ("ok", "problems"):
-                say(f"{name.replace('_', ' '):<16} {_text(value)}", " " * 17)
+                click.echo(f"{name.replace('_', ' '):<16} {fitted(_text(value), 17)}")
         for problem in found["problems"]:
             click.echo(f"problem          {problem}")
         click.echo("All good." if found["ok"] else "See the problems above.")

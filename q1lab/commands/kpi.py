@@ -50,10 +50,11 @@ def as_text(lines: list[KpiLine]) -> str:
         met = {True: "met", False: "not met", None: ""}[line.met]
         rows.append((line.title, count(line.target), count(line.actual), met))
     first, second, third, _ = (max(map(len, column)) for column in zip(*rows, strict=True))
-    out = [f"{a:{first}}  {b:>{second}}  {c:>{third}}  {met}".rstrip() for a, b, c, met in rows]
-    for at, line in reversed(list(enumerate(lines, start=1))):
-        out.insert(at + 1, f"  {line.origin}; target: {line.target_from}")
-    return "\n".join(out)
+    told = ["", *(f"\n  {line.origin}; target: {line.target_from}" for line in lines)]
+    return "\n".join(
+        f"{a:{first}}  {b:>{second}}  {c:>{third}}  {met}".rstrip() + below
+        for (a, b, c, met), below in zip(rows, told, strict=True)
+    )
 
 
 @kpi.command("set", epilog="Example: q1lab kpi set papers_read --actual 10")

@@ -88,7 +88,7 @@ def predict(
             )
             return OK
         for line in lines(found):
-            say(plain(line), "    ")
+            say(plain(line), 4)
     return OK
 
 

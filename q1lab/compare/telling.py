@@ -109,8 +109,8 @@ class Numbers:
         text = unsigned(value, self.decimals)
         if not value or float(text):
             return text
-        small = f"{abs(value):.6f}"  # one digit of it, where six decimals have one
-        return f"{float(small):.{_places(float(small))}f}" if float(small) else f"{abs(value):.0e}"
+        small = round(abs(value), 6)  # one digit of it, where six decimals have one
+        return f"{small:.{_places(small)}f}" if small else f"{abs(value):.0e}"
 
     def end(self, value: float) -> str:
         """An interval's end, signed; what is not 0 never shows as 0."""

@@ -249,15 +249,16 @@ def _blank(match: re.Match[str]) -> str:
 
 
 def _claims(paragraph: _Paragraph, verdict: str, pace: str, strict: bool) -> list[Finding]:
+    came = f"but the verdict is {verdict.upper()}" if verdict else "but no study has finished"
+    clock = "but the tokens/s of these runs don't show it"
     groups: list[tuple[Sequence[str], bool, str]] = [
-        (_BETTER, verdict == "helps", "says that it helps"),
-        (_WORSE, verdict == "hurts", "says that it hurts"),
-        (_NOTHING, verdict == "too small to matter", "says that there is nothing"),
-        (_PROOF, False, "says more than an interval can"),
-        (_FASTER, pace == "faster", "says that it is faster"),
-        (_SLOWER, pace == "slower", "says that it is slower"),
+        (_BETTER, verdict == "helps", f"says that it helps, {came}"),
+        (_WORSE, verdict == "hurts", f"says that it hurts, {came}"),
+        (_NOTHING, verdict == "too small to matter", f"says that there is nothing, {came}"),
+        (_PROOF, False, "says more than an interval can: name the interval instead"),
+        (_FASTER, pace == "faster", f"says that it is faster, {clock}"),
+        (_SLOWER, pace == "slower", f"says that it is slower, {clock}"),
     ]
-    came = f"the verdict is {verdict.upper()}" if verdict else "no study has finished"
     found = []
     position = 0
     for sentence in _SENTENCE.split(paragraph.text):
@@ -277,11 +278,7 @@ def _claims(paragraph: _Paragraph, verdict: str, pace: str, strict: bool) -> lis
                     r"\bnot\b[^.]{0,30}\Z", sentence[: match.start()], re.IGNORECASE
                 ):
                     continue
-                message = f"“{match[0]}” {says}, but {came}"
-                if words in (_FASTER, _SLOWER):
-                    message = f"“{match[0]}” {says}, but the tokens/s of these runs don't show it"
-                if words is _PROOF:
-                    message = f"“{match[0]}” {says}: name the interval instead"
+                message = f"“{match[0]}” {says}"
                 found.append(Finding(paragraph.line_at(start + match.start()), "claim", message))
     return found
 

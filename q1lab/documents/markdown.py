@@ -9,8 +9,9 @@ Markdown that is safe to place. Plain ``str`` is escaped by the templates when i
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from q1lab.documents.fences import Fence
 from q1lab.files import plain
@@ -94,28 +95,26 @@ def sketched(text: str) -> str:
     """A sketch of code: each paragraph with a comment in it becomes a block of Python, so that a
     line that begins with ``#`` is no heading and every line stays a line. A sentence before or
     after the comments stays text."""
-    fence = Fence()
-    out: list[str] = []
-    paragraph: list[str] = []
 
-    def end_paragraph() -> None:
+    def block(paragraph: list[str]) -> str:
+        if not any(_COMMENT.search(line) for line in paragraph):
+            return "\n".join(paragraph)
         prose = [bool(_SENTENCE.search(one)) and not _COMMENT.search(one) for one in paragraph]
-        if any(_COMMENT.search(line) for line in paragraph):
-            first, last = prose.index(False), len(prose) - prose[::-1].index(False)
-            code = fenced("\n".join(paragraph[first:last]), "python")
-            blocks = ["\n".join(paragraph[:first]), code, "\n".join(paragraph[last:])]
-            out.append("\n\n".join(block for block in blocks if block))
-        else:
-            out.extend(paragraph)
-        paragraph.clear()
+        first, last = prose.index(False), len(prose) - prose[::-1].index(False)
+        code = fenced("\n".join(paragraph[first:last]), "python")
+        blocks = ["\n".join(paragraph[:first]), code, "\n".join(paragraph[last:])]
+        return "\n\n".join(block for block in blocks if block)
 
-    for line in text.split("\n"):
-        if not fence.takes(line) and line.strip():
-            paragraph.append(line)
-        else:
-            end_paragraph()
-            out.append(line)
-    end_paragraph()
+    fence = Fence()
+    return _by_paragraph(((not fence.takes(line), line) for line in text.split("\n")), block)
+
+
+def _by_paragraph(lines: Iterable[tuple[bool, str]], change: Callable[[list[str]], str]) -> str:
+    """Every paragraph changed: lines that are marked, up to a blank one. All others stay."""
+    out: list[str] = []
+    for inside, some in itertools.groupby(lines, lambda one: one[0] and bool(one[1].strip())):
+        group = [line for _, line in some]
+        out += [change(group)] if inside else group
     return "\n".join(out)
 
 
@@ -177,25 +176,11 @@ def _lines(text: str) -> Iterator[tuple[str, str]]:
 
 def _outside_code(text: str) -> str:
     """Show HTML as text wherever Markdown would take it as HTML."""
-    out: list[str] = []
-    paragraph: list[str] = []
-
-    def flush() -> None:
-        if paragraph:
-            out.append(_tags("\n".join(paragraph)))
-            paragraph.clear()
-
-    for kind, line in _lines(text):
-        if kind == "text" and line.strip():
-            paragraph.append(line)
-        else:
-            flush()
-            out.append(line)
-    flush()
-    return "\n".join(out)
+    return _by_paragraph(((kind == "text", line) for kind, line in _lines(text)), _tags)
 
 
-def _tags(paragraph: str) -> str:
+def _tags(lines: list[str]) -> str:
+    paragraph = "\n".join(lines)
     pieces, position = [], 0
     for span in _CODE_SPAN.finditer(paragraph):
         pieces += [_TAG.sub(r"\\<", paragraph[position : span.start()]), _disarm(span[0])]

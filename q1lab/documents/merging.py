@@ -72,7 +72,7 @@ def conflicts(plan: learner.Merge) -> str:
     return f"{plan.conflicts} conflict{'s' if plan.conflicts > 1 else ''} in {plan.into.name}"
 
 
-SETTLE = "settle what is between <<<<<<< and >>>>>>>, then check and commit it"
+SETTLE = f"{learner.SETTLE}, then check and commit it"
 
 
 def propose(plan: learner.Merge, repo: Repository | None, week: str, note: str = "") -> Proposal:

@@ -96,6 +96,12 @@ def modification(store: Store, week: str) -> Row | None:
     return row
 
 
+def chosen(store: Store, week: str) -> str | None:
+    """The name of the chosen modification."""
+    row = modification(store, week)
+    return str(row["variant"]) if row else None
+
+
 def own_names(row: Row | None) -> frozenset[str]:
     """Names under which the studies of a chosen modification run: its own, and its model file's."""
     if row is None:

@@ -23,6 +23,8 @@ from q1lab.model import diffs, marker, parents
 from q1lab.study import variants
 
 VARIANTS = ("rmsnorm", "rope", "swiglu", "gqa", "llama")
+SETTLE = "settle what is between <<<<<<< and >>>>>>>"
+"""What a merge with conflicts leaves to do."""
 STAGES = ("Question", "Place", "Idea", "Reference")
 """The stages of a hint, from 1: a question, the place in the file, the idea in code-like words, a
 diff."""
@@ -249,10 +251,7 @@ def merge(file: Path, into: Path, base: Path | None = None) -> Merge:
         raise Problem(f"there is no {file}, but {script.name} is: q1lab merge {script}")
     raw, old = _read(file), _read(into)
     if re.search(rb"^<{7} .*^>{7} ", old, re.MULTILINE | re.DOTALL):
-        raise Problem(
-            f"{into} still holds what an earlier merge could not decide: settle what is "
-            "between <<<<<<< and >>>>>>> first"
-        )
+        raise Problem(f"{into} still holds what an earlier merge could not decide: {SETTLE} first")
     found = parents.made_by(file)
     if base is not None:
         base_text = marker.strip(_read(base))

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from q1lab.tui.app import Q1Lab
 
 SLIM = 76
-"""From this many cells up the three directions stand in one line."""
+"""From this many cells up the three directions are in one line."""
 WORDS = {"lower": "lower (better)", "higher": "higher (worse)", "same": "about the same"}
 
 

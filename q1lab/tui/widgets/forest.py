@@ -79,8 +79,8 @@ def so_far(
         notes.insert(0, "No pair has finished yet.")
     elif planned >= MIN_FOR_VERDICT and len(pairs) == planned:
         notes = ["All pairs have finished; the comparison is being computed."]
-    if len(shown) < len(pairs):
-        notes.insert(0, telling.folded_pairs(len(shown), len(pairs)))
+    if folded := telling.folded_pairs(len(shown), len(pairs)):
+        notes.insert(0, folded)
     return Forest(
         f"{len(pairs)} of {planned} pairs",
         None,
@@ -150,8 +150,8 @@ def of_record(c: Comparison) -> Forest:
     if c.delta:
         bars.append(Bar("±δ", -c.delta, c.delta, None, "muted", "┄", note=telling.DELTA_LABEL))
     notes = telling.notes(c)[:1] if c.reason is None else [telling.reason(c)]
-    if len(shown) < len(c.pairs):
-        notes.append(telling.folded_pairs(len(shown), len(c.pairs)))
+    if folded := telling.folded_pairs(len(shown), len(c.pairs)):
+        notes.append(folded)
     base, modified = telling.names(c)
     says = f"{modified} {telling.MINUS} {base}"
     if c.mean is not None:

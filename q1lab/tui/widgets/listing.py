@@ -11,15 +11,18 @@ from textual.geometry import Size
 from textual.strip import Strip
 from textual.widgets import OptionList, RadioButton
 
+WALK: list[BindingType] = [
+    Binding("j", "cursor_down", "down", show=False),
+    Binding("k", "cursor_up", "up", show=False),
+]
+"""A list's keys, besides those that Textual gives it."""
+
 
 class Listing(OptionList):
     """A list. ``j`` and ``k`` go down and up, as on the pages; ``▸`` stands before the row that
     Enter takes, in a margin of two cells that app.tcss leaves free."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("j", "cursor_down", "down", show=False),
-        Binding("k", "cursor_up", "up", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = WALK
 
     def render_line(self, y: int) -> Strip:
         strip = super().render_line(y)

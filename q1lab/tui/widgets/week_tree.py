@@ -8,13 +8,14 @@ from functools import partial
 from typing import ClassVar
 
 from rich.cells import cell_len
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.content import Content
 from textual.message import Message
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from q1lab.tui.sheets import Sheet, part_name, sheets
+from q1lab.tui.widgets.listing import WALK
 from q1lab.tui.widgets.prose import cut
 from q1lab.week.model import Part, Week
 from q1lab.week.progress import Progress
@@ -47,10 +48,7 @@ class WeekTree(Filled):
     """Sessions and parts. Posts ``Chosen`` when the learner picks one. ``j`` and ``k`` go down and
     up, as on the pages."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("j", "cursor_down", "down", show=False),
-        Binding("k", "cursor_up", "up", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = WALK
 
     class Chosen(Message):
         """A page was picked."""

@@ -120,3 +120,16 @@ def lost_and_doubled(study: Study) -> tuple[int, int, int]:
         lost += [e["iter"] for e in found if e["type"] == "iter"][-1] != study.max_iters
         doubled += sum(e["type"] == "exit" and e["state"] == "finished" for e in found) - 1
     return most, lost, doubled
+
+
+def ladder(*options: str) -> None:
+    """The same at two values of a hyperparameter, trained on the engine that ``options`` name: each
+    of them is a study of six cells."""
+    plain = [word for word in options if word not in ("--max-iters", "20")]
+    done = q1lab(*plain, "--seeds", "3", "--over", "max_iters=10,20", "--json", effect=-0.1)
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(done.stdout)["members"]
+    assert [row["comparison"]["verdict"] for row in rows] == ["helps", "helps"]
+    made = [studies.load(name) for name in sorted(studies.ids())]
+    assert [study.config["max_iters"] for study in made] == [10, 20]
+    assert [len(said(study).job.cells) for study in made] == [6, 6]

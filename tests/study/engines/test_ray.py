@@ -22,7 +22,7 @@ from q1lab.study import launch, studies
 from q1lab.study.engines.base import Job, OutOfReach, Refused
 from q1lab.study.engines.ray import Ray, place_of
 from tests.kit.engines import ray as kit
-from tests.kit.engines.client import RUN, events, is_submitted, q1lab, said, word
+from tests.kit.engines.client import RUN, events, is_submitted, ladder, q1lab, said, word
 from tests.kit.lab_home import make_study
 from tests.kit.waiting import wait_for
 
@@ -255,15 +255,7 @@ def test_a_planned_range_is_given_more_cells(cluster: kit.Ray) -> None:
 @pytest.mark.long  # as a sweep on Slurm, which CI tries
 @pytest.mark.xdist_group("ray")
 def test_a_ladder_trains_each_of_its_values(cluster: kit.Ray) -> None:
-    options = [word for word in asked(cluster) if word not in ("--max-iters", "20")]
-    ladder = ("--seeds", "3", "--over", "max_iters=10,20", "--json")
-    done = q1lab(*options, *ladder, effect=-0.1)
-    assert done.returncode == 0, done.stderr
-    rows = json.loads(done.stdout)["members"]
-    assert [row["comparison"]["verdict"] for row in rows] == ["helps", "helps"]
-    made = [studies.load(name) for name in sorted(studies.ids())]
-    assert [study.config["max_iters"] for study in made] == [10, 20]
-    assert [len(said(study).job.cells) for study in made] == [6, 6]
+    ladder(*asked(cluster))
 
 
 @real

@@ -17,7 +17,7 @@ from q1lab.study import launch, studies
 from q1lab.study.engines.base import Job, Refused
 from q1lab.study.engines.slurm import Slurm
 from tests.kit.engines import slurm as kit
-from tests.kit.engines.client import RUN, is_submitted, lost_and_doubled, q1lab, said
+from tests.kit.engines.client import RUN, is_submitted, ladder, lost_and_doubled, q1lab, said
 from tests.kit.lab_home import make_study
 from tests.kit.waiting import wait_for
 
@@ -93,14 +93,7 @@ def test_a_sweep_trains_its_baseline_once() -> None:
 @pytest.mark.long  # as a sweep, which CI tries
 def test_a_ladder_trains_each_of_its_values() -> None:
     """The same at several values of a hyperparameter: each of them is an array of its own."""
-    options = [word for word in SLURM if word not in ("--max-iters", "20")]
-    done = q1lab(*options, "--seeds", "3", "--over", "max_iters=10,20", "--json", effect=-0.1)
-    assert done.returncode == 0, done.stderr
-    rows = json.loads(done.stdout)["members"]
-    assert [row["comparison"]["verdict"] for row in rows] == ["helps", "helps"]
-    made = [studies.load(name) for name in sorted(studies.ids())]
-    assert [study.config["max_iters"] for study in made] == [10, 20]
-    assert [len(said(study).job.cells) for study in made] == [6, 6]
+    ladder(*SLURM)
 
 
 @pytest.mark.parametrize("then", ["slurm", "local"])
