@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from q1lab.config import Config
 from q1lab.index import learned
 from q1lab.index.store import Store
 from q1lab.tui.app import Q1Lab
+from q1lab.tui.screens.output import OutputScreen
 from q1lab.tui.setup import Setup
 from q1lab.tui.snapshot import Taker
 from q1lab.week import content, progress
@@ -80,3 +82,13 @@ async def settled(pilot: Pilot[None]) -> None:
     app.desk.ask(lambda _: None, lambda _: app.call_later(done.append, 1))
     await until(pilot, lambda: done)
     await pilot.pause()
+
+
+async def pane_of(
+    pilot: Pilot[None], code: str, folder: Path, shown: str = "a command"
+) -> OutputScreen:
+    """Open the pane of a command: a Python that runs ``code``."""
+    await settled(pilot)
+    pane = OutputScreen(shown, [sys.executable, "-c", code], folder)
+    pilot.app.push_screen(pane)
+    return pane

@@ -3,7 +3,6 @@ and what a screen offers there can be done."""
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,6 @@ from q1lab.tui.screens import commit, forms
 from q1lab.tui.screens.choose import ChooseScreen
 from q1lab.tui.screens.commit import CommitScreen
 from q1lab.tui.screens.fields import FieldsScreen
-from q1lab.tui.screens.output import OutputScreen
 from q1lab.tui.screens.predict import PredictScreen
 from q1lab.tui.screens.verdict import VerdictScreen
 from q1lab.tui.widgets.reader import Reader
@@ -30,7 +28,7 @@ from q1lab.week.model import Week
 from tests.kit.document_records import comparison
 from tests.kit.lab_home import finish, make_study, words
 from tests.kit.repos import begun, of_its_own
-from tests.kit.tui_home import prepared, settled, some_progress, until
+from tests.kit.tui_home import pane_of, prepared, settled, some_progress, until
 
 SMALLEST = (60, 20)
 
@@ -109,11 +107,10 @@ async def test_what_a_row_says_continues_below_itself() -> None:
 async def test_a_command_is_told_how_wide_its_pane_is(tmp_path: Path) -> None:
     app = prepared(some_progress)
     async with app.run_test(size=SMALLEST) as pilot:
-        await settled(pilot)
         code = "import shutil; print('=' * shutil.get_terminal_size().columns)"
-        app.push_screen(OutputScreen("wide", [sys.executable, "-c", code], tmp_path))
-        await until(pilot, lambda: isinstance(app.screen, OutputScreen) and app.screen.code == 0)
-        log = app.screen.query_one(RichLog)
+        pane = await pane_of(pilot, code, tmp_path)
+        await until(pilot, lambda: pane.code == 0)
+        log = pane.query_one(RichLog)
         await until(pilot, lambda: len(log.lines) == 1)  # it is laid out a moment later
         assert log.lines[0].cell_length == log.scrollable_content_region.width > 40
 
@@ -128,11 +125,22 @@ for piece in (b"one ", b"line: \\xce", b"\\xb4", b"\\n", b"another"):
 """
     app = prepared(some_progress)
     async with app.run_test(size=SMALLEST) as pilot:
-        await settled(pilot)
-        app.push_screen(OutputScreen("pieces", [sys.executable, "-c", code], tmp_path))
-        await until(pilot, lambda: isinstance(app.screen, OutputScreen) and app.screen.code == 0)
-        log = app.screen.query_one(RichLog)
+        pane = await pane_of(pilot, code, tmp_path)
+        await until(pilot, lambda: pane.code == 0)
+        log = pane.query_one(RichLog)
         await until(pilot, lambda: [line.text for line in log.lines] == ["one line: δ", "another"])
+
+
+async def test_a_line_that_is_begun_is_not_shown_twice_after_a_resize(tmp_path: Path) -> None:
+    code = "print('begun', end='', flush=True); __import__('time').sleep(1); print(' done')"
+    app = prepared(some_progress)
+    async with app.run_test(size=(120, 30)) as pilot:
+        pane = await pane_of(pilot, code, tmp_path)
+        await until(pilot, lambda: pane.said == "begun")
+        await pilot.resize_terminal(80, 24)
+        await until(pilot, lambda: pane.code == 0)
+        log = pane.query_one(RichLog)
+        await until(pilot, lambda: [line.text for line in log.lines] == ["begun done"])
 
 
 async def test_progress_offers_what_its_list_can_do() -> None:

@@ -37,7 +37,7 @@ from q1lab.week import progress
 from q1lab.week.model import Step, Text, Week
 from tests.kit.lab_home import words
 from tests.kit.repos import begun, of_its_own
-from tests.kit.tui_home import prepared, settled, some_progress, until
+from tests.kit.tui_home import pane_of, prepared, settled, some_progress, until
 
 LABEL = "M03-W04"
 
@@ -696,13 +696,10 @@ async def test_a_pane_gives_the_yes_that_a_command_asks_for(tmp_path: Path) -> N
 
 
 async def test_a_pane_opens_at_its_top(tmp_path: Path) -> None:
-    script = tmp_path / "long.py"
-    script.write_text("for number in range(100): print('line', number)")
+    code = "for number in range(100): print('line', number)"
     app = prepared()
     async with app.run_test(size=(80, 24)) as pilot:
-        await settled(pilot)
-        pane = OutputScreen("long", [sys.executable, str(script)], tmp_path)
-        app.push_screen(pane)
+        pane = await pane_of(pilot, code, tmp_path)
         await until(pilot, lambda: pane.code == 0 and "line" in words(app))
         assert "line 0" in words(app)
         await pilot.press("end")
@@ -710,13 +707,10 @@ async def test_a_pane_opens_at_its_top(tmp_path: Path) -> None:
 
 
 async def test_a_pane_wraps_its_lines_anew_for_another_width(tmp_path: Path) -> None:
-    script = tmp_path / "wide.py"
-    script.write_text("print('word ' * 20 + 'end of it'); raise SystemExit(1)")
+    code = "print('word ' * 20 + 'end of it'); raise SystemExit(1)"
     app = prepared()
     async with app.run_test(size=(120, 30)) as pilot:
-        await settled(pilot)
-        pane = OutputScreen("q1lab post lint", [sys.executable, str(script)], tmp_path)
-        app.push_screen(pane)
+        pane = await pane_of(pilot, code, tmp_path, "q1lab post lint")
         await until(pilot, lambda: pane.code == 1 and "end of it" in words(app))
         assert "it found something" in words(app)
         assert "did not work" not in words(app)

@@ -120,8 +120,12 @@ class OutputScreen(ModalScreen[None]):
     def _rewrap(self) -> None:
         log = self.query_one(RichLog)
         place = log.scroll_y
+        whole, newline, begun = self.said.rpartition("\n")
         log.clear()
-        log.write(self.said.rstrip("\n"))
+        if newline:
+            log.write(whole)
+        if begun and self.code is not None:  # while it runs, the rest of the line is to come
+            log.write(begun)
         log.scroll_to(y=place, animate=False)
 
     @property
