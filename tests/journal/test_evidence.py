@@ -277,6 +277,17 @@ def test_an_act_that_ticks_a_step_of_a_later_part_too_skips_no_part(
     assert progress.left_off(mine, now).id == "b1"
 
 
+def test_a_study_from_before_the_choice_begins_no_week(home: Path, week: Week) -> None:
+    """README's first command trains RoPE, and the app then opened at B2."""
+    with Store() as store:
+        a_study(store, "rope-1", ["finished"] * 6)
+        now = evidence.read(store, week)
+        assert not any(record.done for record in now.records.values())
+        assert progress.left_off(week, now).id == "a1"
+        progress.choose(store, LABEL, "rope")
+        assert done(store, week, step_of(week, "run"))
+
+
 def test_a_document_that_was_written_counts_though_an_answer_is_still_open(
     store: Store, week: Week, tmp_path: Path
 ) -> None:
