@@ -15,7 +15,10 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import signal
 import stat
+import subprocess
+import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -51,6 +54,9 @@ _MISLEADING = (
 )
 
 _LOCK_TRIES, _LOCK_PAUSE_S = 6, 0.25
+
+_GRACE = 2.0
+"""Seconds that git and its hooks get to end after TERM, before KILL."""
 
 _LOCKED = re.compile(r"Unable to create '([^']+\.lock)': File exists")
 
@@ -307,6 +313,8 @@ class Repository:
         if reasons and not confirmed:
             raise NeedsYes(reasons, "".join(diffs))
         old = self.head()
+        if not dry_run:
+            self._catch_up([name for name in names if self._lags(name, old)])
         changed = [name for name in names if self._diff(name)]
         diff = "".join(self._diff(name) for name in changed)
         if dry_run or not changed:
@@ -322,6 +330,7 @@ class Repository:
         contents = {name: read_bytes(self.root / name) for name in names}
         index = self.git_dir / "index"
         index_before = index.read_bytes() if index.exists() else None
+        age = index.stat().st_mtime_ns if index.exists() else 0
         untracked = [name for name in names if not self._index_entry(name)]
         specs = [_literal(name) for name in names]
         if untracked:
@@ -339,15 +348,19 @@ class Repository:
         try:
             code, out, err = self._patient(*arguments)
         except BaseException:
-            self._undo_add(index, index_before, index_ours, untracked)
+            if self.head().sha == old.sha:
+                self._undo_add(index, index_before, age, index_ours, untracked)
+            else:
+                self._catch_up(names)
             raise
         now = self.head()
         if code != 0 and now.sha == old.sha:
-            self._undo_add(index, index_before, index_ours, untracked)
+            self._undo_add(index, index_before, age, index_ours, untracked)
             raise self._commit_failure(out + err, contents)
         notes: list[str] = []
         if code != 0:
             notes.append(f"git reported after the commit: {_first_line(err)}")
+            self._catch_up([name for name in names if self._lags(name, now)])
         files = self._files_of(now.sha, old.sha)
         extra = tuple(name for name in files if name not in names)
         if extra:
@@ -526,7 +539,7 @@ class Repository:
                 mine = mine or (content is None and known)
             elif known:
                 mine = bool(self._diff(name))
-            if staged != tree:
+            if staged != tree and not (name in own and self._lags(name, head)):
                 full = self.root / name
                 added = name in own and full.is_file()
                 mine = not added or staged != self._hash(name, read_bytes(full))
@@ -561,10 +574,16 @@ class Repository:
     # ── the index
 
     def _undo_add(
-        self, index: Path, old: bytes | None, ours: bytes | None, untracked: Sequence[str]
+        self,
+        index: Path,
+        old: bytes | None,
+        age: int,
+        ours: bytes | None,
+        untracked: Sequence[str],
     ) -> None:
         """Take back ``add -N``: the very bytes of before, unless another has written the index
-        since."""
+        since. Its time of before too (``age``, in ns): git looks into a file that is as new as the
+        index, and takes an older one with unchanged size and time for unchanged."""
         if not untracked:
             return
         lock = index.with_name("index.lock")
@@ -585,12 +604,29 @@ class Repository:
                             file.flush()
                             os.fsync(file.fileno())
                         lock.chmod(stat.S_IMODE(index.stat().st_mode))
+                        os.utime(lock, ns=(age, age))
                         lock.replace(index)
                 except BaseException:
                     lock.unlink(missing_ok=True)
                     raise
                 return
         self._git("rm", "--cached", "-q", "--", *(_literal(name) for name in untracked))
+
+    def _lags(self, name: str, head: Head) -> bool:
+        """Whether the index still has of ``name`` what was there before the last commit: git was
+        killed, or the disk was full, after it had moved HEAD."""
+        tree = self._blob(head, name)
+        if tree is None or not self._index_entry(name):
+            return False
+        staged = self._staged(name)
+        return staged != tree and (
+            staged is None or staged == self._blob(Head(f"{head.sha}~", None), name)
+        )
+
+    def _catch_up(self, names: Sequence[str]) -> None:
+        """Give the index what HEAD has of these files."""
+        if names:
+            self._patient("reset", "-q", "--", *map(_literal, names))
 
     def _mend_index(self, extra: Sequence[str], old: Head) -> list[str]:
         """A file that a hook adds under ``--only`` is in the commit but not in the index, so that
@@ -828,11 +864,15 @@ def merge_file(
 
 
 def _run(folder: Path, *arguments: str, stdin: bytes | None = None) -> tuple[int, str, str]:
-    """Run git in ``folder``; (status, stdout, stderr). No prompt, editor, pager or optional
-    lock."""
+    """Run git in ``folder``; (status, stdout, stderr). No prompt, editor, pager or optional lock.
+
+    When it is interrupted, git and its hooks have ended before the exception goes on: nothing
+    below may still commit what the caller takes back.
+    """
     import tempfile
 
     repo_git = _git_of(folder)
+    started: Any = None  # it ends git when it is let go of
     with contextlib.ExitStack() as stack:
         options: dict[str, Any] = {}
         if stdin is not None:
@@ -841,20 +881,58 @@ def _run(folder: Path, *arguments: str, stdin: bytes | None = None) -> tuple[int
             file.seek(0)
             options["istream"] = file
         try:
-            status, out, err = repo_git.execute(
-                ["git", *arguments],
-                with_extended_output=True,
-                with_exceptions=False,
-                stdout_as_string=False,
-                strip_newline_in_stdout=False,
-                env=_QUIET,
-                # no controlling terminal: nothing below git can ask on it either
-                start_new_session=True,
-                **options,
-            )
+            with _interrupts_wait():
+                started = repo_git.execute(
+                    ["git", *arguments],
+                    as_process=True,
+                    env=_QUIET,
+                    # no controlling terminal: nothing below git can ask on it either
+                    start_new_session=True,
+                    **options,
+                )
+            out, err = started.communicate()
         except ValueError as error:  # a NUL byte in an argument
             raise Problem(f"git cannot take this name or message: {error}") from error
-    return int(status), os.fsdecode(out), err if isinstance(err, str) else os.fsdecode(err)
+        except BaseException:
+            if started is not None:
+                _end_group(started.proc)
+            raise
+    return started.returncode, os.fsdecode(out), os.fsdecode(err)
+
+
+@contextlib.contextmanager
+def _interrupts_wait() -> Iterator[None]:
+    """For a block, Ctrl-C is held back: between the start of a process and the moment its number
+    is known, nobody could end it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    held: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: held.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_DFL if before is None else before)
+    if held:
+        raise KeyboardInterrupt
+
+
+def _end_group(child: subprocess.Popen[bytes]) -> None:
+    """End git and all that it started in its session, and wait until none of it lives: TERM, on
+    which git removes its locks; KILL after a moment, or at the next Ctrl-C."""
+    with contextlib.suppress(ProcessLookupError, KeyboardInterrupt):
+        os.killpg(child.pid, signal.SIGTERM)
+        deadline = time.monotonic() + _GRACE
+        while time.monotonic() < deadline:
+            child.poll()
+            os.killpg(child.pid, 0)  # as long as any of the group is left
+            time.sleep(0.01)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(child.pid, signal.SIGKILL)
+    for stream in (child.stdout, child.stderr):
+        if stream is not None:
+            stream.close()
+    child.wait()
 
 
 def _git_of(folder: Path) -> git.Git:

@@ -122,6 +122,7 @@ def save(
         changed = {path: data for path, data in files.items() if before[path] != data}
         made = [folder for path in changed for folder in _new_folders(path)]
         done: list[Path] = []
+        head = repo.head() if repo is not None else None
         # Without a repository nobody asks whose the rest of an existing file is.
         whole = [path for path in files if repo or before[path] is None or path in ours]
         written.mean({path: files[path] for path in whole})
@@ -137,6 +138,8 @@ def save(
             if repo is not None:
                 result = repo.commit(files, message, confirmed=confirmed, before=before, ours=ours)
         except BaseException:
+            if repo is not None and repo.head() != head and all(map(repo.holds, done)):
+                raise  # cut off after the commit: it has them
             for path in done:
                 _put_back(path, before[path], changed[path], git_dir)
             for folder in reversed(made):
