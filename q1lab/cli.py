@@ -6,15 +6,20 @@ on).
 
 from __future__ import annotations
 
+import copy
 import difflib
+import functools
 import importlib
+import math
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
 from q1lab import __version__
 from q1lab.errors import INTERRUPTED, USAGE, Problem
+from q1lab.files import expanded
 from q1lab.guard import guarded, say
 
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -95,6 +100,40 @@ SECTIONS = {
 }
 
 
+LARGEST = 1 << 53
+"""Whole numbers from here on are none that a person means."""
+
+
+@functools.cache
+def careful(command: click.Command) -> click.Command:
+    """``command`` itself, and those below it, made to refuse what nobody can mean by any argument
+    or option: an empty text (which Python takes for none, and a path for this folder), a number
+    that is not finite, a folder of somebody who is not here."""
+    for param in command.params:
+        kind = copy.copy(param.type)
+        convert = functools.partial(_converted, param.type)
+        kind.convert = convert  # type: ignore[method-assign]
+        param.type = kind
+    for below in command.commands.values() if isinstance(command, click.Group) else ():
+        careful(below)
+    return command
+
+
+def _converted(
+    kind: click.ParamType[Any], value: Any, param: click.Parameter | None, ctx: click.Context | None
+) -> Any:
+    if isinstance(kind, click.types.StringParamType | click.Path) and not str(value).strip():
+        kind.fail("it is empty; give a value, or leave it out", param, ctx)
+    if isinstance(kind, click.Path):
+        value = str(expanded(value))
+    found = kind.convert(value, param, ctx)
+    if isinstance(found, float) and not math.isfinite(found):
+        kind.fail(f"{value!r} is not a finite number", param, ctx)
+    if isinstance(found, int) and abs(found) >= LARGEST:
+        kind.fail("it is too large", param, ctx)
+    return found
+
+
 class Commands(click.Group):
     """A group that imports a command's module when that command is called, and no sooner."""
 
@@ -107,7 +146,7 @@ class Commands(click.Group):
         module, attribute = COMMANDS[cmd_name][0].split(":")
         found = getattr(importlib.import_module(f"q1lab.commands.{module}"), attribute)
         assert isinstance(found, click.Command)
-        return found
+        return careful(found)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -151,6 +190,9 @@ def cli(ctx: click.Context, session: str | None, content: Path | None) -> None:
         from q1lab.commands.app import start_app
 
         start_app(session, content)
+
+
+careful(cli)
 
 
 def run(args: list[str] | None = None) -> int:

@@ -18,7 +18,7 @@ from typing import Any
 
 from q1lab import paths
 from q1lab.errors import FAILED, Problem
-from q1lab.files import os_reason, plain, read_text, write_atomic
+from q1lab.files import expanded, os_reason, plain, read_text, write_atomic
 
 LARGEST = 1 << 20
 """Bytes of a config.toml at most."""
@@ -115,7 +115,7 @@ def put(key: str, text: str, file: Path | None = None) -> None:
         value = _from_text(head, text)
         _checked(head, value, "`q1lab config set`", Path.cwd())
         if head in ("repo", "content"):
-            value = str(Path(str(value)).expanduser().absolute())
+            value = str(expanded(str(value)).absolute())
         if head not in document and "keymap" in document:  # a plain key must stand above the tables
             tables = document.pop("keymap")
             document[head] = value
@@ -201,5 +201,5 @@ def _checked(key: str, value: Any, where: str, folder: Path) -> Any:
             f"{where}: {key} must be one of {', '.join(CHOICES[key])}, not {value!r}{hint}"
         )
     if key in ("repo", "content"):
-        return (folder / Path(value).expanduser()).absolute()
+        return (folder / expanded(value)).absolute()
     return value

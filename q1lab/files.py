@@ -37,6 +37,21 @@ def plain(text: str) -> str:
 
 # ── reading what a person or a folder names
 
+
+def expanded(path: Path | str) -> Path:
+    """``path`` with a ``~`` or ``~user`` at its beginning replaced by that folder. Problem where
+    there is no such user."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        head = Path(path).parts[0]
+        raise Problem(
+            f"{path}: there is no user {head[1:]!r} here; give the whole path"
+            if head != "~"
+            else f"{path}: nobody's home folder is known here; give the whole path"
+        ) from None
+
+
 MOST = 64 << 20
 """Bytes of the largest file that is read in one piece, unless said otherwise."""
 
@@ -84,8 +99,11 @@ def read_bytes(path: Path, most: int = MOST) -> bytes:
     """The bytes of a regular file. OSError when it is none, can't be read, or has more than
     ``most`` bytes."""
     with open_regular(path) as file:
-        data = file.read(most + 1)
-    if len(data) > most:
+        there = os.fstat(file.fileno()).st_size
+        # What says that it is empty is not read: the kernel's own files in /proc say so, and some
+        # of them wait, or have no end.
+        data = (file.read(most + 1) if 0 < there <= most else None) or b""
+    if max(there, len(data)) > most:
         size = next(
             f"{most >> by} {unit}"
             for by, unit in ((30, "GB"), (20, "MB"), (10, "KB"))
@@ -152,7 +170,7 @@ def write_out(path: Path, content: str | bytes, *, mode: int = 0o644) -> None:
     Problem where the folder isn't there (a slip of the finger makes none), for a disk device, and
     for a pipe that nobody reads.
     """
-    path = path.expanduser()
+    path = expanded(path)
     data = content.encode() if isinstance(content, str) else content
     with contextlib.suppress(OSError):
         kind = path.stat().st_mode

@@ -18,7 +18,7 @@ from functools import cache
 from pathlib import Path
 
 from q1lab.errors import FAILED, Problem
-from q1lab.files import os_reason, private_folder
+from q1lab.files import expanded, os_reason, private_folder
 
 PACKAGE = Path(__file__).resolve().parent
 
@@ -27,7 +27,7 @@ def home() -> Path:
     """The folder that holds all of q1lab's state (not created by asking)."""
     override = os.environ.get("Q1LAB_HOME")
     if override:
-        return Path(override).expanduser().absolute()
+        return expanded(override).absolute()
     return _default_home()
 
 

@@ -19,7 +19,7 @@ from q1lab import __version__, paths
 from q1lab.compare import ledger, looks, planner, telling
 from q1lab.config import load as load_settings
 from q1lab.errors import FAILED, Problem
-from q1lab.files import locked, utc_now, write_atomic
+from q1lab.files import expanded, locked, utc_now, write_atomic
 from q1lab.index import ingest
 from q1lab.index.store import Store
 from q1lab.journal import predictions
@@ -220,7 +220,7 @@ def meant(asked: Wish) -> tuple[Wish, Kept | None]:
     says."""
     if not kept.is_one(asked.variant):
         return asked, None
-    found = kept.load(Path(asked.variant).expanduser())
+    found = kept.load(expanded(asked.variant))
     return kept.wish(found, asked), found
 
 
@@ -516,7 +516,7 @@ def _wandb_mode(wished: str) -> str:
 
 def _data_word(given: str) -> str:
     """What to type after --data so that it works from any folder."""
-    return given if given in corpora.BUILT_IN else str(Path(given).expanduser().absolute())
+    return given if given in corpora.BUILT_IN else str(expanded(given).absolute())
 
 
 def _repo_of(file: Path) -> dict[str, Any] | None:

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from q1lab.errors import FAILED, Problem
-from q1lab.files import read_bytes
+from q1lab.files import expanded, read_bytes
 
 if TYPE_CHECKING:
     import git
@@ -158,7 +158,7 @@ class Repository:
             raise Problem(
                 f"{set_[0]} is set, so git would work on another repository: unset it and try again"
             )
-        given = Path(path).expanduser().absolute()
+        given = expanded(path).absolute()
         folder = given if given.is_dir() else given.parent
         if not folder.is_dir():
             raise Problem(f"there is no folder {given}: check --repo, or the configured repository")
@@ -792,7 +792,7 @@ class Repository:
 def init(path: Path | str) -> Repository:
     """Make a new repository in ``path`` (the last folder may be new), never inside or around
     another one."""
-    folder = Path(path).expanduser().absolute()
+    folder = expanded(path).absolute()
     if folder.exists() and not folder.is_dir():
         raise Problem(f"{folder} is not a folder")
     if not folder.exists() and not folder.parent.is_dir():
@@ -987,7 +987,10 @@ def _browsable(url: str) -> str | None:
     scp = re.fullmatch(r"(?:[^@/]+@)?([\w.-]+\.\w+):(?!/)(.+)", url)
     if scp:
         return f"https://{scp[1]}/{scp[2].removesuffix('.git')}"
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # http://[::1
+        return None
     if parts.scheme not in ("http", "https", "ssh", "git") or not parts.hostname:
         return None
     return f"https://{parts.hostname}{parts.path.removesuffix('.git')}"

@@ -31,7 +31,6 @@ ASKING = (
     ),
     click.option(
         "--data",
-        default="",
         help="stdlib, shakespeare, or a UTF-8 text file. Default: as `q1lab data` says, else "
         "stdlib.",
     ),
@@ -109,9 +108,11 @@ def asking(function: F) -> F:
     return function
 
 
-def wish_of(*, max_iters: int | None, overrides: tuple[str, ...], **asked: Any) -> Wish:
+def wish_of(
+    *, data: str | None, max_iters: int | None, overrides: tuple[str, ...], **asked: Any
+) -> Wish:
     """The wish of the parsed options of `q1lab run`."""
-    return Wish(overrides=_overrides(overrides, max_iters), **asked)
+    return Wish(data=data or "", overrides=_overrides(overrides, max_iters), **asked)
 
 
 def _overrides(given: tuple[str, ...], max_iters: int | None) -> dict[str, str]:

@@ -116,7 +116,7 @@ def folder_of(given: Path | None) -> Path:
     """``--repo``, else the configured repository, else where one stands."""
     from q1lab import config
 
-    return (given or config.load().repo or Path.cwd()).expanduser().absolute()
+    return (given or config.load().repo or Path.cwd()).absolute()
 
 
 def repository(how: Writing) -> tuple[Path, Repository | None]:

@@ -9,6 +9,7 @@ import click
 from q1lab.commands import _documents as shared
 from q1lab.commands._opening import opened
 from q1lab.errors import OK
+from q1lab.files import expanded
 from q1lab.journal.artifacts import ARTIFACT_KINDS
 
 
@@ -39,7 +40,7 @@ def add_command(kind: str, title: str, location: str | None) -> int:
     from q1lab.journal import artifacts
 
     if location and "://" not in location:
-        location = str(Path(location).expanduser().absolute())
+        location = str(expanded(location).absolute())
     with opened() as store:
         number = artifacts.add(store, kind, title, location=location, week=shared.week().label)
     shared.remark(f"{number}: {title}")

@@ -59,7 +59,7 @@ def list_(as_json: bool, keys: bool) -> None:
 
 @config.command("set")
 @click.argument("key")
-@click.argument("value")
+@click.argument("value", type=click.UNPROCESSED)  # empty text is a value of on_end
 def set_(key: str, value: str) -> None:
     """Change one setting; comments in the file stay.
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 import click
 
 from q1lab.commands import _documents as shared
 from q1lab.commands._opening import opened
+from q1lab.files import expanded
 from q1lab.study import corpora
 from q1lab.study.command import DEFAULT_DATA
 from q1lab.week import progress
@@ -35,7 +35,7 @@ def data(corpus: str | None, as_json: bool) -> int:
         if corpus is not None:
             found = corpora.prepare(corpus, BLOCK_SIZE)
             word = (
-                corpus if corpus in corpora.BUILT_IN else str(Path(corpus).expanduser().absolute())
+                corpus if corpus in corpora.BUILT_IN else str(expanded(corpus).absolute())
             )
             progress.choose_data(store, word, corpora.in_words(found.name), found.vocab_size)
             for step in week.steps():

@@ -30,15 +30,15 @@ def paper() -> None:
 @click.argument("title")
 @click.option("--link", metavar="URL", help="Where it is.")
 @click.option("--depth", type=click.Choice(list(DEPTHS)), default="deep", show_default=True)
-@click.option("--notes", metavar="TEXT", default="", help="A line about it.")
+@click.option("--notes", metavar="TEXT", help="A line about it.")
 @click.option("--done", is_flag=True, help="You have read it already.")
-def add_command(title: str, link: str | None, depth: str, notes: str, done: bool) -> int:
+def add_command(title: str, link: str | None, depth: str, notes: str | None, done: bool) -> int:
     """Add the paper TITLE to the log."""
     from q1lab.journal import reading
 
     with opened() as store:
         number = reading.add(
-            store, title, link=link, week=shared.week().label, depth=depth, notes=notes
+            store, title, link=link, week=shared.week().label, depth=depth, notes=notes or ""
         )
         if done:
             reading.finish(store, str(number))

@@ -31,7 +31,7 @@ Examples:
 @click.option(
     "--sure", metavar="PERCENT", help="How sure you are of the direction: 70, 70% or 0.7."
 )
-@click.option("--why", metavar="TEXT", default="", help="The reason, in a sentence.")
+@click.option("--why", metavar="TEXT", help="The reason, in a sentence.")
 @click.option("--amend", is_flag=True, help="Add a dated amendment to a locked prediction.")
 @shared.json_option
 def predict(
@@ -40,7 +40,7 @@ def predict(
     size: str | None,
     matters: str | None,
     sure: str | None,
-    why: str,
+    why: str | None,
     amend: bool,
     as_json: bool,
 ) -> int:
@@ -74,7 +74,7 @@ def predict(
                 size=nats("--size", str(size)),
                 matters=nats("--matters", str(matters)),
                 confidence=share(str(sure)),
-                reasoning=why,
+                reasoning=why or "",
                 amend=amend,
             )
         found = predictions.newest(store, name, week.label)

@@ -196,7 +196,7 @@ Examples:
 @click.option("--without-models", is_flag=True, help="Leave the weights out.")
 def archive(study: str, output: Path | None, without_models: bool) -> int:
     """Write STUDY into one file: plan, sources, events, logs, weights, labels, and its text."""
-    target = (output or Path(f"{study}{archives.SUFFIX}")).expanduser()
+    target = output or Path(f"{study}{archives.SUFFIX}")
     if target.is_dir():
         target = target / f"{study}{archives.SUFFIX}"
     size = archives.pack(study, target, models=not without_models)
@@ -217,6 +217,6 @@ Exit status: 0 restored, 1 the file is damaged or no archive, 2 usage."""
 def restore(file: Path, name: str | None) -> int:
     """Bring a study back from FILE, whole or not at all."""
     paths.ensure_home()
-    study = archives.unpack(file.expanduser(), name)
+    study = archives.unpack(file, name)
     click.echo(plain(f"{study.id}: restored, {len(study.runs)} runs; q1lab compare {study.id}"))
     return OK

@@ -17,7 +17,7 @@ from typing import Any
 
 from q1lab import __version__
 from q1lab.errors import Problem
-from q1lab.files import utc_now, write_out
+from q1lab.files import expanded, utc_now, write_out
 from q1lab.index import ingest
 from q1lab.index.store import Store
 from q1lab.study import labels, studies
@@ -80,7 +80,7 @@ def export(
     chosen = [studies.load(study_id) for study_id in ids]
     for study in chosen:
         ingest.take_in(store, study)
-    target = Path.cwd() if target is None else target.expanduser()
+    target = Path.cwd() if target is None else expanded(target)
     folder = target.is_dir()
     if form in ("svg", "png"):
         if not folder and len(chosen) > 1:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from q1lab.errors import Problem
-from q1lab.files import utc_now
+from q1lab.files import expanded, utc_now
 from q1lab.journal import entries
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def add(
     title = entries.title(title, "an artifact's title")
     if location and "://" in location:
         entries.web_address(location)
-    elif kind == "repo" and location and not Path(location).expanduser().is_dir():
+    elif kind == "repo" and location and not expanded(location).is_dir():
         raise Problem(
             f"{location} is neither a web address nor a folder here; give --at https://…, or leave "
             "it out"

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from q1lab.errors import FAILED, OK, USAGE
-from q1lab.files import not_a_file, plain
+from q1lab.files import expanded, not_a_file, plain
 from q1lab.study import children
 
 
@@ -197,7 +197,7 @@ def run_checks(
     early. Nothing is raised for a bad file: the report says what is wrong in ``unusable``.
     """
     limits = limits or Limits()
-    path = Path(file).expanduser().absolute()
+    path = expanded(file).absolute()
     what = not_a_file(path)
     if what is not None:
         return CheckReport(str(path), for_ or "", False, (), f"{path}: {what}, not a model file")

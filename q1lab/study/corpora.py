@@ -10,7 +10,7 @@ from pathlib import Path
 
 from q1lab import paths
 from q1lab.errors import FAILED, Problem
-from q1lab.files import os_reason, read_bytes, sha256_file, write_atomic
+from q1lab.files import expanded, os_reason, read_bytes, sha256_file, write_atomic
 from q1lab.study.studies import Data
 
 STDLIB_CHARACTERS = 1_115_394
@@ -44,7 +44,7 @@ def prepare(name: str, block_size: int) -> Data:
     elif name == "shakespeare":
         label, raw = "shakespeare", shakespeare()
     else:
-        label, raw = Path(name).name, read_text_file(Path(name).expanduser())
+        label, raw = Path(name).name, read_text_file(expanded(name))
     return keep(label, raw, block_size)
 
 
@@ -112,7 +112,7 @@ def shakespeare() -> bytes:
     from q1lab's own copy, or downloaded once; the SHA-256 is pinned."""
     local = os.environ.get("Q1LAB_DATA")
     if local:
-        path = Path(local).expanduser()
+        path = expanded(local)
         path = path / "tinyshakespeare.txt" if path.is_dir() else path
         if not path.exists():
             raise Problem(f"Q1LAB_DATA: no file at {path}")

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from q1lab.errors import FAILED, Problem
-from q1lab.files import os_reason, read_bytes, read_text, sha256_text
+from q1lab.files import expanded, os_reason, read_bytes, read_text, sha256_text
 from q1lab.study import command, corpora, variants
 from q1lab.study.command import Wish
 from q1lab.study.events import last_event
@@ -71,7 +71,7 @@ def folder_of(study: Study) -> str:
 
 def is_one(given: str) -> bool:
     """Whether what a person typed names the folder of a kept study."""
-    return (Path(given).expanduser() / FILE).is_file()
+    return (expanded(given) / FILE).is_file()
 
 
 def in_repository(root: Path) -> list[Path]:

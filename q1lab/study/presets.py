@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from q1lab.errors import Problem
+from q1lab.study.fields import LARGEST
 
 Config = dict[str, Any]
 
@@ -151,6 +152,8 @@ def _value(key: str, text: str, default: Any) -> Any:
             continue
         if isinstance(default, int) and kind is float:
             break
+        if not abs(value) < LARGEST:  # nor NaN
+            raise Problem(f"--set {key}={text}: it is no finite number, or too large")
         return value
     wanted = "a whole number" if isinstance(default, int) else "a number"
     raise Problem(f"--set {key}={text}: it takes {wanted}")

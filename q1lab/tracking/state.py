@@ -28,7 +28,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from q1lab.errors import Problem
 from q1lab.files import (
+    expanded,
     is_locked,
     locked,
     plain,
@@ -48,6 +50,9 @@ OFF, OFFLINE, SYNCING, SYNCED, ERROR = "off", "offline", "syncing", "synced", "e
 
 DEFAULT_HOSTS = ("api.wandb.ai", "api.forge.coreweave.com")
 """W&B's own servers, old name and new: the client takes a key of either."""
+
+NETRCS = ("~/.netrc", "~/_netrc")
+LARGEST_NETRC = 1 << 20
 
 ID = re.compile(r"[a-z0-9]{8}")
 _ID_LETTERS = string.ascii_lowercase + string.digits
@@ -307,7 +312,7 @@ def learner_settings(env: Mapping[str, str] | None = None) -> dict[str, str]:
     folder = env.get("WANDB_CONFIG_DIR") or "~/.config/wandb"
     parser = configparser.ConfigParser(interpolation=None, strict=False)
     try:
-        parser.read_string(read_text(Path(folder).expanduser() / "settings"))
+        parser.read_string(read_text(expanded(folder) / "settings"))
         return dict(parser.items("default")) if parser.has_section("default") else {}
     except (OSError, configparser.Error, UnicodeDecodeError):
         return {}
@@ -321,12 +326,15 @@ def key_configured(env: Mapping[str, str] | None = None) -> bool:
     if env.get("WANDB_API_KEY") or env.get("WANDB_IDENTITY_TOKEN_FILE") or settings.get("api_key"):
         return True
     server = env.get("WANDB_BASE_URL") or settings.get("base_url")
-    hosts = (urlsplit(server).netloc,) if server else DEFAULT_HOSTS
+    hosts = (_host(server),) if server else DEFAULT_HOSTS
     if set(hosts) & set(DEFAULT_HOSTS):
         hosts = DEFAULT_HOSTS
-    for file in [env["NETRC"]] if env.get("NETRC") else ["~/.netrc", "~/_netrc"]:
+    for file in [env["NETRC"]] if env.get("NETRC") else NETRCS:
+        path = _readable_netrc(file)
+        if path is None:
+            continue
         try:
-            known = netrc.netrc(Path(file).expanduser())
+            known = netrc.netrc(path)
         except (OSError, netrc.NetrcParseError, UnicodeDecodeError):
             continue
         for host in hosts:
@@ -334,6 +342,29 @@ def key_configured(env: Mapping[str, str] | None = None) -> bool:
             if found and found[2]:
                 return True
     return False
+
+
+def _host(server: str) -> str:
+    """The host, with its port, of W&B's address. Problem for what is no address."""
+    try:
+        parts = urlsplit(server)
+        good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:  # http://[::1, or a port that is none
+        good = False
+    if not good:
+        raise Problem(
+            f"{server!r} (WANDB_BASE_URL, or base_url in wandb's settings) is no address; it looks "
+            "like https://api.wandb.ai"
+        )
+    return parts.netloc
+
+
+def _readable_netrc(file: str) -> Path | None:
+    """A netrc that can be read to its end; None for none, a pipe, a device, a folder, or what is
+    too large to be one. (``netrc`` opens whatever it is given, and waits at a pipe.)"""
+    path = expanded(file)
+    known = path.is_file() and size_of(path) <= LARGEST_NETRC
+    return path if known else None
 
 
 def default_mode(env: Mapping[str, str] | None = None) -> str:
@@ -362,6 +393,9 @@ def environment(study: Study, env: Mapping[str, str] | None = None) -> dict[str,
     for name in ("api_key", "base_url", "entity"):
         if name in own and not kept.get(f"WANDB_{name.upper()}"):
             kept[f"WANDB_{name.upper()}"] = own[name]
+    netrcs = [kept["NETRC"]] if kept.get("NETRC") else NETRCS
+    if not any(map(_readable_netrc, netrcs)):
+        kept["NETRC"] = os.devnull  # the client would wait at a pipe
     folder = study.files.wandb
     kept |= {
         "WANDB_DIR": str(study.files.root),

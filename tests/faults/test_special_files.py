@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from q1lab import config, paths
+from q1lab.cli import run as main
 from q1lab.documents import preview
 from q1lab.documents import save as documents
 from q1lab.errors import Problem
@@ -34,6 +35,7 @@ from q1lab.study import corpora, launch, studies, variants
 from q1lab.study.events import last_event, read_new
 from q1lab.study.tail import Tail
 from q1lab.tracking import foreign
+from q1lab.tracking import state as wandb_state
 from tests.kit import wandb_study as lab
 from tests.kit.faults import figures
 from tests.kit.places import ROOT
@@ -156,6 +158,8 @@ def test_every_reader_of_a_name_is_bounded(
         "last event": lambda: last_event(run.events),
         "a picture": lambda: preview.picture(png.name, "", tmp_path),
         "a log": lambda: Tail(path).read(),
+        "netrc": lambda: wandb_state.key_configured({"NETRC": str(path)}),
+        "netrc, for the client": lambda: wandb_state.environment(study, {"NETRC": str(path)}),
     }
     for name, read in readers.items():
         found = within(60, read)
@@ -163,6 +167,11 @@ def test_every_reader_of_a_name_is_bounded(
             assert "\n" not in str(found), name
         else:
             assert not isinstance(found, Exception) or isinstance(found, OSError), (name, found)
+        if name == "netrc":
+            assert found is False
+        elif name == "netrc, for the client":
+            assert isinstance(found, dict)
+            assert found["NETRC"] == os.devnull
 
     figures("special files", what=SPECIAL_NAMES[special], readers=len(readers), hung=0)
 
@@ -201,6 +210,19 @@ def test_files_are_opened_in_one_way() -> None:
         if raw.search(file.read_text())
     }
     assert found <= set(OWN), "use q1lab.files.read_bytes, read_text, read_json or open_regular"
+
+
+@ROOT_ONLY
+@pytest.mark.parametrize("name", ["/proc/kmsg", "/proc/self/mem", "/proc/kcore"])
+def test_what_the_kernel_shows_as_a_file_is_none(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Regular files by their kind; they have nothing to read, or no end."""
+    if not os.access(name, os.R_OK):
+        pytest.skip("not here")
+    found = within(20, lambda: main(["data", name]))
+    assert found in (1, 2)
+    assert len(capsys.readouterr().err.splitlines()) == 1
 
 
 # ── writing

@@ -58,7 +58,11 @@ class Ray:
     kind = "ray"
 
     def __init__(self, address: str, options: Mapping[str, str]) -> None:
-        parts = urllib.parse.urlsplit(address)
+        try:
+            parts = urllib.parse.urlsplit(address)
+            _ = parts.port
+        except ValueError:  # http://[::1
+            parts = urllib.parse.urlsplit("")
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise Problem(f"--engine ray={address}: give the dashboard, ray=http://127.0.0.1:8265")
         for key in options:
