@@ -4,7 +4,6 @@ itself."""
 from __future__ import annotations
 
 import sqlite3
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from q1lab.errors import Problem
