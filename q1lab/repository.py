@@ -15,11 +15,15 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import signal
 import stat
+import subprocess
+import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from q1lab.errors import FAILED, Problem
 from q1lab.files import plain, read_bytes
@@ -54,6 +58,9 @@ _DIFF = (
 )
 
 _LOCK_TRIES, _LOCK_PAUSE_S = 6, 0.25
+
+_GRACE = 2.0
+"""Seconds that git and its hooks get to end after TERM, before KILL."""
 
 _LOCKED = re.compile(r"Unable to create '([^']+\.lock)': File exists")
 
@@ -108,11 +115,12 @@ class Head:
 
 @dataclass(frozen=True)
 class Checked:
-    """What ``Repository.check`` found before anything was written: HEAD, and how each path stands
-    and what it holds (None: no file)."""
+    """What ``Repository.check`` found before anything was written: HEAD, how each path stands,
+    which of them lag, and what each holds (None: no file)."""
 
     head: Head
     states: Mapping[str, str]
+    lagging: Sequence[str]
     contents: Mapping[str, bytes | None]
 
 
@@ -268,17 +276,26 @@ class Repository:
                 f"{self.root} is a submodule of {self._superproject}, "
                 "which would then show it as changed"
             )
+        lagging = [name for name in names if self._lags(name, states[name])]
         own = {self._relative(path) for path in ours}
-        mine = [] if confirmed else [name for name in names if _is_mine(states[name], name in own)]
+        mine = [
+            name
+            for name in names
+            if _is_mine(states[name], name in own) and not (name in own and name in lagging)
+        ]
         # none: what git calls modified, and what differs in its line ends only
-        diffs = {name: diff for name in mine if (diff := self._diff(name, states[name]))}
+        diffs = {
+            name: diff
+            for name in mine
+            if not confirmed and (diff := self._diff(name, states[name]))
+        }
         reasons += [
             f"{name} holds edits of yours that are not committed, and they would go along"
             for name in diffs
         ]
         if reasons and not confirmed:
             raise NeedsYes(reasons, "".join(diffs.values()))
-        return Checked(head, states, {name: self._content(name) for name in names})
+        return Checked(head, states, lagging, {name: self._content(name) for name in names})
 
     def commit(self, checked: Checked, message: str) -> CommitResult:
         """Commit the work-tree content of exactly the paths of ``check``. When nothing differs from
@@ -291,6 +308,7 @@ class Repository:
         contents = {name: self._content(name) for name in checked.contents}
         if gone := next((name for name, content in contents.items() if content is None), None):
             raise Problem(f"there is no file {self.root / gone} to commit")
+        self._catch_up(checked.lagging)
         # What HEAD hasn't got is new; what stood as committed and is as it was is not looked at.
         states = checked.states
         known = [
@@ -316,6 +334,7 @@ class Repository:
         self._wait_for_lock()
         index = self.git_dir / "index"
         index_before = index_ours = index.read_bytes() if index.exists() else None
+        age = index.stat().st_mtime_ns if index.exists() else 0
         try:
             if fresh:
                 self._add(fresh)
@@ -328,9 +347,16 @@ class Repository:
             if code != 0 and self.head().sha == old.sha:
                 raise self._refusal(out + err, contents)
         except BaseException:
-            self._undo_add(index_before, index_ours, fresh)
+            if self.head().sha == old.sha:
+                self._undo_add(index_before, age, index_ours, fresh)
+            else:
+                self._catch_up(names)
             raise
-        notes = [f"git reported after the commit: {_first_line(err)}"] if code != 0 else []
+        notes = []
+        if code != 0:
+            notes.append(f"git reported after the commit: {_first_line(err)}")
+            states = self._look(names)[1]
+            self._catch_up([name for name in names if self._lags(name, states[name])])
         how = ("--root", "-r", "-z", "--name-only", "--no-renames")
         sha, *files = _names(self._must("diff-tree", *how, "HEAD"))
         if extra := [name for name in files if name not in names]:
@@ -354,17 +380,32 @@ class Repository:
         base = old.sha or self._must("hash-object", "-t", "tree", "/dev/null").strip()  # no file
         how = (*_DIFF, "--cached", "--name-only", "-z", base)
         staged = _names(self._must(*how, "--", *map(_literal, extra)))
-        if others := [_literal(name) for name in extra if name not in staged]:
-            self._git("reset", "-q", "--", *others)
+        self._catch_up([name for name in extra if name not in staged])
         return [
             f"{name} has staged edits of yours; "
             "compare it with `git diff --cached` before you commit"
             for name in staged
         ]
 
-    def _undo_add(self, old: bytes | None, ours: bytes | None, fresh: Sequence[str]) -> None:
+    def _lags(self, name: str, state: str) -> bool:
+        """Whether the index still has of ``name`` what was there before the last commit: git was
+        killed, or the disk was full, after it had moved HEAD."""
+        if state == "DA":  # named by `add -N`, and committed
+            return True
+        how = (*_DIFF, "--cached", "--quiet", "HEAD~", "--", _literal(name))
+        return state[0] == "M" and self._git(*how)[0] == 0
+
+    def _catch_up(self, names: Sequence[str]) -> None:
+        """Give the index what HEAD has of these files."""
+        if names:
+            self._must("reset", "-q", "--", *map(_literal, names))
+
+    def _undo_add(
+        self, old: bytes | None, age: int, ours: bytes | None, fresh: Sequence[str]
+    ) -> None:
         """Take back ``add -N``: the very bytes of before, unless another has written the index
-        since."""
+        since. Its time of before too (``age``, in ns): git looks into a file that is as new as the
+        index, and takes an older one with unchanged size and time for unchanged."""
         if not fresh:
             return
         index = self.git_dir / "index"
@@ -379,6 +420,7 @@ class Repository:
                         file.flush()
                         os.fsync(file.fileno())
                         lock.chmod(stat.S_IMODE(index.stat().st_mode))
+                        os.utime(lock, ns=(age, age))
                         lock.replace(index)
                     elif same:
                         index.unlink()
@@ -631,34 +673,76 @@ def merge_file(
 
 
 def _run(folder: Path, *arguments: str) -> tuple[int, str, str]:
-    """Run git in ``folder``; (status, stdout, stderr). No prompt, editor, pager or optional
-    lock."""
+    """Run git in ``folder``; (status, stdout, stderr). No prompt, editor, pager or optional lock.
+
+    When it is interrupted, git and its hooks have ended before the exception goes on: nothing
+    below may still commit what the caller takes back.
+    """
     try:
         import git
-
-        repo_git = git.Git(str(folder))
-        status, out, err = repo_git.execute(
-            ["git", *arguments],
-            with_extended_output=True,
-            with_exceptions=False,
-            stdout_as_string=False,
-            strip_newline_in_stdout=False,
-            env=_QUIET,
-            # no controlling terminal: nothing below git can ask on it either
-            start_new_session=True,
-        )
     except ImportError as error:
         raise Problem(
             "git is not installed, or not on PATH: install it, or use --no-commit", FAILED
         ) from error
+    repo_git = git.Git(str(folder))
+    started: Any = None  # it ends git when it is let go of
+    try:
+        with _interrupts_wait():
+            started = repo_git.execute(
+                ["git", *arguments],
+                as_process=True,
+                env=_QUIET,
+                # no controlling terminal: nothing below git can ask on it either
+                start_new_session=True,
+            )
+        out, err = started.communicate()
     except ValueError as error:  # a NUL byte in an argument
         raise Problem(f"git cannot take this name or message: {error}") from error
-    return int(status), os.fsdecode(out), err if isinstance(err, str) else os.fsdecode(err)
+    except BaseException:
+        if started is not None:
+            _end_group(started.proc)
+        raise
+    return started.returncode, os.fsdecode(out), os.fsdecode(err)
+
+
+@contextlib.contextmanager
+def _interrupts_wait() -> Iterator[None]:
+    """For a block, Ctrl-C is held back: between the start of a process and the moment its number
+    is known, nobody could end it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    held: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: held.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_DFL if before is None else before)
+    if held:
+        raise KeyboardInterrupt
+
+
+def _end_group(child: subprocess.Popen[bytes]) -> None:
+    """End git and all that it started in its session, and wait until none of it lives: TERM, on
+    which git removes its locks; KILL after a moment, or at the next Ctrl-C."""
+    with contextlib.suppress(ProcessLookupError, KeyboardInterrupt):
+        os.killpg(child.pid, signal.SIGTERM)
+        deadline = time.monotonic() + _GRACE
+        while time.monotonic() < deadline:
+            child.poll()
+            os.killpg(child.pid, 0)  # as long as any of the group is left
+            time.sleep(0.01)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(child.pid, signal.SIGKILL)
+    for stream in (child.stdout, child.stderr):
+        if stream is not None:
+            stream.close()
+    child.wait()
 
 
 def _is_new(state: str) -> bool:
     """Whether HEAD hasn't got a path."""
-    return state in (_UNKNOWN, _UNTRACKED, _IGNORED) or "A" in state
+    return state in (_UNKNOWN, _UNTRACKED, _IGNORED, ".A") or state[0] == "A"
 
 
 def _is_mine(state: str, own: bool) -> bool:

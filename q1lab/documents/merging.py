@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from q1lab.documents.proposals import Proposal
-from q1lab.documents.save import Saved
+from q1lab.documents.save import Saved, read
 from q1lab.errors import FAILED, Problem
 from q1lab.index.store import Store
 from q1lab.journal import evidence
@@ -30,8 +30,9 @@ class MergeProposal(Proposal):
         copy = learner.keep_copy(self.plan)
         try:
             done = super().save(store, confirmed=confirmed)
-        except BaseException:  # nothing was written, so there is nothing to go back to
-            copy.unlink(missing_ok=True)
+        except BaseException:
+            if read(self.plan.into) == self.plan.old:  # there is nothing to go back to
+                copy.unlink(missing_ok=True)
             raise
         return replace(done, copy=copy)
 

@@ -139,6 +139,9 @@ def save(
             if repo is not None and checked is not None:
                 result = repo.commit(checked, message)
         except BaseException:
+            moved = repo is not None and checked is not None and repo.head() != checked.head
+            if repo is not None and moved and all(map(repo.holds, done)):
+                raise  # cut off after the commit: it has them
             for path in done:
                 _put_back(path, before[path], changed[path], git_dir)
             for folder in reversed(made):
