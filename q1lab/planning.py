@@ -527,7 +527,7 @@ def _repo_of(file: Path) -> dict[str, Any] | None:
 
     try:
         repo = Repository.discover(file.parent)
-        return {"path": str(repo.root), "commit": repo.head().sha, "dirty": repo.is_dirty(file)}
+        return {"path": str(repo.root), "commit": repo.head().sha, "dirty": not repo.holds(file)}
     except Problem:
         return None
 

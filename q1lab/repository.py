@@ -3,11 +3,11 @@
 q1lab is a guest in the learner's repository. So: only named paths are committed (``git commit
 --only``), what the learner has staged or left unstaged stays as it is, hooks run, nothing is
 pushed, and git never prompts, opens an editor or a pager. Where git would do something a person did
-not mean (commit onto a half-done rebase, invent an identity), q1lab looks first and refuses with
-one line.
+not mean (commit onto a half-done rebase, invent an identity), q1lab refuses with one line.
 
-git is run through GitPython's command object, ``repo.git``. GitPython's own index and commit
-objects are not used: they take staged work along and make up an author.
+One ``git status`` of the named paths tells all that is asked about them. git is run through
+GitPython's command object, ``git.Git``. GitPython's own index and commit objects are not used: they
+take staged work along and make up an author.
 """
 
 from __future__ import annotations
@@ -23,13 +23,10 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from q1lab.errors import FAILED, Problem
-from q1lab.files import expanded, read_bytes
-
-if TYPE_CHECKING:
-    import git
+from q1lab.files import expanded, plain, read_bytes
 
 # What keeps git quiet. GIT_OPTIONAL_LOCKS: a look never rewrites the index. GPG_TTY: a passphrase
 # can't be asked for on the terminal; signing with an agent, or with a key that has none, works.
@@ -52,6 +49,13 @@ _MISLEADING = (
     "GIT_OBJECT_DIRECTORY",
     "GIT_NAMESPACE",
 )
+# Nothing of the person's own settings for reading diffs, and no rewriting of the index on the way.
+_DIFF = (
+    *("-c", "diff.autoRefreshIndex=false"),
+    *("-c", "diff.noprefix=false"),
+    *("-c", "diff.mnemonicPrefix=false"),
+    *("diff", "--no-color", "--no-ext-diff", "--no-textconv", "--no-renames"),
+)
 
 _LOCK_TRIES, _LOCK_PAUSE_S = 6, 0.25
 
@@ -61,20 +65,19 @@ _GRACE = 2.0
 _LOCKED = re.compile(r"Unable to create '([^']+\.lock)': File exists")
 
 _IN_PROGRESS = (
-    # file or folder in the git directory, what it means, how to end it
-    ("rebase-merge", "a rebase", "git rebase --continue (or --abort)"),
-    ("rebase-apply/applying", "an am (patches being applied)", "git am --continue (or --abort)"),
-    ("rebase-apply", "a rebase", "git rebase --continue (or --abort)"),
-    ("MERGE_HEAD", "a merge", "git merge --continue (or --abort)"),
-    ("CHERRY_PICK_HEAD", "a cherry-pick", "git cherry-pick --continue (or --abort)"),
-    ("REVERT_HEAD", "a revert", "git revert --continue (or --abort)"),
-    (
-        "sequencer",
-        "a cherry-pick or revert of several commits",
-        "git cherry-pick --abort (or git revert --abort)",
-    ),
-    ("BISECT_LOG", "a bisect", "git bisect reset"),
+    # file or folder in the git directory, what it means
+    ("rebase-merge", "a rebase"),
+    ("rebase-apply/applying", "an am (patches being applied)"),
+    ("rebase-apply", "a rebase"),
+    ("MERGE_HEAD", "a merge"),
+    ("CHERRY_PICK_HEAD", "a cherry-pick"),
+    ("REVERT_HEAD", "a revert"),
+    ("sequencer", "a cherry-pick or revert of several commits"),
+    ("BISECT_LOG", "a bisect"),
 )
+_SAME, _UNKNOWN, _UNTRACKED, _IGNORED, _UNMERGED = "..", "--", "??", "!!", "UU"
+"""How a path stands, beside the two letters that git status has for a change (index, work tree):
+as committed; unknown to git and not on disk; on disk only; the same, and ignored; in conflict."""
 
 
 class NoRepository(Problem):
@@ -109,37 +112,37 @@ class Head:
     sha: str | None
     branch: str | None
 
-    @property
-    def detached(self) -> bool:
-        return self.branch is None
+
+@dataclass(frozen=True)
+class Checked:
+    """What ``Repository.check`` found before anything was written: HEAD, how each path stands,
+    which of them lag, and what each holds (None: no file)."""
+
+    head: Head
+    states: Mapping[str, str]
+    lagging: Sequence[str]
+    contents: Mapping[str, bytes | None]
 
 
 @dataclass(frozen=True)
 class CommitResult:
-    """What a commit did, or with ``dry_run`` would do.
-
-    ``files`` are the committed paths (relative, as git names them), ``extra`` those that a hook
-    added on its own, ``diff`` the change of the named paths against the old HEAD, ``notes``
-    sentences worth showing.
-    """
+    """What a commit did: ``files`` are the committed paths (relative, as git names them; those that
+    a hook added, too), ``notes`` sentences worth showing."""
 
     committed: bool
     sha: str | None
     branch: str | None
-    message: str
     files: tuple[str, ...]
-    extra: tuple[str, ...]
-    diff: str
-    notes: tuple[str, ...]
-    dry_run: bool = False
+    notes: tuple[str, ...] = ()
 
 
 class Repository:
     """A git work tree. Make one with ``Repository.discover``."""
 
-    def __init__(self, root: Path, git_dir: Path, superproject: Path | None) -> None:
+    def __init__(self, root: Path, git_dir: Path, hooks: Path, superproject: str) -> None:
         self.root = root
         self.git_dir = git_dir
+        self._hooks = hooks
         self._superproject = superproject
 
     # ── finding
@@ -153,35 +156,43 @@ class Repository:
         ``.git``, a folder that is gone, one that git does not trust, or a ``GIT_DIR`` and its like
         in the environment.
         """
-        set_ = [name for name in _MISLEADING if os.environ.get(name)]
-        if set_:
+        if misleading := next((name for name in _MISLEADING if os.environ.get(name)), None):
             raise Problem(
-                f"{set_[0]} is set, so git would work on another repository: unset it and try again"
+                f"{misleading} is set, so git would work on another repository: "
+                "unset it and try again"
             )
         given = expanded(path).absolute()
         folder = given if given.is_dir() else given.parent
         if not folder.is_dir():
             raise Problem(f"there is no folder {given}: check --repo, or the configured repository")
-        found, out, err = _run(
-            folder, "rev-parse", "--is-bare-repository", "--is-inside-git-dir", "--absolute-git-dir"
+        # rev-parse prints a flag that it doesn't know as it is: a line between the answers, which
+        # may be empty or hold line breaks
+        code, out, err = _run(
+            folder,
+            "rev-parse",
+            "--is-bare-repository",
+            "--is-inside-git-dir",
+            "--absolute-git-dir",
+            *("--next", "--git-path", "hooks"),
+            *("--next", "--show-superproject-working-tree"),
+            *("--next", "--show-toplevel"),
         )
-        if found != 0:
+        if not out:
             if "not a git repository" in err:
                 raise NoRepository(folder)
             raise Problem(f"git cannot use {folder}: {_first_line(err)}", FAILED)
-        bare, inside, git_dir = out.rstrip("\n").split("\n", 2)
+        found, *places = [answer.removesuffix("\n") for answer in out.split("--next\n")]
+        bare, inside, git_dir = found.split("\n", 2)
         if bare == "true":
             raise Problem(
                 f"{git_dir} is a bare repository, without a work tree to write in: clone it first"
             )
         if inside == "true":
             raise Problem(f"{folder} is inside git's own folder: give the work tree with --repo")
-        code, top, err = _run(folder, "rev-parse", "--show-toplevel")
         if code != 0:
             raise Problem(f"git cannot use {folder}: {_first_line(err)}", FAILED)
-        _, above, _ = _run(folder, "rev-parse", "--show-superproject-working-tree")
-        above = above.rstrip("\n")
-        return cls(Path(top.rstrip("\n")), Path(git_dir), Path(above) if above else None)
+        hooks, superproject, top = places
+        return cls(Path(top), Path(git_dir), folder / hooks, superproject)
 
     @classmethod
     def around(cls, path: Path | str) -> Repository | None:
@@ -195,62 +206,29 @@ class Repository:
 
     def head(self) -> Head:
         """The commit and branch that HEAD points at."""
-        code, sha, _ = self._git("rev-parse", "--verify", "-q", "HEAD")
-        named, branch, _ = self._git("symbolic-ref", "-q", "--short", "HEAD")
-        return Head(sha.strip() if code == 0 else None, branch.strip() if named == 0 else None)
-
-    def is_dirty(self, path: Path | str | None = None) -> bool:
-        """Whether ``path`` (or anything tracked, when None) differs from HEAD; a new ``path``
-        does."""
-        args = [
-            "status",
-            "--porcelain=v2",
-            "-z",
-            f"--untracked-files={'no' if path is None else 'all'}",
-        ]
-        if path is not None:
-            args += ["--", _literal(self._relative(Path(path)))]
-        return bool(self._must(*args))
-
-    def diff(self, path: Path | str) -> str:
-        """The unified diff of ``path``, HEAD to work tree. A new file is shown whole; "" when
-        equal."""
-        return self._diff(self._relative(Path(path)))
-
-    def tracked(self, pattern: str) -> tuple[str, ...]:
-        """Tracked files whose name matches a git glob such as ``*.ipynb``, at any depth."""
-        out = self._must("ls-files", "-z", "--", f":(glob)**/{pattern}")
-        return tuple(name for name in out.split("\0") if name)
+        return self._look([".git"])[0]  # a name that no commit has: git looks at no file
 
     def holds(self, path: Path | str) -> bool:
         """Whether the last commit has ``path`` as it is now."""
         name = self._relative(Path(path))
-        return self._blob(self.head(), name) is not None and not self.is_dirty(path)
+        return self._look([name])[1][name] == _SAME
+
+    def tracked(self, pattern: str) -> tuple[str, ...]:
+        """Tracked files whose name matches a git glob such as ``*.ipynb``, at any depth."""
+        return _names(self._must("ls-files", "-z", "--", f":(glob)**/{pattern}"))
 
     def versions(self, path: Path | str, most: int = 500) -> Iterator[bytes]:
         """The contents that ``path`` had in the commits of all branches, newest first, each once;
         of ``most`` commits that changed it."""
         name = self._relative(Path(path))
+        how = ("--format=", "--raw", "--no-abbrev", "--no-renames", "--diff-merges=first-parent")
         code, out, _ = self._git(
-            "log",
-            "--all",
-            f"--max-count={most}",
-            "--format=",
-            "--raw",
-            "--no-abbrev",
-            "--no-renames",
-            "--diff-merges=first-parent",
-            "-z",
-            "--",
-            _literal(name),
+            "log", "--all", f"--max-count={most}", *how, "-z", "--", _literal(name)
         )
         if code != 0:  # no commit yet
             return
-        seen: set[str] = set()
-        for mode, blob in re.findall(r":\d+ (\d+) [0-9a-f]+ ([0-9a-f]+) ", out):
-            if blob not in seen and mode in ("100644", "100755"):
-                seen.add(blob)
-                yield os.fsencode(self._must("cat-file", "blob", blob))
+        for blob in dict.fromkeys(re.findall(r":\d+ 100(?:644|755) [0-9a-f]+ ([0-9a-f]+) ", out)):
+            yield os.fsencode(self._must("cat-file", "blob", blob))
 
     def web_url(self) -> str | None:
         """The address of ``origin`` for a browser, without credentials; None without a public
@@ -266,213 +244,252 @@ class Repository:
         *,
         confirmed: bool = False,
         ours: Iterable[Path] = (),
-    ) -> None:
-        """Raise Problem when ``commit`` of these paths would be refused. Changes nothing.
-
-        Call it before writing a document, with the paths as they are on disk. ``ours`` are those
-        that hold no uncommitted edit of the learner's, whatever git says. NeedsYes means that only
-        a person's yes is missing.
-        """
-        names = self._names(paths)
-        self._refuse_states(names)
-        reasons, diffs = self._questions(names, {}, ours)
-        if reasons and not confirmed:
-            raise NeedsYes(reasons, "".join(diffs))
-
-    def commit(
-        self,
-        paths: Iterable[Path | str],
-        message: str,
-        *,
         dry_run: bool = False,
-        confirmed: bool = False,
-        before: Mapping[Path, bytes | None] | None = None,
-        ours: Iterable[Path] = (),
-    ) -> CommitResult:
-        """Commit the work-tree content of exactly ``paths``.
+    ) -> Checked:
+        """Look at ``paths`` before a document is written there; ``commit`` takes what is returned.
+        Changes nothing.
 
-        ``before`` holds what each file held before q1lab wrote it (None: it did not exist): what
-        differs from HEAD there is the learner's own and needs ``confirmed``. Without ``before``,
-        any uncommitted change of a tracked file counts as the learner's. ``ours`` are paths whose
-        earlier content was q1lab's own, though it was not committed. ``confirmed`` also allows
-        a commit on a detached HEAD or in a submodule. With ``dry_run`` nothing changes and the
-        result says what would be done. When nothing differs from HEAD, nothing is committed and
-        ``committed`` is False.
+        Raises Problem where they can't be committed, and NeedsYes where only a person's yes is
+        missing (``confirmed``): for edits of the learner's that are in no commit, a detached HEAD,
+        a submodule. ``ours`` are paths that hold q1lab's own text, though it was not committed.
+        ``dry_run``: no commit follows that would tell of conflicts and of what git ignores.
+        """
+        names = list(dict.fromkeys(self._relative(Path(path)) for path in paths))
+        if not names:
+            raise Problem("no file was named to commit")
+        self._refuse_operations()
+        for name in names:
+            self._refuse_path(name)
+        head, states = self._look(names)
+        if dry_run or _UNMERGED in states.values():
+            self._refuse_conflicts()
+        if dry_run or _IGNORED in states.values():
+            self._refuse_ignored(names)
+        reasons = []
+        if head.branch is None:
+            reasons.append(
+                "HEAD is detached, so the commit would belong to no branch (git switch BRANCH "
+                "first)"
+            )
+        if self._superproject:
+            reasons.append(
+                f"{self.root} is a submodule of {self._superproject}, "
+                "which would then show it as changed"
+            )
+        lagging = [name for name in names if self._lags(name, states[name])]
+        own = {self._relative(path) for path in ours}
+        mine = [
+            name
+            for name in names
+            if _is_mine(states[name], name in own) and not (name in own and name in lagging)
+        ]
+        # none: what git calls modified, and what differs in its line ends only
+        diffs = {
+            name: diff
+            for name in mine
+            if not confirmed and (diff := self._diff(name, states[name]))
+        }
+        reasons += [
+            f"{name} holds edits of yours that are not committed, and they would go along"
+            for name in diffs
+        ]
+        if reasons and not confirmed:
+            raise NeedsYes(reasons, "".join(diffs.values()))
+        return Checked(head, states, lagging, {name: self._content(name) for name in names})
 
-        Raises Problem, having changed nothing, in every state that ``check`` knows and when a hook
-        refuses.
+    def commit(self, checked: Checked, message: str) -> CommitResult:
+        """Commit the work-tree content of exactly the paths of ``check``. When nothing differs from
+        HEAD, nothing is committed and ``committed`` is False.
+
+        Raises Problem, with the index as it was to the byte, when git or a hook refuses.
         """
         if not message.strip() or "\0" in message:
             raise Problem("a commit needs a message")
-        names = self._names(paths)
-        self._refuse_states(names)
-        for name in names:
-            if not os.path.lexists(self.root / name):
-                raise Problem(f"there is no file {self.root / name} to commit")
-        reasons, diffs = self._questions(names, before, ours)
-        if reasons and not confirmed:
-            raise NeedsYes(reasons, "".join(diffs))
-        old = self.head()
-        if not dry_run:
-            self._catch_up([name for name in names if self._lags(name, old)])
-        changed = [name for name in names if self._diff(name)]
-        diff = "".join(self._diff(name) for name in changed)
-        if dry_run or not changed:
-            notes = () if changed else ("nothing to commit: the files are as in the last commit",)
-            return CommitResult(
-                False, old.sha, old.branch, message, tuple(changed), (), diff, notes, dry_run
-            )
-        return self._commit(changed, message, old, diff)
+        contents = {name: self._content(name) for name in checked.contents}
+        if gone := next((name for name, content in contents.items() if content is None), None):
+            raise Problem(f"there is no file {self.root / gone} to commit")
+        self._catch_up(checked.lagging)
+        # What HEAD hasn't got is new; what stood as committed and is as it was is not looked at.
+        states = checked.states
+        known = [
+            name
+            for name, content in contents.items()
+            if not _is_new(states[name])
+            and (states[name] != _SAME or content != checked.contents[name])
+        ]
+        differ = self._differ(known) if known else []
+        names = [name for name in contents if _is_new(states[name]) or name in differ]
+        if not names:
+            note = "nothing to commit: the files are as in the last commit"
+            return CommitResult(False, checked.head.sha, checked.head.branch, (), (note,))
+        self._refuse_conflicts()
+        fresh = [name for name in names if states[name] in (_UNKNOWN, _UNTRACKED, "D.")]
+        return self._commit({name: contents[name] for name in names}, fresh, message, checked.head)
 
-    def _commit(self, names: list[str], message: str, old: Head, diff: str) -> CommitResult:
-        # a look at every file, twice: worth it only where a hook may have touched others
-        status_before = self._status_of_others(names) if self._has_hooks() else None
-        contents = {name: read_bytes(self.root / name) for name in names}
+    def _commit(
+        self, contents: Mapping[str, bytes | None], fresh: Sequence[str], message: str, old: Head
+    ) -> CommitResult:
+        """``fresh`` are names that the index hasn't got."""
+        names = list(contents)
+        self._wait_for_lock()
         index = self.git_dir / "index"
-        index_before = index.read_bytes() if index.exists() else None
+        index_before = index_ours = index.read_bytes() if index.exists() else None
         age = index.stat().st_mtime_ns if index.exists() else 0
-        untracked = [name for name in names if not self._index_entry(name)]
-        specs = [_literal(name) for name in names]
-        if untracked:
-            self._unlocked("add", "-N", "--", *(_literal(name) for name in untracked))
-        index_ours = index.read_bytes() if index.exists() else None
-        arguments = (
-            "commit",
-            "--only",
-            "--quiet",
-            "--cleanup=whitespace",
-            f"--message={message}",
-            "--",
-            *specs,
-        )
         try:
-            code, out, err = self._patient(*arguments)
+            if fresh:
+                self._add(fresh)
+                index_ours = index.read_bytes()
+            code, out, err = self._git(
+                *("-c", "user.useConfigOnly=true"),
+                *("commit", "--only", "--quiet", "--cleanup=whitespace", f"--message={message}"),
+                *("--", *map(_literal, names)),
+            )
+            if code != 0 and self.head().sha == old.sha:
+                raise self._refusal(out + err, contents)
         except BaseException:
             if self.head().sha == old.sha:
-                self._undo_add(index, index_before, age, index_ours, untracked)
+                self._undo_add(index_before, age, index_ours, fresh)
             else:
                 self._catch_up(names)
             raise
-        now = self.head()
-        if code != 0 and now.sha == old.sha:
-            self._undo_add(index, index_before, age, index_ours, untracked)
-            raise self._commit_failure(out + err, contents)
-        notes: list[str] = []
+        notes = []
         if code != 0:
             notes.append(f"git reported after the commit: {_first_line(err)}")
-            self._catch_up([name for name in names if self._lags(name, now)])
-        files = self._files_of(now.sha, old.sha)
-        extra = tuple(name for name in files if name not in names)
-        if extra:
+            states = self._look(names)[1]
+            self._catch_up([name for name in names if self._lags(name, states[name])])
+        how = ("--root", "-r", "-z", "--name-only", "--no-renames")
+        sha, *files = _names(self._must("diff-tree", *how, "HEAD"))
+        if extra := [name for name in files if name not in names]:
             notes.append("a hook of this repository also committed: " + ", ".join(extra))
             notes += self._mend_index(extra, old)
-        notes += [
-            f"a hook of this repository changed {name}"
-            for name, content in contents.items()
-            if not (self.root / name).exists() or read_bytes(self.root / name) != content
-        ]
-        if status_before is not None and self._status_of_others([*names, *extra]) != [
-            line for line in status_before if not any(_mentions(line, name) for name in extra)
-        ]:
-            notes.append(
-                "other files changed while the commit ran (a hook, or another program): "
-                "see `git status`"
-            )
-        return CommitResult(
-            True, now.sha, now.branch, message, tuple(files), extra, diff, tuple(notes)
-        )
+        notes += [f"a hook of this repository changed {name}" for name in self._touched(contents)]
+        return CommitResult(True, sha, old.branch, tuple(files), tuple(notes))
 
-    def _commit_failure(self, output: str, contents: Mapping[str, bytes]) -> Problem:
-        """Say why git refused, from its own words."""
+    def _add(self, names: Sequence[str]) -> None:
+        """Name new files in the index, without their content: a commit takes only what it names."""
+        try:
+            self._must("add", "-N", "--", *map(_literal, names))
+        except Problem:
+            self._refuse_ignored(names)
+            raise
+
+    def _mend_index(self, extra: Sequence[str], old: Head) -> list[str]:
+        """A file that a hook adds under ``--only`` is in the commit but not in the index, so that
+        the next commit would delete it again. Where the learner had nothing staged in it, the index
+        gets it too."""
+        base = old.sha or self._must("hash-object", "-t", "tree", "/dev/null").strip()  # no file
+        how = (*_DIFF, "--cached", "--name-only", "-z", base)
+        staged = _names(self._must(*how, "--", *map(_literal, extra)))
+        self._catch_up([name for name in extra if name not in staged])
+        return [
+            f"{name} has staged edits of yours; "
+            "compare it with `git diff --cached` before you commit"
+            for name in staged
+        ]
+
+    def _lags(self, name: str, state: str) -> bool:
+        """Whether the index still has of ``name`` what was there before the last commit: git was
+        killed, or the disk was full, after it had moved HEAD."""
+        if state == "DA":  # named by `add -N`, and committed
+            return True
+        how = (*_DIFF, "--cached", "--quiet", "HEAD~", "--", _literal(name))
+        return state[0] == "M" and self._git(*how)[0] == 0
+
+    def _catch_up(self, names: Sequence[str]) -> None:
+        """Give the index what HEAD has of these files."""
+        if names:
+            self._must("reset", "-q", "--", *map(_literal, names))
+
+    def _undo_add(
+        self, old: bytes | None, age: int, ours: bytes | None, fresh: Sequence[str]
+    ) -> None:
+        """Take back ``add -N``: the very bytes of before, unless another has written the index
+        since. Its time of before too (``age``, in ns): git looks into a file that is as new as the
+        index, and takes an older one with unchanged size and time for unchanged."""
+        if not fresh:
+            return
+        index = self.git_dir / "index"
+        lock = self.git_dir / "index.lock"
+        with contextlib.suppress(OSError):
+            # replaced as git itself does it: whoever makes index.lock owns the index
+            with lock.open("xb") as file:
+                try:
+                    same = index.read_bytes() == ours
+                    if same and old is not None:
+                        file.write(old)
+                        file.flush()
+                        os.fsync(file.fileno())
+                        lock.chmod(stat.S_IMODE(index.stat().st_mode))
+                        os.utime(lock, ns=(age, age))
+                        lock.replace(index)
+                    elif same:
+                        index.unlink()
+                finally:
+                    lock.unlink(missing_ok=True)
+            if same:
+                return
+        self._git("rm", "--cached", "-q", "--", *map(_literal, fresh))
+
+    def _refusal(self, output: str, contents: Mapping[str, bytes | None]) -> Problem:
+        """Why git refused, from its own words."""
         text = output.strip()
         low = text.lower()
-        touched = [
-            name
-            for name, content in contents.items()
-            if not (self.root / name).exists() or read_bytes(self.root / name) != content
-        ]
-        tail = f" (the hook changed {', '.join(touched)})" if touched else ""
         if _LOCKED.search(text):
             return self._locked_problem(text)
+        if "tell me who you are" in low or "auto-detection is disabled" in low:
+            return Problem(
+                "git does not know who you are, so nothing was committed: "
+                'git config --global user.name "Your Name"; '
+                "git config --global user.email you@example.org"
+            )
         if "no space left" in low:
             return Problem(
                 "the disk is full, so nothing was committed: free some space and try again", FAILED
             )
-        if (
-            "gpg failed to sign" in low
-            or "failed to write commit object" in low
-            or "ssh-keygen" in low
-        ):
+        signing = ("gpg failed to sign", "failed to write commit object", "ssh-keygen")
+        if any(words in low for words in signing):
             return Problem(
                 "git could not sign the commit (commit.gpgsign is set), so nothing was committed: "
                 f"unlock your key and try again, or use --no-commit. git said: {_first_line(text)}",
                 FAILED,
             )
-        hooks = [
-            name
-            for name in ("pre-commit", "prepare-commit-msg", "commit-msg")
-            if self._has_hook(name)
-        ]
-        said = _last_lines(text)
-        if hooks:
+        touched = ", ".join(self._touched(contents))
+        tail = f" (the hook changed {touched})" if touched else ""
+        said = " / ".join(_lines(text)[-6:]) or "nothing"
+        kinds = ("pre-commit", "prepare-commit-msg", "commit-msg")
+        if hooks := [name for name in kinds if os.access(self._hooks / name, os.X_OK)]:
             return Problem(
-                f"a hook of this repository ({' or '.join(hooks)}) refused the commit, "
-                "so nothing was "
-                f"committed{tail}: mend what it says, or use --no-commit. It said: "
-                f"{said or 'nothing'}",
+                f"a hook of this repository ({' or '.join(hooks)}) refused the commit, so nothing "
+                f"was committed{tail}: mend what it says, or use --no-commit. It said: {said}",
                 FAILED,
             )
         return Problem(
-            f"git could not commit, and nothing was changed{tail}. It said: {said or 'nothing'}",
-            FAILED,
+            f"git could not commit, and nothing was changed{tail}. It said: {said}", FAILED
         )
+
+    def _touched(self, contents: Mapping[str, bytes | None]) -> list[str]:
+        return [name for name, content in contents.items() if self._content(name) != content]
 
     # ── what stands in the way
 
-    def _refuse_states(self, names: Sequence[str]) -> None:
+    def _refuse_operations(self) -> None:
         if not self.root.is_dir() or not self.git_dir.is_dir():
             raise Problem(f"the repository {self.root} is gone: give another with --repo")
-        for marker, what, how in _IN_PROGRESS:
+        for marker, what in _IN_PROGRESS:
             if (self.git_dir / marker).exists():
                 raise Problem(
                     f"{what} is in progress in {self.root}, and a commit now would land inside it: "
-                    f"end it first with {how}"
-                )
-        unmerged = self._must("ls-files", "-u", "-z")
-        if unmerged:
-            raise Problem(
-                f"{self.root} has unresolved conflicts: resolve them first (git status lists them)"
-            )
-        for name in names:
-            self._refuse_path(name)
-            self._refuse_ignored(name)
-        self._wait_for_lock()
-        for kind in ("GIT_AUTHOR_IDENT", "GIT_COMMITTER_IDENT"):
-            code, _, err = self._git("-c", "user.useConfigOnly=true", "var", kind)
-            if code != 0:
-                what = "name and e-mail" if "name" not in _first_line(err) else "name"
-                raise Problem(
-                    f"git does not know who you are ({what} missing): "
-                    'git config --global user.name "Your Name"; '
-                    "git config --global user.email you@example.org"
+                    "end it first (git status says how)"
                 )
 
     def _refuse_path(self, name: str) -> None:
         full = self.root / name
-        parts = Path(name).parts
-        if any(part.lower() == ".git" for part in parts):
+        if any(part.lower() == ".git" for part in Path(name).parts):
             raise Problem(f"{full} is inside git's own folder")
-        for depth in range(1, len(parts) + 1):
-            above = "/".join(parts[:depth])
-            entry = self._index_entry(above)
-            if any(line.startswith("160000 ") for line in entry):
+        for above in reversed(Path(name).parents[:-1]):
+            if (self.root / above / ".git").exists():
                 raise Problem(
-                    f"{full} is in the submodule {above}: "
-                    f"give that repository with --repo {self.root / above}"
-                )
-            if depth < len(parts) and ((self.root / above) / ".git").exists():
-                raise Problem(
-                    f"{full} is in a repository of its own: "
+                    f"{full} is in {above}, a repository of its own (a submodule, perhaps): "
                     f"give that with --repo {self.root / above}"
                 )
         with contextlib.suppress(FileNotFoundError):
@@ -484,71 +501,20 @@ class Repository:
             if not stat.S_ISREG(mode):
                 raise Problem(f"{full} is not a plain file")
 
-    def _refuse_ignored(self, name: str) -> None:
-        if self._index_entry(name):
-            return
-        code, out, _ = self._git(
-            "check-ignore",
-            "-z",
-            "-v",
-            "--stdin",
-            stdin=name.encode(errors="surrogateescape") + b"\0",
-        )
+    def _refuse_ignored(self, names: Sequence[str]) -> None:
+        code, out, _ = self._git("check-ignore", "-v", "--", *(f":(top){name}" for name in names))
         if code == 0:
-            source, line, pattern, *_ = [*out.split("\0"), "", "", ""]
+            rule, _, name = out.splitlines()[0].rpartition("\t")
             raise Problem(
-                f"git ignores {self.root / name} ({source}:{line}: {pattern}): take the rule out, "
-                "choose another file, or use --no-commit"
+                f"git ignores {name.replace(':(top)', '', 1)} in {self.root} ({rule}): "
+                "take that rule out, choose another file, or use --no-commit"
             )
 
-    def _questions(
-        self,
-        names: Sequence[str],
-        before: Mapping[Path, bytes | None] | None,
-        ours: Iterable[Path] = (),
-    ) -> tuple[list[str], list[str]]:
-        """What a person must say yes to, and the diffs that go with it."""
-        reasons: list[str] = []
-        diffs: list[str] = []
-        head = self.head()
-        if head.detached:
-            reasons.append(
-                "HEAD is detached, so the commit would belong to no branch (git switch BRANCH "
-                "first)"
+    def _refuse_conflicts(self) -> None:
+        if self._must("ls-files", "--unmerged"):
+            raise Problem(
+                f"{self.root} has unresolved conflicts: resolve them first (git status lists them)"
             )
-        if self._superproject is not None:
-            reasons.append(
-                f"{self.root} is a submodule of {self._superproject}, "
-                "which would then show it as changed"
-            )
-        old = {self._relative(path): content for path, content in (before or {}).items()}
-        own = {self._relative(path) for path in ours}
-        for name in names:
-            tree = self._blob(head, name)
-            staged = self._staged(name)
-            known = tree is not None or staged is not None
-            mine = False
-            if name in own:
-                pass
-            elif name in old or before is not None:
-                full = self.root / name
-                content = (
-                    old[name] if name in old else (read_bytes(full) if full.is_file() else None)
-                )
-                mine = content is not None and self._hash(name, content) != tree
-                mine = mine or (content is None and known)
-            elif known:
-                mine = bool(self._diff(name))
-            if staged != tree and not (name in own and self._lags(name, head)):
-                full = self.root / name
-                added = name in own and full.is_file()
-                mine = not added or staged != self._hash(name, read_bytes(full))
-            if mine:
-                reasons.append(
-                    f"{name} holds edits of yours that are not committed, and they would go along"
-                )
-                diffs.append(self._diff(name))
-        return reasons, diffs
 
     def _wait_for_lock(self) -> None:
         lock = self.git_dir / "index.lock"
@@ -566,90 +532,57 @@ class Repository:
             age = f", {max(0, round(time.time() - lock.stat().st_mtime))} s old"
         return Problem(
             f"another git is at work: {lock}{age}. Try again when it is done; if no git runs, "
-            "it was left by "
-            "a crash and you can remove it. Nothing was changed",
+            "it was left by a crash and you can remove it. Nothing was changed",
             FAILED,
         )
 
-    # ── the index
-
-    def _undo_add(
-        self,
-        index: Path,
-        old: bytes | None,
-        age: int,
-        ours: bytes | None,
-        untracked: Sequence[str],
-    ) -> None:
-        """Take back ``add -N``: the very bytes of before, unless another has written the index
-        since. Its time of before too (``age``, in ns): git looks into a file that is as new as the
-        index, and takes an older one with unchanged size and time for unchanged."""
-        if not untracked:
-            return
-        lock = index.with_name("index.lock")
-        current = index.read_bytes() if index.exists() else None
-        if current == ours:
-            with contextlib.suppress(OSError):
-                # The index is replaced as git itself does it: whoever makes index.lock owns the
-                # index.
-                fd = os.open(lock, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
-                try:
-                    if old is None:
-                        os.close(fd)
-                        index.unlink(missing_ok=True)
-                        lock.unlink()
-                    else:
-                        with os.fdopen(fd, "wb") as file:
-                            file.write(old)
-                            file.flush()
-                            os.fsync(file.fileno())
-                        lock.chmod(stat.S_IMODE(index.stat().st_mode))
-                        os.utime(lock, ns=(age, age))
-                        lock.replace(index)
-                except BaseException:
-                    lock.unlink(missing_ok=True)
-                    raise
-                return
-        self._git("rm", "--cached", "-q", "--", *(_literal(name) for name in untracked))
-
-    def _lags(self, name: str, head: Head) -> bool:
-        """Whether the index still has of ``name`` what was there before the last commit: git was
-        killed, or the disk was full, after it had moved HEAD."""
-        tree = self._blob(head, name)
-        if tree is None or not self._index_entry(name):
-            return False
-        staged = self._staged(name)
-        return staged != tree and (
-            staged is None or staged == self._blob(Head(f"{head.sha}~", None), name)
-        )
-
-    def _catch_up(self, names: Sequence[str]) -> None:
-        """Give the index what HEAD has of these files."""
-        if names:
-            self._patient("reset", "-q", "--", *map(_literal, names))
-
-    def _mend_index(self, extra: Sequence[str], old: Head) -> list[str]:
-        """A file that a hook adds under ``--only`` is in the commit but not in the index, so that
-        the next commit would delete it again. Where the learner had nothing staged in it, the index
-        gets it too."""
-        notes = []
-        for name in extra:
-            if self._staged(name) == self._blob(old, name):
-                self._git("reset", "-q", "--", _literal(name))
-            else:
-                notes.append(
-                    f"{name} has staged edits of yours; "
-                    "compare it with `git diff --cached` before you commit"
-                )
-        return notes
-
     # ── plumbing
 
-    def _names(self, paths: Iterable[Path | str]) -> list[str]:
-        names = list(dict.fromkeys(self._relative(Path(path)) for path in paths))
-        if not names:
-            raise Problem("no file was named to commit")
-        return names
+    def _look(self, names: Sequence[str]) -> tuple[Head, dict[str, str]]:
+        """HEAD, and how each of ``names`` stands (``_SAME`` and its like)."""
+        found = {name: _SAME if os.path.lexists(self.root / name) else _UNKNOWN for name in names}
+        out = self._must(
+            *("status", "--porcelain=v2", "--branch", "--no-ahead-behind", "-z", "--no-renames"),
+            *("--untracked-files=all", "--ignored=matching", "--", *map(_literal, names)),
+        )
+        told: dict[str, str] = {}
+        for line in _names(out):
+            kind, _, rest = line.partition(" ")
+            if kind == "#":
+                key, _, value = rest.partition(" ")
+                told[key] = value
+            elif kind == "!":  # the file, or a folder above it
+                below = [name for name in names if f"{name}/".startswith(f"{rest.rstrip('/')}/")]
+                found.update(dict.fromkeys(below, _IGNORED))
+            elif kind == "?":
+                if found.get(rest) != "D.":  # after `git rm --cached` it is removed, and untracked
+                    found[rest] = _UNTRACKED
+            else:
+                fields = rest.split(" ", 9 if kind == "u" else 7)
+                found[fields[-1]] = _UNMERGED if kind == "u" else fields[0]
+        sha, branch = told.get("branch.oid"), told.get("branch.head")
+        head = Head(None if sha == "(initial)" else sha, None if branch == "(detached)" else branch)
+        return head, {name: found[name] for name in names}
+
+    def _diff(self, name: str, state: str) -> str:
+        """The unified diff of ``name`` from HEAD to the work tree, or to the index where the work
+        tree is back at HEAD. A new file is shown whole."""
+        if not _is_new(state):
+            text = self._must(*_DIFF, "HEAD", "--", _literal(name))
+        else:
+            text = self._git(*_DIFF, "--no-index", "--", "/dev/null", f"./{name}")[1]
+        return text or self._must(*_DIFF, "--cached", "--", _literal(name))
+
+    def _differ(self, names: Sequence[str]) -> list[str]:
+        """Those of ``names`` that HEAD has with another content, line ends of the settings left
+        out: only a diff that counts lines looks into the files."""
+        out = self._must(*_DIFF, "--numstat", "-z", "HEAD", "--", *map(_literal, names))
+        return [record.split("\t", 2)[2] for record in _names(out)]
+
+    def _content(self, name: str) -> bytes | None:
+        with contextlib.suppress(FileNotFoundError):
+            return read_bytes(self.root / name)
+        return None
 
     def _relative(self, path: Path) -> str:
         """``path`` as git names it from the root; relative paths start at the root. Problem when
@@ -664,129 +597,16 @@ class Repository:
             )
         return resolved.relative_to(root).as_posix()
 
-    def _diff(self, name: str) -> str:
-        head = self.head()
-        full = self.root / name
-        # Nothing of the person's own settings for reading diffs, and no rewriting of the index on
-        # the way.
-        settings = (
-            "diff.autoRefreshIndex=false",
-            "diff.noprefix=false",
-            "diff.mnemonicPrefix=false",
-        )
-        quiet = [word for setting in settings for word in ("-c", setting)]
-        quiet += ["diff", "--no-color", "--no-ext-diff", "--no-textconv"]
-        if not self._index_entry(name) and self._blob(head, name) is None:
-            if not full.is_file():
-                return ""
-            if full.stat().st_size == 0:
-                return f"new empty file {name}\n"
-            _, out, _ = self._git(*quiet, "--no-index", "--", "/dev/null", _dashless(name))
-            return out
-        if head.sha is None:
-            base = self._must("hash-object", "-t", "tree", "--stdin").strip()
-            # the empty tree, a fixed object
-            self._must("hash-object", "-t", "tree", "--stdin", "-w")
-        else:
-            base = head.sha
-        out = self._must(*quiet, base, "--", _literal(name))
-        if not out and self._blob(head, name) != self._staged(name):
-            return self._must(*quiet, "--cached", base, "--", _literal(name))
-        return out
-
-    def _blob(self, head: Head, name: str) -> str | None:
-        """The object id of ``name`` in HEAD, or None."""
-        if head.sha is None:
-            return None
-        code, out, _ = self._git("rev-parse", "--verify", "-q", f"{head.sha}:{name}")
-        return out.strip() if code == 0 else None
-
-    def _staged(self, name: str) -> str | None:
-        """The object id of ``name`` in the index, or None (also when it is only intended to be
-        added)."""
-        for line in self._index_entry(name):
-            mode, sha, _ = line.split(" ", 2)
-            empty = self._must("hash-object", "--stdin").strip()
-            if sha == empty and mode != "160000" and self._intended(name):
-                return None
-            return sha
-        return None
-
-    def _intended(self, name: str) -> bool:
-        out = self._must("diff", "--name-only", "--diff-filter=A", "-z", "--", _literal(name))
-        return bool(out)
-
-    def _hash(self, name: str, content: bytes) -> str:
-        """The object id that ``content`` would have as ``name``, line-ending filters applied."""
-        return self._must("hash-object", f"--path={name}", "--stdin", stdin=content).strip()
-
-    def _index_entry(self, name: str) -> list[str]:
-        out = self._must("ls-files", "-s", "-z", "--", _literal(name))
-        # A folder's name matches what lies below it: only exact names count.
-        return [line for line in out.split("\0") if line and line.split("\t", 1)[1] == name]
-
-    def _status_of_others(self, names: Sequence[str]) -> list[str]:
-        out = self._must("status", "--porcelain=v2", "-z", "--no-renames", "--untracked-files=no")
-        return [
-            line
-            for line in out.split("\0")
-            if line and not any(_mentions(line, name) for name in names)
-        ]
-
-    def _files_of(self, sha: str | None, old: str | None) -> list[str]:
-        assert sha is not None
-        ends = [old, sha] if old else ["--root", sha]
-        out = self._must(
-            "diff-tree", "-r", "-z", "--name-only", "--no-commit-id", "--no-renames", *ends
-        )
-        return [name for name in out.split("\0") if name]
-
-    def _has_hooks(self) -> bool:
-        """Whether any hook can run here; also when nobody can say."""
-        code, out, _ = self._git("rev-parse", "--git-path", "hooks")
-        folder = self.root / out.rstrip("\n")
-        try:
-            files = list(folder.iterdir()) if code == 0 and folder.is_dir() else []
-        except OSError:
-            return True
-        return code != 0 or any(
-            file.suffix != ".sample" and os.access(file, os.X_OK) for file in files
-        )
-
-    def _has_hook(self, name: str) -> bool:
-        code, out, _ = self._git("rev-parse", "--git-path", f"hooks/{name}")
-        return code == 0 and os.access(self.root / out.rstrip("\n"), os.X_OK)
-
-    def _patient(self, *arguments: str) -> tuple[int, str, str]:
-        """Run git, trying again for a moment while another git holds the index."""
-        result = self._git(*arguments)
-        for _ in range(_LOCK_TRIES):
-            if result[0] == 0 or not _LOCKED.search(result[2]):
-                break
-            time.sleep(_LOCK_PAUSE_S)
-            result = self._git(*arguments)
-        return result
-
-    def _unlocked(self, *arguments: str) -> None:
-        code, out, err = self._patient(*arguments)
+    def _must(self, *arguments: str) -> str:
+        code, out, err = self._git(*arguments)
         if code != 0:
             if _LOCKED.search(err):
                 raise self._locked_problem(err)
-            raise Problem(
-                f"git {arguments[0]} failed, and nothing was changed: {_first_line(err or out)}",
-                FAILED,
-            )
-
-    def _must(self, *arguments: str, stdin: bytes | None = None) -> str:
-        code, out, err = self._git(*arguments, stdin=stdin)
-        if code != 0:
-            raise Problem(
-                f"git {arguments[0]} failed in {self.root}: {_first_line(err or out)}", FAILED
-            )
+            raise Problem(f"git failed in {self.root}: {_first_line(err or out)}", FAILED)
         return out
 
-    def _git(self, *arguments: str, stdin: bytes | None = None) -> tuple[int, str, str]:
-        return _run(self.root, *arguments, stdin=stdin)
+    def _git(self, *arguments: str) -> tuple[int, str, str]:
+        return _run(self.root, *arguments)
 
 
 def init(path: Path | str) -> Repository:
@@ -795,34 +615,23 @@ def init(path: Path | str) -> Repository:
     folder = expanded(path).absolute()
     if folder.exists() and not folder.is_dir():
         raise Problem(f"{folder} is not a folder")
-    if not folder.exists() and not folder.parent.is_dir():
-        raise Problem(f"there is no folder {folder.parent} to make {folder.name} in")
-    try:
-        above = Repository.discover(folder)
-    except NoRepository:
-        pass
-    else:
-        raise Problem(
-            f"{folder} is already in the repository {above.root}: "
-            "q1lab does not put one inside another"
-        )
+    above = [found.root] if (found := Repository.around(folder)) else []
     for parent in folder.resolve().parents:  # git itself stops looking where a file system ends
         if (parent / ".git" / "HEAD").exists() or (parent / ".git").is_file():
-            raise Problem(
-                f"{folder} is already in the repository {parent}: "
-                "q1lab does not put one inside another"
-            )
+            above.append(parent)
+    if above:
+        raise Problem(
+            f"{folder} is already in the repository {above[0]}: "
+            "q1lab does not put one inside another"
+        )
     if folder.resolve() in (Path.home().resolve(), Path(folder.anchor)):
         raise Problem(
             f"{folder} holds everything you have: make a folder for this work and give that"
         )
-    if folder.is_dir():
-        below = sorted(child.parent.name for child in folder.glob("*/.git"))
-        if below:
-            raise Problem(
-                f"{folder} holds repositories ({', '.join(below[:3])}): "
-                "give one of them with --repo"
-            )
+    if below := sorted(child.parent.name for child in folder.glob("*/.git")):
+        raise Problem(
+            f"{folder} holds repositories ({', '.join(below[:3])}): give one of them with --repo"
+        )
     created = not folder.exists()
     folder.mkdir(exist_ok=True)
     code, out, err = _run(folder, "init", "-q")
@@ -863,40 +672,36 @@ def merge_file(
         return files[0].read_bytes(), code
 
 
-def _run(folder: Path, *arguments: str, stdin: bytes | None = None) -> tuple[int, str, str]:
+def _run(folder: Path, *arguments: str) -> tuple[int, str, str]:
     """Run git in ``folder``; (status, stdout, stderr). No prompt, editor, pager or optional lock.
 
     When it is interrupted, git and its hooks have ended before the exception goes on: nothing
     below may still commit what the caller takes back.
     """
-    import tempfile
-
-    repo_git = _git_of(folder)
+    try:
+        import git
+    except ImportError as error:
+        raise Problem(
+            "git is not installed, or not on PATH: install it, or use --no-commit", FAILED
+        ) from error
+    repo_git = git.Git(str(folder))
     started: Any = None  # it ends git when it is let go of
-    with contextlib.ExitStack() as stack:
-        options: dict[str, Any] = {}
-        if stdin is not None:
-            file = stack.enter_context(tempfile.TemporaryFile())
-            file.write(stdin)
-            file.seek(0)
-            options["istream"] = file
-        try:
-            with _interrupts_wait():
-                started = repo_git.execute(
-                    ["git", *arguments],
-                    as_process=True,
-                    env=_QUIET,
-                    # no controlling terminal: nothing below git can ask on it either
-                    start_new_session=True,
-                    **options,
-                )
-            out, err = started.communicate()
-        except ValueError as error:  # a NUL byte in an argument
-            raise Problem(f"git cannot take this name or message: {error}") from error
-        except BaseException:
-            if started is not None:
-                _end_group(started.proc)
-            raise
+    try:
+        with _interrupts_wait():
+            started = repo_git.execute(
+                ["git", *arguments],
+                as_process=True,
+                env=_QUIET,
+                # no controlling terminal: nothing below git can ask on it either
+                start_new_session=True,
+            )
+        out, err = started.communicate()
+    except ValueError as error:  # a NUL byte in an argument
+        raise Problem(f"git cannot take this name or message: {error}") from error
+    except BaseException:
+        if started is not None:
+            _end_group(started.proc)
+        raise
     return started.returncode, os.fsdecode(out), os.fsdecode(err)
 
 
@@ -935,14 +740,17 @@ def _end_group(child: subprocess.Popen[bytes]) -> None:
     child.wait()
 
 
-def _git_of(folder: Path) -> git.Git:
-    try:
-        import git
-    except ImportError as error:
-        raise Problem(
-            "git is not installed, or not on PATH: install it, or use --no-commit", FAILED
-        ) from error
-    return git.Git(str(folder))
+def _is_new(state: str) -> bool:
+    """Whether HEAD hasn't got a path."""
+    return state in (_UNKNOWN, _UNTRACKED, _IGNORED, ".A") or state[0] == "A"
+
+
+def _is_mine(state: str, own: bool) -> bool:
+    """Whether a path holds, on disk or staged, what is the learner's and in no commit. ``own``: on
+    disk is q1lab's own text; then only what is staged beside it can be theirs."""
+    if state in (_SAME, _UNKNOWN, _IGNORED):
+        return False
+    return not own or state[0] == "D" or (state[0] not in ".?" and state[1] != ".")
 
 
 def _literal(name: str) -> str:
@@ -950,33 +758,19 @@ def _literal(name: str) -> str:
     return f":(top,literal){name}"
 
 
-def _dashless(name: str) -> str:
-    return f"./{name}"
+def _names(out: str) -> tuple[str, ...]:
+    """What git wrote with -z, one by one."""
+    return tuple(filter(None, out.split("\0")))
 
 
-def _mentions(line: str, name: str) -> bool:
-    """Whether a line of ``status --porcelain=v2 -z`` is about ``name``."""
-    if line[:2] in ("? ", "! "):
-        return line[2:] == name
-    return line.split(" ", 8)[-1] == name if line[:2] == "1 " else line.split(" ", 10)[-1] == name
+def _lines(text: str) -> list[str]:
+    return [line.strip() for line in plain(text).splitlines() if line.strip()]
 
 
 def _first_line(text: str) -> str:
-    from q1lab.files import plain
-
-    lines = [line.strip() for line in plain(text).splitlines() if line.strip()]
-    chosen = next(
-        (line for line in lines if line.startswith(("fatal:", "error:"))),
-        lines[0] if lines else "no reason",
-    )
+    lines = _lines(text) or ["no reason"]
+    chosen = next((line for line in lines if line.startswith(("fatal:", "error:"))), lines[0])
     return chosen.removeprefix("fatal: ").removeprefix("error: ")
-
-
-def _last_lines(text: str, count: int = 6) -> str:
-    from q1lab.files import plain
-
-    lines = [line.strip() for line in plain(text).splitlines() if line.strip()]
-    return " / ".join(lines[-count:])
 
 
 def _browsable(url: str) -> str | None:
@@ -994,6 +788,3 @@ def _browsable(url: str) -> str | None:
     if parts.scheme not in ("http", "https", "ssh", "git") or not parts.hostname:
         return None
     return f"https://{parts.hostname}{parts.path.removesuffix('.git')}"
-
-
-__all__ = ["CommitResult", "Head", "NeedsYes", "NoRepository", "Repository", "init"]

@@ -78,7 +78,7 @@ class Proposal:
         """Whether saving it would change anything: a file, or what is committed of it."""
         if any(saving.read(path) != data for path, data in self.files.items()):
             return True
-        return self.repo is not None and any(self.repo.is_dirty(path) for path in self.files)
+        return self.repo is not None and any(not self.repo.holds(path) for path in self.files)
 
     def save(self, store: Store, *, confirmed: bool = False, dry_run: bool = False) -> Saved:
         """Write and commit, and note it. NeedsYes and Problem as ``save.save`` has them."""

@@ -113,16 +113,17 @@ def save(
     person's yes is missing."""
     if dry_run:
         before = {path: read(path) for path in files}
-        _check(files, before, repo, confirmed=True)
+        if repo is not None:
+            repo.check(files, confirmed=True, dry_run=True)
         return Saved(tuple(path for path in files if before[path] != files[path]), None)
     git_dir = repo.git_dir if repo is not None else None
     with written.writing(git_dir):
         before = {path: read(path) for path in files}
-        ours = _check(files, before, repo, confirmed=confirmed)
+        ours = [path for path in files if written.ours(path, before[path])]
+        checked = repo.check(files, confirmed=confirmed, ours=ours) if repo is not None else None
         changed = {path: data for path, data in files.items() if before[path] != data}
         made = [folder for path in changed for folder in _new_folders(path)]
         done: list[Path] = []
-        head = repo.head() if repo is not None else None
         # Without a repository nobody asks whose the rest of an existing file is.
         whole = [path for path in files if repo or before[path] is None or path in ours]
         written.mean({path: files[path] for path in whole})
@@ -135,10 +136,11 @@ def save(
                 written.put(path, data, mode=public_mode(), git_dir=git_dir)
                 done.append(path)
             result = None
-            if repo is not None:
-                result = repo.commit(files, message, confirmed=confirmed, before=before, ours=ours)
+            if repo is not None and checked is not None:
+                result = repo.commit(checked, message)
         except BaseException:
-            if repo is not None and repo.head() != head and all(map(repo.holds, done)):
+            moved = repo is not None and checked is not None and repo.head() != checked.head
+            if repo is not None and moved and all(map(repo.holds, done)):
                 raise  # cut off after the commit: it has them
             for path in done:
                 _put_back(path, before[path], changed[path], git_dir)
@@ -148,21 +150,6 @@ def save(
             written.mean({path: before[path] or b"" for path in ours})
             raise
         return Saved(tuple(changed), result)
-
-
-def _check(
-    files: Mapping[Path, bytes],
-    before: Mapping[Path, bytes | None],
-    repo: Repository | None,
-    *,
-    confirmed: bool,
-) -> list[Path]:
-    """Those of ``files`` that are as q1lab wrote them. Problem or NeedsYes where they can't be
-    committed."""
-    ours = [path for path in files if written.ours(path, before[path])]
-    if repo is not None:
-        repo.check(files, confirmed=confirmed, ours=ours)
-    return ours
 
 
 def _put_back(path: Path, old: bytes | None, ours: bytes, git_dir: Path | None) -> None:
