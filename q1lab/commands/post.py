@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -265,7 +266,7 @@ def preview_command(
             text, path.parent, f"A preview. {total:,} words, {minutes} min read aloud."
         )
 
-    opens = shared.may_ask() if opening is None else opening
+    opens = sys.stdin.isatty() and sys.stderr.isatty() if opening is None else opening
     shared.looked("post preview", path)
     if serve:
         server = preview.server(render, port)
