@@ -50,6 +50,9 @@ _MISLEADING = (
     "GIT_NAMESPACE",
 )
 
+_WHO = "\x01"
+"""What stands before an author's name and address in what ``git log`` prints here."""
+
 _LOCK_TRIES, _LOCK_PAUSE_S = 6, 0.25
 
 _LOCKED = re.compile(r"Unable to create '([^']+\.lock)': File exists")
@@ -213,8 +216,53 @@ class Repository:
 
     def tracked(self, pattern: str) -> tuple[str, ...]:
         """Tracked files whose name matches a git glob such as ``*.ipynb``, at any depth."""
-        out = self._must("ls-files", "-z", "--", f":(glob)**/{pattern}")
+        out = self._must("ls-files", "-z", "--", _glob(pattern))
         return tuple(name for name in out.split("\0") if name)
+
+    def added_by_me(self, pattern: str) -> tuple[str, ...]:
+        """The ``tracked`` files that this person's own commits added, wherever they were moved
+        since and by whom."""
+        me = self._me()
+        _, out, _ = self._git(
+            "log",
+            "--reverse",
+            "-z",
+            "--name-status",
+            "--find-renames",
+            f"--format={_WHO}%an{_WHO}%ae",
+            "--",
+            _glob(pattern),
+        )
+        words = iter(filter(None, (word.lstrip("\n") for word in out.split("\0"))))
+        mine, added = False, set()
+        for word in words:
+            if word.startswith(_WHO):
+                mine = not me.isdisjoint(word.split(_WHO)[1:])
+            elif word == "A":
+                name = next(words)
+                added.discard(name)
+                added |= {name} if mine else set()
+            elif word[0] in "RC":
+                old, new = next(words), next(words)
+                added |= {new} if old in added else set()
+            else:
+                next(words)
+        return tuple(name for name in self.tracked(pattern) if name in added)
+
+    def is_mine_at_origin(self) -> bool:
+        """Whether this person has a commit at ``origin``, as far as this clone knows it: else it is
+        somebody else's project. So it is where nothing was ever fetched from or pushed to it."""
+        code, out, _ = self._git("log", "--remotes=origin", f"--format=%an{_WHO}%ae", "-z")
+        authors = set(filter(None, out.split("\0")))
+        me = self._me()
+        return code != 0 or not authors or any(not me.isdisjoint(w.split(_WHO)) for w in authors)
+
+    def _me(self) -> frozenset[str]:
+        """The name and the address that this person commits with here; empty where git knows
+        none."""
+        code, ident, _ = self._git("-c", "user.useConfigOnly=true", "var", "GIT_AUTHOR_IDENT")
+        found = re.match(r"(.*) <(.*)>", ident)
+        return frozenset(found.groups()) if code == 0 and found else frozenset()
 
     def holds(self, path: Path | str) -> bool:
         """Whether the last commit has ``path`` as it is now."""
@@ -870,6 +918,11 @@ def _git_of(folder: Path) -> git.Git:
 def _literal(name: str) -> str:
     """A pathspec that means exactly this name, whatever it holds."""
     return f":(top,literal){name}"
+
+
+def _glob(pattern: str) -> str:
+    """A pathspec that means the files whose name matches, at any depth."""
+    return f":(glob)**/{pattern}"
 
 
 def _dashless(name: str) -> str:
