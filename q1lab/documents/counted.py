@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from q1lab.documents import roadmap
 from q1lab.documents.known import quarter_of
+from q1lab.documents.post import note_empty
 from q1lab.errors import Problem
 from q1lab.files import read_bytes
 from q1lab.index.store import Store
@@ -45,7 +46,8 @@ class Around:
 
 
 def around(store: Store, week: Week, repo: Repository | None) -> Around:
-    """Look at roadmap and repositories."""
+    """Look at roadmap, repositories, and what of the post's draft is empty."""
+    note_empty(store, week.label)
     stated: Mapping[str, float] = {}
     file = repo.root / roadmap.FILE if repo else None
     if file is not None and file.is_file():

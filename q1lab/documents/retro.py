@@ -19,6 +19,7 @@ from q1lab.documents import counted, facts, known
 from q1lab.documents.counted import Repo
 from q1lab.documents.known import Answer, next_quarter_of, quarter_of
 from q1lab.documents.markdown import Md, inline, table
+from q1lab.documents.post import note_empty
 from q1lab.documents.templates import Rendered, count, minutes, render
 from q1lab.index.store import Store
 from q1lab.journal import artifacts, evidence, posts, reading
@@ -41,6 +42,8 @@ class Post:
     url: str | None
     published: str | None
     channels: tuple[str, ...]
+    empty: str = ""
+    """How many sections of its draft are, in words."""
 
 
 @dataclass(frozen=True)
@@ -233,7 +236,8 @@ def claims(record: Retro, lines: Sequence[KpiLine]) -> tuple[str, ...]:
     for post in record.posts:
         where = f"published at {post.url}" if post.published else "not published"
         on = f", shared on {', '.join(post.channels)}" if post.channels else ""
-        said.append(f"“{post.title}”: {where}{on}")
+        empty = f", {post.empty}" if post.empty else ""
+        said.append(f"“{post.title}”: {where}{empty}{on}")
     open_ = sum(len(item.steps) for item in record.unfinished)
     parts = ", ".join(item.part for item in record.unfinished)
     if open_:
@@ -273,6 +277,7 @@ def gather(
 ) -> Retro:
     """The record of the retrospective as of now. ``ticked`` are titles that are ticked in the file
     itself."""
+    note_empty(store, week.label)
     done = evidence.read(store, week)
     week = progress.narrowed(week, done)
     quarter, following = quarter_of(week.label), next_quarter_of(week.label)
@@ -295,6 +300,7 @@ def gather(
                 item["url"],
                 item["published"],
                 tuple(posts.channel_title(share["channel"]) for share in item["shares"]),
+                posts.empty_words(item["empty"]),
             )
             for item in posts.every(store)
         ),

@@ -912,6 +912,7 @@ def test_the_retrospective_says_what_it_will_claim_and_contradicts_nothing(
 ) -> None:
     study(fake_trainer)
     q1lab("post", "new")
+    fill_in(next((repo / "posts").glob("*.md")))
     q1lab("post", "publish", "https://example.org/q1")
     for channel, url in (("hn", "https://n.example/1"), ("x", "https://x.example/1")):
         q1lab("post", "share", channel, url)
@@ -984,6 +985,42 @@ def test_publishing_is_not_silent_over_open_findings(repo: Path, q1lab: Q1lab) -
     assert "“beats” says that it helps" in err
     assert "others can open" in q1lab("post", "publish", "http://127.0.0.1:8000/", code=2)[1]
     assert "others can open" in q1lab("post", "publish", "http://localhost/q1", code=2)[1]
+
+
+def fill_in(draft: Path, sections: int = 9) -> None:
+    """Write something into the first sections of a draft."""
+    budget = re.compile(r"(<!-- q1lab:budget \d+ -->)")
+    draft.write_text(budget.sub(r"\1\n\nSome words of mine.\n", draft.read_text(), count=sections))
+
+
+def test_a_post_with_empty_sections_is_not_counted_as_published(repo: Path, q1lab: Q1lab) -> None:
+    """With 8 of 9 sections empty it ticked its step and met its KPI, without a word."""
+    week = content.load(paths.content_dir())
+
+    def counted() -> tuple[float, str, bool]:
+        lines = {item["name"]: item for item in json.loads(q1lab("kpi", "--json")[0])["kpis"]}
+        with Store() as store:
+            done = evidence.read(store, week).of("c2-publish").done
+        return lines["blog_posts"]["actual"], lines["blog_posts"]["how"], done
+
+    q1lab("post", "new")
+    (draft,) = (repo / "posts").glob("*.md")
+    out, err = q1lab("post", "publish", "https://example.org/q1")
+    assert "8 sections empty" in out
+    assert "note: 8 sections empty in the draft" in err
+    assert counted() == (
+        0,
+        "posts with an address where they are published (1 more has 8 sections empty)",
+        False,
+    )
+    assert "8 sections empty" in q1lab("retro", "--stdout")[0]
+    fill_in(draft, 8)
+    assert "1 section empty" in q1lab("post", "publish", "https://example.org/q1")[1]
+    assert not counted()[2]
+    fill_in(draft)
+    assert counted() == (1, "posts with an address where they are published", True)
+    assert "empty" not in "".join(q1lab("post", "publish", "https://example.org/q1"))
+    assert "empty" not in q1lab("post", "status")[0]
 
 
 def test_answers_flow_into_the_draft_and_refresh_asks_only_about_news(
