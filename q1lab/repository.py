@@ -57,6 +57,9 @@ _DIFF = (
     *("diff", "--no-color", "--no-ext-diff", "--no-textconv", "--no-renames"),
 )
 
+_WHO = "\x01"
+"""What stands before an author's name and address in what ``git log`` prints here."""
+
 _LOCK_TRIES, _LOCK_PAUSE_S = 6, 0.25
 
 _GRACE = 2.0
@@ -207,6 +210,51 @@ class Repository:
     def head(self) -> Head:
         """The commit and branch that HEAD points at."""
         return self._look([".git"])[0]  # a name that no commit has: git looks at no file
+
+    def added_by_me(self, pattern: str) -> tuple[str, ...]:
+        """The ``tracked`` files that this person's own commits added, wherever they were moved
+        since and by whom."""
+        me = self._me()
+        _, out, _ = self._git(
+            "log",
+            "--reverse",
+            "-z",
+            "--name-status",
+            "--find-renames",
+            f"--format={_WHO}%an{_WHO}%ae",
+            "--",
+            _glob(pattern),
+        )
+        words = iter(filter(None, (word.lstrip("\n") for word in out.split("\0"))))
+        mine, added = False, set()
+        for word in words:
+            if word.startswith(_WHO):
+                mine = not me.isdisjoint(word.split(_WHO)[1:])
+            elif word == "A":
+                name = next(words)
+                added.discard(name)
+                added |= {name} if mine else set()
+            elif word[0] in "RC":
+                old, new = next(words), next(words)
+                added |= {new} if old in added else set()
+            else:
+                next(words)
+        return tuple(name for name in self.tracked(pattern) if name in added)
+
+    def is_mine_at_origin(self) -> bool:
+        """Whether this person has a commit at ``origin``, as far as this clone knows it: else it is
+        somebody else's project. So it is where nothing was ever fetched from or pushed to it."""
+        code, out, _ = self._git("log", "--remotes=origin", f"--format=%an{_WHO}%ae", "-z")
+        authors = set(filter(None, out.split("\0")))
+        me = self._me()
+        return code != 0 or not authors or any(not me.isdisjoint(w.split(_WHO)) for w in authors)
+
+    def _me(self) -> frozenset[str]:
+        """The name and the address that this person commits with here; empty where git knows
+        none."""
+        code, ident, _ = self._git("-c", "user.useConfigOnly=true", "var", "GIT_AUTHOR_IDENT")
+        found = re.match(r"(.*) <(.*)>", ident)
+        return frozenset(found.groups()) if code == 0 and found else frozenset()
 
     def holds(self, path: Path | str) -> bool:
         """Whether the last commit has ``path`` as it is now."""
@@ -761,6 +809,11 @@ def _literal(name: str) -> str:
 def _names(out: str) -> tuple[str, ...]:
     """What git wrote with -z, one by one."""
     return tuple(filter(None, out.split("\0")))
+
+
+def _glob(pattern: str) -> str:
+    """A pathspec that means the files whose name matches, at any depth."""
+    return f":(glob)**/{pattern}"
 
 
 def _lines(text: str) -> list[str]:

@@ -8,7 +8,7 @@ import dataclasses
 import functools
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -132,16 +132,15 @@ def repository(how: Writing) -> tuple[Path, Repository | None]:
             repo = init(folder)
         elif how.no_commit or how.dry_run:
             return folder, None
-        elif may_ask() and click.confirm(
-            f"{folder} is in no git repository. Make one there?", err=True
-        ):
-            repo = init(folder)
         else:
-            raise Problem(
+            refused = Problem(
                 f"{folder} is in no git repository: give one with --repo PATH, "
                 "make one with --init, "
                 "or write without it with --no-commit"
-            ) from None
+            )
+            if ask(f"{folder} is in no git repository. Make one there?", refused) != "yes":
+                raise refused from None
+            repo = init(folder)
     except Problem:
         if how.init and not folder.exists() and not how.dry_run:
             repo = init(folder)
@@ -172,9 +171,35 @@ def maybe_repository(given: Path | None) -> Repository | None:
         return None
 
 
-def may_ask() -> bool:
-    """Whether a person is there to answer."""
-    return sys.stdin.isatty() and sys.stderr.isatty()
+TRIES, LONGEST_ANSWER = 3, 100
+"""How often a question is asked again, and characters of an answer: input may be endless."""
+
+
+def ask(question: str, unanswered: Problem, words: Sequence[str] = ("no", "yes")) -> str:
+    """The answer to a question: one of ``words``, of which an empty line means the first.
+
+    It is asked on standard error and waited for on standard input, be that a terminal or not.
+    Raises ``unanswered`` where no answer comes: input has ended or can't be read, or it is a
+    terminal at which the question can't be seen.
+    """
+    shown = "/".join(word[0].upper() if word == words[0] else word[0] for word in words)
+    for _ in range(TRIES):
+        typed = sys.stdin is not None and not sys.stdin.closed and sys.stdin.isatty()
+        if typed and not sys.stderr.isatty():
+            raise unanswered
+        click.echo(plain(f"{question} [{shown}] "), nl=False, err=True)
+        line = ""
+        with contextlib.suppress(AttributeError, OSError, ValueError):  # closed, or no text
+            line = sys.stdin.readline(LONGEST_ANSWER)
+        if not typed:
+            click.echo(plain(line.strip()), err=True)
+        if not line:
+            raise unanswered
+        given = line.strip().lower()
+        for word in words:
+            if given in ("", word, word[0]):
+                return word
+    raise Problem(f"nothing was changed: the answer is one of {', '.join(words)}")
 
 
 def show(text: str) -> None:
@@ -244,21 +269,19 @@ def carry_out(
 def act(
     saving: Callable[..., Saved], proposal: Proposal, how: Writing, *, quiet: bool = False
 ) -> dict[str, Any]:
-    """Write and commit, asking for a yes where one is missing and somebody is there. Says what
-    happened (unless ``quiet``) and returns it as plain types."""
+    """Write and commit, asking for a yes where one is missing. Says what happened (unless
+    ``quiet``) and returns it as plain types."""
     from q1lab.repository import NeedsYes
 
-    if not (how.dry_run or how.yes or quiet) and proposal.repo is not None:
+    if not (how.dry_run or how.yes) and proposal.repo is not None:
         _ask_first(proposal)
     try:
         done = saving(confirmed=how.yes, dry_run=how.dry_run)
     except NeedsYes as problem:
         show_diff(problem.diff, err=True)
-        if not may_ask():
-            raise
         for reason in problem.reasons:
             remark(reason)
-        if not click.confirm("Go on?", err=True):
+        if ask("Go on?", problem) != "yes":
             raise Problem("nothing was changed", FAILED) from None
         done = saving(confirmed=True)
     commit = done.commit
@@ -277,46 +300,48 @@ def act(
 
 
 def _ask_first(proposal: Proposal) -> None:
-    """Show the commit before it is made, and ask, where somebody is there to answer and has not
-    said that they don't want to be asked. Problem when the answer is no."""
+    """Show the commit before it is made, and ask, unless the learner has said that they don't want
+    to be asked. Problem when the answer is no, and when none comes."""
     from q1lab import config
 
-    if proposal.claims and proposal.pending():
+    changing = proposal.pending()
+    if proposal.claims and changing:
         remark(f"What {next(iter(proposal.files)).name} will say:")
         for claim in proposal.claims:
             remark(f"  · {claim}")
-    if not (may_ask() and config.load().ask_before_commit and proposal.pending()):
+    if not (changing and config.load().ask_before_commit):
         return
     assert proposal.repo is not None
     show_diff(proposal.diff, err=True)
     branch = proposal.repo.head().branch or "a detached HEAD"
-    remark(f"\nThis would be committed on {branch}, with {proposal.names} and nothing else:")
+    names = proposal.named(changing)
+    remark(f"\nThis would be committed on {branch}, with {names} and nothing else:")
     remark(f"  {proposal.message}")
-    answer = click.prompt(
-        "Commit it? (y)es, (n)o, (a)lways: don't ask again",
-        type=click.Choice(["y", "n", "a"], case_sensitive=False),
-        default="y",
-        show_choices=False,
-        err=True,
+    unanswered = Problem(
+        "nothing was changed, as nobody answered: --yes commits without asking, "
+        "--no-commit writes without committing"
     )
-    if answer == "n":
+    words = ("yes", "no", "always")
+    answer = ask("Commit it? (y)es, (n)o, (a)lways: don't ask again", unanswered, words)
+    if answer == "no":
         raise Problem("nothing was changed", FAILED)
-    if answer == "a":
+    if answer == "always":
         config.put("ask_before_commit", "false")
         remark("Later: `q1lab config set ask_before_commit true` asks again.")
 
 
 def _tell(done: Saved, proposal: Proposal, how: Writing) -> None:
-    names = proposal.names
     subject = proposal.message.splitlines()[0]
     commit = done.commit
+    names = proposal.named(proposal.files)
     if how.dry_run:
         remark(f"would write {names}" if done.written else f"{names}: nothing would change")
         if proposal.repo is not None:
             remark(f"would commit: {subject}")
     elif commit and commit.committed:
         branch = commit.branch or "a detached HEAD"
-        remark(f"{names}: committed {str(commit.sha)[:7]} on {branch}: {subject}")
+        held = ", ".join(commit.files)
+        remark(f"{held}: committed {str(commit.sha)[:7]} on {branch}: {subject}")
         for note in commit.notes:
             remark(f"note: {note}")
     elif done.written:

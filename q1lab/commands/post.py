@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -265,7 +266,7 @@ def preview_command(
             text, path.parent, f"A preview. {total:,} words, {minutes} min read aloud."
         )
 
-    opens = shared.may_ask() if opening is None else opening
+    opens = sys.stdin.isatty() and sys.stderr.isatty() if opening is None else opening
     shared.looked("post preview", path)
     if serve:
         server = preview.server(render, port)
@@ -362,18 +363,20 @@ def export_command(
 def publish_command(url: str, title: str | None, as_json: bool) -> int:
     """Record the canonical address of the post: the one that every channel links to."""
     from q1lab.documents import open_claims
+    from q1lab.documents import post as documents
     from q1lab.journal import posts
 
     week = shared.week()
     with opened() as store:
+        empty = documents.note_empty(store, week.label)
         found = posts.publish(store, week.label, url, title)
         open_ = open_claims.of_post(store, week, found)
     if as_json:
         shared.emit({"post": found, "findings": [asdict(item) for item in open_]})
         return OK
     shared.show("\n".join(_board(found)))
-    if open_:
-        shared.remark(f"note: {open_claims.told(found, open_)}")
+    for line in open_claims.told(found, open_, empty):
+        shared.remark(f"note: {line}")
     return OK
 
 
@@ -420,6 +423,7 @@ def _board(found: dict[str, Any]) -> list[str]:
     out = [
         str(found["title"]),
         f"  live at {found['url']}" if found["url"] else "  not published: q1lab post publish URL",
+        *([f"  {posts.empty_words(found['empty'])}"] if found["url"] and found["empty"] else []),
     ]
     width = max(len(name) for name in posts.CHANNELS.values())
     shared_on = {item["channel"]: item for item in found["shares"]}

@@ -23,12 +23,9 @@ JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 def _agreed(question: str, yes: bool) -> bool:
-    """Whether the learner agrees. Problem where nobody is there to ask."""
-    if yes:
-        return True
-    if not shared.may_ask():
-        raise Problem("nothing was done: look with --dry-run, then give --yes")
-    return click.confirm(question, err=True)
+    """Whether the learner agrees. Problem where nobody answers."""
+    unanswered = Problem("nothing was done: look with --dry-run, then give --yes")
+    return yes or shared.ask(question, unanswered) == "yes"
 
 
 def _size(count: int) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from q1lab.documents import roadmap
 from q1lab.documents.known import quarter_of
+from q1lab.documents.post import note_empty
 from q1lab.errors import Problem
 from q1lab.files import read_bytes
 from q1lab.index.store import Store
@@ -18,7 +19,9 @@ from q1lab.week.model import Week
 
 @dataclass(frozen=True)
 class Repo:
-    """A repository; ``notebooks`` is None where q1lab could not look inside."""
+    """A repository. ``location`` is a public address that holds the learner's commits;
+    ``notebooks`` are those that the learner's commits added, None where q1lab could not look
+    inside."""
 
     title: str
     location: str | None
@@ -37,13 +40,14 @@ class Around:
     stated: Mapping[str, float]
     """Targets that the roadmap states."""
     public_repos: int
-    """Repositories with a public address."""
+    """Repositories with a public address that holds the learner's commits."""
     other_repos: int
     """Those without."""
 
 
 def around(store: Store, week: Week, repo: Repository | None) -> Around:
-    """Look at roadmap and repositories."""
+    """Look at roadmap, repositories, and what of the post's draft is empty."""
+    note_empty(store, week.label)
     stated: Mapping[str, float] = {}
     file = repo.root / roadmap.FILE if repo else None
     if file is not None and file.is_file():
@@ -67,6 +71,14 @@ def kpi_lines_beside(store: Store, week: Week, seen: Around) -> list[kpis.KpiLin
     )
 
 
+NOTEBOOKS = "*.ipynb"
+
+
+def _own_address(repo: Repository) -> str | None:
+    """The public address of a repository; None for a clone of somebody else's project."""
+    return repo.web_url() if repo.is_mine_at_origin() else None
+
+
 def repositories(store: Store, repo: Repository | None) -> list[Repo]:
     """The learner's repositories: the one that documents are written to, then those on record.
     Without a public remote the first has the address that is on record under its name."""
@@ -76,8 +88,8 @@ def repositories(store: Store, repo: Repository | None) -> list[Repo]:
     if repo is not None:
         name = repo.root.name.lower()
         given = (item["location"] or "" for item in recorded if item["title"].lower() == name)
-        address = repo.web_url() or next((one for one in given if "://" in one), None)
-        found.append(Repo(repo.root.name, address, len(repo.tracked("*.ipynb"))))
+        address = _own_address(repo) or next((one for one in given if "://" in one), None)
+        found.append(Repo(repo.root.name, address, len(repo.added_by_me(NOTEBOOKS))))
         seen |= {name, (address or "").lower()}
     for item in recorded:
         if {item["title"].lower(), (item["location"] or "-").lower()} & seen:
@@ -86,8 +98,8 @@ def repositories(store: Store, repo: Repository | None) -> list[Repo]:
         if location and "://" not in location:
             try:
                 other = Repository.discover(location)
-                notebooks = len(other.tracked("*.ipynb"))
-                location = other.web_url()
+                notebooks = len(other.added_by_me(NOTEBOOKS))
+                location = _own_address(other)
             except Problem:
                 location = None  # a folder of this machine is nobody else's address
         found.append(Repo(item["title"], location, notebooks))

@@ -10,6 +10,7 @@ from q1lab.documents import claims, known, modification
 from q1lab.documents.claims import Finding
 from q1lab.documents.save import read
 from q1lab.index.store import Store
+from q1lab.journal import posts
 from q1lab.week.model import Week
 
 
@@ -27,8 +28,14 @@ def of_post(store: Store, week: Week, post: Mapping[str, Any]) -> list[Finding]:
     return findings(store, week, draft) if draft is not None and draft.is_file() else []
 
 
-def told(post: Mapping[str, Any], found: Sequence[Finding]) -> str:
-    """How many claims are open, and the first, in a line."""
-    many = "1 finding is" if len(found) == 1 else f"{len(found)} findings are"
-    first = f"{Path(post['path']).name}:{found[0].line}: {found[0].message}"
-    return f"{many} open in the draft; `q1lab post lint` lists them. The first: {first}"
+def told(post: Mapping[str, Any], found: Sequence[Finding], empty: int) -> list[str]:
+    """What somebody who publishes is to know: how many sections of the draft are empty, and how
+    many claims are open, with the first. A line each."""
+    lines = []
+    if empty:
+        lines.append(f"{posts.empty_words(empty)} in the draft: the post counts once it is written")
+    if found:
+        many = "1 finding is" if len(found) == 1 else f"{len(found)} findings are"
+        first = f"{Path(post['path']).name}:{found[0].line}: {found[0].message}"
+        lines.append(f"{many} open in the draft; `q1lab post lint` lists them. The first: {first}")
+    return lines

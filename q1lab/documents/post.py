@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from q1lab.documents import known, modification
+from q1lab.documents import known, modification, words
 from q1lab.documents.facts import StudyFacts
 from q1lab.documents.known import Answer, quarter_of
 from q1lab.documents.modification import Prediction
+from q1lab.documents.save import read
 from q1lab.documents.templates import Rendered, render
 from q1lab.index.store import Store
 from q1lab.journal import posts
@@ -84,6 +85,16 @@ def path_of(store: Store, week: Week, root: Path) -> Path:
             return recorded
     label = re.sub(r"[^a-z0-9]+", "-", week.label.lower()).strip("-")
     return root / FOLDER / f"{label}-retrospective.md"
+
+
+def note_empty(store: Store, label: str) -> int:
+    """Look how many sections of the week's draft are empty, and note it; 0 without a draft."""
+    kept = posts.of_week(store, label)
+    draft = read(Path(kept["path"])) if kept and kept["path"] else None
+    sections = words.sections((draft or b"").decode("utf-8-sig", errors="replace"))
+    found = sum(section.state == "empty" for section in sections)
+    posts.note_empty(store, label, found)
+    return found
 
 
 def chart(store: Store, week: Week) -> bytes:

@@ -7,7 +7,7 @@ Nothing is written until ``Proposal.save``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import starmap
 from pathlib import Path
@@ -65,20 +65,21 @@ class Proposal:
         """The first file as it would be."""
         return next(iter(self.files.values())).decode(errors="replace")
 
-    @property
-    def names(self) -> str:
-        """The files by their paths in the repository, separated by commas."""
+    def named(self, paths: Iterable[Path]) -> str:
+        """Some of its files by their paths in the repository, separated by commas."""
         root = self.repo.root if self.repo is not None else None
         return ", ".join(
             str(path.relative_to(root)) if root and path.is_relative_to(root) else path.name
-            for path in self.files
+            for path in paths
         )
 
-    def pending(self) -> bool:
-        """Whether saving it would change anything: a file, or what is committed of it."""
-        if any(saving.read(path) != data for path, data in self.files.items()):
-            return True
-        return self.repo is not None and any(not self.repo.holds(path) for path in self.files)
+    def pending(self) -> tuple[Path, ...]:
+        """The files of which saving would change anything: the file, or what is committed of it."""
+        return tuple(
+            path
+            for path, data in self.files.items()
+            if saving.read(path) != data or (self.repo is not None and not self.repo.holds(path))
+        )
 
     def save(self, store: Store, *, confirmed: bool = False, dry_run: bool = False) -> Saved:
         """Write and commit, and note it. NeedsYes and Problem as ``save.save`` has them."""

@@ -9,16 +9,17 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from q1lab.compare import telling
-from q1lab.compare.scoring import calibration
+from q1lab.compare.scoring import Score, calibration
 from q1lab.compare.stats import MIN_FOR_VERDICT
 from q1lab.documents import counted, facts, known
 from q1lab.documents.counted import Repo
 from q1lab.documents.known import Answer, next_quarter_of, quarter_of
 from q1lab.documents.markdown import Md, inline, table
+from q1lab.documents.post import note_empty
 from q1lab.documents.templates import Rendered, count, minutes, render
 from q1lab.index.store import Store
 from q1lab.journal import artifacts, evidence, posts, reading
@@ -41,6 +42,8 @@ class Post:
     url: str | None
     published: str | None
     channels: tuple[str, ...]
+    empty: str = ""
+    """How many sections of its draft are, in words."""
 
 
 @dataclass(frozen=True)
@@ -60,10 +63,12 @@ class Paper:
 
 @dataclass(frozen=True)
 class Open:
-    """A part with required steps that are not done: their titles, of how many."""
+    """A part with required steps that could be done and are not: their titles, and how many of the
+    part's are done, as the app counts them."""
 
     part: str
     steps: tuple[str, ...]
+    done: int
     of: int
 
 
@@ -175,7 +180,8 @@ SHOWN = 2
 
 
 def unfinished_words(parts: Sequence[Open], required: int) -> str:
-    """How many of the week's ``required`` steps were left undone, in a sentence; "" for none."""
+    """How many of the week's ``required`` steps were left undone, in a sentence; "" for none. What
+    comes after this document is required, and was not left undone."""
     left = sum(len(item.steps) for item in parts)
     was = "was" if left == 1 else "were"
     return f"{left} of the week's {required} steps {was} left undone:" if left else ""
@@ -187,12 +193,10 @@ def unfinished_table(parts: Sequence[Open]) -> Md | None:
         return None
     rows: list[list[object]] = []
     for item in parts:
-        left = len(item.steps)
-        more = left - SHOWN
+        more = len(item.steps) - SHOWN
         words = "; ".join(item.steps[:SHOWN]) + (f"; and {more} more" if more > 0 else "")
-        none = left == item.of
-        rows.append([item.part, f"{left} of {item.of}", "not begun" if none else words])
-    return table(["part", "undone", ""], rows, right=(1,))
+        rows.append([item.part, f"{item.done} of {item.of}", words if item.done else "not begun"])
+    return table(["part", "done", "left undone"], rows, right=(1,))
 
 
 def pace(parts: Sequence[PartTime]) -> str:
@@ -232,7 +236,8 @@ def claims(record: Retro, lines: Sequence[KpiLine]) -> tuple[str, ...]:
     for post in record.posts:
         where = f"published at {post.url}" if post.published else "not published"
         on = f", shared on {', '.join(post.channels)}" if post.channels else ""
-        said.append(f"“{post.title}”: {where}{on}")
+        empty = f", {post.empty}" if post.empty else ""
+        said.append(f"“{post.title}”: {where}{empty}{on}")
     open_ = sum(len(item.steps) for item in record.unfinished)
     parts = ", ".join(item.part for item in record.unfinished)
     if open_:
@@ -241,6 +246,19 @@ def claims(record: Retro, lines: Sequence[KpiLine]) -> tuple[str, ...]:
         said.append("Every step of the week is done.")
     said.append(record.pace_words or "The week was not timed.")
     return tuple(said)
+
+
+def calibrated(scores: Sequence[Score]) -> str:
+    """How sure one was, and how often right. A share of one prediction says nothing."""
+    found = calibration(scores)
+    if found.settled != 1:
+        return telling.calibrated(found)
+    outcome = "right" if found.hits else "wrong"
+    tail = f" {found.still_open} still open." if found.still_open else ""
+    return (
+        f"One prediction is settled: you were {found.sure:.0%} sure, and {outcome}. How well you "
+        f"judge takes more of them to say.{tail}"
+    )
 
 
 def ticked_in(body: bytes) -> frozenset[str]:
@@ -259,9 +277,9 @@ def gather(
 ) -> Retro:
     """The record of the retrospective as of now. ``ticked`` are titles that are ticked in the file
     itself."""
-    picked = known.chosen(store, week)
+    note_empty(store, week.label)
     done = evidence.read(store, week)
-    week = progress.narrowed(week, replace(done, chosen=picked.name))
+    week = progress.narrowed(week, done)
     quarter, following = quarter_of(week.label), next_quarter_of(week.label)
     found = known.comparisons(store)
     parts = part_times(week, done)
@@ -282,6 +300,7 @@ def gather(
                 item["url"],
                 item["published"],
                 tuple(posts.channel_title(share["channel"]) for share in item["shares"]),
+                posts.empty_words(item["empty"]),
             )
             for item in posts.every(store)
         ),
@@ -301,7 +320,7 @@ def gather(
         slipped_words=known.answers(store, week, "slipped"),
         unfinished=unfinished,
         undone=unfinished_table(unfinished),
-        undone_words=unfinished_words(unfinished, len(_required(week))),
+        undone_words=unfinished_words(unfinished, done.count(week.parts()).total),
         overrun=overrun_table(parts),
         times=time_table(parts),
         pace_words=pace_words(parts),
@@ -310,7 +329,7 @@ def gather(
         confidence=_ticks(week, done, "confidence", already),
         assessment=_ticks(week, done, "assessment", already),
         predictions=facts.predictions_table(predicted),
-        calibration=telling.calibrated(calibration(scores)),
+        calibration=calibrated(scores),
     )
 
 
@@ -332,14 +351,14 @@ def _unfinished(week: Week, done: progress.Progress) -> list[Open]:
     titles = {step.id: step.title for step in week.steps()}
     asked = _required(week)
     for part in week.parts():
-        required = [step for step in part.steps if step.id in asked]
         left = tuple(
             f"answer again: {titles[step.again]}" if step.again in titles else step.title
-            for step in required
-            if not done.of(step.id).done
+            for step in part.steps
+            if step.id in asked and not done.of(step.id).done
         )
         if left:
-            found.append(Open(part.title, left, len(required)))
+            count = done.count([part])
+            found.append(Open(part.title, left, count.done, count.total))
     return found
 
 

@@ -11,6 +11,7 @@ from q1lab.files import plain
 from q1lab.index import learned
 from q1lab.index.store import Store
 from q1lab.journal import evidence, kpis
+from q1lab.week import progress
 from q1lab.week.model import Week
 
 BAR = 12
@@ -49,7 +50,7 @@ def gather(store: Store, week: Week, counted: Sequence[kpis.KpiLine] | None = No
     """Count everything for the card. ``counted`` are the KPIs where the caller has looked at the
     learner's files, as `q1lab kpi` does."""
     done = evidence.read(store, week)
-    week = week.for_variant(done.chosen)
+    week = progress.narrowed(week, done)
     sessions = []
     for session in week.sessions:
         count = done.count(session.parts)

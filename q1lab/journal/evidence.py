@@ -371,6 +371,9 @@ class _Facts:
     def _published(self, _: Action | None) -> Mark | None:
         if self.post is None or not self.post["url"]:
             return None
+        if not posts.is_out(self.post):
+            self._why = f"of the post's draft are {posts.empty_words(self.post['empty'])}"
+            return None
         return Mark(f"the post at {self.post['url']}", str(self.post["published"]))
 
     def _shared(self, _: Action | None) -> Mark | None:

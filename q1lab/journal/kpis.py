@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from q1lab.errors import Problem
 from q1lab.files import utc_now
-from q1lab.journal import entries
+from q1lab.journal import entries, posts
 
 if TYPE_CHECKING:
     from q1lab.index.store import Store
@@ -119,6 +119,9 @@ def lines(
         count, how = counted.get(counter), HOW.get(counter, "")
         if counter == "repos" and other_repos:
             how += f" ({other_repos} more {'has' if other_repos == 1 else 'have'} none)"
+        if counter == "posts":
+            unwritten = [one for one in posts.every(store) if one["published"] and one["empty"]]
+            how += "".join(f" (1 more has {posts.empty_words(one['empty'])})" for one in unwritten)
         if row is not None and row["actual"] is not None:
             actual, source = row["actual"], "set by hand"
         elif count is not None:
@@ -139,9 +142,12 @@ HOW = {
 """What ``counts`` counts."""
 
 
+POSTS_ON_RECORD = "SELECT location FROM artifacts WHERE kind = 'post' AND location LIKE 'http%://%'"
+
+
 def counts(store: Store) -> dict[str, int]:
-    """What q1lab can count itself: repositories with a public address, published posts, papers read
-    deeply."""
+    """What q1lab can count itself: repositories with a public address, posts that are out, papers
+    read deeply."""
 
     def one(sql: str) -> int:
         return int(store.db.execute(sql).fetchone()[0])
@@ -151,9 +157,9 @@ def counts(store: Store) -> dict[str, int]:
             "SELECT count(DISTINCT location) FROM artifacts WHERE kind = 'repo' AND location LIKE "
             "'http%://%'"
         ),
-        "posts": one(
-            "SELECT count(*) FROM (SELECT url FROM posts WHERE published IS NOT NULL UNION "
-            "SELECT location FROM artifacts WHERE kind = 'post' AND location LIKE 'http%://%')"
+        "posts": len(
+            {item["url"] for item in posts.every(store) if posts.is_out(item)}
+            | {row["location"] for row in store.db.execute(POSTS_ON_RECORD)}
         ),
         "papers": one("SELECT count(*) FROM papers WHERE done IS NOT NULL AND depth = 'deep'"),
     }

@@ -38,6 +38,23 @@ def shared_words(post: Mapping[str, Any] | None) -> str:
     return f"shared in {done} channels"
 
 
+def note_empty(store: Store, week: str, sections: int) -> None:
+    """Note how many sections of the week's draft are empty: a post with such sections is not
+    counted as published."""
+    if sections != empty(store, week):
+        store.set_setting(f"empty:{week}", sections)
+
+
+def empty(store: Store, week: str) -> int:
+    """How many sections of the week's draft were empty when it was last looked at."""
+    return int(store.setting(f"empty:{week}", 0))
+
+
+def empty_words(sections: int) -> str:
+    """``8 sections empty``; "" for none."""
+    return f"{sections} section{'s' if sections > 1 else ''} empty" if sections else ""
+
+
 def save_post(store: Store, week: str, title: str, path: str | None) -> dict[str, Any]:
     """Remember the week's post (one per week); returns it."""
     title = entries.title(title, "a post's title")
@@ -61,13 +78,15 @@ def save_post(store: Store, week: str, title: str, path: str | None) -> dict[str
 
 
 def of_week(store: Store, week: str) -> dict[str, Any] | None:
-    """The week's post with ``shares`` (channel, url, shared; oldest first), or None."""
+    """The week's post with ``shares`` (channel, url, shared; oldest first) and ``empty`` (how many
+    of its sections are), or None."""
     row = store.db.execute(
         "SELECT * FROM posts WHERE week = ? ORDER BY id LIMIT 1", (week,)
     ).fetchone()
     if row is None:
         return None
     found = dict(row)
+    found["empty"] = empty(store, week)
     found["shares"] = [
         dict(share)
         for share in store.db.execute(
@@ -80,6 +99,12 @@ def of_week(store: Store, week: str) -> dict[str, Any] | None:
 def counted(post: Mapping[str, Any] | None) -> list[dict[str, Any]]:
     """The shares that count towards ENOUGH_CHANNELS: all that are on record."""
     return list(post["shares"]) if post else []
+
+
+def is_out(post: Mapping[str, Any]) -> bool:
+    """Whether a post counts as published: it has its address, and no section of its draft is
+    empty."""
+    return bool(post["published"]) and not post["empty"]
 
 
 def every(store: Store) -> list[dict[str, Any]]:

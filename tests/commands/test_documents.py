@@ -3,6 +3,7 @@ without torch."""
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -15,13 +16,14 @@ from typing import Any
 import pytest
 
 from q1lab import cli, paths
-from q1lab.commands import _documents as shared
 from q1lab.documents import regions
 from q1lab.index import learned
 from q1lab.index.store import Store
 from q1lab.journal import evidence
 from q1lab.study import studies
+from q1lab.tui.progress_rows import parts
 from q1lab.week import content, progress
+from tests.kit import lab_home
 from tests.kit.repos import begun, git, of_its_own
 
 Fake = Callable[..., None]
@@ -37,6 +39,7 @@ ROADMAP = (
 def repo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The learner's repository, in which one stands, with work of the learner's lying about."""
     of_its_own(tmp_path, monkeypatch)
+    monkeypatch.setenv("Q1LAB_ASK_BEFORE_COMMIT", "false")
     files = {"model.py": "first\n", "AI_EXPERT_ROADMAP.md": ROADMAP, "a.ipynb": "{}"}
     folder = begun(tmp_path / "transformer-from-scratch", files)
     monkeypatch.chdir(folder)
@@ -357,25 +360,119 @@ def test_the_configured_repository(
     assert (repo / "MODIFICATION.md").exists()
 
 
-def test_on_a_terminal_it_asks(repo: Path, q1lab: Q1lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    q1lab("modification")
+Answers = Callable[[str], io.StringIO]
+
+
+@pytest.fixture
+def answers(repo: Path, monkeypatch: pytest.MonkeyPatch) -> Answers:
+    """Every commit is asked about; call it with what standard input holds, a pipe."""
+    monkeypatch.delenv("Q1LAB_ASK_BEFORE_COMMIT")
+
+    def given(text: str) -> io.StringIO:
+        pipe = io.StringIO(text)
+        monkeypatch.setattr("sys.stdin", pipe)
+        return pipe
+
+    return given
+
+
+def test_edits_of_ones_own_are_another_question(repo: Path, q1lab: Q1lab, answers: Answers) -> None:
+    q1lab("modification", "--yes")
     path = repo / "MODIFICATION.md"
     path.write_text(path.read_text() + "mine\n")
-    asked: list[str] = []
-
-    def confirm(question: str, **_: object) -> bool:
-        asked.append(question)
-        return len(asked) > 1
-
-    monkeypatch.setattr(shared, "may_ask", lambda: True)
-    monkeypatch.setattr("click.confirm", confirm)
-    monkeypatch.setattr("click.prompt", lambda *_, **__: "y")  # the commit itself was shown
     head = git(repo, "rev-parse", "HEAD")
-    q1lab("modification", code=1)
+    answers("y\nn\n")
+    assert "Go on?" in q1lab("modification", code=1)[1]
     assert git(repo, "rev-parse", "HEAD") == head
+    answers("y\ny\n")
     q1lab("modification")
     assert git(repo, "rev-parse", "HEAD") != head
-    assert asked == ["Go on?", "Go on?"]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "modification",
+        "modification --json",
+        "retro",
+        "post new",
+        "roadmap --tick 1",
+        "keep rope-1",
+        "merge rope.py --unchecked",
+    ],
+)
+def test_a_commit_is_asked_about_whatever_the_input_is(
+    repo: Path, q1lab: Q1lab, answers: Answers, command: str
+) -> None:
+    """`yes n | q1lab modification` had committed, as nobody sat at a terminal."""
+    made = lab_home.make_study()
+    for arm in made.arms.values():
+        copy = made.files.root / arm.source
+        copy.parent.mkdir(parents=True)
+        copy.write_bytes((paths.models_dir() / copy.name).read_bytes())
+    (repo / "model.py").write_bytes((paths.models_dir() / "baseline.py").read_bytes())
+    git(repo, "commit", "-qam", "mine")
+    q1lab("new", "rope", "--repo", str(repo))
+    (repo / "rope.py").write_text((repo / "rope.py").read_text() + "added = 1\n")
+    before = work(repo), git(repo, "log")
+    for given, code in (("n\n", 1), ("what?\n" * 9, 2), ("\0" * 9999, 2), ("", 2)):
+        answers(given)
+        _, err = q1lab(*command.split(), code=code)
+        assert (work(repo), git(repo, "log")) == before
+        assert "nothing was changed" in err.splitlines()[-1]
+    assert "--yes commits without asking" in err
+    answers("y\n")
+    q1lab(*command.split())
+    assert git(repo, "log") != before[1]
+
+
+@pytest.mark.parametrize("command", ["delete rope-1", "prune --models --older-than 0"])
+def test_so_is_whatever_else_is_asked(
+    repo: Path, q1lab: Q1lab, answers: Answers, command: str
+) -> None:
+    made = lab_home.make_study()
+    lab_home.finish(made)
+    weights = made.files.run("modified-seed0").root / "model.pt"
+    weights.write_bytes(b"x")
+    for given, code in (("", 2), ("n\n", 0), ("\n", 0)):
+        answers(given)
+        q1lab(*command.split(), code=code)
+        assert weights.exists()
+    answers("yes\n")
+    q1lab(*command.split())
+    assert not weights.exists()
+
+
+def test_a_repository_is_offered_to_whoever_answers(
+    tmp_path: Path, q1lab: Q1lab, answers: Answers
+) -> None:
+    (tmp_path / "plain").mkdir()
+    words = ("modification", "--repo", str(tmp_path / "plain"))
+    for given in ("", "n\n"):
+        answers(given)
+        assert "make one with --init" in q1lab(*words, code=2)[1]
+        assert list((tmp_path / "plain").iterdir()) == []
+    answers("y\ny\n")
+    q1lab(*words)
+    assert "docs: " in git(tmp_path / "plain", "log", "--format=%s")
+
+
+def test_the_message_lists_what_the_commit_holds(
+    repo: Path, q1lab: Q1lab, answers: Answers, fake_trainer: Fake
+) -> None:
+    """Files of a study that an earlier commit holds were listed again."""
+    own = "# mine\n" + (paths.models_dir() / "rope.py").read_text()
+    (repo / "my_rope.py").write_text(own)
+    study(fake_trainer, "./my_rope.py", "--unchecked", "--baseline", "baseline")
+    with Store() as store:
+        learned.note_file(store, "M03-W04", "rope", str(repo / "my_rope.py"), "baseline")
+    q1lab("modification", "--yes")
+    answer("a1-why", "a reason")
+    answers("y\n")
+    _, err = q1lab("modification")
+    assert git(repo, "show", "--name-only", "--format=", "HEAD").split() == ["MODIFICATION.md"]
+    assert "with MODIFICATION.md and nothing else" in err
+    assert "studies/" not in err.split("This would be committed")[1]
 
 
 def test_the_retrospective(repo: Path, q1lab: Q1lab, fake_trainer: Fake) -> None:
@@ -406,7 +503,7 @@ def test_the_retrospective(repo: Path, q1lab: Q1lab, fake_trainer: Fake) -> None
         "- [x] I can implement attention from a blank file in 30 min",
         "- [ ] I can read any transformer paper",
         "| rope-1 | −0.0300 | 70% |",
-        "you were 70% sure on average and right in 1",
+        "One prediction is settled: you were 70% sure, and right.",
         "Next: M04-W01.",
     ):
         assert part in text, part
@@ -423,6 +520,73 @@ def test_the_retrospective(repo: Path, q1lab: Q1lab, fake_trainer: Fake) -> None
     assert row["commit_sha"] == git(repo, "rev-parse", "HEAD").strip()
     assert q1lab("retro", "--stdout")[0] == path.read_text()
     assert json.loads(q1lab("retro", "--stdout", "--json")[0])["quarter"] == "Q1"
+
+
+def test_a_cloned_project_is_not_the_learners_work(
+    repo: Path, q1lab: Q1lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two notebooks and the address of a cloned nanoGPT were claimed as artifacts shipped."""
+    theirs = begun(tmp_path / "upstream", {"scaling.ipynb": "{}" * 99, "sizes.ipynb": "[]" * 99})
+    git(theirs, "commit", "-q", "--amend", "--author", "Up Stream <up@example.org>", "-m", "begin")
+    folder = tmp_path / "nanogpt"
+    git(tmp_path, "clone", "-q", str(theirs), str(folder))
+    (folder / "old").mkdir()
+    git(folder, "mv", "scaling.ipynb", "old")
+    for name in ("mine.ipynb", "gone.ipynb", "moved.ipynb"):
+        (folder / name).write_text(f'{{"a": "{name * 9}"}}')
+    git(folder, "add", ".")
+    git(folder, "commit", "-qm", "mine")
+    git(folder, "mv", "moved.ipynb", "old")
+    git(folder, "rm", "-q", "gone.ipynb")
+    (folder / "sizes.ipynb").write_text("[1]")
+    (folder / "untracked.ipynb").write_text("[1]")
+    git(folder, "commit", "-qam", "tidied by somebody else", "--author", "Up Stream <u@x.org>")
+    git(folder, "remote", "set-url", "origin", "https://example.org/karpathy/nanogpt")
+    monkeypatch.chdir(folder)
+    out, _ = q1lab("retro", "--stdout")
+    assert "- nanogpt: 2 notebooks that you added\n" in out
+    assert "| Public repos | 3 | 0 | not met |" in out
+    git(folder, "update-ref", "refs/remotes/origin/main", "HEAD")  # as after a push to one's fork
+    out, _ = q1lab("retro", "--stdout")
+    assert "- [nanogpt](https://example.org/karpathy/nanogpt): 2 notebooks" in out
+    assert "| Public repos | 3 | 1 | not met |" in out
+
+
+def test_the_retrospective_counts_steps_as_the_app_does(repo: Path, q1lab: Q1lab) -> None:
+    """It had said 6 of 6 undone of a part where the app said 0 of 8."""
+    with Store() as store:
+        progress.choose(store, "M03-W04", "swiglu")
+        progress.tick(store, "M03-W04", "a1-trains", True)
+        week = content.load(paths.content_dir()).for_variant("swiglu")
+        asked = [step.id for step in week.steps() if step.kind == "recall"]
+        progress.mark(store, "M03-W04", asked[-1], right=False)  # asked again in session B
+    lines = q1lab("retro", "--stdout")[0].splitlines()
+    card = q1lab("card")[0]
+    app = lab_home.app()
+    rows = {str(row.left).split(" ", 2)[2]: row for row in parts(app.week, app.snapshot.progress)}
+    total = 0
+    for part in app.week.parts():
+        count = app.snapshot.progress.count([part])
+        total += count.total
+        assert f"{count.done}/{count.total} " in rows[part.title].right
+        (line,) = (line for line in lines if line.startswith(f"| {part.title} |"))
+        assert f"| {count.done} of {count.total} |" in line
+    assert f" of the week's {total} steps were left undone:" in "\n".join(lines)
+    for session in app.week.sessions:
+        count = app.snapshot.progress.count(session.parts)
+        assert f" {count.done}/{count.total} " in card
+
+
+@pytest.mark.parametrize(("effect", "outcome"), [(-0.1, "right"), (0.3, "wrong")])
+def test_one_settled_prediction_is_told_without_a_share(
+    repo: Path, q1lab: Q1lab, fake_trainer: Fake, effect: float, outcome: str
+) -> None:
+    """It had said: over 1 settled prediction, right in 0 (0%)."""
+    q1lab(*PREDICT)
+    study(fake_trainer, effect=effect)
+    out, _ = q1lab("retro", "--stdout")
+    assert f"One prediction is settled: you were 70% sure, and {outcome}." in out
+    assert "0%)" not in out
 
 
 def test_the_post(repo: Path, q1lab: Q1lab, fake_trainer: Fake, tmp_path: Path) -> None:
@@ -667,20 +831,12 @@ def test_the_commands_import_nothing_heavy() -> None:
     assert done.stdout.strip() == "[]"
 
 
-def test_a_commit_is_shown_and_asked_about_where_somebody_is_there(
-    repo: Path, q1lab: Q1lab, monkeypatch: pytest.MonkeyPatch
+def test_a_commit_is_shown_and_asked_about_until_one_says_always(
+    repo: Path, q1lab: Q1lab, answers: Answers
 ) -> None:
     from q1lab import config
 
-    asked: list[str] = []
-    answers = ["n", "y", "a"]
-
-    def prompt(question: str, **_: object) -> str:
-        asked.append(question)
-        return answers[len(asked) - 1]
-
-    monkeypatch.setattr(shared, "may_ask", lambda: True)
-    monkeypatch.setattr("click.prompt", prompt)
+    left = answers("n\ny\na\n")
     _, err = q1lab("modification", code=1)
     assert "+# Modification" in err
     assert "docs: add MODIFICATION.md" in err
@@ -690,13 +846,13 @@ def test_a_commit_is_shown_and_asked_about_where_somebody_is_there(
     assert "up to date" in q1lab("modification")[1]  # nothing would change: nothing is asked
     q1lab("retro", "--yes")  # said beforehand
     q1lab("modification", "--dry-run")
-    assert len(asked) == 2
+    assert left.read() == "a\n"
+    left = answers("a\n")
     answer("a1-why", "a reason")
     q1lab("modification")
     assert config.load().ask_before_commit is False
     answer("a1-why", "another reason")
     q1lab("modification")
-    assert len(asked) == 3
     assert len(git(repo, "log", "--format=%s").split("\n")[:-1]) == 5
 
 
@@ -756,6 +912,7 @@ def test_the_retrospective_says_what_it_will_claim_and_contradicts_nothing(
 ) -> None:
     study(fake_trainer)
     q1lab("post", "new")
+    fill_in(next((repo / "posts").glob("*.md")))
     q1lab("post", "publish", "https://example.org/q1")
     for channel, url in (("hn", "https://n.example/1"), ("x", "https://x.example/1")):
         q1lab("post", "share", channel, url)
@@ -828,6 +985,42 @@ def test_publishing_is_not_silent_over_open_findings(repo: Path, q1lab: Q1lab) -
     assert "“beats” says that it helps" in err
     assert "others can open" in q1lab("post", "publish", "http://127.0.0.1:8000/", code=2)[1]
     assert "others can open" in q1lab("post", "publish", "http://localhost/q1", code=2)[1]
+
+
+def fill_in(draft: Path, sections: int = 9) -> None:
+    """Write something into the first sections of a draft."""
+    budget = re.compile(r"(<!-- q1lab:budget \d+ -->)")
+    draft.write_text(budget.sub(r"\1\n\nSome words of mine.\n", draft.read_text(), count=sections))
+
+
+def test_a_post_with_empty_sections_is_not_counted_as_published(repo: Path, q1lab: Q1lab) -> None:
+    """With 8 of 9 sections empty it ticked its step and met its KPI, without a word."""
+    week = content.load(paths.content_dir())
+
+    def counted() -> tuple[float, str, bool]:
+        lines = {item["name"]: item for item in json.loads(q1lab("kpi", "--json")[0])["kpis"]}
+        with Store() as store:
+            done = evidence.read(store, week).of("c2-publish").done
+        return lines["blog_posts"]["actual"], lines["blog_posts"]["how"], done
+
+    q1lab("post", "new")
+    (draft,) = (repo / "posts").glob("*.md")
+    out, err = q1lab("post", "publish", "https://example.org/q1")
+    assert "8 sections empty" in out
+    assert "note: 8 sections empty in the draft" in err
+    assert counted() == (
+        0,
+        "posts with an address where they are published (1 more has 8 sections empty)",
+        False,
+    )
+    assert "8 sections empty" in q1lab("retro", "--stdout")[0]
+    fill_in(draft, 8)
+    assert "1 section empty" in q1lab("post", "publish", "https://example.org/q1")[1]
+    assert not counted()[2]
+    fill_in(draft)
+    assert counted() == (1, "posts with an address where they are published", True)
+    assert "empty" not in "".join(q1lab("post", "publish", "https://example.org/q1"))
+    assert "empty" not in q1lab("post", "status")[0]
 
 
 def test_answers_flow_into_the_draft_and_refresh_asks_only_about_news(

@@ -7,9 +7,7 @@ import dataclasses
 from dataclasses import replace
 from typing import Any
 
-from q1lab.compare import telling
 from q1lab.compare.record import Comparison
-from q1lab.compare.scoring import calibration
 from q1lab.documents import post, retro
 from q1lab.documents.facts import studies_table, study_facts
 from q1lab.documents.markdown import Md
@@ -137,9 +135,7 @@ def reproduction(outcome: str) -> Reproduction:
 
 def retro_record(full: bool = True) -> retro.Retro:
     """A retrospective with nothing on record, or with everything."""
-    base = retro.Retro(
-        "M03-W04", "Q1", "Q2", "M04-W01", calibration=telling.calibrated(calibration([]))
-    )
+    base = retro.Retro("M03-W04", "Q1", "Q2", "M04-W01", calibration=retro.calibrated([]))
     if not full:
         return dataclasses.replace(base, kpis=retro.kpi_table([]))
     parts = [
@@ -149,8 +145,8 @@ def retro_record(full: bool = True) -> retro.Retro:
         retro.PartTime("Train", 130, 0, False),
     ]
     open_parts = (
-        retro.Open("Implement", ("All checks pass", "Read | the diff", "Commit it"), 6),
-        retro.Open("Train", ("Run six",) * 5, 5),
+        retro.Open("Implement", ("All checks pass", "Read | the diff", "Commit it"), 3, 6),
+        retro.Open("Train", ("Run six",) * 5, 0, 6),
     )
     told = [comparison("cannot tell"), comparison("helps", study="rope-2")]
     scores = [record.score for record in told if record.score is not None]
@@ -202,7 +198,7 @@ def retro_record(full: bool = True) -> retro.Retro:
         ),
         assessment=(retro.Tick("I can tell Q1's change in 30 seconds", False),),
         predictions=None,
-        calibration=telling.calibrated(calibration(scores)),
+        calibration=retro.calibrated(scores),
     )
 
 

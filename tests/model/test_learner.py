@@ -35,6 +35,7 @@ def repo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     files = {"model.py": baseline(), "notes.md": "mine\n"}
     folder = begun(tmp_path / "transformer-from-scratch", files)
     monkeypatch.chdir(folder)
+    monkeypatch.setenv("Q1LAB_ASK_BEFORE_COMMIT", "false")
     return folder
 
 

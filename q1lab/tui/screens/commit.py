@@ -96,24 +96,24 @@ class CommitScreen(ModalScreen[bool]):
     def on_mount(self) -> None:
         beside(self, self._propose, self._show, self._failed)
 
-    def _propose(self) -> tuple[Proposal | None, bool, str]:
-        """In a thread: the proposal, whether it would change anything, and the branch."""
+    def _propose(self) -> tuple[Proposal | None, tuple[Path, ...], str]:
+        """In a thread: the proposal, the files that it would change, and the branch."""
         from q1lab.documents import typed
 
         with Store(self.database) as store:
             found = typed.of_command(self.argv, store, self.week, self.folder)
         if found is None:
-            return None, False, ""
+            return None, (), ""
         branch = (found.repo.head().branch or "a detached HEAD") if found.repo else ""
         return found, found.pending(), branch
 
-    def _show(self, given: tuple[Proposal | None, bool, str]) -> None:
+    def _show(self, given: tuple[Proposal | None, tuple[Path, ...], str]) -> None:
         self.proposal, pending, branch = given
         self.busy = False
         if self.proposal is None:
             self._nothing("There is nothing to write.", "Esc closes")
             return
-        names = self.proposal.names
+        names = self.proposal.named(pending or self.proposal.files)
         if not pending:
             be = "are" if ", " in names else "is"
             self._nothing(f"{names} {be} up to date: nothing to commit.", "Esc closes")
@@ -223,9 +223,10 @@ class CommitScreen(ModalScreen[bool]):
             self.dismiss(False)
 
     def _done(self, done: Saved) -> None:
-        names = self.proposal.names if self.proposal else ""
+        names = self.proposal.named(self.proposal.files) if self.proposal else ""
         kept = f"; the text before: {done.copy}" if done.copy else ""
         if done.sha and done.commit is not None:
+            names = ", ".join(done.commit.files)
             branch = done.commit.branch or "a detached HEAD"
             self._end(f"{names}: committed {done.sha[:7]} on {branch}{kept}", True)
             for note in done.commit.notes:

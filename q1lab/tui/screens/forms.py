@@ -159,10 +159,12 @@ def publish(app: Q1Lab) -> None:
 
     def keep(store: Store, given: dict[str, str]) -> str:
         from q1lab.documents import open_claims
+        from q1lab.documents.post import note_empty
 
+        empty = note_empty(store, label)
         post = posts.publish(store, label, given["url"])
         found = open_claims.of_post(store, app.week, post)
-        return open_claims.told(post, found) if found else ""
+        return "; ".join(open_claims.told(post, found, empty))
 
     title = "Where the post is published: its canonical address"
     _form(app, title, fields, keep, "Recorded. Cross-posts link to this address.")

@@ -48,6 +48,8 @@ class OutputScreen(ModalScreen[None]):
         self.argv = argv
         self.look = look
         self.folder = folder
+        self.answered: dict[str, str] = {}
+        """What tells the command that its commit was shown here, and answered."""
         self.said = ""
         self.code: int | None = None
 
@@ -77,7 +79,11 @@ class OutputScreen(ModalScreen[None]):
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.STDOUT,
-                env={**children.environment(), "COLUMNS": str(log.scrollable_content_region.width)},
+                env={
+                    **children.environment(),
+                    **self.answered,
+                    "COLUMNS": str(log.scrollable_content_region.width),
+                },
             )
         except OSError as error:
             log.write(f"cannot run {self.argv[0]}: {error.strerror}")
@@ -152,7 +158,10 @@ class OutputScreen(ModalScreen[None]):
 
     def action_yes(self) -> None:
         if self.would or self.asks:
-            self.argv = [*self.argv, *([] if self.would else ["--yes"])]
+            if self.would:
+                self.answered = {"Q1LAB_ASK_BEFORE_COMMIT": "false"}
+            else:
+                self.argv = [*self.argv, "--yes"]
             self.look = ()
             self.query_one(RichLog).clear()
             self._start()

@@ -41,6 +41,7 @@ def main() -> None:
     script = tomllib.loads((HERE / "script.toml").read_text(encoding="utf-8"))
 
     os.environ["Q1LAB_HOME"] = str(out / "home")
+    os.environ["Q1LAB_ASK_BEFORE_COMMIT"] = "false"
     os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
     repo.mkdir()
     git(repo, "init", "-q", "-b", "main")
