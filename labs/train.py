@@ -36,6 +36,9 @@ from labs import checkpoint, data, devices, flat, keyed, loading, report
 from labs.sharing import engine_options, holding, inside, leash, output_to, take
 
 FINAL = ("finished", "diverged")
+FIRST = 8
+"""Iters at the beginning whose losses are logged one by one, whatever ``log_interval`` is: two runs
+that train the same are known by them."""
 OUT_OF_MEMORY = 75
 """Exit status that tells the runner: this many at once don't fit."""
 
@@ -274,7 +277,7 @@ def train(
         total += loss.detach()
         since += 1
         done = i + 1
-        if done % cfg["log_interval"] == 0 or done == cfg["max_iters"]:
+        if done <= FIRST or done % cfg["log_interval"] == 0 or done == cfg["max_iters"]:
             mean = total.item() / since
             now = time.perf_counter()
             spent += now - mark

@@ -33,6 +33,7 @@ from q1lab.study import (
     presets,
     ranges,
     reuse,
+    sameness,
     series,
     studies,
     tuning,
@@ -323,9 +324,13 @@ def save(made: Plan, store: Store) -> Study:
             _mint(study)
         return study
     study = replace(study, id=studies.new_id(study.variant))
-    study = replace(
-        study, prediction=predictions.locked_prediction(store, study.variant, f"study {study.id}")
+    predicted = predictions.locked_prediction(
+        store,
+        study.variant,
+        f"study {study.id}",
+        lambda when: ledger.seen_before(store, study, when),
     )
+    study = replace(study, prediction=predicted)
     try:
         _write(study, wish)
     except BaseException:  # a full disk, say: no half of a study stays
@@ -430,6 +435,7 @@ def _draft(
             origin=file.origin,
             n_params=answer["arms"][arm]["n_params"],
             flops_per_token=answer["arms"][arm]["flops_per_token"],
+            code=sameness.code_of(file.text),
         )
         for arm, file in (("baseline", baseline), ("modified", modified))
     }

@@ -6,15 +6,18 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from q1lab import paths, planning
+from q1lab.compare import telling
 from q1lab.compare.keeping import compare
+from q1lab.compare.record import Comparison
 from q1lab.errors import Problem
 from q1lab.index.store import Store
 from q1lab.journal import predictions
-from q1lab.study import command, launch, studies
+from q1lab.study import command, launch, ranges, studies
 from q1lab.study.command import Wish
 from tests.kit.waiting import wait_for
 
@@ -130,3 +133,48 @@ def test_a_smallest_difference_that_is_named_after_the_runs_is_not_the_studys(
     predictions.predict(store, "A1", "rope", "lower", size=0.1, matters=5.0, confidence=0.7)
     assert planning.plan(SMALL, store).study.prediction is None
     assert compare(store, begun).delta is None
+
+
+def predict(store: Store, **given: Any) -> None:
+    said = {"direction": "same", "size": 0.0, "matters": 0.5, "confidence": 0.99, **given}
+    predictions.predict(store, "A1", "rope", amend=True, **said)
+
+
+def trained(store: Store, wish: Wish) -> Comparison:
+    study = planning.begin(wish, store).study
+    wait_for(lambda: not launch.is_alive(study.files))
+    return compare(store, study)
+
+
+@pytest.mark.usefixtures("fake_trainer")
+def test_what_is_said_to_matter_after_runs_could_be_seen_decides_nothing(store: Store) -> None:
+    trained(store, SMALL)
+    predict(store)
+    later = trained(store, replace(SMALL, fresh=True, seeds="3,4,5"))
+    assert (later.delta, later.score, later.verdict) == (None, None, "helps")
+    assert "results could be seen (rope-1), so it decides nothing" in telling.prediction(later)
+    ranged = planning.plan(replace(SMALL, seeds="3..5"), store)
+    assert ranges.smallest_that_matters(planning.save(ranged, store)) is None
+    other = trained(store, replace(SMALL, variant="swiglu"))
+    assert (len(other.reused), other.prediction) == (3, None)
+
+
+@pytest.mark.usefixtures("fake_trainer")
+def test_a_prediction_from_before_the_runs_counts_again_and_its_amendment_does_not(
+    store: Store,
+) -> None:
+    predict(store, direction="lower", size=0.1, matters=0.01)
+    assert trained(store, SMALL).delta == 0.01
+    predict(store)
+    told = trained(store, replace(SMALL, fresh=True, seeds="3,4,5"))
+    assert (told.delta, told.score and told.score.outcome) == (0.01, "hit")
+    assert "A later version" in telling.prediction(told)
+
+
+@pytest.mark.usefixtures("fake_trainer")
+def test_reused_baseline_runs_void_no_prediction(store: Store) -> None:
+    trained(store, replace(SMALL, variant="swiglu"))
+    predict(store, direction="lower", size=0.1, matters=0.01)
+    told = trained(store, SMALL)
+    assert (len(told.reused), told.delta) == (3, 0.01)
+    assert told.score is not None

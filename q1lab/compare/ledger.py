@@ -10,29 +10,27 @@ ledger but its own.
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import PurePath
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 from typing import Any
 
 from q1lab.compare import looks
 from q1lab.compare.stats import ALPHA, ALPHA_LATER, MIN_FOR_VERDICT
 from q1lab.errors import Problem
 from q1lab.index import asked
-from q1lab.index.store import Store
-from q1lab.study import deleted, ranges, series, studies
-from q1lab.study.states import State
-from q1lab.study.studies import ARMS, Arm, Study
+from q1lab.index.store import Row, Store
+from q1lab.study import deleted, ranges, sameness, series, studies
+from q1lab.study.sameness import FIRST_LOSSES, Training, same_question, same_run, same_text
+from q1lab.study.states import ENDED, State
+from q1lab.study.studies import ARMS, Run, Study
 
 
 @dataclass(frozen=True)
 class End:
-    """How a run ended: ``finished`` or ``diverged``, when, and its final val loss (nats)."""
+    """How a run ended: ``finished`` or ``diverged``, and its final val loss (nats)."""
 
     state: str
-    when: str
     val_loss: float | None
 
 
@@ -71,10 +69,10 @@ class Asked:
     later: bool
     """Whether that look is a later one, with its smaller α."""
     left_out: tuple[tuple[str, tuple[int, ...]], ...]
-    """(study, seeds): pairs of the same two files under the same conditions that have ended and
-    that this study leaves out."""
+    """(study, seeds): runs that train the same as this study's and that it leaves out; where its
+    seeds were picked those that could be known then, else pairs that have ended by now."""
     chosen: bool
-    """Whether this study's seeds were picked among pairs that had ended when it was planned."""
+    """Whether this study's seeds were picked among those at which results could be known."""
 
     @property
     def studies(self) -> int:
@@ -93,14 +91,31 @@ class Asked:
 
 @dataclass(frozen=True)
 class _Entry:
+    """A study on the text in question, and what is known of its runs."""
+
     study: Study
     ends: Ends
+    seen: Mapping[tuple[str, int], str] = field(default_factory=dict)
+    """(arm, seed) → since when a result of it could be seen (UTC); empty: not known, so always."""
+    losses: Mapping[str, Mapping[int, Mapping[int, float]]] = field(default_factory=dict)
+    """Arm → seed → iter → training loss, of the first iters."""
     deleted: bool = False
+
+    @cached_property
+    def trainings(self) -> Mapping[str, Training]:
+        def drawn(arm: str) -> dict[int, Mapping[int, float]]:
+            return {
+                self.study.drawn_with(Run(arm, "", seed)): found
+                for seed, found in self.losses.get(arm, {}).items()
+            }
+
+        return {arm: sameness.training_of(self.study, arm, drawn(arm)) for arm in ARMS}
 
 
 def asked_of(store: Store, study: Study) -> Asked:
     """The question of a study, as the index knows it now."""
-    entries = _entries(store, study)
+    everyone = _on_this_text(store, study)
+    entries = _asking(everyone, study)
     at = next((k for k, one in enumerate(entries) if one.study.id == study.id), len(entries))
     askings: list[Asking] = []
     mine: tuple[tuple[int, float], ...] = ()
@@ -129,8 +144,11 @@ def asked_of(store: Store, study: Study) -> Asked:
     else:
         alpha = _spends(study, later)
         later = later and alpha < _spends(study, False)
-    left, chosen = _left_out(entries, study)
-    return Asked(tuple(askings), alpha, later, left, chosen)
+    mine_ = next((one for one in everyone if one.study.id == study.id), _Entry(study, {}))
+    known = _known_before(mine_, everyone)
+    picked = not study.is_floor and _picked(mine_, everyone, known)
+    left = () if study.is_floor else _left_out(mine_, everyone, known, picked)
+    return Asked(tuple(askings), alpha, later, left, picked)
 
 
 def is_later(store: Store, draft: Study) -> bool:
@@ -144,13 +162,32 @@ def is_later(store: Store, draft: Study) -> bool:
     )
 
 
+def seen_before(store: Store, study: Study, when: str) -> str | None:
+    """A study in which results of this question's modification could be seen before ``when`` (UTC);
+    None where nothing was known of it."""
+    entries = _entries(store, study)
+    arms = same_question(study, [entry.study for entry in entries])
+    return next(
+        (
+            entry.study.id
+            for entry in entries
+            if entry.study.id != study.id
+            for (arm, _), since in entry.seen.items()
+            if arm == arms[entry.study.id] and since < when
+        ),
+        None,
+    )
+
+
 def ended_seeds(store: Store, draft: Study) -> set[int]:
-    """Seeds whose run has ended in an arm of a study that trains just what ``draft`` would."""
-    found: set[int] = set()
-    for entry in _entries(store, draft):
-        if entry.study.id != draft.id and _twins(entry.study, draft):
-            found |= {seed for _, seed in entry.ends}
-    return found
+    """Seeds whose run has ended in an arm of a study that trains what ``draft`` would in both."""
+    mine = _Entry(draft, {})
+    return {
+        seed
+        for entry in _on_this_text(store, draft)
+        if entry.study.id != draft.id and _twins(entry, mine)
+        for _, seed in entry.ends
+    }
 
 
 def floors(store: Store, study: Study) -> list[Study]:
@@ -160,7 +197,7 @@ def floors(store: Store, study: Study) -> list[Study]:
     base = study.arms["baseline"].sha256
     found = [
         one
-        for row in asked.plans(store, study.data.sha256)
+        for row in asked.plans(store)
         if (one := _plan(row["plan"])) is not None
         and one.is_floor
         and one.arms["baseline"].sha256 == base
@@ -174,55 +211,71 @@ def floors(store: Store, study: Study) -> list[Study]:
 
 def _entries(store: Store, study: Study) -> list[_Entry]:
     """The studies that ask what ``study`` asks, oldest first, itself among them if it is there."""
-    plans = [
-        (one, None)
-        for row in asked.plans(store, study.data.sha256)
-        if (one := _plan(row["plan"])) is not None
+    return _asking(_on_this_text(store, study), study)
+
+
+def _asking(entries: Sequence[_Entry], study: Study) -> list[_Entry]:
+    # a study of a file against itself claims nothing: it asks no question but its own
+    may = [
+        entry.study
+        for entry in entries
+        if (entry.study.id == study.id if study.is_floor else not entry.study.is_floor)
     ]
-    lines = [
-        (one, line.get("runs") or {})
+    same = same_question(study, may)
+    return [entry for entry in entries if entry.study.id in same]
+
+
+def _on_this_text(store: Store, study: Study) -> list[_Entry]:
+    """Every study on this text, those that were deleted among them, oldest first; but for those
+    that try a value before a study, on seeds of their own."""
+
+    def counts(one: Study) -> bool:
+        return same_text(one.data, study.data) and (one.id == study.id or not _tries(one))
+
+    there = {
+        one.id: one
+        for row in asked.plans(store)
+        if (one := _plan(row["plan"])) is not None and counts(one)
+    }
+    rows: dict[str, list[Row]] = {}
+    for row in asked.runs(store, there):
+        rows.setdefault(row["study_id"], []).append(row)
+    losses: dict[str, Any] = {}
+    for row in asked.first_losses(store, there, FIRST_LOSSES):
+        by_seed = losses.setdefault(row["study_id"], {}).setdefault(row["arm"], {})
+        by_seed.setdefault(row["seed"], {})[row["iter"]] = row["value"]
+    found = [_entry(one, rows.get(name, []), losses.get(name, {})) for name, one in there.items()]
+    found += [
+        _entry_of_line(one, line.get("runs") or {})
         for line in deleted.records()
-        if (one := _plan(json.dumps(line.get("plan")))) is not None
-        and one.data.sha256 == study.data.sha256
+        if (one := _plan(json.dumps(line.get("plan")))) is not None and counts(one)
     ]
-    # a study of a file against itself claims nothing: it asks no question but its own; nor does one
-    # that tries a value before the study
-    everyone = [
-        (one, runs)
-        for one, runs in [*lines, *plans]
-        if (one.id == study.id if study.is_floor else not one.is_floor)
-        if one.id == study.id or not _tries(one)
-    ]
-    roots = _Roots()
-    for one, _ in [*everyone, (study, None)]:
-        for arm in ARMS:
-            roots.join(_marks(one.arms[arm], one))
-    wanted = _question(roots, study)
-    same = [(one, runs) for one, runs in everyone if _question(roots, one) == wanted]
-    ends: dict[str, dict[tuple[str, int], End]] = {}
-    for row in asked.ends(store, [one.id for one, runs in same if runs is None]):
-        mine = ends.setdefault(row["study_id"], {})
-        mine[row["arm"], row["seed"]] = End(row["state"], row["ended"] or "", row["val_loss"])
-    found = []
-    for one, runs in same:
-        if runs is None:
-            found.append(_Entry(one, ends.get(one.id, {})))
-        else:
-            found.append(_Entry(one, _ends_of_line(one, runs), deleted=True))
     return sorted(found, key=lambda entry: entry.study.created)
 
 
-def _ends_of_line(study: Study, runs: Mapping[str, Mapping[str, Any]]) -> Ends:
-    """How a deleted study's runs ended. When is not on record: before anything that is planned
-    later, to be on the safe side."""
-    found: dict[tuple[str, int], End] = {}
+def _entry(study: Study, rows: Iterable[Row], losses: Mapping[str, Any]) -> _Entry:
+    ends: dict[tuple[str, int], End] = {}
+    seen: dict[tuple[str, int], str] = {}
+    for row in rows:
+        at = row["arm"], row["seed"]
+        if row["state"] in ENDED:
+            ends[at] = End(row["state"], row["val_loss"])
+        if row["state"] in ENDED or row["eval_loss"] is not None:
+            seen[at] = row["started"] or row["ended"] or ""
+    return _Entry(study, ends, seen, losses)
+
+
+def _entry_of_line(study: Study, runs: Mapping[str, Mapping[str, Any]]) -> _Entry:
+    """What the line of a deleted study says. When its runs were seen is not on record: before
+    anything that is planned later, to be on the safe side."""
+    ends: dict[tuple[str, int], End] = {}
     for run in study.runs:
         said = runs.get(run.name) if isinstance(runs, Mapping) else None
-        if isinstance(said, Mapping) and said.get("state") in (State.FINISHED, State.DIVERGED):
+        if isinstance(said, Mapping) and said.get("state") in ENDED:
             loss = said.get("val_loss")
             known = isinstance(loss, int | float)
-            found[run.arm, run.seed] = End(str(said["state"]), "", loss if known else None)
-    return found
+            ends[run.arm, run.seed] = End(str(said["state"]), loss if known else None)
+    return _Entry(study, ends, dict.fromkeys(ends, ""), deleted=True)
 
 
 @lru_cache(maxsize=4096)
@@ -231,41 +284,6 @@ def _plan(text: str) -> Study | None:
         return studies.from_dict(json.loads(text))
     except (ValueError, KeyError, TypeError, AttributeError, Problem):
         return None
-
-
-class _Roots:
-    """Names of model files that mean the same modification, joined as they turn up together."""
-
-    def __init__(self) -> None:
-        self._above: dict[str, str] = {}
-
-    def root(self, mark: str) -> str:
-        while (above := self._above.get(mark, mark)) != mark:
-            mark = above
-        return mark
-
-    def join(self, marks: list[str]) -> None:
-        first = self.root(marks[0])
-        for mark in marks[1:]:
-            self._above[self.root(mark)] = first
-
-
-def _marks(arm: Arm, study: Study) -> list[str]:
-    """What tells that two arms are the same modification: the name of a model that ships, the
-    content of a file, and the place of a file (that is edited, or copied to ``…_v2.py``)."""
-    if study.extra.get("imported") or not arm.origin:
-        marks = [f"name {arm.variant.removesuffix('*')}"]
-    elif "/" in arm.origin or "\\" in arm.origin or arm.origin.endswith(".py"):
-        path = PurePath(arm.origin)
-        stem = re.sub(r"([_-]?v?[0-9]+|[_-](copy|new|old|final|fixed))+\Z", "", path.stem.lower())
-        marks = [f"file {path.parent / (stem or path.stem)}"]
-    else:
-        marks = [f"name {arm.origin}"]
-    return [*marks, f"sha256 {arm.sha256}"] if arm.sha256 else marks
-
-
-def _question(roots: _Roots, study: Study) -> frozenset[str]:
-    return frozenset(roots.root(_marks(study.arms[arm], study)[0]) for arm in ARMS)
 
 
 # ── looks, and what is left out
@@ -327,45 +345,114 @@ def pairs_of(study: Study, ends: Ends) -> list[float | None]:
     return found
 
 
-def _conditions(study: Study) -> tuple[Any, ...]:
-    return (frozenset(study.arms[arm].sha256 for arm in ARMS), *_trained_with(study))
+def _trained_with(study: Study) -> tuple[str, str, str, str]:
+    return (
+        json.dumps(study.config, sort_keys=True),
+        study.data.sha256,
+        study.device,
+        study.dtype,
+    )
 
 
-def _trained_with(study: Study) -> tuple[str, str, str]:
-    return json.dumps(study.config, sort_keys=True), study.device, study.dtype
+# ── seeds that were picked
 
 
-def _twins(one: Study, other: Study) -> bool:
+def _twins(one: _Entry, other: _Entry) -> bool:
     """Whether two studies train the same but for their seeds; their arms may be swapped."""
-    if not all(study.arms[arm].sha256 for study in (one, other) for arm in ARMS):
+    found = [same_run(one.trainings[arm], other.trainings) for arm in ARMS]
+    if one.study.is_floor and other.study.is_floor:
+        return None not in found
+    return set(found) == set(ARMS)
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What could be seen before a study was planned of runs that train what its arms do."""
+
+    seeds: Mapping[str, frozenset[int]]
+    """Arm of the study → seeds."""
+    by_study: Mapping[str, frozenset[int]]
+
+    @property
+    def both(self) -> frozenset[int]:
+        return self.seeds[ARMS[0]] & self.seeds[ARMS[1]]
+
+    @property
+    def either(self) -> frozenset[int]:
+        return self.seeds[ARMS[0]] | self.seeds[ARMS[1]]
+
+
+def _known_before(entry: _Entry, others: Sequence[_Entry]) -> _Known:
+    mine = entry.study
+    seeds: dict[str, set[int]] = {arm: set() for arm in ARMS}
+    by_study: dict[str, frozenset[int]] = {}
+    for other in others:
+        if other.study.id == mine.id:
+            continue
+        found: set[int] = set()
+        for theirs in ARMS:
+            arm = same_run(other.trainings[theirs], entry.trainings)
+            if arm is not None:
+                before = {
+                    other.study.drawn_with(Run(theirs, "", seed))
+                    for (one, seed), when in other.seen.items()
+                    if one == theirs and when <= mine.created
+                }
+                seeds[arm] |= before
+                found |= before
+        if found:
+            by_study[other.study.id] = frozenset(found)
+    return _Known({arm: frozenset(found) for arm, found in seeds.items()}, by_study)
+
+
+def _picked(entry: _Entry, others: Sequence[_Entry], known: _Known) -> bool:
+    """Whether a study's seeds were picked: results at some of them could be known when it was
+    planned, and results at others that it leaves out.
+
+    Nobody picks the first seeds in their order, nor a set that a study declared without picking and
+    that is used whole; but where pairs of both arms were known, only the latter.
+    """
+    mine = entry.study
+    if not known.either & set(mine.seeds) or not known.either - set(mine.seeds):
         return False
-    return _conditions(one) == _conditions(other)
+    pairs_known = known.both & set(mine.seeds) and known.both - set(mine.seeds)
+    if not pairs_known and _are_next(mine.seeds, known.seeds["modified"]):
+        return False
+    return not any(
+        set(other.study.seeds) == set(mine.seeds)
+        and other.study.created < mine.created
+        and not _picked(other, others, _known_before(other, others))
+        for other in others
+        if other.study.id != mine.id and other.study.id in known.by_study
+    )
+
+
+def _are_next(seeds: Sequence[int], known: frozenset[int]) -> bool:
+    """Whether seeds are the first ones, 0, 1, 2, …, or the first of which the modified arm's runs
+    are not known."""
+    first = set(range(len(seeds)))
+    unknown = [seed for seed in range(len(seeds) + len(known)) if seed not in known]
+    return set(seeds) in (first, set(unknown[: len(seeds)]))
 
 
 def _left_out(
-    entries: list[_Entry], study: Study
-) -> tuple[tuple[tuple[str, tuple[int, ...]], ...], bool]:
-    """What a study leaves out of the pairs that there are, and whether its own were picked among
-    them."""
-    left: list[tuple[str, tuple[int, ...]]] = []
-    known_here: set[int] = set()
-    known_left: set[int] = set()
-    named: set[int] = set()
-    for entry in entries:
-        if entry.study.id == study.id or not _twins(entry.study, study):
+    entry: _Entry, others: Sequence[_Entry], known: _Known, picked: bool
+) -> tuple[tuple[str, tuple[int, ...]], ...]:
+    """What a study leaves out, by study: of picked seeds all at which results could be known, else
+    the pairs of its twins that have ended by now."""
+    named = set(entry.study.seeds)
+    left = []
+    for other in others:
+        if other.study.id == entry.study.id:
             continue
-        pairs = [
-            seed for seed in entry.study.seeds if all((arm, seed) in entry.ends for arm in ARMS)
-        ]
-        before = {
-            seed
-            for seed in pairs
-            if all(entry.ends[arm, seed].when <= study.created for arm in ARMS)
-        }
-        known_here |= before & set(study.seeds)
-        known_left |= before - set(study.seeds)
-        out = tuple(seed for seed in pairs if seed not in study.seeds and seed not in named)
+        if picked:
+            there = sorted(known.by_study.get(other.study.id, ()))
+        elif _twins(other, entry):
+            there = [s for s in other.study.seeds if all((arm, s) in other.ends for arm in ARMS)]
+        else:
+            continue
+        out = tuple(seed for seed in there if seed not in named)
         named |= set(out)
         if out:
-            left.append((entry.study.id, out))
-    return tuple(left), bool(known_here and known_left)
+            left.append((other.study.id, out))
+    return tuple(left)

@@ -102,8 +102,10 @@ class Comparison(Analysis):
 
     @property
     def score(self) -> Score | None:
-        """The prediction against the outcome; None when nothing was predicted."""
-        return score(self.prediction, self) if self.prediction else None
+        """The prediction against the outcome; None when nothing was predicted before results could
+        be seen."""
+        predicted = self.prediction
+        return score(predicted, self) if predicted and not predicted.get("after") else None
 
     @property
     def is_floor(self) -> bool:
@@ -356,7 +358,7 @@ def _counted(
     nobody counted. Of a planned range the pairs up to the look that ended it count, and until then
     those that have ended, in the order of the plan."""
     ends = {
-        (row["arm"], row["seed"]): End(row["state"], row["ended"] or "", row["val_loss"])
+        (row["arm"], row["seed"]): End(row["state"], row["val_loss"])
         for row in rows
         if row["state"] in (State.FINISHED, State.DIVERGED)
     }

@@ -236,7 +236,12 @@ def floor_note(c: Comparison) -> str:
 
 
 DELTA_LABEL = "too small to matter"
-PREDICTION_LABEL = "your prediction"
+
+
+def prediction_label(c: Comparison) -> str:
+    """The row of the prediction."""
+    late = (c.prediction or {}).get("after")
+    return "your prediction, later" if late else "your prediction"
 
 
 def seeds(c: Comparison) -> str:
@@ -700,9 +705,17 @@ def prediction(c: Comparison) -> str:
     """The recorded prediction against the outcome, or that there was none."""
     if c.is_floor:
         return ""
-    if not c.prediction or c.score is None:
+    if not c.prediction:
         return "No prediction was recorded before these runs, so there is nothing to score."
-    return f"{predicted(c.prediction)} {scored(c.score, c)}"
+    if c.score is None:
+        return (
+            f"{predicted(c.prediction)} It was locked when results could be seen "
+            f"({plain(str(c.prediction['after']))}), so it decides nothing and is not scored."
+        )
+    later = ""
+    if c.prediction.get("later"):
+        later = " A later version, locked when results could be seen, is not scored."
+    return f"{predicted(c.prediction)} {scored(c.score, c)}{later}"
 
 
 def predicted(found: Mapping[str, Any]) -> str:

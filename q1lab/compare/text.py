@@ -244,7 +244,7 @@ def _axis_rows(c: Comparison, width: int) -> list[Line]:
         interval_row(telling.DELTA_LABEL, "", -delta, delta, None, "┄", "dim")
     if predicted is not None:
         point, text = predicted, telling.given(predicted)
-        label = telling.PREDICTION_LABEL
+        label = telling.prediction_label(c)
         rows.append((label, "", lambda axis: axis.points([point], "◆"), text, "prediction"))
 
     ends_width = max(_cells(text) for _, _, _, text, _ in rows)

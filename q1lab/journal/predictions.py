@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -116,13 +117,30 @@ def lock(store: Store, variant: str, by: str, week: str | None = None) -> dict[s
 
 
 def locked_prediction(
-    store: Store, variant: str, by: str = "the first run of its study"
+    store: Store,
+    variant: str,
+    by: str = "the first run of its study",
+    seen_before: Callable[[str], str | None] = lambda when: None,
 ) -> dict[str, Any] | None:
-    """What a study that is being planned carries: the newest prediction for ``variant``, locked
-    from now on.
+    """What a study that is being planned carries: the newest prediction for ``variant`` that was
+    locked before results could be seen; the newest is locked from now on.
 
-    Returns plain JSON types (the dict of ``newest``), or None when nothing was predicted.
+    ``seen_before(when)`` names a study whose results could be seen before a time. Returns plain
+    JSON types (the dict of ``newest``), or None when nothing was predicted. ``after`` names such a
+    study where there is no version from before; ``later`` is when a newer one was locked.
     """
+    found = _locked(store, variant, by)
+    if found is None:
+        return None
+    versions = [found, *found["amended"]]
+    in_time = next((one for one in versions if seen_before(one["locked"]) is None), None)
+    if in_time is None:
+        return {**found, "after": seen_before(found["locked"])}
+    later = {} if in_time is found else {"later": found["locked"]}
+    return {**in_time, "amended": versions[versions.index(in_time) + 1 :], **later}
+
+
+def _locked(store: Store, variant: str, by: str) -> dict[str, Any] | None:
     found = lock(store, variant, by)
     if found is None:
         # The learner's own file: the prediction was made for the modification that the file

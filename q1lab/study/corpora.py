@@ -11,6 +11,7 @@ from pathlib import Path
 from q1lab import paths
 from q1lab.errors import FAILED, Problem
 from q1lab.files import expanded, os_reason, read_bytes, sha256_file, write_atomic
+from q1lab.study.sameness import training_text
 from q1lab.study.studies import Data
 
 STDLIB_CHARACTERS = 1_115_394
@@ -73,7 +74,16 @@ def keep(label: str, raw: bytes, block_size: int) -> Data:
     file = paths.data_dir() / f"{sha256}.txt"
     if not file.exists() or file.stat().st_size != len(raw):
         write_atomic(file, raw)
-    return Data(label, sha256, f"data/{file.name}", len(text), len(set(text)), train, val)
+    return Data(
+        label,
+        sha256,
+        f"data/{file.name}",
+        len(text),
+        len(set(text)),
+        train,
+        val,
+        training_text(text, train),
+    )
 
 
 def kept(sha256: str) -> Path | None:

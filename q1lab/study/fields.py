@@ -233,7 +233,8 @@ CONFIG: dict[str, Check] = {
 PREDICTION: dict[str, Check] = {
     **dict.fromkeys(("size", "matters", "confidence"), or_none(number)),
     **dict.fromkeys(
-        ("direction", "variant", "week", "created", "locked", "locked_by"), or_none(text(1000))
+        ("direction", "variant", "week", "created", "locked", "locked_by", "after"),
+        or_none(text(1000)),
     ),
     "reasoning": or_none(text(200_000)),
 }
@@ -264,11 +265,13 @@ ARM: dict[str, Check] = {
     "origin": text(10_000),
     "n_params": whole(),
     "flops_per_token": whole(below=1 << 63),
+    "code": SHA,
 }
 
 DATA: dict[str, Check] = {
     "name": text(1000),
     "sha256": SHA,
+    "training": SHA,
     "file": inside,
     **dict.fromkeys(("characters", "vocab_size", "train_tokens", "val_tokens"), whole()),
 }

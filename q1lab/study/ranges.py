@@ -53,8 +53,10 @@ def of(study: Study) -> Range | None:
 
 
 def smallest_that_matters(study: Study) -> float | None:
-    """δ in nats, from the prediction that the study carries; None without one."""
-    found = (study.prediction or {}).get("matters")
+    """δ in nats, from the prediction that the study carries; None without one, and where it was
+    said after results could be seen."""
+    predicted = study.prediction or {}
+    found = None if predicted.get("after") else predicted.get("matters")
     if isinstance(found, int | float) and math.isfinite(found) and found > 0:
         return float(found)
     return None

@@ -1,8 +1,7 @@
 """A finished run is kept: the second study against the same baseline trains half.
 
-Two runs are the same when everything that goes into them is: model file, hyperparameters, data,
-seed, device, number format, threads, torch, and the trainer's own code. Then the numbers would be
-bit-equal, so they are copied, and marked as copies.
+Where all that touches a bit is the same (sameness.equal_bits), the numbers would be equal, so they
+are copied, and marked as copies.
 """
 
 from __future__ import annotations
@@ -11,13 +10,13 @@ import json
 import shutil
 from collections.abc import Collection
 from functools import cache
-from typing import Any
 
 from q1lab import paths
 from q1lab.errors import Problem
 from q1lab.files import private_folder, sha256_text, write_atomic
-from q1lab.study import studies, tuning
+from q1lab.study import studies
 from q1lab.study.events import last_event, read_new
+from q1lab.study.sameness import equal_bits
 from q1lab.study.states import State
 from q1lab.study.studies import Run, Study
 
@@ -25,7 +24,7 @@ from q1lab.study.studies import Run, Study
 def find(study: Study, among: Collection[str] | None = None) -> list[tuple[Run, tuple[Study, Run]]]:
     """Runs of ``study`` that another study has finished already, each with where. ``among``: only
     these studies are looked at."""
-    wanted = {_key(study, run): run for run in study.runs}
+    wanted = {equal_bits(study, run): run for run in study.runs}
     found: dict[str, tuple[Run, tuple[Study, Run]]] = {}
     for study_id in reversed(studies.ids()):
         if study_id == study.id or (among is not None and study_id not in among):
@@ -34,10 +33,10 @@ def find(study: Study, among: Collection[str] | None = None) -> list[tuple[Run, 
             other = studies.load(study_id)
         except Problem:
             continue
-        if _conditions(other) != _conditions(study) or other.extra.get("imported"):
+        if other.data.sha256 != study.data.sha256 or other.extra.get("imported"):
             continue
         for run in other.runs:
-            key = _key(other, run)
+            key = equal_bits(other, run)
             if key in wanted and key not in found and _finished(other, run):
                 found[key] = (wanted[key], (other, run))
     return list(found.values())
@@ -70,16 +69,6 @@ def trainer_version() -> str:
     folder = paths.models_dir().parent
     text = "".join(file.read_text() for file in sorted(folder.glob("*.py")))
     return sha256_text(text)[:12]
-
-
-def _conditions(study: Study) -> list[Any]:
-    versions = {key: study.versions.get(key) for key in ("torch", "trainer", "platform")}
-    return [study.config, study.data.sha256, study.device, study.dtype, study.threads, versions]
-
-
-def _key(study: Study, run: Run) -> str:
-    own = json.dumps(tuning.own_config(study, run.arm), sort_keys=True)
-    return f"{study.arms[run.arm].sha256} {study.drawn_with(run)} {own}"
 
 
 def _finished(study: Study, run: Run) -> bool:

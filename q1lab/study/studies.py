@@ -53,6 +53,8 @@ class Arm:
     n_params: int
     flops_per_token: int
     """Forward pass, two per multiply-add, matrix products only."""
+    code: str = ""
+    """Hash of its syntax tree (sameness.code_of)."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,8 @@ class Data:
     vocab_size: int
     train_tokens: int
     val_tokens: int
+    training: str = ""
+    """Hash of what trains (sameness.training_text)."""
 
 
 @dataclass(frozen=True)

@@ -102,8 +102,10 @@ def test_an_edited_file_is_the_same_question_and_another_file_is_not() -> None:
 
     own("mine-1", "/repo/my_rope.py", "1" * 64, 8)
     assert level_of(own("mine-2", "/repo/my_rope.py", "2" * 64, 9)) == ALPHA_LATER
-    assert level_of(own("mine-3", "/repo/my_rope_v2.py", "3" * 64, 10)) == ALPHA_LATER
-    assert level_of(own("mine-4", "/moved/other.py", "3" * 64, 11)) == ALPHA_LATER, "same content"
+    assert level_of(own("mine-3", "/moved/other.py", "2" * 64, 10)) == ALPHA_LATER, "same content"
+    assert level_of(own("mine-4", "/moved/other.py", "3" * 64, 11)) == ALPHA_LATER, "edited there"
+    assert level_of(own("gpt2-1", "/repo/gpt2.py", "6" * 64, 11)) == ALPHA
+    assert level_of(own("gpt3-1", "/repo/gpt3.py", "7" * 64, 11)) == ALPHA, "no guess by names"
     assert level_of(own("mine-5", "/repo/swiglu.py", "5" * 64, 12)) == ALPHA
     assert level_of(done(make_study("swiglu-1", "swiglu", created=at(13)))) == ALPHA
     assert level_of(done(make_study("rope-9", sha256="9" * 64, created=at(14)))) == ALPHA, "data"

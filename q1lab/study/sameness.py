@@ -1,0 +1,209 @@
+"""When two things are the same. There are three answers, each with one use:
+
+- ``equal_bits``: both runs end with the same numbers to the last bit; one is copied for the other
+  (reuse.py).
+- ``same_run``: an arm that trains the same, perhaps under another name, in another number format,
+  or after an edit that changes nothing; seeds whose runs were seen there are no news (ledger.py).
+- ``same_question``: the learner would call it the same question; looks at it are counted
+  (ledger.py).
+
+The first is the narrowest and the last the widest. Pure, but for the model files that ``arm_of``
+reads for plans of an older q1lab.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from q1lab.files import read_text
+from q1lab.study import tuning
+from q1lab.study.studies import ARMS, Arm, Data, Run, Study
+
+TOUCH_NO_WEIGHT = frozenset({"log_interval", "eval_interval", "eval_windows", "compile"})
+"""Settings that say what is shown of a run, or how fast it goes, and not what it learns."""
+
+FIRST_LOSSES = 8
+"""Iters at the beginning of a run whose training loss is always logged (labs/train.py)."""
+
+FEWEST, APART = 3, 1e-3
+"""Two runs begin alike when at least so many of their first losses are known of both, and none
+differs by more than this share."""
+
+
+def equal_bits(study: Study, run: Run) -> str:
+    """Everything that touches a bit of a run's numbers, as a key: equal keys, equal numbers."""
+    versions = {key: study.versions.get(key) for key in ("torch", "trainer", "platform")}
+    what = [
+        study.arms[run.arm].sha256,
+        study.drawn_with(run),
+        _config(study, run.arm),
+        study.data.sha256,
+        study.device,
+        study.dtype,
+        study.threads,
+        versions,
+    ]
+    return json.dumps(what, sort_keys=True)
+
+
+Losses = Mapping[int, Mapping[int, float]]
+"""Seed that a run was drawn with → iter → training loss (nats), of the first iters."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """What one arm of a study trains, and how its runs began."""
+
+    text: frozenset[str]
+    code: str
+    settings: str
+    losses: Losses = field(default_factory=dict)
+
+
+def same_run(theirs: Training, arms: Mapping[str, Training]) -> str | None:
+    """Which of a study's ``arms`` another study's arm is in another dress, if any: given the same
+    seed, both make the same run. They train on the same text, by the same code and settings; or
+    their first losses agree (with those of both arms, as when a change is felt only later: the
+    arm's that agree better, the baseline's where they do equally)."""
+    apart = {}
+    for arm, mine in arms.items():
+        if mine.text & theirs.text:
+            if (mine.code, mine.settings) == (theirs.code, theirs.settings):
+                return arm
+            distance = _distance(mine.losses, theirs.losses)
+            if distance <= APART:
+                apart[arm] = distance
+    return min(apart, key=lambda arm: apart[arm], default=None)
+
+
+def same_question(study: Study, others: Iterable[Study]) -> dict[str, str]:
+    """Those of ``others`` that ask what ``study`` asks, by id: one modification against one
+    baseline on one text, through all edits and renames of their files. Each with the arm that has
+    the modification there: arms may be swapped."""
+    there = [one for one in others if same_text(one.data, study.data)]
+    arms = [_marks(one, arm) for one in [*there, study] for arm in ARMS]
+    base, modified = (_grown(_marks(study, arm), arms) for arm in ARMS)
+    found = {}
+    for one in there:
+        first, second = (_marks(one, arm) for arm in ARMS)
+        if first & base and second & modified:
+            found[one.id] = "modified"
+        elif first & modified and second & base:
+            found[one.id] = "baseline"
+    return found
+
+
+# ── what goes into them
+
+
+def training_of(study: Study, arm: str, losses: Losses | None = None) -> Training:
+    """What an arm of a study trains; ``losses`` as ``Training`` has them."""
+    config = {key: value for key, value in study.config.items() if key not in TOUCH_NO_WEIGHT}
+    settings = json.dumps(config | tuning.own_config(study, arm), sort_keys=True)
+    return Training(text_of(study.data), code_of_arm(study, arm), settings, losses or {})
+
+
+def text_of(data: Data) -> frozenset[str]:
+    """What tells that two texts train the same."""
+    return frozenset({data.sha256, f"training {data.training}"} if data.training else {data.sha256})
+
+
+def same_text(one: Data, other: Data) -> bool:
+    """Whether two texts train the same, as far as that is known."""
+    return bool(text_of(one) & text_of(other))
+
+
+def training_text(text: str, characters: int) -> str:
+    """A hash of the text's training part, ``characters`` long: of as much of its beginning as a
+    power of two holds, so that what is put behind a text changes nothing."""
+    beginning = text[: 1 << max(0, characters.bit_length() - 1)]
+    return hashlib.sha256(beginning.encode()).hexdigest()
+
+
+def code_of(text: str) -> str:
+    """A hash of a Python file's syntax tree, docstrings left out: comments, blank lines and line
+    breaks change nothing. Empty for a text that is no Python."""
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return ""
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list) and body and _is_text(body[0]):
+            body[0] = ast.Pass()
+    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
+
+
+def code_of_arm(study: Study, arm: str) -> str:
+    """The code that an arm trains, as ``code_of`` has it. A plan of an older q1lab does not say:
+    then from its copy of the file; for runs from elsewhere the file's hash or the arm's name."""
+    mine = study.arms[arm]
+    if mine.code or not mine.sha256:
+        return mine.code or f"name {mine.variant}"
+    return _code_of_copy(study.files.root / mine.source, mine.sha256)
+
+
+@lru_cache(maxsize=4096)
+def _code_of_copy(file: Path, sha256: str) -> str:
+    try:
+        text = read_text(file, 1 << 20)
+    except (OSError, ValueError):
+        text = ""
+    same = hashlib.sha256(text.encode()).hexdigest() == sha256
+    return (code_of(text) if same else "") or sha256
+
+
+def _is_text(node: Any) -> bool:
+    return (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    )
+
+
+def _config(study: Study, arm: str) -> Mapping[str, Any]:
+    return {**study.config, **tuning.own_config(study, arm)}
+
+
+def _distance(one: Losses, other: Losses) -> float:
+    """How far apart the first losses of runs with the same seed are at most, as a share; infinite
+    where too few are known of both. Of several seeds the nearest counts."""
+    found = []
+    for seed in one.keys() & other.keys():
+        mine, theirs = one[seed], other[seed]
+        shared = mine.keys() & theirs.keys()
+        if len(shared) >= FEWEST:
+            found.append(max(abs(mine[at] / theirs[at] - 1) for at in shared if theirs[at]))
+    return min(found, default=math.inf)
+
+
+def _marks(study: Study, arm: str) -> frozenset[str]:
+    """What tells that two arms are the same modification: the name of a model that ships, the place
+    of a file (that is edited), and its code (that is moved or copied)."""
+    mine: Arm = study.arms[arm]
+    if study.extra.get("imported") or not mine.origin:
+        name = f"name {mine.variant.removesuffix('*')}"
+    elif "/" in mine.origin or "\\" in mine.origin or mine.origin.endswith(".py"):
+        name = f"file {mine.origin}"
+    else:
+        name = f"name {mine.origin}"
+    code = code_of_arm(study, arm)
+    return frozenset({name, code, mine.sha256} - {""})
+
+
+def _grown(marks: frozenset[str], arms: Sequence[frozenset[str]]) -> frozenset[str]:
+    """The marks with those of all arms that share one, and so on: all edits and renames there
+    were."""
+    while True:
+        more = marks.union(*(one for one in arms if one & marks))
+        if more == marks:
+            return marks
+        marks = more
