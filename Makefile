@@ -1,6 +1,7 @@
 # Everything is set up in .venv by pip; nothing else on the machine is touched.
 PYTHON ?= python3
 VENV := .venv
+VARIANT ?= rope
 BIN := $(VENV)/bin
 NANOGPT ?=
 
@@ -25,8 +26,8 @@ $(VENV)/.dev: $(VENV)/.base
 setup: $(VENV)/.base  ## install q1lab into .venv
 dev: $(VENV)/.dev  ## install what development needs, too
 
-run: $(VENV)/.base  ## the main job: train RoPE against the baseline, three seeds each, and compare
-	@$(BIN)/q1lab run rope --seeds 3 --preset quick
+run: $(VENV)/.base  ## the main job: train RoPE (or VARIANT=swiglu, ...) against the baseline, three seeds each, and compare
+	@$(BIN)/q1lab run $(VARIANT) --seeds 3 --preset quick
 
 app: $(VENV)/.base  ## open the app
 	@$(BIN)/q1lab

@@ -1,6 +1,6 @@
 """The baseline without any positions: no table, no rotation.
 
-Only the causal mask still tells tokens apart. Train it with `q1lab
+Only the causal mask still tells positions apart. Train it with `q1lab
 run ./no_positions.py --unchecked`.
 """
 

@@ -1,4 +1,4 @@
-"""A key/value cache in thirty lines.
+"""A key/value cache in forty lines.
 
 It decodes token by token and counts what is stored and what is read.
 `python toy_cache.py` compares 4, 2 and 1 key/value heads. Change the

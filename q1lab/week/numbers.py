@@ -1,19 +1,22 @@
 """Numbers that the text of a week leaves open, and what they are for one learner.
 
 A guide that says "804,096 parameters" is right for one vocabulary only. So the text holds
-placeholders, and they are filled for the data that the learner chose:
+placeholders, and they are filled for the data that the learner chose. As long as none is chosen
+they name no corpus: V stands for its number of different characters.
 
-`{data}` `{corpus}` `{vocab}` `{ln_vocab}`
-    the corpus in words, what to type after --data, how many different characters it has, and the
-    natural logarithm of that: the loss of a uniform guess, in nats
+`{data}` `{vocab}` `{ln_vocab}`
+    the corpus in words, how many different characters it has, and the natural logarithm of that
+    with its value, such as ln 65 = 4.1744: the loss of a uniform guess, in nats
 `{small.rope.params}`
     a size (small, large), a model and a figure. Models: baseline, rmsnorm, rope, swiglu, gqa, mqa;
     `swiglu-344` has that hidden size, `gqa-3` that many key and value heads. Figures: `params`,
     `added` (parameters above the baseline's), `percent` (the same, in percent), `than` (in words:
-    8.15% fewer), `flops` (forward, per token), `flops_percent`, `cache` (numbers kept per token)
+    8.15% fewer), `flops` (of the matrix products, forward, per token), `flops_percent`, `cache`
+    (numbers kept per token)
 `{measured.cpu.rope}`
     a preset and a variant: what `results.toml` holds. Alone it is a phrase; with a field
-    (`.mean`, `.interval`, `.pairs`, `.data`, `.sd`, `.three`) it is that field
+    (`.mean`, `.interval`, `.pairs`, `.data`, `.sd`, `.three`) it is that field. `.three` needs 8
+    pairs: fewer know their spread too roughly
 
 `:>10` before the closing brace right-aligns to ten characters, for columns in code blocks.
 """
@@ -26,9 +29,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from q1lab.study.command import DEFAULT_DATA
+from q1lab.study.corpora import in_words
 
 PLACEHOLDER = re.compile(
-    r"\{(data|corpus|vocab|ln_vocab"
+    r"\{(data|vocab|ln_vocab"
     r"|(?:small|large)\.[a-z]+(?:-[0-9]+)?\.[a-z_]+"
     r"|measured\.[a-z]+\.[a-z_]+(?:\.[a-z_]+)?)(?::>([0-9]{1,2}))?\}"
 )
@@ -39,11 +43,15 @@ SIZES: Mapping[str, tuple[int, int, int, int]] = {
 }
 """Layers, heads, features and block size: presets quick and cpu, and preset gpu."""
 
-SHAKESPEARE = ("Tiny Shakespeare", 65)
-"""Whose numbers the text gives as long as no data is chosen; `{data}` says so in the text."""
+USUAL = 80
+"""A usual number of different characters: a share is worked out with it as long as no data is
+chosen, and rounded so that it holds for others, too."""
 
 FIGURES = ("params", "added", "percent", "than", "flops", "flops_percent", "cache")
 MEASURED = ("mean", "interval", "pairs", "data", "sd", "three")
+
+SPREAD_PAIRS = 8
+"""Pairs from which on `.three` is given."""
 
 THREE_PAIRS = 3.267
 """Power .8 at three pairs and 95%: the true difference, in sds of a pair's difference."""
@@ -74,16 +82,26 @@ class Measured:
         return f"{THREE_PAIRS * self.pair_sd:.3f}"
 
     @property
+    def on(self) -> str:
+        """The corpus in words."""
+        return in_words(self.data)
+
+    @property
     def interval(self) -> str:
         return f"{signed(self.low)} to {signed(self.high)}"
 
-    def field(self, name: str) -> str:
-        """One figure as text, or the whole as a phrase when `name` is empty."""
+    def field(self, name: str) -> str | None:
+        """One figure as text, or the whole as a phrase when `name` is empty; None for a figure that
+        these pairs can't give."""
         if not name:
             return (
                 f"{signed(self.mean)} nats (95% interval {self.interval}; "
-                f"{self.pairs} pairs on {self.data})"
+                f"{self.pairs} pairs on {self.on})"
             )
+        if name == "three" and self.pairs < SPREAD_PAIRS:
+            return None
+        if name == "data":
+            return self.on
         if name == "mean":
             return signed(self.mean)
         if name == "sd":
@@ -95,10 +113,11 @@ class Measured:
 class Numbers:
     """What the placeholders mean for one learner."""
 
-    data: str = SHAKESPEARE[0]
-    vocab: int = SHAKESPEARE[1]
-    corpus: str = DEFAULT_DATA
-    """What to type after --data; what q1lab takes by itself, as long as nothing is chosen."""
+    data: str = "your data"
+    vocab: int | None = None
+    """None as long as no data is chosen."""
+    corpus: str | None = None
+    """The corpus as typed after --data."""
     measured: tuple[Measured, ...] = ()
 
     def fill(self, text: str) -> str:
@@ -114,10 +133,10 @@ class Numbers:
                 yield text.count("\n", 0, match.start()), match[0]
 
     def result(self, preset: str, variant: str) -> Measured | None:
-        """The comparison of a variant at a preset, on the learner's data where that was
+        """The comparison of a variant at a preset, on the data of the learner's runs where that was
         measured."""
         found = [one for one in self.measured if (one.preset, one.variant) == (preset, variant)]
-        same = [one for one in found if one.data == self.corpus]
+        same = [one for one in found if one.data == (self.corpus or DEFAULT_DATA)]
         return next(iter(same or found), None)
 
     def _value(self, match: re.Match[str]) -> str | None:
@@ -126,10 +145,12 @@ class Numbers:
         return None if value is None else value.rjust(width)
 
     def _named(self, name: str) -> str | None:
-        if name in ("data", "corpus", "vocab"):
-            return str(getattr(self, name))
+        if name == "data":
+            return self.data
+        if name == "vocab":
+            return str(self.vocab or "V")
         if name == "ln_vocab":
-            return f"{math.log(self.vocab):.4f}"
+            return f"ln {self.vocab} = {math.log(self.vocab):.4f}" if self.vocab else "ln V"
         first, second, *rest = name.split(".")
         if first == "measured":
             result, what = self.result(second, rest[0]), rest[1] if len(rest) > 1 else ""
@@ -158,14 +179,14 @@ def parameters(model: str, size: str, vocab: int) -> int:
 
 
 def flops(model: str, size: str, vocab: int) -> int:
-    """Floating-point operations of a forward pass per token, two per multiply-add, attention over
-    the whole window; norms, softmax and activations are left out, RoPE's rotations are counted."""
+    """Floating-point operations of the matrix products in a forward pass per token, two per
+    multiply-add, attention over the whole window. Norms, softmax, activations and rotations are
+    left out, as in a comparison's row."""
     layers, heads, width, block = SIZES[size]
     name, hidden, groups = _shape(model, heads, width)
     weights = 2 * width * width + 2 * width * groups * (width // heads)
     weights += (3 if name == "swiglu" else 2) * width * hidden
-    turning = 6 * width * layers if name == "rope" else 0
-    return layers * (2 * weights + 4 * block * width) + 2 * vocab * width + turning
+    return layers * (2 * weights + 4 * block * width) + 2 * vocab * width
 
 
 def cache(model: str, size: str) -> int:
@@ -186,21 +207,24 @@ def _shape(model: str, heads: int, width: int) -> tuple[str, int, int]:
     return name, hidden, groups
 
 
-def _figure(size: str, model: str, what: str, vocab: int) -> str | None:
+def _figure(size: str, model: str, what: str, vocab: int | None) -> str | None:
     if what not in FIGURES:
         return None
     try:
         if what == "cache":
             return f"{cache(model, size):,}"
         count = flops if what.startswith("flops") else parameters
-        own, base = count(model, size, vocab), count("baseline", size, vocab)
+        own, base = (count(name, size, vocab or 0) for name in (model, "baseline"))
+        per_character = count(model, size, 1) - count(model, size, 0)
     except KeyError:
         return None
     if what in ("params", "flops"):
-        return f"{own:,}"
+        return f"{own:,}" if vocab else f"{own:,} + {per_character} V"
     if what == "added":
         return "0" if own == base else f"{own - base:+,}".replace("-", "\N{MINUS SIGN}")
-    share = 100 * (own - base) / base
+    share = 100 * (own - base) / (base + (0 if vocab else USUAL * per_character))
+    digits, about = (2, "") if vocab else (0 if abs(share) >= 1 else 1, "about ")
     if what == "than":
-        return "as many" if own == base else f"{abs(share):.2f}% {'more' if share > 0 else 'fewer'}"
-    return "0%" if own == base else f"{signed(share, 2)}%"
+        more = "more" if share > 0 else "fewer"
+        return "as many" if own == base else f"{about}{abs(share):.{digits}f}% {more}"
+    return "0%" if own == base else f"{about}{signed(share, digits)}%"

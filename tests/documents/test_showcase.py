@@ -4,6 +4,7 @@ as typed."""
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -46,3 +47,25 @@ def test_a_whole_week(fake_trainer: Callable[..., None], tmp_path: Path) -> None
     assert "no claim beyond the data" in done.stdout
     assert "shared in 3 channels" in done.stdout
     assert "<figure>" in (tmp_path / "out" / "post.html").read_text()
+
+
+def test_the_code_of_the_post_runs_on_its_model() -> None:
+    import torch
+
+    from labs.models import rope
+
+    post = (ROOT / "docs" / "showcase" / "week" / "posts" / "m03-w04-retrospective.md").read_text()
+    assert "(B, T, C)" in post
+    (code,) = (block for block in re.findall(r"(?s)```python\n(.*?)```", post) if "assert" in block)
+    torch.manual_seed(0)
+    config = rope.GPTConfig(
+        block_size=16, vocab_size=11, n_layer=2, n_head=2, n_embd=16, bias=False
+    )
+    exec(code, {"torch": torch, "model": rope.GPT(config), "idx": torch.randint(11, (2, 16))})
+
+
+def test_the_post_reports_no_step_that_its_record_lists_as_left_undone() -> None:
+    week = ROOT / "docs" / "showcase" / "week"
+    undone = (week / "Q1_RETRO.md").read_text()
+    post = (week / "posts" / "m03-w04-retrospective.md").read_text()
+    assert "without any positions" not in post or "no positions at all" not in undone

@@ -78,11 +78,93 @@ def test_counted_flops_are_those_of_the_fact_sheet() -> None:
     """Forward per token for 65 characters, counted on paper."""
     assert numbers.flops("baseline", "small", 65) == 1_720_576
     assert numbers.flops("baseline", "large", 65) == 23_642_880
-    assert numbers.flops("rope", "small", 65) - 1_720_576 == 3_072
+    assert numbers.flops("rope", "small", 65) == 1_720_576  # rotations are no matrix product
     assert numbers.flops("gqa", "small", 65) == 1_589_504
     assert numbers.flops("gqa-3", "large", 65) == 21_873_408
     assert numbers.flops("swiglu-512", "small", 65) == 2_244_864
     assert numbers.cache("gqa", "small") == 512
+
+
+CORPORA = {
+    "none": None,
+    "shakespeare": DATA[0],
+    "stdlib": DATA[1],
+    "own": ("own.txt", 80, "/home/me/own.txt"),
+}
+
+
+@pytest.mark.parametrize("data", CORPORA)
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_text_buttons_numbers_and_commands_are_of_one_corpus(
+    week: Week, variant: str, data: str
+) -> None:
+    """Every placeholder of the text, for each corpus; no button and no command names one."""
+    chosen = CORPORA[data]
+    told = week.for_variant(variant, chosen)
+    text = everything(told)
+    assert not re.search(r"\{(small|large|measured|vocab|ln_vocab|data)\b", text)
+    uniform = f"ln {chosen[1]} = {math.log(chosen[1]):.4f}" if chosen else "close to ln V for"
+    assert uniform in text
+    for part in told.parts():
+        for action in part.actions:
+            words = action.argv()
+            assert "--data" not in words, words
+            assert words[:2] != ("q1lab", "data") or action.title.startswith("Use "), words
+    figures = [
+        name
+        for name in re.findall(r"\{((?:small|large)\.[a-z.0-9_-]+)(?::>\d+)?\}", source())
+        if told.numbers.fill(f"{{{name}}}") == f"{{{name}}}"
+    ]
+    assert figures == []
+    for preset, name in itertools.product(("quick", "cpu"), VARIANTS):
+        result = told.numbers.result(preset, name)
+        assert result
+        assert result.data == (chosen[2] if chosen and data != "own" else result.data)
+
+
+def source() -> str:
+    """The Markdown of the shipped week, as it is written."""
+    return "\n".join(file.read_text() for file in sorted(SHIPPED.rglob("*.md")))
+
+
+def test_without_a_choice_a_share_holds_for_any_corpus() -> None:
+    """V is left open in counts; in percent it makes no difference that is shown."""
+    for model in ("rope", "swiglu", "swiglu-344", "swiglu-352", "swiglu-384", "gqa", "mqa"):
+        for figure in ("percent", "flops_percent"):
+            open_, *known = (
+                numbers.Numbers(vocab=vocab).fill(f"{{small.{model}.{figure}}}")
+                for vocab in (None, 65, 98)
+            )
+            shown = [float(one.strip("about %").replace("−", "-")) for one in (open_, *known)]
+            assert all(abs(one - shown[0]) < 0.5 for one in shown), (model, shown)
+    nothing = numbers.Numbers()
+    assert nothing.fill("{small.baseline.params}, {vocab}") == "795,776 + 128 V, V"
+    assert nothing.fill("{small.gqa.than}") == "about 8% fewer"
+
+
+def test_no_measured_result_is_quoted_before_the_prediction(week: Week) -> None:
+    """In the order in which a learner of each variant meets the blocks."""
+    for variant in VARIANTS:
+        for part in week.parts():
+            for block in part.blocks:
+                if block.variant not in (None, variant):
+                    continue
+                if isinstance(block, Step) and block.kind == "predict":
+                    break
+                told = block.markdown if isinstance(block, Text | Fold) else ""
+                if isinstance(block, Step):
+                    told = (
+                        block.title + block.detail + (block.answer.markdown if block.answer else "")
+                    )
+                assert "{measured." not in told, (part.id, block.line)
+            else:
+                continue
+            break
+
+
+def test_a_spread_from_three_pairs_says_not_what_three_pairs_could_see() -> None:
+    one = numbers.Measured("cpu", "rope", "stdlib", 3, 0.0, 0.0, 0.0, 0.0, 0.01, "x")
+    assert (one.field("three"), replace(one, pairs=8).field("three")) == (None, "0.033")
 
 
 @pytest.mark.parametrize("data", DATA, ids=["shakespeare", "stdlib"])
@@ -136,7 +218,7 @@ def test_what_is_said_of_budgets_is_what_the_card_measured() -> None:
     for name in ("rope", "swiglu"):
         quick, cpu = (float(own[preset, name].replace("−", "-")) for preset in ("quick", "cpu"))
         assert quick < cpu < 0
-    text = " ".join((SHIPPED / "session-a.md").read_text().split())
+    text = " ".join((SHIPPED / "session-b.md").read_text().split())
     for name in ("rope", "swiglu"):
         pair = " to ".join(numbers.signed(-lead) for lead in leads[name])
         assert f"({pair}" in text, pair
@@ -146,20 +228,26 @@ def test_what_is_said_of_budgets_is_what_the_card_measured() -> None:
     assert text.index("On Python's own source text both") > told
 
 
-def test_the_results_show_the_same_digits_as_the_card() -> None:
+@pytest.mark.parametrize(("preset", "iters"), [("quick", 1000), ("cpu", 2000)])
+def test_the_results_show_the_same_digits_as_the_card(preset: str, iters: int) -> None:
     """Rounded once: −0.09449 kept as −0.0945 would be shown as −0.095."""
+    known = {r["variant"] for r in card("study")}
     rows = tomllib.loads((SHIPPED / "results.toml").read_text())["results"]
     shown = {
         r["variant"]: [numbers.signed(r[name]) for name in ("mean", "low", "high")]
         for r in rows
-        if (r["preset"], r["data"]) == ("cpu", "shakespeare")
+        if (r["preset"], r["data"]) == (preset, "shakespeare") and r["variant"] in known
     }
     card_shows = {
         r["variant"]: [numbers.signed(r[name]) for name in ("mean", "low", "high")]
         for r in card("study")
-        if r["iters"] == 2000
+        if r["iters"] == iters
     }
-    assert shown == card_shows
+    # a question that was asked before gets a wider interval on the card
+    shows = slice(0, 1) if iters == 1000 else slice(None)
+    assert {v: row[shows] for v, row in shown.items()} == {
+        v: row[shows] for v, row in card_shows.items()
+    }
 
 
 def test_how_often_the_floor_is_wider_than_the_interval() -> None:
@@ -213,7 +301,8 @@ def test_results_of_quick_are_those_of_the_pairing_page() -> None:
         found = re.search(rf"(?m)^\| {variant} \|(.*)\|$", page)
         assert found
         cells = [cell.strip() for cell in found[1].split("|")]
-        (row,) = (r for r in rows if (r["preset"], r["variant"]) == ("quick", variant))
+        asked = ("quick", variant, "stdlib")
+        (row,) = (r for r in rows if (r["preset"], r["variant"], r["data"]) == asked)
         n, mean, spread = int(cells[0]), float(cells[-1]), float(cells[4])
         assert (row["pairs"], row["mean"], row["pair_sd"]) == (n, mean, spread)
         assert row["sd"] == float(cells[1])
@@ -259,7 +348,7 @@ def test_what_to_expect_comes_from_the_results_file(week: Week) -> None:
         told = week.for_variant(variant)
         found = told.find("b3")
         assert found
-        text = " ".join(found[1].text.split())
+        text = " ".join(block.markdown for block in found[1].texts)
         for preset in ("cpu", "quick"):
             result = told.numbers.result(preset, variant)
             assert result
@@ -618,7 +707,7 @@ def test_the_app_can_plan_every_training_of_the_week(week: Week, variant: str) -
 
 VERBS = (
     "Answer Add Bring Check Choose Commit Compare Compute Count Cut Derive Differentiate Draft Edit Fill Find "
-    "Guess Judge List Log Look Make Merge Name Pool Predict Print Publish Put Read Refresh Say See Share Skim "
+    "Guess Judge List Log Look Make Merge Name Pool Predict Print Publish Put Read Record Refresh Say See Share Skim "
     "State Tag Take Tick Train Walk Work Write Is Enter Redraw Mark Open"
 )  # fmt: skip
 
@@ -774,8 +863,6 @@ def test_choosing_data_changes_the_text_and_the_runs(
     assert now.of("a1-data").done
     told = progress.narrowed(week, now)
     assert "ln 11 = 2.3979" in everything(told)
-    runs = [a.argv() for part in told.parts() for a in part.actions if a.kind == "run"]
-    assert {run[run.index("--data") + 1] for run in runs} == {str(tmp_path / "own.txt")}
     assert ran("data", "nowhere.txt")[0] == 2
     assert ran("data")[1] == said
 
