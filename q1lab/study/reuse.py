@@ -16,7 +16,7 @@ from typing import Any
 from q1lab import paths
 from q1lab.errors import Problem
 from q1lab.files import private_folder, sha256_text, write_atomic
-from q1lab.study import studies, tuning
+from q1lab.study import studies
 from q1lab.study.events import last_event, read_new
 from q1lab.study.states import State
 from q1lab.study.studies import Run, Study
@@ -34,7 +34,7 @@ def find(study: Study, among: Collection[str] | None = None) -> list[tuple[Run, 
             other = studies.load(study_id)
         except Problem:
             continue
-        if _conditions(other) != _conditions(study) or other.extra.get("imported"):
+        if _conditions(other) != _conditions(study) or other.imported:
             continue
         for run in other.runs:
             key = _key(other, run)
@@ -78,7 +78,7 @@ def _conditions(study: Study) -> list[Any]:
 
 
 def _key(study: Study, run: Run) -> str:
-    own = json.dumps(tuning.own_config(study, run.arm), sort_keys=True)
+    own = json.dumps(study.own_config(run.arm), sort_keys=True)
     return f"{study.arms[run.arm].sha256} {study.drawn_with(run)} {own}"
 
 
