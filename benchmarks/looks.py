@@ -166,7 +166,7 @@ def stop_when_known(week: Week, study: Study) -> Comparison:
     """Train a planned range pair by pair until it is over, as the runner does."""
     from q1lab.study import ranges
 
-    made = ranges.of(study)
+    made = study.range
     assert made is not None
     pairs: list[float | None] = []
     for seed in study.seeds:
@@ -260,8 +260,7 @@ def sweep_of_four(first: int, most: int) -> Ask:
         record = Series(f"sweep-{week.number}", SWEEP, OTHERS, 0, ALPHA / len(OTHERS))
         made = []
         for at, model in enumerate(OTHERS):
-            extra = {"series": record.place(at).to_dict()}
-            draft = week.draft(range(most), model, extra=extra)
+            draft = week.draft(range(most), model, series=record.place(at))
             made.append(_saved(planning.planned(draft, first, most, week.store, draft.seeds)))
         return [stop_when_known(week, study) for study in made]
 

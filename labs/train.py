@@ -68,6 +68,7 @@ def main(argv: list[str] | None = None) -> int:
     os.umask(0o077)  # everything written here is private to the user
     devices.keep_memory()
     plan = json.loads((args.study / "study.json").read_text())
+    plan.update(plan.get("extra", {}))  # where q1lab 0.1.0 kept an arm's own settings
     torch.set_num_threads(plan["threads"])
 
     @functools.cache
@@ -183,9 +184,9 @@ def train(
 ) -> str:
     """The whole loop. Returns ``finished`` or ``diverged``; raises Stop when asked to stop."""
     # an arm may have a hyperparameter of its own, tuned before the study (q1lab's tuning.py)
-    cfg = {**plan["config"], **plan.get("extra", {}).get("arm_config", {}).get(arm, {})}
+    cfg = {**plan["config"], **plan.get("arm_config", {}).get(arm, {})}
     # where a file is compared with itself, one arm draws with other seeds (q1lab's studies.py)
-    drawn = seed + plan.get("extra", {}).get("seed_shift", {}).get(arm, 0)
+    drawn = seed + plan.get("seed_shift", {}).get(arm, 0)
     device = torch.device(plan["device"])
     precision = devices.Precision(
         device, plan["dtype"], cfg["block_size"], compiled=cfg["compile"] == "on"

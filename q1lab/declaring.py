@@ -22,7 +22,7 @@ from q1lab.errors import FAILED, Problem
 from q1lab.index import ingest
 from q1lab.index.store import Store
 from q1lab.planning import Draft, Plan
-from q1lab.study import command, launch, presets, ranges, series, studies, tuning, turns
+from q1lab.study import command, launch, presets, series, studies, tuning, turns
 from q1lab.study.command import Wish
 from q1lab.study.series import OVER, SWEEP, TUNE, Series
 from q1lab.study.studies import ARMS, Study
@@ -215,7 +215,7 @@ def _seeds(drafts: Sequence[Draft], store: Store) -> tuple[int, ...]:
 
 
 def _with(study: Study, record: Series) -> Study:
-    return replace(study, extra={**study.extra, "series": record.to_dict()})
+    return replace(study, series=record)
 
 
 def _known(wanted: Series, drafts: Sequence[Draft]) -> Series | None:
@@ -224,7 +224,7 @@ def _known(wanted: Series, drafts: Sequence[Draft]) -> Series | None:
     of_name = dict(zip(wanted.members, drafts, strict=True))
     for series_id in turns.newest_first(wanted.kind):
         members = turns.members(series_id)
-        record = next((series.of(one) for one in members.values()), None)
+        record = next((one.series for one in members.values()), None)
         if record is None or record.axis != wanted.axis:
             continue
         if sorted(record.members) != sorted(wanted.members):
@@ -234,7 +234,7 @@ def _known(wanted: Series, drafts: Sequence[Draft]) -> Series | None:
             for at, study in members.items()
         ):
             continue
-        there = next((ranges.of(study) for study in members.values()), None)
+        there = next((study.range for study in members.values()), None)
         asked = drafts[0].asked
         if (None if there is None else (there.first, there.most)) == asked:
             return record

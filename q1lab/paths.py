@@ -3,7 +3,9 @@
 Everything lives under one folder, ``Q1LAB_HOME`` (default: the platform's user data folder)::
 
     config.toml                what the learner set by hand
-    q1lab.db                   SQLite: progress, answers, KPIs; and an index of the runs
+    journal.jsonl              what the learner did and said, a line an act, only ever appended
+    timer.json                 the timer's heartbeat
+    q1lab.db                   SQLite: an index of the journal and of the studies' events
     data/<sha256>.txt          corpora, kept by content so that a study can always go on
     deleted.jsonl              what is kept of studies that were deleted
     scratch/                   where children stand that have no folder of their own
@@ -55,6 +57,15 @@ def ensure_home() -> Path:
 
 def database() -> Path:
     return home() / "q1lab.db"
+
+
+def journal() -> Path:
+    """What the learner did and said."""
+    return home() / "journal.jsonl"
+
+
+TIMER = "timer.json"
+"""The timer's heartbeat: its name in q1lab's home."""
 
 
 def config_file() -> Path:

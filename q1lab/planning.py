@@ -34,7 +34,6 @@ from q1lab.study import (
     ranges,
     reuse,
     sameness,
-    series,
     studies,
     tuning,
     turns,
@@ -44,7 +43,7 @@ from q1lab.study.command import Wish
 from q1lab.study.engines import names
 from q1lab.study.engines.base import OutOfReach, Refused
 from q1lab.study.kept import Kept
-from q1lab.study.studies import Arm, Data, Study
+from q1lab.study.studies import Arm, Asked, Data, Study
 from q1lab.tracking import state as wandb_state
 from q1lab.week import progress
 
@@ -138,7 +137,7 @@ def draft_of(wish: Wish, store: Store) -> Draft:
     away = "cuda" if engine.kind == "notebook" and wish.device == "auto" else wish.device
     preset = wish.preset or presets.default_for(likely_device(away))
     config = presets.resolve(preset, wish.overrides, extra_fields)
-    chosen = tuning.from_dict(wish.tuned)
+    chosen = wish.tuned
     if wish.tune is not None and chosen is None:
         raise Problem(f"{wish.tune} has to be tuned first: `q1lab run` with --tune does both")
     wish, data = _data(wish, store, config["block_size"])
@@ -190,7 +189,7 @@ def resolve(
         with ThreadPoolExecutor() as both:  # each is a process of its own, and seconds of wait
             overruled = [words for found in both.map(check, mine) for words in found]
         if overruled:
-            draft = replace(draft, extra={**draft.extra, "overruled": overruled})
+            draft = replace(draft, overruled=tuple(overruled))
     if known is not None:
         study, missing = _go_on(known, draft.seeds, store, wish.jobs)
         if wish.engine is not None:
@@ -244,8 +243,8 @@ def _with_choice(draft: Study, chosen: tuning.Tuned) -> Study:
     of every study with that value."""
     base, modified = (chosen.chosen[arm] for arm in studies.ARMS)
     own = {"modified": {chosen.key: modified}} if modified != base else {}
-    extra = {**draft.extra, "tuned": chosen.to_dict(), **({"arm_config": own} if own else {})}
-    return replace(draft, config={**draft.config, chosen.key: base}, extra=extra)
+    config = {**draft.config, chosen.key: base}
+    return replace(draft, config=config, tuned=chosen, arm_config=own)
 
 
 def _as_kept(draft: Study, again: Kept, wish: Wish) -> Study:
@@ -271,7 +270,7 @@ def begin(wish: Wish, store: Store, drawn: Plan | None = None) -> Plan:
             raise launch.running_already(made.study.id)
         study = save(made, store)
         ingest.take_in(store, study)
-        if made.missing and names.from_dict(study.extra.get("engine")).kind != "notebook":
+        if made.missing and (study.engine or names.LOCAL).kind != "notebook":
             launch.start(study)
     return replace(made, study=study)
 
@@ -291,7 +290,7 @@ def go_on(study_id: str, store: Store) -> list[str]:
         missing = store.missing(study)
         if not missing:
             raise Problem(f"{study_id} lacks no run; there is nothing to go on with")
-        if series.of(study) is None:
+        if study.series is None:
             launch.start(study)
         elif not turns.start(study):  # the others of its series had those runs
             ingest.take_in(store, study)
@@ -439,6 +438,7 @@ def _draft(
         )
         for arm, file in (("baseline", baseline), ("modified", modified))
     }
+    same = modified.sha256 == baseline.sha256
     return Study(
         id="",
         created=utc_now(),
@@ -462,24 +462,14 @@ def _draft(
         repo=_repo_of(modified.path),
         unchecked=wish.unchecked and modified.is_learners,
         wandb=_wandb_mode(wish.wandb),
-        extra={
-            "overrides": dict(wish.overrides),
-            "data": _data_word(wish.data),
-            "dtype": wish.dtype,
-            "wandb": wish.wandb,
-            **({} if here else {"engine": engine.to_dict()}),
-            "baseline": wish.baseline and baseline.origin,
-            **(
-                {"shared_at_start": answer["shared_at_start"]}
-                if "shared_at_start" in answer and modified.sha256 != baseline.sha256
-                else {}
-            ),
-            **(
-                {"seed_shift": {"modified": studies.OTHER_SEEDS}}
-                if modified.sha256 == baseline.sha256
-                else {}
-            ),
-        },
+        asked=Asked(
+            data=_data_word(wish.data),
+            wandb=wish.wandb,
+            baseline=wish.baseline and baseline.origin,
+        ),
+        engine=None if here else engine,
+        shared_at_start=None if same else answer.get("shared_at_start"),
+        seed_shift={"modified": studies.OTHER_SEEDS} if same else {},
     )
 
 
@@ -507,10 +497,7 @@ def _ask(
 def _moved(study: Study, engine: names.Choice) -> Study:
     """The study with its missing runs on this engine. Checkpoints stay where they were made, so
     runs that were under way begin again there."""
-    extra = {key: value for key, value in study.extra.items() if key != "engine"}
-    if engine.kind != "local":
-        extra["engine"] = engine.to_dict()
-    return replace(study, extra=extra)
+    return replace(study, engine=None if engine.kind == "local" else engine)
 
 
 def _wandb_mode(wished: str) -> str:
@@ -551,12 +538,11 @@ def planned(
         ingest.take_in_all(store)
         known = ledger.ended_seeds(store, draft)
         seeds = tuple(islice((seed for seed in count() if seed not in known), most))
-    mine = series.of(draft)
+    mine = draft.series
     later = ledger.is_later(store, draft)
     alpha = looks.level(first, most, later, None if mine is None else mine.alpha)
     made = ranges.Range(first, most, alpha, looks.limits(first, most, alpha))
-    extra = {**draft.extra, "range": made.to_dict()}
-    return replace(draft, looks=(seeds,), extra=extra)
+    return replace(draft, looks=(seeds,), range=made)
 
 
 def same_study(draft: Study, asked: tuple[int, int] | None) -> Study | None:
@@ -568,11 +554,11 @@ def same_study(draft: Study, asked: tuple[int, int] | None) -> Study | None:
             study = studies.load(study_id)
         except Problem:
             continue
-        if studies.identity(study) != wanted or study.extra.get("imported"):
+        if studies.identity(study) != wanted or study.imported:
             continue
-        if series.of(study) is not None:
+        if study.series is not None:
             continue
-        found = ranges.of(study)
+        found = study.range
         if found is None:
             return study if asked is None else None
         if (found.first, found.most) == asked:
@@ -592,7 +578,7 @@ def _go_on(
     be known."""
     ingest.take_in(store, study)
     new = tuple(seed for seed in seeds if seed not in study.seeds)
-    if new and ranges.of(study) is None:
+    if new and study.range is None:
         started = any(row["attempt"] for row in store.runs(study.id))
         looks = (*study.looks, new) if started else (tuple(dict.fromkeys((*study.seeds, *new))),)
         study = replace(study, looks=looks)
@@ -606,8 +592,7 @@ def _go_on(
     missing = tuple(run.name for run in study.runs if run.name not in done)
     then, now = study.versions.get("trainer"), reuse.trainer_version()
     if missing and done and then not in (None, now):
-        trainers = sorted({*study.extra.get("trainers", ()), now})
-        study = replace(study, extra={**study.extra, "trainers": trainers})
+        study = replace(study, trainers=tuple(sorted({*study.trainers, now})))
     return study, missing
 
 
@@ -642,9 +627,9 @@ def _notes(study: Study, known: Study | None, again: Kept | None, store: Store) 
     a, b = study.arms["baseline"].n_params, study.arms["modified"].n_params
     if abs(b - a) >= 0.01 * a:
         notes.append(f"parameters differ by {telling.apart(a, b)}: {a:,} and {b:,}")
-    if (mine := series.of(study)) is not None:
+    if (mine := study.series) is not None:
         notes.append(telling.family(mine))
-    if (found := ranges.of(study)) is not None:
+    if (found := study.range) is not None:
         notes.append(telling.declared(found.first, found.most, found.alpha))
     elif (known is None and ledger.is_later(store, study)) or (
         known is not None and study.looks != known.looks and len(study.looks) > 1

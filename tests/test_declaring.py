@@ -16,7 +16,7 @@ from q1lab.compare.keeping import compare
 from q1lab.compare.stats import ALPHA, ALPHA_LATER, Kind
 from q1lab.errors import Problem
 from q1lab.index.store import Store
-from q1lab.study import command, launch, ranges, studies, turns, upkeep
+from q1lab.study import command, launch, studies, turns, upkeep
 from q1lab.study.command import Wish
 from tests.kit.comparisons import make
 from tests.kit.lab_home import finish, store_of_short_studies
@@ -104,7 +104,7 @@ def test_everything_is_declared_before_the_first_run(
     assert there == [["rmsnorm-1", "rope-1", "swiglu-1"]], "one start, when all plans are written"
     plans = [studies.load(name) for name in there[0]]
     assert len({one.seeds for one in plans}) == 1
-    assert len({ranges.of(one) for one in plans}) == 1
+    assert len({one.range for one in plans}) == 1
 
 
 def test_a_file_that_fails_its_checks_starts_nothing(
@@ -274,11 +274,9 @@ def test_a_damaged_record_is_a_damaged_plan(fake_trainer: Fake, store: Store) ->
     study = planning.save(made.plans[0], store)
     record = json.loads(study.files.plan.read_text())
     for damage in ({"at": 3}, {"alpha": 0}, {"members": []}, {"kind": "other"}, {"at": None}):
-        broken = {**record["extra"]["series"], **damage}
-        study.files.plan.write_text(
-            json.dumps({**record, "extra": {**record["extra"], "series": broken}})
-        )
-        with pytest.raises(Problem, match="series is damaged"):
+        broken = {**record["series"], **damage}
+        study.files.plan.write_text(json.dumps({**record, "series": broken}))
+        with pytest.raises(Problem, match=r"damaged \(series"):
             studies.load(study.id)
 
 

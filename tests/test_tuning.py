@@ -59,12 +59,12 @@ def test_the_lowest_loss_is_chosen_for_each_arm_and_recorded(
     found = tried(store, {"baseline": (1.9, 1.8, 1.95), "modified": (1.9, 1.85, 1.7)})
     low, mid, high = found.values
     assert found.chosen == {"baseline": mid, "modified": high}
-    wish = dataclasses.replace(WISH, tune=found.key, tuned=found.to_dict())
+    wish = dataclasses.replace(WISH, tune=found.key, tuned=found)
     study = planning.plan(wish, store).study
     assert study.config["learning_rate"] == mid
-    assert tuning.own_config(study, "modified") == {"learning_rate": high}
-    assert tuning.own_config(study, "baseline") == {}
-    assert tuning.of(study) == found
+    assert study.own_config("modified") == {"learning_rate": high}
+    assert study.own_config("baseline") == {}
+    assert study.tuned == found
     text = telling.tuned(found, {"baseline": "baseline", "modified": "rope"})
     assert f"among {low:g}, {mid:g} and {high:g} on 2 other seeds" in text
     assert f"{mid:g} for baseline, {high:g} for rope (at an edge for rope" in text
@@ -130,7 +130,7 @@ def test_the_command_tunes_then_trains_and_says_so(
 
 def test_runs_with_another_value_are_other_runs(fake_trainer: Fake, store: Store) -> None:
     found = tried(store, {"baseline": (1.9, 1.8, 1.95), "modified": (1.9, 1.85, 1.7)})
-    wish = dataclasses.replace(WISH, tune=found.key, tuned=found.to_dict())
+    wish = dataclasses.replace(WISH, tune=found.key, tuned=found)
     study = planning.save(planning.plan(wish, store), store)
     for run in study.runs:
         train(study, run.arm, run.seed)
@@ -146,8 +146,8 @@ def test_a_damaged_record_is_a_damaged_plan(fake_trainer: Fake, store: Store) ->
     damages: tuple[Any, ...] = ({}, {"key": "x"}, [])
     text = study.files.plan.read_text()
     for damage in damages:
-        changed = {**record, "extra": {**record["extra"], "tuned": damage}}
+        changed = {**record, "tuned": damage}
         study.files.plan.write_text(json.dumps(changed))
-        with pytest.raises(Problem, match="tuned is damaged"):
+        with pytest.raises(Problem, match=r"damaged \(tuned"):
             studies.load(study.id)
     study.files.plan.write_text(text)

@@ -17,7 +17,7 @@ from q1lab.declaring import Declared
 from q1lab.errors import FAILED, INTERRUPTED, OK, Problem
 from q1lab.index import ingest
 from q1lab.index.store import Store
-from q1lab.study import command, launch, ranges, series, turns
+from q1lab.study import command, launch, series, turns
 from q1lab.study.command import Wish
 from q1lab.study.studies import ARMS, Study
 
@@ -60,7 +60,7 @@ def train_tune(wish: Wish, key: str, as_json: bool) -> Wish | int:
     if not as_json:
         text = telling.tuned(found, names)
         click.echo(f"\n{text[0].upper()}{text[1:]}.\n")
-    return replace(wish, tune=found.key, tuned=found.to_dict())
+    return replace(wish, tune=found.key, tuned=found)
 
 
 def train(store: Store, declared: Declared, detach: bool, as_json: bool) -> int:
@@ -86,7 +86,7 @@ def train(store: Store, declared: Declared, detach: bool, as_json: bool) -> int:
 def announce(declared: Declared, missing: int) -> None:
     """Say what is declared, before it trains."""
     record, first = declared.series, declared.studies[0]
-    planned = ranges.of(first)
+    planned = first.range
     seeds = len(first.seeds)
     many = f"{seeds} seed{'s' if seeds > 1 else ''} each"
     if planned is not None:
@@ -120,7 +120,7 @@ def _follow(store: Store, declared: Declared, as_json: bool) -> int | None:
             if not turns.lacks_runs(at) and not launch.is_alive(at.files):
                 continue
             if not as_json:
-                mine = series.of(at)
+                mine = at.series
                 where = f" at {mine.axis} {mine.name(mine.at)}" if mine and mine.axis else ""
                 click.echo(f"\n{at.id}: {at.variant} against {at.baseline}{where}")
             watch(store, at, quiet=as_json, hint="Ctrl-C stops")

@@ -59,7 +59,7 @@ def prepare(session: str | None, folder: Path | None) -> Setup:
     week = content.load(root)
     session_id = week.session(session).id if session else None
     first, notice = None, ""
-    if paths.database().exists():
+    if paths.database().exists() or paths.journal().exists():
         with Store() as store:
             first = Taker(week.label, week).take(store, ingest=False)
             notice = store.notice or ""

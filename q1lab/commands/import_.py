@@ -104,10 +104,10 @@ def finish(study: Study, *, as_json: bool) -> int:
     from q1lab.commands._opening import opened
     from q1lab.commands.compare import show
 
-    note = study.extra["imported"]
-    said = f"{study.id}: {len(study.runs)} runs taken in from {note['from']}"
+    assert study.imported is not None
+    said = f"{study.id}: {len(study.runs)} runs taken in from {study.imported.source}"
     click.echo(said, err=as_json)
-    for text in note.get("notes", ()):
+    for text in study.imported.notes:
         click.echo(f"  note: {text}", err=as_json)
     with opened() as store:
         show(store, study, as_json=as_json)

@@ -16,7 +16,7 @@ from q1lab.commands.live import minutes_text, watch
 from q1lab.errors import FAILED, INTERRUPTED, OK, Problem
 from q1lab.index import ingest
 from q1lab.index.store import Store
-from q1lab.study import command, kept, launch, ranges, studies
+from q1lab.study import command, kept, launch, studies
 from q1lab.study.engines import names
 from q1lab.study.states import State
 from q1lab.study.studies import Study
@@ -100,7 +100,7 @@ def run(
         study, started = plan.study, bool(plan.missing)
         if not as_json:
             _announce(study, plan)
-        if names.from_dict(study.extra.get("engine")).kind == "notebook" and started:
+        if (study.engine or names.LOCAL).kind == "notebook" and started:
             return _planned(study, as_json)
         if detach:
             if as_json:
@@ -152,7 +152,7 @@ def stop(study: str | None) -> int:
 def _announce(study: Study, plan: planning.Plan) -> None:
     what = f"{study.variant} against {study.baseline}"
     count = f"{len(study.seeds)} seed{'s' if len(study.seeds) > 1 else ''} each"
-    planned = ranges.of(study)
+    planned = study.range
     if planned is not None and plan.missing:
         count = f"{planned.first} to {planned.most} seeds each"
     line = (

@@ -132,8 +132,8 @@ def asked_of(store: Store, study: Study) -> Asked:
         if together:
             looked[together] = looked.get(together, 0) + len(found)
         if found:
-            askings.append(Asking(entry.study.id, found, ranges.of(entry.study), entry.deleted))
-    planned = ranges.of(study)
+            askings.append(Asking(entry.study.id, found, entry.study.range, entry.deleted))
+    planned = study.range
     later = before_mine + max(0, len(mine) - 1) > 0
     if planned is not None:
         alpha = planned.alpha
@@ -292,7 +292,7 @@ def _plan(text: str) -> Study | None:
 def _looks(entry: _Entry, before: int) -> tuple[tuple[int, float], ...]:
     """The looks that a study has come to, when its question had ``before`` looks before it."""
     study, ends = entry.study, entry.ends
-    planned = ranges.of(study)
+    planned = study.range
     if planned is not None:
         pairs = pairs_of(study, ends)
         last = ranges.over_at(planned, pairs, ranges.smallest_that_matters(study)) or len(pairs)
@@ -309,18 +309,18 @@ def _looks(entry: _Entry, before: int) -> tuple[tuple[int, float], ...]:
 
 
 def _tries(study: Study) -> bool:
-    mine = series.of(study)
+    mine = study.series
     return mine is not None and mine.kind == series.TUNE
 
 
 def _series_id(study: Study) -> str:
-    mine = series.of(study)
+    mine = study.series
     return "" if mine is None else mine.id
 
 
 def _shared(study: Study) -> float | None:
     """The share of its series' 5% that a study may spend; None for a study by itself."""
-    mine = series.of(study)
+    mine = study.series
     return None if mine is None else mine.alpha
 
 

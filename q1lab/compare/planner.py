@@ -15,7 +15,7 @@ from q1lab.compare.stats import SeedsNeeded
 from q1lab.errors import Problem
 from q1lab.files import read_text
 from q1lab.index.store import Store
-from q1lab.study import presets, ranges, studies
+from q1lab.study import presets, studies
 from q1lab.study.studies import Study
 
 SHIPPED = "results.toml"
@@ -100,7 +100,7 @@ def known(store: Store, variant: str, preset: str, data: str = "") -> Spread | N
 
 def can_see(study: Study, spread: Spread) -> str:
     """What a planned study can see with its last pair, in a sentence; empty below three pairs."""
-    pairs, planned = len(study.seeds), ranges.of(study)
+    pairs, planned = len(study.seeds), study.range
     if pairs < stats.MIN_FOR_VERDICT or study.headline != "paired":
         return ""
     alpha = stats.ALPHA if planned is None else planned.alpha

@@ -12,15 +12,16 @@ import math
 import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
+from q1lab import records
 from q1lab.compare import stats
 from q1lab.compare.ledger import Asked, End, pairs_of
 from q1lab.compare.scoring import Score, score
 from q1lab.compare.stats import Analysis, Bootstrap, Interval, Kind, Note, Reason, SeedsNeeded
 from q1lab.files import plain
 from q1lab.index.store import Row
-from q1lab.study import ranges, series, tuning
+from q1lab.study import ranges
 from q1lab.study.events import first_event
 from q1lab.study.series import Series
 from q1lab.study.states import State
@@ -33,6 +34,9 @@ anew."""
 
 SIZE_MATTERS_FROM = 0.01
 """A relative difference in parameters from which size may be the reason."""
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -163,9 +167,9 @@ class Comparison(Analysis):
             "reused": list(self.reused),
             "complete": self.complete,
             "plan": None if self.plan is None else {"first": self.plan[0], "most": self.plan[1]},
-            "series": None if self.series is None else self.series.to_dict(),
+            "series": records.dump(self.series),
             "shared_at_start": self.shared_at_start,
-            "tuned": None if self.tuned is None else self.tuned.to_dict(),
+            "tuned": records.dump(self.tuned),
             "looks": self.looks,
             "asked": {
                 "studies": self.asked[0],
@@ -231,9 +235,9 @@ def from_dict(record: Mapping[str, Any]) -> Comparison | None:
         prediction=record["prediction"],
         reused=tuple(record["reused"]),
         plan=None if plan is None else (plan["first"], plan["most"]),
-        series=series.from_dict(record["series"]),
+        series=_or_none(Series, record["series"]),
         shared_at_start=record["shared_at_start"],
-        tuned=tuning.from_dict(record["tuned"]),
+        tuned=_or_none(Tuned, record["tuned"]),
         looks=record["looks"],
         asked=(record["asked"]["studies"], record["asked"]["looks"]),
         asked_total=record["asked"]["total"],
@@ -251,12 +255,12 @@ def build(
     """The comparison, from a study's plan, its runs' rows, its question in the ledger (none: asked
     this once), what each run said when it began (by the row's id), and the study of its baseline
     against itself with its interval."""
-    planned = ranges.of(study)
+    planned = study.range
     delta = ranges.smallest_that_matters(study)
     rows, complete = _counted(study, rows, planned, delta)
     values = {arm: _values(rows, arm) for arm in ARMS}
     if question is None:
-        share = series.of(study)
+        share = study.series
         alpha = share.alpha if share else stats.ALPHA
         alpha = alpha if planned is None else planned.alpha
         question = Asked((), alpha, later=False, left_out=(), chosen=False)
@@ -294,9 +298,9 @@ def build(
         prediction=study.prediction,
         reused=tuple(_name(row) for row in rows if row["reused_from"]),
         plan=None if planned is None else (planned.first, planned.most),
-        series=series.of(study),
-        shared_at_start=study.extra.get("shared_at_start"),
-        tuned=tuning.of(study),
+        series=study.series,
+        shared_at_start=study.shared_at_start,
+        tuned=study.tuned,
         looks=max(1, len(mine)),
         asked=(max(1, question.studies), max(1, question.looks)),
         asked_total=question.total if question.askings else question.alpha,
@@ -406,7 +410,7 @@ def _strays(study: Study, rows: list[Row], starts: Mapping[int, Mapping[str, Any
     key = "learning_rate"
     for row in rows:
         said = starts.get(row["id"], {}).get(key)
-        planned = {**study.config, **tuning.own_config(study, row["arm"])}.get(key)
+        planned = {**study.config, **study.own_config(row["arm"])}.get(key)
         if said is not None and said != planned:
             return True
     return False
@@ -419,22 +423,21 @@ def _notes(
     question: Asked,
     starts: Mapping[int, Mapping[str, Any]],
 ) -> list[Note]:
-    notes = [] if series.of(study) is None else [Note(Kind.SERIES)]
+    notes = [] if study.series is None else [Note(Kind.SERIES)]
     if question.looks > 1 or question.later:
         notes.append(Note(Kind.ASKED, {"later": question.later}))
     if question.left_out and not question.chosen:
         notes.append(Note(Kind.LEFT_OUT))
     differ = _differences(rows, starts)
-    if (chosen := tuning.of(study)) is not None and not _strays(study, rows, starts):
+    if (chosen := study.tuned) is not None and not _strays(study, rows, starts):
         differ.pop(chosen.key, None)
     if differ:
         notes.append(Note(Kind.CONDITIONS, {"differ": differ}))
-    if study.extra.get("trainers"):
+    if study.trainers:
         notes.append(Note(Kind.TRAINER))
-    imported = study.extra.get("imported")
-    allowed = imported.get("allowed") if isinstance(imported, dict) else None
-    if isinstance(allowed, list) and allowed:
-        notes.append(Note(Kind.ALLOWED, {"what": [plain(str(one))[:60] for one in allowed]}))
+    if study.imported is not None and study.imported.allowed:
+        allowed = [what[:60] for what in study.imported.allowed]
+        notes.append(Note(Kind.ALLOWED, {"what": allowed}))
     left = [_name(row) for row in rows if row["state"] not in (State.FINISHED, State.DIVERGED)]
     if left:
         notes.append(Note(Kind.UNFINISHED, {"runs": left, "of": len(rows)}))
@@ -443,15 +446,18 @@ def _notes(
         notes.append(Note(Kind.DAMAGED, {"lines": bad}))
     if study.unchecked:
         notes.append(Note(Kind.UNCHECKED))
-    overruled = study.extra.get("overruled")
-    if isinstance(overruled, list) and overruled:
-        notes.append(Note(Kind.OVERRULED, {"checks": [plain(str(one)) for one in overruled]}))
+    if study.overruled:
+        notes.append(Note(Kind.OVERRULED, {"checks": list(study.overruled)}))
     sizes = [study.arms[arm].n_params for arm in ARMS]
     apart = all(sizes) and abs(sizes[1] / sizes[0] - 1) >= SIZE_MATTERS_FROM
     # an arm that is smaller and wins (or larger and loses) did not do so by its size
     if apart and (analysis.mean is None or (sizes[1] - sizes[0]) * analysis.mean < 0):
         notes.append(Note(Kind.SIZE))
     return notes
+
+
+def _or_none(kind: type[T], value: Any) -> T | None:
+    return None if value is None else records.load(kind, value)
 
 
 def _name(row: Row) -> str:

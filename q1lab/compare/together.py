@@ -21,7 +21,7 @@ from q1lab.errors import Problem
 from q1lab.files import plain
 from q1lab.index import ingest
 from q1lab.index.store import Store
-from q1lab.study import ranges, series, turns
+from q1lab.study import turns
 from q1lab.study.alive import is_alive
 from q1lab.study.series import SWEEP, Series
 from q1lab.study.states import State
@@ -81,7 +81,7 @@ class Together:
 def read(store: Store, series_id: str) -> Together:
     """A series as it stands now. Problem when there is none of that name."""
     there = turns.members(series_id)
-    record = next((series.of(study) for study in there.values()), None)
+    record = next((study.series for study in there.values()), None)
     if record is None:
         raise Problem(f"no sweep or axis called {series_id!r}; `q1lab status` lists the studies")
     gone = turns.deleted_places(series_id)
@@ -97,7 +97,7 @@ def read(store: Store, series_id: str) -> Together:
         found = compare(store, study)
         members.append(Member(at, name, study.id, found, _why(store, study, found)))
     one = next(iter(there.values()))
-    planned = ranges.of(one)
+    planned = one.range
     plan = None if planned is None else (planned.first, planned.most)
     return Together(record, one.baseline, plan, tuple(members))
 

@@ -135,7 +135,8 @@ def numbers(store: Store, week: Week) -> list[float]:
         known += _before_training(study)
         known.append(math.log(max(1, study.data.vocab_size)))  # the loss of a uniform guess
     done = progress.read(store, week.label)
-    known += [seconds / scale for seconds in done.seconds.values() for scale in (60, 3600)]
+    spent = [done.spent(part) for part in {*done.seconds, *done.pending}]
+    known += [seconds / scale for seconds in spent for scale in (60, 3600)]
     return known
 
 

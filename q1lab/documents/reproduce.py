@@ -36,7 +36,7 @@ def files(study: Study, root: Path) -> tuple[dict[Path, bytes], tuple[str, ...]]
     A model file that is there already with other contents is the learner's edit of it: then nothing
     is to be written.
     """
-    if study.extra.get("imported") and not _has_sources(study):
+    if study.imported and not _has_sources(study):
         raise Problem(f"{study.id} was trained elsewhere: q1lab has none of its model files")
     wanted = kept.files(study, root)
     edited = [
@@ -67,7 +67,7 @@ def stands(study: Study, root: Path) -> bool:
 def told(study: Study, root: Path | None, *, keeps: bool) -> Reproduction:
     """What the document says. ``keeps``: the repository ``root`` holds, or is about to hold, the
     study's folder."""
-    if study.extra.get("imported") and not keeps:
+    if study.imported and not keeps:
         return Reproduction(notes=(Md("The runs were trained elsewhere and imported."),))
     if keeps:
         folder = kept.folder_of(study)
@@ -97,7 +97,7 @@ def _data_notes(study: Study, root: Path | None) -> tuple[Md, ...]:
                 "a Python of the same release (the hash below tells)."
             ),
         )
-    origin = str(study.extra.get("data", ""))
+    origin = study.asked.data if study.asked else ""
     if origin in corpora.BUILT_IN or study.data.name in corpora.BUILT_IN:
         return ()
     if root is not None and _committed(Path(origin), study.data.sha256, root):

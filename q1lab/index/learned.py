@@ -1,19 +1,19 @@
-"""What the learner did in the week, as rows: ticks, answers, minutes, the chosen variant, hints and
-the retro.
+"""What the learner did in the week: ticks, answers, minutes, the variant, its hints, the retro.
 
-Here are the questions to the tables and nothing else; what they mean is in week/progress.py and
-model/learner.py. Every writing function commits before it returns (or is part of the transaction
-that the caller began with ``store.write()``).
+Here are the questions to the tables, and the acts that go on record; what they mean is in
+week/progress.py and model/learner.py. Every act is in the journal before its function returns (or
+when the ``store.act()`` ends that the caller began).
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any
 
-from q1lab.files import utc_now
+from q1lab import paths
+from q1lab.files import read_json, write_atomic
 from q1lab.index.store import Row, Store
 
 # ── steps
@@ -26,29 +26,20 @@ def steps(store: Store, week: str) -> list[Row]:
 
 def tick(store: Store, week: str, step_id: str, done: bool) -> None:
     """Set or clear a step's tick; its answer stays as it is."""
-    now = utc_now()
-    with store.write() as db:
-        db.execute(
-            "INSERT INTO step_records (week, step_id, done, done_at, updated) "
-            "VALUES (?, ?, ?, ?, ?) ON CONFLICT (week, step_id) DO UPDATE SET "
-            "done = excluded.done, updated = excluded.updated, "
-            "done_at = CASE WHEN excluded.done THEN COALESCE(done_at, excluded.done_at) END",
-            (week, step_id, int(done), now if done else None, now),
-        )
+    with store.act() as add:
+        add("tick", week=week, step=step_id, done=done)
 
 
 def answer(store: Store, week: str, step_id: str, text: str | None) -> None:
     """Keep an answer, with its tick; None takes both away."""
-    now = utc_now()
-    done = text is not None
-    with store.write() as db:
-        db.execute(
-            "INSERT INTO step_records (week, step_id, done, answer, done_at, updated) "
-            "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (week, step_id) DO UPDATE SET "
-            "done = excluded.done, answer = excluded.answer, updated = excluded.updated, "
-            "done_at = CASE WHEN excluded.done THEN COALESCE(done_at, excluded.done_at) END",
-            (week, step_id, int(done), text, now if done else None, now),
-        )
+    with store.act() as add:
+        add("answer", week=week, step=step_id, text=text)
+
+
+def mark(store: Store, week: str, step_id: str, right: bool) -> None:
+    """Note whether the answer of a recall step was right; the step is done either way."""
+    with store.act() as add:
+        add("recall", week=week, step=step_id, right=right)
 
 
 # ── minutes
@@ -61,28 +52,57 @@ def part_seconds(store: Store, week: str) -> dict[str, float]:
 
 
 def add_seconds(store: Store, week: str, credited: Mapping[str, float]) -> None:
-    """Credit seconds by part id; a negative number takes some away, never below nothing."""
-    now = utc_now()
-    with store.write() as db:
-        for part_id, seconds in credited.items():
-            db.execute(
-                "INSERT INTO part_times (week, part_id, seconds, started, updated) "
-                "VALUES (?, ?, MAX(0, ?), ?, ?) ON CONFLICT (week, part_id) DO UPDATE "
-                "SET seconds = MAX(0, seconds + ?), updated = excluded.updated",
-                (week, part_id, seconds, now, now, seconds),
-            )
+    """Credit seconds by part, for good; a negative number takes some away, never below nothing.
+    Credits are numbered (see ``save_clock``)."""
+    with store.act() as add:
+        entry = int(store.setting(f"timer:{week}", 0)) + 1
+        add("time", week=week, seconds=dict(credited), entry=entry)
 
 
 def save_clock(
     store: Store, week: str, credited: Mapping[str, float], state: Mapping[str, Any]
 ) -> None:
-    """Credit what the timer counted and keep its state, in one transaction."""
-    with store.write() as db:
+    """Credit what the timer counted, and keep its state, which holds what it has counted since. A
+    state that was kept before the newest credit doesn't count again."""
+    if credited:
         add_seconds(store, week, credited)
-        db.execute(
-            "INSERT OR REPLACE INTO settings VALUES (?, ?, ?)",
-            (f"clock:{week}", json.dumps(dict(state)), utc_now()),
-        )
+    file = timer_file(store)
+    now = {"entry": store.setting(f"timer:{week}", 0), "clock": dict(state)}
+    write_atomic(file, json.dumps({**_clocks(store), week: now}) + "\n")
+
+
+def clock(store: Store, week: str) -> dict[str, Any] | None:
+    """The timer's state as it was kept last; what it had counted is in ``fresh``."""
+    kept = _clocks(store).get(week)
+    if not isinstance(kept, dict) or not isinstance(kept.get("clock"), dict):
+        return None
+    state: dict[str, Any] = kept["clock"]
+    if kept.get("entry") != store.setting(f"timer:{week}", 0):
+        state = {**state, "fresh": {}}  # credited, and cut off before this was written again
+    return state
+
+
+def pending(clock: Mapping[str, Any] | None) -> dict[str, float]:
+    """Seconds by part that a kept state has counted and that are not credited yet."""
+    fresh = (clock or {}).get("fresh")
+    return {
+        str(part): float(seconds)
+        for part, seconds in (fresh.items() if isinstance(fresh, dict) else ())
+        if isinstance(seconds, int | float)
+    }
+
+
+def timer_file(store: Store) -> Path:
+    """Where the timer's heartbeat is kept: it beats too often for the journal."""
+    return store.file.with_name(paths.TIMER)
+
+
+def _clocks(store: Store) -> dict[str, Any]:
+    try:
+        kept = read_json(timer_file(store), 1 << 20)
+    except (OSError, ValueError):
+        return {}
+    return kept if isinstance(kept, dict) else {}
 
 
 # ── the chosen variant, its file, its hints
@@ -110,26 +130,18 @@ def own_names(row: Row | None) -> frozenset[str]:
     return frozenset({str(row["variant"]), PurePath(file).stem} - {""})
 
 
-def choose(store: Store, week: str, variant: str) -> None:
-    """Note the chosen variant; a file that was noted for another stays noted."""
-    with store.write() as db:
-        db.execute(
-            "INSERT INTO modifications (week, variant, chosen) VALUES (?, ?, ?) "
-            "ON CONFLICT (week) DO UPDATE SET variant = excluded.variant, chosen = excluded.chosen",
-            (week, variant, utc_now()),
-        )
+def choose(store: Store, week: str, variant: str, step_id: str | None = None) -> None:
+    """Note the chosen variant, and tick ``step_id`` with it; a file that was noted for another
+    stays noted."""
+    with store.act() as add:
+        add("choose", week=week, variant=variant, step=step_id)
 
 
 def note_file(store: Store, week: str, variant: str, file: str, base: str) -> None:
     """Note which file carries the week's modification and what it was made from. A choice of
     another variant stays as it is."""
-    with store.write() as db:
-        db.execute(
-            "INSERT INTO modifications (week, variant, file, base, chosen) "
-            "VALUES (?, ?, ?, ?, ?) ON CONFLICT (week) DO UPDATE "
-            "SET file = excluded.file, base = excluded.base WHERE variant = excluded.variant",
-            (week, variant, file, base, utc_now()),
-        )
+    with store.act() as add:
+        add("file", week=week, variant=variant, file=file, base=base)
 
 
 def used_hints(store: Store, week: str, variant: str) -> list[int]:
@@ -142,10 +154,8 @@ def used_hints(store: Store, week: str, variant: str) -> list[int]:
 
 def use_hint(store: Store, week: str, variant: str, stage: int) -> None:
     """Note that a stage was opened; the first time counts."""
-    with store.write() as db:
-        db.execute(
-            "INSERT OR IGNORE INTO hints VALUES (?, ?, ?, ?)", (week, variant, stage, utc_now())
-        )
+    with store.act() as add:
+        add("hint", week=week, variant=variant, stage=stage)
 
 
 # ── the retro
@@ -153,13 +163,8 @@ def use_hint(store: Store, week: str, variant: str, stage: int) -> None:
 
 def note_retro(store: Store, week: str, path: str, commit: str | None) -> None:
     """Note where the week's retro is; without a new commit the old one stays noted."""
-    with store.write() as db:
-        db.execute(
-            "INSERT INTO retros (week, path, written, commit_sha) VALUES (?, ?, ?, ?) "
-            "ON CONFLICT (week) DO UPDATE SET path = excluded.path, written = excluded.written, "
-            "commit_sha = coalesce(excluded.commit_sha, commit_sha)",
-            (week, path, utc_now(), commit),
-        )
+    with store.act() as add:
+        add("retro", week=week, path=path, commit=commit)
 
 
 def retro(store: Store, week: str) -> Row | None:

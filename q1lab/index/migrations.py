@@ -48,7 +48,7 @@ def m001_runs(db: Any) -> None:
 
 @migrations()
 def m002_week(db: Any) -> None:
-    """What the learner did and typed: this database is its only home."""
+    """What the learner did and typed (until the journal, this was its only home)."""
     db.executescript(
         """
         CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL, updated TEXT NOT NULL) STRICT;
@@ -108,3 +108,8 @@ def m003_room(db: Any) -> None:
         CREATE INDEX open_runs ON runs (study_id) WHERE state NOT IN ('finished', 'diverged');
         """
     )
+
+
+@migrations()
+def m004_journal(db: Any) -> None:
+    """The database became an index of the journal: everything in it can be made again."""

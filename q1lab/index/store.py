@@ -1,132 +1,118 @@
-"""The database: opened safely, migrated, written to in whole transactions, and asked for runs.
+"""The database: an index of the journal and of the studies' files, which can be thrown away.
 
-Reading and ingesting go through the standard library's sqlite3, since importing sqlite_utils (and
-with it numpy) costs more than a whole `q1lab status`. sqlite_utils makes and migrates the schema.
-The journal is SQLite's rollback journal with full sync: this program writes little, and what was
-acknowledged must survive a power cut.
+What the learner did and said is in ``journal.jsonl`` (journal.py), runs are in their events; the
+tables make both quick to ask. A database that is missing, damaged or from an older q1lab is made
+again from them.
+
+Reading goes through the standard library's sqlite3, since importing sqlite_utils (and with it
+numpy) costs more than a whole `q1lab status`. sqlite_utils makes the schema.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
-import os
-import shutil
 import sqlite3
-import zlib
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from q1lab import paths
 from q1lab.errors import FAILED, NOTICES, Problem
-from q1lab.files import locked, os_reason, private_folder, sync_folder, utc_now
-from q1lab.index import health
+from q1lab.files import locked, os_reason, private_folder, size_of, sync_folder, utc_now
+from q1lab.index import folding, journal
 from q1lab.study.states import MISSING, State
 from q1lab.study.studies import Study, run_name
 
 if TYPE_CHECKING:
     from q1lab.index.ingest import Tell
 
-SCHEMA = 3
+SCHEMA = 4
 """Number of migrations in q1lab.index.migrations; kept in ``PRAGMA user_version``."""
 
-TABLES = (
-    "studies",
-    "runs",
-    "metrics",
-    "results",
-    "settings",
-    "step_records",
-    "part_times",
-    "predictions",
-    "kpis",
-    "papers",
-    "artifacts",
-    "posts",
-    "shares",
-    "modifications",
-    "retros",
-    "hints",
-)
+BEFORE_THE_JOURNAL = 3
+"""The last schema in which the database was the only home of what the learner typed."""
+
+INDEX_TABLES = ("studies", "runs", "metrics", "results")
+TABLES = (*INDEX_TABLES, *folding.OWN_TABLES)
 """Every table that the migrations make (a test says so)."""
 
-WHOLE, QUICK = 1 << 20, 4 << 20
-"""Bytes up to which opening a database checks all of it, indexes too, or only its structure: 2 to 4
-ms at most. Larger ones are checked once a question has met damage."""
+QUICK = 4 << 20
+"""Bytes up to which opening a database checks its structure: 2 to 4 ms at most. In a larger one
+damage shows when a question meets it."""
 
 Row = sqlite3.Row
+
+
+class Add(Protocol):
+    """Puts one act on record: its name, and what it says."""
+
+    def __call__(self, act: str, /, **what: Any) -> None: ...
 
 
 class Store:
     """One connection. Use it from the thread that made it; make another for another thread.
 
-    ``db`` is the sqlite3 connection in autocommit mode, rows are ``sqlite3.Row``. Write inside
+    ``db`` is the sqlite3 connection in autocommit mode, rows are ``sqlite3.Row``. What the learner
+    does is put on record inside ``with store.act() as add``. The index of runs is written inside
     ``with store.write() as db``: a BEGIN IMMEDIATE transaction that commits at the end and rolls
     back on an error.
     """
 
     def __init__(self, file: Path | None = None) -> None:
         self.file = file or paths.database()
-        self.moved_aside: Path | None = None
-        """Where a damaged database was put, when opening found one."""
+        self.journal = self.file.with_name("journal.jsonl")
         self.notice: str | None = None
-        """What a person should know about that, in one line: what was wrong, what was saved, where
-        the rest is."""
+        """What a person should know about how it was opened, in one line."""
         self.tell: Tell | None = None
         """Who is told how far a look at all studies has come, when nobody else is."""
-        self._wrote = False
+        self._add: Add | None = None
+        """Inside ``act``: what adds to it."""
         private_folder(self.file.parent)
         self.db = self._open()
+        try:
+            self.follow_journal(whole=True)
+        except BaseException:
+            self.db.close()
+            raise
+
+    # ── opening
 
     def _open(self) -> sqlite3.Connection:
-        with contextlib.suppress(Damaged):
-            if self.file.exists():
-                return self._open_once(alone=False)
-        with locked(self._beside(".lock")):
-            try:
-                if self.file.exists():
-                    return self._open_once(alone=True)  # another q1lab was here in the meantime
-                self._begin_anew(None)
-            except Damaged as fault:
-                self._begin_anew(str(fault))
-            return self._open_once(alone=True)
+        with contextlib.suppress(Damaged, FileNotFoundError):
+            return self._connected()
+        with locked(self.file.with_suffix(".lock")):
+            with contextlib.suppress(FileNotFoundError):
+                try:
+                    return self._connected()  # another q1lab was here in the meantime
+                except Damaged as fault:
+                    self._say_begun_again(fault)
+            self._begin_again()
+            return self._connected()
 
-    def _open_once(self, *, alone: bool) -> sqlite3.Connection:
-        """Open a database that is there. Damaged when it isn't sound, Problem when it can't be
-        opened now, or when a newer q1lab made it. ``alone``: the lock is held, so its schema may be
-        brought up to date."""
-        if self.file.stat().st_size == 0:
-            raise Damaged("it is empty")
-        fault = health.header_fault(self.file)
-        if fault is not None:
-            raise Damaged(fault)
-        db = self._connect(self.file)
+    def _connected(self) -> sqlite3.Connection:
+        """Open a database that is there. Damaged when it can't be used and is to be made again,
+        Problem when it can't be opened now, or when a newer q1lab made it."""
+        size = self.file.stat().st_size
+        db = connect(self.file)
         try:
             # one that was in WAL mode comes back out of it
             db.execute("PRAGMA journal_mode = DELETE")
             version = db.execute("PRAGMA user_version").fetchone()[0]
+            tables = {row[0] for row in db.execute("SELECT name FROM sqlite_schema")}
+            if 0 < version <= BEFORE_THE_JOURNAL:
+                raise Older(f"its schema is {version}")
             if version > SCHEMA:
                 self._is_newer(db, version)
-            if version < SCHEMA and not alone:
-                raise Damaged("its schema is older")  # not so: it is looked at again, with the lock
-            if version < SCHEMA:
-                keep_copy(db, self.file)
-                migrate(db)
-            if db.execute("PRAGMA application_id").fetchone()[0] not in (0, _mark(db)):
-                raise Damaged("its schema is damaged")
-            suspect = self._beside(".suspect")
-            size = self.file.stat().st_size
-            if suspect.exists() or size < QUICK:
-                check = "integrity_check" if suspect.exists() or size < WHOLE else "quick_check"
-                found = db.execute(f"PRAGMA {check}(1)").fetchone()[0]
+            if version < SCHEMA or not tables.issuperset(TABLES):
+                raise Damaged("its tables are not those of q1lab")
+            if size < QUICK:
+                found = db.execute("PRAGMA quick_check(1)").fetchone()[0]
                 if found != "ok":
                     raise Damaged(found.splitlines()[-1])
-                suspect.unlink(missing_ok=True)
-        # (its own message may quote garbled bytes)
+        # (sqlite3's own message may quote garbled bytes)
         except (sqlite3.Error, UnicodeDecodeError) as error:
             db.close()
-            # (1: a table or column that should be there is not)
             if is_damage(error) or _code(error) == 1:
                 raise Damaged(str(error)) from error
             raise Problem(f"cannot open {self.file}: {_reason(error)}", FAILED) from error
@@ -134,14 +120,6 @@ class Store:
             db.close()
             raise
         self._inode = self.file.stat().st_ino
-        return db
-
-    def _connect(self, file: Path) -> sqlite3.Connection:
-        db = sqlite3.connect(file, timeout=10, isolation_level=None)
-        db.row_factory = sqlite3.Row
-        # a flipped bit must not stop a screen
-        db.text_factory = lambda raw: raw.decode("utf-8", "replace")
-        db.execute("PRAGMA foreign_keys = ON")
         return db
 
     def _is_newer(self, db: sqlite3.Connection, version: int) -> None:
@@ -157,63 +135,55 @@ class Store:
             FAILED,
         )
 
-    def _begin_anew(self, fault: str | None) -> None:
-        """Put a new database in place (the lock is held), with what can be saved of the damaged one
-        and of the copies.
+    def _say_begun_again(self, fault: Damaged) -> None:
+        if isinstance(fault, Older):
+            return
+        self.notice = (
+            f"{self.file.name} was damaged ({fault}); it was made again from journal.jsonl and the "
+            "studies' files"
+        )
+        NOTICES.append(self.notice)
 
-        It is made beside and renamed, and the damaged file keeps its bytes under another name:
-        whenever this is cut off, nothing is lost and the next try begins from the start.
-        """
-        fresh = self._beside(".new")
-        copied = [path for path in health.copies(self.file) if path.exists()]
+    def _begin_again(self) -> None:
+        """Put a new, empty database in the place of what is there (the lock is held). What an older
+        version kept in it goes to the journal first. Whenever this is cut off, the next try begins
+        from the start."""
+        from q1lab.index import older
+
+        fresh = self.file.with_suffix(".new")
         try:
-            for stale in (fresh, fresh.with_name(fresh.name + "-journal")):
+            moved = older.take_over(self.file, self.journal)
+            if moved is not None:
+                self.notice = moved
+                NOTICES.append(moved)
+            for stale in (fresh, _rollback(fresh)):
                 stale.unlink(missing_ok=True)
-            os.close(os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-            with contextlib.closing(self._connect(fresh)) as db:
+            with contextlib.closing(connect(fresh)) as db:
                 migrate(db)
-                saved = None
-                if fault is not None or copied:
-                    pristine = self._beside(".pristine")
-                    shutil.copyfile(fresh, pristine)
-                    from q1lab.index import rescue
-
-                    saved = rescue.carry_over(self.file, copied, db, pristine)
-                    pristine.unlink()
-            if fault is not None:
-                self.moved_aside = set_aside(self.file)
+            fresh.chmod(0o600)
+            # an unfinished transaction of the old file must not be rolled back into the new one
+            _rollback(self.file).unlink(missing_ok=True)
+            journal.begin(self.journal)
             fresh.replace(self.file)
             sync_folder(self.file.parent)
-            self._beside(".suspect").unlink(missing_ok=True)
         except (OSError, sqlite3.Error) as error:
             raise Problem(f"cannot write {self.file}: {_reason(error)}", FAILED) from error
-        if saved is not None and self.moved_aside is not None:
-            self.notice = (
-                f"{self.file.name} was damaged ({fault}) and is now {self.moved_aside.name}, "
-                "untouched; " + saved.words
-            )
-        elif saved is not None and saved.from_copy:
-            self.notice = (
-                f"{self.file.name} was gone; {saved.from_copy} rows of what you ticked and wrote "
-                f"came back from {copied[0].name}, and runs from their files"
-            )
-        if self.notice:
-            NOTICES.append(self.notice)
-
-    def _beside(self, suffix: str) -> Path:
-        return self.file.with_suffix(suffix)
 
     def follow_the_file(self) -> None:
-        """Open again when another q1lab has put a new database in the place of this one."""
+        """Open again when another q1lab has put a new database in the place of this one, or
+        somebody deleted it; and take in what others put on record."""
+        self._reopen_if_replaced()
+        self.follow_journal()
+
+    def _reopen_if_replaced(self) -> None:
         with contextlib.suppress(FileNotFoundError):
             if self.file.stat().st_ino == self._inode:
                 return
         self.db.close()
         self.db = self._open()
+        self.follow_journal(whole=True)
 
     def close(self) -> None:
-        if self._wrote and health.is_due(self.file):
-            keep_copy(self.db, self.file)
         self.db.close()
 
     def __enter__(self) -> Store:
@@ -221,6 +191,105 @@ class Store:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    # ── the journal
+
+    def follow_journal(self, *, whole: bool = False) -> None:
+        """Fold what was appended to the journal since the last look into the tables. Without
+        ``whole``, a file that has not grown is taken for unchanged. Once a day all of it is folded
+        again, since SQLite doesn't notice a letter that the disk garbled."""
+        if self.db.in_transaction:
+            return
+        kept = self._journal_mark()
+        if not whole and size_of(self.journal) == kept.size:
+            return
+        again = whole and self.setting(FOLDED) != utc_now()[:10]
+        news = None if again else self._news(kept)
+        if news is not None and news.mark == kept:
+            return
+        with self.write() as db:
+            kept = self._journal_mark()  # another viewer may have been faster
+            news = None if again else self._news(kept)
+            if news is None:
+                for table in folding.OWN_TABLES:
+                    db.execute(f"DELETE FROM {table}")
+                news = self._news(journal.Mark())
+                assert news is not None
+                folding.set_setting(db, FOLDED, utc_now()[:10], utc_now())
+            # what an earlier look could not read was said then
+            self._fold(db, news, since=kept.lines)
+
+    def _news(self, mark: journal.Mark) -> journal.News | None:
+        """What is new in the journal; None when it is another file than before."""
+        try:
+            return journal.read(self.journal, mark)
+        except journal.Rewritten:
+            return None
+        except OSError as error:
+            raise Problem(f"cannot read {self.journal}: {os_reason(error)}", FAILED) from error
+
+    def _fold(self, db: sqlite3.Connection, news: journal.News, since: int) -> None:
+        lost, newer = list(news.damaged), list(news.newer)
+        for line in news.lines:
+            if line.body is None:
+                continue
+            db.execute("SAVEPOINT act")
+            try:
+                if not folding.fold(db, line.body):
+                    newer.append(line.number)
+            except folding.SENSELESS:
+                db.execute("ROLLBACK TO act")
+                lost.append(line.number)
+            db.execute("RELEASE act")
+        self._keep_mark(db, news.mark)
+        for numbers, words in (
+            (lost, "can't be read: what it said is lost, the others are whole"),
+            (newer, "is from a newer q1lab and is left out; upgrade q1lab to see it"),
+            (news.broken, "doesn't follow from the line before it: one is missing, or was changed"),
+        ):
+            fresh = [number for number in numbers if number > since]
+            if fresh:
+                more = f" and {len(fresh) - 1} more" if len(fresh) > 1 else ""
+                NOTICES.append(f"{self.journal.name}, line {fresh[0]}{more} {words}")
+
+    def _journal_mark(self) -> journal.Mark:
+        try:
+            return journal.Mark(**self.setting(MARK, {}))
+        except TypeError:
+            return journal.Mark()
+
+    def _keep_mark(self, db: sqlite3.Connection, mark: journal.Mark) -> None:
+        folding.set_setting(db, MARK, asdict(mark), utc_now())
+
+    @contextlib.contextmanager
+    def act(self) -> Iterator[Add]:
+        """One act of the learner: the journal is held, and everything in it is in the tables, so
+        that what is asked inside is what is so. What is added is in the tables at once, and on
+        record, all or nothing, when the block ends. Inside another ``act`` it is a part of that
+        one. Problem when the disk refuses: then nothing happened."""
+        if self._add is not None:
+            yield self._add
+            return
+        with journal.alone(self.journal):
+            self.follow_the_file()
+            journal.end_torn_line(self.journal, self._journal_mark())
+            self.follow_journal()
+            with self.write() as db:
+                bodies: list[journal.Body] = []
+
+                def add(act: str, /, **what: Any) -> None:
+                    body = {"act": act, "at": utc_now(), **what}
+                    folding.fold(db, body)
+                    bodies.append(body)
+
+                self._add = add
+                try:
+                    yield add
+                finally:
+                    self._add = None
+                if bodies:
+                    mark = journal.append(self.journal, bodies, self._journal_mark())
+                    self._keep_mark(db, mark)
 
     @contextlib.contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
@@ -234,7 +303,7 @@ class Store:
             yield self.db
             return
         try:
-            self.follow_the_file()
+            self._reopen_if_replaced()
             self.db.execute("BEGIN IMMEDIATE")
             try:
                 yield self.db
@@ -254,12 +323,9 @@ class Store:
                 if self.db.in_transaction:
                     self.db.execute("ROLLBACK")
             if is_damage(error):
-                suspect(self.file)
+                discard(self.file)
                 raise Problem(f"{self.file} is damaged ({error}); {MENDS}", FAILED) from error
             raise Problem(f"cannot write {self.file}: {_reason(error)}", FAILED) from error
-        self._wrote = True
-        if health.is_due(self.file):
-            keep_copy(self.db, self.file)
 
     def stamp(self) -> tuple[int, int]:
         """Changes whenever the database does, by this connection or by another program."""
@@ -269,18 +335,12 @@ class Store:
 
     def setting(self, key: str, default: Any = None) -> Any:
         """A value that the program keeps for itself (JSON)."""
-        row = self.db.execute("SELECT value FROM settings WHERE key = ?", (key,)).fetchone()
-        try:
-            return json.loads(row["value"]) if row else default
-        except ValueError:
-            return default
+        return folding.setting(self.db, key, default)
 
     def set_setting(self, key: str, value: Any) -> None:
+        """Keep something that may be lost with the database: what can be looked up again."""
         with self.write() as db:
-            db.execute(
-                "INSERT OR REPLACE INTO settings VALUES (?, ?, ?)",
-                (key, json.dumps(value), utc_now()),
-            )
+            folding.set_setting(db, key, value, utc_now())
 
     # ── runs
 
@@ -317,42 +377,47 @@ class Store:
         ]
 
 
-def keep_copy(db: sqlite3.Connection, file: Path) -> None:
-    """Copy the learner's tables beside the database (what that takes is imported when it is
-    due)."""
-    from q1lab.index import rescue
+MARK = "journal"
+"""The setting that says how far the journal is folded into the tables."""
 
-    rescue.keep_copy(db, file)
+FOLDED = "folded"
+"""The setting that says on which day (UTC) all of it was."""
+
+
+def connect(file: Path) -> sqlite3.Connection:
+    """A connection as q1lab uses them."""
+    db = sqlite3.connect(file, timeout=10, isolation_level=None)
+    db.row_factory = sqlite3.Row
+    # a flipped bit must not stop a screen
+    db.text_factory = lambda raw: raw.decode("utf-8", "replace")
+    db.execute("PRAGMA foreign_keys = ON")
+    return db
 
 
 def migrate(db: sqlite3.Connection) -> None:
-    """Bring the schema up to date. The only place that needs sqlite_utils at run time."""
+    """Make the schema. The only place that needs sqlite_utils at run time."""
     import sqlite_utils
 
     from q1lab.index.migrations import migrations
 
     migrations.apply(sqlite_utils.Database(db))
     db.execute(f"PRAGMA user_version = {SCHEMA}")
-    db.execute(f"PRAGMA application_id = {_mark(db)}")
 
 
-def _mark(db: sqlite3.Connection) -> int:
-    """A checksum of the tables' definitions, kept as the application id: damage in them shows when
-    a file is opened, not at some later question. Whoever adds tables or indexes of their own
-    changes nothing."""
-    ours = db.execute(
-        "SELECT name, sql FROM sqlite_schema WHERE type = 'table' AND name IN "
-        f"({', '.join('?' * len(TABLES))}) ORDER BY name",
-        TABLES,
-    ).fetchall()
-    return zlib.crc32("\n".join(f"{row[0]} {row[1]}" for row in ours).encode()) & 0x7FFFFFFF or 1
+def _rollback(file: Path) -> Path:
+    """Where SQLite keeps what an unfinished transaction has changed."""
+    return file.with_name(file.name + "-journal")
 
 
 class Damaged(Exception):
-    """The database can't be trusted; the message says what was seen."""
+    """The database can't be used and is made again; the message says what was seen."""
 
 
-MENDS = "run the command again: it is moved aside, and what can be read is saved"
+class Older(Damaged):
+    """It is from a q1lab that kept the learner's rows in it alone."""
+
+
+MENDS = "run the command again: it is made again from journal.jsonl and the studies' files"
 
 _DAMAGE = {11, 24, 26}
 """SQLITE_CORRUPT, SQLITE_FORMAT, SQLITE_NOTADB."""
@@ -386,35 +451,16 @@ def explain(error: sqlite3.DatabaseError) -> str | None:
     """What a question that failed means for a person, in one line; None when it is the program's
     own mistake."""
     if is_damage(error):
-        suspect()
+        discard()
         return f"the database is damaged ({error}); {MENDS}"
     if isinstance(error, sqlite3.OperationalError) and _code(error) != 1:
         return f"cannot use {paths.database()}: {_reason(error)}"
     return None
 
 
-def suspect(file: Path | None = None) -> None:
-    """Have the next opening look at the whole file, since a question met damage in it."""
-    with contextlib.suppress(OSError):
-        (file or paths.database()).with_suffix(".suspect").touch(mode=0o600)
-
-
-def set_aside(file: Path) -> Path:
-    """Give a damaged database (and its journal) another name; returns its new place. Not a byte of
-    it changes."""
-    stamp = utc_now().replace(":", "").replace("+0000", "")
-    target = file.with_name(f"{file.stem}.damaged-{stamp}{file.suffix}")
-    count = 1
-    while target.exists():
-        count += 1
-        target = file.with_name(f"{file.stem}.damaged-{stamp}-{count}{file.suffix}")
-    try:
-        # and the new one is renamed over the old name: there is a database at any time
-        os.link(file, target)
-    except OSError:
-        file.rename(target)  # a file system without links
-    for more in ("-journal", "-wal", "-shm"):
-        beside = file.with_name(file.name + more)
-        if beside.exists():
-            beside.rename(target.with_name(target.name + more))
-    return target
+def discard(file: Path | None = None) -> None:
+    """Have a damaged database made again by the next opening: everything in it is in files."""
+    file = file or paths.database()
+    with contextlib.suppress(OSError), locked(file.with_suffix(".lock")):
+        file.replace(file.with_suffix(".damaged"))
+        _rollback(file).unlink(missing_ok=True)

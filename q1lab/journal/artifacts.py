@@ -3,11 +3,10 @@ itself."""
 
 from __future__ import annotations
 
-import sqlite3
 from typing import TYPE_CHECKING, Any
 
 from q1lab.errors import Problem
-from q1lab.files import expanded, utc_now
+from q1lab.files import expanded
 from q1lab.journal import entries
 
 if TYPE_CHECKING:
@@ -31,24 +30,29 @@ def add(
             f"{location} is neither a web address nor a folder here; give --at https://…, or leave "
             "it out"
         )
-    try:
-        with store.write() as db:
-            cursor = db.execute(
-                "INSERT INTO artifacts (kind, title, location, week, added) VALUES (?,?,?,?,?)",
-                (kind, title, location, week, utc_now()),
+    with store.act() as record:
+        if _number(store, kind, title) is not None:
+            raise Problem(
+                f"the {kind} {title!r} is in your list already; `q1lab artifact list` shows it"
             )
-    except sqlite3.IntegrityError:
-        raise Problem(
-            f"the {kind} {title!r} is in your list already; `q1lab artifact list` shows it"
-        ) from None
-    return int(cursor.lastrowid or 0)
+        record("artifact", kind=kind, title=title, location=location, week=week)
+    number = _number(store, kind, title)
+    assert number is not None
+    return number
+
+
+def _number(store: Store, kind: str, title: str) -> int | None:
+    row = store.db.execute(
+        "SELECT id FROM artifacts WHERE kind = ? AND title = ?", (kind, title)
+    ).fetchone()
+    return int(row["id"]) if row else None
 
 
 def remove(store: Store, which: str) -> dict[str, Any]:
     """Take an artifact, given by number or title, off the list; returns it."""
-    row = entries.find(store, "artifacts", which, "q1lab artifact list")
-    with store.write() as db:
-        db.execute("DELETE FROM artifacts WHERE id = ?", (row["id"],))
+    with store.act() as record:
+        row = entries.find(store, "artifacts", which, "q1lab artifact list")
+        record("artifact", kind=row["kind"], title=row["title"], removed=True)
     return row
 
 

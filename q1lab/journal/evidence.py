@@ -21,7 +21,7 @@ from types import MappingProxyType
 from typing import Any
 
 from q1lab import paths
-from q1lab.files import sha256_file, utc_now
+from q1lab.files import sha256_file
 from q1lab.index import learned, results
 from q1lab.index.store import Store
 from q1lab.journal import posts, predictions, reading
@@ -63,40 +63,36 @@ def note_check(store: Store, week: str, file: Path, variant: str) -> None:
         sha = sha256_file(file)
     except OSError:
         return
-    kept = dict(store.setting(f"checks:{week}", {}))
-    before = kept.get(str(file.absolute()), {})
+    path = str(file.absolute())
+    before = store.setting(f"checks:{week}", {}).get(path, {})
     if before.get("sha256") != sha or before.get("variant") != variant:
-        kept[str(file.absolute())] = {"variant": variant, "sha256": sha, "at": utc_now()}
-        store.set_setting(f"checks:{week}", kept)
+        with store.act() as add:
+            add("check", week=week, file=path, variant=variant, sha256=sha)
 
 
 def note_merge(store: Store, week: str, file: Path, into: Path, commit: str | None) -> None:
     """Note that ``file`` was merged into the learner's model ``into``."""
-    record = {"file": str(file), "into": str(into), "commit": commit, "at": utc_now()}
-    store.set_setting(f"merged:{week}", record)
+    with store.act() as add:
+        add("merge", week=week, file=str(file), into=str(into), commit=commit)
 
 
 def note_document(store: Store, week: str, name: str, path: Path) -> None:
     """Note that a document (``modification``, ``roadmap``) was written just now."""
-    store.set_setting(f"written:{name}:{week}", {"path": str(path), "at": utc_now()})
+    with store.act() as add:
+        add("document", week=week, name=name, path=str(path))
 
 
 def note_looked(store: Store, week: str, act: str, what: str, variant: str = "") -> None:
     """Note that something was shown to a person: ``act`` is the command (``compare``), ``what`` the
     study or file, and ``variant`` whose it is."""
-    kept = dict(store.setting(f"looked:{week}", {}))
-    seen = {**kept.get(act, {}), what: {"variant": variant, "at": utc_now()}}
-    store.set_setting(f"looked:{week}", {**kept, act: dict(list(seen.items())[-MOST_LOOKS:])})
-
-
-MOST_LOOKS = 50
-"""Studies or files that are remembered for each act."""
+    with store.act() as add:
+        add("look", week=week, command=act, what=what, variant=variant)
 
 
 def show_reference(store: Store, week: str, variant: str) -> None:
     """Note that the learner asked to see q1lab's own implementation."""
-    kept = dict(store.setting(f"reference:{week}", {}))
-    store.set_setting(f"reference:{week}", {**kept, variant: kept.get(variant) or utc_now()})
+    with store.act() as add:
+        add("reference", week=week, variant=variant)
 
 
 def may_show_reference(store: Store, week: str, variant: str) -> bool:

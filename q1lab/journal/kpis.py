@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from q1lab.errors import Problem
-from q1lab.files import utc_now
 from q1lab.journal import entries, posts
 
 if TYPE_CHECKING:
@@ -60,8 +59,8 @@ def set_kpi(
             raise Problem(f"a KPI is a number, 0 or more, not {value}")
     if actual is None and target is None and not count:
         raise Problem("give --actual, --target, or --count")
-    with store.write() as db:
-        row = db.execute("SELECT * FROM kpis WHERE name = ?", (name,)).fetchone()
+    with store.act() as add:
+        row = store.db.execute("SELECT * FROM kpis WHERE name = ?", (name,)).fetchone()
         now: dict[str, float | None] = {
             "target": row["target"] if row else None,
             "actual": row["actual"] if row else None,
@@ -72,12 +71,7 @@ def set_kpi(
             now["actual"] = actual
         if count:
             now["actual"] = None
-        source = "by hand" if now["actual"] is not None else None
-        db.execute(
-            "INSERT OR REPLACE INTO kpis (name, target, actual, source, updated) "
-            "VALUES (?,?,?,?,?)",
-            (name, now["target"], now["actual"], source, utc_now()),
-        )
+        add("kpi", name=name, **now)
 
 
 def lines(

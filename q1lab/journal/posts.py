@@ -8,7 +8,6 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from q1lab.errors import Problem
-from q1lab.files import utc_now
 from q1lab.journal import entries
 
 if TYPE_CHECKING:
@@ -58,20 +57,8 @@ def empty_words(sections: int) -> str:
 def save_post(store: Store, week: str, title: str, path: str | None) -> dict[str, Any]:
     """Remember the week's post (one per week); returns it."""
     title = entries.title(title, "a post's title")
-    with store.write() as db:
-        row = db.execute(
-            "SELECT * FROM posts WHERE week = ? ORDER BY id LIMIT 1", (week,)
-        ).fetchone()
-        if row is None:
-            db.execute(
-                "INSERT INTO posts (week, title, path, updated) VALUES (?,?,?,?)",
-                (week, title, path, utc_now()),
-            )
-        else:
-            db.execute(
-                "UPDATE posts SET title = ?, path = coalesce(?, path), updated = ? WHERE id = ?",
-                (title, path, utc_now(), row["id"]),
-            )
+    with store.act() as add:
+        add("post", week=week, title=title, path=path)
     found = of_week(store, week)
     assert found is not None
     return found
@@ -116,15 +103,10 @@ def every(store: Store) -> list[dict[str, Any]]:
 def publish(store: Store, week: str, url: str, title: str | None = None) -> dict[str, Any]:
     """Record the canonical address of the week's post: the one that every channel links to."""
     entries.public_address(url)
-    found = of_week(store, week)
-    if found is None:
-        found = save_post(store, week, title or "Retrospective", None)
-    with store.write() as db:
-        db.execute(
-            "UPDATE posts SET url = ?, published = coalesce(published, ?), title = ?, updated = ? "
-            "WHERE id = ?",
-            (url, utc_now(), title or found["title"], utc_now(), found["id"]),
-        )
+    with store.act() as add:
+        found = of_week(store, week)
+        named = title or (found["title"] if found else "Retrospective")
+        add("publish", week=week, url=url, title=named)
     again = of_week(store, week)
     assert again is not None
     return again
@@ -165,10 +147,8 @@ def share(
         raise Problem(
             f"{url} is the post itself; give the address of the entry on {channel_title(channel)}"
         )
-    with store.write() as db:
-        db.execute(
-            "INSERT OR REPLACE INTO shares VALUES (?,?,?,?)", (found["id"], channel, url, utc_now())
-        )
+    with store.act() as add:
+        add("share", week=week, channel=channel, url=url)
     again = of_week(store, week)
     assert again is not None
     return again

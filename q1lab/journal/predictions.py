@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 from q1lab.compare.scoring import DIRECTIONS
 from q1lab.errors import Problem
-from q1lab.files import utc_now
 
 if TYPE_CHECKING:
     from q1lab.index.store import Store
@@ -56,28 +55,24 @@ def predict(
             f"'same' means within ±{matters:g} nats, but the size is {size:g}: give --size 0, "
             "or a direction"
         )
-    values = (direction, size, matters, confidence, reasoning.strip(), utc_now())
-    with store.write() as db:
-        now = _newest(db, week, variant)
-        if now is not None and now["locked"] is None:
-            db.execute(
-                "UPDATE predictions SET direction = ?, size = ?, matters = ?, confidence = ?, "
-                "reasoning = ?, created = ? WHERE id = ?",
-                (*values, now["id"]),
-            )
-        elif now is not None and not amend:
+    with store.act() as add:
+        now = _newest(store.db, week, variant)
+        if now is not None and now["locked"] is not None and not amend:
             raise Problem(
                 f"your prediction for {variant} has been locked since {now['locked']} "
                 f"({now['locked_by']}); "
                 "--amend adds a dated amendment and keeps the first one"
             )
-        else:
-            db.execute(
-                "INSERT INTO predictions (direction, size, matters, confidence, reasoning, "
-                "created, "
-                "week, variant, amends) VALUES (?,?,?,?,?,?,?,?,?)",
-                (*values, week, variant, now["id"] if now else None),
-            )
+        add(
+            "predict",
+            week=week,
+            variant=variant,
+            direction=direction,
+            size=size,
+            matters=matters,
+            confidence=confidence,
+            reasoning=reasoning.strip(),
+        )
     found = newest(store, variant, week)
     assert found is not None
     return found
@@ -106,13 +101,10 @@ def every(store: Store, week: str | None = None) -> list[dict[str, Any]]:
 def lock(store: Store, variant: str, by: str, week: str | None = None) -> dict[str, Any] | None:
     """Lock the newest prediction for ``variant``; ``by`` says what locked it (``commit 1a2b3c``).
     None without one."""
-    with store.write() as db:
-        row = _newest(db, week, variant)
+    with store.act() as add:
+        row = _newest(store.db, week, variant)
         if row is not None and row["locked"] is None:
-            db.execute(
-                "UPDATE predictions SET locked = ?, locked_by = ? WHERE id = ?",
-                (utc_now(), by, row["id"]),
-            )
+            add("lock", week=row["week"], variant=variant, by=by)
     return newest(store, variant, week)
 
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import sqlite3
 from typing import TYPE_CHECKING, Any
 
 from q1lab.errors import Problem
-from q1lab.files import utc_now
 from q1lab.journal import entries
 
 if TYPE_CHECKING:
@@ -31,32 +29,25 @@ def add(
     title = entries.title(title, "a paper's title")
     if link:
         entries.web_address(link)
-    try:
-        with store.write() as db:
-            cursor = db.execute(
-                "INSERT INTO papers (title, link, week, depth, added, notes) VALUES (?,?,?,?,?,?)",
-                (title, link, week, depth, utc_now(), notes),
+    with store.act() as record:
+        if store.db.execute("SELECT 1 FROM papers WHERE title = ?", (title,)).fetchone():
+            raise Problem(
+                f"the paper {title!r} is in your list already; `q1lab paper list` shows it"
             )
-    except sqlite3.IntegrityError:
-        raise Problem(
-            f"the paper {title!r} is in your list already; `q1lab paper list` shows it"
-        ) from None
-    return int(cursor.lastrowid or 0)
+        record("paper", title=title, link=link, week=week, depth=depth, notes=notes)
+    row = store.db.execute("SELECT id FROM papers WHERE title = ?", (title,)).fetchone()
+    return int(row["id"])
 
 
 def finish(
     store: Store, which: str, *, depth: str | None = None, notes: str | None = None
 ) -> dict[str, Any]:
     """Mark a paper, given by number or by (part of) its title, as read; returns it."""
-    row = entries.find(store, "papers", which, "q1lab paper list")
     if depth is not None and depth not in DEPTHS:
         raise Problem(f"a paper is read {' or '.join(DEPTHS)}, not {depth!r}")
-    with store.write() as db:
-        db.execute(
-            "UPDATE papers SET done = coalesce(done, ?), depth = coalesce(?, depth), "
-            "notes = coalesce(?, notes) WHERE id = ?",
-            (utc_now(), depth, notes, row["id"]),
-        )
+    with store.act() as record:
+        row = entries.find(store, "papers", which, "q1lab paper list")
+        record("read", title=row["title"], depth=depth, notes=notes)
     return dict(store.db.execute("SELECT * FROM papers WHERE id = ?", (row["id"],)).fetchone())
 
 

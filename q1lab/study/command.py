@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from q1lab.errors import Problem
-from q1lab.study import presets, ranges, series, tuning
+from q1lab.study import presets, series, tuning
 from q1lab.study.engines import names
 from q1lab.study.studies import Study
 
@@ -50,7 +50,7 @@ class Wish:
     """``params``: give the modified model the width at which it has the baseline's parameters."""
     tune: str | None = None
     """The hyperparameter that each arm chooses for itself before the study."""
-    tuned: Mapping[str, Any] | None = None
+    tuned: tuning.Tuned | None = None
     """What was chosen (tuning.py); not typed, but found before the study is planned."""
     fresh: bool = False
     unchecked: bool = False
@@ -108,7 +108,7 @@ def seeds_text(seeds: tuple[int, ...]) -> str:
 
 def seeds_of(study: Study) -> str:
     """What to type after --seeds to plan this study: its range, or its seeds."""
-    planned = ranges.of(study)
+    planned = study.range
     return seeds_text(study.seeds) if planned is None else f"{planned.first}..{planned.most}"
 
 
@@ -199,31 +199,31 @@ def of_study(study: Study, word: Callable[[str], str] = str) -> Wish:
     ``word`` gives the words for model files and data in place of those that the study knows them
     by, which for a file is its full path.
     """
-    tuned = tuning.of(study)
+    tuned = study.tuned
     config = study.config if tuned is None else {**study.config, tuned.key: tuned.around}
     return Wish(
         variant=word(study.arms["modified"].origin),
         seeds=seeds_of(study),
         baseline=None if _by_default(study) else word(study.arms["baseline"].origin),
         preset=study.preset,
-        data=word(str(study.extra.get("data", study.data.name))),
+        data=word(study.asked.data if study.asked else study.data.name),
         device=study.device,
         dtype=study.dtype,
         headline=study.headline,
         overrides=overrides_of(study.preset, config),
         tune=None if tuned is None else tuned.key,
-        tuned=None if tuned is None else tuned.to_dict(),
+        tuned=tuned,
         unchecked=study.unchecked,
-        wandb=str(study.extra.get("wandb", "auto")),
+        wandb=study.asked.wandb if study.asked else "auto",
     )
 
 
 def going_on(study: Study) -> str:
     """What to type so that a study goes on: the command that planned it, of its whole series if it
     has one; what is planned for a notebook is written and taken in."""
-    if names.from_dict(study.extra.get("engine")).kind == "notebook":
+    if (study.engine or names.LOCAL).kind == "notebook":
         return f"q1lab export notebook {study.id} · then q1lab import {study.id}-results.zip"
-    wish, mine = of_study(study), series.of(study)
+    wish, mine = of_study(study), study.series
     if mine is None:
         return text(wish)
     if mine.kind == series.SWEEP:
@@ -236,8 +236,8 @@ def going_on(study: Study) -> str:
 def _by_default(study: Study) -> bool:
     """Whether the study's baseline is what `q1lab run` takes by itself."""
     origins = {name: arm.origin for name, arm in study.arms.items()}
-    if "baseline" in study.extra:
-        return study.extra["baseline"] is None
+    if study.asked is not None:
+        return study.asked.baseline is None
     return origins["baseline"] == "baseline" and not origins["modified"].endswith(".py")
 
 

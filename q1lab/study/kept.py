@@ -113,7 +113,7 @@ def _record(study: Study, names: Mapping[str, str], root: Path) -> dict[str, Any
         "characters": study.data.characters,
         "vocab_size": study.data.vocab_size,
     }
-    origin = str(study.extra.get("data", ""))
+    origin = study.asked.data if study.asked else ""
     if origin not in corpora.BUILT_IN and Path(origin).is_relative_to(root):
         data["file"] = str(Path(origin).relative_to(root))
     record: dict[str, Any] = {

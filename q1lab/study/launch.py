@@ -63,7 +63,7 @@ def start(study: Study, only: Collection[str] = (), number: int | None = None) -
         raise running_already(study.id)
     from q1lab.study.engines import names
 
-    if names.from_dict(study.extra.get("engine")).kind == "notebook":
+    if (study.engine or names.LOCAL).kind == "notebook":
         raise Problem(
             f"{study.id} was planned for a notebook: q1lab export notebook {study.id} writes it, "
             "and q1lab import takes the results"

@@ -17,7 +17,7 @@ class Looks:
 
     def __init__(self, study: Study) -> None:
         self.study = study
-        self.planned = ranges.of(study)
+        self.planned = study.range
         self.pairs: list[float | None] = []
         """Differences (nats) of the first pairs that have ended, in the order of the plan; None for
         one of which a run diverged."""

@@ -156,7 +156,7 @@ def bundle(study: Study, runs: list[str]) -> bytes:
 
 def count(study: Study, runs: list[str]) -> str:
     """How many runs it trains, in words: of a planned range as many as it takes."""
-    return f"{'' if ranges.of(study) is None else 'up to '}{len(runs)} runs"
+    return f"{'' if study.range is None else 'up to '}{len(runs)} runs"
 
 
 def _ended(study: Study) -> dict[str, tuple[str, float | None]]:

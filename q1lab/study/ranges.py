@@ -11,8 +11,8 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from q1lab.study.studies import Study
@@ -28,28 +28,9 @@ class Range:
     alpha: float
     limits: tuple[float, ...]
 
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
-
-def of(study: Study) -> Range | None:
-    """The range that a study was declared with; None for a fixed number of seeds. ValueError for a
-    damaged one."""
-    found = study.extra.get("range")
-    if found is None:
-        return None
-    try:
-        made = Range(
-            int(found["first"]),
-            int(found["most"]),
-            float(found["alpha"]),
-            tuple(float(limit) for limit in found["limits"]),
-        )
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"its planned range is damaged ({error})") from None
-    if not 3 <= made.first < made.most or len(made.limits) != made.most - made.first + 1:
-        raise ValueError("its planned range is damaged")
-    return made
+    def __post_init__(self) -> None:
+        if not 3 <= self.first < self.most or len(self.limits) != self.most - self.first + 1:
+            raise ValueError("is damaged")
 
 
 def smallest_that_matters(study: Study) -> float | None:

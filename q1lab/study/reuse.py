@@ -33,7 +33,7 @@ def find(study: Study, among: Collection[str] | None = None) -> list[tuple[Run, 
             other = studies.load(study_id)
         except Problem:
             continue
-        if other.data.sha256 != study.data.sha256 or other.extra.get("imported"):
+        if other.data.sha256 != study.data.sha256 or other.imported:
             continue
         for run in other.runs:
             key = equal_bits(other, run)

@@ -60,7 +60,7 @@ class Runner:
         signal.signal(signal.SIGTERM, self._stop)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        choice = names.from_dict(self.study.extra.get("engine"))
+        choice = self.study.engine or names.LOCAL
         if choice.kind != "local" and not self.stopping:
             return self._remotely(choice)
         log(

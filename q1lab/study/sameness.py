@@ -24,7 +24,6 @@ from pathlib import Path
 from typing import Any
 
 from q1lab.files import read_text
-from q1lab.study import tuning
 from q1lab.study.studies import ARMS, Arm, Data, Run, Study
 
 TOUCH_NO_WEIGHT = frozenset({"log_interval", "eval_interval", "eval_windows", "compile"})
@@ -107,7 +106,7 @@ def same_question(study: Study, others: Iterable[Study]) -> dict[str, str]:
 def training_of(study: Study, arm: str, losses: Losses | None = None) -> Training:
     """What an arm of a study trains; ``losses`` as ``Training`` has them."""
     config = {key: value for key, value in study.config.items() if key not in TOUCH_NO_WEIGHT}
-    settings = json.dumps(config | tuning.own_config(study, arm), sort_keys=True)
+    settings = json.dumps(config | study.own_config(arm), sort_keys=True)
     return Training(text_of(study.data), code_of_arm(study, arm), settings, losses or {})
 
 
@@ -170,7 +169,7 @@ def _is_text(node: Any) -> bool:
 
 
 def _config(study: Study, arm: str) -> Mapping[str, Any]:
-    return {**study.config, **tuning.own_config(study, arm)}
+    return {**study.config, **study.own_config(arm)}
 
 
 def _distance(one: Losses, other: Losses) -> float:
@@ -189,7 +188,7 @@ def _marks(study: Study, arm: str) -> frozenset[str]:
     """What tells that two arms are the same modification: the name of a model that ships, the place
     of a file (that is edited), and its code (that is moved or copied)."""
     mine: Arm = study.arms[arm]
-    if study.extra.get("imported") or not mine.origin:
+    if study.imported or not mine.origin:
         name = f"name {mine.variant.removesuffix('*')}"
     elif "/" in mine.origin or "\\" in mine.origin or mine.origin.endswith(".py"):
         name = f"file {mine.origin}"

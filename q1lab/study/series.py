@@ -2,18 +2,15 @@
 another: a sweep over several modifications, one modification over an axis, or the values that are
 tried before a study to tune it.
 
-Each member's ``study.json`` says so itself, in ``extra["series"]``; there is no other file. Here is
-that record. Pure; turns.py finds the members and says whose turn it is.
+Each member's ``study.json`` says so itself; there is no other file. Here is that record. Pure;
+turns.py finds the members and says whose turn it is.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any, Literal
-
-if TYPE_CHECKING:
-    from q1lab.study.studies import Study
+from typing import Literal
 
 SWEEP: Literal["sweep"] = "sweep"
 OVER: Literal["over"] = "over"
@@ -48,33 +45,7 @@ class Series:
     def place(self, at: int) -> Series:
         return replace(self, at=at)
 
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
-
-def of(study: Study) -> Series | None:
-    """The series that a study was declared in, if any. ValueError for a damaged record."""
-    return from_dict(study.extra.get("series"))
-
-
-def from_dict(found: Any) -> Series | None:
-    """What ``to_dict`` wrote, if anything. ValueError for a damaged record."""
-    if found is None:
-        return None
-    try:
-        made = Series(
-            str(found["id"]),
-            str(found["kind"]),
-            tuple(str(name) for name in found["members"]),
-            int(found["at"]),
-            float(found["alpha"]),
-            str(found.get("axis", "")),
-            tuple(int(seed) for seed in found.get("seeds", ())),
-            bool(found.get("fresh", False)),
-        )
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"its series is damaged ({error})") from None
-    right = made.kind in KINDS and 2 <= len(made.members) <= MOST and 0 < made.alpha < 1
-    if not right or not 0 <= made.at < len(made.members):
-        raise ValueError("its series is damaged")
-    return made
+    def __post_init__(self) -> None:
+        right = self.kind in KINDS and 2 <= len(self.members) <= MOST and 0 < self.alpha < 1
+        if not right or not 0 <= self.at < len(self.members):
+            raise ValueError("is damaged")

@@ -1,24 +1,26 @@
-"""Study, Arm and Run: what was planned, as frozen records, and ``study.json``, which keeps them."""
+"""Study, Arm and Run: what is declared, as frozen records, and ``study.json``, which keeps them."""
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any
 
-from q1lab import paths
+from q1lab import paths, records
 from q1lab.errors import FAILED, NOTICES, Problem
 from q1lab.files import os_reason, plain, private_folder, read_shown_json, write_atomic
-from q1lab.study import deleted, fields, ranges, series, tuning
+from q1lab.records import at_most, inside, one_of, text, whole
+from q1lab.study import deleted
+from q1lab.study.engines.names import Choice
+from q1lab.study.ranges import Range
+from q1lab.study.series import Series
+from q1lab.study.tuning import Tuned
 
-T = TypeVar("T")
-
-FORMAT = 1
+FORMAT = 2
 LARGEST = 32 << 20
 """Bytes of a study.json at most: one of 1,000 runs has 100 KB."""
 ARMS = ("baseline", "modified")
@@ -38,22 +40,34 @@ def tokens_per_iter(config: Mapping[str, Any]) -> int:
     return int(config.get("batch_size", 1) * config.get("block_size", 1))
 
 
+MOST_SEEDS = 10_000
+"""Seeds that a study may plan."""
+
+Sha = Annotated[str, text(64, "[0-9a-f]{0,64}")]
+Count = Annotated[int, whole()]
+Name = Annotated[str, text(200)]
+Line = Annotated[str, text(1000)]
+Lines = Annotated[tuple[Annotated[str, text(100_000)], ...], at_most(20_000)]
+ArmName = Annotated[str, one_of(*ARMS)]
+ByArm = Annotated[dict[ArmName, dict[str, Any]], at_most(2)]
+
+
 @dataclass(frozen=True)
 class Arm:
     """One side of the comparison: a model file, copied into the study before the first run."""
 
-    variant: str
+    variant: Annotated[str, text(200, r"(?s).*\S.*")]
     """Name for people: ``rope``, or the stem of the learner's file."""
-    title: str
-    source: str
+    title: Line
+    source: Annotated[str, inside]
     """The copy that trains, relative to the study's folder."""
-    sha256: str
-    origin: str
+    sha256: Sha
+    origin: Annotated[str, text(10_000)]
     """Where the file came from, as the learner gave it."""
-    n_params: int
-    flops_per_token: int
+    n_params: Count
+    flops_per_token: Annotated[int, whole(below=1 << 63)]
     """Forward pass, two per multiply-add, matrix products only."""
-    code: str = ""
+    code: Sha = ""
     """Hash of its syntax tree (sameness.code_of)."""
 
 
@@ -61,16 +75,39 @@ class Arm:
 class Data:
     """A corpus, kept by its content. Runs on different data are never compared."""
 
-    name: str
-    sha256: str
-    file: str
+    name: Line
+    sha256: Sha
+    file: Annotated[str, inside]
     """Relative to q1lab's home."""
-    characters: int
-    vocab_size: int
-    train_tokens: int
-    val_tokens: int
-    training: str = ""
+    characters: Count
+    vocab_size: Count
+    train_tokens: Count
+    val_tokens: Count
+    training: Sha = ""
     """Hash of what trains (sameness.training_text)."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What was typed, where the rest of the plan doesn't tell."""
+
+    data: Annotated[str, text(4096)] = ""
+    """What to type after --data."""
+    wandb: Name = "auto"
+    baseline: Annotated[str, text(10_000)] | None = None
+    """None: what `q1lab run` takes by itself."""
+
+
+@dataclass(frozen=True)
+class Imported:
+    """Where runs from elsewhere came from, and what had to be allowed to compare them."""
+
+    source: Annotated[str, text(10_000)] = ""
+    study: Line = ""
+    time: Annotated[str, text(64)] = ""
+    allowed: Lines = ()
+    notes: Lines = ()
+    runs: Lines = ()
 
 
 @dataclass(frozen=True)
@@ -87,31 +124,94 @@ class Run:
         return run_name(self.arm, self.seed)
 
 
+def _looks(value: tuple[tuple[int, ...], ...]) -> tuple[tuple[int, ...], ...]:
+    """Batches of seeds: at least one seed, none twice."""
+    seeds = [seed for batch in value for seed in batch]
+    if len(seeds) > MOST_SEEDS:
+        raise ValueError(f"holds more than {MOST_SEEDS:,} seeds")
+    if not seeds or len(set(seeds)) != len(seeds):
+        raise ValueError("holds no seed, or one of them twice")
+    return value
+
+
+WHOLE = (
+    *("max_iters", "batch_size", "block_size", "n_layer", "n_head", "n_embd"),
+    *("eval_interval", "eval_windows", "log_interval"),
+)
+NUMBERS = (
+    *("warmup_iters", "lr_decay_iters", "learning_rate", "min_lr", "weight_decay"),
+    *("beta1", "beta2", "grad_clip", "dropout"),
+)
+"""Hyperparameters that q1lab computes with; others may be anything."""
+
+
+def hyperparameter(key: str, value: Any) -> Any:
+    """``value`` where it is one that q1lab can compute with. ValueError when it isn't."""
+    if key in WHOLE and records.load(int, value, key) < 1:
+        raise ValueError(f"{key} is {value}, and must be 1 or more")
+    if key in NUMBERS:
+        records.load(float, value, key)
+    return value
+
+
+def _config(value: dict[str, Any]) -> dict[str, Any]:
+    for key, each in value.items():
+        hyperparameter(key, each)
+    if "max_iters" not in value:
+        raise ValueError("has no max_iters")
+    return value
+
+
+def _prediction(value: dict[str, Any]) -> dict[str, Any]:
+    for key in ("size", "matters", "confidence"):
+        if value.get(key) is not None:
+            records.load(float, value[key], key)
+    return value
+
+
 @dataclass(frozen=True)
 class Study:
     """One variant against a baseline over seeds: everything that was decided before the first
     run."""
 
-    id: str
-    created: str
-    arms: dict[str, Arm]
-    looks: tuple[tuple[int, ...], ...]
+    id: Annotated[str, text(100)]
+    created: Annotated[str, text(64, "[0-9T:.+Z -]+")]
+    arms: dict[ArmName, Arm]
+    looks: Annotated[tuple[tuple[Count, ...], ...], _looks]
     """The seeds, batch by batch: one batch means that n was fixed before the runs."""
-    preset: str
-    config: dict[str, Any]
+    preset: Name
+    config: Annotated[dict[str, Any], _config]
     data: Data
-    device: str
-    dtype: str
-    jobs: int
-    threads: int
-    headline: str
-    """``paired`` or ``welch``: which interval decides, declared here."""
-    versions: dict[str, str]
-    prediction: dict[str, Any] | None = None
+    device: Name
+    dtype: Name
+    jobs: Annotated[int, whole(1, 1025)]
+    threads: Annotated[int, whole(1, 4097)]
+    headline: Annotated[str, one_of("paired", "welch")]
+    """Which interval decides, declared here."""
+    versions: dict[str, Any]
+    prediction: Annotated[dict[str, Any], _prediction] | None = None
     repo: dict[str, Any] | None = None
     unchecked: bool = False
-    wandb: str = "disabled"
-    extra: dict[str, Any] = field(default_factory=dict)
+    wandb: Annotated[str, one_of("disabled", "offline", "online")] = "disabled"
+    asked: Asked | None = None
+    engine: Choice | None = None
+    """Where it trains, unless that is here."""
+    range: Range | None = None
+    series: Series | None = None
+    tuned: Tuned | None = None
+    arm_config: ByArm = field(default_factory=dict)
+    """Hyperparameters of one arm that differ from the study's; a trainer reads them."""
+    seed_shift: Annotated[dict[ArmName, Annotated[int, whole(below=1 << 40)]], at_most(2)] = field(
+        default_factory=dict
+    )
+    """What an arm's runs add to their seed; a trainer reads it."""
+    shared_at_start: float | None = None
+    """The share of the weights that both arms start with."""
+    trainers: Lines = ()
+    """Versions of the trainer's code that later runs trained with."""
+    overruled: Lines = ()
+    """Checks of the learner's file that failed and were overruled."""
+    imported: Imported | None = None
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -141,11 +241,10 @@ class Study:
         """The seed that a run's weights and batches are drawn with: its own, but in the modified
         arm of a floor, whose pairs are to be independent, ``OTHER_SEEDS`` more.
 
-        The plan says so in ``extra["seed_shift"]`` (arm → what is added), which is what a trainer
-        reads, wherever it runs. Runs keep the names of their seeds.
+        The plan says so in ``seed_shift``, which is what a trainer reads, wherever it runs. Runs
+        keep the names of their seeds.
         """
-        shifts = self.extra.get("seed_shift", {})
-        return run.seed + int(shifts.get(run.arm, 0))
+        return run.seed + self.seed_shift.get(run.arm, 0)
 
     @property
     def max_iters(self) -> int:
@@ -159,14 +258,18 @@ class Study:
     def files(self) -> paths.StudyPaths:
         return paths.StudyPaths(paths.study_dir(self.id))
 
+    def own_config(self, arm: str) -> dict[str, Any]:
+        """The hyperparameters of one arm that differ from the study's."""
+        return dict(self.arm_config.get(arm, {}))
+
     def to_dict(self) -> dict[str, Any]:
-        return {"v": FORMAT, **asdict(self)}
+        """What study.json holds: JSON's own types."""
+        return {"v": FORMAT, **records.dump(self)}
 
 
 def from_dict(record: Any) -> Study:
-    """The study that ``to_dict`` wrote. Fields that aren't known are left out, so that a newer file
-    still opens. ValueError when a field is missing or doesn't hold what it is meant to
-    (fields.py)."""
+    """The study that ``to_dict`` wrote, this version's or one before. ValueError that names the
+    place where it doesn't hold what it is meant to."""
     if not isinstance(record, dict):
         raise ValueError("it is no plan")
     version = record.get("v", FORMAT)
@@ -174,32 +277,30 @@ def from_dict(record: Any) -> Study:
         raise ValueError("it doesn't say its version")
     if version > FORMAT:
         raise Problem("study.json is of a newer q1lab; upgrade q1lab to open it", FAILED)
-    values = fields.checked(fields.STUDY, record)
-    arms = values.get("arms")
-    if not isinstance(arms, dict):
-        raise ValueError("it has no arms")
-    values["arms"] = {arm: _part(Arm, fields.ARM, arm, arms.get(arm)) for arm in ARMS}
-    values["data"] = _part(Data, fields.DATA, "data", values.get("data"))
-    study = _made(Study, values)
-    ranges.of(study)
-    series.of(study)
-    tuning.of(study)
+    if version == 1:
+        record = _from_version_1(record)
+    study = records.load(Study, record)
+    if set(study.arms) != set(ARMS):
+        raise ValueError(f"arms holds {', '.join(study.arms) or 'none'}, not {' and '.join(ARMS)}")
     return study
 
 
-def _part(kind: type[T], table: Mapping[str, fields.Check], name: str, part: Any) -> T:
-    try:
-        return _made(kind, fields.checked(table, part))
-    except ValueError as error:
-        raise ValueError(f"{name}: {error}") from None
-
-
-def _made(kind: type[T], values: dict[str, Any]) -> T:
-    for each in dataclasses.fields(kind):  # type: ignore[arg-type]
-        default = (each.default, each.default_factory)
-        if each.name not in values and default == (dataclasses.MISSING, dataclasses.MISSING):
-            raise ValueError(f"{each.name} is missing")
-    return kind(**values)
+def _from_version_1(record: dict[str, Any]) -> dict[str, Any]:
+    """In 0.1.0 everything after ``wandb`` was in one bag, ``extra``."""
+    extra = record.get("extra", {})
+    if not isinstance(extra, dict):
+        raise ValueError("extra is no object")
+    moved = (
+        *("engine", "range", "series", "tuned", "arm_config", "seed_shift"),
+        *("shared_at_start", "trainers", "overruled"),
+    )
+    out = {**record, **{key: extra[key] for key in moved if extra.get(key) is not None}}
+    if {"data", "wandb", "baseline"} & extra.keys():
+        out["asked"] = {key: extra[key] for key in ("data", "wandb") if key in extra}
+        out["asked"]["baseline"] = extra.get("baseline")
+    if isinstance(found := extra.get("imported"), dict):
+        out["imported"] = {**found, "source": found.get("from", "")}
+    return out
 
 
 def read(file: Path) -> dict[str, Any]:
@@ -221,7 +322,7 @@ def identity(study: Study) -> str:
         "device": study.device,
         "dtype": study.dtype,
         "headline": study.headline,
-        **({"arms": study.extra["arm_config"]} if study.extra.get("arm_config") else {}),
+        **({"arms": study.arm_config} if study.arm_config else {}),
     }
     return json.dumps(what, sort_keys=True)
 

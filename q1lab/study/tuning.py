@@ -9,11 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from q1lab.study.studies import Study
+from dataclasses import dataclass
 
 FACTORS = (0.5, 1.0, 2.0)
 """What is tried, times the value that the study would have had."""
@@ -36,45 +32,9 @@ class Tuned:
     losses: Mapping[str, tuple[float | None, ...]]
     series: str
 
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
-
-def from_dict(found: Any) -> Tuned | None:
-    """What ``to_dict`` wrote, if anything. ValueError for a damaged record."""
-    if found is None:
-        return None
-    try:
-        made = Tuned(
-            str(found["key"]),
-            float(found["around"]),
-            tuple(float(value) for value in found["values"]),
-            int(found["seeds"]),
-            {str(arm): float(value) for arm, value in found["chosen"].items()},
-            {
-                str(arm): tuple(None if loss is None else float(loss) for loss in losses)
-                for arm, losses in found["losses"].items()
-            },
-            str(found["series"]),
-        )
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"what was tuned is damaged ({error})") from None
-    if set(made.chosen) != {"baseline", "modified"} or not made.values:
-        raise ValueError("what was tuned is damaged")
-    return made
-
-
-def of(study: Study) -> Tuned | None:
-    """What was tuned for a study, if anything was. ValueError for a damaged record."""
-    return from_dict(study.extra.get("tuned"))
-
-
-def own_config(study: Study, arm: str) -> dict[str, Any]:
-    """The hyperparameters of one arm that differ from the study's: what a trainer reads in the plan
-    as ``extra["arm_config"]``."""
-    found = study.extra.get("arm_config", {})
-    mine = found.get(arm, {}) if isinstance(found, dict) else {}
-    return dict(mine) if isinstance(mine, dict) else {}
+    def __post_init__(self) -> None:
+        if set(self.chosen) != {"baseline", "modified"} or not self.values:
+            raise ValueError("is damaged")
 
 
 def best(values: tuple[float, ...], losses: tuple[float | None, ...]) -> float | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 
+from q1lab.errors import Problem
 from q1lab.study import deleted, launch, reuse, series, studies
 from q1lab.study.events import has_ended
 from q1lab.study.studies import Study
@@ -14,7 +15,7 @@ def members(series_id: str) -> dict[int, Study]:
     """The studies of a series that are on disk and can be read, by their place in it."""
     found: dict[int, Study] = {}
     for study in studies.sorted_out(studies.ids())[0]:
-        mine = series.of(study)
+        mine = study.series
         if mine is not None and mine.id == series_id:
             found.setdefault(mine.at, study)
     return found
@@ -28,10 +29,9 @@ def deleted_places(series_id: str) -> set[int]:
 def _deleted() -> list[tuple[str, int]]:
     found = []
     for line in deleted.records():
-        extra = (line.get("plan") or {}).get("extra")
         try:
-            record = series.from_dict((extra or {}).get("series"))
-        except (ValueError, AttributeError):
+            record = studies.from_dict(line.get("plan")).series
+        except (ValueError, Problem):
             continue
         if record is not None:
             found.append((record.id, record.at))
@@ -42,7 +42,7 @@ def newest_first(kind: str) -> list[str]:
     """The names of all series of one kind."""
     found: dict[str, None] = {}
     for study in reversed(studies.sorted_out(studies.ids())[0]):
-        mine = series.of(study)
+        mine = study.series
         if mine is not None and mine.kind == kind:
             found[mine.id] = None
     return list(found)
@@ -73,7 +73,7 @@ def start_next(study: Study) -> Study | None:
 
     Runs that the members before have finished are taken over first. Problem when it can't start.
     """
-    mine = series.of(study)
+    mine = study.series
     if mine is None:
         return None
     for at, member in sorted(members(mine.id).items()):
@@ -84,7 +84,7 @@ def start_next(study: Study) -> Study | None:
 
 def start(member: Study) -> bool:
     """Take over what there is and train the rest; False when nothing was left to train."""
-    mine = series.of(member)
+    mine = member.series
     fresh = mine is not None and mine.fresh
     reuse.fill(member, {one.id for one in members(mine.id).values()} if mine and fresh else None)
     if not lacks_runs(member):

@@ -132,7 +132,7 @@ def plan(
         needed.add(study.data.sha256)
         if is_alive(study.files):
             continue
-        if imports and study.extra.get("imported") and _time_of(study) < before:
+        if imports and study.imported and _time_of(study) < before:
             size = _size([study.files.root])
             found.append(Item("imports", f"{study.id} (imported)", (), size, study.id))
             continue
@@ -226,7 +226,7 @@ def _ended(study: Study, run: str) -> bool:
 
 def _time_of(study: Study) -> float:
     """When it was planned or imported, in seconds since the epoch; now where that can't be read."""
-    imported = study.extra.get("imported")
+    imported = study.imported
     text = imported.get("time") if isinstance(imported, dict) else None
     try:
         moment = datetime.fromisoformat(str(text or study.created))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from q1lab.errors import FAILED, Problem
 from q1lab.files import plain, private_folder, read_bytes, read_json, write_atomic
-from q1lab.study import alive, looking, ranges, studies
+from q1lab.study import alive, looking, studies
 from q1lab.study.events import has_ended
 from q1lab.study.studies import Study
 from q1lab.tracking.foreign import clean, from_events
@@ -52,7 +52,7 @@ def planned(folder: Path) -> Study | None:
     same = ours.created == theirs.created and studies.identity(ours) == studies.identity(theirs)
     some, mine = set(theirs.seeds), set(ours.seeds)
     # a planned range that was known here since has fewer seeds than it was planned with
-    fits = some <= mine or (ranges.of(ours) is not None and mine <= some)
+    fits = some <= mine or (ours.range is not None and mine <= some)
     return ours if same and fits else None
 
 

@@ -19,8 +19,8 @@ from typing import Any
 
 from q1lab.errors import FAILED, Problem
 from q1lab.files import os_reason, plain, read_text
+from q1lab.records import storable
 from q1lab.study.events import LARGEST, LARGEST_LOSS, read_new
-from q1lab.study.fields import storable
 from q1lab.study.states import State
 from q1lab.study.studies import run_name
 

@@ -21,11 +21,11 @@ from q1lab import paths
 from q1lab.errors import FAILED, Problem
 from q1lab.files import os_reason, plain, read_bytes, read_json, utc_now
 from q1lab.paths import StudyPaths
+from q1lab.records import storable
 from q1lab.study import studies
 from q1lab.study.events import LARGEST
-from q1lab.study.fields import CONFIG, storable
 from q1lab.study.states import ENDED, State
-from q1lab.study.studies import ARMS, Arm, Data, Study, run_name
+from q1lab.study.studies import ARMS, Arm, Data, Imported, Study, run_name
 from q1lab.tracking.foreign import ForeignRun, clean, finite, from_events
 
 DATA = ("data_sha256", "data", "dataset", "corpus")
@@ -184,16 +184,16 @@ def create(grouped: Grouped, origin: str) -> Study:
     config = clean(_shared_config(every))
     notes = list(grouped.notes)
     config.setdefault("max_iters", max(1, *(run.last for run in every)))
-    for key, check in CONFIG.items():
+    for key in (*studies.WHOLE, *studies.NUMBERS):
         value = config.get(key)
         if isinstance(value, float) and value.is_integer():
             config[key] = int(value)
         try:
-            config[key] = check(config[key])
+            config[key] = studies.hyperparameter(key, config[key])
         except KeyError:
             continue
         except ValueError as error:
-            notes.append(f"{key} {error}; it is left out")
+            notes.append(f"{error}; it is left out")
             del config[key]
     config.setdefault("max_iters", max(1, *(run.last for run in every)))
     now = utc_now()
@@ -217,15 +217,13 @@ def create(grouped: Grouped, origin: str) -> Study:
         headline="paired",
         versions={"torch": str(config["torch"])[:60]} if "torch" in config else {},
         wandb="disabled",
-        extra={
-            "imported": {
-                "from": plain(origin),
-                "time": now,
-                "allowed": list(grouped.allowed),
-                "notes": [note[:2000] for note in notes],
-                "runs": [run.where for run in every],
-            }
-        },
+        imported=Imported(
+            source=plain(origin),
+            time=now,
+            allowed=tuple(grouped.allowed),
+            notes=tuple(note[:2000] for note in notes),
+            runs=tuple(run.where for run in every),
+        ),
     )
     runs = {
         run_name(arm, seed): run
@@ -275,7 +273,7 @@ def adopt(folder: Path) -> Study:
         name: replace(arm, source=f"source/{name}.py" if f"{name}.py" in sources else "")
         for name, arm in study.arms.items()
     }
-    imported = {"from": str(folder), "study": plain(study.id), "time": utc_now()}
+    imported = Imported(source=str(folder), study=plain(study.id), time=utc_now())
     data = study.data
     if not re.fullmatch(r"data/[0-9a-f]{64}\.txt", data.file):
         data = replace(data, file="")
@@ -285,7 +283,7 @@ def adopt(folder: Path) -> Study:
         data=data,
         repo=None,
         wandb="disabled",
-        extra={**study.extra, "imported": imported},
+        imported=imported,
     )
     return _publish(study, study.variant, events, sources)
 
@@ -389,7 +387,7 @@ def _publish(
     What would be written is read first as any viewer will read it: a study that can't be opened is
     a Problem here, and nothing is there then.
     """
-    origin = study.extra["imported"]["from"]
+    origin = study.imported.source if study.imported else ""
     try:
         study = studies.from_dict(json.loads(json.dumps(study.to_dict())))
     except (ValueError, RecursionError) as error:

@@ -104,7 +104,7 @@ class Q1Lab(TimedApp):
             with self.careful():
                 theme.check(self.setup.config.theme, str(paths.config_file()))
         if self.setup.notice:
-            self.tell(self.setup.notice, "The database was damaged")
+            self.tell(self.setup.notice, "Your records")
 
     def _welcomed(self, _: None) -> None:
         """A first start begins with what the week is about."""

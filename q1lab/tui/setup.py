@@ -26,7 +26,7 @@ class Setup:
     first: Snapshot | None = None
     """Taken before the first paint, so that nothing jumps; None on the very first start."""
     notice: str = ""
-    """Something to say at the start, such as that a damaged database was moved aside."""
+    """Something to say at the start, such as that a damaged database was made again."""
     database: Path = field(default_factory=paths.database)
     clocks: Callable[[], Reading] = read_clocks
     """The machine's clocks."""

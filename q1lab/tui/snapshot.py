@@ -319,7 +319,7 @@ class Desk:
                 if store is None:
                     store = Store(self.file)
                     if store.notice:
-                        self.fail("The database was damaged", store.notice)
+                        self.fail("Your records", store.notice)
                 snapshot = self.taker.take(store, ingest=ingest)
                 if snapshot != last:
                     self.deliver(snapshot)

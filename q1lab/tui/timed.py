@@ -60,11 +60,11 @@ class TimedApp(CalmApp):
     def tick_clock(self) -> None:
         """Once a second."""
         part = self._part(self.time.clock.part)
-        stored = self.snapshot.progress.seconds
-        before = self.time.spent(part.id, stored) if part else 0.0
+        done = self.snapshot.progress
+        before = self.time.spent(part.id, done) if part else 0.0
         if self.time.tick():
             self.ask_time()
-        if part and clocks.spent(before, self.time.spent(part.id, stored), part.minutes):
+        if part and clocks.spent(before, self.time.spent(part.id, done), part.minutes):
             if self.setup.config.bell:
                 self.bell()
             self.notify(
@@ -82,7 +82,7 @@ class TimedApp(CalmApp):
         if part is None:
             self.clock_line = ("", "")
             return
-        spent = self.time.spent(part.id, self.snapshot.progress.seconds)
+        spent = self.time.spent(part.id, self.snapshot.progress)
         self.clock_line = line(part_name(part), part, spent, clock, self.time.mine)
 
     def watch_part_id(self) -> None:

@@ -15,13 +15,15 @@ from q1lab.files import try_lock
 from q1lab.week import clock as clocks
 from q1lab.week.clock import Clock, Question, Reading
 from q1lab.week.model import Part
+from q1lab.week.progress import Progress
 
 HEARTBEAT = 5.0
 """Seconds between two saves while the clock runs: at most this much is lost to a kill."""
 
 
 class Timekeeper:
-    """Holds the newest clock. ``save(credited, state)`` must write both in one transaction."""
+    """Holds the newest clock. ``save(credited, state)`` must credit the seconds for good and then
+    keep the state; a heartbeat credits nothing."""
 
     def __init__(
         self,
@@ -77,8 +79,10 @@ class Timekeeper:
         before = self.clock
         self.clock = before.tick(self.read())
         asks = self.clock.question is not None and before.question is None
-        if asks or (self.clock.running and self._due()):
+        if asks:
             self._keep()
+        elif self.clock.running and self._due():
+            self._beat()
         return asks
 
     def touch(self) -> None:
@@ -106,14 +110,19 @@ class Timekeeper:
         """A snapshot holds everything that was written before it was asked for."""
         self._written = {}
 
-    def spent(self, part: str, stored: Mapping[str, float]) -> float:
-        """Seconds on ``part``: stored, written, and counted since."""
-        return (
-            stored.get(part, 0.0) + self._written.get(part, 0.0) + self.clock.fresh.get(part, 0.0)
-        )
+    def spent(self, part: str, progress: Progress) -> float:
+        """Seconds on ``part``: credited, written, and counted since."""
+        if not self.mine:
+            return progress.spent(part)
+        credited = progress.seconds.get(part, 0.0) + self._written.get(part, 0.0)
+        return credited + self.clock.fresh.get(part, 0.0)
 
     def _due(self) -> bool:
         return self.read().awake - self._saved_at >= HEARTBEAT
+
+    def _beat(self) -> None:
+        self._saved_at = self.read().awake
+        self.save({}, self.clock.to_dict())
 
     def _keep(self) -> None:
         credited, self.clock = self.clock.settle()

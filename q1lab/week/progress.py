@@ -55,7 +55,9 @@ class Progress:
 
     records: Mapping[str, Record] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
-    """Time that counted, by part id."""
+    """Time that was credited, by part id."""
+    pending: Mapping[str, float] = field(default_factory=dict)
+    """Time that the timer has counted since, by part id."""
     chosen: str | None = None
     """The variant that the learner chose for the week."""
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -79,6 +81,10 @@ class Progress:
     def done(self) -> frozenset[str]:
         return frozenset(step_id for step_id, record in self.records.items() if record.done)
 
+    def spent(self, part_id: str) -> float:
+        """Seconds that a part has taken."""
+        return self.seconds.get(part_id, 0.0) + self.pending.get(part_id, 0.0)
+
     def of(self, step_id: str) -> Record:
         return self.records.get(step_id, Record())
 
@@ -89,7 +95,7 @@ class Progress:
         return Count(
             sum(self.of(step.id).done for step in required),
             len(required),
-            sum(self.seconds.get(part.id, 0.0) for part in parts),
+            sum(self.spent(part.id) for part in parts),
             sum(part.minutes for part in parts),
         )
 
@@ -223,12 +229,14 @@ def read(store: Store, week: str) -> Progress:
     }
     seconds = learned.part_seconds(store, week)
     row = learned.modification(store, week)
-    names = ("welcomed", "clock", "recall", "offered")
+    names = ("welcomed", "recall", "offered")
     settings = {name: store.setting(f"{name}:{week}") for name in names}
+    clock = settings["clock"] = learned.clock(store, week)
     settings["data"] = store.setting("data")
     return Progress(
         MappingProxyType(records),
         MappingProxyType(seconds),
+        MappingProxyType(learned.pending(clock)),
         row["variant"] if row else None,
         MappingProxyType({name: value for name, value in settings.items() if value is not None}),
     )
@@ -252,24 +260,20 @@ def answer(store: Store, week: str, step_id: str, text: str) -> None:
 
 def choose(store: Store, week: str, variant: str, step_id: str | None = None) -> None:
     """Note the variant that the learner chose; ``step_id`` is ticked with it."""
-    learned.choose(store, week, variant)
-    if step_id:
-        answer(store, week, step_id, variant)
+    learned.choose(store, week, variant, step_id)
 
 
 def mark(store: Store, week: str, step_id: str, right: bool) -> None:
     """Note whether the learner had the answer of a recall step. It is done either way; what was
     wrong comes back at the start of the next session (``narrowed``)."""
-    marks = dict(store.setting(f"recall:{week}") or {})
-    marks[step_id] = "right" if right else "wrong"
-    store.set_setting(f"recall:{week}", marks)
-    learned.tick(store, week, step_id, True)
+    learned.mark(store, week, step_id, right)
 
 
 def choose_data(store: Store, corpus: str, words: str, vocab: int) -> None:
     """Note the data that the learner trains on: what to type after --data, the same in words, and
     how many different characters it has."""
-    store.set_setting("data", {"corpus": corpus, "words": words, "vocab": vocab})
+    with store.act() as add:
+        add("setting", key="data", value={"corpus": corpus, "words": words, "vocab": vocab})
 
 
 def data_to_train_on(store: Store) -> str:
@@ -282,10 +286,11 @@ def data_to_train_on(store: Store) -> str:
 def save_clock(
     store: Store, week: str, credited: Mapping[str, float], state: Mapping[str, Any]
 ) -> None:
-    """Credit what the timer counted (seconds by part) and keep its state, in one transaction."""
+    """Credit what the timer counted (seconds by part), for good, and keep its state."""
     learned.save_clock(store, week, credited, state)
 
 
 def keep(store: Store, week: str, name: str, value: Any) -> None:
     """Keep one of ``Progress.settings`` for this week (JSON)."""
-    store.set_setting(f"{name}:{week}", value)
+    with store.act() as add:
+        add("setting", key=f"{name}:{week}", value=value)

@@ -38,7 +38,7 @@ def found(study: Study) -> Comparison:
 def floor_of_baseline(name: str = "baseline-1", **how: object) -> Study:
     """A finished study of the baseline against itself, as a plan has it."""
     made = make_study(name, "baseline", **how)  # type: ignore[arg-type]
-    made = dataclasses.replace(made, extra={"seed_shift": {"modified": OTHER_SEEDS}})
+    made = dataclasses.replace(made, seed_shift={"modified": OTHER_SEEDS})
     studies.save(made)
     finish(made, effect=0.0, noise=0.02)
     return made
@@ -117,7 +117,7 @@ def test_its_runs_are_kept_for_other_studies_and_its_own(fake_trainer: Fake) -> 
     welch = trained("baseline", seeds="3", headline="welch")
     assert len(found(welch).reused) == 6
     assert found(welch).pairs == found(first).pairs
-    assert not reuse.find(dataclasses.replace(first, extra={}))[3:], "equal names, other seeds"
+    assert not reuse.find(dataclasses.replace(first, seed_shift={}))[3:], "equal names, other seeds"
 
 
 def test_a_copy_with_another_name_is_still_refused(fake_trainer: Fake, tmp_path: Path) -> None:
@@ -141,4 +141,4 @@ def test_a_kept_floor_trains_again(fake_trainer: Fake, tmp_path: Path) -> None:
     with Store() as store:
         again = planning.plan(Wish(str(tmp_path / "studies" / study.id), fresh=True), store)
     assert again.study.is_floor
-    assert again.study.extra["seed_shift"] == {"modified": OTHER_SEEDS}
+    assert again.study.seed_shift == {"modified": OTHER_SEEDS}

@@ -14,7 +14,7 @@ from q1lab.compare.record import Comparison
 from q1lab.compare.stats import ALPHA, ALPHA_LATER, Kind, Reason
 from q1lab.index.store import Store
 from q1lab.study import deleted, ranges, studies
-from q1lab.study.studies import Study
+from q1lab.study.studies import Imported, Study
 from tests.kit.lab_home import finish, make_study, train
 
 
@@ -67,7 +67,7 @@ def again(how: str) -> Study:
             return edited(second, device="cuda")
         case "imported":
             arms = {name: replace(arm, origin="runs.csv") for name, arm in arms.items()}
-            return edited(second, arms=arms, extra={"imported": {"from": "runs.csv"}})
+            return edited(second, arms=arms, imported=Imported("runs.csv"))
     raise AssertionError(how)
 
 
@@ -189,8 +189,7 @@ def test_a_damaged_line_of_the_ledger_stops_nothing() -> None:
 def test_a_planned_range_keeps_the_level_that_it_was_declared_with() -> None:
     alpha = looks.level(3, 8)
     planned = ranges.Range(3, 8, alpha, looks.limits(3, 8, alpha))
-    extra = {"range": planned.to_dict()}
-    study = edited(make_study(seeds=tuple(range(8))), extra=extra)
+    study = edited(make_study(seeds=tuple(range(8))), range=planned)
     for seed in range(4):
         for arm, val in (("baseline", 1.9), ("modified", 1.9 + 0.05 * (-1) ** seed + 0.001 * seed)):
             train(study, arm, seed, val=val)

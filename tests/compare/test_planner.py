@@ -97,7 +97,7 @@ def test_a_planned_range_shows_its_interval_narrow() -> None:
 
     alpha = looks.level(3, 8)
     planned = ranges.Range(3, 8, alpha, looks.limits(3, 8, alpha))
-    study = make_study(seeds=tuple(range(8)), extra={"range": planned.to_dict()})
+    study = make_study(seeds=tuple(range(8)), range=planned)
     finish(study)
     with Store() as store:
         ingest.take_in(store, study)

@@ -75,7 +75,7 @@ def said_before_it_was_killed(command: list[str], more: float) -> int:
 def indexed() -> int:
     """How many studies the tables have whole."""
     with Store() as store:
-        assert store.moved_aside is None
+        assert store.notice is None
         return int(
             store.db.execute(
                 "SELECT count(*) FROM (SELECT study_id FROM runs GROUP BY study_id "

@@ -181,7 +181,7 @@ def test_viewers_killed_at_any_moment(
         acknowledged += len(said)
         n = int(said[-1]) + 2
         with Store() as store:  # and the next one finds everything
-            assert store.moved_aside is None
+            assert store.notice is None
             records = progress.read(store, "week").records
         for each in map(int, said):
             gone += records[f"step-{each}"].answer != f"answer {each} {'é' * (each % 50)}"

@@ -10,6 +10,7 @@ import pytest
 
 from q1lab import paths
 from q1lab.index import learned
+from q1lab.index import store as index_store
 from q1lab.index.store import Store
 from q1lab.journal import card, evidence, posts, predictions, reading
 from q1lab.model import learner
@@ -160,8 +161,7 @@ def test_an_untick_is_remembered_until_it_happens_again(
 ) -> None:
     step = step_of(week, "paper add")
     now = ["2026-03-07T10:00:00+00:00"]
-    for module in (learned, reading):
-        monkeypatch.setattr(module, "utc_now", lambda: now[0])
+    monkeypatch.setattr(index_store, "utc_now", lambda: now[0])
     progress.tick(store, LABEL, step, True)
     progress.tick(store, LABEL, step, False)  # long before there is anything to tick it
     now[0] = "2026-03-07T11:00:00+00:00"
@@ -197,8 +197,7 @@ def test_a_document_counts_once_it_holds_what_was_asked_for(
     steps = list(week.for_variant("rope").steps())
     ids = [step.id for step in steps]
     now = ["2026-03-07T10:00:00+00:00"]
-    for module in (learned, evidence):
-        monkeypatch.setattr(module, "utc_now", lambda: now[0])
+    monkeypatch.setattr(index_store, "utc_now", lambda: now[0])
 
     def answer_until(end: str) -> None:
         for step in steps[: ids.index(end)]:
@@ -248,8 +247,7 @@ def test_a_document_from_before_the_runs_does_not_count_as_the_one_after_them(
     )
     assert after.needs == "b2-run"
     now = ["2026-01-07T10:00:00+00:00"]
-    for module in (learned, evidence):
-        monkeypatch.setattr(module, "utc_now", lambda: now[0])
+    monkeypatch.setattr(index_store, "utc_now", lambda: now[0])
     progress.answer(store, LABEL, "b2-numbers", "4.17")
     evidence.note_document(store, LABEL, "modification", path)
     assert not done(store, week, after.id)

@@ -86,7 +86,7 @@ def run(plan, arm, seed, folder, how, attempt):  # type: ignore[no-untyped-def]
         if os.fork() == 0:
             time.sleep(120)
             os._exit(0)
-    shift = plan.get("extra", {}).get("seed_shift", {}).get(arm, 0)
+    shift = plan.get("seed_shift", {}).get(arm, 0)
     same = plan["arms"]["baseline"]["sha256"] == plan["arms"]["modified"]["sha256"]
     effect = how.get("effect", -0.1) if arm == "modified" and not same else 0
     shared = random.Random(seed + shift).gauss(0, how.get("noise", 0.01))

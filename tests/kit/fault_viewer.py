@@ -6,12 +6,10 @@ from __future__ import annotations
 import os
 import sys
 
-from q1lab.index import health, ingest
+from q1lab.index import ingest
 from q1lab.index.store import Store
 from q1lab.study import studies
 from q1lab.week import progress
-
-health.EVERY = 0.02  # copies are made all the time, so that kills hit them too
 
 study = studies.load(sys.argv[1])
 n = int(sys.argv[2])

@@ -34,7 +34,7 @@ values = some.one_of(
 )
 
 PLAN: dict[str, Any] = {
-    "v": 1,
+    "v": 2,
     "id": "rope-1",
     "created": "2026-03-07T09:30:00+00:00",
     "arms": {
@@ -57,7 +57,7 @@ PLAN: dict[str, Any] = {
     "versions": {"torch": "2.9"},
     "prediction": {"direction": "lower", "size": 0.01, "matters": 0.005, "confidence": 0.7},
     "repo": {"commit": "abc", "dirty": False}, "unchecked": False, "wandb": "disabled",
-    "extra": {"data": "shakespeare", "overrides": {"dropout": "0.0"}},
+    "asked": {"data": "shakespeare", "baseline": None},
 }  # fmt: skip
 
 

@@ -126,7 +126,7 @@ def test_a_file_overrules_a_check_with_a_reason(tmp_path: Path) -> None:
     assert "checks passed (1 overruled).\nNext: " in run.output
     overruled = planning.check(variants.find(str(path)))
     assert overruled == ["“causality”, because it fills in gaps"]
-    study = lab_home.make_study(extra={"overruled": overruled})
+    study = lab_home.make_study(overruled=tuple(overruled))
     lab_home.finish(study)
     with Store() as store:
         notes = telling.notes(keeping.compare(store, studies.load(study.id)))

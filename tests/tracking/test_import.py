@@ -197,9 +197,10 @@ def test_a_difference_that_is_meant_is_kept_in_the_record() -> None:
     )
     assert list(grouped.arms["baseline"]) == [0]
     study = importing.create(grouped, "a test")
-    kept = studies.load(study.id).extra["imported"]
-    assert kept["allowed"] == ["n_kv_head", "seeds"]
-    assert any("n_kv_head differs" in note for note in kept["notes"])
+    kept = studies.load(study.id).imported
+    assert kept is not None
+    assert kept.allowed == ("n_kv_head", "seeds")
+    assert any("n_kv_head differs" in note for note in kept.notes)
 
 
 def test_a_rerun_replaces_the_run_that_failed() -> None:
@@ -292,7 +293,7 @@ def test_a_hostile_study_stays_in_its_folder(tmp_path: Path, home: Path) -> None
     plan["arms"]["modified"]["source"] = "source/link.py"
     (away / "source" / "link.py").symlink_to(secret)
     plan["arms"]["modified"]["variant"] = "../../\x1b[31mevil"
-    plan["extra"] = {"note": "\x1b]0;evil\x07"}
+    plan["versions"] = {"note": "\x1b]0;evil\x07"}
     (away / "study.json").write_text(json.dumps(plan))
     assert run(["import", str(away)]) == 0
     (name,) = studies.ids()

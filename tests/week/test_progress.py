@@ -118,17 +118,15 @@ def test_one_goes_on_where_one_was_at_work_though_a_step_before_was_passed_over(
 
 def test_counts_leave_optional_steps_out(store: Store, week: Week) -> None:
     progress.tick(store, week.label, "a1-y", True)
-    learned.add_seconds(store, week.label, {"a1": 90})
+    progress.save_clock(store, week.label, {"a1": 90}, {})
     count = progress.read(store, week.label).count(week.session("a").parts)
     assert count == progress.Count(done=0, total=2, seconds=90, minutes=30)
     assert not count.finished
 
 
 def test_time_adds_up_and_never_falls_below_nothing(store: Store) -> None:
-    learned.add_seconds(store, WEEK, {"a1": 60})
-    learned.add_seconds(store, WEEK, {"a1": 30.5})
-    learned.add_seconds(store, WEEK, {"a1": -1000})
-    learned.add_seconds(store, WEEK, {"a2": -5})
+    for credited in ({"a1": 60}, {"a1": 30.5}, {"a1": -1000}, {"a2": -5}):
+        progress.save_clock(store, WEEK, credited, {})
     assert progress.read(store, WEEK).seconds == {"a1": 0.0, "a2": 0.0}
 
 

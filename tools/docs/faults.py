@@ -39,6 +39,7 @@ OTHERS = {
         "documents/test_cut_off.py",
     ],
     "room: one bad study, settled ones, steps of a long look": ["index/test_room.py"],
+    "the journal: torn, flipped, cut off, a full disk, two at once; a home of 0.1.0": ["index/test_journal.py"],
     "W&B: no key, refused, black hole, errors, slow, dies in mid-run, relay killed": [
         "tracking/test_relay.py", "tracking/test_sync.py",
     ],
@@ -140,17 +141,6 @@ ROWS: tuple[tuple[str, str, Figure, str, str], ...] = (
             {"fault": "a full disk", "under": under}, "goes_on_from_iter", "full",
         )
         for under in ("the database", "events", "a checkpoint")
-    ),
-    *(
-        (
-            f"a damaged database: {kind}, {copy}", "never overwritten, moved aside, runs rebuilt",
-            {"fault": "a damaged database", "kind": kind, "copy": copy}, "trials", "damaged",
-        )
-        for copy in ("with the last copy", "without any copy")
-        for kind in (
-            "1 bit flip", "1 bit flip in the header or schema", "50 bit flips", "truncation", "a page of zeros",
-            "0 bytes", "not a database",
-        )
     ),
     (
         "a database of a newer q1lab", "left alone, said in a line", {"fault": "a newer schema"}, "exit_status",
@@ -333,17 +323,6 @@ def full(figure: Figure) -> str:
     return f"“{figure['message']}”; {figure['lost']} rows lost"
 
 
-def damaged(figure: Figure) -> str:
-    total = figure["rows_each"] * figure["trials"]
-    kept = figure["trials"] - figure["moved_aside"]
-    return (
-        f"{figure['trials']} trials, {figure['moved_aside']} moved aside"
-        + (f" ({kept} hurt nothing that a check sees)" if kept else "")
-        + f"; of {total:,} rows the learner typed {figure['own_rows_lost']:,} lost, "
-        f"{figure['own_rows_changed']:,} changed"
-    )
-
-
 def model(figure: Figure) -> str:
     if "log_at_most_mb" in figure:
         return (
@@ -356,7 +335,7 @@ def model(figure: Figure) -> str:
 
 
 WORDS: dict[str, Callable[[Figure], str]] = {
-    "killed": killed, "full": full, "damaged": damaged, "model": model,
+    "killed": killed, "full": full, "model": model,
 }  # fmt: skip
 
 
@@ -381,12 +360,13 @@ Every row is a test in `tests/faults/`: a short version runs with the other test
 FOOT = """
 ## What to know
 
-- **Runs** live in files; the database only indexes them. Delete `q1lab.db`, and the runs are there again.
-- **Ticks, answers, papers, predictions** live in `q1lab.db` alone. At most once a minute q1lab copies them into
-  `q1lab.copy-1.json` beside it (`-2` is an earlier day's). A damaged database is renamed to `q1lab.damaged-….db`,
-  not a byte of it changed; every row that can be read goes into the new one, the copies fill the gaps, and one line
-  says what was saved. SQLite has no checksums: a letter that the disk garbled in a tick, an answer, a time, a
-  KPI or a post is noticed by comparing with the copy; elsewhere, or without a copy, such a row stays garbled.
+- **What you ticked and wrote** lives in `journal.jsonl`: a line an act, written and synced before the act counts, and
+  only ever appended. Each line carries a checksum and a link to the line before, so a damaged line costs that line
+  alone, and q1lab names it.
+- **Runs** live in their files. The database only indexes both: delete `q1lab.db`, and everything is there again. A
+  damaged one is made again, and one line says so.
+- **A home of 0.1.0**, which kept what you typed in the database, is taken over at the first start: one line says what
+  came over, and the old database stays beside as `q1lab.0.1.db`.
 - **Deleting a study** keeps its plan and how its runs ended in `deleted.jsonl`: what was asked stays on record.
   `q1lab archive` makes one file of a study first; `q1lab restore` checks every byte of it and brings it back whole.
 - **Being told**: with `q1lab config set on_end 'notify-send "$Q1LAB_SENTENCE"'` a command of yours runs when a study

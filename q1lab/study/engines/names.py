@@ -14,12 +14,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from q1lab.errors import Problem
-from q1lab.study.engines.base import Engine
+from q1lab.records import one_of
 
-KINDS = ("local", "ray", "slurm", "notebook")
+if TYPE_CHECKING:
+    from q1lab.study.engines.base import Engine
 
 
 @dataclass(frozen=True)
@@ -27,33 +28,12 @@ class Choice:
     """An engine as it was chosen. ``text`` is what ``--engine`` takes, and what commands print."""
 
     text: str
-    kind: str
+    kind: Annotated[str, one_of("local", "ray", "slurm", "notebook")]
     address: str = ""
     options: Mapping[str, str] = field(default_factory=dict)
 
-    def to_dict(self) -> dict[str, Any]:
-        return {
-            "text": self.text,
-            "kind": self.kind,
-            "address": self.address,
-            "options": dict(self.options),
-        }
-
 
 LOCAL = Choice("local", "local")
-
-
-def from_dict(record: object) -> Choice:
-    """The choice that a study.json holds; local where it holds none."""
-    if not isinstance(record, dict) or record.get("kind") not in KINDS:
-        return LOCAL
-    options = record.get("options")
-    return Choice(
-        str(record.get("text", record["kind"])),
-        str(record["kind"]),
-        str(record.get("address", "")),
-        {str(k): str(v) for k, v in options.items()} if isinstance(options, dict) else {},
-    )
 
 
 def choose(

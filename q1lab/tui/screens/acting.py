@@ -9,7 +9,6 @@ from typing import Any
 
 from q1lab.index.store import Store
 from q1lab.index.view import RunView
-from q1lab.study import ranges
 from q1lab.study.states import MISSING, State
 from q1lab.tui.beside import beside
 from q1lab.tui.messages import Failed
@@ -77,7 +76,7 @@ class StudyActs(Page):
             record = settled(self.view)
             study = self.view.study
             plot = forest.so_far(
-                self.view.runs, len(study.seeds), study.variant, study.baseline, ranges.of(study)
+                self.view.runs, len(study.seeds), study.variant, study.baseline, study.range
             )
             self.app.push_screen(VerdictScreen(study.id, record, plot))
 

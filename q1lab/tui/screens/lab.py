@@ -12,7 +12,7 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import DataTable, Static
 
 from q1lab.index.view import RunView
-from q1lab.study import children, ranges
+from q1lab.study import children
 from q1lab.study.states import ENDED, MISSING
 from q1lab.tui.keys import bindings
 from q1lab.tui.screens import plans
@@ -118,7 +118,7 @@ class LabScreen(StudyActs, Page):
             return
         study = view.study
         plot.forest = forest.so_far(
-            view.runs, len(study.seeds), study.variant, study.baseline, ranges.of(study)
+            view.runs, len(study.seeds), study.variant, study.baseline, study.range
         )
 
     def _compare_when_done(self, view: Focus) -> None:

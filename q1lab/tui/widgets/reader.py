@@ -294,7 +294,7 @@ class Reader(VerticalScroll):
             return
         y = 0
         steps = [one for one in self.pieces if isinstance(one, StepPiece) and one.record.done]
-        if self._progress.seconds.get(self.sheet.id) or any(not one.step.actions for one in steps):
+        if self._progress.spent(self.sheet.id) or any(not one.step.actions for one in steps):
             for one in steps:
                 if one.virtual_region.y < piece.virtual_region.y:
                     y = one.virtual_region.bottom + 1

@@ -325,7 +325,7 @@ def test_what_was_known_before_a_kill_hands_nothing_over(home: object) -> None:
 
 
 def ranged(jobs: int) -> Study:
-    study = make_study(seeds=tuple(range(6)), extra={"range": PLANNED.to_dict()})
+    study = make_study(seeds=tuple(range(6)), range=PLANNED)
     study = replace(study, jobs=jobs)
     studies.save(study)
     return study

@@ -1,0 +1,225 @@
+"""The journal: ``journal.jsonl`` in q1lab's home, the only home of what the learner did and said.
+
+One line is one act, as JSON::
+
+    {"v": 1, "prev": "<link>", "sha": "<sha256 of the body>", "body": {"act": "tick", "at": …, …}}
+
+Lines are only ever appended, each written and synced before it counts. A line's *link* is the
+SHA-256 of ``prev`` and ``sha``, and ``prev`` is the link of the last whole line before it: whoever
+knows the last link can tell whether a line was changed, added or taken out. Since the chain runs
+over hashes of bodies, one body can be handed out and checked without the others.
+
+Nothing that happens to the file takes more than the damaged line away. A line whose body doesn't
+match its ``sha`` is left out and counted; a line without an end (the machine went down) waits, and
+whoever appends next ends it first.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from q1lab.errors import FAILED, Problem
+from q1lab.files import locked, not_a_file, open_regular, os_reason, sync_folder
+
+FORMAT = 1
+LARGEST_LINE = 8 << 20
+"""Bytes of one line at most: an answer has 200,000 characters."""
+START = ""
+"""``prev`` of the first line."""
+
+Body = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Line:
+    """A whole line: its number in the file (from 1), the link before it, its own, and its body
+    (None where a newer q1lab wrote it)."""
+
+    number: int
+    prev: str
+    link: str
+    body: Body | None
+
+
+@dataclass(frozen=True)
+class Mark:
+    """How far a reader has come: bytes and lines read, the hash of those bytes, and the link of the
+    last whole line."""
+
+    size: int = 0
+    lines: int = 0
+    sha256: str = hashlib.sha256().hexdigest()
+    link: str = START
+
+
+@dataclass(frozen=True)
+class News:
+    """What a reader finds after its mark, and the mark after it.
+
+    ``damaged`` are numbers of lines that could not be read; ``broken`` of those whose ``prev`` is
+    not the link before them (a line is missing, or was changed); ``newer`` of those that a newer
+    q1lab wrote.
+    """
+
+    lines: tuple[Line, ...]
+    mark: Mark
+    damaged: tuple[int, ...] = ()
+    broken: tuple[int, ...] = ()
+    newer: tuple[int, ...] = ()
+
+
+class Rewritten(Exception):
+    """The file's beginning is not what was read before: start again with an empty mark."""
+
+
+def read(file: Path, after: Mark | None = None) -> News:
+    """The whole lines after ``after``. OSError when the file can't be read (none is an empty one),
+    Rewritten when it isn't the one that the mark was made in."""
+    mark = after or Mark()
+    try:
+        stream = open_regular(file)
+    except FileNotFoundError:
+        if mark.size:
+            raise Rewritten from None
+        return News((), mark)
+    with stream:
+        return _read(stream, mark)
+
+
+def _read(stream: BinaryIO, mark: Mark) -> News:
+    digest = hashlib.sha256(stream.read(mark.size))
+    if stream.tell() != mark.size or digest.hexdigest() != mark.sha256:
+        raise Rewritten
+    lines: list[Line] = []
+    damaged, broken, newer = [], [], []
+    size, number, link = mark.size, mark.lines, mark.link
+    for raw in stream:
+        if not raw.endswith(b"\n"):
+            break
+        digest.update(raw)
+        size += len(raw)
+        number += 1
+        line = _parsed(raw, number)
+        if line is None:
+            damaged.append(number)
+            continue
+        if line.prev != link:
+            broken.append(number)
+        if line.body is None:
+            newer.append(number)
+        lines.append(line)
+        link = line.link
+    after = Mark(size, number, digest.hexdigest(), link)
+    return News(tuple(lines), after, tuple(damaged), tuple(broken), tuple(newer))
+
+
+def _parsed(raw: bytes, number: int) -> Line | None:
+    if len(raw) > LARGEST_LINE:
+        return None
+    try:
+        found = json.loads(raw)
+        version, prev, sha, body = (found[key] for key in ("v", "prev", "sha", "body"))
+        if type(version) is not int or not isinstance(prev, str) or not isinstance(body, dict):
+            return None
+        if sha != hash_of(body):
+            return None
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return Line(number, prev, link_of(prev, sha), body if version <= FORMAT else None)
+
+
+def hash_of(body: Body) -> str:
+    """The SHA-256 of a body: of its JSON with sorted keys and nothing but ASCII."""
+    return hashlib.sha256(
+        json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
+    ).hexdigest()
+
+
+def link_of(prev: str, sha: str) -> str:
+    """The link of a line from the link before it and the hash of its body."""
+    return hashlib.sha256(f"{prev} {sha}".encode()).hexdigest()
+
+
+def encoded(bodies: Sequence[Body], prev: str) -> bytes:
+    """The lines that carry ``bodies`` after the link ``prev``."""
+    out = []
+    for body in bodies:
+        sha = hash_of(body)
+        line = json.dumps({"v": FORMAT, "prev": prev, "sha": sha, "body": body}, ensure_ascii=False)
+        # (half a character, from a terminal that speaks no UTF-8, is written as its escape)
+        out.append(re.sub("[\ud800-\udfff]", lambda half: f"\\u{ord(half[0]):04x}", line).encode())
+        out.append(b"\n")
+        prev = link_of(prev, sha)
+    return b"".join(out)
+
+
+@contextlib.contextmanager
+def alone(file: Path) -> Iterator[None]:
+    """Hold the journal's lock for a block: read the tail, decide, and append inside it. Problem
+    when another q1lab holds it for long."""
+    with locked(file.with_suffix(".lock")):
+        yield
+
+
+def begin(file: Path) -> None:
+    """Make an empty journal where there is none."""
+    with _appending(file):
+        pass
+
+
+def end_torn_line(file: Path, mark: Mark) -> None:
+    """Give a line that was cut off its end, so that the next one begins on a line of its own. The
+    lock is held, and ``mark`` is that of all whole lines."""
+    with _appending(file) as fd:
+        if os.fstat(fd).st_size > mark.size:
+            _write(fd, b"\n")
+
+
+def append(file: Path, bodies: Sequence[Body], mark: Mark) -> Mark:
+    """Append one line a body and sync them, all or none; returns the mark after them. The lock is
+    held, and ``mark`` is that of the whole file. Problem when the disk refuses: then nothing was
+    added."""
+    data = encoded(bodies, mark.link)
+    with _appending(file) as fd:
+        if os.fstat(fd).st_size != mark.size:
+            raise Problem(f"{file} was changed by another program just now; try again", FAILED)
+        _write(fd, data)
+    if not mark.size:
+        sync_folder(file.parent)
+    # (a prefix that is hashed again: a journal has some hundred lines, and this follows an fsync)
+    return read(file, mark).mark
+
+
+@contextlib.contextmanager
+def _appending(file: Path) -> Iterator[int]:
+    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW
+    try:
+        if (what := not_a_file(file)) is not None:
+            raise Problem(f"cannot write {file}: it is {what}, not a file", FAILED)
+        fd = os.open(file, flags, 0o600)
+        try:
+            yield fd
+        finally:
+            os.close(fd)
+    except OSError as error:
+        raise Problem(f"cannot write {file}: {os_reason(error)}", FAILED) from error
+
+
+def _write(fd: int, data: bytes) -> None:
+    size = os.fstat(fd).st_size
+    try:
+        written = 0
+        while written < len(data):
+            written += os.write(fd, data[written:])
+        os.fsync(fd)
+    except OSError:
+        os.ftruncate(fd, size)  # what arrived of it was never said to be kept
+        raise

@@ -1,0 +1,447 @@
+"""The journal: what is on record stays, whatever happens to the file, the tables or the program."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from q1lab.errors import NOTICES, Problem
+from q1lab.files import try_lock
+from q1lab.index import folding, journal, learned, store
+from q1lab.index.journal import Mark
+from q1lab.index.store import Store
+from q1lab.journal import predictions, reading
+from q1lab.week import progress
+from tests.kit.places import ROOT
+
+WEEK = "M03-W04"
+BODIES = st.lists(
+    st.dictionaries(st.text(max_size=8), st.text() | st.integers() | st.none(), max_size=3),
+    min_size=1,
+    max_size=6,
+)
+
+
+@pytest.fixture(autouse=True)
+def nothing_to_say() -> Iterator[None]:
+    NOTICES.clear()
+    yield
+    NOTICES.clear()
+
+
+@given(batches=st.lists(BODIES, max_size=5), steps=st.integers(1, 60))
+@settings(max_examples=25, deadline=None)
+def test_lines_are_the_same_however_they_are_read(
+    tmp_path_factory: pytest.TempPathFactory, batches: list[list[dict[str, Any]]], steps: int
+) -> None:
+    file = tmp_path_factory.mktemp("j") / "journal.jsonl"
+    mark = Mark()
+    for bodies in batches:
+        mark = journal.append(file, bodies, mark)
+    whole = journal.read(file) if batches else journal.News((), Mark())
+    assert [line.body for line in whole.lines] == [body for one in batches for body in one]
+    assert whole.mark == mark
+    assert (whole.damaged, whole.broken, whole.newer) == ((), (), ())
+    data = file.read_bytes() if batches else b""
+    grown, at, found = file.with_name("grown.jsonl"), Mark(), []
+    for end in range(0, len(data) + steps, steps):
+        grown.write_bytes(data[:end])
+        news = journal.read(grown, at)
+        found += news.lines
+        at = news.mark
+    assert tuple(found) == whole.lines
+
+
+@given(data=st.data())
+@settings(max_examples=40, deadline=None)
+def test_a_flipped_bit_costs_its_line_alone_and_the_chain_names_the_place(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    file = tmp_path_factory.mktemp("j") / "journal.jsonl"
+    bodies = [{"act": "tick", "n": n, "é": "réponse"} for n in range(8)]
+    journal.append(file, bodies, Mark())
+    raw = bytearray(file.read_bytes())
+    bit = data.draw(st.integers(0, len(raw) * 8 - 1))
+    line = raw[: bit // 8].count(b"\n")
+    raw[bit // 8] ^= 1 << bit % 8
+    file.write_bytes(raw)
+    news = journal.read(file)
+    there = [found.body["n"] for found in news.lines if found.body is not None]
+    near = {line, line + 1}  # a newline that went joins two lines
+    assert [n for n in range(8) if n not in near] == [n for n in there if n not in near]
+    assert news.damaged or news.broken or news.newer or line == 7
+
+
+def test_a_torn_line_gets_its_end_and_the_next_one_follows_the_last_whole_one(home: Path) -> None:
+    with Store() as one:
+        progress.tick(one, WEEK, "a", True)
+    file = home / "journal.jsonl"
+    with file.open("ab") as out:
+        out.write(b'{"v": 1, "prev": "12')
+    with Store() as one:
+        progress.tick(one, WEEK, "b", True)
+        assert progress.read(one, WEEK).done == {"a", "b"}
+    news = journal.read(file)
+    assert news.damaged == (2,)
+    assert not news.broken
+    assert "journal.jsonl, line 2 can't be read" in NOTICES[-1]
+    NOTICES.clear()
+    with Store():
+        assert not NOTICES, "said once"
+
+
+def typed(one: Store) -> None:
+    """Some of everything."""
+    progress.choose(one, WEEK, "rope", "a1-choose")
+    progress.answer(one, WEEK, "a2-relative", "réponse 🙂\n" + "L" * 30_000)
+    progress.mark(one, WEEK, "a2-rope-s1", False)
+    learned.add_seconds(one, WEEK, {"a1": 754.5})
+    predictions.predict(one, WEEK, "rope", "lower", size=0.05, matters=0.01, confidence=0.8)
+    predictions.lock(one, "rope", "commit 1a2b3c")
+    reading.finish(one, str(reading.add(one, "RoFormer", week=WEEK)))
+    progress.keep(one, WEEK, "welcomed", True)
+
+
+def rows(one: Store) -> dict[str, list[tuple[Any, ...]]]:
+    """The learner's rows."""
+    found = {}
+    for table in folding.OWN_TABLES:
+        where = "WHERE key NOT IN ('journal', 'folded')" if table == "settings" else ""
+        found[table] = [tuple(row) for row in one.db.execute(f"SELECT * FROM {table} {where}")]
+    return found
+
+
+@pytest.mark.parametrize("how", ["gone", "garbled", "cut off", "no database", "empty"])
+def test_the_database_can_go_at_any_time(home: Path, how: str) -> None:
+    """Also under a viewer that has it open."""
+    viewer = Store()
+    typed(viewer)
+    truth = rows(viewer)
+    file = home / "q1lab.db"
+    data = file.read_bytes()
+    file.unlink()
+    if how != "gone":
+        changed = {
+            "garbled": data[:4096] + b"\xff" * 4096 + data[8192:],
+            "cut off": data[:5000],
+            "no database": b"x" * 9000,
+            "empty": b"",
+        }
+        file.write_bytes(changed[how])
+    progress.tick(viewer, WEEK, "b", True)
+    progress.tick(viewer, WEEK, "b", False)
+    viewer.close()
+    with Store() as again:
+        found = rows(again)
+    found["step_records"] = [row for row in found["step_records"] if row[1] != "b"]
+    assert found == truth
+
+
+def test_a_row_that_the_disk_garbled_comes_back_within_a_day(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite has no checksums: a flipped letter in an answer opens fine."""
+    with Store() as one:
+        progress.answer(one, WEEK, "one", "the answer that was typed")
+    file = home / "q1lab.db"
+    data = file.read_bytes()
+    assert data.count(b"that was typed") == 1
+    file.write_bytes(data.replace(b"that was typed", b"that was tyqed"))
+    monkeypatch.setattr(store, "utc_now", lambda: "2036-03-07T10:00:00+00:00")
+    with Store() as one:
+        assert progress.read(one, WEEK).of("one").answer == "the answer that was typed"
+
+
+def test_another_journal_in_its_place_is_read_from_its_start(home: Path) -> None:
+    with Store() as one:
+        typed(one)
+    other = [{"act": "tick", "at": "2026-03-07T10:00:00+00:00", "week": WEEK, "step": "x"}]
+    (home / "journal.jsonl").write_bytes(journal.encoded([{**other[0], "done": True}], ""))
+    with Store() as one:
+        assert progress.read(one, WEEK).done == {"x"}
+
+
+def test_two_at_once_lose_nothing(home: Path) -> None:
+    Store().close()
+    code = (
+        "import sys; from q1lab.index.store import Store; from q1lab.week import progress\n"
+        "for n in range(20):\n"
+        "  with Store() as s: progress.tick(s, 'w', f'{sys.argv[1]}-{n}', True)"
+    )
+    both = [subprocess.Popen([sys.executable, "-c", code, str(who)]) for who in range(3)]
+    assert [child.wait(timeout=170) for child in both] == [0, 0, 0]
+    news = journal.read(home / "journal.jsonl")
+    assert len(news.lines) == 60
+    assert (news.damaged, news.broken) == ((), ())
+    with Store() as one:
+        assert len(progress.read(one, "w").done) == 60
+
+
+def test_a_kill_at_any_moment_loses_nothing_that_was_acknowledged(home: Path) -> None:
+    code = (
+        "import os, sys\nfrom q1lab.index import journal, store\nfrom q1lab.week import progress\n"
+        "left = int(sys.argv[1])\nfiles = {store.__file__, journal.__file__}\n"
+        "def trace(frame, event, arg):\n    global left\n"
+        "    if frame.f_code.co_filename not in files: return None\n"
+        "    left -= event == 'line'\n"
+        "    if left <= 0: os.kill(os.getpid(), 9)\n    return trace\n"
+        "sys.settrace(trace)\n"
+        "for n in range(3):\n"
+        "  with store.Store() as s: progress.tick(s, 'w', str(n), True)\n"
+        "  print(n, flush=True)\n"
+    )
+    killed = 0
+    for left in range(5, 420, 23):
+        for old in [*home.glob("q1lab.*"), *home.glob("journal.*")]:
+            old.unlink()
+        done = subprocess.run(
+            [sys.executable, "-c", code, str(left)], capture_output=True, text=True, check=False
+        )
+        killed += done.returncode == -signal.SIGKILL
+        with Store() as one:
+            there = progress.read(one, "w").done
+            progress.tick(one, "w", "after", True)
+            assert "after" in progress.read(one, "w").done
+        assert there >= set(done.stdout.split())
+        assert not journal.read(home / "journal.jsonl").broken
+    assert killed > 10
+
+
+def test_what_the_disk_refuses_did_not_happen(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Store() as one:
+        progress.tick(one, WEEK, "a", True)
+        before = (home / "journal.jsonl").read_bytes()
+        real = os.write
+
+        def full(fd: int, data: bytes) -> int:
+            real(fd, data[:10])
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(journal.os, "write", full)
+        with pytest.raises(Problem, match=r"journal\.jsonl: the disk is full"):
+            progress.tick(one, WEEK, "b", True)
+        monkeypatch.undo()
+        assert (home / "journal.jsonl").read_bytes() == before
+        assert progress.read(one, WEEK).done == {"a"}
+        progress.tick(one, WEEK, "c", True)
+        assert progress.read(one, WEEK).done == {"a", "c"}
+
+
+def line(body: dict[str, Any], **how: Any) -> bytes:
+    made = {"v": 1, "prev": "", "sha": journal.hash_of(body), "body": body, **how}
+    return json.dumps(made).encode() + b"\n"
+
+
+AT = {"at": "2026-03-07T10:00:00+00:00"}
+TICK = {"act": "tick", **AT, "week": WEEK, "step": "a", "done": True}
+
+
+@pytest.mark.parametrize(
+    ("bad", "said"),
+    [
+        (b"no json\n", "line 1 can't be read"),
+        (b"[" * 100_000 + b"\n", "line 1 can't be read"),
+        (b"\xff\xfe\n", "line 1 can't be read"),
+        (line(TICK, sha="0" * 64), "line 1 can't be read"),
+        (line({"act": "tick", **AT}), "line 1 can't be read"),
+        (line({**TICK, "week": {"a": 1}}), "line 1 can't be read"),
+        (line({"act": "share", **AT, "week": WEEK, "channel": "x", "url": "y"}), "can't be read"),
+        (line({"act": 7}), "is from a newer q1lab"),
+        (line({"act": "levitate", **AT}), "is from a newer q1lab"),
+        (line(TICK, v=2), "is from a newer q1lab"),
+        (line({"act": "take over"}, prev="zzz"), "doesn't follow from the line before it"),
+    ],
+    ids=str.split("text deep bytes sum bare typed lone number unknown version chain"),
+)
+def test_a_senseless_line_is_said_and_costs_nothing_else(home: Path, bad: bytes, said: str) -> None:
+    good = {**TICK, "step": "b"}
+    prev = json.loads(bad)["prev"] if bad.startswith(b'{"v"') else ""
+    link = journal.link_of(prev, json.loads(bad)["sha"]) if bad.startswith(b'{"v"') else ""
+    (home / "journal.jsonl").write_bytes(bad + line(good, prev=link))
+    with Store() as one:
+        assert progress.read(one, WEEK).done == {"b"}
+        progress.tick(one, WEEK, "c", True)
+        assert progress.read(one, WEEK).done == {"b", "c"}
+    assert said in NOTICES[0]
+
+
+@pytest.mark.parametrize("kind", ["fifo", "folder", "link"])
+def test_a_journal_that_is_no_file_is_one_line(home: Path, kind: str, tmp_path: Path) -> None:
+    file = home / "journal.jsonl"
+    if kind == "fifo":
+        os.mkfifo(file)
+    elif kind == "folder":
+        file.mkdir()
+    else:
+        (tmp_path / "elsewhere").touch()
+        file.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(Problem, match=r"journal\.jsonl: "), Store() as one:
+        progress.tick(one, WEEK, "a", True)
+    if kind == "link":
+        assert not (tmp_path / "elsewhere").read_bytes()
+
+
+def test_acts_inside_an_act_are_one(home: Path) -> None:
+    with Store() as one:
+        with contextlib.suppress(RuntimeError), one.act() as add:
+            add("tick", week=WEEK, step="a", done=True)
+            progress.tick(one, WEEK, "b", True)
+            raise RuntimeError
+        assert progress.read(one, WEEK).done == set()
+        with one.act() as add:
+            add("tick", week=WEEK, step="a", done=True)
+            progress.tick(one, WEEK, "b", True)
+        assert progress.read(one, WEEK).done == {"a", "b"}
+
+
+def test_the_timer_counts_once_when_a_credit_is_cut_off_before_its_state(home: Path) -> None:
+    with Store() as one:
+        progress.save_clock(one, WEEK, {}, {"part": "a1", "fresh": {"a1": 30.0}})
+        assert progress.read(one, WEEK).spent("a1") == 30
+        learned.add_seconds(one, WEEK, {"a1": 30.0})  # and killed before the state was written
+        assert progress.read(one, WEEK).spent("a1") == 30
+        progress.save_clock(one, WEEK, {}, {"part": "a1", "fresh": {"a1": 5.0}})
+        assert progress.read(one, WEEK).spent("a1") == 35
+
+
+# ── a home of the version before
+
+
+@pytest.fixture
+def old_home(home: Path) -> Path:
+    """As q1lab 0.1.0 left it."""
+    with sqlite3.connect(home / "q1lab.db") as db:
+        db.executescript((ROOT / "tests/golden/home-0.1.sql").read_text())
+    db.close()
+    return home
+
+
+def old_rows(file: Path) -> dict[str, list[tuple[Any, ...]]]:
+    db = sqlite3.connect(file)
+    found = {}
+    for table in folding.OWN_TABLES:
+        found[table] = [tuple(row) for row in db.execute(f"SELECT * FROM {table}")]
+    db.close()
+    return found
+
+
+FORGOTTEN = ("evidence:", "clock:", "timer:")
+
+
+def same(found: dict[str, list[tuple[Any, ...]]], old: dict[str, list[tuple[Any, ...]]]) -> None:
+    for table in folding.OWN_TABLES:
+        got, had = found[table], old[table]
+        if table == "settings":
+            got = [row for row in got if not row[0].startswith(FORGOTTEN)]
+            had = [row for row in had if not row[0].startswith(FORGOTTEN)]
+            assert {row[0]: json.loads(row[1]) for row in got} == {
+                row[0]: json.loads(row[1]) for row in had
+            }
+        else:
+            assert got == had, table
+
+
+def test_a_home_of_the_version_before_is_taken_over_once(old_home: Path) -> None:
+    old = old_rows(old_home / "q1lab.db")
+    with Store() as one:
+        found = rows(one)
+        done = progress.read(one, WEEK)
+        assert one.notice is not None
+        assert one.notice.startswith("what you ticked and wrote is now in journal.jsonl (")
+    same(found, old)
+    assert done.spent("a2") == 64 + 4.0, "with what its timer had not credited yet"
+    assert done.settings["clock"]["running"]
+    kept = old_home / "q1lab.0.1.db"
+    same(old_rows(kept), old)
+    with sqlite3.connect(kept) as db:
+        assert db.execute("PRAGMA user_version").fetchone()[0] == 4, "the old program refuses it"
+        assert db.execute("SELECT count(*) FROM _sqlite_migrations").fetchone()[0] == 4
+    db.close()
+    with Store() as one:
+        assert one.notice is None
+        assert rows(one) == found
+        progress.tick(one, WEEK, "new", True)
+    (old_home / "q1lab.db").write_bytes(kept.read_bytes())
+    with sqlite3.connect(old_home / "q1lab.db") as db:
+        db.execute("PRAGMA user_version = 3")
+    db.close()
+    with Store() as one:  # put back by hand: the journal is the truth
+        assert "new" in progress.read(one, WEEK).done
+
+
+@pytest.mark.parametrize("left", [*range(2, 130, 9)])
+def test_a_take_over_that_is_cut_off_begins_again(old_home: Path, left: int) -> None:
+    old = old_rows(old_home / "q1lab.db")
+    code = (
+        "import os, sys\nfrom q1lab import files\nfrom q1lab.index import older, store\n"
+        "left = int(sys.argv[1])\n"
+        "names = {'take_over', '_keep', 'write_atomic', '_begin_again', '_take_over_timer'}\n"
+        "def trace(frame, event, arg):\n    global left\n"
+        "    if frame.f_code.co_name not in names: return None\n"
+        "    left -= event == 'line'\n"
+        "    if left <= 0: os.kill(os.getpid(), 9)\n    return trace\n"
+        "sys.settrace(trace)\nstore.Store()\n"
+    )
+    subprocess.run([sys.executable, "-c", code, str(left)], capture_output=True, check=False)
+    with Store() as one:
+        same(rows(one), old)
+    assert any(
+        old_rows(kept)["step_records"] == old["step_records"]
+        for kept in old_home.glob("q1lab.0.1*.db")
+    )
+
+
+def test_a_damaged_database_of_the_version_before_gives_what_it_can(old_home: Path) -> None:
+    old = old_rows(old_home / "q1lab.db")
+    file = old_home / "q1lab.db"
+    db = sqlite3.connect(file)
+    page = db.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'papers'").fetchone()[0]
+    db.close()
+    data = bytearray(file.read_bytes())
+    data[(page - 1) * 4096 : (page - 1) * 4096 + 16] = b"\xff" * 16
+    file.write_bytes(data)
+    with Store() as one:
+        found = rows(one)
+        assert "without papers (they could not be read)" in str(one.notice)
+    same({**found, "papers": old["papers"]}, old)
+    assert (old_home / "q1lab.0.1.db").read_bytes()[:100] != b"", "it stays beside"
+
+
+def test_the_old_program_is_waited_for(old_home: Path) -> None:
+    fd = try_lock(old_home / "timer.lock")
+    assert fd is not None
+    with pytest.raises(Problem, match="close it, and run this again"):
+        Store()
+    os.close(fd)
+    assert not (old_home / "journal.jsonl").exists()
+    Store().close()
+
+
+def test_a_viewer_sees_what_another_one_did(home: Path) -> None:
+    viewer = Store()
+    said = []
+
+    def other() -> None:
+        with Store() as one:
+            progress.tick(one, WEEK, "a", True)
+            said.append("done")
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    thread.join()
+    viewer.follow_the_file()
+    assert progress.read(viewer, WEEK).done == {"a"}
+    viewer.close()
