@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from q1lab.errors import Problem
-from q1lab.study.fields import LARGEST
+from q1lab.records import LARGEST
 
 Config = dict[str, Any]
 

@@ -17,12 +17,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labs import report, sharing
-from q1lab import paths
+from q1lab import paths, records
 from q1lab.errors import Problem
 from q1lab.index import ingest
 from q1lab.index.ingest import finite, fold, metrics_of
 from q1lab.index.store import Store
-from q1lab.study import fields, launch, studies
+from q1lab.study import launch, studies
 from q1lab.study.command import parse_seeds
 from q1lab.study.events import LONGEST, read_new, sound
 from q1lab.study.studies import Study
@@ -458,4 +458,4 @@ def test_a_clock_that_was_set_back_changes_neither_order_nor_durations(faulty: F
 
 def test_an_int_too_large_for_a_float_is_no_number() -> None:
     with pytest.raises(ValueError, match="finite"):
-        fields.number(10**400)
+        records.load(float, 10**400)
