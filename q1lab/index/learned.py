@@ -9,7 +9,7 @@ that the caller began with ``store.write()``).
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import PurePath
 from typing import Any
 
@@ -89,7 +89,8 @@ def save_clock(
 
 
 def modification(store: Store, week: str) -> Row | None:
-    """What was chosen for the week: variant, file, base, chosen (when); None before a choice."""
+    """What was chosen for the week: variant, file, base, chosen (when); None before a choice. That
+    of one that is not chosen now is under ``kept_under``."""
     row: Row | None = store.db.execute(
         "SELECT * FROM modifications WHERE week = ?", (week,)
     ).fetchone()
@@ -102,6 +103,14 @@ def chosen(store: Store, week: str) -> str | None:
     return str(row["variant"]) if row else None
 
 
+def kept_under(store: Store, week: str, variant: str) -> str:
+    """The week under which the record of a modification is kept: its row, and the steps that belong
+    to it. That is the week itself for the one that is chosen, and before a choice; of another it is
+    the week with its name."""
+    now = chosen(store, week)
+    return week if now in (None, variant) else f"{week} {variant}"
+
+
 def own_names(row: Row | None) -> frozenset[str]:
     """Names under which the studies of a chosen modification run: its own, and its model file's."""
     if row is None:
@@ -110,25 +119,46 @@ def own_names(row: Row | None) -> frozenset[str]:
     return frozenset({str(row["variant"]), PurePath(file).stem} - {""})
 
 
-def choose(store: Store, week: str, variant: str) -> None:
-    """Note the chosen variant; a file that was noted for another stays noted."""
+def choose(store: Store, week: str, variant: str, shared: Collection[str] = ()) -> None:
+    """Note the chosen modification. ``shared`` are the steps of the week whose ticks and answers
+    belong to it: those of the one before are put aside with its row, and come back with it."""
     with store.write() as db:
+        before = chosen(store, week)
+        back = kept_under(store, week, variant)
+        if before == variant:
+            return
+        if before is not None:
+            aside = f"{week} {before}"
+            db.execute("UPDATE modifications SET week = ? WHERE week = ?", (aside, week))
+            for row in steps(store, week):
+                if row["step_id"].partition("@")[0] in shared:
+                    db.execute(
+                        "UPDATE step_records SET week = ? WHERE week = ? AND step_id = ?",
+                        (aside, week, row["step_id"]),
+                    )
+            # what the week counts as its own by now stays where it is
+            db.execute("UPDATE OR IGNORE step_records SET week = ? WHERE week = ?", (week, back))
+            db.execute(
+                "UPDATE modifications SET week = ?, chosen = COALESCE(NULLIF(chosen, ''), ?) "
+                "WHERE week = ?",
+                (week, utc_now(), back),
+            )
         db.execute(
-            "INSERT INTO modifications (week, variant, chosen) VALUES (?, ?, ?) "
-            "ON CONFLICT (week) DO UPDATE SET variant = excluded.variant, chosen = excluded.chosen",
+            "INSERT OR IGNORE INTO modifications (week, variant, chosen) VALUES (?, ?, ?)",
             (week, variant, utc_now()),
         )
 
 
 def note_file(store: Store, week: str, variant: str, file: str, base: str) -> None:
-    """Note which file carries the week's modification and what it was made from. A choice of
-    another variant stays as it is."""
+    """Note which file carries a modification and what it was made from. It is chosen by that where
+    none is; a choice of another stays as it is."""
     with store.write() as db:
+        place = kept_under(store, week, variant)
         db.execute(
             "INSERT INTO modifications (week, variant, file, base, chosen) "
             "VALUES (?, ?, ?, ?, ?) ON CONFLICT (week) DO UPDATE "
-            "SET file = excluded.file, base = excluded.base WHERE variant = excluded.variant",
-            (week, variant, file, base, utc_now()),
+            "SET file = excluded.file, base = excluded.base",
+            (place, variant, file, base, utc_now() if place == week else ""),
         )
 
 

@@ -127,9 +127,11 @@ def locked_prediction(
     if found is None:
         # The learner's own file: the prediction was made for the modification that the file
         # implements.
-        for row in store.db.execute(
-            "SELECT variant, file FROM modifications WHERE file IS NOT NULL"
-        ):
+        rows = store.db.execute(
+            "SELECT variant, file FROM modifications WHERE file IS NOT NULL "
+            "ORDER BY length(week)"  # those that are chosen before those that are put aside
+        )
+        for row in rows.fetchall():
             if Path(row["file"]).stem == variant.removesuffix("*"):
                 found = found or lock(store, row["variant"], by)
     return found
