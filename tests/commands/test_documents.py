@@ -22,7 +22,7 @@ from q1lab.index.store import Store
 from q1lab.journal import evidence
 from q1lab.study import studies
 from q1lab.tui.progress_rows import parts
-from q1lab.week import content, progress
+from q1lab.week import clock, content, progress
 from tests.kit import lab_home
 from tests.kit.repos import begun, git, of_its_own
 
@@ -661,6 +661,24 @@ def test_the_retrospective_counts_steps_as_the_app_does(repo: Path, q1lab: Q1lab
     for session in app.week.sessions:
         count = app.snapshot.progress.count(session.parts)
         assert f" {count.done}/{count.total} " in card
+
+
+def test_minutes_that_the_timer_asks_about_are_said_and_not_counted(
+    repo: Path, q1lab: Q1lab
+) -> None:
+    """They stood as a fact in the retrospective when the timer's question was overlooked."""
+    now = clock.Reading(0.0, 0.0, 1.8e9, "boot")
+    timer = clock.Clock(rules=clock.Rules(gap=3000)).start(now, "b1")
+    asking = timer.tick(clock.Reading(2520.0, 2520.0, 1.8e9 + 2520, "boot"))
+    credited, asking = asking.settle()
+    with Store() as store:
+        progress.save_clock(store, "M03-W04", {"a1": 600.0}, {})
+        progress.save_clock(store, "M03-W04", credited, asking.to_dict())
+    out, _ = q1lab("retro", "--stdout")
+    assert "| Implement |" not in out.split("## Pace check")[1]
+    told = "42 min of “Implement” are not counted"
+    assert told in out
+    assert told in q1lab("retro")[1]
 
 
 @pytest.mark.parametrize(("effect", "outcome"), [(-0.1, "right"), (0.3, "wrong")])
