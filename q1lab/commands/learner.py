@@ -70,6 +70,7 @@ def new(
 
     folder = shared.folder_of(repo)
     made: list[learner.Made] = []
+    chosen: str | None = None
     created = not folder.exists()
     if created:
         folder = init(folder).root
@@ -79,7 +80,9 @@ def new(
     if variant is not None:
         made.append(learner.new(variant, folder, source, name))
         with opened() as store:
-            learner.note_file(store, shared.week().label, variant, made[-1])
+            label = shared.week().label
+            learner.note_file(store, label, variant, made[-1])
+            chosen = learned.chosen(store, label)
     if as_json:
         shared.emit({"repository_made": created, "files": [vars(one) for one in made]})
         return OK
@@ -88,6 +91,11 @@ def new(
     with contextlib.suppress(Problem):  # the file is there, whatever git says of the folder
         if Repository.around(folder) is None:
             shared.remark(f"{folder} is in no git repository yet; `git init` there makes it one")
+    if variant is not None and chosen != variant:
+        shared.remark(
+            f"your choice for the week is {chosen}; q1lab modification --variant {variant} changes "
+            "it"
+        )
     if variant is not None:
         shared.remark(
             f"next: q1lab check {made[-1].path.name} --watch, and q1lab hint {variant} when stuck"

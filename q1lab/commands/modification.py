@@ -8,7 +8,7 @@ import click
 
 from q1lab.commands import _documents as shared
 from q1lab.commands._opening import opened
-from q1lab.errors import OK
+from q1lab.errors import FAILED, OK, Problem
 
 
 @click.command(
@@ -23,7 +23,9 @@ Exit codes: 0 done, 1 git or a hook refused, 2 something must be decided first (
 message says which option)."""
 )
 @click.option(
-    "--variant", metavar="NAME", help="The modification. Default: the one you chose for the week."
+    "--variant",
+    metavar="NAME",
+    help="Choose this modification for the week. Default: the one that you chose.",
 )
 @click.option(
     "--reference",
@@ -62,14 +64,18 @@ def modification(
 
     The diff is that of your own file. Where the runs used q1lab's implementation, its code is left
     out until a file of yours passes its checks, or you say --reference.
+
+    Each modification has a record of its own. --variant chooses another one, asks first where
+    you have trained the one before, and keeps both: their notes, and their documents.
     """
     from q1lab.documents import known, proposals
     from q1lab.documents import modification as documents
-    from q1lab.journal import evidence
+    from q1lab.journal import choice, evidence
     from q1lab.study import variants
 
     week = shared.week()
-    if variant is not None and variant not in {item.name for item in week.variants}:
+    offered = {item.name for item in week.variants}
+    if variant is not None and variant not in offered:
         variant = variants.find(variant).name
     with opened() as store:
         if reference:
@@ -78,6 +84,8 @@ def modification(
         if stdout and as_json:
             shared.emit(dataclasses.asdict(documents.gather(store, week, variant)))
             return OK
+        if variant in offered and not (stdout or how.dry_run or how.yes):
+            _ask_before_changing(choice.question(store, week.label, variant))
         root, found = shared.place(how, looking=stdout)
         proposal = proposals.modification(
             store,
@@ -93,3 +101,10 @@ def modification(
             shared.show(proposal.text)
             return OK
         return shared.carry_out(proposal, store, how, as_json=as_json)
+
+
+def _ask_before_changing(question: str) -> None:
+    """Problem unless the learner says yes to what is asked, if anything is."""
+    unanswered = Problem("nothing was changed, as nobody answered: --yes changes your choice")
+    if question and shared.ask(question, unanswered) != "yes":
+        raise Problem("nothing was changed", FAILED)

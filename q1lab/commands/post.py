@@ -132,7 +132,7 @@ def words_command(file: Path | None, repo: Path | None, as_json: bool) -> int:
     path, data = _draft(file, repo)
     sections = words.sections(data.decode("utf-8-sig", errors="replace"))
     total, budget = sum(item.words for item in sections), sum(item.budget or 0 for item in sections)
-    shared.looked("post words", path)
+    shared.looked("post words", path.absolute())
     minutes = total / words.WORDS_PER_MINUTE
     if as_json:
         rows = [{**asdict(item), "state": item.state} for item in sections]
@@ -196,7 +196,7 @@ def lint_command(file: Path | None, repo: Path | None, as_json: bool) -> int:
             shared.remark(
                 "\nOne that is right all the same: <!-- q1lab:allow the reason --> above it"
             )
-    shared.looked("post lint", path)
+    shared.looked("post lint", path.absolute())
     return FAILED if found else OK
 
 
@@ -267,7 +267,7 @@ def preview_command(
         )
 
     opens = sys.stdin.isatty() and sys.stderr.isatty() if opening is None else opening
-    shared.looked("post preview", path)
+    shared.looked("post preview", path.absolute())
     if serve:
         server = preview.server(render, port)
         address = f"http://127.0.0.1:{server.server_port}/"

@@ -7,7 +7,7 @@ import contextlib
 import itertools
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from q1lab.compare.record import Comparison
 from q1lab.documents import facts
 from q1lab.index import learned, results
 from q1lab.index.store import Store
-from q1lab.journal import predictions
+from q1lab.journal import choice, predictions
 from q1lab.study import studies
 from q1lab.study.studies import Study
 from q1lab.week import progress
@@ -48,13 +48,19 @@ class Chosen:
         """Names under which its studies run: its own, and its model file's."""
         return frozenset({self.name} | ({Path(self.file).stem} if self.file else set()))
 
+    def trained_by(self, study: Study) -> bool:
+        """Whether a study answers for it."""
+        return choice.trained(study.id, study.variant, self.names, self.name)
+
 
 def chosen(store: Store, week: Week, variant: str | None = None) -> Chosen:
     """What the learner works on: as given, as chosen, as predicted, as studied last, or the week's
     default."""
-    row = learned.modification(store, week.label)
-    if row is not None and variant in (None, row["variant"]):
-        return Chosen(row["variant"], True, row["chosen"], row["file"], row["base"])
+    name = variant or learned.chosen(store, week.label)
+    if name is not None:
+        row = learned.modification(store, learned.kept_under(store, week.label, name))
+        if row is not None and row["variant"] == name:
+            return Chosen(name, True, row["chosen"] or None, row["file"], row["base"])
     if variant is not None:
         return Chosen(variant, True, None, None, None)
     predicted = predictions.every(store, week.label)
@@ -68,9 +74,10 @@ def chosen(store: Store, week: Week, variant: str | None = None) -> Chosen:
     return Chosen(name, False, None, None, None)
 
 
-def answers(store: Store, week: Week, into: str) -> tuple[Answer, ...]:
-    """What the learner wrote for a region, in the order of the week."""
-    done = progress.read(store, week.label)
+def answers(store: Store, week: Week, into: str, variant: str = "") -> tuple[Answer, ...]:
+    """What the learner wrote for a region, in the order of the week; about the chosen modification,
+    or another one."""
+    done = progress.record_of(store, week, variant)
     found = []
     for step in week.steps():
         text = done.of(step.id).answer
@@ -83,13 +90,12 @@ def _question(step: Step) -> str:
     return step.title.strip().rstrip(".")
 
 
-def comparisons(store: Store, names: Iterable[str] | None = None) -> list[tuple[Study, Comparison]]:
-    """All studies whose runs have ended, oldest first, with their comparison; of the named variants
-    only, if given."""
-    wanted = None if names is None else set(names)
+def comparisons(store: Store, of: Chosen | None = None) -> list[tuple[Study, Comparison]]:
+    """All studies whose runs have ended, oldest first, with their comparison; those that trained
+    one modification, if given."""
     found = []
     for study in studies.readable():
-        if wanted is not None and study.variant not in wanted:
+        if of is not None and not of.trained_by(study):
             continue
         record = compare(store, study)
         if record.complete and (record.n or record.lost):

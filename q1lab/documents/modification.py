@@ -46,6 +46,8 @@ class Prediction:
     created: str
     locked_words: str
     amended: tuple[Prediction, ...] = ()
+    number: int | None = None
+    """Its row in the journal."""
 
 
 @dataclass(frozen=True)
@@ -124,6 +126,7 @@ def shown_prediction(found: Mapping[str, Any]) -> Prediction:
         if locked
         else "not yet",
         amended=tuple(shown_prediction(old) for old in found.get("amended") or ()),
+        number=found.get("id"),
     )
 
 
@@ -141,7 +144,7 @@ def gather(
     week = week.for_variant(picked.name)
     listed = next((item for item in week.variants if item.name == picked.name), None)
     title = _title(listed) if listed else picked.name
-    found = known.comparisons(store, picked.names)
+    found = known.comparisons(store, picked)
     study, record = known.foremost(found) or (None, None)
     reference = evidence.may_show_reference(store, week.label, picked.name)
     diff, withheld = diff_of(study, picked, reference=reference)
@@ -156,12 +159,12 @@ def gather(
         base=_file_name(study.arms["baseline"].origin if study else picked.base or "baseline"),
         chosen=picked.really,
         chosen_on=picked.on,
-        reasoning=known.answers(store, week, "reasoning"),
-        notes=known.answers(store, week, "notes"),
-        sketch=known.answers(store, week, "sketch"),
+        reasoning=known.answers(store, week, "reasoning", picked.name),
+        notes=known.answers(store, week, "notes", picked.name),
+        sketch=known.answers(store, week, "sketch", picked.name),
         prediction=shown_prediction(predicted) if predicted else None,
-        predicted=known.answers(store, week, "prediction"),
-        analysis=known.answers(store, week, "analysis"),
+        predicted=known.answers(store, week, "prediction", picked.name),
+        analysis=known.answers(store, week, "analysis", picked.name),
         diff=diff,
         withheld=withheld,
         diff_lines={"added": added, "removed": removed},

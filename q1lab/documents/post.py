@@ -104,7 +104,7 @@ def chart(store: Store, week: Week) -> bytes:
     from q1lab.compare import charts
     from q1lab.compare.keeping import curves
 
-    found = known.foremost(known.comparisons(store, known.chosen(store, week).names))
+    found = known.foremost(known.comparisons(store, known.chosen(store, week)))
     assert found is not None
     study, record = found
     with tempfile.TemporaryDirectory() as folder:

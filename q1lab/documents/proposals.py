@@ -25,11 +25,12 @@ from q1lab.errors import Problem
 from q1lab.files import utc_now
 from q1lab.index import learned
 from q1lab.index.store import Store
-from q1lab.journal import evidence, predictions
+from q1lab.journal import choice, evidence, predictions
 from q1lab.journal import posts as published
 from q1lab.repository import Repository
 from q1lab.study import studies
 from q1lab.study.studies import Study
+from q1lab.week import progress
 from q1lab.week.model import Week
 
 After = Callable[[Store, Saved], None]
@@ -121,7 +122,8 @@ def modification(
     add_missing: bool = False,
     keep_study: bool = True,
 ) -> Proposal:
-    """MODIFICATION.md in ``root``, new or refreshed. Committing it locks the prediction.
+    """The document of the chosen modification in ``root``, or of ``variant``, which is then chosen:
+    MODIFICATION.md (``choice.document_of``), new or refreshed. Committing it locks the prediction.
 
     ``keep_study``: with it goes the folder of the study that it tells of, where that trained a file
     of the learner's: without the files, nobody could train it again.
@@ -137,7 +139,7 @@ def modification(
             if folder:
                 record = replace(record, reproduce=reproduce.told(study, root, keeps=True))
     made = draft(
-        root / modifications.FILE,
+        choice.document_of(store, week.label, record.variant, root / modifications.FILE),
         modifications.document(record, week.root),
         overwrite=overwrite,
         add_missing=add_missing,
@@ -145,8 +147,19 @@ def modification(
     made = _with_head(made, modifications.with_head_of(record, week, made.new))
 
     def after(store: Store, done: Saved) -> None:
-        evidence.note_document(store, week.label, "modification", made.path)
-        if repo is not None and record.prediction and "prediction" not in made.edited:
+        if variant in {one.name for one in week.variants}:
+            progress.choose(store, week, record.variant)
+        told = record.variant if record.chosen else None
+        held = record.prediction if "prediction" not in made.edited else None
+        choice.note_document(
+            store,
+            week.label,
+            told,
+            made.path,
+            committed=repo is not None,
+            prediction=held.number if held else None,
+        )
+        if repo is not None and held is not None:
             predictions.lock(store, record.variant, modifications.LOCKED_BY_COMMIT, week.label)
 
     proposal = _of_draft(made, _modification_message(made, record), repo, after, folder)
@@ -182,14 +195,15 @@ def _diff_of_files(files: Mapping[Path, bytes], root: Path) -> str:
 
 
 def _modification_message(made: Draft, record: modifications.Modification) -> str:
+    name = made.path.name
     if made.old is None:
-        return f"docs: add {modifications.FILE}" + f" for {record.variant}" * record.chosen
+        return f"docs: add {name}" + f" for {record.variant}" * record.chosen
     if "comparison" in made.changed:
         outcome = f" ({record.study.verdict})" if record.study else ""
-        return f"docs: record the {record.variant} comparison in {modifications.FILE}{outcome}"
+        return f"docs: record the {record.variant} comparison in {name}{outcome}"
     if "prediction" in made.changed:
-        return f"docs: record the prediction for {record.variant} in {modifications.FILE}"
-    return f"docs: update {_regions(made)} in {modifications.FILE}"
+        return f"docs: record the prediction for {record.variant} in {name}"
+    return f"docs: update {_regions(made)} in {name}"
 
 
 def _regions(made: Draft) -> str:
@@ -220,7 +234,8 @@ def retro(
     told = f"docs: add {name}" if made.old is None else f"docs: update {_regions(made)} in {name}"
 
     def after(store: Store, done: Saved) -> None:
-        learned.note_retro(store, week.label, str(made.path), done.sha)
+        holds = done.commit.sha if done.commit is not None else None
+        learned.note_retro(store, week.label, str(made.path), holds)
 
     claims = (
         *retros.claims(record, counted.kpi_lines(store, week, seen)),
@@ -289,7 +304,7 @@ def roadmap(
 
     def after(store: Store, done: Saved) -> None:
         if chosen:
-            evidence.note_document(store, label, "roadmap", path)
+            evidence.note_roadmap(store, label, path)
 
     diff = unified(data, new, path.name)
     return Proposal({path: new}, told, repo, diff, after=after), changed

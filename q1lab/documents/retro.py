@@ -25,7 +25,7 @@ from q1lab.index.store import Store
 from q1lab.journal import artifacts, evidence, posts, reading
 from q1lab.journal.kpis import KpiLine
 from q1lab.repository import Repository
-from q1lab.week import progress
+from q1lab.week import clock, progress
 from q1lab.week.model import Step, Week
 
 TEMPLATE = "retro.md.j2"
@@ -116,6 +116,8 @@ class Retro:
     overrun: Md | None = None
     times: Md | None = None
     pace_words: str = ""
+    not_counted: str = ""
+    """What the timer still asks about, in a sentence."""
     pace_answer: tuple[Answer, ...] = ()
     plan: tuple[Answer, ...] = ()
     confidence: tuple[Tick, ...] = ()
@@ -221,8 +223,20 @@ def pace_words(parts: Sequence[PartTime]) -> str:
     planned, actual = sum(part.planned for part in worked), sum(part.actual for part in worked)
     done = sum(part.finished for part in parts)
     return (
-        f"By minutes and steps: {word}. {minutes(actual)} were spent on parts planned for "
+        f"By minutes and steps: {word}. The timer counted {minutes(actual)} for parts planned for "
         f"{minutes(planned)}, and {done} of {len(parts)} parts are finished."
+    )
+
+
+def not_counted(week: Week, done: progress.Progress) -> str:
+    """What the timer asks about and nobody has answered, in a sentence; "" for nothing."""
+    question = clock.open_question(done.settings.get("clock"))
+    found = week.find(question.part) if question else None
+    if question is None or found is None:
+        return ""
+    return (
+        f"{minutes(question.seconds / 60)} of “{found[1].title}” are not counted: the timer saw "
+        "nobody at work and still asks about them."
     )
 
 
@@ -245,7 +259,7 @@ def claims(record: Retro, lines: Sequence[KpiLine]) -> tuple[str, ...]:
     else:
         said.append("Every step of the week is done.")
     said.append(record.pace_words or "The week was not timed.")
-    return tuple(said)
+    return tuple(filter(None, (*said, record.not_counted)))
 
 
 def calibrated(scores: Sequence[Score]) -> str:
@@ -324,6 +338,7 @@ def gather(
         overrun=overrun_table(parts),
         times=time_table(parts),
         pace_words=pace_words(parts),
+        not_counted=not_counted(week, done),
         pace_answer=known.answers(store, week, "pace"),
         plan=known.answers(store, week, "plan"),
         confidence=_ticks(week, done, "confidence", already),

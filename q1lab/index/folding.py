@@ -116,22 +116,49 @@ def _time(db: sqlite3.Connection, body: Body) -> None:
 
 
 def _choose(db: sqlite3.Connection, body: Body) -> None:
+    """``shared`` are the steps whose ticks and answers belong to the modification: those of the one
+    before are put aside with its row, under the week with its name, and come back with it."""
+    week, variant, at = body["week"], body["variant"], body["at"]
+    before = _chosen(db, week)
+    if before == variant:
+        return
+    if before is not None:
+        aside, back = f"{week} {before}", f"{week} {variant}"
+        db.execute("UPDATE modifications SET week = ? WHERE week = ?", (aside, week))
+        rows = db.execute("SELECT step_id FROM step_records WHERE week = ?", (week,)).fetchall()
+        for (step,) in rows:
+            if step.partition("@")[0] in body["shared"]:
+                db.execute(
+                    "UPDATE step_records SET week = ? WHERE week = ? AND step_id = ?",
+                    (aside, week, step),
+                )
+        # what the week counts as its own by now stays where it is
+        db.execute("UPDATE OR IGNORE step_records SET week = ? WHERE week = ?", (week, back))
+        db.execute(
+            "UPDATE modifications SET week = ?, chosen = COALESCE(NULLIF(chosen, ''), ?) "
+            "WHERE week = ?",
+            (week, at, back),
+        )
     db.execute(
-        "INSERT INTO modifications (week, variant, chosen) VALUES (:week, :variant, :at) "
-        "ON CONFLICT (week) DO UPDATE SET variant = excluded.variant, chosen = excluded.chosen",
-        body,
+        "INSERT OR IGNORE INTO modifications (week, variant, chosen) VALUES (?, ?, ?)",
+        (week, variant, at),
     )
-    if body.get("step"):
-        _step(db, body, True, body["variant"], keep=False)
 
 
 def _file(db: sqlite3.Connection, body: Body) -> None:
+    mine = _chosen(db, body["week"]) in (None, body["variant"])
+    place = body["week"] if mine else f"{body['week']} {body['variant']}"
     db.execute(
         "INSERT INTO modifications (week, variant, file, base, chosen) "
-        "VALUES (:week, :variant, :file, :base, :at) ON CONFLICT (week) DO UPDATE "
-        "SET file = excluded.file, base = excluded.base WHERE variant = excluded.variant",
-        body,
+        "VALUES (:place, :variant, :file, :base, :chosen) ON CONFLICT (week) DO UPDATE "
+        "SET file = excluded.file, base = excluded.base",
+        {**body, "place": place, "chosen": body["at"] if mine else ""},
     )
+
+
+def _chosen(db: sqlite3.Connection, week: str) -> str | None:
+    row = db.execute("SELECT variant FROM modifications WHERE week = ?", (week,)).fetchone()
+    return str(row[0]) if row else None
 
 
 def _hint(db: sqlite3.Connection, body: Body) -> None:
@@ -195,8 +222,20 @@ def _merge(db: sqlite3.Connection, body: Body) -> None:
 
 
 def _document(db: sqlite3.Connection, body: Body) -> None:
+    """The document of a modification ("": before the choice). A file tells of one modification: the
+    one that it was written for last."""
+    key = f"written:modification:{body['week']}"
+    kept = setting(db, key, {})
+    if "path" in kept:  # noted before there was one for each
+        kept = {_chosen(db, body["week"]) or "": {"committed": True, **kept}}
+    kept = {name: found for name, found in kept.items() if found["path"] != body["path"]}
+    kept[body["variant"]] = {name: body[name] for name in ("path", "at", "committed", "prediction")}
+    set_setting(db, key, kept, body["at"])
+
+
+def _roadmap(db: sqlite3.Connection, body: Body) -> None:
     found = {name: body[name] for name in ("path", "at")}
-    set_setting(db, f"written:{body['name']}:{body['week']}", found, body["at"])
+    set_setting(db, f"written:roadmap:{body['week']}", found, body["at"])
 
 
 def _look(db: sqlite3.Connection, body: Body) -> None:
@@ -325,6 +364,7 @@ FOLDS: Mapping[str, Callable[[sqlite3.Connection, Body], None]] = {
     "check": _check,
     "merge": _merge,
     "document": _document,
+    "roadmap": _roadmap,
     "look": _look,
     "retro": _retro,
     "kpi": _kpi,

@@ -8,7 +8,7 @@ when the ``store.act()`` ends that the caller began).
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -109,7 +109,8 @@ def _clocks(store: Store) -> dict[str, Any]:
 
 
 def modification(store: Store, week: str) -> Row | None:
-    """What was chosen for the week: variant, file, base, chosen (when); None before a choice."""
+    """What was chosen for the week: variant, file, base, chosen (when); None before a choice. That
+    of one that is not chosen now is under ``kept_under``."""
     row: Row | None = store.db.execute(
         "SELECT * FROM modifications WHERE week = ?", (week,)
     ).fetchone()
@@ -122,6 +123,14 @@ def chosen(store: Store, week: str) -> str | None:
     return str(row["variant"]) if row else None
 
 
+def kept_under(store: Store, week: str, variant: str) -> str:
+    """The week under which the record of a modification is kept: its row, and the steps that belong
+    to it. That is the week itself for the one that is chosen, and before a choice; of another it is
+    the week with its name."""
+    now = chosen(store, week)
+    return week if now in (None, variant) else f"{week} {variant}"
+
+
 def own_names(row: Row | None) -> frozenset[str]:
     """Names under which the studies of a chosen modification run: its own, and its model file's."""
     if row is None:
@@ -130,16 +139,17 @@ def own_names(row: Row | None) -> frozenset[str]:
     return frozenset({str(row["variant"]), PurePath(file).stem} - {""})
 
 
-def choose(store: Store, week: str, variant: str, step_id: str | None = None) -> None:
-    """Note the chosen variant, and tick ``step_id`` with it; a file that was noted for another
-    stays noted."""
+def choose(store: Store, week: str, variant: str, shared: Collection[str] = ()) -> None:
+    """Note the chosen modification. ``shared`` are the steps of the week whose ticks and answers
+    belong to it: those of the one before are put aside with its row, and come back with it."""
     with store.act() as add:
-        add("choose", week=week, variant=variant, step=step_id)
+        if chosen(store, week) != variant:
+            add("choose", week=week, variant=variant, shared=sorted(shared))
 
 
 def note_file(store: Store, week: str, variant: str, file: str, base: str) -> None:
-    """Note which file carries the week's modification and what it was made from. A choice of
-    another variant stays as it is."""
+    """Note which file carries a modification and what it was made from. It is chosen by that where
+    none is; a choice of another stays as it is."""
     with store.act() as add:
         add("file", week=week, variant=variant, file=file, base=base)
 

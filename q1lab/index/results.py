@@ -66,6 +66,13 @@ def listing(store: Store, version: int) -> list[Row]:
     ).fetchall()
 
 
+def planned(store: Store) -> list[Row]:
+    """All studies, newest first: id, variant."""
+    return store.db.execute(
+        "SELECT id, variant FROM studies ORDER BY created DESC, rowid DESC"
+    ).fetchall()
+
+
 def ended(store: Store) -> list[Row]:
     """The studies whose runs have all ended with a result, newest first: id, variant, planned (how
     many seeds), runs (how many), ended (when the last one did)."""

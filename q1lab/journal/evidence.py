@@ -16,6 +16,7 @@ import re
 import shlex
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -23,8 +24,8 @@ from typing import Any
 from q1lab import paths
 from q1lab.files import sha256_file
 from q1lab.index import learned, results
-from q1lab.index.store import Store
-from q1lab.journal import posts, predictions, reading
+from q1lab.index.store import Row, Store
+from q1lab.journal import choice, posts, predictions, reading
 from q1lab.week import progress
 from q1lab.week.model import Action, Step, Week
 from q1lab.week.progress import Progress, Record
@@ -76,10 +77,10 @@ def note_merge(store: Store, week: str, file: Path, into: Path, commit: str | No
         add("merge", week=week, file=str(file), into=str(into), commit=commit)
 
 
-def note_document(store: Store, week: str, name: str, path: Path) -> None:
-    """Note that a document (``modification``, ``roadmap``) was written just now."""
+def note_roadmap(store: Store, week: str, path: Path) -> None:
+    """Note that boxes of the roadmap were ticked just now."""
     with store.act() as add:
-        add("document", week=week, name=name, path=str(path))
+        add("roadmap", week=week, path=str(path))
 
 
 def note_looked(store: Store, week: str, act: str, what: str, variant: str = "") -> None:
@@ -204,9 +205,6 @@ def acts_of(step: Step) -> Iterator[tuple[str, Action | None]]:
                 yield command, None
 
 
-ELSEWHERE = ("hook", "outline", "surprises", "plan", "insights", "slipped", "pace")
-"""What answers go into that MODIFICATION.md does not hold: the post and the retrospective do."""
-
 FILLED_IN = ("post publish", "post share", "paper add")
 
 
@@ -227,6 +225,16 @@ class _Facts:
         self._at: Step | None = None
         self._since: dict[str, str] = {}
         """Since when a step before has its mark."""
+
+    @cached_property
+    def ended(self) -> list[Row]:
+        """The studies whose runs have all ended."""
+        return results.ended(self.store)
+
+    @cached_property
+    def prediction(self) -> Mapping[str, Any] | None:
+        """The prediction for what was chosen, made in the app or with ``q1lab predict``."""
+        return predictions.newest(self.store, self.variant or "", self.week.label)
 
     def of(self, step: Step) -> Mark | None:
         """The mark of the first of the step's acts that leaves one."""
@@ -249,26 +257,30 @@ class _Facts:
             "post preview": self._draft_seen,
         }
         self._why, self._at = "", step
-        try:
-            if step.kind == "predict":
-                return self._predicted()
-            for command, action in acts_of(step):
-                for name, finder in finders.items():
-                    if command == name or command.startswith(name + " "):
-                        mark = finder(action)
-                        if mark is not None:
-                            self._since[step.id] = mark.since
-                        return mark
-            return None
-        finally:
-            self._before.append(step)
-            if self._why:
-                self.why[step.id] = self._why
+        mark = None
+        if step.kind == "predict":
+            found = self.prediction
+            mark = Mark("the prediction", str(found["created"])) if found else None
+        else:
+            named = (
+                (finder, action)
+                for command, action in acts_of(step)
+                for name, finder in finders.items()
+                if f"{command} ".startswith(f"{name} ")
+            )
+            finder, action = next(named, (None, None))
+            mark = finder(action) if finder is not None else None
+        self._before.append(step)
+        if mark is not None:
+            self._since[step.id] = mark.since
+        elif self._why:
+            self.why[step.id] = self._why
+        return mark
 
-    def _predicted(self) -> Mark | None:
-        """A prediction for what was chosen, in the app or with ``q1lab predict``."""
-        found = predictions.newest(self.store, self.variant or "", self.week.label)
-        return None if found is None else Mark("the prediction", str(found["created"]))
+    def _trained(self, study: str, its_variant: str, names: frozenset[str]) -> bool:
+        """Whether a study trained what is chosen, under one of these names."""
+        mine = its_variant.removesuffix("*")
+        return choice.trained(study, mine, names, self.variant or mine)
 
     def _new(self, _: Action | None) -> Mark | None:
         if self.file is None or not self.file.is_file():
@@ -280,9 +292,12 @@ class _Facts:
         checks: Mapping[str, Any] = self.store.setting(f"checks:{self.week.label}", {})
         name = Path(str(action.options["file"])).name if action else ""
         own = self.file is not None and name == f"{self.variant}.py"  # under whatever name it is
+        wanted = str(action.options.get("for", "")) if action else ""
         for path, found in checks.items():
             if Path(path).name != name and not (own and path == str(self.file)):
                 continue
+            if wanted not in ("", "baseline", *str(found["variant"]).split("+")):
+                continue  # it passed as another modification, or as a model without one
             now = _sha(Path(path))
             if now == found["sha256"]:
                 self._why = ""
@@ -299,8 +314,8 @@ class _Facts:
             names |= {Path(str(action.options["variant"])).stem}
         wanted = action.options.get("seeds", 3) if action else 3
         seeds = len(wanted) if isinstance(wanted, tuple | list) else int(wanted)
-        for row in results.ended(self.store):
-            if row["variant"].removesuffix("*") in names and row["planned"] >= seeds:
+        for row in self.ended:
+            if row["planned"] >= seeds and self._trained(row["id"], row["variant"], names):
                 return Mark(f"the {row['runs']} runs of {row['id']}", str(row["ended"]))
         return None
 
@@ -308,19 +323,29 @@ class _Facts:
         found = self.store.setting(f"merged:{self.week.label}")
         if found is None or not Path(found["into"]).is_file():
             return None
+        if found["file"] != str(self.file) and Path(found["file"]).stem != self.variant:
+            return None  # another modification's
         names = f"{Path(found['file']).name} into {Path(found['into']).name}"
         return Mark(f"the merge of {names}", str(found["at"]))
 
     def _modification(self, _: Action | None) -> Mark | None:
         """Written since the newest of the answers that the steps before it asked for. Some may
-        still be open, but not all of those since the step that last had the document written."""
-        found = self._document("modification")
-        if found is None or self._too_early(found):
+        still be open, but not all of those since the step that last had the document written. A
+        step that needs the prediction needs it in the document."""
+        kept = choice.documents(self.store, self.week.label).get(self.variant or "")
+        found = _written(kept)
+        if kept is None or found is None or self._too_early(found):
             return None
-        asked = (s for s in self._before if s.into and s.into not in ELSEWHERE)
+        if not self._is_committed(found, bool(kept["committed"])):
+            return None
+        number = self.prediction["id"] if self.prediction else None
+        if self._needs_prediction() and kept.get("prediction", number) != number:
+            self._why = f"{found.words} was written without the prediction"
+            return None
+        asked = (s for s in self._before if s.into and s.into not in progress.ELSEWHERE)
         answers = [s for s in asked if not s.optional and s.kind != "tick"]
-        written = [step for step in answers if self.done.of(step.id).done]
-        if any(str(self.done.of(step.id).done_at) > found.since for step in written):
+        written = [step for step in answers if self._when(step) is not None]
+        if any(str(self._when(step)) > found.since for step in written):
             self._why = f"an answer is newer than {found.words}"
             return None
         fresh: list[Step] = []  # a step that asks for nothing new is done with the one before it
@@ -330,33 +355,45 @@ class _Facts:
             fresh += [step] if step in answers else []
         return found if any(step in written for step in fresh) or not fresh else None
 
+    def _needs_prediction(self) -> bool:
+        """Whether the step at hand needs the one that asks for the prediction."""
+        needs = self._at.needs if self._at else None
+        return any(step.id == needs and step.kind == "predict" for step in self._before)
+
+    def _is_committed(self, mark: Mark, committed: bool) -> bool:
+        """Whether a document is committed, where its step asks for that."""
+        asked = self._at is not None and _COMMIT.search(self._at.title) is not None
+        if asked and not committed:
+            self._why = f"{mark.words} is written and not committed"
+        return committed or not asked
+
     def _too_early(self, mark: Mark) -> bool:
         """Whether the mark was left before the step was done that this one needs."""
-        needs = self._at.needs if self._at else None
-        if needs is None:
+        needed = next((s for s in self._before if self._at and s.id == self._at.needs), None)
+        if needed is None:
             return False
-        record = self.done.of(needs)
-        since = record.done_at if record.done else self._since.get(needs)
+        since = self._when(needed)
         early = since is None or since > mark.since
         if early:
-            step = next(one for one in self.week.steps() if one.id == needs)
-            self._why = f"{mark.words} was written before “{step.title}” was done"
+            self._why = f"{mark.words} was written before “{needed.title}” was done"
         return early
 
-    def _roadmap(self, _: Action | None) -> Mark | None:
-        return self._document("roadmap")
+    def _when(self, step: Step) -> str | None:
+        """When a step was done, by hand or by its mark; None when it was not. A prediction has to
+        be there, whatever is ticked."""
+        record = self.done.of(step.id)
+        by_hand = record.done_at if record.done and step.kind != "predict" else None
+        return by_hand or self._since.get(step.id)
 
-    def _document(self, name: str) -> Mark | None:
-        found = self.store.setting(f"written:{name}:{self.week.label}")
-        if found is None or not Path(found["path"]).is_file():
-            return None
-        return Mark(Path(found["path"]).name, str(found["at"]))
+    def _roadmap(self, _: Action | None) -> Mark | None:
+        return _written(self.store.setting(f"written:roadmap:{self.week.label}"))
 
     def _retro(self, _: Action | None) -> Mark | None:
         row = learned.retro(self.store, self.week.label)
         if row is None or not Path(row["path"]).is_file():
             return None
-        return Mark(Path(row["path"]).name, str(row["written"]))
+        mark = Mark(Path(row["path"]).name, str(row["written"]))
+        return mark if self._is_committed(mark, row["commit_sha"] is not None) else None
 
     def _draft(self, _: Action | None) -> Mark | None:
         path = self.post["path"] if self.post else None
@@ -386,8 +423,9 @@ class _Facts:
         return reversed(seen.items())
 
     def _compared(self, _: Action | None) -> Mark | None:
+        ended = {row["id"] for row in self.ended}
         for study, found in self._looks("compare"):
-            if found["variant"].removesuffix("*") in self.own_names:
+            if study in ended and self._trained(study, found["variant"], self.own_names):
                 return Mark(f"the comparison of {study}", found["at"])
         return None
 
@@ -400,15 +438,32 @@ class _Facts:
 
     def _draft_seen(self, action: Action | None) -> Mark | None:
         act = " ".join(action.argv()[1:3]) if action else ""
+        draft = self.post["path"] if self.post else None
         for path, found in self._looks(act):
+            if draft is not None and Path(path) != Path(draft):
+                continue
             return Mark(f"`q1lab {act}` of {Path(path).name}", found["at"])
         return None
 
     def _paper(self, _: Action | None) -> Mark | None:
+        """The paper that the page names."""
+        one = next((one for one in self.week.variants if one.name == self.week.variant), None)
         for row in reading.papers(self.store):
-            if row["week"] == self.week.label and row["done"]:
+            mine = one is None or one.is_paper(row["title"], row["link"])
+            if mine and row["week"] == self.week.label and row["done"]:
                 return Mark(f"the paper “{row['title']}”", str(row["done"]))
         return None
+
+
+_COMMIT = re.compile(r"\bcommit", re.IGNORECASE)
+"""A step whose title says so asks for a commit."""
+
+
+def _written(kept: Mapping[str, Any] | None) -> Mark | None:
+    """The mark of a document that was noted as written and is still there."""
+    if kept is None or not Path(kept["path"]).is_file():
+        return None
+    return Mark(Path(kept["path"]).name, str(kept["at"]))
 
 
 def _sha(path: Path) -> str | None:

@@ -137,9 +137,11 @@ def _locked(store: Store, variant: str, by: str) -> dict[str, Any] | None:
     if found is None:
         # The learner's own file: the prediction was made for the modification that the file
         # implements.
-        for row in store.db.execute(
-            "SELECT variant, file FROM modifications WHERE file IS NOT NULL"
-        ):
+        rows = store.db.execute(
+            "SELECT variant, file FROM modifications WHERE file IS NOT NULL "
+            "ORDER BY length(week)"  # those that are chosen before those that are put aside
+        )
+        for row in rows.fetchall():
             if Path(row["file"]).stem == variant.removesuffix("*"):
                 found = found or lock(store, row["variant"], by)
     return found

@@ -127,6 +127,14 @@ def same_code(one: Variant, other: Variant) -> bool:
     return sha256_text(marker.strip_text(one.text)) == sha256_text(marker.strip_text(other.text))
 
 
+def made_for(study: str) -> str | None:
+    """The modification that the file which a study trained was made for, by its first line; None
+    where that does not say, as in q1lab's own."""
+    copies = (paths.study_dir(study) / "source" / "modified").glob("*.py")
+    found = next((made for made in map(_marker_of, sorted(copies)) if made is not None), None)
+    return found.variant if found else None
+
+
 def remember(file: Path, made: marker.Marker) -> None:
     """Keep what a new file's first line says, for when that line is gone."""
     write_atomic(_memory(file), json.dumps(asdict(made)) + "\n")

@@ -50,6 +50,11 @@ class TimedApp(CalmApp):
         """The part whose clock runs."""
         return self.time.clock.part if self.time.clock.running else None
 
+    @property
+    def _timed_here(self) -> bool:
+        """Whether the open part is the one that the clock runs for: it counts for no other."""
+        return self.time.clock.part in (self.part_id, None) or not self.part_id
+
     def open_timer(self) -> None:
         """Take the timer over from disk, and ask about time that nobody saw."""
         if self.time.open(self.snapshot.progress.settings.get("clock")) is not None:
@@ -62,7 +67,7 @@ class TimedApp(CalmApp):
         part = self._part(self.time.clock.part)
         done = self.snapshot.progress
         before = self.time.spent(part.id, done) if part else 0.0
-        if self.time.tick():
+        if self.time.tick(self._timed_here):
             self.ask_time()
         if part and clocks.spent(before, self.time.spent(part.id, done), part.minutes):
             if self.setup.config.bell:
@@ -83,7 +88,8 @@ class TimedApp(CalmApp):
             self.clock_line = ("", "")
             return
         spent = self.time.spent(part.id, self.snapshot.progress)
-        self.clock_line = line(part_name(part), part, spent, clock, self.time.mine)
+        here = self._timed_here
+        self.clock_line = line(part_name(part), part, spent, clock, self.time.mine, here)
 
     def watch_part_id(self) -> None:
         self.timer_offer = ""
@@ -107,7 +113,7 @@ class TimedApp(CalmApp):
         self.desk.ask(lambda store: progress.keep(store, label, "offered", offered))
         other = self._part(clock.part) if clock.running else None
         asks = (
-            f"The timer counts for {part_name(other)}. Count for {part_name(part)} from now on?"
+            f"The timer of {part_name(other)} waits. Count for {part_name(part)} from now on?"
             if other
             else f"Start the timer for {part_name(part)}?"
         )
@@ -162,7 +168,7 @@ class TimedApp(CalmApp):
 
     async def on_event(self, event: events.Event) -> None:
         if isinstance(event, events.Key | events.MouseDown | events.Paste):
-            self.time.touch()
+            self.time.touch(self._timed_here)
         await super().on_event(event)
 
     def _part(self, part_id: str | None) -> Part | None:

@@ -72,12 +72,13 @@ class Timekeeper:
             os.close(self._fd)
             self._fd = None
 
-    def tick(self) -> bool:
-        """Once a second. True when the clock asks something that it did not ask before."""
+    def tick(self, here: bool = True) -> bool:
+        """Once a second. ``here``: the part that the clock runs for is the one that is open. True
+        when the clock asks something that it did not ask before."""
         if self._fd is None:
             return False
         before = self.clock
-        self.clock = before.tick(self.read())
+        self.clock = before.tick(self.read()) if here else before.skip(self.read())
         asks = self.clock.question is not None and before.question is None
         if asks:
             self._keep()
@@ -85,10 +86,11 @@ class Timekeeper:
             self._beat()
         return asks
 
-    def touch(self) -> None:
-        """A sign of life."""
+    def touch(self, here: bool = True) -> None:
+        """A sign of life; ``here`` as in ``tick``."""
         if self._fd is not None and self.clock.running:
-            self.clock = self.clock.touch(self.read())
+            now = self.read()
+            self.clock = (self.clock if here else self.clock.skip(now)).touch(now)
 
     def press(self, part: str) -> None:
         """Start for ``part``, or pause what runs."""
@@ -132,11 +134,13 @@ class Timekeeper:
         self.save(credited, self.clock.to_dict())
 
 
-def line(name: str, part: Part, spent: float, clock: Clock, mine: bool) -> tuple[str, str]:
+def line(
+    name: str, part: Part, spent: float, clock: Clock, mine: bool, here: bool = True
+) -> tuple[str, str]:
     """What the top line shows of a part's time: the text, and its tone (``on``, ``off``, ``over``,
-    ``ask``)."""
+    ``ask``). A clock that is not ``here`` waits."""
     face = clocks.face(spent, part.minutes)
-    running = clock.running and clock.part == part.id
+    running = clock.running and clock.part == part.id and here
     if clock.question is not None and clock.question.part == part.id:
         return (
             f"{name} ? {span(abs(face.left))} {'over' if face.over else 'left'} · t answers",

@@ -8,8 +8,9 @@ calls), so that tests can drive it with any times at all. The rules:
   the one before. The wall clock is never looked at for that: setting it changes nothing.
 - A step of the stopwatch above `Rules.gap` is no tick: the program was stopped, or the machine
   slept. Nothing of it is credited. The clock pauses and asks.
-- After `Rules.idle` seconds without a sign of life it asks "still working?". What runs on until the
-  answer is kept apart and counts only if the learner says so.
+- After `Rules.idle` seconds without a sign of life it asks "still working?". The silence, and what
+  runs on until the answer, counts only if the learner says so.
+- While another part is open than the one that it runs for, nothing is credited (`skip`).
 - A clock that was running when the app was closed or killed comes back paused, with the question
   how much of the time away counts. So does one from before a reboot. A few seconds (`Rules.gap`)
   are a restart and nothing to ask about: it goes on, and they don't count.
@@ -65,9 +66,7 @@ class Question:
     """`away`: the program or the machine was not running. `idle`: it was, and nobody touched it."""
     part: str
     seconds: float
-    """Length of the stretch: the most that can be granted."""
-    credited: float = 0.0
-    """How much of the stretch has been counted already (idle only)."""
+    """Length of the stretch: the most that can be granted. Nothing of it is counted meanwhile."""
     sure: bool = True
     """False when the length comes from the wall clock, after a reboot: say "about"."""
 
@@ -83,7 +82,7 @@ class Clock:
     """While one is open, nothing is credited, and `start`, `pause` and `switch` wait for its
     answer."""
     fresh: Mapping[str, float] = field(default_factory=dict)
-    """Seconds credited to each part and not settled yet. Negative where an answer took some
+    """Seconds credited to each part and not settled yet. Negative where a silence took some
     back."""
     last: Reading | None = None
     """The newest reading seen while counting."""
@@ -121,8 +120,16 @@ class Clock:
         ticked = replace(self, last=now, silent=silent, fresh=_plus(self.fresh, self.part, step))
         if silent < self.rules.idle:
             return ticked
-        question = Question("idle", self.part, seconds=silent, credited=silent)
-        return replace(ticked, running=False, question=question)
+        without = _plus(ticked.fresh, self.part, -silent)
+        question = Question("idle", self.part, seconds=silent)
+        return replace(ticked, running=False, question=question, fresh=without)
+
+    def skip(self, now: Reading) -> Clock:
+        """Time went by while another part was open: as `tick`, but nothing of it is credited."""
+        ticked = self.tick(now)
+        if ticked.question is not None:
+            return ticked
+        return replace(ticked, fresh=self.fresh, silent=self.silent)
 
     def _left_alone(self, now: Reading) -> Clock:
         """Pause and ask about the time between `last` and `now`, of which nothing was seen."""
@@ -175,7 +182,7 @@ class Clock:
             running=go_on,
             last=now if go_on else None,
             silent=0.0,
-            fresh=_plus(ticked.fresh, question.part, granted - question.credited),
+            fresh=_plus(ticked.fresh, question.part, granted),
         )
 
     # ── to the disk and back
@@ -202,7 +209,6 @@ class Clock:
                 "kind": question.kind,
                 "part": question.part,
                 "seconds": question.seconds,
-                "credited": question.credited,
                 "sure": question.sure,
             },
         }
@@ -229,6 +235,14 @@ def restore(data: object, now: Reading, rules: Rules | None = None) -> Clock:
     if sure and gap <= rules.gap:
         return replace(saved, last=now)
     return saved._left_alone(now)
+
+
+def open_question(data: object) -> Question | None:
+    """The question that a saved clock (`to_dict`) still asks, if any."""
+    try:
+        return _parsed(data, Rules()).question
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def same_boot(earlier: Reading, later: Reading) -> bool:
@@ -346,7 +360,6 @@ def _parsed(data: object, rules: Rules) -> Clock:
             kind="idle" if question["kind"] == "idle" else "away",
             part=str(question["part"]),
             seconds=_number(question["seconds"]),
-            credited=min(_number(question["credited"]), _number(question["seconds"])),
             sure=question["sure"] is True,
         ),
         fresh={str(name): _finite(value) for name, value in dict(data["fresh"]).items()},

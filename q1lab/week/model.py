@@ -279,6 +279,15 @@ class Variant:
     """The paper, and after it what to read of it."""
     guide: str | None
 
+    def is_paper(self, title: str, link: str | None) -> bool:
+        """Whether a paper is the variant's: by its number at arXiv, or by the name that it has in
+        the week. Any paper is where the week tells neither."""
+        number = ARXIV.search(self.paper)
+        name = self.paper[: number.start()] if number else self.paper
+        told = (number[1] if number else "", name.strip(" ,:"))
+        given = f"{title} {link or ''}".lower()
+        return not any(told) or any(one.lower() in given for one in told if one)
+
     @property
     def source(self) -> str:
         """The paper as one cites it: up to its arXiv number, else the whole."""

@@ -8,6 +8,7 @@ and counted nowhere.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
@@ -258,9 +259,47 @@ def answer(store: Store, week: str, step_id: str, text: str) -> None:
     learned.answer(store, week, step_id, text if text.strip() else None)
 
 
-def choose(store: Store, week: str, variant: str, step_id: str | None = None) -> None:
-    """Note the variant that the learner chose; ``step_id`` is ticked with it."""
-    learned.choose(store, week, variant, step_id)
+ELSEWHERE = ("hook", "outline", "surprises", "plan", "insights", "slipped", "pace")
+"""Where answers go that belong to the week, and not to its modification: the post and the
+retrospective."""
+
+
+def of_modification(week: Week) -> frozenset[str]:
+    """The steps, but those of the guides, whose ticks and answers belong to the modification that
+    was chosen: from the choice to the last part in which MODIFICATION.md is written, without the
+    answers that go elsewhere."""
+    parts = list(week.parts())
+    writes = ("q1lab", "modification")
+    ends = [n for n, part in enumerate(parts) if any(a.argv()[:2] == writes for a in part.actions)]
+    steps = [step for part in parts[: max(ends, default=-1) + 1] for step in part.steps]
+    after = itertools.dropwhile(lambda step: step.kind != "choose", steps)
+    return frozenset(
+        step.id
+        for step in itertools.islice(after, 1, None)
+        if step.variant is None and step.into not in ELSEWHERE
+    )
+
+
+def choose(store: Store, week: Week, variant: str) -> None:
+    """Note the modification that the learner chose, and tick the step that asks for it. What they
+    did for another one is put aside, and what they did for this one comes back."""
+    with store.act():
+        learned.choose(store, week.label, variant, of_modification(week))
+        for step in week.steps():
+            if step.kind == "choose":
+                answer(store, week.label, step.id, variant)
+
+
+def record_of(store: Store, week: Week, variant: str) -> Progress:
+    """What the learner did in the week, with the record of a modification that need not be the
+    chosen one; "" is that one."""
+    done = read(store, week.label)
+    kept = learned.kept_under(store, week.label, variant or done.chosen or "")
+    if kept == week.label:
+        return done
+    own = of_modification(week)
+    records = {step: record for step, record in done.records.items() if step not in own}
+    return replace(done, records=MappingProxyType({**records, **read(store, kept).records}))
 
 
 def mark(store: Store, week: str, step_id: str, right: bool) -> None:

@@ -22,7 +22,7 @@ from q1lab.index.store import Store
 from q1lab.journal import evidence
 from q1lab.study import studies
 from q1lab.tui.progress_rows import parts
-from q1lab.week import content, progress
+from q1lab.week import clock, content, progress
 from tests.kit import lab_home
 from tests.kit.repos import begun, git, of_its_own
 
@@ -74,6 +74,22 @@ def q1lab(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[str, str]]:
 Q1lab = Callable[..., tuple[str, str]]
 
 
+Answers = Callable[[str], io.StringIO]
+
+
+@pytest.fixture
+def answers(repo: Path, monkeypatch: pytest.MonkeyPatch) -> Answers:
+    """Every commit is asked about; call it with what standard input holds, a pipe."""
+    monkeypatch.delenv("Q1LAB_ASK_BEFORE_COMMIT")
+
+    def given(text: str) -> io.StringIO:
+        pipe = io.StringIO(text)
+        monkeypatch.setattr("sys.stdin", pipe)
+        return pipe
+
+    return given
+
+
 def answer(step: str, text: str) -> None:
     with Store() as store:
         progress.answer(store, "M03-W04", step, text)
@@ -118,7 +134,7 @@ def test_the_head_names_what_is_chosen_and_nothing_before(repo: Path, q1lab: Q1l
     assert "RoPE" not in document.read_text().split("<!--")[0]
     for variant, title in (("rope", "RoPE"), ("gqa", "GQA")):
         with Store() as store:
-            progress.choose(store, "M03-W04", variant)
+            progress.choose(store, content.load(paths.content_dir()), variant)
         q1lab("modification")
         head = document.read_text().split("<!--")[0]
         assert head.startswith(f"# Modification: {title}\n")
@@ -129,9 +145,95 @@ def test_the_head_names_what_is_chosen_and_nothing_before(repo: Path, q1lab: Q1l
     mine = document.read_text().replace("# Modification: GQA", "# Fewer heads", 1)
     document.write_text(mine)
     with Store() as store:
-        progress.choose(store, "M03-W04", "rope")
+        progress.choose(store, content.load(paths.content_dir()), "rope")
     q1lab("modification", "--yes")
     assert document.read_text().startswith("# Fewer heads\n")
+
+
+def test_a_changed_mind_after_a_study_keeps_two_documents(
+    repo: Path, q1lab: Q1lab, answers: Answers, fake_trainer: Fake
+) -> None:
+    """RoPE's document had stood over SwiGLU's notes, prediction, diff and verdict."""
+    week = content.load(paths.content_dir())
+
+    def done(step: str) -> bool:
+        with Store() as store:
+            return evidence.read(store, week).of(step).done
+
+    (repo / "model.py").write_bytes((paths.models_dir() / "baseline.py").read_bytes())
+    git(repo, "commit", "-qam", "mine")
+    q1lab("new", "swiglu")  # nothing is chosen yet: this chooses it
+    file = repo / "swiglu.py"
+    header = file.read_text().splitlines()[0]
+    file.write_text(f"{header}\n{(paths.models_dir() / 'swiglu.py').read_text()}")
+    answer("a1-why", "For the gate.")
+    answer("a2-skim", "It claims a lower perplexity.")
+    q1lab("predict", "swiglu", "--direction", "lower", *PREDICT[4:])
+    q1lab("modification", "--yes")
+    study(fake_trainer, "./swiglu.py", "--unchecked", effect=0.3)
+    answer("b3-verdict", "It hurts.")
+    q1lab("modification", "--yes")
+    document, other = repo / "MODIFICATION.md", repo / "MODIFICATION-rope.md"
+    document.write_text("My foreword on gates.\n\n" + document.read_text())
+    git(repo, "commit", "-qam", "a foreword")
+    first = document.read_text()
+    assert "### Verdict: hurts" in first
+    assert done("b2-run")
+
+    for given, code in (("", 2), ("n\n", 1)):
+        answers(given)
+        _, err = q1lab("modification", "--variant", "rope", code=code)
+        assert "You have trained swiglu (swiglu-1). Change to rope?" in err
+        assert "nothing was changed" in err.splitlines()[-1]
+        assert "Modification: SwiGLU" in q1lab("modification", "--stdout")[0]
+    answers("y\ny\n")
+    _, err = q1lab("modification", "--variant", "rope")
+    assert "docs: add MODIFICATION-rope.md for rope" in err
+    answer("a1-why", "For the angles.")
+    q1lab("modification", "--yes")
+    text = other.read_text()
+    assert text.startswith("# Modification: RoPE\n")
+    assert "For the angles." in text
+    for left in ("swiglu", "gate", "perplexity", "70%", "hurts", "```diff"):
+        assert left not in text.lower()
+    assert document.read_text() == first
+    assert "No prediction for rope" in q1lab("predict")[0]
+    assert not done("b2-run")
+
+    answers("")  # RoPE was not trained, and SwiGLU's document is as it was: nothing to ask
+    q1lab("modification", "--variant", "swiglu")
+    assert document.read_text() == first
+    assert other.read_text() == text
+    assert done("b2-run")
+    assert "For the gate." in q1lab("modification", "--stdout")[0]
+
+
+def test_before_the_first_run_the_one_document_follows_the_choice(
+    repo: Path, q1lab: Q1lab, fake_trainer: Fake
+) -> None:
+    q1lab("modification", "--variant", "gqa")
+    q1lab("modification", "--variant", "rope")
+    assert (repo / "MODIFICATION.md").read_text().startswith("# Modification: RoPE")
+    study(fake_trainer)
+    q1lab("modification", "--variant", "gqa", "--yes")
+    assert (repo / "MODIFICATION.md").read_text().startswith("# Modification: RoPE")
+    assert (repo / "MODIFICATION-gqa.md").read_text().startswith("# Modification: GQA")
+
+
+def test_a_commit_without_a_prediction_locks_none(repo: Path, q1lab: Q1lab) -> None:
+    """“This locks the prediction” was ticked by any commit of the document after any answer."""
+    week = content.load(paths.content_dir())
+    q1lab("modification", "--variant", "rope")
+    answer("a1-why", "a reason")
+    answer("a2-skim", "a claim")
+    steps = {"a3-commit", "b2-lock"}
+    for command in (("modification",), PREDICT, ("modification", "--no-commit")):
+        q1lab(*command)
+        with Store() as store:
+            assert not steps & evidence.read(store, week).done
+    q1lab("modification")
+    with Store() as store:
+        assert steps <= evidence.read(store, week).done
 
 
 def test_from_the_choice_to_the_verdict(repo: Path, q1lab: Q1lab, fake_trainer: Fake) -> None:
@@ -360,22 +462,6 @@ def test_the_configured_repository(
     assert (repo / "MODIFICATION.md").exists()
 
 
-Answers = Callable[[str], io.StringIO]
-
-
-@pytest.fixture
-def answers(repo: Path, monkeypatch: pytest.MonkeyPatch) -> Answers:
-    """Every commit is asked about; call it with what standard input holds, a pipe."""
-    monkeypatch.delenv("Q1LAB_ASK_BEFORE_COMMIT")
-
-    def given(text: str) -> io.StringIO:
-        pipe = io.StringIO(text)
-        monkeypatch.setattr("sys.stdin", pipe)
-        return pipe
-
-    return given
-
-
 def test_edits_of_ones_own_are_another_question(repo: Path, q1lab: Q1lab, answers: Answers) -> None:
     q1lab("modification", "--yes")
     path = repo / "MODIFICATION.md"
@@ -555,7 +641,7 @@ def test_a_cloned_project_is_not_the_learners_work(
 def test_the_retrospective_counts_steps_as_the_app_does(repo: Path, q1lab: Q1lab) -> None:
     """It had said 6 of 6 undone of a part where the app said 0 of 8."""
     with Store() as store:
-        progress.choose(store, "M03-W04", "swiglu")
+        progress.choose(store, content.load(paths.content_dir()), "swiglu")
         progress.tick(store, "M03-W04", "a1-trains", True)
         week = content.load(paths.content_dir()).for_variant("swiglu")
         asked = [step.id for step in week.steps() if step.kind == "recall"]
@@ -575,6 +661,24 @@ def test_the_retrospective_counts_steps_as_the_app_does(repo: Path, q1lab: Q1lab
     for session in app.week.sessions:
         count = app.snapshot.progress.count(session.parts)
         assert f" {count.done}/{count.total} " in card
+
+
+def test_minutes_that_the_timer_asks_about_are_said_and_not_counted(
+    repo: Path, q1lab: Q1lab
+) -> None:
+    """They stood as a fact in the retrospective when the timer's question was overlooked."""
+    now = clock.Reading(0.0, 0.0, 1.8e9, "boot")
+    timer = clock.Clock(rules=clock.Rules(gap=3000)).start(now, "b1")
+    asking = timer.tick(clock.Reading(2520.0, 2520.0, 1.8e9 + 2520, "boot"))
+    credited, asking = asking.settle()
+    with Store() as store:
+        progress.save_clock(store, "M03-W04", {"a1": 600.0}, {})
+        progress.save_clock(store, "M03-W04", credited, asking.to_dict())
+    out, _ = q1lab("retro", "--stdout")
+    assert "| Implement |" not in out.split("## Pace check")[1]
+    told = "42 min of “Implement” are not counted"
+    assert told in out
+    assert told in q1lab("retro")[1]
 
 
 @pytest.mark.parametrize(("effect", "outcome"), [(-0.1, "right"), (0.3, "wrong")])
@@ -651,7 +755,7 @@ def test_the_post(repo: Path, q1lab: Q1lab, fake_trainer: Fake, tmp_path: Path) 
     board = json.loads(q1lab("post", "status", "--json")[0])
     assert [item["channel"] for item in board["post"]["shares"]] == ["hn"]
     with Store() as store:
-        progress.choose(store, "M03-W04", "rope")
+        progress.choose(store, content.load(paths.content_dir()), "rope")
     study(fake_trainer, "gqa", effect=0.3)  # an experiment beside the one that the post is about
     beside = json.loads(q1lab("compare", "gqa-1", "--json")[0])["difference"]["mean"]
     path.write_text(text + f"\nGQA ended {beside:.4f} nats higher.\n")
@@ -719,7 +823,7 @@ def test_a_study_of_ones_own_file_names_no_private_path(
 ) -> None:
     (repo / "my_rope.py").write_text((paths.models_dir() / "rope.py").read_text() + "\n# mine\n")
     with Store() as store:
-        progress.choose(store, "M03-W04", "rope")
+        progress.choose(store, content.load(paths.content_dir()), "rope")
         with store.write() as db:
             db.execute("UPDATE modifications SET file = ?", (str(repo / "my_rope.py"),))
     q1lab(*PREDICT)
@@ -868,7 +972,7 @@ def test_nothing_gives_the_solution_away(repo: Path, q1lab: Q1lab, fake_trainer:
         return "config.n_kv_head" in text
 
     with Store() as store:
-        progress.choose(store, "M03-W04", "gqa")
+        progress.choose(store, content.load(paths.content_dir()), "gqa")
     assert not gives_away(told())  # chosen, nothing written yet
     (repo / "model.py").write_bytes((paths.models_dir() / "baseline.py").read_bytes())
     q1lab("new", "gqa")
@@ -897,7 +1001,7 @@ def test_after_a_file_of_ones_own_has_passed_the_reference_is_no_secret(
 def test_the_step_after_the_retrospective_is_not_left_undone(repo: Path, q1lab: Q1lab) -> None:
     week = content.load(paths.content_dir()).for_variant("rope")
     with Store() as store:
-        progress.choose(store, "M03-W04", "rope")
+        progress.choose(store, content.load(paths.content_dir()), "rope")
         for step in week.steps():
             if step.id not in ("c3-retro", "c3-roadmap"):
                 progress.tick(store, "M03-W04", step.id, True)
@@ -1104,5 +1208,5 @@ def test_a_post_may_name_the_loss_before_training(
 def test_status_proposes_a_first_study_of_what_was_chosen(q1lab: Q1lab) -> None:
     assert "q1lab run rope --seeds 3" in q1lab("status")[0]
     with Store() as store:
-        progress.choose(store, "M03-W04", "swiglu")
+        progress.choose(store, content.load(paths.content_dir()), "swiglu")
     assert "q1lab run swiglu --seeds 3" in q1lab("status")[0]

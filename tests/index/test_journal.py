@@ -105,7 +105,8 @@ def test_a_torn_line_gets_its_end_and_the_next_one_follows_the_last_whole_one(ho
 
 def typed(one: Store) -> None:
     """Some of everything."""
-    progress.choose(one, WEEK, "rope", "a1-choose")
+    learned.choose(one, WEEK, "gqa")
+    learned.choose(one, WEEK, "rope", ["a2-relative"])
     progress.answer(one, WEEK, "a2-relative", "réponse 🙂\n" + "L" * 30_000)
     progress.mark(one, WEEK, "a2-rope-s1", False)
     learned.add_seconds(one, WEEK, {"a1": 754.5})

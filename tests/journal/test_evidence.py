@@ -12,7 +12,7 @@ from q1lab import paths
 from q1lab.index import learned
 from q1lab.index import store as index_store
 from q1lab.index.store import Store
-from q1lab.journal import card, evidence, posts, predictions, reading
+from q1lab.journal import card, choice, evidence, posts, predictions, reading
 from q1lab.model import learner
 from q1lab.week import content, progress
 from q1lab.week.model import Week
@@ -26,9 +26,9 @@ def week() -> Week:
 
 
 @pytest.fixture
-def store() -> Any:
+def store(week: Week) -> Any:
     with Store() as store:
-        progress.choose(store, LABEL, "rope")
+        progress.choose(store, week, "rope")
         yield store
 
 
@@ -49,6 +49,19 @@ def acts(step: Any) -> list[Any]:
 
 def done(store: Store, week: Week, step: str) -> bool:
     return evidence.read(store, week).of(step).done
+
+
+def predict(store: Store, variant: str = "rope") -> None:
+    predictions.predict(
+        store, LABEL, variant, "lower", size=0.02, matters=0.01, confidence=0.7, reasoning=""
+    )
+
+
+def write(store: Store, path: Path, variant: str = "rope", committed: bool = True) -> None:
+    """Note a document as `q1lab modification` does."""
+    found = predictions.newest(store, variant, LABEL)
+    number = found["id"] if found else None
+    choice.note_document(store, LABEL, variant, path, committed=committed, prediction=number)
 
 
 def a_study(store: Store, study: str, states: list[str], variant: str = "rope") -> None:
@@ -127,9 +140,9 @@ def test_the_file_and_its_green_checks(store: Store, week: Week, tmp_path: Path)
     lost = evidence.read(store, week).of(green).lost  # the same words, where the step is
     assert lost
     assert sentence.endswith(lost)
-    progress.choose(store, LABEL, "gqa")  # what was done for another modification is not missed
+    progress.choose(store, week, "gqa")  # what was done for another modification is not missed
     assert evidence.look(store, week).gone == ()
-    progress.choose(store, LABEL, "rope")
+    progress.choose(store, week, "rope")
     progress.tick(store, LABEL, green, True)  # by hand: nothing is missed then, either
     assert evidence.read(store, week).of(green).lost == ""
 
@@ -196,7 +209,7 @@ def test_a_document_counts_once_it_holds_what_was_asked_for(
     first, second, again = (step_of(week, "modification", number) for number in range(3))
     steps = list(week.for_variant("rope").steps())
     ids = [step.id for step in steps]
-    now = ["2026-03-07T10:00:00+00:00"]
+    now = ["2046-03-07T10:00:00+00:00"]
     monkeypatch.setattr(index_store, "utc_now", lambda: now[0])
 
     def answer_until(end: str) -> None:
@@ -206,14 +219,15 @@ def test_a_document_counts_once_it_holds_what_was_asked_for(
                 progress.answer(store, LABEL, step.id, "words")
 
     answer_until(first)
-    evidence.note_document(store, LABEL, "modification", path)
+    write(store, path)
     assert done(store, week, first)
     assert not done(store, week, second)
     assert not done(store, week, again)  # it asks for the prediction that the second one commits
-    now[0] = "2026-03-07T11:00:00+00:00"
+    now[0] = "2046-03-07T11:00:00+00:00"
     answer_until(second)
+    predict(store)
     assert not done(store, week, second)  # the document has not been written since
-    evidence.note_document(store, LABEL, "modification", path)
+    write(store, path)
     assert done(store, week, second)
     assert done(store, week, again)
     path.unlink()
@@ -224,13 +238,9 @@ def test_a_document_counts_once_it_holds_what_was_asked_for(
 def test_a_prediction_in_a_terminal_ticks_its_step(store: Store, week: Week) -> None:
     (step,) = (one for one in week.for_variant("rope").steps() if one.kind == "predict")
     assert not done(store, week, step.id)
-    predictions.predict(
-        store, LABEL, "gqa", "lower", size=0.02, matters=0.01, confidence=0.7, reasoning=""
-    )
+    predict(store, "gqa")
     assert not done(store, week, step.id)  # another modification's
-    predictions.predict(
-        store, LABEL, "rope", "lower", size=0.02, matters=0.01, confidence=0.7, reasoning=""
-    )
+    predict(store)
     assert done(store, week, step.id)
 
 
@@ -249,14 +259,14 @@ def test_a_document_from_before_the_runs_does_not_count_as_the_one_after_them(
     now = ["2026-01-07T10:00:00+00:00"]
     monkeypatch.setattr(index_store, "utc_now", lambda: now[0])
     progress.answer(store, LABEL, "b2-numbers", "4.17")
-    evidence.note_document(store, LABEL, "modification", path)
+    write(store, path)
     assert not done(store, week, after.id)
     a_study(store, "rope-1", ["finished"] * 6)
     assert done(store, week, "b2-run")
     assert not done(store, week, after.id)
     assert after.id not in evidence.look(store, week).lost
     now[0] = "2026-12-07T12:00:00+00:00"
-    evidence.note_document(store, LABEL, "modification", path)
+    write(store, path)
     assert done(store, week, after.id)
 
 
@@ -269,7 +279,8 @@ def test_an_act_that_ticks_a_step_of_a_later_part_too_skips_no_part(
     mine = week.for_variant("rope")
     for step in (one for part in mine.session("a").parts for one in part.steps):
         progress.answer(store, LABEL, step.id, "words")
-    evidence.note_document(store, LABEL, "modification", path)
+    predict(store)
+    write(store, path)
     now = evidence.read(store, week)
     assert now.of(step_of(week, "modification", 2)).done
     assert progress.left_off(mine, now).id == "b1"
@@ -282,7 +293,7 @@ def test_a_study_from_before_the_choice_begins_no_week(home: Path, week: Week) -
         now = evidence.read(store, week)
         assert not any(record.done for record in now.records.values())
         assert progress.left_off(week, now).id == "a1"
-        progress.choose(store, LABEL, "rope")
+        progress.choose(store, week, "rope")
         assert done(store, week, step_of(week, "run"))
 
 
@@ -298,10 +309,11 @@ def test_a_document_that_was_written_counts_though_an_answer_is_still_open(
     end = [step.id for step in steps].index(second)
     asked = [s.id for s in steps[start:end] if s.into and not s.optional and s.kind != "tick"]
     assert len(asked) > 1
-    evidence.note_document(store, LABEL, "modification", path)
+    write(store, path)
     assert not done(store, week, second)  # it holds nothing that was asked for since the first one
     progress.answer(store, LABEL, asked[-1], "words")
-    evidence.note_document(store, LABEL, "modification", path)
+    predict(store)
+    write(store, path)
     assert done(store, week, second)
 
 
@@ -320,6 +332,8 @@ def test_what_was_looked_at_is_done(store: Store, week: Week, tmp_path: Path) ->
     evidence.note_looked(store, LABEL, "diff", "/elsewhere/gqa.py")
     assert not any(done(store, week, step) for step in steps.values())
     evidence.note_looked(store, LABEL, "compare", "rope-1", "rope*")
+    assert not done(store, week, steps["compare"])  # its runs have not ended
+    a_study(store, "rope-1", ["finished"] * 6)
     evidence.note_looked(store, LABEL, "diff", str(tmp_path / "rope.py"))
     for act in ("post words", "post lint", "post preview"):
         evidence.note_looked(store, LABEL, act, str(tmp_path / "q1.md"))
@@ -327,6 +341,117 @@ def test_what_was_looked_at_is_done(store: Store, week: Week, tmp_path: Path) ->
     progress.tick(store, LABEL, steps["compare"], False)
     assert not done(store, week, steps["compare"])
     assert done(store, week, steps["diff"])
+
+
+def test_a_prediction_is_committed_once_it_is_in_the_committed_document(
+    store: Store, week: Week, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Any commit of the document ticked "This locks the prediction", without a prediction."""
+    path = tmp_path / "MODIFICATION.md"
+    path.write_text("x")
+    steps = {step_of(week, "modification", 1), step_of(week, "modification", 2)}
+    now = ["2046-03-07T10:00:00+00:00"]
+    for module in (learned, choice, predictions):
+        monkeypatch.setattr(module, "utc_now", lambda: now[0])
+
+    def ticked() -> set[str]:
+        return steps & set(evidence.read(store, week).done)
+
+    progress.answer(store, LABEL, "a2-skim", "words")
+    write(store, path)
+    assert ticked() == set()
+    progress.tick(store, LABEL, "a3-predict", True)  # by hand: there is still none
+    predict(store, "gqa")
+    assert ticked() == set()
+    now[0] = "2046-03-07T11:00:00+00:00"
+    predict(store)
+    assert ticked() == set()
+    write(store, tmp_path / "MODIFICATION-gqa.md", "gqa")
+    write(store, path, committed=False)
+    assert ticked() == set()
+    write(store, path)
+    assert ticked() == steps
+    now[0] = "2046-03-07T12:00:00+00:00"
+    predict(store)  # not locked: it is another one now
+    assert ticked() == set()
+
+
+@pytest.mark.parametrize(
+    ("command", "other", "mine"),
+    [
+        (
+            "merge",
+            lambda store, folder: evidence.note_merge(
+                store, LABEL, folder / "gqa.py", folder / "model.py", "1a2b"
+            ),
+            lambda store, folder: evidence.note_merge(
+                store, LABEL, folder / "rope.py", folder / "model.py", "1a2b"
+            ),
+        ),
+        (
+            "paper add",
+            lambda store, _: reading.finish(
+                store, str(reading.add(store, "Attention Is All You Need", week=LABEL))
+            ),
+            lambda store, _: reading.finish(
+                store,
+                str(
+                    reading.add(
+                        store, "Su et al.", link="https://arxiv.org/abs/2104.09864", week=LABEL
+                    )
+                ),
+            ),
+        ),
+        (
+            "post words",
+            lambda store, folder: evidence.note_looked(
+                store, LABEL, "post words", str(folder / "notes.md")
+            ),
+            lambda store, folder: evidence.note_looked(
+                store, LABEL, "post words", str(folder / "post.md")
+            ),
+        ),
+        (
+            "retro",
+            lambda store, folder: learned.note_retro(store, LABEL, str(folder / "R.md"), None),
+            lambda store, folder: learned.note_retro(store, LABEL, str(folder / "R.md"), "1a2b"),
+        ),
+    ],
+    ids=("another file's merge", "another paper", "another text", "a text without a commit"),
+)
+def test_a_tick_needs_the_very_thing(
+    store: Store, week: Week, tmp_path: Path, command: str, other: Any, mine: Any
+) -> None:
+    for name in ("model.py", "rope.py", "gqa.py", "post.md", "notes.md", "R.md"):
+        (tmp_path / name).write_text("x")
+    posts.save_post(store, LABEL, "Q1", str(tmp_path / "post.md"))
+    step = step_of(week, command)
+    other(store, tmp_path)
+    assert not done(store, week, step)
+    mine(store, tmp_path)
+    assert done(store, week, step)
+
+
+def test_checks_for_something_else_are_not_those_that_were_asked_for(
+    store: Store, week: Week, tmp_path: Path
+) -> None:
+    learner.note_file(store, LABEL, "rope", learner.new("rope", tmp_path))
+    evidence.note_check(store, LABEL, tmp_path / "rope.py", "baseline")
+    assert not done(store, week, "b1-checks")
+    evidence.note_check(store, LABEL, tmp_path / "rope.py", "gqa+rope")
+    assert done(store, week, "b1-checks")
+
+
+def test_a_study_ticks_for_what_its_file_was_made_for(store: Store, week: Week) -> None:
+    """One file carried SwiGLU, and then RoPE: its studies run under one name."""
+    with store.write() as db:
+        db.execute("UPDATE modifications SET file = '/repo/mine.py'")
+    for number, variant in enumerate(("swiglu", "rope"), 1):
+        a_study(store, f"mine-{number}", ["finished"] * 6, variant="mine")
+        copy = paths.study_dir(f"mine-{number}") / "source" / "modified" / "mine.py"
+        copy.parent.mkdir(parents=True)
+        copy.write_text(f"# q1lab: {variant}, made from model.py, sha256 {'0' * 64}\n")
+        assert done(store, week, "b2-run") == (variant == "rope")
 
 
 def test_asking_for_the_reference_is_remembered(store: Store) -> None:

@@ -33,7 +33,7 @@ def commits(folder: Path) -> list[str]:
 
 
 def a_choice(store: Store, week: Week) -> None:
-    progress.choose(store, week.label, "gqa", "a1-choose")
+    progress.choose(store, week, "gqa")
     progress.answer(store, week.label, "a1-why", "Because [b]it[/b] saves memory.")
 
 
@@ -152,7 +152,9 @@ async def test_the_merge_is_shown_before_it_is_committed(repo: Path) -> None:
     file = learner.new("rmsnorm", repo).path
     first = file.read_text().partition("\n")[0]
     file.write_text(first + "\n" + (MODELS / "rmsnorm.py").read_text())
-    app = prepared(a_choice, config=Config(repo=repo))
+    app = prepared(
+        lambda store, week: progress.choose(store, week, "rmsnorm"), config=Config(repo=repo)
+    )
     async with app.run_test(size=(100, 30)) as pilot:
         await settled(pilot)
         press(app, "q1lab merge rmsnorm.py")

@@ -95,7 +95,7 @@ async def test_what_a_row_says_continues_below_itself() -> None:
     app = prepared(some_progress)
     async with app.run_test(size=SMALLEST) as pilot:
         await settled(pilot)
-        app.push_screen(ChooseScreen(app.week, "a1-choose"))
+        app.push_screen(ChooseScreen(app.week))
         await shown(pilot, ChooseScreen)
         await until(pilot, lambda: "2104.09864" in words(app))
         lines = words(app).splitlines()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import stat
 import sys
 from pathlib import Path
@@ -12,13 +13,14 @@ from textual.pilot import Pilot
 from textual.widgets import Button, Input, Static, TextArea
 
 from q1lab.config import Config
-from q1lab.index import learned
+from q1lab.index import ingest, learned
 from q1lab.index.store import Store
 from q1lab.journal import evidence, posts, predictions, reading
 from q1lab.tui import sheets
 from q1lab.tui.palette import tick_boxes
 from q1lab.tui.screens import acts
 from q1lab.tui.screens.answer import AnswerScreen
+from q1lab.tui.screens.choose import ChangeScreen
 from q1lab.tui.screens.commit import CommitScreen
 from q1lab.tui.screens.error import ErrorScreen
 from q1lab.tui.screens.fields import FieldsScreen
@@ -35,6 +37,7 @@ from q1lab.tui.widgets.reader import Reader
 from q1lab.tui.widgets.week_tree import WeekTree
 from q1lab.week import progress
 from q1lab.week.model import Step, Text, Week
+from tests.kit import lab_home
 from tests.kit.lab_home import words
 from tests.kit.repos import begun, of_its_own
 from tests.kit.tui_home import pane_of, prepared, settled, some_progress, until
@@ -145,6 +148,40 @@ async def test_choosing_a_variant_changes_the_text() -> None:
         assert stored().of("a1-choose").answer == "rmsnorm"
 
 
+async def test_changing_what_was_trained_asks_first_and_keeps_both() -> None:
+    def trained(store: Store, week: Week) -> None:
+        progress.choose(store, week, "swiglu")
+        progress.answer(store, week.label, "a1-why", "for the gate")
+        lab_home.finish(lab_home.make_study("swiglu-1", "swiglu"))
+        ingest.take_in_all(store)
+
+    app = prepared(trained)
+    async with app.run_test(size=(80, 24)) as pilot:
+        for keys, chosen, why in (
+            (("enter",), "swiglu", "for the gate"),  # "Keep it" has the focus
+            (("escape",), "swiglu", "for the gate"),
+            (("tab", "enter"), "rope", None),
+        ):
+            await settled(pilot)
+            await go(pilot, "a1", "a1-choose")
+            await pilot.press("enter", "home", "down", "enter")
+            await until(pilot, lambda: isinstance(app.screen, ChangeScreen))
+            assert "You have trained swiglu (swiglu-1). Change to rope?" in flat(words(app))
+            await pilot.press(*keys)
+            await until(pilot, lambda: not isinstance(app.screen, ChangeScreen))
+            await settled(pilot)
+            assert (stored().chosen, stored().of("a1-why").answer) == (chosen, why)
+        await go(pilot, "a1", "a1-choose")
+        await pilot.press("enter", "home", "down", "down", "enter")  # RoPE was not trained
+        await settled(pilot)
+        assert (stored().chosen, stored().of("a1-why").answer) == ("swiglu", "for the gate")
+
+
+def flat(text: str) -> str:
+    """Text of a dialog without its lines and borders."""
+    return " ".join(re.sub("[│┃]", " ", text).split())
+
+
 async def test_j_and_k_walk_the_choice_too() -> None:
     app = prepared()
     async with app.run_test(size=(100, 30)) as pilot:
@@ -159,7 +196,7 @@ async def test_j_and_k_walk_the_choice_too() -> None:
 
 
 async def test_a_question_is_answered_from_memory_then_marked() -> None:
-    app = prepared(lambda store, week: progress.choose(store, week.label, "rope"))
+    app = prepared(lambda store, week: progress.choose(store, week, "rope"))
     async with app.run_test(size=(100, 40)) as pilot:
         await settled(pilot)
         await go(pilot, "a2", "a2-rope-s1")
@@ -179,7 +216,7 @@ async def test_a_question_is_answered_from_memory_then_marked() -> None:
 
 
 async def test_a_key_typed_ahead_of_the_question_does_not_end_the_app() -> None:
-    app = prepared(lambda store, week: progress.choose(store, week.label, "rope"))
+    app = prepared(lambda store, week: progress.choose(store, week, "rope"))
     async with app.run_test(size=(80, 24)) as pilot:
         await settled(pilot)
         step = next(step for step in app.week.steps() if step.id == "a2-rope-s1")
@@ -614,7 +651,7 @@ async def test_a_step_says_why_its_tick_is_gone(tmp_path: Path) -> None:
     file.write_text("checked\n")
 
     def fill(store: Store, week: Week) -> None:
-        progress.choose(store, week.label, "rope")
+        progress.choose(store, week, "rope")
         evidence.note_check(store, week.label, file, "rope")
 
     app = prepared(fill)
@@ -871,7 +908,7 @@ async def test_enter_on_a_step_with_several_rows_goes_to_them() -> None:
 
 async def test_the_paper_is_among_the_links_of_its_page(monkeypatch: pytest.MonkeyPatch) -> None:
     def fill(store: Store, week: Week) -> None:
-        progress.choose(store, week.label, "rope")
+        progress.choose(store, week, "rope")
 
     app_ = prepared(fill)
     async with app_.run_test(size=(100, 30)) as pilot:

@@ -12,7 +12,9 @@ from q1lab.index import learned
 from q1lab.index.store import Store
 from q1lab.tui.app import Q1Lab
 from q1lab.tui.screens.away import AwayScreen
+from q1lab.tui.screens.study import StudyScreen
 from q1lab.week import progress
+from tests.kit.lab_home import words
 from tests.kit.tui_home import FakeClocks, prepared, settled, until
 
 LABEL = "M03-W04"
@@ -42,6 +44,35 @@ async def test_it_counts_down_pauses_and_keeps_the_time() -> None:
         await settled(pilot)
         assert app.clock_line == ("A1 ‖ 13:59 left of 15", "off")
         assert seconds() == 61
+
+
+async def test_it_counts_for_a_part_while_that_part_is_open() -> None:
+    """The question whether to count for another part was overlooked, and training landed on the
+    part before."""
+    clocks = FakeClocks()
+    app = prepared(clocks=clocks)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await settled(pilot)
+        await pilot.press("T")
+        run_for(app, clocks, 61)
+        study = app.screen
+        assert isinstance(study, StudyScreen)
+        study.open_sheet("a2")
+        await pilot.pause()
+        run_for(app, clocks, 40)
+        for _ in range(20):
+            clocks.forward(1)
+            await pilot.press("down")
+        run_for(app, clocks, 2400)
+        assert app.clock_line[0].startswith("A1 ‖ 13:59 left of 15")
+        assert "The timer of A1 waits. Count for A2 from now on?" in words(app)
+        study.open_sheet("a1")
+        await pilot.pause()
+        run_for(app, clocks, 9)
+        assert app.clock_line == ("A1 ▶ 13:50 left of 15", "on")
+        await pilot.press("T")
+        await settled(pilot)
+        assert (seconds(), seconds("a2")) == (70, 0)
 
 
 async def test_past_the_budget_it_goes_on_in_another_tone_and_says_so_once() -> None:

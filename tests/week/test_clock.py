@@ -131,10 +131,10 @@ def test_a_sleeping_machine_is_a_gap_though_its_stopwatch_stood_still(
 
 def test_silence_makes_it_ask_and_the_answer_decides(machine: Machine, running: Clock) -> None:
     asked = ticked(running, machine, 600)
-    assert asked.question == Question("idle", "a2", 600, credited=600)
-    assert asked.fresh == {"a2": 600}
+    assert asked.question == Question("idle", "a2", 600)
+    assert asked.fresh == {"a2": 0}, "a question that is overlooked leaves nothing counted"
     longer = ticked(asked, machine, 60)
-    assert longer.fresh == {"a2": 600}
+    assert longer.fresh == {"a2": 0}
     assert longer.answer(machine.now(), math.inf, go_on=True).fresh == {"a2": 660}
     assert longer.answer(machine.now(), 0).fresh == {"a2": 0}
     kept = longer.answer(machine.now(), 300)
@@ -146,6 +146,22 @@ def test_a_sign_of_life_begins_the_silence_anew(machine: Machine, running: Clock
     clock = ticked(clock, machine, 599)
     assert clock.question is None
     assert ticked(clock, machine, 1).question is not None
+
+
+def test_only_the_silence_is_taken_back(machine: Machine, running: Clock) -> None:
+    clock = ticked(running, machine, 100).touch(machine.now())
+    _, clock = ticked(clock, machine, 300).settle()
+    assert ticked(clock, machine, 300).fresh == {"a2": -300}
+
+
+def test_nothing_counts_while_another_part_is_open(machine: Machine, running: Clock) -> None:
+    clock = ticked(running, machine, 10)
+    for _ in range(700):
+        clock = clock.skip(machine.work(1))
+    assert (clock.fresh, clock.running, clock.question) == ({"a2": 10}, True, None)
+    clock = ticked(clock, machine, 5)
+    assert clock.fresh == {"a2": 15}
+    assert clock.skip(machine.work(3_600)).question == Question("away", "a2", 3_600)
 
 
 def test_a_key_answers_no_question_and_nothing_starts_under_one(
@@ -176,8 +192,8 @@ def test_an_answer_to_a_question_that_a_gap_replaced_waits(
 ) -> None:
     asked = ticked(running, machine, 600)
     clock = asked.answer(machine.work(5_000), math.inf)
-    assert clock.question == Question("away", "a2", 5_600, credited=600)
-    assert clock.fresh == {"a2": 600}
+    assert clock.question == Question("away", "a2", 5_600)
+    assert clock.fresh == {"a2": 0}
     assert clock.answer(machine.now(), 0).fresh == {"a2": 0}
 
 
@@ -234,7 +250,7 @@ def test_after_a_reboot_the_wall_clock_is_all_there_is(ids: bool) -> None:
 def test_idle_and_killed_asks_once_about_both(machine: Machine, running: Clock) -> None:
     asked = ticked(ticked(running, machine, 600), machine, 10)
     clock = through_disk(asked, machine.work(1_000))
-    assert clock.question == Question("away", "a2", 1_610, credited=600)
+    assert clock.question == Question("away", "a2", 1_610)
     assert clock.answer(machine.now(), math.inf).fresh == {"a2": 1_610}
 
 
@@ -396,7 +412,7 @@ class History:
             case "answer", float():
                 now = self.look()
                 if asked := clock.tick(now).question:
-                    self.granted += asked.seconds - asked.credited
+                    self.granted += asked.seconds
                 self.clock = clock.answer(now, value, go_on=value > 0)
 
     def totals(self) -> dict[str, float]:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from q1lab import paths
 from q1lab.errors import Problem
 from q1lab.index import learned
 from q1lab.index.store import Store
@@ -139,8 +140,54 @@ def test_the_clock_and_its_seconds_are_kept_together(store: Store) -> None:
 
 
 def test_a_choice_is_kept_and_ticks_its_step(store: Store) -> None:
-    progress.choose(store, WEEK, "rope", "a1-choose")
-    progress.choose(store, WEEK, "gqa", "a1-choose")
-    now = progress.read(store, WEEK)
-    assert now.chosen == "gqa"
-    assert now.of("a1-choose").answer == "gqa"
+    week = content.load(paths.content_dir())
+    for name in ("rope", "gqa"):
+        progress.choose(store, week, name)
+        now = progress.read(store, week.label)
+        assert now.chosen == name
+        assert now.of("a1-choose").answer == name
+
+
+def test_a_changed_mind_keeps_two_records(store: Store) -> None:
+    """The second modification had the notes and ticks of the first."""
+    week = content.load(paths.content_dir())
+    label = week.label
+    for_the_week = ("a1-guess", "b2-draft", "c1-outline", "c3-insights")
+    its_own = ("a1-why", "a2-skim", "a3-sketch", "a3-delta", "b2-numbers", "b3-verdict")
+    learned.note_file(store, label, "swiglu", "/repo/swiglu.py", "model.py")  # this chooses it
+    for step in (*for_the_week, *its_own, "a2-swiglu-s2"):
+        progress.answer(store, label, step, f"swiglu: {step}")
+    for step in ("b1-write", "b3-merge", "c1-begin"):
+        progress.tick(store, label, step, True)
+    first, file = progress.read(store, label), learned.modification(store, label)
+    assert file is not None
+
+    progress.choose(store, week, "rope")
+    now = progress.read(store, label)
+    assert now.done & {*its_own, "b1-write", "b3-merge"} == set()
+    assert now.done >= {*for_the_week, "c1-begin"}
+    row = learned.modification(store, label)
+    assert row is not None
+    assert (row["variant"], row["file"]) == ("rope", None)
+    assert learned.own_names(row) == {"rope"}
+    told = progress.record_of(store, week, "swiglu")
+    assert told.of("a3-sketch").answer == "swiglu: a3-sketch"
+    assert progress.record_of(store, week, "gqa").of("a3-sketch").answer is None
+    progress.answer(store, label, "a3-sketch", "rope")
+    progress.answer(store, label, "b2-draft", "newer")
+    learned.note_file(store, label, "gqa", "/repo/gqa.py", "model.py")  # made, and not chosen
+    assert learned.chosen(store, label) == "rope"
+
+    progress.choose(store, week, "swiglu")
+    now = progress.read(store, label)
+    changed = {"b2-draft", "a1-choose"}
+    assert {key: record for key, record in now.records.items() if key not in changed} == {
+        key: record for key, record in first.records.items() if key not in changed
+    }
+    assert now.of("b2-draft").answer == "newer"
+    back = learned.modification(store, label)
+    assert back is not None
+    assert tuple(back) == tuple(file)
+    for name, sketch in (("rope", "rope"), ("gqa", None), ("swiglu", "swiglu: a3-sketch")):
+        progress.choose(store, week, name)
+        assert progress.read(store, label).of("a3-sketch").answer == sketch

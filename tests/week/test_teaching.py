@@ -918,7 +918,7 @@ def test_before_the_choice_no_modification_asks_its_question(home: Path, week: W
         assert {block.variant for block in first[1].blocks} == {None}
         assert told.find("a1-rope-first") is None
         assert told.find("a2-rope-s1"), "later parts show the recommendation"
-        progress.choose(store, week.label, "gqa")
+        progress.choose(store, week, "gqa")
         told = progress.narrowed(week, progress.read(store, week.label))
     assert told.find("a1-gqa-first")
 
@@ -929,7 +929,7 @@ def test_before_the_choice_no_modification_asks_its_question(home: Path, week: W
 def test_what_was_wrong_comes_back_at_the_next_sessions_start(home: Path, week: Week) -> None:
     label = week.label
     with Store() as store:
-        progress.choose(store, label, "rope")
+        progress.choose(store, week, "rope")
         told = progress.narrowed(week, progress.read(store, label))
         asked = [step.id for step in told.steps() if step.kind == "recall"]
         assert "a2-rope-s1" in asked

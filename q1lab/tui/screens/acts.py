@@ -33,7 +33,7 @@ def form(app: Q1Lab, step: Step) -> bool:
     elif step.kind == "choose":
         from q1lab.tui.screens.choose import ChooseScreen
 
-        app.push_screen(ChooseScreen(app.week, step.id))
+        app.push_screen(ChooseScreen(app.week))
     elif step.kind == "recall":
         from q1lab.tui.screens.recall import RecallScreen
 

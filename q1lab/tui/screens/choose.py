@@ -6,13 +6,16 @@ from typing import TYPE_CHECKING, ClassVar, cast
 
 from rich.table import Table
 from rich.text import Text
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
+from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
-from textual.widgets import OptionList, Static
+from textual.widgets import Button, OptionList, Static
 from textual.widgets.option_list import Option
 
+from q1lab.index.store import Store
+from q1lab.journal import choice
 from q1lab.tui.widgets.listing import Listing
 from q1lab.tui.widgets.palette import palette
 from q1lab.week import progress as domain
@@ -27,10 +30,9 @@ class ChooseScreen(ModalScreen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", "close")]
 
-    def __init__(self, week: Week, step_id: str) -> None:
+    def __init__(self, week: Week) -> None:
         super().__init__()
         self.week = week
-        self.step_id = step_id
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as dialog:
@@ -58,6 +60,50 @@ class ChooseScreen(ModalScreen[None]):
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         app = cast("Q1Lab", self.app)
-        name = self.week.variants[event.option_index].name
-        app.desk.ask(lambda store: domain.choose(store, self.week.label, name, self.step_id))
+        one, week = self.week.variants[event.option_index], app.setup.week
+
+        def choose(store: Store) -> str:
+            """Choose it, or say what is to be asked first."""
+            question = choice.question(store, week.label, one.name)
+            if not question:
+                domain.choose(store, week, one.name)
+            return question
+
+        def asked(question: str) -> None:
+            if question:
+                app.push_screen(ChangeScreen(question), answered)
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                app.desk.ask(lambda store: domain.choose(store, week, one.name))
+
+        app.desk.ask(choose, lambda question: app.call_later(asked, question))
         self.dismiss()
+
+
+class ChangeScreen(ModalScreen[bool]):
+    """Asks before another modification is chosen than the one that was trained; Esc keeps it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "keep", "keep")]
+    AUTO_FOCUS = "#keep"
+
+    def __init__(self, question: str) -> None:
+        super().__init__()
+        self.question = question
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog") as dialog:
+            dialog.border_title = "Change the modification?"
+            dialog.border_subtitle = "Esc keeps it"
+            yield Static(self.question, markup=False)
+            with Horizontal(classes="buttons"):
+                yield Button("Keep it", id="keep", variant="primary")
+                yield Button("Change it", id="change")
+
+    @on(Button.Pressed, "#keep")
+    def action_keep(self) -> None:
+        self.dismiss(False)
+
+    @on(Button.Pressed, "#change")
+    def action_change(self) -> None:
+        self.dismiss(True)

@@ -192,7 +192,7 @@ def work(script: dict, session: str) -> None:  # type: ignore[type-arg]
     with Store() as store:
         told = script[session]
         if session == "a":
-            progress.choose(store, week.label, "rope", "a1-choose")
+            progress.choose(store, week, "rope")
         for step, text in told.get("answers", {}).items():
             progress.answer(store, week.label, step, text)
         for part, minutes in told.get("minutes", {}).items():
