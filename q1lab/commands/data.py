@@ -34,9 +34,7 @@ def data(corpus: str | None, as_json: bool) -> int:
     with opened() as store:
         if corpus is not None:
             found = corpora.prepare(corpus, BLOCK_SIZE)
-            word = (
-                corpus if corpus in corpora.BUILT_IN else str(expanded(corpus).absolute())
-            )
+            word = corpus if corpus in corpora.BUILT_IN else str(expanded(corpus).absolute())
             progress.choose_data(store, word, corpora.in_words(found.name), found.vocab_size)
             for step in week.steps():
                 if any(action.argv()[:2] == ("q1lab", "data") for action in step.actions):

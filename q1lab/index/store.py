@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from q1lab import paths
 from q1lab.errors import FAILED, NOTICES, Problem
-from q1lab.files import locked, os_reason, private_folder, sync_folder, utc_now
+from q1lab.files import locked, os_reason, private_folder, prove_at_home, sync_folder, utc_now
 from q1lab.index import health
 from q1lab.study.states import MISSING, State
 from q1lab.study.studies import Study, run_name
@@ -68,6 +68,7 @@ class Store:
 
     def __init__(self, file: Path | None = None) -> None:
         self.file = file or paths.database()
+        prove_at_home(self.file)
         self.moved_aside: Path | None = None
         """Where a damaged database was put, when opening found one."""
         self.notice: str | None = None
