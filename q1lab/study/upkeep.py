@@ -121,7 +121,13 @@ def plan(
     study trains on. Studies that are alive are left out."""
     found: list[Item] = [*_leftovers()]
     needed: set[str] = set()
-    all_readable = True
+    kept = studies.without_plan()
+    NOTICES.extend(
+        f"{name} has runs and no study.json: it is kept, and so is its text. Put a good copy there, "
+        f"or give the study up: q1lab delete {name}"
+        for name in kept
+    )
+    all_readable = not kept
     before = time.time() - days * 86_400
     for study_id in studies.ids():
         try:
@@ -207,6 +213,7 @@ def _leftovers() -> Iterator[Item]:
         if studies.is_id(folder.name)
         and folder.is_dir()
         and not (folder / "study.json").exists()
+        and not studies.has_runs(folder)
         and not is_alive(paths.StudyPaths(folder))
     ]
     for path in candidates:
