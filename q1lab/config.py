@@ -122,7 +122,7 @@ def put(key: str, text: str, file: Path | None = None) -> None:
             document["keymap"] = tables
         else:
             document[head] = value
-    write_atomic(file, tomlkit.dumps(document))
+    write_atomic(file, tomlkit.dumps(document), through=True)
 
 
 def as_rows(config: Config) -> list[tuple[str, str, str]]:

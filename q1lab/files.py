@@ -7,11 +7,13 @@ import errno
 import fcntl
 import os
 import re
+import shutil
 import stat
 import tempfile
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -131,6 +133,80 @@ def read_json(path: Path, most: int = MOST) -> Any:
         raise ValueError("it is nested too deeply") from None
 
 
+# ── where may be written and deleted
+
+
+def home() -> Path:
+    """The folder that holds all of q1lab's state (not created by asking)."""
+    override = os.environ.get("Q1LAB_HOME")
+    return expanded(override).absolute() if override else _default_home()
+
+
+@cache
+def _default_home() -> Path:
+    import platformdirs
+
+    return Path(platformdirs.user_data_dir("q1lab", appauthor=False))
+
+
+def proved(path: Path, root: Path) -> Path:
+    """``path``, when it really lies below ``root``: none of its parts from there on, itself
+    included, is a link. (``root`` itself may be reached by links: it is what a person chose.)
+
+    Everything that q1lab writes or deletes by itself goes through here. Problem where it would be
+    written or deleted elsewhere.
+    """
+    parts = path.relative_to(root).parts if path.is_relative_to(root) else ()
+    if not parts or ".." in parts:
+        raise Problem(f"{path} is not inside {root}: nothing outside it is written or deleted")
+    at = root
+    for part in parts:
+        at /= part
+        if at.is_symlink():
+            raise _is_a_link(at)
+    return path
+
+
+def _is_a_link(path: Path) -> Problem:
+    return Problem(
+        f"{path} is a link: q1lab writes and deletes nothing through links; put the file or folder "
+        "itself there",
+        FAILED,
+    )
+
+
+def prove_at_home(path: Path) -> None:
+    """As ``proved``, for what lies in q1lab's home."""
+    root = home()
+    if path != root and path.is_relative_to(root):
+        proved(path, root)
+
+
+def without_links(folder: Path) -> None:
+    """Problem when anything below ``folder``, which lies in q1lab's home, is a link: for a folder
+    that another process is about to write in."""
+    prove_at_home(folder)
+    for root, folders, names in os.walk(folder):
+        for path in (Path(root, name) for name in (*folders, *names)):
+            if path.is_symlink():
+                raise _is_a_link(path)
+
+
+def remove(path: Path, root: Path | None = None) -> None:
+    """Remove a file, a folder with all in it, or a link (never what it leads to), which has to lie
+    below ``root``, by default q1lab's home. What is not there is no error. Problem otherwise."""
+    root = home() if root is None else root
+    if path.parent != root:
+        proved(path.parent, root)
+    try:
+        if path.is_symlink() or not path.is_dir():
+            path.unlink(missing_ok=True)
+        else:
+            shutil.rmtree(path)
+    except OSError as error:
+        raise Problem(f"cannot remove {path}: {os_reason(error)}", FAILED) from None
+
+
 # ── writing
 
 
@@ -202,15 +278,20 @@ def cut(text: str, most: int = 80) -> str:
     return text if len(text) <= most else f"{text[: most - 25]} … {text[-20:]}"
 
 
-def write_atomic(path: Path, content: str | bytes, *, mode: int = 0o600) -> None:
+def write_atomic(
+    path: Path, content: str | bytes, *, mode: int = 0o600, through: bool = False
+) -> None:
     """Replace ``path`` by ``content`` so that a crash leaves the old file or the new one, never a
     part.
 
     Text is written as UTF-8. An existing file keeps its permissions; a new one gets ``mode``.
-    Raises Problem (exit 1) when the folder can't be written or the disk is full, and where
-    something that is no regular file is in its place.
+    ``through``: a person may have made ``path`` a link even in q1lab's home; what it leads to is
+    replaced. Raises Problem (exit 1) when the folder can't be written or the disk is full, and
+    where a link, or something that is no regular file, is in its place.
     """
     data = content.encode() if isinstance(content, str) else content
+    if not through:
+        prove_at_home(path)
     try:
         what = not_a_file(path)
         if what is not None:
@@ -241,6 +322,7 @@ def private_folder(folder: Path) -> None:
 
     (``mkdir(parents=True, mode=…)`` gives the mode to the last one alone.)
     """
+    prove_at_home(folder)
     missing = []
     while not folder.exists():
         missing.append(folder)
@@ -262,6 +344,7 @@ def private_umask() -> Iterator[None]:
 
 def open_private(path: Path) -> BinaryIO:
     """Open a log for appending; a new one is private to the user whatever the umask is."""
+    prove_at_home(path)
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NONBLOCK
     fd = os.open(path, flags, 0o600)
     if not stat.S_ISREG(os.fstat(fd).st_mode):
@@ -327,6 +410,7 @@ def try_lock(path: Path, *, wait: float = 0.0) -> int | None:
     ``wait`` is how many seconds to keep trying, since a viewer's look (``is_locked``) holds it for
     an instant.
     """
+    prove_at_home(path)
     private_folder(path.parent)
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     deadline = time.monotonic() + wait

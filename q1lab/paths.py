@@ -16,28 +16,13 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 from q1lab.errors import FAILED, Problem
-from q1lab.files import expanded, os_reason, private_folder
+from q1lab.files import home as home
+from q1lab.files import os_reason, private_folder
 
 PACKAGE = Path(__file__).resolve().parent
-
-
-def home() -> Path:
-    """The folder that holds all of q1lab's state (not created by asking)."""
-    override = os.environ.get("Q1LAB_HOME")
-    if override:
-        return expanded(override).absolute()
-    return _default_home()
-
-
-@cache
-def _default_home() -> Path:
-    import platformdirs
-
-    return Path(platformdirs.user_data_dir("q1lab", appauthor=False))
 
 
 def ensure_home() -> Path:
@@ -188,5 +173,9 @@ class StudyPaths:
     def wandb(self) -> Path:
         return self.root / "wandb"
 
+    @property
+    def runs(self) -> Path:
+        return self.root / "runs"
+
     def run(self, name: str) -> RunPaths:
-        return RunPaths(self.root / "runs" / name)
+        return RunPaths(self.runs / name)

@@ -6,9 +6,9 @@ that two of them never begin one study twice.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
-import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import count, islice
@@ -19,7 +19,7 @@ from q1lab import __version__, paths
 from q1lab.compare import ledger, looks, planner, telling
 from q1lab.config import load as load_settings
 from q1lab.errors import FAILED, Problem
-from q1lab.files import expanded, locked, utc_now, write_atomic
+from q1lab.files import expanded, locked, remove, utc_now, write_atomic
 from q1lab.index import ingest
 from q1lab.index.store import Store
 from q1lab.journal import predictions
@@ -333,7 +333,8 @@ def save(made: Plan, store: Store) -> Study:
     try:
         _write(study, wish)
     except BaseException:  # a full disk, say: no half of a study stays
-        shutil.rmtree(study.files.root, ignore_errors=True)
+        with contextlib.suppress(Problem):
+            remove(study.files.root)
         raise
     _mint(study)
     if not wish.fresh:

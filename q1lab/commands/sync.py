@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import time
 
@@ -11,7 +10,7 @@ import click
 
 from q1lab import paths
 from q1lab.errors import FAILED, OK, Problem
-from q1lab.files import is_locked, open_private, plain
+from q1lab.files import is_locked, open_private, plain, private_folder, remove
 from q1lab.study import children, studies
 from q1lab.study.alive import is_alive
 from q1lab.study.studies import Study
@@ -108,7 +107,7 @@ def upload(study: Study, seconds: float) -> None:
 
     How it went stands in ``wandb_state.status(study)``. Raises Problem where it could not even try.
     """
-    study.files.wandb.mkdir(parents=True, exist_ok=True, mode=0o700)
+    private_folder(study.files.wandb)
     command = [*children.python_module("q1lab.tracking.relay"), "--sync", str(study.files.root)]
     with (
         open_private(study.files.root / "relay.log") as log,
@@ -145,7 +144,7 @@ def _forget(study: Study) -> None:
     ]
     wandb_state.mint_anew(study)
     for folder in old:
-        shutil.rmtree(folder, ignore_errors=True)
+        remove(folder)
 
 
 BUSY = 3

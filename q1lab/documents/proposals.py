@@ -49,6 +49,8 @@ class Proposal:
     message: str
     repo: Repository | None
     diff: str
+    root: Path | None = None
+    """The folder that nothing is written outside of, where there is no repository."""
     changed: tuple[str, ...] = ()
     edited: tuple[str, ...] = ()
     edited_diff: str = ""
@@ -85,7 +87,12 @@ class Proposal:
     def save(self, store: Store, *, confirmed: bool = False, dry_run: bool = False) -> Saved:
         """Write and commit, and note it. NeedsYes and Problem as ``save.save`` has them."""
         done = saving.save(
-            self.files, self.message, self.repo, confirmed=confirmed, dry_run=dry_run
+            self.files,
+            self.message,
+            self.repo,
+            root=self.root,
+            confirmed=confirmed,
+            dry_run=dry_run,
         )
         if self.after is not None and not dry_run:
             self.after(store, done)
@@ -95,6 +102,7 @@ class Proposal:
 def _of_draft(
     made: Draft,
     message: str,
+    root: Path,
     repo: Repository | None,
     after: After | None,
     more: Mapping[Path, bytes] | None = None,
@@ -103,6 +111,7 @@ def _of_draft(
         files={made.path: made.new, **(more or {})},
         message=message,
         repo=repo,
+        root=root,
         diff=made.diff,
         changed=made.changed,
         edited=made.edited,
@@ -162,7 +171,7 @@ def modification(
         if repo is not None and held is not None:
             predictions.lock(store, record.variant, modifications.LOCKED_BY_COMMIT, week.label)
 
-    proposal = _of_draft(made, _modification_message(made, record), repo, after, folder)
+    proposal = _of_draft(made, _modification_message(made, record), root, repo, after, folder)
     diff = proposal.diff + _diff_of_files(folder, root)
     return replace(proposal, diff=diff, claims=(*proposal.claims, *left))
 
@@ -177,7 +186,7 @@ def keep(study: Study, root: Path, repo: Repository | None) -> Proposal:
     if not folder:
         raise Problem(left[0])
     message = f"docs: keep the files of study {study.id}"
-    return Proposal(folder, message, repo, _diff_of_files(folder, root))
+    return Proposal(folder, message, repo, _diff_of_files(folder, root), root)
 
 
 def _diff_of_files(files: Mapping[Path, bytes], root: Path) -> str:
@@ -241,7 +250,7 @@ def retro(
         *retros.claims(record, counted.kpi_lines(store, week, seen)),
         *evidence.look(store, week).gone,
     )
-    return replace(_of_draft(made, told, repo, after), claims=claims)
+    return replace(_of_draft(made, told, root, repo, after), claims=claims)
 
 
 def retro_ticks(root: Path, week: Week) -> frozenset[str]:
@@ -279,7 +288,7 @@ def post(
     def after(store: Store, done: Saved) -> None:
         published.save_post(store, week.label, record.title, str(path))
 
-    return _of_draft(made, told, repo, after, chart)
+    return _of_draft(made, told, root, repo, after, chart)
 
 
 def roadmap(

@@ -12,7 +12,7 @@ from pathlib import Path
 from q1lab.documents import regions, written
 from q1lab.documents.templates import Rendered
 from q1lab.errors import FAILED, Problem
-from q1lab.files import os_reason, read_bytes
+from q1lab.files import os_reason, proved, read_bytes
 from q1lab.repository import CommitResult, NeedsYes, Repository
 
 
@@ -104,21 +104,25 @@ def save(
     message: str,
     repo: Repository | None,
     *,
+    root: Path | None = None,
     confirmed: bool = False,
     dry_run: bool = False,
 ) -> Saved:
-    """Write ``files`` and, with a repository, commit exactly them. One act: when the commit is
+    """Write ``files``, which lie below ``root`` (by default the repository's, else where each one
+    is), and with a repository commit exactly them. One act: when the commit is
     refused, the files are put back as they were; when it is cut off by a kill, the next call knows
     q1lab's own bytes from the learner's edits. NeedsYes (before anything is written) where only a
     person's yes is missing."""
     if dry_run:
         before = {path: read(path) for path in files}
+        _prove(files, repo, root)
         if repo is not None:
             repo.check(files, confirmed=True, dry_run=True)
         return Saved(tuple(path for path in files if before[path] != files[path]), None)
     git_dir = repo.git_dir if repo is not None else None
     with written.writing(git_dir):
         before = {path: read(path) for path in files}
+        _prove(files, repo, root)
         ours = [path for path in files if written.ours(path, before[path])]
         checked = repo.check(files, confirmed=confirmed, ours=ours) if repo is not None else None
         changed = {path: data for path, data in files.items() if before[path] != data}
@@ -150,6 +154,13 @@ def save(
             written.mean({path: before[path] or b"" for path in ours})
             raise
         return Saved(tuple(changed), result)
+
+
+def _prove(files: Mapping[Path, bytes], repo: Repository | None, root: Path | None) -> None:
+    """Problem where one of ``files`` would be written elsewhere, through a link."""
+    root = root if repo is None else repo.root
+    for path in files:
+        proved(path, path.parent if root is None else root)
 
 
 def _put_back(path: Path, old: bytes | None, ours: bytes, git_dir: Path | None) -> None:

@@ -19,7 +19,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from q1lab import paths
 from q1lab.errors import FAILED, NOTICES, Problem
-from q1lab.files import locked, os_reason, private_folder, size_of, sync_folder, utc_now
+from q1lab.files import (
+    locked,
+    os_reason,
+    private_folder,
+    prove_at_home,
+    size_of,
+    sync_folder,
+    utc_now,
+)
 from q1lab.index import folding, journal
 from q1lab.study.states import MISSING, State
 from q1lab.study.studies import Study, run_name
@@ -61,6 +69,7 @@ class Store:
 
     def __init__(self, file: Path | None = None) -> None:
         self.file = file or paths.database()
+        prove_at_home(self.file)
         self.journal = self.file.with_name("journal.jsonl")
         self.notice: str | None = None
         """What a person should know about how it was opened, in one line."""

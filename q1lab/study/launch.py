@@ -14,7 +14,16 @@ from collections.abc import Collection
 from typing import Any
 
 from q1lab.errors import FAILED, Problem
-from q1lab.files import open_private, os_reason, read_json, try_lock, utc_now, write_atomic
+from q1lab.files import (
+    open_private,
+    os_reason,
+    private_folder,
+    read_json,
+    try_lock,
+    utc_now,
+    without_links,
+    write_atomic,
+)
 from q1lab.paths import StudyPaths
 from q1lab.study import children
 from q1lab.study.alive import has_runner
@@ -68,6 +77,8 @@ def start(study: Study, only: Collection[str] = (), number: int | None = None) -
             f"{study.id} was planned for a notebook: q1lab export notebook {study.id} writes it, "
             "and q1lab import takes the results"
         )
+    for folder in (files.runs, files.source, files.claims):
+        without_links(folder)  # the trainers write there
     lock = try_lock(files.lock, wait=1.0)
     if lock is None:
         raise running_already(study.id)
@@ -117,7 +128,7 @@ def take_out(study: Study, number: int, runs: Collection[str]) -> None:
     """Take runs out of a launch: trainers pass by what is claimed."""
     try:
         files = study.files
-        files.claims.mkdir(mode=0o700, exist_ok=True)
+        private_folder(files.claims)
         for name in runs:
             (files.claims / f"{number}-{name}").touch(mode=0o600)
     except OSError as error:

@@ -13,7 +13,7 @@ from functools import cache
 
 from q1lab import paths
 from q1lab.errors import Problem
-from q1lab.files import private_folder, sha256_text, write_atomic
+from q1lab.files import private_folder, proved, sha256_text, write_atomic
 from q1lab.study import studies
 from q1lab.study.events import last_event, read_new
 from q1lab.study.sameness import equal_bits
@@ -58,7 +58,7 @@ def fill(study: Study, among: Collection[str] | None = None) -> None:
             lines.append(json.dumps(event, ensure_ascii=False) + "\n")
         if source.model.exists():
             private_folder(target.root)
-            shutil.copy2(source.model, target.model)
+            shutil.copy2(source.model, proved(target.model, paths.home()))
         write_atomic(target.events, "".join(lines))
 
 

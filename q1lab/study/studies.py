@@ -338,16 +338,36 @@ def load(study_id: str) -> Study:
             raise ValueError(f"it is the plan of {study.id!r}")
         return study
     except (FileNotFoundError, NotADirectoryError):
+        if has_runs(file.parent):
+            raise _unusable(file, "is missing") from None
         raise Problem(f"no study called {study_id!r}; `q1lab status` lists them") from None
     except OSError as error:
         raise Problem(f"cannot read {file}: {os_reason(error)}", FAILED) from None
     except (ValueError, RecursionError) as error:
-        why = plain(str(error))[:200]
-        raise Problem(
-            f"{file} is damaged ({why}); the other studies go on. Put a good copy in its place, or "
-            "move the folder away",
-            FAILED,
-        ) from None
+        raise _unusable(file, f"is damaged ({plain(str(error))[:200]})") from None
+
+
+def _unusable(file: Path, what: str) -> Problem:
+    return Problem(
+        f"{file} {what}; the runs of {file.parent.name} are kept, and the other studies go on. Put "
+        f"a good copy in its place, or give the study up: q1lab delete {file.parent.name}",
+        FAILED,
+    )
+
+
+def has_runs(folder: Path) -> bool:
+    """Whether a study's folder holds anything of a run: events, weights, a log."""
+    return any(file.is_file() for file in folder.glob("runs/*/*"))
+
+
+def without_plan() -> list[str]:
+    """Studies on disk that have runs and no study.json."""
+    root = paths.studies_dir()
+    return sorted(
+        folder.name
+        for folder in (root.iterdir() if root.is_dir() else ())
+        if is_id(folder.name) and not (folder / "study.json").is_file() and has_runs(folder)
+    )
 
 
 def is_id(text: str) -> bool:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-import shutil
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -17,8 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from q1lab import paths
-from q1lab.errors import FAILED, Problem
-from q1lab.files import is_locked, os_reason, size_of, try_lock
+from q1lab.errors import FAILED, NOTICES, Problem
+from q1lab.files import is_locked, os_reason, proved, remove, size_of, try_lock
 from q1lab.study import deleted, studies
 from q1lab.study.alive import is_alive
 from q1lab.study.events import last_event, read_new
@@ -90,6 +89,7 @@ def delete(study_id: str) -> None:
                 end = last_event(study.files.run(run.name).events) or {}
                 runs[run.name] = {key: end.get(key) for key in ("state", "val_loss")}
         deleted.add(study_id, plan, runs)
+        proved(folder.parent, paths.home())
         aside = folder.with_name(f".deleted-{study_id}-{secrets.token_hex(4)}")
         try:
             folder.rename(aside)
@@ -98,7 +98,7 @@ def delete(study_id: str) -> None:
     finally:
         if lock is not None:
             os.close(lock)
-    _remove(aside)
+    remove(aside)
 
 
 def _folder(study_id: str) -> Path:
@@ -121,7 +121,13 @@ def plan(
     study trains on. Studies that are alive are left out."""
     found: list[Item] = [*_leftovers()]
     needed: set[str] = set()
-    all_readable = True
+    kept = studies.without_plan()
+    NOTICES.extend(
+        f"{name} has runs and no study.json: it is kept, and its text too. Put a good copy there, "
+        f"or give the study up: q1lab delete {name}"
+        for name in kept
+    )
+    all_readable = not kept
     before = time.time() - days * 86_400
     for study_id in studies.ids():
         try:
@@ -137,16 +143,18 @@ def plan(
             found.append(Item("imports", f"{study.id} (imported)", (), size, study.id))
             continue
         ended = [run for run in study.runs if _ended(study, run.name)]
-        files = [p for run in ended for p in study.files.run(run.name).checkpoints.glob("*.pt")]
+        folders = [study.files.run(run.name).checkpoints for run in ended]
+        files = [p for folder in folders if _is_ours(folder) for p in folder.glob("*.pt")]
         if files:
             found.append(
                 Item("checkpoints", f"of ended runs of {study.id}", tuple(files), _size(files))
             )
         if models and _time_of(study) < before:
-            files = [m for run in ended if (m := study.files.run(run.name).model).is_file()]
+            weights = [study.files.run(run.name).model for run in ended]
+            files = [file for file in weights if file.is_file() and _is_ours(file)]
             if files:
                 found.append(Item("models", f"weights of {study.id}", tuple(files), _size(files)))
-    if data and all_readable and paths.data_dir().is_dir():
+    if data and all_readable and paths.data_dir().is_dir() and _is_ours(paths.data_dir()):
         for file in sorted(paths.data_dir().glob("*.txt")):
             if file.stem not in needed:
                 found.append(
@@ -162,7 +170,7 @@ def free(items: Iterable[Item]) -> int:
         if item.study is not None:
             delete(item.study)
         for path in item.paths:
-            _remove(path)
+            remove(path)
         freed += item.bytes
     return freed
 
@@ -205,6 +213,7 @@ def _leftovers() -> Iterator[Item]:
         if studies.is_id(folder.name)
         and folder.is_dir()
         and not (folder / "study.json").exists()
+        and not studies.has_runs(folder)
         and not is_alive(paths.StudyPaths(folder))
     ]
     for path in candidates:
@@ -214,7 +223,8 @@ def _leftovers() -> Iterator[Item]:
 
 
 def _entries(folder: Path, prefix: str) -> list[Path]:
-    if not folder.is_dir() or folder == Path("/"):
+    home = paths.home()
+    if not folder.is_dir() or (folder != home and not _is_ours(folder)):
         return []
     return sorted(path for path in folder.iterdir() if path.name.startswith(prefix))
 
@@ -251,12 +261,12 @@ def _size(files: Iterable[Path]) -> int:
     return total
 
 
-def _remove(path: Path) -> None:
-    """Remove a file, a link (never what it leads to), or a folder."""
+def _is_ours(path: Path) -> bool:
+    """Whether what is at ``path`` may be deleted; a notice where a link is in the way."""
     try:
-        if path.is_symlink() or not path.is_dir():
-            path.unlink(missing_ok=True)
-        else:
-            shutil.rmtree(path)
-    except OSError as error:
-        raise Problem(f"cannot remove {path}: {os_reason(error)}", FAILED) from None
+        proved(path, paths.home())
+        return True
+    except Problem as problem:
+        if str(problem) not in NOTICES:
+            NOTICES.append(str(problem))
+        return False

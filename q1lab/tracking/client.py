@@ -18,8 +18,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
+from q1lab import files
 from q1lab.errors import FAILED, Problem
-from q1lab.files import plain, sha256_file, sha256_text, utc_now
+from q1lab.files import plain, private_folder, sha256_file, sha256_text, utc_now
 from q1lab.study import studies
 from q1lab.study.events import read_new
 from q1lab.study.states import State
@@ -55,7 +56,7 @@ def prepare(study: Study) -> None:
         del os.environ[name]
     os.environ.update(kept)
     os.umask(0o077)
-    study.files.wandb.mkdir(parents=True, exist_ok=True, mode=0o700)
+    private_folder(study.files.wandb)
     # q1lab writes no settings there; a copied study's could send the learner's key elsewhere
     (study.files.wandb / "settings").unlink(missing_ok=True)
     with contextlib.suppress(OSError):
@@ -291,10 +292,9 @@ def folder_of(handle: Any) -> str:
 
 def remove(folders: list[Path]) -> None:
     """Delete wandb folders that were found by ``wandb_state.folders`` and are of no more use."""
-    import shutil
-
     for folder in folders:
-        shutil.rmtree(folder, ignore_errors=True)
+        with contextlib.suppress(Problem):
+            files.remove(folder)
 
 
 def say(text: str) -> None:

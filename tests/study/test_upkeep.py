@@ -160,6 +160,49 @@ def test_prune_frees_checkpoints_and_leftovers_and_nothing_else(
     assert "nothing to free" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("how", ["moved away", "a folder in its place", "a dangling link"])
+def test_a_study_without_its_plan_is_no_leftover(
+    trained: str, how: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its events are losses that were trained for; a plan can come back."""
+    study = studies.load(trained)
+    plan = study.files.plan
+    plan.rename(tmp_path / "study.json")
+    if how == "a folder in its place":
+        plan.mkdir()
+    elif how == "a dangling link":
+        plan.symlink_to(tmp_path / "none")
+    os.utime(study.files.root, (0, 0))
+    text = paths.home() / study.data.file
+    capsys.readouterr()
+    assert main(["prune", "--models", "--imports", "--data", "--older-than", "0", "--yes"]) == 0
+    assert f"{trained} has runs and no study.json" in capsys.readouterr().err
+    assert all(study.files.run(run.name).events.is_file() for run in study.runs)
+    assert all(study.files.run(run.name).model.is_file() for run in study.runs)
+    assert text.is_file(), "it trains on that"
+    assert main(["compare", trained]) == 1
+    told = capsys.readouterr().err
+    assert f"q1lab delete {trained}" in told or "a folder, not a file" in told
+    if plan.is_symlink():
+        plan.unlink()
+    elif plan.exists():
+        plan.rmdir()
+    (tmp_path / "study.json").rename(plan)
+    assert studies.load(trained) == study
+
+
+def test_what_is_said_of_a_damaged_plan_loses_nothing(
+    trained: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    studies.load(trained).files.plan.write_text("{")
+    capsys.readouterr()
+    assert main(["compare", trained]) == 1
+    said = capsys.readouterr().err
+    assert "move" not in said
+    assert "a good copy in its place" in said
+    assert f"q1lab delete {trained}" in said
+
+
 def test_prune_keeps_what_can_go_on_or_is_running() -> None:
     study = lab.plan(wandb="disabled")
     lab.append(study, "baseline-seed0", lab.events(0)[:5])

@@ -1,0 +1,187 @@
+"""Links where q1lab keeps its files, or in the learner's repository: what they lead to is never
+written and never deleted."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from q1lab import paths
+from q1lab.cli import run as main
+from q1lab.documents.save import save
+from q1lab.errors import NOTICES, Problem
+from q1lab.files import proved, remove
+from q1lab.repository import Repository
+from q1lab.study import studies
+from tests.kit.faults import figures
+from tests.kit.repos import begun, git, of_its_own
+
+SMALL = ("--preset", "quick", "--max-iters", "20", "--wandb", "offline", "--json")
+
+PLACES = (
+    *("studies", "data", "scratch", "engine-check", "q1lab.db", "deleted.jsonl", "written.json"),
+    *("plan.lock", "studies/rope-1", "studies/rope-1/study.json", "studies/rope-1/labels.json"),
+    *("studies/rope-1/source", "studies/rope-1/runs", "studies/rope-1/claims"),
+    *("studies/rope-1/lock", "studies/rope-1/launch.json", "studies/rope-1/runner.log"),
+    *("studies/rope-1/wandb", "studies/rope-1/wandb/runs.json", "studies/rope-1/relay.log"),
+    *(f"studies/rope-1/runs/baseline-seed0{name}" for name in (
+        "", "/checkpoints", "/events.jsonl", "/model.pt", "/run.log", "/lock",
+    )),
+    "studies/rope-1/runs/modified-seed1/events.jsonl",
+)  # fmt: skip
+"""What can be a link instead: a file or a folder below q1lab's home."""
+
+COMMANDS: tuple[tuple[str, ...], ...] = (
+    ("status",),
+    ("compare", "rope-1"),
+    ("tag", "rope-1", "draft"),
+    ("note", "rope-1", "a note"),
+    ("run", "rope", "--seeds", "3", *SMALL),
+    ("run", "swiglu", "--seeds", "1", *SMALL),
+    ("stop", "rope-1"),
+    ("sync", "rope-1"),
+    ("archive", "rope-1", "--output", "a.q1lab.tar.gz"),
+    ("restore", "kept.q1lab.tar.gz", "--as", "again-1"),
+    ("prune", "--models", "--imports", "--data", "--older-than", "0", "--yes"),
+    ("delete", "rope-1", "--yes"),
+    ("run", "rope", "--seeds", "1", *SMALL),
+    ("prune", "--models", "--imports", "--data", "--older-than", "0", "--yes"),
+)
+
+
+def tree(folder: Path) -> dict[str, bytes | str | None]:
+    """Everything below a folder: contents of files, targets of links, None for folders."""
+    found: dict[str, bytes | str | None] = {}
+    for path in sorted(folder.rglob("*")):
+        name = str(path.relative_to(folder))
+        if path.is_symlink():
+            found[name] = str(path.readlink())
+        else:
+            found[name] = None if path.is_dir() else path.read_bytes()
+    return found
+
+
+@pytest.fixture
+def trained(
+    fake_trainer: Callable[..., None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Path:
+    """q1lab's home with a study that has ended, and with every place of ``PLACES``."""
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    assert main(["run", "rope", "--seeds", "2", *SMALL]) == 0
+    assert main(["archive", "rope-1", "--output", "kept.q1lab.tar.gz"]) == 0
+    home = paths.home()
+    for name in PLACES:
+        place = home / name
+        if not place.exists():
+            made = place if "." not in place.name and place.name != "lock" else place.parent
+            made.mkdir(parents=True, exist_ok=True)
+            if made is not place:
+                place.touch()
+    study = studies.load("rope-1")
+    for run in study.runs:
+        files = study.files.run(run.name)
+        files.checkpoints.mkdir(exist_ok=True)
+        (files.checkpoints / "iter-0000010-abc.pt").write_bytes(b"c" * 1000)
+        files.model.write_bytes(b"m" * 2000)
+    (home / "scratch" / "mine.txt").write_text("mine")
+    (home / "engine-check" / "mine.txt").write_text("mine")
+    (home / "data" / f"{'0' * 64}.txt").write_text("mine")
+    old = time.time() - 10_000
+    for path in home.rglob("*"):
+        os.utime(path, (old, old), follow_symlinks=False)
+    return home
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_nothing_is_written_or_deleted_through_a_link(
+    trained: Path, place: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    elsewhere = tmp_path / "elsewhere" / Path(place).name
+    elsewhere.parent.mkdir()
+    shutil.move(trained / place, elsewhere)
+    (trained / place).symlink_to(elsewhere)
+    before = tree(elsewhere.parent)
+    capsys.readouterr()
+    refused = 0
+    for command in COMMANDS:
+        code = main(list(command))
+        assert code in (0, 1, 2), command
+        assert tree(elsewhere.parent) == before, command
+        refused += "is a link" in capsys.readouterr().err
+        NOTICES.clear()
+    figures("a link in q1lab's home", place=place, commands=len(COMMANDS), refused=refused)
+
+
+def test_prune_says_what_it_keeps(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    weights = trained.parent / "weights"
+    place = studies.load("rope-1").files.run("baseline-seed0").checkpoints
+    shutil.move(place, weights)
+    place.symlink_to(weights)
+    assert main(["prune", "--yes"]) == 0
+    said = capsys.readouterr()
+    assert "freed" in said.out
+    assert f"{place} is a link" in said.err
+    assert [path.name for path in weights.iterdir()] == ["iter-0000010-abc.pt"]
+
+
+@pytest.mark.parametrize("where", ["studies", "studies/rope-1", "studies/rope-1/study.toml"])
+@pytest.mark.parametrize("how", [("--no-commit", "--yes"), ("--yes",), ("--dry-run",)])
+def test_keep_stays_in_the_repository(
+    trained: Path,
+    where: str,
+    how: tuple[str, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    of_its_own(tmp_path, monkeypatch)
+    repo = begun(tmp_path / "repo", {"model.py": "x = 1\n"})
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    link = repo / where
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.symlink_to(outside / "it" if where.endswith(".toml") else outside)
+    assert main(["keep", "rope-1", "--repo", str(repo), *how]) in (1, 2)
+    assert len(capsys.readouterr().err.strip().splitlines()) == 1
+    assert list(outside.iterdir()) == []
+    assert "study" not in git(repo, "log", "--name-only")
+
+
+def test_a_link_to_a_place_inside_is_none_either(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of_its_own(tmp_path, monkeypatch)
+    repo = begun(tmp_path / "repo", {"model.py": "x = 1\n"})
+    (repo / "real").mkdir()
+    (repo / "posts").symlink_to(repo / "real")
+    for where in (Repository.discover(repo), None):
+        with pytest.raises(Problem, match="is a link"):
+            save({repo / "posts" / "a.md": b"a\n"}, "docs", where, root=repo)
+    assert list((repo / "real").iterdir()) == []
+
+
+def test_what_is_proved(tmp_path: Path) -> None:
+    root, outside = tmp_path / "by-link", tmp_path / "outside"
+    (tmp_path / "real" / "a").mkdir(parents=True)
+    outside.mkdir()
+    (outside / "f").write_text("mine")
+    root.symlink_to(tmp_path / "real")
+    assert proved(root / "a" / "new", root) == root / "a" / "new"
+    (root / "a" / "out").symlink_to(outside)
+    for path in (root / "a" / "out", root / "a" / "out" / "f", root / ".." / "x", outside, root):
+        with pytest.raises(Problem):
+            proved(path, root)
+    with pytest.raises(Problem):
+        remove(root / "a" / "out" / "f", root)
+    remove(root / "a" / "out", root)  # the link itself
+    assert not (root / "a" / "out").is_symlink()
+    assert (outside / "f").read_text() == "mine"
