@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from labs.data import key
-from labs.torch_private import TorchDispatchMode, name_of, storage_of, tree_leaves, writes
+from labs.torch_private import OperationMode, draws, leaves, name_of
 
 Draws = frozenset[int]
 
@@ -38,9 +38,9 @@ def build(make: Callable[[], nn.Module], seed: int) -> nn.Module:
     """
     owners: list[Owner] = []
     for _ in range(MOST_BUILDS):
-        with _Draws(seed, owners) as draws:
+        with _Draws(seed, owners) as mode:
             model = make()
-        found = draws.owners(model)
+        found = mode.owners(model)
         if found == owners:
             break
         owners = found
@@ -48,11 +48,7 @@ def build(make: Callable[[], nn.Module], seed: int) -> nn.Module:
     return model
 
 
-def _is_random(func: Any) -> bool:
-    return torch.Tag.nondeterministic_seeded in func.tags
-
-
-class _Draws(TorchDispatchMode):
+class _Draws(OperationMode):  # type: ignore[misc]
     """Seed each random draw by its owner, and follow its numbers from storage to storage while a
     model is built."""
 
@@ -73,37 +69,37 @@ class _Draws(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        inputs = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
+        inputs = leaves((args, kwargs))
         fresh: Draws = frozenset()
-        if _is_random(func):
+        random = draws(func)
+        if random:
             owner = self.known[self.count] if self.count < len(self.known) else ("", self.count)
             torch.manual_seed(key(self.seed, *owner))
             fresh = frozenset({self.count})
             self.count += 1
         result = func(*args, **kwargs)
-        if writes(func) and args and isinstance(args[0], Tensor):
+        written = next((tensor for tensor in inputs if tensor is result), None)
+        if name_of(func) == "__setitem__":
             written = args[0]
+        if written is not None:
             whole = written.numel() * written.element_size() == written.untyped_storage().nbytes()
-            overwrites = _is_random(func) or name_of(func) in (
-                "aten::zero_",
-                "aten::fill_",
-                "aten::copy_",
-            )
-            sources = inputs[1:] if overwrites and whole else inputs
+            overwrites = random or name_of(func) in ("zero_", "fill_", "constant_", "copy_")
+            sources = [t for t in inputs if t is not written] if overwrites and whole else inputs
             self._note(written, fresh.union(*(self._draws_behind(tensor) for tensor in sources)))
             return result
         behind = fresh.union(*(self._draws_behind(tensor) for tensor in inputs))
         if behind:
-            for leaf in tree_leaves(result):
-                if isinstance(leaf, Tensor):
-                    self._note(leaf, behind | self._draws_behind(leaf))
+            for leaf in leaves(result):
+                self._note(leaf, behind | self._draws_behind(leaf))
         return result
 
     def _draws_behind(self, tensor: Tensor) -> Draws:
-        return self._behind.get(storage_of(tensor), frozenset())
+        return self._behind.get(tensor.untyped_storage().data_ptr(), frozenset())
 
-    def _note(self, tensor: Tensor, draws: Draws) -> None:
-        storage = storage_of(tensor)
-        if storage not in self._behind:
-            self._keep.append(tensor.untyped_storage())
-        self._behind[storage] = draws
+    def _note(self, tensor: Tensor, behind: Draws) -> None:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() == 0:  # it holds no number: empty, or on the device "meta"
+            return
+        if storage.data_ptr() not in self._behind:
+            self._keep.append(storage)
+        self._behind[storage.data_ptr()] = behind

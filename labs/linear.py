@@ -26,12 +26,10 @@ from labs.torch_private import has_linear, linear
 @functools.cache
 def pays() -> bool:
     """Whether this is an AMD processor with AVX-512, and PyTorch has oneDNN."""
-    if not has_linear():
-        return False
     info = ""
     with contextlib.suppress(OSError):
         info = Path("/proc/cpuinfo").read_text()[:20000]
-    return "AuthenticAMD" in info and " avx512f" in info
+    return "AuthenticAMD" in info and " avx512f" in info and has_linear()
 
 
 class OneDnnLinear(TorchFunctionMode):

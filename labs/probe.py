@@ -1,9 +1,10 @@
 """Look at a study before it is planned: ``python -m labs.probe < request.json > answer.json``.
 
 The request: ``{"files": {arm: path}, "config": {…}, "vocab_size": n, "device": "auto", "dtype":
-"auto", "threads": n}``. The answer: device and dtype as they will be, torch's version, and for each
-arm its parameters, FLOPs per token, and seconds per iter on this machine; or ``{"error": …}``. With
-no files it only describes the device. What a model file prints goes to stderr.
+"auto", "threads": n}``. The answer: device and dtype as they will be, torch's version, those that
+were tested and what this one lacks, and for each arm its parameters, FLOPs per token, and seconds
+per iter on this machine; or ``{"error": …}``. With no files it only describes the device. What a
+model file prints goes to stderr.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from typing import Any
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from labs import data, devices, flat, keyed, loading
+from labs import data, devices, flat, keyed, loading, torch_private
 from labs.attention import PlainAttention
 
 
@@ -54,6 +55,8 @@ def probe(request: dict[str, Any]) -> dict[str, Any]:
         "device": device,
         "dtype": dtype,
         "torch": torch.__version__,
+        "torch_tested": list(torch_private.TESTED),
+        "torch_lacks": torch_private.missing(),
         "platform": f"{platform.system()} {platform.machine()}",
         "device_name": name_of(device),
         "bf16": devices.cpu_bf16() if device == "cpu" else dtype == "bf16",

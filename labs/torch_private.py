@@ -1,47 +1,123 @@
-"""Names of PyTorch that carry no promise, all in one place: a release that drops one breaks this
-file and its test, tests/labs/test_torch_private.py, and nothing else by surprise."""
+"""The names of PyTorch that carry no promise, all in one place. Each is looked up rather than
+imported, and a release without it gets what public names can do: slower, with the same numbers.
+``q1lab doctor`` says which are missing, and which releases were tested.
+"""
 
 from __future__ import annotations
 
+import functools
+import importlib
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
+from torch.overrides import TorchFunctionMode
 
-__all__ = [
-    "TorchDispatchMode",
-    "has_linear",
-    "linear",
-    "name_of",
-    "storage_of",
-    "tree_leaves",
-    "writes",
-]
+TESTED = ("2.13",)
+"""The releases that the tests of labs passed with, on a processor of x86-64."""
+
+
+def _look_up(module: str, name: str) -> Any:
+    """What a module has under this name, or None."""
+    try:
+        return getattr(importlib.import_module(module), name, None)
+    except ImportError:
+        return None
+
+
+_DispatchMode = _look_up("torch.utils._python_dispatch", "TorchDispatchMode")
+_linear = getattr(torch.ops.mkldnn, "_linear_pointwise", None)
+
+
+class _CallMode(TorchFunctionMode):
+    """Hears the calls that Python makes of PyTorch, where the operations below can't be heard."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        return self.__torch_dispatch__(func, types, args, kwargs)
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        raise NotImplementedError
+
+
+OperationMode: Any = _DispatchMode or _CallMode
+"""While active, its ``__torch_dispatch__(func, types, args, kwargs)`` answers each operation that
+PyTorch executes, or each call from Python where operations can't be heard."""
+
+
+def run(mode: Any, function: Callable[..., Any], *tensors: Tensor) -> Any:
+    """``function(*tensors)`` while ``mode`` hears the operations themselves, in any release: where
+    they can't be heard, they are recorded first, and then executed one by one."""
+    if _DispatchMode:
+        with mode:
+            return function(*tensors)
+    from torch.fx import Interpreter
+    from torch.fx.experimental.proxy_tensor import make_fx
+
+    class Steps(Interpreter):
+        def call_function(self, target: Any, args: Any, kwargs: Any) -> Any:
+            return mode.__torch_dispatch__(target, (), args, kwargs)
+
+    return Steps(make_fx(function)(*tensors)).run(*tensors)
 
 
 def name_of(operation: Any) -> str:
-    """The full name of an operation that a dispatch mode is handed: "aten::copy_"."""
-    return str(operation._schema.name)
+    """The name of what a mode is handed, without its overload: "copy_"."""
+    return str(getattr(operation, "__name__", "")).partition(".")[0]
 
 
-def writes(operation: Any) -> bool:
-    """Whether it changes one of its arguments."""
-    return bool(operation._schema.is_mutable)
+def leaves(nested: Any) -> list[Tensor]:
+    """The tensors in the arguments or the result of an operation."""
+    if isinstance(nested, Tensor):
+        return [nested]
+    if isinstance(nested, dict):
+        nested = nested.values()
+    elif not isinstance(nested, tuple | list):
+        return []
+    return [tensor for part in nested for tensor in leaves(part)]
 
 
-def storage_of(tensor: Tensor) -> int:
-    """What all views of the same memory share, as long as one of them lives."""
-    return int(tensor.untyped_storage()._cdata)
+def draws(operation: Any) -> bool:
+    """Whether what a mode is handed takes random numbers."""
+    tags = getattr(operation, "tags", None)
+    return _draws(name_of(operation)) if tags is None else _random(tags)
 
 
+@functools.cache
+def _draws(call: str) -> bool:
+    """The same of a call by its name, by the operations of that name."""
+    operations = getattr(torch.ops.aten, call.removeprefix("kaiming_"), None)
+    overloads = [] if operations is None or call.startswith("__") else operations.overloads()
+    return any(_random(getattr(operations, overload).tags) for overload in overloads)
+
+
+def _random(tags: Any) -> bool:
+    return torch.Tag.nondeterministic_seeded in tags
+
+
+@functools.cache
 def has_linear() -> bool:
-    """Whether oneDNN's linear layer can be called."""
-    return torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+    """Whether oneDNN's linear layer can be called, and answers as it is asked here."""
+    if _linear is None or not torch.backends.mkldnn.is_available():
+        return False
+    a = torch.arange(6.0).view(2, 3)
+    try:
+        return torch.allclose(linear(a, a, a[0, :2]), a @ a.t() + a[0, :2])
+    except (RuntimeError, TypeError):  # its arguments have changed
+        return False
 
 
 def linear(a: Tensor, b: Tensor, bias: Tensor | None = None) -> Tensor:
     """a bᵀ + bias for (M, K) and (N, K) in fp32, by oneDNN."""
-    product: Tensor = torch.ops.mkldnn._linear_pointwise(a, b, bias, "none", [], "")
+    product: Tensor = _linear(a, b, bias, "none", [], "")
     return product
+
+
+def missing() -> list[str]:
+    """The names that this PyTorch lacks, and what that costs."""
+    lost = []
+    if _DispatchMode is None:
+        lost.append("TorchDispatchMode (q1lab check is slower)")
+    if torch.backends.mkldnn.is_available() and not has_linear():
+        lost.append("mkldnn._linear_pointwise (fp32 is slower on AMD's processors)")
+    return lost

@@ -24,6 +24,7 @@ SLOW = (
     "documents/test_reproduce.py",
     "faults/",
     "labs/test_checks_zoo.py",
+    "labs/test_torch_private.py",
     "study/engines/",
     "test_wheel.py",
     "tracking/test_relay",

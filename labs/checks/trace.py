@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from labs.torch_private import TorchDispatchMode, name_of, tree_leaves, writes
+from labs.torch_private import OperationMode, leaves, name_of, run
 
 PRODUCTS = ("mm", "addmm", "bmm", "baddbmm", "convolution", "_convolution", "mul")
 
@@ -78,7 +78,7 @@ class Trace:
         return [self.heads[i : i + heads] for i in range(0, len(self.heads), heads)]
 
 
-class Watch(TorchDispatchMode):
+class Watch(OperationMode):  # type: ignore[misc]
     """Records what depends on the tokens while a model runs on one row."""
 
     def __init__(self, idx: Tensor, width: int) -> None:
@@ -94,28 +94,29 @@ class Watch(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         out = func(*args, **kwargs)
-        leaves = [t for t in tree_leaves((args, kwargs)) if isinstance(t, Tensor)]
-        results = [t for t in tree_leaves(out) if isinstance(t, Tensor)]
-        if any(self.tainted(t) for t in leaves):
+        given, results = leaves((args, kwargs)), leaves(out)
+        if any(self.tainted(t) for t in given):
             self.at += 1
             for t in results:
                 self.depends.add(t.untyped_storage().data_ptr())
             self.kept += results
             # what can't be recorded is not seen; the file is not to blame
             with contextlib.suppress(Exception):
-                self.record(func, args, kwargs, leaves, results)
+                self.record(func, args, kwargs, given, results)
         return out
 
     def tainted(self, t: Tensor) -> bool:
         return t.untyped_storage().data_ptr() in self.depends
 
     def record(
-        self, func: Any, args: Any, kwargs: Any, leaves: list[Tensor], results: list[Tensor]
+        self, func: Any, args: Any, kwargs: Any, given: list[Tensor], results: list[Tensor]
     ) -> None:
-        name = name_of(func).split("::")[-1]
+        name = name_of(func)
         result = results[0]
-        given = {t.untyped_storage().data_ptr() for t in leaves}
-        fresh = result.untyped_storage().data_ptr() not in given or writes(func)
+        # neither a view of what was given nor the thing itself, unless it was written to
+        fresh = any(result is t for t in given) or result.untyped_storage().data_ptr() not in {
+            t.untyped_storage().data_ptr() for t in given
+        }
         if fresh and result.is_floating_point() and result.numel() == self.length * self.width:
             row = self.with_tokens_first(result, self.width)
             if row is not None:
@@ -128,9 +129,9 @@ class Watch(TorchDispatchMode):
         elif name in ("convolution", "_convolution"):
             self.convolution(*args[:3], result)
         elif name in ("add", "add_", "sub"):
-            self.bias(leaves, result)
-        elif name == "mul" and len(leaves) == 2:
-            self.by_hand(leaves[0], leaves[1], result)
+            self.bias(given, result)
+        elif name == "mul" and len(given) == 2:
+            self.by_hand(given[0], given[1], result)
 
     def with_tokens_first(self, t: Tensor, width: int) -> Tensor | None:
         """t as (T, width) when its axes longer than 1 are these two, else None."""
@@ -175,17 +176,17 @@ class Watch(TorchDispatchMode):
             raw = out if added is None else out - added
             self.projection(x.mT, raw.mT, out.mT, bias)
 
-    def bias(self, leaves: list[Tensor], result: Tensor) -> None:
+    def bias(self, given: list[Tensor], result: Tensor) -> None:
         """An addition of something that no token changes to what a projection made."""
-        known = [t for t in leaves if self.tainted(t)]
-        if len(known) != 1 or len(leaves) != 2:
+        known = [t for t in given if self.tainted(t)]
+        if len(known) != 1 or len(given) != 2:
             return
         for p in reversed(self.projections[-6:]):
             if (
                 known[0].untyped_storage().data_ptr() in p.storages
                 and result.numel() == p.out.numel()
             ):
-                other = next(t for t in leaves if t is not known[0])
+                other = next(t for t in given if t is not known[0])
                 if other.numel() <= p.out.shape[-1]:
                     shift = (result - known[0]).reshape(-1)
                     out = self.with_tokens_first(result, p.out.shape[-1])
@@ -326,7 +327,7 @@ def slope(logs: Tensor, scores: Tensor) -> float | None:
 def watch(model: Any, idx: Tensor, width: int, vocabulary: int) -> Trace:
     """Run a model on one row idx (1, T), and report what was seen. `width` is C."""
     mode = Watch(idx, width)
-    with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), mode:
-        out = model(idx, idx)[0]
+    with torch.no_grad(), sdpa_kernel(SDPBackend.MATH):
+        out = run(mode, lambda given: model(given, given)[0], idx)
     logits = out.detach().reshape(idx.shape[-1], vocabulary)
     return Trace(mode.projections, mode.heads(), mode.rows, logits)

@@ -89,6 +89,7 @@ def examine_engine(text: str, options: tuple[str, ...] = ()) -> dict[str, Any]:
             answer = engine.ask({"threads": 1, "files": {}}, {})
             found["python"] = f"torch {answer['torch']} on {answer.get('platform', 'unknown')}"
             found["device"] = f"{answer['device']} ({answer['device_name']}), {answer['dtype']}"
+            found |= _of_torch(answer)
     except (OutOfReach, Refused) as error:
         problems.append(str(error))
     found["problems"] = problems
@@ -118,6 +119,7 @@ def examine() -> dict[str, Any]:
         found["device"] = f"{answer['device']} ({answer['device_name']})"
         found["bf16"] = "yes" if answer["bf16"] else "no (training uses another format)"
         found["training_dtype"] = answer["dtype"]
+        found |= _of_torch(answer)
     except Problem as problem:
         problems.append(f"torch does not work: {problem}")
     cards = gpus()
@@ -146,6 +148,11 @@ def examine() -> dict[str, Any]:
     found["problems"] = problems
     found["ok"] = not problems
     return found
+
+
+def _of_torch(answer: dict[str, Any]) -> dict[str, list[str]]:
+    """Which PyTorch releases were tested, and what the one that answered lacks and does without."""
+    return {name: answer[name] for name in ("torch_tested", "torch_lacks") if answer.get(name)}
 
 
 def _version(package: str) -> str | None:

@@ -1,46 +1,114 @@
-"""PyTorch still has the names without a promise that the trainers and the checks use."""
+"""Names of PyTorch without a promise: what one does without them is the same, and `q1lab doctor`
+says so."""
 
 from __future__ import annotations
 
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
+from click.testing import CliRunner
 
-from labs import torch_private
+from q1lab.cli import cli
+from tests.kit.places import MODELS, ROOT
+from tests.kit.tiny_study import final, make_study, model_file, run_trainer
 
+PRIVATE = ["TorchDispatchMode", "_linear_pointwise"]
 
-class Heard(torch_private.TorchDispatchMode):
-    def __init__(self) -> None:
-        super().__init__()
-        self.heard: list[tuple[str, bool]] = []
+ODD = '''
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        self.heard.append((torch_private.name_of(func), torch_private.writes(func)))
-        return func(*args, **(kwargs or {}))
+_init = GPT.__init__
 
 
-def test_a_dispatch_mode_hears_operations_by_name() -> None:
-    x = torch.ones(2, 3)
-    with Heard() as mode:
-        x @ x.t()
-        x.zero_()
-    assert mode.heard == [("aten::t", False), ("aten::mm", False), ("aten::zero_", True)]
+def __init__(self, config):
+    """Draws in other ways than the reference files: by rejection, in parts, through others."""
+    _init(self, config)
+    with torch.no_grad():
+        nn.init.trunc_normal_(self.lm_head.weight, std=0.1, a=-0.1, b=0.1)
+        nn.init.orthogonal_(self.transformer.h[0].attn.c_proj.weight)
+        nn.init.xavier_uniform_(self.transformer.h[1].attn.c_proj.weight)
+        self.transformer.h[0].mlp.c_fc.weight[:5].uniform_(-0.1, 0.1)
+        self.transformer.h[1].mlp.c_fc.weight.copy_(0.1 * torch.randn(64, 16))
+        self.transformer.h[1].mlp.c_proj.weight.data = torch.rand(16, 64) - 0.5
 
 
-def test_views_share_a_storage_and_others_do_not() -> None:
-    x = torch.ones(2, 3)
-    assert torch_private.storage_of(x) == torch_private.storage_of(x.t()[1:])
-    assert torch_private.storage_of(x) != torch_private.storage_of(x.clone())
+GPT.__init__ = __init__
+'''
 
 
-def test_leaves_of_nested_arguments() -> None:
-    x, y = torch.ones(1), torch.ones(2)
-    assert torch_private.tree_leaves(((x, [y]), {"dim": 1}))[2] == 1
+def labs_without(name: str | None, folder: Path) -> Path:
+    """A copy of labs as for a PyTorch that lacks ``name``, on a processor where oneDNN is chosen."""
+    shutil.copytree(ROOT / "labs", folder / "labs", ignore=shutil.ignore_patterns("__pycache__"))
+    for file, old, new in (
+        ("torch_private.py", f'"{name}"', f'"{name}_that_went"'),
+        (
+            "linear.py",
+            '"AuthenticAMD" in info and " avx512f" in info and has_linear()',
+            "has_linear()",
+        ),
+    ):
+        text = (folder / "labs" / file).read_text()
+        assert old in text or name is None
+        (folder / "labs" / file).write_text(text.replace(old, new))
+    return folder
 
 
-@pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="no oneDNN in this PyTorch")
-def test_linear_layers_by_onednn() -> None:
-    assert torch_private.has_linear()
-    a, b, bias = torch.randn(5, 3), torch.randn(4, 3), torch.randn(4)
-    torch.testing.assert_close(torch_private.linear(a, b, bias), a @ b.t() + bias)
+def answer(at: Path, module: str, *arguments: str, given: str = "") -> str:
+    command = [sys.executable, "-m", module, *arguments]
+    done = subprocess.run(
+        command, cwd=at, input=given, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def checked(at: Path) -> list[dict[str, Any]]:
+    limit = ["--step-seconds", "120"]  # a loaded machine
+    out = answer(at, "labs.checks", str(MODELS / "rope.py"), "--for", "rope", "--json", *limit)
+    return [{**json.loads(line), "seconds": 0} for line in out.splitlines()]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What is trained and checked with every name there."""
+    at = labs_without(None, tmp_path_factory.mktemp("whole"))
+    return {"losses": trained(at), "checks": checked(at)}
+
+
+def trained(at: Path) -> dict[str, float]:
+    study = make_study(at, "s", [0], source=model_file("baseline").read_text() + ODD)
+    assert run_trainer(study, at=at) == 0
+    return {run: final(study, run) for run in ("baseline-seed0", "modified-seed0")}
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("name", PRIVATE)
+def test_without_a_name_the_numbers_are_the_same(
+    name: str, whole: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = labs_without(name, tmp_path)
+    assert trained(at) == pytest.approx(whole["losses"], abs=1e-6)
+    assert checked(at) == whole["checks"]
+    probe = at / "probe.py"
+    probe.write_text(
+        f"import sys; sys.path.insert(0, {str(at)!r})\nfrom labs import probe; probe.main()"
+    )
+    monkeypatch.setenv("Q1LAB_PROBE", f"{sys.executable} {probe}")
+    told = CliRunner().invoke(cli, ["doctor"]).output
+    assert re.search(rf"(?m)^torch lacks +\S*{name} ", told), told
+
+
+def test_with_every_name_there_doctor_says_nothing_of_it(whole: dict[str, Any]) -> None:
+    assert json.loads(answer(ROOT, "labs.probe", given='{"threads": 1}'))["torch_lacks"] == []
+
+
+def test_no_other_file_uses_such_a_name() -> None:
+    private = re.compile(r"\btorch(\.\w+)*\._[a-z]|\._(schema|cdata|C)\b|import _")
+    for file in (ROOT / "labs").rglob("*.py"):
+        found = private.search(file.read_text())
+        assert found is None or file.name == "torch_private.py", f"{file}: {found}"
