@@ -1,9 +1,10 @@
 """How far is the mean of the residual stream from zero?
 
-`python stream.py` takes model.py from this folder, trains it for a
-short while on its own source text, and prints |mean| and RMS of what
-goes into each norm. RMSNorm differs from LayerNorm by exactly that
-mean: RMS² = σ² + μ².
+`python stream.py` takes model.py from this folder and trains it for a
+short while on its own source text. On the way it prints, for the
+first and the last norm, |mean| as a share of the RMS of what goes in,
+and at the end both for every norm. RMSNorm differs from LayerNorm by
+exactly that mean: RMS² = σ² + μ².
 """
 
 import sys
@@ -39,24 +40,31 @@ def batch() -> tuple[torch.Tensor, torch.Tensor]:
     return rows[:, :-1], rows[:, 1:]
 
 
-for _ in range(ITERS):
-    _, loss = model(*batch())
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
-
 seen: dict[str, tuple[float, float]] = {}
 for name, module in model.named_modules():
     if "Norm" in type(module).__name__:
 
         def look(module, inputs, name=name):
-            x = inputs[0]
+            x = inputs[0].detach()
             seen[name] = (
                 float(x.mean(-1).abs().mean()),
                 float(x.pow(2).mean(-1).sqrt().mean()),
             )
 
         module.register_forward_pre_hook(look)
+
+for it in range(ITERS):
+    _, loss = model(*batch())
+    if it in (0, 10, 25, 50) or it % 100 == 0:
+        first, *_, last = (mean / rms for mean, rms in seen.values())
+        print(
+            f"iter {it:4}  loss {float(loss.detach()):.3f}  |mean| / RMS:"
+            f" first {first:.3f}  last {last:.3f}"
+        )
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+
 with torch.no_grad():
     model(*batch())
 print(f"after {ITERS} iters, loss {float(loss.detach()):.3f}")

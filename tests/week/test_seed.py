@@ -52,7 +52,7 @@ ROWS: dict[str, list[str]] = {
     "C: what goes in": ["diagram of the paper", "the diff, the chart"],
     "C: editing": ["Edit hard", "Read it aloud", "Add the charts", "Publish", "cross-post"],
     "C: channels": ["Hacker News", "Show HN", "r/MachineLearning", "flair Project", "r/LocalLLaMA", "| X |", "LinkedIn",
-                    "shared from three channels up"],
+                    "shared once it is in three channels"],
     "C: tagging": ["Karpathy, if you implemented his lecture literally, and the paper's authors, politely"],
     "C: Q1_RETRO.md": ["Artifacts shipped** in twelve weeks", "KPIs against targets", "three biggest insights", "What slipped",
                        "Sustainable, accelerated or behind", "Q2 plan", "Confidence calibration before Q2"],
@@ -63,6 +63,13 @@ ROWS: dict[str, list[str]] = {
     "C: calibration": ["I can implement attention from a blank file in 30 min", "I can read any transformer paper",
                        "I have public artifacts to point to"],
     "C: output": ["your third public post, live and shared in three or more channels"],
+    "why: the post": ["an artifact that you can point to for years", "you do not only call models through an API"],
+    "why: the field": ["you understand why the field moved on"],
+    "why: reactions": ["a reaction that changes your career", "Nobody can promise that"],
+    "B: a seeded loop": ["torch.manual_seed(seed)"],
+    "B: pulling from W&B": ["`q1lab pull ENTITY/q1-capstone` takes their curves in"],
+    "C: the longest": ["the longest and most substantive post you have written so far"],
+    "C: three posts, ten papers": ["the quarter's two earlier posts", "some nine earlier papers"],
     "end: self-assessment": ["I can tell Q1's change in 30 seconds", "I have shipped artifacts that prove the work",
                              "I am ready to go from building models to building with models"],
     "end: failures": ["The change is too ambitious", "A negative result is hidden", "The post is not published", "this post does the most for you"],
@@ -77,7 +84,7 @@ OF_ROPE: dict[str, list[str]] = {
     "pseudocode": ["def precompute_freqs_cis(dim, end, theta=10000.0):", "def apply_rotary_emb(xq, xk, freqs_cis):"],
     "before the product": ["Attention calls the second one before the dot product"],
     "norm test": ["atol=1e-4", "(2, 8, 4, 64)"],
-    "downstream, with care": ["2.759", "ahead in three and behind in three"],
+    "downstream, with care": ["2.759", "ahead in three and behind in three", "There isn't a very strong trend"],
 }  # fmt: skip
 
 

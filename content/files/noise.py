@@ -1,0 +1,130 @@
+"""Noise in your own hands: five small tasks.
+
+Eight runs of one model that differ in nothing but the seed. Fill in
+each ____ and run `python noise.py`: it checks every task, and draws
+what three pairs do when nothing has changed.
+"""
+
+import itertools
+import math
+import random
+from statistics import mean, stdev
+
+# val losses of q1lab's baseline, seeds 0 to 7 (its docs/card.md)
+LOSSES = (
+    1.9077,
+    1.9036,
+    1.9066,
+    1.9086,
+    1.9141,
+    1.89,
+    1.9234,
+    1.8896,
+)
+T = 4.303  # Student's t: 95%, three pairs
+
+
+class Blank:
+    """What stands where something is to be filled in."""
+
+    def __bool__(self) -> bool:
+        raise TypeError("a blank")
+
+
+____ = Blank()
+
+
+def wins(by: float) -> float:
+    """Task 1: three runs against three others of the eight. In what
+    share of all draws is the second mean lower by `by` or more?"""
+    draws = [
+        (first, second)
+        for first in itertools.combinations(LOSSES, 3)
+        for second in itertools.combinations(
+            [x for x in LOSSES if x not in first], 3
+        )
+    ]
+    return mean(bool(____) for first, second in draws)
+
+
+def interval(d: list[float]) -> tuple[float, float]:
+    """Task 2: the 95% interval of differences that are pairs."""
+    half = ____
+    return mean(d) - half, mean(d) + half
+
+
+def resamples(d: list[float]) -> list[float]:
+    """Task 3: the bootstrap. The means of all draws of as many
+    differences as there are, with replacement."""
+    return sorted(mean(draw) for draw in ____)
+
+
+def studies(true: float, count: int = 1000) -> list[list[float]]:
+    """Invented studies: three differences each, sd 1."""
+    rng = random.Random(0)
+    return [
+        [rng.gauss(true, 1) for _ in range(3)] for _ in range(count)
+    ]
+
+
+def coverage(range_of) -> float:
+    """Task 4: how often does the range hold the truth, which is 0?"""
+    ranges = [range_of(d) for d in studies(0)]
+    return mean(bool(____) for low, high in ranges)
+
+
+def power(true: float) -> float:
+    """Task 5: how often does the interval exclude 0, when the true
+    difference is `true` sds?"""
+    ranges = [interval(d) for d in studies(true)]
+    return mean(bool(____) for low, high in ranges)
+
+
+def histogram(values: list[float]) -> None:
+    """Bars for the values from -7 to 7; a dot where the bell ends."""
+    for low in range(-7, 7):
+        inside = sum(low <= v < low + 1 for v in values)
+        share = math.erf((low + 1) / 2**0.5) - math.erf(low / 2**0.5)
+        bell = round(len(values) * share / 2 / 10)
+        bar = ("█" * round(inside / 10)).ljust(bell)
+        print(f"  {low:3} to {low + 1:2}  {bar}{'·' if bell else ''}")
+
+
+def near(seen: float, wanted: float) -> bool:
+    return abs(seen - wanted) < 0.0005
+
+
+DIFFERENCES = [-0.122, -0.126, -0.131]
+TASKS = {
+    "1 wins by 0.01, same model": (lambda: wins(0.01), 0.1518),
+    "2 upper end of the interval": (
+        lambda: interval(DIFFERENCES)[1],
+        -0.1151,
+    ),
+    "3 how many resamples": (lambda: len(resamples(DIFFERENCES)), 27),
+    "4 coverage of the interval": (lambda: coverage(interval), 0.957),
+    "4 coverage of the bootstrap": (
+        lambda: coverage(lambda d: (min(d), max(d))),
+        0.762,
+    ),
+    "5 power at 1 sd": (lambda: power(1.0), 0.168),
+    "5 power at 3.27 sds": (lambda: power(3.27), 0.798),
+}
+
+if __name__ == "__main__":
+    for name, (task, wanted) in TASKS.items():
+        try:
+            seen = task()
+        except TypeError:  # a blank is not filled in yet
+            print(f"{name:30} not yet")
+            continue
+        right = "right" if near(seen, wanted) else f"not {wanted}"
+        print(f"{name:30} {seen:.4f}  {right}")
+    print(
+        "\nmean / (sd / √3) of 1,000 studies of nothing; · the bell"
+    )
+    ratios = [mean(d) / (stdev(d) / 3**0.5) for d in studies(0)]
+    histogram(ratios)
+    for t in (1.96, T):
+        beyond = mean(abs(r) > t for r in ratios)
+        print(f"  beyond ±{t}: {beyond:.1%}")

@@ -1,0 +1,201 @@
+"""The week's scripts do what the text says of them: they run here, as a learner runs them."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import runpy
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from q1lab.week.content import load
+from q1lab.week.model import Fold, Step, Week
+from tests.kit.places import ROOT
+
+FILES = ROOT / "content" / "files"
+Run = Callable[..., str]
+
+
+@pytest.fixture(scope="module")
+def week() -> Week:
+    return load(ROOT / "content")
+
+
+@pytest.fixture
+def run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Run]:
+    """Run one of the week's scripts in a folder with the reference models; what it printed."""
+
+    threads = torch.get_num_threads()
+
+    def ran(script: str, *arguments: str, source: str | None = None) -> str:
+        for name in ("baseline", "rope", "swiglu", "gqa", "rmsnorm"):
+            own = "model" if name == "baseline" else name
+            module = importlib.import_module(f"labs.models.{name}")
+            (tmp_path / f"{own}.py").write_text(Path(str(module.__file__)).read_text())
+            monkeypatch.setitem(sys.modules, own, module)
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, "argv", [script, *arguments])
+        monkeypatch.setattr(sys, "path", list(sys.path))
+        path = tmp_path / script
+        path.write_text(source or (FILES / script).read_text())
+        runpy.run_path(str(path), run_name="__main__")
+        return capsys.readouterr().out
+
+    torch.set_num_threads(1)  # more of them wait for each other on a busy machine
+    yield ran
+    torch.set_num_threads(threads)
+
+
+def fold(week: Week, step_id: str, title: str = "") -> str:
+    """The answer of a recall step, or the fold that needs a step."""
+    for part in week.parts():
+        for block in part.blocks:
+            if isinstance(block, Step) and block.id == step_id and block.answer:
+                return block.answer.markdown
+            if isinstance(block, Fold) and block.needs == step_id and title in block.title:
+                return block.markdown
+    raise AssertionError(step_id)
+
+
+# ── the noise lab
+
+
+def test_the_noise_lab_says_not_yet_as_long_as_its_blanks_are_empty(run: Run) -> None:
+    said = run("noise.py")
+    assert said.count("not yet") == 7
+    assert "right" not in said
+
+
+def test_the_noise_lab_is_right_with_the_answers_of_the_text(run: Run, week: Week) -> None:
+    source = (FILES / "noise.py").read_text()
+    fills = re.findall(r"(?ms)^- \*\*\d\*\*.*?`([^`]+)`", fold(week, "b2-noise", "blanks"))
+    assert len(fills) == source.count("____") - 2  # the definition, and the docstring
+    head, body = source.split("____ = Blank()", 1)
+    for fill in fills:
+        body = body.replace("____", fill, 1)
+    said = run("noise.py", source=f"{head}____ = Blank(){body}")
+    assert said.count("right") == 7, said
+    told = " ".join(fold(week, "b2-noise", "blanks").split())
+    for number in re.findall(r"beyond ±[\d.]+: ([\d.]+)%", said):
+        assert f"{float(number):.0f}%" in told, (number, told)
+
+
+def test_the_noise_lab_shows_the_losses_of_the_card() -> None:
+    import json
+
+    names = runpy.run_path(str(FILES / "noise.py"))
+    rows = map(json.loads, (ROOT / "docs/results/card.jsonl").read_text().splitlines())
+    losses = [
+        round(row["val_loss"], 4)
+        for row in rows
+        if (row["kind"], row.get("model"), row.get("iters")) == ("run", "baseline", 2000)
+    ]
+    assert list(names["LOSSES"]) == losses
+
+
+# ── which of these four broken files fails which test?
+
+
+@pytest.mark.parametrize("variant", ["rope", "rmsnorm", "swiglu", "gqa"])
+def test_broken_files_are_caught_by_the_tests_that_the_answer_names(
+    run: Run, week: Week, variant: str
+) -> None:
+    said = dict(re.findall(r"(?m)^([a-d]) fails: (.+)$", run(f"broken_{variant}.py")))
+    assert set(said) == set("abcd")
+    short = {"rmsnorm": "rms", "swiglu": "glu"}.get(variant, variant)
+    told = " ".join(fold(week.for_variant(variant), f"b1-{short}-broken").split())
+    for name, tests in said.items():
+        answer = re.search(rf"\({name}\) \*\*(.+?)\.?\*\*", told)
+        assert answer, (name, told)
+        assert answer[1].lower() == tests, name
+    assert len(set(said.values())) >= 3, "one answer for all would teach little"
+
+
+# ── the thing itself
+
+
+def test_the_cache_gives_the_scores_of_the_whole_window(run: Run) -> None:
+    said = run("generate.py")
+    kept = [int(n.replace(",", "")) for n in re.findall(r"([\d,]+) bytes kept", said)]
+    assert kept == [819_200, 409_600, 204_800]  # 2 · L · G · D · tokens · 4 bytes
+    apart = [float(n) for n in re.findall(r"window by (\S+)", said)]
+    assert len(apart) == 3
+    assert max(apart) < 1e-4
+
+
+def test_attention_by_distance_adds_up_to_one(run: Run) -> None:
+    said = run("far.py", "4")
+    shares = re.findall(r"([\d.]+)% +([\d.]+)%", said)
+    assert len(shares) == 6
+    for column in zip(*shares, strict=True):
+        # what is farther away than half a window is left out
+        assert 60 < sum(map(float, column)) <= 100.5
+    assert len(re.findall(r"loss at positions +\d+ to +\d+: [\d.]+", said)) == 2
+
+
+def test_the_shares_of_the_gates_add_up_to_one(run: Run) -> None:
+    rows = re.findall(r"and \S+ +([\d.]+)% +([\d.]+)% +([\d.]+)%", run("gates.py", "4"))
+    for column in zip(*rows, strict=True):
+        assert sum(map(float, column)) == pytest.approx(100, abs=0.5)
+
+
+def test_the_stream_is_looked_at_on_the_way(run: Run) -> None:
+    said = run("stream.py", "12")
+    ratios = re.findall(r"iter +(\d+) .* first ([\d.]+)  last ([\d.]+)", said)
+    assert [int(at) for at, _, _ in ratios] == [0, 10]
+    assert said.count("|mean|") == 2 + 9
+
+
+# ── attention from a blank file
+
+ATTENTION = """
+import torch
+from torch import nn
+
+
+class CausalSelfAttention(nn.Module):
+    def __init__(self, n_embd, n_head):
+        super().__init__()
+        self.n_head = n_head
+        self.qkv = nn.Linear(n_embd, 3 * n_embd)
+        self.out = nn.Linear(n_embd, n_embd)
+
+    def forward(self, x):
+        B, T, C = x.shape
+        q, k, v = (
+            t.view(B, T, self.n_head, -1).transpose(1, 2)
+            for t in self.qkv(x).split(C, dim=-1)
+        )
+        scores = q @ k.transpose(-1, -2) / (C // self.n_head) ** 0.5
+        future = torch.ones(T, T).triu(1).bool()
+        weights = scores.masked_fill(future, float("-inf")).softmax(-1)
+        return self.out((weights @ v).transpose(1, 2).reshape(B, T, C))
+"""
+
+WRONG = {
+    "right": ("", "", "right: it is attention"),
+    "no mask": ("triu(1)", "triu(T)", "an earlier output changed"),
+    "no softmax": (".softmax(-1)", ".exp()", "do not sum to 1"),
+    "over the batch": ("(weights @ v)", "(weights @ v).roll(1, 0)", "of a batch"),
+    "the mean alone": ("(weights @ v)", "v", "ignores the first token"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_the_kata_judges_an_attention(name: str, run: Run, tmp_path: Path) -> None:
+    old, new, said = WRONG[name]
+    sys.modules.pop("attention", None)
+    assert "The clock runs" in run("kata.py")
+    file = tmp_path / "attention.py"
+    file.write_text(file.read_text() + ATTENTION.replace(old, new))
+    told = run("kata.py")
+    sys.modules.pop("attention", None)
+    assert said in told, told
+    assert "0 minutes so far" in told
+    assert ("right: it is attention" in told) == (name == "right")
