@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import re
 import shlex
+import stat
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -38,6 +39,10 @@ class Mark:
     since: str
 
 
+Stamp = tuple[int, int] | None
+"""When a file was changed last (nanoseconds), and its size in bytes; None for no file."""
+
+
 @dataclass(frozen=True)
 class Evidence:
     """``marks`` by step id; ``lost`` says of steps whose mark has disappeared why."""
@@ -45,6 +50,13 @@ class Evidence:
     marks: Mapping[str, Mark]
     lost: Mapping[str, str]
     titles: Mapping[str, str]
+    files: Mapping[Path, Stamp]
+    """The files that were looked at, as they were then."""
+
+    @property
+    def holds(self) -> bool:
+        """Whether these files are still as they were."""
+        return all(_stamp(path) == stamp for path, stamp in self.files.items())
 
     @property
     def gone(self) -> tuple[str, ...]:
@@ -151,7 +163,7 @@ def look(store: Store, week: Week, done: Progress | None = None) -> Evidence:
     """The marks that are there now. What was there at an earlier look and is not any more is told,
     until the learner ticks the step by hand or its act is done again."""
     done = done or progress.read(store, week.label)
-    week = week.for_variant(done.chosen)
+    week = progress.narrowed(week, done)
     facts = _Facts(store, week, done)
     marks: dict[str, Mark] = {}
     for step in week.steps():
@@ -174,7 +186,12 @@ def look(store: Store, week: Week, done: Progress | None = None) -> Evidence:
     }
     if {**kept, **now} != kept:
         store.set_setting(f"evidence:{week.label}", {**kept, **now})
-    return Evidence(MappingProxyType(marks), MappingProxyType(lost), MappingProxyType(there))
+    return Evidence(
+        MappingProxyType(marks),
+        MappingProxyType(lost),
+        MappingProxyType(there),
+        MappingProxyType(facts.files),
+    )
 
 
 def _missing(words: str) -> str:
@@ -224,6 +241,7 @@ class _Facts:
         self.file = Path(row["file"]) if row and row["file"] else None
         self.own_names = learned.own_names(row)
         self.post = posts.of_week(store, week.label)
+        self.files: dict[Path, Stamp] = {}
         self.why: dict[str, str] = {}
         """Why a step has no mark, where more can be said than that it can't be found."""
         self._why = ""
@@ -231,6 +249,10 @@ class _Facts:
         self._at: Step | None = None
         self._since: dict[str, str] = {}
         """Since when a step before has its mark."""
+
+    def _is_there(self, path: Path) -> bool:
+        self.files[path] = _stamp(path)
+        return self.files[path] is not None
 
     def of(self, step: Step) -> Mark | None:
         """The mark of the first of the step's acts that leaves one."""
@@ -275,7 +297,7 @@ class _Facts:
         return None if found is None else Mark("the prediction", str(found["created"]))
 
     def _new(self, _: Action | None) -> Mark | None:
-        if self.file is None or not self.file.is_file():
+        if self.file is None or not self._is_there(self.file):
             return None
         row = learned.modification(self.store, self.week.label)
         return Mark(f"the file {self.file.name}", str(row["chosen"]) if row else "")
@@ -287,7 +309,7 @@ class _Facts:
         for path, found in checks.items():
             if Path(path).name != name and not (own and path == str(self.file)):
                 continue
-            now = _sha(Path(path))
+            now = _sha(Path(path)) if self._is_there(Path(path)) else None
             if now == found["sha256"]:
                 self._why = ""
                 return Mark(f"the green checks of {Path(path).name}", str(found["at"]))
@@ -310,7 +332,7 @@ class _Facts:
 
     def _merge(self, _: Action | None) -> Mark | None:
         found = self.store.setting(f"merged:{self.week.label}")
-        if found is None or not Path(found["into"]).is_file():
+        if found is None or not self._is_there(Path(found["into"])):
             return None
         names = f"{Path(found['file']).name} into {Path(found['into']).name}"
         return Mark(f"the merge of {names}", str(found["at"]))
@@ -352,19 +374,19 @@ class _Facts:
 
     def _document(self, name: str) -> Mark | None:
         found = self.store.setting(f"written:{name}:{self.week.label}")
-        if found is None or not Path(found["path"]).is_file():
+        if found is None or not self._is_there(Path(found["path"])):
             return None
         return Mark(Path(found["path"]).name, str(found["at"]))
 
     def _retro(self, _: Action | None) -> Mark | None:
         row = learned.retro(self.store, self.week.label)
-        if row is None or not Path(row["path"]).is_file():
+        if row is None or not self._is_there(Path(row["path"])):
             return None
         return Mark(Path(row["path"]).name, str(row["written"]))
 
     def _draft(self, _: Action | None) -> Mark | None:
         path = self.post["path"] if self.post else None
-        if self.post is None or not path or not Path(path).is_file():
+        if self.post is None or not path or not self._is_there(Path(path)):
             return None
         return Mark(f"the draft {Path(path).name}", str(self.post["updated"]))
 
@@ -410,6 +432,14 @@ class _Facts:
             if row["week"] == self.week.label and row["done"]:
                 return Mark(f"the paper “{row['title']}”", str(row["done"]))
         return None
+
+
+def _stamp(path: Path) -> Stamp:
+    try:
+        found = path.stat()
+    except (OSError, ValueError):
+        return None
+    return (found.st_mtime_ns, found.st_size) if stat.S_ISREG(found.st_mode) else None
 
 
 def _sha(path: Path) -> str | None:
