@@ -97,6 +97,14 @@ def timer_file(store: Store) -> Path:
     return store.file.with_name(paths.TIMER)
 
 
+def timer_stamp(store: Store) -> int:
+    """Changes whenever the timer's heartbeat is kept; 0 before the first."""
+    try:
+        return timer_file(store).stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
 def _clocks(store: Store) -> dict[str, Any]:
     try:
         kept = read_json(timer_file(store), 1 << 20)

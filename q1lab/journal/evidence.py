@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import re
 import shlex
+import stat
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -39,6 +40,10 @@ class Mark:
     since: str
 
 
+Stamp = tuple[int, int] | None
+"""When a file was changed last (nanoseconds), and its size in bytes; None for no file."""
+
+
 @dataclass(frozen=True)
 class Evidence:
     """``marks`` by step id; ``lost`` says of steps whose mark has disappeared why."""
@@ -46,6 +51,13 @@ class Evidence:
     marks: Mapping[str, Mark]
     lost: Mapping[str, str]
     titles: Mapping[str, str]
+    files: Mapping[Path, Stamp]
+    """The files that were looked at, as they were then."""
+
+    @property
+    def holds(self) -> bool:
+        """Whether these files are still as they were."""
+        return all(_stamp(path) == stamp for path, stamp in self.files.items())
 
     @property
     def gone(self) -> tuple[str, ...]:
@@ -148,7 +160,7 @@ def look(store: Store, week: Week, done: Progress | None = None) -> Evidence:
     """The marks that are there now. What was there at an earlier look and is not any more is told,
     until the learner ticks the step by hand or its act is done again."""
     done = done or progress.read(store, week.label)
-    week = week.for_variant(done.chosen)
+    week = progress.narrowed(week, done)
     facts = _Facts(store, week, done)
     marks: dict[str, Mark] = {}
     for step in week.steps():
@@ -171,7 +183,12 @@ def look(store: Store, week: Week, done: Progress | None = None) -> Evidence:
     }
     if {**kept, **now} != kept:
         store.set_setting(f"evidence:{week.label}", {**kept, **now})
-    return Evidence(MappingProxyType(marks), MappingProxyType(lost), MappingProxyType(there))
+    return Evidence(
+        MappingProxyType(marks),
+        MappingProxyType(lost),
+        MappingProxyType(there),
+        MappingProxyType(facts.files),
+    )
 
 
 def _missing(words: str) -> str:
@@ -218,6 +235,7 @@ class _Facts:
         self.file = Path(row["file"]) if row and row["file"] else None
         self.own_names = learned.own_names(row)
         self.post = posts.of_week(store, week.label)
+        self.files: dict[Path, Stamp] = {}
         self.why: dict[str, str] = {}
         """Why a step has no mark, where more can be said than that it can't be found."""
         self._why = ""
@@ -235,6 +253,10 @@ class _Facts:
     def prediction(self) -> Mapping[str, Any] | None:
         """The prediction for what was chosen, made in the app or with ``q1lab predict``."""
         return predictions.newest(self.store, self.variant or "", self.week.label)
+
+    def _is_there(self, path: Path) -> bool:
+        self.files[path] = _stamp(path)
+        return self.files[path] is not None
 
     def of(self, step: Step) -> Mark | None:
         """The mark of the first of the step's acts that leaves one."""
@@ -283,7 +305,7 @@ class _Facts:
         return choice.trained(study, mine, names, self.variant or mine)
 
     def _new(self, _: Action | None) -> Mark | None:
-        if self.file is None or not self.file.is_file():
+        if self.file is None or not self._is_there(self.file):
             return None
         row = learned.modification(self.store, self.week.label)
         return Mark(f"the file {self.file.name}", str(row["chosen"]) if row else "")
@@ -298,7 +320,7 @@ class _Facts:
                 continue
             if wanted not in ("", "baseline", *str(found["variant"]).split("+")):
                 continue  # it passed as another modification, or as a model without one
-            now = _sha(Path(path))
+            now = _sha(Path(path)) if self._is_there(Path(path)) else None
             if now == found["sha256"]:
                 self._why = ""
                 return Mark(f"the green checks of {Path(path).name}", str(found["at"]))
@@ -321,7 +343,7 @@ class _Facts:
 
     def _merge(self, _: Action | None) -> Mark | None:
         found = self.store.setting(f"merged:{self.week.label}")
-        if found is None or not Path(found["into"]).is_file():
+        if found is None or not self._is_there(Path(found["into"])):
             return None
         if found["file"] != str(self.file) and Path(found["file"]).stem != self.variant:
             return None  # another modification's
@@ -333,7 +355,7 @@ class _Facts:
         still be open, but not all of those since the step that last had the document written. A
         step that needs the prediction needs it in the document."""
         kept = choice.documents(self.store, self.week.label).get(self.variant or "")
-        found = _written(kept)
+        found = self._written(kept)
         if kept is None or found is None or self._too_early(found):
             return None
         if not self._is_committed(found, bool(kept["committed"])):
@@ -386,18 +408,24 @@ class _Facts:
         return by_hand or self._since.get(step.id)
 
     def _roadmap(self, _: Action | None) -> Mark | None:
-        return _written(self.store.setting(f"written:roadmap:{self.week.label}"))
+        return self._written(self.store.setting(f"written:roadmap:{self.week.label}"))
+
+    def _written(self, kept: Mapping[str, Any] | None) -> Mark | None:
+        """The mark of a document that was noted as written and is still there."""
+        if kept is None or not self._is_there(Path(kept["path"])):
+            return None
+        return Mark(Path(kept["path"]).name, str(kept["at"]))
 
     def _retro(self, _: Action | None) -> Mark | None:
         row = learned.retro(self.store, self.week.label)
-        if row is None or not Path(row["path"]).is_file():
+        if row is None or not self._is_there(Path(row["path"])):
             return None
         mark = Mark(Path(row["path"]).name, str(row["written"]))
         return mark if self._is_committed(mark, row["commit_sha"] is not None) else None
 
     def _draft(self, _: Action | None) -> Mark | None:
         path = self.post["path"] if self.post else None
-        if self.post is None or not path or not Path(path).is_file():
+        if self.post is None or not path or not self._is_there(Path(path)):
             return None
         return Mark(f"the draft {Path(path).name}", str(self.post["updated"]))
 
@@ -459,11 +487,12 @@ _COMMIT = re.compile(r"\bcommit", re.IGNORECASE)
 """A step whose title says so asks for a commit."""
 
 
-def _written(kept: Mapping[str, Any] | None) -> Mark | None:
-    """The mark of a document that was noted as written and is still there."""
-    if kept is None or not Path(kept["path"]).is_file():
+def _stamp(path: Path) -> Stamp:
+    try:
+        found = path.stat()
+    except (OSError, ValueError):
         return None
-    return Mark(Path(kept["path"]).name, str(kept["at"]))
+    return (found.st_mtime_ns, found.st_size) if stat.S_ISREG(found.st_mode) else None
 
 
 def _sha(path: Path) -> str | None:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from textual import events
 from textual.app import App
 from textual.binding import Binding, BindingType
-from textual.command import CommandPalette, Provider
+from textual.command import Provider
 from textual.screen import Screen
 
 from q1lab import paths
@@ -117,10 +117,7 @@ class Q1Lab(TimedApp):
         self.desk.stop()
 
     def on_resize(self, event: events.Resize) -> None:
-        small = isinstance(self.screen, TooSmallScreen)
-        if small and fits(event.size):
-            self.pop_screen()
-        elif not small and not fits(event.size):
+        if not fits(event.size):
             self.push_screen(TooSmallScreen())
 
     def on_snapshot_taken(self, message: SnapshotTaken) -> None:
@@ -149,10 +146,7 @@ class Q1Lab(TimedApp):
         self.switch_mode(page)
 
     def action_command_palette(self) -> None:
-        """Textual's own, with the way out in its first line."""
-        if not isinstance(self.screen, CommandPalette):
-            words = "What to do, in words … · Esc closes"
-            self.push_screen(CommandPalette(placeholder=words, id="--command-palette"))
+        self.push_screen(_late("palette", "Palette")()())
 
     def action_help(self) -> None:
         screen = self.screen

@@ -8,11 +8,17 @@ import traceback
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from textual import events
+from textual.app import App
+from textual.await_complete import AwaitComplete
+from textual.dom import DOMNode
 from textual.reactive import reactive
+from textual.screen import Screen
 from textual.timer import Timer
 
 from q1lab import paths
 from q1lab.errors import Problem
+from q1lab.tui.bursts import Bursts
 from q1lab.tui.textual_private import PrivateApp
 
 READY = 2.0
@@ -29,13 +35,33 @@ class CalmApp(PrivateApp):
         super().__init__()
         self._quiet: Timer | None = None
         self._waiting: list[Callable[[], Any]] | None = []
+        self._bursts = Bursts(self.CLICK_CHAIN_TIME_THRESHOLD)
+
+    def on_mount(self) -> None:
+        self.screen_change_signal.subscribe(self, self._bursts.screen_came, immediate=True)
+
+    async def on_event(self, event: events.Event) -> None:
+        if self._bursts.too_early(event):
+            return
+        if not isinstance(event, events.Key):
+            await super().on_event(event)
+            return
+        self._bursts.begin()
+        await super().on_event(event)
+        self._bursts.end(event.key)
+
+    def push_screen(self, screen: Any, *args: Any, **kwargs: Any) -> Any:
+        """Open a screen; none opens over another of its kind, so that what asks twice for one gets
+        one."""
+        if type(screen) is type(self.screen):
+            return AwaitComplete()
+        return super().push_screen(screen, *args, **kwargs)
 
     def tell(self, text: str, title: str = "That did not work") -> None:
         """Say what went wrong in a modal, once; the app goes on."""
         from q1lab.tui.screens.error import ErrorScreen
 
-        if not isinstance(self.screen, ErrorScreen):
-            self.push_screen(ErrorScreen(title, text))
+        self.push_screen(ErrorScreen(title, text))
 
     def notify(self, message: str, **given: Any) -> None:
         """Say something for a while, in a line at the foot: never over what one reads."""
@@ -72,7 +98,9 @@ class CalmApp(PrivateApp):
         except Exception:
             self.tell(f"An error in q1lab. Nothing was lost; {self.log_error()} has the details.")
 
-    async def run_action(self, *args: Any, **kwargs: Any) -> bool:
+    async def run_action(
+        self, action: Any, default_namespace: DOMNode | None = None, *args: Any, **kwargs: Any
+    ) -> bool:
         """Do what a key is for once the screen it meets is complete: keys can be typed faster than
         a screen is put together, and one that closed it half done would end the app."""
         done = True
@@ -81,7 +109,9 @@ class CalmApp(PrivateApp):
                 while not self.screen.is_mounted:
                     await asyncio.sleep(0.005)
         with self.careful():
-            done = await super().run_action(*args, **kwargs)
+            done = await super().run_action(action, default_namespace, *args, **kwargs)
+        if done:
+            self._bursts.ran(str(action), isinstance(default_namespace, Screen | App))
         return done
 
     def after_first_paint(self, work: Callable[[], Any]) -> None:

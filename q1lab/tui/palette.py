@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
-from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
 
 from q1lab.tui.keys import KEYS
 from q1lab.tui.screens import acts, forms
+from q1lab.tui.screens.base import Own
 from q1lab.tui.screens.help import key_name
 
 if TYPE_CHECKING:
@@ -37,6 +38,13 @@ FORMS = (
 )
 
 Command = tuple[str, str, Callable[[], Any]]
+
+
+class Palette(Own, CommandPalette):
+    """Textual's own, with the way out in its first line."""
+
+    def __init__(self) -> None:
+        super().__init__(placeholder="What to do, in words … · Esc closes", id="--command-palette")
 
 
 class Commands(Provider):

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from q1lab import paths
 from q1lab.errors import Problem
-from q1lab.index import ingest, view
+from q1lab.index import ingest, learned, view
 from q1lab.index.ingest import Looked
 from q1lab.index.store import Store
 from q1lab.index.view import RunView, StudyLine, StudyView
@@ -87,6 +87,11 @@ def ended_since(before: Snapshot, after: Snapshot) -> list[StudyLine]:
     return [line for line in after.studies if line.id in trained and line.done == line.total]
 
 
+def stamp(store: Store) -> tuple[object, ...]:
+    """Changes whenever the database does, and when another one has taken its place."""
+    return store.db, *store.stamp()
+
+
 class Taker:
     """Reads the store into snapshots. Keeps what did not change between two looks."""
 
@@ -97,6 +102,10 @@ class Taker:
         self.watched: str | None = None
         """The study whose curves are wanted; None: the newest."""
         self.pages: dict[str, Job] = {}
+        self._done = Progress()
+        self._evidence: evidence.Evidence | None = None
+        self._worked_out: object = None
+        """The database's stamp when these two were worked out."""
         self._plans: dict[str, tuple[str, Study]] = {}
         self._lines: tuple[StudyLine, ...] = ()
         self._seen: tuple[object, ...] = ()
@@ -118,7 +127,7 @@ class Taker:
         """A fresh snapshot. ``ingest`` takes the trainers' new events in first."""
         if ingest:
             self._ingest(store)
-        seen = (*store.stamp(), self.watched, tuple(self._unreadable))
+        seen = (stamp(store), self.watched, tuple(self._unreadable))
         running = {line.id for line in self._lines if line.state == "running"}
         if seen != self._seen or running or self._more:
             self._look(store)
@@ -128,13 +137,21 @@ class Taker:
         if ingest and self._focus is not None:
             self._focus = with_wandb(self._focus)
         pages = {name: job(store) for name, job in self.pages.items()}
-        done = progress.read(store, self.week)
-        if self.content is not None:
-            done = evidence.merge(
-                store, self.content, done, evidence.look(store, self.content, done)
-            )
+        done = self._progress(store)
         news = tuple(self._news()) if ingest else ()
         return Snapshot(done, self._lines, self._focus, pages, news, self.looked)
+
+    def _progress(self, store: Store) -> Progress:
+        """Ticks, answers and minutes; worked out again only when the database or a file that counts
+        has changed."""
+        now = (stamp(store), learned.timer_stamp(store))
+        if now != self._worked_out or (self._evidence and not self._evidence.holds):
+            self._done = progress.read(store, self.week)
+            if self.content is not None:
+                self._evidence = evidence.look(store, self.content, self._done)
+                self._done = evidence.merge(store, self.content, self._done, self._evidence)
+            self._worked_out = now
+        return self._done
 
     def _news(self) -> Iterator[str]:
         """What of the studies that train is seen for the first time."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 from textual import events
 from textual.reactive import reactive
 
 from q1lab import paths
+from q1lab.errors import Problem
+from q1lab.index.store import Store
 from q1lab.tui.calm import CalmApp
 from q1lab.tui.setup import Setup
 from q1lab.tui.sheets import part_name
@@ -18,6 +20,8 @@ from q1lab.tui.timekeeper import Timekeeper, line
 from q1lab.week import clock as clocks
 from q1lab.week import progress
 from q1lab.week.model import Part, Week
+
+T = TypeVar("T")
 
 ONCE = 4 * 3600.0
 """Seconds in which the timer is offered once for a part, however often the app is opened."""
@@ -61,6 +65,25 @@ class TimedApp(CalmApp):
             self.ask_time()
         self.set_interval(1.0, self.tick_clock)
         self.draw_clock()
+
+    def ask(
+        self,
+        job: Callable[[Store], T],
+        then: Callable[[T], object] | None = None,
+        failed: Callable[[Problem], object] | None = None,
+    ) -> None:
+        """Have the desk do ``job(store)``, then call ``then(result)`` in the app. A Problem is
+        told; with ``failed`` it is given to that."""
+
+        def careful(store: Store) -> tuple[Callable[[Any], object] | None, Any]:
+            try:
+                return then, job(store)
+            except Problem as problem:
+                if failed is None:
+                    raise
+                return failed, problem
+
+        self.desk.ask(careful, lambda found: self.call_later(*found) if found[0] else None)
 
     def tick_clock(self) -> None:
         """Once a second."""
@@ -177,7 +200,7 @@ class TimedApp(CalmApp):
 
     def _save_clock(self, credited: Mapping[str, float], state: Mapping[str, Any]) -> None:
         label, clock, amounts = self.setup.week.label, dict(state), dict(credited)
-        self.desk.ask(
+        self.ask(
             lambda store: progress.save_clock(store, label, amounts, clock),
-            lambda _: self.call_later(self.time.in_snapshot),
+            lambda _: self.time.in_snapshot(),
         )

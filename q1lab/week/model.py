@@ -6,7 +6,7 @@ content.load makes a Week of a folder; nothing here reads a file. The format is 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -327,9 +327,10 @@ class Week:
     """What `q1lab take` can copy into the learner's repo: plain files in the folder `files`."""
     variant: str | None = None
     """What `for_variant` narrowed this week to; None: all variants' blocks are still in."""
-    _where: dict[str, tuple[Session, Part]] = field(default_factory=dict, repr=False, compare=False)
-    told: dict[object, Week] = field(default_factory=dict, repr=False, compare=False)
-    """The last narrowing of this week, so that a viewer may ask for it at every key."""
+    _where: dict[str, tuple[Session, Part]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    _kept: dict[object, Week] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for session in self.sessions:
@@ -364,9 +365,17 @@ class Week:
             overview=_named(self.overview, chosen, numbers),
             numbers=numbers,
             variant=chosen,
-            _where={},
-            told={},
         )
+
+    def keeping(self, key: object, narrow: Callable[[], Week]) -> Week:
+        """What ``narrow`` makes of this week. The last one is kept with its key: a viewer asks for
+        it at every key that is pressed, and at every look."""
+        found = self._kept.get(key)
+        if found is None:
+            found = narrow()
+            self._kept.clear()
+            self._kept[key] = found
+        return found
 
     def session(self, session_id: str) -> Session:
         """The session with this id, in upper or lower case. Raises Problem naming the ids there

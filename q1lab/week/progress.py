@@ -111,10 +111,7 @@ def narrowed(week: Week, progress: Progress) -> Week:
     marks = progress.marks
     wrong = frozenset(step_id for step_id, how in marks.items() if how == "wrong")
     key = (progress.chosen, progress.data, wrong)
-    if key not in week.told:
-        week.told.clear()
-        week.told[key] = _narrowed(week, progress, wrong)
-    return week.told[key]
+    return week.keeping(key, lambda: _narrowed(week, progress, wrong))
 
 
 AGAIN = "Answer again, from memory"
@@ -138,7 +135,7 @@ def _unchosen(week: Week) -> Week:
         )
         for session in week.sessions
     )
-    return replace(week, sessions=sessions, _where={}, told={})
+    return replace(week, sessions=sessions)
 
 
 def _narrowed(week: Week, progress: Progress, wrong: frozenset[str]) -> Week:
@@ -178,7 +175,7 @@ def _narrowed(week: Week, progress: Progress, wrong: frozenset[str]) -> Week:
             first = replace(session.parts[0], blocks=(words, *back, *session.parts[0].blocks))
             session = replace(session, parts=(first, *session.parts[1:]))
         sessions.append(session)
-    return replace(told, sessions=tuple(sessions), _where={}, told={})
+    return replace(told, sessions=tuple(sessions))
 
 
 def first_open(

@@ -134,6 +134,8 @@ async def test_a_commands_output_is_shown_as_plain_text_and_esc_ends_it(tmp_path
         done = OutputScreen("another", [sys.executable, "-c", "raise SystemExit(3)"], tmp_path)
         await app.push_screen(done)
         await until(pilot, lambda: "status 3" in str(done.query_one(".dialog").border_subtitle))
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is not done)
         missing = OutputScreen("a third", [str(tmp_path / "nothing")], tmp_path)
         await app.push_screen(missing)
         await until(

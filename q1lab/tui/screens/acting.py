@@ -5,8 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
+from q1lab.errors import Problem
 from q1lab.index.store import Store
 from q1lab.index.view import RunView
 from q1lab.study.states import MISSING, State
@@ -17,24 +18,39 @@ from q1lab.tui.snapshot import Focus
 from q1lab.tui.widgets import forest
 from q1lab.tui.widgets.study_words import settled
 
+T = TypeVar("T")
+
 
 class StudyActs(Page):
     """``view`` is the study they act on, ``chosen_run`` the cell under the cursor."""
 
     view: Focus | None = None
+    _at_work: frozenset[str] = frozenset()
+    """What is being done to a study now."""
 
     @property
     def chosen_run(self) -> RunView | None:
         return None
 
-    def work(self, act: Callable[[], Any], done: Callable[[Any], object] | None = None) -> None:
-        """Do something slow beside the screen; a Problem becomes the error modal."""
-        beside(
-            self,
-            act,
-            done or (lambda _: None),
-            lambda problem: self.app.post_message(Failed(str(problem))),
-        )
+    def work(
+        self, what: str, act: Callable[[], T], done: Callable[[T], object] | None = None
+    ) -> None:
+        """Do something slow beside the screen, unless it is being done already; a Problem becomes
+        the error modal."""
+        if what in self._at_work:
+            return
+        self._at_work |= {what}
+
+        def ended(given: T) -> None:
+            self._at_work -= {what}
+            if done is not None:
+                done(given)
+
+        def failed(problem: Problem) -> None:
+            self._at_work -= {what}
+            self.app.post_message(Failed(str(problem)))
+
+        beside(self, act, ended, failed)
 
     def tell(self, text: str) -> None:
         self.notify(text, markup=False)
@@ -44,13 +60,16 @@ class StudyActs(Page):
             return
         name = self.view.line.id
         self.tell(f"Stopping {name}; each run leaves a checkpoint.")
-        self.work(lambda: _stop(name), lambda _: self.tell(f"{name} stopped; g goes on."))
+        self.work(
+            f"stop {name}", lambda: _stop(name), lambda _: self.tell(f"{name} stopped; g goes on.")
+        )
 
     def action_go_on(self) -> None:
         if self.view is None:
             return
         name = self.view.line.id
         self.work(
+            f"train {name}",
             lambda: _go_on(name, self.q1.setup.database),
             lambda runs: self.tell(f"{name} trains again: {', '.join(runs)}"),
         )
@@ -61,7 +80,11 @@ class StudyActs(Page):
             return
         if run.state in MISSING and not self.view.alive:
             study, name = self.view.line.id, run.name
-            self.work(lambda: _again(study, name), lambda _: self.tell(f"{name} trains again."))
+            self.work(
+                f"train {study}",
+                lambda: _again(study, name),
+                lambda _: self.tell(f"{name} trains again."),
+            )
         elif run.state in MISSING:
             self.tell(f"{run.name} can be trained again when the study has ended or stopped.")
         elif run.state is State.DIVERGED:

@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import ClassVar
 
 from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Static, TextArea
 
 from q1lab.files import plain
 from q1lab.tui import editing
+from q1lab.tui.screens.base import Dialog
 from q1lab.week import progress as domain
 from q1lab.week.model import Step
-
-if TYPE_CHECKING:
-    from q1lab.tui.app import Q1Lab
-
 
 AROUND = 14
 """Cells that the terminal has more than a title in the dialog's border may take."""
 
 
-class AnswerScreen(ModalScreen[None]):
+class AnswerScreen(Dialog[None]):
     """Esc or Ctrl+S keeps the text and goes back: what was typed is never thrown away."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -70,7 +66,7 @@ class AnswerScreen(ModalScreen[None]):
         text = self.query_one(TextArea).text
         if text != self.before:
             self.before = text
-            app = cast("Q1Lab", self.app)
+            app = self.q1
             app.desk.ask(lambda store: domain.answer(store, app.week.label, self.step.id, text))
 
     def action_save(self) -> None:
@@ -79,7 +75,7 @@ class AnswerScreen(ModalScreen[None]):
 
     def action_editor(self) -> None:
         area = self.query_one(TextArea)
-        after = editing.edit_text(cast("Q1Lab", self.app), area.text, self.step.id)
+        after = editing.edit_text(self.q1, area.text, self.step.id)
         if after is not None:
             area.text = after
             area.move_cursor(area.document.end)

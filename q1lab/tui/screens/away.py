@@ -9,9 +9,9 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label, Static
 
+from q1lab.tui.screens.base import Dialog
 from q1lab.week.clock import Question
 
 Answer = tuple[float, bool]
@@ -31,7 +31,7 @@ def words(seconds: float) -> str:
     return f"{hours // 24} days {hours % 24} h"
 
 
-class AwayScreen(ModalScreen[Answer | None]):
+class AwayScreen(Dialog[Answer | None]):
     """Nothing is credited without an answer. Esc leaves the question open; ``t`` asks it again."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

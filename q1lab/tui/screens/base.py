@@ -1,13 +1,14 @@
-"""What all main screens share: the line at the top, a body, the footer, and the snapshot that fills
-them."""
+"""What all screens share; and what the main ones do: the line at the top, a body, the footer, and
+the snapshot that fills them."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from textual.app import ComposeResult
+from textual.await_complete import AwaitComplete
 from textual.containers import Container
-from textual.screen import Screen
+from textual.screen import ModalScreen, Screen
 
 from q1lab.tui.snapshot import Snapshot
 from q1lab.tui.widgets.keyline import KeyLine
@@ -18,17 +19,53 @@ if TYPE_CHECKING:
     from q1lab.tui.app import Q1Lab
 
 
-class Page(Screen[None]):
-    """A main screen. Subclasses give ``page``, ``BINDINGS = bindings(page)``, ``body()`` and
-    ``show(snapshot)``."""
+T = TypeVar("T")
 
-    page: ClassVar[str] = ""
-    AUTO_FOCUS: ClassVar[str | None] = "#body *"
+
+class Own:
+    """A screen of this app: it closes once, and nothing but itself. While another one is over it,
+    it waits for that.
+
+    No widget itself: of several bases Textual reads the style rules of the first that is one.
+    """
+
+    app: Any
+    _late: tuple[Any] | None = None
+    """What it gives as soon as nothing is over it any more."""
 
     @property
     def q1(self) -> Q1Lab:
         """The app, by its own type."""
         return cast("Q1Lab", self.app)
+
+    def dismiss(self, result: Any = None) -> AwaitComplete:
+        """Close and give ``result``; nothing happens when it is closed already."""
+        closing = AwaitComplete()
+        if self.app.screen is self:
+            closing = super().dismiss(result)  # type: ignore[misc]
+        elif self in self.app.screen_stack:
+            self._late = (result,)
+        return closing
+
+    def on_screen_resume(self) -> None:
+        if self._late is not None:
+            self.dismiss(*self._late)
+
+
+class OwnScreen(Own, Screen[T]):
+    """A screen over a page, as large as that."""
+
+
+class Dialog(Own, ModalScreen[T]):
+    """A box over a page."""
+
+
+class Page(OwnScreen[None]):
+    """A main screen. Subclasses give ``page``, ``BINDINGS = bindings(page)``, ``body()`` and
+    ``show(snapshot)``."""
+
+    page: ClassVar[str] = ""
+    AUTO_FOCUS: ClassVar[str | None] = "#body *"
 
     def body(self) -> ComposeResult:
         """The widgets between the top line and the footer."""

@@ -5,12 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
-from textual.screen import Screen
 from textual.widgets import Static
 
 from q1lab.errors import Problem
@@ -21,6 +20,7 @@ from q1lab.model.checks import CheckReport, CheckResult, run_checks
 from q1lab.tui import editing, sheets
 from q1lab.tui.checking import Round, Stamp, stamp
 from q1lab.tui.keys import bindings
+from q1lab.tui.screens.base import OwnScreen
 from q1lab.tui.screens.hint import HintScreen, show_next
 from q1lab.tui.widgets.check_words import Results, against_source, ending, heading
 from q1lab.tui.widgets.diff_view import diff_text
@@ -31,15 +31,12 @@ from q1lab.tui.widgets.reader import Reader
 from q1lab.tui.widgets.sayline import SayLine
 from q1lab.week import progress as domain
 
-if TYPE_CHECKING:
-    from q1lab.tui.app import Q1Lab
-
 POLL = 1.0
 """Seconds between looks at the file. Looking works everywhere; being told does not on WSL and
 network mounts."""
 
 
-class CheckScreen(Screen[None]):
+class CheckScreen(OwnScreen[None]):
     """Checks ``file`` (from the learner's folder) for ``target``; a step that carries it is ticked
     on success.
 
@@ -79,10 +76,6 @@ class CheckScreen(Screen[None]):
                 yield Reader()
         yield KeyLine()
         yield SayLine()
-
-    @property
-    def q1(self) -> Q1Lab:
-        return cast("Q1Lab", self.app)
 
     def on_mount(self) -> None:
         self.path = editing.folder(self.q1) / self.file

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import ClassVar
 
 from rich.table import Table
 from rich.text import Text
@@ -10,22 +10,19 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Button, OptionList, Static
 from textual.widgets.option_list import Option
 
 from q1lab.index.store import Store
 from q1lab.journal import choice
+from q1lab.tui.screens.base import Dialog
 from q1lab.tui.widgets.listing import Listing
 from q1lab.tui.widgets.palette import palette
 from q1lab.week import progress as domain
 from q1lab.week.model import Variant, Week
 
-if TYPE_CHECKING:
-    from q1lab.tui.app import Q1Lab
 
-
-class ChooseScreen(ModalScreen[None]):
+class ChooseScreen(Dialog[None]):
     """One row per variant; Enter takes it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", "close")]
@@ -44,11 +41,11 @@ class ChooseScreen(ModalScreen[None]):
 
     def on_mount(self) -> None:
         names = [one.name for one in self.week.variants]
-        chosen = cast("Q1Lab", self.app).snapshot.progress.chosen or self.week.default
+        chosen = self.q1.snapshot.progress.chosen or self.week.default
         self.query_one(OptionList).highlighted = names.index(chosen) if chosen in names else 0
 
     def _row(self, one: Variant) -> Table:
-        chosen = cast("Q1Lab", self.app).snapshot.progress.chosen == one.name
+        chosen = self.q1.snapshot.progress.chosen == one.name
         facts = [one.difficulty, f"used in {one.used_in}" if one.used_in else "", one.paper]
         muted = palette(self.app).muted
         row = Table.grid(padding=(0, 1, 0, 0))
@@ -59,7 +56,7 @@ class ChooseScreen(ModalScreen[None]):
         return row
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        app = cast("Q1Lab", self.app)
+        app = self.q1
         one, week = self.week.variants[event.option_index], app.setup.week
 
         def choose(store: Store) -> str:
@@ -81,7 +78,7 @@ class ChooseScreen(ModalScreen[None]):
         self.dismiss()
 
 
-class ChangeScreen(ModalScreen[bool]):
+class ChangeScreen(Dialog[bool]):
     """Asks before another modification is chosen than the one that was trained; Esc keeps it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "keep", "keep")]

@@ -10,7 +10,6 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
-from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
 from q1lab import config
@@ -18,6 +17,7 @@ from q1lab.errors import Problem
 from q1lab.files import plain
 from q1lab.index.store import Store
 from q1lab.tui.beside import beside
+from q1lab.tui.screens.base import Dialog
 from q1lab.tui.widgets.diff_view import diff_text
 from q1lab.tui.widgets.palette import palette
 from q1lab.week.model import Week
@@ -48,7 +48,7 @@ def open_for(app: Q1Lab, argv: Sequence[str], folder: Path) -> None:
     app.push_screen(CommitScreen(argv, folder, app.setup.week, app.setup.database, asks=asks))
 
 
-class CommitScreen(ModalScreen[bool]):
+class CommitScreen(Dialog[bool]):
     """Message, files and diff; Enter commits, Esc leaves everything as it is.
 
     Gives True when something was written. Without ``asks`` it commits at once and says so, unless

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
-from textual.screen import ModalScreen
 from textual.widgets import Markdown, Static
 
 from q1lab.files import open_regular, os_reason, plain
 from q1lab.tui import editing
-
-if TYPE_CHECKING:
-    from q1lab.tui.app import Q1Lab
+from q1lab.tui.screens.base import Dialog
 
 MOST = 400_000
 """Bytes shown at most."""
 
 
-class DocumentScreen(ModalScreen[None]):
+class DocumentScreen(Dialog[None]):
     """Markdown, rendered."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -57,5 +54,5 @@ class DocumentScreen(ModalScreen[None]):
         place.focus()
 
     async def action_edit(self) -> None:
-        editing.edit_file(cast("Q1Lab", self.app), self.file)
+        editing.edit_file(self.q1, self.file)
         await self._show()

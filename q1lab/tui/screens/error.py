@@ -7,13 +7,13 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, VerticalScroll
-from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
 from q1lab.tui.outside import copy
+from q1lab.tui.screens.base import Dialog
 
 
-class ErrorScreen(ModalScreen[None]):
+class ErrorScreen(Dialog[None]):
     """One message; Esc, Enter or the button closes it, ``c`` copies it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [("escape", "dismiss", "close"), ("c", "copy", "copy")]

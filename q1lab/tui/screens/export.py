@@ -10,12 +10,12 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Input, Label, OptionList, Static
 from textual.widgets.option_list import Option
 
 from q1lab.study import children
 from q1lab.tui.beside import beside
+from q1lab.tui.screens.base import Dialog
 from q1lab.tui.widgets.listing import Listing
 
 FORMATS: tuple[tuple[str, list[str], str], ...] = (
@@ -27,7 +27,7 @@ FORMATS: tuple[tuple[str, list[str], str], ...] = (
 )
 
 
-class ExportScreen(ModalScreen[None]):
+class ExportScreen(Dialog[None]):
     """Runs ``q1lab export`` in a child, since drawing needs matplotlib, and says what was
     written."""
 
@@ -37,6 +37,7 @@ class ExportScreen(ModalScreen[None]):
     def __init__(self, ids: Sequence[str]) -> None:
         super().__init__()
         self.ids = list(ids)
+        self.writing = False
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as dialog:
@@ -62,6 +63,8 @@ class ExportScreen(ModalScreen[None]):
         self._write(str(option.id) if option is not None else "svg")
 
     def _write(self, choice: str) -> None:
+        if self.writing:
+            return
         folder = Path(self.query_one(Input).value.strip() or ".").expanduser()
         if not folder.is_dir():
             self._say(f"{folder} is no folder.", bad=True)
@@ -70,6 +73,7 @@ class ExportScreen(ModalScreen[None]):
         form = "csv" if choice == "curves" else choice
         command = ["export", *self.ids, "--format", form, "--output", str(folder), *extra]
         self._say("Writing …")
+        self.writing = True
         beside(
             self,
             lambda: children.run_q1lab(command).strip(),
@@ -78,6 +82,7 @@ class ExportScreen(ModalScreen[None]):
         )
 
     def _say(self, text: str, bad: bool = False) -> None:
+        self.writing = False
         said = self.query_one("#said", Static)
         said.update(text)
         said.set_class(bad, "bad")

@@ -10,8 +10,9 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
-from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label, Select
+
+from q1lab.tui.screens.base import Dialog
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Field:
     """Characters that can be typed."""
 
 
-class FieldsScreen(ModalScreen[dict[str, str] | None]):
+class FieldsScreen(Dialog[dict[str, str] | None]):
     """Gives the values by name, or None when it was closed."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -9,10 +9,10 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
+from q1lab.tui.screens.base import Dialog
 from q1lab.tui.sheets import part_name
 from q1lab.tui.widgets.listing import Listing
 from q1lab.week.model import Week
@@ -21,7 +21,7 @@ from q1lab.week.progress import Progress
 Found = tuple[str, str | None]
 
 
-class FindScreen(ModalScreen[Found | None]):
+class FindScreen(Dialog[Found | None]):
     """Every word typed must be in the part's or the step's title; gives (part id, step id or
     None)."""
 

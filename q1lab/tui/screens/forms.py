@@ -85,21 +85,12 @@ def _form(
         if values is None:
             return
 
-        def job(store: Store) -> Any:
-            try:
-                return keep(store, values)
-            except Problem as problem:
-                return problem
+        def failed(problem: Problem) -> None:  # what was typed is there again, to be corrected
+            again = [replace(field, value=values[field.name]) for field in fields]
+            _form(app, title, again, keep, said)
+            app.tell(str(problem))
 
-        def answered(answer: Any) -> None:
-            if isinstance(answer, Problem):  # what was typed is there again, to be mended
-                again = [replace(field, value=values[field.name]) for field in fields]
-                _form(app, title, again, keep, said)
-                app.tell(str(answer))
-            else:
-                _say(app, answer, said)
-
-        app.desk.ask(job, lambda answer: app.call_later(answered, answer))
+        app.ask(lambda store: keep(store, values), lambda answer: _say(app, answer, said), failed)
 
     app.push_screen(FieldsScreen(title, fields), kept)
 

@@ -11,11 +11,12 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.keys import format_key
-from textual.screen import ModalScreen, Screen
+from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Static
 
 from q1lab.tui.keys import KEYS
+from q1lab.tui.screens.base import Dialog
 from q1lab.tui.widgets.palette import palette
 
 NAMES = {
@@ -89,7 +90,7 @@ def key_name(keys: str) -> str:
     return " or ".join(dict.fromkeys(names))
 
 
-class HelpScreen(ModalScreen[None]):
+class HelpScreen(Dialog[None]):
     """A table made from the bindings that hold at this moment, remapped keys included."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

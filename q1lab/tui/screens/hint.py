@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
-from textual.screen import ModalScreen
 from textual.widgets import Markdown, Static
 
 from q1lab.files import plain
 from q1lab.model import learner
 from q1lab.model.learner import STAGES, Hint
+from q1lab.tui.screens.base import Dialog
 from q1lab.tui.widgets.diff_view import diff_text
 from q1lab.tui.widgets.palette import palette
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from q1lab.tui.app import Q1Lab
 
 
-class HintScreen(ModalScreen[None]):
+class HintScreen(Dialog[None]):
     """Markdown, and below it a diff, where there is one."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,h,c", "dismiss", "close")]

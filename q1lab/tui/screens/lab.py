@@ -128,7 +128,8 @@ class LabScreen(StudyActs, Page):
         ended = bool(view.runs) and all(run.state in ENDED for run in view.runs)
         if ended and settled(view) is None and self._comparing != asked:
             self._comparing = asked
-            self.work(lambda: children.run_q1lab(["compare", view.line.id, "--json"]))
+            name = view.line.id
+            self.work(f"compare {name}", lambda: children.run_q1lab(["compare", name, "--json"]))
 
     # ── acts
 

@@ -4,13 +4,12 @@ it."""
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, VerticalScroll
-from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import Button, Input, OptionList, Select, Static
 
@@ -24,6 +23,7 @@ from q1lab.tui import editing
 from q1lab.tui.beside import beside
 from q1lab.tui.keys import bindings
 from q1lab.tui.messages import Failed
+from q1lab.tui.screens.base import OwnScreen
 from q1lab.tui.widgets.diff_view import diff_text
 from q1lab.tui.widgets.keyline import KeyLine
 from q1lab.tui.widgets.launch_form import LaunchForm
@@ -33,7 +33,6 @@ from q1lab.tui.widgets.sayline import SayLine
 
 if TYPE_CHECKING:
     from q1lab.planning import Plan
-    from q1lab.tui.app import Q1Lab
 
 SPOILER = """This is q1lab's own implementation.
 
@@ -45,7 +44,7 @@ PAUSE = 0.7
 key."""
 
 
-class LaunchScreen(Screen[str | None]):
+class LaunchScreen(OwnScreen[str | None]):
     """Gives the id of the study that was started (or that is to be watched), None when left with
     Esc."""
 
@@ -83,10 +82,6 @@ class LaunchScreen(Screen[str | None]):
             yield Button("Start", id="start", variant="primary", disabled=True, compact=True)
         yield KeyLine()
         yield SayLine()
-
-    @property
-    def q1(self) -> Q1Lab:
-        return cast("Q1Lab", self.app)
 
     def on_mount(self) -> None:
         self.query_one("#variant").focus()

@@ -12,13 +12,13 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import RichLog
 
 from q1lab.errors import FAILED
 from q1lab.files import plain
 from q1lab.study import children
 from q1lab.tui.outside import copy
+from q1lab.tui.screens.base import Dialog
 
 LINES = 5000
 _REFUSED = re.compile(r"^q1lab: ", re.MULTILINE)
@@ -28,7 +28,7 @@ SECONDS = 6 * 3600
 """A command that runs longer ends by its own limit."""
 
 
-class OutputScreen(ModalScreen[None]):
+class OutputScreen(Dialog[None]):
     """Runs one command without input; Esc ends it if it still runs, but not what it trains. Where
     the command asks for ``--yes``, ``y`` gives it. With ``look`` the command runs with these
     options first, to show what it would do, and ``y`` does it. One reads from the top; at its end

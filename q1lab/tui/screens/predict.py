@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import Any, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
-from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label, RadioSet, Static, TextArea
 
 from q1lab.compare.scoring import DIRECTIONS
 from q1lab.errors import Problem
 from q1lab.index.store import Store
 from q1lab.journal import predictions
+from q1lab.tui.screens.base import Dialog
 from q1lab.tui.widgets.listing import Radio
 from q1lab.week import progress as domain
-
-if TYPE_CHECKING:
-    from q1lab.tui.app import Q1Lab
 
 SLIM = 76
 """From this many cells up the three directions are in one line."""
 WORDS = {"lower": "lower (better)", "higher": "higher (worse)", "same": "about the same"}
 
 
-class PredictScreen(ModalScreen[None]):
+class PredictScreen(Dialog[None]):
     """A form. What is wrong with it is said under it; a locked prediction is shown, and can be
     amended."""
 
@@ -41,6 +38,7 @@ class PredictScreen(ModalScreen[None]):
         self.variant = variant
         self.step_id = step_id
         self.locked: str | None = None
+        self.keeping = False
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(classes="dialog form", can_focus=False) as dialog:
@@ -69,11 +67,7 @@ class PredictScreen(ModalScreen[None]):
                 yield Button("Cancel", id="cancel")
 
     def on_mount(self) -> None:
-        app = cast("Q1Lab", self.app)
-        app.desk.ask(
-            lambda store: predictions.newest(store, self.variant, self.week),
-            lambda found: app.call_later(self._fill, found),
-        )
+        self.q1.ask(lambda store: predictions.newest(store, self.variant, self.week), self._fill)
         self.query_one("#direction").focus()
         self._say()
 
@@ -159,8 +153,9 @@ class PredictScreen(ModalScreen[None]):
 
     @on(Button.Pressed, "#keep")
     def action_save(self) -> None:
-        """Keep it if it is whole."""
-        app = cast("Q1Lab", self.app)
+        """Keep it if it is whole, once."""
+        if self.keeping:
+            return
         try:
             values = self._values()
         except Problem as problem:
@@ -172,11 +167,12 @@ class PredictScreen(ModalScreen[None]):
             predictions.predict(store, self.week, self.variant, direction, **values, amend=amend)
             domain.tick(store, self.week, self.step_id, True)
 
-        app.desk.ask(keep, lambda _: app.call_later(self._kept))
+        self.keeping = True
+        self.q1.ask(keep, lambda _: self.dismiss(), self._failed)
 
-    def _kept(self) -> None:
-        if self.is_current:
-            self.dismiss()
+    def _failed(self, problem: Problem) -> None:
+        self.keeping = False
+        self.q1.tell(str(problem))
 
 
 def _sentence(problem: Problem) -> str:

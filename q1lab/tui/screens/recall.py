@@ -7,23 +7,20 @@ what a key reveals, and `progress.mark` keeps how it went.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
-from textual.screen import ModalScreen
 from textual.widgets import Markdown
 
 from q1lab.files import plain
+from q1lab.tui.screens.base import Dialog
 from q1lab.week import progress as domain
 from q1lab.week.model import Step
 
-if TYPE_CHECKING:
-    from q1lab.tui.app import Q1Lab
 
-
-class RecallScreen(ModalScreen[None]):
+class RecallScreen(Dialog[None]):
     """Enter reveals; then y or n marks. What was wrong comes back at the next session's start."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -60,6 +57,6 @@ class RecallScreen(ModalScreen[None]):
     def action_mark(self, right: bool) -> None:
         """Only after the answer was shown."""
         if self.open:
-            app = cast("Q1Lab", self.app)
+            app = self.q1
             app.desk.ask(lambda store: domain.mark(store, app.week.label, self.step.id, right))
             self.dismiss()

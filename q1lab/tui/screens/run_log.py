@@ -9,7 +9,6 @@ from rich.cells import cell_len
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.screen import Screen
 from textual.widgets import Log, Static
 
 from q1lab import paths
@@ -19,6 +18,7 @@ from q1lab.study.studies import Study
 from q1lab.study.tail import Tail
 from q1lab.tui.keys import bindings
 from q1lab.tui.outside import copy
+from q1lab.tui.screens.base import OwnScreen
 from q1lab.tui.snapshot import Snapshot
 from q1lab.tui.widgets.keyline import KeyLine
 from q1lab.tui.widgets.palette import palette
@@ -29,7 +29,7 @@ EVERY = 0.5
 MOST_LINES = 5_000
 
 
-class RunLogScreen(Screen[None]):
+class RunLogScreen(OwnScreen[None]):
     """Esc goes back. Following stops while the reader scrolls up, and goes on at the end
     (``end``)."""
 

@@ -7,8 +7,9 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.geometry import Size
-from textual.screen import Screen
 from textual.widgets import Static
+
+from q1lab.tui.screens.base import OwnScreen
 
 LEAST = Size(60, 20)
 
@@ -18,7 +19,7 @@ def fits(size: Size) -> bool:
     return size.width >= LEAST.width and size.height >= LEAST.height
 
 
-class TooSmallScreen(Screen[None]):
+class TooSmallScreen(OwnScreen[None]):
     """Goes away by itself when the terminal grows."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("q", "app.leave", "quit")]
@@ -26,8 +27,13 @@ class TooSmallScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         yield Static(id="sentence", markup=False)
 
+    def on_screen_resume(self) -> None:
+        self.on_resize()
+
     def on_resize(self) -> None:
         width, height = self.app.size
+        if fits(self.app.size):
+            self.dismiss()
         self.query_one(Static).update(
             f"q1lab needs {LEAST.width}×{LEAST.height}; this terminal is {width}×{height}. "
             "Make it larger, or press q."

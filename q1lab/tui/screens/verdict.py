@@ -3,14 +3,13 @@ so far."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import ClassVar
 
 from rich.console import Console
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, VerticalScroll
-from textual.screen import Screen
 from textual.widgets import Static
 
 from q1lab.compare import budget
@@ -23,6 +22,7 @@ from q1lab.study import studies
 from q1lab.tui.keys import bindings
 from q1lab.tui.outside import copy
 from q1lab.tui.screens import plans
+from q1lab.tui.screens.base import OwnScreen
 from q1lab.tui.snapshot import Snapshot
 from q1lab.tui.widgets import forest
 from q1lab.tui.widgets.chart_data import ChartData, curves
@@ -34,15 +34,12 @@ from q1lab.tui.widgets.palette import palette
 from q1lab.tui.widgets.sayline import SayLine
 from q1lab.tui.widgets.study_words import settled
 
-if TYPE_CHECKING:
-    from q1lab.tui.app import Q1Lab
-
 WIDEST = 116
 BESIDE = 150
 """From this many cells up the curves are beside the words."""
 
 
-class VerdictScreen(Screen[None]):
+class VerdictScreen(OwnScreen[None]):
     """Esc goes back; ``c`` copies the text, ``o`` writes it into a file, ``e`` answers at an equal
     budget."""
 
@@ -68,10 +65,6 @@ class VerdictScreen(Screen[None]):
             yield LossChart(id="verdict-chart")
         yield KeyLine()
         yield SayLine()
-
-    @property
-    def q1(self) -> Q1Lab:
-        return cast("Q1Lab", self.app)
 
     def on_mount(self) -> None:
         self.query_one("#verdict").focus()

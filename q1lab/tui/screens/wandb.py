@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
@@ -17,10 +16,8 @@ from q1lab.study import children
 from q1lab.study.studies import Study
 from q1lab.tracking import state as wandb_state
 from q1lab.tui.beside import beside
+from q1lab.tui.screens.base import Dialog
 from q1lab.tui.widgets.listing import Listing
-
-if TYPE_CHECKING:
-    from q1lab.tui.app import Q1Lab
 
 UPLOAD_SECONDS = 620.0
 """A little more than `q1lab sync` gives itself, so that its own words come first."""
@@ -38,7 +35,7 @@ ABOUT = {
 }
 
 
-class WandbScreen(ModalScreen[None]):
+class WandbScreen(Dialog[None]):
     """State, last error, address; rows upload or copy."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,w", "dismiss", "close")]
@@ -94,7 +91,7 @@ class WandbScreen(ModalScreen[None]):
         standing = wandb_state.status(self.study)
         text = standing.url if event.option.id == "url" else wandb_state.leet_command(self.study)
         if text:
-            cast("Q1Lab", self.app).copy_to_clipboard(text)
+            self.q1.copy_to_clipboard(text)
             self._say(f"Copied: {plain(text)}")
 
     def _upload(self) -> None:

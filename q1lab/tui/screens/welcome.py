@@ -4,23 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label, Static
 
 from q1lab import config
 from q1lab.index.store import Store
+from q1lab.tui.screens.base import Dialog
 from q1lab.tui.widgets.week_tree import hours
 from q1lab.week import progress as domain
-
-if TYPE_CHECKING:
-    from q1lab.tui.app import Q1Lab
 
 
 def repository_of(folder: Path) -> Path | None:
@@ -55,14 +52,14 @@ def machine(_: Store) -> str:
     return f"{count}, no GPU: studies train on the CPU"
 
 
-class WelcomeScreen(ModalScreen[None]):
+class WelcomeScreen(Dialog[None]):
     """One screen, one question, one button."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "begin", "begin")]
     AUTO_FOCUS = "#begin"
 
     def compose(self) -> ComposeResult:
-        app = cast("Q1Lab", self.app)
+        app = self.q1
         week = app.week
         tight = app.size.height < 24
         with VerticalScroll(classes="dialog welcome", can_focus=False) as dialog:
@@ -83,12 +80,12 @@ class WelcomeScreen(ModalScreen[None]):
                 yield Button("Begin", variant="primary", id="begin")
 
     def _glance(self) -> Content:
-        week = cast("Q1Lab", self.app).week
+        week = self.q1.week
         lines = []
         for session in week.sessions:
             minutes = [part.minutes for part in session.parts]
             parts = session.when or hours(60 * sum(minutes))
-            if cast("Q1Lab", self.app).size.width >= 72:
+            if self.q1.size.width >= 72:
                 parts += ": " + " + ".join(str(one) for one in minutes) + " min"
             lines.append(
                 Content.assemble(
@@ -99,7 +96,7 @@ class WelcomeScreen(ModalScreen[None]):
         return Content("\n").join(lines)
 
     def on_mount(self) -> None:
-        app = cast("Q1Lab", self.app)
+        app = self.q1
         app.desk.ask(machine, lambda text: app.call_later(self._machine, text))
         self._about()
 
@@ -130,7 +127,7 @@ class WelcomeScreen(ModalScreen[None]):
     @on(Input.Submitted)
     def action_begin(self) -> None:
         """Keep the repository, and go to the first step."""
-        app = cast("Q1Lab", self.app)
+        app = self.q1
         text = self.query_one(Input).value.strip()
         if text:
             folder = Path(text).expanduser().absolute()

@@ -15,6 +15,7 @@ from textual.widgets.data_table import RowKey
 
 from q1lab.index.view import Points, RunView, StudyView
 from q1lab.study.states import State
+from q1lab.tui.widgets.listing import OneClick
 from q1lab.tui.widgets.palette import Palette, palette
 from q1lab.tui.widgets.sparkline import Ends, ends, spanning, sparkline
 from q1lab.tui.widgets.words import (
@@ -61,7 +62,7 @@ class CurveCell(NamedTuple):
 Cells = tuple[Cell | CurveCell, ...]
 
 
-class Grid(DataTable["Cell | CurveCell"], inherit_bindings=False):
+class Grid(OneClick, DataTable["Cell | CurveCell"], inherit_bindings=False):
     """Shows a ``StudyView``; ``selected`` is the run under the cursor. Enter is left to the
     screen."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from rich.segment import Segment
+from textual import events
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.geometry import Size
@@ -18,7 +19,15 @@ WALK: list[BindingType] = [
 """A list's keys, besides those that Textual gives it."""
 
 
-class Listing(OptionList):
+class OneClick:
+    """A list or table in which the second click of a double click does nothing."""
+
+    def on_click(self, event: events.Click) -> None:
+        if event.chain > 1:
+            event.prevent_default()
+
+
+class Listing(OneClick, OptionList):
     """A list. ``j`` and ``k`` go down and up, as on the pages; ``▸`` stands before the row that
     Enter takes, in a margin of two cells that app.tcss leaves free."""
 

@@ -47,11 +47,12 @@ class Piece(Widget):
     """Whether the cursor stops here."""
 
     class Pressed(Message):
-        """Clicked."""
+        """Clicked; ``chain`` counts clicks in a row."""
 
-        def __init__(self, piece: Piece) -> None:
+        def __init__(self, piece: Piece, chain: int) -> None:
             super().__init__()
             self.piece = piece
+            self.chain = chain
 
     def __init__(self, rich: bool) -> None:
         super().__init__()
@@ -97,7 +98,7 @@ class Piece(Widget):
 
     def on_click(self, event: events.Click) -> None:
         if self.stop:
-            self.post_message(self.Pressed(self))
+            self.post_message(self.Pressed(self, event.chain))
 
     def head(
         self, mark: str, tone: str, words: str, right: str, width: int, bold: str

@@ -53,6 +53,7 @@ class Reader(VerticalScroll):
         self.pieces: list[Piece] = []
         self.at = 0
         self._brought: Piece | None = None
+        self._clicked = False  # whether the click before entered what it was on
         self._showing = False  # the text is on its way to the cursor
         self._laid_out_for = 0  # the width in cells
         self._spot: tuple[Piece, float] | None = None
@@ -358,11 +359,12 @@ class Reader(VerticalScroll):
 
     def on_piece_pressed(self, event: Piece.Pressed) -> None:
         event.stop()
-        if event.piece is self.piece or isinstance(event.piece, FoldPiece):
-            self._go(self.stops.index(event.piece))
+        if event.chain > 1 and self._clicked:  # of a double click one click enters
+            return
+        self._clicked = event.piece is self.piece or isinstance(event.piece, FoldPiece)
+        self._go(self.stops.index(event.piece))
+        if self._clicked:
             self.post_message(self.Entered())
-        else:
-            self._go(self.stops.index(event.piece))
 
     # ── folds and links
 

@@ -16,6 +16,7 @@ from q1lab.compare import telling
 from q1lab.compare.axis import Axis
 from q1lab.compare.results import ResultLine, by_data
 from q1lab.tui.widgets.grid import Grid
+from q1lab.tui.widgets.listing import OneClick
 from q1lab.tui.widgets.palette import Palette, palette
 from q1lab.tui.widgets.study_words import TONES
 from q1lab.tui.widgets.words import day
@@ -86,7 +87,7 @@ def _plotted(line: ResultLine, axis: Axis) -> str:
     return axis.bar(line.ends.low, line.ends.high, line.mean, "─", "├┤", "●")
 
 
-class ResultsTable(DataTable[Text], inherit_bindings=False):
+class ResultsTable(OneClick, DataTable[Text], inherit_bindings=False):
     """``lines`` are shown in groups; ``selected`` is under the cursor, ``marked`` are the marked
     ones."""
 

@@ -15,7 +15,7 @@ from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from q1lab.tui.sheets import Sheet, part_name, sheets
-from q1lab.tui.widgets.listing import WALK
+from q1lab.tui.widgets.listing import WALK, OneClick
 from q1lab.tui.widgets.prose import cut
 from q1lab.week.model import Part, Week
 from q1lab.week.progress import Progress
@@ -29,7 +29,7 @@ def line(left: str, right: str, width: int, tone: str, right_tone: str = "$muted
     return Content.assemble((left, tone), gap, (right, right_tone))
 
 
-class Filled(OptionList):
+class Filled(OneClick, OptionList):
     """A list whose rows are laid out for its width: filled again when that changes."""
 
     refill: Callable[[], None] | None = None
