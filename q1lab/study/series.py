@@ -39,6 +39,8 @@ class Series:
     """The seeds of a planned range, of which each member trains the first ones."""
     fresh: bool = False
     """Whether runs that had ended before the series were left alone."""
+    then: str = ""
+    """Of a tuning: the seeds, as typed, of the study that follows."""
 
     def name(self, at: int) -> str:
         """A member's name for people: a file's by its last part."""
@@ -71,6 +73,7 @@ def from_dict(found: Any) -> Series | None:
             str(found.get("axis", "")),
             tuple(int(seed) for seed in found.get("seeds", ())),
             bool(found.get("fresh", False)),
+            str(found.get("then", "3")),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"its series is damaged ({error})") from None
