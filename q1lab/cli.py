@@ -1,8 +1,4 @@
-"""The command line: one table of commands, each imported only when it is called.
-
-Exit status everywhere: 0 done, 1 something failed or diverged, 2 usage, 130 interrupted (can go
-on).
-"""
+"""The command line: one table of commands, each imported only when it is called."""
 
 from __future__ import annotations
 
@@ -18,7 +14,7 @@ from typing import Any
 import click
 
 from q1lab import __version__
-from q1lab.errors import INTERRUPTED, USAGE, Problem
+from q1lab.errors import EXIT_STATUS, INTERRUPTED, USAGE, Problem
 from q1lab.files import expanded
 from q1lab.guard import guarded, say
 
@@ -166,7 +162,7 @@ class Commands(click.Group):
                     formatter.write_dl(rows)
 
 
-EPILOG = "Example: q1lab run rope --seeds 3"
+EPILOG = f"Example: q1lab run rope --seeds 3\n\n{EXIT_STATUS}"
 
 
 @click.group(

@@ -18,7 +18,7 @@ from itertools import count, islice
 from q1lab import planning
 from q1lab.compare import ledger
 from q1lab.compare.stats import ALPHA
-from q1lab.errors import FAILED, Problem
+from q1lab.errors import UNFINISHED, Problem
 from q1lab.index import ingest
 from q1lab.index.store import Store
 from q1lab.planning import Draft, Plan
@@ -86,7 +86,7 @@ def tune(wish: Wish, key: str, store: Store) -> Declared:
         replace(wish, seeds=str(len(tuning.SEEDS)), overrides={**rest, key: value}, tune=None)
         for value in values
     ]
-    return _declare(TUNE, key, values, wishes, store)
+    return _declare(TUNE, key, values, wishes, store, wish.seeds)
 
 
 def choice(record: Series, store: Store) -> tuning.Tuned:
@@ -97,9 +97,10 @@ def choice(record: Series, store: Store) -> tuning.Tuned:
     for at in range(len(record.members)):
         member = there.get(at)
         if member is None or turns.lacks_runs(member):
+            line = command.going_on(next(iter(there.values()))) if there else "the same command"
             raise Problem(
-                f"{record.axis} is not tuned yet: {record.id} lacks runs. The same command goes on",
-                FAILED,
+                f"{record.axis} is not tuned yet: {record.id} lacks runs; go on with: {line}",
+                UNFINISHED,
             )
         ingest.take_in(store, member)
         rows = store.runs(member.id)
@@ -166,7 +167,12 @@ def begin(declared: Declared, store: Store) -> Declared:
 
 
 def _declare(
-    kind: str, axis: str, values: tuple[str, ...] | None, wishes: Sequence[Wish], store: Store
+    kind: str,
+    axis: str,
+    values: tuple[str, ...] | None,
+    wishes: Sequence[Wish],
+    store: Store,
+    then: str = "",
 ) -> Declared:
     if len(wishes) > series.MOST:
         raise Problem(f"{len(wishes)} studies in one series; {series.MOST} at most")
@@ -185,7 +191,8 @@ def _declare(
     if twice is not None:
         raise Problem(f"{twice} is there twice; each counts once")
     first = drafts[0]
-    wanted = Series("", kind, labels, 0, ALPHA / len(labels), axis, fresh=first.wish.fresh)
+    share, fresh = ALPHA / len(labels), first.wish.fresh
+    wanted = Series("", kind, labels, 0, share, axis, fresh=fresh, then=then)
     record = None if first.wish.fresh else _known(wanted, drafts)
     found = {} if record is None else turns.members(record.id)
     gone = set() if record is None else turns.deleted_places(record.id)

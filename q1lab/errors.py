@@ -1,8 +1,21 @@
-"""The one error that a person is meant to read."""
+"""The one error that a person is meant to read, and the exit status of every command."""
 
 from __future__ import annotations
 
-OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+OK, FAILED, USAGE, UNFINISHED, OUT_OF_TOUCH, INTERRUPTED = 0, 1, 2, 3, 4, 130
+
+STATUSES = {
+    OK: "done",
+    FAILED: "failed",  # of a study: a run failed or diverged
+    USAGE: "usage",
+    UNFINISHED: "unfinished or stopped",  # the same command goes on
+    OUT_OF_TOUCH: "out of touch",  # an engine does not answer; ask again later
+    INTERRUPTED: "interrupted",  # by Ctrl-C
+}
+"""The exit statuses of all commands."""
+
+EXIT_STATUS = "Exit status: " + ", ".join(f"{code} {what}" for code, what in STATUSES.items()) + "."
+"""The table as help texts print it."""
 
 NOTICES: list[str] = []
 """What a person should know though it stopped nothing, a line each; the command line says it at the

@@ -18,7 +18,7 @@ from typing import Any
 from q1lab import __version__, paths
 from q1lab.compare import ledger, looks, planner, telling
 from q1lab.config import load as load_settings
-from q1lab.errors import FAILED, Problem
+from q1lab.errors import FAILED, OUT_OF_TOUCH, Problem
 from q1lab.files import expanded, locked, remove, utc_now, write_atomic
 from q1lab.index import ingest
 from q1lab.index.store import Store
@@ -171,6 +171,8 @@ def draft_of(wish: Wish, store: Store) -> Draft:
     draft = _draft(wish, seeds, preset, config, data, answer, baseline, modified, engine)
     if again is not None:
         draft = _as_kept(draft, again, wish)
+    if matched is not None:
+        draft = replace(draft, matched=matched)
     if chosen is not None:
         draft = _with_choice(draft, chosen)
     return Draft(typed, wish, asked, draft, pair, engine, answer, again, known_before)
@@ -492,7 +494,8 @@ def _ask(
     try:
         return names.engine_of(engine).ask(question, files)
     except (OutOfReach, Refused) as error:
-        raise Problem(f"--engine {engine.text}: {error}", FAILED) from None
+        code = OUT_OF_TOUCH if isinstance(error, OutOfReach) else FAILED
+        raise Problem(f"--engine {engine.text}: {error}", code) from None
 
 
 def _moved(study: Study, engine: names.Choice) -> Study:

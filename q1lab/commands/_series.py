@@ -14,10 +14,10 @@ from q1lab.commands._opening import opened
 from q1lab.commands._saying import print_json, say, tell
 from q1lab.commands.live import watch
 from q1lab.declaring import Declared
-from q1lab.errors import FAILED, INTERRUPTED, OK, Problem
+from q1lab.errors import FAILED, INTERRUPTED, OK, UNFINISHED, Problem
 from q1lab.index import ingest
 from q1lab.index.store import Store
-from q1lab.study import command, launch, series, turns
+from q1lab.study import command, launch, series, studies, turns
 from q1lab.study.command import Wish
 from q1lab.study.studies import ARMS, Study
 
@@ -153,8 +153,8 @@ def finish(store: Store, series_id: str, as_json: bool) -> int:
         click.echo("")
         for line in together.lines(found, min(shutil.get_terminal_size().columns, 100)):
             click.echo(line)
-    if not found.complete:
-        waiting = next((one for one in turns.members(series_id).values()), None)
-        if waiting is not None:
-            tell(f"q1lab: it is not done; go on with: {command.going_on(waiting)}", as_json)
-    return FAILED if together.bad(found) else OK
+    left = [one.study for one in found.members if one.study and not one.is_complete]
+    if left:
+        line = command.going_on(studies.load(left[0]))
+        tell(f"q1lab: {series_id} is not done; go on with: {line}", False)
+    return FAILED if together.bad(found) else UNFINISHED if left else OK

@@ -14,7 +14,7 @@ import click
 
 from q1lab import __version__, paths, planning
 from q1lab.commands._saying import fitted
-from q1lab.errors import FAILED, OK, Problem
+from q1lab.errors import FAILED, OK, OUT_OF_TOUCH, Problem
 from q1lab.study import children
 
 PACKAGES = (
@@ -59,12 +59,14 @@ def doctor(as_json: bool, engine: str | None, options: tuple[str, ...]) -> int:
         click.echo(json.dumps(found, indent=2))
     else:
         for name, value in found.items():
-            if name not in ("ok", "problems"):
+            if name not in ("ok", "problems", "reached"):
                 click.echo(f"{name.replace('_', ' '):<16} {fitted(_text(value), 17)}")
         for problem in found["problems"]:
             click.echo(f"problem          {problem}")
         click.echo("All good." if found["ok"] else "See the problems above.")
-    return OK if found["ok"] else FAILED
+    if found["ok"]:
+        return OK
+    return FAILED if found.get("reached", True) else OUT_OF_TOUCH
 
 
 def examine_engine(text: str, options: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -78,7 +80,7 @@ def examine_engine(text: str, options: tuple[str, ...] = ()) -> dict[str, Any]:
     if choice.kind == "notebook":
         what = "nothing is needed here; Colab, Kaggle or another machine has to have PyTorch"
         return {**found, "notebook": what, "problems": [], "ok": True}
-    problems = []
+    problems, reached = [], True
     try:
         engine = names.engine_of(choice)
         for finding in engine.check():
@@ -92,6 +94,8 @@ def examine_engine(text: str, options: tuple[str, ...] = ()) -> dict[str, Any]:
             found |= _of_torch(answer)
     except (OutOfReach, Refused) as error:
         problems.append(str(error))
+        reached = isinstance(error, Refused)
+    found["reached"] = reached
     found["problems"] = problems
     found["ok"] = not problems
     return found

@@ -96,8 +96,13 @@ def ring(text: str) -> None:
 def _lines(store: Store, study: Study) -> StudyView:
     """One line when a run starts or ends, and at each tenth of the way in between."""
     said: dict[str, tuple[State, int]] = {}
+    reached = True
     while True:
         view, alive = _look(store, study)
+        if view.reached != reached:
+            reached = view.reached
+            where = "in touch again" if reached else view.engine
+            sys.stdout.write(f"{study.id}: {where}\n")
         for run in view.runs:
             mark = (run.state, int(run.progress * 10))
             if run.state is State.QUEUED and not run.message:

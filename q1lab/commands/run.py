@@ -13,12 +13,12 @@ from q1lab.commands._asking import asking, wish_of
 from q1lab.commands._opening import opened
 from q1lab.commands._saying import print_json, say, tell
 from q1lab.commands.live import minutes_text, watch
-from q1lab.errors import FAILED, INTERRUPTED, OK, Problem
-from q1lab.index import ingest
+from q1lab.errors import EXIT_STATUS, FAILED, INTERRUPTED, OK, UNFINISHED, Problem
+from q1lab.index import ingest, view
 from q1lab.index.store import Store
 from q1lab.study import command, kept, launch, studies
 from q1lab.study.engines import names
-from q1lab.study.states import State
+from q1lab.study.states import ENDED, State
 from q1lab.study.studies import Study
 
 
@@ -33,9 +33,10 @@ Examples:
   q1lab run rope --tune learning_rate
   q1lab run studies/rope-1
 
-\b
 The same command again trains only what is missing, and with nothing missing prints the comparison.
-Exit status: 0 done, 1 a run failed or diverged, 2 usage, 130 interrupted (can go on)."""
+
+"""
+    + EXIT_STATUS
 )
 @click.argument("variant")
 @asking
@@ -121,14 +122,14 @@ def run(
         return status
 
 
-@click.command(epilog="Example: q1lab attach rope-1")
+@click.command(epilog=f"Example: q1lab attach rope-1\n\n{EXIT_STATUS}")
 @click.argument("study", required=False)
 @click.option(
     "--json", "as_json", is_flag=True, help="Print the comparison as JSON when it is done."
 )
 def attach(study: str | None, as_json: bool) -> int:
     """Watch a running STUDY (default: the latest). Ctrl-C leaves; the training goes on."""
-    chosen = studies.load(study or studies.latest())
+    chosen = _meant(study)
     with opened() as store:
         if launch.is_alive(chosen.files):
             status = _follow(store, chosen, as_json, ctrl_c_stops=False)
@@ -137,16 +138,25 @@ def attach(study: str | None, as_json: bool) -> int:
         return _finish(store, chosen, as_json)
 
 
-@click.command(epilog="Example: q1lab stop rope-1")
+@click.command(epilog=f"Example: q1lab stop rope-1\n\n{EXIT_STATUS}")
 @click.argument("study", required=False)
 def stop(study: str | None) -> int:
     """Stop STUDY (default: the latest) so that it can go on: each run leaves a checkpoint."""
-    chosen = studies.load(study or studies.latest())
+    chosen = _meant(study)
     if launch.stop(chosen):
-        click.echo(f"{chosen.id} stopped. The same `q1lab run` goes on: {command.going_on(chosen)}")
+        click.echo(f"{chosen.id} stopped. Go on with: {command.going_on(chosen)}")
     else:
         click.echo(f"{chosen.id} is not running.")
     return OK
+
+
+def _meant(name: str | None) -> Study:
+    """The study of that name; without one the newest that trains (of a sweep that is not the last
+    one), else the newest."""
+    if name:
+        return studies.load(name)
+    alive = [one for one in studies.readable() if launch.is_alive(one.files)]
+    return alive[-1] if alive else studies.load(studies.latest())
 
 
 def _announce(study: Study, plan: planning.Plan) -> None:
@@ -192,7 +202,7 @@ def _follow(store: Store, study: Study, as_json: bool, *, ctrl_c_stops: bool) ->
                 f"\nTraining goes on. Watch: q1lab attach {study.id} · stop: q1lab stop {study.id}",
                 as_json,
             )
-            return OK
+            return INTERRUPTED
         tell("\nStopping; each run leaves a checkpoint …", as_json)
         with contextlib.suppress(KeyboardInterrupt):
             launch.stop(study)
@@ -203,19 +213,23 @@ def _follow(store: Store, study: Study, as_json: bool, *, ctrl_c_stops: bool) ->
 
 
 def _finish(store: Store, study: Study, as_json: bool) -> int:
-    """Print the comparison; the status says whether every run finished."""
+    """Print the comparison, and what is left; the status says whether every run finished."""
     from q1lab.commands.compare import show
 
     show(store, study, as_json=as_json)
-    rows = store.runs(study.id)
-    bad = [row for row in rows if row["state"] in (State.FAILED, State.CRASHED, State.DIVERGED)]
-    for row in bad:
-        name = studies.run_name(row["arm"], row["seed"])
+    study = studies.load(study.id)
+    runs = view.look(store, study).runs
+    bad = [run for run in runs if run.state in (State.FAILED, State.CRASHED, State.DIVERGED)]
+    left = [run for run in runs if run.state not in ENDED]
+    for run in bad:
+        log = study.files.run(run.name).log
+        tell(f"q1lab: {run.name} {run.state}: {run.message or ''} (log: {log})", False)
+    if left:
+        others = {run.message.partition(";")[0] for run in left if run not in bad and run.message}
+        why = f" ({', '.join(sorted(others))})" if others else ""
         tell(
-            f"q1lab: {name} {row['state']}: {row['message'] or ''} (log: "
-            f"{study.files.run(name).log})",
+            f"q1lab: {study.id} is not done, {len(left)} of {len(runs)} runs are left{why}; go on "
+            f"with: {command.going_on(study)}",
             False,
         )
-    if any(row["state"] in (State.FAILED, State.CRASHED) for row in rows):
-        tell(f"q1lab: run them again with: {command.going_on(study)}", False)
-    return FAILED if bad else OK
+    return FAILED if bad else UNFINISHED if left else OK

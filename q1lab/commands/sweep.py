@@ -12,6 +12,7 @@ from q1lab.commands._asking import asking, wish_of
 from q1lab.commands._opening import opened
 from q1lab.commands._saying import tell
 from q1lab.commands._series import finish, train
+from q1lab.errors import EXIT_STATUS
 from q1lab.study import command, series, turns, variants
 
 
@@ -23,9 +24,10 @@ Examples:
   q1lab sweep rope ./my_rope.py --seeds 5
   q1lab sweep sweep-1
 
-\b
 The same command again trains only what is missing, and with nothing missing prints the table.
-Exit status: 0 done, 1 a run failed or diverged, 2 usage, 130 interrupted (can go on)."""
+
+"""
+    + EXIT_STATUS
 )
 @click.argument("modifications", nargs=-1)
 @asking

@@ -9,7 +9,7 @@ import time
 import click
 
 from q1lab import paths
-from q1lab.errors import FAILED, OK, Problem
+from q1lab.errors import FAILED, OK, UNFINISHED, Problem
 from q1lab.files import is_locked, open_private, plain, private_folder, remove
 from q1lab.study import children, studies
 from q1lab.study.alive import is_alive
@@ -64,7 +64,7 @@ def sync(study: str | None, timeout: int, anew: bool) -> int:
             continue
         if is_alive(one.files):
             click.echo(f"{one.id}: still running; sync it when its runs have ended", err=True)
-            code = FAILED
+            code = code or UNFINISHED
             continue
         if not wandb_state.key_configured():
             raise Problem(

@@ -44,6 +44,11 @@ class Member:
     """Why there is no verdict here; empty where there is one."""
 
     @property
+    def is_complete(self) -> bool:
+        """Whether its study has come to its end."""
+        return self.comparison is not None and self.comparison.complete
+
+    @property
     def mean(self) -> float | None:
         return None if self.comparison is None else self.comparison.mean
 
@@ -60,7 +65,7 @@ class Together:
     @property
     def complete(self) -> bool:
         """Whether every member has come to its end."""
-        return all(one.comparison is not None and one.comparison.complete for one in self.members)
+        return all(one.is_complete for one in self.members)
 
     @property
     def ranked(self) -> list[Member]:

@@ -11,7 +11,7 @@ import heapq
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from q1lab.index import ingest
@@ -20,6 +20,7 @@ from q1lab.paths import StudyPaths, study_dir
 from q1lab.study import launch
 from q1lab.study.alive import is_alive
 from q1lab.study.engines import record
+from q1lab.study.engines.base import CANCELLED, Seen
 from q1lab.study.states import ENDED, State, of_study
 from q1lab.study.studies import Study, run_name, tokens_per_iter
 
@@ -102,6 +103,8 @@ class StudyView:
     runs: tuple[RunView, ...]
     engine: str = ""
     """Where it trains, and what that engine says of the whole study; empty for this machine."""
+    reached: bool = field(default=True, kw_only=True)
+    """Whether the engine answered when it was last asked."""
 
     @property
     def alive(self) -> bool:
@@ -124,12 +127,18 @@ def view_of(study: Study, runs: tuple[RunView, ...]) -> StudyView:
     if word is None:
         return StudyView(study, line_of(study, runs), runs)
     runs = tuple(
-        replace(run, message=run.message or seen.words)
+        replace(run, message=_message(run, seen))
         if (seen := word.cells.get(run.name)) and seen.words and run.state not in ENDED
         else run
         for run in runs
     )
-    return StudyView(study, line_of(study, runs), runs, record.words(word))
+    reached = word.reached or word.over
+    return StudyView(study, line_of(study, runs), runs, record.words(word), reached=reached)
+
+
+def _message(run: RunView, seen: Seen) -> str:
+    """The run's own last message, else the engine's; who ended it is known to the engine alone."""
+    return seen.words if seen.state == CANCELLED else run.message or seen.words
 
 
 def line_of(study: Study, runs: Sequence[RunView]) -> StudyLine:

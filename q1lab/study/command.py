@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from q1lab.config import load as load_settings
 from q1lab.errors import Problem
 from q1lab.study import presets, series, tuning
 from q1lab.study.engines import names
@@ -223,14 +224,32 @@ def going_on(study: Study) -> str:
     has one; what is planned for a notebook is written and taken in."""
     if (study.engine or names.LOCAL).kind == "notebook":
         return f"q1lab export notebook {study.id} · then q1lab import {study.id}-results.zip"
-    wish, mine = of_study(study), study.series
+    mine = study.series
+    wish = replace(of_study(study), **_engine_words(study.engine or names.LOCAL, study.preset))
     if mine is None:
         return text(wish)
+    if matched := study.matched:  # each member has a width of its own
+        wish = replace(wish, match="params", overrides=_without(wish.overrides, matched))
     if mine.kind == series.SWEEP:
         return shlex.join(("q1lab", "sweep", *mine.members, *argv(wish)[3:]))
-    rest = {key: value for key, value in wish.overrides.items() if key != mine.axis}
-    axis = f"{mine.axis}={','.join(mine.members)}"
-    return shlex.join((*argv(replace(wish, overrides=rest)), "--over", axis))
+    if mine.kind == series.TUNE:
+        config = {**study.config, mine.axis: float(mine.members[tuning.FACTORS.index(1.0)])}
+        overrides = _without(overrides_of(study.preset, config), matched)
+        return text(replace(wish, seeds=mine.then, tune=mine.axis, overrides=overrides))
+    wish = replace(wish, overrides=_without(wish.overrides, (mine.axis,)))
+    return shlex.join((*argv(wish), "--over", f"{mine.axis}={','.join(mine.members)}"))
+
+
+def _without(overrides: Mapping[str, str], keys: Collection[str]) -> dict[str, str]:
+    return {key: value for key, value in overrides.items() if key not in keys}
+
+
+def _engine_words(engine: names.Choice, preset: str) -> dict[str, Any]:
+    """The words of a wish that name the engine; none where it is the one that is meant without."""
+    if engine == names.LOCAL == names.choose(None, preset, (), load_settings().engine):
+        return {}
+    options = tuple(f"{key}={value}" for key, value in engine.options.items())
+    return {"engine": engine.text, "engine_options": options}
 
 
 def _by_default(study: Study) -> bool:

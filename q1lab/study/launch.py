@@ -13,7 +13,7 @@ import time
 from collections.abc import Collection
 from typing import Any
 
-from q1lab.errors import FAILED, Problem
+from q1lab.errors import FAILED, OUT_OF_TOUCH, UNFINISHED, Problem
 from q1lab.files import (
     open_private,
     os_reason,
@@ -72,7 +72,8 @@ def start(study: Study, only: Collection[str] = (), number: int | None = None) -
         raise running_already(study.id)
     from q1lab.study.engines import names
 
-    if (study.engine or names.LOCAL).kind == "notebook":
+    choice = study.engine or names.LOCAL
+    if choice.kind == "notebook":
         raise Problem(
             f"{study.id} was planned for a notebook: q1lab export notebook {study.id} writes it, "
             "and q1lab import takes the results"
@@ -84,6 +85,8 @@ def start(study: Study, only: Collection[str] = (), number: int | None = None) -
         raise running_already(study.id)
     try:
         number = number or _next_number(files)
+        if choice.kind == "local":
+            record.forget(files.root)
         if only:
             take_out(study, number, [run.name for run in study.runs if run.name not in only])
         command = [
@@ -213,7 +216,7 @@ def _stop_at_the_engine(study: Study) -> bool:
             raise Problem(
                 f"{study.id}: the engine has not stopped it yet{why}; it is asked again until it "
                 f"has: q1lab attach {study.id}",
-                FAILED,
+                UNFINISHED if word is None or word.reached else OUT_OF_TOUCH,
             )
         time.sleep(0.1)
     return True

@@ -36,6 +36,8 @@ class Series:
     """The seeds of a planned range, of which each member trains the first ones."""
     fresh: bool = False
     """Whether runs that had ended before the series were left alone."""
+    then: str = "3"
+    """Of a tuning: the seeds, as typed, of the study that follows."""
 
     def name(self, at: int) -> str:
         """A member's name for people: a file's by its last part."""

@@ -199,6 +199,8 @@ class Study:
     range: Range | None = None
     series: Series | None = None
     tuned: Tuned | None = None
+    matched: dict[str, Any] = field(default_factory=dict)
+    """The modified model's width that gives it as many parameters as its baseline."""
     arm_config: ByArm = field(default_factory=dict)
     """Hyperparameters of one arm that differ from the study's; a trainer reads them."""
     seed_shift: Annotated[dict[ArmName, Annotated[int, whole(below=1 << 40)]], at_most(2)] = field(
@@ -291,7 +293,7 @@ def _from_version_1(record: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(extra, dict):
         raise ValueError("extra is no object")
     moved = (
-        *("engine", "range", "series", "tuned", "arm_config", "seed_shift"),
+        *("engine", "range", "series", "tuned", "matched", "arm_config", "seed_shift"),
         *("shared_at_start", "trainers", "overruled"),
     )
     out = {**record, **{key: extra[key] for key in moved if extra.get(key) is not None}}

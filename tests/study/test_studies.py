@@ -133,7 +133,7 @@ def test_too_little_memory_goes_on_with_fewer_at_once(fake_trainer: Fake) -> Non
 
 
 def test_detach_attach_stop_and_go_on(fake_trainer: Fake) -> None:
-    fake_trainer(pause=0.1)
+    fake_trainer(pause=0.5)
     out = q1lab("run", "rope", *SMALL, "--detach").stdout
     assert "q1lab attach rope-1" in out
     study = studies.load("rope-1")

@@ -176,8 +176,9 @@ def commands_text() -> str:
     import click
 
     from q1lab.cli import COMMANDS, cli
+    from q1lab.errors import EXIT_STATUS
 
-    parts = []
+    parts = [EXIT_STATUS]
 
     def page(name: str, command: click.Command) -> None:
         context = click.Context(

@@ -47,6 +47,8 @@ OPTIONS = ("cpus", "gpus", "retries", "storage")
 """CPUs and GPUs of one run; how often Ray starts it again; a folder that all nodes share, in which
 another node finds a lost one's checkpoint."""
 OVER = ("SUCCEEDED", "FAILED", "STOPPED")
+NOT_THERE = ("does not exist", "Could not find a log file")
+"""Ray's own words for what it does not know, with HTTP 404 or 500."""
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 MOST_LINES = 5000
 """Lines asked for at once; more are fetched at the next look."""
@@ -179,6 +181,8 @@ class Ray:
     def look(self, study: Study, job: Job, cursor: int) -> News:
         record = self._job(job.name)
         status = str(record.get("status"))
+        if status not in (*OVER, "PENDING", "RUNNING"):
+            raise OutOfReach(f"{self.address} does not say how the job stands")
         cells: dict[str, Seen] = {}
         lines: list[tuple[int, str, str]] = []
         expected = cursor + 1
@@ -206,12 +210,12 @@ class Ray:
         if status == "PENDING":
             cells = {cell: Seen(WAITING, "waits: Ray starts the job") for cell in job.cells}
         why = _why(record) if over and not said_over else ""
-        if over and not said_over:
-            state = CANCELLED if status == "STOPPED" else LOST
-            words = "stopped at Ray" if state == CANCELLED else why
+        if status == "STOPPED":  # also where trainers had the time to say so
+            cells = dict.fromkeys(job.cells, Seen(CANCELLED, "cancelled by somebody else at Ray"))
+        elif over and not said_over:
             for cell in job.cells:
                 if cells.get(cell, Seen(WAITING)).state in (WAITING, RUNNING):
-                    cells[cell] = Seen(state, words)
+                    cells[cell] = Seen(LOST, why)
         return News(cells, tuple(lines), over, why)
 
     def stop(self, job: Job) -> None:
@@ -301,7 +305,7 @@ class Ray:
         try:
             found = json.loads(text) if text.strip() else {}
         except ValueError:
-            return {}
+            raise OutOfReach(f"{self.address} does not answer as Ray does") from None
         return found if isinstance(found, dict) else {"data": found}
 
     def _open(self, method: str, path: str, data: bytes | None, seconds: float) -> bytes:
@@ -315,8 +319,10 @@ class Ray:
                 return bytes(answer.read())
         except urllib.error.HTTPError as error:
             words = error.read(4000).decode(errors="replace")
-            if error.code == 404:
-                raise _NotThere(f"{self.address} knows no {path.partition('?')[0]}") from None
+            if any(said in words for said in NOT_THERE):
+                raise _NotThere(plain(f"{self.address}: {words}")[:600]) from None
+            if error.code == 404:  # a gateway between here and Ray
+                raise Refused(f"{self.address} knows no {path.partition('?')[0]}") from None
             if error.code in (401, 403):
                 raise Refused(
                     f"{self.address} wants a token (HTTP {error.code}): set RAY_AUTH_TOKEN"
@@ -334,7 +340,7 @@ class Ray:
 
 
 class _NotThere(Refused):
-    """HTTP 404."""
+    """Ray itself says that it does not know it."""
 
 
 def _opener() -> urllib.request.OpenerDirector:

@@ -10,10 +10,11 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from q1lab.files import read_json, write_atomic
+from q1lab.files import cut, read_json, utc_now, write_atomic
 from q1lab.study.engines.base import RUNNING, WAITING, Job, Seen
 
 LARGEST = 16 << 20
@@ -33,6 +34,8 @@ class Word:
     tries: int = 1
     """How often the cells of this job were handed over in this launch."""
     submitted: bool = False
+    told: bool = False
+    """Whether the engine was told to stop the job, by `q1lab stop` or since it is known."""
     cursor: int = 0
     cells: Mapping[str, Seen] = field(default_factory=dict)
     seen: str = ""
@@ -83,8 +86,23 @@ def words(word: Word) -> str:
     if word.reached:
         said = _said(word)
         return f"{where}: {said}" if said else where
-    since = f" since {word.seen[11:16]} UTC" if word.seen else ""
-    return f"{where}, out of touch{since}"
+    why = f" ({cut(word.why, 100)})" if word.why else ""
+    return f"{where}, out of touch{_since(word.seen)}{why}"
+
+
+def _since(then: str) -> str:
+    """`` for 3 min``: the time that has gone by since ``then`` (UTC); "" where that is none."""
+    try:
+        gone = datetime.fromisoformat(utc_now()) - datetime.fromisoformat(then)
+    except (ValueError, TypeError):
+        return ""
+    minutes = max(0, int(gone.total_seconds() // 60))
+    return f" for {minutes} min" if minutes < 90 else f" for {minutes // 60} h"
+
+
+def forget(root: Path) -> None:
+    """Drop an engine's last word of an earlier launch: the study trains elsewhere now."""
+    file_of(root).unlink(missing_ok=True)
 
 
 def _said(word: Word) -> str:

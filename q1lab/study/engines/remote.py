@@ -37,6 +37,8 @@ from q1lab.study.studies import Study
 PAUSE, LONGEST_PAUSE = 0.5, 30.0
 """Seconds between two looks: while there is news, and after long silence or out of reach."""
 
+STOPPED = "stopped; the same command goes on"
+
 TRIES = 3
 """How often a cell is handed over in one launch when it died without a last word."""
 
@@ -63,11 +65,14 @@ class Crew:
         self.looks = looking.Looks(study)
         self._counted: dict[str, tuple[int, int]] = {}
         """Bytes read of each run's events, and starts among them."""
-        self.stopping = self.told = False
+        self.stopping = False
+        self.answered = ""
+        """When the engine last answered this process (UTC)."""
         self.pause = PAUSE
         known = record.read(self.files.root)
         if known is not None and not known.over:
             self.word = known
+            self.stopping = known.told and self.looks.known_after() is None
             self.log(f"taking up {known.job.name} again")
         else:
             cells = self._batch(launch)
@@ -87,7 +92,11 @@ class Crew:
         self.stopping = True
 
     def run(self) -> int:
-        """Until nothing of the study is left at the engine."""
+        """Until nothing of the study is left at the engine.
+
+        Of a job that was handed over only the engine's own word that it is over ends this: whatever
+        else goes wrong with asking is a hiccup, and it is asked again.
+        """
         self.journal.make_up(dict(self.word.base))
         if not self.word.submitted:
             self._end_when_known()
@@ -97,14 +106,16 @@ class Crew:
         while not self.word.over:
             try:
                 self._turn()
-            except OutOfReach as error:
-                self.log(f"out of reach: {error}")
-                self._put(reached=False, why=str(error))
-                self.pause = min(LONGEST_PAUSE, 2 * self.pause)
-            except Refused as error:
-                self.log(f"refused: {error}")
-                self._end_all("failed", str(error))
-                self._put(over=True, why=str(error))
+            except (OutOfReach, Refused) as error:
+                if isinstance(error, Refused) and not self.word.submitted:
+                    self.log(f"refused: {error}")
+                    self._end_all("failed", str(error))
+                    self._put(over=True, why=str(error))
+                else:
+                    self.log(f"out of touch: {error}")
+                    seen = self.answered or self.word.seen
+                    self._put(reached=False, why=str(error), seen=seen)
+                    self.pause = min(LONGEST_PAUSE, 2 * self.pause)
             if not self.word.over:
                 self.beside()
                 self.sleep(self.pause)
@@ -121,28 +132,34 @@ class Crew:
             job = self.engine.submit(self.study, word.job)
             self._put(job=job, submitted=True, seen=utc_now(), reached=True, why="")
             self.log(f"handed over {len(job.cells)} runs as {job.id or job.name}")
-        if self.stopping and not self.told:
-            self.engine.stop(self.word.job)
-            self.told = True
+        if self.stopping and not self.word.told:
+            self._tell_to_stop()
         cursor = self.journal.cursors.get(self.word.job.name, 0)
         news = self.engine.look(self.study, self.word.job, cursor)
+        self.answered = utc_now()
         new = self.journal.add(self.word.job.name, news.lines)
         self.journal.make_up(dict(self.word.base))
         changed = news.cells != {c: self.word.cells.get(c) for c in news.cells}
         self.pause = PAUSE if new or changed else min(5.0, 1.3 * self.pause)
-        if not self.told and (end := self.looks.known_after()) is not None:
+        if not self.word.told and (end := self.looks.known_after()) is not None:
             self.log(f"known after {end} of {len(self.study.seeds)} pairs")
-            self.engine.stop(self.word.job)
-            self.told = True
+            self._tell_to_stop()
         if news.over:
             self._ended(news)
         elif changed or not self.word.reached or new:
             self._put(cells={**self.word.cells, **news.cells}, seen=utc_now(), reached=True, why="")
 
+    def _tell_to_stop(self) -> None:
+        self.engine.stop(self.word.job)
+        self._put(told=True)
+
     def _ended(self, news: News) -> None:
         """The job is over: hand lost cells over again, or the next ones of a planned range, or
         close the launch."""
         cells = {**self.word.cells, **news.cells}
+        if self.word.told:  # what was cancelled then was not cancelled by somebody else
+            mine = [cell for cell, seen in cells.items() if seen.state == CANCELLED]
+            cells.update(dict.fromkeys(mine, Seen(CANCELLED, STOPPED)))
         self._end_when_known()
         planned = {run.name for run in self.study.runs}
         mine = [cell for cell in self.word.job.cells if cell in planned]
@@ -156,8 +173,7 @@ class Crew:
         for cell in open_:
             seen = cells[cell]
             if seen.state == CANCELLED or (self.stopping and seen.state != LOST):
-                words = seen.words or "stopped; the same command goes on"
-                self._say(cell, "stopped", words)
+                self._say(cell, "stopped", seen.words or STOPPED)
             else:
                 self._say(cell, "crashed", seen.words or news.why or "it ended without a last word")
         more = self._batch(self.word.launch)

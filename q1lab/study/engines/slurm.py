@@ -41,7 +41,22 @@ OURS = {"array", "job-name", "output", "error", "parsable", "wrap", "chdir", "op
 """Options that q1lab sets itself."""
 
 GONE = "Invalid job id"
-UNKNOWN = "Unable to contact"
+"""What Slurm says of a job that it does not know: the only error that says anything of a job."""
+QUERIES = ("squeue", "scontrol", "sinfo")
+"""Commands that only ask. Whatever else they end with is no answer."""
+HICCUPS = (
+    "Unable to contact",
+    "Connection refused",
+    "timed out",
+    "authentication",
+    "Munge",
+    "Zero Bytes",
+    "temporarily un",
+    "standby",
+    "Unexpected message",
+    "Transport endpoint",
+)
+"""What the other commands say where they got no answer; anything else is a refusal."""
 BUSY = "Requested nodes are busy"
 
 PATIENCE = 240
@@ -220,6 +235,8 @@ class Slurm:
             if theirs != name or not index.isdigit():
                 continue  # an id that was given to somebody else's job since
             found[int(index)] = _seen(state, plain(reason), plain(node))
+        if not text.strip():
+            raise OutOfReach(f"squeue says nothing of job {number}")
         return found
 
     def stop(self, job: Job) -> None:
@@ -274,24 +291,26 @@ class Slurm:
             lines = plain(done.stderr).splitlines()
             fatal = [line for line in lines if ": fatal: " in line]
             words = " ".join(" ".join(fatal or lines).split())[:400]
+            words = words or f"{command[0]} ended with status {done.returncode}"
             if "Socket timed out" in words and attempt < 2:
                 time.sleep(1)
                 continue
-            if UNKNOWN in words or "Connection refused" in words or "timed out" in words:
+            hiccup = command[0] in QUERIES and GONE not in words
+            if not fatal and (hiccup or any(text in words for text in HICCUPS)):
                 raise OutOfReach(f"Slurm does not answer ({words})")
-            raise Refused(words or f"{command[0]} ended with status {done.returncode}")
+            raise Refused(words)
         raise OutOfReach(f"{command[0]} does not answer")
 
 
 def _seen(state: str, reason: str, node: str) -> Seen:
     """A task's state in Slurm's words."""
-    how = STATES.get(state, LOST)
+    how = STATES.get(state, RUNNING)  # a state that is new says nothing of an end
     if how == WAITING:
         return Seen(how, f"waits: {reason}" if reason not in ("", "None") else "waits", node)
     if state == "PREEMPTED":
         return Seen(how, "preempted at Slurm", node)
     if how == CANCELLED:
-        return Seen(how, "cancelled at Slurm", node)
+        return Seen(how, "cancelled by somebody else at Slurm", node)
     if how == LOST:
         named = state.lower().replace("_", " ")
         why = f" ({reason})" if reason not in ("", "None") else ""

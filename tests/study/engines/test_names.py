@@ -77,7 +77,7 @@ def test_a_token_lets_another_machine_in(monkeypatch: pytest.MonkeyPatch) -> Non
     [
         (("notebook",), 0, "has to have PyTorch"),
         (("slurmm",), 2, "did you mean 'slurm'"),
-        (("ray=http://127.0.0.1:9",), 1, "127.0.0.1:9 does not answer (Connection refused)"),
+        (("ray=http://127.0.0.1:9",), 4, "127.0.0.1:9 does not answer (Connection refused)"),
         (("ray=http://127.0.0.1:9", "--engine-option", "color=red"), 2, "Ray takes cpus"),
         (("local", "--engine-option", "gpus=1"), 2, "goes with another engine"),
     ],

@@ -10,6 +10,8 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -30,9 +32,11 @@ from tests.kit.waiting import wait_for
 
 
 class Board(ThreadingHTTPServer):
-    """Answers by path; a callable gets the request's body."""
+    """Answers by path. With ``behind``, the address of a dashboard, it passes requests on for as
+    long as ``hiccup`` is None, and answers with that otherwise."""
 
-    def __init__(self) -> None:
+    def __init__(self, behind: str = "") -> None:
+        self.behind, self.hiccup = behind, None if behind else (404, b"")
         self.answers: dict[str, tuple[int, Any]] = {"/api/version": (200, {"ray_version": "2.60"})}
         self.asked: list[tuple[str, str]] = []
         super().__init__(("127.0.0.1", 0), Handler)
@@ -47,15 +51,27 @@ class Handler(BaseHTTPRequestHandler):
     def answer(self) -> None:
         board = self.server
         assert isinstance(board, Board)
-        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        sent = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         path = self.path.partition("?")[0]
         board.asked.append((self.command, path))
         code, body = board.answers.get(path, (404, {"error": "no such thing"}))
+        if board.behind:
+            code, body = board.hiccup or self.passed_on(board.behind, sent)
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         self.send_response(code)
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         self.wfile.write(data)
+
+    def passed_on(self, address: str, sent: bytes) -> tuple[int, bytes]:
+        head = {"Content-Type": self.headers.get("Content-Type", "")}
+        request = urllib.request.Request(address + self.path, sent or None, head)
+        request.method = self.command
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                return answer.status, answer.read()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read()
 
     do_GET = do_POST = do_PUT = answer  # noqa: N815  (the names that http.server calls)
 
@@ -141,8 +157,27 @@ def test_lines_join_whatever_the_log_shows(board: Board) -> None:
     assert not news.over
 
 
+HICCUPS = [
+    (401, b"{}"),
+    (404, b"<html>no such page here</html>"),
+    (500, b"Internal Server Error"),
+    (502, b""),
+    (200, b"<html>please log in</html>"),
+    (200, b"{}"),
+]
+
+
+@pytest.mark.parametrize(("code", "body"), HICCUPS)
+def test_what_says_nothing_of_a_job_is_no_end_of_it(board: Board, code: int, body: bytes) -> None:
+    study, job = make_study(seeds=(0,)), Job("x", ("baseline-seed0",))
+    board.answers["/api/jobs/x"] = (code, body)
+    with pytest.raises((OutOfReach, Refused)):
+        Ray(board.url, {}).look(study, job, 0)
+
+
 def test_a_job_that_ray_forgot_is_over(board: Board) -> None:
     study, job = make_study(seeds=(0,)), Job("x", ("baseline-seed0",))
+    board.answers["/api/jobs/x"] = (404, b"Job x does not exist")
     news = Ray(board.url, {}).look(study, job, 0)
     assert news.over
     assert news.cells["baseline-seed0"].words == "Ray no longer knows this job"
@@ -237,6 +272,26 @@ def test_a_runner_killed_at_many_moments_loses_and_doubles_nothing(cluster: kit.
         assert iters == sorted(set(iters))
     done = q1lab("attach", "--json")
     assert json.loads(done.stdout)["complete"]
+
+
+@real
+@pytest.mark.xdist_group("ray")
+def test_no_hiccup_ends_a_watch(cluster: kit.Ray) -> None:
+    """Between here and the dashboard is a gateway that has bad moments."""
+    gateway = Board(cluster.url)
+    engine = ("--engine", f"ray={gateway.url}", "--seeds", "1", "--detach")
+    assert q1lab(*RUN, *engine, pause=2.0).returncode == 0
+    study = studies.load("rope-1")
+    wait_for(lambda: events(study, "baseline-seed0"))
+    for gateway.hiccup in HICCUPS:
+        wait_for(lambda: not said().reached)
+        assert "out of touch for 0 min" in q1lab("status").stdout
+        gateway.hiccup = None
+        wait_for(lambda: said().reached)
+    assert q1lab("attach").returncode == 0
+    assert len(said().jobs) == 1
+    gateway.shutdown()
+    gateway.server_close()
 
 
 @real

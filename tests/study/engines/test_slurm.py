@@ -175,9 +175,29 @@ def test_cancelled_by_somebody_else(cluster: kit.Slurm) -> None:
     number = said().job.id.partition("+")[0]
     subprocess.run(["scancel", number], env=cluster.env, check=True)
     wait_for(lambda: not launch.is_alive(study.files))
-    assert "cancelled at Slurm" in {seen.words for seen in said().cells.values()}
-    done = q1lab(*SLURM, "--seeds", "1", "--json")
-    assert done.returncode == 0, done.stderr
+    left = q1lab("attach")
+    assert left.returncode == 3
+    assert "(cancelled by somebody else at Slurm); go on with: q1lab run rope" in left.stderr
+    line = left.stderr.partition("go on with: q1lab ")[2].splitlines()[0]
+    assert line.endswith("--engine slurm")
+    assert q1lab(*line.split()).returncode == 0
+    assert studies.ids() == ["rope-1"]
+    assert len(said().job.cells) == 2
+
+
+def test_no_hiccup_ends_a_watch(cluster: kit.Slurm) -> None:
+    """Nobody vouches for who asks, for a while; then the controller is not there."""
+    assert q1lab(*SLURM, "--seeds", "1", "--detach", pause=1.5).returncode == 0
+    study = studies.load("rope-1")
+    wait_for(lambda: is_submitted(study))
+    for name, again in (("munged", cluster.munge), ("slurmctld", cluster.controller)):
+        cluster.kill(name)
+        wait_for(lambda: not said().reached)
+        assert "out of touch for 0 min" in q1lab("status").stdout
+        again()
+        wait_for(lambda: said().reached)
+    assert q1lab("attach").returncode == 0
+    assert len(said().jobs) == 1
 
 
 def test_a_trainer_that_dies_is_handed_over_again() -> None:
