@@ -152,6 +152,55 @@ def test_the_stream_is_looked_at_on_the_way(run: Run) -> None:
     assert said.count("|mean|") == 2 + 9
 
 
+# ── from the video's file
+
+
+def test_joining_the_heads_of_the_video_changes_no_number(run: Run) -> None:
+    (apart,) = re.findall(r"largest difference: (\S+)", run("from_the_video.py"))
+    assert float(apart) < 1e-6
+
+
+def test_the_attention_of_the_on_ramp_makes_a_model_that_is_taken(tmp_path: Path) -> None:
+    """In a file with nanoGPT's other classes; a file of heads and globals is refused by name."""
+    from labs import loading
+
+    own = (FILES / "from_the_video.py").read_text().split('\nif __name__ == "__main__":')[0]
+    rest = (ROOT / "labs" / "models" / "baseline.py").read_text()
+    norm = rest[rest.index("class LayerNorm") : rest.index("class CausalSelfAttention")]
+    file = tmp_path / "model.py"
+    file.write_text(f"{own}\nimport math\n\n{norm}{rest[rest.index('class MLP') :]}")
+    config = {"n_layer": 2, "n_head": 2, "n_embd": 16, "block_size": 8, "dropout": 0.0}
+    model = loading.build(loading.load(file), config, 11)
+    idx = torch.randint(11, (2, 8))
+    logits, loss = model(idx, idx)
+    assert logits.shape == (2, 8, 11)
+    assert float(loss.detach()) == pytest.approx(2.4, abs=0.3)
+    file.write_text("import torch\nn_embd = 384\n\nclass Head(torch.nn.Module):\n    pass\n")
+    with pytest.raises(loading.ModelError, match="no class GPTConfig"):
+        loading.load(file)
+
+
+# ── the glossary
+
+
+def test_the_glossary_explains_words_that_the_week_uses(week: Week) -> None:
+    from tests.week.test_content import everything
+
+    entries = re.split(r"(?m)^## ", (ROOT / "content" / "glossary.md").read_text())[1:]
+    text = " ".join(everything(week.for_variant(v.name)) for v in week.variants).lower()
+    words = []
+    for entry in entries:
+        word, _, told = entry.partition("\n")
+        words.append(word)
+        assert word.lower() in text, word
+        assert 5 <= len(told.split()) <= 70, word
+    assert len(set(words)) == len(words)
+    assert set(words) >= {
+        "nats", "perplexity", "arm", "pair", "preset", "iter", "stream", "KV cache", "interval",
+        "coverage", "power", "δ", "bootstrap", "floor",
+    }  # fmt: skip
+
+
 # ── attention from a blank file
 
 ATTENTION = """
