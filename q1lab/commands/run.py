@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from q1lab import planning
+from q1lab.commands import _documents as shared
 from q1lab.commands._asking import asking, wish_of
 from q1lab.commands._opening import opened
 from q1lab.commands._saying import print_json, say, tell
@@ -55,12 +56,14 @@ Exit status: 0 done, 1 a run failed or diverged, 2 usage, 130 interrupted (can g
     metavar="FILE",
     help="With --over: draw it, .svg or .png.",
 )
+@shared.force_option
 @click.option("--detach", is_flag=True, help="Start it and return at once.")
 @click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON.")
 def run(
     over: str | None,
     tune: str | None,
     plot: Path | None,
+    force: bool,
     detach: bool,
     as_json: bool,
     **asked: Any,
@@ -91,7 +94,7 @@ def run(
     if over is not None:
         from q1lab.commands._series import train_over
 
-        return train_over(wish, over, plot, detach, as_json)
+        return train_over(wish, over, plot, detach, as_json, force=force)
     if plot is not None:
         raise Problem("--plot draws an axis here (--over); for one study: q1lab compare --plot")
     with opened() as store:
