@@ -239,38 +239,6 @@ def _shown(value: Any) -> Any:
     return value
 
 
-def write_out(path: Path, content: str | bytes, *, mode: int = 0o644) -> None:
-    """Write what a person wants to have at ``path`` (``--output``): a file atomically; into a pipe
-    or a terminal (``/dev/stdout``, ``>(less)``) as it comes.
-
-    Problem where the folder isn't there (a slip of the finger makes none), for a disk device, and
-    for a pipe that nobody reads.
-    """
-    path = expanded(path)
-    data = content.encode() if isinstance(content, str) else content
-    with contextlib.suppress(OSError):
-        kind = path.stat().st_mode
-        if stat.S_ISFIFO(kind) or stat.S_ISCHR(kind):
-            _write_through(path, data)
-            return
-    if not path.parent.is_dir():
-        raise Problem(f"there is no folder {path.parent}; make it first, or give another path")
-    write_atomic(path, data, mode=mode)
-
-
-def _write_through(path: Path, data: bytes) -> None:
-    try:
-        fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
-        os.set_blocking(fd, True)
-        with os.fdopen(fd, "wb", closefd=True) as out:
-            out.write(data)
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        reason = "nobody reads from it" if error.errno == errno.ENXIO else os_reason(error)
-        raise Problem(f"cannot write {path}: {reason}", FAILED) from error
-
-
 def cut(text: str, most: int = 80) -> str:
     """``text`` on one line and no longer than ``most``, the middle left out: for what a message
     quotes."""

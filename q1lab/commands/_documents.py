@@ -36,6 +36,9 @@ repo_option = click.option(
 overwrite_option = click.option(
     "--overwrite", is_flag=True, help="Replace what you edited between q1lab's marks."
 )
+force_option = click.option(
+    "--force", is_flag=True, help="Write over a file that q1lab did not write."
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 

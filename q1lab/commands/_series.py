@@ -14,7 +14,7 @@ from q1lab.commands._opening import opened
 from q1lab.commands._saying import print_json, say, tell
 from q1lab.commands.live import watch
 from q1lab.declaring import Declared
-from q1lab.errors import FAILED, INTERRUPTED, OK, UNFINISHED, Problem
+from q1lab.errors import FAILED, INTERRUPTED, OK, UNFINISHED
 from q1lab.index import ingest
 from q1lab.index.store import Store
 from q1lab.study import command, launch, series, studies, turns
@@ -22,19 +22,24 @@ from q1lab.study.command import Wish
 from q1lab.study.studies import ARMS, Study
 
 
-def train_over(wish: Wish, axis: str, plot: Path | None, detach: bool, as_json: bool) -> int:
+def train_over(
+    wish: Wish, axis: str, plot: Path | None, detach: bool, as_json: bool, *, force: bool = False
+) -> int:
     """`q1lab run --over`: the study of ``wish`` at each value of an axis."""
+    from q1lab.compare import charts, together
+    from q1lab.written import may_write, write_out
+
     key, values = declaring.parse_axis(axis)
-    if plot is not None and plot.suffix.lower() not in (".svg", ".png"):
-        raise Problem(f"{plot}: a plot is written as .svg or .png; give a file name that ends so")
+    form = "" if plot is None else charts.form_of(plot)
+    if plot is not None:
+        may_write(plot, force)  # not only after hours
     with opened() as store:
         tell("Looking at the model files and this machine …", as_json)
         declared = declaring.over(wish, key, values, store)
         status = train(store, declared, detach, as_json)
         if plot is not None and not detach and status != INTERRUPTED:
-            from q1lab.compare import charts, together
-
-            charts.over_figure(together.read(store, declared.series.id), plot)
+            drawn = charts.over_figure(together.read(store, declared.series.id), form)
+            write_out(plot, drawn, force=force)
             tell(f"\nDrawn: {plot}", as_json)
         return status
 

@@ -36,13 +36,16 @@ Examples:
     metavar="FILE",
     help="Draw it: .svg or .png.",
 )
+@shared.force_option
 @click.option(
     "--at",
     "what",
     type=click.Choice(["flops", "time"]),
     help="Besides: the answer at equal training FLOPs, or at equal wall clock, from the curves.",
 )
-def compare(study: str | None, as_json: bool, plot: Path | None, what: What | None) -> int:
+def compare(
+    study: str | None, as_json: bool, plot: Path | None, force: bool, what: What | None
+) -> int:
     """The comparison of STUDY, with its verdict; of a modification's name, that of its newest study
     with three pairs or more (default: the latest of all)."""
     from q1lab.compare import keeping
@@ -55,7 +58,7 @@ def compare(study: str | None, as_json: bool, plot: Path | None, what: What | No
 
             _, answer = budget.read(store, chosen, what)
         if plot is not None:
-            draw(store, chosen, plot, answer)
+            draw(store, chosen, plot, answer, force=force)
         show(store, chosen, as_json=as_json, answer=answer)
         if plot is not None and not as_json:
             click.echo(f"\nDrawn: {plot}")
@@ -90,11 +93,16 @@ def show(store: Store, study: Study, *, as_json: bool, answer: AtBudget | None =
             click.echo(click.wrap_text(sentence, min(console.width, 100), "  ", "    "))
 
 
-def draw(store: Store, study: Study, path: Path, answer: AtBudget | None = None) -> None:
+def draw(
+    store: Store, study: Study, path: Path, answer: AtBudget | None = None, *, force: bool = False
+) -> None:
     """Draw both arms' loss curves and the forest plot of the difference; with an answer at an equal
     budget the curves over what they cost."""
     from q1lab.compare import charts, keeping
+    from q1lab.written import write_out
 
-    charts.comparison_figure(
-        keeping.compare(store, study), keeping.curves(store, study), path, answer=answer
+    form = charts.form_of(path)
+    drawn = charts.comparison_figure(
+        keeping.compare(store, study), keeping.curves(store, study), form, answer=answer
     )
+    write_out(path, drawn, force=force)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from q1lab.commands import _documents as shared
 from q1lab.compare.export import FORMATS
 from q1lab.errors import FAILED, NOTICES, OK, Problem
 
@@ -35,6 +36,7 @@ Exit status: 0 written, 1 a file can't be written, 2 usage."""
     metavar="PATH",
     help="A file or a folder. Default: this folder.",
 )
+@shared.force_option
 @click.option("--all", "everything", is_flag=True, help="All studies.")
 @click.option("--tag", metavar="TAG", help="All studies that have this tag.")
 @click.option(
@@ -47,6 +49,7 @@ def export(
     study: tuple[str, ...],
     form: str | None,
     output: Path | None,
+    force: bool,
     everything: bool,
     tag: str | None,
     curves: bool,
@@ -59,7 +62,7 @@ def export(
     from q1lab.study import labels, studies
 
     if study[:1] == ("notebook",):
-        return _notebook(study[1:], output, as_json)
+        return _notebook(study[1:], output, force, as_json)
     if bool(study) + everything + (tag is not None) > 1:
         raise Problem("give studies, --all or --tag: one of them")
     suffix = (
@@ -83,7 +86,7 @@ def export(
     else:
         ids = list(dict.fromkeys(study)) or [studies.latest()]
     with opened() as store:
-        written = write(store, ids, form, output, curves=curves, unreadable=unreadable)
+        written = write(store, ids, form, output, curves=curves, force=force, unreadable=unreadable)
     NOTICES.extend(f"{name} can't be read: {why}" for name, why in unreadable.items())
     if as_json:
         click.echo(
@@ -103,12 +106,13 @@ def export(
     return OK
 
 
-def _notebook(names: tuple[str, ...], output: Path | None, as_json: bool) -> int:
+def _notebook(names: tuple[str, ...], output: Path | None, force: bool, as_json: bool) -> int:
     """Write one study as a notebook, or (by the output's suffix) as a zip with a script."""
     from q1lab.commands._opening import opened
-    from q1lab.files import os_reason, write_atomic
+    from q1lab.files import os_reason
     from q1lab.index import ingest
     from q1lab.study import notebook, studies
+    from q1lab.written import write_out
 
     if len(names) > 1:
         raise Problem("a notebook trains one study; name one")
@@ -124,10 +128,8 @@ def _notebook(names: tuple[str, ...], output: Path | None, as_json: bool) -> int
     if not missing:
         raise Problem(f"{study.id} lacks no run; there is nothing to train")
     try:
-        if path.suffix == ".zip":
-            write_atomic(path, notebook.bundle(study, missing), mode=0o644)
-        else:
-            write_atomic(path, notebook.notebook(study, missing), mode=0o644)
+        make = notebook.bundle if path.suffix == ".zip" else notebook.notebook
+        write_out(path, make(study, missing), force=force)
     except OSError as error:
         raise Problem(
             f"{study.id} can't be taken along: {error.filename}: {os_reason(error)}", FAILED

@@ -224,6 +224,7 @@ Examples:
     metavar="FILE",
     help="Write the page here.",
 )
+@shared.force_option
 @click.option(
     "--serve",
     is_flag=True,
@@ -245,6 +246,7 @@ def preview_command(
     file: Path | None,
     repo: Path | None,
     out: Path | None,
+    force: bool,
     serve: bool,
     port: int,
     opening: bool | None,
@@ -254,7 +256,8 @@ def preview_command(
     from q1lab import paths
     from q1lab.documents import preview, words
     from q1lab.documents.save import public_mode
-    from q1lab.files import write_atomic, write_out
+    from q1lab.files import write_atomic
+    from q1lab.written import write_out
 
     path, _ = _draft(file, repo)
 
@@ -283,7 +286,7 @@ def preview_command(
         return OK
     target = out or paths.home() / "preview" / f"{path.stem}.html"
     if out is not None:
-        write_out(target, render(), mode=public_mode())
+        write_out(target, render(), mode=public_mode(), force=force)
     else:
         write_atomic(target, render())
     shared.show(str(target))
@@ -315,6 +318,7 @@ Examples:
     metavar="PATH",
     help="A file, or a folder: then the file is named as the place names them. Default: print it.",
 )
+@shared.force_option
 @click.option("--tag", "tags", multiple=True, metavar="TAG", help="Instead of the usual tags.")
 @shared.json_option
 def export_command(
@@ -322,14 +326,16 @@ def export_command(
     file: Path | None,
     repo: Path | None,
     output: Path | None,
+    force: bool,
     tags: tuple[str, ...],
     as_json: bool,
 ) -> int:
     """The draft as Jekyll, Hugo or dev.to takes it: without q1lab's marks, with front matter."""
     from q1lab.documents import export
     from q1lab.documents.save import public_mode
-    from q1lab.files import utc_now, write_atomic
+    from q1lab.files import utc_now
     from q1lab.journal import posts
+    from q1lab.written import write_out
 
     path, data = _draft(file, repo)
     with opened() as store:
@@ -346,7 +352,7 @@ def export_command(
         target = output / made.name if output.is_dir() or str(output).endswith("/") else output
         if target.resolve() == path.resolve():
             raise Problem(f"{path} is the draft itself; give another file with --output")
-        write_atomic(target, made.text, mode=public_mode())
+        write_out(target, made.text, mode=public_mode(), force=force)
     if as_json:
         shared.emit({**asdict(made), "file": str(target) if target else None})
         return OK

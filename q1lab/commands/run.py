@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from q1lab import planning
+from q1lab.commands import _documents as shared
 from q1lab.commands._asking import asking, wish_of
 from q1lab.commands._opening import opened
 from q1lab.commands._saying import print_json, say, tell
@@ -56,12 +57,14 @@ The same command again trains only what is missing, and with nothing missing pri
     metavar="FILE",
     help="With --over: draw it, .svg or .png.",
 )
+@shared.force_option
 @click.option("--detach", is_flag=True, help="Start it and return at once.")
 @click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON.")
 def run(
     over: str | None,
     tune: str | None,
     plot: Path | None,
+    force: bool,
     detach: bool,
     as_json: bool,
     **asked: Any,
@@ -92,7 +95,7 @@ def run(
     if over is not None:
         from q1lab.commands._series import train_over
 
-        return train_over(wish, over, plot, detach, as_json)
+        return train_over(wish, over, plot, detach, as_json, force=force)
     if plot is not None:
         raise Problem("--plot draws an axis here (--over); for one study: q1lab compare --plot")
     with opened() as store:

@@ -22,7 +22,7 @@ from q1lab.compare import telling
 from q1lab.compare.budget import NAMES, amount
 from q1lab.compare.text import ARM_COLORS
 from q1lab.errors import Problem
-from q1lab.files import private_folder, private_umask, write_out
+from q1lab.files import private_folder, private_umask
 from q1lab.paths import home
 from q1lab.study.studies import ARMS
 
@@ -59,19 +59,17 @@ STYLE = {
 def comparison_figure(
     c: Comparison,
     curves: Curves,
-    path: Path,
+    form: str,
     *,
     answer: AtBudget | None = None,
     size: tuple[float, float] = (11.0, 4.8),
-) -> Path:
-    """Draw the comparison into ``path`` (.svg or .png) and return it.
+) -> bytes:
+    """The comparison as a picture, ``svg`` or ``png``.
 
     ``curves`` is arm ("baseline", "modified") → seed →
     columns "iter", "train_loss", "eval_iter", "val_loss", each pair equally long; losses in nats,
     NaN allowed; arms, seeds or columns may be missing. With ``answer`` they are drawn over what an
     iter costs. ``size`` is width and height in inches, at 150 dots per inch for PNG.
-
-    Raises Problem for another suffix and for a place that cannot be written.
     """
 
     def draw(figure: Any) -> None:
@@ -81,26 +79,29 @@ def comparison_figure(
             _mark_budget(left, answer)
         _draw_forest(right, c)
 
-    return _written(path, size, telling.title(c), draw)
+    return _drawn(form, size, telling.title(c), draw)
 
 
-def over_figure(one: Together, path: Path, *, size: tuple[float, float] = (8.0, 4.8)) -> Path:
-    """Draw the difference with its interval over an axis into ``path`` (.svg or .png) and return
-    it. Problem as for ``comparison_figure``, and where no value has an interval yet."""
+def over_figure(one: Together, form: str, *, size: tuple[float, float] = (8.0, 4.8)) -> bytes:
+    """The difference with its interval over an axis as a picture, ``svg`` or ``png``. Problem where
+    no value has an interval yet."""
     if all(member.comparison is None or member.why for member in one.members):
         raise Problem(f"{one.series.id} has no interval yet; there is nothing to draw")
     from q1lab.compare.together import heading
 
-    return _written(path, size, heading(one), lambda figure: _draw_over(figure.subplots(), one))
+    return _drawn(form, size, heading(one), lambda figure: _draw_over(figure.subplots(), one))
 
 
-def _written(
-    path: Path, size: tuple[float, float], title: str, draw: Callable[[Any], None]
-) -> Path:
-    """One figure with its title, drawn by ``draw`` and written to ``path``."""
-    suffix = path.suffix.lower().removeprefix(".")
-    if suffix not in FORMATS:
+def form_of(path: Path) -> str:
+    """The kind of picture that a file's name asks for. Problem for another suffix."""
+    form = path.suffix.lower().removeprefix(".")
+    if form not in FORMATS:
         raise Problem(f"{path}: a plot is written as .svg or .png; give a file name that ends so")
+    return form
+
+
+def _drawn(form: str, size: tuple[float, float], title: str, draw: Callable[[Any], None]) -> bytes:
+    """One figure with its title, drawn by ``draw``."""
     # matplotlib keeps its list of fonts in a folder of its own; everything of q1lab's lies in one
     # place
     cache = home() / "cache" / "matplotlib"
@@ -125,10 +126,9 @@ def _written(
         title = textwrap.fill(title, max(30, int(size[0] * 8.5)))
         figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
         buffer = BytesIO()
-        metadata = {"Date": None, "Creator": "q1lab"} if suffix == "svg" else {"Software": "q1lab"}
-        figure.savefig(buffer, format=suffix, dpi=150, metadata=metadata)
-    write_out(path, buffer.getvalue())
-    return path
+        metadata = {"Date": None, "Creator": "q1lab"} if form == "svg" else {"Software": "q1lab"}
+        figure.savefig(buffer, format=form, dpi=150, metadata=metadata)
+    return buffer.getvalue()
 
 
 # ── over an axis

@@ -17,11 +17,12 @@ from typing import Any
 
 from q1lab import __version__
 from q1lab.errors import Problem
-from q1lab.files import expanded, utc_now, write_out
+from q1lab.files import expanded, utc_now
 from q1lab.index import ingest
 from q1lab.index.store import Store
 from q1lab.study import labels, studies
 from q1lab.study.studies import Study
+from q1lab.written import write_out
 
 FORMATS = ("json", "csv", "svg", "png")
 
@@ -63,6 +64,7 @@ def export(
     target: Path | None = None,
     *,
     curves: bool = False,
+    force: bool = False,
     unreadable: Mapping[str, str] = MappingProxyType({}),
 ) -> list[Path]:
     """Write studies into files; returns what was written, in order.
@@ -71,7 +73,8 @@ def export(
     ``target`` is a file, or a folder to put files of speaking names into (default: the current
     one). ``curves`` makes the CSV a row per point (iter, loss) instead of a row per run. Studies in
     ``unreadable`` (why, by id) are a marked row each, or an entry of the JSON. Problem for an
-    unknown format, an unknown study, no study at all, and one file name for several pictures.
+    unknown format, an unknown study, no study at all, one file name for several pictures, and
+    without ``force`` where a file that q1lab did not write would be replaced.
     """
     if form not in FORMATS:
         raise Problem(f"no export format {form!r}; there is: {', '.join(FORMATS)}")
@@ -89,7 +92,7 @@ def export(
                 "give a folder that exists"
             )
         return [
-            _picture(store, study, target / f"{study.id}.{form}" if folder else target)
+            _picture(store, study, target / f"{study.id}.{form}" if folder else target, force)
             for study in chosen
         ]
     stem = chosen[0].id if len(chosen) == 1 and not unreadable else "q1lab-studies"
@@ -99,7 +102,7 @@ def export(
         text = as_json(store, chosen, unreadable)
     else:
         text = as_csv(store, chosen, curves=curves, unreadable=unreadable)
-    write_out(file, text)
+    write_out(file, text, force=force)
     return [file]
 
 
@@ -178,9 +181,12 @@ def _points(store: Store, study: Study) -> Iterator[list[Any]]:
                 yield [study.id, row["arm"], row["variant"], row["seed"], metric, iter_, value]
 
 
-def _picture(store: Store, study: Study, file: Path) -> Path:
+def _picture(store: Store, study: Study, file: Path, force: bool) -> Path:
     from q1lab.compare import charts, keeping
 
-    return charts.comparison_figure(
-        keeping.compare(store, study), keeping.curves(store, study), file
+    form = charts.form_of(file)
+    drawn = charts.comparison_figure(
+        keeping.compare(store, study), keeping.curves(store, study), form
     )
+    write_out(file, drawn, force=force)
+    return file

@@ -99,17 +99,14 @@ def note_empty(store: Store, label: str) -> int:
 
 def chart(store: Store, week: Week) -> bytes:
     """The chart of the study that the draft tells, as an SVG. There has to be one."""
-    import tempfile
-
     from q1lab.compare import charts
     from q1lab.compare.keeping import curves
 
     found = known.foremost(known.comparisons(store, known.chosen(store, week)))
     assert found is not None
     study, record = found
-    with tempfile.TemporaryDirectory() as folder:
-        drawn: Any = curves(store, study)
-        return charts.comparison_figure(record, drawn, Path(folder) / "figure.svg").read_bytes()
+    drawn: Any = curves(store, study)
+    return charts.comparison_figure(record, drawn, "svg")
 
 
 def gather(store: Store, week: Week, *, title: str | None = None) -> Post:

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from q1lab.documents import regions, written
+from q1lab import written
+from q1lab.documents import regions
 from q1lab.documents.templates import Rendered
 from q1lab.errors import FAILED, Problem
 from q1lab.files import os_reason, proved, read_bytes

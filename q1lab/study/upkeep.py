@@ -123,8 +123,8 @@ def plan(
     needed: set[str] = set()
     kept = studies.without_plan()
     NOTICES.extend(
-        f"{name} has runs and no study.json: it is kept, and its text too. Put a good copy there, "
-        f"or give the study up: q1lab delete {name}"
+        f"{name} has runs and no study.json: it is kept, and so are all texts. Put a good copy "
+        f"there, or give the study up: q1lab delete {name}"
         for name in kept
     )
     all_readable = not kept

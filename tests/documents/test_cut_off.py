@@ -11,9 +11,8 @@ from typing import Any
 
 import pytest
 
-from q1lab import repository
+from q1lab import repository, written
 from q1lab.documents import save as saving
-from q1lab.documents import written
 from q1lab.documents.save import save
 from q1lab.repository import NeedsYes, Repository
 from tests.kit.repos import begun, git, of_its_own

@@ -28,7 +28,6 @@ from q1lab.files import (
     read_json,
     read_text,
     write_atomic,
-    write_out,
 )
 from q1lab.model.checks import run_checks
 from q1lab.study import corpora, launch, studies, variants
@@ -36,6 +35,7 @@ from q1lab.study.events import last_event, read_new
 from q1lab.study.tail import Tail
 from q1lab.tracking import foreign
 from q1lab.tracking import state as wandb_state
+from q1lab.written import write_out
 from tests.kit import wandb_study as lab
 from tests.kit.faults import figures
 from tests.kit.places import ROOT
@@ -196,8 +196,7 @@ OWN = {
     "q1lab/commands/take.py": "files of the package",
     "q1lab/commands/pull.py": "what our own child wrote",
     "q1lab/documents/preview.py": "a style sheet of the package",
-    "q1lab/documents/post.py": "a temporary file of ours",
-    "q1lab/documents/written.py": "q1lab's own record",
+    "q1lab/written.py": "q1lab's own record",
 }
 """Modules that read files in another way, and what they read so."""
 

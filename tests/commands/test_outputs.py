@@ -1,0 +1,112 @@
+"""Every option that writes a file where a person wants it: over a file that q1lab did not write,
+only with --force."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from q1lab import paths
+from q1lab.cli import cli, run
+from tests.kit.repos import begun, of_its_own
+
+SMALL = ("--preset", "quick", "--max-iters", "20", "--wandb", "disabled", "--json")
+OVER = ("run", "rope", "--over", "max_iters=10,20", "--preset", "quick", "--seeds", "3", "--plot")
+
+WRITERS: dict[str, tuple[str, ...]] = {
+    "card --svg": ("card", "--svg", "@.svg"),
+    "compare --plot": ("compare", "rope-1", "--plot", "@.svg"),
+    "run --plot": (*OVER, "@.png", "--wandb", "disabled"),
+    "export --output": ("export", "rope-1", "--output", "@.csv"),
+    "export --output, a picture": ("export", "rope-1", "--output", "@.png"),
+    "export, here": ("export", "rope-1", "--format", "json"),
+    "export, into a folder": ("export", "rope-1", "--format", "svg", "--output", "."),
+    "export notebook": ("export", "notebook", "rope-2", "--output", "@.ipynb"),
+    "export notebook, a zip": ("export", "notebook", "rope-2", "--output", "@.zip"),
+    "export notebook, here": ("export", "notebook", "rope-2"),
+    "post preview --out": ("post", "preview", "--out", "@.html"),
+    "post export --output": ("post", "export", "--for", "hugo", "--output", "@.md"),
+}
+NAMED_BY_ITSELF = {
+    "export, here": "rope-1.json",
+    "export, into a folder": "rope-1.svg",
+    "export notebook, here": "rope-2.ipynb",
+}
+
+
+@pytest.fixture
+def place(
+    fake_trainer: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """A repository with a draft, and two studies: one that has ended, one planned for a
+    notebook."""
+    of_its_own(tmp_path, monkeypatch)
+    folder = begun(tmp_path / "repo", {"model.py": "x = 1\n"})
+    monkeypatch.chdir(folder)
+    assert run(["run", "rope", "--seeds", "1", *SMALL]) == 0
+    assert run(["run", "rope", "--seeds", "2", *SMALL, "--engine", "notebook", "--fresh"]) == 0
+    assert run(["post", "new", "--yes"]) == 0
+    return folder
+
+
+@pytest.mark.parametrize("what", WRITERS)
+def test_a_file_of_somebody_else_stays(
+    place: Path, what: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [word.replace("@", "mine") for word in WRITERS[what]]
+    name = NAMED_BY_ITSELF.get(what) or next(word for word in words if word.startswith("mine"))
+    file, studies = place / name, set(paths.studies_dir().iterdir())
+    file.write_text("mine\n")
+    capsys.readouterr()
+    assert run(words) == 2
+    said = capsys.readouterr().err
+    assert f"{name} is there already" in said
+    assert "--force" in said
+    assert file.read_text() == "mine\n"
+    assert set(paths.studies_dir().iterdir()) == studies, "it is said before anything trains"
+    assert run([*words, "--force"]) == 0
+    made = file.read_bytes()
+    assert made != b"mine\n"
+    assert run(words) == 0, "its own is written again without a word"
+    file.write_bytes(made + b"and mine\n")
+    assert run(words) == 2
+    assert file.read_bytes() == made + b"and mine\n"
+    file.unlink()
+    elsewhere = place.parent / "elsewhere"
+    elsewhere.write_text("mine\n")
+    file.symlink_to(elsewhere)
+    assert run(words) == 2
+    assert elsewhere.read_text() == "mine\n"
+    elsewhere.unlink()
+    assert run(words) == 2
+    assert not elsewhere.exists()
+
+
+def options(
+    command: click.Command = cli, name: str = ""
+) -> Iterator[tuple[str, str, click.Command]]:
+    for param in command.params:
+        if isinstance(param.type, click.Path) and isinstance(param, click.Option):
+            yield name, str(param.name), command
+    if isinstance(command, click.Group):
+        for below in command.list_commands(click.Context(command)):
+            found = command.get_command(click.Context(command), below)
+            assert found is not None
+            yield from options(found, f"{name} {below}".strip())
+
+
+NEVER_OVER = {("archive", "output")}
+"""What is never written over a file, not even with --force."""
+
+
+def test_every_option_that_names_a_file_to_write_has_force() -> None:
+    found = {
+        (name, param): any("--force" in one.opts for one in command.params)
+        for name, param, command in options()
+        if param in ("output", "out", "svg", "plot")
+    }
+    assert [key for key, has in found.items() if not has] == sorted(NEVER_OVER)
+    assert len(found) == 7
