@@ -87,8 +87,16 @@ class Slurm:
         self.env["PATH"] += ":/usr/sbin:/sbin"
 
     def up(self) -> None:
-        log = self.root / "log"
-        self.munge()
+        run, log = self.root / "run", self.root / "log"
+        self._run(
+            "munged",
+            "--force",
+            f"--key-file={self.root}/munge.key",
+            f"--socket={run}/munge.socket",
+            f"--pid-file={run}/munged.pid",
+            f"--log-file={log}/munged.log",
+            f"--seed-file={run}/munged.seed",
+        )
         self.controller()
         self._run("slurmd", "-f", str(self.conf), "-N", self.host)
         deadline = time.monotonic() + 60
@@ -104,19 +112,6 @@ class Slurm:
                 return
             time.sleep(0.2)
         raise RuntimeError(f"Slurm did not come up: see {log}")
-
-    def munge(self) -> None:
-        """Start munged, which vouches for who asks, the first time or again."""
-        run, log = self.root / "run", self.root / "log"
-        self._run(
-            "munged",
-            "--force",
-            f"--key-file={self.root}/munge.key",
-            f"--socket={run}/munge.socket",
-            f"--pid-file={run}/munged.pid",
-            f"--log-file={log}/munged.log",
-            f"--seed-file={run}/munged.seed",
-        )
 
     def controller(self) -> None:
         """Start slurmctld, the first time or again."""

@@ -185,21 +185,6 @@ def test_cancelled_by_somebody_else(cluster: kit.Slurm) -> None:
     assert len(said().job.cells) == 2
 
 
-def test_no_hiccup_ends_a_watch(cluster: kit.Slurm) -> None:
-    """Nobody vouches for who asks, for a while; then the controller is not there."""
-    assert q1lab(*SLURM, "--seeds", "1", "--detach", pause=1.5).returncode == 0
-    study = studies.load("rope-1")
-    wait_for(lambda: is_submitted(study))
-    for name, again in (("munged", cluster.munge), ("slurmctld", cluster.controller)):
-        cluster.kill(name)
-        wait_for(lambda: not said().reached)
-        assert "out of touch for 0 min" in q1lab("status").stdout
-        again()
-        wait_for(lambda: said().reached)
-    assert q1lab("attach").returncode == 0
-    assert len(said().jobs) == 1
-
-
 def test_a_trainer_that_dies_is_handed_over_again() -> None:
     done = q1lab(*SLURM, "--seeds", "1", "--json", crash=["modified-seed0"])
     assert done.returncode == 0, done.stderr
