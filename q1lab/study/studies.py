@@ -15,7 +15,7 @@ from q1lab.errors import FAILED, NOTICES, Problem
 from q1lab.files import os_reason, plain, private_folder, read_shown_json, write_atomic
 from q1lab.records import at_most, inside, one_of, text, whole
 from q1lab.study import deleted
-from q1lab.study.engines.names import Choice
+from q1lab.study.engines.choice import Choice
 from q1lab.study.ranges import Range
 from q1lab.study.series import Series
 from q1lab.study.tuning import Tuned

@@ -18,7 +18,7 @@ import pytest
 from q1lab.index import ingest
 from q1lab.index.store import Store
 from q1lab.study import launch, studies
-from q1lab.study.engines.names import Choice
+from q1lab.study.engines.choice import Choice
 from tests.kit import lab_home
 from tests.kit.waiting import wait_for
 

@@ -12,28 +12,15 @@ person takes it), or a name from the settings::
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 from q1lab.errors import Problem
-from q1lab.records import one_of
+from q1lab.study.engines.choice import LOCAL as LOCAL
+from q1lab.study.engines.choice import Choice as Choice
 
 if TYPE_CHECKING:
     from q1lab.study.engines.base import Engine
-
-
-@dataclass(frozen=True)
-class Choice:
-    """An engine as it was chosen. ``text`` is what ``--engine`` takes, and what commands print."""
-
-    text: str
-    kind: Annotated[str, one_of("local", "ray", "slurm", "notebook")]
-    address: str = ""
-    options: Mapping[str, str] = field(default_factory=dict)
-
-
-LOCAL = Choice("local", "local")
 
 
 def choose(
