@@ -161,6 +161,10 @@ class StudyPaths:
         return self.root / "runner.log"
 
     @property
+    def relay_log(self) -> Path:
+        return self.root / "relay.log"
+
+    @property
     def source(self) -> Path:
         return self.root / "source"
 

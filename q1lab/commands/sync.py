@@ -110,7 +110,7 @@ def upload(study: Study, seconds: float) -> None:
     private_folder(study.files.wandb)
     command = [*children.python_module("q1lab.tracking.relay"), "--sync", str(study.files.root)]
     with (
-        open_private(study.files.root / "relay.log") as log,
+        open_private(study.files.relay_log) as log,
         children.asked(
             command,
             seconds=seconds,

@@ -18,6 +18,7 @@ from q1lab.files import (
     open_private,
     os_reason,
     private_folder,
+    prove_at_home,
     read_json,
     try_lock,
     utc_now,
@@ -78,8 +79,11 @@ def start(study: Study, only: Collection[str] = (), number: int | None = None) -
             f"{study.id} was planned for a notebook: q1lab export notebook {study.id} writes it, "
             "and q1lab import takes the results"
         )
+    # the processes that are started write there, and look no more
     for folder in (files.runs, files.source, files.claims):
-        without_links(folder)  # the trainers write there
+        without_links(folder)
+    for path in (files.wandb, files.relay_log, files.runner_log, files.launch):
+        prove_at_home(path)
     lock = try_lock(files.lock, wait=1.0)
     if lock is None:
         raise running_already(study.id)

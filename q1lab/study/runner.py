@@ -196,7 +196,7 @@ class Runner:
         if self.relay_due is not None and now < self.relay_due:
             return
         self.relay_began, self.relay_due = now, None
-        with open_private(self.files.root / "relay.log") as out:
+        with open_private(self.files.relay_log) as out:
             self.relay = subprocess.Popen(
                 [*children.python_module("q1lab.tracking.relay"), str(self.files.root)],
                 stdin=subprocess.DEVNULL,

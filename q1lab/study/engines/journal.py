@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, BinaryIO
 
-from q1lab.files import open_private, private_folder, size_of
+from q1lab.files import open_private, private_folder, prove_at_home, size_of
 from q1lab.paths import StudyPaths
 
 TOGETHER = 64
@@ -39,6 +39,7 @@ class Journal:
 
     def _open(self) -> None:
         """Read what is there; a torn last line (a kill in mid-write) is cut off."""
+        prove_at_home(self.path)
         with contextlib.suppress(FileNotFoundError), self.path.open("r+b") as file:
             sound = 0
             for line in file:
