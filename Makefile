@@ -4,6 +4,7 @@ VENV := .venv
 VARIANT ?= rope
 BIN := $(VENV)/bin
 NANOGPT ?=
+AGAINST ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help setup dev run app test test-all lint format types contracts check bench faults audit test-engines docs snapshots wheel clean
@@ -54,8 +55,8 @@ contracts: $(VENV)/.dev  ## who may import whom
 
 check: lint types contracts test-all  ## what CI runs
 
-bench: $(VENV)/.dev  ## speed: a study against nanoGPT (make bench NANOGPT=path), commands, the app
-	@$(BIN)/python benchmarks/run.py $(if $(NANOGPT),--nanogpt $(NANOGPT))
+bench: $(VENV)/.dev  ## speed: commands, first paint; against another checkout (AGAINST=path), and nanoGPT (NANOGPT=path)
+	@$(BIN)/python benchmarks/run.py $(if $(AGAINST),--against $(AGAINST)) $(if $(NANOGPT),--nanogpt $(NANOGPT))
 
 faults: $(VENV)/.dev  ## all fault tests, the long ones too, and the table in docs/reliability.md
 	@$(BIN)/python tools/docs/faults.py
@@ -64,9 +65,9 @@ audit: $(VENV)/.dev  ## known vulnerabilities of what is installed (by hand: it 
 	@$(BIN)/python tools/audit.py
 
 test-engines: $(VENV)/.dev  ## Ray and Slurm under fault and load (RAY=path of its command), and docs/engines.md's table
-	@$(BIN)/python tools/docs/engines.py
+	@$(BIN)/python tools/docs/faults.py engines
 
-docs: $(VENV)/.dev  ## make the figures, tables and screenshots in README and docs again
+docs: $(VENV)/.dev  ## make the screenshots in docs again (tools/docs/make.py says what else is made)
 	@$(BIN)/python tools/docs/make.py
 
 snapshots: $(VENV)/.dev  ## accept the app's screens as they are now

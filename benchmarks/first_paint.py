@@ -1,23 +1,23 @@
 """Time from start to first paint: `q1lab` against a Textual hello world with header and footer, on
 a pty.
 
-    python benchmarks/first_paint.py [--rounds 15] [--json]
+    python benchmarks/first_paint.py [--rounds 15] [--against CHECKOUT]
 
-Both are started in turn, and the time is taken when the last word of the first frame (the footer's
-"palette") has arrived. Prints the medians and their ratio.
+They are started in turn, with --against another checkout's app too, and the time is taken when the
+last word of the first frame (the footer's "palette") has arrived. Prints medians and ratios.
 """
 
 from __future__ import annotations
 
 import argparse
 import fcntl
-import json
 import os
 import pty
 import select
 import signal
 import statistics
 import struct
+import subprocess
 import sys
 import tempfile
 import termios
@@ -57,53 +57,48 @@ def first_paint(argv: list[str], env: dict[str, str]) -> float:
         os.close(fd)
 
 
-def prepare(home: str) -> None:
-    """A home where the learner was before: the welcome is over."""
-    os.environ["Q1LAB_HOME"] = home
-    sys.path.insert(0, str(ROOT))
-    from q1lab import paths
-    from q1lab.index.store import Store
-    from q1lab.week import content, progress
-
-    with Store() as store:
-        progress.keep(store, content.load(paths.content_dir()).label, "welcomed", True)
+def prepare(env: dict[str, str]) -> None:
+    """Make a home where the learner was before: the welcome is over."""
+    code = """
+from q1lab import paths
+from q1lab.index.store import Store
+from q1lab.week import content, progress
+with Store() as store:
+    progress.keep(store, content.load(paths.content_dir()).label, "welcomed", True)
+"""
+    subprocess.run([sys.executable, "-P", "-c", code], env=env, check=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--against", type=Path)
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as home:
-        prepare(home)
-        env = {**os.environ, "Q1LAB_HOME": home, "TERM": "xterm-256color", "PYTHONPATH": str(ROOT)}
-        env.pop(
-            "PYTHONDONTWRITEBYTECODE", None
-        )  # an installed package has its bytecode; the first round makes it
-        env["PYTHONPYCACHEPREFIX"] = str(Path(home) / "bytecode")
-        hello = Path(home) / "hello.py"
+    checkouts = {"q1lab": ROOT}
+    if given.against:
+        checkouts["the other checkout"] = given.against.absolute()
+    times: dict[str, list[float]] = {"hello": [], **{name: [] for name in checkouts}}
+    with tempfile.TemporaryDirectory() as place:
+        hello = Path(place) / "hello.py"
         hello.write_text(HELLO)
-        both = {"hello": [sys.executable, str(hello)], "q1lab": [sys.executable, "-m", "q1lab"]}
-        times: dict[str, list[float]] = {name: [] for name in both}
+        env = {**os.environ, "TERM": "xterm-256color"}
+        # an installed package has its bytecode; the first round makes it
+        env.pop("PYTHONDONTWRITEBYTECODE", None)
+        env["PYTHONPYCACHEPREFIX"] = str(Path(place) / "bytecode")
+        envs = {}
+        for name, checkout in checkouts.items():
+            home = str(Path(place) / name)
+            envs[name] = {**env, "Q1LAB_HOME": home, "PYTHONPATH": str(checkout)}
+            prepare(envs[name])
         for _ in range(given.rounds + 1):
-            for name, argv in both.items():
-                times[name].append(first_paint(argv, env))
+            times["hello"].append(first_paint([sys.executable, str(hello)], env))
+            for name in checkouts:
+                argv = [sys.executable, "-P", "-m", "q1lab"]
+                times[name].append(first_paint(argv, envs[name]))
     medians = {name: statistics.median(values[1:]) for name, values in times.items()}
-    ratio = medians["q1lab"] / medians["hello"]
-    if given.json:
-        print(
-            json.dumps(
-                {
-                    "hello_ms": medians["hello"] * 1e3,
-                    "q1lab_ms": medians["q1lab"] * 1e3,
-                    "ratio": ratio,
-                }
-            )
-        )
-    else:
-        for name, value in medians.items():
-            print(f"{name:<6} {value * 1e3:6.0f} ms")
-        print(f"ratio  {ratio:6.2f}   (aim: 1.25 or less)")
+    print("\n| first paint | ms | ratio to a Textual hello world (aim: 1.25) |\n|---|---|---|")
+    for name, value in medians.items():
+        print(f"| {name} | {value * 1e3:.0f} | {value / medians['hello']:.2f} |")
 
 
 if __name__ == "__main__":

@@ -1,11 +1,10 @@
-"""`make bench`: commands, app, what watching costs, and with a checkout of nanoGPT the study in
-bf16 and fp32.
-
-Prints tables in Markdown.
+"""`make bench`: commands and first paint, in turn with another checkout where one is given, and the
+study against nanoGPT where there is a checkout of it, in bf16 and fp32.
 """
 
 from __future__ import annotations
 
+import argparse
 import subprocess
 import sys
 from pathlib import Path
@@ -14,26 +13,21 @@ HERE = Path(__file__).parent
 
 
 def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--against", help="a checkout of q1lab")
+    parser.add_argument("--nanogpt", help="a checkout of karpathy/nanoGPT")
+    given = parser.parse_args()
+    against = ["--against", given.against] if given.against else []
+    parts = [["commands.py", *against], ["first_paint.py", *against]]
+    if given.nanogpt:
+        parts += [
+            ["study.py", "--nanogpt", given.nanogpt, "--dtype", dtype] for dtype in ("auto", "fp32")
+        ]
     status = 0
-    study = sys.argv[1:]
-    parts = [
-        ("commands.py", []),
-        ("app.py", []),
-        ("thousand.py", []),
-        ("room.py", []),
-        ("tracking.py", []),
-        ("linear.py", []),
-        ("attention.py", []),
-        ("looks.py", []),
-        ("study.py", study),
-    ]
-    if study:
-        parts.append(("study.py", [*study, "--dtype", "fp32"]))
-    for script, args in parts:
+    for script, *args in parts:
         sys.stdout.flush()
-        status |= subprocess.run(
-            [sys.executable, str(HERE / script), *args], check=False
-        ).returncode
+        command = [sys.executable, str(HERE / script), *args]
+        status |= subprocess.run(command, check=False).returncode
     return status
 
 

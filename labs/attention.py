@@ -3,7 +3,7 @@ weighted sum.
 
 PyTorch's fused kernel is made for long sequences and GPUs; at the lengths trained here its bf16
 backward costs five times the arithmetic, and its plain fallback looks for fully masked rows, of
-which a causal mask has none. In fp32 the fused kernel is the faster one (benchmarks/attention.py),
+which a causal mask has none. In fp32 the fused kernel is the faster one (docs/performance.md),
 so it is left alone. ``PlainAttention`` answers the calls of
 ``F.scaled_dot_product_attention`` that a model file makes, so the files stay as they are. The
 softmax is fp32, whatever the products use. Calls of any other form go to PyTorch.

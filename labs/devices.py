@@ -19,7 +19,7 @@ from labs.linear import OneDnnLinear, pays
 
 SHORT = 256
 """Up to this block size attention written out beats the fused kernel on a CPU, in bf16; in fp32
-PyTorch's own is the faster one (benchmarks/attention.py)."""
+PyTorch's own is the faster one (docs/performance.md)."""
 
 
 def choose(wanted: str) -> str:

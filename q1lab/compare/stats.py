@@ -73,7 +73,7 @@ SEED = 20_260  # of the resampling generator, so that the same runs give the sam
 LARGEST = 1e100  # a loss beyond this is a diverged run, and its square would overflow
 
 # True coverage, in %, of a percentile bootstrap interval that calls itself 95%, for a difference of
-# two means with normal errors. Made by `python tools/docs/coverage.py`; good to about 0.3.
+# two means with normal errors. Measured as docs/statistics.md says; good to about 0.3.
 COVERAGE: dict[Headline, dict[int, float]] = {
     "welch": {
         2: 66.8,

@@ -302,8 +302,7 @@ def test_no_spread_means_no_interval() -> None:
 
 
 def test_the_label_is_what_the_documentation_measured() -> None:
-    """docs/statistics.md holds a measurement of its own, written by tools/docs/coverage.py, at 2,
-    3, 5 and 10 seeds."""
+    """docs/statistics.md holds a measurement of its own, at 2, 3, 5 and 10 seeds."""
     page = (ROOT / "docs" / "statistics.md").read_text(encoding="utf-8")
     for headline, name in (("welch", "bootstrap, arms apart"), ("paired", "bootstrap, pairs")):
         row = next(line for line in page.splitlines() if line.startswith(f"| {name} |"))

@@ -50,13 +50,13 @@ TINY = (
 
 
 def figures(fault: str, **numbers: Any) -> None:
-    """Print what was measured, and append it to ``FAULT_FIGURES`` for tools/docs/faults.py."""
+    """Print what was measured, and append it to ``FIGURES`` for tools/docs/faults.py."""
     print(
         f"{fault}: "
         + ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in numbers.items())
     )
-    if os.environ.get("FAULT_FIGURES"):
-        with Path(os.environ["FAULT_FIGURES"]).open("a") as out:
+    if os.environ.get("FIGURES"):
+        with Path(os.environ["FIGURES"]).open("a") as out:
             out.write(json.dumps({"fault": fault, **numbers}) + "\n")
 
 

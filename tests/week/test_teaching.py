@@ -657,29 +657,6 @@ def test_files_that_are_taken_are_there(week: Week, folder: Path) -> None:
     assert said(folder) == ["mix.md:46: the week has no file 'x.py' to take"]
 
 
-def test_pictures_are_current(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import importlib.util
-
-    spec = importlib.util.spec_from_file_location(
-        "pictures", ROOT / "tools" / "docs" / "pictures.py"
-    )
-    assert spec
-    assert spec.loader
-    pictures = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(pictures)
-    monkeypatch.setattr(pictures, "FILES", tmp_path)
-    for draw in (
-        pictures.block,
-        pictures.rotations,
-        pictures.heads,
-        pictures.gate,
-        pictures.interval,
-    ):
-        draw()
-    for file in tmp_path.iterdir():
-        assert file.read_text() == (SHIPPED / "files" / file.name).read_text(), file.name
-
-
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_every_command_that_is_quoted_is_one(week: Week, variant: str) -> None:
     commands = quoted_commands(week.for_variant(variant, DATA[0]))

@@ -1,6 +1,6 @@
 """Engines under fault and load, on loopback: what `make test-engines` runs.
 
-Each test prints figures; ``ENGINE_FIGURES`` names a file that collects them for docs/engines.md.
+Each test prints figures; `make test-engines` puts them into docs/engines.md.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ from tests.kit.engines.client import (
     q1lab,
     word,
 )
+from tests.kit.faults import figures
 from tests.kit.waiting import wait_for
 
 PROGRAM = Path(os.environ.get("RAY", "") or Path(sys.executable).with_name("ray"))
@@ -65,11 +66,7 @@ TINY = (
 
 
 def figure(what: str, **numbers: Any) -> None:
-    load = round(os.getloadavg()[0])
-    print(what, numbers, load)
-    if os.environ.get("ENGINE_FIGURES"):
-        with Path(os.environ["ENGINE_FIGURES"]).open("a") as out:
-            out.write(json.dumps({"what": what, **numbers, "load": load}) + "\n")
+    figures(what, **numbers, load=round(os.getloadavg()[0]))
 
 
 @pytest.fixture
