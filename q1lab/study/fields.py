@@ -252,6 +252,7 @@ EXTRA: dict[str, Check] = {
     "imported": some(IMPORTED),
     "seed_shift": some(SHIFTS),
     "shared_at_start": or_none(number),
+    "fresh_seeds": whole(1, 1001),
     **dict.fromkeys(("data", "dtype"), text(4096)),
     "overruled": texts(1000, 1000),
     "overrides": or_none(some({})),

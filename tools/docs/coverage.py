@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 from scipy import special
 
-from q1lab.compare.levels import LEVELS
+from q1lab.compare import looks as sequential
 from q1lab.compare.stats import (
     ALPHA,
     ALPHA_LATER,
@@ -206,12 +206,12 @@ def levels_table() -> str:
     first = (3, 5)
     rows = {
         f"`{least}..{most}`": [
-            f"{LEVELS[least, most][0]:.5f}",
-            f"{100 - 100 * LEVELS[least, most][0]:.2f}%",
+            f"{sequential.level(least, most):.5f}",
+            f"{100 - 100 * sequential.level(least, most):.2f}%",
         ]
         for least in first
         for most in (5, 8, 10, 12, 16, 20)
-        if (least, most) in LEVELS
+        if least < most
     }
     return table(["range", "α of each look", "interval of each look"], rows)
 
