@@ -897,8 +897,8 @@ def change(c: Comparison, key: str) -> str:
     base, modified = (getattr(c.arms[arm], key) for arm in ARMS)
     if not base or not modified:
         return ""
-    if key in TIMED and c.timed is not None:
-        ends = c.timed.get(key)
+    if key in TIMED and (c.timed is not None or len(c.pairs) == 1):
+        ends = (c.timed or {}).get(key)
         if ends is None or not ends.excludes_zero():
             return UNCLEAR
     return apart(base, modified)
@@ -927,15 +927,14 @@ def pace(c: Comparison) -> str:
 
 def timing(c: Comparison) -> str:
     """How sure a change of speed or time is; empty where that is not known."""
-    if c.timed is None:
+    if c.timed is None and len(c.pairs) != 1:
         return ""
     clear = [key for key in TIMED if change(c, key) not in ("", UNCLEAR)]
     said = []
     names = {key: name for name, key, _ in COSTS}
     for key in clear:
-        low, high = (
-            f"{MINUS if end < 0 else '+'}{abs(end):.1%}" for end in vars(c.timed[key]).values()
-        )
+        ends = (c.timed or {})[key]
+        low, high = (apart(1.0, 1.0 + end) for end in (ends.low, ends.high))
         said.append(f"{names[key]} change by {low} to {high} (95% interval)")
     if len(clear) < len([key for key in TIMED if change(c, key)]):
         few = min((len(arm.values) for arm in c.arms.values()), default=0) < MIN_FOR_VERDICT

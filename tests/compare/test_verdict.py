@@ -57,6 +57,7 @@ CASES: dict[str, Comparison] = {
     "same-code": make(BASE, BASE, variant="baseline"),
 }
 VERDICTS = {
+    "one-seed": "ONE PAIR",
     "helps": "HELPS",
     "hurts": "HURTS",
     "too-small": "TOO SMALL TO MATTER",
@@ -287,13 +288,14 @@ def timed(**speeds: tuple[float, ...]) -> Comparison:
         for arm, runs in speeds.items()
     }
     ends = stats.ratio(speeds["baseline"], speeds["modified"])
-    return replace(c, arms=arms, timed={} if ends is None else {"tokens_per_s": ends})
+    found = {} if ends is None else dict.fromkeys(telling.TIMED, ends)
+    return replace(c, arms=arms, timed=found)
 
 
 def test_speed_is_told_as_a_change_only_where_its_interval_excludes_0() -> None:
     apart = timed(baseline=(21_900.0, 22_000.0, 22_200.0), modified=(20_700.0, 20_800.0, 20_900.0))
     assert telling.change(apart, "tokens_per_s") == "−5.5%"
-    assert "Tokens/s change by −6.5% to −4.8% (95% interval)" in telling.timing(apart)
+    assert "Tokens/s change by −6.9% to −4.2% (95% interval)" in telling.timing(apart)
     noisy = timed(baseline=(15_000.0, 19_000.0, 22_200.0), modified=(14_000.0, 18_000.0, 20_900.0))
     assert telling.change(noisy, "tokens_per_s") == "not clear"
     said = " ".join("\n".join(lines(noisy, 80)).split())
