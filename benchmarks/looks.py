@@ -1,17 +1,19 @@
-"""What a person may do with a question when nothing has changed, and how often q1lab then claims
-that something has: thousands of invented weeks through the program's own ledger and comparison.
+"""What a person may do when nothing has changed, and how often q1lab then claims that something
+has: thousands of invented weeks through the program's own record, ledger and comparison.
 
-    python benchmarks/looks.py [--studies 4000] [--rows NAME ...] [--write]
+    python benchmarks/looks.py [--weeks 1000] [--rows NAME ...] [--write]
 
 Each week is a home of its own with studies as the program writes them (``study.json``, events),
-planned with ``planning``'s own levels and judged by ``compare``. Only the numbers are invented:
-both arms' losses are normal, with one spread. ``--write`` keeps what came out, week by week, in
+put on record before they train, planned with ``planning``'s own levels and judged by ``compare``.
+Only the numbers and the clock are invented: both arms' losses are normal, with one spread, where a
+row does not say otherwise. ``--write`` keeps what came out, week by week, in
 ``docs/results/looks.jsonl``; ``python tools/docs/make.py looks`` makes the page from it.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import itertools
 import json
 import math
@@ -22,7 +24,7 @@ import tempfile
 import time
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
 
     from q1lab.compare.record import Comparison
     from q1lab.index.store import Store
-    from q1lab.study.studies import Study
+    from q1lab.study.studies import Arm, Study
 
 ROOT = Path(__file__).resolve().parent.parent
 if str(ROOT) not in sys.path:
@@ -44,50 +46,69 @@ SD = 0.008
 """Of one run's loss, in nats; the arms' errors are independent, so a pair's spread is √2 times as
 large. Nothing that is counted here depends on it."""
 
-WEEKS_PER_HOME = 100
 OTHERS = ("rope", "rmsnorm", "swiglu", "gqa")
+MANY = (*OTHERS, "llama", "alibi", "relu2", "qknorm")
+SKEWED, STUCK = 3.0, 8.0
+"""An arm's spread where it is skewed, as a multiple of the other's; how many sds a stuck run ends
+above those of its arm that are not."""
 
 
 @dataclass
 class Week:
-    """One person's question, in a home where nobody asked it before."""
+    """One person's week, in a home of its own."""
 
     store: Store
     rng: np.random.Generator
-    number: int
     effect: float = 0.0
     """True difference, in sds of a pair's difference; negative means that the change helps."""
-    losses: dict[tuple[str, int], float] = field(default_factory=dict)
-    """(model, seed) → final val loss, as training would find it every time."""
+    errors: str = "normal"
+    """Of the modified arm: normal, skewed or stuck; always 0 on average."""
+    losses: dict[tuple[str, str, int], float] = field(default_factory=dict)
+    """(text, what trains, seed) → final val loss, as training would find it every time."""
     count: int = 0
+    minutes: int = 0
 
     def study(self, seeds: Sequence[int], variant: str = "rope", **changes: Any) -> Study:
-        """A study of these seeds, planned now, of which nothing has trained."""
-        return _saved(self.draft(seeds, variant, **changes))
+        """A study of these seeds, planned and on record, of which nothing has trained."""
+        return self.begun(self.draft(seeds, variant, **changes))
 
-    def draft(self, seeds: Sequence[int], variant: str = "rope", **changes: Any) -> Study:
-        """The same before it is on disk."""
-        from q1lab.study.studies import ARMS, Arm, Data, Study
+    def begun(self, study: Study) -> Study:
+        """Put a study on record, then write it, as the program does."""
+        from q1lab.index import questions
+        from q1lab.study import studies
+
+        questions.begin(self.store, study)
+        (study.files.root / "source").mkdir(parents=True, exist_ok=True)
+        studies.save(study)
+        return study
+
+    def draft(
+        self,
+        seeds: Sequence[int],
+        variant: str = "rope",
+        dress: str = "",
+        text: str = "text",
+        **changes: Any,
+    ) -> Study:
+        """The same before it is on disk. ``dress`` is how it is dressed anew (see DRESSES)."""
+        from q1lab.study.studies import ARMS, Data, Study
 
         self.count += 1
-        name = f"{variant}-{self.number}{'abcdefghijkl'[self.count - 1]}"
-        # (an Arm as planning drafts it for a model that ships)
-        arms = {
-            arm: Arm(model, model, f"source/{arm}.py", f"{zlib.crc32(model.encode()):064d}", model,
-                     800_000, 1_600_000)
-            for arm, model in zip(ARMS, ("baseline", variant), strict=True)
-        }  # fmt: skip
-        corpus = f"{self.number:064d}"
+        config = {"max_iters": 2000, "learning_rate": 1e-3, "log_interval": 10}
+        corpus = f"{text} and a newline" if dress == "newline" else text
         made = Study(
-            id=name,
+            id=f"{variant}-{self.count}",
             created=self.clock(),
-            arms=arms,
+            arms={
+                arm: _arm(arm, model, dress)
+                for arm, model in zip(ARMS, ("baseline", variant), strict=True)
+            },
             looks=(tuple(seeds),),
             preset="cpu",
-            config={"max_iters": 2000, "learning_rate": 1e-3},
-            data=Data("invented", corpus, f"data/{corpus}.txt", 1, 65, 1, 1),
+            config={**config, **({"log_interval": 11} if dress == "log_interval" else {})},
+            data=Data(text, _sha(corpus), f"data/{_sha(corpus)}.txt", 1, 65, 1, 1, _sha(text)),
             device="cpu",
-            dtype="fp32",
+            dtype="bf16" if dress == "dtype" else "fp32",
             jobs=2,
             threads=1,
             headline="paired",
@@ -100,43 +121,64 @@ class Week:
         from q1lab import planning
 
         draft = self.draft(range(most), **changes)
-        return _saved(planning.planned(draft, first, most, self.store))
+        return self.begun(planning.planned(draft, first, most, self.store))
 
     def clock(self) -> str:
-        """Later than anything before."""
-        since = timedelta(hours=self.number, minutes=self.count)
-        return (datetime(2026, 1, 1, tzinfo=UTC) + since).isoformat()
+        """A minute later than anything before."""
+        self.minutes += 1
+        return (datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=self.minutes)).isoformat()
 
-    def loss(self, model: str, seed: int) -> float:
-        if (model, seed) not in self.losses:
-            shift = 0.0 if model == "baseline" else self.effect * SD * math.sqrt(2)
-            self.losses[model, seed] = 1.9 + shift + SD * float(self.rng.standard_normal())
-        return self.losses[model, seed]
+    def loss(self, model: str, seed: int, text: str = "text") -> float:
+        if (text, model, seed) not in self.losses:
+            shift = 0.0 if model == "baseline" else self.effect * math.sqrt(2)
+            noise = self._error("normal" if model == "baseline" else self.errors)
+            self.losses[text, model, seed] = 1.9 + SD * (shift + noise)
+        return self.losses[text, model, seed]
 
-    def train(self, study: Study, seed: int, diverged: bool = False) -> None:
-        """Train a pair, as the trainer writes it down."""
+    def _error(self, kind: str) -> float:
+        """In sds of a run, 0 on average."""
+        if kind == "skewed":
+            mean, sd = math.exp(0.5), math.sqrt((math.e - 1) * math.e)
+            return SKEWED * (float(self.rng.lognormal()) - mean) / sd
+        error = float(self.rng.standard_normal())
+        if kind == "stuck":
+            error += STUCK * (float(self.rng.random() < 0.2) - 0.2)
+        return error
+
+    def train(self, study: Study, seed: int, end: str = "finished", over: float = 1.0) -> None:
+        """Train a pair up to a share of its iters, as the trainer writes it down."""
         for arm, model in (("baseline", study.baseline), ("modified", study.variant)):
             files = study.files.run(f"{arm}-seed{seed}")
             files.root.mkdir(parents=True, exist_ok=True)
-            end = {"state": "finished", "val_loss": self.loss(model, seed)}
-            if diverged and arm == "modified":
-                end = {"state": "diverged"}
-            when = study.created.replace(":00+00:00", ":30+00:00")
-            events = [
-                {"type": "start", "attempt": 1, "time": when},
-                {"type": "exit", "iter": 2000, "time": when, **end},
+            loss = self.loss(model, seed, study.data.name)
+            last = int(2000 * over)
+            state = "diverged" if end == "diverged" and arm == "modified" else end
+            state = "finished" if end == "diverged" and arm == "baseline" else state
+            first = zlib.crc32(f"{model} {seed} {study.data.name}".encode()) / 2**32
+            events: list[dict[str, Any]] = [
+                {"type": "start", "attempt": 1, "time": self.clock()},
+                *(
+                    {"type": "iter", "iter": i, "train_loss": 4.2 - 0.05 * i + first}
+                    for i in range(1, 9)
+                ),
+                {"type": "iter", "iter": last, "train_loss": loss},
+                *([{"type": "eval", "iter": last, "val_loss": loss}] if over > 0.1 else []),
+                {"type": "exit", "iter": last, "time": self.clock(), "state": state}
+                | ({"val_loss": loss} if state == "finished" else {}),
             ]
             files.events.write_text("".join(json.dumps(event) + "\n" for event in events))
 
     def told(self, study: Study) -> Comparison:
         """What q1lab says about a study now."""
         from q1lab.compare.keeping import compare
+        from q1lab.index import ingest
 
+        ingest.take_in_all(self.store)
         return compare(self.store, study)
 
-    def asked(self, seeds: Sequence[int], **changes: Any) -> Comparison:
+    def asked(self, seeds: Sequence[int], variant: str = "rope", **changes: Any) -> Comparison:
         """Plan, train and compare a study of these seeds."""
-        study = self.study(seeds, **changes)
+        study = self.study(seeds, variant, **changes)
         for seed in seeds:
             self.train(study, seed)
         return self.told(study)
@@ -145,15 +187,35 @@ class Week:
         return [self.loss(model, seed) - self.loss("baseline", seed) for seed in seeds]
 
 
-def _saved(study: Study) -> Study:
-    from q1lab.study import studies
+DRESSES = {
+    "newline": "a newline more at the end of the text",
+    "comment": "a comment in the file",
+    "renamed": "the file renamed, with a comment",
+    "local": "a local variable renamed",
+    "both": "a local variable renamed in both files",
+    "log_interval": "`--set log_interval=11`",
+    "dtype": "another `--dtype`",
+}
 
-    (study.files.root / "source").mkdir(parents=True)
-    studies.save(study)
-    return study
+
+def _arm(arm: str, model: str, dress: str) -> Arm:
+    """An arm as planning drafts it for a learner's file."""
+    from q1lab.study.studies import Arm
+
+    touched = dress == "both" or arm == "modified"
+    edited = touched and dress in ("comment", "renamed", "local", "both")
+    text = f"{model} {dress}" if edited else model
+    code = f"{model} {dress}" if touched and dress in ("local", "both") else model
+    place = f"/repo/{'other' if touched and dress == 'renamed' else model}.py"
+    source = f"source/{arm}.py"
+    return Arm(model, model, source, _sha(text), place, 800_000, 1_600_000, _sha(code))
 
 
-# ── the ways of asking; each gives all that q1lab said on the way, the last answer last
+def _sha(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+# ── the ways of asking; each gives what q1lab said on the way that the row is about, the last last
 
 Ask = Callable[[Week], "list[Comparison]"]
 
@@ -181,51 +243,59 @@ def planned(first: int, most: int) -> Ask:
     return lambda week: [stop_when_known(week, week.planned(first, most))]
 
 
+def more(week: Week, study: Study, seeds: Sequence[int]) -> Study:
+    """The study with another batch of seeds, trained."""
+    study = week.begun(replace(study, looks=(*study.looks, tuple(seeds))))
+    for seed in seeds:
+        week.train(study, seed)
+    return study
+
+
 def adding(*sizes: int) -> Ask:
     """Seeds are added after each look, without a plan."""
 
     def ask(week: Week) -> list[Comparison]:
-        from q1lab.study import studies
-
         study = week.study(range(sizes[0]))
-        said = []
-        for before, n in itertools.pairwise((0, *sizes)):
-            if before:
-                study = replace(study, looks=(*study.looks, tuple(range(before, n))))
-                studies.save(study)
-            for seed in range(before, n):
-                week.train(study, seed)
+        for seed in range(sizes[0]):
+            week.train(study, seed)
+        said = [week.told(study)]
+        for before, n in itertools.pairwise(sizes):
+            study = more(week, study, range(before, n))
             said.append(week.told(study))
         return said
 
     return ask
 
 
-def fresh(times: int, n: int = 3, *, delete: bool = False, **changes: Any) -> Ask:
-    """The same again with other seeds, and what looks best is told."""
+def fresh(times: int, n: int = 3, *, gone: str = "", **changes: Any) -> Ask:
+    """The same again with other seeds, and what looks best is told. ``gone``: how a study that
+    claims nothing is got rid of, deleted or removed by hand."""
 
     def ask(week: Week) -> list[Comparison]:
         from q1lab.study import upkeep
 
-        said = []
+        said: list[Comparison] = []
         for k in range(times):
-            said.append(week.asked(range(k * n, (k + 1) * n), **(changes if k else {})))
-            if delete and k < times - 1:
-                upkeep.delete(said[-1].study)
-                with week.store.write() as db:
-                    db.execute("DELETE FROM studies WHERE id = ?", (said[-1].study,))
+            study = week.study(range(k * n, (k + 1) * n), **(changes if k else {}))
+            for seed in study.seeds:
+                week.train(study, seed)
+            said.append(week.told(study))
+            if gone == "deleted":
+                upkeep.delete(study.id)
+            elif gone == "removed":
+                shutil.rmtree(study.files.root)
         return said
 
     return ask
 
 
-def picking(many: int, n: int = 3) -> Ask:
+def picking(many: int, n: int = 3, **changes: Any) -> Ask:
     """The best of the seeds that are there are named in a new study: nothing trains."""
 
     def ask(week: Week) -> list[Comparison]:
         first = week.asked(range(many))
         best = max(itertools.combinations(range(many), n), key=lambda s: _t(week.differences(s)))
-        return [first, week.asked(best)]
+        return [first, week.asked(best, **changes)]
 
     return ask
 
@@ -233,8 +303,50 @@ def picking(many: int, n: int = 3) -> Ask:
 def without_the_diverged(week: Week) -> list[Comparison]:
     study = week.study(range(4))
     for seed in study.seeds:
-        week.train(study, seed, diverged=seed == 3)
+        week.train(study, seed, "diverged" if seed == 3 else "finished")
     return [week.told(study), week.asked(range(3), headline="welch")]
+
+
+def baseline_worst(week: Week) -> list[Comparison]:
+    """Eight of the 20 seeds of another modification, those at which its baseline did worst."""
+    week.asked(range(20), "swiglu")
+    worst = sorted(range(20), key=lambda seed: -week.loss("baseline", seed))[:8]
+    return [week.asked(worst)]
+
+
+def stopped(tries: int) -> Ask:
+    """Watched, and stopped at 99% if dull; then other seeds."""
+
+    def ask(week: Week) -> list[Comparison]:
+        for k in range(tries):
+            study = week.study(range(3 * k, 3 * k + 3))
+            for seed in study.seeds:
+                week.train(study, seed, "stopped", 0.99)
+            if k == tries - 1 or _t(week.differences(study.seeds)) * math.sqrt(3) > 4.3:
+                for seed in study.seeds:
+                    week.train(study, seed)
+                if week.told(study).verdict in ("helps", "hurts") or k == tries - 1:
+                    break
+        return [week.told(study)]
+
+    return ask
+
+
+def third_if_promising(tries: int) -> Ask:
+    """Two pairs, and a third only where both agree; else two others."""
+
+    def ask(week: Week) -> list[Comparison]:
+        said = []
+        for k in range(tries):
+            study = week.study(range(3 * k, 3 * k + 2))
+            for seed in study.seeds:
+                week.train(study, seed)
+            if k == tries - 1 or _t(week.differences(study.seeds)) > 2:
+                study = more(week, study, [3 * k + 2])
+                said.append(week.told(study))
+        return said
+
+    return ask
 
 
 def other_headline(n: int) -> Ask:
@@ -245,26 +357,97 @@ def then_planned(n: int, first: int, most: int) -> Ask:
     return lambda week: [week.asked(range(n)), stop_when_known(week, week.planned(first, most))]
 
 
-def best_of_four(n: int) -> Ask:
-    return lambda week: [week.asked(range(n), variant=model) for model in OTHERS]
+def several(*models: str) -> Ask:
+    """A study for each modification, over one baseline arm."""
+    return lambda week: [week.asked(range(3), model) for model in models]
 
 
-def sweep_of_four(first: int, most: int) -> Ask:
-    """Four modifications declared together, over one baseline arm; what looks best is told."""
+def texts(many: int) -> Ask:
+    return lambda week: [week.asked(range(3), text=f"text {k}") for k in range(many)]
+
+
+def sweep(times: int, models: Sequence[str], first: int, most: int | None = None) -> Ask:
+    """Modifications declared together, over one baseline arm; what looks best is told. Without
+    ``most`` each has ``first`` pairs, other ones each time."""
 
     def ask(week: Week) -> list[Comparison]:
         from q1lab import planning
         from q1lab.compare.stats import ALPHA
         from q1lab.study.series import SWEEP, Series
 
-        record = Series(f"sweep-{week.number}", SWEEP, OTHERS, 0, ALPHA / len(OTHERS))
-        made = []
-        for at, model in enumerate(OTHERS):
-            draft = week.draft(range(most), model, series=record.place(at))
-            made.append(_saved(planning.planned(draft, first, most, week.store, draft.seeds)))
-        return [stop_when_known(week, study) for study in made]
+        said = []
+        for k in range(times):
+            record = Series(f"sweep-{k}", SWEEP, tuple(models), 0, ALPHA / len(models))
+            seeds = tuple(range(k * (most or first), (k + 1) * (most or first)))
+            made = []
+            for at, model in enumerate(models):
+                draft = week.draft(seeds, model, series=record.place(at))
+                if most:
+                    draft = planning.planned(draft, first, most, week.store, seeds)
+                made.append(week.begun(draft))
+            for study in made:
+                if most:
+                    said.append(stop_when_known(week, study))
+                    continue
+                for seed in seeds:
+                    week.train(study, seed)
+                said.append(week.told(study))
+        return said
 
     return ask
+
+
+def choosing(week: Week) -> list[Comparison]:
+    """Three sets of seeds, each declared for another modification; the fourth takes the set at
+    which the baseline ended farthest from its mean."""
+    sets = [range(3 * k, 3 * k + 3) for k in range(3)]
+    for model, seeds in zip(OTHERS[1:], sets, strict=True):
+        week.asked(seeds, model)
+
+    def off(seeds: Sequence[int]) -> float:
+        return abs(sum(week.loss("baseline", seed) - 1.9 for seed in seeds))
+
+    return [week.asked(max(sets, key=off))]
+
+
+# ── the honest ways
+
+
+def second_modification(seeds: Sequence[int]) -> Ask:
+    """Another modification over the same seeds, with the baseline's runs reused."""
+
+    def ask(week: Week) -> list[Comparison]:
+        week.asked(seeds, "swiglu")
+        return [week.asked(seeds)]
+
+    return ask
+
+
+def resumed(week: Week) -> list[Comparison]:
+    study = week.study(range(3))
+    for seed in study.seeds:
+        week.train(study, seed, "stopped", 0.6)
+    week.told(study)
+    for seed in study.seeds:
+        week.train(study, seed)
+    return [week.told(study)]
+
+
+def range_resumed(week: Week) -> list[Comparison]:
+    study = week.planned(3, 12)
+    for seed in range(4):
+        week.train(study, seed)
+    week.train(study, 4, "stopped", 0.6)
+    week.told(study)
+    return [stop_when_known(week, study)]
+
+
+def drawn(week: Week) -> list[Comparison]:
+    """`--seeds fresh:3`, after another modification on 0, 1, 2."""
+    from q1lab import planning
+
+    week.asked(range(3), "swiglu")
+    return [week.asked(planning.drawn_seeds(week.draft(range(3)), week.store))]
 
 
 def _t(values: Sequence[float]) -> float:
@@ -275,17 +458,20 @@ def _t(values: Sequence[float]) -> float:
 
 @dataclass(frozen=True)
 class Row:
-    """``group``: ``planned``, ``again`` (the same question), ``chosen`` or ``power``."""
+    """``group``: ``planned``, ``again`` (the same question), ``home`` (several questions),
+    ``chosen``, ``honest``, ``errors`` or ``power``."""
 
     name: str
     group: str
     what: str
     ask: Ask
     effect: float = 0.0
+    errors: str = "normal"
 
 
 EFFECTS = (0.0, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0)
 SETTING: dict[str, Any] = {"config": {"max_iters": 2000, "learning_rate": 3e-4}}
+EIGHT = (2, 3, 5, 7, 11, 13, 17, 19)
 
 ROWS = [
     *(Row(f"fixed-{n}", "planned", f"one look at {n} pairs", fixed(n)) for n in (3, 5, 8)),
@@ -300,14 +486,46 @@ ROWS = [
     Row("fresh-3", "again", "`--fresh` with other seeds, best of 3", fresh(3)),
     Row("fresh-5", "again", "the same, best of 5", fresh(5)),
     Row("set-3", "again", "`--set` or another preset, best of 3", fresh(3, **SETTING)),
-    Row("deleted-3", "again", "deletes it and asks again, best of 3", fresh(3, delete=True)),
+    Row("deleted-3", "again", "deletes it and asks again, best of 3", fresh(3, gone="deleted")),
+    Row("removed-5", "again", "`rm -rf` of its folder, best of 5", fresh(5, gone="removed")),
+    Row("stopped-8", "again", "stopped at 99% if dull, up to 8 tries", stopped(8)),
+    Row("third-8", "again", "a third seed only if two agree, 8 tries", third_if_promising(8)),
     Row("headline", "again", "another `--headline` over the same 3 pairs", other_headline(3)),
     Row("then-range", "again", "3 pairs, then a planned range 3..12", then_planned(3, 3, 12)),
+    Row("choosing-3", "again", "the most favorable of 3 declared sets of seeds", choosing),
     Row("picking-5", "chosen", "names the best 3 of 5 seeds", picking(5)),
     Row("picking-8", "chosen", "names the best 3 of 8 seeds", picking(8)),
+    *(
+        Row(f"{dress}-{many}", "chosen", f"the best 3 of {many}, with {what}", ask)
+        for dress, what in DRESSES.items()
+        for many, ask in ((many, picking(many, dress=dress)) for many in (8, 12))
+    ),
+    Row("worst-8", "chosen", "8 of 20 seeds, where a known baseline did worst", baseline_worst),
     Row("diverged", "chosen", "names the seeds that did not diverge", without_the_diverged),
-    Row("four", "several", "the best of four modifications, four studies", best_of_four(3)),
-    Row("sweep-3-8", "planned", "a sweep of four modifications, 3..8", sweep_of_four(3, 8)),
+    Row("split-4", "home", "four modifications, four studies", several(*MANY[:4])),
+    Row("split-8", "home", "eight modifications, eight studies", several(*MANY)),
+    Row("texts-5", "home", "one modification on five texts", texts(5)),
+    Row("sweep-5", "home", "a sweep of five, three times", sweep(3, MANY[:5], 3)),
+    Row("sweep-3-8", "planned", "a sweep of four modifications, 3..8", sweep(1, OTHERS, 3, 8)),
+    Row(
+        "second",
+        "honest",
+        "another modification on seeds 0, 1, 2, the baseline reused",
+        second_modification(range(3)),
+    ),
+    Row("eight", "honest", "another on eight declared seeds, all used", second_modification(EIGHT)),
+    Row("resumed", "honest", "a study that was stopped and went on", resumed),
+    Row("range-resumed", "honest", "a range 3..12 that was stopped and went on", range_resumed),
+    Row("sweep-4", "honest", "a sweep of four, 3 pairs each", sweep(1, OTHERS, 3)),
+    Row("drawn-3", "honest", "`--seeds fresh:3` after another modification", drawn),
+    *(
+        Row(f"{errors}-{name}", "errors", what, ask, errors=errors)
+        for errors in ("skewed", "stuck")
+        for name, what, ask in (
+            *((str(n), f"{n} pairs", fixed(n)) for n in (3, 5, 8)),
+            ("3..12", "`3..12`", planned(3, 12)),
+        )
+    ),
     *(
         Row(f"power-{name}-{effect:g}", "power", name, ask, -effect)
         for name, ask in (
@@ -325,34 +543,53 @@ ROWS = [
 
 
 @contextmanager
-def home() -> Iterator[Store]:
-    """An empty Q1LAB_HOME in memory where there is room for it, and its store."""
+def homes() -> Iterator[Callable[[], AbstractContextManager[Store]]]:
+    """Makes empty homes, in memory where there is room for it, each with its store."""
     from q1lab.index.store import Store
 
     memory = Path("/dev/shm")
-    folder = tempfile.mkdtemp(prefix="looks-", dir=memory if memory.is_dir() else None)
+    place = tempfile.mkdtemp(prefix="looks-", dir=memory if memory.is_dir() else None)
     before = os.environ.get("Q1LAB_HOME")
-    os.environ["Q1LAB_HOME"] = folder
+
+    @contextmanager
+    def home() -> Iterator[Store]:
+        folder = Path(place) / "home"
+        shutil.copytree(Path(place) / "empty", folder)
+        os.environ["Q1LAB_HOME"] = str(folder)
+        try:
+            with Store() as store:
+                yield store
+        finally:
+            shutil.rmtree(folder)
+
     try:
-        with Store() as store:
-            yield store
+        os.environ["Q1LAB_HOME"] = f"{place}/empty"
+        Store().close()
+        yield home
     finally:
         if before is None:
             del os.environ["Q1LAB_HOME"]
         else:
             os.environ["Q1LAB_HOME"] = before
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(place, ignore_errors=True)
 
 
 def weeks(row: Row, many: int, seed: int = 1) -> Iterator[list[Comparison]]:
     """What q1lab said in each of ``many`` weeks. The same seed gives the same weeks."""
     import numpy as np
 
+    from q1lab.index import questions
+
     rng = np.random.default_rng([seed, zlib.crc32(row.name.encode())])
-    for start in range(0, many, WEEKS_PER_HOME):
-        with home() as store:
-            for number in range(min(WEEKS_PER_HOME, many - start)):
-                yield row.ask(Week(store, rng, number, row.effect))
+    with homes() as home:
+        for _ in range(many):
+            with home() as store:
+                week = Week(store, rng, row.effect, row.errors)
+                real, questions.utc_now = questions.utc_now, week.clock
+                try:
+                    yield row.ask(week)
+                finally:
+                    questions.utc_now = real
 
 
 LETTERS = {"helps": "h", "hurts": "u", "too small to matter": "s", "cannot tell": "c"}
@@ -363,9 +600,10 @@ def simulate(row: Row, many: int, seed: int = 1) -> dict[str, Any]:
 
     ``answers``: the first claim that q1lab made (h helps, u hurts), else its last answer (c cannot
     tell, n no verdict); ``last``: its last answer alone; ``pairs``: how many that one rests on, in
-    base 36. ``total`` is the chance of a claim that the last answer printed, on average.
+    base 36. On average over the weeks the last answer printed ``total`` as the chance of a claim in
+    its question, and ``home`` as that of any claim in the home.
     """
-    answers, last, pairs, totals = [], [], [], []
+    answers, last, pairs, totals, around = [], [], [], [], []
     for said in weeks(row, many, seed):
         letters = [LETTERS.get(one.verdict, "n") for one in said]
         claimed = [letter for letter in letters if letter in "hu"]
@@ -373,6 +611,8 @@ def simulate(row: Row, many: int, seed: int = 1) -> dict[str, Any]:
         last.append(letters[-1])
         pairs.append("0123456789abcdefghijklmnopqrstuvwxyz"[said[-1].n])
         totals.append(said[-1].asked_total)
+        family = said[-1].family
+        around.append(0.0 if family is None else family.total)
     return {
         "row": row.name,
         "group": row.group,
@@ -380,6 +620,7 @@ def simulate(row: Row, many: int, seed: int = 1) -> dict[str, Any]:
         "effect": row.effect,
         "weeks": many,
         "total": round(sum(totals) / many, 5),
+        "home": round(sum(around) / many, 5),
         "answers": "".join(answers),
         **({"last": "".join(last)} if row.group == "chosen" else {}),
         "pairs": "".join(pairs),
@@ -398,21 +639,24 @@ def keep(result: dict[str, Any], file: Path = RESULTS) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
-    parser.add_argument("--studies", type=int, default=400)
+    parser.add_argument("--weeks", type=int, default=200)
     parser.add_argument("--rows", nargs="*", default=[], help="names, or beginnings of names")
     parser.add_argument("--write", action="store_true")
     args = parser.parse_args()
-    print("| row | weeks | claims, % | printed, % | pairs | s |\n|---|---|---|---|---|---|")
+    print("| row | claims, % | no verdict, % | question, % | home, % | pairs | s |")
+    print("|---|---|---|---|---|---|---|")
     for row in ROWS:
         if args.rows and not row.name.startswith(tuple(args.rows)):
             continue
         began = time.perf_counter()
-        found = simulate(row, args.studies)
+        found = simulate(row, args.weeks)
         claims = sum(letter in "hu" for letter in found["answers"])
-        mean = sum(int(pair, 36) for pair in found["pairs"]) / args.studies
+        mean = sum(int(pair, 36) for pair in found["pairs"]) / args.weeks
+        none = found.get("last", found["answers"]).count("n")
         print(
-            f"| {row.name} | {args.studies} | {100 * claims / args.studies:.1f} | "
-            f"{100 * found['total']:.1f} | {mean:.1f} | {time.perf_counter() - began:.0f} |",
+            f"| {row.name} | {100 * claims / args.weeks:.1f} | {100 * none / args.weeks:.0f} | "
+            f"{100 * found['total']:.1f} | {100 * found['home']:.1f} | {mean:.1f} | "
+            f"{time.perf_counter() - began:.0f} |",
             flush=True,
         )
         if args.write:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import faulthandler
 import json
-import math
 import os
 import platform
 import signal
@@ -50,7 +49,7 @@ def probe(request: dict[str, Any]) -> dict[str, Any]:
         arm: look(Path(file), request["config"], request["vocab_size"], torch.device(device), dtype)
         for arm, file in request.get("files", {}).items()
     }
-    shapes = {arm: found.pop("shapes") for arm, found in arms.items()}
+    weights = {arm: found.pop("weights") for arm, found in arms.items()}
     return {
         "device": device,
         "dtype": dtype,
@@ -61,17 +60,23 @@ def probe(request: dict[str, Any]) -> dict[str, Any]:
         "device_name": name_of(device),
         "bf16": devices.cpu_bf16() if device == "cpu" else dtype == "bf16",
         "arms": arms,
-        **({"shared_at_start": shared(shapes)} if set(shapes) == {"baseline", "modified"} else {}),
+        **(
+            {"shared_at_start": shared(weights["baseline"], weights["modified"])}
+            if set(weights) == {"baseline", "modified"}
+            else {}
+        ),
     }
 
 
-def shared(shapes: dict[str, dict[str, tuple[int, ...]]]) -> float:
-    """The share of the baseline's parameters that the modified model has under the same name and in
-    the same shape: weights are keyed by seed and name, so these start equal in both arms."""
-    base, modified = shapes["baseline"], shapes["modified"]
-    sizes = {name: math.prod(shape) for name, shape in base.items()}
-    equal = sum(size for name, size in sizes.items() if modified.get(name) == base[name])
-    return equal / max(1, sum(sizes.values()))
+def shared(base: dict[str, torch.Tensor], modified: dict[str, torch.Tensor]) -> float:
+    """The share of the baseline's parameters with which the modified model starts, too: the same
+    name, the same shape and, bit by bit, the same value from the same seed."""
+    equal = sum(
+        int((values == modified[name]).sum())
+        for name, values in base.items()
+        if name in modified and modified[name].shape == values.shape
+    )
+    return equal / max(1, sum(values.numel() for values in base.values()))
 
 
 def name_of(device: str) -> str:
@@ -89,7 +94,7 @@ def look(
         model = keyed.build(lambda: loading.build(module, config, vocab_size), 0).to(device)
     except Exception as error:
         raise loading.ModelError(loading.describe(error, file)) from error
-    shapes = {name: tuple(weights.shape) for name, weights in model.named_parameters()}
+    weights = {name: one.detach().cpu().clone() for name, one in model.named_parameters()}
     batch, block = config["batch_size"], config["block_size"]
     tokens = torch.randint(
         vocab_size, (batch, block + 1), generator=torch.Generator().manual_seed(data.key("probe"))
@@ -111,7 +116,7 @@ def look(
         "n_params": sum(p.numel() for p in model.parameters()),
         "flops_per_token": flops.get_total_flops() // block,
         "seconds_per_iter": seconds,
-        "shapes": shapes,
+        "weights": weights,
     }
 
 

@@ -211,9 +211,11 @@ def _declare(
 
 
 def _seeds(drafts: Sequence[Draft], store: Store) -> tuple[int, ...]:
-    """The seeds of a planned range: those of which nothing is known yet for any member. None for a
-    fixed number."""
+    """The seeds of a planned range: those of which nothing is known yet for any member; those that
+    are drawn. None for a fixed number."""
     asked = drafts[0].asked
+    if drafts[0].study.fresh_seeds:
+        return planning.drawn_seeds(drafts[0].study, store)
     if asked is None:
         return ()
     ingest.take_in_all(store)
@@ -237,7 +239,7 @@ def _known(wanted: Series, drafts: Sequence[Draft]) -> Series | None:
         if sorted(record.members) != sorted(wanted.members):
             continue
         if any(
-            studies.identity(study) != studies.identity(of_name[record.members[at]].study)
+            not planning.is_twin(study, of_name[record.members[at]].study)
             for at, study in members.items()
         ):
             continue

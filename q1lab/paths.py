@@ -61,6 +61,11 @@ def data_dir() -> Path:
     return home() / "data"
 
 
+def questions_file() -> Path:
+    """Every question that was begun (q1lab/index/questions.py)."""
+    return home() / "questions.jsonl"
+
+
 def deleted_file() -> Path:
     """What is kept of studies that were deleted."""
     return home() / "deleted.jsonl"

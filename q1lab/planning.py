@@ -7,6 +7,7 @@ that two of them never begin one study twice.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import platform
 from concurrent.futures import ThreadPoolExecutor
@@ -19,8 +20,8 @@ from q1lab import __version__, paths
 from q1lab.compare import ledger, looks, planner, telling
 from q1lab.config import load as load_settings
 from q1lab.errors import FAILED, OUT_OF_TOUCH, Problem
-from q1lab.files import expanded, locked, remove, utc_now, write_atomic
-from q1lab.index import ingest
+from q1lab.files import expanded, locked, remove, sha256_text, utc_now, write_atomic
+from q1lab.index import ingest, questions
 from q1lab.index.store import Store
 from q1lab.journal import predictions
 from q1lab.model import parents, width
@@ -109,7 +110,7 @@ def draft_of(wish: Wish, store: Store) -> Draft:
     wish, again = meant(typed)
     asked = command.parse_range(wish.seeds)
     if asked is not None:
-        looks.level(*asked)
+        looks.check(*asked)
         if wish.headline != "paired":
             raise Problem(
                 f"--seeds {wish.seeds}: the levels of a range hold for the paired interval; "
@@ -168,6 +169,7 @@ def draft_of(wish: Wish, store: Store) -> Draft:
         wish = replace(wish, match=None, overrides={**wish.overrides, **matched})
 
     known_before = tuple(studies.ids())
+    drawn = command.parse_fresh(wish.seeds)
     draft = _draft(wish, seeds, preset, config, data, answer, baseline, modified, engine)
     if again is not None:
         draft = _as_kept(draft, again, wish)
@@ -175,6 +177,8 @@ def draft_of(wish: Wish, store: Store) -> Draft:
         draft = replace(draft, matched=matched)
     if chosen is not None:
         draft = _with_choice(draft, chosen)
+    if drawn is not None:
+        draft = replace(draft, fresh_seeds=drawn)
     return Draft(typed, wish, asked, draft, pair, engine, answer, again, known_before)
 
 
@@ -183,7 +187,8 @@ def resolve(
 ) -> Plan:
     """The second half of ``plan``: go on with a study that is known, or begin the draft.
 
-    ``seeds`` are those of a planned range; by itself the first of which nothing is known.
+    ``seeds`` are those of a planned range, or those that were drawn; by itself the first of which
+    nothing is known, or as they are drawn now.
     """
     wish, asked, draft, again = made.wish, made.asked, made.study, made.kept
     if known is None and not wish.unchecked:
@@ -193,7 +198,8 @@ def resolve(
         if overruled:
             draft = replace(draft, overruled=tuple(overruled))
     if known is not None:
-        study, missing = _go_on(known, draft.seeds, store, wish.jobs)
+        seeds = known.seeds if known.fresh_seeds else draft.seeds
+        study, missing = _go_on(known, seeds, store, wish.jobs)
         if wish.engine is not None:
             study = _moved(study, made.engine)
     else:
@@ -201,6 +207,8 @@ def resolve(
             draft = planned(draft, *asked, store, seeds)
             if made.engine.kind != "local" and wish.jobs is None:
                 draft = replace(draft, jobs=2 * asked[0])
+        elif draft.fresh_seeds:
+            draft = replace(draft, looks=(seeds or drawn_seeds(draft, store),))
         ready = set() if wish.fresh else {run.name for run, _ in reuse.find(draft)}
         study, missing = draft, tuple(run.name for run in draft.runs if run.name not in ready)
     note = made.pair.note
@@ -320,6 +328,7 @@ def save(made: Plan, store: Store) -> Study:
     """
     study, wish = made.study, meant(made.wish)[0]
     if not made.is_new:
+        questions.begin(store, study)
         if studies.load(study.id) != study:
             studies.save(study)
             _mint(study)
@@ -333,6 +342,7 @@ def save(made: Plan, store: Store) -> Study:
     )
     study = replace(study, prediction=predicted)
     try:
+        questions.begin(store, study)
         _write(study, wish)
     except BaseException:  # a full disk, say: no half of a study stays
         with contextlib.suppress(Problem):
@@ -542,23 +552,40 @@ def planned(
         ingest.take_in_all(store)
         known = ledger.ended_seeds(store, draft)
         seeds = tuple(islice((seed for seed in count() if seed not in known), most))
-    mine = draft.series
-    later = ledger.is_later(store, draft)
-    alpha = looks.level(first, most, later, None if mine is None else mine.alpha)
+    alpha = looks.level(first, most, ledger.may_spend(store, draft))
     made = ranges.Range(first, most, alpha, looks.limits(first, most, alpha))
     return replace(draft, looks=(seeds,), range=made)
+
+
+def drawn_seeds(draft: Study, store: Store) -> tuple[int, ...]:
+    """Seeds that no run has used, drawn from a hash of the question as it is declared: nobody
+    chooses them."""
+    ingest.take_in_all(store)
+    used = ledger.used_seeds(store)
+    trains = [sameness.training_of(draft, arm) for arm in studies.ARMS]
+    what = [[sorted(one.text), one.code, one.settings] for one in trains]
+    numbers = (
+        int(sha256_text(json.dumps([what, len(draft.seeds), at])), 16) % 10**9 for at in count()
+    )
+    fresh = (seed for seed in numbers if seed not in used)
+    return tuple(islice(dict.fromkeys(islice(fresh, 2 * len(draft.seeds))), len(draft.seeds)))
+
+
+def is_twin(study: Study, draft: Study) -> bool:
+    """Whether a study is what is planned, but for the seeds that a person named."""
+    drawn = [one.fresh_seeds for one in (study, draft)]
+    return studies.identity(study) == studies.identity(draft) and drawn[0] == drawn[1]
 
 
 def same_study(draft: Study, asked: tuple[int, int] | None) -> Study | None:
     """The newest study by itself that the wish goes on with. Problem when the newest was declared
     with another range: a plan that is changed in mid-study is none."""
-    wanted = studies.identity(draft)
     for study_id in reversed(studies.ids()):
         try:
             study = studies.load(study_id)
         except Problem:
             continue
-        if studies.identity(study) != wanted or study.imported:
+        if not is_twin(study, draft) or study.imported:
             continue
         if study.series is not None:
             continue
@@ -633,6 +660,8 @@ def _notes(study: Study, known: Study | None, again: Kept | None, store: Store) 
         notes.append(f"parameters differ by {telling.apart(a, b)}: {a:,} and {b:,}")
     if (mine := study.series) is not None:
         notes.append(telling.family(mine))
+    if study.fresh_seeds:
+        notes.append(telling.drawn(study.seeds))
     if (found := study.range) is not None:
         notes.append(telling.declared(found.first, found.most, found.alpha))
     elif (known is None and ledger.is_later(store, study)) or (

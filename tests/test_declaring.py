@@ -224,8 +224,11 @@ def test_a_question_that_was_asked_before_pays_in_a_sweep_too(
     rope, rmsnorm = (one.comparison for one in found.members)
     assert rope is not None
     assert rmsnorm is not None
-    assert (rope.alpha, rmsnorm.alpha) == (ALPHA_LATER, ALPHA / 2)
+    assert (rope.alpha, rmsnorm.alpha) == (ALPHA_LATER / 2, ALPHA / 2)
     assert rope.asked == (2, 2)
+    assert found.any_claim == pytest.approx((ALPHA_LATER + ALPHA) / 2)
+    third = swept(store, ("rope", "rmsnorm"), seeds="3,4,5", fresh=True)
+    assert third.any_claim == pytest.approx(ALPHA_LATER), "to ask all of it again pays, too"
 
 
 def test_another_range_in_mid_sweep_is_refused(fake_trainer: Fake, store: Store) -> None:

@@ -18,7 +18,8 @@ ASKING = (
         "--seeds",
         default="3",
         show_default=True,
-        help="How many (3), a range that stops when known (3..12), or which (0,1,2,7).",
+        help="How many (3), a range that stops when known (3..12), which (0,1,2,7), or how many "
+        "that nobody chose (fresh:8).",
     ),
     click.option(
         "--baseline",

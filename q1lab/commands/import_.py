@@ -103,6 +103,7 @@ def finish(study: Study, *, as_json: bool) -> int:
     """Say what was taken in, then compare."""
     from q1lab.commands._opening import opened
     from q1lab.commands.compare import show
+    from q1lab.index import questions
 
     assert study.imported is not None
     said = f"{study.id}: {len(study.runs)} runs taken in from {study.imported.source}"
@@ -110,5 +111,6 @@ def finish(study: Study, *, as_json: bool) -> int:
     for text in study.imported.notes:
         click.echo(f"  note: {text}", err=as_json)
     with opened() as store:
+        questions.begin(store, study)
         show(store, study, as_json=as_json)
     return OK

@@ -213,7 +213,12 @@ Exit status: 0 restored, 1 the file is damaged or no archive, 2 usage."""
 @click.option("--as", "name", metavar="NAME", help="Another name for the study.")
 def restore(file: Path, name: str | None) -> int:
     """Bring a study back from FILE, whole or not at all."""
+    from q1lab.commands._opening import opened
+    from q1lab.index import questions
+
     paths.ensure_home()
     study = archives.unpack(file, name)
+    with opened() as store:
+        questions.begin(store, study)
     click.echo(plain(f"{study.id}: restored, {len(study.runs)} runs; q1lab compare {study.id}"))
     return OK

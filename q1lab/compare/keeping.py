@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 from weakref import WeakSet
 
@@ -33,14 +34,16 @@ def compare(store: Store, study: Study) -> Comparison:
     floor = floor_of(store, study)
     fingerprint = _fingerprint(study, rows, question, list(starts.values()), floor)
     known = results.kept(store, study.id)
+    made = None
     if (
         known is not None
         and known["fingerprint"] == f"{fingerprint} {sha256_text(known['record'])}"
     ):
         found = from_dict(json.loads(known["record"]))
-        if found is not None:
+        if found is not None and found.family == question.family:
             return found
-    made = build(study, rows, question, starts, floor)
+        made = found and replace(found, family=question.family)
+    made = made or build(study, rows, question, starts, floor, still_falling(store, study, rows))
     text = json.dumps(made.to_dict(), allow_nan=False)
     results.keep(store, study.id, f"{fingerprint} {sha256_text(text)}", text)
     return made
@@ -86,6 +89,29 @@ def floor_of(store: Store, study: Study) -> tuple[str, Interval] | None:
         if found.ends is not None and found.reason is None:
             return one.id, found.ends
     return None
+
+
+FALLS_FAST = 0.1
+"""Share of a loss's whole fall from which, in the last quarter of the iters, a budget is short."""
+
+
+def still_falling(store: Store, study: Study, rows: Sequence[Row]) -> tuple[float, float] | None:
+    """How far the baseline's val loss has fallen from that of a uniform guess, and how much of it
+    in the last quarter of the iters (nats, means over runs); None where the curves have leveled
+    off, or are not known."""
+    fallen, lately = [], []
+    for row in rows:
+        curve = [(n, loss) for n, loss in store.curve(row["id"], "val_loss") if loss is not None]
+        if row["arm"] != ARMS[0] or row["state"] != State.FINISHED or len(curve) < 2:
+            continue
+        last, end = curve[-1]
+        before = [loss for n, loss in curve if n <= 0.75 * last]
+        if before and study.data.vocab_size:
+            fallen.append(math.log(study.data.vocab_size) - end)
+            lately.append(before[-1] - end)
+    if not fallen or sum(lately) < FALLS_FAST * sum(fallen):
+        return None
+    return sum(fallen) / len(fallen), sum(lately) / len(lately)
 
 
 _up_to_date: WeakSet[Store] = WeakSet()
@@ -148,7 +174,8 @@ def _fingerprint(
         ]
         for row in rows
     ]
-    told = [VERSION, study.to_dict(), parts, repr(question), list(starts), repr(floor)]
+    asked = repr(replace(question, family=None))  # what else was asked changes no number
+    told = [VERSION, study.to_dict(), parts, asked, list(starts), repr(floor)]
     return sha256_text(json.dumps(told, sort_keys=True))
 
 

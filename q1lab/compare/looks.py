@@ -15,15 +15,15 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from q1lab.compare.levels import LEVELS
-from q1lab.compare.stats import ALPHA_LATER
+from q1lab.compare.stats import ALPHA, POWER, SEED
 from q1lab.errors import Problem
 
 FIRST_LEAST, FIRST_MOST, MOST = 3, 8, 24
-"""The planned ranges that the table holds."""
+"""The planned ranges that there are: where the first look may lie, and the last one at most."""
 
 POINTS, NODES = 60, 40
 """Of each part of the grid over u, and of each integral (Gauss and Legendre's)."""
@@ -32,22 +32,31 @@ FARTHEST = 6.0
 """|u| beyond this is as rare as one in a billion."""
 
 
-def level(first: int, most: int, later: bool = False, total: float | None = None) -> float:
-    """The α of every look of the plan "``first`` to ``most`` pairs, stop when known".
+def level(first: int, most: int, total: float = ALPHA) -> float:
+    """The α of every look of the plan "``first`` to ``most`` pairs, stop when known": with it
+    ``total`` of null studies make a claim at any of the looks."""
+    check(first, most)
+    return _level(first, most, total)
 
-    With it 5% of null studies make a claim at any of the looks; ``later``: ``ALPHA_LATER`` of them,
-    for a question that was asked before; ``total``: so many, and no more than that when ``later``,
-    for a study that shares its 5% with others. Problem for a range that the table does not hold.
-    """
-    found = LEVELS.get((first, most))
-    if found is None:
+
+def check(first: int, most: int) -> None:
+    """Problem for a range that can't be planned."""
+    if not (FIRST_LEAST <= first <= FIRST_MOST and first < most <= MOST):
         raise Problem(
             f"no level for {first}..{most}: plan from {FIRST_LEAST}..{FIRST_MOST} pairs up to at "
             f"most {MOST}"
         )
-    if total is not None:
-        return find_level(first, most, min(total, ALPHA_LATER) if later else total)
-    return found[1 if later else 0]
+
+
+@lru_cache(maxsize=256)
+def _level(first: int, most: int, total: float) -> float:
+    from scipy import optimize
+
+    def over(log: float) -> float:
+        return any_claim([(n, math.exp(log)) for n in range(first, most + 1)]) / total - 1
+
+    guess = math.log(total / (most - first + 1) ** 0.65)
+    return math.exp(optimize.newton(over, guess, x1=guess + 0.1, tol=1e-5))
 
 
 def any_claim(looks: Sequence[tuple[int, float]]) -> float:
@@ -130,16 +139,61 @@ def _bound(n: int, alpha: float) -> float:
     return t * math.sqrt(n) / math.sqrt(n - 1 + t * t)
 
 
-@lru_cache(maxsize=256)
-def find_level(first: int, most: int, total: float) -> float:
-    """The α at which ``total`` of null studies make a claim at any look from ``first`` to ``most``:
-    what the table holds, made anew."""
+@dataclass(frozen=True)
+class Seen:
+    """What a plan can see, in sds of a pair's difference: the true difference that it claims in 80%
+    of studies; the sd that such studies measure when they stop, as a multiple of the true one; and
+    how many times claims overstate a true difference of one sd, and of half of one."""
+
+    detectable: float
+    measured_sd: float
+    overstated: tuple[float, float]
+
+
+PATHS = 20_000
+"""Studies that are drawn for ``seen``; their seed is fixed."""
+
+
+@lru_cache(maxsize=64)
+def seen(first: int, most: int, alpha: float) -> Seen:
+    """What the plan sees that looks after each pair from ``first`` to ``most`` at this α; with
+    ``first`` = ``most`` a fixed number of pairs. By simulation, good to about 2%: a level that is
+    passed early has no closed form."""
+    import numpy as np
     from scipy import optimize
 
-    def over(alpha: float) -> float:
-        return any_claim([(n, alpha) for n in range(first, most + 1)]) - total
+    rng = np.random.default_rng(SEED)
+    x = rng.standard_normal((PATHS, most))
+    n = np.arange(first, most + 1)
+    mean = (x.cumsum(axis=1) / np.arange(1, most + 1))[:, first - 1 :]
+    square = (x**2).cumsum(axis=1)[:, first - 1 :]
+    sd = np.sqrt((square - n * mean**2) / (n - 1))
+    bound = np.array(limits(first, most, alpha)) * sd / np.sqrt(n)
 
-    return float(optimize.brentq(over, total / (most - first + 1), total, xtol=1e-6))
+    def claims(effect: float) -> Any:
+        return np.abs(mean + effect) > bound
+
+    def short(effect: float) -> float:
+        return float(claims(effect).any(axis=1).mean()) - POWER
+
+    top = 1.0
+    while short(top) < 0:
+        top *= 2
+    detectable = float(optimize.brentq(short, 0.0, top, xtol=1e-3))
+
+    def stops(effect: float) -> tuple[Any, Any]:
+        """Where each study stops, and whether by a claim."""
+        found = claims(effect)
+        return np.where(found.any(axis=1), found.argmax(axis=1), len(n) - 1), found.any(axis=1)
+
+    rows = np.arange(PATHS)
+    measured = float(sd[rows, stops(detectable)[0]].mean())
+    overstated = []
+    for effect in (1.0, 0.5):
+        at, claimed = stops(effect)
+        size = np.abs(mean[rows, at] + effect)[claimed]
+        overstated.append(float(size.mean() / effect))
+    return Seen(detectable, measured, (overstated[0], overstated[1]))
 
 
 def together(totals: Sequence[float]) -> float:

@@ -11,12 +11,12 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from q1lab import records
-from q1lab.compare import stats
-from q1lab.compare.ledger import Asked, End, pairs_of
+from q1lab.compare import looks, stats
+from q1lab.compare.ledger import Asked, End, Family, pairs_of
 from q1lab.compare.scoring import Score, score
 from q1lab.compare.stats import Analysis, Bootstrap, Interval, Kind, Note, Reason, SeedsNeeded
 from q1lab.files import plain
@@ -28,7 +28,7 @@ from q1lab.study.states import State
 from q1lab.study.studies import ARMS, Study, run_name
 from q1lab.study.tuning import Tuned
 
-VERSION = 9
+VERSION = 10
 """Of the record. Raise it when its form or its computation changes, so that kept ones are made
 anew."""
 
@@ -55,7 +55,6 @@ class ArmResult:
     wall_s: float | None = None
     """Mean seconds per run."""
     tokens_per_s_ends: tuple[float, float] | None = None
-    wall_s_ends: tuple[float, float] | None = None
     """The slowest and the fastest run, where two or more have ended."""
     sha256: str = ""
     origin: str = ""
@@ -102,7 +101,20 @@ class Comparison(Analysis):
     asked_total: float = stats.ALPHA
     """The chance that all of them together claim something when nothing has changed."""
     left_out: tuple[tuple[str, tuple[int, ...]], ...] = ()
-    """(study, seeds) of finished or diverged twins of these pairs that are not in here."""
+    """(study, seeds) of runs that train the same and are not in here."""
+    family: Family | None = None
+    """What else was asked in this home."""
+    timed: Mapping[str, Interval] | None = None
+    """tokens_per_s, wall_s → how much more or less the modified arm's is (0.1: a tenth more), as a
+    95% interval, where there are runs enough; None where single runs are not known."""
+    overstated: tuple[float, float] | None = None
+    """How many times claims of such studies overstate a true difference of one sd of a pair's, and
+    of half of one."""
+    imported: bool = False
+    """Whether the runs were trained elsewhere."""
+    still_falling: tuple[float, float] | None = None
+    """Of a budget at which little is trained: how far the val loss has fallen from that of a
+    uniform guess, and how much of it in the last quarter of the iters (nats)."""
 
     @property
     def score(self) -> Score | None:
@@ -177,6 +189,13 @@ class Comparison(Analysis):
                 "total": self.asked_total,
             },
             "left_out": [{"study": one, "seeds": list(seeds)} for one, seeds in self.left_out],
+            "family": None if self.family is None else dict(vars(self.family)),
+            "timed": None
+            if self.timed is None
+            else {key: dict(vars(ends)) for key, ends in self.timed.items()},
+            "overstated": self.overstated and list(self.overstated),
+            "imported": self.imported,
+            "still_falling": self.still_falling and list(self.still_falling),
         }
         return {key: _jsonable(value) for key, value in record.items()}
 
@@ -242,6 +261,13 @@ def from_dict(record: Mapping[str, Any]) -> Comparison | None:
         asked=(record["asked"]["studies"], record["asked"]["looks"]),
         asked_total=record["asked"]["total"],
         left_out=tuple((one["study"], tuple(one["seeds"])) for one in record["left_out"]),
+        family=None if record["family"] is None else Family(**record["family"]),
+        timed=None
+        if record["timed"] is None
+        else {key: Interval(**ends) for key, ends in record["timed"].items()},
+        overstated=record["overstated"] and tuple(record["overstated"]),
+        imported=record["imported"],
+        still_falling=record["still_falling"] and tuple(record["still_falling"]),
     )
 
 
@@ -251,10 +277,11 @@ def build(
     question: Asked | None = None,
     starts: Mapping[int, Mapping[str, Any]] | None = None,
     floor: tuple[str, Interval] | None = None,
+    still_falling: tuple[float, float] | None = None,
 ) -> Comparison:
     """The comparison, from a study's plan, its runs' rows, its question in the ledger (none: asked
-    this once), what each run said when it began (by the row's id), and the study of its baseline
-    against itself with its interval."""
+    this once), what each run said when it began (by the row's id), the study of its baseline
+    against itself with its interval, and how its curves end where little is trained."""
     planned = study.range
     delta = ranges.smallest_that_matters(study)
     rows, complete = _counted(study, rows, planned, delta)
@@ -274,7 +301,15 @@ def build(
         picked=question.chosen,
     )
     mine = next((one.looks for one in question.askings if one.study == study.id), ())
-    found_notes = [*analysis.notes, *_notes(study, rows, analysis, question, starts or {})]
+    seen = None
+    if study.headline == "paired" and analysis.detectable is not None:
+        first, most = (analysis.n,) * 2 if planned is None else (planned.first, planned.most)
+        seen = looks.seen(first, most, question.alpha)
+        if planned is not None:  # a study that stops early measured too small a spread
+            sd = statistics.stdev(analysis.pairs.values()) / seen.measured_sd
+            analysis = replace(analysis, detectable=seen.detectable * sd)
+    notes = _notes(study, rows, analysis, question, starts or {}, still_falling)
+    found_notes = [*analysis.notes, *notes]
     facts = {**vars(analysis), "notes": tuple(found_notes)}
     return Comparison(
         **facts,
@@ -305,6 +340,11 @@ def build(
         asked=(max(1, question.studies), max(1, question.looks)),
         asked_total=question.total if question.askings else question.alpha,
         left_out=question.left_out,
+        family=question.family,
+        timed=_timed(rows),
+        overstated=None if seen is None else seen.overstated,
+        imported=bool(study.imported),
+        still_falling=still_falling,
     )
 
 
@@ -326,8 +366,25 @@ def _values(rows: list[Row], arm: str) -> dict[int, float | None]:
     return {
         row["seed"]: row["val_loss"] if row["state"] == State.FINISHED else None
         for row in rows
-        if row["arm"] == arm and row["state"] in (State.FINISHED, State.DIVERGED)
+        if row["arm"] == arm and _has_ended(row)
     }
+
+
+def _has_ended(row: Row) -> bool:
+    """Whether a run diverged, or finished with a loss: one from elsewhere may not say it."""
+    if row["state"] == State.FINISHED:
+        return row["val_loss"] is not None
+    return bool(row["state"] == State.DIVERGED)
+
+
+def _timed(rows: list[Row]) -> dict[str, Interval]:
+    found = {}
+    ended = [row for row in rows if row["state"] == State.FINISHED]
+    for key, column in (("tokens_per_s", "tokens_per_s"), ("wall_s", "seconds")):
+        arms = [[row[column] or 0.0 for row in ended if row["arm"] == arm] for arm in ARMS]
+        if (ends := stats.ratio(*arms)) is not None:
+            found[key] = ends
+    return found
 
 
 def _arm(study: Study, rows: list[Row], arm: str) -> ArmResult:
@@ -349,7 +406,6 @@ def _arm(study: Study, rows: list[Row], arm: str) -> ArmResult:
         tokens_per_s=statistics.median(speeds) if speeds else None,
         wall_s=statistics.fmean(seconds) if seconds else None,
         tokens_per_s_ends=(min(speeds), max(speeds)) if len(speeds) > 1 else None,
-        wall_s_ends=(min(seconds), max(seconds)) if len(seconds) > 1 else None,
         sha256=plan.sha256,
         origin=plan.origin,
     )
@@ -364,7 +420,7 @@ def _counted(
     ends = {
         (row["arm"], row["seed"]): End(row["state"], row["val_loss"])
         for row in rows
-        if row["state"] in (State.FINISHED, State.DIVERGED)
+        if _has_ended(row)
     }
     if planned is None:
         return rows, len(ends) == len(rows)
@@ -422,10 +478,14 @@ def _notes(
     analysis: Analysis,
     question: Asked,
     starts: Mapping[int, Mapping[str, Any]],
+    still_falling: tuple[float, float] | None,
 ) -> list[Note]:
     notes = [] if study.series is None else [Note(Kind.SERIES)]
-    if question.looks > 1 or question.later:
-        notes.append(Note(Kind.ASKED, {"later": question.later}))
+    if question.looks > 1 or question.later or question.could_be:
+        facts = {key: getattr(question, key) for key in ("later", "could_be", "unreadable")}
+        notes.append(Note(Kind.ASKED, facts))
+    if question.strays:
+        notes.append(Note(Kind.STRAYS, {"arms": [list(one) for one in question.strays]}))
     if question.left_out and not question.chosen:
         notes.append(Note(Kind.LEFT_OUT))
     differ = _differences(rows, starts)
@@ -438,7 +498,12 @@ def _notes(
     if study.imported is not None and study.imported.allowed:
         allowed = [what[:60] for what in study.imported.allowed]
         notes.append(Note(Kind.ALLOWED, {"what": allowed}))
-    left = [_name(row) for row in rows if row["state"] not in (State.FINISHED, State.DIVERGED)]
+    silent = " (it doesn't say its final val loss)"
+    open_rows = [row for row in rows if not _has_ended(row)]
+    if still_falling is not None:
+        fallen, lately = still_falling
+        notes.append(Note(Kind.SHORT, {"fallen": fallen, "lately": lately}))
+    left = [_name(row) + silent * (row["state"] == State.FINISHED) for row in open_rows]
     if left:
         notes.append(Note(Kind.UNFINISHED, {"runs": left, "of": len(rows)}))
     bad = sum(row["bad_lines"] for row in rows)
@@ -471,9 +536,10 @@ def _arm_dict(arm: ArmResult) -> dict[str, Any]:
 
 def _arm_from(record: Mapping[str, Any]) -> ArmResult:
     values = {int(seed): value for seed, value in record["values"].items()}
-    pairs = ("tokens_per_s_ends", "wall_s_ends")
-    ends = {key: tuple(record[key]) if record.get(key) else None for key in pairs}
-    return ArmResult(**{**record, "values": values, **ends})
+    ends = record.get("tokens_per_s_ends")
+    return ArmResult(
+        **{**record, "values": values, "tokens_per_s_ends": tuple(ends) if ends else None}
+    )
 
 
 def _finished(arm: ArmResult) -> int:

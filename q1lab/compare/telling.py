@@ -222,10 +222,17 @@ def bootstrap_note(c: Comparison, n: int | None = None) -> str:
 
 
 FLOOR_LABEL = "baseline against itself"
-FLOOR_WHY = (
-    "The baseline against itself compares runs of different seeds; the two runs of a pair share "
-    "their seed, and with it the batches and what both start from."
-)
+
+
+def floor_why(c: Comparison) -> str:
+    """Why the row of the baseline against itself may be wider than all pairs."""
+    share = "share their seed, and with it the batches and what both start from"
+    if c.imported:
+        share = "have one seed's number; whether they share anything by it is not known here"
+    return (
+        "The baseline against itself compares runs of different seeds; the two runs of a pair "
+        f"{share}."
+    )
 
 
 def floor_note(c: Comparison) -> str:
@@ -251,6 +258,16 @@ def seeds(c: Comparison) -> str:
     return f"{_many(c.n, 'seed')} per arm"
 
 
+def word(c: Comparison) -> str:
+    """The verdict in capitals; a single pair is none."""
+    return "ONE PAIR" if is_experiment(c) else c.verdict.upper()
+
+
+def is_experiment(c: Comparison) -> bool:
+    """Whether a study is of one pair: it draws curves, asks no question, and gets no verdict."""
+    return len(c.seeds) == 1 and c.reason is Reason.TOO_FEW
+
+
 def title(c: Comparison) -> str:
     """One line above a picture: verdict, difference, seeds, data."""
     base, modified = names(c)
@@ -259,7 +276,7 @@ def title(c: Comparison) -> str:
         what = f"{modified} {MINUS} {base} = {mean(c)} nats"
     many = f"{_many(c.lost, 'run')} diverged" if c.lost else seeds(c)
     where = (many, plain(c.data), f"{c.preset} preset" if c.preset else "")
-    return f"{c.verdict.upper()}: {what} ({', '.join(part for part in where if part)})"
+    return f"{word(c)}: {what} ({', '.join(part for part in where if part)})"
 
 
 def line(c: Comparison) -> str:
@@ -316,11 +333,11 @@ def verdict(c: Comparison, *, published: bool = False) -> str:
             f"Whatever the difference is, it is small: the {level(c)} interval lies within "
             f"±{c.delta:g} nats, the smallest difference said to matter before the runs."
         )
+    worth = "" if published or c.still_falling else "a result worth publishing, and "
     return (
         f"These runs can't tell {modified} and {base} apart: the {level(c)} interval goes from "
         f"{between(c)} nats and contains 0, so a lower, an equal and a higher val loss all fit. "
-        f"That is {'' if published else 'a result worth publishing, and '}not the same as no "
-        "effect."
+        f"That is {worth}not the same as no effect."
     )
 
 
@@ -360,9 +377,10 @@ def reason(c: Comparison) -> str:
         )
     if c.reason is Reason.CHOSEN:
         return (
-            "These seeds were chosen when their results could be known, and others were left out: "
-            f"{left_out(c)}. The best of several look good by chance, so there is no verdict. "
-            "Compare all of them, or ask again with new seeds."
+            "These seeds were named when results of runs at them could be known, and others were "
+            f"left out: {left_out(c)}. Picked seeds show a difference by chance, so there is no "
+            "verdict. Compare all of them, the first ones, or new ones: --seeds fresh:"
+            f"{max(len(c.seeds), MIN_FOR_VERDICT)} draws some."
         )
     if c.reason is Reason.INCOMPLETE and c.plan is not None:
         return (
@@ -371,6 +389,11 @@ def reason(c: Comparison) -> str:
         )
     if c.reason is Reason.INCOMPLETE:
         return not_yet()
+    if is_experiment(c):
+        return (
+            "One pair shows how two curves go, not what another seed would do: it is an "
+            f"experiment and no question yet. A verdict needs at least {MIN_FOR_VERDICT} pairs."
+        )
     if c.reason is Reason.TOO_FEW:
         return too_few(c.n, "pair" if c.headline == "paired" else "seed")
     if c.headline == "paired":
@@ -409,11 +432,18 @@ def power(c: Comparison) -> str:
         return ""
     number = numbers(c)
     text = f"{plan(c)} " if c.plan else ""
+    who = "Such a plan sees" if c.plan else f"{seeds(c)} see"
     text += (
-        f"{seeds(c)} see a true difference of roughly {number.size(c.detectable)} nats or more "
+        f"{who} a true difference of roughly {number.size(c.detectable)} nats or more "
         "(in 80% of studies, if their spread is as measured)."
     )
     needed = c.seeds_needed
+    if c.verdict in ("helps", "hurts") and c.overstated is not None:
+        one, half = c.overstated
+        text += (
+            f" A claim overstates: {one:.1f} times on average where the truth is one sd of a "
+            f"pair's difference, {half:.1f} times where it is half of that."
+        )
     if c.verdict not in ("cannot tell", "no verdict") or not c.complete or c.plan:
         return text
     thing = "pairs" if c.headline == "paired" else "seeds per arm"
@@ -447,7 +477,9 @@ def power(c: Comparison) -> str:
 
 def notes(c: Comparison) -> list[str]:
     """What the reader of the verdict must know besides, a sentence or two each."""
-    return [note(one, c) for one in c.notes]
+    found = [note(one, c) for one in c.notes]
+    around = surroundings(c)
+    return [*found, around] if around else found
 
 
 def note(one: Note, c: Comparison) -> str:
@@ -461,9 +493,9 @@ def note(one: Note, c: Comparison) -> str:
         case Kind.SERIES:
             return shared(c)
         case Kind.ASKED:
-            return asked(c, facts["later"])
+            return asked(c, facts)
         case Kind.LEFT_OUT:
-            return f"Left out: {left_out(c)}, of the same two files under the same conditions."
+            return f"Left out: {left_out(c)}, of runs that train the same."
         case Kind.CONDITIONS:
             return _conditions(facts["differ"])
         case Kind.TRAINER:
@@ -475,13 +507,8 @@ def note(one: Note, c: Comparison) -> str:
         case Kind.ALLOWED:
             what = plain(", ".join(facts["what"]))
             return f"The runs were taken in although they differ: {what}."
-        case Kind.SPREAD:
-            wide, narrow = names(c)[::-1] if facts["modified"] else names(c)
-            return (
-                f"Between seeds {wide} spreads at least twice as much as {narrow}. If such errors "
-                "are skewed, false verdicts are more frequent than the level says, however many "
-                "seeds there are."
-            )
+        case Kind.STRAYS:
+            return _strays(facts["arms"], dict(zip(ARMS, names(c), strict=True)))
         case Kind.DISAGREE:
             does, does_not = ("bootstrap CI", f"{headline} interval")
             if not facts["bootstrap"]:
@@ -501,6 +528,14 @@ def note(one: Note, c: Comparison) -> str:
             return (
                 f"The whole interval is smaller than {c.delta:g} nats, the smallest difference "
                 "said to matter before the runs."
+            )
+        case Kind.SHORT:
+            fallen, lately = facts["fallen"], facts["lately"]
+            return (
+                f"At {budget(c) or 'this budget'} little is trained: the val loss lies "
+                f"{fallen:.2f} nats below that of a uniform guess, and {lately:.2f} of them came "
+                "in the last quarter of the iters, so it still falls fast. Whatever the verdict, "
+                "it says nothing of a budget at which the curves have leveled off."
             )
         case Kind.UNFINISHED:
             more = len(facts["runs"]) - NAMED
@@ -529,15 +564,55 @@ def note(one: Note, c: Comparison) -> str:
             )
 
 
-def asked(c: Comparison, later: bool) -> str:
+def asked(c: Comparison, facts: Mapping[str, Any]) -> str:
     """How often the question was asked, and what that does."""
     many, count = c.asked
     times = "once" if many == 1 else f"{many} times"
-    text = (
-        f"This question was asked {times}, with {_many(count, 'look')} in all. If nothing had "
-        f"changed, up to {share(c.asked_total)} of such series would claim a difference."
+    text = f"This question was asked {times}, with {_many(count, 'look')} in all. "
+    if facts.get("could_be"):
+        sets = _many(facts["could_be"], "other set") + " of seeds"
+        text += (
+            f"When its seeds were named, results at {sets} could be known: to choose among them "
+            "is to ask with each. "
+        )
+    if facts.get("unreadable"):
+        lines = _many(facts["unreadable"], "line")
+        text += f"{lines} of the record can't be read and may have been more of it. "
+    text += (
+        f"If nothing had changed, up to {share(c.asked_total)} of such series would claim a "
+        "difference."
     )
-    return text + (f" So this look is judged by a {level(c)} interval." if later else "")
+    return text + (f" So this look is judged by a {level(c)} interval." if facts["later"] else "")
+
+
+def surroundings(c: Comparison) -> str:
+    """What else was asked in this home; empty where nothing is known of it."""
+    found = c.family
+    if found is None or len(c.seeds) < 2:
+        return ""
+    text = "In this home it is the only question so far"
+    if found.questions > 1:
+        text = f"In this home it is one of {_many(found.here, 'question')} of this data"
+        if found.texts > 1:
+            text += f", and of {found.questions} over {found.texts} data sets"
+        if found.shared:
+            text += f"; {found.shared} of the others used the same baseline runs"
+    return (
+        f"{text}. If nothing helped, up to {math.ceil(100 * found.total - 1e-9)} of 100 such homes "
+        "would claim at least one difference."
+    )
+
+
+def _strays(arms: Sequence[Sequence[Any]], names: Mapping[str, str]) -> str:
+    said = []
+    for arm, runs, diverged, stuck in arms:
+        how = [f"{diverged} diverged"] * bool(diverged) + [f"{stuck} got stuck"] * bool(stuck)
+        said.append(f"of {_many(runs, 'run')} of {names[arm]} on record {' and '.join(how)}")
+    text = "; ".join(said)
+    return (
+        f"{text[0].upper()}{text[1:]}. With such an arm the interval claims a difference more "
+        "often than its level says, however many seeds there are."
+    )
 
 
 def left_out(c: Comparison) -> str:
@@ -574,22 +649,12 @@ def plan(c: Comparison) -> str:
 
 def declared(first: int, most: int, alpha: float) -> str:
     """What a planned range means, before the first run and after the last."""
-    spent = share(_spent(first, most, alpha))
+    spent = share(looks.any_claim([(n, alpha) for n in range(first, most + 1)]))
     return (
         f"Planned: {first} to {most} pairs, stopping when known. Each look is a "
         f"{percent_level(alpha)} interval; over all {most - first + 1} looks {spent} of null "
-        "studies "
-        "make a claim."
+        "studies make a claim."
     )
-
-
-def _spent(first: int, most: int, alpha: float) -> float:
-    """How many null studies make a claim at any look of a plan; worked out only for a level that no
-    table has."""
-    for later, total in ((False, ALPHA), (True, ALPHA_LATER)):
-        if math.isclose(alpha, looks.level(first, most, later), rel_tol=0.01):
-            return total
-    return looks.any_claim([(n, alpha) for n in range(first, most + 1)])
 
 
 def shared(c: Comparison) -> str:
@@ -604,9 +669,14 @@ def family(one: Series) -> str:
     what = f"{many} modifications" if one.kind == SWEEP else f"{many} values of {one.axis}"
     return (
         f"One of {what} that were declared together ({plain(one.id)}). They share 5%: each may "
-        f"spend {share(one.alpha)}, so at most 5% of such series claim anything when nothing has "
-        "changed."
+        f"claim a difference in {share(one.alpha)} of null studies, or in "
+        f"{share(one.alpha * ALPHA_LATER / ALPHA)} where its question was asked before."
     )
+
+
+def drawn(seeds: Sequence[int]) -> str:
+    """How seeds came about that nobody chose."""
+    return f"no run has used these seeds; a hash of the question drew them: {seed_list(seeds)}"
 
 
 def another_look() -> str:
@@ -823,12 +893,14 @@ _ENDS = f"the {ENDS} lowest and the {ENDS} highest differences"
 
 def change(c: Comparison, key: str) -> str:
     """The modified arm's cost against the baseline's: ``−1.0%``; empty when one is not known, and
-    no number where the arms' single runs overlap, or one run each is all there is."""
+    no number where the interval over single runs contains 0, or runs are too few for one."""
     base, modified = (getattr(c.arms[arm], key) for arm in ARMS)
     if not base or not modified:
         return ""
-    if key in TIMED and (len(c.pairs) == 1 or _overlap(c, key)):
-        return UNCLEAR
+    if key in TIMED and (c.timed is not None or len(c.pairs) == 1):
+        ends = (c.timed or {}).get(key)
+        if ends is None or not ends.excludes_zero():
+            return UNCLEAR
     return apart(base, modified)
 
 
@@ -847,11 +919,6 @@ BUSY_FROM = 0.1
 """Share by which one arm's runs differ in speed from which the machine did something else, too."""
 
 
-def _overlap(c: Comparison, key: str) -> bool:
-    base, modified = (getattr(c.arms[arm], f"{key}_ends") for arm in ARMS)
-    return bool(base and modified and base[0] <= modified[1] and modified[0] <= base[1])
-
-
 def pace(c: Comparison) -> str:
     """Whether the modified arm trained ``faster`` or ``slower``; empty where that is not clear."""
     text = change(c, "tokens_per_s")
@@ -859,20 +926,29 @@ def pace(c: Comparison) -> str:
 
 
 def timing(c: Comparison) -> str:
-    """How far speed and time vary from run to run; empty where that is not known, or next to
-    nothing."""
-    if len(c.pairs) == 1 and any(change(c, key) for key in TIMED):
-        return f"{UNCLEAR.capitalize()}: one run each does not say how far speed and time vary."
-    ends = [arm.tokens_per_s_ends for arm in c.arms.values()]
-    shares = [high / low - 1 for low, high in (pair for pair in ends if pair) if low > 0]
-    if not shares or max(shares) < 0.01:
+    """How sure a change of speed or time is; empty where that is not known."""
+    if c.timed is None and len(c.pairs) != 1:
         return ""
-    text = f"Within an arm tokens/s vary by up to {max(shares):.0%} from run to run"
-    if max(shares) >= BUSY_FROM:
-        text += ": the machine was busy with something else, too"
-    if any(change(c, key) == UNCLEAR for key in TIMED):
-        text += f". {UNCLEAR.capitalize()}: the arms' runs overlap"
-    return f"{text}."
+    clear = [key for key in TIMED if change(c, key) not in ("", UNCLEAR)]
+    said = []
+    names = {key: name for name, key, _ in COSTS}
+    for key in clear:
+        ends = (c.timed or {})[key]
+        low, high = (apart(1.0, 1.0 + end) for end in (ends.low, ends.high))
+        said.append(f"{names[key]} change by {low} to {high} (95% interval)")
+    if len(clear) < len([key for key in TIMED if change(c, key)]):
+        few = min((len(arm.values) for arm in c.arms.values()), default=0) < MIN_FOR_VERDICT
+        why = "fewer than three runs an arm" if few else "the 95% interval over runs contains 0"
+        said.append(f"{UNCLEAR}: {why}")
+    spans = [arm.tokens_per_s_ends for arm in c.arms.values()]
+    shares = [high / low - 1 for low, high in (pair for pair in spans if pair) if low > 0]
+    if shares and max(shares) >= BUSY_FROM:
+        said.append(
+            f"within an arm tokens/s vary by up to {max(shares):.0%}, so the machine did something "
+            "else, too"
+        )
+    text = "; ".join(said)
+    return f"{text[0].upper()}{text[1:]}." if text else ""
 
 
 def count(value: float) -> str:
@@ -911,7 +987,7 @@ CAVEATS = frozenset(
         Kind.UNCHECKED,
         Kind.OVERRULED,
         Kind.SIZE,
-        Kind.SPREAD,
+        Kind.STRAYS,
     }
 )
 """Kinds of notes after which the difference may have another reason than the modification."""

@@ -121,7 +121,7 @@ def _block(c: Comparison, width: int) -> list[Line]:
 
 def _headline(c: Comparison, width: int) -> list[Line]:
     base, modified = _names(c)
-    first: Line = [(c.verdict.upper(), c.verdict), ("   ", ""), (modified, "modified")]
+    first: Line = [(telling.word(c), c.verdict), ("   ", ""), (modified, "modified")]
     rest = ""
     if c.mean is None:
         first += [(" against ", ""), (base, "baseline")]
@@ -181,7 +181,7 @@ def _floor(c: Comparison, width: int) -> list[Line]:
         return []
     apart = max(c.pairs.values()) - min(c.pairs.values())
     wider = c.floor.high - c.floor.low > apart
-    return _prose(telling.FLOOR_WHY, width, role="dim") if wider else []
+    return _prose(telling.floor_why(c), width, role="dim") if wider else []
 
 
 def _notes(c: Comparison, width: int) -> list[Line]:

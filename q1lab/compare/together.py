@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from q1lab.compare import telling
+from q1lab.compare import looks, telling
 from q1lab.compare.axis import Axis
 from q1lab.compare.keeping import compare
 from q1lab.compare.record import Comparison
@@ -80,7 +80,14 @@ class Together:
     @property
     def any_claim(self) -> float:
         """At most so many of such series make any claim when nothing has changed."""
-        return self.series.alpha * len(self.series.members)
+        return sum(self.spends(one) for one in self.members)
+
+    def spends(self, member: Member) -> float:
+        """The chance that a member claims something when nothing has changed."""
+        c = member.comparison
+        if c is None or self.plan is None:
+            return self.series.alpha if c is None else c.alpha
+        return looks.any_claim([(n, c.alpha) for n in range(self.plan[0], self.plan[1] + 1)])
 
 
 def read(store: Store, series_id: str) -> Together:
@@ -230,7 +237,7 @@ def lead(known: Sequence[tuple[str, Comparison]]) -> str:
 def correction(one: Together) -> str:
     """How several comparisons are paid for."""
     many = len(one.series.members)
-    each = telling.share(one.series.alpha)
+    each = " or ".join(sorted({telling.share(one.spends(member)) for member in one.members}))
     text = (
         f"Corrected for {many} comparisons (Bonferroni): declared together, each may be wrong in "
         f"{each} of null studies, so at most {telling.share(one.any_claim)} of such series claim "

@@ -127,8 +127,11 @@ def command_of(study: Study) -> str:
     def name(given: str) -> str:
         return f"./{Path(given).name}" if "/" in given or given.endswith(".py") else given
 
-    # where a stranger uploads is theirs to say
-    return command.text(replace(command.of_study(study, name), wandb="auto"))
+    # where a stranger uploads is theirs to say; seeds that were drawn here are named
+    made = replace(command.of_study(study, name), wandb="auto")
+    if command.parse_fresh(made.seeds):
+        made = replace(made, seeds=command.seeds_text(study.seeds))
+    return command.text(made)
 
 
 def _has_sources(study: Study) -> bool:

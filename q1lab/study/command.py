@@ -27,7 +27,7 @@ docs/pairing.md."""
 DEFAULT_DATA = "stdlib"
 """What runs train on as long as the learner chose nothing: Python's own source text."""
 
-MOST_SEEDS = 1000
+MOST_SEEDS, MOST_FRESH = 1000, 100
 
 
 @dataclass(frozen=True)
@@ -78,16 +78,29 @@ def parse_range(text: str) -> tuple[int, int] | None:
     return first, most
 
 
+def parse_fresh(text: str) -> int | None:
+    """``fresh:8`` is 8 seeds that q1lab draws; None for what asks for none. Problem for a number
+    that can't be drawn."""
+    if not text.strip().startswith("fresh"):
+        return None
+    match = re.fullmatch(r"\s*fresh:([0-9]{1,9})\s*", text)
+    if match is None or not 1 <= int(match[1]) <= MOST_FRESH:
+        raise Problem(f"--seeds {text}: fresh:8 draws 8 seeds; give from 1 to {MOST_FRESH}")
+    return int(match[1])
+
+
 def parse_seeds(text: str) -> tuple[int, ...]:
     """``3`` is seeds 0, 1, 2; a list such as ``0,1,2,7`` is itself (``7,`` is the single seed
-    7)."""
+    7). In the place of seeds that are drawn (``fresh:8``) stand as many first ones."""
+    if (drawn := parse_fresh(text)) is not None:
+        return tuple(range(drawn))
     parts = [part.strip() for part in text.split(",")]
     if "," in text and parts[-1] == "":
         parts.pop()
     if not parts or not all(re.fullmatch(r"[0-9]{1,9}", part) for part in parts):
         raise Problem(
-            f"--seeds {text!r}: give how many (3), a range (3..12), or which (0,1,2,7), as whole "
-            "numbers from 0 up"
+            f"--seeds {text!r}: give how many (3), a range (3..12), which (0,1,2,7; whole numbers "
+            "from 0 to 999,999,999), or how many new ones (fresh:8)"
         )
     numbers = [int(part) for part in parts]
     if "," not in text:
@@ -108,8 +121,11 @@ def seeds_text(seeds: tuple[int, ...]) -> str:
 
 
 def seeds_of(study: Study) -> str:
-    """What to type after --seeds to plan this study: its range, or its seeds."""
+    """What to type after --seeds to plan this study: its range, how many were drawn, or its
+    seeds."""
     planned = study.range
+    if study.fresh_seeds:
+        return f"fresh:{study.fresh_seeds}"
     return seeds_text(study.seeds) if planned is None else f"{planned.first}..{planned.most}"
 
 

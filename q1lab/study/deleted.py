@@ -7,13 +7,11 @@ were tried, reads these lines too (``deleted.jsonl`` in q1lab's home).
 
 from __future__ import annotations
 
-import json
-import os
 from typing import Any
 
 from q1lab import paths
 from q1lab.errors import FAILED, Problem
-from q1lab.files import open_private, os_reason, plain, read_text, sync_folder, utc_now
+from q1lab.files import append_line, os_reason, plain, read_lines, utc_now
 
 LARGEST = 256 << 20
 
@@ -24,33 +22,28 @@ def add(study_id: str, plan: dict[str, Any] | None, runs: dict[str, dict[str, An
     line = {"v": 1, "id": study_id, "deleted": utc_now(), "plan": plan, "runs": runs}
     file = paths.deleted_file()
     try:
-        with open_private(file) as out:
-            out.write((json.dumps(line, ensure_ascii=True) + "\n").encode())
-            out.flush()
-            os.fsync(out.fileno())
-        sync_folder(file.parent)
+        append_line(file, line)
     except OSError as error:
         raise Problem(f"cannot write {file}: {os_reason(error)}; nothing deleted", FAILED) from None
 
 
-def records() -> list[dict[str, Any]]:
-    """Every deleted study, oldest first: ``id``, ``deleted`` (UTC), ``plan`` (as study.json has it;
-    None where that could not be read), ``runs`` (name → ``state``, ``val_loss``).
-
-    A study that is here again (restored, or never gone since the deletion was cut off) is left out.
-    """
+def every() -> list[dict[str, Any]]:
+    """Every deletion, oldest first: ``id``, ``deleted`` (UTC), ``plan`` (as study.json has it; None
+    where that could not be read), ``runs`` (name → ``state``, ``val_loss``, ``seen``). A line that
+    can't be read is passed over."""
     try:
-        lines = read_text(paths.deleted_file(), LARGEST).splitlines()
-    except (OSError, ValueError):
+        lines, _ = read_lines(paths.deleted_file(), LARGEST)
+    except OSError:
         return []
+    return [{**line, "id": plain(str(line["id"]))} for line in lines.values() if "id" in line]
+
+
+def records() -> list[dict[str, Any]]:
+    """The deleted studies, as ``every`` has them, without those that are here again (restored, or
+    never gone since the deletion was cut off)."""
     found: dict[str, dict[str, Any]] = {}
-    for line in lines:
-        try:
-            one = json.loads(line)
-            name = plain(str(one["id"]))
-        except (ValueError, KeyError, TypeError, RecursionError):
-            continue  # a line that was torn
-        found.pop(name, None)
-        if not paths.StudyPaths(paths.study_dir(name)).plan.exists():
-            found[name] = one
+    for one in every():
+        found.pop(one["id"], None)
+        if not paths.StudyPaths(paths.study_dir(one["id"])).plan.exists():
+            found[one["id"]] = one
     return list(found.values())

@@ -17,7 +17,7 @@ import ast
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -57,7 +57,7 @@ Losses = Mapping[int, Mapping[int, float]]
 """Seed that a run was drawn with → iter → training loss (nats), of the first iters."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Training:
     """What one arm of a study trains, and how its runs began."""
 
@@ -83,21 +83,27 @@ def same_run(theirs: Training, arms: Mapping[str, Training]) -> str | None:
     return min(apart, key=lambda arm: apart[arm], default=None)
 
 
-def same_question(study: Study, others: Iterable[Study]) -> dict[str, str]:
-    """Those of ``others`` that ask what ``study`` asks, by id: one modification against one
-    baseline on one text, through all edits and renames of their files. Each with the arm that has
-    the modification there: arms may be swapped."""
-    there = [one for one in others if same_text(one.data, study.data)]
-    arms = [_marks(one, arm) for one in [*there, study] for arm in ARMS]
-    base, modified = (_grown(_marks(study, arm), arms) for arm in ARMS)
-    found = {}
-    for one in there:
-        first, second = (_marks(one, arm) for arm in ARMS)
-        if first & base and second & modified:
-            found[one.id] = "modified"
-        elif first & modified and second & base:
-            found[one.id] = "baseline"
-    return found
+@dataclass(frozen=True)
+class Question:
+    """What a study asks: numbers that stand for its text and for the files of its arms, through all
+    their edits and renames. Equal ``key``, same question: arms may be swapped."""
+
+    text: int
+    baseline: int
+    modified: int
+
+    @property
+    def key(self) -> tuple[int, frozenset[int]]:
+        return self.text, frozenset((self.baseline, self.modified))
+
+
+def same_question(studies: Sequence[Study]) -> list[Question]:
+    """What each of these studies asks. Two arms are the same modification when they share their
+    place, their name or their code, directly or by way of others."""
+    texts = _classes([text_of(one.data) for one in studies])
+    arms = _classes([_marks(one, arm) for arm in ARMS for one in studies])
+    many = len(studies)
+    return [Question(*found) for found in zip(texts, arms[:many], arms[many:], strict=True)]
 
 
 # ── what goes into them
@@ -113,11 +119,6 @@ def training_of(study: Study, arm: str, losses: Losses | None = None) -> Trainin
 def text_of(data: Data) -> frozenset[str]:
     """What tells that two texts train the same."""
     return frozenset({data.sha256, f"training {data.training}"} if data.training else {data.sha256})
-
-
-def same_text(one: Data, other: Data) -> bool:
-    """Whether two texts train the same, as far as that is known."""
-    return bool(text_of(one) & text_of(other))
 
 
 def training_text(text: str, characters: int) -> str:
@@ -198,11 +199,12 @@ def _marks(study: Study, arm: str) -> frozenset[str]:
     return frozenset({name, code, mine.sha256} - {""})
 
 
-def _grown(marks: frozenset[str], arms: Sequence[frozenset[str]]) -> frozenset[str]:
-    """The marks with those of all arms that share one, and so on: all edits and renames there
-    were."""
-    while True:
-        more = marks.union(*(one for one in arms if one & marks))
-        if more == marks:
-            return marks
-        marks = more
+def _classes(everything: Sequence[frozenset[str]]) -> list[int]:
+    """A number for each set of marks: equal where two share one, directly or by way of others."""
+    number: dict[str, int] = {}
+    for at, marks in enumerate(everything):
+        met = {number[mark] for mark in marks if mark in number}
+        if len(met) > 1:  # this set joins what was apart
+            number = {mark: at if one in met else one for mark, one in number.items()}
+        number.update(dict.fromkeys(marks, met.pop() if len(met) == 1 else at))
+    return [number[min(marks)] for marks in everything]

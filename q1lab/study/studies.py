@@ -207,6 +207,8 @@ class Study:
         default_factory=dict
     )
     """What an arm's runs add to their seed; a trainer reads it."""
+    fresh_seeds: Annotated[int, whole(0, 1001)] = 0
+    """How many seeds were asked for that no run had used; 0: they were named or counted."""
     shared_at_start: float | None = None
     """The share of the weights that both arms start with."""
     trainers: Lines = ()

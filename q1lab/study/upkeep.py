@@ -20,7 +20,7 @@ from q1lab.errors import FAILED, NOTICES, Problem
 from q1lab.files import is_locked, os_reason, proved, remove, size_of, try_lock
 from q1lab.study import deleted, studies
 from q1lab.study.alive import is_alive
-from q1lab.study.events import last_event, read_new
+from q1lab.study.events import last_event, read_new, shows_a_result
 from q1lab.study.states import ENDED
 from q1lab.study.studies import Study
 
@@ -86,8 +86,10 @@ def delete(study_id: str) -> None:
             study = studies.load(study_id)
             plan = study.to_dict()
             for run in study.runs:
-                end = last_event(study.files.run(run.name).events) or {}
+                events = study.files.run(run.name).events
+                end = last_event(events) or {}
                 runs[run.name] = {key: end.get(key) for key in ("state", "val_loss")}
+                runs[run.name]["seen"] = shows_a_result(events, study.max_iters)
         deleted.add(study_id, plan, runs)
         proved(folder.parent, paths.home())
         aside = folder.with_name(f".deleted-{study_id}-{secrets.token_hex(4)}")

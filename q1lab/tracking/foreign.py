@@ -173,7 +173,10 @@ def from_events(file: Path, where: str) -> ForeignRun:
             run.state = State.CRASHED
         elif event["type"] == "exit" and event.get("state") in set(State):
             run.state = State(event["state"])
-            run.final = finite(event.get("val_loss")) if run.state is State.FINISHED else run.final
+            if run.state is State.FINISHED and finite(event.get("val_loss")) is not None:
+                run.final = finite(event["val_loss"])
+    if run.state is State.FINISHED and run.final is None:
+        run.final = _last(run.evals)
     if bad:
         run.message = f"{bad} damaged lines were passed over"
     return run

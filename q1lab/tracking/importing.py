@@ -196,6 +196,9 @@ def create(grouped: Grouped, origin: str) -> Study:
             notes.append(f"{error}; it is left out")
             del config[key]
     config.setdefault("max_iters", max(1, *(run.last for run in every)))
+    silent = [run.where for run in every if run.state is State.FINISHED and run.final is None]
+    if silent:
+        notes.append(f"{_few(silent)}: finished, but no final val loss is said, so it is left open")
     now = utc_now()
     began = min((run.began for run in every if run.began), default=now)
     study = Study(
@@ -214,7 +217,7 @@ def create(grouped: Grouped, origin: str) -> Study:
         dtype=str(config.get("dtype") or "")[:60],
         jobs=1,
         threads=1,
-        headline="paired",
+        headline="paired" if all(_pairs_by_seed(run) for run in every) else "welch",
         versions={"torch": str(config["torch"])[:60]} if "torch" in config else {},
         wandb="disabled",
         imported=Imported(
@@ -292,9 +295,13 @@ def events_of(run: ForeignRun, arm: str, variant: str) -> list[dict[str, Any]]:
     """The run as a trainer of q1lab would have written it. Its own events are kept, under the arm
     it has here."""
     if run.events is not None:
-        return [
+        mine = [
             {**event, "arm": arm} if event["type"] == "start" else event for event in run.events
         ]
+        for event in mine:  # one that doesn't say its final loss may have been evaluated at the end
+            if event["type"] == "exit" and event.get("state") == State.FINISHED:
+                event["val_loss"] = finite(run.final)
+        return mine
     start = {
         "type": "start",
         "v": 1,
@@ -327,6 +334,12 @@ def events_of(run: ForeignRun, arm: str, variant: str) -> list[dict[str, Any]]:
         if value is not None:
             end[key] = value
     return [start, *points, end]
+
+
+def _pairs_by_seed(run: ForeignRun) -> bool:
+    """Whether runs of one seed start and train alike, which q1lab's trainer sees to. Of others it
+    is not known, so their arms are compared apart."""
+    return run.events is not None or "model_sha256" in run.config
 
 
 def _shared_config(runs: list[ForeignRun]) -> dict[str, Any]:

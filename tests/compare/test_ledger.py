@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from dataclasses import replace
 
 import pytest
 
 from q1lab import paths
-from q1lab.compare import ledger, looks, telling
+from q1lab.compare import looks, telling
 from q1lab.compare.keeping import compare
 from q1lab.compare.record import Comparison
 from q1lab.compare.stats import ALPHA, ALPHA_LATER, Kind, Reason
+from q1lab.errors import NOTICES
+from q1lab.index import questions
 from q1lab.index.store import Store
-from q1lab.study import deleted, ranges, studies
+from q1lab.study import deleted, ranges, studies, upkeep
 from q1lab.study.studies import Imported, Study
 from tests.kit.lab_home import finish, make_study, train
 
@@ -30,6 +33,11 @@ def done(study: Study, **how: float) -> Study:
 def found(study: Study) -> Comparison:
     with Store() as store:
         return compare(store, study)
+
+
+def begin(study: Study) -> None:
+    with Store() as store:
+        questions.begin(store, study)
 
 
 def level_of(study: Study) -> float:
@@ -111,11 +119,60 @@ def test_an_edited_file_is_the_same_question_and_another_file_is_not() -> None:
     assert level_of(done(make_study("rope-9", sha256="9" * 64, created=at(14)))) == ALPHA, "data"
 
 
-def test_a_study_without_a_look_does_not_count() -> None:
-    make_study()
-    half = make_study("rope-2", created=at(8))
-    train(half, "baseline", 0)
-    assert level_of(done(make_study("rope-3", created=at(9)))) == ALPHA
+@pytest.mark.parametrize(
+    ("what", "counts"),
+    [
+        ("planned only", False),
+        ("no result yet", False),
+        ("only the baseline", False),
+        ("stopped at 99%", True),
+        ("removed by hand", True),
+        ("its runs removed by hand", True),
+        ("deleted before a result", False),
+        ("deleted at 99%", True),
+        ("two pairs, dropped", True),
+        ("one pair", False),
+    ],
+)
+def test_begun_is_asked_unless_nothing_could_be_seen(what: str, counts: bool) -> None:
+    seeds = {"two pairs, dropped": (0, 1), "one pair": (0,)}.get(what, (0, 1, 2))
+    first = make_study(seeds=seeds)
+    begin(first)
+    if what not in ("planned only", "only the baseline"):
+        far = {"no result yet": 150, "deleted before a result": 150}.get(what, 1980)
+        file = train(first, "modified", 0, far, state="stopped")
+        if far == 150:
+            lines = file.read_text().splitlines()
+            file.write_text("\n".join(line for line in lines if "eval" not in line) + "\n")
+    train(first, "baseline", 0)
+    if what == "removed by hand":
+        shutil.rmtree(first.files.root)
+    if what == "its runs removed by hand":
+        first.files.launch.write_text("{}")
+        shutil.rmtree(first.files.root / "runs")
+    if what.startswith("deleted"):
+        upkeep.delete("rope-1")
+    second = make_study("rope-2", seeds=(3, 4, 5), created=at(10))
+    begin(second)
+    told = found(done(second))
+    assert told.alpha == (ALPHA_LATER if counts else ALPHA)
+    assert told.asked == ((2, 2) if counts else (1, 1))
+    assert told.asked_total == pytest.approx(looks.together([ALPHA] * counts + [told.alpha]))
+
+
+def test_a_third_pair_makes_one_look_with_the_two_before() -> None:
+    study = edited(make_study(), looks=((0, 1), (2,)))
+    told = found(done(study))
+    assert (told.alpha, told.looks, told.asked) == (ALPHA, 1, (1, 1))
+
+
+def test_a_single_pair_is_an_experiment_without_a_verdict() -> None:
+    told = found(done(make_study(seeds=(0,))))
+    assert telling.title(told).startswith("ONE PAIR")
+    assert "no question yet" in telling.verdict(told)
+    assert telling.surroundings(told) == ""
+    picked = edited(make_study("rope-2", seeds=(5,), created=at(10)), looks=((5,), (6, 7)))
+    assert found(done(picked)).reason is Reason.CHOSEN, "of single pairs the best went on"
 
 
 def test_seeds_added_later_are_a_later_look() -> None:
@@ -157,8 +214,6 @@ def test_a_diverged_twin_that_is_left_out_is_named() -> None:
 
 
 def test_deleting_a_study_leaves_its_line_in_the_ledger() -> None:
-    import shutil
-
     first = done(make_study())
     with Store() as store:
         compare(store, first)
@@ -175,9 +230,87 @@ def test_deleting_a_study_leaves_its_line_in_the_ledger() -> None:
     told = found(done(make_study("rope-2", seeds=(3, 4, 5), created=at(10))))
     assert (told.alpha, told.asked) == (ALPHA_LATER, (2, 2))
     assert told.left_out == (("rope-1", (0, 1, 2)),)
+
+
+def test_a_name_that_is_given_again_hides_no_asking() -> None:
+    first = done(make_study())
+    begin(first)
+    begin(first)
+    assert len(paths.questions_file().read_text().splitlines()) == 1
+    shutil.rmtree(first.files.root)
+    second = make_study(seeds=(3, 4, 5), created=at(10))
+    begin(second)
+    told = found(done(second))
+    assert (told.study, told.asked) == ("rope-1", (2, 2))
+
+
+@pytest.mark.parametrize(
+    "line", ["{broken", "[]", '{"v": 2, "at": "later"}', '{"v": 1, "plan": {"id": 3}}', "\xff"]
+)
+def test_a_line_that_cannot_be_read_counts_as_an_asking(line: str) -> None:
+    study = done(make_study())
+    paths.questions_file().write_bytes(line.encode("latin-1"))
+    begin(study)
+    told = found(study)
+    assert (told.alpha, told.asked, told.family and told.family.questions) == (
+        ALPHA_LATER,
+        (2, 2),
+        1,
+    )
+    assert "line 1 can't be read, and counts as one more asking" in NOTICES.pop()
+    assert "1 line of the record can't be read" in " ".join(telling.notes(told))
+
+
+def test_a_clock_that_goes_back_hides_no_asking() -> None:
+    first = done(make_study(created="2099-01-01T10:00:00+00:00"))
     with Store() as store:
-        question = ledger.asked_of(store, studies.load("rope-2"))
-    assert [one.deleted for one in question.askings] == [True, False]
+        compare(store, first)
+        questions.begin(store, first)
+        paths.questions_file().write_text(
+            paths.questions_file().read_text().replace('"at": "20', '"at": "2099-01-01T10:00:00 20')
+        )
+        second = done(make_study("rope-2", seeds=(3, 4, 5)))
+        questions.begin(store, second)
+        assert compare(store, second).alpha == ALPHA_LATER
+        assert compare(store, first).alpha == ALPHA
+
+
+def test_to_choose_among_declared_sets_is_to_ask_with_each() -> None:
+    for at_, (name, seeds) in enumerate(
+        (("rope", (0, 1, 2)), ("gqa", (3, 4, 5)), ("rmsnorm", (6, 7, 8)))
+    ):
+        done(make_study(f"{name}-1", name, seeds=seeds, created=at(10 + at_)))
+    told = found(done(make_study("swiglu-1", "swiglu", seeds=(3, 4, 5), created=at(15))))
+    assert (told.reason, told.alpha) == (None, ALPHA_LATER)
+    assert told.asked_total == pytest.approx(looks.together([ALPHA, ALPHA_LATER, ALPHA_LATER]))
+    assert "results at 2 other sets of seeds could be known" in " ".join(telling.notes(told))
+    first = found(done(make_study("llama-1", "llama", seeds=(0, 1, 2), created=at(16))))
+    assert first.alpha == ALPHA, "the first seeds keep their level"
+    assert first.asked_total == pytest.approx(told.asked_total)
+
+
+def test_the_home_is_told_around_every_verdict() -> None:
+    assert "the only question so far" in telling.notes(found(done(make_study())))[-1]
+    for k, name in enumerate(("rmsnorm", "swiglu", "gqa")):
+        done(make_study(f"{name}-1", name, created=at(9 + k)))
+    other = make_study("rope-2", sha256="9" * 64, seeds=(7, 8, 9), created=at(14))
+    told = telling.notes(found(done(other)))[-1]
+    assert "one of 1 question of this data, and of 5 over 2 data sets." in told
+    assert "up to 23 of 100 such homes" in told
+    told = telling.notes(found(studies.load("rope-1")))[-1]
+    assert "4 questions of this data" in told
+    assert "3 of the others used the same baseline runs" in told
+
+
+def test_an_arm_that_goes_astray_is_told_wherever_it_did() -> None:
+    first = make_study(seeds=tuple(range(5)))
+    finish(first)
+    train(first, "modified", 4, val=2.9)
+    train(first, "baseline", 3, state="diverged")
+    told = found(done(make_study("swiglu-1", "swiglu", created=at(10))))
+    assert "Of 5 runs of baseline on record 1 diverged" in " ".join(telling.notes(told))
+    told = found(done(make_study("rope-2", seeds=(5, 6, 7), created=at(11))))
+    assert "of 8 runs of rope on record 1 got stuck" in " ".join(telling.notes(told))
 
 
 def test_a_damaged_line_of_the_ledger_stops_nothing() -> None:

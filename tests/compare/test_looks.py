@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
 from q1lab.compare import looks
-from q1lab.compare.levels import LEVELS
 from q1lab.compare.stats import ALPHA, ALPHA_LATER
 from q1lab.errors import Problem
 from q1lab.study import ranges
@@ -51,9 +50,9 @@ def test_a_range_makes_a_claim_in_5_percent_of_null_studies(first: int, most: in
     alpha = looks.level(first, most)
     plan = [(n, alpha) for n in range(first, most + 1)]
     assert simulated(plan, 2) == pytest.approx(ALPHA, abs=4 * (0.0475 / STUDIES) ** 0.5)
-    assert looks.any_claim(plan) == pytest.approx(ALPHA, abs=0.0005)
-    later = [(n, looks.level(first, most, later=True)) for n in range(first, most + 1)]
-    assert looks.any_claim(later) == pytest.approx(ALPHA_LATER, abs=0.0003)
+    assert looks.any_claim(plan) == pytest.approx(ALPHA, abs=1e-5)
+    later = [(n, looks.level(first, most, ALPHA_LATER)) for n in range(first, most + 1)]
+    assert looks.any_claim(later) == pytest.approx(ALPHA_LATER, abs=1e-5)
 
 
 # With many pairs the spread is as good as known, and the t statistics of the looks are jointly
@@ -135,19 +134,15 @@ def test_at_3_and_4_pairs_it_is_what_quadrature_finds(alpha: float) -> None:
     assert looks.any_claim([(3, alpha), (4, alpha)]) == pytest.approx(1 - found, abs=1e-7)
 
 
-def test_the_table_has_every_range_and_its_order() -> None:
-    assert set(LEVELS) == {
-        (first, most)
-        for first in range(looks.FIRST_LEAST, looks.FIRST_MOST + 1)
-        for most in range(first + 1, looks.MOST + 1)
-    }
-    for (first, most), (alpha, later) in LEVELS.items():
-        assert ALPHA / (most - first + 1) < alpha < ALPHA
-        assert later < alpha
-        if (first, most - 1) in LEVELS:
-            assert alpha < LEVELS[first, most - 1][0], "one look more costs"
-    with pytest.raises(Problem, match=r"3\.\.25"):
-        looks.level(3, 25)
+@pytest.mark.parametrize("total", [ALPHA, ALPHA_LATER, ALPHA / 24])
+def test_one_look_more_costs(total: float) -> None:
+    found = [looks.level(3, most, total) for most in (4, 5, 8, 12, looks.MOST)]
+    assert found == sorted(found, reverse=True)
+    assert total / (looks.MOST - 2) < found[-1]
+    assert found[0] < total
+    for first, most in ((3, 25), (2, 5), (9, 12), (5, 5)):
+        with pytest.raises(Problem, match=rf"{first}\.\.{most}"):
+            looks.level(first, most)
 
 
 pairs = st.lists(st.floats(-0.1, 0.1).map(lambda x: round(x, 4)), min_size=0, max_size=12)

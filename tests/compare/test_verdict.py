@@ -8,9 +8,11 @@ the diff.
 from __future__ import annotations
 
 import os
+import statistics
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -55,6 +57,7 @@ CASES: dict[str, Comparison] = {
     "same-code": make(BASE, BASE, variant="baseline"),
 }
 VERDICTS = {
+    "one-seed": "ONE PAIR",
     "helps": "HELPS",
     "hurts": "HURTS",
     "too-small": "TOO SMALL TO MATTER",
@@ -272,30 +275,44 @@ def test_any_losses_make_a_text_that_fits(
     assert max(map(cell_len, text)) <= width
 
 
-def timed(**speeds: tuple[float, float]) -> Comparison:
-    """HELPS, with the slowest and the fastest run of each arm."""
+def timed(**speeds: tuple[float, ...]) -> Comparison:
+    """HELPS, with the speeds of each arm's runs."""
     c = CASES["helps"]
     arms = {
-        arm: replace(c.arms[arm], tokens_per_s=sum(ends) / 2, tokens_per_s_ends=ends)
-        for arm, ends in speeds.items()
+        arm: replace(
+            c.arms[arm],
+            values=dict.fromkeys(range(len(runs)), 1.9),
+            tokens_per_s=statistics.median(runs),
+            tokens_per_s_ends=(min(runs), max(runs)),
+        )
+        for arm, runs in speeds.items()
     }
-    return replace(c, arms=arms)
+    ends = stats.ratio(speeds["baseline"], speeds["modified"])
+    found = {} if ends is None else dict.fromkeys(telling.TIMED, ends)
+    return replace(c, arms=arms, timed=found)
 
 
-def test_speed_is_told_as_a_change_only_where_runs_are_apart() -> None:
-    apart = timed(baseline=(21_900.0, 22_200.0), modified=(20_700.0, 20_900.0))
-    assert telling.change(apart, "tokens_per_s") == "−5.7%"
-    assert "vary by up to 1% from run to run." in telling.timing(apart)
-    noisy = timed(baseline=(15_000.0, 22_200.0), modified=(14_000.0, 20_900.0))
+def test_speed_is_told_as_a_change_only_where_its_interval_excludes_0() -> None:
+    apart = timed(baseline=(21_900.0, 22_000.0, 22_200.0), modified=(20_700.0, 20_800.0, 20_900.0))
+    assert telling.change(apart, "tokens_per_s") == "−5.5%"
+    assert "Tokens/s change by −6.9% to −4.2% (95% interval)" in telling.timing(apart)
+    noisy = timed(baseline=(15_000.0, 19_000.0, 22_200.0), modified=(14_000.0, 18_000.0, 20_900.0))
     assert telling.change(noisy, "tokens_per_s") == "not clear"
     said = " ".join("\n".join(lines(noisy, 80)).split())
-    assert "vary by up to 49% from run to run: the machine was busy" in said
-    assert "Not clear: the arms' runs overlap." in said
+    assert "vary by up to 49%, so the machine did something else, too" in said
+    assert "Not clear: the 95% interval over runs contains 0" in said
     assert telling.timing(CASES["helps"]) == ""  # how far its runs vary is not on record
-    one = replace(apart, pairs=dict([*apart.pairs.items()][:1]))
-    assert telling.change(one, "tokens_per_s") == "not clear"
-    assert telling.change(one, "n_params") != "not clear"
-    assert "one run each does not say" in telling.timing(one)
+    two = timed(baseline=(21_900.0, 22_000.0), modified=(20_700.0, 20_800.0))
+    assert telling.change(two, "tokens_per_s") == "not clear", "2 of 3 such ranges lie apart"
+    assert telling.change(two, "n_params") != "not clear"
+    assert "fewer than three runs an arm" in telling.timing(two)
+
+
+@pytest.mark.parametrize("n", [3, 4, 8])
+def test_equal_code_is_rarely_told_to_be_faster(n: int) -> None:
+    speeds = np.exp(np.random.default_rng(n).normal(10, 0.05, (400, 2, n)))
+    found = [stats.ratio(*week) for week in speeds]
+    assert sum(ends is not None and ends.excludes_zero() for ends in found) <= 0.08 * 400
 
 
 def test_the_baseline_against_itself_is_thin_and_says_why_pairs_see_less() -> None:

@@ -14,6 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from q1lab.cli import run
+from q1lab.compare import telling
+from q1lab.compare.keeping import compare
+from q1lab.compare.stats import Reason
 from q1lab.errors import Problem
 from q1lab.index import ingest
 from q1lab.index.store import Store
@@ -338,6 +341,39 @@ def test_csv_a_row_per_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     record = json.loads(capsys.readouterr().out)
     assert record["arms"]["modified"]["values"] == {"0": 2.0, "1": None}
     assert record["study"] == "rope-1"
+
+
+def test_of_runs_from_elsewhere_nothing_is_said_about_what_pairs_share(tmp_path: Path) -> None:
+    arms = (("baseline", 0.0), ("rope", 0.01))
+    rows = [f"{cfg},{k},{2 + k / 9 + shift}" for k in range(4) for cfg, shift in arms]
+    file = csv(tmp_path, "\n".join(["cfg,seed,val_loss", *rows]))
+    study = importing.create(importing.group(foreign.from_csv(file)), "a test")
+    assert study.headline == "welch"
+    with Store() as store:
+        told = compare(store, study)
+    assert "with it the batches" not in telling.floor_why(told)
+
+
+@pytest.mark.parametrize("evaluated", [True, False])
+def test_a_run_that_finished_without_saying_its_loss_did_not_diverge(
+    tmp_path: Path, evaluated: bool
+) -> None:
+    for cfg in ("baseline", "modified"):
+        for seed in range(3):
+            file = tmp_path / f"{cfg}-seed{seed}" / "events.jsonl"
+            file.parent.mkdir()
+            records = lab.events(seed, arm=cfg)
+            if (cfg, seed) == ("modified", 1):
+                del records[-1]["val_loss"]
+                records = [one for one in records if evaluated or one["type"] != "eval"]
+            file.write_text("".join(json.dumps(record) + "\n" for record in records))
+    runs = foreign.from_folder(tmp_path)
+    study = importing.create(importing.group(runs), "a test")
+    with Store() as store:
+        told = compare(store, study)
+    assert (study.headline, told.lost) == ("paired", 0)
+    assert (told.reason is Reason.INCOMPLETE) != evaluated
+    assert evaluated or "doesn't say its final val loss" in " ".join(telling.notes(told))
 
 
 def test_csv_as_wandb_exports_a_chart(tmp_path: Path) -> None:

@@ -156,7 +156,7 @@ def of_record(c: Comparison) -> Forest:
     says = f"{modified} {telling.MINUS} {base}"
     if c.mean is not None:
         says += f" = {telling.mean(c)} nats"
-    return Forest(telling.seeds(c), c.verdict, says, tuple(bars), tuple(notes))
+    return Forest(telling.seeds(c), telling.word(c).lower(), says, tuple(bars), tuple(notes))
 
 
 def draw(forest: Forest, width: int, colors: Palette) -> list[Text]:

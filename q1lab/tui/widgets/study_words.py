@@ -30,7 +30,7 @@ def settled(view: Focus) -> Comparison | None:
 def verdict_words(c: Comparison, colors: Palette) -> Text:
     """``CANNOT TELL  −0.0123``: the verdict and the mean difference."""
     tone = getattr(colors, TONES.get(c.verdict, "foreground"))
-    text = Text(c.verdict.upper(), style=f"bold {tone}")
+    text = Text(telling.word(c), style=f"bold {tone}")
     if c.mean is not None:
         text.append(f"  {telling.mean(c)}", style=colors.foreground)
     return text
