@@ -4,6 +4,7 @@ refuses."""
 from __future__ import annotations
 
 import codecs
+import contextlib
 import io
 import os
 import sys
@@ -14,6 +15,7 @@ from q1lab.errors import FAILED, INTERRUPTED, NOTICES, Problem
 
 def guarded(command: Callable[[], int]) -> int:
     """Run it; returns its exit status, or that of what went wrong. Notices come last."""
+    open_all_streams()
     speak_any_encoding()
     status = _guarded(command)
     for notice in NOTICES:
@@ -106,6 +108,16 @@ def spell(error: UnicodeError) -> tuple[str, int]:
         raise error
     letters = error.object[error.start : error.end]
     return "".join(SPELLED.get(letter, "?") for letter in letters), error.end
+
+
+def open_all_streams() -> None:
+    """Put an empty stream where the shell closed one (``>&-``): else the next file that is opened
+    would take its place, and be written over with what is meant for a person."""
+    for fd, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        if getattr(sys, name) is None:
+            with contextlib.suppress(OSError):
+                os.dup2(os.open(os.devnull, os.O_RDWR), fd)
+            setattr(sys, name, open(fd, mode, closefd=False))  # noqa: SIM115
 
 
 def speak_any_encoding() -> None:

@@ -37,6 +37,8 @@ def start_app(session: str | None, content: Path | None) -> None:
         # Textual draws on stderr; with `2>file` that is no terminal, and the screen stayed blank
         vars(sys)["__stderr__"] = sys.__stdout__
     app.run()
+    if app.ended_by:
+        sys.exit(128 + app.ended_by)
     if app.return_code:
         raise Problem(
             f"the app ended by an error; nothing was lost, {paths.home() / 'app.log'} has it", 1

@@ -140,9 +140,9 @@ def note(study: str, text: str | None, clear: bool) -> int:
     if clear and text:
         raise Problem("give a text or --clear, not both")
     studies.load(study)
-    now = labels.read(study)
     if text is not None or clear:
-        labels.write(study, replace(now, note=text or ""))
+        now = labels.change(study, lambda before: replace(before, note=text or ""))
+    else:
         now = labels.read(study)
     click.echo(plain(f"{study}: {now.note or 'no note'}"))
     return OK
@@ -168,14 +168,15 @@ def tag(study: str | None, tags: tuple[str, ...], remove: tuple[str, ...], as_js
         words = [f"{name}  {count}" for name, count in found.items()] or ["no tags yet"]
     else:
         studies.load(study)
-        now = labels.read(study)
-        missing = [one for one in remove if one not in now.tags]
-        if missing:
-            raise Problem(f"{study} has no tag {missing[0]!r}")
-        if tags or remove:
-            kept = [one for one in dict.fromkeys((*now.tags, *tags)) if one not in remove]
-            now = replace(now, tags=tuple(kept))
-            labels.write(study, now)
+
+        def changed(before: labels.Labels) -> labels.Labels:
+            missing = [tag for tag in remove if tag not in before.tags]
+            if missing:
+                raise Problem(f"{study} has no tag {missing[0]!r}")
+            every = dict.fromkeys((*before.tags, *tags))
+            return replace(before, tags=tuple(tag for tag in every if tag not in remove))
+
+        now = labels.change(study, changed) if tags or remove else labels.read(study)
         found = {"study": study, "tags": list(now.tags)}
         words = [f"{study}: {', '.join(now.tags) or 'no tags'}"]
     click.echo(json.dumps(found, indent=1) if as_json else plain("\n".join(words)))

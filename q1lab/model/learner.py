@@ -9,6 +9,7 @@ overwrites a file that the learner wrote.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from pathlib import Path
 
 from q1lab import paths
 from q1lab.errors import FAILED, Problem
-from q1lab.files import os_reason, read_bytes, utc_now, write_atomic
+from q1lab.files import os_reason, read_bytes, sync_folder, utc_now, write_atomic
 from q1lab.index import learned
 from q1lab.index.store import Store
 from q1lab.model import diffs, marker, parents
@@ -107,6 +108,9 @@ def _create(path: Path, content: bytes) -> None:
     try:
         with path.open("xb") as file:
             file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        sync_folder(path.parent)
     except FileExistsError:
         raise Problem(
             f"{path} is already there, and stays as it is; give another name with --name"

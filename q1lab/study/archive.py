@@ -34,6 +34,7 @@ from q1lab.files import (
     sync_folder,
     try_lock,
     utc_now,
+    write_atomic,
 )
 from q1lab.study import studies
 from q1lab.study.alive import is_alive
@@ -221,7 +222,7 @@ def _publish(staging: Path, manifest: dict[str, Any], new_id: str | None) -> Stu
     if name != study.id:
         study = replace(study, id=name)
         text = json.dumps(study.to_dict(), indent=1, ensure_ascii=False) + "\n"
-        (staging / "study.json").write_text(text, encoding="utf-8")
+        write_atomic(staging / "study.json", text)
         # the runs at W&B are those of the study with the old name
         shutil.rmtree(staging / "wandb", ignore_errors=True)
     for corpus in (staging / "data").glob("*.txt"):

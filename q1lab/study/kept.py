@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+from q1lab import records
 from q1lab.errors import FAILED, Problem
 from q1lab.files import expanded, os_reason, read_bytes, read_text, sha256_text
-from q1lab.study import command, corpora, variants
+from q1lab.records import whole
+from q1lab.study import command, corpora, studies, variants
 from q1lab.study.command import Wish
 from q1lab.study.events import last_event
 from q1lab.study.states import State
@@ -184,6 +186,21 @@ def load(folder: Path) -> Kept:
     return kept
 
 
+def _seeds(value: tuple[int, ...]) -> tuple[int, ...]:
+    if not value or len(set(value)) != len(value):
+        raise ValueError("holds no seed, or one of them twice")
+    return value
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """The numbers of a ``study.toml``, checked (records.py)."""
+
+    seeds: Annotated[tuple[Annotated[int, whole()], ...], _seeds]
+    threads: Annotated[int, whole(1, 4097)]
+    val_loss: dict[str, float] = field(default_factory=dict)
+
+
 def _kept(folder: Path, record: dict[str, Any]) -> Kept:
     """The folder as its ``study.toml`` has it; ValueError for what is of the wrong kind."""
     files = {}
@@ -196,29 +213,27 @@ def _kept(folder: Path, record: dict[str, Any]) -> Kept:
     inside = data.get("file")
     if inside is not None and (Path(inside).is_absolute() or ".." in Path(inside).parts):
         raise ValueError(f"the data {inside!r} are not in this repository")
-    seeds = tuple(int(seed) for seed in record["seeds"])
-    if not seeds or len(set(seeds)) != len(seeds) or min(seeds) < 0:
-        raise ValueError(f"its seeds are {record['seeds']!r}")
-    threads = record["threads"]
-    if not isinstance(threads, int) or not 1 <= threads <= 4096:
-        raise ValueError(f"threads is {threads!r}")
+    numbers = records.load(Numbers, record)
+    config = records.anything(dict(record["config"]), "config")
+    for key, value in config.items():
+        studies.hyperparameter(key, value)
     return Kept(
         folder=folder,
         study=str(record["study"]),
         files=files,
-        seeds=seeds,
+        seeds=numbers.seeds,
         preset=str(record["preset"]),
-        config=dict(record["config"]),
+        config=config,
         data=str(data["name"]),
         data_sha256=str(data["sha256"]),
         data_file=folder.absolute().parent.parent / inside if inside else None,
         device=str(record["device"]),
         dtype=str(record["dtype"]),
-        threads=threads,
+        threads=numbers.threads,
         headline=str(record["headline"]),
         unchecked=record["unchecked"] is True,
         versions={str(key): str(value) for key, value in record["versions"].items()},
-        values={str(key): float(value) for key, value in record.get("val_loss", {}).items()},
+        values=numbers.val_loss,
     )
 
 

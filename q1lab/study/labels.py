@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from q1lab import paths
-from q1lab.errors import Problem
-from q1lab.files import plain, read_shown_json, write_atomic
+from q1lab.errors import FAILED, Problem
+from q1lab.files import locked, plain, read_shown_json, write_atomic
 
 LONGEST = 4000
 """Characters of a note."""
@@ -34,10 +35,32 @@ class Labels:
 def read(study_id: str) -> Labels:
     """The labels of a study; none where there are none or they can't be read."""
     try:
-        record = read_shown_json(paths.StudyPaths(paths.study_dir(study_id)).labels, 1 << 20)
-        note, tags = record.get("note", ""), record.get("tags", [])
+        return _read(paths.StudyPaths(paths.study_dir(study_id)).labels)
     except (OSError, ValueError, AttributeError):
         return Labels()
+
+
+def change(study_id: str, to: Callable[[Labels], Labels]) -> Labels:
+    """Keep the labels that ``to`` makes of those that are there; returns them. Two at once change
+    them one after the other. Problem for labels that can't be read: they would be lost."""
+    file = paths.StudyPaths(paths.study_dir(study_id)).labels
+    with locked(paths.plan_lock()):
+        try:
+            now = _read(file)
+        except FileNotFoundError:
+            now = Labels()
+        except (OSError, ValueError, AttributeError):
+            raise Problem(
+                f"{file} can't be read, and would be lost: mend it, or move it away", FAILED
+            ) from None
+        made = to(now)
+        write(study_id, made)
+    return read(study_id)
+
+
+def _read(file: Path) -> Labels:
+    record = read_shown_json(file, 1 << 20)
+    note, tags = record.get("note", ""), record.get("tags", [])
     good = (
         [tag for tag in tags if isinstance(tag, str) and is_tag(tag)]
         if isinstance(tags, list)

@@ -7,8 +7,12 @@ is one study, declared before its runs, and not a second one beside it.
 
 from __future__ import annotations
 
+import lzma
 import re
+import shutil
+import struct
 import zipfile
+import zlib
 from pathlib import Path
 
 from q1lab.errors import FAILED, Problem
@@ -23,22 +27,40 @@ LARGEST = 256 << 20
 """Bytes of one unpacked file; a zip may promise more than it holds."""
 
 
+DAMAGED = (
+    *(OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError),
+    *(ValueError, IndexError, KeyError, struct.error, zlib.error, lzma.LZMAError),
+)
+"""What reading a zip that lies, or is damaged, may raise."""
+
+
 def unpack(file: Path, into: Path) -> None:
     """The plan and the events of a results zip. Whatever else is in it stays there. Problem when it
-    is no such zip."""
+    is no such zip, holds more than there is room for, or more than it says."""
     try:
         with zipfile.ZipFile(file) as packed:
-            for info in packed.infolist():
-                if not MEMBER.fullmatch(info.filename) or info.file_size > LARGEST:
-                    continue
+            wanted = [info for info in packed.infolist() if MEMBER.fullmatch(info.filename)]
+            room(file, sum(info.file_size for info in wanted), into)
+            for info in wanted:
                 with packed.open(info) as source:
                     data = source.read(LARGEST + 1)
                 if len(data) <= LARGEST:
                     write_atomic(into / info.filename, data)
-    except (OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError) as error:
+    except DAMAGED as error:
         raise Problem(f"{file} can't be unpacked ({plain(str(error))[:200]})", FAILED) from None
     if not (into / "study.json").is_file():
         raise Problem(f"{file} holds no study.json; give the results zip of a notebook", FAILED)
+
+
+def room(file: Path, size: int, into: Path) -> None:
+    """Problem where what ``file`` holds unpacked, ``size`` bytes, has no room in ``into``."""
+    free = shutil.disk_usage(into).free
+    if size >= free:
+        raise Problem(
+            f"{file} holds {size / 1e6:,.0f} MB, and there is no room for that in {into} "
+            f"({free / 1e6:,.0f} MB are free)",
+            FAILED,
+        )
 
 
 def planned(folder: Path) -> Study | None:

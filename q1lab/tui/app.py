@@ -3,7 +3,9 @@ here."""
 
 from __future__ import annotations
 
+import asyncio
 import gc
+import signal
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -67,6 +69,8 @@ class Q1Lab(TimedApp):
     def __init__(self, setup: Setup) -> None:
         super().__init__()
         self.setup = setup
+        self.ended_by = 0
+        """The signal that ended it."""
         self.config = setup.config
         for one in theme.THEMES:
             self.register_theme(one)
@@ -90,7 +94,16 @@ class Q1Lab(TimedApp):
         return theme.variables(self.current_theme.dark)
 
     def on_mount(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGQUIT):
+            loop.add_signal_handler(number, self.end_by, number)
         self.after_first_paint(self._begin)
+
+    def end_by(self, number: int) -> None:
+        """Close because of a signal: the terminal gets its screen back, and what the timer counted
+        is kept."""
+        self.ended_by = number
+        self.exit()
 
     def _begin(self) -> None:
         """What can wait until something is on screen: the desk, the timer, the welcome."""

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 from click.testing import CliRunner
 
 from q1lab.cli import COMMANDS, SECTIONS, cli, run
 from q1lab.commands._documents import show_diff
 from q1lab.commands._saying import say
+from q1lab.index.store import Store
+from q1lab.journal import reading
 
 
 def test_each_command_is_in_one_section() -> None:
@@ -57,3 +64,16 @@ def test_a_long_line_of_a_diff_is_shown_whole_on_a_terminal(
     show_diff("+" + " ".join(f"word{number}" for number in range(40)) + "\n")
     out = capsys.readouterr().out
     assert all(f"word{number}" in out for number in range(40))
+
+
+@pytest.mark.parametrize("closed", [">&-", "<&- >&-", ">&- 2>&-"])
+def test_a_closed_output_is_no_traceback_and_takes_no_file(home: Path, closed: str) -> None:
+    q1lab = f"{shlex.quote(sys.executable)} -m q1lab"
+    for words in ("diff rope", "status", "paper add RoFormer"):
+        done = subprocess.run(
+            f"{q1lab} {words} {closed}", shell=True, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        assert "Traceback" not in done.stderr
+    with Store() as store:  # nothing of it was written into the database or the journal
+        assert [row["title"] for row in reading.papers(store)] == ["RoFormer"]

@@ -6,10 +6,8 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,34 +16,15 @@ from q1lab.errors import Problem
 from q1lab.index.store import Store
 from q1lab.study import launch, studies
 from q1lab.week import progress
-from tests.kit.faults import TINY, corpus, faulty, figures, q1lab, read
+from tests.kit.faults import TINY, corpus, faulty, figures, q1lab, read, small_disk
 from tests.kit.waiting import wait_for
 
-__all__ = ["faulty"]
+__all__ = ["faulty", "small_disk"]
 LONG = pytest.mark.long, pytest.mark.timeout(1200)
 Faulty = Callable[..., Path]
 SMALL = ("--preset", "quick", "--max-iters", "20", "--wandb", "disabled")
 
 # ── a full disk
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Q1LAB_HOME on a file system of 4 MB."""
-    mount = tmp_path / "disk"
-    mount.mkdir()
-    if sys.platform != "linux" or os.geteuid() != 0:
-        pytest.skip("needs root on Linux, to mount a small file system")
-    done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=4m", "q1lab-test", str(mount)], check=False
-    )
-    if done.returncode:
-        pytest.skip("cannot mount a small file system here")
-    monkeypatch.setenv("Q1LAB_HOME", str(mount / "home"))
-    try:
-        yield mount
-    finally:
-        subprocess.run(["umount", "-l", str(mount)], check=True)
 
 
 def fill(mount: Path) -> Path:

@@ -99,6 +99,14 @@ def check_study(plan: dict[str, Any], files: list[bytes]) -> None:
         taken_in_or_not_at_all(Path(folder))
 
 
+def check_zip(data: bytes) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "results.zip"
+        file.write_bytes(data)
+        taken_in_or_not_at_all(file)
+        assert [path.name for path in Path(folder).iterdir()] == [file.name]
+
+
 def check_in_place(plan: dict[str, Any], files: list[bytes]) -> None:
     """The same study lying among the others, as a bad disk leaves it."""
     empty_home()
@@ -146,6 +154,7 @@ KINDS: dict[str, tuple[Callable[..., None], tuple[some.SearchStrategy[Any], ...]
     "runs to import": (check_events, (some_runs,)),
     "studies to import": (check_study, (hostile.plans(), some_runs)),
     "studies among the others": (check_in_place, (hostile.plans(), some_runs)),
+    "results zips to import": (check_zip, (hostile.zips(),)),
     "archives to restore": (check_archive, (hostile.archives(),)),
 }
 

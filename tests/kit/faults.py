@@ -213,3 +213,22 @@ def faulty(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Callable
     for study_id in studies.ids():  # whatever a test found, nothing of it goes on
         with contextlib.suppress(Problem):
             launch.stop(studies.load(study_id), grace=0.2)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Q1LAB_HOME on a file system of 4 MB."""
+    mount = tmp_path / "disk"
+    mount.mkdir()
+    if sys.platform != "linux" or os.geteuid() != 0:
+        pytest.skip("needs root on Linux, to mount a small file system")
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=4m", "q1lab-test", str(mount)], check=False
+    )
+    if done.returncode:
+        pytest.skip("cannot mount a small file system here")
+    monkeypatch.setenv("Q1LAB_HOME", str(mount / "home"))
+    try:
+        yield mount
+    finally:
+        subprocess.run(["umount", "-l", str(mount)], check=True)

@@ -16,7 +16,10 @@ from typing import Any
 import pytest
 
 from q1lab.study import studies
+from tests.kit.faults import small_disk
 from tests.kit.places import KIT, ROOT
+
+__all__ = ["small_disk"]
 
 TINY = (
     "--preset",
@@ -229,6 +232,32 @@ def test_a_zip_that_is_none(home: Path, tmp_path: Path, name: str) -> None:
     assert code in (1, 2)
     assert "Traceback" not in out
     assert len(out.strip().splitlines()) == 1
+
+
+def lying_zip(file: Path, size: int, *, says: int | None = None) -> Path:
+    """A zip whose plan is ``size`` bytes of nothing, and of ``says`` bytes by its list."""
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as packed:
+        packed.writestr("study.json", bytes(size))
+    data = file.read_bytes()
+    if says is not None:
+        at = data.index(b"PK\x01\x02") + 24
+        data = data[:at] + says.to_bytes(4, "little") + data[at + 4 :]
+    file.write_bytes(data)
+    return file
+
+
+@pytest.mark.parametrize("says", [None, 1000])
+def test_a_zip_that_would_fill_the_disk_is_refused_before_it_does(
+    small_disk: Path, tmp_path: Path, says: int | None
+) -> None:
+    """4 MB are there; it holds 40, or says that it holds 1,000 bytes."""
+    file = lying_zip(tmp_path / "x.zip", 40 << 20, says=says)
+    assert file.stat().st_size < 100_000
+    code, out = invoke("import", str(file))
+    assert code == 1
+    assert len(out.strip().splitlines()) == 1
+    assert ("there is no room" if says is None else "can't be unpacked") in out
+    assert not list((small_disk / "home").glob("*import*"))
 
 
 def test_a_study_for_a_notebook_is_not_trained_here(

@@ -7,6 +7,8 @@ import io
 import json
 import os
 import shutil
+import subprocess
+import sys
 import tarfile
 import time
 from collections.abc import Callable
@@ -420,3 +422,42 @@ def test_restoring_what_is_no_file(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "pipe", tmp_path / "none", Path("/dev/zero")):
         with pytest.raises(Problem, match="cannot restore"):
             archive.unpack(path)
+
+
+def test_tags_that_are_put_on_at_once_are_all_there(trained: str) -> None:
+    code = "import sys; from q1lab.cli import run; sys.exit(run(['tag', *sys.argv[1:]]))"
+    both = [
+        subprocess.Popen([sys.executable, "-c", code, trained, f"t{n}"], stdout=subprocess.DEVNULL)
+        for n in range(4)
+    ]
+    assert [one.wait(timeout=120) for one in both] == [0] * 4
+    assert set(labels.read(trained).tags) == {f"t{n}" for n in range(4)}
+
+
+def test_labels_that_cannot_be_read_are_not_written_over(
+    trained: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    labels.write(trained, labels.Labels("worth keeping"))
+    file = studies.load(trained).files.labels
+    damaged = file.read_bytes().replace(b'"note"', b'"note')
+    file.write_bytes(damaged)
+    assert main(["tag", trained, "draft"]) == 1
+    assert "can't be read, and would be lost" in capsys.readouterr().err
+    assert file.read_bytes() == damaged
+
+
+def test_a_plan_under_another_name_is_synced_before_it_is_there(
+    trained: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "one.tar.gz"
+    archive.pack(trained, target)
+    synced: list[str] = []
+    real = os.fsync
+
+    def fsync(fd: int) -> None:
+        synced.append(os.readlink(f"/proc/self/fd/{fd}"))
+        real(fd)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    assert main(["restore", str(target), "--as", "other-1"]) == 0
+    assert sum("study.json" in name for name in synced) == 2, "as it was packed, and with its name"

@@ -312,3 +312,13 @@ def test_a_damaged_database_is_made_again_and_said(
     paths.database().write_bytes(b"no database at all" * 200)
     app = start()
     app.sees("q1lab.db was damaged")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGQUIT])
+def test_a_signal_gives_the_terminal_its_screen_back(
+    start: Callable[..., Terminal], number: signal.Signals
+) -> None:
+    welcomed()
+    app = start()
+    app.sees("Study")
+    assert os.waitstatus_to_exitcode(app.end(number)) == 128 + number

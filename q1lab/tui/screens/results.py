@@ -227,7 +227,7 @@ class ResultsScreen(StudyActs):
                 return
             tags = tuple(dict.fromkeys(given["tags"].replace("#", " ").split()))
             try:
-                labels.write(name, labels.Labels(given["note"], tags))
+                labels.change(name, lambda _: labels.Labels(given["note"], tags))
             except Problem as problem:
                 self.notify(str(problem), severity="error", markup=False)
 
