@@ -86,7 +86,7 @@ class Reader:
     def __init__(self) -> None:
         self._seen: tuple[object, ...] = ()
         self._plain: tuple[ResultLine, ...] = ()
-        self._stamp: tuple[int, int] | None = None
+        self._stamp: tuple[int, int, int] | None = None
         self._lines: tuple[ResultLine, ...] = ()
         self._labels = labels.Known()
 

@@ -336,9 +336,11 @@ class Store:
                 raise Problem(f"{self.file} is damaged ({error}); {MENDS}", FAILED) from error
             raise Problem(f"cannot write {self.file}: {_reason(error)}", FAILED) from error
 
-    def stamp(self) -> tuple[int, int]:
-        """Changes whenever the database does, by this connection or by another program."""
-        return self.db.execute("PRAGMA data_version").fetchone()[0], self.db.total_changes
+    def stamp(self) -> tuple[int, int, int]:
+        """Changes whenever the database does, by this connection or by another program, and when
+        another one has taken its place."""
+        version = self.db.execute("PRAGMA data_version").fetchone()[0]
+        return self._inode, version, self.db.total_changes
 
     # ── settings
 

@@ -42,7 +42,9 @@ sys.path.insert(0, str(HERE))
 import looks  # when a planned range is over; it comes with this script
 
 STUDY = HERE / "studies" / "{study}"
-PLAN = types.SimpleNamespace(**json.loads((STUDY / "study.json").read_text()))
+PLAN = types.SimpleNamespace(
+    **{{"range": None, "prediction": None, **json.loads((STUDY / "study.json").read_text())}}
+)
 RUNS = {runs}
 ENDED = {ended}
 PLANNED_WITH = {versions}
@@ -64,7 +66,7 @@ def last_word(run):
 
 def is_known():
     """Whether a planned range is over: the pairs that have ended say enough."""
-    planned, pairs = looks.of(PLAN), []
+    planned, pairs = PLAN.range and looks.Range(**PLAN.range), []
     for seed in (seed for batch in PLAN.looks for seed in batch):
         words = [last_word(f"{{arm}}-seed{{seed}}") for arm in ("baseline", "modified")]
         if None in words:

@@ -87,11 +87,6 @@ def ended_since(before: Snapshot, after: Snapshot) -> list[StudyLine]:
     return [line for line in after.studies if line.id in trained and line.done == line.total]
 
 
-def stamp(store: Store) -> tuple[object, ...]:
-    """Changes whenever the database does, and when another one has taken its place."""
-    return store.db, *store.stamp()
-
-
 class Taker:
     """Reads the store into snapshots. Keeps what did not change between two looks."""
 
@@ -127,7 +122,7 @@ class Taker:
         """A fresh snapshot. ``ingest`` takes the trainers' new events in first."""
         if ingest:
             self._ingest(store)
-        seen = (stamp(store), self.watched, tuple(self._unreadable))
+        seen = (store.stamp(), self.watched, tuple(self._unreadable))
         running = {line.id for line in self._lines if line.state == "running"}
         if seen != self._seen or running or self._more:
             self._look(store)
@@ -144,7 +139,7 @@ class Taker:
     def _progress(self, store: Store) -> Progress:
         """Ticks, answers and minutes; worked out again only when the database or a file that counts
         has changed."""
-        now = (stamp(store), learned.timer_stamp(store))
+        now = (store.stamp(), learned.timer_stamp(store))
         if now != self._worked_out or (self._evidence and not self._evidence.holds):
             self._done = progress.read(store, self.week)
             if self.content is not None:

@@ -351,8 +351,7 @@ def test_a_prediction_is_committed_once_it_is_in_the_committed_document(
     path.write_text("x")
     steps = {step_of(week, "modification", 1), step_of(week, "modification", 2)}
     now = ["2046-03-07T10:00:00+00:00"]
-    for module in (learned, choice, predictions):
-        monkeypatch.setattr(module, "utc_now", lambda: now[0])
+    monkeypatch.setattr(index_store, "utc_now", lambda: now[0])
 
     def ticked() -> set[str]:
         return steps & set(evidence.read(store, week).done)

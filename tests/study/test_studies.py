@@ -201,7 +201,7 @@ def test_a_deaf_trainer_with_a_child_is_gone(fake_trainer: Fake) -> None:
 
 
 def test_two_commands_at_once_never_start_a_study_twice(fake_trainer: Fake) -> None:
-    fake_trainer(pause=0.15)
+    fake_trainer(pause=0.5)  # it trains until the last of the three has looked
     children = [
         subprocess.Popen(
             [*Q1LAB, "run", "rope", *SMALL, "--detach"],
@@ -238,7 +238,7 @@ def test_runs_train_from_copies(fake_trainer: Fake, tmp_path: Path) -> None:
         (["rpoe"], "did you mean rope?"),
         (["rope", "--seeds", ""], "--seeds"),
         (["rope", "--seeds", "0"], "at least 1"),
-        (["rope", "--seeds", "-1"], "whole numbers from 0 up"),
+        (["rope", "--seeds", "-1"], "whole numbers from 0 to 999,999,999"),
         (["rope", "--seeds", "1,1"], "seed 1 is there twice"),
         (["rope", "--seeds", "a,b"], "--seeds 'a,b'"),
         (["rope", "--seeds", "²"], "whole numbers"),

@@ -43,7 +43,7 @@ def rendered(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_an_idle_look_renders_nothing(store: Store, week: Week, rendered: list[str]) -> None:
-    progress.choose(store, week.label, "rope")
+    progress.choose(store, week, "rope")
     taker = Taker(week.label, week)
     first = [taker.take(store) for _ in range(3)][-1]
     assert rendered
@@ -53,7 +53,7 @@ def test_an_idle_look_renders_nothing(store: Store, week: Week, rendered: list[s
     progress.tick(store, week.label, "a1-trains", True)
     assert taker.take(store).progress.of("a1-trains").done
     assert rendered == []  # another tick is no other text
-    progress.choose(store, week.label, "gqa")
+    progress.choose(store, week, "gqa")
     taker.take(store)
     assert rendered
 
@@ -61,7 +61,7 @@ def test_an_idle_look_renders_nothing(store: Store, week: Week, rendered: list[s
 def test_a_file_that_changes_or_goes_is_seen_at_the_next_look(
     store: Store, week: Week, tmp_path: Path
 ) -> None:
-    progress.choose(store, week.label, "rope")
+    progress.choose(store, week, "rope")
     file = tmp_path / "rope.py"
     file.write_text("# mine\n")
     evidence.note_check(store, week.label, file, "rope")
