@@ -673,7 +673,9 @@ def _could_be(
     if in_order and seeds == set(range(many)):
         # of the first seeds any number could have been taken: a look after each
         most = max([many, *map(len, first)])
-        looked = looks.any_claim([(n, ALPHA) for n in range(min(many, MIN_FOR_VERDICT), most + 1)])
+        looked = looks.any_claim(
+            [(n, ALPHA) for n in range(max(2, min(many, MIN_FOR_VERDICT)), most + 1)]
+        )
         others += [1 - (1 - looked) / (1 - ALPHA)] * (most > many)
     else:
         others += [ALPHA for one in first if one != seeds]

@@ -31,7 +31,7 @@ def test_more_are_folded_to_both_ends(capsys: pytest.CaptureFixture[str]) -> Non
     shown = rows(lines)
     assert len(shown) == 10
     assert any("10 of 60 seeds" in line for line in lines)
-    assert len(lines) < 45
+    assert len(lines) < 55
     assert cli.run(["compare", "rope-60", "--json"]) == 0
     record = json.loads(capsys.readouterr().out)
     values = {arm: record["arms"][arm]["values"] for arm in ("baseline", "modified")}

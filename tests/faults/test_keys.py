@@ -32,6 +32,7 @@ from q1lab.tui.app import Q1Lab
 from q1lab.tui.bursts import CHOICES, MOVES
 from q1lab.tui.screens import acts, forms, plans
 from q1lab.tui.screens.check import CheckScreen
+from q1lab.tui.screens.choose import ChangeScreen
 from q1lab.tui.screens.document import DocumentScreen
 from q1lab.tui.screens.launch import LaunchScreen
 from q1lab.tui.screens.study import StudyScreen
@@ -47,7 +48,7 @@ STEPS = {"write": "a1-why", "choose": "a1-choose", "predict": "a3-predict", "rec
 
 
 def a_week(store: Store, week: Week) -> None:
-    progress.choose(store, week.label, "rope", "a1-choose")
+    progress.choose(store, week, "rope")
     progress.answer(store, week.label, "a1-why", "Because.")
     artifacts.add(store, "repo", "mine", location="https://example.org/t", week=week.label)
     predictions.predict(store, week.label, "rope", "lower", size=0.03, matters=0.01, confidence=0.7)
@@ -128,6 +129,7 @@ OPEN: dict[str, Opener] = {
     "CheckScreen": doing(
         lambda app, _: app.push_screen(CheckScreen("model.py", "rope", None, checks))
     ),
+    "ChangeScreen": doing(lambda app, _: app.push_screen(ChangeScreen("Change?"))),
     "ChooseScreen": form("choose"),
     "CommitScreen": doing(lambda app, _: acts.command(app, ["q1lab", "modification"])),
     "DocumentScreen": doing(lambda app, repo: app.push_screen(DocumentScreen(repo / "notes.md"))),
@@ -186,7 +188,7 @@ async def opened(pilot: Pilot[Any], name: str, repo: Path) -> None:
     assert isinstance(page, StudyScreen)
     page.remove_class("-zen", "-tree", "-untree")
     page.open_sheet("a1", "a1-trains")
-    app.ask(lambda store: progress.choose(store, app.week.label, "rope", "a1-choose"))
+    app.ask(lambda store: progress.choose(store, app.setup.week, "rope"))
     await settled(pilot)
     await (OPEN | MORE)[name](pilot, repo)
     if name in OPEN:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from q1lab import records
 from q1lab.errors import Problem
 from q1lab.study.engines import names
+from q1lab.study.engines.choice import Choice
 from tests.kit.engines.client import q1lab
 
 NAMED = {"gpu-box": {"ray": "http://127.0.0.1:8265", "gpus": 0.5, "presets": ["gpu"]}}
@@ -27,7 +29,7 @@ def test_a_preset_may_have_a_default_engine() -> None:
 
 def test_a_study_keeps_its_choice() -> None:
     chosen = names.choose("gpu-box", "cpu", (), NAMED)
-    assert names.from_dict(chosen.to_dict()) == chosen
+    assert records.load(Choice, records.dump(chosen)) == chosen
 
 
 @pytest.mark.parametrize(

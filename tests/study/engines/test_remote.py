@@ -377,7 +377,7 @@ def test_a_person_is_told_of_what_trains_elsewhere_too(
     runner = Runner(study, 1, -1, [])
     hours = iter(range(0, 1_000_000, 3600))
     runner.watch = told.Watch(study, lambda: float(next(hours)))
-    runner._remotely(names.from_dict(None))
+    runner._remotely(names.LOCAL)
     for teller in runner.tellers:
         teller.wait(timeout=60)
     assert engine.news == []
