@@ -158,12 +158,12 @@ def test_what_can_not_be_uploaded_is_said(
         assert f"run `{beside} login`" in capsys.readouterr().err
         use(monkeypatch, server.url)
         server.stop()
-        assert call("rope-1") == 3
+        assert call("rope-1") == 1
         assert "error: " in (out := capsys.readouterr().out)
         assert "connection refused" in out
         assert wandb_state.status(study).state == ERROR
         with lab.alive(study):
-            assert call("rope-1") == 3
+            assert call("rope-1") == 1
             assert "still running" in capsys.readouterr().err
     assert call("nope-1") == 2
     assert "no study called 'nope-1'" in capsys.readouterr().err
