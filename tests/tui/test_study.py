@@ -515,6 +515,7 @@ async def test_a_page_starts_at_its_top_until_one_was_at_work_on_it() -> None:
         await until(pilot, lambda: reader.rich and reader.step)
         await settled(pilot)
         assert reader.scroll_y == 0, "what comes before the first step has not been read"
+        app.desk.ask(lambda store: progress.tick(store, LABEL, "b2-page", True))
         app.desk.ask(lambda store: progress.answer(store, LABEL, "b2-numbers", "4.17"))
         await until(pilot, lambda: app.snapshot.progress.of("b2-numbers").done)
         app.screen.open_sheet("b3")  # type: ignore[attr-defined]
