@@ -187,8 +187,7 @@ def load(folder: Path) -> Kept:
 
 
 def _seeds(value: tuple[int, ...]) -> tuple[int, ...]:
-    if not value or len(set(value)) != len(value):
-        raise ValueError("holds no seed, or one of them twice")
+    studies.distinct(value)
     return value
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -124,13 +124,18 @@ class Run:
         return run_name(self.arm, self.seed)
 
 
+def distinct(seeds: Sequence[int]) -> None:
+    """ValueError where there is no seed, or one of them twice."""
+    if not seeds or len(set(seeds)) != len(seeds):
+        raise ValueError("holds no seed, or one of them twice")
+
+
 def _looks(value: tuple[tuple[int, ...], ...]) -> tuple[tuple[int, ...], ...]:
     """Batches of seeds: at least one seed, none twice."""
     seeds = [seed for batch in value for seed in batch]
     if len(seeds) > MOST_SEEDS:
         raise ValueError(f"holds more than {MOST_SEEDS:,} seeds")
-    if not seeds or len(set(seeds)) != len(seeds):
-        raise ValueError("holds no seed, or one of them twice")
+    distinct(seeds)
     return value
 
 
