@@ -88,7 +88,10 @@ def make_study(
         prediction=prediction,
         **changes,
     )
-    (study.files.root / "source").mkdir(parents=True)
+    for arm, given in zip(ARMS, ("baseline", variant), strict=True):
+        copy = study.files.root / study.arms[arm].source
+        copy.parent.mkdir(parents=True)
+        copy.write_bytes(variants.find(given).path.read_bytes())
     studies.save(study)
     return study
 

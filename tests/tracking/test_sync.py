@@ -163,7 +163,7 @@ def test_what_can_not_be_uploaded_is_said(
         assert "connection refused" in out
         assert wandb_state.status(study).state == ERROR
         with lab.alive(study):
-            assert call("rope-1") == 1
+            assert call("rope-1") == 3
             assert "still running" in capsys.readouterr().err
     assert call("nope-1") == 2
     assert "no study called 'nope-1'" in capsys.readouterr().err
