@@ -223,13 +223,13 @@ def labeled() -> None:
     labels.write("llama-1", labels.Labels("the batch is half", ("draft", "long-context")))
 
 
-def app(**config: Any) -> Q1Lab:
+def app(**given: Any) -> Q1Lab:
     """The app on this home, with its first look taken: files first."""
     week = load(content_dir())
     with Store() as store:
         progress.keep(store, week.label, "welcomed", True)
         first = Taker(week.label, week).take(store)
-    return Q1Lab(Setup(week, Config(**config), first=first))
+    return Q1Lab(Setup(week, given.pop("config", Config()), first=first, **given))
 
 
 async def open_lab(pilot: Pilot[Any]) -> LabScreen:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -67,7 +68,8 @@ def some_progress(store: Store, week: Week) -> None:
 
 async def until(pilot: Pilot[Any], holds: Callable[[], Any], what: str = "") -> None:
     """Wait for the app to get there; fails, rather than hangs, when it never does."""
-    for _ in range(600):
+    late = time.monotonic() + 60
+    while time.monotonic() < late:
         await pilot.pause()
         try:
             if holds():

@@ -105,7 +105,7 @@ async def test_the_seeds_that_a_verdict_names_are_planned(
 
 
 async def test_a_running_study_is_offered_to_watch(fake_trainer: Callable[..., None]) -> None:
-    fake_trainer(pause=0.3)
+    fake_trainer(pause=2)
     async with app().run_test(size=(100, 30)) as pilot:
         for expected in ("Start", "Watch it"):
             screen = await open_launch(pilot)

@@ -143,7 +143,7 @@ async def test_picture_of_a_verdict(picture: Picture) -> None:
         await pilot.press("v")
         await until(pilot, lambda: isinstance(pilot.app.screen, VerdictScreen))
 
-    await picture("verdict-light", app(theme="q1lab-light"), LARGE, go)
+    await picture("verdict-light", app(config=Config(theme="q1lab-light")), LARGE, go)
 
 
 async def test_picture_of_results(picture: Picture) -> None:
