@@ -130,7 +130,7 @@ def test_a_file_that_fails_its_checks_starts_nothing(
         (("rope",), {}, "at least two modifications; for one: q1lab run rope"),
         (("rope", "rope"), {}, "rope is there twice"),
         (("rope", "baseline"), {}, "the baseline itself can't be one of a series"),
-        (("rope", "rop"), {}, "did you mean rope"),
+        (("rope", "rop"), {}, "did you mean 'rope'"),
         (("rope", "gqa"), {"seeds": "12..3"}, "a range goes up"),
         (("rope", "gqa"), {"seeds": "3..3"}, "a range goes up"),
         (("rope", "gqa"), {"seeds": "1..5"}, "begins at 3 pairs"),

@@ -877,8 +877,8 @@ def test_predictions_that_are_none(repo: Path, q1lab: Q1lab, arguments: tuple[st
 
 
 def test_an_unknown_variant_names_the_nearest(repo: Path, q1lab: Q1lab) -> None:
-    assert "did you mean rope" in q1lab("predict", "roep", "--direction", "lower", code=2)[1]
-    assert "did you mean rope" in q1lab("modification", "--variant", "roep", code=2)[1]
+    assert "did you mean 'rope'" in q1lab("predict", "roep", "--direction", "lower", code=2)[1]
+    assert "did you mean 'rope'" in q1lab("modification", "--variant", "roep", code=2)[1]
 
 
 @pytest.mark.parametrize(
