@@ -5,7 +5,6 @@ gives the same every time."""
 from __future__ import annotations
 
 import pytest
-from scipy import stats as scipy_stats
 
 from benchmarks import looks as asking
 from q1lab.compare import looks, stats
@@ -16,6 +15,8 @@ WEEKS = 100
 
 def at_most(share: float, weeks: int = WEEKS) -> int:
     """Claims that a rule of this share stays under in 999 of 1,000 simulations."""
+    from scipy import stats as scipy_stats
+
     return int(scipy_stats.binom.ppf(0.999, weeks, share))
 
 

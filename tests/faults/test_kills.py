@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from labs import checkpoint, report
+from labs import report
 from q1lab.index.store import Store
 from q1lab.study import launch, studies
 from q1lab.week import progress
@@ -365,6 +365,8 @@ def test_a_launch_cut_off_halfway_is_not_counted_twice(
 
 
 def test_stale_parts_of_checkpoints_are_swept_up(tmp_path: Path) -> None:
+    from labs import checkpoint  # it loads torch, which takes its time
+
     for i in range(3):
         (tmp_path / f".iter-000000{i}-{i}.pt.part").write_bytes(b"x" * 1000)
     checkpoint.save(tmp_path, 5, {"iter": 5})
