@@ -3,33 +3,18 @@ status 2."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import click
 import pytest
 
 from q1lab import paths
-from q1lab.cli import cli, run
+from q1lab.cli import run
 from q1lab.repository import Repository
 from tests.kit import wandb_study as lab
+from tests.kit.commands import Words, commands
 from tests.kit.repos import begun, git, of_its_own
-
-Words = tuple[str, ...]
-
-
-def commands(
-    command: click.Command = cli, words: Words = ()
-) -> Iterator[tuple[Words, click.Command]]:
-    """Every command and group with the words that call it."""
-    yield words, command
-    if isinstance(command, click.Group):
-        context = click.Context(command)
-        for name in command.list_commands(context):
-            below = command.get_command(context, name)
-            assert below is not None
-            yield from commands(below, (*words, name))
-
 
 ALL = {" ".join(words) or "q1lab": (words, command) for words, command in commands()}
 

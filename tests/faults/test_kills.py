@@ -22,6 +22,7 @@ from labs import report
 from q1lab.index.store import Store
 from q1lab.study import launch, studies
 from q1lab.week import progress
+from tests.kit.commands import q1lab
 from tests.kit.faults import (
     Q1LAB,
     TINY,
@@ -33,7 +34,6 @@ from tests.kit.faults import (
     group,
     kill,
     kill_trainers,
-    q1lab,
     read,
     tables,
     train_to_the_end,
