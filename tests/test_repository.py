@@ -402,14 +402,14 @@ def test_a_fresh_index_is_put_back_to_the_byte(tmp_path: Path) -> None:
 
 
 def test_nothing_below_git_can_prompt(repo: Path) -> None:
-    hook(
-        repo,
-        "pre-commit",
-        "if read answer < /dev/tty; then echo asked; fi 2>/dev/null; cat > got.txt; exit 0\n",
-    )
+    """A session of its own has no terminal to ask on, so a forgotten prompt fails instead of
+    hanging."""
+    hook(repo, "pre-commit", "ps -o sid= -p $$ > sid.txt; cat > got.txt; exit 0\n")
     (repo / "NEW.md").write_text("ours\n")
     commit(Repository.discover(repo), ["NEW.md"], "docs")
     assert (repo / "got.txt").read_text() == ""
+    if shutil.which("ps"):
+        assert int((repo / "sid.txt").read_text()) != os.getsid(0)
 
 
 def test_signing_that_fails_is_reported(repo: Path) -> None:

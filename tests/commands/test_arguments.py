@@ -177,6 +177,7 @@ def test_nor_in_the_environment(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    monkeypatch.delenv("Q1LAB_WANDB")
     monkeypatch.setenv(variable, "~nosuchuser/x")
     assert run(USED[variable]) == 2
     assert "there is no user 'nosuchuser'" in capsys.readouterr().err
@@ -200,6 +201,7 @@ def test_an_address_that_is_none_is_refused(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    monkeypatch.delenv("Q1LAB_WANDB")
     if what == "W&B":
         lab.train_all(lab.plan(wandb="offline"))
     for address in ("http://[::1", "http://[", "http://[::1]:x", "http://"):

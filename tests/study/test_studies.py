@@ -290,7 +290,10 @@ def test_the_noise_floor_is_what_the_baseline_does_to_itself(fake_trainer: Fake)
     assert found["floor"]["low"] == -found["floor"]["high"]
 
 
-def test_the_setting_decides_about_wandb_unless_the_command_does(fake_trainer: Fake) -> None:
+def test_the_setting_decides_about_wandb_unless_the_command_does(
+    fake_trainer: Fake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("Q1LAB_WANDB")
     q1lab("config", "set", "wandb", "disabled")
     record("run", "rope", *SMALL)
     assert studies.load("rope-1").wandb == "disabled"
