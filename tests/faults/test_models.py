@@ -13,7 +13,8 @@ import pytest
 from q1lab import paths
 from q1lab.errors import Problem
 from q1lab.study import children, launch, presets, runner, studies
-from tests.kit.faults import TINY, corpus, faulty, figures, q1lab, read
+from tests.kit.commands import q1lab
+from tests.kit.faults import TINY, corpus, faulty, figures, read
 from tests.kit.waiting import wait_for
 
 __all__ = ["faulty"]
