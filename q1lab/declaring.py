@@ -24,6 +24,7 @@ from q1lab.index.store import Store
 from q1lab.planning import Draft, Plan
 from q1lab.study import command, launch, presets, series, studies, tuning, turns
 from q1lab.study.command import Wish
+from q1lab.study.engines.choice import by_hand
 from q1lab.study.series import OVER, SWEEP, TUNE, Series
 from q1lab.study.studies import ARMS, Study
 
@@ -184,8 +185,11 @@ def _declare(
         if draft.kept is not None or draft.study.is_floor:
             what = "a kept study" if draft.kept is not None else "the baseline itself"
             raise Problem(f"{draft.typed.variant}: {what} can't be one of a series; run it alone")
-        if draft.engine.kind == "notebook":
-            raise Problem("a series trains one study after another; a notebook trains only one")
+        if by_hand(draft.study.engine, ""):
+            raise Problem(
+                "a series trains one study after another; what is trained by hand "
+                f"(--engine {draft.typed.engine}) is one study"
+            )
     labels = values or tuple(draft.study.arms["modified"].origin for draft in drafts)
     twice = next((label for label in labels if labels.count(label) > 1), None)
     if twice is not None:

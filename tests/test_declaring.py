@@ -135,7 +135,11 @@ def test_a_file_that_fails_its_checks_starts_nothing(
         (("rope", "gqa"), {"seeds": "3..3"}, "a range goes up"),
         (("rope", "gqa"), {"seeds": "1..5"}, "begins at 3 pairs"),
         (("rope", "gqa"), {"seeds": "3..8", "headline": "welch"}, "paired interval"),
-        (("rope", "gqa"), {"engine": "notebook"}, "a notebook trains only one"),
+        (
+            ("rope", "gqa"),
+            {"engine": "notebook"},
+            "trained by hand .--engine notebook. is one study",
+        ),
     ],
 )
 def test_what_cannot_be_swept_is_one_line(

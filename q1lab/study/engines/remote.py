@@ -1,4 +1,4 @@
-"""Work a study off on an engine: hand its cells over, take their events in, say how it stands.
+"""An engine on other machines: hand a study's cells over, take their events in, say how it stands.
 
 The process that does this is the same detached runner as for local training. It may be killed, and
 the machine may sleep: what the engine works on goes on, and the next runner takes up the same job.
@@ -10,8 +10,10 @@ import contextlib
 import json
 import secrets
 import time
-from collections.abc import Callable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
 from q1lab.files import open_regular, utc_now
 from q1lab.study import looking
@@ -22,12 +24,13 @@ from q1lab.study.engines.base import (
     LOST,
     RUNNING,
     WAITING,
-    Engine,
+    Finding,
     Job,
     News,
     OutOfReach,
     Refused,
     Seen,
+    log,
 )
 from q1lab.study.engines.journal import Journal
 from q1lab.study.engines.record import Word
@@ -43,6 +46,50 @@ TRIES = 3
 """How often a cell is handed over in one launch when it died without a last word."""
 
 
+class Remote(ABC):
+    """An engine on other machines. Its methods raise OutOfReach and Refused."""
+
+    usage: str
+
+    @abstractmethod
+    def __init__(self, address: str, options: Mapping[str, str]) -> None: ...
+
+    @abstractmethod
+    def check(self) -> list[Finding]: ...
+
+    @abstractmethod
+    def ask(self, question: Mapping[str, Any]) -> dict[str, Any]: ...
+
+    @abstractmethod
+    def submit(self, study: Study, job: Job) -> Job:
+        """Hand the job over, once however often this is called; returns it with its id."""
+
+    @abstractmethod
+    def look(self, study: Study, job: Job, cursor: int) -> News:
+        """How the job stands, and the lines after ``cursor``."""
+
+    @abstractmethod
+    def stop(self, job: Job) -> None:
+        """Ask the job to stop; each run keeps a checkpoint where it can."""
+
+    def device(self, wanted: str, preset: str | None) -> str:
+        return wanted
+
+    def plan(self, question: Mapping[str, Any]) -> dict[str, Any]:
+        return self.ask(question)
+
+    def places(self, device: str, runs: int, first: int, jobs: int | None) -> tuple[int, int]:
+        return jobs or first, 1
+
+    @staticmethod
+    def by_hand(study_id: str) -> str:
+        return ""
+
+    def crew(self, study: Study, launch: int, lock: int, beside: Callable[[], None]) -> Crew:
+        assert study.engine is not None
+        return Crew(study, launch, self, study.engine.text, beside=beside)
+
+
 class Crew:
     """One launch of one study on one engine."""
 
@@ -50,14 +97,13 @@ class Crew:
         self,
         study: Study,
         launch: int,
-        engine: Engine,
+        engine: Remote,
         name: str,
         *,
-        log: Callable[[str], None],
         sleep: Callable[[float], None] = time.sleep,
         beside: Callable[[], None] = lambda: None,
     ) -> None:
-        self.study, self.engine, self.log, self.sleep = study, engine, log, sleep
+        self.study, self.engine, self.sleep = study, engine, sleep
         self.beside = beside
         """Called after every look: the runner keeps the W&B relay going, and tells people."""
         self.files = study.files
@@ -73,7 +119,7 @@ class Crew:
         if known is not None and not known.over:
             self.word = known
             self.stopping = known.told and self.looks.known_after() is None
-            self.log(f"taking up {known.job.name} again")
+            log(f"taking up {known.job.name} again")
         else:
             cells = self._batch(launch)
             job = self._job(launch, 1, cells)
@@ -91,7 +137,7 @@ class Crew:
         """Ask the job to stop at the next look."""
         self.stopping = True
 
-    def run(self) -> int:
+    def run(self) -> None:
         """Until nothing of the study is left at the engine.
 
         Of a job that was handed over only the engine's own word that it is over ends this: whatever
@@ -102,25 +148,23 @@ class Crew:
             self._end_when_known()
         if not self.word.job.cells:
             self._put(over=True)
-            return 0
+            return
         while not self.word.over:
             try:
                 self._turn()
             except (OutOfReach, Refused) as error:
                 if isinstance(error, Refused) and not self.word.submitted:
-                    self.log(f"refused: {error}")
+                    log(f"refused: {error}")
                     self._end_all("failed", str(error))
                     self._put(over=True, why=str(error))
                 else:
-                    self.log(f"out of touch: {error}")
+                    log(f"out of touch: {error}")
                     seen = self.answered or self.word.seen
                     self._put(reached=False, why=str(error), seen=seen)
                     self.pause = min(LONGEST_PAUSE, 2 * self.pause)
             if not self.word.over:
                 self.beside()
                 self.sleep(self.pause)
-        self.log("stopped" if self.stopping else "done")
-        return 0
 
     def _turn(self) -> None:
         word = self.word
@@ -131,7 +175,7 @@ class Crew:
                 return
             job = self.engine.submit(self.study, word.job)
             self._put(job=job, submitted=True, seen=utc_now(), reached=True, why="")
-            self.log(f"handed over {len(job.cells)} runs as {job.id or job.name}")
+            log(f"handed over {len(job.cells)} runs as {job.id or job.name}")
         if self.stopping and not self.word.told:
             self._tell_to_stop()
         cursor = self.journal.cursors.get(self.word.job.name, 0)
@@ -142,7 +186,7 @@ class Crew:
         changed = news.cells != {c: self.word.cells.get(c) for c in news.cells}
         self.pause = PAUSE if new or changed else min(5.0, 1.3 * self.pause)
         if not self.word.told and (end := self.looks.known_after()) is not None:
-            self.log(f"known after {end} of {len(self.study.seeds)} pairs")
+            log(f"known after {end} of {len(self.study.seeds)} pairs")
             self._tell_to_stop()
         if news.over:
             self._ended(news)
@@ -167,7 +211,7 @@ class Crew:
         again = [cell for cell in open_ if cells[cell].state not in (CANCELLED, ENDED)]
         again += [cell for cell in open_ if cells[cell].state == ENDED and not self.stopping]
         if again and self.word.tries < TRIES and not self.stopping:
-            self.log(f"{len(again)} runs ended without a last word; handing them over again")
+            log(f"{len(again)} runs ended without a last word; handing them over again")
             self._go_on(tuple(again), cells, self.word.tries + 1)
             return
         for cell in open_:
@@ -178,7 +222,7 @@ class Crew:
                 self._say(cell, "crashed", seen.words or news.why or "it ended without a last word")
         more = self._batch(self.word.launch)
         if more and not self.stopping and all(self._has_ended(cell) for cell in mine):
-            self.log(f"not known after {len(self.looks.pairs)} pairs")
+            log(f"not known after {len(self.looks.pairs)} pairs")
             self._go_on(more, cells, 1)
             return
         self._put(cells=cells, seen=utc_now(), reached=True, over=True, why=news.why)
