@@ -11,6 +11,7 @@ import json
 import platform
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import count, islice
 from pathlib import Path
 from typing import Any
@@ -367,8 +368,10 @@ def _mint(study: Study) -> None:
         wandb_state.mint(study)
 
 
-def check(file: variants.Variant) -> list[str]:
+@cache
+def check(file: variants.Variant) -> tuple[str, ...]:
     """Run the property checks on a learner's file; returns which of them it overrules, and why.
+    Once a process: members of a sweep share their baseline.
     Problem when one fails: such a study would say nothing."""
     from q1lab.model.checks import run_checks
 
@@ -384,7 +387,7 @@ def check(file: variants.Variant) -> list[str]:
             "or train it all the same with "
             "--unchecked"
         )
-    return [f"“{result.name}”, because {result.overruled}" for result in report.overruled]
+    return tuple(f"“{result.name}”, because {result.overruled}" for result in report.overruled)
 
 
 def planning_lock() -> Any:

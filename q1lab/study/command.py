@@ -209,6 +209,13 @@ def text(wish: Wish) -> str:
     return shlex.join(argv(wish))
 
 
+def sweep_text(wish: Wish, variants: Sequence[str]) -> str:
+    """The command of the wish for several variants, or for a single one, for a shell."""
+    if len(variants) == 1:
+        return text(replace(wish, variant=variants[0]))
+    return shlex.join(("q1lab", "sweep", *variants, *argv(wish)[3:]))
+
+
 def of_study(study: Study, word: Callable[[str], str] = str) -> Wish:
     """The wish that plans this study again: what runs, on what, decided by what.
 
@@ -247,7 +254,7 @@ def going_on(study: Study) -> str:
     if matched := study.matched:  # each member has a width of its own
         wish = replace(wish, match="params", overrides=_without(wish.overrides, matched))
     if mine.kind == series.SWEEP:
-        return shlex.join(("q1lab", "sweep", *mine.members, *argv(wish)[3:]))
+        return sweep_text(wish, mine.members)
     if mine.kind == series.TUNE:
         config = {**study.config, mine.axis: float(mine.members[tuning.FACTORS.index(1.0)])}
         overrides = _without(overrides_of(study.preset, config), matched)
