@@ -11,8 +11,9 @@ import json
 import secrets
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from q1lab.files import open_regular, utc_now
@@ -32,7 +33,7 @@ from q1lab.study.engines.base import (
     Seen,
     log,
 )
-from q1lab.study.engines.journal import Journal
+from q1lab.study.engines.lines import append, there_of_0_1
 from q1lab.study.engines.record import Word
 from q1lab.study.events import has_ended, last_event
 from q1lab.study.studies import Study
@@ -41,6 +42,9 @@ PAUSE, LONGEST_PAUSE = 0.5, 30.0
 """Seconds between two looks: while there is news, and after long silence or out of reach."""
 
 STOPPED = "stopped; the same command goes on"
+
+BY = b'"by": "q1lab"'
+"""What marks a last word that no trainer wrote."""
 
 TRIES = 3
 """How often a cell is handed over in one launch when it died without a last word."""
@@ -90,6 +94,17 @@ class Remote(ABC):
         return Crew(study, launch, self, study.engine.text, beside=beside)
 
 
+@dataclass(frozen=True)
+class Events:
+    """A run's events so far."""
+
+    bytes: int = 0
+    lines: int = 0
+    starts: int = 0
+    last: str = ""
+    """The last line that is a trainer's own."""
+
+
 class Crew:
     """One launch of one study on one engine."""
 
@@ -107,10 +122,13 @@ class Crew:
         self.beside = beside
         """Called after every look: the runner keeps the W&B relay going, and tells people."""
         self.files = study.files
-        self.journal = Journal(self.files)
         self.looks = looking.Looks(study)
-        self._counted: dict[str, tuple[int, int]] = {}
-        """Bytes read of each run's events, and starts among them."""
+        self._events: dict[str, Events] = {}
+        self.cursor = 0
+        """Number of the job's last line that this process had."""
+        self.there: dict[str, int] = {}
+        """Lines of each run to come that an earlier process has appended: a process begins with the
+        job's first line."""
         self.stopping = False
         self.answered = ""
         """When the engine last answered this process (UTC)."""
@@ -119,6 +137,9 @@ class Crew:
         if known is not None and not known.over:
             self.word = known
             self.stopping = known.told and self.looks.known_after() is None
+            self.there = {
+                cell: self._read(cell).lines - before for cell, before in known.before.items()
+            } or there_of_0_1(self.files, known.job.name)
             log(f"taking up {known.job.name} again")
         else:
             cells = self._batch(launch)
@@ -129,7 +150,7 @@ class Crew:
                 job=job,
                 jobs=(job.name,),
                 cells={cell: Seen(WAITING) for cell in cells},
-                base=self.journal.base(run.name for run in study.runs),
+                before=self._before(job),
             )
             record.write(self.files.root, self.word)
 
@@ -143,7 +164,6 @@ class Crew:
         Of a job that was handed over only the engine's own word that it is over ends this: whatever
         else goes wrong with asking is a hiccup, and it is asked again.
         """
-        self.journal.make_up(dict(self.word.base))
         if not self.word.submitted:
             self._end_when_known()
         if not self.word.job.cells:
@@ -178,11 +198,9 @@ class Crew:
             log(f"handed over {len(job.cells)} runs as {job.id or job.name}")
         if self.stopping and not self.word.told:
             self._tell_to_stop()
-        cursor = self.journal.cursors.get(self.word.job.name, 0)
-        news = self.engine.look(self.study, self.word.job, cursor)
+        news = self.engine.look(self.study, self.word.job, self.cursor)
         self.answered = utc_now()
-        new = self.journal.add(self.word.job.name, news.lines)
-        self.journal.make_up(dict(self.word.base))
+        new = self._take_in(news.lines)
         changed = news.cells != {c: self.word.cells.get(c) for c in news.cells}
         self.pause = PAUSE if new or changed else min(5.0, 1.3 * self.pause)
         if not self.word.told and (end := self.looks.known_after()) is not None:
@@ -192,6 +210,21 @@ class Crew:
             self._ended(news)
         elif changed or not self.word.reached or new:
             self._put(cells={**self.word.cells, **news.cells}, seen=utc_now(), reached=True, why="")
+
+    def _take_in(self, lines: Sequence[tuple[int, str, str]]) -> bool:
+        """Append the lines that are new to the runs' events; whether there was one."""
+        before = self.cursor
+        fresh: dict[Path, list[str]] = {}
+        for n, cell, line in lines:
+            if n <= self.cursor:
+                continue
+            self.cursor = n
+            if line and self.there.get(cell, 0) > 0:
+                self.there[cell] -= 1
+            elif line:  # else a word about the cell, which has a number too
+                fresh.setdefault(self.files.run(cell).events, []).append(line)
+        append(fresh)
+        return self.cursor > before
 
     def _tell_to_stop(self) -> None:
         self.engine.stop(self.word.job)
@@ -234,8 +267,10 @@ class Crew:
             cell: Seen(WAITING, f"attempt {job.attempts[cell] + 1}" if job.attempts[cell] else "")
             for cell in more
         }
+        self.cursor, self.there = 0, {}
         self._put(
             job=job,
+            before=self._before(job),
             jobs=(*self.word.jobs, job.name),
             tries=tries,
             cells={**cells, **waiting},
@@ -269,21 +304,28 @@ class Crew:
     def _job(self, launch: int, number: int, cells: tuple[str, ...]) -> Job:
         # a name of its own: another q1lab on the same cluster may have a study of the same name
         name = f"q1lab-{self.study.id}-{launch}-{number}-{secrets.token_hex(4)}"
-        last = {cell: self.journal.last[cell] for cell in cells if cell in self.journal.last}
-        return Job(name, cells, {cell: self._attempts(cell) for cell in cells}, last)
+        read = {cell: self._read(cell) for cell in cells}
+        last = {cell: found.last for cell, found in read.items() if found.last}
+        return Job(name, cells, {cell: found.starts for cell, found in read.items()}, last)
 
-    def _attempts(self, cell: str) -> int:
-        """How often the run was started so far, by its events, of which each is read once."""
-        place, count = self._counted.get(cell, (0, 0))
+    def _before(self, job: Job) -> dict[str, int]:
+        return {cell: self._read(cell).lines for cell in job.cells}
+
+    def _read(self, cell: str) -> Events:
+        """What the run's events hold by now; each line is read once."""
+        known = self._events.get(cell, Events())
+        place, lines, starts, last = known.bytes, known.lines, known.starts, known.last
         with contextlib.suppress(OSError), open_regular(self.files.run(cell).events) as file:
             file.seek(place)
             for line in file:
                 if not line.endswith(b"\n"):
                     break
                 place += len(line)
-                count += b'"type": "start"' in line or b'"type":"start"' in line
-        self._counted[cell] = (place, count)
-        return count
+                lines += 1
+                starts += b'"type": "start"' in line or b'"type":"start"' in line
+                last = last if BY in line else line[:-1].decode(errors="replace")
+        found = self._events[cell] = Events(place, lines, starts, last)
+        return found
 
     def _last_word(self, cell: str) -> bool:
         event = last_event(self.files.run(cell).events)
@@ -300,11 +342,10 @@ class Crew:
 
     def _say(self, cell: str, state: str, message: str) -> None:
         """Write a last word for a run that started and had none of its own."""
-        if not self._attempts(cell):
+        if not self._read(cell).starts:
             return
         event = {"type": "exit", "state": state, "message": message, "time": utc_now()}
-        self.journal.add("q1lab", [(None, cell, json.dumps(event))])
-        self.journal.make_up(dict(self.word.base))
+        append({self.files.run(cell).events: [json.dumps({**event, "by": "q1lab"})]})
 
     def _end_all(self, state: str, message: str) -> None:
         for cell, seen in self.word.cells.items():

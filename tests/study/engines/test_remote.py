@@ -152,6 +152,23 @@ def test_a_run_without_a_last_word_gets_the_engines(
     assert said in str(run.message)
 
 
+def test_a_run_that_wrote_here_itself_gets_a_last_word_too(
+    study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on Slurm, where nothing is pulled; the trainer was killed in mid-write."""
+    monkeypatch.setattr("q1lab.study.engines.remote.TRIES", 1)
+    events = study.files.run(A).events
+
+    def train(_: float) -> None:
+        events.parent.mkdir(parents=True)
+        events.write_text(start(A) + "\n" + json.dumps({"type": "note", "text": "x" * 900}) + "\n{")
+
+    gone = News({A: Seen("lost", "node fail at Slurm")}, over=True)
+    crew(study, Engine([News({A: Seen("running")}), gone]), train).run()
+    run = look(study).run(A)
+    assert (run.state, run.message) == (State.CRASHED, "node fail at Slurm")
+
+
 def test_lost_cells_are_handed_over_again_and_attempts_count_on(study: Study) -> None:
     lost = News({A: Seen("lost", "node lost")}, ((1, A, start(A)),), over=True)
     again = News(
@@ -209,7 +226,7 @@ def test_the_next_process_takes_up_the_same_job(study: Study) -> None:
     later = Engine([whole(study)])
     crew(study, later).run()
     assert later.jobs == []
-    assert later.seen == [1]
+    assert later.seen == [0]  # from the first line on; what is there is passed by
     assert look(study).line.state == "finished"
 
 
