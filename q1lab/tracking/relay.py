@@ -71,7 +71,8 @@ def main(arguments: list[str]) -> int:
 def _alone(study: Study, *, follow: bool) -> int:
     """Do the work under the relay's lock, so that there is never more than one per study."""
     prepare(study)
-    lock = try_lock(wandb_state.relay_lock(study), wait=15)
+    # before a sync another one may be uploading; who asked for it has a limit of their own
+    lock = try_lock(wandb_state.relay_lock(study), wait=15 if follow else 120)
     if lock is None:
         say(f"{study.id}: another relay is at work")
         return 3
