@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from q1lab import formats
 from q1lab.commands import _documents as shared
 from q1lab.commands._opening import opened
 from q1lab.errors import FAILED, OK, Problem
@@ -150,7 +151,7 @@ def words_command(file: Path | None, repo: Path | None, as_json: bool) -> int:
     room = max(16, columns - len("  12345 of 1234  short"))
     width = min(room, max((len(item.title) for item in sections), default=10))
     for item in sections:
-        title = item.title if len(item.title) <= width else item.title[: width - 1] + "…"
+        title = formats.cut(item.title, width)
         against = f"of {item.budget:>4}  {item.state}" if item.budget else ""
         shared.show(f"{title.ljust(width)}  {item.words:>5} {against}".rstrip())
     together = f"{'together'.ljust(width)}  {total:>5} of {budget:>4}"

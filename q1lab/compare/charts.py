@@ -23,6 +23,7 @@ from q1lab.compare.budget import NAMES, amount
 from q1lab.compare.text import ARM_COLORS
 from q1lab.errors import Problem
 from q1lab.files import private_folder, private_umask
+from q1lab.formats import MINUS
 from q1lab.paths import home
 from q1lab.study.studies import ARMS
 
@@ -167,7 +168,7 @@ def _draw_over(axes: Any, one: Together) -> None:
     axes.margins(x=0.12, y=0.15)
     axes.set_xlabel(one.series.axis)
     base, modified = telling.names(known[0][1])
-    axes.set_ylabel(f"{modified} {telling.MINUS} {base} (nats)\nbelow 0: lower, so better")
+    axes.set_ylabel(f"{modified} {MINUS} {base} (nats)\nbelow 0: lower, so better")
     axes.set_title(f"{level}; open circles: pairs", fontsize=9)
     axes.grid(True, axis="y", color="#dddddd", lw=0.6)
     axes.set_axisbelow(True)
@@ -361,7 +362,7 @@ def _draw_forest(axes: Any, c: Comparison) -> None:
         bar(label, c.bootstrap.low, c.bootstrap.high, 1.2, "o", "white")
     axes.set_title("Difference in final val loss", fontsize=9)
     base, modified = telling.names(c)
-    below = f"{modified} {telling.MINUS} {base} (nats)\nleft of 0: lower, so better"
+    below = f"{modified} {MINUS} {base} (nats)\nleft of 0: lower, so better"
     if not rows:
         _say(axes, "no seed has finished in both arms")
         return

@@ -10,6 +10,7 @@ from q1lab.documents.facts import StudyFacts
 from q1lab.documents.post import Post
 from q1lab.documents.templates import render
 from q1lab.errors import Problem
+from q1lab.formats import cut_at_word
 
 SHORT_ADDRESS = 23
 """X counts every address as this many characters."""
@@ -44,10 +45,10 @@ def channel_text(channel: str, record: Post, url: str, root: Path | None = None)
     title = record.title
     if channel == "hn":
         # A post is a plain submission: Show HN is for what people can try. HN cuts nothing for you.
-        title = shorten(title, limit)
+        title = cut_at_word(title, limit)
     lead = ""
     if channel == "r-machinelearning":  # its readers expect the result in the title
-        lead = shorten(_result(record) or title, limit - len("[P] "))
+        lead = cut_at_word(_result(record) or title, limit - len("[P] "))
     values = {
         "title": title,
         "url": url,
@@ -61,7 +62,7 @@ def channel_text(channel: str, record: Post, url: str, root: Path | None = None)
     }
     if channel == "x":
         room = limit - SHORT_ADDRESS - 1
-        values["lead"] = shorten(_lead(record), room)
+        values["lead"] = cut_at_word(_lead(record), room)
     text = render(f"share-{channel}.txt.j2", values, root).text.strip("\n")
     if channel == "x":
         length = len(text.replace(url, "")) + SHORT_ADDRESS
@@ -74,17 +75,6 @@ def channel_text(channel: str, record: Post, url: str, root: Path | None = None)
             f"the text for {channel} has {length} characters, at most {limit}: shorten its template"
         )
     return ChannelText(channel, text, length, limit, counted)
-
-
-def shorten(text: str, limit: int) -> str:
-    """``text`` in at most ``limit`` characters, cut at a word, with an ellipsis."""
-    text = " ".join(text.split())
-    if len(text) <= limit:
-        return text
-    cut = text[: limit - 1]
-    if " " in cut[limit // 2 :]:
-        cut = cut[: cut.rindex(" ")]
-    return cut.rstrip(" ,;:.–-") + "…"
 
 
 def _interval_words(study: StudyFacts | None) -> str:

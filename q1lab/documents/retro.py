@@ -20,7 +20,8 @@ from q1lab.documents.counted import Repo
 from q1lab.documents.known import Answer, next_quarter_of, quarter_of
 from q1lab.documents.markdown import Md, inline, table
 from q1lab.documents.post import note_empty
-from q1lab.documents.templates import Rendered, count, minutes, render
+from q1lab.documents.templates import Rendered, render
+from q1lab.formats import count, minutes
 from q1lab.index.store import Store
 from q1lab.journal import artifacts, evidence, posts, reading
 from q1lab.journal.kpis import KpiLine
@@ -160,11 +161,23 @@ def time_table(parts: Sequence[PartTime]) -> Md | None:
     if not worked:
         return None
     rows: list[list[object]] = [
-        [part.title, minutes(part.planned), minutes(part.actual), _ratio(part.actual, part.planned)]
+        [
+            part.title,
+            minutes(part.planned),
+            minutes(part.actual),
+            _ratio(part.actual, part.planned),
+        ]
         for part in worked
     ]
     planned, actual = sum(part.planned for part in worked), sum(part.actual for part in worked)
-    rows.append([Md("**together**"), minutes(planned), minutes(actual), _ratio(actual, planned)])
+    rows.append(
+        [
+            Md("**together**"),
+            minutes(planned),
+            minutes(actual),
+            _ratio(actual, planned),
+        ]
+    )
     return table(["part", "planned", "actual", "actual / planned"], rows, right=(1, 2, 3))
 
 

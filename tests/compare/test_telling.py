@@ -21,6 +21,7 @@ from q1lab.compare.results import ResultLine
 from q1lab.compare.stats import Kind, Note, Reason
 from q1lab.compare.text import lines
 from q1lab.documents import facts, modification, post
+from q1lab.formats import signed
 from q1lab.study.series import Series
 from q1lab.tui.widgets import forest
 from q1lab.tui.widgets.palette import Palette
@@ -264,7 +265,7 @@ def test_the_verdict_line_of_the_app_is_the_terminals() -> None:
 @settings(max_examples=200, deadline=None)
 @given(st.floats(-1e3, 1e3))
 def test_signed_numbers_have_a_sign_unless_they_show_as_zero(value: float) -> None:
-    text = telling.signed(value, 3)
+    text = signed(value, 3)
     assert float(text.replace("−", "-")) == pytest.approx(value, abs=0.000501)
     assert (text[0] in "+−") == (float(text.replace("−", "-")) != 0)
 

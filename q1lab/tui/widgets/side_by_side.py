@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from q1lab.compare import telling
 from q1lab.compare.results import ResultLine
+from q1lab.formats import MINUS
 from q1lab.tui.widgets.forest import Bar, Forest
 
 
@@ -41,7 +42,7 @@ def side_by_side(lines: Sequence[ResultLine]) -> Forest:
 
 
 def _bar(line: ResultLine) -> Bar:
-    what = f"{line.variant} {telling.MINUS} {line.baseline} = {telling.mean(line)} nats"
+    what = f"{line.variant} {MINUS} {line.baseline} = {telling.mean(line)} nats"
     note = f"{what} · {line.verdict} · n {line.n} · {line.preset}"
     if line.ends is None:
         return Bar(line.id, None, None, line.mean, "modified", weight="bold", note=note)
