@@ -20,7 +20,8 @@ from q1lab.compare.record import VERSION, Comparison, from_dict
 from q1lab.compare.results import ResultLine
 from q1lab.compare.stats import Kind, Note, Reason
 from q1lab.compare.text import lines
-from q1lab.documents import facts, modification, post
+from q1lab.documents import comparison, facts, modification, post
+from q1lab.documents.reproduce import Reproduction
 from q1lab.formats import signed
 from q1lab.study.series import Series
 from q1lab.tui.widgets import forest
@@ -76,6 +77,7 @@ def tellers(c: Comparison) -> dict[str, str]:
         "card": flat(telling.line(c)),
         "document": flat(modification.document(document).text),
         "post": flat(post.document(draft).text),
+        "page": flat(comparison.document(c, told, Reproduction()).text),
         "table": flat(facts.studies_table([c])),
         "json": flat(json.dumps(telling.to_json(c), ensure_ascii=False)),
     }
@@ -206,15 +208,16 @@ def test_every_teller_says_the_same(c: Comparison) -> None:
         assert told[name].startswith(telling.word(c)), name
     assert f": {c.verdict}" in told["card"]
     assert f"Verdict: {c.verdict}" in told["document"]
+    assert told["page"].startswith(f"# {telling.word(c)}: ")
     assert f"| {c.verdict} |" in told["table"]
     assert f'"verdict": "{c.verdict}"' in told["json"]
     assert c.mean is None or f"· {c.verdict} ·" in told["list"]
     if c.ends is not None and c.mean is not None:
         low, high = telling.numbers(c).ends(c.ends)
-        for name in ("card", "list", "document", "post", "table", "json", "app"):
+        for name in ("card", "list", "document", "page", "post", "table", "json", "app"):
             assert f"{low} to {high}" in told[name], (name, told[name])
         assert f"[{low}, {high}]" in told["terminal"]
-        for name in ("terminal", "card", "document", "post", "json", "table"):
+        for name in ("terminal", "card", "document", "page", "post", "json", "table"):
             assert telling.level(c) in told[name], name
         for end, shown in ((c.ends.low, low), (c.ends.high, high)):
             value = float(shown.replace("−", "-"))
@@ -229,13 +232,13 @@ def test_every_teller_says_the_same(c: Comparison) -> None:
         assert row["level"] == telling.level(c)
     if c.mean is not None:
         mean = telling.mean(c)
-        for name in ("terminal", "card", "document", "table", "app", "list"):
+        for name in ("terminal", "card", "document", "page", "table", "app", "list"):
             assert f"{mean}" in told[name], (name, mean)
     for name in ("terminal", "app", "table"):
         if c.mean is not None:
             assert telling.seeds(c) in told[name], name
     if c.reason is not None:
-        for name in ("terminal", "app", "document", "post", "json"):
+        for name in ("terminal", "app", "document", "page", "post", "json"):
             assert flat(telling.reason(c)).split(". ")[0][:50] in told[name], name
 
 
