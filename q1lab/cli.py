@@ -58,7 +58,6 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "config": ("config:config", "Settings, and where they are."),
     "completion": ("completion:completion", "Shell completion for bash, zsh and fish."),
     "doctor": ("doctor:doctor", "Versions, device, disk, and where the files are."),
-    "serve": ("serve:serve", "The app in a browser, on this machine only."),
 }
 
 SECTIONS = {
@@ -92,9 +91,14 @@ SECTIONS = {
         "roadmap",
         "card",
     ],
-    "Around it": ["content", "config", "completion", "doctor", "serve"],
+    "Around it": ["content", "config", "completion", "doctor"],
 }
 
+
+GONE = {
+    "serve": "for the app in a browser: pip install textual-dev, then `textual serve q1lab`",
+}
+"""What to do instead of a command that an earlier version had."""
 
 LARGEST = 1 << 53
 """Whole numbers from here on are none that a person means."""
@@ -148,6 +152,8 @@ class Commands(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0] if args else ""
+        if name in GONE:
+            raise Problem(f"`q1lab {name}` is gone; {GONE[name]}")
         if name not in COMMANDS and not name.startswith("-"):
             near = difflib.get_close_matches(name, COMMANDS, 1, 0.5)
             hint = f"did you mean `q1lab {near[0]}`?" if near else "`q1lab --help` lists them"
