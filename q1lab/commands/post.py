@@ -23,7 +23,7 @@ Examples:
   q1lab post words
   q1lab post lint
   q1lab post preview
-  q1lab post export --for hugo
+  q1lab post export
   q1lab post publish https://example.org/q1
   q1lab post share hn https://news.ycombinator.com/item?id=1"""
 )
@@ -296,34 +296,36 @@ def preview_command(
     return OK
 
 
+def _gone(context: click.Context, param: click.Parameter, value: str | None) -> None:
+    """Problem for the option of the version before."""
+    if value is not None:
+        raise Problem(
+            "--for is gone: the front matter is a template, front-matter.txt.j2, which a week can "
+            "have of its own; what the place takes otherwise is said in notes"
+        )
+
+
 @post.command(
     "export",
     epilog="""\b
 Examples:
-  q1lab post export --for hugo
-  q1lab post export --for jekyll --output _posts/
-  q1lab post export --for dev.to --tag python""",
+  q1lab post export
+  q1lab post export --output _posts/
+  q1lab post export --tag python --output post.md""",
 )
-@click.option(
-    "--for",
-    "place",
-    type=click.Choice(["jekyll", "hugo", "dev.to"]),
-    required=True,
-    help="Where it goes: front matter, math and pictures as the place takes them.",
-)
+@click.option("--for", hidden=True, expose_value=False, callback=_gone)
 @file_option
 @shared.repo_option
 @click.option(
     "--output",
     type=click.Path(path_type=Path),
     metavar="PATH",
-    help="A file, or a folder: then the file is named as the place names them. Default: print it.",
+    help="A file, or a folder: then the file is named after the title. Default: print it.",
 )
 @shared.force_option
 @click.option("--tag", "tags", multiple=True, metavar="TAG", help="Instead of the usual tags.")
 @shared.json_option
 def export_command(
-    place: str,
     file: Path | None,
     repo: Path | None,
     output: Path | None,
@@ -331,7 +333,7 @@ def export_command(
     tags: tuple[str, ...],
     as_json: bool,
 ) -> int:
-    """The draft as Jekyll, Hugo or dev.to takes it: without q1lab's marks, with front matter."""
+    """The draft as a place takes it: without q1lab's marks, with front matter."""
     from q1lab.documents import export
     from q1lab.documents.save import public_mode
     from q1lab.files import utc_now
@@ -339,14 +341,15 @@ def export_command(
     from q1lab.written import write_out
 
     path, data = _draft(file, repo)
+    week = shared.week()
     with opened() as store:
-        kept = posts.of_week(store, shared.week().label)
+        kept = posts.of_week(store, week.label)
     made = export.export(
         data.decode("utf-8-sig", errors="replace"),
-        place,
         date=(kept and kept["published"]) or utc_now(),
         url=kept["url"] if kept else None,
         tags=tags or export.TAGS,
+        root=week.root,
     )
     target = None
     if output is not None:

@@ -12,6 +12,7 @@ run in Jinja's sandbox: a week's content can compute, but not reach into the pro
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,6 +86,7 @@ def _environment(folders: list[Path], finalize: Callable[[Any], str]) -> Any:
         signed=formats.signed,
         loss=formats.loss,
         percent=formats.percent,
+        quoted=lambda text: json.dumps(text, ensure_ascii=False),
         sketched=markdown.sketched,
         count=formats.count,
         minutes=formats.minutes,

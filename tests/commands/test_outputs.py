@@ -29,7 +29,7 @@ WRITERS: dict[str, tuple[str, ...]] = {
     "export notebook, a zip": ("export", "notebook", "rope-2", "--output", "@.zip"),
     "export notebook, here": ("export", "notebook", "rope-2"),
     "post preview --out": ("post", "preview", "--out", "@.html"),
-    "post export --output": ("post", "export", "--for", "hugo", "--output", "@.md"),
+    "post export --output": ("post", "export", "--output", "@.md"),
 }
 NAMED_BY_ITSELF = {
     "export, here": "rope-1.json",
