@@ -87,6 +87,7 @@ def _environment(folders: list[Path], finalize: Callable[[Any], str]) -> Any:
         loss=formats.loss,
         percent=formats.percent,
         quoted=lambda text: json.dumps(text, ensure_ascii=False),
+        shorten=formats.cut_at_word,
         sketched=markdown.sketched,
         count=formats.count,
         minutes=formats.minutes,
