@@ -74,7 +74,7 @@ def compare(
             draw(store, chosen, plot, answer, force=force)
         if page is not None:
             from q1lab.documents import comparison
-            from q1lab.documents.save import public_mode
+            from q1lab.documents.change import public_mode
             from q1lab.written import write_out
 
             made = comparison.page(store, chosen, answer)

@@ -98,7 +98,7 @@ def _write(
 def _draft(file: Path | None, repo: Path | None) -> tuple[Path, bytes]:
     """The draft's path and bytes: as given, as recorded, or where `post new` puts it."""
     from q1lab.documents import post as documents
-    from q1lab.documents.save import read
+    from q1lab.documents.change import read
     from q1lab.journal import posts
 
     if file is None:
@@ -256,7 +256,7 @@ def preview_command(
     shown as text."""
     from q1lab import paths
     from q1lab.documents import preview, words
-    from q1lab.documents.save import public_mode
+    from q1lab.documents.change import public_mode
     from q1lab.files import write_atomic
     from q1lab.written import write_out
 
@@ -335,7 +335,7 @@ def export_command(
 ) -> int:
     """The draft as a place takes it: without q1lab's marks, with front matter."""
     from q1lab.documents import export
-    from q1lab.documents.save import public_mode
+    from q1lab.documents.change import public_mode
     from q1lab.files import utc_now
     from q1lab.journal import posts
     from q1lab.written import write_out

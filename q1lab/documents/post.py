@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from q1lab.documents import known, modification, words
+from q1lab.documents.change import read
 from q1lab.documents.facts import StudyFacts
 from q1lab.documents.known import Answer, quarter_of
 from q1lab.documents.modification import Prediction
-from q1lab.documents.save import read
 from q1lab.documents.templates import Rendered, render
 from q1lab.index.store import Store
 from q1lab.journal import posts

@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.text import Text
 
-from q1lab.compare import telling
+from q1lab import paths
+from q1lab.compare import results, telling
 from q1lab.compare.charts import comparison_figure
 from q1lab.compare.export import STUDY_COLUMNS
 from q1lab.compare.record import VERSION, Comparison, from_dict
@@ -23,12 +24,14 @@ from q1lab.compare.text import lines
 from q1lab.documents import comparison, facts, modification, post
 from q1lab.documents.reproduce import Reproduction
 from q1lab.formats import signed
+from q1lab.index.store import Store
 from q1lab.study.series import Series
 from q1lab.tui.widgets import forest
 from q1lab.tui.widgets.palette import Palette
 from q1lab.tui.widgets.side_by_side import side_by_side
 from q1lab.tui.widgets.study_words import verdict_words
 from tests.kit import document_records as records
+from tests.kit import lab_home
 from tests.kit.comparisons import make
 
 COLORS = Palette(*["#101010"] * 9)
@@ -257,6 +260,19 @@ def test_the_picture_says_the_same(c: Comparison) -> None:
     assert f"<!-- {telling.word(c)}" in text
     if c.ends is not None and c.pairs:
         assert telling.interval_label(c) in text
+
+
+def test_studies_side_by_side_name_another_number_of_threads() -> None:
+    one, other = (replace(line_of(make(BASE, HELPS)), threads=many) for many in (1, 2))
+    (note,) = (text for text in side_by_side([one, other]).notes if "threads" in text)
+    assert note.startswith("Their runs had 1 and 2 threads: ")
+    assert not [text for text in side_by_side([one, one]).notes if "threads" in text]
+
+
+def test_the_list_of_studies_knows_their_threads() -> None:
+    lab_home.compared(lab_home.make_study("rope-1"))
+    with Store(paths.database()) as store:
+        assert [line.threads for line in results.read(store)] == [1]
 
 
 def test_the_verdict_line_of_the_app_is_the_terminals() -> None:

@@ -31,6 +31,12 @@ def side_by_side(lines: Sequence[ResultLine]) -> Forest:
         )
     if len({line.baseline for line in known}) > 1:
         notes.append("The baselines differ: these differences are from different starting points.")
+    threads = sorted({line.threads for line in known if line.threads is not None})
+    if len(threads) > 1:
+        notes.append(
+            f"Their runs had {' and '.join(map(str, threads))} threads: with another number the "
+            "same code gives losses that differ in the last digits."
+        )
     if len(known) > 1:
         notes.append(
             "Each verdict has its own chance of being false; the more of them, the likelier one is."
