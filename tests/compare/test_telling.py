@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from rich.text import Text
 
 from q1lab import paths
-from q1lab.compare import results, telling
+from q1lab.compare import keeping, results, telling
 from q1lab.compare.charts import comparison_figure
 from q1lab.compare.export import STUDY_COLUMNS
 from q1lab.compare.record import VERSION, Comparison, from_dict
@@ -267,6 +267,33 @@ def test_studies_side_by_side_name_another_number_of_threads() -> None:
     (note,) = (text for text in side_by_side([one, other]).notes if "threads" in text)
     assert note.startswith("Their runs had 1 and 2 threads: ")
     assert not [text for text in side_by_side([one, one]).notes if "threads" in text]
+
+
+@pytest.mark.parametrize(("iters", "short"), [(60, True), (2000, False)])
+def test_a_budget_at_which_little_is_trained_is_no_result_worth_publishing(
+    iters: int, short: bool
+) -> None:
+    """Curves that still fall fast are named beside the verdict, whatever it is."""
+    study = lab_home.make_study("rope-1")
+    study = replace(study, config={**lab_home.CONFIG, "max_iters": iters})
+    for run in study.runs:
+        swing = 0.01 if (run.arm == "modified") == (run.seed == 1) else 0.0
+        events = lab_home.train(study, run.arm, run.seed, iters, val=1.9 + swing)
+        lines = [json.loads(line) for line in events.read_text().splitlines()]
+        curve = [
+            {"type": "eval", "iter": at, "val_loss": 1.9 + 2.2 * math.exp(-at / 300), "t": at / 28}
+            for at in range(0, iters + 1, iters // 10)
+        ]
+        kept = [line for line in lines if line["type"] != "eval"]
+        events.write_text(
+            "".join(json.dumps(line) + "\n" for line in [*kept[:-1], *curve, kept[-1]])
+        )
+    with Store(paths.database()) as store:
+        found = keeping.compare(store, study)
+    assert found.verdict == "cannot tell"
+    assert (found.still_falling is not None) == short
+    assert ("little is trained" in " ".join(telling.notes(found))) == short
+    assert ("worth publishing" in telling.verdict(found)) != short
 
 
 def test_the_list_of_studies_knows_their_threads() -> None:
