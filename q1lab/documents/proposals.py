@@ -12,9 +12,9 @@ from dataclasses import replace
 from itertools import starmap
 from pathlib import Path
 
-from q1lab.documents import counted, reproduce
 from q1lab.documents import modification as modifications
 from q1lab.documents import post as posts
+from q1lab.documents import reproduce
 from q1lab.documents import retro as retros
 from q1lab.documents import roadmap as roadmaps
 from q1lab.documents.change import Change, Saved, propose, read
@@ -163,10 +163,7 @@ def retro(
         holds = done.commit.sha if done.commit is not None else None
         learned.note_retro(store, week.label, str(root / name), holds)
 
-    claims = (
-        *retros.claims(record, counted.kpi_lines(store, week, seen)),
-        *evidence.look(store, week).gone,
-    )
+    claims = (*retros.claims(record), *evidence.look(store, week).gone)
     message = f"docs: add {name}" if made.is_new else _update(made, name)
     return replace(made, message=message, claims=claims, after=after)
 
