@@ -197,7 +197,8 @@ def post(
     record = posts.gather(store, week, title=title)
     made = propose(path, posts.document(record, week.root), repo, root, overwrite=overwrite)
     chart = {path.parent / record.figure: posts.chart(store, week)} if record.figure else {}
-    what = f" with the {record.variant} results ({record.verdict})" if record.study else ""
+    results = f" with the {record.modification.variant} results ({record.verdict})"
+    what = results if record.study else ""
     told = f"docs: {'draft' if new else 'refresh'} the retrospective post{what}"
 
     def after(store: Store, done: Saved) -> None:

@@ -695,7 +695,7 @@ def test_the_post(repo: Path, q1lab: Q1lab, fake_trainer: Fake, tmp_path: Path) 
     assert not (repo / "posts").exists()
     q1lab("post", "new")
     path = repo / "posts" / "m03-w04-retrospective.md"
-    assert "in case the runs show no difference" in path.read_text()
+    assert "in case the runs can't tell" in path.read_text()
     assert "is there already" in q1lab("post", "new", code=2)[1]
     study(fake_trainer)
     path.write_text(

@@ -70,7 +70,8 @@ def tellers(c: Comparison) -> dict[str, str]:
     """Everything that tells a comparison, as text with single spaces."""
     told = facts.study_facts(c)
     document = replace(records.modification(None), study=told)
-    draft = replace(records.post_record(None), study=told, verdict=c.verdict)
+    draft = records.post_record(None)
+    draft = replace(draft, modification=replace(draft.modification, study=told))
     plot = "\n".join(line.plain for line in forest.draw(forest.of_record(c), 110, COLORS))
     beside = "\n".join(line.plain for line in forest.draw(side_by_side([line_of(c)]), 110, COLORS))
     return {

@@ -199,16 +199,17 @@ def retro_record(full: bool = True) -> retro.Retro:
 
 def post_record(outcome: str | None) -> post.Post:
     """A draft before the runs (None) or with a study of the given outcome."""
-    told = modification(outcome)
-    return post.Post(
-        title="Twelve weeks from no backprop to a modified transformer",
-        variant="rope",
+    told = dataclasses.replace(
+        modification(outcome),
         variant_title="RoPE: rotary position embeddings",
-        study=told.study,
-        verdict=told.study.verdict if told.study else "",
         prediction=shown_prediction(PREDICTION),
         diff=DIFF if outcome else "",
         diff_lines={"added": 2, "removed": 1},
+        withheld=False,
+    )
+    return post.Post(
+        "Twelve weeks from no backprop to a modified transformer",
+        told,
         figure="figures/rope-1.svg" if outcome else None,
         surprises=(Answer("Surprises", "- one\n- two"),),
         outline=(Answer("Outline", "Begin with <!-- the --> end --> of it"),),
