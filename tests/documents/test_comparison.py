@@ -74,3 +74,13 @@ def test_at_an_equal_budget(study: studies.Study, tmp_path: Path) -> None:
     target = tmp_path / "rope.html"
     assert run(["compare", study.id, "--html", str(target), "--at", "flops"]) == 0
     assert "At equal training FLOPs (" in target.read_text(encoding="utf-8")
+
+
+def test_before_a_run_has_ended_there_is_no_figure(tmp_path: Path) -> None:
+    planned = lab_home.make_study()
+    target = tmp_path / "rope.html"
+    assert run(["compare", planned.id, "--html", str(target)]) == 0
+    page = target.read_text(encoding="utf-8")
+    assert "<title>NO VERDICT: rope against baseline" in page
+    assert "No run has ended yet." in page
+    assert "<img" not in page
