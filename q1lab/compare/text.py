@@ -52,38 +52,11 @@ LOOKS = {
     "prediction": ("prediction", "", "◆"),
 }
 """How a row of the figure looks: its role, what fills an interval, and how a point is marked."""
-ASCII = str.maketrans(
-    {
-        "−": "-",
-        "–": "-",
-        "─": "-",
-        "├": "|",
-        "┤": "|",
-        "│": "|",
-        "┼": "+",
-        "●": "o",
-        "○": "o",
-        "◆": "*",
-        "╌": ":",
-        "◂": "<",
-        "▸": ">",
-        "┄": ".",
-        "±": "~",
-        "×": "x",
-        "…": "~",
-        "α": "a",
-        "⚠": "!",
-    }
-)
 
 
-def lines(c: Comparison, width: int = 80, *, ascii_only: bool = False) -> list[str]:
-    """The comparison as plain text, no line wider than ``width`` columns (60 to 120 are meant).
-
-    ``ascii_only`` draws the bars with ASCII characters, for a terminal that has no others.
-    """
-    text = ["".join(piece for piece, _ in line).rstrip() for line in _laid_out(c, width)]
-    return [line.translate(ASCII) for line in text] if ascii_only else text
+def lines(c: Comparison, width: int = 80) -> list[str]:
+    """The comparison as plain text, no line wider than ``width`` columns (60 to 120 are meant)."""
+    return ["".join(piece for piece, _ in line).rstrip() for line in _laid_out(c, width)]
 
 
 def rich_lines(
