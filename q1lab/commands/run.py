@@ -13,8 +13,9 @@ from q1lab.commands import _documents as shared
 from q1lab.commands._asking import asking, wish_of
 from q1lab.commands._opening import opened
 from q1lab.commands._saying import print_json, say, tell
-from q1lab.commands.live import minutes_text, watch
+from q1lab.commands.live import watch
 from q1lab.errors import EXIT_STATUS, FAILED, INTERRUPTED, OK, UNFINISHED, Problem
+from q1lab.formats import duration
 from q1lab.index import ingest, view
 from q1lab.index.store import Store
 from q1lab.study import command, kept, launch, studies
@@ -180,7 +181,7 @@ def _announce(study: Study, plan: planning.Plan) -> None:
             if whole
             else f"{len(plan.missing)} of {len(study.runs)} runs are missing"
         )
-        click.echo(f"{runs}, about {minutes_text(plan.minutes * 60)}")
+        click.echo(f"{runs}, about {duration(plan.minutes * 60)}")
     for note in plan.notes:
         say(f"note: {note}")
 

@@ -8,8 +8,7 @@ from pathlib import Path
 
 from q1lab.documents import merging, proposals
 from q1lab.documents import roadmap as roadmaps
-from q1lab.documents.proposals import Proposal
-from q1lab.documents.save import read
+from q1lab.documents.change import Change, read
 from q1lab.errors import Problem
 from q1lab.index.store import Store
 from q1lab.repository import Repository
@@ -42,7 +41,7 @@ def commits(argv: Sequence[str]) -> bool:
     )
 
 
-def of_command(argv: Sequence[str], store: Store, week: Week, folder: Path) -> Proposal | None:
+def of_command(argv: Sequence[str], store: Store, week: Week, folder: Path) -> Change | None:
     """What ``argv`` (``q1lab retro``) would write and commit when it is typed in ``folder``; None
     for a command that does not commit, and for one with options."""
     if not is_one(argv):
@@ -65,7 +64,7 @@ def of_command(argv: Sequence[str], store: Store, week: Week, folder: Path) -> P
     return proposals.post(store, week, root, repo, new=words == "post new")
 
 
-def _ticked(numbers: str, label: str, path: Path, repo: Repository | None) -> Proposal:
+def _ticked(numbers: str, label: str, path: Path, repo: Repository | None) -> Change:
     """The roadmap with those of the week's boxes ticked."""
     data = read(path)
     if data is None:

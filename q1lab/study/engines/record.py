@@ -14,7 +14,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from q1lab.files import cut, read_json, utc_now, write_atomic
+from q1lab.files import read_json, utc_now, write_atomic
+from q1lab.formats import cut_middle
 from q1lab.study.engines.base import RUNNING, WAITING, Job, Seen
 
 LARGEST = 16 << 20
@@ -85,7 +86,7 @@ def words(word: Word) -> str:
     if word.reached:
         said = _said(word)
         return f"{where}: {said}" if said else where
-    why = f" ({cut(word.why, 100)})" if word.why else ""
+    why = f" ({cut_middle(word.why, 100)})" if word.why else ""
     return f"{where}, out of touch{_since(word.seen)}{why}"
 
 

@@ -14,9 +14,9 @@ from textual.content import Content
 from textual.widgets import Button, Input, Label, Static
 
 from q1lab import config
+from q1lab.formats import hours
 from q1lab.index.store import Store
 from q1lab.tui.screens.base import Dialog
-from q1lab.tui.widgets.week_tree import hours
 from q1lab.week import progress as domain
 
 
