@@ -10,9 +10,14 @@ from typing import Any
 
 import click
 
+from q1lab.acts import Said
+from q1lab.arguments import Known
 from q1lab.commands import _documents as shared
 from q1lab.commands._opening import opened
 from q1lab.errors import FAILED, OK, Problem
+from q1lab.index.store import Store
+from q1lab.journal import posts
+from q1lab.week.model import Week
 
 
 @click.group(
@@ -98,7 +103,6 @@ def _draft(file: Path | None, repo: Path | None) -> tuple[Path, bytes]:
     """The draft's path and bytes: as given, as recorded, or where `post new` puts it."""
     from q1lab.documents import post as documents
     from q1lab.documents.save import read
-    from q1lab.journal import posts
 
     if file is None:
         found = shared.maybe_repository(repo)
@@ -334,7 +338,6 @@ def export_command(
     from q1lab.documents import export
     from q1lab.documents.save import public_mode
     from q1lab.files import utc_now
-    from q1lab.journal import posts
     from q1lab.written import write_out
 
     path, data = _draft(file, repo)
@@ -366,52 +369,43 @@ def export_command(
 @click.argument("url")
 @click.option("--title", metavar="TEXT", help="The title under which it is live.")
 @shared.json_option
-def publish_command(url: str, title: str | None, as_json: bool) -> int:
+@shared.entry
+def publish_command(store: Store, week: Week, url: str, title: str | None = None) -> Said:
     """Record the canonical address of the post: the one that every channel links to."""
     from q1lab.documents import open_claims
     from q1lab.documents import post as documents
-    from q1lab.journal import posts
 
-    week = shared.week()
-    with opened() as store:
-        empty = documents.note_empty(store, week.label)
-        found = posts.publish(store, week.label, url, title)
-        open_ = open_claims.of_post(store, week, found)
-    if as_json:
-        shared.emit({"post": found, "findings": [asdict(item) for item in open_]})
-        return OK
-    shared.show("\n".join(_board(found)))
-    for line in open_claims.told(found, open_, empty):
-        shared.remark(f"note: {line}")
-    return OK
+    empty = documents.note_empty(store, week.label)
+    found = posts.publish(store, week.label, url, title)
+    open_ = open_claims.of_post(store, week, found)
+    return Said(
+        "Recorded. Cross-posts link to this address.",
+        _board(found),
+        {"post": found, "findings": [asdict(item) for item in open_]},
+        open_claims.told(found, open_, empty),
+    )
 
 
 @post.command("share", epilog="Example: q1lab post share hn https://news.ycombinator.com/item?id=1")
-@click.argument("channel")
+@click.argument("channel", type=Known(posts.CHANNELS))
 @click.argument("url")
 @click.option("--replace", is_flag=True, help="Put this address in the place of the recorded one.")
 @click.option("--other", is_flag=True, help="CHANNEL is one that q1lab has no text for.")
 @shared.json_option
-def share_command(channel: str, url: str, replace: bool, other: bool, as_json: bool) -> int:
+@shared.entry
+def share_command(
+    store: Store, week: Week, channel: str, url: str, replace: bool = False, other: bool = False
+) -> Said:
     """Record that the post is on CHANNEL (hn, r-machinelearning, r-localllama, x, linkedin) at
     URL."""
-    from q1lab.journal import posts
-
-    with opened() as store:
-        found = posts.share(store, shared.week().label, channel, url, replace=replace, other=other)
-    if as_json:
-        shared.emit({"post": found})
-    else:
-        shared.show("\n".join(_board(found)))
-    return OK
+    found = posts.share(store, week.label, channel, url, replace=replace, other=other)
+    return Said("Recorded.", _board(found), {"post": found})
 
 
 @post.command("status", epilog="Example: q1lab post status --json")
 @shared.json_option
 def status_command(as_json: bool) -> int:
     """Where the post is live: canonical address and channels."""
-    from q1lab.journal import posts
-
     with opened() as store:
         found = posts.of_week(store, shared.week().label)
     if as_json:
@@ -424,8 +418,6 @@ def status_command(as_json: bool) -> int:
 
 
 def _board(found: dict[str, Any]) -> list[str]:
-    from q1lab.journal import posts
-
     out = [
         str(found["title"]),
         f"  live at {found['url']}" if found["url"] else "  not published: q1lab post publish URL",
@@ -450,7 +442,6 @@ def text_command(channel: str, as_json: bool) -> int:
     """A text to copy for CHANNEL, within its limit."""
     from q1lab.documents import channels
     from q1lab.documents import post as documents
-    from q1lab.journal import posts
 
     week = shared.week()
     with opened() as store:

@@ -10,7 +10,7 @@ import click
 
 from q1lab import planning
 from q1lab.commands import _documents as shared
-from q1lab.commands._asking import asking, wish_of
+from q1lab.commands._asking import asking
 from q1lab.commands._opening import opened
 from q1lab.commands._saying import print_json, say, tell
 from q1lab.commands.live import minutes_text, watch
@@ -77,7 +77,7 @@ def run(
     on.
     With VARIANT baseline it is compared with itself, on other seeds: how far apart equals are.
     """
-    wish = wish_of(**asked)
+    wish = command.wish_of(**asked)
     # the quick questions first
     _ = command.parse_range(wish.seeds) or command.parse_seeds(wish.seeds)
     if tune is not None:

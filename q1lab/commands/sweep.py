@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from q1lab import declaring
-from q1lab.commands._asking import asking, wish_of
+from q1lab.commands._asking import asking
 from q1lab.commands._opening import opened
 from q1lab.commands._saying import tell
 from q1lab.commands._series import finish, train
@@ -44,7 +44,7 @@ def sweep(modifications: tuple[str, ...], detach: bool, as_json: bool, **asked: 
     with opened() as store:
         if len(modifications) == 1 and modifications[0] in turns.newest_first(series.SWEEP):
             return finish(store, modifications[0], as_json)
-        wish = wish_of(variant="", **asked)
+        wish = command.wish_of(variant="", **asked)
         _ = command.parse_range(wish.seeds) or command.parse_seeds(wish.seeds)
         given = tuple(name for one in modifications for name in _split(one))
         names = given or tuple(name for name in variants.names() if name != "baseline")

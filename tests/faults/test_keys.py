@@ -135,7 +135,7 @@ OPEN: dict[str, Opener] = {
     "DocumentScreen": doing(lambda app, repo: app.push_screen(DocumentScreen(repo / "notes.md"))),
     "ErrorScreen": doing(lambda app, _: app.tell("It did not work.")),
     "ExportScreen": lab("o"),
-    "FieldsScreen": doing(lambda app, _: forms.paper(app)),
+    "FieldsScreen": doing(lambda app, _: forms.form(app, "paper add")),
     "FindScreen": by("slash"),
     "HelpScreen": by("question_mark"),
     "HintScreen": by("h"),

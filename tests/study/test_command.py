@@ -13,7 +13,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from q1lab import planning
-from q1lab.commands._asking import wish_of
 from q1lab.commands.run import run
 from q1lab.errors import Problem
 from q1lab.index.store import Store
@@ -31,7 +30,9 @@ def parsed(words: tuple[str, ...]) -> Wish:
     """What `q1lab run` understands."""
     assert words[:2] == ("q1lab", "run")
     asked = dict(run.make_context("run", list(words[2:])).params)
-    return wish_of(**{key: value for key, value in asked.items() if key not in NOT_OF_THE_STUDY})
+    return command.wish_of(
+        **{key: value for key, value in asked.items() if key not in NOT_OF_THE_STUDY}
+    )
 
 
 def drafted(wish: Wish) -> Study:

@@ -68,15 +68,15 @@ async def test_forms_are_whole_and_show_every_choice() -> None:
     app = prepared(some_progress)
     async with app.run_test(size=SMALLEST) as pilot:
         await settled(pilot)
-        forms.paper(app)
+        forms.form(app, "paper add")
         await shown(pilot, FieldsScreen)
         await until(pilot, lambda: whole(app.screen))
         field = app.screen.query_one("#link", Input)
         select = app.screen.query_one("#depth", Select)
-        assert words(app).splitlines()[select.region.y].index("deeply") == field.content_region.x
+        assert words(app).splitlines()[select.region.y].index("deep") == field.content_region.x
         select.focus()
         await pilot.press("enter")
-        await until(pilot, lambda: "skimmed" in words(app))
+        await until(pilot, lambda: "skim" in words(app))
 
 
 async def test_a_commit_shows_its_buttons(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
