@@ -33,9 +33,9 @@ def form(app: Q1Lab, step: Step) -> bool:
 
         app.push_screen(PredictScreen(app.week.label, app.week.variant or "modified", step.id))
     elif step.kind == "choose":
-        from q1lab.tui.screens.choose import ChooseScreen
+        from q1lab.tui.screens.choose import choose
 
-        app.push_screen(ChooseScreen(app.week))
+        choose(app)
     elif step.kind == "recall":
         from q1lab.tui.screens.recall import RecallScreen
 
