@@ -205,9 +205,13 @@ _EVERY = (
         AROUND,
         palette="Look after versions, device, disk and files",
     ),
-    Act("serve", "The app in a browser, on this machine only.", AROUND),
 )
 ACTS: dict[str, Act] = {act.name: act for act in _EVERY}
+
+GONE = {
+    "serve": "for the app in a browser: pip install textual-dev, then `textual serve q1lab`",
+}
+"""What to do instead of a command, or an option of one, that an earlier version had."""
 
 
 def named(words: Sequence[str]) -> Act | None:
@@ -227,8 +231,19 @@ def actions() -> dict[str, tuple[str, ...]]:
     return {**kinds, "open": ("title", "document", "url"), "command": ("title", "command")}
 
 
+def gone(words: Sequence[str]) -> str:
+    """What to do instead, where the words ask for what an earlier version had; else nothing."""
+    for name, instead in GONE.items():
+        rest = iter(words)
+        if all(word in rest for word in name.split()):
+            return f"`q1lab {name}` is gone; {instead}"
+    return ""
+
+
 def unknown(name: str) -> Problem:
     """That there is no such command, with the one that is meant."""
+    if instead := gone([name]):
+        return Problem(instead)
     near = difflib.get_close_matches(name, listed(), 1, 0.5)
     hint = f"did you mean `q1lab {near[0]}`?" if near else "`q1lab --help` lists them"
     return Problem(f"no command called {name!r}; {hint}")

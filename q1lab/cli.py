@@ -75,7 +75,8 @@ def run(args: list[str] | None = None) -> int:
 
 
 def _run(args: list[str] | None) -> int:
-    for word in sys.argv[1:] if args is None else args:
+    words = sys.argv[1:] if args is None else args
+    for word in words:
         if any("\ud800" <= letter <= "\udfff" for letter in word):
             raise Problem(f"not UTF-8 text: {word!r}; q1lab takes names in UTF-8 only")
     try:
@@ -85,7 +86,7 @@ def _run(args: list[str] | None) -> int:
         click.echo(error.format_message(), err=True)  # a page, not a line
         return USAGE
     except click.ClickException as error:
-        say(error.format_message())
+        say(acts.gone(words) or error.format_message())
         return USAGE
     except click.exceptions.Exit as leave:
         return leave.exit_code

@@ -34,6 +34,10 @@ SLOW = (
 hundred: half of the suite's time. `make test` leaves it out, `make test-all` and CI don't."""
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--accept", action="store_true", help="keep the app's screens as they are now")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     tests = Path(__file__).parent
     for item in items:

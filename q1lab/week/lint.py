@@ -49,6 +49,7 @@ def lint(week: Week, models: Collection[str] | None) -> list[Finding]:
     findings += _lint_code(week)
     findings += _lint_numbers(week)
     findings += _lint_width(week)
+    findings += _lint_links(week)
     choices: list[str | None] = [*names] or [None]
     for chosen in choices:
         for finding in (*_lint_order(week, chosen, known), *_lint_minutes(week, chosen)):
@@ -69,7 +70,15 @@ def _lint_order(week: Week, chosen: str | None, known: list[str]) -> Iterator[Fi
         for action in _actions(week, block, chosen)
     ]
     for part in week.parts():
+        yield from _unexplained(week, part, chosen)
         for block in _blocks(part, chosen):
+            if not predicted:
+                for file, at, markdown in _texts(block):
+                    for line, text in enumerate(markdown.split("\n")):
+                        if "{measured." in text:
+                            yield Finding(
+                                file, at + line, "a result before the step that predicts it", False
+                            )
             needs = block.needs if isinstance(block, Step | Fold) else None
             if needs is not None and needs not in met:
                 there = any(step.id == needs for step in week.steps())
@@ -108,6 +117,17 @@ def _lint_order(week: Week, chosen: str | None, known: list[str]) -> Iterator[Fi
                             f"unknown variant {name!r}{nearest(name, known)}",
                             False,
                         )
+
+
+def _unexplained(week: Week, part: Part, chosen: str | None) -> Iterator[Finding]:
+    """Experiments (steps that train and are written down) that leave one alone with a result."""
+    told = {block.needs for block in _blocks(part, chosen) if isinstance(block, Fold)}
+    for block in _blocks(part, chosen):
+        if isinstance(block, Step) and block.into == "analysis" and block.id not in told:
+            actions = _actions(week, block, chosen)
+            if any(one.kind == "run" or one.argv()[1:2] == ("run",) for one in actions):
+                text = f"nothing says what to make of it; put <details needs={block.id}> below"
+                yield Finding(block.file, block.line, text, False)
 
 
 def _blocks(part: Part, chosen: str | None) -> Iterator[Block]:
@@ -218,6 +238,22 @@ def _lint_width(week: Week) -> Iterator[Finding]:
                 yield Finding(file, at + number, text, False)
 
 
+_GITHUB = re.compile(r"https?://(?:www\.)?github\.com/[\w.-]+/[\w.-]+(?P<rest>[\w./-]*)")
+_LASTS = re.compile(
+    r"/(?:blob|tree|raw|commit)/[0-9a-f]{40}(?:/|$)|/(?:pull|issues|discussions)/[0-9]+"
+)
+"""What says the same in a year: a commit's files, and threads."""
+
+
+def _lint_links(week: Week) -> Iterator[Finding]:
+    """Links to what a repository holds today, which may be gone or say something else tomorrow."""
+    for file, at, markdown in _markdown(week):
+        for link in _GITHUB.finditer(markdown):
+            if not _LASTS.match(link["rest"].rstrip(".")):
+                text = f"{link[0].rstrip('.')} names no commit: link to /blob/ and its 40 digits"
+                yield Finding(file, at + markdown.count("\n", 0, link.start()), text, False)
+
+
 _LOSS = re.compile(
     r"[+\u2212-]?[0-9]\.[0-9]{2,} nats"
     r"|[0-9]\.[0-9]{2,} ± [0-9.]*[0-9]"
@@ -262,11 +298,16 @@ def _markdown(week: Week) -> Iterator[tuple[str, int, str]]:
     """All text of a week: file, line of its start, Markdown."""
     for part in week.parts():
         for block in part.blocks:
-            if isinstance(block, Text | Fold):
-                yield block.file, block.line, block.markdown
-            elif isinstance(block, Step):
-                yield block.file, block.line, f"{block.title}\n{block.detail}"
-                if block.answer is not None:
-                    yield block.answer.file, block.answer.line, block.answer.markdown
+            yield from _texts(block)
     for session in week.sessions:
         yield session.file, 1, session.intro
+
+
+def _texts(block: Block) -> Iterator[tuple[str, int, str]]:
+    """All text of one block: file, line of its start, Markdown."""
+    if isinstance(block, Text | Fold):
+        yield block.file, block.line, block.markdown
+    elif isinstance(block, Step):
+        yield block.file, block.line, f"{block.title}\n{block.detail}"
+        if block.answer is not None:
+            yield from _texts(block.answer)

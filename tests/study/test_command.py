@@ -174,6 +174,22 @@ def test_seeds_are_told_in_the_shortest_form() -> None:
     ]
 
 
-def test_bad_seeds_are_named() -> None:
-    with pytest.raises(Problem, match="seed 1 is there twice"):
-        command.parse_seeds("1,1")
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("1,1", "seed 1 is there twice"),
+        ("-1", "whole numbers from 0 to 999,999,999"),
+        ("0,-2", "whole numbers from 0 to 999,999,999"),
+        ("0,2147483648", "whole numbers from 0 to 999,999,999"),
+        ("0", "at least 1"),
+        ("", "give how many"),
+        *[
+            (text, "give from 1 to")
+            for text in ("fresh:0", "fresh:-1", "fresh:1000", "fresh:", "fresh", "fresh:3..8")
+        ],
+    ],
+)
+def test_bad_seeds_are_named(text: str, named: str) -> None:
+    with pytest.raises(Problem, match=named) as raised:
+        command.parse_seeds(text)
+    assert "\n" not in str(raised.value)

@@ -825,7 +825,7 @@ async def test_boxes_of_the_roadmap_are_ticked_without_leaving(
         await until(pilot, lambda: not app.screen.query_one("#commit", Button).disabled)
         assert "[x]" not in (repo / name).read_text(), "shown before it is made"
         await pilot.press("enter")
-        await until(pilot, lambda: "[x] Publish it" in (repo / name).read_text(), rounds=6000)
+        await until(pilot, lambda: "[x] Publish it" in (repo / name).read_text())
         assert "[ ] Pick one" in (repo / name).read_text()
 
 

@@ -256,6 +256,10 @@ MISTAKES = [
     ("mix.md", "minutes=10", "minutes=ten", "mix.md:5: a part needs its minutes"),
     ("mix.md", "minutes=10", "minutes=11", "week.toml:11: session mix plans 40 minutes, its parts add up to 11 + 30 = 41"),
     ("mix.md", "kind=predict", "kind=write", "mix.md:39: a run with no prediction step before it"),
+    ("mix.md", "Some text", "{measured.quick.rye}", "mix.md:7: a result before the step that predicts it"),
+    ("mix.md", "kind=run}", "kind=run into=analysis}", "mix.md:37: nothing says what to make of it; put <details needs=knead-bake> below"),
+    ("mix.md", "First.", "See https://github.com/a/b.", "mix.md:31: https://github.com/a/b names no commit"),
+    ("mix.md", "First.", "(https://github.com/a/b/blob/main/x.md)", "mix.md:31: https://github.com/a/b/blob/main/x.md names no commit"),
     ("mix.md", 'variant = "{variant}"', 'varant = "rye"', "mix.md:39: a run action has no field 'varant'; did you mean 'variant'?"),
     ("mix.md", 'variant = "{variant}"', 'variant = "ry"', "mix.md:39: unknown variant 'ry'; did you mean 'rye'?"),
     ("mix.md", 'variant = "{variant}"', "variant = ", "mix.md:40: not valid TOML"),
@@ -286,6 +290,12 @@ MISTAKES = [
     ("week.toml", 'title = "Mix"', "title = 7", "week.toml:10: title must be text in quotes"),
     ("week.toml", "[[sessions]]", "[sessions]", "week.toml:1: write sessions as [[sessions]] tables"),
 ]  # fmt: skip
+
+
+def test_threads_and_files_of_a_commit_may_be_linked_to(folder: Path) -> None:
+    pinned = f"https://github.com/a/b/blob/{'0' * 40}/x.md"
+    edit(folder / "mix.md", "First.", f"{pinned}, https://github.com/a/b/pull/7.")
+    assert said(folder) == []
 
 
 @pytest.mark.parametrize(
