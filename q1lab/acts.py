@@ -73,12 +73,11 @@ class Said:
 _EVERY = (
     Act(
         "run",
-        "Train a variant against a baseline over seeds, then compare.",
+        "Train variants against a baseline over seeds, then compare.",
         STUDIES,
         action=("variant", "baseline", "seeds", "preset", "data", "max_iters"),
         mark="runs",
     ),
-    Act("sweep", "Several modifications against one baseline, in one table.", STUDIES),
     Act("plan", "How many pairs a difference needs, before anything trains.", STUDIES),
     Act("attach", "Watch a study that is running.", STUDIES, "run:attach"),
     Act("stop", "Stop a study so that it can go on later.", STUDIES, "run:stop"),
@@ -210,6 +209,18 @@ ACTS: dict[str, Act] = {act.name: act for act in _EVERY}
 
 GONE = {
     "serve": "for the app in a browser: pip install textual-dev, then `textual serve q1lab`",
+    "sweep": "`q1lab run rmsnorm rope swiglu` trains several against one baseline",
+    "paper list": "`q1lab paper` lists them",
+    "artifact list": "`q1lab artifact` lists them",
+    "post status": "`q1lab post` says it",
+    "config list": "`q1lab config` lists them",
+    "card --content": "`q1lab --content DIR card` does it",
+    "check --poll": "set WATCHFILES_FORCE_POLLING=1 where a folder tells of no changes",
+    "post preview --port": "--serve takes a free port, and prints the address",
+    "post words --repo": "name the draft with --file",
+    "post lint --repo": "name the draft with --file",
+    "post preview --repo": "name the draft with --file",
+    "post export --repo": "name the draft with --file",
 }
 """What to do instead of a command, or an option of one, that an earlier version had."""
 

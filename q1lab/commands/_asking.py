@@ -1,4 +1,4 @@
-"""What `q1lab run` and `q1lab sweep` ask alike: the options that make a `Wish`."""
+"""The options of `q1lab run` that make a `Wish`."""
 
 from __future__ import annotations
 

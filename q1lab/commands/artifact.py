@@ -7,6 +7,7 @@ import click
 from q1lab.acts import Said
 from q1lab.commands import _documents as shared
 from q1lab.commands._opening import opened
+from q1lab.errors import OK
 from q1lab.files import expanded
 from q1lab.index.store import Store
 from q1lab.journal import artifacts
@@ -15,14 +16,28 @@ from q1lab.week.model import Week
 
 
 @click.group(
+    invoke_without_command=True,
     epilog="""\b
 Examples:
   q1lab artifact add repo micrograd-minimal --at https://github.com/you/micrograd-minimal
   q1lab artifact add repo classical-ml --at ~/classical-ml
-  q1lab artifact list"""
+  q1lab artifact""",
 )
-def artifact() -> None:
+@shared.json_option
+@click.pass_context
+def artifact(ctx: click.Context, as_json: bool) -> int:
     """Artifacts: repositories, notebooks, talks. Studies and the post come by themselves."""
+    if ctx.invoked_subcommand is not None:
+        return OK
+    with opened() as store:
+        rows = artifacts.every(store)
+    return shared.show_list(
+        "artifacts",
+        rows,
+        lambda row: f"{row['kind']:<8}  {row['title']}  {row['location'] or ''}".rstrip(),
+        empty="No artifact yet. Add one: q1lab artifact add repo NAME --at URL",
+        as_json=as_json,
+    )
 
 
 @artifact.command(
@@ -52,18 +67,3 @@ def remove_command(store: Store, week: Week, which: str) -> Said:
     """Take the artifact WHICH (a number, or words of its title) off the list."""
     row = artifacts.remove(store, which)
     return Said(f"removed: {row['title']}")
-
-
-@artifact.command("list", epilog="Example: q1lab artifact list --json")
-@shared.json_option
-def list_command(as_json: bool) -> int:
-    """All artifacts, oldest first."""
-    with opened() as store:
-        rows = artifacts.every(store)
-    return shared.show_list(
-        "artifacts",
-        rows,
-        lambda row: f"{row['kind']:<8}  {row['title']}  {row['location'] or ''}".rstrip(),
-        empty="No artifact yet. Add one: q1lab artifact add repo NAME --at URL",
-        as_json=as_json,
-    )

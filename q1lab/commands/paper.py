@@ -9,6 +9,7 @@ import click
 from q1lab.acts import Said
 from q1lab.commands import _documents as shared
 from q1lab.commands._opening import opened
+from q1lab.errors import OK
 from q1lab.index.store import Store
 from q1lab.journal import reading
 from q1lab.journal.reading import DEPTHS
@@ -16,14 +17,28 @@ from q1lab.week.model import Week
 
 
 @click.group(
+    invoke_without_command=True,
     epilog="""\b
 Examples:
   q1lab paper add "RoFormer" --link https://arxiv.org/abs/2104.09864
   q1lab paper done RoFormer
-  q1lab paper list"""
+  q1lab paper""",
 )
-def paper() -> None:
-    """Papers: what you read, and how deeply. The deep ones count towards the KPI."""
+@shared.json_option
+@click.pass_context
+def paper(ctx: click.Context, as_json: bool) -> int:
+    """Papers: what you read, and how deeply, oldest first. The deep ones count towards the KPI."""
+    if ctx.invoked_subcommand is not None:
+        return OK
+    with opened() as store:
+        rows = reading.papers(store)
+    return shared.show_list(
+        "papers",
+        rows,
+        _line,
+        empty='No paper yet. Add one: q1lab paper add "Title" --link URL',
+        as_json=as_json,
+    )
 
 
 @paper.command(
@@ -63,21 +78,6 @@ def done_command(
     """Mark the paper WHICH (a number, or words of its title) as read."""
     row = reading.finish(store, which, depth=depth, notes=notes)
     return Said(f"{row['id']}: {row['title']}, read ({row['depth']})")
-
-
-@paper.command("list", epilog="Example: q1lab paper list --json")
-@shared.json_option
-def list_command(as_json: bool) -> int:
-    """All papers, oldest first."""
-    with opened() as store:
-        rows = reading.papers(store)
-    return shared.show_list(
-        "papers",
-        rows,
-        _line,
-        empty='No paper yet. Add one: q1lab paper add "Title" --link URL',
-        as_json=as_json,
-    )
 
 
 def _line(row: dict[str, Any]) -> str:

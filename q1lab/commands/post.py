@@ -21,18 +21,36 @@ from q1lab.week.model import Week
 
 
 @click.group(
+    invoke_without_command=True,
     epilog="""\b
 Examples:
+  q1lab post
   q1lab post new
   q1lab post words
   q1lab post lint
   q1lab post preview
   q1lab post export --for hugo
   q1lab post publish https://example.org/q1
-  q1lab post share hn https://news.ycombinator.com/item?id=1"""
+  q1lab post share hn https://news.ycombinator.com/item?id=1""",
 )
-def post() -> None:
-    """The retrospective post: draft, word budgets, claims, preview, publishing."""
+@shared.json_option
+@click.pass_context
+def post(ctx: click.Context, as_json: bool) -> int:
+    """The retrospective post: draft, word budgets, claims, preview, publishing.
+
+    Alone it says where the post is live: its canonical address and the channels.
+    """
+    if ctx.invoked_subcommand is not None:
+        return OK
+    with opened() as store:
+        found = posts.of_week(store, shared.week().label)
+    if as_json:
+        shared.emit({"post": found, "enough_channels": posts.ENOUGH_CHANNELS})
+    elif found is None:
+        click.echo("No post yet. Make the draft: q1lab post new")
+    else:
+        shared.show("\n".join(_board(found)))
+    return OK
 
 
 file_option = click.option(
@@ -99,25 +117,19 @@ def _write(
         return shared.carry_out(proposal, store, how, as_json=as_json)
 
 
-def _draft(file: Path | None, repo: Path | None) -> tuple[Path, bytes]:
+def _draft(file: Path | None) -> tuple[Path, bytes]:
     """The draft's path and bytes: as given, as recorded, or where `post new` puts it."""
     from q1lab.documents import post as documents
     from q1lab.documents.save import read
 
     if file is None:
-        found = shared.maybe_repository(repo)
-        root = found.root if found else shared.folder_of(repo)
+        found = shared.maybe_repository(None)
+        root = found.root if found else shared.folder_of(None)
         with opened() as store:
             week = shared.week()
             file = documents.path_of(store, week, root)
             kept = posts.of_week(store, week.label)
-            if (
-                not file.exists()
-                and repo is None
-                and kept
-                and kept["path"]
-                and Path(kept["path"]).exists()
-            ):
+            if not file.exists() and kept and kept["path"] and Path(kept["path"]).exists():
                 file = Path(kept["path"])
     data = read(file)
     if data is None:
@@ -127,13 +139,12 @@ def _draft(file: Path | None, repo: Path | None) -> tuple[Path, bytes]:
 
 @post.command("words", epilog="Example: q1lab post words --json")
 @file_option
-@shared.repo_option
 @shared.json_option
-def words_command(file: Path | None, repo: Path | None, as_json: bool) -> int:
+def words_command(file: Path | None, as_json: bool) -> int:
     """Count the words of each section against its budget, with the time it takes to read aloud."""
     from q1lab.documents import words
 
-    path, data = _draft(file, repo)
+    path, data = _draft(file)
     sections = words.sections(data.decode("utf-8-sig", errors="replace"))
     total, budget = sum(item.words for item in sections), sum(item.budget or 0 for item in sections)
     shared.looked("post words", path.absolute())
@@ -175,9 +186,8 @@ Examples:
 Exit codes: 0 nothing found, 1 something found, 2 no draft.""",
 )
 @file_option
-@shared.repo_option
 @shared.json_option
-def lint_command(file: Path | None, repo: Path | None, as_json: bool) -> int:
+def lint_command(file: Path | None, as_json: bool) -> int:
     """Flag claims that your data do not support, as FILE:LINE: what.
 
     Words such as "improves" unless the verdict is HELPS, numbers that no run of yours produced, a
@@ -186,7 +196,7 @@ def lint_command(file: Path | None, repo: Path | None, as_json: bool) -> int:
     """
     from q1lab.documents import open_claims
 
-    path, _ = _draft(file, repo)
+    path, _ = _draft(file)
     with opened() as store:
         found = open_claims.findings(store, shared.week(), path)
     if as_json:
@@ -218,10 +228,9 @@ def _shown(path: Path) -> str:
 Examples:
   q1lab post preview
   q1lab post preview --out post.html
-  q1lab post preview --serve --port 8123""",
+  q1lab post preview --serve""",
 )
 @file_option
-@shared.repo_option
 @click.option(
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -235,12 +244,6 @@ Examples:
     help="Serve it on 127.0.0.1, rendered anew at every reload, until Ctrl-C.",
 )
 @click.option(
-    "--port",
-    type=click.IntRange(0, 65535),
-    default=0,
-    help="The port to serve on; 0 takes a free one.",
-)
-@click.option(
     "--open/--no-open",
     "opening",
     default=None,
@@ -248,11 +251,9 @@ Examples:
 )
 def preview_command(
     file: Path | None,
-    repo: Path | None,
     out: Path | None,
     force: bool,
     serve: bool,
-    port: int,
     opening: bool | None,
 ) -> int:
     """Render the draft as one self-contained HTML page. Nothing in it runs, HTML in the draft is
@@ -263,10 +264,10 @@ def preview_command(
     from q1lab.files import write_atomic
     from q1lab.written import write_out
 
-    path, _ = _draft(file, repo)
+    path, _ = _draft(file)
 
     def render() -> str:
-        text = _draft(path, repo)[1].decode("utf-8-sig", errors="replace")
+        text = _draft(path)[1].decode("utf-8-sig", errors="replace")
         total = sum(item.words for item in words.sections(text))
         minutes = max(1, round(total / words.WORDS_PER_MINUTE))
         return preview.page(
@@ -276,7 +277,7 @@ def preview_command(
     opens = sys.stdin.isatty() and sys.stderr.isatty() if opening is None else opening
     shared.looked("post preview", path.absolute())
     if serve:
-        server = preview.server(render, port)
+        server = preview.server(render)
         address = f"http://127.0.0.1:{server.server_port}/"
         shared.show(address)
         if opens:
@@ -315,7 +316,6 @@ Examples:
     help="Where it goes: front matter, math and pictures as the place takes them.",
 )
 @file_option
-@shared.repo_option
 @click.option(
     "--output",
     type=click.Path(path_type=Path),
@@ -328,7 +328,6 @@ Examples:
 def export_command(
     place: str,
     file: Path | None,
-    repo: Path | None,
     output: Path | None,
     force: bool,
     tags: tuple[str, ...],
@@ -340,7 +339,7 @@ def export_command(
     from q1lab.files import utc_now
     from q1lab.written import write_out
 
-    path, data = _draft(file, repo)
+    path, data = _draft(file)
     with opened() as store:
         kept = posts.of_week(store, shared.week().label)
     made = export.export(
@@ -400,21 +399,6 @@ def share_command(
     URL."""
     found = posts.share(store, week.label, channel, url, replace=replace, other=other)
     return Said("Recorded.", _board(found), {"post": found})
-
-
-@post.command("status", epilog="Example: q1lab post status --json")
-@shared.json_option
-def status_command(as_json: bool) -> int:
-    """Where the post is live: canonical address and channels."""
-    with opened() as store:
-        found = posts.of_week(store, shared.week().label)
-    if as_json:
-        shared.emit({"post": found, "enough_channels": posts.ENOUGH_CHANNELS})
-    elif found is None:
-        click.echo("No post yet. Make the draft: q1lab post new")
-    else:
-        shared.show("\n".join(_board(found)))
-    return OK
 
 
 def _board(found: dict[str, Any]) -> list[str]:

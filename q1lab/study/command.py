@@ -195,8 +195,10 @@ def of_argv(words: Sequence[str]) -> Wish | None:
         asked = acts.parse(words[1:])
         if asked.help or asked.given & _BEYOND:
             return None
-        return wish_of(**{key: asked.values[key] for key in asked.values if key not in _BEYOND})
-    except Problem:
+        values = {key: asked.values[key] for key in asked.values if key not in _BEYOND}
+        (variant,) = values.pop("variant")
+        return wish_of(variant=variant, **values)
+    except (Problem, ValueError):  # several variants are more than a study, too
         return None
 
 
@@ -247,7 +249,7 @@ def going_on(study: Study) -> str:
     if matched := study.matched:  # each member has a width of its own
         wish = replace(wish, match="params", overrides=_without(wish.overrides, matched))
     if mine.kind == series.SWEEP:
-        return shlex.join(("q1lab", "sweep", *mine.members, *argv(wish)[3:]))
+        return shlex.join(("q1lab", "run", *mine.members, *argv(wish)[3:]))
     if mine.kind == series.TUNE:
         config = {**study.config, mine.axis: float(mine.members[tuning.FACTORS.index(1.0)])}
         overrides = _without(overrides_of(study.preset, config), matched)

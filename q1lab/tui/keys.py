@@ -235,7 +235,7 @@ def check_keymap(keymap: Mapping[str, str], where: str) -> dict[str, str]:
             hint = (
                 f"; did you mean {near[0]!r}?"
                 if near
-                else "; `q1lab config list` names all actions"
+                else "; `q1lab config --keys` names all actions"
             )
             raise Problem(f"{where}: keymap has no action {name!r}{hint}")
         if not isinstance(keys, str) or not keys.strip():

@@ -54,7 +54,7 @@ def test_the_app_draws_itself_for_a_server_of_textual() -> None:
         child.communicate(timeout=20)
 
 
-@pytest.mark.parametrize("group", ["post", "paper", "artifact", "config", "content"])
+@pytest.mark.parametrize("group", ["content"])
 def test_a_group_without_a_command_shows_its_page(
     group: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
