@@ -12,8 +12,8 @@ from __future__ import annotations
 import difflib
 import importlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from q1lab.errors import Problem
 
@@ -24,8 +24,7 @@ STUDIES, UPKEEP, MODEL, WEEK = "Studies", "Upkeep", "Your model", "The week"
 AROUND = "Around it"
 
 
-@dataclass(frozen=True)
-class Act:
+class Act(NamedTuple):
     """What a person can do with `q1lab NAME`, in the app, or by a step of the week."""
 
     name: str
@@ -37,8 +36,8 @@ class Act:
     """``module:attribute`` in q1lab.commands; its own name's where none is given."""
     palette: str = ""
     """What it does, in the words of the app's palette; none where it isn't in there."""
-    form: tuple[str, ...] = ()
-    """Those of its fields that the app asks for in a form."""
+    form: Mapping[str, str] = MappingProxyType({})
+    """Those of its fields that the app asks for in a form, and what they are called there."""
     action: tuple[str, ...] = ()
     """Those of its fields that a week's text gives as an action of this kind: its argument, which
     is needed, then options."""
@@ -48,8 +47,7 @@ class Act:
     """Whether it writes into the learner's repository and commits that."""
 
 
-@dataclass(frozen=True)
-class Asked:
+class Asked(NamedTuple):
     """A command that was typed: its act, the values of all its fields, and which were given."""
 
     act: Act
@@ -59,14 +57,13 @@ class Asked:
     """Whether it asks for its help page."""
 
 
-@dataclass(frozen=True)
-class Said:
+class Said(NamedTuple):
     """What an act on one of the learner's lists has done: in a line, on a terminal in a few more,
     for programs, and what to look at besides."""
 
     line: str
     board: Sequence[str] = ()
-    record: Mapping[str, Any] = field(default_factory=dict)
+    record: Mapping[str, Any] | None = None
     notes: Sequence[str] = ()
 
 
@@ -166,26 +163,30 @@ _EVERY = (
     Act(
         "post publish",
         palette="Record where the post is published",
-        form=("url",),
+        form={"url": "address"},
         mark="published",
     ),
     Act(
         "post share",
         palette="Record where the post was shared",
-        form=("channel", "url"),
+        form={"channel": "channel", "url": "address there"},
         mark="shared",
     ),
     Act("kpi", "KPIs against their targets.", WEEK),
-    Act("kpi set", form=("actual", "target")),
+    Act("kpi set", form={"actual": "actual", "target": "target"}),
     Act("paper", "The papers you read.", WEEK),
     Act(
         "paper add",
         palette="Log a paper",
-        form=("title", "link", "depth", "done"),
+        form={"title": "title", "link": "link", "depth": "read", "done": "finished"},
         mark="paper",
     ),
     Act("artifact", "What you shipped.", WEEK),
-    Act("artifact add", palette="Add an artifact", form=("title", "kind", "location")),
+    Act(
+        "artifact add",
+        palette="Add an artifact",
+        form={"title": "title", "kind": "kind", "location": "address or path"},
+    ),
     Act(
         "roadmap",
         "Tick this week's boxes in AI_EXPERT_ROADMAP.md.",

@@ -363,7 +363,7 @@ def entry(act: Callable[..., acts.Said]) -> Callable[..., int]:
         with opened() as store:
             said = act(store, week(), **values)
         if as_json:
-            emit(said.record)
+            emit(said.record or {})
             return OK
         if said.board:
             show("\n".join(said.board))

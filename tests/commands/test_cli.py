@@ -8,10 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
-from q1lab.acts import GONE, listed
+from q1lab.acts import GONE, command, listed
 from q1lab.cli import cli, run
 from q1lab.commands._documents import show_diff
 from q1lab.commands._saying import say
@@ -21,10 +22,13 @@ from q1lab.journal import reading
 
 @pytest.mark.parametrize("name", listed())
 def test_help_has_an_example(name: str) -> None:
-    done = CliRunner().invoke(cli, [name, "--help"], prog_name="q1lab")
-    assert done.exit_code == 0, done.output
-    assert "Example" in done.output
-    assert f"q1lab {name}" in done.output.split("Example", 1)[1]
+    found = command(name)
+    below = [f"{name} {one}" for one in found.commands] if isinstance(found, click.Group) else []
+    for words in (name, *below):
+        done = CliRunner().invoke(cli, [*words.split(), "--help"], prog_name="q1lab")
+        assert done.exit_code == 0, done.output
+        assert "Example" in done.output, words
+        assert f"q1lab {name}" in done.output.split("Example", 1)[1]
 
 
 @pytest.mark.parametrize("name", GONE)

@@ -881,38 +881,6 @@ def test_an_unknown_variant_names_the_nearest(repo: Path, q1lab: Q1lab) -> None:
     assert "did you mean rope" in q1lab("modification", "--variant", "roep", code=2)[1]
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        "predict",
-        "modification",
-        "post",
-        "post new",
-        "post words",
-        "post lint",
-        "post preview",
-        "post publish",
-        "post share",
-        "post text",
-        "post refresh",
-        "retro",
-        "kpi",
-        "kpi set",
-        "paper",
-        "paper add",
-        "paper done",
-        "artifact",
-        "artifact add",
-        "artifact remove",
-        "roadmap",
-    ],
-)
-def test_every_help_has_an_example(command: str, q1lab: Q1lab) -> None:
-    out, _ = q1lab(*command.split(), "--help")
-    assert "Example" in out
-    assert f"q1lab {command.split()[0]}" in out
-
-
 def test_the_commands_import_nothing_heavy() -> None:
     code = (
         "import sys\nfrom q1lab import cli\n"

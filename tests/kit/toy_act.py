@@ -15,7 +15,7 @@ ACT = Act(
     "A toy to play with.",
     AROUND,
     palette="Play with a toy",
-    form=("name", "color"),
+    form={"name": "name", "color": "color"},
     action=("name", "color"),
     mark="seen",
 )

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from q1lab import acts
-from q1lab.acts import Said
+from q1lab.acts import Act, Said
 from q1lab.errors import Problem
 from q1lab.index.store import Store
 from q1lab.journal import reading
@@ -39,10 +39,14 @@ def form(
     params = {param.name: param for param in command.params if param.name in act.form}
     do: Callable[..., Said] = command.callback.__wrapped__  # type: ignore[union-attr]
     said = _given(app, name) if given is None else given
-    fields = [field for one in act.form for field in _fields(one, params[one], said.get(one, ""))]
+    fields = [
+        field
+        for one, label in act.form.items()
+        for field in _fields(params[one], label, said.get(one, ""))
+    ]
 
     def job(store: Store, typed: dict[str, str]) -> Said:
-        values = _values(params, typed)
+        values = _values(act, params, typed)
         return do(store, app.setup.week, **values, **fixed(values))
 
     _ask(app, title or act.palette, fields, job)
@@ -72,14 +76,14 @@ def _say(app: Q1Lab, said: Said) -> None:
         app.notify(said.line, markup=False)
 
 
-def _fields(name: str, param: click.Parameter, value: str) -> Iterator[Field]:
+def _fields(param: click.Parameter, label: str, value: str) -> Iterator[Field]:
     """A parameter of a command as a field; one that offers some of many has a field for others."""
     import click
 
     from q1lab.arguments import Known
 
-    label = param.opts[-1].lstrip("-")
-    address = "URL" in (param.metavar or label.upper())
+    name = str(param.name)
+    address = "URL" in (param.metavar or name.upper())
     field = Field(name, label, value, needed=param.required)
     if isinstance(param.type, click.Choice):
         yield replace(field, choices=tuple(param.type.choices))
@@ -95,7 +99,7 @@ def _fields(name: str, param: click.Parameter, value: str) -> Iterator[Field]:
         yield replace(field, hint="https://…" if address else said or "")
 
 
-def _values(params: Mapping[str, click.Parameter], typed: Mapping[str, str]) -> Values:
+def _values(act: Act, params: Mapping[str, click.Parameter], typed: Mapping[str, str]) -> Values:
     """What was typed, as the command gets it. Problem naming the field that can't be read."""
     import click
 
@@ -110,7 +114,7 @@ def _values(params: Mapping[str, click.Parameter], typed: Mapping[str, str]) -> 
         try:
             values[name] = param.type.convert(text, param, None) if text else None
         except click.BadParameter as error:
-            raise Problem(f"{param.opts[-1].lstrip('-')}: {error.message}") from None
+            raise Problem(f"{act.form[name]}: {error.message}") from None
     return values
 
 
