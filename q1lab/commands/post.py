@@ -70,22 +70,13 @@ Examples:
 )
 @click.option("--title", metavar="TEXT", help="The post's title.")
 @shared.writing_options
-@click.option("--stdout", is_flag=True, help="Print the draft, and write nothing.")
 @shared.json_option
-def new_command(title: str | None, how: shared.Writing, stdout: bool, as_json: bool) -> int:
+def new_command(title: str | None, how: shared.Writing, as_json: bool) -> int:
     """Make the draft: nine sections with budgets, table, chart, diff, and the paragraph for your
     verdict.
 
     Before the study is done, it holds the paragraph for a null result.
     """
-    from q1lab.documents import post as documents
-
-    if stdout:
-        week = shared.week()
-        with opened() as store:
-            record = documents.gather(store, week, title=title)
-        shared.show(documents.document(record, week.root).text)
-        return OK
     return _write(how, title=title, new=True, as_json=as_json)
 
 
@@ -366,16 +357,15 @@ def export_command(
 
 @post.command("publish", epilog="Example: q1lab post publish https://example.org/q1")
 @click.argument("url")
-@click.option("--title", metavar="TEXT", help="The title under which it is live.")
 @shared.json_option
 @shared.entry
-def publish_command(store: Store, week: Week, url: str, title: str | None = None) -> Said:
+def publish_command(store: Store, week: Week, url: str) -> Said:
     """Record the canonical address of the post: the one that every channel links to."""
     from q1lab.documents import open_claims
     from q1lab.documents import post as documents
 
     empty = documents.note_empty(store, week.label)
-    found = posts.publish(store, week.label, url, title)
+    found = posts.publish(store, week.label, url)
     open_ = open_claims.of_post(store, week, found)
     return Said(
         "Recorded. Cross-posts link to this address.",
