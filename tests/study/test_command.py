@@ -30,9 +30,9 @@ def parsed(words: tuple[str, ...]) -> Wish:
     """What `q1lab run` understands."""
     assert words[:2] == ("q1lab", "run")
     asked = dict(run.make_context("run", list(words[2:])).params)
-    return command.wish_of(
-        **{key: value for key, value in asked.items() if key not in NOT_OF_THE_STUDY}
-    )
+    (variant,) = asked.pop("variant")
+    asked = {key: value for key, value in asked.items() if key not in NOT_OF_THE_STUDY}
+    return command.wish_of(variant=variant, **asked)
 
 
 def drafted(wish: Wish) -> Study:
