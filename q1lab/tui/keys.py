@@ -230,7 +230,7 @@ def check_keymap(keymap: Mapping[str, str], where: str) -> dict[str, str]:
     otherwise."""
     for name, keys in keymap.items():
         if name not in KEYS:
-            hint = nearest(name, KEYS, "`q1lab config` names all actions")
+            hint = nearest(name, KEYS, "`q1lab config --keys` names all actions")
             raise Problem(f"{where}: keymap has no action {name!r}; {hint}")
         if not isinstance(keys, str) or not keys.strip():
             raise Problem(
