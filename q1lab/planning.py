@@ -333,7 +333,7 @@ def save(made: Plan, store: Store) -> Study:
             studies.save(study)
             _mint(study)
         return study
-    study = replace(study, id=studies.new_id(study.variant))
+    study = replace(study, id=studies.new_id(study.variant, questions.taken_names(store)))
     predicted = predictions.locked_prediction(
         store,
         study.variant,

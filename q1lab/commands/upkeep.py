@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,12 @@ import click
 
 from q1lab import paths
 from q1lab.commands import _documents as shared
+from q1lab.commands._opening import opened
 from q1lab.errors import OK, Problem
 from q1lab.files import plain
+from q1lab.index import labels, questions, upkeep
 from q1lab.study import archive as archives
-from q1lab.study import labels, studies, upkeep
+from q1lab.study import studies
 
 YES = click.option("--yes", is_flag=True, help="Don't ask.")
 DRY = click.option("--dry-run", is_flag=True, help="Say what would happen, and do nothing.")
@@ -54,7 +56,7 @@ Exit status: 0 deleted, 1 a study can't be deleted, 2 usage."""
 def delete(study: tuple[str, ...], dry_run: bool, yes: bool, as_json: bool) -> int:
     """Delete STUDY: its runs, weights and logs.
 
-    Its plan and how its runs ended stay on record (`deleted.jsonl`), so that the count of questions
+    Its plan and how its runs ended stay on record (`journal.jsonl`), so that the count of questions
     you asked stays true. Documents in your repository stay as they are.
     """
     doomed = [upkeep.look(name) for name in dict.fromkeys(study)]
@@ -67,8 +69,9 @@ def delete(study: tuple[str, ...], dry_run: bool, yes: bool, as_json: bool) -> i
         click.echo(plain(words), err=as_json)
     done = not dry_run and _agreed(f"Delete {len(doomed)} of your studies for good?", yes)
     if done:
-        for one in doomed:
-            upkeep.delete(one.id)
+        with opened() as store:
+            for one in doomed:
+                upkeep.delete(store, one.id)
     if as_json:
         record = [{"study": one.id, "bytes": one.bytes, "deleted": done} for one in doomed]
         click.echo(json.dumps(record, indent=1))
@@ -114,7 +117,8 @@ def prune(
         click.echo(plain(sentence), err=as_json)
     done = bool(items) and not dry_run and _agreed(f"Free {_size(total)}?", yes)
     if done:
-        upkeep.free(items)
+        with opened() as store:
+            upkeep.free(store, items)
     if as_json:
         rows = [{"kind": i.kind, "what": i.what, "bytes": i.bytes} for i in items]
         click.echo(json.dumps({"items": rows, "bytes": total, "freed": done}, indent=1))
@@ -140,10 +144,11 @@ def note(study: str, text: str | None, clear: bool) -> int:
     if clear and text:
         raise Problem("give a text or --clear, not both")
     studies.load(study)
-    if text is not None or clear:
-        now = labels.change(study, lambda before: replace(before, note=text or ""))
-    else:
-        now = labels.read(study)
+    with opened() as store:
+        if text is not None or clear:
+            now = labels.change(store, study, lambda before: replace(before, note=text or ""))
+        else:
+            now = labels.read(store, study)
     click.echo(plain(f"{study}: {now.note or 'no note'}"))
     return OK
 
@@ -163,7 +168,9 @@ Examples:
 def tag(study: str | None, tags: tuple[str, ...], remove: tuple[str, ...], as_json: bool) -> int:
     """Put TAGS on STUDY, or read them; without STUDY, list all tags that are in use."""
     if study is None:
-        counts = Counter(each for name in studies.ids() for each in labels.read(name).tags)
+        with opened() as store:
+            every = [labels.read(store, name) for name in studies.ids()]
+        counts = Counter(each for one in every for each in one.tags)
         found: Any = dict(sorted(counts.items()))
         words = [f"{name}  {count}" for name, count in found.items()] or ["no tags yet"]
     else:
@@ -176,7 +183,11 @@ def tag(study: str | None, tags: tuple[str, ...], remove: tuple[str, ...], as_js
             every = dict.fromkeys((*before.tags, *tags))
             return replace(before, tags=tuple(tag for tag in every if tag not in remove))
 
-        now = labels.change(study, changed) if tags or remove else labels.read(study)
+        with opened() as store:
+            if tags or remove:
+                now = labels.change(store, study, changed)
+            else:
+                now = labels.read(store, study)
         found = {"study": study, "tags": list(now.tags)}
         words = [f"{study}: {', '.join(now.tags) or 'no tags'}"]
     click.echo(json.dumps(found, indent=1) if as_json else plain("\n".join(words)))
@@ -197,7 +208,9 @@ def archive(study: str, output: Path | None, without_models: bool) -> int:
     target = output or Path(f"{study}{archives.SUFFIX}")
     if target.is_dir():
         target = target / f"{study}{archives.SUFFIX}"
-    size = archives.pack(study, target, models=not without_models)
+    with opened() as store:
+        noted = labels.read(store, study)
+    size = archives.pack(study, target, models=not without_models, labels=asdict(noted))
     click.echo(plain(f"wrote {target} ({_size(size)}); `q1lab restore` brings it back"))
     return OK
 
@@ -214,12 +227,10 @@ Exit status: 0 restored, 1 the file is damaged or no archive, 2 usage."""
 @click.option("--as", "name", metavar="NAME", help="Another name for the study.")
 def restore(file: Path, name: str | None) -> int:
     """Bring a study back from FILE, whole or not at all."""
-    from q1lab.commands._opening import opened
-    from q1lab.index import questions
-
     paths.ensure_home()
     study = archives.unpack(file, name)
     with opened() as store:
         questions.begin(store, study)
+        labels.take_in(store, study)
     click.echo(plain(f"{study.id}: restored, {len(study.runs)} runs; q1lab compare {study.id}"))
     return OK

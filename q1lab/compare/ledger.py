@@ -522,8 +522,8 @@ def _read(store: Store) -> _Home:
     for row in questions.first_losses(store, FIRST_LOSSES):
         by_seed = losses.setdefault(row["study_id"], {}).setdefault(row["arm"], {})
         by_seed.setdefault(row["seed"], {})[row["iter"]] = row["value"]
-    begun, unreadable = questions.begun()
-    there, removed = questions.planned(store), questions.removed()
+    begun, unreadable = questions.begun(store)
+    there, removed = questions.planned(store), questions.removed(store)
     entries = []
     for name in {**begun, **removed, **there}:
         found = begun.get(name)

@@ -59,7 +59,9 @@ NAMES = re.compile(
 """What an archive may hold. Locks, logs of processes and W&B's own folders stay behind."""
 
 
-def pack(study_id: str, target: Path, *, models: bool = True) -> int:
+def pack(
+    study_id: str, target: Path, *, models: bool = True, labels: dict[str, Any] | None = None
+) -> int:
     """Write a study into ``target``; returns its bytes. ``models=False`` leaves weights out.
 
     Problem when it is alive, when ``target`` is there already, or when the disk refuses.
@@ -77,6 +79,9 @@ def pack(study_id: str, target: Path, *, models: bool = True) -> int:
         raise Problem(f"{study_id} is running; archive it when it has ended", FAILED)
     try:
         members = _members(study, models)
+        if labels:
+            write_atomic(study.files.labels, json.dumps(labels) + "\n")
+            members["labels.json"] = study.files.labels
         manifest = {
             "v": 1,
             "study": study_id,
@@ -90,12 +95,13 @@ def pack(study_id: str, target: Path, *, models: bool = True) -> int:
         raise Problem(f"cannot write {target}: {os_reason(error)}", FAILED) from None
     finally:
         os.close(lock)
+        study.files.labels.unlink(missing_ok=True)
 
 
 def _members(study: Study, models: bool) -> dict[str, Path]:
     """Name in the archive → file. Checkpoints only of runs that can still go on."""
     root = study.files.root
-    wanted = [root / "study.json", study.files.labels, study.files.wandb / "runs.json"]
+    wanted = [root / "study.json", study.files.wandb / "runs.json"]
     wanted += sorted(study.files.source.rglob("*.py"))
     for run in study.runs:
         files = study.files.run(run.name)

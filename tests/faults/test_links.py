@@ -25,8 +25,8 @@ from tests.kit.waiting import wait_for
 SMALL = ("--preset", "quick", "--max-iters", "20", "--wandb", "@", "--json")
 
 PLACES = (
-    *("studies", "data", "scratch", "engine-check", "q1lab.db", "deleted.jsonl", "written.json"),
-    *("plan.lock", "studies/rope-1", "studies/rope-1/study.json", "studies/rope-1/labels.json"),
+    *("studies", "data", "scratch", "engine-check", "q1lab.db", "journal.jsonl", "written.json"),
+    *("plan.lock", "studies/rope-1", "studies/rope-1/study.json"),
     *("studies/rope-1/source", "studies/rope-1/runs", "studies/rope-1/claims"),
     *("studies/rope-1/lock", "studies/rope-1/launch.json", "studies/rope-1/runner.log"),
     *("studies/rope-1/wandb", "studies/rope-1/wandb/runs.json", "studies/rope-1/relay.log"),

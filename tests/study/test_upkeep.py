@@ -21,7 +21,9 @@ from q1lab import paths
 from q1lab.cli import run as main
 from q1lab.errors import Problem
 from q1lab.files import sha256_file
-from q1lab.study import archive, deleted, labels, studies, upkeep
+from q1lab.index import labels, questions, upkeep
+from q1lab.index.store import Store
+from q1lab.study import archive, studies
 from tests.kit import wandb_study as lab
 
 SMALL = ("--preset", "quick", "--max-iters", "20", "--seeds", "2", "--wandb", "disabled", "--json")
@@ -47,6 +49,21 @@ def results(capsys: pytest.CaptureFixture[str], name: str) -> Any:
     return json.loads(capsys.readouterr().out)
 
 
+def delete(name: str) -> None:
+    with Store() as store:
+        upkeep.delete(store, name)
+
+
+def away() -> list[questions.Deleted]:
+    with Store() as store:
+        return questions.away(store)
+
+
+def noted(name: str) -> labels.Labels:
+    with Store() as store:
+        return labels.read(store, name)
+
+
 # ── delete
 
 
@@ -61,11 +78,12 @@ def test_a_deleted_study_leaves_its_plan_and_its_ends(
     assert paths.study_dir(trained).is_dir()
     assert main(["delete", trained, "--yes"]) == 0
     assert list(paths.studies_dir().iterdir()) == []
-    (record,) = deleted.records()
-    assert record["id"] == trained
-    assert record["plan"] == json.loads(json.dumps(plan))
-    assert {run["state"] for run in record["runs"].values()} == {"finished"}
-    assert all(isinstance(run["val_loss"], float) for run in record["runs"].values())
+    (record,) = away()
+    assert record.id == trained
+    assert record.study
+    assert record.study.to_dict() == plan
+    assert {run["state"] for run in record.runs.values()} == {"finished"}
+    assert all(isinstance(run["val_loss"], float) for run in record.runs.values())
     assert main(["status"]) == 0
     assert "No study yet" in capsys.readouterr().out
     assert main(["run", "rope", *SMALL]) == 0
@@ -79,7 +97,7 @@ def test_a_running_study_is_not_deleted(capsys: pytest.CaptureFixture[str]) -> N
             assert main(words) == 1
             assert "is running" in capsys.readouterr().err
     assert studies.load(study.id) == study
-    assert deleted.records() == []
+    assert away() == []
 
 
 def test_what_a_later_study_reused_is_said(
@@ -101,7 +119,7 @@ def test_a_damaged_study_and_a_link_can_be_deleted(
     (paths.studies_dir() / "linked-1").symlink_to(elsewhere)
     assert main(["delete", trained, "linked-1", "--yes"]) == 0
     assert "can't be read" in capsys.readouterr().out
-    assert [one["plan"] for one in deleted.records()] == [None, None]
+    assert [one.study for one in away()] == [None, None]
     assert elsewhere.is_dir(), "what a link leads to is not q1lab's"
     assert main(["delete", "..", "--yes"]) == 2
     assert main(["delete", "nope-1", "--yes"]) == 2
@@ -116,16 +134,16 @@ def test_a_deletion_that_was_cut_off(trained: str, monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(Path, "rename", killed)
     with pytest.raises(KeyboardInterrupt):
-        upkeep.delete(trained)
-    assert deleted.records() == [], "it is still here"
+        delete(trained)
+    assert away() == [], "it is still here"
     assert studies.load(trained)
     monkeypatch.setattr(Path, "rename", real)
     monkeypatch.setattr(shutil, "rmtree", killed)
     with pytest.raises(KeyboardInterrupt):
-        upkeep.delete(trained)
+        delete(trained)
     assert studies.ids() == []
     assert [item.kind for item in upkeep.plan()] == ["leftovers"]
-    assert len(deleted.records()) == 1
+    assert len(away()) == 1
 
 
 # ── prune
@@ -238,7 +256,7 @@ def test_prune_weights_imports_and_texts_on_demand(
     assert "swiglu-1 reused runs of rope-1: it has copies of its own" in said
     assert studies.ids() == [trained, "swiglu-1"]
     assert len(list(paths.data_dir().glob("*.txt"))) == 1
-    assert len(deleted.records()) == 1
+    assert len(away()) == 1
 
 
 # ── notes and tags
@@ -263,7 +281,7 @@ def test_notes_and_tags_are_shown_and_filter(
     assert main(["tag", "--json"]) == 0
     assert json.loads(capsys.readouterr().out.partition("\n")[2]) == {"long-context": 1}
     assert main(["note", trained, "--clear"]) == 0
-    assert labels.read(trained) == labels.Labels("", ("long-context",))
+    assert noted(trained) == labels.Labels("", ("long-context",))
     assert studies.load(trained) == identity, "labels are no part of the plan"
 
 
@@ -283,15 +301,24 @@ def test_bad_labels_are_one_line(
 ) -> None:
     assert main(words) == 2
     assert len(capsys.readouterr().err.splitlines()) == 1
-    assert labels.read(trained) == labels.Labels()
+    assert noted(trained) == labels.Labels()
 
 
-def test_labels_from_elsewhere_stop_nobody(trained: str) -> None:
-    file = studies.load(trained).files.labels
-    for text in ("[]", "{", '{"tags": 3, "note": []}', '{"tags": ["a b", 1, "ok"]}', "[" * 10_000):
-        file.write_text(text)
-        assert labels.read(trained).note == ""
-        assert set(labels.read(trained).tags) <= {"ok"}
+def test_labels_from_elsewhere_are_taken_as_far_as_they_are_any() -> None:
+    for record in ({"tags": 3, "note": []}, {"tags": ["a b", 1, "ok"]}, {"note": "x" * 9000}):
+        found = labels.of_record(record)
+        assert set(found.tags) <= {"ok"}
+        assert len(found.note) <= labels.LONGEST
+    with pytest.raises(ValueError, match="no object"):
+        labels.of_record([])
+
+
+def test_a_new_study_of_an_old_name_has_none_of_its_labels(trained: str) -> None:
+    assert main(["tag", trained, "mine"]) == 0
+    shutil.rmtree(paths.study_dir(trained))
+    time.sleep(1.1)  # a study is told apart by the second in which it was planned
+    assert main(["run", "rope", *SMALL]) == 0
+    assert noted(trained) == labels.Labels()
 
 
 # ── archive and restore
@@ -314,14 +341,14 @@ def test_a_study_as_one_file_and_back(
     assert main(["delete", trained, "--yes"]) == 0
     shutil.rmtree(paths.data_dir())
     assert main(["restore", str(target)]) == 0
-    assert deleted.records() == []
+    assert away() == []
     again = {name: sha256_file(paths.study_dir(trained) / name) for name in files}
     assert again == files
     found = results(capsys, trained)
     assert found == before
     study = studies.load(trained)
     assert (paths.home() / study.data.file).is_file(), "it can go on"
-    assert labels.read(trained).tags == ("keep",)
+    assert noted(trained).tags == ("keep",)
     assert main(["restore", str(target), "--as", "copy-1"]) == 0
     assert studies.load("copy-1").id == "copy-1"
     assert sorted(studies.ids()) == ["copy-1", trained]
@@ -381,7 +408,7 @@ def test_a_hostile_archive_leaves_nothing(
     lab.train_all(study)
     target = tmp_path / "a.tar.gz"
     archive.pack(study.id, target)
-    upkeep.delete(study.id)
+    delete(study.id)
     if how in HOSTILE:
         bad = remade(target, HOSTILE[how])
     else:
@@ -431,19 +458,7 @@ def test_tags_that_are_put_on_at_once_are_all_there(trained: str) -> None:
         for n in range(4)
     ]
     assert [one.wait(timeout=120) for one in both] == [0] * 4
-    assert set(labels.read(trained).tags) == {f"t{n}" for n in range(4)}
-
-
-def test_labels_that_cannot_be_read_are_not_written_over(
-    trained: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    labels.write(trained, labels.Labels("worth keeping"))
-    file = studies.load(trained).files.labels
-    damaged = file.read_bytes().replace(b'"note"', b'"note')
-    file.write_bytes(damaged)
-    assert main(["tag", trained, "draft"]) == 1
-    assert "can't be read, and would be lost" in capsys.readouterr().err
-    assert file.read_bytes() == damaged
+    assert set(noted(trained).tags) == {f"t{n}" for n in range(4)}
 
 
 def test_a_plan_under_another_name_is_synced_before_it_is_there(

@@ -18,7 +18,8 @@ from pathlib import Path
 from q1lab import paths
 from q1lab.errors import FAILED, NOTICES, Problem
 from q1lab.files import is_locked, os_reason, proved, remove, size_of, try_lock
-from q1lab.study import deleted, studies
+from q1lab.index.store import Store
+from q1lab.study import studies
 from q1lab.study.alive import is_alive
 from q1lab.study.events import last_event, read_new, shows_a_result
 from q1lab.study.states import ENDED
@@ -63,8 +64,8 @@ def look(study_id: str) -> Doomed:
     return Doomed(study_id, _size([folder]), tuple(takers), unreadable)
 
 
-def delete(study_id: str) -> None:
-    """Delete a study, after its plan and how its runs ended were written down (see ``deleted``).
+def delete(store: Store, study_id: str) -> None:
+    """Delete a study, after its plan and how its runs ended were put on record.
 
     Problem when there is none, when it is alive, or when the disk refuses.
     """
@@ -90,7 +91,8 @@ def delete(study_id: str) -> None:
                 end = last_event(events) or {}
                 runs[run.name] = {key: end.get(key) for key in ("state", "val_loss")}
                 runs[run.name]["seen"] = shows_a_result(events, study.max_iters)
-        deleted.add(study_id, plan, runs)
+        with store.act() as add:
+            add("delete", study=study_id, plan=plan, runs=runs)
         proved(folder.parent, paths.home())
         aside = folder.with_name(f".deleted-{study_id}-{secrets.token_hex(4)}")
         try:
@@ -165,12 +167,12 @@ def plan(
     return found
 
 
-def free(items: Iterable[Item]) -> int:
+def free(store: Store, items: Iterable[Item]) -> int:
     """Free them; returns the bytes that are free now. Problem for what the disk refuses."""
     freed = 0
     for item in items:
         if item.study is not None:
-            delete(item.study)
+            delete(store, item.study)
         for path in item.paths:
             remove(path)
         freed += item.bytes
