@@ -1,4 +1,4 @@
-"""RMSNorm with ε = 1 in place of 0.00001.
+"""RMSNorm with ε = 1 instead of 0.00001.
 
 Small inputs are then no longer scaled up. Train it with `q1lab run
 ./big_eps.py --baseline rmsnorm --unchecked`: does this model mind?

@@ -1,4 +1,4 @@
-"""SwiGLU without the cut: hidden size 512 in place of 341.
+"""SwiGLU without the cut: hidden size 512 instead of 341.
 
 That is a third more parameters. Train it with `q1lab run
 ./swiglu_512.py --baseline swiglu --unchecked` to see what the extra

@@ -935,11 +935,12 @@ def timing(c: Comparison) -> str:
     for key in clear:
         ends = (c.timed or {})[key]
         low, high = (apart(1.0, 1.0 + end) for end in (ends.low, ends.high))
-        said.append(f"{names[key]} change by {low} to {high} (95% interval)")
-    if len(clear) < len([key for key in TIMED if change(c, key)]):
+        said.append(f"the change of {names[key]} is {low} to {high} (95% interval)")
+    if unclear := [names[key] for key in TIMED if change(c, key) == UNCLEAR]:
         few = min((len(arm.values) for arm in c.arms.values()), default=0) < MIN_FOR_VERDICT
         why = "fewer than three runs an arm" if few else "the 95% interval over runs contains 0"
-        said.append(f"{UNCLEAR}: {why}")
+        which = f"that of {' and '.join(unclear)} is " if clear else ""
+        said.append(f"{which}{UNCLEAR}: {why}")
     spans = [arm.tokens_per_s_ends for arm in c.arms.values()]
     shares = [high / low - 1 for low, high in (pair for pair in spans if pair) if low > 0]
     if shares and max(shares) >= BUSY_FROM:

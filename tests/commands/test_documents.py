@@ -491,11 +491,7 @@ def test_a_commit_is_asked_about_whatever_the_input_is(
     repo: Path, q1lab: Q1lab, answers: Answers, command: str
 ) -> None:
     """`yes n | q1lab modification` had committed, as nobody sat at a terminal."""
-    made = lab_home.make_study()
-    for arm in made.arms.values():
-        copy = made.files.root / arm.source
-        copy.parent.mkdir(parents=True)
-        copy.write_bytes((paths.models_dir() / copy.name).read_bytes())
+    lab_home.make_study()
     (repo / "model.py").write_bytes((paths.models_dir() / "baseline.py").read_bytes())
     git(repo, "commit", "-qam", "mine")
     q1lab("new", "rope", "--repo", str(repo))
@@ -699,7 +695,7 @@ def test_the_post(repo: Path, q1lab: Q1lab, fake_trainer: Fake, tmp_path: Path) 
     assert not (repo / "posts").exists()
     q1lab("post", "new")
     path = repo / "posts" / "m03-w04-retrospective.md"
-    assert "for the case that it is a null one" in path.read_text()
+    assert "in case the runs show no difference" in path.read_text()
     assert "is there already" in q1lab("post", "new", code=2)[1]
     study(fake_trainer)
     path.write_text(

@@ -294,8 +294,12 @@ def timed(**speeds: tuple[float, ...]) -> Comparison:
 
 def test_speed_is_told_as_a_change_only_where_its_interval_excludes_0() -> None:
     apart = timed(baseline=(21_900.0, 22_000.0, 22_200.0), modified=(20_700.0, 20_800.0, 20_900.0))
+    noisy_ends = stats.Interval(-0.1, 0.1)
     assert telling.change(apart, "tokens_per_s") == "−5.5%"
-    assert "Tokens/s change by −6.9% to −4.2% (95% interval)" in telling.timing(apart)
+    assert "The change of tokens/s is −6.9% to −4.2% (95% interval)" in telling.timing(apart)
+    assert apart.timed is not None
+    slower = replace(apart, timed={**apart.timed, "wall_s": noisy_ends})
+    assert "; that of wall clock per run is not clear: the 95%" in telling.timing(slower)
     noisy = timed(baseline=(15_000.0, 19_000.0, 22_200.0), modified=(14_000.0, 18_000.0, 20_900.0))
     assert telling.change(noisy, "tokens_per_s") == "not clear"
     said = " ".join("\n".join(lines(noisy, 80)).split())

@@ -185,6 +185,26 @@ def test_cancelled_by_somebody_else(cluster: kit.Slurm) -> None:
     assert len(said().job.cells) == 2
 
 
+@pytest.mark.long  # Slurm takes half a minute to give up and to come back
+def test_a_controller_that_dies_ends_no_watch(cluster: kit.Slurm) -> None:
+    """The watch says that it is out of touch, waits, and takes the study up where it is."""
+    assert q1lab(*SLURM, "--seeds", "1", "--detach", pause=0.6).returncode == 0
+    study = studies.load("rope-1")
+    wait_for(lambda: is_submitted(study))
+    kept = cluster.root / "state" / "job_state"  # Slurm writes it some seconds later
+    wait_for(lambda: kept.exists() and said().job.name.encode() in kept.read_bytes())
+    cluster.kill("slurmctld")
+    try:
+        wait_for(lambda: not said().reached, seconds=120)
+        assert "Unable to contact slurm controller" in said().why
+        assert launch.is_alive(study.files)
+    finally:
+        cluster.controller()
+    wait_for(lambda: not launch.is_alive(study.files), seconds=120)
+    assert q1lab("compare", "rope-1").returncode == 0
+    assert len(said().jobs) == 1
+
+
 def test_a_trainer_that_dies_is_handed_over_again() -> None:
     done = q1lab(*SLURM, "--seeds", "1", "--json", crash=["modified-seed0"])
     assert done.returncode == 0, done.stderr
