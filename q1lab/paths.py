@@ -9,6 +9,7 @@ Everything lives under one folder, ``Q1LAB_HOME`` (default: the platform's user 
     data/<sha256>.txt          corpora, kept by content so that a study can always go on
     scratch/                   where children stand that have no folder of their own
     studies/rope-1/            one study: see StudyPaths
+    trash/rope-1/              one that was deleted, until `q1lab prune`
 """
 
 from __future__ import annotations
@@ -66,6 +67,11 @@ def studies_dir() -> Path:
 
 def study_dir(study_id: str) -> Path:
     return studies_dir() / study_id
+
+
+def trash_dir() -> Path:
+    """Studies that were deleted and can be brought back."""
+    return home() / "trash"
 
 
 def plan_lock() -> Path:
@@ -134,11 +140,6 @@ class StudyPaths:
     @property
     def plan(self) -> Path:
         return self.root / "study.json"
-
-    @property
-    def labels(self) -> Path:
-        """The learner's note and tags."""
-        return self.root / "labels.json"
 
     @property
     def lock(self) -> Path:

@@ -128,7 +128,7 @@ def _notebook(names: tuple[str, ...], output: Path | None, force: bool, as_json:
     if not missing:
         raise Problem(f"{study.id} lacks no run; there is nothing to train")
     try:
-        make = notebook.bundle if path.suffix == ".zip" else notebook.notebook
+        make = notebook.packed if path.suffix == ".zip" else notebook.notebook
         write_out(path, make(study, missing), force=force)
     except OSError as error:
         raise Problem(

@@ -16,8 +16,7 @@ from q1lab.commands._opening import opened
 from q1lab.errors import OK, Problem
 from q1lab.files import plain
 from q1lab.index import labels, questions, upkeep
-from q1lab.study import archive as archives
-from q1lab.study import studies
+from q1lab.study import bundle, studies
 
 YES = click.option("--yes", is_flag=True, help="Don't ask.")
 DRY = click.option("--dry-run", is_flag=True, help="Say what would happen, and do nothing.")
@@ -54,12 +53,14 @@ Exit status: 0 deleted, 1 a study can't be deleted, 2 usage."""
 @YES
 @JSON
 def delete(study: tuple[str, ...], dry_run: bool, yes: bool, as_json: bool) -> int:
-    """Delete STUDY: its runs, weights and logs.
+    """Delete STUDY: its runs, weights and logs go to the trash, until `q1lab prune`.
 
-    Its plan and how its runs ended stay on record (`journal.jsonl`), so that the count of questions
-    you asked stays true. Documents in your repository stay as they are.
+    `q1lab restore STUDY` brings it back. Its plan and how its runs ended stay on record
+    (`journal.jsonl`), so that the count of questions you asked stays true. Documents in your
+    repository stay as they are.
     """
-    doomed = [upkeep.look(name) for name in dict.fromkeys(study)]
+    with opened() as store:
+        doomed = [upkeep.look(store, name) for name in dict.fromkeys(study)]
     for one in doomed:
         words = f"{one.id}: {_size(one.bytes)}"
         if one.unreadable:
@@ -67,7 +68,7 @@ def delete(study: tuple[str, ...], dry_run: bool, yes: bool, as_json: bool) -> i
         if one.reused_by:
             words += f"; {', '.join(one.reused_by)} reused runs of it: those are copies, and stay"
         click.echo(plain(words), err=as_json)
-    done = not dry_run and _agreed(f"Delete {len(doomed)} of your studies for good?", yes)
+    done = not dry_run and _agreed(f"Move {len(doomed)} of your studies to the trash?", yes)
     if done:
         with opened() as store:
             for one in doomed:
@@ -76,7 +77,8 @@ def delete(study: tuple[str, ...], dry_run: bool, yes: bool, as_json: bool) -> i
         record = [{"study": one.id, "bytes": one.bytes, "deleted": done} for one in doomed]
         click.echo(json.dumps(record, indent=1))
     else:
-        click.echo("deleted" if done else "nothing was deleted")
+        back = f"deleted; `q1lab restore {doomed[0].id}` brings it back until `q1lab prune`"
+        click.echo(plain(back) if done else "nothing was deleted")
     return OK
 
 
@@ -104,7 +106,8 @@ Examples:
 def prune(
     models: bool, imports: bool, data: bool, days: float, dry_run: bool, yes: bool, as_json: bool
 ) -> int:
-    """Free room: checkpoints of runs that have ended, and what killed commands left behind.
+    """Free room: empty the trash, and remove checkpoints of runs that have ended and what killed
+    commands left behind.
 
     Losses, verdicts and logs stay. Studies that are running are left alone.
     """
@@ -113,7 +116,9 @@ def prune(
     total = sum(item.bytes for item in items)
     for item in items:
         click.echo(plain(f"{item.kind:<12} {_size(item.bytes):>9}  {item.what}"), err=as_json)
-    for sentence in upkeep.reusers(items):
+    with opened() as store:
+        taken = upkeep.reusers(store, items)
+    for sentence in taken:
         click.echo(plain(sentence), err=as_json)
     done = bool(items) and not dry_run and _agreed(f"Free {_size(total)}?", yes)
     if done:
@@ -198,19 +203,22 @@ def tag(study: str | None, tags: tuple[str, ...], remove: tuple[str, ...], as_js
     epilog="""\b
 Examples:
   q1lab archive rope-1
-  q1lab archive rope-1 --output ~/backup/rope-1.q1lab.tar.gz --without-models"""
+  q1lab archive rope-1 --output ~/backup/rope-1.q1lab.zip --without-models"""
 )
 @click.argument("study")
 @click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help="Default: here.")
 @click.option("--without-models", is_flag=True, help="Leave the weights out.")
 def archive(study: str, output: Path | None, without_models: bool) -> int:
     """Write STUDY into one file: plan, sources, events, logs, weights, labels, and its text."""
-    target = output or Path(f"{study}{archives.SUFFIX}")
+    target = output or Path(f"{study}{bundle.SUFFIX}")
     if target.is_dir():
-        target = target / f"{study}{archives.SUFFIX}"
+        target = target / f"{study}{bundle.SUFFIX}"
+    if target.suffix != ".zip":
+        raise Problem(f"--output {target}: an archive is a zip; give a name that ends in .zip")
     with opened() as store:
         noted = labels.read(store, study)
-    size = archives.pack(study, target, models=not without_models, labels=asdict(noted))
+    made = asdict(noted) if noted != labels.Labels() else {}
+    size = bundle.pack(study, target, models=not without_models, labels=made)
     click.echo(plain(f"wrote {target} ({_size(size)}); `q1lab restore` brings it back"))
     return OK
 
@@ -218,19 +226,27 @@ def archive(study: str, output: Path | None, without_models: bool) -> int:
 @click.command(
     epilog="""\b
 Examples:
-  q1lab restore rope-1.q1lab.tar.gz
-  q1lab restore rope-1.q1lab.tar.gz --as rope-1-laptop
+  q1lab restore rope-1.q1lab.zip
+  q1lab restore rope-1.q1lab.zip --as rope-1-laptop
+  q1lab restore rope-1
 
 Exit status: 0 restored, 1 the file is damaged or no archive, 2 usage."""
 )
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", metavar="FILE|STUDY", type=click.Path(path_type=Path))
 @click.option("--as", "name", metavar="NAME", help="Another name for the study.")
 def restore(file: Path, name: str | None) -> int:
-    """Bring a study back from FILE, whole or not at all."""
+    """Bring a study back from FILE, an archive, or a deleted STUDY from the trash, whole or not at
+    all."""
     paths.ensure_home()
-    study = archives.unpack(file, name)
+    place = None if file.exists() else upkeep.in_trash(str(file))
+    noted = None
+    if place is not None:
+        study = studies.load(upkeep.bring_back(place, name))
+    else:
+        study, noted = bundle.restore(file, name)
     with opened() as store:
         questions.begin(store, study)
-        labels.take_in(store, study)
+        if noted is not None:
+            labels.change(store, study.id, lambda _: labels.of_record(noted))
     click.echo(plain(f"{study.id}: restored, {len(study.runs)} runs; q1lab compare {study.id}"))
     return OK

@@ -556,8 +556,7 @@ def _of_rows(
         at = row["arm"], row["seed"]
         if row["state"] in ENDED:
             ends[at] = End(row["state"], row["val_loss"])
-        tells = row["eval_loss"] is not None or 10 * row["iter"] >= row["max_iters"]
-        if row["state"] in ENDED or tells:
+        if questions.shows_a_result(row):
             seen[at] = row["started"] or row["ended"] or ""
     if not rows and study.files.launch.exists() and not is_alive(study.files):
         return _gone(study, begun)  # its runs were removed by hand

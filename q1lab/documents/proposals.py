@@ -28,7 +28,7 @@ from q1lab.index.store import Store
 from q1lab.journal import choice, evidence, predictions
 from q1lab.journal import posts as published
 from q1lab.repository import Repository
-from q1lab.study import studies
+from q1lab.study import kept, studies
 from q1lab.study.studies import Study
 from q1lab.week import progress
 from q1lab.week.model import Week
@@ -69,11 +69,19 @@ class Proposal:
         return next(iter(self.files.values())).decode(errors="replace")
 
     def named(self, paths: Iterable[Path]) -> str:
-        """Some of its files by their paths in the repository, separated by commas."""
-        root = self.repo.root if self.repo is not None else None
+        """Some of its files by their paths in the repository, separated by commas; those of a
+        study's folder are told as one."""
+        root = self.repo.root if self.repo is not None else self.root
+        places: dict[str, list[str]] = {}
+        for path in paths:
+            inside = root is not None and path.is_relative_to(root)
+            name = path.relative_to(root or path).as_posix() if inside else path.name
+            head, *rest = name.split("/")
+            one = f"{head}/{rest[0]}" if head == kept.FOLDER and len(rest) > 1 else name
+            places.setdefault(one, []).append(name)
         return ", ".join(
-            str(path.relative_to(root)) if root and path.is_relative_to(root) else path.name
-            for path in paths
+            f"{place} ({len(held)} files)" if len(held) > 1 else held[0]
+            for place, held in places.items()
         )
 
     def pending(self) -> tuple[Path, ...]:
@@ -190,14 +198,15 @@ def keep(study: Study, root: Path, repo: Repository | None) -> Proposal:
 
 
 def _diff_of_files(files: Mapping[Path, bytes], root: Path) -> str:
-    """The diff of a study's folder. A new copy of a model file is one line: its author knows it,
-    and hundreds of lines would push the document itself out of sight."""
+    """The diff of a study's folder. A new file is one line: it holds what trained and what came
+    out, and hundreds of lines would push the document itself out of sight."""
 
     def shown(path: Path, data: bytes) -> str:
         name, old = str(path.relative_to(root)), saving.read(path)
-        if old is None and path.suffix == ".py":
+        if old is None:
             lines = data.count(b"\n")
-            return f"--- /dev/null\n+++ {name} (new: {lines} lines, the file as it trained)\n"
+            what = ", the file as it trained" if path.suffix == ".py" else ""
+            return f"--- /dev/null\n+++ {name} (new: {lines} lines{what})\n"
         return unified(old or b"", data, name)
 
     return "".join(starmap(shown, files.items()))

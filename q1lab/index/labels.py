@@ -5,7 +5,6 @@ They are no part of the plan: they change neither what a study is nor what it ma
 
 from __future__ import annotations
 
-import contextlib
 import json
 import re
 from collections.abc import Callable
@@ -13,9 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from q1lab.errors import Problem
-from q1lab.files import plain, read_shown_json
+from q1lab.files import plain
 from q1lab.index.store import Store
-from q1lab.study.studies import Study
 
 LONGEST = 4000
 """Characters of a note."""
@@ -72,15 +70,6 @@ def of_record(record: Any) -> Labels:
     tags = tags if isinstance(tags, list) else []
     good = dict.fromkeys(tag for tag in tags if isinstance(tag, str) and is_tag(tag))
     return checked(Labels(note, tuple(good)[:MOST]))
-
-
-def take_in(store: Store, study: Study) -> None:
-    """Keep the labels that came with a study's folder, where there are any."""
-    file = study.files.labels
-    with contextlib.suppress(OSError, ValueError):
-        found = of_record(read_shown_json(file, 1 << 20))
-        change(store, study.id, lambda _: found)
-    file.unlink(missing_ok=True)
 
 
 def is_tag(text: str) -> bool:

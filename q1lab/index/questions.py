@@ -17,6 +17,7 @@ from q1lab.errors import Problem
 from q1lab.files import utc_now
 from q1lab.index.store import Row, Store
 from q1lab.study import studies
+from q1lab.study.states import ENDED
 from q1lab.study.studies import Study
 
 Name = tuple[str, str]
@@ -149,6 +150,13 @@ def runs(store: Store) -> list[Row]:
         "SELECT study_id, arm, seed, state, started, ended, iter, max_iters, eval_loss, val_loss "
         "FROM runs WHERE state <> 'queued'"
     ).fetchall()
+
+
+def shows_a_result(run: Row) -> bool:
+    """Whether a run says how it will come out: it ended, was evaluated, or trained a tenth of its
+    iters (a training loss tells, too)."""
+    evaluated = run["eval_loss"] is not None or 10 * run["iter"] >= run["max_iters"]
+    return run["state"] in ENDED or evaluated
 
 
 def first_losses(store: Store, iters: int) -> list[Row]:

@@ -386,7 +386,12 @@ def is_id(text: str) -> bool:
 
 def save(study: Study) -> None:
     """Write the plan atomically."""
-    write_atomic(study.files.plan, json.dumps(study.to_dict(), indent=1, ensure_ascii=False) + "\n")
+    write_atomic(study.files.plan, encoded(study))
+
+
+def encoded(study: Study) -> str:
+    """The text of a study.json."""
+    return json.dumps(study.to_dict(), indent=1, ensure_ascii=False) + "\n"
 
 
 def ids() -> list[str]:

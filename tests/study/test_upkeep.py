@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tarfile
 import time
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from q1lab.errors import Problem
 from q1lab.files import sha256_file
 from q1lab.index import labels, questions, upkeep
 from q1lab.index.store import Store
-from q1lab.study import archive, studies
+from q1lab.study import bundle, studies
 from tests.kit import wandb_study as lab
 
 SMALL = ("--preset", "quick", "--max-iters", "20", "--seeds", "2", "--wandb", "disabled", "--json")
@@ -52,6 +53,11 @@ def results(capsys: pytest.CaptureFixture[str], name: str) -> Any:
 def delete(name: str) -> None:
     with Store() as store:
         upkeep.delete(store, name)
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    files = [path for path in folder.rglob("*") if path.is_file() and path.name != "lock"]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
 def away() -> list[questions.Deleted]:
@@ -138,12 +144,68 @@ def test_a_deletion_that_was_cut_off(trained: str, monkeypatch: pytest.MonkeyPat
     assert away() == [], "it is still here"
     assert studies.load(trained)
     monkeypatch.setattr(Path, "rename", real)
-    monkeypatch.setattr(shutil, "rmtree", killed)
-    with pytest.raises(KeyboardInterrupt):
-        delete(trained)
+    delete(trained)
     assert studies.ids() == []
-    assert [item.kind for item in upkeep.plan()] == ["leftovers"]
+    assert [item.kind for item in upkeep.plan()] == ["trash"]
+    with monkeypatch.context() as broken:
+        broken.setattr(shutil, "rmtree", killed)
+        with pytest.raises(KeyboardInterrupt), Store() as store:
+            upkeep.free(store, upkeep.plan())
+    assert upkeep.in_trash(trained) is None, "half a study does not come back"
+    with Store() as store:
+        upkeep.free(store, upkeep.plan())
+    assert upkeep.plan() == []
     assert len(away()) == 1
+
+
+def test_a_deleted_study_comes_back_whole(trained: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["tag", trained, "keep"]) == 0
+    before, files = results(capsys, trained), tree(paths.study_dir(trained))
+    assert main(["delete", trained, "--yes"]) == 0
+    assert f"`q1lab restore {trained}` brings it back" in capsys.readouterr().out
+    assert main(["restore", "rope"]) == 1, "no archive, and none in the trash"
+    assert main(["restore", trained]) == 0
+    assert tree(paths.study_dir(trained)) == files
+    assert (results(capsys, trained), noted(trained).tags) == (before, ("keep",))
+    assert away() == []
+    assert main(["delete", trained, "--yes"]) == 0
+    assert main(["restore", trained, "--as", "other-1"]) == 0
+    assert studies.load("other-1").id == "other-1"
+    assert [one.id for one in away()] == [trained], "the name stays its own"
+
+
+def test_pruning_empties_the_trash_and_says_how_much(
+    trained: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["delete", trained, "--yes"]) == 0
+    capsys.readouterr()
+    assert main(["prune", "--yes", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["bytes"] > 4 * 3000
+    assert [item["kind"] for item in told["items"]] == ["trash"]
+    assert list(paths.trash_dir().iterdir()) == []
+    assert main(["restore", trained]) == 1
+    assert [one.id for one in away()] == [trained]
+
+
+@pytest.mark.parametrize("how", ["a link", "a damaged plan", "no plan"])
+def test_whatever_was_deleted_comes_back(
+    trained: str, how: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = paths.study_dir(trained)
+    if how == "a link":
+        folder.rename(tmp_path / "elsewhere")
+        folder.symlink_to(tmp_path / "elsewhere")
+    elif how == "no plan":
+        (folder / "study.json").unlink()
+    else:
+        (folder / "study.json").write_text("{")
+    assert main(["delete", trained, "--yes"]) == 0
+    assert not folder.is_symlink()
+    assert not folder.exists()
+    main(["restore", trained])
+    assert len(tree(folder)) > 10
+    assert folder.is_symlink() == (how == "a link")
 
 
 # ── prune
@@ -334,7 +396,7 @@ def test_a_study_as_one_file_and_back(
         for p in paths.study_dir(trained).rglob("*")
         if p.name in ("study.json", "events.jsonl", "model.pt", "labels.json") or p.suffix == ".py"
     }
-    target = tmp_path / "one.q1lab.tar.gz"
+    target = tmp_path / "one.q1lab.zip"
     assert main(["archive", trained, "--output", str(target)]) == 0
     assert main(["archive", trained, "--output", str(target)]) == 2, "nothing is overwritten"
     assert main(["restore", str(target)]) == 2, "it is here"
@@ -356,21 +418,47 @@ def test_a_study_as_one_file_and_back(
     assert mode == {0}
 
 
-def remade(target: Path, change: Callable[[dict[str, bytes], dict[str, Any]], None]) -> Path:
-    """The archive again, its members and its list changed."""
-    with tarfile.open(target) as tar:
-        held = {m.name: tar.extractfile(m).read() for m in tar}  # type: ignore[union-attr]
-    manifest = json.loads(held.pop(archive.MANIFEST))
-    change(held, manifest)
-    out = target.with_name("changed.tar.gz")
+def held_by(target: Path) -> tuple[dict[str, bytes], dict[str, Any]]:
+    """An archive's files by their names, and its list."""
+    with zipfile.ZipFile(target) as packed:
+        held = {name: packed.read(name) for name in packed.namelist()}
+    return held, json.loads(held.pop(bundle.LIST))
+
+
+def as_zip(out: Path, held: dict[str, bytes], listed: dict[str, Any]) -> Path:
+    with zipfile.ZipFile(out, "w") as packed:
+        for name, data in {bundle.LIST: json.dumps(listed).encode(), **held}.items():
+            info = zipfile.ZipInfo(name)
+            info.external_attr = (0o120777 if data == b"LINK" else 0o644) << 16
+            packed.writestr(info, data)
+    return out
+
+
+def as_before(out: Path, held: dict[str, bytes], listed: dict[str, Any]) -> Path:
+    """A gzipped tar, as the version before wrote it."""
     with tarfile.open(out, "w:gz") as tar:
-        for name, data in {archive.MANIFEST: json.dumps(manifest).encode(), **held}.items():
+        for name, data in {"q1lab-archive.json": json.dumps(listed).encode(), **held}.items():
             info = tarfile.TarInfo(name)
             info.size = len(data)
             if data == b"LINK":
                 info.type, info.linkname, info.size = tarfile.SYMTYPE, "/etc/passwd", 0
             tar.addfile(info, io.BytesIO(data))
     return out
+
+
+def test_an_archive_of_the_version_before_is_restored(
+    trained: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["tag", trained, "keep"]) == 0
+    before = results(capsys, trained)
+    target = tmp_path / "one.zip"
+    assert main(["archive", trained, "--output", str(target)]) == 0
+    old = as_before(tmp_path / "one.q1lab.tar.gz", *held_by(target))
+    assert main(["delete", trained, "--yes"]) == 0
+    shutil.rmtree(paths.data_dir())
+    assert main(["restore", str(old)]) == 0
+    assert results(capsys, trained) == before
+    assert noted(trained).tags == ("keep",)
 
 
 HOSTILE: dict[str, Callable[[dict[str, bytes], dict[str, Any]], None]] = {
@@ -400,19 +488,25 @@ HOSTILE: dict[str, Callable[[dict[str, bytes], dict[str, Any]], None]] = {
 }
 
 
+@pytest.mark.parametrize("form", [as_zip, as_before])
 @pytest.mark.parametrize("how", [*HOSTILE, "cut off", "garbled", "no archive", "empty", "a bomb"])
 def test_a_hostile_archive_leaves_nothing(
-    how: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    how: str,
+    form: Callable[[Path, dict[str, bytes], dict[str, Any]], Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     study = lab.plan(wandb="disabled")
     lab.train_all(study)
-    target = tmp_path / "a.tar.gz"
-    archive.pack(study.id, target)
+    target = tmp_path / "a.zip"
+    bundle.pack(study.id, target)
     delete(study.id)
+    held, listed = held_by(target)
     if how in HOSTILE:
-        bad = remade(target, HOSTILE[how])
+        HOSTILE[how](held, listed)
+        bad = form(tmp_path / "changed.zip", held, listed)
     else:
-        data = target.read_bytes()
+        data = form(tmp_path / "same.zip", held, listed).read_bytes()
         changed = {
             "cut off": data[: len(data) // 2],
             "garbled": data[:200] + bytes(50) + data[250:],
@@ -420,7 +514,7 @@ def test_a_hostile_archive_leaves_nothing(
             "empty": b"",
             "a bomb": gzip.compress(bytes(50_000_000)),
         }[how]
-        bad = tmp_path / "bad.tar.gz"
+        bad = tmp_path / "bad.zip"
         bad.write_bytes(changed)
     before = sorted(p.name for p in paths.home().rglob("*"))
     assert main(["restore", str(bad)]) in (1, 2)
@@ -429,7 +523,7 @@ def test_a_hostile_archive_leaves_nothing(
     assert sorted(p.name for p in paths.home().rglob("*")) == before
     assert studies.ids() == []
     assert not (tmp_path / "x.py").exists()
-    archive.unpack(target)
+    bundle.restore(target)
     assert studies.ids() == [study.id]
 
 
@@ -437,18 +531,18 @@ def test_an_archive_whose_list_is_no_file_is_one_line(tmp_path: Path) -> None:
     """Found by the generator of tests/faults/test_generated.py."""
     file = tmp_path / "a.q1lab.tar.gz"
     with tarfile.open(file, "w:gz") as tar:
-        info = tarfile.TarInfo(archive.MANIFEST)
+        info = tarfile.TarInfo("q1lab-archive.json")
         info.type = tarfile.DIRTYPE
         tar.addfile(info)
-    with pytest.raises(Problem, match="does not begin with q1lab's list"):
-        archive.unpack(file)
+    with pytest.raises(Problem, match="is no file of a study"):
+        bundle.restore(file)
 
 
 def test_restoring_what_is_no_file(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path, tmp_path / "pipe", tmp_path / "none", Path("/dev/zero")):
-        with pytest.raises(Problem, match="cannot restore"):
-            archive.unpack(path)
+        with pytest.raises(Problem, match="can't be unpacked"):
+            bundle.restore(path)
 
 
 def test_tags_that_are_put_on_at_once_are_all_there(trained: str) -> None:
@@ -464,8 +558,8 @@ def test_tags_that_are_put_on_at_once_are_all_there(trained: str) -> None:
 def test_a_plan_under_another_name_is_synced_before_it_is_there(
     trained: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    target = tmp_path / "one.tar.gz"
-    archive.pack(trained, target)
+    target = tmp_path / "one.zip"
+    bundle.pack(trained, target)
     synced: list[str] = []
     real = os.fsync
 
