@@ -71,7 +71,7 @@ docs: $(VENV)/.dev  ## make the screenshots in docs again (tools/docs/make.py sa
 	@$(BIN)/python tools/docs/make.py
 
 snapshots: $(VENV)/.dev  ## accept the app's screens as they are now
-	@$(BIN)/python -m pytest -q tests/tui --snapshot-update
+	@$(BIN)/python -m pytest -q tests/tui -k picture --accept
 
 wheel: $(VENV)/.dev  ## build the wheel into dist/
 	@$(BIN)/python -m build --wheel

@@ -34,6 +34,10 @@ SLOW = (
 hundred: half of the suite's time. `make test` leaves it out, `make test-all` and CI don't."""
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--accept", action="store_true", help="keep the app's screens as they are now")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     tests = Path(__file__).parent
     for item in items:
@@ -56,13 +60,16 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
 
 @pytest.fixture
 def fake_trainer(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Puts the trainer and the probe without torch in place; call it with FAKE_TRAIN's settings."""
+    """Puts the trainer and the probe without torch in place; call it with FAKE_TRAIN's settings.
+
+    Nothing goes to W&B unless a test asks for it: a relay costs more than such a study."""
 
     def behave(**how: Any) -> None:
         monkeypatch.setenv("FAKE_TRAIN", json.dumps(how))
 
     monkeypatch.setenv("Q1LAB_TRAINER", f"{sys.executable} {KIT / 'fake_train.py'}")
     monkeypatch.setenv("Q1LAB_PROBE", f"{sys.executable} {KIT / 'fake_probe.py'}")
+    monkeypatch.setenv("Q1LAB_WANDB", "disabled")
     behave()
     return behave
 

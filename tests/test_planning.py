@@ -182,3 +182,22 @@ def test_reused_baseline_runs_void_no_prediction(store: Store) -> None:
     told = trained(store, SMALL)
     assert (len(told.reused), told.delta) == (3, 0.01)
     assert told.score is not None
+
+
+@pytest.mark.usefixtures("fake_trainer")
+def test_seeds_that_nobody_chose_are_drawn_anew_for_each_asking(store: Store) -> None:
+    """They are no run's and the same for the same command; a verdict over them stands."""
+    trained(store, SMALL)
+    wish = replace(SMALL, seeds="fresh:3")
+    begun = planning.plan(wish, store)
+    assert "a hash of the question drew them" in " ".join(begun.notes)
+    assert planning.plan(wish, store).study.seeds == begun.study.seeds
+    told = trained(store, wish)
+    assert told.verdict == "helps"
+    seeds = studies.load(told.study).seeds
+    assert seeds == begun.study.seeds
+    assert len(set(seeds) - {0, 1, 2}) == 3
+    assert not planning.plan(wish, store).is_new
+    assert command.of_study(studies.load(told.study)).seeds == "fresh:3"
+    again = planning.plan(replace(wish, fresh=True), store).study.seeds
+    assert not set(again) & set(seeds)

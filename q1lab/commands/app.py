@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def start_app(session: str | None, content: Path | None) -> None:
     """Open the app at the first unfinished step, or at ``session``. Problem without a terminal."""
-    # `q1lab serve`: pipes, and a page at their other end
+    # `textual serve q1lab`: pipes, and a page at their other end
     in_browser = "TEXTUAL_DRIVER" in os.environ
     if not in_browser and not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise Problem(

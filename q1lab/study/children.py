@@ -119,12 +119,6 @@ def _tied(command: list[str], fd: int, seconds: int, cores: int) -> list[str]:
     return [sys.executable, "-P", str(LEASH), *limits, *command[len(start) :]]
 
 
-def tied_to_input(module: str) -> list[str]:
-    """The command of a module that ends when its standard input does, for those who start it by
-    themselves (the app in a browser, by textual-serve)."""
-    return [sys.executable, "-P", str(LEASH), "--fd", "0", module]
-
-
 def ask(
     command: list[str], question: dict[str, Any], *, threads: int = 1, seconds: float = 120
 ) -> dict[str, Any]:

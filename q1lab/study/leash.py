@@ -43,13 +43,10 @@ def main() -> None:
 
 def tie(fd: int, seconds: int = 0) -> None:
     """End this process (and its group, where it leads one) once nobody is left at the other end of
-    ``fd``, or after ``seconds``; a negative ``fd`` is no end, 0 seconds are no limit.
-
-    ``fd`` 0 is a standard input that others read: it is only looked at.
-    """
+    ``fd``, or after ``seconds``; a negative ``fd`` is no end, 0 seconds are no limit."""
     if fd < 0 and not seconds:
         return
-    if fd > 0 and hasattr(fcntl, "F_SETSIG"):
+    if fd >= 0 and hasattr(fcntl, "F_SETSIG"):
         with contextlib.suppress(OSError):
             fcntl.fcntl(fd, fcntl.F_SETOWN, -os.getpid() if leads() else os.getpid())
             fcntl.fcntl(fd, fcntl.F_SETSIG, signal.SIGKILL)

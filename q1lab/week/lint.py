@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+import shlex
+from collections.abc import Collection, Iterator, Sequence
 
+from q1lab import acts
+from q1lab.errors import Problem, nearest
 from q1lab.files import plain, read_text
-from q1lab.week.markdown import is_path, nearest
+from q1lab.week.markdown import is_path
 from q1lab.week.model import Action, Block, Finding, Fold, Part, Step, Text, Week, action_for
 from q1lab.week.reading import Lines
 
@@ -20,7 +23,7 @@ def lint(week: Week, models: Collection[str] | None) -> list[Finding]:
         if name not in known:
             at = lines.table("variants", index)
             findings.append(
-                Finding("week.toml", at, f"unknown variant {name!r}{nearest(name, known)}", False)
+                Finding("week.toml", at, f"unknown variant {name!r}; {nearest(name, known)}", False)
             )
     for index, session in enumerate(week.sessions):
         total = sum(part.minutes for part in session.parts)
@@ -46,6 +49,7 @@ def lint(week: Week, models: Collection[str] | None) -> list[Finding]:
     findings += _lint_code(week)
     findings += _lint_numbers(week)
     findings += _lint_width(week)
+    findings += _lint_links(week)
     choices: list[str | None] = [*names] or [None]
     for chosen in choices:
         for finding in (*_lint_order(week, chosen, known), *_lint_minutes(week, chosen)):
@@ -66,7 +70,15 @@ def _lint_order(week: Week, chosen: str | None, known: list[str]) -> Iterator[Fi
         for action in _actions(week, block, chosen)
     ]
     for part in week.parts():
+        yield from _unexplained(week, part, chosen)
         for block in _blocks(part, chosen):
+            if not predicted:
+                for file, at, markdown in _texts(block):
+                    for line, text in enumerate(markdown.split("\n")):
+                        if "{measured." in text:
+                            yield Finding(
+                                file, at + line, "a result before the step that predicts it", False
+                            )
             needs = block.needs if isinstance(block, Step | Fold) else None
             if needs is not None and needs not in met:
                 there = any(step.id == needs for step in week.steps())
@@ -84,10 +96,11 @@ def _lint_order(week: Week, chosen: str | None, known: list[str]) -> Iterator[Fi
                         yield Finding(action.file, action.line, text, False)
                 made.add(_made_by(action))
                 words = action.argv()
+                if action.kind == "command" and (problem := _refused(words)):
+                    yield Finding(action.file, action.line, problem, False)
                 if words[1:2] == ("take",) and len(words) > 2 and words[2] not in week.files:
-                    text = (
-                        f"the week has no file {words[2]!r} to take{nearest(words[2], week.files)}"
-                    )
+                    near = nearest(words[2], week.files)
+                    text = f"the week has no file {words[2]!r} to take; {near}"
                     yield Finding(action.file, action.line, text, False)
                 if action.kind == "run" and not predicted:
                     text = (
@@ -100,9 +113,20 @@ def _lint_order(week: Week, chosen: str | None, known: list[str]) -> Iterator[Fi
                         yield Finding(
                             action.file,
                             action.line,
-                            f"unknown variant {name!r}{nearest(name, known)}",
+                            f"unknown variant {name!r}; {nearest(name, known)}",
                             False,
                         )
+
+
+def _unexplained(week: Week, part: Part, chosen: str | None) -> Iterator[Finding]:
+    """Experiments (steps that train and are written down) that leave one alone with a result."""
+    told = {block.needs for block in _blocks(part, chosen) if isinstance(block, Fold)}
+    for block in _blocks(part, chosen):
+        if isinstance(block, Step) and block.into == "analysis" and block.id not in told:
+            actions = _actions(week, block, chosen)
+            if any(one.kind == "run" or one.argv()[1:2] == ("run",) for one in actions):
+                text = f"nothing says what to make of it; put <details needs={block.id}> below"
+                yield Finding(block.file, block.line, text, False)
 
 
 def _blocks(part: Part, chosen: str | None) -> Iterator[Block]:
@@ -112,6 +136,15 @@ def _blocks(part: Part, chosen: str | None) -> Iterator[Block]:
 def _actions(week: Week, block: Block, chosen: str | None) -> list[Action]:
     actions = block.actions if isinstance(block, Step) else (block,)
     return [action_for(one, chosen, week.numbers) for one in actions if isinstance(one, Action)]
+
+
+def _refused(words: Sequence[str]) -> str:
+    """Why q1lab would not take a command; nothing where it would."""
+    try:
+        acts.parse(words[1:])
+    except Problem as problem:
+        return f"`{shlex.join(words)}`: {problem}"
+    return ""
 
 
 def _made_by(action: Action) -> str:
@@ -204,6 +237,22 @@ def _lint_width(week: Week) -> Iterator[Finding]:
                 yield Finding(file, at + number, text, False)
 
 
+_GITHUB = re.compile(r"https?://(?:www\.)?github\.com/[\w.-]+/[\w.-]+(?P<rest>[\w./-]*)")
+_LASTS = re.compile(
+    r"/(?:blob|tree|raw|commit)/[0-9a-f]{40}(?:/|$)|/(?:pull|issues|discussions)/[0-9]+"
+)
+"""What says the same in a year: a commit's files, and threads."""
+
+
+def _lint_links(week: Week) -> Iterator[Finding]:
+    """Links to what a repository holds today, which may be gone or say something else tomorrow."""
+    for file, at, markdown in _markdown(week):
+        for link in _GITHUB.finditer(markdown):
+            if not _LASTS.match(link["rest"].rstrip(".")):
+                text = f"{link[0].rstrip('.')} names no commit: link to /blob/ and its 40 digits"
+                yield Finding(file, at + markdown.count("\n", 0, link.start()), text, False)
+
+
 _LOSS = re.compile(
     r"[+\u2212-]?[0-9]\.[0-9]{2,} nats"
     r"|[0-9]\.[0-9]{2,} ± [0-9.]*[0-9]"
@@ -248,11 +297,16 @@ def _markdown(week: Week) -> Iterator[tuple[str, int, str]]:
     """All text of a week: file, line of its start, Markdown."""
     for part in week.parts():
         for block in part.blocks:
-            if isinstance(block, Text | Fold):
-                yield block.file, block.line, block.markdown
-            elif isinstance(block, Step):
-                yield block.file, block.line, f"{block.title}\n{block.detail}"
-                if block.answer is not None:
-                    yield block.answer.file, block.answer.line, block.answer.markdown
+            yield from _texts(block)
     for session in week.sessions:
         yield session.file, 1, session.intro
+
+
+def _texts(block: Block) -> Iterator[tuple[str, int, str]]:
+    """All text of one block: file, line of its start, Markdown."""
+    if isinstance(block, Text | Fold):
+        yield block.file, block.line, block.markdown
+    elif isinstance(block, Step):
+        yield block.file, block.line, f"{block.title}\n{block.detail}"
+        if block.answer is not None:
+            yield from _texts(block.answer)

@@ -9,20 +9,16 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import pytest
 
 from q1lab import paths
-from q1lab.index.store import Store
 from q1lab.study import children
-from q1lab.week import content, progress
 from tests.kit import wandb_study as lab
 from tests.kit.faults import TINY, corpus, faulty, figures
 from tests.kit.places import ROOT
@@ -38,7 +34,7 @@ STARTS = re.compile(
     r"(subprocess\.(Popen|run|call|check_call|check_output)|os\.(exec|spawn|posix_spawn)\w*"
     r"|os\.(system|popen|fork|forkpty)|pty\.(spawn|fork)|asyncio\.create_subprocess_\w+"
     r"|multiprocessing\..*|webbrowser\.open\w*|click\.(launch|edit)|\w+\.open_url"
-    r"|repo_git\.execute|guarded\(Server\))"
+    r"|repo_git\.execute)"
 )
 """Calls that start a process."""
 
@@ -184,8 +180,6 @@ def test_no_child_runs_code_of_the_current_folder(
         call("sync")
         call("pull", "learner/q1-capstone", code=None)
         call("export", "--format", "svg", "--output", str(tmp_path / "plots.svg"))
-        with serving() as address:
-            open_page(address, lambda: any("--fd" in s["argv"] for s in hostile()))
     starts = hostile()
     modules = {
         word for start in starts for word in start["argv"] if re.match(r"q1lab|labs|wandb", word)
@@ -207,70 +201,6 @@ def test_no_child_runs_code_of_the_current_folder(
         code_that_ran=0,
     )
     assert not open_ones
-
-
-# ── the app in a browser
-
-
-@contextlib.contextmanager
-def serving() -> Iterator[str]:
-    """`q1lab serve` for a block; gives the address that it prints."""
-    with Store() as store:
-        progress.keep(store, content.load(paths.content_dir()).label, "welcomed", True)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    child = subprocess.Popen(
-        [*SAFE, "serve", "--port", str(port)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
-    )
-    assert child.stdout is not None
-    try:
-        line = child.stdout.readline()
-        assert line.startswith(f"q1lab is at http://127.0.0.1:{port}/?token="), line
-        yield line.removeprefix("q1lab is at ").strip()
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(child.pid, signal.SIGTERM)
-        rest, _ = child.communicate(timeout=20)
-        assert "Traceback" not in rest, rest
-
-
-def open_page(address: str, until: Callable[[], bool]) -> None:
-    """Open the page and its app, and stay until something is so."""
-    import asyncio
-
-    async def visit() -> None:
-        jar = aiohttp.CookieJar(unsafe=True)
-        async with aiohttp.ClientSession(cookie_jar=jar) as session:
-            async with session.get(address) as page:
-                assert page.status == 200
-            host = address.partition("/?")[0].removeprefix("http://")
-            async with session.ws_connect(f"ws://{host}/ws?width=80&height=24") as ws:
-                while not until():
-                    await ws.receive(timeout=30)
-
-    asyncio.run(visit())
-
-
-@pytest.mark.parametrize(
-    "sent", [b"\xff\xfe", b"\xed\xa0\x80", b"\x80" * 200, b'"\xc3', b"=;=;\xff"]
-)
-def test_a_cookie_that_is_no_text_is_refused(sent: bytes) -> None:
-    with serving() as address:
-        host = address.partition("/?")[0].removeprefix("http://")
-        for line in (b"GET / HTTP/1.1\r\n", b"GET /?token=" + b"%ff%ED%A0%80" + b" HTTP/1.1\r\n"):
-            with socket.create_connection(("127.0.0.1", int(host.rpartition(":")[2]))) as link:
-                head = line + f"Host: {host}\r\nConnection: close\r\n".encode()
-                link.sendall(head + b"Cookie: q1lab=" + sent + b"\r\n\r\n")
-                answer = b""
-                while block := link.recv(65536):
-                    answer += block
-            assert answer.split(b" ")[1] in (b"403", b"400"), answer[:200]
-    figures("text from outside", what="cookies that are no text", cases=5, tracebacks=0)
 
 
 # ── who ends with whom
@@ -353,30 +283,6 @@ def test_an_upload_ends_with_the_sync_that_asked(
         asker.wait()
         wait_for(lambda: not marked(f"ORPHAN={tmp_path}"), seconds=30)
     figures("an asker killed", child="upload", model="", left=0)
-
-
-@needs_proc
-def test_the_app_in_a_browser_ends_with_its_server(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("ORPHAN", str(tmp_path))
-    mark = f"ORPHAN={tmp_path}"
-
-    def app() -> bool:
-        return any(b"--fd" in Path(f"/proc/{pid}/cmdline").read_bytes() for pid in marked(mark))
-
-    with serving() as address:
-        server = marked(mark)[0]
-
-        def killed() -> bool:
-            if app():
-                os.kill(server, signal.SIGKILL)
-                return True
-            return False
-
-        open_page(address, killed)
-        wait_for(lambda: not marked(mark), seconds=30)
-    figures("an asker killed", child="app in a browser", model="", left=0)
 
 
 @needs_proc

@@ -19,11 +19,17 @@ from q1lab.tui.snapshot import Taker
 from q1lab.tui.widgets.palette import Palette
 from q1lab.tui.widgets.study_words import heading
 from tests.kit import lab_home
+from tests.kit.faults import figures
 
 
 def damage(name: str, **changes: Any) -> None:
-    """Write other values into a study's plan; ``a__b`` names a field inside a field."""
+    """Write other values into a study's plan; ``a__b`` names a field inside a field, and an empty
+    name the whole file: its bytes, or None for a folder in its place."""
     file = studies.paths.study_dir(name) / "study.json"
+    if "" in changes:
+        file.unlink()
+        file.mkdir() if changes[""] is None else file.write_bytes(changes[""])
+        return
     plan = json.loads(file.read_text())
     for key, value in changes.items():
         *path, last = key.split("__")
@@ -34,26 +40,45 @@ def damage(name: str, **changes: Any) -> None:
     file.write_text(json.dumps(plan))
 
 
-@pytest.mark.parametrize(
-    ("field", "value", "said"),
-    [
-        ("headline", None, "headline is null, not a text"),
-        ("headline", "x", "headline is 'x'; it is one of paired, welch"),
-        ("data__sha256", None, "data.sha256 is null, not a text"),
-        ("data__name", None, "data.name is null, not a text"),
-        ("arms__modified__variant", None, "arms.modified.variant is null, not a text"),
-        ("arms__baseline__source", "../../etc/passwd", "names a file outside its folder"),
-        ("created", 12, "created is a whole number, not a text"),
-        ("jobs", True, "jobs is true or false, not a whole number"),
-        ("looks", [[0, 1, 0]], "looks holds no seed, or one of them twice"),
-        ("config__max_iters", 1 << 63, "config max_iters is out of range"),
-        ("config__learning_rate", "1e-3", "config learning_rate is a text, not a number"),
-        ("prediction", {"matters": "much"}, "prediction matters is a text, not a number"),
-        ("versions", ["torch"], "versions is a list, not an object"),
-        ("imported", {"notes": [1]}, "imported.notes[0] is a whole number, not a text"),
-        ("looks", [[0, "1"]], "looks[0][1] is a text, not a whole number"),
-    ],
-)
+NONSENSE: list[tuple[str, Any, str]] = [
+    ("headline", None, "headline is null, not a text"),
+    ("headline", "x", "headline is 'x'; it is one of paired, welch"),
+    ("data__sha256", None, "data.sha256 is null, not a text"),
+    ("data__name", None, "data.name is null, not a text"),
+    ("arms__modified__variant", None, "arms.modified.variant is null, not a text"),
+    ("arms__baseline__source", "../../etc/passwd", "names a file outside its folder"),
+    ("created", 12, "created is a whole number, not a text"),
+    ("jobs", True, "jobs is true or false, not a whole number"),
+    ("looks", [[0, 1, 0]], "looks holds no seed, or one of them twice"),
+    ("config__max_iters", 1 << 63, "config max_iters is out of range"),
+    ("config__learning_rate", "1e-3", "config learning_rate is a text, not a number"),
+    ("prediction", {"matters": "much"}, "prediction matters is a text, not a number"),
+    ("versions", ["torch"], "versions is a list, not an object"),
+    ("imported", {"notes": [1]}, "imported.notes[0] is a whole number, not a text"),
+    ("looks", [[0, "1"]], "looks[0][1] is a text, not a whole number"),
+    ("looks", [[-1]], "looks[0][0] is out of range"),
+    ("looks", [], "looks holds no seed"),
+    ("arms__modified__source", "/etc/passwd", "names a file outside its folder"),
+    ("data__file", "../../secret.txt", "data.file names a file outside"),
+    ("data__file", "/etc/passwd", "data.file names a file outside"),
+    ("id", "../../x", "it is the plan of"),
+    ("arms", {}, "arms holds none"),
+    ("arms", [1, 2], "arms is a list, not"),
+    ("config__max_iters", "many", "config max_iters is"),
+    ("config__max_iters", 0, "config max_iters is"),
+    ("jobs", 10**6, "jobs is out of range"),
+    ("v", 99, "is of a newer q1lab"),
+    ("v", "new", "doesn't say its version"),
+    ("", b"\x00\xff\x80", "'utf-8' codec"),
+    ("", b"", "Expecting value"),
+    ("", b'{"v": 2, "id": "bad-1", "created"', "Expecting ':'"),
+    ("", b"[" * 200_000, "nested too deep"),
+    ("", None, "a folder, not a file"),
+]
+"""A field of a plan, a value that it can't have, and what is said of it."""
+
+
+@pytest.mark.parametrize(("field", "value", "said"), NONSENSE)
 def test_a_plan_that_says_nonsense_is_one_line_and_stops_no_other(
     field: str, value: Any, said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -70,8 +95,10 @@ def test_a_plan_that_says_nonsense_is_one_line_and_stops_no_other(
     assert said in told
     assert any(line.startswith("good-1: rope against baseline") for line in lines)
     assert cli.run(["compare", "good-1"]) == 0
-    assert cli.run(["compare", "bad-1"]) == 1
-    assert capsys.readouterr().err.count("\n") == 1
+    for command in ("compare", "attach", "stop", "diff"):
+        capsys.readouterr()
+        assert cli.run([command, "bad-1"]) in (1, 2), command
+        assert capsys.readouterr().err.count("\n") == 1, command
     with Store() as store:
         snapshot = Taker("week").take(store)
     assert [(line.id, line.state) for line in snapshot.studies] == [
@@ -81,6 +108,7 @@ def test_a_plan_that_says_nonsense_is_one_line_and_stops_no_other(
     assert said in str(snapshot.studies[1].problem)
     assert snapshot.focus is not None
     assert snapshot.focus.line.id == "good-1", "the newest that can be read"
+    figures("a plan that can't be read", kinds=len(NONSENSE), others_stopped=0)
 
 
 def test_a_plan_that_is_right_again_is_read_again() -> None:

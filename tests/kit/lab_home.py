@@ -7,29 +7,31 @@ machine.
 
 from __future__ import annotations
 
-import asyncio
 import fcntl
 import json
 import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from textual.css.query import NoMatches
 from textual.pilot import Pilot
 
 from q1lab.config import Config
+from q1lab.index import labels
 from q1lab.index.store import Store
 from q1lab.paths import content_dir
 from q1lab.study import launch, studies, variants
 from q1lab.study.studies import ARMS, Arm, Data, Study
 from q1lab.tui.app import Q1Lab
 from q1lab.tui.screens.lab import LabScreen
+from q1lab.tui.screens.results import ResultsScreen
 from q1lab.tui.setup import Setup
 from q1lab.tui.snapshot import Taker
+from q1lab.tui.widgets.results_table import ResultsTable
 from q1lab.week import progress
 from q1lab.week.content import load
+from tests.kit.tui_home import until
 
 SHA = "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"
 CONFIG = {
@@ -44,6 +46,7 @@ CONFIG = {
     "eval_interval": 200,
     "log_interval": 50,
 }
+PAST = {"swiglu": -0.03, "gqa": -0.002, "rmsnorm": 0.02, "llama": -0.05}
 
 
 def make_study(
@@ -200,26 +203,36 @@ def training(study: Study) -> list[int]:
     ]
 
 
+def past() -> None:
+    """Four finished studies, one of them on other data, and one that trains."""
+    for number, (variant, effect) in enumerate(PAST.items()):
+        other = variant == "gqa"
+        study = make_study(
+            f"{variant}-1",
+            variant,
+            created=f"2026-03-0{number + 1}T09:30:00+00:00",
+            data="stdlib" if other else "shakespeare",
+            sha256="ab" * 32 if other else SHA,
+        )
+        finish(study, effect=effect, noise=0.006)
+        compared(study)
+    training(make_study("rope-1", "rope"))
+
+
+def labeled() -> None:
+    """Write a note and two tags at one of them."""
+    made = labels.Labels("the batch is half", ("draft", "long-context"))
+    with Store() as store:
+        labels.change(store, "llama-1", lambda _: made)
+
+
 def app(**given: Any) -> Q1Lab:
     """The app on this home, with its first look taken: files first."""
     week = load(content_dir())
     with Store() as store:
         progress.keep(store, week.label, "welcomed", True)
         first = Taker(week.label, week).take(store)
-    return Q1Lab(Setup(week, Config(), first=first, **given))
-
-
-async def until(pilot: Pilot[Any], holds: Callable[[], Any], what: str = "") -> None:
-    """Wait for the app to get there; fails, rather than hangs, when it never does."""
-    for _ in range(600):
-        await pilot.pause()
-        try:
-            if holds():
-                return
-        except NoMatches:
-            pass
-        await asyncio.sleep(0.02)
-    raise AssertionError(what or "the app never got there")
+    return Q1Lab(Setup(week, given.pop("config", Config()), first=first, **given))
 
 
 async def open_lab(pilot: Pilot[Any]) -> LabScreen:
@@ -228,6 +241,16 @@ async def open_lab(pilot: Pilot[Any]) -> LabScreen:
     await until(pilot, lambda: isinstance(pilot.app.screen, LabScreen), "the lab did not open")
     screen = pilot.app.screen
     assert isinstance(screen, LabScreen)
+    return screen
+
+
+async def open_results(pilot: Pilot[Any]) -> ResultsScreen:
+    """Go to the results and wait for their first line."""
+    await pilot.press("3")
+    await until(pilot, lambda: isinstance(pilot.app.screen, ResultsScreen))
+    screen = pilot.app.screen
+    assert isinstance(screen, ResultsScreen)
+    await until(pilot, lambda: screen.query_one(ResultsTable).lines, "no results came")
     return screen
 
 

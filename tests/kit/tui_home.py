@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from textual.css.query import NoMatches
 from textual.pilot import Pilot
 
 from q1lab import paths
@@ -64,14 +66,18 @@ def some_progress(store: Store, week: Week) -> None:
     learned.add_seconds(store, week.label, {"a2": 104 * 60})
 
 
-async def until(pilot: Pilot[None], true: Callable[[], Any], rounds: int = 400) -> None:
-    """Let the app go on until ``true()``; fails when it has had its chance."""
-    for _ in range(rounds):
-        if true():
-            return
+async def until(pilot: Pilot[Any], holds: Callable[[], Any], what: str = "") -> None:
+    """Wait for the app to get there; fails, rather than hangs, when it never does."""
+    late = time.monotonic() + 60
+    while time.monotonic() < late:
         await pilot.pause()
-        await asyncio.sleep(0.01)
-    raise AssertionError("the app never came to it")
+        try:
+            if holds():
+                return
+        except NoMatches:
+            pass
+        await asyncio.sleep(0.02)
+    raise AssertionError(what or "the app never got there")
 
 
 async def settled(pilot: Pilot[None]) -> None:

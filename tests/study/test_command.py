@@ -13,7 +13,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from q1lab import planning
-from q1lab.commands._asking import wish_of
 from q1lab.commands.run import run
 from q1lab.errors import Problem
 from q1lab.index.store import Store
@@ -31,7 +30,9 @@ def parsed(words: tuple[str, ...]) -> Wish:
     """What `q1lab run` understands."""
     assert words[:2] == ("q1lab", "run")
     asked = dict(run.make_context("run", list(words[2:])).params)
-    return wish_of(**{key: value for key, value in asked.items() if key not in NOT_OF_THE_STUDY})
+    (variant,) = asked.pop("variant")
+    asked = {key: value for key, value in asked.items() if key not in NOT_OF_THE_STUDY}
+    return command.wish_of(variant=variant, **asked)
 
 
 def drafted(wish: Wish) -> Study:
@@ -94,7 +95,7 @@ def test_a_wish_is_read_back_from_its_command(wish: Wish) -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ["q1lab run", "q1lab sweep rope", "q1lab run rope --over max_iters=1,2", "q1lab run rope -x 1",
+    ["q1lab run", "q1lab run rope --over max_iters=1,2", "q1lab run rope -x 1",
      "q1lab run rope --json", "q1lab run rope gqa", "q1lab run rope --set x", "git run rope"],
 )  # fmt: skip
 def test_no_other_command_is_a_wish(line: str) -> None:
@@ -173,6 +174,22 @@ def test_seeds_are_told_in_the_shortest_form() -> None:
     ]
 
 
-def test_bad_seeds_are_named() -> None:
-    with pytest.raises(Problem, match="seed 1 is there twice"):
-        command.parse_seeds("1,1")
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("1,1", "seed 1 is there twice"),
+        ("-1", "whole numbers from 0 to 999,999,999"),
+        ("0,-2", "whole numbers from 0 to 999,999,999"),
+        ("0,2147483648", "whole numbers from 0 to 999,999,999"),
+        ("0", "at least 1"),
+        ("", "give how many"),
+        *[
+            (text, "give from 1 to")
+            for text in ("fresh:0", "fresh:-1", "fresh:1000", "fresh:", "fresh", "fresh:3..8")
+        ],
+    ],
+)
+def test_bad_seeds_are_named(text: str, named: str) -> None:
+    with pytest.raises(Problem, match=named) as raised:
+        command.parse_seeds(text)
+    assert "\n" not in str(raised.value)

@@ -343,9 +343,6 @@ def _launched() -> studies.Study:
         return planning.begin(wish, store).study
 
 
-# ── pictures
-
-
 async def _to_lab(pilot: Any) -> None:
     screen = await open_lab(pilot)
     if screen.view is not None:
@@ -386,58 +383,6 @@ async def test_the_verdict_answers_at_equal_budgets_in_turn() -> None:
         await until(pilot, lambda: text() == before)
     with Store() as store:  # it was looked at: a step of the week waits for that
         assert list(store.setting("looked:M03-W04")["compare"]) == [study.id]
-
-
-async def _to_list(pilot: Any) -> None:
-    await _to_lab(pilot)
-    await pilot.press("slash")
-
-
-@pytest.mark.parametrize("size", SIZES)
-def test_picture_of_an_empty_lab(snap_compare: Any, size: tuple[int, int]) -> None:
-    assert snap_compare(app(), terminal_size=size, run_before=_to_lab)
-
-
-@pytest.mark.parametrize("size", SIZES)
-def test_picture_while_training(snap_compare: Any, size: tuple[int, int]) -> None:
-    training(make_study())
-    assert snap_compare(app(), terminal_size=size, run_before=_to_lab)
-
-
-@pytest.mark.parametrize("size", SIZES)
-def test_picture_when_done(snap_compare: Any, size: tuple[int, int]) -> None:
-    study = make_study(
-        prediction={"direction": "lower", "size": 0.03, "matters": 0.01, "confidence": 0.7}
-    )
-    finish(study)
-    compared(study)
-    assert snap_compare(app(), terminal_size=size, run_before=_to_lab)
-
-
-@pytest.mark.parametrize("size", SIZES)
-def test_picture_of_the_verdict(snap_compare: Any, size: tuple[int, int]) -> None:
-    study = make_study(
-        prediction={"direction": "lower", "size": 0.03, "matters": 0.01, "confidence": 0.7}
-    )
-    finish(study)
-    compared(study)
-    assert snap_compare(app(), terminal_size=size, run_before=_to_verdict)
-
-
-@pytest.mark.parametrize("size", SIZES)
-def test_picture_of_what_went_wrong_among_several(snap_compare: Any, size: tuple[int, int]) -> None:
-    finish(make_study("swiglu-1", "swiglu", created="2026-03-01T09:00:00+00:00"))
-    study = make_study(seeds=(0, 1, 2, 3))
-    train(study, "baseline", 0)
-    train(study, "modified", 0, 600, state="diverged", message="the loss is not a number")
-    train(
-        study, "baseline", 1, 900, state="failed", message="RuntimeError: shape '[4, 4]' is invalid"
-    )
-    train(study, "modified", 1, 400, state=None)
-    train(study, "baseline", 2, 800, state="stopped")
-    assert snap_compare(
-        app(), terminal_size=size, run_before=_to_list if size[0] < 100 else _to_lab
-    )
 
 
 async def test_the_chart_stands_on_the_themes_ground_in_every_theme() -> None:

@@ -20,43 +20,19 @@ from q1lab.tui.screens.verdict import VerdictScreen
 from q1lab.tui.widgets.forest import ForestPlot
 from q1lab.tui.widgets.results_table import ResultsTable
 from tests.kit.lab_home import (
-    SHA,
     app,
     compared,
     finish,
+    labeled,
     make_study,
     notices,
-    training,
+    open_results,
+    past,
     until,
     words,
 )
 
 SIZES = [(80, 24), (120, 40), (60, 20)]
-EFFECTS = {"swiglu": -0.03, "gqa": -0.002, "rmsnorm": 0.02, "llama": -0.05}
-
-
-def past() -> None:
-    """Four finished studies, one of them on other data, and one that trains."""
-    for number, (variant, effect) in enumerate(EFFECTS.items()):
-        other = variant == "gqa"
-        study = make_study(
-            f"{variant}-1",
-            variant,
-            created=f"2026-03-0{number + 1}T09:30:00+00:00",
-            data="stdlib" if other else "shakespeare",
-            sha256="ab" * 32 if other else SHA,
-        )
-        finish(study, effect=effect, noise=0.006)
-        compared(study)
-    training(make_study("rope-1", "rope"))
-
-
-async def open_results(pilot: Any) -> ResultsScreen:
-    await pilot.press("3")
-    await until(pilot, lambda: isinstance(pilot.app.screen, ResultsScreen))
-    screen = pilot.app.screen
-    await until(pilot, lambda: screen.query_one(ResultsTable).lines, "no results came")
-    return screen
 
 
 def go(screen: ResultsScreen, study_id: str) -> None:
@@ -165,7 +141,7 @@ def noted(name: str) -> labels.Labels:
 
 async def test_tags_and_notes_are_shown_written_and_filtered_by() -> None:
     past()
-    note()
+    labeled()
     async with app().run_test(size=(80, 24)) as pilot:
         screen = await open_results(pilot)
         table = screen.query_one(ResultsTable)
@@ -263,40 +239,9 @@ def test_why_not_comparable() -> None:
     assert len(results.by_data([line(), line(dtype="fp32"), line(id="c")])) == 2
 
 
-async def _to_results(pilot: Any) -> None:
-    screen = await open_results(pilot)
-    for name in ("llama-1", "rmsnorm-1"):
-        go(screen, name)
-        await pilot.press("space")
-
-
-async def _to_nothing(pilot: Any) -> None:
-    await pilot.press("3")
-    await until(pilot, lambda: pilot.app.screen.has_class("-empty"))
-
-
-@pytest.mark.parametrize("size", SIZES)
-def test_picture_of_results(snap_compare: Any, size: tuple[int, int]) -> None:
-    past()
-    assert snap_compare(app(), terminal_size=size, run_before=_to_results)
-
-
-async def _to_labeled(pilot: Any) -> None:
-    screen = await open_results(pilot)
-    table = screen.query_one(ResultsTable)
-    await until(pilot, lambda: any(line.problem for line in table.lines))
-    go(screen, "llama-1")
-    await until(pilot, lambda: "the batch is half" in words(pilot.app))
-
-
-@pytest.mark.parametrize("size", SIZES[:2])
-def test_picture_of_labels_and_a_damaged_study(snap_compare: Any, size: tuple[int, int]) -> None:
-    past()
-    note()
-    (paths.study_dir("gqa-1") / "study.json").write_text("{")
-    assert snap_compare(app(), terminal_size=size, run_before=_to_labeled)
-
-
-@pytest.mark.parametrize("size", SIZES[:2])
-def test_picture_of_no_results(snap_compare: Any, size: tuple[int, int]) -> None:
-    assert snap_compare(app(), terminal_size=size, run_before=_to_nothing)
+async def test_no_results_say_what_to_do() -> None:
+    async with app().run_test(size=(80, 24)) as pilot:
+        await pilot.press("3")
+        await until(pilot, lambda: pilot.app.screen.has_class("-empty"))
+        assert "No results yet." in words(pilot.app)
+        assert "The lab (2) starts one." in words(pilot.app)

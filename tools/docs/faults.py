@@ -19,7 +19,7 @@ from typing import Any
 from make import DOCS, ROOT, machine, put
 
 TESTS = {
-    "faults": ["tests/faults"],
+    "faults": ["tests/faults", "tests/index/test_room.py"],
     "engines": ["-m", "long", "tests/study/engines"],
 }
 PAGES = {"faults": DOCS / "reliability.md", "engines": DOCS / "engines.md"}

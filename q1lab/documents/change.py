@@ -1,0 +1,269 @@
+"""A change of the learner's files: what will be written and committed, shown before it is, and then
+written and committed as shown, or everything is left as it was.
+
+``propose`` makes the change that brings one document up to date: its template is rendered, its
+regions are refreshed, every other byte stays.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from q1lab import written
+from q1lab.documents import regions
+from q1lab.documents.templates import Rendered
+from q1lab.errors import FAILED, Problem
+from q1lab.files import os_reason, proved, read_bytes
+from q1lab.index.store import Store
+from q1lab.repository import CommitResult, Repository
+from q1lab.study import kept
+
+
+@dataclass(frozen=True)
+class Saved:
+    """``written`` files, the commit (None without one), and where the text before is kept, if it
+    is."""
+
+    written: tuple[Path, ...]
+    commit: CommitResult | None
+    copy: Path | None = None
+
+    @property
+    def sha(self) -> str | None:
+        """The commit's name, None where nothing was committed."""
+        return self.commit.sha if self.commit and self.commit.committed else None
+
+
+@dataclass(frozen=True)
+class Change:
+    """Files to be written whole, and the message of the commit that holds exactly them.
+
+    ``repo`` is None where nothing is committed. ``changed`` and ``edited`` name regions: those that
+    get new text, and those that the learner edited and that stay. ``after`` is what the store notes
+    once it is done.
+    """
+
+    files: Mapping[Path, bytes]
+    message: str
+    repo: Repository | None
+    diff: str
+    root: Path | None = None
+    """The folder that nothing is written outside of, where there is no repository."""
+    is_new: bool = False
+    """Whether the document was not there."""
+    changed: tuple[str, ...] = ()
+    edited: tuple[str, ...] = ()
+    edited_diff: str = ""
+    claims: tuple[str, ...] = ()
+    """What the document says about the learner's work, a sentence each: to be read before it is
+    committed."""
+    notes: tuple[str, ...] = ()
+    """What else is good to know before it is written, a sentence each."""
+    unsettled: str = ""
+    """What the learner has to settle in it, and why nothing is committed; else empty."""
+    after: Callable[[Store, Saved], None] | None = None
+    keep_copy: Callable[[], Path] | None = None
+    """Keeps the text that is replaced, where nothing else has it, and returns where."""
+
+    @property
+    def text(self) -> str:
+        """The first file as it would be."""
+        return next(iter(self.files.values())).decode(errors="replace")
+
+    def named(self, paths: Iterable[Path]) -> str:
+        """Some of its files by their paths in the repository, separated by commas; those of a
+        study's folder are told as one."""
+        root = self.repo.root if self.repo is not None else self.root
+        places: dict[str, list[str]] = {}
+        for path in paths:
+            inside = root is not None and path.is_relative_to(root)
+            name = path.relative_to(root or path).as_posix() if inside else path.name
+            head, *rest = name.split("/")
+            one = f"{head}/{rest[0]}" if head == kept.FOLDER and len(rest) > 1 else name
+            places.setdefault(one, []).append(name)
+        return ", ".join(
+            f"{place} ({len(held)} files)" if len(held) > 1 else held[0]
+            for place, held in places.items()
+        )
+
+    def pending(self) -> tuple[Path, ...]:
+        """The files of which saving would change anything: the file, or what is committed of it."""
+        return tuple(
+            path
+            for path, data in self.files.items()
+            if read(path) != data or (self.repo is not None and not self.repo.holds(path))
+        )
+
+    def save(self, store: Store, *, confirmed: bool = False, dry_run: bool = False) -> Saved:
+        """Write and commit, and note it. NeedsYes and Problem as ``save`` has them."""
+        before: dict[Path, bytes | None] = {}
+        copy = None
+        if self.keep_copy is not None and not dry_run:
+            before = {path: read(path) for path in self.files}
+            copy = self.keep_copy()
+        try:
+            done = save(
+                self.files,
+                self.message,
+                self.repo,
+                root=self.root,
+                confirmed=confirmed,
+                dry_run=dry_run,
+            )
+        except BaseException:
+            if copy is not None and before == {path: read(path) for path in self.files}:
+                copy.unlink(missing_ok=True)  # there is nothing to go back to
+            raise
+        done = replace(done, copy=copy)
+        if self.after is not None and not dry_run:
+            self.after(store, done)
+        return done
+
+
+def propose(
+    path: Path,
+    rendered: Rendered,
+    repo: Repository | None = None,
+    root: Path | None = None,
+    *,
+    overwrite: bool = False,
+    add_missing: bool = False,
+    head: Callable[[bytes], bytes] = lambda data: data,
+) -> Change:
+    """The change that brings a document up to date, still without a message. A learner's own file
+    without any region gets all of them at its end; one that has some gets a missing one only with
+    ``add_missing``: it may have been deleted on purpose. ``head`` may renew what q1lab wrote
+    outside of the regions."""
+    old = read(path)
+    if old is None or not old.strip():
+        new = head(rendered.text.encode())
+        diff = regions.unified(old or b"", new, path.name)
+        return Change({path: new}, "", repo, diff, root, old is None, tuple(rendered.regions))
+    done = regions.refresh(
+        old,
+        rendered.regions,
+        where=path.name,
+        overwrite=overwrite,
+        append=add_missing or not regions.find(old, path.name),
+    )
+    stays = () if overwrite else done.edited
+    new = head(done.data)
+    return Change(
+        {path: new},
+        "",
+        repo,
+        regions.unified(old, new, path.name),
+        root,
+        changed=(*(name for name in done.changed if name in done.diffs), *done.added),
+        edited=stays,
+        edited_diff="".join(done.diffs[name] for name in stays),
+    )
+
+
+def read(path: Path) -> bytes | None:
+    """A document's bytes, None when there is none. Problem for what is no plain, readable file."""
+    try:
+        if path.is_symlink() or (path.exists() and not path.is_file()):
+            raise Problem(f"{path} is not a plain file: q1lab writes plain files only")
+        return read_bytes(path)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise Problem(f"cannot read {path}: {os_reason(error)}", FAILED) from None
+
+
+def save(
+    files: Mapping[Path, bytes],
+    message: str,
+    repo: Repository | None,
+    *,
+    root: Path | None = None,
+    confirmed: bool = False,
+    dry_run: bool = False,
+) -> Saved:
+    """Write ``files``, which lie below ``root`` (by default the repository's, else where each one
+    is), and with a repository commit exactly them. One act: when the commit is
+    refused, the files are put back as they were; when it is cut off by a kill, the next call knows
+    q1lab's own bytes from the learner's edits. NeedsYes (before anything is written) where only a
+    person's yes is missing."""
+    if dry_run:
+        before = {path: read(path) for path in files}
+        _prove(files, repo, root)
+        if repo is not None:
+            repo.check(files, confirmed=True, dry_run=True)
+        return Saved(tuple(path for path in files if before[path] != files[path]), None)
+    git_dir = repo.git_dir if repo is not None else None
+    with written.writing(git_dir):
+        before = {path: read(path) for path in files}
+        _prove(files, repo, root)
+        ours = [path for path in files if written.ours(path, before[path])]
+        checked = repo.check(files, confirmed=confirmed, ours=ours) if repo is not None else None
+        changed = {path: data for path, data in files.items() if before[path] != data}
+        made = [folder for path in changed for folder in _new_folders(path)]
+        done: list[Path] = []
+        # Without a repository nobody asks whose the rest of an existing file is.
+        whole = [path for path in files if repo or before[path] is None or path in ours]
+        written.mean({path: files[path] for path in whole})
+        try:
+            for path, data in changed.items():
+                if read(path) != before[path]:
+                    raise Problem(
+                        f"{path} changed while q1lab worked on it; run the command again", FAILED
+                    )
+                written.put(path, data, mode=public_mode(), git_dir=git_dir)
+                done.append(path)
+            result = None
+            if repo is not None and checked is not None:
+                result = repo.commit(checked, message)
+        except BaseException:
+            moved = repo is not None and checked is not None and repo.head() != checked.head
+            if repo is not None and moved and all(map(repo.holds, done)):
+                raise  # cut off after the commit: it has them
+            for path in done:
+                _put_back(path, before[path], changed[path], git_dir)
+            for folder in reversed(made):
+                with contextlib.suppress(OSError):
+                    folder.rmdir()
+            written.mean({path: before[path] or b"" for path in ours})
+            raise
+        return Saved(tuple(changed), result)
+
+
+def _prove(files: Mapping[Path, bytes], repo: Repository | None, root: Path | None) -> None:
+    """Problem where one of ``files`` would be written elsewhere, through a link."""
+    root = root if repo is None else repo.root
+    for path in files:
+        proved(path, path.parent if root is None else root)
+
+
+def _put_back(path: Path, old: bytes | None, ours: bytes, git_dir: Path | None) -> None:
+    """Undo our writing, unless somebody (a hook) has changed the file since."""
+    with contextlib.suppress(OSError, Problem):
+        if read_bytes(path) != ours:
+            return
+        if old is None:
+            path.unlink()
+        else:
+            written.put(path, old, mode=public_mode(), git_dir=git_dir)
+
+
+def _new_folders(path: Path) -> list[Path]:
+    """The folders that writing ``path`` would make, outermost first."""
+    found = []
+    folder = path.parent
+    while not folder.exists():
+        found.append(folder)
+        folder = folder.parent
+    return found[::-1]
+
+
+def public_mode() -> int:
+    """The permissions that any program of this person gives a new file (q1lab's own files are
+    private instead)."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return 0o666 & ~mask

@@ -1,0 +1,112 @@
+"""Documents on disk: written whole or not at all, and put back when git refuses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from q1lab.documents.change import propose, read, save
+from q1lab.documents.templates import Rendered
+from q1lab.errors import Problem
+from q1lab.repository import NeedsYes, Repository
+from tests.kit.repos import begun, of_its_own
+
+RENDERED = Rendered("# T\n\n<!-- q1lab:begin a sha=ab -->\nx\n<!-- q1lab:end a -->\n", {"a": "x\n"})
+
+
+@pytest.fixture
+def repo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
+    of_its_own(tmp_path, monkeypatch)
+    return Repository.discover(begun(tmp_path / "repo"))
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and ".git" not in path.parts
+    }
+
+
+def hook(repo: Repository, body: str) -> None:
+    path = repo.root / ".git" / "hooks" / "pre-commit"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("#!/bin/sh\n" + body)
+    path.chmod(0o755)
+
+
+def test_several_files_are_one_act(repo: Repository) -> None:
+    text, picture = repo.root / "posts" / "a.md", repo.root / "posts" / "figures" / "a.svg"
+    done = save({text: b"a\n", picture: b"<svg/>\n"}, "docs: two", repo)
+    assert done.commit is not None
+    assert done.commit.files == ("posts/a.md", "posts/figures/a.svg")
+    done = save({text: b"b\n", picture: b"<svg/>\n"}, "docs: one", repo)
+    assert done.written == (text,)
+    assert done.commit is not None
+    assert done.commit.files == ("posts/a.md",)
+
+
+def test_a_refusal_puts_everything_back(repo: Repository) -> None:
+    old = repo.root / "old.md"
+    save({old: b"old\n"}, "docs: old", repo)
+    hook(repo, "exit 1\n")
+    before = files(repo.root)
+    with pytest.raises(Problem, match="pre-commit"):
+        save({old: b"new\n", repo.root / "deep" / "er" / "new.md": b"new\n"}, "docs", repo)
+    assert files(repo.root) == before
+    assert not (repo.root / "deep").exists()
+
+
+def test_what_a_hook_wrote_is_not_undone(repo: Repository) -> None:
+    hook(repo, "echo formatted > new.md; exit 1\n")
+    with pytest.raises(Problem, match=r"the hook changed new\.md"):
+        save({repo.root / "new.md": b"ours\n"}, "docs", repo)
+    assert (repo.root / "new.md").read_bytes() == b"formatted\n"
+
+
+def test_a_missing_yes_is_found_before_anything_is_written(repo: Repository) -> None:
+    path = repo.root / "mine.md"
+    path.write_bytes(b"mine\n")
+    before = files(repo.root)
+    with pytest.raises(NeedsYes):
+        save({path: b"ours\n", repo.root / "other.md": b"x\n"}, "docs", repo)
+    assert files(repo.root) == before
+    save({path: b"ours\n"}, "docs", repo, confirmed=True)
+    assert path.read_bytes() == b"ours\n"
+
+
+def test_links_and_folders_are_not_written_through(repo: Repository, tmp_path: Path) -> None:
+    outside = tmp_path / "outside.md"
+    outside.write_bytes(b"outside\n")
+    link = repo.root / "link.md"
+    link.symlink_to(outside)
+    (repo.root / "folder.md").mkdir()
+    for path in (link, repo.root / "folder.md"):
+        for where in (repo, None):
+            with pytest.raises(Problem, match="plain file"):
+                save({path: b"x\n"}, "docs", where)
+    assert outside.read_bytes() == b"outside\n"
+
+
+def test_without_a_repository_it_is_only_written(tmp_path: Path) -> None:
+    done = save({tmp_path / "a.md": b"a\n"}, "docs", None)
+    assert done.commit is None
+    assert (tmp_path / "a.md").read_bytes() == b"a\n"
+    assert save({tmp_path / "b.md": b"b\n"}, "docs", None, dry_run=True).written == (
+        tmp_path / "b.md",
+    )
+    assert read(tmp_path / "b.md") is None
+
+
+def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(Problem):
+        save({tmp_path / "file" / "a.md": b"a\n"}, "docs", None)
+
+
+def test_an_empty_file_is_as_good_as_none(tmp_path: Path) -> None:
+    (tmp_path / "a.md").write_bytes(b"\n\n")
+    made = propose(tmp_path / "a.md", RENDERED)
+    assert made.files == {tmp_path / "a.md": RENDERED.text.encode()}
+    assert not made.is_new

@@ -1,0 +1,100 @@
+"""Pictures of the app as text: what is on screen, and below it the color of every cell.
+
+A picture is a file of `tests/tui/pictures`. `make snapshots` writes them as the screens are now; a
+test that finds another one shows the difference and writes an SVG to look at.
+"""
+
+from __future__ import annotations
+
+import difflib
+import string
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from rich.cells import cell_len
+from rich.style import Style
+from textual.pilot import Pilot
+
+from q1lab.tui.app import Q1Lab
+from tests.kit.places import ROOT
+
+KEPT = ROOT / "tests" / "tui" / "pictures"
+Go = Callable[[Pilot[Any]], Awaitable[None]]
+"""Brings the app to the screen that is meant."""
+LETTERS = string.ascii_letters + string.digits + string.punctuation
+
+
+def look(style: Style | None, character: str) -> str:
+    """What one sees of a style: a space has a ground only, and links have nothing of their own."""
+    if style is None:
+        return "plain"
+    kinds = [kind for kind in ("underline", "strike", "reverse") if getattr(style, kind)]
+    ground = f"on {style.bgcolor.get_truecolor().hex}" if style.bgcolor else ""
+    if character == " " and not kinds:
+        return ground
+    color = style.color.get_truecolor().hex if style.color else ""
+    kinds += [kind for kind in ("bold", "dim", "italic") if getattr(style, kind)]
+    return " ".join(part for part in (color, ground, *kinds) if part)
+
+
+def drawn(app: Q1Lab) -> str:
+    """The screen's lines, a rule, a letter for each cell's look, a rule, what each letter means.
+
+    The look that most cells have is a space."""
+    update = app.screen._compositor.render_update(full=True, screen_stack=app._background_screens)
+    lines: list[str] = []
+    looks: list[list[str]] = []
+    for strips in update.strips:
+        segments = [segment for strip in strips for segment in strip]
+        lines.append("".join(segment.text for segment in segments).rstrip())
+        looks.append(
+            [
+                look(segment.style, character)
+                for segment in segments
+                for character in segment.text
+                for _ in range(cell_len(character))
+            ]
+        )
+    counted = Counter(one for line in looks for one in line)
+    usual = counted.most_common(1)[0][0]
+    named = dict(
+        zip([usual, *(one for one in counted if one != usual)], " " + LETTERS, strict=False)
+    )
+    letters = ["".join(named[one] for one in line).rstrip() for line in looks]
+    legend = [f"{letter} {one}" for one, letter in named.items()]
+    rule = "─" * app.size.width
+    return "\n".join([*lines, rule, *letters, rule, *legend, ""])
+
+
+async def compare(
+    name: str,
+    app: Q1Lab,
+    size: tuple[int, int],
+    go: Go,
+    accept: bool,
+    folder: Path,
+) -> None:
+    """Let ``go`` bring the app to a screen of ``size`` cells, and compare that to the kept picture
+    ``name``; with ``accept``, keep it. A new one goes into ``folder``."""
+    kept = KEPT / f"{name}-{size[0]}x{size[1]}.txt"
+    old = kept.read_text(encoding="utf-8") if kept.exists() else ""
+    async with app.run_test(size=size) as pilot:
+        await go(pilot)
+        await pilot.wait_for_scheduled_animations()
+        late = time.monotonic() + (1 if accept else 10)
+        while (new := drawn(app)) != old and time.monotonic() < late:
+            await pilot.pause(0.05)  # what is painted a moment later, such as the foot
+        svg = app.export_screenshot()
+    if accept:
+        kept.write_text(new, encoding="utf-8")
+    if accept or new == old:
+        return
+    shown = folder / f"{kept.stem}.svg"
+    shown.write_text(svg, encoding="utf-8")
+    diff = difflib.unified_diff(old.splitlines(), new.splitlines(), "kept", "now", n=0, lineterm="")
+    raise AssertionError(
+        "\n".join([f"{kept.name} is not what is on screen now: see {shown}", *diff])
+    )
