@@ -376,7 +376,7 @@ def check(file: variants.Variant) -> tuple[str, ...]:
     from q1lab.model.checks import run_checks
 
     report = run_checks(file.path)
-    failed = [result.name for result in report.checks if not result.passed]
+    failed = [result.name for result in report.failed]
     if report.unusable is not None:
         raise Problem(report.unusable)
     if failed:

@@ -39,11 +39,8 @@ Exit status: 0 all passed, 1 a check failed, 2 the file can't be used, 130 ended
     ),
 )
 @click.option("--watch", is_flag=True, help="Check again whenever the file is saved, until Ctrl-C.")
-@click.option(
-    "--poll", is_flag=True, help="With --watch: look at the file instead of waiting to be told."
-)
 @click.option("--json", "as_json", is_flag=True, help="One JSON record on standard output.")
-def check(file: Path, for_: str | None, watch: bool, poll: bool, as_json: bool) -> int:
+def check(file: Path, for_: str | None, watch: bool, as_json: bool) -> int:
     """Check what a model FILE does: causality, gradients, and what its modification promises.
 
     Checks look at behavior, so names don't matter. The file runs in a process of its own, with
@@ -59,7 +56,7 @@ def check(file: Path, for_: str | None, watch: bool, poll: bool, as_json: bool) 
         )
     code = _once(file, for_, as_json)
     if watch:
-        for _ in _saves(file, poll):
+        for _ in _saves(file):
             click.echo(f"\n{file.name} was saved.")
             code = _once(file, for_, as_json)
     return code
@@ -105,12 +102,9 @@ def _note(file: Path, report: CheckReport) -> str | None:
 def show(result: CheckResult) -> None:
     """Print one result: a line when it passed, what was expected and seen and why when it
     didn't."""
-    if result.passed:
-        mark, color = ("!", "yellow") if result.warning else ("✓", "green")
-        words = f"{result.name}: {result.seen}"
-        if result.overruled:
-            words += f"; overruled by the file, because {result.overruled}"
-        click.echo(f"{click.style(mark, fg=color)} {fitted(words, 2, None)}")
+    if not result.failed:
+        mark, color = ("✓", "green") if result.passed and not result.warning else ("!", "yellow")
+        click.echo(f"{click.style(mark, fg=color)} {fitted(result.words, 2, None)}")
         return
     click.echo(f"{click.style('✗', fg='red')} {result.name}")
     for label in ("expected", "seen", "why", "doubt"):
@@ -132,7 +126,7 @@ def summary(report: CheckReport, file: str, chosen: str | None = None) -> str:
     return f"{said}\nNext: {next_command(report, file, chosen) or choose}"
 
 
-def _saves(file: Path, poll: bool) -> Iterator[None]:
+def _saves(file: Path) -> Iterator[None]:
     """One item each time the file is saved, also by editors that replace it; Ctrl-C ends it."""
     import watchfiles
 
@@ -140,7 +134,6 @@ def _saves(file: Path, poll: bool) -> Iterator[None]:
     changes = watchfiles.watch(
         file.absolute().parent,
         watch_filter=lambda change, path: path == wanted and change != watchfiles.Change.deleted,
-        force_polling=True if poll else None,
         recursive=False,
     )
     for _ in changes:

@@ -14,7 +14,8 @@ from q1lab import paths
 from q1lab.errors import Problem
 from q1lab.study import children, launch, presets, studies
 from q1lab.study.engines import local
-from tests.kit.faults import TINY, corpus, faulty, figures, q1lab, read
+from tests.kit.commands import q1lab
+from tests.kit.faults import TINY, corpus, faulty, figures, read
 from tests.kit.waiting import wait_for
 
 __all__ = ["faulty"]

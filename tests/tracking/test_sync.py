@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from q1lab.cli import run
-from q1lab.commands.sync import sync
 from q1lab.tracking import state as wandb_state
 from q1lab.tracking.state import ERROR, OFFLINE, SYNCED
 from tests.kit import wandb_study as lab
@@ -195,10 +194,6 @@ def test_a_sync_that_takes_too_long_leaves_nothing_running(
         assert call("rope-1") == 0
     for each in study.runs:
         assert [row["_step"] for row in server.run(each.name).history] == list(range(lab.ROWS))
-
-
-def test_help_has_an_example() -> None:
-    assert "q1lab sync rope-1" in sync.get_help(sync.make_context("sync", []))
 
 
 def test_status_tells_how_a_study_stands(

@@ -13,7 +13,8 @@ from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from pathlib import Path
 
-from q1lab.files import cut, read_json, utc_now, write_atomic
+from q1lab.files import read_json, utc_now, write_atomic
+from q1lab.formats import cut_middle
 from q1lab.study.engines.base import RUNNING, WAITING, Job, Seen
 
 LARGEST = 16 << 20
@@ -77,7 +78,7 @@ def words(word: Word) -> str:
     if word.reached:
         said = _said(word)
         return f"{where}: {said}" if said else where
-    why = f" ({cut(word.why, 100)})" if word.why else ""
+    why = f" ({cut_middle(word.why, 100)})" if word.why else ""
     return f"{where}, out of touch{_since(word.seen)}{why}"
 
 
