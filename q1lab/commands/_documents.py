@@ -15,14 +15,15 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
+from q1lab import acts
+from q1lab.commands._opening import opened
 from q1lab.errors import FAILED, OK, Problem
 from q1lab.files import plain
 from q1lab.repository import NoRepository, Repository
 from q1lab.week.model import Week
 
 if TYPE_CHECKING:
-    from q1lab.documents.proposals import Proposal
-    from q1lab.documents.save import Saved
+    from q1lab.documents.change import Change, Saved
     from q1lab.index.store import Store
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -108,7 +109,6 @@ def week() -> Week:
 def looked(act: str, what: object, variant: str = "") -> None:
     """Note that what a command was asked to show has been shown: a step of the week may wait for
     it. What can't be noted is no reason to fail."""
-    from q1lab.commands._opening import opened
     from q1lab.journal import evidence
 
     with contextlib.suppress(Problem), opened() as store:
@@ -241,7 +241,7 @@ def emit(record: Mapping[str, Any]) -> None:
 
 
 def carry_out(
-    proposal: Proposal,
+    proposal: Change,
     store: Store,
     how: Writing,
     *,
@@ -270,7 +270,7 @@ def carry_out(
 
 
 def act(
-    saving: Callable[..., Saved], proposal: Proposal, how: Writing, *, quiet: bool = False
+    saving: Callable[..., Saved], proposal: Change, how: Writing, *, quiet: bool = False
 ) -> dict[str, Any]:
     """Write and commit, asking for a yes where one is missing. Says what happened (unless
     ``quiet``) and returns it as plain types."""
@@ -302,7 +302,7 @@ def act(
     return result
 
 
-def _ask_first(proposal: Proposal) -> None:
+def _ask_first(proposal: Change) -> None:
     """Show the commit before it is made, and ask, unless the learner has said that they don't want
     to be asked. Problem when the answer is no, and when none comes."""
     from q1lab import config
@@ -333,7 +333,7 @@ def _ask_first(proposal: Proposal) -> None:
         remark("Later: `q1lab config set ask_before_commit true` asks again.")
 
 
-def _tell(done: Saved, proposal: Proposal, how: Writing) -> None:
+def _tell(done: Saved, proposal: Change, how: Writing) -> None:
     subject = proposal.message.splitlines()[0]
     commit = done.commit
     names = proposal.named(proposal.files)
@@ -351,6 +351,28 @@ def _tell(done: Saved, proposal: Proposal, how: Writing) -> None:
         remark(f"{names}: written, not committed")
     else:
         remark(f"{names}: up to date")
+
+
+def entry(act: Callable[..., acts.Said]) -> Callable[..., int]:
+    """An act on the learner's lists, ``act(store, week, **fields)``, as a command that says what it
+    did. The app's forms call ``__wrapped__``, the act itself."""
+
+    @functools.wraps(act)
+    def command(as_json: bool = False, **values: Any) -> int:
+        with opened() as store:
+            said = act(store, week(), **values)
+        if as_json:
+            emit(said.record or {})
+            return OK
+        if said.board:
+            show("\n".join(said.board))
+        else:
+            remark(said.line)
+        for note in said.notes:
+            remark(f"note: {note}")
+        return OK
+
+    return command
 
 
 def show_list(

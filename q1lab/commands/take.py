@@ -7,21 +7,15 @@ from pathlib import Path
 import click
 
 from q1lab.commands import _documents as shared
-from q1lab.errors import FAILED, Problem
+from q1lab.errors import FAILED, Problem, nearest
 from q1lab.files import os_reason, plain, read_bytes
-from q1lab.week.markdown import FILES, nearest
+from q1lab.week.markdown import FILES
 
 
 @click.command(epilog="Example: q1lab take oracle_rope.py")
 @click.argument("name", required=False)
-@click.option(
-    "--to",
-    "folder",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Another folder than this one.",
-)
 @shared.json_option
-def take(name: str | None, folder: Path | None, as_json: bool) -> int:
+def take(name: str | None, as_json: bool) -> int:
     """Copy the file NAME of the week into this folder, or list what there is.
 
     There are slow and simple versions of each idea to test against (oracle_…), small experiments to
@@ -41,8 +35,8 @@ def take(name: str | None, folder: Path | None, as_json: bool) -> int:
                 click.echo(plain(f"{one:{width}}  {about}".rstrip()))
         return 0
     if name not in week.files:
-        raise Problem(f"the week has no file {name!r}{nearest(name, week.files)}")
-    source, target = week.root / FILES / name, (folder or Path()) / name
+        raise Problem(f"the week has no file {name!r}; {nearest(name, week.files)}")
+    source, target = week.root / FILES / name, Path(name)
     data = read_bytes(source)
     try:
         with target.open("xb") as handle:
@@ -50,8 +44,7 @@ def take(name: str | None, folder: Path | None, as_json: bool) -> int:
     except FileExistsError:
         if not target.is_file() or read_bytes(target) != data:
             raise Problem(
-                f"{target} is there already and differs; move it away, "
-                "or take it --to another folder"
+                f"{target} is there already and differs; move it away, or take it in another folder"
             ) from None
     except OSError as error:
         raise Problem(f"can't write {target}: {os_reason(error)}", FAILED) from error

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+import shlex
+from collections.abc import Collection, Iterator, Sequence
 
+from q1lab import acts
+from q1lab.errors import Problem, nearest
 from q1lab.files import plain, read_text
-from q1lab.week.markdown import is_path, nearest
+from q1lab.week.markdown import is_path
 from q1lab.week.model import Action, Block, Finding, Fold, Part, Step, Text, Week, action_for
 from q1lab.week.reading import Lines
 
@@ -20,7 +23,7 @@ def lint(week: Week, models: Collection[str] | None) -> list[Finding]:
         if name not in known:
             at = lines.table("variants", index)
             findings.append(
-                Finding("week.toml", at, f"unknown variant {name!r}{nearest(name, known)}", False)
+                Finding("week.toml", at, f"unknown variant {name!r}; {nearest(name, known)}", False)
             )
     for index, session in enumerate(week.sessions):
         total = sum(part.minutes for part in session.parts)
@@ -93,10 +96,11 @@ def _lint_order(week: Week, chosen: str | None, known: list[str]) -> Iterator[Fi
                         yield Finding(action.file, action.line, text, False)
                 made.add(_made_by(action))
                 words = action.argv()
+                if action.kind == "command" and (problem := _refused(words)):
+                    yield Finding(action.file, action.line, problem, False)
                 if words[1:2] == ("take",) and len(words) > 2 and words[2] not in week.files:
-                    text = (
-                        f"the week has no file {words[2]!r} to take{nearest(words[2], week.files)}"
-                    )
+                    near = nearest(words[2], week.files)
+                    text = f"the week has no file {words[2]!r} to take; {near}"
                     yield Finding(action.file, action.line, text, False)
                 if action.kind == "run" and not predicted:
                     text = (
@@ -109,7 +113,7 @@ def _lint_order(week: Week, chosen: str | None, known: list[str]) -> Iterator[Fi
                         yield Finding(
                             action.file,
                             action.line,
-                            f"unknown variant {name!r}{nearest(name, known)}",
+                            f"unknown variant {name!r}; {nearest(name, known)}",
                             False,
                         )
 
@@ -132,6 +136,15 @@ def _blocks(part: Part, chosen: str | None) -> Iterator[Block]:
 def _actions(week: Week, block: Block, chosen: str | None) -> list[Action]:
     actions = block.actions if isinstance(block, Step) else (block,)
     return [action_for(one, chosen, week.numbers) for one in actions if isinstance(one, Action)]
+
+
+def _refused(words: Sequence[str]) -> str:
+    """Why q1lab would not take a command; nothing where it would."""
+    try:
+        acts.parse(words[1:])
+    except Problem as problem:
+        return f"`{shlex.join(words)}`: {problem}"
+    return ""
 
 
 def _made_by(action: Action) -> str:

@@ -8,10 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from q1lab.acts import ACTS
 from q1lab.errors import Problem
 from q1lab.study import command
 from q1lab.study.command import Wish
@@ -37,14 +39,6 @@ STEP_KINDS: Mapping[str, str] = MappingProxyType(
         "choose": "asks for one of the week's variants",
         "run": "done when the study of its run action has ended",
         "check": "done when the file of its check action passes",
-    }
-)
-ACTION_FIELDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        "run": ("title", "variant", "baseline", "seeds", "preset", "data", "max_iters"),
-        "open": ("title", "document", "url"),
-        "check": ("title", "file", "for"),
-        "command": ("title", "command"),
     }
 )
 
@@ -128,14 +122,15 @@ class Action:
         options = self.options
         if self.kind == "run":
             return command.argv(self.wish())
-        if self.kind == "check":
-            target = ("--for", str(options["for"])) if "for" in options else ()
-            return ("q1lab", "check", str(options["file"]), *target)
         if self.kind == "command":
             import shlex
 
             return tuple(shlex.split(str(options["command"])))
-        return ()
+        if self.kind not in ACTS:
+            return ()
+        first, *others = ACTS[self.kind].action
+        more = [(f"--{key}", str(options[key])) for key in others if key in options]
+        return ("q1lab", self.kind, str(options[first]), *chain.from_iterable(more))
 
     def wish(self) -> Wish:
         """What a run action asks for."""

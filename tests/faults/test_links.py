@@ -15,7 +15,7 @@ import pytest
 
 from q1lab import paths
 from q1lab.cli import run as main
-from q1lab.documents.save import save
+from q1lab.documents.change import save
 from q1lab.errors import NOTICES, Problem
 from q1lab.files import is_locked, proved, remove
 from q1lab.repository import Repository

@@ -17,8 +17,8 @@ import pytest
 
 from q1lab import config, paths
 from q1lab.cli import run as main
+from q1lab.documents import change as documents
 from q1lab.documents import preview
-from q1lab.documents import save as documents
 from q1lab.errors import Problem
 from q1lab.files import (
     not_a_file,

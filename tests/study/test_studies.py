@@ -197,7 +197,7 @@ def test_runs_train_from_copies(fake_trainer: Fake, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("args", "said"),
     [
-        (["rpoe"], "did you mean rope?"),
+        (["rpoe"], "did you mean 'rope'?"),
         (["rope", "--seeds", ""], "--seeds"),
         (["rope", "--seeds", "0"], "at least 1"),
         (["rope", "--seeds", "-1"], "whole numbers from 0 to 999,999,999"),
@@ -209,7 +209,7 @@ def test_runs_train_from_copies(fake_trainer: Fake, tmp_path: Path) -> None:
         (["rope", "--device", "cuda"], "no cuda device here"),
         (["rope", "--device", "tpu"], "tpu"),
         (["rope", "--data", "nowhere.txt"], "no such file"),
-        (["rope", "--set", "learning_rat=1"], "did you mean learning_rate?"),
+        (["rope", "--set", "learning_rat=1"], "did you mean 'learning_rate'?"),
         (["rope", "--set", "n_layer=two"], "whole number"),
         (["rope", "--set", "n_layer"], "KEY=VALUE"),
         (["rope", "--set", "n_head=3"], "not divisible"),
@@ -270,17 +270,16 @@ def test_the_plot_is_drawn(fake_trainer: Fake, tmp_path: Path) -> None:
 
 
 def test_each_trainer_gets_a_gpu_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    from q1lab.planning import default_jobs
-    from q1lab.study import gpus
-    from q1lab.study.runner import gpu_for
+    from q1lab.study import machine
+    from q1lab.study.engines.local import gpu_for
 
-    cards = [gpus.Gpu("card", 0, 0, 1)] * 2
-    monkeypatch.setattr(gpus, "gpus", lambda: cards)
+    cards = [machine.Gpu("card", 0, 0, 1)] * 2
+    monkeypatch.setattr(machine, "gpus", lambda: cards)
     assert [gpu_for(worker, None) for worker in range(3)] == ["0", "1", "0"]
     assert [gpu_for(worker, "3,5") for worker in range(3)] == ["3", "5", "3"]
-    assert default_jobs("cuda", 6) == 2
-    assert default_jobs("cuda", 1) == 1
-    assert default_jobs("mps", 6) == 1
+    assert machine.default_jobs("cuda", 6) == 2
+    assert machine.default_jobs("cuda", 1) == 1
+    assert machine.default_jobs("mps", 6) == 1
 
 
 def test_the_noise_floor_is_what_the_baseline_does_to_itself(fake_trainer: Fake) -> None:

@@ -98,7 +98,7 @@ def test_a_relay_that_keeps_dying_is_started_less_and_less_often(
     )
     now = 1000.0
     monkeypatch.setattr(runner.time, "monotonic", lambda: now)
-    one = runner.Runner(study, 1, -1, [])
+    one = runner.Runner(study, 1, -1)
     starts: list[float] = []
     for _ in range(370):
         before = one.relay

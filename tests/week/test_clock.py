@@ -17,7 +17,6 @@ from q1lab.week.clock import (
     Reading,
     Rules,
     away_between,
-    face,
     read_clocks,
     restore,
     same_boot,
@@ -295,27 +294,6 @@ def test_the_real_clocks_go_forward() -> None:
     assert second.awake >= first.awake
     assert second.up >= first.up
     assert same_boot(first, second)
-
-
-# ── the face
-
-
-@pytest.mark.parametrize(
-    ("seconds", "minutes", "text", "over"),
-    [
-        (0, 90, "0:00 of 90", False),
-        (37 * 60 + 12, 90, "37:12 of 90", False),
-        (90 * 60, 90, "90:00 of 90", False),
-        (90 * 60 + 245, 90, "+4:05 over 90", True),
-        (130 * 60, 130, "2:10:00 of 130", False),
-        (61, 0, "1:01", False),
-        (-5, 15, "0:00 of 15", False),
-    ],
-)
-def test_the_face_counts_down_and_over(seconds: float, minutes: int, text: str, over: bool) -> None:
-    shown = face(seconds, minutes)
-    assert (shown.text, shown.over) == (text, over)
-    assert shown.over == (shown.left < 0)
 
 
 def test_the_bell_rings_once() -> None:

@@ -538,12 +538,13 @@ def test_markdown_tables_and_fences_are_well_formed(week: Week) -> None:
 
 
 def test_the_authors_page_names_every_kind_key_and_action() -> None:
+    from q1lab import acts
     from q1lab.week import markdown as content_markdown
     from q1lab.week import model
     from q1lab.week import reading as content_week
 
     page = (SHIPPED / "README.md").read_text()
-    keys = [*model.STEP_KINDS, *model.ACTION_FIELDS, *content_markdown.STEP_ATTRIBUTES]
+    keys = [*model.STEP_KINDS, *acts.actions(), *content_markdown.STEP_ATTRIBUTES]
     for table in (
         content_week.WEEK_KEYS,
         content_week.SESSION_KEYS,
@@ -551,7 +552,7 @@ def test_the_authors_page_names_every_kind_key_and_action() -> None:
         content_week.KPI_KEYS,
     ):
         keys += table
-    for fields in model.ACTION_FIELDS.values():
+    for fields in acts.actions().values():
         keys += fields
     assert [key for key in keys if key not in page] == []
 

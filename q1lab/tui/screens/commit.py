@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Horizontal, VerticalScroll
 from textual.widgets import Button, Static
 
 from q1lab import config
@@ -23,8 +23,7 @@ from q1lab.tui.widgets.palette import palette
 from q1lab.week.model import Week
 
 if TYPE_CHECKING:
-    from q1lab.documents.proposals import Proposal
-    from q1lab.documents.save import Saved
+    from q1lab.documents.change import Change, Saved
     from q1lab.tui.app import Q1Lab
 
 
@@ -61,42 +60,37 @@ class CommitScreen(Dialog[bool]):
         Binding("a", "always", "don't ask again"),
     ]
     AUTO_FOCUS = "VerticalScroll"
+    shape, keys = "tall code", "Esc leaves it"
 
     def __init__(
         self, argv: Sequence[str], folder: Path, week: Week, database: Path, *, asks: bool = True
     ) -> None:
         super().__init__()
         self.argv = list(argv)
+        self.heading = " ".join(self.argv)
         self.folder = folder
         self.week = week
         self.database = database
         self.asks = asks
-        self.proposal: Proposal | None = None
+        self.proposal: Change | None = None
         self.confirmed = False
         self.busy = True
 
-    def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog tall code") as dialog:
-            dialog.border_title = " ".join(self.argv)
-            dialog.border_subtitle = "Esc leaves it"
-            yield Static(f"{self._first[:1].upper()}{self._first[1:]}", id="message", markup=False)
-            with VerticalScroll():
-                yield Static(id="claims", markup=False)
-                yield Static(id="text", markup=False)
-            with Horizontal(classes="buttons"):
-                yield Button("Commit", id="commit", variant="primary", disabled=True)
-                yield Button("Don't ask again (a)", id="always", disabled=True)
-                yield Button("Leave it", id="leave")
-
-    @property
-    def _first(self) -> str:
-        """What takes its time before there is something to see."""
-        return "merging and checking …" if "merge" in self.argv else "looking …"
+    def body(self) -> ComposeResult:
+        slow = "Merging and checking …" if "merge" in self.argv else "Looking …"
+        yield Static(slow, id="message", markup=False)
+        with VerticalScroll():
+            yield Static(id="claims", markup=False)
+            yield Static(id="text", markup=False)
+        with Horizontal(classes="buttons"):
+            yield Button("Commit", id="commit", variant="primary", disabled=True)
+            yield Button("Don't ask again (a)", id="always", disabled=True)
+            yield Button("Leave it", id="leave")
 
     def on_mount(self) -> None:
         beside(self, self._propose, self._show, self._failed)
 
-    def _propose(self) -> tuple[Proposal | None, tuple[Path, ...], str]:
+    def _propose(self) -> tuple[Change | None, tuple[Path, ...], str]:
         """In a thread: the proposal, the files that it would change, and the branch."""
         from q1lab.documents import typed
 
@@ -107,7 +101,7 @@ class CommitScreen(Dialog[bool]):
         branch = (found.repo.head().branch or "a detached HEAD") if found.repo else ""
         return found, found.pending(), branch
 
-    def _show(self, given: tuple[Proposal | None, tuple[Path, ...], str]) -> None:
+    def _show(self, given: tuple[Change | None, tuple[Path, ...], str]) -> None:
         self.proposal, pending, branch = given
         self.busy = False
         if self.proposal is None:
@@ -146,7 +140,7 @@ class CommitScreen(Dialog[bool]):
         if not self.asks and not self.proposal.unsettled:
             self.action_commit()
 
-    def _tell_more(self, proposal: Proposal) -> None:
+    def _tell_more(self, proposal: Change) -> None:
         lines = [f"· {plain(claim)}" for claim in proposal.claims]
         if lines:
             lines.insert(0, "What it will say:")
@@ -169,7 +163,7 @@ class CommitScreen(Dialog[bool]):
         """Say it in a small dialog: there is nothing to see below, and nothing to press but the
         way out."""
         self._say(text, subtitle)
-        self.query_one(".dialog").remove_class("tall")
+        self.box.remove_class("tall")
         self.query_one(VerticalScroll).display = False
         for button in self.query(Button):
             button.display = button.id == "leave"
@@ -179,7 +173,7 @@ class CommitScreen(Dialog[bool]):
 
     def _say(self, text: str, subtitle: str) -> None:
         self.query_one("#message", Static).update(text)
-        self.query_one(".dialog").border_subtitle = subtitle
+        self.box.border_subtitle = subtitle
 
     def action_enter(self) -> None:
         """Press the button that has the focus; from anywhere else, commit."""
@@ -194,7 +188,7 @@ class CommitScreen(Dialog[bool]):
         if self.busy or self.proposal is None or self.query_one("#commit", Button).disabled:
             return
         self.busy = True
-        self.query_one(".dialog").border_subtitle = "working …"
+        self.box.border_subtitle = "working …"
         proposal, confirmed = self.proposal, self.confirmed
 
         def act() -> Saved:

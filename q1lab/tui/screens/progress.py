@@ -9,6 +9,7 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import OptionList
 
+from q1lab.formats import hours
 from q1lab.journal import artifacts, reading
 from q1lab.tui import progress_rows as rows
 from q1lab.tui.keys import bindings
@@ -18,7 +19,6 @@ from q1lab.tui.screens import forms
 from q1lab.tui.screens.base import Page
 from q1lab.tui.snapshot import Snapshot
 from q1lab.tui.widgets.rows import ListRow, Rows
-from q1lab.tui.widgets.week_tree import hours
 from q1lab.week import progress as domain
 from q1lab.week.model import Step
 
@@ -124,12 +124,12 @@ class ProgressScreen(Page):
         forms.kpi(self.q1, row.key)
 
     def action_add(self) -> None:
-        (forms.artifact if self.pane.id == "artifacts" else forms.paper)(self.q1)
+        forms.form(self.q1, "artifact add" if self.pane.id == "artifacts" else "paper add")
 
     def action_share(self) -> None:
         """Where the post is; once that is known, where it was shared."""
         post = (self.q1.snapshot.pages.get("progress") or {}).get("post")
-        (forms.share if post and post["url"] else forms.publish)(self.q1)
+        forms.form(self.q1, "post share" if post and post["url"] else "post publish")
 
     def action_remove(self) -> None:
         row = self.pane.current
