@@ -249,8 +249,9 @@ def actions() -> dict[str, tuple[str, ...]]:
 def gone(words: Sequence[str]) -> str:
     """What to do instead, where the words ask for what an earlier version had; else nothing."""
     for name, instead in GONE.items():
-        rest = iter(words)
-        if all(word in rest for word in name.split()):
+        first, *more = name.split()
+        rest = iter(words[1:])
+        if words[:1] == [first] and all(word in rest for word in more):
             return f"`q1lab {name}` is gone; {instead}"
     return ""
 

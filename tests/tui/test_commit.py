@@ -182,11 +182,22 @@ async def test_the_merge_is_shown_before_it_is_committed(repo: Path) -> None:
     assert len(commits(repo)) == 3
 
 
-async def test_what_commits_with_options_shows_its_dry_run_first(repo: Path) -> None:
+async def test_the_options_of_a_document_are_shown_in_what_it_would_commit(repo: Path) -> None:
     app = prepared(a_choice, config=Config(repo=repo))
     async with app.run_test(size=(100, 30)) as pilot:
         await settled(pilot)
-        press(app, "q1lab modification --overwrite")
+        press(app, "q1lab post new --title 'A title of mine'")
+        await until(pilot, lambda: getattr(app.screen, "proposal", None) is not None)
+        assert isinstance(app.screen, CommitScreen)
+        assert app.screen.proposal is not None
+        assert "+# A title of mine" in app.screen.proposal.diff
+
+
+async def test_what_commits_with_options_of_its_own_shows_its_dry_run_first(repo: Path) -> None:
+    app = prepared(a_choice, config=Config(repo=repo))
+    async with app.run_test(size=(100, 30)) as pilot:
+        await settled(pilot)
+        press(app, "q1lab modification --variant gqa")
         await until(pilot, lambda: isinstance(app.screen, OutputScreen))
         screen = app.screen
         assert isinstance(screen, OutputScreen)
