@@ -9,13 +9,12 @@ listed where there is more to say of it than that. Nothing is imported before an
 
 from __future__ import annotations
 
-import difflib
 import importlib
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from q1lab.errors import Problem
+from q1lab.errors import Problem, nearest
 
 if TYPE_CHECKING:
     import click
@@ -260,9 +259,9 @@ def unknown(name: str) -> Problem:
     """That there is no such command, with the one that is meant."""
     if instead := gone([name]):
         return Problem(instead)
-    near = difflib.get_close_matches(name, listed(), 1, 0.5)
-    hint = f"did you mean `q1lab {near[0]}`?" if near else "`q1lab --help` lists them"
-    return Problem(f"no command called {name!r}; {hint}")
+    return Problem(
+        f"no command called {name!r}; {nearest(name, listed(), '`q1lab --help` lists them')}"
+    )
 
 
 def command(name: str) -> click.Command:

@@ -239,13 +239,6 @@ def _shown(value: Any) -> Any:
     return value
 
 
-def cut(text: str, most: int = 80) -> str:
-    """``text`` on one line and no longer than ``most``, the middle left out: for what a message
-    quotes."""
-    text = " ".join(text.split())
-    return text if len(text) <= most else f"{text[: most - 25]} … {text[-20:]}"
-
-
 def write_atomic(
     path: Path, content: str | bytes, *, mode: int = 0o600, through: bool = False
 ) -> None:

@@ -98,6 +98,16 @@ SPELLED = {
     "│": "|",
     "●": "*",
     "○": "o",
+    "◆": "*",
+    "├": "|",
+    "┤": "|",
+    "┼": "+",
+    "╌": ":",
+    "┄": ".",
+    "◂": "<",
+    "▸": ">",
+    "⚠": "!",
+    "α": "alpha",
 }
 """How signs are written where the terminal's encoding lacks them."""
 

@@ -23,8 +23,7 @@ from q1lab.repository import NoRepository, Repository
 from q1lab.week.model import Week
 
 if TYPE_CHECKING:
-    from q1lab.documents.proposals import Proposal
-    from q1lab.documents.save import Saved
+    from q1lab.documents.change import Change, Saved
     from q1lab.index.store import Store
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -242,7 +241,7 @@ def emit(record: Mapping[str, Any]) -> None:
 
 
 def carry_out(
-    proposal: Proposal,
+    proposal: Change,
     store: Store,
     how: Writing,
     *,
@@ -271,7 +270,7 @@ def carry_out(
 
 
 def act(
-    saving: Callable[..., Saved], proposal: Proposal, how: Writing, *, quiet: bool = False
+    saving: Callable[..., Saved], proposal: Change, how: Writing, *, quiet: bool = False
 ) -> dict[str, Any]:
     """Write and commit, asking for a yes where one is missing. Says what happened (unless
     ``quiet``) and returns it as plain types."""
@@ -303,7 +302,7 @@ def act(
     return result
 
 
-def _ask_first(proposal: Proposal) -> None:
+def _ask_first(proposal: Change) -> None:
     """Show the commit before it is made, and ask, unless the learner has said that they don't want
     to be asked. Problem when the answer is no, and when none comes."""
     from q1lab import config
@@ -334,7 +333,7 @@ def _ask_first(proposal: Proposal) -> None:
         remark("Later: `q1lab config set ask_before_commit true` asks again.")
 
 
-def _tell(done: Saved, proposal: Proposal, how: Writing) -> None:
+def _tell(done: Saved, proposal: Change, how: Writing) -> None:
     subject = proposal.message.splitlines()[0]
     commit = done.commit
     names = proposal.named(proposal.files)

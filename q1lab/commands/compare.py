@@ -26,7 +26,8 @@ Examples:
   q1lab compare rope
   q1lab compare rope-1 --json
   q1lab compare rope-1 --at flops
-  q1lab compare rope-1 --plot rope.svg"""
+  q1lab compare rope-1 --plot rope.svg
+  q1lab compare rope-1 --html rope.html"""
 )
 @click.argument("study", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print the whole record as JSON.")
@@ -36,6 +37,13 @@ Examples:
     metavar="FILE",
     help="Draw it: .svg or .png.",
 )
+@click.option(
+    "--html",
+    "page",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write it as one page that needs nothing else: text, figure, how to reproduce.",
+)
 @shared.force_option
 @click.option(
     "--at",
@@ -44,7 +52,12 @@ Examples:
     help="Besides: the answer at equal training FLOPs, or at equal wall clock, from the curves.",
 )
 def compare(
-    study: str | None, as_json: bool, plot: Path | None, force: bool, what: What | None
+    study: str | None,
+    as_json: bool,
+    plot: Path | None,
+    page: Path | None,
+    force: bool,
+    what: What | None,
 ) -> int:
     """The comparison of STUDY, with its verdict; of a modification's name, that of its newest study
     with three pairs or more (default: the latest of all)."""
@@ -59,9 +72,18 @@ def compare(
             _, answer = budget.read(store, chosen, what)
         if plot is not None:
             draw(store, chosen, plot, answer, force=force)
+        if page is not None:
+            from q1lab.documents import comparison
+            from q1lab.documents.change import public_mode
+            from q1lab.written import write_out
+
+            made = comparison.page(store, chosen, answer)
+            write_out(page, made, mode=public_mode(), force=force)
         show(store, chosen, as_json=as_json, answer=answer)
         if plot is not None and not as_json:
             click.echo(f"\nDrawn: {plot}")
+        if page is not None and not as_json:
+            click.echo(f"\nWritten: {page}")
     shared.looked("compare", chosen.id, chosen.variant)
     return OK
 

@@ -45,7 +45,7 @@ def kpi(ctx: click.Context, repo: Path | None, as_json: bool) -> int:
 
 def as_text(lines: list[KpiLine]) -> str:
     """The KPIs as an aligned table; where both numbers come from is a line below each."""
-    from q1lab.documents.templates import count
+    from q1lab.formats import count
 
     if not lines:
         return "No KPI yet. Set one: q1lab kpi set NAME --target 3 --actual 1"

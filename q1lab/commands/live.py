@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from q1lab.errors import Problem
+from q1lab.formats import bars, duration, speed
 from q1lab.index.store import Store
 from q1lab.index.view import RunView, StudyView, look, spark
 from q1lab.study import launch, told
@@ -20,7 +21,6 @@ from q1lab.study.studies import Study
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-BARS = "▁▂▃▄▅▆▇█"
 POLL = 0.25
 AROUND = 4
 """Lines around the rows: the heading, what is below, and the prompt."""
@@ -122,13 +122,13 @@ def line(run: RunView) -> str:
     head = f"{run.variant} seed {run.seed}: {run.state}"
     if run.state is State.RUNNING:
         loss = "" if run.train_loss is None else f", loss {run.train_loss:.3f}"
-        speed = f", {speed_text(run.tokens_per_s)} tok/s" if run.tokens_per_s else ""
+        pace = f", {speed(run.tokens_per_s)} tok/s" if run.tokens_per_s else ""
         said = f", {run.message}" if run.message else ""
-        return f"{head} {run.iter}/{run.max_iters}{loss}{speed}{said}"
+        return f"{head} {run.iter}/{run.max_iters}{loss}{pace}{said}"
     if run.state is State.QUEUED:
         return f"{head}{', ' + run.message if run.message else ''}"
     if run.val_loss is not None:
-        return f"{head}, val loss {run.val_loss:.4f}, {minutes_text(run.seconds)}"
+        return f"{head}, val loss {run.val_loss:.4f}, {duration(run.seconds)}"
     return f"{head} at iter {run.iter}{': ' + run.message if run.message else ''}"
 
 
@@ -174,11 +174,11 @@ def grid(
             Text(val),
         ]
         if width >= 70:
-            cells.append(Text(speed_text(run.tokens_per_s)))
-        cells.append(Text(minutes_text(run.seconds_left)))
+            cells.append(Text(speed(run.tokens_per_s)))
+        cells.append(Text(duration(run.seconds_left)))
         table.add_row(*cells)
     line = view.line
-    left = f" · about {minutes_text(line.seconds_left)} left" if line.seconds_left else ""
+    left = f" · about {duration(line.seconds_left)} left" if line.seconds_left else ""
     more = len(view.runs) - len(sparks)
     foot = (
         f"{line.done} of {line.total} runs done{left}{gpu_text(view)}"
@@ -209,35 +209,11 @@ def state_text(run: RunView) -> str:
     return f"{MARKS[run.state]} {word}".ljust(10)
 
 
-def bars(values: tuple[float, ...], low: float, high: float) -> str:
-    """``values`` as bars between ``low`` and ``high``, one character each."""
-    if high <= low:
-        return BARS[0] * len(values)
-    return "".join(BARS[min(7, max(0, int((v - low) / (high - low) * 8)))] for v in values)
-
-
-def speed_text(tokens_per_s: float | None) -> str:
-    """``22.1k``."""
-    if not tokens_per_s:
-        return ""
-    return f"{tokens_per_s / 1000:.1f}k" if tokens_per_s >= 1000 else f"{tokens_per_s:.0f}"
-
-
-def minutes_text(seconds: float | None) -> str:
-    """``42 s``, ``4 min``, ``1 h 20 min``."""
-    if seconds is None:
-        return ""
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
-
-
 def gpu_text(view: StudyView) -> str:
     """Use and memory of the first GPU, for studies that train on one."""
     if view.study.device != "cuda" or not view.alive:
         return ""
-    from q1lab.study.gpus import gpus
+    from q1lab.study.machine import gpus
 
     cards = gpus()
     if not cards:

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from q1lab import formats
 from q1lab.acts import Said
 from q1lab.arguments import Known
 from q1lab.commands import _documents as shared
@@ -29,7 +30,7 @@ Examples:
   q1lab post words
   q1lab post lint
   q1lab post preview
-  q1lab post export --for hugo
+  q1lab post export
   q1lab post publish https://example.org/q1
   q1lab post share hn https://news.ycombinator.com/item?id=1""",
 )
@@ -111,7 +112,7 @@ def _write(
 def _draft(file: Path | None) -> tuple[Path, bytes]:
     """The draft's path and bytes: as given, as recorded, or where `post new` puts it."""
     from q1lab.documents import post as documents
-    from q1lab.documents.save import read
+    from q1lab.documents.change import read
 
     if file is None:
         found = shared.maybe_repository(None)
@@ -156,7 +157,7 @@ def words_command(file: Path | None, as_json: bool) -> int:
     room = max(16, columns - len("  12345 of 1234  short"))
     width = min(room, max((len(item.title) for item in sections), default=10))
     for item in sections:
-        title = item.title if len(item.title) <= width else item.title[: width - 1] + "…"
+        title = formats.cut(item.title, width)
         against = f"of {item.budget:>4}  {item.state}" if item.budget else ""
         shared.show(f"{title.ljust(width)}  {item.words:>5} {against}".rstrip())
     together = f"{'together'.ljust(width)}  {total:>5} of {budget:>4}"
@@ -251,7 +252,7 @@ def preview_command(
     shown as text."""
     from q1lab import paths
     from q1lab.documents import preview, words
-    from q1lab.documents.save import public_mode
+    from q1lab.documents.change import public_mode
     from q1lab.files import write_atomic
     from q1lab.written import write_out
 
@@ -291,54 +292,57 @@ def preview_command(
     return OK
 
 
+def _gone(context: click.Context, param: click.Parameter, value: str | None) -> None:
+    """Problem for the option of the version before."""
+    if value is not None:
+        raise Problem(
+            "--for is gone: the front matter is a template, front-matter.txt.j2, which a week can "
+            "have of its own; what the place takes otherwise is said in notes"
+        )
+
+
 @post.command(
     "export",
     epilog="""\b
 Examples:
-  q1lab post export --for hugo
-  q1lab post export --for jekyll --output _posts/
-  q1lab post export --for dev.to --tag python""",
+  q1lab post export
+  q1lab post export --output _posts/
+  q1lab post export --tag python --output post.md""",
 )
-@click.option(
-    "--for",
-    "place",
-    type=click.Choice(["jekyll", "hugo", "dev.to"]),
-    required=True,
-    help="Where it goes: front matter, math and pictures as the place takes them.",
-)
+@click.option("--for", hidden=True, expose_value=False, callback=_gone)
 @file_option
 @click.option(
     "--output",
     type=click.Path(path_type=Path),
     metavar="PATH",
-    help="A file, or a folder: then the file is named as the place names them. Default: print it.",
+    help="A file, or a folder: then the file is named after the title. Default: print it.",
 )
 @shared.force_option
 @click.option("--tag", "tags", multiple=True, metavar="TAG", help="Instead of the usual tags.")
 @shared.json_option
 def export_command(
-    place: str,
     file: Path | None,
     output: Path | None,
     force: bool,
     tags: tuple[str, ...],
     as_json: bool,
 ) -> int:
-    """The draft as Jekyll, Hugo or dev.to takes it: without q1lab's marks, with front matter."""
+    """The draft as a place takes it: without q1lab's marks, with front matter."""
     from q1lab.documents import export
-    from q1lab.documents.save import public_mode
+    from q1lab.documents.change import public_mode
     from q1lab.files import utc_now
     from q1lab.written import write_out
 
     path, data = _draft(file)
+    week = shared.week()
     with opened() as store:
-        kept = posts.of_week(store, shared.week().label)
+        kept = posts.of_week(store, week.label)
     made = export.export(
         data.decode("utf-8-sig", errors="replace"),
-        place,
         date=(kept and kept["published"]) or utc_now(),
         url=kept["url"] if kept else None,
         tags=tags or export.TAGS,
+        root=week.root,
     )
     target = None
     if output is not None:

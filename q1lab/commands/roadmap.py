@@ -53,7 +53,7 @@ def roadmap(
     """
     from q1lab.documents import proposals
     from q1lab.documents import roadmap as documents
-    from q1lab.documents.save import read
+    from q1lab.documents.change import read
 
     week = shared.week()
     writing = bool(tick or untick)

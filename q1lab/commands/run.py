@@ -13,12 +13,13 @@ from q1lab.commands import _documents as shared
 from q1lab.commands._asking import asking
 from q1lab.commands._opening import opened
 from q1lab.commands._saying import print_json, say, tell
-from q1lab.commands.live import minutes_text, watch
+from q1lab.commands.live import watch
 from q1lab.errors import EXIT_STATUS, FAILED, INTERRUPTED, OK, UNFINISHED, Problem
+from q1lab.formats import duration
 from q1lab.index import ingest, view
 from q1lab.index.store import Store
 from q1lab.study import command, kept, launch, series, studies, turns
-from q1lab.study.engines import names
+from q1lab.study.engines.choice import by_hand
 from q1lab.study.states import ENDED, State
 from q1lab.study.studies import Study
 
@@ -117,7 +118,7 @@ def run(
         study, started = plan.study, bool(plan.missing)
         if not as_json:
             _announce(study, plan)
-        if (study.engine or names.LOCAL).kind == "notebook" and started:
+        if started and by_hand(study.engine, study.id):
             return _planned(study, as_json)
         if detach:
             if as_json:
@@ -214,13 +215,13 @@ def _announce(study: Study, plan: planning.Plan) -> None:
             if whole
             else f"{len(plan.missing)} of {len(study.runs)} runs are missing"
         )
-        click.echo(f"{runs}, about {minutes_text(plan.minutes * 60)}")
+        click.echo(f"{runs}, about {duration(plan.minutes * 60)}")
     for note in plan.notes:
         say(f"note: {note}")
 
 
 def _planned(study: Study, as_json: bool) -> int:
-    """Say what comes after a study was planned for a notebook."""
+    """Say what comes after a study was planned that is trained by hand."""
     if as_json:
         print_json({"study": study.id, "started": False})
         return OK

@@ -9,9 +9,8 @@ import click
 
 from q1lab.commands._opening import opened
 from q1lab.commands.live import line as live_line
-from q1lab.commands.live import minutes_text
 from q1lab.errors import OK, Problem
-from q1lab.files import cut
+from q1lab.formats import cut_middle, duration
 from q1lab.index import ingest, view
 from q1lab.index.view import StudyView
 from q1lab.study import command, labels, launch, studies
@@ -85,7 +84,7 @@ def summary(view: StudyView) -> str:
     study = view.study
     now = view.line
     where = f" {view.engine}" if view.engine else ""
-    left = f", about {minutes_text(now.seconds_left)} left" if now.seconds_left else ""
+    left = f", about {duration(now.seconds_left)} left" if now.seconds_left else ""
     # an imported study has no preset
     what = [f"{study.variant} against {study.baseline}", study.preset, study.data.name]
     return (
@@ -109,7 +108,7 @@ def label_lines(study: Study) -> list[str]:
     found = labels.read(study.id)
     return [
         *([f"tags: {', '.join(found.tags)}"] if found.tags else []),
-        *([f"note: {cut(found.note, 200)}"] if found.note else []),
+        *([f"note: {cut_middle(found.note, 200)}"] if found.note else []),
     ]
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 
 from q1lab.commands import _documents as shared
-from q1lab.errors import FAILED, Problem
+from q1lab.errors import FAILED, Problem, nearest
 from q1lab.files import os_reason, plain, read_bytes
-from q1lab.week.markdown import FILES, nearest
+from q1lab.week.markdown import FILES
 
 
 @click.command(epilog="Example: q1lab take oracle_rope.py")
@@ -35,7 +35,7 @@ def take(name: str | None, as_json: bool) -> int:
                 click.echo(plain(f"{one:{width}}  {about}".rstrip()))
         return 0
     if name not in week.files:
-        raise Problem(f"the week has no file {name!r}{nearest(name, week.files)}")
+        raise Problem(f"the week has no file {name!r}; {nearest(name, week.files)}")
     source, target = week.root / FILES / name, Path(name)
     data = read_bytes(source)
     try:

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from q1lab import paths
+from q1lab import formats, paths
 from q1lab.commands import _documents as shared
 from q1lab.errors import OK, Problem
 from q1lab.files import plain
@@ -26,17 +26,6 @@ def _agreed(question: str, yes: bool) -> bool:
     """Whether the learner agrees. Problem where nobody answers."""
     unanswered = Problem("nothing was done: look with --dry-run, then give --yes")
     return yes or shared.ask(question, unanswered) == "yes"
-
-
-def _size(count: int) -> str:
-    return next(
-        (
-            f"{count / 10**power:,.1f} {unit}"
-            for power, unit in ((9, "GB"), (6, "MB"))
-            if count >= 10**power
-        ),
-        f"{count / 1000:,.0f} kB",
-    )
 
 
 @click.command(
@@ -59,7 +48,7 @@ def delete(study: tuple[str, ...], dry_run: bool, yes: bool, as_json: bool) -> i
     """
     doomed = [upkeep.look(name) for name in dict.fromkeys(study)]
     for one in doomed:
-        words = f"{one.id}: {_size(one.bytes)}"
+        words = f"{one.id}: {formats.size(one.bytes)}"
         if one.unreadable:
             words += "; its plan can't be read, so only its name stays on record"
         if one.reused_by:
@@ -109,10 +98,11 @@ def prune(
     items = upkeep.plan(models=models, imports=imports, data=data, days=days)
     total = sum(item.bytes for item in items)
     for item in items:
-        click.echo(plain(f"{item.kind:<12} {_size(item.bytes):>9}  {item.what}"), err=as_json)
+        line = f"{item.kind:<12} {formats.size(item.bytes):>9}  {item.what}"
+        click.echo(plain(line), err=as_json)
     for sentence in upkeep.reusers(items):
         click.echo(plain(sentence), err=as_json)
-    done = bool(items) and not dry_run and _agreed(f"Free {_size(total)}?", yes)
+    done = bool(items) and not dry_run and _agreed(f"Free {formats.size(total)}?", yes)
     if done:
         upkeep.free(items)
     if as_json:
@@ -121,7 +111,7 @@ def prune(
     elif not items:
         click.echo("nothing to free")
     else:
-        click.echo(f"{'freed' if done else 'would free'} {_size(total)}")
+        click.echo(f"{'freed' if done else 'would free'} {formats.size(total)}")
     return OK
 
 
@@ -198,7 +188,7 @@ def archive(study: str, output: Path | None, without_models: bool) -> int:
     if target.is_dir():
         target = target / f"{study}{archives.SUFFIX}"
     size = archives.pack(study, target, models=not without_models)
-    click.echo(plain(f"wrote {target} ({_size(size)}); `q1lab restore` brings it back"))
+    click.echo(plain(f"wrote {target} ({formats.size(size)}); `q1lab restore` brings it back"))
     return OK
 
 

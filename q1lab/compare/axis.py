@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from q1lab.compare.telling import signed
+from q1lab.formats import signed
 
 
 class Axis:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from q1lab.compare import stats, telling
 from q1lab.compare.stats import Interval
 from q1lab.errors import FAILED, Problem
+from q1lab.formats import MINUS, duration, rough
 from q1lab.study.studies import ARMS, tokens_per_iter
 
 if TYPE_CHECKING:
@@ -148,7 +149,7 @@ def told(one: AtBudget, c: Comparison) -> list[str]:
     base, modified = names["baseline"], names["modified"]
     number = telling.Numbers(one.interval, None, abs(one.mean))
     first = (
-        f"At equal {NAMES[one.what]} ({amount(one)} per run): {modified} {telling.MINUS} {base} = "
+        f"At equal {NAMES[one.what]} ({amount(one)} per run): {modified} {MINUS} {base} = "
         f"{number(one.mean)} nats"
     )
     if one.interval is not None:
@@ -182,7 +183,7 @@ def told(one: AtBudget, c: Comparison) -> list[str]:
         )
     else:
         spent = " and ".join(
-            f"{telling.duration(one.costs[arm] * one.last[arm])} for {one.last[arm]:,} iters of "
+            f"{duration(one.costs[arm] * one.last[arm])} for {one.last[arm]:,} iters of "
             f"{names[arm]}"
             for arm in ARMS
         )
@@ -205,8 +206,8 @@ def told(one: AtBudget, c: Comparison) -> list[str]:
 def amount(one: AtBudget) -> str:
     """The budget with its unit: ``4.1 TFLOPs``, ``41 s``."""
     if one.what == "time":
-        return telling.duration(one.budget)
-    return f"{telling.count(one.budget)}FLOPs"
+        return duration(one.budget)
+    return f"{rough(one.budget)}FLOPs"
 
 
 def _more(one: AtBudget, arm: str) -> str:

@@ -23,6 +23,7 @@ from q1lab.compare.budget import NAMES, amount
 from q1lab.compare.text import ARM_COLORS
 from q1lab.errors import Problem
 from q1lab.files import private_folder, private_umask
+from q1lab.formats import MINUS
 from q1lab.paths import home
 from q1lab.study.studies import ARMS
 
@@ -63,23 +64,28 @@ def comparison_figure(
     *,
     answer: AtBudget | None = None,
     size: tuple[float, float] = (11.0, 4.8),
+    stacked: bool = False,
 ) -> bytes:
     """The comparison as a picture, ``svg`` or ``png``.
 
     ``curves`` is arm ("baseline", "modified") → seed →
     columns "iter", "train_loss", "eval_iter", "val_loss", each pair equally long; losses in nats,
     NaN allowed; arms, seeds or columns may be missing. With ``answer`` they are drawn over what an
-    iter costs. ``size`` is width and height in inches, at 150 dots per inch for PNG.
+    iter costs. ``size`` is width and height in inches, at 150 dots per inch for PNG; ``stacked``
+    puts the difference below the curves, without a title: it stands in a text that has one.
     """
 
     def draw(figure: Any) -> None:
-        left, right = figure.subplots(1, 2, width_ratios=[1.15, 1])
+        if stacked:
+            left, right = figure.subplots(2, 1, height_ratios=[1.15, 1])
+        else:
+            left, right = figure.subplots(1, 2, width_ratios=[1.15, 1])
         _draw_curves(left, c, curves if answer is None else _over_cost(curves, answer))
         if answer is not None:
             _mark_budget(left, answer)
         _draw_forest(right, c)
 
-    return _drawn(form, size, telling.title(c), draw)
+    return _drawn(form, size, "" if stacked else telling.title(c), draw)
 
 
 def over_figure(one: Together, form: str, *, size: tuple[float, float] = (8.0, 4.8)) -> bytes:
@@ -123,8 +129,9 @@ def _drawn(form: str, size: tuple[float, float], title: str, draw: Callable[[Any
         figure = Figure(figsize=size, layout="constrained")
         FigureCanvasAgg(figure)
         draw(figure)
-        title = textwrap.fill(title, max(30, int(size[0] * 8.5)))
-        figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
+        if title:
+            title = textwrap.fill(title, max(30, int(size[0] * 8.5)))
+            figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
         buffer = BytesIO()
         metadata = {"Date": None, "Creator": "q1lab"} if form == "svg" else {"Software": "q1lab"}
         figure.savefig(buffer, format=form, dpi=150, metadata=metadata)
@@ -167,7 +174,7 @@ def _draw_over(axes: Any, one: Together) -> None:
     axes.margins(x=0.12, y=0.15)
     axes.set_xlabel(one.series.axis)
     base, modified = telling.names(known[0][1])
-    axes.set_ylabel(f"{modified} {telling.MINUS} {base} (nats)\nbelow 0: lower, so better")
+    axes.set_ylabel(f"{modified} {MINUS} {base} (nats)\nbelow 0: lower, so better")
     axes.set_title(f"{level}; open circles: pairs", fontsize=9)
     axes.grid(True, axis="y", color="#dddddd", lw=0.6)
     axes.set_axisbelow(True)
@@ -361,7 +368,7 @@ def _draw_forest(axes: Any, c: Comparison) -> None:
         bar(label, c.bootstrap.low, c.bootstrap.high, 1.2, "o", "white")
     axes.set_title("Difference in final val loss", fontsize=9)
     base, modified = telling.names(c)
-    below = f"{modified} {telling.MINUS} {base} (nats)\nleft of 0: lower, so better"
+    below = f"{modified} {MINUS} {base} (nats)\nleft of 0: lower, so better"
     if not rows:
         _say(axes, "no seed has finished in both arms")
         return

@@ -14,6 +14,7 @@ from q1lab.compare import keeping, looks, stats, telling
 from q1lab.compare.stats import SeedsNeeded
 from q1lab.errors import Problem
 from q1lab.files import read_text
+from q1lab.formats import duration
 from q1lab.index.store import Store
 from q1lab.study import presets, studies
 from q1lab.study.studies import Study
@@ -138,7 +139,7 @@ def told(advice: Advice, command: str) -> str:
         f"It rests on {spread.pairs} pairs that spread by {spread.sd:.2g} nats: {spread.source}."
     )
     if spread.seconds is not None:
-        time = telling.duration(needed.mid * spread.seconds)
+        time = duration(needed.mid * spread.seconds)
         text += f" On this machine that is about {time} of training, one run after another."
     if advice.range is None:
         return f"{text} That is beyond a planned range: {command} --seeds {needed.mid}"

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypeVar
 
 from q1lab import records
@@ -204,71 +204,45 @@ def from_dict(record: Mapping[str, Any]) -> Comparison | None:
     """What ``to_dict`` wrote; None for a record of another version, which is to be made anew."""
     if record.get("v") != VERSION:
         return None
-    difference, arms = record["difference"], record["arms"]
-    boot, needed = difference["bootstrap"], record["seeds_needed"]
-    plan = record["plan"]
-    results = {name: _arm_from(arm) for name, arm in arms.items()}
-    return Comparison(
-        headline=difference["headline"],
-        alpha=record["alpha"],
-        delta=record["delta"],
-        n=record["n"],
-        n_baseline=_finished(results["baseline"]),
-        n_modified=_finished(results["modified"]),
-        mean_baseline=results["baseline"].mean,
-        mean_modified=results["modified"].mean,
-        sd_baseline=results["baseline"].std,
-        sd_modified=results["modified"].std,
-        pairs={int(seed): value for seed, value in difference["pairs"].items()},
-        mean=difference["mean"],
-        welch=_interval(difference["welch"]),
-        paired=_interval(difference["paired"]),
-        bootstrap=None if boot is None else Bootstrap(**boot),
-        permutation_p=difference["permutation_p"],
-        verdict=record["verdict"],
-        detectable=record["detectable"],
-        seeds_needed=None if needed is None else SeedsNeeded(**needed),
-        diverged={arm: list(seeds) for arm, seeds in record["diverged"].items()},
-        reason=None if record["reason"] is None else Reason(record["reason"]),
-        notes=tuple(
+    difference, asked, plan = record["difference"], record["asked"], record["plan"]
+    arms = {name: _arm_from(arm) for name, arm in record["arms"].items()}
+    as_written = {**record, **difference}
+    found: dict[str, Any] = {
+        each.name: as_written[each.name] for each in fields(Comparison) if each.name in as_written
+    }
+    for which, arm in arms.items():
+        found |= {f"n_{which}": _finished(arm), f"mean_{which}": arm.mean, f"sd_{which}": arm.std}
+    found |= {
+        "pairs": {int(seed): value for seed, value in difference["pairs"].items()},
+        "welch": _or_none(Interval, difference["welch"]),
+        "paired": _or_none(Interval, difference["paired"]),
+        "bootstrap": _or_none(Bootstrap, difference["bootstrap"]),
+        "seeds_needed": _or_none(SeedsNeeded, record["seeds_needed"]),
+        "reason": None if record["reason"] is None else Reason(record["reason"]),
+        "notes": tuple(
             Note(Kind(one["kind"]), {key: one[key] for key in one if key != "kind"})
             for one in record["notes"]
         ),
-        study=record["study"],
-        created=record["created"],
-        variant=record["variant"],
-        baseline=record["baseline"],
-        arms=results,
-        seeds=tuple(record["seeds"]),
-        floor=_interval(record["floor"]),
-        floor_study=(record["floor"] or {}).get("study"),
-        complete=record["complete"],
-        data=record["data"]["name"],
-        data_sha256=record["data"]["sha256"],
-        config=record["config"],
-        preset=record["preset"],
-        dtype=record["dtype"],
-        device=record["device"],
-        versions=record["versions"],
-        repo=record["repo"],
-        prediction=record["prediction"],
-        reused=tuple(record["reused"]),
-        plan=None if plan is None else (plan["first"], plan["most"]),
-        series=_or_none(Series, record["series"]),
-        shared_at_start=record["shared_at_start"],
-        tuned=_or_none(Tuned, record["tuned"]),
-        looks=record["looks"],
-        asked=(record["asked"]["studies"], record["asked"]["looks"]),
-        asked_total=record["asked"]["total"],
-        left_out=tuple((one["study"], tuple(one["seeds"])) for one in record["left_out"]),
-        family=None if record["family"] is None else Family(**record["family"]),
-        timed=None
-        if record["timed"] is None
-        else {key: Interval(**ends) for key, ends in record["timed"].items()},
-        overstated=record["overstated"] and tuple(record["overstated"]),
-        imported=record["imported"],
-        still_falling=record["still_falling"] and tuple(record["still_falling"]),
-    )
+        "arms": arms,
+        "seeds": tuple(record["seeds"]),
+        "floor": _or_none(Interval, record["floor"]),
+        "floor_study": (record["floor"] or {}).get("study"),
+        "data": record["data"]["name"],
+        "data_sha256": record["data"]["sha256"],
+        "reused": tuple(record["reused"]),
+        "plan": None if plan is None else (plan["first"], plan["most"]),
+        "series": _or_none(Series, record["series"]),
+        "tuned": _or_none(Tuned, record["tuned"]),
+        "asked": (asked["studies"], asked["looks"]),
+        "asked_total": asked["total"],
+        "left_out": tuple((one["study"], tuple(one["seeds"])) for one in record["left_out"]),
+        "family": _or_none(Family, record["family"]),
+        "timed": record["timed"]
+        and {key: Interval(**ends) for key, ends in record["timed"].items()},
+        "overstated": record["overstated"] and tuple(record["overstated"]),
+        "still_falling": record["still_falling"] and tuple(record["still_falling"]),
+    }
+    return Comparison(**found)
 
 
 def build(
@@ -544,10 +518,6 @@ def _arm_from(record: Mapping[str, Any]) -> ArmResult:
 
 def _finished(arm: ArmResult) -> int:
     return sum(value is not None for value in arm.values.values())
-
-
-def _interval(ends: Mapping[str, float] | None) -> Interval | None:
-    return None if ends is None else Interval(ends["low"], ends["high"])
 
 
 def _ends(interval: Interval | None) -> dict[str, float] | None:

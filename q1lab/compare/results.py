@@ -39,6 +39,8 @@ class ResultLine:
     ends: Interval | None = None
     alpha: float | None = None
     delta: float | None = None
+    threads: int | None = None
+    """Of each run, as planned; with another number the last digits of a loss differ."""
     tags: tuple[str, ...] = ()
     note: str = ""
     """The learner's own words on it (q1lab.study.labels)."""
@@ -65,6 +67,7 @@ def read(store: Store) -> tuple[ResultLine, ...]:
             key: row[key]
             for key in ("id", "variant", "baseline", "preset", "data_sha256", "dtype", "created")
         }
+        threads = row["threads"] if isinstance(row["threads"], int) else None
         headline: Headline = "welch" if row["headline"] == "welch" else "paired"
         found.append(
             ResultLine(
@@ -73,6 +76,7 @@ def read(store: Store) -> tuple[ResultLine, ...]:
                 done=row["done"],
                 total=row["total"],
                 headline=headline,
+                threads=threads,
                 **told,
             )
         )

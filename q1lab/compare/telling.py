@@ -9,7 +9,7 @@ control characters.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from q1lab.compare import looks
@@ -24,7 +24,8 @@ from q1lab.compare.stats import (
     Note,
     Reason,
 )
-from q1lab.files import cut, plain
+from q1lab.files import plain
+from q1lab.formats import DASH, MINUS, cut_middle, duration, plural, rough, signed, unsigned
 from q1lab.study import corpora
 from q1lab.study.series import SWEEP, Series
 from q1lab.study.studies import ARMS
@@ -33,8 +34,6 @@ from q1lab.study.tuning import Tuned
 if TYPE_CHECKING:
     from q1lab.compare.record import Comparison
 
-MINUS = "−"
-DASH = "–"
 COVERS_AS_NAMED_FROM = 94.5
 """A "95%" interval that covers at least this much (in %) is said to cover about 95%."""
 DIRECTION_WORDS = {
@@ -63,20 +62,6 @@ class Measured(Protocol):
 
 
 # ── numbers
-
-
-def signed(value: float | None, digits: int = 4) -> str:
-    """A difference with its sign and a real minus, ``−0.0123``; 0 has no sign; – without one."""
-    if value is None:
-        return DASH
-    text = unsigned(value, digits)
-    return text if not float(text) else (MINUS if value < 0 else "+") + text
-
-
-def unsigned(value: float, digits: int) -> str:
-    """The size of a number; from a million up with six digits in all."""
-    size = abs(value)
-    return f"{size:.{digits}f}" if size < 1e6 else f"{size:.6g}"
 
 
 class Numbers:
@@ -137,11 +122,6 @@ def mean(c: Measured) -> str:
     """Modified − baseline: ``−0.0123``. Beside an interval that excludes 0 it never shows as 0."""
     number = numbers(c)
     return number(c.mean) if c.ends is None or c.mean is None else number.end(c.mean)
-
-
-def given(value: float, sign: bool = True) -> str:
-    """A number as a person gave it, with no digits added: ``−0.03``; 0 has no sign."""
-    return (MINUS if value < 0 else "+" if sign and value else "") + f"{abs(value):g}"
 
 
 def _places(size: float) -> int:
@@ -215,7 +195,7 @@ def bootstrap_note(c: Comparison, n: int | None = None) -> str:
     covers = 95.0 if c.bootstrap is None else c.bootstrap.true_coverage
     if covers >= COVERS_AS_NAMED_FROM:
         return "covers about 95%"
-    at = "" if n is None else f" at {_many(n, 'seed')}"
+    at = "" if n is None else f" at {plural(n, 'seed')}"
     if c.headline == "welch" and c.pairs:
         return f"covers {covers:.0f} to 98%{at}"
     return f"covers about {covers:.0f}%{at}, not 95%"
@@ -254,8 +234,8 @@ def prediction_label(c: Comparison) -> str:
 def seeds(c: Comparison) -> str:
     """What the verdict rests on: ``3 pairs``, or ``3 seeds per arm``."""
     if c.headline == "paired":
-        return _many(c.n, "pair")
-    return f"{_many(c.n, 'seed')} per arm"
+        return plural(c.n, "pair")
+    return f"{plural(c.n, 'seed')} per arm"
 
 
 def word(c: Comparison) -> str:
@@ -274,7 +254,7 @@ def title(c: Comparison) -> str:
     what = f"{modified} against {base}"
     if c.mean is not None:
         what = f"{modified} {MINUS} {base} = {mean(c)} nats"
-    many = f"{_many(c.lost, 'run')} diverged" if c.lost else seeds(c)
+    many = f"{plural(c.lost, 'run')} diverged" if c.lost else seeds(c)
     where = (many, plain(c.data), f"{c.preset} preset" if c.preset else "")
     return f"{word(c)}: {what} ({', '.join(part for part in where if part)})"
 
@@ -303,10 +283,6 @@ def between(c: Measured, space: str = " ") -> str:
 
 def seed_list(numbers: Sequence[int]) -> str:
     return ("seed " if len(numbers) == 1 else "seeds ") + ", ".join(map(str, numbers))
-
-
-def _many(number: int, thing: str) -> str:
-    return f"{number:,} {thing}" + ("" if number == 1 else "s")
 
 
 # ── sentences
@@ -371,7 +347,7 @@ def reason(c: Comparison) -> str:
         )
         total = sum(len(arm.values) for arm in c.arms.values())
         return (
-            f"{c.lost} of {_many(max(total, c.lost), 'run')} diverged ({which}). A mean over the "
+            f"{c.lost} of {plural(max(total, c.lost), 'run')} diverged ({which}). A mean over the "
             "others would be choosing the data, so there is none, and no verdict. Divergence is "
             "itself a result: report it."
         )
@@ -384,7 +360,7 @@ def reason(c: Comparison) -> str:
         )
     if c.reason is Reason.INCOMPLETE and c.plan is not None:
         return (
-            f"After {_many(c.n, 'pair')} of {c.plan[0]} to {c.plan[1]} it is not known yet, so "
+            f"After {plural(c.n, 'pair')} of {c.plan[0]} to {c.plan[1]} it is not known yet, so "
             "there is no verdict. The study goes on."
         )
     if c.reason is Reason.INCOMPLETE:
@@ -418,7 +394,7 @@ def not_yet(planned: int | None = None) -> str:
 
 def too_few(n: int, thing: str = "pair") -> str:
     """Why so few pairs (or seeds per arm) give no verdict."""
-    many = _many(n, thing) + ("" if thing == "pair" else " per arm")
+    many = plural(n, thing) + ("" if thing == "pair" else " per arm")
     says = "says" if n == 1 else "say"
     return (
         f"{many} {says} too little about the spread between seeds; "
@@ -542,18 +518,19 @@ def note(one: Note, c: Comparison) -> str:
             left = plain(", ".join(facts["runs"][:NAMED])) + (
                 f" and {more} more" if more > 0 else ""
             )
-            return f"{len(facts['runs'])} of {_many(facts['of'], 'run')} have not finished: {left}."
+            planned = plural(facts["of"], "run")
+            return f"{len(facts['runs'])} of {planned} have not finished: {left}."
         case Kind.DAMAGED:
-            lines = _many(facts["lines"], "damaged line")
+            lines = plural(facts["lines"], "damaged line")
             return f"{lines} in the event files could not be read and were left out."
         case Kind.UNCHECKED:
             return "The model file was trained without its checks (--unchecked)."
         case Kind.OVERRULED:
             checks = facts["checks"]
             more = len(checks) - NAMED
-            told = "; ".join(cut(plain(one), 120) for one in checks[:NAMED])
+            told = "; ".join(cut_middle(plain(one), 120) for one in checks[:NAMED])
             return (
-                f"The model file overrules {_many(len(checks), 'check')} that it fails: {told}"
+                f"The model file overrules {plural(len(checks), 'check')} that it fails: {told}"
                 + (f"; and {more} more" if more > 0 else "")
                 + "."
             )
@@ -568,15 +545,15 @@ def asked(c: Comparison, facts: Mapping[str, Any]) -> str:
     """How often the question was asked, and what that does."""
     many, count = c.asked
     times = "once" if many == 1 else f"{many} times"
-    text = f"This question was asked {times}, with {_many(count, 'look')} in all. "
+    text = f"This question was asked {times}, with {plural(count, 'look')} in all. "
     if facts.get("could_be"):
-        sets = _many(facts["could_be"], "other set") + " of seeds"
+        sets = plural(facts["could_be"], "other set") + " of seeds"
         text += (
             f"When its seeds were named, results at {sets} could be known: to choose among them "
             "is to ask with each. "
         )
     if facts.get("unreadable"):
-        lines = _many(facts["unreadable"], "line")
+        lines = plural(facts["unreadable"], "line")
         text += f"{lines} of the record can't be read and may have been more of it. "
     text += (
         f"If nothing had changed, up to {share(c.asked_total)} of such series would claim a "
@@ -592,7 +569,7 @@ def surroundings(c: Comparison) -> str:
         return ""
     text = "In this home it is the only question so far"
     if found.questions > 1:
-        text = f"In this home it is one of {_many(found.here, 'question')} of this data"
+        text = f"In this home it is one of {plural(found.here, 'question')} of this data"
         if found.texts > 1:
             text += f", and of {found.questions} over {found.texts} data sets"
         if found.shared:
@@ -607,7 +584,7 @@ def _strays(arms: Sequence[Sequence[Any]], names: Mapping[str, str]) -> str:
     said = []
     for arm, runs, diverged, stuck in arms:
         how = [f"{diverged} diverged"] * bool(diverged) + [f"{stuck} got stuck"] * bool(stuck)
-        said.append(f"of {_many(runs, 'run')} of {names[arm]} on record {' and '.join(how)}")
+        said.append(f"of {plural(runs, 'run')} of {names[arm]} on record {' and '.join(how)}")
     text = "; ".join(said)
     return (
         f"{text[0].upper()}{text[1:]}. With such an arm the interval claims a difference more "
@@ -704,7 +681,7 @@ def _sizes(c: Comparison) -> str:
     sizes = [arm.n_params for arm in c.arms.values()]
     if not all(sizes):
         return ""
-    shown = list(dict.fromkeys(count(size) for size in sizes if size))
+    shown = list(dict.fromkeys(rough(size) for size in sizes if size))
     return f"{' and '.join(shown)} parameters"
 
 
@@ -824,8 +801,8 @@ def calibrated(all_of_them: Calibration) -> str:
     if not many:
         return "No prediction has been settled by a comparison yet." + tail
     return (
-        f"Over {_many(many, 'settled prediction')} you were {all_of_them.sure:.0%} sure on average "
-        f"and right in {all_of_them.hits} ({all_of_them.hits / many:.0%}); Brier score "
+        f"Over {plural(many, 'settled prediction')} you were {all_of_them.sure:.0%} sure on "
+        f"average and right in {all_of_them.hits} ({all_of_them.hits / many:.0%}); Brier score "
         f"{all_of_them.brier:.2f} (0 is perfect, 0.25 is a coin).{tail}"
     )
 
@@ -911,7 +888,7 @@ def apart(base: float, modified: float) -> str:
     return text if not float(text[:-1]) else (MINUS if percent < 0 else "+") + text
 
 
-TIMED = ("tokens_per_s", "wall_s")
+TIMED = {"tokens_per_s": "tokens/s", "wall_s": "wall clock per run"}
 """Costs that are measured, so that they vary from run to run."""
 
 UNCLEAR = "not clear"
@@ -931,12 +908,11 @@ def timing(c: Comparison) -> str:
         return ""
     clear = [key for key in TIMED if change(c, key) not in ("", UNCLEAR)]
     said = []
-    names = {key: name for name, key, _ in COSTS}
     for key in clear:
         ends = (c.timed or {})[key]
         low, high = (apart(1.0, 1.0 + end) for end in (ends.low, ends.high))
-        said.append(f"the change of {names[key]} is {low} to {high} (95% interval)")
-    if unclear := [names[key] for key in TIMED if change(c, key) == UNCLEAR]:
+        said.append(f"the change of {TIMED[key]} is {low} to {high} (95% interval)")
+    if unclear := [TIMED[key] for key in TIMED if change(c, key) == UNCLEAR]:
         few = min((len(arm.values) for arm in c.arms.values()), default=0) < MIN_FOR_VERDICT
         why = "fewer than three runs an arm" if few else "the 95% interval over runs contains 0"
         which = f"that of {' and '.join(unclear)} is " if clear else ""
@@ -950,34 +926,6 @@ def timing(c: Comparison) -> str:
         )
     text = "; ".join(said)
     return f"{text[0].upper()}{text[1:]}." if text else ""
-
-
-def count(value: float) -> str:
-    """Three digits and a unit: 801 k, 10.7 M."""
-    for factor, unit in ((1e15, " P"), (1e12, " T"), (1e9, " G"), (1e6, " M"), (1e3, " k")):
-        if value >= factor * 0.9995:
-            scaled = value / factor
-            return f"{scaled:.{2 if scaled < 9.995 else 1 if scaled < 99.95 else 0}f}{unit}"
-    return f"{value:.0f}"
-
-
-def duration(seconds: float) -> str:
-    """Short enough for a table's cell: 69 s, 2.4 min, 41 min, 2 h 05 min."""
-    if seconds < 99.5:
-        return f"{seconds:.0f} s"
-    minutes = seconds / 60
-    if minutes < 99.5:
-        return f"{minutes:.{1 if minutes < 9.95 else 0}f} min"
-    return f"{round(minutes) // 60} h {round(minutes) % 60:02d} min"
-
-
-COSTS: tuple[tuple[str, str, Callable[[float], str]], ...] = (
-    ("parameters", "n_params", count),
-    ("FLOPs per token", "flops_per_token", count),
-    ("tokens/s", "tokens_per_s", count),
-    ("wall clock per run", "wall_s", duration),
-)
-"""What an arm costs: what it is called, its field of ``ArmResult``, and how it is written."""
 
 
 CAVEATS = frozenset(

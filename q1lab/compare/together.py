@@ -19,6 +19,7 @@ from q1lab.compare.record import Comparison
 from q1lab.compare.stats import Kind
 from q1lab.errors import Problem
 from q1lab.files import plain
+from q1lab.formats import DASH, cut
 from q1lab.index import ingest
 from q1lab.index.store import Store
 from q1lab.study import turns
@@ -272,7 +273,7 @@ def _table(one: Together, width: int) -> list[str]:
     notes: list[str] = []
     for rank, member in enumerate(one.ranked, 1):
         c = member.comparison
-        name = _short(plain(member.name), NAME)
+        name = cut(plain(member.name), NAME)
         if c is None or member.why:
             n = DASH if c is None else str(c.n)
             rows.append(("", name, "NO VERDICT", DASH, DASH, n))
@@ -297,9 +298,6 @@ def _table(one: Together, width: int) -> list[str]:
     return found
 
 
-DASH = telling.DASH
-
-
 def _drawing(one: Together, width: int) -> list[str]:
     """Each member's interval on one axis."""
     known = [m for m in one.ranked if m.comparison is not None and not m.why]
@@ -316,12 +314,8 @@ def _drawing(one: Together, width: int) -> list[str]:
     for member, c, interval in ends:
         if interval is not None:
             bar = axis.bar(interval.low, interval.high, c.mean, "─", "├┤", "●")
-            found.append(_short(plain(member.name), NAME).ljust(NAME + 2) + bar.rstrip())
+            found.append(cut(plain(member.name), NAME).ljust(NAME + 2) + bar.rstrip())
     return found
-
-
-def _short(text: str, most: int) -> str:
-    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 # ── the border

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from q1lab.documents.facts import StudyFacts
 from q1lab.documents.post import Post
 from q1lab.documents.templates import render
 from q1lab.errors import Problem
@@ -41,27 +40,17 @@ def channel_text(channel: str, record: Post, url: str, root: Path | None = None)
         raise Problem(f"there is no text for {channel!r}; there is one for {', '.join(LIMITS)}")
     limit, counted = LIMITS[channel]
     study = record.study
-    title = record.title
-    if channel == "hn":
-        # A post is a plain submission: Show HN is for what people can try. HN cuts nothing for you.
-        title = shorten(title, limit)
-    lead = ""
-    if channel == "r-machinelearning":  # its readers expect the result in the title
-        lead = shorten(_result(record) or title, limit - len("[P] "))
     values = {
-        "title": title,
+        "title": record.title,
         "url": url,
         "variant_title": record.heading,
+        "name": record.heading.split(",")[0],
         "study": study,
         "difference": study.difference if study else "",
-        "interval": _interval_words(study),
+        "interval": (study.interval if study else "") or "no interval",
         "verdict_words": study.in_a_sentence if study else "",
         "scale": study.scale if study else "",
-        "lead": lead,
     }
-    if channel == "x":
-        room = limit - SHORT_ADDRESS - 1
-        values["lead"] = shorten(_lead(record), room)
     text = render(f"share-{channel}.txt.j2", values, root).text.strip("\n")
     if channel == "x":
         length = len(text.replace(url, "")) + SHORT_ADDRESS
@@ -74,44 +63,3 @@ def channel_text(channel: str, record: Post, url: str, root: Path | None = None)
             f"the text for {channel} has {length} characters, at most {limit}: shorten its template"
         )
     return ChannelText(channel, text, length, limit, counted)
-
-
-def shorten(text: str, limit: int) -> str:
-    """``text`` in at most ``limit`` characters, cut at a word, with an ellipsis."""
-    text = " ".join(text.split())
-    if len(text) <= limit:
-        return text
-    cut = text[: limit - 1]
-    if " " in cut[limit // 2 :]:
-        cut = cut[: cut.rindex(" ")]
-    return cut.rstrip(" ,;:.–-") + "…"
-
-
-def _interval_words(study: StudyFacts | None) -> str:
-    return (study.interval if study else "") or "no interval"
-
-
-def _name(record: Post) -> str:
-    return record.heading.split(",")[0]
-
-
-def _result(record: Post) -> str:
-    """What was measured, in a line; empty without a difference."""
-    study = record.study
-    if study is None or not study.difference:
-        return ""
-    return (
-        f"{_name(record)} in a small GPT, {study.n} seeds each: {study.difference} nats, "
-        f"{_interval_words(study)}"
-    )
-
-
-def _lead(record: Post) -> str:
-    study = record.study
-    if study is None or not study.difference:
-        return f"{record.title}."
-    return (
-        f"I put {_name(record)} into a small GPT and trained it against the baseline, "
-        f"{study.n} seeds each: "
-        f"{study.difference} nats, {_interval_words(study)}. {study.in_a_sentence}"
-    )

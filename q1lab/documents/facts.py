@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 from q1lab.compare import telling
 from q1lab.compare.record import Comparison
+from q1lab.compare.report import Sentence, Table, bars, report
 from q1lab.documents.markdown import Md, code, inline, table
-from q1lab.documents.templates import count
+from q1lab.formats import DASH, MINUS
 from q1lab.study import corpora
 from q1lab.study.command import overrides_of
 from q1lab.study.presets import PRESETS
-from q1lab.study.studies import ARMS
 
 KEEP_TOGETHER = "\u00a0"
 
@@ -60,6 +60,9 @@ def study_facts(
 ) -> StudyFacts:
     """Everything that the documents say about a finished study."""
     number = telling.numbers(c)
+    blocks = report(c, published=True)
+    said = {block.part: inline(block.text) for block in blocks if isinstance(block, Sentence)}
+    tables = {block.what: _table(block) for block in blocks if isinstance(block, Table)}
     return StudyFacts(
         id=c.study,
         variant=c.variant,
@@ -67,15 +70,15 @@ def study_facts(
         n=c.n,
         verdict=c.verdict,
         introduction=_introduction(c),
-        arms_table=_arms(c),
+        arms_table=tables.get("losses", Md("")),
         intervals_table=_intervals(c),
-        costs_table=_costs(c),
+        costs_table=tables.get("costs", Md("")),
         warnings=tuple(telling.notes(c)),
-        verdict_sentence=inline(telling.verdict(c, published=True)),
-        power=inline(telling.power(c)),
-        scope=inline(telling.scope(c)),
+        verdict_sentence=said["verdict"],
+        power=said.get("power", Md("")),
+        scope=said["scope"],
         scale=telling.scale(c),
-        outcome=inline(telling.prediction(c)),
+        outcome=said.get("prediction", Md("")),
         facts_table=_reproduce(c, commit, dirty, versions or {}),
         difference="" if c.mean is None else telling.mean(c),
         interval="" if c.ends is None else f"{telling.interval_label(c)} {telling.between(c)}",
@@ -97,58 +100,30 @@ def _introduction(c: Comparison) -> Md:
     )
 
 
-def _arms(c: Comparison) -> Md:
-    number = telling.numbers(c)
-    rows: list[list[object]] = [
-        [
-            f"seed {seed}",
-            *(telling.loss_of(c, arm, seed) for arm in ARMS),
-            telling.pair_of(c, seed) or telling.DASH,
-        ]
-        for seed in sorted({seed for arm in c.arms.values() for seed in arm.values})
-    ]
-    if len(rows) > 1:
-        means = [number.loss(c.arms[arm].mean) for arm in ARMS]
-        rows.append([Md(f"**{word}**") for word in ("mean", *means, telling.mean(c))])
-        rows.append(["sd", *(number.loss(c.arms[arm].std) for arm in ARMS), telling.DASH])
-    return table(["val loss", *telling.names(c), "difference"], rows, right=(1, 2, 3))
+def _table(block: Table) -> Md:
+    """A table of numbers, the means in bold; below it what is to be said of them."""
+    rows = []
+    for row in block.rows:
+        cells: list[object] = [row.label, row.baseline, row.modified, row.change]
+        strong = block.what == "losses" and row.label == "mean"
+        rows.append([Md(f"**{cell}**") for cell in cells] if strong else cells)
+    made = table(block.heads, rows, right=(1, 2, 3))
+    return Md(f"{made}\n\n{inline(block.foot)}") if block.foot else made
 
 
 def _intervals(c: Comparison) -> Md:
     if c.mean is None:
         return Md("There is no mean difference, and so no interval.")
-    number = telling.numbers(c)
-    rows: list[list[object]] = []
-    if c.ends is not None:
-        ends = telling.between(c, KEEP_TOGETHER)
-        rows.append([telling.interval_label(c), ends, telling.interval_note(c)])
-    if c.bootstrap is not None:
-        ends = f"{KEEP_TOGETHER}to{KEEP_TOGETHER}".join(number.ends(c.bootstrap.interval()))
-        rows.append([telling.BOOTSTRAP_LABEL, ends, telling.bootstrap_note(c, c.n)])
+    rows = [
+        [bar.label, f"{KEEP_TOGETHER}to{KEEP_TOGETHER}".join(bar.ends), bar.note]
+        for bar in bars(c, published=True)
+        if bar.kind in ("interval", "bootstrap") and bar.ends is not None
+    ]
     if not rows:
         return Md(f"The mean difference is {telling.mean(c)} nats. There is no interval.")
     base, variant = telling.names(c)
-    head = f"{variant} {telling.MINUS} {base} = {telling.mean(c)} nats"
+    head = f"{variant} {MINUS} {base} = {telling.mean(c)} nats"
     return table([head, "from, to", ""], rows)
-
-
-MORE = {"wall_s": " (s)", "flops_per_token": " (matrix products only)"}
-"""What a row of the costs says besides, by the field of ``ArmResult``: a document has the room."""
-
-
-def _costs(c: Comparison) -> Md:
-    rows: list[list[object]] = []
-    for title, key, _ in telling.COSTS:
-        values = [getattr(c.arms[arm], key) for arm in ARMS]
-        if any(value is not None for value in values):
-            shown = (count(None if value is None else round(value)) for value in values)
-            unit = f"{title}{MORE.get(key, '')}"
-            rows.append([unit, *shown, telling.change(c, key) or telling.DASH])
-    if not rows:
-        return Md("")
-    made = table(["cost", *telling.names(c), "change"], rows, right=(1, 2, 3))
-    timing = telling.timing(c)
-    return Md(f"{made}\n\n{inline(timing)}") if timing else made
 
 
 def _reproduce(c: Comparison, commit: str | None, dirty: bool, versions: Mapping[str, str]) -> Md:
@@ -189,8 +164,8 @@ def studies_table(found: Sequence[Comparison]) -> Md:
                 _settings(c),
                 telling.seeds(c),
                 telling.mean(c),
-                telling.between(c, KEEP_TOGETHER) or telling.DASH,
-                telling.level(c) if c.ends else telling.DASH,
+                telling.between(c, KEEP_TOGETHER) or DASH,
+                telling.level(c) if c.ends else DASH,
                 c.verdict,
             ]
         )
@@ -216,10 +191,10 @@ def predictions_table(found: Sequence[Comparison]) -> Md | None:
         rows.append(
             [
                 c.study,
-                telling.DASH if one.predicted is None else number.end(one.predicted),
-                telling.DASH if one.confidence is None else f"{one.confidence:.0%}",
+                DASH if one.predicted is None else number.end(one.predicted),
+                DASH if one.confidence is None else f"{one.confidence:.0%}",
                 telling.mean(c),
-                telling.DASH if one.off is None else number.size(one.off),
+                DASH if one.off is None else number.size(one.off),
                 one.outcome,
             ]
         )

@@ -1,40 +1,18 @@
-"""The merge of a modification into the learner's model as a proposal: checked and shown before it
+"""The merge of a modification into the learner's model as a change: checked and shown before it
 is written, for the command and the app alike."""
 
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from q1lab.documents.proposals import Proposal
-from q1lab.documents.save import Saved, read
+from q1lab.documents.change import Change, Saved
 from q1lab.errors import FAILED, Problem
 from q1lab.index.store import Store
 from q1lab.journal import evidence
 from q1lab.model import learner
 from q1lab.model.checks import CheckReport, run_checks
 from q1lab.repository import Repository
-
-
-@dataclass(frozen=True)
-class MergeProposal(Proposal):
-    """A merge: the text that it replaces is kept, and where it was kept is in what ``save``
-    returns."""
-
-    plan: learner.Merge = field(kw_only=True)
-
-    def save(self, store: Store, *, confirmed: bool = False, dry_run: bool = False) -> Saved:
-        if dry_run:
-            return super().save(store, confirmed=confirmed, dry_run=True)
-        copy = learner.keep_copy(self.plan)
-        try:
-            done = super().save(store, confirmed=confirmed)
-        except BaseException:
-            if read(self.plan.into) == self.plan.old:  # there is nothing to go back to
-                copy.unlink(missing_ok=True)
-            raise
-        return replace(done, copy=copy)
 
 
 def check(plan: learner.Merge) -> CheckReport:
@@ -48,10 +26,8 @@ def check(plan: learner.Merge) -> CheckReport:
 def passed(plan: learner.Merge, report: CheckReport) -> str:
     """That the merged file passes, in a sentence. Problem with the first thing that is wrong."""
     if report.passed:
-        return (
-            f"the merged {plan.into.name} passes all {len(report.checks)} checks, as {report.for_}"
-        )
-    first = report.unusable or next(f"{c.name}: {c.seen}" for c in report.checks if not c.passed)
+        return f"the merged {plan.into.name} passes all {report.counted}, as {report.for_}"
+    first = report.unusable or report.failed[0].words
     raise Problem(
         f"the merged {plan.into.name} fails its checks: {first}. Nothing was written; "
         "--unchecked goes on",
@@ -76,7 +52,7 @@ def conflicts(plan: learner.Merge) -> str:
 SETTLE = f"{learner.SETTLE}, then check and commit it"
 
 
-def propose(plan: learner.Merge, repo: Repository | None, week: str, note: str = "") -> Proposal:
+def propose(plan: learner.Merge, repo: Repository | None, week: str, note: str = "") -> Change:
     """The merge as it would be written: committed alone, or with git's markers and not committed.
     ``note`` is what the checks said."""
     if repo is not None and not plan.into.is_relative_to(repo.root):
@@ -86,7 +62,7 @@ def propose(plan: learner.Merge, repo: Repository | None, week: str, note: str =
     def after(store: Store, done: Saved) -> None:
         evidence.note_merge(store, week, plan.file.absolute(), plan.into, done.sha)
 
-    return MergeProposal(
+    return Change(
         {plan.into: plan.new},
         f"feat: merge {plan.variant} into {plan.into.name}",
         None if found else repo,
@@ -94,11 +70,11 @@ def propose(plan: learner.Merge, repo: Repository | None, week: str, note: str =
         notes=(note,) if note else (),
         unsettled=f"{found}: {SETTLE}" if found else "",
         after=None if found else after,
-        plan=plan,
+        keep_copy=lambda: learner.keep_copy(plan),
     )
 
 
-def typed(name: str, folder: Path, week: str) -> Proposal:
+def typed(name: str, folder: Path, week: str) -> Change:
     """The merge of ``name`` into the model.py beside it, as `q1lab merge NAME` typed in ``folder``
     would do it. Problem when there is nothing to merge, and when the result fails its checks."""
     file = (folder / name).absolute()

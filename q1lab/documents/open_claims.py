@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from q1lab.documents import claims, known, modification
+from q1lab.documents.change import read
 from q1lab.documents.claims import Finding
-from q1lab.documents.save import read
 from q1lab.index.store import Store
 from q1lab.journal import posts
 from q1lab.week.model import Week

@@ -7,16 +7,16 @@ function of the record. What stands between region marks is filled from the runs
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from q1lab.documents import known, modification, words
+from q1lab.documents.change import read
 from q1lab.documents.facts import StudyFacts
 from q1lab.documents.known import Answer, quarter_of
-from q1lab.documents.modification import Prediction
-from q1lab.documents.save import read
+from q1lab.documents.markdown import Md
+from q1lab.documents.modification import Modification
 from q1lab.documents.templates import Rendered, render
 from q1lab.index.store import Store
 from q1lab.journal import posts
@@ -33,46 +33,48 @@ class Post:
     """Everything that the draft is made of."""
 
     title: str
-    variant: str
-    variant_title: str
-    study: StudyFacts | None = None
-    verdict: str = ""
-    prediction: Prediction | None = None
-    diff: str = ""
-    withheld: bool = False
-    diff_lines: Mapping[str, int] | None = None
+    modification: Modification
     figure: str | None = None
+    """Path of the chart, from the draft's folder."""
     hook: str = ""
     surprises: tuple[Answer, ...] = ()
     plan: tuple[Answer, ...] = ()
     outline: tuple[Answer, ...] = ()
 
     @property
-    def heading(self) -> str:
-        """The modification as it follows a colon: ``RoPE, rotary position embeddings``."""
-        return self.variant_title.replace(": ", ", ", 1)
+    def study(self) -> StudyFacts | None:
+        """The finished study that it tells of."""
+        return self.modification.study
 
     @property
-    def outline_comment(self) -> str:
-        """The outline as the body of a comment: what would end the comment is disarmed."""
-        from q1lab.documents.markdown import Md
+    def verdict(self) -> str:
+        """The study's; empty before there is one."""
+        return self.study.verdict if self.study else ""
 
-        text = "\n\n".join(item.text for item in self.outline)
-        return Md(text.replace("--", "—").replace("<!", "<").replace("q1lab:", "q1lab "))
+    @property
+    def heading(self) -> str:
+        """The modification as it follows a colon: ``RoPE, rotary position embeddings``."""
+        return self.modification.variant_title.replace(": ", ", ", 1)
 
 
 def document(record: Post, root: Path | None = None) -> Rendered:
     """The draft and its regions."""
-    values = {**{name: getattr(record, name) for name in record.__dataclass_fields__}}
-    values["outline_comment"], values["heading"] = record.outline_comment, record.heading
-    values["figure"] = _figure(record.figure)
+    outline = "\n\n".join(item.text for item in record.outline)
+    figure = record.figure
+    if figure is not None and re.search(r"[\s()]", figure):
+        figure = f"<{figure}>"
+    values = {
+        **vars(record.modification),
+        **vars(record),
+        "verdict": record.verdict,
+        "heading": record.heading,
+        # the body of a comment: what would end the comment is disarmed
+        "outline_comment": Md(
+            outline.replace("--", "—").replace("<!", "<").replace("q1lab:", "q1lab ")
+        ),
+        "figure": None if figure is None else Md(figure),
+    }
     return render(TEMPLATE, values, root)
-
-
-def _figure(path: str | None) -> str | None:
-    from q1lab.documents.markdown import Md
-
-    return None if path is None else Md(f"<{path}>" if re.search(r"[\s()]", path) else path)
 
 
 def path_of(store: Store, week: Week, root: Path) -> Path:
@@ -117,14 +119,7 @@ def gather(store: Store, week: Week, *, title: str | None = None) -> Post:
     quarter = quarter_of(week.label)
     return Post(
         title=title or (kept["title"] if kept else DEFAULT_TITLE.format(quarter=quarter)),
-        variant=told.variant,
-        variant_title=told.variant_title,
-        study=told.study,
-        verdict=told.study.verdict if told.study else "",
-        prediction=told.prediction,
-        diff=told.diff,
-        withheld=told.withheld,
-        diff_lines=told.diff_lines,
+        modification=told,
         figure=f"figures/{told.study.id}.svg" if told.study else None,
         hook="\n\n".join(item.text for item in known.answers(store, week, "hook")),
         surprises=known.answers(store, week, "surprises"),

@@ -14,7 +14,7 @@ import hashlib
 import html
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -57,11 +57,13 @@ def policy() -> str:
     )
 
 
-def page(text: str, folder: Path, note: str = "") -> str:
-    """The whole page. Pictures are read from ``folder`` or below it; ``note`` is a line for the
-    page's foot."""
+def page(
+    text: str, folder: Path, note: str = "", pictures: Mapping[str, bytes] | None = None
+) -> str:
+    """The whole page. Pictures are those of ``pictures``, else read from ``folder`` or below it;
+    ``note`` is a line for the page's foot."""
     text = text.removeprefix("\ufeff")
-    body = _markdown(folder).render(text)
+    body = _markdown(folder, pictures or {}).render(text)
     titles = (line[2:].strip() for line in text.splitlines() if line.startswith("# "))
     shown = re.sub(r"\\(?=[^\w\s])", "", next(filter(None, titles), "Preview"))
     foot = f'<p class="note">{html.escape(note)}</p>' if note else ""
@@ -75,7 +77,7 @@ def page(text: str, folder: Path, note: str = "") -> str:
     )
 
 
-def _markdown(folder: Path) -> Any:
+def _markdown(folder: Path, pictures: Mapping[str, bytes]) -> Any:
     from markdown_it import MarkdownIt
     from mdit_py_plugins.dollarmath import dollarmath_plugin
 
@@ -108,7 +110,8 @@ def _markdown(folder: Path) -> Any:
 
     def image(tokens: Any, index: int, _options: Any, _env: Any) -> str:
         token = tokens[index]
-        return picture(str(token.attrs.get("src", "")), token.content, folder)
+        source = str(token.attrs.get("src", ""))
+        return picture(source, token.content, folder, pictures.get(source))
 
     def cell_open(tag: str) -> Callable[[Any, int, Any, Any], str]:
         def opened(tokens: Any, index: int, _options: Any, _env: Any) -> str:
@@ -145,8 +148,9 @@ def _diff(code: str) -> str:
     return "".join(out)  # every line is a block of its own
 
 
-def picture(source: str, alt: str, folder: Path) -> str:
-    """A picture put into the page, or a sentence that says why it is not."""
+def picture(source: str, alt: str, folder: Path, content: bytes | None = None) -> str:
+    """A picture put into the page, or a sentence that says why it is not. ``content`` is what it
+    holds where that lies in no file."""
 
     def missing(why: str) -> str:
         return f"<em>[picture {html.escape(source)}: {html.escape(why)}]</em>"
@@ -166,7 +170,8 @@ def picture(source: str, alt: str, folder: Path) -> str:
         file = (root / name).resolve()
         if not file.is_relative_to(root):
             return missing("it lies outside the post's folder")
-        content = read_bytes(file, MAX_IMAGE)
+        upright = content is not None  # the page's own, drawn for it
+        content = read_bytes(file, MAX_IMAGE) if content is None else content
         data = base64.b64encode(content).decode()
     except (OSError, ValueError, RuntimeError) as error:  # a NUL byte; a link that leads to itself
         if isinstance(error, OSError) and error.errno not in (errno.ENOENT, errno.ENOTDIR):
@@ -175,8 +180,10 @@ def picture(source: str, alt: str, folder: Path) -> str:
     shown = html.escape(alt)
     # An SVG inside <img> runs no script, whatever it holds. A chart that q1lab drew is ink on
     # white: on a dark page it may be turned over. A photo may not.
-    chart = ' class="chart"' if kind == _TYPES[".svg"] and b"q1lab" in content[:4000] else ""
-    tag = f'<img{chart} src="data:{kind};base64,{data}" alt="{shown}">'
+    drawn = kind == _TYPES[".svg"] and b"q1lab" in content[:4000]
+    classes = ["chart"] * drawn + ["upright"] * upright
+    marked = f' class="{" ".join(classes)}"' if classes else ""
+    tag = f'<img{marked} src="data:{kind};base64,{data}" alt="{shown}">'
     if not alt:
         return tag
     wide = f'<div class="wide" tabindex="0">{tag}</div>'

@@ -6,8 +6,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from q1lab.documents.change import read
 from q1lab.documents.markdown import Md, code, inline
-from q1lab.documents.save import read
 from q1lab.errors import Problem
 from q1lab.files import sha256_file
 from q1lab.repository import Repository

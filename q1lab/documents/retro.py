@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from q1lab.compare import telling
 from q1lab.compare.scoring import Score, calibration
@@ -18,9 +19,10 @@ from q1lab.compare.stats import MIN_FOR_VERDICT
 from q1lab.documents import counted, facts, known
 from q1lab.documents.counted import Repo
 from q1lab.documents.known import Answer, next_quarter_of, quarter_of
-from q1lab.documents.markdown import Md, inline, table
+from q1lab.documents.markdown import Md, inline
 from q1lab.documents.post import note_empty
-from q1lab.documents.templates import Rendered, count, minutes, render
+from q1lab.documents.templates import Rendered, render
+from q1lab.formats import DASH, count, minutes
 from q1lab.index.store import Store
 from q1lab.journal import artifacts, evidence, posts, reading
 from q1lab.journal.kpis import KpiLine
@@ -34,31 +36,6 @@ OVER = 1.25
 ACCELERATED, SUSTAINABLE = 0.85, 1.25
 """Actual over planned minutes: below the first the pace was accelerated, up to the second
 sustainable."""
-
-
-@dataclass(frozen=True)
-class Post:
-    title: str
-    url: str | None
-    published: str | None
-    channels: tuple[str, ...]
-    empty: str = ""
-    """How many sections of its draft are, in words."""
-
-
-@dataclass(frozen=True)
-class Item:
-    """Another artifact."""
-
-    kind: str
-    title: str
-    location: str | None
-
-
-@dataclass(frozen=True)
-class Paper:
-    title: str
-    link: str | None
 
 
 @dataclass(frozen=True)
@@ -86,6 +63,16 @@ class PartTime:
         """Whether the clock ran for it. A few seconds are a key pressed by mistake."""
         return self.actual >= 0.5
 
+    @property
+    def overran(self) -> bool:
+        """Whether it took longer than planned by more than a quarter."""
+        return bool(self.planned) and self.actual > OVER * self.planned
+
+    @property
+    def ratio(self) -> str:
+        """Actual over planned."""
+        return f"{self.actual / self.planned:.2f}" if self.planned else DASH
+
 
 @dataclass(frozen=True)
 class Tick:
@@ -95,26 +82,25 @@ class Tick:
 
 @dataclass(frozen=True)
 class Retro:
-    """Everything that the retrospective says. Fields of type Md are tables, made by the functions
-    below."""
+    """Everything that the retrospective says. Posts, other artifacts and papers are rows as the
+    journal lists them."""
 
     week: str
     quarter: str
     next_quarter: str
     next_week: str
     repositories: tuple[Repo, ...] = ()
-    posts: tuple[Post, ...] = ()
+    posts: tuple[Mapping[str, Any], ...] = ()
     studies: Md | None = None
-    others: tuple[Item, ...] = ()
-    kpis: Md | None = None
-    papers: tuple[Paper, ...] = ()
+    others: tuple[Mapping[str, Any], ...] = ()
+    kpis: tuple[KpiLine, ...] = ()
+    papers: tuple[Mapping[str, Any], ...] = ()
     insights: tuple[Answer, ...] = ()
     slipped_words: tuple[Answer, ...] = ()
     unfinished: tuple[Open, ...] = ()
-    undone: Md | None = None
-    undone_words: str = ""
-    overrun: Md | None = None
-    times: Md | None = None
+    required: int = 0
+    """Steps of the week that are not optional."""
+    parts: tuple[PartTime, ...] = ()
     pace_words: str = ""
     not_counted: str = ""
     """What the timer still asks about, in a sentence."""
@@ -125,80 +111,36 @@ class Retro:
     predictions: Md | None = None
     calibration: str = ""
 
+    @property
+    def timed(self) -> tuple[PartTime, ...]:
+        """The parts that were worked on."""
+        return tuple(part for part in self.parts if part.timed)
+
+    @property
+    def together(self) -> PartTime:
+        """The sum of those."""
+        return together(self.timed)
+
+    @property
+    def left(self) -> int:
+        """How many steps were left undone. What comes after this document was not."""
+        return sum(len(item.steps) for item in self.unfinished)
+
+
+def together(parts: Sequence[PartTime]) -> PartTime:
+    """Several parts as one."""
+    planned, actual = sum(part.planned for part in parts), sum(part.actual for part in parts)
+    return PartTime("together", planned, actual, all(part.finished for part in parts))
+
 
 def document(record: Retro, root: Path | None = None) -> Rendered:
     """The document and its regions."""
-    return render(TEMPLATE, record, root)
+    return render(TEMPLATE, {**vars(record), "retro": record}, root)
 
 
 def file_name(quarter: str) -> str:
     """``Q1_RETRO.md``."""
     return f"{quarter}_RETRO.md"
-
-
-def kpi_table(lines: Sequence[KpiLine]) -> Md:
-    """KPIs with target, actual and where each comes from."""
-    if not lines:
-        return Md("*No KPI is set; `q1lab kpi set` makes one.*")
-    rows = [
-        [
-            line.title,
-            count(line.target),
-            count(line.actual),
-            {True: "met", False: "not met", None: "–"}[line.met],
-            line.origin,
-        ]
-        for line in lines
-    ]
-    return table(["KPI", "target", "actual", "", "actual from"], rows, right=(1, 2))
-
-
-def time_table(parts: Sequence[PartTime]) -> Md | None:
-    """Planned against actual minutes of the parts that were worked on, and their sum; None without
-    any time."""
-    worked = [part for part in parts if part.timed]
-    if not worked:
-        return None
-    rows: list[list[object]] = [
-        [part.title, minutes(part.planned), minutes(part.actual), _ratio(part.actual, part.planned)]
-        for part in worked
-    ]
-    planned, actual = sum(part.planned for part in worked), sum(part.actual for part in worked)
-    rows.append([Md("**together**"), minutes(planned), minutes(actual), _ratio(actual, planned)])
-    return table(["part", "planned", "actual", "actual / planned"], rows, right=(1, 2, 3))
-
-
-def overrun_table(parts: Sequence[PartTime]) -> Md | None:
-    """The parts that ran over by more than a quarter; None without one."""
-    over = [part for part in parts if part.planned and part.actual > OVER * part.planned]
-    if not over:
-        return None
-    rows = [[part.title, minutes(part.planned), minutes(part.actual)] for part in over]
-    return table(["part", "planned", "actual"], rows, right=(1, 2))
-
-
-SHOWN = 2
-"""Open steps of a part that are named."""
-
-
-def unfinished_words(parts: Sequence[Open], required: int) -> str:
-    """How many of the week's ``required`` steps were left undone, in a sentence; "" for none. What
-    comes after this document is required, and was not left undone."""
-    left = sum(len(item.steps) for item in parts)
-    was = "was" if left == 1 else "were"
-    return f"{left} of the week's {required} steps {was} left undone:" if left else ""
-
-
-def unfinished_table(parts: Sequence[Open]) -> Md | None:
-    """A row for each part that was not finished; None without one."""
-    if not parts:
-        return None
-    rows: list[list[object]] = []
-    for item in parts:
-        more = len(item.steps) - SHOWN
-        words = "; ".join(item.steps[:SHOWN]) + (f"; and {more} more" if more > 0 else "")
-        rows.append([item.part, f"{item.done} of {item.of}", words if item.done else "not begun"])
-    return table(["part", "done", "left undone"], rows, right=(1,))
 
 
 def pace(parts: Sequence[PartTime]) -> str:
@@ -207,7 +149,8 @@ def pace(parts: Sequence[PartTime]) -> str:
     worked = [part for part in parts if part.timed and part.planned > 0]
     if not worked:
         return ""
-    ratio = sum(part.actual for part in worked) / sum(part.planned for part in worked)
+    whole = together(worked)
+    ratio = whole.actual / whole.planned
     done = sum(part.finished for part in parts)
     if ratio > SUSTAINABLE or done < len(parts) / 2:
         return "behind"
@@ -219,12 +162,11 @@ def pace_words(parts: Sequence[PartTime]) -> str:
     word = pace(parts)
     if not word:
         return ""
-    worked = [part for part in parts if part.timed]
-    planned, actual = sum(part.planned for part in worked), sum(part.actual for part in worked)
+    whole = together([part for part in parts if part.timed])
     done = sum(part.finished for part in parts)
     return (
-        f"By minutes and steps: {word}. The timer counted {minutes(actual)} for parts planned for "
-        f"{minutes(planned)}, and {done} of {len(parts)} parts are finished."
+        f"By minutes and steps: {word}. The timer counted {minutes(whole.actual)} for parts "
+        f"planned for {minutes(whole.planned)}, and {done} of {len(parts)} parts are finished."
     )
 
 
@@ -240,22 +182,22 @@ def not_counted(week: Week, done: progress.Progress) -> str:
     )
 
 
-def claims(record: Retro, lines: Sequence[KpiLine]) -> tuple[str, ...]:
+def claims(record: Retro) -> tuple[str, ...]:
     """What the document says about the learner's work, a sentence each: to be read before it is
     committed."""
     said = []
-    for line in lines:
+    for line in record.kpis:
         target = "" if line.target is None else f" of {count(line.target)}"
         said.append(f"{line.title}: {count(line.actual)}{target} ({line.origin})")
     for post in record.posts:
-        where = f"published at {post.url}" if post.published else "not published"
-        on = f", shared on {', '.join(post.channels)}" if post.channels else ""
-        empty = f", {post.empty}" if post.empty else ""
-        said.append(f"“{post.title}”: {where}{empty}{on}")
-    open_ = sum(len(item.steps) for item in record.unfinished)
+        where = f"published at {post['url']}" if post["published"] else "not published"
+        on = f", shared on {', '.join(post['channels'])}" if post["channels"] else ""
+        empty = f", {post['empty']}" if post["empty"] else ""
+        said.append(f"“{post['title']}”: {where}{empty}{on}")
     parts = ", ".join(item.part for item in record.unfinished)
-    if open_:
-        said.append(f"{open_} {'step is' if open_ == 1 else 'steps are'} open, in: {parts}")
+    if record.left:
+        are = "step is" if record.left == 1 else "steps are"
+        said.append(f"{record.left} {are} open, in: {parts}")
     else:
         said.append("Every step of the week is done.")
     said.append(record.pace_words or "The week was not timed.")
@@ -282,10 +224,6 @@ def ticked_in(body: bytes) -> frozenset[str]:
     return frozenset(title.rstrip() for title in found)
 
 
-def _ratio(actual: float, planned: float) -> str:
-    return f"{actual / planned:.2f}" if planned else "–"
-
-
 def gather(
     store: Store, week: Week, repo: Repository | None = None, *, ticked: Iterable[str] = ()
 ) -> Retro:
@@ -298,7 +236,6 @@ def gather(
     found = known.comparisons(store)
     parts = part_times(week, done)
     already = frozenset(ticked)
-    unfinished = tuple(_unfinished(week, done))
     # a prediction is of the modification, not of experiments of one seed beside its study
     predicted = [record for study, record in found if len(study.seeds) >= MIN_FOR_VERDICT]
     scores = [record.score for record in predicted if record.score is not None]
@@ -308,35 +245,18 @@ def gather(
         next_quarter=following,
         next_week=week.next or following,
         repositories=tuple(counted.repositories(store, repo)),
-        posts=tuple(
-            Post(
-                item["title"],
-                item["url"],
-                item["published"],
-                tuple(posts.channel_title(share["channel"]) for share in item["shares"]),
-                posts.empty_words(item["empty"]),
-            )
-            for item in posts.every(store)
-        ),
+        posts=tuple(map(_post, posts.every(store))),
         studies=facts.studies_table([record for _, record in found]) if found else None,
-        others=tuple(
-            Item(item["kind"], item["title"], item["location"])
-            for item in artifacts.every(store)
-            if item["kind"] != "repo"
-        ),
-        kpis=kpi_table(counted.kpi_lines(store, week, repo)),
+        others=tuple(item for item in artifacts.every(store) if item["kind"] != "repo"),
+        kpis=tuple(counted.kpi_lines(store, week, repo)),
         papers=tuple(
-            Paper(item["title"], item["link"])
-            for item in reading.papers(store)
-            if item["done"] and item["depth"] == "deep"
+            item for item in reading.papers(store) if item["done"] and item["depth"] == "deep"
         ),
         insights=known.answers(store, week, "insights"),
         slipped_words=known.answers(store, week, "slipped"),
-        unfinished=unfinished,
-        undone=unfinished_table(unfinished),
-        undone_words=unfinished_words(unfinished, done.count(week.parts()).total),
-        overrun=overrun_table(parts),
-        times=time_table(parts),
+        unfinished=tuple(_unfinished(week, done)),
+        required=done.count(week.parts()).total,
+        parts=tuple(parts),
         pace_words=pace_words(parts),
         not_counted=not_counted(week, done),
         pace_answer=known.answers(store, week, "pace"),
@@ -346,6 +266,12 @@ def gather(
         predictions=facts.predictions_table(predicted),
         calibration=calibrated(scores),
     )
+
+
+def _post(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A post of the journal, its channels and how much of it is empty in words."""
+    channels = [posts.channel_title(share["channel"]) for share in row["shares"]]
+    return {**row, "channels": channels, "empty": posts.empty_words(row["empty"])}
 
 
 def part_times(week: Week, done: progress.Progress) -> list[PartTime]:

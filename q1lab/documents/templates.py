@@ -12,12 +12,13 @@ run in Jinja's sandbox: a week's content can compute, but not reach into the pro
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from q1lab import paths
+from q1lab import formats, paths
 from q1lab.documents import markdown
 from q1lab.documents.fences import Fence
 from q1lab.documents.markdown import Md
@@ -75,8 +76,6 @@ def _environment(folders: list[Path], finalize: Callable[[Any], str]) -> Any:
         keep_trailing_newline=True,
         finalize=finalize,
     )
-    from q1lab.compare.telling import signed
-
     environment.filters.update(
         answer=markdown.answer,
         cell=markdown.cell,
@@ -84,13 +83,15 @@ def _environment(folders: list[Path], finalize: Callable[[Any], str]) -> Any:
         fenced=markdown.fenced,
         inline=markdown.inline,
         link=markdown.link,
-        signed=signed,
-        loss=loss,
-        percent=percent,
+        signed=formats.signed,
+        loss=formats.loss,
+        percent=formats.percent,
+        quoted=lambda text: json.dumps(text, ensure_ascii=False),
+        shorten=formats.cut_at_word,
         sketched=markdown.sketched,
-        count=count,
-        minutes=minutes,
-        day=day,
+        count=formats.count,
+        minutes=formats.minutes,
+        day=formats.day,
     )
     environment.globals["table"] = markdown.table
     return environment
@@ -141,37 +142,3 @@ def _place(error: BaseException, folders: list[Path], name: str) -> str:
             place = f"{file}:{trace.tb_lineno}"
         trace = trace.tb_next
     return place
-
-
-# ── numbers and dates as people read them
-
-
-def loss(value: float | None, digits: int = 4) -> str:
-    """A loss in nats, ``1.9090``; a dash when there is none."""
-    return "–" if value is None else f"{value:.{digits}f}"
-
-
-def percent(value: float | None, digits: int = 0) -> str:
-    """A share as percent: 0.7 → ``70%``."""
-    return "–" if value is None else f"{value:.{digits}%}".replace("-", "−")
-
-
-def count(value: float | None) -> str:
-    """A whole number with thin grouping, ``10,745,088``; others with one digit."""
-    if value is None:
-        return "–"
-    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.1f}"
-
-
-def minutes(value: float | None) -> str:
-    """Minutes as hours and minutes: 95 → ``1 h 35 min``."""
-    if value is None:
-        return "–"
-    whole = round(value)
-    hours, rest = divmod(whole, 60)
-    return f"{hours} h {rest:02d} min" if hours else f"{rest} min"
-
-
-def day(value: str | None) -> str:
-    """The date of an ISO time stamp."""
-    return (value or "–")[:10]

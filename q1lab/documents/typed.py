@@ -10,8 +10,7 @@ from typing import Any
 from q1lab import acts
 from q1lab.documents import merging, proposals
 from q1lab.documents import roadmap as roadmaps
-from q1lab.documents.proposals import Proposal
-from q1lab.documents.save import read
+from q1lab.documents.change import Change, read
 from q1lab.errors import Problem
 from q1lab.index.store import Store
 from q1lab.repository import Repository
@@ -47,7 +46,7 @@ def _commit(argv: Sequence[str]) -> acts.Asked | None:
     return asked
 
 
-def of_command(argv: Sequence[str], store: Store, week: Week, folder: Path) -> Proposal | None:
+def of_command(argv: Sequence[str], store: Store, week: Week, folder: Path) -> Change | None:
     """What ``argv`` (``q1lab retro``) would write and commit when it is typed in ``folder``; None
     for a command that does not commit, and for one with options that the app does not know."""
     asked = _commit(argv)
@@ -61,21 +60,21 @@ def of_command(argv: Sequence[str], store: Store, week: Week, folder: Path) -> P
     return make(store, week, root, repo, **{name: asked.values[name] for name in asked.given})
 
 
-def _keep(store: Store, week: Week, root: Path, repo: Repository | None, **given: Any) -> Proposal:
+def _keep(store: Store, week: Week, root: Path, repo: Repository | None, **given: Any) -> Change:
     return proposals.keep(studies.load(given.get("study") or studies.latest()), root, repo)
 
 
-def _new(store: Store, week: Week, root: Path, repo: Repository | None, **given: Any) -> Proposal:
+def _new(store: Store, week: Week, root: Path, repo: Repository | None, **given: Any) -> Change:
     return proposals.post(store, week, root, repo, new=True, **given)
 
 
-def _renew(store: Store, week: Week, root: Path, repo: Repository | None, **given: Any) -> Proposal:
+def _renew(store: Store, week: Week, root: Path, repo: Repository | None, **given: Any) -> Change:
     return proposals.post(store, week, root, repo, new=False, **given)
 
 
 def _ticked(
     store: Store, week: Week, root: Path, repo: Repository | None, tick: tuple[str, ...]
-) -> Proposal:
+) -> Change:
     """The roadmap with those of the week's boxes ticked."""
     path = root / roadmaps.FILE
     data = read(path)
@@ -85,7 +84,7 @@ def _ticked(
     return proposals.roadmap(path, data, week.label, chosen, (), repo)[0]
 
 
-_MAKERS: dict[str, Callable[..., Proposal]] = {
+_MAKERS: dict[str, Callable[..., Change]] = {
     "modification": proposals.modification,
     "retro": proposals.retro,
     "post new": _new,

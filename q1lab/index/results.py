@@ -49,7 +49,7 @@ def listing(store: Store, version: int) -> list[Row]:
     return store.db.execute(
         """
         SELECT s.id, s.variant, s.baseline, s.preset, s.data_name, s.data_sha256, s.dtype,
-               s.created, s.headline, s.seeds AS planned,
+               s.created, s.headline, s.seeds AS planned, s.plan ->> '$.threads' AS threads,
                (SELECT count(*) FROM runs WHERE study_id = s.id) AS total,
                (SELECT count(*) FROM runs
                 WHERE study_id = s.id AND state IN ('finished', 'diverged')) AS done,

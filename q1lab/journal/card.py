@@ -8,6 +8,7 @@ from html import escape
 
 from q1lab.compare import keeping, telling
 from q1lab.files import plain
+from q1lab.formats import cut, given, hours
 from q1lab.index import learned
 from q1lab.index.store import Store
 from q1lab.journal import evidence, kpis
@@ -66,7 +67,7 @@ def gather(store: Store, week: Week, counted: Sequence[kpis.KpiLine] | None = No
         )
     planned = [(one.id, one.title, float(one.target)) for one in week.kpis]
     numbers = [
-        f"{_amount(one.actual)}{'' if one.target is None else f' of {one.target:g}'} "
+        f"{given(one.actual)}{'' if one.target is None else f' of {one.target:g}'} "
         f"{plain(one.title)}"
         for one in (kpis.lines(store, planned) if counted is None else counted)
     ]
@@ -84,7 +85,7 @@ def text(card: Card, width: int = 72) -> str:
     room = min(room, width - BAR - 30)
     for line in card.sessions:
         filled = round(BAR * line.done / line.total) if line.total else 0
-        title = line.title if len(line.title) <= room else line.title[: room - 1] + "…"
+        title = cut(line.title, room)
         steps = f"{line.done}/{line.total}"
         hours = _timed(line)
         lines.append(
@@ -123,13 +124,13 @@ def svg(card: Card) -> str:
         ".m{fill:#8d97a8;font-size:14px}.t{font-size:16px}.h{font-size:22px;font-weight:600}</style>",
         f'<rect width="640" height="{height}" rx="14" fill="#12151b"/>',
         f'<text x="32" y="48" class="m">{escape(card.label)} · q1lab</text>',
-        f'<text x="32" y="78" class="h">{escape(_cut(card.title, 50))}</text>',
+        f'<text x="32" y="78" class="h">{escape(cut(card.title, 50))}</text>',
     ]
     y = 116
     for line in card.sessions:
         share = line.done / line.total if line.total else 0.0
         hours = f"{line.done} of {line.total} steps · {_timed(line)}"
-        name = f"{escape(line.name)}  {escape(_cut(line.title, 40))}"
+        name = f"{escape(line.name)}  {escape(cut(line.title, 40))}"
         bar = f'<rect x="32" y="{y + 10}" height="8" rx="4"'
         out += [
             f'<text x="32" y="{y}" class="t">{name}</text>',
@@ -148,24 +149,7 @@ def svg(card: Card) -> str:
 
 def _timed(line: Line) -> str:
     """The minutes of a session; a timer that never ran is no zero."""
-    planned = _hours(line.minutes * 60)
+    planned = hours(line.minutes * 60)
     return (
-        f"{_hours(line.seconds)} of {planned}" if line.seconds else f"not timed, {planned} planned"
+        f"{hours(line.seconds)} of {planned}" if line.seconds else f"not timed, {planned} planned"
     )
-
-
-def _cut(words: str, most: int) -> str:
-    return words if len(words) <= most else words[: most - 1] + "…"
-
-
-def _hours(seconds: float) -> str:
-    whole = round(seconds / 60)
-    return (
-        f"{whole} min"
-        if whole < 60
-        else f"{whole // 60} h" + (f" {whole % 60:02d}" if whole % 60 else "")
-    )
-
-
-def _amount(value: float | None) -> str:
-    return "–" if value is None else f"{value:g}"

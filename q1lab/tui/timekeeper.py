@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from q1lab import formats
 from q1lab.files import try_lock
 from q1lab.week import clock as clocks
 from q1lab.week.clock import Clock, Question, Reading
@@ -139,24 +140,20 @@ def line(
 ) -> tuple[str, str]:
     """What the top line shows of a part's time: the text, and its tone (``on``, ``off``, ``over``,
     ``ask``). A clock that is not ``here`` waits."""
-    face = clocks.face(spent, part.minutes)
+    left = part.minutes * 60 - max(0.0, spent)
+    over = part.minutes > 0 and left < 0
     running = clock.running and clock.part == part.id and here
     if clock.question is not None and clock.question.part == part.id:
         return (
-            f"{name} ? {span(abs(face.left))} {'over' if face.over else 'left'} · t answers",
+            f"{name} ? {formats.clock(abs(left))} {'over' if over else 'left'} · t answers",
             "ask",
         )
     mark = "▶" if running else "‖"
     if part.minutes <= 0:
-        text = f"{span(spent)} spent"
-    elif face.over:
-        text = f"+{span(-face.left)} over {part.minutes}"
+        text = f"{formats.clock(max(0.0, spent))} spent"
+    elif over:
+        text = f"+{formats.clock(-left)} over {part.minutes}"
     else:
-        text = f"{span(face.left)} left of {part.minutes}"
+        text = f"{formats.clock(left)} left of {part.minutes}"
     where = "" if mine else " (other window)"
-    return f"{name} {mark} {text}{where}", "over" if face.over else "on" if running else "off"
-
-
-def span(seconds: float) -> str:
-    """``37:12``, minutes and seconds: the plan is in minutes, too (``130:00 left of 130``)."""
-    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+    return f"{name} {mark} {text}{where}", "over" if over else "on" if running else "off"

@@ -288,44 +288,9 @@ def _boot_id() -> str:
         return ""
 
 
-# ── the face: a budget against what was spent
-
-
-@dataclass(frozen=True, slots=True)
-class Face:
-    """What the screen shows of a part's budget."""
-
-    text: str
-    """`37:12 of 90` while there is time left, `+4:05 over 90` afterwards."""
-    left: float
-    """Seconds left of the budget; negative when it is overrun."""
-    over: bool
-    fraction: float
-    """Spent over planned, 0 up; above 1 when overrun. 0 for a part without a budget."""
-
-
-def face(seconds: float, minutes: int) -> Face:
-    """`seconds` spent on a part that was planned to take `minutes`."""
-    seconds = max(0.0, seconds)
-    left = minutes * 60 - seconds
-    over = minutes > 0 and left < 0
-    if minutes <= 0:
-        return Face(_span(seconds), 0.0, False, 0.0)
-    text = f"+{_span(-left)} over {minutes}" if over else f"{_span(seconds)} of {minutes}"
-    return Face(text, left, over, seconds / (minutes * 60))
-
-
 def spent(before: float, after: float, minutes: int) -> bool:
     """Whether the budget ran out between two amounts of seconds: the moment for the bell."""
     return minutes > 0 and before < minutes * 60 <= after
-
-
-def _span(seconds: float) -> str:
-    whole = int(seconds)
-    hours, rest = divmod(whole, 3600)
-    if hours >= 2:
-        return f"{hours}:{rest // 60:02d}:{rest % 60:02d}"
-    return f"{whole // 60}:{whole % 60:02d}"
 
 
 # ── small helpers

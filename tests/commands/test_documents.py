@@ -695,7 +695,7 @@ def test_the_post(repo: Path, q1lab: Q1lab, fake_trainer: Fake, tmp_path: Path) 
     assert not (repo / "posts").exists()
     q1lab("post", "new")
     path = repo / "posts" / "m03-w04-retrospective.md"
-    assert "in case the runs show no difference" in path.read_text()
+    assert "in case the runs can't tell" in path.read_text()
     assert "is there already" in q1lab("post", "new", code=2)[1]
     study(fake_trainer)
     path.write_text(
@@ -877,23 +877,8 @@ def test_predictions_that_are_none(repo: Path, q1lab: Q1lab, arguments: tuple[st
 
 
 def test_an_unknown_variant_names_the_nearest(repo: Path, q1lab: Q1lab) -> None:
-    assert "did you mean rope" in q1lab("predict", "roep", "--direction", "lower", code=2)[1]
-    assert "did you mean rope" in q1lab("modification", "--variant", "roep", code=2)[1]
-
-
-def test_the_commands_import_nothing_heavy() -> None:
-    code = (
-        "import sys\nfrom q1lab import cli\n"
-        "for name in "
-        "('predict','modification','post','retro','kpi','paper','artifact','roadmap'):\n"
-        "    cli.cli.get_command(None, name)\n"
-        "print([m for m in "
-        "('torch','numpy','scipy','git','matplotlib','jinja2','textual','wandb','markdown_it') "
-        "if m in "
-        "sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    assert "did you mean 'rope'" in q1lab("predict", "roep", "--direction", "lower", code=2)[1]
+    assert "did you mean 'rope'" in q1lab("modification", "--variant", "roep", code=2)[1]
 
 
 def test_a_commit_is_shown_and_asked_about_until_one_says_always(
@@ -1119,20 +1104,18 @@ def test_answers_flow_into_the_draft_and_refresh_asks_only_about_news(
 def test_the_post_leaves_as_a_place_takes_it(repo: Path, q1lab: Q1lab, tmp_path: Path) -> None:
     q1lab("post", "new")
     q1lab("post", "publish", "https://example.org/q1")
-    out, _ = q1lab("post", "export", "--for", "hugo")
+    out, _ = q1lab("post", "export")
     assert out.startswith("---\ntitle: ")
-    assert 'canonicalURL: "https://example.org/q1"' in out
+    assert 'canonical_url: "https://example.org/q1"' in out
     assert "q1lab:" not in out
     folder = tmp_path / "_posts"
     folder.mkdir()
-    q1lab("post", "export", "--for", "jekyll", "--output", str(folder))
+    q1lab("post", "export", "--output", str(folder))
     (file,) = folder.iterdir()
-    assert "layout: post" in file.read_text()
+    assert file.read_text() == out
     (draft,) = (repo / "posts").glob("*.md")
-    assert (
-        "draft itself"
-        in q1lab("post", "export", "--for", "hugo", "--output", str(draft), code=2)[1]
-    )
+    assert "draft itself" in q1lab("post", "export", "--output", str(draft), code=2)[1]
+    assert "the front matter is a template" in q1lab("post", "export", "--for", "hugo", code=2)[1]
 
 
 def test_a_comparison_is_found_by_the_name_of_its_modification(

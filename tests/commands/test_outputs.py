@@ -19,6 +19,7 @@ OVER = ("run", "rope", "--over", "max_iters=10,20", "--preset", "quick", "--seed
 WRITERS: dict[str, tuple[str, ...]] = {
     "card --svg": ("card", "--svg", "@.svg"),
     "compare --plot": ("compare", "rope-1", "--plot", "@.svg"),
+    "compare --html": ("compare", "rope-1", "--html", "@.html"),
     "run --plot": (*OVER, "@.png", "--wandb", "disabled"),
     "export --output": ("export", "rope-1", "--output", "@.csv"),
     "export --output, a picture": ("export", "rope-1", "--output", "@.png"),
@@ -28,7 +29,7 @@ WRITERS: dict[str, tuple[str, ...]] = {
     "export notebook, a zip": ("export", "notebook", "rope-2", "--output", "@.zip"),
     "export notebook, here": ("export", "notebook", "rope-2"),
     "post preview --out": ("post", "preview", "--out", "@.html"),
-    "post export --output": ("post", "export", "--for", "hugo", "--output", "@.md"),
+    "post export --output": ("post", "export", "--output", "@.md"),
 }
 NAMED_BY_ITSELF = {
     "export, here": "rope-1.json",
@@ -106,7 +107,7 @@ def test_every_option_that_names_a_file_to_write_has_force() -> None:
     found = {
         (name, param): any("--force" in one.opts for one in command.params)
         for name, param, command in options()
-        if param in ("output", "out", "svg", "plot")
+        if param in ("output", "out", "svg", "plot", "page")
     }
     assert [key for key, has in found.items() if not has] == sorted(NEVER_OVER)
-    assert len(found) == 7
+    assert len(found) == 8

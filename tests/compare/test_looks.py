@@ -174,3 +174,33 @@ def test_a_diverged_run_ends_a_planned_study() -> None:
     planned = ranges.Range(3, 5, 0.0228, looks.limits(3, 5, 0.0228))
     assert ranges.over_at(planned, [0.1, None]) == 2
     assert ranges.over_at(planned, [0.1, -0.2]) is None
+
+
+def test_a_ranges_power_line_is_true_of_the_whole_plan() -> None:
+    """Of studies in which the truth is what the line says, 80% claim something at some look; and
+    what they claim is larger than the truth by what is said."""
+    first, most = 3, 12
+    alpha = looks.level(first, most)
+    said = looks.seen(first, most, alpha)
+    assert said.detectable == pytest.approx(1.1, abs=0.05), "the last look alone would say 1.38"
+    x = np.random.default_rng(7).standard_normal((STUDIES, most))
+    for effect, claimed, overstated in (
+        (said.detectable, 0.8, None),
+        (1.0, None, said.overstated[0]),
+        (0.5, None, said.overstated[1]),
+    ):
+        open_ = np.ones(STUDIES, dtype=bool)
+        means, sds = [], []
+        for n in range(first, most + 1):
+            mean, sd = (x[:, :n] + effect).mean(axis=1), x[:, :n].std(axis=1, ddof=1)
+            t = np.abs(mean) / sd * np.sqrt(n)
+            now = open_ & (t > scipy_stats.t.ppf(1 - alpha / 2, n - 1))
+            means += list(np.abs(mean[now]))
+            sds += list(sd[now])
+            open_ &= ~now
+        if claimed is not None:
+            assert 1 - open_.mean() == pytest.approx(claimed, abs=0.015)
+            sds += list(x[open_].std(axis=1, ddof=1))
+            assert np.mean(sds) == pytest.approx(said.measured_sd, rel=0.03)
+        if overstated is not None:
+            assert np.mean(means) / effect == pytest.approx(overstated, rel=0.03)

@@ -13,20 +13,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.text import Text
 
-from q1lab.compare import telling
+from q1lab import paths
+from q1lab.compare import keeping, results, telling
 from q1lab.compare.charts import comparison_figure
 from q1lab.compare.export import STUDY_COLUMNS
 from q1lab.compare.record import VERSION, Comparison, from_dict
 from q1lab.compare.results import ResultLine
 from q1lab.compare.stats import Kind, Note, Reason
 from q1lab.compare.text import lines
-from q1lab.documents import facts, modification, post
+from q1lab.documents import comparison, facts, modification, post
+from q1lab.documents.reproduce import Reproduction
+from q1lab.formats import signed
+from q1lab.index.store import Store
 from q1lab.study.series import Series
 from q1lab.tui.widgets import forest
 from q1lab.tui.widgets.palette import Palette
 from q1lab.tui.widgets.side_by_side import side_by_side
 from q1lab.tui.widgets.study_words import verdict_words
 from tests.kit import document_records as records
+from tests.kit import lab_home
 from tests.kit.comparisons import make
 
 COLORS = Palette(*["#101010"] * 9)
@@ -65,7 +70,8 @@ def tellers(c: Comparison) -> dict[str, str]:
     """Everything that tells a comparison, as text with single spaces."""
     told = facts.study_facts(c)
     document = replace(records.modification(None), study=told)
-    draft = replace(records.post_record(None), study=told, verdict=c.verdict)
+    draft = records.post_record(None)
+    draft = replace(draft, modification=replace(draft.modification, study=told))
     plot = "\n".join(line.plain for line in forest.draw(forest.of_record(c), 110, COLORS))
     beside = "\n".join(line.plain for line in forest.draw(side_by_side([line_of(c)]), 110, COLORS))
     return {
@@ -75,6 +81,7 @@ def tellers(c: Comparison) -> dict[str, str]:
         "card": flat(telling.line(c)),
         "document": flat(modification.document(document).text),
         "post": flat(post.document(draft).text),
+        "page": flat(comparison.document(c, told, Reproduction()).text),
         "table": flat(facts.studies_table([c])),
         "json": flat(json.dumps(telling.to_json(c), ensure_ascii=False)),
     }
@@ -205,15 +212,16 @@ def test_every_teller_says_the_same(c: Comparison) -> None:
         assert told[name].startswith(telling.word(c)), name
     assert f": {c.verdict}" in told["card"]
     assert f"Verdict: {c.verdict}" in told["document"]
+    assert told["page"].startswith(f"# {telling.word(c)}: ")
     assert f"| {c.verdict} |" in told["table"]
     assert f'"verdict": "{c.verdict}"' in told["json"]
     assert c.mean is None or f"· {c.verdict} ·" in told["list"]
     if c.ends is not None and c.mean is not None:
         low, high = telling.numbers(c).ends(c.ends)
-        for name in ("card", "list", "document", "post", "table", "json", "app"):
+        for name in ("card", "list", "document", "page", "post", "table", "json", "app"):
             assert f"{low} to {high}" in told[name], (name, told[name])
         assert f"[{low}, {high}]" in told["terminal"]
-        for name in ("terminal", "card", "document", "post", "json", "table"):
+        for name in ("terminal", "card", "document", "page", "post", "json", "table"):
             assert telling.level(c) in told[name], name
         for end, shown in ((c.ends.low, low), (c.ends.high, high)):
             value = float(shown.replace("−", "-"))
@@ -228,13 +236,13 @@ def test_every_teller_says_the_same(c: Comparison) -> None:
         assert row["level"] == telling.level(c)
     if c.mean is not None:
         mean = telling.mean(c)
-        for name in ("terminal", "card", "document", "table", "app", "list"):
+        for name in ("terminal", "card", "document", "page", "table", "app", "list"):
             assert f"{mean}" in told[name], (name, mean)
     for name in ("terminal", "app", "table"):
         if c.mean is not None:
             assert telling.seeds(c) in told[name], name
     if c.reason is not None:
-        for name in ("terminal", "app", "document", "post", "json"):
+        for name in ("terminal", "app", "document", "page", "post", "json"):
             assert flat(telling.reason(c)).split(". ")[0][:50] in told[name], name
 
 
@@ -255,6 +263,46 @@ def test_the_picture_says_the_same(c: Comparison) -> None:
         assert telling.interval_label(c) in text
 
 
+def test_studies_side_by_side_name_another_number_of_threads() -> None:
+    one, other = (replace(line_of(make(BASE, HELPS)), threads=many) for many in (1, 2))
+    (note,) = (text for text in side_by_side([one, other]).notes if "threads" in text)
+    assert note.startswith("Their runs had 1 and 2 threads: ")
+    assert not [text for text in side_by_side([one, one]).notes if "threads" in text]
+
+
+@pytest.mark.parametrize(("iters", "short"), [(60, True), (2000, False)])
+def test_a_budget_at_which_little_is_trained_is_no_result_worth_publishing(
+    iters: int, short: bool
+) -> None:
+    """Curves that still fall fast are named beside the verdict, whatever it is."""
+    study = lab_home.make_study("rope-1")
+    study = replace(study, config={**lab_home.CONFIG, "max_iters": iters})
+    for run in study.runs:
+        swing = 0.01 if (run.arm == "modified") == (run.seed == 1) else 0.0
+        events = lab_home.train(study, run.arm, run.seed, iters, val=1.9 + swing)
+        lines = [json.loads(line) for line in events.read_text().splitlines()]
+        curve = [
+            {"type": "eval", "iter": at, "val_loss": 1.9 + 2.2 * math.exp(-at / 300), "t": at / 28}
+            for at in range(0, iters + 1, iters // 10)
+        ]
+        kept = [line for line in lines if line["type"] != "eval"]
+        events.write_text(
+            "".join(json.dumps(line) + "\n" for line in [*kept[:-1], *curve, kept[-1]])
+        )
+    with Store(paths.database()) as store:
+        found = keeping.compare(store, study)
+    assert found.verdict == "cannot tell"
+    assert (found.still_falling is not None) == short
+    assert ("little is trained" in " ".join(telling.notes(found))) == short
+    assert ("worth publishing" in telling.verdict(found)) != short
+
+
+def test_the_list_of_studies_knows_their_threads() -> None:
+    lab_home.compared(lab_home.make_study("rope-1"))
+    with Store(paths.database()) as store:
+        assert [line.threads for line in results.read(store)] == [1]
+
+
 def test_the_verdict_line_of_the_app_is_the_terminals() -> None:
     found = make(BASE, HELPS)
     words: Text = verdict_words(found, COLORS)
@@ -264,7 +312,7 @@ def test_the_verdict_line_of_the_app_is_the_terminals() -> None:
 @settings(max_examples=200, deadline=None)
 @given(st.floats(-1e3, 1e3))
 def test_signed_numbers_have_a_sign_unless_they_show_as_zero(value: float) -> None:
-    text = telling.signed(value, 3)
+    text = signed(value, 3)
     assert float(text.replace("−", "-")) == pytest.approx(value, abs=0.000501)
     assert (text[0] in "+−") == (float(text.replace("−", "-")) != 0)
 

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from q1lab import repository, written
-from q1lab.documents import save as saving
-from q1lab.documents.save import save
+from q1lab.documents import change as saving
+from q1lab.documents.change import save
 from q1lab.repository import NeedsYes, Repository
 from tests.kit.repos import begun, git, of_its_own
 

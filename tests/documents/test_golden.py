@@ -89,7 +89,8 @@ def test_the_post_says_what_the_verdict_is_warned_of() -> None:
     warned = dataclasses.replace(
         record.study, warnings=("The arms differ by −8.2% in parameters.",)
     )
-    text = post.document(dataclasses.replace(record, study=warned)).text
+    told = dataclasses.replace(record.modification, study=warned)
+    text = post.document(dataclasses.replace(record, modification=told)).text
     assert "\n- The arms differ by −8.2% in parameters.\n" in text
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from q1lab import repository
-from q1lab.documents.save import save
+from q1lab.documents.change import save
 from q1lab.repository import Repository
 from tests.kit.repos import begun, git, of_its_own
 from tests.kit.waiting import wait_for

@@ -137,13 +137,13 @@ def retro_record(full: bool = True) -> retro.Retro:
     """A retrospective with nothing on record, or with everything."""
     base = retro.Retro("M03-W04", "Q1", "Q2", "M04-W01", calibration=retro.calibrated([]))
     if not full:
-        return dataclasses.replace(base, kpis=retro.kpi_table([]))
-    parts = [
+        return base
+    parts = (
         retro.PartTime("Pick the modification", 15, 12, True),
         retro.PartTime("Read the paper", 90, 127, True),
         retro.PartTime("Implement", 90, 80, False),
         retro.PartTime("Train", 130, 0, False),
-    ]
+    )
     open_parts = (
         retro.Open("Implement", ("All checks pass", "Read | the diff", "Commit it"), 3, 6),
         retro.Open("Train", ("Run six",) * 5, 0, 6),
@@ -157,26 +157,23 @@ def retro_record(full: bool = True) -> retro.Retro:
             retro.Repo("classical-ml [old]", None, 1),
         ),
         posts=(
-            retro.Post(
-                "Twelve weeks",
-                "https://example.org/q1",
-                "2026-03-08T20:00:00+00:00",
-                ("Hacker News", "X", "LinkedIn"),
-            ),
-            retro.Post("Draft", None, None, ()),
+            {
+                "title": "Twelve weeks",
+                "url": "https://example.org/q1",
+                "published": "2026-03-08T20:00:00+00:00",
+                "channels": ["Hacker News", "X", "LinkedIn"],
+                "empty": "",
+            },
+            {"title": "Draft", "url": None, "published": None, "channels": [], "empty": ""},
         ),
         studies=studies_table(told),
-        others=(retro.Item("talk", "Backprop by hand", None),),
-        kpis=retro.kpi_table(
-            [
-                kpis.KpiLine("public_repos", "Public repos", 3, "the week", 4, "counted", 4),
-                kpis.KpiLine(
-                    "papers", 'Papers "read" | deeply', 8, "the week", 5, "set by hand", 2
-                ),
-                kpis.KpiLine("talks", "Talks", None, "", None, "not known", None),
-            ]
+        others=({"kind": "talk", "title": "Backprop by hand", "location": None},),
+        kpis=(
+            kpis.KpiLine("public_repos", "Public repos", 3, "the week", 4, "counted", 4),
+            kpis.KpiLine("papers", 'Papers "read" | deeply', 8, "the week", 5, "set by hand", 2),
+            kpis.KpiLine("talks", "Talks", None, "", None, "not known", None),
         ),
-        papers=(retro.Paper("RoFormer", "https://arxiv.org/abs/2104.09864"),),
+        papers=({"title": "RoFormer", "link": "https://arxiv.org/abs/2104.09864"},),
         insights=(
             Answer(
                 "Insights",
@@ -185,10 +182,8 @@ def retro_record(full: bool = True) -> retro.Retro:
         ),
         slipped_words=(Answer("Why", "I read for too long."),),
         unfinished=open_parts,
-        undone=retro.unfinished_table(open_parts),
-        undone_words=retro.unfinished_words(open_parts, 40),
-        overrun=retro.overrun_table(parts),
-        times=retro.time_table(parts),
+        required=40,
+        parts=parts,
         pace_words=retro.pace_words(parts),
         pace_answer=(Answer("Pace", EVIL),),
         plan=(Answer("Plan", "- an incident-triage system"),),
@@ -204,16 +199,17 @@ def retro_record(full: bool = True) -> retro.Retro:
 
 def post_record(outcome: str | None) -> post.Post:
     """A draft before the runs (None) or with a study of the given outcome."""
-    told = modification(outcome)
-    return post.Post(
-        title="Twelve weeks from no backprop to a modified transformer",
-        variant="rope",
+    told = dataclasses.replace(
+        modification(outcome),
         variant_title="RoPE: rotary position embeddings",
-        study=told.study,
-        verdict=told.study.verdict if told.study else "",
         prediction=shown_prediction(PREDICTION),
         diff=DIFF if outcome else "",
         diff_lines={"added": 2, "removed": 1},
+        withheld=False,
+    )
+    return post.Post(
+        "Twelve weeks from no backprop to a modified transformer",
+        told,
         figure="figures/rope-1.svg" if outcome else None,
         surprises=(Answer("Surprises", "- one\n- two"),),
         outline=(Answer("Outline", "Begin with <!-- the --> end --> of it"),),

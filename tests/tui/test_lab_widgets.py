@@ -14,7 +14,7 @@ from rich.cells import cell_len
 from textual.app import App, ComposeResult
 
 from q1lab.compare.stats import Interval, Kind, Note
-from q1lab.compare.telling import signed
+from q1lab.formats import signed, speed, time_left
 from q1lab.index.view import RunView, line_of
 from q1lab.study.states import State
 from q1lab.study.tail import Tail
@@ -35,9 +35,7 @@ from q1lab.tui.widgets.palette import Palette
 from q1lab.tui.widgets.sparkline import BARS, GAP, scale, sparkline
 from q1lab.tui.widgets.study_words import heading
 from q1lab.tui.widgets.words import (
-    left_words,
     loss_words,
-    speed_words,
     state_words,
 )
 from tests.kit.comparisons import make
@@ -357,14 +355,14 @@ def test_words() -> None:
     assert state_words(run(state=State.RUNNING, iter=100)) == "▶ 99%"
     assert state_words(run(state=State.DIVERGED)) == "∞ diverged"
     assert (loss_words(run()), loss_words(run(state=State.RUNNING))) == ("1.9000", "1.950…")
-    assert [speed_words(v) for v in (None, 0.0, 950.0, 22_140.0, 3.2e6)] == [
+    assert [speed(v) for v in (None, 0.0, 950.0, 22_140.0, 3.2e6)] == [
         "",
         "",
         "950",
         "22.1k",
         "3.2M",
     ]
-    assert [left_words(v) for v in (None, 40, 89.6, 300, 7200)] == [
+    assert [time_left(v) for v in (None, 40, 89.6, 300, 7200)] == [
         "",
         "40 s",
         "90 s",

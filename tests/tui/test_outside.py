@@ -19,9 +19,11 @@ from q1lab.tui import outside, theme
 from q1lab.tui.screens.help import key_name
 from q1lab.tui.screens.hint import HintScreen
 from q1lab.tui.screens.welcome import offered
-from q1lab.tui.timekeeper import span
+from q1lab.tui.timekeeper import line as line_of_time
 from q1lab.tui.widgets.results_table import _plotted, axis_of
 from q1lab.tui.widgets.rows import ListRow, bar, drawn
+from q1lab.week.clock import Clock
+from q1lab.week.model import Part
 
 
 @pytest.mark.skipif(shutil.which("tmux") is None, reason="needs tmux")
@@ -62,9 +64,23 @@ def test_keys_are_named_as_they_are_written() -> None:
     assert key_name("ctrl+s") == "Ctrl+S"
 
 
-def test_the_clock_counts_in_the_unit_of_its_plan() -> None:
-    assert span(130 * 60) == "130:00"
-    assert span(61) == "1:01"
+@pytest.mark.parametrize(
+    ("seconds", "planned", "text", "tone"),
+    [
+        (0, 90, "A1 ‖ 90:00 left of 90", "off"),
+        (37 * 60 + 12, 90, "A1 ‖ 52:48 left of 90", "off"),
+        (90 * 60, 90, "A1 ‖ 0:00 left of 90", "off"),
+        (90 * 60 + 245, 90, "A1 ‖ +4:05 over 90", "over"),
+        (0, 130, "A1 ‖ 130:00 left of 130", "off"),
+        (61, 0, "A1 ‖ 1:01 spent", "off"),
+        (-5, 15, "A1 ‖ 15:00 left of 15", "off"),
+    ],
+)
+def test_the_clock_counts_down_and_over_in_the_unit_of_its_plan(
+    seconds: float, planned: int, text: str, tone: str
+) -> None:
+    part = Part("a1", "Read", planned, (), "a", "a.md", 1)
+    assert line_of_time("A1", part, seconds, Clock(), mine=True) == (text, tone)
 
 
 def test_a_theme_that_is_not_there_names_the_nearest() -> None:
@@ -76,9 +92,9 @@ def test_a_theme_that_is_not_there_names_the_nearest() -> None:
 
 
 def test_a_short_name_of_a_hyperparameter_names_the_long_one() -> None:
-    with pytest.raises(Problem, match="did you mean learning_rate"):
+    with pytest.raises(Problem, match="did you mean 'learning_rate'"):
         presets.resolve("cpu", {"lr": "1"}, ())
-    with pytest.raises(Problem, match="did you mean weight_decay"):
+    with pytest.raises(Problem, match="did you mean 'weight_decay'"):
         presets.resolve("cpu", {"wd": "1"}, ())
 
 

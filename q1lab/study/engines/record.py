@@ -14,7 +14,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from q1lab.files import cut, read_json, utc_now, write_atomic
+from q1lab.files import read_json, utc_now, write_atomic
+from q1lab.formats import cut_middle
 from q1lab.study.engines.base import RUNNING, WAITING, Job, Seen
 
 LARGEST = 16 << 20
@@ -36,15 +37,14 @@ class Word:
     submitted: bool = False
     told: bool = False
     """Whether the engine was told to stop the job, by `q1lab stop` or since it is known."""
-    cursor: int = 0
     cells: Mapping[str, Seen] = field(default_factory=dict)
     seen: str = ""
     """When the engine last answered (UTC)."""
     reached: bool = True
     over: bool = False
     why: str = ""
-    base: Mapping[str, int] = field(default_factory=dict)
-    """Bytes of each run's events that were there before its first line came from an engine."""
+    before: Mapping[str, int] = field(default_factory=dict)
+    """Lines of each run's events that were there before the job's first one."""
 
     def to_dict(self) -> dict[str, Any]:
         return {"v": 1, **asdict(self)}
@@ -86,7 +86,7 @@ def words(word: Word) -> str:
     if word.reached:
         said = _said(word)
         return f"{where}: {said}" if said else where
-    why = f" ({cut(word.why, 100)})" if word.why else ""
+    why = f" ({cut_middle(word.why, 100)})" if word.why else ""
     return f"{where}, out of touch{_since(word.seen)}{why}"
 
 

@@ -23,8 +23,7 @@ from q1lab.tui.widgets.palette import palette
 from q1lab.week.model import Week
 
 if TYPE_CHECKING:
-    from q1lab.documents.proposals import Proposal
-    from q1lab.documents.save import Saved
+    from q1lab.documents.change import Change, Saved
     from q1lab.tui.app import Q1Lab
 
 
@@ -73,7 +72,7 @@ class CommitScreen(Dialog[bool]):
         self.week = week
         self.database = database
         self.asks = asks
-        self.proposal: Proposal | None = None
+        self.proposal: Change | None = None
         self.confirmed = False
         self.busy = True
 
@@ -91,7 +90,7 @@ class CommitScreen(Dialog[bool]):
     def on_mount(self) -> None:
         beside(self, self._propose, self._show, self._failed)
 
-    def _propose(self) -> tuple[Proposal | None, tuple[Path, ...], str]:
+    def _propose(self) -> tuple[Change | None, tuple[Path, ...], str]:
         """In a thread: the proposal, the files that it would change, and the branch."""
         from q1lab.documents import typed
 
@@ -102,7 +101,7 @@ class CommitScreen(Dialog[bool]):
         branch = (found.repo.head().branch or "a detached HEAD") if found.repo else ""
         return found, found.pending(), branch
 
-    def _show(self, given: tuple[Proposal | None, tuple[Path, ...], str]) -> None:
+    def _show(self, given: tuple[Change | None, tuple[Path, ...], str]) -> None:
         self.proposal, pending, branch = given
         self.busy = False
         if self.proposal is None:
@@ -141,7 +140,7 @@ class CommitScreen(Dialog[bool]):
         if not self.asks and not self.proposal.unsettled:
             self.action_commit()
 
-    def _tell_more(self, proposal: Proposal) -> None:
+    def _tell_more(self, proposal: Change) -> None:
         lines = [f"· {plain(claim)}" for claim in proposal.claims]
         if lines:
             lines.insert(0, "What it will say:")

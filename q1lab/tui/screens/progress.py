@@ -9,6 +9,7 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import OptionList
 
+from q1lab.formats import hours
 from q1lab.journal import artifacts, reading
 from q1lab.tui import progress_rows as rows
 from q1lab.tui.keys import bindings
@@ -18,7 +19,6 @@ from q1lab.tui.screens import forms
 from q1lab.tui.screens.base import Page
 from q1lab.tui.snapshot import Snapshot
 from q1lab.tui.widgets.rows import ListRow, Rows
-from q1lab.tui.widgets.week_tree import hours
 from q1lab.week import progress as domain
 from q1lab.week.model import Step
 

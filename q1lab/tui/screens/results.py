@@ -15,7 +15,7 @@ from q1lab.compare.keeping import kept
 from q1lab.compare.record import Comparison
 from q1lab.compare.results import ResultLine
 from q1lab.errors import Problem
-from q1lab.files import cut
+from q1lab.formats import cut_middle
 from q1lab.study import labels
 from q1lab.tui.keys import bindings
 from q1lab.tui.screens.acting import StudyActs
@@ -104,7 +104,7 @@ class ResultsScreen(StudyActs):
         """The tags and the note of the study under the cursor."""
         text = " ".join(f"#{tag}" for tag in line.tags) if line is not None else ""
         if line is not None and line.note:
-            text += f"{'  ' if text else ''}{cut(line.note, 300)}"
+            text += f"{'  ' if text else ''}{cut_middle(line.note, 300)}"
         shown = self.query_one("#results-labels", Static)
         shown.display = bool(text)
         shown.update(text)

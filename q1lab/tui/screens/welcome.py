@@ -14,9 +14,9 @@ from textual.content import Content
 from textual.widgets import Button, Input, Label, Static
 
 from q1lab import config
+from q1lab.formats import hours
 from q1lab.index.store import Store
 from q1lab.tui.screens.base import Dialog, Scroll
-from q1lab.tui.widgets.week_tree import hours
 from q1lab.week import progress as domain
 
 
@@ -39,8 +39,7 @@ def offered(folder: Path) -> Path | None:
 
 def machine(_: Store) -> str:
     """This machine in words, found without torch."""
-    from q1lab.planning import cores, likely_device
-    from q1lab.study.gpus import gpus
+    from q1lab.study.machine import cores, gpus, likely_device
 
     device = likely_device("auto")
     count = f"{cores()} CPU core" + ("s" if cores() != 1 else "")

@@ -15,6 +15,7 @@ from q1lab.compare import telling
 from q1lab.compare.axis import Axis
 from q1lab.compare.record import Comparison
 from q1lab.compare.stats import MIN_FOR_VERDICT
+from q1lab.formats import MINUS, signed
 from q1lab.index.view import RunView
 from q1lab.study import ranges
 from q1lab.study.states import State
@@ -65,7 +66,7 @@ def so_far(
     pairs = dict(finished_pairs(runs))
     shown = telling.pairs_shown(pairs)
     bars = [
-        Bar(f"pair {seed}", None, None, pairs[seed], "modified", text=telling.signed(pairs[seed]))
+        Bar(f"pair {seed}", None, None, pairs[seed], "modified", text=signed(pairs[seed]))
         for seed in shown
     ]
     if plan is not None:
@@ -84,7 +85,7 @@ def so_far(
     return Forest(
         f"{len(pairs)} of {planned} pairs",
         None,
-        f"{variant} {telling.MINUS} {baseline}",
+        f"{variant} {MINUS} {baseline}",
         tuple(bars),
         tuple(notes),
     )
@@ -153,7 +154,7 @@ def of_record(c: Comparison) -> Forest:
     if folded := telling.folded_pairs(len(shown), len(c.pairs)):
         notes.append(folded)
     base, modified = telling.names(c)
-    says = f"{modified} {telling.MINUS} {base}"
+    says = f"{modified} {MINUS} {base}"
     if c.mean is not None:
         says += f" = {telling.mean(c)} nats"
     return Forest(telling.seeds(c), telling.word(c).lower(), says, tuple(bars), tuple(notes))

@@ -13,15 +13,14 @@ from textual.binding import Binding, BindingType
 from textual.widgets import DataTable
 from textual.widgets.data_table import RowKey
 
+from q1lab.formats import speed, time_left
 from q1lab.index.view import Points, RunView, StudyView
 from q1lab.study.states import State
 from q1lab.tui.widgets.listing import OneClick
 from q1lab.tui.widgets.palette import Palette, palette
 from q1lab.tui.widgets.sparkline import Ends, ends, spanning, sparkline
 from q1lab.tui.widgets.words import (
-    left_words,
     loss_words,
-    speed_words,
     state_words,
 )
 
@@ -166,8 +165,8 @@ class Grid(OneClick, DataTable["Cell | CurveCell"], inherit_bindings=False):
                 "loss": CurveCell(run.train, wide, run.max_iters, (low, high), colors.arm(run.arm)),
                 "iter": _right(str(run.iter) if run.attempt else ""),
                 "val": _right(loss_words(run), "" if run.state is State.FINISHED else colors.muted),
-                "speed": _right(speed_words(run.tokens_per_s), colors.muted),
-                "left": _right(left_words(run.seconds_left), colors.muted),
+                "speed": _right(speed(run.tokens_per_s), colors.muted),
+                "left": _right(time_left(run.seconds_left), colors.muted),
             }
             made[run.name] = (run, look, tuple(values[key] for key in visible))
         self._made = made

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from q1lab.formats import time_left
 from q1lab.planning import Plan
-from q1lab.tui.widgets.words import left_words
 
 DIRECTIONS = {"lower": "lower", "higher": "higher", "same": "about the same"}
 
@@ -42,9 +42,9 @@ def estimate(plan: Plan) -> str:
     elif not missing:
         head = f"{study.id} is exactly this study, and nothing is missing."
     else:
-        minutes = (
-            "" if plan.minutes is None else f", about {left_words(max(1.0, plan.minutes * 60))}"
-        )
+        minutes = ""
+        if plan.minutes is not None:
+            minutes = f", about {time_left(max(1.0, plan.minutes * 60))}"
         some = (
             f"{len(missing)} of {len(study.runs)} runs are missing"
             if not plan.is_new

@@ -8,9 +8,8 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
+from q1lab.formats import cut_cells, hours
 from q1lab.tui.sheets import Sheet
-from q1lab.tui.widgets.prose import cut
-from q1lab.tui.widgets.week_tree import hours
 from q1lab.week.model import Week
 from q1lab.week.progress import Progress
 
@@ -45,7 +44,7 @@ class PartLine(Widget):
         right = f"{place} · {counts}" if narrow and width >= 76 + len(title) - 20 else counts
         if done:
             right = "✓ " + right
-        title = cut(title, width - cell_len(right) - 2)
+        title = cut_cells(title, width - cell_len(right) - 2)
         gap = " " * max(1, width - cell_len(title) - cell_len(right))
         return Content.assemble(
             (title, "bold $primary"), gap, (right, "$success" if done else "$muted")

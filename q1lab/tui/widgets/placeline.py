@@ -9,7 +9,7 @@ from textual.geometry import Size
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from q1lab.tui.widgets.prose import cut
+from q1lab.formats import cut_cells
 
 
 class PlaceLine(Widget):
@@ -28,11 +28,11 @@ class PlaceLine(Widget):
         place = self._place(width)
         if not self.ask:
             return place
-        return Content("\n").join([Content.styled(cut(self.ask, width), "$warning"), place])
+        return Content("\n").join([Content.styled(cut_cells(self.ask, width), "$warning"), place])
 
     def _place(self, width: int) -> Content:
         words, share = self.place
-        words = cut(f" {words} ", width - 8) if words else ""
+        words = cut_cells(f" {words} ", width - 8) if words else ""
         rest = width - cell_len(words) - cell_len(share) - 5
         return Content.assemble(
             ("───", "$border-blurred"),

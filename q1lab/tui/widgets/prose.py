@@ -14,10 +14,11 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len
 from textual.content import Content, Span
 from textual.style import Style
 
+from q1lab.formats import cut_cells
 from q1lab.week.model import ARXIV
 
 if TYPE_CHECKING:
@@ -83,24 +84,17 @@ def first_coat(markdown: str, width: int) -> list[Content]:
             flush()
             code = not code
         elif code:
-            lines.append(Content(f"  {cut(text, width - 2)}"))
+            lines.append(Content(f"  {cut_cells(text, width - 2)}"))
         elif text.startswith("#"):
             flush()
-            lines.append(Content.styled(cut(text.lstrip("# "), width), HEADINGS["h2"]))
+            lines.append(Content.styled(cut_cells(text.lstrip("# "), width), HEADINGS["h2"]))
         elif not text or text[0] in "|`> " or re.match(r"([-*+]|\d+\.) ", text):
             flush()
-            lines.append(Content(cut(text, width)))
+            lines.append(Content(cut_cells(text, width)))
         else:
             paragraph.append(re.sub(r"[*`]", "", text))
     flush()
     return lines
-
-
-def cut(text: str, width: int) -> str:
-    """``text`` in at most ``width`` cells, the cut marked with an ellipsis."""
-    if cell_len(text) <= width:
-        return text
-    return set_cell_size(text, max(0, width - 1)).rstrip() + "…"
 
 
 def wrap(fragments: Iterable[Fragment], width: int) -> list[Content]:

@@ -15,11 +15,11 @@ from textual.widgets import DataTable
 from q1lab.compare import telling
 from q1lab.compare.axis import Axis
 from q1lab.compare.results import ResultLine, by_data
+from q1lab.formats import day
 from q1lab.tui.widgets.grid import Grid
 from q1lab.tui.widgets.listing import OneClick
 from q1lab.tui.widgets.palette import Palette, palette
 from q1lab.tui.widgets.study_words import TONES
-from q1lab.tui.widgets.words import day
 
 COLUMNS = (
     # key, title, width, to the right, and the widget width from which it is shown

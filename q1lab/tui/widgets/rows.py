@@ -13,7 +13,7 @@ from rich.cells import cell_len
 from textual.content import Content
 from textual.widgets.option_list import Option
 
-from q1lab.tui.widgets.prose import cut
+from q1lab.formats import cut_cells
 from q1lab.tui.widgets.week_tree import Filled, line
 
 SHORTEST = 8
@@ -60,7 +60,7 @@ def drawn(row: ListRow, width: int, names: int, numbers: int) -> Content:
     cells = min(24, (width - numbers) // 3, max(SHORTEST, width - names - numbers - 2))
     if row.bar is None or cells < SHORTEST:
         most = max(width - cell_len(row.left) - 2, 2 * width // 5)
-        right = row.right if row.bar else cut(row.right, most)  # numbers stay whole
+        right = row.right if row.bar else cut_cells(row.right, most)  # numbers stay whole
         return line(row.left, right, width, row.tone, row.right_tone)
     left = line(row.left, "", width - cells - numbers - 2, row.tone)
     right = row.right.rjust(numbers)

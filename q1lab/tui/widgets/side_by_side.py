@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from q1lab.compare import telling
 from q1lab.compare.results import ResultLine
+from q1lab.formats import MINUS
 from q1lab.tui.widgets.forest import Bar, Forest
 
 
@@ -30,6 +31,12 @@ def side_by_side(lines: Sequence[ResultLine]) -> Forest:
         )
     if len({line.baseline for line in known}) > 1:
         notes.append("The baselines differ: these differences are from different starting points.")
+    threads = sorted({line.threads for line in known if line.threads is not None})
+    if len(threads) > 1:
+        notes.append(
+            f"Their runs had {' and '.join(map(str, threads))} threads: with another number the "
+            "same code gives losses that differ in the last digits."
+        )
     if len(known) > 1:
         notes.append(
             "Each verdict has its own chance of being false; the more of them, the likelier one is."
@@ -41,7 +48,7 @@ def side_by_side(lines: Sequence[ResultLine]) -> Forest:
 
 
 def _bar(line: ResultLine) -> Bar:
-    what = f"{line.variant} {telling.MINUS} {line.baseline} = {telling.mean(line)} nats"
+    what = f"{line.variant} {MINUS} {line.baseline} = {telling.mean(line)} nats"
     note = f"{what} · {line.verdict} · n {line.n} · {line.preset}"
     if line.ends is None:
         return Bar(line.id, None, None, line.mean, "modified", weight="bold", note=note)

@@ -7,7 +7,8 @@ import math
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 
-BARS = "▁▂▃▄▅▆▇█"
+from q1lab.formats import BARS
+
 GAP = "·"
 """Stands for a stretch whose loss was not a finite number."""
 

@@ -14,9 +14,9 @@ from textual.message import Message
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
+from q1lab.formats import cut_cells, hours
 from q1lab.tui.sheets import Sheet, part_name, sheets
 from q1lab.tui.widgets.listing import WALK, OneClick
-from q1lab.tui.widgets.prose import cut
 from q1lab.week.model import Part, Week
 from q1lab.week.progress import Progress
 
@@ -24,7 +24,7 @@ from q1lab.week.progress import Progress
 def line(left: str, right: str, width: int, tone: str, right_tone: str = "$muted") -> Content:
     """One line: ``left`` cut to what ``right`` leaves, ``right`` flush with the edge."""
     room = width - cell_len(right) - (1 if right else 0)
-    left = cut(left, room)
+    left = cut_cells(left, room)
     gap = " " * max(0, width - cell_len(left) - cell_len(right))
     return Content.assemble((left, tone), gap, (right, right_tone))
 
@@ -122,11 +122,3 @@ class WeekTree(Filled):
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         event.stop()
         self.post_message(self.Chosen(self.sheet_at(event.option_index)))
-
-
-def hours(seconds: float) -> str:
-    """``5 h 12``, ``45 min``, ``10 h``."""
-    whole = round(seconds / 60)
-    if whole < 60:
-        return f"{whole} min"
-    return f"{whole // 60} h" + (f" {whole % 60:02d}" if whole % 60 else "")

@@ -22,26 +22,3 @@ def loss_words(run: RunView) -> str:
     if run.val_loss is not None:
         return f"{run.val_loss:.4f}"
     return "" if run.eval_loss is None else f"{run.eval_loss:.3f}…"
-
-
-def speed_words(tokens_per_s: float | None) -> str:
-    if not tokens_per_s:
-        return ""
-    for size, letter in ((1e6, "M"), (1e3, "k")):
-        if tokens_per_s >= size:
-            return f"{tokens_per_s / size:.1f}{letter}"
-    return f"{tokens_per_s:.0f}"
-
-
-def left_words(seconds: float | None) -> str:
-    """``40 s``, ``12 min``, ``3.5 h``; empty when nothing is known."""
-    if seconds is None:
-        return ""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
-
-
-def day(created: str) -> str:
-    """The day of a UTC ISO time."""
-    return created[:10]

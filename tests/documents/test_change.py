@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from q1lab.documents.save import draft, read, save
+from q1lab.documents.change import propose, read, save
 from q1lab.documents.templates import Rendered
 from q1lab.errors import Problem
 from q1lab.repository import NeedsYes, Repository
@@ -107,4 +107,6 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
 
 def test_an_empty_file_is_as_good_as_none(tmp_path: Path) -> None:
     (tmp_path / "a.md").write_bytes(b"\n\n")
-    assert draft(tmp_path / "a.md", RENDERED).new == RENDERED.text.encode()
+    made = propose(tmp_path / "a.md", RENDERED)
+    assert made.files == {tmp_path / "a.md": RENDERED.text.encode()}
+    assert not made.is_new

@@ -1,12 +1,16 @@
-"""Write documents into the learner's repository and commit exactly them, or leave everything as it
-was."""
+"""A change of the learner's files: what will be written and committed, shown before it is, and then
+written and committed as shown, or everything is left as it was.
+
+``propose`` makes the change that brings one document up to date: its template is rendered, its
+regions are refreshed, every other byte stays.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from q1lab import written
@@ -14,25 +18,8 @@ from q1lab.documents import regions
 from q1lab.documents.templates import Rendered
 from q1lab.errors import FAILED, Problem
 from q1lab.files import os_reason, proved, read_bytes
-from q1lab.repository import CommitResult, NeedsYes, Repository
-
-
-@dataclass(frozen=True)
-class Draft:
-    """What a document would become. ``old`` is None for a new file; ``edited`` are regions that the
-    learner changed and that stay as they are (unless it was made with ``overwrite``)."""
-
-    path: Path
-    old: bytes | None
-    new: bytes
-    changed: tuple[str, ...]
-    edited: tuple[str, ...]
-    edited_diff: str
-    diff: str
-
-    @property
-    def differs(self) -> bool:
-        return self.old != self.new
+from q1lab.index.store import Store
+from q1lab.repository import CommitResult, Repository
 
 
 @dataclass(frozen=True)
@@ -50,41 +37,121 @@ class Saved:
         return self.commit.sha if self.commit and self.commit.committed else None
 
 
-def draft(
-    path: Path, rendered: Rendered, *, overwrite: bool = False, add_missing: bool = False
-) -> Draft:
-    """The document refreshed in memory. A learner's own file without any region gets all of them at
-    its end; one that has some gets a missing one only with ``add_missing``: it may have been
-    deleted on purpose."""
+@dataclass(frozen=True)
+class Change:
+    """Files to be written whole, and the message of the commit that holds exactly them.
+
+    ``repo`` is None where nothing is committed. ``changed`` and ``edited`` name regions: those that
+    get new text, and those that the learner edited and that stay. ``after`` is what the store notes
+    once it is done.
+    """
+
+    files: Mapping[Path, bytes]
+    message: str
+    repo: Repository | None
+    diff: str
+    root: Path | None = None
+    """The folder that nothing is written outside of, where there is no repository."""
+    is_new: bool = False
+    """Whether the document was not there."""
+    changed: tuple[str, ...] = ()
+    edited: tuple[str, ...] = ()
+    edited_diff: str = ""
+    claims: tuple[str, ...] = ()
+    """What the document says about the learner's work, a sentence each: to be read before it is
+    committed."""
+    notes: tuple[str, ...] = ()
+    """What else is good to know before it is written, a sentence each."""
+    unsettled: str = ""
+    """What the learner has to settle in it, and why nothing is committed; else empty."""
+    after: Callable[[Store, Saved], None] | None = None
+    keep_copy: Callable[[], Path] | None = None
+    """Keeps the text that is replaced, where nothing else has it, and returns where."""
+
+    @property
+    def text(self) -> str:
+        """The first file as it would be."""
+        return next(iter(self.files.values())).decode(errors="replace")
+
+    def named(self, paths: Iterable[Path]) -> str:
+        """Some of its files by their paths in the repository, separated by commas."""
+        root = self.repo.root if self.repo is not None else None
+        return ", ".join(
+            str(path.relative_to(root)) if root and path.is_relative_to(root) else path.name
+            for path in paths
+        )
+
+    def pending(self) -> tuple[Path, ...]:
+        """The files of which saving would change anything: the file, or what is committed of it."""
+        return tuple(
+            path
+            for path, data in self.files.items()
+            if read(path) != data or (self.repo is not None and not self.repo.holds(path))
+        )
+
+    def save(self, store: Store, *, confirmed: bool = False, dry_run: bool = False) -> Saved:
+        """Write and commit, and note it. NeedsYes and Problem as ``save`` has them."""
+        before: dict[Path, bytes | None] = {}
+        copy = None
+        if self.keep_copy is not None and not dry_run:
+            before = {path: read(path) for path in self.files}
+            copy = self.keep_copy()
+        try:
+            done = save(
+                self.files,
+                self.message,
+                self.repo,
+                root=self.root,
+                confirmed=confirmed,
+                dry_run=dry_run,
+            )
+        except BaseException:
+            if copy is not None and before == {path: read(path) for path in self.files}:
+                copy.unlink(missing_ok=True)  # there is nothing to go back to
+            raise
+        done = replace(done, copy=copy)
+        if self.after is not None and not dry_run:
+            self.after(store, done)
+        return done
+
+
+def propose(
+    path: Path,
+    rendered: Rendered,
+    repo: Repository | None = None,
+    root: Path | None = None,
+    *,
+    overwrite: bool = False,
+    add_missing: bool = False,
+    head: Callable[[bytes], bytes] = lambda data: data,
+) -> Change:
+    """The change that brings a document up to date, still without a message. A learner's own file
+    without any region gets all of them at its end; one that has some gets a missing one only with
+    ``add_missing``: it may have been deleted on purpose. ``head`` may renew what q1lab wrote
+    outside of the regions."""
     old = read(path)
     if old is None or not old.strip():
-        new = rendered.text.encode()
-        return Draft(
-            path,
-            old,
-            new,
-            tuple(rendered.regions),
-            (),
-            "",
-            regions.unified(old or b"", new, path.name),
-        )
-    has_some = bool(regions.find(old, path.name))
+        new = head(rendered.text.encode())
+        diff = regions.unified(old or b"", new, path.name)
+        return Change({path: new}, "", repo, diff, root, old is None, tuple(rendered.regions))
     done = regions.refresh(
         old,
         rendered.regions,
         where=path.name,
         overwrite=overwrite,
-        append=add_missing or not has_some,
+        append=add_missing or not regions.find(old, path.name),
     )
     kept = () if overwrite else done.edited
-    return Draft(
-        path,
-        old,
-        done.data,
-        (*(name for name in done.changed if name in done.diffs), *done.added),
-        kept,
-        "".join(done.diffs[name] for name in kept),
-        regions.unified(old, done.data, path.name),
+    new = head(done.data)
+    return Change(
+        {path: new},
+        "",
+        repo,
+        regions.unified(old, new, path.name),
+        root,
+        changed=(*(name for name in done.changed if name in done.diffs), *done.added),
+        edited=kept,
+        edited_diff="".join(done.diffs[name] for name in kept),
     )
 
 
@@ -191,6 +258,3 @@ def public_mode() -> int:
     mask = os.umask(0o077)
     os.umask(mask)
     return 0o666 & ~mask
-
-
-__all__ = ["Draft", "NeedsYes", "Saved", "draft", "public_mode", "read", "save"]

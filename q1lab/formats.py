@@ -1,0 +1,176 @@
+"""How numbers, times and long texts are written, on every surface. Pure: text out.
+
+What is not known is written as an empty text or, where a table has a cell for it, as a dash; each
+function says which.
+"""
+
+from __future__ import annotations
+
+MINUS, DASH, ELLIPSIS = "−", "–", "…"
+BARS = "▁▂▃▄▅▆▇█"
+
+
+# ── numbers
+
+
+def signed(value: float | None, digits: int = 4) -> str:
+    """A difference with its sign and a real minus, ``−0.0123``; 0 has no sign; – without one."""
+    if value is None:
+        return DASH
+    text = unsigned(value, digits)
+    return text if not float(text) else (MINUS if value < 0 else "+") + text
+
+
+def unsigned(value: float, digits: int) -> str:
+    """The size of a number; from a million up with six digits in all."""
+    size = abs(value)
+    return f"{size:.{digits}f}" if size < 1e6 else f"{size:.6g}"
+
+
+def given(value: float | None, sign: bool = False) -> str:
+    """A number as a person gave it, with no digits added: ``−0.03``; 0 has no sign; – without
+    one."""
+    if value is None:
+        return DASH
+    return (MINUS if value < 0 else "+" if sign and value else "") + f"{abs(value):g}"
+
+
+def loss(value: float | None, digits: int = 4) -> str:
+    """A loss in nats, ``1.9090``; – without one."""
+    return DASH if value is None else f"{value:.{digits}f}"
+
+
+def percent(value: float | None, digits: int = 0) -> str:
+    """A share as percent: 0.7 → ``70%``; – without one."""
+    return DASH if value is None else f"{value:.{digits}%}".replace("-", MINUS)
+
+
+def count(value: float | None) -> str:
+    """A whole number with grouping, ``10,745,088``; others with one digit; – without one."""
+    if value is None:
+        return DASH
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.1f}"
+
+
+def rough(value: float) -> str:
+    """Three digits and a unit: 801 k, 10.7 M."""
+    for factor, unit in ((1e15, " P"), (1e12, " T"), (1e9, " G"), (1e6, " M"), (1e3, " k")):
+        if value >= factor * 0.9995:
+            scaled = value / factor
+            return f"{scaled:.{2 if scaled < 9.995 else 1 if scaled < 99.95 else 0}f}{unit}"
+    return f"{value:.0f}"
+
+
+def speed(tokens_per_s: float | None) -> str:
+    """Tokens per second for a table's cell: ``850``, ``22.1k``, ``1.4M``; empty without one."""
+    if not tokens_per_s:
+        return ""
+    for size, letter in ((1e6, "M"), (1e3, "k")):
+        if tokens_per_s >= size:
+            return f"{tokens_per_s / size:.1f}{letter}"
+    return f"{tokens_per_s:.0f}"
+
+
+def size(many: int) -> str:
+    """Bytes: ``12 kB``, ``3.4 MB``, ``1.2 GB``."""
+    for power, unit in ((9, "GB"), (6, "MB")):
+        if many >= 10**power:
+            return f"{many / 10**power:,.1f} {unit}"
+    return f"{many / 1000:,.0f} kB"
+
+
+def plural(number: int, thing: str) -> str:
+    """``1 run``, ``1,200 runs``."""
+    return f"{number:,} {thing}" + ("" if number == 1 else "s")
+
+
+def bars(values: tuple[float, ...], low: float, high: float) -> str:
+    """Values as bars between ``low`` and ``high``, one character each."""
+    if high <= low:
+        return BARS[0] * len(values)
+    return "".join(BARS[min(7, max(0, int((v - low) / (high - low) * 8)))] for v in values)
+
+
+# ── times
+
+
+def duration(seconds: float | None) -> str:
+    """Short enough for a table's cell: 69 s, 2.4 min, 41 min, 2 h 05 min; empty without one."""
+    if seconds is None:
+        return ""
+    if seconds < 99.5:
+        return f"{seconds:.0f} s"
+    long = seconds / 60
+    return f"{long:.{1 if long < 9.95 else 0}f} min" if long < 99.5 else minutes(long)
+
+
+def time_left(seconds: float | None) -> str:
+    """A time left, which nobody knows to the minute: ``40 s``, ``12 min``, ``3.5 h``; empty when
+    nothing is known."""
+    if seconds is None:
+        return ""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def minutes(many: float | None) -> str:
+    """Minutes as a document writes them: 95 → ``1 h 35 min``; – without any."""
+    if many is None:
+        return DASH
+    hours, rest = divmod(round(many), 60)
+    return f"{hours} h {rest:02d} min" if hours else f"{rest} min"
+
+
+def hours(seconds: float) -> str:
+    """Seconds where there is little room: ``45 min``, ``10 h``, ``5 h 12``."""
+    whole, rest = divmod(round(seconds / 60), 60)
+    if not whole:
+        return f"{rest} min"
+    return f"{whole} h" + (f" {rest:02d}" if rest else "")
+
+
+def clock(seconds: float) -> str:
+    """``37:12``, minutes and seconds: a plan is in minutes, too (``130:00 of 130``)."""
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+
+
+def day(stamp: str | None) -> str:
+    """The date of an ISO time stamp; – without one."""
+    return (stamp or DASH)[:10]
+
+
+# ── long texts
+
+
+def cut(text: str, most: int) -> str:
+    """``text`` in at most ``most`` characters, the end left out."""
+    return text if len(text) <= most else text[: most - 1] + ELLIPSIS
+
+
+def cut_middle(text: str, most: int = 80) -> str:
+    """``text`` on one line in at most ``most`` characters, the middle left out: for what a message
+    quotes."""
+    text = " ".join(text.split())
+    return text if len(text) <= most else f"{text[: most - 25]} … {text[-20:]}"
+
+
+def cut_at_word(text: str, most: int) -> str:
+    """``text`` on one line in at most ``most`` characters, cut at a word where one ends in its
+    second half."""
+    text = " ".join(text.split())
+    if len(text) <= most:
+        return text
+    kept = text[: most - 1]
+    if " " in kept[most // 2 :]:
+        kept = kept[: kept.rindex(" ")]
+    return kept.rstrip(" ,;:.–-") + ELLIPSIS
+
+
+def cut_cells(text: str, cells: int) -> str:
+    """``text`` in at most ``cells`` columns of a terminal, wide characters counted as two."""
+    from rich.cells import cell_len, set_cell_size
+
+    if cell_len(text) <= cells:
+        return text
+    return set_cell_size(text, max(0, cells - 1)).rstrip() + ELLIPSIS
