@@ -17,8 +17,8 @@ from q1lab.tui.screens.commit import CommitScreen
 from q1lab.tui.screens.output import OutputScreen
 from q1lab.week import progress
 from q1lab.week.model import Action, Week
-from tests.kit.places import MODELS
 from tests.kit.lab_home import notices
+from tests.kit.places import MODELS
 from tests.kit.repos import begun, git, of_its_own
 from tests.kit.tui_home import prepared, settled, until
 
