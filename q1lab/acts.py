@@ -92,7 +92,12 @@ _EVERY = (
         STUDIES,
         commits=True,
     ),
-    Act("export", "Studies as JSON, CSV, SVG or PNG.", STUDIES),
+    Act(
+        "export",
+        "Studies as JSON, CSV, SVG or PNG.",
+        STUDIES,
+        form={"form": "format", "output": "file or folder", "curves": "curves (CSV)"},
+    ),
     Act(
         "import",
         "Take in runs that were trained elsewhere, from files.",
