@@ -92,7 +92,12 @@ _EVERY = (
         STUDIES,
         commits=True,
     ),
-    Act("export", "Studies as JSON, CSV, SVG or PNG.", STUDIES),
+    Act(
+        "export",
+        "Studies as JSON, CSV, SVG or PNG.",
+        STUDIES,
+        form={"form": "format", "output": "file or folder", "curves": "curves (CSV)"},
+    ),
     Act(
         "import",
         "Take in runs that were trained elsewhere, from files.",
@@ -238,6 +243,8 @@ GONE = {
     "post words --repo": "name the draft with --file",
     "post lint --repo": "name the draft with --file",
     "post preview --repo": "name the draft with --file",
+    "post export --for": "the front matter is a template, front-matter.txt.j2, which a week can "
+    "have of its own; what the place takes otherwise is said in notes",
     "post export --repo": "name the draft with --file",
 }
 """What to do instead of a command, or an option of one, that an earlier version had."""
@@ -263,8 +270,9 @@ def actions() -> dict[str, tuple[str, ...]]:
 def gone(words: Sequence[str]) -> str:
     """What to do instead, where the words ask for what an earlier version had; else nothing."""
     for name, instead in GONE.items():
-        rest = iter(words)
-        if all(word in rest for word in name.split()):
+        first, *more = name.split()
+        rest = iter(words[1:])
+        if words[:1] == [first] and all(word in rest for word in more):
             return f"`q1lab {name}` is gone; {instead}"
     return ""
 
