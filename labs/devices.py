@@ -35,7 +35,7 @@ def choose(wanted: str) -> str:
     if not there[wanted]:
         present = ", ".join(name for name, here in there.items() if here)
         raise ValueError(
-            f"no {wanted} device here; there is: {present} (or leave --device at auto)"
+            f"no {wanted} device here; there is: {present}; --device takes one of them, or auto"
         )
     return wanted
 

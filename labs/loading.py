@@ -11,11 +11,17 @@ import importlib.util
 import inspect
 import sys
 import traceback
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import torch
 from torch import nn
+
+SIZES = ("block_size", "vocab_size", "n_layer", "n_head", "n_embd")
+STANDARD = (*SIZES, "dropout", "bias")
+"""The fields that every model file is built with, as far as it knows them."""
 
 
 class ModelError(Exception):
@@ -50,14 +56,36 @@ def fields(module: ModuleType) -> list[str]:
     return list(inspect.signature(module.GPTConfig).parameters)
 
 
+def takes_any(module: ModuleType) -> bool:
+    """Whether the file's GPTConfig takes whatever name it is given (``**kwargs``)."""
+    given = inspect.signature(module.GPTConfig).parameters.values()
+    return any(one.kind is inspect.Parameter.VAR_KEYWORD for one in given)
+
+
 def build(module: ModuleType, config: dict[str, Any], vocab_size: int) -> nn.Module:
     """``GPT(GPTConfig(...))`` with those of ``config``'s values that the file knows."""
-    known = fields(module)
+    known = {*fields(module), *(STANDARD if takes_any(module) else ())}
     values = {key: value for key, value in config.items() if key in known}
     model = module.GPT(module.GPTConfig(**{**values, "vocab_size": vocab_size}))
     if not isinstance(model, nn.Module):
         raise TypeError("GPT must be a torch.nn.Module")
     return model
+
+
+def deaf_to(make: Callable[..., nn.Module], sizes: Mapping[str, Any]) -> list[str]:
+    """The sizes among n_layer, n_embd and vocab_size that change nothing in what ``make(**sizes)``
+    builds when they change: a config can take a name and leave it aside."""
+
+    def shapes(**other: int) -> list[torch.Size]:
+        return [p.shape for p in make(**{**sizes, **other}).parameters()]
+
+    usual = shapes()
+    others = {
+        "n_layer": sizes["n_layer"] + 1,
+        "n_embd": 2 * sizes["n_embd"],
+        "vocab_size": sizes["vocab_size"] + 256,  # some round it up
+    }
+    return [name for name, other in others.items() if shapes(**{name: other}) == usual]
 
 
 def where(error: BaseException, path: Path) -> str:

@@ -91,7 +91,17 @@ def look(
     """Build the model, check what its forward returns, count, and time a few training steps."""
     module = loading.load(file)
     try:
+        sizes = {**config, "vocab_size": vocab_size}
+        if deaf := loading.deaf_to(
+            lambda **given: loading.build(module, given, given["vocab_size"]), sizes
+        ):
+            raise loading.ModelError(
+                f"{file}: whatever {' and '.join(deaf)} GPTConfig is given, the model stays the "
+                "same, so a study would train another size than it says"
+            )
         model = keyed.build(lambda: loading.build(module, config, vocab_size), 0).to(device)
+    except loading.ModelError:
+        raise
     except Exception as error:
         raise loading.ModelError(loading.describe(error, file)) from error
     weights = {name: one.detach().cpu().clone() for name, one in model.named_parameters()}

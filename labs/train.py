@@ -187,7 +187,11 @@ def train(
     cfg = {**plan["config"], **plan.get("arm_config", {}).get(arm, {})}
     # where a file is compared with itself, one arm draws with other seeds (q1lab's studies.py)
     drawn = seed + plan.get("seed_shift", {}).get(arm, 0)
-    device = torch.device(plan["device"])
+    try:  # a study may be planned on another machine than it trains on
+        device = torch.device(devices.choose(plan["device"]))
+        devices.choose_dtype(plan["dtype"], device.type)
+    except ValueError as error:
+        raise loading.ModelError(f"planned for {plan['device']} {plan['dtype']}: {error}") from None
     precision = devices.Precision(
         device, plan["dtype"], cfg["block_size"], compiled=cfg["compile"] == "on"
     )

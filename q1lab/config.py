@@ -11,13 +11,12 @@ import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from q1lab import paths
-from q1lab.errors import FAILED, Problem
+from q1lab.errors import FAILED, Problem, nearest
 from q1lab.files import expanded, os_reason, plain, read_text, write_atomic
 
 LARGEST = 1 << 20
@@ -159,9 +158,7 @@ def _read(file: Path) -> dict[str, Any]:
 def _known(key: str, where: str) -> str:
     if key in KEYS:
         return key
-    near = get_close_matches(key, KEYS, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(KEYS)}"
-    raise Problem(f"{where}: there is no setting {key!r}; {hint}")
+    raise Problem(f"{where}: there is no setting {key!r}; {nearest(key, KEYS)}")
 
 
 def _from_text(key: str, text: str) -> Any:
@@ -195,11 +192,8 @@ def _checked(key: str, value: Any, where: str, folder: Path) -> Any:
     if not isinstance(value, str) or empty or "\0" in value:
         raise Problem(f"{where}: {key} must be text, not {value!r}")
     if key in CHOICES and value not in CHOICES[key]:
-        near = get_close_matches(value, CHOICES[key], n=1, cutoff=0.5)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise Problem(
-            f"{where}: {key} must be one of {', '.join(CHOICES[key])}, not {value!r}{hint}"
-        )
+        one_of = f"it is one of {', '.join(CHOICES[key])}"
+        raise Problem(f"{where}: {key} can't be {value!r}; {nearest(value, CHOICES[key], one_of)}")
     if key in ("repo", "content"):
         return (folder / expanded(value)).absolute()
     return value

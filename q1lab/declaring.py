@@ -11,7 +11,8 @@ neither.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from itertools import count, islice
 
@@ -24,6 +25,8 @@ from q1lab.index.store import Store
 from q1lab.planning import Draft, Plan
 from q1lab.study import command, launch, presets, series, studies, tuning, turns
 from q1lab.study.command import Wish
+from q1lab.study.engines.choice import by_hand
+from q1lab.study.machine import cores
 from q1lab.study.series import OVER, SWEEP, TUNE, Series
 from q1lab.study.studies import ARMS, Study
 
@@ -176,7 +179,7 @@ def _declare(
 ) -> Declared:
     if len(wishes) > series.MOST:
         raise Problem(f"{len(wishes)} studies in one series; {series.MOST} at most")
-    drafts = [planning.draft_of(wish, store) for wish in wishes]
+    drafts = _drafts(wishes, store)
     if kind == TUNE:
         own = (tuning.SEEDS,)
         drafts = [replace(one, study=replace(one.study, looks=own)) for one in drafts]
@@ -184,8 +187,11 @@ def _declare(
         if draft.kept is not None or draft.study.is_floor:
             what = "a kept study" if draft.kept is not None else "the baseline itself"
             raise Problem(f"{draft.typed.variant}: {what} can't be one of a series; run it alone")
-        if draft.engine.kind == "notebook":
-            raise Problem("a series trains one study after another; a notebook trains only one")
+        if by_hand(draft.study.engine, ""):
+            raise Problem(
+                "a series trains one study after another; what is trained by hand "
+                f"(--engine {draft.typed.engine}) is one study"
+            )
     labels = values or tuple(draft.study.arms["modified"].origin for draft in drafts)
     twice = next((label for label in labels if labels.count(label) > 1), None)
     if twice is not None:
@@ -198,6 +204,10 @@ def _declare(
     gone = set() if record is None else turns.deleted_places(record.id)
     if record is None:
         record = replace(wanted, id=turns.new_id(kind), seeds=_seeds(drafts, store))
+    if kind == SWEEP:
+        old = {record.members[at] for at in found}
+        new = [one for label, one in zip(labels, drafts, strict=True) if label not in old]
+        _check(new, wishes)
     by_name = {
         label: replace(draft, study=_with(draft.study, record.place(record.members.index(label))))
         for label, draft in zip(labels, drafts, strict=True)
@@ -208,6 +218,48 @@ def _declare(
         if at in found or at not in gone
     ]
     return Declared(record, tuple(plans))
+
+
+def _drafts(wishes: Sequence[Wish], store: Store) -> list[Draft]:
+    """A draft of each. Problem where one can't be planned; of several modifications it names all
+    that can't, and offers the others."""
+    found: list[Draft] = []
+    bad: dict[str, Problem] = {}
+    for wish in wishes:
+        try:
+            found.append(planning.draft_of(wish, store))
+        except Problem as problem:
+            if len({one.variant for one in wishes}) == 1:
+                raise
+            bad[wish.variant] = problem
+    if not bad:
+        return found
+    first = next(iter(bad.values()))
+    if not found:
+        raise first
+    raise Problem("; ".join(map(str, bad.values())) + _others(wishes, bad), first.code)
+
+
+def _check(new: Sequence[Draft], wishes: Sequence[Wish]) -> None:
+    """Check all files of these drafts, several at a time. The first one that fails ends it, before
+    the others are through."""
+    pool = ThreadPoolExecutor(cores())
+    mine = [one for one in new if one.pair.modified.is_learners and not one.wish.unchecked]
+    checks = {pool.submit(planning.check, draft.pair.modified): draft for draft in mine}
+    try:
+        for check in as_completed(checks):
+            check.result()
+    except Problem as problem:
+        others = _others(wishes, [checks[check].typed.variant])
+        raise Problem(f"{problem}{others}", problem.code) from None
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _others(wishes: Sequence[Wish], bad: Collection[str]) -> str:
+    """How to go on without the modifications that are bad."""
+    good = [wish.variant for wish in wishes if wish.variant not in bad]
+    return f"; for the others: {command.sweep_text(wishes[0], good)}"
 
 
 def _seeds(drafts: Sequence[Draft], store: Store) -> tuple[int, ...]:

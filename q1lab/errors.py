@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 OK, FAILED, USAGE, UNFINISHED, OUT_OF_TOUCH, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
 STATUSES = {
@@ -31,3 +33,14 @@ class Problem(Exception):
     def __init__(self, message: str, code: int = USAGE) -> None:
         super().__init__(message)
         self.code = code
+
+
+def nearest(word: str, known: Iterable[str], otherwise: str = "") -> str:
+    """The end of a message on an unknown word: ``did you mean 'x'?``, or what there is."""
+    from difflib import get_close_matches
+
+    names = list(known)
+    near = get_close_matches(word, names, n=1, cutoff=0.6)
+    if near:
+        return f"did you mean {near[0]!r}?"
+    return otherwise or f"there is {', '.join(names) or 'none'}"

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import platform
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import count, islice
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,6 @@ from q1lab.index.store import Store
 from q1lab.journal import predictions
 from q1lab.model import parents, width
 from q1lab.study import (
-    children,
     command,
     corpora,
     kept,
@@ -41,9 +40,10 @@ from q1lab.study import (
     variants,
 )
 from q1lab.study.command import Wish
-from q1lab.study.engines import names
 from q1lab.study.engines.base import OutOfReach, Refused
+from q1lab.study.engines.choice import Choice, by_hand, choose, engine_of
 from q1lab.study.kept import Kept
+from q1lab.study.machine import cores, likely_device
 from q1lab.study.studies import Arm, Asked, Data, Study
 from q1lab.tracking import state as wandb_state
 from q1lab.week import progress
@@ -59,7 +59,8 @@ class Plan:
     missing: tuple[str, ...]
     """Names of the runs that will train."""
     minutes: float | None
-    """Estimate for what is missing, from a few timed steps on this machine."""
+    """Estimate for what is missing, from a few timed steps; None where no machine of those that
+    train could be asked."""
     notes: tuple[str, ...] = ()
     alive: bool = False
     """Whether the study trains already."""
@@ -68,11 +69,6 @@ class Plan:
     again."""
     kept: Kept | None = None
     """The folder that the study was read from, where a study of the repository trains again."""
-
-
-def cores() -> int:
-    """Processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @dataclass(frozen=True)
@@ -86,7 +82,6 @@ class Draft:
     """The planned range, where one is asked for."""
     study: Study
     pair: parents.Pair
-    engine: names.Choice
     answer: dict[str, Any]
     kept: Kept | None
     known: tuple[str, ...]
@@ -134,9 +129,9 @@ def draft_of(wish: Wish, store: Store) -> Draft:
     paths.ensure_home()
 
     extra_fields = (*baseline.fields, *modified.fields)
-    engine = names.choose(wish.engine, wish.preset, wish.engine_options, load_settings().engine)
-    away = "cuda" if engine.kind == "notebook" and wish.device == "auto" else wish.device
-    preset = wish.preset or presets.default_for(likely_device(away))
+    engine = choose(wish.engine, wish.preset, wish.engine_options, load_settings().engine)
+    device = engine_of(engine).device(wish.device, wish.preset)
+    preset = wish.preset or presets.default_for(likely_device(device))
     config = presets.resolve(preset, wish.overrides, extra_fields)
     chosen = wish.tuned
     if wish.tune is not None and chosen is None:
@@ -147,30 +142,33 @@ def draft_of(wish: Wish, store: Store) -> Draft:
     question = {
         "files": {"baseline": str(baseline.path), "modified": str(modified.path)},
         "vocab_size": data.vocab_size,
-        "device": wish.device,
+        "device": device,
         "dtype": wish.dtype,
         "threads": 1,
     }
-    answer = _ask(engine, {**question, "config": config}, baseline, modified)
+    answer = _ask(engine, {**question, "config": config})
     if wish.preset is None and presets.default_for(answer["device"]) != preset:
         preset = presets.default_for(answer["device"])
         config = presets.resolve(preset, wish.overrides, extra_fields)
-        answer = _ask(engine, {**question, "config": config}, baseline, modified)
+        answer = _ask(engine, {**question, "config": config})
 
     matched = None
     if wish.match is not None:
         matched = width.matching(
             pair,
             config,
-            lambda with_: _ask(engine, {**question, "config": with_}, baseline, modified)["arms"],
+            lambda with_: _ask(engine, {**question, "config": with_})["arms"],
         )
         config = presets.resolve(preset, {**wish.overrides, **matched}, extra_fields)
-        answer = _ask(engine, {**question, "config": config}, baseline, modified)
+        answer = _ask(engine, {**question, "config": config})
         wish = replace(wish, match=None, overrides={**wish.overrides, **matched})
 
     known_before = tuple(studies.ids())
     drawn = command.parse_fresh(wish.seeds)
-    draft = _draft(wish, seeds, preset, config, data, answer, baseline, modified, engine)
+    first = 2 * (asked[0] if asked else len(seeds))
+    places = engine_of(engine).places(answer["device"], 2 * len(seeds), first, wish.jobs)
+    draft = _draft(wish, seeds, preset, config, data, answer, pair, places)
+    draft = replace(draft, engine=engine)
     if again is not None:
         draft = _as_kept(draft, again, wish)
     if matched is not None:
@@ -179,7 +177,7 @@ def draft_of(wish: Wish, store: Store) -> Draft:
         draft = _with_choice(draft, chosen)
     if drawn is not None:
         draft = replace(draft, fresh_seeds=drawn)
-    return Draft(typed, wish, asked, draft, pair, engine, answer, again, known_before)
+    return Draft(typed, wish, asked, draft, pair, answer, again, known_before)
 
 
 def resolve(
@@ -201,12 +199,11 @@ def resolve(
         seeds = known.seeds if known.fresh_seeds else draft.seeds
         study, missing = _go_on(known, seeds, store, wish.jobs)
         if wish.engine is not None:
-            study = _moved(study, made.engine)
+            # checkpoints stay where they were made: runs under way begin again there
+            study = replace(study, engine=made.study.engine)
     else:
         if asked is not None:
             draft = planned(draft, *asked, store, seeds)
-            if made.engine.kind != "local" and wish.jobs is None:
-                draft = replace(draft, jobs=2 * asked[0])
         elif draft.fresh_seeds:
             draft = replace(draft, looks=(seeds or drawn_seeds(draft, store),))
         ready = set() if wish.fresh else {run.name for run, _ in reuse.find(draft)}
@@ -280,7 +277,7 @@ def begin(wish: Wish, store: Store, drawn: Plan | None = None) -> Plan:
             raise launch.running_already(made.study.id)
         study = save(made, store)
         ingest.take_in(store, study)
-        if made.missing and (study.engine or names.LOCAL).kind != "notebook":
+        if made.missing and not by_hand(study.engine, study.id):
             launch.start(study)
     return replace(made, study=study)
 
@@ -371,13 +368,15 @@ def _mint(study: Study) -> None:
         wandb_state.mint(study)
 
 
-def check(file: variants.Variant) -> list[str]:
+@cache
+def check(file: variants.Variant) -> tuple[str, ...]:
     """Run the property checks on a learner's file; returns which of them it overrules, and why.
+    Once a process: members of a sweep share their baseline.
     Problem when one fails: such a study would say nothing."""
     from q1lab.model.checks import run_checks
 
     report = run_checks(file.path)
-    failed = [result.name for result in report.checks if not result.passed]
+    failed = [result.name for result in report.failed]
     if report.unusable is not None:
         raise Problem(report.unusable)
     if failed:
@@ -388,34 +387,13 @@ def check(file: variants.Variant) -> list[str]:
             "or train it all the same with "
             "--unchecked"
         )
-    return [f"“{result.name}”, because {result.overruled}" for result in report.overruled]
+    return tuple(f"“{result.name}”, because {result.overruled}" for result in report.overruled)
 
 
 def planning_lock() -> Any:
     """Held around the last look at a plan, its saving and its launch."""
     paths.ensure_home()
     return locked(paths.plan_lock(), wait=150)
-
-
-def likely_device(wanted: str) -> str:
-    """A guess without torch, for the default preset; the probe has the last word."""
-    if wanted != "auto":
-        return wanted
-    if platform.system() == "Darwin" and platform.machine() == "arm64":
-        return "mps"
-    from q1lab.study.gpus import gpus
-
-    return "cuda" if gpus() else "cpu"
-
-
-def default_jobs(device: str, runs: int) -> int:
-    """One run per core on a CPU, each with one thread; one run per GPU; one on Apple's MPS."""
-    places = cores() if device == "cpu" else 1
-    if device == "cuda":
-        from q1lab.study.gpus import gpus
-
-        places = len(gpus())
-    return max(1, min(places, runs))
 
 
 def _draft(
@@ -425,16 +403,10 @@ def _draft(
     config: presets.Config,
     data: Data,
     answer: dict[str, Any],
-    baseline: variants.Variant,
-    modified: variants.Variant,
-    engine: names.Choice = names.LOCAL,
+    pair: parents.Pair,
+    places: tuple[int, int],
 ) -> Study:
-    device = answer["device"]
-    here = engine.kind == "local"
-    jobs = wish.jobs or (default_jobs(device, 2 * len(seeds)) if here else 2 * len(seeds))
-    threads = max(1, cores() // jobs) if here and device == "cpu" else 1
-    if not here:
-        threads = max(1, int(float(engine.options.get("cpus", 1) or 1)))
+    modified, baseline = pair.modified, pair.baseline
     names = {"baseline": baseline.name, "modified": modified.name}
     if names["baseline"] == names["modified"]:
         names["modified"] += "*"
@@ -460,10 +432,10 @@ def _draft(
         preset=preset,
         config=config,
         data=data,
-        device=device,
+        device=answer["device"],
         dtype=answer["dtype"],
-        jobs=jobs,
-        threads=threads,
+        jobs=places[0],
+        threads=places[1],
         headline=wish.headline,
         versions={
             "q1lab": __version__,
@@ -480,38 +452,19 @@ def _draft(
             wandb=wish.wandb,
             baseline=wish.baseline and baseline.origin,
         ),
-        engine=None if here else engine,
         shared_at_start=None if same else answer.get("shared_at_start"),
         seed_shift={"modified": studies.OTHER_SEEDS} if same else {},
     )
 
 
-def _ask(
-    engine: names.Choice,
-    question: dict[str, Any],
-    baseline: variants.Variant,
-    modified: variants.Variant,
-) -> dict[str, Any]:
-    """The probe's answer from where the runs will train."""
-    if engine.kind == "local":
-        return children.ask(children.prober(), question)
-    if engine.kind == "notebook":  # counted here; what trains is where the notebook goes
-        device, dtype = question["device"], question["dtype"]
-        answer = children.ask(children.prober(), {**question, "device": "cpu", "dtype": "fp32"})
-        answer["device"] = "cuda" if device == "auto" else device
-        return {**answer, "dtype": "fp32" if dtype == "auto" else dtype}
-    files = {"baseline": baseline.text, "modified": modified.text}
+def _ask(choice: Choice | None, question: dict[str, Any]) -> dict[str, Any]:
+    """The probe's answer to plan by, from where the runs will train or for there."""
     try:
-        return names.engine_of(engine).ask(question, files)
+        return engine_of(choice).plan(question)
     except (OutOfReach, Refused) as error:
         code = OUT_OF_TOUCH if isinstance(error, OutOfReach) else FAILED
-        raise Problem(f"--engine {engine.text}: {error}", code) from None
-
-
-def _moved(study: Study, engine: names.Choice) -> Study:
-    """The study with its missing runs on this engine. Checkpoints stay where they were made, so
-    runs that were under way begin again there."""
-    return replace(study, engine=None if engine.kind == "local" else engine)
+        where = "" if choice is None else f"--engine {choice.text}: "
+        raise Problem(f"{where}{error}", code) from None
 
 
 def _wandb_mode(wished: str) -> str:
@@ -627,11 +580,14 @@ def _go_on(
     return study, missing
 
 
-def _minutes(study: Study, missing: tuple[str, ...], answer: dict[str, Any]) -> float:
+def _minutes(study: Study, missing: tuple[str, ...], answer: dict[str, Any]) -> float | None:
     total = 0.0
     for run in study.runs:
         if run.name in missing:
-            total += answer["arms"][run.arm]["seconds_per_iter"] * study.max_iters
+            pace = answer["arms"][run.arm].get("seconds_per_iter")
+            if pace is None:
+                return None
+            total += pace * study.max_iters
     # evaluations cost about a third of a training step's work a token
     share = (
         study.data.val_tokens

@@ -60,13 +60,16 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
 
 @pytest.fixture
 def fake_trainer(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Puts the trainer and the probe without torch in place; call it with FAKE_TRAIN's settings."""
+    """Puts the trainer and the probe without torch in place; call it with FAKE_TRAIN's settings.
+
+    Nothing goes to W&B unless a test asks for it: a relay costs more than such a study."""
 
     def behave(**how: Any) -> None:
         monkeypatch.setenv("FAKE_TRAIN", json.dumps(how))
 
     monkeypatch.setenv("Q1LAB_TRAINER", f"{sys.executable} {KIT / 'fake_train.py'}")
     monkeypatch.setenv("Q1LAB_PROBE", f"{sys.executable} {KIT / 'fake_probe.py'}")
+    monkeypatch.setenv("Q1LAB_WANDB", "disabled")
     behave()
     return behave
 

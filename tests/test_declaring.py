@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -115,12 +116,43 @@ def test_a_file_that_fails_its_checks_starts_nothing(
     bad = tmp_path / "bad.py"
     bad.write_text((paths.models_dir() / "rope.py").read_text() + "\n# mine\nBAD = 1\n")
 
-    def fails(file: Any) -> None:
-        raise Problem(f"{file.path.name} fails 1 of 9 checks")
+    slow = bad.with_name("slow.py")
+    slow.write_text(bad.read_text() + "SLOW = 1\n")
+    let_go = threading.Event()
 
-    monkeypatch.setattr(planning, "check", fails)
-    with pytest.raises(Problem, match=r"bad\.py fails 1 of 9 checks"):
-        declaring.sweep(wish(seeds="3", baseline="baseline"), ("rope", str(bad)), store)
+    def check(file: Any) -> tuple[str, ...]:
+        if file.path == bad:
+            raise Problem("bad.py fails 1 of 9 checks")
+        let_go.wait(60)
+        return ()
+
+    monkeypatch.setattr(planning, "check", check)
+    try:
+        with pytest.raises(Problem) as caught:
+            declaring.sweep(
+                wish(seeds="3", baseline="baseline"), ("rope", str(slow), str(bad)), store
+            )
+    finally:
+        let_go.set()
+    assert str(caught.value) == (
+        f"bad.py fails 1 of 9 checks; for the others: q1lab sweep rope {slow} --baseline "
+        "baseline --seeds 3 --preset quick --max-iters 20 --wandb disabled"
+    )
+    assert studies.ids() == []
+
+
+def test_files_that_can_not_be_read_are_named_and_the_others_offered(
+    fake_trainer: Fake, store: Store, tmp_path: Path
+) -> None:
+    bad = tmp_path / "bad.py"
+    bad.write_text("def (\n")
+    with pytest.raises(Problem) as caught:
+        declaring.sweep(wish(seeds="3"), ("rope", str(bad), "no_such"), store)
+    assert "bad.py:1: " in str(caught.value)
+    assert "no_such" in str(caught.value)
+    assert str(caught.value).endswith(
+        "; for the others: q1lab run rope --seeds 3 --preset quick --max-iters 20 --wandb disabled"
+    )
     assert studies.ids() == []
 
 
@@ -130,12 +162,16 @@ def test_a_file_that_fails_its_checks_starts_nothing(
         (("rope",), {}, "at least two modifications; for one: q1lab run rope"),
         (("rope", "rope"), {}, "rope is there twice"),
         (("rope", "baseline"), {}, "the baseline itself can't be one of a series"),
-        (("rope", "rop"), {}, "did you mean rope"),
+        (("rope", "rop"), {}, "did you mean 'rope'"),
         (("rope", "gqa"), {"seeds": "12..3"}, "a range goes up"),
         (("rope", "gqa"), {"seeds": "3..3"}, "a range goes up"),
         (("rope", "gqa"), {"seeds": "1..5"}, "begins at 3 pairs"),
         (("rope", "gqa"), {"seeds": "3..8", "headline": "welch"}, "paired interval"),
-        (("rope", "gqa"), {"engine": "notebook"}, "a notebook trains only one"),
+        (
+            ("rope", "gqa"),
+            {"engine": "notebook"},
+            "trained by hand .--engine notebook. is one study",
+        ),
     ],
 )
 def test_what_cannot_be_swept_is_one_line(

@@ -104,6 +104,7 @@ def test_the_week_says_what_it_said(
     fake_trainer: Callable[..., None],
 ) -> None:
     of_its_own(tmp_path, monkeypatch)
+    monkeypatch.delenv("Q1LAB_WANDB")
     model = (places.ROOT / "labs" / "models" / "baseline.py").read_text()
     roadmap = "# Roadmap\n\n## M03-W04\n\n- [ ] Read one paper\n- [ ] Publish the post\n"
     repo = begun(tmp_path / "mine", {"model.py": model, "AI_EXPERT_ROADMAP.md": roadmap})

@@ -47,13 +47,18 @@ def test_quick_commands_load_nothing_heavy(args: list[str]) -> None:
     assert not found & HEAVY
 
 
-def test_a_trainer_loads_nothing_of_q1lab() -> None:
-    found = loaded_after("import labs.train")
-    assert not found & {"q1lab", "textual", "sqlite_utils", "git", "wandb", "click"}
-
-
-def test_the_runner_is_light() -> None:
-    assert not loaded_after("import q1lab.study.runner") & HEAVY
+@pytest.mark.parametrize(
+    "code",
+    [
+        "from q1lab.cli import COMMANDS, cli\nfor name in COMMANDS: cli.get_command(None, name)",
+        "import q1lab.study.runner",
+        "import q1lab.tracking.rows, q1lab.tracking.importing, q1lab.tracking.foreign",
+        "from q1lab.week.content import load; load(__import__('pathlib').Path('content'))",
+    ],
+    ids=["every command", "the runner", "what W&B gets", "the week"],
+)
+def test_what_is_there_before_it_is_used_loads_nothing_heavy(code: str) -> None:
+    assert not loaded_after(code) & (HEAVY - {"rich", "sqlite_utils"})
 
 
 def test_libraries_whose_private_names_are_used_have_a_tested_upper_bound() -> None:

@@ -19,6 +19,7 @@ import pytest
 from q1lab import repository
 from q1lab.errors import Problem
 from q1lab.repository import CommitResult, NeedsYes, NoRepository, Repository, init
+from tests.kit.repos import of_its_own
 
 ODD_NAMES = (
     "-rf.md",
@@ -37,17 +38,10 @@ def _own_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A git configuration of the test's own, and nothing of the caller's git in the environment."""
     home = tmp_path / "home"
     home.mkdir()
-    config = home / "gitconfig"
-    config.write_text(
-        "[user]\n\tname = Test Learner\n\temail = learner@example.org\n[init]\n\tdefaultBranch = "
-        "main\n"
-    )
-    for name in list(os.environ):
-        if name.startswith("GIT_") or name in ("EMAIL", "XDG_CONFIG_HOME"):
-            monkeypatch.delenv(name)
+    of_its_own(home, monkeypatch)
+    for name in ("EMAIL", "XDG_CONFIG_HOME"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(home))
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(config))
-    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
 
 
 def sh(folder: Path, *args: str, check: bool = True, **env: str) -> str:
@@ -275,54 +269,62 @@ def test_looking_never_writes_the_index(repo: Path) -> None:
 # ── the learner's own edits
 
 
-def test_uncommitted_edits_need_a_yes_and_are_shown(repo: Path) -> None:
-    doc = repo / "DOC.md"
-    doc.write_text("DOC.md, first version\nmy own line\n")
-    ours = Repository.discover(repo)
-    problem = refused(repo, lambda: ours.check([doc]), "DOC.md holds edits of yours", "--yes")
-    assert isinstance(problem, NeedsYes)
-    assert "+my own line" in problem.diff
-    assert commit(ours, [doc], "docs", confirmed=True).committed
+def edited(repo: Path) -> str:
+    with (repo / "DOC.md").open("a") as doc:
+        doc.write("my own line\n")
+    return "DOC.md"
 
 
-def test_a_staged_edit_of_the_document_needs_a_yes_even_when_the_work_tree_is_back(
-    repo: Path,
-) -> None:
-    doc = repo / "DOC.md"
-    was = doc.read_bytes()
-    doc.write_text("staged only\n")
+def staged_and_put_back(repo: Path) -> str:
+    was = (repo / "DOC.md").read_bytes()
+    edited(repo)
     sh(repo, "add", "DOC.md")
-    doc.write_bytes(was)
+    (repo / "DOC.md").write_bytes(was)
+    return "DOC.md"
+
+
+def drafted(repo: Path) -> str:
+    (repo / "MODIFICATION.md").write_text("my own line\n")
+    return "MODIFICATION.md"
+
+
+def removed_and_written_again(repo: Path) -> str:
+    (repo / "notes.md").write_text("my own line\n")  # its removal is staged
+    return "notes.md"
+
+
+@pytest.mark.parametrize(
+    ("edit", "shown"),
+    [
+        (edited, "+my own line"),
+        (staged_and_put_back, "my own line"),
+        (drafted, "+my own line"),
+        (removed_and_written_again, "-notes.md, first version"),
+    ],
+)
+def test_edits_of_the_learner_need_a_yes_and_are_shown(
+    repo: Path, edit: Callable[[Path], str], shown: str
+) -> None:
+    name = edit(repo)
     ours = Repository.discover(repo)
-    problem = refused(repo, lambda: ours.check([doc]), "edits of yours")
+    problem = refused(repo, lambda: ours.check([name]), f"{name} holds edits of yours", "--yes")
     assert isinstance(problem, NeedsYes)
-    assert "staged only" in problem.diff
-
-
-def test_an_untracked_document_that_the_learner_wrote_needs_a_yes(repo: Path) -> None:
-    mine = repo / "MODIFICATION.md"
-    mine.write_text("my own draft\n")
-    ours = Repository.discover(repo)
-    problem = refused(repo, lambda: ours.check([mine]), "edits of yours")
-    assert isinstance(problem, NeedsYes)
-    assert "+my own draft" in problem.diff
-    ours.check([mine], confirmed=True)
-
-
-def test_a_staged_removal_of_the_document_needs_a_yes(repo: Path) -> None:
-    ours = Repository.discover(repo)
-    (repo / "notes.md").write_text("back again\n")
-    refused(repo, lambda: commit(ours, ["notes.md"], "docs"), "edits of yours")
+    assert shown in problem.diff
+    assert commit(ours, [name], "docs", confirmed=True).committed == (
+        edit is not staged_and_put_back
+    )
 
 
 # ── hooks
 
 
-@pytest.mark.parametrize("which", ["pre-commit", "prepare-commit-msg", "commit-msg"])
-@pytest.mark.parametrize("tracked", [False, True])
-def test_a_failing_hook_changes_nothing(repo: Path, which: str, tracked: bool) -> None:
+@pytest.mark.parametrize(
+    ("which", "name"),
+    [("pre-commit", "DOC.md"), ("prepare-commit-msg", "NEW.md"), ("commit-msg", "NEW.md")],
+)
+def test_a_failing_hook_changes_nothing(repo: Path, which: str, name: str) -> None:
     hook(repo, which, "echo 'the line is too long' >&2; exit 1\n")
-    path = repo / ("DOC.md" if tracked else "NEW.md")
+    path = repo / name
     path.write_text("ours\n")
     ours = Repository.discover(repo)
     problem = refused(
@@ -387,17 +389,6 @@ def test_the_commit_message_hook_sees_the_message(repo: Path) -> None:
     )
 
 
-def test_hooks_run_apart_from_the_terminal(repo: Path) -> None:
-    """In a session of their own there is no terminal to ask on, so a forgotten prompt fails instead
-    of hanging."""
-    hook(repo, "pre-commit", "ps -o sid= -p $$ > sid.txt\n")
-    (repo / "NEW.md").write_text("ours\n")
-    if shutil.which("ps") is None:
-        pytest.skip("needs ps")
-    commit(Repository.discover(repo), ["NEW.md"], "docs")
-    assert int((repo / "sid.txt").read_text()) != os.getsid(0)
-
-
 def test_a_fresh_index_is_put_back_to_the_byte(tmp_path: Path) -> None:
     """After a commit the index holds a cached tree, which `git rm --cached` would not restore."""
     folder = tmp_path / "clean"
@@ -411,14 +402,14 @@ def test_a_fresh_index_is_put_back_to_the_byte(tmp_path: Path) -> None:
 
 
 def test_nothing_below_git_can_prompt(repo: Path) -> None:
-    hook(
-        repo,
-        "pre-commit",
-        "if read answer < /dev/tty; then echo asked; fi 2>/dev/null; cat > got.txt; exit 0\n",
-    )
+    """A session of its own has no terminal to ask on, so a forgotten prompt fails instead of
+    hanging."""
+    hook(repo, "pre-commit", "ps -o sid= -p $$ > sid.txt; cat > got.txt; exit 0\n")
     (repo / "NEW.md").write_text("ours\n")
     commit(Repository.discover(repo), ["NEW.md"], "docs")
     assert (repo / "got.txt").read_text() == ""
+    if shutil.which("ps"):
+        assert int((repo / "sid.txt").read_text()) != os.getsid(0)
 
 
 def test_signing_that_fails_is_reported(repo: Path) -> None:
@@ -438,14 +429,10 @@ def new_file(folder: Path) -> Callable[[], object]:
     return lambda: commit(ours, [folder / "NEW.md"], "docs", confirmed=True)
 
 
-def test_no_identity(repo: Path, tmp_path: Path) -> None:
-    (tmp_path / "home" / "gitconfig").write_text("")
+@pytest.mark.parametrize("known", ["", "[user]\n\tname = Only Name\n"])
+def test_a_person_whom_git_does_not_know(repo: Path, tmp_path: Path, known: str) -> None:
+    (tmp_path / "home" / "gitconfig").write_text(known)
     refused(repo, new_file(repo), "git does not know who you are", "user.name", "user.email")
-
-
-def test_no_email(repo: Path, tmp_path: Path) -> None:
-    (tmp_path / "home" / "gitconfig").write_text("[user]\n\tname = Only Name\n")
-    refused(repo, new_file(repo), "git does not know who you are")
 
 
 def conflict(folder: Path) -> None:
@@ -470,19 +457,16 @@ def conflict(folder: Path) -> None:
         (("bisect", "start"), "a bisect is in progress"),
     ],
 )
-@pytest.mark.parametrize("resolved", [False, True])
-def test_an_operation_in_progress(
-    repo: Path, start: tuple[str, ...], what: str, resolved: bool
-) -> None:
+def test_an_operation_in_progress(repo: Path, start: tuple[str, ...], what: str) -> None:
     conflict(repo)
     if start[0] == "revert":
         (repo / "model.py").write_text("main again\n")
         sh(repo, "commit", "-q", "-am", "again")
         start = ("revert", "--no-edit", "HEAD~1")
     sh(repo, *start, check=False)
-    if resolved:
-        (repo / "model.py").write_text("resolved\n")
-        sh(repo, "add", "model.py")
+    refused(repo, new_file(repo), what, "git")
+    (repo / "model.py").write_text("resolved\n")
+    sh(repo, "add", "model.py")
     refused(repo, new_file(repo), what, "git")
 
 
@@ -514,26 +498,16 @@ def test_detached_head_needs_a_yes(repo: Path) -> None:
     assert commit(ours, ["NEW.md"], "docs", confirmed=True).branch is None
 
 
-def test_a_locked_index_is_reported_and_never_deleted(
-    repo: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("name", ["index.lock", "refs/heads/main.lock"])
+def test_a_lock_is_reported_and_never_deleted(
+    repo: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setattr(repository, "_LOCK_PAUSE_S", 0.01)
-    lock = repo / ".git" / "index.lock"
     act = new_file(repo)
+    lock = repo / ".git" / name
     lock.write_text("held")
-    problem = refused(repo, act, "index.lock", "another git is at work")
+    problem = refused(repo, act, lock.name, "another git is at work")
     assert problem.code == 1
-    assert lock.read_text() == "held"
-
-
-def test_a_locked_branch_is_reported_by_its_own_lock(
-    repo: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(repository, "_LOCK_PAUSE_S", 0.01)
-    act = new_file(repo)
-    lock = repo / ".git" / "refs" / "heads" / "main.lock"
-    lock.write_text("held")
-    refused(repo, act, "main.lock", "another git is at work")
     assert lock.read_text() == "held"
 
 
@@ -653,23 +627,24 @@ def test_an_ignored_file(repo: Path) -> None:
 def test_paths_outside_links_folders_and_nothing(repo: Path, tmp_path: Path) -> None:
     outside = tmp_path / "outside.md"
     outside.write_text("x\n")
-    ours = Repository.discover(repo)
-    refused(repo, lambda: commit(ours, [outside], "docs"), "not a file inside")
-    refused(repo, lambda: commit(ours, ["../outside.md"], "docs"), "not a file inside")
-    refused(repo, lambda: commit(ours, [repo], "docs"), "not a file inside")
-    refused(repo, lambda: commit(ours, ["gone.md"], "docs"), "there is no file")
-    refused(repo, lambda: commit(ours, [], "docs"), "no file was named")
-    refused(repo, lambda: commit(ours, ["DOC.md"], "  \n"), "needs a message")
-    refused(repo, lambda: commit(ours, ["DOC.md"], "nul \0 in it"), "needs a message")
     (repo / "link.md").symlink_to(outside)
-    refused(repo, lambda: commit(ours, ["link.md"], "docs"), "symbolic link")
     (repo / "linked").symlink_to(tmp_path)
-    refused(repo, lambda: commit(ours, ["linked/outside.md"], "docs"), "not a file inside")
     (repo / "folder").mkdir()
     (repo / "folder" / "x").write_text("x\n")
-    refused(repo, lambda: commit(ours, ["folder"], "docs"), "not a plain file")
     os.mkfifo(repo / "pipe.md")
-    refused(repo, lambda: commit(ours, ["pipe.md"], "docs"), "not a plain file")
+    ours = Repository.discover(repo)
+    for path in (outside, "../outside.md", repo, "linked/outside.md"):
+        refused(repo, lambda path=path: commit(ours, [path], "docs"), "not a file inside")
+    for name, words in (
+        ("gone.md", "there is no file"),
+        ("link.md", "symbolic link"),
+        ("folder", "not a plain file"),
+        ("pipe.md", "not a plain file"),
+    ):
+        refused(repo, lambda name=name: commit(ours, [name], "docs"), words)
+    refused(repo, lambda: commit(ours, [], "docs"), "no file was named")
+    for message in ("  \n", "nul \0 in it"):
+        refused(repo, lambda m=message: commit(ours, ["DOC.md"], m), "needs a message")
 
 
 def test_no_repository_and_init(tmp_path: Path) -> None:
@@ -786,18 +761,6 @@ def test_tracked_counts_by_pattern(repo: Path) -> None:
         (repo / name).write_text("{}")
     sh(repo, "add", "one.ipynb", "deep/two.ipynb")
     assert Repository.discover(repo).tracked("*.ipynb") == ("deep/two.ipynb", "one.ipynb")
-
-
-def test_git_is_imported_only_when_needed() -> None:
-    code = "import sys, q1lab.repository; print([m for m in ('git', 'gitdb') if m in sys.modules])"
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        check=True,
-        cwd=Path(__file__).parents[1],
-    )
-    assert done.stdout.strip() == "[]"
 
 
 def processes(act: Callable[[], object], monkeypatch: pytest.MonkeyPatch) -> list[str]:

@@ -93,7 +93,7 @@ def test_where_everything_diverged_there_is_no_study(fake_trainer: Fake, store: 
         ("n_layer", "only a number with decimals above 0"),
         ("dropout", "only a number with decimals above 0"),
         ("compile", "only a number with decimals above 0"),
-        ("learning_rat", "did you mean learning_rate"),
+        ("learning_rat", "did you mean 'learning_rate'"),
     ],
 )
 def test_what_is_no_number_is_one_line(

@@ -12,7 +12,7 @@ from typing import Any
 @dataclass(frozen=True)
 class Check:
     """One property of a model file. `run` takes a Subject and returns what was seen (a Warned, if
-    it passes but a person should read it), or raises Wrong or NotApplicable."""
+    it passes but a person should read it), or raises Wrong or NotJudged."""
 
     name: str
     expected: str
@@ -43,14 +43,21 @@ class Result:
     """Of a failed check: when it can be wrong about right code, and how the file overrules it."""
     overruled: str = ""
     """The reason that the file gives for overruling this check, which then counts as passed."""
+    judged: bool = True
+    """Whether the check could judge the file; where not, it neither passed nor failed, and `seen`
+    says why."""
+
+    @property
+    def failed(self) -> bool:
+        return self.judged and not self.passed
 
 
 class Wrong(Exception):
     """A check failed; the message says what was seen."""
 
 
-class NotApplicable(Exception):
-    """This file offers nothing that the check could look at; it is left out of the report."""
+class NotJudged(Exception):
+    """The check can't judge this file; the message says why."""
 
 
 class Warned(str):

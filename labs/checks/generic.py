@@ -8,9 +8,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from labs.checks.check import Warned, Wrong, change, check
+from labs import loading
+from labs.checks.check import NotJudged, Warned, Wrong, change, check
 from labs.checks.probe import (
     LAYERS,
+    SIZES,
     VOCAB,
     B,
     D,
@@ -33,13 +35,11 @@ from labs.checks.trace import Head, Projection, Trace
     "The trainer calls every model file this way, so that two files can be compared at all.",
 )
 def interface(s: Subject) -> str:
-    missing = [
-        name
-        for name in ("block_size", "vocab_size", "n_layer", "n_head", "n_embd")
-        if name not in s.fields
-    ]
-    if missing and not any(name in s.fields for name in ("kwargs", "args")):
+    missing = [name for name in loading.SIZES if name not in s.fields]
+    if missing and not loading.takes_any(s.module):
         raise Wrong(f"GPTConfig has no field {', '.join(missing)}")
+    if deaf := loading.deaf_to(s.build, SIZES):
+        raise Wrong(f"whatever {' and '.join(deaf)} GPTConfig is given, the model stays the same")
     notes = []
     for bias in (True, False):
         model = s.build(bias=bias)
@@ -51,6 +51,11 @@ def interface(s: Subject) -> str:
         if not isinstance(scores, Tensor) or not isinstance(loss, Tensor):
             raise Wrong(
                 f"with targets, forward returned ({type(scores).__name__}, {type(loss).__name__})"
+            )
+        if not torch.equal(scores, model(x, y)[0]):
+            raise Wrong(
+                "the same call twice gives other logits: is something kept between calls, or "
+                "dropped in evaluation?"
             )
         if tuple(scores.shape) == (B * T, VOCAB):
             notes = ["logits come flattened to (B·T, V)"]
@@ -143,6 +148,25 @@ def causality(s: Subject) -> str:
                 )
     trained(s)
     return f"no logit before the changed token moved, for each of {T - 1} places"
+
+
+@check(
+    "prefix",
+    "the first tokens of a row get the logits alone that they get in the whole row",
+    "Text is written token by token: a model that answers otherwise at another length is another "
+    "model then.",
+)
+def prefix(s: Subject) -> str:
+    model, x = s.shaken(), tokens()
+    with torch.no_grad():
+        whole = logits(model, x, x)
+        for length in range(1, T):
+            gap = apart(whole[:, :length], logits(model, x[:, :length]))
+            if gap > 2e-3:
+                raise Wrong(
+                    f"the first {length} of {T} tokens give other logits alone: {gap:.2g} sd apart"
+                )
+    return f"1 to {T} agree"
 
 
 def which_mask(model: nn.Module, x: Tensor) -> str:
@@ -241,9 +265,13 @@ def residual(s: Subject) -> str:
     for reading in found.readings:
         if not reading.norm:
             raise Wrong(f"{reading.name} reads the stream without a norm")
-    return (
-        f"{len(found.readings) - 1} sublayers in {LAYERS} layers, each added once to what it read"
-    )
+    seen = f"{len(found.readings) - 1} sublayers in {LAYERS} layers, each added once"
+    if found.parallel:
+        return Warned(
+            f"{seen}; attention and feed-forward layer side by side, as in GPT-J and PaLM: a "
+            "second difference, unless the baseline has it too"
+        )
+    return f"{seen} to what it read"
 
 
 @check(
@@ -262,7 +290,7 @@ def judge(found: Trace) -> str:
     """Whether the heads of a trace are softmax(q kᵀ / √D) v, and all of them go back."""
     layers = found.layers(H)
     if not found.heads:
-        return Warned("not judged: no attention weights were seen among the operations")
+        raise NotJudged("no attention weights were seen among the operations")
     if len(layers) != LAYERS:
         raise Wrong(
             f"{len(found.heads)} heads were seen in {LAYERS} layers, where n_head = {H} makes "
@@ -295,7 +323,7 @@ def judge(found: Trace) -> str:
                     f"{name}: what goes back to the stream is not its weights times its values"
                 )
     if not judged:
-        return Warned("not judged: no scores were seen to be products of queries and keys")
+        raise NotJudged("no scores were seen to be products of queries and keys")
     return f"{len(found.heads)} heads in {LAYERS} layers, scaled by 1/√{D}"
 
 
@@ -396,7 +424,7 @@ def training(s: Subject) -> str:
 
 @check(
     "gradients",
-    "after one backward pass every parameter has a gradient, and every row of every matrix",
+    "after one backward pass every parameter has a gradient, and so has every slice of it",
     "A parameter without one never learns: it is unused, or something detached it on the way.",
 )
 def gradients(s: Subject) -> str:
@@ -411,19 +439,27 @@ def gradients(s: Subject) -> str:
             bad.append(f"{name} has none (is it used?)")
         elif not torch.isfinite(p.grad).all():
             bad.append(f"{name} has one that is not finite")
-        elif p.dim() == 2:
-            dead = (p.grad.abs().amax(dim=1) == 0).nonzero().flatten().tolist()
-            if len(dead) > len(p) // 10:
-                bad.append(
-                    f"{name} {tuple(p.shape)} has none in {len(dead)} of its rows, the first is "
-                    f"row {dead[0]}"
-                )
         elif not p.grad.abs().max() > 0:
             bad.append(f"{name} has all zeros")
+        elif dead := dead_slice(p.grad):
+            bad.append(f"{name} {tuple(p.shape)} has none in {dead}")
     if bad:
         raise Wrong("; ".join(bad[:3]) + (f"; and {len(bad) - 3} more" if len(bad) > 3 else ""))
     slopes(s)
     return f"all {sum(1 for _ in model.parameters())} parameters have one, and it is the slope"
+
+
+def dead_slice(grad: Tensor) -> str:
+    """The first slice of a gradient that is all zeros, along any of its axes: `row 3`, say."""
+    for axis in range(grad.dim()):
+        others = [other for other in range(grad.dim()) if other != axis]
+        sizes = grad.abs().amax(dim=others) if others else grad.abs()
+        dead = (sizes == 0).nonzero().flatten().tolist()
+        if dead:
+            what = ("row", "column")[axis] if grad.dim() == 2 else f"index {axis} ="
+            more = f" and {len(dead) - 1} more" if len(dead) > 1 else ""
+            return f"{what} {dead[0]}{more}"
+    return ""
 
 
 def slopes(s: Subject) -> None:
@@ -610,5 +646,5 @@ def baseline() -> Subject:
     return Subject(reference, Path(reference.__file__ or ""))
 
 
-FIRST = [interface, start, causality, context, batch, order, residual, attention]
+FIRST = [interface, start, causality, prefix, context, batch, order, residual, attention]
 LAST = [gradients, training, repeatable, device_and_dtype, parameters, overfit]

@@ -8,13 +8,13 @@ whether keys and values are repeated, expanded or never copied at all.
 from __future__ import annotations
 
 import torch
-from torch import Tensor
 
-from labs.checks.check import NotApplicable, Warned, Wrong, change, check
+from labs.checks.check import NotJudged, Warned, Wrong, change, check
 from labs.checks.generic import baseline, judge
 from labs.checks.probe import LAYERS, H, Subject, number, tokens
-from labs.checks.trace import Head, Trace
+from labs.checks.trace import Head, Trace, shared
 
+NO_FIELD = "no field of GPTConfig changes how many value heads there are"
 UNSEEN = (
     "It finds attention weights, keys and values among the products of a pass; attention that is "
     "computed in another way is not seen"
@@ -30,14 +30,6 @@ def layers(trace: Trace) -> list[list[Head]]:
             f"values (T, D), and found {len(trace.heads)} heads"
         )
     return found
-
-
-def shared(tensors: list[Tensor]) -> list[int]:
-    """For each head, the first head that has the same keys (or values)."""
-    return [
-        next(i for i in range(j + 1) if torch.allclose(tensors[i], t, rtol=1e-4, atol=1e-6))
-        for j, t in enumerate(tensors)
-    ]
 
 
 def keys_of(layer: list[Head]) -> list[int] | None:
@@ -56,7 +48,7 @@ def trace_with(s: Subject, n_kv: int) -> Trace:
 
 def _trace_with(s: Subject, n_kv: int) -> Trace:
     if s.kv_field is None:
-        raise NotApplicable
+        raise NotJudged(NO_FIELD)
     counts = []
     for value in (n_kv, H // n_kv):  # key and value heads, or query heads per group
         trace = s.watch(s.shaken(**{s.kv_field: value}), tokens(1))
@@ -193,7 +185,7 @@ def mqa(s: Subject) -> str:
 )
 def remainder(s: Subject) -> str:
     if s.kv_field is None:
-        raise NotApplicable
+        raise NotJudged(NO_FIELD)
     try:
         model = s.build(**{s.kv_field: 3})
     except Exception as error:  # any refusal will do

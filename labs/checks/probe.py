@@ -8,9 +8,10 @@ file keeps its axes.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import dataclasses
-import re
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -33,7 +34,6 @@ SIZES = {
     "dropout": 0.0,
     "bias": False,
 }
-STANDARD = ("block_size", "vocab_size", "n_layer", "n_head", "n_embd", "dropout", "bias")
 
 
 class Subject:
@@ -44,18 +44,26 @@ class Subject:
         self.path = path
         self.text = path.read_text(encoding="utf-8")
         self.fields = loading.fields(module)
-        self.kv_field = self._kv_field()
         self.traces: dict[Any, Any] = {}
 
-    def _kv_field(self) -> str | None:
-        """The config's field for the number of key and value heads (or of groups), if it has
-        one."""
-        extra = [
-            name
-            for name in self.fields
-            if name not in STANDARD and re.search(r"kv|key_value|group|quer", name)
-        ]
-        return extra[0] if extra else None
+    @functools.cached_property
+    def kv_field(self) -> str | None:
+        """The config's field for the number of key and value heads (or of groups), if it has one:
+        the one that changes how many different value heads a layer has, whatever its name."""
+        for name in self.fields:
+            if name not in loading.STANDARD:
+                with contextlib.suppress(Exception):  # a value that the field can't take
+                    counts = {self._value_heads(**{name: value}) for value in (1, H)}
+                    if len(counts) == 2:
+                        return name
+        return None
+
+    def _value_heads(self, **sizes: Any) -> int:
+        """How many different values the heads of a first layer have."""
+        torch.manual_seed(1)
+        model = loading.build(self.module, {**SIZES, **sizes}, VOCAB).eval()
+        heads = self.watch(shake(model), tokens(1)).layers(H)[0]
+        return len(set(trace.shared([head.v for head in heads])))
 
     def default_of(self, name: str) -> Any:
         if dataclasses.is_dataclass(self.module.GPTConfig):

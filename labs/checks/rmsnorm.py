@@ -11,18 +11,21 @@ import torch
 from torch import Tensor, nn
 
 from labs.checks import stream
-from labs.checks.check import NotApplicable, Wrong, check
+from labs.checks.check import NotJudged, Warned, Wrong, check
 from labs.checks.probe import (
     LAYERS,
     B,
     C,
     Subject,
     T,
+    loud,
     shake,
     tokens,
     twin,
 )
-from labs.checks.stream import CLOSE, normalized, per_feature
+from labs.checks.stream import CLOSE, centered, normalized, per_feature
+
+NO_GAIN = "no learned gain"
 
 
 def norms(s: Subject) -> dict[str, nn.Module]:
@@ -91,7 +94,7 @@ def ask(module: nn.Module, x: Tensor) -> Tensor:
 def each(s: Subject) -> dict[str, nn.Module]:
     found = norms(s)
     if not found:
-        raise NotApplicable
+        raise NotJudged("no norm is a module; see what the sublayers read, below")
     return found
 
 
@@ -184,7 +187,9 @@ def unit(s: Subject) -> str:
 )
 def formula(s: Subject) -> str:
     notes: list[str] = []
-    for name, module in each(s).items():
+    if not norms(s):
+        return of_functions(s)
+    for name, module in norms(s).items():
         own = twin(module)
         parameters = dict(own.named_parameters())
         generator = torch.Generator().manual_seed(8)
@@ -197,7 +202,7 @@ def formula(s: Subject) -> str:
                 p.copy_(given[key].to(p.dtype))
         x = sample().double()
         out, base = ask(own, x), x / rms(x)
-        options = {"no learned gain": base} if not parameters else {}
+        options = {NO_GAIN: base} if not parameters else {}
         for key, g in given.items():
             options["x / RMS · g"] = base * g
             options["the gain is 1 + g, with g from 0"] = base * (1 + g)
@@ -216,6 +221,8 @@ def formula(s: Subject) -> str:
             None,
         )
         if match is None:
+            if slip := slip_of(x, list(given.values()), out):
+                raise Wrong(f"{name}: {slip}")
             wanted = options.get("x / RMS · g", base)
             at = (out - wanted).abs().flatten().argmax()
             raise Wrong(
@@ -225,7 +232,58 @@ def formula(s: Subject) -> str:
             )
         notes.append(match)
         notes.append(eps_of(module))
-    return "; ".join(dict.fromkeys(note for note in notes if note))
+    seen = "; ".join(dict.fromkeys(note for note in notes if note))
+    return Warned(seen) if NO_GAIN in notes else seen
+
+
+def slip_of(x: Tensor, gains: list[Tensor], out: Tensor) -> str:
+    """What a norm computes in place of x / RMS(x) · gain, where that can be named."""
+    square = x.pow(2).mean(-1, keepdim=True)
+    known: dict[str, Tensor] = {
+        "x is divided by its mean square: the root is missing": x / square,
+        "x is divided by its length, √(sum of x²): the mean is missing": x / (square * C).sqrt(),
+        "the sum of x² is divided by C − 1": x / (square * C / (C - 1)).sqrt(),
+        "x is divided by the mean of |x|": x / x.abs().mean(-1, keepdim=True),
+    }
+    for eps in (1e-3, 1e-2, 0.1, 1.0):
+        known[f"eps is {eps:g}, which moves what it divides; the baseline has 1e-5"] = (
+            x / (square + eps).sqrt()
+        )
+        known[f"eps is {eps:g}, added outside the root; the baseline has 1e-5"] = x / (
+            square.sqrt() + eps
+        )
+    for g in gains:
+        inside = x * g
+        slips = {
+            "the gain is inside the root mean square": inside / rms(inside),
+            "the gain is applied twice": x / square.sqrt() * g * g,
+            "the gain is not applied": x / square.sqrt(),
+            **{words: base * g for words, base in known.items()},
+        }
+        for words, wanted in slips.items():
+            if torch.allclose(out, wanted, rtol=2e-4, atol=2e-4):
+                return words
+    return next((w for w, base in known.items() if torch.allclose(out, base, rtol=2e-4)), "")
+
+
+def of_functions(s: Subject) -> str:
+    """The same for norms that are no modules: what reaches each projection, over the stream's root
+    mean square, is a gain that the model has."""
+    gains = [p.detach().double() for p in loud(s.shaken()).parameters() if p.shape == (C,)]
+    known = [torch.ones(C).double(), *(one for g in gains for one in (g, 1 + g, g.exp()))]
+    readings = s.stream().readings
+    for reading in readings:
+        base, x = (centered(one) for one in (normalized(reading.state, "RMS"), reading.x))
+        gain = (x * base).sum(0) / base.pow(2).sum(0)
+        if per_feature(reading.x, normalized(reading.state, "RMS")) < CLOSE and not any(
+            torch.allclose(gain, one, rtol=5e-3, atol=5e-3) for one in known
+        ):
+            raise Wrong(
+                f"{reading.name} reads the stream over its root mean square times "
+                f"{gain.mean():.4f} on average, and no gain of the model is that: is it applied "
+                "twice, or is something else divided by?"
+            )
+    return f"in front of {len(readings)} projections, the gains are the model's"
 
 
 def eps_of(module: nn.Module) -> str:

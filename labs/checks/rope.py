@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from labs.checks.check import NotApplicable, Warned, Wrong, check
+from labs.checks.check import NotJudged, Warned, Wrong, check
 from labs.checks.generic import head_name
 from labs.checks.probe import VOCAB, C, D, H, Subject, apart, constant, logits, tokens
 from labs.checks.trace import Trace
@@ -137,6 +137,14 @@ def describe_departure(scores: Tensor, gap: float) -> str:
 def table(s: Subject) -> str:
     for name, shape in tables(s).items():
         raise Wrong(f"{name} still has one row per position: {shape} at block_size 24")
+    trace = long_trace(s)
+    first = trace.projections[0].at if trace.projections else 0
+    rows = [row for at, row in trace.rows if at < first]
+    if rows and apart(rows[-1], rows[-1][:1].expand_as(rows[-1])) > 1e-3:
+        raise Wrong(
+            "what enters the first layer differs from position to position, for one token: is "
+            "something still added to the embedding, such as sinusoids?"
+        )
     return "no parameter's shape depends on block_size"
 
 
@@ -149,10 +157,10 @@ def table(s: Subject) -> str:
 def relative(s: Subject) -> str:
     found = layers(long_trace(s))
     if not found:
-        return Warned("not judged here: no attention was seen; the next check looks at the output")
+        raise NotJudged("no attention was seen; the next check looks at the output")
     seen = []
     if not any(varies(scores) for scores in found):
-        raise NotApplicable  # nothing rotates: another check says that order doesn't matter
+        raise NotJudged("no score depends on a position")
     for number, scores in enumerate(found):
         if not varies(scores):
             raise Wrong(
@@ -193,7 +201,7 @@ def relative_outside(s: Subject) -> str:
         gap = max(gap, (along - along.mean()).abs().max().item())
         spread = max(spread, abs(along.mean().item()))
     if spread < 1e-4:
-        raise NotApplicable
+        raise NotJudged("no weight depends on a position")
     if gap > 0.02 * max(spread, 0.05):
         raise Wrong(
             f"log ratios at one distance differ by up to {gap:.2g}, those of other distances by "
@@ -213,7 +221,7 @@ def effects(s: Subject, T: int, rows: list[int]) -> list[Tensor]:
     try:
         model = without_table(s, n_layer=1, n_head=1, n_embd=D, block_size=T)
     except Exception as error:  # a file may want more heads than one
-        raise NotApplicable from error
+        raise NotJudged(f"no model of one head could be built: {error}"[:200]) from error
     nudge = torch.zeros(1, T, D, requires_grad=True)
 
     class Nudge(TorchFunctionMode):
@@ -236,7 +244,7 @@ def effects(s: Subject, T: int, rows: list[int]) -> list[Tensor]:
     with mode:
         out = logits(model, constant(1, T))
     if not mode.hit:
-        raise NotApplicable
+        raise NotJudged("no embedding of the tokens was seen")
     probe = torch.randn(VOCAB, generator=torch.Generator().manual_seed(5))
     return [
         torch.autograd.grad((out[0, m] * probe).sum(), nudge, retain_graph=True)[0][0].double()
@@ -308,7 +316,7 @@ def angles(s: Subject) -> str:
     needed = [0.0] * (D // 2)
     for profile, view in profiles(s):
         if not variation(profile):
-            raise NotApplicable  # nothing rotates: said by another check
+            raise NotJudged("no score depends on the distance")
         for head in (
             (view.misfits(profile, frequencies(10000.0)) > 2e-3).nonzero().flatten().tolist()
         ):
@@ -320,6 +328,12 @@ def angles(s: Subject) -> str:
         (note for note in notes if not note.startswith("base")),
         key=lambda note: "split" not in note,
     )
+    learned = [name for name, p in s.build().named_parameters() if p.numel() == D // 2]
+    if bad and learned:
+        raise Wrong(
+            f"{learned[0]}, of {D // 2} entries for {D} features, is learned: the paper's angles "
+            "are fixed"
+        )
     if bad:
         raise Wrong(bad[0])
     idle = [i for i, left in enumerate(needed) if left < IDLE]
@@ -371,7 +385,7 @@ def profiles(s: Subject) -> list[tuple[Tensor, View]]:
     for scores in found:
         profile, gap = along_diagonals(scores)
         if gap > 0.01 * variation(profile):
-            raise NotApplicable  # not a function of the distance: said by another check
+            raise NotJudged("scores are no function of the distance")
         result.append((profile, view))
     return result
 
@@ -490,7 +504,7 @@ def length(s: Subject) -> str:
         if head.q is not None and apart(head.q, head.q[:1].expand_as(head.q)) > 1e-3:
             seen.append(pairing(head.q))
     if not seen:
-        raise NotApplicable
+        raise NotJudged("no query or key changes with its position")
     return "; ".join(dict.fromkeys(seen))
 
 
@@ -554,7 +568,7 @@ def lengths(s: Subject) -> str:
         except Exception as error:  # refusing is right, whatever the kind
             return f"1 to {block} agree; {block + 9} are refused ({type(error).__name__})"
     if tables(s):
-        raise NotApplicable
+        raise NotJudged("a table grows with block_size, so lengths beyond it have no meaning")
     long = s.shaken(block_size=block + 9)
     weights = dict(model.named_parameters())
     with torch.no_grad():
@@ -580,12 +594,12 @@ def precision(s: Subject) -> str:
         trace = s.watch(model, constant(1, LONG))
     rounded, exact = layers(trace), layers(long_trace(s))
     if not rounded or len(rounded) != len(exact):
-        raise NotApplicable
+        raise NotJudged("attention was not seen alike in fp32 and bf16")
     # later layers see the rounding of earlier ones, so only the first one is compared
     profile, gap = along_diagonals(exact[0])
     spread = variation(profile)
     if not spread or gap > 0.01 * spread:
-        raise NotApplicable  # said by other checks
+        raise NotJudged("scores are no function of the distance")
     off = (rounded[0] - exact[0]).tril()
     near, far = (
         off[:, rows, :].pow(2).sum().div(off[:, rows, :].count_nonzero().clamp(min=1)).sqrt().item()

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from labs.checks.check import NotApplicable, Wrong
+from labs.checks.check import NotJudged, Wrong
 from labs.checks.trace import Projection, Trace
 
 CLOSE = 2e-3  # what may be left over of a fit, as a share of what is fitted
@@ -91,15 +91,17 @@ class Stream:
 
     def __init__(self, trace: Trace, layers: int) -> None:
         self.trace, self.layers = trace, layers
+        self.parallel = False
+        """Whether attention and feed-forward layer work side by side, as in GPT-J."""
         width = trace.logits.shape[-1]
         heads = [p for p in trace.projections if p.out.shape[-1] == width]
         if not heads or not trace.rows:
-            raise NotApplicable
+            raise NotJudged("no projection to the logits was seen among the operations")
         self.head = heads[-1]
         self.body = [p for p in trace.projections if p.at < self.head.at]
         self.C = trace.rows[0][1].shape[-1]
         if len(self.body) < 2:
-            raise NotApplicable
+            raise NotJudged("no sublayers were seen among the operations")
         self.start = self.find_start()
         self.readings = self.read()
 
@@ -150,7 +152,7 @@ class Stream:
         first = self.body[0].at
         starts = [row for at, row in self.trace.rows if at < first]
         if not starts:
-            raise NotApplicable
+            raise NotJudged("no embedding was seen before the first sublayer")
         last = self.candidates(self.head)
         for state, _ in last:
             for start in starts:
@@ -183,6 +185,7 @@ class Stream:
             raise Wrong(self.explain())
         once = {at for (at, _), n in final[2].pieces.items() if whole(n, 1)}
         readings: list[Reading] = []
+        beside: list[str] = []
         for p in self.body:
             if readings and not readings[-1].outputs:
                 other = p.at not in once and not torch.equal(p.x, readings[-1].x) and self.best(p)
@@ -199,9 +202,12 @@ class Stream:
                     if not seen[2].plain:
                         raise Wrong(self.explain())
                     late = [
-                        n for (at, _), n in seen[2].pieces.items() if at in once and whole(n, 0)
+                        at for (at, _), n in seen[2].pieces.items() if at in once and whole(n, 0)
                     ]
-                    if late:
+                    ahead = readings[-2].outputs if len(readings) % 2 == 0 else []
+                    if late and late == [one.at for one in ahead]:
+                        beside.append(name)
+                    elif late:
                         raise Wrong(
                             f"{name} reads the stream from before the sublayer ahead of it, whose "
                             "output is missing in it"
@@ -220,6 +226,12 @@ class Stream:
                 f"{self.layers} layers add to the stream {len(readings)} times; an attention and a "
                 f"feed-forward layer each make {2 * self.layers}"
             )
+        if beside and len(beside) != self.layers:
+            raise Wrong(
+                f"{beside[0]} reads the stream from before the attention ahead of it, as in a "
+                "parallel block, and those of other layers don't"
+            )
+        self.parallel = bool(beside)
         readings.append(Reading(self.head, final[0], final[1], name="the output layer"))
         return readings
 

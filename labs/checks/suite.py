@@ -14,7 +14,7 @@ from typing import Any
 from labs.checks import generic, gqa, rmsnorm, rope, swiglu
 from labs.checks.check import (
     Check,
-    NotApplicable,
+    NotJudged,
     Result,
     Warned,
     Wrong,
@@ -43,28 +43,29 @@ def checks_for(for_: str) -> list[Check]:
     return [*generic.FIRST, *mine, *generic.LAST]
 
 
-def run_one(one: Check, subject: Any, limit: Limit = contextlib.nullcontext) -> Result | None:
-    """Run one check under a limit. None when it has nothing to look at in this file. Only the
-    learner's own errors fail it."""
+def run_one(one: Check, subject: Any, limit: Limit = contextlib.nullcontext) -> Result:
+    """Run one check under a limit. Only the learner's own errors fail it."""
     began = time.perf_counter()
-    passed, seen = False, ""
+    passed, judged, seen = False, True, ""
     try:
         with limit(one.name):
             passed, seen = True, one.run(subject)
-    except NotApplicable:
-        return None
+    except NotJudged as reason:
+        judged, seen = False, str(reason)
     except (Wrong, Unusable) as wrong:
         seen = str(wrong)
     except Exception as error:
         at = own_line(error, subject.path)
         if at is None:  # not the file's doing: say so instead of blaming it
-            passed, seen = True, Warned(f"not judged: {type(error).__name__}: {first_line(error)}")
+            judged, seen = False, f"{type(error).__name__}: {first_line(error)}"
         else:
             seen = f"{type(error).__name__}: {first_line(error)} at {at}"
     seconds = round(time.perf_counter() - began, 3)
-    warning = isinstance(seen, Warned)
-    if passed:
-        return Result(one.name, True, one.expected, str(seen), one.why, seconds, warning)
+    if passed or not judged:
+        warning = isinstance(seen, Warned)
+        return Result(
+            one.name, passed, one.expected, str(seen), one.why, seconds, warning, judged=judged
+        )
     reason = overrules(subject.text).get(one.name, "")
     if reason:
         return Result(one.name, True, one.expected, seen, one.why, seconds, True, overruled=reason)
@@ -84,10 +85,8 @@ def run_all(
     for one in checks:
         begin(one.name)
         result = run_one(one, subject, limit)
-        if result is None:
-            continue
         yield result
-        if one is generic.interface and not result.passed:
+        if one is generic.interface and result.failed:
             return
     known = {one.name for variant in VARIANTS for one in OWN[variant].CHECKS}
     known |= {one.name for one in checks}

@@ -14,7 +14,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from labs.checks.check import NotApplicable, Wrong, change, check
+from labs.checks import gqa
+from labs.checks.check import NotJudged, Wrong, change, check
+from labs.checks.generic import baseline, layer_params
 from labs.checks.probe import LAYERS, C, Subject, shake, tokens
 from labs.checks.trace import Projection, Trace
 
@@ -28,6 +30,7 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "softplus": F.softplus,
     "ReLU squared": lambda z: F.relu(z) ** 2,
     "z · sigmoid(1.702 z)": lambda z: z * torch.sigmoid(1.702 * z),
+    "z · sigmoid(−z)": lambda z: z * torch.sigmoid(-z),
     "nothing": lambda z: z,
 }
 COMBINATIONS: dict[str, Callable[[Callable[[Tensor], Tensor], Tensor, Tensor], Tensor]] = {
@@ -196,7 +199,7 @@ def silu(s: Subject) -> str:
         if ff.combination != "product":
             if ff.activation == "SiLU":
                 continue  # the gate's check says what else is wrong
-            raise NotApplicable
+            raise NotJudged("no gate was found")
     return f"SiLU in {len(layers(s))} layers"
 
 
@@ -220,8 +223,8 @@ def bias(s: Subject) -> str:
     "Uncut, the layer has half as many parameters again: then the comparison is about size.",
 )
 def hidden(s: Subject) -> str:
-    if any(ff.combination in ("alone",) for ff in layers(s)):
-        raise NotApplicable
+    if any(ff.combination == "alone" for ff in layers(s)):
+        raise NotJudged("no gate was found")
     sizes = {}
     for width, heads in ((128, 4), (768, 12)):
         model = shake(s.build(n_embd=width, n_layer=1, n_head=heads, vocab_size=16, block_size=8))
@@ -233,6 +236,12 @@ def hidden(s: Subject) -> str:
     )
     if abs(more[768]) > 0.10:
         raise Wrong(seen)
+    mine, theirs = layer_params(s), layer_params(baseline())
+    if abs(mine / theirs - 1) > 0.10 and not gqa.looks(s):
+        raise Wrong(
+            f"{seen}; but a whole layer has {change(mine / theirs - 1)} parameters: do two of the "
+            "three matrices share theirs?"
+        )
     return seen
 
 

@@ -331,3 +331,11 @@ def watch(model: Any, idx: Tensor, width: int, vocabulary: int) -> Trace:
         out = run(mode, lambda given: model(given, given)[0], idx)
     logits = out.detach().reshape(idx.shape[-1], vocabulary)
     return Trace(mode.projections, mode.heads(), mode.rows, logits)
+
+
+def shared(tensors: list[Tensor]) -> list[int]:
+    """For each head, the first head that has the same keys (or values)."""
+    return [
+        next(i for i in range(j + 1) if torch.allclose(tensors[i], t, rtol=1e-4, atol=1e-6))
+        for j, t in enumerate(tensors)
+    ]

@@ -105,12 +105,9 @@ def _note(file: Path, report: CheckReport) -> str | None:
 def show(result: CheckResult) -> None:
     """Print one result: a line when it passed, what was expected and seen and why when it
     didn't."""
-    if result.passed:
-        mark, color = ("!", "yellow") if result.warning else ("✓", "green")
-        words = f"{result.name}: {result.seen}"
-        if result.overruled:
-            words += f"; overruled by the file, because {result.overruled}"
-        click.echo(f"{click.style(mark, fg=color)} {fitted(words, 2, None)}")
+    if not result.failed:
+        mark, color = ("✓", "green") if result.passed and not result.warning else ("!", "yellow")
+        click.echo(f"{click.style(mark, fg=color)} {fitted(result.words, 2, None)}")
         return
     click.echo(f"{click.style('✗', fg='red')} {result.name}")
     for label in ("expected", "seen", "why", "doubt"):

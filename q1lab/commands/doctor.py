@@ -8,14 +8,17 @@ import shutil
 import subprocess
 import sys
 from importlib import metadata
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from q1lab import __version__, paths, planning
+from q1lab import __version__, paths
 from q1lab.commands._saying import fitted
 from q1lab.errors import FAILED, OK, OUT_OF_TOUCH, Problem
 from q1lab.study import children
+
+if TYPE_CHECKING:
+    from q1lab.study.engines.choice import Choice
 
 PACKAGES = (
     "torch",
@@ -51,10 +54,13 @@ Examples:
 )
 def doctor(as_json: bool, engine: str | None, options: tuple[str, ...]) -> int:
     """Versions, device, bf16, git, disk, and where the files are."""
-    if engine in (None, "local") and not options:
-        found = examine()
-    else:
-        found = examine_engine(engine or "local", options)
+    choice = None
+    if engine or options:
+        from q1lab.config import load
+        from q1lab.study.engines.choice import HERE, choose
+
+        choice = choose(engine or HERE, None, options, load().engine)
+    found = examine() if choice is None else examine_engine(choice)
     if as_json:
         click.echo(json.dumps(found, indent=2))
     else:
@@ -69,26 +75,21 @@ def doctor(as_json: bool, engine: str | None, options: tuple[str, ...]) -> int:
     return FAILED if found.get("reached", True) else OUT_OF_TOUCH
 
 
-def examine_engine(text: str, options: tuple[str, ...] = ()) -> dict[str, Any]:
+def examine_engine(choice: Choice) -> dict[str, Any]:
     """What an engine has and what it lacks, in words."""
-    from q1lab.config import load
-    from q1lab.study.engines import names
     from q1lab.study.engines.base import OutOfReach, Refused
+    from q1lab.study.engines.choice import engine_of
 
-    choice = names.choose(text, None, options, load().engine)
     found: dict[str, Any] = {"engine": choice.text}
-    if choice.kind == "notebook":
-        what = "nothing is needed here; Colab, Kaggle or another machine has to have PyTorch"
-        return {**found, "notebook": what, "problems": [], "ok": True}
     problems, reached = [], True
     try:
-        engine = names.engine_of(choice)
+        engine = engine_of(choice)
         for finding in engine.check():
             found[finding.name] = finding.words
             if not finding.good:
                 problems.append(f"{finding.name}: {finding.words}")
-        if not problems:
-            answer = engine.ask({"threads": 1, "files": {}}, {})
+        answer = engine.ask({"threads": 1}) if not problems else None
+        if answer is not None:
             found["python"] = f"torch {answer['torch']} on {answer.get('platform', 'unknown')}"
             found["device"] = f"{answer['device']} ({answer['device_name']}), {answer['dtype']}"
             found |= _of_torch(answer)
@@ -103,15 +104,14 @@ def examine_engine(text: str, options: tuple[str, ...] = ()) -> dict[str, Any]:
 
 def examine() -> dict[str, Any]:
     """Everything that decides whether and how a study can run here."""
-    from q1lab.study.gpus import gpus
+    from q1lab.study.machine import cores, gpus
 
     problems: list[str] = []
     found: dict[str, Any] = {
         "q1lab": __version__,
         "python": f"{platform.python_version()} ({sys.executable})",
         "platform": (
-            f"{platform.system()} {platform.release()} {platform.machine()}, {planning.cores()} "
-            "cores"
+            f"{platform.system()} {platform.release()} {platform.machine()}, {cores()} cores"
         ),
         "packages": {name: _version(name) for name in PACKAGES},
     }

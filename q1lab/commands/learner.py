@@ -175,7 +175,7 @@ def _compare(variant: str, file: Path, content: Path, as_json: bool) -> int:
 
     report = run_checks(file, variant)
     if not report.passed:
-        what = report.unusable or next(f"{c.name}: {c.seen}" for c in report.checks if not c.passed)
+        what = report.unusable or report.failed[0].words
         raise Problem(
             f"{file.name} does not pass yet ({what}); the reference comes after that, "
             "or as `--stage 4`",
@@ -194,7 +194,7 @@ def _compare(variant: str, file: Path, content: Path, as_json: bool) -> int:
             }
         )
         return OK
-    passed = f"{file.name} passes all {len(report.checks)} checks."
+    passed = f"{file.name} passes all {report.counted}."
     what = (
         "From the reference to it:"
         if beside.of_file

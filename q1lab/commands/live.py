@@ -213,7 +213,7 @@ def gpu_text(view: StudyView) -> str:
     """Use and memory of the first GPU, for studies that train on one."""
     if view.study.device != "cuda" or not view.alive:
         return ""
-    from q1lab.study.gpus import gpus
+    from q1lab.study.machine import gpus
 
     cards = gpus()
     if not cards:

@@ -19,7 +19,7 @@ from q1lab.formats import duration
 from q1lab.index import ingest, view
 from q1lab.index.store import Store
 from q1lab.study import command, kept, launch, studies
-from q1lab.study.engines import names
+from q1lab.study.engines.choice import by_hand
 from q1lab.study.states import ENDED, State
 from q1lab.study.studies import Study
 
@@ -105,7 +105,7 @@ def run(
         study, started = plan.study, bool(plan.missing)
         if not as_json:
             _announce(study, plan)
-        if (study.engine or names.LOCAL).kind == "notebook" and started:
+        if started and by_hand(study.engine, study.id):
             return _planned(study, as_json)
         if detach:
             if as_json:
@@ -187,7 +187,7 @@ def _announce(study: Study, plan: planning.Plan) -> None:
 
 
 def _planned(study: Study, as_json: bool) -> int:
-    """Say what comes after a study was planned for a notebook."""
+    """Say what comes after a study was planned that is trained by hand."""
     if as_json:
         print_json({"study": study.id, "started": False})
         return OK

@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 
 from q1lab.commands import _documents as shared
-from q1lab.errors import FAILED, Problem
+from q1lab.errors import FAILED, Problem, nearest
 from q1lab.files import os_reason, plain, read_bytes
-from q1lab.week.markdown import FILES, nearest
+from q1lab.week.markdown import FILES
 
 
 @click.command(epilog="Example: q1lab take oracle_rope.py")
@@ -41,7 +41,7 @@ def take(name: str | None, folder: Path | None, as_json: bool) -> int:
                 click.echo(plain(f"{one:{width}}  {about}".rstrip()))
         return 0
     if name not in week.files:
-        raise Problem(f"the week has no file {name!r}{nearest(name, week.files)}")
+        raise Problem(f"the week has no file {name!r}; {nearest(name, week.files)}")
     source, target = week.root / FILES / name, (folder or Path()) / name
     data = read_bytes(source)
     try:

@@ -26,10 +26,8 @@ def check(plan: learner.Merge) -> CheckReport:
 def passed(plan: learner.Merge, report: CheckReport) -> str:
     """That the merged file passes, in a sentence. Problem with the first thing that is wrong."""
     if report.passed:
-        return (
-            f"the merged {plan.into.name} passes all {len(report.checks)} checks, as {report.for_}"
-        )
-    first = report.unusable or next(f"{c.name}: {c.seen}" for c in report.checks if not c.passed)
+        return f"the merged {plan.into.name} passes all {report.counted}, as {report.for_}"
+    first = report.unusable or report.failed[0].words
     raise Problem(
         f"the merged {plan.into.name} fails its checks: {first}. Nothing was written; "
         "--unchecked goes on",

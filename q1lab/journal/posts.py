@@ -4,10 +4,9 @@ shared."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
-from q1lab.errors import Problem
+from q1lab.errors import Problem, nearest
 from q1lab.journal import entries
 
 if TYPE_CHECKING:
@@ -127,10 +126,9 @@ def share(
     entries.public_address(url)
     channel = channel_name(channel)
     if channel not in CHANNELS and not other:
-        near = get_close_matches(channel, CHANNELS, n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]!r}?" if near else f"there is {', '.join(CHANNELS)};"
         raise Problem(
-            f"there is no channel {channel!r}: {hint} --other records one that is not in the list"
+            f"there is no channel {channel!r}; {nearest(channel, CHANNELS)} (--other records one "
+            "that is not in the list)"
         )
     found = of_week(store, week)
     if found is None or not found["url"]:

@@ -45,6 +45,19 @@ class CheckResult:
     """Of a failed check: when it can be wrong about right code, and how the file overrules it."""
     overruled: str = ""
     """The reason that the file gives for overruling it; it then counts as passed."""
+    judged: bool = True
+    """Whether it could judge the file; where not, it neither passed nor failed, and ``seen`` says
+    why."""
+
+    @property
+    def failed(self) -> bool:
+        return self.judged and not self.passed
+
+    @property
+    def words(self) -> str:
+        """Its name and what was seen, in one line."""
+        said = f"{self.name}: {'' if self.judged else 'not judged: '}{self.seen}"
+        return said + (f"; overruled by the file, because {self.overruled}" * bool(self.overruled))
 
 
 @dataclass(frozen=True)
@@ -63,17 +76,28 @@ class CheckReport:
     @property
     def summary(self) -> str:
         """How the checks ended, in one sentence."""
-        count = len(self.checks)
-        bad = sum(not result.passed for result in self.checks)
-        if bad:
-            return f"{bad} of {count} checks failed."
+        count = sum(result.judged for result in self.checks)
+        left = len(self.checks) - count
+        others = f"; {left} could not judge this file." if left else "."
+        if bad := len(self.failed):
+            return f"{bad} of {count} checks failed{others}"
         warned = sum(result.warning and not result.overruled for result in self.checks)
         more = [
             f"{number} {word}"
             for number, word in ((warned, "with a warning"), (len(self.overruled), "overruled"))
             if number
         ]
-        return f"All {count} checks passed" + (f" ({', '.join(more)})." if more else ".")
+        return f"All {count} checks passed" + (f" ({', '.join(more)})" if more else "") + others
+
+    @property
+    def failed(self) -> tuple[CheckResult, ...]:
+        return tuple(result for result in self.checks if result.failed)
+
+    @property
+    def counted(self) -> str:
+        """How many checks judged the file: ``24 checks``."""
+        count = sum(result.judged for result in self.checks)
+        return f"{count} checks" + (" that could judge it" if count < len(self.checks) else "")
 
     @property
     def overruled(self) -> tuple[CheckResult, ...]:
@@ -161,6 +185,7 @@ class _Reading:
                 passed=bool(event["passed"]),
                 seconds=float(event["seconds"]),
                 warning=bool(event["warning"]),
+                judged=bool(event["judged"]),
                 **{key: plain(str(event[key])) for key in texts},
             )
             self.results.append(result)
@@ -224,7 +249,7 @@ def run_checks(
     return CheckReport(
         file=str(path),
         for_=reading.for_ or (for_ or ""),
-        passed=unusable is None and all(result.passed for result in reading.results),
+        passed=unusable is None and not any(result.failed for result in reading.results),
         checks=tuple(reading.results),
         unusable=unusable,
         printed=plain(printed.text.decode("utf-8", "replace")),

@@ -17,7 +17,7 @@ from typing import Any
 from q1lab.config import load as load_settings
 from q1lab.errors import Problem
 from q1lab.study import presets, series, tuning
-from q1lab.study.engines import names
+from q1lab.study.engines import choice
 from q1lab.study.studies import Study
 
 HEADLINE = "paired"
@@ -209,6 +209,13 @@ def text(wish: Wish) -> str:
     return shlex.join(argv(wish))
 
 
+def sweep_text(wish: Wish, variants: Sequence[str]) -> str:
+    """The command of the wish for several variants, or for a single one, for a shell."""
+    if len(variants) == 1:
+        return text(replace(wish, variant=variants[0]))
+    return shlex.join(("q1lab", "sweep", *variants, *argv(wish)[3:]))
+
+
 def of_study(study: Study, word: Callable[[str], str] = str) -> Wish:
     """The wish that plans this study again: what runs, on what, decided by what.
 
@@ -237,17 +244,17 @@ def of_study(study: Study, word: Callable[[str], str] = str) -> Wish:
 
 def going_on(study: Study) -> str:
     """What to type so that a study goes on: the command that planned it, of its whole series if it
-    has one; what is planned for a notebook is written and taken in."""
-    if (study.engine or names.LOCAL).kind == "notebook":
-        return f"q1lab export notebook {study.id} · then q1lab import {study.id}-results.zip"
+    has one, or what its engine says to do by hand."""
+    if words := choice.by_hand(study.engine, study.id):
+        return words
     mine = study.series
-    wish = replace(of_study(study), **_engine_words(study.engine or names.LOCAL, study.preset))
+    wish = replace(of_study(study), **_engine_words(study))
     if mine is None:
         return text(wish)
     if matched := study.matched:  # each member has a width of its own
         wish = replace(wish, match="params", overrides=_without(wish.overrides, matched))
     if mine.kind == series.SWEEP:
-        return shlex.join(("q1lab", "sweep", *mine.members, *argv(wish)[3:]))
+        return sweep_text(wish, mine.members)
     if mine.kind == series.TUNE:
         config = {**study.config, mine.axis: float(mine.members[tuning.FACTORS.index(1.0)])}
         overrides = _without(overrides_of(study.preset, config), matched)
@@ -260,12 +267,14 @@ def _without(overrides: Mapping[str, str], keys: Collection[str]) -> dict[str, s
     return {key: value for key, value in overrides.items() if key not in keys}
 
 
-def _engine_words(engine: names.Choice, preset: str) -> dict[str, Any]:
-    """The words of a wish that name the engine; none where it is the one that is meant without."""
-    if engine == names.LOCAL == names.choose(None, preset, (), load_settings().engine):
-        return {}
-    options = tuple(f"{key}={value}" for key, value in engine.options.items())
-    return {"engine": engine.text, "engine_options": options}
+def _engine_words(study: Study) -> dict[str, Any]:
+    """The words of a wish that name the study's engine; none where it is this machine, and that is
+    meant without."""
+    if study.engine is None:
+        usual = choice.usual(study.preset, load_settings().engine)
+        return {} if usual == choice.HERE else {"engine": choice.HERE}
+    options = tuple(f"{key}={value}" for key, value in study.engine.options.items())
+    return {"engine": study.engine.text, "engine_options": options}
 
 
 def _by_default(study: Study) -> bool:

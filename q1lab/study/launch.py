@@ -30,6 +30,7 @@ from q1lab.study import children
 from q1lab.study.alive import has_runner
 from q1lab.study.alive import is_alive as is_alive
 from q1lab.study.engines import record
+from q1lab.study.engines.choice import by_hand, engine_of
 from q1lab.study.studies import Study
 
 GRACE = 10.0
@@ -71,14 +72,9 @@ def start(study: Study, only: Collection[str] = (), number: int | None = None) -
     files = study.files
     if number is None and record.lives(files.root):
         raise running_already(study.id)
-    from q1lab.study.engines import names
-
-    choice = study.engine or names.LOCAL
-    if choice.kind == "notebook":
-        raise Problem(
-            f"{study.id} was planned for a notebook: q1lab export notebook {study.id} writes it, "
-            "and q1lab import takes the results"
-        )
+    engine_of(study.engine)  # a runner could only write down what is wrong with it
+    if words := by_hand(study.engine, study.id):
+        raise Problem(f"{study.id} was planned to be trained by hand: {words}")
     # the processes that are started write there, and look no more
     for folder in (files.runs, files.source, files.claims):
         without_links(folder)
@@ -89,8 +85,6 @@ def start(study: Study, only: Collection[str] = (), number: int | None = None) -
         raise running_already(study.id)
     try:
         number = number or _next_number(files)
-        if choice.kind == "local":
-            record.forget(files.root)
         if only:
             take_out(study, number, [run.name for run in study.runs if run.name not in only])
         command = [

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from q1lab.errors import Problem
+from q1lab.errors import Problem, nearest
 from q1lab.records import LARGEST
 
 Config = dict[str, Any]
@@ -112,7 +111,7 @@ def resolve(preset: str, overrides: Mapping[str, str], model_fields: Iterable[st
     range.
     """
     if preset not in PRESETS:
-        raise Problem(f"no preset called {preset!r}; there is: {', '.join(PRESETS)}")
+        raise Problem(f"no preset called {preset!r}; {nearest(preset, PRESETS)}")
     config = dict(PRESETS[preset])
     known = [
         *config,
@@ -120,8 +119,7 @@ def resolve(preset: str, overrides: Mapping[str, str], model_fields: Iterable[st
     ]
     for key, text in overrides.items():
         if key not in known:
-            near = [SHORT[key]] if key in SHORT else difflib.get_close_matches(key, known, 1, 0.4)
-            hint = f"did you mean {near[0]}?" if near else f"there is: {', '.join(known)}"
+            hint = nearest(SHORT.get(key, key), known)
             raise Problem(f"--set {key}: no such hyperparameter; {hint}")
         config[key] = _value(key, text, config.get(key))
     # a shorter run keeps the shape of its schedule unless told otherwise

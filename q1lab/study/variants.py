@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import ast
-import difflib
 from dataclasses import dataclass
 from pathlib import Path
 
 from q1lab import paths
-from q1lab.errors import Problem
+from q1lab.errors import Problem, nearest
 from q1lab.files import expanded, os_reason, read_text, sha256_text
 
 LARGEST = 1 << 20
@@ -58,10 +57,8 @@ def find(given: str) -> Variant:
         if not path.exists():
             raise Problem(f"{given}: no such model file")
         return read(path.absolute(), path.stem, str(path.absolute()))
-    near = difflib.get_close_matches(given, names(), 1, 0.4)
-    hint = f"did you mean {near[0]}? There is" if near else "there is"
     raise Problem(
-        f"no variant called {given!r}; {hint}: {', '.join(names())}, or the path to a model file"
+        f"no variant called {given!r}; {nearest(given, names())} (or the path to a model file)"
     )
 
 

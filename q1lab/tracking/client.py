@@ -14,20 +14,19 @@ import shutil
 import sys
 import tempfile
 import threading
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 from q1lab import files
 from q1lab.errors import FAILED, Problem
-from q1lab.files import plain, private_folder, sha256_file, sha256_text, utc_now
+from q1lab.files import plain, private_folder, sha256_text, utc_now
 from q1lab.study import studies
 from q1lab.study.events import read_new
 from q1lab.study.states import State
 from q1lab.study.studies import Run, Study
 from q1lab.tracking import state as wandb_state
 from q1lab.tracking.rows import METRICS, Projection
-from q1lab.tracking.state import OFFLINE, PROJECT, RunRelay, scrub
+from q1lab.tracking.state import PROJECT, RunRelay, scrub
 
 FLUSH = 1.0
 """Seconds until a row is on the disk in wandb's own log (its default of 15 loses all of a short
@@ -42,11 +41,6 @@ REACH, INIT, FINISH = 10.0, 30.0, 30.0
 
 class UnreachableError(Exception):
     """W&B can't be had now; the text says why, for people."""
-
-
-class RestartError(Exception):
-    """wandb is in a state that only a new process gets it out of: after a start that failed, its
-    service holds on to the run's id."""
 
 
 def prepare(study: Study) -> None:
@@ -213,19 +207,6 @@ def shut_down() -> None:
     end.join(timeout=FINISH)
 
 
-def settle(study: Study) -> None:
-    """Once nothing is open: end wandb's service, and keep the digests of the logs that are whole
-    now."""
-    shut_down()
-    with wandb_state.changing(study) as runs:
-        for name, relay in runs.items():
-            if relay.closed and relay.folder and not relay.digest:
-                with contextlib.suppress(OSError):
-                    runs[name] = replace(
-                        relay, digest=sha256_file(wandb_state.log_file(study, relay))
-                    )
-
-
 def rows_there(relay: RunRelay) -> int:
     """How many rows W&B has of this run; 0 when it doesn't know it."""
     import wandb
@@ -252,7 +233,6 @@ class Line:
         self.projection = Projection(study, run)
         self.offset = 0
         self.handle: Any = None
-        self.mode = OFFLINE
         self.written = 0
         self.closed_at = -1
         """Offset up to which the run was last closed; -1 before that."""
@@ -283,11 +263,6 @@ class Line:
         self.closed_at = self.offset
         handle.summary.update(self.projection.summary(state))
         handle.finish(exit_code=self.projection.exit_code)
-
-
-def folder_of(handle: Any) -> str:
-    """Name of wandb's folder of an open run."""
-    return Path(handle.dir).parent.name
 
 
 def remove(folders: list[Path]) -> None:

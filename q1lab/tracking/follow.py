@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Literal
 
 from q1lab.study.alive import is_alive
 from q1lab.study.states import State
@@ -15,31 +15,24 @@ from q1lab.tracking import state as wandb_state
 from q1lab.tracking.client import (
     FINISH,
     Line,
-    RestartError,
-    UnreachableError,
-    folder_of,
     load,
     open_run,
     reach,
     reason,
     remove,
     say,
-    settle,
+    shut_down,
 )
 from q1lab.tracking.state import ERROR, OFFLINE, SYNCING
 
 POLL = 0.4
 """Seconds between two looks at the events."""
 
-PAUSE = "Q1LAB_RELAY_PAUSE"
-"""Environment of a relay that started itself anew: the seconds for which it stays offline."""
-
 AT_ONCE = 16
 """Runs that are closed side by side."""
 
 RETRY = 60.0
-"""Seconds before a server that failed is tried again for the next run; until then runs are kept
-offline."""
+"""Seconds before a server that failed is tried again."""
 
 
 class Relay:
@@ -50,7 +43,7 @@ class Relay:
         self.lines: dict[str, Line] = {}
         self.due: list[Line] = []
         """Runs that have ended and are to be closed at W&B."""
-        self.not_before = time.monotonic() + float(os.environ.pop(PAUSE, 0))
+        self.not_before = 0.0
         """Monotonic time before which W&B isn't tried again."""
         self.stop = threading.Event()
 
@@ -72,7 +65,7 @@ class Relay:
                 break
         self.due = [line for line in self.lines.values() if line.handle is not None]
         self._close_together(State.CRASHED)
-        settle(self.study)
+        shut_down()
 
     def _take_plan(self) -> None:
         """Read the plan (again: it may have grown), mint the ids that are missing, open a line per
@@ -97,10 +90,10 @@ class Relay:
         if line.handle is None:
             if line.closed_at >= line.offset:
                 return
-            self._open(line)
+            if not self._open(line):
+                return
         try:
             line.write()
-        # wandb is a guest here: whatever it raises must not end the relay
         except Exception as error:
             self._lost(line, error)
             return
@@ -119,89 +112,53 @@ class Relay:
             with ThreadPoolExecutor(AT_ONCE) as pool:
                 list(pool.map(lambda line: self._close(line, state), due[start : start + AT_ONCE]))
 
-    def _open(self, line: Line) -> None:
-        study, run = self.study, line.run
-        relay = wandb_state.read(study)[run.name]
-        config = line.projection.config
-        error: str | None = None
-        line.written = 0
-        if study.wandb == "online":
-            try:
-                if time.monotonic() < self.not_before:
-                    raise UnreachableError(relay.error or self._last_error())
-                reach()
-                wandb_state.update(study, run.name, sent=True, state=SYNCING)
-                line.handle = open_run(study, run, relay, config, "online", resume=True)
-                line.mode = "online"
-                line.written = line.handle.starting_step if line.handle.resumed else 0
-                wandb_state.update(
-                    study,
-                    run.name,
-                    state=SYNCING,
-                    error=None,
-                    url=line.handle.url,
-                    entity=line.handle.entity,
-                    closed=False,
-                    folder=None,
-                    offset=0,
-                )
-                return
-            except Exception as problem:
-                error = reason(problem)
-                if time.monotonic() >= self.not_before:
-                    say(f"{run.name}: kept offline, since {error}")
-                    self.not_before = time.monotonic() + RETRY
-                line.written = 0
+    def _open(self, line: Line) -> bool:
+        """Begin the run, at W&B or in a folder here; False while that can't be."""
+        study, name = self.study, line.run.name
+        online = study.wandb == "online"
+        if time.monotonic() < self.not_before:
+            return False
+        relay = wandb_state.read(study)[name]
         old = wandb_state.folders(study, relay.id)
         try:
-            line.handle = open_run(study, run, relay, config, "offline", resume=False)
-        except Exception as problem:
-            wandb_state.update(
-                study, run.name, state=ERROR, error=error or reason(problem), offset=0
-            )
-            raise RestartError(reason(problem)) from problem
-        line.mode = OFFLINE
-        remove(old)
-        wandb_state.update(
-            study,
-            run.name,
-            state=ERROR if error else OFFLINE,
-            error=error,
-            folder=folder_of(line.handle),
-            closed=False,
-            offset=0,
-        )
+            if online:
+                reach()
+                wandb_state.update(study, name, sent=True)
+            mode: Literal["online", "offline"] = "online" if online else "offline"
+            config = line.projection.config
+            line.handle = open_run(study, line.run, relay, config, mode, resume=online)
+        # wandb is a guest here: whatever it raises must not end the relay
+        except Exception as error:
+            self._failed(line, reason(error))
+            return False
+        line.written = line.handle.starting_step if online and line.handle.resumed else 0
+        there = {"url": line.handle.url, "entity": line.handle.entity} if online else {}
+        state = SYNCING if online else OFFLINE
+        wandb_state.update(study, name, state=state, error=None, offset=0, **there)
+        if not online:
+            remove(old)
+        return True
 
-    def _last_error(self) -> str:
-        errors = [relay.error for relay in wandb_state.read(self.study).values() if relay.error]
-        return errors[-1] if errors else "W&B did not answer a moment ago"
+    def _failed(self, line: Line, text: str, **more: Any) -> None:
+        """W&B is left alone for a while. The events have everything: a run that is under way is
+        opened again then, and a sync uploads what is left."""
+        say(f"{line.run.name}: {text}")
+        self.not_before = time.monotonic() + RETRY
+        wandb_state.update(self.study, line.run.name, state=ERROR, error=text, **more)
 
     def _lost(self, line: Line, error: BaseException) -> None:
-        """wandb gave up on an open run: the next step opens it again, from the events."""
-        text = reason(error)
-        say(f"{line.run.name}: {text}")
+        """wandb gave up on an open run."""
         handle, line.handle = line.handle, None
-        self.not_before = time.monotonic() + RETRY
         with contextlib.suppress(Exception):
             handle.finish(exit_code=1)
-        wandb_state.update(self.study, line.run.name, state=ERROR, error=text)
+        self._failed(line, reason(error))
 
     def _close(self, line: Line, state: State | None) -> None:
-        offset, rows = line.offset, len(line.projection.rows)
-        online = line.mode == "online"
+        offset = line.offset
         try:
             line.finish(state)
         except Exception as error:
-            text = (
-                f"{reason(error)} at the end of the run; everything is kept, "
-                "`q1lab sync` uploads it"
-            )
-            say(f"{line.run.name}: {text}")
-            self.not_before = time.monotonic() + RETRY
-            wandb_state.update(
-                self.study, line.run.name, state=ERROR, error=text, offset=offset, rows=rows
-            )
-            return
-        wandb_state.update(
-            self.study, line.run.name, offset=offset, rows=rows, closed=not online, digest=None
-        )
+            kept = "everything is kept, `q1lab sync` uploads it"
+            self._failed(line, f"{reason(error)} at the end of the run; {kept}", offset=offset)
+        else:
+            wandb_state.update(self.study, line.run.name, offset=offset)

@@ -29,25 +29,19 @@ from q1lab.study import children
 from q1lab.study.studies import Study
 from q1lab.tracking import state as wandb_state
 from q1lab.tracking.client import (
-    RestartError,
     load,
     prepare,
     reach,
     reason,
     say,
-    shut_down,
     temporary_folder,
 )
-from q1lab.tracking.follow import PAUSE, RETRY, Relay
+from q1lab.tracking.follow import Relay
 from q1lab.tracking.pull import pull
 from q1lab.tracking.sync import sync
 
 LAST_FLUSH = 420.0
 """Seconds that the upload after a study may take."""
-
-AGAIN = "Q1LAB_RELAY_AGAIN"
-"""Environment of a relay that started itself anew: how often it did so."""
-
 
 TEMPORARY: list[Path] = []
 """Folders of wandb's that go when this process does."""
@@ -77,7 +71,8 @@ def main(arguments: list[str]) -> int:
 def _alone(study: Study, *, follow: bool) -> int:
     """Do the work under the relay's lock, so that there is never more than one per study."""
     prepare(study)
-    lock = try_lock(wandb_state.relay_lock(study), wait=15)
+    # before a sync another one may be uploading; who asked for it has a limit of their own
+    lock = try_lock(wandb_state.relay_lock(study), wait=15 if follow else 120)
     if lock is None:
         say(f"{study.id}: another relay is at work")
         return 3
@@ -86,28 +81,11 @@ def _alone(study: Study, *, follow: bool) -> int:
         return 0 if sync(study) else 1
     relay = Relay(study)
     signal.signal(signal.SIGTERM, lambda *_: relay.stop.set())
-    try:
-        relay.follow()
-    except RestartError as error:
-        _again(study, error)
+    relay.follow()
     os.close(lock)
     if relay.study.wandb == "online" and not relay.stop.is_set():
         return _last_flush(relay.study)
     return 0
-
-
-def _again(study: Study, error: RestartError) -> None:
-    """Become a new relay in this same process, a few times at most. It begins from the events."""
-    count = int(os.environ.get(AGAIN, 0))
-    say(f"{study.id}: {error}; starting anew")
-    if count >= 5:
-        raise error
-    shut_down()
-    os.environ |= {AGAIN: str(count + 1), PAUSE: str(RETRY)}
-    for folder in TEMPORARY:
-        shutil.rmtree(folder, ignore_errors=True)
-    command = [*children.python_module("q1lab.tracking.relay"), str(study.files.root)]
-    os.execv(command[0], command)
 
 
 def _last_flush(study: Study) -> int:

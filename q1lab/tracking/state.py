@@ -36,7 +36,6 @@ from q1lab.files import (
     plain,
     read_json,
     read_text,
-    sha256_file,
     size_of,
     utc_now,
     write_atomic,
@@ -86,16 +85,8 @@ class RunRelay:
     sent: bool = False
     """Whether anything may have reached the server: from then on the server is asked what it
     has."""
-    rows: int = 0
     offset: int = 0
-    """Bytes of ``events.jsonl`` that the last change covers."""
-    folder: str | None = None
-    """wandb's folder with the run's whole history, inside the study's ``wandb``; None when there is
-    none."""
-    closed: bool = False
-    """Whether that folder was finished properly, up to ``offset``."""
-    digest: str | None = None
-    """SHA-256 of its log as it was then: a log that was damaged since is made anew."""
+    """Bytes of ``events.jsonl`` that were there when the run was last closed, here or at W&B."""
     updated: str = ""
 
 
@@ -273,23 +264,7 @@ def folders(study: Study, run_id: str) -> list[Path]:
 
 def kept(study: Study) -> bool:
     """Whether wandb keeps anything of the study here."""
-    return any(run.folder or run.sent for run in read(study).values())
-
-
-def intact(study: Study, run: RunRelay) -> Path | None:
-    """The run's folder, when its log is whole and unchanged since it was finished; else None."""
-    if not (run.closed and run.folder and run.digest):
-        return None
-    file = log_file(study, run)
-    try:
-        return file.parent if sha256_file(file) == run.digest else None
-    except OSError:
-        return None
-
-
-def log_file(study: Study, run: RunRelay) -> Path:
-    """wandb's own log of a run that has a folder."""
-    return study.files.wandb / str(run.folder) / f"run-{run.id}.wandb"
+    return any(folders(study, run.id) for run in read(study).values())
 
 
 def leet_command(study: Study) -> str:

@@ -12,19 +12,18 @@ from q1lab.files import plain
 from q1lab.study import children
 from q1lab.study.alive import is_alive
 from q1lab.study.states import State
-from q1lab.study.studies import Study
+from q1lab.study.studies import Run, Study
 from q1lab.tracking import state as wandb_state
 from q1lab.tracking.client import (
     Line,
     UnreachableError,
-    folder_of,
     open_run,
     reach,
     reason,
     remove,
     rows_there,
     say,
-    settle,
+    shut_down,
 )
 from q1lab.tracking.state import ERROR, SYNCED, SYNCING, scrub
 
@@ -35,79 +34,80 @@ UPLOAD = 300.0
 def sync(study: Study) -> bool:
     """Upload every run that no upload has confirmed; True when all are confirmed in the end.
 
-    A run that W&B knows nothing of goes up from its offline folder, made anew from the events
-    unless it was finished properly. Where something arrived before, W&B is asked how many rows it
-    has, and only the rest goes up. The outcome of each run, and the last error in words, is kept in
-    ``runs.json``.
+    Each is written into an offline folder, anew from its events, which stays. Where something
+    arrived before, W&B is asked how many rows it has, and only the rest goes up, from a folder of
+    its own. The outcome of each run, and the last error in words, is kept in ``runs.json``.
     """
     wandb_state.mint(study)
     names = wandb_state.pending(study)
-    if not names:
-        return True
+    lines = [line for run in study.runs if run.name in names and (line := _read(study, run))]
+    if not lines:
+        return not names
     try:
+        whole = {line.run.name: _write_whole(line) for line in lines}
+        shut_down()
         reach()
-        ready = {name: folder for name in names if (folder := _stage(study, name))}
-        settle(study)
+        going = {line.run.name: _rest(line) or whole[line.run.name] for line in lines}
+        shut_down()
     except Exception as error:
-        for name in names:
-            wandb_state.update(study, name, state=ERROR, error=reason(error))
+        for line in lines:
+            wandb_state.update(study, line.run.name, state=ERROR, error=reason(error))
         say(f"{study.id}: {reason(error)}")
         return False
-    code, said = _wandb_sync(list(ready.values()))
+    for line in lines:
+        wandb_state.update(study, line.run.name, state=SYNCING, sent=True, offset=line.offset)
+    code, said = _wandb_sync(list(going.values()))
     urls = dict(re.findall(r"\[[^\]\n]*/([a-z0-9]{8})\] View run .*? at (https?://\S+)", said))
-    for name, folder in ready.items():
+    for name, folder in going.items():
         relay = wandb_state.read(study)[name]
         if code == 0 and list(folder.glob("*.wandb.synced")):
-            wandb_state.update(
-                study, name, state=SYNCED, error=None, url=urls.get(relay.id, relay.url), sent=True
-            )
-            _tidy(study, name, folder)
+            url = urls.get(relay.id, relay.url)
+            wandb_state.update(study, name, state=SYNCED, error=None, url=url)
+            (whole[name] / f"run-{relay.id}.wandb.synced").touch(mode=0o600)
         else:
             wandb_state.update(study, name, state=ERROR, error=_sync_error(code, said))
-    settle(study)
+        if folder != whole[name]:
+            remove([folder])
     return not wandb_state.pending(study)
 
 
-def _stage(study: Study, name: str) -> Path | None:
-    """A finished offline folder with what W&B lacks of this run; None when the run has no start
-    event yet."""
-    run = next(run for run in study.runs if run.name == name)
-    relay = wandb_state.read(study)[name]
+def _read(study: Study, run: Run) -> Line | None:
+    """The run with its events; None when it has no start event yet."""
     line = Line(study, run)
     line.read()
-    projection = line.projection
-    if not projection.started:
-        return None
-    have = rows_there(relay) if relay.sent else 0
-    if have > len(projection.rows):
-        raise UnreachableError(
-            f"W&B holds {have} rows for {name} ({relay.id}) and the events {len(projection.rows)}; "
-            "they are not the same run, and nothing was uploaded"
-        )
-    kept = wandb_state.intact(study, relay)
-    if kept and relay.offset == line.offset and not have:
-        wandb_state.update(study, name, state=SYNCING, sent=True)
-        return kept
-    old = wandb_state.folders(study, relay.id)
-    line.handle = open_run(study, run, relay, projection.config, "offline", resume=have > 0)
-    folder = study.files.wandb / folder_of(line.handle)
-    line.written = have
-    line.write()
-    alive = is_alive(study.files.run(name))
-    line.finish(State.RUNNING if alive else State.CRASHED)
+    return line if line.projection.started else None
+
+
+def _write_whole(line: Line) -> Path:
+    """The run's folder with its whole history, in the place of what wandb had of it here."""
+    old = wandb_state.folders(line.study, wandb_state.read(line.study)[line.run.name].id)
+    folder = _write(line, 0)
     remove(old)
-    wandb_state.update(
-        study,
-        name,
-        state=SYNCING,
-        sent=True,
-        offset=line.offset,
-        rows=len(projection.rows),
-        folder=None if have else folder.name,
-        closed=not have,
-        digest=None,
-    )
     return folder
+
+
+def _write(line: Line, first: int) -> Path:
+    """A finished offline folder with the run's rows from ``first`` on."""
+    relay = wandb_state.read(line.study)[line.run.name]
+    config = line.projection.config
+    line.handle = open_run(line.study, line.run, relay, config, "offline", resume=first > 0)
+    folder = line.study.files.wandb / Path(line.handle.dir).parent.name
+    line.written = first
+    line.write()
+    line.finish(State.RUNNING if is_alive(line.files) else State.CRASHED)
+    return folder
+
+
+def _rest(line: Line) -> Path | None:
+    """A folder with the rows that W&B lacks; None where it lacks all."""
+    relay = wandb_state.read(line.study)[line.run.name]
+    have, rows = rows_there(relay) if relay.sent else 0, len(line.projection.rows)
+    if have > rows:
+        raise UnreachableError(
+            f"W&B holds {have} rows for {line.run.name} ({relay.id}) and the events {rows}; they "
+            "are not the same run, and nothing was uploaded"
+        )
+    return _write(line, have) if have else None
 
 
 def _wandb_sync(folders: list[Path]) -> tuple[int, str]:
@@ -150,22 +150,3 @@ def _sync_error(code: int, said: str) -> str:
         if code == 0
         else f"`wandb sync` failed: {why}"
     )
-
-
-def _tidy(study: Study, name: str, folder: Path) -> None:
-    """After a confirmed upload one folder per run remains, with its whole history, marked as
-    synced."""
-    relay = wandb_state.read(study)[name]
-    # what was uploaded was the rest of a history: write the whole for `wandb leet`
-    if relay.folder is None:
-        line = Line(study, next(run for run in study.runs if run.name == name))
-        line.read()
-        line.handle = open_run(
-            study, line.run, relay, line.projection.config, "offline", resume=False
-        )
-        folder = study.files.wandb / folder_of(line.handle)
-        line.write()
-        line.finish(State.CRASHED)
-        (folder / f"run-{relay.id}.wandb.synced").touch(mode=0o600)
-        wandb_state.update(study, name, folder=folder.name, closed=True, digest=None)
-    remove([old for old in wandb_state.folders(study, relay.id) if old != folder])

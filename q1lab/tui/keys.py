@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 from textual.binding import Binding
 
-from q1lab.errors import Problem
+from q1lab.errors import Problem, nearest
 
 
 @dataclass(frozen=True)
@@ -231,13 +230,8 @@ def check_keymap(keymap: Mapping[str, str], where: str) -> dict[str, str]:
     otherwise."""
     for name, keys in keymap.items():
         if name not in KEYS:
-            near = get_close_matches(name, KEYS, n=1, cutoff=0.5)
-            hint = (
-                f"; did you mean {near[0]!r}?"
-                if near
-                else "; `q1lab config list` names all actions"
-            )
-            raise Problem(f"{where}: keymap has no action {name!r}{hint}")
+            hint = nearest(name, KEYS, "`q1lab config` names all actions")
+            raise Problem(f"{where}: keymap has no action {name!r}; {hint}")
         if not isinstance(keys, str) or not keys.strip():
             raise Problem(
                 f'{where}: keymap.{name!r} needs a key in quotes, such as "x" or "ctrl+r"'

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from textual.theme import Theme
 
-from q1lab.errors import Problem
+from q1lab.errors import Problem, nearest
 
 OWN_DARK = {"arm-baseline": "#6cb6ff", "arm-modified": "#ff9e64", "muted": "#9aa4b5"}
 OWN_LIGHT = {"arm-baseline": "#0a5fc4", "arm-modified": "#a84300", "muted": "#5a6472"}
@@ -75,15 +75,11 @@ THEMES = (DARK, LIGHT)
 
 def check(name: str, where: str) -> None:
     """Problem, naming the nearest theme there is, when there is none of this name."""
-    from difflib import get_close_matches
-
     from textual.theme import BUILTIN_THEMES
 
     known = [*(theme.name for theme in THEMES), *BUILTIN_THEMES]
     if name not in known:
-        near = get_close_matches(name, known, n=1, cutoff=0.5)
-        hint = f"; did you mean {near[0]!r}?" if near else f"; there is {', '.join(sorted(known))}"
-        raise Problem(f"{where}: no theme is called {name!r}{hint}")
+        raise Problem(f"{where}: no theme is called {name!r}; {nearest(name, sorted(known))}")
 
 
 def variables(dark: bool) -> dict[str, str]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 
+from q1lab.errors import nearest
 from q1lab.files import plain, read_text
-from q1lab.week.markdown import is_path, nearest
+from q1lab.week.markdown import is_path
 from q1lab.week.model import Action, Block, Finding, Fold, Part, Step, Text, Week, action_for
 from q1lab.week.reading import Lines
 
@@ -20,7 +21,7 @@ def lint(week: Week, models: Collection[str] | None) -> list[Finding]:
         if name not in known:
             at = lines.table("variants", index)
             findings.append(
-                Finding("week.toml", at, f"unknown variant {name!r}{nearest(name, known)}", False)
+                Finding("week.toml", at, f"unknown variant {name!r}; {nearest(name, known)}", False)
             )
     for index, session in enumerate(week.sessions):
         total = sum(part.minutes for part in session.parts)
@@ -94,9 +95,8 @@ def _lint_order(week: Week, chosen: str | None, known: list[str]) -> Iterator[Fi
                 made.add(_made_by(action))
                 words = action.argv()
                 if words[1:2] == ("take",) and len(words) > 2 and words[2] not in week.files:
-                    text = (
-                        f"the week has no file {words[2]!r} to take{nearest(words[2], week.files)}"
-                    )
+                    near = nearest(words[2], week.files)
+                    text = f"the week has no file {words[2]!r} to take; {near}"
                     yield Finding(action.file, action.line, text, False)
                 if action.kind == "run" and not predicted:
                     text = (
@@ -109,7 +109,7 @@ def _lint_order(week: Week, chosen: str | None, known: list[str]) -> Iterator[Fi
                         yield Finding(
                             action.file,
                             action.line,
-                            f"unknown variant {name!r}{nearest(name, known)}",
+                            f"unknown variant {name!r}; {nearest(name, known)}",
                             False,
                         )
 

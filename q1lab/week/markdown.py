@@ -4,13 +4,13 @@ file."""
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import Any
 
+from q1lab.errors import nearest
 from q1lab.files import open_regular, plain
 from q1lab.week.model import (
     ACTION_FIELDS,
@@ -140,7 +140,7 @@ class Reader:
             key = "id" if token["id"] else token["key"]
             value = token["id"] or (token["bare"] if token["quoted"] is None else token["quoted"])
             if key not in allowed or (key == "id" and not token["id"]):
-                self.add(file, at, f"a {what} has no attribute {key!r}{nearest(key, allowed)}")
+                self.add(file, at, f"a {what} has no attribute {key!r}; {nearest(key, allowed)}")
             elif key in found:
                 self.add(file, at, f"attribute {key!r} is given twice")
             found[key] = value
@@ -311,12 +311,14 @@ class Scan:
         id_ = self.reader.claim(attributes.get("id"), "step", self.file, at)
         kind = attributes.get("kind", "tick")
         if kind not in STEP_KINDS:
-            self.reader.add(self.file, at, f"unknown step kind {kind!r}{nearest(kind, STEP_KINDS)}")
+            self.reader.add(
+                self.file, at, f"unknown step kind {kind!r}; {nearest(kind, STEP_KINDS)}"
+            )
             kind = "tick"
         variant = attributes.get("variant", self.variant)
         if variant is not None and variant not in self.variants:
             self.reader.add(
-                self.file, at, f"unknown variant {variant!r}{nearest(variant, self.variants)}"
+                self.file, at, f"unknown variant {variant!r}; {nearest(variant, self.variants)}"
             )
         minutes = attributes.get("minutes")
         if minutes is not None and not re.fullmatch(r"[0-9]{1,4}", minutes):
@@ -433,7 +435,9 @@ class Scan:
 
         kind = words[1] if len(words) == 2 else " ".join(words[1:])
         if kind not in ACTION_FIELDS:
-            self.reader.add(self.file, at, f"unknown action {kind!r}{nearest(kind, ACTION_FIELDS)}")
+            self.reader.add(
+                self.file, at, f"unknown action {kind!r}; {nearest(kind, ACTION_FIELDS)}"
+            )
             return None
         text = "\n".join(body)
         try:
@@ -447,7 +451,7 @@ class Scan:
                 self.reader.add(
                     self.file,
                     at,
-                    f"a {kind} action has no field {key!r}{nearest(key, ACTION_FIELDS[kind])}",
+                    f"a {kind} action has no field {key!r}; {nearest(key, ACTION_FIELDS[kind])}",
                 )
         for problem in _option_problems(kind, options):
             self.reader.add(self.file, at, problem)
@@ -519,14 +523,6 @@ def _unbalanced(command: str) -> bool:
     except ValueError:
         return True
     return False
-
-
-def nearest(word: str, known: Collection[str]) -> str:
-    """`; did you mean 'x'?`, or the list of what there is."""
-    near = get_close_matches(word, list(known), n=1, cutoff=0.6)
-    if near:
-        return f"; did you mean {near[0]!r}?"
-    return f"; there is {', '.join(known)}" if known else ""
 
 
 def toml_error(error: Exception, text: str) -> tuple[str, int]:

@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from q1lab.week.markdown import FILES, GUIDE_MARK, Reader, Scan, nearest, toml_error
+from q1lab.errors import nearest
+from q1lab.week.markdown import FILES, GUIDE_MARK, Reader, Scan, toml_error
 from q1lab.week.model import FORMAT, Block, Finding, Kpi, Part, Session, Text, Variant, Week
 from q1lab.week.numbers import Measured, Numbers
 
@@ -62,7 +63,7 @@ def read(root: Path) -> tuple[Week | None, list[Finding]]:
         reader.add(
             "week.toml",
             lines.of("default"),
-            f"default {default!r} is no variant{nearest(default, names)}",
+            f"default {default!r} is no variant; {nearest(default, names)}",
         )
         default = None
     if default is None and names:
@@ -223,7 +224,7 @@ class Table:
         for key in table:
             if key not in allowed:
                 line = self.lines.of(key) if at == 1 else self.lines.below(at, key)
-                self.reader.add(file, line, f"unknown key {key!r}{nearest(key, allowed)}")
+                self.reader.add(file, line, f"unknown key {key!r}; {nearest(key, allowed)}")
 
     def rows(
         self, table: dict[str, Any], name: str, allowed: tuple[str, ...]
@@ -343,8 +344,8 @@ def _guided(
             target = section.attributes.get("part", "")
             if target not in part_ids:
                 why = "needs a part" if not target else f"names part {target!r}, which is not there"
-                near = nearest(target, part_ids) or "; write {part=a2}"
-                reader.add(variant.guide, section.line, f"this section {why}{near}")
+                near = nearest(target, part_ids, "write {part=a2}")
+                reader.add(variant.guide, section.line, f"this section {why}; {near}")
                 continue
             heading = Text(f"### {section.title}", variant.guide, section.line, variant.name)
             extra.setdefault(target, []).extend([heading, *section.blocks])

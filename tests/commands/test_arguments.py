@@ -3,33 +3,18 @@ status 2."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import click
 import pytest
 
 from q1lab import paths
-from q1lab.cli import cli, run
+from q1lab.cli import run
 from q1lab.repository import Repository
 from tests.kit import wandb_study as lab
+from tests.kit.commands import Words, commands
 from tests.kit.repos import begun, git, of_its_own
-
-Words = tuple[str, ...]
-
-
-def commands(
-    command: click.Command = cli, words: Words = ()
-) -> Iterator[tuple[Words, click.Command]]:
-    """Every command and group with the words that call it."""
-    yield words, command
-    if isinstance(command, click.Group):
-        context = click.Context(command)
-        for name in command.list_commands(context):
-            below = command.get_command(context, name)
-            assert below is not None
-            yield from commands(below, (*words, name))
-
 
 ALL = {" ".join(words) or "q1lab": (words, command) for words, command in commands()}
 
@@ -192,6 +177,7 @@ def test_nor_in_the_environment(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    monkeypatch.delenv("Q1LAB_WANDB")
     monkeypatch.setenv(variable, "~nosuchuser/x")
     assert run(USED[variable]) == 2
     assert "there is no user 'nosuchuser'" in capsys.readouterr().err
@@ -215,6 +201,7 @@ def test_an_address_that_is_none_is_refused(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    monkeypatch.delenv("Q1LAB_WANDB")
     if what == "W&B":
         lab.train_all(lab.plan(wandb="offline"))
     for address in ("http://[::1", "http://[", "http://[::1]:x", "http://"):

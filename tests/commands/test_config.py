@@ -36,7 +36,7 @@ def test_the_environment_goes_before_the_file(home: Path) -> None:
     ("text", "parts"),
     [
         ('them = "x"', ["config.toml", "'them'", "did you mean 'theme'"]),
-        ('zzzz = "x"', ["'zzzz'", "known keys"]),
+        ('zzzz = "x"', ["'zzzz'", "there is"]),
         ('wandb = "ofline"', ["wandb", "did you mean 'offline'"]),
         ("bell = 3", ["bell", "true or false"]),
         ("theme = 3", ["theme", "text"]),

@@ -877,58 +877,8 @@ def test_predictions_that_are_none(repo: Path, q1lab: Q1lab, arguments: tuple[st
 
 
 def test_an_unknown_variant_names_the_nearest(repo: Path, q1lab: Q1lab) -> None:
-    assert "did you mean rope" in q1lab("predict", "roep", "--direction", "lower", code=2)[1]
-    assert "did you mean rope" in q1lab("modification", "--variant", "roep", code=2)[1]
-
-
-@pytest.mark.parametrize(
-    "command",
-    [
-        "predict",
-        "modification",
-        "post",
-        "post new",
-        "post words",
-        "post lint",
-        "post preview",
-        "post publish",
-        "post share",
-        "post text",
-        "post status",
-        "post refresh",
-        "retro",
-        "kpi",
-        "kpi set",
-        "paper",
-        "paper add",
-        "paper done",
-        "paper list",
-        "artifact",
-        "artifact add",
-        "artifact list",
-        "artifact remove",
-        "roadmap",
-    ],
-)
-def test_every_help_has_an_example(command: str, q1lab: Q1lab) -> None:
-    out, _ = q1lab(*command.split(), "--help")
-    assert "Example" in out
-    assert f"q1lab {command.split()[0]}" in out
-
-
-def test_the_commands_import_nothing_heavy() -> None:
-    code = (
-        "import sys\nfrom q1lab import cli\n"
-        "for name in "
-        "('predict','modification','post','retro','kpi','paper','artifact','roadmap'):\n"
-        "    cli.cli.get_command(None, name)\n"
-        "print([m for m in "
-        "('torch','numpy','scipy','git','matplotlib','jinja2','textual','wandb','markdown_it') "
-        "if m in "
-        "sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    assert "did you mean 'rope'" in q1lab("predict", "roep", "--direction", "lower", code=2)[1]
+    assert "did you mean 'rope'" in q1lab("modification", "--variant", "roep", code=2)[1]
 
 
 def test_a_commit_is_shown_and_asked_about_until_one_says_always(

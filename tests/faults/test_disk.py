@@ -16,7 +16,8 @@ from q1lab.errors import Problem
 from q1lab.index.store import Store
 from q1lab.study import launch, studies
 from q1lab.week import progress
-from tests.kit.faults import TINY, corpus, faulty, figures, q1lab, read, small_disk
+from tests.kit.commands import q1lab
+from tests.kit.faults import TINY, corpus, faulty, figures, read, small_disk
 from tests.kit.waiting import wait_for
 
 __all__ = ["faulty", "small_disk"]

@@ -18,7 +18,8 @@ import pytest
 
 from q1lab import paths
 from q1lab.index.store import Store
-from tests.kit.faults import Q1LAB, figures, q1lab, tables
+from tests.kit.commands import q1lab
+from tests.kit.faults import Q1LAB, figures, tables
 from tests.kit.lab_home import finish, make_study
 
 SAYS = re.compile(rb"reading ([\d,]+) of ([\d,]+) studies")

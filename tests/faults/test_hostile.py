@@ -29,7 +29,8 @@ from q1lab.study.events import LONGEST, read_new, sound
 from q1lab.study.studies import Study
 from q1lab.week import progress
 from tests.kit import lab_home
-from tests.kit.faults import TINY, corpus, faulty, figures, q1lab, tables
+from tests.kit.commands import q1lab
+from tests.kit.faults import TINY, corpus, faulty, figures, tables
 
 __all__ = ["faulty"]
 Faulty = Callable[..., Path]

@@ -419,7 +419,7 @@ async def test_a_dialog_under_another_closes_when_that_is_gone(world: Callable[[
         assert [type(one).__name__ for one in app.screen_stack] == ["StudyScreen"]
 
 
-@pytest.mark.parametrize("seed", [0, *(pytest.param(n, marks=LONG) for n in range(1, 20))])
+@pytest.mark.parametrize("seed", [pytest.param(n, marks=LONG) for n in range(20)])
 async def test_any_keys_in_a_burst(seed: int, world: Callable[[], Path]) -> None:
     """Two to five of the keys that a screen has, at random, one screen after the other."""
     repo, dice = world(), random.Random(seed)

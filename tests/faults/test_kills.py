@@ -18,10 +18,11 @@ from pathlib import Path
 
 import pytest
 
-from labs import checkpoint, report
+from labs import report
 from q1lab.index.store import Store
 from q1lab.study import launch, studies
 from q1lab.week import progress
+from tests.kit.commands import q1lab
 from tests.kit.faults import (
     Q1LAB,
     TINY,
@@ -33,7 +34,6 @@ from tests.kit.faults import (
     group,
     kill,
     kill_trainers,
-    q1lab,
     read,
     tables,
     train_to_the_end,
@@ -365,6 +365,8 @@ def test_a_launch_cut_off_halfway_is_not_counted_twice(
 
 
 def test_stale_parts_of_checkpoints_are_swept_up(tmp_path: Path) -> None:
+    from labs import checkpoint  # it loads torch, which takes its time
+
     for i in range(3):
         (tmp_path / f".iter-000000{i}-{i}.pt.part").write_bytes(b"x" * 1000)
     checkpoint.save(tmp_path, 5, {"iter": 5})

@@ -3,8 +3,10 @@ written and never deleted."""
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +21,7 @@ from q1lab.files import is_locked, proved, remove
 from q1lab.repository import Repository
 from q1lab.study import studies
 from tests.kit.faults import figures
+from tests.kit.places import KIT
 from tests.kit.repos import begun, git, of_its_own
 from tests.kit.waiting import wait_for
 
@@ -50,8 +53,6 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     ("restore", "kept.q1lab.tar.gz", "--as", "again-1"),
     ("prune", "--models", "--imports", "--data", "--older-than", "0", "--yes"),
     ("delete", "rope-1", "--yes"),
-    ("run", "rope", "--seeds", "1", *SMALL),
-    ("prune", "--models", "--imports", "--data", "--older-than", "0", "--yes"),
 )
 
 
@@ -72,23 +73,31 @@ def mode(place: str) -> str:
     return "offline" if "wandb" in place or "relay" in place else "disabled"
 
 
-@pytest.fixture
-def trained(
-    request: pytest.FixtureRequest,
-    fake_trainer: Callable[..., None],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> Path:
-    """q1lab's home with a study that has ended, and with every place of ``PLACES``."""
-    (tmp_path / "here").mkdir()
-    monkeypatch.chdir(tmp_path / "here")
-    how = mode(request.getfixturevalue("place") if "place" in request.fixturenames else "")
-    assert main(["run", "rope", "--seeds", "2", *(w.replace("@", how) for w in SMALL)]) == 0
-    relay = studies.load("rope-1").files.wandb / "relay.lock"
-    wait_for(lambda: how == "disabled" or (relay.exists() and not is_locked(relay)))
-    assert main(["archive", "rope-1", "--output", "kept.q1lab.tar.gz"]) == 0
-    home = paths.home()
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """A folder with q1lab's home, in which a study has ended and every place of ``PLACES`` is, and
+    with an archive of the study; made once for each way to stand to W&B."""
+
+    @functools.cache
+    def make(how: str) -> Path:
+        folder = tmp_path_factory.mktemp(how)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("Q1LAB_HOME", str(folder / "home"))
+            patch.setenv("Q1LAB_TRAINER", f"{sys.executable} {KIT / 'fake_train.py'}")
+            patch.setenv("Q1LAB_PROBE", f"{sys.executable} {KIT / 'fake_probe.py'}")
+            patch.setenv("FAKE_TRAIN", "{}")
+            patch.chdir(folder)
+            assert main(["run", "rope", "--seeds", "2", *(w.replace("@", how) for w in SMALL)]) == 0
+            relay = studies.load("rope-1").files.wandb / "relay.lock"
+            wait_for(lambda: how == "disabled" or (relay.exists() and not is_locked(relay)))
+            assert main(["archive", "rope-1", "--output", "kept.q1lab.tar.gz"]) == 0
+            furnish(paths.home())
+        return folder
+
+    return make
+
+
+def furnish(home: Path) -> None:
     for name in PLACES:
         place = home / name
         if not place.exists():
@@ -108,6 +117,22 @@ def trained(
     old = time.time() - 10_000
     for path in home.rglob("*"):
         os.utime(path, (old, old), follow_symlinks=False)
+
+
+@pytest.fixture
+def trained(
+    request: pytest.FixtureRequest,
+    made: Callable[[str], Path],
+    fake_trainer: Callable[..., None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Path:
+    """A test's own copy of that home, and an archive in the current folder."""
+    how = mode(request.getfixturevalue("place") if "place" in request.fixturenames else "")
+    shutil.copytree(made(how), tmp_path / "here")
+    home = tmp_path / "here" / "home"
+    monkeypatch.setenv("Q1LAB_HOME", str(home))
+    monkeypatch.chdir(tmp_path / "here")
     return home
 
 

@@ -12,8 +12,10 @@ import pytest
 
 from q1lab import paths
 from q1lab.errors import Problem
-from q1lab.study import children, launch, presets, runner, studies
-from tests.kit.faults import TINY, corpus, faulty, figures, q1lab, read
+from q1lab.study import children, launch, presets, studies
+from q1lab.study.engines import local
+from tests.kit.commands import q1lab
+from tests.kit.faults import TINY, corpus, faulty, figures, read
 from tests.kit.waiting import wait_for
 
 __all__ = ["faulty"]
@@ -182,7 +184,7 @@ def test_a_model_file_that_prints_without_end(faulty: Faulty, tmp_path: Path) ->
         log_at_the_end_mb=log.stat().st_size >> 20,
     )
     assert read(study, "modified-seed0")[-1]["state"] == "finished"
-    assert log.stat().st_size <= 8 * runner.LOG_MOST
+    assert log.stat().st_size <= 8 * local.LOG_MOST
     assert "some of it was left out" in log.read_text()
 
 

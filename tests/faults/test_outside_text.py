@@ -23,6 +23,7 @@ from q1lab.errors import Problem
 from q1lab.guard import shortened
 from q1lab.study import studies
 from tests.kit import wandb_study as lab
+from tests.kit.commands import q1lab
 from tests.kit.faults import figures
 from tests.kit.wandb_server import WandbServer
 
@@ -53,7 +54,7 @@ def call(*arguments: str | bytes, **env: str) -> subprocess.CompletedProcess[byt
     return done
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
 def test_any_encoding_of_the_output_will_do(
     encoding: str, fake_trainer: Callable[..., None]
 ) -> None:
@@ -112,7 +113,7 @@ def test_what_somebody_typed_is_cut_in_the_message() -> None:
         ("status", "y " * 50_000),
         ("run", "./" + "z" * 100_000 + ".py"),
     ):
-        done = call(*arguments)
+        done = q1lab(*arguments, code=None)
         assert done.returncode in (1, 2)
         assert len(done.stderr) < 2000, done.stderr
     kept = shortened("rope-1: " + "w" * 5000 + " is too long; use a shorter name")
@@ -122,7 +123,7 @@ def test_what_somebody_typed_is_cut_in_the_message() -> None:
 
 
 def test_escape_sequences_do_not_reach_the_terminal(fake_trainer: Callable[..., None]) -> None:
-    assert call(*RUN).returncode == 0
+    q1lab(*RUN)
     file = studies.load("rope-1").files.plan
     record = json.loads(file.read_text())
     evil = "\x1b]0;owned\x07\x1b[31mred\x9b2J\u202eback"
@@ -153,10 +154,10 @@ def test_deep_toml_is_one_line(file: str, tmp_path: Path) -> None:
         paths.config_file().write_text(deep)
         with pytest.raises(Problem, match="nested too deeply"):
             config.load(env={})
-        done = call("config", "list")
+        done = q1lab("config", "list", code=None)
     else:
         (tmp_path / "week.toml").write_text(deep)
-        done = call("content", "check", str(tmp_path))
+        done = q1lab("content", "check", str(tmp_path), code=None)
     assert done.returncode in (1, 2)
     figures("text from outside", what="TOML 50,000 deep", cases=2, tracebacks=0)
 
@@ -290,7 +291,7 @@ def test_a_copied_studys_wandb_settings_are_not_read(home: Path) -> None:
 def test_the_charts_cache_is_private_under_any_umask(
     fake_trainer: Callable[..., None], tmp_path: Path
 ) -> None:
-    assert call(*RUN).returncode == 0
+    q1lab(*RUN)
     before = os.umask(0)
     try:
         done = call("export", "--format", "svg", "--output", str(tmp_path / "a.svg"))

@@ -60,18 +60,6 @@ def figures(fault: str, **numbers: Any) -> None:
             out.write(json.dumps({"fault": fault, **numbers}) + "\n")
 
 
-def q1lab(*args: str, code: int | None = 0, **more: Any) -> subprocess.CompletedProcess[str]:
-    """A q1lab command, to its end. Whatever it meets, it shows no traceback."""
-    done = subprocess.run(
-        [*Q1LAB, *args], capture_output=True, text=True, timeout=150, check=False, **more
-    )
-    assert "Traceback" not in done.stderr, done.stderr
-    assert "Traceback" not in done.stdout, done.stdout
-    if code is not None:
-        assert done.returncode == code, (done.returncode, done.stdout, done.stderr)
-    return done
-
-
 def corpus(folder: Path) -> Path:
     """A small text to train on."""
     file = folder / "corpus.txt"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import string
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -78,17 +79,18 @@ async def compare(
 ) -> None:
     """Let ``go`` bring the app to a screen of ``size`` cells, and compare that to the kept picture
     ``name``; with ``accept``, keep it. A new one goes into ``folder``."""
+    kept = KEPT / f"{name}-{size[0]}x{size[1]}.txt"
+    old = kept.read_text(encoding="utf-8") if kept.exists() else ""
     async with app.run_test(size=size) as pilot:
         await go(pilot)
         await pilot.wait_for_scheduled_animations()
-        await pilot.pause()
-        new, svg = drawn(app), app.export_screenshot()
-    kept = KEPT / f"{name}-{size[0]}x{size[1]}.txt"
+        late = time.monotonic() + (1 if accept else 10)
+        while (new := drawn(app)) != old and time.monotonic() < late:
+            await pilot.pause(0.05)  # what is painted a moment later, such as the foot
+        svg = app.export_screenshot()
     if accept:
         kept.write_text(new, encoding="utf-8")
-        return
-    old = kept.read_text(encoding="utf-8") if kept.exists() else ""
-    if new == old:
+    if accept or new == old:
         return
     shown = folder / f"{kept.stem}.svg"
     shown.write_text(svg, encoding="utf-8")

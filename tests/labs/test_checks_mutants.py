@@ -8,11 +8,12 @@ import io
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
-from labs import loading
+from labs import loading, probe
 from labs.checks import suite
 from labs.checks.check import Result
 from labs.checks.probe import Subject
@@ -82,6 +83,26 @@ NORM = """        mean_square = x.float().pow(2).mean(-1, keepdim=True)  # (B, T
 GATE = "        x = F.silu(self.c_gate(x)) * self.c_fc(x)  # (B, T, hidden)\n"
 
 
+FUNCTION = [
+    ("class RMSNorm(nn.Module):", """def rms_norm(x: Tensor, w: Tensor) -> Tensor:
+    return x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + 1e-5) * RETURN
+
+
+class Unused(nn.Module):"""),
+    ("RMSNorm(config.n_embd)", "Gain(config.n_embd)"),
+    ("class CausalSelfAttention", """class Gain(nn.Module):
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(width))
+
+
+class CausalSelfAttention"""),
+    ("self.attn(self.ln_1(x))", "self.attn(rms_norm(x, self.ln_1.weight))"),
+    ("self.mlp(self.ln_2(x))", "self.mlp(rms_norm(x, self.ln_2.weight))"),
+    ("self.transformer.ln_f(x)", "rms_norm(x, self.transformer.ln_f.weight)"),
+]  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Mutant:
     name: str
@@ -139,7 +160,7 @@ MUTANTS = [
            [(BACK, "    xq_out, xk_out = (torch.view_as_real(torch.complex(p.real * rotations.real + p.imag * rotations.imag, "
              "p.real * rotations.imag + p.imag * rotations.real)).flatten(-2) for p in pairs)\n")],
            "rope: length kept", "length"),
-    Mutant("detached", "rope", [(TURN, "        with torch.no_grad():\n    " + TURN)], "gradients", "in 64 of its rows"),
+    Mutant("detached", "rope", [(TURN, "        with torch.no_grad():\n    " + TURN)], "gradients", "row 0 and 63 more"),
     Mutant("a cache of the first length", "rope",
            [(TURN, "        if not hasattr(self, 'kept'):\n            self.kept = self.freqs_cis[:T].flip(0)\n"
              "        q, k = apply_rotary_emb(q, k, self.kept if T <= len(self.kept) else self.freqs_cis)\n")],
@@ -180,7 +201,7 @@ MUTANTS = [
            [("x.float().pow(2).mean(-1, keepdim=True)", "x.float().abs().mean(-1, keepdim=True).pow(2)")],
            "rmsnorm: unit size at the start", "root mean square"),
     Mutant("the gain comes before the norm", "rmsnorm",
-           [(NORM, "        x = x * self.weight\n" + NORM.replace(" * self.weight", ""))], "rmsnorm: the formula", "formula gives"),
+           [(NORM, "        x = x * self.weight\n" + NORM.replace(" * self.weight", ""))], "rmsnorm: the formula", "the gain is inside"),
     Mutant("the gain is added", "rmsnorm", [(".type_as(x) * self.weight", ".type_as(x) + self.weight - 1")],
            "rmsnorm: the formula", "formula gives"),
     Mutant("the final norm forgotten", "rmsnorm",
@@ -267,6 +288,39 @@ MUTANTS = [
     Mutant("attention over the heads", "baseline", [("        q, k, v = (t.transpose(1, 2) for t in (q, k, v))  # each (B, H, T, D)\n", ""),
            ("y.transpose(1, 2).reshape(B, T, C)", "y.reshape(B, T, C)")], "context", "moved nothing"),
     Mutant("the wrong targets", "baseline", [("targets.flatten()", "targets.roll(1, 1).flatten()")], "interface", "cross-entropy"),
+    # ── what the more basic check has to name first
+    Mutant("something kept between calls", "baseline",
+           [("        pos = torch.arange(idx.size(1)", "        self.calls = getattr(self, \"calls\", 0) + 1\n        pos = torch.arange(idx.size(1)"),
+            ("        x = self.transformer.wte(idx) +", "        x = self.transformer.wte(idx) * self.calls +")],
+           "interface", "the same call twice gives other logits"),
+    Mutant("positions counted from the end", "baseline", [("torch.arange(idx.size(1), device=idx.device)", "torch.arange(idx.size(1), device=idx.device).flip(0)")],
+           "prefix", "give other logits alone"),
+    Mutant("one hidden unit cut off", "baseline", [("        return self.dropout(self.c_proj(x))", "        x = torch.cat([0 * x[..., :1], x[..., 1:]], dim=-1)\n        return self.dropout(self.c_proj(x))")],
+           "gradients", "has none in row 0"),
+    Mutant("a slice of a weight of three axes unused", "baseline",
+           [("        self.c_fc = nn.Linear", "        self.spare = nn.Parameter(torch.randn(2, 3, config.n_embd))\n        self.c_fc = nn.Linear"),
+            ("        x = F.gelu(self.c_fc(x))", "        x = F.gelu(self.c_fc(x * (1 + self.spare[0].sum(0))))")],
+           "gradients", "has none in index 0 = 1"),
+    Mutant("a layer's feed-forward layer beside its attention", "baseline",
+           [("        self.mlp = MLP(config)\n", "        self.mlp = MLP(config)\n        Block.made = getattr(Block, \"made\", 0) + 1\n        self.odd = Block.made % 3 == 0\n"),
+            ("        x = x + self.attn(self.ln_1(x))\n", "        if self.odd:\n            return x + self.attn(self.ln_1(x)) + self.mlp(self.ln_2(x))\n        x = x + self.attn(self.ln_1(x))\n")],
+           "residual stream", "those of other layers don't"),
+    Mutant("a gate through z · sigmoid(−z)", "swiglu", [("F.silu(self.c_gate(x))", "self.c_gate(x) * torch.sigmoid(-self.c_gate(x).detach() * 0 - self.c_gate(x))")],
+           "swiglu: SiLU", "z · sigmoid(−z)"),
+    Mutant("two matrices that are one", "swiglu", [("        x = F.silu", "        self.c_proj.weight = self.c_fc.weight\n        x = F.silu"),
+           ("self.c_proj(x)", "F.linear(x, self.c_fc.weight.T)"), ("        self.c_proj = nn.Linear(hidden, config.n_embd, bias=config.bias)\n", ""),
+           ("        self.c_proj.weight = self.c_fc.weight\n", "")],
+           "swiglu: hidden size", "share theirs"),
+    Mutant("an eps of a tenth", "rmsnorm", [("+ 1e-5", "+ 0.1")], "rmsnorm: the formula", "eps is 0.1"),
+    Mutant("a function that applies the gain twice", "rmsnorm", [*FUNCTION, ("RETURN", "w * w")], "rmsnorm: the formula", "no gain of the model is that"),
+    Mutant("a function that divides by C − 1", "rmsnorm", [*FUNCTION, ("RETURN", "w * ((x.size(-1) - 1) / x.size(-1)) ** 0.5")],
+           "rmsnorm: the formula", "no gain of the model is that"),
+    Mutant("sinusoids added", "rope", [("        x = self.transformer.drop(self.transformer.wte(idx))", "        waves = torch.outer(torch.arange(idx.size(1)).float(), 10000.0 ** -torch.linspace(0, 1, self.lm_head.in_features)).sin()\n        x = self.transformer.drop(self.transformer.wte(idx) + waves)")],
+           "rope: no position table", "such as sinusoids"),
+    Mutant("learned frequencies", "rope",
+           [("        freqs_cis = precompute", "        self.freqs = nn.Parameter(10000.0 ** (-torch.arange(0, config.n_embd // config.n_head, 2).float() / (config.n_embd // config.n_head)))\n        freqs_cis = precompute"),
+            ("self.freqs_cis)\n        q, k, v", "torch.polar(torch.ones(T, self.freqs.numel()), torch.outer(torch.arange(T).float(), self.freqs)))\n        q, k, v")],
+           "rope: angles", "is learned"),
 ]  # fmt: skip
 
 
@@ -275,7 +329,7 @@ def test_a_wrong_file_is_caught_and_named(mutant: Mutant, tmp_path: Path) -> Non
     found = results(
         edited(mutant.variant, mutant.edits), mutant.variant, tmp_path, mutant.caught_by
     )
-    failed = {r.name: r.seen for r in found if not r.passed}
+    failed = {r.name: r.seen for r in found if r.failed}
     assert mutant.caught_by in failed, failed
     assert mutant.words in failed[mutant.caught_by]
 
@@ -401,6 +455,13 @@ RIGHT = [
           "rope: every length", "1 to 33 agree"),
     Right("another field name with a number as its default", "gqa",
           [("n_kv_head: int | None = None", "num_key_value_heads: int = 8"), ("config.n_kv_head", "config.num_key_value_heads")]),
+    Right("another field name, without a hint in it", "gqa",
+          [("n_kv_head: int | None = None", "memories: int = 8"), ("config.n_kv_head", "config.memories")]),
+    Right("norms that are functions", "rmsnorm", [*FUNCTION, ("RETURN", "w")], "rmsnorm: the formula", "in front of 7 projections"),
+    Right("a norm without a gain", "rmsnorm", [(".type_as(x) * self.weight", ".type_as(x)"), ("        self.weight = nn.Parameter(torch.ones(width))\n", "")],
+          "rmsnorm: the formula", "no learned gain"),
+    Right("a parallel block", "baseline", [("        x = x + self.attn(self.ln_1(x))\n", "        x, y = x + self.attn(self.ln_1(x)), x\n"), ("self.mlp(self.ln_2(x))", "self.mlp(self.ln_2(y))")],
+          "residual stream", "as in GPT-J and PaLM"),
     Right("by hand", "baseline", [(ATTENTION, BY_HAND)]),
     Right("all four", "llama", []),
     Right("all four, by hand", "llama", [(ATTENTION, BY_HAND)]),
@@ -410,7 +471,8 @@ RIGHT = [
 @pytest.mark.parametrize("right", RIGHT, ids=lambda r: f"{r.variant}: {r.name}")
 def test_a_right_file_passes_whatever_its_style(right: Right, tmp_path: Path) -> None:
     found = results(edited(right.variant, right.edits), right.variant, tmp_path)
-    assert [f"{r.name}: {r.seen}" for r in found if not r.passed or "not judged: " in r.seen] == []
+    assert [f"{r.name}: {r.seen}" for r in found if r.failed] == []
+    assert len([r for r in found if not r.judged]) <= 5
     if right.check:
         assert right.words in next(r.seen for r in found if r.name == right.check)
 
@@ -421,7 +483,7 @@ def test_the_reference_passes_all_of_its_checks_and_none_is_left_out(
 ) -> None:
     found = results(edited(variant, []), variant, tmp_path)
     assert [r.name for r in found] == [c.name for c in suite.checks_for(variant)]
-    assert all(r.passed for r in found)
+    assert all(r.passed and not r.warning for r in found)
 
 
 @pytest.mark.parametrize("variant", [*suite.VARIANTS, "llama", "baseline"])
@@ -462,7 +524,7 @@ def test_a_file_that_changes_nothing_is_told_so(tmp_path: Path) -> None:
     }
     for variant, names in heart.items():
         found = results(edited("baseline", []), variant, tmp_path)
-        assert {r.name for r in found if not r.passed} == names
+        assert {r.name for r in found if r.failed} == names
 
 
 @pytest.mark.skipif("NANOGPT" not in os.environ, reason="NANOGPT names no checkout of nanoGPT")
@@ -471,3 +533,34 @@ def test_nanogpt_itself_passes(tmp_path: Path) -> None:
     found = results(text, "baseline", tmp_path)
     assert len(found) == len(suite.checks_for("baseline"))
     assert [f"{r.name}: {r.seen}" for r in found if not r.passed] == []
+
+
+CONFIG = """
+
+class GPTConfig:
+    def __init__(self, vocab_size, block_size, **given):
+        self.vocab_size, self.block_size = vocab_size, block_size
+        self.n_layer, self.n_head, self.n_embd, self.dropout, self.bias = 3, 4, 32, 0.0, False
+        TAKE
+
+
+class CausalSelfAttention"""
+
+
+@pytest.mark.parametrize("takes", [True, False])
+def test_a_config_that_takes_any_name_is_asked_what_it_built(takes: bool, tmp_path: Path) -> None:
+    """minGPT's form: its sizes were left out, and the default ones were checked and trained."""
+    text = edited("baseline", [("\n\nclass CausalSelfAttention", CONFIG)])
+    text = text.replace("TAKE", "self.__dict__.update(given)" if takes else "pass")
+    (found,) = results(text, "baseline", tmp_path, "interface")
+    assert found.failed == (not takes)
+    if not takes:
+        assert "whatever n_layer and n_embd GPTConfig is given, the model stays" in found.seen
+    request: dict[str, Any] = {"files": {"baseline": str(tmp_path / "mine.py")}, "vocab_size": 29}
+    config = {"n_layer": 2, "n_head": 4, "n_embd": 64, "block_size": 16, "batch_size": 2}
+    request["config"] = {**config, "weight_decay": 0.1, "grad_clip": 1.0}
+    if takes:
+        assert probe.probe(request)["arms"]["baseline"]["n_params"] > 100_000
+    else:
+        with pytest.raises(loading.ModelError, match="another size than it says"):
+            probe.probe(request)

@@ -95,29 +95,6 @@ def test_targets_of_minus_one_do_not_count(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", VARIANTS)
-@pytest.mark.parametrize("bias", [True, False])
-def test_loss_starts_near_uniform_and_every_parameter_learns(name: str, bias: bool) -> None:
-    model = build(name, bias=bias)
-    _, loss = model(tokens(4, 16), tokens(4, 16, seed=4))
-    assert loss.item() == pytest.approx(math.log(65), abs=0.2)
-    loss.backward()
-    for key, p in model.named_parameters():
-        assert p.grad is not None, key
-        assert p.grad.abs().max() > 0, key
-
-
-@pytest.mark.parametrize("name", VARIANTS)
-def test_no_token_sees_a_later_one(name: str) -> None:
-    model, x = shaken(build(name)), tokens(2, 16)
-    changed = x.clone()
-    changed[:, 10] = (changed[:, 10] + 1) % 65
-    with torch.no_grad():
-        before, after = model(x, x)[0], model(changed, x)[0]
-    assert torch.equal(before[:, :10], after[:, :10])
-    assert not torch.allclose(before[:, 11:], after[:, 11:])
-
-
-@pytest.mark.parametrize("name", VARIANTS)
 def test_runs_in_bf16_at_every_length(name: str) -> None:
     model = build(name)
     for T in range(1, 17):
@@ -125,15 +102,6 @@ def test_runs_in_bf16_at_every_length(name: str) -> None:
             _, loss = model(tokens(2, T), tokens(2, T, seed=4))
         loss.backward()
         assert torch.isfinite(loss)
-
-
-@pytest.mark.parametrize("name", VARIANTS)
-def test_dropout_acts_in_training_only(name: str) -> None:
-    model, x = shaken(build(name, dropout=0.5)), tokens(2, 16)
-    torch.manual_seed(1)
-    assert not torch.equal(model(x)[0], model(x)[0])
-    model.eval()
-    assert torch.equal(model(x)[0], model(x)[0])
 
 
 @pytest.mark.parametrize("name", VARIANTS)

@@ -274,6 +274,43 @@ def test_a_study_for_a_notebook_is_not_trained_here(
     assert ".ipynb or .zip" in out
 
 
+@pytest.mark.parametrize(
+    ("asked", "device", "dtype"),
+    [
+        ((), "cuda", "fp16"),
+        (("--preset", "gpu"), "cuda", "fp16"),
+        (("--preset", "quick"), "cpu", "fp32"),
+        (("--preset", "quick", "--device", "cuda", "--dtype", "bf16"), "cuda", "bf16"),
+    ],
+)
+def test_it_is_planned_for_the_device_of_its_preset(
+    fake_trainer: Callable[..., None], asked: tuple[str, ...], device: str, dtype: str
+) -> None:
+    """And with the number format that every such device has."""
+    code, out = invoke("run", "rope", "--seeds", "1", "--engine", "notebook", *asked)
+    assert code == 0
+    assert (studies.load("rope-1").device, studies.load("rope-1").dtype) == (device, dtype)
+    assert ("about" in out) == (device == "cpu")  # nobody knows how fast that GPU is
+
+
+def test_a_machine_that_lacks_the_device_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    engine = ("--engine", "notebook", "--device", "cuda")
+    assert invoke("run", "rope", "--seeds", "1", *TINY, *engine)[0] == 0
+    file = tmp_path / "away.zip"
+    assert invoke("export", "notebook", "--output", str(file))[0] == 0
+    with zipfile.ZipFile(file) as packed:
+        packed.extractall(tmp_path / "away")
+    command = [sys.executable, "-I", "train.py", "baseline-seed0"]
+    done = subprocess.run(
+        command, cwd=tmp_path / "away", capture_output=True, text=True, timeout=170, check=False
+    )
+    assert done.returncode == 1
+    assert "failed planned for cuda fp16: no cuda device here; there is: cpu" in done.stdout
+
+
 def test_a_study_of_a_file_against_itself_draws_with_other_seeds_there_too(tmp_path: Path) -> None:
     """What an arm draws with is in the plan; what comes back has the names that the plan has."""
     engine = ("--engine", "notebook", "--device", "cpu")

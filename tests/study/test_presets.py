@@ -78,7 +78,7 @@ def test_a_shorter_run_keeps_the_shape_of_its_schedule() -> None:
     ("overrides", "said"),
     [
         ({"n_head": "3"}, "not divisible"),
-        ({"learning_rat": "1"}, "did you mean learning_rate"),
+        ({"learning_rat": "1"}, "did you mean 'learning_rate'"),
         ({"n_layer": "1.5"}, "whole number"),
         ({"dropout": "1"}, "below 1"),
         ({"learning_rate": "nan"}, "finite"),

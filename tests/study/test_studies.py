@@ -20,19 +20,12 @@ from q1lab.index.store import Store
 from q1lab.study import launch, studies
 from q1lab.study.engines.choice import Choice
 from tests.kit import lab_home
+from tests.kit.commands import q1lab
 from tests.kit.waiting import wait_for
 
 Fake = Callable[..., None]
 Q1LAB = [sys.executable, "-m", "q1lab"]
 SMALL = ("--preset", "quick", "--max-iters", "20")
-
-
-def q1lab(*args: str, code: int | None = 0) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run([*Q1LAB, *args], capture_output=True, text=True, timeout=60, check=False)
-    assert "Traceback" not in done.stderr, done.stderr
-    if code is not None:
-        assert done.returncode == code, (done.returncode, done.stdout, done.stderr)
-    return done
 
 
 def record(*args: str, code: int = 0) -> dict[str, Any]:
@@ -188,37 +181,6 @@ def test_training_outlives_viewer_and_runner(fake_trainer: Fake) -> None:
     assert record("compare")["complete"]
 
 
-def test_a_deaf_trainer_with_a_child_is_gone(fake_trainer: Fake) -> None:
-    fake_trainer(pause=0.3, deaf=["baseline-seed0"])
-    q1lab("run", "rope", *SMALL, "--detach")
-    study = studies.load("rope-1")
-    wait_for(lambda: study.files.run("baseline-seed0").events.exists())
-    assert launch.stop(study, grace=1.0)
-    assert not launch.is_alive(study.files)
-    with Store() as store:
-        ingest.take_in(store, study)
-        assert store.runs(study.id)[0]["state"] == "crashed"
-
-
-def test_two_commands_at_once_never_start_a_study_twice(fake_trainer: Fake) -> None:
-    fake_trainer(pause=0.5)  # it trains until the last of the three has looked
-    children = [
-        subprocess.Popen(
-            [*Q1LAB, "run", "rope", *SMALL, "--detach"],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-        for _ in range(3)
-    ]
-    codes = sorted(child.wait(60) for child in children)
-    for child in children:
-        child.communicate()
-    assert studies.ids() == ["rope-1"]
-    assert launch.last(studies.load("rope-1").files)["launch"] == 1
-    assert codes == [0, 2, 2]
-    wait_for(lambda: not launch.is_alive(studies.load("rope-1").files), seconds=30)
-
-
 def test_runs_train_from_copies(fake_trainer: Fake, tmp_path: Path) -> None:
     model = tmp_path / "my_rope.py"
     model.write_text("class GPTConfig: pass\nclass GPT: pass\n")
@@ -235,7 +197,7 @@ def test_runs_train_from_copies(fake_trainer: Fake, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("args", "said"),
     [
-        (["rpoe"], "did you mean rope?"),
+        (["rpoe"], "did you mean 'rope'?"),
         (["rope", "--seeds", ""], "--seeds"),
         (["rope", "--seeds", "0"], "at least 1"),
         (["rope", "--seeds", "-1"], "whole numbers from 0 to 999,999,999"),
@@ -247,7 +209,7 @@ def test_runs_train_from_copies(fake_trainer: Fake, tmp_path: Path) -> None:
         (["rope", "--device", "cuda"], "no cuda device here"),
         (["rope", "--device", "tpu"], "tpu"),
         (["rope", "--data", "nowhere.txt"], "no such file"),
-        (["rope", "--set", "learning_rat=1"], "did you mean learning_rate?"),
+        (["rope", "--set", "learning_rat=1"], "did you mean 'learning_rate'?"),
         (["rope", "--set", "n_layer=two"], "whole number"),
         (["rope", "--set", "n_layer"], "KEY=VALUE"),
         (["rope", "--set", "n_head=3"], "not divisible"),
@@ -307,35 +269,17 @@ def test_the_plot_is_drawn(fake_trainer: Fake, tmp_path: Path) -> None:
     assert "svg" in q1lab("compare", "--plot", str(tmp_path / "plot.txt"), code=2).stderr
 
 
-def test_the_tables_can_be_made_again_from_the_files(fake_trainer: Fake, home: Path) -> None:
-    fake_trainer(diverge=["modified-seed2"])
-    q1lab("run", "rope", *SMALL, code=1)
-
-    def dump() -> list[Any]:
-        with Store() as store:
-            ingest.take_in_all(store)
-            return [
-                [tuple(row) for row in store.db.execute(f"SELECT * FROM {table}")]
-                for table in ("studies", "runs", "metrics")
-            ]
-
-    before = dump()
-    (home / "q1lab.db").unlink()
-    assert dump() == before
-
-
 def test_each_trainer_gets_a_gpu_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    from q1lab.planning import default_jobs
-    from q1lab.study import gpus
-    from q1lab.study.runner import gpu_for
+    from q1lab.study import machine
+    from q1lab.study.engines.local import gpu_for
 
-    cards = [gpus.Gpu("card", 0, 0, 1)] * 2
-    monkeypatch.setattr(gpus, "gpus", lambda: cards)
+    cards = [machine.Gpu("card", 0, 0, 1)] * 2
+    monkeypatch.setattr(machine, "gpus", lambda: cards)
     assert [gpu_for(worker, None) for worker in range(3)] == ["0", "1", "0"]
     assert [gpu_for(worker, "3,5") for worker in range(3)] == ["3", "5", "3"]
-    assert default_jobs("cuda", 6) == 2
-    assert default_jobs("cuda", 1) == 1
-    assert default_jobs("mps", 6) == 1
+    assert machine.default_jobs("cuda", 6) == 2
+    assert machine.default_jobs("cuda", 1) == 1
+    assert machine.default_jobs("mps", 6) == 1
 
 
 def test_the_noise_floor_is_what_the_baseline_does_to_itself(fake_trainer: Fake) -> None:
@@ -345,7 +289,10 @@ def test_the_noise_floor_is_what_the_baseline_does_to_itself(fake_trainer: Fake)
     assert found["floor"]["low"] == -found["floor"]["high"]
 
 
-def test_the_setting_decides_about_wandb_unless_the_command_does(fake_trainer: Fake) -> None:
+def test_the_setting_decides_about_wandb_unless_the_command_does(
+    fake_trainer: Fake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("Q1LAB_WANDB")
     q1lab("config", "set", "wandb", "disabled")
     record("run", "rope", *SMALL)
     assert studies.load("rope-1").wandb == "disabled"

@@ -97,7 +97,7 @@ def test_no_hiccup_of_slurm_ends_a_watch(slurm: Path, home: Path) -> None:
 
     hiccups.write_text("\n".join(HICCUPS[:2]) + "\n")
     hold.touch()
-    Crew(study, 1, Slurm({}), "slurm", log=print, sleep=between).run()
+    Crew(study, 1, Slurm("", {}), "slurm", sleep=between).run()
     reasons = [word.why for word in shown if not word.reached]
     for text in HICCUPS:
         assert any(text in why for why in reasons), text
@@ -119,8 +119,6 @@ def test_only_an_answer_ends_a_watch(home: Path) -> None:
     ]
 
     class Engine:
-        kind = "stand-in"
-
         def submit(self, study: Study, job: Job) -> Job:
             return job
 
@@ -140,7 +138,7 @@ def test_only_an_answer_ends_a_watch(home: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(remote, "TRIES", 1)
         patch.setattr(remote, "utc_now", lambda: next(times))
-        Crew(study, 1, Engine(), "lab", log=print, sleep=between).run()  # type: ignore[arg-type]
+        Crew(study, 1, Engine(), "lab", sleep=between).run()  # type: ignore[arg-type]
     assert [word.reached for word in shown] == [True, True, False, False]
     assert shown[0].seen < shown[2].seen == shown[3].seen
     later = replace(shown[2], seen="2026-03-07T14:03:00+00:00")

@@ -149,7 +149,7 @@ def test_a_killed_offline_relay_leaves_one_whole_folder(home: Path) -> None:
             child.wait(timeout=10)
         lab.append(study, "baseline-seed0", whole[12:])
         with lab.relay(study, env):
-            wait_for(lambda: wandb_state.read(study)["baseline-seed0"].closed, "the run's end")
+            wait_for(lambda: wandb_state.read(study)["baseline-seed0"].offset, "the run's end")
     (folder,) = wandb_state.folders(study, wandb_state.read(study)["baseline-seed0"].id)
     assert _rows_on_disk(study, "baseline-seed0") == 20
     assert _inspect(folder)["state"] == "finished"

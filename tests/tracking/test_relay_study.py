@@ -20,7 +20,8 @@ from tests.kit.wandb_server import KEY, WandbServer
 
 
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> WandbServer:
+def server(fake_trainer: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> WandbServer:
+    monkeypatch.delenv("Q1LAB_WANDB")
     running = WandbServer()
     running.start()
     monkeypatch.setenv("WANDB_BASE_URL", running.url)
@@ -49,7 +50,7 @@ def train() -> None:
     )
 
 
-def test_a_study_is_whole_at_wandb(server: WandbServer, fake_trainer: Callable[..., None]) -> None:
+def test_a_study_is_whole_at_wandb(server: WandbServer) -> None:
     try:
         train()
         study = studies.load(studies.latest())
@@ -66,9 +67,7 @@ def test_a_study_is_whole_at_wandb(server: WandbServer, fake_trainer: Callable[.
         server.stop()
 
 
-def test_a_study_ends_while_wandb_hangs(
-    home: Path, server: WandbServer, fake_trainer: Callable[..., None]
-) -> None:
+def test_a_study_ends_while_wandb_hangs(home: Path, server: WandbServer) -> None:
     """The server takes every connection and never answers. The study's end is there, and the
     verdict, while the relay still waits for its first answer."""
     server.fault = "hang"
@@ -76,7 +75,7 @@ def test_a_study_ends_while_wandb_hangs(
         train()
         study = studies.load(studies.latest())
         assert not is_locked(study.files.lock)
-        assert is_locked(wandb_state.relay_lock(study)), "the relay is still at it"
+        wait_for(lambda: is_locked(wandb_state.relay_lock(study)), "the relay is at it")
         assert not server.runs
         server.fault = ""
         server.dead.set()  # lets go of the connections that wait
@@ -99,7 +98,7 @@ def test_a_relay_that_keeps_dying_is_started_less_and_less_often(
     )
     now = 1000.0
     monkeypatch.setattr(runner.time, "monotonic", lambda: now)
-    one = runner.Runner(study, 1, -1, [])
+    one = runner.Runner(study, 1, -1)
     starts: list[float] = []
     for _ in range(370):
         before = one.relay

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from q1lab.cli import run
-from q1lab.commands.sync import sync
 from q1lab.tracking import state as wandb_state
 from q1lab.tracking.state import ERROR, OFFLINE, SYNCED
 from tests.kit import wandb_study as lab
@@ -51,11 +50,6 @@ def test_offline_then_sync(
             assert child.wait(timeout=60) == 0
         assert server.asked == [], "offline asks nobody"
         assert wandb_state.status(study).state == OFFLINE
-        kept = {
-            f.name
-            for r in wandb_state.read(study).values()
-            for f in wandb_state.folders(study, r.id)
-        }
         assert call() == 0
         assert "rope-1: synced, 2 runs" in capsys.readouterr().out
         for each in study.runs:
@@ -63,11 +57,9 @@ def test_offline_then_sync(
             assert [row["_step"] for row in there.history] == list(range(lab.ROWS))
             assert there.exitcode == 0
             assert there.group == "rope-1"
-        now = [
-            f for r in wandb_state.read(study).values() for f in wandb_state.folders(study, r.id)
-        ]
-        assert {f.name for f in now} == kept, "the finished folders themselves went up"
-        assert all(list(f.glob("*.wandb.synced")) for f in now)
+        for each in wandb_state.read(study).values():
+            (folder,) = wandb_state.folders(study, each.id)
+            assert list(folder.glob("*.wandb.synced"))
         asked = len(server.asked)
         assert call("rope-1") == 0
         assert len(server.asked) == asked, "nothing goes up twice"
@@ -88,7 +80,6 @@ def test_broken_and_partly_uploaded_runs_are_made_anew(
         (cut,) = wandb_state.folders(study, runs["baseline-seed0"].id)
         (file,) = cut.glob("*.wandb")
         file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
-        wandb_state.update(study, "baseline-seed0", closed=False)
         shutil.rmtree(wandb_state.folders(study, runs["modified-seed0"].id)[0])
         assert call() == 0
         half = server.run("baseline-seed1")
@@ -106,25 +97,6 @@ def test_broken_and_partly_uploaded_runs_are_made_anew(
             (folder,) = wandb_state.folders(study, runs[each.name].id)
             assert list(folder.glob("*.wandb.synced"))
         assert lab.states(study) == {SYNCED}
-
-
-def test_a_damaged_log_that_was_finished_is_noticed(
-    home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    study = lab.plan(wandb="offline")
-    lab.train_all(study)
-    with WandbServer() as server:
-        env = use(monkeypatch, server.url)
-        with lab.relay(study, env) as child:
-            assert child.wait(timeout=60) == 0
-        (folder,) = wandb_state.folders(study, wandb_state.read(study)["baseline-seed0"].id)
-        (file,) = folder.glob("*.wandb")
-        file.write_bytes(file.read_bytes()[:-40])
-        assert call() == 0
-        assert [row["_step"] for row in server.run("baseline-seed0").history] == list(
-            range(lab.ROWS)
-        )
-        assert server.run("baseline-seed0").exitcode == 0
 
 
 def test_a_study_that_was_off_can_still_go_up(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -222,10 +194,6 @@ def test_a_sync_that_takes_too_long_leaves_nothing_running(
         assert call("rope-1") == 0
     for each in study.runs:
         assert [row["_step"] for row in server.run(each.name).history] == list(range(lab.ROWS))
-
-
-def test_help_has_an_example() -> None:
-    assert "q1lab sync rope-1" in sync.get_help(sync.make_context("sync", []))
 
 
 def test_status_tells_how_a_study_stands(

@@ -148,7 +148,7 @@ async def test_the_prediction_is_shown_and_locks_with_the_start(
         ("seeds", "1,1", "seed 1 is there twice"),
         ("seeds", "", "give how many"),
         ("iters", "-4", "give a whole number from 1 up"),
-        ("baseline", "basline", "did you mean baseline?"),
+        ("baseline", "basline", "did you mean 'baseline'?"),
         ("data", "no/such/file.txt", "no such file"),
     ],
 )

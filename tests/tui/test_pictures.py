@@ -50,19 +50,15 @@ def after(*keys: str) -> Go:
     return press
 
 
-def on(step: str, *keys: str) -> Go:
-    """Walk to a step, wherever the week has it, and press keys there."""
+def on(part: str, step: str, *keys: str) -> Go:
+    """Go to a step and press keys there."""
 
     async def press(pilot: Pilot[Any]) -> None:
         await after()(pilot)
-        reader = pilot.app.screen_stack[0].query_one(Reader)
-        for _ in range(40):
-            if reader.step is not None and reader.step.id == step:
-                break
-            await pilot.press("j")
-            await settled(pilot)
-        else:
-            raise AssertionError(f"no step {step} on this page")
+        reader = pilot.app.screen.query_one(Reader)
+        pilot.app.screen.open_sheet(part, step)  # type: ignore[attr-defined]
+        await until(pilot, lambda: reader.step is not None and reader.step.id == step)
+        await until(pilot, lambda: reader.on_screen)
         await after(*keys)(pilot)
 
     return press
@@ -81,11 +77,11 @@ async def test_picture_of_the_study(picture: Picture, theme: str, size: tuple[in
 
 
 async def test_picture_of_the_choice_in_the_smallest_terminal(picture: Picture) -> None:
-    await picture("choice", prepared(), (60, 20), on("a1-choose", "e"))
+    await picture("choice", prepared(), (60, 20), on("a1", "a1-choose", "e"))
 
 
 async def test_picture_of_an_answer(picture: Picture) -> None:
-    await picture("answer", prepared(), SMALL, on("a1-guess", "e", *"words"))
+    await picture("answer", prepared(), SMALL, on("a1", "a1-guess", "e", *"words"))
 
 
 async def test_picture_of_the_help(picture: Picture) -> None:

@@ -233,5 +233,5 @@ async def test_no_results_say_what_to_do() -> None:
     async with app().run_test(size=(80, 24)) as pilot:
         await pilot.press("3")
         await until(pilot, lambda: pilot.app.screen.has_class("-empty"))
-        print(words(pilot.app))
-        assert "TODO" in words(pilot.app)
+        assert "No results yet." in words(pilot.app)
+        assert "The lab (2) starts one." in words(pilot.app)

@@ -907,26 +907,6 @@ async def test_enter_on_a_step_with_several_rows_goes_to_them() -> None:
         assert piece.enter == "untick"
 
 
-async def test_the_paper_is_among_the_links_of_its_page(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fill(store: Store, week: Week) -> None:
-        progress.choose(store, week, "rope")
-
-    app_ = prepared(fill)
-    async with app_.run_test(size=(100, 30)) as pilot:
-        opened: list[str] = []
-        monkeypatch.setattr(app_, "open_url", lambda url, **_: opened.append(url))
-        await settled(pilot)
-        screen = app_.screen
-        assert isinstance(screen, StudyScreen)
-        screen.open_sheet("a2")
-        await until(pilot, lambda: screen.reader.rich)
-        assert "https://arxiv.org/abs/2104.09864" in [url for _, url in screen.reader.links()]
-        await pilot.press("o")
-        if isinstance(app_.screen, PickScreen):
-            await pilot.press("enter")
-        await until(pilot, lambda: opened == ["https://arxiv.org/abs/2104.09864"])
-
-
 async def test_the_line_below_the_page_stays_one_line_when_the_window_grows() -> None:
     app = prepared(some_progress)
     async with app.run_test(size=(80, 24)) as pilot:

@@ -289,22 +289,6 @@ def test_bad_input_is_one_line_before_the_app_opens(
         assert word in said
 
 
-def test_a_newer_database_is_left_alone(start: Callable[..., Terminal], home: Path) -> None:
-    welcomed()
-    with Store() as store:
-        store.db.execute(
-            "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) "
-            "SELECT migration_set, 'm999', applied_at FROM _sqlite_migrations LIMIT 1"
-        )
-        store.db.execute("PRAGMA user_version = 999")
-    bytes_before = paths.database().read_bytes()
-    app = start(columns=200)
-    app.drain()
-    assert os.waitstatus_to_exitcode(app.end(0)) == 1
-    assert "newer q1lab" in app.text
-    assert paths.database().read_bytes() == bytes_before
-
-
 def test_a_damaged_database_is_made_again_and_said(
     start: Callable[..., Terminal], home: Path
 ) -> None:

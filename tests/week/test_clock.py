@@ -253,40 +253,19 @@ def test_idle_and_killed_asks_once_about_both(machine: Machine, running: Clock) 
     assert clock.answer(machine.now(), math.inf).fresh == {"a2": 1_610}
 
 
+SOUND: dict[str, object] = {
+    "part": "a", "running": True, "fresh": {}, "silent": 0, "last": None, "question": None,
+}  # fmt: skip
+
+
 @pytest.mark.parametrize(
     "data",
     [
-        None,
-        [],
-        {},
-        "x",
-        {"part": 3},
-        {"part": None, "running": True},
-        {
-            "part": "a",
-            "running": True,
-            "fresh": {"a": math.nan},
-            "silent": 0,
-            "last": None,
-            "question": None,
-        },
-        {"part": "a", "running": True, "fresh": [1], "silent": 0, "last": None, "question": None},
-        {
-            "part": "a",
-            "running": True,
-            "fresh": {},
-            "silent": 0,
-            "last": {"awake": "x"},
-            "question": None,
-        },
-        {
-            "part": "a",
-            "running": False,
-            "fresh": {},
-            "silent": 0,
-            "last": None,
-            "question": {"kind": "idle"},
-        },
+        *(None, [], {}, "x", {"part": 3}, {"part": None, "running": True}),
+        SOUND | {"fresh": {"a": math.nan}},
+        SOUND | {"fresh": [1]},
+        SOUND | {"last": {"awake": "x"}},
+        SOUND | {"running": False, "question": {"kind": "idle"}},
     ],
 )
 def test_nonsense_on_the_disk_gives_a_new_clock(data: object, machine: Machine) -> None:
@@ -400,7 +379,7 @@ class History:
         }
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(acts=ACTS, ids=st.booleans())
 def test_without_an_answer_only_watched_seconds_count(
     acts: list[tuple[str, float | str]], ids: bool
@@ -416,7 +395,7 @@ def test_without_an_answer_only_watched_seconds_count(
         assert not (history.clock.running and history.clock.question)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(acts=ACTS, ids=st.booleans())
 def test_answers_add_no_more_than_they_were_asked_about(
     acts: list[tuple[str, float | str]], ids: bool

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import torch
 
 from q1lab.week.content import load
 from q1lab.week.model import Fold, Step, Week
@@ -30,6 +29,7 @@ def run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[Run]:
     """Run one of the week's scripts in a folder with the reference models; what it printed."""
+    import torch
 
     threads = torch.get_num_threads()
 
@@ -162,6 +162,8 @@ def test_joining_the_heads_of_the_video_changes_no_number(run: Run) -> None:
 
 def test_the_attention_of_the_on_ramp_makes_a_model_that_is_taken(tmp_path: Path) -> None:
     """In a file with nanoGPT's other classes; a file of heads and globals is refused by name."""
+    import torch
+
     from labs import loading
 
     own = (FILES / "from_the_video.py").read_text().split('\nif __name__ == "__main__":')[0]

@@ -1,15 +1,20 @@
-"""What an engine is: something on another machine that runs cells of the grid arm × seed.
+"""What an engine is: the place where a study trains. Nothing outside this folder knows which one it
+is; ``choice`` finds it.
 
-An engine starts, counts and restarts runs with its own means. q1lab hands it cells, asks how they
-stand, and takes the events in; nothing outside this folder knows which engine it is.
+An engine on other machines (``remote.Remote``) is handed cells of the grid arm × seed, which it
+starts, counts and restarts with its own means; q1lab asks how they stand, and takes the events in.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from q1lab.errors import Problem
+from q1lab.files import utc_now
+from q1lab.study import children
 from q1lab.study.studies import Study
 
 WAITING, RUNNING, ENDED, LOST, CANCELLED = "waiting", "running", "ended", "lost", "cancelled"
@@ -72,23 +77,75 @@ class News:
     """Why the job ended as a whole, where that was not by its cells' ends."""
 
 
-class Engine(Protocol):
-    """``kind`` names it in files; the methods raise OutOfReach and Refused."""
+class Crew(Protocol):
+    """Works off one launch of one study, inside the runner."""
 
-    kind: str
+    stopping: bool
+
+    def run(self) -> None:
+        """Until nothing of the launch is left."""
+
+    def stop(self) -> None:
+        """End it soon; each run keeps a checkpoint where it can. From a signal's handler."""
+
+
+class Engine(Protocol):
+    """What q1lab asks of an engine. ``check``, ``ask`` and ``plan`` raise OutOfReach and
+    Refused."""
+
+    usage: str
+    """What ``--engine`` takes: ``slurm``, or with an address ``ray=http://HOST:8265``."""
+
+    def __init__(self, address: str, options: Mapping[str, str]) -> None:
+        """Problem for an address or options that it doesn't take."""
 
     def check(self) -> list[Finding]:
         """What is there and what is missing, in words."""
 
-    def ask(self, question: Mapping[str, Any], files: Mapping[str, str]) -> dict[str, Any]:
-        """The probe's answer from the machine that will train (labs/probe.py). ``files`` are the
-        model files by arm, as text."""
+    def ask(self, question: Mapping[str, Any]) -> dict[str, Any] | None:
+        """The probe's answer (labs/probe.py) from a machine that trains; None where none can be
+        asked."""
 
-    def submit(self, study: Study, job: Job) -> Job:
-        """Hand the job over, once however often this is called; returns it with its id."""
+    def device(self, wanted: str, preset: str | None) -> str:
+        """The device to ask for, for what ``--device`` says. "auto": the probe decides."""
 
-    def look(self, study: Study, job: Job, cursor: int) -> News:
-        """How the job stands, and the lines after ``cursor``."""
+    def plan(self, question: Mapping[str, Any]) -> dict[str, Any]:
+        """The probe's answer that a study is planned by. An arm has no ``seconds_per_iter`` where
+        nobody knows."""
 
-    def stop(self, job: Job) -> None:
-        """Ask the job to stop; each run keeps a checkpoint where it can."""
+    def places(self, device: str, runs: int, first: int, jobs: int | None) -> tuple[int, int]:
+        """How many runs train at once, and threads of each. ``first`` of the ``runs`` train before
+        the first look; ``jobs`` is what ``--jobs`` says."""
+
+    @staticmethod
+    def by_hand(study_id: str) -> str:
+        """What to type to take the study further, where q1lab has it trained by nobody; else ""."""
+
+    def crew(self, study: Study, launch: int, lock: int, beside: Callable[[], None]) -> Crew:
+        """Who works the launch off. ``lock`` is the study's, for processes that keep it alive;
+        ``beside`` is to be called every moment or so."""
+
+
+def no_options(options: Mapping[str, str]) -> None:
+    """Problem for an engine that takes none."""
+    if options:
+        raise Problem("--engine-option goes with another engine; --engine says which")
+
+
+def planned_here(question: Mapping[str, Any]) -> dict[str, Any]:
+    """The answer for machines that can't be asked before they train: counted on this one, for the
+    device and number format that every such machine has; the trainer looks whether it does."""
+    answer = children.ask(children.prober(), {**question, "device": "cpu", "dtype": "fp32"})
+    device, dtype = question["device"], question["dtype"]
+    if dtype == "auto":
+        dtype = "fp16" if device == "cuda" else "fp32"
+    if device != "cpu":
+        for arm in answer["arms"].values():
+            arm.pop("seconds_per_iter", None)
+    return {**answer, "device": device, "dtype": dtype}
+
+
+def log(text: str) -> None:
+    """A line for runner.log."""
+    sys.stderr.write(f"{utc_now()} {text}\n")
+    sys.stderr.flush()

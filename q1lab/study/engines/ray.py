@@ -41,6 +41,7 @@ from q1lab.study.engines.base import (
     Refused,
     Seen,
 )
+from q1lab.study.engines.remote import Remote
 from q1lab.study.studies import Study
 
 OPTIONS = ("cpus", "gpus", "retries", "storage")
@@ -54,10 +55,10 @@ MOST_LINES = 5000
 """Lines asked for at once; more are fetched at the next look."""
 
 
-class Ray:
+class Ray(Remote):
     """A Ray cluster, by its dashboard's address."""
 
-    kind = "ray"
+    usage = "ray=http://HOST:8265"
 
     def __init__(self, address: str, options: Mapping[str, str]) -> None:
         try:
@@ -125,12 +126,16 @@ class Ray:
             "room", good, wanted if good else f"no node has {wanted}; runs would wait for ever"
         )
 
-    def ask(self, question: Mapping[str, Any], files: Mapping[str, str]) -> dict[str, Any]:
+    def places(self, device: str, runs: int, first: int, jobs: int | None) -> tuple[int, int]:
+        return jobs or first, max(1, int(self.cpus))
+
+    def ask(self, question: Mapping[str, Any]) -> dict[str, Any]:
         nodes = self._nodes()
         fit = self._fits(nodes) if nodes else Finding("nodes", False, "no node is alive")
         if not fit.good:
             raise Refused(fit.words)
-        inner = {f"probe/{arm}.py": text.encode() for arm, text in files.items()}
+        files = question.get("files", {})
+        inner = {f"probe/{arm}.py": read_bytes(Path(file)) for arm, file in files.items()}
         inner["probe/question.json"] = json.dumps(
             {**question, "files": {arm: f"probe/{arm}.py" for arm in files}}
         ).encode()

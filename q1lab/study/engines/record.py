@@ -37,15 +37,14 @@ class Word:
     submitted: bool = False
     told: bool = False
     """Whether the engine was told to stop the job, by `q1lab stop` or since it is known."""
-    cursor: int = 0
     cells: Mapping[str, Seen] = field(default_factory=dict)
     seen: str = ""
     """When the engine last answered (UTC)."""
     reached: bool = True
     over: bool = False
     why: str = ""
-    base: Mapping[str, int] = field(default_factory=dict)
-    """Bytes of each run's events that were there before its first line came from an engine."""
+    before: Mapping[str, int] = field(default_factory=dict)
+    """Lines of each run's events that were there before the job's first one."""
 
     def to_dict(self) -> dict[str, Any]:
         return {"v": 1, **asdict(self)}

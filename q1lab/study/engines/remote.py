@@ -1,4 +1,4 @@
-"""Work a study off on an engine: hand its cells over, take their events in, say how it stands.
+"""An engine on other machines: hand a study's cells over, take their events in, say how it stands.
 
 The process that does this is the same detached runner as for local training. It may be killed, and
 the machine may sleep: what the engine works on goes on, and the next runner takes up the same job.
@@ -10,8 +10,11 @@ import contextlib
 import json
 import secrets
 import time
-from collections.abc import Callable
-from dataclasses import replace
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 from q1lab.files import open_regular, utc_now
 from q1lab.study import looking
@@ -22,14 +25,15 @@ from q1lab.study.engines.base import (
     LOST,
     RUNNING,
     WAITING,
-    Engine,
+    Finding,
     Job,
     News,
     OutOfReach,
     Refused,
     Seen,
+    log,
 )
-from q1lab.study.engines.journal import Journal
+from q1lab.study.engines.lines import append, there_of_0_1
 from q1lab.study.engines.record import Word
 from q1lab.study.events import has_ended, last_event
 from q1lab.study.studies import Study
@@ -39,8 +43,66 @@ PAUSE, LONGEST_PAUSE = 0.5, 30.0
 
 STOPPED = "stopped; the same command goes on"
 
+BY = b'"by": "q1lab"'
+"""What marks a last word that no trainer wrote."""
+
 TRIES = 3
 """How often a cell is handed over in one launch when it died without a last word."""
+
+
+class Remote(ABC):
+    """An engine on other machines. Its methods raise OutOfReach and Refused."""
+
+    usage: str
+
+    @abstractmethod
+    def __init__(self, address: str, options: Mapping[str, str]) -> None: ...
+
+    @abstractmethod
+    def check(self) -> list[Finding]: ...
+
+    @abstractmethod
+    def ask(self, question: Mapping[str, Any]) -> dict[str, Any]: ...
+
+    @abstractmethod
+    def submit(self, study: Study, job: Job) -> Job:
+        """Hand the job over, once however often this is called; returns it with its id."""
+
+    @abstractmethod
+    def look(self, study: Study, job: Job, cursor: int) -> News:
+        """How the job stands, and the lines after ``cursor``."""
+
+    @abstractmethod
+    def stop(self, job: Job) -> None:
+        """Ask the job to stop; each run keeps a checkpoint where it can."""
+
+    def device(self, wanted: str, preset: str | None) -> str:
+        return wanted
+
+    def plan(self, question: Mapping[str, Any]) -> dict[str, Any]:
+        return self.ask(question)
+
+    def places(self, device: str, runs: int, first: int, jobs: int | None) -> tuple[int, int]:
+        return jobs or first, 1
+
+    @staticmethod
+    def by_hand(study_id: str) -> str:
+        return ""
+
+    def crew(self, study: Study, launch: int, lock: int, beside: Callable[[], None]) -> Crew:
+        assert study.engine is not None
+        return Crew(study, launch, self, study.engine.text, beside=beside)
+
+
+@dataclass(frozen=True)
+class Events:
+    """A run's events so far."""
+
+    bytes: int = 0
+    lines: int = 0
+    starts: int = 0
+    last: str = ""
+    """The last line that is a trainer's own."""
 
 
 class Crew:
@@ -50,21 +112,23 @@ class Crew:
         self,
         study: Study,
         launch: int,
-        engine: Engine,
+        engine: Remote,
         name: str,
         *,
-        log: Callable[[str], None],
         sleep: Callable[[float], None] = time.sleep,
         beside: Callable[[], None] = lambda: None,
     ) -> None:
-        self.study, self.engine, self.log, self.sleep = study, engine, log, sleep
+        self.study, self.engine, self.sleep = study, engine, sleep
         self.beside = beside
         """Called after every look: the runner keeps the W&B relay going, and tells people."""
         self.files = study.files
-        self.journal = Journal(self.files)
         self.looks = looking.Looks(study)
-        self._counted: dict[str, tuple[int, int]] = {}
-        """Bytes read of each run's events, and starts among them."""
+        self._events: dict[str, Events] = {}
+        self.cursor = 0
+        """Number of the job's last line that this process had."""
+        self.there: dict[str, int] = {}
+        """Lines of each run to come that an earlier process has appended: a process begins with the
+        job's first line."""
         self.stopping = False
         self.answered = ""
         """When the engine last answered this process (UTC)."""
@@ -73,7 +137,10 @@ class Crew:
         if known is not None and not known.over:
             self.word = known
             self.stopping = known.told and self.looks.known_after() is None
-            self.log(f"taking up {known.job.name} again")
+            self.there = {
+                cell: self._read(cell).lines - before for cell, before in known.before.items()
+            } or there_of_0_1(self.files, known.job.name)
+            log(f"taking up {known.job.name} again")
         else:
             cells = self._batch(launch)
             job = self._job(launch, 1, cells)
@@ -83,7 +150,7 @@ class Crew:
                 job=job,
                 jobs=(job.name,),
                 cells={cell: Seen(WAITING) for cell in cells},
-                base=self.journal.base(run.name for run in study.runs),
+                before=self._before(job),
             )
             record.write(self.files.root, self.word)
 
@@ -91,36 +158,33 @@ class Crew:
         """Ask the job to stop at the next look."""
         self.stopping = True
 
-    def run(self) -> int:
+    def run(self) -> None:
         """Until nothing of the study is left at the engine.
 
         Of a job that was handed over only the engine's own word that it is over ends this: whatever
         else goes wrong with asking is a hiccup, and it is asked again.
         """
-        self.journal.make_up(dict(self.word.base))
         if not self.word.submitted:
             self._end_when_known()
         if not self.word.job.cells:
             self._put(over=True)
-            return 0
+            return
         while not self.word.over:
             try:
                 self._turn()
             except (OutOfReach, Refused) as error:
                 if isinstance(error, Refused) and not self.word.submitted:
-                    self.log(f"refused: {error}")
+                    log(f"refused: {error}")
                     self._end_all("failed", str(error))
                     self._put(over=True, why=str(error))
                 else:
-                    self.log(f"out of touch: {error}")
+                    log(f"out of touch: {error}")
                     seen = self.answered or self.word.seen
                     self._put(reached=False, why=str(error), seen=seen)
                     self.pause = min(LONGEST_PAUSE, 2 * self.pause)
             if not self.word.over:
                 self.beside()
                 self.sleep(self.pause)
-        self.log("stopped" if self.stopping else "done")
-        return 0
 
     def _turn(self) -> None:
         word = self.word
@@ -131,23 +195,36 @@ class Crew:
                 return
             job = self.engine.submit(self.study, word.job)
             self._put(job=job, submitted=True, seen=utc_now(), reached=True, why="")
-            self.log(f"handed over {len(job.cells)} runs as {job.id or job.name}")
+            log(f"handed over {len(job.cells)} runs as {job.id or job.name}")
         if self.stopping and not self.word.told:
             self._tell_to_stop()
-        cursor = self.journal.cursors.get(self.word.job.name, 0)
-        news = self.engine.look(self.study, self.word.job, cursor)
+        news = self.engine.look(self.study, self.word.job, self.cursor)
         self.answered = utc_now()
-        new = self.journal.add(self.word.job.name, news.lines)
-        self.journal.make_up(dict(self.word.base))
+        new = self._take_in(news.lines)
         changed = news.cells != {c: self.word.cells.get(c) for c in news.cells}
         self.pause = PAUSE if new or changed else min(5.0, 1.3 * self.pause)
         if not self.word.told and (end := self.looks.known_after()) is not None:
-            self.log(f"known after {end} of {len(self.study.seeds)} pairs")
+            log(f"known after {end} of {len(self.study.seeds)} pairs")
             self._tell_to_stop()
         if news.over:
             self._ended(news)
         elif changed or not self.word.reached or new:
             self._put(cells={**self.word.cells, **news.cells}, seen=utc_now(), reached=True, why="")
+
+    def _take_in(self, lines: Sequence[tuple[int, str, str]]) -> bool:
+        """Append the lines that are new to the runs' events; whether there was one."""
+        before = self.cursor
+        fresh: dict[Path, list[str]] = {}
+        for n, cell, line in lines:
+            if n <= self.cursor:
+                continue
+            self.cursor = n
+            if line and self.there.get(cell, 0) > 0:
+                self.there[cell] -= 1
+            elif line:  # else a word about the cell, which has a number too
+                fresh.setdefault(self.files.run(cell).events, []).append(line)
+        append(fresh)
+        return self.cursor > before
 
     def _tell_to_stop(self) -> None:
         self.engine.stop(self.word.job)
@@ -167,7 +244,7 @@ class Crew:
         again = [cell for cell in open_ if cells[cell].state not in (CANCELLED, ENDED)]
         again += [cell for cell in open_ if cells[cell].state == ENDED and not self.stopping]
         if again and self.word.tries < TRIES and not self.stopping:
-            self.log(f"{len(again)} runs ended without a last word; handing them over again")
+            log(f"{len(again)} runs ended without a last word; handing them over again")
             self._go_on(tuple(again), cells, self.word.tries + 1)
             return
         for cell in open_:
@@ -178,7 +255,7 @@ class Crew:
                 self._say(cell, "crashed", seen.words or news.why or "it ended without a last word")
         more = self._batch(self.word.launch)
         if more and not self.stopping and all(self._has_ended(cell) for cell in mine):
-            self.log(f"not known after {len(self.looks.pairs)} pairs")
+            log(f"not known after {len(self.looks.pairs)} pairs")
             self._go_on(more, cells, 1)
             return
         self._put(cells=cells, seen=utc_now(), reached=True, over=True, why=news.why)
@@ -190,8 +267,10 @@ class Crew:
             cell: Seen(WAITING, f"attempt {job.attempts[cell] + 1}" if job.attempts[cell] else "")
             for cell in more
         }
+        self.cursor, self.there = 0, {}
         self._put(
             job=job,
+            before=self._before(job),
             jobs=(*self.word.jobs, job.name),
             tries=tries,
             cells={**cells, **waiting},
@@ -225,21 +304,28 @@ class Crew:
     def _job(self, launch: int, number: int, cells: tuple[str, ...]) -> Job:
         # a name of its own: another q1lab on the same cluster may have a study of the same name
         name = f"q1lab-{self.study.id}-{launch}-{number}-{secrets.token_hex(4)}"
-        last = {cell: self.journal.last[cell] for cell in cells if cell in self.journal.last}
-        return Job(name, cells, {cell: self._attempts(cell) for cell in cells}, last)
+        read = {cell: self._read(cell) for cell in cells}
+        last = {cell: found.last for cell, found in read.items() if found.last}
+        return Job(name, cells, {cell: found.starts for cell, found in read.items()}, last)
 
-    def _attempts(self, cell: str) -> int:
-        """How often the run was started so far, by its events, of which each is read once."""
-        place, count = self._counted.get(cell, (0, 0))
+    def _before(self, job: Job) -> dict[str, int]:
+        return {cell: self._read(cell).lines for cell in job.cells}
+
+    def _read(self, cell: str) -> Events:
+        """What the run's events hold by now; each line is read once."""
+        known = self._events.get(cell, Events())
+        place, lines, starts, last = known.bytes, known.lines, known.starts, known.last
         with contextlib.suppress(OSError), open_regular(self.files.run(cell).events) as file:
             file.seek(place)
             for line in file:
                 if not line.endswith(b"\n"):
                     break
                 place += len(line)
-                count += b'"type": "start"' in line or b'"type":"start"' in line
-        self._counted[cell] = (place, count)
-        return count
+                lines += 1
+                starts += b'"type": "start"' in line or b'"type":"start"' in line
+                last = last if BY in line else line[:-1].decode(errors="replace")
+        found = self._events[cell] = Events(place, lines, starts, last)
+        return found
 
     def _last_word(self, cell: str) -> bool:
         event = last_event(self.files.run(cell).events)
@@ -256,11 +342,10 @@ class Crew:
 
     def _say(self, cell: str, state: str, message: str) -> None:
         """Write a last word for a run that started and had none of its own."""
-        if not self._attempts(cell):
+        if not self._read(cell).starts:
             return
         event = {"type": "exit", "state": state, "message": message, "time": utc_now()}
-        self.journal.add("q1lab", [(None, cell, json.dumps(event))])
-        self.journal.make_up(dict(self.word.base))
+        append({self.files.run(cell).events: [json.dumps({**event, "by": "q1lab"})]})
 
     def _end_all(self, state: str, message: str) -> None:
         for cell, seen in self.word.cells.items():

@@ -34,7 +34,9 @@ from q1lab.study.engines.base import (
     OutOfReach,
     Refused,
     Seen,
+    planned_here,
 )
+from q1lab.study.engines.remote import Remote
 from q1lab.study.studies import Study
 
 OURS = {"array", "job-name", "output", "error", "parsable", "wrap", "chdir", "open-mode"}
@@ -57,10 +59,8 @@ HICCUPS = (
     "Transport endpoint",
 )
 """What the other commands say where they got no answer; anything else is a refusal."""
-BUSY = "Requested nodes are busy"
-
-PATIENCE = 240
-"""Seconds that a node may take to become free for the probe."""
+PATIENCE = 60
+"""Seconds that a node may take to become free for a look at it."""
 
 STATES = {
     "PENDING": WAITING,
@@ -91,12 +91,12 @@ STATES = {
 """What ``squeue`` calls a task's state, and how a cell then stands."""
 
 
-class Slurm:
+class Slurm(Remote):
     """The Slurm cluster that this login node belongs to."""
 
-    kind = "slurm"
+    usage = "slurm"
 
-    def __init__(self, options: Mapping[str, str]) -> None:
+    def __init__(self, address: str, options: Mapping[str, str]) -> None:
         for key in options:
             if key in OURS:
                 raise Problem(f"--engine-option {key}: q1lab sets that itself")
@@ -124,42 +124,38 @@ class Slurm:
         private_folder(folder)
         with tempfile.NamedTemporaryFile(dir=folder, prefix="seen-") as file:
             ask = f"test -e {shlex.quote(file.name)} && echo yes || echo no"
-            command = ["srun", "--quiet", "--ntasks=1", "--immediate=60", *self._flags()]
             try:
-                answer = self._run([*command, "sh", "-c", ask], seconds=90)
+                answer = self._on_a_node(["sh", "-c", ask])
             except Refused as error:
                 return Finding("shared home", False, f"a node could not be asked: {error}")
         good = answer.split()[-1:] == ["yes"]
         see = "see" if good else "don't see"
         return Finding("shared home", good, f"nodes {see} {paths.home()}")
 
-    def ask(self, question: Mapping[str, Any], files: Mapping[str, str]) -> dict[str, Any]:
-        folder = paths.ensure_home() / "engine-check"
-        private_folder(folder)
-        with tempfile.TemporaryDirectory(dir=folder, prefix="probe-") as place:
-            for arm, text in files.items():
-                (Path(place) / f"{arm}.py").write_text(text, encoding="utf-8")
-            asked = {**question, "files": {arm: f"{place}/{arm}.py" for arm in files}}
-            flags = ["--quiet", "--ntasks=1", f"--immediate={PATIENCE}", *self._flags()]
-            try:
-                command = ["srun", *flags, *children.prober()]
-                text = self._run(command, stdin=json.dumps(asked), seconds=PATIENCE + 60)
-            except Refused as error:
-                if BUSY in str(error):
-                    raise Refused(
-                        f"no node was free within {PATIENCE} s to try the model; ask again later, "
-                        "or for another partition"
-                    ) from None
-                raise Refused(f"a node could not try the model: {error}") from None
+    def ask(self, question: Mapping[str, Any]) -> dict[str, Any]:
         try:
-            answer = json.loads(text)
+            answer = json.loads(self._on_a_node(children.prober(), json.dumps(question)))
         except ValueError:
-            raise Refused(
-                "a node's probe ended without an answer; q1lab doctor --engine slurm"
-            ) from (None)
+            raise Refused("a node's probe ended without an answer") from None
         if "error" in answer:
             raise Refused(str(answer["error"]))
         return dict(answer)
+
+    def _on_a_node(self, command: list[str], stdin: str = "") -> str:
+        """What a command prints on a node that is free within PATIENCE."""
+        flags = ["--quiet", "--ntasks=1", f"--immediate={PATIENCE}", *self._flags()]
+        return self._run(["srun", *flags, *command], stdin=stdin, seconds=PATIENCE + 60)
+
+    def device(self, wanted: str, preset: str | None) -> str:
+        if wanted != "auto":
+            return wanted
+        asked = any("gpu" in f"{key} {value}" for key, value in self.options.items())
+        return "cuda" if asked or preset == "gpu" else "cpu"
+
+    def plan(self, question: Mapping[str, Any]) -> dict[str, Any]:
+        """Planned here: nodes may be busy for days. What Slurm would refuse is refused now."""
+        self._run(["sbatch", "--test-only", "--quiet", *self._flags(), "--wrap=true"])
+        return planned_here(question)
 
     def submit(self, study: Study, job: Job) -> Job:
         folder = study.files.root / "engine"

@@ -216,7 +216,7 @@ class CheckScreen(OwnScreen[None]):
             variant = self.target or learner.header_variant(self.path) or week.variant
         except Problem:
             variant = week.variant
-        failing = [one for one in self.results.rows.values() if not one.passed]
+        failing = [one for one in self.results.rows.values() if one.failed]
         about = failing[0].name.partition(":")[0] if failing else ""
         if about in learner.VARIANTS:  # llama fails by one of its four
             variant = about

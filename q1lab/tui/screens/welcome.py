@@ -39,8 +39,7 @@ def offered(folder: Path) -> Path | None:
 
 def machine(_: Store) -> str:
     """This machine in words, found without torch."""
-    from q1lab.planning import cores, likely_device
-    from q1lab.study.gpus import gpus
+    from q1lab.study.machine import cores, gpus, likely_device
 
     device = likely_device("auto")
     count = f"{cores()} CPU core" + ("s" if cores() != 1 else "")

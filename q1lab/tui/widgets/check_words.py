@@ -54,22 +54,20 @@ class Results:
 
 
 def _lines(check: CheckResult, fresh: bool, width: int) -> list[Content]:
-    quiet, sign = ("" if fresh else "$muted"), ("$success" if check.passed else "bold $error")
-    if check.warning:
+    quiet, sign = ("" if fresh else "$muted"), ("bold $error" if check.failed else "$success")
+    if check.warning or not check.judged:
         sign = "$warning"
     if not fresh:
         sign = "$muted"
     name = plain(check.name)
-    if check.passed:
+    if not check.failed:
         # what was seen names the convention, such as which coordinates RoPE pairs
-        words = f"{name}: {plain(check.seen)}"
-        if check.overruled:
-            words += f"; overruled by the file, because {plain(check.overruled)}"
+        words = plain(check.words)
         first, *more = textwrap.wrap(words, max(20, width - 2)) or [name]
         head = first.removeprefix(name)
         lines = [
             Content.assemble(
-                ("! " if check.warning else "✓ ", sign),
+                ("✓ " if check.passed and not check.warning else "! ", sign),
                 (first[: len(first) - len(head)], quiet),
                 (head, "$muted"),
             )

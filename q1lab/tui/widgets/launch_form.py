@@ -16,6 +16,7 @@ from textual.widgets.option_list import Option
 from q1lab.errors import Problem
 from q1lab.study import kept, variants
 from q1lab.study.command import DEFAULT_DATA, Wish, parse_range, parse_seeds
+from q1lab.study.engines.choice import HERE
 from q1lab.study.presets import PRESETS
 from q1lab.tui.widgets.listing import Listing
 
@@ -50,7 +51,7 @@ class LaunchForm(VerticalScroll, can_focus=False):
         self.given = asked.variant or self.names[0]
         self.asked = asked
         self.data = data
-        self.engines = [*engines, "local"]
+        self.engines = [*engines, HERE]
         if asked.engine is not None and asked.engine not in self.engines:
             self.engines.append(asked.engine)
 

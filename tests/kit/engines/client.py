@@ -30,7 +30,7 @@ def q1lab(
     with the engine's probe as the environment has it. ``how`` goes to the trainer without torch
     (tests/kit/fake_train.py)."""
     env = {**os.environ, "FAKE_TRAIN": json.dumps({"effect": -0.1, **how})}
-    env["PYTHONPATH"] = str(ROOT)
+    env["PYTHONPATH"] = os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), str(ROOT)]))
     if not real:
         # there, python3 is the cluster's own
         for where, python in (("Q1LAB_ENGINE_", "python3"), ("Q1LAB_", sys.executable)):

@@ -68,6 +68,8 @@ def option(words: list[str], name: str) -> str:
 
 
 def submit(jobs: Path, words: list[str]) -> int:
+    if "--test-only" in words:
+        return 0
     job = jobs / str(1 + len(list(jobs.iterdir())))
     job.mkdir()
     (job / "name").write_text(option(words, "job-name"))

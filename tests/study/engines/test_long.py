@@ -23,7 +23,6 @@ import pytest
 
 from q1lab.study import launch, studies
 from q1lab.study.engines import record
-from q1lab.study.engines.journal import Journal
 from q1lab.study.engines.record import Word
 from q1lab.study.studies import Study
 from tests.kit.engines import ray as ray_kit
@@ -208,13 +207,14 @@ def test_a_thousand_cells(cluster: ray_kit.Ray) -> None:
     assert len(study.runs) == 1000
     found = whole(study)
     # a fresh process, with nothing but what the engine still tells
-    journal = study.files.root / "engine" / "journal.jsonl"
-    journal.unlink()
     for run in study.runs:
         study.files.run(run.name).events.unlink()
     known = word(study)
     assert known is not None
-    record.write(study.files.root, Word(**{**vars(known), "over": False, "base": {}}))
+    record.write(
+        study.files.root,
+        Word(**{**vars(known), "over": False, "before": dict.fromkeys(known.cells, 0)}),
+    )
     began = time.monotonic()
     launch.tend(study)
     wait_for(lambda: is_over(study), seconds=300)
@@ -365,19 +365,3 @@ def losses(study: Study) -> dict[str, Any]:
         ]
         for run in study.runs
     }
-
-
-def test_a_journal_of_a_thousand_runs_opens_fast(tmp_path: Path) -> None:
-    from q1lab.paths import StudyPaths
-
-    files = StudyPaths(tmp_path)
-    journal = Journal(files)
-    text = json.dumps({"type": "iter", "iter": 1, "train_loss": 2.0, "t": 1.0, "total": 1.0})
-    lines = [(n, f"baseline-seed{n % 1000}", text) for n in range(1, 200_001)]
-    journal.add("job", lines)
-    used = time.process_time()
-    again = Journal(files)
-    again.make_up({})
-    used = time.process_time() - used
-    figure("A journal of 200,000 lines taken up again", processor=round(used, 1))
-    assert again.cursors["job"] == 200_000

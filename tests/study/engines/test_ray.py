@@ -118,7 +118,7 @@ def nodes(**resources: float) -> dict[str, Any]:
 def test_a_gpu_that_nobody_has_is_said_at_once(board: Board) -> None:
     board.answers["/api/v0/nodes"] = (200, nodes(CPU=8))
     with pytest.raises(Refused, match=r"no node has 1 CPUs and 0\.5 GPUs"):
-        Ray(board.url, {"gpus": "0.5"}).ask({}, {})
+        Ray(board.url, {"gpus": "0.5"}).ask({})
 
 
 def test_the_same_submission_twice_is_one_job(board: Board, home: Path) -> None:

@@ -4,7 +4,6 @@ only an engine knows, what is lost and handed over again, and what nobody answer
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -16,8 +15,8 @@ from q1lab.commands import live, status
 from q1lab.index import ingest, view
 from q1lab.index.store import Store
 from q1lab.study import alive, ranges, studies, told
-from q1lab.study.engines import names, record, remote
-from q1lab.study.engines.base import Finding, Job, News, OutOfReach, Refused, Seen
+from q1lab.study.engines import record, remote
+from q1lab.study.engines.base import Job, News, OutOfReach, Refused, Seen
 from q1lab.study.engines.remote import Crew
 from q1lab.study.runner import Runner
 from q1lab.study.states import State
@@ -41,16 +40,9 @@ class Engine:
     """Gives the news it was told to give, one a look; an exception among them is raised."""
 
     news: list[News | Exception]
-    kind: str = "stand-in"
     jobs: list[Job] = field(default_factory=list)
     stopped: int = 0
     seen: list[int] = field(default_factory=list)
-
-    def check(self) -> list[Finding]:
-        return []
-
-    def ask(self, question: Mapping[str, Any], files: Mapping[str, str]) -> dict[str, Any]:
-        return {}
 
     def submit(self, study: Study, job: Job) -> Job:
         if self.news and isinstance(self.news[0], Refused):
@@ -75,7 +67,7 @@ def study(home: object) -> Study:
 
 
 def crew(study: Study, engine: Engine, between: Any = lambda _: None) -> Crew:
-    return Crew(study, 1, engine, "gpu-box", log=lambda _: None, sleep=between)
+    return Crew(study, 1, engine, "gpu-box", sleep=between)  # type: ignore[arg-type]
 
 
 def whole(study: Study) -> News:
@@ -160,6 +152,23 @@ def test_a_run_without_a_last_word_gets_the_engines(
     assert said in str(run.message)
 
 
+def test_a_run_that_wrote_here_itself_gets_a_last_word_too(
+    study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on Slurm, where nothing is pulled; the trainer was killed in mid-write."""
+    monkeypatch.setattr("q1lab.study.engines.remote.TRIES", 1)
+    events = study.files.run(A).events
+
+    def train(_: float) -> None:
+        events.parent.mkdir(parents=True)
+        events.write_text(start(A) + "\n" + json.dumps({"type": "note", "text": "x" * 900}) + "\n{")
+
+    gone = News({A: Seen("lost", "node fail at Slurm")}, over=True)
+    crew(study, Engine([News({A: Seen("running")}), gone]), train).run()
+    run = look(study).run(A)
+    assert (run.state, run.message) == (State.CRASHED, "node fail at Slurm")
+
+
 def test_lost_cells_are_handed_over_again_and_attempts_count_on(study: Study) -> None:
     lost = News({A: Seen("lost", "node lost")}, ((1, A, start(A)),), over=True)
     again = News(
@@ -217,7 +226,7 @@ def test_the_next_process_takes_up_the_same_job(study: Study) -> None:
     later = Engine([whole(study)])
     crew(study, later).run()
     assert later.jobs == []
-    assert later.seen == [1]
+    assert later.seen == [0]  # from the first line on; what is there is passed by
     assert look(study).line.state == "finished"
 
 
@@ -232,7 +241,6 @@ class Machines:
     """An engine that trains each job to its end: pair n differs by ``pairs[n]``."""
 
     pairs: tuple[float, ...]
-    kind: str = "stand-in"
     jobs: list[Job] = field(default_factory=list)
 
     def submit(self, study: Study, job: Job) -> Job:
@@ -279,7 +287,7 @@ def test_a_range_is_given_more_cells_as_looks_go_on(
 ) -> None:
     study = ranged(jobs)
     engine = Machines(pairs)
-    crew(study, engine).run()  # type: ignore[arg-type]
+    crew(study, engine).run()
     assert engine.seeds() == handed_over
     assert len(studies.load(study.id).seeds) == planned
     found = look(studies.load(study.id))
@@ -372,12 +380,12 @@ def test_a_person_is_told_of_what_trains_elsewhere_too(
             News({A: Seen("ended"), b: Seen("ended")}, ((4, b, end()),), over=True),
         ]
     )
-    monkeypatch.setattr(names, "engine_of", lambda choice: engine)
     monkeypatch.setattr(remote, "PAUSE", 0.0)
-    runner = Runner(study, 1, -1, [])
+    runner = Runner(study, 1, -1)
+    runner.crew = Crew(study, 1, engine, "lab", beside=runner._beside)  # type: ignore[arg-type]
     hours = iter(range(0, 1_000_000, 3600))
     runner.watch = told.Watch(study, lambda: float(next(hours)))
-    runner._remotely(names.LOCAL)
+    runner.run()
     for teller in runner.tellers:
         teller.wait(timeout=60)
     assert engine.news == []

@@ -14,7 +14,7 @@ import pytest
 
 from q1lab import paths
 from q1lab.study import launch, studies
-from q1lab.study.engines.base import Job, Refused
+from q1lab.study.engines.base import Job
 from q1lab.study.engines.slurm import Slurm
 from tests.kit.engines import slurm as kit
 from tests.kit.engines.client import RUN, is_submitted, ladder, lost_and_doubled, q1lab, said
@@ -113,7 +113,7 @@ def test_the_same_submission_twice_is_one_array(cluster: kit.Slurm) -> None:
     """Whoever submitted was killed before the answer was kept."""
     study = make_study(seeds=(0,))
     job = Job("q1lab-twice", tuple(run.name for run in study.runs))
-    ids = {Slurm({"hold": ""}).submit(study, job).id for _ in range(3)}
+    ids = {Slurm("", {"hold": ""}).submit(study, job).id for _ in range(3)}
     assert len(ids) == 1
     asked = ["squeue", "-h", "-r", "-n", job.name, "-o", "%i %T %r"]
     text = subprocess.run(asked, env=cluster.env, capture_output=True, text=True, check=True).stdout
@@ -121,17 +121,40 @@ def test_the_same_submission_twice_is_one_array(cluster: kit.Slurm) -> None:
     assert len(text.splitlines()) == len(job.cells)
 
 
-def test_no_node_is_free(cluster: kit.Slurm, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_busy_queue_is_no_error(cluster: kit.Slurm, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A study is planned and handed over while no node is free, and trains when one is. A look at
+    a node, which the doctor takes, says that none is."""
     monkeypatch.setattr("q1lab.study.engines.slurm.PATIENCE", 2)
-    wide = ["sbatch", "--ntasks=2", "--output=/dev/null", "--job-name=wide", "--wrap=sleep 60"]
+    wide = ["sbatch", "--ntasks=2", "--output=/dev/null", "--job-name=wide", "--wrap=sleep 600"]
     subprocess.run(wide, env=cluster.env, capture_output=True, check=True)
     asked = ["squeue", "-h", "-n", "wide", "-t", "R"]
     wait_for(lambda: subprocess.run(asked, env=cluster.env, capture_output=True, check=True).stdout)
     try:
-        with pytest.raises(Refused, match="no node was free within 2 s to try the model"):
-            Slurm({}).ask({}, {})
+        assert Slurm("", {}).check()[-1].words.startswith("a node could not be asked: ")
+        assert q1lab(*SLURM, "--seeds", "1", "--detach").returncode == 0
+        wait_for(lambda: is_submitted(studies.load("rope-1")))
+        wait_for(lambda: "waits: " in q1lab("status").stdout)
     finally:
         subprocess.run(["scancel", "--name=wide"], env=cluster.env, check=True)
+    done = q1lab("attach", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["complete"]
+
+
+@pytest.mark.parametrize(
+    ("options", "asked", "device"),
+    [
+        ({}, ("auto", "cpu"), "cpu"),
+        ({}, ("auto", "gpu"), "cuda"),
+        ({}, ("cpu", "gpu"), "cpu"),
+        ({"gres": "gpu:1"}, ("auto", None), "cuda"),
+        ({"gpus-per-task": "1"}, ("auto", "quick"), "cuda"),
+    ],
+)
+def test_the_device_is_planned_by_what_is_asked_for(
+    options: dict[str, str], asked: tuple[str, str | None], device: str
+) -> None:
+    assert Slurm("", options).device(*asked) == device
 
 
 def test_nodes_that_do_not_see_the_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,7 +172,7 @@ def test_nodes_that_do_not_see_the_home(tmp_path: Path, monkeypatch: pytest.Monk
                 file.rename(paths.home() / "engine-check" / file.name)
 
     monkeypatch.setattr(subprocess, "run", run)
-    found = Slurm({}).check()[-1]
+    found = Slurm("", {}).check()[-1]
     assert (found.good, found.words) == (False, f"nodes don't see {paths.home()}")
 
 

@@ -1,8 +1,34 @@
-"""What NVIDIA's driver says of its GPUs, without torch."""
+"""What this machine has to train with, found without torch."""
 
 from __future__ import annotations
 
+import os
+import platform
 from dataclasses import dataclass
+
+
+def cores() -> int:
+    """Processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def likely_device(wanted: str) -> str:
+    """The device that ``wanted`` is here; for "auto" a guess, of which the probe has the last
+    word."""
+    if wanted != "auto":
+        return wanted
+    if platform.system() == "Darwin" and platform.machine() == "arm64":
+        return "mps"
+    return "cuda" if gpus() else "cpu"
+
+
+def default_jobs(device: str, runs: int) -> int:
+    """Runs at once: one per core on a CPU, each with one thread; one per GPU; one on Apple's
+    MPS."""
+    places = cores() if device == "cpu" else 1
+    if device == "cuda":
+        places = len(gpus())
+    return max(1, min(places, runs))
 
 
 @dataclass(frozen=True)
@@ -16,7 +42,7 @@ class Gpu:
 
 
 def gpus() -> list[Gpu]:
-    """All NVIDIA cards, none when there is no driver."""
+    """All NVIDIA cards, by their driver; none where there is none."""
     import pynvml
 
     try:

@@ -1,0 +1,75 @@
+"""Append event lines that came from an engine to the runs' events, whole and durable."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
+
+from q1lab.files import open_private, open_regular, private_folder, prove_at_home, size_of
+from q1lab.paths import StudyPaths
+
+JOURNAL = "engine/journal.jsonl"
+
+TOGETHER = 64
+"""Files that are open at once."""
+
+
+def append(lines: Mapping[Path, Sequence[str]]) -> None:
+    """Append lines to each file, and wait until the disk has them: it takes many at once in the
+    time of a few. A torn last line (a kill in mid-write) is cut off first, since it comes again."""
+    rest = iter(lines.items())
+    while part := list(islice(rest, TOGETHER)):
+        with contextlib.ExitStack() as stack:
+            files = []
+            for path, new in part:
+                private_folder(path.parent)
+                _cut_torn_line(path)
+                files.append(stack.enter_context(open_private(path)))
+                files[-1].write("".join(f"{line}\n" for line in new).encode())
+                files[-1].flush()
+            with ThreadPoolExecutor(16) as pool:
+                list(pool.map(lambda file: os.fsync(file.fileno()), files))
+
+
+def _cut_torn_line(path: Path) -> None:
+    prove_at_home(path)
+    if size_of(path):
+        with path.open("r+b") as file:
+            end = size = file.seek(0, os.SEEK_END)
+            while end:
+                start = max(0, end - 4096)
+                file.seek(start)
+                newline = file.read(end - start).rfind(b"\n")
+                end = start + newline + 1
+                if newline >= 0:
+                    break
+            if end < size:
+                file.truncate(end)
+
+
+def there_of_0_1(files: StudyPaths, job: str) -> dict[str, int]:
+    """Lines by run that are there of a job which q1lab 0.1.0 began: a journal of its has them all,
+    and each run's events most."""
+    found: dict[str, int] = {}
+    text: dict[str, set[str]] = {}
+    with contextlib.suppress(FileNotFoundError), open_regular(files.root / JOURNAL) as journal:
+        for line in journal:
+            with contextlib.suppress(ValueError, KeyError, TypeError):
+                entry = json.loads(line)
+                run, event = str(entry["run"]), str(entry["line"])
+                if run not in text:
+                    text[run] = set(_whole_lines(files.run(run).events))
+                if entry["job"] == job and event in text[run]:
+                    found[run] = found.get(run, 0) + 1
+    return found
+
+
+def _whole_lines(path: Path) -> list[str]:
+    with contextlib.suppress(FileNotFoundError), open_regular(path) as file:
+        return file.read().decode(errors="replace").split("\n")[:-1]
+    return []

@@ -1,0 +1,45 @@
+"""A notebook, or a zip with one script: planned here, trained where a person takes it. ``q1lab
+export notebook`` writes it, and ``q1lab import`` takes the results (q1lab.study.notebook)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from q1lab.errors import Problem
+from q1lab.study.engines.base import Crew, Finding, no_options, planned_here
+from q1lab.study.studies import Study
+
+
+class Notebook:
+    """Any machine with PyTorch that a person goes to."""
+
+    usage = "notebook"
+
+    def __init__(self, address: str, options: Mapping[str, str]) -> None:
+        no_options(options)
+
+    def check(self) -> list[Finding]:
+        what = "nothing is needed here; Colab, Kaggle or another machine has to have PyTorch"
+        return [Finding("notebook", True, what)]
+
+    def ask(self, question: Mapping[str, Any]) -> None:
+        """Nobody knows yet which machine it will be."""
+
+    def device(self, wanted: str, preset: str | None) -> str:
+        if wanted != "auto":
+            return wanted
+        return "cuda" if preset in (None, "gpu") else "cpu"
+
+    def plan(self, question: Mapping[str, Any]) -> dict[str, Any]:
+        return planned_here(question)
+
+    def places(self, device: str, runs: int, first: int, jobs: int | None) -> tuple[int, int]:
+        return jobs or first, 1
+
+    @staticmethod
+    def by_hand(study_id: str) -> str:
+        return f"q1lab export notebook {study_id} · then q1lab import {study_id}-results.zip"
+
+    def crew(self, study: Study, launch: int, lock: int, beside: Callable[[], None]) -> Crew:
+        raise Problem(f"{study.id} is trained by hand: {self.by_hand(study.id)}")

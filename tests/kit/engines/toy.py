@@ -1,0 +1,87 @@
+"""An engine of another package, as small as one can be: ``toy=FOLDER`` trains on this machine, one
+run after another, in a process of its own. ``install`` makes it known to q1lab by an entry point.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from q1lab.study import children
+from q1lab.study.engines.base import ENDED, RUNNING, WAITING, Finding, Job, News, Seen
+from q1lab.study.engines.remote import Remote
+from q1lab.study.events import has_ended, last_event
+from q1lab.study.studies import Study
+
+
+class Toy(Remote):
+    """``FOLDER`` has a file with the process id of each job."""
+
+    usage = "toy=FOLDER"
+
+    def __init__(self, address: str, options: Mapping[str, str]) -> None:
+        self.folder = Path(address)
+
+    def check(self) -> list[Finding]:
+        return [Finding("folder", self.folder.is_dir(), str(self.folder))]
+
+    def ask(self, question: Mapping[str, Any]) -> dict[str, Any]:
+        return children.ask(children.prober(), dict(question))
+
+    def submit(self, study: Study, job: Job) -> Job:
+        place = self.folder / job.name
+        if not place.exists():  # else it was handed over before
+            trainer = [*children.trainer(), str(study.files.root), "--only"]
+            command = [sys.executable, __file__, *job.cells, "--", *trainer]
+            worker = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
+            place.write_text(str(worker.pid))
+        return replace(job, id=place.read_text())
+
+    def look(self, study: Study, job: Job, cursor: int) -> News:
+        alive = b"\0--\0" in self._command_of(job)
+        cells = {cell: self._seen(study, cell, alive) for cell in job.cells}
+        return News(cells, over=not alive)
+
+    def _seen(self, study: Study, cell: str, alive: bool) -> Seen:
+        events = study.files.run(cell).events
+        if not alive or has_ended(events):
+            return Seen(ENDED)
+        return Seen(RUNNING) if last_event(events) else Seen(WAITING, "waits: the toy has one hand")
+
+    def _command_of(self, job: Job) -> bytes:
+        with contextlib.suppress(OSError):
+            return Path(f"/proc/{job.id}/cmdline").read_bytes()
+        return b""
+
+    def stop(self, job: Job) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(int(job.id), signal.SIGTERM)
+
+
+def install(folder: Path) -> None:
+    """What pip would write into site-packages, for a ``folder`` that is on Python's path."""
+    there = folder / "toy_engine-1.dist-info"
+    there.mkdir()
+    (there / "METADATA").write_text("Metadata-Version: 2.1\nName: toy-engine\nVersion: 1\n")
+    (there / "entry_points.txt").write_text("[q1lab.engines]\ntoy = tests.kit.engines.toy:Toy\n")
+
+
+def main() -> None:
+    """Train the cells before ``--`` by the command behind it, until somebody says stop."""
+    cells, trainer = sys.argv[1 : sys.argv.index("--")], sys.argv[sys.argv.index("--") + 1 :]
+    stops: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, _: stops.append(number))
+    for cell in cells:
+        if not stops:
+            subprocess.run([*trainer, cell], check=False)
+
+
+if __name__ == "__main__":
+    main()
