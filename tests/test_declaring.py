@@ -135,7 +135,7 @@ def test_a_file_that_fails_its_checks_starts_nothing(
     finally:
         let_go.set()
     assert str(caught.value) == (
-        f"bad.py fails 1 of 9 checks; for the others: q1lab sweep rope {slow} --baseline "
+        f"bad.py fails 1 of 9 checks; for the others: q1lab run rope {slow} --baseline "
         "baseline --seeds 3 --preset quick --max-iters 20 --wandb disabled"
     )
     assert studies.ids() == []
@@ -283,20 +283,20 @@ def test_what_goes_on_is_said_as_the_command_of_the_whole_sweep(
     made = declaring.sweep(wish(seeds="3..8"), NAMES, store)
     study = planning.save(made.plans[1], store)
     text = command.going_on(study)
-    assert text.startswith("q1lab sweep rmsnorm rope swiglu --seeds 3..8 --preset quick")
+    assert text.startswith("q1lab run rmsnorm rope swiglu --seeds 3..8 --preset quick")
     assert "--max-iters 20" in text
 
 
 def test_the_command_trains_prints_and_prints_again(
     fake_trainer: Fake, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = ["sweep", "rope,gqa", "--seeds", "3", "--preset", "quick", "--max-iters", "20"]
+    words = ["run", "rope,gqa", "--seeds", "3", "--preset", "quick", "--max-iters", "20"]
     assert q1lab(words) == 0
     out = capsys.readouterr().out
     assert "sweep-1: rope, gqa against baseline, 3 seeds each" in out
     assert "Corrected for 2 comparisons (Bonferroni)" in out
     assert max(map(len, out.partition("\n\n")[2].splitlines())) <= 100
-    assert q1lab(["sweep", "sweep-1", "--json"]) == 0
+    assert q1lab(["run", "sweep-1", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["correction"] == {
         "method": "Bonferroni",
@@ -305,7 +305,7 @@ def test_the_command_trains_prints_and_prints_again(
         "total": 0.05,
     }
     assert [one["comparison"]["series"]["id"] for one in told["members"]] == ["sweep-1"] * 2
-    assert q1lab(["sweep", "sweep-7"]) == 2
+    assert q1lab(["run", "sweep-7"]) == 2
 
 
 def test_a_damaged_record_is_a_damaged_plan(fake_trainer: Fake, store: Store) -> None:

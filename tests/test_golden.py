@@ -26,7 +26,7 @@ WEEK = """
 q1lab status --json
 q1lab data --json
 q1lab data text.txt --json
-q1lab config list --json
+q1lab config --json
 q1lab config path
 q1lab content new my-week
 q1lab content check my-week --json
@@ -36,11 +36,11 @@ q1lab hint rope
 q1lab predict rope --direction lower --size 0.02 --matters 0.01 --sure 80 --json
 q1lab paper add RoFormer --link https://arxiv.org/abs/2104.09864
 q1lab paper done RoFormer --depth skim
-q1lab paper list --json
+q1lab paper --json
 q1lab plan rope --detect 0.01 --json
 q1lab plan rope --detect 0.01
 q1lab run swiglu --seeds 3 --max-iters 20 --data text.txt --wandb disabled --json
-q1lab sweep rmsnorm gqa --seeds 3 --max-iters 20 --data text.txt --wandb disabled --json
+q1lab run rmsnorm gqa --seeds 3 --max-iters 20 --data text.txt --wandb disabled --json
 q1lab status
 q1lab compare rope-1
 q1lab compare rope-1 --json
@@ -64,7 +64,7 @@ q1lab post share linkedin https://www.linkedin.com/posts/1 --json
 q1lab kpi --json
 q1lab kpi
 q1lab artifact add talk a-talk --at https://example.org/talk
-q1lab artifact list --json
+q1lab artifact --json
 q1lab roadmap --tick 1 --yes --json
 q1lab retro --yes --json
 q1lab card

@@ -50,7 +50,7 @@ def test_quick_commands_load_nothing_heavy(args: list[str]) -> None:
 @pytest.mark.parametrize(
     "code",
     [
-        "from q1lab.cli import COMMANDS, cli\nfor name in COMMANDS: cli.get_command(None, name)",
+        "from q1lab.acts import listed\nfrom q1lab.cli import cli\nfor name in listed(): cli.get_command(None, name)",
         "import q1lab.study.runner",
         "import q1lab.tracking.rows, q1lab.tracking.importing, q1lab.tracking.foreign",
         "from q1lab.week.content import load; load(__import__('pathlib').Path('content'))",

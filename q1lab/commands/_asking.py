@@ -1,4 +1,4 @@
-"""What `q1lab run` and `q1lab sweep` ask alike: the options that make a `Wish`."""
+"""The options of `q1lab run` that make a `Wish`."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
-from q1lab.errors import Problem
 from q1lab.study import command
-from q1lab.study.command import Wish
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -107,24 +105,3 @@ def asking(function: F) -> F:
     for option in reversed(ASKING):
         function = option(function)
     return function
-
-
-def wish_of(
-    *, data: str | None, max_iters: int | None, overrides: tuple[str, ...], **asked: Any
-) -> Wish:
-    """The wish of the parsed options of `q1lab run`."""
-    return Wish(data=data or "", overrides=_overrides(overrides, max_iters), **asked)
-
-
-def _overrides(given: tuple[str, ...], max_iters: int | None) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for item in given:
-        key, sign, value = item.partition("=")
-        if not sign or not key.strip():
-            raise Problem(f"--set {item!r}: give KEY=VALUE, for example --set learning_rate=3e-4")
-        found[key.strip()] = value.strip()
-    if max_iters is not None:
-        if max_iters < 1:
-            raise Problem(f"--max-iters {max_iters}: a run needs at least 1 iter")
-        found["max_iters"] = str(max_iters)
-    return found

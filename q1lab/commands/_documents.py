@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
+from q1lab import acts
+from q1lab.commands._opening import opened
 from q1lab.errors import FAILED, OK, Problem
 from q1lab.files import plain
 from q1lab.repository import NoRepository, Repository
@@ -107,7 +109,6 @@ def week() -> Week:
 def looked(act: str, what: object, variant: str = "") -> None:
     """Note that what a command was asked to show has been shown: a step of the week may wait for
     it. What can't be noted is no reason to fail."""
-    from q1lab.commands._opening import opened
     from q1lab.journal import evidence
 
     with contextlib.suppress(Problem), opened() as store:
@@ -350,6 +351,28 @@ def _tell(done: Saved, proposal: Change, how: Writing) -> None:
         remark(f"{names}: written, not committed")
     else:
         remark(f"{names}: up to date")
+
+
+def entry(act: Callable[..., acts.Said]) -> Callable[..., int]:
+    """An act on the learner's lists, ``act(store, week, **fields)``, as a command that says what it
+    did. The app's forms call ``__wrapped__``, the act itself."""
+
+    @functools.wraps(act)
+    def command(as_json: bool = False, **values: Any) -> int:
+        with opened() as store:
+            said = act(store, week(), **values)
+        if as_json:
+            emit(said.record or {})
+            return OK
+        if said.board:
+            show("\n".join(said.board))
+        else:
+            remark(said.line)
+        for note in said.notes:
+            remark(f"note: {note}")
+        return OK
+
+    return command
 
 
 def show_list(

@@ -1,5 +1,5 @@
 """Train studies that were declared together, one after another, and print what came out: for
-`q1lab sweep`, and for `q1lab run` with --over and --tune."""
+`q1lab run` with several variants, with --over, and with --tune."""
 
 from __future__ import annotations
 

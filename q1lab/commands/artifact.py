@@ -4,22 +4,40 @@ from __future__ import annotations
 
 import click
 
+from q1lab.acts import Said
 from q1lab.commands import _documents as shared
 from q1lab.commands._opening import opened
 from q1lab.errors import OK
 from q1lab.files import expanded
+from q1lab.index.store import Store
+from q1lab.journal import artifacts
 from q1lab.journal.artifacts import ARTIFACT_KINDS
+from q1lab.week.model import Week
 
 
 @click.group(
+    invoke_without_command=True,
     epilog="""\b
 Examples:
   q1lab artifact add repo micrograd-minimal --at https://github.com/you/micrograd-minimal
   q1lab artifact add repo classical-ml --at ~/classical-ml
-  q1lab artifact list"""
+  q1lab artifact""",
 )
-def artifact() -> None:
+@shared.json_option
+@click.pass_context
+def artifact(ctx: click.Context, as_json: bool) -> int:
     """Artifacts: repositories, notebooks, talks. Studies and the post come by themselves."""
+    if ctx.invoked_subcommand is not None:
+        return OK
+    with opened() as store:
+        rows = artifacts.every(store)
+    return shared.show_list(
+        "artifacts",
+        rows,
+        lambda row: f"{row['kind']:<8}  {row['title']}  {row['location'] or ''}".rstrip(),
+        empty="No artifact yet. Add one: q1lab artifact add repo NAME --at URL",
+        as_json=as_json,
+    )
 
 
 @artifact.command(
@@ -33,42 +51,19 @@ def artifact() -> None:
     metavar="URL or PATH",
     help="Where it is. A repository's notebooks are counted.",
 )
-def add_command(kind: str, title: str, location: str | None) -> int:
+@shared.entry
+def add_command(store: Store, week: Week, kind: str, title: str, location: str | None) -> Said:
     """Add the artifact TITLE of KIND."""
-    from q1lab.journal import artifacts
-
     if location and "://" not in location:
         location = str(expanded(location).absolute())
-    with opened() as store:
-        number = artifacts.add(store, kind, title, location=location, week=shared.week().label)
-    shared.remark(f"{number}: {title}")
-    return OK
+    number = artifacts.add(store, kind, title, location=location, week=week.label)
+    return Said(f"{number}: {title}")
 
 
 @artifact.command("remove", epilog="Example: q1lab artifact remove 2")
 @click.argument("which")
-def remove_command(which: str) -> int:
+@shared.entry
+def remove_command(store: Store, week: Week, which: str) -> Said:
     """Take the artifact WHICH (a number, or words of its title) off the list."""
-    from q1lab.journal import artifacts
-
-    with opened() as store:
-        row = artifacts.remove(store, which)
-    shared.remark(f"removed: {row['title']}")
-    return OK
-
-
-@artifact.command("list", epilog="Example: q1lab artifact list --json")
-@shared.json_option
-def list_command(as_json: bool) -> int:
-    """All artifacts, oldest first."""
-    from q1lab.journal import artifacts
-
-    with opened() as store:
-        rows = artifacts.every(store)
-    return shared.show_list(
-        "artifacts",
-        rows,
-        lambda row: f"{row['kind']:<8}  {row['title']}  {row['location'] or ''}".rstrip(),
-        empty="No artifact yet. Add one: q1lab artifact add repo NAME --at URL",
-        as_json=as_json,
-    )
+    row = artifacts.remove(store, which)
+    return Said(f"removed: {row['title']}")

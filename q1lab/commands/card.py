@@ -14,25 +14,19 @@ from q1lab.commands import _documents as shared
     "--svg", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write an SVG."
 )
 @shared.force_option
-@click.option(
-    "--content", type=click.Path(path_type=Path), metavar="DIR", help="Another week's content."
-)
-def card(svg: Path | None, force: bool, content: Path | None) -> None:
+def card(svg: Path | None, force: bool) -> None:
     """Print where the week stands, as a block of text; or write it as an SVG.
 
     \b
     Example: q1lab card --svg card.svg
     """
-    from q1lab import config, paths
     from q1lab.commands._opening import opened
     from q1lab.documents import counted
     from q1lab.files import not_a_file
     from q1lab.journal import card as cards
-    from q1lab.week.content import load
     from q1lab.written import write_out
 
-    paths.ensure_home()
-    week = load(content or config.load().content or paths.content_dir())
+    week = shared.week()
     with opened() as store:
         lines = counted.kpi_lines(store, week, shared.maybe_repository(None))
         found = cards.gather(store, week, lines)

@@ -39,11 +39,8 @@ Exit status: 0 all passed, 1 a check failed, 2 the file can't be used, 130 ended
     ),
 )
 @click.option("--watch", is_flag=True, help="Check again whenever the file is saved, until Ctrl-C.")
-@click.option(
-    "--poll", is_flag=True, help="With --watch: look at the file instead of waiting to be told."
-)
 @click.option("--json", "as_json", is_flag=True, help="One JSON record on standard output.")
-def check(file: Path, for_: str | None, watch: bool, poll: bool, as_json: bool) -> int:
+def check(file: Path, for_: str | None, watch: bool, as_json: bool) -> int:
     """Check what a model FILE does: causality, gradients, and what its modification promises.
 
     Checks look at behavior, so names don't matter. The file runs in a process of its own, with
@@ -59,7 +56,7 @@ def check(file: Path, for_: str | None, watch: bool, poll: bool, as_json: bool) 
         )
     code = _once(file, for_, as_json)
     if watch:
-        for _ in _saves(file, poll):
+        for _ in _saves(file):
             click.echo(f"\n{file.name} was saved.")
             code = _once(file, for_, as_json)
     return code
@@ -129,7 +126,7 @@ def summary(report: CheckReport, file: str, chosen: str | None = None) -> str:
     return f"{said}\nNext: {next_command(report, file, chosen) or choose}"
 
 
-def _saves(file: Path, poll: bool) -> Iterator[None]:
+def _saves(file: Path) -> Iterator[None]:
     """One item each time the file is saved, also by editors that replace it; Ctrl-C ends it."""
     import watchfiles
 
@@ -137,7 +134,6 @@ def _saves(file: Path, poll: bool) -> Iterator[None]:
     changes = watchfiles.watch(
         file.absolute().parent,
         watch_filter=lambda change, path: path == wanted and change != watchfiles.Change.deleted,
-        force_polling=True if poll else None,
         recursive=False,
     )
     for _ in changes:

@@ -1,4 +1,4 @@
-"""`q1lab config path | list | set`."""
+"""`q1lab config [path | set]`."""
 
 from __future__ import annotations
 
@@ -12,34 +12,20 @@ from q1lab.commands._saying import fitted
 from q1lab.files import plain
 
 
-@click.group()
-def config() -> None:
-    """Where the settings are, what they say, and how to change one.
-
-    \b
-    Example: q1lab config set theme q1lab-light
-    """
-
-
-@config.command()
-def path() -> None:
-    """Print the file that holds the settings (it need not be there).
-
-    \b
-    Example: $EDITOR "$(q1lab config path)"
-    """
-    click.echo(paths.config_file())
-
-
-@config.command("list")
+@click.group(invoke_without_command=True)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--keys", is_flag=True, help="The app's actions with their keys.")
-def list_(as_json: bool, keys: bool) -> None:
-    """Print every setting, and where it comes from.
+@click.pass_context
+def config(ctx: click.Context, as_json: bool, keys: bool) -> None:
+    """Every setting, where it comes from, and how to change one.
 
     \b
-    Example: q1lab config list --keys
+    Examples: q1lab config
+              q1lab config --keys
+              q1lab config set theme q1lab-light
     """
+    if ctx.invoked_subcommand is not None:
+        return
     found = settings.load()
     if keys:
         _keys(dict(found.keymap), as_json)
@@ -55,6 +41,16 @@ def list_(as_json: bool, keys: bool) -> None:
     for key, value, source in rows:
         click.echo(plain(f"{key:<10} {value or '–':<28} {source}"))
         click.echo(f"{'':<10} {fitted(settings.HELP[key], 11)}")
+
+
+@config.command()
+def path() -> None:
+    """Print the file that holds the settings (it need not be there).
+
+    \b
+    Example: $EDITOR "$(q1lab config path)"
+    """
+    click.echo(paths.config_file())
 
 
 @config.command("set")

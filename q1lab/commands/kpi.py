@@ -7,10 +7,14 @@ from pathlib import Path
 
 import click
 
+from q1lab.acts import Said
 from q1lab.commands import _documents as shared
 from q1lab.commands._opening import opened
 from q1lab.errors import OK, Problem
+from q1lab.index.store import Store
+from q1lab.journal import kpis
 from q1lab.journal.kpis import KpiLine
+from q1lab.week.model import Week
 
 
 @click.group(
@@ -62,16 +66,20 @@ def as_text(lines: list[KpiLine]) -> str:
 @click.option("--actual", type=float, metavar="NUMBER", help="The value, by hand.")
 @click.option("--target", type=float, metavar="NUMBER", help="The target, by hand.")
 @click.option("--count", "counted", is_flag=True, help="Forget the value set by hand; count again.")
-def set_command(name: str, actual: float | None, target: float | None, counted: bool) -> int:
+@shared.entry
+def set_command(
+    store: Store,
+    week: Week,
+    name: str,
+    actual: float | None,
+    target: float | None,
+    counted: bool,
+) -> Said:
     """Set the KPI NAME (an id or a title) by hand."""
-    from q1lab.journal import kpis
-
     if counted and actual is not None:
         raise Problem("--count and --actual contradict each other")
-    known = {item.title.lower(): item.id for item in shared.week().kpis}
-    with opened() as store:
-        key = known.get(" ".join(name.split()).lower(), name)
-        kpis.set_kpi(store, key, actual=actual, target=target, count=counted)
-        lines = [line for line in kpis.lines(store) if line.name == " ".join(key.split())]
-    shared.remark(f"{key}: set" if lines else f"{key}: counted again")
-    return OK
+    known = {item.title.lower(): item.id for item in week.kpis}
+    key = known.get(" ".join(name.split()).lower(), name)
+    kpis.set_kpi(store, key, actual=actual, target=target, count=counted)
+    lines = [line for line in kpis.lines(store) if line.name == " ".join(key.split())]
+    return Said(f"{key}: set" if lines else f"{key}: counted again")

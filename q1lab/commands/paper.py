@@ -6,21 +6,39 @@ from typing import Any
 
 import click
 
+from q1lab.acts import Said
 from q1lab.commands import _documents as shared
 from q1lab.commands._opening import opened
 from q1lab.errors import OK
+from q1lab.index.store import Store
+from q1lab.journal import reading
 from q1lab.journal.reading import DEPTHS
+from q1lab.week.model import Week
 
 
 @click.group(
+    invoke_without_command=True,
     epilog="""\b
 Examples:
   q1lab paper add "RoFormer" --link https://arxiv.org/abs/2104.09864
   q1lab paper done RoFormer
-  q1lab paper list"""
+  q1lab paper""",
 )
-def paper() -> None:
-    """Papers: what you read, and how deeply. The deep ones count towards the KPI."""
+@shared.json_option
+@click.pass_context
+def paper(ctx: click.Context, as_json: bool) -> int:
+    """Papers: what you read, and how deeply, oldest first. The deep ones count towards the KPI."""
+    if ctx.invoked_subcommand is not None:
+        return OK
+    with opened() as store:
+        rows = reading.papers(store)
+    return shared.show_list(
+        "papers",
+        rows,
+        _line,
+        empty='No paper yet. Add one: q1lab paper add "Title" --link URL',
+        as_json=as_json,
+    )
 
 
 @paper.command(
@@ -32,49 +50,34 @@ def paper() -> None:
 @click.option("--depth", type=click.Choice(list(DEPTHS)), default="deep", show_default=True)
 @click.option("--notes", metavar="TEXT", help="A line about it.")
 @click.option("--done", is_flag=True, help="You have read it already.")
-def add_command(title: str, link: str | None, depth: str, notes: str | None, done: bool) -> int:
+@shared.entry
+def add_command(
+    store: Store,
+    week: Week,
+    title: str,
+    link: str | None,
+    depth: str,
+    done: bool,
+    notes: str | None = None,
+) -> Said:
     """Add the paper TITLE to the log."""
-    from q1lab.journal import reading
-
-    with opened() as store:
-        number = reading.add(
-            store, title, link=link, week=shared.week().label, depth=depth, notes=notes or ""
-        )
-        if done:
-            reading.finish(store, str(number))
-    shared.remark(f"{number}: {title}" + (", read" if done else ""))
-    return OK
+    number = reading.add(store, title, link=link, week=week.label, depth=depth, notes=notes or "")
+    if done:
+        reading.finish(store, str(number))
+    return Said(f"{number}: {title}" + (", read" if done else ""))
 
 
 @paper.command("done", epilog="Example: q1lab paper done RoFormer --depth skim")
 @click.argument("which")
 @click.option("--depth", type=click.Choice(list(DEPTHS)), help="How you read it in the end.")
 @click.option("--notes", metavar="TEXT", help="A line about it.")
-def done_command(which: str, depth: str | None, notes: str | None) -> int:
+@shared.entry
+def done_command(
+    store: Store, week: Week, which: str, depth: str | None, notes: str | None
+) -> Said:
     """Mark the paper WHICH (a number, or words of its title) as read."""
-    from q1lab.journal import reading
-
-    with opened() as store:
-        row = reading.finish(store, which, depth=depth, notes=notes)
-    shared.remark(f"{row['id']}: {row['title']}, read ({row['depth']})")
-    return OK
-
-
-@paper.command("list", epilog="Example: q1lab paper list --json")
-@shared.json_option
-def list_command(as_json: bool) -> int:
-    """All papers, oldest first."""
-    from q1lab.journal import reading
-
-    with opened() as store:
-        rows = reading.papers(store)
-    return shared.show_list(
-        "papers",
-        rows,
-        _line,
-        empty='No paper yet. Add one: q1lab paper add "Title" --link URL',
-        as_json=as_json,
-    )
+    row = reading.finish(store, which, depth=depth, notes=notes)
+    return Said(f"{row['id']}: {row['title']}, read ({row['depth']})")
 
 
 def _line(row: dict[str, Any]) -> str:

@@ -11,24 +11,47 @@ from typing import Any
 import click
 
 from q1lab import formats
+from q1lab.acts import Said
+from q1lab.arguments import Known
 from q1lab.commands import _documents as shared
 from q1lab.commands._opening import opened
 from q1lab.errors import FAILED, OK, Problem
+from q1lab.index.store import Store
+from q1lab.journal import posts
+from q1lab.week.model import Week
 
 
 @click.group(
+    invoke_without_command=True,
     epilog="""\b
 Examples:
+  q1lab post
   q1lab post new
   q1lab post words
   q1lab post lint
   q1lab post preview
   q1lab post export
   q1lab post publish https://example.org/q1
-  q1lab post share hn https://news.ycombinator.com/item?id=1"""
+  q1lab post share hn https://news.ycombinator.com/item?id=1""",
 )
-def post() -> None:
-    """The retrospective post: draft, word budgets, claims, preview, publishing."""
+@shared.json_option
+@click.pass_context
+def post(ctx: click.Context, as_json: bool) -> int:
+    """The retrospective post: draft, word budgets, claims, preview, publishing.
+
+    Alone it says where the post is live: its canonical address and the channels.
+    """
+    if ctx.invoked_subcommand is not None:
+        return OK
+    with opened() as store:
+        found = posts.of_week(store, shared.week().label)
+    if as_json:
+        shared.emit({"post": found, "enough_channels": posts.ENOUGH_CHANNELS})
+    elif found is None:
+        click.echo("No post yet. Make the draft: q1lab post new")
+    else:
+        shared.show("\n".join(_board(found)))
+    return OK
 
 
 file_option = click.option(
@@ -48,22 +71,13 @@ Examples:
 )
 @click.option("--title", metavar="TEXT", help="The post's title.")
 @shared.writing_options
-@click.option("--stdout", is_flag=True, help="Print the draft, and write nothing.")
 @shared.json_option
-def new_command(title: str | None, how: shared.Writing, stdout: bool, as_json: bool) -> int:
+def new_command(title: str | None, how: shared.Writing, as_json: bool) -> int:
     """Make the draft: nine sections with budgets, table, chart, diff, and the paragraph for your
     verdict.
 
     Before the study is done, it holds the paragraph for a null result.
     """
-    from q1lab.documents import post as documents
-
-    if stdout:
-        week = shared.week()
-        with opened() as store:
-            record = documents.gather(store, week, title=title)
-        shared.show(documents.document(record, week.root).text)
-        return OK
     return _write(how, title=title, new=True, as_json=as_json)
 
 
@@ -95,26 +109,19 @@ def _write(
         return shared.carry_out(proposal, store, how, as_json=as_json)
 
 
-def _draft(file: Path | None, repo: Path | None) -> tuple[Path, bytes]:
+def _draft(file: Path | None) -> tuple[Path, bytes]:
     """The draft's path and bytes: as given, as recorded, or where `post new` puts it."""
     from q1lab.documents import post as documents
     from q1lab.documents.change import read
-    from q1lab.journal import posts
 
     if file is None:
-        found = shared.maybe_repository(repo)
-        root = found.root if found else shared.folder_of(repo)
+        found = shared.maybe_repository(None)
+        root = found.root if found else shared.folder_of(None)
         with opened() as store:
             week = shared.week()
             file = documents.path_of(store, week, root)
             kept = posts.of_week(store, week.label)
-            if (
-                not file.exists()
-                and repo is None
-                and kept
-                and kept["path"]
-                and Path(kept["path"]).exists()
-            ):
+            if not file.exists() and kept and kept["path"] and Path(kept["path"]).exists():
                 file = Path(kept["path"])
     data = read(file)
     if data is None:
@@ -124,13 +131,12 @@ def _draft(file: Path | None, repo: Path | None) -> tuple[Path, bytes]:
 
 @post.command("words", epilog="Example: q1lab post words --json")
 @file_option
-@shared.repo_option
 @shared.json_option
-def words_command(file: Path | None, repo: Path | None, as_json: bool) -> int:
+def words_command(file: Path | None, as_json: bool) -> int:
     """Count the words of each section against its budget, with the time it takes to read aloud."""
     from q1lab.documents import words
 
-    path, data = _draft(file, repo)
+    path, data = _draft(file)
     sections = words.sections(data.decode("utf-8-sig", errors="replace"))
     total, budget = sum(item.words for item in sections), sum(item.budget or 0 for item in sections)
     shared.looked("post words", path.absolute())
@@ -172,9 +178,8 @@ Examples:
 Exit codes: 0 nothing found, 1 something found, 2 no draft.""",
 )
 @file_option
-@shared.repo_option
 @shared.json_option
-def lint_command(file: Path | None, repo: Path | None, as_json: bool) -> int:
+def lint_command(file: Path | None, as_json: bool) -> int:
     """Flag claims that your data do not support, as FILE:LINE: what.
 
     Words such as "improves" unless the verdict is HELPS, numbers that no run of yours produced, a
@@ -183,7 +188,7 @@ def lint_command(file: Path | None, repo: Path | None, as_json: bool) -> int:
     """
     from q1lab.documents import open_claims
 
-    path, _ = _draft(file, repo)
+    path, _ = _draft(file)
     with opened() as store:
         found = open_claims.findings(store, shared.week(), path)
     if as_json:
@@ -215,10 +220,9 @@ def _shown(path: Path) -> str:
 Examples:
   q1lab post preview
   q1lab post preview --out post.html
-  q1lab post preview --serve --port 8123""",
+  q1lab post preview --serve""",
 )
 @file_option
-@shared.repo_option
 @click.option(
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -232,12 +236,6 @@ Examples:
     help="Serve it on 127.0.0.1, rendered anew at every reload, until Ctrl-C.",
 )
 @click.option(
-    "--port",
-    type=click.IntRange(0, 65535),
-    default=0,
-    help="The port to serve on; 0 takes a free one.",
-)
-@click.option(
     "--open/--no-open",
     "opening",
     default=None,
@@ -245,11 +243,9 @@ Examples:
 )
 def preview_command(
     file: Path | None,
-    repo: Path | None,
     out: Path | None,
     force: bool,
     serve: bool,
-    port: int,
     opening: bool | None,
 ) -> int:
     """Render the draft as one self-contained HTML page. Nothing in it runs, HTML in the draft is
@@ -260,10 +256,10 @@ def preview_command(
     from q1lab.files import write_atomic
     from q1lab.written import write_out
 
-    path, _ = _draft(file, repo)
+    path, _ = _draft(file)
 
     def render() -> str:
-        text = _draft(path, repo)[1].decode("utf-8-sig", errors="replace")
+        text = _draft(path)[1].decode("utf-8-sig", errors="replace")
         total = sum(item.words for item in words.sections(text))
         minutes = max(1, round(total / words.WORDS_PER_MINUTE))
         return preview.page(
@@ -273,7 +269,7 @@ def preview_command(
     opens = sys.stdin.isatty() and sys.stderr.isatty() if opening is None else opening
     shared.looked("post preview", path.absolute())
     if serve:
-        server = preview.server(render, port)
+        server = preview.server(render)
         address = f"http://127.0.0.1:{server.server_port}/"
         shared.show(address)
         if opens:
@@ -315,7 +311,6 @@ Examples:
 )
 @click.option("--for", hidden=True, expose_value=False, callback=_gone)
 @file_option
-@shared.repo_option
 @click.option(
     "--output",
     type=click.Path(path_type=Path),
@@ -327,7 +322,6 @@ Examples:
 @shared.json_option
 def export_command(
     file: Path | None,
-    repo: Path | None,
     output: Path | None,
     force: bool,
     tags: tuple[str, ...],
@@ -337,10 +331,9 @@ def export_command(
     from q1lab.documents import export
     from q1lab.documents.change import public_mode
     from q1lab.files import utc_now
-    from q1lab.journal import posts
     from q1lab.written import write_out
 
-    path, data = _draft(file, repo)
+    path, data = _draft(file)
     week = shared.week()
     with opened() as store:
         kept = posts.of_week(store, week.label)
@@ -368,68 +361,41 @@ def export_command(
 
 @post.command("publish", epilog="Example: q1lab post publish https://example.org/q1")
 @click.argument("url")
-@click.option("--title", metavar="TEXT", help="The title under which it is live.")
 @shared.json_option
-def publish_command(url: str, title: str | None, as_json: bool) -> int:
+@shared.entry
+def publish_command(store: Store, week: Week, url: str) -> Said:
     """Record the canonical address of the post: the one that every channel links to."""
     from q1lab.documents import open_claims
     from q1lab.documents import post as documents
-    from q1lab.journal import posts
 
-    week = shared.week()
-    with opened() as store:
-        empty = documents.note_empty(store, week.label)
-        found = posts.publish(store, week.label, url, title)
-        open_ = open_claims.of_post(store, week, found)
-    if as_json:
-        shared.emit({"post": found, "findings": [asdict(item) for item in open_]})
-        return OK
-    shared.show("\n".join(_board(found)))
-    for line in open_claims.told(found, open_, empty):
-        shared.remark(f"note: {line}")
-    return OK
+    empty = documents.note_empty(store, week.label)
+    found = posts.publish(store, week.label, url)
+    open_ = open_claims.of_post(store, week, found)
+    return Said(
+        "Recorded. Cross-posts link to this address.",
+        _board(found),
+        {"post": found, "findings": [asdict(item) for item in open_]},
+        open_claims.told(found, open_, empty),
+    )
 
 
 @post.command("share", epilog="Example: q1lab post share hn https://news.ycombinator.com/item?id=1")
-@click.argument("channel")
+@click.argument("channel", type=Known(posts.CHANNELS))
 @click.argument("url")
 @click.option("--replace", is_flag=True, help="Put this address in the place of the recorded one.")
 @click.option("--other", is_flag=True, help="CHANNEL is one that q1lab has no text for.")
 @shared.json_option
-def share_command(channel: str, url: str, replace: bool, other: bool, as_json: bool) -> int:
+@shared.entry
+def share_command(
+    store: Store, week: Week, channel: str, url: str, replace: bool = False, other: bool = False
+) -> Said:
     """Record that the post is on CHANNEL (hn, r-machinelearning, r-localllama, x, linkedin) at
     URL."""
-    from q1lab.journal import posts
-
-    with opened() as store:
-        found = posts.share(store, shared.week().label, channel, url, replace=replace, other=other)
-    if as_json:
-        shared.emit({"post": found})
-    else:
-        shared.show("\n".join(_board(found)))
-    return OK
-
-
-@post.command("status", epilog="Example: q1lab post status --json")
-@shared.json_option
-def status_command(as_json: bool) -> int:
-    """Where the post is live: canonical address and channels."""
-    from q1lab.journal import posts
-
-    with opened() as store:
-        found = posts.of_week(store, shared.week().label)
-    if as_json:
-        shared.emit({"post": found, "enough_channels": posts.ENOUGH_CHANNELS})
-    elif found is None:
-        click.echo("No post yet. Make the draft: q1lab post new")
-    else:
-        shared.show("\n".join(_board(found)))
-    return OK
+    found = posts.share(store, week.label, channel, url, replace=replace, other=other)
+    return Said("Recorded.", _board(found), {"post": found})
 
 
 def _board(found: dict[str, Any]) -> list[str]:
-    from q1lab.journal import posts
-
     out = [
         str(found["title"]),
         f"  live at {found['url']}" if found["url"] else "  not published: q1lab post publish URL",
@@ -454,7 +420,6 @@ def text_command(channel: str, as_json: bool) -> int:
     """A text to copy for CHANNEL, within its limit."""
     from q1lab.documents import channels
     from q1lab.documents import post as documents
-    from q1lab.journal import posts
 
     week = shared.week()
     with opened() as store:

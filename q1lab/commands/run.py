@@ -10,7 +10,7 @@ import click
 
 from q1lab import planning
 from q1lab.commands import _documents as shared
-from q1lab.commands._asking import asking, wish_of
+from q1lab.commands._asking import asking
 from q1lab.commands._opening import opened
 from q1lab.commands._saying import print_json, say, tell
 from q1lab.commands.live import watch
@@ -18,7 +18,7 @@ from q1lab.errors import EXIT_STATUS, FAILED, INTERRUPTED, OK, UNFINISHED, Probl
 from q1lab.formats import duration
 from q1lab.index import ingest, view
 from q1lab.index.store import Store
-from q1lab.study import command, kept, launch, studies
+from q1lab.study import command, kept, launch, series, studies, turns
 from q1lab.study.engines.choice import by_hand
 from q1lab.study.states import ENDED, State
 from q1lab.study.studies import Study
@@ -29,6 +29,7 @@ from q1lab.study.studies import Study
 Examples:
   q1lab run rope --seeds 3
   q1lab run rope --seeds 3..12
+  q1lab run rmsnorm rope swiglu --seeds 3..8
   q1lab run ./my_rope.py --baseline ./model.py --seeds 0,1,2,7 --preset quick
   q1lab run swiglu --set learning_rate=3e-4 --detach
   q1lab run rope --over max_iters=500,1000,2000
@@ -40,7 +41,7 @@ The same command again trains only what is missing, and with nothing missing pri
 """
     + EXIT_STATUS
 )
-@click.argument("variant")
+@click.argument("variant", nargs=-1, required=True)
 @asking
 @click.option(
     "--over",
@@ -62,6 +63,7 @@ The same command again trains only what is missing, and with nothing missing pri
 @click.option("--detach", is_flag=True, help="Start it and return at once.")
 @click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON.")
 def run(
+    variant: tuple[str, ...],
     over: str | None,
     tune: str | None,
     plot: Path | None,
@@ -77,8 +79,19 @@ def run(
     Training outlives the terminal; Ctrl-C stops it cleanly, so that it can go
     on.
     With VARIANT baseline it is compared with itself, on other seeds: how far apart equals are.
+
+    Several VARIANTs share the baseline's runs, are declared together before the first one begins,
+    share the 5% of false verdicts between them, and are ranked in one table. With the name of such
+    a sweep its table is printed again.
     """
-    wish = wish_of(**asked)
+    given = [name for one in variant for name in _split(one)]
+    known = given[0].startswith(f"{series.SWEEP}-") and given[0] in turns.newest_first(series.SWEEP)
+    if known or len(given) > 1:
+        for option, value in (("--over", over), ("--tune", tune), ("--plot", plot)):
+            if value is not None:
+                raise Problem(f"{option} is for one VARIANT, and here are several")
+        return _sweep(given, detach, as_json, **asked)
+    wish = command.wish_of(variant=given[0], **asked)
     # the quick questions first
     _ = command.parse_range(wish.seeds) or command.parse_seeds(wish.seeds)
     if tune is not None:
@@ -124,6 +137,27 @@ def run(
         if plan.kept is not None:
             tell(kept.outcome(plan.kept, study), False)
         return status
+
+
+def _sweep(given: list[str], detach: bool, as_json: bool, **asked: Any) -> int:
+    """Train several modifications, or print the table of a sweep that was."""
+    from q1lab import declaring
+    from q1lab.commands._series import finish, train
+
+    with opened() as store:
+        if len(given) == 1:
+            return finish(store, given[0], as_json)
+        wish = command.wish_of(variant="", **asked)
+        _ = command.parse_range(wish.seeds) or command.parse_seeds(wish.seeds)
+        tell("Looking at the model files and this machine …", as_json)
+        return train(store, declaring.sweep(wish, tuple(given), store), detach, as_json)
+
+
+def _split(given: str) -> list[str]:
+    """``rope,swiglu`` is two names, as in --seeds and --over; a file's name may have a comma."""
+    if Path(given).exists():
+        return [given]
+    return [name for one in given.split(",") if (name := one.strip())] or [given]
 
 
 @click.command(epilog=f"Example: q1lab attach rope-1\n\n{EXIT_STATUS}")

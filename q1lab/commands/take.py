@@ -14,14 +14,8 @@ from q1lab.week.markdown import FILES
 
 @click.command(epilog="Example: q1lab take oracle_rope.py")
 @click.argument("name", required=False)
-@click.option(
-    "--to",
-    "folder",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Another folder than this one.",
-)
 @shared.json_option
-def take(name: str | None, folder: Path | None, as_json: bool) -> int:
+def take(name: str | None, as_json: bool) -> int:
     """Copy the file NAME of the week into this folder, or list what there is.
 
     There are slow and simple versions of each idea to test against (oracle_…), small experiments to
@@ -42,7 +36,7 @@ def take(name: str | None, folder: Path | None, as_json: bool) -> int:
         return 0
     if name not in week.files:
         raise Problem(f"the week has no file {name!r}; {nearest(name, week.files)}")
-    source, target = week.root / FILES / name, (folder or Path()) / name
+    source, target = week.root / FILES / name, Path(name)
     data = read_bytes(source)
     try:
         with target.open("xb") as handle:
@@ -50,8 +44,7 @@ def take(name: str | None, folder: Path | None, as_json: bool) -> int:
     except FileExistsError:
         if not target.is_file() or read_bytes(target) != data:
             raise Problem(
-                f"{target} is there already and differs; move it away, "
-                "or take it --to another folder"
+                f"{target} is there already and differs; move it away, or take it in another folder"
             ) from None
     except OSError as error:
         raise Problem(f"can't write {target}: {os_reason(error)}", FAILED) from error

@@ -190,9 +190,9 @@ def picture(source: str, alt: str, folder: Path, content: bytes | None = None) -
     return f"<figure>{wide}<figcaption>{shown}</figcaption></figure>"
 
 
-def server(render: Callable[[], str], port: int = 0) -> ThreadingHTTPServer:
-    """A server on 127.0.0.1 that renders the page at every request. Call ``serve_forever``;
-    ``server_port`` tells the port. Problem when the port is taken."""
+def server(render: Callable[[], str]) -> ThreadingHTTPServer:
+    """A server on a free port of 127.0.0.1 that renders the page at every request. Call
+    ``serve_forever``; ``server_port`` tells the port."""
     from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
     class Server(ThreadingHTTPServer):
@@ -241,8 +241,6 @@ def server(render: Callable[[], str], port: int = 0) -> ThreadingHTTPServer:
             """Nothing: the terminal is the learner's."""
 
     try:
-        return Server(("127.0.0.1", port), Handler)
-    except (OSError, OverflowError) as error:
-        raise Problem(
-            f"cannot serve on port {port}: {error}; choose another with --port", FAILED
-        ) from None
+        return Server(("127.0.0.1", 0), Handler)
+    except OSError as error:
+        raise Problem(f"cannot serve on 127.0.0.1: {os_reason(error)}", FAILED) from None

@@ -33,7 +33,7 @@ def add(
     with store.act() as record:
         if _number(store, kind, title) is not None:
             raise Problem(
-                f"the {kind} {title!r} is in your list already; `q1lab artifact list` shows it"
+                f"the {kind} {title!r} is in your list already; `q1lab artifact` shows it"
             )
         record("artifact", kind=kind, title=title, location=location, week=week)
     number = _number(store, kind, title)
@@ -51,7 +51,7 @@ def _number(store: Store, kind: str, title: str) -> int | None:
 def remove(store: Store, which: str) -> dict[str, Any]:
     """Take an artifact, given by number or title, off the list; returns it."""
     with store.act() as record:
-        row = entries.find(store, "artifacts", which, "q1lab artifact list")
+        row = entries.find(store, "artifacts", which, "q1lab artifact")
         record("artifact", kind=row["kind"], title=row["title"], removed=True)
     return row
 

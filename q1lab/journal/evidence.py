@@ -22,7 +22,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from q1lab import paths
+from q1lab import acts, paths
 from q1lab.files import sha256_file
 from q1lab.index import learned, results
 from q1lab.index.store import Row, Store
@@ -208,7 +208,7 @@ def acts_of(step: Step) -> Iterator[tuple[str, Action | None]]:
     and ``run``; typed as a command they are experiments beside the week's own. A first model.py is
     no modification."""
     for action in step.actions:
-        if action.kind in ("check", "run"):
+        if action.kind in acts.ACTS:
             yield action.kind, action
         elif action.kind == "command":
             words = action.argv()
@@ -217,12 +217,10 @@ def acts_of(step: Step) -> Iterator[tuple[str, Action | None]]:
                 yield " ".join(words[1:]), action
     for found in _COMMAND.findall(step.detail):
         with contextlib.suppress(ValueError):
-            command = " ".join(shlex.split(found)[1:])
-            if command.startswith(FILLED_IN):
-                yield command, None
-
-
-FILLED_IN = ("post publish", "post share", "paper add")
+            command = shlex.split(found)[1:]
+            act = acts.named(command)
+            if act is not None and act.form and act.mark:
+                yield " ".join(command), None
 
 
 class _Facts:
@@ -261,22 +259,20 @@ class _Facts:
     def of(self, step: Step) -> Mark | None:
         """The mark of the first of the step's acts that leaves one."""
         finders: Mapping[str, Callable[[Action | None], Mark | None]] = {
-            "new": self._new,
-            "check": self._check,
-            "run": self._run,
+            "file": self._new,
+            "checks": self._check,
+            "runs": self._run,
             "merge": self._merge,
             "modification": self._modification,
             "retro": self._retro,
             "roadmap": self._roadmap,
-            "post new": self._draft,
-            "post publish": self._published,
-            "post share": self._shared,
-            "paper add": self._paper,
-            "compare": self._compared,
+            "draft": self._draft,
+            "published": self._published,
+            "shared": self._shared,
+            "paper": self._paper,
+            "comparison": self._compared,
             "diff": self._diff,
-            "post words": self._draft_seen,
-            "post lint": self._draft_seen,
-            "post preview": self._draft_seen,
+            "seen": self._seen,
         }
         self._why, self._at = "", step
         mark = None
@@ -284,14 +280,11 @@ class _Facts:
             found = self.prediction
             mark = Mark("the prediction", str(found["created"])) if found else None
         else:
-            named = (
-                (finder, action)
-                for command, action in acts_of(step)
-                for name, finder in finders.items()
-                if f"{command} ".startswith(f"{name} ")
-            )
-            finder, action = next(named, (None, None))
-            mark = finder(action) if finder is not None else None
+            for command, action in acts_of(step):
+                act = acts.named(command.split())
+                if act is not None and act.mark:
+                    mark = finders[act.mark](action)
+                    break
         self._before.append(step)
         if mark is not None:
             self._since[step.id] = mark.since
@@ -464,13 +457,14 @@ class _Facts:
                 return Mark(f"the diff of {Path(path).name}", found["at"])
         return None
 
-    def _draft_seen(self, action: Action | None) -> Mark | None:
-        act = " ".join(action.argv()[1:3]) if action else ""
-        draft = self.post["path"] if self.post else None
-        for path, found in self._looks(act):
-            if draft is not None and Path(path) != Path(draft):
-                continue
-            return Mark(f"`q1lab {act}` of {Path(path).name}", found["at"])
+    def _seen(self, action: Action | None) -> Mark | None:
+        """What an act showed to a person; of the post, the draft that is there."""
+        act = acts.named(action.argv()[1:]) if action else None
+        name = act.name if act else ""
+        draft = self.post["path"] if self.post and name.startswith("post ") else None
+        for what, found in self._looks(name):
+            if draft is None or Path(what) == Path(draft):
+                return Mark(f"`q1lab {name}` of {Path(what).name}", found["at"])
         return None
 
     def _paper(self, _: Action | None) -> Mark | None:

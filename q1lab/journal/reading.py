@@ -31,9 +31,7 @@ def add(
         entries.web_address(link)
     with store.act() as record:
         if store.db.execute("SELECT 1 FROM papers WHERE title = ?", (title,)).fetchone():
-            raise Problem(
-                f"the paper {title!r} is in your list already; `q1lab paper list` shows it"
-            )
+            raise Problem(f"the paper {title!r} is in your list already; `q1lab paper` shows it")
         record("paper", title=title, link=link, week=week, depth=depth, notes=notes)
     row = store.db.execute("SELECT id FROM papers WHERE title = ?", (title,)).fetchone()
     return int(row["id"])
@@ -46,7 +44,7 @@ def finish(
     if depth is not None and depth not in DEPTHS:
         raise Problem(f"a paper is read {' or '.join(DEPTHS)}, not {depth!r}")
     with store.act() as record:
-        row = entries.find(store, "papers", which, "q1lab paper list")
+        row = entries.find(store, "papers", which, "q1lab paper")
         record("read", title=row["title"], depth=depth, notes=notes)
     return dict(store.db.execute("SELECT * FROM papers WHERE id = ?", (row["id"],)).fetchone())
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from q1lab import acts
 from q1lab.config import load as load_settings
 from q1lab.errors import Problem
 from q1lab.study import presets, series, tuning
@@ -164,44 +165,45 @@ def argv(wish: Wish) -> tuple[str, ...]:
     return tuple(words)
 
 
-_VALUES = (
-    *("baseline", "seeds", "preset", "data", "device", "dtype", "headline", "wandb"),
-    *("match", "tune", "engine"),
-)
+def wish_of(
+    *, data: str | None, max_iters: int | None, overrides: tuple[str, ...], **asked: Any
+) -> Wish:
+    """The wish of the parsed options of `q1lab run`."""
+    return Wish(data=data or "", overrides=_overrides(overrides, max_iters), **asked)
+
+
+def _overrides(given: tuple[str, ...], max_iters: int | None) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for item in given:
+        key, sign, value = item.partition("=")
+        if not sign or not key.strip():
+            raise Problem(f"--set {item!r}: give KEY=VALUE, for example --set learning_rate=3e-4")
+        found[key.strip()] = value.strip()
+    if max_iters is not None:
+        if max_iters < 1:
+            raise Problem(f"--max-iters {max_iters}: a run needs at least 1 iter")
+        found["max_iters"] = str(max_iters)
+    return found
 
 
 def of_argv(words: Sequence[str]) -> Wish | None:
-    """The wish of a command that ``argv`` could have written, program name first; None for any
-    other command."""
-    if list(words[:2]) != ["q1lab", "run"] or len(words) < 3:
+    """The wish of a `q1lab run`, program name first; None for any other command, for one that is
+    refused, and for one that asks for more than a study: an axis, JSON, to return at once."""
+    if list(words[:2]) != ["q1lab", "run"]:
         return None
-    given: dict[str, Any] = {}
-    overrides: dict[str, str] = {}
-    rest = iter(words[2:])
-    for word in rest:
-        name = word.removeprefix("--").replace("-", "_")
-        if not word.startswith("-") and "variant" not in given:
-            given["variant"] = word
-        elif word in ("--fresh", "--unchecked"):
-            given[name] = True
-        else:
-            value = next(rest, None)
-            if value is None or not word.startswith("--"):
-                return None
-            key, _, setting = value.partition("=")
-            if name in _VALUES:
-                given[name] = value
-            elif name == "max_iters":
-                overrides[name] = value
-            elif name == "set" and setting:
-                overrides[key] = setting
-            elif name == "jobs" and value.isdigit():
-                given[name] = int(value)
-            elif name == "engine_option":
-                given["engine_options"] = (*given.get("engine_options", ()), value)
-            else:
-                return None
-    return Wish(**given, overrides=overrides) if "variant" in given else None
+    try:
+        asked = acts.parse(words[1:])
+        if asked.help or asked.given & _BEYOND:
+            return None
+        values = {key: asked.values[key] for key in asked.values if key not in _BEYOND}
+        (variant,) = values.pop("variant")
+        return wish_of(variant=variant, **values)
+    except (Problem, ValueError):  # several variants are more than a study, too
+        return None
+
+
+_BEYOND = {"over", "plot", "force", "detach", "as_json"}
+"""What `q1lab run` takes beside a wish."""
 
 
 def text(wish: Wish) -> str:
@@ -210,10 +212,8 @@ def text(wish: Wish) -> str:
 
 
 def sweep_text(wish: Wish, variants: Sequence[str]) -> str:
-    """The command of the wish for several variants, or for a single one, for a shell."""
-    if len(variants) == 1:
-        return text(replace(wish, variant=variants[0]))
-    return shlex.join(("q1lab", "sweep", *variants, *argv(wish)[3:]))
+    """The command of the wish for several variants, for a shell."""
+    return shlex.join(("q1lab", "run", *variants, *argv(wish)[3:]))
 
 
 def of_study(study: Study, word: Callable[[str], str] = str) -> Wish:

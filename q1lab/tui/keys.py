@@ -73,6 +73,7 @@ KEYS: dict[str, Key] = {
     "study.yes": Key("y", "yes", "start timer", "Start the timer that is offered"),
     "study.no": Key("x", "no", "no timer", "Don't start the timer that is offered"),
     "study.filter": Key("slash", "find", "find", "Find a part or step by its words", False, "/"),
+    "study.glossary": Key("g", "glossary", "words", "Explain a word of the step or the page"),
     "study.copy": Key("c", "copy", "copy", "Copy the row's command, or the step's answer"),
     "study.leave": Key(
         "escape", "leave", "back", "Leave reading mode, or the week's pages", True, "esc"
@@ -230,7 +231,7 @@ def check_keymap(keymap: Mapping[str, str], where: str) -> dict[str, str]:
     otherwise."""
     for name, keys in keymap.items():
         if name not in KEYS:
-            hint = nearest(name, KEYS, "`q1lab config` names all actions")
+            hint = nearest(name, KEYS, "`q1lab config --keys` names all actions")
             raise Problem(f"{where}: keymap has no action {name!r}; {hint}")
         if not isinstance(keys, str) or not keys.strip():
             raise Problem(

@@ -8,34 +8,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
 
+from q1lab.acts import ACTS
 from q1lab.tui.keys import KEYS
-from q1lab.tui.screens import acts, forms
+from q1lab.tui.screens import acts
 from q1lab.tui.screens.base import Own
 from q1lab.tui.screens.help import key_name
 
 if TYPE_CHECKING:
     from q1lab.tui.app import Q1Lab
-
-COMMANDS = (
-    ("Write MODIFICATION.md, and see the commit first", "modification"),
-    ("Write Q1_RETRO.md, and see the commit first", "retro"),
-    ("Begin the post from what q1lab knows", "post new"),
-    ("Bring the post's numbers up to date", "post refresh"),
-    ("Check the post's claims against the verdict", "post lint"),
-    ("Count the post's words, section by section", "post words"),
-    ("Open the post as a page in the browser", "post preview"),
-    ("See the newest comparison", "compare"),
-    ("Upload to W&B what is still offline", "sync"),
-    ("Look after versions, device, disk and files", "doctor"),
-    ("List this week's boxes of the roadmap", "roadmap"),
-)
-"""What a command does, and the command without ``q1lab``."""
-FORMS = (
-    ("Log a paper", forms.paper),
-    ("Record where the post is published", forms.publish),
-    ("Record where the post was shared", forms.share),
-    ("Add an artifact", forms.artifact),
-)
 
 Command = tuple[str, str, Callable[[], Any]]
 
@@ -55,11 +35,11 @@ class Commands(Provider):
         app = cast("Q1Lab", self.app)
         screen = self.screen
         active = {one.binding.id: one for one in screen.active_bindings.values() if one.binding.id}
-        for words, argv in COMMANDS:
-            yield words, "q1lab " + argv, partial(acts.command, app, ["q1lab", *argv.split()])
+        for act in ACTS.values():
+            if act.palette:
+                do = partial(acts.command, app, ["q1lab", *act.name.split()])
+                yield act.palette, "a form" if act.form else f"q1lab {act.name}", do
         yield "Tick boxes of the roadmap, by their numbers", "a form", partial(tick_boxes, app)
-        for words, form in FORMS:
-            yield words, "a form", partial(form, app)
         for name, key in KEYS.items():
             found = active.get(name)
             if found is not None:

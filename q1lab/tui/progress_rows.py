@@ -54,32 +54,6 @@ class Look:
             return None
 
 
-def number(value: float | None) -> str:
-    return "" if value is None else f"{value:g}"
-
-
-def set_kpi(store: Store, name: str, values: dict[str, str]) -> None:
-    numbers: dict[str, float | None] = {}
-    for field, text in values.items():
-        try:
-            numbers[field] = float(text) if text else None
-        except ValueError:
-            raise Problem(f"{field}: {text!r} is not a number") from None
-    if numbers["actual"] is None:
-        kpis.set_kpi(store, name, target=numbers["target"], count=True)
-    else:
-        kpis.set_kpi(store, name, actual=numbers["actual"], target=numbers["target"])
-
-
-def add_paper(
-    store: Store, title: str, link: str | None, week: str, depth: str, done: bool
-) -> None:
-    """Add a paper to the reading log; ``done`` marks it as read, which is what the KPI counts."""
-    number = reading.add(store, title, link=link, week=week, depth=depth)
-    if done:
-        reading.finish(store, str(number))
-
-
 def kpi(one: kpis.KpiLine) -> ListRow:
     mark = {True: "✓ ", False: "· ", None: "  "}[one.met]
     target = f" of {one.target:g}" if one.target is not None else ""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+import shlex
+from collections.abc import Collection, Iterator, Sequence
 
-from q1lab.errors import nearest
+from q1lab import acts
+from q1lab.errors import Problem, nearest
 from q1lab.files import plain, read_text
 from q1lab.week.markdown import is_path
 from q1lab.week.model import Action, Block, Finding, Fold, Part, Step, Text, Week, action_for
-from q1lab.week.reading import Lines
+from q1lab.week.reading import GLOSSARY, Lines
 
 
 def lint(week: Week, models: Collection[str] | None) -> list[Finding]:
@@ -48,6 +50,11 @@ def lint(week: Week, models: Collection[str] | None) -> list[Finding]:
     findings += _lint_numbers(week)
     findings += _lint_width(week)
     findings += _lint_links(week)
+    text = "\n".join(markdown for _, _, markdown in _markdown(week))
+    for term in week.terms:
+        if term.first_in(text) is None:
+            words = f"the week never says {term.name!r}; take it out"
+            findings.append(Finding(GLOSSARY, 1, words, False))
     choices: list[str | None] = [*names] or [None]
     for chosen in choices:
         for finding in (*_lint_order(week, chosen, known), *_lint_minutes(week, chosen)):
@@ -94,6 +101,8 @@ def _lint_order(week: Week, chosen: str | None, known: list[str]) -> Iterator[Fi
                         yield Finding(action.file, action.line, text, False)
                 made.add(_made_by(action))
                 words = action.argv()
+                if action.kind == "command" and (problem := _refused(words)):
+                    yield Finding(action.file, action.line, problem, False)
                 if words[1:2] == ("take",) and len(words) > 2 and words[2] not in week.files:
                     near = nearest(words[2], week.files)
                     text = f"the week has no file {words[2]!r} to take; {near}"
@@ -132,6 +141,15 @@ def _blocks(part: Part, chosen: str | None) -> Iterator[Block]:
 def _actions(week: Week, block: Block, chosen: str | None) -> list[Action]:
     actions = block.actions if isinstance(block, Step) else (block,)
     return [action_for(one, chosen, week.numbers) for one in actions if isinstance(one, Action)]
+
+
+def _refused(words: Sequence[str]) -> str:
+    """Why q1lab would not take a command; nothing where it would."""
+    try:
+        acts.parse(words[1:])
+    except Problem as problem:
+        return f"`{shlex.join(words)}`: {problem}"
+    return ""
 
 
 def _made_by(action: Action) -> str:

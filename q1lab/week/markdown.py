@@ -10,10 +10,10 @@ from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import Any
 
+from q1lab import acts
 from q1lab.errors import nearest
 from q1lab.files import open_regular, plain
 from q1lab.week.model import (
-    ACTION_FIELDS,
     MAX_BYTES,
     STEP_KINDS,
     Action,
@@ -434,10 +434,9 @@ class Scan:
         import tomllib
 
         kind = words[1] if len(words) == 2 else " ".join(words[1:])
-        if kind not in ACTION_FIELDS:
-            self.reader.add(
-                self.file, at, f"unknown action {kind!r}; {nearest(kind, ACTION_FIELDS)}"
-            )
+        known = acts.actions()
+        if kind not in known:
+            self.reader.add(self.file, at, f"unknown action {kind!r}; {nearest(kind, known)}")
             return None
         text = "\n".join(body)
         try:
@@ -447,12 +446,9 @@ class Scan:
             self.reader.add(self.file, at + line, message)
             return None
         for key in options:
-            if key not in ACTION_FIELDS[kind]:
-                self.reader.add(
-                    self.file,
-                    at,
-                    f"a {kind} action has no field {key!r}; {nearest(key, ACTION_FIELDS[kind])}",
-                )
+            if key not in known[kind]:
+                message = f"a {kind} action has no field {key!r}; {nearest(key, known[kind])}"
+                self.reader.add(self.file, at, message)
         for problem in _option_problems(kind, options):
             self.reader.add(self.file, at, problem)
             return None
@@ -464,8 +460,8 @@ class Scan:
 def _option_problems(kind: str, options: dict[str, Any]) -> Iterator[str]:
     """What is wrong with the values of an action. Content may name q1lab's own commands and files
     of the learner's repo; it can't reach outside, nor run another program."""
-    need = {"run": "variant", "check": "file", "command": "command"}.get(kind)
-    if need and need not in options:
+    need = acts.ACTS[kind].action[0] if kind in acts.ACTS else kind
+    if kind != "open" and need not in options:
         yield f"a {kind} action needs {need}"
     if kind == "open" and ("document" in options) == ("url" in options):
         yield "an open action needs document or url, one of them"
@@ -497,11 +493,11 @@ def _option_problems(kind: str, options: dict[str, Any]) -> Iterator[str]:
 def _default_title(kind: str, options: dict[str, Any]) -> str:
     if kind == "run":
         return f"Run {options['variant']} against {options.get('baseline', 'baseline')}"
-    if kind == "check":
-        return f"Check {options['file']}"
     if kind == "open":
         return f"Open {options.get('document') or options['url']}"
-    return str(options["command"])
+    if kind == "command":
+        return str(options["command"])
+    return f"{kind.capitalize()} {options[acts.ACTS[kind].action[0]]}"
 
 
 def inside(name: str) -> bool:

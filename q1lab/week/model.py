@@ -8,10 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from q1lab.acts import ACTS
 from q1lab.errors import Problem
 from q1lab.study import command
 from q1lab.study.command import Wish
@@ -37,14 +39,6 @@ STEP_KINDS: Mapping[str, str] = MappingProxyType(
         "choose": "asks for one of the week's variants",
         "run": "done when the study of its run action has ended",
         "check": "done when the file of its check action passes",
-    }
-)
-ACTION_FIELDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        "run": ("title", "variant", "baseline", "seeds", "preset", "data", "max_iters"),
-        "open": ("title", "document", "url"),
-        "check": ("title", "file", "for"),
-        "command": ("title", "command"),
     }
 )
 
@@ -128,14 +122,15 @@ class Action:
         options = self.options
         if self.kind == "run":
             return command.argv(self.wish())
-        if self.kind == "check":
-            target = ("--for", str(options["for"])) if "for" in options else ()
-            return ("q1lab", "check", str(options["file"]), *target)
         if self.kind == "command":
             import shlex
 
             return tuple(shlex.split(str(options["command"])))
-        return ()
+        if self.kind not in ACTS:
+            return ()
+        first, *others = ACTS[self.kind].action
+        more = [(f"--{key}", str(options[key])) for key in others if key in options]
+        return ("q1lab", self.kind, str(options[first]), *chain.from_iterable(more))
 
     def wish(self) -> Wish:
         """What a run action asks for."""
@@ -304,6 +299,20 @@ class Kpi:
     target: int
 
 
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A word of the glossary, and what it means, in Markdown."""
+
+    name: str
+    markdown: str
+
+    def first_in(self, text: str) -> int | None:
+        """Where a text uses it first, in the singular or the plural; None if it doesn't."""
+        word = re.escape(self.name)
+        found = re.search(rf"(?<!\w){word}(?:e?s)?(?!\w)", text, re.IGNORECASE)
+        return found.start() if found else None
+
+
 @dataclass(frozen=True)
 class Week:
     """A week of study. Build it with content.load; narrow it to the learner's choice with
@@ -325,6 +334,8 @@ class Week:
     """The Python blocks of the text, for checks."""
     files: tuple[str, ...] = ()
     """What `q1lab take` can copy into the learner's repo: plain files in the folder `files`."""
+    terms: tuple[Term, ...] = ()
+    """The words of `glossary.md`, in its order."""
     variant: str | None = None
     """What `for_variant` narrowed this week to; None: all variants' blocks are still in."""
     _where: dict[str, tuple[Session, Part]] = field(
@@ -338,6 +349,12 @@ class Week:
                 self._where[part.id] = (session, part)
                 for step in part.steps:
                     self._where[step.id] = (session, part)
+
+    def terms_in(self, text: str) -> list[Term]:
+        """The words of the glossary that a text uses, in the order of their first use."""
+        places = ((term.first_in(text), term) for term in self.terms)
+        used = [(at, term) for at, term in places if at is not None]
+        return [term for _, term in sorted(used, key=lambda one: one[0])]
 
     @property
     def minutes(self) -> int:

@@ -748,7 +748,7 @@ def test_the_post(repo: Path, q1lab: Q1lab, fake_trainer: Fake, tmp_path: Path) 
     text, count = q1lab("post", "text", "x")
     assert "https://example.org/q1" in text
     assert "of 280" in count
-    board = json.loads(q1lab("post", "status", "--json")[0])
+    board = json.loads(q1lab("post", "--json")[0])
     assert [item["channel"] for item in board["post"]["shares"]] == ["hn"]
     with Store() as store:
         progress.choose(store, content.load(paths.content_dir()), "rope")
@@ -970,10 +970,10 @@ def test_the_retrospective_says_what_it_will_claim_and_contradicts_nothing(
         "did you mean 'linkedin'?" in q1lab("post", "share", "linkdin", "https://l.x/1", code=2)[1]
     )
     assert "--other" in q1lab("post", "share", "foo", "https://foo.example/1", code=2)[1]
-    assert "shared in 2 of 3 channels" in q1lab("post", "status")[0]
+    assert "shared in 2 of 3 channels" in q1lab("post")[0]
     for number, channel in enumerate(("foo", "bar")):
         q1lab("post", "share", channel, f"https://o.example/{number}", "--other")
-    assert "shared in 4 channels" in q1lab("post", "status")[0]
+    assert "shared in 4 channels" in q1lab("post")[0]
     _, err = q1lab("retro")
     assert "What Q1_RETRO.md will say:" in err
     assert "published at https://example.org/q1" in err
@@ -1070,7 +1070,7 @@ def test_a_post_with_empty_sections_is_not_counted_as_published(repo: Path, q1la
     fill_in(draft)
     assert counted() == (1, "posts with an address where they are published", True)
     assert "empty" not in "".join(q1lab("post", "publish", "https://example.org/q1"))
-    assert "empty" not in q1lab("post", "status")[0]
+    assert "empty" not in q1lab("post")[0]
 
 
 def test_answers_flow_into_the_draft_and_refresh_asks_only_about_news(

@@ -130,12 +130,11 @@ OPEN: dict[str, Opener] = {
         lambda app, _: app.push_screen(CheckScreen("model.py", "rope", None, checks))
     ),
     "ChangeScreen": doing(lambda app, _: app.push_screen(ChangeScreen("Change?"))),
-    "ChooseScreen": form("choose"),
     "CommitScreen": doing(lambda app, _: acts.command(app, ["q1lab", "modification"])),
     "DocumentScreen": doing(lambda app, repo: app.push_screen(DocumentScreen(repo / "notes.md"))),
     "ErrorScreen": doing(lambda app, _: app.tell("It did not work.")),
     "ExportScreen": lab("o"),
-    "FieldsScreen": doing(lambda app, _: forms.paper(app)),
+    "FieldsScreen": doing(lambda app, _: forms.form(app, "paper add")),
     "FindScreen": by("slash"),
     "HelpScreen": by("question_mark"),
     "HintScreen": by("h"),

@@ -64,7 +64,7 @@ def test_any_encoding_of_the_output_will_do(
         ("status",),
         ("compare",),
         ("--help",),
-        ("config", "list", "--keys"),
+        ("config", "--keys"),
         ("kpi",),
     ):
         done = call(*command, PYTHONIOENCODING=encoding)
@@ -135,7 +135,7 @@ def test_escape_sequences_do_not_reach_the_terminal(fake_trainer: Callable[..., 
     for command in (
         ("status",),
         ("compare",),
-        ("config", "list"),
+        ("config",),
         ("export", "--format", "csv", "--output", "/dev/stdout"),
     ):
         done = call(*command)
@@ -154,7 +154,7 @@ def test_deep_toml_is_one_line(file: str, tmp_path: Path) -> None:
         paths.config_file().write_text(deep)
         with pytest.raises(Problem, match="nested too deeply"):
             config.load(env={})
-        done = q1lab("config", "list", code=None)
+        done = q1lab("config", code=None)
     else:
         (tmp_path / "week.toml").write_text(deep)
         done = q1lab("content", "check", str(tmp_path), code=None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -269,8 +270,8 @@ def test_watching_checks_again_when_the_file_is_saved(tmp_path: Path) -> None:
     Ctrl-C."""
     path = write(tmp_path, "class GPT:\n    pass\n")
     child = subprocess.Popen(
-        [sys.executable, "-m", "q1lab", "check", str(path), "--for", "baseline", "--watch", "--poll"],
-        cwd=MODELS.parent.parent, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        [sys.executable, "-m", "q1lab", "check", str(path), "--for", "baseline", "--watch"],
+        env={**os.environ, "WATCHFILES_FORCE_POLLING": "1"}, cwd=MODELS.parent.parent, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
     try:
         assert child.stdout is not None

@@ -13,7 +13,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from q1lab import planning
-from q1lab.commands._asking import wish_of
 from q1lab.commands.run import run
 from q1lab.errors import Problem
 from q1lab.index.store import Store
@@ -31,7 +30,9 @@ def parsed(words: tuple[str, ...]) -> Wish:
     """What `q1lab run` understands."""
     assert words[:2] == ("q1lab", "run")
     asked = dict(run.make_context("run", list(words[2:])).params)
-    return wish_of(**{key: value for key, value in asked.items() if key not in NOT_OF_THE_STUDY})
+    (variant,) = asked.pop("variant")
+    asked = {key: value for key, value in asked.items() if key not in NOT_OF_THE_STUDY}
+    return command.wish_of(variant=variant, **asked)
 
 
 def drafted(wish: Wish) -> Study:
@@ -94,7 +95,7 @@ def test_a_wish_is_read_back_from_its_command(wish: Wish) -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ["q1lab run", "q1lab sweep rope", "q1lab run rope --over max_iters=1,2", "q1lab run rope -x 1",
+    ["q1lab run", "q1lab run rope --over max_iters=1,2", "q1lab run rope -x 1",
      "q1lab run rope --json", "q1lab run rope gqa", "q1lab run rope --set x", "git run rope"],
 )  # fmt: skip
 def test_no_other_command_is_a_wish(line: str) -> None:

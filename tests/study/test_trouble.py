@@ -197,7 +197,7 @@ def test_an_engine_out_of_touch_has_a_status_of_its_own(
     "words",
     [
         RUN,
-        ("sweep", "rope", "swiglu", "--seeds", "1", *SMALL),
+        ("run", "rope", "swiglu", "--seeds", "1", *SMALL),
         (*RUN[:4], *SMALL[:2], *SMALL[4:], "--over", "max_iters=20,40"),
         (
             "run",
@@ -233,7 +233,7 @@ def test_what_is_printed_to_go_on_can_be_pasted(
 
 
 def test_help_prints_the_table_of_exit_statuses(capsys: pytest.CaptureFixture[str]) -> None:
-    for command in ((), ("run",), ("sweep",), ("attach",), ("stop",)):
+    for command in ((), ("run",), ("attach",), ("stop",)):
         assert q1lab([*command, "--help"]) == 0
         text = " ".join(capsys.readouterr().out.split())
         assert all(f"{code} {what}" in text for code, what in STATUSES.items())

@@ -17,6 +17,7 @@ from q1lab.tui.screens.commit import CommitScreen
 from q1lab.tui.screens.output import OutputScreen
 from q1lab.week import progress
 from q1lab.week.model import Action, Week
+from tests.kit.lab_home import notices
 from tests.kit.places import MODELS
 from tests.kit.repos import begun, git, of_its_own
 from tests.kit.tui_home import prepared, settled, until
@@ -105,7 +106,7 @@ async def test_always_is_remembered_and_then_nothing_is_asked(repo: Path) -> Non
         await until(pilot, lambda: len(commits(repo)) == 3)
         await until(pilot, lambda: not isinstance(app.screen, CommitScreen))
         press(app, "q1lab modification")  # and once more: up to date, said and closed
-        await until(pilot, lambda: isinstance(app.screen, CommitScreen))
+        await until(pilot, lambda: "up to date" in notices(app))
         await until(pilot, lambda: not isinstance(app.screen, CommitScreen))
     assert len(commits(repo)) == 3
 

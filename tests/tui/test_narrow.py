@@ -15,9 +15,10 @@ from q1lab.index.store import Store
 from q1lab.journal import artifacts
 from q1lab.tui.app import Q1Lab
 from q1lab.tui.screens import commit, forms
-from q1lab.tui.screens.choose import ChooseScreen
+from q1lab.tui.screens.choose import choose
 from q1lab.tui.screens.commit import CommitScreen
 from q1lab.tui.screens.fields import FieldsScreen
+from q1lab.tui.screens.pick import PickScreen
 from q1lab.tui.screens.predict import PredictScreen
 from q1lab.tui.screens.verdict import VerdictScreen
 from q1lab.tui.widgets.reader import Reader
@@ -68,15 +69,15 @@ async def test_forms_are_whole_and_show_every_choice() -> None:
     app = prepared(some_progress)
     async with app.run_test(size=SMALLEST) as pilot:
         await settled(pilot)
-        forms.paper(app)
+        forms.form(app, "paper add")
         await shown(pilot, FieldsScreen)
         await until(pilot, lambda: whole(app.screen))
         field = app.screen.query_one("#link", Input)
         select = app.screen.query_one("#depth", Select)
-        assert words(app).splitlines()[select.region.y].index("deeply") == field.content_region.x
+        assert words(app).splitlines()[select.region.y].index("deep") == field.content_region.x
         select.focus()
         await pilot.press("enter")
-        await until(pilot, lambda: "skimmed" in words(app))
+        await until(pilot, lambda: "skim" in words(app))
 
 
 async def test_a_commit_shows_its_buttons(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,8 +96,8 @@ async def test_what_a_row_says_continues_below_itself() -> None:
     app = prepared(some_progress)
     async with app.run_test(size=SMALLEST) as pilot:
         await settled(pilot)
-        app.push_screen(ChooseScreen(app.week))
-        await shown(pilot, ChooseScreen)
+        choose(app)
+        await shown(pilot, PickScreen)
         await until(pilot, lambda: "2104.09864" in words(app))
         lines = words(app).splitlines()
         title = next(line for line in lines if "RoPE: rotary" in line)

@@ -70,7 +70,7 @@ async def test_papers_and_artifacts_are_added_ticked_and_removed() -> None:
         await pilot.press("a")
         await until(pilot, lambda: isinstance(app.screen, FieldsScreen))
         app.screen.query_one("#title", Input).value = "RoFormer [v5]"
-        app.screen.query_one("#done", Select).value = "not yet"
+        app.screen.query_one("#done", Select).value = "no"
         await pilot.press("ctrl+s")
         await until(pilot, lambda: "☐ RoFormer [v5]" in rows_of(app, "papers"))
         await pilot.press("space")

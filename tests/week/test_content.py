@@ -301,6 +301,13 @@ MISTAKES = [
 ]  # fmt: skip
 
 
+def test_a_word_that_is_never_said_needs_no_explanation(folder: Path) -> None:
+    (folder / "glossary.md").write_text("# Words\n\n## crumb\n\nInside.\n\n## loaf\n\nBread.\n")
+    edit(folder / "mix.md", "First.", "Two loafs.")
+    assert said(folder) == ["glossary.md:1: the week never says 'crumb'; take it out"]
+    assert [term.name for term in load(folder).terms_in("a Loaf")] == ["loaf"]
+
+
 def test_threads_and_files_of_a_commit_may_be_linked_to(folder: Path) -> None:
     pinned = f"https://github.com/a/b/blob/{'0' * 40}/x.md"
     edit(folder / "mix.md", "First.", f"{pinned}, https://github.com/a/b/pull/7.")
@@ -538,12 +545,13 @@ def test_markdown_tables_and_fences_are_well_formed(week: Week) -> None:
 
 
 def test_the_authors_page_names_every_kind_key_and_action() -> None:
+    from q1lab import acts
     from q1lab.week import markdown as content_markdown
     from q1lab.week import model
     from q1lab.week import reading as content_week
 
     page = (SHIPPED / "README.md").read_text()
-    keys = [*model.STEP_KINDS, *model.ACTION_FIELDS, *content_markdown.STEP_ATTRIBUTES]
+    keys = [*model.STEP_KINDS, *acts.actions(), *content_markdown.STEP_ATTRIBUTES]
     for table in (
         content_week.WEEK_KEYS,
         content_week.SESSION_KEYS,
@@ -551,7 +559,7 @@ def test_the_authors_page_names_every_kind_key_and_action() -> None:
         content_week.KPI_KEYS,
     ):
         keys += table
-    for fields in model.ACTION_FIELDS.values():
+    for fields in acts.actions().values():
         keys += fields
     assert [key for key in keys if key not in page] == []
 

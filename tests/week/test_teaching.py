@@ -838,7 +838,6 @@ def test_a_file_is_taken_once_and_never_over_another(
     assert "did you mean 'toy_cache.py'" in ran("take", "toy_cach.py")[1]
     assert ran("take", "../session-a.md")[0] == 2
     assert "oracle_rope.py" in ran("take")[1]
-    assert ran("take", "toy_cache.py", "--to", "nowhere")[0] == 1
 
 
 # ── before the choice

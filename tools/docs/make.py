@@ -44,7 +44,8 @@ def commands_text() -> str:
     """The help of every command and subcommand, as a terminal of 96 columns shows it."""
     import click
 
-    from q1lab.cli import COMMANDS, cli
+    from q1lab.acts import listed
+    from q1lab.cli import cli
     from q1lab.errors import EXIT_STATUS
 
     parts = [EXIT_STATUS]
@@ -62,7 +63,7 @@ def commands_text() -> str:
                 page(f"{name} {child}", found)
 
     top = click.Context(cli, info_name="q1lab")
-    for name in COMMANDS:
+    for name in listed():
         command = cli.get_command(top, name)
         assert command is not None
         page(name, command)

@@ -17,11 +17,10 @@ import contextlib
 import importlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
-from q1lab.errors import Problem
+from q1lab.errors import Problem, nearest
 
 if TYPE_CHECKING:
     from q1lab.study.engines.base import Engine
@@ -73,8 +72,7 @@ def choose(
         ("=" in text) == bool(address) == ("=" in found.usage)
     ):
         shown = [one.usage for kind in _kinds() if (one := type_of(kind)) is not None]
-        near = get_close_matches(text, [*named, *shown], n=1, cutoff=0.6)
-        hint = f"did you mean {near[0]!r}?" if near else f"it takes {', '.join([*named, *shown])}"
+        hint = nearest(text, [*named, *shown])
         raise Problem(f"--engine {text}: there is no such engine; {hint}")
     choice = Choice(text, kind, address.rstrip("/"), given)
     engine_of(choice)  # has the last word on address and options

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from q1lab.acts import named
 from q1lab.tui import outside
 from q1lab.tui.editing import folder
 from q1lab.tui.screens import plans
@@ -31,9 +33,9 @@ def form(app: Q1Lab, step: Step) -> bool:
 
         app.push_screen(PredictScreen(app.week.label, app.week.variant or "modified", step.id))
     elif step.kind == "choose":
-        from q1lab.tui.screens.choose import ChooseScreen
+        from q1lab.tui.screens.choose import choose
 
-        app.push_screen(ChooseScreen(app.week))
+        choose(app)
     elif step.kind == "recall":
         from q1lab.tui.screens.recall import RecallScreen
 
@@ -47,13 +49,20 @@ def filled_in(app: Q1Lab, step: Step) -> bool:
     """Open the form for a command that the step names and that a person has to fill in: again when
     it is done, as there may be a fourth channel. False when it names none."""
     from q1lab.journal.evidence import acts_of
-    from q1lab.tui.screens.forms import form_for
 
-    for command_, action in acts_of(step):
-        if action is None and (opens := form_for(command_)):
-            opens(app)
-            return True
-    return False
+    words = next((words for words, action in acts_of(step) if action is None), None)
+    return words is not None and _form(app, words.split())
+
+
+def _form(app: Q1Lab, words: Sequence[str]) -> bool:
+    """Open the form of the act that a command begins with. False when it has none."""
+    act = named(words)
+    if act is None or not act.form:
+        return False
+    from q1lab.tui.screens.forms import form
+
+    form(app, act.name)
+    return True
 
 
 def start(app: Q1Lab, action: Action, step: Step | None) -> None:
@@ -107,12 +116,10 @@ def command(app: Q1Lab, argv: list[str]) -> None:
     from q1lab.study import children
     from q1lab.study.command import of_argv
     from q1lab.tui.screens import commit
-    from q1lab.tui.screens.forms import form_for
     from q1lab.tui.screens.output import OutputScreen
 
-    words = " ".join(argv[1:])
-    if argv[0] == "q1lab" and (opens := form_for(words)) and len(argv) == 3:
-        opens(app)
+    act = named(argv[1:]) if argv[0] == "q1lab" else None
+    if act and act.palette and argv[1:] == act.name.split() and _form(app, argv[1:]):
         return
     if wish := of_argv(argv):
         plans.launch(app, _beside_all(app, wish))

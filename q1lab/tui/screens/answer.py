@@ -7,7 +7,6 @@ from typing import ClassVar
 from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
 from textual.widgets import Static, TextArea
 
 from q1lab.files import plain
@@ -28,24 +27,24 @@ class AnswerScreen(Dialog[None]):
         Binding("ctrl+e", "editor", "in $EDITOR", priority=True),
     ]
 
+    shape = "tall"
+
     def __init__(self, step: Step, answer: str) -> None:
         super().__init__()
         self.step = step
         self.before = answer
 
-    def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog tall") as dialog:
-            fits = cell_len(self.step.title) <= self.app.size.width - AROUND
-            dialog.border_title = self.step.title if fits else "Your answer"
-            if not fits:
-                yield Static(self.step.title, classes="heading", markup=False)
-            paragraphs = plain(self.step.detail).replace("`", "").split("\n\n")
-            detail = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
-            yield Static(detail, classes="muted", markup=False)
-            area = TextArea(
-                self.before, soft_wrap=True, tab_behavior="focus", highlight_cursor_line=False
-            )
-            yield area
+    def body(self) -> ComposeResult:
+        fits = cell_len(self.step.title) <= self.app.size.width - AROUND
+        self.box.border_title = self.step.title if fits else "Your answer"
+        if not fits:
+            yield Static(self.step.title, classes="heading", markup=False)
+        paragraphs = plain(self.step.detail).replace("`", "").split("\n\n")
+        detail = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+        yield Static(detail, classes="muted", markup=False)
+        yield TextArea(
+            self.before, soft_wrap=True, tab_behavior="focus", highlight_cursor_line=False
+        )
 
     def on_mount(self) -> None:
         area = self.query_one(TextArea)
@@ -59,7 +58,7 @@ class AnswerScreen(Dialog[None]):
     def _count(self) -> None:
         words = len(self.query_one(TextArea).text.split())
         said = f"{words} word{'s' if words != 1 else ''}"
-        self.query_one(".dialog").border_subtitle = f"{said} · Esc keeps it · ^e in $EDITOR"
+        self.box.border_subtitle = f"{said} · Esc keeps it · ^e in $EDITOR"
 
     def _keep(self) -> None:
         """Save what is there; also every few seconds, so that a crash takes a sentence at most."""

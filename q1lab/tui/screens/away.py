@@ -8,7 +8,7 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
+from textual.containers import Horizontal
 from textual.widgets import Button, Input, Label, Static
 
 from q1lab.tui.screens.base import Dialog
@@ -40,34 +40,30 @@ class AwayScreen(Dialog[Answer | None]):
         Binding("a", "all", "all"),
     ]
     AUTO_FOCUS = "#none"
+    keys = "Esc answers later"
 
     def __init__(self, question: Question, part: str) -> None:
         super().__init__()
         self.question = question
-        self.part = part
-
-    def compose(self) -> ComposeResult:
-        question = self.question
         length = ("" if question.sure else "about ") + words(question.seconds)
         if question.kind == "idle":
-            title = "Still working?"
-            text = f"The timer of {self.part} runs, and nothing was pressed for {length}."
+            self.heading = "Still working?"
+            self.text = f"The timer of {part} runs, and nothing was pressed for {length}."
         else:
-            title = "The timer is paused"
-            text = f"It was running for {self.part} when you left. You were away for {length}."
-        with Vertical(classes="dialog") as dialog:
-            dialog.border_title = title
-            dialog.border_subtitle = "Esc answers later"
-            yield Static(
-                f"{text}\nHow much of it did you work? What you don't count is not counted.",
-                markup=False,
-            )
-            with Horizontal(classes="buttons"):
-                yield Button("None of it (n)", id="none", variant="primary")
-                yield Button("All of it (a)", id="all")
-            with Horizontal(classes="field"):
-                yield Label("or minutes")
-                yield Input(placeholder="such as 25", id="minutes", max_length=6, type="number")
+            self.heading = "The timer is paused"
+            self.text = f"It was running for {part} when you left. You were away for {length}."
+
+    def body(self) -> ComposeResult:
+        yield Static(
+            f"{self.text}\nHow much of it did you work? What you don't count is not counted.",
+            markup=False,
+        )
+        with Horizontal(classes="buttons"):
+            yield Button("None of it (n)", id="none", variant="primary")
+            yield Button("All of it (a)", id="all")
+        with Horizontal(classes="field"):
+            yield Label("or minutes")
+            yield Input(placeholder="such as 25", id="minutes", max_length=6, type="number")
 
     @on(Button.Pressed, "#none")
     def action_none(self) -> None:

@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from textual.app import ComposeResult
 from textual.await_complete import AwaitComplete
-from textual.containers import Container
+from textual.binding import Binding, BindingType
+from textual.containers import Container, Vertical, VerticalScroll
 from textual.screen import ModalScreen, Screen
+from textual.widget import Widget
+from textual.widgets import Static
 
+from q1lab.files import plain
 from q1lab.tui.snapshot import Snapshot
 from q1lab.tui.widgets.keyline import KeyLine
 from q1lab.tui.widgets.sayline import SayLine
@@ -56,8 +60,36 @@ class OwnScreen(Own, Screen[T]):
     """A screen over a page, as large as that."""
 
 
+class Scroll(VerticalScroll, can_focus=False):
+    """A box that scrolls where the terminal is small; its fields have the focus."""
+
+
 class Dialog(Own, ModalScreen[T]):
-    """A box over a page."""
+    """A box over a page: ``heading`` in its border, ``keys`` below, and ``body`` in it. Esc closes
+    it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", "close")]
+    heading = ""
+    keys = "Esc closes"
+    shape = ""
+    """Its style classes."""
+    kind: ClassVar[type[Widget]] = Vertical
+    box: Widget
+
+    def body(self) -> ComposeResult:
+        """What is in it."""
+        yield from ()
+
+    def compose(self) -> ComposeResult:
+        with self.kind(classes=f"dialog {self.shape}") as self.box:
+            self.box.border_title, self.box.border_subtitle = self.heading, self.keys
+            yield from self.body()
+
+    def tell(self, text: str, bad: bool = False) -> None:
+        """Say it in the box, where that has a place for it."""
+        said = self.query_one("#said", Static)
+        said.update(plain(text))
+        said.set_class(bad, "bad")
 
 
 class Page(OwnScreen[None]):

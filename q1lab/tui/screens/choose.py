@@ -2,68 +2,42 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.table import Table
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
-from textual.widgets import Button, OptionList, Static
-from textual.widgets.option_list import Option
+from textual.containers import Horizontal
+from textual.widgets import Button, Static
 
 from q1lab.index.store import Store
 from q1lab.journal import choice
 from q1lab.tui.screens.base import Dialog
-from q1lab.tui.widgets.listing import Listing
+from q1lab.tui.screens.pick import PickScreen
 from q1lab.tui.widgets.palette import palette
 from q1lab.week import progress as domain
-from q1lab.week.model import Variant, Week
+from q1lab.week.model import Variant
+
+if TYPE_CHECKING:
+    from q1lab.tui.app import Q1Lab
 
 
-class ChooseScreen(Dialog[None]):
-    """One row per variant; Enter takes it."""
+def choose(app: Q1Lab) -> None:
+    """Show the week's variants; where another one was trained, ask before the choice changes."""
+    week, chosen = app.setup.week, app.snapshot.progress.chosen
+    rows = [(one.name, _row(app, one, one.name == chosen)) for one in app.week.variants]
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", "close")]
+    def picked(name: str | None) -> None:
+        if name is None:
+            return
 
-    def __init__(self, week: Week) -> None:
-        super().__init__()
-        self.week = week
-
-    def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog") as dialog:
-            dialog.border_title = "Which modification?"
-            dialog.border_subtitle = "Enter chooses · Esc closes"
-            if not self.week.variants:
-                yield Static("This week offers no variants.", markup=False)
-            yield Listing(*(Option(self._row(one)) for one in self.week.variants), markup=False)
-
-    def on_mount(self) -> None:
-        names = [one.name for one in self.week.variants]
-        chosen = self.q1.snapshot.progress.chosen or self.week.default
-        self.query_one(OptionList).highlighted = names.index(chosen) if chosen in names else 0
-
-    def _row(self, one: Variant) -> Table:
-        chosen = self.q1.snapshot.progress.chosen == one.name
-        facts = [one.difficulty, f"used in {one.used_in}" if one.used_in else "", one.paper]
-        muted = palette(self.app).muted
-        row = Table.grid(padding=(0, 1, 0, 0))
-        row.add_row("●" if chosen else "○", Text(one.title, style="bold"))
-        for fact in facts:
-            if fact:
-                row.add_row("", Text(fact, style=muted))
-        return row
-
-    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        app = self.q1
-        one, week = self.week.variants[event.option_index], app.setup.week
-
-        def choose(store: Store) -> str:
+        def take(store: Store) -> str:
             """Choose it, or say what is to be asked first."""
-            question = choice.question(store, week.label, one.name)
+            question = choice.question(store, week.label, name)
             if not question:
-                domain.choose(store, week, one.name)
+                domain.choose(store, week, name)
             return question
 
         def asked(question: str) -> None:
@@ -72,10 +46,29 @@ class ChooseScreen(Dialog[None]):
 
         def answered(yes: bool | None) -> None:
             if yes:
-                app.desk.ask(lambda store: domain.choose(store, week, one.name))
+                app.desk.ask(lambda store: domain.choose(store, week, name))
 
-        app.desk.ask(choose, lambda question: app.call_later(asked, question))
-        self.dismiss()
+        app.desk.ask(take, lambda question: app.call_later(asked, question))
+
+    app.push_screen(
+        PickScreen(
+            "Which modification?",
+            rows,
+            chosen or app.week.default or "",
+            "This week offers no variants.",
+        ),
+        picked,
+    )
+
+
+def _row(app: Q1Lab, one: Variant, chosen: bool) -> Table:
+    facts = [one.difficulty, f"used in {one.used_in}" if one.used_in else "", one.paper]
+    row = Table.grid(padding=(0, 1, 0, 0))
+    row.add_row("●" if chosen else "○", Text(one.title, style="bold"))
+    for fact in facts:
+        if fact:
+            row.add_row("", Text(fact, style=palette(app).muted))
+    return row
 
 
 class ChangeScreen(Dialog[bool]):
@@ -83,19 +76,17 @@ class ChangeScreen(Dialog[bool]):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "keep", "keep")]
     AUTO_FOCUS = "#keep"
+    heading, keys = "Change the modification?", "Esc keeps it"
 
     def __init__(self, question: str) -> None:
         super().__init__()
         self.question = question
 
-    def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog") as dialog:
-            dialog.border_title = "Change the modification?"
-            dialog.border_subtitle = "Esc keeps it"
-            yield Static(self.question, markup=False)
-            with Horizontal(classes="buttons"):
-                yield Button("Keep it", id="keep", variant="primary")
-                yield Button("Change it", id="change")
+    def body(self) -> ComposeResult:
+        yield Static(self.question, markup=False)
+        with Horizontal(classes="buttons"):
+            yield Button("Keep it", id="keep", variant="primary")
+            yield Button("Change it", id="change")
 
     @on(Button.Pressed, "#keep")
     def action_keep(self) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Horizontal, VerticalScroll
 from textual.widgets import Button, Static
 
 from q1lab import config
@@ -60,12 +60,14 @@ class CommitScreen(Dialog[bool]):
         Binding("a", "always", "don't ask again"),
     ]
     AUTO_FOCUS = "VerticalScroll"
+    shape, keys = "tall code", "Esc leaves it"
 
     def __init__(
         self, argv: Sequence[str], folder: Path, week: Week, database: Path, *, asks: bool = True
     ) -> None:
         super().__init__()
         self.argv = list(argv)
+        self.heading = " ".join(self.argv)
         self.folder = folder
         self.week = week
         self.database = database
@@ -74,23 +76,16 @@ class CommitScreen(Dialog[bool]):
         self.confirmed = False
         self.busy = True
 
-    def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog tall code") as dialog:
-            dialog.border_title = " ".join(self.argv)
-            dialog.border_subtitle = "Esc leaves it"
-            yield Static(f"{self._first[:1].upper()}{self._first[1:]}", id="message", markup=False)
-            with VerticalScroll():
-                yield Static(id="claims", markup=False)
-                yield Static(id="text", markup=False)
-            with Horizontal(classes="buttons"):
-                yield Button("Commit", id="commit", variant="primary", disabled=True)
-                yield Button("Don't ask again (a)", id="always", disabled=True)
-                yield Button("Leave it", id="leave")
-
-    @property
-    def _first(self) -> str:
-        """What takes its time before there is something to see."""
-        return "merging and checking …" if "merge" in self.argv else "looking …"
+    def body(self) -> ComposeResult:
+        slow = "Merging and checking …" if "merge" in self.argv else "Looking …"
+        yield Static(slow, id="message", markup=False)
+        with VerticalScroll():
+            yield Static(id="claims", markup=False)
+            yield Static(id="text", markup=False)
+        with Horizontal(classes="buttons"):
+            yield Button("Commit", id="commit", variant="primary", disabled=True)
+            yield Button("Don't ask again (a)", id="always", disabled=True)
+            yield Button("Leave it", id="leave")
 
     def on_mount(self) -> None:
         beside(self, self._propose, self._show, self._failed)
@@ -168,7 +163,7 @@ class CommitScreen(Dialog[bool]):
         """Say it in a small dialog: there is nothing to see below, and nothing to press but the
         way out."""
         self._say(text, subtitle)
-        self.query_one(".dialog").remove_class("tall")
+        self.box.remove_class("tall")
         self.query_one(VerticalScroll).display = False
         for button in self.query(Button):
             button.display = button.id == "leave"
@@ -178,7 +173,7 @@ class CommitScreen(Dialog[bool]):
 
     def _say(self, text: str, subtitle: str) -> None:
         self.query_one("#message", Static).update(text)
-        self.query_one(".dialog").border_subtitle = subtitle
+        self.box.border_subtitle = subtitle
 
     def action_enter(self) -> None:
         """Press the button that has the focus; from anywhere else, commit."""
@@ -193,7 +188,7 @@ class CommitScreen(Dialog[bool]):
         if self.busy or self.proposal is None or self.query_one("#commit", Button).disabled:
             return
         self.busy = True
-        self.query_one(".dialog").border_subtitle = "working …"
+        self.box.border_subtitle = "working …"
         proposal, confirmed = self.proposal, self.confirmed
 
         def act() -> Saved:

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical, VerticalScroll
+from textual.containers import VerticalScroll
 from textual.widgets import Markdown, Static
 
 from q1lab.files import open_regular, os_reason, plain
@@ -26,15 +26,15 @@ class DocumentScreen(Dialog[None]):
         Binding("e", "edit", "edit"),
     ]
 
+    shape, keys = "tall", "e opens it in $EDITOR · Esc closes"
+
     def __init__(self, file: Path) -> None:
         super().__init__()
         self.file = file
+        self.heading = file.name
 
-    def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog tall") as dialog:
-            dialog.border_title = self.file.name
-            dialog.border_subtitle = "e opens it in $EDITOR · Esc closes"
-            yield VerticalScroll()
+    def body(self) -> ComposeResult:
+        yield VerticalScroll()
 
     async def on_mount(self) -> None:
         await self._show()

@@ -6,30 +6,28 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Horizontal, VerticalScroll
+from textual.containers import Horizontal
 from textual.widgets import Button, Static
 
 from q1lab.tui.outside import copy
-from q1lab.tui.screens.base import Dialog
+from q1lab.tui.screens.base import Dialog, Scroll
 
 
 class ErrorScreen(Dialog[None]):
     """One message; Esc, Enter or the button closes it, ``c`` copies it."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [("escape", "dismiss", "close"), ("c", "copy", "copy")]
+    BINDINGS: ClassVar[list[BindingType]] = [("c", "copy", "copy")]
+    kind, keys = Scroll, "Esc closes · c copies"
 
     def __init__(self, title: str, text: str) -> None:
         super().__init__()
         self.heading = title
         self.text = text
 
-    def compose(self) -> ComposeResult:
-        with VerticalScroll(classes="dialog", can_focus=False) as dialog:
-            dialog.border_title = self.heading
-            dialog.border_subtitle = "Esc closes · c copies"
-            yield Static(self.text, markup=False)
-            with Horizontal(classes="buttons"):
-                yield Button("Close", variant="primary")
+    def body(self) -> ComposeResult:
+        yield Static(self.text, markup=False)
+        with Horizontal(classes="buttons"):
+            yield Button("Close", variant="primary")
 
     def on_button_pressed(self) -> None:
         self.dismiss()

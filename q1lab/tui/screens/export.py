@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
-from textual.containers import Vertical
 from textual.widgets import Input, Label, OptionList, Static
 from textual.widgets.option_list import Option
 
@@ -32,26 +29,22 @@ class ExportScreen(Dialog[None]):
     written."""
 
     CSS_PATH = "../lab.tcss"
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", "close")]
+    keys = "Enter writes · Tab folder · Esc closes"
 
     def __init__(self, ids: Sequence[str]) -> None:
         super().__init__()
         self.ids = list(ids)
+        more = f" and {len(self.ids) - 4} more" if len(self.ids) > 4 else ""
+        self.heading = f"Export {', '.join(self.ids[:4])}{more}"
         self.writing = False
 
-    def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog") as dialog:
-            names = ", ".join(self.ids[:4]) + (
-                f" and {len(self.ids) - 4} more" if len(self.ids) > 4 else ""
-            )
-            dialog.border_title = f"Export {names}"
-            dialog.border_subtitle = "Enter writes · Tab folder · Esc closes"
-            yield Listing(
-                *(Option(words, id=form) for form, _, words in FORMATS), markup=False, id="format"
-            )
-            yield Label("into the folder")
-            yield Input(str(Path.cwd()), id="folder", compact=True)
-            yield Static(id="said", markup=False)
+    def body(self) -> ComposeResult:
+        yield Listing(
+            *(Option(words, id=form) for form, _, words in FORMATS), markup=False, id="format"
+        )
+        yield Label("into the folder")
+        yield Input(str(Path.cwd()), id="folder", compact=True)
+        yield Static(id="said", markup=False)
 
     @on(OptionList.OptionSelected)
     def _picked(self, event: OptionList.OptionSelected) -> None:
@@ -67,22 +60,20 @@ class ExportScreen(Dialog[None]):
             return
         folder = Path(self.query_one(Input).value.strip() or ".").expanduser()
         if not folder.is_dir():
-            self._say(f"{folder} is no folder.", bad=True)
+            self.tell(f"{folder} is no folder.", bad=True)
             return
         extra = next(extra for form, extra, _ in FORMATS if form == choice)
         form = "csv" if choice == "curves" else choice
         command = ["export", *self.ids, "--format", form, "--output", str(folder), *extra]
-        self._say("Writing …")
+        self.tell("Writing …")
         self.writing = True
         beside(
             self,
             lambda: children.run_q1lab(command).strip(),
-            self._say,
-            lambda problem: self._say(str(problem), bad=True),
+            self._written,
+            lambda problem: self._written(str(problem), bad=True),
         )
 
-    def _say(self, text: str, bad: bool = False) -> None:
+    def _written(self, text: str, bad: bool = False) -> None:
         self.writing = False
-        said = self.query_one("#said", Static)
-        said.update(text)
-        said.set_class(bad, "bad")
+        self.tell(text, bad)

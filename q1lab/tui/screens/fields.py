@@ -9,10 +9,10 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, VerticalScroll
+from textual.containers import Horizontal
 from textual.widgets import Button, Input, Label, Select
 
-from q1lab.tui.screens.base import Dialog
+from q1lab.tui.screens.base import Dialog, Scroll
 
 
 @dataclass(frozen=True)
@@ -35,40 +35,38 @@ class FieldsScreen(Dialog[dict[str, str] | None]):
     """Gives the values by name, or None when it was closed."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss", "close"),
         Binding("ctrl+s", "keep", "keep", priority=True),
     ]
+
+    kind, keys = Scroll, "Enter keeps it · Esc closes"
 
     def __init__(self, title: str, fields: Sequence[Field]) -> None:
         super().__init__()
         self.heading = title
         self.fields = tuple(fields)
 
-    def compose(self) -> ComposeResult:
-        with VerticalScroll(classes="dialog", can_focus=False) as dialog:
-            dialog.border_title = self.heading
-            dialog.border_subtitle = "Enter keeps it · Esc closes"
-            for field in self.fields:
-                with Horizontal(classes="field"):
-                    yield Label(f"{field.label:<18}", markup=False)
-                    if field.choices:
-                        yield Select(
-                            [(field.titles(one), one) for one in field.choices],
-                            value=field.value or field.choices[0],
-                            allow_blank=False,
-                            id=field.name,
-                            compact=True,
-                        )
-                    else:
-                        yield Input(
-                            field.value,
-                            placeholder=field.hint,
-                            id=field.name,
-                            max_length=field.most,
-                        )
-            with Horizontal(classes="buttons"):
-                yield Button("Keep", variant="primary", id="keep")
-                yield Button("Cancel", id="cancel")
+    def body(self) -> ComposeResult:
+        for field in self.fields:
+            with Horizontal(classes="field"):
+                yield Label(f"{field.label:<18}", markup=False)
+                if field.choices:
+                    yield Select(
+                        [(field.titles(one), one) for one in field.choices],
+                        value=field.value or field.choices[0],
+                        allow_blank=False,
+                        id=field.name,
+                        compact=True,
+                    )
+                else:
+                    yield Input(
+                        field.value,
+                        placeholder=field.hint,
+                        id=field.name,
+                        max_length=field.most,
+                    )
+        with Horizontal(classes="buttons"):
+            yield Button("Keep", variant="primary", id="keep")
+            yield Button("Cancel", id="cancel")
 
     @on(Button.Pressed, "#cancel")
     def _cancel(self) -> None:

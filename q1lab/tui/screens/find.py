@@ -7,7 +7,6 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
@@ -26,10 +25,11 @@ class FindScreen(Dialog[Found | None]):
     None)."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss", "close"),
         Binding("down", "move(1)", show=False, priority=True),
         Binding("up", "move(-1)", show=False, priority=True),
     ]
+
+    heading, keys = "Find a part or a step", "Enter goes there · Esc closes"
 
     def __init__(self, week: Week, progress: Progress) -> None:
         super().__init__()
@@ -43,12 +43,9 @@ class FindScreen(Dialog[Found | None]):
                 self.rows.append(((part.id, step.id), f"{name} {step.title} {step.id}", text))
         self.shown: list[Found] = []
 
-    def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog") as dialog:
-            dialog.border_title = "Find a part or a step"
-            dialog.border_subtitle = "Enter goes there · Esc closes"
-            yield Input(placeholder="words of its title")
-            yield Listing(markup=False)
+    def body(self) -> ComposeResult:
+        yield Input(placeholder="words of its title")
+        yield Listing(markup=False)
 
     def on_mount(self) -> None:
         self._filter("")

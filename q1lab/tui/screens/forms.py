@@ -1,22 +1,147 @@
-"""Forms for what would be typed as a command: log a paper, publish and share the post, add an
-artifact, set a KPI."""
+"""Forms for acts that ask for more than a key: their fields are those of the act's command."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from q1lab import acts
+from q1lab.acts import Act, Said
 from q1lab.errors import Problem
 from q1lab.index.store import Store
-from q1lab.journal import artifacts, posts, reading
-from q1lab.tui import progress_rows as rows
+from q1lab.journal import reading
 from q1lab.tui.screens.fields import Field, FieldsScreen
 from q1lab.week.model import ARXIV, Variant, Week
 
 if TYPE_CHECKING:
+    import click
+
     from q1lab.journal.kpis import KpiLine
     from q1lab.tui.app import Q1Lab
+
+ANOTHER, OTHER = "another", "other"
+"""The choice of none that is offered, and the field that then says which."""
+FLAG = ("yes", "no")
+Values = dict[str, Any]
+
+
+def form(
+    app: Q1Lab,
+    name: str,
+    given: Mapping[str, str] | None = None,
+    title: str = "",
+    fixed: Callable[[Values], Values] = lambda values: {},
+) -> None:
+    """Ask for the fields of the act ``name``, and do it. ``given`` is what they say at first, and
+    ``fixed`` makes those that aren't asked for of those that are."""
+    act, command = acts.ACTS[name], acts.command(name)
+    params = {param.name: param for param in command.params if param.name in act.form}
+    do: Callable[..., Said] = command.callback.__wrapped__  # type: ignore[union-attr]
+    said = _given(app, name) if given is None else given
+    fields = [
+        field
+        for one, label in act.form.items()
+        for field in _fields(params[one], label, said.get(one, ""))
+    ]
+
+    def job(store: Store, typed: dict[str, str]) -> Said:
+        values = _values(act, params, typed)
+        return do(store, app.setup.week, **values, **fixed(values))
+
+    _ask(app, title or act.palette, fields, job)
+
+
+def _ask(
+    app: Q1Lab, title: str, fields: list[Field], job: Callable[[Store, dict[str, str]], Said]
+) -> None:
+    def kept(typed: dict[str, str] | None) -> None:
+        if typed is None:
+            return
+
+        def failed(problem: Problem) -> None:  # what was typed is there again, to be corrected
+            _ask(app, title, [replace(one, value=typed[one.name]) for one in fields], job)
+            app.tell(str(problem))
+
+        app.ask(lambda store: job(store, typed), lambda said: _say(app, said), failed)
+
+    app.push_screen(FieldsScreen(title, fields), kept)
+
+
+def _say(app: Q1Lab, said: Said) -> None:
+    """What was done; where there is something to look at, too, it stays until that is read."""
+    if said.notes:
+        app.tell(f"{said.line} {'; '.join(said.notes)}", "Kept")
+    else:
+        app.notify(said.line, markup=False)
+
+
+def _fields(param: click.Parameter, label: str, value: str) -> Iterator[Field]:
+    """A parameter of a command as a field; one that offers some of many has a field for others."""
+    import click
+
+    from q1lab.arguments import Known
+
+    name = str(param.name)
+    address = "URL" in (param.metavar or name.upper())
+    field = Field(name, label, value, needed=param.required)
+    if isinstance(param.type, click.Choice):
+        yield replace(field, choices=tuple(param.type.choices))
+    elif isinstance(param.type, Known):
+        titles = param.type.titles
+        choices = (*titles, ANOTHER)
+        yield replace(field, choices=choices, titles=lambda one: titles.get(one, one))
+        yield Field(OTHER, f"another {label}", hint="its name, when it is another")
+    elif isinstance(param, click.Option) and param.is_flag:
+        yield replace(field, value=value or "no", choices=FLAG)
+    else:
+        said = param.help if isinstance(param, click.Option) else ""
+        yield replace(field, hint="https://…" if address else said or "")
+
+
+def _values(act: Act, params: Mapping[str, click.Parameter], typed: Mapping[str, str]) -> Values:
+    """What was typed, as the command gets it. Problem naming the field that can't be read."""
+    import click
+
+    values: Values = {}
+    for name, param in params.items():
+        text = typed[name]
+        if isinstance(param, click.Option) and param.is_flag:
+            values[name] = text == "yes"
+            continue
+        if text == ANOTHER:
+            values[OTHER], text = True, typed[OTHER]
+        try:
+            values[name] = param.type.convert(text, param, None) if text else None
+        except click.BadParameter as error:
+            raise Problem(f"{act.form[name]}: {error.message}") from None
+    return values
+
+
+def _given(app: Q1Lab, name: str) -> Mapping[str, str]:
+    """What a form says at first: of a paper, the chosen modification's."""
+    if name != "paper add":
+        return {}
+    title, link = paper_of(app.week)
+    papers = (app.snapshot.pages.get("progress") or {}).get("papers", ())
+    if link in {one["link"] for one in papers}:
+        title = link = ""
+    return {"title": title, "link": link, "done": "yes"}
+
+
+def kpi(app: Q1Lab, one: KpiLine) -> None:
+    """A KPI's value and target; an empty value is counted again."""
+    given = {
+        "actual": f"{one.actual:g}" if one.source == "set by hand" else "",
+        "target": "" if one.target is None else f"{one.target:g}",
+    }
+    form(
+        app,
+        "kpi set",
+        given,
+        one.title,
+        lambda values: {"name": one.name, "counted": values["actual"] is None},
+    )
 
 
 def paper_of(week: Week) -> tuple[str, str]:
@@ -49,7 +174,7 @@ def log_paper(app: Q1Lab) -> None:
 
     label, (title, link) = app.week.label, paper_of(app.week)
     if not title:
-        paper(app)
+        form(app, "paper add")
         return
 
     def read(depth: str | None) -> None:
@@ -72,133 +197,3 @@ def note_paper(store: Store, title: str, link: str | None, week: str, depth: str
         return f"logged as read before ({there['depth']})" if there and done else "on your list"
     reading.finish(store, str(number), depth=depth)
     return "logged as read deeply" if depth == "deep" else "logged as skimmed"
-
-
-def _form(
-    app: Q1Lab,
-    title: str,
-    fields: list[Field],
-    keep: Callable[[Store, dict[str, str]], Any],
-    said: str,
-) -> None:
-    def kept(values: dict[str, str] | None) -> None:
-        if values is None:
-            return
-
-        def failed(problem: Problem) -> None:  # what was typed is there again, to be corrected
-            again = [replace(field, value=values[field.name]) for field in fields]
-            _form(app, title, again, keep, said)
-            app.tell(str(problem))
-
-        app.ask(lambda store: keep(store, values), lambda answer: _say(app, answer, said), failed)
-
-    app.push_screen(FieldsScreen(title, fields), kept)
-
-
-def _say(app: Q1Lab, answer: Any, said: str) -> None:
-    """What was kept, in words; what ``keep`` gives as text is to be read, and stays until then."""
-    if isinstance(answer, str) and answer:
-        app.tell(f"{said} {answer}", "Kept")
-    else:
-        app.notify(said, markup=False)
-
-
-READ = {"deep": "deeply", "skim": "skimmed"}
-
-
-def paper(app: Q1Lab) -> None:
-    """A paper for the reading log."""
-    label = app.week.label
-    title, link = paper_of(app.week)
-    taken = {one["link"] for one in (app.snapshot.pages.get("progress") or {}).get("papers", ())}
-    if link in taken:
-        title = link = ""
-    fields = [
-        Field("title", "title", title, needed=True),
-        Field("link", "link", link, hint="https://arxiv.org/abs/…"),
-        Field("depth", "read", choices=reading.DEPTHS, titles=READ.__getitem__),
-        Field("done", "finished", choices=("yes", "not yet")),
-    ]
-
-    def keep(store: Store, given: dict[str, str]) -> None:
-        done = given["done"] == "yes"
-        rows.add_paper(store, given["title"], given["link"] or None, label, given["depth"], done)
-
-    _form(app, "A paper", fields, keep, "The paper is in your reading log.")
-
-
-def artifact(app: Q1Lab) -> None:
-    """Something shipped."""
-    label = app.week.label
-    fields = [
-        Field("title", "title", needed=True),
-        Field("kind", "kind", choices=artifacts.ARTIFACT_KINDS),
-        Field("location", "address or path", hint="https://…"),
-    ]
-
-    def keep(store: Store, given: dict[str, str]) -> None:
-        place = given["location"] or None
-        artifacts.add(store, given["kind"], given["title"], location=place, week=label)
-
-    _form(app, "An artifact", fields, keep, "The artifact is in your list.")
-
-
-def publish(app: Q1Lab) -> None:
-    """The post's canonical address."""
-    label = app.week.label
-    fields = [Field("url", "address", hint="https://…", needed=True)]
-
-    def keep(store: Store, given: dict[str, str]) -> str:
-        from q1lab.documents import open_claims
-        from q1lab.documents.post import note_empty
-
-        empty = note_empty(store, label)
-        post = posts.publish(store, label, given["url"])
-        found = open_claims.of_post(store, app.week, post)
-        return "; ".join(open_claims.told(post, found, empty))
-
-    title = "Where the post is published: its canonical address"
-    _form(app, title, fields, keep, "Recorded. Cross-posts link to this address.")
-
-
-def share(app: Q1Lab) -> None:
-    """Where the post was shared."""
-    label = app.week.label
-    channels = (*posts.CHANNELS, "another")
-    fields = [
-        Field("channel", "channel", choices=channels, titles=posts.channel_title),
-        Field("other", "another channel", hint="its name, when it is another"),
-        Field("url", "address there", hint="https://…", needed=True),
-    ]
-
-    def keep(store: Store, given: dict[str, str]) -> None:
-        another = given["channel"] == "another"
-        posts.share(store, label, given["other"] if another else given["channel"], given["url"])
-
-    _form(app, "The post, shared", fields, keep, "Recorded.")
-
-
-def kpi(app: Q1Lab, one: KpiLine) -> None:
-    """A KPI's value and target; an empty value is counted again."""
-    by_hand = one.source == "set by hand"
-    hint = f"counted: {one.counted}" if one.counted is not None else "a number"
-    fields = [
-        Field("actual", "actual", rows.number(one.actual) if by_hand else "", hint),
-        Field("target", "target", rows.number(one.target)),
-    ]
-    name = one.name
-    _form(app, one.title, fields, lambda store, given: rows.set_kpi(store, name, given), "Kept.")
-
-
-FORMS: dict[str, Callable[[Q1Lab], None]] = {
-    "paper add": paper,
-    "post publish": publish,
-    "post share": share,
-    "artifact add": artifact,
-}
-"""By the command that the form stands for, without ``q1lab``."""
-
-
-def form_for(command: str) -> Callable[[Q1Lab], None] | None:
-    """The form that does what the command does, if there is one."""
-    return next((FORMS[name] for name in FORMS if command.startswith(name)), None)

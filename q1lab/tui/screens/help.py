@@ -97,20 +97,19 @@ class HelpScreen(Dialog[None]):
         Binding("escape,q,question_mark,f1", "dismiss", "close")
     ]
 
+    heading, shape, kind = "Keys", "help", VerticalScroll
+
     def __init__(self, screen: Screen[object], focused: Widget | None) -> None:
         super().__init__()
         self.tables = _tables(screen, focused)
 
-    def compose(self) -> ComposeResult:
-        with VerticalScroll(classes="dialog help") as dialog:
-            dialog.border_title = "Keys"
-            dialog.border_subtitle = "Esc closes"
-            for title, rows in self.tables:
-                yield Static(title, classes="heading", markup=False)
-                yield Static(self._table(rows))
-            yield Static("Marks", classes="heading")
-            yield Static(self._table(MARKS))
-            yield Static(CHANGED, classes="muted last", markup=False)
+    def body(self) -> ComposeResult:
+        for title, rows in self.tables:
+            yield Static(title, classes="heading", markup=False)
+            yield Static(self._table(rows))
+        yield Static("Marks", classes="heading")
+        yield Static(self._table(MARKS))
+        yield Static(CHANGED, classes="muted last", markup=False)
 
     def _table(self, rows: Iterable[tuple[str, str]]) -> Table:
         """Keys, and what they do beside them."""

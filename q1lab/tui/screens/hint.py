@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical, VerticalScroll
+from textual.containers import VerticalScroll
 from textual.widgets import Markdown, Static
 
 from q1lab.files import plain
@@ -31,7 +31,9 @@ class HintScreen(Dialog[None]):
 
     def __init__(self, title: str, text: str = "", diff: str = "", more: str = "") -> None:
         super().__init__()
-        self.heading, self.text, self.diff, self.more = title, text, diff, more
+        self.heading, self.text, self.diff = title, text, diff
+        self.keys = f"Esc closes{more}"
+        self.shape = "tall code" if diff else "hint"
 
     @classmethod
     def of(cls, hint: Hint, failing: CheckResult | None = None) -> HintScreen:
@@ -42,18 +44,13 @@ class HintScreen(Dialog[None]):
             return cls(title, _first(failing), diff=hint.text)
         return cls(title, f"{_first(failing)}{hint.text}", more=" · h again, later, gives the next")
 
-    def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog tall code" if self.diff else "dialog hint") as dialog:
-            dialog.border_title = self.heading
-            dialog.border_subtitle = "Esc closes" + self.more
-            with VerticalScroll():
-                if self.text:
-                    yield Markdown(plain(self.text), open_links=False)
-                if self.diff:
-                    text = diff_text(
-                        plain(self.diff), palette(self.app), dark=self.app.current_theme.dark
-                    )
-                    yield Static(text, markup=False)
+    def body(self) -> ComposeResult:
+        with VerticalScroll():
+            if self.text:
+                yield Markdown(plain(self.text), open_links=False)
+            if self.diff:
+                dark = self.app.current_theme.dark
+                yield Static(diff_text(plain(self.diff), palette(self.app), dark=dark))
 
 
 def _first(failing: CheckResult | None) -> str:

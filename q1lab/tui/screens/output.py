@@ -11,7 +11,6 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
 from textual.widgets import RichLog
 
 from q1lab.errors import FAILED
@@ -40,11 +39,13 @@ class OutputScreen(Dialog[None]):
         Binding("y", "yes", "yes"),
     ]
 
+    shape = "tall"
+
     def __init__(
         self, shown: str, argv: list[str], folder: Path, look: tuple[str, ...] = ()
     ) -> None:
         super().__init__()
-        self.shown = shown
+        self.shown = self.heading = shown
         self.argv = argv
         self.look = look
         self.folder = folder
@@ -53,13 +54,11 @@ class OutputScreen(Dialog[None]):
         self.said = ""
         self.code: int | None = None
 
-    def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog tall") as dialog:
-            dialog.border_title = self.shown
-            dialog.border_subtitle = self.running
-            log = RichLog(max_lines=LINES, min_width=20, wrap=True, markup=False, highlight=False)
-            log.auto_scroll = False
-            yield log
+    def body(self) -> ComposeResult:
+        self.box.border_subtitle = self.running
+        log = RichLog(max_lines=LINES, min_width=20, wrap=True, markup=False, highlight=False)
+        log.auto_scroll = False
+        yield log
 
     def on_mount(self) -> None:
         self.call_after_refresh(self._start)
@@ -70,7 +69,7 @@ class OutputScreen(Dialog[None]):
     async def _run(self) -> None:
         log = self.query_one(RichLog)
         self.code, self.said = None, ""
-        self.query_one(".dialog").border_subtitle = self.running
+        self.box.border_subtitle = self.running
         try:
             child = await asyncio.create_subprocess_exec(
                 *self.argv,
@@ -116,7 +115,7 @@ class OutputScreen(Dialog[None]):
         if not self.said.strip():
             self.query_one(RichLog).write("It printed nothing.")
         asks = " · y does it" if self.would else " · y runs it with --yes" if self.asks else ""
-        self.query_one(".dialog").border_subtitle = f"{words} · Esc closes · c copies{asks}"
+        self.box.border_subtitle = f"{words} · Esc closes · c copies{asks}"
 
     def on_resize(self) -> None:
         """Lines that were wrapped for another width."""

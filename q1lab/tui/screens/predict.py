@@ -7,14 +7,14 @@ from typing import Any, ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, VerticalScroll
+from textual.containers import Horizontal
 from textual.widgets import Button, Input, Label, RadioSet, Static, TextArea
 
 from q1lab.compare.scoring import DIRECTIONS
 from q1lab.errors import Problem
 from q1lab.index.store import Store
 from q1lab.journal import predictions
-from q1lab.tui.screens.base import Dialog
+from q1lab.tui.screens.base import Dialog, Scroll
 from q1lab.tui.widgets.listing import Radio
 from q1lab.week import progress as domain
 
@@ -28,7 +28,6 @@ class PredictScreen(Dialog[None]):
     amended."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss", "close"),
         Binding("ctrl+s", "save", "keep", priority=True),
     ]
 
@@ -36,35 +35,36 @@ class PredictScreen(Dialog[None]):
         super().__init__()
         self.week = week
         self.variant = variant
+        self.heading = f"Your prediction for {variant}"
         self.step_id = step_id
         self.locked: str | None = None
         self.keeping = False
 
-    def compose(self) -> ComposeResult:
-        with VerticalScroll(classes="dialog form", can_focus=False) as dialog:
-            dialog.border_title = f"Your prediction for {self.variant}"
-            dialog.border_subtitle = "^s keeps it · Esc closes without"
-            yield Static(id="lock", classes="warn", markup=False)
-            yield Label("Against the baseline, the final val loss will be")
-            with RadioSet(id="direction"):
-                for name in DIRECTIONS:
-                    yield Radio(WORDS[name], value=name == "lower", id=name)
-            for name, label, hint in (
-                ("size", "by (nats)", "such as 0.03"),
-                ("matters", "δ: too small to matter below (nats)", "such as 0.01"),
-                ("confidence", "how sure of the direction, in %", "such as 70"),
-            ):
-                with Horizontal(classes="field"):
-                    yield Label(label)
-                    yield Input(placeholder=hint, id=name, max_length=16)
-            yield Label("because", classes="last")
-            yield TextArea(
-                id="reasoning", soft_wrap=True, tab_behavior="focus", highlight_cursor_line=False
-            )
-            yield Static(id="said", markup=False)
-            with Horizontal(classes="buttons"):
-                yield Button("Keep", variant="primary", id="keep")
-                yield Button("Cancel", id="cancel")
+    kind, shape = Scroll, "form"
+    keys = "^s keeps it · Esc closes without"
+
+    def body(self) -> ComposeResult:
+        yield Static(id="lock", classes="warn", markup=False)
+        yield Label("Against the baseline, the final val loss will be")
+        with RadioSet(id="direction"):
+            for name in DIRECTIONS:
+                yield Radio(WORDS[name], value=name == "lower", id=name)
+        for name, label, hint in (
+            ("size", "by (nats)", "such as 0.03"),
+            ("matters", "δ: too small to matter below (nats)", "such as 0.01"),
+            ("confidence", "how sure of the direction, in %", "such as 70"),
+        ):
+            with Horizontal(classes="field"):
+                yield Label(label)
+                yield Input(placeholder=hint, id=name, max_length=16)
+        yield Label("because", classes="last")
+        yield TextArea(
+            id="reasoning", soft_wrap=True, tab_behavior="focus", highlight_cursor_line=False
+        )
+        yield Static(id="said", markup=False)
+        with Horizontal(classes="buttons"):
+            yield Button("Keep", variant="primary", id="keep")
+            yield Button("Cancel", id="cancel")
 
     def on_mount(self) -> None:
         self.q1.ask(lambda store: predictions.newest(store, self.variant, self.week), self._fill)
@@ -74,9 +74,8 @@ class PredictScreen(Dialog[None]):
     def on_resize(self) -> None:
         """The answers beside each other where their words have room; no lines between the fields
         where there are few."""
-        dialog = self.query_one(".dialog")
-        dialog.set_class(self.size.width < SLIM, "-slim")
-        dialog.set_class(self.size.height < 24, "-tight")
+        self.box.set_class(self.size.width < SLIM, "-slim")
+        self.box.set_class(self.size.height < 24, "-tight")
 
     def _fill(self, found: dict[str, Any] | None) -> None:
         """Show the prediction there is."""

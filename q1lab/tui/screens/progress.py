@@ -124,12 +124,12 @@ class ProgressScreen(Page):
         forms.kpi(self.q1, row.key)
 
     def action_add(self) -> None:
-        (forms.artifact if self.pane.id == "artifacts" else forms.paper)(self.q1)
+        forms.form(self.q1, "artifact add" if self.pane.id == "artifacts" else "paper add")
 
     def action_share(self) -> None:
         """Where the post is; once that is known, where it was shared."""
         post = (self.q1.snapshot.pages.get("progress") or {}).get("post")
-        (forms.share if post and post["url"] else forms.publish)(self.q1)
+        forms.form(self.q1, "post share" if post and post["url"] else "post publish")
 
     def action_remove(self) -> None:
         row = self.pane.current

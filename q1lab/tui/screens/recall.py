@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical, VerticalScroll
+from textual.containers import VerticalScroll
 from textual.widgets import Markdown
 
 from q1lab.files import plain
@@ -30,21 +30,21 @@ class RecallScreen(Dialog[None]):
         Binding("n", "mark(False)", "I didn't"),
     ]
 
+    shape, keys = "hint", "Enter shows the answer · Esc closes"
+
     def __init__(self, step: Step) -> None:
         super().__init__()
         self.step = step
+        self.heading = plain(step.title)
         self.open = False
 
-    def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog hint") as dialog:
-            dialog.border_title = plain(self.step.title)
-            dialog.border_subtitle = "Enter shows the answer · Esc closes"
-            with VerticalScroll():
-                yield Markdown(plain(self.step.detail or self.step.title), open_links=False)
-                answer = self.step.answer.markdown if self.step.answer else ""
-                hidden = Markdown(plain(answer), id="answer", open_links=False)
-                hidden.display = False
-                yield hidden
+    def body(self) -> ComposeResult:
+        with VerticalScroll():
+            yield Markdown(plain(self.step.detail or self.step.title), open_links=False)
+            answer = self.step.answer.markdown if self.step.answer else ""
+            hidden = Markdown(plain(answer), id="answer", open_links=False)
+            hidden.display = False
+            yield hidden
 
     def action_reveal(self) -> None:
         """Nothing, when the key was typed ahead of the screen: its parts are not there yet."""
@@ -52,7 +52,7 @@ class RecallScreen(Dialog[None]):
             return
         self.open = True
         self.query_one("#answer").display = True
-        self.query_one(".dialog").border_subtitle = "y  I had it · n  I didn't · Esc closes"
+        self.box.border_subtitle = "y  I had it · n  I didn't · Esc closes"
 
     def action_mark(self, right: bool) -> None:
         """Only after the answer was shown."""

@@ -7,7 +7,6 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
@@ -43,15 +42,13 @@ class WandbScreen(Dialog[None]):
     def __init__(self, study: Study) -> None:
         super().__init__()
         self.study = study
+        self.heading = f"Weights & Biases: {study.id}"
         self.uploading = False
 
-    def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog") as dialog:
-            dialog.border_title = f"Weights & Biases: {self.study.id}"
-            dialog.border_subtitle = "Esc closes"
-            yield Static(id="standing", markup=False)
-            yield Listing(id="wandb-acts", markup=False)
-            yield Static(id="said", markup=False)
+    def body(self) -> ComposeResult:
+        yield Static(id="standing", markup=False)
+        yield Listing(id="wandb-acts", markup=False)
+        yield Static(id="said", markup=False)
 
     def on_mount(self) -> None:
         self.watch(self.app, "snapshot", self.look)
@@ -77,7 +74,7 @@ class WandbScreen(Dialog[None]):
         rows = self.query_one(OptionList)
         rows.display = bool(acts)
         does = "Enter does it · " if acts else ""
-        self.query_one(".dialog").border_subtitle = f"{does}Esc closes"
+        self.box.border_subtitle = f"{does}Esc closes"
         if [option.id for option in rows.options] != [name for name, _ in acts]:
             rows.clear_options()
             rows.add_options([Option(words, id=name) for name, words in acts])
@@ -92,13 +89,13 @@ class WandbScreen(Dialog[None]):
         text = standing.url if event.option.id == "url" else wandb_state.leet_command(self.study)
         if text:
             self.q1.copy_to_clipboard(text)
-            self._say(f"Copied: {plain(text)}")
+            self.tell(f"Copied: {plain(text)}")
 
     def _upload(self) -> None:
         if self.uploading:
             return
         self.uploading = True
-        self._say("Uploading … you may close this; it goes on.")
+        self.tell("Uploading … you may close this; it goes on.")
         beside(
             self,
             lambda: children.run_q1lab(["sync", self.study.id], seconds=UPLOAD_SECONDS).strip(),
@@ -108,10 +105,5 @@ class WandbScreen(Dialog[None]):
 
     def _uploaded(self, text: str, bad: bool = False) -> None:
         self.uploading = False
-        self._say(text, bad)
+        self.tell(text, bad)
         self.look()
-
-    def _say(self, text: str, bad: bool = False) -> None:
-        said = self.query_one("#said", Static)
-        said.update(plain(text))
-        said.set_class(bad, "bad")

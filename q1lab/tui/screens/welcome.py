@@ -9,14 +9,14 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, VerticalScroll
+from textual.containers import Horizontal
 from textual.content import Content
 from textual.widgets import Button, Input, Label, Static
 
 from q1lab import config
 from q1lab.formats import hours
 from q1lab.index.store import Store
-from q1lab.tui.screens.base import Dialog
+from q1lab.tui.screens.base import Dialog, Scroll
 from q1lab.week import progress as domain
 
 
@@ -57,26 +57,27 @@ class WelcomeScreen(Dialog[None]):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "begin", "begin")]
     AUTO_FOCUS = "#begin"
 
-    def compose(self) -> ComposeResult:
+    kind, shape = Scroll, "welcome"
+    keys = "Enter begins · ? shows all keys at any time"
+
+    def body(self) -> ComposeResult:
         app = self.q1
         week = app.week
         tight = app.size.height < 24
-        with VerticalScroll(classes="dialog welcome", can_focus=False) as dialog:
-            dialog.set_class(tight, "-tight")
-            dialog.border_title = f"q1lab · {week.label}"
-            dialog.border_subtitle = "Enter begins · ? shows all keys at any time"
-            yield Static(Content.styled(week.title, "bold $primary"))
-            if not tight:
-                yield Static(week.goal, markup=False)
-            yield Static(self._glance(), id="glance")
-            yield Static(Content.assemble(("this machine  ", "$muted"), "looking…"), id="machine")
-            with Horizontal(classes="field"):
-                yield Label("your repo   ")
-                repo = app.config.repo or offered(app.setup.cwd)
-                yield Input(str(repo or ""), placeholder="folder of your git repository", id="repo")
-            yield Static(id="about", classes="muted", markup=False)
-            with Horizontal(classes="buttons"):
-                yield Button("Begin", variant="primary", id="begin")
+        self.box.set_class(tight, "-tight")
+        self.box.border_title = f"q1lab · {week.label}"
+        yield Static(Content.styled(week.title, "bold $primary"))
+        if not tight:
+            yield Static(week.goal, markup=False)
+        yield Static(self._glance(), id="glance")
+        yield Static(Content.assemble(("this machine  ", "$muted"), "looking…"), id="machine")
+        with Horizontal(classes="field"):
+            yield Label("your repo   ")
+            repo = app.config.repo or offered(app.setup.cwd)
+            yield Input(str(repo or ""), placeholder="folder of your git repository", id="repo")
+        yield Static(id="about", classes="muted", markup=False)
+        with Horizontal(classes="buttons"):
+            yield Button("Begin", variant="primary", id="begin")
 
     def _glance(self) -> Content:
         week = self.q1.week

@@ -34,8 +34,8 @@ ENTER = {
     "check": "tick",
 }
 """What Enter does on a step, by its kind, when it carries no action."""
-STARTS = {"run": "train", "open": "open", "check": "check", "command": "do it"}
-"""What Enter does on an action, by its kind."""
+STARTS = {"run": "train", "open": "open", "check": "check"}
+"""What Enter does on an action, by its kind; any other is done."""
 ANSWER_LINES = 4
 """Lines of an answer that the page shows; the form has all of it."""
 
@@ -193,7 +193,7 @@ class StepPiece(Piece):
             return "read again"
         if self.step.actions and ENTER.get(self.step.kind) == "tick":
             several = len(self.step.actions) > 1
-            return "to the rows" if several else STARTS[self.step.actions[0].kind]
+            return "to the rows" if several else STARTS.get(self.step.actions[0].kind, "do it")
         if any(action is None for _, action in acts_of(self.step)):
             return "fill in"
         act = ENTER.get(self.step.kind, "tick")
@@ -253,7 +253,7 @@ class ActionPiece(Piece):
             self.changed()
 
     def lines(self, width: int) -> Sequence[Content]:
-        right = f"enter  {STARTS[self.action.kind]}"
+        right = f"enter  {STARTS.get(self.action.kind, 'do it')}"
         lines = self.head("→", "$accent", plain(self.action.title), right, width, "$accent")
         same = command_of(self.action)
         if not same or same == self.action.title:

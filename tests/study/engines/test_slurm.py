@@ -79,7 +79,7 @@ def test_a_planned_range_goes_on_by_the_same_command() -> None:
 
 def test_a_sweep_trains_its_baseline_once() -> None:
     """Two modifications, declared together: the second takes over the first one's baseline."""
-    asked = ("sweep", "rope", "swiglu", "--seeds", "3", *SLURM[2:], "--json")
+    asked = ("run", "rope", "swiglu", "--seeds", "3", *SLURM[2:], "--json")
     done = q1lab(*asked, effect=-0.1)
     assert done.returncode == 0, done.stderr
     assert len(studies.ids()) == 2

@@ -1,0 +1,309 @@
+"""Every act of q1lab, said once: its name, what it is about, where its code is, and what else can
+be made of it.
+
+From this table come `q1lab --help`, the app's palette and its forms, the fields that an action of a
+week's text may have, the commands that a week's check accepts, and the mark by which a step ticks
+itself. An act's own fields are the parameters of its command (``command``); one below a group is
+listed where there is more to say of it than that. Nothing is imported before an act is used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from q1lab.errors import Problem, nearest
+
+if TYPE_CHECKING:
+    import click
+
+STUDIES, UPKEEP, MODEL, WEEK = "Studies", "Upkeep", "Your model", "The week"
+AROUND = "Around it"
+
+
+class Act(NamedTuple):
+    """What a person can do with `q1lab NAME`, in the app, or by a step of the week."""
+
+    name: str
+    about: str = ""
+    """A line of `q1lab --help`."""
+    section: str = ""
+    """The heading that it stands under there."""
+    code: str = ""
+    """``module:attribute`` in q1lab.commands; its own name's where none is given."""
+    palette: str = ""
+    """What it does, in the words of the app's palette; none where it isn't in there."""
+    form: Mapping[str, str] = MappingProxyType({})
+    """Those of its fields that the app asks for in a form, and what they are called there."""
+    action: tuple[str, ...] = ()
+    """Those of its fields that a week's text gives as an action of this kind: its argument, which
+    is needed, then options."""
+    mark: str = ""
+    """The mark that it leaves, by which a step that names it is done (journal/evidence.py)."""
+    commits: bool = False
+    """Whether it writes into the learner's repository and commits that."""
+
+
+class Asked(NamedTuple):
+    """A command that was typed: its act, the values of all its fields, and which were given."""
+
+    act: Act
+    values: Mapping[str, Any]
+    given: frozenset[str]
+    help: bool = False
+    """Whether it asks for its help page."""
+
+
+class Said(NamedTuple):
+    """What an act on one of the learner's lists has done: in a line, on a terminal in a few more,
+    for programs, and what to look at besides."""
+
+    line: str
+    board: Sequence[str] = ()
+    record: Mapping[str, Any] | None = None
+    notes: Sequence[str] = ()
+
+
+_EVERY = (
+    Act(
+        "run",
+        "Train variants against a baseline over seeds, then compare.",
+        STUDIES,
+        action=("variant", "baseline", "seeds", "preset", "data", "max_iters"),
+        mark="runs",
+    ),
+    Act("plan", "How many pairs a difference needs, before anything trains.", STUDIES),
+    Act("attach", "Watch a study that is running.", STUDIES, "run:attach"),
+    Act("stop", "Stop a study so that it can go on later.", STUDIES, "run:stop"),
+    Act("status", "What runs, what is done, what is next.", STUDIES),
+    Act(
+        "compare",
+        "The comparison of a study, with its verdict.",
+        STUDIES,
+        palette="See the newest comparison",
+        mark="comparison",
+    ),
+    Act("diff", "The difference between a variant and its baseline.", STUDIES, mark="diff"),
+    Act(
+        "keep",
+        "Keep a study's files in your repo, so that it can be trained again.",
+        STUDIES,
+        commits=True,
+    ),
+    Act("export", "Studies as JSON, CSV, SVG or PNG.", STUDIES),
+    Act(
+        "import",
+        "Take in runs that were trained elsewhere, from files.",
+        STUDIES,
+        "import_:import_",
+    ),
+    Act("pull", "Take in runs that were trained elsewhere, from W&B.", STUDIES),
+    Act(
+        "sync",
+        "Upload to W&B what is still offline.",
+        STUDIES,
+        palette="Upload to W&B what is still offline",
+    ),
+    Act("note", "A note of yours on a study.", UPKEEP, "upkeep:note"),
+    Act("tag", "Tags on studies; `status --tag` filters by them.", UPKEEP, "upkeep:tag"),
+    Act("archive", "A study as one file.", UPKEEP, "upkeep:archive"),
+    Act("restore", "Bring a study back from such a file.", UPKEEP, "upkeep:restore"),
+    Act("delete", "Delete studies; what was asked stays on record.", UPKEEP, "upkeep:delete"),
+    Act("prune", "Free the room of checkpoints and leftovers.", UPKEEP, "upkeep:prune"),
+    Act("new", "Put a model file of your own into your repo.", MODEL, "learner:new", mark="file"),
+    Act(
+        "check",
+        "Check that a model file does what its idea says.",
+        MODEL,
+        action=("file", "for"),
+        mark="checks",
+    ),
+    Act("hint", "The next hint for your modification.", MODEL, "learner:hint"),
+    Act(
+        "merge",
+        "Merge the modification into your model.py.",
+        MODEL,
+        "learner:merge",
+        mark="merge",
+        commits=True,
+    ),
+    Act("data", "Choose the text that the week's runs train on.", WEEK),
+    Act("take", "Copy one of the week's files beside your model.", WEEK),
+    Act("predict", "Record what you expect, before the runs.", WEEK),
+    Act(
+        "modification",
+        "Write or refresh MODIFICATION.md.",
+        WEEK,
+        palette="Write MODIFICATION.md, and see the commit first",
+        mark="modification",
+        commits=True,
+    ),
+    Act("post", "The blog post: draft, words, claims, preview, sharing.", WEEK),
+    Act(
+        "retro",
+        "Write or refresh Q1_RETRO.md.",
+        WEEK,
+        palette="Write Q1_RETRO.md, and see the commit first",
+        mark="retro",
+        commits=True,
+    ),
+    Act(
+        "post new",
+        palette="Begin the post from what q1lab knows",
+        mark="draft",
+        commits=True,
+    ),
+    Act("post refresh", palette="Bring the post's numbers up to date", commits=True),
+    Act("post lint", palette="Check the post's claims against the verdict", mark="seen"),
+    Act("post words", palette="Count the post's words, section by section", mark="seen"),
+    Act("post preview", palette="Open the post as a page in the browser", mark="seen"),
+    Act(
+        "post publish",
+        palette="Record where the post is published",
+        form={"url": "address"},
+        mark="published",
+    ),
+    Act(
+        "post share",
+        palette="Record where the post was shared",
+        form={"channel": "channel", "url": "address there"},
+        mark="shared",
+    ),
+    Act("kpi", "KPIs against their targets.", WEEK),
+    Act("kpi set", form={"actual": "actual", "target": "target"}),
+    Act("paper", "The papers you read.", WEEK),
+    Act(
+        "paper add",
+        palette="Log a paper",
+        form={"title": "title", "link": "link", "depth": "read", "done": "finished"},
+        mark="paper",
+    ),
+    Act("artifact", "What you shipped.", WEEK),
+    Act(
+        "artifact add",
+        palette="Add an artifact",
+        form={"title": "title", "kind": "kind", "location": "address or path"},
+    ),
+    Act(
+        "roadmap",
+        "Tick this week's boxes in AI_EXPERT_ROADMAP.md.",
+        WEEK,
+        palette="List this week's boxes of the roadmap",
+        mark="roadmap",
+        commits=True,
+    ),
+    Act("card", "A progress card to share.", WEEK),
+    Act("content", "Check another week's content, or start one.", AROUND),
+    Act("config", "Settings, and where they are.", AROUND),
+    Act("completion", "Shell completion for bash, zsh and fish.", AROUND),
+    Act(
+        "doctor",
+        "Versions, device, disk, and where the files are.",
+        AROUND,
+        palette="Look after versions, device, disk and files",
+    ),
+)
+ACTS: dict[str, Act] = {act.name: act for act in _EVERY}
+
+GONE = {
+    "serve": "for the app in a browser: pip install textual-dev, then `textual serve q1lab`",
+    "sweep": "`q1lab run rmsnorm rope swiglu` trains several against one baseline",
+    "paper list": "`q1lab paper` lists them",
+    "artifact list": "`q1lab artifact` lists them",
+    "post status": "`q1lab post` says it",
+    "config list": "`q1lab config` lists them",
+    "card --content": "`q1lab --content DIR card` does it",
+    "post new --stdout": "--dry-run shows the draft",
+    "post publish --title": "the draft has the title",
+    "take --to": "it takes a file into the folder in which it is typed",
+    "check --poll": "set WATCHFILES_FORCE_POLLING=1 where a folder tells of no changes",
+    "post preview --port": "--serve takes a free port, and prints the address",
+    "post words --repo": "name the draft with --file",
+    "post lint --repo": "name the draft with --file",
+    "post preview --repo": "name the draft with --file",
+    "post export --repo": "name the draft with --file",
+}
+"""What to do instead of a command, or an option of one, that an earlier version had."""
+
+
+def named(words: Sequence[str]) -> Act | None:
+    """The act that a command begins with; ``words`` are without ``q1lab``."""
+    return ACTS.get(" ".join(words[:2])) or ACTS.get(" ".join(words[:1]))
+
+
+def listed() -> dict[str, Act]:
+    """Those that `q1lab --help` lists."""
+    return {name: act for name, act in ACTS.items() if act.section}
+
+
+def actions() -> dict[str, tuple[str, ...]]:
+    """The fields of each kind of action that a week's text may hold: those of acts, an address or a
+    document to open, and any other command."""
+    kinds = {act.name: ("title", *act.action) for act in ACTS.values() if act.action}
+    return {**kinds, "open": ("title", "document", "url"), "command": ("title", "command")}
+
+
+def gone(words: Sequence[str]) -> str:
+    """What to do instead, where the words ask for what an earlier version had; else nothing."""
+    for name, instead in GONE.items():
+        rest = iter(words)
+        if all(word in rest for word in name.split()):
+            return f"`q1lab {name}` is gone; {instead}"
+    return ""
+
+
+def unknown(name: str) -> Problem:
+    """That there is no such command, with the one that is meant."""
+    if instead := gone([name]):
+        return Problem(instead)
+    return Problem(
+        f"no command called {name!r}; {nearest(name, listed(), '`q1lab --help` lists them')}"
+    )
+
+
+def command(name: str) -> click.Command:
+    """The command of this name, of one word or two; its parameters are the act's fields."""
+    import click
+
+    from q1lab.arguments import careful
+
+    family, _, below = name.partition(" ")
+    if family not in listed():
+        raise unknown(family)
+    module, _, attribute = (ACTS[family].code or f"{family}:{family}").partition(":")
+    found = getattr(importlib.import_module(f"q1lab.commands.{module}"), attribute)
+    assert isinstance(found, click.Command)
+    found = careful(found)
+    if below:
+        assert isinstance(found, click.Group)
+        if below not in found.commands:
+            raise Problem(f"no command called {name!r}; `q1lab {family} --help` lists them")
+        found = found.commands[below]
+    return found
+
+
+def parse(words: Sequence[str]) -> Asked:
+    """What a command asks for, read by the command's own parser. ``words`` are without ``q1lab``.
+    Problem where the command would refuse them."""
+    import click
+    from click.core import ParameterSource
+
+    if not words:
+        raise Problem("`q1lab` alone is the app, no command")
+    name, rest = words[0], list(words[1:])
+    found = command(name)
+    if isinstance(found, click.Group) and rest and not rest[0].startswith("-"):
+        name = f"{name} {rest.pop(0)}"
+        found = command(name)
+    act = ACTS.get(name) or Act(name)
+    if {"--help", "-h"} & set(rest):
+        return Asked(act, {}, frozenset(), help=True)
+    try:
+        context = found.make_context(name, rest)
+    except click.ClickException as error:
+        raise Problem(error.format_message()) from error
+    typed = ParameterSource.COMMANDLINE
+    given = (one for one in context.params if context.get_parameter_source(one) is typed)
+    return Asked(act, dict(context.params), frozenset(given))

@@ -1,0 +1,32 @@
+"""An act in one file: its command, and what else is to be made of it."""
+
+from __future__ import annotations
+
+import click
+
+from q1lab.acts import AROUND, Act, Said
+from q1lab.commands import _documents as shared
+from q1lab.index.store import Store
+from q1lab.journal import evidence
+from q1lab.week.model import Week
+
+ACT = Act(
+    "toy",
+    "A toy to play with.",
+    AROUND,
+    palette="Play with a toy",
+    form={"name": "name", "color": "color"},
+    action=("name", "color"),
+    mark="seen",
+)
+
+
+@click.command(epilog="Example: q1lab toy duck --color blue")
+@click.argument("name")
+@click.option("--color", type=click.Choice(["red", "blue"]), default="red", help="Its color.")
+@shared.json_option
+@shared.entry
+def toy(store: Store, week: Week, name: str, color: str) -> Said:
+    """Play with the toy NAME."""
+    evidence.note_looked(store, week.label, "toy", name)
+    return Said(f"the {name} is {color}", record={"name": name, "color": color})
