@@ -224,6 +224,7 @@ GONE = {
     "post lint --repo": "name the draft with --file",
     "post preview --repo": "name the draft with --file",
     "post export --repo": "name the draft with --file",
+    "post export --for": "the front matter is a template of the week, front-matter.txt.j2",
 }
 """What to do instead of a command, or an option of one, that an earlier version had."""
 
