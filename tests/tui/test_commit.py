@@ -106,7 +106,7 @@ async def test_always_is_remembered_and_then_nothing_is_asked(repo: Path) -> Non
         await until(pilot, lambda: len(commits(repo)) == 3)
         await until(pilot, lambda: not isinstance(app.screen, CommitScreen))
         press(app, "q1lab modification")  # and once more: up to date, said and closed
-        await until(pilot, lambda: "MODIFICATION.md: up to date" in notices(app))
+        await until(pilot, lambda: "up to date" in notices(app))
         await until(pilot, lambda: not isinstance(app.screen, CommitScreen))
     assert len(commits(repo)) == 3
 
