@@ -92,7 +92,12 @@ _EVERY = (
         STUDIES,
         commits=True,
     ),
-    Act("export", "Studies as JSON, CSV, SVG or PNG.", STUDIES),
+    Act(
+        "export",
+        "Studies as JSON, CSV, SVG or PNG.",
+        STUDIES,
+        form={"form": "format", "output": "file or folder", "curves": "curves (CSV)"},
+    ),
     Act(
         "import",
         "Take in runs that were trained elsewhere, from files.",
@@ -239,6 +244,7 @@ GONE = {
     "post lint --repo": "name the draft with --file",
     "post preview --repo": "name the draft with --file",
     "post export --repo": "name the draft with --file",
+    "post export --for": "the front matter is a template of the week, front-matter.txt.j2",
 }
 """What to do instead of a command, or an option of one, that an earlier version had."""
 
@@ -263,8 +269,9 @@ def actions() -> dict[str, tuple[str, ...]]:
 def gone(words: Sequence[str]) -> str:
     """What to do instead, where the words ask for what an earlier version had; else nothing."""
     for name, instead in GONE.items():
-        rest = iter(words)
-        if all(word in rest for word in name.split()):
+        first, *more = name.split()
+        rest = iter(words[1:])
+        if words[:1] == [first] and all(word in rest for word in more):
             return f"`q1lab {name}` is gone; {instead}"
     return ""
 

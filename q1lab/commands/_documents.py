@@ -356,7 +356,7 @@ def _tell(done: Saved, proposal: Change, how: Writing) -> None:
 
 def entry(act: Callable[..., acts.Said]) -> Callable[..., int]:
     """An act on the learner's lists, ``act(store, week, **fields)``, as a command that says what it
-    did. The app's forms call ``__wrapped__``, the act itself."""
+    did. The app's forms call ``entry``, the act itself."""
 
     @functools.wraps(act)
     def command(as_json: bool = False, **values: Any) -> int:
@@ -373,6 +373,7 @@ def entry(act: Callable[..., acts.Said]) -> Callable[..., int]:
             remark(f"note: {note}")
         return OK
 
+    command.entry = act  # type: ignore[attr-defined]
     return command
 
 

@@ -196,13 +196,13 @@ class ResultsScreen(StudyActs):
         self.app.push_screen(VerdictScreen(name, record))
 
     def action_export(self) -> None:
-        from q1lab.tui.screens.export import ExportScreen
+        from q1lab.tui.screens.forms import export
 
         table = self.query_one(ResultsTable)
         line = None if table.marked else self._chosen()
         chosen = table.marked or ([line] if line is not None else [])
         if chosen:
-            self.app.push_screen(ExportScreen([line.id for line in chosen]))
+            export(self.q1, [line.id for line in chosen])
 
     def action_label(self) -> None:
         from q1lab.tui.screens.fields import Field, FieldsScreen
