@@ -133,7 +133,6 @@ OPEN: dict[str, Opener] = {
     "CommitScreen": doing(lambda app, _: acts.command(app, ["q1lab", "modification"])),
     "DocumentScreen": doing(lambda app, repo: app.push_screen(DocumentScreen(repo / "notes.md"))),
     "ErrorScreen": doing(lambda app, _: app.tell("It did not work.")),
-    "ExportScreen": lab("o"),
     "FieldsScreen": doing(lambda app, _: forms.form(app, "paper add")),
     "FindScreen": by("slash"),
     "HelpScreen": by("question_mark"),

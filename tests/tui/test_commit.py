@@ -17,6 +17,7 @@ from q1lab.tui.screens.commit import CommitScreen
 from q1lab.tui.screens.output import OutputScreen
 from q1lab.week import progress
 from q1lab.week.model import Action, Week
+from tests.kit.lab_home import notices
 from tests.kit.places import MODELS
 from tests.kit.repos import begun, git, of_its_own
 from tests.kit.tui_home import prepared, settled, until
@@ -105,7 +106,7 @@ async def test_always_is_remembered_and_then_nothing_is_asked(repo: Path) -> Non
         await until(pilot, lambda: len(commits(repo)) == 3)
         await until(pilot, lambda: not isinstance(app.screen, CommitScreen))
         press(app, "q1lab modification")  # and once more: up to date, said and closed
-        await until(pilot, lambda: isinstance(app.screen, CommitScreen))
+        await until(pilot, lambda: "up to date" in notices(app))
         await until(pilot, lambda: not isinstance(app.screen, CommitScreen))
     assert len(commits(repo)) == 3
 
@@ -182,11 +183,22 @@ async def test_the_merge_is_shown_before_it_is_committed(repo: Path) -> None:
     assert len(commits(repo)) == 3
 
 
-async def test_what_commits_with_options_shows_its_dry_run_first(repo: Path) -> None:
+async def test_the_options_of_a_document_are_shown_in_what_it_would_commit(repo: Path) -> None:
     app = prepared(a_choice, config=Config(repo=repo))
     async with app.run_test(size=(100, 30)) as pilot:
         await settled(pilot)
-        press(app, "q1lab modification --overwrite")
+        press(app, "q1lab post new --title 'A title of mine'")
+        await until(pilot, lambda: getattr(app.screen, "proposal", None) is not None)
+        assert isinstance(app.screen, CommitScreen)
+        assert app.screen.proposal is not None
+        assert "+# A title of mine" in app.screen.proposal.diff
+
+
+async def test_what_commits_with_options_of_its_own_shows_its_dry_run_first(repo: Path) -> None:
+    app = prepared(a_choice, config=Config(repo=repo))
+    async with app.run_test(size=(100, 30)) as pilot:
+        await settled(pilot)
+        press(app, "q1lab modification --variant gqa")
         await until(pilot, lambda: isinstance(app.screen, OutputScreen))
         screen = app.screen
         assert isinstance(screen, OutputScreen)
