@@ -114,9 +114,24 @@ _EVERY = (
     Act("note", "A note of yours on a study.", UPKEEP, "upkeep:note"),
     Act("tag", "Tags on studies; `status --tag` filters by them.", UPKEEP, "upkeep:tag"),
     Act("archive", "A study as one file.", UPKEEP, "upkeep:archive"),
-    Act("restore", "Bring a study back from such a file.", UPKEEP, "upkeep:restore"),
-    Act("delete", "Delete studies; what was asked stays on record.", UPKEEP, "upkeep:delete"),
-    Act("prune", "Free the room of checkpoints and leftovers.", UPKEEP, "upkeep:prune"),
+    Act(
+        "restore",
+        "Bring a study back from such a file, or from the trash.",
+        UPKEEP,
+        "upkeep:restore",
+    ),
+    Act(
+        "delete",
+        "Move studies to the trash; what was asked stays on record.",
+        UPKEEP,
+        "upkeep:delete",
+    ),
+    Act(
+        "prune",
+        "Empty the trash, and free the room of checkpoints and leftovers.",
+        UPKEEP,
+        "upkeep:prune",
+    ),
     Act("new", "Put a model file of your own into your repo.", MODEL, "learner:new", mark="file"),
     Act(
         "check",

@@ -343,7 +343,8 @@ def _tell(done: Saved, proposal: Change, how: Writing) -> None:
             remark(f"would commit: {subject}")
     elif commit and commit.committed:
         branch = commit.branch or "a detached HEAD"
-        held = ", ".join(commit.files)
+        root = proposal.repo.root if proposal.repo else Path()
+        held = proposal.named(root / name for name in commit.files)
         remark(f"{held}: committed {str(commit.sha)[:7]} on {branch}: {subject}")
         for note in commit.notes:
             remark(f"note: {note}")

@@ -107,14 +107,15 @@ def keep(study: Study, root: Path, repo: Repository | None) -> Change:
 
 
 def _diff_of_files(files: Mapping[Path, bytes], root: Path) -> str:
-    """The diff of a study's folder. A new copy of a model file is one line: its author knows it,
-    and hundreds of lines would push the document itself out of sight."""
+    """The diff of a study's folder. A new file is one line: it holds what trained and what came
+    out, and hundreds of lines would push the document itself out of sight."""
 
     def shown(path: Path, data: bytes) -> str:
         name, old = str(path.relative_to(root)), read(path)
-        if old is None and path.suffix == ".py":
+        if old is None:
             lines = data.count(b"\n")
-            return f"--- /dev/null\n+++ {name} (new: {lines} lines, the file as it trained)\n"
+            what = ", the file as it trained" if path.suffix == ".py" else ""
+            return f"--- /dev/null\n+++ {name} (new: {lines} lines{what})\n"
         return unified(old or b"", data, name)
 
     return "".join(starmap(shown, files.items()))

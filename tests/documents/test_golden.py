@@ -35,7 +35,57 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("name", CASES)
+SAYS = {
+    "modification-begun": (
+        "*No prediction has been recorded.*",
+        "*There is no file with the change yet.*",
+        "*No study has finished yet.*",
+        "q1lab run rope --seeds 3",
+    ),
+    "modification-cannot-tell": (
+        "### Verdict: cannot tell",
+        "contains 0, so a lower, an equal and a higher val loss all fit",
+        "CANNOT TELL, neither a hit nor a miss.",
+    ),
+    "modification-diverged": (
+        "| seed 1 | 1.4750 | diverged | – |",
+        "There is no mean difference, and so no interval.",
+        "Divergence is itself a result: report it.",
+    ),
+    "retro-empty": (
+        "*Nothing is on record yet.*",
+        "The week was not timed.",
+        "No prediction has been settled by a comparison yet.",
+    ),
+    "post-before": (
+        "What I expect, written before them: the loss falls, by 0.03 nats, with 70% confidence.",
+        "*(Written before the result, in case the runs can't tell the two apart.",
+    ),
+    "post-cannot-tell": (
+        "My runs cannot tell the two apart.",
+        "a difference of 0.031 nats or more would probably have shown",
+    ),
+    "post-too-small": (
+        "The whole interval lies inside the range that I had called too small",
+        "TOO SMALL TO MATTER, a miss.",
+    ),
+    "post-hurts": ("The change made the loss higher", "HURTS, a miss."),
+    "post-no-verdict": (
+        "There is no verdict. 2 pairs say too little about the spread",
+        "2 seeds each",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SAYS)
+def test_what_differs_in_another_case_is_said(name: str) -> None:
+    text = " ".join(CASES[name]().text.split())
+    assert [words for words in SAYS[name] if words not in text] == []
+
+
+@pytest.mark.parametrize(
+    "name", ["modification-helps", "modification-evil", "retro-full", "post-helps"]
+)
 def test_golden(name: str) -> None:
     text = CASES[name]().text
     file = GOLDEN / f"{name}.md"

@@ -110,14 +110,14 @@ def test_a_full_disk_under_a_run(
         "--max-iters",
         "60000",
         "--set",
-        "eval_interval=500",
+        "eval_interval=200",
         "--set",
         f"log_interval={10 if under == 'events' else 500}",
     ]
     q1lab(*words, "--detach")
     study = studies.load("rope-1")
     run = study.files.run("baseline-seed0")
-    wait_for(lambda: len(list(run.checkpoints.glob("iter-*.pt"))) >= 2)
+    wait_for(lambda: len(list(run.checkpoints.glob("iter-*.pt"))) >= 2, seconds=120)
     saved = max(run.checkpoints.glob("iter-*.pt"))
     while launch.is_alive(study.files) and read(study, "baseline-seed0")[-1]["type"] != "exit":
         ballast = fill(small_disk)  # also what an old checkpoint leaves

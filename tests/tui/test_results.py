@@ -10,9 +10,8 @@ from textual.widgets import Input, Select
 
 from q1lab import paths
 from q1lab.compare import results
-from q1lab.index import ingest
+from q1lab.index import ingest, labels
 from q1lab.index.store import Store
-from q1lab.study import labels
 from q1lab.tui.screens.fields import FieldsScreen
 from q1lab.tui.screens.lab import LabScreen
 from q1lab.tui.screens.results import ResultsScreen
@@ -128,6 +127,17 @@ async def test_filter() -> None:
         assert not screen.query_one("#results-filter", Input).display
 
 
+def note() -> None:
+    made = labels.Labels("the batch is half", ("draft", "long-context"))
+    with Store() as store:
+        labels.change(store, "llama-1", lambda _: made)
+
+
+def noted(name: str) -> labels.Labels:
+    with Store() as store:
+        return labels.read(store, name)
+
+
 async def test_tags_and_notes_are_shown_written_and_filtered_by() -> None:
     past()
     labeled()
@@ -152,13 +162,13 @@ async def test_tags_and_notes_are_shown_written_and_filtered_by() -> None:
         form.query_one("#note", Input).value = "  once   more "
         await pilot.press("enter")
         await until(pilot, lambda: "swiglu-1 #mine" in words(pilot.app))
-        assert labels.read("swiglu-1") == labels.Labels("once more", ("mine", "draft"))
+        assert noted("swiglu-1") == labels.Labels("once more", ("mine", "draft"))
         await pilot.press("n")
         await until(pilot, lambda: isinstance(pilot.app.screen, FieldsScreen))
         pilot.app.screen.query_one("#tags", Input).value = "no/tag"
         await pilot.press("enter")
         assert "is no tag" in notices(pilot.app)
-        assert labels.read("swiglu-1").tags == ("mine", "draft"), "nothing was lost"
+        assert noted("swiglu-1").tags == ("mine", "draft"), "nothing was lost"
 
 
 async def test_a_damaged_study_is_one_marked_line() -> None:

@@ -15,6 +15,7 @@ import http.client
 import io
 import json
 import os
+import secrets
 import time
 import urllib.error
 import urllib.parse
@@ -51,6 +52,8 @@ OVER = ("SUCCEEDED", "FAILED", "STOPPED")
 NOT_THERE = ("does not exist", "Could not find a log file")
 """Ray's own words for what it does not know, with HTTP 404 or 500."""
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+PATIENCE = 300
+"""Seconds in which the cluster has to try the model files."""
 MOST_LINES = 5000
 """Lines asked for at once; more are fetched at the next look."""
 
@@ -136,31 +139,25 @@ class Ray(Remote):
             raise Refused(fit.words)
         files = question.get("files", {})
         inner = {f"probe/{arm}.py": read_bytes(Path(file)) for arm, file in files.items()}
-        inner["probe/question.json"] = json.dumps(
-            {**question, "files": {arm: f"probe/{arm}.py" for arm in files}}
-        ).encode()
-        trainer = ["python3", "-P", "-m", "labs.probe"]
-        answer = self._ask_job(inner, {"probe": _command("Q1LAB_ENGINE_PROBE", trainer)})
-        if "error" in answer:
-            raise Refused(str(answer["error"]))
-        return answer
-
-    def _ask_job(self, inner: dict[str, bytes], how: dict[str, Any]) -> dict[str, Any]:
-        uri = self._upload({**inner, **_labs()})
-        name = f"q1lab-probe-{hashlib.sha256(os.urandom(16)).hexdigest()[:12]}"
-        self._submit(name, uri, ["probe"], {**how, "cpus": self.cpus, "gpus": self.gpus})
-        deadline = time.monotonic() + 300
+        there = {**question, "files": {arm: f"probe/{arm}.py" for arm in files}}
+        inner["probe/question.json"] = json.dumps(there).encode()
+        name = f"q1lab-probe-{secrets.token_hex(6)}"
+        probe = _command("Q1LAB_ENGINE_PROBE", ["python3", "-P", "-m", "labs.probe"])
+        how = {"probe": probe, "cpus": self.cpus, "gpus": self.gpus}
+        self._submit(name, self._upload({**inner, **_labs()}), ["probe"], how)
+        deadline = time.monotonic() + PATIENCE
         while True:
             record = self._job(name)
-            for line in self._log(record, name, 200):
-                if line.get("answer") is not None:
-                    found = line["answer"]
-                    return found if isinstance(found, dict) else {"error": str(found)}
+            answers = [line["answer"] for line in self._log(record, name, 200) if "answer" in line]
+            if answers and isinstance(answers[0], dict):
+                if "error" in answers[0]:
+                    raise Refused(str(answers[0]["error"]))
+                return answers[0]
             if record.get("status") in OVER:
-                return {"error": _why(record) or "the cluster's probe ended without an answer"}
+                raise Refused(_why(record) or "the cluster's probe ended without an answer")
             if time.monotonic() > deadline:
                 self._call("POST", f"/api/jobs/{name}/stop")
-                return {"error": "the cluster did not try the model within 300 s"}
+                raise Refused(f"the cluster did not try the model within {PATIENCE} s")
             time.sleep(0.5)
 
     def submit(self, study: Study, job: Job) -> Job:

@@ -10,22 +10,21 @@ import contextlib
 import json
 import secrets
 import time
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from q1lab.files import open_regular, utc_now
 from q1lab.study import looking
-from q1lab.study.engines import record
+from q1lab.study.engines import base, record
 from q1lab.study.engines.base import (
     CANCELLED,
     ENDED,
     LOST,
     RUNNING,
     WAITING,
-    Finding,
+    Engine,
     Job,
     News,
     OutOfReach,
@@ -50,19 +49,8 @@ TRIES = 3
 """How often a cell is handed over in one launch when it died without a last word."""
 
 
-class Remote(ABC):
+class Remote(Engine):
     """An engine on other machines. Its methods raise OutOfReach and Refused."""
-
-    usage: str
-
-    @abstractmethod
-    def __init__(self, address: str, options: Mapping[str, str]) -> None: ...
-
-    @abstractmethod
-    def check(self) -> list[Finding]: ...
-
-    @abstractmethod
-    def ask(self, question: Mapping[str, Any]) -> dict[str, Any]: ...
 
     @abstractmethod
     def submit(self, study: Study, job: Job) -> Job:
@@ -75,19 +63,6 @@ class Remote(ABC):
     @abstractmethod
     def stop(self, job: Job) -> None:
         """Ask the job to stop; each run keeps a checkpoint where it can."""
-
-    def device(self, wanted: str, preset: str | None) -> str:
-        return wanted
-
-    def plan(self, question: Mapping[str, Any]) -> dict[str, Any]:
-        return self.ask(question)
-
-    def places(self, device: str, runs: int, first: int, jobs: int | None) -> tuple[int, int]:
-        return jobs or first, 1
-
-    @staticmethod
-    def by_hand(study_id: str) -> str:
-        return ""
 
     def crew(self, study: Study, launch: int, lock: int, beside: Callable[[], None]) -> Crew:
         assert study.engine is not None
@@ -105,7 +80,7 @@ class Events:
     """The last line that is a trainer's own."""
 
 
-class Crew:
+class Crew(base.Crew):
     """One launch of one study on one engine."""
 
     def __init__(
@@ -129,7 +104,6 @@ class Crew:
         self.there: dict[str, int] = {}
         """Lines of each run to come that an earlier process has appended: a process begins with the
         job's first line."""
-        self.stopping = False
         self.answered = ""
         """When the engine last answered this process (UTC)."""
         self.pause = PAUSE
@@ -153,10 +127,6 @@ class Crew:
                 before=self._before(job),
             )
             record.write(self.files.root, self.word)
-
-    def stop(self) -> None:
-        """Ask the job to stop at the next look."""
-        self.stopping = True
 
     def run(self) -> None:
         """Until nothing of the study is left at the engine.
