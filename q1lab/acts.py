@@ -243,9 +243,8 @@ GONE = {
     "post words --repo": "name the draft with --file",
     "post lint --repo": "name the draft with --file",
     "post preview --repo": "name the draft with --file",
-    "post export --for": "the front matter is a template, front-matter.txt.j2, which a week can "
-    "have of its own; what the place takes otherwise is said in notes",
     "post export --repo": "name the draft with --file",
+    "post export --for": "the front matter is a template of the week, front-matter.txt.j2",
 }
 """What to do instead of a command, or an option of one, that an earlier version had."""
 
