@@ -10,7 +10,7 @@ from q1lab.compare import telling
 from q1lab.compare.record import Comparison
 from q1lab.compare.report import Sentence, Table, bars, report
 from q1lab.documents.markdown import Md, code, inline, sentence, table
-from q1lab.formats import DASH, MINUS
+from q1lab.formats import DASH, MINUS, plural
 from q1lab.study import corpora
 from q1lab.study.command import overrides_of
 from q1lab.study.presets import PRESETS
@@ -88,12 +88,8 @@ def _introduction(c: Comparison) -> Md:
     base, variant = telling.names(c)
     many = len({seed for arm in c.arms.values() for seed in arm.values})
     data = inline(corpora.in_words(c.data or "the same data"))
-    return Md(
-        f"{code(variant)} against {code(base)} on {data}, {many} "
-        f"{'seed' if many == 1 else 'seeds'} each. Both arms start from the same values in every "
-        "tensor they share and see the same batches. The metric is the validation loss in nats at "
-        "the last iter, over the whole validation set; lower is better."
-    )
+    what = f"{code(variant)} against {code(base)} on {data}, {plural(many, 'seed')} each."
+    return Md(f"{what} {telling.measured(c)}")
 
 
 def _table(block: Table) -> Md:
