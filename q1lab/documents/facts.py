@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from q1lab.compare import telling
 from q1lab.compare.record import Comparison
 from q1lab.compare.report import Sentence, Table, bars, report
-from q1lab.documents.markdown import Md, code, inline, table
+from q1lab.documents.markdown import Md, code, inline, sentence, table
 from q1lab.formats import DASH, MINUS
 from q1lab.study import corpora
 from q1lab.study.command import overrides_of
@@ -59,7 +59,7 @@ def study_facts(
     """Everything that the documents say about a finished study."""
     number = telling.numbers(c)
     blocks = report(c, published=True)
-    said = {block.part: inline(block.text) for block in blocks if isinstance(block, Sentence)}
+    said = {block.part: sentence(block.text) for block in blocks if isinstance(block, Sentence)}
     tables = {block.what: _table(block) for block in blocks if isinstance(block, Table)}
     return StudyFacts(
         id=c.study,

@@ -135,6 +135,7 @@ OPEN: dict[str, Opener] = {
     "ErrorScreen": doing(lambda app, _: app.tell("It did not work.")),
     "FieldsScreen": doing(lambda app, _: forms.form(app, "paper add")),
     "FindScreen": by("slash"),
+    "GlossaryScreen": by("g"),
     "HelpScreen": by("question_mark"),
     "HintScreen": by("h"),
     "LabScreen": lab(),

@@ -17,7 +17,6 @@ from q1lab.tui.screens.commit import CommitScreen
 from q1lab.tui.screens.output import OutputScreen
 from q1lab.week import progress
 from q1lab.week.model import Action, Week
-from tests.kit.lab_home import notices
 from tests.kit.places import MODELS
 from tests.kit.repos import begun, git, of_its_own
 from tests.kit.tui_home import prepared, settled, until
@@ -93,7 +92,10 @@ async def test_edits_of_the_learners_are_shown_and_asked_about(repo: Path) -> No
     assert len(commits(repo)) == 3
 
 
-async def test_always_is_remembered_and_then_nothing_is_asked(repo: Path) -> None:
+async def test_always_is_remembered_and_then_nothing_is_asked(
+    repo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
     app = prepared(a_choice, config=Config(repo=repo))
     async with app.run_test(size=(100, 30)) as pilot:
         await settled(pilot)
@@ -105,8 +107,9 @@ async def test_always_is_remembered_and_then_nothing_is_asked(repo: Path) -> Non
         press(app, "q1lab modification")
         await until(pilot, lambda: len(commits(repo)) == 3)
         await until(pilot, lambda: not isinstance(app.screen, CommitScreen))
+        monkeypatch.setattr(app, "notify", lambda text, **_: told.append(text))
         press(app, "q1lab modification")  # and once more: up to date, said and closed
-        await until(pilot, lambda: "up to date" in notices(app))
+        await until(pilot, lambda: told == ["MODIFICATION.md: up to date"])
         await until(pilot, lambda: not isinstance(app.screen, CommitScreen))
     assert len(commits(repo)) == 3
 
