@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -113,10 +112,8 @@ def _beside_all(app: Q1Lab, wish: Wish) -> Wish:
 def command(app: Q1Lab, argv: list[str]) -> None:
     """Do what a command does without leaving the app: a training is planned in its form, what would
     be committed is shown before it is, and what any other command prints opens in a pane."""
-    from q1lab.study import children
     from q1lab.study.command import of_argv
-    from q1lab.tui.screens import commit
-    from q1lab.tui.screens.output import OutputScreen
+    from q1lab.tui.screens import commit, output
 
     act = named(argv[1:]) if argv[0] == "q1lab" else None
     if act and act.palette and argv[1:] == act.name.split() and _form(app, argv[1:]):
@@ -133,9 +130,7 @@ def command(app: Q1Lab, argv: list[str]) -> None:
     if commit.offers(argv):
         commit.open_for(app, argv, folder(app))
         return
-    real = [*children.python_module("q1lab"), *argv[1:]] if argv[0] == "q1lab" else argv
-    look = ("--dry-run",) if commit.asks_before(argv) else ()
-    app.push_screen(OutputScreen(shlex.join(argv), real, folder(app), look))
+    output.run(app, argv, ("--dry-run",) if commit.asks_before(argv) else ())
 
 
 def verdict(app: Q1Lab, asked: str | None) -> None:

@@ -91,10 +91,10 @@ def _ask(
 def _say(app: Q1Lab, said: Said | list[str]) -> None:
     """What was done; where there is something to look at, too, it stays until that is read. Any
     other act is done as its command is."""
-    from q1lab.tui.screens.acts import command
+    from q1lab.tui.screens import output
 
     if isinstance(said, list):
-        command(app, said)
+        output.run(app, said)
     elif said.notes:
         app.tell(f"{said.line} {'; '.join(said.notes)}", "Kept")
     else:

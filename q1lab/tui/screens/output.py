@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
+import shlex
 from codecs import getincrementaldecoder
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -16,8 +17,12 @@ from textual.widgets import RichLog
 from q1lab.errors import FAILED
 from q1lab.files import plain
 from q1lab.study import children
+from q1lab.tui.editing import folder
 from q1lab.tui.outside import copy
 from q1lab.tui.screens.base import Dialog
+
+if TYPE_CHECKING:
+    from q1lab.tui.app import Q1Lab
 
 LINES = 5000
 _REFUSED = re.compile(r"^q1lab: ", re.MULTILINE)
@@ -25,6 +30,12 @@ _REFUSED = re.compile(r"^q1lab: ", re.MULTILINE)
 
 SECONDS = 6 * 3600
 """A command that runs longer ends by its own limit."""
+
+
+def run(app: Q1Lab, argv: list[str], look: tuple[str, ...] = ()) -> None:
+    """Run a command in a pane, in the folder that is the learner's."""
+    real = [*children.python_module("q1lab"), *argv[1:]] if argv[0] == "q1lab" else argv
+    app.push_screen(OutputScreen(shlex.join(argv), real, folder(app), look))
 
 
 class OutputScreen(Dialog[None]):
