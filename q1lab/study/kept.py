@@ -98,8 +98,16 @@ def _public(study: Study, root: Path) -> Study:
     arms = {name: replace(arm, origin=Path(arm.origin).name) for name, arm in study.arms.items()}
     origin = Path(study.asked.data if study.asked else "")
     data = str(origin.relative_to(root)) if origin.is_relative_to(root) else ""
+    came = study.imported
     return replace(
-        study, arms=arms, asked=Asked(data), repo=None, engine=None, series=None, wandb="disabled"
+        study,
+        arms=arms,
+        asked=Asked(data),
+        imported=came and replace(came, source=Path(came.source).name),
+        repo=None,
+        engine=None,
+        series=None,
+        wandb="disabled",
     )
 
 

@@ -24,7 +24,7 @@ from q1lab.index.store import Store
 from q1lab.model import learner
 from q1lab.study import command, kept, studies
 from q1lab.study.command import Wish
-from q1lab.study.studies import Study
+from q1lab.study.studies import Imported, Study
 from tests.kit.places import MODELS
 from tests.kit.repos import begun, git, of_its_own
 
@@ -179,8 +179,10 @@ def test_everything_that_was_decided_is_on_record(study: Study, repo: Path) -> N
     assert there.threads == study.threads
     assert found.values == kept.values_of(study)
     assert len(found.values) == 4
-    for file in found.folder.rglob("*"):
-        assert file.is_dir() or str(repo) not in file.read_text()
+    imported = replace(study, imported=Imported(str(repo / "runs.csv")))
+    for one in (study, imported):
+        for file in keep(one, repo).rglob("*"):
+            assert file.is_dir() or str(repo.parent) not in file.read_text()
 
 
 def test_the_folder_plans_the_study_in_another_home(
