@@ -9,11 +9,13 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from q1lab.errors import Problem
 from q1lab.files import plain
-from q1lab.index.store import Store
+
+if TYPE_CHECKING:
+    from q1lab.index.store import Store
 
 LONGEST = 4000
 """Characters of a note."""
