@@ -272,7 +272,7 @@ def fresh(times: int, n: int = 3, *, gone: str = "", **changes: Any) -> Ask:
     claims nothing is got rid of, deleted or removed by hand."""
 
     def ask(week: Week) -> list[Comparison]:
-        from q1lab.study import upkeep
+        from q1lab.index import upkeep
 
         said: list[Comparison] = []
         for k in range(times):
@@ -281,7 +281,7 @@ def fresh(times: int, n: int = 3, *, gone: str = "", **changes: Any) -> Ask:
                 week.train(study, seed)
             said.append(week.told(study))
             if gone == "deleted":
-                upkeep.delete(study.id)
+                upkeep.delete(week.store, study.id)
             elif gone == "removed":
                 shutil.rmtree(study.files.root)
         return said

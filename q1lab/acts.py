@@ -92,7 +92,12 @@ _EVERY = (
         STUDIES,
         commits=True,
     ),
-    Act("export", "Studies as JSON, CSV, SVG or PNG.", STUDIES),
+    Act(
+        "export",
+        "Studies as JSON, CSV, SVG or PNG.",
+        STUDIES,
+        form={"form": "format", "output": "file or folder", "curves": "curves (CSV)"},
+    ),
     Act(
         "import",
         "Take in runs that were trained elsewhere, from files.",
@@ -109,9 +114,24 @@ _EVERY = (
     Act("note", "A note of yours on a study.", UPKEEP, "upkeep:note"),
     Act("tag", "Tags on studies; `status --tag` filters by them.", UPKEEP, "upkeep:tag"),
     Act("archive", "A study as one file.", UPKEEP, "upkeep:archive"),
-    Act("restore", "Bring a study back from such a file.", UPKEEP, "upkeep:restore"),
-    Act("delete", "Delete studies; what was asked stays on record.", UPKEEP, "upkeep:delete"),
-    Act("prune", "Free the room of checkpoints and leftovers.", UPKEEP, "upkeep:prune"),
+    Act(
+        "restore",
+        "Bring a study back from such a file, or from the trash.",
+        UPKEEP,
+        "upkeep:restore",
+    ),
+    Act(
+        "delete",
+        "Move studies to the trash; what was asked stays on record.",
+        UPKEEP,
+        "upkeep:delete",
+    ),
+    Act(
+        "prune",
+        "Empty the trash, and free the room of checkpoints and leftovers.",
+        UPKEEP,
+        "upkeep:prune",
+    ),
     Act("new", "Put a model file of your own into your repo.", MODEL, "learner:new", mark="file"),
     Act(
         "check",
@@ -224,6 +244,7 @@ GONE = {
     "post lint --repo": "name the draft with --file",
     "post preview --repo": "name the draft with --file",
     "post export --repo": "name the draft with --file",
+    "post export --for": "the front matter is a template of the week, front-matter.txt.j2",
 }
 """What to do instead of a command, or an option of one, that an earlier version had."""
 
@@ -248,8 +269,9 @@ def actions() -> dict[str, tuple[str, ...]]:
 def gone(words: Sequence[str]) -> str:
     """What to do instead, where the words ask for what an earlier version had; else nothing."""
     for name, instead in GONE.items():
-        rest = iter(words)
-        if all(word in rest for word in name.split()):
+        first, *more = name.split()
+        rest = iter(words[1:])
+        if words[:1] == [first] and all(word in rest for word in more):
             return f"`q1lab {name}` is gone; {instead}"
     return ""
 

@@ -20,7 +20,7 @@ from q1lab import planning
 from q1lab.compare import ledger
 from q1lab.compare.stats import ALPHA
 from q1lab.errors import UNFINISHED, Problem
-from q1lab.index import ingest
+from q1lab.index import ingest, questions
 from q1lab.index.store import Store
 from q1lab.planning import Draft, Plan
 from q1lab.study import command, launch, presets, series, studies, tuning, turns
@@ -201,9 +201,10 @@ def _declare(
     wanted = Series("", kind, labels, 0, share, axis, fresh=fresh, then=then)
     record = None if first.wish.fresh else _known(wanted, drafts)
     found = {} if record is None else turns.members(record.id)
-    gone = set() if record is None else turns.deleted_places(record.id)
+    gone = set() if record is None else questions.deleted_places(store, record.id)
     if record is None:
-        record = replace(wanted, id=turns.new_id(kind), seeds=_seeds(drafts, store))
+        taken = questions.taken_names(store)
+        record = replace(wanted, id=turns.new_id(kind, taken), seeds=_seeds(drafts, store))
     if kind == SWEEP:
         old = {record.members[at] for at in found}
         new = [one for label, one in zip(labels, drafts, strict=True) if label not in old]

@@ -314,47 +314,6 @@ def open_private(path: Path) -> BinaryIO:
     return os.fdopen(fd, "ab")
 
 
-def append_line(path: Path, record: dict[str, Any]) -> None:
-    """Append one object as a line of JSON, on the disk before this returns; after a line that was
-    cut off, on a line of its own. OSError when the disk refuses."""
-    import json
-
-    whole = True
-    with contextlib.suppress(FileNotFoundError), open_regular(path) as file:
-        size = file.seek(0, 2)
-        file.seek(max(0, size - 1))
-        whole = file.read(1) in (b"", b"\n")
-    with open_private(path) as out:
-        out.write((b"" if whole else b"\n") + json.dumps(record).encode() + b"\n")
-        out.flush()
-        os.fsync(out.fileno())
-    sync_folder(path.parent)
-
-
-def read_lines(path: Path, most: int = MOST) -> tuple[dict[int, dict[str, Any]], list[int]]:
-    """The objects of a file of JSON lines by the line's number, and the numbers of the lines that
-    hold none; no file has no lines. OSError (see ``read_bytes``)."""
-    import json
-
-    try:
-        lines = read_bytes(path, most).split(b"\n")
-    except FileNotFoundError:
-        return {}, []
-    found, bad = {}, []
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            record = json.loads(line)
-        except (ValueError, RecursionError):
-            record = None
-        if isinstance(record, dict):
-            found[number] = record
-        else:
-            bad.append(number)
-    return found, bad
-
-
 def sync_folder(folder: Path) -> None:
     """Make a rename inside ``folder`` durable. Some network file systems refuse; that is no
     error."""

@@ -3,13 +3,13 @@
 Everything lives under one folder, ``Q1LAB_HOME`` (default: the platform's user data folder)::
 
     config.toml                what the learner set by hand
-    journal.jsonl              what the learner did and said, a line an act, only ever appended
+    journal.jsonl              what the learner did, said and asked, a line an act, only appended
     timer.json                 the timer's heartbeat
     q1lab.db                   SQLite: an index of the journal and of the studies' events
     data/<sha256>.txt          corpora, kept by content so that a study can always go on
-    deleted.jsonl              what is kept of studies that were deleted
     scratch/                   where children stand that have no folder of their own
     studies/rope-1/            one study: see StudyPaths
+    trash/rope-1/              one that was deleted, until `q1lab prune`
 """
 
 from __future__ import annotations
@@ -61,22 +61,17 @@ def data_dir() -> Path:
     return home() / "data"
 
 
-def questions_file() -> Path:
-    """Every question that was begun (q1lab/index/questions.py)."""
-    return home() / "questions.jsonl"
-
-
-def deleted_file() -> Path:
-    """What is kept of studies that were deleted."""
-    return home() / "deleted.jsonl"
-
-
 def studies_dir() -> Path:
     return home() / "studies"
 
 
 def study_dir(study_id: str) -> Path:
     return studies_dir() / study_id
+
+
+def trash_dir() -> Path:
+    """Studies that were deleted and can be brought back."""
+    return home() / "trash"
 
 
 def plan_lock() -> Path:
@@ -145,11 +140,6 @@ class StudyPaths:
     @property
     def plan(self) -> Path:
         return self.root / "study.json"
-
-    @property
-    def labels(self) -> Path:
-        """The learner's note and tags."""
-        return self.root / "labels.json"
 
     @property
     def lock(self) -> Path:

@@ -256,8 +256,9 @@ def _with_choice(draft: Study, chosen: tuning.Tuned) -> Study:
 
 def _as_kept(draft: Study, again: Kept, wish: Wish) -> Study:
     """With as many threads per run as then: another number may change the last bits."""
-    jobs = draft.jobs if wish.jobs or draft.device != "cpu" else max(1, cores() // again.threads)
-    return replace(draft, threads=again.threads, jobs=min(draft.jobs, jobs))
+    threads = again.study.threads
+    jobs = draft.jobs if wish.jobs or draft.device != "cpu" else max(1, cores() // threads)
+    return replace(draft, threads=threads, jobs=min(draft.jobs, jobs))
 
 
 def begin(wish: Wish, store: Store, drawn: Plan | None = None) -> Plan:
@@ -330,7 +331,7 @@ def save(made: Plan, store: Store) -> Study:
             studies.save(study)
             _mint(study)
         return study
-    study = replace(study, id=studies.new_id(study.variant))
+    study = replace(study, id=studies.new_id(study.variant, questions.taken_names(store)))
     predicted = predictions.locked_prediction(
         store,
         study.variant,

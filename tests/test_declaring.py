@@ -16,8 +16,9 @@ from q1lab.compare import looks, telling, together
 from q1lab.compare.keeping import compare
 from q1lab.compare.stats import ALPHA, ALPHA_LATER, Kind
 from q1lab.errors import Problem
+from q1lab.index import upkeep
 from q1lab.index.store import Store
-from q1lab.study import command, launch, studies, turns, upkeep
+from q1lab.study import command, launch, studies, turns
 from q1lab.study.command import Wish
 from tests.kit.comparisons import make
 from tests.kit.lab_home import finish, store_of_short_studies
@@ -232,7 +233,7 @@ def test_a_deleted_member_stays_a_row_and_is_not_trained_again(
     fake_trainer: Fake, store: Store
 ) -> None:
     swept(store, seeds="3")
-    upkeep.delete("rope-1")
+    upkeep.delete(store, "rope-1")
     found = together.read(store, "sweep-1")
     assert "its study was deleted" in "\n".join(together.lines(found))
     assert found.any_claim == pytest.approx(ALPHA), "its share stays spent"

@@ -70,7 +70,7 @@ q1lab retro --yes --json
 q1lab card
 q1lab archive gqa-1
 q1lab delete gqa-1 --yes
-q1lab restore gqa-1.q1lab.tar.gz --as gqa-9
+q1lab restore gqa-1.q1lab.zip --as gqa-9
 q1lab prune --models --older-than 0 --dry-run --json
 q1lab stop rope-1
 q1lab sync rope-1

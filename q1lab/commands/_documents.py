@@ -343,7 +343,8 @@ def _tell(done: Saved, proposal: Change, how: Writing) -> None:
             remark(f"would commit: {subject}")
     elif commit and commit.committed:
         branch = commit.branch or "a detached HEAD"
-        held = ", ".join(commit.files)
+        root = proposal.repo.root if proposal.repo else Path()
+        held = proposal.named(root / name for name in commit.files)
         remark(f"{held}: committed {str(commit.sha)[:7]} on {branch}: {subject}")
         for note in commit.notes:
             remark(f"note: {note}")
@@ -355,7 +356,7 @@ def _tell(done: Saved, proposal: Change, how: Writing) -> None:
 
 def entry(act: Callable[..., acts.Said]) -> Callable[..., int]:
     """An act on the learner's lists, ``act(store, week, **fields)``, as a command that says what it
-    did. The app's forms call ``__wrapped__``, the act itself."""
+    did. The app's forms call ``entry``, the act itself."""
 
     @functools.wraps(act)
     def command(as_json: bool = False, **values: Any) -> int:
@@ -372,6 +373,7 @@ def entry(act: Callable[..., acts.Said]) -> Callable[..., int]:
             remark(f"note: {note}")
         return OK
 
+    command.entry = act  # type: ignore[attr-defined]
     return command
 
 

@@ -59,7 +59,8 @@ def export(
     from q1lab.commands._opening import opened
     from q1lab.compare.export import export as write
     from q1lab.files import not_a_file, plain
-    from q1lab.study import labels, studies
+    from q1lab.index import labels
+    from q1lab.study import studies
 
     if study[:1] == ("notebook",):
         return _notebook(study[1:], output, force, as_json)
@@ -74,18 +75,17 @@ def export(
     if curves and form != "csv":
         raise Problem(f"--curves makes a CSV; it does not go with --format {form}")
     unreadable: dict[str, str] = {}
-    if everything:
-        readable, unreadable = studies.sorted_out(studies.ids())
-        ids = [one.id for one in readable]
-    elif tag is not None:
-        names = [name for name in studies.ids() if tag in labels.read(name).tags]
-        if not names:
-            raise Problem(f"no study has the tag {tag!r}; `q1lab tag` lists those in use")
-        readable, unreadable = studies.sorted_out(names)
-        ids = [one.id for one in readable]
-    else:
-        ids = list(dict.fromkeys(study)) or [studies.latest()]
     with opened() as store:
+        if everything or tag is not None:
+            names = studies.ids()
+            if tag is not None:
+                names = [name for name in names if tag in labels.read(store, name).tags]
+                if not names:
+                    raise Problem(f"no study has the tag {tag!r}; `q1lab tag` lists those in use")
+            readable, unreadable = studies.sorted_out(names)
+            ids = [one.id for one in readable]
+        else:
+            ids = list(dict.fromkeys(study)) or [studies.latest()]
         written = write(store, ids, form, output, curves=curves, force=force, unreadable=unreadable)
     NOTICES.extend(f"{name} can't be read: {why}" for name, why in unreadable.items())
     if as_json:
@@ -128,7 +128,7 @@ def _notebook(names: tuple[str, ...], output: Path | None, force: bool, as_json:
     if not missing:
         raise Problem(f"{study.id} lacks no run; there is nothing to train")
     try:
-        make = notebook.bundle if path.suffix == ".zip" else notebook.notebook
+        make = notebook.packed if path.suffix == ".zip" else notebook.notebook
         write_out(path, make(study, missing), force=force)
     except OSError as error:
         raise Problem(

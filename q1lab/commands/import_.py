@@ -9,6 +9,8 @@ from typing import Any
 import click
 
 from q1lab.errors import OK, Problem
+from q1lab.study import studies
+from q1lab.study.bundle import Bundle
 from q1lab.study.studies import Study
 from q1lab.tracking.foreign import ForeignRun
 
@@ -38,7 +40,7 @@ def options(command: Callable[..., Any]) -> Callable[..., Any]:
     epilog="""\b
 Examples:
   q1lab import ~/Downloads/rope-1          a study's folder from another machine
-  q1lab import rope-1-results.zip          what a notebook trained
+  q1lab import rope-1-results.zip          what a notebook trained, or an archive
   q1lab import runs/                       any folder with events.jsonl files
   q1lab import export.csv --baseline gpt2  cfg, seed, iter, train_loss, val_loss""",
 )
@@ -50,41 +52,41 @@ def import_(path: Path, baseline: str | None, allow: tuple[str, ...], as_json: b
     Arms come from `cfg` (baseline and one more), seeds from `seed`. Runs whose data, config or
     length differ are refused.
     """
-    import tempfile
-
-    from q1lab import paths
-    from q1lab.tracking import filling, foreign
+    from q1lab.study import bundle
+    from q1lab.tracking import foreign
 
     if not path.exists():
         raise Problem(f"{path} doesn't exist; give a folder of events.jsonl or a CSV")
-    if path.suffix == ".zip" and path.is_file():
-        with tempfile.TemporaryDirectory(prefix=".import-", dir=paths.ensure_home()) as place:
-            filling.unpack(path, Path(place))
-            return _study(Path(place), str(path), as_json=as_json)
+    if path.is_file() and path.suffix != ".csv" and bundle.is_packed(path):
+        with bundle.unpacked(path) as found:
+            return _study(found, str(path), as_json=as_json)
     if (path / "study.json").is_file():
         if baseline or allow:
             raise Problem(
                 f"{path} is a whole study with its own plan; --baseline and --allow don't apply"
             )
-        return _study(path, str(path), as_json=as_json)
+        return _study(bundle.read(path, str(path)), str(path), as_json=as_json)
     runs = foreign.from_folder(path) if path.is_dir() else foreign.from_csv(path)
     return finish(make(runs, str(path), baseline, allow), as_json=as_json)
 
 
-def _study(folder: Path, origin: str, *, as_json: bool) -> int:
+def _study(found: Bundle, origin: str, *, as_json: bool) -> int:
     """Take a whole study in: into the one that was planned here, else as one of its own."""
     from q1lab.commands._opening import opened
     from q1lab.commands.compare import show
-    from q1lab.study import studies
-    from q1lab.tracking import filling, importing
+    from q1lab.index import questions
+    from q1lab.tracking import importing
 
-    known = filling.planned(folder)
-    if known is None:
-        return finish(importing.adopt(folder), as_json=as_json)
-    filled = filling.fill(known, folder)
-    said = f"{known.id}: {len(filled)} runs taken in from {origin}"
-    click.echo(said if filled else f"{known.id}: {origin} has no run that it lacks", err=as_json)
+    known = importing.planned(found.study)
     with opened() as store:
+        if known is None:
+            taken = questions.taken_names(store)
+            return finish(importing.adopt(found, origin, taken), as_json=as_json)
+        filled = importing.fill(known, found, origin)
+        said = f"{known.id}: {len(filled)} runs taken in from {origin}"
+        click.echo(
+            said if filled else f"{known.id}: {origin} has no run that it lacks", err=as_json
+        )
         show(store, studies.load(known.id), as_json=as_json)
     return OK
 
@@ -94,9 +96,13 @@ def make(
 ) -> Study:
     """Group runs and write the study. Problem when they are not comparable; nothing is written
     then."""
+    from q1lab.commands._opening import opened
+    from q1lab.index import questions
     from q1lab.tracking import importing
 
-    return importing.create(importing.group(runs, baseline=baseline, allow=allow), origin)
+    grouped = importing.group(runs, baseline=baseline, allow=allow)
+    with opened() as store:
+        return importing.create(grouped, origin, questions.taken_names(store))
 
 
 def finish(study: Study, *, as_json: bool) -> int:

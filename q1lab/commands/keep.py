@@ -20,9 +20,9 @@ Examples:
 def keep(study: str | None, how: shared.Writing, as_json: bool) -> int:
     """Keep STUDY (default: the latest) in your repo, so that anybody can train it again.
 
-    The folder studies/STUDY gets both model files as they trained, and study.toml with everything
-    that was decided. `q1lab run studies/STUDY` trains from it. `q1lab modification` does the same
-    for the study that it tells of.
+    The folder studies/STUDY gets both model files as they trained, the plan, the events of the runs
+    that ended, and a list of hashes. `q1lab run studies/STUDY` trains from it. `q1lab modification`
+    does the same for the study that it tells of.
     """
     from q1lab.documents import proposals
     from q1lab.study import studies

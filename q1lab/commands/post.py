@@ -292,15 +292,6 @@ def preview_command(
     return OK
 
 
-def _gone(context: click.Context, param: click.Parameter, value: str | None) -> None:
-    """Problem for the option of the version before."""
-    if value is not None:
-        raise Problem(
-            "--for is gone: the front matter is a template, front-matter.txt.j2, which a week can "
-            "have of its own; what the place takes otherwise is said in notes"
-        )
-
-
 @post.command(
     "export",
     epilog="""\b
@@ -309,7 +300,6 @@ Examples:
   q1lab post export --output _posts/
   q1lab post export --tag python --output post.md""",
 )
-@click.option("--for", hidden=True, expose_value=False, callback=_gone)
 @file_option
 @click.option(
     "--output",

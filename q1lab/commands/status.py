@@ -11,9 +11,10 @@ from q1lab.commands._opening import opened
 from q1lab.commands.live import line as live_line
 from q1lab.errors import OK, Problem
 from q1lab.formats import cut_middle, duration
-from q1lab.index import ingest, view
+from q1lab.index import ingest, labels, view
+from q1lab.index.labels import Labels
 from q1lab.index.view import StudyView
-from q1lab.study import command, labels, launch, studies
+from q1lab.study import command, launch, studies
 from q1lab.study.states import MARKS, State
 from q1lab.study.studies import Study
 from q1lab.tracking import state as wandb_state
@@ -34,16 +35,18 @@ def status(as_json: bool, tag: str | None) -> int:
         unreadable = ingest.take_in_all(store)
         lines = view.lines(store, unreadable=unreadable)
         if tag is not None:
-            lines = tuple(line for line in lines if tag in labels.read(line.id).tags)
+            lines = tuple(line for line in lines if tag in labels.read(store, line.id).tags)
             unreadable = {line.id: unreadable[line.id] for line in lines if line.id in unreadable}
         # the study that a command without a name means comes first
         good = studies.in_order(line.id for line in lines if line.problem is None)[::-1]
         if as_json:
             views = [view.look(store, studies.load(name), new_events=False) for name in good]
-            found = {"studies": [record(one) for one in views], "broken": unreadable}
+            told = [record(one, labels.read(store, one.study.id)) for one in views]
+            found = {"studies": told, "broken": unreadable}
             click.echo(json.dumps(found, indent=2))
             return OK
         shown = [view.look(store, studies.load(name), new_events=False) for name in good[:SHOWN]]
+        noted = {one.study.id: labels.read(store, one.study.id) for one in shown}
     if not lines and tag is not None:
         raise Problem(f"no study has the tag {tag!r}; `q1lab tag` lists those in use")
     if not lines:
@@ -52,7 +55,7 @@ def status(as_json: bool, tag: str | None) -> int:
         if one.engine and one.alive:
             launch.tend(one.study)
         click.echo(summary(one))
-        for text in label_lines(one.study):
+        for text in label_lines(noted[one.study.id]):
             click.echo(f"    {text}")
         for text in wandb_lines(one.study, newest=one is shown[0]):
             click.echo(f"    {text}")
@@ -103,9 +106,8 @@ def _chosen() -> str:
     return "rope"
 
 
-def label_lines(study: Study) -> list[str]:
+def label_lines(found: Labels) -> list[str]:
     """The learner's tags and note on a study, where there are any."""
-    found = labels.read(study.id)
     return [
         *([f"tags: {', '.join(found.tags)}"] if found.tags else []),
         *([f"note: {cut_middle(found.note, 200)}"] if found.note else []),
@@ -157,7 +159,7 @@ def next_step(views: list[StudyView]) -> str:
     return f"q1lab compare {(foremost(mine, lambda one: len(one.seeds)) or newest.study).id}"
 
 
-def record(view: StudyView) -> dict[str, object]:
+def record(view: StudyView, noted: Labels) -> dict[str, object]:
     study = view.study
     return {
         "study": study.id,
@@ -171,8 +173,8 @@ def record(view: StudyView) -> dict[str, object]:
         "engine": view.engine or None,
         "done": view.line.done,
         "seconds_left": view.line.seconds_left,
-        "tags": list(labels.read(study.id).tags),
-        "note": labels.read(study.id).note,
+        "tags": list(noted.tags),
+        "note": noted.note,
         "wandb": wandb_record(study),
         "runs": [
             {

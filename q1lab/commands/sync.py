@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import time
 
 import click
 
-from q1lab import paths
 from q1lab.errors import FAILED, OK, UNFINISHED, Problem
-from q1lab.files import is_locked, open_private, plain, private_folder, remove
-from q1lab.study import children, studies
+from q1lab.files import is_locked, plain, remove
+from q1lab.study import studies
 from q1lab.study.alive import is_alive
 from q1lab.study.studies import Study
 from q1lab.tracking import state as wandb_state
 from q1lab.tracking.client import FINISH
+from q1lab.tracking.sync import upload
 
 
 @click.command(
@@ -101,37 +99,6 @@ def _wait_for_relay(study: Study, seconds: float) -> None:
         time.sleep(0.2)
 
 
-def upload(study: Study, seconds: float) -> None:
-    """Have the relay upload a study, in a process of its own that ends after ``seconds`` at the
-    latest.
-
-    How it went stands in ``wandb_state.status(study)``. Raises Problem where it could not even try.
-    """
-    private_folder(study.files.wandb)
-    command = [*children.python_module("q1lab.tracking.relay"), "--sync", str(study.files.root)]
-    with (
-        open_private(study.files.relay_log) as log,
-        children.asked(
-            command,
-            seconds=seconds,
-            env={**os.environ, "Q1LAB_HOME": str(paths.home())},
-            cwd=study.files.root,
-            stdout=log,
-            stderr=log,
-        ) as child,
-    ):
-        try:
-            code = child.wait(timeout=seconds)
-        except subprocess.TimeoutExpired:
-            raise Problem(
-                f"{study.id} was not uploaded within {seconds:.0f} s; "
-                f"`q1lab sync {study.id}` goes on with it",
-                FAILED,
-            ) from None
-    if code == BUSY:
-        raise Problem(f"the relay of {study.id} is still at work; try again in a moment", FAILED)
-
-
 def _forget(study: Study) -> None:
     """Give the runs new ids and drop what wandb keeps under the old ones; the events are all it
     takes."""
@@ -145,10 +112,6 @@ def _forget(study: Study) -> None:
     wandb_state.mint_anew(study)
     for folder in old:
         remove(folder)
-
-
-BUSY = 3
-"""The relay's exit status when another one holds the study."""
 
 
 def _line(study: Study) -> str:

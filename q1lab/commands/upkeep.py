@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,11 @@ import click
 
 from q1lab import formats, paths
 from q1lab.commands import _documents as shared
+from q1lab.commands._opening import opened
 from q1lab.errors import OK, Problem
 from q1lab.files import plain
-from q1lab.study import archive as archives
-from q1lab.study import labels, studies, upkeep
+from q1lab.index import labels, questions, upkeep
+from q1lab.study import bundle, studies
 
 YES = click.option("--yes", is_flag=True, help="Don't ask.")
 DRY = click.option("--dry-run", is_flag=True, help="Say what would happen, and do nothing.")
@@ -41,12 +42,14 @@ Exit status: 0 deleted, 1 a study can't be deleted, 2 usage."""
 @YES
 @JSON
 def delete(study: tuple[str, ...], dry_run: bool, yes: bool, as_json: bool) -> int:
-    """Delete STUDY: its runs, weights and logs.
+    """Delete STUDY: its runs, weights and logs go to the trash, until `q1lab prune`.
 
-    Its plan and how its runs ended stay on record (`deleted.jsonl`), so that the count of questions
-    you asked stays true. Documents in your repository stay as they are.
+    `q1lab restore STUDY` brings it back. Its plan and how its runs ended stay on record
+    (`journal.jsonl`), so that the count of questions you asked stays true. Documents in your
+    repository stay as they are.
     """
-    doomed = [upkeep.look(name) for name in dict.fromkeys(study)]
+    with opened() as store:
+        doomed = [upkeep.look(store, name) for name in dict.fromkeys(study)]
     for one in doomed:
         words = f"{one.id}: {formats.size(one.bytes)}"
         if one.unreadable:
@@ -54,15 +57,17 @@ def delete(study: tuple[str, ...], dry_run: bool, yes: bool, as_json: bool) -> i
         if one.reused_by:
             words += f"; {', '.join(one.reused_by)} reused runs of it: those are copies, and stay"
         click.echo(plain(words), err=as_json)
-    done = not dry_run and _agreed(f"Delete {len(doomed)} of your studies for good?", yes)
+    done = not dry_run and _agreed(f"Move {len(doomed)} of your studies to the trash?", yes)
     if done:
-        for one in doomed:
-            upkeep.delete(one.id)
+        with opened() as store:
+            for one in doomed:
+                upkeep.delete(store, one.id)
     if as_json:
         record = [{"study": one.id, "bytes": one.bytes, "deleted": done} for one in doomed]
         click.echo(json.dumps(record, indent=1))
     else:
-        click.echo("deleted" if done else "nothing was deleted")
+        back = f"deleted; `q1lab restore {doomed[0].id}` brings it back until `q1lab prune`"
+        click.echo(plain(back) if done else "nothing was deleted")
     return OK
 
 
@@ -90,7 +95,8 @@ Examples:
 def prune(
     models: bool, imports: bool, data: bool, days: float, dry_run: bool, yes: bool, as_json: bool
 ) -> int:
-    """Free room: checkpoints of runs that have ended, and what killed commands left behind.
+    """Free room: empty the trash, and remove checkpoints of runs that have ended and what killed
+    commands left behind.
 
     Losses, verdicts and logs stay. Studies that are running are left alone.
     """
@@ -100,11 +106,14 @@ def prune(
     for item in items:
         line = f"{item.kind:<12} {formats.size(item.bytes):>9}  {item.what}"
         click.echo(plain(line), err=as_json)
-    for sentence in upkeep.reusers(items):
+    with opened() as store:
+        taken = upkeep.reusers(store, items)
+    for sentence in taken:
         click.echo(plain(sentence), err=as_json)
     done = bool(items) and not dry_run and _agreed(f"Free {formats.size(total)}?", yes)
     if done:
-        upkeep.free(items)
+        with opened() as store:
+            upkeep.free(store, items)
     if as_json:
         rows = [{"kind": i.kind, "what": i.what, "bytes": i.bytes} for i in items]
         click.echo(json.dumps({"items": rows, "bytes": total, "freed": done}, indent=1))
@@ -130,10 +139,11 @@ def note(study: str, text: str | None, clear: bool) -> int:
     if clear and text:
         raise Problem("give a text or --clear, not both")
     studies.load(study)
-    if text is not None or clear:
-        now = labels.change(study, lambda before: replace(before, note=text or ""))
-    else:
-        now = labels.read(study)
+    with opened() as store:
+        if text is not None or clear:
+            now = labels.change(store, study, lambda before: replace(before, note=text or ""))
+        else:
+            now = labels.read(store, study)
     click.echo(plain(f"{study}: {now.note or 'no note'}"))
     return OK
 
@@ -153,7 +163,9 @@ Examples:
 def tag(study: str | None, tags: tuple[str, ...], remove: tuple[str, ...], as_json: bool) -> int:
     """Put TAGS on STUDY, or read them; without STUDY, list all tags that are in use."""
     if study is None:
-        counts = Counter(each for name in studies.ids() for each in labels.read(name).tags)
+        with opened() as store:
+            every = [labels.read(store, name) for name in studies.ids()]
+        counts = Counter(each for one in every for each in one.tags)
         found: Any = dict(sorted(counts.items()))
         words = [f"{name}  {count}" for name, count in found.items()] or ["no tags yet"]
     else:
@@ -166,7 +178,11 @@ def tag(study: str | None, tags: tuple[str, ...], remove: tuple[str, ...], as_js
             every = dict.fromkeys((*before.tags, *tags))
             return replace(before, tags=tuple(tag for tag in every if tag not in remove))
 
-        now = labels.change(study, changed) if tags or remove else labels.read(study)
+        with opened() as store:
+            if tags or remove:
+                now = labels.change(store, study, changed)
+            else:
+                now = labels.read(store, study)
         found = {"study": study, "tags": list(now.tags)}
         words = [f"{study}: {', '.join(now.tags) or 'no tags'}"]
     click.echo(json.dumps(found, indent=1) if as_json else plain("\n".join(words)))
@@ -177,17 +193,22 @@ def tag(study: str | None, tags: tuple[str, ...], remove: tuple[str, ...], as_js
     epilog="""\b
 Examples:
   q1lab archive rope-1
-  q1lab archive rope-1 --output ~/backup/rope-1.q1lab.tar.gz --without-models"""
+  q1lab archive rope-1 --output ~/backup/rope-1.q1lab.zip --without-models"""
 )
 @click.argument("study")
 @click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help="Default: here.")
 @click.option("--without-models", is_flag=True, help="Leave the weights out.")
 def archive(study: str, output: Path | None, without_models: bool) -> int:
     """Write STUDY into one file: plan, sources, events, logs, weights, labels, and its text."""
-    target = output or Path(f"{study}{archives.SUFFIX}")
+    target = output or Path(f"{study}{bundle.SUFFIX}")
     if target.is_dir():
-        target = target / f"{study}{archives.SUFFIX}"
-    size = archives.pack(study, target, models=not without_models)
+        target = target / f"{study}{bundle.SUFFIX}"
+    if target.suffix != ".zip":
+        raise Problem(f"--output {target}: an archive is a zip; give a name that ends in .zip")
+    with opened() as store:
+        noted = labels.read(store, study)
+    made = asdict(noted) if noted != labels.Labels() else {}
+    size = bundle.pack(study, target, models=not without_models, labels=made)
     click.echo(plain(f"wrote {target} ({formats.size(size)}); `q1lab restore` brings it back"))
     return OK
 
@@ -195,21 +216,27 @@ def archive(study: str, output: Path | None, without_models: bool) -> int:
 @click.command(
     epilog="""\b
 Examples:
-  q1lab restore rope-1.q1lab.tar.gz
-  q1lab restore rope-1.q1lab.tar.gz --as rope-1-laptop
+  q1lab restore rope-1.q1lab.zip
+  q1lab restore rope-1.q1lab.zip --as rope-1-laptop
+  q1lab restore rope-1
 
 Exit status: 0 restored, 1 the file is damaged or no archive, 2 usage."""
 )
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", metavar="FILE|STUDY", type=click.Path(path_type=Path))
 @click.option("--as", "name", metavar="NAME", help="Another name for the study.")
 def restore(file: Path, name: str | None) -> int:
-    """Bring a study back from FILE, whole or not at all."""
-    from q1lab.commands._opening import opened
-    from q1lab.index import questions
-
+    """Bring a study back from FILE, an archive, or a deleted STUDY from the trash, whole or not at
+    all."""
     paths.ensure_home()
-    study = archives.unpack(file, name)
+    place = None if file.exists() else upkeep.in_trash(str(file))
+    noted = None
+    if place is not None:
+        study = studies.load(upkeep.bring_back(place, name))
+    else:
+        study, noted = bundle.restore(file, name)
     with opened() as store:
         questions.begin(store, study)
+        if noted is not None:
+            labels.change(store, study.id, lambda _: labels.of_record(noted))
     click.echo(plain(f"{study.id}: restored, {len(study.runs)} runs; q1lab compare {study.id}"))
     return OK

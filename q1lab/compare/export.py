@@ -18,9 +18,9 @@ from typing import Any
 from q1lab import __version__
 from q1lab.errors import Problem
 from q1lab.files import expanded, utc_now
-from q1lab.index import ingest
+from q1lab.index import ingest, labels
 from q1lab.index.store import Store
-from q1lab.study import labels, studies
+from q1lab.study import studies
 from q1lab.study.studies import Study
 from q1lab.written import write_out
 
@@ -121,7 +121,7 @@ def as_json(
         "exported": utc_now(),
         "studies": records,
     }
-    found = {study.id: labels.read(study.id) for study in chosen}
+    found = {study.id: labels.read(store, study.id) for study in chosen}
     noted = {name: asdict(one) for name, one in found.items() if one != labels.Labels()}
     document |= {"labels": noted} if noted else {}
     document |= {"unreadable": dict(unreadable)} if unreadable else {}
@@ -154,7 +154,7 @@ def _runs(store: Store, study: Study) -> Iterator[list[Any]]:
     from q1lab.compare.telling import columns
 
     told = list(columns(compare(store, study)).values())
-    noted = labels.read(study.id)
+    noted = labels.read(store, study.id)
     for row in store.runs(study.id):
         arm = study.arms[row["arm"]]
         fixed = {

@@ -522,8 +522,8 @@ def _read(store: Store) -> _Home:
     for row in questions.first_losses(store, FIRST_LOSSES):
         by_seed = losses.setdefault(row["study_id"], {}).setdefault(row["arm"], {})
         by_seed.setdefault(row["seed"], {})[row["iter"]] = row["value"]
-    begun, unreadable = questions.begun()
-    there, removed = questions.planned(store), questions.removed()
+    begun, unreadable = questions.begun(store)
+    there, removed = questions.planned(store), questions.removed(store)
     entries = []
     for name in {**begun, **removed, **there}:
         found = begun.get(name)
@@ -541,9 +541,8 @@ def _read(store: Store) -> _Home:
 
 
 def _times(study: Study, begun: questions.Begun | None) -> tuple[str, ...]:
-    imported = study.imported
-    taken_in = imported.get("time") if isinstance(imported, dict) else None
-    known = begun.at if begun is not None else (str(taken_in or study.created),)
+    taken_in = study.imported.time if study.imported else ""
+    known = begun.at if begun is not None else (taken_in or study.created,)
     return (*known, *[known[-1]] * len(study.looks))[: len(study.looks)]
 
 
@@ -556,8 +555,7 @@ def _of_rows(
         at = row["arm"], row["seed"]
         if row["state"] in ENDED:
             ends[at] = End(row["state"], row["val_loss"])
-        tells = row["eval_loss"] is not None or 10 * row["iter"] >= row["max_iters"]
-        if row["state"] in ENDED or tells:
+        if questions.shows_a_result(row):
             seen[at] = row["started"] or row["ended"] or ""
     if not rows and study.files.launch.exists() and not is_alive(study.files):
         return _gone(study, begun)  # its runs were removed by hand

@@ -210,8 +210,6 @@ def from_dict(record: Mapping[str, Any]) -> Comparison | None:
     found: dict[str, Any] = {
         each.name: as_written[each.name] for each in fields(Comparison) if each.name in as_written
     }
-    for which, arm in arms.items():
-        found |= {f"n_{which}": _finished(arm), f"mean_{which}": arm.mean, f"sd_{which}": arm.std}
     found |= {
         "pairs": {int(seed): value for seed, value in difference["pairs"].items()},
         "welch": _or_none(Interval, difference["welch"]),
@@ -514,10 +512,6 @@ def _arm_from(record: Mapping[str, Any]) -> ArmResult:
     return ArmResult(
         **{**record, "values": values, "tokens_per_s_ends": tuple(ends) if ends else None}
     )
-
-
-def _finished(arm: ArmResult) -> int:
-    return sum(value is not None for value in arm.values.values())
 
 
 def _ends(interval: Interval | None) -> dict[str, float] | None:

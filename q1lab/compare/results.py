@@ -3,15 +3,15 @@ nothing."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 from q1lab.compare.record import VERSION
 from q1lab.compare.stats import Headline, Interval
 from q1lab.index.results import listing
 from q1lab.index.store import Store
-from q1lab.study import labels
 
 CANNOT_BE_READ = "can't be read"
 """Heading of the studies whose plan is damaged."""
@@ -43,7 +43,7 @@ class ResultLine:
     """Of each run, as planned; with another number the last digits of a loss differ."""
     tags: tuple[str, ...] = ()
     note: str = ""
-    """The learner's own words on it (q1lab.study.labels)."""
+    """The learner's own words on it (q1lab.index.labels)."""
     problem: str | None = None
     """Why its plan can't be read; nothing else is then known for sure."""
     pairs: ClassVar[Mapping[int, float]] = {}
@@ -76,6 +76,8 @@ def read(store: Store) -> tuple[ResultLine, ...]:
                 done=row["done"],
                 total=row["total"],
                 headline=headline,
+                tags=tuple(json.loads(row["tags"] or "[]")),
+                note=row["note"] or "",
                 threads=threads,
                 **told,
             )
@@ -84,29 +86,17 @@ def read(store: Store) -> tuple[ResultLine, ...]:
 
 
 class Reader:
-    """``read`` with labels, for a desk that asks several times a second: reads again only when the
-    database or a study's labels have changed."""
+    """``read`` for a desk that asks several times a second: reads again only when the database has
+    changed."""
 
     def __init__(self) -> None:
-        self._seen: tuple[object, ...] = ()
-        self._plain: tuple[ResultLine, ...] = ()
         self._stamp: tuple[int, int, int] | None = None
         self._lines: tuple[ResultLine, ...] = ()
-        self._labels = labels.Known()
 
     def __call__(self, store: Store) -> tuple[ResultLine, ...]:
         stamp = store.stamp()
         if stamp != self._stamp:
-            self._plain, self._stamp = read(store), stamp
-        found = self._labels(line.id for line in self._plain)
-        if (stamp, found) != self._seen:
-            self._seen = (stamp, found)
-            self._lines = tuple(
-                replace(line, tags=found[line.id].tags, note=found[line.id].note)
-                if line.id in found
-                else line
-                for line in self._plain
-            )
+            self._lines, self._stamp = read(store), stamp
         return self._lines
 
 

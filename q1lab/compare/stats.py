@@ -47,13 +47,6 @@ if TYPE_CHECKING:
 
 Headline = Literal["paired", "welch"]
 Verdict = Literal["helps", "hurts", "too small to matter", "cannot tell", "no verdict"]
-VERDICTS: tuple[Verdict, ...] = (
-    "helps",
-    "hurts",
-    "too small to matter",
-    "cannot tell",
-    "no verdict",
-)
 
 ALPHA = 0.05
 ALPHA_LATER = 0.0106
@@ -186,17 +179,6 @@ class SeedsNeeded:
 
 
 @dataclass(frozen=True)
-class Correlation:
-    """Pearson's r over the seeds both arms have, with its 95% interval (Fisher z; none below 4
-    pairs)."""
-
-    r: float
-    low: float | None
-    high: float | None
-    n: int
-
-
-@dataclass(frozen=True)
 class Analysis:
     """Everything one comparison says. Losses and differences are in nats; absent numbers are None,
     never NaN.
@@ -207,12 +189,6 @@ class Analysis:
     delta: float | None
     # what the headline rests on: pairs, or seeds in the smaller arm; diverged runs do not count
     n: int
-    n_baseline: int
-    n_modified: int
-    mean_baseline: float | None
-    mean_modified: float | None
-    sd_baseline: float | None
-    sd_modified: float | None
     pairs: dict[int, float]  # seed: modified − baseline, for seeds that both arms finished
     mean: float | None
     welch: Interval | None
@@ -312,12 +288,6 @@ def analyze(
         alpha=alpha,
         delta=delta,
         n=n,
-        n_baseline=len(a),
-        n_modified=len(b),
-        mean_baseline=None if diverged["baseline"] else _mean(a),
-        mean_modified=None if diverged["modified"] else _mean(b),
-        sd_baseline=None if diverged["baseline"] else _sd(a),
-        sd_modified=None if diverged["modified"] else _sd(b),
         pairs=pairs,
         mean=mean,
         welch=welch,
@@ -365,32 +335,6 @@ def plan(
     if df is not None and df < 1:
         raise Problem(f"df {df}: an sd needs at least one degree of freedom, which is two values")
     return _seeds_for(abs(effect), sd, df, headline, power, alpha)
-
-
-def correlation(
-    baseline: Mapping[int, float | None], modified: Mapping[int, float | None]
-) -> Correlation | None:
-    """Pearson's r between the arms over the seeds that both finished: how much pairing by seed can
-    save.
-
-    None with fewer than 3 such seeds, or when an arm does not vary. The interval is absent at 3,
-    where Fisher's z has no width (it divides by √(n − 3)).
-    """
-    base, mod = _finite(baseline), _finite(modified)
-    seeds = sorted(base.keys() & mod.keys())
-    a, b = [base[s] for s in seeds], [mod[s] for s in seeds]
-    if len(seeds) < 3:
-        return None
-    scale = max(map(abs, a + b))
-    if not (_has_spread(a, scale) and _has_spread(b, scale)):
-        return None
-    from scipy import stats
-
-    result = stats.pearsonr(a, b)
-    if len(seeds) < 4:
-        return Correlation(float(result.statistic), None, None, len(seeds))
-    ends = result.confidence_interval(0.95)
-    return Correlation(float(result.statistic), float(ends.low), float(ends.high), len(seeds))
 
 
 def ratio(baseline: Sequence[float], modified: Sequence[float]) -> Interval | None:
@@ -489,14 +433,6 @@ def _finite(arm: Mapping[int, float | None]) -> dict[int, float]:
         if value is not None and math.isfinite(value) and abs(value) < LARGEST:
             kept[seed] = float(value)
     return kept
-
-
-def _mean(values: Sequence[float]) -> float | None:
-    return statistics.fmean(values) if values else None
-
-
-def _sd(values: Sequence[float]) -> float | None:
-    return statistics.stdev(values) if len(values) >= MIN_FOR_INTERVAL else None
 
 
 def _has_spread(values: Sequence[float], scale: float) -> bool:

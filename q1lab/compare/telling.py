@@ -180,7 +180,12 @@ def method(headline: str) -> str:
 
 def interval_note(c: Comparison) -> str:
     """What the headline interval is for."""
-    return f"covers {level(c)}" + ("" if c.verdict == "no verdict" else "; it decides")
+    return f"covers {level(c)}{decides(c)}"
+
+
+def decides(c: Comparison) -> str:
+    """That the headline interval decides; empty where there is no verdict."""
+    return "" if c.verdict == "no verdict" else "; it decides"
 
 
 BOOTSTRAP_LABEL = "95% bootstrap CI"

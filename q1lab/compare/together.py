@@ -20,7 +20,7 @@ from q1lab.compare.stats import Kind
 from q1lab.errors import Problem
 from q1lab.files import plain
 from q1lab.formats import DASH, cut
-from q1lab.index import ingest
+from q1lab.index import ingest, questions
 from q1lab.index.store import Store
 from q1lab.study import turns
 from q1lab.study.alive import is_alive
@@ -97,7 +97,7 @@ def read(store: Store, series_id: str) -> Together:
     record = next((study.series for study in there.values()), None)
     if record is None:
         raise Problem(f"no sweep or axis called {series_id!r}; `q1lab status` lists the studies")
-    gone = turns.deleted_places(series_id)
+    gone = questions.deleted_places(store, series_id)
     members = []
     for at in range(len(record.members)):
         name = record.name(at)

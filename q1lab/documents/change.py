@@ -20,6 +20,7 @@ from q1lab.errors import FAILED, Problem
 from q1lab.files import os_reason, proved, read_bytes
 from q1lab.index.store import Store
 from q1lab.repository import CommitResult, Repository
+from q1lab.study import kept
 
 
 @dataclass(frozen=True)
@@ -74,11 +75,19 @@ class Change:
         return next(iter(self.files.values())).decode(errors="replace")
 
     def named(self, paths: Iterable[Path]) -> str:
-        """Some of its files by their paths in the repository, separated by commas."""
-        root = self.repo.root if self.repo is not None else None
+        """Some of its files by their paths in the repository, separated by commas; those of a
+        study's folder are told as one."""
+        root = self.repo.root if self.repo is not None else self.root
+        places: dict[str, list[str]] = {}
+        for path in paths:
+            inside = root is not None and path.is_relative_to(root)
+            name = path.relative_to(root or path).as_posix() if inside else path.name
+            head, *rest = name.split("/")
+            one = f"{head}/{rest[0]}" if head == kept.FOLDER and len(rest) > 1 else name
+            places.setdefault(one, []).append(name)
         return ", ".join(
-            str(path.relative_to(root)) if root and path.is_relative_to(root) else path.name
-            for path in paths
+            f"{place} ({len(held)} files)" if len(held) > 1 else held[0]
+            for place, held in places.items()
         )
 
     def pending(self) -> tuple[Path, ...]:
@@ -141,7 +150,7 @@ def propose(
         overwrite=overwrite,
         append=add_missing or not regions.find(old, path.name),
     )
-    kept = () if overwrite else done.edited
+    stays = () if overwrite else done.edited
     new = head(done.data)
     return Change(
         {path: new},
@@ -150,8 +159,8 @@ def propose(
         regions.unified(old, new, path.name),
         root,
         changed=(*(name for name in done.changed if name in done.diffs), *done.added),
-        edited=kept,
-        edited_diff="".join(done.diffs[name] for name in kept),
+        edited=stays,
+        edited_diff="".join(done.diffs[name] for name in stays),
     )
 
 

@@ -24,8 +24,6 @@ class StudyFacts:
     already; numbers are written as the comparison tells them."""
 
     id: str
-    variant: str
-    baseline: str
     n: int
     verdict: str
     introduction: Md
@@ -65,8 +63,6 @@ def study_facts(
     tables = {block.what: _table(block) for block in blocks if isinstance(block, Table)}
     return StudyFacts(
         id=c.study,
-        variant=c.variant,
-        baseline=c.baseline,
         n=c.n,
         verdict=c.verdict,
         introduction=_introduction(c),

@@ -42,7 +42,7 @@ def files(study: Study, root: Path) -> tuple[dict[Path, bytes], tuple[str, ...]]
     edited = [
         path
         for path, data in wanted.items()
-        if path.name != kept.FILE and read(path) not in (None, data)
+        if path.suffix == ".py" and read(path) not in (None, data)
     ]
     if edited:
         named = ", ".join(str(path.relative_to(root)) for path in edited)
@@ -59,8 +59,10 @@ def stands(study: Study, root: Path) -> bool:
         wanted = kept.files(study, root)
     except Problem:
         return False
-    return all(read(path) == data for path, data in wanted.items() if path.name != kept.FILE) and (
-        read(root / kept.folder_of(study) / kept.FILE) is not None
+    return all(
+        read(path) == data if path.suffix == ".py" else read(path) is not None
+        for path, data in wanted.items()
+        if path.suffix == ".py" or path.name in kept.PLANS
     )
 
 

@@ -26,6 +26,9 @@ OWN_TABLES = (
     "modifications",
     "retros",
     "hints",
+    "begun",
+    "deleted",
+    "labels",
     "settings",
 )
 """The tables that come from the journal, children before parents."""
@@ -327,6 +330,40 @@ def _post_of(db: sqlite3.Connection, week: str) -> sqlite3.Row | None:
     return found
 
 
+# ── studies
+
+
+def _begin(db: sqlite3.Connection, body: Body) -> None:
+    """``plan`` is None for a line of an older record that could not be read. A new study under a
+    name that was given before has none of the labels of the one before."""
+    study_id, created = _name(body["plan"])
+    known = db.execute(
+        "SELECT 1 FROM begun WHERE study_id = ? AND created = ?", (study_id, created)
+    ).fetchone()
+    if known is None:
+        db.execute("DELETE FROM labels WHERE study_id = ?", (study_id,))
+    row = {"study_id": study_id, "created": created, "at": body["at"]}
+    _insert(db, "begun", {**row, "plan": json.dumps(body["plan"])})
+
+
+def _delete(db: sqlite3.Connection, body: Body) -> None:
+    """``plan`` is None where it could not be read."""
+    row = {"study_id": body["study"], "created": _name(body["plan"])[1], "at": body["at"]}
+    texts = {name: json.dumps(body[name]) for name in ("plan", "runs")}
+    _insert(db, "deleted", {**row, **texts}, replace=True)
+
+
+def _name(plan: Mapping[str, Any] | None) -> tuple[str, str]:
+    return ("", "") if plan is None else (plan["id"], plan["created"])
+
+
+def _label(db: sqlite3.Connection, body: Body) -> None:
+    if not all(isinstance(tag, str) for tag in body["tags"]):
+        raise ValueError("a tag is a text")
+    row = {"study_id": body["study"], "note": body["note"], "tags": json.dumps(body["tags"])}
+    _insert(db, "labels", row, replace=True)
+
+
 # ── the rest
 
 
@@ -374,6 +411,9 @@ FOLDS: Mapping[str, Callable[[sqlite3.Connection, Body], None]] = {
     "post": _post,
     "publish": _publish,
     "share": _share,
+    "begin": _begin,
+    "delete": _delete,
+    "label": _label,
     "setting": _setting,
     "row": _row,
     "take over": lambda db, body: None,

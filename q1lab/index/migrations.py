@@ -113,3 +113,24 @@ def m003_room(db: Any) -> None:
 @migrations()
 def m004_journal(db: Any) -> None:
     """The database became an index of the journal: everything in it can be made again."""
+
+
+@migrations()
+def m005_questions(db: Any) -> None:
+    """Questions that were begun, studies that were deleted, and labels are acts of the journal."""
+    db.executescript(
+        """
+        CREATE TABLE begun (
+            id INTEGER PRIMARY KEY, study_id TEXT NOT NULL, created TEXT NOT NULL, at TEXT NOT NULL,
+            plan TEXT
+        ) STRICT;
+        CREATE INDEX begun_studies ON begun (study_id, created);
+        CREATE TABLE deleted (
+            study_id TEXT NOT NULL, created TEXT NOT NULL, at TEXT NOT NULL, plan TEXT,
+            runs TEXT NOT NULL, PRIMARY KEY (study_id, created)
+        ) STRICT;
+        CREATE TABLE labels (
+            study_id TEXT PRIMARY KEY, note TEXT NOT NULL, tags TEXT NOT NULL
+        ) STRICT;
+        """
+    )

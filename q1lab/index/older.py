@@ -2,7 +2,8 @@
 
 It is done once: every row becomes a line of the journal, all written in one piece. The database of
 then stays beside as ``q1lab.0.1.db``, marked so that the old program refuses it in words. Whenever
-this is cut off, it begins from the start.
+this is cut off, it begins from the start. So it is with the files in which questions, deletions and
+labels were kept before they were acts of the journal.
 """
 
 from __future__ import annotations
@@ -12,17 +13,30 @@ import json
 import os
 import shutil
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from q1lab import paths
-from q1lab.errors import FAILED, Problem
-from q1lab.files import is_locked, sync_folder, utc_now, write_atomic
-from q1lab.index import journal
+from q1lab.errors import FAILED, NOTICES, Problem
+from q1lab.files import (
+    is_locked,
+    plain,
+    proved,
+    read_bytes,
+    read_shown_json,
+    sync_folder,
+    utc_now,
+    write_atomic,
+)
+from q1lab.index import journal, labels
 from q1lab.index.journal import Body
 from q1lab.study import studies
 from q1lab.study.alive import has_runner
+
+if TYPE_CHECKING:
+    from q1lab.index.store import Store
 
 OLD_SCHEMA = 3
 TAKEN_OVER = "take over"
@@ -195,3 +209,79 @@ def _take_over_timer(rows: Mapping[str, list[Row]], file: Path) -> None:
             with contextlib.suppress(ValueError):
                 clock = json.loads(row["value"])
                 write_atomic(file, json.dumps({week: {"entry": 0, "clock": clock}}) + "\n")
+
+
+# ── the files beside the database
+
+
+def take_over_files(store: Store) -> str | None:
+    """Write the questions, deletions and labels that were kept in files of their own into the
+    journal, and move these files aside. Returns what was taken over, in one line; None when there
+    is none of them. A line that the journal has already is not written again."""
+    home = store.journal.parent
+    labelled = sorted((home / "studies").glob("*/labels.json"))
+    files = [file for file in (home / "questions.jsonl", home / "deleted.jsonl") if file.exists()]
+    if not (labelled or files):
+        return None
+    with store.act() as add:
+        lines = journal.read(store.journal).lines
+        known = {journal.hash_of(line.body) for line in lines if line.body is not None}
+        bodies = [*_begun(home), *_deleted(home), *_labels(labelled)]
+        for body in bodies:
+            if journal.hash_of(body) not in known:
+                add(body["act"], **{key: body[key] for key in body if key != "act"})
+    for file in (*files, *labelled):
+        with contextlib.suppress(Problem):  # one behind a link stays where it is
+            proved(file, home).replace(file.with_suffix(f".0.1{file.suffix}"))
+    count = f"{len(bodies)} line{'' if len(bodies) == 1 else 's'}"
+    return f"your questions, deletions and labels are now in {store.journal.name} ({count})"
+
+
+def _begun(home: Path) -> Iterator[Body]:
+    """A line that can't be read may have been a question."""
+    for line in _json_lines(home / "questions.jsonl"):
+        yield {"act": "begin", "at": str(line.get("at", "")), "plan": _plan(line)}
+
+
+def _deleted(home: Path) -> Iterator[Body]:
+    for line in _json_lines(home / "deleted.jsonl"):
+        if isinstance(line.get("id"), str):
+            runs = line.get("runs")
+            yield {
+                "act": "delete",
+                "at": str(line.get("deleted", "")),
+                "study": plain(line["id"]),
+                "plan": _plan(line),
+                "runs": runs if isinstance(runs, dict) else {},
+            }
+
+
+def _plan(line: Mapping[str, Any]) -> dict[str, Any] | None:
+    plan = line.get("plan") if line.get("v", 1) == 1 else {}
+    good = isinstance(plan, dict) and all(type(plan.get(key)) is str for key in ("id", "created"))
+    return plan if good else None
+
+
+def _labels(files: Iterable[Path]) -> Iterator[Body]:
+    for file in files:
+        try:
+            found = labels.of_record(read_shown_json(file, 1 << 20))
+        except (OSError, ValueError):
+            NOTICES.append(f"{file} can't be read: these labels are left out")
+            continue
+        at = datetime.fromtimestamp(int(file.stat().st_mtime), UTC).isoformat()
+        what = {"study": file.parent.name, "note": found.note, "tags": list(found.tags)}
+        yield {"act": "label", "at": at, **what}
+
+
+def _json_lines(file: Path) -> list[dict[str, Any]]:
+    """The objects of a file of JSON lines, an empty one for a line that holds none."""
+    found = []
+    with contextlib.suppress(FileNotFoundError):
+        for raw in filter(bytes.strip, read_bytes(file, 1 << 30).split(b"\n")):
+            try:
+                line = json.loads(raw)
+            except (ValueError, RecursionError):
+                line = None
+            found.append(line if isinstance(line, dict) else {})
+    return found

@@ -1,8 +1,8 @@
 """What the ledger of questions is read from: what was begun, what the studies on disk say, and how
 far their runs came.
 
-A question is on record before its first trainer starts: ``begin`` appends the study's plan, as it
-is then, to ``questions.jsonl`` in q1lab's home. So it stays asked when its folder is removed.
+A question is on record before its first trainer starts: ``begin`` is an act of the journal, with
+the study's plan as it is then. So it stays asked when its folder is removed.
 """
 
 from __future__ import annotations
@@ -10,16 +10,15 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 from q1lab import paths
-from q1lab.errors import FAILED, NOTICES, Problem
-from q1lab.files import append_line, os_reason, read_lines, utc_now
+from q1lab.errors import Problem
+from q1lab.files import utc_now
 from q1lab.index.store import Row, Store
-from q1lab.study import deleted, studies
+from q1lab.study import studies
+from q1lab.study.states import ENDED
 from q1lab.study.studies import Study
-
-FORMAT = 1
-LARGEST = 1 << 30
 
 Name = tuple[str, str]
 """A study's id and when it was planned: an id may be given again after a folder was removed."""
@@ -41,60 +40,32 @@ class Begun:
 def begin(store: Store, study: Study) -> None:
     """Put a study on record with the seeds that it has now, unless it is. Problem when that can't
     be kept: then nothing is to train."""
-    known, _ = begun()
-    found = known.get(name_of(study))
-    if found is not None and len(found.at) >= len(study.looks):
-        return
-    file = paths.questions_file()
-    try:
-        append_line(file, {"v": FORMAT, "at": now(store), "plan": study.to_dict()})
-    except OSError as error:
-        raise Problem(f"cannot write {file}: {os_reason(error)}; nothing begun", FAILED) from None
+    with store.act() as add:
+        found = begun(store)[0].get(name_of(study))
+        if found is None or len(found.at) < len(study.looks):
+            add("begin", at=now(store), plan=study.to_dict())
 
 
-def begun() -> tuple[dict[Name, Begun], int]:
+def begun(store: Store) -> tuple[dict[Name, Begun], int]:
     """Every study on record, oldest first, and how many lines can't be read: each may have been a
-    question. That is one notice at the command's end."""
-    file = paths.questions_file()
-    try:
-        status = file.stat()
-    except OSError:
-        return {}, 0
-    found, bad = _begun((status.st_mtime_ns, status.st_size, status.st_ino))
-    if bad:
-        lines = ", ".join(map(str, bad[:5])) + (", …" if len(bad) > 5 else "")
-        notice = (
-            f"{file}: line {lines} can't be read, and counts as one more asking of every question. "
-            "Put a good copy of the file in its place"
-        )
-        if notice not in NOTICES:
-            NOTICES.append(notice)
-    return found, len(bad)
-
-
-@lru_cache(maxsize=1)
-def _begun(stamp: tuple[int, int, int]) -> tuple[dict[Name, Begun], list[int]]:
-    """``stamp`` is the file's, so that one that has not changed is read once."""
-    try:
-        lines, bad = read_lines(paths.questions_file(), LARGEST)
-    except OSError as error:
-        raise Problem(f"cannot read {paths.questions_file()}: {os_reason(error)}", FAILED) from None
+    question."""
     found: dict[Name, Begun] = {}
-    for number, line in lines.items():
-        study = _plan(json.dumps(line.get("plan"))) if line.get("v") == FORMAT else None
-        if study is None or not isinstance(line.get("at"), str):
-            bad.append(number)
+    unread = store.unread
+    for row in store.db.execute("SELECT at, plan FROM begun ORDER BY id"):
+        study = _plan(row["plan"])
+        if study is None:
+            unread += 1
             continue
         before = found.get(name_of(study), Begun(study, ())).at
-        more = (line["at"],) * (len(study.looks) - len(before))
+        more = (row["at"],) * (len(study.looks) - len(before))
         found[name_of(study)] = Begun(study, before + more)
-    return found, sorted(bad)
+    return found, unread
 
 
 def now(store: Store) -> str:
     """The time in UTC; where the clock was set back, the latest that is on record of this
     machine."""
-    known, _ = begun()
+    known, _ = begun(store)
     ours = [study_id for (study_id, _), one in known.items() if not one.study.imported]
     (latest,) = store.db.execute(
         "SELECT coalesce(max(max(coalesce(started, ''), coalesce(ended, ''))), '') FROM runs "
@@ -111,31 +82,57 @@ def planned(store: Store) -> dict[Name, Study]:
     return {name_of(one): one for one in found}
 
 
-def removed() -> dict[Name, tuple[Study, dict[str, dict[str, object]]]]:
-    """The studies that were deleted, and what was written down of their runs (see ``deleted``)."""
-    found = {}
-    for line in deleted.every():
-        study = _plan(json.dumps(line.get("plan")))
-        if study is not None:
-            runs = line.get("runs")
-            found[name_of(study)] = study, runs if isinstance(runs, dict) else {}
-    return found
+@dataclass(frozen=True)
+class Deleted:
+    """What stays on record of a study that was deleted: ``study`` (None where its plan could not be
+    read), and of each of its runs by name ``state``, ``val_loss`` and ``seen``: whether it had
+    shown a result."""
+
+    id: str
+    study: Study | None
+    runs: dict[str, dict[str, Any]]
+
+
+def deleted(store: Store) -> list[Deleted]:
+    """Every study that was deleted, oldest first."""
+    rows = store.db.execute("SELECT * FROM deleted ORDER BY rowid")
+    return [Deleted(row["study_id"], _plan(row["plan"]), json.loads(row["runs"])) for row in rows]
+
+
+def removed(store: Store) -> dict[Name, tuple[Study, dict[str, dict[str, Any]]]]:
+    """The plans of the studies that were deleted, and what is on record of their runs."""
+    return {name_of(one.study): (one.study, one.runs) for one in deleted(store) if one.study}
+
+
+def away(store: Store) -> list[Deleted]:
+    """The deleted studies without those that are here again (restored, or never gone since the
+    deletion was cut off)."""
+    return [
+        one for one in deleted(store) if not paths.StudyPaths(paths.study_dir(one.id)).plan.exists()
+    ]
+
+
+def taken_names(store: Store) -> set[str]:
+    """Names of studies and of series that stay those of what was deleted: documents and the ledger
+    speak of it."""
+    gone = away(store)
+    series = {one.study.series.id for one in gone if one.study and one.study.series}
+    return {one.id for one in gone} | series
+
+
+def deleted_places(store: Store, series_id: str) -> set[int]:
+    """The places of a series whose study was deleted."""
+    found = [one.study.series for one in away(store) if one.study and one.study.series]
+    return {one.at for one in found if one.id == series_id}
 
 
 def stamp(store: Store) -> tuple[object, ...]:
     """Changes whenever one of these answers may."""
-    plans, many, taken = store.db.execute(
-        "SELECT (SELECT group_concat(id || stamp) FROM studies), count(*), sum(events_offset) "
-        "FROM runs"
+    answers = store.db.execute(
+        "SELECT (SELECT group_concat(id || stamp) FROM studies), count(*), sum(events_offset), "
+        "(SELECT count(*) FROM begun), (SELECT group_concat(study_id || at) FROM deleted) FROM runs"
     ).fetchone()
-    files = []
-    for file in (paths.questions_file(), paths.deleted_file()):
-        try:
-            status = file.stat()
-            files.append((status.st_mtime_ns, status.st_size, status.st_ino))
-        except OSError:
-            files.append((0, 0, 0))
-    return (plans, many, taken, *files)
+    return (*answers, store.unread)
 
 
 @lru_cache(maxsize=8192)
@@ -153,6 +150,13 @@ def runs(store: Store) -> list[Row]:
         "SELECT study_id, arm, seed, state, started, ended, iter, max_iters, eval_loss, val_loss "
         "FROM runs WHERE state <> 'queued'"
     ).fetchall()
+
+
+def shows_a_result(run: Row) -> bool:
+    """Whether a run says how it will come out: it ended, was evaluated, or trained a tenth of its
+    iters (a training loss tells, too)."""
+    evaluated = run["eval_loss"] is not None or 10 * run["iter"] >= run["max_iters"]
+    return run["state"] in ENDED or evaluated
 
 
 def first_losses(store: Store, iters: int) -> list[Row]:

@@ -43,13 +43,14 @@ def keep(store: Store, study_id: str, fingerprint: str, text: str) -> None:
 
 
 def listing(store: Store, version: int) -> list[Row]:
-    """A row per study, newest first: its plan in columns, how many runs have ended (done, total),
-    and the verdict and numbers (nats) of its comparison, null where there is none of ``version``.
-    """
+    """A row per study, newest first: its plan in columns, note and tags (JSON; null where there are
+    none), how many runs have ended (done, total), and the verdict and numbers (nats) of its
+    comparison, null where there is none of ``version``."""
     return store.db.execute(
         """
         SELECT s.id, s.variant, s.baseline, s.preset, s.data_name, s.data_sha256, s.dtype,
                s.created, s.headline, s.seeds AS planned, s.plan ->> '$.threads' AS threads,
+               l.note, l.tags,
                (SELECT count(*) FROM runs WHERE study_id = s.id) AS total,
                (SELECT count(*) FROM runs
                 WHERE study_id = s.id AND state IN ('finished', 'diverged')) AS done,
@@ -60,6 +61,7 @@ def listing(store: Store, version: int) -> list[Row]:
                r.record ->> ('$.difference.' || s.headline || '.high') AS high,
                json_array_length(r.record, '$.seeds') AS seeds
         FROM studies s LEFT JOIN results r ON r.study_id = s.id AND r.record ->> '$.v' = ?
+        LEFT JOIN labels l ON l.study_id = s.id
         ORDER BY s.created DESC, s.rowid DESC
         """,
         (version,),

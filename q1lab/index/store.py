@@ -35,11 +35,8 @@ from q1lab.study.studies import Study, run_name
 if TYPE_CHECKING:
     from q1lab.index.ingest import Tell
 
-SCHEMA = 4
+SCHEMA = 5
 """Number of migrations in q1lab.index.migrations; kept in ``PRAGMA user_version``."""
-
-BEFORE_THE_JOURNAL = 3
-"""The last schema in which the database was the only home of what the learner typed."""
 
 INDEX_TABLES = ("studies", "runs", "metrics", "results")
 TABLES = (*INDEX_TABLES, *folding.OWN_TABLES)
@@ -81,6 +78,7 @@ class Store:
         self.db = self._open()
         try:
             self.follow_journal(whole=True)
+            self._take_over_files()
         except BaseException:
             self.db.close()
             raise
@@ -109,11 +107,11 @@ class Store:
             db.execute("PRAGMA journal_mode = DELETE")
             version = db.execute("PRAGMA user_version").fetchone()[0]
             tables = {row[0] for row in db.execute("SELECT name FROM sqlite_schema")}
-            if 0 < version <= BEFORE_THE_JOURNAL:
+            if 0 < version < SCHEMA:
                 raise Older(f"its schema is {version}")
             if version > SCHEMA:
                 self._is_newer(db, version)
-            if version < SCHEMA or not tables.issuperset(TABLES):
+            if not version or not tables.issuperset(TABLES):
                 raise Damaged("its tables are not those of q1lab")
             if size < QUICK:
                 found = db.execute("PRAGMA quick_check(1)").fetchone()[0]
@@ -178,6 +176,18 @@ class Store:
         except (OSError, sqlite3.Error) as error:
             raise Problem(f"cannot write {self.file}: {_reason(error)}", FAILED) from error
 
+    def _take_over_files(self) -> None:
+        """Bring what a version before kept in files of its own into the journal, once."""
+        if self.setting(FILES) is not None:
+            return
+        from q1lab.index import older
+
+        moved = older.take_over_files(self)
+        if moved is not None:
+            self.notice = moved
+            NOTICES.append(moved)
+        self.set_setting(FILES, True)
+
     def follow_the_file(self) -> None:
         """Open again when another q1lab has put a new database in the place of this one, or
         somebody deleted it; and take in what others put on record."""
@@ -219,14 +229,15 @@ class Store:
         with self.write() as db:
             kept = self._journal_mark()  # another viewer may have been faster
             news = None if again else self._news(kept)
+            # what an earlier look could not read was said then
+            since = 0 if news is None and not again else kept.lines
             if news is None:
                 for table in folding.OWN_TABLES:
                     db.execute(f"DELETE FROM {table}")
                 news = self._news(journal.Mark())
                 assert news is not None
                 folding.set_setting(db, FOLDED, utc_now()[:10], utc_now())
-            # what an earlier look could not read was said then
-            self._fold(db, news, since=kept.lines)
+            self._fold(db, news, since)
 
     def _news(self, mark: journal.Mark) -> journal.News | None:
         """What is new in the journal; None when it is another file than before."""
@@ -251,6 +262,10 @@ class Store:
                 lost.append(line.number)
             db.execute("RELEASE act")
         self._keep_mark(db, news.mark)
+        # the line after a damaged one can't follow from it
+        missing = max(0, len(news.broken) - len(news.damaged))
+        unread = self.unread + len(lost) + len(newer) + missing
+        folding.set_setting(db, UNREAD, unread, utc_now())
         for numbers, words in (
             (lost, "can't be read: what it said is lost, the others are whole"),
             (newer, "is from a newer q1lab and is left out; upgrade q1lab to see it"),
@@ -260,6 +275,11 @@ class Store:
             if fresh:
                 more = f" and {len(fresh) - 1} more" if len(fresh) > 1 else ""
                 NOTICES.append(f"{self.journal.name}, line {fresh[0]}{more} {words}")
+
+    @property
+    def unread(self) -> int:
+        """How many lines of the journal are missing or can't be read."""
+        return int(self.setting(UNREAD, 0))
 
     def _journal_mark(self) -> journal.Mark:
         try:
@@ -395,6 +415,13 @@ FOLDED = "folded"
 """The setting that says on which day (UTC) all of it was."""
 
 
+UNREAD = "unread"
+"""The setting that counts the journal's lines that could not be read."""
+
+FILES = "files"
+"""The setting that says that nothing is left in files of a version before."""
+
+
 def connect(file: Path) -> sqlite3.Connection:
     """A connection as q1lab uses them."""
     db = sqlite3.connect(file, timeout=10, isolation_level=None)
@@ -425,7 +452,7 @@ class Damaged(Exception):
 
 
 class Older(Damaged):
-    """It is from a q1lab that kept the learner's rows in it alone."""
+    """An older q1lab made it."""
 
 
 MENDS = "run the command again: it is made again from journal.jsonl and the studies' files"

@@ -147,18 +147,6 @@ def has_ended(path: Path) -> bool:
     return event is not None and event["type"] == "exit" and event.get("state") in ENDED
 
 
-def shows_a_result(path: Path, max_iters: int) -> bool:
-    """Whether a run's events say how it will come out: it ended, was evaluated, or trained a tenth
-    of its iters (a training loss tells, too)."""
-    events, _, _ = read_new(path, limit=1 << 30)
-    return any(
-        event["type"] == "eval"
-        or (event["type"] == "exit" and event.get("state") in ENDED)
-        or (event["type"] == "iter" and 10 * event["iter"] >= max_iters)
-        for event in events
-    )
-
-
 def sound(event: Any) -> Event | None:
     """``event`` with only such values in its known fields as they are meant to hold; None when it
     is no event.

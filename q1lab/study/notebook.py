@@ -11,13 +11,13 @@ import base64
 import io
 import json
 import textwrap
-import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from q1lab import paths
 from q1lab.files import read_bytes
-from q1lab.study import corpora, ranges
+from q1lab.study import bundle, corpora, ranges
 from q1lab.study.events import has_ended, last_event
 from q1lab.study.studies import Study
 
@@ -28,6 +28,7 @@ A run that was interrupted goes on from its checkpoint. {study}-results.zip is w
 `q1lab import` takes.
 """
 
+import hashlib
 import importlib.metadata
 import json
 import pathlib
@@ -89,14 +90,15 @@ def train(run):
 
 
 def pack():
-    """What goes home: the plan, and each run's events."""
+    """What goes home, with a list of hashes: the plan, and each run's events."""
+    names = ["study.json", *(f"runs/{{run}}/events.jsonl" for run in RUNS)]
+    files = {{name: (STUDY / name).read_bytes() for name in names if (STUDY / name).exists()}}
+    hashes = {{name: hashlib.sha256(data).hexdigest() for name, data in files.items()}}
+    about = {{"v": {format}, "study": "{study}", "files": hashes}}
     file = HERE / "{study}-results.zip"
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as out:
-        out.write(STUDY / "study.json", "study.json")
-        for run in RUNS:
-            events = STUDY / "runs" / run / "events.jsonl"
-            if events.exists():
-                out.write(events, f"runs/{{run}}/events.jsonl")
+        for name, data in {{"{list}": json.dumps(about).encode(), **files}}.items():
+            out.writestr(name, data)
     print("wrote", file)
     return file
 
@@ -123,16 +125,13 @@ if __name__ == "__main__":
 '''
 
 
-def bundle(study: Study, runs: list[str]) -> bytes:
+def packed(study: Study, runs: list[str]) -> bytes:
     """The zip: plan, model files, data, trainer, and ``train.py``, which trains ``runs``. Of a
     planned range it trains pair after pair until it is known, as a runner here does. OSError where
     the study's data is not here any more."""
-    root = f"studies/{study.id}/"
-    plan = study.to_dict()
-    plan["wandb"], plan["repo"] = "disabled", None  # neither means anything there
-    files: dict[str, bytes] = {root + "study.json": json.dumps(plan, indent=1).encode()}
-    for arm in study.arms.values():
-        files[root + arm.source] = read_bytes(study.files.root / arm.source)
+    plan = replace(study, wandb="disabled", repo=None)  # neither means anything there
+    there = bundle.contents(study, plan=plan)
+    files = {f"studies/{study.id}/{name}": content for name, content in there.items()}
     files[study.data.file] = read_bytes(paths.home() / study.data.file, corpora.LARGEST)
     labs = paths.models_dir().parent
     for file in sorted(labs.rglob("*.py")):
@@ -146,13 +145,11 @@ def bundle(study: Study, runs: list[str]) -> bytes:
         runs=json.dumps(runs),
         ended=repr(_ended(study)),
         versions=json.dumps(_versions(study)),
+        list=bundle.LIST,
+        format=bundle.FORMAT,
     ).encode()
     block = io.BytesIO()
-    with zipfile.ZipFile(block, "w", zipfile.ZIP_DEFLATED) as out:
-        for name, data in sorted(files.items()):
-            info = zipfile.ZipInfo(name)
-            info.external_attr, info.compress_type = 0o644 << 16, zipfile.ZIP_DEFLATED
-            out.writestr(info, data)
+    bundle.write_zip(block, files)
     return block.getvalue()
 
 
@@ -185,8 +182,8 @@ def _requirement(study: Study) -> str:
 
 def notebook(study: Study, runs: list[str]) -> str:
     """The notebook (nbformat 4), with the bundle inside."""
-    packed = base64.b64encode(bundle(study, runs)).decode()
-    data = "\n".join(textwrap.wrap(packed, 4000))
+    inside = base64.b64encode(packed(study, runs)).decode()
+    data = "\n".join(textwrap.wrap(inside, 4000))
     device = study.device
     cells = [
         _text(

@@ -14,7 +14,6 @@ from q1lab import paths, records
 from q1lab.errors import FAILED, NOTICES, Problem
 from q1lab.files import os_reason, plain, private_folder, read_shown_json, write_atomic
 from q1lab.records import at_most, inside, one_of, text, whole
-from q1lab.study import deleted
 from q1lab.study.engines.choice import Choice
 from q1lab.study.ranges import Range
 from q1lab.study.series import Series
@@ -387,7 +386,12 @@ def is_id(text: str) -> bool:
 
 def save(study: Study) -> None:
     """Write the plan atomically."""
-    write_atomic(study.files.plan, json.dumps(study.to_dict(), indent=1, ensure_ascii=False) + "\n")
+    write_atomic(study.files.plan, encoded(study))
+
+
+def encoded(study: Study) -> str:
+    """The text of a study.json."""
+    return json.dumps(study.to_dict(), indent=1, ensure_ascii=False) + "\n"
 
 
 def ids() -> list[str]:
@@ -474,19 +478,20 @@ def latest() -> str:
     return known[-1]
 
 
-def new_id(variant: str) -> str:
-    """The next free ``rope-N``; makes its folder, which is what reserves the name."""
+def next_number(stem: str, names: Iterable[str]) -> int:
+    """The number after that of all ``names`` of the form ``stem-N``."""
+    form = re.compile(re.escape(stem) + r"-([0-9]{1,9})")
+    taken = [int(match[1]) for name in names if (match := form.fullmatch(name))]
+    return max(taken, default=0) + 1
+
+
+def new_id(variant: str, taken: Iterable[str]) -> str:
+    """The next free ``rope-N``, past the names that are ``taken``; makes its folder, which is what
+    reserves the name."""
     stem = safe(variant)
     root = paths.studies_dir()
     private_folder(root)
-    # the name of a deleted study stays its own: documents and the ledger speak of it
-    names = [*(folder.name for folder in root.iterdir()), *(one["id"] for one in deleted.records())]
-    taken = [
-        int(match[1])
-        for name in names
-        if (match := re.fullmatch(re.escape(stem) + r"-([0-9]{1,9})", str(name)))
-    ]
-    number = max(taken, default=0) + 1
+    number = next_number(stem, [*(folder.name for folder in root.iterdir()), *taken])
     while True:
         try:
             (root / f"{stem}-{number}").mkdir(mode=0o700)

@@ -3,10 +3,9 @@ begins."""
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterable
 
-from q1lab.errors import Problem
-from q1lab.study import deleted, launch, reuse, series, studies
+from q1lab.study import launch, reuse, series, studies
 from q1lab.study.events import has_ended
 from q1lab.study.studies import Study
 
@@ -21,23 +20,6 @@ def members(series_id: str) -> dict[int, Study]:
     return found
 
 
-def deleted_places(series_id: str) -> set[int]:
-    """The places whose study was deleted."""
-    return {at for name, at in _deleted() if name == series_id}
-
-
-def _deleted() -> list[tuple[str, int]]:
-    found = []
-    for line in deleted.records():
-        try:
-            record = studies.from_dict(line.get("plan")).series
-        except (ValueError, Problem):
-            continue
-        if record is not None:
-            found.append((record.id, record.at))
-    return found
-
-
 def newest_first(kind: str) -> list[str]:
     """The names of all series of one kind."""
     found: dict[str, None] = {}
@@ -48,19 +30,11 @@ def newest_first(kind: str) -> list[str]:
     return list(found)
 
 
-def new_id(stem: str) -> str:
-    """The next free ``sweep-N``, past those whose members were deleted and past studies of that
+def new_id(stem: str, taken: Iterable[str]) -> str:
+    """The next free ``sweep-N``, past the names that are ``taken`` and past studies of that
     name."""
-    names = [*studies.ids(), *(str(line["id"]) for line in deleted.records())]
-    names += [name for name, _ in _deleted()]
-    for kind in series.KINDS:
-        names += newest_first(kind)
-    taken = [
-        int(match[1])
-        for name in names
-        if (match := re.fullmatch(re.escape(stem) + r"-([0-9]{1,9})", name))
-    ]
-    return f"{stem}-{max(taken, default=0) + 1}"
+    known = (name for kind in series.KINDS for name in newest_first(kind))
+    return f"{stem}-{studies.next_number(stem, [*studies.ids(), *known, *taken])}"
 
 
 def lacks_runs(study: Study) -> bool:

@@ -43,28 +43,25 @@ class UnreachableError(Exception):
     """W&B can't be had now; the text says why, for people."""
 
 
-def prepare(study: Study) -> None:
-    """Point this process's environment at the study's own folder. Before wandb is imported."""
-    kept = wandb_state.environment(study)
+def prepare(root: Path) -> Path:
+    """Point this process's environment at the folder that it works in, a study's say, before wandb
+    is imported; returns a temporary folder for wandb, made anew.
+
+    wandb removes what it has there in an exit hook, which never runs here (see ``relay.leave``);
+    what a killed relay left is removed by the next one. So call it under the relay's lock. The
+    folder lies in the system's own place: wandb makes a socket there, whose path must be short.
+    """
+    kept = wandb_state.environment(root)
     for name in [name for name in os.environ if name.startswith("WANDB_") and name not in kept]:
         del os.environ[name]
     os.environ.update(kept)
     os.umask(0o077)
-    private_folder(study.files.wandb)
+    private_folder(root / "wandb")
     # q1lab writes no settings there; a copied study's could send the learner's key elsewhere
-    (study.files.wandb / "settings").unlink(missing_ok=True)
+    (root / "wandb" / "settings").unlink(missing_ok=True)
     with contextlib.suppress(OSError):
         os.nice(10)
-
-
-def temporary_folder(study: Study) -> Path:
-    """Have wandb put its temporary folders into one of this study, made anew, and return it.
-
-    wandb removes them in an exit hook, which never runs here (see ``relay.leave``); what a killed
-    relay left is removed by the next one. Call it under the relay's lock. The folder lies in the
-    system's own place: wandb makes a socket there, whose path must be short.
-    """
-    prefix = f"q1lab-{sha256_text(str(study.files.root))[:10]}-"
+    prefix = f"q1lab-{sha256_text(str(root))[:10]}-"
     above = Path(tempfile.gettempdir())
     if above.name.startswith(prefix):  # a child of a relay
         above = above.parent

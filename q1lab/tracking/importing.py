@@ -8,22 +8,20 @@ study's record. Paths are made from checked names and numbers only. Reading is i
 from __future__ import annotations
 
 import json
-import os
 import re
-import tempfile
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
+from itertools import count
 from typing import Any
 
 from q1lab import paths
-from q1lab.errors import FAILED, Problem
-from q1lab.files import os_reason, plain, read_bytes, read_json, utc_now
-from q1lab.paths import StudyPaths
+from q1lab.errors import Problem
+from q1lab.files import plain, private_folder, read_bytes, size_of, utc_now, write_atomic
 from q1lab.records import storable
-from q1lab.study import studies
-from q1lab.study.events import LARGEST
+from q1lab.study import alive, bundle, looking, studies
+from q1lab.study.bundle import Bundle
+from q1lab.study.events import LARGEST, has_ended
 from q1lab.study.states import ENDED, State
 from q1lab.study.studies import ARMS, Arm, Data, Imported, Study, run_name
 from q1lab.tracking.foreign import ForeignRun, clean, finite, from_events
@@ -175,10 +173,11 @@ def _few(names: list[str]) -> str:
 # ── writing
 
 
-def create(grouped: Grouped, origin: str) -> Study:
+def create(grouped: Grouped, origin: str, taken: Collection[str] = ()) -> Study:
     """Write the study: ``study.json`` and every run's events, as if it had been trained here.
 
-    The folder appears whole or not at all. ``origin`` says where the runs came from.
+    The folder appears whole or not at all. ``origin`` says where the runs came from; names in
+    ``taken`` are not given.
     """
     every = [run for arm in grouped.arms.values() for run in arm.values()]
     config = clean(_shared_config(every))
@@ -235,60 +234,91 @@ def create(grouped: Grouped, origin: str) -> Study:
     }
     events = {run.name: events_of(runs[run.name], run.arm, run.variant) for run in study.runs}
     stem = grouped.names["modified"] if study.variant == "modified" else study.variant
-    return _publish(study, stem, events, {})
+    return _publish(study, stem, events, {}, taken)
 
 
-def adopt(folder: Path) -> Study:
-    """Take in a whole study of another q1lab, from a copy of its folder: plan, model files and
-    events."""
-    try:
-        study = studies.from_dict(read_json(folder / "study.json", studies.LARGEST))
-    except OSError as error:
-        raise Problem(f"cannot read {folder / 'study.json'}: {os_reason(error)}", FAILED) from None
-    except ValueError as error:
-        raise Problem(
-            f"{folder / 'study.json'} can't be read ({plain(str(error))[:200]})", FAILED
-        ) from None
-    events: dict[str, list[dict[str, Any]]] = {}
-    for run in study.runs:
-        if not re.fullmatch(r"(baseline|modified)-seed\d{1,9}", run.name):
-            raise Problem(
-                f"{folder}/study.json names a run {plain(run.name)!r}, which is no run of q1lab"
-            )
-        file = folder / "runs" / run.name / "events.jsonl"
-        if file.is_file() and not file.is_symlink():
-            found = from_events(file, f"{run.name}/events.jsonl")
-            if (found.cfg, found.seed) != (run.arm, run.seed):
-                raise Problem(
-                    f"{found.where} is the run {run_name(found.cfg, found.seed)}, not {run.name}; "
-                    "not taken"
-                )
-            events[run.name] = found.events or []
+def adopt(found: Bundle, origin: str, taken: Collection[str]) -> Study:
+    """Take in a whole study of another q1lab as one of its own, past the names that are
+    ``taken``: plan, model files and events."""
+    events = {name: run.events or [] for name, run in _runs(found, origin).items()}
     if not events:
-        raise Problem(f"{folder} holds no events of the runs that its study.json plans")
-    sources = {}
+        raise Problem(f"{origin} holds no events of the runs that its study.json plans")
+    study, files = found.study, {}
+    arms = {}
     for name, arm in study.arms.items():
-        file = folder / arm.source
-        inside = file.resolve().is_relative_to(folder.resolve()) and file.suffix == ".py"
-        if inside and file.is_file() and file.stat().st_size < 1 << 20:
-            sources[f"{name}.py"] = read_bytes(file)
-    arms = {
-        name: replace(arm, source=f"source/{name}.py" if f"{name}.py" in sources else "")
-        for name, arm in study.arms.items()
-    }
-    imported = Imported(source=str(folder), study=plain(study.id), time=utc_now())
-    data = study.data
-    if not re.fullmatch(r"data/[0-9a-f]{64}\.txt", data.file):
-        data = replace(data, file="")
+        source = found.files.get(arm.source)
+        here = source is not None and source.suffix == ".py" and size_of(source) < 1 << 20
+        if source is not None and here:
+            files[f"source/{name}.py"] = read_bytes(source)
+        arms[name] = replace(arm, source=f"source/{name}.py" if here else "")
+    text = study.data.file if re.fullmatch(r"data/[0-9a-f]{64}\.txt", study.data.file) else ""
     study = replace(
         study,
         arms=arms,
-        data=data,
+        data=replace(study.data, file=text),
         repo=None,
         wandb="disabled",
-        imported=imported,
+        imported=Imported(source=origin, study=plain(study.id), time=utc_now()),
     )
-    return _publish(study, study.variant, events, sources)
+    return _publish(study, study.variant, events, files, taken)
+
+
+def _runs(found: Bundle, origin: str) -> dict[str, ForeignRun]:
+    """The runs of a bundle that have events. Problem for events that are not those of their
+    run."""
+    runs = {}
+    for run in found.study.runs:
+        if not re.fullmatch(r"(baseline|modified)-seed\d{1,9}", run.name):
+            raise Problem(f"{origin} names a run {plain(run.name)!r}, which is no run of q1lab")
+        file = found.files.get(f"runs/{run.name}/events.jsonl")
+        if file is None:
+            continue
+        one = from_events(file, f"{run.name}/events.jsonl")
+        if (one.cfg, one.seed) != (run.arm, run.seed):
+            raise Problem(
+                f"{one.where} is the run {run_name(one.cfg, one.seed)}, not {run.name}; nothing "
+                "was taken"
+            )
+        runs[run.name] = one
+    return runs
+
+
+def planned(theirs: Study) -> Study | None:
+    """The study here that this plan was made from: the same name, time and identity. None where
+    there is none."""
+    try:
+        ours = studies.load(theirs.id)
+    except Problem:
+        return None
+    same = ours.created == theirs.created and studies.identity(ours) == studies.identity(theirs)
+    some, mine = set(theirs.seeds), set(ours.seeds)
+    # a planned range that was known here since has fewer seeds than it was planned with
+    fits = some <= mine or (ours.range is not None and mine <= some)
+    return ours if same and fits else None
+
+
+def fill(study: Study, found: Bundle, origin: str) -> list[str]:
+    """Give a study that was planned here the runs that ended there and not here; returns their
+    names. A planned range that is known with them has no more runs. Problem, with nothing changed,
+    when events are not those of their run, or the study trains now.
+
+    So there is one study, declared before its runs, and not a second one beside it.
+    """
+    if alive.is_alive(study.files):
+        raise Problem(f"{study.id} is running; stop it first: q1lab stop {study.id}")
+    runs, ready = _runs(found, origin), {}
+    for run in study.runs:
+        here = study.files.run(run.name).events
+        there = found.files.get(f"runs/{run.name}/events.jsonl")
+        if run.name in runs and there is not None and has_ended(there) and not has_ended(here):
+            ready[here] = read_bytes(there)
+    for path, data in ready.items():
+        private_folder(path.parent)
+        write_atomic(path, data)
+    end = looking.Looks(study).known_after()
+    if end is not None:
+        looking.end_after(study, end)
+    return [path.parent.name for path in ready]
 
 
 def events_of(run: ForeignRun, arm: str, variant: str) -> list[dict[str, Any]]:
@@ -394,8 +424,9 @@ def _publish(
     stem: str,
     events: Mapping[str, list[dict[str, Any]]],
     sources: Mapping[str, bytes],
+    taken: Collection[str],
 ) -> Study:
-    """Write everything beside the studies, then move it into place under the next free name.
+    """Put a study beside the others, under the next free name past those that are ``taken``.
 
     What would be written is read first as any viewer will read it: a study that can't be opened is
     a Problem here, and nothing is there then.
@@ -407,54 +438,14 @@ def _publish(
         raise Problem(
             f"{origin} makes no study: {plain(str(error))[:200]}; nothing was taken in"
         ) from None
-    paths.ensure_home()
-    root = paths.studies_dir()
-    root.mkdir(exist_ok=True, mode=0o700)
+    files: dict[str, bundle.Content] = dict(sources)
+    for name, records in events.items():
+        lines = (
+            json.dumps(clean(one), ensure_ascii=False, allow_nan=False) + "\n" for one in records
+        )
+        files[f"runs/{name}/events.jsonl"] = "".join(lines).encode()
     stem = re.sub(r"[^a-z0-9]+", "-", stem.lower()).strip("-")[:40] or "imported"
-    with tempfile.TemporaryDirectory(prefix=".import-", dir=paths.home()) as scratch:
-        draft = StudyPaths(Path(scratch) / "study")
-        for folder in (draft.root, draft.source, draft.run("x").root.parent):
-            folder.mkdir(mode=0o700)
-        for name, content in sources.items():
-            _private(draft.source / name, content)
-        for name, records in events.items():
-            draft.run(name).root.mkdir(mode=0o700)
-            lines = (
-                json.dumps(clean(one), ensure_ascii=False, allow_nan=False) + "\n"
-                for one in records
-            )
-            _private(draft.run(name).events, "".join(lines).encode())
-        taken = [
-            int(match[1])
-            for path in root.iterdir()
-            if (match := re.fullmatch(re.escape(stem) + r"-([0-9]{1,9})", path.name))
-        ]
-        count = max(taken, default=0)
-        while True:
-            count += 1
-            named = replace(study, id=f"{stem}-{count}")
-            _private(
-                draft.plan,
-                (json.dumps(named.to_dict(), indent=1, ensure_ascii=False) + "\n").encode(),
-            )
-            try:
-                draft.root.rename(root / named.id)
-                return named
-            except FileExistsError:
-                continue
-            except OSError as error:
-                # a folder with something in it: "directory not empty"
-                if (root / named.id).exists():
-                    continue
-                raise Problem(
-                    f"cannot write {root / named.id}: {error.strerror}", FAILED
-                ) from error
-    raise AssertionError("unreachable")
-
-
-def _private(path: Path, content: bytes) -> None:
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(fd, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+    there = paths.studies_dir()
+    known = [path.name for path in there.iterdir()] if there.is_dir() else []
+    first = studies.next_number(stem, [*known, *taken])
+    return bundle.adopt(study, files, (f"{stem}-{n}" for n in count(first)))

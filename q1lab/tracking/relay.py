@@ -17,15 +17,12 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
 from q1lab.errors import FAILED, Problem
-from q1lab.files import try_lock, write_atomic
-from q1lab.study import children
+from q1lab.files import private_folder, try_lock, write_atomic
 from q1lab.study.studies import Study
 from q1lab.tracking import state as wandb_state
 from q1lab.tracking.client import (
@@ -34,11 +31,10 @@ from q1lab.tracking.client import (
     reach,
     reason,
     say,
-    temporary_folder,
 )
 from q1lab.tracking.follow import Relay
 from q1lab.tracking.pull import pull
-from q1lab.tracking.sync import sync
+from q1lab.tracking.sync import BUSY, sync, upload
 
 LAST_FLUSH = 420.0
 """Seconds that the upload after a study may take."""
@@ -70,13 +66,13 @@ def main(arguments: list[str]) -> int:
 
 def _alone(study: Study, *, follow: bool) -> int:
     """Do the work under the relay's lock, so that there is never more than one per study."""
-    prepare(study)
+    private_folder(study.files.wandb)
     # before a sync another one may be uploading; who asked for it has a limit of their own
     lock = try_lock(wandb_state.relay_lock(study), wait=15 if follow else 120)
     if lock is None:
         say(f"{study.id}: another relay is at work")
-        return 3
-    TEMPORARY.append(temporary_folder(study))
+        return BUSY
+    TEMPORARY.append(prepare(study.files.root))
     if not follow:
         return 0 if sync(study) else 1
     relay = Relay(study)
@@ -84,39 +80,13 @@ def _alone(study: Study, *, follow: bool) -> int:
     relay.follow()
     os.close(lock)
     if relay.study.wandb == "online" and not relay.stop.is_set():
-        return _last_flush(relay.study)
+        upload(relay.study, LAST_FLUSH)
+        return 1 if wandb_state.pending(relay.study) else 0
     return 0
 
 
-def _last_flush(study: Study) -> int:
-    """Upload in a process of its own: a wandb that met a broken server may still hold on to the
-    runs' ids."""
-    command = [*children.python_module("q1lab.tracking.relay"), "--sync", str(study.files.root)]
-    with children.asked(
-        command, seconds=LAST_FLUSH, env=dict(os.environ), cwd=study.files.root
-    ) as child:
-        try:
-            return child.wait(timeout=LAST_FLUSH)
-        except subprocess.TimeoutExpired:
-            say(
-                f"{study.id}: the last upload was not through after {LAST_FLUSH:.0f} s; "
-                "`q1lab sync` goes on with it"
-            )
-            return FAILED
-
-
 def _pull(path: str, file: Path, group: str | None) -> int:
-    os.umask(0o077)
-    for name in ("CACHE", "CONFIG", "DATA"):
-        own = wandb_state.learner_settings() if name == "CONFIG" else {}
-        for key, value in own.items():
-            if key in ("api_key", "base_url", "entity"):
-                os.environ.setdefault(f"WANDB_{key.upper()}", value)
-        os.environ[f"WANDB_{name}_DIR"] = str(file.parent / name.lower())
-    os.environ["WANDB_DIR"] = str(file.parent)
-    TEMPORARY.append(Path(tempfile.mkdtemp(prefix="q1lab-pull-")))
-    os.environ["TMPDIR"] = tempfile.tempdir = str(TEMPORARY[-1])
-    os.environ |= {"WANDB_SILENT": "true", "WANDB_ERROR_REPORTING": "false"}
+    TEMPORARY.append(prepare(file.parent))
     try:
         reach()
         record = pull(path, group)

@@ -353,9 +353,9 @@ def default_mode(env: Mapping[str, str] | None = None) -> str:
     return "online" if key_configured(env) else "offline"
 
 
-def environment(study: Study, env: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The environment for a process that uses wandb on this study: all of its files stay inside the
-    study.
+def environment(root: Path, env: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The environment for a process that uses wandb on the study in ``root``: all of its files stay
+    inside.
 
     The learner's key, server and entity stay readable (netrc, environment, their settings file);
     other WANDB_ variables are dropped, since they could rename or redirect the study's runs.
@@ -371,9 +371,9 @@ def environment(study: Study, env: Mapping[str, str] | None = None) -> dict[str,
     netrcs = [kept["NETRC"]] if kept.get("NETRC") else NETRCS
     if not any(map(_readable_netrc, netrcs)):
         kept["NETRC"] = os.devnull  # the client would wait at a pipe
-    folder = study.files.wandb
+    folder = root / "wandb"
     kept |= {
-        "WANDB_DIR": str(study.files.root),
+        "WANDB_DIR": str(root),
         "WANDB_CACHE_DIR": str(folder / "cache"),
         "WANDB_CONFIG_DIR": str(folder / "config"),
         "WANDB_DATA_DIR": str(folder / "data"),

@@ -8,7 +8,9 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from q1lab.files import plain
+from q1lab import paths
+from q1lab.errors import FAILED, Problem
+from q1lab.files import open_private, plain, private_folder
 from q1lab.study import children
 from q1lab.study.alive import is_alive
 from q1lab.study.states import State
@@ -26,6 +28,9 @@ from q1lab.tracking.client import (
     shut_down,
 )
 from q1lab.tracking.state import ERROR, SYNCED, SYNCING, scrub
+
+BUSY = 3
+"""The relay's exit status when another one holds the study."""
 
 UPLOAD = 300.0
 """Seconds that one upload may take."""
@@ -150,3 +155,34 @@ def _sync_error(code: int, said: str) -> str:
         if code == 0
         else f"`wandb sync` failed: {why}"
     )
+
+
+def upload(study: Study, seconds: float) -> None:
+    """Have the relay upload a study, in a process of its own that ends after ``seconds`` at the
+    latest: a wandb that met a broken server may still hold on to the runs' ids.
+
+    How it went stands in ``wandb_state.status(study)``. Raises Problem where it could not even try.
+    """
+    private_folder(study.files.wandb)
+    command = [*children.python_module("q1lab.tracking.relay"), "--sync", str(study.files.root)]
+    with (
+        open_private(study.files.relay_log) as log,
+        children.asked(
+            command,
+            seconds=seconds,
+            env={**os.environ, "Q1LAB_HOME": str(paths.home())},
+            cwd=study.files.root,
+            stdout=log,
+            stderr=log,
+        ) as child,
+    ):
+        try:
+            code = child.wait(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            raise Problem(
+                f"{study.id} was not uploaded within {seconds:.0f} s; "
+                f"`q1lab sync {study.id}` goes on with it",
+                FAILED,
+            ) from None
+    if code == BUSY:
+        raise Problem(f"the relay of {study.id} is still at work; try again in a moment", FAILED)

@@ -73,6 +73,7 @@ KEYS: dict[str, Key] = {
     "study.yes": Key("y", "yes", "start timer", "Start the timer that is offered"),
     "study.no": Key("x", "no", "no timer", "Don't start the timer that is offered"),
     "study.filter": Key("slash", "find", "find", "Find a part or step by its words", False, "/"),
+    "study.glossary": Key("g", "glossary", "words", "Explain a word of the step or the page"),
     "study.copy": Key("c", "copy", "copy", "Copy the row's command, or the step's answer"),
     "study.leave": Key(
         "escape", "leave", "back", "Leave reading mode, or the week's pages", True, "esc"

@@ -28,6 +28,13 @@ class Sheet:
     part: Part | None = None
 
 
+def text_of(block: Block) -> str:
+    """The words that a block of a page shows, its folds among them."""
+    if isinstance(block, Step):
+        return f"{block.title}\n{block.detail}"
+    return block.markdown if isinstance(block, Text | Fold) else ""
+
+
 def part_name(part: Part) -> str:
     """How a part is called on screen: ``A1``; an id that is a word keeps its form."""
     return part.id.upper() if len(part.id) <= 3 else part.id

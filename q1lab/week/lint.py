@@ -11,7 +11,7 @@ from q1lab.errors import Problem, nearest
 from q1lab.files import plain, read_text
 from q1lab.week.markdown import is_path
 from q1lab.week.model import Action, Block, Finding, Fold, Part, Step, Text, Week, action_for
-from q1lab.week.reading import Lines
+from q1lab.week.reading import GLOSSARY, Lines
 
 
 def lint(week: Week, models: Collection[str] | None) -> list[Finding]:
@@ -50,6 +50,11 @@ def lint(week: Week, models: Collection[str] | None) -> list[Finding]:
     findings += _lint_numbers(week)
     findings += _lint_width(week)
     findings += _lint_links(week)
+    text = "\n".join(markdown for _, _, markdown in _markdown(week))
+    for term in week.terms:
+        if term.first_in(text) is None:
+            words = f"the week never says {term.name!r}; take it out"
+            findings.append(Finding(GLOSSARY, 1, words, False))
     choices: list[str | None] = [*names] or [None]
     for chosen in choices:
         for finding in (*_lint_order(week, chosen, known), *_lint_minutes(week, chosen)):

@@ -299,6 +299,20 @@ class Kpi:
     target: int
 
 
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A word of the glossary, and what it means, in Markdown."""
+
+    name: str
+    markdown: str
+
+    def first_in(self, text: str) -> int | None:
+        """Where a text uses it first, in the singular or the plural; None if it doesn't."""
+        word = re.escape(self.name)
+        found = re.search(rf"(?<!\w){word}(?:e?s)?(?!\w)", text, re.IGNORECASE)
+        return found.start() if found else None
+
+
 @dataclass(frozen=True)
 class Week:
     """A week of study. Build it with content.load; narrow it to the learner's choice with
@@ -320,6 +334,8 @@ class Week:
     """The Python blocks of the text, for checks."""
     files: tuple[str, ...] = ()
     """What `q1lab take` can copy into the learner's repo: plain files in the folder `files`."""
+    terms: tuple[Term, ...] = ()
+    """The words of `glossary.md`, in its order."""
     variant: str | None = None
     """What `for_variant` narrowed this week to; None: all variants' blocks are still in."""
     _where: dict[str, tuple[Session, Part]] = field(
@@ -333,6 +349,12 @@ class Week:
                 self._where[part.id] = (session, part)
                 for step in part.steps:
                     self._where[step.id] = (session, part)
+
+    def terms_in(self, text: str) -> list[Term]:
+        """The words of the glossary that a text uses, in the order of their first use."""
+        places = ((term.first_in(text), term) for term in self.terms)
+        used = [(at, term) for at, term in places if at is not None]
+        return [term for _, term in sorted(used, key=lambda one: one[0])]
 
     @property
     def minutes(self) -> int:

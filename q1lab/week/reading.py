@@ -9,7 +9,7 @@ from typing import Any
 
 from q1lab.errors import nearest
 from q1lab.week.markdown import FILES, GUIDE_MARK, Reader, Scan, toml_error
-from q1lab.week.model import FORMAT, Block, Finding, Kpi, Part, Session, Text, Variant, Week
+from q1lab.week.model import FORMAT, Block, Finding, Kpi, Part, Session, Term, Text, Variant, Week
 from q1lab.week.numbers import Measured, Numbers
 
 WEEK_KEYS = (
@@ -107,8 +107,21 @@ def read(root: Path) -> tuple[Week | None, list[Finding]]:
         numbers=Numbers(measured=measured),
         code=tuple(reader.code),
         files=_files(root),
+        terms=_terms(reader, root),
     )
     return week, reader.findings
+
+
+GLOSSARY = "glossary.md"
+
+
+def _terms(reader: Reader, root: Path) -> tuple[Term, ...]:
+    """The words of the week's glossary, a `## ` heading each; none where there is no glossary."""
+    if not (root / GLOSSARY).exists():
+        return ()
+    _, *entries = f"\n{reader.text(GLOSSARY, GLOSSARY, 1) or ''}".split("\n## ")
+    parts = (entry.partition("\n") for entry in entries)
+    return tuple(Term(name.strip(), markdown.strip()) for name, _, markdown in parts)
 
 
 class Lines:

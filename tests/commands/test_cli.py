@@ -39,6 +39,11 @@ def test_a_command_that_is_gone_says_what_to_do(
     assert capsys.readouterr().err == f"q1lab: `q1lab {name}` is gone; {GONE[name]}\n"
 
 
+def test_only_what_is_gone_is_said_to_be(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["note", "rope-1", "serve", "--no"]) == 2
+    assert "gone" not in capsys.readouterr().err
+
+
 def test_the_app_draws_itself_for_a_server_of_textual() -> None:
     """As `textual serve q1lab` starts it: through pipes, with a driver of its own."""
     env = {**os.environ, "TEXTUAL_DRIVER": "textual.drivers.web_driver:WebDriver"}

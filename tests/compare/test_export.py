@@ -13,8 +13,9 @@ from click.testing import CliRunner
 from q1lab.commands.export import export as command
 from q1lab.compare.export import export
 from q1lab.errors import Problem
+from q1lab.index import labels
 from q1lab.index.store import Store
-from q1lab.study import labels, studies
+from q1lab.study import studies
 from tests.kit.lab_home import finish, make_study, train
 
 
@@ -94,7 +95,9 @@ def test_the_command(tmp_path: Path) -> None:
 
 def test_tags_and_notes_are_exported_and_a_tag_chooses(tmp_path: Path) -> None:
     two()
-    labels.write("gqa-1", labels.Labels('half the "batch", again', ("draft", "long-context")))
+    made = labels.Labels('half the "batch", again', ("draft", "long-context"))
+    with Store() as store:
+        labels.change(store, "gqa-1", lambda _: made)
     run = CliRunner().invoke
     for form in ("csv", "json"):
         target = str(tmp_path / f"draft.{form}")

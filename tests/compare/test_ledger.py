@@ -14,9 +14,9 @@ from q1lab.compare.keeping import compare
 from q1lab.compare.record import Comparison
 from q1lab.compare.stats import ALPHA, ALPHA_LATER, Kind, Reason
 from q1lab.errors import NOTICES
-from q1lab.index import questions
+from q1lab.index import journal, questions, upkeep
 from q1lab.index.store import Store
-from q1lab.study import deleted, ranges, studies, upkeep
+from q1lab.study import ranges, studies
 from q1lab.study.studies import Imported, Study
 from tests.kit.lab_home import finish, make_study, train
 
@@ -38,6 +38,11 @@ def found(study: Study) -> Comparison:
 def begin(study: Study) -> None:
     with Store() as store:
         questions.begin(store, study)
+
+
+def on_record() -> list[journal.Body]:
+    """The acts of the journal."""
+    return [line.body for line in journal.read(paths.journal()).lines if line.body]
 
 
 def level_of(study: Study) -> float:
@@ -102,6 +107,14 @@ def test_asking_again_is_counted_and_pays(how: str) -> None:
     assert found(studies.load("rope-1")).alpha == ALPHA, "the first keeps its level"
 
 
+def test_an_import_is_asked_when_it_is_taken_in() -> None:
+    first = done(make_study(created=at(10)))
+    second = make_study("rope-2", seeds=(3, 4, 5), created=at(8))
+    done(edited(second, imported=Imported("runs.csv", time=at(12))))
+    assert level_of(first) == ALPHA
+    assert level_of(studies.load("rope-2")) == ALPHA_LATER
+
+
 def test_an_edited_file_is_the_same_question_and_another_file_is_not() -> None:
     def own(name: str, origin: str, sha256: str, hour: int) -> Study:
         study = make_study(name, created=at(hour))
@@ -151,7 +164,8 @@ def test_begun_is_asked_unless_nothing_could_be_seen(what: str, counts: bool) ->
         first.files.launch.write_text("{}")
         shutil.rmtree(first.files.root / "runs")
     if what.startswith("deleted"):
-        upkeep.delete("rope-1")
+        with Store() as store:
+            upkeep.delete(store, "rope-1")
     second = make_study("rope-2", seeds=(3, 4, 5), created=at(10))
     begin(second)
     told = found(done(second))
@@ -223,7 +237,8 @@ def test_deleting_a_study_leaves_its_line_in_the_ledger() -> None:
             }
             for row in store.runs(first.id)
         }
-        deleted.add(first.id, first.to_dict(), runs)
+        with store.act() as add:
+            add("delete", study=first.id, plan=first.to_dict(), runs=runs)
         with store.write() as db:
             db.execute("DELETE FROM studies WHERE id = ?", (first.id,))
     shutil.rmtree(first.files.root)
@@ -236,7 +251,7 @@ def test_a_name_that_is_given_again_hides_no_asking() -> None:
     first = done(make_study())
     begin(first)
     begin(first)
-    assert len(paths.questions_file().read_text().splitlines()) == 1
+    assert [body["act"] for body in on_record()] == ["begin"]
     shutil.rmtree(first.files.root)
     second = make_study(seeds=(3, 4, 5), created=at(10))
     begin(second)
@@ -244,12 +259,22 @@ def test_a_name_that_is_given_again_hides_no_asking() -> None:
     assert (told.study, told.asked) == ("rope-1", (2, 2))
 
 
+SENSELESS = [{"plan": {"id": 3}}, {"plan": {"id": "x", "created": "y"}}, {"plan": None}, {}]
+
+
 @pytest.mark.parametrize(
-    "line", ["{broken", "[]", '{"v": 2, "at": "later"}', '{"v": 1, "plan": {"id": 3}}', "\xff"]
+    "line",
+    [
+        b"{broken",
+        b"[]",
+        b"\xff",
+        *(journal.encoded([{"act": "begin", "at": at(1), **what}], "") for what in SENSELESS),
+    ],
 )
-def test_a_line_that_cannot_be_read_counts_as_an_asking(line: str) -> None:
+def test_a_line_that_cannot_be_read_counts_as_an_asking(line: bytes) -> None:
     study = done(make_study())
-    paths.questions_file().write_bytes(line.encode("latin-1"))
+    paths.ensure_home()
+    paths.journal().write_bytes(line)
     begin(study)
     told = found(study)
     assert (told.alpha, told.asked, told.family and told.family.questions) == (
@@ -257,18 +282,40 @@ def test_a_line_that_cannot_be_read_counts_as_an_asking(line: str) -> None:
         (2, 2),
         1,
     )
-    assert "line 1 can't be read, and counts as one more asking" in NOTICES.pop()
     assert "1 line of the record can't be read" in " ".join(telling.notes(told))
+
+
+def test_a_question_that_was_taken_out_of_the_journal_counts_as_an_asking() -> None:
+    begin(make_study())
+    second = done(make_study("rope-2", seeds=(3, 4, 5), created=at(10)))
+    begin(second)
+    shutil.rmtree(studies.load("rope-1").files.root)
+    lines = paths.journal().read_bytes().splitlines(keepends=True)
+    paths.journal().write_bytes(lines[1])
+    told = found(second)
+    assert (told.alpha, told.asked) == (ALPHA_LATER, (2, 2))
+    assert "doesn't follow from the line before it" in NOTICES[-1]
+
+
+def test_one_question_is_handed_out_without_the_rest() -> None:
+    """A stranger checks it against the journal's last link, with the hashes of the other lines."""
+    for name in ("rope-1", "rope-2", "rope-3"):
+        begin(make_study(name))
+    lines = journal.read(paths.journal()).lines
+    shas = [journal.hash_of(body) for body in on_record()]
+    link, handed_out = journal.START, on_record()[1]
+    for sha in (shas[0], journal.hash_of(handed_out), shas[2]):
+        link = journal.link_of(link, sha)
+    assert (handed_out["act"], handed_out["plan"]["id"]) == ("begin", "rope-2")
+    assert link == lines[-1].link
 
 
 def test_a_clock_that_goes_back_hides_no_asking() -> None:
     first = done(make_study(created="2099-01-01T10:00:00+00:00"))
     with Store() as store:
         compare(store, first)
-        questions.begin(store, first)
-        paths.questions_file().write_text(
-            paths.questions_file().read_text().replace('"at": "20', '"at": "2099-01-01T10:00:00 20')
-        )
+        with store.act() as add:
+            add("begin", at="2099-01-01T10:00:00 2026", plan=first.to_dict())
         second = done(make_study("rope-2", seeds=(3, 4, 5)))
         questions.begin(store, second)
         assert compare(store, second).alpha == ALPHA_LATER
@@ -314,9 +361,12 @@ def test_an_arm_that_goes_astray_is_told_wherever_it_did() -> None:
 
 
 def test_a_damaged_line_of_the_ledger_stops_nothing() -> None:
-    lines = ('{"id": "x", "plan": {"id": 3}, "runs": []}', '{"id": "y"}', "null", "[]", "{broken")
-    paths.deleted_file().write_text("\n".join(lines) + "\n")
-    assert level_of(done(make_study())) == ALPHA
+    """Nobody knows what it said, so it counts; the others are read."""
+    bad = [{"study": "x", "plan": {"id": 3}, "runs": {}}, {"study": "y"}, {"study": {}}]
+    paths.ensure_home()
+    bodies = [{"act": "delete", "at": at(1), **one} for one in bad]
+    paths.journal().write_bytes(journal.encoded(bodies, journal.START))
+    assert found(done(make_study())).asked == (4, 4)
 
 
 def test_a_planned_range_keeps_the_level_that_it_was_declared_with() -> None:

@@ -10,7 +10,6 @@ import shlex
 import shutil
 import subprocess
 import sys
-import tomllib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -29,6 +28,7 @@ from q1lab.study.studies import Study
 from tests.kit.places import MODELS
 from tests.kit.repos import begun, git, of_its_own
 
+OF_ITS_FILES = "q1lab run {0}/source/modified/swiglu.py --baseline {0}/source/baseline/model.py"
 Fake = Callable[..., None]
 SETTINGS = {
     "n_layer": 1,
@@ -122,9 +122,11 @@ def test_a_clone_trains_exactly_the_study(repo: Path, home: Path, tmp_path: Path
     committed = git(repo, "show", "--name-only", "--format=", "HEAD").split()
     assert committed == [
         "MODIFICATION.md",
-        "studies/swiglu-1/model.py",
-        "studies/swiglu-1/study.toml",
-        "studies/swiglu-1/swiglu.py",
+        "studies/swiglu-1/bundle.json",
+        *(f"studies/swiglu-1/runs/{run}/events.jsonl" for run in sorted(losses(home))),
+        "studies/swiglu-1/source/baseline/model.py",
+        "studies/swiglu-1/source/modified/swiglu.py",
+        "studies/swiglu-1/study.json",
     ]
     merged = learner.merge(repo / "swiglu.py", repo / "model.py")
     (repo / "model.py").write_bytes(merged.new)
@@ -149,8 +151,10 @@ def study(repo: Path, fake_trainer: Fake) -> Study:
 def test_a_copy_of_a_model_file_is_one_line_of_the_preview(study: Study, repo: Path) -> None:
     shown = q1lab(repo, "keep", study.id, "--dry-run")
     lines = (repo / "swiglu.py").read_text().count("\n")
-    assert f"+++ studies/{study.id}/swiglu.py (new: {lines} lines, the file as it trained)" in shown
-    assert f"+++ studies/{study.id}/study.toml" in shown
+    copy = f"+++ studies/{study.id}/source/modified/swiglu.py"
+    assert f"{copy} (new: {lines} lines, the file as it trained)" in shown
+    assert f"+++ studies/{study.id}/study.json (new)" in shown
+    assert '+ "headline": "welch"' in shown
     assert "+class GPT" not in shown
 
 
@@ -167,13 +171,16 @@ def planned(folder: Path | str, **more: object) -> planning.Plan:
 
 
 def test_everything_that_was_decided_is_on_record(study: Study, repo: Path) -> None:
-    record = tomllib.loads((keep(study, repo) / "study.toml").read_text())
-    assert record["config"] == study.config
-    assert record["seeds"] == [2, 5]
-    assert (record["headline"], record["device"], record["dtype"]) == ("welch", "cpu", "fp32")
-    assert record["threads"] == study.threads
-    assert record["val_loss"] == kept.values_of(study)
-    assert str(repo) not in (repo / "studies/swiglu-1/study.toml").read_text()
+    found = kept.load(keep(study, repo))
+    there = found.study
+    assert there.config == study.config
+    assert there.seeds == (2, 5)
+    assert (there.headline, there.device, there.dtype) == ("welch", "cpu", "fp32")
+    assert there.threads == study.threads
+    assert found.values == kept.values_of(study)
+    assert len(found.values) == 4
+    for file in found.folder.rglob("*"):
+        assert file.is_dir() or str(repo) not in file.read_text()
 
 
 def test_the_folder_plans_the_study_in_another_home(
@@ -212,10 +219,11 @@ def test_other_losses_are_said_to_be_other(study: Study, repo: Path) -> None:
 
 def test_an_edited_file_is_not_what_trained(study: Study, repo: Path) -> None:
     folder = keep(study, repo)
-    (folder / "swiglu.py").write_text((folder / "swiglu.py").read_text() + "\nx = 1\n")
+    file = folder / "source/modified/swiglu.py"
+    file.write_text(file.read_text() + "\nx = 1\n")
     with pytest.raises(Problem, match="is not the file that trained in swiglu-1") as no:
         kept.load(folder)
-    assert f"q1lab run {folder}/swiglu.py --baseline {folder}/model.py" in str(no.value)
+    assert OF_ITS_FILES.format(folder) in str(no.value)
     assert reproduce.files(study, repo)[0] == {}
     assert "no longer what trained" in reproduce.files(study, repo)[1][0]
     assert not reproduce.stands(study, repo)
@@ -227,9 +235,94 @@ def test_more_than_the_folder_says_is_refused(study: Study, repo: Path) -> None:
         with pytest.raises(Problem, match="says by itself what it trains") as no:
             planned(folder, **more)
         said = str(no.value)
-        assert f"q1lab run {folder}/swiglu.py --baseline {folder}/model.py" in said
+        assert OF_ITS_FILES.format(folder) in said
         assert f" {next(iter(more.values()))}" in said or "--max-iters 3" in said
     assert planned(folder, jobs=1, wandb="disabled").study.id == "swiglu-1"
+
+
+@pytest.mark.parametrize(
+    ("name", "how"),
+    [
+        ("study.json", "gone"),
+        ("study.json", "{"),
+        ("study.json", "[]"),
+        ("study.json", "changed"),
+        ("bundle.json", "{"),
+        ("bundle.json", '{"v": 2, "study": "swiglu-1", "files": {}}'),
+        ("bundle.json", '{"v": 1, "study": "other-1", "files": {}}'),
+        ("bundle.json", '{"v": 1, "study": "swiglu-1", "files": {"../x.py": "0"}}'),
+        ("bundle.json", '{"v": 1, "files": []}'),
+        ("runs/modified-seed2/events.jsonl", "gone"),
+        ("runs/modified-seed2/events.jsonl", "changed"),
+        ("runs/modified-seed2/events.jsonl", "link"),
+        ("source/baseline/model.py", "gone"),
+    ],
+)
+def test_a_damaged_folder_is_one_line(
+    study: Study, repo: Path, tmp_path: Path, name: str, how: str
+) -> None:
+    folder = keep(study, repo)
+    file = folder / name
+    if how == "changed":
+        file.write_text(file.read_text() + " \n")
+    elif how in ("gone", "link"):
+        file.rename(tmp_path / "moved")
+        if how == "link":
+            file.symlink_to(tmp_path / "moved")
+    else:
+        file.write_text(how)
+    with pytest.raises(Problem) as no:
+        kept.load(folder)
+    assert str(folder) in str(no.value)
+    assert "\n" not in str(no.value)
+
+
+def test_line_ends_that_git_made_are_no_damage(study: Study, repo: Path) -> None:
+    folder = keep(study, repo)
+    for file in folder.rglob("*.*"):
+        if file.is_file():
+            file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))
+    assert kept.load(folder).values == kept.values_of(study)
+
+
+# ── a folder of the version before
+
+
+def keep_as_before(study: Study, root: Path, **more: object) -> Path:
+    """As q1lab 0.1.0 kept a study."""
+    import tomlkit
+
+    folder = root / kept.folder_of(study)
+    folder.mkdir(parents=True)
+    arms = {}
+    for arm in studies.ARMS:
+        one = study.arms[arm]
+        (folder / Path(one.source).name).write_bytes((study.files.root / one.source).read_bytes())
+        arms[arm] = {"name": one.variant, "file": Path(one.source).name, "sha256": one.sha256}
+        arms[arm] |= {"parameters": one.n_params}
+    data = {"name": study.data.name, "sha256": study.data.sha256}
+    record = {
+        **{"format": 1, "study": study.id, "created": study.created, "seeds": list(study.seeds)},
+        **{"headline": study.headline, "preset": study.preset, "device": study.device},
+        **{"dtype": study.dtype, "threads": study.threads, "unchecked": study.unchecked, **arms},
+        "data": {**data, "characters": 5, "vocab_size": 9, "file": "words.txt"},
+        **{"config": dict(study.config), "versions": dict(study.versions)},
+        "val_loss": kept.values_of(study),
+    }
+    (folder / "study.toml").write_text(tomlkit.dumps({**record, **more}))
+    return folder
+
+
+def test_a_folder_of_the_version_before_trains_and_stays(study: Study, repo: Path) -> None:
+    folder = keep_as_before(study, repo)
+    made = planned(folder)
+    assert (made.is_new, made.missing, made.study.id) == (False, (), "swiglu-1")
+    assert made.kept
+    assert kept.outcome(made.kept, made.study).startswith("All 4 losses")
+    assert reproduce.stands(study, repo)
+    assert keep(study, repo) == folder
+    names = ["model.py", "study.toml", "swiglu.py"]
+    assert sorted(file.name for file in folder.iterdir()) == names
 
 
 @pytest.mark.parametrize(
@@ -254,10 +347,12 @@ def test_more_than_the_folder_says_is_refused(study: Study, repo: Path) -> None:
         "data.file = '../../secret'",
     ],
 )
-def test_a_damaged_record_is_one_line(study: Study, repo: Path, text: str) -> None:
+def test_a_damaged_record_of_the_version_before_is_one_line(
+    study: Study, repo: Path, text: str
+) -> None:
     import tomlkit
 
-    folder = keep(study, repo)
+    folder = keep_as_before(study, repo)
     file = folder / "study.toml"
     if "=" in text and text.split("=")[1].strip() and "format" not in text and "[" not in text[:1]:
         record = tomlkit.parse(file.read_text())
@@ -294,7 +389,7 @@ def test_data_of_ones_own(study: Study, repo: Path, tmp_path: Path, home: Path) 
             made[file] = planning.save(planning.plan(wish, store), store)
             ingest.take_in(store, made[file])
     private, shared = keep(made[outside], repo), keep(made[inside], repo)
-    assert str(tmp_path) not in (private / "study.toml").read_text()
+    assert str(tmp_path) not in (private / "study.json").read_text()
     shutil.rmtree(home / "data")
     with pytest.raises(Problem, match=r"which is not here: give the file with --data"):
         planned(private)
@@ -322,7 +417,7 @@ def test_keeping_is_polite(study: Study, repo: Path) -> None:
     assert "+++ " in said
     assert not (repo / "studies").exists()
     q1lab(repo, "keep", "swiglu-1", "--yes")
-    assert len(git(repo, "show", "--name-only", "--format=", "HEAD").split()) == 3
+    assert len(git(repo, "show", "--name-only", "--format=", "HEAD").split()) == 8
     assert "A  mine.txt" in git(repo, "status", "--short")
     assert "up to date" in q1lab(repo, "keep")
     assert "no study called" in q1lab(repo, "keep", "nothing-1", code=2)

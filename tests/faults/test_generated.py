@@ -127,7 +127,7 @@ def check_archive(data: bytes) -> None:
     """Restored whole, or one line and nothing left behind."""
     empty_home()
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "rope-1.q1lab.tar.gz"
+        file = Path(folder) / "rope-1.q1lab.zip"
         file.write_bytes(data)
         code, _, err = said("restore", str(file))
         assert [path.name for path in Path(folder).iterdir()] == [file.name]

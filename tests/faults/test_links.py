@@ -28,8 +28,8 @@ from tests.kit.waiting import wait_for
 SMALL = ("--preset", "quick", "--max-iters", "20", "--wandb", "@", "--json")
 
 PLACES = (
-    *("studies", "data", "scratch", "engine-check", "q1lab.db", "deleted.jsonl", "written.json"),
-    *("plan.lock", "studies/rope-1", "studies/rope-1/study.json", "studies/rope-1/labels.json"),
+    *("studies", "data", "scratch", "engine-check", "q1lab.db", "journal.jsonl", "written.json"),
+    *("plan.lock", "studies/rope-1", "studies/rope-1/study.json"),
     *("studies/rope-1/source", "studies/rope-1/runs", "studies/rope-1/claims"),
     *("studies/rope-1/lock", "studies/rope-1/launch.json", "studies/rope-1/runner.log"),
     *("studies/rope-1/wandb", "studies/rope-1/wandb/runs.json", "studies/rope-1/relay.log"),
@@ -49,8 +49,8 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     ("run", "swiglu", "--seeds", "1", *SMALL),
     ("stop", "rope-1"),
     ("sync", "rope-1"),
-    ("archive", "rope-1", "--output", "a.q1lab.tar.gz"),
-    ("restore", "kept.q1lab.tar.gz", "--as", "again-1"),
+    ("archive", "rope-1", "--output", "a.zip"),
+    ("restore", "kept.zip", "--as", "again-1"),
     ("prune", "--models", "--imports", "--data", "--older-than", "0", "--yes"),
     ("delete", "rope-1", "--yes"),
 )
@@ -90,7 +90,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
             assert main(["run", "rope", "--seeds", "2", *(w.replace("@", how) for w in SMALL)]) == 0
             relay = studies.load("rope-1").files.wandb / "relay.lock"
             wait_for(lambda: how == "disabled" or (relay.exists() and not is_locked(relay)))
-            assert main(["archive", "rope-1", "--output", "kept.q1lab.tar.gz"]) == 0
+            assert main(["archive", "rope-1", "--output", "kept.zip"]) == 0
             furnish(paths.home())
         return folder
 
@@ -168,7 +168,7 @@ def test_prune_says_what_it_keeps(trained: Path, capsys: pytest.CaptureFixture[s
     assert [path.name for path in weights.iterdir()] == ["iter-0000010-abc.pt"]
 
 
-@pytest.mark.parametrize("where", ["studies", "studies/rope-1", "studies/rope-1/study.toml"])
+@pytest.mark.parametrize("where", ["studies", "studies/rope-1", "studies/rope-1/study.json"])
 @pytest.mark.parametrize("how", [("--no-commit", "--yes"), ("--yes",), ("--dry-run",)])
 def test_keep_stays_in_the_repository(
     trained: Path,
@@ -184,7 +184,7 @@ def test_keep_stays_in_the_repository(
     outside.mkdir()
     link = repo / where
     link.parent.mkdir(parents=True, exist_ok=True)
-    link.symlink_to(outside / "it" if where.endswith(".toml") else outside)
+    link.symlink_to(outside / "it" if where.endswith(".json") else outside)
     assert main(["keep", "rope-1", "--repo", str(repo), *how]) in (1, 2)
     assert len(capsys.readouterr().err.strip().splitlines()) == 1
     assert list(outside.iterdir()) == []

@@ -156,7 +156,9 @@ def test_every_reader_of_a_name_is_bounded(tmp_path: Path, kind: str, home: Path
         "a picture": lambda: preview.picture(png.name, "", tmp_path),
         "a log": lambda: Tail(path).read(),
         "netrc": lambda: wandb_state.key_configured({"NETRC": str(path)}),
-        "netrc, for the client": lambda: wandb_state.environment(study, {"NETRC": str(path)}),
+        "netrc, for the client": lambda: wandb_state.environment(
+            study.files.root, {"NETRC": str(path)}
+        ),
     }
     for name, read in readers.items():
         found = within(60, read)

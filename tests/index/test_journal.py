@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from q1lab.errors import NOTICES, Problem
 from q1lab.files import try_lock
-from q1lab.index import folding, journal, learned, store
+from q1lab.index import folding, journal, labels, learned, store
 from q1lab.index.journal import Mark
 from q1lab.index.store import Store
 from q1lab.journal import predictions, reading
@@ -120,7 +120,11 @@ def rows(one: Store) -> dict[str, list[tuple[Any, ...]]]:
     """The learner's rows."""
     found = {}
     for table in folding.OWN_TABLES:
-        where = "WHERE key NOT IN ('journal', 'folded')" if table == "settings" else ""
+        where = (
+            "WHERE key NOT IN ('journal', 'folded', 'files', 'unread')"
+            if table == "settings"
+            else ""
+        )
         found[table] = [tuple(row) for row in one.db.execute(f"SELECT * FROM {table} {where}")]
     return found
 
@@ -330,10 +334,13 @@ def old_home(home: Path) -> Path:
     return home
 
 
+OLD_TABLES = [name for name in folding.OWN_TABLES if name not in ("begun", "deleted", "labels")]
+
+
 def old_rows(file: Path) -> dict[str, list[tuple[Any, ...]]]:
     db = sqlite3.connect(file)
     found = {}
-    for table in folding.OWN_TABLES:
+    for table in OLD_TABLES:
         found[table] = [tuple(row) for row in db.execute(f"SELECT * FROM {table}")]
     db.close()
     return found
@@ -343,7 +350,7 @@ FORGOTTEN = ("evidence:", "clock:", "timer:")
 
 
 def same(found: dict[str, list[tuple[Any, ...]]], old: dict[str, list[tuple[Any, ...]]]) -> None:
-    for table in folding.OWN_TABLES:
+    for table in OLD_TABLES:
         got, had = found[table], old[table]
         if table == "settings":
             got = [row for row in got if not row[0].startswith(FORGOTTEN)]
@@ -403,6 +410,93 @@ def test_a_take_over_that_is_cut_off_begins_again(old_home: Path, left: int) -> 
         old_rows(kept)["step_records"] == old["step_records"]
         for kept in old_home.glob("q1lab.0.1*.db")
     )
+
+
+QUESTIONS = [
+    {"v": 1, "at": "2026-03-07T10:00:00+00:00", "plan": {"id": "rope-1", "created": "c", "v": 2}},
+    {"v": 1, "at": "2026-03-07T10:00:01+00:00", "plan": {"id": "rope-2", "created": "c", "v": 2}},
+]
+DELETED = {
+    **{"v": 1, "id": "rope-2", "deleted": "2026-03-08T10:00:00+00:00"},
+    **{"plan": QUESTIONS[1]["plan"], "runs": {"baseline-seed0": {"state": "finished"}}},
+}
+
+
+@pytest.fixture
+def with_files(home: Path) -> Path:
+    """Questions, deletions and labels, as they were kept in files of their own."""
+    lines = [*map(json.dumps, QUESTIONS), "{broken"]
+    (home / "questions.jsonl").write_text("\n".join(lines))
+    (home / "deleted.jsonl").write_text(json.dumps(DELETED) + "\n[]\n")
+    for name, text in (("rope-1", '{"note": "mine", "tags": ["a"]}'), ("gqa-1", "{")):
+        (home / "studies" / name).mkdir(parents=True)
+        (home / "studies" / name / "labels.json").write_text(text)
+    return home
+
+
+def kept(one: Store) -> dict[str, list[tuple[Any, ...]]]:
+    tables = ("begun", "deleted", "labels")
+    return {
+        name: [tuple(row) for row in one.db.execute(f"SELECT * FROM {name}")] for name in tables
+    }
+
+
+def what_the_files_held() -> dict[str, list[tuple[Any, ...]]]:
+    plans = [json.dumps(line["plan"]) for line in QUESTIONS]
+    begun = [
+        (1, "rope-1", "c", QUESTIONS[0]["at"], plans[0]),
+        (2, "rope-2", "c", QUESTIONS[1]["at"], plans[1]),
+        (3, "", "", "", "null"),
+    ]
+    runs = json.dumps(DELETED["runs"])
+    deleted = [("rope-2", "c", DELETED["deleted"], plans[1], runs)]
+    return {"begun": begun, "deleted": deleted, "labels": [("rope-1", "mine", '["a"]')]}
+
+
+def test_files_of_the_version_before_are_taken_over_once(with_files: Path) -> None:
+    with Store() as one:
+        assert kept(one) == what_the_files_held()
+        assert one.notice is not None
+        assert "deletions and labels are now in journal.jsonl (5 lines)" in one.notice
+        labels.change(one, "rope-1", lambda _: labels.Labels("newer"))
+    assert "gqa-1/labels.json can't be read" in " ".join(NOTICES)
+    assert (with_files / "questions.0.1.jsonl").exists()
+    (with_files / "q1lab.db").unlink()
+    with Store() as one:
+        assert one.notice is None
+        assert labels.read(one, "rope-1") == labels.Labels("newer")
+        assert kept(one) == {**what_the_files_held(), "labels": [("rope-1", "newer", "[]")]}
+    again = json.dumps({**QUESTIONS[0], "at": "2026-03-09T10:00:00+00:00"}) + "\n"
+    (with_files / "questions.jsonl").write_text(again)
+    (with_files / "q1lab.db").unlink()
+    with Store() as one:
+        assert len(kept(one)["begun"]) == 4, "what an older q1lab wrote since is taken over, too"
+
+
+@pytest.mark.parametrize("left", range(3, 100, 8))
+def test_a_take_over_of_files_that_is_cut_off_goes_on(with_files: Path, left: int) -> None:
+    code = (
+        "import os, sys\nfrom q1lab.index import journal, older, store\n"
+        "left = int(sys.argv[1])\n"
+        "names = {'take_over_files', '_take_over_files', 'act', 'append', '_write'}\n"
+        "real = os.write\n"
+        "def slow(fd, data):\n"
+        "    global left\n"
+        "    left -= 1\n"
+        "    if left <= 0: real(fd, data[:len(data) // 2]); os.kill(os.getpid(), 9)\n"
+        "    return real(fd, data[:200])\n"
+        "journal.os.write = slow\n"
+        "def trace(frame, event, arg):\n    global left\n"
+        "    if frame.f_code.co_name not in names: return None\n"
+        "    left -= event == 'line'\n"
+        "    if left <= 0: os.kill(os.getpid(), 9)\n    return trace\n"
+        "sys.settrace(trace)\nstore.Store()\n"
+    )
+    subprocess.run([sys.executable, "-c", code, str(left)], capture_output=True, check=False)
+    with Store() as one:
+        found = kept(one)
+        assert found["begun"] == what_the_files_held()["begun"]
+        assert found == what_the_files_held()
 
 
 def test_a_damaged_database_of_the_version_before_gives_what_it_can(old_home: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Mapping
 from typing import Any
 
@@ -48,16 +49,16 @@ def make(
         complete=complete,
         picked=picked,
     )
-    means = (found.mean_baseline, found.mean_modified)
-    sds = (found.sd_baseline, found.sd_modified)
     arms = {}
-    for arm, values, mean, sd in zip(ARMS, (base, modified), means, sds, strict=True):
+    for arm, values in zip(ARMS, (base, modified), strict=True):
+        ended = [value for value in values.values() if value is not None]
+        whole = bool(ended) and not found.diverged[arm]
         params, flops, speed, wall = costs[arm]
         arms[arm] = ArmResult(
             variant=baseline if arm == "baseline" else variant,
             values=dict(values),
-            mean=mean,
-            std=sd,
+            mean=statistics.fmean(ended) if whole else None,
+            std=statistics.stdev(ended) if whole and len(ended) > 1 else None,
             n_params=params,
             flops_per_token=flops,
             tokens_per_s=speed,

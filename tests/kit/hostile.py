@@ -140,7 +140,8 @@ NAMES = ["../x", "/etc/passwd", "source/\udcff.py", "runs/a/../../b", "study.jso
 
 @some.composite
 def archives(draw: some.DrawFn) -> bytes:
-    """An archive with something hostile in its list, its names, its kinds of member or its bytes."""
+    """An archive with something hostile in its list, its names, its kinds of member or its bytes:
+    a zip, or a tar as the version before wrote it."""
     files = sound_archive()
     listed: Any = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
     manifest: Any = {
@@ -159,6 +160,14 @@ def archives(draw: some.DrawFn) -> bytes:
         files["study.json"] = json.dumps(draw(plans())).encode()
         listed["study.json"] = hashlib.sha256(files["study.json"]).hexdigest()
     raw = io.BytesIO()
+    if draw(some.booleans()):
+        with zipfile.ZipFile(raw, "w") as packed:
+            for name, data in [("bundle.json", json.dumps(manifest).encode()), *files.items()]:
+                hostile = draw(some.integers(0, 15)) == 0
+                info = zipfile.ZipInfo(draw(some.sampled_from(NAMES[:2])) if hostile else name)
+                info.external_attr = draw(some.sampled_from([0o644, 0o644, 0o120777])) << 16
+                packed.writestr(info, data)
+        return damaged(draw, raw.getvalue())
     with tarfile.open(fileobj=raw, mode="w") as tar:
         for name, data in [("q1lab-archive.json", json.dumps(manifest).encode()), *files.items()]:
             hostile = draw(some.integers(0, 15)) == 0
@@ -168,11 +177,15 @@ def archives(draw: some.DrawFn) -> bytes:
                 info.linkname = "/etc/passwd"
             info.size = len(data) if info.isreg() else 0
             tar.addfile(info, io.BytesIO(data) if info.isreg() else None)
-    text = bytearray(raw.getvalue())
+    return damaged(draw, gzip.compress(raw.getvalue(), 1))
+
+
+def damaged(draw: some.DrawFn, whole: bytes) -> bytes:
+    """Bytes as they are, or with a few flipped, or cut off."""
+    text = bytearray(whole)
     for _ in range(draw(some.sampled_from([0, 0, 1, 3]))):
         text[draw(some.integers(0, len(text) - 1))] ^= 1 << draw(some.integers(0, 7))
-    packed = gzip.compress(bytes(text), 1)
-    return packed[: draw(some.sampled_from([len(packed), len(packed), len(packed), 200]))]
+    return bytes(text[: draw(some.sampled_from([len(text), len(text), len(text), 200]))])
 
 
 @some.composite

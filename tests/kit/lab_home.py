@@ -11,16 +11,17 @@ import fcntl
 import json
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from textual.pilot import Pilot
 
 from q1lab.config import Config
+from q1lab.index import labels
 from q1lab.index.store import Store
 from q1lab.paths import content_dir
-from q1lab.study import labels, launch, studies, variants
+from q1lab.study import launch, studies, variants
 from q1lab.study.studies import ARMS, Arm, Data, Study
 from q1lab.tui.app import Q1Lab
 from q1lab.tui.screens.lab import LabScreen
@@ -220,7 +221,9 @@ def past() -> None:
 
 def labeled() -> None:
     """Write a note and two tags at one of them."""
-    labels.write("llama-1", labels.Labels("the batch is half", ("draft", "long-context")))
+    made = labels.Labels("the batch is half", ("draft", "long-context"))
+    with Store() as store:
+        labels.change(store, "llama-1", lambda _: made)
 
 
 def app(**given: Any) -> Q1Lab:

@@ -52,7 +52,9 @@ def drafted(wish: Wish) -> Study:
     }
     data = corpora.prepare(wish.data, config["block_size"])
     seeds = command.parse_seeds(wish.seeds)
-    return planning._draft(wish, seeds, preset, config, data, answer, baseline, modified)
+    runs = 2 * len(seeds)
+    places = planning.engine_of(None).places(answer["device"], runs, runs, wish.jobs)
+    return planning._draft(wish, seeds, preset, config, data, answer, pair, places)
 
 
 OVERRIDES: dict[str, st.SearchStrategy[str]] = {

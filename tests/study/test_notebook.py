@@ -234,6 +234,33 @@ def test_a_zip_that_is_none(home: Path, tmp_path: Path, name: str) -> None:
     assert len(out.strip().splitlines()) == 1
 
 
+def test_results_of_the_version_before_and_damaged_ones(
+    fake_trainer: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a notebook of 0.1.0 made had no list of hashes."""
+    assert invoke("run", "rope", "--seeds", "1", "--engine", "notebook")[0] == 0
+    assert away_with(tmp_path / "away", monkeypatch).returncode == 0
+    file = tmp_path / "away" / "rope-1-results.zip"
+    with zipfile.ZipFile(file) as packed:
+        held = {name: packed.read(name) for name in packed.namelist()}
+    events = "runs/baseline-seed0/events.jsonl"
+    old, bad = ({**held} for _ in range(2))
+    del old["bundle.json"]
+    old["../../beside"] = b"not q1lab's"
+    bad[events] = bad[events].replace(b"0", b"1", 1)
+    for name, files in (("bad", bad), ("old", old)):
+        with zipfile.ZipFile(tmp_path / f"{name}.zip", "w") as packed:
+            for member, data in files.items():
+                packed.writestr(member, data)
+    code, out = invoke("import", str(tmp_path / "bad.zip"))
+    assert (code, len(out.strip().splitlines())) == (1, 1)
+    assert f"{events} is not what its list has" in out
+    code, out = invoke("import", str(tmp_path / "old.zip"))
+    assert code == 0, out
+    assert "2 runs taken in" in out
+    assert studies.ids() == ["rope-1"]
+
+
 def lying_zip(file: Path, size: int, *, says: int | None = None) -> Path:
     """A zip whose plan is ``size`` bytes of nothing, and of ``says`` bytes by its list."""
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as packed:
@@ -257,7 +284,7 @@ def test_a_zip_that_would_fill_the_disk_is_refused_before_it_does(
     assert code == 1
     assert len(out.strip().splitlines()) == 1
     assert ("there is no room" if says is None else "can't be unpacked") in out
-    assert not list((small_disk / "home").glob("*import*"))
+    assert not list((small_disk / "home").glob(".take-in*"))
 
 
 def test_a_study_for_a_notebook_is_not_trained_here(

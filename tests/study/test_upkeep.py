@@ -11,7 +11,9 @@ import subprocess
 import sys
 import tarfile
 import time
+import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +22,11 @@ import pytest
 from q1lab import paths
 from q1lab.cli import run as main
 from q1lab.errors import Problem
-from q1lab.files import sha256_file
-from q1lab.study import archive, deleted, labels, studies, upkeep
+from q1lab.files import sha256_file, utc_now
+from q1lab.index import labels, questions, upkeep
+from q1lab.index.store import Store
+from q1lab.study import bundle, studies
+from q1lab.study.studies import Imported
 from tests.kit import wandb_study as lab
 
 SMALL = ("--preset", "quick", "--max-iters", "20", "--seeds", "2", "--wandb", "disabled", "--json")
@@ -47,6 +52,26 @@ def results(capsys: pytest.CaptureFixture[str], name: str) -> Any:
     return json.loads(capsys.readouterr().out)
 
 
+def delete(name: str) -> None:
+    with Store() as store:
+        upkeep.delete(store, name)
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    files = [path for path in folder.rglob("*") if path.is_file() and path.name != "lock"]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+def away() -> list[questions.Deleted]:
+    with Store() as store:
+        return questions.away(store)
+
+
+def noted(name: str) -> labels.Labels:
+    with Store() as store:
+        return labels.read(store, name)
+
+
 # ── delete
 
 
@@ -61,11 +86,12 @@ def test_a_deleted_study_leaves_its_plan_and_its_ends(
     assert paths.study_dir(trained).is_dir()
     assert main(["delete", trained, "--yes"]) == 0
     assert list(paths.studies_dir().iterdir()) == []
-    (record,) = deleted.records()
-    assert record["id"] == trained
-    assert record["plan"] == json.loads(json.dumps(plan))
-    assert {run["state"] for run in record["runs"].values()} == {"finished"}
-    assert all(isinstance(run["val_loss"], float) for run in record["runs"].values())
+    (record,) = away()
+    assert record.id == trained
+    assert record.study
+    assert record.study.to_dict() == plan
+    assert {run["state"] for run in record.runs.values()} == {"finished"}
+    assert all(isinstance(run["val_loss"], float) for run in record.runs.values())
     assert main(["status"]) == 0
     assert "No study yet" in capsys.readouterr().out
     assert main(["run", "rope", *SMALL]) == 0
@@ -79,7 +105,7 @@ def test_a_running_study_is_not_deleted(capsys: pytest.CaptureFixture[str]) -> N
             assert main(words) == 1
             assert "is running" in capsys.readouterr().err
     assert studies.load(study.id) == study
-    assert deleted.records() == []
+    assert away() == []
 
 
 def test_what_a_later_study_reused_is_said(
@@ -101,7 +127,7 @@ def test_a_damaged_study_and_a_link_can_be_deleted(
     (paths.studies_dir() / "linked-1").symlink_to(elsewhere)
     assert main(["delete", trained, "linked-1", "--yes"]) == 0
     assert "can't be read" in capsys.readouterr().out
-    assert [one["plan"] for one in deleted.records()] == [None, None]
+    assert [one.study for one in away()] == [None, None]
     assert elsewhere.is_dir(), "what a link leads to is not q1lab's"
     assert main(["delete", "..", "--yes"]) == 2
     assert main(["delete", "nope-1", "--yes"]) == 2
@@ -116,16 +142,72 @@ def test_a_deletion_that_was_cut_off(trained: str, monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(Path, "rename", killed)
     with pytest.raises(KeyboardInterrupt):
-        upkeep.delete(trained)
-    assert deleted.records() == [], "it is still here"
+        delete(trained)
+    assert away() == [], "it is still here"
     assert studies.load(trained)
     monkeypatch.setattr(Path, "rename", real)
-    monkeypatch.setattr(shutil, "rmtree", killed)
-    with pytest.raises(KeyboardInterrupt):
-        upkeep.delete(trained)
+    delete(trained)
     assert studies.ids() == []
-    assert [item.kind for item in upkeep.plan()] == ["leftovers"]
-    assert len(deleted.records()) == 1
+    assert [item.kind for item in upkeep.plan()] == ["trash"]
+    with monkeypatch.context() as broken:
+        broken.setattr(shutil, "rmtree", killed)
+        with pytest.raises(KeyboardInterrupt), Store() as store:
+            upkeep.free(store, upkeep.plan())
+    assert upkeep.in_trash(trained) is None, "half a study does not come back"
+    with Store() as store:
+        upkeep.free(store, upkeep.plan())
+    assert upkeep.plan() == []
+    assert len(away()) == 1
+
+
+def test_a_deleted_study_comes_back_whole(trained: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["tag", trained, "keep"]) == 0
+    before, files = results(capsys, trained), tree(paths.study_dir(trained))
+    assert main(["delete", trained, "--yes"]) == 0
+    assert f"`q1lab restore {trained}` brings it back" in capsys.readouterr().out
+    assert main(["restore", "rope"]) == 1, "no archive, and none in the trash"
+    assert main(["restore", trained]) == 0
+    assert tree(paths.study_dir(trained)) == files
+    assert (results(capsys, trained), noted(trained).tags) == (before, ("keep",))
+    assert away() == []
+    assert main(["delete", trained, "--yes"]) == 0
+    assert main(["restore", trained, "--as", "other-1"]) == 0
+    assert studies.load("other-1").id == "other-1"
+    assert [one.id for one in away()] == [trained], "the name stays its own"
+
+
+def test_pruning_empties_the_trash_and_says_how_much(
+    trained: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["delete", trained, "--yes"]) == 0
+    capsys.readouterr()
+    assert main(["prune", "--yes", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["bytes"] > 4 * 3000
+    assert [item["kind"] for item in told["items"]] == ["trash"]
+    assert list(paths.trash_dir().iterdir()) == []
+    assert main(["restore", trained]) == 1
+    assert [one.id for one in away()] == [trained]
+
+
+@pytest.mark.parametrize("how", ["a link", "a damaged plan", "no plan"])
+def test_whatever_was_deleted_comes_back(
+    trained: str, how: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = paths.study_dir(trained)
+    if how == "a link":
+        folder.rename(tmp_path / "elsewhere")
+        folder.symlink_to(tmp_path / "elsewhere")
+    elif how == "no plan":
+        (folder / "study.json").unlink()
+    else:
+        (folder / "study.json").write_text("{")
+    assert main(["delete", trained, "--yes"]) == 0
+    assert not folder.is_symlink()
+    assert not folder.exists()
+    main(["restore", trained])
+    assert len(tree(folder)) > 10
+    assert folder.is_symlink() == (how == "a link")
 
 
 # ── prune
@@ -238,7 +320,18 @@ def test_prune_weights_imports_and_texts_on_demand(
     assert "swiglu-1 reused runs of rope-1: it has copies of its own" in said
     assert studies.ids() == [trained, "swiglu-1"]
     assert len(list(paths.data_dir().glob("*.txt"))) == 1
-    assert len(deleted.records()) == 1
+    assert len(away()) == 1
+
+
+def test_an_import_is_as_old_as_its_taking_in() -> None:
+    """Its runs may be from long ago."""
+    plan = lab.plan(wandb="disabled")
+    for time_, kinds in ((utc_now(), []), ("2020-01-01T00:00:00+00:00", ["imports"])):
+        study = replace(
+            plan, created="2020-01-01T00:00:00+00:00", imported=Imported("x", "", time_)
+        )
+        studies.save(study)
+        assert [item.kind for item in upkeep.plan(imports=True)] == kinds
 
 
 # ── notes and tags
@@ -263,7 +356,7 @@ def test_notes_and_tags_are_shown_and_filter(
     assert main(["tag", "--json"]) == 0
     assert json.loads(capsys.readouterr().out.partition("\n")[2]) == {"long-context": 1}
     assert main(["note", trained, "--clear"]) == 0
-    assert labels.read(trained) == labels.Labels("", ("long-context",))
+    assert noted(trained) == labels.Labels("", ("long-context",))
     assert studies.load(trained) == identity, "labels are no part of the plan"
 
 
@@ -283,15 +376,24 @@ def test_bad_labels_are_one_line(
 ) -> None:
     assert main(words) == 2
     assert len(capsys.readouterr().err.splitlines()) == 1
-    assert labels.read(trained) == labels.Labels()
+    assert noted(trained) == labels.Labels()
 
 
-def test_labels_from_elsewhere_stop_nobody(trained: str) -> None:
-    file = studies.load(trained).files.labels
-    for text in ("[]", "{", '{"tags": 3, "note": []}', '{"tags": ["a b", 1, "ok"]}', "[" * 10_000):
-        file.write_text(text)
-        assert labels.read(trained).note == ""
-        assert set(labels.read(trained).tags) <= {"ok"}
+def test_labels_from_elsewhere_are_taken_as_far_as_they_are_any() -> None:
+    for record in ({"tags": 3, "note": []}, {"tags": ["a b", 1, "ok"]}, {"note": "x" * 9000}):
+        found = labels.of_record(record)
+        assert set(found.tags) <= {"ok"}
+        assert len(found.note) <= labels.LONGEST
+    with pytest.raises(ValueError, match="no object"):
+        labels.of_record([])
+
+
+def test_a_new_study_of_an_old_name_has_none_of_its_labels(trained: str) -> None:
+    assert main(["tag", trained, "mine"]) == 0
+    shutil.rmtree(paths.study_dir(trained))
+    time.sleep(1.1)  # a study is told apart by the second in which it was planned
+    assert main(["run", "rope", *SMALL]) == 0
+    assert noted(trained) == labels.Labels()
 
 
 # ── archive and restore
@@ -307,21 +409,21 @@ def test_a_study_as_one_file_and_back(
         for p in paths.study_dir(trained).rglob("*")
         if p.name in ("study.json", "events.jsonl", "model.pt", "labels.json") or p.suffix == ".py"
     }
-    target = tmp_path / "one.q1lab.tar.gz"
+    target = tmp_path / "one.q1lab.zip"
     assert main(["archive", trained, "--output", str(target)]) == 0
     assert main(["archive", trained, "--output", str(target)]) == 2, "nothing is overwritten"
     assert main(["restore", str(target)]) == 2, "it is here"
     assert main(["delete", trained, "--yes"]) == 0
     shutil.rmtree(paths.data_dir())
     assert main(["restore", str(target)]) == 0
-    assert deleted.records() == []
+    assert away() == []
     again = {name: sha256_file(paths.study_dir(trained) / name) for name in files}
     assert again == files
     found = results(capsys, trained)
     assert found == before
     study = studies.load(trained)
     assert (paths.home() / study.data.file).is_file(), "it can go on"
-    assert labels.read(trained).tags == ("keep",)
+    assert noted(trained).tags == ("keep",)
     assert main(["restore", str(target), "--as", "copy-1"]) == 0
     assert studies.load("copy-1").id == "copy-1"
     assert sorted(studies.ids()) == ["copy-1", trained]
@@ -329,21 +431,47 @@ def test_a_study_as_one_file_and_back(
     assert mode == {0}
 
 
-def remade(target: Path, change: Callable[[dict[str, bytes], dict[str, Any]], None]) -> Path:
-    """The archive again, its members and its list changed."""
-    with tarfile.open(target) as tar:
-        held = {m.name: tar.extractfile(m).read() for m in tar}  # type: ignore[union-attr]
-    manifest = json.loads(held.pop(archive.MANIFEST))
-    change(held, manifest)
-    out = target.with_name("changed.tar.gz")
+def held_by(target: Path) -> tuple[dict[str, bytes], dict[str, Any]]:
+    """An archive's files by their names, and its list."""
+    with zipfile.ZipFile(target) as packed:
+        held = {name: packed.read(name) for name in packed.namelist()}
+    return held, json.loads(held.pop(bundle.LIST))
+
+
+def as_zip(out: Path, held: dict[str, bytes], listed: dict[str, Any]) -> Path:
+    with zipfile.ZipFile(out, "w") as packed:
+        for name, data in {bundle.LIST: json.dumps(listed).encode(), **held}.items():
+            info = zipfile.ZipInfo(name)
+            info.external_attr = (0o120777 if data == b"LINK" else 0o644) << 16
+            packed.writestr(info, data)
+    return out
+
+
+def as_before(out: Path, held: dict[str, bytes], listed: dict[str, Any]) -> Path:
+    """A gzipped tar, as the version before wrote it."""
     with tarfile.open(out, "w:gz") as tar:
-        for name, data in {archive.MANIFEST: json.dumps(manifest).encode(), **held}.items():
+        for name, data in {"q1lab-archive.json": json.dumps(listed).encode(), **held}.items():
             info = tarfile.TarInfo(name)
             info.size = len(data)
             if data == b"LINK":
                 info.type, info.linkname, info.size = tarfile.SYMTYPE, "/etc/passwd", 0
             tar.addfile(info, io.BytesIO(data))
     return out
+
+
+def test_an_archive_of_the_version_before_is_restored(
+    trained: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["tag", trained, "keep"]) == 0
+    before = results(capsys, trained)
+    target = tmp_path / "one.zip"
+    assert main(["archive", trained, "--output", str(target)]) == 0
+    old = as_before(tmp_path / "one.q1lab.tar.gz", *held_by(target))
+    assert main(["delete", trained, "--yes"]) == 0
+    shutil.rmtree(paths.data_dir())
+    assert main(["restore", str(old)]) == 0
+    assert results(capsys, trained) == before
+    assert noted(trained).tags == ("keep",)
 
 
 HOSTILE: dict[str, Callable[[dict[str, bytes], dict[str, Any]], None]] = {
@@ -373,19 +501,25 @@ HOSTILE: dict[str, Callable[[dict[str, bytes], dict[str, Any]], None]] = {
 }
 
 
+@pytest.mark.parametrize("form", [as_zip, as_before])
 @pytest.mark.parametrize("how", [*HOSTILE, "cut off", "garbled", "no archive", "empty", "a bomb"])
 def test_a_hostile_archive_leaves_nothing(
-    how: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    how: str,
+    form: Callable[[Path, dict[str, bytes], dict[str, Any]], Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     study = lab.plan(wandb="disabled")
     lab.train_all(study)
-    target = tmp_path / "a.tar.gz"
-    archive.pack(study.id, target)
-    upkeep.delete(study.id)
+    target = tmp_path / "a.zip"
+    bundle.pack(study.id, target)
+    delete(study.id)
+    held, listed = held_by(target)
     if how in HOSTILE:
-        bad = remade(target, HOSTILE[how])
+        HOSTILE[how](held, listed)
+        bad = form(tmp_path / "changed.zip", held, listed)
     else:
-        data = target.read_bytes()
+        data = form(tmp_path / "same.zip", held, listed).read_bytes()
         changed = {
             "cut off": data[: len(data) // 2],
             "garbled": data[:200] + bytes(50) + data[250:],
@@ -393,7 +527,7 @@ def test_a_hostile_archive_leaves_nothing(
             "empty": b"",
             "a bomb": gzip.compress(bytes(50_000_000)),
         }[how]
-        bad = tmp_path / "bad.tar.gz"
+        bad = tmp_path / "bad.zip"
         bad.write_bytes(changed)
     before = sorted(p.name for p in paths.home().rglob("*"))
     assert main(["restore", str(bad)]) in (1, 2)
@@ -402,7 +536,7 @@ def test_a_hostile_archive_leaves_nothing(
     assert sorted(p.name for p in paths.home().rglob("*")) == before
     assert studies.ids() == []
     assert not (tmp_path / "x.py").exists()
-    archive.unpack(target)
+    bundle.restore(target)
     assert studies.ids() == [study.id]
 
 
@@ -410,18 +544,18 @@ def test_an_archive_whose_list_is_no_file_is_one_line(tmp_path: Path) -> None:
     """Found by the generator of tests/faults/test_generated.py."""
     file = tmp_path / "a.q1lab.tar.gz"
     with tarfile.open(file, "w:gz") as tar:
-        info = tarfile.TarInfo(archive.MANIFEST)
+        info = tarfile.TarInfo("q1lab-archive.json")
         info.type = tarfile.DIRTYPE
         tar.addfile(info)
-    with pytest.raises(Problem, match="does not begin with q1lab's list"):
-        archive.unpack(file)
+    with pytest.raises(Problem, match="is no file of a study"):
+        bundle.restore(file)
 
 
 def test_restoring_what_is_no_file(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path, tmp_path / "pipe", tmp_path / "none", Path("/dev/zero")):
-        with pytest.raises(Problem, match="cannot restore"):
-            archive.unpack(path)
+        with pytest.raises(Problem, match="can't be unpacked"):
+            bundle.restore(path)
 
 
 def test_tags_that_are_put_on_at_once_are_all_there(trained: str) -> None:
@@ -431,26 +565,14 @@ def test_tags_that_are_put_on_at_once_are_all_there(trained: str) -> None:
         for n in range(4)
     ]
     assert [one.wait(timeout=120) for one in both] == [0] * 4
-    assert set(labels.read(trained).tags) == {f"t{n}" for n in range(4)}
-
-
-def test_labels_that_cannot_be_read_are_not_written_over(
-    trained: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    labels.write(trained, labels.Labels("worth keeping"))
-    file = studies.load(trained).files.labels
-    damaged = file.read_bytes().replace(b'"note"', b'"note')
-    file.write_bytes(damaged)
-    assert main(["tag", trained, "draft"]) == 1
-    assert "can't be read, and would be lost" in capsys.readouterr().err
-    assert file.read_bytes() == damaged
+    assert set(noted(trained).tags) == {f"t{n}" for n in range(4)}
 
 
 def test_a_plan_under_another_name_is_synced_before_it_is_there(
     trained: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    target = tmp_path / "one.tar.gz"
-    archive.pack(trained, target)
+    target = tmp_path / "one.zip"
+    bundle.pack(trained, target)
     synced: list[str] = []
     real = os.fsync
 

@@ -140,7 +140,7 @@ def test_the_environment_keeps_all_files_in_the_study_and_the_key_readable(tmp_p
         "[default]\nbase_url = https://wandb.example\nentity = alice\n"
     )
     env = wandb_state.environment(
-        study,
+        study.files.root,
         {
             "WANDB_CONFIG_DIR": str(tmp_path),
             "WANDB_RUN_ID": "evil",

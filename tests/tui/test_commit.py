@@ -88,7 +88,10 @@ async def test_edits_of_the_learners_are_shown_and_asked_about(repo: Path) -> No
     assert len(commits(repo)) == 3
 
 
-async def test_always_is_remembered_and_then_nothing_is_asked(repo: Path) -> None:
+async def test_always_is_remembered_and_then_nothing_is_asked(
+    repo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
     async with running(a_choice, config=Config(repo=repo), size=(100, 30)) as (app, pilot):
         press(app, "q1lab retro")
         await until(pilot, lambda: getattr(app.screen, "proposal", None) is not None)
@@ -98,8 +101,9 @@ async def test_always_is_remembered_and_then_nothing_is_asked(repo: Path) -> Non
         press(app, "q1lab modification")
         await until(pilot, lambda: len(commits(repo)) == 3)
         await until(pilot, lambda: not isinstance(app.screen, CommitScreen))
+        monkeypatch.setattr(app, "notify", lambda text, **_: told.append(text))
         press(app, "q1lab modification")  # and once more: up to date, said and closed
-        await until(pilot, lambda: isinstance(app.screen, CommitScreen))
+        await until(pilot, lambda: told == ["MODIFICATION.md: up to date"])
         await until(pilot, lambda: not isinstance(app.screen, CommitScreen))
     assert len(commits(repo)) == 3
 
@@ -172,9 +176,18 @@ async def test_the_merge_is_shown_before_it_is_committed(repo: Path) -> None:
     assert len(commits(repo)) == 3
 
 
-async def test_what_commits_with_options_shows_its_dry_run_first(repo: Path) -> None:
+async def test_the_options_of_a_document_are_shown_in_what_it_would_commit(repo: Path) -> None:
     async with running(a_choice, config=Config(repo=repo), size=(100, 30)) as (app, pilot):
-        press(app, "q1lab modification --overwrite")
+        press(app, "q1lab post new --title 'A title of mine'")
+        await until(pilot, lambda: getattr(app.screen, "proposal", None) is not None)
+        assert isinstance(app.screen, CommitScreen)
+        assert app.screen.proposal is not None
+        assert "+# A title of mine" in app.screen.proposal.diff
+
+
+async def test_what_commits_with_options_of_its_own_shows_its_dry_run_first(repo: Path) -> None:
+    async with running(a_choice, config=Config(repo=repo), size=(100, 30)) as (app, pilot):
+        press(app, "q1lab modification --variant gqa")
         await until(pilot, lambda: isinstance(app.screen, OutputScreen))
         screen = app.screen
         assert isinstance(screen, OutputScreen)

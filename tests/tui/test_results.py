@@ -6,14 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from textual.widgets import Input
+from textual.widgets import Input, Select
 
 from q1lab import paths
 from q1lab.compare import results
-from q1lab.index import ingest
+from q1lab.index import ingest, labels
 from q1lab.index.store import Store
-from q1lab.study import labels
-from q1lab.tui.screens.export import ExportScreen
 from q1lab.tui.screens.fields import FieldsScreen
 from q1lab.tui.screens.lab import LabScreen
 from q1lab.tui.screens.results import ResultsScreen
@@ -129,6 +127,17 @@ async def test_filter() -> None:
         assert not screen.query_one("#results-filter", Input).display
 
 
+def note() -> None:
+    made = labels.Labels("the batch is half", ("draft", "long-context"))
+    with Store() as store:
+        labels.change(store, "llama-1", lambda _: made)
+
+
+def noted(name: str) -> labels.Labels:
+    with Store() as store:
+        return labels.read(store, name)
+
+
 async def test_tags_and_notes_are_shown_written_and_filtered_by() -> None:
     past()
     labeled()
@@ -153,13 +162,13 @@ async def test_tags_and_notes_are_shown_written_and_filtered_by() -> None:
         form.query_one("#note", Input).value = "  once   more "
         await pilot.press("enter")
         await until(pilot, lambda: "swiglu-1 #mine" in words(pilot.app))
-        assert labels.read("swiglu-1") == labels.Labels("once more", ("mine", "draft"))
+        assert noted("swiglu-1") == labels.Labels("once more", ("mine", "draft"))
         await pilot.press("n")
         await until(pilot, lambda: isinstance(pilot.app.screen, FieldsScreen))
         pilot.app.screen.query_one("#tags", Input).value = "no/tag"
         await pilot.press("enter")
         assert "is no tag" in notices(pilot.app)
-        assert labels.read("swiglu-1").tags == ("mine", "draft"), "nothing was lost"
+        assert noted("swiglu-1").tags == ("mine", "draft"), "nothing was lost"
 
 
 async def test_a_damaged_study_is_one_marked_line() -> None:
@@ -186,19 +195,26 @@ async def test_a_damaged_study_is_one_marked_line() -> None:
         assert [line.id for line in table.lines] == broken
 
 
-async def test_export_writes_files_or_says_why_not(tmp_path: Path) -> None:
+async def test_export_writes_files_or_says_why_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     past()
     async with app().run_test(size=(100, 30)) as pilot:
         screen = await open_results(pilot)
         go(screen, "llama-1")
         await pilot.press("o")
-        assert isinstance(pilot.app.screen, ExportScreen)
-        folder = pilot.app.screen.query_one("#folder", Input)
-        folder.value = str(tmp_path / "nowhere")
-        await pilot.press("enter")
-        assert "is no folder" in words(pilot.app)
-        folder.value = str(tmp_path)
-        await pilot.press("down", "down", "enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, FieldsScreen))
+        place = pilot.app.screen.query_one("#output", Input)
+        assert place.value == str(tmp_path)
+        place.value = str(tmp_path / "nowhere" / "a.svg")
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: "it did not work" in words(pilot.app))
+        assert "nowhere" in words(pilot.app)
+        await pilot.press("escape", "o")
+        await until(pilot, lambda: isinstance(pilot.app.screen, FieldsScreen))
+        pilot.app.screen.query_one("#form", Select).value = "json"
+        await pilot.press("ctrl+s")
         await until(pilot, lambda: (tmp_path / "llama-1.json").exists(), "nothing was written")
         await until(pilot, lambda: "wrote" in words(pilot.app))
         await pilot.press("escape")

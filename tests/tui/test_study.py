@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import Button, Input, Static, TextArea
+from textual.widgets import Button, Input, Markdown, Static, TextArea
 
 from q1lab.config import Config
 from q1lab.index import ingest, learned
@@ -24,6 +24,7 @@ from q1lab.tui.screens.choose import ChangeScreen
 from q1lab.tui.screens.commit import CommitScreen
 from q1lab.tui.screens.error import ErrorScreen
 from q1lab.tui.screens.fields import FieldsScreen
+from q1lab.tui.screens.glossary import GlossaryScreen
 from q1lab.tui.screens.help import HelpScreen
 from q1lab.tui.screens.output import OutputScreen
 from q1lab.tui.screens.pick import PickScreen
@@ -179,6 +180,28 @@ async def test_j_and_k_walk_the_choice_too() -> None:
         await pilot.press("enter")
         await settled(pilot)
         assert stored().chosen == "gqa"
+
+
+async def test_a_key_explains_the_words_of_the_step_and_the_page() -> None:
+    app = prepared(lambda store, week: progress.choose(store, week, "rope"))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        await go(pilot, "b2", "b2-noise")
+        study = app.screen
+        assert isinstance(study, StudyScreen)
+        await pilot.press("g")
+        await until(pilot, lambda: isinstance(app.screen, GlossaryScreen))
+        screen = app.screen
+        assert isinstance(screen, GlossaryScreen)
+        page = "\n".join(map(sheets.text_of, study.sheet.blocks))
+        used = app.week.terms_in(page)
+        assert len(app.week.terms) > len(used) > 3
+        assert set(screen.terms[: len(used)]) == set(used)
+        await pilot.press("j")
+        second = screen.terms[1].markdown.split()[0]
+        await until(pilot, lambda: second in screen.query_one(Markdown).source)
+        await pilot.press("g")
+        await until(pilot, lambda: isinstance(app.screen, StudyScreen))
 
 
 async def test_a_question_is_answered_from_memory_then_marked() -> None:

@@ -301,6 +301,13 @@ MISTAKES = [
 ]  # fmt: skip
 
 
+def test_a_word_that_is_never_said_needs_no_explanation(folder: Path) -> None:
+    (folder / "glossary.md").write_text("# Words\n\n## crumb\n\nInside.\n\n## loaf\n\nBread.\n")
+    edit(folder / "mix.md", "First.", "Two loafs.")
+    assert said(folder) == ["glossary.md:1: the week never says 'crumb'; take it out"]
+    assert [term.name for term in load(folder).terms_in("a Loaf")] == ["loaf"]
+
+
 def test_threads_and_files_of_a_commit_may_be_linked_to(folder: Path) -> None:
     pinned = f"https://github.com/a/b/blob/{'0' * 40}/x.md"
     edit(folder / "mix.md", "First.", f"{pinned}, https://github.com/a/b/pull/7.")

@@ -630,7 +630,7 @@ def test_files_that_are_taken_are_there(week: Week, folder: Path) -> None:
         'q1lab open\ndocument = "LOAF.md"',
         'q1lab command\ncommand = "q1lab take x.py"',
     )
-    assert said(folder) == ["mix.md:46: the week has no file 'x.py' to take"]
+    assert said(folder) == ["mix.md:46: the week has no file 'x.py' to take; there is none"]
 
 
 @pytest.mark.parametrize("variant", VARIANTS)

@@ -8,9 +8,10 @@ starts, counts and restarts with its own means; q1lab asks how they stand, and t
 from __future__ import annotations
 
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from q1lab.errors import Problem
 from q1lab.files import utc_now
@@ -77,59 +78,64 @@ class News:
     """Why the job ended as a whole, where that was not by its cells' ends."""
 
 
-class Crew(Protocol):
+class Crew(ABC):
     """Works off one launch of one study, inside the runner."""
 
-    stopping: bool
+    stopping = False
 
+    @abstractmethod
     def run(self) -> None:
         """Until nothing of the launch is left."""
 
     def stop(self) -> None:
         """End it soon; each run keeps a checkpoint where it can. From a signal's handler."""
+        self.stopping = True
 
 
-class Engine(Protocol):
-    """What q1lab asks of an engine. ``check``, ``ask`` and ``plan`` raise OutOfReach and
-    Refused."""
+class Engine(ABC):
+    """What q1lab asks of an engine, and what holds unless an engine says otherwise. ``check``,
+    ``ask`` and ``plan`` raise OutOfReach and Refused."""
 
     usage: str
     """What ``--engine`` takes: ``slurm``, or with an address ``ray=http://HOST:8265``."""
 
     def __init__(self, address: str, options: Mapping[str, str]) -> None:
         """Problem for an address or options that it doesn't take."""
+        if options:
+            raise Problem("--engine-option goes with another engine; --engine says which")
 
     def check(self) -> list[Finding]:
         """What is there and what is missing, in words."""
+        return []
 
+    @abstractmethod
     def ask(self, question: Mapping[str, Any]) -> dict[str, Any] | None:
         """The probe's answer (labs/probe.py) from a machine that trains; None where none can be
         asked."""
 
     def device(self, wanted: str, preset: str | None) -> str:
         """The device to ask for, for what ``--device`` says. "auto": the probe decides."""
+        return wanted
 
     def plan(self, question: Mapping[str, Any]) -> dict[str, Any]:
         """The probe's answer that a study is planned by. An arm has no ``seconds_per_iter`` where
         nobody knows."""
+        return self.ask(question) or planned_here(question)
 
     def places(self, device: str, runs: int, first: int, jobs: int | None) -> tuple[int, int]:
         """How many runs train at once, and threads of each. ``first`` of the ``runs`` train before
         the first look; ``jobs`` is what ``--jobs`` says."""
+        return jobs or first, 1
 
     @staticmethod
     def by_hand(study_id: str) -> str:
         """What to type to take the study further, where q1lab has it trained by nobody; else ""."""
+        return ""
 
+    @abstractmethod
     def crew(self, study: Study, launch: int, lock: int, beside: Callable[[], None]) -> Crew:
         """Who works the launch off. ``lock`` is the study's, for processes that keep it alive;
         ``beside`` is to be called every moment or so."""
-
-
-def no_options(options: Mapping[str, str]) -> None:
-    """Problem for an engine that takes none."""
-    if options:
-        raise Problem("--engine-option goes with another engine; --engine says which")
 
 
 def planned_here(question: Mapping[str, Any]) -> dict[str, Any]:

@@ -40,16 +40,10 @@ def _cut_torn_line(path: Path) -> None:
     prove_at_home(path)
     if size_of(path):
         with path.open("r+b") as file:
-            end = size = file.seek(0, os.SEEK_END)
-            while end:
-                start = max(0, end - 4096)
-                file.seek(start)
-                newline = file.read(end - start).rfind(b"\n")
-                end = start + newline + 1
-                if newline >= 0:
-                    break
-            if end < size:
-                file.truncate(end)
+            file.seek(-1, os.SEEK_END)
+            if file.read() != b"\n":
+                file.seek(0)
+                file.truncate(file.read().rfind(b"\n") + 1)
 
 
 def there_of_0_1(files: StudyPaths, job: str) -> dict[str, int]:

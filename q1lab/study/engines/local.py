@@ -13,7 +13,7 @@ from typing import Any
 from q1lab.files import open_private
 from q1lab.study import children, launch, looking, machine
 from q1lab.study.engines import record
-from q1lab.study.engines.base import Finding, log, no_options
+from q1lab.study.engines.base import Crew, Engine, log
 from q1lab.study.events import has_ended
 from q1lab.study.studies import Study
 
@@ -24,39 +24,23 @@ LOG_MOST, LOG_HEAD = 16 << 20, 1 << 20
 """Bytes that a run's log may grow to, and bytes of its beginning that stay when it is cut."""
 
 
-class Local:
+class Local(Engine):
     """The machine that q1lab runs on."""
 
     usage = "local"
 
-    def __init__(self, address: str, options: Mapping[str, str]) -> None:
-        no_options(options)
-
-    def check(self) -> list[Finding]:
-        return []
-
     def ask(self, question: Mapping[str, Any]) -> dict[str, Any]:
         return children.ask(children.prober(), dict(question))
-
-    def device(self, wanted: str, preset: str | None) -> str:
-        return wanted
-
-    def plan(self, question: Mapping[str, Any]) -> dict[str, Any]:
-        return self.ask(question)
 
     def places(self, device: str, runs: int, first: int, jobs: int | None) -> tuple[int, int]:
         jobs = jobs or machine.default_jobs(device, runs)
         return jobs, max(1, machine.cores() // jobs) if device == "cpu" else 1
 
-    @staticmethod
-    def by_hand(study_id: str) -> str:
-        return ""
-
     def crew(self, study: Study, launch: int, lock: int, beside: Callable[[], None]) -> Trainers:
         return Trainers(study, launch, lock, beside)
 
 
-class Trainers:
+class Trainers(Crew):
     """Starts trainers, and replaces those that die while runs are left."""
 
     def __init__(
@@ -66,7 +50,6 @@ class Trainers:
         self.files = study.files
         self.jobs = study.jobs
         self.workers: list[subprocess.Popen[bytes]] = []
-        self.stopping = False
         self.looks = looking.Looks(study)
 
     def run(self) -> None:
@@ -99,7 +82,7 @@ class Trainers:
     def stop(self) -> None:
         """A signal went to the whole group, so the trainers know; those that were started since are
         told here."""
-        self.stopping = True
+        super().stop()
         for worker in self.workers:
             if worker.poll() is None:
                 worker.terminate()

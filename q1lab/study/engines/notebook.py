@@ -7,17 +7,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from q1lab.errors import Problem
-from q1lab.study.engines.base import Crew, Finding, no_options, planned_here
+from q1lab.study.engines.base import Crew, Engine, Finding
 from q1lab.study.studies import Study
 
 
-class Notebook:
+class Notebook(Engine):
     """Any machine with PyTorch that a person goes to."""
 
     usage = "notebook"
-
-    def __init__(self, address: str, options: Mapping[str, str]) -> None:
-        no_options(options)
 
     def check(self) -> list[Finding]:
         what = "nothing is needed here; Colab, Kaggle or another machine has to have PyTorch"
@@ -30,12 +27,6 @@ class Notebook:
         if wanted != "auto":
             return wanted
         return "cuda" if preset in (None, "gpu") else "cpu"
-
-    def plan(self, question: Mapping[str, Any]) -> dict[str, Any]:
-        return planned_here(question)
-
-    def places(self, device: str, runs: int, first: int, jobs: int | None) -> tuple[int, int]:
-        return jobs or first, 1
 
     @staticmethod
     def by_hand(study_id: str) -> str:

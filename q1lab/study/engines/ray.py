@@ -15,6 +15,7 @@ import http.client
 import io
 import json
 import os
+import secrets
 import time
 import urllib.error
 import urllib.parse
@@ -51,6 +52,8 @@ OVER = ("SUCCEEDED", "FAILED", "STOPPED")
 NOT_THERE = ("does not exist", "Could not find a log file")
 """Ray's own words for what it does not know, with HTTP 404 or 500."""
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+PATIENCE = 300
+"""Seconds in which the cluster has to try the model files."""
 MOST_LINES = 5000
 """Lines asked for at once; more are fetched at the next look."""
 
@@ -100,7 +103,8 @@ class Ray(Remote):
     # ── what an engine does
 
     def check(self) -> list[Finding]:
-        found = [Finding("dashboard", True, f"{self.address} answers, Ray {self._version()}")]
+        version = self._call("GET", "/api/version").get("ray_version", "of unknown version")
+        found = [Finding("dashboard", True, f"{self.address} answers, Ray {version}")]
         found.append(
             Finding("token", True, "sent with each request")
             if self.token
@@ -136,31 +140,25 @@ class Ray(Remote):
             raise Refused(fit.words)
         files = question.get("files", {})
         inner = {f"probe/{arm}.py": read_bytes(Path(file)) for arm, file in files.items()}
-        inner["probe/question.json"] = json.dumps(
-            {**question, "files": {arm: f"probe/{arm}.py" for arm in files}}
-        ).encode()
-        trainer = ["python3", "-P", "-m", "labs.probe"]
-        answer = self._ask_job(inner, {"probe": _command("Q1LAB_ENGINE_PROBE", trainer)})
-        if "error" in answer:
-            raise Refused(str(answer["error"]))
-        return answer
-
-    def _ask_job(self, inner: dict[str, bytes], how: dict[str, Any]) -> dict[str, Any]:
-        uri = self._upload({**inner, **_labs()})
-        name = f"q1lab-probe-{hashlib.sha256(os.urandom(16)).hexdigest()[:12]}"
-        self._submit(name, uri, ["probe"], {**how, "cpus": self.cpus, "gpus": self.gpus})
-        deadline = time.monotonic() + 300
+        there = {**question, "files": {arm: f"probe/{arm}.py" for arm in files}}
+        inner["probe/question.json"] = json.dumps(there).encode()
+        name = f"q1lab-probe-{secrets.token_hex(6)}"
+        probe = _command("Q1LAB_ENGINE_PROBE", ["python3", "-P", "-m", "labs.probe"])
+        how = {"probe": probe, "cpus": self.cpus, "gpus": self.gpus}
+        self._submit(name, self._upload({**inner, **_labs()}), ["probe"], how)
+        deadline = time.monotonic() + PATIENCE
         while True:
             record = self._job(name)
-            for line in self._log(record, name, 200):
-                if line.get("answer") is not None:
-                    found = line["answer"]
-                    return found if isinstance(found, dict) else {"error": str(found)}
+            answers = [line["answer"] for line in self._log(record, name, 200) if "answer" in line]
+            if answers and isinstance(answers[0], dict):
+                if "error" in answers[0]:
+                    raise Refused(str(answers[0]["error"]))
+                return answers[0]
             if record.get("status") in OVER:
-                return {"error": _why(record) or "the cluster's probe ended without an answer"}
+                raise Refused(_why(record) or "the cluster's probe ended without an answer")
             if time.monotonic() > deadline:
                 self._call("POST", f"/api/jobs/{name}/stop")
-                return {"error": "the cluster did not try the model within 300 s"}
+                raise Refused(f"the cluster did not try the model within {PATIENCE} s")
             time.sleep(0.5)
 
     def submit(self, study: Study, job: Job) -> Job:
@@ -188,30 +186,19 @@ class Ray(Remote):
         status = str(record.get("status"))
         if status not in (*OVER, "PENDING", "RUNNING"):
             raise OutOfReach(f"{self.address} does not say how the job stands")
+        said = self._log(record, job.name, MOST_LINES)
+        if said and said[0]["n"] > cursor + 1:
+            said = self._log(record, job.name, -1)
         cells: dict[str, Seen] = {}
         lines: list[tuple[int, str, str]] = []
-        expected = cursor + 1
-        over = status in OVER
-        said = self._log(record, job.name, MOST_LINES)
-        if said and int(said[0].get("n", 0)) > expected:
-            said = self._log(record, job.name, -1)
-        said_over = False
         for entry in said:
-            n, cell = entry.get("n"), entry.get("cell")
-            if not isinstance(n, int) or not isinstance(cell, str):
-                continue
-            state = entry.get("state")
-            if isinstance(state, str):
-                if state == "over":
-                    said_over = True
-                elif cell:
-                    cells[cell] = _seen(entry)
-            if n == expected and isinstance(entry.get("event"), str):
-                lines.append((n, cell, entry["event"]))
-                expected += 1
-            elif n == expected:  # a word about a cell has a number too
-                expected += 1
-                lines.append((n, cell, ""))
+            n, cell = entry["n"], entry["cell"]
+            if cell and isinstance(entry.get("state"), str):
+                cells[cell] = _seen(entry)
+            if n == cursor + len(lines) + 1:
+                lines.append((n, cell, str(entry.get("event", ""))))
+        over = status in OVER
+        said_over = any(entry.get("state") == "over" for entry in said)
         if status == "PENDING":
             cells = {cell: Seen(WAITING, "waits: Ray starts the job") for cell in job.cells}
         why = _why(record) if over and not said_over else ""
@@ -227,9 +214,6 @@ class Ray(Remote):
         self._call("POST", f"/api/jobs/{job.name}/stop")
 
     # ── the REST API
-
-    def _version(self) -> str:
-        return str(self._call("GET", "/api/version").get("ray_version", "of unknown version"))
 
     def _nodes(self) -> list[dict[str, Any]]:
         """Resources of the nodes that are alive."""
@@ -265,7 +249,7 @@ class Ray(Remote):
                 entry = json.loads(line[start:])
             except ValueError:
                 continue
-            if isinstance(entry, dict):
+            if isinstance(entry.get("n"), int) and isinstance(entry.get("cell"), str):
                 found.append(entry)
         return found
 
@@ -369,8 +353,7 @@ def token() -> str:
 def _labs() -> dict[str, bytes]:
     """The trainer's files as they are here, with the program that runs as the job's driver."""
     folder = paths.PACKAGE.parent / "labs"
-    found = {f"labs/{file.relative_to(folder)}": file.read_bytes() for file in folder.rglob("*.py")}
-    return found
+    return {f"labs/{file.relative_to(folder)}": file.read_bytes() for file in folder.rglob("*.py")}
 
 
 def place_of(study: Study) -> str:

@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from q1lab.files import read_json, utc_now, write_atomic
 from q1lab.formats import cut_middle
@@ -46,9 +45,6 @@ class Word:
     before: Mapping[str, int] = field(default_factory=dict)
     """Lines of each run's events that were there before the job's first one."""
 
-    def to_dict(self) -> dict[str, Any]:
-        return {"v": 1, **asdict(self)}
-
 
 def file_of(root: Path) -> Path:
     """``engine.json`` of the study in ``root``."""
@@ -59,14 +55,10 @@ def read(root: Path) -> Word | None:
     """The last word about the study in ``root``; None where no engine has it, or it can't be
     read."""
     try:
-        found = read_json(file_of(root), LARGEST)
-        known = {f.name for f in fields(Word)}
-        values = {key: value for key, value in found.items() if key in known}
-        job = values["job"]
-        values["job"] = Job(
-            job["name"], tuple(job["cells"]), dict(job["attempts"]), dict(job["last"]), job["id"]
-        )
-        values["cells"] = {name: Seen(**seen) for name, seen in values["cells"].items()}
+        found = read_json(file_of(root), LARGEST)  # many times a minute, so not by records.load
+        values = {each.name: found[each.name] for each in fields(Word) if each.name in found}
+        values["job"] = Job(**{**values["job"], "cells": tuple(values["job"]["cells"])})
+        values["cells"] = {run: Seen(**seen) for run, seen in values["cells"].items()}
         values["jobs"] = tuple(values["jobs"])
         return Word(**values)
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
@@ -74,7 +66,7 @@ def read(root: Path) -> Word | None:
 
 
 def write(root: Path, word: Word) -> None:
-    write_atomic(file_of(root), json.dumps(word.to_dict()) + "\n")
+    write_atomic(file_of(root), json.dumps({"v": 1, **asdict(word)}) + "\n")
 
 
 def words(word: Word) -> str:

@@ -10,22 +10,20 @@ import contextlib
 import json
 import secrets
 import time
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from q1lab.files import open_regular, utc_now
 from q1lab.study import looking
-from q1lab.study.engines import record
+from q1lab.study.engines import base, record
 from q1lab.study.engines.base import (
     CANCELLED,
-    ENDED,
     LOST,
     RUNNING,
     WAITING,
-    Finding,
+    Engine,
     Job,
     News,
     OutOfReach,
@@ -50,19 +48,8 @@ TRIES = 3
 """How often a cell is handed over in one launch when it died without a last word."""
 
 
-class Remote(ABC):
+class Remote(Engine):
     """An engine on other machines. Its methods raise OutOfReach and Refused."""
-
-    usage: str
-
-    @abstractmethod
-    def __init__(self, address: str, options: Mapping[str, str]) -> None: ...
-
-    @abstractmethod
-    def check(self) -> list[Finding]: ...
-
-    @abstractmethod
-    def ask(self, question: Mapping[str, Any]) -> dict[str, Any]: ...
 
     @abstractmethod
     def submit(self, study: Study, job: Job) -> Job:
@@ -75,19 +62,6 @@ class Remote(ABC):
     @abstractmethod
     def stop(self, job: Job) -> None:
         """Ask the job to stop; each run keeps a checkpoint where it can."""
-
-    def device(self, wanted: str, preset: str | None) -> str:
-        return wanted
-
-    def plan(self, question: Mapping[str, Any]) -> dict[str, Any]:
-        return self.ask(question)
-
-    def places(self, device: str, runs: int, first: int, jobs: int | None) -> tuple[int, int]:
-        return jobs or first, 1
-
-    @staticmethod
-    def by_hand(study_id: str) -> str:
-        return ""
 
     def crew(self, study: Study, launch: int, lock: int, beside: Callable[[], None]) -> Crew:
         assert study.engine is not None
@@ -105,7 +79,7 @@ class Events:
     """The last line that is a trainer's own."""
 
 
-class Crew:
+class Crew(base.Crew):
     """One launch of one study on one engine."""
 
     def __init__(
@@ -129,7 +103,6 @@ class Crew:
         self.there: dict[str, int] = {}
         """Lines of each run to come that an earlier process has appended: a process begins with the
         job's first line."""
-        self.stopping = False
         self.answered = ""
         """When the engine last answered this process (UTC)."""
         self.pause = PAUSE
@@ -153,10 +126,6 @@ class Crew:
                 before=self._before(job),
             )
             record.write(self.files.root, self.word)
-
-    def stop(self) -> None:
-        """Ask the job to stop at the next look."""
-        self.stopping = True
 
     def run(self) -> None:
         """Until nothing of the study is left at the engine.
@@ -241,8 +210,7 @@ class Crew:
         planned = {run.name for run in self.study.runs}
         mine = [cell for cell in self.word.job.cells if cell in planned]
         open_ = [cell for cell in mine if not self._last_word(cell)]
-        again = [cell for cell in open_ if cells[cell].state not in (CANCELLED, ENDED)]
-        again += [cell for cell in open_ if cells[cell].state == ENDED and not self.stopping]
+        again = [cell for cell in open_ if cells[cell].state != CANCELLED]
         if again and self.word.tries < TRIES and not self.stopping:
             log(f"{len(again)} runs ended without a last word; handing them over again")
             self._go_on(tuple(again), cells, self.word.tries + 1)

@@ -62,33 +62,16 @@ HICCUPS = (
 PATIENCE = 60
 """Seconds that a node may take to become free for a look at it."""
 
+_WAITING = ("PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT")
+_LOST = ("FAILED", "NODE_FAIL", "BOOT_FAIL", "OUT_OF_MEMORY", "TIMEOUT", "DEADLINE")
 STATES = {
-    "PENDING": WAITING,
-    "CONFIGURING": WAITING,
-    "REQUEUED": WAITING,
-    "REQUEUE_HOLD": WAITING,
-    "REQUEUE_FED": WAITING,
-    "SPECIAL_EXIT": WAITING,
-    "RESV_DEL_HOLD": WAITING,
-    "RUNNING": RUNNING,
-    "COMPLETING": RUNNING,
-    "STOPPED": RUNNING,
-    "SUSPENDED": RUNNING,
-    "SIGNALING": RUNNING,
-    "STAGE_OUT": RUNNING,
-    "RESIZING": RUNNING,
+    **dict.fromkeys((*_WAITING, "RESV_DEL_HOLD"), WAITING),
+    **dict.fromkeys(("CANCELLED", "PREEMPTED", "REVOKED"), CANCELLED),
+    **dict.fromkeys(_LOST, LOST),
     "COMPLETED": ENDED,
-    "CANCELLED": CANCELLED,
-    "PREEMPTED": CANCELLED,
-    "REVOKED": CANCELLED,
-    "FAILED": LOST,
-    "NODE_FAIL": LOST,
-    "BOOT_FAIL": LOST,
-    "OUT_OF_MEMORY": LOST,
-    "TIMEOUT": LOST,
-    "DEADLINE": LOST,
 }
-"""What ``squeue`` calls a task's state, and how a cell then stands."""
+"""What ``squeue`` calls a task's state, and how a cell then stands. With any other it runs: a state
+that is new says nothing of an end."""
 
 
 class Slurm(Remote):
@@ -300,7 +283,7 @@ class Slurm(Remote):
 
 def _seen(state: str, reason: str, node: str) -> Seen:
     """A task's state in Slurm's words."""
-    how = STATES.get(state, RUNNING)  # a state that is new says nothing of an end
+    how = STATES.get(state, RUNNING)
     if how == WAITING:
         return Seen(how, f"waits: {reason}" if reason not in ("", "None") else "waits", node)
     if state == "PREEMPTED":

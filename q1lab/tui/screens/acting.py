@@ -110,10 +110,10 @@ class StudyActs(Page):
             self.app.push_screen(WandbScreen(self.view.study))
 
     def action_export(self) -> None:
-        from q1lab.tui.screens.export import ExportScreen
+        from q1lab.tui.screens.forms import export
 
         if self.view is not None:
-            self.app.push_screen(ExportScreen([self.view.line.id]))
+            export(self.q1, [self.view.line.id])
 
 
 # planning costs 40 ms to import: the lab opens without it

@@ -109,7 +109,7 @@ class CommitScreen(Dialog[bool]):
             return
         names = self.proposal.named(pending or self.proposal.files)
         if not pending:
-            be = "are" if ", " in names else "is"
+            be = "is" if len(self.proposal.files) == 1 else "are"
             self._nothing(f"{names} {be} up to date: nothing to commit.", "Esc closes")
             if not self.asks:
                 self._end(f"{names}: up to date", False)
@@ -219,8 +219,9 @@ class CommitScreen(Dialog[bool]):
     def _done(self, done: Saved) -> None:
         names = self.proposal.named(self.proposal.files) if self.proposal else ""
         kept = f"; the text before: {done.copy}" if done.copy else ""
-        if done.sha and done.commit is not None:
-            names = ", ".join(done.commit.files)
+        if done.commit is not None and done.sha and self.proposal and self.proposal.repo:
+            root = self.proposal.repo.root
+            names = self.proposal.named(root / name for name in done.commit.files)
             branch = done.commit.branch or "a detached HEAD"
             self._end(f"{names}: committed {done.sha[:7]} on {branch}{kept}", True)
             for note in done.commit.notes:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from q1lab import acts
@@ -37,7 +38,6 @@ def form(
     ``fixed`` makes those that aren't asked for of those that are."""
     act, command = acts.ACTS[name], acts.command(name)
     params = {param.name: param for param in command.params if param.name in act.form}
-    do: Callable[..., Said] = command.callback.__wrapped__  # type: ignore[union-attr]
     said = _given(app, name) if given is None else given
     fields = [
         field
@@ -45,15 +45,35 @@ def form(
         for field in _fields(params[one], label, said.get(one, ""))
     ]
 
-    def job(store: Store, typed: dict[str, str]) -> Said:
+    entry: Callable[..., Said] | None = getattr(command.callback, "entry", None)
+
+    def job(store: Store, typed: dict[str, str]) -> Said | list[str]:
         values = _values(act, params, typed)
-        return do(store, app.setup.week, **values, **fixed(values))
+        values |= fixed(values)
+        if entry is None:
+            return ["q1lab", *act.name.split(), *_words(command, values)]
+        return entry(store, app.setup.week, **values)
 
     _ask(app, title or act.palette, fields, job)
 
 
+def _words(command: click.Command, values: Values) -> Iterator[str]:
+    """What is typed after the command's name to give it these values."""
+    for param in command.params:
+        value = values.get(str(param.name))
+        if param.param_type_name == "argument":
+            yield from value or ()
+        elif value is True:
+            yield param.opts[-1]
+        elif value:
+            yield from (param.opts[-1], str(value))
+
+
 def _ask(
-    app: Q1Lab, title: str, fields: list[Field], job: Callable[[Store, dict[str, str]], Said]
+    app: Q1Lab,
+    title: str,
+    fields: list[Field],
+    job: Callable[[Store, dict[str, str]], Said | list[str]],
 ) -> None:
     def kept(typed: dict[str, str] | None) -> None:
         if typed is None:
@@ -68,9 +88,14 @@ def _ask(
     app.push_screen(FieldsScreen(title, fields), kept)
 
 
-def _say(app: Q1Lab, said: Said) -> None:
-    """What was done; where there is something to look at, too, it stays until that is read."""
-    if said.notes:
+def _say(app: Q1Lab, said: Said | list[str]) -> None:
+    """What was done; where there is something to look at, too, it stays until that is read. Any
+    other act is done as its command is."""
+    from q1lab.tui.screens.acts import command
+
+    if isinstance(said, list):
+        command(app, said)
+    elif said.notes:
         app.tell(f"{said.line} {'; '.join(said.notes)}", "Kept")
     else:
         app.notify(said.line, markup=False)
@@ -127,6 +152,14 @@ def _given(app: Q1Lab, name: str) -> Mapping[str, str]:
     if link in {one["link"] for one in papers}:
         title = link = ""
     return {"title": title, "link": link, "done": "yes"}
+
+
+def export(app: Q1Lab, studies: Sequence[str]) -> None:
+    """Write results into files of the current folder, or of another."""
+    more = f" and {len(studies) - 4} more" if len(studies) > 4 else ""
+    given = {"form": "svg", "output": str(Path.cwd())}
+    title = f"Export {', '.join(studies[:4])}{more}"
+    form(app, "export", given, title, lambda values: {"study": studies})
 
 
 def kpi(app: Q1Lab, one: KpiLine) -> None:

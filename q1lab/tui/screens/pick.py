@@ -37,7 +37,7 @@ class PickScreen(Dialog[str | None]):
 
     def on_mount(self) -> None:
         names = [name for name, _ in self.rows]
-        if self.first in names:
+        if self.first and self.first in names:
             self.query_one(OptionList).highlighted = names.index(self.first)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:

@@ -16,7 +16,7 @@ from q1lab.compare.record import Comparison
 from q1lab.compare.results import ResultLine
 from q1lab.errors import Problem
 from q1lab.formats import cut_middle
-from q1lab.study import labels
+from q1lab.index import labels
 from q1lab.tui.keys import bindings
 from q1lab.tui.screens.acting import StudyActs
 from q1lab.tui.snapshot import Snapshot
@@ -196,13 +196,13 @@ class ResultsScreen(StudyActs):
         self.app.push_screen(VerdictScreen(name, record))
 
     def action_export(self) -> None:
-        from q1lab.tui.screens.export import ExportScreen
+        from q1lab.tui.screens.forms import export
 
         table = self.query_one(ResultsTable)
         line = None if table.marked else self._chosen()
         chosen = table.marked or ([line] if line is not None else [])
         if chosen:
-            self.app.push_screen(ExportScreen([line.id for line in chosen]))
+            export(self.q1, [line.id for line in chosen])
 
     def action_label(self) -> None:
         from q1lab.tui.screens.fields import Field, FieldsScreen
@@ -227,9 +227,11 @@ class ResultsScreen(StudyActs):
                 return
             tags = tuple(dict.fromkeys(given["tags"].replace("#", " ").split()))
             try:
-                labels.change(name, lambda _: labels.Labels(given["note"], tags))
+                made = labels.checked(labels.Labels(given["note"], tags))
             except Problem as problem:
                 self.notify(str(problem), severity="error", markup=False)
+                return
+            self.q1.desk.ask(lambda store: labels.change(store, name, lambda _: made))
 
         self.app.push_screen(FieldsScreen(f"Tags and note of {name}", fields), keep)
 

@@ -14,7 +14,7 @@ from q1lab.tui import editing, sheets
 from q1lab.tui.keys import bindings
 from q1lab.tui.screens import acts
 from q1lab.tui.screens.base import Page
-from q1lab.tui.sheets import Sheet
+from q1lab.tui.sheets import Sheet, text_of
 from q1lab.tui.snapshot import Snapshot
 from q1lab.tui.widgets.partline import PartLine
 from q1lab.tui.widgets.pieces import FoldPiece, NextPiece
@@ -238,6 +238,19 @@ class StudyScreen(Page):
                 self.open_sheet(*found)
 
         self.app.push_screen(FindScreen(self.week, self.q1.snapshot.progress), chosen)
+
+    def action_glossary(self) -> None:
+        """The words of the step that the cursor is on, then those of its page, then all others."""
+        from q1lab.tui.screens.glossary import GlossaryScreen
+
+        row = self.reader.current
+        here = f"{row.title}\n{row.detail}" if isinstance(row, Step) else ""
+        page = "\n".join([here, *map(text_of, self.sheet.blocks)])
+        terms = list(dict.fromkeys([*self.week.terms_in(page), *self.week.terms]))
+        if terms:
+            self.app.push_screen(GlossaryScreen(terms))
+        else:
+            self.notify("This week has no glossary.")
 
     def action_unfold(self) -> None:
         self.reader.unfold()

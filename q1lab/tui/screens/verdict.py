@@ -171,6 +171,6 @@ class VerdictScreen(OwnScreen[None]):
         copy(self.app, text + "\n", "the comparison as text")
 
     def action_export(self) -> None:
-        from q1lab.tui.screens.export import ExportScreen
+        from q1lab.tui.screens.forms import export
 
-        self.app.push_screen(ExportScreen([self.study_id]))
+        export(self.q1, [self.study_id])

@@ -23,7 +23,7 @@ from q1lab.tui.widgets.listing import Listing
 OTHER = "other"
 
 AUTO = "auto"
-KEPT = "Its study.toml says everything else: model files, seeds, size and device."
+KEPT = "Its folder says everything else: model files, seeds, size and device."
 PICKS = {
     "device": ("device", "by itself", ("cpu", "cuda", "mps")),
     "dtype": ("dtype", "by itself", ("fp32", "bf16")),

@@ -32,7 +32,6 @@ from tests.kit.engines.client import (
     begin,
     events,
     is_over,
-    is_running,
     is_submitted,
     lost_and_doubled,
     q1lab,
@@ -190,13 +189,6 @@ def test_the_head_is_gone_and_comes_back(cluster: ray_kit.Ray) -> None:
 
 
 @with_ray
-def test_the_runner_is_killed_in_mid_pull(cluster: ray_kit.Ray) -> None:
-    study = begin(f"ray={cluster.url}", "--seeds", "3", pause=0.8)
-    kills = kill_the_runner(study, 20)
-    figure("Ray: the runner killed", kills=kills, **whole(study, 1))
-
-
-@with_ray
 @pytest.mark.timeout(3000)
 def test_a_thousand_cells(cluster: ray_kit.Ray) -> None:
     began = time.monotonic()
@@ -228,18 +220,6 @@ def test_a_thousand_cells(cluster: ray_kit.Ray) -> None:
 
 
 # ── Slurm
-
-
-@with_slurm
-def test_the_controller_is_killed(slurm: slurm_kit.Slurm) -> None:
-    study = begin("slurm", "--seeds", "1", pause=1.0)
-    wait_for(lambda: is_running(study, 2))
-    slurm.kill("slurmctld")
-    wait_for(lambda: (found := word(study)) is not None and not found.reached, seconds=120)
-    assert launch.is_alive(study.files)
-    slurm.controller()
-    wait_for(lambda: is_over(study), seconds=300)
-    figure("Slurm: the controller killed and started again", **whole(study))
 
 
 @with_slurm

@@ -1,27 +1,37 @@
-"""Deleting studies, and freeing the room of what nobody needs any more.
+"""Deleting studies, bringing them back, and freeing the room of what nobody needs any more.
 
-Nothing here is done to a study that is alive. What is deleted is renamed first, so that a kill
-leaves a study whole or gone; what a killed deletion leaves behind, the next ``prune`` removes.
+Nothing here is done to a study that is alive. A study that is deleted is moved into the trash as a
+whole, and from there back, or away for good: so a kill leaves it here or there.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from q1lab import paths
 from q1lab.errors import FAILED, NOTICES, Problem
-from q1lab.files import is_locked, os_reason, proved, remove, size_of, try_lock
-from q1lab.study import deleted, studies
+from q1lab.files import (
+    is_locked,
+    os_reason,
+    private_folder,
+    proved,
+    remove,
+    size_of,
+    sync_folder,
+    try_lock,
+    write_atomic,
+)
+from q1lab.index import ingest, questions
+from q1lab.index.store import Store
+from q1lab.study import studies
 from q1lab.study.alive import is_alive
-from q1lab.study.events import last_event, read_new, shows_a_result
-from q1lab.study.states import ENDED
+from q1lab.study.events import has_ended
 from q1lab.study.studies import Study
 
 OLD = 3600.0
@@ -30,7 +40,8 @@ OLD = 3600.0
 
 @dataclass(frozen=True)
 class Item:
-    """Something that can be freed: ``kind`` is checkpoints, models, imports, data or leftovers."""
+    """Something that can be freed: ``kind`` is trash, checkpoints, models, imports, data or
+    leftovers."""
 
     kind: str
     what: str
@@ -51,20 +62,17 @@ class Doomed:
     unreadable: bool
 
 
-def look(study_id: str) -> Doomed:
-    """What deleting this study would mean. Problem when there is none, or it is alive."""
+def look(store: Store, study_id: str) -> Doomed:
+    """What deleting this study would mean. Problem when there is none."""
     folder = _folder(study_id)
-    try:
-        studies.load(study_id)
-        unreadable = False
-    except Problem:
-        unreadable = True
-    takers = sorted({other.id for other, origin in _reused() if origin == study_id})
+    unreadable = study_id in studies.sorted_out([study_id])[1]
+    takers = sorted(taker for taker, origin in _reused(store) if origin == study_id)
     return Doomed(study_id, _size([folder]), tuple(takers), unreadable)
 
 
-def delete(study_id: str) -> None:
-    """Delete a study, after its plan and how its runs ended were written down (see ``deleted``).
+def delete(store: Store, study_id: str) -> Path:
+    """Move a study into the trash, after its plan and how its runs ended were put on record;
+    returns where it is then.
 
     Problem when there is none, when it is alive, or when the disk refuses.
     """
@@ -85,22 +93,59 @@ def delete(study_id: str) -> None:
         with contextlib.suppress(Problem):
             study = studies.load(study_id)
             plan = study.to_dict()
-            for run in study.runs:
-                events = study.files.run(run.name).events
-                end = last_event(events) or {}
-                runs[run.name] = {key: end.get(key) for key in ("state", "val_loss")}
-                runs[run.name]["seen"] = shows_a_result(events, study.max_iters)
-        deleted.add(study_id, plan, runs)
+            ingest.take_in(store, study)
+            for row in store.runs(study_id):
+                name = studies.run_name(row["arm"], row["seed"])
+                told = {"state": row["state"], "val_loss": row["val_loss"]}
+                runs[name] = {**told, "seen": questions.shows_a_result(row)}
+        with store.act() as add:
+            add("delete", study=study_id, plan=plan, runs=runs)
         proved(folder.parent, paths.home())
-        aside = folder.with_name(f".deleted-{study_id}-{secrets.token_hex(4)}")
-        try:
-            folder.rename(aside)
-        except OSError as error:
-            raise Problem(f"cannot delete {folder}: {os_reason(error)}", FAILED) from None
+        private_folder(paths.trash_dir())
+        place, number = paths.trash_dir() / study_id, 1
+        while place.exists() or place.is_symlink():
+            place, number = place.with_name(f"{study_id}.{number + 1}"), number + 1
+        _move(folder, place)
+        return place
     finally:
         if lock is not None:
             os.close(lock)
-    remove(aside)
+
+
+def in_trash(name: str) -> Path | None:
+    """Where a deleted study is, while it can be brought back."""
+    place = paths.trash_dir() / name
+    return place if studies.is_id(name) and (place.is_dir() or place.is_symlink()) else None
+
+
+def bring_back(place: Path, name: str | None = None) -> str:
+    """Move a study out of the trash, under ``name`` if given; returns its name. Problem when there
+    is one of that name."""
+    proved(place.parent, paths.home())
+    plan, study = paths.StudyPaths(place).plan, None
+    with contextlib.suppress(OSError, ValueError, Problem):
+        study = studies.from_dict(studies.read(plan))
+    name = name or (study.id if study else place.name)
+    target = paths.study_dir(name)
+    if not studies.is_id(name):
+        raise Problem(f"{name!r} is no study's name: letters, digits, dots, hyphens")
+    if target.exists() or target.is_symlink():
+        raise Problem(f"there is a study called {name} already; restore it with --as NAME")
+    if study and name != study.id:
+        write_atomic(plan, studies.encoded(replace(study, id=name)))
+        remove(place / "wandb")  # the runs there are those of the study with the old name
+    private_folder(target.parent)
+    _move(place, target)
+    return name
+
+
+def _move(source: Path, target: Path) -> None:
+    try:
+        source.rename(target)
+        sync_folder(target.parent)
+        sync_folder(source.parent)
+    except OSError as error:
+        raise Problem(f"cannot move {source} to {target}: {os_reason(error)}", FAILED) from None
 
 
 def _folder(study_id: str) -> Path:
@@ -118,10 +163,14 @@ def _folder(study_id: str) -> Path:
 def plan(
     *, models: bool = False, imports: bool = False, data: bool = False, days: float = 30.0
 ) -> list[Item]:
-    """What can be freed: checkpoints of runs that have ended, and leftovers; on demand the weights
-    of finished runs, and studies that were imported, both older than ``days``, and corpora that no
-    study trains on. Studies that are alive are left out."""
-    found: list[Item] = [*_leftovers()]
+    """What can be freed: the trash, checkpoints of runs that have ended, and leftovers; on demand
+    the weights of finished runs, and studies that were imported, both older than ``days``, and
+    corpora that no study trains on. Studies that are alive are left out."""
+    found = [
+        Item("trash", f"{path.name} (deleted)", (path,), _size([path]))
+        for path in _entries(paths.trash_dir(), "")
+    ]
+    found += _leftovers()
     needed: set[str] = set()
     kept = studies.without_plan()
     NOTICES.extend(
@@ -144,7 +193,7 @@ def plan(
             size = _size([study.files.root])
             found.append(Item("imports", f"{study.id} (imported)", (), size, study.id))
             continue
-        ended = [run for run in study.runs if _ended(study, run.name)]
+        ended = [run for run in study.runs if has_ended(study.files.run(run.name).events)]
         folders = [study.files.run(run.name).checkpoints for run in ended]
         files = [p for folder in folders if _is_ours(folder) for p in folder.glob("*.pt")]
         if files:
@@ -165,38 +214,33 @@ def plan(
     return found
 
 
-def free(items: Iterable[Item]) -> int:
+def free(store: Store, items: Iterable[Item]) -> int:
     """Free them; returns the bytes that are free now. Problem for what the disk refuses."""
     freed = 0
     for item in items:
-        if item.study is not None:
-            delete(item.study)
-        for path in item.paths:
+        going = item.paths if item.study is None else (delete(store, item.study),)
+        for path in going:
+            if path.parent == paths.trash_dir():  # half a study is not to be brought back
+                _move(path, path.with_name(".going"))
+                path = path.with_name(".going")
             remove(path)
         freed += item.bytes
     return freed
 
 
-def reusers(items: Iterable[Item]) -> list[str]:
+def reusers(store: Store, items: Iterable[Item]) -> list[str]:
     """Sentences on what a later study took from studies whose weights are going."""
     going = {item.what.removeprefix("weights of ") for item in items if item.kind == "models"}
     going |= {item.study for item in items if item.study is not None}
-    found = sorted({(origin, other.id) for other, origin in _reused() if origin in going})
+    found = sorted((origin, taker) for taker, origin in _reused(store) if origin in going)
     return [f"{taker} reused runs of {origin}: it has copies of its own" for origin, taker in found]
 
 
-def _reused() -> Iterator[tuple[Study, str]]:
+def _reused(store: Store) -> set[tuple[str, str]]:
     """(a study, the study that one of its runs was copied from)."""
-    for study_id in studies.ids():
-        try:
-            study = studies.load(study_id)
-        except Problem:
-            continue
-        for run in study.runs:
-            events, _, _ = read_new(study.files.run(run.name).events, limit=1 << 16)
-            origin = next((str(e["reused_from"]) for e in events if e.get("reused_from")), "")
-            if origin:
-                yield study, origin.partition("/")[0]
+    ingest.take_in_all(store)
+    rows = store.db.execute("SELECT study_id, reused_from FROM runs WHERE reused_from <> ''")
+    return {(row["study_id"], row["reused_from"].partition("/")[0]) for row in rows}
 
 
 def _leftovers() -> Iterator[Item]:
@@ -205,7 +249,7 @@ def _leftovers() -> Iterator[Item]:
     old = time.time() - OLD
     candidates = [*_entries(paths.scratch_dir(), ""), *_entries(paths.home() / "engine-check", "")]
     for folder, prefixes in (
-        (paths.home(), (".import-", ".pull-", ".rescue-")),
+        (paths.home(), (".take-in-", ".import-", ".pull-", ".rescue-")),
         (paths.studies_dir(), (".deleted-", ".restore-")),
     ):
         candidates += [path for prefix in prefixes for path in _entries(folder, prefix)]
@@ -220,7 +264,7 @@ def _leftovers() -> Iterator[Item]:
     ]
     for path in candidates:
         with contextlib.suppress(OSError):
-            if path.lstat().st_mtime < old or path.name.startswith(".deleted-"):
+            if path.lstat().st_mtime < old:
                 yield Item("leftovers", path.name, (path,), _size([path]))
 
 
@@ -231,17 +275,11 @@ def _entries(folder: Path, prefix: str) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.name.startswith(prefix))
 
 
-def _ended(study: Study, run: str) -> bool:
-    end = last_event(study.files.run(run).events)
-    return end is not None and end["type"] == "exit" and end.get("state") in ENDED
-
-
 def _time_of(study: Study) -> float:
     """When it was planned or imported, in seconds since the epoch; now where that can't be read."""
-    imported = study.imported
-    text = imported.get("time") if isinstance(imported, dict) else None
+    imported = study.imported.time if study.imported else ""
     try:
-        moment = datetime.fromisoformat(str(text or study.created))
+        moment = datetime.fromisoformat(imported or study.created)
     except ValueError:
         return time.time()
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

@@ -1,0 +1,454 @@
+"""One study as one folder: how it leaves this machine, and how it comes back.
+
+::
+
+    bundle.json                   the list: SHA-256 of every other file, by its name
+    study.json                    the plan, as it was declared
+    source/<arm>/<name>.py        both model files as they trained
+    runs/<run>/events.jsonl       what the runs told; run.log, model.pt, checkpoints/ if wanted
+    data/<sha256>.txt             the text, if wanted
+    labels.json, wandb/runs.json  the learner's note and tags, the runs at W&B
+
+It lies plain in a learner's repository (`q1lab keep`), or travels as a zip (`q1lab archive`, what
+comes back from a notebook). Reading trusts nothing: names, kinds, sizes and hashes are checked, and
+a study appears whole or not at all. Read are, too, what the version before wrote: a gzipped tar,
+and a notebook's zip without a list.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import lzma
+import os
+import re
+import shutil
+import stat
+import struct
+import tarfile
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO, Any
+
+from q1lab import __version__, paths
+from q1lab.errors import FAILED, Problem
+from q1lab.files import (
+    not_a_file,
+    open_regular,
+    os_reason,
+    plain,
+    private_folder,
+    read_bytes,
+    read_json,
+    read_shown_json,
+    sha256_file,
+    size_of,
+    sync_folder,
+    try_lock,
+    utc_now,
+)
+from q1lab.study import studies
+from q1lab.study.alive import is_alive
+from q1lab.study.events import has_ended
+from q1lab.study.studies import Study
+
+LIST = "bundle.json"
+LISTS = (LIST, "q1lab-archive.json")
+"""Names of the list: of this version, and of the one before."""
+FORMAT = 1
+SUFFIX = ".q1lab.zip"
+
+MOST_FILES, LARGEST_LIST, LARGEST_FILE = 50_000, 16 << 20, 256 << 20
+"""Files of a bundle, bytes of its list, and of one file that is read in one piece."""
+
+_PART = r"(?!\.)[^/\\\x00-\x1f\x7f]{1,200}"
+NAMES = re.compile(
+    rf"study\.json|labels\.json|wandb/runs\.json|source(?:/{_PART}){{1,3}}\.py|data/[0-9a-f]{{64}}\.txt"
+    rf"|runs/{_PART}/(?:events\.jsonl|run\.log|model\.pt|checkpoints/{_PART}\.pt)"
+)
+"""What a bundle may hold. Locks, logs of processes and W&B's own folders stay behind."""
+
+UNSOUND = (
+    *(ValueError, KeyError, TypeError, AttributeError, ArithmeticError, IndexError),
+    *(zipfile.BadZipFile, tarfile.TarError, RuntimeError, NotImplementedError, EOFError),
+    *(struct.error, zlib.error, lzma.LZMAError),
+)
+"""What reading a list or an archive that lies, or is damaged, may raise."""
+
+Content = Path | bytes
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """What was read, and found to be what its list says. ``files`` lie where they are named, by
+    their names in the bundle; ``whole`` says whether it had a list, so that nothing is missing."""
+
+    study: Study
+    files: Mapping[str, Path]
+    whole: bool
+    labels: Any = None
+    """The object in labels.json, unchecked."""
+    planned: int = 0
+    """When the study was planned (ns since the epoch), which orders studies; 0: not said."""
+
+
+# ── writing
+
+
+def contents(
+    study: Study, *, plan: Study | None = None, events: Iterable[str] = ()
+) -> dict[str, Content]:
+    """A study's files by their names in a bundle: the plan (as it is, or ``plan``), both model
+    files, and the events of these runs, as far as they are there. Problem when a model file can't
+    be read."""
+    found: dict[str, Content] = {"study.json": studies.encoded(plan or study).encode()}
+    for arm in study.arms.values():
+        if arm.source:
+            found[arm.source] = _file(study, arm.source)
+    for run in events:
+        file = study.files.run(run).events
+        if file.is_file() and not file.is_symlink():
+            found[f"runs/{run}/events.jsonl"] = file
+    return found
+
+
+def _file(study: Study, name: str) -> bytes:
+    try:
+        return read_bytes(study.files.root / name)
+    except OSError as error:
+        raise Problem(
+            f"the model files of {study.id} can't be read: {os_reason(error)}", FAILED
+        ) from None
+
+
+def everything(study: Study, *, models: bool, labels: Mapping[str, Any]) -> dict[str, Content]:
+    """All that belongs to a study. Checkpoints only of runs that can still go on."""
+    files = study.files
+    wanted = [files.plan, files.wandb / "runs.json", *sorted(files.source.rglob("*.py"))]
+    for run in study.runs:
+        own = files.run(run.name)
+        wanted += [own.events, own.log, *([own.model] if models else [])]
+        if not has_ended(own.events):
+            wanted += sorted(own.checkpoints.glob("*.pt"))
+    found: dict[str, Content] = {
+        str(file.relative_to(files.root)): file
+        for file in wanted
+        if file.is_file() and not file.is_symlink()
+    }
+    if labels:
+        found["labels.json"] = json.dumps(labels, ensure_ascii=False).encode()
+    text = paths.data_dir() / f"{study.data.sha256}.txt"
+    if text.is_file():
+        found[f"data/{text.name}"] = text
+    return {name: content for name, content in found.items() if NAMES.fullmatch(name)}
+
+
+def listed(study: Study, files: Mapping[str, Content], **about: Any) -> bytes:
+    """The list of a bundle of these files. ``about`` is what else it says."""
+    hashes = {name: _hash(content) for name, content in sorted(files.items())}
+    record = {"v": FORMAT, "study": study.id, **about, "files": hashes}
+    return (json.dumps(record, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def _hash(content: Content) -> str:
+    if isinstance(content, Path):
+        return sha256_file(content)
+    return hashlib.sha256(content).hexdigest()
+
+
+def write_zip(out: IO[bytes], files: Mapping[str, Content]) -> None:
+    """Files by their names, as a zip. OSError where one can't be read or written."""
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as packed:
+        for name, content in sorted(files.items(), key=lambda one: (one[0] != LIST, one[0])):
+            info = zipfile.ZipInfo(name)
+            info.external_attr, info.compress_type = 0o644 << 16, zipfile.ZIP_DEFLATED
+            with packed.open(info, "w", force_zip64=True) as member:
+                if isinstance(content, bytes):
+                    member.write(content)
+                else:
+                    with open_regular(content) as source:
+                        shutil.copyfileobj(source, member, 1 << 20)
+
+
+def pack(
+    study_id: str, target: Path, *, models: bool = True, labels: Mapping[str, Any] = {}
+) -> int:
+    """Write a study into ``target``; returns its bytes. ``models=False`` leaves weights out.
+
+    Problem when it is alive, when ``target`` is there already, or when the disk refuses.
+    """
+    study = studies.load(study_id)
+    what = not_a_file(target)
+    if what is not None or target.exists():
+        raise Problem(f"{target} is {what or 'already there'}; give another --output")
+    if not target.parent.is_dir():
+        raise Problem(
+            f"there is no folder {target.parent}; make it first, or give another --output"
+        )
+    lock = None if is_alive(study.files) else try_lock(study.files.lock, wait=1.0)
+    if lock is None:
+        raise Problem(f"{study_id} is running; archive it when it has ended", FAILED)
+    try:
+        files = everything(study, models=models, labels=labels)
+        planned = study.files.source.stat().st_mtime_ns
+        about = {"q1lab": __version__, "made": utc_now(), "source_mtime_ns": planned}
+        fd, name = tempfile.mkstemp(prefix=f".{target.name[:40]}.", dir=target.parent)
+        try:
+            with os.fdopen(fd, "wb") as out:
+                write_zip(out, {LIST: listed(study, files, **about), **files})
+                out.flush()
+                os.fsync(out.fileno())
+            Path(name).replace(target)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+        sync_folder(target.parent)
+        return size_of(target)
+    except OSError as error:
+        raise Problem(f"cannot write {target}: {os_reason(error)}", FAILED) from None
+    finally:
+        os.close(lock)
+
+
+# ── reading
+
+
+def is_packed(file: Path) -> bool:
+    """Whether a file is a bundle that travels: a zip, or a gzipped tar."""
+    with contextlib.suppress(OSError), open_regular(file) as stream:
+        return stream.read(2) in (b"PK", b"\x1f\x8b") or file.suffix == ".zip"
+    return False
+
+
+@contextlib.contextmanager
+def unpacked(file: Path) -> Iterator[Bundle]:
+    """For a block, the bundle in an archive, its files in a folder of q1lab's home. Problem for
+    what is no archive, holds more than there is room for or more than it says, leads elsewhere, or
+    is damaged."""
+    home = paths.ensure_home()
+    with tempfile.TemporaryDirectory(prefix=".take-in-", dir=home) as name:
+        try:
+            hashes = _extract(file, Path(name))
+        except OSError as error:
+            raise Problem(f"{file} can't be unpacked: {os_reason(error)}", FAILED) from None
+        except UNSOUND as error:
+            why = plain(str(error))[:200] or type(error).__name__
+            raise Problem(f"{file} can't be unpacked ({why})", FAILED) from None
+        yield read(Path(name), str(file), hashes)
+
+
+def _extract(file: Path, into: Path) -> dict[str, str]:
+    """Every member into a folder; returns their hashes."""
+    room = shutil.disk_usage(into).free
+    found: dict[str, str] = {}
+    with open_regular(file) as stream:
+        packed = stream.read(4)
+        stream.seek(0)
+        for name, size, content in _of_zip(stream) if packed[:2] == b"PK" else _of_tar(stream):
+            room -= size
+            if room <= 0:
+                raise ValueError("there is no room for what it holds")
+            if len(found) >= MOST_FILES:
+                raise ValueError(f"it holds more than {MOST_FILES:,} files")
+            found[name] = _keep(content, into / name, size)
+    return found
+
+
+Member = tuple[str, int, IO[bytes]]
+"""Name, bytes as declared, content."""
+
+
+def _of_zip(stream: IO[bytes]) -> Iterator[Member]:
+    with zipfile.ZipFile(stream) as packed:
+        has_list = any(name in LISTS for name in packed.namelist())
+        for info in packed.infolist():
+            plain_file = stat.S_IFMT(info.external_attr >> 16) in (0, stat.S_IFREG)
+            if plain_file and (NAMES.fullmatch(info.filename) or info.filename in LISTS):
+                with packed.open(info) as content:
+                    yield info.filename, info.file_size, content
+            elif has_list:  # beside a notebook's results may lie anything
+                raise ValueError(f"it holds {info.filename[:100]!r}, which is no file of a study")
+
+
+def _of_tar(stream: IO[bytes]) -> Iterator[Member]:
+    with tarfile.open(fileobj=stream, mode="r|gz") as tar:
+        while (member := tar.next()) is not None:
+            good = NAMES.fullmatch(member.name) or member.name in LISTS
+            content = tar.extractfile(member) if member.isreg() and good else None
+            if content is None:
+                raise ValueError(f"it holds {member.name[:100]!r}, which is no file of a study")
+            yield member.name, member.size, content
+
+
+def _keep(content: IO[bytes], target: Path, size: int) -> str:
+    """Write a member, which has ``size`` bytes; returns its SHA-256."""
+    private_folder(target.parent)
+    digest = hashlib.sha256()
+    fd = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(fd, "wb") as out:
+        while block := content.read(1 << 20):
+            size -= len(block)
+            if size < 0:
+                raise ValueError(f"{target.name} is larger than it says")
+            digest.update(block)
+            out.write(block)
+        out.flush()
+        os.fsync(out.fileno())
+    return digest.hexdigest()
+
+
+def read(folder: Path, origin: str, hashes: Mapping[str, str] | None = None) -> Bundle:
+    """The bundle in a folder: one with a list, or a study's folder as q1lab has it. ``origin`` is
+    what a message names; ``hashes`` are those of the files where they are known. Problem when a
+    file is not the one that the list names, and for a plan that can't be read."""
+    try:
+        files = _files(folder) if hashes is None else {name: folder / name for name in hashes}
+        record = _list(folder)
+        if record is not None:
+            _verify(record, files, hashes)
+            files = {name: folder / name for name in record["files"]}
+        study = studies.from_dict(studies.read(folder / "study.json"))
+        if record is not None and (record["study"] != study.id or not studies.is_id(study.id)):
+            raise ValueError("its plan is of another study")
+        labels, planned = None, (record or {}).get("source_mtime_ns")
+        if "labels.json" in files:
+            with contextlib.suppress(OSError, ValueError):
+                labels = read_shown_json(folder / "labels.json", 1 << 20)
+                labels = labels if isinstance(labels, dict) else None
+    except FileNotFoundError as error:
+        missing = str(error.filename).removeprefix(f"{folder}/")
+        raise Problem(f"{origin} is no study of q1lab: {missing} is missing", FAILED) from None
+    except OSError as error:
+        raise Problem(f"cannot read {origin}: {os_reason(error)}", FAILED) from None
+    except UNSOUND as error:
+        raise Problem(f"{origin} is no sound study ({plain(str(error))[:200]})", FAILED) from None
+    if not isinstance(planned, int) or not 0 < planned < 1 << 62:
+        planned = 0
+    return Bundle(study, files, record is not None, labels, planned)
+
+
+def _files(folder: Path) -> dict[str, Path]:
+    """The files below a folder that a bundle may hold; links are not followed."""
+    found = {}
+    for root, _, names in os.walk(folder):
+        for name in names:
+            path = Path(root, name)
+            place = path.relative_to(folder).as_posix()
+            if NAMES.fullmatch(place) and path.is_file() and not path.is_symlink():
+                found[place] = path
+    return found
+
+
+def _list(folder: Path) -> dict[str, Any] | None:
+    """The list of the bundle in a folder; None where there is none. ValueError for a damaged
+    one."""
+    file = next((folder / name for name in LISTS if (folder / name).exists()), None)
+    if file is None:
+        return None
+    record = read_json(file, LARGEST_LIST)
+    if not isinstance(record, dict) or not isinstance(record.get("files"), dict):
+        raise ValueError("its list names no files")
+    if record["v"] != FORMAT:
+        raise ValueError("it is of a newer q1lab; upgrade q1lab to open it")
+    return record
+
+
+def _verify(
+    record: Mapping[str, Any], there: Mapping[str, Path], hashes: Mapping[str, str] | None
+) -> None:
+    """ValueError unless exactly the files of the list are there, as it has them."""
+    for name, sha256 in record["files"].items():
+        if name not in there:
+            raise ValueError(f"{name[:100]!r} is missing")
+        right = _hashes_of(there[name]) if hashes is None else {hashes[name]}
+        if sha256 not in right:
+            raise ValueError(f"{name} is not what its list has: it is damaged, or was changed")
+        if name.startswith("data/") and name != f"data/{sha256}.txt":
+            raise ValueError("its text is not the one that its name says")
+    extra = set(hashes or ()) - {*record["files"], *LISTS}
+    if extra:
+        raise ValueError(f"it holds {min(extra)[:100]!r}, which its list does not name")
+
+
+def _hashes_of(file: Path) -> set[str]:
+    """A file's hash, and that of its text with git's other line ends."""
+    data = read_bytes(file, LARGEST_FILE)
+    return {hashlib.sha256(one).hexdigest() for one in (data, data.replace(b"\r\n", b"\n"))}
+
+
+# ── taking in
+
+
+def adopt(
+    study: Study, files: Mapping[str, Content], names: Iterable[str], planned: int = 0
+) -> Study:
+    """Put a study beside the others under the first of ``names`` that is free; returns it as it
+    is then. It appears whole or not at all.
+
+    Bytes are written, a file is moved (it lies in q1lab's home); a text of ``data/`` goes to the
+    others. Problem when no name is free.
+    """
+    home = paths.ensure_home()
+    private_folder(paths.studies_dir())
+    with tempfile.TemporaryDirectory(prefix=".take-in-", dir=home) as scratch:
+        draft = Path(scratch) / "study"
+        for folder in (draft, draft / "source", draft / "runs"):
+            folder.mkdir(mode=0o700)
+        for name, content in files.items():
+            if name.startswith("data/"):
+                target = paths.data_dir() / Path(name).name
+                if target.exists():
+                    continue
+            elif name in ("study.json", "labels.json"):
+                continue
+            else:
+                target = draft / name
+            private_folder(target.parent)
+            if isinstance(content, Path):
+                content.replace(target)
+            else:
+                _write(target, content)
+        if planned:
+            with contextlib.suppress(OSError):
+                os.utime(draft / "source", ns=(planned, planned))
+        for name in names:
+            named, target = replace(study, id=name), paths.study_dir(name)
+            if target.exists() or target.is_symlink():
+                continue
+            _write(draft / "study.json", studies.encoded(named).encode())
+            if name != study.id:  # the runs at W&B are those of the study with the old name
+                shutil.rmtree(draft / "wandb", ignore_errors=True)
+            try:
+                draft.rename(target)
+            except OSError as error:
+                if target.exists():
+                    continue
+                raise Problem(f"cannot write {target}: {os_reason(error)}", FAILED) from error
+            sync_folder(target.parent)
+            return named
+    raise Problem(f"there is a study called {name} already; restore it with --as NAME")
+
+
+def _write(target: Path, content: bytes) -> None:
+    fd = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(fd, "wb") as out:
+        out.write(content)
+        out.flush()
+        os.fsync(out.fileno())
+
+
+def restore(file: Path, name: str | None = None) -> tuple[Study, Any]:
+    """Bring a study back from an archive, under ``name`` if given; returns it, and the labels that
+    came with it. Problem for what is no sound archive, and when there is such a study already."""
+    with unpacked(file) as found:
+        name = name or found.study.id
+        if not found.whole:
+            raise Problem(f"{file} is no archive of a study; `q1lab import {file}` takes runs in")
+        if not studies.is_id(name):
+            raise Problem(f"{name!r} is no study's name: letters, digits, dots, hyphens")
+        return adopt(found.study, found.files, [name], found.planned), found.labels

@@ -1,0 +1,36 @@
+"""What a word of the week means."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.widgets import Markdown, OptionList
+
+from q1lab.files import plain
+from q1lab.tui.screens.base import Dialog
+from q1lab.tui.widgets.listing import Listing
+from q1lab.week.model import Term
+
+
+class GlossaryScreen(Dialog[None]):
+    """The words on the left, what the one under the cursor means on the right."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,g", "dismiss", "close")]
+    heading, shape = "Words", "tall words"
+
+    def __init__(self, terms: Sequence[Term]) -> None:
+        super().__init__()
+        self.terms = list(terms)
+
+    def body(self) -> ComposeResult:
+        yield Listing(*(plain(term.name) for term in self.terms), markup=False)
+        with VerticalScroll(can_focus=False):
+            yield Markdown(open_links=False)
+
+    def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
+        event.stop()
+        self.query_one(Markdown).update(plain(self.terms[event.option_index].markdown))
