@@ -742,9 +742,12 @@ async def test_a_form_does_what_a_step_has_to_be_filled_in_with() -> None:
         assert isinstance(app.screen, PickScreen)
         assert "How did you read RoFormer?" in words(app)
         await pilot.press("j", "enter")
-        await settled(pilot)
-        with Store() as store:  # one paper is logged once
-            assert [one["depth"] for one in reading.papers(store)] == ["skim"]
+
+        def depths() -> list[str]:
+            with Store() as store:  # one paper is logged once
+                return [one["depth"] for one in reading.papers(store)]
+
+        await until(pilot, lambda: depths() == ["skim"])
 
 
 async def test_publishing_and_sharing_have_forms_and_say_what_is_wrong() -> None:
