@@ -206,6 +206,21 @@ def bootstrap_note(c: Comparison, n: int | None = None) -> str:
     return f"covers about {covers:.0f}%{at}, not 95%"
 
 
+def measured(c: Comparison) -> str:
+    """What the arms of a pair share, and what is measured."""
+    if c.imported:
+        return (
+            "The runs were trained elsewhere: what the two runs of a pair share besides the number "
+            "of their seed is not known here. The metric is their final validation loss in nats; "
+            "lower is better."
+        )
+    return (
+        "Both arms start from the same values in every tensor they share and see the same batches. "
+        "The metric is the validation loss in nats at the last iter, over the whole validation "
+        "set; lower is better."
+    )
+
+
 FLOOR_LABEL = "baseline against itself"
 
 

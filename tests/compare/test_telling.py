@@ -305,6 +305,15 @@ def test_the_list_of_studies_knows_their_threads() -> None:
         assert [line.threads for line in results.read(store)] == [1]
 
 
+def test_of_imported_runs_nobody_says_what_they_share() -> None:
+    told = tellers(make(BASE, HELPS))
+    imported = tellers(make(BASE, HELPS, imported=True))
+    for name in ("document", "page", "post"):
+        assert "see the same batches" in told[name], name
+        assert "see the same batches" not in imported[name], name
+        assert "were trained elsewhere" in imported[name], name
+
+
 def test_the_verdict_line_of_the_app_is_the_terminals() -> None:
     found = make(BASE, HELPS)
     words: Text = verdict_words(found, COLORS)
