@@ -20,7 +20,7 @@ import pytest
 from q1lab import paths
 from q1lab.study import children
 from tests.kit import wandb_study as lab
-from tests.kit.faults import TINY, corpus, faulty, figures
+from tests.kit.faults import faulty, figures, tiny
 from tests.kit.places import ROOT
 from tests.kit.waiting import wait_for
 from tests.kit.wandb_server import WandbServer
@@ -174,9 +174,9 @@ def test_no_child_runs_code_of_the_current_folder(
                 monkeypatch.setenv(name, value)
         call("doctor", code=None)
         call("check", str(model), code=None)
-        words = ["--data", str(corpus(tmp_path)), "--seeds", "1", "--max-iters", "20"]
-        tiny = [word for word in TINY if word not in ("--wandb", "disabled")]
-        call("run", str(model), "--unchecked", *words, *tiny, "--wandb", "offline")
+        words = tiny(tmp_path, str(model), iters=20)
+        words[words.index("disabled")] = "offline"
+        call(*words, "--unchecked")
         call("sync")
         call("pull", "learner/q1-capstone", code=None)
         call("export", "--format", "svg", "--output", str(tmp_path / "plots.svg"))
@@ -245,7 +245,7 @@ def test_what_a_killed_viewer_asked_ends_with_it(
     mark = f"ORPHAN={tmp_path}"
     monkeypatch.setenv("ORPHAN", str(tmp_path))
     words = {
-        "probe": ["run", str(file), "--unchecked", "--data", str(corpus(tmp_path)), *TINY],
+        "probe": [*tiny(tmp_path, str(file)), "--unchecked"],
         "check": ["check", str(file)],
     }[kind]
     asker = subprocess.Popen(

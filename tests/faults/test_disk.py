@@ -17,7 +17,7 @@ from q1lab.index.store import Store
 from q1lab.study import launch, studies
 from q1lab.week import progress
 from tests.kit.commands import q1lab
-from tests.kit.faults import TINY, corpus, faulty, figures, read, small_disk
+from tests.kit.faults import faulty, figures, read, small_disk, tiny
 from tests.kit.waiting import wait_for
 
 __all__ = ["faulty", "small_disk"]
@@ -66,17 +66,7 @@ def test_a_full_disk_leaves_no_half_of_a_study(
 ) -> None:
     faulty(fake=True)
     q1lab("status")
-    words = (
-        "run",
-        "rope",
-        *TINY,
-        "--data",
-        str(corpus(tmp_path)),
-        "--seeds",
-        "1",
-        "--max-iters",
-        "9",
-    )
+    words = tiny(tmp_path, iters=9)
     with Store():
         ballast = fill(small_disk)
         done = q1lab(*words, code=None)
@@ -97,23 +87,9 @@ def test_a_full_disk_under_a_run(
     """Training meets the full disk, says so, keeps its old checkpoint, and goes on once there is
     space."""
     faulty()
-    words = [
-        "run",
-        "rope",
-        *TINY,
-        "--data",
-        str(corpus(tmp_path)),
-        "--seeds",
-        "1",
-        "--jobs",
-        "1",
-        "--max-iters",
-        "60000",
-        "--set",
-        "eval_interval=200",
-        "--set",
-        f"log_interval={10 if under == 'events' else 500}",
-    ]
+    every = 10 if under == "events" else 500
+    words = tiny(tmp_path, iters=60_000, eval_interval=200, log_interval=every)
+    words += ["--jobs", "1"]
     q1lab(*words, "--detach")
     study = studies.load("rope-1")
     run = study.files.run("baseline-seed0")

@@ -30,7 +30,7 @@ from q1lab.study.studies import Study
 from q1lab.week import progress
 from tests.kit import lab_home
 from tests.kit.commands import q1lab
-from tests.kit.faults import TINY, corpus, faulty, figures, tables
+from tests.kit.faults import corpus, faulty, figures, tables, tiny
 
 __all__ = ["faulty"]
 Faulty = Callable[..., Path]
@@ -268,17 +268,7 @@ def test_everything_is_private_whatever_the_umask(
     faulty()
     home = tmp_path / "deep" / "home"
     monkeypatch.setenv("Q1LAB_HOME", str(home))
-    args = [
-        "run",
-        "rope",
-        *TINY,
-        "--data",
-        str(corpus(tmp_path)),
-        "--seeds",
-        "1",
-        "--max-iters",
-        "40",
-    ]
+    args = tiny(tmp_path, iters=40)
     args[args.index("disabled")] = "offline"
     code = "import os, sys; os.umask(0); from q1lab.cli import run; sys.exit(run(sys.argv[1:]))"
     done = subprocess.run(

@@ -25,9 +25,7 @@ from q1lab.week import progress
 from tests.kit.commands import q1lab
 from tests.kit.faults import (
     Q1LAB,
-    TINY,
     by_attempt,
-    corpus,
     count_losses,
     faulty,
     figures,
@@ -36,6 +34,7 @@ from tests.kit.faults import (
     kill_trainers,
     read,
     tables,
+    tiny,
     train_to_the_end,
     unfinished,
 )
@@ -76,23 +75,8 @@ def test_trainers_killed_at_any_moment(
 def test_real_trainers_killed_in_checkpoints_go_on_bit_for_bit(
     faulty: Faulty, tmp_path: Path, kills: int, seeds: int, iters: int
 ) -> None:
-    words = [
-        "run",
-        "rope",
-        *TINY,
-        "--data",
-        str(corpus(tmp_path)),
-        "--seeds",
-        str(seeds),
-        "--jobs",
-        "2",
-        "--max-iters",
-        str(iters),
-        "--set",
-        "eval_interval=20",
-        "--set",
-        "dropout=0.1",
-    ]
+    words = tiny(tmp_path, seeds=seeds, iters=iters, eval_interval=20, dropout=0.1)
+    words += ["--jobs", "2"]
     acks = faulty(share=0.1)
     q1lab(*words, "--detach")
     study = studies.load("rope-1")

@@ -15,7 +15,7 @@ from q1lab.errors import Problem
 from q1lab.study import children, launch, presets, studies
 from q1lab.study.engines import local
 from tests.kit.commands import q1lab
-from tests.kit.faults import TINY, corpus, faulty, figures, read
+from tests.kit.faults import faulty, figures, read, tiny
 from tests.kit.waiting import wait_for
 
 __all__ = ["faulty"]
@@ -29,26 +29,9 @@ def model_file(folder: Path, extra: str) -> Path:
     return file
 
 
-def words(file: Path, data: Path, iters: int = 60, *more: str) -> list[str]:
-    return [
-        "run",
-        str(file),
-        *TINY,
-        "--data",
-        str(data),
-        "--seeds",
-        "1",
-        "--jobs",
-        "1",
-        "--unchecked",
-        "--max-iters",
-        str(iters),
-        "--set",
-        "eval_interval=20",
-        "--set",
-        "log_interval=5",
-        *more,
-    ]
+def words(folder: Path, file: Path, iters: int = 60, eval_interval: int = 20) -> list[str]:
+    given = tiny(folder, str(file), iters=iters, eval_interval=eval_interval, log_interval=5)
+    return [*given, "--jobs", "1", "--unchecked"]
 
 
 WRAPPED = """
@@ -74,7 +57,7 @@ def test_not_a_number_at_iter_k(faulty: Faulty, tmp_path: Path) -> None:
         "logits, loss = _forward(self, idx, targets)\n"
         f"    return logits, loss * (float('nan') if _calls == {k} else 1.0)",
     )
-    args = words(model_file(tmp_path, extra), corpus(tmp_path))
+    args = words(tmp_path, model_file(tmp_path, extra))
     record = json.loads(q1lab(*args, "--json", code=1).stdout)
     study = studies.load(record["study"])
     event = read(study, "modified-seed0")[-1]
@@ -94,7 +77,7 @@ def test_not_a_number_at_iter_k(faulty: Faulty, tmp_path: Path) -> None:
 def test_out_of_memory_is_a_failed_run(faulty: Faulty, tmp_path: Path) -> None:
     faulty(memory_mb=300)
     line = "if _calls == 9: self.big = torch.ones(2**30)"
-    args = words(model_file(tmp_path, WRAPPED.format(line=line)), corpus(tmp_path))
+    args = words(tmp_path, model_file(tmp_path, WRAPPED.format(line=line)))
     record = json.loads(q1lab(*args, "--json", code=1).stdout)
     study = studies.load(record["study"])
     event = read(study, "modified-seed0")[-1]
@@ -132,7 +115,7 @@ def test_a_model_file_that(
 ) -> None:
     faulty()
     file = model_file(tmp_path, extra)
-    done = q1lab(*words(file, corpus(tmp_path)), code=None)
+    done = q1lab(*words(tmp_path, file), code=None)
     assert done.returncode in (1, 2)
     line = next(line for line in done.stderr.splitlines() if said in line)
     named = "mine.py:" in line
@@ -166,8 +149,7 @@ def test_a_model_file_that_prints_without_end(faulty: Faulty, tmp_path: Path) ->
     beginning."""
     faulty()
     extra = WRAPPED.format(line="_calls > 20 and print('x' * 2**23)")
-    args = words(model_file(tmp_path, extra), corpus(tmp_path), 155)
-    args[args.index("eval_interval=20")] = "eval_interval=1000"
+    args = words(tmp_path, model_file(tmp_path, extra), 155, eval_interval=1000)
     q1lab(*args, "--detach")
     study = studies.load("mine-1")
     log, largest = study.files.run("modified-seed0").log, 0
@@ -193,7 +175,7 @@ def test_a_model_that_floods_the_probe_is_survived(faulty: Faulty, tmp_path: Pat
     file = model_file(
         tmp_path, "for _ in range(200): print('y' * 2**20)\nraise OSError('enough')\n"
     )
-    done = q1lab(*words(file, corpus(tmp_path)), code=2)
+    done = q1lab(*words(tmp_path, file), code=2)
     assert "OSError: enough" in done.stderr
     assert len(done.stderr) < 5000
 
@@ -207,8 +189,7 @@ def test_a_model_file_that_loads_no_more_says_so_in_its_run(faulty: Faulty, tmp_
     extra = (
         f"import pathlib\nif not pathlib.Path({str(flag)!r}).exists(): raise ImportError('gone')\n"
     )
-    args = words(model_file(tmp_path, extra), corpus(tmp_path), 200)
-    args[args.index("eval_interval=20")] = "eval_interval=1000"
+    args = words(tmp_path, model_file(tmp_path, extra), 200, eval_interval=1000)
     q1lab(*args, "--detach")
     study = studies.load("mine-1")
     wait_for(lambda: read(study, "baseline-seed0"))
@@ -227,7 +208,7 @@ def test_a_model_file_that_loads_no_more_says_so_in_its_run(faulty: Faulty, tmp_
 
 def test_changed_data_is_said_in_the_run(faulty: Faulty, tmp_path: Path) -> None:
     faulty()
-    args = words(paths.models_dir() / "rope.py", corpus(tmp_path))
+    args = words(tmp_path, paths.models_dir() / "rope.py")
     q1lab(*args, "--detach")
     study = studies.load(studies.latest())
     launch.stop(study)

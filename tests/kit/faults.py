@@ -28,25 +28,19 @@ from tests.kit.places import KIT, ROOT
 from tests.kit.waiting import wait_for
 
 Q1LAB = [sys.executable, "-m", "q1lab"]
-TINY = (
-    "--preset",
-    "quick",
-    "--dtype",
-    "fp32",
-    "--set",
-    "n_layer=1",
-    "--set",
-    "n_embd=16",
-    "--set",
-    "n_head=2",
-    "--set",
-    "block_size=16",
-    "--set",
-    "batch_size=4",
-    "--wandb",
-    "disabled",
-)
+TINY = {"n_layer": 1, "n_embd": 16, "n_head": 2, "block_size": 16, "batch_size": 4}
 """A real model that trains a thousand iters in a second or two."""
+
+
+def tiny(
+    folder: Path, variant: str = "rope", *, seeds: int = 1, iters: int = 400, **settings: Any
+) -> list[str]:
+    """The words that train it on a small text, which goes into ``folder``."""
+    words = ["run", variant, "--preset", "quick", "--dtype", "fp32", "--wandb", "disabled"]
+    words += ["--data", str(corpus(folder)), "--seeds", str(seeds), "--max-iters", str(iters)]
+    for name, value in {**TINY, **settings}.items():
+        words += ["--set", f"{name}={value}"]
+    return words
 
 
 def figures(fault: str, **numbers: Any) -> None:

@@ -11,7 +11,7 @@ import fcntl
 import json
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ from q1lab.tui.snapshot import Taker
 from q1lab.tui.widgets.results_table import ResultsTable
 from q1lab.week import progress
 from q1lab.week.content import load
-from tests.kit.tui_home import until
+from tests.kit import tui_home
 
 SHA = "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"
 CONFIG = {
@@ -233,6 +233,12 @@ def app(**given: Any) -> Q1Lab:
         progress.keep(store, week.label, "welcomed", True)
         first = Taker(week.label, week).take(store)
     return Q1Lab(Setup(week, given.pop("config", Config()), first=first, **given))
+
+
+async def until(pilot: Pilot[Any], holds: Callable[[], Any], what: str = "") -> None:
+    """Wait for the app to get there, once it has done what is under way."""
+    await pilot.pause()
+    await tui_home.until(pilot, holds, what)
 
 
 async def open_lab(pilot: Pilot[Any]) -> LabScreen:

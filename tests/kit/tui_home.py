@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -70,13 +71,11 @@ async def until(pilot: Pilot[Any], holds: Callable[[], Any], what: str = "") -> 
     """Wait for the app to get there; fails, rather than hangs, when it never does."""
     late = time.monotonic() + 60
     while time.monotonic() < late:
-        await pilot.pause()
-        try:
-            if holds():
+        with contextlib.suppress(NoMatches):
+            if holds():  # before anything else: some states are gone a moment later
                 return
-        except NoMatches:
-            pass
-        await asyncio.sleep(0.02)
+        await pilot.pause()
+        await asyncio.sleep(0.01)
     raise AssertionError(what or "the app never got there")
 
 
@@ -88,6 +87,20 @@ async def settled(pilot: Pilot[None]) -> None:
     app.desk.ask(lambda _: None, lambda _: app.call_later(done.append, 1))
     await until(pilot, lambda: done)
     await pilot.pause()
+
+
+@contextlib.asynccontextmanager
+async def running(
+    fill: Callable[[Store, Week], None] | None = None,
+    size: tuple[int, int] = (80, 24),
+    notifications: bool = False,
+    **given: Any,
+) -> AsyncIterator[tuple[Q1Lab, Pilot[None]]]:
+    """The prepared app on a terminal of ``size`` columns and lines, settled, and who drives it."""
+    app = prepared(fill, **given)
+    async with app.run_test(size=size, notifications=notifications) as pilot:
+        await settled(pilot)
+        yield app, pilot
 
 
 async def pane_of(

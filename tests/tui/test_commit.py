@@ -19,7 +19,7 @@ from q1lab.week import progress
 from q1lab.week.model import Action, Week
 from tests.kit.places import MODELS
 from tests.kit.repos import begun, git, of_its_own
-from tests.kit.tui_home import prepared, settled, until
+from tests.kit.tui_home import prepared, running, settled, until
 
 
 @pytest.fixture
@@ -46,9 +46,7 @@ def said(screen: CommitScreen, name: str = "message") -> str:
 
 
 async def test_nothing_is_committed_before_it_was_shown(repo: Path) -> None:
-    app = prepared(a_choice, config=Config(repo=repo))
-    async with app.run_test(size=(100, 30)) as pilot:
-        await settled(pilot)
+    async with running(a_choice, config=Config(repo=repo), size=(100, 30)) as (app, pilot):
         press(app, "q1lab modification")
         await until(pilot, lambda: isinstance(app.screen, CommitScreen))
         screen = app.screen
@@ -72,9 +70,7 @@ async def test_nothing_is_committed_before_it_was_shown(repo: Path) -> None:
 
 
 async def test_edits_of_the_learners_are_shown_and_asked_about(repo: Path) -> None:
-    app = prepared(a_choice, config=Config(repo=repo))
-    async with app.run_test(size=(100, 30)) as pilot:
-        await settled(pilot)
+    async with running(a_choice, config=Config(repo=repo), size=(100, 30)) as (app, pilot):
         (repo / "MODIFICATION.md").write_text("My foreword.\n")
         git(repo, "add", "MODIFICATION.md")
         git(repo, "commit", "-q", "-m", "mine")
@@ -96,9 +92,7 @@ async def test_always_is_remembered_and_then_nothing_is_asked(
     repo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[str] = []
-    app = prepared(a_choice, config=Config(repo=repo))
-    async with app.run_test(size=(100, 30)) as pilot:
-        await settled(pilot)
+    async with running(a_choice, config=Config(repo=repo), size=(100, 30)) as (app, pilot):
         press(app, "q1lab retro")
         await until(pilot, lambda: getattr(app.screen, "proposal", None) is not None)
         await pilot.press("a")
@@ -115,9 +109,7 @@ async def test_always_is_remembered_and_then_nothing_is_asked(
 
 
 async def test_without_a_repository_it_is_written_and_said(tmp_path: Path) -> None:
-    app = prepared(a_choice, config=Config(repo=tmp_path))
-    async with app.run_test(size=(80, 24)) as pilot:
-        await settled(pilot)
+    async with running(a_choice, config=Config(repo=tmp_path)) as (app, pilot):
         press(app, "q1lab modification")
         await until(pilot, lambda: getattr(app.screen, "proposal", None) is not None)
         screen = app.screen
@@ -134,9 +126,7 @@ async def test_a_refusal_is_one_line_and_changes_nothing(repo: Path) -> None:
     hook.parent.mkdir(exist_ok=True)
     hook.write_text("#!/bin/sh\necho too long; exit 1\n")
     hook.chmod(0o755)
-    app = prepared(a_choice, config=Config(repo=repo))
-    async with app.run_test(size=(80, 24)) as pilot:
-        await settled(pilot)
+    async with running(a_choice, config=Config(repo=repo)) as (app, pilot):
         press(app, "q1lab modification")
         await until(pilot, lambda: getattr(app.screen, "proposal", None) is not None)
         screen = app.screen
@@ -187,9 +177,7 @@ async def test_the_merge_is_shown_before_it_is_committed(repo: Path) -> None:
 
 
 async def test_the_options_of_a_document_are_shown_in_what_it_would_commit(repo: Path) -> None:
-    app = prepared(a_choice, config=Config(repo=repo))
-    async with app.run_test(size=(100, 30)) as pilot:
-        await settled(pilot)
+    async with running(a_choice, config=Config(repo=repo), size=(100, 30)) as (app, pilot):
         press(app, "q1lab post new --title 'A title of mine'")
         await until(pilot, lambda: getattr(app.screen, "proposal", None) is not None)
         assert isinstance(app.screen, CommitScreen)
@@ -198,15 +186,13 @@ async def test_the_options_of_a_document_are_shown_in_what_it_would_commit(repo:
 
 
 async def test_what_commits_with_options_of_its_own_shows_its_dry_run_first(repo: Path) -> None:
-    app = prepared(a_choice, config=Config(repo=repo))
-    async with app.run_test(size=(100, 30)) as pilot:
-        await settled(pilot)
+    async with running(a_choice, config=Config(repo=repo), size=(100, 30)) as (app, pilot):
         press(app, "q1lab modification --variant gqa")
         await until(pilot, lambda: isinstance(app.screen, OutputScreen))
         screen = app.screen
         assert isinstance(screen, OutputScreen)
-        await until(pilot, lambda: screen.code is not None, 2000)
+        await until(pilot, lambda: screen.code is not None)
         assert "would commit: docs: add MODIFICATION.md for gqa" in screen.said
         assert commits(repo) == ["begin"]
         await pilot.press("y")
-        await until(pilot, lambda: len(commits(repo)) == 2, 2000)
+        await until(pilot, lambda: len(commits(repo)) == 2)

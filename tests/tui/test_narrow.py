@@ -29,7 +29,7 @@ from q1lab.week.model import Week
 from tests.kit.document_records import comparison
 from tests.kit.lab_home import finish, make_study, words
 from tests.kit.repos import begun, of_its_own
-from tests.kit.tui_home import pane_of, prepared, settled, some_progress, until
+from tests.kit.tui_home import pane_of, prepared, running, settled, some_progress, until
 
 SMALLEST = (60, 20)
 
@@ -53,9 +53,7 @@ async def shown(pilot: Pilot[None], kind: type[Screen[Any]]) -> None:
 
 
 async def test_the_prediction_is_whole() -> None:
-    app = prepared(some_progress)
-    async with app.run_test(size=SMALLEST) as pilot:
-        await settled(pilot)
+    async with running(some_progress, size=SMALLEST) as (app, pilot):
         app.push_screen(PredictScreen(app.week.label, "rope", "a3-predict"))
         await shown(pilot, PredictScreen)
         await until(pilot, lambda: whole(app.screen))
@@ -66,9 +64,7 @@ async def test_the_prediction_is_whole() -> None:
 
 
 async def test_forms_are_whole_and_show_every_choice() -> None:
-    app = prepared(some_progress)
-    async with app.run_test(size=SMALLEST) as pilot:
-        await settled(pilot)
+    async with running(some_progress, size=SMALLEST) as (app, pilot):
         forms.form(app, "paper add")
         await shown(pilot, FieldsScreen)
         await until(pilot, lambda: whole(app.screen))
@@ -83,9 +79,7 @@ async def test_forms_are_whole_and_show_every_choice() -> None:
 async def test_a_commit_shows_its_buttons(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     of_its_own(tmp_path, monkeypatch)
     repo = begun(tmp_path / "repo")
-    app = prepared(some_progress)
-    async with app.run_test(size=SMALLEST) as pilot:
-        await settled(pilot)
+    async with running(some_progress, size=SMALLEST) as (app, pilot):
         commit.open_for(app, ["q1lab", "modification"], repo)
         await shown(pilot, CommitScreen)
         await until(pilot, lambda: not app.screen.query_one("#commit", Button).disabled)
@@ -93,9 +87,7 @@ async def test_a_commit_shows_its_buttons(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 async def test_what_a_row_says_continues_below_itself() -> None:
-    app = prepared(some_progress)
-    async with app.run_test(size=SMALLEST) as pilot:
-        await settled(pilot)
+    async with running(some_progress, size=SMALLEST) as (app, pilot):
         choose(app)
         await shown(pilot, PickScreen)
         await until(pilot, lambda: "2104.09864" in words(app))
@@ -178,9 +170,7 @@ async def test_no_name_and_no_statement_is_cut_for_a_bar_or_an_address() -> None
 
 
 async def test_the_list_of_pages_has_keys_of_its_own_and_ticks_nothing_behind_it() -> None:
-    app = prepared(some_progress)
-    async with app.run_test(size=SMALLEST) as pilot:
-        await settled(pilot)
+    async with running(some_progress, size=SMALLEST) as (app, pilot):
         await until(pilot, lambda: "space tick" in last(app) and "esc" not in last(app))
         await pilot.press("t")
         await until(pilot, lambda: "esc back" in last(app) and "space tick" not in last(app))
@@ -227,9 +217,7 @@ async def test_a_filter_names_its_way_out() -> None:
 
 
 async def test_a_verdict_has_the_themes_own_colors_whatever_it_is() -> None:
-    app = prepared(some_progress)
-    async with app.run_test(size=SMALLEST) as pilot:
-        await settled(pilot)
+    async with running(some_progress, size=SMALLEST) as (app, pilot):
         for outcome in ("helps", "hurts", "cannot tell", "too small to matter", "no verdict"):
             screen = VerdictScreen("rope-1", comparison(outcome))
             app.push_screen(screen)

@@ -51,7 +51,7 @@ def after(*keys: str) -> Go:
 
 
 def on(part: str, step: str, *keys: str) -> Go:
-    """Go to a step and press keys there."""
+    """Go to a step, have it at the top whatever was in sight before, and press keys there."""
 
     async def press(pilot: Pilot[Any]) -> None:
         await after()(pilot)
@@ -59,6 +59,9 @@ def on(part: str, step: str, *keys: str) -> Go:
         pilot.app.screen.open_sheet(part, step)  # type: ignore[attr-defined]
         await until(pilot, lambda: reader.step is not None and reader.step.id == step)
         await until(pilot, lambda: reader.on_screen)
+        await until(pilot, lambda: all(piece.size.width for piece in reader.pieces))
+        assert reader.piece is not None
+        reader.scroll_to(y=reader.piece.virtual_region.y, animate=False, immediate=True)
         await after(*keys)(pilot)
 
     return press

@@ -19,7 +19,7 @@ from q1lab.tui.screens.fields import FieldsScreen
 from q1lab.tui.screens.output import OutputScreen
 from q1lab.tui.widgets.rows import Rows
 from q1lab.week import content, progress
-from tests.kit.tui_home import prepared, settled, until
+from tests.kit.tui_home import prepared, running, settled, until
 
 LABEL = "M03-W04"
 
@@ -107,9 +107,7 @@ async def test_a_statement_is_ticked_here_too_and_the_card_is_copied() -> None:
 async def test_a_document_is_shown_and_a_missing_one_says_so(tmp_path: Path) -> None:
     file = tmp_path / "MODIFICATION.md"
     file.write_text("# RoPE\n\nWhat I changed \x1b[31mand why\n")
-    app = prepared()
-    async with app.run_test(size=(80, 24)) as pilot:
-        await settled(pilot)
+    async with running() as (app, pilot):
         await app.push_screen(DocumentScreen(file))
         await until(pilot, lambda: app.screen.query("MarkdownH1"))
         await pilot.press("e")  # no terminal to lend here: it says so, and stays

@@ -41,7 +41,7 @@ from q1lab.week.model import Step, Text, Week
 from tests.kit import lab_home
 from tests.kit.lab_home import words
 from tests.kit.repos import begun, of_its_own
-from tests.kit.tui_home import pane_of, prepared, settled, some_progress, until
+from tests.kit.tui_home import pane_of, prepared, running, settled, some_progress, until
 
 LABEL = "M03-W04"
 
@@ -61,9 +61,7 @@ def stored() -> progress.Progress:
 
 
 async def test_it_opens_at_the_first_unfinished_step() -> None:
-    app = prepared(some_progress)
-    async with app.run_test(size=(100, 30)) as pilot:
-        await settled(pilot)
+    async with running(some_progress, size=(100, 30)) as (app, _):
         assert app.part_id == "a2"
         row = app.screen.query_one(Reader).current
         assert isinstance(row, Step)
@@ -78,9 +76,7 @@ async def test_what_one_looks_at_stays_in_sight_in_another_width(width: int) -> 
         progress.tick(store, week.label, "a1-trains", True)
         learned.add_seconds(store, week.label, {"a1": 60})  # a first visit starts at the top
 
-    app = prepared(begun_here)
-    async with app.run_test(size=(width, 24)) as pilot:
-        await settled(pilot)
+    async with running(begun_here, size=(width, 24)) as (app, pilot):
         reader = app.screen.query_one(Reader)
         await until(pilot, lambda: reader.rich)
         await until(pilot, lambda: reader.on_screen)
@@ -94,16 +90,12 @@ async def test_what_one_looks_at_stays_in_sight_in_another_width(width: int) -> 
 
 
 async def test_a_session_can_be_asked_for() -> None:
-    app = prepared(session="c")
-    async with app.run_test() as pilot:
-        await settled(pilot)
+    async with running(session="c") as (app, _):
         assert app.part_id == "c1"
 
 
 async def test_space_ticks_and_unticks_on_disk() -> None:
-    app = prepared()
-    async with app.run_test() as pilot:
-        await settled(pilot)
+    async with running() as (_, pilot):
         await pilot.press("j", "space")
         await settled(pilot)
         assert stored().of("a1-trains").done
@@ -113,9 +105,9 @@ async def test_space_ticks_and_unticks_on_disk() -> None:
 
 
 async def test_an_answer_is_written_in_place_and_esc_keeps_it() -> None:
-    app = prepared(lambda store, week: progress.tick(store, week.label, "a1-trains", True))
-    async with app.run_test(size=(100, 30)) as pilot:
-        await settled(pilot)
+    async with running(
+        lambda store, week: progress.tick(store, week.label, "a1-trains", True), size=(100, 30)
+    ) as (app, pilot):
         await go(pilot, "a1", "a1-why")
         await pilot.press("enter")
         assert isinstance(app.screen, AnswerScreen)
@@ -128,9 +120,7 @@ async def test_an_answer_is_written_in_place_and_esc_keeps_it() -> None:
 
 
 async def test_without_a_terminal_of_its_own_the_editor_says_so() -> None:
-    app = prepared()
-    async with app.run_test(size=(100, 30)) as pilot:
-        await settled(pilot)
+    async with running(size=(100, 30)) as (app, pilot):
         await go(pilot, "a1", "a1-why")
         await pilot.press("E")
         await pilot.pause()
@@ -138,9 +128,7 @@ async def test_without_a_terminal_of_its_own_the_editor_says_so() -> None:
 
 
 async def test_choosing_a_variant_changes_the_text() -> None:
-    app = prepared()
-    async with app.run_test(size=(100, 30)) as pilot:
-        await settled(pilot)
+    async with running(size=(100, 30)) as (app, pilot):
         await go(pilot, "a1", "a1-choose")
         await pilot.press("enter", "home", "enter")
         await settled(pilot)
@@ -184,9 +172,7 @@ def flat(text: str) -> str:
 
 
 async def test_j_and_k_walk_the_choice_too() -> None:
-    app = prepared()
-    async with app.run_test(size=(100, 30)) as pilot:
-        await settled(pilot)
+    async with running(size=(100, 30)) as (app, pilot):
         await go(pilot, "a1", "a1-choose")
         await pilot.press("enter", "j", "j", "k", "j")  # from rope, two down
         assert [line for line in words(app).splitlines() if "▸ ○" in line and "GQA" in line]
@@ -219,9 +205,9 @@ async def test_a_key_explains_the_words_of_the_step_and_the_page() -> None:
 
 
 async def test_a_question_is_answered_from_memory_then_marked() -> None:
-    app = prepared(lambda store, week: progress.choose(store, week, "rope"))
-    async with app.run_test(size=(100, 40)) as pilot:
-        await settled(pilot)
+    async with running(
+        lambda store, week: progress.choose(store, week, "rope"), size=(100, 40)
+    ) as (app, pilot):
         await go(pilot, "a2", "a2-rope-s1")
         await pilot.press("e")
         await settled(pilot)
@@ -239,9 +225,10 @@ async def test_a_question_is_answered_from_memory_then_marked() -> None:
 
 
 async def test_a_key_typed_ahead_of_the_question_does_not_end_the_app() -> None:
-    app = prepared(lambda store, week: progress.choose(store, week, "rope"))
-    async with app.run_test(size=(80, 24)) as pilot:
-        await settled(pilot)
+    async with running(lambda store, week: progress.choose(store, week, "rope")) as (
+        app,
+        pilot,
+    ):
         step = next(step for step in app.week.steps() if step.id == "a2-rope-s1")
         screen = RecallScreen(step)
         app.push_screen(screen)
@@ -253,9 +240,7 @@ async def test_a_key_typed_ahead_of_the_question_does_not_end_the_app() -> None:
 
 
 async def test_a_prediction_is_kept_and_ticks_its_step() -> None:
-    app = prepared()
-    async with app.run_test(size=(100, 40)) as pilot:
-        await settled(pilot)
+    async with running(size=(100, 40)) as (app, pilot):
         await go(pilot, "a3", "a3-predict")
         await pilot.press("e")
         await settled(pilot)
@@ -279,9 +264,7 @@ async def test_a_prediction_is_kept_and_ticks_its_step() -> None:
 
 
 async def test_a_prediction_that_is_not_whole_stays_open() -> None:
-    app = prepared()
-    async with app.run_test(size=(100, 40)) as pilot:
-        await settled(pilot)
+    async with running(size=(100, 40)) as (app, pilot):
         await go(pilot, "a3", "a3-predict")
         await pilot.press("e", "ctrl+s")
         await settled(pilot)
@@ -290,9 +273,7 @@ async def test_a_prediction_that_is_not_whole_stays_open() -> None:
 
 
 async def test_parts_change_by_key_and_by_the_finder() -> None:
-    app = prepared()
-    async with app.run_test(size=(100, 30)) as pilot:
-        await settled(pilot)
+    async with running(size=(100, 30)) as (app, pilot):
         await pilot.press("n", "n")
         assert app.part_id == "a3"
         await pilot.press("p")
@@ -325,9 +306,7 @@ async def test_text_is_shown_after_the_first_paint_and_never_as_markup(tmp_path:
 
 
 async def test_help_lists_remapped_keys_and_esc_closes_it() -> None:
-    app = prepared(config=Config(keymap={"study.tick": "x"}))
-    async with app.run_test(size=(100, 40)) as pilot:
-        await settled(pilot)
+    async with running(config=Config(keymap={"study.tick": "x"}), size=(100, 40)) as (app, pilot):
         await pilot.press("j", "x")
         await settled(pilot)
         assert stored().of("a1-trains").done
@@ -340,9 +319,7 @@ async def test_help_lists_remapped_keys_and_esc_closes_it() -> None:
 
 
 async def test_a_small_terminal_gets_one_sentence_and_the_app_comes_back() -> None:
-    app = prepared()
-    async with app.run_test(size=(100, 30)) as pilot:
-        await settled(pilot)
+    async with running(size=(100, 30)) as (app, pilot):
         await pilot.resize_terminal(20, 5)
         await until(pilot, lambda: isinstance(app.screen, TooSmallScreen))
         await pilot.resize_terminal(60, 20)
@@ -350,9 +327,7 @@ async def test_a_small_terminal_gets_one_sentence_and_the_app_comes_back() -> No
 
 
 async def test_an_error_is_a_modal_and_the_app_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    app = prepared()
-    async with app.run_test(size=(100, 30)) as pilot:
-        await settled(pilot)
+    async with running(size=(100, 30)) as (app, pilot):
 
         def fail(*_: object) -> None:
             raise OSError(28, "No space left on device")
@@ -397,9 +372,7 @@ async def test_the_first_start_shows_all_of_itself_in_the_smallest_terminal(tmp_
 
 
 async def test_text_and_steps_are_one_page_in_the_order_of_the_content() -> None:
-    app = prepared()
-    async with app.run_test(size=(80, 24)) as pilot:
-        await settled(pilot)
+    async with running() as (app, _):
         sheet = sheets.find(app.week, "a1")
         assert sheet is not None
         reader = app.screen.query_one(Reader)
@@ -417,9 +390,7 @@ async def test_text_and_steps_are_one_page_in_the_order_of_the_content() -> None
 async def test_every_word_of_every_page_is_there_and_nothing_is_under_the_scrollbar(
     size: tuple[int, int],
 ) -> None:
-    app = prepared()
-    async with app.run_test(size=size) as pilot:
-        await settled(pilot)
+    async with running(size=size) as (app, pilot):
         reader = app.screen.query_one(Reader)
         await until(pilot, lambda: reader.rich)
         for sheet in sheets.sheets(app.week):
@@ -439,9 +410,7 @@ async def test_every_word_of_every_page_is_there_and_nothing_is_under_the_scroll
 
 
 async def test_j_and_k_walk_and_the_text_follows() -> None:
-    app = prepared()
-    async with app.run_test(size=(80, 24)) as pilot:
-        await settled(pilot)
+    async with running() as (app, pilot):
         reader = app.screen.query_one(Reader)
         await until(pilot, lambda: reader.rich)
         assert not reader.on_screen
@@ -471,9 +440,7 @@ async def test_j_and_k_walk_and_the_text_follows() -> None:
 
 async def test_the_first_open_step_is_found_from_the_end_of_its_page() -> None:
     """Its rows are above, too: on the way to them the cursor must not stay on one."""
-    app = prepared()
-    async with app.run_test(size=(80, 24)) as pilot:
-        await settled(pilot)
+    async with running() as (app, pilot):
         await go(pilot, "a1", "a1-trains")
         reader = app.screen.query_one(Reader)
         await pilot.press("end")
@@ -486,9 +453,7 @@ async def test_the_first_open_step_is_found_from_the_end_of_its_page() -> None:
 
 
 async def test_overview_and_introductions_are_pages_and_enter_goes_on() -> None:
-    app = prepared()
-    async with app.run_test(size=(120, 40)) as pilot:
-        await settled(pilot)
+    async with running(size=(120, 40)) as (app, pilot):
         names = [sheet.id for sheet in sheets.sheets(app.week)]
         assert names[:3] == [":week", ":a", "a1"]
         app.screen.open_sheet(":week")  # type: ignore[attr-defined]
@@ -504,9 +469,7 @@ async def test_overview_and_introductions_are_pages_and_enter_goes_on() -> None:
 
 
 async def test_the_tree_and_reading_mode() -> None:
-    app = prepared()
-    async with app.run_test(size=(80, 24)) as pilot:
-        await settled(pilot)
+    async with running() as (app, pilot):
         tree = app.screen.query_one(WeekTree)
         assert not tree.display
         await pilot.press("t")
@@ -530,9 +493,7 @@ async def test_a_page_starts_at_its_top_until_one_was_at_work_on_it() -> None:
     def committed(store: Store, week: Week) -> None:
         progress.tick(store, week.label, "b2-lock", True)  # by the commit at the end of A3
 
-    app = prepared(committed)
-    async with app.run_test(size=(80, 24)) as pilot:
-        await settled(pilot)
+    async with running(committed) as (app, pilot):
         reader = app.screen.query_one(Reader)
         app.screen.open_sheet("b2")  # type: ignore[attr-defined]
         await until(pilot, lambda: reader.rich and reader.step)
@@ -592,9 +553,7 @@ async def test_o_opens_the_paper_from_where_one_reads_it(monkeypatch: pytest.Mon
 
 
 async def test_e_only_writes_and_c_copies_the_command_or_says_so() -> None:
-    app = prepared()
-    async with app.run_test(size=(100, 30)) as pilot:
-        await settled(pilot)
+    async with running(size=(100, 30)) as (app, pilot):
         await go(pilot, "c2", "c2-tag")
         await pilot.press("e")
         await settled(pilot)
@@ -614,9 +573,7 @@ async def test_e_only_writes_and_c_copies_the_command_or_says_so() -> None:
 
 
 async def test_the_timer_is_offered_once_at_the_first_key_in_a_part() -> None:
-    app = prepared()
-    async with app.run_test(size=(80, 24)) as pilot:
-        await settled(pilot)
+    async with running() as (app, pilot):
         assert not app.timer_offer
         await pilot.press("j")
         await until(pilot, lambda: "Start the timer for A1?" in words(app))
@@ -640,9 +597,7 @@ async def test_the_timer_is_offered_once_at_the_first_key_in_a_part() -> None:
 
 
 async def test_what_is_said_leaves_the_text_alone() -> None:
-    app = prepared()
-    async with app.run_test(size=(80, 24), notifications=True) as pilot:
-        await settled(pilot)
+    async with running(notifications=True) as (app, pilot):
         before = words(app).splitlines()
         app.notify("Something [happened]")
         await until(pilot, lambda: "Something [happened]" in words(app))
@@ -653,9 +608,7 @@ async def test_what_is_said_leaves_the_text_alone() -> None:
 
 
 async def test_an_answer_that_waits_for_a_step_stays_folded_until_that_is_done() -> None:
-    app = prepared()
-    async with app.run_test(size=(80, 24)) as pilot:
-        await settled(pilot)
+    async with running() as (app, pilot):
         reader = app.screen.query_one(Reader)
         await until(pilot, lambda: reader.rich)
         fold = next(p for p in reader.stops if isinstance(p, FoldPiece) and p.fold.needs)
@@ -678,9 +631,7 @@ async def test_a_step_says_why_its_tick_is_gone(tmp_path: Path) -> None:
         progress.choose(store, week, "rope")
         evidence.note_check(store, week.label, file, "rope")
 
-    app = prepared(fill)
-    async with app.run_test(size=(80, 50)) as pilot:
-        await settled(pilot)
+    async with running(fill, size=(80, 50)) as (app, pilot):
         await go(pilot, "b1", "b1-checks")
         assert app.snapshot.progress.of("b1-checks").done
         file.write_text("and changed\n")
@@ -693,9 +644,7 @@ async def test_a_step_says_why_its_tick_is_gone(tmp_path: Path) -> None:
 
 
 async def test_what_a_command_prints_opens_in_a_pane(tmp_path: Path) -> None:
-    app = prepared(config=Config(repo=tmp_path))
-    async with app.run_test(size=(80, 24)) as pilot:
-        await settled(pilot)
+    async with running(config=Config(repo=tmp_path)) as (app, pilot):
         acts.command(app, ["q1lab", "status"])
         await until(pilot, lambda: isinstance(app.screen, OutputScreen) and app.screen.code == 0)
         assert "No study yet" in app.screen.said  # type: ignore[attr-defined]
@@ -710,9 +659,7 @@ async def test_what_a_command_prints_opens_in_a_pane(tmp_path: Path) -> None:
 async def test_a_pane_says_what_esc_does_while_its_command_runs(
     tmp_path: Path, shown: str, says: str
 ) -> None:
-    app = prepared()
-    async with app.run_test(size=(80, 24)) as pilot:
-        await settled(pilot)
+    async with running() as (app, pilot):
         pane = OutputScreen(shown, [sys.executable, "-c", "import time; time.sleep(60)"], tmp_path)
         app.push_screen(pane)
         await pilot.pause()
@@ -729,9 +676,7 @@ async def test_a_pane_says_what_esc_does_while_its_command_runs(
 async def test_a_pane_tells_a_finding_from_a_failure(
     tmp_path: Path, prints: str, says: str
 ) -> None:
-    app = prepared()
-    async with app.run_test(size=(80, 24)) as pilot:
-        await settled(pilot)
+    async with running() as (app, pilot):
         code = f"import sys; print({prints!r}); sys.exit(1)"
         pane = OutputScreen("q1lab post lint", [sys.executable, "-c", code], tmp_path)
         app.push_screen(pane)
@@ -745,9 +690,7 @@ async def test_a_pane_gives_the_yes_that_a_command_asks_for(tmp_path: Path) -> N
         "import sys\nif '--yes' in sys.argv: print('done it', 'word ' * 30, 'the very end')\n"
         "else: sys.exit('it holds edits of yours; --yes goes on')\n"
     )
-    app = prepared()
-    async with app.run_test(size=(80, 24)) as pilot:
-        await settled(pilot)
+    async with running() as (app, pilot):
         pane = OutputScreen("asks", [sys.executable, str(script)], tmp_path)
         app.push_screen(pane)
         await until(pilot, lambda: pane.code == 1)
@@ -780,9 +723,7 @@ async def test_a_pane_wraps_its_lines_anew_for_another_width(tmp_path: Path) -> 
 
 
 async def test_a_form_does_what_a_step_has_to_be_filled_in_with() -> None:
-    app = prepared()
-    async with app.run_test(size=(80, 24)) as pilot:
-        await settled(pilot)
+    async with running() as (app, pilot):
         await go(pilot, "a2", "a2-log")
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, FieldsScreen))
@@ -801,15 +742,16 @@ async def test_a_form_does_what_a_step_has_to_be_filled_in_with() -> None:
         assert isinstance(app.screen, PickScreen)
         assert "How did you read RoFormer?" in words(app)
         await pilot.press("j", "enter")
-        await settled(pilot)
-        with Store() as store:  # one paper is logged once
-            assert [one["depth"] for one in reading.papers(store)] == ["skim"]
+
+        def depths() -> list[str]:
+            with Store() as store:  # one paper is logged once
+                return [one["depth"] for one in reading.papers(store)]
+
+        await until(pilot, lambda: depths() == ["skim"])
 
 
 async def test_publishing_and_sharing_have_forms_and_say_what_is_wrong() -> None:
-    app = prepared()
-    async with app.run_test(size=(80, 24)) as pilot:
-        await settled(pilot)
+    async with running() as (app, pilot):
         await go(pilot, "c2", "c2-publish")
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, FieldsScreen))
@@ -837,9 +779,7 @@ async def test_boxes_of_the_roadmap_are_ticked_without_leaving(
     of_its_own(tmp_path, monkeypatch)
     name, text = "AI_EXPERT_ROADMAP.md", "## M03-W04\n\n- [ ] Pick one\n- [ ] Publish it\n"
     repo = begun(tmp_path / "repo", {name: text})
-    app = prepared(config=Config(repo=repo))
-    async with app.run_test(size=(80, 24)) as pilot:
-        await settled(pilot)
+    async with running(config=Config(repo=repo)) as (app, pilot):
         tick_boxes(app)
         await until(pilot, lambda: app.screen.query("#boxes"))
         app.screen.query_one("#boxes", Input).value = "2"
@@ -855,9 +795,9 @@ async def test_boxes_of_the_roadmap_are_ticked_without_leaving(
 async def test_publishing_over_open_claims_says_so(tmp_path: Path) -> None:
     draft = tmp_path / "post.md"
     draft.write_text("# A post\n\nRoPE outperforms the baseline.\n")
-    app = prepared(lambda store, week: posts.save_post(store, week.label, "A post", str(draft)))
-    async with app.run_test(size=(80, 24)) as pilot:
-        await settled(pilot)
+    async with running(
+        lambda store, week: posts.save_post(store, week.label, "A post", str(draft)), size=(80, 24)
+    ) as (app, pilot):
         await go(pilot, "c2", "c2-publish")
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, FieldsScreen))
@@ -872,9 +812,7 @@ async def test_publishing_over_open_claims_says_so(tmp_path: Path) -> None:
 
 async def test_a_choice_that_changes_the_text_leaves_the_place() -> None:
     """Choosing data or a variant lays the page out anew; one goes on where one was."""
-    app = prepared()
-    async with app.run_test(size=(80, 24)) as pilot:
-        await settled(pilot)
+    async with running() as (app, pilot):
         await pilot.press("j")
         await go(pilot, "a1", "a1-data")
         reader = app.screen.query_one(Reader)
@@ -894,9 +832,7 @@ async def test_a_choice_that_changes_the_text_leaves_the_place() -> None:
 
 
 async def test_space_where_nothing_is_to_tick_says_so() -> None:
-    app = prepared()
-    async with app.run_test(size=(100, 30)) as pilot:
-        await settled(pilot)
+    async with running(size=(100, 30)) as (app, pilot):
         assert "space tick" in words(app)
         await pilot.press("end", "space")
         assert "Space ticks a step" in words(app)
@@ -906,9 +842,7 @@ async def test_space_where_nothing_is_to_tick_says_so() -> None:
 
 async def test_enter_on_a_step_with_several_rows_goes_to_them() -> None:
     """It starts nothing by itself: which of them it would be, one could not know."""
-    app = prepared()
-    async with app.run_test(size=(100, 30)) as pilot:
-        await settled(pilot)
+    async with running(size=(100, 30)) as (app, pilot):
         await go(pilot, "a1", "a1-data")
         await pilot.press("enter")
         await pilot.pause()
@@ -931,9 +865,7 @@ async def test_enter_on_a_step_with_several_rows_goes_to_them() -> None:
 
 
 async def test_the_line_below_the_page_stays_one_line_when_the_window_grows() -> None:
-    app = prepared(some_progress)
-    async with app.run_test(size=(80, 24)) as pilot:
-        await settled(pilot)
+    async with running(some_progress) as (app, pilot):
         await pilot.resize_terminal(120, 40)  # the page is narrower beside the tree
         await pilot.pause()
         assert app.screen.query_one(PlaceLine).region.height == 1
@@ -943,9 +875,7 @@ async def test_the_line_below_the_page_stays_one_line_when_the_window_grows() ->
 async def test_the_foot_always_says_how_to_get_help_and_the_top_what_else_there_is(
     width: int,
 ) -> None:
-    app = prepared(some_progress)
-    async with app.run_test(size=(width, 24)) as pilot:
-        await settled(pilot)
+    async with running(some_progress, size=(width, 24)) as (app, pilot):
         await until(pilot, lambda: "palette" in words(app).splitlines()[-1])
         first, *_, last = words(app).splitlines()
         assert last.index("? help") < last.index("^p palette")
@@ -956,9 +886,7 @@ async def test_the_foot_always_says_how_to_get_help_and_the_top_what_else_there_
 
 
 async def test_what_one_answered_is_in_sight() -> None:
-    app = prepared()
-    async with app.run_test(size=(80, 24)) as pilot:
-        await settled(pilot)
+    async with running() as (app, pilot):
         await go(pilot, "a2", "a2-rope-s1")
         reader = app.screen.query_one(Reader)
         piece = reader.piece

@@ -7,7 +7,7 @@ from textual.color import Color
 
 from q1lab.config import Config
 from q1lab.tui.widgets.palette import palette
-from tests.kit.tui_home import prepared, settled
+from tests.kit.tui_home import running
 
 LEAST = 4.5
 """Contrast that WCAG asks for between text and its ground."""
@@ -28,9 +28,7 @@ def contrast(one: Color, other: Color) -> float:
 
 @pytest.mark.parametrize("theme", ["q1lab-dark", "q1lab-light"])
 async def test_quiet_words_can_be_read_on_every_ground(theme: str) -> None:
-    app = prepared(config=Config(theme=theme))
-    async with app.run_test(size=(80, 24)) as pilot:
-        await settled(pilot)
+    async with running(config=Config(theme=theme)) as (app, _):
         quiet = Color.parse(palette(app).muted)
         assert quiet == Color.parse(app.theme_variables["muted"])
         for ground in ("background", "surface", "panel", "block-cursor-background"):

@@ -15,7 +15,7 @@ from q1lab.tui.screens.away import AwayScreen
 from q1lab.tui.screens.study import StudyScreen
 from q1lab.week import progress
 from tests.kit.lab_home import words
-from tests.kit.tui_home import FakeClocks, prepared, settled, until
+from tests.kit.tui_home import FakeClocks, prepared, running, settled, until
 
 LABEL = "M03-W04"
 
@@ -33,9 +33,7 @@ def run_for(app: Q1Lab, clocks: FakeClocks, total: int) -> None:
 
 async def test_it_counts_down_pauses_and_keeps_the_time() -> None:
     clocks = FakeClocks()
-    app = prepared(clocks=clocks)
-    async with app.run_test(size=(100, 30)) as pilot:
-        await settled(pilot)
+    async with running(clocks=clocks, size=(100, 30)) as (app, pilot):
         assert app.clock_line == ("A1 ‖ 15:00 left of 15", "off")
         await pilot.press("T")
         run_for(app, clocks, 61)
@@ -50,9 +48,7 @@ async def test_it_counts_for_a_part_while_that_part_is_open() -> None:
     """The question whether to count for another part was overlooked, and training landed on the
     part before."""
     clocks = FakeClocks()
-    app = prepared(clocks=clocks)
-    async with app.run_test(size=(100, 30)) as pilot:
-        await settled(pilot)
+    async with running(clocks=clocks, size=(100, 30)) as (app, pilot):
         await pilot.press("T")
         run_for(app, clocks, 61)
         study = app.screen
@@ -122,9 +118,7 @@ async def test_a_killed_app_comes_back_paused_and_asks(home: Path) -> None:
 
 async def test_a_jump_of_the_machine_is_not_credited() -> None:
     clocks = FakeClocks()
-    app = prepared(clocks=clocks)
-    async with app.run_test(size=(100, 30)) as pilot:
-        await settled(pilot)
+    async with running(clocks=clocks, size=(100, 30)) as (app, pilot):
         await pilot.press("T")
         run_for(app, clocks, 10)
         clocks.forward(7200)
@@ -137,9 +131,7 @@ async def test_a_jump_of_the_machine_is_not_credited() -> None:
 
 async def test_leaving_keeps_the_time_and_frees_the_timer(home: Path) -> None:
     clocks = FakeClocks()
-    app = prepared(clocks=clocks)
-    async with app.run_test(size=(100, 30)) as pilot:
-        await settled(pilot)
+    async with running(clocks=clocks, size=(100, 30)) as (app, pilot):
         await pilot.press("T")
         run_for(app, clocks, 3)
         assert is_locked(home / "timer.lock")
