@@ -541,9 +541,8 @@ def _read(store: Store) -> _Home:
 
 
 def _times(study: Study, begun: questions.Begun | None) -> tuple[str, ...]:
-    imported = study.imported
-    taken_in = imported.get("time") if isinstance(imported, dict) else None
-    known = begun.at if begun is not None else (str(taken_in or study.created),)
+    taken_in = study.imported.time if study.imported else ""
+    known = begun.at if begun is not None else (taken_in or study.created,)
     return (*known, *[known[-1]] * len(study.looks))[: len(study.looks)]
 
 

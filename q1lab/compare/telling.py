@@ -180,7 +180,12 @@ def method(headline: str) -> str:
 
 def interval_note(c: Comparison) -> str:
     """What the headline interval is for."""
-    return f"covers {level(c)}" + ("" if c.verdict == "no verdict" else "; it decides")
+    return f"covers {level(c)}{decides(c)}"
+
+
+def decides(c: Comparison) -> str:
+    """That the headline interval decides; empty where there is no verdict."""
+    return "" if c.verdict == "no verdict" else "; it decides"
 
 
 BOOTSTRAP_LABEL = "95% bootstrap CI"
@@ -199,6 +204,21 @@ def bootstrap_note(c: Comparison, n: int | None = None) -> str:
     if c.headline == "welch" and c.pairs:
         return f"covers {covers:.0f} to 98%{at}"
     return f"covers about {covers:.0f}%{at}, not 95%"
+
+
+def measured(c: Comparison) -> str:
+    """What the arms of a pair share, and what is measured."""
+    if c.imported:
+        return (
+            "The runs were trained elsewhere: what the two runs of a pair share besides the number "
+            "of their seed is not known here. The metric is their final validation loss in nats; "
+            "lower is better."
+        )
+    return (
+        "Both arms start from the same values in every tensor they share and see the same batches. "
+        "The metric is the validation loss in nats at the last iter, over the whole validation "
+        "set; lower is better."
+    )
 
 
 FLOOR_LABEL = "baseline against itself"

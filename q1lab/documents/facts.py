@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from q1lab.compare import telling
 from q1lab.compare.record import Comparison
 from q1lab.compare.report import Sentence, Table, bars, report
-from q1lab.documents.markdown import Md, code, inline, table
-from q1lab.formats import DASH, MINUS
+from q1lab.documents.markdown import Md, code, inline, sentence, table
+from q1lab.formats import DASH, MINUS, plural
 from q1lab.study import corpora
 from q1lab.study.command import overrides_of
 from q1lab.study.presets import PRESETS
@@ -59,7 +59,7 @@ def study_facts(
     """Everything that the documents say about a finished study."""
     number = telling.numbers(c)
     blocks = report(c, published=True)
-    said = {block.part: inline(block.text) for block in blocks if isinstance(block, Sentence)}
+    said = {block.part: sentence(block.text) for block in blocks if isinstance(block, Sentence)}
     tables = {block.what: _table(block) for block in blocks if isinstance(block, Table)}
     return StudyFacts(
         id=c.study,
@@ -88,12 +88,8 @@ def _introduction(c: Comparison) -> Md:
     base, variant = telling.names(c)
     many = len({seed for arm in c.arms.values() for seed in arm.values})
     data = inline(corpora.in_words(c.data or "the same data"))
-    return Md(
-        f"{code(variant)} against {code(base)} on {data}, {many} "
-        f"{'seed' if many == 1 else 'seeds'} each. Both arms start from the same values in every "
-        "tensor they share and see the same batches. The metric is the validation loss in nats at "
-        "the last iter, over the whole validation set; lower is better."
-    )
+    what = f"{code(variant)} against {code(base)} on {data}, {plural(many, 'seed')} each."
+    return Md(f"{what} {telling.measured(c)}")
 
 
 def _table(block: Table) -> Md:

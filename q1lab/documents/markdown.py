@@ -45,6 +45,11 @@ def inline(text: object) -> Md:
     return Md(_LINE_START.sub(lambda m: m[1] + "\\" if m[1].isdigit() else "\\" + m[1], words))
 
 
+def sentence(text: str) -> Md:
+    """A sentence of q1lab's own: as ``inline``, and a command that it names is code."""
+    return Md(re.sub(r"\\`(q1lab [a-z -]+)\\`", r"`\1`", inline(text)))
+
+
 def cell(text: object) -> Md:
     """A table's cell: as ``inline`` (which escapes the bar); empty is a dash."""
     return Md(inline(text) or "–") if not isinstance(text, Md) else text

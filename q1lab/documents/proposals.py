@@ -27,7 +27,7 @@ from q1lab.index.store import Store
 from q1lab.journal import choice, evidence, predictions
 from q1lab.journal import posts as published
 from q1lab.repository import Repository
-from q1lab.study import studies
+from q1lab.study import kept, studies
 from q1lab.study.studies import Study
 from q1lab.week import progress
 from q1lab.week.model import Week
@@ -107,12 +107,12 @@ def keep(study: Study, root: Path, repo: Repository | None) -> Change:
 
 
 def _diff_of_files(files: Mapping[Path, bytes], root: Path) -> str:
-    """The diff of a study's folder. A new file is one line: it holds what trained and what came
-    out, and hundreds of lines would push the document itself out of sight."""
+    """The diff of a study's folder. A new file beside the plan is one line: it holds what trained
+    or what came out, and hundreds of lines would push the document itself out of sight."""
 
     def shown(path: Path, data: bytes) -> str:
         name, old = str(path.relative_to(root)), read(path)
-        if old is None:
+        if old is None and path.name not in kept.PLANS:
             lines = data.count(b"\n")
             what = ", the file as it trained" if path.suffix == ".py" else ""
             return f"--- /dev/null\n+++ {name} (new: {lines} lines{what})\n"

@@ -277,10 +277,9 @@ def _entries(folder: Path, prefix: str) -> list[Path]:
 
 def _time_of(study: Study) -> float:
     """When it was planned or imported, in seconds since the epoch; now where that can't be read."""
-    imported = study.imported
-    text = imported.get("time") if isinstance(imported, dict) else None
+    imported = study.imported.time if study.imported else ""
     try:
-        moment = datetime.fromisoformat(str(text or study.created))
+        moment = datetime.fromisoformat(imported or study.created)
     except ValueError:
         return time.time()
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

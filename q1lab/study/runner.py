@@ -43,6 +43,7 @@ class Runner:
         signal.signal(signal.SIGTERM, lambda *_: self.crew.stop())
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
         self.crew.run()
         log("stopped" if self.crew.stopping else "done")
         if not self.crew.stopping:
@@ -114,6 +115,8 @@ def main() -> None:
         "--lock", type=int, required=True, help="inherited descriptor of the study's lock"
     )
     args = parser.parse_args()
+    # until there is a crew that can be told
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     os.environ["Q1LAB_HOME"] = str(args.study.parent.parent)
     os.umask(0o077)  # everything that this process and its children write is private to the user
     os.set_inheritable(args.lock, False)

@@ -215,9 +215,9 @@ def from_csv(file: Path) -> list[ForeignRun]:
     if not rows:
         raise Problem(f"{file} has no rows; {CSV_FORMS}")
     if {"cfg", "seed"} <= set(names):
-        return _long(file, names, rows)
+        return _runs(file, _long(file, names, rows))
     if any(" - " in name and NAME.fullmatch(name.split(" - ")[0]) for name in names):
-        return _wide(file, names, rows)
+        return _runs(file, _wide(file, names, rows), wide=True)
     raise Problem(f"{file}: columns {', '.join(map(plain, names))[:200]}; {CSV_FORMS}")
 
 
@@ -228,77 +228,73 @@ CSV_FORMS = (
 )
 
 
-def _long(file: Path, names: list[str], rows: list[tuple[int, dict[str, Any]]]) -> list[ForeignRun]:
+Rows = list[tuple[int, dict[str, Any]]]
+Point = tuple[str, tuple[str, int], dict[str, Any], dict[str, Any]]
+"""Where it is said, cfg and seed, what it says (iter and losses), and the run's config."""
+
+
+def _long(file: Path, names: list[str], rows: Rows) -> Iterator[Point]:
     step = next((name for name in STEP if name in names), None)
     losses = [name for name in names if name in (*TRAIN, *VAL, *FINAL)]
     if not losses:
         raise Problem(f"{file}: no column train_loss or val_loss; {CSV_FORMS}")
-    config_columns = [
-        name for name in names if name not in (*STEP, *TRAIN, *VAL, *FINAL, "cfg", "seed", "state")
-    ]
-    runs: dict[tuple[str, int], ForeignRun] = {}
-    points: dict[tuple[str, int], list[dict[str, Any]]] = defaultdict(list)
+    own = (*STEP, *TRAIN, *VAL, *FINAL, "cfg", "seed", "state")
     for line, row in rows:
         where = f"{file}:{line}"
-        cfg, seed = _identity(where, row, "")
-        config = {name: _cell(row[name]) for name in config_columns if row[name] != ""}
-        run = runs.setdefault(
-            (cfg, seed),
-            ForeignRun(f"{run_name(plain(cfg), seed)} of {file.name}", cfg, seed, config),
-        )
-        if config != run.config:
-            key = next(k for k in {*config, *run.config} if config.get(k) != run.config.get(k))
-            raise Problem(f"{where}: {plain(key)} changes within {run.where}; a run has one config")
+        config = {name: _cell(row[name]) for name in names if name not in own and row[name] != ""}
         point = {
             name: _number_cell(row[name], where, name) for name in losses if row[name].strip() != ""
         }
         if step:
-            point[step] = _iter_cell(row[step], where, step)
-        points[cfg, seed].append(point)
-    for which, run in runs.items():
-        if step:
-            take_rows(run, points[which])
-            run.final = run.final if run.final is not None else _last(run.evals)
-        else:
-            value = next((name for name in (*FINAL, *VAL) if name in losses), None)
-            if value is None or len(points[which]) != 1 or value not in points[which][0]:
-                raise Problem(
-                    f"{run.where}: {len(points[which])} rows but no iter column; {CSV_FORMS}"
-                )
-            run.final = points[which][0][value]
-        if run.final is None or not math.isfinite(run.final):
-            run.state = State.DIVERGED if run.final is not None else State.FAILED
-            run.message = None if run.final is not None else "no val_loss in the CSV"
-    return list(runs.values())
+            point["iter"] = _iter_cell(row[step], where, step)
+        yield where, _identity(where, row, ""), point, config
 
 
-def _wide(file: Path, names: list[str], rows: list[tuple[int, dict[str, Any]]]) -> list[ForeignRun]:
+def _wide(file: Path, names: list[str], rows: Rows) -> Iterator[Point]:
     step = next((name for name in names if name.lower() in STEP), None)
     if step is None:
         raise Problem(f"{file}: no column iter or Step; {CSV_FORMS}")
-    points: dict[tuple[str, int], list[dict[str, Any]]] = defaultdict(list)
     for name in names:
         head, _, metric = name.partition(" - ")
         found = NAME.fullmatch(head)
         if not found or metric not in (*TRAIN, *VAL, *FINAL):
             continue  # wandb adds __MIN and __MAX columns
-        key = (found["cfg"], int(found["seed"]))
         for line, row in rows:
             if row[name].strip() != "":
                 where = f"{file}:{line}"
                 n = _iter_cell(row[step], where, step)
-                points[key].append({"iter": n, metric: _number_cell(row[name], where, name)})
-    runs = []
-    for (cfg, seed), rows_of in points.items():
-        run = ForeignRun(f"{run_name(plain(cfg), seed)} of {file.name}", cfg, seed)
-        take_rows(run, rows_of)
-        run.final = run.final if run.final is not None else _last(run.evals)
-        if run.final is None:
+                point = {"iter": n, metric: _number_cell(row[name], where, name)}
+                yield where, (found["cfg"], int(found["seed"])), point, {}
+
+
+def _runs(file: Path, points: Iterable[Point], *, wide: bool = False) -> list[ForeignRun]:
+    """The runs that a CSV's points make."""
+    runs: dict[tuple[str, int], ForeignRun] = {}
+    said: dict[tuple[str, int], list[dict[str, Any]]] = defaultdict(list)
+    for where, (cfg, seed), point, config in points:
+        name = f"{run_name(plain(cfg), seed)} of {file.name}"
+        run = runs.setdefault((cfg, seed), ForeignRun(name, cfg, seed, config))
+        if config != run.config:
+            key = next(k for k in {*config, *run.config} if config.get(k) != run.config.get(k))
+            raise Problem(f"{where}: {plain(key)} changes within {run.where}; a run has one config")
+        said[cfg, seed].append(point)
+    for which, run in runs.items():
+        rows = said[which]
+        if "iter" in rows[0]:
+            take_rows(run, rows)
+            run.final = run.final if run.final is not None else _last(run.evals)
+        else:
+            value = next((name for name in (*FINAL, *VAL) if name in rows[0]), None)
+            if value is None or len(rows) != 1:
+                raise Problem(f"{run.where}: {len(rows)} rows but no iter column; {CSV_FORMS}")
+            run.final = rows[0][value]
+        if run.final is None and wide:
             raise Problem(f"{run.where} has no val_loss; export the chart of val_loss")
-        if not math.isfinite(run.final):
+        if run.final is None:
+            run.state, run.message = State.FAILED, "no val_loss in the CSV"
+        elif not math.isfinite(run.final):
             run.state = State.DIVERGED
-        runs.append(run)
-    return runs
+    return list(runs.values())
 
 
 def _cell(text: str) -> Any:

@@ -107,6 +107,14 @@ def test_asking_again_is_counted_and_pays(how: str) -> None:
     assert found(studies.load("rope-1")).alpha == ALPHA, "the first keeps its level"
 
 
+def test_an_import_is_asked_when_it_is_taken_in() -> None:
+    first = done(make_study(created=at(10)))
+    second = make_study("rope-2", seeds=(3, 4, 5), created=at(8))
+    done(edited(second, imported=Imported("runs.csv", time=at(12))))
+    assert level_of(first) == ALPHA
+    assert level_of(studies.load("rope-2")) == ALPHA_LATER
+
+
 def test_an_edited_file_is_the_same_question_and_another_file_is_not() -> None:
     def own(name: str, origin: str, sha256: str, hour: int) -> Study:
         study = make_study(name, created=at(hour))

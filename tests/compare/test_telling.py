@@ -238,6 +238,8 @@ def test_every_teller_says_the_same(c: Comparison) -> None:
         mean = telling.mean(c)
         for name in ("terminal", "card", "document", "page", "table", "app", "list"):
             assert f"{mean}" in told[name], (name, mean)
+    if c.verdict == "no verdict":
+        assert not [name for name in told if "it decides" in told[name]], "nothing is decided"
     for name in ("terminal", "app", "table"):
         if c.mean is not None:
             assert telling.seeds(c) in told[name], name
@@ -301,6 +303,15 @@ def test_the_list_of_studies_knows_their_threads() -> None:
     lab_home.compared(lab_home.make_study("rope-1"))
     with Store(paths.database()) as store:
         assert [line.threads for line in results.read(store)] == [1]
+
+
+def test_of_imported_runs_nobody_says_what_they_share() -> None:
+    told = tellers(make(BASE, HELPS))
+    imported = tellers(make(BASE, HELPS, imported=True))
+    for name in ("document", "page", "post"):
+        assert "see the same batches" in told[name], name
+        assert "see the same batches" not in imported[name], name
+        assert "were trained elsewhere" in imported[name], name
 
 
 def test_the_verdict_line_of_the_app_is_the_terminals() -> None:

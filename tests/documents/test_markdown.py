@@ -155,5 +155,10 @@ def test_control_characters_and_escape_sequences_are_gone() -> None:
     assert answer("a\x1b]0;title\x07b") == "ab"
 
 
+def test_a_command_in_a_sentence_is_code_and_nothing_else_is() -> None:
+    said = markdown.sentence("`q1lab plan` says it of *x* and `rm -rf`.")
+    assert said == r"`q1lab plan` says it of \*x\* and \`rm -rf\`."
+
+
 def test_md_is_not_escaped_twice() -> None:
     assert inline(markdown.Md("**x**")) == "**x**"

@@ -153,7 +153,8 @@ def test_a_copy_of_a_model_file_is_one_line_of_the_preview(study: Study, repo: P
     lines = (repo / "swiglu.py").read_text().count("\n")
     copy = f"+++ studies/{study.id}/source/modified/swiglu.py"
     assert f"{copy} (new: {lines} lines, the file as it trained)" in shown
-    assert f"+++ studies/{study.id}/study.json (new: " in shown
+    assert f"+++ studies/{study.id}/study.json (new)" in shown
+    assert '+ "headline": "welch"' in shown
     assert "+class GPT" not in shown
 
 

@@ -13,6 +13,7 @@ import tarfile
 import time
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,11 @@ import pytest
 from q1lab import paths
 from q1lab.cli import run as main
 from q1lab.errors import Problem
-from q1lab.files import sha256_file
+from q1lab.files import sha256_file, utc_now
 from q1lab.index import labels, questions, upkeep
 from q1lab.index.store import Store
 from q1lab.study import bundle, studies
+from q1lab.study.studies import Imported
 from tests.kit import wandb_study as lab
 
 SMALL = ("--preset", "quick", "--max-iters", "20", "--seeds", "2", "--wandb", "disabled", "--json")
@@ -319,6 +321,17 @@ def test_prune_weights_imports_and_texts_on_demand(
     assert studies.ids() == [trained, "swiglu-1"]
     assert len(list(paths.data_dir().glob("*.txt"))) == 1
     assert len(away()) == 1
+
+
+def test_an_import_is_as_old_as_its_taking_in() -> None:
+    """Its runs may be from long ago."""
+    plan = lab.plan(wandb="disabled")
+    for time_, kinds in ((utc_now(), []), ("2020-01-01T00:00:00+00:00", ["imports"])):
+        study = replace(
+            plan, created="2020-01-01T00:00:00+00:00", imported=Imported("x", "", time_)
+        )
+        studies.save(study)
+        assert [item.kind for item in upkeep.plan(imports=True)] == kinds
 
 
 # ── notes and tags

@@ -103,7 +103,8 @@ class Ray(Remote):
     # ── what an engine does
 
     def check(self) -> list[Finding]:
-        found = [Finding("dashboard", True, f"{self.address} answers, Ray {self._version()}")]
+        version = self._call("GET", "/api/version").get("ray_version", "of unknown version")
+        found = [Finding("dashboard", True, f"{self.address} answers, Ray {version}")]
         found.append(
             Finding("token", True, "sent with each request")
             if self.token
@@ -185,30 +186,19 @@ class Ray(Remote):
         status = str(record.get("status"))
         if status not in (*OVER, "PENDING", "RUNNING"):
             raise OutOfReach(f"{self.address} does not say how the job stands")
+        said = self._log(record, job.name, MOST_LINES)
+        if said and said[0]["n"] > cursor + 1:
+            said = self._log(record, job.name, -1)
         cells: dict[str, Seen] = {}
         lines: list[tuple[int, str, str]] = []
-        expected = cursor + 1
-        over = status in OVER
-        said = self._log(record, job.name, MOST_LINES)
-        if said and int(said[0].get("n", 0)) > expected:
-            said = self._log(record, job.name, -1)
-        said_over = False
         for entry in said:
-            n, cell = entry.get("n"), entry.get("cell")
-            if not isinstance(n, int) or not isinstance(cell, str):
-                continue
-            state = entry.get("state")
-            if isinstance(state, str):
-                if state == "over":
-                    said_over = True
-                elif cell:
-                    cells[cell] = _seen(entry)
-            if n == expected and isinstance(entry.get("event"), str):
-                lines.append((n, cell, entry["event"]))
-                expected += 1
-            elif n == expected:  # a word about a cell has a number too
-                expected += 1
-                lines.append((n, cell, ""))
+            n, cell = entry["n"], entry["cell"]
+            if cell and isinstance(entry.get("state"), str):
+                cells[cell] = _seen(entry)
+            if n == cursor + len(lines) + 1:
+                lines.append((n, cell, str(entry.get("event", ""))))
+        over = status in OVER
+        said_over = any(entry.get("state") == "over" for entry in said)
         if status == "PENDING":
             cells = {cell: Seen(WAITING, "waits: Ray starts the job") for cell in job.cells}
         why = _why(record) if over and not said_over else ""
@@ -224,9 +214,6 @@ class Ray(Remote):
         self._call("POST", f"/api/jobs/{job.name}/stop")
 
     # ── the REST API
-
-    def _version(self) -> str:
-        return str(self._call("GET", "/api/version").get("ray_version", "of unknown version"))
 
     def _nodes(self) -> list[dict[str, Any]]:
         """Resources of the nodes that are alive."""
@@ -262,7 +249,7 @@ class Ray(Remote):
                 entry = json.loads(line[start:])
             except ValueError:
                 continue
-            if isinstance(entry, dict):
+            if isinstance(entry.get("n"), int) and isinstance(entry.get("cell"), str):
                 found.append(entry)
         return found
 
@@ -366,8 +353,7 @@ def token() -> str:
 def _labs() -> dict[str, bytes]:
     """The trainer's files as they are here, with the program that runs as the job's driver."""
     folder = paths.PACKAGE.parent / "labs"
-    found = {f"labs/{file.relative_to(folder)}": file.read_bytes() for file in folder.rglob("*.py")}
-    return found
+    return {f"labs/{file.relative_to(folder)}": file.read_bytes() for file in folder.rglob("*.py")}
 
 
 def place_of(study: Study) -> str:

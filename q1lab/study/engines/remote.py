@@ -20,7 +20,6 @@ from q1lab.study import looking
 from q1lab.study.engines import base, record
 from q1lab.study.engines.base import (
     CANCELLED,
-    ENDED,
     LOST,
     RUNNING,
     WAITING,
@@ -211,8 +210,7 @@ class Crew(base.Crew):
         planned = {run.name for run in self.study.runs}
         mine = [cell for cell in self.word.job.cells if cell in planned]
         open_ = [cell for cell in mine if not self._last_word(cell)]
-        again = [cell for cell in open_ if cells[cell].state not in (CANCELLED, ENDED)]
-        again += [cell for cell in open_ if cells[cell].state == ENDED and not self.stopping]
+        again = [cell for cell in open_ if cells[cell].state != CANCELLED]
         if again and self.word.tries < TRIES and not self.stopping:
             log(f"{len(again)} runs ended without a last word; handing them over again")
             self._go_on(tuple(again), cells, self.word.tries + 1)

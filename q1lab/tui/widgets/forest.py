@@ -138,7 +138,7 @@ def of_record(c: Comparison) -> Forest:
     ]
     if c.ends is not None:
         label = f"{telling.level(c)} interval"
-        note = f"{telling.between(c)} ({telling.method(c.headline)}); it decides"
+        note = f"{telling.between(c)} ({telling.method(c.headline)}){telling.decides(c)}"
         ends = (c.ends.low, c.ends.high)
         bars.append(Bar(label, *ends, c.mean, "foreground", weight="bold", note=note))
     if c.bootstrap is not None:

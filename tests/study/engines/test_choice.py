@@ -38,9 +38,9 @@ def test_a_study_keeps_its_choice() -> None:
     ("text", "options", "said"),
     [
         ("slurmm", (), "did you mean 'slurm'"),
-        ("ray", (), "it takes"),
-        ("ray=", (), "it takes gpu-box"),
-        ("kubernetes", (), "it takes gpu-box, local, slurm"),
+        ("ray", (), "there is gpu-box"),
+        ("ray=", (), "there is gpu-box"),
+        ("kubernetes", (), "there is gpu-box, local, slurm"),
         ("slurm", ("partition",), "NAME=VALUE"),
         ("local", ("gpus=1",), "goes with another engine"),
     ],
