@@ -169,12 +169,7 @@ _EVERY = (
         mark="retro",
         commits=True,
     ),
-    Act(
-        "post new",
-        palette="Begin the post from what q1lab knows",
-        mark="draft",
-        commits=True,
-    ),
+    Act("post new", palette="Begin the post from what q1lab knows", mark="draft", commits=True),
     Act("post refresh", palette="Bring the post's numbers up to date", commits=True),
     Act("post lint", palette="Check the post's claims against the verdict", mark="seen"),
     Act("post words", palette="Count the post's words, section by section", mark="seen"),
