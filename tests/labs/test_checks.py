@@ -118,25 +118,29 @@ def test_green_ends_with_the_next_command(tmp_path: Path, monkeypatch: pytest.Mo
 def test_a_file_overrules_a_check_with_a_reason(tmp_path: Path) -> None:
     """A person who knows better says so once, in the file, and everybody who reads it is told."""
     broken = baseline().replace("is_causal=True", "is_causal=False")
-    line = '# q1lab: overrule "causality" because it fills in gaps\n'
+    line = (
+        '# q1lab: overrule "causality" because it fills in gaps\n'
+        '# q1lab: overrule "prefix" because a gap has two sides\n'
+    )
     path = write(tmp_path, line + broken)
     run = CliRunner().invoke(check, [str(path), "--for", "baseline"], standalone_mode=False)
     assert run.return_value == 0, run.output
     assert "! causality: changing token 1" in run.output
     assert "overruled by the file, because it fills in gaps" in run.output
-    assert "checks passed (1 overruled).\nNext: " in run.output
+    assert "checks passed (2 overruled).\nNext: " in run.output
     overruled = planning.check(variants.find(str(path)))
-    assert overruled == ["“causality”, because it fills in gaps"]
+    told = ["“causality”, because it fills in gaps", "“prefix”, because a gap has two sides"]
+    assert overruled == told
     study = lab_home.make_study(overruled=tuple(overruled))
     lab_home.finish(study)
     with Store() as store:
         notes = telling.notes(keeping.compare(store, studies.load(study.id)))
     assert (
-        "The model file overrules 1 check that it fails: “causality”, because it fills in gaps."
+        f"The model file overrules 2 checks that it fails: {'; '.join(told)}."
     ) in notes
     report = run_checks(write(tmp_path, line.replace("causality", "causalty") + broken))
     assert not report.passed
-    assert "# q1lab: overrule" in next(c.doubt for c in report.checks if not c.passed)
+    assert "# q1lab: overrule" in report.failed[0].doubt
     assert report.checks[-1].warning
     assert 'no check is called "causalty"' in report.checks[-1].seen
 
