@@ -269,14 +269,21 @@ def slip_of(x: Tensor, gains: list[Tensor], out: Tensor) -> str:
 def of_functions(s: Subject) -> str:
     """The same for norms that are no modules: what reaches each projection, over the stream's root
     mean square, is a gain that the model has."""
-    gains = [p.detach().double() for p in loud(s.shaken()).parameters() if p.shape == (C,)]
-    known = [torch.ones(C).double(), *(one for g in gains for one in (g, 1 + g, g.exp()))]
+    gains = torch.cat(  # one by one, or in the rows of a tensor
+        [
+            p.detach().double().reshape(-1, C)
+            for p in loud(s.shaken()).parameters()
+            if C in p.shape[-1:]
+        ]
+    )
+    known = torch.cat([torch.ones(1, C).double(), gains, 1 + gains, gains.exp()])  # (N, C)
     readings = s.stream().readings
     for reading in readings:
         base, x = (centered(one) for one in (normalized(reading.state, "RMS"), reading.x))
         gain = (x * base).sum(0) / base.pow(2).sum(0)
-        if per_feature(reading.x, normalized(reading.state, "RMS")) < CLOSE and not any(
-            torch.allclose(gain, one, rtol=5e-3, atol=5e-3) for one in known
+        if (
+            per_feature(reading.x, normalized(reading.state, "RMS")) < CLOSE
+            and not ((gain - known).abs() < 5e-3 * (1 + known.abs())).all(-1).any()
         ):
             raise Wrong(
                 f"{reading.name} reads the stream over its root mean square times "

@@ -62,7 +62,7 @@ def test_a_full_disk_under_the_database(small_disk: Path) -> None:
 
 
 def test_a_full_disk_leaves_no_half_of_a_study(
-    faulty: Faulty, small_disk: Path, tmp_path: Path
+    small_disk: Path, faulty: Faulty, tmp_path: Path
 ) -> None:
     faulty(fake=True)
     q1lab("status")
@@ -82,7 +82,7 @@ def test_a_full_disk_leaves_no_half_of_a_study(
 
 @pytest.mark.parametrize("under", ["events", pytest.param("a checkpoint", marks=LONG)])
 def test_a_full_disk_under_a_run(
-    faulty: Faulty, small_disk: Path, tmp_path: Path, under: str, monkeypatch: pytest.MonkeyPatch
+    small_disk: Path, faulty: Faulty, tmp_path: Path, under: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Training meets the full disk, says so, keeps its old checkpoint, and goes on once there is
     space."""

@@ -50,7 +50,6 @@ STREAM = [
     block("added to the normalized input, feed-forward", (X2, "x = self.norm2(x)\n        x = x + self.ffn(x)")),
     block("norms after the addition", (X1, "x = self.norm1(x + self.attn(x))"), (X2, "x = self.norm2(x + self.ffn(x))")),
     block("norms of the outputs", (X1, "x = x + self.norm1(self.attn(x))"), (X2, "x = x + self.norm2(self.ffn(x))")),
-    block("the feed-forward layer reads the block's input", (X1, "old = x\n        " + X1), (X2, "x = x + self.ffn(self.norm2(old))")),
     block("the residual is of the block's input", (X1, "old = x\n        " + X1), (X2, "x = old + self.ffn(self.norm2(x))")),
     block("a feed-forward layer that is dropped", (X2, "self.ffn(self.norm2(x))")),
     block("a norm left out", (X2, "x = x + self.ffn(x)")),
