@@ -450,10 +450,11 @@ def gradients(s: Subject) -> str:
 
 
 def dead_slice(grad: Tensor) -> str:
-    """The first slice of a gradient that is all zeros, along any of its axes: `row 3`, say."""
-    for axis in range(grad.dim()):
+    """The first slice of a gradient that is all zeros, along any of its axes: `row 3`, say. Single
+    entries are let off: the bias of a key moves no weight."""
+    for axis in range(grad.dim() if grad.dim() > 1 else 0):
         others = [other for other in range(grad.dim()) if other != axis]
-        sizes = grad.abs().amax(dim=others) if others else grad.abs()
+        sizes = grad.abs().amax(dim=others)
         dead = (sizes == 0).nonzero().flatten().tolist()
         if dead:
             what = ("row", "column")[axis] if grad.dim() == 2 else f"index {axis} ="

@@ -269,13 +269,12 @@ def slip_of(x: Tensor, gains: list[Tensor], out: Tensor) -> str:
 def of_functions(s: Subject) -> str:
     """The same for norms that are no modules: what reaches each projection, over the stream's root
     mean square, is a gain that the model has."""
-    gains = torch.cat(  # one by one, or in the rows of a tensor
-        [
-            p.detach().double().reshape(-1, C)
-            for p in loud(s.shaken()).parameters()
-            if C in p.shape[-1:]
-        ]
-    )
+    some = [
+        p.detach().double()
+        for p in loud(s.shaken()).parameters()
+        if p.dim() and p.shape[-1] % C == 0
+    ]
+    gains = torch.cat([p.reshape(-1, C) for p in some])  # alone, in rows, or side by side
     known = torch.cat([torch.ones(1, C).double(), gains, 1 + gains, gains.exp()])  # (N, C)
     readings = s.stream().readings
     for reading in readings:
