@@ -20,7 +20,7 @@ from q1lab.paths import StudyPaths, study_dir
 from q1lab.study import launch
 from q1lab.study.alive import is_alive
 from q1lab.study.engines import record
-from q1lab.study.engines.base import CANCELLED, Seen
+from q1lab.study.engines.base import CANCELLED, WAITING, Seen
 from q1lab.study.states import ENDED, State, of_study
 from q1lab.study.studies import Study, run_name, tokens_per_iter
 
@@ -137,7 +137,10 @@ def view_of(study: Study, runs: tuple[RunView, ...]) -> StudyView:
 
 
 def _message(run: RunView, seen: Seen) -> str:
-    """The run's own last message, else the engine's; who ended it is known to the engine alone."""
+    """The run's own last message, else the engine's; who ended it is known to the engine alone, and
+    that it waits is news of before it began."""
+    if seen.state == WAITING and run.state == State.RUNNING:
+        return run.message or ""
     return seen.words if seen.state == CANCELLED else run.message or seen.words
 
 

@@ -233,7 +233,7 @@ def test_a_corpus_that_cannot_serve_is_refused(
 
 
 def test_an_unknown_command_names_the_nearest() -> None:
-    assert "q1lab compare" in q1lab("compair", code=2).stderr
+    assert "did you mean 'compare'?" in q1lab("compair", code=2).stderr
 
 
 def test_an_unwritable_home_is_one_line(

@@ -46,8 +46,11 @@ def test_stop_and_go_on_by_what_was_printed(engine: str) -> None:
     assert done.returncode == 0, done.stderr
     study = studies.load("rope-1")
     wait_for(lambda: is_submitted(study) and events(study, "baseline-seed0"))
-    line = q1lab("status").stdout
-    assert f"running on {engine}: waits: the toy has one hand (1 run)" in line
+    line = next(one for one in q1lab("status").stdout.splitlines() if "baseline seed 0" in one)
+    assert "running" in line
+    assert "waits" not in line, "it was seen waiting before it began"
+    waiting = f"running on {engine}: waits: the toy has one hand (1 run)"
+    wait_for(lambda: waiting in q1lab("status").stdout, waiting)
     assert q1lab("stop").returncode == 0
     assert not launch.is_alive(study.files)
     left = q1lab("attach")
@@ -66,7 +69,7 @@ def test_a_planned_range_and_a_sweep(engine: str) -> None:
     done = q1lab(*RUN, "--seeds", "3..12", *asked, effect=-5, noise=0.001)
     assert json.loads(done.stdout)["verdict"] == "helps", done.stderr
     assert len(studies.load("rope-1").seeds) == 3
-    done = q1lab("sweep", "rmsnorm", "swiglu", *RUN[2:], "--seeds", "1", *asked)
+    done = q1lab("run", "rmsnorm", "swiglu", *RUN[2:], "--seeds", "1", *asked)
     assert [row["comparison"]["complete"] for row in json.loads(done.stdout)["members"]] == [
         True
     ] * 2
