@@ -129,9 +129,9 @@ def test_a_file_overrules_a_check_with_a_reason(tmp_path: Path) -> None:
     assert "overruled by the file, because it fills in gaps" in run.output
     assert "checks passed (2 overruled).\nNext: " in run.output
     overruled = planning.check(variants.find(str(path)))
-    told = ["“causality”, because it fills in gaps", "“prefix”, because a gap has two sides"]
+    told = ("“causality”, because it fills in gaps", "“prefix”, because a gap has two sides")
     assert overruled == told
-    study = lab_home.make_study(overruled=tuple(overruled))
+    study = lab_home.make_study(overruled=overruled)
     lab_home.finish(study)
     with Store() as store:
         notes = telling.notes(keeping.compare(store, studies.load(study.id)))

@@ -357,6 +357,7 @@ class History:
                 self.looked = machine.work(value)  # the new process's first look
                 self.clock = through_disk(clock, self.looked)
             case "start", str():
+                machine.work(1.0)  # nobody is at the keys in the moment in which a machine is up
                 self.clock = clock.start(self.look(), value)
             case "pause", _:
                 self.clock = clock.pause(self.look())

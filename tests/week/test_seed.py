@@ -20,7 +20,7 @@ ROWS: dict[str, list[str]] = {
              "about 3 h", "about 4 h"],
     "output of the week": ["two variants, three seeds each", "third public post", "about 3,000 words",
                            "`Q1_RETRO.md` in your repo", "`AI_EXPERT_ROADMAP.md` brought up to date"],
-    "builds on": ["`08-transformers`, steps 03, 04 and 11", "`05-pytorch`, steps 07 to 10"],
+    "builds on": ["`08-transformers`, rungs 03, 04 and 11", "`05-pytorch`, rungs 07 to 10"],
     "prerequisites": ["M03-W01, M03-W02 and M03-W03 are done", "trains on something"],
     "why it matters": ["never implemented backprop", "a published ablation", "Llama 3, Mistral and Qwen",
                        "RMSNorm, RoPE, SwiGLU and a form of GQA", "latent attention"],
