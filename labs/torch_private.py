@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-TESTED = ("2.13",)
+TESTED = ("2.6", "2.9", "2.13", "2.15")
 """The releases that the tests of labs passed with, on a processor of x86-64."""
 
 
