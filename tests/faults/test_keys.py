@@ -231,7 +231,8 @@ def clicks(x: int, y: int, times: int = 2) -> list[events.Event]:
 TIMES = re.compile(r"\d{4}-\d\d-\d\d[T ][\d:.]+(?:\+00:00|Z)?|\b[0-9a-f]{7,64}\b")
 KEPT = (
     "step_records", "predictions", "kpis", "papers", "artifacts", "posts", "shares", "modifications",
-    "hints", "settings WHERE key NOT LIKE 'evidence:%' AND key NOT LIKE 'looked:%'",
+    "hints", "settings WHERE key NOT LIKE 'evidence:%' AND key NOT LIKE 'looked:%' "
+    "AND key != 'journal'",
 )  # fmt: skip
 """What a person typed; what a study leaves comes when that has ended."""
 
@@ -257,6 +258,7 @@ def bound(app: Q1Lab) -> list[str]:
     for key, active in app.screen.active_bindings.items():
         action = active.binding.action
         leaves = action in ("app.leave", "quit") or (action, active.node) == ("leave", app)
+        leaves = leaves or key == "ctrl+c"  # with nothing selected that it could copy
         if active.enabled and not leaves:
             found.setdefault((active.node, action), key)
     return list(found.values())
@@ -278,6 +280,8 @@ async def walk(repo: Path, which: Mapping[str, Sequence[str]], times: int) -> di
             await opened(pilot, name, repo)
             for key in only or bound(app):
                 await opened(pilot, name, repo)
+                if key not in app.screen.active_bindings:
+                    continue  # what it works on is gone by an earlier key
                 alike = not moves(app, key)
                 burst(pilot, *keys(*[key] * times))
                 await at_rest(pilot)
