@@ -390,6 +390,16 @@ def test_a_home_of_the_version_before_is_taken_over_once(old_home: Path) -> None
         assert "new" in progress.read(one, WEEK).done
 
 
+CUT_OFF = (
+    "def trace(frame, event, arg):\n    global left\n"
+    "    if frame.f_code.co_name not in names: return None\n"
+    "    left -= event == 'line'\n"
+    "    if left <= 0: os.kill(os.getpid(), 9)\n    return trace\n"
+    "sys.settrace(trace)\nstore.Store()\n"
+)
+"""Opens a store, and dies at the ``left``-th line of the functions called ``names``."""
+
+
 @pytest.mark.parametrize("left", [*range(2, 130, 9)])
 def test_a_take_over_that_is_cut_off_begins_again(old_home: Path, left: int) -> None:
     old = old_rows(old_home / "q1lab.db")
@@ -397,11 +407,7 @@ def test_a_take_over_that_is_cut_off_begins_again(old_home: Path, left: int) -> 
         "import os, sys\nfrom q1lab import files\nfrom q1lab.index import older, store\n"
         "left = int(sys.argv[1])\n"
         "names = {'take_over', '_keep', 'write_atomic', '_begin_again', '_take_over_timer'}\n"
-        "def trace(frame, event, arg):\n    global left\n"
-        "    if frame.f_code.co_name not in names: return None\n"
-        "    left -= event == 'line'\n"
-        "    if left <= 0: os.kill(os.getpid(), 9)\n    return trace\n"
-        "sys.settrace(trace)\nstore.Store()\n"
+        + CUT_OFF
     )
     subprocess.run([sys.executable, "-c", code, str(left)], capture_output=True, check=False)
     with Store() as one:
@@ -485,12 +491,7 @@ def test_a_take_over_of_files_that_is_cut_off_goes_on(with_files: Path, left: in
         "    left -= 1\n"
         "    if left <= 0: real(fd, data[:len(data) // 2]); os.kill(os.getpid(), 9)\n"
         "    return real(fd, data[:200])\n"
-        "journal.os.write = slow\n"
-        "def trace(frame, event, arg):\n    global left\n"
-        "    if frame.f_code.co_name not in names: return None\n"
-        "    left -= event == 'line'\n"
-        "    if left <= 0: os.kill(os.getpid(), 9)\n    return trace\n"
-        "sys.settrace(trace)\nstore.Store()\n"
+        "journal.os.write = slow\n" + CUT_OFF
     )
     subprocess.run([sys.executable, "-c", code, str(left)], capture_output=True, check=False)
     with Store() as one:
