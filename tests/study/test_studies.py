@@ -137,12 +137,13 @@ def test_ctrl_c_stops_cleanly_and_prints_how_to_go_on(fake_trainer: Fake) -> Non
     child = subprocess.Popen(
         [*Q1LAB, "run", "rope", *SMALL], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-    wait_for(lambda: bool(studies.ids()) and launch.is_alive(studies.load("rope-1").files))
-    wait_for(lambda: studies.load("rope-1").files.run("baseline-seed0").events.exists())
-    time.sleep(0.5)
+    assert child.stdout is not None
+    while "baseline seed 0" not in (line := child.stdout.readline()):  # from then on it is watched
+        assert line, child.communicate()
     child.send_signal(signal.SIGINT)
-    _, err = child.communicate(timeout=30)
-    assert child.returncode == 130, err
+    told = child.communicate(timeout=30)
+    assert child.returncode == 130, told
+    err = told[1]
     assert "Go on with: q1lab run rope --seeds 3 --preset quick --data stdlib --max-iters 20" in err
     assert "Traceback" not in err
     assert not launch.is_alive(studies.load("rope-1").files)
