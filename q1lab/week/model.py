@@ -22,7 +22,7 @@ from q1lab.week.numbers import Numbers
 ARXIV = re.compile(r"\barXiv[: ]\s?(\d{4}\.\d{4,5})\b")
 """A paper at arXiv, as a text names it; the group is its number."""
 FORMAT = 1
-MAX_BYTES = 2_000_000
+MAX_BYTES = 2 << 20
 """A content file above this size is refused: a week's text is some 100 KB."""
 
 STEP_KINDS: Mapping[str, str] = MappingProxyType(

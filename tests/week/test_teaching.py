@@ -733,11 +733,9 @@ def test_a_result_without_its_source_is_named(folder: Path) -> None:
     edit(folder / "week.toml", 'default = "rye"', 'default = "rye"\nresults = "results.toml"')
     row = 'preset = "oven"\nvariant = "rye"\ndata = "x"\npairs = 3\nmean = 0.1\nlow = 0\nhigh = 1\n'
     (folder / "results.toml").write_text(f"[[results]]\n{row}sd = 1\npair_sd = 1\n")
-    assert (
-        said(folder)[0] == "results.toml:1: this result has no source; every quoted number needs it"
-    )
+    assert said(folder)[0] == "results.toml:1: source is missing"
     (folder / "results.toml").write_text(f'[[results]]\n{row}sd = 1\npair_sd = 1\nsource = " "\n')
-    assert said(folder)[0] == "results.toml:11: a result needs the source that it is from"
+    assert said(folder)[0] == "results.toml:11: source must be text in quotes"
     (folder / "results.toml").write_text(f'[[results]]\n{row}sd = 1\npair_sd = 1\nsource = "x"\n')
     edit(
         folder / "mix.md",
