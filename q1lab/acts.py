@@ -225,6 +225,7 @@ ACTS: dict[str, Act] = {act.name: act for act in _EVERY}
 GONE = {
     "serve": "for the app in a browser: pip install textual-dev, then `textual serve q1lab`",
     "sweep": "`q1lab run rmsnorm rope swiglu` trains several against one baseline",
+    "run --plot": "the table of --over draws it; `q1lab run over-1` prints it again",
     "paper list": "`q1lab paper` lists them",
     "artifact list": "`q1lab artifact` lists them",
     "post status": "`q1lab post` says it",
