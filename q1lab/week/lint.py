@@ -223,7 +223,21 @@ CODE_WIDTH = 70
 
 
 def _lint_width(week: Week) -> Iterator[Finding]:
-    """Blocks of code that are wider than the page of a small terminal."""
+    """Blocks of code, and pictures, that are wider than the page of a small terminal."""
+    for part in week.parts():
+        for block in part.blocks:
+            wide = [
+                line
+                for frame in (block.frames if isinstance(block, Fold) else ())
+                for line in frame.split("\n")
+                if len(line) > CODE_WIDTH
+            ]
+            if wide:
+                text = (
+                    f"a picture of this figure has {len(wide[0])} columns; {CODE_WIDTH} fit on a "
+                    "small screen"
+                )
+                yield Finding(block.file, block.line, text, False)
     for file, at, markdown in _markdown(week):
         inside = False
         for number, line in enumerate(week.numbers.fill(markdown).split("\n")):

@@ -42,7 +42,9 @@ _WORD = re.compile(r'(?:[^\s"]|"[^"]*")+')
 _FENCE = re.compile(r"\s*(`{3,}|~{3,})\s*(.*)")
 _TASK = re.compile(r"[-*+] \[[ xX]\] +(.*)")
 _FILE_MARK = re.compile(r"<!-- q1lab:file ([^\s>]+) -->\s*$")
-_DETAILS = re.compile(r"<details(?:\s+needs=\"?([\w-]+)\"?)?\s*>", re.IGNORECASE)
+_NEEDS = re.compile(r"<details[^>]*\sneeds=\"?([\w-]+)", re.IGNORECASE)
+_FIGURE = re.compile(r"<details[^>]*\sfigure=\"?([\w-]+)", re.IGNORECASE)
+_NEXT_FRAME = "\n---\n"
 _FOLD_EDGE = re.compile(r"<details|\s*</details>\s*$", re.IGNORECASE)
 _SUMMARY = re.compile(r"<summary>(.*?)</summary>", re.IGNORECASE)
 _TOML_LINE = re.compile(r"\(at line (\d+), column \d+\)|\(at end of document\)")
@@ -283,20 +285,31 @@ class Page:
             if (task := _TASK.match(self.lines[n])) and _TAIL.search(task[1]):
                 self._add(n, "a step can't stand inside <details>")
         markdown = "\n".join(self.lines[n] for n in body if not _SUMMARY.search(self.lines[n]))
-        opening = _DETAILS.match(self.lines[first])
+        needs = _NEEDS.match(self.lines[first])
+        figure = _FIGURE.match(self.lines[first])
         fold = Fold(
             title="".join(summaries[-1:]) or "More",
             markdown=markdown.strip("\n"),
             file=self.file,
             line=first + 1,
             variant=self.guide,
-            needs=opening[1] if opening else None,
+            needs=needs[1] if needs else None,
+            frames=self._frames(figure[1], first) if figure else (),
         )
         last = self.blocks[-1] if self.blocks else None
         if isinstance(last, Step) and last.kind == "recall" and last.answer is None:
             self.blocks[-1] = replace(last, answer=replace(fold, variant=last.variant))
         elif self.blocks is not self.before:
             self.blocks.append(fold)
+
+    def _frames(self, name: str, at: int) -> tuple[str, ...]:
+        """The pictures of a figure: NAME.txt, which is what NAME.py prints."""
+        text = self.reader.text(f"{FILES}/{name}.txt", self.file, at + 1)
+        source = self.reader.text(f"{FILES}/{name}.py", self.file, at + 1)
+        if text is None or source is None:
+            return ()
+        self.reader.code.append(Code(source, f"{FILES}/{name}.py", 1, prints=text))
+        return tuple(frame.strip("\n") for frame in text.split(_NEXT_FRAME))
 
     def _action(self, cut: Cut) -> Action | None:
         at = cut.first

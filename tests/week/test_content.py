@@ -298,6 +298,7 @@ MISTAKES = [
     ("mix.md", "First.", "{measured.oven.rye.mean}, and −0.04 after more.", "mix.md:31: '−0.04' names no source"),
     ("mix.md", "First.", "First.\n\n```text\n" + 71 * "x" + "\n```", "mix.md:34: this line of code has 71 columns; 70 fit on a small screen"),
     ("mix.md", "First.", "First.\n\n<!-- q1lab:file oven.py -->", "mix.md:33: file 'files/oven.py' is not there"),
+    ("mix.md", "<details>", "<details figure=oven>", "mix.md:20: file 'files/oven.txt' is not there"),
 ]  # fmt: skip
 
 
