@@ -36,9 +36,7 @@ def data(corpus: str | None, as_json: bool) -> int:
             found = corpora.prepare(corpus, BLOCK_SIZE)
             word = corpus if corpus in corpora.BUILT_IN else str(expanded(corpus).absolute())
             progress.choose_data(store, word, corpora.in_words(found.name), found.vocab_size)
-            for step in week.steps():
-                if any(action.argv()[:2] == ("q1lab", "data") for action in step.actions):
-                    progress.tick(store, week.label, step.id, True)
+            progress.tick_those(store, week, "data")
         chosen = progress.read(store, week.label).data
     if as_json:
         names = ("words", "characters", "corpus")

@@ -4,7 +4,7 @@ file."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
@@ -29,6 +29,8 @@ PART_ATTRIBUTES = ("id", "minutes")
 GUIDE_ATTRIBUTES = ("part",)
 STEP_ATTRIBUTES = ("id", "kind", "minutes", "needs", "into", "optional", "variant")
 GUIDE_MARK = "<!-- q1lab:guide -->"
+_WAY = re.compile(r"\s*(?:<!--|#) q1lab:(course|alone|both)(?: -->)?\s*$")
+"""Whom the lines below are for; a comment in Markdown, and in TOML."""
 FILES = "files"
 """The folder in a week that holds what `q1lab take` copies."""
 
@@ -45,17 +47,40 @@ _SUMMARY = re.compile(r"<summary>(.*?)</summary>", re.IGNORECASE)
 _TOML_LINE = re.compile(r"\(at line (\d+), column \d+\)|\(at end of document\)")
 
 
-class Reader:
-    """Collects findings while the files of one folder are read."""
+def in_file(finding: Finding, numbers: Mapping[str, list[int]]) -> Finding:
+    """A finding that counts the lines that were read, with its line in the file."""
+    lines = numbers.get(finding.file, [])
+    return replace(finding, line=lines[finding.line - 1]) if finding.line <= len(lines) else finding
 
-    def __init__(self, root: Path) -> None:
+
+def for_way(text: str, course: bool) -> tuple[str, list[int]]:
+    """The lines of a file that are for those who follow the course, or for those who came by
+    themselves; and their numbers in the file."""
+    numbered = []
+    other, way = "alone" if course else "course", "both"
+    for number, line in enumerate(text.split("\n"), 1):
+        if mark := _WAY.match(line):
+            way = mark[1]
+        elif way != other:
+            numbered.append((number, line))
+    return "\n".join(line for _, line in numbered), [number for number, _ in numbered]
+
+
+class Reader:
+    """Collects findings while the files of one folder are read, as they are with the course or
+    without it (``for_way``)."""
+
+    def __init__(self, root: Path, course: bool) -> None:
         self.root = root
+        self.course = course
+        self.numbers: dict[str, list[int]] = {}
+        """By file, the numbers of its lines that were read."""
         self.findings: list[Finding] = []
         self.ids: dict[str, tuple[str, int]] = {}
         self.code: list[Code] = []
 
     def add(self, file: str, line: int, message: str, fatal: bool = True) -> None:
-        self.findings.append(Finding(file, line, message, fatal))
+        self.findings.append(in_file(Finding(file, line, message, fatal), self.numbers))
 
     def text(self, name: str, asked_in: str, asked_at: int) -> str | None:
         """The text of a file inside the folder, or None with a finding at the place that asked for
@@ -93,7 +118,8 @@ class Reader:
             self.add(name, line, "the file is not UTF-8; save it as UTF-8")
             return None
         text = text.replace("\r\n", "\n").replace("\r", "\n")
-        return plain(text)
+        told, self.numbers[name] = for_way(plain(text), self.course)
+        return told
 
     def claim(self, id_: str | None, what: str, file: str, line: int) -> str:
         """Check and register an id; on a problem report it and return one that can't clash."""
@@ -169,12 +195,16 @@ class Scan:
         variants: list[str],
         variant: str | None = None,
         demote: bool = False,
+        whole: bool = False,
     ) -> None:
+        """``demote``: headings go one level down; ``whole``: the file is one page without
+        parts."""
         self.reader = reader
         self.file = file
         self.variants = variants
         self.variant = variant
         self.demote = demote
+        self.whole = whole
         self.before: list[Block] = []
         self.sections: list[Section] = []
         self.blocks = self.before
@@ -222,7 +252,7 @@ class Scan:
         self.buffer = []
 
     def _heading(self, line: str) -> None:
-        if line.startswith("## "):
+        if line.startswith("## ") and not self.whole:
             self._flush()
             self.sections.append(self._section(line[3:], self.at + 1))
             self.blocks = self.sections[-1].blocks
@@ -333,7 +363,7 @@ class Scan:
             self.reader.add(self.file, at, f"optional must be yes or no, not {optional!r}")
         if not title:
             self.reader.add(self.file, at, "this step has no text")
-        if self.blocks is self.before:
+        if self.blocks is self.before and not self.whole:
             self.reader.add(
                 self.file, at, "this step stands before the first part; move it below a ## line"
             )

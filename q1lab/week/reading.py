@@ -42,9 +42,10 @@ RESULT_KEYS = (
 )
 
 
-def read(root: Path) -> tuple[Week | None, list[Finding]]:
-    """The week as far as it can be built, and all findings of reading it."""
-    reader = Reader(root)
+def read(root: Path, course: bool) -> tuple[Week | None, list[Finding]]:
+    """The week as far as it can be built, with the course or without it, and all findings of
+    reading it."""
+    reader = Reader(root, course)
     table, lines = _week_table(reader)
     if table is None:
         return None, reader.findings
@@ -88,7 +89,7 @@ def read(root: Path) -> tuple[Week | None, list[Finding]]:
         )
         for row, at in say.rows(table, "kpis", KPI_KEYS)
     )
-    overview = say.text(table, "overview", 1)
+    overview = _overview(reader, say.text(table, "overview", 1), lines, names)
     results = say.text(table, "results", 1)
     measured = _results(reader, results, lines.of("results")) if results else ()
     week = Week(
@@ -96,9 +97,7 @@ def read(root: Path) -> tuple[Week | None, list[Finding]]:
         title=say.text(table, "title", 1, needed=True),
         goal=say.text(table, "goal", 1, needed=True),
         next=say.text(table, "next", 1),
-        overview=(reader.text(overview, "week.toml", lines.of("overview")) or "")
-        if overview
-        else "",
+        overview=overview,
         sessions=tuple(sessions),
         variants=tuple(variants),
         kpis=kpis,
@@ -108,8 +107,18 @@ def read(root: Path) -> tuple[Week | None, list[Finding]]:
         code=tuple(reader.code),
         files=_files(root),
         terms=_terms(reader, root),
+        course=course,
+        lines=reader.numbers,
     )
     return week, reader.findings
+
+
+def _overview(reader: Reader, file: str, lines: Lines, variants: list[str]) -> tuple[Block, ...]:
+    """The page that comes before the sessions; none where week.toml names no file for it."""
+    text = reader.text(file, "week.toml", lines.of("overview")) if file else None
+    scan = Scan(reader, file, variants, whole=True)
+    scan.run(text or "")
+    return tuple(scan.before)
 
 
 GLOSSARY = "glossary.md"

@@ -12,6 +12,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Button, Input, Markdown, Static, TextArea
 
+from q1lab import config
 from q1lab.config import Config
 from q1lab.index import ingest, learned
 from q1lab.index.store import Store
@@ -466,6 +467,27 @@ async def test_overview_and_introductions_are_pages_and_enter_goes_on() -> None:
             assert output in " ".join(words(app).split())
         await pilot.press("n")
         await until(pilot, lambda: app.part_id == "a1")
+
+
+async def test_one_says_once_how_one_came_here() -> None:
+    async with running() as (app, pilot):
+        app.screen.open_sheet(":week")  # type: ignore[attr-defined]
+        reader = app.screen.query_one(Reader)
+        await until(pilot, lambda: "Say how you came here" in words(app))
+        assert reader.step
+        assert reader.step.id == "way"
+        assert reader.on_screen, "the first step is on the first screen"
+        assert "the last week of Q1" in words(app)
+        await pilot.press("enter", "j", "enter")
+        await until(pilot, lambda: app.snapshot.progress.of("way").done)
+        await settled(pilot)
+        assert "the last week of Q1" not in words(app)
+        assert config.load().course is False
+        assert "c3-readme" in {step.id for step in app.week.steps()}
+        assert [kpi.target for kpi in app.week.kpis] == [1, 1, 1]
+        await pilot.press("enter", "enter")  # it can be said again
+        await until(pilot, lambda: "the last week of Q1" in words(app))
+        assert config.load().course is True
 
 
 async def test_the_tree_and_reading_mode() -> None:
