@@ -363,7 +363,7 @@ async def test_the_first_start_shows_all_of_itself_in_the_smallest_terminal(tmp_
     app = prepared(lambda store, week: store.set_setting(f"welcomed:{week.label}", None))
     object.__setattr__(app.setup, "cwd", tmp_path)
     async with app.run_test(size=(60, 20)) as pilot:
-        await until(pilot, lambda: "Later: `q1lab" in words(app))
+        await until(pilot, lambda: "isn't there yet" in words(app))
         await until(pilot, lambda: "studies train" in words(app))
         assert app.week.title in words(app)
         assert " Begin " in words(app)
@@ -488,6 +488,21 @@ async def test_one_says_once_how_one_came_here() -> None:
         await pilot.press("enter", "enter")  # it can be said again
         await until(pilot, lambda: "the last week of Q1" in words(app))
         assert config.load().course is True
+
+
+async def test_a_text_of_ones_own_is_named_in_the_app_and_checked(tmp_path: Path) -> None:
+    own = tmp_path / "own.txt"
+    own.write_text("abcdefghij " * 200)
+    async with running(notifications=True) as (app, pilot):
+        acts.command(app, ["q1lab", "data"])
+        for typed, said in ((str(tmp_path / "no.txt"), "no such file"), (str(own), "2,200 in all")):
+            await until(pilot, lambda: app.screen.query(Input))
+            app.screen.query_one(Input).value = typed
+            await pilot.press("enter")
+            await until(pilot, lambda said=said: said in " ".join(words(app).split()))
+            await pilot.press("escape")
+        assert app.snapshot.progress.data == ("own.txt", 11, str(own))
+        assert app.snapshot.progress.of("a1-data").done
 
 
 async def test_the_tree_and_reading_mode() -> None:
