@@ -32,6 +32,7 @@ from q1lab.index.store import Store
 from q1lab.study import studies
 from q1lab.study.alive import is_alive
 from q1lab.study.events import has_ended
+from q1lab.study.sameness import FIRST_LOSSES
 from q1lab.study.studies import Study
 
 OLD = 3600.0
@@ -97,7 +98,10 @@ def delete(store: Store, study_id: str) -> Path:
             for row in store.runs(study_id):
                 name = studies.run_name(row["arm"], row["seed"])
                 told = {"state": row["state"], "val_loss": row["val_loss"]}
-                runs[name] = {**told, "seen": questions.shows_a_result(row)}
+                runs[name] = {**told, "seen": questions.shows_a_result(row), "first": {}}
+            for row in questions.first_losses(store, FIRST_LOSSES, study_id):
+                name = studies.run_name(row["arm"], row["seed"])
+                runs[name]["first"][row["iter"]] = row["value"]
         with store.act() as add:
             add("delete", study=study_id, plan=plan, runs=runs)
         proved(folder.parent, paths.home())

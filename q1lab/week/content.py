@@ -26,8 +26,7 @@ Lines below `<!-- q1lab:course -->` are for those who follow the course that the
 those below `<!-- q1lab:alone -->` for those who came by themselves, and `<!-- q1lab:both -->` ends
 either. In week.toml they are written `# q1lab:course`.
 
-Reading is a line scan (markdown, reading): no Markdown parser is needed before the
-first paint. Rendering is the viewer's work.
+markdown-it says what is a heading, a step, a fence or HTML (cuts); rendering is the viewer's work.
 """
 
 from __future__ import annotations
@@ -65,7 +64,8 @@ def check(root: Path, variants: Collection[str] | None = None) -> list[Finding]:
     for course, words in ((True, ""), (False, " (without the course)")):
         week, found = read(root, course)
         if week is not None:
-            found = found + [in_file(one, week.lines) for one in lint(week, variants)]
+            for one in lint(week, variants):
+                found.append(replace(one, line=in_file(week.lines, one.file, one.line)))
         findings += [
             replace(one, message=one.message + words) for one in found if one not in findings
         ]
