@@ -206,7 +206,7 @@ def _arm(arm: str, model: str, dress: str) -> Arm:
     edited = touched and dress in ("comment", "renamed", "local", "both")
     text = f"{model} {dress}" if edited else model
     code = f"{model} {dress}" if touched and dress in ("local", "both") else model
-    place = f"/repo/{'other' if touched and dress == 'renamed' else model}.py"
+    place = f"/repo/{'other_' if touched and dress == 'renamed' else ''}{model}.py"
     source = f"source/{arm}.py"
     return Arm(model, model, source, _sha(text), place, 800_000, 1_600_000, _sha(code))
 

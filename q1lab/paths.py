@@ -5,6 +5,7 @@ Everything lives under one folder, ``Q1LAB_HOME`` (default: the platform's user 
     config.toml                what the learner set by hand
     journal.jsonl              what the learner did, said and asked, a line an act, only appended
     timer.json                 the timer's heartbeat
+    week.json                  where the week's text is cut, made again when it is gone
     q1lab.db                   SQLite: an index of the journal and of the studies' events
     data/<sha256>.txt          corpora, kept by content so that a study can always go on
     scratch/                   where children stand that have no folder of their own
@@ -51,6 +52,11 @@ def journal() -> Path:
 
 TIMER = "timer.json"
 """The timer's heartbeat: its name in q1lab's home."""
+
+
+def week_cuts() -> Path:
+    """Where the week's text is cut: see week/cuts.py."""
+    return home() / "week.json"
 
 
 def config_file() -> Path:

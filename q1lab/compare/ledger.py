@@ -219,6 +219,8 @@ class _Entry:
     """(arm, seed) → since when a result of it could be seen (UTC)."""
     losses: Mapping[str, Mapping[int, Mapping[int, float]]] = field(default_factory=dict)
     """Arm → seed → iter → training loss, of the first iters."""
+    forgotten: bool = False
+    """Whether how its runs began is not on record: an edit since then may have changed nothing."""
 
     def drawn(self, arm: str, seed: int) -> int:
         """The seed that a run was drawn with."""
@@ -269,7 +271,7 @@ class _Home:
         found = same_question([entry.study for entry in self.entries])
         self._questions = dict(zip(self.entries, found, strict=True))
         self._trainings = self._told_apart()
-        self._same: dict[tuple[Training, ...], str | None] = {}
+        self._same: dict[tuple[object, ...], str | None] = {}
         self._picks: dict[_Entry, _Picks] = {}
         self._askings: dict[object, dict[_Entry, Asking]] = {}
 
@@ -307,11 +309,18 @@ class _Home:
         return found
 
     def _same_run(self, theirs: _Entry, arm: str, mine: _Entry) -> str | None:
-        """The arm of ``mine`` that trains what an arm of ``theirs`` does (see sameness)."""
+        """The arm of ``mine`` that trains what an arm of ``theirs`` does (see sameness). An edited
+        baseline is taken for the one before, and so is any edited file where it is forgotten how
+        its runs began, until first losses tell them apart."""
         arms = self._trainings[mine]
-        key = self._trainings[theirs][arm], *arms.values()
+        its, ours = self.question(theirs).arms[arm], self.question(mine).arms
+        edited = tuple(
+            one for one in ARMS if ours[one] == its and (one == "baseline" or theirs.forgotten)
+        )
+        other = self._trainings[theirs][arm]
+        key = other, edited, *arms.values()
         if key not in self._same:
-            self._same[key] = same_run(key[0], arms)
+            self._same[key] = same_run(other, arms, edited)
         return self._same[key]
 
     def are_twins(self, one: _Entry, other: _Entry) -> bool:
@@ -569,23 +578,33 @@ def _of_line(
     anything that was planned later, to be on the safe side."""
     ends: dict[tuple[str, int], End] = {}
     seen = {}
+    losses: dict[str, dict[int, dict[int, float]]] = {arm: {} for arm in ARMS}
+    forgotten = False
     for run in study.runs:
         said = runs.get(run.name)
         said = said if isinstance(said, Mapping) else {"state": "unknown"}
+        first = said.get("first")
+        if isinstance(first, Mapping):
+            losses[run.arm][run.seed] = {
+                int(at): float(loss)
+                for at, loss in first.items()
+                if isinstance(loss, int | float) and str(at).isdecimal()
+            }
         if said.get("state") in ENDED:
             loss = said.get("val_loss")
             known = isinstance(loss, int | float)
             ends[run.arm, run.seed] = End(str(said["state"]), loss if known else None)
         if said.get("seen", said.get("state") is not None):
             seen[run.arm, run.seed] = ""
-    return _Entry(study, _times(study, begun), ends, seen)
+            forgotten = forgotten or not isinstance(first, Mapping)
+    return _Entry(study, _times(study, begun), ends, seen, losses, forgotten)
 
 
 def _gone(study: Study, begun: questions.Begun | None) -> _Entry:
     """A study whose files were removed by hand: nothing proves that no result was seen."""
     at = _times(study, begun)
     seen = {(run.arm, run.seed): at[0] for run in study.runs}
-    return _Entry(study, at, {}, seen)
+    return _Entry(study, at, {}, seen, forgotten=True)
 
 
 # ── looks

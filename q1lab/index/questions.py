@@ -85,8 +85,8 @@ def planned(store: Store) -> dict[Name, Study]:
 @dataclass(frozen=True)
 class Deleted:
     """What stays on record of a study that was deleted: ``study`` (None where its plan could not be
-    read), and of each of its runs by name ``state``, ``val_loss`` and ``seen``: whether it had
-    shown a result."""
+    read), and of each of its runs by name ``state``, ``val_loss``, ``seen``: whether it had shown a
+    result, and ``first``: iter → training loss (nats) of its first iters."""
 
     id: str
     study: Study | None
@@ -159,12 +159,13 @@ def shows_a_result(run: Row) -> bool:
     return run["state"] in ENDED or evaluated
 
 
-def first_losses(store: Store, iters: int) -> list[Row]:
+def first_losses(store: Store, iters: int, study_id: str | None = None) -> list[Row]:
     """(study_id, arm, seed, iter, value): training losses (nats) of the first ``iters`` iters of
-    all runs, as far as they were logged and finite."""
+    all runs, or of one study's, as far as they were logged and finite."""
     return store.db.execute(
         "SELECT r.study_id, r.arm, r.seed, m.iter, m.value FROM runs r JOIN metrics m "
         "ON m.run_id = r.id AND m.name = 'train_loss' AND m.iter BETWEEN 1 AND ? "
-        "WHERE m.value IS NOT NULL",
-        (iters,),
+        "WHERE m.value IS NOT NULL AND r.state <> 'queued' "
+        "AND r.study_id = coalesce(?, r.study_id)",
+        (iters, study_id),
     ).fetchall()

@@ -19,7 +19,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -67,18 +67,21 @@ class Training:
     losses: Losses = field(default_factory=dict)
 
 
-def same_run(theirs: Training, arms: Mapping[str, Training]) -> str | None:
+def same_run(
+    theirs: Training, arms: Mapping[str, Training], edited: Sequence[str] = ()
+) -> str | None:
     """Which of a study's ``arms`` another study's arm is in another dress, if any: given the same
     seed, both make the same run. They train on the same text, by the same code and settings; or
     their first losses agree (with those of both arms, as when a change is felt only later: the
-    arm's that agree better, the baseline's where they do equally)."""
+    arm's that agree better, the baseline's where they do equally). ``edited``: the arms that count
+    as the same where nothing is known of how both begin."""
     apart = {}
     for arm, mine in arms.items():
         if mine.text & theirs.text:
             if (mine.code, mine.settings) == (theirs.code, theirs.settings):
                 return arm
             distance = _distance(mine.losses, theirs.losses)
-            if distance <= APART:
+            if distance <= APART or (arm in edited and distance == math.inf):
                 apart[arm] = distance
     return min(apart, key=lambda arm: apart[arm], default=None)
 
@@ -95,6 +98,10 @@ class Question:
     @property
     def key(self) -> tuple[int, frozenset[int]]:
         return self.text, frozenset((self.baseline, self.modified))
+
+    @cached_property
+    def arms(self) -> Mapping[str, int]:
+        return dict(zip(ARMS, (self.baseline, self.modified), strict=True))
 
 
 def same_question(studies: Sequence[Study]) -> list[Question]:

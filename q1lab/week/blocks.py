@@ -14,6 +14,7 @@ import io
 import json
 import sys
 import traceback
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ def run(week: Week, models: Path, seconds: float = 300) -> list[Finding]:
     from q1lab.study import children
     from q1lab.week.markdown import FILES
 
-    blocks = [{"file": c.file, "line": c.line, "source": c.source} for c in week.code]
+    blocks = [asdict(code) for code in week.code]
     folders = [str((week.root / FILES).resolve()), str(models)]
     answer = children.ask(
         children.python_module("q1lab.week.blocks"),
@@ -51,11 +52,13 @@ def main() -> None:
         # as many empty lines above as the file has, so that a traceback's lines are the file's
         source = "\n" * (block["line"] - 1) + block["source"]
         try:
-            with contextlib.redirect_stdout(io.StringIO()):
+            with contextlib.redirect_stdout(io.StringIO()) as printed:
                 exec(compile(source, block["file"], "exec"), own)
                 for name, value in list(own.items()):
                     if name.startswith("test_") and before.get(name) is not value:
                         value()
+            if block["prints"] not in (None, printed.getvalue()):
+                raise ValueError("the figure beside it (.txt) is not what it prints")
         except (Exception, SystemExit) as error:
             lines = [
                 frame.lineno

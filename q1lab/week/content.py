@@ -22,8 +22,7 @@ A variant's guide
 
 `{variant}` in text, titles and actions stands for the name of the chosen variant.
 
-Reading is a line scan (markdown, reading): no Markdown parser is needed before the
-first paint. Rendering is the viewer's work.
+markdown-it says what is a heading, a step, a fence or HTML (cuts); rendering is the viewer's work.
 """
 
 from __future__ import annotations

@@ -22,13 +22,12 @@ def lint(week: Week, models: Collection[str] | None) -> list[Finding]:
     for index, name in enumerate(names):
         if name not in known:
             at = lines.table("variants", index)
-            findings.append(
-                Finding("week.toml", at, f"unknown variant {name!r}; {nearest(name, known)}", False)
-            )
+            text = f"unknown variant {name!r}; {nearest(name, known)}"
+            findings.append(Finding("week.toml", at, text, False))
     for index, session in enumerate(week.sessions):
         total = sum(part.minutes for part in session.parts)
         if session.parts and total != session.minutes:
-            at = lines.below(lines.table("sessions", index), "minutes")
+            at = lines.key("minutes", lines.table("sessions", index))
             parts = " + ".join(str(part.minutes) for part in session.parts)
             text = (
                 f"session {session.id} plans {session.minutes} minutes, "
@@ -39,13 +38,13 @@ def lint(week: Week, models: Collection[str] | None) -> list[Finding]:
         kinds = [action.kind for action in step.actions]
         if step.kind in ("run", "check") and step.kind not in kinds:
             text = f"step {step.id!r} is of kind {step.kind} and has no {step.kind} action below it"
-            findings.append(Finding(step.file, step.line, text, False))
+            findings.append(_at(step, text))
         if step.kind == "choose" and not names:
             text = f"step {step.id!r} asks for a choice; list the [[variants]] in week.toml"
-            findings.append(Finding(step.file, step.line, text, False))
+            findings.append(_at(step, text))
         if step.kind == "recall" and step.answer is None:
             text = f"step {step.id!r} is of kind recall and has no answer; put a <details> below it"
-            findings.append(Finding(step.file, step.line, text, False))
+            findings.append(_at(step, text))
     findings += _lint_code(week)
     findings += _lint_numbers(week)
     findings += _lint_width(week)
@@ -81,16 +80,13 @@ def _lint_order(week: Week, chosen: str | None, known: list[str]) -> Iterator[Fi
                 for file, at, markdown in _texts(block):
                     for line, text in enumerate(markdown.split("\n")):
                         if "{measured." in text:
-                            yield Finding(
-                                file, at + line, "a result before the step that predicts it", False
-                            )
+                            said = "a result before the step that predicts it"
+                            yield Finding(file, at + line, said, False)
             needs = block.needs if isinstance(block, Step | Fold) else None
             if needs is not None and needs not in met:
                 there = any(step.id == needs for step in week.steps())
                 why = "comes only after this" if there else "is not in the week"
-                yield Finding(
-                    block.file, block.line, f"this needs step {needs!r}, which {why}", False
-                )
+                yield _at(block, f"this needs step {needs!r}, which {why}")
             if isinstance(block, Step):
                 predicted = predicted or block.kind == "predict"
                 met.add(block.id)
@@ -98,29 +94,22 @@ def _lint_order(week: Week, chosen: str | None, known: list[str]) -> Iterator[Fi
                 for name in _used_by(action):
                     if name in own and name not in made:
                         text = f"{name} is made only after this; move the step that makes it up"
-                        yield Finding(action.file, action.line, text, False)
+                        yield _at(action, text)
                 made.add(_made_by(action))
                 words = action.argv()
                 if action.kind == "command" and (problem := _refused(words)):
-                    yield Finding(action.file, action.line, problem, False)
+                    yield _at(action, problem)
                 if words[1:2] == ("take",) and len(words) > 2 and words[2] not in week.files:
                     near = nearest(words[2], week.files)
-                    text = f"the week has no file {words[2]!r} to take; {near}"
-                    yield Finding(action.file, action.line, text, False)
+                    yield _at(action, f"the week has no file {words[2]!r} to take; {near}")
                 if action.kind == "run" and not predicted:
-                    text = (
-                        "a run with no prediction step before it; add a step of kind=predict above"
-                    )
-                    yield Finding(action.file, action.line, text, False)
+                    text = "a run with no prediction step before it; add one of kind=predict above"
+                    yield _at(action, text)
                 for key in ("variant", "baseline", "for"):
                     name = str(action.options.get(key, ""))
                     if name and not is_path(name) and name not in known:
-                        yield Finding(
-                            action.file,
-                            action.line,
-                            f"unknown variant {name!r}; {nearest(name, known)}",
-                            False,
-                        )
+                        text = f"unknown variant {name!r}; {nearest(name, known)}"
+                        yield _at(action, text)
 
 
 def _unexplained(week: Week, part: Part, chosen: str | None) -> Iterator[Finding]:
@@ -131,7 +120,12 @@ def _unexplained(week: Week, part: Part, chosen: str | None) -> Iterator[Finding
             actions = _actions(week, block, chosen)
             if any(one.kind == "run" or one.argv()[1:2] == ("run",) for one in actions):
                 text = f"nothing says what to make of it; put <details needs={block.id}> below"
-                yield Finding(block.file, block.line, text, False)
+                yield _at(block, text)
+
+
+def _at(block: Block | Part, text: str) -> Finding:
+    """A finding for the author, which doesn't stop a learner."""
+    return Finding(block.file, block.line, text, False)
 
 
 def _blocks(part: Part, chosen: str | None) -> Iterator[Block]:
@@ -174,7 +168,7 @@ def _lint_minutes(week: Week, chosen: str | None) -> Iterator[Finding]:
         if given and sum(given) != part.minutes:
             sums = f"its steps add up to {' + '.join(map(str, given))} = {sum(given)}"
             text = f"part {part.id} gives {part.minutes} minutes{_for(chosen)}, {sums}"
-            yield Finding(part.file, part.line, text, False)
+            yield _at(part, text)
         tables = [
             (block, line, minutes)
             for block in _blocks(part, chosen)
@@ -229,7 +223,21 @@ CODE_WIDTH = 70
 
 
 def _lint_width(week: Week) -> Iterator[Finding]:
-    """Blocks of code that are wider than the page of a small terminal."""
+    """Blocks of code, and pictures, that are wider than the page of a small terminal."""
+    for part in week.parts():
+        for block in part.blocks:
+            wide = [
+                line
+                for frame in (block.frames if isinstance(block, Fold) else ())
+                for line in frame.split("\n")
+                if len(line) > CODE_WIDTH
+            ]
+            if wide:
+                text = (
+                    f"a picture of this figure has {len(wide[0])} columns; {CODE_WIDTH} fit on a "
+                    "small screen"
+                )
+                yield Finding(block.file, block.line, text, False)
     for file, at, markdown in _markdown(week):
         inside = False
         for number, line in enumerate(week.numbers.fill(markdown).split("\n")):

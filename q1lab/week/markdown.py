@@ -1,9 +1,12 @@
-"""Content files as text: a reader that stays inside its folder, and the line scan of one Markdown
-file."""
+"""Content files as text: a reader that stays inside its folder, and one Markdown file as sections
+of texts, folds, steps and actions, in order. What stands between them is kept as it was written."""
 
 from __future__ import annotations
 
 import re
+import shlex
+import textwrap
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
@@ -12,7 +15,8 @@ from typing import Any
 
 from q1lab import acts
 from q1lab.errors import nearest
-from q1lab.files import open_regular, plain
+from q1lab.files import plain, read_text
+from q1lab.week.cuts import Cut, Cuts
 from q1lab.week.model import (
     MAX_BYTES,
     STEP_KINDS,
@@ -34,13 +38,14 @@ FILES = "files"
 
 _ID = re.compile(r"[a-z][a-z0-9-]{0,63}")
 _TAIL = re.compile(r"\s*\{([^{}]*)\}\s*$")
-_TOKEN = re.compile(
-    r'\s*(?:#(?P<id>[^\s"=]+)|(?P<key>[A-Za-z_-]+)=(?:"(?P<quoted>[^"]*)"|(?P<bare>[^\s"]+)))'
-)
+_WORD = re.compile(r'(?:[^\s"]|"[^"]*")+')
+_FENCE = re.compile(r"\s*(`{3,}|~{3,})\s*(.*)")
 _TASK = re.compile(r"[-*+] \[[ xX]\] +(.*)")
-_FENCE = re.compile(r"( {0,3})(`{3,}|~{3,})\s*(.*)")
 _FILE_MARK = re.compile(r"<!-- q1lab:file ([^\s>]+) -->\s*$")
-_DETAILS = re.compile(r"<details(?:\s+needs=\"?([\w-]+)\"?)?\s*>", re.IGNORECASE)
+_NEEDS = re.compile(r"<details[^>]*\sneeds=\"?([\w-]+)", re.IGNORECASE)
+_FIGURE = re.compile(r"<details[^>]*\sfigure=\"?([\w-]+)", re.IGNORECASE)
+_NEXT_FRAME = "\n---\n"
+_FOLD_EDGE = re.compile(r"<details|\s*</details>\s*$", re.IGNORECASE)
 _SUMMARY = re.compile(r"<summary>(.*?)</summary>", re.IGNORECASE)
 _TOML_LINE = re.compile(r"\(at line (\d+), column \d+\)|\(at end of document\)")
 
@@ -51,8 +56,9 @@ class Reader:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.findings: list[Finding] = []
-        self.ids: dict[str, tuple[str, int]] = {}
+        self.ids: dict[str, str] = {}
         self.code: list[Code] = []
+        self.cuts = Cuts()
 
     def add(self, file: str, line: int, message: str, fatal: bool = True) -> None:
         self.findings.append(Finding(file, line, message, fatal))
@@ -60,91 +66,39 @@ class Reader:
     def text(self, name: str, asked_in: str, asked_at: int) -> str | None:
         """The text of a file inside the folder, or None with a finding at the place that asked for
         it."""
-        if not inside(name):
-            self.add(
-                asked_in, asked_at, f"file {name!r} must be a plain path inside the content folder"
-            )
-            return None
         path = self.root / name
-        try:
-            if not path.resolve().is_relative_to(self.root.resolve()):
-                self.add(asked_in, asked_at, f"file {name!r} leads outside the content folder")
+        if not inside(name):
+            why = "must be a plain path inside the content folder"
+        elif not path.resolve().is_relative_to(self.root.resolve()):
+            why = "leads outside the content folder"
+        else:
+            try:
+                return plain(read_text(path, MAX_BYTES, "utf-8-sig"))
+            except FileNotFoundError:
+                why = "is not there; create it or correct the name"
+            except OSError as error:
+                why = f"can't be read: {error.strerror or error}"
+            except UnicodeDecodeError as error:
+                line = bytes(error.object).count(b"\n", 0, error.start) + 1
+                self.add(name, line, "the file is not UTF-8; save it as UTF-8")
                 return None
-            if path.exists() and not path.is_file():
-                self.add(asked_in, asked_at, f"{name!r} is not a file")
-                return None
-            with open_regular(path) as handle:
-                data = handle.read(MAX_BYTES + 1)
-        except FileNotFoundError:
-            self.add(
-                asked_in, asked_at, f"file {name!r} is not there; create it or correct the name"
-            )
-            return None
-        except OSError as error:
-            self.add(asked_in, asked_at, f"file {name!r} can't be read: {error.strerror or error}")
-            return None
-        if len(data) > MAX_BYTES:
-            self.add(name, 1, f"the file is larger than {MAX_BYTES // 1_000_000} MB; split it")
-            return None
-        try:
-            text = data.decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            line = data.count(b"\n", 0, error.start) + 1
-            self.add(name, line, "the file is not UTF-8; save it as UTF-8")
-            return None
-        text = text.replace("\r\n", "\n").replace("\r", "\n")
-        return plain(text)
+        self.add(asked_in, asked_at, f"file {name!r} {why}")
+        return None
 
-    def claim(self, id_: str | None, what: str, file: str, line: int) -> str:
+    def claim(self, id_: str, what: str, file: str, line: int) -> str:
         """Check and register an id; on a problem report it and return one that can't clash."""
-        stand_in = f"line-{line}"
         if not id_:
             example = "{#a1 minutes=15}" if what == "part" else "{#a1-read kind=read}"
-            self.add(
-                file,
-                line,
-                f"this {what} has no id; put one at the line's end, for example {example}",
-            )
-            return stand_in
-        if not _ID.fullmatch(id_):
-            self.add(
-                file,
-                line,
-                f"id {id_!r}: use a small letter, then small letters, digits and hyphens",
-            )
-            return stand_in
-        if id_ in self.ids:
-            first, at = self.ids[id_]
-            self.add(
-                file, line, f"id {id_!r} is used already at {first}:{at}; ids are unique in a week"
-            )
-            return stand_in
-        self.ids[id_] = (file, line)
-        return id_
-
-    def attributes(
-        self, line: str, allowed: tuple[str, ...], what: str, file: str, at: int
-    ) -> tuple[str, dict[str, str]]:
-        """Split `Title {#id key=value}` into the title and its attributes."""
-        match = _TAIL.search(line)
-        if match is None or not ("=" in match[1] or match[1].lstrip().startswith("#")):
-            return line.strip(), {}
-        found: dict[str, str] = {}
-        inside, end = match[1].strip(), 0
-        while end < len(inside):
-            token = _TOKEN.match(inside, end)
-            if token is None:
-                self.add(file, at, f"can't read {inside[end:].strip()!r}; write #id or key=value")
-                break
-            end = token.end()
-            key = "id" if token["id"] else token["key"]
-            value = token["id"] or (token["bare"] if token["quoted"] is None else token["quoted"])
-            if key not in allowed or (key == "id" and not token["id"]):
-                self.add(file, at, f"a {what} has no attribute {key!r}; {nearest(key, allowed)}")
-            elif key in found:
-                self.add(file, at, f"attribute {key!r} is given twice")
-            found[key] = value
-        return line[: match.start()].strip(), found
+            why = f"this {what} has no id; put one at the line's end, for example {example}"
+        elif not _ID.fullmatch(id_):
+            why = f"id {id_!r}: use a small letter, then small letters, digits and hyphens"
+        elif id_ in self.ids:
+            why = f"id {id_!r} is used already at {self.ids[id_]}; ids are unique in a week"
+        else:
+            self.ids[id_] = f"{file}:{line}"
+            return id_
+        self.add(file, line, why)
+        return f"line-{line}"
 
 
 @dataclass
@@ -158,303 +112,249 @@ class Section:
     blocks: list[Block] = field(default_factory=list)
 
 
-class Scan:
-    """One pass over the lines of a file: sections, and in them texts, folds, steps and actions in
-    order."""
+class Page:
+    """One file, cut at its ## lines. A `guide` is a variant's: its headings go one level down."""
 
     def __init__(
-        self,
-        reader: Reader,
-        file: str,
-        variants: list[str],
-        variant: str | None = None,
-        demote: bool = False,
+        self, reader: Reader, file: str, text: str, variants: list[str], guide: str | None = None
     ) -> None:
         self.reader = reader
         self.file = file
         self.variants = variants
-        self.variant = variant
-        self.demote = demote
+        self.guide = guide
         self.before: list[Block] = []
         self.sections: list[Section] = []
         self.blocks = self.before
-        self.buffer: list[str] = []
-        self.start = 1
-        self.lines: list[str] = []
-        self.at = 0
-
-    def run(self, text: str) -> None:
         self.lines = text.split("\n")
-        while self.at < len(self.lines):
-            line = self.lines[self.at]
-            first = line[:1]
-            if first in "`~ " and (match := _FENCE.match(line)):
-                self._fence(match)
-            elif first == "#":
-                self._heading(line)
-            elif first in "-*+" and first and (task := _TASK.match(line)):
-                self._step(task[1])
-            elif first == "<" and line.lower().startswith("<details"):
-                self._fold()
-            elif first == "<" and (mark := _FILE_MARK.match(line)):
-                self._file(mark[1])
-            elif first == "<" and line.strip() == GUIDE_MARK:
-                self._flush()
-                self.blocks.append(Text(GUIDE_MARK, self.file, self.at + 1, self.variant))
-                self.at += 1
-            else:
-                self._keep(line)
-        self._flush()
+        self.at = 0
+        """The first line that no block holds yet."""
+        cuts = reader.cuts.of(text)
+        for cut in cuts:
+            self._code(cut)
+        for cut in cuts:
+            if cut.first >= self.at:
+                self._cut(cut, cuts)
+        self._text(len(self.lines))
 
-    def _keep(self, line: str) -> None:
-        if not self.buffer:
-            self.start = self.at + 1
-        self.buffer.append(line)
-        self.at += 1
+    def _add(self, line: int, message: str) -> None:
+        self.reader.add(self.file, line + 1, message)
 
-    def _flush(self) -> None:
-        markdown = "\n".join(self.buffer)
-        if stripped := markdown.strip("\n"):
-            skipped = len(markdown) - len(markdown.lstrip("\n"))
-            self.blocks.append(
-                Text(stripped.rstrip(), self.file, self.start + skipped, self.variant)
-            )
-        self.buffer = []
+    def _code(self, cut: Cut) -> None:
+        """Collect the Python of a fence, and put the week's files where the text shows them."""
+        if cut.kind == "fence":
+            mark, info = self._opening(cut)
+            if not self.lines[cut.last - 1].strip().startswith(mark) or cut.last == cut.first + 1:
+                self._add(cut.first, f"this {mark} block is never closed")
+            if info[:1] == ["python"]:
+                self.reader.code.append(Code(f"{self._held(cut)}\n", self.file, cut.first + 2))
+        elif cut.kind == "html_block":
+            for number in range(cut.first, cut.last):
+                if shown := _FILE_MARK.match(self.lines[number]):
+                    self.lines[number] = self._shown(shown[1], number)
 
-    def _heading(self, line: str) -> None:
-        if line.startswith("## "):
-            self._flush()
-            self.sections.append(self._section(line[3:], self.at + 1))
-            self.blocks = self.sections[-1].blocks
-            self.at += 1
-        elif line.startswith("# ") and not self.sections and not self.buffer and not self.before:
-            self.at += 1  # the file's own title, for readers of the plain file
-        elif self.demote and line.lstrip("#").startswith(" "):
-            self._keep("#" + line)
-        else:
-            self._keep(line)
+    def _opening(self, cut: Cut) -> tuple[str, list[str]]:
+        """The mark that opens a fence, and the words behind it."""
+        opening = _FENCE.match(self.lines[cut.first])
+        assert opening
+        return opening[1], opening[2].split()
 
-    def _section(self, heading: str, at: int) -> Section:
-        if self.demote:
-            title, found = self.reader.attributes(
-                heading, GUIDE_ATTRIBUTES, "guide's section", self.file, at
-            )
-            return Section(title, found, "", at)
-        title, found = self.reader.attributes(heading, PART_ATTRIBUTES, "part", self.file, at)
-        return Section(title, found, self.reader.claim(found.get("id"), "part", self.file, at), at)
+    def _held(self, cut: Cut) -> str:
+        """What a fence holds."""
+        return textwrap.dedent("\n".join(self.lines[cut.first + 1 : cut.last - 1]))
 
-    def _fence(self, match: re.Match[str]) -> None:
-        """A fence at the left margin: an action, or a block of text that is not looked into."""
-        opened, kind, body = self.at + 1, match[3].split(), self._fenced(match)
-        if kind[:1] != ["q1lab"]:
-            self._code(kind, body, opened)
-            for line in (self.lines[opened - 1], *body, self.lines[self.at - 1]):
-                if not self.buffer:
-                    self.start = opened
-                self.buffer.append(line)
-            return
-        self._flush()
-        action = self._action(kind, body, opened)
-        if action is None:
-            return
-        if self.blocks and isinstance(last := self.blocks[-1], Step):
-            self.blocks[-1] = replace(
-                last, actions=(*last.actions, replace(action, variant=last.variant))
-            )
-        else:
-            self.blocks.append(action)
-
-    def _code(self, kind: list[str], body: list[str], opened: int) -> None:
-        if kind[:1] == ["python"]:
-            self.reader.code.append(Code("\n".join(body) + "\n", self.file, opened + 1))
-
-    def _file(self, name: str) -> None:
-        """Show one of the week's files in the text."""
-        if shown := self._shown(name, self.at + 1):
-            if not self.buffer:
-                self.start = self.at + 1
-            self.buffer += shown
-        self.at += 1
-
-    def _shown(self, name: str, at: int) -> list[str]:
-        """The lines of a block of code that holds one of the week's files; none, and a finding,
-        when it can't be read."""
-        text = self.reader.text(f"{FILES}/{name}", self.file, at)
+    def _shown(self, name: str, at: int) -> str:
+        """A block of code that holds one of the week's files; nothing, and a finding, when it can't
+        be read."""
+        text = self.reader.text(f"{FILES}/{name}", self.file, at + 1)
         if text is None:
-            return []
+            return ""
         kind = "python" if name.endswith(".py") else "text"
         if kind == "python":
             self.reader.code.append(Code(text, f"{FILES}/{name}", 1))
-        return [f"```{kind}", *text.rstrip("\n").split("\n"), "```"]
+        return f"```{kind}\n{text.rstrip(chr(10))}\n```"
 
-    def _fenced(self, match: re.Match[str]) -> list[str]:
-        """The lines inside the fence that opens at the current line; afterwards `at` is behind
-        it."""
-        opened, mark = self.at + 1, match[2]
-        close = re.compile(rf" *{re.escape(mark[0])}{{{len(mark)},}}\s*$")
-        body: list[str] = []
-        for index in range(self.at + 1, len(self.lines)):
-            if close.match(self.lines[index]):
-                self.at = index + 1
-                return body
-            body.append(self.lines[index])
-        self.reader.add(self.file, opened, f"this {mark} block is never closed")
-        self.at = len(self.lines)
-        return body
+    def _cut(self, cut: Cut, cuts: list[Cut]) -> None:
+        first, line = cut.first, self.lines[cut.first]
+        task = _TASK.match(line)
+        if cut.kind == "heading_open" and cut.level == 0:
+            self._heading(line, first)
+        elif cut.kind == "list_item_open" and cut.level == 1 and task:
+            inner = [one for one in cuts if one.level == 2 and first < one.first < cut.last]
+            self._step(task[1], cut, [one for one in inner if self._is_action(one)])
+        elif cut.level == 0 and self._is_action(cut):
+            self._text(first, cut.last)
+            if (action := self._action(cut)) is None:
+                return
+            if self.blocks and isinstance(step := self.blocks[-1], Step):
+                action = replace(action, variant=step.variant)
+                self.blocks[-1] = replace(step, actions=(*step.actions, action))
+            else:
+                self.blocks.append(action)
+        elif cut.kind == "html_block" and line.strip() == GUIDE_MARK:
+            self._text(first, first + 1)
+            self.blocks.append(Text(GUIDE_MARK, self.file, first + 1, self.guide))
+        elif cut.kind == "html_block" and line.lower().startswith("<details"):
+            self._fold(first)
 
-    def _step(self, head: str) -> None:
-        self._flush()
-        at = self.at + 1
-        title, attributes = self.reader.attributes(head, STEP_ATTRIBUTES, "step", self.file, at)
-        self.at += 1
-        detail, actions = self._detail()
-        id_ = self.reader.claim(attributes.get("id"), "step", self.file, at)
-        kind = attributes.get("kind", "tick")
+    def _is_action(self, cut: Cut) -> bool:
+        return cut.kind == "fence" and self._opening(cut)[1][:1] == ["q1lab"]
+
+    def _text(self, end: int, after: int | None = None) -> None:
+        """Keep the lines up to ``end`` as text, and go on at ``after``."""
+        while self.at < end and not self.lines[self.at].strip():
+            self.at += 1
+        if markdown := "\n".join(self.lines[self.at : end]).rstrip():
+            self.blocks.append(Text(markdown, self.file, self.at + 1, self.guide))
+        self.at = end if after is None else after
+
+    def _heading(self, line: str, at: int) -> None:
+        if line.startswith("## "):
+            self._text(at, at + 1)
+            self.sections.append(self._section(line[3:], at))
+            self.blocks = self.sections[-1].blocks
+        elif line.startswith("# ") and not "".join(self.lines[:at]).strip():
+            self.at = at + 1  # the file's own title, for readers of the plain file
+        elif self.guide:
+            self.lines[at] = "#" + line
+
+    def _section(self, heading: str, at: int) -> Section:
+        if self.guide:
+            title, found = self._attributes(heading, GUIDE_ATTRIBUTES, "guide's section", at)
+            return Section(title, found, "", at + 1)
+        title, found = self._attributes(heading, PART_ATTRIBUTES, "part", at)
+        id_ = self.reader.claim(found.get("id", ""), "part", self.file, at + 1)
+        return Section(title, found, id_, at + 1)
+
+    def _step(self, head: str, cut: Cut, pressed: list[Cut]) -> None:
+        first = cut.first
+        self._text(first, cut.last)
+        title, found = self._attributes(head, STEP_ATTRIBUTES, "step", first)
+        id_ = self.reader.claim(found.get("id", ""), "step", self.file, first + 1)
+        kind = found.get("kind", "tick")
+        variant = found.get("variant", self.guide)
+        minutes = found.get("minutes")
+        optional = found.get("optional", "no")
         if kind not in STEP_KINDS:
-            self.reader.add(
-                self.file, at, f"unknown step kind {kind!r}; {nearest(kind, STEP_KINDS)}"
-            )
-            kind = "tick"
-        variant = attributes.get("variant", self.variant)
+            self._add(first, f"unknown step kind {kind!r}; {nearest(kind, STEP_KINDS)}")
         if variant is not None and variant not in self.variants:
-            self.reader.add(
-                self.file, at, f"unknown variant {variant!r}; {nearest(variant, self.variants)}"
-            )
-        minutes = attributes.get("minutes")
+            self._add(first, f"unknown variant {variant!r}; {nearest(variant, self.variants)}")
         if minutes is not None and not re.fullmatch(r"[0-9]{1,4}", minutes):
-            self.reader.add(
-                self.file,
-                at,
-                f"minutes must be a whole number, for example minutes=10, not {minutes!r}",
-            )
+            message = f"minutes must be a whole number, for example minutes=10, not {minutes!r}"
+            self._add(first, message)
             minutes = None
-        optional = attributes.get("optional", "no")
         if optional not in ("yes", "no"):
-            self.reader.add(self.file, at, f"optional must be yes or no, not {optional!r}")
+            self._add(first, f"optional must be yes or no, not {optional!r}")
         if not title:
-            self.reader.add(self.file, at, "this step has no text")
+            self._add(first, "this step has no text")
         if self.blocks is self.before:
-            self.reader.add(
-                self.file, at, "this step stands before the first part; move it below a ## line"
-            )
-            return
+            self._add(first, "this step stands before the first part; move it below a ## line")
+        actions = [action for one in pressed if (action := self._action(one))]
+        inside_actions = {number for one in pressed for number in range(one.first, one.last)}
+        kept = [n for n in range(first + 1, cut.last) if n not in inside_actions]
         self.blocks.append(
             Step(
                 id=id_,
                 kind=kind,
                 title=title,
-                detail=detail,
+                detail="\n".join(self.lines[n].removeprefix("  ") for n in kept).strip("\n"),
                 actions=tuple(replace(action, variant=variant) for action in actions),
                 file=self.file,
-                line=at,
-                into=attributes.get("into"),
+                line=first + 1,
+                into=found.get("into"),
                 optional=optional == "yes",
                 variant=variant,
                 minutes=None if minutes is None else int(minutes),
-                needs=attributes.get("needs"),
+                needs=found.get("needs"),
             )
         )
 
-    def _detail(self) -> tuple[str, list[Action]]:
-        """The indented lines below a step, without the indent, and the actions fenced among
-        them."""
-        kept: list[str] = []
-        actions: list[Action] = []
-        while self.at < len(self.lines):
-            line = self.lines[self.at]
-            if not line.strip():
-                kept.append("")
-                self.at += 1
-                continue
-            if not line.startswith("  "):
-                break
-            fence = _FENCE.match(line[2:])
-            if fence is None:
-                kept.append(line[2:])
-                self.at += 1
-                continue
-            opened = self.at + 1
-            body = [inner[2:] if inner.startswith("  ") else inner for inner in self._fenced(fence)]
-            if fence[3].split()[:1] == ["q1lab"]:
-                if action := self._action(fence[3].split(), body, opened):
-                    actions.append(action)
-            else:
-                self._code(fence[3].split(), body, opened)
-                kept += [line[2:], *body, fence[2]]
-        return "\n".join(kept).strip("\n"), actions
-
-    def _fold(self) -> None:
-        self._flush()
-        opened, title = self.at + 1, "More"
-        body: list[str] = []
-        for index in range(self.at, len(self.lines)):
-            line = self.lines[index]
-            if index >= opened and line.lower().startswith("<details"):
-                break
-            if summary := _SUMMARY.search(line):
-                title = summary[1].strip() or title
-                continue
-            if line.strip().lower() == "</details>":
-                self.at = index + 1
-                self._folded(title, "\n".join(body).strip("\n"), opened)
-                return
-            if (task := _TASK.match(line)) and _TAIL.search(task[1]):
-                self.reader.add(self.file, index + 1, "a step can't stand inside <details>")
-            if index >= opened:
-                mark = _FILE_MARK.match(line)
-                body += self._shown(mark[1], index + 1) if mark else [line]
-        self.reader.add(self.file, opened, "this <details> is never closed")
-        self.at = len(self.lines)
-
-    def _folded(self, title: str, markdown: str, at: int) -> None:
+    def _fold(self, first: int) -> None:
         """Keep a fold: as the answer of the recall step just above it, else in its place."""
-        opening = _DETAILS.match(self.lines[at - 1])
-        needs = opening[1] if opening else None
-        opened: int | None = None
-        for number, line in enumerate(self.lines[at : self.at], at + 1):
-            if not (fence := _FENCE.match(line)):
-                continue
-            if opened is None and fence[3].split()[:1] == ["python"]:
-                opened = number
-            elif opened is not None:
-                self._code(["python"], self.lines[opened : number - 1], opened)
-                opened = None
-        if self.blocks is self.before:
+        ends = (n for n in range(first + 1, len(self.lines)) if _FOLD_EDGE.match(self.lines[n]))
+        end = next(ends, None)
+        if end is None or not self.lines[end].lstrip().startswith("</"):
+            self._add(first, "this <details> is never closed")
+            self._text(first, len(self.lines))
             return
+        self._text(first, end + 1)
+        summaries = [
+            m[1].strip() for n in range(first, end) if (m := _SUMMARY.search(self.lines[n]))
+        ]
+        body = range(first + 1, end)
+        for n in body:
+            if (task := _TASK.match(self.lines[n])) and _TAIL.search(task[1]):
+                self._add(n, "a step can't stand inside <details>")
+        markdown = "\n".join(self.lines[n] for n in body if not _SUMMARY.search(self.lines[n]))
+        needs = _NEEDS.match(self.lines[first])
+        figure = _FIGURE.match(self.lines[first])
+        fold = Fold(
+            title="".join(summaries[-1:]) or "More",
+            markdown=markdown.strip("\n"),
+            file=self.file,
+            line=first + 1,
+            variant=self.guide,
+            needs=needs[1] if needs else None,
+            frames=self._frames(figure[1], first) if figure else (),
+        )
         last = self.blocks[-1] if self.blocks else None
-        recall = isinstance(last, Step) and last.kind == "recall" and last.answer is None
-        variant = last.variant if isinstance(last, Step) and recall else self.variant
-        fold = Fold(title, markdown, self.file, at, variant, needs)
-        if isinstance(last, Step) and recall:
-            self.blocks[-1] = replace(last, answer=fold)
-        else:
+        if isinstance(last, Step) and last.kind == "recall" and last.answer is None:
+            self.blocks[-1] = replace(last, answer=replace(fold, variant=last.variant))
+        elif self.blocks is not self.before:
             self.blocks.append(fold)
 
-    def _action(self, words: list[str], body: list[str], at: int) -> Action | None:
-        import tomllib
+    def _frames(self, name: str, at: int) -> tuple[str, ...]:
+        """The pictures of a figure: NAME.txt, which is what NAME.py prints."""
+        text = self.reader.text(f"{FILES}/{name}.txt", self.file, at + 1)
+        source = self.reader.text(f"{FILES}/{name}.py", self.file, at + 1)
+        if text is None or source is None:
+            return ()
+        self.reader.code.append(Code(source, f"{FILES}/{name}.py", 1, prints=text))
+        return tuple(frame.strip("\n") for frame in text.split(_NEXT_FRAME))
 
-        kind = words[1] if len(words) == 2 else " ".join(words[1:])
+    def _action(self, cut: Cut) -> Action | None:
+        at = cut.first
+        kind = " ".join(self._opening(cut)[1][1:])
+        text = self._held(cut)
         known = acts.actions()
         if kind not in known:
-            self.reader.add(self.file, at, f"unknown action {kind!r}; {nearest(kind, known)}")
+            self._add(at, f"unknown action {kind!r}; {nearest(kind, known)}")
             return None
-        text = "\n".join(body)
         try:
             options = tomllib.loads(text)
         except (tomllib.TOMLDecodeError, RecursionError) as error:
             message, line = toml_error(error, text)
-            self.reader.add(self.file, at + line, message)
+            self._add(at + line, message)
             return None
         for key in options:
             if key not in known[kind]:
                 message = f"a {kind} action has no field {key!r}; {nearest(key, known[kind])}"
-                self.reader.add(self.file, at, message)
+                self._add(at, message)
         for problem in _option_problems(kind, options):
-            self.reader.add(self.file, at, problem)
+            self._add(at, problem)
             return None
         options = {key: tuple(v) if isinstance(v, list) else v for key, v in options.items()}
         title = str(options.pop("title", "")) or _default_title(kind, options)
-        return Action(kind, title, MappingProxyType(options), self.file, at, self.variant)
+        return Action(kind, title, MappingProxyType(options), self.file, at + 1, self.guide)
+
+    def _attributes(
+        self, line: str, allowed: tuple[str, ...], what: str, at: int
+    ) -> tuple[str, dict[str, str]]:
+        """Split `Title {#id key=value}` into the title and its attributes."""
+        match = _TAIL.search(line)
+        if match is None or not ("=" in match[1] or match[1].lstrip().startswith("#")):
+            return line.strip(), {}
+        found: dict[str, str] = {}
+        for word in _WORD.findall(match[1]):
+            key, _, value = word.partition("=") if word[0] != "#" else ("id", "", word[1:])
+            if not key or not value:
+                self._add(at, f"can't read {word!r}; write #id or key=value")
+            elif key not in allowed or (key == "id" and word[0] != "#"):
+                self._add(at, f"a {what} has no attribute {key!r}; {nearest(key, allowed)}")
+            elif key in found:
+                self._add(at, f"attribute {key!r} is given twice")
+            else:
+                found[key] = value.replace('"', "")
+        return line[: match.start()].strip(), found
 
 
 def _option_problems(kind: str, options: dict[str, Any]) -> Iterator[str]:
@@ -512,8 +412,6 @@ def is_path(name: str) -> bool:
 
 
 def _unbalanced(command: str) -> bool:
-    import shlex
-
     try:
         shlex.split(command)
     except ValueError:

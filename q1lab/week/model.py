@@ -22,7 +22,7 @@ from q1lab.week.numbers import Numbers
 ARXIV = re.compile(r"\barXiv[: ]\s?(\d{4}\.\d{4,5})\b")
 """A paper at arXiv, as a text names it; the group is its number."""
 FORMAT = 1
-MAX_BYTES = 2_000_000
+MAX_BYTES = 2 << 20
 """A content file above this size is refused: a week's text is some 100 KB."""
 
 STEP_KINDS: Mapping[str, str] = MappingProxyType(
@@ -86,7 +86,8 @@ class Fold:
     """Markdown that stays folded under its title until the learner opens it: answers, mostly.
 
     With `needs` it is meant to stay folded until that step is done: a viewer says so in place of
-    opening it.
+    opening it. With `frames` it is a figure: pictures in plain text, of which a viewer shows one at
+    a time below the Markdown; the first line of each says what it shows.
     """
 
     title: str
@@ -95,15 +96,18 @@ class Fold:
     line: int
     variant: str | None = None
     needs: str | None = None
+    frames: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """A block of Python in the text, for checks: `line` is that of its first line of code."""
+    """A block of Python in the text, for checks: `line` is that of its first line of code. With
+    `prints` it is a figure's, and that is what it prints."""
 
     source: str
     file: str
     line: int
+    prints: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

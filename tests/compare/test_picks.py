@@ -3,6 +3,7 @@ ways stay open. Through planning, with a trainer without torch."""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from q1lab.compare import telling
 from q1lab.compare.keeping import compare
 from q1lab.compare.record import Comparison
 from q1lab.compare.stats import ALPHA, Reason
+from q1lab.index import upkeep
 from q1lab.index.store import Store
 from q1lab.study import launch
 from q1lab.study.command import Wish
@@ -73,6 +75,14 @@ def dress(how: str, folder: Path) -> dict[str, object]:
         case "both files edited":
             edit(mine)
             edit(base, "logits", "scores")
+        case "both files edited, the study deleted" | "both files edited, the study removed":
+            edit(mine, "logits", "scores")
+            edit(base, "logits", "scores")
+            if "deleted" in how:
+                with Store() as store:
+                    upkeep.delete(store, "mine-1")
+            else:
+                shutil.rmtree(paths.study_dir("mine-1"))
         case "dtype":
             return {"dtype": "bf16"}
         case "the baseline's worst seeds":
@@ -90,6 +100,8 @@ def dress(how: str, folder: Path) -> dict[str, object]:
         "a file renamed, with a comment",
         "a renamed local",
         "both files edited",
+        "both files edited, the study deleted",
+        "both files edited, the study removed",
         "dtype",
         "the baseline's worst seeds",
     ],

@@ -534,6 +534,31 @@ async def test_folds_open_one_by_one_and_links_open(monkeypatch: pytest.MonkeyPa
         assert opened == ["https://arxiv.org/abs/2104.09864"]
 
 
+async def test_a_figure_is_turned_with_the_arrow_keys() -> None:
+    async with running(size=(80, 24)) as (app, pilot):
+        app.screen.open_sheet("a2")  # type: ignore[attr-defined]
+        reader = app.screen.query_one(Reader)
+        await until(pilot, lambda: reader.rich and reader.query(FoldPiece))
+        figure = next(p for p in reader.stops if isinstance(p, FoldPiece) and p.fold.frames)
+        await until(pilot, lambda: figure.virtual_region.y > 0)
+        reader._go(reader.stops.index(figure))
+        reader.bring()
+        await until(pilot, lambda: reader.on_screen)
+
+        def shown() -> str:
+            return "\n".join(str(line) for line in figure.lines(74))
+
+        await pilot.press("right")
+        assert figure.at == 0, "a picture that nobody sees stays as it is"
+        await pilot.press("enter", "right")
+        assert "m = 2, n = 1" in shown()
+        assert "← →   2 of 6" in shown()
+        await pilot.press("left", "left")
+        assert "m = 1, n = 0" in shown()
+        heights = {len(figure.lines(74)) for figure.at in range(6)}
+        assert len(heights) == 1, "what is below a figure never jumps"
+
+
 async def test_o_opens_the_paper_from_where_one_reads_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its address is a row to press, far from the step that asks to skim it."""
     app = prepared()

@@ -247,7 +247,7 @@ MISTAKES = [
     ("mix.md", "#weigh-flour", "#Weigh_Flour", "mix.md:14: id 'Weigh_Flour': use a small letter"),
     ("mix.md", "kind=predict", "kid=predict", "mix.md:18: a step has no attribute 'kid'; did you mean 'kind'?"),
     ("mix.md", "kind=predict", "kind=predicts", "mix.md:18: unknown step kind 'predicts'; did you mean 'predict'"),
-    ("mix.md", "kind=predict", "kind=", "mix.md:18: can't read 'kind= into=guess'; write #id or key=value"),
+    ("mix.md", "kind=predict", "kind=", "mix.md:18: can't read 'kind='; write #id or key=value"),
     ("mix.md", "variant=spelt", "variant=spellt", "mix.md:27: unknown variant 'spellt'; did you mean 'spelt'?"),
     ("mix.md", "optional=yes", "optional=perhaps", "mix.md:27: optional must be yes or no, not 'perhaps'"),
     ("mix.md", "minutes=10", "minutes=11", "week.toml:11: session mix plans 40 minutes, its parts add up to 11 + 30 = 41"),
@@ -282,7 +282,7 @@ MISTAKES = [
     ("week.toml", "format = 1", "format = 2", "week.toml:1: format 2 is unknown; a newer q1lab is needed"),
     ("week.toml", 'title = "Mix"', "title = Mix", "week.toml:10: not valid TOML"),
     ("week.toml", 'title = "Mix"', "title = 7", "week.toml:10: title must be text in quotes"),
-    ("week.toml", "[[sessions]]", "[sessions]", "week.toml:1: write sessions as [[sessions]] tables"),
+    ("week.toml", "[[sessions]]", "[sessions]", "week.toml:1: sessions must be written as [[…]] tables"),
     ("mix.md", "{#weigh-flour}", "{#weigh-flour kind=recall}", "mix.md:14: step 'weigh-flour' is of kind recall and has no answer"),
     ("mix.md", "{#weigh-flour}", "{#weigh-flour needs=weigh-guess}", "mix.md:14: this needs step 'weigh-guess', which comes only after this"),
     ("mix.md", "{#weigh-flour}", "{#weigh-flour needs=salt}", "mix.md:14: this needs step 'salt', which is not in the week"),
@@ -298,6 +298,7 @@ MISTAKES = [
     ("mix.md", "First.", "{measured.oven.rye.mean}, and −0.04 after more.", "mix.md:31: '−0.04' names no source"),
     ("mix.md", "First.", "First.\n\n```text\n" + 71 * "x" + "\n```", "mix.md:34: this line of code has 71 columns; 70 fit on a small screen"),
     ("mix.md", "First.", "First.\n\n<!-- q1lab:file oven.py -->", "mix.md:33: file 'files/oven.py' is not there"),
+    ("mix.md", "<details>", "<details figure=oven>", "mix.md:20: file 'files/oven.txt' is not there"),
 ]  # fmt: skip
 
 
@@ -387,10 +388,10 @@ def test_bytes_that_are_no_text_are_named(folder: Path) -> None:
 def test_a_folder_and_a_giant_are_no_files(folder: Path) -> None:
     (folder / "rye.md").unlink()
     (folder / "rye.md").mkdir()
-    (folder / "mix.md").write_bytes(b"x" * 2_000_001)
+    (folder / "mix.md").write_bytes(b"x" * ((2 << 20) + 1))
     findings = said(folder)
-    assert "mix.md:1: the file is larger than 2 MB; split it" in findings
-    assert "week.toml:16: 'rye.md' is not a file" in findings
+    assert "week.toml:9: file 'mix.md' can't be read: larger than 2 MB" in findings
+    assert "week.toml:16: file 'rye.md' can't be read: a folder, not a file" in findings
 
 
 def test_no_week_at_all(tmp_path: Path) -> None:

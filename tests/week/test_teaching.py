@@ -526,6 +526,22 @@ def test_a_block_that_fails_is_named_with_its_line(folder: Path) -> None:
     ]
 
 
+def test_a_figure_is_what_its_script_prints(folder: Path) -> None:
+    (folder / "files").mkdir(exist_ok=True)
+    (folder / "files" / "oven.py").write_text("print('cold\\n|\\n---\\nhot\\n||||')\n")
+    (folder / "files" / "oven.txt").write_text("cold\n|\n---\nhot\n||||\n")
+    edit(folder / "mix.md", "<details>", "<details figure=oven>")
+    week = load(folder)
+    figure = next(b for p in week.parts() for b in p.blocks if isinstance(b, Fold))
+    assert figure.frames == ("cold\n|", "hot\n||||")
+    assert blocks.run(week, ROOT / "labs" / "models") == []
+    edit(folder / "files" / "oven.txt", "||||", "|||")
+    assert [str(one) for one in blocks.run(load(folder), ROOT / "labs" / "models")] == [
+        "files/oven.py:1: this block of Python fails: ValueError: the figure beside it (.txt) is not "
+        "what it prints"
+    ]
+
+
 @pytest.mark.parametrize("name", ["no_positions", "reglu", "bilinear", "swiglu_512", "big_eps"])
 def test_the_experiments_to_train_are_models(name: str) -> None:
     import torch
@@ -733,11 +749,9 @@ def test_a_result_without_its_source_is_named(folder: Path) -> None:
     edit(folder / "week.toml", 'default = "rye"', 'default = "rye"\nresults = "results.toml"')
     row = 'preset = "oven"\nvariant = "rye"\ndata = "x"\npairs = 3\nmean = 0.1\nlow = 0\nhigh = 1\n'
     (folder / "results.toml").write_text(f"[[results]]\n{row}sd = 1\npair_sd = 1\n")
-    assert (
-        said(folder)[0] == "results.toml:1: this result has no source; every quoted number needs it"
-    )
+    assert said(folder)[0] == "results.toml:1: source is missing"
     (folder / "results.toml").write_text(f'[[results]]\n{row}sd = 1\npair_sd = 1\nsource = " "\n')
-    assert said(folder)[0] == "results.toml:11: a result needs the source that it is from"
+    assert said(folder)[0] == "results.toml:11: source must be text in quotes"
     (folder / "results.toml").write_text(f'[[results]]\n{row}sd = 1\npair_sd = 1\nsource = "x"\n')
     edit(
         folder / "mix.md",

@@ -143,12 +143,21 @@ class FoldPiece(Piece):
         super().__init__(rich)
         self.fold = fold
         self.open = False
+        self.at = 0
+        """The frame that a figure shows."""
         self.wants = ""
         """The title of the step that comes before, while that is not done."""
 
     def toggle(self) -> None:
         self.open = not self.open and not self.wants
         self.changed()
+
+    def turn(self, by: int) -> None:
+        """Show another frame of a figure; at either end it stays."""
+        at = min(max(0, self.at + by), len(self.fold.frames) - 1)
+        if self.open and self.fold.frames and at != self.at:
+            self.at = at
+            self.changed()
 
     def lines(self, width: int) -> Sequence[Content]:
         right = (
@@ -163,7 +172,13 @@ class FoldPiece(Piece):
         )
         if not self.open:
             return head
-        body = self.text(self.fold.markdown, width - INDENT - 1)
+        body = list(self.text(self.fold.markdown, width - INDENT - 1))
+        if frames := self.fold.frames:
+            where = f"   ← →   {self.at + 1} of {len(frames)}"
+            title, *picture = plain(frames[self.at]).split("\n")
+            room = max(len(frame.split("\n")) for frame in frames) - len(picture) - 1
+            body += [Content(""), Content.assemble((title, "bold"), (where, "$muted"))]
+            body += [Content(line) for line in (*picture, *[""] * room)]
         return [*head, *(Content.assemble(" " * INDENT, line) for line in body)]
 
     def links(self, width: int) -> list[tuple[int, str, str]]:

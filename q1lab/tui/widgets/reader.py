@@ -33,6 +33,8 @@ class Reader(VerticalScroll):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "line(-1)", "Up a line", show=False),
         Binding("down", "line(1)", "Down a line", show=False),
+        Binding("left", "turn(-1)", "The picture before", show=False),
+        Binding("right", "turn(1)", "The next picture", show=False),
     ]
 
     class Moved(Message):
@@ -242,6 +244,11 @@ class Reader(VerticalScroll):
             self.move(by)
         else:
             self.scroll_relative(y=by, animate=False)
+
+    def action_turn(self, by: int) -> None:
+        """Another picture of the figure under the cursor."""
+        if isinstance(self.piece, FoldPiece):
+            self.piece.turn(by)
 
     def action_scroll_home(self) -> None:
         """The top of the page, and the cursor on its first stop."""
