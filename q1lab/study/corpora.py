@@ -10,7 +10,7 @@ from pathlib import Path
 
 from q1lab import paths
 from q1lab.errors import FAILED, Problem
-from q1lab.files import expanded, os_reason, read_bytes, sha256_file, write_atomic
+from q1lab.files import expanded, os_reason, read_bytes, sha256_file, whole, write_atomic
 from q1lab.study.sameness import training_text
 from q1lab.study.studies import Data
 
@@ -45,7 +45,7 @@ def prepare(name: str, block_size: int) -> Data:
     elif name == "shakespeare":
         label, raw = "shakespeare", shakespeare()
     else:
-        label, raw = Path(name).name, read_text_file(expanded(name).absolute())
+        label, raw = Path(name).name, read_text_file(whole(name))
     return keep(label, raw, block_size)
 
 

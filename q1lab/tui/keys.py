@@ -96,12 +96,12 @@ KEYS: dict[str, Key] = {
         "n,right_square_bracket",
         "next(1)",
         "older",
-        "Look at the study before this one",
+        "Show the next older study",
         False,
         "n",
     ),
     "lab.back": Key(
-        "p,left_square_bracket", "next(-1)", "newer", "Look at the study after this one", False, "p"
+        "p,left_square_bracket", "next(-1)", "newer", "Show the next newer study", False, "p"
     ),
     "lab.metric": Key(
         "m", "metric", "val or train", "Chart the validation loss, or the training loss"

@@ -14,6 +14,7 @@ from textual.content import Content
 from textual.widgets import Button, Input, Label, Static
 
 from q1lab import config
+from q1lab.files import whole
 from q1lab.formats import hours
 from q1lab.index.store import Store
 from q1lab.tui.screens.base import Dialog, Scroll
@@ -131,7 +132,7 @@ class WelcomeScreen(Dialog[None]):
         app = self.q1
         text = self.query_one(Input).value.strip()
         if text:
-            folder = Path(text).expanduser().absolute()
+            folder = whole(text)
             with app.careful():
                 config.put("repo", str(folder))
                 app.config = replace(app.config, repo=folder)
