@@ -11,13 +11,11 @@ neither.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
-from itertools import count, islice
 
 from q1lab import planning
-from q1lab.compare import ledger
 from q1lab.compare.stats import ALPHA
 from q1lab.errors import UNFINISHED, Problem
 from q1lab.index import ingest, questions
@@ -95,32 +93,36 @@ def tune(wish: Wish, key: str, store: Store) -> Declared:
 def choice(record: Series, store: Store) -> tuning.Tuned:
     """What each arm chose, once everything was tried. Problem while a run is missing, and when
     every value diverged."""
-    losses: dict[str, list[float | None]] = {arm: [] for arm in ARMS}
     there = turns.members(record.id)
-    for at in range(len(record.members)):
-        member = there.get(at)
-        if member is None or turns.lacks_runs(member):
-            line = command.going_on(next(iter(there.values()))) if there else "the same command"
-            raise Problem(
-                f"{record.axis} is not tuned yet: {record.id} lacks runs; go on with: {line}",
-                UNFINISHED,
-            )
+    short = [at for at in there.values() if turns.lacks_runs(at)]
+    if short or len(there) < len(record.members):
+        line = command.going_on(next(iter(there.values()))) if there else "the same command"
+        raise Problem(
+            f"{record.axis} is not tuned yet: {record.id} lacks runs; go on with: {line}",
+            UNFINISHED,
+        )
+    tried: dict[str, list[float | None]] = {arm: [] for arm in ARMS}
+    for _, member in sorted(there.items()):
         ingest.take_in(store, member)
-        rows = store.runs(member.id)
-        for arm in ARMS:
-            found = [row["val_loss"] for row in rows if row["arm"] == arm]
-            whole = all(loss is not None for loss in found)
-            losses[arm].append(sum(found) / len(found) if whole else None)
+        for arm, losses in tried.items():
+            found = [row["val_loss"] for row in store.runs(member.id) if row["arm"] == arm]
+            losses.append(None if None in found else sum(found) / len(found))
     values = tuple(float(value) for value in record.members)
     chosen: dict[str, float] = {}
-    for arm in ARMS:
-        best = tuning.best(values, tuple(losses[arm]))
+    for arm, losses in tried.items():
+        best = tuning.best(values, losses)
         if best is None:
             raise Problem(f"every {record.axis} diverged in the {arm} arm; set a smaller one")
         chosen[arm] = best
-    around = values[tuning.FACTORS.index(1.0)]
-    tried = {arm: tuple(found) for arm, found in losses.items()}
-    return tuning.Tuned(record.axis, around, values, len(tuning.SEEDS), chosen, tried, record.id)
+    return tuning.Tuned(
+        record.axis,
+        around=values[tuning.FACTORS.index(1.0)],
+        values=values,
+        seeds=len(tuning.SEEDS),
+        chosen=chosen,
+        losses={arm: tuple(losses) for arm, losses in tried.items()},
+        series=record.id,
+    )
 
 
 def parse_axis(text: str) -> tuple[str, tuple[str, ...]]:
@@ -197,27 +199,24 @@ def _declare(
     if twice is not None:
         raise Problem(f"{twice} is there twice; each counts once")
     first = drafts[0]
-    share, fresh = ALPHA / len(labels), first.wish.fresh
-    wanted = Series("", kind, labels, 0, share, axis, fresh=fresh, then=then)
-    record = None if first.wish.fresh else _known(wanted, drafts)
+    wanted = Series(
+        "", kind, labels, 0, ALPHA / len(labels), axis, fresh=first.wish.fresh, then=then
+    )
+    by_name = dict(zip(labels, drafts, strict=True))
+    record = None if first.wish.fresh else _known(wanted, by_name)
     found = {} if record is None else turns.members(record.id)
     gone = set() if record is None else questions.deleted_places(store, record.id)
     if record is None:
-        taken = questions.taken_names(store)
-        record = replace(wanted, id=turns.new_id(kind, taken), seeds=_seeds(drafts, store))
+        series_id = turns.new_id(kind, questions.taken_names(store))
+        record = replace(wanted, id=series_id, seeds=_seeds(drafts, store))
     if kind == SWEEP:
-        old = {record.members[at] for at in found}
-        new = [one for label, one in zip(labels, drafts, strict=True) if label not in old]
-        _check(new, wishes)
-    by_name = {
-        label: replace(draft, study=_with(draft.study, record.place(record.members.index(label))))
-        for label, draft in zip(labels, drafts, strict=True)
-    }
-    plans = [
-        planning.resolve(by_name[name], found.get(at), store, record.seeds or None)
-        for at, name in enumerate(record.members)
-        if at in found or at not in gone
-    ]
+        _check([by_name[name] for at, name in enumerate(record.members) if at not in found], wishes)
+    plans = []
+    for at, name in enumerate(record.members):
+        if at in found or at not in gone:
+            member = replace(by_name[name].study, series=record.place(at))
+            draft = replace(by_name[name], study=member)
+            plans.append(planning.resolve(draft, found.get(at), store, record.seeds or None))
     return Declared(record, tuple(plans))
 
 
@@ -266,44 +265,23 @@ def _others(wishes: Sequence[Wish], bad: Collection[str]) -> str:
 def _seeds(drafts: Sequence[Draft], store: Store) -> tuple[int, ...]:
     """The seeds of a planned range: those of which nothing is known yet for any member; those that
     are drawn. None for a fixed number."""
-    asked = drafts[0].asked
-    if drafts[0].study.fresh_seeds:
-        return planning.drawn_seeds(drafts[0].study, store)
-    if asked is None:
+    first = drafts[0]
+    if first.study.fresh_seeds:
+        return planning.drawn_seeds(first.study, store)
+    if first.asked is None:
         return ()
-    ingest.take_in_all(store)
-    known = set().union(*(ledger.ended_seeds(store, draft.study) for draft in drafts))
-    return tuple(islice((seed for seed in count() if seed not in known), asked[1]))
+    return planning.free_seeds([draft.study for draft in drafts], first.asked[1], store)
 
 
-def _with(study: Study, record: Series) -> Study:
-    return replace(study, series=record)
-
-
-def _known(wanted: Series, drafts: Sequence[Draft]) -> Series | None:
+def _known(wanted: Series, drafts: Mapping[str, Draft]) -> Series | None:
     """The newest series that is the same but for its seeds. Problem when it was declared with
     another range."""
-    of_name = dict(zip(wanted.members, drafts, strict=True))
-    for series_id in turns.newest_first(wanted.kind):
-        members = turns.members(series_id)
-        record = next((one.series for one in members.values()), None)
-        if record is None or record.axis != wanted.axis:
+    for draft in drafts.values():
+        study = planning.same_study(draft.study, draft.asked, wanted)
+        if study is None or study.series is None:
             continue
-        if sorted(record.members) != sorted(wanted.members):
-            continue
-        if any(
-            not planning.is_twin(study, of_name[record.members[at]].study)
-            for at, study in members.items()
-        ):
-            continue
-        there = next((study.range for study in members.values()), None)
-        asked = drafts[0].asked
-        if (None if there is None else (there.first, there.most)) == asked:
+        record = study.series
+        members = turns.members(record.id).items()
+        if all(planning.is_twin(one, drafts[record.members[at]].study) for at, one in members):
             return record
-        if there is not None:
-            raise Problem(
-                f"{series_id} was planned with {there.first} to {there.most} pairs, and its level "
-                f"holds for no other plan: go on with --seeds {there.first}..{there.most}, or ask "
-                "again with --fresh"
-            )
     return None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import platform
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache
@@ -44,6 +45,7 @@ from q1lab.study.engines.base import OutOfReach, Refused
 from q1lab.study.engines.choice import Choice, by_hand, choose, engine_of
 from q1lab.study.kept import Kept
 from q1lab.study.machine import cores, likely_device
+from q1lab.study.series import Series
 from q1lab.study.studies import Arm, Asked, Data, Study
 from q1lab.tracking import state as wandb_state
 from q1lab.week import progress
@@ -502,13 +504,17 @@ def planned(
     Its level is fixed here, before the first run; a question that was looked at before pays for
     that, and a study that was declared together with others has only its share.
     """
-    if seeds is None:
-        ingest.take_in_all(store)
-        known = ledger.ended_seeds(store, draft)
-        seeds = tuple(islice((seed for seed in count() if seed not in known), most))
+    seeds = free_seeds([draft], most, store) if seeds is None else seeds
     alpha = looks.level(first, most, ledger.may_spend(store, draft))
     made = ranges.Range(first, most, alpha, looks.limits(first, most, alpha))
     return replace(draft, looks=(seeds,), range=made)
+
+
+def free_seeds(drafts: Sequence[Study], most: int, store: Store) -> tuple[int, ...]:
+    """The first seeds of which nothing is known yet for any of these."""
+    ingest.take_in_all(store)
+    known = set().union(*(ledger.ended_seeds(store, draft) for draft in drafts))
+    return tuple(islice((seed for seed in count() if seed not in known), most))
 
 
 def drawn_seeds(draft: Study, store: Store) -> tuple[int, ...]:
@@ -531,9 +537,12 @@ def is_twin(study: Study, draft: Study) -> bool:
     return studies.identity(study) == studies.identity(draft) and drawn[0] == drawn[1]
 
 
-def same_study(draft: Study, asked: tuple[int, int] | None) -> Study | None:
-    """The newest study by itself that the wish goes on with. Problem when the newest was declared
-    with another range: a plan that is changed in mid-study is none."""
+def same_study(
+    draft: Study, asked: tuple[int, int] | None, declared: Series | None = None
+) -> Study | None:
+    """The newest study that the wish goes on with: one by itself, or of a series like the one that
+    is ``declared``. Problem when the newest was declared with another range: a plan that is changed
+    in mid-study is none."""
     for study_id in reversed(studies.ids()):
         try:
             study = studies.load(study_id)
@@ -541,7 +550,8 @@ def same_study(draft: Study, asked: tuple[int, int] | None) -> Study | None:
             continue
         if not is_twin(study, draft) or study.imported:
             continue
-        if study.series is not None:
+        mine = study.series
+        if (mine and mine.question()) != (declared and declared.question()):
             continue
         found = study.range
         if found is None:

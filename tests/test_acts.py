@@ -66,7 +66,7 @@ def test_every_command_is_an_act_of_a_section() -> None:
 @pytest.mark.usefixtures("toy")
 def test_it_is_a_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["--help"]) == 0
-    assert "toy         A toy to play with." in capsys.readouterr().out
+    assert "toy      A toy to play with." in capsys.readouterr().out
     assert run(["toy", "duck", "--color", "blue"]) == 0
     assert capsys.readouterr().err == "the duck is blue\n"
     assert run(["toy", "duck", "--json"]) == 0

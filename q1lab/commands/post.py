@@ -219,8 +219,7 @@ def _shown(path: Path) -> str:
     epilog="""\b
 Examples:
   q1lab post preview
-  q1lab post preview --out post.html
-  q1lab post preview --serve""",
+  q1lab post preview --out post.html""",
 )
 @file_option
 @click.option(
@@ -231,11 +230,6 @@ Examples:
 )
 @shared.force_option
 @click.option(
-    "--serve",
-    is_flag=True,
-    help="Serve it on 127.0.0.1, rendered anew at every reload, until Ctrl-C.",
-)
-@click.option(
     "--open/--no-open",
     "opening",
     default=None,
@@ -245,7 +239,6 @@ def preview_command(
     file: Path | None,
     out: Path | None,
     force: bool,
-    serve: bool,
     opening: bool | None,
 ) -> int:
     """Render the draft as one self-contained HTML page. Nothing in it runs, HTML in the draft is
@@ -256,36 +249,19 @@ def preview_command(
     from q1lab.files import write_atomic
     from q1lab.written import write_out
 
-    path, _ = _draft(file)
-
-    def render() -> str:
-        text = _draft(path)[1].decode("utf-8-sig", errors="replace")
-        total = sum(item.words for item in words.sections(text))
-        minutes = max(1, round(total / words.WORDS_PER_MINUTE))
-        return preview.page(
-            text, path.parent, f"A preview. {total:,} words, {minutes} min read aloud."
-        )
-
+    path, data = _draft(file)
+    text = data.decode("utf-8-sig", errors="replace")
+    total = sum(item.words for item in words.sections(text))
+    minutes = max(1, round(total / words.WORDS_PER_MINUTE))
+    note = f"A preview. {total:,} words, {minutes} min read aloud."
+    page = preview.page(text, path.parent, note)
     opens = sys.stdin.isatty() and sys.stderr.isatty() if opening is None else opening
     shared.looked("post preview", path.absolute())
-    if serve:
-        server = preview.server(render)
-        address = f"http://127.0.0.1:{server.server_port}/"
-        shared.show(address)
-        if opens:
-            click.launch(address)
-        try:
-            server.serve_forever()
-        except KeyboardInterrupt:
-            shared.remark("stopped")
-        finally:
-            server.server_close()
-        return OK
     target = out or paths.home() / "preview" / f"{path.stem}.html"
     if out is not None:
-        write_out(target, render(), mode=public_mode(), force=force)
+        write_out(target, page, mode=public_mode(), force=force)
     else:
-        write_atomic(target, render())
+        write_atomic(target, page)
     shared.show(str(target))
     if opens:
         click.launch(str(target))

@@ -19,6 +19,9 @@ from q1lab.files import plain
 from q1lab.study import children
 from q1lab.tracking import state as wandb_state
 
+SECONDS = 300.0
+"""How long reading a project may take."""
+
 
 @click.command(
     epilog="""\b
@@ -32,21 +35,9 @@ Examples:
     metavar="GROUP",
     help="Only the runs of this W&B group (q1lab's groups are its studies).",
 )
-@click.option(
-    "--timeout",
-    type=click.IntRange(10, 3600),
-    default=300,
-    show_default=True,
-    help="Seconds at most.",
-)
 @options
 def pull(
-    path: str,
-    group: str | None,
-    timeout: int,
-    baseline: str | None,
-    allow: tuple[str, ...],
-    as_json: bool,
+    path: str, group: str | None, baseline: str | None, allow: tuple[str, ...], as_json: bool
 ) -> int:
     """Bring in runs from W&B, group them into a study (arms by `cfg`, seeds by `seed`), and
     compare.
@@ -61,15 +52,15 @@ def pull(
     if not wandb_state.key_configured():
         login = wandb_state.wandb_command("login")
         raise Problem(f"no W&B key is configured; run `{login}`, then pull again", FAILED)
-    record = fetch(path, group, timeout)
+    record = fetch(path, group)
     if not record["runs"]:
         raise Problem(f"{path} has no runs" + (f" in the group {group}" if group else ""), FAILED)
     runs = foreign.from_wandb(record)
     return finish(make(runs, f"W&B {path}", baseline, allow), as_json=as_json)
 
 
-def fetch(path: str, group: str | None, seconds: float) -> dict[str, Any]:
-    """Have the relay read a project's runs, in a process of its own that ends after ``seconds`` at
+def fetch(path: str, group: str | None) -> dict[str, Any]:
+    """Have the relay read a project's runs, in a process of its own that ends after ``SECONDS`` at
     the latest.
 
     Raises Problem with the reason where that fails.
@@ -80,17 +71,17 @@ def fetch(path: str, group: str | None, seconds: float) -> dict[str, Any]:
         command = [*children.python_module("q1lab.tracking.relay"), "--pull", path, str(file)]
         with children.asked(
             [*command, *([group] if group else [])],
-            seconds=seconds,
+            seconds=SECONDS,
             env=dict(os.environ),
             cwd=scratch,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         ) as child:
             try:
-                child.wait(timeout=seconds)
+                child.wait(timeout=SECONDS)
             except subprocess.TimeoutExpired:
                 raise Problem(
-                    f"{path}: no end within {seconds:.0f} s; try again, or a smaller --group",
+                    f"{path}: no end within {SECONDS:.0f} s; try again, or a smaller --group",
                     FAILED,
                 ) from None
         try:

@@ -18,7 +18,6 @@ Examples:
   q1lab roadmap
   q1lab roadmap --tick 1 --tick 3-4
   q1lab roadmap --tick "retrospective post" --dry-run
-  q1lab roadmap --all-weeks
 
 \b
 Exit codes: 0 done, 1 git or a hook refused, 2 no such file or box, or a yes is missing."""
@@ -36,14 +35,12 @@ Exit codes: 0 done, 1 git or a hook refused, 2 no such file or box, or a yes is 
     metavar="PATH",
     help="Another file than AI_EXPERT_ROADMAP.md.",
 )
-@click.option("--all-weeks", is_flag=True, help="List every box of the file, not only this week's.")
 @shared.writing_options
 @shared.json_option
 def roadmap(
     tick: tuple[str, ...],
     untick: tuple[str, ...],
     file: Path | None,
-    all_weeks: bool,
     how: shared.Writing,
     as_json: bool,
 ) -> int:
@@ -64,11 +61,10 @@ def roadmap(
         raise Problem(
             f"there is no {path}; name another file with --file, or another repository with --repo"
         )
-    listed = documents.boxes(data, None if all_weeks else week.label)
+    listed = documents.boxes(data, week.label)
     if not listed and not as_json:
         raise Problem(
-            f"{path} has no checkbox for {week.label}: a heading or the item must name the week "
-            "(--all-weeks lists all)"
+            f"{path} has no checkbox for {week.label}: a heading or the item must name the week"
         )
     if not writing:
         if as_json:

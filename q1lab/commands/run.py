@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
-from q1lab import planning
-from q1lab.commands import _documents as shared
+from q1lab import declaring, planning
 from q1lab.commands._asking import asking
 from q1lab.commands._opening import opened
 from q1lab.commands._saying import print_json, say, tell
 from q1lab.commands.live import watch
+from q1lab.declaring import Declared
 from q1lab.errors import EXIT_STATUS, FAILED, INTERRUPTED, OK, UNFINISHED, Problem
 from q1lab.formats import duration
 from q1lab.index import ingest, view
 from q1lab.index.store import Store
 from q1lab.study import command, kept, launch, series, studies, turns
+from q1lab.study.command import Wish
 from q1lab.study.engines.choice import by_hand
 from q1lab.study.states import ENDED, State
 from q1lab.study.studies import Study
@@ -53,21 +57,12 @@ The same command again trains only what is missing, and with nothing missing pri
     metavar="KEY",
     help="Let each arm choose its own first, such as learning_rate: 3 values, seeds of their own.",
 )
-@click.option(
-    "--plot",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="With --over: draw it, .svg or .png.",
-)
-@shared.force_option
 @click.option("--detach", is_flag=True, help="Start it and return at once.")
 @click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON.")
 def run(
     variant: tuple[str, ...],
     over: str | None,
     tune: str | None,
-    plot: Path | None,
-    force: bool,
     detach: bool,
     as_json: bool,
     **asked: Any,
@@ -82,42 +77,38 @@ def run(
 
     Several VARIANTs share the baseline's runs, are declared together before the first one begins,
     share the 5% of false verdicts between them, and are ranked in one table. With the name of such
-    a sweep its table is printed again.
+    a sweep, or of an axis (--over), its table is printed again.
     """
     given = [name for one in variant for name in _split(one)]
-    known = given[0].startswith(f"{series.SWEEP}-") and given[0] in turns.newest_first(series.SWEEP)
-    if known or len(given) > 1:
-        for option, value in (("--over", over), ("--tune", tune), ("--plot", plot)):
-            if value is not None:
-                raise Problem(f"{option} is for one VARIANT, and here are several")
-        return _sweep(given, detach, as_json, **asked)
+    if len(given) > 1 and (over or tune):
+        raise Problem(f"{'--over' if over else '--tune'} is for one VARIANT, and here are several")
+    if tune and (over or detach):
+        other = "--over" if over else "--detach"
+        raise Problem(
+            f"--tune with {other}: the study is planned when tuning is done; leave one out"
+        )
     wish = command.wish_of(variant=given[0], **asked)
     # the quick questions first
     _ = command.parse_range(wish.seeds) or command.parse_seeds(wish.seeds)
-    if tune is not None:
-        from q1lab.commands._series import train_tune
-
-        if over is not None or detach:
-            other = "--over" if over is not None else "--detach"
-            raise Problem(
-                f"--tune with {other}: the study is planned when tuning is done; leave one out"
-            )
-        found = train_tune(wish, tune, as_json)
-        if isinstance(found, int):
-            return found
-        wish = found
-    if over is not None:
-        from q1lab.commands._series import train_over
-
-        return train_over(wish, over, plot, detach, as_json, force=force)
-    if plot is not None:
-        raise Problem("--plot draws an axis here (--over); for one study: q1lab compare --plot")
+    axis = declaring.parse_axis(over) if over else None
     with opened() as store:
+        if len(given) == 1 and _names_a_series(given[0]):
+            return _finish_series(store, given[0], as_json)
         tell("Looking at the model files and this machine …", as_json)
+        if tune:
+            tuned = _tune(store, wish, tune, as_json)
+            if isinstance(tuned, int):
+                return tuned
+            wish = tuned
+        if axis or len(given) > 1:
+            made = (
+                declaring.over(wish, *axis, store) if axis else declaring.sweep(wish, given, store)
+            )
+            return _train_series(store, made, detach, as_json)
         plan = planning.begin(wish, store)
         study, started = plan.study, bool(plan.missing)
         if not as_json:
-            _announce(study, plan)
+            _announce(study.id, f"{study.variant} against {study.baseline}", [plan], _work(plan))
         if started and by_hand(study.engine, study.id):
             return _planned(study, as_json)
         if detach:
@@ -130,7 +121,7 @@ def run(
                 )
             return OK
         if started:
-            status = _follow(store, study, as_json, ctrl_c_stops=True)
+            status = _follow(store, [study], as_json, ctrl_c_stops=True)
             if status is not None:
                 return status
         status = _finish(store, study, as_json)
@@ -139,18 +130,77 @@ def run(
         return status
 
 
-def _sweep(given: list[str], detach: bool, as_json: bool, **asked: Any) -> int:
-    """Train several modifications, or print the table of a sweep that was."""
-    from q1lab import declaring
-    from q1lab.commands._series import finish, train
+def _names_a_series(given: str) -> bool:
+    kind = given.partition("-")[0]
+    return kind in (series.SWEEP, series.OVER) and bool(turns.members(given))
 
-    with opened() as store:
-        if len(given) == 1:
-            return finish(store, given[0], as_json)
-        wish = command.wish_of(variant="", **asked)
-        _ = command.parse_range(wish.seeds) or command.parse_seeds(wish.seeds)
-        tell("Looking at the model files and this machine …", as_json)
-        return train(store, declaring.sweep(wish, tuple(given), store), detach, as_json)
+
+def _tune(store: Store, wish: Wish, key: str, as_json: bool) -> Wish | int:
+    """Let each arm choose its own value of ``key``: the wish with what was chosen, or an exit
+    status when the person left."""
+    from q1lab.compare import telling
+
+    begun = declaring.begin(declaring.tune(wish, key, store), store)
+    left = _watch_series(store, begun, as_json)
+    if left is not None:
+        return left
+    found = declaring.choice(begun.series, store)
+    one = begun.studies[0]
+    names = dict(zip(studies.ARMS, (one.baseline, one.variant), strict=True))
+    if not as_json:
+        text = telling.tuned(found, names)
+        click.echo(f"\n{text[0].upper()}{text[1:]}.\n")
+    return replace(wish, tune=found.key, tuned=found)
+
+
+def _train_series(store: Store, made: Declared, detach: bool, as_json: bool) -> int:
+    """Train studies that were planned together, and print their table."""
+    begun = declaring.begin(made, store)
+    if not detach:
+        left = _watch_series(store, begun, as_json)
+        return _finish_series(store, begun.series.id, as_json) if left is None else left
+    names = [study.id for study in begun.studies]
+    if as_json:
+        started = begun.missing > 0
+        print_json({"series": begun.series.id, "studies": names, "started": started})
+    elif begun.missing:
+        click.echo(
+            f"Training goes on by itself, one study after another: {', '.join(names)}. "
+            f"Watch: the same command without --detach"
+        )
+    return OK
+
+
+def _watch_series(store: Store, begun: Declared, as_json: bool) -> int | None:
+    """Say what is declared, and show one study after the other; an exit status when the person
+    left."""
+    record, first, missing = begun.series, begun.studies[0], begun.missing
+    members = ", ".join(record.name(at) for at in range(len(record.members)))
+    what = f"{members} against {first.baseline}"
+    if record.axis:
+        what = f"{first.variant} against {first.baseline} at {record.axis} {members}"
+    most = "at most " if first.range is not None else ""
+    work = f"{most}{missing} runs, one study after another" if missing else ""
+    if not as_json:
+        _announce(record.id, what, begun.plans, work)
+    return _follow(store, begun.studies, as_json, ctrl_c_stops=True) if missing else None
+
+
+def _finish_series(store: Store, series_id: str, as_json: bool) -> int:
+    """Print a series' table; the status says whether every run finished."""
+    from q1lab.compare import together
+
+    found = together.read(store, series_id)
+    if as_json:
+        print_json(together.to_json(found))
+    else:
+        width = min(shutil.get_terminal_size().columns, 100)
+        click.echo("\n".join(["", *together.lines(found, width)]))
+    left = [one.study for one in found.members if one.study and not one.is_complete]
+    if left:
+        line = command.going_on(studies.load(left[0]))
+        tell(f"q1lab: {series_id} is not done; go on with: {line}", False)
+    return FAILED if together.bad(found) else UNFINISHED if left else OK
 
 
 def _split(given: str) -> list[str]:
@@ -170,7 +220,7 @@ def attach(study: str | None, as_json: bool) -> int:
     chosen = _meant(study)
     with opened() as store:
         if launch.is_alive(chosen.files):
-            status = _follow(store, chosen, as_json, ctrl_c_stops=False)
+            status = _follow(store, [chosen], as_json, ctrl_c_stops=False)
             if status is not None:
                 return status
         return _finish(store, chosen, as_json)
@@ -197,27 +247,35 @@ def _meant(name: str | None) -> Study:
     return alive[-1] if alive else studies.load(studies.latest())
 
 
-def _announce(study: Study, plan: planning.Plan) -> None:
-    what = f"{study.variant} against {study.baseline}"
-    count = f"{len(study.seeds)} seed{'s' if len(study.seeds) > 1 else ''} each"
-    planned = study.range
-    if planned is not None and plan.missing:
-        count = f"{planned.first} to {planned.most} seeds each"
-    line = (
-        f"{study.id}: {what}, {count}, preset {study.preset}, data {study.data.name}, "
-        f"{study.device} {study.dtype}, {study.jobs} at once"
+def _announce(name: str, what: str, plans: Sequence[planning.Plan], work: str) -> None:
+    """Say what is declared before it trains, and the notes on it: each once, with whose it is."""
+    first = plans[0].study
+    seeds = f"{len(first.seeds)} seed{'s' if len(first.seeds) > 1 else ''} each"
+    if first.range is not None and any(plan.missing for plan in plans):
+        seeds = f"{first.range.first} to {first.range.most} seeds each"
+    say(
+        f"{name}: {what}, {seeds}, preset {first.preset}, data {first.data.name}, "
+        f"{first.device} {first.dtype}, {first.jobs} at once"
     )
-    say(line)
-    if plan.missing and plan.minutes is not None:
-        whole = len(plan.missing) == len(study.runs)
-        runs = (
-            f"{len(plan.missing)} runs"
-            if whole
-            else f"{len(plan.missing)} of {len(study.runs)} runs are missing"
-        )
-        click.echo(f"{runs}, about {duration(plan.minutes * 60)}")
-    for note in plan.notes:
-        say(f"note: {note}")
+    if work:
+        click.echo(work)
+    noted: dict[str, list[str]] = {}
+    for plan in plans:
+        mine = plan.study.series
+        for note in plan.notes if mine is None or mine.kind != series.TUNE else ():
+            noted.setdefault(note, []).append("" if mine is None else mine.name(mine.at))
+    for note, names in noted.items():
+        whose = "" if len(names) == len(plans) else f" on {', '.join(names)}"
+        say(f"note{whose}: {note}")
+
+
+def _work(plan: planning.Plan) -> str:
+    """How much will train; nothing where nothing does, or where nobody can say."""
+    many, every = len(plan.missing), len(plan.study.runs)
+    if not many or plan.minutes is None:
+        return ""
+    runs = f"{many} runs" if many == every else f"{many} of {every} runs are missing"
+    return f"{runs}, about {duration(plan.minutes * 60)}"
 
 
 def _planned(study: Study, as_json: bool) -> int:
@@ -230,22 +288,36 @@ def _planned(study: Study, as_json: bool) -> int:
     return OK
 
 
-def _follow(store: Store, study: Study, as_json: bool, *, ctrl_c_stops: bool) -> int | None:
-    """Show the study until it has ended; an exit status when the person left."""
+def _follow(
+    store: Store, members: Sequence[Study], as_json: bool, *, ctrl_c_stops: bool
+) -> int | None:
+    """Show the study, or one after the other, until they have ended; an exit status when the person
+    left."""
+    at = members[0]
     try:
-        watch(store, study, quiet=as_json, hint="Ctrl-C stops" if ctrl_c_stops else "Ctrl-C leaves")
+        for at in members:
+            mine = at.series
+            if mine is not None and len(members) > 1:
+                if not turns.lacks_runs(at) and not launch.is_alive(at.files):
+                    continue
+                where = f" at {mine.axis} {mine.name(mine.at)}" if mine.axis else ""
+                if not as_json:
+                    click.echo(f"\n{at.id}: {at.variant} against {at.baseline}{where}")
+            hint = "Ctrl-C stops" if ctrl_c_stops else "Ctrl-C leaves"
+            watch(store, at, quiet=as_json, hint=hint)
     except KeyboardInterrupt:
         if not ctrl_c_stops:
             tell(
-                f"\nTraining goes on. Watch: q1lab attach {study.id} · stop: q1lab stop {study.id}",
+                f"\nTraining goes on. Watch: q1lab attach {at.id} · stop: q1lab stop {at.id}",
                 as_json,
             )
             return INTERRUPTED
         tell("\nStopping; each run leaves a checkpoint …", as_json)
         with contextlib.suppress(KeyboardInterrupt):
-            launch.stop(study)
-            ingest.take_in(store, study)
-            tell(f"Stopped. Go on with: {command.going_on(study)}", as_json)
+            for study in members:
+                launch.stop(study)
+                ingest.take_in(store, study)
+            tell(f"Stopped. Go on with: {command.going_on(at)}", as_json)
         return INTERRUPTED
     return None
 

@@ -15,6 +15,9 @@ from q1lab.tracking import state as wandb_state
 from q1lab.tracking.client import FINISH
 from q1lab.tracking.sync import upload
 
+SECONDS = 600.0
+"""How long the upload of a study may take."""
+
 
 @click.command(
     epilog="""\b
@@ -25,18 +28,11 @@ Examples:
 )
 @click.argument("study", required=False)
 @click.option(
-    "--timeout",
-    type=click.IntRange(10, 3600),
-    default=600,
-    show_default=True,
-    help="Seconds per study.",
-)
-@click.option(
     "--anew",
     is_flag=True,
     help="Upload STUDY as new runs: after its runs were deleted at W&B, say.",
 )
-def sync(study: str | None, timeout: int, anew: bool) -> int:
+def sync(study: str | None, anew: bool) -> int:
     """Upload STUDY to W&B (default: every study that is not off).
 
     A study is done when every run of it is confirmed: `wandb sync` ended well and left its mark.
@@ -73,17 +69,17 @@ def sync(study: str | None, timeout: int, anew: bool) -> int:
         click.echo(
             f"{one.id}: uploading {len(before)} run{'s' if len(before) != 1 else ''} …", err=True
         )
-        _wait_for_relay(one, timeout)
-        upload(one, timeout)
+        _wait_for_relay(one)
+        upload(one, SECONDS)
         click.echo(_line(one))
         if wandb_state.pending(one):
             code = FAILED
     return code
 
 
-def _wait_for_relay(study: Study, seconds: float) -> None:
+def _wait_for_relay(study: Study) -> None:
     """A relay may still be ending the study's runs at a server that does not answer: say so, and
-    wait until it is through. Problem after ``seconds``."""
+    wait until it is through. Problem after ``SECONDS``."""
     lock = wandb_state.relay_lock(study)
     if not is_locked(lock):
         return
@@ -92,7 +88,7 @@ def _wait_for_relay(study: Study, seconds: float) -> None:
         f"(about {FINISH:.0f} s where the server does not answer) …",
         err=True,
     )
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + SECONDS
     while is_locked(lock):
         if time.monotonic() > deadline:
             raise Problem(f"the relay of {study.id} is still at work; try again later", FAILED)

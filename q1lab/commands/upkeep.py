@@ -78,8 +78,6 @@ Examples:
   q1lab prune --models --older-than 90 --yes"""
 )
 @click.option("--models", is_flag=True, help="Also the weights of finished runs.")
-@click.option("--imports", is_flag=True, help="Also whole studies that were imported.")
-@click.option("--data", is_flag=True, help="Also texts that no study trains on.")
 @click.option(
     "--older-than",
     "days",
@@ -87,21 +85,19 @@ Examples:
     default=30.0,
     show_default=True,
     metavar="DAYS",
-    help="How old weights and imports must be.",
+    help="How old these must be.",
 )
 @DRY
 @YES
 @JSON
-def prune(
-    models: bool, imports: bool, data: bool, days: float, dry_run: bool, yes: bool, as_json: bool
-) -> int:
-    """Free room: empty the trash, and remove checkpoints of runs that have ended and what killed
-    commands left behind.
+def prune(models: bool, days: float, dry_run: bool, yes: bool, as_json: bool) -> int:
+    """Free room: empty the trash, and remove checkpoints of runs that have ended, texts that no
+    study trains on, and what killed commands left behind.
 
     Losses, verdicts and logs stay. Studies that are running are left alone.
     """
     paths.ensure_home()
-    items = upkeep.plan(models=models, imports=imports, data=data, days=days)
+    items = upkeep.plan(models=models, days=days)
     total = sum(item.bytes for item in items)
     for item in items:
         line = f"{item.kind:<12} {formats.size(item.bytes):>9}  {item.what}"
@@ -113,7 +109,7 @@ def prune(
     done = bool(items) and not dry_run and _agreed(f"Free {formats.size(total)}?", yes)
     if done:
         with opened() as store:
-            upkeep.free(store, items)
+            upkeep.free(items)
     if as_json:
         rows = [{"kind": i.kind, "what": i.what, "bytes": i.bytes} for i in items]
         click.echo(json.dumps({"items": rows, "bytes": total, "freed": done}, indent=1))
@@ -193,12 +189,11 @@ def tag(study: str | None, tags: tuple[str, ...], remove: tuple[str, ...], as_js
     epilog="""\b
 Examples:
   q1lab archive rope-1
-  q1lab archive rope-1 --output ~/backup/rope-1.q1lab.zip --without-models"""
+  q1lab archive rope-1 --output ~/backup/rope-1.q1lab.zip"""
 )
 @click.argument("study")
 @click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help="Default: here.")
-@click.option("--without-models", is_flag=True, help="Leave the weights out.")
-def archive(study: str, output: Path | None, without_models: bool) -> int:
+def archive(study: str, output: Path | None) -> int:
     """Write STUDY into one file: plan, sources, events, logs, weights, labels, and its text."""
     target = output or Path(f"{study}{bundle.SUFFIX}")
     if target.is_dir():
@@ -208,7 +203,7 @@ def archive(study: str, output: Path | None, without_models: bool) -> int:
     with opened() as store:
         noted = labels.read(store, study)
     made = asdict(noted) if noted != labels.Labels() else {}
-    size = bundle.pack(study, target, models=not without_models, labels=made)
+    size = bundle.pack(study, target, made)
     click.echo(plain(f"wrote {target} ({formats.size(size)}); `q1lab restore` brings it back"))
     return OK
 

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
     from q1lab.compare.budget import AtBudget
     from q1lab.compare.record import Comparison
-    from q1lab.compare.together import Together
 
     Floats = NDArray[np.float64]
 
@@ -88,16 +87,6 @@ def comparison_figure(
     return _drawn(form, size, "" if stacked else telling.title(c), draw)
 
 
-def over_figure(one: Together, form: str, *, size: tuple[float, float] = (8.0, 4.8)) -> bytes:
-    """The difference with its interval over an axis as a picture, ``svg`` or ``png``. Problem where
-    no value has an interval yet."""
-    if all(member.comparison is None or member.why for member in one.members):
-        raise Problem(f"{one.series.id} has no interval yet; there is nothing to draw")
-    from q1lab.compare.together import heading
-
-    return _drawn(form, size, heading(one), lambda figure: _draw_over(figure.subplots(), one))
-
-
 def form_of(path: Path) -> str:
     """The kind of picture that a file's name asks for. Problem for another suffix."""
     form = path.suffix.lower().removeprefix(".")
@@ -136,48 +125,6 @@ def _drawn(form: str, size: tuple[float, float], title: str, draw: Callable[[Any
         metadata = {"Date": None, "Creator": "q1lab"} if form == "svg" else {"Software": "q1lab"}
         figure.savefig(buffer, format=form, dpi=150, metadata=metadata)
     return buffer.getvalue()
-
-
-# ── over an axis
-
-
-def _draw_over(axes: Any, one: Together) -> None:
-    """Each value's pairs faint, its mean with the interval, and the line of 0."""
-    known = [(m, m.comparison) for m in one.members if m.comparison is not None and not m.why]
-    at = [float(m.name) for m, _ in known]
-    level = next((telling.interval_label(c) for _, c in known), "")
-    for x, (_, c) in zip(at, known, strict=True):
-        axes.plot(
-            [x] * len(c.pairs), list(c.pairs.values()), "o", color="#888888", ms=4, mfc="none"
-        )
-        if c.ends is not None and c.mean is not None:
-            color = ARM_COLORS["modified"]
-            axes.plot([x, x], [c.ends.low, c.ends.high], color=color, lw=2.2, zorder=3)
-            axes.plot([x, x], [c.ends.low, c.ends.high], "_", color=color, ms=12, mew=2, zorder=3)
-            axes.annotate(
-                c.verdict.upper(),
-                (x, c.ends.high),
-                xytext=(0, 6),
-                textcoords="offset points",
-                ha="center",
-                fontsize=8,
-            )
-    means = [c.mean for _, c in known]
-    color = ARM_COLORS["modified"]
-    axes.plot(at, means, color=color, ls=(0, (5, 2)), lw=1, zorder=2)
-    axes.plot(at, means, "D", color=color, ms=6, zorder=4)
-    axes.axhline(0, color="black", lw=1.2, zorder=1)
-    if min(at) > 0 and max(at) >= 4 * min(at):
-        axes.set_xscale("log")
-    axes.set_xticks(at, [m.name for m, _ in known])
-    axes.minorticks_off()
-    axes.margins(x=0.12, y=0.15)
-    axes.set_xlabel(one.series.axis)
-    base, modified = telling.names(known[0][1])
-    axes.set_ylabel(f"{modified} {MINUS} {base} (nats)\nbelow 0: lower, so better")
-    axes.set_title(f"{level}; open circles: pairs", fontsize=9)
-    axes.grid(True, axis="y", color="#dddddd", lw=0.6)
-    axes.set_axisbelow(True)
 
 
 # ── left: the curves

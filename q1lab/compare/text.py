@@ -56,7 +56,16 @@ LOOKS = {
 
 def lines(c: Comparison, width: int = 80) -> list[str]:
     """The comparison as plain text, no line wider than ``width`` columns (60 to 120 are meant)."""
-    return ["".join(piece for piece, _ in line).rstrip() for line in _laid_out(c, width)]
+    return _plain(_laid_out(c, width))
+
+
+def figure_lines(figure: Figure, width: int) -> list[str]:
+    """A figure by itself, as plain text."""
+    return _plain(_figure(figure, width))
+
+
+def _plain(found: Sequence[Line]) -> list[str]:
+    return ["".join(piece for piece, _ in line).rstrip() for line in found]
 
 
 def rich_lines(

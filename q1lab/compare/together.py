@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from q1lab.compare import looks, telling
-from q1lab.compare.axis import Axis
 from q1lab.compare.keeping import compare
 from q1lab.compare.record import Comparison
+from q1lab.compare.report import Bar, Figure
 from q1lab.compare.stats import Kind
+from q1lab.compare.text import figure_lines
 from q1lab.errors import Problem
 from q1lab.files import plain
 from q1lab.formats import DASH, cut
@@ -29,8 +30,7 @@ from q1lab.study.states import State
 from q1lab.study.studies import Study
 
 NAME = 16
-AXIS = 60
-"""Columns of a member's name, and of the drawing at most."""
+"""Columns of a member's name."""
 
 
 @dataclass(frozen=True)
@@ -143,8 +143,7 @@ def lines(one: Together, width: int = 80) -> list[str]:
     width = max(width, 60)
     found = _prose(heading(one), width)
     found += ["", *_table(one, width)]
-    drawn = _drawing(one, width)
-    if drawn:
+    if drawn := _drawing(one, width):
         found += ["", *drawn]
     for sentence in sentences(one):
         found += ["", *_prose(sentence, width)]
@@ -185,11 +184,7 @@ def sentences(one: Together) -> list[str]:
 
 def _over(one: Together) -> list[str]:
     """What an axis shows: whether the verdict holds along it, and what becomes of a lead."""
-    known = [
-        (member.name, member.comparison)
-        for member in one.members
-        if member.comparison is not None and not member.why
-    ]
+    known = [(m.name, m.comparison) for m in one.members if m.comparison and not m.why]
     if len(known) < 2:
         return []
     axis = one.series.axis
@@ -255,11 +250,10 @@ def _notes(one: Together) -> list[str]:
     """Notes of single members, each said once with the members that it is about."""
     said: dict[str, list[str]] = {}
     for member in one.ranked:
-        for note in member.comparison.notes if member.comparison is not None else ():
-            assert member.comparison is not None
-            if note.kind is not Kind.SERIES:
-                text = telling.note(note, member.comparison)
-                said.setdefault(text, []).append(member.name)
+        c = member.comparison
+        for note in c.notes if c is not None else ():
+            if c is not None and note.kind is not Kind.SERIES:
+                said.setdefault(telling.note(note, c), []).append(member.name)
     return [f"{', '.join(names)}: {text}" for text, names in said.items()]
 
 
@@ -268,54 +262,34 @@ def _prose(text: str, width: int) -> list[str]:
 
 
 def _table(one: Together, width: int) -> list[str]:
-    head = ("", one.series.axis or "modification", "verdict", "difference", "interval", "pairs")
-    rows: list[tuple[str, ...]] = []
-    notes: list[str] = []
+    rows = [("", one.series.axis or "modification", "verdict", "difference", "interval", "pairs")]
+    below = [""]
     for rank, member in enumerate(one.ranked, 1):
         c = member.comparison
-        name = cut(plain(member.name), NAME)
-        if c is None or member.why:
-            n = DASH if c is None else str(c.n)
-            rows.append(("", name, "NO VERDICT", DASH, DASH, n))
-            notes.append(member.why)
-            continue
-        place = f"{rank}" if one.series.kind == SWEEP else ""
-        verdict = c.verdict.upper()
-        rows.append((place, name, verdict, telling.mean(c), telling.between(c), str(c.n)))
-        notes.append("")
-    widths = [max(len(row[k]) for row in (head, *rows)) for k in range(len(head))]
-    right = (False, False, False, True, True, True)
+        place = f"{rank}" if one.series.kind == SWEEP and not member.why else ""
+        told = ("NO VERDICT", DASH, DASH, DASH if c is None else str(c.n))
+        if c is not None and not member.why:
+            told = (c.verdict.upper(), telling.mean(c), telling.between(c), str(c.n))
+        rows.append((place, cut(plain(member.name), NAME), *told))
+        below.append(member.why)
+    sizes = [max(map(len, column)) for column in zip(*rows, strict=True)]
     found = []
-    for row, why in zip((head, *rows), ("", *notes), strict=True):
-        cells = [
-            cell.rjust(size) if at else cell.ljust(size)
-            for cell, size, at in zip(row, widths, right, strict=True)
-        ]
-        text = "  ".join(cells[0 if widths[0] else 1 :]).rstrip()
-        found += [text]
-        if why:
-            found += ["     " + line for line in _prose(why, width - 5)]
+    for row, why in zip(rows, below, strict=True):
+        words = [cell.ljust(size) for cell, size in zip(row[:3], sizes, strict=False)]
+        numbers = [cell.rjust(size) for cell, size in zip(row[3:], sizes[3:], strict=True)]
+        found.append("  ".join([*words, *numbers][0 if sizes[0] else 1 :]).rstrip())
+        found += ["     " + line for line in _prose(why, width - 5)]
     return found
 
 
 def _drawing(one: Together, width: int) -> list[str]:
     """Each member's interval on one axis."""
-    known = [m for m in one.ranked if m.comparison is not None and not m.why]
-    ends = [(m, m.comparison, m.comparison.ends) for m in known if m.comparison is not None]
-    values = [0.0]
-    for _, _, interval in ends:
-        if interval is not None:
-            values += [interval.low, interval.high]
-    if len(values) == 1:
-        return []
-    pad = (max(values) - min(values)) * 0.04
-    axis = Axis(min(values) - pad, max(values) + pad, min(width - NAME - 2, AXIS))
-    found = ["difference, nats".ljust(NAME + 2) + axis.ticks().rstrip()]
-    for member, c, interval in ends:
-        if interval is not None:
-            bar = axis.bar(interval.low, interval.high, c.mean, "─", "├┤", "●")
-            found.append(cut(plain(member.name), NAME).ljust(NAME + 2) + bar.rstrip())
-    return found
+    bars = [
+        Bar("interval", cut(plain(m.name), NAME), "", c.ends.low, c.ends.high, (c.mean or 0.0,))
+        for m in one.ranked
+        if (c := m.comparison) is not None and c.ends is not None and not m.why
+    ]
+    return figure_lines(Figure(tuple(bars)), width) if bars else []
 
 
 # ── the border

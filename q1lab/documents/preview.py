@@ -1,9 +1,7 @@
 """The post as one HTML page: self-contained, light and dark, nothing in it runs.
 
 The Markdown is the learner's, and it is data: HTML in it is shown as text, comments are left out,
-charts are put into the page, and a content security policy forbids every script. What is served is
-served on 127.0.0.1 only, and only to requests that name this host (a page elsewhere can't reach it
-by another name).
+charts are put into the page, and a content security policy forbids every script.
 """
 
 from __future__ import annotations
@@ -13,19 +11,14 @@ import errno
 import hashlib
 import html
 import re
-import sys
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 from urllib.parse import unquote, urlsplit
 
 from q1lab.documents import typeset
-from q1lab.errors import FAILED, Problem
-from q1lab.files import os_reason, plain, read_bytes
-
-if TYPE_CHECKING:
-    from http.server import ThreadingHTTPServer
+from q1lab.files import os_reason, read_bytes
 
 MAX_IMAGE = 8 << 20
 _TYPES = {
@@ -188,59 +181,3 @@ def picture(source: str, alt: str, folder: Path, content: bytes | None = None) -
         return tag
     wide = f'<div class="wide" tabindex="0">{tag}</div>'
     return f"<figure>{wide}<figcaption>{shown}</figcaption></figure>"
-
-
-def server(render: Callable[[], str]) -> ThreadingHTTPServer:
-    """A server on a free port of 127.0.0.1 that renders the page at every request. Call
-    ``serve_forever``; ``server_port`` tells the port."""
-    from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-
-    class Server(ThreadingHTTPServer):
-        daemon_threads = True
-
-        def handle_error(self, request: Any, client_address: Any) -> None:
-            """A browser that went away is no news; anything else is one line."""
-            error = sys.exc_info()[1]
-            if not isinstance(error, ConnectionError | TimeoutError):
-                sys.stderr.write(f"q1lab: the page could not be sent: {plain(str(error))[:200]}\n")
-
-    class Handler(BaseHTTPRequestHandler):
-        server_version, sys_version = "q1lab", ""
-        timeout = 30
-
-        def do_GET(self) -> None:
-            names = {f"{name}:{self.server.server_port}" for name in ("127.0.0.1", "localhost")}  # type: ignore[attr-defined]
-            if self.headers.get("Host", "") not in names:
-                self._send(403, "This page is served to this machine only, at 127.0.0.1.")
-            elif urlsplit(self.path).path != "/":
-                self._send(404, "There is only one page here: /")
-            else:
-                try:
-                    self._send(200, render(), "text/html")
-                except (Problem, OSError, ValueError, RecursionError) as error:
-                    self._send(500, str(error))
-
-        def do_HEAD(self) -> None:
-            self.do_GET()
-
-        def _send(self, status: int, text: str, kind: str = "text/plain") -> None:
-            data = text.encode()
-            self.send_response(status)
-            self.send_header("Content-Type", f"{kind}; charset=utf-8")
-            self.send_header("Content-Length", str(len(data)))
-            self.send_header("Content-Security-Policy", policy() + "; frame-ancestors 'none'")
-            self.send_header("X-Content-Type-Options", "nosniff")
-            self.send_header("Referrer-Policy", "no-referrer")
-            self.send_header("Cross-Origin-Resource-Policy", "same-origin")
-            self.send_header("Cache-Control", "no-store")
-            self.end_headers()
-            if self.command != "HEAD":
-                self.wfile.write(data)
-
-        def log_message(self, *_: Any) -> None:
-            """Nothing: the terminal is the learner's."""
-
-    try:
-        return Server(("127.0.0.1", 0), Handler)
-    except OSError as error:
-        raise Problem(f"cannot serve on 127.0.0.1: {os_reason(error)}", FAILED) from None

@@ -41,9 +41,9 @@ class _Line:
     headings: tuple[tuple[int, str], ...]
 
 
-def boxes(data: bytes, label: str | None = None) -> list[Box]:
+def boxes(data: bytes, label: str) -> list[Box]:
     """The checkboxes of the week ``label``: those below a heading that names it, and single ones
-    that do. All without a label. Problem for UTF-16."""
+    that do. Problem for UTF-16."""
     found: list[Box] = []
     for line in _lines(data):
         match = _BOX.match(line.content)
@@ -51,7 +51,7 @@ def boxes(data: bytes, label: str | None = None) -> list[Box]:
             continue
         title = match[2].decode(errors="replace").strip()
         headings = [text for _, text in line.headings]
-        if label is not None and not any(_names(label, text) for text in (*headings, title)):
+        if not any(_names(label, text) for text in (*headings, title)):
             continue
         heading = headings[-1] if headings else ""
         found.append(

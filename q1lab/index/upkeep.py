@@ -41,15 +41,12 @@ OLD = 3600.0
 
 @dataclass(frozen=True)
 class Item:
-    """Something that can be freed: ``kind`` is trash, checkpoints, models, imports, data or
-    leftovers."""
+    """Something that can be freed: ``kind`` is trash, checkpoints, models, data or leftovers."""
 
     kind: str
     what: str
     paths: tuple[Path, ...]
     bytes: int
-    study: str | None = None
-    """For an import: the study that goes as a whole."""
 
 
 @dataclass(frozen=True)
@@ -164,12 +161,10 @@ def _folder(study_id: str) -> Path:
 # ── freeing room
 
 
-def plan(
-    *, models: bool = False, imports: bool = False, data: bool = False, days: float = 30.0
-) -> list[Item]:
-    """What can be freed: the trash, checkpoints of runs that have ended, and leftovers; on demand
-    the weights of finished runs, and studies that were imported, both older than ``days``, and
-    corpora that no study trains on. Studies that are alive are left out."""
+def plan(*, models: bool = False, days: float = 30.0) -> list[Item]:
+    """What can be freed: the trash, checkpoints of runs that have ended, corpora that no study
+    trains on, and leftovers; on demand the weights of finished runs that are older than ``days``.
+    Studies that are alive are left out."""
     found = [
         Item("trash", f"{path.name} (deleted)", (path,), _size([path]))
         for path in _entries(paths.trash_dir(), "")
@@ -193,10 +188,6 @@ def plan(
         needed.add(study.data.sha256)
         if is_alive(study.files):
             continue
-        if imports and study.imported and _time_of(study) < before:
-            size = _size([study.files.root])
-            found.append(Item("imports", f"{study.id} (imported)", (), size, study.id))
-            continue
         ended = [run for run in study.runs if has_ended(study.files.run(run.name).events)]
         folders = [study.files.run(run.name).checkpoints for run in ended]
         files = [p for folder in folders if _is_ours(folder) for p in folder.glob("*.pt")]
@@ -209,33 +200,28 @@ def plan(
             files = [file for file in weights if file.is_file() and _is_ours(file)]
             if files:
                 found.append(Item("models", f"weights of {study.id}", tuple(files), _size(files)))
-    if data and all_readable and paths.data_dir().is_dir() and _is_ours(paths.data_dir()):
+    if all_readable and paths.data_dir().is_dir() and _is_ours(paths.data_dir()):
         for file in sorted(paths.data_dir().glob("*.txt")):
-            if file.stem not in needed:
+            if file.stem not in needed and file.lstat().st_mtime < time.time() - OLD:
                 found.append(
                     Item("data", f"a text of no study ({file.name[:12]}…)", (file,), size_of(file))
                 )
     return found
 
 
-def free(store: Store, items: Iterable[Item]) -> int:
-    """Free them; returns the bytes that are free now. Problem for what the disk refuses."""
-    freed = 0
+def free(items: Iterable[Item]) -> None:
+    """Free them. Problem for what the disk refuses."""
     for item in items:
-        going = item.paths if item.study is None else (delete(store, item.study),)
-        for path in going:
+        for path in item.paths:
             if path.parent == paths.trash_dir():  # half a study is not to be brought back
                 _move(path, path.with_name(".going"))
                 path = path.with_name(".going")
             remove(path)
-        freed += item.bytes
-    return freed
 
 
 def reusers(store: Store, items: Iterable[Item]) -> list[str]:
     """Sentences on what a later study took from studies whose weights are going."""
     going = {item.what.removeprefix("weights of ") for item in items if item.kind == "models"}
-    going |= {item.study for item in items if item.study is not None}
     found = sorted((origin, taker) for taker, origin in _reused(store) if origin in going)
     return [f"{taker} reused runs of {origin}: it has copies of its own" for origin, taker in found]
 

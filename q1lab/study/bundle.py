@@ -126,13 +126,13 @@ def _file(study: Study, name: str) -> bytes:
         ) from None
 
 
-def everything(study: Study, *, models: bool, labels: Mapping[str, Any]) -> dict[str, Content]:
+def everything(study: Study, labels: Mapping[str, Any]) -> dict[str, Content]:
     """All that belongs to a study. Checkpoints only of runs that can still go on."""
     files = study.files
     wanted = [files.plan, files.wandb / "runs.json", *sorted(files.source.rglob("*.py"))]
     for run in study.runs:
         own = files.run(run.name)
-        wanted += [own.events, own.log, *([own.model] if models else [])]
+        wanted += [own.events, own.log, own.model]
         if not has_ended(own.events):
             wanted += sorted(own.checkpoints.glob("*.pt"))
     found: dict[str, Content] = {
@@ -175,10 +175,8 @@ def write_zip(out: IO[bytes], files: Mapping[str, Content]) -> None:
                         shutil.copyfileobj(source, member, 1 << 20)
 
 
-def pack(
-    study_id: str, target: Path, *, models: bool = True, labels: Mapping[str, Any] = {}
-) -> int:
-    """Write a study into ``target``; returns its bytes. ``models=False`` leaves weights out.
+def pack(study_id: str, target: Path, labels: Mapping[str, Any]) -> int:
+    """Write a study into ``target``; returns its bytes.
 
     Problem when it is alive, when ``target`` is there already, or when the disk refuses.
     """
@@ -194,7 +192,7 @@ def pack(
     if lock is None:
         raise Problem(f"{study_id} is running; archive it when it has ended", FAILED)
     try:
-        files = everything(study, models=models, labels=labels)
+        files = everything(study, labels)
         planned = study.files.source.stat().st_mtime_ns
         about = {"q1lab": __version__, "made": utc_now(), "source_mtime_ns": planned}
         fd, name = tempfile.mkstemp(prefix=f".{target.name[:40]}.", dir=target.parent)

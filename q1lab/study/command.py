@@ -202,7 +202,7 @@ def of_argv(words: Sequence[str]) -> Wish | None:
         return None
 
 
-_BEYOND = {"over", "plot", "force", "detach", "as_json"}
+_BEYOND = {"over", "detach", "as_json"}
 """What `q1lab run` takes beside a wish."""
 
 

@@ -47,6 +47,10 @@ class Series:
     def place(self, at: int) -> Series:
         return replace(self, at=at)
 
+    def question(self) -> tuple[str, str, list[str]]:
+        """What is the same of a series that is declared again, in whatever order."""
+        return self.kind, self.axis, sorted(self.members)
+
     def __post_init__(self) -> None:
         right = self.kind in KINDS and 2 <= len(self.members) <= MOST and 0 < self.alpha < 1
         if not right or not 0 <= self.at < len(self.members):

@@ -7,8 +7,7 @@ budget to find theirs: the same values, on the same seeds, which no study has.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 FACTORS = (0.5, 1.0, 2.0)
@@ -37,11 +36,7 @@ class Tuned:
             raise ValueError("is damaged")
 
 
-def best(values: tuple[float, ...], losses: tuple[float | None, ...]) -> float | None:
+def best(values: Sequence[float], losses: Sequence[float | None]) -> float | None:
     """The value with the lowest loss; None when every one diverged."""
-    known = [
-        (loss, value)
-        for value, loss in zip(values, losses, strict=True)
-        if loss is not None and math.isfinite(loss)
-    ]
+    known = [(loss, value) for value, loss in zip(values, losses, strict=True) if loss is not None]
     return min(known)[1] if known else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from q1lab.study import launch, reuse, series, studies
+from q1lab.study import launch, reuse, studies
 from q1lab.study.events import has_ended
 from q1lab.study.studies import Study
 
@@ -20,20 +20,11 @@ def members(series_id: str) -> dict[int, Study]:
     return found
 
 
-def newest_first(kind: str) -> list[str]:
-    """The names of all series of one kind."""
-    found: dict[str, None] = {}
-    for study in reversed(studies.sorted_out(studies.ids())[0]):
-        mine = study.series
-        if mine is not None and mine.kind == kind:
-            found[mine.id] = None
-    return list(found)
-
-
 def new_id(stem: str, taken: Iterable[str]) -> str:
     """The next free ``sweep-N``, past the names that are ``taken`` and past studies of that
     name."""
-    known = (name for kind in series.KINDS for name in newest_first(kind))
+    there = studies.sorted_out(studies.ids())[0]
+    known = (study.series.id for study in there if study.series is not None)
     return f"{stem}-{studies.next_number(stem, [*studies.ids(), *known, *taken])}"
 
 

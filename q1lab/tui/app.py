@@ -22,7 +22,7 @@ from q1lab.tui.messages import Failed, SnapshotTaken
 from q1lab.tui.screens.study import StudyScreen
 from q1lab.tui.screens.too_small import TooSmallScreen, fits
 from q1lab.tui.setup import Setup
-from q1lab.tui.sheets import OVERVIEW
+from q1lab.tui.sheets import OVERVIEW, part_name
 from q1lab.tui.snapshot import Desk, Snapshot, Taker, ended_since
 from q1lab.tui.timed import TimedApp
 
@@ -56,7 +56,7 @@ class Q1Lab(TimedApp):
     VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
         *keys.bindings("app"),
-        Binding("ctrl+c", "leave", show=False, system=True),
+        Binding("ctrl+c", "end", show=False, system=True),
     ]
     MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {
         "study": _page("study", "StudyScreen"),
@@ -70,6 +70,8 @@ class Q1Lab(TimedApp):
     def __init__(self, setup: Setup) -> None:
         super().__init__()
         self.setup = setup
+        self.drafts: dict[str, dict[str, str]] = {}
+        """What was typed into forms and not kept, by their headings."""
         self.ended_by = 0
         """The signal that ended it."""
         self.config = setup.config
@@ -182,4 +184,21 @@ class Q1Lab(TimedApp):
         self.push_screen(_late("screens.help", "HelpScreen")()(screen, screen.focused))
 
     def action_leave(self) -> None:
-        self.exit()
+        self.screen.action_back()  # type: ignore[attr-defined]
+
+    def action_end(self) -> None:
+        """Close; where that ends or loses something, ask first."""
+        ends = [f"{name} is a draft, and it is lost." for name in self.drafts]
+        part = self.time.mine and self._part(self.timed_part)
+        if part:
+            ends.insert(0, f"The timer of {part_name(part)} runs, and it stops.")
+        if not ends:
+            self.exit()
+            return
+        ask = _late("screens.ask", "AskScreen")()
+
+        def answered(leave: bool | None) -> None:
+            if leave:
+                self.exit()
+
+        self.push_screen(ask("Leave q1lab?", "\n".join(ends), "Stay", "Leave"), answered)

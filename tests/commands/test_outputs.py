@@ -14,13 +14,11 @@ from q1lab.cli import cli, run
 from tests.kit.repos import begun, of_its_own
 
 SMALL = ("--preset", "quick", "--max-iters", "20", "--wandb", "disabled", "--json")
-OVER = ("run", "rope", "--over", "max_iters=10,20", "--preset", "quick", "--seeds", "3", "--plot")
 
 WRITERS: dict[str, tuple[str, ...]] = {
     "card --svg": ("card", "--svg", "@.svg"),
     "compare --plot": ("compare", "rope-1", "--plot", "@.svg"),
     "compare --html": ("compare", "rope-1", "--html", "@.html"),
-    "run --plot": (*OVER, "@.png", "--wandb", "disabled"),
     "export --output": ("export", "rope-1", "--output", "@.csv"),
     "export --output, a picture": ("export", "rope-1", "--output", "@.png"),
     "export, here": ("export", "rope-1", "--format", "json"),
@@ -110,4 +108,4 @@ def test_every_option_that_names_a_file_to_write_has_force() -> None:
         if param in ("output", "out", "svg", "plot", "page")
     }
     assert [key for key, has in found.items() if not has] == sorted(NEVER_OVER)
-    assert len(found) == 8
+    assert len(found) == 7

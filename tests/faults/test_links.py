@@ -51,7 +51,7 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     ("sync", "rope-1"),
     ("archive", "rope-1", "--output", "a.zip"),
     ("restore", "kept.zip", "--as", "again-1"),
-    ("prune", "--models", "--imports", "--data", "--older-than", "0", "--yes"),
+    ("prune", "--models", "--older-than", "0", "--yes"),
     ("delete", "rope-1", "--yes"),
 )
 

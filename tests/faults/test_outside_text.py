@@ -213,7 +213,7 @@ def test_markdown_is_read_in_bounded_time(kind: str, tmp_path: Path) -> None:
         lambda: preview.page(text, tmp_path),
         lambda: words.sections(text),
         lambda: list(words.by_kind(text)),
-        lambda: roadmap.boxes(text.encode()),
+        lambda: roadmap.boxes(text.encode(), "M03-W04"),
         lambda: roadmap.targets(text.encode(), [("papers", "Papers read")], "Q1"),
         lambda: retro.ticked_in(text.encode()),
         lambda: claims._allows(text),

@@ -151,11 +151,10 @@ def test_a_deletion_that_was_cut_off(trained: str, monkeypatch: pytest.MonkeyPat
     assert [item.kind for item in upkeep.plan()] == ["trash"]
     with monkeypatch.context() as broken:
         broken.setattr(shutil, "rmtree", killed)
-        with pytest.raises(KeyboardInterrupt), Store() as store:
-            upkeep.free(store, upkeep.plan())
+        with pytest.raises(KeyboardInterrupt):
+            upkeep.free(upkeep.plan())
     assert upkeep.in_trash(trained) is None, "half a study does not come back"
-    with Store() as store:
-        upkeep.free(store, upkeep.plan())
+    upkeep.free(upkeep.plan())
     assert upkeep.plan() == []
     assert len(away()) == 1
 
@@ -259,7 +258,7 @@ def test_a_study_without_its_plan_is_no_leftover(
     os.utime(study.files.root, (0, 0))
     text = paths.home() / study.data.file
     capsys.readouterr()
-    assert main(["prune", "--models", "--imports", "--data", "--older-than", "0", "--yes"]) == 0
+    assert main(["prune", "--models", "--older-than", "0", "--yes"]) == 0
     assert f"{trained} has runs and no study.json" in capsys.readouterr().err
     assert all(study.files.run(run.name).events.is_file() for run in study.runs)
     assert all(study.files.run(run.name).model.is_file() for run in study.runs)
@@ -293,45 +292,42 @@ def test_prune_keeps_what_can_go_on_or_is_running() -> None:
     files = study.files.run("baseline-seed0")
     files.checkpoints.mkdir()
     (files.checkpoints / "iter-1.pt").write_bytes(b"c")
-    assert upkeep.plan(models=True, imports=True, days=0) == []
+    assert upkeep.plan(models=True, days=0) == []
     lab.train_all(study)
     with lab.alive(study):
-        assert upkeep.plan(models=True, imports=True, days=0) == []
+        assert upkeep.plan(models=True, days=0) == []
     assert {item.kind for item in upkeep.plan()} == {"checkpoints"}
 
 
-def test_prune_weights_imports_and_texts_on_demand(
-    trained: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_prune_texts_of_no_study_and_weights_on_demand(
+    trained: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    rows = [
-        "cfg,seed,val_loss",
-        *(f"{cfg},{seed},{2 - seed / 10}" for cfg in ("baseline", "mine") for seed in (0, 1)),
-    ]
-    (tmp_path / "runs.csv").write_text("\n".join(rows))
-    assert main(["import", str(tmp_path / "runs.csv")]) in (0, 1)
-    (paths.data_dir() / f"{'0' * 64}.txt").write_bytes(b"t" * 300)
+    for name, age in (("0", 2 * upkeep.OLD), ("1", 0)):
+        text = paths.data_dir() / f"{name * 64}.txt"
+        text.write_bytes(b"t" * 300)
+        os.utime(text, (time.time() - age,) * 2)
     assert main(["run", "swiglu", *SMALL]) == 0
-    kinds = [item.kind for item in upkeep.plan(models=True, imports=True, data=True, days=0)]
-    assert sorted(set(kinds)) == ["checkpoints", "data", "imports", "models"]
-    assert "imports" not in [item.kind for item in upkeep.plan(imports=True, days=30)]
+    kinds = [item.kind for item in upkeep.plan(models=True, days=0)]
+    assert sorted(set(kinds)) == ["checkpoints", "data", "models"]
+    assert "models" not in [item.kind for item in upkeep.plan(models=True, days=30)]
     capsys.readouterr()
-    assert main(["prune", "--models", "--imports", "--data", "--older-than", "0", "--yes"]) == 0
+    assert main(["prune", "--models", "--older-than", "0", "--yes"]) == 0
     said = capsys.readouterr().out
     assert "swiglu-1 reused runs of rope-1: it has copies of its own" in said
     assert studies.ids() == [trained, "swiglu-1"]
-    assert len(list(paths.data_dir().glob("*.txt"))) == 1
-    assert len(away()) == 1
+    assert len(list(paths.data_dir().glob("*.txt"))) == 2, "of one a study may be planned now"
 
 
 def test_an_import_is_as_old_as_its_taking_in() -> None:
     """Its runs may be from long ago."""
-    plan = lab.plan(wandb="disabled")
-    for time_, kinds in ((utc_now(), []), ("2020-01-01T00:00:00+00:00", ["imports"])):
-        study = replace(
-            plan, created="2020-01-01T00:00:00+00:00", imported=Imported("x", "", time_)
-        )
-        studies.save(study)
-        assert [item.kind for item in upkeep.plan(imports=True)] == kinds
+    study = lab.plan(wandb="disabled")
+    lab.train_all(study)
+    for run in study.runs:
+        study.files.run(run.name).model.write_bytes(b"w")
+    long_ago = "2020-01-01T00:00:00+00:00"
+    for time_, kinds in ((utc_now(), []), (long_ago, ["models"])):
+        studies.save(replace(study, created=long_ago, imported=Imported("x", "", time_)))
+        assert [item.kind for item in upkeep.plan(models=True)] == kinds
 
 
 # ── notes and tags
@@ -512,7 +508,7 @@ def test_a_hostile_archive_leaves_nothing(
     study = lab.plan(wandb="disabled")
     lab.train_all(study)
     target = tmp_path / "a.zip"
-    bundle.pack(study.id, target)
+    bundle.pack(study.id, target, {})
     delete(study.id)
     held, listed = held_by(target)
     if how in HOSTILE:
@@ -572,7 +568,7 @@ def test_a_plan_under_another_name_is_synced_before_it_is_there(
     trained: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     target = tmp_path / "one.zip"
-    bundle.pack(trained, target)
+    bundle.pack(trained, target, {})
     synced: list[str] = []
     real = os.fsync
 

@@ -183,7 +183,8 @@ def test_a_sync_that_takes_too_long_leaves_nothing_running(
     lab.train_all(study)
     with WandbServer("stall") as server:
         use(monkeypatch, server.url)
-        assert call("rope-1", "--timeout", "10") == 1
+        monkeypatch.setattr("q1lab.commands.sync.SECONDS", 10)
+        assert call("rope-1") == 1
         assert "was not uploaded within 10 s" in capsys.readouterr().err
         wait_for(
             lambda: not lab.processes_of(study),

@@ -28,9 +28,9 @@ def form(app: Q1Lab, step: Step) -> bool:
 
         app.push_screen(AnswerScreen(step, app.snapshot.progress.of(step.id).answer or ""))
     elif step.kind == "predict":
-        from q1lab.tui.screens.predict import PredictScreen
+        from q1lab.tui.screens.forms import predict
 
-        app.push_screen(PredictScreen(app.week.label, app.week.variant or "modified", step.id))
+        predict(app, app.week.variant or "modified", step.id)
     elif step.kind == "choose":
         from q1lab.tui.screens.choose import choose
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.content import Content
 from textual.widgets import Button, Input, Label, Static
@@ -58,7 +56,6 @@ def machine(_: Store) -> str:
 class WelcomeScreen(Dialog[None]):
     """One screen, one question, one button."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "begin", "begin")]
     AUTO_FOCUS = "#begin"
 
     kind, shape = Scroll, "welcome"
@@ -127,7 +124,7 @@ class WelcomeScreen(Dialog[None]):
 
     @on(Button.Pressed)
     @on(Input.Submitted)
-    def action_begin(self) -> None:
+    def action_back(self) -> None:
         """Keep the repository, and go to the first step."""
         app = self.q1
         text = self.query_one(Input).value.strip()
