@@ -149,8 +149,8 @@ def download(url: str, timeout: float = 30.0) -> bytes:
             error.close()  # it is an open answer, too
         raise Problem(
             f"cannot download Tiny Shakespeare ({reason}); "
-            "without a network there are --data stdlib, Python's own source text, and --data FILE, "
-            "a text of yours",
+            "without a network: `q1lab data stdlib` takes Python's own source text, and "
+            "`q1lab data FILE` a text of yours",
             FAILED,
         ) from None
     return data

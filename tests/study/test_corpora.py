@@ -76,7 +76,7 @@ def test_a_download_that_fails_says_what_to_do(
 ) -> None:
     served.clear()
     with pytest.raises(
-        Problem, match=r"without a network there are --data stdlib, .* and --data FILE"
+        Problem, match=r"without a network: `q1lab data stdlib` takes .* `q1lab data FILE`"
     ) as found:
         corpora.prepare("shakespeare", 64)
     assert found.value.code == 1

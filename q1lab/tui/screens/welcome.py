@@ -66,7 +66,7 @@ class WelcomeScreen(Dialog[None]):
         week = app.week
         tight = app.size.height < 24
         self.box.set_class(tight, "-tight")
-        self.box.border_title = f"q1lab · {week.label}"
+        self.box.border_title = f"q1lab · {week.name}"
         yield Static(Content.styled(week.title, "bold $primary"))
         if not tight:
             yield Static(week.goal, markup=False)
