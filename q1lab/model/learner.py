@@ -73,6 +73,14 @@ def new_baseline(folder: Path, name: str = "model.py") -> Made:
     return Made(path, "baseline", parents.keep(text))
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder for a model, in one that is there."""
+    try:
+        folder.mkdir()
+    except OSError as error:
+        raise Problem(f"cannot make {folder}: {os_reason(error)}", FAILED) from None
+
+
 def note_file(store: Store, week: str, variant: str, made: Made) -> None:
     """Remember which file carries the week's modification. A choice of another variant stays as it
     is."""

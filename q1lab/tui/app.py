@@ -7,6 +7,7 @@ import asyncio
 import gc
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from textual import events
@@ -154,6 +155,21 @@ class Q1Lab(TimedApp):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """A form has digits of its own: typed beside a field, they must not leave what was set."""
         return not (action == "go" and getattr(self.screen, "is_form", False))
+
+    def follow(self, course: bool) -> None:
+        """Tell the week as part of its course, or alone, from now on."""
+        from q1lab import config
+        from q1lab.week import content, progress
+
+        with self.careful():
+            config.put("course", str(course).lower())
+            week = content.load(self.setup.week.root, course)
+            self.setup = replace(self.setup, week=week)
+            self.desk.taker.content = week
+            self.ask(lambda store: progress.tick_those(store, week, "config"))
+            self.mutate_reactive(Q1Lab.snapshot)  # the pages are other ones
+            told = "as part of the course" if course else "by itself, and asks for no course"
+            self.notify(f"The week is told {told}.")
 
     def action_go(self, page: str) -> None:
         while len(self.screen_stack) > 1:

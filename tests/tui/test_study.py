@@ -12,6 +12,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Button, Input, Markdown, Static, TextArea
 
+from q1lab import config
 from q1lab.config import Config
 from q1lab.index import ingest, learned
 from q1lab.index.store import Store
@@ -359,7 +360,7 @@ async def test_the_first_start_shows_all_of_itself_in_the_smallest_terminal(tmp_
     app = prepared(lambda store, week: store.set_setting(f"welcomed:{week.label}", None))
     object.__setattr__(app.setup, "cwd", tmp_path)
     async with app.run_test(size=(60, 20)) as pilot:
-        await until(pilot, lambda: "Later: `q1lab" in words(app))
+        await until(pilot, lambda: "isn't there yet" in words(app))
         await until(pilot, lambda: "studies train" in words(app))
         assert app.week.title in words(app)
         assert " Begin " in words(app)
@@ -463,6 +464,42 @@ async def test_overview_and_introductions_are_pages_and_enter_goes_on() -> None:
             assert output in " ".join(words(app).split())
         await pilot.press("n")
         await until(pilot, lambda: app.part_id == "a1")
+
+
+async def test_one_says_once_how_one_came_here() -> None:
+    async with running() as (app, pilot):
+        app.screen.open_sheet(":week")  # type: ignore[attr-defined]
+        reader = app.screen.query_one(Reader)
+        await until(pilot, lambda: "Say how you came here" in words(app))
+        assert reader.step
+        assert reader.step.id == "way"
+        assert reader.on_screen, "the first step is on the first screen"
+        assert "the last week of Q1" in words(app)
+        await pilot.press("enter", "j", "enter")
+        await until(pilot, lambda: app.snapshot.progress.of("way").done)
+        await settled(pilot)
+        assert "the last week of Q1" not in words(app)
+        assert config.load().course is False
+        assert "c3-readme" in {step.id for step in app.week.steps()}
+        assert [kpi.target for kpi in app.week.kpis] == [1, 1, 1]
+        await pilot.press("enter", "enter")  # it can be said again
+        await until(pilot, lambda: "the last week of Q1" in words(app))
+        assert config.load().course is True
+
+
+async def test_a_text_of_ones_own_is_named_in_the_app_and_checked(tmp_path: Path) -> None:
+    own = tmp_path / "own.txt"
+    own.write_text("abcdefghij " * 200)
+    async with running(notifications=True) as (app, pilot):
+        acts.command(app, ["q1lab", "data"])
+        for typed, said in ((str(tmp_path / "no.txt"), "no such file"), (str(own), "2,200 in all")):
+            await until(pilot, lambda: app.screen.query(Input))
+            app.screen.query_one(Input).value = typed
+            await pilot.press("enter")
+            await until(pilot, lambda said=said: said in " ".join(words(app).split()))
+            await pilot.press("escape")
+        assert app.snapshot.progress.data == ("own.txt", 11, str(own))
+        assert app.snapshot.progress.of("a1-data").done
 
 
 async def test_the_tree_and_reading_mode() -> None:
@@ -857,7 +894,7 @@ async def test_space_where_nothing_is_to_tick_says_so() -> None:
         assert "space tick" in words(app)
         await pilot.press("end", "space")
         assert "Space ticks a step" in words(app)
-        app.screen.open_sheet(sheets.OVERVIEW)  # type: ignore[attr-defined]
+        app.screen.open_sheet(":a")  # type: ignore[attr-defined]
         await until(pilot, lambda: "space tick" not in words(app))
 
 

@@ -127,6 +127,9 @@ def command(app: Q1Lab, argv: list[str]) -> None:
     if argv == ["q1lab", "kpi"]:
         app.action_go("progress")
         return
+    if argv[:4] == ["q1lab", "config", "set", "course"]:
+        app.follow(argv[4] == "true")
+        return
     if commit.offers(argv):
         commit.open_for(app, argv, folder(app))
         return

@@ -124,12 +124,14 @@ class StudyScreen(Page):
     def _place(self) -> None:
         reader = self.reader
         end = reader.max_scroll_y
-        share = f"{round(100 * min(1.0, reader.scroll_y / end))}%" if end > 0 else "all of it"
         words = ""
         step = reader.step
         if step is not None and not reader.on_screen:
             below = reader.piece is not None and reader.piece.virtual_region.y > reader.scroll_y
             words = f"{'↓' if below else '↑'} {step.title}"
+        read = min(1.0, reader.scroll_y / end) if end > 0 else 1.0
+        on = "" if read == 1.0 else " · PgDn" if words else " · PgDn reads on"
+        share = f"{round(100 * read)}%{on}" if end > 0 else "all of it"
         self.query_one(PlaceLine).place = (words, share)
 
     def _ask(self) -> None:
@@ -147,7 +149,7 @@ class StudyScreen(Page):
         if listed and action in ON_THE_PAGE:
             return False
         if action == "tick":
-            return not self.is_mounted or self.sheet.part is not None  # other pages have no steps
+            return not self.is_mounted or any(isinstance(b, Step) for b in self.sheet.blocks)
         return True
 
     @property
