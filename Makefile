@@ -5,6 +5,7 @@ VARIANT ?= rope
 BIN := $(VENV)/bin
 NANOGPT ?=
 AGAINST ?=
+CALLED = echo 'q1lab is $(abspath $(BIN)/q1lab). To call it as "q1lab" in this terminal: . $(abspath $(BIN)/activate)'
 
 .DEFAULT_GOAL := help
 .PHONY: help setup dev run app test test-all lint format types contracts check bench faults audit test-engines docs snapshots wheel clean
@@ -25,10 +26,14 @@ $(VENV)/.dev: $(VENV)/.base
 	@touch $@
 
 setup: $(VENV)/.base  ## install q1lab into .venv
+	@$(CALLED)
+
 dev: $(VENV)/.dev  ## install what development needs, too
+	@$(CALLED)
 
 run: $(VENV)/.base  ## the main job: train RoPE (or VARIANT=swiglu, ...) against the baseline, three seeds each, and compare
 	@$(BIN)/q1lab run $(VARIANT) --seeds 3 --preset quick
+	@$(CALLED)
 
 app: $(VENV)/.base  ## open the app
 	@$(BIN)/q1lab

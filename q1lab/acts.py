@@ -149,7 +149,13 @@ _EVERY = (
         mark="merge",
         commits=True,
     ),
-    Act("data", "Choose the text that the week's runs train on.", WEEK),
+    Act(
+        "data",
+        "Choose the text that the week's runs train on.",
+        WEEK,
+        palette="Choose the text that runs train on",
+        form={"corpus": "text file"},
+    ),
     Act("take", "Copy one of the week's files beside your model.", WEEK),
     Act("predict", "Record what you expect, before the runs.", WEEK),
     Act(

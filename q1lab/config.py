@@ -25,7 +25,7 @@ LARGEST = 1 << 20
 CHOICES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {"wandb": ("auto", "online", "offline", "disabled"), "animation": ("none", "basic", "full")}
 )
-SWITCHES = ("bell", "ask_before_commit")
+SWITCHES = ("bell", "ask_before_commit", "course")
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,8 @@ class Config:
     come for long (see ``commands/tell.py``)."""
     content: Path | None = None
     """The folder of another week; without it the week that ships is opened."""
+    course: bool = True
+    """Whether the week is told as part of the course that it belongs to, or as a week alone."""
     keymap: Mapping[str, str] = field(default_factory=dict)
     """Other keys for actions, by action id."""
     engine: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -71,6 +73,7 @@ HELP = MappingProxyType(
         "wandb": "auto (online where a key is configured), online, offline or disabled",
         "on_end": 'a command to run when a study has ended: notify-send "$Q1LAB_SENTENCE"',
         "content": "folder of another week",
+        "course": "true or false: you follow the twelve-week course, or came here by yourself",
         "keymap": 'other keys by action id: [keymap] then "study.tick" = "x"',
         "engine": 'where runs train, by name: [engine.gpu-box] then ray = "http://127.0.0.1:8265"',
     }

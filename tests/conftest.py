@@ -14,10 +14,15 @@ import pytest
 
 from tests.kit.places import KIT, ROOT
 
-# Whoever starts the tests in the background (`&`, nohup) has these ignored, and children inherit
-# that; but Ctrl-C and a hang-up are what some tests send to q1lab.
-signal.signal(signal.SIGINT, signal.default_int_handler)
-signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+@pytest.fixture(autouse=True)
+def signals() -> None:
+    """What is ignored is inherited by children, and Ctrl-C and a hang-up are what some tests send
+    to q1lab. They are ignored where the tests run in the background (`&`, nohup), and once a test
+    has run a trainer's own code in this process."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 SLOW = (

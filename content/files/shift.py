@@ -3,7 +3,7 @@
 from math import sqrt
 
 X = (-1.5, -0.5, 0.5, 1.5)
-CELLS = 9  # for 1.0
+CELLS = 8  # for 1.0
 
 
 def layernorm(x):
@@ -20,13 +20,13 @@ def bar(value):
     """A bar to the left or to the right of a middle line."""
     many = round(abs(value) * CELLS)
     left, right = ("█" * many, "") if value < 0 else ("", "█" * many)
-    return f"{left:>13}│{right:<15}"
+    return f"{left:>12}│{right:<13}"
 
 
 def frame(delta):
     x = [value + delta for value in X]
     rows = [
-        f"{'LayerNorm(x + δ)':^36}{'RMSNorm(x + δ)':^36}".rstrip()
+        f"{'LayerNorm(x + δ)':^34}{'RMSNorm(x + δ)':^34}".rstrip()
     ]
     for layer, rms in zip(layernorm(x), rmsnorm(x), strict=True):
         rows.append(

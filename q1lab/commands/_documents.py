@@ -102,8 +102,9 @@ def week() -> Week:
 
     context = click.get_current_context(silent=True)
     given = context.find_root().params.get("content") if context else None
-    folder = given or config.load().content or paths.content_dir()
-    return content.load(Path(folder))
+    settings = config.load()
+    folder = given or settings.content or paths.content_dir()
+    return content.load(Path(folder), settings.course)
 
 
 def looked(act: str, what: object, variant: str = "") -> None:

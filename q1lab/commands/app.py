@@ -58,7 +58,7 @@ def prepare(session: str | None, folder: Path | None) -> Setup:
     settings = config.load()
     check_keymap(settings.keymap, str(paths.config_file()))
     root = folder or settings.content or paths.content_dir()
-    week = content.load(root)
+    week = content.load(root, settings.course)
     session_id = week.session(session).id if session else None
     first, notice = None, ""
     if paths.database().exists() or paths.journal().exists():

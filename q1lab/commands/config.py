@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 
 import click
@@ -9,6 +10,7 @@ import click
 from q1lab import config as settings
 from q1lab import paths
 from q1lab.commands._saying import fitted
+from q1lab.errors import Problem
 from q1lab.files import plain
 
 
@@ -72,7 +74,20 @@ def set_(key: str, value: str) -> None:
 
         theme.check(value, "`q1lab config set`")
     settings.put(key, value)
+    if key == "course":
+        _tick()
     click.echo(plain(f"{key} = {value}"))
+
+
+def _tick() -> None:
+    """Tick the week's step that asks how one came here. What can't be noted is no reason to
+    fail."""
+    from q1lab.commands import _documents as shared
+    from q1lab.commands._opening import opened
+    from q1lab.week import progress
+
+    with contextlib.suppress(Problem), opened() as store:
+        progress.tick_those(store, shared.week(), "config")
 
 
 def _keys(moved: dict[str, str], as_json: bool) -> None:

@@ -6,12 +6,14 @@ import math
 
 import click
 
+from q1lab.acts import Said
 from q1lab.commands import _documents as shared
-from q1lab.commands._opening import opened
 from q1lab.files import expanded
+from q1lab.index.store import Store
 from q1lab.study import corpora
 from q1lab.study.command import DEFAULT_DATA
 from q1lab.week import progress
+from q1lab.week.model import Week
 
 BLOCK_SIZE = 64
 """The text has to be long enough for one window of the small model."""
@@ -20,7 +22,8 @@ BLOCK_SIZE = 64
 @click.command(epilog="Example: q1lab data shakespeare")
 @click.argument("corpus", required=False)
 @shared.json_option
-def data(corpus: str | None, as_json: bool) -> int:
+@shared.entry
+def data(store: Store, week: Week, corpus: str | None) -> Said:
     """Choose CORPUS for the week, or show what is chosen.
 
     CORPUS is shakespeare (downloaded once), stdlib (Python's own source text, already here) or a
@@ -30,28 +33,23 @@ def data(corpus: str | None, as_json: bool) -> int:
     \b
     Exit codes: 0 done, 1 the download failed, 2 no such text, or too short a text.
     """
-    week = shared.week()
-    with opened() as store:
-        if corpus is not None:
-            found = corpora.prepare(corpus, BLOCK_SIZE)
-            word = corpus if corpus in corpora.BUILT_IN else str(expanded(corpus).absolute())
-            progress.choose_data(store, word, corpora.in_words(found.name), found.vocab_size)
-            for step in week.steps():
-                if any(action.argv()[:2] == ("q1lab", "data") for action in step.actions):
-                    progress.tick(store, week.label, step.id, True)
-        chosen = progress.read(store, week.label).data
-    if as_json:
-        names = ("words", "characters", "corpus")
-        shared.emit(dict(zip(names, chosen or (None, None, None), strict=True)))
-    elif chosen is None:
-        click.echo(
-            f"no data is chosen; runs train on {DEFAULT_DATA}. Choose: q1lab data shakespeare"
-        )
-    else:
-        words, vocab, word = chosen
-        click.echo(
-            f"{words}: {vocab} different characters. A uniform guess costs ln {vocab} = "
-            f"{math.log(vocab):.4f} nats per character."
-        )
-        click.echo("Runs train on it, unless --data says otherwise.")
-    return 0
+    size = ""
+    if corpus is not None:
+        found = corpora.prepare(corpus, BLOCK_SIZE)
+        size = f", {found.characters:,} in all"
+        word = corpus if corpus in corpora.BUILT_IN else str(expanded(corpus).absolute())
+        progress.choose_data(store, word, corpora.in_words(found.name), found.vocab_size)
+        progress.tick_those(store, week, "data")
+    chosen = progress.read(store, week.label).data
+    record = dict(zip(("words", "characters", "corpus"), chosen or (None,) * 3, strict=True))
+    if chosen is None:
+        line = f"no data is chosen; runs train on {DEFAULT_DATA}. Choose: q1lab data shakespeare"
+        return Said(line, [line], record)
+    words, vocab, _ = chosen
+    line = f"{words}: {vocab} different characters{size}."
+    uniform = f"A uniform guess costs ln {vocab} = {math.log(vocab):.4f} nats per character."
+    return Said(
+        line,
+        [f"{line} {uniform}", "Runs train on it, unless --data says otherwise."],
+        record,
+    )

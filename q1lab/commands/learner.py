@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -72,10 +73,21 @@ def new(
     made: list[learner.Made] = []
     chosen: str | None = None
     created = not folder.exists()
-    if created:
+    if created and shutil.which("git") is None:
+        learner.make_folder(folder)
+        shared.remark(
+            f"{folder}: a new folder. Without git, which is not installed, it is no repository"
+        )
+    elif created:
         folder = init(folder).root
         shared.remark(f"{folder}: a new git repository")
-    if baseline or variant is None:
+    there = baseline and name is None and (folder / "model.py").is_file()
+    if there:
+        shared.remark(
+            f"{folder / 'model.py'} is your model, and stays as it is: "
+            "`q1lab check model.py --for baseline` says whether it trains"
+        )
+    elif baseline or variant is None:
         made.append(learner.new_baseline(folder, name or "model.py"))
     if variant is not None:
         made.append(learner.new(variant, folder, source, name))

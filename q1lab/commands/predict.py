@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import click
 
 from q1lab.commands import _documents as shared
@@ -62,21 +60,12 @@ def predict(
         given = {"--direction": direction, "--size": size, "--matters": matters, "--sure": sure}
         if any(value is not None for value in given.values()) or amend:
             missing = [option for option, value in given.items() if value is None]
-            if direction == "same" and missing == ["--size"]:
-                size, missing = "0", []
-            if missing:
+            if missing and (direction != "same" or missing != ["--size"]):
                 raise Problem(f"a prediction has four parts; {', '.join(missing)} is missing")
-            predictions.predict(
-                store,
-                week.label,
-                name,
-                str(direction),
-                size=nats("--size", str(size)),
-                matters=nats("--matters", str(matters)),
-                confidence=share(str(sure)),
-                reasoning=why or "",
-                amend=amend,
-            )
+            names = {option.removeprefix("--"): option for option in given}
+            typed = {name: given[option] or "" for name, option in names.items()}
+            values = predictions.read({**typed, "why": why or ""}, names)
+            predictions.predict(store, week.label, name, **values, amend=amend)
         found = predictions.newest(store, name, week.label)
         if as_json:
             shared.emit({"variant": name, "prediction": found})
@@ -122,27 +111,3 @@ def lines(found: dict[str, object]) -> list[str]:
         f"  replaces: {one(old)}; {written(old)}, locked {str(old['locked'])[:10]}"
         for old in amended
     ]
-
-
-def nats(option: str, text: str) -> float:
-    """A number of nats. The sign belongs into the direction."""
-    try:
-        value = float(text.replace("−", "-").replace(",", "."))
-    except ValueError:
-        raise Problem(f"{option} is a number of nats such as 0.03, not {text!r}") from None
-    if not math.isfinite(value) or value < 0:
-        raise Problem(f"{option} is a number of nats, 0 or more; --direction says which way")
-    return value
-
-
-def share(text: str) -> float:
-    """70, 70% or 0.7 as 0.7."""
-    try:
-        value = float(text.strip().removesuffix("%").replace(",", "."))
-    except ValueError:
-        raise Problem(f"--sure is a percentage such as 70%, not {text!r}") from None
-    if text.strip().endswith("%") or value > 1:
-        value /= 100
-    if not math.isfinite(value) or not 0 <= value <= 1:
-        raise Problem(f"--sure lies between 0 and 100%, not {text}")
-    return value

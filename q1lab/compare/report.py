@@ -88,7 +88,7 @@ Block = Headline | Sentence | Figure | Table
 
 COSTS: tuple[tuple[str, str, Callable[[float], str], str], ...] = (
     ("parameters", "n_params", rough, ""),
-    ("FLOPs per token", "flops_per_token", rough, " (matrix products only)"),
+    ("matmul FLOPs/token", "flops_per_token", rough, ""),
     ("tokens/s", "tokens_per_s", rough, ""),
     ("wall clock per run", "wall_s", duration, " (s)"),
 )

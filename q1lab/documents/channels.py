@@ -41,6 +41,7 @@ def channel_text(channel: str, record: Post, url: str, root: Path | None = None)
     limit, counted = LIMITS[channel]
     study = record.study
     values = {
+        "course": record.course,
         "title": record.title,
         "url": url,
         "variant_title": record.heading,

@@ -50,7 +50,7 @@ def around(store: Store, week: Week, repo: Repository | None) -> Around:
     note_empty(store, week.label)
     stated: Mapping[str, float] = {}
     file = repo.root / roadmap.FILE if repo else None
-    if file is not None and file.is_file():
+    if file is not None and week.course and file.is_file():
         pairs = [(item.id, item.title) for item in week.kpis]
         stated = roadmap.targets(read_bytes(file), pairs, quarter_of(week.label))
     found = repositories(store, repo)

@@ -6,6 +6,7 @@ function of the record.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -56,6 +57,7 @@ class Modification:
     modification, or None."""
 
     week: str
+    """Its label in the course; empty without one."""
     title: str
     variant: str
     variant_title: str
@@ -94,11 +96,12 @@ def with_head_of(record: Modification, week: Week, data: bytes) -> bytes:
 
     if data.startswith(head()):
         return data
-    others: list[dict[str, Any]] = [{"title": UNCHOSEN, "chosen": False}]
+    others: list[dict[str, Any]] = [{}, {"title": UNCHOSEN, "chosen": False}]
     for one in week.variants:
         title = _title(one)
         others.append({"title": _heading(title), "variant_title": title, "chosen": True})
-    for written in (head(**of) for of in others):
+    for of, label in itertools.product(others, (week.label, "")):
+        written = head(**of, week=label)
         if data.startswith(written):
             return head() + data[len(written) :]
     return data
@@ -151,7 +154,7 @@ def gather(
     predicted = _prediction(store, week.label, picked)
     added, removed = diffs.count(diff)
     return Modification(
-        week=week.label,
+        week=week.label if week.course else "",
         title=_heading(title) if picked.really else UNCHOSEN,
         variant=picked.name,
         variant_title=title,

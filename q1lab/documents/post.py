@@ -25,7 +25,11 @@ from q1lab.week.model import Week
 TEMPLATE = "post.md.j2"
 FOLDER = "posts"
 """Below the repository's root; charts lie in ``figures`` below it."""
-DEFAULT_TITLE = "Twelve weeks from no backprop to a modified transformer: a {quarter} deep dive"
+TITLES = {
+    True: "Twelve weeks from no backprop to a modified transformer: a {quarter} deep dive",
+    False: "One week, one change to a transformer, and what three seeds can tell",
+}
+"""A title to start from: of a course, and of a week alone."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,7 @@ class Post:
     surprises: tuple[Answer, ...] = ()
     plan: tuple[Answer, ...] = ()
     outline: tuple[Answer, ...] = ()
+    course: bool = True
 
     @property
     def study(self) -> StudyFacts | None:
@@ -85,7 +90,7 @@ def path_of(store: Store, week: Week, root: Path) -> Path:
         recorded = Path(kept["path"])
         if recorded.is_relative_to(root) and recorded.exists():
             return recorded
-    label = re.sub(r"[^a-z0-9]+", "-", week.label.lower()).strip("-")
+    label = re.sub(r"[^a-z0-9]+", "-", week.name.lower()).strip("-")
     return root / FOLDER / f"{label}-retrospective.md"
 
 
@@ -118,11 +123,12 @@ def gather(store: Store, week: Week, *, title: str | None = None) -> Post:
     kept = posts.of_week(store, week.label)
     quarter = quarter_of(week.label)
     return Post(
-        title=title or (kept["title"] if kept else DEFAULT_TITLE.format(quarter=quarter)),
+        title=title or (kept["title"] if kept else TITLES[week.course].format(quarter=quarter)),
         modification=told,
         figure=f"figures/{told.study.id}.svg" if told.study else None,
         hook="\n\n".join(item.text for item in known.answers(store, week, "hook")),
         surprises=known.answers(store, week, "surprises"),
         plan=known.answers(store, week, "plan"),
         outline=known.answers(store, week, "outline"),
+        course=week.course,
     )

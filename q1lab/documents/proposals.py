@@ -158,6 +158,7 @@ def retro(
         root,
         overwrite=overwrite,
         add_missing=add_missing,
+        head=lambda data: retros.with_head_of(record, week.root, data),
     )
 
     def after(store: Store, done: Saved) -> None:

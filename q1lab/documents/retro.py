@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +110,8 @@ class Retro:
     assessment: tuple[Tick, ...] = ()
     predictions: Md | None = None
     calibration: str = ""
+    course: bool = True
+    """Whether the week is one of a course; else it tells of the week alone."""
 
     @property
     def timed(self) -> tuple[PartTime, ...]:
@@ -136,6 +138,18 @@ def together(parts: Sequence[PartTime]) -> PartTime:
 def document(record: Retro, root: Path | None = None) -> Rendered:
     """The document and its regions."""
     return render(TEMPLATE, {**vars(record), "retro": record}, root)
+
+
+def with_head_of(record: Retro, root: Path, data: bytes) -> bytes:
+    """A document with the head of the course, or of a week alone, where the head is still as q1lab
+    wrote it for the other one."""
+
+    def head(course: bool) -> bytes:
+        text = document(replace(record, course=course), root).text
+        return text[: text.index("<!-- q1lab:begin")].encode()
+
+    other = head(not record.course)
+    return head(record.course) + data[len(other) :] if data.startswith(other) else data
 
 
 def file_name(quarter: str) -> str:
@@ -265,6 +279,7 @@ def gather(
         assessment=_ticks(week, done, "assessment", already),
         predictions=facts.predictions_table(predicted),
         calibration=calibrated(scores),
+        course=week.course,
     )
 
 

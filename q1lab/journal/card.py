@@ -73,7 +73,7 @@ def gather(store: Store, week: Week, counted: Sequence[kpis.KpiLine] | None = No
     ]
     newest = keeping.newest(store, learned.own_names(learned.modification(store, week.label)))
     study = telling.line(newest) if newest else ""
-    return Card(week.label, plain(week.title), tuple(sessions), study, tuple(numbers))
+    return Card(week.name, plain(week.title), tuple(sessions), study, tuple(numbers))
 
 
 def text(card: Card, width: int = 72) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -76,6 +76,51 @@ def predict(
     found = newest(store, variant, week)
     assert found is not None
     return found
+
+
+def read(typed: Mapping[str, str], names: Mapping[str, str]) -> dict[str, Any]:
+    """A prediction as it was typed: ``direction``, ``size``, ``matters``, ``sure``, ``why``, as the
+    keywords of ``predict``. Problem naming the part that is wrong, or missing, as ``names`` calls
+    it."""
+    parts = {"size": _nats, "matters": _nats, "sure": _share}
+    values = {name: read(names[name], typed[name]) for name, read in parts.items() if typed[name]}
+    if typed["direction"] == "same":
+        values.setdefault("size", 0.0)
+    for name in parts:
+        if name not in values:
+            raise Problem(f"{names[name]} is missing")
+    return {
+        "direction": typed["direction"],
+        "size": values["size"],
+        "matters": values["matters"],
+        "confidence": values["sure"],
+        "reasoning": typed["why"],
+    }
+
+
+def _nats(name: str, text: str) -> float:
+    """A number of nats. The sign belongs into the direction."""
+    try:
+        value = float(text.replace("−", "-").replace(",", "."))
+    except ValueError:
+        raise Problem(f"{name} is a number of nats such as 0.03, not {text!r}") from None
+    if not math.isfinite(value) or value < 0:
+        way = "--direction" if name.startswith("--") else "the direction"
+        raise Problem(f"{name} is a number of nats, 0 or more; {way} says which way")
+    return value
+
+
+def _share(name: str, text: str) -> float:
+    """70, 70% or 0.7 as 0.7."""
+    try:
+        value = float(text.strip().removesuffix("%").replace(",", "."))
+    except ValueError:
+        raise Problem(f"{name} is a percentage such as 70%, not {text!r}") from None
+    if text.strip().endswith("%") or value > 1:
+        value /= 100
+    if not math.isfinite(value) or not 0 <= value <= 1:
+        raise Problem(f"{name} lies between 0 and 100%, not {text}")
+    return value
 
 
 def newest(store: Store, variant: str, week: str | None = None) -> dict[str, Any] | None:

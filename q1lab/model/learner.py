@@ -73,6 +73,14 @@ def new_baseline(folder: Path, name: str = "model.py") -> Made:
     return Made(path, "baseline", parents.keep(text))
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder for a model, in one that is there."""
+    try:
+        folder.mkdir()
+    except OSError as error:
+        raise Problem(f"cannot make {folder}: {os_reason(error)}", FAILED) from None
+
+
 def note_file(store: Store, week: str, variant: str, made: Made) -> None:
     """Remember which file carries the week's modification. A choice of another variant stays as it
     is."""
@@ -188,17 +196,25 @@ def compare_with_reference(variant: str, file: Path) -> Beside:
     return Beside(diff, True)
 
 
-def next_hint(
+def open_hints(
     store: Store, week: str, content: Path, variant: str, failing: Collection[str] = ()
-) -> Hint:
-    """The first hint that answers one of the ``failing`` checks; without one, or when that was
-    used, the first that was not used yet (the last one when all were). Noted as used. Problem: no
-    such hints."""
+) -> list[Hint]:
+    """The hints that were used, and first the next one: the first that answers one of the
+    ``failing`` checks; without one, or when that was used, the first that was not used yet (the
+    last one when all were). Problem: no such hints."""
     ladder = hints(variant, content)
     used = learned.used_hints(store, week, variant)
     left = [one for one in ladder if one.stage not in used]
     fitting = [one for one in left if set(failing) & set(one.checks)]
     hint = next(iter((*fitting, *left)), ladder[-1])
+    return [hint, *(one for one in ladder if one.stage in used and one is not hint)]
+
+
+def next_hint(
+    store: Store, week: str, content: Path, variant: str, failing: Collection[str] = ()
+) -> Hint:
+    """The next of ``open_hints``, noted as used."""
+    hint = open_hints(store, week, content, variant, failing)[0]
     learned.use_hint(store, week, variant, hint.stage)
     return hint
 

@@ -45,7 +45,7 @@ def prepare(name: str, block_size: int) -> Data:
     elif name == "shakespeare":
         label, raw = "shakespeare", shakespeare()
     else:
-        label, raw = Path(name).name, read_text_file(expanded(name))
+        label, raw = Path(name).name, read_text_file(expanded(name).absolute())
     return keep(label, raw, block_size)
 
 
@@ -126,7 +126,7 @@ def shakespeare() -> bytes:
         path = path / "tinyshakespeare.txt" if path.is_dir() else path
         if not path.exists():
             raise Problem(f"Q1LAB_DATA: no file at {path}")
-        return _pinned(read_text_file(path, "Q1LAB_DATA"), str(path))
+        return _pinned(read_text_file(path), str(path))
     kept = paths.data_dir() / f"{SHAKESPEARE_SHA256}.txt"
     if kept.is_file() and sha256_file(kept) == SHAKESPEARE_SHA256:
         return kept.read_bytes()
@@ -149,8 +149,8 @@ def download(url: str, timeout: float = 30.0) -> bytes:
             error.close()  # it is an open answer, too
         raise Problem(
             f"cannot download Tiny Shakespeare ({reason}); "
-            "put the file somewhere and set Q1LAB_DATA to its path, "
-            "or train on --data stdlib",
+            "without a network there are --data stdlib, Python's own source text, and --data FILE, "
+            "a text of yours",
             FAILED,
         ) from None
     return data
@@ -169,13 +169,11 @@ def _pinned(raw: bytes, where: str) -> bytes:
     return raw
 
 
-def read_text_file(path: Path, said: str = "--data") -> bytes:
+def read_text_file(path: Path) -> bytes:
     """The bytes of a learner's file. Problem when it isn't a readable file of a sane size."""
     if not path.exists():
-        raise Problem(
-            f"{said} {path}: no such file; there are the built-in corpora {', '.join(BUILT_IN)}"
-        )
+        raise Problem(f"{path}: no such file; there are the built-in corpora {', '.join(BUILT_IN)}")
     try:
         return read_bytes(path, LARGEST)
     except OSError as error:
-        raise Problem(f"{said} {path}: {os_reason(error)}") from None
+        raise Problem(f"{path}: {os_reason(error)}") from None

@@ -7,6 +7,7 @@ import asyncio
 import gc
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from textual import events
@@ -21,7 +22,7 @@ from q1lab.tui.messages import Failed, SnapshotTaken
 from q1lab.tui.screens.study import StudyScreen
 from q1lab.tui.screens.too_small import TooSmallScreen, fits
 from q1lab.tui.setup import Setup
-from q1lab.tui.sheets import OVERVIEW
+from q1lab.tui.sheets import OVERVIEW, part_name
 from q1lab.tui.snapshot import Desk, Snapshot, Taker, ended_since
 from q1lab.tui.timed import TimedApp
 
@@ -55,7 +56,7 @@ class Q1Lab(TimedApp):
     VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
         *keys.bindings("app"),
-        Binding("ctrl+c", "leave", show=False, system=True),
+        Binding("ctrl+c", "end", show=False, system=True),
     ]
     MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {
         "study": _page("study", "StudyScreen"),
@@ -69,6 +70,8 @@ class Q1Lab(TimedApp):
     def __init__(self, setup: Setup) -> None:
         super().__init__()
         self.setup = setup
+        self.drafts: dict[str, dict[str, str]] = {}
+        """What was typed into forms and not kept, by their headings."""
         self.ended_by = 0
         """The signal that ended it."""
         self.config = setup.config
@@ -153,6 +156,21 @@ class Q1Lab(TimedApp):
         """A form has digits of its own: typed beside a field, they must not leave what was set."""
         return not (action == "go" and getattr(self.screen, "is_form", False))
 
+    def follow(self, course: bool) -> None:
+        """Tell the week as part of its course, or alone, from now on."""
+        from q1lab import config
+        from q1lab.week import content, progress
+
+        with self.careful():
+            config.put("course", str(course).lower())
+            week = content.load(self.setup.week.root, course)
+            self.setup = replace(self.setup, week=week)
+            self.desk.taker.content = week
+            self.ask(lambda store: progress.tick_those(store, week, "config"))
+            self.mutate_reactive(Q1Lab.snapshot)  # the pages are other ones
+            told = "as part of the course" if course else "by itself, and asks for no course"
+            self.notify(f"The week is told {told}.")
+
     def action_go(self, page: str) -> None:
         while len(self.screen_stack) > 1:
             self.pop_screen()
@@ -166,4 +184,21 @@ class Q1Lab(TimedApp):
         self.push_screen(_late("screens.help", "HelpScreen")()(screen, screen.focused))
 
     def action_leave(self) -> None:
-        self.exit()
+        self.screen.action_back()  # type: ignore[attr-defined]
+
+    def action_end(self) -> None:
+        """Close; where that ends or loses something, ask first."""
+        ends = [f"{name} is a draft, and it is lost." for name in self.drafts]
+        part = self.time.mine and self._part(self.timed_part)
+        if part:
+            ends.insert(0, f"The timer of {part_name(part)} runs, and it stops.")
+        if not ends:
+            self.exit()
+            return
+        ask = _late("screens.ask", "AskScreen")()
+
+        def answered(leave: bool | None) -> None:
+            if leave:
+                self.exit()
+
+        self.push_screen(ask("Leave q1lab?", "\n".join(ends), "Stay", "Leave"), answered)

@@ -3,6 +3,9 @@ read it.
 
 A learner moves a key in config.toml: ``[keymap]`` then ``"study.tick" = "x"``. The part before the
 dot says where the key works; a screen takes all of its own with ``bindings("study")``.
+
+Space and Enter act on the row under the cursor. Every other letter or sign means one thing in the
+whole app, dialogs included (tests/tui/test_keys.py).
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from textual.binding import Binding
+from textual.keys import format_key
 
 from q1lab.errors import Problem, nearest
 
@@ -23,12 +27,13 @@ class Key:
     """Textual's key names, comma separated."""
     action: str
     words: str
-    """What it does, in a word or two: the footer has little room."""
+    """What it does, in a word or two: the footer has little room. A letter or sign has the same
+    words on every screen."""
     more: str = ""
     """The same as a sentence, for help and palette."""
     footer: bool = False
     shown: str | None = None
-    """How the key is written, when Textual's own way would be odd."""
+    """How the key is written in the footer, where that is not its name."""
     priority: bool = False
     """Whether it comes before what the focused field does with the key."""
 
@@ -36,12 +41,12 @@ class Key:
 KEYS: dict[str, Key] = {
     # everywhere
     "app.study": Key("1", "app.go('study')", "study", "Go to the study screen"),
-    "app.lab": Key("2,l", "app.go('lab')", "lab", "Go to the lab: studies and their training"),
+    "app.lab": Key("2", "app.go('lab')", "lab", "Go to the lab: studies and their training"),
     "app.results": Key("3", "app.go('results')", "results", "Go to the results of past studies"),
     "app.progress": Key("4", "app.go('progress')", "progress", "Go to KPIs, papers and artifacts"),
-    "app.timer": Key("T", "app.timer", "timer", "Start or pause the timer of the part", False, "T"),
-    "app.help": Key("question_mark,f1", "app.help", "help", "All keys of this screen", True, "?"),
-    "app.quit": Key("q", "app.leave", "quit", "Leave; training goes on, progress is kept"),
+    "app.timer": Key("T", "app.timer", "timer", "Start or pause the timer of the part"),
+    "app.help": Key("question_mark,f1", "app.help", "help", "All keys of this screen", True),
+    "app.quit": Key("q", "app.leave", "leave", "Leave what is open; on a page, q1lab"),
     # study
     "study.tick": Key("space", "tick", "tick", "Tick the step, or take the tick away", True),
     "study.enter": Key("enter", "enter", "do it", "Do what the row under the cursor is for", True),
@@ -51,33 +56,22 @@ KEYS: dict[str, Key] = {
         "z", "zen", "reading mode", "Give the whole screen to the text, and back", True
     ),
     "study.week": Key("t", "week", "week", "Show or hide the week's pages", True),
-    "study.write": Key("e", "write", "write", "Write the step's answer; open its form"),
-    "study.editor": Key(
-        "E", "editor", "in $EDITOR", "Write the answer in your own editor", False, "E"
-    ),
+    "study.write": Key("e", "write", "edit", "Write the step's answer; open its form"),
+    "study.editor": Key("E", "editor", "in $EDITOR", "Write the answer in your own editor"),
     "study.act": Key("r", "act", "run", "Start what the row carries: a study, a check …"),
-    "study.hint": Key("h", "hint", "hint", "Show the next hint for the modification"),
-    "study.link": Key("o", "link", "open link", "Open a link of the text, such as the paper"),
-    "study.log": Key("L", "log_paper", "log paper", "Log how you read the paper", False, "L"),
+    "study.hint": Key("h", "hint", "hints", "Choose a hint for the modification"),
+    "study.link": Key("l", "link", "link", "Open a link of the text, such as the paper"),
     "study.unfold": Key("f", "unfold", "unfold", "Open or fold all answers of the page"),
-    "study.next": Key(
-        "n,right_square_bracket", "next(1)", "next page", "Go to the next page", False, "n"
-    ),
-    "study.back": Key(
-        "p,left_square_bracket", "next(-1)", "page before", "Go to the page before", False, "p"
-    ),
-    "study.open": Key("u", "open", "open step", "Go to the first unfinished step"),
-    "study.timer": Key(
-        "T", "timer", "timer", "Start the timer for this part, or pause it", False, "T"
-    ),
-    "study.yes": Key("y", "yes", "start timer", "Start the timer that is offered"),
-    "study.no": Key("x", "no", "no timer", "Don't start the timer that is offered"),
-    "study.filter": Key("slash", "find", "find", "Find a part or step by its words", False, "/"),
-    "study.glossary": Key("g", "glossary", "words", "Explain a word of the step or the page"),
+    "study.next": Key("n,right_square_bracket", "next(1)", "next", "Go to the next page"),
+    "study.back": Key("p,left_square_bracket", "next(-1)", "previous", "Go to the page before"),
+    "study.open": Key("u", "open", "unfinished", "Go to the first unfinished step"),
+    "study.timer": Key("T", "timer", "timer", "Start the timer for this part, or pause it"),
+    "study.yes": Key("y", "yes", "yes", "Start the timer that is offered"),
+    "study.no": Key("x", "no", "no", "Don't start the timer that is offered"),
+    "study.filter": Key("slash", "find", "find", "Find a part or step by its words"),
+    "study.glossary": Key("w", "glossary", "words", "Explain a word of the step or the page"),
     "study.copy": Key("c", "copy", "copy", "Copy the row's command, or the step's answer"),
-    "study.leave": Key(
-        "escape", "leave", "back", "Leave reading mode, or the week's pages", True, "esc"
-    ),
+    "study.leave": Key("escape", "leave", "back", "Leave reading mode, or the week's pages", True),
     # lab
     "lab.log": Key("enter", "log", "log", "Open the log of the run under the cursor", True),
     "lab.run": Key("r", "run", "run", "Plan a new study and start it", True),
@@ -85,53 +79,27 @@ KEYS: dict[str, Key] = {
     "lab.go_on": Key(
         "g", "go_on", "go on", "Train what the study lacks: stopped, crashed, failed runs", True
     ),
-    "lab.again": Key("a", "again", "again", "Train the run under the cursor, and no other"),
+    "lab.again": Key("R", "again", "run again", "Train the run under the cursor, and no other"),
     "lab.verdict": Key("v", "verdict", "verdict", "The whole comparison in words and bars", True),
     "lab.export": Key("o", "export", "export", "Write the chart or the numbers into a file"),
-    "lab.wandb": Key("w", "wandb", "W&B", "The study at Weights & Biases; upload it"),
-    "lab.filter": Key(
-        "slash", "filter", "studies", "List the studies, and filter them", False, "/"
-    ),
-    "lab.next": Key(
-        "n,right_square_bracket",
-        "next(1)",
-        "older",
-        "Look at the study before this one",
-        False,
-        "n",
-    ),
-    "lab.back": Key(
-        "p,left_square_bracket", "next(-1)", "newer", "Look at the study after this one", False, "p"
-    ),
+    "lab.wandb": Key("W", "wandb", "W&B", "The study at Weights & Biases; upload it"),
+    "lab.filter": Key("slash", "filter", "find", "List the studies, and find one by its words"),
+    "lab.next": Key("n,right_square_bracket", "next(1)", "next", "Go to the next older study"),
+    "lab.back": Key("p,left_square_bracket", "next(-1)", "previous", "Go to the next newer study"),
     "lab.metric": Key(
         "m", "metric", "val or train", "Chart the validation loss, or the training loss"
     ),
-    "lab.zoom_in": Key(
-        "plus,equals_sign", "zoom(1.5)", "zoom in", "Show less of the iters", False, "+"
-    ),
-    "lab.zoom_out": Key("minus", "zoom(0.6667)", "zoom out", "Show more of the iters", False, "-"),
+    "lab.zoom_in": Key("plus,equals_sign", "zoom(1.5)", "zoom in", "Show less of the iters"),
+    "lab.zoom_out": Key("minus", "zoom(0.6667)", "zoom out", "Show more of the iters"),
     "lab.pan_back": Key(
-        "comma,less_than_sign",
-        "pan(-0.25)",
-        "earlier",
-        "Move the chart to earlier iters",
-        False,
-        ",",
+        "comma,less_than_sign", "pan(-0.25)", "earlier", "Move the chart to earlier iters"
     ),
     "lab.pan_on": Key(
-        "full_stop,greater_than_sign",
-        "pan(0.25)",
-        "later",
-        "Move the chart to later iters",
-        False,
-        ".",
+        "full_stop,greater_than_sign", "pan(0.25)", "later", "Move the chart to later iters"
     ),
     "lab.whole": Key("0", "whole", "whole", "Show all iters again"),
-    "lab.log_loss": Key(
-        "y", "log_axis('loss')", "log loss", "A log scale for the loss, or a plain one"
-    ),
-    "lab.log_iter": Key(
-        "x", "log_axis('iter')", "log iter", "A log scale for the iters, or a plain one"
+    "lab.log_scale": Key(
+        "L", "log_scale", "log scale", "A log scale for the loss, for the iters, for both, for none"
     ),
     # results
     "results.open": Key("enter", "open", "open", "Open the study in the lab", True),
@@ -144,67 +112,86 @@ KEYS: dict[str, Key] = {
     "results.export": Key(
         "o", "export", "export", "Write results into a file: JSON, CSV, SVG, PNG", True
     ),
-    "results.filter": Key(
-        "slash", "filter", "filter", "Show only studies with these words", False, "/"
-    ),
-    "results.all": Key(
-        "escape", "unfilter", "all studies", "Leave the filter, and show all studies", True, "esc"
-    ),
-    "results.label": Key("n", "label", "note", "Write tags and a note on the study"),
-    "results.clear": Key("u", "clear", "unmark", "Take all marks away"),
+    "results.filter": Key("slash", "filter", "find", "Show only studies with these words"),
+    "results.all": Key("escape", "all", "back", "Leave the filter, and take all marks away", True),
+    "results.label": Key("e", "label", "edit", "Write tags and a note on the study"),
     # progress
-    "progress.edit": Key("e,enter", "edit", "edit", "Change the value under the cursor", True, "e"),
-    "progress.paper": Key("a", "add", "add", "Add a paper or an artifact", True),
-    "progress.share": Key(
-        "s", "share", "share", "Record where the post is, and where it was shared"
-    ),
+    "progress.edit": Key("e,enter", "edit", "edit", "Change the value under the cursor", True),
+    "progress.add": Key("a", "add", "add", "Add a paper, an artifact, or where the post is", True),
     "progress.tick": Key(
         "space", "mark", "tick", "Tick the statement, or take the tick away", True
     ),
-    "progress.copy": Key("c", "copy", "copy card", "Copy the progress card as text"),
-    "progress.remove": Key(
-        "delete,x", "remove", "remove", "Remove the row under the cursor", False, "x"
-    ),
+    "progress.copy": Key("c", "copy", "copy", "Copy the progress card as text"),
+    "progress.remove": Key("delete", "remove", "remove", "Remove the artifact under the cursor"),
     # the check pane
-    "check.again": Key(
-        "r", "again", "check again", "Check the file now; saving it does the same", True
-    ),
+    "check.again": Key("r", "again", "run", "Check the file now; saving it does the same", True),
     "check.edit": Key("e", "edit", "edit", "Open the file in your own editor", True),
-    "check.hint": Key("h", "hint", "hint", "Show the next hint for the modification", True),
+    "check.hint": Key("h", "hint", "hints", "Choose a hint for the modification", True),
     "check.diff": Key("d", "diff", "diff", "Show or hide what the file changes", True),
-    "check.text": Key("b", "text", "text", "Read the part's text beside the checks", True),
+    "check.text": Key("t", "text", "week", "Read the week's page beside the checks", True),
     "check.reference": Key(
-        "c", "compare", "reference", "Compare with the reference, once all checks pass"
+        "ctrl+o", "compare", "reference", "Compare with the reference, once all checks pass"
     ),
-    "check.back": Key("escape,q", "dismiss", "back", "Go back", True, "esc"),
+    "check.back": Key("escape", "back", "back", "Go back", True),
     # a new study
     "launch.start": Key(
         "ctrl+s", "start", "start", "Start the study as it is planned", True, None, True
     ),
+    "launch.how": Key("ctrl+n", "how", "how", "Go to how it trains: data, device, dtype …", True),
     "launch.reference": Key(
         "ctrl+o", "reference", "reference", "Show the diff of q1lab's own implementation", True
     ),
-    "launch.back": Key(
-        "escape", "dismiss(None)", "back", "Go back; nothing is started", True, "esc"
-    ),
+    "launch.back": Key("escape", "back", "back", "Go back; what was typed is a draft", True),
     # the comparison
     "verdict.export": Key(
         "o", "export", "export", "Write the chart or the numbers into a file", True
     ),
-    "verdict.more": Key(
-        "plus", "more", "more seeds", "Plan the seeds that the verdict names", True, "+"
-    ),
+    "verdict.more": Key("a", "more", "add", "Add the seeds that the verdict names", True),
     "verdict.budget": Key(
-        "e", "budget", "equal budget", "At equal training FLOPs, then at equal wall clock"
+        "b", "budget", "budget", "At equal training FLOPs, then at equal wall clock"
     ),
     "verdict.copy": Key("c", "copy", "copy", "Copy the comparison as text", True),
-    "verdict.back": Key("escape,q,v", "dismiss", "back", "Go back", True, "esc"),
+    "verdict.back": Key("escape", "back", "back", "Go back", True),
     # a run's log
-    "log.top": Key("home,g", "top", "top", "Go to the log's beginning", True, "g"),
-    "log.bottom": Key("end,G", "bottom", "follow", "Go to the log's end, and follow it", True, "G"),
-    "log.copy": Key("c", "copy", "copy path", "Copy where the log lies", True),
-    "log.back": Key("escape,q", "dismiss", "back", "Go back", True, "esc"),
+    "log.top": Key("home", "top", "top", "Go to the log's beginning", True),
+    "log.bottom": Key("end", "bottom", "follow", "Go to the log's end, and follow it", True),
+    "log.copy": Key("c", "copy", "copy", "Copy where the log lies", True),
+    "log.back": Key("escape", "back", "back", "Go back", True),
 }
+GONE = (
+    "study.log",
+    "lab.log_loss",
+    "lab.log_iter",
+    "results.clear",
+    "progress.paper",
+    "progress.share",
+)
+"""Actions that a keymap of an earlier version may name: their keys do nothing now."""
+
+NAMES = {
+    "escape": "Esc",
+    "enter": "Enter",
+    "space": "Space",
+    "tab": "Tab",
+    "pageup": "PgUp",
+    "pagedown": "PgDn",
+    "home": "Home",
+    "end": "End",
+    "f1": "F1",
+    "delete": "Del",
+}
+
+
+def key_name(key: str) -> str:
+    """One of Textual's key names as people write it: ``Ctrl+R``, ``?``."""
+    *mods, last = key.strip().split("+")
+    last = NAMES.get(last) or (last.upper() if mods and len(last) == 1 else format_key(last))
+    return "+".join([mod.capitalize() for mod in mods] + [last])
+
+
+def key_names(keys: str) -> str:
+    """Several of them, comma separated, in words."""
+    return " or ".join(dict.fromkeys(map(key_name, keys.split(","))))
 
 
 def bindings(where: str) -> list[Binding]:
@@ -230,7 +217,7 @@ def check_keymap(keymap: Mapping[str, str], where: str) -> dict[str, str]:
     """The remapping as Textual wants it. Problem naming file, key and the nearest action id
     otherwise."""
     for name, keys in keymap.items():
-        if name not in KEYS:
+        if name not in KEYS and name not in GONE:
             hint = nearest(name, KEYS, "`q1lab config --keys` names all actions")
             raise Problem(f"{where}: keymap has no action {name!r}; {hint}")
         if not isinstance(keys, str) or not keys.strip():
@@ -238,5 +225,7 @@ def check_keymap(keymap: Mapping[str, str], where: str) -> dict[str, str]:
                 f'{where}: keymap.{name!r} needs a key in quotes, such as "x" or "ctrl+r"'
             )
     return {
-        name: ",".join(part.strip() for part in keys.split(",")) for name, keys in keymap.items()
+        name: ",".join(part.strip() for part in keys.split(","))
+        for name, keys in keymap.items()
+        if name in KEYS
     }

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any, cast
 from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
 
 from q1lab.acts import ACTS
-from q1lab.tui.keys import KEYS
+from q1lab.tui.keys import KEYS, key_names
 from q1lab.tui.screens import acts
 from q1lab.tui.screens.base import Own
-from q1lab.tui.screens.help import key_name
 
 if TYPE_CHECKING:
     from q1lab.tui.app import Q1Lab
@@ -44,7 +43,7 @@ class Commands(Provider):
             found = active.get(name)
             if found is not None:
                 run = partial(app.run_action, key.action, found.node)
-                yield key.more or key.words, f"key {key_name(found.binding.key)}", run
+                yield key.more or key.words, f"key {key_names(found.binding.key)}", run
         for theme in sorted(
             app.available_themes, key=lambda one: (not one.startswith("q1lab"), one)
         ):
@@ -57,7 +56,7 @@ class Commands(Provider):
 
     async def discover(self) -> Hits:
         for title, text, run in self._all():
-            if not title.startswith("Theme: ") or "q1lab" in title:
+            if not title.startswith("Theme: ") or "q1lab" in title or "ansi" in title:
                 yield DiscoveryHit(title, run, help=text)
 
     async def search(self, query: str) -> Hits:

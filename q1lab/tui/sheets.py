@@ -42,9 +42,8 @@ def part_name(part: Part) -> str:
 
 def sheets(week: Week) -> Iterator[Sheet]:
     """All pages of the week."""
-    if week.overview.strip():
-        text = Text(_without_title(week.overview), "", 1)
-        yield Sheet(OVERVIEW, "", week.title, (text,))
+    if week.overview:
+        yield Sheet(OVERVIEW, "", week.title, week.overview)
     for session in week.sessions:
         if blocks := tuple(_introduction(session)):
             yield Sheet(f":{session.id}", session.id.upper(), session.title, blocks, session)
@@ -73,9 +72,3 @@ def _introduction(session: Session) -> Iterator[Block]:
     if session.output:
         lines = "\n".join(f"- {one}" for one in session.output)
         yield Text(f"### At the end you have\n\n{lines}", session.file, 1)
-
-
-def _without_title(markdown: str) -> str:
-    """The page's head says its title already."""
-    first, _, rest = markdown.lstrip("\n").partition("\n")
-    return rest.lstrip("\n") if first.startswith("# ") else markdown

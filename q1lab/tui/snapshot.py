@@ -110,6 +110,8 @@ class Taker:
         """Each run of the study in focus: its row, and what is shown of it, with its curves."""
         self._scanned = float("-inf")
         self._looked = self._more = False
+        self._trained: str | None = None
+        """The study that trained last, while one looked."""
         """Whether a look has been taken, and whether it left curves for the next one."""
         self._unreadable: dict[str, str] = {}
         """Why the studies that can't be read can't, by id."""
@@ -196,18 +198,23 @@ class Taker:
 
     def _look(self, store: Store) -> None:
         """Bring the lines and the study in focus up to date; the latter is worked out once."""
-        wanted = self.watched or self._newest()
+        wanted = self.watched or self._foremost()
         self._focus = self._view(store, wanted)
         known = dict(self._settled)
         if self._focus is not None:
             known[self._focus.line.id] = self._focus.line
         self._lines = view.lines(store, known, self._unreadable)
         self._settled = {line.id: line for line in self._lines if line.state == "finished"}
-        if not self.watched and self._newest() != wanted:
-            self._focus = self._view(store, self._newest())
+        if not self.watched and self._foremost() != wanted:
+            self._focus = self._view(store, self._foremost())
 
-    def _newest(self) -> str | None:
-        return next((line.id for line in self._lines if line.problem is None), None)
+    def _foremost(self) -> str | None:
+        """The study that trains; none does: the one that did, while one looked, else the newest."""
+        sound = {line.id: line.state for line in self._lines if line.problem is None}
+        self._trained = next(
+            (name for name, state in sound.items() if state == "running"), self._trained
+        )
+        return self._trained if self._trained in sound else next(iter(sound), None)
 
     def _tend(self) -> None:
         """Have somebody here follow what trains elsewhere: its runner may have been killed."""

@@ -26,7 +26,7 @@ BLANK = "____"
 def run(week: Week, models: Path, seconds: float = 300) -> list[Finding]:
     """The blocks that fail, each with file and line. Problem when the child itself can't run."""
     from q1lab.study import children
-    from q1lab.week.markdown import FILES
+    from q1lab.week.markdown import FILES, in_file
 
     blocks = [asdict(code) for code in week.code]
     folders = [str((week.root / FILES).resolve()), str(models)]
@@ -36,7 +36,10 @@ def run(week: Week, models: Path, seconds: float = 300) -> list[Finding]:
         threads=1,
         seconds=seconds,
     )
-    return [Finding(one["file"], one["line"], one["message"], False) for one in answer["findings"]]
+    return [
+        Finding(one["file"], in_file(week.lines, one["file"], one["line"]), one["message"], False)
+        for one in answer["findings"]
+    ]
 
 
 def main() -> None:

@@ -22,6 +22,10 @@ A variant's guide
 
 `{variant}` in text, titles and actions stands for the name of the chosen variant.
 
+Lines below `<!-- q1lab:course -->` are for those who follow the course that the week belongs to,
+those below `<!-- q1lab:alone -->` for those who came by themselves, and `<!-- q1lab:both -->` ends
+either. In week.toml they are written `# q1lab:course`.
+
 markdown-it says what is a heading, a step, a fence or HTML (cuts); rendering is the viewer's work.
 """
 
@@ -29,17 +33,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 
 from q1lab.errors import FAILED, Problem
+from q1lab.week.markdown import in_file
 from q1lab.week.model import ContentProblem, Finding, Week
 from q1lab.week.reading import read
 
 
-def load(root: Path) -> Week:
-    """Read the week in folder `root`. Raises ContentProblem with file and line if it can't be
-    used."""
-    week, findings = read(root)
+def load(root: Path, course: bool = True) -> Week:
+    """Read the week in folder `root`, as a week of its course or alone. Raises ContentProblem with
+    file and line if it can't be used."""
+    week, findings = read(root, course)
     fatal = [finding for finding in _ordered(findings, week) if finding.fatal]
     if week is None or fatal:
         raise ContentProblem(root, fatal)
@@ -50,13 +56,19 @@ def check(root: Path, variants: Collection[str] | None = None) -> list[Finding]:
     """Everything that is wrong with the week in `root`, in file and line order; [] when nothing is.
 
     `variants` are the names of the model files there are; without them the week's own list is
-    believed.
+    believed. It is read twice: with the course, and without it.
     """
     from q1lab.week.lint import lint
 
-    week, findings = read(root)
-    if week is not None:
-        findings = findings + lint(week, variants)
+    findings: list[Finding] = []
+    for course, words in ((True, ""), (False, " (without the course)")):
+        week, found = read(root, course)
+        if week is not None:
+            for one in lint(week, variants):
+                found.append(replace(one, line=in_file(week.lines, one.file, one.line)))
+        findings += [
+            replace(one, message=one.message + words) for one in found if one not in findings
+        ]
     return _ordered(findings, week)
 
 

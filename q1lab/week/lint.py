@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Sequence
 from q1lab import acts
 from q1lab.errors import Problem, nearest
 from q1lab.files import plain, read_text
-from q1lab.week.markdown import is_path
+from q1lab.week.markdown import for_way, is_path
 from q1lab.week.model import Action, Block, Finding, Fold, Part, Step, Text, Week, action_for
 from q1lab.week.reading import GLOSSARY, Lines
 
@@ -18,7 +18,8 @@ def lint(week: Week, models: Collection[str] | None) -> list[Finding]:
     findings: list[Finding] = []
     names = [variant.name for variant in week.variants]
     known = sorted(models) if models is not None else [*names, "baseline"]
-    lines = Lines(plain(read_text(week.root / "week.toml", encoding="utf-8-sig")))
+    text, _ = for_way(plain(read_text(week.root / "week.toml", encoding="utf-8-sig")), week.course)
+    lines = Lines(text)
     for index, name in enumerate(names):
         if name not in known:
             at = lines.table("variants", index)
@@ -308,6 +309,8 @@ def _blank(match: re.Match[str]) -> str:
 
 def _markdown(week: Week) -> Iterator[tuple[str, int, str]]:
     """All text of a week: file, line of its start, Markdown."""
+    for block in week.overview:
+        yield from _texts(block)
     for part in week.parts():
         for block in part.blocks:
             yield from _texts(block)

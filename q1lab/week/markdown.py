@@ -7,7 +7,7 @@ import re
 import shlex
 import textwrap
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
@@ -33,6 +33,8 @@ PART_ATTRIBUTES = ("id", "minutes")
 GUIDE_ATTRIBUTES = ("part",)
 STEP_ATTRIBUTES = ("id", "kind", "minutes", "needs", "into", "optional", "variant")
 GUIDE_MARK = "<!-- q1lab:guide -->"
+_WAY = re.compile(r"\s*(?:<!--|#) q1lab:(course|alone|both)(?: -->)?\s*$")
+"""Whom the lines below are for; a comment in Markdown, and in TOML."""
 FILES = "files"
 """The folder in a week that holds what `q1lab take` copies."""
 
@@ -50,17 +52,42 @@ _SUMMARY = re.compile(r"<summary>(.*?)</summary>", re.IGNORECASE)
 _TOML_LINE = re.compile(r"\(at line (\d+), column \d+\)|\(at end of document\)")
 
 
-class Reader:
-    """Collects findings while the files of one folder are read."""
+def for_way(text: str, course: bool) -> tuple[str, list[int]]:
+    """The lines of a file that are for those who follow the course, or for those who came by
+    themselves; and their numbers in the file."""
+    kept, numbers = [], []
+    other, way = "alone" if course else "course", "both"
+    for number, line in enumerate(text.split("\n"), 1):
+        if mark := _WAY.match(line):
+            way = mark[1]
+        elif way != other:
+            kept.append(line)
+            numbers.append(number)
+    return "\n".join(kept), numbers
 
-    def __init__(self, root: Path) -> None:
+
+def in_file(numbers: Mapping[str, list[int]], file: str, line: int) -> int:
+    """The number that a line has in its file, of one among the lines that were read."""
+    lines = numbers.get(file, [])
+    return lines[line - 1] if line <= len(lines) else line
+
+
+class Reader:
+    """Collects findings while the files of one folder are read, as they are with the course or
+    without it (``for_way``)."""
+
+    def __init__(self, root: Path, course: bool) -> None:
         self.root = root
+        self.course = course
+        self.numbers: dict[str, list[int]] = {}
+        """By file, the numbers of its lines that were read."""
         self.findings: list[Finding] = []
         self.ids: dict[str, str] = {}
         self.code: list[Code] = []
         self.cuts = Cuts()
 
     def add(self, file: str, line: int, message: str, fatal: bool = True) -> None:
+        line = in_file(self.numbers, file, line)
         self.findings.append(Finding(file, line, message, fatal))
 
     def text(self, name: str, asked_in: str, asked_at: int) -> str | None:
@@ -73,7 +100,9 @@ class Reader:
             why = "leads outside the content folder"
         else:
             try:
-                return plain(read_text(path, MAX_BYTES, "utf-8-sig"))
+                text = plain(read_text(path, MAX_BYTES, "utf-8-sig"))
+                told, self.numbers[name] = for_way(text, self.course)
+                return told
             except FileNotFoundError:
                 why = "is not there; create it or correct the name"
             except OSError as error:
@@ -95,7 +124,7 @@ class Reader:
         elif id_ in self.ids:
             why = f"id {id_!r} is used already at {self.ids[id_]}; ids are unique in a week"
         else:
-            self.ids[id_] = f"{file}:{line}"
+            self.ids[id_] = f"{file}:{in_file(self.numbers, file, line)}"
             return id_
         self.add(file, line, why)
         return f"line-{line}"
@@ -113,15 +142,23 @@ class Section:
 
 
 class Page:
-    """One file, cut at its ## lines. A `guide` is a variant's: its headings go one level down."""
+    """One file, cut at its ## lines, unless it is one `whole` page. A `guide` is a variant's: its
+    headings go one level down."""
 
     def __init__(
-        self, reader: Reader, file: str, text: str, variants: list[str], guide: str | None = None
+        self,
+        reader: Reader,
+        file: str,
+        text: str,
+        variants: list[str],
+        guide: str | None = None,
+        whole: bool = False,
     ) -> None:
         self.reader = reader
         self.file = file
         self.variants = variants
         self.guide = guide
+        self.whole = whole
         self.before: list[Block] = []
         self.sections: list[Section] = []
         self.blocks = self.before
@@ -208,7 +245,7 @@ class Page:
         self.at = end if after is None else after
 
     def _heading(self, line: str, at: int) -> None:
-        if line.startswith("## "):
+        if line.startswith("## ") and not self.whole:
             self._text(at, at + 1)
             self.sections.append(self._section(line[3:], at))
             self.blocks = self.sections[-1].blocks
@@ -246,7 +283,7 @@ class Page:
             self._add(first, f"optional must be yes or no, not {optional!r}")
         if not title:
             self._add(first, "this step has no text")
-        if self.blocks is self.before:
+        if self.blocks is self.before and not self.whole:
             self._add(first, "this step stands before the first part; move it below a ## line")
         actions = [action for one in pressed if (action := self._action(one))]
         inside_actions = {number for one in pressed for number in range(one.first, one.last)}
@@ -299,7 +336,7 @@ class Page:
         last = self.blocks[-1] if self.blocks else None
         if isinstance(last, Step) and last.kind == "recall" and last.answer is None:
             self.blocks[-1] = replace(last, answer=replace(fold, variant=last.variant))
-        elif self.blocks is not self.before:
+        elif self.blocks is not self.before or self.whole:
             self.blocks.append(fold)
 
     def _frames(self, name: str, at: int) -> tuple[str, ...]:

@@ -326,7 +326,8 @@ class Week:
     title: str
     goal: str
     next: str
-    overview: str
+    overview: tuple[Block, ...]
+    """The page before the sessions. Its steps belong to no part, and are counted nowhere."""
     sessions: tuple[Session, ...]
     variants: tuple[Variant, ...]
     kpis: tuple[Kpi, ...]
@@ -342,6 +343,11 @@ class Week:
     """The words of `glossary.md`, in its order."""
     variant: str | None = None
     """What `for_variant` narrowed this week to; None: all variants' blocks are still in."""
+    course: bool = True
+    """Whether it is told to those who follow the course that it is a week of; else to those who
+    came by themselves."""
+    lines: Mapping[str, list[int]] = field(default_factory=dict, repr=False)
+    """By file, the numbers of the lines that were read (markdown.for_way)."""
     _where: dict[str, tuple[Session, Part]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -383,10 +389,17 @@ class Week:
         return replace(
             self,
             sessions=tuple(session.told(chosen, numbers) for session in self.sessions),
-            overview=_named(self.overview, chosen, numbers),
+            overview=tuple(
+                _block_for(b, chosen, numbers) for b in self.overview if b.variant in (None, chosen)
+            ),
             numbers=numbers,
             variant=chosen,
         )
+
+    @property
+    def name(self) -> str:
+        """What it is called where others read it: the label means something in its course only."""
+        return self.label if self.course else "One week"
 
     def keeping(self, key: object, narrow: Callable[[], Week]) -> Week:
         """What ``narrow`` makes of this week. The last one is kept with its key: a viewer asks for

@@ -245,6 +245,15 @@ def tick(store: Store, week: str, step_id: str, done: bool) -> None:
     learned.tick(store, week, step_id, done)
 
 
+def tick_those(store: Store, week: Week, command: str) -> None:
+    """Tick the steps whose buttons are this command of q1lab: a choice was made."""
+    for step in (*week.overview, *week.steps()):
+        if isinstance(step, Step) and any(
+            action.argv()[:2] == ("q1lab", command) for action in step.actions
+        ):
+            tick(store, week.label, step.id, True)
+
+
 def answer(store: Store, week: str, step_id: str, text: str) -> None:
     """Keep an answer, byte for byte. A step with an answer is done; an empty one takes both
     away."""

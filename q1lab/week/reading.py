@@ -155,9 +155,10 @@ class Toml:
         self.reader.add(self.file, self.lines.key(key, at), message)
 
 
-def read(root: Path) -> tuple[Week | None, list[Finding]]:
-    """The week as far as it can be built, and all findings of reading it."""
-    reader = Reader(root)
+def read(root: Path, course: bool) -> tuple[Week | None, list[Finding]]:
+    """The week as far as it can be built, with the course or without it, and all findings of
+    reading it."""
+    reader = Reader(root, course)
     if not root.is_dir():
         reader.add("week.toml", 1, "there is no such folder; name the folder that holds week.toml")
         return None, reader.findings
@@ -188,15 +189,13 @@ def read(root: Path) -> tuple[Week | None, list[Finding]]:
     if not sessions and not reader.findings:
         reader.add("week.toml", 1, "the week has no sessions; add a [[sessions]] table")
     guides = _guides(toml, sessions, variants)
-    overview = top["overview"]
-    at = toml.lines.key("overview")
     files = root / FILES
     week = Week(
         label=top["label"],
         title=top["title"],
         goal=top["goal"],
         next=top["next"],
-        overview=(overview and reader.text(overview, "week.toml", at)) or "",
+        overview=_overview(toml, top["overview"], names),
         sessions=tuple(_guided(session, guides) for session in sessions),
         variants=tuple(variants),
         kpis=tuple(Kpi(**row) for row, _ in toml.rows("kpis", top["kpis"], KPI_KEYS)),
@@ -206,9 +205,18 @@ def read(root: Path) -> tuple[Week | None, list[Finding]]:
         code=tuple(reader.code),
         files=tuple(sorted(path.name for path in files.glob("*") if path.is_file())),
         terms=_terms(reader),
+        course=course,
+        lines=reader.numbers,
     )
     reader.cuts.keep()
     return week, reader.findings
+
+
+def _overview(toml: Toml, file: str, variants: list[str]) -> tuple[Block, ...]:
+    """The page before the sessions; nothing where week.toml names none."""
+    at = toml.lines.key("overview")
+    text = toml.reader.text(file, "week.toml", at) if file else None
+    return tuple(Page(toml.reader, file, text or "", variants, whole=True).before)
 
 
 def _results(toml: Toml, name: str) -> tuple[Measured, ...]:

@@ -17,6 +17,7 @@ import pytest
 
 from q1lab import cli, paths
 from q1lab.documents import regions
+from q1lab.documents.channels import LIMITS
 from q1lab.index import learned
 from q1lab.index.store import Store
 from q1lab.journal import evidence
@@ -25,6 +26,7 @@ from q1lab.tui.progress_rows import parts
 from q1lab.week import clock, content, progress
 from tests.kit import lab_home
 from tests.kit.repos import begun, git, of_its_own
+from tests.week.test_teaching import COURSE
 
 Fake = Callable[..., None]
 LOOKED = ("b1-diff", "b3-compare", "c1-words", "c2-lint", "c2-preview")
@@ -777,6 +779,47 @@ def test_every_answer_of_the_week_reaches_a_document(
     for step in week.steps():
         if step.into in ("confidence", "assessment"):
             assert step.title in documents[2].replace("\\", "")
+
+
+def test_a_week_alone_leaves_no_word_of_a_course(
+    repo: Path, q1lab: Q1lab, fake_trainer: Fake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing that is written, shown or copied asks for twelve weeks that were not."""
+    q1lab(*PREDICT)
+    q1lab("retro", "--yes")
+    course = (repo / "Q1_RETRO.md").read_text()
+    assert course.startswith("# Q1 retrospective: Foundations\n\nA review of twelve weeks")
+    assert "M04-W01" in course
+    assert q1lab("config", "set", "course", "false")[0] == "course = false\n"
+    study(fake_trainer)
+    for command in ("modification", "post new", "retro"):
+        q1lab(*command.split(), "--yes")
+    (post,) = (repo / "posts").glob("*.md")
+    assert post.name == "one-week-retrospective.md"
+    q1lab("post", "publish", "https://example.org/rope")
+    texts = [post.read_text(), (repo / "MODIFICATION.md").read_text()]
+    texts += [(repo / "Q1_RETRO.md").read_text(), q1lab("card")[0], q1lab("kpi")[0]]
+    texts += [q1lab("post", "text", channel)[0] for channel in LIMITS]
+    for text in texts:
+        assert not COURSE.search(text), COURSE.findall(text)
+    kpis = json.loads(q1lab("kpi", "--json")[0])["kpis"]
+    assert [kpi["target"] for kpi in kpis] == [1, 1, 1]
+    # and back again: the heads, which are in no region, too
+    q1lab("config", "set", "course", "true")
+    for command in ("modification", "retro"):
+        q1lab(command, "--yes")
+    assert (repo / "Q1_RETRO.md").read_text().startswith(course.partition("<!--")[0])
+    assert "in the week M03-W04." in (repo / "MODIFICATION.md").read_text()
+
+
+def test_how_one_came_ticks_the_step_that_asks(repo: Path, q1lab: Q1lab) -> None:
+    q1lab("config", "set", "course", "maybe", code=2)
+    with Store() as store:
+        assert not progress.read(store, "M03-W04").of("way").done
+    q1lab("config", "set", "course", "false")
+    with Store() as store:
+        assert progress.read(store, "M03-W04").of("way").done
+    q1lab("--content", str(repo), "config", "set", "course", "true")  # no week is no reason to fail
 
 
 def test_lint_and_words_without_a_draft(repo: Path, q1lab: Q1lab) -> None:

@@ -1,7 +1,7 @@
 """The verdict as text: one golden file for each outcome, and what must hold at any width and for
 any record.
 
-After a wanted change of wording: ``WRITE_GOLDEN=1 pytest tests/compare/test_verdict.py``, and read
+After a wanted change of wording: ``UPDATE_GOLDEN=1 pytest tests/compare/test_verdict.py``, and read
 the diff.
 """
 
@@ -71,7 +71,7 @@ VERDICTS = {
 def test_golden(name: str) -> None:
     path = GOLDEN / f"{name}.txt"
     text = "\n".join(lines(CASES[name], 80)) + "\n"
-    if os.environ.get("WRITE_GOLDEN"):
+    if os.environ.get("UPDATE_GOLDEN"):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     assert text == path.read_text(encoding="utf-8")

@@ -31,8 +31,8 @@ from q1lab.tui import palette
 from q1lab.tui.app import Q1Lab
 from q1lab.tui.bursts import CHOICES, MOVES
 from q1lab.tui.screens import acts, forms, plans
+from q1lab.tui.screens.ask import AskScreen
 from q1lab.tui.screens.check import CheckScreen
-from q1lab.tui.screens.choose import ChangeScreen
 from q1lab.tui.screens.document import DocumentScreen
 from q1lab.tui.screens.launch import LaunchScreen
 from q1lab.tui.screens.study import StudyScreen
@@ -125,27 +125,25 @@ async def stopped_study(pilot: Pilot[Any], repo: Path) -> None:
 
 OPEN: dict[str, Opener] = {
     "AnswerScreen": form("write"),
+    "AskScreen": doing(lambda app, _: app.push_screen(AskScreen("Change?", "", "Keep", "Do"))),
     "AwayScreen": away,
     "CheckScreen": doing(
         lambda app, _: app.push_screen(CheckScreen("model.py", "rope", None, checks))
     ),
-    "ChangeScreen": doing(lambda app, _: app.push_screen(ChangeScreen("Change?"))),
     "CommitScreen": doing(lambda app, _: acts.command(app, ["q1lab", "modification"])),
     "DocumentScreen": doing(lambda app, repo: app.push_screen(DocumentScreen(repo / "notes.md"))),
     "ErrorScreen": doing(lambda app, _: app.tell("It did not work.")),
     "FieldsScreen": doing(lambda app, _: forms.form(app, "paper add")),
-    "FindScreen": by("slash"),
-    "GlossaryScreen": by("g"),
+    "GlossaryScreen": by("w"),
     "HelpScreen": by("question_mark"),
-    "HintScreen": by("h"),
+    "HintScreen": by("h", "enter"),
     "LabScreen": lab(),
     "LaunchScreen": doing(
         lambda app, _: plans.launch(app, Wish("gqa", seeds="1", overrides={"max_iters": "40"}))
     ),
     "OutputScreen": lambda pilot, repo: pane_of(pilot, "print('said')", repo),
     "Palette": by("ctrl+p"),
-    "PickScreen": by("L"),
-    "PredictScreen": form("predict"),
+    "PickScreen": by("h"),
     "ProgressScreen": by("4"),
     "RecallScreen": form("recall"),
     "ResultsScreen": by("3"),
@@ -153,10 +151,14 @@ OPEN: dict[str, Opener] = {
     "StudyScreen": by(),
     "TooSmallScreen": too_small,
     "VerdictScreen": lab("v"),
-    "WandbScreen": lab("w"),
+    "WandbScreen": lab("W"),
     "WelcomeScreen": doing(lambda app, _: palette.welcome(app)),
 }
-MORE: dict[str, Opener] = {"a stopped study": stopped_study}
+MORE: dict[str, Opener] = {
+    "a stopped study": stopped_study,
+    "a prediction": form("predict"),
+    "the finder": by("slash"),
+}
 """Other states of a screen."""
 
 
@@ -257,7 +259,7 @@ def bound(app: Q1Lab) -> list[str]:
     found: dict[tuple[object, str], str] = {}
     for key, active in app.screen.active_bindings.items():
         action = active.binding.action
-        leaves = action in ("app.leave", "quit") or (action, active.node) == ("leave", app)
+        leaves = action in ("app.leave", "quit", "end")
         leaves = leaves or key == "ctrl+c"  # with nothing selected that it could copy
         if active.enabled and not leaves:
             found.setdefault((active.node, action), key)
@@ -318,13 +320,13 @@ def world(
 
 SAMPLE = {
     "PickScreen": ("enter", "q"),
-    "FindScreen": ("enter",),
+    "the finder": ("enter",),
     "FieldsScreen": ("enter",),
     "CommitScreen": ("enter",),
     "LaunchScreen": ("ctrl+s",),
-    "PredictScreen": ("ctrl+s",),
-    "StudyScreen": ("h", "space", "L"),
+    "StudyScreen": ("h", "space"),
     "a stopped study": ("g",),
+    "a prediction": ("ctrl+s",),
 }
 
 
@@ -400,7 +402,7 @@ async def test_the_second_click_of_a_double_click_does_not_fall_through(
             await at_rest(pilot)
         after = left(app, repo)
         assert after["open"] == ["StudyScreen"]
-        assert after["papers"] != before["papers"]
+        assert after["hints"] != before["hints"]
         burst(pilot, *clicks(x, y, times=1))
         await at_rest(pilot)
         assert left(app, repo) == after
@@ -410,13 +412,13 @@ async def test_a_dialog_under_another_closes_when_that_is_gone(world: Callable[[
     repo = world()
     app = an_app(repo)
     async with app.run_test(size=(100, 30)) as pilot:
-        await opened(pilot, "FindScreen", repo)
+        await opened(pilot, "PickScreen", repo)
         below = app.screen
         app.tell("It did not work.")
         await pilot.pause()
         below.dismiss(None)
         await at_rest(pilot)
-        assert [type(one).__name__ for one in app.screen_stack][1:] == ["FindScreen", "ErrorScreen"]
+        assert [type(one).__name__ for one in app.screen_stack][1:] == ["PickScreen", "ErrorScreen"]
         await pilot.press("escape")
         await at_rest(pilot)
         assert [type(one).__name__ for one in app.screen_stack] == ["StudyScreen"]

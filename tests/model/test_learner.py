@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -128,8 +131,24 @@ def test_new_never_overwrites(repo: Path) -> None:
     assert "already there" in refused(new, "rope")
     assert (repo / "rope.py").read_text() == "precious\n"
     ok(new, "rope", "--name", "rope2.py")
-    assert "already there" in refused(new, "--baseline")
+    said = ok(new, "--baseline").output  # the first thing that the week offers: one may have it
+    assert "model.py is your model, and stays as it is: `q1lab check model.py --for base" in said
+    assert "already there" in refused(new, "--baseline", "--name", "rope2.py")
     assert (repo / "model.py").read_bytes() == baseline()
+
+
+def test_new_without_git_makes_the_folder(tmp_path: Path) -> None:
+    def made(folder: str) -> str:
+        words = [sys.executable, "-m", "q1lab", "new", "--baseline", "--repo", folder]
+        env = {**os.environ, "PATH": str(tmp_path)}
+        return subprocess.run(
+            words, cwd=tmp_path, env=env, capture_output=True, text=True, check=False
+        ).stderr
+
+    without = "fresh: a new folder. Without git, which is not installed, it is no repository"
+    assert without in made("fresh")
+    assert (tmp_path / "fresh" / "model.py").read_bytes() == baseline()
+    assert made("a/b").startswith("q1lab: cannot make")
 
 
 def test_new_makes_the_repository_and_a_first_model(tmp_path: Path) -> None:

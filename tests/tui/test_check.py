@@ -20,6 +20,7 @@ from q1lab.tui.screens import acts
 from q1lab.tui.screens.check import CheckScreen
 from q1lab.tui.screens.hint import HintScreen
 from q1lab.tui.screens.launch import LaunchScreen
+from q1lab.tui.screens.pick import PickScreen
 from q1lab.tui.widgets.check_words import ending
 from q1lab.week.model import Action
 from tests.kit.lab_home import words
@@ -122,19 +123,19 @@ async def test_red_then_saved_then_green_and_it_waits(repo: Path) -> None:
         assert app_.snapshot.progress.of(step).done
         assert app_.screen is screen  # it never goes on by itself
         assert len(runner.texts) == 2
-        await pilot.press("c")
+        await pilot.press("ctrl+o")
         await until(pilot, lambda: isinstance(app_.screen, HintScreen))
         assert "the reference rope.py" in str(app_.screen.query_one(".dialog").border_title)
         assert app_.screen.query("Markdown")
         await pilot.press("escape")
         await until(pilot, lambda: app_.screen is screen)
-        await pilot.press("b")  # the part's text, in the diff's place
+        await pilot.press("t")  # the part's text, in the diff's place
         await until(
             pilot,
             lambda: screen.query("#reader Prose") and screen.query_one("#reader").display,
         )
         assert not screen.query_one("#check-diff").display
-        await pilot.press("b")
+        await pilot.press("t")
         assert screen.query_one("#check-diff").display
         await pilot.press("r")
         await until(pilot, lambda: len(runner.texts) == 3)
@@ -168,7 +169,7 @@ async def test_a_file_that_vanishes_and_comes_back(repo: Path) -> None:
         (repo / "rope.py").unlink()
         await until(pilot, lambda: "There is no" in words(app_))
         assert "✗ the angles differ" in words(app_)
-        await pilot.press("r", "c", "d")
+        await pilot.press("r", "ctrl+o", "d")
         (repo / "rope.py").write_text(text)
         await until(pilot, lambda: screen.report is not None)
         assert "There is no" not in words(app_)
@@ -181,6 +182,8 @@ async def test_hints_come_in_order_and_are_recorded(repo: Path) -> None:
         await opened(pilot, Runner())
         for stage in (1, 2):
             await pilot.press("h")
+            await until(pilot, lambda: isinstance(app_.screen, PickScreen))
+            await pilot.press("enter")
             await until(pilot, lambda: isinstance(app_.screen, HintScreen))
             await until(pilot, lambda stage=stage: f"rope, hint {stage} of 4" in words(app_))
             await pilot.press("escape")
@@ -201,6 +204,8 @@ async def test_the_check_that_fails_chooses_the_hint(repo: Path) -> None:
         assert "h gives the hint that helps" in words(app_)
         for stage in (3, 1, 2):  # the idea, then what leads there
             await pilot.press("h")
+            await until(pilot, lambda: isinstance(app_.screen, PickScreen))
+            await pilot.press("enter")
             await until(pilot, lambda stage=stage: f"rope, hint {stage} of 4" in words(app_))
             assert "what fails: rope: angles" in words(app_)
             assert "checks:" not in words(app_)
@@ -223,6 +228,8 @@ async def test_of_several_checks_that_fail_the_lowest_hint_helps_first(repo: Pat
         await until(pilot, lambda: screen.report is not None)
         for stage, about in ((2, "no position table"), (3, "angles")):  # the place, then the idea
             await pilot.press("h")
+            await until(pilot, lambda: isinstance(app_.screen, PickScreen))
+            await pilot.press("enter")
             await until(pilot, lambda stage=stage: f"rope, hint {stage} of 4" in words(app_))
             assert f"what fails: rope: {about}" in words(app_)
             await pilot.press("escape")
@@ -232,7 +239,7 @@ async def test_no_hints_are_offered_for_the_baseline(repo: Path) -> None:
     app_ = app(repo)
     async with app_.run_test(size=(100, 30)) as pilot:
         await app_.push_screen(CheckScreen("model.py", "baseline", None, Runner()))
-        await until(pilot, lambda: "check again" in words(app_))
+        await until(pilot, lambda: "edit" in words(app_))
         assert "hint" not in words(app_).splitlines()[-1]
         await pilot.press("h")
         assert isinstance(app_.screen, CheckScreen)

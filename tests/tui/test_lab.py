@@ -13,6 +13,7 @@ from textual.widgets import Input, OptionList
 
 from q1lab.index.store import Store
 from q1lab.study import launch, studies, told
+from q1lab.study.series import SWEEP, Series
 from q1lab.study.states import State
 from q1lab.tracking import state as wandb_state
 from q1lab.tui.screens.error import ErrorScreen
@@ -128,7 +129,7 @@ async def test_a_diverged_run_is_shown_and_stays() -> None:
     train(study, "modified", 0, 400, state="diverged", message="the loss is not a number")
     async with app().run_test(size=(120, 40)) as pilot:
         screen = await open_lab(pilot)
-        await pilot.press("down", "a")
+        await pilot.press("down", "R")
         await until(pilot, lambda: "A diverged run is a result" in notices(pilot.app))
         assert not launch.is_alive(study.files)
         assert screen.chosen_run is not None
@@ -177,7 +178,7 @@ async def test_a_failed_cell_heals_alone(fake_trainer: Callable[..., None]) -> N
         names = [run.name for run in screen.view.runs]
         grid.move_cursor(row=names.index("modified-seed1"))
         fake_trainer()
-        await pilot.press("a")
+        await pilot.press("R")
         await until(
             pilot, lambda: attempts()["modified-seed1"][0] == "finished", "the cell did not heal"
         )
@@ -197,7 +198,7 @@ async def test_the_lab_says_how_the_study_stands_with_wandb() -> None:
     async with app().run_test(size=(120, 40)) as pilot:
         await open_lab(pilot)
         await until(pilot, lambda: "W&B offline" in words(pilot.app))
-        await pilot.press("w")
+        await pilot.press("W")
         await until(pilot, lambda: "upload now" in words(pilot.app))
         for run in study.runs:
             size = study.files.run(run.name).events.stat().st_size
@@ -222,7 +223,7 @@ async def test_a_failed_upload_is_told_where_it_was_asked_for() -> None:
     compared(study)
     async with app().run_test(size=(100, 30)) as pilot:
         await open_lab(pilot)
-        await pilot.press("w")
+        await pilot.press("W")
         await until(pilot, lambda: "upload now" in words(pilot.app))
         await pilot.press("enter")
         await until(pilot, lambda: "no W&B key is configured" in words(pilot.app))
@@ -292,6 +293,20 @@ async def test_several_studies_are_listed_and_filtered(size: tuple[int, int]) ->
         assert screen.query_one("#study-filter", Input).value == ""
 
 
+async def test_it_opens_on_what_trains_and_stays_there_when_that_ends() -> None:
+    trains = make_study("swiglu-1", "swiglu", created="2026-03-01T09:00:00+00:00")
+    make_study("rope-1", created="2026-03-02T09:00:00+00:00")  # newer, and only planned
+    held = training(trains)
+    async with app().run_test(size=(100, 30)) as pilot:
+        screen = await open_lab(pilot)
+        await until(pilot, lambda: screen.view.line.id == "swiglu-1")
+        for one in held:
+            os.close(one)
+        finish(trains)
+        await until(pilot, lambda: screen.view.line.state != "running")
+        assert screen.view.line.id == "swiglu-1"
+
+
 async def test_the_chart_names_the_study_that_one_looks_at_also_before_its_first_loss() -> None:
     for variant in ("swiglu", "rmsnorm"):
         make_study(f"{variant}-1", variant)
@@ -316,7 +331,7 @@ async def test_the_chart_zooms_pans_and_changes_its_axes() -> None:
         assert chart.span[1] < 1
         await pilot.press("full_stop", "full_stop")
         assert chart.span[1] == 1
-        await pilot.press("0", "y", "x", "m")
+        await pilot.press("0", *"LLL", "m")
         assert (chart.span, chart.log_loss, chart.log_iter, chart.metric) == (
             (0.0, 1.0),
             True,
@@ -371,15 +386,19 @@ async def test_the_verdict_answers_at_equal_budgets_in_turn() -> None:
         seen = words(pilot.app).splitlines()
         await pilot.press("c")
         await until(pilot, lambda: "the comparison as text" in words(pilot.app))
-        assert words(pilot.app).splitlines()[:-1] == seen[:-1], "it covers nothing that one reads"
+        now = words(pilot.app).splitlines()
+        assert "the comparison as text" in now[-2]
+        assert now[-1] == seen[-1], "it covers no keys"
+        read = [line.rstrip(" ▁▂▃▄▅▆▇█") for line in seen]  # without the scrollbar
+        assert [line.rstrip(" ▁▂▃▄▅▆▇█") for line in now[:-2]] == read[:-2], "it moves nothing"
         before = text()
-        await pilot.press("e")
+        await pilot.press("b")
         await until(pilot, lambda: "At equal training FLOPs" in text())
-        await pilot.press("e")
+        await pilot.press("b")
         await until(pilot, lambda: "At equal wall clock" in text())
         assert text().startswith(before)
         assert "not declared before them" in text()
-        await pilot.press("e")
+        await pilot.press("b")
         await until(pilot, lambda: text() == before)
     with Store() as store:  # it was looked at: a step of the week waits for that
         assert list(store.setting("looked:M03-W04")["compare"]) == [study.id]
@@ -450,3 +469,22 @@ async def test_a_divergence_and_a_stall_are_told(monkeypatch: pytest.MonkeyPatch
         stalled = "rope-1 has written nothing for 0 minutes"
         await until(pilot, lambda: stalled in notices(pilot.app), "the stall was not told")
     os.close(locked)
+
+
+async def test_the_comparison_of_a_sweep_shows_the_sweeps_table() -> None:
+    members = ("rope", "swiglu")
+    for at, variant in enumerate(members):
+        declared = Series("sweep-1", SWEEP, members, at, 0.025)
+        study = make_study(f"{variant}-1", variant, series=declared)
+        finish(study)
+        compared(study)
+    async with app().run_test(size=(100, 40)) as pilot:
+        await open_lab(pilot)
+        await pilot.press("v")
+        await until(pilot, lambda: isinstance(pilot.app.screen, VerdictScreen))
+        screen = pilot.app.screen
+        assert isinstance(screen, VerdictScreen)
+        await until(pilot, lambda: screen.series is not None)
+        text = "\n".join(line.plain for line in screen.lines(90))
+        assert "sweep-1" in text
+        assert all(name in text for name in members)

@@ -281,7 +281,8 @@ async def test_data_that_were_chosen_are_what_the_form_names(
         progress.choose_data(store, str(own), "own.txt", 11)
     async with app().run_test(size=(100, 40)) as pilot:
         screen = await open_launch(pilot)
-        assert "own.txt; or a file" in words(pilot.app)
+        await pilot.press("ctrl+n")
+        await until(pilot, lambda: "own.txt; or a file" in words(pilot.app))
         await until(pilot, lambda: screen.draft is not None, "no estimate came")
         assert screen.draft.study.data.name == "own.txt"
 
@@ -317,3 +318,31 @@ async def test_a_key_typed_ahead_of_the_form_finds_it_complete() -> None:
         await until(pilot, lambda: isinstance(pilot.app.screen, LabScreen))
         await settled(pilot)
         assert pilot.app.is_running
+
+
+async def test_what_then_how_with_the_values_that_fields_come_to(
+    fake_trainer: Callable[..., None],
+) -> None:
+    async with app().run_test(size=(80, 24)) as pilot:
+        screen = await open_launch(pilot)
+        await until(pilot, lambda: screen.draft is not None, "no estimate came")
+        assert "1 of 2: what" in words(pilot.app)
+        assert screen.query_one("#seeds").is_on_screen
+        assert not screen.query_one("#iters").is_on_screen
+        await pilot.press("enter")
+        await until(pilot, lambda: "2 of 2: how" in words(pilot.app))
+        await until(pilot, lambda: screen.query_one("#iters").is_on_screen)
+        assert not screen.query_one("#seeds").is_on_screen
+        assert screen.draft is not None
+        study = screen.draft.study
+        for value in (f"{study.max_iters:,}", study.device, study.dtype, "this machine"):
+            assert value in words(pilot.app)
+        screen.query_one("#iters", Input).value = "4x"
+        await until(pilot, lambda: "iters '4x': give a whole number" in said(screen))
+        await pilot.press("escape")
+        await until(pilot, lambda: "1 of 2: what" in words(pilot.app))
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(pilot.app.screen, LabScreen))
+        assert pilot.app.drafts["A new study"]["iters"] == "4x"
+        screen = await open_launch(pilot)
+        await until(pilot, lambda: screen.query_one("#iters", Input).value == "4x")

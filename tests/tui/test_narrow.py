@@ -19,7 +19,6 @@ from q1lab.tui.screens.choose import choose
 from q1lab.tui.screens.commit import CommitScreen
 from q1lab.tui.screens.fields import FieldsScreen
 from q1lab.tui.screens.pick import PickScreen
-from q1lab.tui.screens.predict import PredictScreen
 from q1lab.tui.screens.verdict import VerdictScreen
 from q1lab.tui.widgets.reader import Reader
 from q1lab.tui.widgets.rows import Rows
@@ -41,9 +40,7 @@ def last(app: Q1Lab) -> str:
 def whole(screen: Screen[Any]) -> bool:
     """Whether every field and button is on screen, none of its cells behind an edge."""
     box = screen.query_one(".dialog").content_region
-    parts = [
-        one for one in screen.query("Input, Button, TextArea, Select, RadioSet") if one.display
-    ]
+    parts = [one for one in screen.query("Input, Button, TextArea, Select") if one.display]
     return bool(parts) and all(box.contains_region(one.region) for one in parts)
 
 
@@ -54,13 +51,13 @@ async def shown(pilot: Pilot[None], kind: type[Screen[Any]]) -> None:
 
 async def test_the_prediction_is_whole() -> None:
     async with running(some_progress, size=SMALLEST) as (app, pilot):
-        app.push_screen(PredictScreen(app.week.label, "rope", "a3-predict"))
-        await shown(pilot, PredictScreen)
+        forms.predict(app, "rope", "a3-predict")
+        await shown(pilot, FieldsScreen)
         await until(pilot, lambda: whole(app.screen))
         assert "the final val loss will be" in words(app)
         assert "missing" not in words(app)  # nothing was typed yet
         app.screen.query_one("#size", Input).value = "0.03"
-        await until(pilot, lambda: "δ is missing." in words(app))
+        await until(pilot, lambda: "matters is missing" in words(app))
 
 
 async def test_forms_are_whole_and_show_every_choice() -> None:
@@ -122,6 +119,17 @@ for piece in (b"one ", b"line: \\xce", b"\\xb4", b"\\n", b"another"):
         await until(pilot, lambda: pane.code == 0)
         log = pane.query_one(RichLog)
         await until(pilot, lambda: [line.text for line in log.lines] == ["one line: δ", "another"])
+        await until(pilot, lambda: log.size.height == 2)  # the box is as tall as its text
+
+
+async def test_a_long_output_has_the_screen_and_scrolls(tmp_path: Path) -> None:
+    app = prepared(some_progress)
+    async with app.run_test(size=SMALLEST) as pilot:
+        pane = await pane_of(pilot, "for n in range(100): print(n)", tmp_path)
+        await until(pilot, lambda: pane.code == 0)
+        log = pane.query_one(RichLog)
+        await until(pilot, lambda: log.size.height > 10 and log.max_scroll_y > 80)
+        assert pane.box.region.bottom <= app.size.height
 
 
 async def test_a_line_that_is_begun_is_not_shown_twice_after_a_resize(tmp_path: Path) -> None:

@@ -107,7 +107,9 @@ def test_inside_q1labs_own_clone_a_folder_beside_it_is_offered(tmp_path: Path) -
     mine = tmp_path / "mine"
     (mine / ".git").mkdir(parents=True)
     assert offered(mine) == mine
-    assert offered(tmp_path) is None
+    assert offered(tmp_path) == tmp_path / "transformer-from-scratch"
+    (tmp_path / "model.py").touch()
+    assert offered(tmp_path) == tmp_path
 
 
 def test_a_failing_check_comes_before_the_hint() -> None:

@@ -67,23 +67,23 @@ async def test_papers_and_artifacts_are_added_ticked_and_removed() -> None:
         await pilot.press("4")
         await until(pilot, lambda: "progress" in app.snapshot.pages)
         app.screen.query_one("#papers").focus()
-        await pilot.press("a")
+        await pilot.press("a", "enter")
         await until(pilot, lambda: isinstance(app.screen, FieldsScreen))
         app.screen.query_one("#title", Input).value = "RoFormer [v5]"
         app.screen.query_one("#done", Select).value = "no"
         await pilot.press("ctrl+s")
         await until(pilot, lambda: "☐ RoFormer [v5]" in rows_of(app, "papers"))
-        await pilot.press("space")
+        await pilot.press("space", "tab", "enter")
         await until(pilot, lambda: "✓ RoFormer [v5]" in rows_of(app, "papers"))
         app.screen.query_one("#artifacts").focus()
-        await pilot.press("a")
+        await pilot.press("a", "enter")
         await until(pilot, lambda: isinstance(app.screen, FieldsScreen))
         await pilot.press("ctrl+s")
         assert isinstance(app.screen, FieldsScreen), "an artifact without a title was kept"
         app.screen.query_one("#title", Input).value = "transformer-from-scratch"
         await pilot.press("ctrl+s")
         await until(pilot, lambda: "transformer-from-scratch" in rows_of(app, "artifacts"))
-        await pilot.press("x")
+        await pilot.press("delete", "tab", "enter")
         await until(pilot, lambda: "transformer-from-scratch" not in rows_of(app, "artifacts"))
     with Store() as store:
         assert [paper["title"] for paper in reading.papers(store)] == ["RoFormer [v5]"]

@@ -10,6 +10,8 @@ from textual.widgets import Input, Select
 
 from q1lab import paths
 from q1lab.compare import results
+from q1lab.compare.results import ResultLine
+from q1lab.compare.stats import Interval
 from q1lab.index import ingest, labels
 from q1lab.index.store import Store
 from q1lab.tui.screens.fields import FieldsScreen
@@ -17,7 +19,7 @@ from q1lab.tui.screens.lab import LabScreen
 from q1lab.tui.screens.results import ResultsScreen
 from q1lab.tui.screens.verdict import VerdictScreen
 from q1lab.tui.widgets.forest import ForestPlot
-from q1lab.tui.widgets.results_table import ResultsTable
+from q1lab.tui.widgets.results_table import ResultsTable, _plotted, axis_of
 from tests.kit.lab_home import (
     app,
     compared,
@@ -86,7 +88,7 @@ async def test_studies_on_different_data_never_stand_side_by_side() -> None:
         assert [bar.label for bar in plot.forest.bars] == ["llama-1", "swiglu-1"]
         await pilot.press("space")
         assert [bar.label for bar in plot.forest.bars] == ["llama-1"]
-        await pilot.press("u")
+        await pilot.press("escape")
         assert screen.query_one(ResultsTable).marked == []
 
 
@@ -155,7 +157,7 @@ async def test_tags_and_notes_are_shown_written_and_filtered_by() -> None:
         assert [line.id for line in table.lines] == ["llama-1"]
         await pilot.press("escape")
         go(screen, "swiglu-1")
-        await pilot.press("n")
+        await pilot.press("e")
         await until(pilot, lambda: isinstance(pilot.app.screen, FieldsScreen))
         form = pilot.app.screen
         form.query_one("#tags", Input).value = "#mine draft"
@@ -163,7 +165,7 @@ async def test_tags_and_notes_are_shown_written_and_filtered_by() -> None:
         await pilot.press("enter")
         await until(pilot, lambda: "swiglu-1 #mine" in words(pilot.app))
         assert noted("swiglu-1") == labels.Labels("once more", ("mine", "draft"))
-        await pilot.press("n")
+        await pilot.press("e")
         await until(pilot, lambda: isinstance(pilot.app.screen, FieldsScreen))
         pilot.app.screen.query_one("#tags", Input).value = "no/tag"
         await pilot.press("enter")
@@ -251,3 +253,39 @@ async def test_no_results_say_what_to_do() -> None:
         await until(pilot, lambda: pilot.app.screen.has_class("-empty"))
         assert "No results yet." in words(pilot.app)
         assert "The lab (2) starts one." in words(pilot.app)
+
+
+def a_line(study: str, low: float, high: float) -> ResultLine:
+    return ResultLine(
+        study,
+        "rope",
+        "baseline",
+        "cpu",
+        data="text",
+        data_sha256="ab" * 32,
+        dtype="fp32",
+        created="2026-03-01T09:00:00+00:00",
+        done=6,
+        total=6,
+        mean=(low + high) / 2,
+        ends=Interval(low, high),
+    )
+
+
+def test_one_wide_study_does_not_squeeze_the_others() -> None:
+    near = [a_line(f"s-{k}", -0.03, 0.01) for k in range(3)]
+    wide = a_line("wide", -0.5, 0.52)
+    axis = axis_of([*near, wide], 40)
+    assert (axis.low, axis.high) == pytest.approx((-0.032, 0.012))
+    drawn = _plotted(wide, axis)
+    assert (drawn[0], drawn[-1]) == ("◂", "▸")
+    assert "├" in _plotted(near[0], axis)
+
+
+async def test_j_and_k_walk_the_table() -> None:
+    past()
+    async with app().run_test(size=(100, 30)) as pilot:
+        table = (await open_results(pilot)).query_one(ResultsTable)
+        row = table.cursor_row
+        await pilot.press("j", "j", "k")
+        assert table.cursor_row == row + 1

@@ -172,7 +172,7 @@ def test_a_killed_app_finds_everything_and_asks_about_the_time_away(
         progress.save_clock(store, LABEL, {}, clock)
     second = start(columns=80, lines=24)
     second.sees("The timer is paused", "A1 ?")
-    second.press("n")
+    second.press("\t\r")  # None of it
     second.until(lambda: "timer is paused" not in second.text, "the study screen")
     second.sees("A1 ‖", "1 of 7 done")
     second.press("q")

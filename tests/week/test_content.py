@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from q1lab.commands.content import content as command
 from q1lab.errors import Problem
+from q1lab.tui.sheets import text_of
 from q1lab.week.content import check, load, skeleton
 from q1lab.week.model import STEP_KINDS, Action, ContentProblem, Fold, Step, Text, Week
 from tests.kit.places import ROOT
@@ -477,6 +478,67 @@ def test_new_in_a_place_that_can_not_be_written(tmp_path: Path) -> None:
     assert caught.value.code == 1
 
 
+# ── with the course, and without it
+
+
+@pytest.fixture
+def ways(folder: Path) -> Path:
+    """The week of baking, as one of a school of bakers and as a week alone."""
+    edit(
+        folder / "week.toml",
+        "target = 2",
+        "# q1lab:course\ntarget = 2\n# q1lab:alone\ntarget = 1\n# q1lab:both",
+    )
+    edit(
+        folder / "mix.md",
+        "Last.\n",
+        "<!-- q1lab:course -->\nAs in week 3,\n<!-- q1lab:alone -->\nOnce more,\n"
+        "<!-- q1lab:both -->\nlast.\n\n<!-- q1lab:alone -->\n- [ ] Look at it {#knead-look}\n"
+        "<!-- q1lab:both -->\n\n",
+    )
+    return folder
+
+
+def test_a_week_is_told_with_its_course_and_alone(ways: Path) -> None:
+    course, alone = load(ways), load(ways, course=False)
+    assert "As in week 3,\nlast." in course.session("mix").parts[1].text
+    assert "Once more,\nlast." in alone.session("mix").parts[1].text
+    assert "q1lab:" not in everything(course) + everything(alone)
+    assert [kpi.target for kpi in (*course.kpis, *alone.kpis)] == [2, 1]
+    assert {step.id for step in alone.steps()} - {step.id for step in course.steps()} == {
+        "knead-look"
+    }
+    assert said(ways) == []
+
+
+def test_a_mistake_of_one_way_has_its_line_in_the_file(ways: Path) -> None:
+    def line_of(words: str) -> int:
+        return 1 + (ways / "mix.md").read_text().partition(words)[0].count("\n")
+
+    edit(ways / "mix.md", "{#knead-look}", "{#knead-look minutes=7 kind=wait}")
+    minutes, *_, kind = said(ways)
+    assert minutes.startswith(f"mix.md:{line_of('## Knead')}: part knead gives 30 minutes")
+    assert minutes.endswith("its steps add up to 7 = 7 (without the course)")
+    assert kind.startswith(f"mix.md:{line_of('knead-look')}: unknown step kind 'wait'")
+    assert kind.endswith(" (without the course)")
+    edit(ways / "mix.md", "As in week 3,", "As in {measured.cpu.rye},")
+    at = line_of("As in {")
+    assert any(line.startswith(f"mix.md:{at}: there is no number") for line in said(ways))
+
+
+def test_the_overview_may_ask(folder: Path) -> None:
+    """Its steps are shown and pressed as others are, and counted nowhere."""
+    edit(folder / "week.toml", 'default = "rye"', 'default = "rye"\noverview = "all.md"')
+    (folder / "all.md").write_text("# All\n\nFirst.\n\n- [ ] Say it {#say}\n\n## Then\n\nLast.\n")
+    week = load(folder).for_variant("rye")
+    first, step, last = week.overview
+    assert isinstance(step, Step)
+    assert isinstance(first, Text)
+    assert isinstance(last, Text)
+    assert (first.markdown, step.id, last.markdown) == ("First.", "say", "## Then\n\nLast.")
+    assert "say" not in {step.id for step in week.steps()}
+
+
 # ── the shipped week
 
 
@@ -487,17 +549,13 @@ def week() -> Week:
 
 def everything(week: Week) -> str:
     """All that a learner of this variant can meet, folded or not, as one text."""
-    pieces = [week.title, week.goal, week.next, week.overview]
+    pieces = [week.title, week.goal, week.next, *map(text_of, week.overview)]
     for session in week.sessions:
         pieces += [session.title, session.goal, session.when, session.intro, *session.output]
         for part in session.parts:
             pieces.append(part.title)
             for block in part.blocks:
-                if isinstance(block, Text | Fold):
-                    pieces.append(block.markdown)
-                else:
-                    pieces.append(block.title)
-                    pieces.append(block.detail if isinstance(block, Step) else "")
+                pieces.append(block.title if isinstance(block, Action) else text_of(block))
     for variant in week.variants:
         pieces += [variant.title, variant.used_in, variant.difficulty, variant.paper]
     return re.sub(r"\s+", " ", "\n".join(pieces))

@@ -22,6 +22,7 @@ from q1lab.cli import cli, run
 from q1lab.index.store import Store
 from q1lab.study import command, studies
 from q1lab.study.command import of_argv
+from q1lab.tui.sheets import text_of
 from q1lab.week import blocks, numbers, progress
 from q1lab.week.content import check, load
 from q1lab.week.lint import table_minutes
@@ -35,9 +36,9 @@ VARIANTS = ("rmsnorm", "rope", "swiglu", "gqa")
 DATA = [("Tiny Shakespeare", 65, "shakespeare"), ("Python's own source text", 98, "stdlib")]
 
 
-@pytest.fixture(scope="module")
-def week() -> Week:
-    return load(SHIPPED)
+@pytest.fixture(scope="module", params=["course", "alone"])
+def week(request: pytest.FixtureRequest) -> Week:
+    return load(SHIPPED, course=request.param == "course")
 
 
 @pytest.fixture
@@ -695,8 +696,35 @@ def test_steps_are_short_and_begin_with_a_verb(week: Week, variant: str) -> None
         assert sum(s.minutes or 0 for s in part.steps if not s.optional) == part.minutes
 
 
+COURSE = re.compile(
+    r"twelve|(?<!last )quarter|Q[12]\b(?!_RETRO)|M0\d-W|ROADMAP|\brungs?\b|third public|nine sections"
+    r"|(?:micrograd-minimal|classical-ml|ml-from-scratch)/"
+)
+"""What only somebody knows who follows the course."""
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_who_came_by_themselves_is_asked_nothing_of_a_course(variant: str) -> None:
+    alone, course = (load(SHIPPED, course=one).for_variant(variant) for one in (False, True))
+    offer = "The week belongs to a course of twelve weeks, and stands alone as well."
+    for text in (everything(alone), "\n".join(quoted_commands(alone))):
+        found = COURSE.search(text.replace(offer, "").replace("a thread of twelve posts", ""))
+        assert found is None, text[found.start() - 60 : found.end() + 60]
+    assert len(COURSE.findall(everything(course))) > 30
+    assert {step.id for step in course.steps()} ^ {step.id for step in alone.steps()} == {
+        "c3-roadmap",
+        "c3-readme",
+    }
+
+
+def test_the_first_step_asks_how_one_came_here(week: Week) -> None:
+    step = next(block for block in week.overview if isinstance(block, Step))
+    commands = [action.argv()[1:] for action in step.actions]
+    assert commands == [("config", "set", "course", one) for one in ("true", "false")]
+
+
 def test_the_overview_adds_up(week: Week) -> None:
-    row = re.findall(r"(?m)^\| [ABC] .*\|([^|]*)\|$", week.overview)
+    row = re.findall(r"(?m)^\| [ABC] .*\|([^|]*)\|$", "\n\n".join(map(text_of, week.overview)))
     planned = [sum(int(n) for n in re.findall(r"\d+", cell)) for cell in row]
     assert planned == [session.minutes for session in week.sessions]
 
@@ -704,7 +732,8 @@ def test_the_overview_adds_up(week: Week) -> None:
 def test_the_fast_track_adds_up(week: Week) -> None:
     """Its minutes replace those of the parts that it names."""
     (told,) = re.findall(
-        r"(?ms)^\*\*The fast track, about (\d+) hours.\*\* (.*?)\n\n", week.overview
+        r"(?ms)^\*\*The fast track, about (\d+) hours.\*\* (.*?)\n\n",
+        "\n\n".join(map(text_of, week.overview)),
     )
     planned = {part.id: part.minutes for part in week.parts()}
     for sentence in told[1].split("In ")[1:]:
@@ -802,15 +831,16 @@ def test_choosing_data_changes_the_text_and_the_runs(
     assert ran("data")[1].startswith("no data is chosen")
     code, said = ran("data", "own.txt")
     assert code == 0
-    assert "own.txt: 11 different characters. A uniform guess costs ln 11 = 2.3979" in said
-    assert ran("data")[1] == said
+    size = ", 2,200 in all"
+    assert f"own.txt: 11 different characters{size}. A uniform guess costs ln 11 = 2.3979" in said
+    assert ran("data")[1] == said.replace(size, "")
     with Store() as store:
         now = progress.read(store, week.label)
     assert now.of("a1-data").done
     told = progress.narrowed(week, now)
     assert "ln 11 = 2.3979" in everything(told)
     assert ran("data", "nowhere.txt")[0] == 2
-    assert ran("data")[1] == said
+    assert ran("data")[1] == said.replace(size, "")
 
 
 def test_a_run_without_data_trains_on_what_was_chosen(

@@ -71,7 +71,7 @@ def commands_text() -> str:
 
 
 def keys_text() -> str:
-    from q1lab.tui.keys import KEYS
+    from q1lab.tui.keys import KEYS, key_name
 
     titles = {
         "app": "Everywhere",
@@ -84,40 +84,39 @@ def keys_text() -> str:
         "verdict": "The comparison",
         "log": "A run's log",
     }
-    parts = []
-    for where, title in titles.items():
-        rows = [(name, key) for name, key in KEYS.items() if name.split(".")[0] == where]
+
+    def shown(keys: str) -> str:
+        return " ".join(f"`{key_name(key)}`" for key in keys.split(","))
+
+    def table(heading: str, *columns: str, rows: list[str]) -> str:
         lines = [
-            f"| `{name}` | {shown(key.keys)} | {key.more or key.words} |" for name, key in rows
+            f"## {heading}\n",
+            f"| {' | '.join(columns)} |",
+            "|---" * len(columns) + "|",
+            *rows,
         ]
-        parts.append(f"## {title}\n\n| action | keys | does |\n|---|---|---|\n" + "\n".join(lines))
+        return "\n".join(lines)
+
+    letters: dict[str, tuple[str, list[str]]] = {}
+    for name, key in KEYS.items():
+        for one in key.keys.split(","):
+            if len(key_name(one)) == 1:
+                letters.setdefault(one, (key.words, []))[1].append(titles[name.split(".")[0]])
+    means = [
+        f"| {shown(one)} | {words} | {', '.join(dict.fromkeys(where))} |"
+        for one, (words, where) in sorted(
+            letters.items(), key=lambda item: key_name(item[0]).lower()
+        )
+    ]
+    parts = [table("Each letter means one thing", "key", "means", "where", rows=means)]
+    for where, title in titles.items():
+        rows = [
+            f"| `{name}` | {shown(key.keys)} | {key.more or key.words} |"
+            for name, key in KEYS.items()
+            if name.split(".")[0] == where
+        ]
+        parts.append(table(title, "action", "keys", "does", rows=rows))
     return "\n\n".join(parts)
-
-
-def shown(keys: str) -> str:
-    """Textual's key names as they stand on a keyboard."""
-    signs = {
-        "question_mark": "?",
-        "slash": "/",
-        "plus": "+",
-        "equals_sign": "=",
-        "minus": "-",
-        "comma": ",",
-        "full_stop": ".",
-        "less_than_sign": "<",
-        "greater_than_sign": ">",
-        "left_square_bracket": "[",
-        "right_square_bracket": "]",
-        "space": "Space",
-        "enter": "Enter",
-        "escape": "Esc",
-        "home": "Home",
-        "end": "End",
-        "ctrl+s": "Ctrl+S",
-        "delete": "Del",
-        "f1": "F1",
-    }
-    return " ".join(f"`{signs.get(key, key)}`" for key in keys.split(","))
 
 
 def keys() -> None:

@@ -28,9 +28,9 @@ def form(app: Q1Lab, step: Step) -> bool:
 
         app.push_screen(AnswerScreen(step, app.snapshot.progress.of(step.id).answer or ""))
     elif step.kind == "predict":
-        from q1lab.tui.screens.predict import PredictScreen
+        from q1lab.tui.screens.forms import predict
 
-        app.push_screen(PredictScreen(app.week.label, app.week.variant or "modified", step.id))
+        predict(app, app.week.variant or "modified", step.id)
     elif step.kind == "choose":
         from q1lab.tui.screens.choose import choose
 
@@ -126,6 +126,9 @@ def command(app: Q1Lab, argv: list[str]) -> None:
         return
     if argv == ["q1lab", "kpi"]:
         app.action_go("progress")
+        return
+    if argv[:4] == ["q1lab", "config", "set", "course"]:
+        app.follow(argv[4] == "true")
         return
     if commit.offers(argv):
         commit.open_for(app, argv, folder(app))

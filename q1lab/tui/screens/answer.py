@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import ClassVar
 
 from rich.cells import cell_len
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.widgets import Static, TextArea
+from textual.containers import Horizontal
+from textual.widgets import Button, Static, TextArea
 
 from q1lab.files import plain
 from q1lab.tui import editing
@@ -20,10 +22,10 @@ AROUND = 14
 
 
 class AnswerScreen(Dialog[None]):
-    """Esc or Ctrl+S keeps the text and goes back: what was typed is never thrown away."""
+    """Esc or Ctrl+S keeps the text and goes back; only Discard takes it away."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,ctrl+s", "save", "keep", priority=True),
+        Binding("ctrl+s", "back", "keep", priority=True),
         Binding("ctrl+e", "editor", "in $EDITOR", priority=True),
     ]
 
@@ -32,7 +34,7 @@ class AnswerScreen(Dialog[None]):
     def __init__(self, step: Step, answer: str) -> None:
         super().__init__()
         self.step = step
-        self.before = answer
+        self.opened = self.kept = answer
 
     def body(self) -> ComposeResult:
         fits = cell_len(self.step.title) <= self.app.size.width - AROUND
@@ -43,8 +45,11 @@ class AnswerScreen(Dialog[None]):
         detail = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
         yield Static(detail, classes="muted", markup=False)
         yield TextArea(
-            self.before, soft_wrap=True, tab_behavior="focus", highlight_cursor_line=False
+            self.opened, soft_wrap=True, tab_behavior="focus", highlight_cursor_line=False
         )
+        with Horizontal(classes="buttons"):
+            yield Button("Keep", variant="primary", id="keep")
+            yield Button("Discard", id="discard")
 
     def on_mount(self) -> None:
         area = self.query_one(TextArea)
@@ -63,12 +68,22 @@ class AnswerScreen(Dialog[None]):
     def _keep(self) -> None:
         """Save what is there; also every few seconds, so that a crash takes a sentence at most."""
         text = self.query_one(TextArea).text
-        if text != self.before:
-            self.before = text
+        if text != self.kept:
+            self.kept = text
             app = self.q1
             app.desk.ask(lambda store: domain.answer(store, app.week.label, self.step.id, text))
 
-    def action_save(self) -> None:
+    @on(Button.Pressed, "#keep")
+    def action_back(self) -> None:
+        self._keep()
+        if self.kept != self.opened:
+            self.notify("Kept as your answer. e goes on with it.")
+        self.dismiss()
+
+    @on(Button.Pressed, "#discard")
+    def _discard(self) -> None:
+        """Go back to the answer that there was."""
+        self.query_one(TextArea).text = self.opened
         self._keep()
         self.dismiss()
 

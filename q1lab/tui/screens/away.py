@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.widgets import Button, Input, Label, Static
 
@@ -32,14 +30,10 @@ def words(seconds: float) -> str:
 
 
 class AwayScreen(Dialog[Answer | None]):
-    """Nothing is credited without an answer. Esc leaves the question open; ``t`` asks it again."""
+    """Nothing is credited without an answer, and no letter is one: it comes while one may be
+    typing. Esc leaves the question open; ``T`` asks it again."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss", "later"),
-        Binding("n", "none", "none"),
-        Binding("a", "all", "all"),
-    ]
-    AUTO_FOCUS = "#none"
+    AUTO_FOCUS = "#minutes"
     keys = "Esc answers later"
 
     def __init__(self, question: Question, part: str) -> None:
@@ -58,19 +52,19 @@ class AwayScreen(Dialog[Answer | None]):
             f"{self.text}\nHow much of it did you work? What you don't count is not counted.",
             markup=False,
         )
-        with Horizontal(classes="buttons"):
-            yield Button("None of it (n)", id="none", variant="primary")
-            yield Button("All of it (a)", id="all")
         with Horizontal(classes="field"):
             yield Label("or minutes")
             yield Input(placeholder="such as 25", id="minutes", max_length=6, type="number")
+        with Horizontal(classes="buttons"):
+            yield Button("None of it", id="none")
+            yield Button("All of it", id="all")
 
     @on(Button.Pressed, "#none")
-    def action_none(self) -> None:
+    def _none(self) -> None:
         self.dismiss((0.0, False))
 
     @on(Button.Pressed, "#all")
-    def action_all(self) -> None:
+    def _all(self) -> None:
         self.dismiss((math.inf, self.question.kind == "idle"))
 
     @on(Input.Submitted)

@@ -51,6 +51,10 @@ class Own:
             self._late = (result,)
         return closing
 
+    def action_back(self) -> None:
+        """What Esc and q do: close, and lose nothing that was typed."""
+        self.dismiss()
+
     def on_screen_resume(self) -> None:
         if self._late is not None:
             self.dismiss(*self._late)
@@ -65,10 +69,12 @@ class Scroll(VerticalScroll, can_focus=False):
 
 
 class Dialog(Own, ModalScreen[T]):
-    """A box over a page: ``heading`` in its border, ``keys`` below, and ``body`` in it. Esc closes
-    it."""
+    """A box over a page: ``heading`` in its border, ``keys`` below, and ``body`` in it."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", "close")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "back", "back"),
+        Binding("q", "back", "leave"),
+    ]
     heading = ""
     keys = "Esc closes"
     shape = ""
@@ -113,6 +119,9 @@ class Page(OwnScreen[None]):
             yield from self.body()
         yield KeyLine()
         yield SayLine()
+
+    def action_back(self) -> None:
+        self.q1.action_end()
 
     def on_mount(self) -> None:
         self.watch(self.q1, "snapshot", self._arrived, init=False)

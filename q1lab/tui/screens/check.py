@@ -21,7 +21,7 @@ from q1lab.tui import editing, sheets
 from q1lab.tui.checking import Round, Stamp, stamp
 from q1lab.tui.keys import bindings
 from q1lab.tui.screens.base import OwnScreen
-from q1lab.tui.screens.hint import HintScreen, show_next
+from q1lab.tui.screens.hint import HintScreen, hints
 from q1lab.tui.widgets.check_words import Results, against_source, ending, heading
 from q1lab.tui.widgets.diff_view import diff_text
 from q1lab.tui.widgets.fitted import Fitted
@@ -220,4 +220,4 @@ class CheckScreen(OwnScreen[None]):
         about = failing[0].name.partition(":")[0] if failing else ""
         if about in learner.VARIANTS:  # llama fails by one of its four
             variant = about
-        show_next(self.q1, variant, failing)
+        hints(self.q1, variant, failing)

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from rich.table import Table
 from rich.text import Text
-from textual import on
-from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
-from textual.containers import Horizontal
-from textual.widgets import Button, Static
 
 from q1lab.index.store import Store
 from q1lab.journal import choice
-from q1lab.tui.screens.base import Dialog
+from q1lab.tui.screens.ask import AskScreen
 from q1lab.tui.screens.pick import PickScreen
 from q1lab.tui.widgets.palette import palette
 from q1lab.week import progress as domain
@@ -42,7 +37,8 @@ def choose(app: Q1Lab) -> None:
 
         def asked(question: str) -> None:
             if question:
-                app.push_screen(ChangeScreen(question), answered)
+                heading = "Change the modification?"
+                app.push_screen(AskScreen(heading, question, "Keep it", "Change it"), answered)
 
         def answered(yes: bool | None) -> None:
             if yes:
@@ -69,29 +65,3 @@ def _row(app: Q1Lab, one: Variant, chosen: bool) -> Table:
         if fact:
             row.add_row("", Text(fact, style=palette(app).muted))
     return row
-
-
-class ChangeScreen(Dialog[bool]):
-    """Asks before another modification is chosen than the one that was trained; Esc keeps it."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "keep", "keep")]
-    AUTO_FOCUS = "#keep"
-    heading, keys = "Change the modification?", "Esc keeps it"
-
-    def __init__(self, question: str) -> None:
-        super().__init__()
-        self.question = question
-
-    def body(self) -> ComposeResult:
-        yield Static(self.question, markup=False)
-        with Horizontal(classes="buttons"):
-            yield Button("Keep it", id="keep", variant="primary")
-            yield Button("Change it", id="change")
-
-    @on(Button.Pressed, "#keep")
-    def action_keep(self) -> None:
-        self.dismiss(False)
-
-    @on(Button.Pressed, "#change")
-    def action_change(self) -> None:
-        self.dismiss(True)

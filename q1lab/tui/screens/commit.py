@@ -55,9 +55,7 @@ class CommitScreen(Dialog[bool]):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "leave", "leave it"),
         Binding("enter", "enter", "commit", priority=True),
-        Binding("a", "always", "don't ask again"),
     ]
     AUTO_FOCUS = "VerticalScroll"
     shape, keys = "tall code", "Esc leaves it"
@@ -84,7 +82,7 @@ class CommitScreen(Dialog[bool]):
             yield Static(id="text", markup=False)
         with Horizontal(classes="buttons"):
             yield Button("Commit", id="commit", variant="primary", disabled=True)
-            yield Button("Don't ask again (a)", id="always", disabled=True)
+            yield Button("Don't ask again", id="always", disabled=True)
             yield Button("Leave it", id="leave")
 
     def on_mount(self) -> None:
@@ -211,7 +209,7 @@ class CommitScreen(Dialog[bool]):
         self.action_commit()
 
     @on(Button.Pressed, "#leave")
-    def action_leave(self) -> None:
+    def action_back(self) -> None:
         """Close; nothing was changed."""
         if not (self.busy and self.proposal is not None):
             self.dismiss(False)

@@ -22,7 +22,6 @@ class DocumentScreen(Dialog[None]):
     """Markdown, rendered."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q", "dismiss", "close"),
         Binding("e", "edit", "edit"),
     ]
 

@@ -1,4 +1,4 @@
-"""A small form: a few named fields, one line each."""
+"""A form: a few named fields, what is wrong with them or what they say below, and two buttons."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
-from textual.widgets import Button, Input, Label, Select
+from textual.widgets import Button, Input, Label, Select, Static, TextArea
 
+from q1lab.errors import Problem
 from q1lab.tui.screens.base import Dialog, Scroll
+from q1lab.tui.screens.drafts import Drafted, Typed
 
 
 @dataclass(frozen=True)
@@ -29,27 +31,45 @@ class Field:
     needed: bool = False
     most: int = 400
     """Characters that can be typed."""
+    lines: bool = False
+    """Whether it is a text of several lines."""
 
 
-class FieldsScreen(Dialog[dict[str, str] | None]):
-    """Gives the values by name, or None when it was closed."""
+class FieldsScreen(Drafted, Dialog[Typed | None]):
+    """Gives the values by name, or None when it was closed. ``says`` tells what they say, as they
+    are typed; its Problem keeps the form open."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+s", "keep", "keep", priority=True),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+s", "keep", "keep", priority=True)]
 
-    kind, keys = Scroll, "Enter keeps it · Esc closes"
+    kind, shape, keys = Scroll, "form", "Enter keeps it · Esc leaves a draft"
 
-    def __init__(self, title: str, fields: Sequence[Field]) -> None:
+    def __init__(
+        self,
+        title: str,
+        fields: Sequence[Field],
+        says: Callable[[Typed], str] = lambda _: "",
+        about: str = "",
+    ) -> None:
         super().__init__()
-        self.heading = title
-        self.fields = tuple(fields)
+        self.heading, self.fields = title, tuple(fields)
+        self.says, self.about = says, about
 
     def body(self) -> ComposeResult:
+        self.box.set_class(self.app.size.height < 24, "-tight")
+        if self.about:
+            yield Static(self.about, classes="warn", markup=False)
+        width = max(len(field.label) for field in self.fields)
         for field in self.fields:
-            with Horizontal(classes="field"):
-                yield Label(f"{field.label:<18}", markup=False)
-                if field.choices:
+            with Horizontal(classes="field lines" if field.lines else "field"):
+                yield Label(f"{field.label:<{width}}", markup=False)
+                if field.lines:
+                    yield TextArea(
+                        field.value,
+                        id=field.name,
+                        tab_behavior="focus",
+                        highlight_cursor_line=False,
+                    )
+                elif field.choices:
                     yield Select(
                         [(field.titles(one), one) for one in field.choices],
                         value=field.value or field.choices[0],
@@ -64,26 +84,63 @@ class FieldsScreen(Dialog[dict[str, str] | None]):
                         id=field.name,
                         max_length=field.most,
                     )
+        yield Static(id="said", markup=False)
         with Horizontal(classes="buttons"):
             yield Button("Keep", variant="primary", id="keep")
-            yield Button("Cancel", id="cancel")
+            yield Button("Discard", id="discard")
 
-    @on(Button.Pressed, "#cancel")
-    def _cancel(self) -> None:
-        self.dismiss(None)
+    def on_mount(self) -> None:
+        self.begin()
+        self._say()
+
+    def values(self) -> Typed:
+        """What the fields say."""
+        found = {}
+        for field in self.fields:
+            if field.choices:
+                found[field.name] = str(self.query_one(f"#{field.name}", Select).value)
+            elif field.lines:
+                found[field.name] = self.query_one(f"#{field.name}", TextArea).text
+            else:
+                found[field.name] = self.query_one(f"#{field.name}", Input).value.strip()
+        return found
+
+    @on(Input.Changed)
+    @on(Select.Changed)
+    def _say(self) -> None:
+        """What they say, or what is wrong with them, as they are typed; a form that one has not
+        begun to fill in is not wrong yet."""
+        try:
+            text, bad = self.says(self.values()), False
+        except Problem as problem:
+            text, bad = _sentence(problem), True
+        begun = any(field.value for field in self.query(Input))
+        said = self.query_one("#said", Static)
+        said.update(text if begun or not bad else "")
+        said.set_class(bad, "bad")
+
+    @on(Button.Pressed, "#discard")
+    def _discard(self) -> None:
+        self.ended(None)
 
     @on(Input.Submitted)
     @on(Button.Pressed, "#keep")
     def action_keep(self) -> None:
-        """Give the values, when nothing is missing."""
-        values = {}
+        """Give the values, when nothing is missing or wrong."""
+        values = self.values()
         for field in self.fields:
-            if field.choices:
-                values[field.name] = str(self.query_one(f"#{field.name}", Select).value)
-            else:
-                values[field.name] = self.query_one(f"#{field.name}", Input).value.strip()
             if field.needed and not values[field.name]:
                 self.notify(f"{field.label} is missing.", severity="warning", markup=False)
                 self.query_one(f"#{field.name}").focus()
                 return
-        self.dismiss(values)
+        try:
+            self.says(values)
+        except Problem as problem:
+            self.notify(_sentence(problem), severity="warning", markup=False)
+            return
+        self.ended(values)
+
+
+def _sentence(problem: Problem) -> str:
+    text = str(problem)
+    return f"{text[:1].upper()}{text[1:]}" if text[:1].isascii() else text  # δ is not Δ

@@ -11,8 +11,9 @@ from q1lab import acts
 from q1lab.acts import Act, Said
 from q1lab.errors import Problem
 from q1lab.index.store import Store
-from q1lab.journal import reading
+from q1lab.journal import predictions
 from q1lab.tui.screens.fields import Field, FieldsScreen
+from q1lab.week import progress as domain
 from q1lab.week.model import ARXIV, Variant, Week
 
 if TYPE_CHECKING:
@@ -54,7 +55,11 @@ def form(
             return ["q1lab", *act.name.split(), *_words(command, values)]
         return entry(store, app.setup.week, **values)
 
-    _ask(app, title or act.palette, fields, job)
+    def says(typed: dict[str, str]) -> str:
+        _values(act, params, typed)
+        return ""
+
+    _ask(app, title or act.palette, fields, job, says)
 
 
 def _words(command: click.Command, values: Values) -> Iterator[str]:
@@ -74,18 +79,21 @@ def _ask(
     title: str,
     fields: list[Field],
     job: Callable[[Store, dict[str, str]], Said | list[str]],
+    says: Callable[[dict[str, str]], str],
+    about: str = "",
 ) -> None:
     def kept(typed: dict[str, str] | None) -> None:
         if typed is None:
             return
 
         def failed(problem: Problem) -> None:  # what was typed is there again, to be corrected
-            _ask(app, title, [replace(one, value=typed[one.name]) for one in fields], job)
+            again = [replace(one, value=typed[one.name]) for one in fields]
+            _ask(app, title, again, job, says, about)
             app.tell(str(problem))
 
         app.ask(lambda store: job(store, typed), lambda said: _say(app, said), failed)
 
-    app.push_screen(FieldsScreen(title, fields), kept)
+    app.push_screen(FieldsScreen(title, fields, says, about), kept)
 
 
 def _say(app: Q1Lab, said: Said | list[str]) -> None:
@@ -192,41 +200,67 @@ def _paper(variant: Variant) -> tuple[str, str]:
     return title, f"https://arxiv.org/abs/{found[1]}"
 
 
-HOW = (
-    ("deep", "deeply: I could explain its claim, its method and what it does not show"),
-    ("skim", "skimmed"),
-    ("", "not yet: put it on the list"),
-)
-"""How a paper was read, and what to call it."""
+def predict(app: Q1Lab, variant: str, step_id: str) -> None:
+    """Write down a prediction before the runs, and tick its step; a locked one is amended."""
+    week = app.week.label
 
+    def job(store: Store, said: dict[str, str], amend: bool) -> Said:
+        values = predictions.read(said, PARTS)
+        predictions.predict(store, week, variant, **values, amend=amend)
+        domain.tick(store, week, step_id, True)
+        return Said(f"Kept: {_foretold(variant, said)}")
 
-def log_paper(app: Q1Lab) -> None:
-    """Ask how the chosen modification's paper was read, and note that; where no paper is named, the
-    form."""
-    from q1lab.tui.screens.pick import PickScreen
-
-    label, (title, link) = app.week.label, paper_of(app.week)
-    if not title:
-        form(app, "paper add")
-        return
-
-    def read(depth: str | None) -> None:
-        if depth is not None:
-            app.desk.ask(
-                lambda store: note_paper(store, title, link, label, depth),
-                lambda said: app.call_later(app.notify, f"{title}: {said}", markup=False),
+    def opened(found: dict[str, Any] | None) -> None:
+        given, about = {}, ""
+        if found is not None:
+            given = {name: f"{found[name]:g}" for name in ("size", "matters")}
+            given["sure"] = (
+                f"{found['confidence'] * 100:g}%" if found["confidence"] is not None else ""
             )
+            given |= {"direction": found["direction"], "why": found["reasoning"] or ""}
+            if found["locked"]:
+                about = (
+                    f"Locked on {found['locked'][:10]} by {found['locked_by']}. Keeping a change "
+                    "adds a dated amendment; studies that began keep the first one."
+                )
+        _ask(
+            app,
+            f"Your prediction for {variant}",
+            [replace(one, value=given.get(one.name, "")) for one in PREDICTION],
+            lambda store, said: job(store, said, bool(about)),
+            lambda said: _foretold(variant, said),
+            about,
+        )
 
-    app.push_screen(PickScreen(f"How did you read {title}?", HOW), read)
+    app.ask(lambda store: predictions.newest(store, variant, week), opened)
 
 
-def note_paper(store: Store, title: str, link: str | None, week: str, depth: str) -> str:
-    """Note how a paper was read ("": not yet), whether it was in the list or not; says what is on
-    record now."""
-    there = next((one for one in reading.papers(store) if link and one["link"] == link), None)
-    number = there["id"] if there else reading.add(store, title, link=link, week=week)
-    if not depth:
-        done = there is not None and there["done"]
-        return f"logged as read before ({there['depth']})" if there and done else "on your list"
-    reading.finish(store, str(number), depth=depth)
-    return "logged as read deeply" if depth == "deep" else "logged as skimmed"
+WAYS = {"lower": "lower (better)", "higher": "higher (worse)", "same": "about the same"}
+PARTS = {
+    "size": "the size",
+    "matters": "the smallest difference that matters",
+    "sure": "how sure you are",
+}
+"""How a message calls the fields."""
+PREDICTION = (
+    Field(
+        "direction",
+        "the final val loss will be",
+        choices=tuple(WAYS),
+        titles=lambda one: WAYS[one],
+    ),
+    Field("size", "by (nats)", hint="such as 0.03"),
+    Field("matters", "too small to matter below (nats)", hint="such as 0.01"),
+    Field("sure", "how sure of the direction, in %", hint="such as 70"),
+    Field("why", "because", lines=True),
+)
+
+
+def _foretold(variant: str, said: Mapping[str, str]) -> str:
+    """The prediction as a sentence. Problem naming what is missing or wrong."""
+    values = predictions.read(said, PARTS)
+    way = {"lower": "lower by {:g} nats", "higher": "higher by {:g} nats", "same": "the same"}
+    return (
+        f"{variant} against the baseline: {way[values['direction']].format(values['size'])}; "
+        f"less than {values['matters']:g} would not matter; {values['confidence']:.0%} sure."
+    )

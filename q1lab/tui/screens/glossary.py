@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.widgets import Markdown, OptionList
 
@@ -19,7 +17,6 @@ from q1lab.week.model import Term
 class GlossaryScreen(Dialog[None]):
     """The words on the left, what the one under the cursor means on the right."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,g", "dismiss", "close")]
     heading, shape = "Words", "tall words"
 
     def __init__(self, terms: Sequence[Term]) -> None:

@@ -10,39 +10,14 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
-from textual.keys import format_key
 from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Static
 
-from q1lab.tui.keys import KEYS
+from q1lab.tui.keys import KEYS, key_names
 from q1lab.tui.screens.base import Dialog
 from q1lab.tui.widgets.palette import palette
 
-NAMES = {
-    "question_mark": "?",
-    "slash": "/",
-    "left_square_bracket": "[",
-    "right_square_bracket": "]",
-    "up": "↑",
-    "down": "↓",
-    "left": "←",
-    "right": "→",
-    "escape": "Esc",
-    "enter": "Enter",
-    "space": "Space",
-    "tab": "Tab",
-    "pageup": "PgUp",
-    "pagedown": "PgDn",
-    "home": "Home",
-    "end": "End",
-    "f1": "F1",
-    "delete": "Del",
-    "plus": "+",
-    "minus": "-",
-    "full_stop": ".",
-    "comma": ",",
-}
 CHANGED = "Keys are changed in the file that `q1lab config path` names."
 SCREEN, APP, HERE = "This screen", "Everywhere", "Where the focus is"
 UNSAID = ("Scroll Left", "Scroll Right", "Page Left", "Page Right", "Copy selected text")
@@ -64,6 +39,9 @@ PLAIN = {
     "Focus Next": "To the next field or pane",
     "Focus Previous": "To the one before",
     "back": "Go back",
+    "leave": "Go back",
+    "step": "To the row below",
+    "step back": "To the row above",
 }
 """Textual's words for what its own widgets do, as this app says them."""
 MARKS = (
@@ -80,22 +58,10 @@ MARKS = (
 )
 
 
-def key_name(keys: str) -> str:
-    """Key names as people write them: ``Ctrl+R``, ``?``."""
-    names = []
-    for key in keys.split(","):
-        *mods, last = key.strip().split("+")
-        last = NAMES.get(last) or (last.upper() if mods and len(last) == 1 else format_key(last))
-        names.append("+".join([mod.capitalize() for mod in mods] + [last]))
-    return " or ".join(dict.fromkeys(names))
-
-
 class HelpScreen(Dialog[None]):
     """A table made from the bindings that hold at this moment, remapped keys included."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,question_mark,f1", "dismiss", "close")
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("question_mark,f1", "back", "help")]
 
     heading, shape, kind = "Keys", "help", VerticalScroll
 
@@ -144,6 +110,6 @@ def _tables(
             order = {name: index for index, name in enumerate(KEYS)}
             names = sorted(rows, key=lambda name: order.get(name, len(order)))
             found.append(
-                (title, [(key_name(",".join(rows[name][0])), rows[name][1]) for name in names])
+                (title, [(key_names(",".join(rows[name][0])), rows[name][1]) for name in names])
             )
     return found

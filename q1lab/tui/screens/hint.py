@@ -4,22 +4,22 @@ shows it."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.widgets import Markdown, Static
 
 from q1lab.files import plain
+from q1lab.index import learned
 from q1lab.model import learner
 from q1lab.model.learner import STAGES, Hint
 from q1lab.tui.screens.base import Dialog
+from q1lab.tui.screens.pick import PickScreen
 from q1lab.tui.widgets.diff_view import diff_text
 from q1lab.tui.widgets.palette import palette
 
 if TYPE_CHECKING:
-    from q1lab.index.store import Store
     from q1lab.model.checks import CheckResult
     from q1lab.tui.app import Q1Lab
 
@@ -27,12 +27,9 @@ if TYPE_CHECKING:
 class HintScreen(Dialog[None]):
     """Markdown, and below it a diff, where there is one."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,h,c", "dismiss", "close")]
-
-    def __init__(self, title: str, text: str = "", diff: str = "", more: str = "") -> None:
+    def __init__(self, title: str, text: str = "", diff: str = "") -> None:
         super().__init__()
         self.heading, self.text, self.diff = title, text, diff
-        self.keys = f"Esc closes{more}"
         self.shape = "tall code" if diff else "hint"
 
     @classmethod
@@ -42,7 +39,7 @@ class HintScreen(Dialog[None]):
         title = f"{hint.variant}, hint {hint.stage} of {len(STAGES)}: {hint.title.lower()}"
         if last:
             return cls(title, _first(failing), diff=hint.text)
-        return cls(title, f"{_first(failing)}{hint.text}", more=" · h again, later, gives the next")
+        return cls(title, f"{_first(failing)}{hint.text}")
 
     def body(self) -> ComposeResult:
         with VerticalScroll():
@@ -62,21 +59,27 @@ def _first(failing: CheckResult | None) -> str:
     return "\n\n".join(lines) + "\n\n---\n\n"
 
 
-def show_next(app: Q1Lab, variant: str | None, failing: Sequence[CheckResult] = ()) -> None:
-    """Show the next hint for a modification, and note that it was used. A check that fails comes
-    first: what it saw is the best hint there is. Then comes the hint that helps with it."""
+def hints(app: Q1Lab, variant: str | None, failing: Sequence[CheckResult] = ()) -> None:
+    """Offer the next hint for a modification, and those that were seen. The one that is chosen is
+    noted. A check that fails comes first in it: what it saw is the best hint there is."""
     if variant is None:
         app.notify("Hints come with a modification: choose one first.")
         return
-    week, screen = app.week, app.screen
+    week = app.week
 
-    def show(found: Hint) -> None:
-        if screen.is_current:
-            helped = (one for one in failing if one.name in found.checks)
-            app.push_screen(HintScreen.of(found, next(iter((*helped, *failing)), None)))
+    def offer(found: list[Hint]) -> None:
+        first, *seen = found
+        rows = [(str(one.stage), f"{one.stage}  {one.title}   seen") for one in seen]
+        rows.insert(0, (str(first.stage), f"{first.stage}  {first.title}   the next one"))
 
-    def job(store: Store) -> Hint:
-        names = [one.name for one in failing]
-        return learner.next_hint(store, week.label, week.root, variant, names)
+        def show(stage: str | None) -> None:
+            hint = next((one for one in found if str(one.stage) == stage), None)
+            if hint is not None:
+                helped = (one for one in failing if one.name in hint.checks)
+                app.desk.ask(lambda store: learned.use_hint(store, week.label, variant, hint.stage))
+                app.push_screen(HintScreen.of(hint, next(iter((*helped, *failing)), None)))
 
-    app.desk.ask(job, lambda found: app.call_later(show, found))
+        app.push_screen(PickScreen(f"Hints for {variant}: the week notes what you saw", rows), show)
+
+    names = [one.name for one in failing]
+    app.ask(lambda store: learner.open_hints(store, week.label, week.root, variant, names), offer)

@@ -42,7 +42,7 @@ NEED_A_STUDY = (
     "zoom",
     "pan",
     "whole",
-    "log_axis",
+    "log_scale",
 )
 
 EMPTY = """No study yet.
@@ -207,9 +207,8 @@ class LabScreen(StudyActs, Page):
     def action_whole(self) -> None:
         self.query_one(LossChart).whole()
 
-    def action_log_axis(self, which: str) -> None:
+    def action_log_scale(self) -> None:
+        """For the loss, for the iters, for both, for none."""
         chart = self.query_one(LossChart)
-        if which == "loss":
-            chart.log_loss = not chart.log_loss
-        else:
-            chart.log_iter = not chart.log_iter
+        chart.log_iter ^= chart.log_loss
+        chart.log_loss = not chart.log_loss

@@ -24,6 +24,7 @@ from q1lab.tui.beside import beside
 from q1lab.tui.keys import bindings
 from q1lab.tui.messages import Failed
 from q1lab.tui.screens.base import OwnScreen
+from q1lab.tui.screens.drafts import Drafted
 from q1lab.tui.widgets.diff_view import diff_text
 from q1lab.tui.widgets.keyline import KeyLine
 from q1lab.tui.widgets.launch_form import LaunchForm
@@ -44,26 +45,27 @@ PAUSE = 0.7
 key."""
 
 
-class LaunchScreen(OwnScreen[str | None]):
+class LaunchScreen(Drafted, OwnScreen[str | None]):
     """Gives the id of the study that was started (or that is to be watched), None when left with
     Esc."""
 
-    is_form = True
     CSS_PATH = "../lab.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("launch")]
 
     def __init__(self, asked: Wish | None = None) -> None:
         super().__init__()
         self.asked = asked
+        self.heading = f"A new study of {Path(asked.variant).stem}" if asked else "A new study"
         self._diff = ""
         self.eager = False
         """Whether Start was pressed before the plan was there: it starts as soon as it is."""
         self.draft: Plan | None = None
         self._timer: Timer | None = None
         self._asked = 0
+        self._pair = ""
 
     def compose(self) -> ComposeResult:
-        yield Static(" A new study", id="launch-head", markup=False)
+        yield Static(id="launch-head", markup=False)
         with Horizontal(id="launch"):
             done, folder = self.q1.snapshot.progress, editing.folder(self.q1)
             own = folder / f"{done.chosen}.py"
@@ -84,8 +86,44 @@ class LaunchScreen(OwnScreen[str | None]):
         yield SayLine()
 
     def on_mount(self) -> None:
-        self.query_one("#variant").focus()
+        self.begin()
+        self._step(False)
         self.changed()
+
+    # ── its two steps
+
+    def _step(self, how: bool) -> None:
+        form = self.query_one(LaunchForm)
+        form.set_class(how, "-how")
+        form.query_one("#data" if how else "#variant").focus()
+        self._head()
+        self.refresh_bindings()
+
+    @property
+    def _how(self) -> bool:
+        return self.query_one(LaunchForm).has_class("-how")
+
+    def _head(self, pair: str = "") -> None:
+        self._pair = pair or self._pair
+        step = "2 of 2: how" if self._how else "1 of 2: what"
+        self.query_one("#launch-head", Static).update(f" A new study, {step}   {self._pair}")
+
+    @on(OptionList.OptionSelected)
+    @on(Input.Submitted)
+    def action_how(self) -> None:
+        """What is rarely changed, with the values that it has."""
+        if not self._how:
+            self._step(True)
+
+    def action_back(self) -> None:
+        """To the first step, or out."""
+        if self._how:
+            self._step(False)
+        else:
+            super().action_back()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return action != "how" or not self._how
 
     # ── what was asked for
 
@@ -109,7 +147,8 @@ class LaunchScreen(OwnScreen[str | None]):
         except Problem as problem:
             self._say(str(problem).removeprefix("--"), bad=True)
             self._diff = ""
-            self.query_one("#launch-head", Static).update(" A new study")
+            self._pair = ""
+            self._head()
             self.query_one("#diff", Static).update("")
             return
         tries = "trying a few steps on this machine, for an estimate …"
@@ -126,8 +165,7 @@ class LaunchScreen(OwnScreen[str | None]):
         old, new = pair.baseline, pair.modified
         diff = diffs.unified(old.text, new.text, old.name, new.name)
         added, removed = diffs.count(diff)
-        head = f" A new study: {new.name} against {old.name}   +{added} −{removed} lines"
-        self.query_one("#launch-head", Static).update(head)
+        self._head(f"{new.name} against {old.name}   +{added} −{removed} lines")
         self._diff = diff
         self.query_one("#diff", Static).update("")
         week, reference = self.q1.week.label, wish.variant
@@ -203,6 +241,7 @@ class LaunchScreen(OwnScreen[str | None]):
             self._say(str(found), bad=True)
             return
         self.draft = found
+        self.query_one(LaunchForm).usual(found.study)
         button = self.query_one("#start", Button)
         button.label = "Watch it" if found.alive else "Start" if found.missing else "Open it"
         button.disabled = False
@@ -225,7 +264,7 @@ class LaunchScreen(OwnScreen[str | None]):
                 self._say("It starts as soon as it is planned: a few steps are tried first …")
             return
         if drawn.alive:
-            self.dismiss(drawn.study.id)
+            self.ended(drawn.study.id)
             return
         self.query_one("#start", Button).disabled = True
         self._say("Starting …")
@@ -241,7 +280,7 @@ class LaunchScreen(OwnScreen[str | None]):
         beside(
             self,
             begin,
-            lambda begun: self.dismiss(begun.study.id),
+            lambda begun: self.ended(begun.study.id),
             self._not_started,
         )
 

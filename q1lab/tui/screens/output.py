@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from q1lab.tui.app import Q1Lab
 
 LINES = 5000
+AROUND = 5
+"""Lines of the box besides its text."""
 _REFUSED = re.compile(r"^q1lab: ", re.MULTILINE)
 """How q1lab says what went wrong; without it a command that fails has said what it found."""
 
@@ -45,12 +47,12 @@ class OutputScreen(Dialog[None]):
     the pane follows."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,enter,q", "close", "close"),
+        Binding("enter", "back", "back"),
         Binding("c", "copy", "copy"),
         Binding("y", "yes", "yes"),
     ]
 
-    shape = "tall"
+    shape = "tall fits"
 
     def __init__(
         self, shown: str, argv: list[str], folder: Path, look: tuple[str, ...] = ()
@@ -96,7 +98,7 @@ class OutputScreen(Dialog[None]):
                 },
             )
         except OSError as error:
-            log.write(f"cannot run {self.argv[0]}: {error.strerror}")
+            self._write(f"cannot run {self.argv[0]}: {error.strerror}", False)
             return
         assert child.stdout is not None
         try:
@@ -108,9 +110,9 @@ class OutputScreen(Dialog[None]):
                 whole, newline, begun = (begun + text).rpartition("\n")
                 follow = log.max_scroll_y > 0 and log.is_vertical_scroll_end
                 if newline:
-                    log.write(whole, scroll_end=follow)
+                    self._write(whole, follow)
             if begun:
-                log.write(begun)
+                self._write(begun, False)
             self.code = await child.wait()
         except asyncio.CancelledError:
             with contextlib.suppress(ProcessLookupError):
@@ -124,9 +126,15 @@ class OutputScreen(Dialog[None]):
         if code == FAILED and self.shown.startswith("q1lab ") and not _REFUSED.search(self.said):
             words = "done: it found something"  # as ``post lint`` does
         if not self.said.strip():
-            self.query_one(RichLog).write("It printed nothing.")
+            self._write("It printed nothing.", False)
         asks = " · y does it" if self.would else " · y runs it with --yes" if self.asks else ""
         self.box.border_subtitle = f"{words} · Esc closes · c copies{asks}"
+
+    def _write(self, text: str, follow: bool) -> None:
+        """Show lines; the box is as tall as they need, up to the screen's height."""
+        log = self.query_one(RichLog)
+        log.write(text, scroll_end=follow)
+        log.styles.height = max(1, min(len(log.lines), self.size.height * 9 // 10 - AROUND))
 
     def on_resize(self) -> None:
         """Lines that were wrapped for another width."""
@@ -139,9 +147,9 @@ class OutputScreen(Dialog[None]):
         whole, newline, begun = self.said.rpartition("\n")
         log.clear()
         if newline:
-            log.write(whole)
+            self._write(whole, False)
         if begun and self.code is not None:  # while it runs, the rest of the line is to come
-            log.write(begun)
+            self._write(begun, False)
         log.scroll_to(y=place, animate=False)
 
     @property
@@ -159,9 +167,6 @@ class OutputScreen(Dialog[None]):
     def asks(self) -> bool:
         """Whether the command ended because it wants a yes."""
         return bool(self.code) and "--yes" in self.said and "--yes" not in self.argv
-
-    def action_close(self) -> None:
-        self.dismiss()
 
     def action_copy(self) -> None:
         copy(self.app, self.said, "what it printed")

@@ -1,14 +1,15 @@
-"""One of several, by name."""
+"""One of several, by name or by words of it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
 
+from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import Binding
+from textual.content import Content
 from textual.visual import VisualType
-from textual.widgets import OptionList, Static
+from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
 from q1lab.tui.screens.base import Dialog
@@ -17,29 +18,64 @@ from q1lab.tui.widgets.listing import Listing
 
 class PickScreen(Dialog[str | None]):
     """Gives the id of the row that was chosen, None when it was closed. The cursor begins at the
-    row of ``first``; ``empty`` is said where there is no row."""
+    row of ``first``; ``empty`` is said where there is no row. With ``find``, the words of each
+    row, there is a field for some of them."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q", "dismiss", "close")]
+    BINDINGS = [  # noqa: RUF012  (as Textual has it)
+        Binding("down", "move(1)", show=False, priority=True),
+        Binding("up", "move(-1)", show=False, priority=True),
+    ]
     keys = "Enter chooses · Esc closes"
 
     def __init__(
-        self, title: str, rows: Sequence[tuple[str, VisualType]], first: str = "", empty: str = ""
+        self,
+        title: str,
+        rows: Sequence[tuple[str, VisualType]],
+        first: str = "",
+        empty: str = "nothing has these words",
+        find: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__()
         self.heading = title
         self.rows = list(rows)
-        self.first, self.empty = first, empty
+        self.first, self.empty, self.find = first, empty, find
+        self.shape = "find" if find else ""
 
     def body(self) -> ComposeResult:
-        if not self.rows:
-            yield Static(self.empty, markup=False)
-        yield Listing(*(Option(shown, id=name) for name, shown in self.rows), markup=False)
+        if self.find:
+            yield Input(placeholder="words of its title")
+        yield Listing(markup=False)
 
     def on_mount(self) -> None:
+        self._fill("")
         names = [name for name, _ in self.rows]
-        if self.first and self.first in names:
+        if self.first in names:
             self.query_one(OptionList).highlighted = names.index(self.first)
 
-    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+    @on(Input.Changed)
+    def _typed(self, event: Input.Changed) -> None:
+        self._fill(event.value)
+
+    def _fill(self, typed: str) -> None:
+        words = typed.casefold().split()
+        about = self.find or {}
+        hits = [
+            Option(shown, id=name)
+            for name, shown in self.rows
+            if all(word in about[name].casefold() for word in words)
+        ]
+        listing = self.query_one(OptionList)
+        nothing = Option(Content.styled(self.empty, "$muted"), disabled=True)
+        listing.set_options(hits or [nothing])
+        listing.highlighted = 0 if hits else None
+
+    def action_move(self, by: int) -> None:
+        listing = self.query_one(OptionList)
+        (listing.action_cursor_down if by > 0 else listing.action_cursor_up)()
+
+    @on(Input.Submitted)
+    @on(OptionList.OptionSelected)
+    def _chosen(self, event: Input.Submitted | OptionList.OptionSelected) -> None:
         event.stop()
-        self.dismiss(self.rows[event.option_index][0])
+        option = self.query_one(OptionList).highlighted_option
+        self.dismiss(option.id if option is not None else None)

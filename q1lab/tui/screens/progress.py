@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -9,14 +10,18 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import OptionList
 
+from q1lab.acts import ACTS
 from q1lab.formats import hours
+from q1lab.index.store import Store
 from q1lab.journal import artifacts, reading
 from q1lab.tui import progress_rows as rows
 from q1lab.tui.keys import bindings
 from q1lab.tui.outside import copy
 from q1lab.tui.progress_rows import Look
 from q1lab.tui.screens import forms
+from q1lab.tui.screens.ask import AskScreen
 from q1lab.tui.screens.base import Page
+from q1lab.tui.screens.pick import PickScreen
 from q1lab.tui.snapshot import Snapshot
 from q1lab.tui.widgets.rows import ListRow, Rows
 from q1lab.week import progress as domain
@@ -115,7 +120,11 @@ class ProgressScreen(Page):
             done = not self.q1.snapshot.progress.of(row.key).done
             self.q1.desk.ask(lambda store: domain.tick(store, label, row.key, done))
         elif self.pane.id == "papers" and not row.key["done"]:
-            self.q1.desk.ask(lambda store: reading.finish(store, str(row.key["id"])))
+            self._ask(
+                f"Did you read {row.key['title']}? The log keeps the day.",
+                "It is read",
+                lambda store: reading.finish(store, str(row.key["id"])),
+            )
 
     def action_edit(self) -> None:
         row = self.pane.current
@@ -124,18 +133,35 @@ class ProgressScreen(Page):
         forms.kpi(self.q1, row.key)
 
     def action_add(self) -> None:
-        forms.form(self.q1, "artifact add" if self.pane.id == "artifacts" else "paper add")
-
-    def action_share(self) -> None:
-        """Where the post is; once that is known, where it was shared."""
+        """A paper, an artifact, where the post is; once that is known, where it was shared."""
         post = (self.q1.snapshot.pages.get("progress") or {}).get("post")
-        forms.form(self.q1, "post share" if post and post["url"] else "post publish")
+        shared = "post share" if post and post["url"] else "post publish"
+        rows = [(name, ACTS[name].palette) for name in ("paper add", "artifact add", shared)]
+        first = "artifact add" if self.pane.id == "artifacts" else ""
+
+        def chosen(name: str | None) -> None:
+            if name is not None:
+                forms.form(self.q1, name)
+
+        self.app.push_screen(PickScreen("Add what?", rows, first), chosen)
+
+    def _ask(self, question: str, do: str, job: Callable[[Store], object]) -> None:
+        """Do what can't be taken back, once the learner says so."""
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self.q1.desk.ask(job)
+
+        self.app.push_screen(AskScreen("Are you sure?", question, "Leave it", do), answered)
 
     def action_remove(self) -> None:
         row = self.pane.current
         if self.pane.id == "artifacts" and row is not None and row.key is not None:
-            self.q1.desk.ask(lambda store: artifacts.remove(store, str(row.key)))
-            self.notify(f"Removed: {row.left}", markup=False)
+            self._ask(
+                f"Remove {' '.join(row.left.split())} from your artifacts?",
+                "Remove it",
+                lambda store: artifacts.remove(store, str(row.key)),
+            )
         elif row is not None:
             self.notify("The post is no artifact; it stays.")
 

@@ -21,13 +21,12 @@ from q1lab.week.model import Step
 
 
 class RecallScreen(Dialog[None]):
-    """Enter reveals; then y or n marks. What was wrong comes back at the next session's start."""
+    """Enter reveals; then y or x marks. What was wrong comes back at the next session's start."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q", "dismiss", "close"),
         Binding("enter,space", "reveal", "answer"),
-        Binding("y", "mark(True)", "I had it"),
-        Binding("n", "mark(False)", "I didn't"),
+        Binding("y", "mark(True)", "yes"),
+        Binding("x", "mark(False)", "no"),
     ]
 
     shape, keys = "hint", "Enter shows the answer · Esc closes"
@@ -52,7 +51,7 @@ class RecallScreen(Dialog[None]):
             return
         self.open = True
         self.query_one("#answer").display = True
-        self.box.border_subtitle = "y  I had it · n  I didn't · Esc closes"
+        self.box.border_subtitle = "y  I had it · x  I didn't · Esc closes"
 
     def action_mark(self, right: bool) -> None:
         """Only after the answer was shown."""

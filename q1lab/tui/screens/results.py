@@ -14,7 +14,6 @@ from q1lab.compare import results
 from q1lab.compare.keeping import kept
 from q1lab.compare.record import Comparison
 from q1lab.compare.results import ResultLine
-from q1lab.errors import Problem
 from q1lab.formats import cut_middle
 from q1lab.index import labels
 from q1lab.tui.keys import bindings
@@ -124,8 +123,9 @@ class ResultsScreen(StudyActs):
         )
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action == "unfilter":
-            return any(box.display for box in self.query("#results-filter"))
+        if action == "all":
+            marked = any(table.marks for table in self.query(ResultsTable))
+            return marked or any(box.display for box in self.query("#results-filter"))
         if action in ("open", "mark", "verdict", "export", "label"):
             table = next(iter(self.query(ResultsTable)), None)
             chosen = table is not None and table.selected is not None
@@ -168,10 +168,6 @@ class ResultsScreen(StudyActs):
             self.notify(why, markup=False, severity="warning")
             return
         table.toggle(line.id)
-        self._side()
-
-    def action_clear(self) -> None:
-        self.query_one(ResultsTable).unmark()
         self._side()
 
     def action_verdict(self) -> None:
@@ -222,18 +218,19 @@ class ResultsScreen(StudyActs):
             ),
         ]
 
-        def keep(given: dict[str, str] | None) -> None:
-            if given is None:
-                return
+        def made(given: dict[str, str]) -> labels.Labels:
             tags = tuple(dict.fromkeys(given["tags"].replace("#", " ").split()))
-            try:
-                made = labels.checked(labels.Labels(given["note"], tags))
-            except Problem as problem:
-                self.notify(str(problem), severity="error", markup=False)
-                return
-            self.q1.desk.ask(lambda store: labels.change(store, name, lambda _: made))
+            return labels.checked(labels.Labels(given["note"], tags))
 
-        self.app.push_screen(FieldsScreen(f"Tags and note of {name}", fields), keep)
+        def says(given: dict[str, str]) -> str:
+            made(given)
+            return ""
+
+        def keep(given: dict[str, str] | None) -> None:
+            if given is not None:
+                self.q1.desk.ask(lambda store: labels.change(store, name, lambda _: made(given)))
+
+        self.app.push_screen(FieldsScreen(f"Tags and note of {name}", fields, says), keep)
 
     def action_filter(self) -> None:
         box = self.query_one("#results-filter")
@@ -249,9 +246,12 @@ class ResultsScreen(StudyActs):
     def _done(self) -> None:
         self.query_one(ResultsTable).focus()
 
-    def action_unfilter(self) -> None:
-        box = self.query_one("#results-filter", Input)
-        box.value = ""
-        box.display = False
-        self.query_one(ResultsTable).focus()
+    def action_all(self) -> None:
+        box, table = self.query_one("#results-filter", Input), self.query_one(ResultsTable)
+        if box.display:
+            box.value, box.display = "", False
+        else:
+            table.unmark()
+            self._side()
+        table.focus()
         self.refresh_bindings()

@@ -9,6 +9,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
+from textual.content import Content
 
 from q1lab.tui import editing, sheets
 from q1lab.tui.keys import bindings
@@ -123,12 +124,14 @@ class StudyScreen(Page):
     def _place(self) -> None:
         reader = self.reader
         end = reader.max_scroll_y
-        share = f"{round(100 * min(1.0, reader.scroll_y / end))}%" if end > 0 else "all of it"
         words = ""
         step = reader.step
         if step is not None and not reader.on_screen:
             below = reader.piece is not None and reader.piece.virtual_region.y > reader.scroll_y
             words = f"{'↓' if below else '↑'} {step.title}"
+        read = min(1.0, reader.scroll_y / end) if end > 0 else 1.0
+        on = "" if read == 1.0 else " · PgDn" if words else " · PgDn reads on"
+        share = f"{round(100 * read)}%{on}" if end > 0 else "all of it"
         self.query_one(PlaceLine).place = (words, share)
 
     def _ask(self) -> None:
@@ -146,7 +149,7 @@ class StudyScreen(Page):
         if listed and action in ON_THE_PAGE:
             return False
         if action == "tick":
-            return not self.is_mounted or self.sheet.part is not None  # other pages have no steps
+            return not self.is_mounted or any(isinstance(b, Step) for b in self.sheet.blocks)
         return True
 
     @property
@@ -231,13 +234,24 @@ class StudyScreen(Page):
             self.notify("Every step of the week is done.")
 
     def action_find(self) -> None:
-        from q1lab.tui.screens.find import FindScreen
+        from q1lab.tui.screens.pick import PickScreen
 
-        def chosen(found: tuple[str, str | None] | None) -> None:
-            if found:
-                self.open_sheet(*found)
+        rows, about = [], {}
+        for part in self.week.parts():
+            name = f"{sheets.part_name(part)} {part.title}"
+            rows.append((part.id, Content.styled(name, "bold")))
+            about[part.id] = name
+            for step in part.steps:
+                mark = "✓" if self.q1.snapshot.progress.of(step.id).done else "☐"
+                rows.append((step.id, Content.assemble((f"   {mark} ", "$muted"), step.title)))
+                about[step.id] = f"{name} {step.title} {step.id}"
 
-        self.app.push_screen(FindScreen(self.week, self.q1.snapshot.progress), chosen)
+        def chosen(found: str | None) -> None:
+            for part in self.week.parts():
+                if found in (part.id, *(step.id for step in part.steps)):
+                    self.open_sheet(part.id, None if found == part.id else found)
+
+        self.app.push_screen(PickScreen("Find a part or a step", rows, find=about), chosen)
 
     def action_glossary(self) -> None:
         """The words of the step that the cursor is on, then those of its page, then all others."""
@@ -293,11 +307,6 @@ class StudyScreen(Page):
     def action_open_link(self, url: str) -> None:
         acts.open_url(self.q1, url)
 
-    def action_log_paper(self) -> None:
-        from q1lab.tui.screens import forms
-
-        forms.log_paper(self.q1)
-
     def action_copy(self) -> None:
         acts.copy(self.q1, self.reader.current)
 
@@ -311,6 +320,6 @@ class StudyScreen(Page):
         self.q1.answer_offer(False)
 
     def action_hint(self) -> None:
-        from q1lab.tui.screens.hint import show_next
+        from q1lab.tui.screens.hint import hints
 
-        show_next(self.q1, self.q1.week.variant)
+        hints(self.q1, self.q1.week.variant)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.geometry import Size
 from textual.widgets import Static
 
@@ -22,10 +19,12 @@ def fits(size: Size) -> bool:
 class TooSmallScreen(OwnScreen[None]):
     """Goes away by itself when the terminal grows."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("q", "app.leave", "quit")]
-
     def compose(self) -> ComposeResult:
         yield Static(id="sentence", markup=False)
+
+    def action_back(self) -> None:
+        """There is no room for a question."""
+        self.q1.exit()
 
     def on_screen_resume(self) -> None:
         self.on_resize()

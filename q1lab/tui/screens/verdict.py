@@ -12,9 +12,10 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.widgets import Static
 
-from q1lab.compare import budget
+from q1lab.compare import budget, together
 from q1lab.compare import text as verdict
 from q1lab.compare.record import Comparison
+from q1lab.compare.together import Together
 from q1lab.errors import Problem
 from q1lab.index.store import Store
 from q1lab.journal import evidence
@@ -53,6 +54,8 @@ class VerdictScreen(OwnScreen[None]):
         self.study_id = study_id
         self.record = record
         self.so_far = so_far or Forest()
+        self.series: Together | None = None
+        """What the study was declared together with: a sweep, or an axis."""
         self.besides: list[str] = []
         """The answer at an equal budget, once asked for."""
         self._asked = 0
@@ -73,7 +76,17 @@ class VerdictScreen(OwnScreen[None]):
             lambda store: curves(store, self.study_id),
             lambda found: self.app.call_later(self._chart, found),
         )
+        self.q1.ask(self._together, self._with_series)
         self._note()
+
+    def _together(self, store: Store) -> Together | None:
+        mine = studies.load(self.study_id).series
+        return together.read(store, mine.id) if mine is not None else None
+
+    def _with_series(self, found: Together | None) -> None:
+        self.series = found
+        if found is not None and self.is_mounted:
+            self._draw()
 
     def _note(self) -> None:
         """A step of the week may wait for the comparison to be looked at."""
@@ -147,7 +160,7 @@ class VerdictScreen(OwnScreen[None]):
         """What is shown, for so many cells."""
         colors = palette(self.app)
         if self.record is None:
-            return draw(self.so_far, min(width, 72), colors)
+            return [*draw(self.so_far, min(width, 72), colors), *self._table(width)]
         styles = {
             **verdict.STYLES,
             "baseline": colors.baseline,
@@ -164,7 +177,13 @@ class VerdictScreen(OwnScreen[None]):
         for k, sentence in enumerate(self.besides):
             shown += [] if k else [Text()]
             shown += list(Text(sentence).wrap(Console(), min(width, WIDEST)))
-        return shown
+        return [*shown, *self._table(width)]
+
+    def _table(self, width: int) -> list[Text]:
+        """The sweep or axis that the study is of, as `q1lab run` prints it."""
+        if self.series is None:
+            return []
+        return [Text(), *map(Text, together.lines(self.series, min(width, WIDEST)))]
 
     def action_copy(self) -> None:
         text = "\n".join(line.plain for line in self.lines(min(100, self.size.width - 6)))

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
@@ -36,8 +33,6 @@ ABOUT = {
 
 class WandbScreen(Dialog[None]):
     """State, last error, address; rows upload or copy."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,w", "dismiss", "close")]
 
     def __init__(self, study: Study) -> None:
         super().__init__()

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.content import Content
 from textual.widgets import Button, Input, Label, Static
@@ -19,6 +17,9 @@ from q1lab.index.store import Store
 from q1lab.tui.screens.base import Dialog, Scroll
 from q1lab.week import progress as domain
 
+NEW = "transformer-from-scratch"
+"""A name for a repository that isn't there yet."""
+
 
 def repository_of(folder: Path) -> Path | None:
     """The git repository that ``folder`` is in: the nearest folder upwards with a ``.git``."""
@@ -28,13 +29,13 @@ def repository_of(folder: Path) -> Path | None:
     return None
 
 
-def offered(folder: Path) -> Path | None:
-    """The repository to offer: the one that ``folder`` is in, but for q1lab's own clone, where a
-    folder beside it is meant."""
+def offered(folder: Path) -> Path:
+    """The repository to offer: the one that ``folder`` is in, else the folder itself where a model
+    is in it, else a new one in it; beside q1lab's own clone, not in there."""
     found = repository_of(folder)
     if found is not None and (found / "q1lab" / "tui" / "app.py").is_file():
-        return found.parent / "transformer-from-scratch"
-    return found
+        return found.parent / NEW
+    return found or (folder if (folder / "model.py").is_file() else folder / NEW)
 
 
 def machine(_: Store) -> str:
@@ -54,7 +55,6 @@ def machine(_: Store) -> str:
 class WelcomeScreen(Dialog[None]):
     """One screen, one question, one button."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "begin", "begin")]
     AUTO_FOCUS = "#begin"
 
     kind, shape = Scroll, "welcome"
@@ -74,7 +74,7 @@ class WelcomeScreen(Dialog[None]):
         with Horizontal(classes="field"):
             yield Label("your repo   ")
             repo = app.config.repo or offered(app.setup.cwd)
-            yield Input(str(repo or ""), placeholder="folder of your git repository", id="repo")
+            yield Input(str(repo), placeholder="folder of your git repository", id="repo")
         yield Static(id="about", classes="muted", markup=False)
         with Horizontal(classes="buttons"):
             yield Button("Begin", variant="primary", id="begin")
@@ -114,18 +114,16 @@ class WelcomeScreen(Dialog[None]):
                 "Documents are written and committed there. Later: `q1lab config set repo FOLDER`."
             )
         elif not folder.is_dir():
-            said = (
-                f"It isn't there yet. `q1lab new --repo {folder.name}` makes it, or go on without."
-            )
+            said = "It isn't there yet: `q1lab new --baseline` makes it, with a model.py in it."
         elif repository_of(folder) is None:
-            said = "A folder without git: documents are written, not committed."
+            said = "A folder without git: documents are written, not committed, until `git init`."
         else:
             said = "Documents are written there; every commit is shown before it is made."
         self.query_one("#about", Static).update(said)
 
     @on(Button.Pressed)
     @on(Input.Submitted)
-    def action_begin(self) -> None:
+    def action_back(self) -> None:
         """Keep the repository, and go to the first step."""
         app = self.q1
         text = self.query_one(Input).value.strip()

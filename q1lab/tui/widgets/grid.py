@@ -16,7 +16,7 @@ from textual.widgets.data_table import RowKey
 from q1lab.formats import speed, time_left
 from q1lab.index.view import Points, RunView, StudyView
 from q1lab.study.states import State
-from q1lab.tui.widgets.listing import OneClick
+from q1lab.tui.widgets.listing import WALK, OneClick
 from q1lab.tui.widgets.palette import Palette, palette
 from q1lab.tui.widgets.sparkline import Ends, ends, spanning, sparkline
 from q1lab.tui.widgets.words import (
@@ -24,7 +24,10 @@ from q1lab.tui.widgets.words import (
     state_words,
 )
 
-COLUMNS = (
+Column = tuple[str, str, int, bool, int]
+"""Key, title, width in cells, whether to the right, and from which width of the table on."""
+
+COLUMNS: tuple[Column, ...] = (
     # key, title, width, to the right, and the widget width from which it is shown
     ("arm", "arm", 10, False, 0),
     ("seed", "seed", 4, True, 0),
@@ -61,11 +64,11 @@ class CurveCell(NamedTuple):
 Cells = tuple[Cell | CurveCell, ...]
 
 
-class Grid(OneClick, DataTable["Cell | CurveCell"], inherit_bindings=False):
-    """Shows a ``StudyView``; ``selected`` is the run under the cursor. Enter is left to the
-    screen."""
+class Table(OneClick, DataTable[Any], inherit_bindings=False):
+    """A table with a cursor on a row. Enter is left to the screen."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
+        *WALK,
         Binding("up", "cursor_up", show=False),
         Binding("down", "cursor_down", show=False),
         Binding("pageup", "page_up", show=False),
@@ -76,6 +79,23 @@ class Grid(OneClick, DataTable["Cell | CurveCell"], inherit_bindings=False):
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 — Textual's own name
         super().__init__(id=id, cursor_type="row", cursor_foreground_priority="renderable")
+
+    def head(self, columns: Sequence[Column]) -> None:
+        """Begin anew, with these columns."""
+        self.clear(columns=True)
+        for key, title, width, right, _ in columns:
+            self.add_column(Text(title, justify="right" if right else "left"), width=width, key=key)
+
+    def rest(self, columns: Sequence[Column]) -> int:
+        """The cells that these columns leave of the table's width."""
+        return self.size.width - sum(column[2] + 2 * self.cell_padding for column in columns) - 1
+
+
+class Grid(Table):
+    """Shows a ``StudyView``; ``selected`` is the run under the cursor."""
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 — Textual's own name
+        super().__init__(id=id)
         self.view: StudyView | None = None
         self._shown: dict[str, Cells] = {}
         self._made: dict[str, tuple[RunView, tuple[object, ...], Cells]] = {}
@@ -125,20 +145,18 @@ class Grid(OneClick, DataTable["Cell | CurveCell"], inherit_bindings=False):
         if self._width != event.size.width:
             self._rebuild(keep=True)
 
-    def _visible(self, width: int) -> list[tuple[str, str, int, bool, int]]:
-        return [column for column in COLUMNS if width >= column[4]]
-
-    def _spark_width(self, width: int) -> int:
-        taken = sum(column[2] + 2 * self.cell_padding for column in self._visible(width))
-        return min(SPARK_MOST, max(SPARK_LEAST, width - taken - 1))
+    def _visible(self) -> list[Column]:
+        """The columns for the table's width: that of the sparklines has what the others leave."""
+        shown = [column for column in COLUMNS if self._width >= column[4]]
+        spark = min(SPARK_MOST, max(SPARK_LEAST, self.rest(shown)))
+        return [
+            (key, title, cells or spark, right, least) for key, title, cells, right, least in shown
+        ]
 
     def _rebuild(self, keep: bool) -> None:
         row = self.cursor_row if keep else 0
         self._width = self.size.width
-        self.clear(columns=True)
-        for key, title, cells, right, _ in self._visible(self._width):
-            heading = Text(title, justify="right" if right else "left")
-            self.add_column(heading, width=cells or self._spark_width(self._width), key=key)
+        self.head(self._visible())
         if self.view is None:
             return
         self._shown = self._cells(palette(self.app))
@@ -149,8 +167,8 @@ class Grid(OneClick, DataTable["Cell | CurveCell"], inherit_bindings=False):
     def _cells(self, colors: Palette) -> dict[str, Cells]:
         assert self.view is not None
         low, high = self._scale(self.view.runs)
-        visible = [column[0] for column in self._visible(self._width)]
-        wide = self._spark_width(self._width)
+        columns = {column[0]: column[2] for column in self._visible()}
+        visible, wide = list(columns), columns["loss"]
         look = (low, high, wide, *visible, colors)
         made = {}
         for run in self.view.runs:

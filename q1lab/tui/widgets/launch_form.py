@@ -1,8 +1,8 @@
-"""What a study is made of, as a form: the usual fields, and below them what is rarely changed."""
+"""What a study is made of, as a form of two steps: what trains, and how."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, VerticalScroll
+from textual.widget import Widget
 from textual.widgets import Input, Label, OptionList, Select, Static
 from textual.widgets.option_list import Option
 
@@ -18,18 +19,22 @@ from q1lab.study import kept, variants
 from q1lab.study.command import DEFAULT_DATA, Wish, parse_range, parse_seeds
 from q1lab.study.engines.choice import HERE
 from q1lab.study.presets import PRESETS
+from q1lab.study.studies import Study
 from q1lab.tui.widgets.listing import Listing
 
 OTHER = "other"
 
 AUTO = "auto"
+WHAT, HOW = "what", "how"
+"""The two steps of the form: its modification, seeds and size; and all else, which has values of
+its own."""
 KEPT = "Its folder says everything else: model files, seeds, size and device."
 PICKS = {
-    "device": ("device", "by itself", ("cpu", "cuda", "mps")),
-    "dtype": ("dtype", "by itself", ("fp32", "bf16")),
-    "wandb": ("W&B", "as configured", ("online", "offline", "disabled")),
+    "device": ("device", ("cpu", "cuda", "mps")),
+    "dtype": ("dtype", ("fp32", "bf16")),
+    "wandb": ("W&B", ("online", "offline", "disabled")),
 }
-"""Fields with a fixed choice: label, what nothing chosen means, the choices."""
+"""Fields with a fixed choice: label and choices."""
 
 
 class LaunchForm(VerticalScroll, can_focus=False):
@@ -60,48 +65,68 @@ class LaunchForm(VerticalScroll, can_focus=False):
         rows = [Option(f"{name:<9} {variants.find(name).title}", id=name) for name in self.names]
         rows.append(Option("a file of mine …", id=OTHER))
         rows += [Option(f"{kept.FOLDER}/{name}  once more", id=name) for name in self.kept]
-        yield Listing(*rows, id="variant", markup=False, compact=True)
+        yield Listing(*rows, id="variant", classes=WHAT, markup=False, compact=True)
         own = "" if self.given in self.names else self._short(self.given)
-        yield Input(own, placeholder="path to your model file", id="file", compact=True)
-        yield Static(KEPT, id="kept", markup=False)
-        with Horizontal(classes="pick decided"):
-            yield Label("against")
-            hint = "where it came from"
-            yield Input(asked.baseline or "", placeholder=hint, id="baseline", compact=True)
-        with Horizontal(classes="pick decided"):
-            yield Label("preset")
-            chosen = asked.preset if asked.preset in PRESETS else Select.NULL
-            presets = [(name, name) for name in PRESETS]
-            yield Select(presets, prompt="by device", value=chosen, id="preset", compact=True)
-        for name, label, value, hint in (
-            ("data", "data", asked.data, f"{Path(self.data).name}; or a file"),
-            ("seeds", "seeds", asked.seeds, "3, 3..12, or 0,1,2,7"),
-            ("iters", "iters", asked.overrides.get("max_iters", ""), "the preset's"),
-        ):
-            with Horizontal(classes="pick" if name == "data" else "pick decided"):
-                yield Label(label)
-                yield Input(value, placeholder=hint, id=name, compact=True)
-        for name, (label, prompt, choices) in PICKS.items():
-            with Horizontal(classes="pick" if name in kept.OPEN else "pick decided"):
-                yield Label(label)
-                given = getattr(asked, name)
-                picked = given if given in choices else Select.NULL
-                options = [(one, one) for one in choices]
-                yield Select(options, prompt=prompt, value=picked, id=name, compact=True)
-        with Horizontal(classes="pick"):
-            yield Label("engine")
-            engine = asked.engine or Select.NULL
-            names = [(one, one) for one in self.engines]
-            usual = "the preset's, else here" if len(names) > 1 else "this machine"
-            yield Select(names, prompt=usual, value=engine, id="engine", compact=True)
+        yield Input(
+            own, placeholder="path to your model file", id="file", classes=WHAT, compact=True
+        )
+        yield Static(KEPT, id="kept", classes=WHAT, markup=False)
+        yield from self._text("baseline", "against", asked.baseline or "", "what it came from")
+        yield from self._text("seeds", "seeds", asked.seeds, "3, 3..12 or 0,1,2,7")
+        presets = tuple(PRESETS)
+        yield from self._pick("preset", "preset", asked.preset, presets, "the device's")
+        yield from self._text("data", "data", asked.data, f"{Path(self.data).name}; or a file", HOW)
+        iters = asked.overrides.get("max_iters", "")
+        yield from self._text("iters", "iters", iters, "the preset's", HOW)
+        for name, (label, choices) in PICKS.items():
+            yield from self._pick(name, label, getattr(asked, name), choices, "…", HOW)
+        yield from self._pick("engine", "engine", asked.engine, self.engines, "…", HOW)
         more = " ".join(f"{k}={v}" for k, v in asked.overrides.items() if k != "max_iters")
-        for name, label, value, hint in (
-            ("jobs", "at once", str(asked.jobs or ""), "one per core or GPU"),
-            ("more", "set", more, "such as dropout=0.1"),
+        yield from self._text("jobs", "at once", str(asked.jobs or ""), "one per core or GPU", HOW)
+        yield from self._text("more", "set", more, "such as dropout=0.1", HOW)
+
+    def _row(self, name: str, step: str) -> Horizontal:
+        return Horizontal(classes=f"pick {step}" if name in kept.OPEN else f"pick {step} decided")
+
+    def _text(
+        self, name: str, label: str, value: str, hint: str, step: str = WHAT
+    ) -> Iterable[Widget]:
+        with self._row(name, step):
+            yield Label(label)
+            yield Input(value, placeholder=hint, id=name, compact=True)
+
+    def _pick(
+        self,
+        name: str,
+        label: str,
+        value: str | None,
+        choices: Sequence[str],
+        prompt: str,
+        step: str = WHAT,
+    ) -> Iterable[Widget]:
+        with self._row(name, step):
+            yield Label(label)
+            picked = value if value in choices else Select.NULL
+            options = [(one, one) for one in choices]
+            yield Select(options, prompt=prompt, value=picked, id=name, compact=True)
+
+    def usual(self, study: Study) -> None:
+        """Show what the fields that say nothing come to."""
+        for name, value in (
+            ("baseline", study.baseline),
+            ("data", f"{study.data.name}; or a file"),
+            ("iters", f"{study.max_iters:,}"),
+            ("jobs", str(study.jobs)),
         ):
-            with Horizontal(classes="pick decided" if name == "more" else "pick"):
-                yield Label(label)
-                yield Input(value, placeholder=hint, id=name, compact=True)
+            self.query_one(f"#{name}", Input).placeholder = value
+        for name, value in (
+            ("preset", study.preset),
+            ("device", study.device),
+            ("dtype", study.dtype),
+            ("wandb", study.wandb),
+            ("engine", study.engine.text if study.engine else "this machine"),
+        ):
+            self.query_one(f"#{name}", Select).prompt = value
 
     def on_mount(self) -> None:
         index = self.names.index(self.given) if self.given in self.names else len(self.names)
@@ -110,7 +135,7 @@ class LaunchForm(VerticalScroll, can_focus=False):
 
     @on(OptionList.OptionHighlighted)
     def _own_file(self) -> None:
-        self.query_one("#file").display = self._picked() == OTHER
+        self.set_class(self._picked() == OTHER, "-file")
         self.set_class(self._kept() is not None, "-kept")
 
     @on(Input.Changed, "#file")
@@ -127,7 +152,7 @@ class LaunchForm(VerticalScroll, can_focus=False):
 
     def _file(self) -> str:
         """The path as typed; where it is of the learner's folder and not of here, in full."""
-        typed = self._text("file")
+        typed = self._said("file")
         own = self.folder / typed
         here = Path(typed).expanduser()
         return str(own) if typed and not here.exists() and own.exists() else typed
@@ -144,7 +169,7 @@ class LaunchForm(VerticalScroll, can_focus=False):
         option = self.query_one("#variant", OptionList).highlighted_option
         return option.id if option is not None and option.id else OTHER
 
-    def _text(self, name: str) -> str:
+    def _said(self, name: str) -> str:
         return self.query_one(f"#{name}", Input).value.strip()
 
     def _picked_of(self, name: str) -> str:
@@ -153,7 +178,7 @@ class LaunchForm(VerticalScroll, can_focus=False):
 
     def _number(self, name: str, otherwise: str) -> str:
         """What a field for a whole number says; empty when it says nothing."""
-        text = self._text(name)
+        text = self._said(name)
         if text and (not text.isascii() or not text.isdigit() or int(text) < 1):
             label = "at once" if name == "jobs" else name
             raise Problem(
@@ -169,7 +194,7 @@ class LaunchForm(VerticalScroll, can_focus=False):
         jobs = self._number("jobs", "one per core, or one per GPU")
         engine = self.query_one("#engine", Select).value
         open_: dict[str, Any] = {
-            "data": self._text("data"),
+            "data": self._said("data"),
             "wandb": self._picked_of("wandb"),
             "jobs": int(jobs) if jobs else None,
             "engine": engine if isinstance(engine, str) else None,
@@ -177,20 +202,20 @@ class LaunchForm(VerticalScroll, can_focus=False):
         if (folder := self._kept()) is not None:
             return replace(Wish(str(folder)), **open_)
         overrides = {}
-        for item in self._text("more").replace(",", " ").split():
+        for item in self._said("more").replace(",", " ").split():
             key, sign, value = item.partition("=")
             if not sign or not key or not value:
                 raise Problem(f"set {item!r}: give KEY=VALUE, for example learning_rate=3e-4")
             overrides[key] = value
         if iters := self._number("iters", "the preset's"):
             overrides["max_iters"] = iters
-        _ = parse_range(self._text("seeds")) or parse_seeds(self._text("seeds"))
+        _ = parse_range(self._said("seeds")) or parse_seeds(self._said("seeds"))
         preset = self.query_one("#preset", Select).value
         return replace(
             self.asked,
             variant=variant,
-            seeds=self._text("seeds"),
-            baseline=self._text("baseline") or None,
+            seeds=self._said("seeds"),
+            baseline=self._said("baseline") or None,
             preset=preset if isinstance(preset, str) else None,
             device=self._picked_of("device"),
             dtype=self._picked_of("dtype"),

@@ -7,14 +7,12 @@ from typing import ClassVar
 from rich.segment import Segment
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.content import Content
-from textual.geometry import Size
 from textual.strip import Strip
-from textual.widgets import OptionList, RadioButton
+from textual.widgets import OptionList
 
 WALK: list[BindingType] = [
-    Binding("j", "cursor_down", "down", show=False),
-    Binding("k", "cursor_up", "up", show=False),
+    Binding("j", "cursor_down", "step", show=False),
+    Binding("k", "cursor_up", "step back", show=False),
 ]
 """A list's keys, besides those that Textual gives it."""
 
@@ -49,16 +47,3 @@ def _option(strip: Strip) -> int | None:
         if segment.style is not None and "option" in segment.style.meta:
             return int(segment.style.meta["option"])
     return None
-
-
-class Radio(RadioButton):
-    """One of several: ``●`` is chosen, ``○`` is not, and ``▸`` stands before the one that Space
-    chooses."""
-
-    def render(self) -> Content:
-        self.BUTTON_INNER = "●" if self.value else "○"
-        here = self.has_class("-selected") and self.parent is self.screen.focused
-        return Content.assemble("▸" if here else " ", super().render())
-
-    def get_content_width(self, container: Size, viewport: Size) -> int:
-        return super().get_content_width(container, viewport) + 1

@@ -16,7 +16,7 @@ class PlaceLine(Widget):
     """``ask`` is a question with its keys; while there is one it has a line of its own."""
 
     place: reactive[tuple[str, str]] = reactive(("", ""))
-    """What to the left, and how far down (``41%``)."""
+    """What to the left, and how far down (``41% · PgDn reads on``)."""
     ask: reactive[str] = reactive("", layout=True)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
@@ -32,7 +32,7 @@ class PlaceLine(Widget):
 
     def _place(self, width: int) -> Content:
         words, share = self.place
-        words = cut_cells(f" {words} ", width - 8) if words else ""
+        words = cut_cells(f" {words} ", width - cell_len(share) - 5) if words else ""
         rest = width - cell_len(words) - cell_len(share) - 5
         return Content.assemble(
             ("───", "$border-blurred"),

@@ -4,24 +4,20 @@ format."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
 
 from rich.cells import cell_len
 from rich.text import Text
 from textual import events
-from textual.binding import BindingType
-from textual.widgets import DataTable
 
 from q1lab.compare import telling
 from q1lab.compare.axis import Axis
 from q1lab.compare.results import ResultLine, by_data
 from q1lab.formats import day
-from q1lab.tui.widgets.grid import Grid
-from q1lab.tui.widgets.listing import OneClick
+from q1lab.tui.widgets.grid import Column, Table
 from q1lab.tui.widgets.palette import Palette, palette
 from q1lab.tui.widgets.study_words import TONES
 
-COLUMNS = (
+COLUMNS: tuple[Column, ...] = (
     # key, title, width, to the right, and the widget width from which it is shown
     ("mark", "", 1, False, 0),
     ("study", "study", 14, False, 0),
@@ -41,6 +37,7 @@ STUDY_LEAST, STUDY_MOST, STUDY_WIDE = 14, 16, 24
 table."""
 TAGGED = 8
 """Cells that the study's column gets besides, when a study has tags."""
+FAR = 3.0
 GROUP = "group:"
 MORE = "more:"
 MOST = 150
@@ -66,17 +63,23 @@ def matches(line: ResultLine, words: str) -> bool:
 
 
 def axis_of(lines: Sequence[ResultLine], columns: int) -> Axis:
-    """One axis for all studies, 0 on it. The widest tenth of the intervals may leave it (an arrow
-    says so): one study of two seeds would squeeze all others."""
-    lows = sorted(line.ends.low for line in lines if line.ends)
-    highs = sorted(line.ends.high for line in lines if line.ends)
+    """One axis for the studies of a group, 0 on it. An interval that is much wider than the others
+    may leave it (an arrow says so): one study of two seeds would squeeze them."""
     means = [line.mean for line in lines if line.mean is not None]
     if not means:
         return Axis(-0.01, 0.01, columns)
-    low = min(0.0, *means, lows[len(lows) // 10] if lows else 0.0)
-    high = max(0.0, *means, highs[-1 - len(highs) // 10] if highs else 0.0)
+    low = min(0.0, *means, -_reach([-line.ends.low for line in lines if line.ends]))
+    high = max(0.0, *means, _reach([line.ends.high for line in lines if line.ends]))
     pad = (high - low) * 0.05 or 0.005
     return Axis(low - pad, high + pad, columns)
+
+
+def _reach(ends: Sequence[float]) -> float:
+    """How far the axis goes: to the farthest of the ends, but for a tenth of them and for one that
+    is more than `FAR` times as far as the next."""
+    beyond = len(ends) // 10
+    far, *others = sorted(ends, reverse=True)[beyond:] or [0.0]
+    return others[0] if others and 0 < FAR * others[0] < far else far
 
 
 def _plotted(line: ResultLine, axis: Axis) -> str:
@@ -87,14 +90,12 @@ def _plotted(line: ResultLine, axis: Axis) -> str:
     return axis.bar(line.ends.low, line.ends.high, line.mean, "─", "├┤", "●")
 
 
-class ResultsTable(OneClick, DataTable[Text], inherit_bindings=False):
+class ResultsTable(Table):
     """``lines`` are shown in groups; ``selected`` is under the cursor, ``marked`` are the marked
     ones."""
 
-    BINDINGS: ClassVar[list[BindingType]] = Grid.BINDINGS
-
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 — Textual's own name
-        super().__init__(id=id, cursor_type="row", cursor_foreground_priority="renderable")
+        super().__init__(id=id)
         self.lines: tuple[ResultLine, ...] = ()
         self.marks: list[str] = []
         self._shown: tuple[object, ...] = ()
@@ -157,23 +158,20 @@ class ResultsTable(OneClick, DataTable[Text], inherit_bindings=False):
             for key, title, width, right, least in COLUMNS
             if self.size.width >= least
         ]
-        room = self.size.width - sum(column[2] + 2 for column in visible) - 1
+        room = self.rest(visible)
         room = min(PLOT_MOST, room) if room >= PLOT_LEAST else 0
-        axis = axis_of(sound[:MOST], room) if room else None
         visible = [
-            (key, axis.ticks() if axis and key == "plot" else title, width or room, right, least)
+            (key, title, width or room, right, least)
             for key, title, width, right, least in visible
-            if key != "plot" or axis
+            if key != "plot" or room
         ]
-        self.clear(columns=True)
-        for key, title, width, right, _ in visible:
-            self.add_column(Text(title, justify="right" if right else "left"), width=width, key=key)
+        self.head(visible)
         self._order = []
         for name, group in by_data([*sound[:MOST], *broken[:MOST]]):
+            axis = axis_of(group, room) if room else None
             self._order.append(GROUP + name)
-            self.add_row(
-                *self._heading(name, [column[0] for column in visible], colors), key=GROUP + name
-            )
+            heading = self._heading(name, axis, [column[0] for column in visible], colors)
+            self.add_row(*heading, key=GROUP + name)
             for line in group:
                 cells = self._cells(line, colors, axis)
                 self._order.append(line.id)
@@ -193,11 +191,14 @@ class ResultsTable(OneClick, DataTable[Text], inherit_bindings=False):
         tags = TAGGED if any(line.tags for line in lines) else 0
         return min(most, max([STUDY_LEAST, *names])) + tags
 
-    def _heading(self, name: str, keys: Sequence[str], colors: Palette) -> list[Text]:
+    def _heading(
+        self, name: str, axis: Axis | None, keys: Sequence[str], colors: Palette
+    ) -> list[Text]:
         data, _, rest = name.partition(" (")
         words = {
             "study": data,
             "variant": "",
+            "plot": axis.ticks() if axis else "",
             "mean": "",
             "verdict": rest.strip("(), ").replace(")", ""),
         }

@@ -1,4 +1,4 @@
-"""What the app has to say, for a few seconds, over the footer: never over what one reads."""
+"""What the app has to say, for a few seconds, in lines of its own above the keys."""
 
 from __future__ import annotations
 

@@ -1,0 +1,178 @@
+"""What a letter means, and what keys must not do."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Iterator
+
+import pytest
+from textual.binding import Binding
+from textual.dom import DOMNode
+from textual.widgets import Button, Input, TextArea
+
+import q1lab.tui
+from q1lab.index import learned
+from q1lab.index.store import Store
+from q1lab.journal import predictions
+from q1lab.tui.app import Q1Lab
+from q1lab.tui.keys import KEYS, check_keymap, key_name
+from q1lab.tui.screens.answer import AnswerScreen
+from q1lab.tui.screens.ask import AskScreen
+from q1lab.tui.screens.away import AwayScreen
+from q1lab.tui.screens.fields import FieldsScreen
+from q1lab.tui.screens.hint import HintScreen
+from q1lab.tui.screens.pick import PickScreen
+from q1lab.tui.screens.study import StudyScreen
+from q1lab.week import progress
+from q1lab.week.clock import Question
+from tests.kit.lab_home import words
+from tests.kit.tui_home import FakeClocks, prepared, running, settled, until
+
+LABEL = "M03-W04"
+
+
+def bound() -> Iterator[tuple[str, str, str]]:
+    """(key, what it does in a word or two, where) of every key that this app binds, on pages, in
+    dialogs and in widgets."""
+    for module in pkgutil.walk_packages(q1lab.tui.__path__, "q1lab.tui."):
+        importlib.import_module(module.name)
+    found: list[type[DOMNode]] = [DOMNode]
+    for cls in found:
+        found += [one for one in cls.__subclasses__() if one not in found]
+        own = cls.__dict__.get("BINDINGS", ()) if cls.__module__.startswith("q1lab") else ()
+        for binding in Binding.make_bindings(own):
+            yield binding.key, binding.description, cls.__name__
+
+
+def test_a_letter_or_a_sign_means_one_thing_in_the_whole_app() -> None:
+    means: dict[str, dict[str, str]] = {}
+    for key, does, where in bound():
+        if len(key_name(key)) == 1 and does:
+            means.setdefault(key, {})[does] = where
+    assert {"e", "n", "q", "slash", "plus"} <= set(means)
+    assert {key: found for key, found in means.items() if len(found) > 1} == {}
+
+
+def test_esc_goes_back_everywhere() -> None:
+    assert {does for key, does, _ in bound() if key == "escape"} == {"back"}
+
+
+def test_a_keymap_of_the_version_before_is_read() -> None:
+    before = {"study.log": "L", "progress.share": "s", "study.tick": "x"}
+    assert check_keymap(before, "config.toml") == {"study.tick": "x"}
+    assert all(name in KEYS for name in check_keymap(before, "config.toml"))
+
+
+async def open_step(app: Q1Lab, part: str, step: str) -> None:
+    assert isinstance(app.screen, StudyScreen)
+    app.screen.open_sheet(part, step)
+
+
+async def test_a_prediction_that_was_left_is_a_draft_and_is_discarded_on_purpose() -> None:
+    async with running(size=(100, 40)) as (app, pilot):
+        await open_step(app, "a3", "a3-predict")
+        await settled(pilot)
+        for key in ("escape", "discard"):
+            await pilot.press("e")
+            await until(pilot, lambda: isinstance(app.screen, FieldsScreen))
+            await settled(pilot)
+            size = app.screen.query_one("#size", Input)
+            assert size.value == ("" if key == "escape" else "0.03")
+            size.value = "0.03"
+            if key == "escape":
+                await pilot.press("escape")
+                await settled(pilot)
+                assert "kept as a draft" in words(app)
+                assert list(app.drafts) == ["Your prediction for rope"]
+            else:
+                app.screen.query_one("#discard", Button).press()
+            await until(pilot, lambda: isinstance(app.screen, StudyScreen))
+        assert app.drafts == {}
+        with Store() as store:
+            assert predictions.newest(store, "rope", LABEL) is None
+
+
+async def test_an_answer_can_be_discarded() -> None:
+    app = prepared(lambda store, week: progress.answer(store, week.label, "a1-why", "Because."))
+    async with app.run_test(size=(100, 30)) as pilot:
+        await settled(pilot)
+        await open_step(app, "a1", "a1-why")
+        await settled(pilot)
+        await pilot.press("e")
+        await until(pilot, lambda: isinstance(app.screen, AnswerScreen))
+        app.screen.query_one(TextArea).text = "No."
+        await pilot.pause()
+        app.screen._keep()  # type: ignore[attr-defined]  # as every few seconds
+        app.screen.query_one("#discard", Button).press()
+        await until(pilot, lambda: isinstance(app.screen, StudyScreen))
+        await settled(pilot)
+        assert app.snapshot.progress.of("a1-why").answer == "Because."
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("150%", "How sure you are lies between 0 and 100%, not 150%"),
+        ("surely", "is a percentage such as 70%, not 'surely'"),
+        ("70", "70% sure"),
+    ],
+)
+async def test_a_prediction_is_judged_while_it_is_typed(typed: str, said: str) -> None:
+    async with running(size=(100, 40)) as (app, pilot):
+        await open_step(app, "a3", "a3-predict")
+        await settled(pilot)
+        await pilot.press("e")
+        await until(pilot, lambda: isinstance(app.screen, FieldsScreen))
+        for field, text in (("size", "0.03"), ("matters", "0.01"), ("sure", typed)):
+            app.screen.query_one(f"#{field}", Input).value = text
+        await until(pilot, lambda: said in words(app))
+        await pilot.press("ctrl+s")
+        await settled(pilot)
+        assert isinstance(app.screen, StudyScreen) == (typed == "70")
+
+
+async def test_leaving_asks_while_the_timer_runs() -> None:
+    clocks = FakeClocks()
+    async with running(clocks=clocks, size=(100, 30)) as (app, pilot):
+        await pilot.press("T", "q")
+        await until(pilot, lambda: isinstance(app.screen, AskScreen))
+        assert "The timer of A1 runs, and it stops." in words(app)
+        await pilot.press(*"yx", "enter")  # typed ahead: no letter leaves
+        await until(pilot, lambda: isinstance(app.screen, StudyScreen))
+        await pilot.press("q")
+        await until(pilot, lambda: isinstance(app.screen, AskScreen))
+        await pilot.press("tab", "enter")
+        await until(pilot, lambda: not app.is_running)
+
+
+async def test_leaving_asks_while_a_draft_is_open() -> None:
+    async with running(size=(100, 30)) as (app, pilot):
+        app.drafts["A new study"] = {"seeds": "5"}
+        await pilot.press("q")
+        await until(pilot, lambda: isinstance(app.screen, AskScreen))
+        assert "A new study is a draft, and it is lost." in words(app)
+
+
+async def test_a_letter_counts_no_time_and_spends_no_hint() -> None:
+    app = prepared(lambda store, week: progress.choose(store, week, "rope"))
+    async with app.run_test(size=(100, 30)) as pilot:
+        await settled(pilot)
+        await pilot.press("h")
+        await until(pilot, lambda: isinstance(app.screen, PickScreen))
+        await pilot.press(*"hay", "escape")
+        with Store() as store:
+            assert learned.used_hints(store, LABEL, "rope") == []
+        await pilot.press("h")
+        await until(pilot, lambda: isinstance(app.screen, PickScreen))
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, HintScreen))
+        await settled(pilot)
+        with Store() as store:
+            assert learned.used_hints(store, LABEL, "rope") == [1]
+        await pilot.press("escape")
+        app.push_screen(AwayScreen(Question("idle", "a1", 600.0), "A1"))
+        await until(pilot, lambda: isinstance(app.screen, AwayScreen))
+        await pilot.press(*"anyx", "enter")
+        await settled(pilot)
+        assert isinstance(app.screen, AwayScreen)
