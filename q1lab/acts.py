@@ -235,8 +235,6 @@ GONE = {
     "artifact list": "`q1lab artifact` lists them",
     "post status": "`q1lab post` says it",
     "config list": "`q1lab config` lists them",
-    "card --svg": "the card is text: `q1lab card`",
-    "hint --compare": "in the app, Check shows the reference beside a file that passes",
     "card --content": "`q1lab --content DIR card` does it",
     "post new --stdout": "--dry-run shows the draft",
     "post publish --title": "the draft has the title",

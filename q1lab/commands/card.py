@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from q1lab.commands import _documents as shared
 
 
 @click.command()
-def card() -> None:
-    """Print where the week stands, as a block of text.
+@click.option(
+    "--svg", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write an SVG."
+)
+@shared.force_option
+def card(svg: Path | None, force: bool) -> None:
+    """Print where the week stands, as a block of text; or write it as an SVG.
 
     \b
-    Example: q1lab card
+    Example: q1lab card --svg card.svg
     """
     from q1lab.commands._opening import opened
     from q1lab.documents import counted
+    from q1lab.files import not_a_file
     from q1lab.journal import card as cards
+    from q1lab.written import write_out
 
     week = shared.week()
     with opened() as store:
         lines = counted.kpi_lines(store, week, shared.maybe_repository(None))
-        click.echo(cards.text(cards.gather(store, week, lines)), nl=False)
+        found = cards.gather(store, week, lines)
+    if svg is None:
+        click.echo(cards.text(found), nl=False)
+        return
+    write_out(svg, cards.svg(found), force=force)
+    click.echo(f"wrote {svg}", err=not_a_file(svg) is not None)

@@ -119,7 +119,8 @@ def new(
     epilog="""\b
 Examples:
   q1lab hint rope
-  q1lab hint rope --stage 2"""
+  q1lab hint rope --stage 2
+  q1lab hint rope --compare rope.py"""
 )
 @click.argument("variant", required=False)
 @click.option(
@@ -127,8 +128,13 @@ Examples:
     type=click.IntRange(1, len(learner.STAGES)),
     help="1 question, 2 place, 3 idea, 4 reference.",
 )
+@click.option(
+    "--compare",
+    type=click.Path(path_type=Path),
+    help="Your file, once it passes: shown beside the reference, with what may differ.",
+)
 @shared.json_option
-def hint(variant: str | None, stage: int | None, as_json: bool) -> int:
+def hint(variant: str | None, stage: int | None, compare: Path | None, as_json: bool) -> int:
     """The next hint for VARIANT: a question, the place, the idea, and at last the reference."""
     week = shared.week()
     with opened() as store:
@@ -138,6 +144,8 @@ def hint(variant: str | None, stage: int | None, as_json: bool) -> int:
                 raise Problem("say for which modification: q1lab hint rope")
             variant = str(row["variant"])
         ladder = learner.hints(variant, week.root)
+        if compare is not None:
+            return _compare(variant, compare, week.root, as_json)
         used = learned.used_hints(store, week.label, variant)
         if stage is None:
             found = learner.next_hint(store, week.label, week.root, variant)
@@ -171,6 +179,44 @@ def _show(text: str, is_diff: bool) -> None:
         Console().print(Markdown(plain(text)))
     else:
         click.echo(text)
+
+
+def _compare(variant: str, file: Path, content: Path, as_json: bool) -> int:
+    """The reference beside a file that passes."""
+    from q1lab.model.checks import run_checks
+
+    report = run_checks(file, variant)
+    if not report.passed:
+        what = report.unusable or report.failed[0].words
+        raise Problem(
+            f"{file.name} does not pass yet ({what}); the reference comes after that, "
+            "or as `--stage 4`",
+            FAILED,
+        )
+    beside, words = learner.compare_with_reference(variant, file), learner.after(variant, content)
+    diff = beside.diff
+    if as_json:
+        shared.emit(
+            {
+                "variant": variant,
+                "file": str(file.absolute()),
+                "diff": diff,
+                "of_file": beside.of_file,
+                "after": words,
+            }
+        )
+        return OK
+    passed = f"{file.name} passes all {report.counted}."
+    what = (
+        "From the reference to it:"
+        if beside.of_file
+        else "It was made from other code, so here is what the reference changes in its baseline:"
+    )
+    shared.remark(f"{passed} {what}")
+    _show(diff or "no difference\n", is_diff=True)
+    click.echo()
+    _show(words, is_diff=False)
+    return OK
 
 
 @click.command(

@@ -16,6 +16,7 @@ from tests.kit.repos import begun, of_its_own
 SMALL = ("--preset", "quick", "--max-iters", "20", "--wandb", "disabled", "--json")
 
 WRITERS: dict[str, tuple[str, ...]] = {
+    "card --svg": ("card", "--svg", "@.svg"),
     "compare --plot": ("compare", "rope-1", "--plot", "@.svg"),
     "compare --html": ("compare", "rope-1", "--html", "@.html"),
     "export --output": ("export", "rope-1", "--output", "@.csv"),
@@ -107,4 +108,4 @@ def test_every_option_that_names_a_file_to_write_has_force() -> None:
         if param in ("output", "out", "svg", "plot", "page")
     }
     assert [key for key, has in found.items() if not has] == sorted(NEVER_OVER)
-    assert len(found) == 6
+    assert len(found) == 7

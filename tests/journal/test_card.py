@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
@@ -59,13 +60,23 @@ def test_the_verdict_is_said_as_it_is() -> None:
     )
 
 
-def test_text_fits_its_width_whatever_the_titles_are() -> None:
+def test_text_fits_its_width_and_the_svg_is_xml_whatever_the_titles_are() -> None:
+    hostile = '<script>&"[bold]' + "語" * 30
+    made = card.Card(
+        "M<1>", hostile, (card.Line("A", hostile, 3, 7, 600, 45),), "x" * 300, (hostile,)
+    )
+    root = ET.fromstring(card.svg(made))
+    assert root.tag.endswith("svg")
+    assert "<script>" not in card.svg(made)
     narrow = card.Card(
         "M1", "t", (card.Line("A", "a title " * 9, 3, 7, 600, 45),), "word " * 60, ("k",)
     )
     assert all(cell_len(line) <= 72 for line in card.text(narrow).splitlines())
 
 
-def test_the_command_prints(home: Path) -> None:
+def test_the_command_prints_and_writes(home: Path, tmp_path: Path) -> None:
     run = CliRunner()
     assert "M03-W04" in run.invoke(command, [], catch_exceptions=False).output
+    file = tmp_path / "card.svg"
+    assert run.invoke(command, ["--svg", str(file)], catch_exceptions=False).exit_code == 0
+    ET.parse(file)

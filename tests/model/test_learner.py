@@ -233,11 +233,16 @@ def test_hint_knows_the_chosen_variant(repo: Path) -> None:
     assert "no hints for 'nothing'" in refused(hint, "nothing")
 
 
-def test_the_reference_beside_a_file_that_is_much_like_it(repo: Path) -> None:
+def test_the_reference_beside_a_file_that_passes(repo: Path) -> None:
     ok(new, "swiglu")
+    assert "does not pass yet" in refused(hint, "swiglu", "--compare", "swiglu.py")
     path = implement(repo, "swiglu")
     path.write_text(path.read_text().replace("c_gate", "w_gate"))
-    assert "+        self.w_gate" in learner.compare_with_reference("swiglu", path).diff
+    output = ok(hint, "swiglu", "--compare", "swiglu.py").output
+    assert "+        self.w_gate" in output
+    assert "multiple of 64" in output
+    with Store() as store:
+        assert store.db.execute("SELECT COUNT(*) FROM hints").fetchone()[0] == 0
 
 
 def test_beside_a_file_from_other_code_comes_what_the_reference_changes(repo: Path) -> None:
