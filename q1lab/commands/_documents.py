@@ -70,11 +70,8 @@ def writing_options(command: F) -> F:
 
 
 def region_options(command: F) -> F:
-    """--overwrite, --add-missing, --stdout: on the commands that keep regions of a document."""
+    """--overwrite, --add-missing: on the commands that keep regions of a document."""
     for option in (
-        click.option(
-            "--stdout", is_flag=True, help="Print the document as it would be, and write nothing."
-        ),
         click.option(
             "--add-missing", is_flag=True, help="Put back regions that you took out of the file."
         ),
