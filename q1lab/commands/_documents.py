@@ -152,15 +152,6 @@ def repository(how: Writing) -> tuple[Path, Repository | None]:
     return repo.root, (None if how.no_commit else repo)
 
 
-def place(how: Writing, *, looking: bool = False) -> tuple[Path, Repository | None]:
-    """As ``repository``, or when only ``looking``: the folder, and the repository around it (None
-    where there is none). Then nothing is made and nothing is asked."""
-    if not looking:
-        return repository(how)
-    seen = maybe_repository(how.repo)
-    return (seen.root if seen else folder_of(how.repo)), seen
-
-
 def maybe_repository(given: Path | None) -> Repository | None:
     """The repository for looking only; None where there is none. A --repo that is wrong is a
     Problem."""
