@@ -57,6 +57,23 @@ def test_a_wrong_file_is_caught(case: Case, tmp_path: Path) -> None:
     assert any(result.failed for result in judged(case, tmp_path))
 
 
+MIXED = (
+    "over time",
+    "over time and features",
+    "plain functions, over time",
+    "the heads split along time",
+)
+
+
+@pytest.mark.parametrize("case", [c for c in WRONG if c.name in MIXED], ids=name)
+def test_tokens_that_something_else_mixes_are_not_laid_to_the_mask(
+    case: Case, tmp_path: Path
+) -> None:
+    first = next(result for result in judged(case, tmp_path) if result.failed)
+    assert first.name == "causality"
+    assert "does a norm over time or a wrong view mix tokens?" in first.seen
+
+
 def test_there_are_enough_of_each() -> None:
     right, wrong = (Counter(case.variant for case in cases) for cases in (RIGHT, WRONG))
     assert sum(right.values()) >= 25
