@@ -543,11 +543,7 @@ def same_study(
     """The newest study that the wish goes on with: one by itself, or of a series like the one that
     is ``declared``. Problem when the newest was declared with another range: a plan that is changed
     in mid-study is none."""
-    for study_id in reversed(studies.ids()):
-        try:
-            study = studies.load(study_id)
-        except Problem:
-            continue
+    for study in studies.newest_first():
         if not is_twin(study, draft) or study.imported:
             continue
         mine = study.series
@@ -559,7 +555,7 @@ def same_study(
         if (found.first, found.most) == asked:
             return study
         raise Problem(
-            f"{study_id} was planned with {found.first} to {found.most} pairs, and its level "
+            f"{study.id} was planned with {found.first} to {found.most} pairs, and its level "
             f"holds for no other plan: go on with --seeds {found.first}..{found.most}, or ask "
             "again with --fresh"
         )

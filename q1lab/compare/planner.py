@@ -55,20 +55,16 @@ class Advice:
 def own(store: Store, variant: str, preset: str | None) -> Spread | None:
     """The spread of the newest study of ``variant`` with three pairs or more, whose comparison was
     computed; None without one."""
-    for study_id in reversed(studies.ids()):
-        try:
-            study = studies.load(study_id)
-        except Problem:
-            continue
+    for study in studies.newest_first():
         if study.variant.removesuffix("*") != variant or preset not in (None, study.preset):
             continue
-        found = keeping.kept(store, study_id)
+        found = keeping.kept(store, study.id)
         if found is None or len(found.pairs) < stats.MIN_FOR_VERDICT or found.lost:
             continue
         times = [arm.wall_s for arm in found.arms.values()]
         seconds = sum(time for time in times if time) if all(times) else None
         sd = statistics.stdev(found.pairs.values())
-        source = f"{study_id} ({study.preset}, {study.max_iters:,} iters on {study.data.name})"
+        source = f"{study.id} ({study.preset}, {study.max_iters:,} iters on {study.data.name})"
         pairs = len(found.pairs)
         return Spread(sd, pairs, source, seconds, study.max_iters, study.data.name)
     return None

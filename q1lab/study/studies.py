@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -415,6 +415,12 @@ def readable() -> list[Study]:
         if notice not in NOTICES:
             NOTICES.append(notice)
     return found
+
+
+def newest_first() -> Iterator[Study]:
+    """All studies that can be read, each read when it is asked for."""
+    for study_id in reversed(ids()):
+        yield from sorted_out([study_id])[0]
 
 
 def sorted_out(names: Iterable[str]) -> tuple[list[Study], dict[str, str]]:
