@@ -334,7 +334,7 @@ def test_what_the_learner_wrote_survives_every_refresh(
         + data.replace(b"# Modification", b"My foreword.\r\n\r\n# Modification", 1)
         + b"my last words"
     )
-    data = data.replace(b"*No sketch yet", b"MY OWN SKETCH. *No sketch yet")
+    data = data.replace(b"*There is no sketch", b"MY OWN SKETCH. *There is no sketch")
     path.write_bytes(data)
     problem = q1lab("modification", code=2)[1]
     assert "holds edits of yours" in problem
@@ -576,8 +576,8 @@ def test_the_retrospective(repo: Path, q1lab: Q1lab, fake_trainer: Fake) -> None
     for part in (
         "- transformer-from-scratch: 1 notebook",
         "- [ml-from-scratch](https://example.org/ml)",
-        "| Public repos | 5 | 1 | not met | counted: repositories with a public address (1 more "
-        "has",
+        "| Public repos | 5 | 1 | not met | counted: repositories with a public address (1 without "
+        "one not counted) |",
         "| Papers read deeply | 8 | 9 | met | set by hand (1 counted: "
         "papers marked as read deeply) |",
         '- A "quoted" \\| paper',

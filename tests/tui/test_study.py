@@ -348,6 +348,10 @@ async def test_the_first_start_asks_for_the_repository_once(tmp_path: Path, home
         await until(pilot, lambda: isinstance(app.screen, WelcomeScreen))
         await until(pilot, lambda: app.screen.query(Input))
         assert app.screen.query_one(Input).value == str(tmp_path)
+        app.screen.query_one(Input).value = "~nosuchuser/mine"
+        await pilot.pause()
+        assert "isn't there yet" in words(app)
+        app.screen.query_one(Input).value = str(tmp_path)
         await pilot.press("enter")
         await settled(pilot)
         assert isinstance(app.screen, StudyScreen)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from textual.content import Content
 from textual.widgets import Button, Input, Label, Static
 
 from q1lab import config
+from q1lab.errors import Problem
 from q1lab.files import whole
 from q1lab.formats import hours
 from q1lab.index.store import Store
@@ -109,7 +111,9 @@ class WelcomeScreen(Dialog[None]):
     def _about(self) -> None:
         """What the folder in the field is."""
         text = self.query_one(Input).value.strip()
-        folder = Path(text).expanduser()
+        folder = Path(text)
+        with contextlib.suppress(Problem):  # `~m` may be the beginning of a name
+            folder = whole(text)
         if not text:
             said = (
                 "Documents are written and committed there. Later: `q1lab config set repo FOLDER`."
@@ -129,8 +133,8 @@ class WelcomeScreen(Dialog[None]):
         app = self.q1
         text = self.query_one(Input).value.strip()
         if text:
-            folder = whole(text)
             with app.careful():
+                folder = whole(text)
                 config.put("repo", str(folder))
                 app.config = replace(app.config, repo=folder)
         app.desk.ask(lambda store: domain.keep(store, app.week.label, "welcomed", True))
