@@ -23,7 +23,7 @@ import sys
 import tempfile
 import time
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -145,8 +145,14 @@ class Week:
             error += STUCK * (float(self.rng.random() < 0.2) - 0.2)
         return error
 
-    def train(self, study: Study, seed: int, end: str = "finished", over: float = 1.0) -> None:
-        """Train a pair up to a share of its iters, as the trainer writes it down."""
+    def train(
+        self, study: Study, seeds: Iterable[int], end: str = "finished", over: float = 1.0
+    ) -> None:
+        """Train pairs up to a share of their iters, as the trainer writes it down."""
+        for seed in seeds:
+            self._train(study, seed, end, over)
+
+    def _train(self, study: Study, seed: int, end: str, over: float) -> None:
         for arm, model in (("baseline", study.baseline), ("modified", study.variant)):
             files = study.files.run(f"{arm}-seed{seed}")
             files.root.mkdir(parents=True, exist_ok=True)
@@ -179,8 +185,7 @@ class Week:
     def asked(self, seeds: Sequence[int], variant: str = "rope", **changes: Any) -> Comparison:
         """Plan, train and compare a study of these seeds."""
         study = self.study(seeds, variant, **changes)
-        for seed in seeds:
-            self.train(study, seed)
+        self.train(study, seeds)
         return self.told(study)
 
     def differences(self, seeds: Sequence[int], model: str = "rope") -> list[float]:
@@ -232,7 +237,7 @@ def stop_when_known(week: Week, study: Study) -> Comparison:
     assert made is not None
     pairs: list[float | None] = []
     for seed in study.seeds:
-        week.train(study, seed)
+        week.train(study, [seed])
         pairs += week.differences([seed], study.variant)
         if ranges.over_at(made, pairs):
             break
@@ -246,8 +251,7 @@ def planned(first: int, most: int) -> Ask:
 def more(week: Week, study: Study, seeds: Sequence[int]) -> Study:
     """The study with another batch of seeds, trained."""
     study = week.begun(replace(study, looks=(*study.looks, tuple(seeds))))
-    for seed in seeds:
-        week.train(study, seed)
+    week.train(study, seeds)
     return study
 
 
@@ -256,8 +260,7 @@ def adding(*sizes: int) -> Ask:
 
     def ask(week: Week) -> list[Comparison]:
         study = week.study(range(sizes[0]))
-        for seed in range(sizes[0]):
-            week.train(study, seed)
+        week.train(study, range(sizes[0]))
         said = [week.told(study)]
         for before, n in itertools.pairwise(sizes):
             study = more(week, study, range(before, n))
@@ -277,8 +280,7 @@ def fresh(times: int, n: int = 3, *, gone: str = "", **changes: Any) -> Ask:
         said: list[Comparison] = []
         for k in range(times):
             study = week.study(range(k * n, (k + 1) * n), **(changes if k else {}))
-            for seed in study.seeds:
-                week.train(study, seed)
+            week.train(study, study.seeds)
             said.append(week.told(study))
             if gone == "deleted":
                 upkeep.delete(week.store, study.id)
@@ -302,8 +304,8 @@ def picking(many: int, n: int = 3, **changes: Any) -> Ask:
 
 def without_the_diverged(week: Week) -> list[Comparison]:
     study = week.study(range(4))
-    for seed in study.seeds:
-        week.train(study, seed, "diverged" if seed == 3 else "finished")
+    week.train(study, range(3))
+    week.train(study, [3], "diverged")
     return [week.told(study), week.asked(range(3), headline="welch")]
 
 
@@ -320,11 +322,9 @@ def stopped(tries: int) -> Ask:
     def ask(week: Week) -> list[Comparison]:
         for k in range(tries):
             study = week.study(range(3 * k, 3 * k + 3))
-            for seed in study.seeds:
-                week.train(study, seed, "stopped", 0.99)
+            week.train(study, study.seeds, "stopped", 0.99)
             if k == tries - 1 or _t(week.differences(study.seeds)) * math.sqrt(3) > 4.3:
-                for seed in study.seeds:
-                    week.train(study, seed)
+                week.train(study, study.seeds)
                 if week.told(study).verdict in ("helps", "hurts") or k == tries - 1:
                     break
         return [week.told(study)]
@@ -339,8 +339,7 @@ def third_if_promising(tries: int) -> Ask:
         said = []
         for k in range(tries):
             study = week.study(range(3 * k, 3 * k + 2))
-            for seed in study.seeds:
-                week.train(study, seed)
+            week.train(study, study.seeds)
             if k == tries - 1 or _t(week.differences(study.seeds)) > 2:
                 study = more(week, study, [3 * k + 2])
                 said.append(week.told(study))
@@ -389,8 +388,7 @@ def sweep(times: int, models: Sequence[str], first: int, most: int | None = None
                 if most:
                     said.append(stop_when_known(week, study))
                     continue
-                for seed in seeds:
-                    week.train(study, seed)
+                week.train(study, seeds)
                 said.append(week.told(study))
         return said
 
@@ -425,19 +423,16 @@ def second_modification(seeds: Sequence[int]) -> Ask:
 
 def resumed(week: Week) -> list[Comparison]:
     study = week.study(range(3))
-    for seed in study.seeds:
-        week.train(study, seed, "stopped", 0.6)
+    week.train(study, study.seeds, "stopped", 0.6)
     week.told(study)
-    for seed in study.seeds:
-        week.train(study, seed)
+    week.train(study, study.seeds)
     return [week.told(study)]
 
 
 def range_resumed(week: Week) -> list[Comparison]:
     study = week.planned(3, 12)
-    for seed in range(4):
-        week.train(study, seed)
-    week.train(study, 4, "stopped", 0.6)
+    week.train(study, range(4))
+    week.train(study, [4], "stopped", 0.6)
     week.told(study)
     return [stop_when_known(week, study)]
 

@@ -222,7 +222,7 @@ _EVERY = (
         "doctor",
         "Versions, device, disk, and where the files are.",
         AROUND,
-        palette="Look after versions, device, disk and files",
+        palette="Check versions, device, disk and files",
     ),
 )
 ACTS: dict[str, Act] = {act.name: act for act in _EVERY}
@@ -237,6 +237,8 @@ GONE = {
     "config list": "`q1lab config` lists them",
     "card --content": "`q1lab --content DIR card` does it",
     "post new --stdout": "--dry-run shows the draft",
+    "modification --stdout": "--dry-run shows the document",
+    "retro --stdout": "--dry-run shows the document",
     "post publish --title": "the draft has the title",
     "take --to": "it takes a file into the folder in which it is typed",
     "check --poll": "set WATCHFILES_FORCE_POLLING=1 where a folder tells of no changes",

@@ -11,7 +11,7 @@ neither.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 
@@ -139,7 +139,7 @@ def parse_axis(text: str) -> tuple[str, tuple[str, ...]]:
         except ValueError:
             number = math.nan
         if not math.isfinite(number):
-            raise Problem(f"--over {text}: {part} is no number; an axis takes numbers")
+            raise Problem(f"--over {text}: {part} is not a number; an axis takes numbers")
         values.setdefault(number, part)
     if len(values) < 2:
         raise Problem(
@@ -197,7 +197,7 @@ def _declare(
     labels = values or tuple(draft.study.arms["modified"].origin for draft in drafts)
     twice = next((label for label in labels if labels.count(label) > 1), None)
     if twice is not None:
-        raise Problem(f"{twice} is there twice; each counts once")
+        raise Problem(f"{twice} is listed twice; each counts once")
     first = drafts[0]
     wanted = Series(
         "", kind, labels, 0, ALPHA / len(labels), axis, fresh=first.wish.fresh, then=then
@@ -221,23 +221,17 @@ def _declare(
 
 
 def _drafts(wishes: Sequence[Wish], store: Store) -> list[Draft]:
-    """A draft of each. Problem where one can't be planned; of several modifications it names all
-    that can't, and offers the others."""
+    """A draft of each. Problem where one can't be planned."""
     found: list[Draft] = []
     bad: dict[str, Problem] = {}
     for wish in wishes:
         try:
             found.append(planning.draft_of(wish, store))
         except Problem as problem:
-            if len({one.variant for one in wishes}) == 1:
-                raise
-            bad[wish.variant] = problem
-    if not bad:
-        return found
-    first = next(iter(bad.values()))
-    if not found:
-        raise first
-    raise Problem("; ".join(map(str, bad.values())) + _others(wishes, bad), first.code)
+            bad.setdefault(wish.variant, problem)
+    if bad:
+        raise _refused(wishes, bad)
+    return found
 
 
 def _check(new: Sequence[Draft], wishes: Sequence[Wish]) -> None:
@@ -245,21 +239,22 @@ def _check(new: Sequence[Draft], wishes: Sequence[Wish]) -> None:
     the others are through."""
     pool = ThreadPoolExecutor(cores())
     mine = [one for one in new if one.pair.modified.is_learners and not one.wish.unchecked]
-    checks = {pool.submit(planning.check, draft.pair.modified): draft for draft in mine}
+    checks = {pool.submit(planning.check, one.pair.modified): one.typed.variant for one in mine}
     try:
         for check in as_completed(checks):
+            if isinstance(problem := check.exception(), Problem):
+                raise _refused(wishes, {checks[check]: problem})
             check.result()
-    except Problem as problem:
-        others = _others(wishes, [checks[check].typed.variant])
-        raise Problem(f"{problem}{others}", problem.code) from None
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _others(wishes: Sequence[Wish], bad: Collection[str]) -> str:
-    """How to go on without the modifications that are bad."""
+def _refused(wishes: Sequence[Wish], bad: Mapping[str, Problem]) -> Problem:
+    """All that is wrong with the modifications that are ``bad``, and how to go on without them."""
     good = [wish.variant for wish in wishes if wish.variant not in bad]
-    return f"; for the others: {command.sweep_text(wishes[0], good)}"
+    others = f"; for the others: {command.sweep_text(wishes[0], good)}" if good else ""
+    code = next(iter(bad.values())).code
+    return Problem("; ".join(map(str, bad.values())) + others, code)
 
 
 def _seeds(drafts: Sequence[Draft], store: Store) -> tuple[int, ...]:

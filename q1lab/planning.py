@@ -21,7 +21,7 @@ from q1lab import __version__, paths
 from q1lab.compare import ledger, looks, planner, telling
 from q1lab.config import load as load_settings
 from q1lab.errors import FAILED, OUT_OF_TOUCH, Problem
-from q1lab.files import expanded, locked, remove, sha256_text, utc_now, write_atomic
+from q1lab.files import expanded, locked, remove, sha256_text, utc_now, whole, write_atomic
 from q1lab.index import ingest, questions
 from q1lab.index.store import Store
 from q1lab.journal import predictions
@@ -479,7 +479,7 @@ def _wandb_mode(wished: str) -> str:
 
 def _data_word(given: str) -> str:
     """What to type after --data so that it works from any folder."""
-    return given if given in corpora.BUILT_IN else str(expanded(given).absolute())
+    return given if given in corpora.BUILT_IN else str(whole(given))
 
 
 def _repo_of(file: Path) -> dict[str, Any] | None:
@@ -543,11 +543,7 @@ def same_study(
     """The newest study that the wish goes on with: one by itself, or of a series like the one that
     is ``declared``. Problem when the newest was declared with another range: a plan that is changed
     in mid-study is none."""
-    for study_id in reversed(studies.ids()):
-        try:
-            study = studies.load(study_id)
-        except Problem:
-            continue
+    for study in studies.newest_first():
         if not is_twin(study, draft) or study.imported:
             continue
         mine = study.series
@@ -559,7 +555,7 @@ def same_study(
         if (found.first, found.most) == asked:
             return study
         raise Problem(
-            f"{study_id} was planned with {found.first} to {found.most} pairs, and its level "
+            f"{study.id} was planned with {found.first} to {found.most} pairs, and its level "
             f"holds for no other plan: go on with --seeds {found.first}..{found.most}, or ask "
             "again with --fresh"
         )

@@ -18,7 +18,7 @@ import click
 from q1lab import acts
 from q1lab.commands._opening import opened
 from q1lab.errors import FAILED, OK, Problem
-from q1lab.files import plain
+from q1lab.files import plain, whole
 from q1lab.repository import NoRepository, Repository
 from q1lab.week.model import Week
 
@@ -70,11 +70,8 @@ def writing_options(command: F) -> F:
 
 
 def region_options(command: F) -> F:
-    """--overwrite, --add-missing, --stdout: on the commands that keep regions of a document."""
+    """--overwrite, --add-missing: on the commands that keep regions of a document."""
     for option in (
-        click.option(
-            "--stdout", is_flag=True, help="Print the document as it would be, and write nothing."
-        ),
         click.option(
             "--add-missing", is_flag=True, help="Put back regions that you took out of the file."
         ),
@@ -120,7 +117,7 @@ def folder_of(given: Path | None) -> Path:
     """``--repo``, else the configured repository, else where one stands."""
     from q1lab import config
 
-    return (given or config.load().repo or Path.cwd()).absolute()
+    return whole(given or config.load().repo or Path.cwd())
 
 
 def repository(how: Writing) -> tuple[Path, Repository | None]:
@@ -153,15 +150,6 @@ def repository(how: Writing) -> tuple[Path, Repository | None]:
         else:
             raise
     return repo.root, (None if how.no_commit else repo)
-
-
-def place(how: Writing, *, looking: bool = False) -> tuple[Path, Repository | None]:
-    """As ``repository``, or when only ``looking``: the folder, and the repository around it (None
-    where there is none). Then nothing is made and nothing is asked."""
-    if not looking:
-        return repository(how)
-    seen = maybe_repository(how.repo)
-    return (seen.root if seen else folder_of(how.repo)), seen
 
 
 def maybe_repository(given: Path | None) -> Repository | None:

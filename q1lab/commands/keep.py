@@ -28,6 +28,6 @@ def keep(study: str | None, how: shared.Writing, as_json: bool) -> int:
     from q1lab.study import studies
 
     chosen = studies.load(study or studies.latest())
-    root, found = shared.place(how)
+    root, found = shared.repository(how)
     with opened() as store:
         return shared.carry_out(proposals.keep(chosen, root, found), store, how, as_json=as_json)

@@ -289,9 +289,7 @@ def merge(
             shared.remark(merging.passed(plan, report))
         except Problem as problem:
             return _tell(record, as_json, FAILED, str(problem))
-    _, found = shared.place(how, looking=how.dry_run)
-    if how.no_commit:
-        found = None
+    _, found = shared.repository(how)
     proposal = dataclasses.replace(merging.propose(plan, found, week), diff="")  # it stands above
     with opened() as store:
         saved = shared.act(functools.partial(proposal.save, store), proposal, how, quiet=as_json)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import click
 
 from q1lab.commands import _documents as shared
 from q1lab.commands._opening import opened
-from q1lab.errors import FAILED, OK, Problem
+from q1lab.errors import FAILED, Problem
 
 
 @click.command(
@@ -49,7 +47,6 @@ def modification(
     how: shared.Writing,
     overwrite: bool,
     add_missing: bool,
-    stdout: bool,
     keep_study: bool,
     as_json: bool,
 ) -> int:
@@ -69,7 +66,6 @@ def modification(
     you have trained the one before, and keeps both: their notes, and their documents.
     """
     from q1lab.documents import known, proposals
-    from q1lab.documents import modification as documents
     from q1lab.journal import choice, evidence
     from q1lab.study import variants
 
@@ -81,25 +77,19 @@ def modification(
         if reference:
             name = known.chosen(store, week, variant).name
             evidence.show_reference(store, week.label, name)
-        if stdout and as_json:
-            shared.emit(dataclasses.asdict(documents.gather(store, week, variant)))
-            return OK
-        if variant in offered and not (stdout or how.dry_run or how.yes):
+        if variant in offered and not (how.dry_run or how.yes):
             _ask_before_changing(choice.question(store, week.label, variant))
-        root, found = shared.place(how, looking=stdout)
+        root, found = shared.repository(how)
         proposal = proposals.modification(
             store,
             week,
             root,
-            None if stdout else found,
+            found,
             variant=variant,
             overwrite=overwrite,
             add_missing=add_missing,
             keep_study=keep_study,
         )
-        if stdout:
-            shared.show(proposal.text)
-            return OK
         return shared.carry_out(proposal, store, how, as_json=as_json)
 
 

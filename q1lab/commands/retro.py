@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import click
 
 from q1lab.commands import _documents as shared
 from q1lab.commands._opening import opened
-from q1lab.errors import OK
 
 
 @click.command(
     epilog="""\b
 Examples:
   q1lab retro
-  q1lab retro --stdout
+  q1lab retro --dry-run
   q1lab retro --no-commit
 
 \b
@@ -25,9 +22,7 @@ message says which option)."""
 @shared.writing_options
 @shared.region_options
 @shared.json_option
-def retro(
-    how: shared.Writing, overwrite: bool, add_missing: bool, stdout: bool, as_json: bool
-) -> int:
+def retro(how: shared.Writing, overwrite: bool, add_missing: bool, as_json: bool) -> int:
     """Write Q1_RETRO.md, or bring it up to date, and commit it alone.
 
     Artifacts, KPIs, unfinished steps, minutes and predictions are counted from what is there;
@@ -35,26 +30,17 @@ def retro(
     stays ticked.
     """
     from q1lab.documents import proposals
-    from q1lab.documents import retro as documents
 
     week = shared.week()
     with opened() as store:
-        root, found = shared.place(how, looking=stdout)
-        looking = found or shared.maybe_repository(how.repo)
-        if stdout and as_json:
-            ticked = proposals.retro_ticks(root, week)
-            shared.emit(dataclasses.asdict(documents.gather(store, week, looking, ticked=ticked)))
-            return OK
+        root, found = shared.repository(how)
         proposal = proposals.retro(
             store,
             week,
             root,
-            None if stdout else found,
-            looking=looking,
+            found,
+            looking=found or shared.maybe_repository(how.repo),
             overwrite=overwrite,
             add_missing=add_missing,
         )
-        if stdout:
-            shared.show(proposal.text)
-            return OK
         return shared.carry_out(proposal, store, how, as_json=as_json)

@@ -54,7 +54,11 @@ def roadmap(
 
     week = shared.week()
     writing = bool(tick or untick)
-    root, found = shared.place(how, looking=not writing)
+    if writing:
+        root, found = shared.repository(how)
+    else:
+        found = shared.maybe_repository(how.repo)
+        root = found.root if found else shared.folder_of(how.repo)
     path = root / (file or documents.FILE)
     data = read(path)
     if data is None:

@@ -55,20 +55,16 @@ class Advice:
 def own(store: Store, variant: str, preset: str | None) -> Spread | None:
     """The spread of the newest study of ``variant`` with three pairs or more, whose comparison was
     computed; None without one."""
-    for study_id in reversed(studies.ids()):
-        try:
-            study = studies.load(study_id)
-        except Problem:
-            continue
+    for study in studies.newest_first():
         if study.variant.removesuffix("*") != variant or preset not in (None, study.preset):
             continue
-        found = keeping.kept(store, study_id)
+        found = keeping.kept(store, study.id)
         if found is None or len(found.pairs) < stats.MIN_FOR_VERDICT or found.lost:
             continue
         times = [arm.wall_s for arm in found.arms.values()]
         seconds = sum(time for time in times if time) if all(times) else None
         sd = statistics.stdev(found.pairs.values())
-        source = f"{study_id} ({study.preset}, {study.max_iters:,} iters on {study.data.name})"
+        source = f"{study.id} ({study.preset}, {study.max_iters:,} iters on {study.data.name})"
         pairs = len(found.pairs)
         return Spread(sd, pairs, source, seconds, study.max_iters, study.data.name)
     return None
@@ -129,22 +125,21 @@ def advise(effect: float, spread: Spread) -> Advice:
     return Advice(effect, spread, needed, (looks.FIRST_LEAST, most) if within else None)
 
 
-def told(advice: Advice, command: str) -> str:
-    """The advice in words; ``command`` is what begins ``q1lab run`` for it, without its seeds."""
+def told(advice: Advice, command: str) -> tuple[str, ...]:
+    """The advice in lines, the command to type last; ``command`` is what begins ``q1lab run`` for
+    it, without its seeds."""
     needed, spread = advice.needed, advice.spread
     most = f"{needed.high:,} or more" if needed.capped else f"{needed.high:,}"
-    text = (
+    lines = [
         f"To see a difference of {advice.effect:g} nats in 80% of studies takes about "
-        f"{needed.mid:,} pairs ({needed.low:,} to {most}: the spread is known only roughly). "
-        f"It rests on {spread.pairs} pairs that spread by {spread.sd:.2g} nats: {spread.source}."
-    )
+        f"{needed.mid:,} pairs ({needed.low:,} to {most}: the spread is known only roughly).",
+        f"It rests on {spread.pairs} pairs that spread by {spread.sd:.2g} nats: {spread.source}.",
+    ]
     if spread.seconds is not None:
         time = duration(needed.mid * spread.seconds)
-        text += f" On this machine that is about {time} of training, one run after another."
+        lines.append(f"On this machine that is about {time} of training, one run after another.")
     if advice.range is None:
-        return f"{text} That is beyond a planned range: {command} --seeds {needed.mid}"
+        return (*lines, "That is beyond a planned range:", f"  {command} --seeds {needed.mid}")
     first, last = advice.range
-    alpha = looks.level(first, last)
-    return (
-        f"{text} {telling.declared(first, last, alpha)} Begin it: {command} --seeds {first}..{last}"
-    )
+    declared = telling.declared(first, last, looks.level(first, last))
+    return (*lines, declared, "Begin it:", f"  {command} --seeds {first}..{last}")

@@ -17,7 +17,7 @@ from q1lab.repository import Repository
 from q1lab.study import studies
 from q1lab.week.model import Week
 
-LOOKING = frozenset({"dry_run", "stdout", "no_commit"})
+LOOKING = frozenset({"dry_run", "no_commit"})
 """With one of these no command commits."""
 
 

@@ -12,7 +12,6 @@ from collections.abc import Collection
 from functools import cache
 
 from q1lab import paths
-from q1lab.errors import Problem
 from q1lab.files import private_folder, proved, sha256_text, write_atomic
 from q1lab.study import studies
 from q1lab.study.events import last_event, read_new
@@ -26,12 +25,8 @@ def find(study: Study, among: Collection[str] | None = None) -> list[tuple[Run, 
     these studies are looked at."""
     wanted = {equal_bits(study, run): run for run in study.runs}
     found: dict[str, tuple[Run, tuple[Study, Run]]] = {}
-    for study_id in reversed(studies.ids()):
-        if study_id == study.id or (among is not None and study_id not in among):
-            continue
-        try:
-            other = studies.load(study_id)
-        except Problem:
+    for other in studies.newest_first():
+        if other.id == study.id or (among is not None and other.id not in among):
             continue
         if other.data.sha256 != study.data.sha256 or other.imported:
             continue

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -279,7 +279,7 @@ def from_dict(record: Any) -> Study:
     """The study that ``to_dict`` wrote, this version's or one before. ValueError that names the
     place where it doesn't hold what it is meant to."""
     if not isinstance(record, dict):
-        raise ValueError("it is no plan")
+        raise ValueError("it is not a plan")
     version = record.get("v", FORMAT)
     if not isinstance(version, int):
         raise ValueError("it doesn't say its version")
@@ -338,7 +338,7 @@ def identity(study: Study) -> str:
 def load(study_id: str) -> Study:
     """Read a study's plan. Problem when there is none or it can't be read."""
     if not is_id(study_id):
-        raise Problem(f"{study_id!r} is no study's name; `q1lab status` lists them")
+        raise Problem(f"{study_id!r} is not a study's name; `q1lab status` lists them")
     file = paths.StudyPaths(paths.study_dir(study_id)).plan
     try:
         study = from_dict(read(file))
@@ -415,6 +415,12 @@ def readable() -> list[Study]:
         if notice not in NOTICES:
             NOTICES.append(notice)
     return found
+
+
+def newest_first() -> Iterator[Study]:
+    """All studies that can be read, each read when it is asked for."""
+    for study_id in reversed(ids()):
+        yield from sorted_out([study_id])[0]
 
 
 def sorted_out(names: Iterable[str]) -> tuple[list[Study], dict[str, str]]:

@@ -58,11 +58,10 @@ def told(week: asking.Week, asks: list[Ask]) -> list[Comparison]:
     for one in asks:
         seeds = range(3 * one.block, 3 * one.block + 3)
         study = week.study(seeds, one.variant, dress=one.dress, text=one.text)
-        for seed in seeds:
-            if one.end == "stopped":
-                week.train(study, seed, "stopped", 0.99)
-            else:
-                week.train(study, seed)
+        if one.end == "stopped":
+            week.train(study, seeds, "stopped", 0.99)
+        else:
+            week.train(study, seeds)
         said.append(week.told(study))
         if one.end == "deleted":
             upkeep.delete(week.store, study.id)
