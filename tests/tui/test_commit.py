@@ -95,7 +95,7 @@ async def test_always_is_remembered_and_then_nothing_is_asked(
     async with running(a_choice, config=Config(repo=repo), size=(100, 30)) as (app, pilot):
         press(app, "q1lab retro")
         await until(pilot, lambda: getattr(app.screen, "proposal", None) is not None)
-        await pilot.press("a")
+        app.screen.query_one("#always", Button).press()
         await until(pilot, lambda: not isinstance(app.screen, CommitScreen))
         assert config.load().ask_before_commit is False
         press(app, "q1lab modification")

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import TypeVar
 
 from q1lab.errors import Problem
@@ -61,7 +62,9 @@ class StudyActs(Page):
         name = self.view.line.id
         self.tell(f"Stopping {name}; each run leaves a checkpoint.")
         self.work(
-            f"stop {name}", lambda: _stop(name), lambda _: self.tell(f"{name} stopped; g goes on.")
+            f"stop {name}",
+            lambda: _planning().stop(name),
+            lambda _: self.tell(f"{name} stopped; g goes on."),
         )
 
     def action_go_on(self) -> None:
@@ -82,7 +85,7 @@ class StudyActs(Page):
             study, name = self.view.line.id, run.name
             self.work(
                 f"train {study}",
-                lambda: _again(study, name),
+                lambda: _planning().again(study, name),
                 lambda _: self.tell(f"{name} trains again."),
             )
         elif run.state in MISSING:
@@ -116,23 +119,13 @@ class StudyActs(Page):
             export(self.q1, [self.view.line.id])
 
 
-# planning costs 40 ms to import: the lab opens without it
-
-
-def _stop(study_id: str) -> bool:
+def _planning() -> ModuleType:
+    """It costs 40 ms to import: the lab opens without it."""
     from q1lab import planning
 
-    return planning.stop(study_id)
+    return planning
 
 
 def _go_on(study_id: str, database: Path) -> list[str]:
-    from q1lab import planning
-
     with Store(database) as store:
-        return planning.go_on(study_id, store)
-
-
-def _again(study_id: str, run: str) -> None:
-    from q1lab import planning
-
-    planning.again(study_id, run)
+        return list(_planning().go_on(study_id, store))

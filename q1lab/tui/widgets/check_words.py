@@ -87,7 +87,7 @@ def ending(report: CheckReport, file: str, variant: str | None) -> Content:
     if report.unusable is not None:
         said = Content.styled(plain(report.unusable), "$error")
     elif report.passed:
-        offer = "\nc  compares it with the reference" if report.for_ in learner.VARIANTS else ""
+        offer = "\n^o  compares it with the reference" if report.for_ in learner.VARIANTS else ""
         command = next_command(report, file, variant)
         choose = ("Commit it if you haven't yet; then go back and choose a modification.", "")
         following = (command, "$accent") if command else choose
