@@ -222,7 +222,7 @@ _EVERY = (
         "doctor",
         "Versions, device, disk, and where the files are.",
         AROUND,
-        palette="Look after versions, device, disk and files",
+        palette="Check versions, device, disk and files",
     ),
 )
 ACTS: dict[str, Act] = {act.name: act for act in _EVERY}

@@ -17,7 +17,7 @@ from typing import Any
 
 from q1lab import paths
 from q1lab.errors import FAILED, Problem, nearest
-from q1lab.files import expanded, os_reason, plain, read_text, write_atomic
+from q1lab.files import expanded, os_reason, plain, read_text, whole, write_atomic
 
 LARGEST = 1 << 20
 """Bytes of a config.toml at most."""
@@ -117,7 +117,7 @@ def put(key: str, text: str, file: Path | None = None) -> None:
         value = _from_text(head, text)
         _checked(head, value, "`q1lab config set`", Path.cwd())
         if head in ("repo", "content"):
-            value = str(expanded(str(value)).absolute())
+            value = str(whole(str(value)))
         if head not in document and "keymap" in document:  # a plain key must stand above the tables
             tables = document.pop("keymap")
             document[head] = value
@@ -154,7 +154,7 @@ def _read(file: Path) -> dict[str, Any]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         said = "nested too deeply" if isinstance(error, RecursionError) else plain(str(error))[:200]
         raise Problem(
-            f"{file}: not valid TOML: {said}; mend it, or move it away for the defaults"
+            f"{file}: not valid TOML: {said}; fix it, or move it away for the defaults"
         ) from None
 
 
@@ -198,5 +198,5 @@ def _checked(key: str, value: Any, where: str, folder: Path) -> Any:
         one_of = f"it is one of {', '.join(CHOICES[key])}"
         raise Problem(f"{where}: {key} can't be {value!r}; {nearest(value, CHOICES[key], one_of)}")
     if key in ("repo", "content"):
-        return (folder / expanded(value)).absolute()
+        return whole(folder / expanded(value))
     return value

@@ -139,7 +139,7 @@ def parse_axis(text: str) -> tuple[str, tuple[str, ...]]:
         except ValueError:
             number = math.nan
         if not math.isfinite(number):
-            raise Problem(f"--over {text}: {part} is no number; an axis takes numbers")
+            raise Problem(f"--over {text}: {part} is not a number; an axis takes numbers")
         values.setdefault(number, part)
     if len(values) < 2:
         raise Problem(
@@ -197,7 +197,7 @@ def _declare(
     labels = values or tuple(draft.study.arms["modified"].origin for draft in drafts)
     twice = next((label for label in labels if labels.count(label) > 1), None)
     if twice is not None:
-        raise Problem(f"{twice} is there twice; each counts once")
+        raise Problem(f"{twice} is listed twice; each counts once")
     first = drafts[0]
     wanted = Series(
         "", kind, labels, 0, ALPHA / len(labels), axis, fresh=first.wish.fresh, then=then

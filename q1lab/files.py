@@ -54,6 +54,13 @@ def expanded(path: Path | str) -> Path:
         ) from None
 
 
+def whole(path: Path | str) -> Path:
+    """``path``, ``expanded``, from the root on: the way that is shown, kept and typed again. Where
+    it goes back up by ``..`` it is the place that it leads to."""
+    found = expanded(path)
+    return found.resolve() if ".." in found.parts else found.absolute()
+
+
 MOST = 64 << 20
 """Bytes of the largest file that is read in one piece, unless said otherwise."""
 

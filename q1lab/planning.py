@@ -21,7 +21,7 @@ from q1lab import __version__, paths
 from q1lab.compare import ledger, looks, planner, telling
 from q1lab.config import load as load_settings
 from q1lab.errors import FAILED, OUT_OF_TOUCH, Problem
-from q1lab.files import expanded, locked, remove, sha256_text, utc_now, write_atomic
+from q1lab.files import expanded, locked, remove, sha256_text, utc_now, whole, write_atomic
 from q1lab.index import ingest, questions
 from q1lab.index.store import Store
 from q1lab.journal import predictions
@@ -479,7 +479,7 @@ def _wandb_mode(wished: str) -> str:
 
 def _data_word(given: str) -> str:
     """What to type after --data so that it works from any folder."""
-    return given if given in corpora.BUILT_IN else str(expanded(given).absolute())
+    return given if given in corpora.BUILT_IN else str(whole(given))
 
 
 def _repo_of(file: Path) -> dict[str, Any] | None:

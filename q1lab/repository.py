@@ -508,7 +508,7 @@ class Repository:
         if hooks := [name for name in kinds if os.access(self._hooks / name, os.X_OK)]:
             return Problem(
                 f"a hook of this repository ({' or '.join(hooks)}) refused the commit, so nothing "
-                f"was committed{tail}: mend what it says, or use --no-commit. It said: {said}",
+                f"was committed{tail}: fix what it says, or use --no-commit. It said: {said}",
                 FAILED,
             )
         return Problem(

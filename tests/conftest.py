@@ -14,6 +14,10 @@ import pytest
 
 from tests.kit.places import KIT, ROOT
 
+# Tests run beside each other, and torch's threads would wait for each other in busy loops: six
+# times the processor time for tiny models. Set before anybody imports torch.
+os.environ["OMP_NUM_THREADS"] = "1"
+
 
 @pytest.fixture(autouse=True)
 def signals() -> None:

@@ -161,7 +161,7 @@ def test_files_that_can_not_be_read_are_named_and_the_others_offered(
     ("names", "changes", "says"),
     [
         (("rope",), {}, "at least two modifications; for one: q1lab run rope"),
-        (("rope", "rope"), {}, "rope is there twice"),
+        (("rope", "rope"), {}, "rope is listed twice"),
         (("rope", "baseline"), {}, "the baseline itself can't be one of a series"),
         (("rope", "rop"), {}, "did you mean 'rope'"),
         (("rope", "gqa"), {"seeds": "12..3"}, "a range goes up"),
@@ -356,8 +356,8 @@ def test_an_axis_asks_the_same_at_each_value_and_shares_5_percent(
         ("max_iters=500,500.0", "an axis has at least two values"),
         ("max_iters", "give KEY=VALUE,VALUE"),
         ("max_iters=", "give KEY=VALUE,VALUE"),
-        ("max_iters=500,many", "many is no number"),
-        ("learning_rate=1e-3,nan", "nan is no number"),
+        ("max_iters=500,many", "many is not a number"),
+        ("learning_rate=1e-3,nan", "nan is not a number"),
     ],
 )
 def test_what_is_no_axis_is_one_line(text: str, says: str) -> None:

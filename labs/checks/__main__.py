@@ -128,7 +128,7 @@ def read(path: Path) -> int:
     Python text."""
     try:
         if path.stat().st_size > LARGEST:
-            raise Unusable(f"{path}: larger than 1 MB; that is no model file")
+            raise Unusable(f"{path}: larger than 1 MB; that is not a model file")
         text = path.read_text(encoding="utf-8")
         ast.parse(text, str(path))
         return text.count("\n") + 1

@@ -257,7 +257,7 @@ def batch(s: Subject) -> str:
     "each sublayer reads a norm of the stream and adds its output once to what it read",
     "The stream is the path that gradients take past each layer; a break or a second copy still "
     "trains, only worse.",
-    "It takes a pre-norm decoder for granted, in which each layer adds twice; another arrangement "
+    "The check assumes a pre-norm decoder in which each layer adds twice; another arrangement "
     "of norms and residuals can be right",
 )
 def residual(s: Subject) -> str:
@@ -279,8 +279,8 @@ def residual(s: Subject) -> str:
     "each head's output is softmax(q kᵀ / √D) v, and all of them go back side by side",
     "The scale belongs to the size of one head; a head that is left out or scaled otherwise still "
     "trains.",
-    "It finds weights and scores among the products of a pass; scores that are changed on purpose "
-    "(a norm of queries, a bias by distance) are another attention, and can be right",
+    "The check looks for weights and scores among the products of a pass; scores that are changed "
+    "on purpose (a norm of queries, a bias by distance) are another attention, and can be right",
 )
 def attention(s: Subject) -> str:
     return judge(s.small())

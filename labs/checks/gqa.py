@@ -16,8 +16,8 @@ from labs.checks.trace import Head, Trace, shared
 
 NO_FIELD = "no field of GPTConfig changes how many value heads there are"
 UNSEEN = (
-    "It finds attention weights, keys and values among the products of a pass; attention that is "
-    "computed in another way is not seen"
+    "The check looks for attention weights, keys and values among the products of a pass; "
+    "attention that is computed in another way is not seen"
 )
 
 

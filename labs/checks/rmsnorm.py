@@ -317,7 +317,7 @@ def eps_of(module: nn.Module) -> str:
     "what each sublayer and the output layer read is the stream over its root mean square, times a "
     "gain per feature",
     "One LayerNorm left behind makes the comparison about half a change.",
-    "It takes for granted that norms sit before the sublayers and the output layer",
+    "The check assumes that norms sit before the sublayers and the output layer",
 )
 def everywhere(s: Subject) -> str:
     readings = s.stream().readings

@@ -144,8 +144,8 @@ def close(a: Tensor, b: Tensor) -> bool:
     "swiglu: gate and value",
     "two projections of one input, multiplied with each other: (act(xW) * xV) W2",
     "The product is the idea: one branch scales the other, per token and per unit.",
-    "It finds the projection back, and looks for its input among the products of the projections "
-    "before it; a gate that is computed in another way is not seen",
+    "The check looks for the projection back to the stream, and for its input among the products "
+    "of the projections before it; a gate that is computed in another way is not seen",
 )
 def gate(s: Subject) -> str:
     for number, ff in enumerate(layers(s)):

@@ -178,7 +178,7 @@ def train(cell, mail, how):
                 break
             time.sleep(0.2)
         if child.returncode and not told and b'"exit"' not in last:
-            raise Died(f"the trainer ended with status {child.returncode} and no last word")
+            raise Died(f"the trainer ended with status {child.returncode} and no result")
         return child.returncode
 
 

@@ -18,7 +18,7 @@ import click
 from q1lab import acts
 from q1lab.commands._opening import opened
 from q1lab.errors import FAILED, OK, Problem
-from q1lab.files import plain
+from q1lab.files import plain, whole
 from q1lab.repository import NoRepository, Repository
 from q1lab.week.model import Week
 
@@ -117,7 +117,7 @@ def folder_of(given: Path | None) -> Path:
     """``--repo``, else the configured repository, else where one stands."""
     from q1lab import config
 
-    return (given or config.load().repo or Path.cwd()).absolute()
+    return whole(given or config.load().repo or Path.cwd())
 
 
 def repository(how: Writing) -> tuple[Path, Repository | None]:

@@ -8,7 +8,7 @@ from q1lab.acts import Said
 from q1lab.commands import _documents as shared
 from q1lab.commands._opening import opened
 from q1lab.errors import OK
-from q1lab.files import expanded
+from q1lab.files import whole
 from q1lab.index.store import Store
 from q1lab.journal import artifacts
 from q1lab.journal.artifacts import ARTIFACT_KINDS
@@ -55,7 +55,7 @@ def artifact(ctx: click.Context, as_json: bool) -> int:
 def add_command(store: Store, week: Week, kind: str, title: str, location: str | None) -> Said:
     """Add the artifact TITLE of KIND."""
     if location and "://" not in location:
-        location = str(expanded(location).absolute())
+        location = str(whole(location))
     number = artifacts.add(store, kind, title, location=location, week=week.label)
     return Said(f"{number}: {title}")
 

@@ -8,7 +8,7 @@ import click
 
 from q1lab.acts import Said
 from q1lab.commands import _documents as shared
-from q1lab.files import expanded
+from q1lab.files import whole
 from q1lab.index.store import Store
 from q1lab.study import corpora
 from q1lab.study.command import DEFAULT_DATA
@@ -37,7 +37,7 @@ def data(store: Store, week: Week, corpus: str | None) -> Said:
     if corpus is not None:
         found = corpora.prepare(corpus, BLOCK_SIZE)
         size = f", {found.characters:,} in all"
-        word = corpus if corpus in corpora.BUILT_IN else str(expanded(corpus).absolute())
+        word = corpus if corpus in corpora.BUILT_IN else str(whole(corpus))
         progress.choose_data(store, word, corpora.in_words(found.name), found.vocab_size)
         progress.tick_those(store, week, "data")
     chosen = progress.read(store, week.label).data

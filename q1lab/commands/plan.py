@@ -50,5 +50,8 @@ def plan(variant: str, detect: float, preset: str | None, as_json: bool) -> int:
         click.echo(json.dumps(dataclasses.asdict(advice), indent=2))
         return OK
     begin = command.text(Wish(variant, seeds="3", preset=preset)).replace(" --seeds 3", "")
-    say(planner.told(advice, begin), 0)
+    *words, begun = planner.told(advice, begin)
+    for line in words:
+        say(line, 0)
+    click.echo(begun)
     return OK

@@ -87,7 +87,7 @@ def fetch(path: str, group: str | None) -> dict[str, Any]:
         try:
             record: dict[str, Any] = json.loads(file.read_text())
         except (OSError, ValueError):
-            raise Problem(f"{path} could not be read: wandb ended without a word", FAILED) from None
+            raise Problem(f"{path} could not be read: wandb gave no answer", FAILED) from None
     if "error" in record:
         raise Problem(plain(f"{path}: {record['error']}"), FAILED)
     return record

@@ -125,22 +125,21 @@ def advise(effect: float, spread: Spread) -> Advice:
     return Advice(effect, spread, needed, (looks.FIRST_LEAST, most) if within else None)
 
 
-def told(advice: Advice, command: str) -> str:
-    """The advice in words; ``command`` is what begins ``q1lab run`` for it, without its seeds."""
+def told(advice: Advice, command: str) -> tuple[str, ...]:
+    """The advice in lines, the command to type last; ``command`` is what begins ``q1lab run`` for
+    it, without its seeds."""
     needed, spread = advice.needed, advice.spread
     most = f"{needed.high:,} or more" if needed.capped else f"{needed.high:,}"
-    text = (
+    lines = [
         f"To see a difference of {advice.effect:g} nats in 80% of studies takes about "
-        f"{needed.mid:,} pairs ({needed.low:,} to {most}: the spread is known only roughly). "
-        f"It rests on {spread.pairs} pairs that spread by {spread.sd:.2g} nats: {spread.source}."
-    )
+        f"{needed.mid:,} pairs ({needed.low:,} to {most}: the spread is known only roughly).",
+        f"It rests on {spread.pairs} pairs that spread by {spread.sd:.2g} nats: {spread.source}.",
+    ]
     if spread.seconds is not None:
         time = duration(needed.mid * spread.seconds)
-        text += f" On this machine that is about {time} of training, one run after another."
+        lines.append(f"On this machine that is about {time} of training, one run after another.")
     if advice.range is None:
-        return f"{text} That is beyond a planned range: {command} --seeds {needed.mid}"
+        return (*lines, "That is beyond a planned range:", f"  {command} --seeds {needed.mid}")
     first, last = advice.range
-    alpha = looks.level(first, last)
-    return (
-        f"{text} {telling.declared(first, last, alpha)} Begin it: {command} --seeds {first}..{last}"
-    )
+    declared = telling.declared(first, last, looks.level(first, last))
+    return (*lines, declared, "Begin it:", f"  {command} --seeds {first}..{last}")

@@ -225,8 +225,8 @@ def lead(known: Sequence[tuple[str, Comparison]]) -> str:
             "the intervals overlap, so these runs can't tell."
         )
     return (
-        f"{what}: {who}'s lead does not shrink up to there, so it is no mere head start at these "
-        "budgets."
+        f"{what}: {who}'s lead does not shrink up to there, so it is not just a head start at "
+        "these budgets."
     )
 
 

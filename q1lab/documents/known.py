@@ -21,14 +21,14 @@ from q1lab.journal import choice, predictions
 from q1lab.study import studies
 from q1lab.study.studies import Study
 from q1lab.week import progress
-from q1lab.week.model import Step, Week
+from q1lab.week.model import Week
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A step's question and what the learner wrote."""
+    """What the learner wrote for a step, and the heading that it gets in a document."""
 
-    question: str
+    heading: str
     text: str
 
 
@@ -82,12 +82,8 @@ def answers(store: Store, week: Week, into: str, variant: str = "") -> tuple[Ans
     for step in week.steps():
         text = done.of(step.id).answer
         if step.into == into and step.kind == "write" and text and text.strip():
-            found.append(Answer(_question(step), text))
+            found.append(Answer(step.heading or step.title.rstrip("."), text))
     return tuple(found)
-
-
-def _question(step: Step) -> str:
-    return step.title.strip().rstrip(".")
 
 
 def comparisons(store: Store, of: Chosen | None = None) -> list[tuple[Study, Comparison]]:

@@ -38,7 +38,7 @@ FIRST: dict[str, Any] = {
 }
 """A run before its first event: the columns that ``fold`` changes."""
 
-GONE = "the process ended without a word (killed, or out of memory?)"
+GONE = "the process ended without saying why (killed, or out of memory?)"
 
 
 STEP = 0.7

@@ -59,7 +59,7 @@ def checked(labels: Labels) -> Labels:
         raise Problem(f"a study has {MOST} tags at most")
     for tag in labels.tags:
         if not is_tag(tag):
-            raise Problem(f"{tag!r} is no tag: letters, digits, dots, hyphens, 32 at most")
+            raise Problem(f"{tag!r} is not a tag: letters, digits, dots, hyphens, 32 at most")
     return Labels(plain(" ".join(labels.note.split())), labels.tags)
 
 

@@ -129,7 +129,7 @@ def bring_back(place: Path, name: str | None = None) -> str:
     name = name or (study.id if study else place.name)
     target = paths.study_dir(name)
     if not studies.is_id(name):
-        raise Problem(f"{name!r} is no study's name: letters, digits, dots, hyphens")
+        raise Problem(f"{name!r} is not a study's name: letters, digits, dots, hyphens")
     if target.exists() or target.is_symlink():
         raise Problem(f"there is a study called {name} already; restore it with --as NAME")
     if study and name != study.id:
@@ -151,7 +151,7 @@ def _move(source: Path, target: Path) -> None:
 
 def _folder(study_id: str) -> Path:
     if not studies.is_id(study_id):
-        raise Problem(f"{study_id!r} is no study's name; `q1lab status` lists them")
+        raise Problem(f"{study_id!r} is not a study's name; `q1lab status` lists them")
     folder = paths.study_dir(study_id)
     if not folder.is_dir():
         raise Problem(f"no study called {study_id!r}; `q1lab status` lists them")

@@ -112,10 +112,12 @@ def lines(
         counter = _counter_of(name, titles.get(name, name)) or ""
         count, how = counted.get(counter), HOW.get(counter, "")
         if counter == "repos" and other_repos:
-            how += f" ({other_repos} more {'has' if other_repos == 1 else 'have'} none)"
+            how += f" ({other_repos} without one not counted)"
         if counter == "posts":
             unwritten = [one for one in posts.every(store) if one["published"] and one["empty"]]
-            how += "".join(f" (1 more has {posts.empty_words(one['empty'])})" for one in unwritten)
+            how += "".join(
+                f" (one with {posts.empty_words(one['empty'])} not counted)" for one in unwritten
+            )
         if row is not None and row["actual"] is not None:
             actual, source = row["actual"], "set by hand"
         elif count is not None:

@@ -270,7 +270,7 @@ def _of_zip(stream: IO[bytes]) -> Iterator[Member]:
                 with packed.open(info) as content:
                     yield info.filename, info.file_size, content
             elif has_list:  # beside a notebook's results may lie anything
-                raise ValueError(f"it holds {info.filename[:100]!r}, which is no file of a study")
+                raise ValueError(f"it holds {info.filename[:100]!r}, not a file of a study")
 
 
 def _of_tar(stream: IO[bytes]) -> Iterator[Member]:
@@ -279,7 +279,7 @@ def _of_tar(stream: IO[bytes]) -> Iterator[Member]:
             good = NAMES.fullmatch(member.name) or member.name in LISTS
             content = tar.extractfile(member) if member.isreg() and good else None
             if content is None:
-                raise ValueError(f"it holds {member.name[:100]!r}, which is no file of a study")
+                raise ValueError(f"it holds {member.name[:100]!r}, not a file of a study")
             yield member.name, member.size, content
 
 
@@ -320,11 +320,11 @@ def read(folder: Path, origin: str, hashes: Mapping[str, str] | None = None) -> 
                 labels = labels if isinstance(labels, dict) else None
     except FileNotFoundError as error:
         missing = str(error.filename).removeprefix(f"{folder}/")
-        raise Problem(f"{origin} is no study of q1lab: {missing} is missing", FAILED) from None
+        raise Problem(f"{origin} is not a study of q1lab: {missing} is missing", FAILED) from None
     except OSError as error:
         raise Problem(f"cannot read {origin}: {os_reason(error)}", FAILED) from None
     except UNSOUND as error:
-        raise Problem(f"{origin} is no sound study ({plain(str(error))[:200]})", FAILED) from None
+        raise Problem(f"{origin} is damaged ({plain(str(error))[:200]})", FAILED) from None
     if not isinstance(planned, int) or not 0 < planned < 1 << 62:
         planned = 0
     return Bundle(study, files, record is not None, labels, planned)
@@ -446,7 +446,7 @@ def restore(file: Path, name: str | None = None) -> tuple[Study, Any]:
     with unpacked(file) as found:
         name = name or found.study.id
         if not found.whole:
-            raise Problem(f"{file} is no archive of a study; `q1lab import {file}` takes runs in")
+            raise Problem(f"{file} is not a study's archive; `q1lab import {file}` takes runs in")
         if not studies.is_id(name):
-            raise Problem(f"{name!r} is no study's name: letters, digits, dots, hyphens")
+            raise Problem(f"{name!r} is not a study's name: letters, digits, dots, hyphens")
         return adopt(found.study, found.files, [name], found.planned), found.labels

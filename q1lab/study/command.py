@@ -110,7 +110,7 @@ def parse_seeds(text: str) -> tuple[int, ...]:
         return tuple(range(numbers[0]))
     if len(set(numbers)) != len(numbers):
         twice = next(n for n in numbers if numbers.count(n) > 1)
-        raise Problem(f"--seeds {text}: seed {twice} is there twice; each seed counts once")
+        raise Problem(f"--seeds {text}: seed {twice} is listed twice; each seed counts once")
     return tuple(numbers)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from q1lab import paths
 from q1lab.errors import FAILED, Problem
-from q1lab.files import expanded, os_reason, read_bytes, sha256_file, write_atomic
+from q1lab.files import expanded, os_reason, read_bytes, sha256_file, whole, write_atomic
 from q1lab.study.sameness import training_text
 from q1lab.study.studies import Data
 
@@ -45,7 +45,7 @@ def prepare(name: str, block_size: int) -> Data:
     elif name == "shakespeare":
         label, raw = "shakespeare", shakespeare()
     else:
-        label, raw = Path(name).name, read_text_file(expanded(name).absolute())
+        label, raw = Path(name).name, read_text_file(whole(name))
     return keep(label, raw, block_size)
 
 
@@ -149,8 +149,8 @@ def download(url: str, timeout: float = 30.0) -> bytes:
             error.close()  # it is an open answer, too
         raise Problem(
             f"cannot download Tiny Shakespeare ({reason}); "
-            "without a network there are --data stdlib, Python's own source text, and --data FILE, "
-            "a text of yours",
+            "without a network: `q1lab data stdlib` takes Python's own source text, and "
+            "`q1lab data FILE` a text of yours",
             FAILED,
         ) from None
     return data

@@ -154,7 +154,7 @@ def _value(key: str, text: str, default: Any) -> Any:
         if isinstance(default, int) and kind is float:
             break
         if not abs(value) < LARGEST:  # nor NaN
-            raise Problem(f"--set {key}={text}: it is no finite number, or too large")
+            raise Problem(f"--set {key}={text}: it is not a finite number, or it is too large")
         return value
     wanted = "a whole number" if isinstance(default, int) else "a number"
     raise Problem(f"--set {key}={text}: it takes {wanted}")

@@ -279,7 +279,7 @@ def from_dict(record: Any) -> Study:
     """The study that ``to_dict`` wrote, this version's or one before. ValueError that names the
     place where it doesn't hold what it is meant to."""
     if not isinstance(record, dict):
-        raise ValueError("it is no plan")
+        raise ValueError("it is not a plan")
     version = record.get("v", FORMAT)
     if not isinstance(version, int):
         raise ValueError("it doesn't say its version")
@@ -338,7 +338,7 @@ def identity(study: Study) -> str:
 def load(study_id: str) -> Study:
     """Read a study's plan. Problem when there is none or it can't be read."""
     if not is_id(study_id):
-        raise Problem(f"{study_id!r} is no study's name; `q1lab status` lists them")
+        raise Problem(f"{study_id!r} is not a study's name; `q1lab status` lists them")
     file = paths.StudyPaths(paths.study_dir(study_id)).plan
     try:
         study = from_dict(read(file))

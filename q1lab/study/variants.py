@@ -8,7 +8,7 @@ from pathlib import Path
 
 from q1lab import paths
 from q1lab.errors import Problem, nearest
-from q1lab.files import expanded, os_reason, read_text, sha256_text
+from q1lab.files import os_reason, read_text, sha256_text, whole
 
 LARGEST = 1 << 20
 """Bytes of a model file at most."""
@@ -52,11 +52,11 @@ def find(given: str) -> Variant:
     looks_like_path = given.endswith(".py") or "/" in given
     if not looks_like_path and given in names():
         return read(paths.models_dir() / f"{given}.py", given, given)
-    path = expanded(given)
+    path = whole(given)
     if looks_like_path or path.is_file():
         if not path.exists():
             raise Problem(f"{given}: no such model file")
-        return read(path.absolute(), path.stem, str(path.absolute()))
+        return read(path, path.stem, str(path))
     raise Problem(
         f"no variant called {given!r}; {nearest(given, names())} (or the path to a model file)"
     )

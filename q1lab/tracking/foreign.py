@@ -143,7 +143,7 @@ def _event_files(folder: Path) -> Iterator[Path]:
 def from_events(file: Path, where: str) -> ForeignRun:
     """One run from its event file. cfg, seed and config come from its start event."""
     if file.stat().st_size > MAX_BYTES:
-        raise Problem(f"{where} is larger than {MAX_BYTES >> 20} MB; that is no run's event file")
+        raise Problem(f"{where} is larger than {MAX_BYTES >> 20} MB; a run's event file is not")
     events, _, bad = read_new(file, limit=MAX_BYTES + 1)
     start = next((event for event in events if event["type"] == "start"), None)
     if start is None:

@@ -161,9 +161,9 @@ def _same(
         raise Problem(plain(f"these runs are not alike. {shown}{more}. If that is meant: {flags}"))
     notes += [plain(f"{key} differs, as allowed: {text}") for key, text in differ.items()]
     if not any(key in run.config for run in every for key in DATA):
-        notes.append("the runs don't say which data they saw; that it was the same is on your word")
+        notes.append("the runs don't say which data they saw; you vouch that it was the same")
     if not any(key in run.config for run in every for key in ("learning_rate", "lr")):
-        notes.append("the runs don't say their learning rate; that it was the same is on your word")
+        notes.append("the runs don't say their learning rate; you vouch that it was the same")
 
 
 def _few(names: list[str]) -> str:
@@ -269,7 +269,7 @@ def _runs(found: Bundle, origin: str) -> dict[str, ForeignRun]:
     runs = {}
     for run in found.study.runs:
         if not re.fullmatch(r"(baseline|modified)-seed\d{1,9}", run.name):
-            raise Problem(f"{origin} names a run {plain(run.name)!r}, which is no run of q1lab")
+            raise Problem(f"{origin} names a run {plain(run.name)!r}, which is not a run of q1lab")
         file = found.files.get(f"runs/{run.name}/events.jsonl")
         if file is None:
             continue

@@ -188,6 +188,9 @@ class Q1Lab(TimedApp):
 
     def action_end(self) -> None:
         """Close; where that ends or loses something, ask first."""
+        if getattr(self.screen, "is_form", False):  # what is typed there becomes a draft first
+            self.action_leave()
+            return
         ends = [f"{name} is a draft, and it is lost." for name in self.drafts]
         part = self.time.mine and self._part(self.timed_part)
         if part:

@@ -47,23 +47,10 @@ def edit_text(app: Q1Lab, text: str, name: str) -> str | None:
     with tempfile.TemporaryDirectory(prefix="q1lab-") as place:
         file = Path(place) / f"{name}.md"
         file.write_text(text)
-        argv = [*editor(), str(file)]
-        try:
-            with app.suspend():
-                code = subprocess.run(argv, check=False).returncode
-        except SuspendNotSupported:
-            app.notify(
-                "An editor can't open from here: there is no terminal of its own.",
-                severity="warning",
-            )
-            return None
-        except OSError as error:
-            app.tell(
-                f"cannot start {argv[0]!r}: {error.strerror}; set EDITOR to your editor's command"
-            )
-            return None
+        code = edit_file(app, file)
+        if code:
+            app.tell(f"{editor()[0]} ended with {code}; the answer stays as it was")
         if code != 0:
-            app.tell(f"{argv[0]} ended with {code}; the answer stays as it was")
             return None
         try:
             return file.read_text(errors="replace")
@@ -71,15 +58,17 @@ def edit_text(app: Q1Lab, text: str, name: str) -> str | None:
             return None
 
 
-def edit_file(app: Q1Lab, file: Path) -> None:
-    """Open a file in $EDITOR."""
+def edit_file(app: Q1Lab, file: Path) -> int | None:
+    """Open a file in $EDITOR; its exit status, or None when it did not start (the reason is
+    shown)."""
     argv = [*editor(), str(file)]
     try:
         with app.suspend():
-            subprocess.run(argv, check=False)
+            return subprocess.run(argv, check=False).returncode
     except SuspendNotSupported:
         app.notify(
             "An editor can't open from here: there is no terminal of its own.", severity="warning"
         )
     except OSError as error:
         app.tell(f"cannot start {argv[0]!r}: {error.strerror}; set EDITOR to your editor's command")
+    return None

@@ -31,7 +31,7 @@ from q1lab.week.model import (
 
 PART_ATTRIBUTES = ("id", "minutes")
 GUIDE_ATTRIBUTES = ("part",)
-STEP_ATTRIBUTES = ("id", "kind", "minutes", "needs", "into", "optional", "variant")
+STEP_ATTRIBUTES = ("id", "kind", "minutes", "needs", "into", "heading", "optional", "variant")
 GUIDE_MARK = "<!-- q1lab:guide -->"
 _WAY = re.compile(r"\s*(?:<!--|#) q1lab:(course|alone|both)(?: -->)?\s*$")
 """Whom the lines below are for; a comment in Markdown, and in TOML."""
@@ -298,6 +298,7 @@ class Page:
                 file=self.file,
                 line=first + 1,
                 into=found.get("into"),
+                heading=found.get("heading"),
                 optional=optional == "yes",
                 variant=variant,
                 minutes=None if minutes is None else int(minutes),

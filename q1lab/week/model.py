@@ -156,7 +156,8 @@ class Step:
     """One thing to do. Progress is keyed by `id`, so prose and order may change and nothing is
     lost.
 
-    `kind` is one of STEP_KINDS. `into` names the document region that wants the answer, if any.
+    `kind` is one of STEP_KINDS. `into` names the document region that wants the answer, if any,
+    and `heading` what it stands below there, if not the title.
     `minutes` is what it should take, where the author says so. `needs` is the id of a step that
     comes before. `answer` belongs to a step of kind recall: a viewer shows the title and the
     detail, then on a key the answer, then asks whether the learner had it, and calls progress.mark.
@@ -171,6 +172,7 @@ class Step:
     file: str
     line: int
     into: str | None = None
+    heading: str | None = None
     optional: bool = False
     variant: str | None = None
     minutes: int | None = None

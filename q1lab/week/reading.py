@@ -177,7 +177,7 @@ def read(root: Path, course: bool) -> tuple[Week | None, list[Finding]]:
     names = [variant.name for variant in variants]
     default = top["default"]
     if default and default not in names:
-        message = f"default {default!r} is no variant; {nearest(default, names)}"
+        message = f"default {default!r} is not a variant; {nearest(default, names)}"
         reader.add("week.toml", toml.lines.key("default"), message)
     sessions: list[Session] = []
     for row, at in toml.rows("sessions", top["sessions"], SESSION_KEYS):

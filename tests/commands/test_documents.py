@@ -1017,7 +1017,7 @@ def test_the_retrospective_says_what_it_will_claim_and_contradicts_nothing(
     assert "What Q1_RETRO.md will say:" in err
     assert "published at https://example.org/q1" in err
     assert "The week was not timed." in err
-    assert "counted: repositories with a public address (1 more has none)" in err
+    assert "counted: repositories with a public address (1 without one not counted)" in err
     text = (repo / "Q1_RETRO.md").read_text()
     left_undone = text.split("steps were left undone:")[1].split("## ")[0]
     assert "Polish and publish**: not begun" not in left_undone
@@ -1099,7 +1099,7 @@ def test_a_post_with_empty_sections_is_not_counted_as_published(repo: Path, q1la
     assert "note: 8 sections empty in the draft" in err
     assert counted() == (
         0,
-        "posts with an address where they are published (1 more has 8 sections empty)",
+        "posts with an address where they are published (one with 8 sections empty not counted)",
         False,
     )
     assert "8 sections empty" in q1lab("retro", "--dry-run")[0]

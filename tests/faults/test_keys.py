@@ -35,6 +35,7 @@ from q1lab.tui.screens.ask import AskScreen
 from q1lab.tui.screens.check import CheckScreen
 from q1lab.tui.screens.document import DocumentScreen
 from q1lab.tui.screens.launch import LaunchScreen
+from q1lab.tui.screens.pick import PickScreen
 from q1lab.tui.screens.study import StudyScreen
 from q1lab.tui.widgets.pieces import Piece
 from q1lab.week import progress
@@ -394,7 +395,12 @@ async def test_the_second_click_of_a_double_click_does_not_fall_through(
     repo = world()
     app = an_app(repo)
     async with app.run_test(size=(100, 30)) as pilot:
-        await opened(pilot, "PickScreen", repo)
+        await opened(pilot, "StudyScreen", repo)
+        app.push_screen(
+            PickScreen("Which?", [("one", "one"), ("two", "two")]),
+            lambda name: app.desk.ask(lambda store: artifacts.add(store, "repo", str(name))),
+        )
+        await at_rest(pilot)
         x, y = app.screen.query_one(OptionList).content_region.translate((3, 0)).offset
         before = left(app, repo)
         for _ in range(2):
@@ -402,7 +408,7 @@ async def test_the_second_click_of_a_double_click_does_not_fall_through(
             await at_rest(pilot)
         after = left(app, repo)
         assert after["open"] == ["StudyScreen"]
-        assert after["hints"] != before["hints"]
+        assert after["artifacts"] != before["artifacts"]
         burst(pilot, *clicks(x, y, times=1))
         await at_rest(pilot)
         assert left(app, repo) == after

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 from labs import loading, probe
 from labs.checks import suite
@@ -20,11 +19,6 @@ from labs.checks.probe import Subject
 from tests.kit.places import MODELS
 
 Edits = list[tuple[str, str]]
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> None:
-    torch.set_num_threads(1)
 
 
 def edited(variant: str, edits: Edits) -> str:

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import torch
 
 from labs import loading
 from labs.checks import suite
@@ -20,11 +19,6 @@ from tests.labs.zoo import VARIANTS, Case
 from tests.labs.zoo_right import RIGHT
 from tests.labs.zoo_whole import WHOLE
 from tests.labs.zoo_wrong import WRONG
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> None:
-    torch.set_num_threads(1)
 
 
 def subject(text: str, tmp_path: Path) -> Subject:

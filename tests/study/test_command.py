@@ -179,7 +179,7 @@ def test_seeds_are_told_in_the_shortest_form() -> None:
 @pytest.mark.parametrize(
     ("text", "named"),
     [
-        ("1,1", "seed 1 is there twice"),
+        ("1,1", "seed 1 is listed twice"),
         ("-1", "whole numbers from 0 to 999,999,999"),
         ("0,-2", "whole numbers from 0 to 999,999,999"),
         ("0,2147483648", "whole numbers from 0 to 999,999,999"),

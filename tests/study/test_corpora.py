@@ -13,6 +13,7 @@ import pytest
 
 from q1lab import paths
 from q1lab.errors import Problem
+from q1lab.files import whole
 from q1lab.study import corpora
 
 served: dict[str, bytes] = {}
@@ -75,7 +76,7 @@ def test_a_download_that_fails_says_what_to_do(
 ) -> None:
     served.clear()
     with pytest.raises(
-        Problem, match=r"without a network there are --data stdlib, .* and --data FILE"
+        Problem, match=r"without a network: `q1lab data stdlib` takes .* `q1lab data FILE`"
     ) as found:
         corpora.prepare("shakespeare", 64)
     assert found.value.code == 1
@@ -127,3 +128,14 @@ def test_too_short_says_how_much_is_needed(tmp_path: Path) -> None:
         corpora.prepare(str(file), 64)
     file.write_text("x" * 650)
     assert corpora.prepare(str(file), 64).val_tokens == 65
+
+
+def test_a_way_that_is_shown_has_no_detour(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command that was printed said `--data .../nanogpt/../own.txt`."""
+    (tmp_path / "nanogpt").mkdir()
+    (tmp_path / "linked").symlink_to(tmp_path / "nanogpt")
+    monkeypatch.chdir(tmp_path / "nanogpt")
+    for typed in ("../own.txt", str(tmp_path / "linked" / ".." / "own.txt")):
+        assert str(whole(typed)) == str(tmp_path.resolve() / "own.txt")
+    assert whole("own.txt") == Path.cwd() / "own.txt"
+    assert whole(tmp_path / "linked") == tmp_path / "linked"

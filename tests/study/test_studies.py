@@ -188,7 +188,7 @@ def test_runs_train_from_copies(fake_trainer: Fake, tmp_path: Path) -> None:
         (["rope", "--seeds", ""], "--seeds"),
         (["rope", "--seeds", "0"], "at least 1"),
         (["rope", "--seeds", "-1"], "whole numbers from 0 to 999,999,999"),
-        (["rope", "--seeds", "1,1"], "seed 1 is there twice"),
+        (["rope", "--seeds", "1,1"], "seed 1 is listed twice"),
         (["rope", "--seeds", "a,b"], "--seeds 'a,b'"),
         (["rope", "--seeds", "²"], "whole numbers"),
         (["rope", "--max-iters", "0"], "at least 1 iter"),

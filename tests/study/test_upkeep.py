@@ -543,7 +543,7 @@ def test_an_archive_whose_list_is_no_file_is_one_line(tmp_path: Path) -> None:
         info = tarfile.TarInfo("q1lab-archive.json")
         info.type = tarfile.DIRTYPE
         tar.addfile(info)
-    with pytest.raises(Problem, match="is no file of a study"):
+    with pytest.raises(Problem, match="not a file of a study"):
         bundle.restore(file)
 
 

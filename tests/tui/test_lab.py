@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from textual.widgets import Input, OptionList
+from textual.widgets import OptionList
 
 from q1lab.index.store import Store
 from q1lab.study import launch, studies, told
@@ -18,13 +18,13 @@ from q1lab.study.states import State
 from q1lab.tracking import state as wandb_state
 from q1lab.tui.screens.error import ErrorScreen
 from q1lab.tui.screens.lab import LabScreen
+from q1lab.tui.screens.pick import PickScreen
 from q1lab.tui.screens.run_log import RunLogScreen
 from q1lab.tui.screens.verdict import VerdictScreen
 from q1lab.tui.snapshot import Taker, ended_since
 from q1lab.tui.widgets.forest import ForestPlot
 from q1lab.tui.widgets.grid import Grid
 from q1lab.tui.widgets.loss_chart import LossChart
-from q1lab.tui.widgets.study_list import StudyList
 from tests.kit.lab_home import (
     app,
     compared,
@@ -283,14 +283,14 @@ async def test_several_studies_are_listed_and_filtered(size: tuple[int, int]) ->
         await pilot.press("n")
         await until(pilot, lambda: screen.view.line.id == "rmsnorm-1")
         await pilot.press("slash", *"swi")
-        assert screen.query_one("#study-filter", Input).has_focus
-        assert screen.query_one("#study-options", OptionList).option_count == 1
+        await until(pilot, lambda: isinstance(pilot.app.screen, PickScreen))
+        await until(pilot, lambda: pilot.app.screen.query_one(OptionList).option_count == 1)
         await pilot.press("enter")
         await until(pilot, lambda: screen.view.line.id == "swiglu-1")
         assert screen.query_one(Grid).has_focus
         await pilot.press("slash", "escape")
         assert screen.query_one(Grid).has_focus
-        assert screen.query_one("#study-filter", Input).value == ""
+        assert screen.view.line.id == "swiglu-1"
 
 
 async def test_it_opens_on_what_trains_and_stays_there_when_that_ends() -> None:
@@ -431,7 +431,7 @@ async def test_a_study_that_cannot_be_read_is_a_marked_line_and_stops_no_other()
         await until(pilot, lambda: "✗ bad-1  damaged" in words(pilot.app), "no marked line")
         assert screen.view is not None
         assert screen.view.line.id == "good-1"
-        screen.post_message(StudyList.Chosen("bad-1"))
+        screen._watch("bad-1")
         await until(pilot, lambda: "headline is null" in notices(pilot.app), "no reason")
         assert screen.view.line.id == "good-1"
 

@@ -145,7 +145,7 @@ async def test_the_prediction_is_shown_and_locks_with_the_start(
 @pytest.mark.parametrize(
     ("field", "text", "words_"),
     [
-        ("seeds", "1,1", "seed 1 is there twice"),
+        ("seeds", "1,1", "seed 1 is listed twice"),
         ("seeds", "", "give how many"),
         ("iters", "-4", "give a whole number from 1 up"),
         ("baseline", "basline", "did you mean 'baseline'?"),

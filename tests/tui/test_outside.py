@@ -16,7 +16,7 @@ from q1lab.errors import Problem
 from q1lab.model.checks import CheckResult
 from q1lab.study import presets
 from q1lab.tui import outside, theme
-from q1lab.tui.screens.help import key_name
+from q1lab.tui.keys import key_names
 from q1lab.tui.screens.hint import HintScreen
 from q1lab.tui.screens.welcome import offered
 from q1lab.tui.timekeeper import line as line_of_time
@@ -59,9 +59,9 @@ def test_a_notification_is_one_sequence_and_carries_no_other() -> None:
 
 
 def test_keys_are_named_as_they_are_written() -> None:
-    assert key_name("plus,equals_sign") == "+ or ="
-    assert key_name("less_than_sign,greater_than_sign") == "< or >"
-    assert key_name("ctrl+s") == "Ctrl+S"
+    assert key_names("plus,equals_sign") == "+ or ="
+    assert key_names("less_than_sign,greater_than_sign") == "< or >"
+    assert key_names("ctrl+s") == "Ctrl+S"
 
 
 @pytest.mark.parametrize(

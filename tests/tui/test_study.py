@@ -814,6 +814,11 @@ async def test_publishing_and_sharing_have_forms_and_say_what_is_wrong() -> None
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(app.screen, FieldsScreen))
         assert app.screen.query_one("#url", Input).value == "no address"  # to be mended
+        await pilot.press("escape")
+        assert list(app.drafts) == ["Record where the post is published"]
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, FieldsScreen))
+        await until(pilot, lambda: app.screen.query_one("#url", Input).value == "no address")
         app.screen.query_one("#url", Input).value = "https://example.org/post"
         await pilot.press("ctrl+s")
         await settled(pilot)

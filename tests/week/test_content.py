@@ -296,7 +296,7 @@ MISTAKES = [
     ("week.toml", '"rye.md"', '"/etc/passwd"', "week.toml:16: file '/etc/passwd' must be a plain path inside"),
     ("week.toml", "minutes = 40", "minuets = 40", "week.toml:11: unknown key 'minuets'; did you mean 'minutes'?"),
     ("week.toml", "minutes = 40", 'minutes = "40"', "week.toml:11: minutes must be a whole number"),
-    ("week.toml", 'default = "rye"', 'default = "ryee"', "week.toml:5: default 'ryee' is no variant; did you mean 'rye'?"),
+    ("week.toml", 'default = "rye"', 'default = "ryee"', "week.toml:5: default 'ryee' is not a variant; did you mean 'rye'?"),
     ("week.toml", "format = 1", "format = 2", "week.toml:1: format 2 is unknown; a newer q1lab is needed"),
     ("week.toml", 'title = "Mix"', "title = Mix", "week.toml:10: not valid TOML"),
     ("week.toml", 'title = "Mix"', "title = 7", "week.toml:10: title must be text in quotes"),

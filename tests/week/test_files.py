@@ -6,7 +6,7 @@ import importlib
 import re
 import runpy
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -25,13 +25,8 @@ def week() -> Week:
 
 
 @pytest.fixture
-def run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[Run]:
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """Run one of the week's scripts in a folder with the reference models; what it printed."""
-    import torch
-
-    threads = torch.get_num_threads()
 
     def ran(script: str, *arguments: str, source: str | None = None) -> str:
         for name in ("baseline", "rope", "swiglu", "gqa", "rmsnorm"):
@@ -47,9 +42,7 @@ def run(
         runpy.run_path(str(path), run_name="__main__")
         return capsys.readouterr().out
 
-    torch.set_num_threads(1)  # more of them wait for each other on a busy machine
-    yield ran
-    torch.set_num_threads(threads)
+    return ran
 
 
 def fold(week: Week, step_id: str, title: str = "") -> str:

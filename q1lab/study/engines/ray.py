@@ -127,7 +127,7 @@ class Ray(Remote):
             for n in nodes
         )
         return Finding(
-            "room", good, wanted if good else f"no node has {wanted}; runs would wait for ever"
+            "room", good, wanted if good else f"no node has {wanted}; runs would wait forever"
         )
 
     def places(self, device: str, runs: int, first: int, jobs: int | None) -> tuple[int, int]:

@@ -212,7 +212,7 @@ class Crew(base.Crew):
         open_ = [cell for cell in mine if not self._last_word(cell)]
         again = [cell for cell in open_ if cells[cell].state != CANCELLED]
         if again and self.word.tries < TRIES and not self.stopping:
-            log(f"{len(again)} runs ended without a last word; handing them over again")
+            log(f"{len(again)} runs ended without a result; handing them over again")
             self._go_on(tuple(again), cells, self.word.tries + 1)
             return
         for cell in open_:
@@ -220,7 +220,7 @@ class Crew(base.Crew):
             if seen.state == CANCELLED or (self.stopping and seen.state != LOST):
                 self._say(cell, "stopped", seen.words or STOPPED)
             else:
-                self._say(cell, "crashed", seen.words or news.why or "it ended without a last word")
+                self._say(cell, "crashed", seen.words or news.why or "it ended without a result")
         more = self._batch(self.word.launch)
         if more and not self.stopping and all(self._has_ended(cell) for cell in mine):
             log(f"not known after {len(self.looks.pairs)} pairs")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any, cast
 
 from textual.dom import DOMNode
 from textual.widgets import Input, OptionList, Select, TextArea
+from textual.widgets.option_list import OptionDoesNotExist
+from textual.widgets.select import InvalidSelectValueError
 
 from q1lab.tui.screens.base import Own
 
@@ -31,7 +34,7 @@ def typed(form: DOMNode) -> Typed:
 
 
 def retype(form: DOMNode, values: Typed) -> None:
-    """Have the fields say that."""
+    """Have the fields say that; a choice that is gone stays as it is."""
     for name, value in values.items():
         for one in form.query(f"#{name}"):
             if isinstance(one, TextArea):
@@ -39,9 +42,11 @@ def retype(form: DOMNode, values: Typed) -> None:
             elif isinstance(one, Input):
                 one.value = value
             elif isinstance(one, Select):
-                one.value = value or Select.NULL
+                with suppress(InvalidSelectValueError):
+                    one.value = value or Select.NULL
             elif isinstance(one, OptionList):
-                one.highlighted = one.get_option_index(value)
+                with suppress(OptionDoesNotExist):
+                    one.highlighted = one.get_option_index(value)
 
 
 class Drafted(Own):

@@ -14,7 +14,7 @@ from textual.widgets import Button, Input, Label, Select, Static, TextArea
 
 from q1lab.errors import Problem
 from q1lab.tui.screens.base import Dialog, Scroll
-from q1lab.tui.screens.drafts import Drafted, Typed
+from q1lab.tui.screens.drafts import Drafted, Typed, typed
 
 
 @dataclass(frozen=True)
@@ -95,15 +95,8 @@ class FieldsScreen(Drafted, Dialog[Typed | None]):
 
     def values(self) -> Typed:
         """What the fields say."""
-        found = {}
-        for field in self.fields:
-            if field.choices:
-                found[field.name] = str(self.query_one(f"#{field.name}", Select).value)
-            elif field.lines:
-                found[field.name] = self.query_one(f"#{field.name}", TextArea).text
-            else:
-                found[field.name] = self.query_one(f"#{field.name}", Input).value.strip()
-        return found
+        found = typed(self)
+        return {field.name: found[field.name].strip() for field in self.fields}
 
     @on(Input.Changed)
     @on(Select.Changed)

@@ -87,8 +87,8 @@ def _ask(
             return
 
         def failed(problem: Problem) -> None:  # what was typed is there again, to be corrected
-            again = [replace(one, value=typed[one.name]) for one in fields]
-            _ask(app, title, again, job, says, about)
+            app.drafts[title] = typed
+            _ask(app, title, fields, job, says, about)
             app.tell(str(problem))
 
         app.ask(lambda store: job(store, typed), lambda said: _say(app, said), failed)

@@ -9,7 +9,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
-from textual.widgets import DataTable, Static
+from textual.widgets import DataTable, OptionList, Static
 
 from q1lab.index.view import RunView
 from q1lab.study import children
@@ -24,8 +24,9 @@ from q1lab.tui.widgets.chart_data import chart_data
 from q1lab.tui.widgets.forest import ForestPlot
 from q1lab.tui.widgets.grid import Grid
 from q1lab.tui.widgets.loss_chart import LossChart
+from q1lab.tui.widgets.palette import palette
 from q1lab.tui.widgets.study_heading import StudyHeading
-from q1lab.tui.widgets.study_list import StudyList
+from q1lab.tui.widgets.study_list import StudyList, about, row
 from q1lab.tui.widgets.study_words import settled
 
 SLIM = 78
@@ -169,23 +170,26 @@ class LabScreen(StudyActs, Page):
     # ── which study, which part of it
 
     def action_filter(self) -> None:
-        self.query_one("#lab").add_class("-listing")
-        self.query_one("#study-filter").focus()
+        from q1lab.tui.screens.pick import PickScreen
 
-    @on(StudyList.Chosen)
-    def _chosen(self, event: StudyList.Chosen) -> None:
-        lines = {line.id: line for line in self.q1.snapshot.studies}
-        problem = lines[event.study_id].problem if event.study_id in lines else None
-        if problem is not None:
-            self.notify(problem, severity="error", markup=False)
-            return
-        self.q1.desk.watch(event.study_id)
-        self._left()
+        here, colors = self.view.line.id if self.view else "", palette(self.app)
+        lines = self.q1.snapshot.studies
+        rows = [(line.id, row(line, here, colors)) for line in lines]
+        words = {line.id: about(line) for line in lines}
+        self.app.push_screen(PickScreen("Which study?", rows, here, find=words), self._watch)
 
-    @on(StudyList.Left)
-    def _left(self) -> None:
-        self.query_one("#lab").remove_class("-listing")
+    @on(OptionList.OptionSelected, "#studies")
+    def _picked(self, event: OptionList.OptionSelected) -> None:
+        self._watch(event.option_id)
         self.query_one(Grid).focus()
+
+    def _watch(self, study_id: str | None) -> None:
+        """Look at another study; of one that can't be read, say why."""
+        line = next((one for one in self.q1.snapshot.studies if one.id == study_id), None)
+        if line is not None and line.problem is not None:
+            self.notify(line.problem, severity="error", markup=False)
+        elif study_id is not None:
+            self.q1.desk.watch(study_id)
 
     def action_next(self, by: int) -> None:
         ids = [line.id for line in self.q1.snapshot.studies if line.problem is None]

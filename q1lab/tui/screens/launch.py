@@ -55,7 +55,9 @@ class LaunchScreen(Drafted, OwnScreen[str | None]):
     def __init__(self, asked: Wish | None = None) -> None:
         super().__init__()
         self.asked = asked
-        self.heading = f"A new study of {Path(asked.variant).stem}" if asked else "A new study"
+        self.heading = "A new study"
+        if asked is not None:
+            self.heading += f" of {Path(asked.variant).stem}, seeds {asked.seeds}"
         self._diff = ""
         self.eager = False
         """Whether Start was pressed before the plan was there: it starts as soon as it is."""

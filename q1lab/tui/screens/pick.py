@@ -15,6 +15,9 @@ from textual.widgets.option_list import Option
 from q1lab.tui.screens.base import Dialog
 from q1lab.tui.widgets.listing import Listing
 
+MOST = 150
+"""Rows shown at most: a long list would take longer to lay out than to read."""
+
 
 class PickScreen(Dialog[str | None]):
     """Gives the id of the row that was chosen, None when it was closed. The cursor begins at the
@@ -65,8 +68,10 @@ class PickScreen(Dialog[str | None]):
             if all(word in about[name].casefold() for word in words)
         ]
         listing = self.query_one(OptionList)
-        nothing = Option(Content.styled(self.empty, "$muted"), disabled=True)
-        listing.set_options(hits or [nothing])
+        more = f"{len(hits) - MOST:,} more: type to find them"
+        said = more if len(hits) > MOST else "" if hits else self.empty
+        rest = [Option(Content.styled(said, "$muted"), disabled=True)] if said else []
+        listing.set_options([*hits[:MOST], *rest])
         listing.highlighted = 0 if hits else None
 
     def action_move(self, by: int) -> None:

@@ -12,6 +12,7 @@ from textual.content import Content
 from textual.widgets import Button, Input, Label, Static
 
 from q1lab import config
+from q1lab.files import whole
 from q1lab.formats import hours
 from q1lab.index.store import Store
 from q1lab.tui.screens.base import Dialog, Scroll
@@ -65,7 +66,7 @@ class WelcomeScreen(Dialog[None]):
         week = app.week
         tight = app.size.height < 24
         self.box.set_class(tight, "-tight")
-        self.box.border_title = f"q1lab · {week.label}"
+        self.box.border_title = f"q1lab · {week.name}"
         yield Static(Content.styled(week.title, "bold $primary"))
         if not tight:
             yield Static(week.goal, markup=False)
@@ -128,7 +129,7 @@ class WelcomeScreen(Dialog[None]):
         app = self.q1
         text = self.query_one(Input).value.strip()
         if text:
-            folder = Path(text).expanduser().absolute()
+            folder = whole(text)
             with app.careful():
                 config.put("repo", str(folder))
                 app.config = replace(app.config, repo=folder)

@@ -89,13 +89,13 @@ def ending(report: CheckReport, file: str, variant: str | None) -> Content:
     elif report.passed:
         offer = "\nc  compares it with the reference" if report.for_ in learner.VARIANTS else ""
         command = next_command(report, file, variant)
-        choose = ("Commit it unless it is committed; then go back and choose a modification.", "")
+        choose = ("Commit it if you haven't yet; then go back and choose a modification.", "")
         following = (command, "$accent") if command else choose
         said = Content.assemble(
             (report.summary, "bold $success"), " Next, when you like:\n", following, offer
         )
     else:
-        said = Content(f"{report.summary} Mend the file and save it; h gives the hint that helps.")
+        said = Content(f"{report.summary} Fix the file and save it; h gives the hint that helps.")
     printed = list(dict.fromkeys(plain(report.printed).splitlines()))
     if printed:
         shown = "\n  ".join([*printed[:PRINTED], *(["…"] if len(printed) > PRINTED else [])])

@@ -72,7 +72,7 @@ class WeekTree(Filled):
             (sheet.id, self._row(sheet, progress, width, here, timed)) for sheet in sheets(week)
         ]
         total = progress.count(week.parts())
-        self.border_title = week.label
+        self.border_title = week.name
         self.border_subtitle = f"{hours(total.seconds)} of {hours(total.minutes * 60)}"
         shown = (here, width, *rows)
         if shown == self._shown:
