@@ -99,13 +99,12 @@ def every(store: Store) -> list[dict[str, Any]]:
     return [found for week in weeks if (found := of_week(store, week))]
 
 
-def publish(store: Store, week: str, url: str, title: str | None = None) -> dict[str, Any]:
+def publish(store: Store, week: str, url: str) -> dict[str, Any]:
     """Record the canonical address of the week's post: the one that every channel links to."""
     entries.public_address(url)
     with store.act() as add:
         found = of_week(store, week)
-        named = title or (found["title"] if found else "Retrospective")
-        add("publish", week=week, url=url, title=named)
+        add("publish", week=week, url=url, title=found["title"] if found else "Retrospective")
     again = of_week(store, week)
     assert again is not None
     return again

@@ -112,33 +112,27 @@ def _event(line: bytes) -> Event | None:
         return None
 
 
-def last_event(path: Path, tail: int = 4096) -> Event | None:
+def last_event(path: Path) -> Event | None:
     """The last readable event in a file's last bytes, or None."""
     try:
         with open_regular(path) as file:
             size = file.seek(0, 2)
-            file.seek(max(0, size - tail))
+            file.seek(max(0, size - 4096))
             lines = file.read().split(b"\n")
     except OSError:
         return None
     return next((event for event in map(_event, reversed(lines)) if event is not None), None)
 
 
-def first_event(path: Path, head: int = 1 << 16) -> Event | None:
+def first_event(path: Path) -> Event | None:
     """The first readable ``start`` among a file's first bytes, or None: how the run began."""
     try:
         with open_regular(path) as file:
-            lines = file.read(head).split(b"\n")
+            lines = file.read(1 << 16).split(b"\n")
     except OSError:
         return None
-    for line in lines:
-        try:
-            event = sound(json.loads(line))
-        except (ValueError, RecursionError):
-            continue
-        if event is not None and event.get("type") == "start":
-            return event
-    return None
+    events = filter(None, map(_event, lines))
+    return next((event for event in events if event["type"] == "start"), None)
 
 
 def has_ended(path: Path) -> bool:

@@ -43,7 +43,7 @@ class Cuts:
 
     def of(self, text: str) -> list[Cut]:
         key = sha256_text(f"{__version__}\n{text}")
-        self._used[key] = self._kept.get(key) or parsed(text)
+        self._used[key] = self._kept[key] if key in self._kept else parsed(text)
         return self._used[key]
 
     def keep(self) -> None:

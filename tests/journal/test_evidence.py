@@ -193,7 +193,7 @@ def test_an_untick_is_remembered_until_it_happens_again(
 
 def test_published_and_shared(store: Store, week: Week) -> None:
     published, shared = step_of(week, "post publish"), step_of(week, "post share")
-    posts.publish(store, LABEL, "https://example.org/q1", "Q1")
+    posts.publish(store, LABEL, "https://example.org/q1")
     assert done(store, week, published)
     for number, channel in enumerate(("hn", "x", "linkedin")):
         assert not done(store, week, shared)
@@ -319,7 +319,7 @@ def test_a_document_that_was_written_counts_though_an_answer_is_still_open(
 
 def test_the_card_counts_what_happened(store: Store, week: Week) -> None:
     before = sum(line.done for line in card.gather(store, week).sessions)
-    posts.publish(store, LABEL, "https://example.org/q1", "Q1")
+    posts.publish(store, LABEL, "https://example.org/q1")
     a_study(store, "rope-1", ["finished"] * 6)
     assert sum(line.done for line in card.gather(store, week).sessions) == before + 2
 

@@ -12,9 +12,11 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from q1lab import paths
 from q1lab.commands.content import content as command
 from q1lab.errors import Problem
 from q1lab.tui.sheets import text_of
+from q1lab.week import cuts
 from q1lab.week.content import check, load, skeleton
 from q1lab.week.model import STEP_KINDS, Action, ContentProblem, Fold, Step, Text, Week
 from tests.kit.places import ROOT
@@ -230,6 +232,21 @@ def test_windows_files_read_the_same(folder: Path) -> None:
         data = (folder / name).read_bytes().replace(b"\n", b"\r\n")
         (folder / name).write_bytes(b"\xef\xbb\xbf" + data)
     assert load(folder) == before
+
+
+def test_cuts_are_kept_and_made_again_where_the_file_is_damaged(
+    folder: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.mkdir(exist_ok=True)
+    week = load(folder)
+    kept = paths.week_cuts()
+    good = kept.read_text()
+    for damage in ("", "{", good[:-10], f"x\n{good}", good.replace("fence", "hence")):
+        kept.write_text(damage)
+        assert load(folder) == week
+        assert kept.read_text() == good
+    monkeypatch.setattr(cuts, "parsed", None)
+    assert load(folder) == week, "nothing is cut a second time"
 
 
 def test_control_characters_never_reach_a_screen(folder: Path) -> None:
