@@ -313,10 +313,12 @@ class _Home:
         baseline is taken for the one before, and so is any edited file where it is forgotten how
         its runs began, until first losses tell them apart."""
         arms = self._trainings[mine]
-        its, ours = self.question(theirs).arms[arm], self.question(mine).arms
-        edited = tuple(
-            one for one in ARMS if ours[one] == its and (one == "baseline" or theirs.forgotten)
-        )
+        its, ours = self._questions[theirs].arms[arm], self._questions[mine]
+        edited: tuple[str, ...] = ()
+        if its == ours.baseline:
+            edited = ("baseline",)
+        elif its == ours.modified and theirs.forgotten:
+            edited = ("modified",)
         other = self._trainings[theirs][arm]
         key = other, edited, *arms.values()
         if key not in self._same:
