@@ -33,7 +33,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import numpy as np
 
-    from q1lab.compare.record import Comparison
+    from q1lab.compare.comparison import Comparison
     from q1lab.index.store import Store
     from q1lab.study.studies import Arm, Study
 
@@ -176,7 +176,7 @@ class Week:
 
     def told(self, study: Study) -> Comparison:
         """What q1lab says about a study now."""
-        from q1lab.compare.keeping import compare
+        from q1lab.compare.cache import compare
         from q1lab.index import ingest
 
         ingest.take_in_all(self.store)

@@ -9,8 +9,8 @@ import click
 
 from q1lab import __version__, acts
 from q1lab.arguments import careful
+from q1lab.error_boundary import guarded, say
 from q1lab.errors import EXIT_STATUS, INTERRUPTED, USAGE, Problem
-from q1lab.guard import guarded, say
 
 
 class Commands(click.Group):

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from q1lab import __version__, paths
-from q1lab.compare import ledger, looks, planner, telling
+from q1lab.compare import ledger, looks, planner, wording
 from q1lab.config import load as load_settings
 from q1lab.errors import FAILED, OUT_OF_TOUCH, Problem
 from q1lab.files import expanded, locked, remove, sha256_text, utc_now, whole, write_atomic
@@ -614,23 +614,23 @@ def _minutes(study: Study, missing: tuple[str, ...], answer: dict[str, Any]) -> 
 def _notes(study: Study, known: Study | None, again: Kept | None, store: Store) -> tuple[str, ...]:
     notes = []
     if study.is_floor:
-        notes.append(telling.itself(study.baseline))
+        notes.append(wording.itself(study.baseline))
     other = kept.differing(again, study.versions) if again is not None else ""
     if other:
         notes.append(f"the last digits may differ from then: {other}")
     a, b = study.arms["baseline"].n_params, study.arms["modified"].n_params
     if abs(b - a) >= 0.01 * a:
-        notes.append(f"parameters differ by {telling.apart(a, b)}: {a:,} and {b:,}")
+        notes.append(f"parameters differ by {wording.apart(a, b)}: {a:,} and {b:,}")
     if (mine := study.series) is not None:
-        notes.append(telling.family(mine))
+        notes.append(wording.family(mine))
     if study.fresh_seeds:
-        notes.append(telling.drawn(study.seeds))
+        notes.append(wording.drawn(study.seeds))
     if (found := study.range) is not None:
-        notes.append(telling.declared(found.first, found.most, found.alpha))
+        notes.append(wording.declared(found.first, found.most, found.alpha))
     elif (known is None and ledger.is_later(store, study)) or (
         known is not None and study.looks != known.looks and len(study.looks) > 1
     ):
-        notes.append(telling.another_look())
+        notes.append(wording.another_look())
     name, on = study.variant.removesuffix("*"), study.data.name
     spread = planner.known(store, name, study.preset, on)
     if spread is not None:

@@ -12,8 +12,8 @@ import pytest
 
 from q1lab import declaring, planning
 from q1lab.cli import run as q1lab
-from q1lab.compare import looks, telling, together
-from q1lab.compare.keeping import compare
+from q1lab.compare import looks, series_table, wording
+from q1lab.compare.cache import compare
 from q1lab.compare.stats import ALPHA, ALPHA_LATER, Kind
 from q1lab.errors import Problem
 from q1lab.index import upkeep
@@ -38,11 +38,11 @@ def wish(**changes: Any) -> Wish:
     return dataclasses.replace(SMALL, **changes)
 
 
-def swept(store: Store, names: tuple[str, ...] = NAMES, **changes: Any) -> together.Together:
+def swept(store: Store, names: tuple[str, ...] = NAMES, **changes: Any) -> series_table.Together:
     """A sweep that was begun, when nothing of it trains any more."""
     made = declaring.begin(declaring.sweep(wish(**changes), names, store), store)
     wait_for(lambda: over(made.series.id))
-    return together.read(store, made.series.id)
+    return series_table.read(store, made.series.id)
 
 
 def over(series_id: str) -> bool:
@@ -74,10 +74,10 @@ def test_each_of_a_sweep_has_its_share_of_5_percent(fake_trainer: Fake, store: S
         assert c is not None
         assert c.alpha == pytest.approx(ALPHA / 3)
         assert c.asked == (1, 1)
-        assert "share 5%" in next(telling.note(n, c) for n in c.notes if n.kind is Kind.SERIES)
+        assert "share 5%" in next(wording.note(n, c) for n in c.notes if n.kind is Kind.SERIES)
     assert found.any_claim == pytest.approx(ALPHA)
-    assert "Bonferroni" in together.correction(found)
-    assert "98.33%" in together.correction(found)
+    assert "Bonferroni" in series_table.correction(found)
+    assert "98.33%" in series_table.correction(found)
 
 
 def test_a_planned_sweep_stops_each_member_when_it_is_known(
@@ -94,7 +94,7 @@ def test_a_planned_sweep_stops_each_member_when_it_is_known(
         assert looks.any_claim([(n, c.alpha) for n in range(3, 7)]) == pytest.approx(
             ALPHA / 3, abs=0.0001
         )
-        assert "1.7% of null studies" in telling.plan(c)
+        assert "1.7% of null studies" in wording.plan(c)
 
 
 def test_everything_is_declared_before_the_first_run(
@@ -194,11 +194,11 @@ def test_the_same_command_goes_on_and_in_another_order(fake_trainer: Fake, store
     fake_trainer()
     declaring.begin(again, store)
     wait_for(lambda: over("sweep-1"))
-    assert together.read(store, "sweep-1").complete
+    assert series_table.read(store, "sweep-1").complete
     assert len(studies.ids()) == 3
 
 
-def swept_once(store: Store) -> together.Together:
+def swept_once(store: Store) -> series_table.Together:
     """A sweep after its first way through, whatever it lacks."""
     made = declaring.begin(declaring.sweep(wish(seeds="3"), NAMES, store), store)
     last = made.studies[-1].files
@@ -209,7 +209,7 @@ def swept_once(store: Store) -> together.Together:
         )
 
     wait_for(ended)
-    return together.read(store, made.series.id)
+    return series_table.read(store, made.series.id)
 
 
 def test_a_diverged_member_is_a_row_without_a_rank(fake_trainer: Fake, store: Store) -> None:
@@ -222,11 +222,11 @@ def test_a_diverged_member_is_a_row_without_a_rank(fake_trainer: Fake, store: St
     lines = [json.loads(line) for line in lost.read_text().splitlines()]
     lines[-1] = {"type": "exit", "state": "diverged", "iter": 5, "time": lines[-1]["time"]}
     lost.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    found = together.read(store, "sweep-1")
+    found = series_table.read(store, "sweep-1")
     assert [one.name for one in found.ranked] == ["rope", "rmsnorm"]
-    text = "\n".join(together.lines(found))
+    text = "\n".join(series_table.lines(found))
     assert "1 of 6 runs diverged" in text
-    assert together.bad(found) == ["rmsnorm"]
+    assert series_table.bad(found) == ["rmsnorm"]
 
 
 def test_a_deleted_member_stays_a_row_and_is_not_trained_again(
@@ -234,8 +234,8 @@ def test_a_deleted_member_stays_a_row_and_is_not_trained_again(
 ) -> None:
     swept(store, seeds="3")
     upkeep.delete(store, "rope-1")
-    found = together.read(store, "sweep-1")
-    assert "its study was deleted" in "\n".join(together.lines(found))
+    found = series_table.read(store, "sweep-1")
+    assert "its study was deleted" in "\n".join(series_table.lines(found))
     assert found.any_claim == pytest.approx(ALPHA), "its share stays spent"
     again = declaring.sweep(wish(seeds="3"), NAMES, store)
     assert (again.missing, len(again.plans)) == (0, 2)
@@ -329,7 +329,7 @@ def test_an_axis_asks_the_same_at_each_value_and_shares_5_percent(
     asked = wish(variant="rope", seeds="3", overrides={})
     made = declaring.begin(declaring.over(asked, "max_iters", ("20", "40"), store), store)
     wait_for(lambda: over(made.series.id))
-    found = together.read(store, "over-1")
+    found = series_table.read(store, "over-1")
     assert [one.name for one in found.ranked] == ["20", "40"]
     told = [one.comparison for one in found.members]
     assert [c.config["max_iters"] for c in told if c] == [20, 40]
@@ -337,7 +337,7 @@ def test_an_axis_asks_the_same_at_each_value_and_shares_5_percent(
         assert c is not None
         assert (c.alpha, c.asked[0]) == (ALPHA / 2, 2), "declared together: neither is a later look"
         assert Kind.LEFT_OUT not in [note.kind for note in c.notes]
-    text = "\n".join(together.lines(found, 80))
+    text = "\n".join(series_table.lines(found, 80))
     assert "The verdict is the same at all 2 values of max_iters: HELPS." in text
     assert "1 modification" not in text
     assert max(map(len, text.splitlines())) <= 80
@@ -396,7 +396,7 @@ def leads(*effects: float, noise: float = 0.001) -> str:
     for at, effect in enumerate(effects):
         mod = {seed: loss + effect + noise * (-1) ** seed for seed, loss in base.items()}
         known.append((str(500 * (at + 1)), make(base, mod)))
-    return together.lead(known)
+    return series_table.lead(known)
 
 
 def test_a_shrinking_lead_is_called_a_head_start() -> None:

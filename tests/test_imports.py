@@ -52,7 +52,7 @@ def test_quick_commands_load_nothing_heavy(args: list[str]) -> None:
     [
         "from q1lab.acts import listed\nfrom q1lab.cli import cli\nfor name in listed(): cli.get_command(None, name)",
         "import q1lab.study.runner",
-        "import q1lab.tracking.rows, q1lab.tracking.importing, q1lab.tracking.foreign",
+        "import q1lab.tracking.history_rows, q1lab.tracking.importing, q1lab.tracking.outside_runs",
         f"from pathlib import Path; from q1lab.week.content import load; load(Path({str(ROOT / 'content')!r}))",
     ],
     ids=["every command", "the runner", "what W&B gets", "the week"],

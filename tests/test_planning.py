@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from q1lab import paths, planning
-from q1lab.compare import telling
-from q1lab.compare.keeping import compare
-from q1lab.compare.record import Comparison
+from q1lab.compare import wording
+from q1lab.compare.cache import compare
+from q1lab.compare.comparison import Comparison
 from q1lab.errors import Problem
 from q1lab.index.store import Store
 from q1lab.journal import predictions
@@ -156,7 +156,7 @@ def test_what_is_said_to_matter_after_runs_could_be_seen_decides_nothing(store: 
     predict(store)
     later = trained(store, replace(SMALL, fresh=True, seeds="3,4,5"))
     assert (later.delta, later.score, later.verdict) == (None, None, "helps")
-    assert "results could be seen (rope-1), so it decides nothing" in telling.prediction(later)
+    assert "results could be seen (rope-1), so it decides nothing" in wording.prediction(later)
     ranged = planning.plan(replace(SMALL, seeds="3..5"), store)
     assert ranges.smallest_that_matters(planning.save(ranged, store)) is None
     other = trained(store, replace(SMALL, variant="swiglu"))
@@ -172,7 +172,7 @@ def test_a_prediction_from_before_the_runs_counts_again_and_its_amendment_does_n
     predict(store)
     told = trained(store, replace(SMALL, fresh=True, seeds="3,4,5"))
     assert (told.delta, told.score and told.score.outcome) == (0.01, "hit")
-    assert "A later version" in telling.prediction(told)
+    assert "A later version" in wording.prediction(told)
 
 
 @pytest.mark.usefixtures("fake_trainer")

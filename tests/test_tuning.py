@@ -11,8 +11,8 @@ import pytest
 
 from q1lab import declaring, planning
 from q1lab.cli import run as q1lab
-from q1lab.compare import telling
-from q1lab.compare.keeping import compare
+from q1lab.compare import wording
+from q1lab.compare.cache import compare
 from q1lab.compare.stats import ALPHA, Kind
 from q1lab.errors import Problem
 from q1lab.index.store import Store
@@ -65,7 +65,7 @@ def test_the_lowest_loss_is_chosen_for_each_arm_and_recorded(
     assert study.own_config("modified") == {"learning_rate": high}
     assert study.own_config("baseline") == {}
     assert study.tuned == found
-    text = telling.tuned(found, {"baseline": "baseline", "modified": "rope"})
+    text = wording.tuned(found, {"baseline": "baseline", "modified": "rope"})
     assert f"among {low:g}, {mid:g} and {high:g} on 2 other seeds" in text
     assert f"{mid:g} for baseline, {high:g} for rope (at an edge for rope" in text
     back = command.of_study(study)
@@ -117,9 +117,9 @@ def test_the_command_tunes_then_trains_and_says_so(
         assert (told.alpha, told.asked) == (ALPHA, (1, 1)), "to try values is no look"
         kinds = [note.kind for note in told.notes]
         assert not {Kind.LEFT_OUT, Kind.CONDITIONS, Kind.ASKED} & set(kinds)
-        assert "tuned for each arm among" in telling.scope(told)
-        assert "not tuned" not in telling.scope(told)
-        assert telling.to_json(told)["tuned"]["seeds"] == 2
+        assert "tuned for each arm among" in wording.scope(told)
+        assert "not tuned" not in wording.scope(told)
+        assert wording.to_json(told)["tuned"]["seeds"] == 2
     many = len(studies.ids())
     assert q1lab([*WORDS, "--tune", "learning_rate", "--json"]) == 0
     capsys.readouterr()

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import click
 
 from q1lab import acts
-from q1lab.commands._opening import opened
+from q1lab.commands._store import opened
 from q1lab.errors import FAILED, OK, Problem
 from q1lab.files import plain, whole
 from q1lab.repository import NoRepository, Repository

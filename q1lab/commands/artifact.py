@@ -6,7 +6,7 @@ import click
 
 from q1lab.acts import Said
 from q1lab.commands import _documents as shared
-from q1lab.commands._opening import opened
+from q1lab.commands._store import opened
 from q1lab.errors import OK
 from q1lab.files import whole
 from q1lab.index.store import Store

@@ -20,15 +20,15 @@ def card(svg: Path | None, force: bool) -> None:
     \b
     Example: q1lab card --svg card.svg
     """
-    from q1lab.commands._opening import opened
-    from q1lab.documents import counted
+    from q1lab.commands._store import opened
+    from q1lab.documents import kpi_sources
     from q1lab.files import not_a_file
     from q1lab.journal import card as cards
-    from q1lab.written import write_out
+    from q1lab.own_writes import write_out
 
     week = shared.week()
     with opened() as store:
-        lines = counted.kpi_lines(store, week, shared.maybe_repository(None))
+        lines = kpi_sources.kpi_lines(store, week, shared.maybe_repository(None))
         found = cards.gather(store, week, lines)
     if svg is None:
         click.echo(cards.text(found), nl=False)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from q1lab.commands._saying import fitted
+from q1lab.commands._output import fitted
 from q1lab.errors import USAGE, Problem
 from q1lab.files import plain
 
@@ -86,8 +86,8 @@ def _note(file: Path, report: CheckReport) -> str | None:
     """Remember that a file of the learner's passed: its step of the week is done. Gives the
     modification that is chosen for the week."""
     from q1lab.commands import _documents as shared
-    from q1lab.commands._opening import opened
-    from q1lab.index import learned
+    from q1lab.commands._store import opened
+    from q1lab.index import learner_tables
     from q1lab.journal import evidence
 
     if report.passed and report.unusable is None:
@@ -95,7 +95,7 @@ def _note(file: Path, report: CheckReport) -> str | None:
         with contextlib.suppress(Problem), opened() as store:
             label = shared.week().label
             evidence.note_check(store, label, file, report.for_)
-            return learned.chosen(store, label)
+            return learner_tables.chosen(store, label)
     return None
 
 

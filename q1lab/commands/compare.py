@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from q1lab.commands import _documents as shared
-from q1lab.commands._opening import opened
-from q1lab.commands._saying import print_json
+from q1lab.commands._output import print_json
+from q1lab.commands._store import opened
 from q1lab.errors import OK
 from q1lab.index.store import Store
 from q1lab.study import studies
@@ -61,9 +61,9 @@ def compare(
 ) -> int:
     """The comparison of STUDY, with its verdict; of a modification's name, that of its newest study
     with three pairs or more (default: the latest of all)."""
-    from q1lab.compare import keeping
+    from q1lab.compare import cache
 
-    chosen = studies.load(keeping.named(study) if study else studies.latest())
+    chosen = studies.load(cache.named(study) if study else studies.latest())
     with opened() as store:
         answer = None
         if what is not None:
@@ -75,7 +75,7 @@ def compare(
         if page is not None:
             from q1lab.documents import comparison
             from q1lab.documents.change import public_mode
-            from q1lab.written import write_out
+            from q1lab.own_writes import write_out
 
             made = comparison.page(store, chosen, answer)
             write_out(page, made, mode=public_mode(), force=force)
@@ -91,19 +91,19 @@ def compare(
 def show(store: Store, study: Study, *, as_json: bool, answer: AtBudget | None = None) -> None:
     """Print a study's comparison: JSON, or the verdict block; below it the answer at an equal
     budget, if given."""
-    from q1lab.compare import budget, telling
-    from q1lab.compare.keeping import compare as make
+    from q1lab.compare import budget, wording
+    from q1lab.compare.cache import compare as make
 
     record = make(store, study)
     if as_json:
-        facts = telling.to_json(record)
+        facts = wording.to_json(record)
         if answer is not None:
             facts["at"] = {**answer.to_dict(), "told": budget.told(answer, record)}
         print_json(facts)
         return
     from rich.console import Console
 
-    from q1lab.compare.text import rich_lines
+    from q1lab.compare.terminal import rich_lines
 
     console = Console(highlight=False)
     console.print()
@@ -120,11 +120,11 @@ def draw(
 ) -> None:
     """Draw both arms' loss curves and the forest plot of the difference; with an answer at an equal
     budget the curves over what they cost."""
-    from q1lab.compare import charts, keeping
-    from q1lab.written import write_out
+    from q1lab.compare import cache, charts
+    from q1lab.own_writes import write_out
 
     form = charts.form_of(path)
     drawn = charts.comparison_figure(
-        keeping.compare(store, study), keeping.curves(store, study), form, answer=answer
+        cache.compare(store, study), cache.curves(store, study), form, answer=answer
     )
     write_out(path, drawn, force=force)

@@ -9,7 +9,7 @@ import click
 
 from q1lab import config as settings
 from q1lab import paths
-from q1lab.commands._saying import fitted
+from q1lab.commands._output import fitted
 from q1lab.errors import Problem
 from q1lab.files import plain
 
@@ -83,7 +83,7 @@ def _tick() -> None:
     """Tick the week's step that asks how one came here. What can't be noted is no reason to
     fail."""
     from q1lab.commands import _documents as shared
-    from q1lab.commands._opening import opened
+    from q1lab.commands._store import opened
     from q1lab.week import progress
 
     with contextlib.suppress(Problem), opened() as store:

@@ -44,12 +44,12 @@ def check_command(ctx: click.Context, folder: Path, running: bool, as_json: bool
     models = [path.stem for path in models_dir().glob("*.py") if path.stem != "__init__"]
     findings = check(folder, models)
     if running and not any(finding.fatal for finding in findings):
-        from q1lab.week import blocks
+        from q1lab.week import code_runner
 
         told = [load(folder, course) for course in (True, False)]
         once = {tuple(code.source for code in week.code): week for week in told}
         for week in once.values():
-            findings += [one for one in blocks.run(week, models_dir()) if one not in findings]
+            findings += [one for one in code_runner.run(week, models_dir()) if one not in findings]
     if as_json:
         rows = [
             {"file": f.file, "line": f.line, "message": plain(f.message), "fatal": f.fatal}

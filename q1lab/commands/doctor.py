@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from q1lab import __version__, paths
-from q1lab.commands._saying import fitted
+from q1lab.commands._output import fitted
 from q1lab.errors import FAILED, OK, OUT_OF_TOUCH, Problem
 from q1lab.study import children
 

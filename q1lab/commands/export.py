@@ -56,7 +56,7 @@ def export(
     as_json: bool,
 ) -> int:
     """Write the results of STUDY (several are fine; default: the latest) into files."""
-    from q1lab.commands._opening import opened
+    from q1lab.commands._store import opened
     from q1lab.compare.export import export as write
     from q1lab.files import not_a_file, plain
     from q1lab.index import labels
@@ -108,11 +108,11 @@ def export(
 
 def _notebook(names: tuple[str, ...], output: Path | None, force: bool, as_json: bool) -> int:
     """Write one study as a notebook, or (by the output's suffix) as a zip with a script."""
-    from q1lab.commands._opening import opened
+    from q1lab.commands._store import opened
     from q1lab.files import os_reason
     from q1lab.index import ingest
+    from q1lab.own_writes import write_out
     from q1lab.study import notebook, studies
-    from q1lab.written import write_out
 
     if len(names) > 1:
         raise Problem("a notebook trains one study; name one")

@@ -12,7 +12,7 @@ from q1lab.errors import OK, Problem
 from q1lab.study import studies
 from q1lab.study.bundle import Bundle
 from q1lab.study.studies import Study
-from q1lab.tracking.foreign import ForeignRun
+from q1lab.tracking.outside_runs import ForeignRun
 
 
 def options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -53,7 +53,7 @@ def import_(path: Path, baseline: str | None, allow: tuple[str, ...], as_json: b
     length differ are refused.
     """
     from q1lab.study import bundle
-    from q1lab.tracking import foreign
+    from q1lab.tracking import outside_runs
 
     if not path.exists():
         raise Problem(f"{path} doesn't exist; give a folder of events.jsonl or a CSV")
@@ -66,13 +66,13 @@ def import_(path: Path, baseline: str | None, allow: tuple[str, ...], as_json: b
                 f"{path} is a whole study with its own plan; --baseline and --allow don't apply"
             )
         return _study(bundle.read(path, str(path)), str(path), as_json=as_json)
-    runs = foreign.from_folder(path) if path.is_dir() else foreign.from_csv(path)
+    runs = outside_runs.from_folder(path) if path.is_dir() else outside_runs.from_csv(path)
     return finish(make(runs, str(path), baseline, allow), as_json=as_json)
 
 
 def _study(found: Bundle, origin: str, *, as_json: bool) -> int:
     """Take a whole study in: into the one that was planned here, else as one of its own."""
-    from q1lab.commands._opening import opened
+    from q1lab.commands._store import opened
     from q1lab.commands.compare import show
     from q1lab.index import questions
     from q1lab.tracking import importing
@@ -96,7 +96,7 @@ def make(
 ) -> Study:
     """Group runs and write the study. Problem when they are not comparable; nothing is written
     then."""
-    from q1lab.commands._opening import opened
+    from q1lab.commands._store import opened
     from q1lab.index import questions
     from q1lab.tracking import importing
 
@@ -107,7 +107,7 @@ def make(
 
 def finish(study: Study, *, as_json: bool) -> int:
     """Say what was taken in, then compare."""
-    from q1lab.commands._opening import opened
+    from q1lab.commands._store import opened
     from q1lab.commands.compare import show
     from q1lab.index import questions
 

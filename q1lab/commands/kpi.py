@@ -9,7 +9,7 @@ import click
 
 from q1lab.acts import Said
 from q1lab.commands import _documents as shared
-from q1lab.commands._opening import opened
+from q1lab.commands._store import opened
 from q1lab.errors import OK, Problem
 from q1lab.index.store import Store
 from q1lab.journal import kpis
@@ -32,10 +32,10 @@ def kpi(ctx: click.Context, repo: Path | None, as_json: bool) -> int:
     """KPIs: target, actual, and where the actual comes from (counted, or set by hand)."""
     if ctx.invoked_subcommand is not None:
         return OK
-    from q1lab.documents import counted
+    from q1lab.documents import kpi_sources
 
     with opened() as store:
-        lines = counted.kpi_lines(store, shared.week(), shared.maybe_repository(repo))
+        lines = kpi_sources.kpi_lines(store, shared.week(), shared.maybe_repository(repo))
     if as_json:
         shared.emit({"kpis": [{**asdict(line), "met": line.met} for line in lines]})
         return OK

@@ -14,9 +14,9 @@ from typing import Any
 import click
 
 from q1lab.commands import _documents as shared
-from q1lab.commands._opening import opened
+from q1lab.commands._store import opened
 from q1lab.errors import FAILED, OK, Problem
-from q1lab.index import learned
+from q1lab.index import learner_tables
 from q1lab.model import learner
 
 
@@ -94,7 +94,7 @@ def new(
         with opened() as store:
             label = shared.week().label
             learner.note_file(store, label, variant, made[-1])
-            chosen = learned.chosen(store, label)
+            chosen = learner_tables.chosen(store, label)
     if as_json:
         shared.emit({"repository_made": created, "files": [vars(one) for one in made]})
         return OK
@@ -139,14 +139,14 @@ def hint(variant: str | None, stage: int | None, compare: Path | None, as_json: 
     week = shared.week()
     with opened() as store:
         if variant is None:
-            row = learned.modification(store, week.label)
+            row = learner_tables.modification(store, week.label)
             if row is None:
                 raise Problem("say for which modification: q1lab hint rope")
             variant = str(row["variant"])
         ladder = learner.hints(variant, week.root)
         if compare is not None:
             return _compare(variant, compare, week.root, as_json)
-        used = learned.used_hints(store, week.label, variant)
+        used = learner_tables.used_hints(store, week.label, variant)
         if stage is None:
             found = learner.next_hint(store, week.label, week.root, variant)
             stage = found.stage
@@ -154,7 +154,7 @@ def hint(variant: str | None, stage: int | None, compare: Path | None, as_json: 
             given = next((one for one in ladder if one.stage == stage), None)
             if given is None:
                 raise Problem(f"{variant} has no hint of stage {stage}")
-            learned.use_hint(store, week.label, variant, stage)
+            learner_tables.use_hint(store, week.label, variant, stage)
             found = given
     if as_json:
         shared.emit({**vars(found), "of": len(learner.STAGES), "used": sorted({*used, stage})})

@@ -13,8 +13,8 @@ from q1lab.errors import Problem
 from q1lab.formats import bars, duration, speed
 from q1lab.index.store import Store
 from q1lab.index.view import RunView, StudyView, look, spark
-from q1lab.study import launch, told
-from q1lab.study.alive import is_alive
+from q1lab.study import alerts, launch
+from q1lab.study.liveness import is_alive
 from q1lab.study.states import MARKS, State
 from q1lab.study.studies import Study
 
@@ -62,7 +62,7 @@ def _live(store: Store, study: Study, hint: str) -> StudyView:
     from rich.console import Console
     from rich.live import Live
 
-    console, news = Console(), told.Watch(study)
+    console, news = Console(), alerts.Watch(study)
     waited = False
     with Live(console=console, auto_refresh=False, transient=False) as live:
         while True:
@@ -75,7 +75,7 @@ def _live(store: Store, study: Study, hint: str) -> StudyView:
                 break
             waited = True
             for kind in news.look():
-                ring(told.sentence(study.id, kind))
+                ring(alerts.sentence(study.id, kind))
             time.sleep(POLL)
     if waited:
         ring(f"{study.id}: {view.line.done} of {view.line.total} runs done")
@@ -85,7 +85,7 @@ def _live(store: Store, study: Study, hint: str) -> StudyView:
 def ring(text: str) -> None:
     """Ring the terminal's bell and ask it for a desktop notification, unless ``bell`` is off."""
     from q1lab.config import load
-    from q1lab.tui.outside import desktop_note
+    from q1lab.tui.desktop import desktop_note
 
     with contextlib.suppress(Problem):
         if load().bell:

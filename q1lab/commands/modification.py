@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from q1lab.commands import _documents as shared
-from q1lab.commands._opening import opened
+from q1lab.commands._store import opened
 from q1lab.errors import FAILED, Problem
 
 
@@ -65,7 +65,7 @@ def modification(
     Each modification has a record of its own. --variant chooses another one, asks first where
     you have trained the one before, and keeps both: their notes, and their documents.
     """
-    from q1lab.documents import known, proposals
+    from q1lab.documents import document_data, proposals
     from q1lab.journal import choice, evidence
     from q1lab.study import variants
 
@@ -75,7 +75,7 @@ def modification(
         variant = variants.find(variant).name
     with opened() as store:
         if reference:
-            name = known.chosen(store, week, variant).name
+            name = document_data.chosen(store, week, variant).name
             evidence.show_reference(store, week.label, name)
         if variant in offered and not (how.dry_run or how.yes):
             _ask_before_changing(choice.question(store, week.label, variant))

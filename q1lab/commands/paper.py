@@ -8,11 +8,11 @@ import click
 
 from q1lab.acts import Said
 from q1lab.commands import _documents as shared
-from q1lab.commands._opening import opened
+from q1lab.commands._store import opened
 from q1lab.errors import OK
 from q1lab.index.store import Store
-from q1lab.journal import reading
-from q1lab.journal.reading import DEPTHS
+from q1lab.journal import papers
+from q1lab.journal.papers import DEPTHS
 from q1lab.week.model import Week
 
 
@@ -31,7 +31,7 @@ def paper(ctx: click.Context, as_json: bool) -> int:
     if ctx.invoked_subcommand is not None:
         return OK
     with opened() as store:
-        rows = reading.papers(store)
+        rows = papers.papers(store)
     return shared.show_list(
         "papers",
         rows,
@@ -61,9 +61,9 @@ def add_command(
     notes: str | None = None,
 ) -> Said:
     """Add the paper TITLE to the log."""
-    number = reading.add(store, title, link=link, week=week.label, depth=depth, notes=notes or "")
+    number = papers.add(store, title, link=link, week=week.label, depth=depth, notes=notes or "")
     if done:
-        reading.finish(store, str(number))
+        papers.finish(store, str(number))
     return Said(f"{number}: {title}" + (", read" if done else ""))
 
 
@@ -76,7 +76,7 @@ def done_command(
     store: Store, week: Week, which: str, depth: str | None, notes: str | None
 ) -> Said:
     """Mark the paper WHICH (a number, or words of its title) as read."""
-    row = reading.finish(store, which, depth=depth, notes=notes)
+    row = papers.finish(store, which, depth=depth, notes=notes)
     return Said(f"{row['id']}: {row['title']}, read ({row['depth']})")
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
-from q1lab.commands._opening import opened
-from q1lab.commands._saying import say
+from q1lab.commands._output import say
+from q1lab.commands._store import opened
 from q1lab.compare import planner
 from q1lab.errors import OK, Problem
 from q1lab.index import ingest

@@ -14,7 +14,7 @@ from q1lab import formats
 from q1lab.acts import Said
 from q1lab.arguments import Known
 from q1lab.commands import _documents as shared
-from q1lab.commands._opening import opened
+from q1lab.commands._store import opened
 from q1lab.errors import FAILED, OK, Problem
 from q1lab.index.store import Store
 from q1lab.journal import posts
@@ -134,13 +134,13 @@ def _draft(file: Path | None) -> tuple[Path, bytes]:
 @shared.json_option
 def words_command(file: Path | None, as_json: bool) -> int:
     """Count the words of each section against its budget, with the time it takes to read aloud."""
-    from q1lab.documents import words
+    from q1lab.documents import word_count
 
     path, data = _draft(file)
-    sections = words.sections(data.decode("utf-8-sig", errors="replace"))
+    sections = word_count.sections(data.decode("utf-8-sig", errors="replace"))
     total, budget = sum(item.words for item in sections), sum(item.budget or 0 for item in sections)
     shared.looked("post words", path.absolute())
-    minutes = total / words.WORDS_PER_MINUTE
+    minutes = total / word_count.WORDS_PER_MINUTE
     if as_json:
         rows = [{**asdict(item), "state": item.state} for item in sections]
         shared.emit(
@@ -244,15 +244,15 @@ def preview_command(
     """Render the draft as one self-contained HTML page. Nothing in it runs, HTML in the draft is
     shown as text."""
     from q1lab import paths
-    from q1lab.documents import preview, words
+    from q1lab.documents import preview, word_count
     from q1lab.documents.change import public_mode
     from q1lab.files import write_atomic
-    from q1lab.written import write_out
+    from q1lab.own_writes import write_out
 
     path, data = _draft(file)
     text = data.decode("utf-8-sig", errors="replace")
-    total = sum(item.words for item in words.sections(text))
-    minutes = max(1, round(total / words.WORDS_PER_MINUTE))
+    total = sum(item.words for item in word_count.sections(text))
+    minutes = max(1, round(total / word_count.WORDS_PER_MINUTE))
     note = f"A preview. {total:,} words, {minutes} min read aloud."
     page = preview.page(text, path.parent, note)
     opens = sys.stdin.isatty() and sys.stderr.isatty() if opening is None else opening
@@ -297,7 +297,7 @@ def export_command(
     from q1lab.documents import export
     from q1lab.documents.change import public_mode
     from q1lab.files import utc_now
-    from q1lab.written import write_out
+    from q1lab.own_writes import write_out
 
     path, data = _draft(file)
     week = shared.week()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 
 from q1lab.commands import _documents as shared
-from q1lab.commands._opening import opened
-from q1lab.commands._saying import say
+from q1lab.commands._output import say
+from q1lab.commands._store import opened
 from q1lab.errors import OK, Problem
 from q1lab.files import plain
 
@@ -48,7 +48,7 @@ def predict(
     smallest difference that matters is what the verdict TOO SMALL TO MATTER is judged by, so it
     must be chosen before the runs.
     """
-    from q1lab.documents import known
+    from q1lab.documents import document_data
     from q1lab.journal import predictions
     from q1lab.study import variants
 
@@ -56,7 +56,7 @@ def predict(
     with opened() as store:
         if variant is not None and variant not in {item.name for item in week.variants}:
             variant = variants.find(variant).name
-        name = variant or known.chosen(store, week).name
+        name = variant or document_data.chosen(store, week).name
         given = {"--direction": direction, "--size": size, "--matters": matters, "--sure": sure}
         if any(value is not None for value in given.values()) or amend:
             missing = [option for option, value in given.items() if value is None]
@@ -83,7 +83,7 @@ def predict(
 
 def lines(found: dict[str, object]) -> list[str]:
     """A prediction and its earlier versions as text."""
-    from q1lab.compare.telling import DIRECTION_WORDS
+    from q1lab.compare.wording import DIRECTION_WORDS
 
     def one(item: dict[str, object]) -> str:
         confidence = item["confidence"]

@@ -45,7 +45,7 @@ def pull(
     The runs may come from anywhere, a Colab GPU say, as long as their config or their name
     (`modified-seed0`) says cfg and seed. Runs whose data, config or length differ are refused.
     """
-    from q1lab.tracking import foreign
+    from q1lab.tracking import outside_runs
 
     if not re.fullmatch(r"[A-Za-z0-9][\w.-]{0,127}/[A-Za-z0-9][\w.-]{0,127}", path, re.ASCII):
         raise Problem(f"{path!r} is no ENTITY/PROJECT; write it like alice/q1-capstone")
@@ -55,7 +55,7 @@ def pull(
     record = fetch(path, group)
     if not record["runs"]:
         raise Problem(f"{path} has no runs" + (f" in the group {group}" if group else ""), FAILED)
-    runs = foreign.from_wandb(record)
+    runs = outside_runs.from_wandb(record)
     return finish(make(runs, f"W&B {path}", baseline, allow), as_json=as_json)
 
 

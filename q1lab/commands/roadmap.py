@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from q1lab.commands import _documents as shared
-from q1lab.commands._opening import opened
+from q1lab.commands._store import opened
 from q1lab.errors import OK, Problem
 
 

@@ -12,9 +12,9 @@ from typing import Any
 import click
 
 from q1lab import declaring, planning
-from q1lab.commands._asking import asking
-from q1lab.commands._opening import opened
-from q1lab.commands._saying import print_json, say, tell
+from q1lab.commands._output import print_json, say, tell
+from q1lab.commands._run_options import asking
+from q1lab.commands._store import opened
 from q1lab.commands.live import watch
 from q1lab.declaring import Declared
 from q1lab.errors import EXIT_STATUS, FAILED, INTERRUPTED, OK, UNFINISHED, Problem
@@ -138,7 +138,7 @@ def _names_a_series(given: str) -> bool:
 def _tune(store: Store, wish: Wish, key: str, as_json: bool) -> Wish | int:
     """Let each arm choose its own value of ``key``: the wish with what was chosen, or an exit
     status when the person left."""
-    from q1lab.compare import telling
+    from q1lab.compare import wording
 
     begun = declaring.begin(declaring.tune(wish, key, store), store)
     left = _watch_series(store, begun, as_json)
@@ -148,7 +148,7 @@ def _tune(store: Store, wish: Wish, key: str, as_json: bool) -> Wish | int:
     one = begun.studies[0]
     names = dict(zip(studies.ARMS, (one.baseline, one.variant), strict=True))
     if not as_json:
-        text = telling.tuned(found, names)
+        text = wording.tuned(found, names)
         click.echo(f"\n{text[0].upper()}{text[1:]}.\n")
     return replace(wish, tune=found.key, tuned=found)
 
@@ -188,19 +188,19 @@ def _watch_series(store: Store, begun: Declared, as_json: bool) -> int | None:
 
 def _finish_series(store: Store, series_id: str, as_json: bool) -> int:
     """Print a series' table; the status says whether every run finished."""
-    from q1lab.compare import together
+    from q1lab.compare import series_table
 
-    found = together.read(store, series_id)
+    found = series_table.read(store, series_id)
     if as_json:
-        print_json(together.to_json(found))
+        print_json(series_table.to_json(found))
     else:
         width = min(shutil.get_terminal_size().columns, 100)
-        click.echo("\n".join(["", *together.lines(found, width)]))
+        click.echo("\n".join(["", *series_table.lines(found, width)]))
     left = [one.study for one in found.members if one.study and not one.is_complete]
     if left:
         line = command.going_on(studies.load(left[0]))
         tell(f"q1lab: {series_id} is not done; go on with: {line}", False)
-    return FAILED if together.bad(found) else UNFINISHED if left else OK
+    return FAILED if series_table.bad(found) else UNFINISHED if left else OK
 
 
 def _split(given: str) -> list[str]:

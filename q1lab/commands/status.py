@@ -7,7 +7,7 @@ import json
 
 import click
 
-from q1lab.commands._opening import opened
+from q1lab.commands._store import opened
 from q1lab.commands.live import line as live_line
 from q1lab.errors import OK, Problem
 from q1lab.formats import cut_middle, duration
@@ -99,10 +99,10 @@ def summary(view: StudyView) -> str:
 def _chosen() -> str:
     """The modification that was chosen for the week, else one to try."""
     from q1lab.commands import _documents as shared
-    from q1lab.index import learned
+    from q1lab.index import learner_tables
 
     with contextlib.suppress(Problem), opened() as store:
-        return learned.chosen(store, shared.week().label) or "rope"
+        return learner_tables.chosen(store, shared.week().label) or "rope"
     return "rope"
 
 
@@ -154,7 +154,7 @@ def next_step(views: list[StudyView]) -> str:
     if len(mine) == 1:
         return f"q1lab compare {newest.study.id}"
     # a small experiment beside the modification is no result to go on with
-    from q1lab.compare.keeping import foremost
+    from q1lab.compare.cache import foremost
 
     return f"q1lab compare {(foremost(mine, lambda one: len(one.seeds)) or newest.study).id}"
 

@@ -9,7 +9,7 @@ import click
 from q1lab.errors import FAILED, OK, UNFINISHED, Problem
 from q1lab.files import is_locked, plain, remove
 from q1lab.study import studies
-from q1lab.study.alive import is_alive
+from q1lab.study.liveness import is_alive
 from q1lab.study.studies import Study
 from q1lab.tracking import state as wandb_state
 from q1lab.tracking.client import FINISH

@@ -22,8 +22,8 @@ from collections.abc import Mapping
 from q1lab import config, paths
 from q1lab.errors import FAILED, Problem
 from q1lab.files import plain, utc_now
-from q1lab.study import studies, told
-from q1lab.study.alive import is_alive
+from q1lab.study import alerts, studies
+from q1lab.study.liveness import is_alive
 from q1lab.study.studies import Study
 
 SECONDS = 60.0
@@ -32,7 +32,7 @@ SECONDS = 60.0
 
 def main(arguments: list[str]) -> int:
     match arguments:
-        case [name, kind] if kind in told.KINDS:
+        case [name, kind] if kind in alerts.KINDS:
             pass
         case _:
             raise Problem("usage: python -m q1lab.commands.tell STUDY ended|diverged|stalled")
@@ -46,10 +46,10 @@ def main(arguments: list[str]) -> int:
 def environment(study: Study, kind: str) -> dict[str, str]:
     """What the command is told."""
     verdict = ""
-    if kind == told.ENDED:
+    if kind == alerts.ENDED:
         verdict, sentence = _outcome(study)
     else:
-        sentence = told.sentence(study.id, kind)
+        sentence = alerts.sentence(study.id, kind)
     return {
         "Q1LAB_STUDY": study.id,
         "Q1LAB_WHAT": kind,
@@ -63,15 +63,15 @@ def _outcome(study: Study) -> tuple[str, str]:
     deadline = time.monotonic() + SECONDS
     while is_alive(study.files) and time.monotonic() < deadline:
         time.sleep(0.1)
-    from q1lab.commands._opening import opened
-    from q1lab.compare import telling
-    from q1lab.compare.keeping import compare
+    from q1lab.commands._store import opened
+    from q1lab.compare import wording
+    from q1lab.compare.cache import compare
     from q1lab.index import ingest
 
     with opened() as store:
         ingest.take_in(store, study)
         comparison = compare(store, study)
-    return comparison.verdict, f"{study.id} has ended. {telling.verdict(comparison)}"
+    return comparison.verdict, f"{study.id} has ended. {wording.verdict(comparison)}"
 
 
 def run_command(line: str, about: Mapping[str, str]) -> int:

@@ -12,7 +12,7 @@ import click
 
 from q1lab import formats, paths
 from q1lab.commands import _documents as shared
-from q1lab.commands._opening import opened
+from q1lab.commands._store import opened
 from q1lab.errors import OK, Problem
 from q1lab.files import plain
 from q1lab.index import labels, questions, upkeep

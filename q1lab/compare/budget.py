@@ -16,14 +16,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from q1lab.compare import stats, telling
+from q1lab.compare import stats, wording
 from q1lab.compare.stats import Interval
 from q1lab.errors import FAILED, Problem
 from q1lab.formats import MINUS, duration, rough
 from q1lab.study.studies import ARMS, tokens_per_iter
 
 if TYPE_CHECKING:
-    from q1lab.compare.record import Comparison
+    from q1lab.compare.comparison import Comparison
     from q1lab.index.store import Store
     from q1lab.study.studies import Study
 
@@ -137,24 +137,24 @@ def at(
 
 def read(store: Store, study: Study, what: What) -> tuple[Comparison, AtBudget]:
     """A study's comparison, and that at an equal budget. Problem where there is none."""
-    from q1lab.compare import keeping
+    from q1lab.compare import cache
 
-    c = keeping.compare(store, study)
-    return c, at(what, c, keeping.curves(store, study), keeping.speeds(store, study))
+    c = cache.compare(store, study)
+    return c, at(what, c, cache.curves(store, study), cache.speeds(store, study))
 
 
 def told(one: AtBudget, c: Comparison) -> list[str]:
     """The answer in sentences: what it is, where it was read, what weakens it."""
-    names = dict(zip(ARMS, telling.names(c), strict=True))
+    names = dict(zip(ARMS, wording.names(c), strict=True))
     base, modified = names["baseline"], names["modified"]
-    number = telling.Numbers(one.interval, None, abs(one.mean))
+    number = wording.Numbers(one.interval, None, abs(one.mean))
     first = (
         f"At equal {NAMES[one.what]} ({amount(one)} per run): {modified} {MINUS} {base} = "
         f"{number(one.mean)} nats"
     )
     if one.interval is not None:
         low, high = number.ends(one.interval)
-        first += f", {telling.level(c)} interval {low} to {high}"
+        first += f", {wording.level(c)} interval {low} to {high}"
     first += "."
     if one.interval is None:
         first += " Without a spread between pairs there is no interval."

@@ -18,9 +18,9 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from q1lab.compare import telling
+from q1lab.compare import wording
 from q1lab.compare.budget import NAMES, amount
-from q1lab.compare.text import ARM_COLORS
+from q1lab.compare.terminal import ARM_COLORS
 from q1lab.errors import Problem
 from q1lab.files import private_folder, private_umask
 from q1lab.formats import MINUS
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from q1lab.compare.budget import AtBudget
-    from q1lab.compare.record import Comparison
+    from q1lab.compare.comparison import Comparison
 
     Floats = NDArray[np.float64]
 
@@ -84,7 +84,7 @@ def comparison_figure(
             _mark_budget(left, answer)
         _draw_forest(right, c)
 
-    return _drawn(form, size, "" if stacked else telling.title(c), draw)
+    return _drawn(form, size, "" if stacked else wording.title(c), draw)
 
 
 def form_of(path: Path) -> str:
@@ -136,7 +136,7 @@ def _draw_curves(axes: Any, c: Comparison, curves: Curves) -> None:
     import numpy as np
 
     drawn = []
-    for arm, name in zip(ARMS, telling.names(c), strict=True):
+    for arm, name in zip(ARMS, wording.names(c), strict=True):
         color, dashes = ARM_COLORS[arm], DASHES[arm]
         runs = curves.get(arm) or {}
         for run in runs.values():
@@ -308,13 +308,13 @@ def _draw_forest(axes: Any, c: Comparison) -> None:
     if together:
         rows.append(f"each of {len(c.pairs)} pairs")
     if c.ends is not None:
-        label = f"{telling.interval_label(c)}\n({telling.interval_note(c)})"
+        label = f"{wording.interval_label(c)}\n({wording.interval_note(c)})"
         bar(label, c.ends.low, c.ends.high, 2.6, "s", "black")
     if c.bootstrap is not None:
-        label = f"{telling.BOOTSTRAP_LABEL}\n({telling.bootstrap_note(c)})"
+        label = f"{wording.BOOTSTRAP_LABEL}\n({wording.bootstrap_note(c)})"
         bar(label, c.bootstrap.low, c.bootstrap.high, 1.2, "o", "white")
     axes.set_title("Difference in final val loss", fontsize=9)
-    base, modified = telling.names(c)
+    base, modified = wording.names(c)
     below = f"{modified} {MINUS} {base} (nats)\nleft of 0: lower, so better"
     if not rows:
         _say(axes, "no seed has finished in both arms")
@@ -326,7 +326,7 @@ def _draw_forest(axes: Any, c: Comparison) -> None:
         axes.axvspan(-c.delta, c.delta, color="#888888", alpha=0.16, lw=0, zorder=0)
         for edge in (-c.delta, c.delta):
             axes.axvline(edge, color="#666666", lw=0.9, ls=(0, (2, 2)), zorder=1)
-        below += f"\ngray: {telling.DELTA_LABEL} (±{c.delta:g})"
+        below += f"\ngray: {wording.DELTA_LABEL} (±{c.delta:g})"
     axes.set_xlabel(below)
     axes.set_xlim(low - margin, high + margin)
     axes.set_ylim(-len(rows) + 0.2, 0.7)

@@ -20,9 +20,9 @@ from q1lab.errors import Problem
 from q1lab.files import expanded, utc_now
 from q1lab.index import ingest, labels
 from q1lab.index.store import Store
+from q1lab.own_writes import write_out
 from q1lab.study import studies
 from q1lab.study.studies import Study
-from q1lab.written import write_out
 
 FORMATS = ("json", "csv", "svg", "png")
 
@@ -112,8 +112,8 @@ def as_json(
     """The comparisons as one JSON document: ``{"q1lab": version, "exported": time, "studies":
     [record, …], "labels": {id: {"tags", "note"}}, "unreadable": {id: why}}``; the last two only
     where there are any."""
-    from q1lab.compare.keeping import compare
-    from q1lab.compare.telling import to_json
+    from q1lab.compare.cache import compare
+    from q1lab.compare.wording import to_json
 
     records = [to_json(compare(store, study)) for study in chosen]
     document: dict[str, Any] = {
@@ -150,8 +150,8 @@ def as_csv(
 
 
 def _runs(store: Store, study: Study) -> Iterator[list[Any]]:
-    from q1lab.compare.keeping import compare
-    from q1lab.compare.telling import columns
+    from q1lab.compare.cache import compare
+    from q1lab.compare.wording import columns
 
     told = list(columns(compare(store, study)).values())
     noted = labels.read(store, study.id)
@@ -182,11 +182,9 @@ def _points(store: Store, study: Study) -> Iterator[list[Any]]:
 
 
 def _picture(store: Store, study: Study, file: Path, force: bool) -> Path:
-    from q1lab.compare import charts, keeping
+    from q1lab.compare import cache, charts
 
     form = charts.form_of(file)
-    drawn = charts.comparison_figure(
-        keeping.compare(store, study), keeping.curves(store, study), form
-    )
+    drawn = charts.comparison_figure(cache.compare(store, study), cache.curves(store, study), form)
     write_out(file, drawn, force=force)
     return file

@@ -22,7 +22,7 @@ from q1lab.compare.stats import ALPHA, ALPHA_LATER, MIN_FOR_VERDICT
 from q1lab.index import questions
 from q1lab.index.store import Row, Store
 from q1lab.study import ranges, sameness, series
-from q1lab.study.alive import is_alive
+from q1lab.study.liveness import is_alive
 from q1lab.study.sameness import FIRST_LOSSES, Question, Training, same_question, same_run
 from q1lab.study.states import ENDED, State
 from q1lab.study.studies import ARMS, Run, Study

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from q1lab import paths
-from q1lab.compare import keeping, looks, stats, telling
+from q1lab.compare import cache, looks, stats, wording
 from q1lab.compare.stats import SeedsNeeded
 from q1lab.errors import Problem
 from q1lab.files import read_text
@@ -58,7 +58,7 @@ def own(store: Store, variant: str, preset: str | None) -> Spread | None:
     for study in studies.newest_first():
         if study.variant.removesuffix("*") != variant or preset not in (None, study.preset):
             continue
-        found = keeping.kept(store, study.id)
+        found = cache.kept(store, study.id)
         if found is None or len(found.pairs) < stats.MIN_FOR_VERDICT or found.lost:
             continue
         times = [arm.wall_s for arm in found.arms.values()]
@@ -141,5 +141,5 @@ def told(advice: Advice, command: str) -> tuple[str, ...]:
     if advice.range is None:
         return (*lines, "That is beyond a planned range:", f"  {command} --seeds {needed.mid}")
     first, last = advice.range
-    declared = telling.declared(first, last, looks.level(first, last))
+    declared = wording.declared(first, last, looks.level(first, last))
     return (*lines, declared, "Begin it:", f"  {command} --seeds {first}..{last}")

@@ -1,7 +1,7 @@
 """A comparison as blocks, in the order in which it is read: headline, sentences, figure, tables,
 notes.
 
-Words and numbers are telling.py's. The terminal, the app, the documents, the page and the pictures
+Words and numbers are wording.py's. The terminal, the app, the documents, the page and the pictures
 lay blocks out; what a comparison says is decided here. Pure: plain text, nothing marked up.
 """
 
@@ -11,13 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from q1lab.compare import telling
+from q1lab.compare import wording
 from q1lab.compare.scoring import predicted_difference
 from q1lab.formats import DASH, count, duration, given, rough
 from q1lab.study.studies import ARMS
 
 if TYPE_CHECKING:
-    from q1lab.compare.record import Comparison
+    from q1lab.compare.comparison import Comparison
 
 Part = Literal["verdict", "power", "floor", "note", "prediction", "scope"]
 Kind = Literal["interval", "bootstrap", "pairs", "floor", "delta", "prediction"]
@@ -101,21 +101,21 @@ def report(c: Comparison, *, published: bool = False) -> tuple[Block, ...]:
     every seed, numbers in full, and nothing that is said to the learner alone."""
     found: list[Block] = [
         Headline(
-            telling.word(c),
+            wording.word(c),
             c.verdict,
-            telling.names(c),
-            "" if c.mean is None else telling.mean(c),
-            telling.seeds(c),
+            wording.names(c),
+            "" if c.mean is None else wording.mean(c),
+            wording.seeds(c),
         ),
-        Sentence("verdict", telling.verdict(c, published=published)),
+        Sentence("verdict", wording.verdict(c, published=published)),
         Figure(bars(c, published=published)),
-        Sentence("power", telling.power(c)),
+        Sentence("power", wording.power(c)),
         Sentence("floor", _floor(c)),
         losses(c, published=published),
         costs(c, published=published),
-        *(Sentence("note", note) for note in telling.notes(c)),
-        Sentence("prediction", telling.prediction(c)),
-        Sentence("scope", telling.scope(c)),
+        *(Sentence("note", note) for note in wording.notes(c)),
+        Sentence("prediction", wording.prediction(c)),
+        Sentence("scope", wording.scope(c)),
     ]
     return tuple(block for block in found if not _is_empty(block))
 
@@ -131,33 +131,33 @@ def _is_empty(block: Block) -> bool:
 
 def bars(c: Comparison, *, published: bool = False) -> tuple[Bar, ...]:
     """The rows of the figure; none without a pair and an interval."""
-    number = telling.numbers(c)
+    number = wording.numbers(c)
     if not c.pairs and c.ends is None:
         return ()
     mean = () if c.mean is None else (c.mean,)
     found = []
     if c.ends is not None:
-        label, note = telling.interval_label(c), telling.interval_note(c)
+        label, note = wording.interval_label(c), wording.interval_note(c)
         ends = number.ends(c.ends)
         found.append(Bar("interval", label, note, c.ends.low, c.ends.high, mean, ends))
     if c.bootstrap is not None:
-        label, boot = telling.BOOTSTRAP_LABEL, c.bootstrap
-        note = telling.bootstrap_note(c, c.n if published else None)
+        label, boot = wording.BOOTSTRAP_LABEL, c.bootstrap
+        note = wording.bootstrap_note(c, c.n if published else None)
         ends = number.ends(boot.interval())
         found.append(Bar("bootstrap", label, note, boot.low, boot.high, mean, ends))
     if c.pairs:
         label = f"each of {len(c.pairs)} pairs" if len(c.pairs) > 1 else "1 pair"
         found.append(Bar("pairs", label, points=tuple(c.pairs.values())))
     if c.floor is not None:
-        label, note = telling.FLOOR_LABEL, telling.floor_note(c)
+        label, note = wording.FLOOR_LABEL, wording.floor_note(c)
         ends = number.end(c.floor.low), number.end(c.floor.high)
         found.append(Bar("floor", label, note, c.floor.low, c.floor.high, ends=ends))
     if c.delta:
         text = f"±{c.delta:g}"
-        found.append(Bar("delta", telling.DELTA_LABEL, "", -c.delta, c.delta, text=text))
+        found.append(Bar("delta", wording.DELTA_LABEL, "", -c.delta, c.delta, text=text))
     predicted = predicted_difference(c.prediction) if c.prediction else None
     if predicted is not None:
-        label, text = telling.prediction_label(c), given(predicted, sign=True)
+        label, text = wording.prediction_label(c), given(predicted, sign=True)
         found.append(Bar("prediction", label, points=(predicted,), text=text))
     return tuple(found)
 
@@ -167,26 +167,26 @@ def _floor(c: Comparison) -> str:
     if c.floor is None or c.headline != "paired" or len(c.pairs) < 2:
         return ""
     apart = max(c.pairs.values()) - min(c.pairs.values())
-    return telling.floor_why(c) if c.floor.high - c.floor.low > apart else ""
+    return wording.floor_why(c) if c.floor.high - c.floor.low > apart else ""
 
 
 def losses(c: Comparison, *, published: bool = False) -> Table:
     """Every seed's final val loss, and the means; of many seeds the ends, unless ``published``."""
-    number = telling.numbers(c)
+    number = wording.numbers(c)
     seeds = sorted({seed for arm in c.arms.values() for seed in arm.values})
-    shown = seeds if published else telling.seeds_shown(c, seeds)
+    shown = seeds if published else wording.seeds_shown(c, seeds)
     rows = []
     for seed in shown:
-        base, modified = (telling.loss_of(c, arm, seed) for arm in ARMS)
-        rows.append(Row(f"seed {seed}", base, modified, telling.pair_of(c, seed)))
+        base, modified = (wording.loss_of(c, arm, seed) for arm in ARMS)
+        rows.append(Row(f"seed {seed}", base, modified, wording.pair_of(c, seed)))
     arms = [c.arms[arm] for arm in ARMS]
     if len(seeds) > 1 and (published or any(arm.mean is not None for arm in arms)):
         base, modified = (number.loss(arm.mean) for arm in arms)
-        rows.append(Row("mean", base, modified, telling.mean(c)))
+        rows.append(Row("mean", base, modified, wording.mean(c)))
         base, modified = (number.loss(arm.std) for arm in arms)
         rows.append(Row("sd", base, modified, ""))
-    foot = telling.folded(len(shown), len(seeds)) if len(shown) < len(seeds) else ""
-    base, modified = telling.names(c)
+    foot = wording.folded(len(shown), len(seeds)) if len(shown) < len(seeds) else ""
+    base, modified = wording.names(c)
     return Table("losses", ("val loss", base, modified, "difference"), tuple(rows), foot)
 
 
@@ -200,8 +200,8 @@ def costs(c: Comparison, *, published: bool = False) -> Table:
         write = (lambda value: count(round(value))) if published else in_short
         base, modified = (DASH if value is None else write(value) for value in values)
         named = label + more if published else label
-        rows.append(Row(named, base, modified, telling.change(c, key)))
-    base, modified = telling.names(c)
+        rows.append(Row(named, base, modified, wording.change(c, key)))
+    base, modified = wording.names(c)
     return Table(
-        "costs", ("cost", base, modified, "change"), tuple(rows), telling.timing(c) if rows else ""
+        "costs", ("cost", base, modified, "change"), tuple(rows), wording.timing(c) if rows else ""
     )

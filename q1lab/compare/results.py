@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from q1lab.compare.record import VERSION
+from q1lab.compare.comparison import VERSION
 from q1lab.compare.stats import Headline, Interval
 from q1lab.index.results import listing
 from q1lab.index.store import Store

@@ -1,4 +1,4 @@
-"""A prediction against the outcome of a study. Pure; the words are in telling.py."""
+"""A prediction against the outcome of a study. Pure; the words are in wording.py."""
 
 from __future__ import annotations
 

@@ -103,7 +103,7 @@ class Reason(StrEnum):
 
 
 class Kind(StrEnum):
-    """What a note beside the verdict is about. Its words are in telling.py, never here."""
+    """What a note beside the verdict is about. Its words are in wording.py, never here."""
 
     UNPAIRED = "unpaired"
     SERIES = "series"

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from q1lab import written
+from q1lab import own_writes
 from q1lab.documents import regions
 from q1lab.documents.templates import Rendered
 from q1lab.errors import FAILED, Problem
@@ -197,24 +197,24 @@ def save(
             repo.check(files, confirmed=True, dry_run=True)
         return Saved(tuple(path for path in files if before[path] != files[path]), None)
     git_dir = repo.git_dir if repo is not None else None
-    with written.writing(git_dir):
+    with own_writes.writing(git_dir):
         before = {path: read(path) for path in files}
         _prove(files, repo, root)
-        ours = [path for path in files if written.ours(path, before[path])]
+        ours = [path for path in files if own_writes.ours(path, before[path])]
         checked = repo.check(files, confirmed=confirmed, ours=ours) if repo is not None else None
         changed = {path: data for path, data in files.items() if before[path] != data}
         made = [folder for path in changed for folder in _new_folders(path)]
         done: list[Path] = []
         # Without a repository nobody asks whose the rest of an existing file is.
         whole = [path for path in files if repo or before[path] is None or path in ours]
-        written.mean({path: files[path] for path in whole})
+        own_writes.mean({path: files[path] for path in whole})
         try:
             for path, data in changed.items():
                 if read(path) != before[path]:
                     raise Problem(
                         f"{path} changed while q1lab worked on it; run the command again", FAILED
                     )
-                written.put(path, data, mode=public_mode(), git_dir=git_dir)
+                own_writes.put(path, data, mode=public_mode(), git_dir=git_dir)
                 done.append(path)
             result = None
             if repo is not None and checked is not None:
@@ -228,7 +228,7 @@ def save(
             for folder in reversed(made):
                 with contextlib.suppress(OSError):
                     folder.rmdir()
-            written.mean({path: before[path] or b"" for path in ours})
+            own_writes.mean({path: before[path] or b"" for path in ours})
             raise
         return Saved(tuple(changed), result)
 
@@ -248,7 +248,7 @@ def _put_back(path: Path, old: bytes | None, ours: bytes, git_dir: Path | None) 
         if old is None:
             path.unlink()
         else:
-            written.put(path, old, mode=public_mode(), git_dir=git_dir)
+            own_writes.put(path, old, mode=public_mode(), git_dir=git_dir)
 
 
 def _new_folders(path: Path) -> list[Path]:

@@ -13,10 +13,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from q1lab.compare.record import Comparison
+from q1lab.compare.comparison import Comparison
 from q1lab.compare.scoring import predicted_difference
 from q1lab.documents import regions
-from q1lab.documents.words import by_kind, split_lines
+from q1lab.documents.word_count import by_kind, split_lines
 
 _BETTER = (
     r"improv(?:e|es|ed|ing|ement|ements)",

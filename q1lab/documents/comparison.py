@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from q1lab.compare import budget, charts, keeping, telling
-from q1lab.compare.record import Comparison
-from q1lab.documents import known, preview, reproduce
-from q1lab.documents.facts import StudyFacts
+from q1lab.compare import budget, cache, charts, wording
+from q1lab.compare.comparison import Comparison
+from q1lab.documents import document_data, preview, reproduce
+from q1lab.documents.comparison_tables import StudyFacts
 from q1lab.documents.markdown import Md, code
 from q1lab.documents.reproduce import Reproduction
 from q1lab.documents.templates import Rendered, render
@@ -29,14 +29,14 @@ def document(
     c: Comparison, study: StudyFacts, again: Reproduction, answer: Sequence[str] = ()
 ) -> Rendered:
     """The page as Markdown; ``answer`` are sentences about an equal budget."""
-    title = telling.title(c)
+    title = wording.title(c)
     record = {"title": title, "study": study, "answer": answer, "again": again, "figure": FIGURE}
     return render(TEMPLATE, record)
 
 
 def page(store: Store, study: Study, answer: AtBudget | None = None) -> str:
     """The page of a study's comparison as HTML; with the answer at an equal budget, if given."""
-    c = keeping.compare(store, study)
+    c = cache.compare(store, study)
     again = reproduce.told(study, None, keeps=False)
     if again.command and reproduce.own_file(study):
         keep = f"{code(f'q1lab keep {study.id}')} writes them into a folder that can be sent along."
@@ -44,11 +44,11 @@ def page(store: Store, study: Study, answer: AtBudget | None = None) -> str:
         again = Reproduction(again.command, notes=(files, *again.notes[1:]))
     text = document(
         c,
-        known.study_facts(study, c),
+        document_data.study_facts(study, c),
         again,
         () if answer is None else budget.told(answer, c),
     ).text
-    curves = keeping.curves(store, study)
+    curves = cache.curves(store, study)
     figure = charts.comparison_figure(c, curves, "svg", answer=answer, size=PORTRAIT, stacked=True)
     note = f"Made by q1lab from the record of {study.id}."
     return preview.page(text, study.files.root, note, {FIGURE: figure})

@@ -11,7 +11,7 @@ from pathlib import Path
 from q1lab.documents.fences import Fence
 from q1lab.documents.templates import render
 from q1lab.documents.typeset import INLINE
-from q1lab.documents.words import by_kind
+from q1lab.documents.word_count import by_kind
 
 TAGS = ("machinelearning", "transformers", "pytorch")
 TEMPLATE = "front-matter.txt.j2"

@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from q1lab.compare.telling import DIRECTION_WORDS
-from q1lab.documents import facts, known, reproduce
-from q1lab.documents.facts import StudyFacts
-from q1lab.documents.known import Answer, Chosen
+from q1lab.compare.wording import DIRECTION_WORDS
+from q1lab.documents import comparison_tables, document_data, reproduce
+from q1lab.documents.comparison_tables import StudyFacts
+from q1lab.documents.document_data import Answer, Chosen
 from q1lab.documents.markdown import Md
 from q1lab.documents.reproduce import Reproduction
 from q1lab.documents.templates import Rendered, render
@@ -143,12 +143,12 @@ def gather(
 ) -> Modification:
     """The record of MODIFICATION.md as of now. ``root`` is the folder that the document is in,
     ``keeps`` the studies whose files are about to be kept there."""
-    picked = known.chosen(store, week, variant)
+    picked = document_data.chosen(store, week, variant)
     week = week.for_variant(picked.name)
     listed = next((item for item in week.variants if item.name == picked.name), None)
     title = _title(listed) if listed else picked.name
-    found = known.comparisons(store, picked)
-    study, record = known.foremost(found) or (None, None)
+    found = document_data.comparisons(store, picked)
+    study, record = document_data.foremost(found) or (None, None)
     reference = evidence.may_show_reference(store, week.label, picked.name)
     diff, withheld = diff_of(study, picked, reference=reference)
     predicted = _prediction(store, week.label, picked)
@@ -162,18 +162,20 @@ def gather(
         base=_file_name(study.arms["baseline"].origin if study else picked.base or "baseline"),
         chosen=picked.really,
         chosen_on=picked.on,
-        reasoning=known.answers(store, week, "reasoning", picked.name),
-        notes=known.answers(store, week, "notes", picked.name),
-        sketch=known.answers(store, week, "sketch", picked.name),
+        reasoning=document_data.answers(store, week, "reasoning", picked.name),
+        notes=document_data.answers(store, week, "notes", picked.name),
+        sketch=document_data.answers(store, week, "sketch", picked.name),
         prediction=shown_prediction(predicted) if predicted else None,
-        predicted=known.answers(store, week, "prediction", picked.name),
-        analysis=known.answers(store, week, "analysis", picked.name),
+        predicted=document_data.answers(store, week, "prediction", picked.name),
+        analysis=document_data.answers(store, week, "analysis", picked.name),
         diff=diff,
         withheld=withheld,
         diff_lines={"added": added, "removed": removed},
-        study=known.study_facts(study, record) if study and record else None,
+        study=document_data.study_facts(study, record) if study and record else None,
         reproduce=_reproduction(study, root, keeps) if study else None,
-        other_studies=facts.studies_table([item for _, item in found]) if len(found) > 1 else None,
+        other_studies=comparison_tables.studies_table([item for _, item in found])
+        if len(found) > 1
+        else None,
         command=f"q1lab run {picked.name} --seeds 3",
     )
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from q1lab.documents import claims, known, modification
+from q1lab.documents import claims, document_data, modification
 from q1lab.documents.change import read
 from q1lab.documents.claims import Finding
 from q1lab.index.store import Store
@@ -18,7 +18,7 @@ def findings(store: Store, week: Week, path: Path) -> list[Finding]:
     """What the claim lint has to say about a draft."""
     record = modification.gather(store, week)
     verdict, pace = (record.study.verdict, record.study.pace) if record.study else ("", "")
-    numbers = known.numbers(store, week)
+    numbers = document_data.numbers(store, week)
     return claims.lint(read(path) or b"", verdict, numbers, pace=pace, where=path.name)
 
 

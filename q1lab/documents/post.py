@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from q1lab.documents import known, modification, words
+from q1lab.documents import document_data, modification, word_count
 from q1lab.documents.change import read
-from q1lab.documents.facts import StudyFacts
-from q1lab.documents.known import Answer, quarter_of
+from q1lab.documents.comparison_tables import StudyFacts
+from q1lab.documents.document_data import Answer, quarter_of
 from q1lab.documents.markdown import Md
 from q1lab.documents.modification import Modification
 from q1lab.documents.templates import Rendered, render
@@ -98,7 +98,7 @@ def note_empty(store: Store, label: str) -> int:
     """Look how many sections of the week's draft are empty, and note it; 0 without a draft."""
     kept = posts.of_week(store, label)
     draft = read(Path(kept["path"])) if kept and kept["path"] else None
-    sections = words.sections((draft or b"").decode("utf-8-sig", errors="replace"))
+    sections = word_count.sections((draft or b"").decode("utf-8-sig", errors="replace"))
     found = sum(section.state == "empty" for section in sections)
     posts.note_empty(store, label, found)
     return found
@@ -107,9 +107,11 @@ def note_empty(store: Store, label: str) -> int:
 def chart(store: Store, week: Week) -> bytes:
     """The chart of the study that the draft tells, as an SVG. There has to be one."""
     from q1lab.compare import charts
-    from q1lab.compare.keeping import curves
+    from q1lab.compare.cache import curves
 
-    found = known.foremost(known.comparisons(store, known.chosen(store, week)))
+    found = document_data.foremost(
+        document_data.comparisons(store, document_data.chosen(store, week))
+    )
     assert found is not None
     study, record = found
     drawn: Any = curves(store, study)
@@ -126,9 +128,9 @@ def gather(store: Store, week: Week, *, title: str | None = None) -> Post:
         title=title or (kept["title"] if kept else TITLES[week.course].format(quarter=quarter)),
         modification=told,
         figure=f"figures/{told.study.id}.svg" if told.study else None,
-        hook="\n\n".join(item.text for item in known.answers(store, week, "hook")),
-        surprises=known.answers(store, week, "surprises"),
-        plan=known.answers(store, week, "plan"),
-        outline=known.answers(store, week, "outline"),
+        hook="\n\n".join(item.text for item in document_data.answers(store, week, "hook")),
+        surprises=document_data.answers(store, week, "surprises"),
+        plan=document_data.answers(store, week, "plan"),
+        outline=document_data.answers(store, week, "outline"),
         course=week.course,
     )

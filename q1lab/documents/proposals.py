@@ -18,11 +18,11 @@ from q1lab.documents import reproduce
 from q1lab.documents import retro as retros
 from q1lab.documents import roadmap as roadmaps
 from q1lab.documents.change import Change, Saved, propose, read
-from q1lab.documents.known import quarter_of
+from q1lab.documents.document_data import quarter_of
 from q1lab.documents.regions import find, unified
 from q1lab.errors import Problem
 from q1lab.files import utc_now
-from q1lab.index import learned
+from q1lab.index import learner_tables
 from q1lab.index.store import Store
 from q1lab.journal import choice, evidence, predictions
 from q1lab.journal import posts as published
@@ -163,7 +163,7 @@ def retro(
 
     def after(store: Store, done: Saved) -> None:
         holds = done.commit.sha if done.commit is not None else None
-        learned.note_retro(store, week.label, str(root / name), holds)
+        learner_tables.note_retro(store, week.label, str(root / name), holds)
 
     claims = (*retros.claims(record), *evidence.look(store, week).gone)
     message = f"docs: add {name}" if made.is_new else _update(made, name)

@@ -13,18 +13,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from q1lab.compare import telling
+from q1lab.compare import wording
 from q1lab.compare.scoring import Score, calibration
 from q1lab.compare.stats import MIN_FOR_VERDICT
-from q1lab.documents import counted, facts, known
-from q1lab.documents.counted import Repo
-from q1lab.documents.known import Answer, next_quarter_of, quarter_of
+from q1lab.documents import comparison_tables, document_data, kpi_sources
+from q1lab.documents.document_data import Answer, next_quarter_of, quarter_of
+from q1lab.documents.kpi_sources import Repo
 from q1lab.documents.markdown import Md, inline
 from q1lab.documents.post import note_empty
 from q1lab.documents.templates import Rendered, render
 from q1lab.formats import DASH, count, minutes
 from q1lab.index.store import Store
-from q1lab.journal import artifacts, evidence, posts, reading
+from q1lab.journal import artifacts, evidence, papers, posts
 from q1lab.journal.kpis import KpiLine
 from q1lab.repository import Repository
 from q1lab.week import clock, progress
@@ -222,7 +222,7 @@ def calibrated(scores: Sequence[Score]) -> str:
     """How sure one was, and how often right. A share of one prediction says nothing."""
     found = calibration(scores)
     if found.settled != 1:
-        return telling.calibrated(found)
+        return wording.calibrated(found)
     outcome = "right" if found.hits else "wrong"
     tail = f" {found.still_open} still open." if found.still_open else ""
     return (
@@ -247,7 +247,7 @@ def gather(
     done = evidence.read(store, week)
     week = progress.narrowed(week, done)
     quarter, following = quarter_of(week.label), next_quarter_of(week.label)
-    found = known.comparisons(store)
+    found = document_data.comparisons(store)
     parts = part_times(week, done)
     already = frozenset(ticked)
     # a prediction is of the modification, not of experiments of one seed beside its study
@@ -258,26 +258,26 @@ def gather(
         quarter=quarter,
         next_quarter=following,
         next_week=week.next or following,
-        repositories=tuple(counted.repositories(store, repo)),
+        repositories=tuple(kpi_sources.repositories(store, repo)),
         posts=tuple(map(_post, posts.every(store))),
-        studies=facts.studies_table([record for _, record in found]) if found else None,
+        studies=comparison_tables.studies_table([record for _, record in found]) if found else None,
         others=tuple(item for item in artifacts.every(store) if item["kind"] != "repo"),
-        kpis=tuple(counted.kpi_lines(store, week, repo)),
+        kpis=tuple(kpi_sources.kpi_lines(store, week, repo)),
         papers=tuple(
-            item for item in reading.papers(store) if item["done"] and item["depth"] == "deep"
+            item for item in papers.papers(store) if item["done"] and item["depth"] == "deep"
         ),
-        insights=known.answers(store, week, "insights"),
-        slipped_words=known.answers(store, week, "slipped"),
+        insights=document_data.answers(store, week, "insights"),
+        slipped_words=document_data.answers(store, week, "slipped"),
         unfinished=tuple(_unfinished(week, done)),
         required=done.count(week.parts()).total,
         parts=tuple(parts),
         pace_words=pace_words(parts),
         not_counted=not_counted(week, done),
-        pace_answer=known.answers(store, week, "pace"),
-        plan=known.answers(store, week, "plan"),
+        pace_answer=document_data.answers(store, week, "pace"),
+        plan=document_data.answers(store, week, "plan"),
         confidence=_ticks(week, done, "confidence", already),
         assessment=_ticks(week, done, "assessment", already),
-        predictions=facts.predictions_table(predicted),
+        predictions=comparison_tables.predictions_table(predicted),
         calibration=calibrated(scores),
         course=week.course,
     )

@@ -17,8 +17,8 @@ from q1lab.errors import Problem
 from q1lab.files import size_of
 from q1lab.index.store import Row, Store
 from q1lab.study import studies
-from q1lab.study.alive import is_alive
 from q1lab.study.events import last_event, read_new
+from q1lab.study.liveness import is_alive
 from q1lab.study.states import ENDED, State, may_follow
 from q1lab.study.studies import Study, run_name
 

@@ -28,7 +28,7 @@ from q1lab.files import (
     sync_folder,
     utc_now,
 )
-from q1lab.index import folding, journal
+from q1lab.index import journal, journal_tables
 from q1lab.study.states import MISSING, State
 from q1lab.study.studies import Study, run_name
 
@@ -39,7 +39,7 @@ SCHEMA = 5
 """Number of migrations in q1lab.index.migrations; kept in ``PRAGMA user_version``."""
 
 INDEX_TABLES = ("studies", "runs", "metrics", "results")
-TABLES = (*INDEX_TABLES, *folding.OWN_TABLES)
+TABLES = (*INDEX_TABLES, *journal_tables.OWN_TABLES)
 """Every table that the migrations make (a test says so)."""
 
 QUICK = 4 << 20
@@ -155,11 +155,11 @@ class Store:
         """Put a new, empty database in the place of what is there (the lock is held). What an older
         version kept in it goes to the journal first. Whenever this is cut off, the next try begins
         from the start."""
-        from q1lab.index import older
+        from q1lab.index import old_home
 
         fresh = self.file.with_suffix(".new")
         try:
-            moved = older.take_over(self.file, self.journal)
+            moved = old_home.take_over(self.file, self.journal)
             if moved is not None:
                 self.notice = moved
                 NOTICES.append(moved)
@@ -180,9 +180,9 @@ class Store:
         """Bring what a version before kept in files of its own into the journal, once."""
         if self.setting(FILES) is not None:
             return
-        from q1lab.index import older
+        from q1lab.index import old_home
 
-        moved = older.take_over_files(self)
+        moved = old_home.take_over_files(self)
         if moved is not None:
             self.notice = moved
             NOTICES.append(moved)
@@ -232,11 +232,11 @@ class Store:
             # what an earlier look could not read was said then
             since = 0 if news is None and not again else kept.lines
             if news is None:
-                for table in folding.OWN_TABLES:
+                for table in journal_tables.OWN_TABLES:
                     db.execute(f"DELETE FROM {table}")
                 news = self._news(journal.Mark())
                 assert news is not None
-                folding.set_setting(db, FOLDED, utc_now()[:10], utc_now())
+                journal_tables.set_setting(db, FOLDED, utc_now()[:10], utc_now())
             self._fold(db, news, since)
 
     def _news(self, mark: journal.Mark) -> journal.News | None:
@@ -255,9 +255,9 @@ class Store:
                 continue
             db.execute("SAVEPOINT act")
             try:
-                if not folding.fold(db, line.body):
+                if not journal_tables.fold(db, line.body):
                     newer.append(line.number)
-            except folding.SENSELESS:
+            except journal_tables.SENSELESS:
                 db.execute("ROLLBACK TO act")
                 lost.append(line.number)
             db.execute("RELEASE act")
@@ -265,7 +265,7 @@ class Store:
         # the line after a damaged one can't follow from it
         missing = max(0, len(news.broken) - len(news.damaged))
         unread = self.unread + len(lost) + len(newer) + missing
-        folding.set_setting(db, UNREAD, unread, utc_now())
+        journal_tables.set_setting(db, UNREAD, unread, utc_now())
         for numbers, words in (
             (lost, "can't be read: what it said is lost, the others are whole"),
             (newer, "is from a newer q1lab and is left out; upgrade q1lab to see it"),
@@ -288,7 +288,7 @@ class Store:
             return journal.Mark()
 
     def _keep_mark(self, db: sqlite3.Connection, mark: journal.Mark) -> None:
-        folding.set_setting(db, MARK, asdict(mark), utc_now())
+        journal_tables.set_setting(db, MARK, asdict(mark), utc_now())
 
     @contextlib.contextmanager
     def act(self) -> Iterator[Add]:
@@ -308,7 +308,7 @@ class Store:
 
                 def add(act: str, /, **what: Any) -> None:
                     body = {"act": act, "at": utc_now(), **what}
-                    folding.fold(db, body)
+                    journal_tables.fold(db, body)
                     bodies.append(body)
 
                 self._add = add
@@ -366,12 +366,12 @@ class Store:
 
     def setting(self, key: str, default: Any = None) -> Any:
         """A value that the program keeps for itself (JSON)."""
-        return folding.setting(self.db, key, default)
+        return journal_tables.setting(self.db, key, default)
 
     def set_setting(self, key: str, value: Any) -> None:
         """Keep something that may be lost with the database: what can be looked up again."""
         with self.write() as db:
-            folding.set_setting(db, key, value, utc_now())
+            journal_tables.set_setting(db, key, value, utc_now())
 
     # ── runs
 

@@ -30,8 +30,8 @@ from q1lab.files import (
 from q1lab.index import ingest, questions
 from q1lab.index.store import Store
 from q1lab.study import studies
-from q1lab.study.alive import is_alive
 from q1lab.study.events import has_ended
+from q1lab.study.liveness import is_alive
 from q1lab.study.sameness import FIRST_LOSSES
 from q1lab.study.studies import Study
 

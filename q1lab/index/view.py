@@ -18,9 +18,9 @@ from q1lab.index import ingest
 from q1lab.index.store import Row, Store
 from q1lab.paths import StudyPaths, study_dir
 from q1lab.study import launch
-from q1lab.study.alive import is_alive
-from q1lab.study.engines import record
+from q1lab.study.engines import state
 from q1lab.study.engines.base import CANCELLED, WAITING, Seen
+from q1lab.study.liveness import is_alive
 from q1lab.study.states import ENDED, State, of_study
 from q1lab.study.studies import Study, run_name, tokens_per_iter
 
@@ -123,7 +123,7 @@ def look(store: Store, study: Study, *, new_events: bool = True) -> StudyView:
 
 def view_of(study: Study, runs: tuple[RunView, ...]) -> StudyView:
     """The picture from a plan and its runs, with what only an engine knows in its words."""
-    word = record.read(study.files.root)
+    word = state.read(study.files.root)
     if word is None:
         return StudyView(study, line_of(study, runs), runs)
     runs = tuple(
@@ -133,7 +133,7 @@ def view_of(study: Study, runs: tuple[RunView, ...]) -> StudyView:
         for run in runs
     )
     reached = word.reached or word.over
-    return StudyView(study, line_of(study, runs), runs, record.words(word), reached=reached)
+    return StudyView(study, line_of(study, runs), runs, state.words(word), reached=reached)
 
 
 def _message(run: RunView, seen: Seen) -> str:

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from q1lab.compare import keeping, telling
+from q1lab.compare import cache, wording
 from q1lab.files import plain
 from q1lab.formats import cut, given, hours
-from q1lab.index import learned
+from q1lab.index import learner_tables
 from q1lab.index.store import Store
 from q1lab.journal import evidence, kpis
 from q1lab.week import progress
@@ -71,8 +71,10 @@ def gather(store: Store, week: Week, counted: Sequence[kpis.KpiLine] | None = No
         f"{plain(one.title)}"
         for one in (kpis.lines(store, planned) if counted is None else counted)
     ]
-    newest = keeping.newest(store, learned.own_names(learned.modification(store, week.label)))
-    study = telling.line(newest) if newest else ""
+    newest = cache.newest(
+        store, learner_tables.own_names(learner_tables.modification(store, week.label))
+    )
+    study = wording.line(newest) if newest else ""
     return Card(week.name, plain(week.title), tuple(sessions), study, tuple(numbers))
 
 

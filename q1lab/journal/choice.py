@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from q1lab.index import learned, results
+from q1lab.index import learner_tables, results
 from q1lab.model import parents
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ def trained(study: str, its_variant: str, names: Collection[str], variant: str) 
 
 def studies_of(store: Store, week: str, variant: str) -> list[str]:
     """The studies that train or trained a modification, the newest first."""
-    row = learned.modification(store, learned.kept_under(store, week, variant))
-    names = learned.own_names(row) | {variant}
+    row = learner_tables.modification(store, learner_tables.kept_under(store, week, variant))
+    names = learner_tables.own_names(row) | {variant}
     return [
         row["id"]
         for row in results.planned(store)
@@ -39,7 +39,7 @@ def studies_of(store: Store, week: str, variant: str) -> list[str]:
 def question(store: Store, week: str, variant: str) -> str:
     """What a person is asked before they choose another modification than the one that they have
     trained; "" where nothing is lost from sight: before the first run, and for the same one."""
-    before = learned.chosen(store, week)
+    before = learner_tables.chosen(store, week)
     if before is None or before == variant:
         return ""
     studies = studies_of(store, week, before)
@@ -83,7 +83,7 @@ def documents(store: Store, week: str) -> Mapping[str, Mapping[str, Any]]:
     at (when it was written), committed, prediction (the one that it holds, by its row)."""
     kept: Mapping[str, Any] = store.setting(f"written:modification:{week}", {})
     if "path" in kept:  # noted before there was one for each
-        return {learned.chosen(store, week) or "": {"committed": True, **kept}}
+        return {learner_tables.chosen(store, week) or "": {"committed": True, **kept}}
     return kept
 
 

@@ -24,9 +24,9 @@ from typing import Any
 
 from q1lab import acts, paths
 from q1lab.files import sha256_file
-from q1lab.index import learned, results
+from q1lab.index import learner_tables, results
 from q1lab.index.store import Row, Store
-from q1lab.journal import choice, posts, predictions, reading
+from q1lab.journal import choice, papers, posts, predictions
 from q1lab.week import progress
 from q1lab.week.model import Action, Step, Week
 from q1lab.week.progress import Progress, Record
@@ -116,7 +116,7 @@ def may_show_reference(store: Store, week: str, variant: str) -> bool:
         return True
     if variant in store.setting(f"reference:{week}", {}):
         return True
-    return LAST_HINT in learned.used_hints(store, week, variant)
+    return LAST_HINT in learner_tables.used_hints(store, week, variant)
 
 
 def is_reference(origin: str) -> bool:
@@ -144,7 +144,7 @@ def merge(store: Store, week: Week, done: Progress, seen: Evidence) -> Progress:
     records = dict(done.records)
     unticked = {
         row["step_id"]: str(row["updated"])
-        for row in learned.steps(store, week.label)
+        for row in learner_tables.steps(store, week.label)
         if not row["done"]
     }
     for step_id, why in seen.lost.items():
@@ -228,10 +228,10 @@ class _Facts:
 
     def __init__(self, store: Store, week: Week, done: Progress) -> None:
         self.store, self.week, self.done = store, week, done
-        row = learned.modification(store, week.label)
+        row = learner_tables.modification(store, week.label)
         self.variant = str(row["variant"]) if row else None
         self.file = Path(row["file"]) if row and row["file"] else None
-        self.own_names = learned.own_names(row)
+        self.own_names = learner_tables.own_names(row)
         self.post = posts.of_week(store, week.label)
         self.files: dict[Path, Stamp] = {}
         self.why: dict[str, str] = {}
@@ -300,7 +300,7 @@ class _Facts:
     def _new(self, _: Action | None) -> Mark | None:
         if self.file is None or not self._is_there(self.file):
             return None
-        row = learned.modification(self.store, self.week.label)
+        row = learner_tables.modification(self.store, self.week.label)
         return Mark(f"the file {self.file.name}", str(row["chosen"]) if row else "")
 
     def _check(self, action: Action | None) -> Mark | None:
@@ -410,7 +410,7 @@ class _Facts:
         return Mark(Path(kept["path"]).name, str(kept["at"]))
 
     def _retro(self, _: Action | None) -> Mark | None:
-        row = learned.retro(self.store, self.week.label)
+        row = learner_tables.retro(self.store, self.week.label)
         if row is None or not self._is_there(Path(row["path"])):
             return None
         mark = Mark(Path(row["path"]).name, str(row["written"]))
@@ -470,7 +470,7 @@ class _Facts:
     def _paper(self, _: Action | None) -> Mark | None:
         """The paper that the page names."""
         one = next((one for one in self.week.variants if one.name == self.week.variant), None)
-        for row in reading.papers(self.store):
+        for row in papers.papers(self.store):
             mine = one is None or one.is_paper(row["title"], row["link"])
             if mine and row["week"] == self.week.label and row["done"]:
                 return Mark(f"the paper “{row['title']}”", str(row["done"]))

@@ -18,7 +18,7 @@ from pathlib import Path
 from q1lab import paths
 from q1lab.errors import FAILED, Problem
 from q1lab.files import os_reason, read_bytes, sync_folder, utc_now, write_atomic
-from q1lab.index import learned
+from q1lab.index import learner_tables
 from q1lab.index.store import Store
 from q1lab.model import diffs, marker, parents
 from q1lab.study import variants
@@ -84,7 +84,7 @@ def make_folder(folder: Path) -> None:
 def note_file(store: Store, week: str, variant: str, made: Made) -> None:
     """Remember which file carries the week's modification. A choice of another variant stays as it
     is."""
-    learned.note_file(store, week, variant, str(made.path.absolute()), made.source)
+    learner_tables.note_file(store, week, variant, str(made.path.absolute()), made.source)
 
 
 def _after_shebang(text: bytes) -> tuple[bytes, bytes]:
@@ -203,7 +203,7 @@ def open_hints(
     ``failing`` checks; without one, or when that was used, the first that was not used yet (the
     last one when all were). Problem: no such hints."""
     ladder = hints(variant, content)
-    used = learned.used_hints(store, week, variant)
+    used = learner_tables.used_hints(store, week, variant)
     left = [one for one in ladder if one.stage not in used]
     fitting = [one for one in left if set(failing) & set(one.checks)]
     hint = next(iter((*fitting, *left)), ladder[-1])
@@ -215,7 +215,7 @@ def next_hint(
 ) -> Hint:
     """The next of ``open_hints``, noted as used."""
     hint = open_hints(store, week, content, variant, failing)[0]
-    learned.use_hint(store, week, variant, hint.stage)
+    learner_tables.use_hint(store, week, variant, hint.stage)
     return hint
 
 

@@ -53,8 +53,8 @@ from q1lab.files import (
     utc_now,
 )
 from q1lab.study import studies
-from q1lab.study.alive import is_alive
 from q1lab.study.events import has_ended
+from q1lab.study.liveness import is_alive
 from q1lab.study.studies import Study
 
 LIST = "bundle.json"

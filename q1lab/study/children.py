@@ -24,7 +24,7 @@ from typing import Any
 from q1lab import paths
 from q1lab.errors import FAILED, Problem
 
-LEASH = Path(__file__).with_name("leash.py")
+LEASH = Path(__file__).with_name("child_guard.py")
 
 MARGIN = 10
 """Seconds that a child's own limits lie above the time its asker waits: the asker has the words."""
@@ -111,7 +111,7 @@ def leashed(
 
 
 def _tied(command: list[str], fd: int, seconds: int, cores: int) -> list[str]:
-    """The command with its module run by leash.py."""
+    """The command with its module run by child_guard.py."""
     start = python_module("")[:-1]
     if command[: len(start)] != start:
         return command

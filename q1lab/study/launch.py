@@ -27,10 +27,10 @@ from q1lab.files import (
 )
 from q1lab.paths import StudyPaths
 from q1lab.study import children
-from q1lab.study.alive import has_runner
-from q1lab.study.alive import is_alive as is_alive
-from q1lab.study.engines import record
+from q1lab.study.engines import state
 from q1lab.study.engines.choice import by_hand, engine_of
+from q1lab.study.liveness import has_runner
+from q1lab.study.liveness import is_alive as is_alive
 from q1lab.study.studies import Study
 
 GRACE = 10.0
@@ -52,7 +52,7 @@ def last(files: StudyPaths) -> dict[str, Any]:
 def tend(study: Study) -> bool:
     """Have a runner take up again what an engine still has of the study, where there is none: the
     machine slept, or the runner was killed. Returns whether one was started."""
-    word = record.read(study.files.root)
+    word = state.read(study.files.root)
     if word is None or word.over or has_runner(study.files):
         return False
     try:
@@ -70,7 +70,7 @@ def start(study: Study, only: Collection[str] = (), number: int | None = None) -
     Problem when it is running already. ``number``: take up this launch again.
     """
     files = study.files
-    if number is None and record.lives(files.root):
+    if number is None and state.lives(files.root):
         raise running_already(study.id)
     engine_of(study.engine)  # a runner could only write down what is wrong with it
     if words := by_hand(study.engine, study.id):
@@ -169,7 +169,7 @@ def stop(study: Study, *, grace: float = GRACE) -> bool:
     files = study.files
     if not is_alive(files):
         return False
-    if record.lives(files.root):
+    if state.lives(files.root):
         return _stop_at_the_engine(study)
     pid = _pid(files)
     if pid is None:
@@ -207,9 +207,9 @@ def _stop_at_the_engine(study: Study) -> bool:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(pid, signal.SIGTERM)
     deadline = time.monotonic() + ENGINE_GRACE
-    while record.lives(files.root):
+    while state.lives(files.root):
         if time.monotonic() > deadline:
-            word = record.read(files.root)
+            word = state.read(files.root)
             why = f" ({word.why})" if word is not None and word.why else ""
             raise Problem(
                 f"{study.id}: the engine has not stopped it yet{why}; it is asked again until it "

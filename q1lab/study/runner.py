@@ -16,7 +16,7 @@ from pathlib import Path
 from q1lab import config
 from q1lab.errors import Problem
 from q1lab.files import open_private
-from q1lab.study import children, launch, studies, told, turns
+from q1lab.study import alerts, children, launch, studies, turns
 from q1lab.study.engines.base import log
 from q1lab.study.engines.choice import engine_of
 from q1lab.study.studies import Study
@@ -36,7 +36,7 @@ class Runner:
         self.relay_began = self.relay_pause = 0.0
         self.relay_due: float | None = None
         self.tellers: list[subprocess.Popen[bytes]] = []
-        self.watch = told.Watch(study)
+        self.watch = alerts.Watch(study)
 
     def run(self) -> None:
         """Until nothing of the launch is left."""
@@ -47,7 +47,7 @@ class Runner:
         self.crew.run()
         log("stopped" if self.crew.stopping else "done")
         if not self.crew.stopping:
-            self._tell(told.ENDED)
+            self._tell(alerts.ENDED)
 
     def _beside(self) -> None:
         """What goes on beside the training; the crew calls it."""

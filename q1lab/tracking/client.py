@@ -25,7 +25,7 @@ from q1lab.study.events import read_new
 from q1lab.study.states import State
 from q1lab.study.studies import Run, Study
 from q1lab.tracking import state as wandb_state
-from q1lab.tracking.rows import METRICS, Projection
+from q1lab.tracking.history_rows import METRICS, Projection
 from q1lab.tracking.state import PROJECT, RunRelay, scrub
 
 FLUSH = 1.0

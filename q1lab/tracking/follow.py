@@ -8,7 +8,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal
 
-from q1lab.study.alive import is_alive
+from q1lab.study.liveness import is_alive
 from q1lab.study.states import State
 from q1lab.study.studies import Study
 from q1lab.tracking import state as wandb_state

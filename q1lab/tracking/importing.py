@@ -19,12 +19,12 @@ from q1lab import paths
 from q1lab.errors import Problem
 from q1lab.files import plain, private_folder, read_bytes, size_of, utc_now, write_atomic
 from q1lab.records import storable
-from q1lab.study import alive, bundle, looking, studies
+from q1lab.study import bundle, early_stopping, liveness, studies
 from q1lab.study.bundle import Bundle
 from q1lab.study.events import LARGEST, has_ended
 from q1lab.study.states import ENDED, State
 from q1lab.study.studies import ARMS, Arm, Data, Imported, Study, run_name
-from q1lab.tracking.foreign import ForeignRun, clean, finite, from_events
+from q1lab.tracking.outside_runs import ForeignRun, clean, finite, from_events
 
 DATA = ("data_sha256", "data", "dataset", "corpus")
 """Config keys that say which data a run saw."""
@@ -304,7 +304,7 @@ def fill(study: Study, found: Bundle, origin: str) -> list[str]:
 
     So there is one study, declared before its runs, and not a second one beside it.
     """
-    if alive.is_alive(study.files):
+    if liveness.is_alive(study.files):
         raise Problem(f"{study.id} is running; stop it first: q1lab stop {study.id}")
     runs, ready = _runs(found, origin), {}
     for run in study.runs:
@@ -315,9 +315,9 @@ def fill(study: Study, found: Bundle, origin: str) -> list[str]:
     for path, data in ready.items():
         private_folder(path.parent)
         write_atomic(path, data)
-    end = looking.Looks(study).known_after()
+    end = early_stopping.Looks(study).known_after()
     if end is not None:
-        looking.end_after(study, end)
+        early_stopping.end_after(study, end)
     return [path.parent.name for path in ready]
 
 

@@ -12,7 +12,7 @@ from q1lab import paths
 from q1lab.errors import FAILED, Problem
 from q1lab.files import open_private, plain, private_folder
 from q1lab.study import children
-from q1lab.study.alive import is_alive
+from q1lab.study.liveness import is_alive
 from q1lab.study.states import State
 from q1lab.study.studies import Run, Study
 from q1lab.tracking import state as wandb_state

@@ -19,12 +19,12 @@ from textual.screen import Screen
 from q1lab import paths
 from q1lab.tui import keys, theme
 from q1lab.tui.messages import Failed, SnapshotTaken
+from q1lab.tui.pages import OVERVIEW, part_name
 from q1lab.tui.screens.study import StudyScreen
 from q1lab.tui.screens.too_small import TooSmallScreen, fits
 from q1lab.tui.setup import Setup
-from q1lab.tui.sheets import OVERVIEW, part_name
 from q1lab.tui.snapshot import Desk, Snapshot, Taker, ended_since
-from q1lab.tui.timed import TimedApp
+from q1lab.tui.timer_app import TimedApp
 
 
 def _late(module: str, name: str) -> Callable[[], Any]:

@@ -10,7 +10,7 @@ from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
 
 from q1lab.acts import ACTS
 from q1lab.tui.keys import KEYS, key_names
-from q1lab.tui.screens import acts
+from q1lab.tui.screens import step_actions
 from q1lab.tui.screens.base import Own
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Commands(Provider):
         active = {one.binding.id: one for one in screen.active_bindings.values() if one.binding.id}
         for act in ACTS.values():
             if act.palette:
-                do = partial(acts.command, app, ["q1lab", *act.name.split()])
+                do = partial(step_actions.command, app, ["q1lab", *act.name.split()])
                 yield act.palette, "a form" if act.form else f"q1lab {act.name}", do
         yield "Tick boxes of the roadmap, by their numbers", "a form", partial(tick_boxes, app)
         for name, key in KEYS.items():
@@ -73,7 +73,9 @@ def tick_boxes(app: Q1Lab) -> None:
 
     def given(values: dict[str, str] | None) -> None:
         if values is not None:
-            acts.command(app, ["q1lab", "roadmap", "--tick", values["boxes"].replace(" ", "")])
+            step_actions.command(
+                app, ["q1lab", "roadmap", "--tick", values["boxes"].replace(" ", "")]
+            )
 
     boxes = Field("boxes", "boxes", hint="2 or 2-4: `q1lab roadmap` lists them", needed=True)
     app.push_screen(FieldsScreen("Boxes of the roadmap to tick", [boxes]), given)

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from q1lab.errors import Problem
 from q1lab.index.store import Store
-from q1lab.journal import artifacts, kpis, posts, reading
-from q1lab.tui.sheets import part_name
+from q1lab.journal import artifacts, kpis, papers, posts
+from q1lab.tui.pages import part_name
 from q1lab.tui.widgets.rows import ListRow
 from q1lab.week.model import Week
 from q1lab.week.progress import Progress
 
 if TYPE_CHECKING:  # both cost the app more than its first paint may
-    from q1lab.documents.counted import Around
+    from q1lab.documents.kpi_sources import Around
     from q1lab.repository import Repository
 
 REPOSITORY_EVERY = 20.0
@@ -33,14 +33,14 @@ class Look:
         self._when = 0.0
 
     def __call__(self, store: Store) -> dict[str, Any]:
-        from q1lab.documents import counted
+        from q1lab.documents import kpi_sources
 
         if self._around is None or time.monotonic() - self._when > REPOSITORY_EVERY:
-            self._around = counted.around(store, self.week, self._repository())
+            self._around = kpi_sources.around(store, self.week, self._repository())
             self._when = time.monotonic()
         return {
-            "kpis": counted.kpi_lines_beside(store, self.week, self._around),
-            "papers": reading.papers(store),
+            "kpis": kpi_sources.kpi_lines_beside(store, self.week, self._around),
+            "papers": papers.papers(store),
             "artifacts": artifacts.every(store),
             "post": posts.of_week(store, self.week.label),
         }

@@ -19,12 +19,12 @@ from typing import TYPE_CHECKING, Any
 
 from q1lab import paths
 from q1lab.errors import Problem
-from q1lab.index import ingest, learned, view
+from q1lab.index import ingest, learner_tables, view
 from q1lab.index.ingest import Looked
 from q1lab.index.store import Store
 from q1lab.index.view import RunView, StudyLine, StudyView
 from q1lab.journal import evidence
-from q1lab.study import launch, studies, told
+from q1lab.study import alerts, launch, studies
 from q1lab.study.studies import Study
 from q1lab.tui.textual_private import NoActiveAppError
 from q1lab.week import progress
@@ -32,7 +32,7 @@ from q1lab.week.model import Week
 from q1lab.week.progress import Progress
 
 if TYPE_CHECKING:  # the first paint does without
-    from q1lab.compare.record import Comparison
+    from q1lab.compare.comparison import Comparison
     from q1lab.tracking.state import Status
 
 Job = Callable[[Store], Any]
@@ -115,7 +115,7 @@ class Taker:
         """Whether a look has been taken, and whether it left curves for the next one."""
         self._unreadable: dict[str, str] = {}
         """Why the studies that can't be read can't, by id."""
-        self._watches: dict[str, told.Watch] = {}
+        self._watches: dict[str, alerts.Watch] = {}
         """A look at each study that trains, for what a person is to be told."""
         self.looked: Looked | None = None
         """How far the look at all studies came that was not finished."""
@@ -141,7 +141,7 @@ class Taker:
     def _progress(self, store: Store) -> Progress:
         """Ticks, answers and minutes; worked out again only when the database or a file that counts
         has changed."""
-        now = (store.stamp(), learned.timer_stamp(store))
+        now = (store.stamp(), learner_tables.timer_stamp(store))
         if now != self._worked_out or (self._evidence and not self._evidence.holds):
             self._done = progress.read(store, self.week)
             if self.content is not None:
@@ -159,9 +159,9 @@ class Taker:
                 study = self._plan(name)
                 watch = self._watches.get(name)
                 if watch is None or watch.study is not study:
-                    watch = self._watches[name] = told.Watch(study)
+                    watch = self._watches[name] = alerts.Watch(study)
                 for kind in watch.look():
-                    yield told.sentence(name, kind)
+                    yield alerts.sentence(name, kind)
 
     def _ingest(self, store: Store) -> None:
         now = time.monotonic()
@@ -260,7 +260,7 @@ class Taker:
         now = view.view_of(study, tuple(run for _, run in fresh.values()))
         before = self._focus if self._focus and self._focus.line.id == study_id else None
         wandb = before.wandb if before else None
-        from q1lab.compare.keeping import kept  # a first paint may have no study to show
+        from q1lab.compare.cache import kept  # a first paint may have no study to show
 
         return Focus(study, now.line, now.runs, now.engine, kept(store, study_id), wandb)
 

@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import Any
 
 from q1lab.errors import Problem
-from q1lab.index import learned
+from q1lab.index import learner_tables
 from q1lab.index.store import Store
 from q1lab.study.command import DEFAULT_DATA
 from q1lab.week.model import Part, Session, Step, Text, Week
@@ -223,18 +223,18 @@ def read(store: Store, week: str) -> Progress:
     """Everything the learner did in the week with this label."""
     records = {
         row["step_id"]: Record(bool(row["done"]), row["answer"], row["done_at"])
-        for row in learned.steps(store, week)
+        for row in learner_tables.steps(store, week)
     }
-    seconds = learned.part_seconds(store, week)
-    row = learned.modification(store, week)
+    seconds = learner_tables.part_seconds(store, week)
+    row = learner_tables.modification(store, week)
     names = ("welcomed", "recall", "offered")
     settings = {name: store.setting(f"{name}:{week}") for name in names}
-    clock = settings["clock"] = learned.clock(store, week)
+    clock = settings["clock"] = learner_tables.clock(store, week)
     settings["data"] = store.setting("data")
     return Progress(
         MappingProxyType(records),
         MappingProxyType(seconds),
-        MappingProxyType(learned.pending(clock)),
+        MappingProxyType(learner_tables.pending(clock)),
         row["variant"] if row else None,
         MappingProxyType({name: value for name, value in settings.items() if value is not None}),
     )
@@ -242,7 +242,7 @@ def read(store: Store, week: str) -> Progress:
 
 def tick(store: Store, week: str, step_id: str, done: bool) -> None:
     """Tick a step, or take the tick away. An answer stays either way."""
-    learned.tick(store, week, step_id, done)
+    learner_tables.tick(store, week, step_id, done)
 
 
 def tick_those(store: Store, week: Week, command: str) -> None:
@@ -262,7 +262,7 @@ def answer(store: Store, week: str, step_id: str, text: str) -> None:
             f"the answer has {len(text):,} characters, {MAX_ANSWER:,} at most; put it into a file"
         )
     text = text.encode(errors="replace").decode()  # lone surrogates can't be stored
-    learned.answer(store, week, step_id, text if text.strip() else None)
+    learner_tables.answer(store, week, step_id, text if text.strip() else None)
 
 
 ELSEWHERE = ("hook", "outline", "surprises", "plan", "insights", "slipped", "pace")
@@ -290,7 +290,7 @@ def choose(store: Store, week: Week, variant: str) -> None:
     """Note the modification that the learner chose, and tick the step that asks for it. What they
     did for another one is put aside, and what they did for this one comes back."""
     with store.act():
-        learned.choose(store, week.label, variant, of_modification(week))
+        learner_tables.choose(store, week.label, variant, of_modification(week))
         for step in week.steps():
             if step.kind == "choose":
                 answer(store, week.label, step.id, variant)
@@ -300,7 +300,7 @@ def record_of(store: Store, week: Week, variant: str) -> Progress:
     """What the learner did in the week, with the record of a modification that need not be the
     chosen one; "" is that one."""
     done = read(store, week.label)
-    kept = learned.kept_under(store, week.label, variant or done.chosen or "")
+    kept = learner_tables.kept_under(store, week.label, variant or done.chosen or "")
     if kept == week.label:
         return done
     own = of_modification(week)
@@ -311,7 +311,7 @@ def record_of(store: Store, week: Week, variant: str) -> Progress:
 def mark(store: Store, week: str, step_id: str, right: bool) -> None:
     """Note whether the learner had the answer of a recall step. It is done either way; what was
     wrong comes back at the start of the next session (``narrowed``)."""
-    learned.mark(store, week, step_id, right)
+    learner_tables.mark(store, week, step_id, right)
 
 
 def choose_data(store: Store, corpus: str, words: str, vocab: int) -> None:
@@ -332,7 +332,7 @@ def save_clock(
     store: Store, week: str, credited: Mapping[str, float], state: Mapping[str, Any]
 ) -> None:
     """Credit what the timer counted (seconds by part), for good, and keep its state."""
-    learned.save_clock(store, week, credited, state)
+    learner_tables.save_clock(store, week, credited, state)
 
 
 def keep(store: Store, week: str, name: str, value: Any) -> None:

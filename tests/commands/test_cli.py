@@ -15,9 +15,9 @@ from click.testing import CliRunner
 from q1lab.acts import GONE, command, listed
 from q1lab.cli import cli, run
 from q1lab.commands._documents import show_diff
-from q1lab.commands._saying import say
+from q1lab.commands._output import say
 from q1lab.index.store import Store
-from q1lab.journal import reading
+from q1lab.journal import papers
 
 
 @pytest.mark.parametrize("name", listed())
@@ -109,4 +109,4 @@ def test_a_closed_output_is_no_traceback_and_takes_no_file(home: Path, closed: s
         assert done.returncode == 0, done.stderr
         assert "Traceback" not in done.stderr
     with Store() as store:  # nothing of it was written into the database or the journal
-        assert [row["title"] for row in reading.papers(store)] == ["RoFormer"]
+        assert [row["title"] for row in papers.papers(store)] == ["RoFormer"]

@@ -18,7 +18,7 @@ import pytest
 from q1lab import cli, paths
 from q1lab.documents import regions
 from q1lab.documents.channels import LIMITS
-from q1lab.index import learned
+from q1lab.index import learner_tables
 from q1lab.index.store import Store
 from q1lab.journal import evidence
 from q1lab.study import studies
@@ -549,7 +549,7 @@ def test_the_message_lists_what_the_commit_holds(
     (repo / "my_rope.py").write_text(own)
     study(fake_trainer, "./my_rope.py", "--unchecked", "--baseline", "baseline")
     with Store() as store:
-        learned.note_file(store, "M03-W04", "rope", str(repo / "my_rope.py"), "baseline")
+        learner_tables.note_file(store, "M03-W04", "rope", str(repo / "my_rope.py"), "baseline")
     q1lab("modification", "--yes")
     answer("a1-why", "a reason")
     answers("y\n")
@@ -564,7 +564,7 @@ def test_the_retrospective(repo: Path, q1lab: Q1lab, fake_trainer: Fake) -> None
     q1lab(*PREDICT)
     study(fake_trainer)
     with Store() as store:
-        learned.add_seconds(store, "M03-W04", {"a2": 60 * 120})
+        learner_tables.add_seconds(store, "M03-W04", {"a2": 60 * 120})
         progress.tick(store, "M03-W04", "a2-log", True)
         progress.tick(store, "M03-W04", "c3-attention", True)
     answer("c3-insights", "1. Seeds vary.")

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from q1lab.cli import cli
 from q1lab.compare import budget
 from q1lab.compare.budget import Curves, at, told
-from q1lab.compare.record import Comparison
+from q1lab.compare.comparison import Comparison
 from q1lab.errors import Problem
 from tests.kit.comparisons import make
 

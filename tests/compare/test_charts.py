@@ -11,8 +11,8 @@ from xml.etree import ElementTree
 import pytest
 
 from q1lab.compare.charts import comparison_figure, form_of
-from q1lab.compare.record import Comparison
-from q1lab.compare.text import ARM_COLORS
+from q1lab.compare.comparison import Comparison
+from q1lab.compare.terminal import ARM_COLORS
 from q1lab.errors import Problem
 from tests.kit.comparisons import make
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from q1lab import planning
-from q1lab.compare import telling, text
-from q1lab.compare.keeping import compare
-from q1lab.compare.record import Comparison
+from q1lab.compare import terminal, wording
+from q1lab.compare.cache import compare
+from q1lab.compare.comparison import Comparison
 from q1lab.compare.stats import ALPHA, Kind
 from q1lab.index.store import Store
 from q1lab.study import command, kept, launch, reuse, studies
@@ -62,12 +62,12 @@ def test_the_baseline_against_itself_trains_on_other_seeds(fake_trainer: Fake) -
 
 def test_a_floor_claims_nothing_about_a_modification() -> None:
     told = found(floor_of_baseline())
-    assert "nothing is claimed about a modification" in telling.verdict(told)
-    assert "As it should, the 95% interval contains 0" in telling.verdict(told)
-    assert telling.prediction(told) == ""
+    assert "nothing is claimed about a modification" in wording.verdict(told)
+    assert "As it should, the 95% interval contains 0" in wording.verdict(told)
+    assert wording.prediction(told) == ""
     apart = make_study("baseline-2", "baseline")
     finish(apart, effect=-0.2, noise=0.001)
-    assert "a false HELPS, as it is expected in 5% of such intervals" in telling.verdict(
+    assert "a false HELPS, as it is expected in 5% of such intervals" in wording.verdict(
         found(apart)
     )
 
@@ -77,12 +77,12 @@ def test_its_interval_is_the_row_of_every_later_verdict_of_the_same_baseline() -
     finish(study)
     before = found(study)
     assert before.floor_study is None
-    assert "estimate from these runs" in "\n".join(text.lines(before, 80))
+    assert "estimate from these runs" in "\n".join(terminal.lines(before, 80))
     floor = floor_of_baseline(seeds=(0, 1, 2, 3, 4))
     after = found(study)
     assert (after.floor_study, after.floor) == ("baseline-1", found(floor).ends)
-    assert "measured: baseline-1" in "\n".join(text.lines(after, 80))
-    assert telling.to_json(after)["floor"]["study"] == "baseline-1"
+    assert "measured: baseline-1" in "\n".join(terminal.lines(after, 80))
+    assert wording.to_json(after)["floor"]["study"] == "baseline-1"
     other = make_study("rope-2", preset="quick")
     other = dataclasses.replace(other, config={**other.config, "n_layer": 2})
     studies.save(other)

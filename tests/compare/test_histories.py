@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from benchmarks import looks as asking
-from q1lab.compare.record import Comparison
+from q1lab.compare.comparison import Comparison
 from q1lab.index import questions, upkeep
 
 PLAIN = ""

@@ -9,9 +9,9 @@ from dataclasses import replace
 import pytest
 
 from q1lab import paths
-from q1lab.compare import looks, telling
-from q1lab.compare.keeping import compare
-from q1lab.compare.record import Comparison
+from q1lab.compare import looks, wording
+from q1lab.compare.cache import compare
+from q1lab.compare.comparison import Comparison
 from q1lab.compare.stats import ALPHA, ALPHA_LATER, Kind, Reason
 from q1lab.errors import NOTICES
 from q1lab.index import journal, questions, upkeep
@@ -101,7 +101,7 @@ def test_asking_again_is_counted_and_pays(how: str) -> None:
     told = found(done(again(how)))
     assert told.alpha == ALPHA_LATER, how
     assert told.asked == (2, 2)
-    text = " ".join(telling.notes(told))
+    text = " ".join(wording.notes(told))
     assert "asked 2 times, with 2 looks" in text
     assert "98.94% interval" in text
     assert found(studies.load("rope-1")).alpha == ALPHA, "the first keeps its level"
@@ -182,9 +182,9 @@ def test_a_third_pair_makes_one_look_with_the_two_before() -> None:
 
 def test_a_single_pair_is_an_experiment_without_a_verdict() -> None:
     told = found(done(make_study(seeds=(0,))))
-    assert telling.title(told).startswith("ONE PAIR")
-    assert "no question yet" in telling.verdict(told)
-    assert telling.surroundings(told) == ""
+    assert wording.title(told).startswith("ONE PAIR")
+    assert "no question yet" in wording.verdict(told)
+    assert wording.surroundings(told) == ""
     picked = edited(make_study("rope-2", seeds=(5,), created=at(10)), looks=((5,), (6, 7)))
     assert found(done(picked)).reason is Reason.CHOSEN, "of single pairs the best went on"
 
@@ -196,7 +196,7 @@ def test_seeds_added_later_are_a_later_look() -> None:
     assert (told.alpha, told.looks, told.asked) == (ALPHA_LATER, 2, (1, 2))
     expected = looks.any_claim([(3, ALPHA), (5, ALPHA_LATER)])
     assert told.asked_total == pytest.approx(expected)
-    assert f"up to {telling.share(expected)}" in " ".join(telling.notes(told))
+    assert f"up to {wording.share(expected)}" in " ".join(wording.notes(told))
 
 
 def test_the_best_of_the_seeds_that_are_there_is_no_verdict() -> None:
@@ -206,7 +206,7 @@ def test_the_best_of_the_seeds_that_are_there_is_no_verdict() -> None:
     told = found(picked)
     assert (told.verdict, told.reason) == ("no verdict", Reason.CHOSEN)
     assert told.left_out == (("rope-1", (0, 2)),)
-    assert "seeds 0, 2 (rope-1)" in telling.verdict(told)
+    assert "seeds 0, 2 (rope-1)" in wording.verdict(told)
 
 
 def test_another_headline_over_the_same_runs_is_a_later_look() -> None:
@@ -224,7 +224,7 @@ def test_a_diverged_twin_that_is_left_out_is_named() -> None:
     train(first, "modified", 1, state="diverged")
     told = found(done(make_study("rope-2", seeds=(3, 4, 5), created=at(10))))
     assert told.left_out == (("rope-1", (0, 1, 2)),)
-    assert "Left out: seeds 0, 1, 2 (rope-1)" in " ".join(telling.notes(told))
+    assert "Left out: seeds 0, 1, 2 (rope-1)" in " ".join(wording.notes(told))
 
 
 def test_deleting_a_study_leaves_its_line_in_the_ledger() -> None:
@@ -282,7 +282,7 @@ def test_a_line_that_cannot_be_read_counts_as_an_asking(line: bytes) -> None:
         (2, 2),
         1,
     )
-    assert "1 line of the record can't be read" in " ".join(telling.notes(told))
+    assert "1 line of the record can't be read" in " ".join(wording.notes(told))
 
 
 def test_a_question_that_was_taken_out_of_the_journal_counts_as_an_asking() -> None:
@@ -330,21 +330,21 @@ def test_to_choose_among_declared_sets_is_to_ask_with_each() -> None:
     told = found(done(make_study("swiglu-1", "swiglu", seeds=(3, 4, 5), created=at(15))))
     assert (told.reason, told.alpha) == (None, ALPHA_LATER)
     assert told.asked_total == pytest.approx(looks.together([ALPHA, ALPHA_LATER, ALPHA_LATER]))
-    assert "results at 2 other sets of seeds could be known" in " ".join(telling.notes(told))
+    assert "results at 2 other sets of seeds could be known" in " ".join(wording.notes(told))
     first = found(done(make_study("llama-1", "llama", seeds=(0, 1, 2), created=at(16))))
     assert first.alpha == ALPHA, "the first seeds keep their level"
     assert first.asked_total == pytest.approx(told.asked_total)
 
 
 def test_the_home_is_told_around_every_verdict() -> None:
-    assert "the only question so far" in telling.notes(found(done(make_study())))[-1]
+    assert "the only question so far" in wording.notes(found(done(make_study())))[-1]
     for k, name in enumerate(("rmsnorm", "swiglu", "gqa")):
         done(make_study(f"{name}-1", name, created=at(9 + k)))
     other = make_study("rope-2", sha256="9" * 64, seeds=(7, 8, 9), created=at(14))
-    told = telling.notes(found(done(other)))[-1]
+    told = wording.notes(found(done(other)))[-1]
     assert "one of 1 question of this data, and of 5 over 2 data sets." in told
     assert "up to 23 of 100 such homes" in told
-    told = telling.notes(found(studies.load("rope-1")))[-1]
+    told = wording.notes(found(studies.load("rope-1")))[-1]
     assert "4 questions of this data" in told
     assert "3 of the others used the same baseline runs" in told
 
@@ -355,9 +355,9 @@ def test_an_arm_that_goes_astray_is_told_wherever_it_did() -> None:
     train(first, "modified", 4, val=2.9)
     train(first, "baseline", 3, state="diverged")
     told = found(done(make_study("swiglu-1", "swiglu", created=at(10))))
-    assert "Of 5 runs of baseline on record 1 diverged" in " ".join(telling.notes(told))
+    assert "Of 5 runs of baseline on record 1 diverged" in " ".join(wording.notes(told))
     told = found(done(make_study("rope-2", seeds=(5, 6, 7), created=at(11))))
-    assert "of 8 runs of rope on record 1 got stuck" in " ".join(telling.notes(told))
+    assert "of 8 runs of rope on record 1 got stuck" in " ".join(wording.notes(told))
 
 
 def test_a_damaged_line_of_the_ledger_stops_nothing() -> None:
@@ -378,7 +378,7 @@ def test_a_planned_range_keeps_the_level_that_it_was_declared_with() -> None:
             train(study, arm, seed, val=val)
     going = found(study)
     assert (going.n, going.reason, going.plan) == (4, Reason.INCOMPLETE, (3, 8))
-    assert "After 4 pairs of 3 to 8 it is not known yet" in telling.verdict(going)
+    assert "After 4 pairs of 3 to 8 it is not known yet" in wording.verdict(going)
     assert going.ends is not None, "the interval so far may be seen: each look is paid for"
     for seed in range(8):
         for arm, val in (("baseline", 1.9), ("modified", 1.8 + 0.001 * seed)):
@@ -386,7 +386,7 @@ def test_a_planned_range_keeps_the_level_that_it_was_declared_with() -> None:
     over = found(study)
     assert (over.n, over.verdict) == (3, "helps"), "the first look that knows is the last"
     assert (over.level, over.looks) == (1 - alpha, 1)
-    assert "Planned: 3 to 8 pairs" in telling.power(over)
+    assert "Planned: 3 to 8 pairs" in wording.power(over)
     assert over.asked_total == pytest.approx(0.05, abs=0.001), "the whole plan counts"
     later = found(done(make_study("rope-2", seeds=(20, 21, 22), created=at(12))))
     assert later.asked_total == pytest.approx(1 - 0.95 * (1 - ALPHA_LATER), abs=0.001)

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from q1lab import paths, planning
-from q1lab.compare import telling
-from q1lab.compare.keeping import compare
-from q1lab.compare.record import Comparison
+from q1lab.compare import wording
+from q1lab.compare.cache import compare
+from q1lab.compare.comparison import Comparison
 from q1lab.compare.stats import ALPHA, Reason
 from q1lab.index import upkeep
 from q1lab.index.store import Store
@@ -112,7 +112,7 @@ def test_seeds_picked_in_any_dress_get_no_verdict(
     assert ask("8").reason is None
     told = ask("1,4,6", **dress(how, tmp_path), fresh=True)
     assert told.reason is Reason.CHOSEN
-    assert "seeds 0, 2, 3, 5, 7 (mine-1)" in telling.verdict(told)
+    assert "seeds 0, 2, 3, 5, 7 (mine-1)" in wording.verdict(told)
 
 
 @pytest.mark.parametrize("seeds", ["3", "8"])

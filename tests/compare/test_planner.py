@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from q1lab import paths
 from q1lab.commands.plan import plan as command
 from q1lab.compare import looks, planner, stats
-from q1lab.compare.keeping import compare
+from q1lab.compare.cache import compare
 from q1lab.index.store import Store
 from q1lab.study import ranges
 from q1lab.tui.widgets import forest

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from q1lab.compare import telling
+from q1lab.compare import wording
 from q1lab.compare.scoring import Outcome, Score, calibration, score
 from tests.kit import document_records as records
 
@@ -37,15 +37,15 @@ def test_scores(outcome: str, direction: str, scored: str) -> None:
         assert found.score.inside is None
     else:
         assert found.score.off == pytest.approx(abs(expected - found.mean))
-    assert telling.OUTCOME_WORDS[found.score.outcome] in telling.prediction(found)
+    assert wording.OUTCOME_WORDS[found.score.outcome] in wording.prediction(found)
 
 
 def test_whether_the_size_lies_inside() -> None:
-    assert "contains the predicted" in telling.prediction(records.comparison("helps"))
+    assert "contains the predicted" in wording.prediction(records.comparison("helps"))
     outside = records.comparison("helps", {**records.PREDICTION, "size": 0.5})
     assert outside.score is not None
     assert outside.score.inside is False
-    assert "the 95% interval does not contain the predicted" in telling.prediction(outside)
+    assert "the 95% interval does not contain the predicted" in wording.prediction(outside)
 
 
 @pytest.mark.parametrize("predicted", [{}, {"direction": "sideways"}, {"direction": "lower"}])
@@ -55,15 +55,15 @@ def test_a_prediction_that_lacks_something_is_told_and_not_scored(
     found = records.comparison("helps", {"matters": 0.01, **predicted})
     assert found.score is not None
     assert found.score.predicted is found.score.off is None
-    assert "None" not in telling.prediction(found)
+    assert "None" not in wording.prediction(found)
 
 
 def test_calibration_over_the_weeks() -> None:
     def one(outcome: Outcome, confidence: float) -> Score:
         return Score(outcome, 0.0, None, None, None, confidence)
 
-    assert "No prediction has been settled" in telling.calibrated(calibration([]))
-    line = telling.calibrated(calibration([one("hit", 0.9), one("miss", 0.7), one("open", 0.5)]))
+    assert "No prediction has been settled" in wording.calibrated(calibration([]))
+    line = wording.calibrated(calibration([one("hit", 0.9), one("miss", 0.7), one("open", 0.5)]))
     assert line.startswith(
         "Over 2 settled predictions you were 80% sure on average and right in 1 (50%)"
     )

@@ -18,11 +18,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from q1lab import guard
-from q1lab.compare import stats, telling
-from q1lab.compare.record import SIZE_MATTERS_FROM, Comparison
+from q1lab import error_boundary
+from q1lab.compare import stats, wording
+from q1lab.compare.comparison import SIZE_MATTERS_FROM, Comparison
 from q1lab.compare.stats import Interval, Kind, Note
-from q1lab.compare.text import ARM_COLORS, lines, rich_lines
+from q1lab.compare.terminal import ARM_COLORS, lines, rich_lines
 from tests.kit import places
 from tests.kit.comparisons import COSTS, make
 
@@ -89,7 +89,7 @@ def test_every_width_fits_and_both_forms_agree(name: str) -> None:
 @pytest.mark.parametrize("name", CASES)
 def test_a_terminal_that_has_only_ascii_gets_every_sign_spelled(name: str) -> None:
     signs = {sign for line in lines(CASES[name], 80) for sign in line if not sign.isascii()}
-    assert signs <= set(guard.SPELLED)
+    assert signs <= set(error_boundary.SPELLED)
 
 
 @pytest.mark.parametrize("width", [80, 100, 120])
@@ -285,28 +285,28 @@ def timed(**speeds: tuple[float, ...]) -> Comparison:
         for arm, runs in speeds.items()
     }
     ends = stats.ratio(speeds["baseline"], speeds["modified"])
-    found = {} if ends is None else dict.fromkeys(telling.TIMED, ends)
+    found = {} if ends is None else dict.fromkeys(wording.TIMED, ends)
     return replace(c, arms=arms, timed=found)
 
 
 def test_speed_is_told_as_a_change_only_where_its_interval_excludes_0() -> None:
     apart = timed(baseline=(21_900.0, 22_000.0, 22_200.0), modified=(20_700.0, 20_800.0, 20_900.0))
     noisy_ends = stats.Interval(-0.1, 0.1)
-    assert telling.change(apart, "tokens_per_s") == "−5.5%"
-    assert "The change of tokens/s is −6.9% to −4.2% (95% interval)" in telling.timing(apart)
+    assert wording.change(apart, "tokens_per_s") == "−5.5%"
+    assert "The change of tokens/s is −6.9% to −4.2% (95% interval)" in wording.timing(apart)
     assert apart.timed is not None
     slower = replace(apart, timed={**apart.timed, "wall_s": noisy_ends})
-    assert "; that of wall clock per run is not clear: the 95%" in telling.timing(slower)
+    assert "; that of wall clock per run is not clear: the 95%" in wording.timing(slower)
     noisy = timed(baseline=(15_000.0, 19_000.0, 22_200.0), modified=(14_000.0, 18_000.0, 20_900.0))
-    assert telling.change(noisy, "tokens_per_s") == "not clear"
+    assert wording.change(noisy, "tokens_per_s") == "not clear"
     said = " ".join("\n".join(lines(noisy, 80)).split())
     assert "vary by up to 49%, so the machine did something else, too" in said
     assert "Not clear: the 95% interval over runs contains 0" in said
-    assert telling.timing(CASES["helps"]) == ""  # how far its runs vary is not on record
+    assert wording.timing(CASES["helps"]) == ""  # how far its runs vary is not on record
     two = timed(baseline=(21_900.0, 22_000.0), modified=(20_700.0, 20_800.0))
-    assert telling.change(two, "tokens_per_s") == "not clear", "2 of 3 such ranges lie apart"
-    assert telling.change(two, "n_params") != "not clear"
-    assert "fewer than three runs an arm" in telling.timing(two)
+    assert wording.change(two, "tokens_per_s") == "not clear", "2 of 3 such ranges lie apart"
+    assert wording.change(two, "n_params") != "not clear"
+    assert "fewer than three runs an arm" in wording.timing(two)
 
 
 @pytest.mark.parametrize("n", [3, 4, 8])

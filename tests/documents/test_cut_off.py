@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from q1lab import repository, written
+from q1lab import own_writes, repository
 from q1lab.documents import change as saving
 from q1lab.documents.change import save
 from q1lab.repository import NeedsYes, Repository
@@ -67,8 +67,8 @@ def killed_at(step: int, act: Callable[[], object]) -> bool:
         return stepped
 
     repository._run = around(repository._run)
-    written.mean = around(written.mean)
-    written.put = around(written.put)
+    own_writes.mean = around(own_writes.mean)
+    own_writes.put = around(own_writes.put)
     os.fsync = around(os.fsync)
     Path.replace = around(Path.replace)  # type: ignore[method-assign]
     code = 1
@@ -152,7 +152,7 @@ def test_a_deleted_document_is_still_asked_about(repo: Repository) -> None:
 def test_staging_on_another_disk_falls_back_to_the_folder(
     repo: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(written, "_disk", lambda folder: None)
+    monkeypatch.setattr(own_writes, "_disk", lambda folder: None)
     save({repo.root / DOC: b"one\n"}, "docs: one", repo)
     assert (repo.root / DOC).read_bytes() == b"one\n"
     assert names(repo) == {"model.py", DOC}

@@ -111,7 +111,7 @@ def test_a_document_grows_by_refreshing_and_ends_like_a_fresh_one() -> None:
 
 
 def test_all_studies_are_shown_when_there_are_several() -> None:
-    from q1lab.documents.facts import studies_table
+    from q1lab.documents.comparison_tables import studies_table
 
     told = [records.comparison("cannot tell"), records.comparison("helps", study="rope-2")]
     record = dataclasses.replace(records.modification("helps"), other_studies=studies_table(told))
@@ -124,7 +124,7 @@ def test_all_studies_are_shown_when_there_are_several() -> None:
 
 def test_the_table_of_all_studies_says_how_they_differ() -> None:
     """One of four key heads beside one of two looked like the same question with another answer."""
-    from q1lab.documents.facts import studies_table
+    from q1lab.documents.comparison_tables import studies_table
 
     usual = records.comparison("helps")
     config = presets.resolve("quick", {"max_iters": "60", "n_kv_head": "4"}, ("n_kv_head",))
@@ -145,7 +145,7 @@ def test_the_post_says_what_the_verdict_is_warned_of() -> None:
 
 
 def test_no_prediction_is_said() -> None:
-    from q1lab.documents.facts import study_facts
+    from q1lab.documents.comparison_tables import study_facts
 
     told = study_facts(records.comparison("helps", prediction=None))
     assert "No prediction was recorded before these runs" in told.outcome

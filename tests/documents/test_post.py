@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from q1lab.documents import channels, post, words
+from q1lab.documents import channels, post, word_count
 from q1lab.documents.claims import Finding, lint, numbers_of
 from q1lab.documents.regions import block
 from q1lab.errors import Problem
@@ -39,7 +39,7 @@ code is not read aloud
 
 
 def test_words_by_section() -> None:
-    found = words.sections(DRAFT)
+    found = word_count.sections(DRAFT)
     assert [(item.title, item.words, item.budget, item.state) for item in found] == [
         ("One", 5, 10, "short"),
         ("Two, with `a <!-- span -->`", 11, None, ""),
@@ -47,15 +47,15 @@ def test_words_by_section() -> None:
 
 
 def test_the_shipped_budgets_add_up_to_about_3000() -> None:
-    found = words.sections(post.document(records.post_record(None)).text)
+    found = word_count.sections(post.document(records.post_record(None)).text)
     assert len(found) == 9
     assert sum(item.budget or 0 for item in found) == 3000
 
 
 def test_crlf_and_bom_do_not_matter() -> None:
     windows = "\ufeff" + DRAFT.replace("\n", "\r\n")
-    assert [i.words for i in words.sections(windows.removeprefix("\ufeff"))] == [
-        i.words for i in words.sections(DRAFT)
+    assert [i.words for i in word_count.sections(windows.removeprefix("\ufeff"))] == [
+        i.words for i in word_count.sections(DRAFT)
     ]
 
 

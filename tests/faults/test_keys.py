@@ -29,15 +29,15 @@ from q1lab.study import launch, studies
 from q1lab.study.command import Wish
 from q1lab.tui import palette
 from q1lab.tui.app import Q1Lab
-from q1lab.tui.bursts import CHOICES, MOVES
-from q1lab.tui.screens import acts, forms, plans
+from q1lab.tui.key_bursts import CHOICES, MOVES
+from q1lab.tui.screens import forms, launch_plan, step_actions
 from q1lab.tui.screens.ask import AskScreen
 from q1lab.tui.screens.check import CheckScreen
 from q1lab.tui.screens.document import DocumentScreen
 from q1lab.tui.screens.launch import LaunchScreen
 from q1lab.tui.screens.pick import PickScreen
 from q1lab.tui.screens.study import StudyScreen
-from q1lab.tui.widgets.pieces import Piece
+from q1lab.tui.widgets.page_blocks import Piece
 from q1lab.week import progress
 from q1lab.week.model import Week
 from tests.kit.lab_home import compared, finish, make_study, train
@@ -89,7 +89,7 @@ def doing(act: Callable[[Q1Lab, Path], object]) -> Opener:
 def form(kind: str) -> Opener:
     def opened(app: Q1Lab, _: Path) -> object:
         step = next(one for one in app.week.steps() if one.id == STEPS[kind])
-        return acts.form(app, step)
+        return step_actions.form(app, step)
 
     return doing(opened)
 
@@ -131,7 +131,7 @@ OPEN: dict[str, Opener] = {
     "CheckScreen": doing(
         lambda app, _: app.push_screen(CheckScreen("model.py", "rope", None, checks))
     ),
-    "CommitScreen": doing(lambda app, _: acts.command(app, ["q1lab", "modification"])),
+    "CommitScreen": doing(lambda app, _: step_actions.command(app, ["q1lab", "modification"])),
     "DocumentScreen": doing(lambda app, repo: app.push_screen(DocumentScreen(repo / "notes.md"))),
     "ErrorScreen": doing(lambda app, _: app.tell("It did not work.")),
     "FieldsScreen": doing(lambda app, _: forms.form(app, "paper add")),
@@ -140,7 +140,9 @@ OPEN: dict[str, Opener] = {
     "HintScreen": by("h", "enter"),
     "LabScreen": lab(),
     "LaunchScreen": doing(
-        lambda app, _: plans.launch(app, Wish("gqa", seeds="1", overrides={"max_iters": "40"}))
+        lambda app, _: launch_plan.launch(
+            app, Wish("gqa", seeds="1", overrides={"max_iters": "40"})
+        )
     ),
     "OutputScreen": lambda pilot, repo: pane_of(pilot, "print('said')", repo),
     "Palette": by("ctrl+p"),

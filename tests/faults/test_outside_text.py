@@ -18,9 +18,9 @@ from pathlib import Path
 import pytest
 
 from q1lab import config, paths
-from q1lab.documents import claims, preview, retro, roadmap, words
+from q1lab.documents import claims, preview, retro, roadmap, word_count
+from q1lab.error_boundary import shortened
 from q1lab.errors import Problem
-from q1lab.guard import shortened
 from q1lab.study import studies
 from tests.kit import wandb_study as lab
 from tests.kit.commands import q1lab
@@ -211,8 +211,8 @@ def test_markdown_is_read_in_bounded_time(kind: str, tmp_path: Path) -> None:
     text = ENDLESS[kind]
     readers: tuple[Callable[[], object], ...] = (
         lambda: preview.page(text, tmp_path),
-        lambda: words.sections(text),
-        lambda: list(words.by_kind(text)),
+        lambda: word_count.sections(text),
+        lambda: list(word_count.by_kind(text)),
         lambda: roadmap.boxes(text.encode(), "M03-W04"),
         lambda: roadmap.targets(text.encode(), [("papers", "Papers read")], "Q1"),
         lambda: retro.ticked_in(text.encode()),

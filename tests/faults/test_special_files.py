@@ -30,12 +30,12 @@ from q1lab.files import (
     write_atomic,
 )
 from q1lab.model.checks import run_checks
+from q1lab.own_writes import write_out
 from q1lab.study import corpora, launch, studies, variants
 from q1lab.study.events import last_event, read_new
 from q1lab.study.tail import Tail
-from q1lab.tracking import foreign
+from q1lab.tracking import outside_runs
 from q1lab.tracking import state as wandb_state
-from q1lab.written import write_out
 from tests.kit import wandb_study as lab
 from tests.kit.faults import figures
 from tests.kit.places import ROOT
@@ -146,7 +146,7 @@ def test_every_reader_of_a_name_is_bounded(tmp_path: Path, kind: str, home: Path
         "run FILE": lambda: variants.find(str(path)),
         "check FILE": lambda: run_checks(path, "rope").unusable,
         "--data FILE": lambda: corpora.prepare(str(path), 8),
-        "import FILE": lambda: foreign.from_csv(csv),
+        "import FILE": lambda: outside_runs.from_csv(csv),
         "config.toml": lambda: config.load(settings, {}),
         "config set": lambda: config.put("theme", "nord", settings),
         "study.json": lambda: studies.load(study.id),
@@ -179,8 +179,8 @@ OWN = {
     "q1lab/repository.py": "git's own index",
     "q1lab/tui/editing.py": "a temporary file of ours",
     "q1lab/week/clock.py": "the kernel's boot id",
-    "q1lab/week/blocks.py": "standard input",
-    "q1lab/index/older.py": "the database of the version before, and its copy",
+    "q1lab/week/code_runner.py": "standard input",
+    "q1lab/index/old_home.py": "the database of the version before, and its copy",
     "q1lab/study/corpora.py": "Python's own library",
     "q1lab/study/engines/ray.py": "labs' own modules",
     "q1lab/study/reuse.py": "labs' own modules",
@@ -188,7 +188,7 @@ OWN = {
     "q1lab/commands/take.py": "files of the package",
     "q1lab/commands/pull.py": "what our own child wrote",
     "q1lab/documents/preview.py": "a style sheet of the package",
-    "q1lab/written.py": "q1lab's own record",
+    "q1lab/own_writes.py": "q1lab's own record",
 }
 """Modules that read files in another way, and what they read so."""
 

@@ -20,10 +20,10 @@ from hypothesis import strategies as st
 
 from q1lab.errors import NOTICES, Problem
 from q1lab.files import try_lock
-from q1lab.index import folding, journal, labels, learned, store
+from q1lab.index import journal, journal_tables, labels, learner_tables, store
 from q1lab.index.journal import Mark
 from q1lab.index.store import Store
-from q1lab.journal import predictions, reading
+from q1lab.journal import papers, predictions
 from q1lab.week import progress
 from tests.kit.places import ROOT
 
@@ -105,21 +105,21 @@ def test_a_torn_line_gets_its_end_and_the_next_one_follows_the_last_whole_one(ho
 
 def typed(one: Store) -> None:
     """Some of everything."""
-    learned.choose(one, WEEK, "gqa")
-    learned.choose(one, WEEK, "rope", ["a2-relative"])
+    learner_tables.choose(one, WEEK, "gqa")
+    learner_tables.choose(one, WEEK, "rope", ["a2-relative"])
     progress.answer(one, WEEK, "a2-relative", "réponse 🙂\n" + "L" * 30_000)
     progress.mark(one, WEEK, "a2-rope-s1", False)
-    learned.add_seconds(one, WEEK, {"a1": 754.5})
+    learner_tables.add_seconds(one, WEEK, {"a1": 754.5})
     predictions.predict(one, WEEK, "rope", "lower", size=0.05, matters=0.01, confidence=0.8)
     predictions.lock(one, "rope", "commit 1a2b3c")
-    reading.finish(one, str(reading.add(one, "RoFormer", week=WEEK)))
+    papers.finish(one, str(papers.add(one, "RoFormer", week=WEEK)))
     progress.keep(one, WEEK, "welcomed", True)
 
 
 def rows(one: Store) -> dict[str, list[tuple[Any, ...]]]:
     """The learner's rows."""
     found = {}
-    for table in folding.OWN_TABLES:
+    for table in journal_tables.OWN_TABLES:
         where = (
             "WHERE key NOT IN ('journal', 'folded', 'files', 'unread')"
             if table == "settings"
@@ -316,7 +316,9 @@ def test_the_timer_counts_once_when_a_credit_is_cut_off_before_its_state(home: P
     with Store() as one:
         progress.save_clock(one, WEEK, {}, {"part": "a1", "fresh": {"a1": 30.0}})
         assert progress.read(one, WEEK).spent("a1") == 30
-        learned.add_seconds(one, WEEK, {"a1": 30.0})  # and killed before the state was written
+        learner_tables.add_seconds(
+            one, WEEK, {"a1": 30.0}
+        )  # and killed before the state was written
         assert progress.read(one, WEEK).spent("a1") == 30
         progress.save_clock(one, WEEK, {}, {"part": "a1", "fresh": {"a1": 5.0}})
         assert progress.read(one, WEEK).spent("a1") == 35
@@ -334,7 +336,9 @@ def old_home(home: Path) -> Path:
     return home
 
 
-OLD_TABLES = [name for name in folding.OWN_TABLES if name not in ("begun", "deleted", "labels")]
+OLD_TABLES = [
+    name for name in journal_tables.OWN_TABLES if name not in ("begun", "deleted", "labels")
+]
 
 
 def old_rows(file: Path) -> dict[str, list[tuple[Any, ...]]]:

@@ -19,7 +19,7 @@ from q1lab.index.store import Store
 from q1lab.index.view import RunView, seconds_left
 from q1lab.study.states import State
 from q1lab.tui.snapshot import Taker
-from q1lab.tui.widgets.topline import minutes
+from q1lab.tui.widgets.top_line import minutes
 from tests.kit import lab_home
 from tests.kit.places import ROOT
 
@@ -169,7 +169,7 @@ def test_only_one_place_says_what_is_alive() -> None:
     found = {
         f"{file.relative_to(ROOT)}:{node.lineno}"
         for file in sorted((ROOT / "q1lab").rglob("*.py"))
-        if file.name != "alive.py"
+        if file.name != "liveness.py"
         for node in ast.walk(ast.parse(file.read_text()))
         if isinstance(node, ast.Call)
         and getattr(node.func, "id", "") == "is_locked"

@@ -11,8 +11,8 @@ from rich.cells import cell_len
 
 from q1lab import paths
 from q1lab.commands.card import card as command
-from q1lab.compare import telling
-from q1lab.index import learned
+from q1lab.compare import wording
+from q1lab.index import learner_tables
 from q1lab.index.store import Store
 from q1lab.journal import artifacts, card
 from q1lab.week import content, progress
@@ -43,7 +43,7 @@ def test_numbers_follow_the_store(store: Store, week: Week) -> None:
     ]
     progress.tick(store, week.label, steps[0].id, True)
     artifacts.add(store, "repo", "mine", location="https://example.org/mine")
-    learned.add_seconds(store, week.label, {"a1": 65 * 60})
+    learner_tables.add_seconds(store, week.label, {"a1": 65 * 60})
     found = card.gather(store, week)
     assert found.sessions[0].done == 1
     text = card.text(found)
@@ -54,7 +54,7 @@ def test_numbers_follow_the_store(store: Store, week: Week) -> None:
 
 def test_the_verdict_is_said_as_it_is() -> None:
     found = records.comparison("cannot tell", None)
-    assert telling.line(found) == (
+    assert wording.line(found) == (
         "rope against baseline: cannot tell, −0.009 nats, 95% interval −0.033 to +0.015, seeds 0, "
         "1, 2"
     )

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from q1lab import paths
-from q1lab.index import learned
+from q1lab.index import learner_tables
 from q1lab.index import store as index_store
 from q1lab.index.store import Store
-from q1lab.journal import card, choice, evidence, posts, predictions, reading
+from q1lab.journal import card, choice, evidence, papers, posts, predictions
 from q1lab.model import learner
 from q1lab.week import content, progress
 from q1lab.week.model import Week
@@ -178,9 +178,9 @@ def test_an_untick_is_remembered_until_it_happens_again(
     progress.tick(store, LABEL, step, True)
     progress.tick(store, LABEL, step, False)  # long before there is anything to tick it
     now[0] = "2026-03-07T11:00:00+00:00"
-    number = reading.add(store, "RoFormer", week=LABEL)
+    number = papers.add(store, "RoFormer", week=LABEL)
     assert not done(store, week, step)
-    reading.finish(store, str(number))
+    papers.finish(store, str(number))
     assert done(store, week, step)
     now[0] = "2026-03-07T12:00:00+00:00"
     progress.tick(store, LABEL, step, False)
@@ -389,13 +389,13 @@ def test_a_prediction_is_committed_once_it_is_in_the_committed_document(
         ),
         (
             "paper add",
-            lambda store, _: reading.finish(
-                store, str(reading.add(store, "Attention Is All You Need", week=LABEL))
+            lambda store, _: papers.finish(
+                store, str(papers.add(store, "Attention Is All You Need", week=LABEL))
             ),
-            lambda store, _: reading.finish(
+            lambda store, _: papers.finish(
                 store,
                 str(
-                    reading.add(
+                    papers.add(
                         store, "Su et al.", link="https://arxiv.org/abs/2104.09864", week=LABEL
                     )
                 ),
@@ -412,8 +412,12 @@ def test_a_prediction_is_committed_once_it_is_in_the_committed_document(
         ),
         (
             "retro",
-            lambda store, folder: learned.note_retro(store, LABEL, str(folder / "R.md"), None),
-            lambda store, folder: learned.note_retro(store, LABEL, str(folder / "R.md"), "1a2b"),
+            lambda store, folder: learner_tables.note_retro(
+                store, LABEL, str(folder / "R.md"), None
+            ),
+            lambda store, folder: learner_tables.note_retro(
+                store, LABEL, str(folder / "R.md"), "1a2b"
+            ),
         ),
     ],
     ids=("another file's merge", "another paper", "another text", "a text without a commit"),
@@ -458,6 +462,6 @@ def test_asking_for_the_reference_is_remembered(store: Store) -> None:
     evidence.show_reference(store, LABEL, "rope")
     assert evidence.may_show_reference(store, LABEL, "rope")
     assert not evidence.may_show_reference(store, LABEL, "gqa")
-    learned.use_hint(store, LABEL, "gqa", evidence.LAST_HINT)
+    learner_tables.use_hint(store, LABEL, "gqa", evidence.LAST_HINT)
     assert evidence.may_show_reference(store, LABEL, "gqa")
     assert len(learner.STAGES) == evidence.LAST_HINT

@@ -10,7 +10,7 @@ import pytest
 
 from q1lab.errors import Problem
 from q1lab.index.store import Store
-from q1lab.journal import artifacts, kpis, posts, predictions, reading
+from q1lab.journal import artifacts, kpis, papers, posts, predictions
 
 WEEK = "M03-W04"
 
@@ -115,10 +115,10 @@ PLANNED = [
 def test_kpis_are_counted_until_set_by_hand(store: Store, tmp_path: Path) -> None:
     artifacts.add(store, "repo", "a", location="https://example.org/a")
     artifacts.add(store, "repo", "b", location=str(tmp_path))
-    reading.add(store, "One")
-    reading.add(store, "Two", depth="skim")
-    reading.finish(store, "One")
-    reading.finish(store, "two")
+    papers.add(store, "One")
+    papers.add(store, "Two", depth="skim")
+    papers.finish(store, "One")
+    papers.finish(store, "two")
     posts.publish(store, WEEK, "https://example.org/q1")
     lines = {line.name: line for line in kpis.lines(store, PLANNED, {"papers_read": 10.0})}
     assert (
@@ -166,20 +166,20 @@ def test_kpis_that_are_none(store: Store) -> None:
 
 
 def test_papers(store: Store) -> None:
-    number = reading.add(store, "  RoFormer\n", link="https://arxiv.org/abs/2104.09864", week=WEEK)
-    reading.add(store, "RoBERTa")
+    number = papers.add(store, "  RoFormer\n", link="https://arxiv.org/abs/2104.09864", week=WEEK)
+    papers.add(store, "RoBERTa")
     with pytest.raises(Problem, match="already"):
-        reading.add(store, "RoFormer")
+        papers.add(store, "RoFormer")
     with pytest.raises(Problem, match="matches 2"):
-        reading.finish(store, "ro")
+        papers.finish(store, "ro")
     with pytest.raises(Problem, match="nothing in your list"):
-        reading.finish(store, "llama")
-    done = reading.finish(store, str(number), depth="skim", notes="short")
+        papers.finish(store, "llama")
+    done = papers.finish(store, str(number), depth="skim", notes="short")
     first = done["done"]
     assert (done["title"], done["depth"], done["notes"]) == ("RoFormer", "skim", "short")
-    assert reading.finish(store, "roformer")["done"] == first, "the first date stays"
+    assert papers.finish(store, "roformer")["done"] == first, "the first date stays"
     with pytest.raises(Problem, match="not a web address"):
-        reading.add(store, "x", link="javascript:alert(1)")
+        papers.add(store, "x", link="javascript:alert(1)")
 
 
 def test_artifacts(store: Store) -> None:

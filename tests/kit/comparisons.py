@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from q1lab.compare import stats
-from q1lab.compare.record import ArmResult, Comparison
+from q1lab.compare.comparison import ArmResult, Comparison
 from q1lab.study.studies import ARMS
 
 SHA256 = "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"

@@ -7,9 +7,9 @@ import dataclasses
 from dataclasses import replace
 from typing import Any
 
-from q1lab.compare.record import Comparison
+from q1lab.compare.comparison import Comparison
 from q1lab.documents import post, retro
-from q1lab.documents.facts import studies_table, study_facts
+from q1lab.documents.comparison_tables import studies_table, study_facts
 from q1lab.documents.markdown import Md
 from q1lab.documents.modification import Answer, Modification, shown_prediction
 from q1lab.documents.reproduce import Reproduction

@@ -174,7 +174,7 @@ def finish(study: Study, effect: float = -0.012, noise: float = 0.01) -> None:
 
 def compared(study: Study) -> None:
     """Ingest a study and compute its comparison, as a viewer does."""
-    from q1lab.compare.keeping import compare
+    from q1lab.compare.cache import compare
 
     with Store() as store:
         compare(store, study)

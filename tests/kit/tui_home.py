@@ -16,7 +16,7 @@ from textual.pilot import Pilot
 
 from q1lab import paths
 from q1lab.config import Config
-from q1lab.index import learned
+from q1lab.index import learner_tables
 from q1lab.index.store import Store
 from q1lab.tui.app import Q1Lab
 from q1lab.tui.screens.output import OutputScreen
@@ -63,8 +63,8 @@ def some_progress(store: Store, week: Week) -> None:
     for step in steps:
         progress.tick(store, week.label, step.id, True)
     progress.answer(store, week.label, "a1-why", "It is the richest idea. [bold]not markup[/bold]")
-    learned.add_seconds(store, week.label, {"a1": 12 * 60})
-    learned.add_seconds(store, week.label, {"a2": 104 * 60})
+    learner_tables.add_seconds(store, week.label, {"a1": 12 * 60})
+    learner_tables.add_seconds(store, week.label, {"a2": 104 * 60})
 
 
 async def until(pilot: Pilot[Any], holds: Callable[[], Any], what: str = "") -> None:

@@ -17,8 +17,8 @@ from click.testing import CliRunner
 
 from q1lab import planning
 from q1lab.commands.check import check
-from q1lab.compare import keeping, telling
-from q1lab.index import learned
+from q1lab.compare import cache, wording
+from q1lab.index import learner_tables
 from q1lab.index.store import Store
 from q1lab.model.checks import CheckReport, CheckResult, Limits, run_checks
 from q1lab.study import studies, variants
@@ -110,7 +110,7 @@ def test_green_ends_with_the_next_command(tmp_path: Path, monkeypatch: pytest.Mo
         == "Next: choose a modification (rmsnorm, rope, swiglu, gqa, llama), then q1lab new NAME"
     )
     with Store() as store:
-        learned.choose(store, "M03-W04", "gqa")
+        learner_tables.choose(store, "M03-W04", "gqa")
     run = CliRunner().invoke(check, ["../models/baseline.py"], standalone_mode=False)
     assert run.output.rstrip().endswith("Next: q1lab new gqa")
 
@@ -134,7 +134,7 @@ def test_a_file_overrules_a_check_with_a_reason(tmp_path: Path) -> None:
     study = lab_home.make_study(overruled=overruled)
     lab_home.finish(study)
     with Store() as store:
-        notes = telling.notes(keeping.compare(store, studies.load(study.id)))
+        notes = wording.notes(cache.compare(store, studies.load(study.id)))
     assert (f"The model file overrules 2 checks that it fails: {'; '.join(told)}.") in notes
     report = run_checks(write(tmp_path, line.replace("causality", "causalty") + broken))
     assert not report.passed

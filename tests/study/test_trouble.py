@@ -19,8 +19,8 @@ from q1lab.cli import run as q1lab
 from q1lab.errors import STATUSES
 from q1lab.index import view
 from q1lab.index.store import Store
-from q1lab.study import alive, launch, studies
-from q1lab.study.engines import record, remote
+from q1lab.study import launch, liveness, studies
+from q1lab.study.engines import remote, state
 from q1lab.study.engines.base import Job, News, OutOfReach, Refused, Seen
 from q1lab.study.engines.remote import Crew
 from q1lab.study.engines.slurm import Slurm
@@ -61,8 +61,8 @@ def begun() -> Study:
     return studies.load("rope-1")
 
 
-def said(study: Study) -> record.Word:
-    found = record.read(study.files.root)
+def said(study: Study) -> state.Word:
+    found = state.read(study.files.root)
     assert found is not None
     return found
 
@@ -82,12 +82,12 @@ HICCUPS = [
 def test_no_hiccup_of_slurm_ends_a_watch(slurm: Path, home: Path) -> None:
     """Each message once, the first two at the submission; then one job has trained everything."""
     study = make_study(seeds=(0,))
-    shown: list[record.Word] = []
+    shown: list[state.Word] = []
     hiccups, hold = slurm / "hiccups", slurm / "hold"
 
     def between(_: float) -> None:
         time.sleep(0.02)
-        assert alive.is_alive(study.files)
+        assert liveness.is_alive(study.files)
         shown.append(said(study))
         if said(study).submitted and not hiccups.exists():
             if hold.exists() and len(shown) < 5:
@@ -143,8 +143,8 @@ def test_only_an_answer_ends_a_watch(home: Path) -> None:
     assert shown[0].seen < shown[2].seen == shown[3].seen
     later = replace(shown[2], seen="2026-03-07T14:03:00+00:00")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(record, "utc_now", lambda: "2026-03-07T14:06:40+00:00")
-        assert record.words(later) == "on lab, out of touch for 3 min (it wants a token)"
+        patch.setattr(state, "utc_now", lambda: "2026-03-07T14:06:40+00:00")
+        assert state.words(later) == "on lab, out of touch for 3 min (it wants a token)"
 
 
 @pytest.mark.parametrize("who", ["somebody else", "another terminal"])

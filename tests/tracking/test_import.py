@@ -14,16 +14,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from q1lab.cli import run
-from q1lab.compare import telling
-from q1lab.compare.keeping import compare
+from q1lab.compare import wording
+from q1lab.compare.cache import compare
 from q1lab.compare.stats import Reason
 from q1lab.errors import Problem
 from q1lab.index import ingest
 from q1lab.index.store import Store
 from q1lab.study import studies
 from q1lab.study.states import State
-from q1lab.tracking import foreign, importing
-from q1lab.tracking.foreign import ForeignRun
+from q1lab.tracking import importing, outside_runs
+from q1lab.tracking.outside_runs import ForeignRun
 from tests.kit import wandb_study as lab
 from tests.kit.wandb_server import ENTITY, KEY, Received, WandbServer
 
@@ -235,7 +235,7 @@ def test_diverged_runs_stay_diverged() -> None:
             for cfg in ("baseline", "modified")
         ]
     }
-    study = importing.create(importing.group(foreign.from_wandb(record)), "a test")
+    study = importing.create(importing.group(outside_runs.from_wandb(record)), "a test")
     with Store() as store:
         ingest.take_in(store, study)
         assert [row["state"] for row in store.runs(study.id)] == ["finished", "diverged"]
@@ -327,7 +327,7 @@ def test_csv_a_row_per_point(tmp_path: Path) -> None:
                 f"{cfg},{seed},{i},{3 - i / 10},{3.1 - i / 10 if i % 5 == 0 else ''},0.001"
                 for i in range(11)
             ]
-    runs = foreign.from_csv(csv(tmp_path, "\n".join(lines)))
+    runs = outside_runs.from_csv(csv(tmp_path, "\n".join(lines)))
     assert len(runs) == 4
     assert runs[0].evals == {0: 3.1, 5: 2.6, 10: 2.1}
     assert runs[0].final == 2.1
@@ -347,11 +347,11 @@ def test_of_runs_from_elsewhere_nothing_is_said_about_what_pairs_share(tmp_path:
     arms = (("baseline", 0.0), ("rope", 0.01))
     rows = [f"{cfg},{k},{2 + k / 9 + shift}" for k in range(4) for cfg, shift in arms]
     file = csv(tmp_path, "\n".join(["cfg,seed,val_loss", *rows]))
-    study = importing.create(importing.group(foreign.from_csv(file)), "a test")
+    study = importing.create(importing.group(outside_runs.from_csv(file)), "a test")
     assert study.headline == "welch"
     with Store() as store:
         told = compare(store, study)
-    assert "with it the batches" not in telling.floor_why(told)
+    assert "with it the batches" not in wording.floor_why(told)
 
 
 @pytest.mark.parametrize("evaluated", [True, False])
@@ -367,13 +367,13 @@ def test_a_run_that_finished_without_saying_its_loss_did_not_diverge(
                 del records[-1]["val_loss"]
                 records = [one for one in records if evaluated or one["type"] != "eval"]
             file.write_text("".join(json.dumps(record) + "\n" for record in records))
-    runs = foreign.from_folder(tmp_path)
+    runs = outside_runs.from_folder(tmp_path)
     study = importing.create(importing.group(runs), "a test")
     with Store() as store:
         told = compare(store, study)
     assert (study.headline, told.lost) == ("paired", 0)
     assert (told.reason is Reason.INCOMPLETE) != evaluated
-    assert evaluated or "doesn't say its final val loss" in " ".join(telling.notes(told))
+    assert evaluated or "doesn't say its final val loss" in " ".join(wording.notes(told))
 
 
 def test_csv_as_wandb_exports_a_chart(tmp_path: Path) -> None:
@@ -381,7 +381,7 @@ def test_csv_as_wandb_exports_a_chart(tmp_path: Path) -> None:
         '"Step","baseline-seed0 - val_loss","baseline-seed0 - val_loss__MIN","modified-seed0 - val_loss"\n'
         '"0","3.0","3.0",""\n"100","2.5","2.5","2.4"\n'
     )
-    runs = foreign.from_csv(csv(tmp_path, text))
+    runs = outside_runs.from_csv(csv(tmp_path, text))
     assert [(r.cfg, r.seed, r.evals) for r in runs] == [
         ("baseline", 0, {0: 3.0, 100: 2.5}),
         ("modified", 0, {100: 2.4}),
@@ -403,7 +403,7 @@ def test_csv_as_wandb_exports_a_chart(tmp_path: Path) -> None:
 )
 def test_a_csv_that_is_wrong_is_explained(tmp_path: Path, text: str, words: str) -> None:
     with pytest.raises(Problem, match=r".") as caught:
-        foreign.from_csv(csv(tmp_path, text))
+        outside_runs.from_csv(csv(tmp_path, text))
     assert words in str(caught.value)
 
 
@@ -442,7 +442,7 @@ def test_whatever_the_names_and_numbers_the_study_opens(
         ]
     }
     try:
-        study = importing.create(importing.group(foreign.from_wandb(record)), cfg)
+        study = importing.create(importing.group(outside_runs.from_wandb(record)), cfg)
     except Problem:
         return  # a name that is nothing once its control characters are gone, say
     assert studies.load(study.id).seeds == (0,)

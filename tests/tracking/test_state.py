@@ -15,7 +15,7 @@ from hypothesis import strategies as some
 
 from q1lab.study.states import State
 from q1lab.tracking import state as wandb_state
-from q1lab.tracking.rows import Projection
+from q1lab.tracking.history_rows import Projection
 from q1lab.tracking.state import ERROR, OFFLINE, SYNCED, SYNCING
 from tests.kit import wandb_study as lab
 from tests.kit.wandb_server import KEY

@@ -11,12 +11,12 @@ import pytest
 from textual.widgets import Input
 
 from q1lab.config import Config
-from q1lab.index import learned
+from q1lab.index import learner_tables
 from q1lab.index.store import Store
 from q1lab.model import learner
 from q1lab.model.checks import CheckReport, CheckResult, run_checks
 from q1lab.tui.app import Q1Lab
-from q1lab.tui.screens import acts
+from q1lab.tui.screens import step_actions
 from q1lab.tui.screens.check import CheckScreen
 from q1lab.tui.screens.hint import HintScreen
 from q1lab.tui.screens.launch import LaunchScreen
@@ -188,7 +188,7 @@ async def test_hints_come_in_order_and_are_recorded(repo: Path) -> None:
             await until(pilot, lambda stage=stage: f"rope, hint {stage} of 4" in words(app_))
             await pilot.press("escape")
     with Store() as store:
-        assert learned.used_hints(store, app_.week.label, "rope") == [1, 2]
+        assert learner_tables.used_hints(store, app_.week.label, "rope") == [1, 2]
 
 
 async def test_the_check_that_fails_chooses_the_hint(repo: Path) -> None:
@@ -285,7 +285,7 @@ async def test_a_run_action_fills_the_form(repo: Path) -> None:
         "seeds": 2,
     }
     async with app_.run_test(size=(100, 30)) as pilot:
-        acts.start(app_, Action("run", "Train it", options, "file", 1), None)
+        step_actions.start(app_, Action("run", "Train it", options, "file", 1), None)
         await until(pilot, lambda: isinstance(app_.screen, LaunchScreen) and app_.screen.is_mounted)
         values = {
             name: app_.screen.query_one(f"#{name}", Input).value for name in ("file", "baseline")
@@ -305,7 +305,7 @@ async def test_a_command_that_trains_opens_the_form_too(repo: Path) -> None:
     app_ = app(repo)
     async with app_.run_test(size=(100, 40)) as pilot:
         line = "q1lab run gqa --set n_kv_head=1 --preset quick --seeds 1"
-        acts.command(app_, line.split())
+        step_actions.command(app_, line.split())
         await until(pilot, lambda: isinstance(app_.screen, LaunchScreen) and app_.screen.is_mounted)
         assert app_.screen.query_one("#more", Input).value == "n_kv_head=1"
         assert app_.screen.query_one("#seeds", Input).value == "1"

@@ -12,7 +12,7 @@ from q1lab.config import Config
 from q1lab.index.store import Store
 from q1lab.model import learner
 from q1lab.tui.app import Q1Lab
-from q1lab.tui.screens import acts
+from q1lab.tui.screens import step_actions
 from q1lab.tui.screens.commit import CommitScreen
 from q1lab.tui.screens.output import OutputScreen
 from q1lab.week import progress
@@ -38,7 +38,7 @@ def a_choice(store: Store, week: Week) -> None:
 
 
 def press(app: Q1Lab, command: str) -> None:
-    acts.start(app, Action("command", "Do it", {"command": command}, "x.md", 1), None)
+    step_actions.start(app, Action("command", "Do it", {"command": command}, "x.md", 1), None)
 
 
 def said(screen: CommitScreen, name: str = "message") -> str:

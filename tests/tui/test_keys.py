@@ -12,18 +12,18 @@ from textual.dom import DOMNode
 from textual.widgets import Button, Input, TextArea
 
 import q1lab.tui
-from q1lab.index import learned
+from q1lab.index import learner_tables
 from q1lab.index.store import Store
 from q1lab.journal import predictions
 from q1lab.tui.app import Q1Lab
 from q1lab.tui.keys import KEYS, check_keymap, key_name
 from q1lab.tui.screens.answer import AnswerScreen
 from q1lab.tui.screens.ask import AskScreen
-from q1lab.tui.screens.away import AwayScreen
 from q1lab.tui.screens.fields import FieldsScreen
 from q1lab.tui.screens.hint import HintScreen
 from q1lab.tui.screens.pick import PickScreen
 from q1lab.tui.screens.study import StudyScreen
+from q1lab.tui.screens.timer_question import AwayScreen
 from q1lab.week import progress
 from q1lab.week.clock import Question
 from tests.kit.lab_home import words
@@ -162,14 +162,14 @@ async def test_a_letter_counts_no_time_and_spends_no_hint() -> None:
         await until(pilot, lambda: isinstance(app.screen, PickScreen))
         await pilot.press(*"hay", "escape")
         with Store() as store:
-            assert learned.used_hints(store, LABEL, "rope") == []
+            assert learner_tables.used_hints(store, LABEL, "rope") == []
         await pilot.press("h")
         await until(pilot, lambda: isinstance(app.screen, PickScreen))
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, HintScreen))
         await settled(pilot)
         with Store() as store:
-            assert learned.used_hints(store, LABEL, "rope") == [1]
+            assert learner_tables.used_hints(store, LABEL, "rope") == [1]
         await pilot.press("escape")
         app.push_screen(AwayScreen(Question("idle", "a1", 600.0), "A1"))
         await until(pilot, lambda: isinstance(app.screen, AwayScreen))

@@ -12,7 +12,7 @@ import pytest
 from textual.widgets import OptionList
 
 from q1lab.index.store import Store
-from q1lab.study import launch, studies, told
+from q1lab.study import alerts, launch, studies
 from q1lab.study.series import SWEEP, Series
 from q1lab.study.states import State
 from q1lab.tracking import state as wandb_state
@@ -455,7 +455,7 @@ def test_the_end_of_a_planned_range_is_seen_as_one() -> None:
 
 
 async def test_a_divergence_and_a_stall_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(told, "EVERY", 0.0)
+    monkeypatch.setattr(alerts, "EVERY", 0.0)
     study = make_study(seeds=(0, 1))
     locked = hold(study.files.lock)
     train(study, "baseline", 0, 400, state=None)
@@ -465,7 +465,7 @@ async def test_a_divergence_and_a_stall_are_told(monkeypatch: pytest.MonkeyPatch
         await until(pilot, lambda: pilot.app.desk.taker._watches, "no look at it")
         train(study, "modified", 0, 200, state="diverged")
         await until(pilot, lambda: "A run of rope-1 diverged" in notices(pilot.app), "not told")
-        monkeypatch.setattr(told, "STALL", 0.0)
+        monkeypatch.setattr(alerts, "STALL", 0.0)
         stalled = "rope-1 has written nothing for 0 minutes"
         await until(pilot, lambda: stalled in notices(pilot.app), "the stall was not told")
     os.close(locked)

@@ -30,14 +30,14 @@ from q1lab.tui.widgets.chart_data import (
     ticks,
 )
 from q1lab.tui.widgets.diff_view import diff_text
+from q1lab.tui.widgets.lab_numbers import (
+    loss_words,
+    state_words,
+)
 from q1lab.tui.widgets.loss_chart import GUTTER, LossChart, single
 from q1lab.tui.widgets.palette import Palette
 from q1lab.tui.widgets.sparkline import BARS, GAP, scale, sparkline
 from q1lab.tui.widgets.study_words import heading
-from q1lab.tui.widgets.words import (
-    loss_words,
-    state_words,
-)
 from tests.kit.comparisons import make
 from tests.kit.lab_home import make_study
 

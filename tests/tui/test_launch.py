@@ -17,7 +17,7 @@ from q1lab.journal import predictions
 from q1lab.paths import content_dir
 from q1lab.study import kept, launch, studies
 from q1lab.study.command import Wish
-from q1lab.tui.screens import plans
+from q1lab.tui.screens import launch_plan
 from q1lab.tui.screens.lab import LabScreen
 from q1lab.tui.screens.launch import LaunchScreen
 from q1lab.tui.screens.study import StudyScreen
@@ -77,7 +77,7 @@ async def test_start_is_taken_before_the_estimate_and_one_lands_in_the_lab(
     fake_trainer()
     async with app().run_test(size=(100, 30)) as pilot:
         await until(pilot, lambda: isinstance(pilot.app.screen, StudyScreen))
-        plans.launch(pilot.app, Wish("rope", seeds="1", overrides={"max_iters": "40"}))
+        launch_plan.launch(pilot.app, Wish("rope", seeds="1", overrides={"max_iters": "40"}))
         await until(pilot, lambda: isinstance(pilot.app.screen, LaunchScreen))
         screen = pilot.app.screen
         await until(pilot, lambda: not screen.query_one("#start", Button).disabled)
@@ -97,7 +97,7 @@ async def test_the_seeds_that_a_verdict_names_are_planned(
     finish(study)
     async with app().run_test(size=(100, 30)) as pilot:
         await until(pilot, lambda: isinstance(pilot.app.screen, StudyScreen))
-        plans.more_seeds(pilot.app, study, 9)
+        launch_plan.more_seeds(pilot.app, study, 9)
         await until(pilot, lambda: isinstance(pilot.app.screen, LaunchScreen))
         await until(pilot, lambda: pilot.app.screen.query("#seeds"))
         wish = pilot.app.screen.wish()

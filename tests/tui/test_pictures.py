@@ -12,7 +12,7 @@ from textual.pilot import Pilot
 from q1lab import paths
 from q1lab.config import Config
 from q1lab.index.store import Store
-from q1lab.journal import artifacts, reading
+from q1lab.journal import artifacts, papers
 from q1lab.tui.screens.verdict import VerdictScreen
 from q1lab.tui.widgets.loss_chart import LossChart
 from q1lab.tui.widgets.reader import Reader
@@ -94,8 +94,8 @@ async def test_picture_of_the_help(picture: Picture) -> None:
 async def test_picture_of_the_progress(picture: Picture) -> None:
     def a_quarter(store: Store, week: Week) -> None:
         some_progress(store, week)
-        reading.add(store, "RoFormer", link="https://arxiv.org/abs/2104.09864", week=week.label)
-        reading.finish(store, "RoFormer")
+        papers.add(store, "RoFormer", link="https://arxiv.org/abs/2104.09864", week=week.label)
+        papers.finish(store, "RoFormer")
         artifacts.add(store, "repo", "transformer-from-scratch", location="https://example.org/t")
 
     async def go(pilot: Pilot[Any]) -> None:

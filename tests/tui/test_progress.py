@@ -12,7 +12,7 @@ from textual.widgets import Input, RichLog, Select
 from q1lab import paths
 from q1lab.config import Config
 from q1lab.index.store import Store
-from q1lab.journal import reading
+from q1lab.journal import papers
 from q1lab.tui.app import Q1Lab
 from q1lab.tui.screens.document import DocumentScreen
 from q1lab.tui.screens.fields import FieldsScreen
@@ -86,7 +86,7 @@ async def test_papers_and_artifacts_are_added_ticked_and_removed() -> None:
         await pilot.press("delete", "tab", "enter")
         await until(pilot, lambda: "transformer-from-scratch" not in rows_of(app, "artifacts"))
     with Store() as store:
-        assert [paper["title"] for paper in reading.papers(store)] == ["RoFormer [v5]"]
+        assert [paper["title"] for paper in papers.papers(store)] == ["RoFormer [v5]"]
 
 
 async def test_a_statement_is_ticked_here_too_and_the_card_is_copied() -> None:

@@ -14,12 +14,12 @@ from textual.widgets import Button, Input, Markdown, Static, TextArea
 
 from q1lab import config
 from q1lab.config import Config
-from q1lab.index import ingest, learned
+from q1lab.index import ingest, learner_tables
 from q1lab.index.store import Store
-from q1lab.journal import evidence, posts, predictions, reading
-from q1lab.tui import sheets
+from q1lab.journal import evidence, papers, posts, predictions
+from q1lab.tui import pages
 from q1lab.tui.palette import tick_boxes
-from q1lab.tui.screens import acts
+from q1lab.tui.screens import step_actions
 from q1lab.tui.screens.answer import AnswerScreen
 from q1lab.tui.screens.ask import AskScreen
 from q1lab.tui.screens.commit import CommitScreen
@@ -33,8 +33,8 @@ from q1lab.tui.screens.recall import RecallScreen
 from q1lab.tui.screens.study import StudyScreen
 from q1lab.tui.screens.too_small import TooSmallScreen
 from q1lab.tui.screens.welcome import WelcomeScreen
-from q1lab.tui.widgets.pieces import ActionPiece, FoldPiece, NextPiece, StepPiece
-from q1lab.tui.widgets.placeline import PlaceLine
+from q1lab.tui.widgets.page_blocks import ActionPiece, FoldPiece, NextPiece, StepPiece
+from q1lab.tui.widgets.place_line import PlaceLine
 from q1lab.tui.widgets.reader import Reader
 from q1lab.tui.widgets.week_tree import WeekTree
 from q1lab.week import progress
@@ -75,7 +75,7 @@ async def test_what_one_looks_at_stays_in_sight_in_another_width(width: int) -> 
 
     def begun_here(store: Store, week: Week) -> None:
         progress.tick(store, week.label, "a1-trains", True)
-        learned.add_seconds(store, week.label, {"a1": 60})  # a first visit starts at the top
+        learner_tables.add_seconds(store, week.label, {"a1": 60})  # a first visit starts at the top
 
     async with running(begun_here, size=(width, 24)) as (app, pilot):
         reader = app.screen.query_one(Reader)
@@ -194,7 +194,7 @@ async def test_a_key_explains_the_words_of_the_step_and_the_page() -> None:
         await until(pilot, lambda: isinstance(app.screen, GlossaryScreen))
         screen = app.screen
         assert isinstance(screen, GlossaryScreen)
-        page = "\n".join(map(sheets.text_of, study.sheet.blocks))
+        page = "\n".join(map(pages.text_of, study.sheet.blocks))
         used = app.week.terms_in(page)
         assert len(app.week.terms) > len(used) > 3
         assert set(screen.terms[: len(used)]) == set(used)
@@ -375,7 +375,7 @@ async def test_the_first_start_shows_all_of_itself_in_the_smallest_terminal(tmp_
 
 async def test_text_and_steps_are_one_page_in_the_order_of_the_content() -> None:
     async with running() as (app, _):
-        sheet = sheets.find(app.week, "a1")
+        sheet = pages.find(app.week, "a1")
         assert sheet is not None
         reader = app.screen.query_one(Reader)
         shown = [
@@ -395,7 +395,7 @@ async def test_every_word_of_every_page_is_there_and_nothing_is_under_the_scroll
     async with running(size=size) as (app, pilot):
         reader = app.screen.query_one(Reader)
         await until(pilot, lambda: reader.rich)
-        for sheet in sheets.sheets(app.week):
+        for sheet in pages.sheets(app.week):
             app.screen.open_sheet(sheet.id)  # type: ignore[attr-defined]
             await until(pilot, lambda: all(piece.size.width for piece in reader.pieces))
             room = reader.scrollable_content_region.right
@@ -456,7 +456,7 @@ async def test_the_first_open_step_is_found_from_the_end_of_its_page() -> None:
 
 async def test_overview_and_introductions_are_pages_and_enter_goes_on() -> None:
     async with running(size=(120, 40)) as (app, pilot):
-        names = [sheet.id for sheet in sheets.sheets(app.week)]
+        names = [sheet.id for sheet in pages.sheets(app.week)]
         assert names[:3] == [":week", ":a", "a1"]
         app.screen.open_sheet(":week")  # type: ignore[attr-defined]
         await until(pilot, lambda: "Why this week matters" in words(app))
@@ -495,7 +495,7 @@ async def test_a_text_of_ones_own_is_named_in_the_app_and_checked(tmp_path: Path
     own = tmp_path / "own.txt"
     own.write_text("abcdefghij " * 200)
     async with running(notifications=True) as (app, pilot):
-        acts.command(app, ["q1lab", "data"])
+        step_actions.command(app, ["q1lab", "data"])
         for typed, said in ((str(tmp_path / "no.txt"), "no such file"), (str(own), "2,200 in all")):
             await until(pilot, lambda: app.screen.query(Input))
             app.screen.query_one(Input).value = typed
@@ -712,7 +712,7 @@ async def test_a_step_says_why_its_tick_is_gone(tmp_path: Path) -> None:
 
 async def test_what_a_command_prints_opens_in_a_pane(tmp_path: Path) -> None:
     async with running(config=Config(repo=tmp_path)) as (app, pilot):
-        acts.command(app, ["q1lab", "status"])
+        step_actions.command(app, ["q1lab", "status"])
         await until(pilot, lambda: isinstance(app.screen, OutputScreen) and app.screen.code == 0)
         assert "No study yet" in app.screen.said  # type: ignore[attr-defined]
         await pilot.press("escape")
@@ -800,7 +800,7 @@ async def test_a_form_does_what_a_step_has_to_be_filled_in_with() -> None:
         await settled(pilot)
         await settled(pilot)
         with Store() as store:
-            found = reading.papers(store)
+            found = papers.papers(store)
         assert [(one["title"], one["depth"], bool(one["done"])) for one in found] == [
             ("RoFormer", "deep", True)
         ]

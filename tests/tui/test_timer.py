@@ -8,11 +8,11 @@ from pathlib import Path
 from textual.widgets import Button, Input
 
 from q1lab.files import is_locked
-from q1lab.index import learned
+from q1lab.index import learner_tables
 from q1lab.index.store import Store
 from q1lab.tui.app import Q1Lab
-from q1lab.tui.screens.away import AwayScreen
 from q1lab.tui.screens.study import StudyScreen
+from q1lab.tui.screens.timer_question import AwayScreen
 from q1lab.week import progress
 from tests.kit.lab_home import words
 from tests.kit.tui_home import FakeClocks, prepared, running, settled, until
@@ -74,7 +74,8 @@ async def test_it_counts_for_a_part_while_that_part_is_open() -> None:
 async def test_past_the_budget_it_goes_on_in_another_tone_and_says_so_once() -> None:
     clocks = FakeClocks()
     app = prepared(
-        lambda store, week: learned.add_seconds(store, week.label, {"a1": 899}), clocks=clocks
+        lambda store, week: learner_tables.add_seconds(store, week.label, {"a1": 899}),
+        clocks=clocks,
     )
     async with app.run_test(size=(100, 30)) as pilot:
         await settled(pilot)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from q1lab import paths
 from q1lab.commands.content import content as command
 from q1lab.errors import Problem
-from q1lab.tui.sheets import text_of
+from q1lab.tui.pages import text_of
 from q1lab.week import cuts
 from q1lab.week.content import check, load, skeleton
 from q1lab.week.model import STEP_KINDS, Action, ContentProblem, Fold, Step, Text, Week

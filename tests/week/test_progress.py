@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from q1lab import paths
 from q1lab.errors import Problem
-from q1lab.index import learned
+from q1lab.index import learner_tables
 from q1lab.index.store import Store
 from q1lab.week import content, progress
 from q1lab.week.model import Week
@@ -83,7 +83,7 @@ def test_an_answer_that_is_too_long_is_refused_and_changes_nothing(store: Store)
 
 def test_weeks_do_not_mix(store: Store) -> None:
     progress.tick(store, WEEK, "s", True)
-    learned.add_seconds(store, WEEK, {"a1": 60})
+    learner_tables.add_seconds(store, WEEK, {"a1": 60})
     assert progress.read(store, "other") == progress.Progress()
 
 
@@ -154,29 +154,33 @@ def test_a_changed_mind_keeps_two_records(store: Store) -> None:
     label = week.label
     for_the_week = ("a1-guess", "b2-draft", "c1-outline", "c3-insights")
     its_own = ("a1-why", "a2-skim", "a3-sketch", "a3-delta", "b2-numbers", "b3-verdict")
-    learned.note_file(store, label, "swiglu", "/repo/swiglu.py", "model.py")  # this chooses it
+    learner_tables.note_file(
+        store, label, "swiglu", "/repo/swiglu.py", "model.py"
+    )  # this chooses it
     for step in (*for_the_week, *its_own, "a2-swiglu-s2"):
         progress.answer(store, label, step, f"swiglu: {step}")
     for step in ("b1-write", "b3-merge", "c1-begin"):
         progress.tick(store, label, step, True)
-    first, file = progress.read(store, label), learned.modification(store, label)
+    first, file = progress.read(store, label), learner_tables.modification(store, label)
     assert file is not None
 
     progress.choose(store, week, "rope")
     now = progress.read(store, label)
     assert now.done & {*its_own, "b1-write", "b3-merge"} == set()
     assert now.done >= {*for_the_week, "c1-begin"}
-    row = learned.modification(store, label)
+    row = learner_tables.modification(store, label)
     assert row is not None
     assert (row["variant"], row["file"]) == ("rope", None)
-    assert learned.own_names(row) == {"rope"}
+    assert learner_tables.own_names(row) == {"rope"}
     told = progress.record_of(store, week, "swiglu")
     assert told.of("a3-sketch").answer == "swiglu: a3-sketch"
     assert progress.record_of(store, week, "gqa").of("a3-sketch").answer is None
     progress.answer(store, label, "a3-sketch", "rope")
     progress.answer(store, label, "b2-draft", "newer")
-    learned.note_file(store, label, "gqa", "/repo/gqa.py", "model.py")  # made, and not chosen
-    assert learned.chosen(store, label) == "rope"
+    learner_tables.note_file(
+        store, label, "gqa", "/repo/gqa.py", "model.py"
+    )  # made, and not chosen
+    assert learner_tables.chosen(store, label) == "rope"
 
     progress.choose(store, week, "swiglu")
     now = progress.read(store, label)
@@ -185,7 +189,7 @@ def test_a_changed_mind_keeps_two_records(store: Store) -> None:
         key: record for key, record in first.records.items() if key not in changed
     }
     assert now.of("b2-draft").answer == "newer"
-    back = learned.modification(store, label)
+    back = learner_tables.modification(store, label)
     assert back is not None
     assert tuple(back) == tuple(file)
     for name, sketch in (("rope", "rope"), ("gqa", None), ("swiglu", "swiglu: a3-sketch")):

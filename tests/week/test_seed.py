@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from q1lab.tui.sheets import sheets
-from q1lab.tui.widgets.pieces import FoldPiece, StepPiece, pieces_of
+from q1lab.tui.pages import sheets
+from q1lab.tui.widgets.page_blocks import FoldPiece, StepPiece, pieces_of
 from q1lab.week.content import load
 from q1lab.week.model import Week
 from tests.kit.places import ROOT

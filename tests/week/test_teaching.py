@@ -22,8 +22,8 @@ from q1lab.cli import cli, run
 from q1lab.index.store import Store
 from q1lab.study import command, studies
 from q1lab.study.command import of_argv
-from q1lab.tui.sheets import text_of
-from q1lab.week import blocks, numbers, progress
+from q1lab.tui.pages import text_of
+from q1lab.week import code_runner, numbers, progress
 from q1lab.week.content import check, load
 from q1lab.week.lint import table_minutes
 from q1lab.week.model import Fold, Step, Text, Week
@@ -260,8 +260,8 @@ def test_how_often_the_floor_is_wider_than_the_interval() -> None:
 
 
 def test_intervals_in_the_text_are_drawn_as_the_program_draws_them() -> None:
-    from q1lab.compare.record import Interval
-    from q1lab.compare.text import lines
+    from q1lab.compare.comparison import Interval
+    from q1lab.compare.terminal import lines
     from tests.compare.test_verdict import CASES
 
     shown = lines(replace(CASES["helps"], floor=Interval(-0.01, 0.01)), 80)
@@ -444,7 +444,7 @@ def test_the_first_test_fails_before_the_change(
 
 
 def test_every_block_of_python_runs(week: Week) -> None:
-    assert [str(finding) for finding in blocks.run(week, ROOT / "labs" / "models")] == []
+    assert [str(finding) for finding in code_runner.run(week, ROOT / "labs" / "models")] == []
     assert len(week.code) > 20
 
 
@@ -521,7 +521,7 @@ SAME = {"rope": _rope, "rmsnorm": _rmsnorm, "swiglu": _swiglu, "gqa": _gqa}
 def test_a_block_that_fails_is_named_with_its_line(folder: Path) -> None:
     edit(folder / "mix.md", "First.", "First.\n\n```python\nx = 1\n1 / 0\n```")
     assert said(folder) == []
-    found = blocks.run(load(folder), ROOT / "labs" / "models")
+    found = code_runner.run(load(folder), ROOT / "labs" / "models")
     assert [str(one) for one in found] == [
         "mix.md:35: this block of Python fails: ZeroDivisionError: division by zero"
     ]
@@ -535,9 +535,9 @@ def test_a_figure_is_what_its_script_prints(folder: Path) -> None:
     week = load(folder)
     figure = next(b for p in week.parts() for b in p.blocks if isinstance(b, Fold))
     assert figure.frames == ("cold\n|", "hot\n||||")
-    assert blocks.run(week, ROOT / "labs" / "models") == []
+    assert code_runner.run(week, ROOT / "labs" / "models") == []
     edit(folder / "files" / "oven.txt", "||||", "|||")
-    assert [str(one) for one in blocks.run(load(folder), ROOT / "labs" / "models")] == [
+    assert [str(one) for one in code_runner.run(load(folder), ROOT / "labs" / "models")] == [
         "files/oven.py:1: this block of Python fails: ValueError: the figure beside it (.txt) is not "
         "what it prints"
     ]
@@ -804,7 +804,7 @@ def test_reading_a_week_runs_nothing(
     check(folder)
     load(folder)
     assert not mark.exists()
-    blocks.run(load(folder), ROOT / "labs" / "models")
+    code_runner.run(load(folder), ROOT / "labs" / "models")
     assert mark.exists()
 
 

@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from q1lab.files import open_private
-from q1lab.study import children, launch, looking, machine
-from q1lab.study.engines import record
+from q1lab.study import children, early_stopping, launch, machine
+from q1lab.study.engines import state
 from q1lab.study.engines.base import Crew, Engine, log
 from q1lab.study.events import has_ended
 from q1lab.study.studies import Study
@@ -50,10 +50,10 @@ class Trainers(Crew):
         self.files = study.files
         self.jobs = study.jobs
         self.workers: list[subprocess.Popen[bytes]] = []
-        self.looks = looking.Looks(study)
+        self.looks = early_stopping.Looks(study)
 
     def run(self) -> None:
-        record.forget(self.files.root)  # what an engine of an earlier launch said last
+        state.forget(self.files.root)  # what an engine of an earlier launch said last
         log(
             f"launch {self.launch} of {self.study.id}: {len(self.left())} runs, {self.jobs} at once"
         )
@@ -102,8 +102,8 @@ class Trainers(Crew):
         for worker in self.workers:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 worker.wait(launch.GRACE)
-        self.study = looking.end_after(self.study, end)
-        self.looks = looking.Looks(self.study)
+        self.study = early_stopping.end_after(self.study, end)
+        self.looks = early_stopping.Looks(self.study)
 
     def left(self) -> list[str]:
         """Runs that nobody has claimed in this launch and that have not ended before."""

@@ -16,8 +16,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from q1lab.files import open_regular, utc_now
-from q1lab.study import looking
-from q1lab.study.engines import base, record
+from q1lab.study import early_stopping
+from q1lab.study.engines import base, state
 from q1lab.study.engines.base import (
     CANCELLED,
     LOST,
@@ -31,8 +31,8 @@ from q1lab.study.engines.base import (
     Seen,
     log,
 )
-from q1lab.study.engines.lines import append, there_of_0_1
-from q1lab.study.engines.record import Word
+from q1lab.study.engines.event_lines import append, there_of_0_1
+from q1lab.study.engines.state import Word
 from q1lab.study.events import has_ended, last_event
 from q1lab.study.studies import Study
 
@@ -96,7 +96,7 @@ class Crew(base.Crew):
         self.beside = beside
         """Called after every look: the runner keeps the W&B relay going, and tells people."""
         self.files = study.files
-        self.looks = looking.Looks(study)
+        self.looks = early_stopping.Looks(study)
         self._events: dict[str, Events] = {}
         self.cursor = 0
         """Number of the job's last line that this process had."""
@@ -106,7 +106,7 @@ class Crew(base.Crew):
         self.answered = ""
         """When the engine last answered this process (UTC)."""
         self.pause = PAUSE
-        known = record.read(self.files.root)
+        known = state.read(self.files.root)
         if known is not None and not known.over:
             self.word = known
             self.stopping = known.told and self.looks.known_after() is None
@@ -125,7 +125,7 @@ class Crew(base.Crew):
                 cells={cell: Seen(WAITING) for cell in cells},
                 before=self._before(job),
             )
-            record.write(self.files.root, self.word)
+            state.write(self.files.root, self.word)
 
     def run(self) -> None:
         """Until nothing of the study is left at the engine.
@@ -252,8 +252,8 @@ class Crew(base.Crew):
         when nothing of the study is at the engine."""
         end = None if self.stopping else self.looks.known_after()
         if end is not None:
-            self.study = looking.end_after(self.study, end)
-            self.looks = looking.Looks(self.study)
+            self.study = early_stopping.end_after(self.study, end)
+            self.looks = early_stopping.Looks(self.study)
 
     def _batch(self, launch: int) -> tuple[str, ...]:
         """The cells to hand over now: all that the launch has to train, of a planned range those
@@ -267,7 +267,7 @@ class Crew(base.Crew):
 
     def _put(self, **changes: object) -> None:
         self.word = replace(self.word, **changes)  # type: ignore[arg-type]
-        record.write(self.files.root, self.word)
+        state.write(self.files.root, self.word)
 
     def _job(self, launch: int, number: int, cells: tuple[str, ...]) -> Job:
         # a name of its own: another q1lab on the same cluster may have a study of the same name

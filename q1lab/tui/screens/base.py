@@ -15,9 +15,9 @@ from textual.widgets import Static
 
 from q1lab.files import plain
 from q1lab.tui.snapshot import Snapshot
-from q1lab.tui.widgets.keyline import KeyLine
-from q1lab.tui.widgets.sayline import SayLine
-from q1lab.tui.widgets.topline import TopLine
+from q1lab.tui.widgets.key_line import KeyLine
+from q1lab.tui.widgets.message_line import SayLine
+from q1lab.tui.widgets.top_line import TopLine
 
 if TYPE_CHECKING:
     from q1lab.tui.app import Q1Lab

@@ -17,7 +17,7 @@ from q1lab.files import plain
 from q1lab.journal import evidence
 from q1lab.model import learner, parents
 from q1lab.model.checks import CheckReport, CheckResult, run_checks
-from q1lab.tui import editing, sheets
+from q1lab.tui import editing, pages
 from q1lab.tui.checking import Round, Stamp, stamp
 from q1lab.tui.keys import bindings
 from q1lab.tui.screens.base import OwnScreen
@@ -25,10 +25,10 @@ from q1lab.tui.screens.hint import HintScreen, hints
 from q1lab.tui.widgets.check_words import Results, against_source, ending, heading
 from q1lab.tui.widgets.diff_view import diff_text
 from q1lab.tui.widgets.fitted import Fitted
-from q1lab.tui.widgets.keyline import KeyLine
+from q1lab.tui.widgets.key_line import KeyLine
+from q1lab.tui.widgets.message_line import SayLine
 from q1lab.tui.widgets.palette import palette
 from q1lab.tui.widgets.reader import Reader
-from q1lab.tui.widgets.sayline import SayLine
 from q1lab.week import progress as domain
 
 POLL = 1.0
@@ -170,7 +170,7 @@ class CheckScreen(OwnScreen[None]):
     def action_text(self) -> None:
         """The part's text in the diff's place, and back; narrow, it takes the checks' place."""
         self.toggle_class("-text")
-        reader, sheet = self.query_one(Reader), sheets.find(self.q1.week, self.q1.part_id)
+        reader, sheet = self.query_one(Reader), pages.find(self.q1.week, self.q1.part_id)
         if self.has_class("-text") and sheet is not None:
             reader.enrich()
             reader.fill(sheet, self.q1.snapshot.progress)

@@ -16,7 +16,7 @@ from q1lab import config
 from q1lab.errors import Problem
 from q1lab.files import plain
 from q1lab.index.store import Store
-from q1lab.tui.beside import beside
+from q1lab.tui.background import beside
 from q1lab.tui.screens.base import Dialog
 from q1lab.tui.widgets.diff_view import diff_text
 from q1lab.tui.widgets.palette import palette
@@ -29,16 +29,16 @@ if TYPE_CHECKING:
 
 def offers(argv: Sequence[str]) -> bool:
     """Whether ``CommitScreen`` can do what the command does."""
-    from q1lab.documents import typed
+    from q1lab.documents import commit_commands
 
-    return typed.is_one(argv)
+    return commit_commands.is_one(argv)
 
 
 def asks_before(argv: Sequence[str]) -> bool:
     """Whether the command commits, and the learner wants to see commits before they are made."""
-    from q1lab.documents import typed
+    from q1lab.documents import commit_commands
 
-    return typed.commits(argv) and config.load().ask_before_commit
+    return commit_commands.commits(argv) and config.load().ask_before_commit
 
 
 def open_for(app: Q1Lab, argv: Sequence[str], folder: Path) -> None:
@@ -90,10 +90,10 @@ class CommitScreen(Dialog[bool]):
 
     def _propose(self) -> tuple[Change | None, tuple[Path, ...], str]:
         """In a thread: the proposal, the files that it would change, and the branch."""
-        from q1lab.documents import typed
+        from q1lab.documents import commit_commands
 
         with Store(self.database) as store:
-            found = typed.of_command(self.argv, store, self.week, self.folder)
+            found = commit_commands.of_command(self.argv, store, self.week, self.folder)
         if found is None:
             return None, (), ""
         branch = (found.repo.head().branch or "a detached HEAD") if found.repo else ""

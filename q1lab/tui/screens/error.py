@@ -9,7 +9,7 @@ from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.widgets import Button, Static
 
-from q1lab.tui.outside import copy
+from q1lab.tui.desktop import copy
 from q1lab.tui.screens.base import Dialog, Scroll
 
 

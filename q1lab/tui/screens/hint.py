@@ -11,7 +11,7 @@ from textual.containers import VerticalScroll
 from textual.widgets import Markdown, Static
 
 from q1lab.files import plain
-from q1lab.index import learned
+from q1lab.index import learner_tables
 from q1lab.model import learner
 from q1lab.model.learner import STAGES, Hint
 from q1lab.tui.screens.base import Dialog
@@ -76,7 +76,9 @@ def hints(app: Q1Lab, variant: str | None, failing: Sequence[CheckResult] = ()) 
             hint = next((one for one in found if str(one.stage) == stage), None)
             if hint is not None:
                 helped = (one for one in failing if one.name in hint.checks)
-                app.desk.ask(lambda store: learned.use_hint(store, week.label, variant, hint.stage))
+                app.desk.ask(
+                    lambda store: learner_tables.use_hint(store, week.label, variant, hint.stage)
+                )
                 app.push_screen(HintScreen.of(hint, next(iter((*helped, *failing)), None)))
 
         app.push_screen(PickScreen(f"Hints for {variant}: the week notes what you saw", rows), show)

@@ -15,9 +15,9 @@ from q1lab.index.view import RunView
 from q1lab.study import children
 from q1lab.study.states import ENDED, MISSING
 from q1lab.tui.keys import bindings
-from q1lab.tui.screens import plans
-from q1lab.tui.screens.acting import StudyActs
+from q1lab.tui.screens import launch_plan
 from q1lab.tui.screens.base import Page
+from q1lab.tui.screens.study_actions import StudyActs
 from q1lab.tui.snapshot import Focus, Snapshot
 from q1lab.tui.widgets import forest
 from q1lab.tui.widgets.chart_data import chart_data
@@ -165,7 +165,7 @@ class LabScreen(StudyActs, Page):
         return self.query_one(Grid).selected
 
     def action_run(self) -> None:
-        plans.launch(self.q1)
+        launch_plan.launch(self.q1)
 
     # ── which study, which part of it
 

@@ -20,17 +20,17 @@ from q1lab.model import diffs, learner, parents
 from q1lab.study import kept
 from q1lab.study.command import DEFAULT_DATA, Wish
 from q1lab.tui import editing
-from q1lab.tui.beside import beside
+from q1lab.tui.background import beside
 from q1lab.tui.keys import bindings
 from q1lab.tui.messages import Failed
 from q1lab.tui.screens.base import OwnScreen
 from q1lab.tui.screens.drafts import Drafted
 from q1lab.tui.widgets.diff_view import diff_text
-from q1lab.tui.widgets.keyline import KeyLine
+from q1lab.tui.widgets.key_line import KeyLine
 from q1lab.tui.widgets.launch_form import LaunchForm
 from q1lab.tui.widgets.launch_words import estimate, prediction_words
+from q1lab.tui.widgets.message_line import SayLine
 from q1lab.tui.widgets.palette import palette
-from q1lab.tui.widgets.sayline import SayLine
 
 if TYPE_CHECKING:
     from q1lab.planning import Plan

@@ -17,8 +17,8 @@ from textual.widgets import RichLog
 from q1lab.errors import FAILED
 from q1lab.files import plain
 from q1lab.study import children
+from q1lab.tui.desktop import copy
 from q1lab.tui.editing import folder
-from q1lab.tui.outside import copy
 from q1lab.tui.screens.base import Dialog
 
 if TYPE_CHECKING:

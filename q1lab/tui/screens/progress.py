@@ -13,10 +13,10 @@ from textual.widgets import OptionList
 from q1lab.acts import ACTS
 from q1lab.formats import hours
 from q1lab.index.store import Store
-from q1lab.journal import artifacts, reading
+from q1lab.journal import artifacts, papers
 from q1lab.tui import progress_rows as rows
+from q1lab.tui.desktop import copy
 from q1lab.tui.keys import bindings
-from q1lab.tui.outside import copy
 from q1lab.tui.progress_rows import Look
 from q1lab.tui.screens import forms
 from q1lab.tui.screens.ask import AskScreen
@@ -123,7 +123,7 @@ class ProgressScreen(Page):
             self._ask(
                 f"Did you read {row.key['title']}? The log keeps the day.",
                 "It is read",
-                lambda store: reading.finish(store, str(row.key["id"])),
+                lambda store: papers.finish(store, str(row.key["id"])),
             )
 
     def action_edit(self) -> None:

@@ -11,13 +11,13 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import DataTable, Input, Static
 
 from q1lab.compare import results
-from q1lab.compare.keeping import kept
-from q1lab.compare.record import Comparison
+from q1lab.compare.cache import kept
+from q1lab.compare.comparison import Comparison
 from q1lab.compare.results import ResultLine
 from q1lab.formats import cut_middle
 from q1lab.index import labels
 from q1lab.tui.keys import bindings
-from q1lab.tui.screens.acting import StudyActs
+from q1lab.tui.screens.study_actions import StudyActs
 from q1lab.tui.snapshot import Snapshot
 from q1lab.tui.widgets.chart_data import ChartData, curves
 from q1lab.tui.widgets.forest import ForestPlot

@@ -16,14 +16,14 @@ from q1lab.index.view import RunView
 from q1lab.study.states import ENDED, MARKS
 from q1lab.study.studies import Study
 from q1lab.study.tail import Tail
+from q1lab.tui.desktop import copy
 from q1lab.tui.keys import bindings
-from q1lab.tui.outside import copy
 from q1lab.tui.screens.base import OwnScreen
 from q1lab.tui.snapshot import Snapshot
-from q1lab.tui.widgets.keyline import KeyLine
+from q1lab.tui.widgets.key_line import KeyLine
+from q1lab.tui.widgets.lab_numbers import loss_words, state_words
+from q1lab.tui.widgets.message_line import SayLine
 from q1lab.tui.widgets.palette import palette
-from q1lab.tui.widgets.sayline import SayLine
-from q1lab.tui.widgets.words import loss_words, state_words
 
 EVERY = 0.5
 MOST_LINES = 5_000

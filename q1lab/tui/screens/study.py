@@ -11,15 +11,15 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 
-from q1lab.tui import editing, sheets
+from q1lab.tui import editing, pages
 from q1lab.tui.keys import bindings
-from q1lab.tui.screens import acts
+from q1lab.tui.pages import Sheet, text_of
+from q1lab.tui.screens import step_actions
 from q1lab.tui.screens.base import Page
-from q1lab.tui.sheets import Sheet, text_of
 from q1lab.tui.snapshot import Snapshot
-from q1lab.tui.widgets.partline import PartLine
-from q1lab.tui.widgets.pieces import FoldPiece, NextPiece
-from q1lab.tui.widgets.placeline import PlaceLine
+from q1lab.tui.widgets.page_blocks import FoldPiece, NextPiece
+from q1lab.tui.widgets.part_line import PartLine
+from q1lab.tui.widgets.place_line import PlaceLine
 from q1lab.tui.widgets.reader import Reader
 from q1lab.tui.widgets.week_tree import WeekTree
 from q1lab.week import progress as domain
@@ -46,7 +46,7 @@ class StudyScreen(Page):
             yield WeekTree()
             with Vertical(id="part"):
                 yield PartLine()
-                yield Reader(sheet, self.q1.snapshot.progress, sheets.after(self.week, sheet.id))
+                yield Reader(sheet, self.q1.snapshot.progress, pages.after(self.week, sheet.id))
                 yield PlaceLine()
 
     # ── what is shown
@@ -64,7 +64,7 @@ class StudyScreen(Page):
         """The open page."""
         if self.q1.part_id != self._part:
             self.sheet_id = self._part = self.q1.part_id
-        found = sheets.find(self.week, self.sheet_id)
+        found = pages.find(self.week, self.sheet_id)
         if found is None:  # the first look, or a week that changed under the app
             setup = self.q1.setup
             session = (
@@ -77,7 +77,7 @@ class StudyScreen(Page):
                 else domain.left_off(self.week, progress)
             )
             self.q1.part_id = self._part = self.sheet_id = part.id
-            found = sheets.find(self.week, part.id)
+            found = pages.find(self.week, part.id)
             assert found is not None
         return found
 
@@ -102,7 +102,7 @@ class StudyScreen(Page):
         progress, sheet = self.q1.snapshot.progress, self.sheet
         self.query_one(WeekTree).fill(self.week, progress, sheet.id, self.q1.timed_part)
         self.query_one(PartLine).fill(self.week, sheet, progress)
-        self.reader.fill(sheet, progress, sheets.after(self.week, sheet.id), at)
+        self.reader.fill(sheet, progress, pages.after(self.week, sheet.id), at)
         self._ask()
         if not self.reader.rich:
             self.q1.after_first_paint(self.reader.enrich)
@@ -188,18 +188,18 @@ class StudyScreen(Page):
             piece.toggle()
             self.reader.follow()
         elif isinstance(row, Action):
-            acts.start(self.q1, row, self.step)
-        elif isinstance(row, Step) and not acts.form(self.q1, row):
+            step_actions.start(self.q1, row, self.step)
+        elif isinstance(row, Step) and not step_actions.form(self.q1, row):
             if len(row.actions) > 1:  # which of them is for the learner to say
                 self.reader.move(1)
             elif row.actions:
-                acts.start(self.q1, row.actions[0], row)
-            elif not acts.filled_in(self.q1, row):
+                step_actions.start(self.q1, row.actions[0], row)
+            elif not step_actions.filled_in(self.q1, row):
                 self._turn(row)
 
     def action_write(self) -> None:
         step = self.reader.current
-        if not isinstance(step, Step) or not acts.form(self.q1, step):
+        if not isinstance(step, Step) or not step_actions.form(self.q1, step):
             self.notify("There is nothing to write here. Enter does it; Space ticks a step.")
 
     def action_editor(self) -> None:
@@ -220,10 +220,10 @@ class StudyScreen(Page):
         if action is None:
             self.notify("Nothing to start here: rows with → start something.")
         else:
-            acts.start(self.q1, action, self.step)
+            step_actions.start(self.q1, action, self.step)
 
     def action_next(self, by: int) -> None:
-        found = sheets.after(self.week, self.sheet.id, by)
+        found = pages.after(self.week, self.sheet.id, by)
         if found is not None:
             self.open_sheet(found.id)
 
@@ -238,7 +238,7 @@ class StudyScreen(Page):
 
         rows, about = [], {}
         for part in self.week.parts():
-            name = f"{sheets.part_name(part)} {part.title}"
+            name = f"{pages.part_name(part)} {part.title}"
             rows.append((part.id, Content.styled(name, "bold")))
             about[part.id] = name
             for step in part.steps:
@@ -305,10 +305,10 @@ class StudyScreen(Page):
             )
 
     def action_open_link(self, url: str) -> None:
-        acts.open_url(self.q1, url)
+        step_actions.open_url(self.q1, url)
 
     def action_copy(self) -> None:
-        acts.copy(self.q1, self.reader.current)
+        step_actions.copy(self.q1, self.reader.current)
 
     def action_timer(self) -> None:
         self.q1.action_timer_here()

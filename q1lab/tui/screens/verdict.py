@@ -12,27 +12,27 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.widgets import Static
 
-from q1lab.compare import budget, together
-from q1lab.compare import text as verdict
-from q1lab.compare.record import Comparison
-from q1lab.compare.together import Together
+from q1lab.compare import budget, series_table
+from q1lab.compare import terminal as verdict
+from q1lab.compare.comparison import Comparison
+from q1lab.compare.series_table import Together
 from q1lab.errors import Problem
 from q1lab.index.store import Store
 from q1lab.journal import evidence
 from q1lab.study import studies
+from q1lab.tui.desktop import copy
 from q1lab.tui.keys import bindings
-from q1lab.tui.outside import copy
-from q1lab.tui.screens import plans
+from q1lab.tui.screens import launch_plan
 from q1lab.tui.screens.base import OwnScreen
 from q1lab.tui.snapshot import Snapshot
 from q1lab.tui.widgets import forest
 from q1lab.tui.widgets.chart_data import ChartData, curves
 from q1lab.tui.widgets.fitted import Fitted
 from q1lab.tui.widgets.forest import Forest, draw
-from q1lab.tui.widgets.keyline import KeyLine
+from q1lab.tui.widgets.key_line import KeyLine
 from q1lab.tui.widgets.loss_chart import LossChart
+from q1lab.tui.widgets.message_line import SayLine
 from q1lab.tui.widgets.palette import palette
-from q1lab.tui.widgets.sayline import SayLine
 from q1lab.tui.widgets.study_words import settled
 
 WIDEST = 116
@@ -81,7 +81,7 @@ class VerdictScreen(OwnScreen[None]):
 
     def _together(self, store: Store) -> Together | None:
         mine = studies.load(self.study_id).series
-        return together.read(store, mine.id) if mine is not None else None
+        return series_table.read(store, mine.id) if mine is not None else None
 
     def _with_series(self, found: Together | None) -> None:
         self.series = found
@@ -154,7 +154,7 @@ class VerdictScreen(OwnScreen[None]):
         with self.q1.careful():
             study = studies.load(self.study_id)
             self.dismiss()
-            plans.more_seeds(self.q1, study, needed.mid if needed is not None else None)
+            launch_plan.more_seeds(self.q1, study, needed.mid if needed is not None else None)
 
     def lines(self, width: int) -> list[Text]:
         """What is shown, for so many cells."""
@@ -183,7 +183,7 @@ class VerdictScreen(OwnScreen[None]):
         """The sweep or axis that the study is of, as `q1lab run` prints it."""
         if self.series is None:
             return []
-        return [Text(), *map(Text, together.lines(self.series, min(width, WIDEST)))]
+        return [Text(), *map(Text, series_table.lines(self.series, min(width, WIDEST)))]
 
     def action_copy(self) -> None:
         text = "\n".join(line.plain for line in self.lines(min(100, self.size.width - 6)))

@@ -11,7 +11,7 @@ from q1lab.files import plain
 from q1lab.study import children
 from q1lab.study.studies import Study
 from q1lab.tracking import state as wandb_state
-from q1lab.tui.beside import beside
+from q1lab.tui.background import beside
 from q1lab.tui.screens.base import Dialog
 from q1lab.tui.widgets.listing import Listing
 

@@ -11,9 +11,9 @@ from rich.text import Text
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from q1lab.compare import telling
+from q1lab.compare import wording
 from q1lab.compare.axis import Axis
-from q1lab.compare.record import Comparison
+from q1lab.compare.comparison import Comparison
 from q1lab.compare.stats import MIN_FOR_VERDICT
 from q1lab.formats import MINUS, signed
 from q1lab.index.view import RunView
@@ -64,23 +64,23 @@ def so_far(
     """Finished pairs while a study goes on. No mean and no interval, because looking early invites
     stopping early; but for a planned range, whose looks are paid for, the interval after each."""
     pairs = dict(finished_pairs(runs))
-    shown = telling.pairs_shown(pairs)
+    shown = wording.pairs_shown(pairs)
     bars = [
         Bar(f"pair {seed}", None, None, pairs[seed], "modified", text=signed(pairs[seed]))
         for seed in shown
     ]
     if plan is not None:
         bars += _narrowing(plan, _first_pairs(runs, pairs))
-        notes = [telling.declared(plan.first, plan.most, plan.alpha)]
+        notes = [wording.declared(plan.first, plan.most, plan.alpha)]
     elif planned >= MIN_FOR_VERDICT:
-        notes = [telling.not_yet(planned)]
+        notes = [wording.not_yet(planned)]
     else:
-        notes = [telling.too_few(planned)]
+        notes = [wording.too_few(planned)]
     if not pairs:
         notes.insert(0, "No pair has finished yet.")
     elif planned >= MIN_FOR_VERDICT and len(pairs) == planned:
         notes = ["All pairs have finished; the comparison is being computed."]
-    if folded := telling.folded_pairs(len(shown), len(pairs)):
+    if folded := wording.folded_pairs(len(shown), len(pairs)):
         notes.insert(0, folded)
     return Forest(
         f"{len(pairs)} of {planned} pairs",
@@ -122,8 +122,8 @@ def finished_pairs(runs: Sequence[RunView]) -> list[tuple[int, float]]:
 
 def of_record(c: Comparison) -> Forest:
     """The comparison of a finished study."""
-    number = telling.numbers(c)
-    shown = telling.pairs_shown(c.pairs)
+    number = wording.numbers(c)
+    shown = wording.pairs_shown(c.pairs)
     bars: list[Bar] = [
         Bar(
             f"pair {seed}",
@@ -137,27 +137,27 @@ def of_record(c: Comparison) -> Forest:
         for seed in shown
     ]
     if c.ends is not None:
-        label = f"{telling.level(c)} interval"
-        note = f"{telling.between(c)} ({telling.method(c.headline)}){telling.decides(c)}"
+        label = f"{wording.level(c)} interval"
+        note = f"{wording.between(c)} ({wording.method(c.headline)}){wording.decides(c)}"
         ends = (c.ends.low, c.ends.high)
         bars.append(Bar(label, *ends, c.mean, "foreground", weight="bold", note=note))
     if c.bootstrap is not None:
-        ends, note = (c.bootstrap.low, c.bootstrap.high), telling.bootstrap_note(c)
+        ends, note = (c.bootstrap.low, c.bootstrap.high), wording.bootstrap_note(c)
         bars.append(Bar("bootstrap CI", *ends, c.mean, "muted", note=note))
     if c.floor is not None:
         ends = (c.floor.low, c.floor.high)
-        note = f"{telling.FLOOR_LABEL}, {telling.floor_note(c)}"
+        note = f"{wording.FLOOR_LABEL}, {wording.floor_note(c)}"
         bars.append(Bar("against itself", *ends, None, "baseline", "╌", note=note))
     if c.delta:
-        bars.append(Bar("±δ", -c.delta, c.delta, None, "muted", "┄", note=telling.DELTA_LABEL))
-    notes = telling.notes(c)[:1] if c.reason is None else [telling.reason(c)]
-    if folded := telling.folded_pairs(len(shown), len(c.pairs)):
+        bars.append(Bar("±δ", -c.delta, c.delta, None, "muted", "┄", note=wording.DELTA_LABEL))
+    notes = wording.notes(c)[:1] if c.reason is None else [wording.reason(c)]
+    if folded := wording.folded_pairs(len(shown), len(c.pairs)):
         notes.append(folded)
-    base, modified = telling.names(c)
+    base, modified = wording.names(c)
     says = f"{modified} {MINUS} {base}"
     if c.mean is not None:
-        says += f" = {telling.mean(c)} nats"
-    return Forest(telling.seeds(c), telling.word(c).lower(), says, tuple(bars), tuple(notes))
+        says += f" = {wording.mean(c)} nats"
+    return Forest(wording.seeds(c), wording.word(c).lower(), says, tuple(bars), tuple(notes))
 
 
 def draw(forest: Forest, width: int, colors: Palette) -> list[Text]:

@@ -16,13 +16,13 @@ from textual.widgets.data_table import RowKey
 from q1lab.formats import speed, time_left
 from q1lab.index.view import Points, RunView, StudyView
 from q1lab.study.states import State
-from q1lab.tui.widgets.listing import WALK, OneClick
-from q1lab.tui.widgets.palette import Palette, palette
-from q1lab.tui.widgets.sparkline import Ends, ends, spanning, sparkline
-from q1lab.tui.widgets.words import (
+from q1lab.tui.widgets.lab_numbers import (
     loss_words,
     state_words,
 )
+from q1lab.tui.widgets.listing import WALK, OneClick
+from q1lab.tui.widgets.palette import Palette, palette
+from q1lab.tui.widgets.sparkline import Ends, ends, spanning, sparkline
 
 Column = tuple[str, str, int, bool, int]
 """Key, title, width in cells, whether to the right, and from which width of the table on."""

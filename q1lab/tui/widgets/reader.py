@@ -14,8 +14,8 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.message import Message
 
-from q1lab.tui.sheets import Sheet, Stop
-from q1lab.tui.widgets.pieces import (
+from q1lab.tui.pages import Sheet, Stop
+from q1lab.tui.widgets.page_blocks import (
     ActionPiece,
     FoldPiece,
     NextPiece,

@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from rich.text import Text
 from textual import events
 
-from q1lab.compare import telling
+from q1lab.compare import wording
 from q1lab.compare.axis import Axis
 from q1lab.compare.results import ResultLine, by_data
 from q1lab.formats import day
@@ -223,9 +223,9 @@ class ResultsTable(Table):
             "preset": Text(line.preset, style=colors.muted),
             "plot": Text(_plotted(line, axis) if axis else "", style=tone),
             "n": Text("" if line.n is None else str(line.n), justify="right"),
-            "mean": Text("" if line.mean is None else telling.mean(line), justify="right"),
+            "mean": Text("" if line.mean is None else wording.mean(line), justify="right"),
             "interval": Text(
-                f"{telling.level(line)} {telling.between(line)}" if line.ends else "",
+                f"{wording.level(line)} {wording.between(line)}" if line.ends else "",
                 style=colors.muted,
             ),
             "verdict": Text(verdict, style=f"bold {tone}" if line.verdict else tone),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from q1lab.compare import telling
+from q1lab.compare import wording
 from q1lab.compare.results import ResultLine
 from q1lab.formats import MINUS
 from q1lab.tui.widgets.forest import Bar, Forest
@@ -43,15 +43,15 @@ def side_by_side(lines: Sequence[ResultLine]) -> Forest:
         )
     else:
         notes.append("Space marks studies; marked ones are shown here side by side.")
-    levels = sorted({telling.level(line) for line in known})
+    levels = sorted({wording.level(line) for line in known})
     return Forest(f"{' and '.join(levels)} intervals", None, "", bars, tuple(notes))
 
 
 def _bar(line: ResultLine) -> Bar:
-    what = f"{line.variant} {MINUS} {line.baseline} = {telling.mean(line)} nats"
+    what = f"{line.variant} {MINUS} {line.baseline} = {wording.mean(line)} nats"
     note = f"{what} · {line.verdict} · n {line.n} · {line.preset}"
     if line.ends is None:
         return Bar(line.id, None, None, line.mean, "modified", weight="bold", note=note)
-    note = f"{telling.level(line)} interval {telling.between(line)}\n{note}"
+    note = f"{wording.level(line)} interval {wording.between(line)}\n{note}"
     ends = (line.ends.low, line.ends.high)
     return Bar(line.id, *ends, line.mean, "modified", weight="bold", note=note)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from rich.cells import cell_len
 from rich.text import Text
 
-from q1lab.compare import telling
-from q1lab.compare.record import Comparison
+from q1lab.compare import wording
+from q1lab.compare.comparison import Comparison
 from q1lab.study.states import ENDED
 from q1lab.tui.snapshot import Focus
 from q1lab.tui.widgets.palette import Palette
-from q1lab.tui.widgets.topline import minutes
+from q1lab.tui.widgets.top_line import minutes
 
 TONES = {"helps": "success", "hurts": "error", "cannot tell": "warning", "no verdict": "muted"}
 
@@ -30,9 +30,9 @@ def settled(view: Focus) -> Comparison | None:
 def verdict_words(c: Comparison, colors: Palette) -> Text:
     """``CANNOT TELL  −0.0123``: the verdict and the mean difference."""
     tone = getattr(colors, TONES.get(c.verdict, "foreground"))
-    text = Text(telling.word(c), style=f"bold {tone}")
+    text = Text(wording.word(c), style=f"bold {tone}")
     if c.mean is not None:
-        text.append(f"  {telling.mean(c)}", style=colors.foreground)
+        text.append(f"  {wording.mean(c)}", style=colors.foreground)
     return text
 
 

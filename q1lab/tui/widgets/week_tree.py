@@ -15,7 +15,7 @@ from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from q1lab.formats import cut_cells, hours
-from q1lab.tui.sheets import Sheet, part_name, sheets
+from q1lab.tui.pages import Sheet, part_name, sheets
 from q1lab.tui.widgets.listing import WALK, OneClick
 from q1lab.week.model import Part, Week
 from q1lab.week.progress import Progress

@@ -8,9 +8,9 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from q1lab.study.engines import record
+from q1lab.study.engines import state
 from q1lab.study.engines.base import Job, News, Seen
-from q1lab.study.engines.lines import there_of_0_1
+from q1lab.study.engines.event_lines import there_of_0_1
 from q1lab.study.engines.remote import Crew
 from q1lab.study.studies import Study
 from tests.kit.lab_home import make_study
@@ -90,7 +90,7 @@ def test_a_second_launch_begins_behind_what_is_there(home: Path) -> None:
     study = make_study(seeds=(0,))
     begun = [(1, RUNS[0], '{"type":"start"}'), (2, RUNS[0], '{"type":"note"}')]
     work(study, Sender(begun, 9))
-    record.forget(study.files.root)  # and then it trained here for a while
+    state.forget(study.files.root)  # and then it trained here for a while
     events = study.files.run(RUNS[0]).events
     with events.open("a") as file:
         file.write('{"type":"note","text":"trained here"}\n')
@@ -103,8 +103,8 @@ def test_a_job_that_0_1_0_began_goes_on(home: Path) -> None:
     study = make_study(seeds=(0,))
     sent = numbered([5, 5, 5, 5])
     job = Job("old", RUNS, {}, {}, "7")
-    word = record.Word("lab", 1, job, ("first", "old"), submitted=True)
-    record.write(study.files.root, word)
+    word = state.Word("lab", 1, job, ("first", "old"), submitted=True)
+    state.write(study.files.root, word)
     journal = study.files.root / "engine" / "journal.jsonl"
     journal.parent.mkdir()
     earlier = [("first", run, '{"type":"start"}') for run in RUNS]

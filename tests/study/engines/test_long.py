@@ -22,8 +22,8 @@ from typing import Any
 import pytest
 
 from q1lab.study import launch, studies
-from q1lab.study.engines import record
-from q1lab.study.engines.record import Word
+from q1lab.study.engines import state
+from q1lab.study.engines.state import Word
 from q1lab.study.studies import Study
 from tests.kit.engines import ray as ray_kit
 from tests.kit.engines import slurm as slurm_kit
@@ -203,7 +203,7 @@ def test_a_thousand_cells(cluster: ray_kit.Ray) -> None:
         study.files.run(run.name).events.unlink()
     known = word(study)
     assert known is not None
-    record.write(
+    state.write(
         study.files.root,
         Word(**{**vars(known), "over": False, "before": dict.fromkeys(known.cells, 0)}),
     )

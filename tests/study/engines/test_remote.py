@@ -14,8 +14,8 @@ from q1lab import config
 from q1lab.commands import live, status
 from q1lab.index import ingest, view
 from q1lab.index.store import Store
-from q1lab.study import alive, ranges, studies, told
-from q1lab.study.engines import record, remote
+from q1lab.study import alerts, liveness, ranges, studies
+from q1lab.study.engines import remote, state
 from q1lab.study.engines.base import Job, News, OutOfReach, Refused, Seen
 from q1lab.study.engines.remote import Crew
 from q1lab.study.runner import Runner
@@ -89,7 +89,7 @@ def test_a_job_that_ends_well(study: Study) -> None:
     engine = Engine([whole(study)])
     crew(study, engine).run()
     assert look(study).line.state == "finished"
-    assert not alive.is_alive(study.files)
+    assert not liveness.is_alive(study.files)
     assert engine.jobs[0].cells == tuple(run.name for run in study.runs)
 
 
@@ -116,7 +116,7 @@ def test_what_only_the_engine_knows_is_shown_in_its_words(
 
 
 def test_words_of_many_runs_are_said_once(study: Study) -> None:
-    word = record.Word(
+    word = state.Word(
         "lab",
         1,
         Job("x", ()),
@@ -128,7 +128,7 @@ def test_words_of_many_runs_are_said_once(study: Study) -> None:
             "modified-seed5": Seen("running"),
         },
     )
-    assert record.words(word) == (
+    assert state.words(word) == (
         "on lab: waits: Priority (500 runs); attempt 2, node lost (3 runs)"
     )
 
@@ -209,7 +209,7 @@ def test_refused_ends_the_launch_and_says_why(study: Study) -> None:
     found = look(study)
     assert found.line.state == "planned"
     assert found.engine == "on gpu-box: no partition called gpu"
-    assert not alive.is_alive(study.files)
+    assert not liveness.is_alive(study.files)
 
 
 def test_the_next_process_takes_up_the_same_job(study: Study) -> None:
@@ -222,7 +222,7 @@ def test_the_next_process_takes_up_the_same_job(study: Study) -> None:
     engine = Engine([News({A: Seen("running")}, ((1, A, start(A)),))])
     with pytest.raises(Killed):
         crew(study, engine, kill).run()
-    assert alive.is_alive(study.files)  # the engine has it, whoever looks
+    assert liveness.is_alive(study.files)  # the engine has it, whoever looks
     later = Engine([whole(study)])
     crew(study, later).run()
     assert later.jobs == []
@@ -292,7 +292,7 @@ def test_a_range_is_given_more_cells_as_looks_go_on(
     assert len(studies.load(study.id).seeds) == planned
     found = look(studies.load(study.id))
     assert (found.line.state, found.line.done) == ("finished", 2 * planned)
-    assert not alive.is_alive(study.files)
+    assert not liveness.is_alive(study.files)
 
 
 def test_a_range_goes_on_by_itself_after_a_kill_between_looks(home: object) -> None:
@@ -305,7 +305,7 @@ def test_a_range_goes_on_by_itself_after_a_kill_between_looks(home: object) -> N
     study = ranged(2)
     engine = Machines((*WIDE, -0.1, -0.1, -0.1))
     kills = 0
-    while alive.is_alive(study.files) or not kills:
+    while liveness.is_alive(study.files) or not kills:
         try:
             crew(studies.load(study.id), engine, kill).run()  # type: ignore[arg-type]
         except Killed:
@@ -353,9 +353,9 @@ def test_stop_is_asked_once_and_waited_for(study: Study) -> None:
 
 
 def test_a_damaged_word_is_no_word(study: Study) -> None:
-    record.file_of(study.files.root).write_text('{"job": {"name": 3}')
-    assert record.read(study.files.root) is None
-    assert not alive.is_alive(study.files)
+    state.file_of(study.files.root).write_text('{"job": {"name": 3}')
+    assert state.read(study.files.root) is None
+    assert not liveness.is_alive(study.files)
     with Store() as store:
         ingest.take_in(store, study)
 
@@ -384,7 +384,7 @@ def test_a_person_is_told_of_what_trains_elsewhere_too(
     runner = Runner(study, 1, -1)
     runner.crew = Crew(study, 1, engine, "lab", beside=runner._beside)  # type: ignore[arg-type]
     hours = iter(range(0, 1_000_000, 3600))
-    runner.watch = told.Watch(study, lambda: float(next(hours)))
+    runner.watch = alerts.Watch(study, lambda: float(next(hours)))
     runner.run()
     for teller in runner.tellers:
         teller.wait(timeout=60)

@@ -32,7 +32,7 @@ from q1lab.study.studies import ARMS
 from q1lab.study.tuning import Tuned
 
 if TYPE_CHECKING:
-    from q1lab.compare.record import Comparison
+    from q1lab.compare.comparison import Comparison
 
 COVERS_AS_NAMED_FROM = 94.5
 """A "95%" interval that covers at least this much (in %) is said to cover about 95%."""

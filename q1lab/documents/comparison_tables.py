@@ -1,13 +1,13 @@
 """A comparison as tables and sentences for a document: only layout, the words are
-compare/telling's. Pure."""
+compare/wording's. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from q1lab.compare import telling
-from q1lab.compare.record import Comparison
+from q1lab.compare import wording
+from q1lab.compare.comparison import Comparison
 from q1lab.compare.report import Sentence, Table, bars, report
 from q1lab.documents.markdown import Md, code, inline, sentence, table
 from q1lab.formats import DASH, MINUS, plural
@@ -57,7 +57,7 @@ def study_facts(
     versions: Mapping[str, str] | None = None,
 ) -> StudyFacts:
     """Everything that the documents say about a finished study."""
-    number = telling.numbers(c)
+    number = wording.numbers(c)
     blocks = report(c, published=True)
     said = {block.part: sentence(block.text) for block in blocks if isinstance(block, Sentence)}
     tables = {block.what: _table(block) for block in blocks if isinstance(block, Table)}
@@ -69,27 +69,27 @@ def study_facts(
         arms_table=tables.get("losses", Md("")),
         intervals_table=_intervals(c),
         costs_table=tables.get("costs", Md("")),
-        warnings=tuple(telling.notes(c)),
+        warnings=tuple(wording.notes(c)),
         verdict_sentence=said["verdict"],
         power=said.get("power", Md("")),
         scope=said["scope"],
-        scale=telling.scale(c),
+        scale=wording.scale(c),
         outcome=said.get("prediction", Md("")),
         facts_table=_reproduce(c, commit, dirty, versions or {}),
-        difference="" if c.mean is None else telling.mean(c),
-        interval="" if c.ends is None else f"{telling.interval_label(c)} {telling.between(c)}",
+        difference="" if c.mean is None else wording.mean(c),
+        interval="" if c.ends is None else f"{wording.interval_label(c)} {wording.between(c)}",
         detectable="" if c.detectable is None else number.size(c.detectable),
-        pace=telling.pace(c),
-        in_a_sentence=telling.said(c),
+        pace=wording.pace(c),
+        in_a_sentence=wording.said(c),
     )
 
 
 def _introduction(c: Comparison) -> Md:
-    base, variant = telling.names(c)
+    base, variant = wording.names(c)
     many = len({seed for arm in c.arms.values() for seed in arm.values})
     data = inline(corpora.in_words(c.data or "the same data"))
     what = f"{code(variant)} against {code(base)} on {data}, {plural(many, 'seed')} each."
-    return Md(f"{what} {telling.measured(c)}")
+    return Md(f"{what} {wording.measured(c)}")
 
 
 def _table(block: Table) -> Md:
@@ -112,9 +112,9 @@ def _intervals(c: Comparison) -> Md:
         if bar.kind in ("interval", "bootstrap") and bar.ends is not None
     ]
     if not rows:
-        return Md(f"The mean difference is {telling.mean(c)} nats. There is no interval.")
-    base, variant = telling.names(c)
-    head = f"{variant} {MINUS} {base} = {telling.mean(c)} nats"
+        return Md(f"The mean difference is {wording.mean(c)} nats. There is no interval.")
+    base, variant = wording.names(c)
+    head = f"{variant} {MINUS} {base} = {wording.mean(c)} nats"
     return table([head, "from, to", ""], rows)
 
 
@@ -151,13 +151,13 @@ def studies_table(found: Sequence[Comparison]) -> Md:
         rows.append(
             [
                 code(c.study),
-                " against ".join(reversed(telling.names(c))),
+                " against ".join(reversed(wording.names(c))),
                 c.data,
                 _settings(c),
-                telling.seeds(c),
-                telling.mean(c),
-                telling.between(c, KEEP_TOGETHER) or DASH,
-                telling.level(c) if c.ends else DASH,
+                wording.seeds(c),
+                wording.mean(c),
+                wording.between(c, KEEP_TOGETHER) or DASH,
+                wording.level(c) if c.ends else DASH,
                 c.verdict,
             ]
         )
@@ -169,7 +169,7 @@ def _settings(c: Comparison) -> str:
     """The preset, the budget, and what else was set: ``quick, 60 iters, n_kv_head=4``."""
     own = overrides_of(c.preset, c.config) if c.preset in PRESETS else {}
     own.pop("max_iters", None)  # the budget says it
-    words = [c.preset, telling.budget(c), *(f"{key}={value}" for key, value in own.items())]
+    words = [c.preset, wording.budget(c), *(f"{key}={value}" for key, value in own.items())]
     return ", ".join(filter(None, words))
 
 
@@ -179,13 +179,13 @@ def predictions_table(found: Sequence[Comparison]) -> Md | None:
     for c in found:
         if c.score is None:
             continue
-        number, one = telling.numbers(c), c.score
+        number, one = wording.numbers(c), c.score
         rows.append(
             [
                 c.study,
                 DASH if one.predicted is None else number.end(one.predicted),
                 DASH if one.confidence is None else f"{one.confidence:.0%}",
-                telling.mean(c),
+                wording.mean(c),
                 DASH if one.off is None else number.size(one.off),
                 one.outcome,
             ]

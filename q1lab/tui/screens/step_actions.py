@@ -7,18 +7,18 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from q1lab.acts import named
-from q1lab.tui import outside
+from q1lab.tui import desktop
 from q1lab.tui.editing import folder
-from q1lab.tui.screens import plans
-from q1lab.tui.widgets.pieces import command_of
+from q1lab.tui.screens import launch_plan
+from q1lab.tui.widgets.page_blocks import command_of
 from q1lab.week.model import Action, Step
 
 if TYPE_CHECKING:
-    from q1lab.compare.record import Comparison
+    from q1lab.compare.comparison import Comparison
     from q1lab.index.store import Store
     from q1lab.study.command import Wish
     from q1lab.tui.app import Q1Lab
-    from q1lab.tui.sheets import Stop
+    from q1lab.tui.pages import Stop
 
 
 def form(app: Q1Lab, step: Step) -> bool:
@@ -68,7 +68,7 @@ def start(app: Q1Lab, action: Action, step: Step | None) -> None:
     """Press an action."""
     options = action.options
     if action.kind == "run":
-        plans.launch(app, _beside_all(app, action.wish()))
+        launch_plan.launch(app, _beside_all(app, action.wish()))
     elif action.kind == "check":
         from q1lab.tui.screens.check import CheckScreen
 
@@ -119,7 +119,7 @@ def command(app: Q1Lab, argv: list[str]) -> None:
     if act and act.palette and argv[1:] == act.name.split() and _form(app, argv[1:]):
         return
     if wish := of_argv(argv):
-        plans.launch(app, _beside_all(app, wish))
+        launch_plan.launch(app, _beside_all(app, wish))
         return
     if argv[:2] == ["q1lab", "compare"]:
         verdict(app, argv[2] if len(argv) > 2 else None)
@@ -139,7 +139,7 @@ def command(app: Q1Lab, argv: list[str]) -> None:
 def verdict(app: Q1Lab, asked: str | None) -> None:
     """The comparison of a study, or of a modification's foremost one that has ended; without a
     name, of the newest of all."""
-    from q1lab.compare import keeping
+    from q1lab.compare import cache
     from q1lab.study.studies import ARMS
 
     studies = app.snapshot.studies
@@ -148,7 +148,7 @@ def verdict(app: Q1Lab, asked: str | None) -> None:
         line = ended[-1] if ended else None
     else:
         mine = [one for one in ended if one.variant == asked]
-        line = next((one for one in studies if one.id == asked), None) or keeping.foremost(
+        line = next((one for one in studies if one.id == asked), None) or cache.foremost(
             mine, lambda one: one.total // len(ARMS)
         )
     if line is None:
@@ -168,7 +168,7 @@ def verdict(app: Q1Lab, asked: str | None) -> None:
             app.push_screen(VerdictScreen(name, record))
 
     def job(store: Store) -> Comparison | None:
-        from q1lab.compare.keeping import kept
+        from q1lab.compare.cache import kept
 
         return kept(store, name)
 
@@ -186,4 +186,4 @@ def copy(app: Q1Lab, row: Stop | None) -> None:
     if not text:
         app.notify("There is no command and no answer here to copy.")
         return
-    outside.copy(app, text, f"`{text}`" if len(text) <= 60 else "the text")
+    desktop.copy(app, text, f"`{text}`" if len(text) <= 60 else "the text")

@@ -15,7 +15,7 @@ from textual.widget import Widget
 
 from q1lab.files import plain
 from q1lab.journal.evidence import acts_of
-from q1lab.tui.sheets import Sheet
+from q1lab.tui.pages import Sheet
 from q1lab.tui.widgets import prose
 from q1lab.week.model import Action, Fold, Step, Text
 from q1lab.week.progress import Record

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from q1lab.documents import roadmap
-from q1lab.documents.known import quarter_of
+from q1lab.documents.document_data import quarter_of
 from q1lab.documents.post import note_empty
 from q1lab.errors import Problem
 from q1lab.files import read_bytes

@@ -1,7 +1,8 @@
 """Run the Python blocks of a week's text, as a learner would who types them one after the other.
 
-`q1lab content check DIR --run` starts this as a child process (``python -m q1lab.week.blocks``),
-since an author asks for it and nobody else: reading a week never executes anything. The blocks of
+`q1lab content check DIR --run` starts this as a child process (``python -m
+q1lab.week.code_runner``), since an author asks for it and nobody else: reading a week never
+executes anything. The blocks of
 one file share their names, in order; a function called test_… is called. Imports find the week's
 own files and the reference models, so that `from rope import apply_rotary_emb` works as it does in
 a learner's repo. A block with ____ in it has blanks to fill and is passed over.
@@ -31,7 +32,7 @@ def run(week: Week, models: Path, seconds: float = 300) -> list[Finding]:
     blocks = [asdict(code) for code in week.code]
     folders = [str((week.root / FILES).resolve()), str(models)]
     answer = children.ask(
-        children.python_module("q1lab.week.blocks"),
+        children.python_module("q1lab.week.code_runner"),
         {"folders": folders, "blocks": blocks},
         threads=1,
         seconds=seconds,

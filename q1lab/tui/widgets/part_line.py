@@ -9,7 +9,7 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from q1lab.formats import cut_cells, hours
-from q1lab.tui.sheets import Sheet
+from q1lab.tui.pages import Sheet
 from q1lab.week.model import Week
 from q1lab.week.progress import Progress
 

@@ -2,7 +2,7 @@
 one modification's difference over an axis.
 
 Nothing is left out: a member that diverged, failed, still trains, was deleted or can't be read is a
-row like the others. Words and numbers of one comparison are telling.py's.
+row like the others. Words and numbers of one comparison are wording.py's.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from q1lab.compare import looks, telling
-from q1lab.compare.keeping import compare
-from q1lab.compare.record import Comparison
+from q1lab.compare import looks, wording
+from q1lab.compare.cache import compare
+from q1lab.compare.comparison import Comparison
 from q1lab.compare.report import Bar, Figure
 from q1lab.compare.stats import Kind
-from q1lab.compare.text import figure_lines
+from q1lab.compare.terminal import figure_lines
 from q1lab.errors import Problem
 from q1lab.files import plain
 from q1lab.formats import DASH, cut
 from q1lab.index import ingest, questions
 from q1lab.index.store import Store
 from q1lab.study import turns
-from q1lab.study.alive import is_alive
+from q1lab.study.liveness import is_alive
 from q1lab.study.series import SWEEP, Series
 from q1lab.study.states import State
 from q1lab.study.studies import Study
@@ -132,7 +132,7 @@ def _why(store: Store, study: Study, c: Comparison) -> str:
     if not c.complete:
         begun = any(state != State.QUEUED for state in states)
         return f"{c.n} pairs so far" if begun else "waits for its turn"
-    return telling.reason(c)
+    return wording.reason(c)
 
 
 # ── in words
@@ -153,7 +153,7 @@ def lines(one: Together, width: int = 80) -> list[str]:
 def heading(one: Together) -> str:
     """What was declared."""
     record = one.series
-    base = telling.plain_name(one.baseline)
+    base = wording.plain_name(one.baseline)
     counts = sorted({m.comparison.n for m in one.members if m.comparison is not None})
     seeds = f"{' to '.join(map(str, counts[:1] + counts[-1:] * (len(counts) > 1)))} pairs each"
     if one.plan is not None:
@@ -162,7 +162,7 @@ def heading(one: Together) -> str:
     if record.kind == SWEEP:
         return f"{plain(record.id)}: {many} modifications against {base}, {seeds}"
     what = next((m.comparison.variant for m in one.members if m.comparison is not None), "")
-    name = telling.plain_name(what)
+    name = wording.plain_name(what)
     return f"{plain(record.id)}: {name} against {base} at {many} values of {record.axis}, {seeds}"
 
 
@@ -178,7 +178,7 @@ def sentences(one: Together) -> list[str]:
         found = [*_over(one), *found]
     found += _notes(one)
     known = [member.comparison for member in one.members if member.comparison is not None]
-    scope = telling.scope(known[0]) if known and one.series.kind == SWEEP else ""
+    scope = wording.scope(known[0]) if known and one.series.kind == SWEEP else ""
     return [*found, scope] if scope else found
 
 
@@ -202,7 +202,7 @@ def _over(one: Together) -> list[str]:
 def lead(known: Sequence[tuple[str, Comparison]]) -> str:
     """What becomes of the lead at the shortest budget as the budget grows: a head start shrinks."""
     (short, first), (long, last) = known[0], known[-1]
-    base, modified = telling.names(first)
+    base, modified = wording.names(first)
     if first.ends is None or last.ends is None or first.mean is None or last.mean is None:
         return ""
     if not first.ends.excludes_zero():
@@ -210,7 +210,7 @@ def lead(known: Sequence[tuple[str, Comparison]]) -> str:
     who = modified if first.mean < 0 else base
     sign = -1 if first.mean < 0 else 1
     sizes = [sign * c.mean for _, c in known if c.mean is not None]
-    one, other = telling.mean(first), telling.mean(last)
+    one, other = wording.mean(first), wording.mean(last)
     what = f"The difference goes from {one} nats at {short} iters to {other} at {long}"
     apart = last.ends.low > first.ends.high if sign < 0 else last.ends.high < first.ends.low
     if apart and sizes[-1] == min(sizes):
@@ -233,13 +233,13 @@ def lead(known: Sequence[tuple[str, Comparison]]) -> str:
 def correction(one: Together) -> str:
     """How several comparisons are paid for."""
     many = len(one.series.members)
-    each = " or ".join(sorted({telling.share(one.spends(member)) for member in one.members}))
+    each = " or ".join(sorted({wording.share(one.spends(member)) for member in one.members}))
     text = (
         f"Corrected for {many} comparisons (Bonferroni): declared together, each may be wrong in "
-        f"{each} of null studies, so at most {telling.share(one.any_claim)} of such series claim "
+        f"{each} of null studies, so at most {wording.share(one.any_claim)} of such series claim "
         "anything when nothing has changed."
     )
-    levels = {telling.level(m.comparison) for m in one.members if m.comparison is not None}
+    levels = {wording.level(m.comparison) for m in one.members if m.comparison is not None}
     if len(levels) == 1:
         text += f" Each interval covers {levels.pop()}"
         text += " at every look." if one.plan is not None else "."
@@ -253,7 +253,7 @@ def _notes(one: Together) -> list[str]:
         c = member.comparison
         for note in c.notes if c is not None else ():
             if c is not None and note.kind is not Kind.SERIES:
-                said.setdefault(telling.note(note, c), []).append(member.name)
+                said.setdefault(wording.note(note, c), []).append(member.name)
     return [f"{', '.join(names)}: {text}" for text, names in said.items()]
 
 
@@ -269,7 +269,7 @@ def _table(one: Together, width: int) -> list[str]:
         place = f"{rank}" if one.series.kind == SWEEP and not member.why else ""
         told = ("NO VERDICT", DASH, DASH, DASH if c is None else str(c.n))
         if c is not None and not member.why:
-            told = (c.verdict.upper(), telling.mean(c), telling.between(c), str(c.n))
+            told = (c.verdict.upper(), wording.mean(c), wording.between(c), str(c.n))
         rows.append((place, cut(plain(member.name), NAME), *told))
         below.append(member.why)
     sizes = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -317,7 +317,7 @@ def to_json(one: Together) -> dict[str, Any]:
                 "why": member.why or None,
                 "comparison": None
                 if member.comparison is None
-                else telling.to_json(member.comparison),
+                else wording.to_json(member.comparison),
             }
             for member in one.ranked
         ],

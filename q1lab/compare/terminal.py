@@ -21,7 +21,7 @@ from q1lab.formats import MINUS, cut_cells
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from q1lab.compare.record import Comparison
+    from q1lab.compare.comparison import Comparison
 
 Piece = tuple[str, str]
 Line = list[Piece]

@@ -33,7 +33,7 @@ from q1lab.files import (
 from q1lab.index import journal, labels
 from q1lab.index.journal import Body
 from q1lab.study import studies
-from q1lab.study.alive import has_runner
+from q1lab.study.liveness import has_runner
 
 if TYPE_CHECKING:
     from q1lab.index.store import Store

@@ -15,7 +15,7 @@ from q1lab.compare.stats import Interval
 from q1lab.errors import Problem
 from q1lab.model.checks import CheckResult
 from q1lab.study import presets
-from q1lab.tui import outside, theme
+from q1lab.tui import desktop, theme
 from q1lab.tui.keys import key_names
 from q1lab.tui.screens.hint import HintScreen
 from q1lab.tui.screens.welcome import offered
@@ -36,7 +36,7 @@ def test_inside_tmux_the_text_is_in_tmuxs_buffer(tmp_path: Path) -> None:
         old = os.environ.get("TMUX")
         os.environ["TMUX"] = env["TMUX"]
         try:
-            assert outside.into_tmux("q1lab run ./é.py", env) is True
+            assert desktop.into_tmux("q1lab run ./é.py", env) is True
         finally:
             os.environ.pop("TMUX") if old is None else os.environ.update(TMUX=old)
         shown = subprocess.run([*tmux, "show-buffer"], capture_output=True, check=True)
@@ -46,15 +46,15 @@ def test_inside_tmux_the_text_is_in_tmuxs_buffer(tmp_path: Path) -> None:
 
 
 def test_without_tmux_the_terminal_is_asked_and_a_dead_one_is_told_about(tmp_path: Path) -> None:
-    assert outside.into_tmux("text", {}) is None
-    assert outside.into_tmux("text", {"TMUX": f"{tmp_path}/gone,1,0"}) in (True, False)
+    assert desktop.into_tmux("text", {}) is None
+    assert desktop.into_tmux("text", {"TMUX": f"{tmp_path}/gone,1,0"}) in (True, False)
 
 
 def test_a_notification_is_one_sequence_and_carries_no_other() -> None:
-    said = outside.desktop_note("6 of 6\x1b]0;evil\x07 ended", {"TERM": "xterm-256color"})
+    said = desktop.desktop_note("6 of 6\x1b]0;evil\x07 ended", {"TERM": "xterm-256color"})
     assert said == "\x1b]9;6 of 6]0;evil ended\x07"
-    assert outside.desktop_note("done", {"TERM": "foot"}) == "\x1b]777;notify;q1lab;done\x07"
-    inside = outside.desktop_note("done", {"TERM": "tmux", "TMUX": "x"})
+    assert desktop.desktop_note("done", {"TERM": "foot"}) == "\x1b]777;notify;q1lab;done\x07"
+    inside = desktop.desktop_note("done", {"TERM": "tmux", "TMUX": "x"})
     assert inside == "\x1bPtmux;\x1b\x1b]9;done\x07\x1b\\"
 
 

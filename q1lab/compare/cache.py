@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 from weakref import WeakSet
 
 from q1lab.compare import ledger
+from q1lab.compare.comparison import VERSION, Comparison, build, from_dict, start_of
 from q1lab.compare.ledger import Asked, asked_of
-from q1lab.compare.record import VERSION, Comparison, build, from_dict, start_of
 from q1lab.compare.stats import MIN_FOR_VERDICT, Interval
 from q1lab.files import sha256_text
 from q1lab.index import ingest, results

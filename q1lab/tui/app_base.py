@@ -18,7 +18,7 @@ from textual.timer import Timer
 
 from q1lab import paths
 from q1lab.errors import Problem
-from q1lab.tui.bursts import Bursts
+from q1lab.tui.key_bursts import Bursts
 from q1lab.tui.textual_private import PrivateApp
 
 READY = 2.0
@@ -65,7 +65,7 @@ class CalmApp(PrivateApp):
 
     def notify(self, message: str, **given: Any) -> None:
         """Say something for a while, in a line at the foot: never over what one reads."""
-        from q1lab.tui.widgets.sayline import SayLine
+        from q1lab.tui.widgets.message_line import SayLine
 
         super().notify(message, **given)
         if self.screen.is_mounted and not self.screen.query(SayLine):
@@ -79,7 +79,7 @@ class CalmApp(PrivateApp):
 
     def announce(self, text: str) -> None:
         """Say it here, and on the desktop where the terminal can."""
-        from q1lab.tui.outside import desktop_note
+        from q1lab.tui.desktop import desktop_note
 
         self.notify(text, markup=False, timeout=30)
         self.to_terminal(desktop_note(text))

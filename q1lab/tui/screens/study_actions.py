@@ -12,7 +12,7 @@ from q1lab.errors import Problem
 from q1lab.index.store import Store
 from q1lab.index.view import RunView
 from q1lab.study.states import MISSING, State
-from q1lab.tui.beside import beside
+from q1lab.tui.background import beside
 from q1lab.tui.messages import Failed
 from q1lab.tui.screens.base import Page
 from q1lab.tui.snapshot import Focus

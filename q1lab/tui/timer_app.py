@@ -12,9 +12,9 @@ from textual.reactive import reactive
 from q1lab import paths
 from q1lab.errors import Problem
 from q1lab.index.store import Store
-from q1lab.tui.calm import CalmApp
+from q1lab.tui.app_base import CalmApp
+from q1lab.tui.pages import part_name
 from q1lab.tui.setup import Setup
-from q1lab.tui.sheets import part_name
 from q1lab.tui.snapshot import Desk, Snapshot
 from q1lab.tui.timekeeper import Timekeeper, line
 from q1lab.week import clock as clocks
@@ -175,7 +175,7 @@ class TimedApp(CalmApp):
 
     def ask_time(self) -> None:
         """Show the clock's open question."""
-        from q1lab.tui.screens.away import Answer, AwayScreen
+        from q1lab.tui.screens.timer_question import Answer, AwayScreen
 
         question = self.time.clock.question
         if question is None or isinstance(self.screen, AwayScreen):

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterable
 
 from q1lab.files import size_of
-from q1lab.study.engines import record
+from q1lab.study.engines import state
 from q1lab.study.engines.base import RUNNING
 from q1lab.study.events import last_event
 from q1lab.study.states import State
@@ -72,7 +72,7 @@ class Watch:
     def _waits(self) -> bool:
         """Whether an engine has the study and none of its runs is at work: silence in a cluster's
         queue is no stall."""
-        word = record.read(self.study.files.root)
+        word = state.read(self.study.files.root)
         if word is None or word.over:
             return False
         return not any(seen.state == RUNNING for seen in word.cells.values())

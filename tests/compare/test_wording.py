@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 from rich.text import Text
 
 from q1lab import paths
-from q1lab.compare import keeping, results, telling
+from q1lab.compare import cache, results, wording
 from q1lab.compare.charts import comparison_figure
+from q1lab.compare.comparison import VERSION, Comparison, from_dict
 from q1lab.compare.export import STUDY_COLUMNS
-from q1lab.compare.record import VERSION, Comparison, from_dict
 from q1lab.compare.results import ResultLine
 from q1lab.compare.stats import Kind, Note, Reason
-from q1lab.compare.text import lines
-from q1lab.documents import comparison, facts, modification, post
+from q1lab.compare.terminal import lines
+from q1lab.documents import comparison, comparison_tables, modification, post
 from q1lab.documents.reproduce import Reproduction
 from q1lab.formats import signed
 from q1lab.index.store import Store
@@ -68,7 +68,7 @@ def line_of(c: Comparison) -> ResultLine:
 
 def tellers(c: Comparison) -> dict[str, str]:
     """Everything that tells a comparison, as text with single spaces."""
-    told = facts.study_facts(c)
+    told = comparison_tables.study_facts(c)
     document = replace(records.modification(None), study=told)
     draft = records.post_record(None)
     draft = replace(draft, modification=replace(draft.modification, study=told))
@@ -78,12 +78,12 @@ def tellers(c: Comparison) -> dict[str, str]:
         "terminal": flat("\n".join(lines(c, 110))),
         "app": flat(plot),
         "list": flat(beside) if c.mean is not None else "",
-        "card": flat(telling.line(c)),
+        "card": flat(wording.line(c)),
         "document": flat(modification.document(document).text),
         "post": flat(post.document(draft).text),
         "page": flat(comparison.document(c, told, Reproduction()).text),
-        "table": flat(facts.studies_table([c])),
-        "json": flat(json.dumps(telling.to_json(c), ensure_ascii=False)),
+        "table": flat(comparison_tables.studies_table([c])),
+        "json": flat(json.dumps(wording.to_json(c), ensure_ascii=False)),
     }
 
 
@@ -138,7 +138,7 @@ def test_notes_are_told_by_their_kind_and_each_kind_has_words() -> None:
         Kind.DAMAGED: {"lines": 1},
         Kind.OVERRULED: {"checks": ["“rope: angles”, because the base grows with the layer"]},
     }
-    said = [telling.note(Note(kind, facts_of.get(kind, {})), found) for kind in Kind]
+    said = [wording.note(Note(kind, facts_of.get(kind, {})), found) for kind in Kind]
     assert len(set(said)) == len(Kind)
     for sentence in said:
         assert sentence.endswith((".", ")")), sentence
@@ -154,7 +154,7 @@ def test_the_reason_is_never_told_twice() -> None:
     ):
         assert found.reason is not None
         for name, text in tellers(found).items():
-            assert text.count(telling.reason(found)[:60]) <= 2, name  # JSON and drafts quote it
+            assert text.count(wording.reason(found)[:60]) <= 2, name  # JSON and drafts quote it
         assert "\n".join(lines(found, 100)).count("⚠") == len(found.notes)
 
 
@@ -164,7 +164,7 @@ def test_a_threshold_is_shown_on_the_side_where_it_is() -> None:
     mod = {0: 1.9091, 1: 1.9093, 2: 1.9092, 3: 1.9094}
     found = make(base, mod, delta=0.0095)
     assert found.ends is not None
-    shown = [float(end.replace("−", "-")) for end in telling.numbers(found).ends(found.ends)]
+    shown = [float(end.replace("−", "-")) for end in wording.numbers(found).ends(found.ends)]
     assert (shown[1] < 0.0095) == (found.ends.high < 0.0095)
 
 
@@ -209,43 +209,43 @@ def test_every_teller_says_the_same(c: Comparison) -> None:
     told = tellers(c)
     for name in ("terminal", "app"):
         # notes and predictions may name another verdict, but the first word is this one's
-        assert told[name].startswith(telling.word(c)), name
+        assert told[name].startswith(wording.word(c)), name
     assert f": {c.verdict}" in told["card"]
     assert f"Verdict: {c.verdict}" in told["document"]
-    assert told["page"].startswith(f"# {telling.word(c)}: ")
+    assert told["page"].startswith(f"# {wording.word(c)}: ")
     assert f"| {c.verdict} |" in told["table"]
     assert f'"verdict": "{c.verdict}"' in told["json"]
     assert c.mean is None or f"· {c.verdict} ·" in told["list"]
     if c.ends is not None and c.mean is not None:
-        low, high = telling.numbers(c).ends(c.ends)
+        low, high = wording.numbers(c).ends(c.ends)
         for name in ("card", "list", "document", "page", "post", "table", "json", "app"):
             assert f"{low} to {high}" in told[name], (name, told[name])
         assert f"[{low}, {high}]" in told["terminal"]
         for name in ("terminal", "card", "document", "page", "post", "json", "table"):
-            assert telling.level(c) in told[name], name
+            assert wording.level(c) in told[name], name
         for end, shown in ((c.ends.low, low), (c.ends.high, high)):
             value = float(shown.replace("−", "-"))
             assert (value > 0, value < 0) == (end > 0, end < 0), "an end keeps its sign"
         if c.ends.excludes_zero():
-            assert telling.mean(c)[0] in "−+", "a mean that excludes 0 has its sign"
-    row = telling.columns(c)
+            assert wording.mean(c)[0] in "−+", "a mean that excludes 0 has its sign"
+    row = wording.columns(c)
     assert tuple(row) == STUDY_COLUMNS
     assert (row["verdict"], row["difference"], row["pairs"]) == (c.verdict, c.mean, len(c.pairs))
     if c.ends is not None:
         assert (row["low"], row["high"]) == (c.ends.low, c.ends.high)
-        assert row["level"] == telling.level(c)
+        assert row["level"] == wording.level(c)
     if c.mean is not None:
-        mean = telling.mean(c)
+        mean = wording.mean(c)
         for name in ("terminal", "card", "document", "page", "table", "app", "list"):
             assert f"{mean}" in told[name], (name, mean)
     if c.verdict == "no verdict":
         assert not [name for name in told if "it decides" in told[name]], "nothing is decided"
     for name in ("terminal", "app", "table"):
         if c.mean is not None:
-            assert telling.seeds(c) in told[name], name
+            assert wording.seeds(c) in told[name], name
     if c.reason is not None:
         for name in ("terminal", "app", "document", "page", "post", "json"):
-            assert flat(telling.reason(c)).split(". ")[0][:50] in told[name], name
+            assert flat(wording.reason(c)).split(". ")[0][:50] in told[name], name
 
 
 @settings(max_examples=30, deadline=None)
@@ -260,9 +260,9 @@ def test_a_record_survives_the_border(c: Comparison) -> None:
 @given(comparisons())
 def test_the_picture_says_the_same(c: Comparison) -> None:
     text = comparison_figure(c, {}, "svg").decode()
-    assert f"<!-- {telling.word(c)}" in text
+    assert f"<!-- {wording.word(c)}" in text
     if c.ends is not None and c.pairs:
-        assert telling.interval_label(c) in text
+        assert wording.interval_label(c) in text
 
 
 def test_studies_side_by_side_name_another_number_of_threads() -> None:
@@ -292,11 +292,11 @@ def test_a_budget_at_which_little_is_trained_is_no_result_worth_publishing(
             "".join(json.dumps(line) + "\n" for line in [*kept[:-1], *curve, kept[-1]])
         )
     with Store(paths.database()) as store:
-        found = keeping.compare(store, study)
+        found = cache.compare(store, study)
     assert found.verdict == "cannot tell"
     assert (found.still_falling is not None) == short
-    assert ("little is trained" in " ".join(telling.notes(found))) == short
-    assert ("worth publishing" in telling.verdict(found)) != short
+    assert ("little is trained" in " ".join(wording.notes(found))) == short
+    assert ("worth publishing" in wording.verdict(found)) != short
 
 
 def test_the_list_of_studies_knows_their_threads() -> None:
@@ -317,7 +317,7 @@ def test_of_imported_runs_nobody_says_what_they_share() -> None:
 def test_the_verdict_line_of_the_app_is_the_terminals() -> None:
     found = make(BASE, HELPS)
     words: Text = verdict_words(found, COLORS)
-    assert words.plain == f"HELPS  {telling.mean(found)}"
+    assert words.plain == f"HELPS  {wording.mean(found)}"
 
 
 @settings(max_examples=200, deadline=None)
@@ -329,26 +329,26 @@ def test_signed_numbers_have_a_sign_unless_they_show_as_zero(value: float) -> No
 
 
 def test_levels_keep_the_digits_that_tell_them_apart() -> None:
-    assert [telling.percent_level(a) for a in (0.05, 0.025, 0.0106)] == ["95%", "97.5%", "98.94%"]
+    assert [wording.percent_level(a) for a in (0.05, 0.025, 0.0106)] == ["95%", "97.5%", "98.94%"]
 
 
 def test_json_holds_no_nan() -> None:
     """Its keys are the golden record's (tests/test_golden.py)."""
-    broken = telling.to_json(make(BASE, {**HELPS, 1: math.nan}, "welch"))
+    broken = wording.to_json(make(BASE, {**HELPS, 1: math.nan}, "welch"))
     assert json.loads(json.dumps(broken, allow_nan=False))["difference"]["welch"] is None
 
 
 def test_the_scope_says_what_the_arms_share_at_the_start() -> None:
     found = make(BASE, HELPS, shared_at_start=0.348)
-    assert "35% of the baseline's weights shared at the start" in telling.scope(found)
+    assert "35% of the baseline's weights shared at the start" in wording.scope(found)
     assert from_dict(found.to_dict()) == found
-    assert "shared at the start" not in telling.scope(make(BASE, HELPS))
+    assert "shared at the start" not in wording.scope(make(BASE, HELPS))
 
 
 def test_a_share_has_the_sign_of_every_other_number() -> None:
-    assert telling.apart(808_320, 800_128) == "−1.0%"
-    assert telling.apart(800_128, 808_320) == "+1.0%"
-    assert telling.apart(800_128, 800_127) == "0.0%"
+    assert wording.apart(808_320, 800_128) == "−1.0%"
+    assert wording.apart(800_128, 808_320) == "+1.0%"
+    assert wording.apart(800_128, 800_127) == "0.0%"
 
 
 @pytest.mark.parametrize(
@@ -364,6 +364,6 @@ def test_a_share_has_the_sign_of_every_other_number() -> None:
 def test_a_small_number_is_written_in_decimals_where_six_of_them_show_it(
     value: float, text: str
 ) -> None:
-    number = telling.Numbers(None)
+    number = wording.Numbers(None)
     number.decimals = 3
     assert number.end(value) == text

@@ -17,8 +17,8 @@ from q1lab import config, paths
 from q1lab.cli import run as main
 from q1lab.commands import tell
 from q1lab.errors import Problem
-from q1lab.study import launch, studies, told
-from q1lab.study.alive import is_alive
+from q1lab.study import alerts, launch, studies
+from q1lab.study.liveness import is_alive
 from tests.kit import wandb_study as lab
 from tests.kit.waiting import wait_for
 
@@ -79,7 +79,7 @@ def test_a_stall_and_a_divergence_are_told_once() -> None:
     whole = lab.events(0)
     lab.append(study, "baseline-seed0", whole[:3])
     now = 1000.0
-    watch = told.Watch(study, lambda: now)
+    watch = alerts.Watch(study, lambda: now)
 
     def later(seconds: float) -> list[str]:
         nonlocal now
@@ -87,18 +87,18 @@ def test_a_stall_and_a_divergence_are_told_once() -> None:
         return watch.look()
 
     assert later(10) == []
-    assert later(told.STALL) == [told.STALLED]
-    assert later(told.STALL) == []
+    assert later(alerts.STALL) == [alerts.STALLED]
+    assert later(alerts.STALL) == []
     lab.append(study, "baseline-seed0", whole[3:5])
     assert later(10) == []
-    assert later(told.STALL) == [told.STALLED], "it went on, and stalled again"
+    assert later(alerts.STALL) == [alerts.STALLED], "it went on, and stalled again"
     lab.append(
         study, "modified-seed0", [{"type": "exit", "state": "diverged", "iter": 3, "t": 1.0}]
     )
-    assert later(10) == [told.DIVERGED]
+    assert later(10) == [alerts.DIVERGED]
     lab.append(study, "baseline-seed0", whole[5:6])
     assert later(10) == []
-    assert told.Watch(study, lambda: now).diverged == {"modified-seed0"}
+    assert alerts.Watch(study, lambda: now).diverged == {"modified-seed0"}
 
 
 def test_a_command_that_hangs_or_fails_harms_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,6 @@
 """Run a module as a child that ends with whoever asked for it.
 
-``python -P q1lab/study/leash.py --fd N --seconds S --cpu S MODULE ARGUMENTS…``
+``python -P q1lab/study/child_guard.py --fd N --seconds S --cpu S MODULE ARGUMENTS…``
 
 Run as a file, so that the child loads nothing of q1lab but the module it is for. ``--fd`` is the
 read end of a pipe: nobody writes into it, and it ends when the process at its other end is gone,
@@ -32,7 +32,7 @@ def main() -> None:
         name, value, *words = words
         options[name] = int(value)
     if not words:
-        sys.exit("usage: leash.py [--fd N] [--seconds S] [--cpu S] MODULE [ARGUMENTS]")
+        sys.exit("usage: child_guard.py [--fd N] [--seconds S] [--cpu S] MODULE [ARGUMENTS]")
     tie(options["--fd"], options["--seconds"])
     limit_processor(options["--cpu"])
     # the package lies here also where it is not installed; last, so that it shadows nothing

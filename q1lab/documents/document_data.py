@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from q1lab.compare import keeping
-from q1lab.compare.keeping import compare
-from q1lab.compare.record import Comparison
-from q1lab.documents import facts
-from q1lab.index import learned, results
+from q1lab.compare import cache
+from q1lab.compare.cache import compare
+from q1lab.compare.comparison import Comparison
+from q1lab.documents import comparison_tables
+from q1lab.index import learner_tables, results
 from q1lab.index.store import Store
 from q1lab.journal import choice, predictions
 from q1lab.study import studies
@@ -56,9 +56,9 @@ class Chosen:
 def chosen(store: Store, week: Week, variant: str | None = None) -> Chosen:
     """What the learner works on: as given, as chosen, as predicted, as studied last, or the week's
     default."""
-    name = variant or learned.chosen(store, week.label)
+    name = variant or learner_tables.chosen(store, week.label)
     if name is not None:
-        row = learned.modification(store, learned.kept_under(store, week.label, name))
+        row = learner_tables.modification(store, learner_tables.kept_under(store, week.label, name))
         if row is not None and row["variant"] == name:
             return Chosen(name, True, row["chosen"] or None, row["file"], row["base"])
     if variant is not None:
@@ -101,14 +101,14 @@ def comparisons(store: Store, of: Chosen | None = None) -> list[tuple[Study, Com
 
 def foremost(found: Sequence[tuple[Study, Comparison]]) -> tuple[Study, Comparison] | None:
     """The one of ``comparisons`` that answers for the modification."""
-    return keeping.foremost(found, lambda one: len(one[0].seeds))
+    return cache.foremost(found, lambda one: len(one[0].seeds))
 
 
-def study_facts(study: Study, record: Comparison) -> facts.StudyFacts:
+def study_facts(study: Study, record: Comparison) -> comparison_tables.StudyFacts:
     """A finished study as the documents tell it."""
     repo = study.repo or {}
     commit = repo.get("commit")
-    return facts.study_facts(
+    return comparison_tables.study_facts(
         record,
         commit=str(commit) if isinstance(commit, str) else None,
         dirty=bool(repo.get("dirty")),
