@@ -156,23 +156,27 @@ class Week:
         for arm, model in (("baseline", study.baseline), ("modified", study.variant)):
             files = study.files.run(f"{arm}-seed{seed}")
             files.root.mkdir(parents=True, exist_ok=True)
+            before = files.events.read_text() if files.events.exists() else ""
+            if '"finished"' in before:
+                continue
             loss = self.loss(model, seed, study.data.name)
             last = int(2000 * over)
             state = "diverged" if end == "diverged" and arm == "modified" else end
             state = "finished" if end == "diverged" and arm == "baseline" else state
             first = zlib.crc32(f"{model} {seed} {study.data.name}".encode()) / 2**32
             events: list[dict[str, Any]] = [
-                {"type": "start", "attempt": 1, "time": self.clock()},
+                {"type": "start", "attempt": 1 + before.count('"start"'), "time": self.clock()},
                 *(
                     {"type": "iter", "iter": i, "train_loss": 4.2 - 0.05 * i + first}
-                    for i in range(1, 9)
+                    for i in range(1, 1 if before else 9)
                 ),
                 {"type": "iter", "iter": last, "train_loss": loss},
                 *([{"type": "eval", "iter": last, "val_loss": loss}] if over > 0.1 else []),
                 {"type": "exit", "iter": last, "time": self.clock(), "state": state}
                 | ({"val_loss": loss} if state == "finished" else {}),
             ]
-            files.events.write_text("".join(json.dumps(event) + "\n" for event in events))
+            lines = "".join(json.dumps(event) + "\n" for event in events)
+            files.events.write_text(before + lines)
 
     def told(self, study: Study) -> Comparison:
         """What q1lab says about a study now."""
