@@ -120,7 +120,8 @@ def training_of(study: Study, arm: str, losses: Losses | None = None) -> Trainin
     """What an arm of a study trains; ``losses`` as ``Training`` has them."""
     config = {key: value for key, value in study.config.items() if key not in TOUCH_NO_WEIGHT}
     settings = json.dumps(config | study.own_config(arm), sort_keys=True)
-    return Training(text_of(study.data), code_of_arm(study, arm), settings, losses or {})
+    known = {} if losses is None else losses
+    return Training(text_of(study.data), code_of_arm(study, arm), settings, known)
 
 
 def text_of(data: Data) -> frozenset[str]:

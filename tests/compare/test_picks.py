@@ -115,6 +115,23 @@ def test_seeds_picked_in_any_dress_get_no_verdict(
     assert "seeds 0, 2, 3, 5, 7 (mine-1)" in wording.verdict(told)
 
 
+def test_the_first_of_eight_pairs_that_could_be_seen_are_picked_too(
+    ask: Callable[..., Comparison], tmp_path: Path
+) -> None:
+    """Only first losses tell that a file with a renamed local trains the same."""
+    ask("8")
+    edit(tmp_path / "mine.py", "logits", "scores")
+    assert ask("3", fresh=True).reason is Reason.CHOSEN
+
+
+def test_an_edit_that_changes_what_trains_asks_with_the_first_seeds(
+    ask: Callable[..., Comparison], tmp_path: Path
+) -> None:
+    ask("8")
+    edit(tmp_path / "mine.py", "import math\n", "import math\n\nprint(math.sqrt(2))\n")
+    assert ask("3", fresh=True).reason is None
+
+
 @pytest.mark.parametrize("seeds", ["3", "8"])
 def test_another_modification_on_the_first_seeds_keeps_its_verdict(
     ask: Callable[..., Comparison], seeds: str
