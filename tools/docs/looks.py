@@ -40,46 +40,63 @@ def table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     )
 
 
+def counted(row: Row, printed: str = "total") -> list[str]:
+    """A way of asking, the weeks, and the share of them with a claim, beside what q1lab prints of
+    the question (``total``) or of all that was asked in the home (``home``)."""
+    weeks = f"{row['weeks']:,}"
+    return [row["what"], weeks, percent(row["answers"]), f"{100 * row[printed]:.1f}"]
+
+
+COUNTED = ["weeks", "false verdicts, %", "what q1lab prints, %"]
+
+
 def planned_text() -> str:
-    return table(
-        ["declared before the first run", "weeks", "false verdicts, %", "mean pairs"],
-        [
-            [row["what"], f"{row['weeks']:,}", percent(row["answers"]), f"{mean_pairs(row):.1f}"]
-            for row in [*rows("planned"), *rows("sweep")]
-        ],
-    )
+    lines = [[*counted(row, "home"), f"{mean_pairs(row):.1f}"] for row in rows("planned")]
+    return table(["declared before the first run", *COUNTED, "mean pairs"], lines)
 
 
 def again_text() -> str:
-    return table(
-        ["what a person does", "weeks", "false verdicts, %", "what q1lab prints, %"],
-        [
-            [row["what"], f"{row['weeks']:,}", percent(row["answers"]), f"{100 * row['total']:.1f}"]
-            for row in rows("again")
-        ],
-    )
+    return table(["what a person does", *COUNTED], [counted(row) for row in rows("again")])
+
+
+def home_text() -> str:
+    return table(["what a person does", *COUNTED], [counted(row, "home") for row in rows("home")])
+
+
+def honest_text() -> str:
+    lines = [
+        [*counted(row, "home"), f"{100 - share(row['answers'], 'n'):.1f}"] for row in rows("honest")
+    ]
+    return table(["what a person does", *COUNTED, "gets a verdict, %"], lines)
 
 
 def chosen_text() -> str:
+    """Answers on the chosen runs alone: whether there is a verdict, and a claim."""
+    lines = [
+        [
+            row["what"],
+            f"{row['weeks']:,}",
+            *(f"{share(row['last'], of):.1f}" for of in ("n", CLAIMS)),
+        ]
+        for row in rows("chosen")
+    ]
     return table(
         ["what a person does", "weeks", "no verdict, %", "false verdicts on the chosen runs, %"],
-        [
-            [
-                row["what"],
-                f"{row['weeks']:,}",
-                f"{share(row['last'], 'n'):.1f}",
-                f"{share(row['last']):.1f}",
-            ]
-            for row in rows("chosen")
-        ],
+        lines,
     )
 
 
-def several_text() -> str:
-    return table(
-        ["what a person does", "weeks", "at least one false verdict, %"],
-        [[row["what"], f"{row['weeks']:,}", percent(row["answers"])] for row in rows("several")],
-    )
+def errors_text() -> str:
+    """False verdicts by how the modified arm's losses scatter and by the plan."""
+    found: dict[str, dict[str, Row]] = {}
+    for row in rows("errors"):
+        found.setdefault(row["row"].partition("-")[0], {})[row["what"]] = row
+    plans = list(dict.fromkeys(plan for kind in found.values() for plan in kind))
+    lines = [
+        [kind, *(percent(by_plan[plan]["answers"]) for plan in plans)]
+        for kind, by_plan in found.items()
+    ]
+    return table(["the modified arm's losses", *plans], lines)
 
 
 def power_text() -> str:
@@ -104,8 +121,10 @@ def texts() -> dict[str, str]:
     made = {
         "planned": planned_text,
         "again": again_text,
+        "home": home_text,
         "chosen": chosen_text,
-        "several": several_text,
+        "honest": honest_text,
+        "errors": errors_text,
         "power": power_text,
     }
     return {name: make() for name, make in made.items()}
