@@ -202,6 +202,7 @@ DRESSES = {
     "renamed": "the file renamed, with a comment",
     "local": "a local variable renamed",
     "both": "a local variable renamed in both files",
+    "rewritten": "a line of the file rewritten so that it computes the same",
     "log_interval": "`--set log_interval=11`",
     "dtype": "another `--dtype`",
 }
@@ -212,9 +213,9 @@ def _arm(arm: str, model: str, dress: str) -> Arm:
     from q1lab.study.studies import Arm
 
     touched = dress == "both" or arm == "modified"
-    edited = touched and dress in ("comment", "renamed", "local", "both")
+    edited = touched and dress in ("comment", "renamed", "local", "both", "rewritten")
     text = f"{model} {dress}" if edited else model
-    code = f"{model} {dress}" if touched and dress in ("local", "both") else model
+    code = f"{model} {dress}" if touched and dress == "rewritten" else model
     place = f"/repo/{'other_' if touched and dress == 'renamed' else ''}{model}.py"
     source = f"source/{arm}.py"
     return Arm(model, model, source, _sha(text), place, 800_000, 1_600_000, _sha(code))

@@ -137,8 +137,8 @@ def training_text(text: str, characters: int) -> str:
 
 
 def code_of(text: str) -> str:
-    """A hash of a Python file's syntax tree, docstrings left out: comments, blank lines and line
-    breaks change nothing. Empty for a text that is no Python."""
+    """A hash of a Python file's syntax tree, docstrings left out: comments, blank lines, line
+    breaks and the names of local variables change nothing. Empty for a text that is no Python."""
     try:
         tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -147,7 +147,24 @@ def code_of(text: str) -> str:
         body = getattr(node, "body", None)
         if isinstance(body, list) and body and _is_text(body[0]):
             body[0] = ast.Pass()
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            _number_locals(node)
     return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
+
+
+def _number_locals(function: ast.AST) -> None:
+    """Call what a function names itself, its arguments too, by numbers."""
+    numbers: dict[str, str] = {}
+    for node in ast.walk(function):
+        if isinstance(node, ast.arg):
+            numbers.setdefault(node.arg, f"local {len(numbers)}")
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            numbers.setdefault(node.id, f"local {len(numbers)}")
+    for node in ast.walk(function):
+        if isinstance(node, ast.arg):
+            node.arg = numbers.get(node.arg, node.arg)
+        elif isinstance(node, ast.Name):
+            node.id = numbers.get(node.id, node.id)
 
 
 def code_of_arm(study: Study, arm: str) -> str:

@@ -18,7 +18,7 @@ from q1lab.index import upkeep
 from q1lab.index.store import Store
 from q1lab.study import launch
 from q1lab.study.command import Wish
-from q1lab.study.sameness import Training, same_run
+from q1lab.study.sameness import Training, code_of, same_run
 from tests.kit.waiting import wait_for
 
 TEXT = "First Citizen: before we proceed any further, hear me speak.\n" * 100
@@ -118,9 +118,9 @@ def test_seeds_picked_in_any_dress_get_no_verdict(
 def test_the_first_of_eight_pairs_that_could_be_seen_are_picked_too(
     ask: Callable[..., Comparison], tmp_path: Path
 ) -> None:
-    """Only first losses tell that a file with a renamed local trains the same."""
+    """Only first losses tell that a file with a line more trains the same."""
     ask("8")
-    edit(tmp_path / "mine.py", "logits", "scores")
+    edit(tmp_path / "mine.py", "import math\n", "import math\n\nUNUSED = 1\n")
     assert ask("3", fresh=True).reason is Reason.CHOSEN
 
 
@@ -152,6 +152,13 @@ def test_a_declared_set_that_is_used_whole_was_not_picked(ask: Callable[..., Com
 def test_seeds_of_which_nothing_is_known_are_not_picked(ask: Callable[..., Comparison]) -> None:
     ask("8")
     assert ask("21,33,48", fresh=True).reason is None
+
+
+def test_code_is_the_same_whatever_its_locals_are_called() -> None:
+    code = code_of("def f(x):\n    y = g(x)\n    return y\n")
+    assert code == code_of("def f(a):\n    b = g(a)  # the same\n    return b\n")
+    assert code != code_of("def f(x):\n    y = g(x)\n    return x\n")
+    assert code != code_of("def f(x):\n    y = h(x)\n    return y\n")
 
 
 def test_first_losses_that_agree_with_both_arms_speak_for_the_nearer_one() -> None:
