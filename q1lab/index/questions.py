@@ -113,11 +113,13 @@ def away(store: Store) -> list[Deleted]:
 
 
 def taken_names(store: Store) -> set[str]:
-    """Names of studies and of series that stay those of what was deleted: documents and the ledger
-    speak of it."""
+    """Names of studies and of series that are on record, also of those that were deleted or removed
+    by hand: documents and the ledger speak of them, so nothing else gets them."""
+    known = [one.study for one in begun(store)[0].values()]
     gone = away(store)
-    series = {one.study.series.id for one in gone if one.study and one.study.series}
-    return {one.id for one in gone} | series
+    plans = [*known, *(one.study for one in gone if one.study)]
+    series = {study.series.id for study in plans if study.series}
+    return {study.id for study in known} | {one.id for one in gone} | series
 
 
 def deleted_places(store: Store, series_id: str) -> set[int]:

@@ -6,11 +6,8 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
-import struct
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -231,29 +228,6 @@ def test_a_picture_whose_path_holds_a_zero_is_said(tmp_path: Path) -> None:
         (tmp_path / "loop.png").symlink_to(tmp_path / "loop.png")
         assert "[picture" in preview.page(f"![alt]({source})", tmp_path)
     figures("text from outside", what="pictures' paths that lead nowhere", cases=4, tracebacks=0)
-
-
-def test_a_browser_that_goes_away_is_no_news(capfd: pytest.CaptureFixture[str]) -> None:
-    server = preview.server(lambda: "x" * 30_000_000)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    address = ("127.0.0.1", server.server_port)
-    try:
-        for _ in range(5):
-            link = socket.create_connection(address)
-            link.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            link.sendall(f"GET / HTTP/1.1\r\nHost: 127.0.0.1:{address[1]}\r\n\r\n".encode())
-            link.recv(1000)
-            link.close()  # with a reset
-        with socket.create_connection(address) as link:  # it still answers
-            link.sendall(f"HEAD / HTTP/1.0\r\nHost: 127.0.0.1:{address[1]}\r\n\r\n".encode())
-            assert b" 200 " in link.recv(1000)
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
-    assert capfd.readouterr().err == ""
-    figures("text from outside", what="browsers that go away", cases=5, tracebacks=0)
 
 
 # ── what libraries leave behind

@@ -384,12 +384,13 @@ def test_labels_from_elsewhere_are_taken_as_far_as_they_are_any() -> None:
         labels.of_record([])
 
 
-def test_a_new_study_of_an_old_name_has_none_of_its_labels(trained: str) -> None:
+def test_the_name_of_a_study_that_was_removed_by_hand_is_not_given_again(trained: str) -> None:
+    """Its labels, its question and its documents are on record under that name."""
     assert main(["tag", trained, "mine"]) == 0
     shutil.rmtree(paths.study_dir(trained))
-    time.sleep(1.1)  # a study is told apart by the second in which it was planned
     assert main(["run", "rope", *SMALL]) == 0
-    assert noted(trained) == labels.Labels()
+    assert studies.ids() == ["rope-2"]
+    assert noted("rope-2") == labels.Labels()
 
 
 # ── archive and restore

@@ -184,7 +184,7 @@ def show(out: Path, repo: Path) -> None:
 def work(script: dict, session: str) -> None:  # type: ignore[type-arg]
     """What the learner does in the app: ticks, answers, minutes."""
     from q1lab import paths
-    from q1lab.index import learned
+    from q1lab.index import learner_tables
     from q1lab.index.store import Store
     from q1lab.week import content, progress
 
@@ -196,7 +196,7 @@ def work(script: dict, session: str) -> None:  # type: ignore[type-arg]
         for step, text in told.get("answers", {}).items():
             progress.answer(store, week.label, step, text)
         for part, minutes in told.get("minutes", {}).items():
-            learned.add_seconds(store, week.label, {part: 60.0 * minutes})
+            learner_tables.add_seconds(store, week.label, {part: 60.0 * minutes})
         skipped = set(told.get("skipped", []))
         for part in week.session(session).parts:
             for step in part.steps:
