@@ -293,13 +293,14 @@ def _follow(
 ) -> int | None:
     """Show the study, or one after the other, until they have ended; an exit status when the person
     left."""
+    several = len(members) > 1
+    # asked before the first is watched: another may begin and end meanwhile
+    left = [one for one in members if turns.lacks_runs(one) or launch.is_alive(one.files)]
     at = members[0]
     try:
-        for at in members:
+        for at in left if several else members:
             mine = at.series
-            if mine is not None and len(members) > 1:
-                if not turns.lacks_runs(at) and not launch.is_alive(at.files):
-                    continue
+            if mine is not None and several:
                 where = f" at {mine.axis} {mine.name(mine.at)}" if mine.axis else ""
                 if not as_json:
                     click.echo(f"\n{at.id}: {at.variant} against {at.baseline}{where}")
