@@ -295,10 +295,12 @@ def _follow(
     left."""
     several = len(members) > 1
     # asked before the first is watched: another may begin and end meanwhile
-    left = [one for one in members if turns.lacks_runs(one) or launch.is_alive(one.files)]
+    left = [
+        one for one in members if not several or turns.lacks_runs(one) or launch.is_alive(one.files)
+    ]
     at = members[0]
     try:
-        for at in left if several else members:
+        for at in left:
             mine = at.series
             if mine is not None and several:
                 where = f" at {mine.axis} {mine.name(mine.at)}" if mine.axis else ""

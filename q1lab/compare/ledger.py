@@ -313,7 +313,8 @@ class _Home:
         baseline is taken for the one before, and so is any edited file where it is forgotten how
         its runs began, until first losses tell them apart."""
         arms = self._trainings[mine]
-        its, ours = self._questions[theirs].arms[arm], self._questions[mine]
+        question, ours = self._questions[theirs], self._questions[mine]
+        its = question.baseline if arm == "baseline" else question.modified
         edited: tuple[str, ...] = ()
         if its == ours.baseline:
             edited = ("baseline",)

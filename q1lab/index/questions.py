@@ -167,7 +167,6 @@ def first_losses(store: Store, iters: int, study_id: str | None = None) -> list[
     return store.db.execute(
         "SELECT r.study_id, r.arm, r.seed, m.iter, m.value FROM runs r JOIN metrics m "
         "ON m.run_id = r.id AND m.name = 'train_loss' AND m.iter BETWEEN 1 AND ? "
-        "WHERE m.value IS NOT NULL AND r.state <> 'queued' "
-        "AND r.study_id = coalesce(?, r.study_id)",
+        "WHERE m.value IS NOT NULL AND r.study_id = coalesce(?, r.study_id)",
         (iters, study_id),
     ).fetchall()

@@ -19,7 +19,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -98,10 +98,6 @@ class Question:
     @property
     def key(self) -> tuple[int, frozenset[int]]:
         return self.text, frozenset((self.baseline, self.modified))
-
-    @cached_property
-    def arms(self) -> Mapping[str, int]:
-        return dict(zip(ARMS, (self.baseline, self.modified), strict=True))
 
 
 def same_question(studies: Sequence[Study]) -> list[Question]:

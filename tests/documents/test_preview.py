@@ -142,18 +142,23 @@ def browser(tmp_path: Path) -> list[str]:
     ]
 
 
-def test_a_browser_runs_nothing_of_it(browser: list[str], folder: Path) -> None:
-    """A planted script would change the title; the same browser runs one where nothing forbids
-    it."""
-    page = folder / "page.html"
-    page.write_text(preview.page(EVIL, folder), encoding="utf-8")
-    dom = subprocess.run(
+def dumped(browser: list[str], page: Path) -> str:
+    """The page's DOM after the browser has opened it."""
+    return subprocess.run(
         [*browser, "--dump-dom", page.as_uri()],
         capture_output=True,
         text=True,
         timeout=90,
         check=True,
     ).stdout
+
+
+def test_a_browser_runs_nothing_of_it(browser: list[str], folder: Path) -> None:
+    """A planted script would change the title; the same browser runs one where nothing forbids
+    it."""
+    page = folder / "page.html"
+    page.write_text(preview.page(EVIL, folder), encoding="utf-8")
+    dom = dumped(browser, page)
     assert "<title>Evil" in dom
     assert "<title>ran" not in dom
     # Second net: even a script that got into the page is stopped by the policy.
@@ -161,23 +166,11 @@ def test_a_browser_runs_nothing_of_it(browser: list[str], folder: Path) -> None:
         "</main>", "<script>document.title='ran'</script></main>"
     )
     page.write_text(planted, encoding="utf-8")
-    dom = subprocess.run(
-        [*browser, "--dump-dom", page.as_uri()],
-        capture_output=True,
-        text=True,
-        timeout=90,
-        check=True,
-    ).stdout
+    dom = dumped(browser, page)
     assert "<title>ran" not in dom
     open_page = re.sub(r"<meta http-equiv[^>]*>", "", planted)
     page.write_text(open_page, encoding="utf-8")
-    dom = subprocess.run(
-        [*browser, "--dump-dom", page.as_uri()],
-        capture_output=True,
-        text=True,
-        timeout=90,
-        check=True,
-    ).stdout
+    dom = dumped(browser, page)
     assert "<title>ran" in dom
 
 
