@@ -355,6 +355,9 @@ class Reader(VerticalScroll):
         self._note_spot()
         self.post_message(self.Moved())
 
+    def watch_virtual_size(self) -> None:
+        self.post_message(self.Moved())  # how much there is to read has changed
+
     def _nearest(self, down: bool) -> int:
         """The stop that one looks at; where none is in sight, the one that reading on leads to."""
         stops = self.stops
