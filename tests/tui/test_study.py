@@ -90,6 +90,21 @@ async def test_what_one_looks_at_stays_in_sight_in_another_width(width: int) -> 
             assert reader.step.id == "a1-data", other
 
 
+async def test_what_the_cursor_went_up_to_stays_in_sight_in_another_width() -> None:
+    async with running(lambda store, week: progress.choose(store, week, "rope")) as (app, pilot):
+        await go(pilot, "a1", "a1-why")
+        reader = app.screen.query_one(Reader)
+        for _ in range(3):  # each comes into sight at the top
+            await pilot.press("k")
+            await settled(pilot)
+        assert reader.step is not None
+        assert reader.step.id == "a1-page"
+        await pilot.resize_terminal(60, 20)
+        await settled(pilot)
+        assert reader.step.id == "a1-page"
+        assert reader.on_screen
+
+
 async def test_a_session_can_be_asked_for() -> None:
     async with running(session="c") as (app, _):
         assert app.part_id == "c1"

@@ -325,6 +325,7 @@ class Reader(VerticalScroll):
         tall = piece.virtual_region.height > self.size.height - 2
         self.scroll_to_widget(piece, animate=False, top=tall, immediate=True)
         self._showing = False
+        self._note_spot()
 
     def _rows_of(self, piece: Piece) -> list[Piece]:
         """The rows to press that belong to a step."""
