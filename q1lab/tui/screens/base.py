@@ -74,8 +74,8 @@ class Dialog(Own, ModalScreen[T]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", "back"),
         Binding("q", "back", "leave"),
-        Binding("left", "button(-1)", "the button before"),
-        Binding("right", "button(1)", "the next button"),
+        Binding("left", "button(-1)", show=False),
+        Binding("right", "button(1)", show=False),
     ]
     heading = ""
     keys = "Esc closes"
