@@ -33,7 +33,7 @@ from q1lab.tui.screens.recall import RecallScreen
 from q1lab.tui.screens.study import StudyScreen
 from q1lab.tui.screens.too_small import TooSmallScreen
 from q1lab.tui.screens.welcome import WelcomeScreen
-from q1lab.tui.widgets.page_blocks import ActionPiece, FoldPiece, NextPiece, StepPiece
+from q1lab.tui.widgets.page_blocks import ActionPiece, FoldPiece, NextPiece, Prose, StepPiece
 from q1lab.tui.widgets.place_line import PlaceLine
 from q1lab.tui.widgets.reader import Reader
 from q1lab.tui.widgets.week_tree import WeekTree
@@ -118,6 +118,15 @@ async def test_an_answer_is_written_in_place_and_esc_keeps_it() -> None:
         assert stored().of("a1-why").answer == "why [not]"
         await pilot.press("e")
         assert app.screen.query_one(TextArea).text == "why [not]"
+
+
+async def test_the_form_of_an_answer_shows_the_question_as_the_page_does() -> None:
+    async with running(size=(100, 30)) as (app, pilot):
+        await go(pilot, "a1", "a1-guess")
+        await pilot.press("enter")
+        question = app.screen.query_one(Prose).render().plain
+        assert any("*nats*" in step.detail for step in app.week.steps())
+        assert "(A loss in nats is the mean" in question
 
 
 async def test_without_a_terminal_of_its_own_the_editor_says_so() -> None:
