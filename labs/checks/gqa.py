@@ -84,10 +84,11 @@ def groups(s: Subject) -> str:
             raise Wrong(f"{where}: values are shared, keys are not")
         if keys != values:
             j = next(j for j in range(H) if keys[j] != values[j])
-            raise Wrong(
-                f"{where}: head {j} shares its keys with head {keys[j]}, its values with head "
-                f"{values[j]}"
+            key, value = (
+                next((f"head {i}" for i in range(H) if i != j and of[i] == of[j]), "no other head")
+                for of in (keys, values)
             )
+            raise Wrong(f"{where}: head {j} shares its keys with {key}, its values with {value}")
         sizes = {keys.count(k) for k in set(keys)}
         if len(sizes) > 1:
             raise Wrong(f"{where}: groups of different sizes, {keys}")

@@ -225,7 +225,7 @@ MUTANTS = [
     Mutant("keys and values repeated in different orders", "gqa",
            [(REPEAT, "        times = self.n_head // self.n_kv_head\n"
              "        k, v = k.repeat_interleave(times, dim=2), v.repeat(1, 1, times, 1)\n")],
-           "gqa: groups share keys and values", "shares its keys with"),
+           "gqa: groups share keys and values", "its keys with head 0, its values with head 3"),
     Mutant("full projections, then an average", "gqa",
            [("        self.kv_size = self.n_kv_head * (config.n_embd // config.n_head)", "        self.kv_size = config.n_embd"),
             ("k.view(B, T, self.n_kv_head, -1)", "k.view(B, T, self.n_kv_head, -1, C // self.n_head).mean(3)"),
