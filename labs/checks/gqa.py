@@ -136,7 +136,23 @@ def fewer(s: Subject) -> str:
             f"{seen}: {number(saved)} fewer, and projections to 4 · 64 features save "
             f"{number(wanted)}"
         )
-    return f"{seen} ({change(-saved / full)})"
+    seen = f"{seen} ({change(-saved / full)})"
+    default = s.default_of(s.kv_field)
+    if default is not None and not _shares(s, s.kv_field, default):
+        return Warned(
+            f"{seen}. But {s.kv_field} is {default} where nothing else is said, which shares "
+            f"nothing among the {H} heads of presets quick and cpu: let None be the default, and "
+            "mean half of the heads"
+        )
+    return seen
+
+
+def _shares(s: Subject, field: str, value: int) -> bool:
+    """Whether the value of the field makes a model of H heads smaller than one without groups."""
+    try:
+        return s.n_params(**{field: value}) < s.n_params(**{field: H if values_count_kv(s) else 1})
+    except Exception:  # refused: H is no multiple of it
+        return False
 
 
 def values_count_kv(s: Subject) -> bool:
