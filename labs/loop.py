@@ -62,6 +62,9 @@ PATTERNS = {
 }
 """Patterns by name: what the output of nanoGPT's train.py and of nanochat's base_train.py says."""
 
+METRIC = re.compile(r"METRIC((?: +[^\s=]+=\S+)+)")
+"""Numbers on a line of output, wherever in it: a progress bar may stand before them."""
+
 TRAIN = ("train/loss", "train_loss", "loss")
 """Names under which a training loss is reported beside the metric."""
 
@@ -248,9 +251,8 @@ class Told:
 
     def line(self, text: str) -> None:
         """A line of the output."""
-        words = text.split()
-        if words[:1] == ["METRIC"]:
-            pairs = (word.partition("=") for word in words[1:])
+        if said := METRIC.search(text):
+            pairs = (word.partition("=") for word in said[1].split())
             self.record("lines", {key: value for key, _, value in pairs})
         elif self.pattern is not None and (found := self.pattern.search(text)):
             said = found.groupdict() or dict(zip(("value", "step"), found.groups(), strict=False))

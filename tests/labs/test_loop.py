@@ -226,3 +226,13 @@ def test_a_metrics_file_is_read_in_pieces_and_through_no_link(tmp_path: Path) ->
     assert time.monotonic() - began < 5
     assert said == [1.0, 2.0, 4.0]
     assert math.isclose(told.outcome()[1], 4.0)
+
+
+def test_numbers_behind_a_progress_bar_are_read() -> None:
+    said: list[Any] = []
+    told = running.Told(lambda _, **what: said.append(what), {"metric": "val/loss"})
+    told.line("100%|####| 78/78 [00:21<00:00, 3.34it/s]\x1b[AMETRIC step=4 val/loss=4.25")
+    assert said == [{"iter": 4, "val_loss": 4.25}]
+    told.line("METRIC")
+    told.line("METRIC =3 val/loss")
+    assert len(said) == 1
