@@ -412,6 +412,11 @@ def _floor(c: Comparison) -> str:
 
 def reason(c: Comparison) -> str:
     """Why there is no verdict."""
+    if c.reason is Reason.GATED:
+        return (
+            "A gate judges this proposal, by the share of its budget that a look may spend. What "
+            "it decided is in its own answer, and no second verdict is told here."
+        )
     if c.reason is Reason.DIVERGED:
         arms = dict(zip(ARMS, names(c), strict=True))
         which = "; ".join(
