@@ -974,6 +974,17 @@ async def test_the_line_below_the_page_says_how_much_is_left_when_a_fold_opens()
         await until(pilot, lambda: app.screen.query_one(PlaceLine).place[1] != "100%")
 
 
+async def test_the_line_below_the_page_says_where_one_was_brought_to() -> None:
+    async with running() as (app, pilot):
+        reader = app.screen.query_one(Reader)
+        await until(pilot, lambda: reader.rich)
+        await go(pilot, "a1", "a1-why")  # as u does
+        await until(pilot, lambda: reader.on_screen)
+        await settled(pilot)
+        place = app.screen.query_one(PlaceLine).place
+        assert place[1].startswith(f"{round(100 * reader.scroll_y / reader.max_scroll_y)}%")
+
+
 async def test_the_line_below_the_page_stays_one_line_when_the_window_grows() -> None:
     async with running(some_progress) as (app, pilot):
         await pilot.resize_terminal(120, 40)  # the page is narrower beside the tree
