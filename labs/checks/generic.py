@@ -650,5 +650,16 @@ def baseline() -> Subject:
     return Subject(reference, Path(reference.__file__ or ""))
 
 
-FIRST = [interface, start, causality, prefix, context, batch, order, residual, attention]
-LAST = [gradients, training, repeatable, device_and_dtype, parameters, overfit]
+FIRST = [interface, start, causality, prefix, batch]
+LAST = [
+    context,
+    order,
+    residual,
+    attention,
+    gradients,
+    training,
+    repeatable,
+    device_and_dtype,
+    parameters,
+    overfit,
+]
