@@ -39,7 +39,10 @@ def interface(s: Subject) -> str:
     if missing and not loading.takes_any(s.module):
         raise Wrong(f"GPTConfig has no field {', '.join(missing)}")
     if deaf := loading.deaf_to(s.build, SIZES):
-        raise Wrong(f"whatever {' and '.join(deaf)} GPTConfig is given, the model stays the same")
+        lost = ": are its layers in nn.ModuleList?" if "n_layer" in deaf else ""
+        raise Wrong(
+            f"whatever {' and '.join(deaf)} GPTConfig is given, the model stays the same{lost}"
+        )
     notes = []
     for bias in (True, False):
         model = s.build(bias=bias)
@@ -656,8 +659,8 @@ LAST = [
     order,
     residual,
     attention,
-    gradients,
     training,
+    gradients,
     repeatable,
     device_and_dtype,
     parameters,
