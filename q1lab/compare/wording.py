@@ -748,8 +748,8 @@ def drawn(seeds: Sequence[int]) -> str:
 def another_look() -> str:
     """What is said before a question is looked at again without a plan."""
     return (
-        "this question has been looked at before, so the next look is judged by a "
-        f"{percent_level(ALPHA_LATER)} interval"
+        "this question was asked before (a study that has begun counts as a look), so the next "
+        f"look is judged by a {percent_level(ALPHA_LATER)} interval"
     )
 
 
