@@ -7,8 +7,6 @@ from typing import Any, TypeVar
 
 import click
 
-from q1lab.study import command
-
 F = TypeVar("F", bound=Callable[..., Any])
 
 ASKING = (
@@ -59,9 +57,8 @@ ASKING = (
     click.option(
         "--headline",
         type=click.Choice(["paired", "welch"]),
-        default=command.HEADLINE,
-        show_default=True,
-        help="The interval that decides, declared before the first run.",
+        help="The interval that decides, declared before the first run. Default: paired; of a "
+        "command welch, unless its seed fixes both arms' batches and start.",
     ),
     click.option(
         "--wandb",

@@ -15,6 +15,7 @@ from q1lab.errors import FAILED, NOTICES, Problem
 from q1lab.files import os_reason, plain, private_folder, read_shown_json, write_atomic
 from q1lab.records import at_most, inside, one_of, text, whole
 from q1lab.study.engines.choice import Choice
+from q1lab.study.loop import Loop
 from q1lab.study.ranges import Range
 from q1lab.study.series import Series
 from q1lab.study.tuning import Tuned
@@ -151,6 +152,8 @@ NUMBERS = (
 
 def hyperparameter(key: str, value: Any) -> Any:
     """``value`` where it is one that q1lab can compute with. ValueError when it isn't."""
+    if key == "max_iters" and value == 0:  # not known before they have ended
+        return value
     if key in WHOLE and records.load(int, value, key) < 1:
         raise ValueError(f"{key} is {value}, and must be 1 or more")
     if key in NUMBERS:
@@ -220,6 +223,12 @@ class Study:
     overruled: Lines = ()
     """Checks of the learner's file that failed and were overruled."""
     imported: Imported | None = None
+    loop: Loop | None = None
+    """The command that trains, where that is not q1lab's own loop."""
+
+    def __post_init__(self) -> None:
+        if self.loop is None and not self.max_iters:
+            raise ValueError("config max_iters is 0, and must be 1 or more")
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -256,7 +265,13 @@ class Study:
 
     @property
     def max_iters(self) -> int:
+        """Iters of a run; 0 where nobody knows before one has ended."""
         return int(self.config["max_iters"])
+
+    @property
+    def metric(self) -> str:
+        """What is measured of a run, in a word or two."""
+        return "val loss" if self.loop is None else self.loop.metric
 
     @property
     def tokens_per_iter(self) -> int:

@@ -33,7 +33,7 @@ from q1lab.tui.screens.recall import RecallScreen
 from q1lab.tui.screens.study import StudyScreen
 from q1lab.tui.screens.too_small import TooSmallScreen
 from q1lab.tui.screens.welcome import WelcomeScreen
-from q1lab.tui.widgets.page_blocks import ActionPiece, FoldPiece, NextPiece, StepPiece
+from q1lab.tui.widgets.page_blocks import ActionPiece, FoldPiece, NextPiece, Prose, StepPiece
 from q1lab.tui.widgets.place_line import PlaceLine
 from q1lab.tui.widgets.reader import Reader
 from q1lab.tui.widgets.week_tree import WeekTree
@@ -90,6 +90,21 @@ async def test_what_one_looks_at_stays_in_sight_in_another_width(width: int) -> 
             assert reader.step.id == "a1-data", other
 
 
+async def test_what_the_cursor_went_up_to_stays_in_sight_in_another_width() -> None:
+    async with running(lambda store, week: progress.choose(store, week, "rope")) as (app, pilot):
+        await go(pilot, "a1", "a1-why")
+        reader = app.screen.query_one(Reader)
+        for _ in range(3):  # each comes into sight at the top
+            await pilot.press("k")
+            await settled(pilot)
+        assert reader.step is not None
+        assert reader.step.id == "a1-page"
+        await pilot.resize_terminal(60, 20)
+        await settled(pilot)
+        assert reader.step.id == "a1-page"
+        assert reader.on_screen
+
+
 async def test_a_session_can_be_asked_for() -> None:
     async with running(session="c") as (app, _):
         assert app.part_id == "c1"
@@ -118,6 +133,15 @@ async def test_an_answer_is_written_in_place_and_esc_keeps_it() -> None:
         assert stored().of("a1-why").answer == "why [not]"
         await pilot.press("e")
         assert app.screen.query_one(TextArea).text == "why [not]"
+
+
+async def test_the_form_of_an_answer_shows_the_question_as_the_page_does() -> None:
+    async with running(size=(100, 30)) as (app, pilot):
+        await go(pilot, "a1", "a1-guess")
+        await pilot.press("enter")
+        question = app.screen.query_one(Prose).render().plain
+        assert any("*nats*" in step.detail for step in app.week.steps())
+        assert "(A loss in nats is the mean" in question
 
 
 async def test_without_a_terminal_of_its_own_the_editor_says_so() -> None:
@@ -878,6 +902,8 @@ async def test_a_choice_that_changes_the_text_leaves_the_place() -> None:
         await pilot.press("j")
         await go(pilot, "a1", "a1-data")
         reader = app.screen.query_one(Reader)
+        reader.move(2)  # the step's second row to press
+        await pilot.pause()
         assert reader.piece is not None
         before = reader.piece.virtual_region.y - reader.scroll_y
         assert before > 0
@@ -888,8 +914,8 @@ async def test_a_choice_that_changes_the_text_leaves_the_place() -> None:
             pilot,
             lambda: reader.piece and reader.piece.virtual_region.y - reader.scroll_y == before,
         )
-        assert reader.step is not None
-        assert reader.step.id == "a1-data"
+        assert isinstance(reader.piece, ActionPiece)
+        assert reader.piece.action.argv() == ("q1lab", "data", "stdlib")
         assert reader.on_screen
 
 
@@ -924,6 +950,17 @@ async def test_enter_on_a_step_with_several_rows_goes_to_them() -> None:
         await pilot.press("enter")
         await until(pilot, lambda: piece.record.done)
         assert piece.enter == "untick"
+
+
+async def test_the_line_below_the_page_says_how_much_is_left_when_a_fold_opens() -> None:
+    def guessed(store: Store, week: Week) -> None:
+        progress.tick(store, week.label, "a1-guess", True)
+
+    async with running(guessed) as (app, pilot):
+        app.screen.query_one(Reader).scroll_end(animate=False, immediate=True)
+        await until(pilot, lambda: app.screen.query_one(PlaceLine).place[1] == "100%")
+        await pilot.press("f")
+        await until(pilot, lambda: app.screen.query_one(PlaceLine).place[1] != "100%")
 
 
 async def test_the_line_below_the_page_stays_one_line_when_the_window_grows() -> None:

@@ -872,7 +872,9 @@ def test_a_file_is_taken_once_and_never_over_another(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     source = SHIPPED / "files" / "toy_cache.py"
-    assert ran("take", "toy_cache.py")[0] == 0
+    code, said = ran("take", "toy_cache.py")
+    assert code == 0
+    assert said.startswith(str(Path.cwd() / "toy_cache.py"))  # where it is now
     assert (tmp_path / "toy_cache.py").read_bytes() == source.read_bytes()
     assert ran("take", "toy_cache.py")[0] == 0  # the same bytes: nothing to do
     (tmp_path / "toy_cache.py").write_text("mine")

@@ -84,6 +84,7 @@ class Slurm(Remote):
     """The Slurm cluster that this login node belongs to."""
 
     usage = "slurm"
+    runs_commands = True
 
     def __init__(self, address: str, options: Mapping[str, str]) -> None:
         for key in options:
@@ -184,7 +185,8 @@ class Slurm(Remote):
 
     def _script(self, study: Study, cells: Path) -> str:
         """What a task runs: exec, so that the trainer gets Slurm's signals itself."""
-        trainer = shlex.join([*children.trainer(), str(study.files.root)])
+        program = children.trainer(study.loop is not None)
+        trainer = shlex.join([*program, str(study.files.root)])
         threads = study.threads
         listed = shlex.quote(str(cells))
         return (

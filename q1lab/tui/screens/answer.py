@@ -14,8 +14,12 @@ from textual.widgets import Button, Static, TextArea
 from q1lab.files import plain
 from q1lab.tui import editing
 from q1lab.tui.screens.base import Dialog
+from q1lab.tui.widgets.page_blocks import Prose
 from q1lab.week import progress as domain
 from q1lab.week.model import Step
+
+WIDE = 10_000
+"""More cells than a paragraph has: the box breaks its lines."""
 
 AROUND = 14
 """Cells that the terminal has more than a title in the dialog's border may take."""
@@ -41,9 +45,8 @@ class AnswerScreen(Dialog[None]):
         self.box.border_title = self.step.title if fits else "Your answer"
         if not fits:
             yield Static(self.step.title, classes="heading", markup=False)
-        paragraphs = plain(self.step.detail).replace("`", "").split("\n\n")
-        detail = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
-        yield Static(detail, classes="muted", markup=False)
+        if self.step.detail:
+            yield Prose(plain(self.step.detail), rich=True)
         yield TextArea(
             self.opened, soft_wrap=True, tab_behavior="focus", highlight_cursor_line=False
         )

@@ -57,7 +57,7 @@ def chart_data(runs: Iterable[RunView], metric: str) -> ChartData:
         mine = [run for run in runs if run.arm == arm]
         if not mine:
             continue
-        last = max(last, *(run.max_iters for run in mine))
+        last = max(last, *(run.max_iters or run.iter for run in mine))
         curves = [(run, finite(run.train) if metric == "train" else val_curve(run)) for run in mine]
         begun = [(run, curve) for run, curve in curves if curve]
         group = [curve for run, curve in begun if run.state in ENDED] or [

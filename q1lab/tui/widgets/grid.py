@@ -180,7 +180,9 @@ class Grid(Table):
                 "arm": Cell(run.variant[:10], style=colors.arm(run.arm)),
                 "seed": _right(str(run.seed)),
                 "state": Cell(state_words(run), style=colors.state(run.state)),
-                "loss": CurveCell(run.train, wide, run.max_iters, (low, high), colors.arm(run.arm)),
+                "loss": CurveCell(
+                    run.train, wide, run.max_iters or run.iter, (low, high), colors.arm(run.arm)
+                ),
                 "iter": _right(str(run.iter) if run.attempt else ""),
                 "val": _right(loss_words(run), "" if run.state is State.FINISHED else colors.muted),
                 "speed": _right(speed(run.tokens_per_s), colors.muted),

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from tests.kit.engines.client import (
     said,
 )
 from tests.kit.lab_home import make_study
+from tests.kit.places import KIT
 from tests.kit.waiting import wait_for
 
 pytestmark = [
@@ -96,6 +98,35 @@ def test_a_sweep_trains_its_baseline_once() -> None:
     assert [row["comparison"]["verdict"] for row in rows] == ["helps", "helps"]
     assert len(said(first).job.cells) == 6
     assert {cell.partition("-")[0] for cell in said(second).job.cells} == {"modified"}
+
+
+def test_a_command_trains_there_and_goes_on(tmp_path: Path) -> None:
+    """Somebody's own loop, stopped in the middle."""
+    loop = f"{sys.executable} {KIT / 'any_loop.py'} --seed={{seed}} --out={{out}} --pause=0.3"
+    (tmp_path / "study.toml").write_text(
+        f"""[command]
+run = "{loop} {{args}}"
+resume = "--resume"
+metric = "val/loss"
+[arm.baseline]
+[arm.fast]
+args = "--lr=0.05"
+"""
+    )
+    asked = ("run", "study.toml", "--engine", "slurm", "--seeds", "3")
+    done = q1lab(*asked, "--detach", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    study = studies.load("fast-1")
+    wait_for(lambda: b'"eval"' in read(study.files.run("baseline-seed0").events))
+    assert q1lab("stop", "fast-1").returncode == 0
+    done = q1lab("run", "fast-1", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["complete"]
+    assert b'"stopped"' in read(study.files.run("baseline-seed0").events)
+
+
+def read(file: Path) -> bytes:
+    return file.read_bytes() if file.is_file() else b""
 
 
 @pytest.mark.long  # as a sweep, which CI tries
