@@ -219,6 +219,7 @@ _EVERY = (
     Act("card", "A progress card to share.", WEEK),
     Act("content", "Check another week's content, or start one.", AROUND),
     Act("config", "Settings, and where they are.", AROUND),
+    Act("skill", "What an agent needs to know to help here, as a SKILL.md.", AROUND),
     Act(
         "doctor",
         "Versions, device, disk, and where the files are.",

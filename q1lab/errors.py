@@ -48,11 +48,14 @@ class Problem(Exception):
     """Something a person can mend: what is wrong, where, and what to do, in one line.
 
     ``code`` is the exit status of the command that meets it: 2 (usage) unless said otherwise.
+    ``fixable_by`` is who can mend it: "you" (whoever gave the command), "learner" (nobody but the
+    person whose week it is), or "time" (ask again later).
     """
 
-    def __init__(self, message: str, code: int = USAGE) -> None:
+    def __init__(self, message: str, code: int = USAGE, fixable_by: str = "") -> None:
         super().__init__(message)
         self.code = code
+        self.fixable_by = fixable_by or ("time" if code == OUT_OF_TOUCH else "you")
 
 
 def nearest(word: str, known: Iterable[str], otherwise: str = "") -> str:

@@ -18,7 +18,15 @@ from q1lab.study import launch, studies
 from q1lab.study.engines.base import Job
 from q1lab.study.engines.slurm import Slurm
 from tests.kit.engines import slurm as kit
-from tests.kit.engines.client import RUN, is_submitted, ladder, lost_and_doubled, q1lab, said
+from tests.kit.engines.client import (
+    RUN,
+    is_running,
+    is_submitted,
+    ladder,
+    lost_and_doubled,
+    q1lab,
+    said,
+)
 from tests.kit.lab_home import make_study
 from tests.kit.places import KIT
 from tests.kit.waiting import wait_for
@@ -168,6 +176,28 @@ def test_a_busy_queue_is_no_error(cluster: kit.Slurm, monkeypatch: pytest.Monkey
     finally:
         subprocess.run(["scancel", "--name=wide"], env=cluster.env, check=True)
     done = q1lab("attach", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["complete"]
+
+
+def test_a_drained_node_is_waited_for(cluster: kit.Slurm) -> None:
+    """What runs there ends there; what waits says why, and trains when the node is back."""
+
+    def node(state: str) -> None:
+        update = ["scontrol", "update", f"nodename={cluster.host}", f"state={state}", "reason=test"]
+        subprocess.run(update, env=cluster.env, check=True)
+
+    assert q1lab(*SLURM, "--seeds", "1", "--detach", pause=0.6).returncode == 0
+    wait_for(lambda: is_running(studies.load("rope-1"), 2))
+    node("drain")
+    try:
+        assert q1lab("attach", "rope-1").returncode == 0
+        assert lost_and_doubled(studies.load("rope-1")) == (1, 0, 0)
+        assert q1lab(*SLURM, "--seeds", "1", "--fresh", "--detach").returncode == 0
+        wait_for(lambda: "DRAINED" in q1lab("status").stdout)
+    finally:
+        node("resume")
+    done = q1lab("attach", "rope-2", "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["complete"]
 
