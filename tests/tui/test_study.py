@@ -870,6 +870,7 @@ async def test_publishing_and_sharing_have_forms_and_say_what_is_wrong() -> None
         await until(pilot, lambda: app.snapshot.progress.of("c2-publish").done)
         await pilot.press("enter")  # to correct it: Enter takes no tick away here
         await until(pilot, lambda: isinstance(app.screen, FieldsScreen))
+        assert app.screen.query_one("#url", Input).value == "https://example.org/post"
 
 
 async def test_boxes_of_the_roadmap_are_ticked_without_leaving(
