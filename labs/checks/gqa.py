@@ -84,10 +84,11 @@ def groups(s: Subject) -> str:
             raise Wrong(f"{where}: values are shared, keys are not")
         if keys != values:
             j = next(j for j in range(H) if keys[j] != values[j])
-            raise Wrong(
-                f"{where}: head {j} shares its keys with head {keys[j]}, its values with head "
-                f"{values[j]}"
+            key, value = (
+                next((f"head {i}" for i in range(H) if i != j and of[i] == of[j]), "no other head")
+                for of in (keys, values)
             )
+            raise Wrong(f"{where}: head {j} shares its keys with {key}, its values with {value}")
         sizes = {keys.count(k) for k in set(keys)}
         if len(sizes) > 1:
             raise Wrong(f"{where}: groups of different sizes, {keys}")
@@ -135,7 +136,23 @@ def fewer(s: Subject) -> str:
             f"{seen}: {number(saved)} fewer, and projections to 4 · 64 features save "
             f"{number(wanted)}"
         )
-    return f"{seen} ({change(-saved / full)})"
+    seen = f"{seen} ({change(-saved / full)})"
+    default = s.default_of(s.kv_field)
+    if default is not None and not _shares(s, s.kv_field, default):
+        return Warned(
+            f"{seen}. But {s.kv_field} is {default} where nothing else is said, which shares "
+            f"nothing among the {H} heads of presets quick and cpu: let None be the default, and "
+            "mean half of the heads"
+        )
+    return seen
+
+
+def _shares(s: Subject, field: str, value: int) -> bool:
+    """Whether the value of the field makes a model of H heads smaller than one without groups."""
+    try:
+        return s.n_params(**{field: value}) < s.n_params(**{field: H if values_count_kv(s) else 1})
+    except Exception:  # refused: H is no multiple of it
+        return False
 
 
 def values_count_kv(s: Subject) -> bool:

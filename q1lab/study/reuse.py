@@ -30,6 +30,8 @@ def find(study: Study, among: Collection[str] | None = None) -> list[tuple[Run, 
             continue
         if other.data.sha256 != study.data.sha256 or other.imported:
             continue
+        if other.loop is not None and other.loop.repeats != "bit":
+            continue
         for run in other.runs:
             key = equal_bits(other, run)
             if key in wanted and key not in found and _finished(other, run):
@@ -51,9 +53,10 @@ def fill(study: Study, among: Collection[str] | None = None) -> None:
                 here = {"arm": run.arm, "seed": run.seed}
                 event = {**event, **here, "reused_from": f"{other.id}/{theirs.name}"}
             lines.append(json.dumps(event, ensure_ascii=False) + "\n")
-        if source.model.exists():
-            private_folder(target.root)
-            shutil.copy2(source.model, proved(target.model, paths.home()))
+        for kept, copy in ((source.model, target.model), (source.log, target.log)):
+            if kept.exists():
+                private_folder(target.root)
+                shutil.copy2(kept, proved(copy, paths.home()))
         write_atomic(target.events, "".join(lines))
 
 

@@ -50,8 +50,8 @@ KEYS: dict[str, Key] = {
     # study
     "study.tick": Key("space", "tick", "tick", "Tick the step, or take the tick away", True),
     "study.enter": Key("enter", "enter", "do it", "Do what the row under the cursor is for", True),
-    "study.down": Key("j", "move(1)", "step", "Go to the next step; the text follows", True, "j/k"),
-    "study.up": Key("k", "move(-1)", "step back", "Go to the step before"),
+    "study.down": Key("j", "move(1)", "step", "Go to the next step or row", True, "j/k"),
+    "study.up": Key("k", "move(-1)", "step back", "Go to the step or row before"),
     "study.zen": Key(
         "z", "zen", "reading mode", "Give the whole screen to the text, and back", True
     ),

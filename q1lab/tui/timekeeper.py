@@ -148,7 +148,7 @@ def line(
             f"{name} ? {formats.clock(abs(left))} {'over' if over else 'left'} · t answers",
             "ask",
         )
-    mark = "▶" if running else "‖"
+    mark = ("▶ " if running else "‖ ") if mine else ""  # the other window's may run
     if part.minutes <= 0:
         text = f"{formats.clock(max(0.0, spent))} spent"
     elif over:
@@ -156,4 +156,4 @@ def line(
     else:
         text = f"{formats.clock(left)} left of {part.minutes}"
     where = "" if mine else " (other window)"
-    return f"{name} {mark} {text}{where}", "over" if over else "on" if running else "off"
+    return f"{name} {mark}{text}{where}", "over" if over else "on" if running else "off"

@@ -225,7 +225,7 @@ MUTANTS = [
     Mutant("keys and values repeated in different orders", "gqa",
            [(REPEAT, "        times = self.n_head // self.n_kv_head\n"
              "        k, v = k.repeat_interleave(times, dim=2), v.repeat(1, 1, times, 1)\n")],
-           "gqa: groups share keys and values", "shares its keys with"),
+           "gqa: groups share keys and values", "its keys with head 0, its values with head 3"),
     Mutant("full projections, then an average", "gqa",
            [("        self.kv_size = self.n_kv_head * (config.n_embd // config.n_head)", "        self.kv_size = config.n_embd"),
             ("k.view(B, T, self.n_kv_head, -1)", "k.view(B, T, self.n_kv_head, -1, C // self.n_head).mean(3)"),
@@ -448,7 +448,8 @@ RIGHT = [
            ("config.n_embd // config.n_head, config.block_size)", "config.n_embd // config.n_head, 4 * config.block_size)")],
           "rope: every length", "1 to 33 agree"),
     Right("another field name with a number as its default", "gqa",
-          [("n_kv_head: int | None = None", "num_key_value_heads: int = 8"), ("config.n_kv_head", "config.num_key_value_heads")]),
+          [("n_kv_head: int | None = None", "num_key_value_heads: int = 8"), ("config.n_kv_head", "config.num_key_value_heads")],
+          "gqa: fewer parameters", "is 8 where nothing else is said"),
     Right("another field name, without a hint in it", "gqa",
           [("n_kv_head: int | None = None", "memories: int = 8"), ("config.n_kv_head", "config.memories")]),
     Right("norms that are functions", "rmsnorm", [*FUNCTION, ("RETURN", "w")], "rmsnorm: the formula", "in front of 7 projections"),

@@ -153,3 +153,4 @@ async def test_a_second_window_leaves_the_timer_alone() -> None:
             await other.press("T")
             assert two.timed_part is None
             assert "other window" in two.clock_line[0]
+            assert "‖" not in two.clock_line[0]  # it runs there

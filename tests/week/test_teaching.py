@@ -380,10 +380,12 @@ def test_the_example_of_each_verdict_follows_from_its_pairs() -> None:
 def test_the_hand_worked_interval_is_that_of_the_program() -> None:
     from scipy import stats
 
-    from q1lab.compare.stats import analyze
+    from q1lab.compare.stats import ALPHA_LATER, analyze
 
     own = by_hand()
     assert pytest.approx(stats.t.ppf(0.975, 2), abs=1e-4) == own["T"]
+    later = f"{1 - ALPHA_LATER:.2%} interval: {stats.t.ppf(1 - ALPHA_LATER / 2, 2):.3f} then"
+    assert later in " ".join((SHIPPED / "session-b.md").read_text().split())
     d = [m - b for m, b in zip(own["MODIFIED"], own["BASELINE"], strict=True)]
     _, _, low, high = own["interval"](d)
     arms = [dict(enumerate(own[name])) for name in ("BASELINE", "MODIFIED")]

@@ -9,13 +9,12 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
-from textual.content import Content
 from textual.widgets import Button, Static, TextArea
 
 from q1lab.files import plain
 from q1lab.tui import editing
 from q1lab.tui.screens.base import Dialog
-from q1lab.tui.widgets import prose
+from q1lab.tui.widgets.page_blocks import Prose
 from q1lab.week import progress as domain
 from q1lab.week.model import Step
 
@@ -46,8 +45,8 @@ class AnswerScreen(Dialog[None]):
         self.box.border_title = self.step.title if fits else "Your answer"
         if not fits:
             yield Static(self.step.title, classes="heading", markup=False)
-        detail = prose.laid(plain(self.step.detail), WIDE).lines
-        yield Static(Content("\n").join(detail), classes="muted")
+        if self.step.detail:
+            yield Prose(plain(self.step.detail), rich=True)
         yield TextArea(
             self.opened, soft_wrap=True, tab_behavior="focus", highlight_cursor_line=False
         )

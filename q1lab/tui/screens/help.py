@@ -55,6 +55,7 @@ MARKS = (
     ("!", "crashed, or worth a look"),
     ("∞", "diverged"),
     ("·", "not begun"),
+    ("◦", "begun"),
 )
 
 

@@ -156,7 +156,7 @@ def of_record(c: Comparison) -> Forest:
     base, modified = wording.names(c)
     says = f"{modified} {MINUS} {base}"
     if c.mean is not None:
-        says += f" = {wording.mean(c)} nats"
+        says += f" = {wording.mean(c)}{wording.unit(c)}"
     return Forest(wording.seeds(c), wording.word(c).lower(), says, tuple(bars), tuple(notes))
 
 

@@ -99,7 +99,8 @@ class Reader(VerticalScroll):
             old.display = False
             old.remove()
         self.pieces = pieces_of(sheet, progress.records, following, self.rich)
-        self._place(at if mark is None else mark[0])
+        step_id, row = (at, 0) if mark is None else mark[:2]
+        self._place(step_id, row)
         self._lock_folds()
         if self.is_attached:
             self.mount(*self.pieces)
@@ -109,21 +110,23 @@ class Reader(VerticalScroll):
             else:
                 self.call_after_refresh(self._land if at is None else self.follow)
 
-    def _mark(self) -> tuple[str, float] | None:
-        """The step that one is at, and how far below the top of the screen its row is."""
+    def _mark(self) -> tuple[str, int, float] | None:
+        """The step that one is at, which of its rows (0: its own), and how far that is below the
+        top of the screen."""
         step, piece = self.step, self.piece
         if step is None or piece is None:
             return None
-        return step.id, piece.virtual_region.y - self.scroll_y
+        row = step.actions.index(piece.action) + 1 if isinstance(piece, ActionPiece) else 0
+        return step.id, row, piece.virtual_region.y - self.scroll_y
 
-    def _back(self, step_id: str, below: float, tries: int = 20) -> None:
+    def _back(self, step_id: str, row: int, below: float, tries: int = 20) -> None:
         """Go on at the mark, on a page whose text has changed, as soon as it is laid out."""
-        self._place(step_id)
+        self._place(step_id, row)
         piece = self.piece
         if piece is None or not self.is_attached:
             return
         if not piece.virtual_region.height and tries:
-            self.call_after_refresh(self._back, step_id, below, tries - 1)
+            self.call_after_refresh(self._back, step_id, row, below, tries - 1)
             return
         self.scroll_to(y=piece.virtual_region.y - below, animate=False, immediate=True)
         self.call_after_refresh(self.post_message, self.Moved())
@@ -275,13 +278,13 @@ class Reader(VerticalScroll):
             self.call_after_refresh(self._note_spot)
         self.post_message(self.Moved())
 
-    def _place(self, step_id: str | None) -> None:
-        """The cursor on a step, or on the first thing that is left to do."""
+    def _place(self, step_id: str | None, row: int = 0) -> None:
+        """The cursor on a step or a row to press of it, or on the first thing left to do."""
         stops = self.stops
         index = self._first_open(stops)
         for number, piece in enumerate(stops):
             if isinstance(piece, StepPiece) and piece.step.id == step_id:
-                index = number
+                index = number + min(row, len(piece.step.actions))
         for number, piece in enumerate(stops):
             piece.set_class(number == index, "-here")
             piece._kept = None
