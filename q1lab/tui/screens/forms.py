@@ -152,12 +152,14 @@ def _values(act: Act, params: Mapping[str, click.Parameter], typed: Mapping[str,
 
 
 def _given(app: Q1Lab, name: str) -> Mapping[str, str]:
-    """What a form says at first: of a paper, the chosen modification's."""
+    """What a form says at first: of a paper, the chosen modification's; of the post, where it is."""
+    known = app.snapshot.pages.get("progress") or {}
+    if name == "post publish":
+        return {"url": (known.get("post") or {}).get("url") or ""}
     if name != "paper add":
         return {}
     title, link = paper_of(app.week)
-    papers = (app.snapshot.pages.get("progress") or {}).get("papers", ())
-    if link in {one["link"] for one in papers}:
+    if link in {one["link"] for one in known.get("papers", ())}:
         title = link = ""
     return {"title": title, "link": link, "done": "yes"}
 
