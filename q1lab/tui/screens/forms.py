@@ -152,7 +152,7 @@ def _values(act: Act, params: Mapping[str, click.Parameter], typed: Mapping[str,
 
 
 def _given(app: Q1Lab, name: str) -> Mapping[str, str]:
-    """What a form says at first: of a paper, the chosen modification's; of the post, where it is."""
+    """What a form says at first: the chosen modification's paper, where the post is."""
     known = app.snapshot.pages.get("progress") or {}
     if name == "post publish":
         return {"url": (known.get("post") or {}).get("url") or ""}
