@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import click
 
 from q1lab import __version__, acts
 from q1lab.arguments import careful
-from q1lab.error_boundary import guarded, say
-from q1lab.errors import EXIT_STATUS, INTERRUPTED, USAGE, Problem
+from q1lab.error_boundary import guarded
+from q1lab.errors import EXIT_STATUS, USAGE, Problem
 
 
 class Commands(click.Group):
@@ -39,6 +40,16 @@ class Commands(click.Group):
                 formatter.write_dl(rows)
 
 
+def _specify(ctx: click.Context, param: click.Parameter, asked: bool) -> None:
+    """Print every command as click knows it, and leave."""
+    if asked and not ctx.resilient_parsing:
+        from q1lab.commands._output import print_json
+
+        versions = {"q1lab": __version__, "click": metadata.version("click")}
+        print_json({"versions": versions, **ctx.to_info_dict()["command"]})
+        ctx.exit()
+
+
 EPILOG = f"Example: q1lab run rope --seeds 3\n\n{EXIT_STATUS}"
 
 
@@ -52,6 +63,14 @@ EPILOG = f"Example: q1lab run rope --seeds 3\n\n{EXIT_STATUS}"
 @click.option("--session", metavar="ID", help="Open the app at this session (A, B or C).")
 @click.option(
     "--content", type=click.Path(path_type=Path), metavar="DIR", help="Open another week's content."
+)
+@click.option(
+    "--spec",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_specify,
+    help="Print all commands, arguments and options as JSON.",
 )
 @click.pass_context
 def cli(ctx: click.Context, session: str | None, content: Path | None) -> None:
@@ -71,24 +90,23 @@ careful(cli)
 def run(args: list[str] | None = None) -> int:
     """Run the command line; returns the exit status. Problems become one line on stderr, never a
     traceback."""
-    return guarded(lambda: _run(args))
-
-
-def _run(args: list[str] | None) -> int:
     words = sys.argv[1:] if args is None else args
+    return guarded(lambda: _run(words), as_json="--json" in words)
+
+
+def _run(words: list[str]) -> int:
     for word in words:
         if any("\ud800" <= letter <= "\udfff" for letter in word):
             raise Problem(f"not UTF-8 text: {word!r}; q1lab takes names in UTF-8 only")
     try:
-        result = cli.main(args=args, prog_name="q1lab", standalone_mode=False)
+        result = cli.main(args=words, prog_name="q1lab", standalone_mode=False)
         return result if isinstance(result, int) else 0
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)  # a page, not a line
         return USAGE
     except click.ClickException as error:
-        say(acts.gone(words) or error.format_message())
-        return USAGE
+        raise Problem(acts.gone(words) or error.format_message()) from error
     except click.exceptions.Exit as leave:
         return leave.exit_code
     except click.Abort:
-        return INTERRUPTED
+        raise KeyboardInterrupt from None

@@ -238,8 +238,12 @@ def _check(new: Sequence[Draft], wishes: Sequence[Wish]) -> None:
     """Check all files of these drafts, several at a time. The first one that fails ends it, before
     the others are through."""
     pool = ThreadPoolExecutor(cores())
-    mine = [one for one in new if one.pair.modified.is_learners and not one.wish.unchecked]
-    checks = {pool.submit(planning.check, one.pair.modified): one.typed.variant for one in mine}
+    mine = [
+        (one.pair.modified, one.typed.variant)
+        for one in new
+        if one.pair is not None and one.pair.modified.is_learners and not one.wish.unchecked
+    ]
+    checks = {pool.submit(planning.check, file): variant for file, variant in mine}
     try:
         for check in as_completed(checks):
             if isinstance(problem := check.exception(), Problem):

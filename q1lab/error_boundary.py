@@ -1,64 +1,115 @@
 """Around every command and the app: a Problem is one line on stderr, and so is what the system
-refuses."""
+refuses. With ``--json`` it is a record on stdout, too."""
 
 from __future__ import annotations
 
 import codecs
 import contextlib
 import io
+import json
 import os
+import re
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
-from q1lab.errors import FAILED, INTERRUPTED, NOTICES, Problem
+from q1lab.errors import FAILED, INTERRUPTED, NOTICES, STATUSES, Problem
 
 
-def guarded(command: Callable[[], int]) -> int:
-    """Run it; returns its exit status, or that of what went wrong. Notices come last."""
+def guarded(command: Callable[[], int], as_json: bool = False) -> int:
+    """Run it; returns its exit status, or that of what went wrong. Notices come last. ``as_json``:
+    what went wrong is a record on stdout, too."""
     open_all_streams()
     speak_any_encoding()
-    status = _guarded(command)
+    status = _guarded(command, as_json)
     for notice in NOTICES:
         say(notice)
     NOTICES.clear()
     return status
 
 
-def _guarded(command: Callable[[], int]) -> int:
+def _guarded(command: Callable[[], int], as_json: bool) -> int:
     try:
         return command()
-    except Problem as problem:
-        say(str(problem))
-        return problem.code
     except KeyboardInterrupt:
-        return INTERRUPTED
+        problem = Problem("interrupted", INTERRUPTED)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the reader left; nothing more to say to it
+        _nobody_reads()
         return 0
     except Exception as error:
-        if "sqlite3" in sys.modules and isinstance(error, sys.modules["sqlite3"].DatabaseError):
-            from q1lab.index import store
-
-            said = store.explain(error)
-            if said is not None:
-                say(said)
-                return FAILED
-        if isinstance(error, UnicodeEncodeError) and isinstance(error.object, str):
-            say(f"not UTF-8 text: {error.object!r}; rename it, or leave it out")
-            return FAILED
-        if not isinstance(error, OSError):
+        found = explained(error)
+        if found is None:
             raise
-        from q1lab.files import os_reason
+        problem = found
+        say(str(problem))
+    if as_json:
+        try:
+            sys.stdout.write(json.dumps(record(problem), indent=2) + "\n")
+            sys.stdout.flush()
+        except BrokenPipeError:
+            _nobody_reads()
+    return problem.code
 
-        say(f"{error.filename or 'a file'}: {os_reason(error)}")
-        return FAILED
+
+def _nobody_reads() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the reader left; nothing more to say to it
+
+
+def explained(error: Exception) -> Problem | None:
+    """The error as a person can mend it; None where it is a defect of the program."""
+    if isinstance(error, Problem):
+        return error
+    if "sqlite3" in sys.modules and isinstance(error, sys.modules["sqlite3"].DatabaseError):
+        from q1lab.index import store
+
+        said = store.explain(error)
+        return None if said is None else Problem(said, FAILED)
+    if isinstance(error, UnicodeEncodeError) and isinstance(error.object, str):
+        return Problem(f"not UTF-8 text: {error.object!r}; rename it, or leave it out", FAILED)
+    if not isinstance(error, OSError):
+        return None
+    from q1lab.files import os_reason
+
+    return Problem(f"{error.filename or 'a file'}: {os_reason(error)}", FAILED)
+
+
+PLACE = re.compile(r"(?:^|(?<=[\s(]))([^\s:;,()'\"]*[./][^\s:;,()'\"]+)(?:(?::|, line )(\d+))?")
+"""A file that a message names, and the line in it."""
+
+
+def record(problem: Problem) -> dict[str, object]:
+    """A problem for programs, from its one line: what is wrong, the file and line that it names,
+    and behind the first semicolon what to do."""
+    line = one_line(str(problem))
+    what, _, then = line.partition("; ")
+    places = [(file, number) for file, number in PLACE.findall(line) if number or _is_there(file)]
+    file, number = places[0] if places else (None, "")
+    return {
+        "error": STATUSES[problem.code].replace(" ", "-"),
+        "what": what,
+        "file": file,
+        "line": int(number) if number else None,
+        "next": then or None,
+        "fixable_by": problem.fixable_by,
+    }
+
+
+def _is_there(file: str) -> bool:
+    with contextlib.suppress(OSError, RuntimeError):  # too long, or a home that nobody has
+        return Path(file).expanduser().exists()
+    return False
 
 
 def say(message: str) -> None:
     """One line for a person, on stderr."""
+    sys.stderr.write(f"q1lab: {one_line(message)}\n")
+
+
+def one_line(message: str) -> str:
+    """A message as it may stand in a terminal's line."""
     from q1lab.files import plain
 
-    sys.stderr.write(f"q1lab: {shortened(' '.join(plain(message).splitlines()))}\n")
+    return shortened(" ".join(plain(message).splitlines()))
 
 
 LONGEST, LINE = 400, 1600

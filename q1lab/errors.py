@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 OK, FAILED, USAGE, UNFINISHED, OUT_OF_TOUCH, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
@@ -16,8 +16,28 @@ STATUSES = {
 }
 """The exit statuses of all commands."""
 
-EXIT_STATUS = "Exit status: " + ", ".join(f"{code} {what}" for code, what in STATUSES.items()) + "."
+KEEP, DISCARD, MORE, REFUSED = OK, 10, 11, 12
+
+GATE_STATUSES = {
+    KEEP: "keep",
+    FAILED: "failed",
+    USAGE: "usage",
+    UNFINISHED: "another proposal is being judged",
+    DISCARD: "discard",
+    MORE: "more runs are wanted than --max-cost allows",
+    REFUSED: "refused, the budget is spent",
+    INTERRUPTED: "interrupted",
+}
+"""Those of `q1lab gate`, whose answer is its status."""
+
+
+def _listed(statuses: Mapping[int, str]) -> str:
+    return "Exit status: " + ", ".join(f"{code} {what}" for code, what in statuses.items()) + "."
+
+
+EXIT_STATUS = _listed(STATUSES)
 """The table as help texts print it."""
+GATE_STATUS = _listed(GATE_STATUSES)
 
 NOTICES: list[str] = []
 """What a person should know though it stopped nothing, a line each; the command line says it at the
@@ -28,11 +48,14 @@ class Problem(Exception):
     """Something a person can mend: what is wrong, where, and what to do, in one line.
 
     ``code`` is the exit status of the command that meets it: 2 (usage) unless said otherwise.
+    ``fixable_by`` is who can mend it: "you" (whoever gave the command), "learner" (nobody but the
+    person whose week it is), or "time" (ask again later).
     """
 
-    def __init__(self, message: str, code: int = USAGE) -> None:
+    def __init__(self, message: str, code: int = USAGE, fixable_by: str = "") -> None:
         super().__init__(message)
         self.code = code
+        self.fixable_by = fixable_by or ("time" if code == OUT_OF_TOUCH else "you")
 
 
 def nearest(word: str, known: Iterable[str], otherwise: str = "") -> str:

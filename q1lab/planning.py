@@ -17,7 +17,7 @@ from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
-from q1lab import __version__, paths
+from q1lab import __version__, loops, paths
 from q1lab.compare import ledger, looks, planner, wording
 from q1lab.config import load as load_settings
 from q1lab.errors import FAILED, OUT_OF_TOUCH, Problem
@@ -83,7 +83,8 @@ class Draft:
     asked: tuple[int, int] | None
     """The planned range, where one is asked for."""
     study: Study
-    pair: parents.Pair
+    pair: parents.Pair | None
+    """The two model files; None where the arms are a command."""
     answer: dict[str, Any]
     kept: Kept | None
     known: tuple[str, ...]
@@ -118,6 +119,14 @@ def draft_of(wish: Wish, store: Store) -> Draft:
         raise Problem(f"--jobs {wish.jobs}: at least one run must train at a time")
     if wish.headline not in ("paired", "welch"):
         raise Problem(f"--headline {wish.headline}: it takes paired or welch")
+    known_before = tuple(studies.ids())
+    drawn = command.parse_fresh(wish.seeds)
+    if wish.loop is not None:
+        paths.ensure_home()
+        engine = choose(wish.engine, None, wish.engine_options, load_settings().engine)
+        draft = loops.draft(wish, seeds, engine, _wandb_mode(wish.wandb))
+        draft = replace(draft, fresh_seeds=drawn or 0)
+        return Draft(typed, wish, asked, draft, None, {}, again, known_before)
     pair = parents.pair(wish.variant, wish.baseline)
     modified, baseline = pair.modified, pair.baseline
     floor = modified.sha256 == baseline.sha256 and (
@@ -165,8 +174,6 @@ def draft_of(wish: Wish, store: Store) -> Draft:
         answer = _ask(engine, {**question, "config": config})
         wish = replace(wish, match=None, overrides={**wish.overrides, **matched})
 
-    known_before = tuple(studies.ids())
-    drawn = command.parse_fresh(wish.seeds)
     first = 2 * (asked[0] if asked else len(seeds))
     places = engine_of(engine).places(answer["device"], 2 * len(seeds), first, wish.jobs)
     draft = _draft(wish, seeds, preset, config, data, answer, pair, places)
@@ -191,7 +198,9 @@ def resolve(
     nothing is known, or as they are drawn now.
     """
     wish, asked, draft, again = made.wish, made.asked, made.study, made.kept
-    if known is None and not wish.unchecked:
+    if known is None and made.pair is None:
+        draft = loops.looked_at(draft)
+    elif known is None and made.pair is not None and not wish.unchecked:
         mine = [f for f in (made.pair.baseline, made.pair.modified) if f.is_learners]
         with ThreadPoolExecutor() as both:  # each is a process of its own, and seconds of wait
             overruled = [words for found in both.map(check, mine) for words in found]
@@ -210,7 +219,7 @@ def resolve(
             draft = replace(draft, looks=(seeds or drawn_seeds(draft, store),))
         ready = set() if wish.fresh else {run.name for run, _ in reuse.find(draft)}
         study, missing = draft, tuple(run.name for run in draft.runs if run.name not in ready)
-    note = made.pair.note
+    note = made.pair.note if made.pair is not None else ""
     return Plan(
         made.typed,
         study,
@@ -227,7 +236,7 @@ def resolve(
 def meant(asked: Wish) -> tuple[Wish, Kept | None]:
     """What is to be planned: as asked, or where that names the folder of a kept study, all that it
     says."""
-    if not kept.is_one(asked.variant):
+    if asked.loop is not None or not kept.is_one(asked.variant):
         return asked, None
     found = kept.load(expanded(asked.variant))
     return kept.wish(found, asked), found
@@ -356,11 +365,15 @@ def save(made: Plan, store: Store) -> Study:
 
 def _write(study: Study, wish: Wish) -> None:
     """The folder of a new study: copies of both model files, then the plan."""
-    pair = parents.pair(wish.variant, wish.baseline)
-    for arm, file in (("baseline", pair.baseline), ("modified", pair.modified)):
-        if file.sha256 != study.arms[arm].sha256:
-            raise Problem(f"{file.path} changed while the study was planned; run the command again")
-        write_atomic(study.files.root / study.arms[arm].source, file.text)
+    if study.loop is None:
+        pair = parents.pair(wish.variant, wish.baseline)
+        for arm, file in (("baseline", pair.baseline), ("modified", pair.modified)):
+            if file.sha256 != study.arms[arm].sha256:
+                raise Problem(
+                    f"{file.path} changed while the study was planned; run the command again"
+                )
+            write_atomic(study.files.root / study.arms[arm].source, file.text)
+    loops.keep_uncommitted(study)
     studies.make_newest(study.files.source)
     studies.save(study)
 
@@ -588,6 +601,8 @@ def _go_on(
 
 
 def _minutes(study: Study, missing: tuple[str, ...], answer: dict[str, Any]) -> float | None:
+    if study.loop is not None:
+        return None
     total = 0.0
     for run in study.runs:
         if run.name in missing:
@@ -619,7 +634,7 @@ def _notes(study: Study, known: Study | None, again: Kept | None, store: Store) 
     if other:
         notes.append(f"the last digits may differ from then: {other}")
     a, b = study.arms["baseline"].n_params, study.arms["modified"].n_params
-    if abs(b - a) >= 0.01 * a:
+    if abs(b - a) >= 0.01 * a > 0:
         notes.append(f"parameters differ by {wording.apart(a, b)}: {a:,} and {b:,}")
     if (mine := study.series) is not None:
         notes.append(wording.family(mine))

@@ -265,6 +265,10 @@ class Repository:
         """Tracked files whose name matches a git glob such as ``*.ipynb``, at any depth."""
         return _names(self._must("ls-files", "-z", "--", f":(glob)**/{pattern}"))
 
+    def uncommitted(self) -> str:
+        """What tracked files hold that is not committed, as git shows it; empty where nothing."""
+        return self._must("diff", "HEAD") if self.head().sha else ""
+
     def versions(self, path: Path | str, most: int = 500) -> Iterator[bytes]:
         """The contents that ``path`` had in the commits of all branches, newest first, each once;
         of ``most`` commits that changed it."""

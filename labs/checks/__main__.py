@@ -101,11 +101,11 @@ def run(
     limits.limit_memory(memory_mb * (4 if torch.cuda.is_available() else 1))
     limits.forbid_processes(path)
     step = limits.Steps(path, step_seconds)
-    with step("loading the file"):
-        try:
+    try:
+        with step("loading the file"):
             module = loading.load(path)
-        except loading.ModelError as error:
-            raise Unusable(explain(str(error))) from error
+    except (loading.ModelError, Unusable) as error:
+        raise Unusable(explain(str(error), path)) from error
     with step("looking at the file"):
         try:
             subject = Subject(module, path)
@@ -142,19 +142,21 @@ def read(path: Path) -> int:
         raise Unusable(f"{path}: {error}") from error
 
 
-def explain(message: str) -> str:
+def explain(message: str, path: Path) -> str:
     """Add what to do where a loading error has a usual cause."""
-    if "no class GPT" in message:
-        return (
-            f"{message}. A file typed along a video gets there in five steps, which `q1lab take "
-            "from_the_video.py` shows"
-        )
     if "ModuleNotFoundError" in message or "ImportError" in message:
         return (
             message + "; a model file is complete in itself: it can import installed packages only"
         )
     if "MemoryError" in message:
         return message + "; it needs more memory than a check may use"
+    if "no class GPT" in message or "GPTConfig" not in path.read_text(encoding="utf-8"):
+        return (
+            f"{message}. A file typed along a video gets there in five steps, which `q1lab take "
+            "from_the_video.py` shows"
+        )
+    if "FileNotFoundError" in message or "no end after" in message:
+        return message + "; a model file that is imported should read no data and train nothing"
     return message
 
 

@@ -8,6 +8,7 @@ Ray's dashboard serves: a client needs no shared disk, no second port and no Ray
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
 import fcntl
 import json
@@ -34,10 +35,12 @@ class Mail:
     """Numbers the lines and the attempts. It lives with the driver and outlives any worker, so
     that what a dead worker had passed on is known."""
 
-    def __init__(self, attempts):
+    def __init__(self, attempts, cells):
         self.out, self.n, self.stopping = [], 0, False
         self.attempts, self.have, self.first = dict(attempts), {}, dict(attempts)
         self.nodes, self.done = set(), set()
+        for cell in cells:  # here, since a worker's word may come before one of the driver's
+            self.say(cell, state="queued")
 
     def say(self, cell, **more):
         self.n += 1
@@ -182,6 +185,13 @@ def train(cell, mail, how):
         return child.returncode
 
 
+def keeping_its_place(cell, mail, how):
+    """``train`` beside the main thread: while that one waits for an answer Ray takes the task's CPU
+    back, and starts another run on it."""
+    with concurrent.futures.ThreadPoolExecutor(1) as beside:
+        return beside.submit(train, cell, mail, how).result()
+
+
 def probe(how):
     """Try the model files here, on a machine that would train them."""
     with pathlib.Path("probe/question.json").open() as question:
@@ -202,17 +212,34 @@ def probe(how):
         return {"error": f"{where} on {socket.gethostname()}: {last}"[:500]}
 
 
+def place_for_a_look(how):
+    """What Ray is asked for the probe: a place on a node that has what a run needs, beside whatever
+    trains there, so that a full cluster answers too."""
+    fit = [
+        node["NodeID"]
+        for node in ray.nodes()
+        if node["Alive"]
+        and node["Resources"].get("CPU", 0) >= how["cpus"]
+        and node["Resources"].get("GPU", 0) >= how["gpus"]
+    ]
+    # without it, older Rays hide a node's GPUs from whoever takes none
+    seen = {"env_vars": {"RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}} if how["gpus"] else None
+    where = NodeAffinitySchedulingStrategy(fit[0], soft=False) if fit else None
+    return {"num_cpus": 0, "scheduling_strategy": where, "runtime_env": seen}
+
+
 def main():
     cells, how = sys.argv[1:], json.loads(os.environ["Q1LAB_HOW"])
     ray.init(log_to_driver=False, logging_level="warning")
     needs = {"num_cpus": how["cpus"], "num_gpus": how["gpus"]}
     if cells == ["probe"]:
-        answer = ray.get(ray.remote(**needs)(probe).remote(how))
+        answer = ray.get(ray.remote(**place_for_a_look(how))(probe).remote(how))
         print(json.dumps({"n": 1, "cell": "", "answer": answer}), flush=True)
         return
     here = ray.get_runtime_context().get_node_id()
     with_me = NodeAffinitySchedulingStrategy(here, soft=False)
-    mail = ray.remote(num_cpus=0)(Mail).options(scheduling_strategy=with_me).remote(how["attempts"])
+    post = ray.remote(num_cpus=0)(Mail).options(scheduling_strategy=with_me)
+    mail = post.remote(how["attempts"], cells)
 
     def stop(*_):
         mail.stop.remote()
@@ -222,10 +249,10 @@ def main():
             print(line, flush=True)
 
     signal.signal(signal.SIGTERM, stop)
-    task = ray.remote(max_retries=how["retries"], retry_exceptions=[Died], **needs)(train)
+    task = ray.remote(max_retries=how["retries"], retry_exceptions=[Died], **needs)(
+        keeping_its_place
+    )
     waiting = {task.options(name=cell).remote(cell, mail, how): cell for cell in cells}
-    for cell in cells:
-        mail.say.remote(cell, state="queued")
     while waiting:
         done, _ = ray.wait(list(waiting), timeout=0.3)
         for ref in done:

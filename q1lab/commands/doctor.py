@@ -7,6 +7,7 @@ import platform
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ import click
 from q1lab import __version__, paths
 from q1lab.commands._output import fitted
 from q1lab.errors import FAILED, OK, OUT_OF_TOUCH, Problem
+from q1lab.files import plain
 from q1lab.study import children
 
 if TYPE_CHECKING:
@@ -139,6 +141,7 @@ def examine() -> dict[str, Any]:
         home = paths.ensure_home()
         free = shutil.disk_usage(home).free
         found["home"] = str(home)
+        found["journal"] = _journal()
         found["database"] = str(paths.database())
         found["config"] = str(paths.config_file())
         found["free_disk"] = f"{free / 1e9:.1f} GB"
@@ -152,6 +155,16 @@ def examine() -> dict[str, Any]:
     found["problems"] = problems
     found["ok"] = not problems
     return found
+
+
+def _journal() -> str:
+    """Where it is, and how many of its lines whom it names as acting."""
+    from q1lab.index import journal
+
+    lines = journal.read(paths.journal()).lines
+    who = Counter(line.body.get("who", "unknown") for line in lines if line.body is not None)
+    counts = ", ".join(f"{plain(str(name))} {count}" for name, count in sorted(who.items()))
+    return f"{paths.journal()}: lines by {counts}" if counts else str(paths.journal())
 
 
 def _of_torch(answer: dict[str, Any]) -> dict[str, list[str]]:

@@ -117,6 +117,8 @@ def _notebook(names: tuple[str, ...], output: Path | None, force: bool, as_json:
     if len(names) > 1:
         raise Problem("a notebook trains one study; name one")
     study = studies.load(names[0] if names else studies.latest())
+    if study.loop is not None:
+        raise Problem(f"{study.id} trains by a command, which a notebook does not have")
     path = output or Path(f"{study.id}.ipynb")
     if path.is_dir():
         path /= f"{study.id}.ipynb"

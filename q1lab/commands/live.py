@@ -110,25 +110,26 @@ def _lines(store: Store, study: Study) -> StudyView:
             if said.get(run.name) == mark:
                 continue
             said[run.name] = mark
-            sys.stdout.write(line(run) + "\n")
+            sys.stdout.write(line(run, study.metric) + "\n")
             sys.stdout.flush()
         if not alive:
             return view
         time.sleep(POLL)
 
 
-def line(run: RunView) -> str:
+def line(run: RunView, metric: str) -> str:
     """One run in one plain line."""
     head = f"{run.variant} seed {run.seed}: {run.state}"
     if run.state is State.RUNNING:
         loss = "" if run.train_loss is None else f", loss {run.train_loss:.3f}"
         pace = f", {speed(run.tokens_per_s)} tok/s" if run.tokens_per_s else ""
         said = f", {run.message}" if run.message else ""
-        return f"{head} {run.iter}/{run.max_iters}{loss}{pace}{said}"
+        where = f"{run.iter}/{run.max_iters}" if run.max_iters else f"at iter {run.iter}"
+        return f"{head} {where}{loss}{pace}{said}"
     if run.state is State.QUEUED:
         return f"{head}{', ' + run.message if run.message else ''}"
     if run.val_loss is not None:
-        return f"{head}, val loss {run.val_loss:.4f}, {duration(run.seconds)}"
+        return f"{head}, {metric} {run.val_loss:.4f}, {duration(run.seconds)}"
     return f"{head} at iter {run.iter}{': ' + run.message if run.message else ''}"
 
 
@@ -148,7 +149,7 @@ def grid(
         ("state", "left"),
         ("loss", "left"),
         ("iter", "right"),
-        ("val loss", "right"),
+        (view.study.metric, "right"),
         ("tok/s", "right"),
         ("left", "right"),
     ):

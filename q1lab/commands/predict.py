@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from q1lab.commands import _documents as shared
@@ -55,7 +57,7 @@ def predict(
     week = shared.week()
     with opened() as store:
         if variant is not None and variant not in {item.name for item in week.variants}:
-            variant = variants.find(variant).name
+            variant = variant if variant in _arms_here() else variants.find(variant).name
         name = variant or document_data.chosen(store, week).name
         given = {"--direction": direction, "--size": size, "--matters": matters, "--sure": sure}
         if any(value is not None for value in given.values()) or amend:
@@ -79,6 +81,14 @@ def predict(
         for line in lines(found):
             say(plain(line), 4)
     return OK
+
+
+def _arms_here() -> list[str]:
+    """The arms of the study.toml in this folder, of which one may be predicted."""
+    from q1lab.study import loop
+
+    file = Path("study.toml")
+    return loop.read(file).arms[1] if file.is_file() else []
 
 
 def lines(found: dict[str, object]) -> list[str]:

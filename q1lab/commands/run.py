@@ -13,17 +13,19 @@ import click
 
 from q1lab import declaring, planning
 from q1lab.commands._output import print_json, say, tell
-from q1lab.commands._run_options import asking
+from q1lab.commands._run_options import asking, by_command
 from q1lab.commands._store import opened
 from q1lab.commands.live import watch
 from q1lab.declaring import Declared
 from q1lab.errors import EXIT_STATUS, FAILED, INTERRUPTED, OK, UNFINISHED, Problem
+from q1lab.files import expanded
 from q1lab.formats import duration
 from q1lab.index import ingest, view
 from q1lab.index.store import Store
-from q1lab.study import command, kept, launch, series, studies, turns
+from q1lab.study import command, kept, launch, loop, series, studies, turns, variants
 from q1lab.study.command import Wish
 from q1lab.study.engines.choice import by_hand
+from q1lab.study.loop import Loop
 from q1lab.study.states import ENDED, State
 from q1lab.study.studies import Study
 
@@ -39,14 +41,18 @@ Examples:
   q1lab run rope --over max_iters=500,1000,2000
   q1lab run rope --tune learning_rate
   q1lab run studies/rope-1
+  q1lab run --command 'python train.py --seed={seed} --out_dir={out} {args}' \\
+    --arm baseline= --arm fast='--learning_rate=2e-3' --metric-pattern nanogpt --seeds 8
+  q1lab run study.toml --seeds 8
 
 The same command again trains only what is missing, and with nothing missing prints the comparison.
 
 """
     + EXIT_STATUS
 )
-@click.argument("variant", nargs=-1, required=True)
+@click.argument("variant", nargs=-1)
 @asking
+@by_command
 @click.option(
     "--over",
     metavar="KEY=VALUE,VALUE",
@@ -65,6 +71,12 @@ def run(
     tune: str | None,
     detach: bool,
     as_json: bool,
+    command_: str | None,
+    arms: tuple[str, ...],
+    metric: str | None,
+    better: str | None,
+    pattern: str | None,
+    smoke: str | None,
     **asked: Any,
 ) -> int:
     """Train VARIANT against a baseline over seeds, then compare.
@@ -74,12 +86,19 @@ def run(
     Training outlives the terminal; Ctrl-C stops it cleanly, so that it can go
     on.
     With VARIANT baseline it is compared with itself, on other seeds: how far apart equals are.
+    With the name of a study it goes on, and with --command, or a study.toml, your own command
+    trains: docs/commands-as-arms.md.
 
     Several VARIANTs share the baseline's runs, are declared together before the first one begins,
     share the 5% of false verdicts between them, and are ranked in one table. With the name of such
     a sweep, or of an axis (--over), its table is printed again.
     """
     given = [name for one in variant for name in _split(one)]
+    own = _loop(given, command_, arms, metric=metric, better=better, pattern=pattern, smoke=smoke)
+    if own is not None:
+        asked["baseline"], given = own.arms
+    elif not given:
+        raise Problem("give a VARIANT, such as rope, or a --command")
     if len(given) > 1 and (over or tune):
         raise Problem(f"{'--over' if over else '--tune'} is for one VARIANT, and here are several")
     if tune and (over or detach):
@@ -87,14 +106,19 @@ def run(
         raise Problem(
             f"--tune with {other}: the study is planned when tuning is done; leave one out"
         )
-    wish = command.wish_of(variant=given[0], **asked)
+    wish = command.wish_of(variant=given[0], loop=own, **asked)
     # the quick questions first
     _ = command.parse_range(wish.seeds) or command.parse_seeds(wish.seeds)
     axis = declaring.parse_axis(over) if over else None
     with opened() as store:
         if len(given) == 1 and _names_a_series(given[0]):
             return _finish_series(store, given[0], as_json)
-        tell("Looking at the model files and this machine …", as_json)
+        if len(given) == 1 and own is None and (named := _named(given[0])) is not None:
+            wish = command.of_study(named)
+            if asked["seeds"] != "3":
+                wish = replace(wish, seeds=asked["seeds"])
+        looked_at = "the model files" if wish.loop is None else "the command"
+        tell(f"Looking at {looked_at} and this machine …", as_json)
         if tune:
             tuned = _tune(store, wish, tune, as_json)
             if isinstance(tuned, int):
@@ -128,6 +152,29 @@ def run(
         if plan.kept is not None:
             tell(kept.outcome(plan.kept, study), False)
         return status
+
+
+def _loop(
+    given: Sequence[str], words: str | None, arms: tuple[str, ...], **more: str | None
+) -> Loop | None:
+    """The command that is to train, as typed or in a study.toml; None for a model file."""
+    file = given[0] if len(given) == 1 and given[0].endswith(".toml") else None
+    if words is None and (arms or any(value is not None for value in more.values())):
+        raise Problem("--arm, --metric, --better, --metric-pattern and --smoke go with --command")
+    if words is not None and given:
+        raise Problem(f"{given[0]}: with --command the arms are named by --arm, not by VARIANT")
+    if words is not None:
+        return loop.of_arms(words, arms, **more)
+    return None if file is None else loop.read(expanded(file))
+
+
+def _named(given: str) -> Study | None:
+    """The study of that name, where it is no model's and no file's."""
+    known = given not in variants.names() and not Path(given).exists() and given in studies.ids()
+    study = studies.load(given) if known else None
+    if study is not None and study.gate is not None:
+        raise Problem(f"{given} is a proposal to a gate; go on with {command.going_on(study)}")
+    return study
 
 
 def _names_a_series(given: str) -> bool:
@@ -253,10 +300,10 @@ def _announce(name: str, what: str, plans: Sequence[planning.Plan], work: str) -
     seeds = f"{len(first.seeds)} seed{'s' if len(first.seeds) > 1 else ''} each"
     if first.range is not None and any(plan.missing for plan in plans):
         seeds = f"{first.range.first} to {first.range.most} seeds each"
-    say(
-        f"{name}: {what}, {seeds}, preset {first.preset}, data {first.data.name}, "
-        f"{first.device} {first.dtype}, {first.jobs} at once"
-    )
+    with_what = f"preset {first.preset}, data {first.data.name}, {first.device} {first.dtype}"
+    if first.loop is not None:
+        with_what = f"{first.loop.metric}, {first.loop.better} is better, in {first.loop.folder}"
+    say(f"{name}: {what}, {seeds}, {with_what}, {first.jobs} at once")
     if work:
         click.echo(work)
     noted: dict[str, list[str]] = {}
@@ -270,12 +317,12 @@ def _announce(name: str, what: str, plans: Sequence[planning.Plan], work: str) -
 
 
 def _work(plan: planning.Plan) -> str:
-    """How much will train; nothing where nothing does, or where nobody can say."""
+    """How much will train; nothing where nothing does."""
     many, every = len(plan.missing), len(plan.study.runs)
-    if not many or plan.minutes is None:
+    if not many:
         return ""
     runs = f"{many} runs" if many == every else f"{many} of {every} runs are missing"
-    return f"{runs}, about {duration(plan.minutes * 60)}"
+    return runs if plan.minutes is None else f"{runs}, about {duration(plan.minutes * 60)}"
 
 
 def _planned(study: Study, as_json: bool) -> int:

@@ -78,7 +78,7 @@ def run_lines(one: StudyView) -> list[str]:
     wanted = [run for run in one.runs if run.state not in (State.QUEUED, State.FINISHED)]
     wanted.sort(key=lambda run: run.state is not State.RUNNING)
     more = len(wanted) - MOST_RUNS
-    return [live_line(run) for run in wanted[:MOST_RUNS]] + (
+    return [live_line(run, one.study.metric) for run in wanted[:MOST_RUNS]] + (
         [f"… and {more} more runs (--json lists them all)"] if more > 0 else []
     )
 

@@ -52,7 +52,7 @@ def take(name: str | None, as_json: bool) -> int:
         shared.emit({"file": str(target)})
     else:
         about = _first_line(source)
-        click.echo(plain(f"{target}{': ' + about if about else ''}"))
+        click.echo(plain(f"{target.absolute()}{': ' + about if about else ''}"))
     return 0
 
 

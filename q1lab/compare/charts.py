@@ -313,9 +313,11 @@ def _draw_forest(axes: Any, c: Comparison) -> None:
     if c.bootstrap is not None:
         label = f"{wording.BOOTSTRAP_LABEL}\n({wording.bootstrap_note(c)})"
         bar(label, c.bootstrap.low, c.bootstrap.high, 1.2, "o", "white")
-    axes.set_title("Difference in final val loss", fontsize=9)
+    axes.set_title(f"Difference in final {wording.metric(c)}", fontsize=9)
     base, modified = wording.names(c)
-    below = f"{modified} {MINUS} {base} (nats)\nleft of 0: lower, so better"
+    in_nats = f" ({wording.unit(c).strip()})" if wording.unit(c) else ""
+    side = "left of 0: lower" if wording.better(c).startswith("lower") else "right of 0: higher"
+    below = f"{modified} {MINUS} {base}{in_nats}\n{side}, so better"
     if not rows:
         _say(axes, "no seed has finished in both arms")
         return

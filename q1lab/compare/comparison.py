@@ -23,6 +23,7 @@ from q1lab.files import plain
 from q1lab.index.store import Row
 from q1lab.study import ranges
 from q1lab.study.events import first_event
+from q1lab.study.loop import Loop
 from q1lab.study.series import Series
 from q1lab.study.states import State
 from q1lab.study.studies import ARMS, Study, run_name
@@ -112,6 +113,8 @@ class Comparison(Analysis):
     of half of one."""
     imported: bool = False
     """Whether the runs were trained elsewhere."""
+    loop: Loop | None = None
+    """The command that trained, where that is not q1lab's own loop."""
     still_falling: tuple[float, float] | None = None
     """Of a budget at which little is trained: how far the val loss has fallen from that of a
     uniform guess, and how much of it in the last quarter of the iters (nats)."""
@@ -143,7 +146,7 @@ class Comparison(Analysis):
             "created": self.created,
             "variant": self.variant,
             "baseline": self.baseline,
-            "metric": "val_loss",
+            "metric": "val_loss" if self.loop is None else self.loop.metric,
             "verdict": self.verdict,
             "reason": self.reason,
             "level": self.level,
@@ -196,6 +199,7 @@ class Comparison(Analysis):
             "overstated": self.overstated and list(self.overstated),
             "imported": self.imported,
             "still_falling": self.still_falling and list(self.still_falling),
+            **({} if self.loop is None else {"loop": records.dump(self.loop)}),
         }
         return {key: _jsonable(value) for key, value in record.items()}
 
@@ -235,6 +239,7 @@ def from_dict(record: Mapping[str, Any]) -> Comparison | None:
         "asked_total": asked["total"],
         "left_out": tuple((one["study"], tuple(one["seeds"])) for one in record["left_out"]),
         "family": _or_none(Family, record["family"]),
+        "loop": _or_none(Loop, record.get("loop")),
         "timed": record["timed"]
         and {key: Interval(**ends) for key, ends in record["timed"].items()},
         "overstated": record["overstated"] and tuple(record["overstated"]),
@@ -263,15 +268,20 @@ def build(
         alpha = share.alpha if share else stats.ALPHA
         alpha = alpha if planned is None else planned.alpha
         question = Asked((), alpha, later=False, left_out=(), chosen=False)
+    loop = study.loop
+    upward = loop is not None and loop.better == "higher"  # then what is analyzed is turned around
     analysis = stats.analyze(
-        values["baseline"],
-        values["modified"],
+        _turned(values["baseline"]) if upward else values["baseline"],
+        _turned(values["modified"]) if upward else values["modified"],
         headline="welch" if study.headline == "welch" else "paired",
         alpha=question.alpha,
         delta=delta,
         complete=complete,
         picked=question.chosen,
     )
+    analysis = _turned_back(analysis) if upward else analysis
+    if study.gate is not None:
+        analysis = replace(analysis, verdict="no verdict", reason=Reason.GATED)
     mine = next((one.looks for one in question.askings if one.study == study.id), ())
     seen = None
     if study.headline == "paired" and analysis.detectable is not None:
@@ -316,11 +326,45 @@ def build(
         timed=_timed(rows),
         overstated=None if seen is None else seen.overstated,
         imported=bool(study.imported),
+        loop=loop,
         still_falling=still_falling,
     )
 
 
 # ── small pieces
+
+
+def _turned(values: Mapping[int, float | None]) -> dict[int, float | None]:
+    """Of a metric that is better when it is higher, what is better when it is lower."""
+    return {seed: None if value is None else -value for seed, value in values.items()}
+
+
+def _turned_back(found: Analysis) -> Analysis:
+    """An analysis of turned values, in the metric's own sign; its verdict stays."""
+    boot = found.bootstrap
+    return replace(
+        found,
+        pairs={seed: -value for seed, value in found.pairs.items()},
+        mean=None if found.mean is None else -found.mean,
+        welch=None if found.welch is None else Interval(-found.welch.high, -found.welch.low),
+        paired=None if found.paired is None else Interval(-found.paired.high, -found.paired.low),
+        bootstrap=None if boot is None else replace(boot, low=-boot.high, high=-boot.low),
+    )
+
+
+def _command_facts(loop: Loop, values: Mapping[str, dict[int, float | None]]) -> dict[str, Any]:
+    """What the verdict says of a command: whether a seed repeats, and how well pairs go
+    together."""
+    facts: dict[str, Any] = {"repeats": loop.repeats}
+    base, modified = (values[arm] for arm in ARMS)
+    pairs = [
+        (one, other)
+        for seed, one in base.items()
+        if one is not None and (other := modified.get(seed)) is not None
+    ]
+    if (found := stats.correlation(pairs)) is not None:
+        facts |= {"correlation": found[0], "between": list(found[1:])}
+    return facts
 
 
 def _floor(values: dict[int, float | None]) -> Interval | None:
@@ -453,6 +497,9 @@ def _notes(
     still_falling: tuple[float, float] | None,
 ) -> list[Note]:
     notes = [] if study.series is None else [Note(Kind.SERIES)]
+    if study.loop is not None:
+        values = {arm: _values(rows, arm) for arm in ARMS}
+        notes.append(Note(Kind.COMMAND, _command_facts(study.loop, values)))
     if question.looks > 1 or question.later or question.could_be:
         facts = {key: getattr(question, key) for key in ("later", "could_be", "unreadable")}
         notes.append(Note(Kind.ASKED, facts))
@@ -463,6 +510,10 @@ def _notes(
     differ = _differences(rows, starts)
     if (chosen := study.tuned) is not None and not _strays(study, rows, starts):
         differ.pop(chosen.key, None)
+    ends = {row["iter"] for row in rows if row["state"] == State.FINISHED}
+    if study.loop is not None and len(ends) > 1:
+        steps = {str(end): [_name(row) for row in rows if row["iter"] == end] for end in ends}
+        differ["last step"] = steps
     if differ:
         notes.append(Note(Kind.CONDITIONS, {"differ": differ}))
     if study.trainers:

@@ -25,13 +25,15 @@ Kind = Literal["interval", "bootstrap", "pairs", "floor", "delta", "prediction"]
 
 @dataclass(frozen=True)
 class Headline:
-    """The verdict in capitals, the arms, and the mean difference (empty without one)."""
+    """The verdict in capitals, the arms, and the mean difference with its unit (empty without
+    one)."""
 
     word: str
     verdict: str
     names: tuple[str, str]
     mean: str
     seeds: str
+    better: str
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,7 @@ class Figure:
     """The intervals and every pair on one axis in which 0 is marked; lower is better."""
 
     bars: tuple[Bar, ...]
+    title: str = "difference in nats"
 
 
 @dataclass(frozen=True)
@@ -99,16 +102,18 @@ name needs besides where it is written in full."""
 def report(c: Comparison, *, published: bool = False) -> tuple[Block, ...]:
     """Everything that is told of a comparison. ``published``: for a document that others read, with
     every seed, numbers in full, and nothing that is said to the learner alone."""
+    unit = wording.unit(c)
     found: list[Block] = [
         Headline(
             wording.word(c),
             c.verdict,
             wording.names(c),
-            "" if c.mean is None else wording.mean(c),
+            "" if c.mean is None else wording.mean(c) + wording.unit(c),
             wording.seeds(c),
+            wording.better(c),
         ),
         Sentence("verdict", wording.verdict(c, published=published)),
-        Figure(bars(c, published=published)),
+        Figure(bars(c, published=published), f"difference{' in' * bool(unit)}{unit}"),
         Sentence("power", wording.power(c)),
         Sentence("floor", _floor(c)),
         losses(c, published=published),
@@ -187,7 +192,7 @@ def losses(c: Comparison, *, published: bool = False) -> Table:
         rows.append(Row("sd", base, modified, ""))
     foot = wording.folded(len(shown), len(seeds)) if len(shown) < len(seeds) else ""
     base, modified = wording.names(c)
-    return Table("losses", ("val loss", base, modified, "difference"), tuple(rows), foot)
+    return Table("losses", (wording.metric(c), base, modified, "difference"), tuple(rows), foot)
 
 
 def costs(c: Comparison, *, published: bool = False) -> Table:

@@ -13,9 +13,6 @@ Outcome = Literal["hit", "miss", "open"]
 DIRECTIONS = ("lower", "higher", "same")
 """Of the modified arm's final val loss against the baseline's; ``same`` means within ±δ."""
 
-SETTLED = {"helps": "lower", "hurts": "higher", "too small to matter": "same"}
-"""The direction that a verdict settles; the other verdicts settle none."""
-
 
 @dataclass(frozen=True)
 class Score:
@@ -35,7 +32,11 @@ class Score:
 def score(predicted: Mapping[str, Any], found: Analysis) -> Score:
     """Score a prediction (``direction``, ``size`` ≥ 0 nats, ``confidence``) against an analysis."""
     difference = predicted_difference(predicted)
-    settled = SETTLED.get(found.verdict)
+    settled = None
+    if found.verdict in ("helps", "hurts") and found.mean is not None:
+        settled = "lower" if found.mean < 0 else "higher"
+    elif found.verdict == "too small to matter":
+        settled = "same"
     outcome: Outcome = "open"
     if settled is not None and predicted.get("direction") in DIRECTIONS:
         outcome = "hit" if settled == predicted["direction"] else "miss"

@@ -95,6 +95,7 @@ COVERAGE: dict[Headline, dict[int, float]] = {
 class Reason(StrEnum):
     """Why there is no verdict; the first that holds."""
 
+    GATED = "gated"
     DIVERGED = "diverged"
     CHOSEN = "chosen"
     INCOMPLETE = "incomplete"
@@ -122,6 +123,7 @@ class Kind(StrEnum):
     UNCHECKED = "unchecked"
     OVERRULED = "overruled"
     SIZE = "size"
+    COMMAND = "command"
 
 
 @dataclass(frozen=True)
@@ -345,6 +347,20 @@ def ratio(baseline: Sequence[float], modified: Sequence[float]) -> Interval | No
         return None
     found = _welch(arms[0], arms[1], ALPHA)
     return Interval(math.expm1(found.low), math.expm1(found.high))
+
+
+def correlation(pairs: Sequence[tuple[float, float]]) -> tuple[float, float, float] | None:
+    """How well the arms' losses go together over the seeds: Pearson's r and its 95% interval
+    (Fisher's z). None below four pairs, and where an arm has no spread."""
+    from scipy.stats import pearsonr
+
+    base, modified = (list(arm) for arm in zip(*pairs, strict=True)) if pairs else ([], [])
+    scale = max(map(abs, base + modified), default=0.0)
+    if len(pairs) < 4 or not (_has_spread(base, scale) and _has_spread(modified, scale)):
+        return None
+    found = pearsonr(base, modified)
+    ends = found.confidence_interval(0.95)
+    return float(found.statistic), float(ends.low), float(ends.high)
 
 
 def true_coverage(n: int, headline: Headline) -> float:

@@ -126,8 +126,8 @@ def _headline(block: Headline, width: int) -> list[Line]:
     first: Line = [(block.word, block.verdict), ("   ", ""), (modified, "modified")]
     if not block.mean:
         return [[*first, (" against ", ""), (base, "baseline")]]
-    first += [(f" {MINUS} ", ""), (base, "baseline"), (f" = {block.mean} nats", "bold")]
-    rest = f"(lower is better; {block.seeds})"
+    first += [(f" {MINUS} ", ""), (base, "baseline"), (f" = {block.mean}", "bold")]
+    rest = f"({block.better}; {block.seeds})"
     if sum(_cells(piece) for piece, _ in first) + 1 + len(rest) <= width:
         return [[*first, (" " + rest, "")]]
     return [first, [("  " + rest, "")]]
@@ -142,7 +142,7 @@ def _figure(block: Figure, width: int) -> list[Line]:
     ]
     columns = width - 2 if narrow else width - LABEL - max(map(_cells, numbers)) - 2
     axis = _axis(block.bars, min(columns, WIDEST_AXIS))
-    result: list[Line] = [[(_fit("difference in nats", LABEL) + axis.ticks(), "dim")]]
+    result: list[Line] = [[(_fit(block.title, LABEL) + axis.ticks(), "dim")]]
     if narrow:
         result = [[("  " + axis.ticks(), "dim")]]
     for bar, text in zip(block.bars, numbers, strict=True):

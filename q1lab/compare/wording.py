@@ -27,6 +27,7 @@ from q1lab.compare.stats import (
 from q1lab.files import plain
 from q1lab.formats import DASH, MINUS, cut_middle, duration, plural, rough, signed, unsigned
 from q1lab.study import corpora
+from q1lab.study.loop import Loop
 from q1lab.study.series import SWEEP, Series
 from q1lab.study.studies import ARMS
 from q1lab.study.tuning import Tuned
@@ -206,8 +207,25 @@ def bootstrap_note(c: Comparison, n: int | None = None) -> str:
     return f"covers about {covers:.0f}%{at}, not 95%"
 
 
+def unit(c: Comparison) -> str:
+    """The unit behind a number: `` nats``; nothing where a command names no unit."""
+    return " nats" if c.loop is None else ""
+
+
+def better(c: Comparison) -> str:
+    """Which way is better: ``lower is better``."""
+    return f"{'lower' if c.loop is None else c.loop.better} is better"
+
+
+def metric(c: Comparison) -> str:
+    """What is measured: ``val loss``, or the name by which a command reports it."""
+    return "val loss" if c.loop is None else plain(c.loop.metric)
+
+
 def measured(c: Comparison) -> str:
     """What the arms of a pair share, and what is measured."""
+    if c.loop is not None:
+        return by_command(c, c.loop)
     if c.imported:
         return (
             "The runs were trained elsewhere: what the two runs of a pair share besides the number "
@@ -219,6 +237,38 @@ def measured(c: Comparison) -> str:
         "The metric is the validation loss in nats at the last iter, over the whole validation "
         "set; lower is better."
     )
+
+
+NOT_CHECKED = (
+    "q1lab did not check what a command does: parameters and FLOPs of the arms, the split of the "
+    "data, and whether validation data are trained on."
+)
+
+
+def by_command(c: Comparison, found: Loop) -> str:
+    """What a command's runs measure, and what two of them share."""
+    base, modified = names(c)
+    which = {"last": "at its last step", "best": f"at its best step ({found.better})"}[found.take]
+    shares = (
+        "It was declared before the runs that a seed fixes the batches and the start of both arms."
+        if c.headline == "paired"
+        else "What runs with the same seed share is not known, so the arms are compared as wholes."
+    )
+    return (
+        f"Each run is the same command, with the arguments of {base} or {modified}. The metric is "
+        f"{metric(c)} as the command reports it {which}; {better(c)}. {shares}"
+    )
+
+
+REPEATS = {
+    "": "Nobody looked at the command before: whether a seed repeats is not known.",
+    "bit": "Before the runs, a short one with the same seed gave the same numbers to the bit, and "
+    "another seed gave others.",
+    "1e-4": "Before the runs, a short one with the same seed gave the same numbers to one part in "
+    "ten thousand, and another seed gave others.",
+    "no": "The same seed gives other numbers each time: a run can't be repeated, only its spread "
+    "can.",
+}
 
 
 FLOOR_LABEL = "baseline against itself"
@@ -273,7 +323,7 @@ def title(c: Comparison) -> str:
     base, modified = names(c)
     what = f"{modified} against {base}"
     if c.mean is not None:
-        what = f"{modified} {MINUS} {base} = {mean(c)} nats"
+        what = f"{modified} {MINUS} {base} = {mean(c)}{unit(c)}"
     many = f"{plural(c.lost, 'run')} diverged" if c.lost else seeds(c)
     where = (many, plain(c.data), f"{c.preset} preset" if c.preset else "")
     return f"{word(c)}: {what} ({', '.join(part for part in where if part)})"
@@ -285,7 +335,7 @@ def line(c: Comparison) -> str:
     base, modified = names(c)
     parts = [f"{modified} against {base}: {c.verdict}"]
     if c.mean is not None:
-        parts.append(f"{mean(c)} nats")
+        parts.append(f"{mean(c)}{unit(c)}")
     if c.ends is not None:
         parts.append(f"{level(c)} interval {between(c)}")
     if c.seeds:
@@ -319,20 +369,22 @@ def verdict(c: Comparison, *, published: bool = False) -> str:
         return f"{itself(base)} {_floor(c)}"
     if c.verdict in ("helps", "hurts"):
         small, large = sorted((abs(c.ends.low), abs(c.ends.high)))
-        lower = "lower" if c.verdict == "helps" else "higher"
+        lower = "lower" if c.ends.high < 0 else "higher"
+        where = "At this size and budget" if c.loop is None else "With this command"
         return (
-            f"At this size and budget {modified} ends with a {lower} val loss than {base}, by "
-            f"{number.size(small)} to {number.size(large)} nats ({level(c)} interval)."
+            f"{where} {modified} ends with a {lower} {metric(c)} than {base}, by "
+            f"{number.size(small)} to {number.size(large)}{unit(c)} ({level(c)} interval)."
         )
     if c.verdict == "too small to matter" and c.delta is not None:
         return (
             f"Whatever the difference is, it is small: the {level(c)} interval lies within "
-            f"±{c.delta:g} nats, the smallest difference said to matter before the runs."
+            f"±{c.delta:g}{unit(c)}, the smallest difference said to matter before the runs."
         )
     worth = "" if published or c.still_falling else "a result worth publishing, and "
     return (
         f"These runs can't tell {modified} and {base} apart: the {level(c)} interval goes from "
-        f"{between(c)} nats and contains 0, so a lower, an equal and a higher val loss all fit. "
+        f"{between(c)}{unit(c)} and contains 0, so a lower, an equal and a higher {metric(c)} all "
+        "fit. "
         f"That is {worth}not the same as no effect."
     )
 
@@ -360,6 +412,11 @@ def _floor(c: Comparison) -> str:
 
 def reason(c: Comparison) -> str:
     """Why there is no verdict."""
+    if c.reason is Reason.GATED:
+        return (
+            "A gate judges this proposal, by the share of its budget that a look may spend. What "
+            "it decided is in its own answer, and no second verdict is told here."
+        )
     if c.reason is Reason.DIVERGED:
         arms = dict(zip(ARMS, names(c), strict=True))
         which = "; ".join(
@@ -430,7 +487,7 @@ def power(c: Comparison) -> str:
     text = f"{plan(c)} " if c.plan else ""
     who = "Such a plan sees" if c.plan else f"{seeds(c)} see"
     text += (
-        f"{who} a true difference of roughly {number.size(c.detectable)} nats or more "
+        f"{who} a true difference of roughly {number.size(c.detectable)}{unit(c)} or more "
         "(in 80% of studies, if their spread is as measured)."
     )
     needed = c.seeds_needed
@@ -450,10 +507,10 @@ def power(c: Comparison) -> str:
         )
     aim = number.size(needed.effect)
     if needed.capped and needed.mid == needed.high:
-        return f"{text} To settle {aim} nats would take {needed.mid:,} {thing} or more."
+        return f"{text} To settle {aim}{unit(c)} would take {needed.mid:,} {thing} or more."
     most = f"{needed.high:,} or more" if needed.capped else f"{needed.high:,}"
     text += (
-        f" To settle a difference of {aim} nats takes about {needed.mid:,} {thing} "
+        f" To settle a difference of {aim}{unit(c)} takes about {needed.mid:,} {thing} "
         f"({needed.low:,} to {most}: {c.n} {thing} know their own spread only roughly)"
     )
     extra = needed.mid - c.n
@@ -522,7 +579,7 @@ def note(one: Note, c: Comparison) -> str:
             )
         case Kind.BELOW_DELTA:
             return (
-                f"The whole interval is smaller than {c.delta:g} nats, the smallest difference "
+                f"The whole interval is smaller than {c.delta:g}{unit(c)}, the smallest difference "
                 "said to matter before the runs."
             )
         case Kind.SHORT:
@@ -543,6 +600,8 @@ def note(one: Note, c: Comparison) -> str:
         case Kind.DAMAGED:
             lines = plural(facts["lines"], "damaged line")
             return f"{lines} in the event files could not be read and were left out."
+        case Kind.COMMAND:
+            return _command_note(c, facts)
         case Kind.UNCHECKED:
             return "The model file was trained without its checks (--unchecked)."
         case Kind.OVERRULED:
@@ -559,6 +618,18 @@ def note(one: Note, c: Comparison) -> str:
                 f"The arms differ by {change(c, 'n_params')} in parameters: part of the difference "
                 "may come from size, not from the idea. A baseline of the same size would tell."
             )
+
+
+def _command_note(c: Comparison, facts: Mapping[str, Any]) -> str:
+    """What was looked at of a command, and what was not."""
+    parts = [REPEATS[str(facts["repeats"])]]
+    if c.loop is not None and c.loop.take == "best":
+        parts.insert(0, f"A run counts by the best {metric(c)} of all its steps.")
+    if (r := facts.get("correlation")) is not None:
+        low, high = (f"{end:.2f}".replace("-", MINUS) for end in facts["between"])
+        r = f"{r:.2f}".replace("-", MINUS)
+        parts.append(f"The arms' losses go together over the seeds by r = {r} ({low} to {high}).")
+    return " ".join([*parts, NOT_CHECKED])
 
 
 def asked(c: Comparison, facts: Mapping[str, Any]) -> str:
@@ -715,7 +786,9 @@ def scope(c: Comparison) -> str:
     """What the verdict is about: data, size, budget, hyperparameters."""
     config = c.config
     parts = []
-    if c.data:
+    if c.loop is not None:
+        parts.append(f"the command `{plain(c.loop.run)}` in {plain(c.data)}")
+    elif c.data:
         sha = f" (sha256 {c.data_sha256[:8]})" if c.data_sha256 else ""
         parts.append(f"{plain(c.data)}{sha}")
     parts += [part for part in (_sizes(c), _trained(c)) if part]
@@ -774,24 +847,28 @@ def prediction(c: Comparison) -> str:
         return ""
     if not c.prediction:
         return "No prediction was recorded before these runs, so there is nothing to score."
+    what = predicted(c.prediction, metric(c), unit(c))
     if c.score is None:
         return (
-            f"{predicted(c.prediction)} It was locked when results could be seen "
+            f"{what} It was locked when results could be seen "
             f"({plain(str(c.prediction['after']))}), so it decides nothing and is not scored."
         )
     later = ""
     if c.prediction.get("later"):
         later = " A later version, locked when results could be seen, is not scored."
-    return f"{predicted(c.prediction)} {scored(c.score, c)}{later}"
+    return f"{what} {scored(c.score, c)}{later}"
 
 
-def predicted(found: Mapping[str, Any]) -> str:
-    """A prediction as it was made: ``Predicted: the loss falls by 0.03 nats, 70% sure.``"""
+def predicted(found: Mapping[str, Any], what: str, of: str) -> str:
+    """A prediction as it was made: ``Predicted: the loss falls by 0.03 nats, 70% sure.`` It is of
+    ``what``, in the unit ``of``."""
     direction = plain(str(found.get("direction") or "no direction"))
     text = f"Predicted: {DIRECTION_WORDS.get(direction, direction)}"
+    if what != "val loss" and direction in ("lower", "higher"):
+        text = f"Predicted: a {direction} {what}"
     size = predicted_difference(found)
     if size is not None and direction != "same":
-        text += f" by {abs(size):g} nats"
+        text += f" by {abs(size):g}{of}"
     if found.get("matters"):
         text += f" (it matters from {abs(found['matters']):g} up)"
     if found.get("confidence") is not None:
@@ -805,7 +882,7 @@ def scored(one: Score, c: Comparison) -> str:
     text = f"Outcome: {c.verdict.upper()}, {OUTCOME_WORDS[one.outcome]}"
     if one.off is not None and one.predicted is not None:
         text += (
-            f". Predicted {number.end(one.predicted)} nats, measured {mean(c)}: "
+            f". Predicted {number.end(one.predicted)}{unit(c)}, measured {mean(c)}: "
             f"off by {number.size(one.off)}"
         )
     if one.inside is not None:

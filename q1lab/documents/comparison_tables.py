@@ -112,9 +112,11 @@ def _intervals(c: Comparison) -> Md:
         if bar.kind in ("interval", "bootstrap") and bar.ends is not None
     ]
     if not rows:
-        return Md(f"The mean difference is {wording.mean(c)} nats. There is no interval.")
+        return Md(
+            f"The mean difference is {wording.mean(c)}{wording.unit(c)}. There is no interval."
+        )
     base, variant = wording.names(c)
-    head = f"{variant} {MINUS} {base} = {wording.mean(c)} nats"
+    head = f"{variant} {MINUS} {base} = {wording.mean(c)}{wording.unit(c)}"
     return table([head, "from, to", ""], rows)
 
 

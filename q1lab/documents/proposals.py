@@ -22,7 +22,7 @@ from q1lab.documents.document_data import quarter_of
 from q1lab.documents.regions import find, unified
 from q1lab.errors import Problem
 from q1lab.files import utc_now
-from q1lab.index import learner_tables
+from q1lab.index import journal, learner_tables
 from q1lab.index.store import Store
 from q1lab.journal import choice, evidence, predictions
 from q1lab.journal import posts as published
@@ -219,6 +219,7 @@ def roadmap(
 ) -> tuple[Change, list[roadmaps.Box]]:
     """The roadmap with the ``chosen`` boxes ticked and the ``opened`` ones open again, and those
     boxes that this changes."""
+    journal.refuse_agents("roadmap")
     if {box.number for box in chosen} & {box.number for box in opened}:
         raise Problem("a box can't be ticked and opened at once")
     new = roadmaps.tick(roadmaps.tick(data, chosen), opened, done=False)

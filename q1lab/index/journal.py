@@ -9,6 +9,9 @@ SHA-256 of ``prev`` and ``sha``, and ``prev`` is the link of the last whole line
 knows the last link can tell whether a line was changed, added or taken out. Since the chain runs
 over hashes of bodies, one body can be handed out and checked without the others.
 
+Who acted stands in each body as ``who``: ``person`` (at a terminal), ``agent NAME``, or ``no
+terminal``; bodies that an earlier version wrote lack it.
+
 Nothing that happens to the file takes more than the damaged line away. A line whose body doesn't
 match its ``sha`` is left out and counted; a line without an end (the machine went down) waits, and
 whoever appends next ends it first.
@@ -21,19 +24,31 @@ import hashlib
 import json
 import os
 import re
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from q1lab.errors import FAILED, Problem
-from q1lab.files import locked, not_a_file, open_regular, os_reason, sync_folder
+from q1lab.files import locked, not_a_file, open_regular, os_reason, plain, sync_folder
 
 FORMAT = 1
 LARGEST_LINE = 8 << 20
 """Bytes of one line at most: an answer has 200,000 characters."""
 START = ""
 """``prev`` of the first line."""
+
+AGENT = "Q1LAB_AGENT"
+"""The environment variable in which an agent that works for the learner gives its name."""
+LEARNERS = {
+    "tick": "a tick",
+    "answer": "an answer",
+    "recall": "how a recall question went",
+    "predict": "a prediction",
+    "roadmap": "a tick of the roadmap",
+}
+"""Acts that nobody does for the learner, and what each leaves."""
 
 Body = dict[str, Any]
 
@@ -74,6 +89,29 @@ class News:
     damaged: tuple[int, ...] = ()
     broken: tuple[int, ...] = ()
     newer: tuple[int, ...] = ()
+
+
+def agent() -> str:
+    """The agent that acts, by the name that it gives itself; "" where none does."""
+    return " ".join(plain(os.environ.get(AGENT, "")).split())[:60]
+
+
+def who() -> str:
+    """Who acts, as a line keeps it."""
+    if name := agent():
+        return f"agent {name}"
+    return "person" if sys.stdin is not None and sys.stdin.isatty() else "no terminal"
+
+
+def refuse_agents(act: str) -> None:
+    """Problem where an agent is about to do what is the learner's alone."""
+    if act in LEARNERS and (name := agent()):
+        raise Problem(
+            f"{LEARNERS[act]} is the learner's own, and {name} acts ({AGENT} is set); ask the "
+            "learner to do it",
+            FAILED,
+            fixable_by="learner",
+        )
 
 
 class Rewritten(Exception):

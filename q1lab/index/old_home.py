@@ -225,10 +225,12 @@ def take_over_files(store: Store) -> str | None:
         return None
     with store.act() as add:
         lines = journal.read(store.journal).lines
-        known = {journal.hash_of(line.body) for line in lines if line.body is not None}
+        known = {
+            journal.hash_of(_without_who(line.body)) for line in lines if line.body is not None
+        }
         bodies = [*_begun(home), *_deleted(home), *_labels(labelled)]
         for body in bodies:
-            if journal.hash_of(body) not in known:
+            if journal.hash_of(body) not in known:  # (which said nothing of who acted)
                 add(body["act"], **{key: body[key] for key in body if key != "act"})
     for file in (*files, *labelled):
         with contextlib.suppress(Problem):  # one behind a link stays where it is
@@ -285,3 +287,7 @@ def _json_lines(file: Path) -> list[dict[str, Any]]:
                 line = None
             found.append(line if isinstance(line, dict) else {})
     return found
+
+
+def _without_who(body: Body) -> Body:
+    return {key: value for key, value in body.items() if key != "who"}

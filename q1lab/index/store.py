@@ -307,7 +307,8 @@ class Store:
                 bodies: list[journal.Body] = []
 
                 def add(act: str, /, **what: Any) -> None:
-                    body = {"act": act, "at": utc_now(), **what}
+                    journal.refuse_agents(act)
+                    body = {"act": act, "at": utc_now(), "who": journal.who(), **what}
                     journal_tables.fold(db, body)
                     bodies.append(body)
 

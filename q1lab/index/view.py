@@ -43,6 +43,7 @@ class RunView:
     attempt: int
     iter: int
     max_iters: int
+    """0 where nobody knows before it has ended."""
     train_loss: float | None
     eval_loss: float | None
     """The newest evaluation in mid-run."""
@@ -62,13 +63,20 @@ class RunView:
 
     @property
     def progress(self) -> float:
-        """0 to 1."""
-        return 1.0 if self.state is State.FINISHED else min(1.0, self.iter / self.max_iters)
+        """0 to 1; 0 as long as nobody knows."""
+        if self.state is State.FINISHED:
+            return 1.0
+        return min(1.0, self.iter / self.max_iters) if self.max_iters else 0.0
+
+    @property
+    def iter_words(self) -> str:
+        """``250 of 2000``, or how far it is where nobody knows of how many."""
+        return f"{self.iter} of {self.max_iters}" if self.max_iters else str(self.iter)
 
     @property
     def seconds_left(self) -> float | None:
         """Seconds until this run has ended, while it trains and its pace is known."""
-        if self.state is not State.RUNNING or self.pace is None:
+        if self.state is not State.RUNNING or self.pace is None or not self.max_iters:
             return None
         return max(0, self.max_iters - self.iter) * self.pace
 
@@ -266,7 +274,7 @@ def spark(store: Store, run: RunView) -> tuple[float, ...]:
     """The last train loss in each of SPARK_POINTS equal parts of the run, as far as it has come."""
     if not run.attempt:
         return ()
-    width = max(1, -(-run.max_iters // SPARK_POINTS))
+    width = max(1, -(-(run.max_iters or run.iter) // SPARK_POINTS))
     rows = store.db.execute(
         "SELECT max(iter) AS last, value FROM metrics WHERE run_id = ? AND name = 'train_loss' "
         "AND value IS NOT NULL GROUP BY (iter - 1) / ? ORDER BY 1",
@@ -316,7 +324,7 @@ def seconds_left(runs: Sequence[RunView], jobs: int, waits: frozenset[str]) -> f
     under_way = [run for run in runs if run.state is State.RUNNING]
     paces = {arm: _mean_pace(runs, arm) for arm in {run.arm for run in runs}}
     anyone = _mean_pace(runs, None)
-    if anyone is None:
+    if anyone is None or not all(run.max_iters for run in runs):
         return None
 
     def need(run: RunView) -> float:

@@ -19,6 +19,7 @@ from q1lab.config import load as load_settings
 from q1lab.errors import Problem
 from q1lab.study import presets, series, tuning
 from q1lab.study.engines import choice
+from q1lab.study.loop import Loop
 from q1lab.study.studies import Study
 
 HEADLINE = "paired"
@@ -61,6 +62,9 @@ class Wish:
     """Where it trains: ``local``, ``slurm``, ``ray=…`` or a name; None: what the study has, or the
     settings give for the preset."""
     engine_options: tuple[str, ...] = ()
+    loop: Loop | None = None
+    """The command that trains, where that is not q1lab's own loop; ``variant`` and ``baseline`` are
+    then names of its arms."""
 
 
 def parse_range(text: str) -> tuple[int, int] | None:
@@ -166,10 +170,18 @@ def argv(wish: Wish) -> tuple[str, ...]:
 
 
 def wish_of(
-    *, data: str | None, max_iters: int | None, overrides: tuple[str, ...], **asked: Any
+    *,
+    data: str | None,
+    max_iters: int | None,
+    overrides: tuple[str, ...],
+    headline: str | None = None,
+    loop: Loop | None = None,
+    **asked: Any,
 ) -> Wish:
     """The wish of the parsed options of `q1lab run`."""
-    return Wish(data=data or "", overrides=_overrides(overrides, max_iters), **asked)
+    headline = headline or (HEADLINE if loop is None else "welch")
+    more = _overrides(overrides, max_iters)
+    return Wish(data=data or "", overrides=more, headline=headline, loop=loop, **asked)
 
 
 def _overrides(given: tuple[str, ...], max_iters: int | None) -> dict[str, str]:
@@ -193,16 +205,19 @@ def of_argv(words: Sequence[str]) -> Wish | None:
         return None
     try:
         asked = acts.parse(words[1:])
-        if asked.help or asked.given & _BEYOND:
+        if asked.help or asked.given & BEYOND:
             return None
-        values = {key: asked.values[key] for key in asked.values if key not in _BEYOND}
+        values = {key: asked.values[key] for key in asked.values if key not in BEYOND}
         (variant,) = values.pop("variant")
         return wish_of(variant=variant, **values)
     except (Problem, ValueError):  # several variants are more than a study, too
         return None
 
 
-_BEYOND = {"over", "detach", "as_json"}
+BEYOND = {
+    *("over", "detach", "as_json"),
+    *("command_", "arms", "metric", "better", "pattern", "smoke"),
+}
 """What `q1lab run` takes beside a wish."""
 
 
@@ -223,6 +238,16 @@ def of_study(study: Study, word: Callable[[str], str] = str) -> Wish:
     ``word`` gives the words for model files and data in place of those that the study knows them
     by, which for a file is its full path.
     """
+    if study.loop is not None:
+        return Wish(
+            variant=study.variant,
+            seeds=seeds_of(study),
+            baseline=study.baseline,
+            device=study.device or "auto",
+            headline=study.headline,
+            wandb=study.asked.wandb if study.asked else "auto",
+            loop=study.loop,
+        )
     tuned = study.tuned
     config = study.config if tuned is None else {**study.config, tuned.key: tuned.around}
     return Wish(
@@ -247,6 +272,10 @@ def going_on(study: Study) -> str:
     has one, or what its engine says to do by hand."""
     if words := choice.by_hand(study.engine, study.id):
         return words
+    if study.gate is not None:
+        return f"the `q1lab gate` that proposed {study.variant}"
+    if study.loop is not None:
+        return shlex.join(("q1lab", "run", study.id))
     mine = study.series
     wish = replace(of_study(study), **_engine_words(study))
     if mine is None:

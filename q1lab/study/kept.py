@@ -16,7 +16,7 @@ from typing import Any
 
 from q1lab import records
 from q1lab.errors import FAILED, Problem
-from q1lab.files import expanded, os_reason, plain, read_bytes, read_text, sha256_text
+from q1lab.files import expanded, os_reason, plain, read_bytes, read_text, sha256_text, whole
 from q1lab.paths import StudyPaths
 from q1lab.study import bundle, command, corpora, studies, variants
 from q1lab.study.command import Wish
@@ -108,7 +108,13 @@ def _public(study: Study, root: Path) -> Study:
         engine=None,
         series=None,
         wandb="disabled",
+        loop=study.loop and replace(study.loop, folder=_inside(study.loop.folder, root)),
     )
+
+
+def _inside(folder: str, root: Path) -> str:
+    """A folder as seen from the repository's root; the root itself where it lies elsewhere."""
+    return str(Path(folder).relative_to(root)) if Path(folder).is_relative_to(root) else "."
 
 
 def values_of(study: Study, root: Path | None = None) -> dict[str, float]:
@@ -143,7 +149,7 @@ def load(folder: Path) -> Kept:
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         said = plain(f"{type(error).__name__}: {error}")[:300]
         raise Problem(f"{file} is damaged ({said})") from None
-    for arm in ARMS:
+    for arm in ARMS if kept.study.loop is None else ():
         path = kept.file(arm)
         text = variants.read(path, path.stem, str(path)).text
         if sha256_text(text) != kept.study.arms[arm].sha256:
@@ -197,6 +203,11 @@ def wish(kept: Kept, asked: Wish) -> Wish:
             f"{kept.of_its_files(asked)}"
         )
     study = kept.study
+    if study.loop is not None:
+        root = kept.folder.absolute().parent.parent
+        here = replace(study.loop, folder=str(whole(root / study.loop.folder)))
+        open_ = {name: value for name, value in given.items() if name != "data"}
+        return replace(command.of_study(study), **{**open_, "loop": here})
     again = {
         "variant": str(kept.file("modified")),
         "baseline": str(kept.file("baseline")),

@@ -30,6 +30,8 @@ def find(study: Study, among: Collection[str] | None = None) -> list[tuple[Run, 
             continue
         if other.data.sha256 != study.data.sha256 or other.imported:
             continue
+        if other.loop is not None and other.loop.repeats != "bit":
+            continue
         for run in other.runs:
             key = equal_bits(other, run)
             if key in wanted and key not in found and _finished(other, run):

@@ -15,6 +15,7 @@ from q1lab.errors import FAILED, NOTICES, Problem
 from q1lab.files import os_reason, plain, private_folder, read_shown_json, write_atomic
 from q1lab.records import at_most, inside, one_of, text, whole
 from q1lab.study.engines.choice import Choice
+from q1lab.study.loop import Loop
 from q1lab.study.ranges import Range
 from q1lab.study.series import Series
 from q1lab.study.tuning import Tuned
@@ -123,6 +124,17 @@ class Run:
         return run_name(self.arm, self.seed)
 
 
+@dataclass(frozen=True)
+class Gated:
+    """A proposal to a gate: its budget, its number there, and the runs of the grid that train. Its
+    losses are shown to nobody until a look has decided."""
+
+    budget: Name
+    proposal: Count
+    cells: Annotated[tuple[Name, ...], at_most(100)]
+    blind: bool = True
+
+
 def distinct(seeds: Sequence[int]) -> None:
     """ValueError where there is no seed, or one of them twice."""
     if not seeds or len(set(seeds)) != len(seeds):
@@ -151,6 +163,8 @@ NUMBERS = (
 
 def hyperparameter(key: str, value: Any) -> Any:
     """``value`` where it is one that q1lab can compute with. ValueError when it isn't."""
+    if key == "max_iters" and value == 0:  # not known before they have ended
+        return value
     if key in WHOLE and records.load(int, value, key) < 1:
         raise ValueError(f"{key} is {value}, and must be 1 or more")
     if key in NUMBERS:
@@ -220,6 +234,13 @@ class Study:
     overruled: Lines = ()
     """Checks of the learner's file that failed and were overruled."""
     imported: Imported | None = None
+    loop: Loop | None = None
+    """The command that trains, where that is not q1lab's own loop."""
+    gate: Gated | None = None
+
+    def __post_init__(self) -> None:
+        if self.loop is None and not self.max_iters:
+            raise ValueError("config max_iters is 0, and must be 1 or more")
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -237,7 +258,13 @@ class Study:
     def runs(self) -> tuple[Run, ...]:
         """Interleaved by seed: half a study already holds pairs, and a machine's drift hits both
         arms."""
-        return tuple(Run(arm, self.arms[arm].variant, seed) for seed in self.seeds for arm in ARMS)
+        grid = (Run(arm, self.arms[arm].variant, seed) for seed in self.seeds for arm in ARMS)
+        return tuple(run for run in grid if self.gate is None or run.name in self.gate.cells)
+
+    @property
+    def is_blind(self) -> bool:
+        """Whether its losses are shown to nobody yet."""
+        return self.gate is not None and self.gate.blind
 
     @property
     def is_floor(self) -> bool:
@@ -256,7 +283,13 @@ class Study:
 
     @property
     def max_iters(self) -> int:
+        """Iters of a run; 0 where nobody knows before one has ended."""
         return int(self.config["max_iters"])
+
+    @property
+    def metric(self) -> str:
+        """What is measured of a run, in a word or two."""
+        return "val loss" if self.loop is None else self.loop.metric
 
     @property
     def tokens_per_iter(self) -> int:

@@ -108,4 +108,4 @@ def test_every_option_that_names_a_file_to_write_has_force() -> None:
         if param in ("output", "out", "svg", "plot", "page")
     }
     assert [key for key, has in found.items() if not has] == sorted(NEVER_OVER)
-    assert len(found) == 7
+    assert len(found) == 8

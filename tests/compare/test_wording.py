@@ -136,6 +136,7 @@ def test_notes_are_told_by_their_kind_and_each_kind_has_words() -> None:
         Kind.TEMPTING: {"verdict": "helps"},
         Kind.UNFINISHED: {"runs": ["modified-seed2"], "of": 6},
         Kind.DAMAGED: {"lines": 1},
+        Kind.COMMAND: {"repeats": "bit", "correlation": 0.5, "between": [-0.2, 0.9]},
         Kind.OVERRULED: {"checks": ["“rope: angles”, because the base grows with the layer"]},
     }
     said = [wording.note(Note(kind, facts_of.get(kind, {})), found) for kind in Kind]

@@ -23,7 +23,7 @@ from q1lab.study.studies import Study
 from q1lab.week.model import Action
 from tests.kit.places import ROOT
 
-NOT_OF_THE_STUDY = ("detach", "as_json", "over", "tune", "plot", "force")
+NOT_OF_THE_STUDY = (*command.BEYOND, "tune", "plot", "force")
 
 
 def parsed(words: tuple[str, ...]) -> Wish:

@@ -132,7 +132,19 @@ async def test_a_prediction_is_judged_while_it_is_typed(typed: str, said: str) -
         assert isinstance(app.screen, StudyScreen) == (typed == "70")
 
 
-async def test_leaving_asks_while_the_timer_runs() -> None:
+async def test_a_form_says_which_key_keeps_it_from_where_one_is() -> None:
+    async with running(size=(100, 40)) as (app, pilot):
+        await open_step(app, "a3", "a3-predict")
+        await settled(pilot)
+        await pilot.press("e")
+        for field, key in (("size", "Enter"), ("why", "^s"), ("direction", "^s")):
+            await until(pilot, lambda: isinstance(app.screen, FieldsScreen))
+            app.screen.query_one(f"#{field}").focus()
+            await until(pilot, lambda: f"{key} keeps it" in words(app))  # noqa: B023
+
+
+@pytest.mark.parametrize("keys", [("tab",), ("right",), ("right", "left")])
+async def test_leaving_asks_while_the_timer_runs(keys: tuple[str, ...]) -> None:
     clocks = FakeClocks()
     async with running(clocks=clocks, size=(100, 30)) as (app, pilot):
         await pilot.press("T", "q")
@@ -142,8 +154,11 @@ async def test_leaving_asks_while_the_timer_runs() -> None:
         await until(pilot, lambda: isinstance(app.screen, StudyScreen))
         await pilot.press("q")
         await until(pilot, lambda: isinstance(app.screen, AskScreen))
-        await pilot.press("tab", "enter")
-        await until(pilot, lambda: not app.is_running)
+        await pilot.press(*keys, "enter")
+        if len(keys) > 1:  # back at the one that stays
+            await until(pilot, lambda: isinstance(app.screen, StudyScreen))
+        else:
+            await until(pilot, lambda: not app.is_running)
 
 
 async def test_leaving_asks_while_a_draft_is_open() -> None:

@@ -19,7 +19,7 @@ from q1lab.tui.screens.fields import FieldsScreen
 from q1lab.tui.screens.output import OutputScreen
 from q1lab.tui.widgets.rows import Rows
 from q1lab.week import content, progress
-from tests.kit.tui_home import prepared, running, settled, until
+from tests.kit.tui_home import prepared, running, settled, some_progress, until
 
 LABEL = "M03-W04"
 
@@ -46,6 +46,15 @@ async def test_a_kpi_is_set_by_hand_and_counted_again() -> None:
         app.screen.query_one("#actual", Input).value = ""
         await pilot.press("ctrl+s")
         await until(pilot, lambda: "set by hand" not in rows_of(app, "kpis"))
+
+
+async def test_every_parts_title_is_whole_where_there_is_room() -> None:
+    async with running(some_progress, size=(120, 40)) as (app, pilot):
+        await pilot.press("4")
+        await until(pilot, lambda: "A1" in rows_of(app, "minutes"))
+        shown = rows_of(app, "minutes")
+        assert all(f"{part.title} " in shown for part in app.week.parts())
+        assert "░" in shown
 
 
 async def test_targets_are_those_that_the_learners_roadmap_states(tmp_path: Path) -> None:

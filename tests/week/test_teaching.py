@@ -545,6 +545,22 @@ def test_a_figure_is_what_its_script_prints(folder: Path) -> None:
     ]
 
 
+def test_a_figure_below_a_recall_step_is_no_answer_to_it(folder: Path) -> None:
+    """Its pictures would not be shown, and turning them answers nothing."""
+    (folder / "files").mkdir(exist_ok=True)
+    (folder / "files" / "oven.py").write_text("print('cold')\n")
+    (folder / "files" / "oven.txt").write_text("cold\n")
+    edit(folder / "mix.md", "{#weigh-guess kind=predict into=guess}", "{#weigh-guess kind=recall}")
+    figure = "<details figure=oven>\n<summary>Figure</summary>\n</details>\n\n"
+    edit(folder / "mix.md", "<details>", figure + "<details>")
+    assert any("kind recall and has no answer" in one for one in said(folder))
+    edit(folder / "mix.md", figure, "")
+    edit(folder / "mix.md", "500** g.\n\n</details>", "500** g.\n\n</details>\n\n" + figure)
+    assert not any("recall" in one for one in said(folder))
+    part = load(folder).sessions[0].parts[0]
+    assert [b.title for b in part.blocks if isinstance(b, Fold) and b.frames] == ["Figure"]
+
+
 @pytest.mark.parametrize("name", ["no_positions", "reglu", "bilinear", "swiglu_512", "big_eps"])
 def test_the_experiments_to_train_are_models(name: str) -> None:
     import torch
@@ -874,7 +890,9 @@ def test_a_file_is_taken_once_and_never_over_another(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     source = SHIPPED / "files" / "toy_cache.py"
-    assert ran("take", "toy_cache.py")[0] == 0
+    code, said = ran("take", "toy_cache.py")
+    assert code == 0
+    assert said.startswith(str(Path.cwd() / "toy_cache.py"))  # where it is now
     assert (tmp_path / "toy_cache.py").read_bytes() == source.read_bytes()
     assert ran("take", "toy_cache.py")[0] == 0  # the same bytes: nothing to do
     (tmp_path / "toy_cache.py").write_text("mine")

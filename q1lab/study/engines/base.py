@@ -99,6 +99,9 @@ class Engine(ABC):
     usage: str
     """What ``--engine`` takes: ``slurm``, or with an address ``ray=http://HOST:8265``."""
 
+    runs_commands = False
+    """Whether it trains where the learner's own folder is, so that a command finds its files."""
+
     def __init__(self, address: str, options: Mapping[str, str]) -> None:
         """Problem for an address or options that it doesn't take."""
         if options:

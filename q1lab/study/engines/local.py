@@ -28,6 +28,7 @@ class Local(Engine):
     """The machine that q1lab runs on."""
 
     usage = "local"
+    runs_commands = True
 
     def ask(self, question: Mapping[str, Any]) -> dict[str, Any]:
         return children.ask(children.prober(), dict(question))
@@ -115,7 +116,12 @@ class Trainers(Crew):
         ]
 
     def _start_trainer(self) -> subprocess.Popen[bytes]:
-        command = [*children.trainer(), str(self.files.root), "--launch", str(self.launch)]
+        command = [
+            *children.trainer(self.study.loop is not None),
+            str(self.files.root),
+            "--launch",
+            str(self.launch),
+        ]
         if self.jobs == 1:
             command.append("--alone")
         env = children.environment(self.study.threads)

@@ -73,11 +73,18 @@ STATES = {
 """What ``squeue`` calls a task's state, and how a cell then stands. With any other it runs: a state
 that is new says nothing of an end."""
 
+NO_NODE = "node configuration is not available"
+"""What a test says of too large a wish, and also while each node that could do it is drained or
+down; a real submission waits for those."""
+AT_WORK = ("idle", "mix", "alloc", "comp")
+"""How the states of nodes begin that are neither."""
+
 
 class Slurm(Remote):
     """The Slurm cluster that this login node belongs to."""
 
     usage = "slurm"
+    runs_commands = True
 
     def __init__(self, address: str, options: Mapping[str, str]) -> None:
         for key in options:
@@ -137,7 +144,12 @@ class Slurm(Remote):
 
     def plan(self, question: Mapping[str, Any]) -> dict[str, Any]:
         """Planned here: nodes may be busy for days. What Slurm would refuse is refused now."""
-        self._run(["sbatch", "--test-only", "--quiet", *self._flags(), "--wrap=true"])
+        try:
+            self._run(["sbatch", "--test-only", "--quiet", *self._flags(), "--wrap=true"])
+        except Refused as error:
+            states = self._run(["sinfo", "-h", "-o", "%T"]).split()
+            if NO_NODE not in str(error) or all(state.startswith(AT_WORK) for state in states):
+                raise
         return planned_here(question)
 
     def submit(self, study: Study, job: Job) -> Job:
@@ -173,7 +185,8 @@ class Slurm(Remote):
 
     def _script(self, study: Study, cells: Path) -> str:
         """What a task runs: exec, so that the trainer gets Slurm's signals itself."""
-        trainer = shlex.join([*children.trainer(), str(study.files.root)])
+        program = children.trainer(study.loop is not None)
+        trainer = shlex.join([*program, str(study.files.root)])
         threads = study.threads
         listed = shlex.quote(str(cells))
         return (

@@ -18,6 +18,9 @@ from q1lab.tui.widgets.page_blocks import Prose
 from q1lab.week import progress as domain
 from q1lab.week.model import Step
 
+WIDE = 10_000
+"""More cells than a paragraph has: the box breaks its lines."""
+
 AROUND = 14
 """Cells that the terminal has more than a title in the dialog's border may take."""
 

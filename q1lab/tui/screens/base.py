@@ -11,7 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container, Vertical, VerticalScroll
 from textual.screen import ModalScreen, Screen
 from textual.widget import Widget
-from textual.widgets import Static
+from textual.widgets import Button, Static
 
 from q1lab.files import plain
 from q1lab.tui.snapshot import Snapshot
@@ -74,6 +74,8 @@ class Dialog(Own, ModalScreen[T]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", "back"),
         Binding("q", "back", "leave"),
+        Binding("left", "button(-1)", show=False),
+        Binding("right", "button(1)", show=False),
     ]
     heading = ""
     keys = "Esc closes"
@@ -90,6 +92,11 @@ class Dialog(Own, ModalScreen[T]):
         with self.kind(classes=f"dialog {self.shape}") as self.box:
             self.box.border_title, self.box.border_subtitle = self.heading, self.keys
             yield from self.body()
+
+    def action_button(self, by: int) -> None:
+        """From one button to another; a field has the arrow keys for itself."""
+        if isinstance(self.focused, Button):
+            (self.focus_next if by > 0 else self.focus_previous)(Button)
 
     def tell(self, text: str, bad: bool = False) -> None:
         """Say it in the box, where that has a place for it."""

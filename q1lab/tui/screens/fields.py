@@ -41,7 +41,7 @@ class FieldsScreen(Drafted, Dialog[Typed | None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+s", "keep", "keep", priority=True)]
 
-    kind, shape, keys = Scroll, "form", "Enter keeps it · Esc leaves a draft"
+    kind, shape = Scroll, "form"
 
     def __init__(
         self,
@@ -88,6 +88,12 @@ class FieldsScreen(Drafted, Dialog[Typed | None]):
         with Horizontal(classes="buttons"):
             yield Button("Keep", variant="primary", id="keep")
             yield Button("Discard", id="discard")
+
+    def on_descendant_focus(self) -> None:
+        """Enter is a line of a text, and opens a list."""
+        own = isinstance(self.focused, Select | TextArea)
+        key = "^s" if own else "Enter"
+        self.box.border_subtitle = f"{key} keeps it · Esc leaves a draft"
 
     def on_mount(self) -> None:
         self.begin()

@@ -97,9 +97,7 @@ class RunLogScreen(OwnScreen[None]):
         if run.attempt > 1:
             head.append(f"  attempt {run.attempt}", style=colors.warning)
         loss = loss_words(run)
-        head.append(
-            f"  iter {run.iter} of {run.max_iters}" + (f"  val loss {loss}" if loss else "")
-        )
+        head.append(f"  iter {run.iter_words}" + (f"  val loss {loss}" if loss else ""))
         if run.message:
             head.append(f"\n {MARKS[run.state]} {run.message}", style=colors.warning)
         head.append(f"\n {self._place()}", style=colors.muted)

@@ -156,7 +156,7 @@ def of_record(c: Comparison) -> Forest:
     base, modified = wording.names(c)
     says = f"{modified} {MINUS} {base}"
     if c.mean is not None:
-        says += f" = {wording.mean(c)} nats"
+        says += f" = {wording.mean(c)}{wording.unit(c)}"
     return Forest(wording.seeds(c), wording.word(c).lower(), says, tuple(bars), tuple(notes))
 
 
@@ -170,7 +170,7 @@ def draw(forest: Forest, width: int, colors: Palette) -> list[Text]:
         lines.append(Text(forest.verdict.upper(), style=f"bold {getattr(colors, role)}"))
     if forest.says:
         says = forest.says if len(forest.says) <= width else forest.says.removesuffix(" nats")
-        lines.append(_cut(Text(says, style="bold" if forest.verdict else ""), width))
+        lines += [Text(part, "bold" if forest.verdict else "") for part in wrap(says, width)]
     if forest.bars:
         lines.append(_cut(Text(f"{forest.title}, lower is better", style=colors.muted), width))
         lines += _rows(forest.bars, width, colors)

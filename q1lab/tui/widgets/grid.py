@@ -149,8 +149,10 @@ class Grid(Table):
         """The columns for the table's width: that of the sparklines has what the others leave."""
         shown = [column for column in COLUMNS if self._width >= column[4]]
         spark = min(SPARK_MOST, max(SPARK_LEAST, self.rest(shown)))
+        metric = "val loss" if self.view is None else self.view.study.metric
         return [
-            (key, title, cells or spark, right, least) for key, title, cells, right, least in shown
+            (key, metric[:cells] if key == "val" else title, cells or spark, right, least)
+            for key, title, cells, right, least in shown
         ]
 
     def _rebuild(self, keep: bool) -> None:
@@ -180,7 +182,9 @@ class Grid(Table):
                 "arm": Cell(run.variant[:10], style=colors.arm(run.arm)),
                 "seed": _right(str(run.seed)),
                 "state": Cell(state_words(run), style=colors.state(run.state)),
-                "loss": CurveCell(run.train, wide, run.max_iters, (low, high), colors.arm(run.arm)),
+                "loss": CurveCell(
+                    run.train, wide, run.max_iters or run.iter, (low, high), colors.arm(run.arm)
+                ),
                 "iter": _right(str(run.iter) if run.attempt else ""),
                 "val": _right(loss_words(run), "" if run.state is State.FINISHED else colors.muted),
                 "speed": _right(speed(run.tokens_per_s), colors.muted),

@@ -11,8 +11,8 @@ WORDS = {State.FINISHED: "done"}
 
 def state_words(run: RunView) -> str:
     """``✓ done``, ``▶ 61%``, ``· queued``: a mark and a word, so that color is never alone."""
-    if run.state is State.RUNNING:
-        return f"{MARKS[run.state]} {min(99, 100 * run.iter // max(1, run.max_iters))}%"
+    if run.state is State.RUNNING and run.max_iters:
+        return f"{MARKS[run.state]} {min(99, int(100 * run.progress))}%"
     return f"{MARKS[run.state]} {WORDS.get(run.state, str(run.state))}"
 
 

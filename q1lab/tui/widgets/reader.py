@@ -328,6 +328,8 @@ class Reader(VerticalScroll):
         tall = piece.virtual_region.height > self.size.height - 2
         self.scroll_to_widget(piece, animate=False, top=tall, immediate=True)
         self._showing = False
+        self._note_spot()
+        self.post_message(self.Moved())
 
     def _rows_of(self, piece: Piece) -> list[Piece]:
         """The rows to press that belong to a step."""
@@ -357,6 +359,9 @@ class Reader(VerticalScroll):
             self.refresh()
         self._note_spot()
         self.post_message(self.Moved())
+
+    def watch_virtual_size(self) -> None:
+        self.post_message(self.Moved())  # how much there is to read has changed
 
     def _nearest(self, down: bool) -> int:
         """The stop that one looks at; where none is in sight, the one that reading on leads to."""

@@ -16,7 +16,7 @@ from textual.widgets.option_list import Option
 from q1lab.formats import cut_cells
 from q1lab.tui.widgets.week_tree import Filled, line
 
-SHORTEST = 8
+SHORTEST = 6
 """Cells of a bar at least; with less room there is none."""
 
 

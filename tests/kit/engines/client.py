@@ -24,7 +24,12 @@ RUN = ("run", "rope", "--preset", "quick", "--max-iters", "20")
 
 
 def q1lab(
-    *arguments: str, real: bool = False, probe: bool = True, cwd: Path | None = None, **how: Any
+    *arguments: str,
+    real: bool = False,
+    probe: bool = True,
+    cwd: Path | None = None,
+    timeout: float = 900,
+    **how: Any,
 ) -> subprocess.CompletedProcess[str]:
     """Run a command to its end; it shows no traceback. ``real``: with torch. ``probe`` False:
     with the engine's probe as the environment has it. ``how`` goes to the trainer without torch
@@ -43,7 +48,7 @@ def q1lab(
         cwd=cwd or studies.paths.ensure_home(),
         capture_output=True,
         text=True,
-        timeout=900,
+        timeout=timeout,
         check=False,
     )
     assert "Traceback" not in done.stdout + done.stderr, done.stderr

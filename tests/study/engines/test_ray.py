@@ -24,7 +24,16 @@ from q1lab.study import launch, studies
 from q1lab.study.engines.base import Job, OutOfReach, Refused
 from q1lab.study.engines.ray import Ray, place_of
 from tests.kit.engines import ray as kit
-from tests.kit.engines.client import RUN, events, is_submitted, ladder, q1lab, said, word
+from tests.kit.engines.client import (
+    RUN,
+    events,
+    is_running,
+    is_submitted,
+    ladder,
+    q1lab,
+    said,
+    word,
+)
 from tests.kit.lab_home import make_study
 from tests.kit.waiting import wait_for
 
@@ -311,6 +320,23 @@ def test_a_planned_range_is_given_more_cells(cluster: kit.Ray) -> None:
 @pytest.mark.xdist_group("ray")
 def test_a_ladder_trains_each_of_its_values(cluster: kit.Ray) -> None:
     ladder(*asked(cluster))
+
+
+@real
+@pytest.mark.xdist_group("ray")
+def test_a_full_cluster_is_no_error(cluster: kit.Ray) -> None:
+    """A study is planned and handed over while each CPU is taken, and trains when one is free."""
+    assert q1lab(*asked(cluster, "--seeds", "1", "--detach"), pause=60.0).returncode == 0
+    try:
+        wait_for(lambda: is_running(studies.load("rope-1"), 2))  # each of the two CPUs
+        done = q1lab(*asked(cluster, "--seeds", "1", "--fresh", "--detach"), timeout=60)
+        assert done.returncode == 0, done.stderr
+        wait_for(lambda: "waits: no free place yet" in q1lab("status").stdout)
+    finally:
+        assert q1lab("stop", "rope-1").returncode == 0
+    done = q1lab("attach", "rope-2", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["complete"]
 
 
 @real

@@ -111,7 +111,7 @@ def test_what_only_the_engine_knows_is_shown_in_its_words(
     assert (run.state, run.message) == (state, said)
     assert shown[0].line.state == "running"
     assert shown[0].engine == f"on gpu-box: {said} (1 run)"
-    assert live.line(run).endswith(f", {said}")
+    assert live.line(run, "val loss").endswith(f", {said}")
     assert f"running on gpu-box: {said} (1 run), 0 of 2 runs done" in status.summary(shown[0])
 
 

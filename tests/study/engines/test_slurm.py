@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,17 @@ from q1lab.study import launch, studies
 from q1lab.study.engines.base import Job
 from q1lab.study.engines.slurm import Slurm
 from tests.kit.engines import slurm as kit
-from tests.kit.engines.client import RUN, is_submitted, ladder, lost_and_doubled, q1lab, said
+from tests.kit.engines.client import (
+    RUN,
+    is_running,
+    is_submitted,
+    ladder,
+    lost_and_doubled,
+    q1lab,
+    said,
+)
 from tests.kit.lab_home import make_study
+from tests.kit.places import KIT
 from tests.kit.waiting import wait_for
 
 pytestmark = [
@@ -90,6 +100,35 @@ def test_a_sweep_trains_its_baseline_once() -> None:
     assert {cell.partition("-")[0] for cell in said(second).job.cells} == {"modified"}
 
 
+def test_a_command_trains_there_and_goes_on(tmp_path: Path) -> None:
+    """Somebody's own loop, stopped in the middle."""
+    loop = f"{sys.executable} {KIT / 'any_loop.py'} --seed={{seed}} --out={{out}} --pause=0.3"
+    (tmp_path / "study.toml").write_text(
+        f"""[command]
+run = "{loop} {{args}}"
+resume = "--resume"
+metric = "val/loss"
+[arm.baseline]
+[arm.fast]
+args = "--lr=0.05"
+"""
+    )
+    asked = ("run", "study.toml", "--engine", "slurm", "--seeds", "3")
+    done = q1lab(*asked, "--detach", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    study = studies.load("fast-1")
+    wait_for(lambda: b'"eval"' in read(study.files.run("baseline-seed0").events))
+    assert q1lab("stop", "fast-1").returncode == 0
+    done = q1lab("run", "fast-1", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["complete"]
+    assert b'"stopped"' in read(study.files.run("baseline-seed0").events)
+
+
+def read(file: Path) -> bytes:
+    return file.read_bytes() if file.is_file() else b""
+
+
 @pytest.mark.long  # as a sweep, which CI tries
 def test_a_ladder_trains_each_of_its_values() -> None:
     """The same at several values of a hyperparameter: each of them is an array of its own."""
@@ -137,6 +176,28 @@ def test_a_busy_queue_is_no_error(cluster: kit.Slurm, monkeypatch: pytest.Monkey
     finally:
         subprocess.run(["scancel", "--name=wide"], env=cluster.env, check=True)
     done = q1lab("attach", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["complete"]
+
+
+def test_a_drained_node_is_waited_for(cluster: kit.Slurm) -> None:
+    """What runs there ends there; what waits says why, and trains when the node is back."""
+
+    def node(state: str) -> None:
+        update = ["scontrol", "update", f"nodename={cluster.host}", f"state={state}", "reason=test"]
+        subprocess.run(update, env=cluster.env, check=True)
+
+    assert q1lab(*SLURM, "--seeds", "1", "--detach", pause=0.6).returncode == 0
+    wait_for(lambda: is_running(studies.load("rope-1"), 2))
+    node("drain")
+    try:
+        assert q1lab("attach", "rope-1").returncode == 0
+        assert lost_and_doubled(studies.load("rope-1")) == (1, 0, 0)
+        assert q1lab(*SLURM, "--seeds", "1", "--fresh", "--detach").returncode == 0
+        wait_for(lambda: "DRAINED" in q1lab("status").stdout)
+    finally:
+        node("resume")
+    done = q1lab("attach", "rope-2", "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["complete"]
 

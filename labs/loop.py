@@ -1,0 +1,522 @@
+"""Train the runs of a study whose arms are a command: ``python -m labs.loop STUDY_DIR --launch N``.
+
+It stands where ``labs.train`` stands: it takes one run after the other from the plan, starts the
+learner's own command for it, reads the metric that the command reports, and writes the same events.
+The command knows nothing of q1lab. It is given a seed (``{seed}``, ``Q1LAB_SEED``), a folder of its
+own (``{out}``), its arm's arguments (``{args}``), and a file for numbers (``Q1LAB_METRICS``).
+
+A metric is read from the first of these that reports it:
+
+- ``$Q1LAB_METRICS``: a JSON object per line, ``{"step": 250, "val/loss": 2.31}``;
+- lines of the output: ``METRIC step=250 val/loss=2.31``;
+- the plan's pattern, a regular expression with a group ``value`` and perhaps ``step``, ``train``.
+
+``--look`` is the short run beforehand: a JSON question on stdin, its answer on stdout. Standard
+library only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import fcntl
+import hashlib
+import json
+import math
+import os
+import re
+import select
+import shlex
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from labs import report
+from labs.sharing import engine_options, holding, leash, take
+
+FINAL = ("finished", "diverged")
+FIRST = 8
+"""Steps at the beginning of which every training loss is written down, as ``labs.train`` does."""
+PAUSE = 0.5
+"""Seconds between two training losses that are written down, beyond those."""
+MOST_VALUES = 20_000
+"""Values of the metric that are written down; the last one counts whatever their number."""
+GRACE = 8.0
+"""Seconds that a command may take to end after SIGTERM; q1lab allows 10 in all."""
+LOG_MOST = 16 << 20
+"""Bytes of output that are kept."""
+LINE_MOST = 4096
+"""Characters of a line that are looked at."""
+SOURCES = ("file", "lines", "pattern")
+
+PATTERNS = {
+    "nanogpt": r"step (?P<step>\d+): train loss (?P<train>\S+), val loss (?P<value>\S+)",
+    "nanochat": r"Step (?P<step>\d+) \| Validation bpb: (?P<value>\S+)",
+}
+"""Patterns by name: what the output of nanoGPT's train.py and of nanochat's base_train.py says."""
+
+METRIC = re.compile(r"METRIC((?: +[^\s=]+=\S+)+)")
+"""Numbers on a line of output, wherever in it: a progress bar may stand before them."""
+
+TRAIN = ("train/loss", "train_loss", "loss")
+"""Names under which a training loss is reported beside the metric."""
+
+stop_asked = False
+
+
+def ask_to_stop(*_: object) -> None:
+    global stop_asked
+    stop_asked = True
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m labs.loop", description="Train by a command.")
+    parser.add_argument("study", type=Path, nargs="?", help="the study's folder")
+    parser.add_argument("--launch", type=int, default=1, help="number of this launch")
+    parser.add_argument("--alone", action="store_true", help="no other trainer shares the device")
+    parser.add_argument("--look", action="store_true", help="the short run that stdin asks for")
+    engine_options(parser)
+    args = parser.parse_args(argv)
+    signal.signal(signal.SIGTERM, ask_to_stop)
+    if args.look:
+        json.dump(look(json.load(sys.stdin)), sys.stdout)
+        return 0
+    if args.leash:
+        leash(ask_to_stop)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.umask(0o077)
+    plan = json.loads((args.study / "study.json").read_text())
+    failed = False
+    for arm, seed in runs_of(plan):
+        folder = args.study / "runs" / f"{arm}-seed{seed}"
+        if stop_asked:
+            return 0
+        if args.only not in (None, folder.name):
+            continue
+        if report.state(report.read(folder / "events.jsonl")) in FINAL or not (
+            args.only or take(args.study / "claims" / f"{args.launch}-{folder.name}")
+        ):
+            continue
+        with holding(folder / "lock"):
+            failed = attempt(plan, arm, seed, folder, args.attempt) == "failed" or failed
+    return 1 if failed else 0
+
+
+def runs_of(plan: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
+    """(arm, seed) in the order of the plan; of a gate's those that are to train."""
+    cells = plan.get("gate", {}).get("cells")
+    for batch in plan["looks"]:
+        for seed in batch:
+            for arm in ("baseline", "modified"):
+                if cells is None or f"{arm}-seed{seed}" in cells:
+                    yield arm, seed
+
+
+def attempt(
+    plan: dict[str, Any], arm: str, seed: int, folder: Path, number: int | None = None
+) -> str:
+    """One attempt at one run, from its start event to its exit event; returns its state."""
+    before = report.read(folder / "events.jsonl")
+    number = number or 1 + sum(event.get("type") == "start" for event in before)
+    say = report.Report(folder / "events.jsonl", report.seconds(before))
+    try:
+        return train(say, plan, arm, seed, folder, number, before)
+    except OSError as error:
+        what = f"{error.strerror or error} ({error.filename or folder})"
+        say("exit", state="failed", message=what)
+        return "failed"
+    finally:
+        say.close()
+
+
+def train(
+    say: report.Report,
+    plan: dict[str, Any],
+    arm: str,
+    seed: int,
+    folder: Path,
+    number: int,
+    before: list[dict[str, Any]],
+) -> str:
+    """Run the command, and say what it reports."""
+    loop, variant = plan["loop"], plan["arms"][arm]["variant"]
+    out, metrics = folder / "out", folder / "metrics.jsonl"
+    goes_on = bool(loop.get("resume")) and out.is_dir() and any(out.iterdir())
+    if not goes_on:
+        shutil.rmtree(out, ignore_errors=True)
+        before = []
+    out.mkdir(exist_ok=True, mode=0o700)
+    metrics.unlink(missing_ok=True)
+    words = words_of(loop, variant, seed, out, loop.get("resume", "") if goes_on else "")
+    evals = {
+        event["iter"]: event.get("val_loss")
+        for event in before
+        if event.get("type") == "eval" and "iter" in event
+    }
+    say(
+        "start",
+        v=1,
+        arm=arm,
+        variant=variant,
+        seed=seed,
+        attempt=number,
+        pid=os.getpid(),
+        resumed_from=max(evals, default=0),
+        command=shlex.join(words),
+    )
+    if changed := changed_input(loop):
+        say("exit", state="failed", message=changed)
+        return "failed"
+    told = Told(say, loop, evals)
+    with (folder / "run.log").open("ab") as log:
+        ended = run(words, loop, seed, metrics, log, told, lambda: stop_asked)
+    if ended is None:
+        say("exit", state="stopped", message="stopped; the same command goes on")
+        return "stopped"
+    if told.twice:
+        say("note", text=told.twice)
+    step, value, wrong = told.outcome()
+    if ended or wrong:
+        say("exit", state="failed", message=ended or wrong)
+        return "failed"
+    say("eval", iter=step, val_loss=value, final=True)
+    if not math.isfinite(value):
+        say("exit", state="diverged", iter=step, message=f"{loop['metric']} ended as {value}")
+        return "diverged"
+    say("exit", state="finished", iter=step, val_loss=value, metric_from=told.source)
+    return "finished"
+
+
+def words_of(loop: Mapping[str, Any], variant: str, seed: int, out: Path, more: str) -> list[str]:
+    """The command of one run. It is started without a shell; ``{args}`` stands for the words of
+    the arm's arguments, with ``more`` behind them."""
+    args = [*shlex.split(loop["args"].get(variant, "")), *shlex.split(more)]
+    words = []
+    for word in shlex.split(loop["run"]):
+        if word == "{args}":
+            words += args
+        else:
+            word = word.replace("{seed}", str(seed)).replace("{out}", str(out))
+            words.append(word.replace("{args}", shlex.join(args)))
+    return words if "{args}" in loop["run"] else words + args
+
+
+def changed_input(loop: Mapping[str, Any]) -> str:
+    """What to say where a file that the command reads is no longer the one that was planned."""
+    for name, sha256 in loop.get("inputs", {}).items():
+        file = Path(loop["folder"], name)
+        try:
+            with file.open("rb") as opened:
+                now = hashlib.file_digest(opened, "sha256").hexdigest()
+        except OSError as error:
+            return f"{name}: {error.strerror}; the command needs it"
+        if now != sha256:
+            return f"{name} changed since the study was planned; put it back, or ask with --fresh"
+    return ""
+
+
+# ── the command's numbers
+
+
+class Told:
+    """Takes the numbers that a command reports, and says them as events."""
+
+    def __init__(
+        self,
+        say: Callable[..., object],
+        loop: Mapping[str, Any],
+        evals: Mapping[int, float | None] | None = None,
+    ) -> None:
+        """``evals``: what an earlier attempt reported, by step."""
+        self.say, self.metric, self.takes = say, loop["metric"], loop.get("take", "last")
+        self.better = loop.get("better", "lower")
+        self.source: str = loop.get("reads", "")
+        """Where the metric is read; empty until it was seen."""
+        pattern = loop.get("pattern", "")
+        self.pattern = re.compile(PATTERNS.get(pattern, pattern)) if pattern else None
+        self.values: dict[int, float] = {
+            step: math.nan if value is None else value for step, value in (evals or {}).items()
+        }
+        self.fresh: set[int] = set()
+        """Steps of which this attempt reported a value."""
+        self.twice = ""
+        self.others: set[str] = set()
+        """Names of numbers that are not the metric."""
+        self.trained, self.mark = 0, 0.0
+
+    def line(self, text: str) -> None:
+        """A line of the output."""
+        if said := METRIC.search(text):
+            pairs = (word.partition("=") for word in said[1].split())
+            self.record("lines", {key: value for key, _, value in pairs})
+        elif self.pattern is not None and (found := self.pattern.search(text)):
+            said = found.groupdict() or dict(zip(("value", "step"), found.groups(), strict=False))
+            value = said.get("value", found[0])
+            numbers = {
+                self.metric: value,
+                "step": said.get("step"),
+                "train/loss": said.get("train"),
+            }
+            self.record("pattern", {key: one for key, one in numbers.items() if one is not None})
+
+    def record(self, source: str, numbers: Mapping[str, Any]) -> None:
+        """Numbers that were reported together, by name."""
+        known = {key: one for key, text in numbers.items() if (one := number(text)) is not None}
+        value = known.get(self.metric)
+        if value is None:
+            self.others |= set(list(known)[:8]) - {"step"}
+        elif not self.source:
+            self.source = source
+        if self.source and source != self.source:
+            return
+        step = known.get("step")
+        at = int(step) if step is not None and 0 <= step < 1 << 53 else len(self.fresh) + 1
+        train = next((known[name] for name in TRAIN if name in known and name != self.metric), None)
+        if train is not None and (at <= FIRST or time.monotonic() - self.mark >= PAUSE):
+            self.mark = time.monotonic()
+            if at > self.trained:
+                self.trained = at
+                self.say("iter", iter=at, train_loss=train)
+        if value is None:
+            return
+        if at in self.fresh and not self.twice:
+            self.twice = f"{self.metric} was reported twice at step {at}; the later one counts"
+        self.values[at] = value
+        self.fresh.add(at)
+        if len(self.fresh) <= MOST_VALUES:
+            self.say("eval", iter=at, val_loss=value)
+
+    def outcome(self) -> tuple[int, float, str]:
+        """(step, value, what is wrong): the value that counts, at the step that it is of."""
+        if not self.values:  # a run that was stopped behind its last step has them from before
+            seen = ", ".join(sorted(self.others)[:6])
+            what = f"it reported {seen}" if seen else "it reported no number"
+            return 0, math.nan, f"the command ended without {self.metric}: {what}"
+        last = max(self.values)
+        if self.takes == "best":
+            finite = [one for one in self.values.values() if math.isfinite(one)]
+            best = (min if self.better == "lower" else max)(finite, default=math.nan)
+            return last, best, ""
+        return last, self.values[last], ""
+
+
+def number(value: Any) -> float | None:
+    """A number, finite or not, of a number or its text; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        return float(value)
+    except (ValueError, OverflowError):
+        return None
+
+
+# ── the command's process
+
+
+def run(
+    words: list[str],
+    loop: Mapping[str, Any],
+    seed: int,
+    metrics: Path,
+    log: Any,
+    told: Told,
+    stops: Callable[[], bool],
+    until: float = math.inf,
+) -> str | None:
+    """Run the command to its end. Returns what went wrong, empty where nothing did, None where it
+    was stopped. ``until``: seconds after which it is ended.
+
+    It has a process group of its own, which ends with it, and with this process, however that ends.
+    """
+    guard, ours = os.pipe()
+    env = {**os.environ, "Q1LAB_SEED": str(seed), "Q1LAB_METRICS": str(metrics)}
+    try:
+        child = subprocess.Popen(
+            words,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            cwd=loop["folder"],
+            env=env,
+            start_new_session=True,
+            pass_fds=[guard],
+            preexec_fn=lambda: tie(guard),
+        )
+    except OSError as error:
+        os.close(ours)
+        return f"{words[0]}: {error.strerror}"
+    finally:
+        os.close(guard)
+    output = Output(child.stdout.fileno() if child.stdout else -1, log, told)
+    numbers = Numbers(metrics, told)
+    told_to_stop, deadline, began = False, math.inf, time.monotonic()
+    over_time = False
+    try:
+        while os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+            output.read(0.2)
+            numbers.read()
+            now = time.monotonic()
+            over_time = over_time or now - began > until
+            if (stops() or over_time) and not told_to_stop:
+                told_to_stop, deadline = True, now + GRACE
+                signal_group(child.pid, signal.SIGTERM)
+            if now > deadline:
+                signal_group(child.pid, signal.SIGKILL)
+                deadline = math.inf
+        signal_group(child.pid, signal.SIGKILL)  # what it started and left behind
+        output.read(0.0, whole=True)
+        numbers.read(whole=True)
+        status = child.wait()
+    finally:
+        signal_group(child.pid, signal.SIGKILL)
+        child.wait()
+        os.close(ours)
+        if child.stdout:
+            child.stdout.close()
+    if over_time:
+        return f"it had not ended after {until:.0f} s"
+    if told_to_stop:
+        return None
+    if not status:
+        return ""
+    if status < 0:
+        with contextlib.suppress(ValueError):
+            return f"ended by signal {-status} ({signal.Signals(-status).name})"
+    said = " | ".join(output.last)[-400:]
+    return f"exit status {status}" + (f": {said}" if said else "")
+
+
+def tie(guard: int) -> None:
+    """In the child: have the kernel kill this process group when the other end of the pipe is gone
+    (Linux). It holds through exec."""
+    if hasattr(fcntl, "F_SETSIG"):
+        fcntl.fcntl(guard, fcntl.F_SETOWN, -os.getpid())
+        fcntl.fcntl(guard, fcntl.F_SETSIG, signal.SIGKILL)
+        fcntl.fcntl(guard, fcntl.F_SETFL, os.O_ASYNC)
+
+
+def signal_group(leader: int, which: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(leader, which)
+
+
+class Output:
+    """What the command prints: into the log up to LOG_MOST, line by line to who is told, and its
+    last lines for a message."""
+
+    def __init__(self, fd: int, log: Any, told: Told) -> None:
+        self.fd, self.log, self.told = fd, log, told
+        self.rest, self.kept = b"", 0
+        self.last: deque[str] = deque(maxlen=3)
+        os.set_blocking(fd, False)
+
+    def read(self, wait: float, whole: bool = False) -> None:
+        """Take what is there, after ``wait`` seconds at most. ``whole``: nothing more comes."""
+        if not select.select([self.fd], [], [], wait)[0] and not whole:
+            return
+        for _ in range(256):  # then it is time to look at other things
+            try:
+                block = os.read(self.fd, 1 << 16)
+            except BlockingIOError:
+                break
+            if not block:
+                if not whole:
+                    time.sleep(wait)  # it closed its output and goes on
+                break
+            if self.kept < LOG_MOST:
+                self.log.write(block)
+                self.log.flush()
+                self.kept += len(block)
+                if self.kept >= LOG_MOST:
+                    self.log.write(b"\n[q1lab: the log grew too large; the rest is left out]\n")
+            *lines, self.rest = re.split(rb"[\r\n]", self.rest + block)
+            self.rest = self.rest[:LINE_MOST]
+            for line in lines:
+                self._line(line)
+        if whole and self.rest:
+            self._line(self.rest)
+
+    def _line(self, line: bytes) -> None:
+        text = line[:LINE_MOST].decode("utf-8", "replace").strip()
+        if text:
+            if set(text) - set("^~ "):  # a traceback's pointer says nothing by itself
+                self.last.append(text[:200])
+            self.told.line(text)
+
+
+class Numbers:
+    """The file that the command writes numbers into."""
+
+    def __init__(self, path: Path, told: Told) -> None:
+        self.path, self.told, self.at = path, told, 0
+
+    def read(self, whole: bool = False) -> None:
+        """Take the lines that are new. ``whole``: a last line without its end is one, too."""
+        try:
+            fd = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except OSError:
+            return
+        try:
+            if not stat.S_ISREG(os.fstat(fd).st_mode):
+                return
+            while block := os.pread(fd, 1 << 20, self.at):
+                end = len(block) if whole and len(block) < 1 << 20 else block.rfind(b"\n") + 1
+                if not end:
+                    end = len(block) if len(block) == 1 << 20 else 0  # a line of a megabyte is none
+                    self.at += end
+                    return
+                self.at += end
+                for line in block[:end].split(b"\n"):
+                    self._line(line)
+        finally:
+            os.close(fd)
+
+    def _line(self, line: bytes) -> None:
+        with contextlib.suppress(ValueError, RecursionError):
+            found = json.loads(line)
+            if isinstance(found, dict):
+                self.told.record("file", found)
+
+
+# ── the look beforehand
+
+
+def look(question: dict[str, Any]) -> dict[str, Any]:
+    """A short run of one arm: {values: [[step, value], …], source, seconds} or {wrong: words}.
+
+    The question holds ``loop``, ``variant``, ``seed``, ``more`` (arguments that make it short),
+    ``scratch`` (a folder of its own) and ``seconds``.
+    """
+    loop, scratch = question["loop"], Path(question["scratch"])
+    out = scratch / "out"
+    out.mkdir(parents=True, exist_ok=True)
+    told = Told(lambda *_, **__: None, loop)
+    began = time.monotonic()
+    words = words_of(loop, question["variant"], question["seed"], out, question["more"])
+    with (scratch / "log").open("wb") as log:
+        wrong = run(
+            words,
+            loop,
+            question["seed"],
+            scratch / "metrics.jsonl",
+            log,
+            told,
+            lambda: stop_asked,
+            question["seconds"],
+        )
+    wrong = wrong if wrong is not None else "it was stopped"
+    wrong = wrong or told.outcome()[2]
+    values = [[step, value] for step, value in sorted(told.values.items()) if math.isfinite(value)]
+    seconds = round(time.monotonic() - began, 3)
+    return {"wrong": wrong, "values": values, "source": told.source, "seconds": seconds}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

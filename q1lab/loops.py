@@ -1,0 +1,252 @@
+"""Plan a study whose arms are a command: look at the command beforehand, then draft the study.
+
+What is decided before the first run is the same as for q1lab's own loop, and so is everything after
+it; only what a model file would tell (parameters, FLOPs) and the corpus are not known here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import platform
+import shlex
+import tempfile
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from q1lab import __version__, paths, records
+from q1lab.errors import FAILED, Problem
+from q1lab.files import sha256_file, sha256_text, utc_now, write_atomic
+from q1lab.repository import Repository
+from q1lab.study import children, reuse
+from q1lab.study.command import Wish
+from q1lab.study.engines.choice import Choice, engine_of
+from q1lab.study.loop import Loop
+from q1lab.study.machine import cores
+from q1lab.study.studies import Arm, Asked, Data, Study
+
+LOOK_SECONDS = 600.0
+"""How long each short run of the look beforehand may take."""
+ALIKE = 1e-4
+"""Numbers of one seed that differ by no more than this share repeat to 1e-4."""
+DIFF = "uncommitted.diff"
+"""Beside a study's sources: what its repository held that was not committed."""
+
+
+def draft(wish: Wish, seeds: tuple[int, ...], engine: Choice | None, wandb: str) -> Study:
+    """The study that a wish for a command would be. Problem for what a person can mend."""
+    loop = wish.loop
+    assert loop is not None
+    _only_what_fits(wish)
+    if not engine_of(engine).runs_commands:
+        raise Problem(f"--engine {wish.engine}: a command trains here or on Slurm")
+    names = {"baseline": wish.baseline or loop.arms[0], "modified": wish.variant}
+    loop = replace(loop, args={name: loop.args[name] for name in names.values()})
+    words = {arm: _own_words(loop, name) for arm, name in names.items()}
+    if words["baseline"] == words["modified"]:
+        raise Problem(f"{names['modified']} and {names['baseline']} run the same command")
+    inputs = _inputs(loop)
+    if inputs != loop.inputs:  # what an earlier look showed, it showed of other files
+        loop = replace(loop, inputs=inputs, reads="", repeats="")
+    folder = Path(loop.folder)
+    how = [loop.metric, loop.better, loop.take, loop.pattern, sorted(loop.inputs.items())]
+    arms = {
+        arm: Arm(
+            variant=name,
+            title=shlex.join(words[arm])[:1000],
+            source="",
+            sha256=sha256_text(json.dumps([words[arm], how])),
+            origin=name,
+            n_params=0,
+            flops_per_token=0,
+            code=sha256_text(json.dumps(sorted(words[arm]))),
+        )
+        for arm, name in names.items()
+    }
+    jobs = wish.jobs or 1
+    return Study(
+        id="",
+        created=utc_now(),
+        arms=arms,
+        looks=(seeds,),
+        preset="",
+        config={"max_iters": 0},
+        data=Data(
+            name=folder.name or "command",
+            sha256=sha256_text(json.dumps([str(folder), loop.metric])),
+            file="",
+            characters=0,
+            vocab_size=0,
+            train_tokens=0,
+            val_tokens=0,
+        ),
+        device="" if wish.device == "auto" else wish.device,
+        dtype="",
+        jobs=jobs,
+        threads=max(1, cores() // jobs),
+        headline=wish.headline,
+        versions={
+            "q1lab": __version__,
+            "platform": f"{platform.system()} {platform.machine()}",
+            "trainer": reuse.trainer_version(),
+        },
+        repo=_repo_of(folder),
+        wandb=wandb,
+        asked=Asked(wandb=wish.wandb, baseline=wish.baseline),
+        engine=engine,
+        loop=loop,
+    )
+
+
+def keep_uncommitted(study: Study) -> None:
+    """Keep beside the sources what the repository of the command held that was not committed."""
+    if study.loop is None or not (study.repo or {}).get("dirty"):
+        return
+    with contextlib.suppress(Problem):
+        text = Repository.discover(study.loop.folder).uncommitted()
+        write_atomic(study.files.source / DIFF, text)
+
+
+# ── the look beforehand
+
+
+def looked_at(study: Study) -> Study:
+    """The study with what a short run of each arm showed: where the metric is, and whether a seed
+    repeats. Problem where the command can't be compared: it fails, reports no metric, takes no
+    seed, or reports the arms at different steps."""
+    loop = study.loop
+    if loop is None or loop.repeats:
+        return study
+    return replace(study, loop=_looked_at(loop, study.baseline, study.variant))
+
+
+def _looked_at(loop: Loop, baseline: str, modified: str) -> Loop:
+    by_name = "{seed}" in loop.run
+    if loop.smoke is None:
+        if not by_name:
+            raise Problem(
+                "the command has no {seed}. Where it reads Q1LAB_SEED, a look has to prove it: "
+                "give --smoke with what makes a run short, such as --smoke '--max_iters=20'"
+            )
+        return loop
+    first = _short_run(loop, baseline, 0)
+    source = str(first["source"])
+    loop = replace(loop, reads=source)
+    again, other = _short_run(loop, baseline, 0, again=True), _short_run(loop, baseline, 1)
+    theirs = _short_run(loop, modified, 0)
+    apart = _apart(first, again)
+    repeats = "bit" if apart == 0 else "1e-4" if apart <= ALIKE else "no"
+    if _apart(first, other) <= apart or (repeats == "1e-4" and _apart(first, other) <= ALIKE):
+        raise Problem(
+            "seed 1 gives what seed 0 gave"
+            if repeats != "no"
+            else "seed 0 differs from itself as much as from seed 1"
+            ": the command's seed does nothing. Pass it on: {seed} in the command, or "
+            "Q1LAB_SEED in its environment"
+        )
+    if repeats == "no" and not by_name:
+        raise Problem(
+            "the same seed gives other numbers each time, so that the command reads Q1LAB_SEED "
+            "can't be proved; put {seed} into the command"
+        )
+    if _steps(first) != _steps(theirs):
+        raise Problem(
+            f"{baseline} reports {loop.metric} at steps {_some(first)}, {modified} at "
+            f"{_some(theirs)}; both arms must report at the same steps"
+        )
+    return replace(loop, repeats=repeats)
+
+
+def _short_run(loop: Loop, variant: str, seed: int, again: bool = False) -> dict[str, Any]:
+    """What one short run reported (labs/loop.py). Problem when it failed."""
+    mine = replace(loop, args={variant: loop.args[variant]})
+    found = _ask(json.dumps(records.dump(mine)), variant, seed, again)
+    if found["wrong"]:
+        raise Problem(f"a short run of {variant}, seed {seed}: {found['wrong']}", FAILED)
+    return found
+
+
+@cache
+def _ask(loop: str, variant: str, seed: int, again: bool) -> dict[str, Any]:
+    """One short run, once in a process: members of a sweep share their baseline's. ``again``: a
+    second one of the same."""
+    asked = json.loads(loop)
+    with tempfile.TemporaryDirectory(dir=paths.scratch_dir(), prefix="look-") as scratch:
+        question = {
+            "loop": asked,
+            "variant": variant,
+            "seed": seed,
+            "more": asked["smoke"],
+            "scratch": scratch,
+            "seconds": LOOK_SECONDS,
+        }
+        program = [*children.python_module("labs.loop"), "--look"]
+        return children.ask(program, question, threads=cores(), seconds=LOOK_SECONDS + 30)
+
+
+def _apart(one: Mapping[str, Any], other: Mapping[str, Any]) -> float:
+    """How far apart two runs are at most, as a share; infinite where they report other steps."""
+    if _steps(one) != _steps(other):
+        return float("inf")
+    pairs = [(a, b) for (_, a), (_, b) in zip(one["values"], other["values"], strict=True)]
+    return max((abs(a - b) / (max(abs(a), abs(b)) or 1.0) for a, b in pairs), default=0.0)
+
+
+def _steps(found: Mapping[str, Any]) -> list[int]:
+    return [step for step, _ in found["values"]]
+
+
+def _some(found: Mapping[str, Any]) -> str:
+    steps = _steps(found)
+    return ", ".join(map(str, steps[:4])) + (f", … {steps[-1]}" if len(steps) > 4 else "")
+
+
+# ── small pieces
+
+
+def _only_what_fits(wish: Wish) -> None:
+    """Problem for an option of q1lab's own loop."""
+    plain = Wish(wish.variant)
+    for key in ("preset", "data", "dtype", "overrides", "match", "tune", "unchecked"):
+        if getattr(wish, key) != getattr(plain, key):
+            option = "--set or --max-iters" if key == "overrides" else f"--{key}"
+            raise Problem(f"{option} is for q1lab's own loop; a command takes it among its words")
+
+
+def _own_words(loop: Loop, name: str) -> list[str]:
+    """The command's words with this arm's arguments, seed and folder left open."""
+    words: list[str] = []
+    args = shlex.split(loop.args[name])
+    for word in shlex.split(loop.run):
+        words += args if word == "{args}" else [word.replace("{args}", shlex.join(args))]
+    return words if "{args}" in loop.run else words + args
+
+
+def _inputs(loop: Loop) -> dict[str, str]:
+    """The files that are named, in the command or as its inputs, with their hashes."""
+    program, *words = shlex.split(loop.run)
+    words += [] if Path(program).is_absolute() else [program]
+    words += [word for args in loop.args.values() for word in shlex.split(args)]
+    named = [word for word in words if Path(loop.folder, word).is_file()]
+    found = {}
+    for name in (*named, *loop.inputs):
+        file = Path(loop.folder, name)
+        try:
+            found[name] = sha256_file(file)
+        except OSError as error:
+            raise Problem(
+                f"{file}: {error.strerror or error}; the command's inputs name it"
+            ) from None
+    return found
+
+
+def _repo_of(folder: Path) -> dict[str, Any] | None:
+    try:
+        repo = Repository.discover(folder)
+        dirty = bool(repo.uncommitted())
+        return {"path": str(repo.root), "commit": repo.head().sha, "dirty": dirty}
+    except Problem:
+        return None

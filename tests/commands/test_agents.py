@@ -1,0 +1,238 @@
+"""The front door for agents and scripts: the skill, the commands as JSON, errors as JSON, and what an
+agent leaves to the learner."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import click
+import pytest
+
+from q1lab import acts, cli, paths
+from q1lab.commands import skill
+from q1lab.error_boundary import record
+from q1lab.errors import FAILED, OK, OUT_OF_TOUCH, USAGE, Problem
+from q1lab.index import journal, learner_tables
+from q1lab.index.store import Store
+from q1lab.journal import papers
+from tests.kit.repos import begun
+
+PREDICTION = ["rope", "--direction", "lower", "--size", "0.02", "--matters", "0.01", "--sure", "70"]
+
+
+# ── the skill
+
+
+def test_the_skill_has_the_form_of_agentskills_io() -> None:
+    found = skill.files()
+    _, head, body = found["SKILL.md"].split("---\n", 2)
+    fields = dict(line.split(": ", 1) for line in head.splitlines())
+    assert fields["name"] == skill.NAME
+    assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", fields["name"])
+    assert len(fields["name"]) <= 64
+    assert 0 < len(fields["description"]) <= 1024
+    assert not set(fields["description"]) & set(":#")  # YAML takes it as it stands
+    assert len(fields["compatibility"]) <= 500
+    assert set(fields) == {"name", "description", "license", "compatibility"}
+    assert len(body.splitlines()) < 500
+    assert set(re.findall(r"references/\w+\.md", body)) == set(found) - {"SKILL.md"}
+    assert "{{" not in "".join(found.values())
+
+
+def test_each_command_of_the_skill_is_one() -> None:
+    for text in skill.files().values():
+        for words in re.findall(r"^q1lab (.+)$", text, re.MULTILINE):
+            acts.parse(words.split())
+        for words in re.findall(r"`q1lab ([a-z].*?)`", text):
+            name = " ".join(re.match(r"[a-z]+(?: [a-z]+)?", words)[0].split())  # type: ignore[index]
+            command = acts.command(name.split()[0])
+            if isinstance(command, click.Group):
+                acts.command(name)
+            options = {option for one in command.params for option in one.opts}
+            assert set(re.findall(r"--[a-z-]+", words)) <= options
+
+
+def test_pages_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["skill"]) == OK
+    assert capsys.readouterr().out == skill.files()["SKILL.md"]
+    assert cli.run(["skill", "learner"]) == OK
+    assert "a prediction" in capsys.readouterr().out
+
+
+def test_it_is_written_and_nothing_of_others_is_overwritten(home: Path, tmp_path: Path) -> None:
+    to = tmp_path / "skills"
+    assert cli.run(["skill", "--output", str(to)]) == USAGE
+    to.mkdir()
+    for _ in range(2):  # its own files are written again
+        assert cli.run(["skill", "--output", str(to)]) == OK
+    page = to / skill.NAME / "references" / "run.md"
+    assert {str(file.relative_to(to / skill.NAME)) for file in to.rglob("*.md")} == set(
+        skill.files()
+    )
+    page.write_text("mine\n")
+    (to / skill.NAME / "SKILL.md").unlink()
+    assert cli.run(["skill", "--output", str(to)]) == USAGE
+    assert page.read_text() == "mine\n"
+    assert not (to / skill.NAME / "SKILL.md").exists()  # all or nothing
+    assert cli.run(["skill", "--output", str(to), "--force"]) == OK
+    assert page.read_text() == skill.files()["references/run.md"]
+
+
+@pytest.mark.parametrize("at", ["q1lab", "q1lab/references", "q1lab/SKILL.md"])
+def test_it_is_written_through_no_link(home: Path, tmp_path: Path, at: str) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    link = tmp_path / "skills" / at
+    link.parent.mkdir(parents=True)
+    link.symlink_to(elsewhere / "new.md" if at.endswith(".md") else elsewhere)
+    assert cli.run(["skill", "--output", str(tmp_path / "skills"), "--force"]) == FAILED
+    assert list(elsewhere.iterdir()) == []
+
+
+# ── --spec
+
+
+def test_the_commands_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["--spec"]) == OK
+    found = json.loads(capsys.readouterr().out)
+    assert set(found["versions"]) == {"q1lab", "click"}
+    assert list(found["commands"]) == list(acts.listed())
+    seeds = next(one for one in found["commands"]["run"]["params"] if one["name"] == "seeds")
+    assert "--seeds" in seeds["opts"]
+    assert {"type", "default", "help", "required", "multiple"} <= set(seeds)
+    assert "add" in found["commands"]["paper"]["commands"]
+
+
+# ── errors with --json
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "what", "then"),
+    [
+        (["status", "--nope"], USAGE, "No such option", None),
+        (["nope"], USAGE, "no command called 'nope'", None),
+        (["compare", "rope-9"], USAGE, "rope-9", None),
+        (["predict", "rope", "--sure", "7"], USAGE, "four parts", "is missing"),
+    ],
+)
+def test_an_error_is_one_object(
+    home: Path,
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
+    code: int,
+    what: str,
+    then: str | None,
+) -> None:
+    plain = cli.run(words)
+    line = capsys.readouterr().err
+    assert cli.run([*words, "--json"]) == plain == code
+    found = json.loads(capsys.readouterr().out)
+    assert list(found) == ["error", "what", "file", "line", "next", "fixable_by"]
+    assert found["error"] == "usage"
+    assert what in found["what"]
+    assert then is None or then in found["next"]
+    assert found["what"] in line
+    assert found["fixable_by"] == "you"
+
+
+@pytest.mark.parametrize(
+    ("message", "file", "line"),
+    [
+        ("{file}:12: no such name", "{file}", 12),
+        ("{file}, line 3: not TOML; mend it", "{file}", 3),
+        ("cannot write {file}: it is a folder", "{file}", None),
+        ("gone/model.py: no class GPT", None, None),
+        ("PyTorch 2.6.0 is too old", None, None),
+        ("https://example.org/x.py:80: no answer", None, None),
+        ("x" * 5000 + ".py", None, None),
+    ],
+)
+def test_file_and_line_are_those_of_the_message(
+    tmp_path: Path, message: str, file: str | None, line: int | None
+) -> None:
+    there = tmp_path / "model.py"
+    there.touch()
+    found = record(Problem(message.format(file=there)))
+    assert found["file"] == (None if file is None else str(there))
+    assert found["line"] == line
+
+
+def test_who_can_mend_it() -> None:
+    assert record(Problem("x", OUT_OF_TOUCH))["fixable_by"] == "time"
+    assert record(Problem("x; y", FAILED)) == {
+        "error": "failed",
+        "what": "x",
+        "file": None,
+        "line": None,
+        "next": "y",
+        "fixable_by": "you",
+    }
+
+
+# ── who acts
+
+
+def test_an_agent_leaves_to_the_learner_what_is_theirs(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(journal.AGENT, "codex\n")
+    assert cli.run(["predict", *PREDICTION, "--json"]) == FAILED
+    out, err = capsys.readouterr()
+    assert json.loads(out)["fixable_by"] == "learner"
+    assert err == (
+        "q1lab: a prediction is the learner's own, and codex acts (Q1LAB_AGENT is set); ask the "
+        "learner to do it\n"
+    )
+    with Store() as store:
+        for act in (
+            lambda: learner_tables.tick(store, "W", "a1", True),
+            lambda: learner_tables.answer(store, "W", "a1", "words"),
+            lambda: learner_tables.mark(store, "W", "a1", True),
+        ):
+            with pytest.raises(Problem, match="the learner's own"):
+                act()
+        assert journal.read(store.journal).lines == ()
+    assert cli.run(["predict", "rope"]) == OK  # to read it is fine
+    monkeypatch.delenv(journal.AGENT)
+    assert cli.run(["predict", *PREDICTION]) == OK
+
+
+def test_a_box_of_the_roadmap_is_theirs_too(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = begun(tmp_path / "repo")
+    file = root / "AI_EXPERT_ROADMAP.md"
+    file.write_text("# M03-W04\n\n- [ ] Read\n")
+    monkeypatch.setenv(journal.AGENT, "codex")
+    assert cli.run(["roadmap", "--repo", str(root), "--tick", "1", "--yes"]) == FAILED
+    assert "[ ]" in file.read_text()
+
+
+@pytest.mark.parametrize(
+    ("name", "terminal", "who"),
+    [
+        ("codex", True, "agent codex"),
+        (" a\x1b[31m b ", False, "agent a b"),
+        ("", True, "person"),
+        ("  ", False, "no terminal"),
+    ],
+)
+def test_the_journal_says_who_acted(
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    terminal: bool,
+    who: str,
+) -> None:
+    monkeypatch.setenv(journal.AGENT, name)
+    monkeypatch.setattr("sys.stdin.isatty", lambda: terminal)
+    with Store() as store:
+        papers.add(store, title="RoFormer", depth="skim")
+    (line,) = journal.read(paths.journal()).lines
+    assert line.body is not None
+    assert line.body["who"] == who
+    cli.run(["doctor", "--json"])
+    assert f"lines by {who} 1" in json.loads(capsys.readouterr().out)["journal"]

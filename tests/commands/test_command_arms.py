@@ -1,0 +1,242 @@
+"""`q1lab run --command`: somebody's own training loop, from a clean folder to a verdict."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from q1lab import loops, paths
+from q1lab.study import launch, studies
+from tests.kit.commands import q1lab
+from tests.kit.waiting import wait_for
+
+LOOP = "any_loop.py"
+PYTHON = shlex.quote(sys.executable)
+COMMAND = f"{PYTHON} {LOOP} --seed={{seed}} --out={{out}} {{args}}"
+ARMS = ("--arm", "baseline=", "--arm", "fast=--lr=0.05")
+FAST = ("run", "--command", COMMAND, *ARMS, "--metric", "val/loss")
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the learner's loop lies, and the commands are typed."""
+    made = tmp_path / "theirs"
+    made.mkdir()
+    shutil.copy(Path(__file__).parents[1] / "kit" / LOOP, made)
+    monkeypatch.chdir(made)
+    monkeypatch.setenv("Q1LAB_WANDB", "disabled")
+    loops._ask.cache_clear()
+    return made
+
+
+def told(*words: str, code: int = 0) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(q1lab(*words, "--json", code=code).stdout)
+    return found
+
+
+def test_from_a_clean_folder_to_a_verdict(folder: Path) -> None:
+    subprocess.run(["git", "init", "-q"], check=True)
+    found = told(*FAST, "--seeds", "4", "--smoke", "--steps=2")
+    assert found["verdict"] == "helps"
+    assert found["metric"] == "val/loss"
+    assert found["difference"]["headline"] == "welch"
+    assert -0.1 < found["difference"]["mean"] < 0
+    assert found["loop"]["reads"] == "file"
+    assert found["loop"]["repeats"] == "bit"
+    assert list(found["loop"]["inputs"]) == [LOOP]
+    text = q1lab("compare", "fast-1").stdout
+    assert "nats" not in text
+    assert "With this command fast ends with a lower val/loss than baseline" in text
+    assert "q1lab did not check what a command does" in " ".join(text.split())
+    # the same command again trains nothing, and neither does the study's name
+    again = told(*FAST, "--seeds", "4", "--smoke", "--steps=2")
+    assert again == found == told("run", "fast-1")
+    assert studies.ids() == ["fast-1"]
+
+
+def test_a_metric_that_is_better_when_it_is_higher() -> None:
+    words = COMMAND.replace("{args}", "--rising {args}")
+    up = ("run", "--command", words, "--metric", "val/loss", "--better", "higher", "--seeds", "4")
+    found = told(*up, "--arm", "baseline=", "--arm", "more=--lr=0.2")
+    assert found["verdict"] == "helps"
+    assert found["difference"]["mean"] > 0
+    low, high = found["difference"]["welch"].values()
+    assert 0 < low < found["difference"]["mean"] < high
+    text = q1lab("compare", "more-1").stdout
+    assert "ends with a higher val/loss than baseline" in " ".join(text.split())
+    assert "higher is better" in text
+
+
+def test_pairs_and_ranges_where_the_seed_is_said_to_fix_them() -> None:
+    refused = q1lab(*FAST, "--seeds", "3..6", code=2).stderr
+    assert "the levels of a range hold for the paired interval" in refused
+    found = told(*FAST, "--seeds", "3..6", "--headline", "paired")
+    assert found["plan"] == {"first": 3, "most": 6}
+    assert found["difference"]["headline"] == "paired"
+    assert found["verdict"] == "helps"
+
+
+def test_several_arms_are_a_sweep_that_shares_its_baseline() -> None:
+    found = told(*FAST, "--arm", "slow=--lr=0.3", "--seeds", "3", "--smoke", "--steps=2")
+    assert [one["name"] for one in found["members"]] == ["fast", "slow"]
+    reused = [
+        event["reused_from"]
+        for event in map(json.loads, events("slow-1", "baseline-seed0").read_text().splitlines())
+        if event["type"] == "start"
+    ]
+    assert reused == ["fast-1/baseline-seed0"]
+
+
+def test_a_study_toml_says_the_same(folder: Path) -> None:
+    (folder / "data.txt").write_text("data")
+    (folder / "study.toml").write_text(
+        f"""[command]
+run = '''{COMMAND}'''
+resume = "--resume"
+inputs = ["data.txt"]
+metric = "val/loss"
+
+[arm.baseline]
+[arm.fast]
+args = "--lr=0.05"
+"""
+    )
+    found = told("run", "study.toml", "--seeds", "3")
+    assert found["verdict"] in ("helps", "cannot tell")
+    assert "data.txt" in found["loop"]["inputs"]
+    (folder / "data.txt").write_text("other data")
+    other = told("run", "study.toml", "--seeds", "3")
+    assert other["study"] == "fast-2"
+
+
+def test_killed_in_the_middle_it_goes_on(folder: Path) -> None:
+    words = ("run", "--command", COMMAND.replace("{args}", "--pause=0.2 {args}"), *ARMS)
+    q1lab(*words, "--metric", "val/loss", "--detach")
+    wait_for(lambda: events("fast-1", "baseline-seed0").exists())
+    q1lab("stop", "fast-1")
+    assert not launch.is_alive(studies.load("fast-1").files)
+    assert told("run", "fast-1")["complete"]
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("--seed=3", "{args}"), "seed 1 gives what seed 0 gave"),
+        (("--seed={seed}", "--say=none", "{args}"), "ended without val/loss"),
+        (("--seed={seed}", "--trouble=exit", "{args}"), "exit status 1: .*out of cheese"),
+        (("--seed={seed}", "{args}", "$(: "), "No closing quotation|unrecognized arguments"),
+    ],
+)
+def test_the_look_beforehand_finds_what_can_not_be_compared(
+    words: tuple[str, ...], why: str
+) -> None:
+    command = " ".join((PYTHON, LOOP, *words))
+    shown = q1lab(
+        "run", "--command", command, *ARMS, "--metric", "val/loss", "--smoke", "", code=None
+    )
+    assert shown.returncode in (1, 2)
+    assert re.search(why, shown.stderr), shown.stderr
+    assert studies.ids() == []
+
+
+def test_a_seed_in_the_environment_has_to_be_proved() -> None:
+    command = f"{PYTHON} {LOOP} {{args}}"
+    words = ("run", "--command", command, *ARMS, "--metric", "val/loss", "--seeds", "3")
+    assert "Q1LAB_SEED, a look has to prove it" in q1lab(*words, code=2).stderr
+    assert told(*words, "--smoke", "")["loop"]["repeats"] == "bit"
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (("--command", "", *ARMS, "--metric", "m"), "'--command': it is empty"),
+        (("--command", "''", *ARMS, "--metric", "m"), "no such command"),
+        (("--command", "no-such x", *ARMS, "--metric", "m"), "--command: no-such: no such command"),
+        (("--command", "true", *ARMS), "say which number counts"),
+        (("--command", "true", "--arm", "a=", "--metric", "m"), "two arms are compared"),
+        (("--command", "true", "--arm", "a", "--metric", "m"), "--arm 'a': give NAME=ARGUMENTS"),
+        (("--command", "true", "--arm", "a b=", "--arm", "c=", "--metric", "m"), "an arm's name"),
+        (("--command", "true", "--arm", "a=", "--arm", "a=x", "--metric", "m"), "given twice"),
+        (("--command", "true", *ARMS, "--metric-pattern", "("), "the metric's pattern '('"),
+        (("--command", "true", *ARMS, "--metric-pattern", "(x*)"), "matches everything"),
+        (("--command", "true", *ARMS, "--metric-pattern", "x"), "needs a group for the number"),
+        (("--command", "true", "--arm", "a=", "--arm", "b= ", "--metric", "m"), "the same command"),
+        (("rope", "--metric", "m"), "go with --command"),
+        (("rope", "--command", "true", *ARMS, "--metric", "m"), "the arms are named by --arm"),
+        ((), "give a VARIANT, such as rope, or a --command"),
+        (("--command", "true", *ARMS, "--metric", "m", "--preset", "cpu"), "--preset is for"),
+        (("--command", "true", *ARMS, "--metric", "m", "--max-iters", "3"), "--set or --max-iters"),
+        (
+            ("--command", "true", *ARMS, "--metric", "m", "--engine", "notebook"),
+            "a command trains here or on Slurm",
+        ),
+    ],
+)
+def test_what_makes_no_sense_is_one_line(words: tuple[str, ...], line: str) -> None:
+    shown = q1lab("run", *words, code=2).stderr
+    assert line in shown
+    assert len(shown.strip().splitlines()) <= 2
+    assert studies.ids() == []
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("[command", "Expected"),
+        ("[comand]\nrun='x'", "did you mean 'command'?"),
+        ("[command]\nrunn='x'\n[arm.a]\n[arm.b]", "did you mean 'run'?"),
+        ("[command]\nrun='true'\nmetric='m'\n[arm]\na=3\nb=4", "takes args and nothing else"),
+        ("[command]\nrun='true'\nmetric='m'\ninputs='x'\n[arm.a]\n[arm.b]", "is a list of files"),
+        ("[command]\nrun='true'\nmetric='m'\nbetter='up'\n[arm.a]\n[arm.b]", "lower, higher"),
+        ("[command]\nrun='true'\nmetric='m'\ninputs=['no']\n[arm.a]\n[arm.b]\nargs='x'", "no"),
+    ],
+)
+def test_a_study_toml_with_senseless_values(folder: Path, text: str, line: str) -> None:
+    (folder / "study.toml").write_text(text)
+    shown = q1lab("run", "study.toml", code=2).stderr
+    assert "study.toml" in shown or "no" in shown
+    assert line in shown
+
+
+def events(study: str, run: str) -> Path:
+    return paths.study_dir(study) / "runs" / run / "events.jsonl"
+
+
+def test_a_kept_study_trains_again_from_its_folder(folder: Path) -> None:
+    for words in ("init -q", "config user.email a@example.org", "config user.name a"):
+        subprocess.run(["git", *words.split()], check=True)
+    first = told(*FAST)
+    q1lab("keep", "fast-1", "--yes")
+    kept = (folder / "studies" / "fast-1" / "study.json").read_text()
+    assert str(folder) not in kept
+    shutil.rmtree(paths.home())
+    again = told("run", "studies/fast-1")
+    assert again["difference"]["pairs"] == first["difference"]["pairs"]
+    refused = q1lab("export", "notebook", "fast-1", code=2).stderr
+    assert "fast-1 trains by a command" in refused
+
+
+def test_an_arm_is_predicted_and_the_prediction_scored(folder: Path) -> None:
+    arms = "[arm.baseline]\n[arm.fast]\nargs = '--lr=0.05'\n"
+    (folder / "study.toml").write_text(f"""[command]
+run = '''{COMMAND}'''
+metric = 'val/loss'
+{arms}""")
+    q1lab(
+        *("predict", "fast", "--direction", "lower", "--size", "0.05", "--matters", "0.01"),
+        *("--sure", "80%"),
+    )
+    found = told("run", "study.toml", "--seeds", "4")
+    assert found["prediction"]["direction"] == "lower"
+    text = " ".join(q1lab("compare", "fast-1").stdout.split())
+    assert "Predicted: a lower val/loss by 0.05 (it matters from 0.01 up), 80% sure." in text
+    assert "a hit" in text
+    assert "no variant called 'slow'" in q1lab("predict", "slow", code=2).stderr

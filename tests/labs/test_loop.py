@@ -1,0 +1,238 @@
+"""Running a command as a run: what it reports, how it ends, and that nothing of it stays behind."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from labs import loop as running
+from labs import report
+from tests.kit.waiting import wait_for
+
+ANY_LOOP = Path(__file__).parents[1] / "kit" / "any_loop.py"
+
+
+def plan_of(folder: Path, words: str = "", **more: Any) -> dict[str, Any]:
+    run = f"{shlex.quote(sys.executable)} {ANY_LOOP} --seed={{seed}} --out={{out}} {words} {{args}}"
+    loop = {"run": run, "args": {"base": "", "fast": "--lr=0.05"}, "folder": str(folder)}
+    arms = {"baseline": {"variant": "base"}, "modified": {"variant": "fast"}}
+    return {"loop": {**loop, "metric": "val/loss", **more}, "arms": arms, "looks": [[0]]}
+
+
+def trained(folder: Path, words: str = "", **more: Any) -> list[dict[str, Any]]:
+    """The events of one run."""
+    run = folder / "baseline-seed0"
+    run.mkdir(exist_ok=True)
+    running.attempt(plan_of(folder, words, **more), "baseline", 0, run)
+    return report.read(run / "events.jsonl")
+
+
+def ended(folder: Path, words: str = "", **more: Any) -> dict[str, Any]:
+    return trained(folder, words, **more)[-1]
+
+
+@pytest.mark.parametrize("say", ["file", "lines", "nanogpt"])
+def test_the_value_of_the_last_step_counts_however_it_is_reported(tmp_path: Path, say: str) -> None:
+    more = {"pattern": "nanogpt"} if say == "nanogpt" else {}
+    events = trained(tmp_path, f"--say={say}", **more)
+    assert [event["type"] for event in events] == [
+        "start",
+        *["iter", "eval"] * 4,
+        "eval",
+        "exit",
+    ]
+    last = events[-1]
+    assert (last["state"], last["iter"]) == ("finished", 4)
+    assert last["metric_from"] == {"nanogpt": "pattern"}.get(say, say)
+    assert last["val_loss"] == events[-2]["val_loss"] == pytest.approx(0.5, abs=0.1)
+
+
+def test_the_best_value_counts_where_that_is_declared(tmp_path: Path) -> None:
+    events = trained(tmp_path, "--rising --say=lines", take="best")
+    values = [event["val_loss"] for event in events if event["type"] == "eval"]
+    assert events[-1]["val_loss"] == min(values) < values[-2]
+    higher = trained(tmp_path, "--say=lines", take="best", better="higher")[len(events) :]
+    assert higher[-1]["val_loss"] == max(e["val_loss"] for e in higher if e["type"] == "eval")
+
+
+@pytest.mark.parametrize(
+    ("trouble", "state", "words"),
+    [
+        ("exit", "failed", "exit status 1: .*out of cheese"),
+        ("signal", "failed", "ended by signal 11 .SIGSEGV."),
+        ("nan", "diverged", "val/loss ended as nan"),
+        ("flood", "finished", ""),
+        ("fork", "finished", ""),
+    ],
+)
+def test_however_it_ends_it_is_said(tmp_path: Path, trouble: str, state: str, words: str) -> None:
+    last = ended(tmp_path, f"--trouble={trouble}")
+    assert last["state"] == state
+    assert re.search(words, last.get("message", ""))
+    run = tmp_path / "baseline-seed0"
+    assert (run / "run.log").stat().st_size < running.LOG_MOST + (1 << 17)
+    if trouble == "fork":
+        wait_for(lambda: not is_there(int((run / "out" / "child").read_text())))
+
+
+def test_a_command_that_reports_nothing_has_failed(tmp_path: Path) -> None:
+    last = ended(tmp_path, "--say=none")
+    assert last["state"] == "failed"
+    assert last["message"] == "the command ended without val/loss: it reported no number"
+    other = ended(tmp_path, "--metric=acc")
+    assert "it reported acc, train/loss" in other["message"]
+
+
+def test_a_number_that_is_said_twice_counts_as_it_was_said_last(tmp_path: Path) -> None:
+    events = trained(tmp_path, "--trouble=twice")
+    note = next(event for event in events if event["type"] == "note")
+    assert note["text"] == "val/loss was reported twice at step 1; the later one counts"
+    assert events[-1]["val_loss"] > 1
+
+
+def test_a_name_that_changes_on_the_way_ends_at_another_step(tmp_path: Path) -> None:
+    assert ended(tmp_path, "--trouble=renamed")["iter"] == 2
+
+
+def test_only_the_source_that_was_found_beforehand_counts(tmp_path: Path) -> None:
+    last = ended(tmp_path, "--say=lines", reads="file")
+    assert last["state"] == "failed"
+
+
+def test_an_input_that_changed_stops_the_run(tmp_path: Path) -> None:
+    (tmp_path / "data.bin").write_text("as planned")
+    sha = "0" * 64
+    last = ended(tmp_path, inputs={"data.bin": sha})
+    assert last["message"] == (
+        "data.bin changed since the study was planned; put it back, or ask with --fresh"
+    )
+    assert ended(tmp_path, inputs={"gone.bin": sha})["message"].startswith("gone.bin: No such file")
+
+
+def test_no_such_program(tmp_path: Path) -> None:
+    last = ended(tmp_path, run="./nothing-there {seed}")
+    assert last["message"] == "./nothing-there: No such file or directory"
+
+
+@contextlib.contextmanager
+def started(folder: Path, words: str, **more: Any) -> Iterator[subprocess.Popen[bytes]]:
+    """A trainer of its own, as the runner starts it."""
+    study = folder / "study"
+    study.mkdir(exist_ok=True)
+    (study / "study.json").write_text(json.dumps(plan_of(folder, words, **more)))
+    command = [sys.executable, "-m", "labs.loop", str(study), "--only", "baseline-seed0"]
+    child = subprocess.Popen(command, cwd=Path(__file__).parents[2])
+    try:
+        yield child
+    finally:
+        child.kill()
+        child.wait()
+
+
+def events_in(folder: Path) -> list[dict[str, Any]]:
+    return report.read(folder / "study" / "runs" / "baseline-seed0" / "events.jsonl")
+
+
+@pytest.mark.parametrize("trouble", ["forever", "deaf"])
+def test_a_command_that_never_ends_is_stopped(
+    tmp_path: Path, trouble: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with started(tmp_path, f"--trouble={trouble}") as child:
+        wait_for(lambda: sum(e["type"] == "eval" for e in events_in(tmp_path)) == 4)
+        child.terminate()
+        assert child.wait(running.GRACE + 5) == 0
+    assert events_in(tmp_path)[-1]["state"] == "stopped"
+
+
+def test_it_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
+    words = "--steps=6 --pause=0.3"
+    with started(tmp_path, words, resume="--resume") as child:
+        wait_for(lambda: any(e["type"] == "eval" for e in events_in(tmp_path)))
+        child.terminate()
+        child.wait(10)
+    with started(tmp_path, words, resume="--resume") as child:
+        child.wait(20)
+    events = events_in(tmp_path)
+    steps = [e["iter"] for e in events if e["type"] == "eval" and not e.get("final")]
+    assert steps == [1, 2, 3, 4, 5, 6]
+    assert events[-1]["state"] == "finished"
+    assert [e["resumed_from"] for e in events if e["type"] == "start"][1] > 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel's own leash is Linux's")
+def test_the_command_ends_with_a_trainer_that_is_killed(tmp_path: Path) -> None:
+    with started(tmp_path, "--trouble=forever") as child:
+        wait_for(lambda: any(e["type"] == "eval" for e in events_in(tmp_path)))
+        (command,) = children_of(child.pid)
+        child.send_signal(signal.SIGKILL)
+        child.wait()
+        wait_for(lambda: not is_there(command))
+
+
+def children_of(pid: int) -> list[int]:
+    return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def is_there(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@given(st.binary(max_size=200))
+def test_no_line_of_output_can_stop_it(line: bytes) -> None:
+    said: list[Any] = []
+    loop = {"metric": "val/loss", "pattern": r"val (?P<value>\S+)"}
+    told = running.Told(lambda kind, **what: said.append((kind, what)), loop)
+    told.line("METRIC " + line.decode("utf-8", "replace"))
+    told.line(line.decode("utf-8", "replace"))
+    assert all(isinstance(what.get("iter"), int) for _, what in said)
+
+
+def test_a_metrics_file_is_read_in_pieces_and_through_no_link(tmp_path: Path) -> None:
+    said: list[float] = []
+    told = running.Told(lambda _, **what: said.append(what["val_loss"]), {"metric": "m"})
+    path = tmp_path / "metrics.jsonl"
+    numbers = running.Numbers(path, told)
+    for piece in ('{"m": 1.0}\n{"m"', ": 2.0}\n", "no json\n[3]\n", '{"m": 4.0}'):
+        with path.open("a") as out:
+            out.write(piece)
+        numbers.read()
+    assert said == [1.0, 2.0]
+    numbers.read(whole=True)
+    assert said == [1.0, 2.0, 4.0]
+    link = tmp_path / "link"
+    link.symlink_to(path)
+    running.Numbers(link, told).read()
+    os.mkfifo(tmp_path / "pipe")
+    began = time.monotonic()
+    running.Numbers(tmp_path / "pipe", told).read()
+    assert time.monotonic() - began < 5
+    assert said == [1.0, 2.0, 4.0]
+    assert math.isclose(told.outcome()[1], 4.0)
+
+
+def test_numbers_behind_a_progress_bar_are_read() -> None:
+    said: list[Any] = []
+    told = running.Told(lambda _, **what: said.append(what), {"metric": "val/loss"})
+    told.line("100%|####| 78/78 [00:21<00:00, 3.34it/s]\x1b[AMETRIC step=4 val/loss=4.25")
+    assert said == [{"iter": 4, "val_loss": 4.25}]
+    told.line("METRIC")
+    told.line("METRIC =3 val/loss")
+    assert len(said) == 1
