@@ -110,11 +110,13 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def runs_of(plan: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
-    """(arm, seed) in the order of the plan."""
+    """(arm, seed) in the order of the plan; of a gate's those that are to train."""
+    cells = plan.get("gate", {}).get("cells")
     for batch in plan["looks"]:
         for seed in batch:
             for arm in ("baseline", "modified"):
-                yield arm, seed
+                if cells is None or f"{arm}-seed{seed}" in cells:
+                    yield arm, seed
 
 
 def attempt(

@@ -74,6 +74,7 @@ _EVERY = (
         action=("variant", "baseline", "seeds", "preset", "data", "max_iters"),
         mark="runs",
     ),
+    Act("gate", "Keep or discard one proposal after the other, at 5% for all.", STUDIES),
     Act("plan", "How many pairs a difference needs, before anything trains.", STUDIES),
     Act("attach", "Watch a study that is running.", STUDIES, "run:attach"),
     Act("stop", "Stop a study so that it can go on later.", STUDIES, "run:stop"),

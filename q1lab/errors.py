@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 OK, FAILED, USAGE, UNFINISHED, OUT_OF_TOUCH, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
@@ -16,8 +16,28 @@ STATUSES = {
 }
 """The exit statuses of all commands."""
 
-EXIT_STATUS = "Exit status: " + ", ".join(f"{code} {what}" for code, what in STATUSES.items()) + "."
+KEEP, DISCARD, MORE, REFUSED = OK, 10, 11, 12
+
+GATE_STATUSES = {
+    KEEP: "keep",
+    FAILED: "failed",
+    USAGE: "usage",
+    UNFINISHED: "another proposal is being judged",
+    DISCARD: "discard",
+    MORE: "more runs are wanted than --max-cost allows",
+    REFUSED: "refused, the budget is spent",
+    INTERRUPTED: "interrupted",
+}
+"""Those of `q1lab gate`, whose answer is its status."""
+
+
+def _listed(statuses: Mapping[int, str]) -> str:
+    return "Exit status: " + ", ".join(f"{code} {what}" for code, what in statuses.items()) + "."
+
+
+EXIT_STATUS = _listed(STATUSES)
 """The table as help texts print it."""
+GATE_STATUS = _listed(GATE_STATUSES)
 
 NOTICES: list[str] = []
 """What a person should know though it stopped nothing, a line each; the command line says it at the

@@ -29,6 +29,7 @@ model = GPT(
         n_layer=4,
         n_head=4,
         n_embd=128,
+        dropout=0.0,
         bias=False,
     )
 )
@@ -39,14 +40,19 @@ def windows(length: int, count: int) -> torch.Tensor:
     return torch.stack([data[s : s + length + 1] for s in starts])
 
 
+def split(rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """What goes in, and what comes next at each position."""
+    return rows[:, :-1].contiguous(), rows[:, 1:].contiguous()
+
+
 def losses(length: int) -> torch.Tensor:
     """The mean loss at each position of windows of this length."""
     torch.manual_seed(1)
-    rows = windows(length, 64)
+    inputs, targets = split(windows(length, 64))
     with torch.no_grad():
-        logits, _ = model(rows[:, :-1], rows[:, 1:])
+        logits, _ = model(inputs, targets)
     each = F.cross_entropy(
-        logits.flatten(0, 1), rows[:, 1:].flatten(), reduction="none"
+        logits.flatten(0, 1), targets.flatten(), reduction="none"
     )
     return each.view(64, length).mean(0)
 
@@ -66,6 +72,8 @@ def by_distance() -> list[float]:
     F.scaled_dot_product_attention = look
     losses(TRAINED)
     F.scaled_dot_product_attention = real
+    if not seen:
+        sys.exit("your attention has no F.scaled_dot_product_attention")
     mean = torch.stack(seen).mean(0)[TRAINED // 2 :]  # late queries
     shares = [
         float(torch.diagonal(mean, TRAINED // 2 - d).mean())
@@ -81,8 +89,7 @@ def by_distance() -> list[float]:
 before = by_distance()
 optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
 for _ in range(ITERS):
-    rows = windows(TRAINED, 12)
-    _, loss = model(rows[:, :-1], rows[:, 1:])
+    _, loss = model(*split(windows(TRAINED, 12)))
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()

@@ -27,6 +27,7 @@ model = GPT(
         n_layer=4,
         n_head=4,
         n_embd=128,
+        dropout=0.0,
         bias=False,
     )
 )
@@ -36,7 +37,7 @@ EDGES = [-0.3, -0.1, -0.01, 0.01, 0.1, 0.3, 1.0, 100.0]
 def batch() -> tuple[torch.Tensor, torch.Tensor]:
     starts = torch.randint(len(data) - 65, (12,)).tolist()
     rows = torch.stack([data[s : s + 65] for s in starts])
-    return rows[:, :-1], rows[:, 1:]
+    return rows[:, :-1].contiguous(), rows[:, 1:].contiguous()
 
 
 def spread() -> list[list[float]]:

@@ -3,6 +3,7 @@
 `python generate.py` takes gqa.py from this folder (untrained: speed
 needs no training). It checks that the cached scores are those of the
 whole window, then writes 200 tokens with 4, 2 and 1 K/V heads.
+step() uses nanoGPT's names; where yours differ, write yours there.
 """
 
 import sys

@@ -37,7 +37,7 @@ optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
 def batch() -> tuple[torch.Tensor, torch.Tensor]:
     starts = torch.randint(len(data) - 65, (12,)).tolist()
     rows = torch.stack([data[s : s + 65] for s in starts])
-    return rows[:, :-1], rows[:, 1:]
+    return rows[:, :-1].contiguous(), rows[:, 1:].contiguous()
 
 
 seen: dict[str, tuple[float, float]] = {}

@@ -39,7 +39,10 @@ def interface(s: Subject) -> str:
     if missing and not loading.takes_any(s.module):
         raise Wrong(f"GPTConfig has no field {', '.join(missing)}")
     if deaf := loading.deaf_to(s.build, SIZES):
-        raise Wrong(f"whatever {' and '.join(deaf)} GPTConfig is given, the model stays the same")
+        lost = ": are its layers in nn.ModuleList?" if "n_layer" in deaf else ""
+        raise Wrong(
+            f"whatever {' and '.join(deaf)} GPTConfig is given, the model stays the same{lost}"
+        )
     notes = []
     for bias in (True, False):
         model = s.build(bias=bias)
@@ -650,5 +653,16 @@ def baseline() -> Subject:
     return Subject(reference, Path(reference.__file__ or ""))
 
 
-FIRST = [interface, start, causality, prefix, context, batch, order, residual, attention]
-LAST = [gradients, training, repeatable, device_and_dtype, parameters, overfit]
+FIRST = [interface, start, causality, prefix, batch]
+LAST = [
+    context,
+    order,
+    residual,
+    attention,
+    training,
+    gradients,
+    repeatable,
+    device_and_dtype,
+    parameters,
+    overfit,
+]

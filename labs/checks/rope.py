@@ -317,6 +317,9 @@ def angles(s: Subject) -> str:
     for profile, view in profiles(s):
         if not variation(profile):
             raise NotJudged("no score depends on the distance")
+        slow = [theta / LONG for theta in frequencies(10000.0)]
+        if view.misfits(profile, slow).max() < 1e-4:  # first: slow angles fit much by accident
+            raise Wrong(f"every angle is {LONG} times too small: are positions over the length?")
         for head in (
             (view.misfits(profile, frequencies(10000.0)) > 2e-3).nonzero().flatten().tolist()
         ):

@@ -27,6 +27,7 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "sigmoid": torch.sigmoid,
     "tanh": torch.tanh,
     "softplus": F.softplus,
+    "hard swish": F.hardswish,
     "ReLU squared": lambda z: F.relu(z) ** 2,
     "z · sigmoid(1.702 z)": lambda z: z * torch.sigmoid(1.702 * z),
     "z · sigmoid(−z)": lambda z: z * torch.sigmoid(-z),
@@ -150,9 +151,10 @@ def close(a: Tensor, b: Tensor) -> bool:
 def gate(s: Subject) -> str:
     for number, ff in enumerate(layers(s)):
         if ff.combination == "alone":
+            of = "" if ff.activation == "nothing" else f"{ff.activation} of "
             raise Wrong(
-                f"feed-forward layer {number}: only {ff.activation} of one projection is projected "
-                "back; no gate was found"
+                f"feed-forward layer {number}: only {of}one projection is projected back; no gate "
+                "was found"
             )
         if ff.combination in ("sum", "difference", "act(sum)"):
             raise Wrong(f"feed-forward layer {number}: gate and value are added, not multiplied")

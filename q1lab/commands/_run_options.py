@@ -102,3 +102,43 @@ def asking(function: F) -> F:
     for option in reversed(ASKING):
         function = option(function)
     return function
+
+
+OF_A_COMMAND = (
+    click.option(
+        "--command",
+        "command_",
+        metavar="WORDS",
+        help="Train by your own command, with {seed}, {out} and {args} where a run's own belong.",
+    ),
+    click.option(
+        "--arm",
+        "arms",
+        multiple=True,
+        metavar="NAME=ARGS",
+        help="An arm of the command, and its arguments; the first, or baseline, is the baseline.",
+    ),
+    click.option("--metric", help="The number that counts, by the name the command reports it by."),
+    click.option("--better", type=click.Choice(["lower", "higher"]), help="Default: lower."),
+    click.option(
+        "--metric-pattern",
+        "pattern",
+        metavar="REGEX",
+        help="Read the number from the output: nanogpt, nanochat, or a pattern with (?P<value>…).",
+    ),
+    click.option(
+        "--smoke",
+        metavar="ARGS",
+        type=click.UNPROCESSED,  # '' is meant: the command is short as it is
+        help="Arguments that make a run short ('': none are needed): each arm is looked at "
+        "beforehand.",
+    ),
+)
+"""The options of a command that trains, in the place of q1lab's own loop."""
+
+
+def by_command(function: F) -> F:
+    """Put ``OF_A_COMMAND`` on a command."""
+    for option in reversed(OF_A_COMMAND):
+        function = option(function)
+    return function

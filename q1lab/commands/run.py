@@ -13,7 +13,7 @@ import click
 
 from q1lab import declaring, planning
 from q1lab.commands._output import print_json, say, tell
-from q1lab.commands._run_options import asking
+from q1lab.commands._run_options import asking, by_command
 from q1lab.commands._store import opened
 from q1lab.commands.live import watch
 from q1lab.declaring import Declared
@@ -52,34 +52,7 @@ The same command again trains only what is missing, and with nothing missing pri
 )
 @click.argument("variant", nargs=-1)
 @asking
-@click.option(
-    "--command",
-    "command_",
-    metavar="WORDS",
-    help="Train by your own command, with {seed}, {out} and {args} where a run's own belong.",
-)
-@click.option(
-    "--arm",
-    "arms",
-    multiple=True,
-    metavar="NAME=ARGS",
-    help="An arm of the command, and its arguments; the first, or baseline, is the baseline.",
-)
-@click.option("--metric", help="The number that counts, by the name the command reports it by.")
-@click.option("--better", type=click.Choice(["lower", "higher"]), help="Default: lower.")
-@click.option(
-    "--metric-pattern",
-    "pattern",
-    metavar="REGEX",
-    help="Read the number from the output: nanogpt, nanochat, or a pattern with (?P<value>…).",
-)
-@click.option(
-    "--smoke",
-    metavar="ARGS",
-    type=click.UNPROCESSED,  # '' is meant: the command is short as it is
-    help="Arguments that make a run short ('': none are needed): each arm is looked at before the "
-    "study is planned.",
-)
+@by_command
 @click.option(
     "--over",
     metavar="KEY=VALUE,VALUE",
@@ -198,7 +171,10 @@ def _loop(
 def _named(given: str) -> Study | None:
     """The study of that name, where it is no model's and no file's."""
     known = given not in variants.names() and not Path(given).exists() and given in studies.ids()
-    return studies.load(given) if known else None
+    study = studies.load(given) if known else None
+    if study is not None and study.gate is not None:
+        raise Problem(f"{given} is a proposal to a gate; go on with {command.going_on(study)}")
+    return study
 
 
 def _names_a_series(given: str) -> bool:

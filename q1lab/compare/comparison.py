@@ -280,6 +280,8 @@ def build(
         picked=question.chosen,
     )
     analysis = _turned_back(analysis) if upward else analysis
+    if study.gate is not None:
+        analysis = replace(analysis, verdict="no verdict", reason=Reason.GATED)
     mine = next((one.looks for one in question.askings if one.study == study.id), ())
     seen = None
     if study.headline == "paired" and analysis.detectable is not None:

@@ -95,6 +95,7 @@ COVERAGE: dict[Headline, dict[int, float]] = {
 class Reason(StrEnum):
     """Why there is no verdict; the first that holds."""
 
+    GATED = "gated"
     DIVERGED = "diverged"
     CHOSEN = "chosen"
     INCOMPLETE = "incomplete"

@@ -412,6 +412,11 @@ def _floor(c: Comparison) -> str:
 
 def reason(c: Comparison) -> str:
     """Why there is no verdict."""
+    if c.reason is Reason.GATED:
+        return (
+            "A gate judges this proposal, by the share of its budget that a look may spend. What "
+            "it decided is in its own answer, and no second verdict is told here."
+        )
     if c.reason is Reason.DIVERGED:
         arms = dict(zip(ARMS, names(c), strict=True))
         which = "; ".join(
@@ -743,8 +748,8 @@ def drawn(seeds: Sequence[int]) -> str:
 def another_look() -> str:
     """What is said before a question is looked at again without a plan."""
     return (
-        "this question has been looked at before, so the next look is judged by a "
-        f"{percent_level(ALPHA_LATER)} interval"
+        "this question was asked before (a study that has begun counts as a look), so the next "
+        f"look is judged by a {percent_level(ALPHA_LATER)} interval"
     )
 
 

@@ -320,6 +320,8 @@ def _take_in_chunk(store: Store, study: Study, run_id: int) -> tuple[int, int, b
     # looked at before reading: an exit record can't slip in between
     alive = is_alive(files)
     events, offset, bad = read_new(files.events, run["events_offset"])
+    if study.is_blind:
+        events = [{key: event[key] for key in event if key not in LOSSES} for event in events]
     lost = run["state"] == State.RUNNING and not alive and not events
     if not events and not bad and not lost:
         return 0, 0, False
@@ -349,6 +351,8 @@ def _set(db: sqlite3.Connection, run_id: int, fields: dict[str, Any]) -> None:
 
 def _says_otherwise(study: Study, run: Row) -> bool:
     """Whether the last line of a run's events is an exit record that its row doesn't agree with."""
+    if study.is_blind:  # its losses are kept out of the tables
+        return False
     record = last_event(study.files.run(run_name(run["arm"], run["seed"])).events)
     if record is None or record["type"] != "exit":
         return False  # no file to go by, or notes after the exit
@@ -360,6 +364,9 @@ def _says_otherwise(study: Study, run: Row) -> bool:
 
 
 # ── the fold
+
+LOSSES = ("train_loss", "val_loss")
+"""Fields of events that say how a run comes out."""
 
 
 def fold(run: dict[str, Any], events: list[dict[str, Any]]) -> dict[str, Any]:

@@ -27,6 +27,7 @@ OWN_TABLES = (
     "retros",
     "hints",
     "begun",
+    "gated",
     "deleted",
     "labels",
     "settings",
@@ -353,6 +354,12 @@ def _delete(db: sqlite3.Connection, body: Body) -> None:
     _insert(db, "deleted", {**row, **texts}, replace=True)
 
 
+def _gate(db: sqlite3.Connection, body: Body) -> None:
+    row = {"study_id": body["study"], "created": body["created"], "at": body["at"]}
+    told = {"kept": int(bool(body["kept"])), "facts": json.dumps(body["facts"])}
+    _insert(db, "gated", {**row, **told}, replace=True)
+
+
 def _name(plan: Mapping[str, Any] | None) -> tuple[str, str]:
     return ("", "") if plan is None else (plan["id"], plan["created"])
 
@@ -412,6 +419,7 @@ FOLDS: Mapping[str, Callable[[sqlite3.Connection, Body], None]] = {
     "publish": _publish,
     "share": _share,
     "begin": _begin,
+    "gate": _gate,
     "delete": _delete,
     "label": _label,
     "setting": _setting,

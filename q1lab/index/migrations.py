@@ -134,3 +134,16 @@ def m005_questions(db: Any) -> None:
         ) STRICT;
         """
     )
+
+
+@migrations()
+def m006_gated(db: Any) -> None:
+    """What a gate decided of a proposal is an act of the journal."""
+    db.executescript(
+        """
+        CREATE TABLE gated (
+            study_id TEXT NOT NULL, created TEXT NOT NULL, at TEXT NOT NULL, kept INTEGER NOT NULL,
+            facts TEXT NOT NULL, PRIMARY KEY (study_id, created)
+        ) STRICT;
+        """
+    )

@@ -272,6 +272,8 @@ def going_on(study: Study) -> str:
     has one, or what its engine says to do by hand."""
     if words := choice.by_hand(study.engine, study.id):
         return words
+    if study.gate is not None:
+        return f"the `q1lab gate` that proposed {study.variant}"
     if study.loop is not None:
         return shlex.join(("q1lab", "run", study.id))
     mine = study.series

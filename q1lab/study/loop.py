@@ -65,16 +65,22 @@ class Loop:
 def of_arms(run: str, arms: Sequence[str], **more: Any) -> Loop:
     """The loop of `q1lab run --command`: ``arms`` as typed, ``NAME=ARGUMENTS``. Options that are
     None were not given. Problem for what can't be one."""
+    args = arms_of(arms)
+    given = {key: value for key, value in more.items() if value is not None}
+    return _checked({"run": run, "args": args, **given}, Path.cwd(), "--command")
+
+
+def arms_of(typed: Sequence[str]) -> dict[str, str]:
+    """Arms as typed after --arm, ``NAME=ARGUMENTS``, by name."""
     args: dict[str, str] = {}
-    for item in arms:
+    for item in typed:
         name, sign, words = item.partition("=")
         if not sign:
             raise Problem(f"--arm {item!r}: give NAME=ARGUMENTS, such as lion='--optimizer=lion'")
         if name in args:
             raise Problem(f"--arm {name} is given twice")
         args[name] = words
-    given = {key: value for key, value in more.items() if value is not None}
-    return _checked({"run": run, "args": args, **given}, Path.cwd(), "--command")
+    return args
 
 
 KEYS = ("run", "resume", "inputs", "metric", "better", "pattern", "take", "smoke")

@@ -53,9 +53,10 @@ def fill(study: Study, among: Collection[str] | None = None) -> None:
                 here = {"arm": run.arm, "seed": run.seed}
                 event = {**event, **here, "reused_from": f"{other.id}/{theirs.name}"}
             lines.append(json.dumps(event, ensure_ascii=False) + "\n")
-        if source.model.exists():
-            private_folder(target.root)
-            shutil.copy2(source.model, proved(target.model, paths.home()))
+        for kept, copy in ((source.model, target.model), (source.log, target.log)):
+            if kept.exists():
+                private_folder(target.root)
+                shutil.copy2(kept, proved(copy, paths.home()))
         write_atomic(target.events, "".join(lines))
 
 

@@ -124,6 +124,17 @@ class Run:
         return run_name(self.arm, self.seed)
 
 
+@dataclass(frozen=True)
+class Gated:
+    """A proposal to a gate: its budget, its number there, and the runs of the grid that train. Its
+    losses are shown to nobody until a look has decided."""
+
+    budget: Name
+    proposal: Count
+    cells: Annotated[tuple[Name, ...], at_most(100)]
+    blind: bool = True
+
+
 def distinct(seeds: Sequence[int]) -> None:
     """ValueError where there is no seed, or one of them twice."""
     if not seeds or len(set(seeds)) != len(seeds):
@@ -225,6 +236,7 @@ class Study:
     imported: Imported | None = None
     loop: Loop | None = None
     """The command that trains, where that is not q1lab's own loop."""
+    gate: Gated | None = None
 
     def __post_init__(self) -> None:
         if self.loop is None and not self.max_iters:
@@ -246,7 +258,13 @@ class Study:
     def runs(self) -> tuple[Run, ...]:
         """Interleaved by seed: half a study already holds pairs, and a machine's drift hits both
         arms."""
-        return tuple(Run(arm, self.arms[arm].variant, seed) for seed in self.seeds for arm in ARMS)
+        grid = (Run(arm, self.arms[arm].variant, seed) for seed in self.seeds for arm in ARMS)
+        return tuple(run for run in grid if self.gate is None or run.name in self.gate.cells)
+
+    @property
+    def is_blind(self) -> bool:
+        """Whether its losses are shown to nobody yet."""
+        return self.gate is not None and self.gate.blind
 
     @property
     def is_floor(self) -> bool:

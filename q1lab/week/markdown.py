@@ -307,7 +307,8 @@ class Page:
         )
 
     def _fold(self, first: int) -> None:
-        """Keep a fold: as the answer of the recall step just above it, else in its place."""
+        """Keep a fold: as the answer of the recall step just above it, else in its place, as every
+        figure."""
         ends = (n for n in range(first + 1, len(self.lines)) if _FOLD_EDGE.match(self.lines[n]))
         end = next(ends, None)
         if end is None or not self.lines[end].lstrip().startswith("</"):
@@ -334,7 +335,7 @@ class Page:
             needs=needs[1] if needs else None,
             frames=self._frames(figure[1], first) if figure else (),
         )
-        last = self.blocks[-1] if self.blocks else None
+        last = self.blocks[-1] if self.blocks and not figure else None
         if isinstance(last, Step) and last.kind == "recall" and last.answer is None:
             self.blocks[-1] = replace(last, answer=replace(fold, variant=last.variant))
         elif self.blocks is not self.before or self.whole:

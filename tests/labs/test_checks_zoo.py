@@ -53,8 +53,17 @@ def test_a_whole_file_of_another_style_passes(variant: str, text: str, tmp_path:
 
 
 @pytest.mark.parametrize("case", WRONG, ids=name)
-def test_a_wrong_file_is_caught(case: Case, tmp_path: Path) -> None:
-    assert any(result.failed for result in judged(case, tmp_path))
+def test_the_first_message_about_a_wrong_file_does_not_mislead(case: Case, tmp_path: Path) -> None:
+    """It names the mistake or shows a symptom of it, as the case declares, and speaks of no other
+    property."""
+    first = next(result for result in judged(case, tmp_path) if result.failed)
+    assert case.says
+    assert case.says in first.seen, f"misleads: {first.name}: {first.seen}"
+
+
+def test_so_many_messages_name_the_mistake() -> None:
+    kinds = Counter("symptom" if case.symptom else "names" for case in WRONG)
+    assert kinds == {"names": 118, "symptom": 34}
 
 
 MIXED = (

@@ -244,6 +244,8 @@ class Case:
     variant: str
     sections: dict[str, str] = field(default_factory=dict)
     edits: tuple[tuple[str, str, str], ...] = ()  # (section, old, new)
+    says: str = ""  # of a wrong file: what the first message about it must hold
+    symptom: bool = False  # whether that is what comes of the mistake, not the mistake
 
     def text(self) -> str:
         parts = {**SECTIONS, **VARIANTS[self.variant], **self.sections}

@@ -61,6 +61,10 @@ def test_a_finished_baseline_is_reused(fake_trainer: Fake) -> None:
     assert found["reused"] == ["baseline-seed0", "baseline-seed1", "baseline-seed2"]
     claims = {claim.name for claim in studies.load("swiglu-1").files.claims.iterdir()}
     assert claims == {"1-modified-seed0", "1-modified-seed1", "1-modified-seed2"}
+    first, second = (
+        studies.load(one).files.run("baseline-seed0") for one in ("rope-1", "swiglu-1")
+    )
+    assert second.log.read_text() == first.log.read_text() != ""
     again = record("run", "swiglu", *SMALL, "--fresh")
     assert again["reused"] == []
 

@@ -88,6 +88,21 @@ async def test_edits_of_the_learners_are_shown_and_asked_about(repo: Path) -> No
     assert len(commits(repo)) == 3
 
 
+async def test_where_only_the_learners_edits_are_new_it_says_so_at_once(repo: Path) -> None:
+    async with running(a_choice, config=Config(repo=repo), size=(100, 30)) as (app, pilot):
+        press(app, "q1lab modification")
+        await until(pilot, lambda: getattr(app.screen, "proposal", None) is not None)
+        await pilot.press("enter")
+        await until(pilot, lambda: not isinstance(app.screen, CommitScreen))
+        with (repo / "MODIFICATION.md").open("a") as file:
+            file.write("My last word.\n")
+        press(app, "q1lab modification")
+        await until(pilot, lambda: getattr(app.screen, "proposal", None) is not None)
+        screen = app.screen
+        assert isinstance(screen, CommitScreen)
+        assert "nothing new to write; what you wrote would be committed" in said(screen, "claims")
+
+
 async def test_always_is_remembered_and_then_nothing_is_asked(
     repo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

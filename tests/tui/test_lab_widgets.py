@@ -292,6 +292,13 @@ def test_the_declared_interval_is_the_one_shown() -> None:
     assert shown.low == welch.welch.low
 
 
+def test_the_difference_is_whole_beside_long_names() -> None:
+    plot = replace(forest.of_record(FOUND), says="no_positions − baseline = +0.123 nats")
+    lines = [line.plain for line in forest.draw(plot, 31, COLORS)]
+    assert "no_positions − baseline = +0.123" in " ".join(lines)
+    assert max(map(len, lines)) <= 31
+
+
 def test_a_diverged_study_has_no_mean_and_still_draws() -> None:
     plot = forest.of_record(make(BASE, {9: 1.9, 10: None, 11: 1.91}))
     lines = [line.plain for line in forest.draw(plot, 40, COLORS)]

@@ -384,6 +384,20 @@ async def test_the_first_start_asks_for_the_repository_once(tmp_path: Path, home
         assert stat.S_IMODE((home / "config.toml").stat().st_mode) == 0o600
 
 
+async def test_the_first_start_says_nothing_of_a_course_before_it_asks(tmp_path: Path) -> None:
+    """Its goal is the course's for those only who said that they follow it."""
+    app = prepared(lambda store, week: store.set_setting(f"welcomed:{week.label}", None))
+    object.__setattr__(app.setup, "cwd", tmp_path)
+    async with app.run_test(size=(100, 40)) as pilot:
+        await until(pilot, lambda: "publish what came out" in " ".join(words(app).split()))
+        assert "etrospective" not in words(app)
+        await pilot.press("enter")
+        await until(pilot, lambda: "Say how you came here" in words(app))
+        assert words(app).index("Say how you came here") < words(app).index("last week of Q1")
+        app.push_screen(WelcomeScreen())  # once more, later: as the week is told
+        await until(pilot, lambda: "Q1 retrospective post" in " ".join(words(app).split()))
+
+
 async def test_the_first_start_shows_all_of_itself_in_the_smallest_terminal(tmp_path: Path) -> None:
     app = prepared(lambda store, week: store.set_setting(f"welcomed:{week.label}", None))
     object.__setattr__(app.setup, "cwd", tmp_path)
@@ -961,6 +975,17 @@ async def test_the_line_below_the_page_says_how_much_is_left_when_a_fold_opens()
         await until(pilot, lambda: app.screen.query_one(PlaceLine).place[1] == "100%")
         await pilot.press("f")
         await until(pilot, lambda: app.screen.query_one(PlaceLine).place[1] != "100%")
+
+
+async def test_the_line_below_the_page_says_where_one_was_brought_to() -> None:
+    async with running() as (app, pilot):
+        reader = app.screen.query_one(Reader)
+        await until(pilot, lambda: reader.rich)
+        await go(pilot, "a1", "a1-why")  # as u does
+        await until(pilot, lambda: reader.on_screen)
+        await settled(pilot)
+        place = app.screen.query_one(PlaceLine).place
+        assert place[1].startswith(f"{round(100 * reader.scroll_y / reader.max_scroll_y)}%")
 
 
 async def test_the_line_below_the_page_stays_one_line_when_the_window_grows() -> None:

@@ -8,6 +8,7 @@ import runpy
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -143,6 +144,26 @@ def test_the_stream_is_looked_at_on_the_way(run: Run) -> None:
     ratios = re.findall(r"iter +(\d+) .* first ([\d.]+)  last ([\d.]+)", said)
     assert [int(at) for at, _, _ in ratios] == [0, 10]
     assert said.count("|mean|") == 2 + 9
+
+
+@pytest.mark.parametrize(
+    ("script", "model"), [("far.py", "rope"), ("gates.py", "swiglu"), ("stream.py", "baseline")]
+)
+def test_a_model_along_the_video_can_be_looked_at_too(
+    run: Run, monkeypatch: pytest.MonkeyPatch, script: str, model: str
+) -> None:
+    """It flattens its targets by view, and its config may have dropout."""
+    module = importlib.import_module(f"labs.models.{model}")
+    forward = module.GPT.forward
+
+    def viewed(self: Any, idx: Any, targets: Any = None) -> Any:
+        if targets is not None:
+            targets.view(-1)
+        return forward(self, idx, targets)
+
+    monkeypatch.setattr(module.GPT, "forward", viewed)
+    assert run(script, "2")
+    assert "dropout=0.0" in (FILES / script).read_text()
 
 
 # ── from the video's file

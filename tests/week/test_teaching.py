@@ -380,10 +380,12 @@ def test_the_example_of_each_verdict_follows_from_its_pairs() -> None:
 def test_the_hand_worked_interval_is_that_of_the_program() -> None:
     from scipy import stats
 
-    from q1lab.compare.stats import analyze
+    from q1lab.compare.stats import ALPHA_LATER, analyze
 
     own = by_hand()
     assert pytest.approx(stats.t.ppf(0.975, 2), abs=1e-4) == own["T"]
+    later = f"{1 - ALPHA_LATER:.2%} interval: {stats.t.ppf(1 - ALPHA_LATER / 2, 2):.3f} then"
+    assert later in " ".join((SHIPPED / "session-b.md").read_text().split())
     d = [m - b for m, b in zip(own["MODIFIED"], own["BASELINE"], strict=True)]
     _, _, low, high = own["interval"](d)
     arms = [dict(enumerate(own[name])) for name in ("BASELINE", "MODIFIED")]
@@ -541,6 +543,22 @@ def test_a_figure_is_what_its_script_prints(folder: Path) -> None:
         "files/oven.py:1: this block of Python fails: ValueError: the figure beside it (.txt) is not "
         "what it prints"
     ]
+
+
+def test_a_figure_below_a_recall_step_is_no_answer_to_it(folder: Path) -> None:
+    """Its pictures would not be shown, and turning them answers nothing."""
+    (folder / "files").mkdir(exist_ok=True)
+    (folder / "files" / "oven.py").write_text("print('cold')\n")
+    (folder / "files" / "oven.txt").write_text("cold\n")
+    edit(folder / "mix.md", "{#weigh-guess kind=predict into=guess}", "{#weigh-guess kind=recall}")
+    figure = "<details figure=oven>\n<summary>Figure</summary>\n</details>\n\n"
+    edit(folder / "mix.md", "<details>", figure + "<details>")
+    assert any("kind recall and has no answer" in one for one in said(folder))
+    edit(folder / "mix.md", figure, "")
+    edit(folder / "mix.md", "500** g.\n\n</details>", "500** g.\n\n</details>\n\n" + figure)
+    assert not any("recall" in one for one in said(folder))
+    part = load(folder).sessions[0].parts[0]
+    assert [b.title for b in part.blocks if isinstance(b, Fold) and b.frames] == ["Figure"]
 
 
 @pytest.mark.parametrize("name", ["no_positions", "reglu", "bilinear", "swiglu_512", "big_eps"])

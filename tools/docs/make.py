@@ -5,6 +5,7 @@
     python tools/docs/make.py keys       docs/keys.md, from the app's table of keys
     python tools/docs/make.py commands   docs/commands.md, from each command's --help
     python tools/docs/make.py looks      docs/looks.md's tables, from docs/results/looks.jsonl
+    python tools/docs/make.py gate       docs/gate.md's table and picture: 2,000 nights, some minutes
 
 The pages are written between `<!-- made: NAME -->` and `<!-- /made -->`, and nowhere else.
 """
@@ -123,6 +124,14 @@ def keys() -> None:
     put(DOCS / "keys.md", "keys", keys_text())
 
 
+def gate() -> None:
+    import gate as page
+
+    found = page.measured()
+    page.picture(found, DOCS / "gate.svg")
+    put(DOCS / "gate.md", "gate", page.text(found))
+
+
 def looks() -> None:
     import looks as page
 
@@ -178,5 +187,7 @@ if __name__ == "__main__":
             commands()
         case ["looks"]:
             looks()
+        case ["gate"]:
+            gate()
         case _:
             sys.exit(__doc__)

@@ -143,6 +143,8 @@ class CommitScreen(Dialog[bool]):
         if lines:
             lines.insert(0, "What it will say:")
         lines = [*(plain(f"{note[:1].upper()}{note[1:]}.") for note in proposal.notes), *lines]
+        if not proposal.diff:
+            lines.append("q1lab has nothing new to write; what you wrote would be committed.")
         if proposal.edited:
             lines.append(
                 f"Kept as you edited it: {', '.join(proposal.edited)}. "

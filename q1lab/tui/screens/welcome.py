@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 
 from textual import on
@@ -18,7 +19,9 @@ from q1lab.files import whole
 from q1lab.formats import hours
 from q1lab.index.store import Store
 from q1lab.tui.screens.base import Dialog, Scroll
+from q1lab.week import content
 from q1lab.week import progress as domain
+from q1lab.week.model import Week
 
 NEW = "transformer-from-scratch"
 """A name for a repository that isn't there yet."""
@@ -63,9 +66,18 @@ class WelcomeScreen(Dialog[None]):
     kind, shape = Scroll, "welcome"
     keys = "Enter begins · ? shows all keys at any time"
 
-    def body(self) -> ComposeResult:
+    @cached_property
+    def week(self) -> Week:
+        """At a first start nobody has said yet whether they follow the course: as it stands alone
+        it is true for everybody."""
         app = self.q1
-        week = app.week
+        if "welcomed" not in app.snapshot.progress.settings:
+            with contextlib.suppress(Problem):
+                return content.load(app.setup.week.root, course=False)
+        return app.week
+
+    def body(self) -> ComposeResult:
+        app, week = self.q1, self.week
         tight = app.size.height < 24
         self.box.set_class(tight, "-tight")
         self.box.border_title = f"q1lab · {week.name}"
@@ -83,9 +95,8 @@ class WelcomeScreen(Dialog[None]):
             yield Button("Begin", variant="primary", id="begin")
 
     def _glance(self) -> Content:
-        week = self.q1.week
         lines = []
-        for session in week.sessions:
+        for session in self.week.sessions:
             minutes = [part.minutes for part in session.parts]
             parts = session.when or hours(60 * sum(minutes))
             if self.q1.size.width >= 72:

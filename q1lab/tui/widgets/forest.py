@@ -170,7 +170,7 @@ def draw(forest: Forest, width: int, colors: Palette) -> list[Text]:
         lines.append(Text(forest.verdict.upper(), style=f"bold {getattr(colors, role)}"))
     if forest.says:
         says = forest.says if len(forest.says) <= width else forest.says.removesuffix(" nats")
-        lines.append(_cut(Text(says, style="bold" if forest.verdict else ""), width))
+        lines += [Text(part, "bold" if forest.verdict else "") for part in wrap(says, width)]
     if forest.bars:
         lines.append(_cut(Text(f"{forest.title}, lower is better", style=colors.muted), width))
         lines += _rows(forest.bars, width, colors)

@@ -329,6 +329,7 @@ class Reader(VerticalScroll):
         self.scroll_to_widget(piece, animate=False, top=tall, immediate=True)
         self._showing = False
         self._note_spot()
+        self.post_message(self.Moved())
 
     def _rows_of(self, piece: Piece) -> list[Piece]:
         """The rows to press that belong to a step."""

@@ -1,0 +1,95 @@
+"""`q1lab gate`: judge one proposal after the other, so that few false ones are kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from q1lab import gating
+from q1lab.commands._output import tell
+from q1lab.commands._run_options import by_command
+from q1lab.commands._store import opened
+from q1lab.commands.live import watch
+from q1lab.errors import GATE_STATUS, Problem
+from q1lab.files import expanded
+from q1lab.formats import plural
+from q1lab.study import launch
+from q1lab.study.command import Wish
+from q1lab.study.studies import Study
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  q1lab gate --command 'python train.py --seed={seed} {args}' --metric val/loss \\
+    --arm baseline= --arm idea-1='--beta2=0.98'
+  q1lab gate study.toml --arm idea-2='--warmup=50' --budget tonight --max-cost 15 --json
+
+"""
+    + GATE_STATUS
+)
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+@by_command
+@click.option("--budget", default="home", show_default=True, help="What shares 5% of false keeps.")
+@click.option("--max-cost", type=click.IntRange(1), metavar="RUNS", help="Train no more now.")
+@click.option("--jobs", type=int, help="Runs that train at once. Default: 1.")
+@click.option("--engine", metavar="ENGINE", help="Where it trains: local or slurm.")
+@click.option("--json", "as_json", is_flag=True, help="Print the outcome as one line of JSON.")
+def gate(
+    file: Path | None,
+    command_: str | None,
+    arms: tuple[str, ...],
+    metric: str | None,
+    better: str | None,
+    pattern: str | None,
+    smoke: str | None,
+    budget: str,
+    max_cost: int | None,
+    jobs: int | None,
+    engine: str | None,
+    as_json: bool,
+) -> int:
+    """Keep or discard one proposal: an arm of your own command, or of a study.toml.
+
+    It first trains one run. Where that is good, it is looked at: fresh seeds, drawn then, for it
+    and for the baseline, as many as decide. A proposal that is kept becomes the next one's
+    baseline. In at most 5 of 100 budgets anything is kept that did nothing, whatever is
+    proposed. Losses are shown once a look has decided. The same command again goes on.
+    """
+    more = {"metric": metric, "better": better, "pattern": pattern, "smoke": smoke}
+    if command_ is None and any(value is not None for value in more.values()):
+        raise Problem("--metric, --better, --metric-pattern and --smoke go with --command")
+    loop = gating.loop_of(file and expanded(file), command_, arms, more)
+    names = [item.partition("=")[0] for item in arms if item.partition("=")[0] in loop.arms[1]]
+    if len(names) != 1:
+        raise Problem(f"a gate takes one proposal; here are {', '.join(names) or 'none'} (--arm)")
+    how = Wish(names[0], jobs=jobs, engine=engine)
+    with opened() as store:
+
+        def train(study: Study, what: str) -> None:
+            tell(f"{study.id}: {study.variant} against {study.baseline}, {what}", as_json)
+            launch.start(study)
+            try:
+                watch(store, study, quiet=True)
+            except KeyboardInterrupt:
+                launch.stop(study)
+                raise
+
+        found = gating.propose(store, loop, names[0], budget, train, max_cost, how)
+    if as_json:
+        click.echo(gating.as_line(found))
+    else:
+        looks = found.facts["looks"]
+        click.echo(f"{names[0]}: {found.words}")
+        if "difference" in found.facts:
+            click.echo(
+                f"difference {found.facts['difference']:+.4g} over {found.facts['pairs']} pairs, "
+                f"at least {found.facts['bound']:+.4g} on the safe side "
+                f"(one-sided, {found.facts['level']:.2%})"
+            )
+        click.echo(
+            f"budget {budget}: {looks['used']} of {looks['of']} looks spent; "
+            f"{plural(found.facts['runs'], 'run')} trained; baseline {found.facts['baseline']}"
+        )
+    return found.code

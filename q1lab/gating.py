@@ -1,0 +1,339 @@
+"""One proposal to a gate, from its first run to keep or discard.
+
+A budget is what the journal says of it: which proposals were begun and which of them came to a look
+(a study's plan goes on record before its runs train), and how each was decided. Losses are read
+from the runs' own files, since tables and screens don't have them before a look has decided.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from q1lab import loops, paths, planning
+from q1lab.compare import gate
+from q1lab.compare.gate import RULES, Known
+from q1lab.config import load as load_settings
+from q1lab.errors import DISCARD, FAILED, KEEP, MORE, REFUSED, UNFINISHED, Problem
+from q1lab.files import try_lock
+from q1lab.index import ingest, questions
+from q1lab.index.store import Store
+from q1lab.planning import Plan
+from q1lab.study import studies
+from q1lab.study.command import Wish
+from q1lab.study.engines.choice import choose
+from q1lab.study.events import last_event
+from q1lab.study.loop import Loop
+from q1lab.study.states import ENDED, State
+from q1lab.study.studies import ARMS, Gated, Study, run_name
+
+SEEDS = 10**9
+"""Seeds are drawn below this number."""
+
+Train = Callable[[Study, str], None]
+"""Trains what a study lacks, and returns when it has ended. The text says what for."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a proposal. ``code`` is the command's exit status; ``facts`` are what may be
+    shown."""
+
+    code: int
+    words: str
+    facts: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Budget:
+    """A budget as it stands: its proposals, oldest first, and what was decided of them."""
+
+    name: str
+    proposals: tuple[Study, ...]
+    kept: frozenset[str]
+    decided: frozenset[str]
+
+    @property
+    def looks(self) -> int:
+        """How many looks were begun, and so paid for."""
+        return sum(len(study.looks) > 1 for study in self.proposals)
+
+    @property
+    def baseline(self) -> Study | None:
+        """The proposal that was kept last."""
+        return next((one for one in reversed(self.proposals) if one.id in self.kept), None)
+
+    def known(self) -> Known:
+        """The losses so far."""
+        found = Known()
+        for study in self.proposals:
+            look = study.looks[1] if len(study.looks) > 1 else ()
+            base, modified = losses(study, ARMS[0], study.seeds), losses(study, ARMS[1], look)
+            found = found.after(base, modified, kept=study.id in self.kept)
+        return found
+
+
+def budget_of(store: Store, name: str) -> Budget:
+    """What is on record of a budget."""
+    begun = questions.begun(store)[0].values()
+    mine = tuple(
+        one.study for one in begun if one.study.gate is not None and one.study.gate.budget == name
+    )
+    rows = store.db.execute("SELECT study_id, kept FROM gated").fetchall()
+    decided = frozenset(row["study_id"] for row in rows)
+    return Budget(name, mine, frozenset(row["study_id"] for row in rows if row["kept"]), decided)
+
+
+def losses(study: Study, arm: str, seeds: Sequence[int]) -> list[float]:
+    """The final losses of an arm's finished runs at these seeds, lower is better."""
+    assert study.loop is not None
+    sign = -1.0 if study.loop.better == "higher" else 1.0
+    found = []
+    for seed in seeds:
+        event = last_event(study.files.run(run_name(arm, seed)).events)
+        if event is not None and event.get("state") == State.FINISHED:
+            found.append(sign * float(event["val_loss"]))
+    return found
+
+
+def propose(
+    store: Store, loop: Loop, name: str, budget: str, train: Train, most: int | None, engine: Wish
+) -> Outcome:
+    """Judge the arm ``name`` of a loop against the budget's present baseline. ``most``: how many
+    runs may train now. Problem for what a person can mend; the same call again goes on."""
+    lock = try_lock(paths.home() / f"gate-{studies.safe(budget)}.lock")
+    if lock is None:
+        raise Problem(
+            f"another proposal to budget {budget} is being judged; wait for it", UNFINISHED
+        )
+    try:
+        return _Proposal(store, loop, name, budget, train, most, engine).judge()
+    finally:
+        os.close(lock)
+
+
+class _Proposal:
+    """One call's work on one proposal."""
+
+    def __init__(
+        self,
+        store: Store,
+        loop: Loop,
+        name: str,
+        budget: str,
+        train: Train,
+        most: int | None,
+        engine: Wish,
+    ) -> None:
+        self.store, self.train, self.most = store, train, most
+        self.budget = budget_of(store, budget)
+        self.trained = 0
+        draft = self._draft(loop, name, engine)
+        open_ = [
+            one
+            for one in self.budget.proposals
+            if one.id not in self.budget.decided
+            and studies.identity(one) == studies.identity(draft)
+        ]
+        self.study = studies.load(open_[-1].id) if open_ else draft
+
+    def judge(self) -> Outcome:
+        way = gate.proposal(self._known(), RULES, len(self._look()))
+        done = 0
+        answer: gate.Losses | None = None
+        try:
+            while True:
+                asked = next(way) if answer is None else way.send(answer)
+                if (stopped := self._plan(asked)) is not None:
+                    return stopped
+                seeds = self.study.looks[0]
+                if asked.look:
+                    seeds = self._look()[done : done + asked.modified]
+                    done += asked.modified
+                if (stopped := self._train(asked, seeds)) is not None:
+                    return stopped
+                base, modified = (losses(self.study, arm, seeds) for arm in ARMS)
+                answer = base, modified
+        except StopIteration as end:
+            return self._decided(end.value)
+
+    # ── its parts
+
+    def _draft(self, loop: Loop, name: str, engine: Wish) -> Study:
+        first = self.budget.proposals[0].loop if self.budget.proposals else None
+        kept = self.budget.baseline
+        base, _ = loop.arms
+        if kept is not None and kept.loop is not None:
+            base = kept.variant
+            loop = replace(loop, args={base: kept.loop.args[base], name: loop.args[name]})
+        if name == base:
+            raise Problem(f"{name} is the baseline of budget {self.budget.name} now")
+        if first is not None:
+            for key in ("run", "folder", "metric", "better", "take", "pattern"):
+                if getattr(first, key) != getattr(loop, key):
+                    raise Problem(
+                        f"budget {self.budget.name} was opened with another {key}; its proposals "
+                        "differ in their arms alone. --budget NAME opens another one"
+                    )
+        wish = replace(engine, variant=name, baseline=base, loop=loop, headline="welch")
+        place = choose(wish.engine, None, wish.engine_options, load_settings().engine)
+        return loops.draft(wish, (0,), place, "disabled")
+
+    def _plan(self, asked: gate.Ask) -> Outcome | None:
+        """Put what is asked for on record before its first run trains: the proposal, or its look,
+        which pays for it. An outcome where that may not be."""
+        if not asked.look and not self.study.id:
+            runs = asked.base + asked.modified
+        elif asked.look and not self._look():
+            runs = 2 * asked.look
+        else:
+            return None
+        if self.budget.looks >= RULES.looks:
+            return self._refused()
+        if self._too_much(runs):
+            return self._more(runs)
+        if asked.look:
+            self._save(replace(self.study, looks=(*self.study.looks, self._fresh(asked.look))))
+            return None
+        seeds = self._fresh(runs)
+        cells = [run_name(ARMS[at >= asked.base], seed) for at, seed in enumerate(seeds)]
+        gated = Gated(self.budget.name, len(self.budget.proposals) + 1, tuple(cells))
+        draft = loops.looked_at(replace(self.study, looks=(seeds,), gate=gated))
+        wish = Wish(draft.variant, loop=draft.loop, fresh=True)
+        with planning.planning_lock():
+            self.study = planning.save(Plan(wish, draft, True, (), None), self.store)
+        return None
+
+    def _look(self) -> tuple[int, ...]:
+        """The seeds of its look; none before there is one."""
+        return self.study.looks[1] if len(self.study.looks) > 1 else ()
+
+    def _save(self, study: Study) -> None:
+        with planning.planning_lock():
+            questions.begin(self.store, study)
+            studies.save(study)
+        self.study = study
+
+    def _fresh(self, many: int) -> tuple[int, ...]:
+        """Seeds that nobody could know before, and that no run of the budget had."""
+        used = {seed for one in (*self.budget.proposals, self.study) for seed in one.seeds}
+        found: dict[int, None] = {}
+        while len(found) < many:
+            seed = secrets.randbelow(SEEDS)
+            if seed not in used:
+                found[seed] = None
+        return tuple(found)
+
+    def _train(self, asked: gate.Ask, seeds: Sequence[int]) -> Outcome | None:
+        """Have what is asked for trained, in both arms where it is a look. An outcome where that is
+        too much, Problem where a run fails."""
+        assert self.study.gate is not None
+        cells = self.study.gate.cells
+        more = [run_name(arm, seed) for seed in seeds for arm in ARMS] if asked.look else []
+        if new := tuple(name for name in more if name not in cells):
+            self._save(replace(self.study, gate=replace(self.study.gate, cells=(*cells, *new))))
+        ingest.take_in(self.store, self.study)
+        missing = self.store.missing(self.study)
+        if missing:
+            if self._too_much(len(missing)):
+                return self._more(len(missing))
+            what = (
+                f"{asked.modified} of {asked.look} pairs of a look" if asked.look else "first run"
+            )
+            self.train(self.study, what)
+            self.trained += len(missing)
+            ingest.take_in(self.store, self.study)
+        for row in self.store.runs(self.study.id):
+            run = run_name(row["arm"], row["seed"])
+            diverged = row["state"] == State.DIVERGED
+            if row["state"] not in ENDED or (diverged and row["arm"] == ARMS[0]):
+                raise Problem(
+                    f"{self.study.id}: {run} {row['state']}: {row['message'] or ''} (log: "
+                    f"{self.study.files.run(run).log}); the same command again goes on",
+                    FAILED,
+                )
+        return None
+
+    def _known(self) -> Known:
+        """What the proposals before this one tell."""
+        before = [one for one in self.budget.proposals if one.id != self.study.id]
+        if self.study.gate is not None:
+            before = [one for one in before if _number(one) < self.study.gate.proposal]
+        return replace(self.budget, proposals=tuple(before)).known()
+
+    def _too_much(self, runs: int) -> bool:
+        return self.most is not None and self.trained + runs > self.most
+
+    # ── how it ends
+
+    def _decided(self, judged: gate.Judged) -> Outcome:
+        kept, found = judged.kept, judged.decision
+        facts: dict[str, Any] = {"why": judged.why}
+        if found is not None:
+            sign = -1.0 if self.study.loop and self.study.loop.better == "higher" else 1.0
+            facts |= {
+                "difference": sign * found.difference,
+                "bound": sign * found.at_most,
+                "level": 1 - RULES.each,
+                "pairs": found.n,
+            }
+        with self.store.act() as add:
+            add("gate", study=self.study.id, created=self.study.created, kept=kept, facts=facts)
+        if found is not None and self.study.gate is not None:
+            studies.save(replace(self.study, gate=replace(self.study.gate, blind=False)))
+            self.study = studies.load(self.study.id)
+            ingest.forget(self.store, self.study)
+            ingest.take_in(self.store, self.study)
+        word = "keep" if kept else "discard"
+        return self._outcome(KEEP if kept else DISCARD, word, f"{word}: {judged.why}", facts)
+
+    def _more(self, runs: int) -> Outcome:
+        words = f"{runs} runs are needed next, more than --max-cost allows; nothing is decided"
+        return self._outcome(MORE, "more", words, {"needs": runs})
+
+    def _refused(self) -> Outcome:
+        words = (
+            f"budget {self.budget.name} is spent: {RULES.looks} looks of {RULES.each:.2%} each; "
+            "--budget NAME opens another one, with 5% of its own"
+        )
+        return self._outcome(REFUSED, "refused", words, {})
+
+    def _outcome(self, code: int, decision: str, words: str, facts: dict[str, Any]) -> Outcome:
+        now = budget_of(self.store, self.budget.name)
+        told = {
+            "budget": now.name,
+            "decision": decision,
+            "study": self.study.id or None,
+            "proposal": self.study.gate.proposal if self.study.gate else None,
+            "runs": self.trained,
+            "looks": {"used": now.looks, "of": RULES.looks},
+            "baseline": now.baseline.variant if now.baseline else self.study.baseline,
+            **facts,
+        }
+        return Outcome(code, words, told)
+
+
+def _number(study: Study) -> int:
+    return 0 if study.gate is None else study.gate.proposal
+
+
+def loop_of(file: Path | None, words: str | None, arms: Sequence[str], more: Any) -> Loop:
+    """The command whose arm is proposed: typed, or that of a study.toml with the arms that were
+    typed beside."""
+    from q1lab.study import loop
+
+    if words is not None:
+        return loop.of_arms(words, arms, **more)
+    found = loop.read(file or Path("study.toml"))
+    typed = loop.arms_of(arms)
+    return replace(found, args={**found.args, **typed}) if typed else found
+
+
+def as_line(found: Outcome) -> str:
+    """An outcome as one line of JSON."""
+    return json.dumps(found.facts, ensure_ascii=False)

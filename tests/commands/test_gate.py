@@ -1,0 +1,180 @@
+"""`q1lab gate`: proposals one after the other, with a real command, and what one must not get by."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from q1lab import gating, paths
+from q1lab.compare.gate import Rules
+from q1lab.index.store import Store
+from q1lab.study import launch, studies
+from tests.commands.test_command_arms import COMMAND, folder  # noqa: F401  (the fixture)
+from tests.kit.commands import q1lab
+from tests.kit.waiting import wait_for
+
+BASE = ("gate", "--command", COMMAND, "--metric", "val/loss", "--arm", "baseline=--lr=0.1")
+NOTHING, BETTER = "same=--lr=0.1001", "better=--lr=0.02"
+
+
+def told(arm: str, *more: str, code: int) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(
+        q1lab(*BASE, "--arm", arm, *more, "--json", code=code).stdout
+    )
+    return found
+
+
+@pytest.fixture(autouse=True)
+def same_seeds(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The seeds that are drawn are the same in each run of these tests."""
+    monkeypatch.setattr(gating.secrets, "randbelow", random.Random(3).randrange)
+    yield
+    for study_id in studies.ids():
+        launch.stop(studies.load(study_id))
+
+
+def test_what_helps_is_kept_and_is_the_next_ones_baseline() -> None:
+    first = told(NOTHING, code=10)
+    assert first["decision"] == "discard"
+    assert (first["runs"], first["looks"]) == (5, {"used": 0, "of": 30})
+    second = told(BETTER, code=0)
+    assert second["decision"] == "keep"
+    assert second["bound"] < 0
+    assert second["difference"] == pytest.approx(-0.08, abs=0.03)
+    assert second["baseline"] == "better"
+    third = told("worse=--lr=0.05", code=10)
+    study = studies.load(third["study"])
+    assert study.baseline == "better"
+    assert third["runs"] == 5  # the new baseline begins with runs of its own
+    again = q1lab(*BASE, "--arm", BETTER, code=2).stderr
+    assert "better is the baseline of budget home now" in again
+
+
+def test_losses_are_shown_once_a_look_has_decided() -> None:
+    name = told(NOTHING, code=10)["study"]
+    with Store() as store:
+        rows = store.db.execute("SELECT train_loss, eval_loss, val_loss FROM runs").fetchall()
+        assert {tuple(row) for row in rows} == {(None, None, None)}
+        assert all(row["value"] is None for row in store.db.execute("SELECT value FROM metrics"))
+    shown = q1lab("compare", name).stdout + q1lab("status").stdout
+    assert "A gate judges this proposal" in " ".join(shown.split())
+    losses = {f"{event['val_loss']:.3f}" for event in events(name) if "val_loss" in event}
+    assert losses
+    assert not any(loss in shown + q1lab("compare", name, "--json").stdout for loss in losses)
+    kept = told(BETTER, code=0)["study"]
+    assert "seed" in q1lab("compare", kept).stdout
+    found = json.loads(q1lab("compare", kept, "--json").stdout)
+    assert found["verdict"] == "no verdict"
+    assert found["difference"]["mean"] < 0
+
+
+def test_a_look_that_costs_too_much_waits_and_is_not_paid_for() -> None:
+    found = told(BETTER, "--max-cost", "6", code=11)
+    assert found["decision"] == "more"
+    assert found["needs"] >= 6
+    assert found["looks"]["used"] == 0
+    assert told(BETTER, code=0)["study"] == found["study"]
+
+
+def test_a_budget_that_is_spent_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gating, "RULES", Rules(looks=1, alpha=0.002))
+    assert told(BETTER, code=0)["looks"] == {"used": 1, "of": 1}
+    refused = told("more=--lr=0.001", code=12)
+    assert refused["decision"] == "refused"
+    assert refused["runs"] == 0
+    assert told("more=--lr=0.001", "--budget", "other", code=0)["budget"] == "other"
+
+
+def test_nothing_is_given_back_by_deleting_a_study() -> None:
+    name = told(BETTER, code=0)["study"]
+    q1lab("delete", name, "--yes")
+    found = told("last=--lr=0.0201", code=10)
+    assert found["looks"]["used"] == 1
+    assert found["baseline"] == "better"
+
+
+def test_a_loop_that_is_killed_goes_on_and_pays_once(folder: Path) -> None:  # noqa: F811
+    slow = BASE[2].replace("{args}", "--pause=0.05 {args}")
+    words = [*BASE[:2], slow, *BASE[3:], "--arm", BETTER, "--json"]
+    child = subprocess.Popen([sys.executable, "-m", "q1lab", *words], stdout=subprocess.PIPE)
+    wait_for(lambda: used() == 1)
+    child.send_signal(signal.SIGKILL)
+    child.communicate()
+    found = json.loads(q1lab(*words).stdout)
+    assert found["decision"] == "keep"
+    assert found["looks"]["used"] == 1
+    assert studies.ids() == ["better-1"]
+
+
+def used() -> int:
+    with Store() as store:
+        return gating.budget_of(store, "home").looks
+
+
+def test_two_loops_do_not_spend_one_budget_at_once() -> None:
+    paths.ensure_home()
+    lock = os.open(paths.home() / "gate-home.lock", os.O_RDWR | os.O_CREAT)
+    import fcntl
+
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    try:
+        shown = q1lab(*BASE, "--arm", NOTHING, code=3).stderr
+    finally:
+        os.close(lock)
+    assert "another proposal to budget home is being judged" in shown
+    assert studies.ids() == []
+
+
+def test_another_command_is_another_budget() -> None:
+    told(NOTHING, code=10)
+    words = (*BASE[:2], BASE[2] + " --rising", *BASE[3:], "--arm", BETTER)
+    assert "budget home was opened with another run" in q1lab(*words, code=2).stderr
+
+
+def test_a_run_that_fails_is_tried_again(folder: Path) -> None:  # noqa: F811
+    arm = "broken=--lr=0.02 --trouble=exit"
+    shown = q1lab(*BASE, "--arm", arm, code=1).stderr
+    assert "out of cheese" in shown
+    assert "the same command again goes on" in shown
+    assert told("lost=--trouble=nan", code=10)["decision"] == "discard"
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        ((), "study.toml: no such file"),
+        ((*BASE[1:],), "two arms are compared"),
+        ((*BASE[1:], "--arm", "a=--lr=1", "--arm", "b=--lr=2"), "a gate takes one proposal"),
+        (("--metric", "m"), "go with --command"),
+        ((*BASE[1:], "--arm", BETTER, "--engine", "notebook"), "here or on Slurm"),
+        ((*BASE[1:], "--arm", BETTER, "--max-cost", "0"), "--max-cost"),
+    ],
+)
+def test_what_makes_no_sense_is_one_line(words: tuple[str, ...], line: str) -> None:
+    shown = q1lab("gate", *words, code=2).stderr
+    assert line in shown
+    assert len(shown.strip().splitlines()) == 1
+
+
+def test_a_proposal_is_no_study_to_run_by_name() -> None:
+    name = told(NOTHING, code=10)["study"]
+    assert "is a proposal to a gate" in q1lab("run", name, code=2).stderr
+
+
+def events(study: str) -> list[dict[str, Any]]:
+    files = studies.load(study).files
+    lines = [
+        line
+        for run in studies.load(study).runs
+        for line in files.run(run.name).events.read_text().splitlines()
+    ]
+    return [json.loads(line) for line in lines]

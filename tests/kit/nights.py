@@ -1,0 +1,56 @@
+"""Nights of ideas that are judged by the gate. A night's losses are drawn here; what is trained next
+and what is kept, the gate's own code says (compare/gate.py, which `q1lab gate` runs)."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+from q1lab.compare import gate
+from q1lab.compare.gate import RULES, Known
+
+IDEAS = 100
+
+
+@dataclass
+class Night:
+    """What a rule kept: ideas that did nothing, those that did something, and runs trained."""
+
+    false: int = 0
+    true: int = 0
+    runs: int = 0
+
+
+def losses(rng: random.Random, level: float, many: int, sd: float = 1.0) -> list[float]:
+    return [rng.gauss(level, sd) for _ in range(many)]
+
+
+def by_gate(rng: random.Random, ideas: list[float], noise: float = 1.0) -> Night:
+    """A night through the gate. ``ideas`` are their improvements in sd of one run of the baseline;
+    ``noise`` is the spread of theirs."""
+    night, known, level, looks = Night(), Known(), 0.0, 0
+    for gain in ideas:
+        way = gate.proposal(known)
+        asked, answer = next(way), None
+        base: list[float] = []
+        modified: list[float] = []
+        try:
+            while True:
+                if asked.look and not modified:
+                    if looks == RULES.looks:
+                        return night
+                    looks += 1
+                one = losses(rng, level, asked.base)
+                other = losses(rng, level - gain, asked.modified, noise)
+                night.runs += asked.base + asked.modified
+                base += one
+                modified += other if asked.look else []
+                answer = one, other
+                asked = way.send(answer)
+        except StopIteration as end:
+            known = known.after(base, modified, kept=end.value.kept)
+            if end.value.kept:
+                level -= gain
+                night.true += gain > 0
+                night.false += gain == 0
+    return night
