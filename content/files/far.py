@@ -73,7 +73,9 @@ def by_distance() -> list[float]:
     losses(TRAINED)
     F.scaled_dot_product_attention = real
     if not seen:
-        sys.exit("your attention has no F.scaled_dot_product_attention")
+        sys.exit(
+            "your attention has no F.scaled_dot_product_attention"
+        )
     mean = torch.stack(seen).mean(0)[TRAINED // 2 :]  # late queries
     shares = [
         float(torch.diagonal(mean, TRAINED // 2 - d).mean())
