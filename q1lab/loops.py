@@ -229,6 +229,7 @@ def _inputs(loop: Loop) -> dict[str, str]:
     """The files that are named, in the command or as its inputs, with their hashes."""
     program, *words = shlex.split(loop.run)
     words += [] if Path(program).is_absolute() else [program]
+    words += [word for args in loop.args.values() for word in shlex.split(args)]
     named = [word for word in words if Path(loop.folder, word).is_file()]
     found = {}
     for name in (*named, *loop.inputs):

@@ -9,13 +9,13 @@ import click
 from q1lab import acts, paths
 from q1lab.commands import _documents as shared
 from q1lab.commands._output import print_json
-from q1lab.errors import EXIT_STATUS, OK, Problem
+from q1lab.errors import EXIT_STATUS, GATE_STATUS, OK, Problem
 from q1lab.files import proved, read_text
 from q1lab.index import journal
 
 NAME = "q1lab"
 """The skill's, and therefore its folder's."""
-PAGES = ("plan", "run", "look", "documents", "learner")
+PAGES = ("plan", "run", "look", "gate", "documents", "learner")
 """What there is to look up, a page each in references/."""
 
 
@@ -66,6 +66,7 @@ def files() -> dict[str, str]:
     made = {
         "COMMANDS": "\n".join(f"- `q1lab {a.name}`: {a.about}" for a in acts.listed().values()),
         "EXIT_STATUS": EXIT_STATUS,
+        "GATE_STATUS": GATE_STATUS,
         "AGENT": journal.AGENT,
         "LEARNERS": "\n".join(f"- {what}" for what in journal.LEARNERS.values()),
     }

@@ -623,6 +623,8 @@ def note(one: Note, c: Comparison) -> str:
 def _command_note(c: Comparison, facts: Mapping[str, Any]) -> str:
     """What was looked at of a command, and what was not."""
     parts = [REPEATS[str(facts["repeats"])]]
+    if c.loop is not None and c.loop.take == "best":
+        parts.insert(0, f"A run counts by the best {metric(c)} of all its steps.")
     if (r := facts.get("correlation")) is not None:
         low, high = (f"{end:.2f}".replace("-", MINUS) for end in facts["between"])
         r = f"{r:.2f}".replace("-", MINUS)

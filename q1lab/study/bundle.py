@@ -4,7 +4,7 @@
 
     bundle.json                   the list: SHA-256 of every other file, by its name
     study.json                    the plan, as it was declared
-    source/<arm>/<name>.py        both model files as they trained
+    source/<arm>/<name>.py        both model files as they trained; uncommitted.diff, of a command
     runs/<run>/events.jsonl       what the runs told; run.log, model.pt, checkpoints/ if wanted
     data/<sha256>.txt             the text, if wanted
     labels.json, wandb/runs.json  the learner's note and tags, the runs at W&B
@@ -69,7 +69,7 @@ MOST_FILES, LARGEST_LIST, LARGEST_FILE = 50_000, 16 << 20, 256 << 20
 
 _PART = r"(?!\.)[^/\\\x00-\x1f\x7f]{1,200}"
 NAMES = re.compile(
-    rf"study\.json|labels\.json|wandb/runs\.json|source(?:/{_PART}){{1,3}}\.py|data/[0-9a-f]{{64}}\.txt"
+    rf"study\.json|labels\.json|wandb/runs\.json|source(?:/{_PART}){{1,3}}\.py|source/uncommitted\.diff|data/[0-9a-f]{{64}}\.txt"
     rf"|runs/{_PART}/(?:events\.jsonl|run\.log|model\.pt|checkpoints/{_PART}\.pt)"
 )
 """What a bundle may hold. Locks, logs of processes and W&B's own folders stay behind."""
@@ -131,6 +131,7 @@ def everything(study: Study, labels: Mapping[str, Any]) -> dict[str, Content]:
     """All that belongs to a study. Checkpoints only of runs that can still go on."""
     files = study.files
     wanted = [files.plan, files.wandb / "runs.json", *sorted(files.source.rglob("*.py"))]
+    wanted += files.source.glob("*.diff")
     for run in study.runs:
         own = files.run(run.name)
         wanted += [own.events, own.log, own.model]

@@ -109,7 +109,7 @@ class LabScreen(StudyActs, Page):
             self._curves = curves
             chart = self.query_one(LossChart)
             chart.metric = self.metric
-            chart.data = chart_data(view.runs, self.metric)
+            chart.data = chart_data(view.runs, self.metric, view.study.metric)
 
     def _show_difference(self, view: Focus) -> None:
         record = settled(view)

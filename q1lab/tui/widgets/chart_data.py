@@ -32,19 +32,20 @@ class ArmCurves:
 
 @dataclass(frozen=True)
 class ChartData:
-    """Both arms of a study, one metric; ``last`` is where the iter axis ends."""
+    """Both arms of a study, one metric, by its ``name``; ``last`` is where the iter axis ends."""
 
     arms: tuple[ArmCurves, ...] = ()
     last: int = 0
+    name: str = "val loss"
 
     @property
     def empty(self) -> bool:
         return not any(curve for arm in self.arms for curve in arm.seeds)
 
 
-def chart_data(runs: Iterable[RunView], metric: str) -> ChartData:
-    """``metric`` is ``val`` (mid-run evaluations) or ``train``. Points that are not finite are left
-    out.
+def chart_data(runs: Iterable[RunView], metric: str, name: str = "val loss") -> ChartData:
+    """``metric`` is ``val`` (mid-run evaluations, called ``name``) or ``train``. Points that are
+    not finite are left out.
 
     An arm's mean runs over its finished seeds; before the first has finished, over those that have
     begun, as far as all of them have got: a mean that changed its members on the way would show
@@ -67,13 +68,14 @@ def chart_data(runs: Iterable[RunView], metric: str) -> ChartData:
         arms.append(
             ArmCurves(arm, mine[0].variant, tuple(c for _, c in begun), mean, band, len(group))
         )
-    return ChartData(tuple(arms), last)
+    return ChartData(tuple(arms), last, name if metric == "val" else "train loss")
 
 
 def curves(store: Store, study_id: str, metric: str = "val") -> ChartData:
     """The curves of any study, from the database. Problem when its plan can't be read."""
     found = view.look(store, studies.load(study_id), new_events=False)
-    return chart_data([view.with_curves(store, run) for run in found.runs], metric)
+    runs = [view.with_curves(store, run) for run in found.runs]
+    return chart_data(runs, metric, found.study.metric)
 
 
 def val_curve(run: RunView) -> Curve:

@@ -149,8 +149,10 @@ class Grid(Table):
         """The columns for the table's width: that of the sparklines has what the others leave."""
         shown = [column for column in COLUMNS if self._width >= column[4]]
         spark = min(SPARK_MOST, max(SPARK_LEAST, self.rest(shown)))
+        metric = "val loss" if self.view is None else self.view.study.metric
         return [
-            (key, title, cells or spark, right, least) for key, title, cells, right, least in shown
+            (key, metric[:cells] if key == "val" else title, cells or spark, right, least)
+            for key, title, cells, right, least in shown
         ]
 
     def _rebuild(self, keep: bool) -> None:

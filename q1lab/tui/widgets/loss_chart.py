@@ -182,7 +182,7 @@ class LossChart(Widget, can_focus=True):
 
     def _title(self, colors: Palette, width: int) -> Strip:
         muted = Style(color=colors.muted)
-        segments = [Segment(f" {self.metric} loss", Style(color=colors.foreground, bold=True))]
+        segments = [Segment(f" {self.data.name}", Style(color=colors.foreground, bold=True))]
         for arm in self.data.arms:
             segments.append(
                 Segment(f"  {LOOK[arm.arm]} ", Style(color=colors.arm(arm.arm), bold=True))
