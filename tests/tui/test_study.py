@@ -909,6 +909,11 @@ async def test_publishing_over_open_claims_says_so(tmp_path: Path) -> None:
         assert "1 finding is open in the draft" in app.screen.text
         with Store() as store:
             assert posts.of_week(store, LABEL)["url"] == "https://example.org/post"  # type: ignore[index]
+        await pilot.press("escape", "4")
+        await until(pilot, lambda: "progress" in app.snapshot.pages)
+        await pilot.press("1", "enter")
+        await until(pilot, lambda: isinstance(app.screen, FieldsScreen))
+        assert app.screen.query_one("#url", Input).value == "https://example.org/post"
 
 
 async def test_a_choice_that_changes_the_text_leaves_the_place() -> None:
