@@ -246,6 +246,10 @@ def _shown(value: Any) -> Any:
     return value
 
 
+UNWRITTEN = ".writing-"
+"""How the name of a file begins that is not whole yet: what a kill leaves of a write."""
+
+
 def write_atomic(
     path: Path, content: str | bytes, *, mode: int = 0o600, through: bool = False
 ) -> None:
@@ -268,7 +272,7 @@ def write_atomic(
         target = path.resolve() if path.is_symlink() else path
         with contextlib.suppress(FileNotFoundError):
             mode = target.stat().st_mode & 0o777
-        fd, name = tempfile.mkstemp(prefix=f".{target.name[:40]}.", dir=target.parent)
+        fd, name = tempfile.mkstemp(prefix=f"{UNWRITTEN}{target.name[:40]}.", dir=target.parent)
         try:
             with os.fdopen(fd, "wb") as file:
                 file.write(data)

@@ -329,9 +329,7 @@ def loop_of(file: Path | None, words: str | None, arms: Sequence[str], more: Any
 
     if words is not None:
         return loop.of_arms(words, arms, **more)
-    found = loop.read(file or Path("study.toml"))
-    typed = loop.arms_of(arms)
-    return replace(found, args={**found.args, **typed}) if typed else found
+    return loop.read(file or Path("study.toml"), loop.arms_of(arms))
 
 
 def as_line(found: Outcome) -> str:

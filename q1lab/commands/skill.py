@@ -10,7 +10,7 @@ from q1lab import acts, paths
 from q1lab.commands import _documents as shared
 from q1lab.commands._output import print_json
 from q1lab.errors import EXIT_STATUS, GATE_STATUS, OK, Problem
-from q1lab.files import proved, write_atomic
+from q1lab.files import proved, read_text
 from q1lab.index import journal
 
 NAME = "q1lab"
@@ -72,7 +72,7 @@ def files() -> dict[str, str]:
     }
     found = {}
     for name in names:
-        text = (folder / name).read_text(encoding="utf-8")
+        text = read_text(folder / name)
         for key, value in made.items():
             text = text.replace("{{" + key + "}}", value)
         found[name] = text
@@ -83,6 +83,7 @@ def write(folder: Path, found: dict[str, str], *, force: bool) -> list[Path]:
     """Write the skill's folder into ``folder``; all of it is looked at before anything is written.
     Problem over a file that q1lab did not write (unless ``force``), and for a link on the way."""
     from q1lab import own_writes
+    from q1lab.documents.change import public_mode
 
     if not folder.is_dir():
         raise Problem(f"there is no folder {folder}; make it first, or give another path")
@@ -92,6 +93,5 @@ def write(folder: Path, found: dict[str, str], *, force: bool) -> list[Path]:
             own_writes.may_write(file, force)
         own_writes.mean(to)
         for file, data in to.items():
-            file.parent.mkdir(parents=True, exist_ok=True)
-            write_atomic(file, data, mode=0o644)
+            own_writes.put(file, data, mode=public_mode(), git_dir=None)
     return list(to)

@@ -17,6 +17,7 @@ from pathlib import Path
 from q1lab import paths
 from q1lab.errors import FAILED, NOTICES, Problem
 from q1lab.files import (
+    UNWRITTEN,
     is_locked,
     os_reason,
     private_folder,
@@ -234,8 +235,8 @@ def _reused(store: Store) -> set[tuple[str, str]]:
 
 
 def _leftovers() -> Iterator[Item]:
-    """What those left who were killed: deletions, restores, imports, pulls, rescues of the database
-    and checks of an engine; and what children wrote where they stood."""
+    """What those left who were killed: writes, deletions, restores, imports, pulls, rescues of the
+    database and checks of an engine; and what children wrote where they stood."""
     old = time.time() - OLD
     candidates = [*_entries(paths.scratch_dir(), ""), *_entries(paths.home() / "engine-check", "")]
     for folder, prefixes in (
@@ -243,6 +244,9 @@ def _leftovers() -> Iterator[Item]:
         (paths.studies_dir(), (".deleted-", ".restore-")),
     ):
         candidates += [path for prefix in prefixes for path in _entries(folder, prefix)]
+    home = paths.home()
+    for folder in (home, paths.data_dir(), home / "bases", *_entries(paths.studies_dir(), "")):
+        candidates += _entries(folder, UNWRITTEN)
     candidates += [
         folder
         for folder in _entries(paths.studies_dir(), "")

@@ -38,6 +38,7 @@ from typing import IO, Any
 from q1lab import __version__, paths
 from q1lab.errors import FAILED, Problem
 from q1lab.files import (
+    UNWRITTEN,
     not_a_file,
     open_regular,
     os_reason,
@@ -196,7 +197,7 @@ def pack(study_id: str, target: Path, labels: Mapping[str, Any]) -> int:
         files = everything(study, labels)
         planned = study.files.source.stat().st_mtime_ns
         about = {"q1lab": __version__, "made": utc_now(), "source_mtime_ns": planned}
-        fd, name = tempfile.mkstemp(prefix=f".{target.name[:40]}.", dir=target.parent)
+        fd, name = tempfile.mkstemp(prefix=f"{UNWRITTEN}{target.name[:40]}.", dir=target.parent)
         try:
             with os.fdopen(fd, "wb") as out:
                 write_zip(out, {LIST: listed(study, files, **about), **files})

@@ -86,9 +86,9 @@ def arms_of(typed: Sequence[str]) -> dict[str, str]:
 KEYS = ("run", "resume", "inputs", "metric", "better", "pattern", "take", "smoke")
 
 
-def read(file: Path) -> Loop:
-    """The loop of a ``study.toml``; its commands start in that file's folder. Problem that names
-    the file for one that can't be read."""
+def read(file: Path, more: Mapping[str, str] = {}) -> Loop:
+    """The loop of a ``study.toml``, with ``more`` arms; its commands start in that file's folder.
+    Problem that names the file for one that can't be read."""
     try:
         found = tomllib.loads(read_text(file, 1 << 20))
     except UnicodeDecodeError:
@@ -114,7 +114,7 @@ def read(file: Path) -> Loop:
     inputs = command.get("inputs", [])
     if not isinstance(inputs, list) or not all(isinstance(one, str) for one in inputs):
         raise Problem(f"{file}: [command] inputs is a list of files")
-    made = {**command, "inputs": dict.fromkeys(inputs, ""), "args": args}
+    made = {**command, "inputs": dict.fromkeys(inputs, ""), "args": {**args, **more}}
     return _checked(made, whole(str(file)).parent, str(file))
 
 

@@ -17,6 +17,7 @@ from q1lab.errors import FAILED, OK, OUT_OF_TOUCH, USAGE, Problem
 from q1lab.index import journal, learner_tables
 from q1lab.index.store import Store
 from q1lab.journal import papers
+from tests.kit.commands import commands, q1lab
 from tests.kit.repos import begun
 
 PREDICTION = ["rope", "--direction", "lower", "--size", "0.02", "--matters", "0.01", "--sure", "70"]
@@ -236,3 +237,12 @@ def test_the_journal_says_who_acted(
     assert line.body["who"] == who
     cli.run(["doctor", "--json"])
     assert f"lines by {who} 1" in json.loads(capsys.readouterr().out)["journal"]
+
+
+def test_each_command_with_json_answers_a_slip_in_json(home: Path) -> None:
+    takes = [words for words, one in commands() if any("--json" in o.opts for o in one.params)]
+    assert len(takes) > 20
+    for words in takes:
+        done = q1lab(*words, "--no-such-option", "--json", code=USAGE)
+        assert json.loads(done.stdout)["error"] == "usage", words
+        assert "--no-such-option" in done.stderr

@@ -77,6 +77,14 @@ def test_losses_are_shown_once_a_look_has_decided() -> None:
     assert found["difference"]["mean"] < 0
 
 
+def test_a_study_toml_has_the_baseline_alone(folder: Path) -> None:  # noqa: F811
+    (folder / "study.toml").write_text(
+        f"[command]\nrun = '''{COMMAND}'''\nmetric = 'val/loss'\n[arm.baseline]\n"
+    )
+    words = ("gate", "study.toml", "--arm", BETTER, "--json")
+    assert json.loads(q1lab(*words).stdout)["decision"] == "keep"
+
+
 def test_a_look_that_costs_too_much_waits_and_is_not_paid_for() -> None:
     found = told(BETTER, "--max-cost", "6", code=11)
     assert found["decision"] == "more"

@@ -4,17 +4,15 @@ q1lab's own bytes afterwards."""
 from __future__ import annotations
 
 import os
-import signal
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from q1lab import own_writes, repository
+from q1lab import own_writes
 from q1lab.documents import change as saving
 from q1lab.documents.change import save
 from q1lab.repository import NeedsYes, Repository
+from tests.kit.faults import killed_at
 from tests.kit.repos import begun, git, of_its_own
 
 DOC, CHART = "MODIFICATION.md", "posts/figures/a.svg"
@@ -40,43 +38,6 @@ def theirs(repo: Repository) -> str:
 def names(repo: Repository) -> set[str]:
     found = (path.relative_to(repo.root) for path in repo.root.rglob("*") if path.is_file())
     return {str(path) for path in found if path.parts[0] != ".git"}
-
-
-def killed_at(step: int, act: Callable[[], object]) -> bool:
-    """Run ``act`` in a child that kills itself at the given step: before or after a write, a rename
-    or a call of git. False when it came to its end."""
-    child = os.fork()
-    if child:
-        _, status = os.waitpid(child, 0)
-        return os.WIFSIGNALED(status)
-    left = step
-
-    def count() -> None:
-        nonlocal left
-        left -= 1
-        if not left:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    def around(call: Callable[..., Any]) -> Callable[..., Any]:
-        def stepped(*args: Any, **kwargs: Any) -> Any:
-            count()
-            found = call(*args, **kwargs)
-            count()
-            return found
-
-        return stepped
-
-    repository._run = around(repository._run)
-    own_writes.mean = around(own_writes.mean)
-    own_writes.put = around(own_writes.put)
-    os.fsync = around(os.fsync)
-    Path.replace = around(Path.replace)  # type: ignore[method-assign]
-    code = 1
-    try:
-        act()
-        code = 0
-    finally:
-        os._exit(code)
 
 
 @pytest.mark.parametrize("which", ["new", "known"])

@@ -29,6 +29,7 @@ SMALL = ("--preset", "quick", "--max-iters", "20", "--wandb", "@", "--json")
 
 PLACES = (
     *("studies", "data", "scratch", "engine-check", "q1lab.db", "journal.jsonl", "written.json"),
+    *("week.json", "timer.json", "trash", "bases"),
     *("plan.lock", "studies/rope-1", "studies/rope-1/study.json"),
     *("studies/rope-1/source", "studies/rope-1/runs", "studies/rope-1/claims"),
     *("studies/rope-1/lock", "studies/rope-1/launch.json", "studies/rope-1/runner.log"),

@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from labs import report
+from q1lab import own_writes, repository
 from q1lab.errors import Problem
 from q1lab.index import ingest
 from q1lab.index.store import Store
@@ -59,6 +60,43 @@ def corpus(folder: Path) -> Path:
     file = folder / "corpus.txt"
     file.write_text("".join(f"{i * 7919 % 1009} is not {i}; " for i in range(700)))
     return file
+
+
+def killed_at(step: int, act: Callable[[], object]) -> bool:
+    """Run ``act`` in a child that kills itself at the given step: before or after a write, a rename
+    or a call of git. False when it came to its end."""
+    child = os.fork()
+    if child:
+        _, status = os.waitpid(child, 0)
+        return os.WIFSIGNALED(status)
+    left = step
+
+    def count() -> None:
+        nonlocal left
+        left -= 1
+        if not left:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def around(call: Callable[..., Any]) -> Callable[..., Any]:
+        def stepped(*args: Any, **kwargs: Any) -> Any:
+            count()
+            found = call(*args, **kwargs)
+            count()
+            return found
+
+        return stepped
+
+    repository._run = around(repository._run)
+    own_writes.mean = around(own_writes.mean)
+    own_writes.put = around(own_writes.put)
+    os.fsync = around(os.fsync)
+    Path.replace = around(Path.replace)  # type: ignore[method-assign]
+    code = 1
+    try:
+        act()
+        code = 0
+    finally:
+        os._exit(code)
 
 
 def group(study: Study) -> list[int]:

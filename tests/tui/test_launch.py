@@ -17,6 +17,7 @@ from q1lab.journal import predictions
 from q1lab.paths import content_dir
 from q1lab.study import kept, launch, studies
 from q1lab.study.command import Wish
+from q1lab.study.loop import Loop
 from q1lab.tui.screens import launch_plan
 from q1lab.tui.screens.lab import LabScreen
 from q1lab.tui.screens.launch import LaunchScreen
@@ -102,6 +103,18 @@ async def test_the_seeds_that_a_verdict_names_are_planned(
         await until(pilot, lambda: pilot.app.screen.query("#seeds"))
         wish = pilot.app.screen.wish()
         assert (wish.variant, wish.seeds) == ("rope", "9")
+
+
+async def test_more_seeds_of_a_command_are_said_in_words() -> None:
+    """The form is for model files."""
+    loop = Loop("train {seed}", {"baseline": "", "fast": "x"}, "/", "val/loss")
+    study = replace(make_study(), loop=loop)
+    studies.save(study)
+    async with app().run_test(size=(100, 30)) as pilot:
+        await until(pilot, lambda: isinstance(pilot.app.screen, StudyScreen))
+        launch_plan.more_seeds(pilot.app, study, 9)
+        await until(pilot, lambda: "q1lab run rope-1 --seeds 9" in notices(pilot.app))
+        assert isinstance(pilot.app.screen, StudyScreen)
 
 
 async def test_a_running_study_is_offered_to_watch(fake_trainer: Callable[..., None]) -> None:

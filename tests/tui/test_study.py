@@ -524,7 +524,7 @@ async def test_one_says_once_how_one_came_here() -> None:
         assert config.load().course is False
         assert "c3-readme" in {step.id for step in app.week.steps()}
         assert [kpi.target for kpi in app.week.kpis] == [1, 1, 1]
-        await pilot.press("k", "enter")  # it can be said again, in the row above
+        await pilot.press("k", "enter")  # it can be said again, from the row that one was on
         await until(pilot, lambda: "the last week of Q1" in words(app))
         assert config.load().course is True
 
@@ -871,6 +871,7 @@ async def test_publishing_and_sharing_have_forms_and_say_what_is_wrong() -> None
         await until(pilot, lambda: app.snapshot.progress.of("c2-publish").done)
         await pilot.press("enter")  # to correct it: Enter takes no tick away here
         await until(pilot, lambda: isinstance(app.screen, FieldsScreen))
+        assert app.screen.query_one("#url", Input).value == "https://example.org/post"
 
 
 async def test_boxes_of_the_roadmap_are_ticked_without_leaving(

@@ -26,8 +26,13 @@ def launch(app: Q1Lab, wish: Wish | None = None) -> None:
 
 def more_seeds(app: Q1Lab, study: Study, n: int | None) -> None:
     """Plan the same question with ``n`` seeds per arm; without a number, with twice as many."""
-    from q1lab.study.command import of_study
+    from q1lab.study.command import going_on, of_study
 
+    if study.loop is not None:  # the form is for model files
+        line = going_on(study)
+        more = "" if study.gate is not None else f" --seeds {n or 2 * len(study.seeds)}"
+        app.notify(f"A command trains it. For more: {line}{more}", markup=False)
+        return
     wanted = max(n or 2 * len(study.seeds), len(study.seeds) + 1)
     fresh = (seed for seed in count() if seed not in study.seeds)
     seeds = [*study.seeds, *islice(fresh, wanted - len(study.seeds))]

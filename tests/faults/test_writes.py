@@ -1,0 +1,73 @@
+"""Each command that writes into q1lab's home, or where a person wants it, killed at any step of its
+writes: the same command does it afterwards, and nothing half written is left."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from q1lab import paths
+from q1lab.files import UNWRITTEN
+from tests.kit.commands import q1lab
+from tests.kit.faults import figures, killed_at
+
+WRITES = {
+    "a setting": "config set course false",
+    "the corpus": "data text.txt",
+    "the journal": "predict rope --direction lower --size 0.02 --matters 0.01 --sure 70",
+    "the week's cuts": "status",
+    "a page": "card --svg card.svg",
+    "a skill": "skill --output .",
+}
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    """What is whole; the week's cuts are kept whenever the home is there."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+        and path.name != "week.json"
+        and not path.name.endswith((".lock", "-wal", "-shm"))
+        and not path.name.startswith(UNWRITTEN)
+    }
+
+
+@pytest.mark.parametrize("what", WRITES)
+@pytest.mark.parametrize("by", [3, pytest.param(1, marks=pytest.mark.long)])
+def test_a_kill_at_any_step_of_a_write(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str, by: int
+) -> None:
+    words = WRITES[what].split()
+
+    def begin() -> Path:
+        shutil.rmtree(paths.home(), ignore_errors=True)
+        here = tmp_path / "here"
+        shutil.rmtree(here, ignore_errors=True)
+        here.mkdir()
+        (here / "text.txt").write_text("To be, or not to be. " * 200)
+        monkeypatch.chdir(here)
+        return here
+
+    here = begin()
+    q1lab(*words)
+    whole, kept = files(here), set(files(paths.home()))
+    step = 0
+    while True:
+        step += by
+        here = begin()
+        was_killed = killed_at(step, lambda: os._exit(q1lab(*words).returncode))
+        q1lab(*words)
+        assert files(here) == whole, step
+        assert set(files(paths.home())) == kept, step
+        for path in paths.home().rglob(f"{UNWRITTEN}*"):
+            os.utime(path, (0, 0))
+        q1lab("prune", "--yes")
+        assert not list(paths.home().rglob(f"{UNWRITTEN}*")), step
+        if not was_killed:
+            break
+    figures("killed at any step of a write", what=what, steps=step)
+    assert step > by
