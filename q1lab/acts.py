@@ -207,6 +207,7 @@ _EVERY = (
         "artifact add",
         palette="Add an artifact",
         form={"title": "title", "kind": "kind", "location": "address or path"},
+        mark="artifact",
     ),
     Act(
         "roadmap",

@@ -636,6 +636,7 @@ def _notes(study: Study, known: Study | None, again: Kept | None, store: Store) 
     a, b = study.arms["baseline"].n_params, study.arms["modified"].n_params
     if abs(b - a) >= 0.01 * a > 0:
         notes.append(f"parameters differ by {wording.apart(a, b)}: {a:,} and {b:,}")
+    notes.append(wording.many_passes(study.passes))
     if (mine := study.series) is not None:
         notes.append(wording.family(mine))
     if study.fresh_seeds:

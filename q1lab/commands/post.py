@@ -43,8 +43,12 @@ def post(ctx: click.Context, as_json: bool) -> int:
     """
     if ctx.invoked_subcommand is not None:
         return OK
+    from q1lab.documents import post as documents
+
+    label = shared.week().label
     with opened() as store:
-        found = posts.of_week(store, shared.week().label)
+        documents.note_empty(store, label)
+        found = posts.of_week(store, label)
     if as_json:
         shared.emit({"post": found, "enough_channels": posts.ENOUGH_CHANNELS})
     elif found is None:
@@ -119,6 +123,7 @@ def _draft(file: Path | None) -> tuple[Path, bytes]:
         root = found.root if found else shared.folder_of(None)
         with opened() as store:
             week = shared.week()
+            documents.note_empty(store, week.label)  # it may have been written by now
             file = documents.path_of(store, week, root)
             kept = posts.of_week(store, week.label)
             if not file.exists() and kept and kept["path"] and Path(kept["path"]).exists():
@@ -358,7 +363,7 @@ def share_command(
     """Record that the post is on CHANNEL (hn, r-machinelearning, r-localllama, x, linkedin) at
     URL."""
     found = posts.share(store, week.label, channel, url, replace=replace, other=other)
-    return Said("Recorded.", _board(found), {"post": found})
+    return Said(f"Recorded: {posts.shared_words(found)}.", _board(found), {"post": found})
 
 
 def _board(found: dict[str, Any]) -> list[str]:

@@ -16,6 +16,7 @@ from q1lab.commands._output import print_json, say, tell
 from q1lab.commands._run_options import asking, by_command
 from q1lab.commands._store import opened
 from q1lab.commands.live import watch
+from q1lab.compare import wording
 from q1lab.declaring import Declared
 from q1lab.errors import EXIT_STATUS, FAILED, INTERRUPTED, OK, UNFINISHED, Problem
 from q1lab.files import expanded
@@ -185,8 +186,6 @@ def _names_a_series(given: str) -> bool:
 def _tune(store: Store, wish: Wish, key: str, as_json: bool) -> Wish | int:
     """Let each arm choose its own value of ``key``: the wish with what was chosen, or an exit
     status when the person left."""
-    from q1lab.compare import wording
-
     begun = declaring.begin(declaring.tune(wish, key, store), store)
     left = _watch_series(store, begun, as_json)
     if left is not None:
@@ -300,7 +299,9 @@ def _announce(name: str, what: str, plans: Sequence[planning.Plan], work: str) -
     seeds = f"{len(first.seeds)} seed{'s' if len(first.seeds) > 1 else ''} each"
     if first.range is not None and any(plan.missing for plan in plans):
         seeds = f"{first.range.first} to {first.range.most} seeds each"
-    with_what = f"preset {first.preset}, data {first.data.name}, {first.device} {first.dtype}"
+    read = wording.passes(first.passes)
+    data = first.data.name + (f" ({read})" if read else "")
+    with_what = f"preset {first.preset}, data {data}, {first.device} {first.dtype}"
     if first.loop is not None:
         with_what = f"{first.loop.metric}, {first.loop.better} is better, in {first.loop.folder}"
     say(f"{name}: {what}, {seeds}, {with_what}, {first.jobs} at once")

@@ -43,7 +43,9 @@ def compare(store: Store, study: Study) -> Comparison:
         if found is not None and found.family == question.family:
             return found
         made = found and replace(found, family=question.family)
-    made = made or build(study, rows, question, starts, floor, still_falling(store, study, rows))
+    if made is None:
+        ends = still_falling(store, study, rows), rises(store, study, rows)
+        made = build(study, rows, question, starts, floor, *ends)
     text = json.dumps(made.to_dict(), allow_nan=False)
     results.keep(store, study.id, f"{fingerprint} {sha256_text(text)}", text)
     return made
@@ -112,6 +114,32 @@ def still_falling(store: Store, study: Study, rows: Sequence[Row]) -> tuple[floa
     if not fallen or sum(lately) < FALLS_FAST * sum(fallen):
         return None
     return sum(fallen) / len(fallen), sum(lately) / len(lately)
+
+
+RISES, EARLY = 0.02, 0.9
+"""A val loss rises at its end where it lies so many nats above its lowest, and that was before this
+share of the iters."""
+
+
+def rises(store: Store, study: Study, rows: Sequence[Row]) -> tuple[int, float] | None:
+    """Where an arm's mean val loss was lowest, and by how much it rose from there (nats); None
+    where the curves don't rise. Of two arms the one that rises more."""
+    found = []
+    for arm in ARMS:
+        ended = [r for r in rows if r["arm"] == arm and r["state"] == State.FINISHED]
+        curves = [
+            {at: loss for at, loss in store.curve(row["id"], "val_loss") if loss is not None}
+            for row in ended
+        ]
+        if not curves or study.loop is not None:
+            continue
+        shared = set.intersection(*(set(curve) for curve in curves))
+        mean = {at: sum(curve[at] for curve in curves) / len(curves) for at in shared}
+        if len(mean) > 2:
+            lowest, last = min(mean, key=lambda at: mean[at]), max(mean)
+            if lowest < EARLY * last and mean[last] - mean[lowest] > RISES:
+                found.append((lowest, mean[last] - mean[lowest]))
+    return max(found, key=lambda one: one[1], default=None)
 
 
 _up_to_date: WeakSet[Store] = WeakSet()

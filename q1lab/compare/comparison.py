@@ -21,7 +21,7 @@ from q1lab.compare.scoring import Score, score
 from q1lab.compare.stats import Analysis, Bootstrap, Interval, Kind, Note, Reason, SeedsNeeded
 from q1lab.files import plain
 from q1lab.index.store import Row
-from q1lab.study import ranges
+from q1lab.study import command, ranges
 from q1lab.study.events import first_event
 from q1lab.study.loop import Loop
 from q1lab.study.series import Series
@@ -29,7 +29,7 @@ from q1lab.study.states import State
 from q1lab.study.studies import ARMS, Study, run_name
 from q1lab.study.tuning import Tuned
 
-VERSION = 10
+VERSION = 11
 """Of the record. Raise it when its form or its computation changes, so that kept ones are made
 anew."""
 
@@ -113,6 +113,8 @@ class Comparison(Analysis):
     of half of one."""
     imported: bool = False
     """Whether the runs were trained elsewhere."""
+    passes: float | None = None
+    """How often a run reads its text."""
     loop: Loop | None = None
     """The command that trained, where that is not q1lab's own loop."""
     still_falling: tuple[float, float] | None = None
@@ -199,6 +201,7 @@ class Comparison(Analysis):
             "overstated": self.overstated and list(self.overstated),
             "imported": self.imported,
             "still_falling": self.still_falling and list(self.still_falling),
+            "passes": self.passes,
             **({} if self.loop is None else {"loop": records.dump(self.loop)}),
         }
         return {key: _jsonable(value) for key, value in record.items()}
@@ -255,10 +258,12 @@ def build(
     starts: Mapping[int, Mapping[str, Any]] | None = None,
     floor: tuple[str, Interval] | None = None,
     still_falling: tuple[float, float] | None = None,
+    rises: tuple[int, float] | None = None,
 ) -> Comparison:
     """The comparison, from a study's plan, its runs' rows, its question in the ledger (none: asked
     this once), what each run said when it began (by the row's id), the study of its baseline
-    against itself with its interval, and how its curves end where little is trained."""
+    against itself with its interval, and how its curves end where little is trained, or where
+    they rise (the iter of the lowest val loss, and by how much from there)."""
     planned = study.range
     delta = ranges.smallest_that_matters(study)
     rows, complete = _counted(study, rows, planned, delta)
@@ -291,6 +296,9 @@ def build(
             sd = statistics.stdev(analysis.pairs.values()) / seen.measured_sd
             analysis = replace(analysis, detectable=seen.detectable * sd)
     notes = _notes(study, rows, analysis, question, starts or {}, still_falling)
+    if rises is not None:
+        shorter = command.shorter(study, rises[0])
+        notes.append(Note(Kind.RISING, {"at": rises[0], "rise": rises[1], "command": shorter}))
     found_notes = [*analysis.notes, *notes]
     facts = {**vars(analysis), "notes": tuple(found_notes)}
     return Comparison(
@@ -326,6 +334,7 @@ def build(
         timed=_timed(rows),
         overstated=None if seen is None else seen.overstated,
         imported=bool(study.imported),
+        passes=study.passes,
         loop=loop,
         still_falling=still_falling,
     )

@@ -115,6 +115,7 @@ class Kind(StrEnum):
     TRAINER = "trainer"
     STRAYS = "strays"
     SHORT = "short budget"
+    RISING = "val loss rises"
     DISAGREE = "bootstrap disagrees"
     TEMPTING = "other interval"
     BELOW_DELTA = "below delta"

@@ -590,6 +590,13 @@ def note(one: Note, c: Comparison) -> str:
                 "in the last quarter of the iters, so it still falls fast. Whatever the verdict, "
                 "it says nothing of a budget at which the curves have leveled off."
             )
+        case Kind.RISING:
+            return (
+                f"The val loss was lowest at iter {facts['at']:,} and rose by {facts['rise']:.2f} "
+                "nats to the end: this compares overfitted models, and the arm that learns faster "
+                "may lose by that alone. The budget of the minimum is a new question, declared as "
+                f"one: {facts['command']}"
+            )
         case Kind.UNFINISHED:
             more = len(facts["runs"]) - NAMED
             left = plain(", ".join(facts["runs"][:NAMED])) + (
@@ -761,6 +768,29 @@ def budget(c: Comparison) -> str:
     return f"{iters:,} iters" if iters else ""
 
 
+MANY_PASSES = 3
+"""From here on a small model begins to learn its text by heart."""
+
+
+def passes(many: float | None) -> str:
+    """How often a run reads its text: ``1.5 passes``; empty where that is not known."""
+    if many is None:
+        return ""
+    if many < 0.1:
+        return f"{many:.1g} passes"
+    return f"{many:.1f} passes" if many < 10 else f"{round(many):,} passes"
+
+
+def many_passes(many: float | None) -> str:
+    """What is said before runs that read their text often; empty for others."""
+    if many is None or many <= MANY_PASSES:
+        return ""
+    return (
+        f"a run reads its text in {passes(many)}; from about {MANY_PASSES} on a model can learn it "
+        "by heart, so look at where the val loss is lowest"
+    )
+
+
 def scale(c: Comparison) -> str:
     """What a reader elsewhere asks first: size, data, budget, hardware."""
     device = {"cpu": "on a CPU", "cuda": "on a GPU"}.get(c.device.partition(":")[0], "")
@@ -779,7 +809,8 @@ def _sizes(c: Comparison) -> str:
 def _trained(c: Comparison) -> str:
     batch, block = c.config.get("batch_size"), c.config.get("block_size")
     windows = f" of {batch} × {block} tokens" if batch and block else ""
-    return f"{trained}{windows}" if (trained := budget(c)) else ""
+    read = f", {passes(c.passes)} over the text" if c.passes is not None else ""
+    return f"{trained}{windows}{read}" if (trained := budget(c)) else ""
 
 
 def scope(c: Comparison) -> str:

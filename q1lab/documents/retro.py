@@ -76,8 +76,11 @@ class PartTime:
 
 @dataclass(frozen=True)
 class Tick:
+    """A box; ``shown`` is the title of the step that shows it, where that is done."""
+
     title: str
     ticked: bool
+    shown: str = ""
 
 
 @dataclass(frozen=True)
@@ -234,8 +237,8 @@ def calibrated(scores: Sequence[Score]) -> str:
 def ticked_in(body: bytes) -> frozenset[str]:
     """Titles of the boxes that are ticked in a document's region: a tick made in the file
     counts."""
-    found = re.findall(r"^[ \t]*[-*+] \[[xX]\] (.+)$", body.decode(errors="replace"), re.MULTILINE)
-    return frozenset(title.rstrip() for title in found)
+    box = r"^[ \t]*[-*+] \[[xX]\] (.+?)(?: \((?:shown: .+|self-declared)\))?[ \t]*$"
+    return frozenset(re.findall(box, body.decode(errors="replace"), re.MULTILINE))
 
 
 def gather(
@@ -333,10 +336,12 @@ def _is_this_document(step: Step) -> bool:
 def _ticks(
     week: Week, done: progress.Progress, into: str, already: frozenset[str]
 ) -> tuple[Tick, ...]:
+    titles = {step.id: step.title for step in week.steps()}
     return tuple(
         Tick(
             step.title,
             done.of(step.id).done or inline(step.title) in already or step.title in already,
+            titles[step.needs] if step.needs and done.of(step.needs).done else "",
         )
         for step in week.steps()
         if step.into == into

@@ -26,7 +26,7 @@ from q1lab import acts, paths
 from q1lab.files import sha256_file
 from q1lab.index import learner_tables, results
 from q1lab.index.store import Row, Store
-from q1lab.journal import choice, papers, posts, predictions
+from q1lab.journal import artifacts, choice, papers, posts, predictions
 from q1lab.week import progress
 from q1lab.week.model import Action, Step, Week
 from q1lab.week.progress import Progress, Record
@@ -270,6 +270,7 @@ class _Facts:
             "published": self._published,
             "shared": self._shared,
             "paper": self._paper,
+            "artifact": self._artifact,
             "comparison": self._compared,
             "diff": self._diff,
             "seen": self._seen,
@@ -474,6 +475,13 @@ class _Facts:
             mine = one is None or one.is_paper(row["title"], row["link"])
             if mine and row["week"] == self.week.label and row["done"]:
                 return Mark(f"the paper “{row['title']}”", str(row["done"]))
+        return None
+
+    def _artifact(self, _: Action | None) -> Mark | None:
+        """The newest that was recorded in this week."""
+        for row in reversed(artifacts.every(self.store)):
+            if row["week"] == self.week.label:
+                return Mark(f"{row['kind']} {row['title']}", str(row["added"]))
         return None
 
 

@@ -292,6 +292,15 @@ def going_on(study: Study) -> str:
     return shlex.join((*argv(wish), "--over", f"{mine.axis}={','.join(mine.members)}"))
 
 
+def shorter(study: Study, iters: int) -> str:
+    """The command that asks the question of a study again, at so many iters."""
+    wish = of_study(study)
+    overrides = {**wish.overrides, "max_iters": str(iters)}
+    for key in ("lr_decay_iters", "warmup_iters", "eval_interval", "log_interval"):
+        overrides.pop(key, None)  # they follow the iters
+    return text(replace(wish, overrides=overrides))
+
+
 def _without(overrides: Mapping[str, str], keys: Collection[str]) -> dict[str, str]:
     return {key: value for key, value in overrides.items() if key not in keys}
 

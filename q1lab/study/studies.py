@@ -296,6 +296,13 @@ class Study:
         return tokens_per_iter(self.config)
 
     @property
+    def passes(self) -> float | None:
+        """How often a run reads the text that it trains on; None where that is not known."""
+        if not self.data.train_tokens or "batch_size" not in self.config:
+            return None
+        return self.max_iters * self.tokens_per_iter / self.data.train_tokens
+
+    @property
     def files(self) -> paths.StudyPaths:
         return paths.StudyPaths(paths.study_dir(self.id))
 

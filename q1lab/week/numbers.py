@@ -18,6 +18,9 @@ they name no corpus: V stands for its number of different characters.
     (`.mean`, `.interval`, `.pairs`, `.data`, `.sd`, `.three`) it is that field. `.three` needs 8
     pairs: fewer know their spread too roughly
 
+`{passes.gpu}`
+    how often a run of that preset reads a text of the built-in ones' length
+
 `:>10` before the closing brace right-aligns to ten characters, for columns in code blocks.
 """
 
@@ -29,11 +32,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from q1lab.study.command import DEFAULT_DATA
-from q1lab.study.corpora import in_words
+from q1lab.study.corpora import STDLIB_CHARACTERS, in_words
+from q1lab.study.presets import PRESETS
 
 PLACEHOLDER = re.compile(
     r"\{(data|vocab|ln_vocab"
     r"|(?:small|large)\.[a-z]+(?:-[0-9]+)?\.[a-z_]+"
+    r"|passes\.[a-z]+"
     r"|measured\.[a-z]+\.[a-z_]+(?:\.[a-z_]+)?)(?::>([0-9]{1,2}))?\}"
 )
 
@@ -152,10 +157,22 @@ class Numbers:
         if name == "ln_vocab":
             return f"ln {self.vocab} = {math.log(self.vocab):.4f}" if self.vocab else "ln V"
         first, second, *rest = name.split(".")
+        if first == "passes":
+            return passes(second)
         if first == "measured":
             result, what = self.result(second, rest[0]), rest[1] if len(rest) > 1 else ""
             return None if result is None or what not in ("", *MEASURED) else result.field(what)
         return _figure(first, second, rest[0], self.vocab)
+
+
+def passes(preset: str) -> str | None:
+    """Iters × batch × block over the characters that train, of the built-in texts."""
+    if preset not in PRESETS:
+        return None
+    config = PRESETS[preset]
+    trains = int(0.9 * STDLIB_CHARACTERS)
+    many = config["max_iters"] * config["batch_size"] * config["block_size"] / trains
+    return f"{many:.1f}" if many < 10 else f"{many:.0f}"
 
 
 def signed(number: float, digits: int = 3) -> str:

@@ -1112,6 +1112,21 @@ def test_a_post_with_empty_sections_is_not_counted_as_published(repo: Path, q1la
     assert "empty" not in q1lab("post")[0]
 
 
+@pytest.mark.parametrize("look", [["post"], ["post", "words"], ["post", "lint"]])
+def test_a_published_post_counts_as_soon_as_its_draft_is_seen_to_be_written(
+    repo: Path, q1lab: Q1lab, look: list[str]
+) -> None:
+    week = content.load(paths.content_dir())
+    q1lab("post", "new")
+    (draft,) = (repo / "posts").glob("*.md")
+    q1lab("post", "publish", "https://example.org/q1")
+    fill_in(draft)
+    q1lab(*look)
+    assert "empty" not in q1lab("post")[0]
+    with Store() as store:
+        assert evidence.read(store, week).of("c2-publish").done
+
+
 def test_answers_flow_into_the_draft_and_refresh_asks_only_about_news(
     repo: Path, q1lab: Q1lab
 ) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -136,13 +137,14 @@ def test_notes_are_told_by_their_kind_and_each_kind_has_words() -> None:
         Kind.TEMPTING: {"verdict": "helps"},
         Kind.UNFINISHED: {"runs": ["modified-seed2"], "of": 6},
         Kind.DAMAGED: {"lines": 1},
+        Kind.RISING: {"at": 1250, "rise": 0.23, "command": "q1lab run rope --max-iters 1250"},
         Kind.COMMAND: {"repeats": "bit", "correlation": 0.5, "between": [-0.2, 0.9]},
         Kind.OVERRULED: {"checks": ["“rope: angles”, because the base grows with the layer"]},
     }
     said = [wording.note(Note(kind, facts_of.get(kind, {})), found) for kind in Kind]
     assert len(set(said)) == len(Kind)
     for sentence in said:
-        assert sentence.endswith((".", ")")), sentence
+        assert sentence.endswith((".", ")", "--max-iters 1250")), sentence
         assert sentence[0].isupper() or sentence[0].isdigit(), sentence
 
 
@@ -278,14 +280,23 @@ def test_a_budget_at_which_little_is_trained_is_no_result_worth_publishing(
     iters: int, short: bool
 ) -> None:
     """Curves that still fall fast are named beside the verdict, whatever it is."""
-    study = lab_home.make_study("rope-1")
+    found = with_curves(iters, lambda at: 1.9 + 2.2 * math.exp(-at / 300))
+    assert found.verdict == "cannot tell"
+    assert (found.still_falling is not None) == short
+    assert ("little is trained" in " ".join(wording.notes(found))) == short
+    assert ("worth publishing" in wording.verdict(found)) != short
+
+
+def with_curves(iters: int, loss: Callable[[int], float], name: str = "rope-1") -> Comparison:
+    """A comparison of studies whose val loss goes so, by iter."""
+    study = lab_home.make_study(name)
     study = replace(study, config={**lab_home.CONFIG, "max_iters": iters})
     for run in study.runs:
         swing = 0.01 if (run.arm == "modified") == (run.seed == 1) else 0.0
         events = lab_home.train(study, run.arm, run.seed, iters, val=1.9 + swing)
         lines = [json.loads(line) for line in events.read_text().splitlines()]
         curve = [
-            {"type": "eval", "iter": at, "val_loss": 1.9 + 2.2 * math.exp(-at / 300), "t": at / 28}
+            {"type": "eval", "iter": at, "val_loss": loss(at), "t": at / 28}
             for at in range(0, iters + 1, iters // 10)
         ]
         kept = [line for line in lines if line["type"] != "eval"]
@@ -293,11 +304,28 @@ def test_a_budget_at_which_little_is_trained_is_no_result_worth_publishing(
             "".join(json.dumps(line) + "\n" for line in [*kept[:-1], *curve, kept[-1]])
         )
     with Store(paths.database()) as store:
-        found = cache.compare(store, study)
-    assert found.verdict == "cannot tell"
-    assert (found.still_falling is not None) == short
-    assert ("little is trained" in " ".join(wording.notes(found))) == short
-    assert ("worth publishing" in wording.verdict(found)) != short
+        return cache.compare(store, study)
+
+
+def test_a_val_loss_that_rises_is_named_with_the_budget_of_its_minimum() -> None:
+    """What is compared then is how fast the arms overfit."""
+    found = with_curves(5000, lambda at: 1.47 + ((at - 1500) / 5000) ** 2)
+    (note,) = [one for one in found.notes if one.kind is Kind.RISING]
+    assert note.facts["at"] == 1500
+    text = wording.note(note, found)
+    assert "lowest at iter 1,500 and rose by 0.49 nats" in text
+    assert "--max-iters 1500" in text
+    assert not any(
+        one.kind is Kind.RISING for one in with_curves(5000, lambda at: 1.5, "rope-2").notes
+    )
+
+
+@pytest.mark.parametrize(("many", "said"), [(1.5, ""), (24.5, "in 24 passes"), (None, "")])
+def test_runs_that_read_their_text_often_are_named_beforehand(
+    many: float | None, said: str
+) -> None:
+    assert said in wording.many_passes(many)
+    assert bool(wording.many_passes(many)) == bool(said)
 
 
 def test_the_list_of_studies_knows_their_threads() -> None:

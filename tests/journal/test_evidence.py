@@ -12,7 +12,7 @@ from q1lab import paths
 from q1lab.index import learner_tables
 from q1lab.index import store as index_store
 from q1lab.index.store import Store
-from q1lab.journal import card, choice, evidence, papers, posts, predictions
+from q1lab.journal import artifacts, card, choice, evidence, papers, posts, predictions
 from q1lab.model import learner
 from q1lab.week import content, progress
 from q1lab.week.model import Week
@@ -465,3 +465,12 @@ def test_asking_for_the_reference_is_remembered(store: Store) -> None:
     learner_tables.use_hint(store, LABEL, "gqa", evidence.LAST_HINT)
     assert evidence.may_show_reference(store, LABEL, "gqa")
     assert len(learner.STAGES) == evidence.LAST_HINT
+
+
+def test_alone_the_repo_that_one_records_ticks_its_step(store: Store) -> None:
+    week = content.load(paths.content_dir(), course=False)
+    assert not done(store, week, "c3-kpis")
+    artifacts.add(store, "repo", "an older one", location="https://example.org/a", week="M03-W03")
+    assert not done(store, week, "c3-kpis")
+    artifacts.add(store, "repo", "mine", location="https://example.org/b", week=LABEL)
+    assert done(store, week, "c3-kpis")

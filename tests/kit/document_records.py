@@ -190,6 +190,7 @@ def retro_record(full: bool = True) -> retro.Retro:
         confidence=(
             retro.Tick("I can implement attention from a blank file in 30 min", True),
             retro.Tick("I can read", False),
+            retro.Tick("I can add", True, "Add *two* numbers"),
         ),
         assessment=(retro.Tick("I can tell Q1's change in 30 seconds", False),),
         predictions=None,

@@ -532,7 +532,7 @@ async def test_one_says_once_how_one_came_here() -> None:
         assert config.load().course is False
         assert "c3-readme" in {step.id for step in app.week.steps()}
         assert [kpi.target for kpi in app.week.kpis] == [1, 1, 1]
-        await pilot.press("enter", "enter")  # it can be said again
+        await pilot.press("k", "enter")  # it can be said again, from the row that one was on
         await until(pilot, lambda: "the last week of Q1" in words(app))
         assert config.load().course is True
 
@@ -879,6 +879,7 @@ async def test_publishing_and_sharing_have_forms_and_say_what_is_wrong() -> None
         await until(pilot, lambda: app.snapshot.progress.of("c2-publish").done)
         await pilot.press("enter")  # to correct it: Enter takes no tick away here
         await until(pilot, lambda: isinstance(app.screen, FieldsScreen))
+        assert app.screen.query_one("#url", Input).value == "https://example.org/post"
 
 
 async def test_boxes_of_the_roadmap_are_ticked_without_leaving(
@@ -916,6 +917,11 @@ async def test_publishing_over_open_claims_says_so(tmp_path: Path) -> None:
         assert "1 finding is open in the draft" in app.screen.text
         with Store() as store:
             assert posts.of_week(store, LABEL)["url"] == "https://example.org/post"  # type: ignore[index]
+        await pilot.press("escape", "4")
+        await until(pilot, lambda: "progress" in app.snapshot.pages)
+        await pilot.press("1", "enter")
+        await until(pilot, lambda: isinstance(app.screen, FieldsScreen))
+        assert app.screen.query_one("#url", Input).value == "https://example.org/post"
 
 
 async def test_a_choice_that_changes_the_text_leaves_the_place() -> None:

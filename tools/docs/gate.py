@@ -139,5 +139,5 @@ def picture(found: dict[tuple[str, float], list[Night]], file: Path) -> None:
     left.set_ylabel("ideas that do something and are kept, %")
     left.set_xlim(-3, 105)
     left.set_ylim(0, 106)
-    left.legend(fontsize=8, loc="lower center")
+    left.legend(fontsize=8, loc="lower right")
     figure.savefig(file, metadata={"Date": None})

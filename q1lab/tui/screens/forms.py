@@ -11,7 +11,7 @@ from q1lab import acts
 from q1lab.acts import Act, Said
 from q1lab.errors import Problem
 from q1lab.index.store import Store
-from q1lab.journal import predictions
+from q1lab.journal import papers, posts, predictions
 from q1lab.tui.screens.fields import Field, FieldsScreen
 from q1lab.week import progress as domain
 from q1lab.week.model import ARXIV, Variant, Week
@@ -37,13 +37,18 @@ def form(
 ) -> None:
     """Ask for the fields of the act ``name``, and do it. ``given`` is what they say at first, and
     ``fixed`` makes those that aren't asked for of those that are."""
+    if given is None:
+        app.ask(
+            lambda store: _given(store, app.week, name),
+            lambda found: form(app, name, found, title, fixed),
+        )
+        return
     act, command = acts.ACTS[name], acts.command(name)
     params = {param.name: param for param in command.params if param.name in act.form}
-    said = _given(app, name) if given is None else given
     fields = [
         field
         for one, label in act.form.items()
-        for field in _fields(params[one], label, said.get(one, ""))
+        for field in _fields(params[one], label, given.get(one, ""))
     ]
 
     entry: Callable[..., Said] | None = getattr(command.callback, "entry", None)
@@ -151,13 +156,16 @@ def _values(act: Act, params: Mapping[str, click.Parameter], typed: Mapping[str,
     return values
 
 
-def _given(app: Q1Lab, name: str) -> Mapping[str, str]:
-    """What a form says at first: of a paper, the chosen modification's."""
+def _given(store: Store, week: Week, name: str) -> Mapping[str, str]:
+    """What a form says at first: of a paper, the chosen modification's, unless it was logged; of
+    the post, the address that is known."""
+    if name == "post publish":
+        post = posts.of_week(store, week.label)
+        return {"url": (post and post["url"]) or ""}
     if name != "paper add":
         return {}
-    title, link = paper_of(app.week)
-    papers = (app.snapshot.pages.get("progress") or {}).get("papers", ())
-    if link in {one["link"] for one in papers}:
+    title, link = paper_of(week)
+    if link in {one["link"] for one in papers.papers(store)}:
         title = link = ""
     return {"title": title, "link": link, "done": "yes"}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from q1lab.compare.wording import passes
 from q1lab.formats import time_left
 from q1lab.planning import Plan
 
@@ -34,8 +35,8 @@ def estimate(plan: Plan) -> str:
     """The plan's runs and minutes, with its notes."""
     study, missing = plan.study, plan.missing
     what = (
-        f"{study.preset} preset, {study.max_iters:,} iters, {study.data.name}, {study.device} "
-        f"{study.dtype}"
+        f"{study.preset} preset, {study.max_iters:,} iters, {study.data.name}"
+        f"{f' ({read})' if (read := passes(study.passes)) else ''}, {study.device} {study.dtype}"
     )
     if plan.alive:
         head = f"{study.id} is exactly this study, and it is training."
