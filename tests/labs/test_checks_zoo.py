@@ -88,3 +88,44 @@ def test_there_are_enough_of_each() -> None:
     assert sum(right.values()) >= 25
     assert sum(wrong.values()) >= 80
     assert all(right[v] >= 4 and wrong[v] >= 15 for v in VARIANTS)
+
+
+RAW_KEYS = Case(
+    "keys that are not projected",
+    "baseline",
+    {
+        "attn_init": """
+        self.qv = nn.Linear(config.n_embd, 2 * config.n_embd, bias=config.bias)
+        self.proj = nn.Linear(config.n_embd, config.n_embd, bias=config.bias)
+""",
+        "heads": """
+        q, v = self.qv(x).chunk(2, dim=-1)
+        q, k, v = (t.view(B, T, self.n_head, self.head_dim).transpose(1, 2) for t in (q, x, v))
+""",
+    },
+)
+
+
+def test_an_attention_of_another_kind_is_not_judged_and_so_not_passed(tmp_path: Path) -> None:
+    found = {result.name: result for result in judged(RAW_KEYS, tmp_path)}
+    attention = found["attention"]
+    assert not attention.judged
+    assert "queries and keys" in attention.seen
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("    n_head: int = 6\n", "", "GPTConfig has no field n_head"),
+        ("return logits, F.cross", "return F.cross", "forward returned Tensor, not the pair"),
+    ],
+)
+def test_a_file_of_another_interface_is_told_what_is_missing(
+    old: str, new: str, says: str, tmp_path: Path
+) -> None:
+    text = Case("as it is", "baseline").text()
+    assert old in text
+    text = text.replace(old, new)
+    first = next(r for r in suite.run_all(subject(text, tmp_path), "baseline") if r.failed)
+    assert first.name == "interface"
+    assert says in first.seen

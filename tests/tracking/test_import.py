@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -450,3 +451,15 @@ def test_whatever_the_names_and_numbers_the_study_opens(
     with Store() as store:
         ingest.take_in(store, study)
         assert {row["state"] for row in store.runs(study.id)} <= {"finished", "diverged"}
+
+
+def test_an_import_does_not_take_the_name_of_a_deleted_study(tmp_path: Path) -> None:
+    study = lab.plan(seeds=(0,))
+    lab.train_all(study)
+    for name in ("baseline", "modified"):
+        (study.files.source / f"{name}.py").write_text(f"# {name}\n")
+    away = tmp_path / "away"
+    shutil.copytree(study.files.root, away)
+    assert run(["delete", "rope-1", "--yes"]) == 0
+    assert run(["import", str(away)]) == 0
+    assert studies.ids() == ["rope-2"]

@@ -7,7 +7,7 @@ from textual.color import Color
 
 from q1lab.config import Config
 from q1lab.tui.widgets.palette import palette
-from tests.kit.tui_home import running
+from tests.kit.tui_home import running, settled
 
 LEAST = 4.5
 """Contrast that WCAG asks for between text and its ground."""
@@ -34,3 +34,13 @@ async def test_quiet_words_can_be_read_on_every_ground(theme: str) -> None:
         for ground in ("background", "surface", "panel", "block-cursor-background"):
             found = contrast(quiet, Color.parse(app.theme_variables[ground]))
             assert found >= LEAST, f"{ground}: {found:.2f}"
+
+
+@pytest.mark.parametrize("theme", ["ansi-dark", "ansi-light"])
+async def test_every_screen_can_be_drawn_in_the_terminals_own_colors(theme: str) -> None:
+    async with running(config=Config(theme=theme)) as (app, pilot):
+        for key in "1234?":
+            await pilot.press("question_mark" if key == "?" else key)
+            await settled(pilot)
+            lines = app.screen._compositor.render_strips()
+            assert any(segment.text.strip() for line in lines for segment in line)
