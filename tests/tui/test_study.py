@@ -14,7 +14,7 @@ from textual.widgets import Button, Input, Markdown, Static, TextArea
 
 from q1lab import config
 from q1lab.config import Config
-from q1lab.index import ingest, learner_tables
+from q1lab.index import ingest, journal, learner_tables
 from q1lab.index.store import Store
 from q1lab.journal import evidence, papers, posts, predictions
 from q1lab.tui import pages
@@ -117,6 +117,14 @@ async def test_space_ticks_and_unticks_on_disk() -> None:
         assert stored().of("a1-trains").done
         await pilot.press("space")
         await settled(pilot)
+        assert not stored().of("a1-trains").done
+
+
+async def test_an_agent_ticks_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(journal.AGENT, "codex")
+    async with running(size=(100, 30)) as (app, pilot):
+        await pilot.press("j", "space")
+        await until(pilot, lambda: "the learner's own" in words(app))
         assert not stored().of("a1-trains").done
 
 

@@ -32,9 +32,11 @@ from tests.kit.engines.client import (
     begin,
     events,
     is_over,
+    is_running,
     is_submitted,
     lost_and_doubled,
     q1lab,
+    said,
     word,
 )
 from tests.kit.faults import figures
@@ -155,6 +157,21 @@ def test_a_node_is_killed(cluster: ray_kit.Ray, tmp_path: Path, shared: bool) ->
     where = ", storage shared" if shared else ""
     iters = second["resumed_from"]
     figure(f"Ray: a node killed{where}", again=again, goes_on_at=iters, **whole(study, 2))
+
+
+@with_ray
+def test_a_node_is_drained(cluster: ray_kit.Ray) -> None:
+    """What runs there goes on to its end, and no other run is given to it."""
+    study = begin(f"ray={cluster.url}", "--seeds", "2", pause=1.0)
+    wait_for(lambda: is_running(study, 2))
+    cluster.drain(1, seconds=3600)
+    there = [run.name for run in study.runs if said(study).cells[run.name].state == "running"]
+    later = [run.name for run in study.runs if run.name not in there]
+    for name in later:
+        wait_for(lambda name=name: said(study).cells[name].node)  # type: ignore[misc]
+        assert said(study).cells[name].node == "127.0.0.2"
+    wait_for(lambda: is_over(study), seconds=240)
+    figure("Ray: a node drained", **whole(study, 1))
 
 
 @with_ray
