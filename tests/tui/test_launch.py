@@ -58,6 +58,9 @@ async def test_choose_estimate_start_and_watch(fake_trainer: Callable[..., None]
         await until(
             pilot, lambda: "def apply_rotary_emb" in words(pilot.app), "the diff is not shown"
         )
+        screen.query_one("#seeds", Input).value = "1"
+        await until(pilot, lambda: "Fewer than 3 pairs give no verdict" in words(pilot.app))
+        screen.query_one("#seeds", Input).value = "3"
         screen.query_one("#iters", Input).value = "40"
         await until(pilot, lambda: screen.draft is not None, "no estimate came")
         assert said(screen).startswith("6 runs, about ")

@@ -183,7 +183,7 @@ class LaunchScreen(Drafted, OwnScreen[str | None]):
         )
         self.q1.desk.ask(
             lambda store: predictions.newest(store, new.name),
-            lambda found: self.app.call_later(self._show_prediction, new.name, found),
+            lambda found: self.app.call_later(self._show_prediction, new.name, found, wish.seeds),
         )
 
     def _diff_shown(self, diff: str, may: bool) -> None:
@@ -211,10 +211,11 @@ class LaunchScreen(Drafted, OwnScreen[str | None]):
                 lambda _: self.app.call_later(self._show_diff, wish),
             )
 
-    def _show_prediction(self, variant: str, record: dict[str, Any] | None) -> None:
+    def _show_prediction(self, variant: str, record: dict[str, Any] | None, seeds: str) -> None:
         if self.is_attached:
             chosen = (self.q1.snapshot.progress.chosen or self.q1.week.default) == variant
-            self.query_one("#prediction", Static).update(prediction_words(record, variant, chosen))
+            words = prediction_words(record, variant, chosen, few=seeds in ("1", "2"))
+            self.query_one("#prediction", Static).update(words)
 
     # ── the estimate, and the start
 

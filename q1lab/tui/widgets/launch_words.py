@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from q1lab.compare.stats import MIN_FOR_VERDICT
 from q1lab.compare.wording import passes
 from q1lab.formats import time_left
 from q1lab.planning import Plan
@@ -12,9 +13,13 @@ from q1lab.planning import Plan
 DIRECTIONS = {"lower": "lower", "higher": "higher", "same": "about the same"}
 
 
-def prediction_words(record: Mapping[str, Any] | None, variant: str, chosen: bool = True) -> str:
+def prediction_words(
+    record: Mapping[str, Any] | None, variant: str, chosen: bool = True, few: bool = False
+) -> str:
     """The prediction in a line, and that it locks; or that there is none. The study screen has a
-    form for the modification that is ``chosen``."""
+    form for the modification that is ``chosen``; a ``few`` pairs give no verdict to score."""
+    if record is None and few:
+        return f"Fewer than {MIN_FOR_VERDICT} pairs give no verdict that scores a prediction."
     if record is None:
         where = "study screen, or " if chosen else ""
         return (
