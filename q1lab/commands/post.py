@@ -270,6 +270,8 @@ def preview_command(
     shared.show(str(target))
     if opens:
         click.launch(str(target))
+    else:
+        shared.remark("a page for your browser; --open opens it")
     return OK
 
 

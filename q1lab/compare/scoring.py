@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -56,6 +57,19 @@ def predicted_difference(predicted: Mapping[str, Any]) -> float | None:
         "higher": None if size is None else abs(float(size)),
         "same": 0.0,
     }.get(str(predicted.get("direction")))
+
+
+SMALL = re.compile(r"^(?:.*\D)?(\d{1,2}|100) *%.*?\b(right|wrong)\b", re.I | re.M)
+"""A small prediction as its learner scored it: ``order of the four, 60%: wrong``."""
+
+
+def small_ones(text: str) -> list[Score]:
+    """The small predictions that are scored in a text, a line each."""
+    found = []
+    for sure, how in SMALL.findall(text):
+        outcome: Outcome = "hit" if how.lower() == "right" else "miss"
+        found.append(Score(outcome, None, None, None, None, int(sure) / 100))
+    return found
 
 
 @dataclass(frozen=True)

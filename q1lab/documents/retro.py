@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from q1lab.compare import wording
-from q1lab.compare.scoring import Score, calibration
+from q1lab.compare.scoring import Score, calibration, small_ones
 from q1lab.compare.stats import MIN_FOR_VERDICT
 from q1lab.documents import comparison_tables, document_data, kpi_sources
 from q1lab.documents.document_data import Answer, next_quarter_of, quarter_of
@@ -111,6 +111,8 @@ class Retro:
     plan: tuple[Answer, ...] = ()
     confidence: tuple[Tick, ...] = ()
     assessment: tuple[Tick, ...] = ()
+    small: tuple[Answer, ...] = ()
+    """The week's small predictions, as the learner scored them."""
     predictions: Md | None = None
     calibration: str = ""
     course: bool = True
@@ -221,11 +223,13 @@ def claims(record: Retro) -> tuple[str, ...]:
     return tuple(filter(None, (*said, record.not_counted)))
 
 
-def calibrated(scores: Sequence[Score]) -> str:
-    """How sure one was, and how often right. A share of one prediction says nothing."""
+def calibrated(scores: Sequence[Score], small: int = 0) -> str:
+    """How sure one was, and how often right; ``small`` of the scores are the learner's own. A share
+    of one prediction says nothing."""
     found = calibration(scores)
     if found.settled != 1:
-        return wording.calibrated(found)
+        own = f" {small} of them are small ones, scored by hand." if small else ""
+        return wording.calibrated(found) + own
     outcome = "right" if found.hits else "wrong"
     tail = f" {found.still_open} still open." if found.still_open else ""
     return (
@@ -256,6 +260,8 @@ def gather(
     # a prediction is of the modification, not of experiments of one seed beside its study
     predicted = [record for study, record in found if len(study.seeds) >= MIN_FOR_VERDICT]
     scores = [record.score for record in predicted if record.score is not None]
+    small = document_data.answers(store, week, "small")
+    small_scores = [one for answer in small for one in small_ones(answer.text)]
     return Retro(
         week=week.label,
         quarter=quarter,
@@ -281,7 +287,8 @@ def gather(
         confidence=_ticks(week, done, "confidence", already),
         assessment=_ticks(week, done, "assessment", already),
         predictions=comparison_tables.predictions_table(predicted),
-        calibration=calibrated(scores),
+        small=small,
+        calibration=calibrated([*scores, *small_scores], len(small_scores)),
         course=week.course,
     )
 

@@ -90,12 +90,30 @@ def asked(
             start_new_session=True,
             pass_fds=[fd],
         )
+        me = threading.get_ident()
+        _asked_by[me] = child
         try:
             yield child
         finally:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(child.pid, signal.SIGKILL)
+            _asked_by.pop(me, None)
+            _kill(child)
             child.wait()
+
+
+_asked_by: dict[int, subprocess.Popen[Any]] = {}
+"""The child that a thread waits for."""
+
+
+def end_what_waits(thread: int) -> None:
+    """End the child that a thread waits for, when nobody wants the answer any more."""
+    child = _asked_by.get(thread)
+    if child is not None:
+        _kill(child)
+
+
+def _kill(child: subprocess.Popen[Any]) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(child.pid, signal.SIGKILL)
 
 
 @contextlib.contextmanager

@@ -728,7 +728,8 @@ def test_the_post(repo: Path, q1lab: Q1lab, fake_trainer: Fake, tmp_path: Path) 
         == f"posts/{path.name}:{text.count(chr(10)) + 2}: 9.8765 is not among the numbers of your runs\n"
     )
     page = tmp_path / "page.html"
-    q1lab("post", "preview", "--no-open", "--out", str(page))
+    _, said = q1lab("post", "preview", "--no-open", "--out", str(page))
+    assert "a page for your browser" in said
     assert "data:image/svg+xml;base64," in page.read_text()
     q1lab("compare")
     q1lab("new", "rope", "--repo", str(tmp_path / "fresh"))

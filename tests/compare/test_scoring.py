@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from q1lab.compare import wording
-from q1lab.compare.scoring import Outcome, Score, calibration, score
+from q1lab.compare.scoring import Outcome, Score, calibration, score, small_ones
 from tests.kit import document_records as records
 
 
@@ -69,3 +71,21 @@ def test_calibration_over_the_weeks() -> None:
     )
     assert "Brier score 0.25" in line
     assert line.endswith("1 still open.")
+
+
+def test_small_predictions_are_scored_together_as_their_learner_scored_them() -> None:
+    text = """order of the four, 60%: wrong
+- parameters of both arms (90 %) Right
+the first loss: 100% sure, right
+(b) of the broken files, 55%, wrong; it was tied
+no number: right
+70%: not yet
+"""
+    found = [(one.outcome, one.confidence) for one in small_ones(text)]
+    assert found == [("miss", 0.6), ("hit", 0.9), ("hit", 1.0), ("miss", 0.55)]
+    assert calibration(small_ones(text)).settled == 4
+
+
+@given(st.text(max_size=300))
+def test_any_text_can_be_looked_at_for_small_predictions(text: str) -> None:
+    assert all(0 <= (one.confidence or 0) <= 1 for one in small_ones(text))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -89,6 +90,33 @@ async def test_start_is_taken_before_the_estimate_and_one_lands_in_the_lab(
         await until(pilot, lambda: isinstance(pilot.app.screen, LabScreen), "it did not start")
         await until(pilot, lambda: "rope-1: 2 of 2 runs have ended" in notices(pilot.app))
     assert studies.load("rope-1").max_iters == 40
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc")
+async def test_steps_that_are_tried_for_another_choice_end_with_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A large preset that one passes over would slow down the next estimate, and the runs."""
+    begun = tmp_path / "pids"
+    probe = tmp_path / "probe.py"
+    probe.write_text(
+        "import os, time\n"
+        f"print(os.getpid(), file=open({str(begun)!r}, 'a'), flush=True)\n"
+        "time.sleep(600)\n"
+    )
+    monkeypatch.setenv("Q1LAB_PROBE", f"{sys.executable} {probe}")
+
+    def pids() -> list[str]:
+        return begun.read_text().split() if begun.exists() else []
+
+    async with app().run_test(size=(100, 30)) as pilot:
+        screen = await open_launch(pilot)
+        await until(pilot, lambda: len(pids()) == 1)
+        screen.query_one("#iters", Input).value = "40"
+        await until(pilot, lambda: len(pids()) == 2)
+        await until(pilot, lambda: not Path(f"/proc/{pids()[0]}").exists())
+        screen.action_back()
+        await until(pilot, lambda: not Path(f"/proc/{pids()[1]}").exists())
 
 
 async def test_the_seeds_that_a_verdict_names_are_planned(

@@ -4,6 +4,7 @@ it."""
 from __future__ import annotations
 
 from pathlib import Path
+from threading import get_ident
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import on
@@ -17,7 +18,7 @@ from q1lab.errors import Problem
 from q1lab.index.store import Store
 from q1lab.journal import evidence, predictions
 from q1lab.model import diffs, learner, parents
-from q1lab.study import kept
+from q1lab.study import children, kept
 from q1lab.study.command import DEFAULT_DATA, Wish
 from q1lab.tui import editing
 from q1lab.tui.background import beside
@@ -64,6 +65,8 @@ class LaunchScreen(Drafted, OwnScreen[str | None]):
         self.draft: Plan | None = None
         self._timer: Timer | None = None
         self._asked = 0
+        self._planner: int | None = None
+        """The thread that plans."""
         self._pair = ""
 
     def compose(self) -> ComposeResult:
@@ -218,12 +221,18 @@ class LaunchScreen(Drafted, OwnScreen[str | None]):
     def _estimate(self, wish: Wish) -> None:
         self._asked += 1
         asked, database = self._asked, self.q1.setup.database
+        self._let_go()
 
         def plan() -> Plan:
             from q1lab import planning
 
-            with Store(database) as store:
-                return planning.plan(wish, store)
+            self._planner = me = get_ident()
+            try:
+                with Store(database) as store:
+                    return planning.plan(wish, store)
+            finally:
+                if self._planner == me:
+                    self._planner = None
 
         beside(
             self,
@@ -231,6 +240,15 @@ class LaunchScreen(Drafted, OwnScreen[str | None]):
             lambda found: self._estimated(asked, wish, found),
             lambda problem: self._estimated(asked, wish, problem),
         )
+
+    def _let_go(self) -> None:
+        """End the steps that are being tried for what the form said before: they would slow down
+        those that are tried now, and the runs."""
+        if self._planner is not None:
+            children.end_what_waits(self._planner)
+
+    def on_unmount(self) -> None:
+        self._let_go()
 
     def _estimated(self, asked: int, wish: Wish, found: Plan | Problem) -> None:
         try:
