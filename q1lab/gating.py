@@ -84,9 +84,9 @@ def budget_of(store: Store, name: str) -> Budget:
     mine = tuple(
         one.study for one in begun if one.study.gate is not None and one.study.gate.budget == name
     )
-    rows = store.db.execute("SELECT study_id, kept FROM gated").fetchall()
-    decided = frozenset(row["study_id"] for row in rows)
-    return Budget(name, mine, frozenset(row["study_id"] for row in rows if row["kept"]), decided)
+    decided = questions.gated(store)
+    kept = frozenset(study_id for study_id, was_kept in decided.items() if was_kept)
+    return Budget(name, mine, kept, frozenset(decided))
 
 
 def losses(study: Study, arm: str, seeds: Sequence[int]) -> list[float]:

@@ -62,6 +62,12 @@ def begun(store: Store) -> tuple[dict[Name, Begun], int]:
     return found, unread
 
 
+def gated(store: Store) -> dict[str, bool]:
+    """The studies that a gate has decided on, and whether it kept what they proposed."""
+    rows = store.db.execute("SELECT study_id, kept FROM gated")
+    return {row["study_id"]: bool(row["kept"]) for row in rows}
+
+
 def now(store: Store) -> str:
     """The time in UTC; where the clock was set back, the latest that is on record of this
     machine."""

@@ -337,7 +337,9 @@ def old_home(home: Path) -> Path:
 
 
 OLD_TABLES = [
-    name for name in journal_tables.OWN_TABLES if name not in ("begun", "deleted", "labels")
+    name
+    for name in journal_tables.OWN_TABLES
+    if name not in ("begun", "deleted", "labels", "gated")
 ]
 
 
