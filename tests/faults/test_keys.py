@@ -32,6 +32,7 @@ from q1lab.tui.app import Q1Lab
 from q1lab.tui.key_bursts import CHOICES, MOVES
 from q1lab.tui.screens import forms, launch_plan, step_actions
 from q1lab.tui.screens.ask import AskScreen
+from q1lab.tui.screens.base import Dialog
 from q1lab.tui.screens.check import CheckScreen
 from q1lab.tui.screens.document import DocumentScreen
 from q1lab.tui.screens.launch import LaunchScreen
@@ -347,6 +348,40 @@ async def test_a_key_that_is_pressed_twice_acts_once(
     twice = await walk(world(), which, 2)
     for key, found in once.items():
         assert twice[key] == found, key
+
+
+PAGES = ("StudyScreen", "LabScreen", "ResultsScreen", "ProgressScreen", "VerdictScreen")
+"""Where dialogs are opened from."""
+
+
+@pytest.mark.parametrize(
+    ("page", "few"),
+    [("StudyScreen", 4), *(pytest.param(page, 1000, marks=LONG) for page in PAGES)],
+)
+async def test_a_key_and_one_more_where_it_opens_a_dialog(
+    page: str, few: int, world: Callable[[], Path]
+) -> None:
+    """The second key comes before the dialog is there: with each key that is bound in it."""
+    repo = world()
+    app = an_app(repo)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await opened(pilot, page, repo)
+        pairs = []
+        for key in bound(app):
+            await opened(pilot, page, repo)
+            before = app.screen
+            if key in before.active_bindings:
+                burst(pilot, *keys(key))
+                await at_rest(pilot)
+            if isinstance(app.screen, Dialog) and app.screen is not before:
+                pairs += [(key, other) for other in ("enter", "escape", *bound(app))]
+        assert pairs
+        for first, second in pairs[:few]:
+            await opened(pilot, page, repo)
+            burst(pilot, *keys(first, second))
+            await at_rest(pilot)
+            assert app.is_running, (first, second)
+            assert not (paths.home() / "app.log").exists(), (first, second)
 
 
 async def test_enter_twice_ends_nothing(world: Callable[[], Path]) -> None:
