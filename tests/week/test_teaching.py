@@ -697,7 +697,7 @@ def test_the_app_can_plan_every_training_of_the_week(week: Week, variant: str) -
 
 VERBS = (
     "Answer Add Bring Check Choose Commit Compare Compute Count Cut Derive Differentiate Draft Edit Fill Find "
-    "Guess Judge List Log Look Make Merge Name Pool Predict Print Publish Put Read Record Refresh Say Tell Evaluate See Share Skim "
+    "Guess Judge List Log Look Make Merge Name Pool Predict Print Publish Put Read Record Refresh Say Tell Evaluate Score See Share Skim "
     "State Tag Take Tick Train Walk Work Write Is Enter Redraw Mark Open"
 )  # fmt: skip
 
