@@ -57,6 +57,7 @@ class Q1Lab(TimedApp):
     BINDINGS: ClassVar[list[BindingType]] = [
         *keys.bindings("app"),
         Binding("ctrl+c", "end", show=False, system=True),
+        Binding("ctrl+q", "end", show=False, system=True, priority=True),  # Textual's would not ask
     ]
     MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {
         "study": _page("study", "StudyScreen"),

@@ -161,10 +161,11 @@ async def test_leaving_asks_while_the_timer_runs(keys: tuple[str, ...]) -> None:
             await until(pilot, lambda: not app.is_running)
 
 
-async def test_leaving_asks_while_a_draft_is_open() -> None:
+@pytest.mark.parametrize("key", ["q", "ctrl+q"])
+async def test_leaving_asks_while_a_draft_is_open(key: str) -> None:
     async with running(size=(100, 30)) as (app, pilot):
         app.drafts["A new study"] = {"seeds": "5"}
-        await pilot.press("q")
+        await pilot.press(key)
         await until(pilot, lambda: isinstance(app.screen, AskScreen))
         assert "A new study is a draft, and it is lost." in words(app)
 
