@@ -428,7 +428,7 @@ class Output:
                 break
             if not block:
                 if not whole:
-                    time.sleep(wait)  # it closed its output and goes on
+                    time.sleep(min(wait, 0.02))  # it ends, or closed its output and goes on
                 break
             if self.kept < LOG_MOST:
                 self.log.write(block)

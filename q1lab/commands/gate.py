@@ -16,6 +16,7 @@ from q1lab.files import expanded
 from q1lab.formats import plural
 from q1lab.study import launch
 from q1lab.study.command import Wish
+from q1lab.study.liveness import is_alive
 from q1lab.study.studies import Study
 
 
@@ -69,7 +70,8 @@ def gate(
 
         def train(study: Study, what: str) -> None:
             tell(f"{study.id}: {study.variant} against {study.baseline}, {what}", as_json)
-            launch.start(study)
+            if not is_alive(study.files):  # else its runner outlived who began it
+                launch.start(study)
             try:
                 watch(store, study, quiet=True)
             except KeyboardInterrupt:

@@ -786,7 +786,7 @@ def many_passes(many: float | None) -> str:
     if many is None or many <= MANY_PASSES:
         return ""
     return (
-        f"a run reads its text in {passes(many)}; from about {MANY_PASSES} on a model can learn it "
+        f"a run reads its text in {passes(many)}; in more than {MANY_PASSES} a model can learn it "
         "by heart, so look at where the val loss is lowest"
     )
 

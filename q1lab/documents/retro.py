@@ -241,8 +241,15 @@ def calibrated(scores: Sequence[Score], small: int = 0) -> str:
 def ticked_in(body: bytes) -> frozenset[str]:
     """Titles of the boxes that are ticked in a document's region: a tick made in the file
     counts."""
-    box = r"^[ \t]*[-*+] \[[xX]\] (.+?)(?: \((?:shown: .+|self-declared)\))?[ \t]*$"
-    return frozenset(re.findall(box, body.decode(errors="replace"), re.MULTILINE))
+    found = re.findall(r"^[ \t]*[-*+] \[[xX]\] (.+)$", body.decode(errors="replace"), re.MULTILINE)
+    return frozenset(_without_proof(title.rstrip()) for title in found)
+
+
+def _without_proof(box: str) -> str:
+    """A box's title without what stands behind it: who says that it is true."""
+    if box.endswith(")"):
+        box = box.removesuffix(" (self-declared)").rpartition(" (shown: ")[0] or box
+    return box.removesuffix(" (self-declared)")
 
 
 def gather(

@@ -22,7 +22,7 @@ from tests.kit import hostile
 from tests.kit.commands import q1lab
 from tests.kit.faults import figures
 
-SHORT, LONG = 60, 3000
+SHORT, LONG = 40, 3000
 """Examples of each kind with the other tests, and by `make faults`."""
 
 

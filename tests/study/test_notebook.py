@@ -338,6 +338,7 @@ def test_a_machine_that_lacks_the_device_says_so(
     assert "failed planned for cuda fp16: no cuda device here; there is: cpu" in done.stdout
 
 
+@pytest.mark.long  # as a study of two files, which CI trains
 def test_a_study_of_a_file_against_itself_draws_with_other_seeds_there_too(tmp_path: Path) -> None:
     """What an arm draws with is in the plan; what comes back has the names that the plan has."""
     engine = ("--engine", "notebook", "--device", "cpu")

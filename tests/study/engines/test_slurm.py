@@ -87,6 +87,7 @@ def test_a_planned_range_goes_on_by_the_same_command() -> None:
     assert lost_and_doubled(study) == (1, 0, 0)
 
 
+@pytest.mark.long  # as a range, which CI tries
 def test_a_sweep_trains_its_baseline_once() -> None:
     """Two modifications, declared together: the second takes over the first one's baseline."""
     asked = ("run", "rope", "swiglu", "--seeds", "3", *SLURM[2:], "--json")
@@ -129,7 +130,7 @@ def read(file: Path) -> bytes:
     return file.read_bytes() if file.is_file() else b""
 
 
-@pytest.mark.long  # as a sweep, which CI tries
+@pytest.mark.long  # as a range, which CI tries
 def test_a_ladder_trains_each_of_its_values() -> None:
     """The same at several values of a hyperparameter: each of them is an array of its own."""
     ladder(*SLURM)
@@ -180,6 +181,7 @@ def test_a_busy_queue_is_no_error(cluster: kit.Slurm, monkeypatch: pytest.Monkey
     assert json.loads(done.stdout)["complete"]
 
 
+@pytest.mark.long  # a busy queue, which CI tries, is waited for in the same way
 def test_a_drained_node_is_waited_for(cluster: kit.Slurm) -> None:
     """What runs there ends there; what waits says why, and trains when the node is back."""
 
