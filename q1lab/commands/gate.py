@@ -13,7 +13,7 @@ from q1lab.commands._store import opened
 from q1lab.commands.live import watch
 from q1lab.errors import GATE_STATUS, Problem
 from q1lab.files import expanded
-from q1lab.formats import plural
+from q1lab.formats import plural, signed
 from q1lab.study import launch
 from q1lab.study.command import Wish
 from q1lab.study.liveness import is_alive
@@ -85,10 +85,10 @@ def gate(
         looks = found.facts["looks"]
         click.echo(f"{names[0]}: {found.words}")
         if "difference" in found.facts:
+            difference, bound = (signed(found.facts[key], 4) for key in ("difference", "bound"))
             click.echo(
-                f"difference {found.facts['difference']:+.4g} over {found.facts['pairs']} pairs, "
-                f"at least {found.facts['bound']:+.4g} on the safe side "
-                f"(one-sided, {found.facts['level']:.2%})"
+                f"difference {difference} over {found.facts['pairs']} pairs; a one-sided "
+                f"{found.facts['level']:.2%} interval ends at {bound}"
             )
         click.echo(
             f"budget {budget}: {looks['used']} of {looks['of']} looks spent; "
