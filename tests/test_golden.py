@@ -82,6 +82,7 @@ VOLATILE = [
     (r"\b(?=[0-9]*[a-f])[0-9a-f]{7,64}\b", "<hash>"),
     (r"\b2\d\d\d-\d\d-\d\d\b", "<date>"),
     (r"\b\d+(\.\d+)? (kB|KB|MB|GB|bytes)", "<size>"),
+    (r'"python": "3\.[0-9.]+"', '"python": "<version>"'),
     (r'"(seconds|tok_per_s|wall_s|bytes)": [0-9.e-]+', r'"\1": <n>'),
     # how long stand-ins took: too short for an interval on a fast machine
     (r',\s*"wall_s": {\s*"low": [-0-9.e]+,\s*"high": [-0-9.e]+\s*}', ""),

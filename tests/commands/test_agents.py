@@ -18,7 +18,7 @@ from q1lab.index import journal, learner_tables
 from q1lab.index.store import Store
 from q1lab.journal import papers
 from tests.kit.commands import commands, q1lab
-from tests.kit.repos import begun
+from tests.kit.repos import begun, of_its_own
 
 PREDICTION = ["rope", "--direction", "lower", "--size", "0.02", "--matters", "0.01", "--sure", "70"]
 
@@ -203,6 +203,7 @@ def test_an_agent_leaves_to_the_learner_what_is_theirs(
 def test_a_box_of_the_roadmap_is_theirs_too(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    of_its_own(tmp_path, monkeypatch)
     root = begun(tmp_path / "repo")
     file = root / "AI_EXPERT_ROADMAP.md"
     file.write_text("# M03-W04\n\n- [ ] Read\n")
