@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,8 +22,9 @@ from tests.kit import document_records as records
 
 
 @pytest.fixture
-def store(home: Path) -> Store:
-    return Store(home / "q1lab.db")
+def store(home: Path) -> Iterator[Store]:
+    with Store(home / "q1lab.db") as opened:
+        yield opened
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@ on."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,8 +21,9 @@ WEEK = "M01-W01"
 
 
 @pytest.fixture
-def store(home: Path) -> Store:
-    return Store(home / "q1lab.db")
+def store(home: Path) -> Iterator[Store]:
+    with Store(home / "q1lab.db") as opened:
+        yield opened
 
 
 @pytest.fixture
