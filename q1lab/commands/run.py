@@ -96,6 +96,8 @@ def run(
     """
     given = [name for one in variant for name in _split(one)]
     own = _loop(given, command_, arms, metric=metric, better=better, pattern=pattern, smoke=smoke)
+    if own is not None and asked["baseline"]:
+        raise Problem("--baseline is for model files; of --arm the first, or baseline, is it")
     if own is not None:
         asked["baseline"], given = own.arms
     elif not given:
@@ -115,9 +117,12 @@ def run(
         if len(given) == 1 and _names_a_series(given[0]):
             return _finish_series(store, given[0], as_json)
         if len(given) == 1 and own is None and (named := _named(given[0])) is not None:
-            wish = command.of_study(named)
-            if asked["seeds"] != "3":
-                wish = replace(wish, seeds=asked["seeds"])
+            plain = Wish(given[0])
+            if replace(wish, seeds=plain.seeds) != plain:
+                raise Problem(f"{named.id} says what it trains: leave all options but --seeds out")
+            seeds, wish = wish.seeds, command.of_study(named)
+            if seeds != plain.seeds:
+                wish = replace(wish, seeds=seeds)
         looked_at = "the model files" if wish.loop is None else "the command"
         tell(f"Looking at {looked_at} and this machine …", as_json)
         if tune:

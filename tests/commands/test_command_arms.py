@@ -60,6 +60,8 @@ def test_from_a_clean_folder_to_a_verdict(folder: Path) -> None:
     again = told(*FAST, "--seeds", "4", "--smoke", "--steps=2")
     assert again == found == told("run", "fast-1")
     assert studies.ids() == ["fast-1"]
+    refused = q1lab("run", "fast-1", "--preset", "gpu", code=2).stderr
+    assert "fast-1 says what it trains: leave all options but --seeds out" in refused
 
 
 def test_a_metric_that_is_better_when_it_is_higher() -> None:
@@ -170,6 +172,10 @@ def test_a_seed_in_the_environment_has_to_be_proved() -> None:
         (("--command", "true", *ARMS, "--metric-pattern", "x"), "needs a group for the number"),
         (("--command", "true", "--arm", "a=", "--arm", "b= ", "--metric", "m"), "the same command"),
         (("rope", "--metric", "m"), "go with --command"),
+        (
+            ("--command", "true", *ARMS, "--metric", "m", "--baseline", "x"),
+            "--baseline is for model",
+        ),
         (("rope", "--command", "true", *ARMS, "--metric", "m"), "the arms are named by --arm"),
         ((), "give a VARIANT, such as rope, or a --command"),
         (("--command", "true", *ARMS, "--metric", "m", "--preset", "cpu"), "--preset is for"),
