@@ -34,12 +34,12 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from labs import report
-from labs.sharing import engine_options, holding, leash, take
+from labs.sharing import engine_options, holding, leash, planned, take
 
 FINAL = ("finished", "diverged")
 FIRST = 8
@@ -54,7 +54,6 @@ LOG_MOST = 16 << 20
 """Bytes of output that are kept."""
 LINE_MOST = 4096
 """Characters of a line that are looked at."""
-SOURCES = ("file", "lines", "pattern")
 
 PATTERNS = {
     "nanogpt": r"step (?P<step>\d+): train loss (?P<train>\S+), val loss (?P<value>\S+)",
@@ -94,12 +93,10 @@ def main(argv: list[str] | None = None) -> int:
     os.umask(0o077)
     plan = json.loads((args.study / "study.json").read_text())
     failed = False
-    for arm, seed in runs_of(plan):
+    for arm, seed in planned(plan, args.only):
         folder = args.study / "runs" / f"{arm}-seed{seed}"
         if stop_asked:
             return 0
-        if args.only not in (None, folder.name):
-            continue
         if report.state(report.read(folder / "events.jsonl")) in FINAL or not (
             args.only or take(args.study / "claims" / f"{args.launch}-{folder.name}")
         ):
@@ -107,16 +104,6 @@ def main(argv: list[str] | None = None) -> int:
         with holding(folder / "lock"):
             failed = attempt(plan, arm, seed, folder, args.attempt) == "failed" or failed
     return 1 if failed else 0
-
-
-def runs_of(plan: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
-    """(arm, seed) in the order of the plan; of a gate's those that are to train."""
-    cells = plan.get("gate", {}).get("cells")
-    for batch in plan["looks"]:
-        for seed in batch:
-            for arm in ("baseline", "modified"):
-                if cells is None or f"{arm}-seed{seed}" in cells:
-                    yield arm, seed
 
 
 def attempt(

@@ -9,8 +9,21 @@ import fcntl
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePath
+from typing import Any
+
+
+def planned(plan: Mapping[str, Any], only: str | None = None) -> list[tuple[str, int]]:
+    """(arm, seed) of the runs that a plan is to train, in its order; ``only`` that one."""
+    cells = plan.get("gate", {}).get("cells")  # of a proposal to a gate: not the whole grid
+    return [
+        (arm, seed)
+        for look in plan["looks"]
+        for seed in look
+        for arm in ("baseline", "modified")
+        if only in (None, name := f"{arm}-seed{seed}") and (cells is None or name in cells)
+    ]
 
 
 def take(claim: Path) -> bool:

@@ -33,7 +33,7 @@ import torch
 from torch import Tensor, nn
 
 from labs import checkpoint, data, devices, flat, keyed, loading, report
-from labs.sharing import engine_options, holding, inside, leash, output_to, take
+from labs.sharing import engine_options, holding, inside, leash, output_to, planned, take
 
 FINAL = ("finished", "diverged")
 FIRST = 8
@@ -78,13 +78,7 @@ def main(argv: list[str] | None = None) -> int:
         )
 
     failed = False
-    runs = [
-        (arm, seed)
-        for look in plan["looks"]
-        for seed in look
-        for arm in ("baseline", "modified")
-        if args.only in (None, f"{arm}-seed{seed}")
-    ]
+    runs = planned(plan, args.only)
     if not runs:
         parser.error(f"--only {args.only}: the plan has no such run")
     for arm, seed in runs:

@@ -92,12 +92,11 @@ def budget_of(store: Store, name: str) -> Budget:
 def losses(study: Study, arm: str, seeds: Sequence[int]) -> list[float]:
     """The final losses of an arm's finished runs at these seeds, lower is better."""
     assert study.loop is not None
-    sign = -1.0 if study.loop.better == "higher" else 1.0
     found = []
     for seed in seeds:
         event = last_event(study.files.run(run_name(arm, seed)).events)
         if event is not None and event.get("state") == State.FINISHED:
-            found.append(sign * float(event["val_loss"]))
+            found.append(study.loop.sign * float(event["val_loss"]))
     return found
 
 
@@ -274,8 +273,8 @@ class _Proposal:
     def _decided(self, judged: gate.Judged) -> Outcome:
         kept, found = judged.kept, judged.decision
         facts: dict[str, Any] = {"why": judged.why}
-        if found is not None:
-            sign = -1.0 if self.study.loop and self.study.loop.better == "higher" else 1.0
+        if found is not None and self.study.loop is not None:
+            sign = self.study.loop.sign
             facts |= {
                 "difference": sign * found.difference,
                 "bound": sign * found.at_most,

@@ -56,6 +56,11 @@ class Loop:
     looked."""
 
     @property
+    def sign(self) -> float:
+        """What makes of the metric a number of which lower is better."""
+        return -1.0 if self.better == "higher" else 1.0
+
+    @property
     def arms(self) -> tuple[str, list[str]]:
         """The baseline's name, and those of the others."""
         first = BASELINE if BASELINE in self.args else next(iter(self.args))
