@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import os
+import platform
+import re
 import shutil
 import sys
 import time
@@ -59,6 +62,25 @@ def choose_dtype(wanted: str, device: str) -> str:
     if device == "cpu":
         return "bf16" if cpu_bf16() else "fp32"
     return "fp32"
+
+
+def processor() -> str:
+    """The processor's name and the instructions that matrix products use: where both are the same,
+    so are a run's bits (with equal PyTorch and number of threads)."""
+    import torch.backends.cpu
+
+    text = ""
+    with contextlib.suppress(OSError):
+        text = Path("/proc/cpuinfo").read_text()[:20000]
+    named = re.search(r"model name\s*: (.*)", text)
+    flags = [flag for flag in ("avx512_bf16", "avx512_vnni", "amx_bf16") if f" {flag}" in text]
+    capped = os.environ.get("ONEDNN_MAX_CPU_ISA", "")
+    found = [
+        torch.backends.cpu.get_cpu_capability(),
+        *flags,
+        *([f"up to {capped}"] if capped else []),
+    ]
+    return f"{named[1] if named else platform.machine()}: {' '.join(found)}"
 
 
 def cpu_bf16() -> bool:

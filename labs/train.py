@@ -230,6 +230,7 @@ def train(
         config=cfg,
         n_params=n_params,
         device=plan["device"],
+        processor=devices.processor(),
         dtype=plan["dtype"],
         threads=torch.get_num_threads(),
         torch=torch.__version__,

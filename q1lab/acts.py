@@ -93,6 +93,7 @@ _EVERY = (
         STUDIES,
         commits=True,
     ),
+    Act("verify", "Check a study that somebody else gives you.", STUDIES),
     Act(
         "export",
         "Studies as JSON, CSV, SVG or PNG.",

@@ -30,6 +30,18 @@ GATE_STATUSES = {
 }
 """Those of `q1lab gate`, whose answer is its status."""
 
+REFUSED_BUNDLE, NOT_CHECKED = 20, 21
+
+VERIFY_STATUSES = {
+    OK: "verified",
+    FAILED: "no bundle",
+    USAGE: "usage",
+    REFUSED_BUNDLE: "refused",
+    NOT_CHECKED: "could not be checked whole",
+    INTERRUPTED: "interrupted",
+}
+"""Those of `q1lab verify`."""
+
 
 def _listed(statuses: Mapping[int, str]) -> str:
     return "Exit status: " + ", ".join(f"{code} {what}" for code, what in statuses.items()) + "."
@@ -38,6 +50,7 @@ def _listed(statuses: Mapping[int, str]) -> str:
 EXIT_STATUS = _listed(STATUSES)
 """The table as help texts print it."""
 GATE_STATUS = _listed(GATE_STATUSES)
+VERIFY_STATUS = _listed(VERIFY_STATUSES)
 
 NOTICES: list[str] = []
 """What a person should know though it stopped nothing, a line each; the command line says it at the

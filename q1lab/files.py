@@ -369,6 +369,13 @@ def sha256_text(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def sha256_json(value: Any) -> str:
+    """Hex SHA-256 of a value's JSON, with sorted keys and nothing but ASCII."""
+    import json
+
+    return sha256_text(json.dumps(value, sort_keys=True, separators=(",", ":")))
+
+
 # ── locks
 # An flock belongs to the open file description: it is inherited by children that are handed the
 # descriptor and is free exactly when all of them are gone, killed or not. That is how q1lab knows

@@ -12,7 +12,6 @@ import os
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from q1lab import loops, paths, planning
@@ -319,16 +318,6 @@ class _Proposal:
 
 def _number(study: Study) -> int:
     return 0 if study.gate is None else study.gate.proposal
-
-
-def loop_of(file: Path | None, words: str | None, arms: Sequence[str], more: Any) -> Loop:
-    """The command whose arm is proposed: typed, or that of a study.toml with the arms that were
-    typed beside."""
-    from q1lab.study import loop
-
-    if words is not None:
-        return loop.of_arms(words, arms, **more)
-    return loop.read(file or Path("study.toml"), loop.arms_of(arms))
 
 
 def as_line(found: Outcome) -> str:

@@ -282,6 +282,19 @@ class Repository:
         for blob in dict.fromkeys(re.findall(r":\d+ 100(?:644|755) [0-9a-f]+ ([0-9a-f]+) ", out)):
             yield os.fsencode(self._must("cat-file", "blob", blob))
 
+    def commits_saying(self, words: str) -> list[tuple[str, str]]:
+        """(name, message) of the commits of all branches whose message holds ``words``, newest
+        first."""
+        how = ("--all", "--fixed-strings", f"--grep={words}", "--format=%H%n%B", "-z")
+        code, out, _ = self._git("log", *how)
+        found = (one.partition("\n") for one in out.split("\0") if one)
+        return [(name, message) for name, _, message in found] if code == 0 else []
+
+    def content_at(self, commit: str, path: Path) -> bytes | None:
+        """What a commit has of ``path``; None where it has nothing there."""
+        code, out, _ = self._git("cat-file", "blob", f"{commit}:{self._relative(path)}")
+        return os.fsencode(out) if code == 0 else None
+
     def web_url(self) -> str | None:
         """The address of ``origin`` for a browser, without credentials; None without a public
         remote."""

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 from collections.abc import Callable
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar, cast
 
 import click
+
+from q1lab.errors import Problem
+from q1lab.files import expanded
+from q1lab.study import loop as loops
+from q1lab.study.loop import Loop
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -137,8 +146,44 @@ OF_A_COMMAND = (
 """The options of a command that trains, in the place of q1lab's own loop."""
 
 
+@dataclass(frozen=True)
+class OwnCommand:
+    """The values of ``OF_A_COMMAND``."""
+
+    command_: str | None
+    arms: tuple[str, ...]
+    metric: str | None
+    better: str | None
+    pattern: str | None
+    smoke: str | None
+
+    def loop(self, file: Path | None) -> Loop | None:
+        """The command that is to train: as typed, or that of a study.toml with the arms that were
+        typed beside; None where there is neither. Problem for what goes with another."""
+        names = ("metric", "better", "pattern", "smoke")
+        more = {name: getattr(self, name) for name in names}
+        if self.command_ is not None:
+            if file is not None:
+                raise Problem(f"{file}: leave it out, or --command; each names the arms")
+            return loops.of_arms(self.command_, self.arms, **more)
+        if any(value is not None for value in more.values()):
+            raise Problem("--metric, --better, --metric-pattern and --smoke go with --command")
+        if file is not None:
+            return loops.read(expanded(file), loops.arms_of(self.arms))
+        if self.arms:
+            raise Problem("--arm goes with --command, or with a study.toml")
+        return None
+
+
 def by_command(function: F) -> F:
-    """Put ``OF_A_COMMAND`` on a command."""
+    """Put ``OF_A_COMMAND`` on a command, which gets their values as one ``own: OwnCommand``."""
+
+    @functools.wraps(function)
+    def gathered(**values: Any) -> Any:
+        names = [item.name for item in dataclasses.fields(OwnCommand)]
+        own = OwnCommand(**{name: values.pop(name) for name in names})
+        return function(own=own, **values)
+
     for option in reversed(OF_A_COMMAND):
-        function = option(function)
-    return function
+        option(gathered)
+    return cast("F", gathered)

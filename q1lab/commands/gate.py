@@ -8,13 +8,13 @@ import click
 
 from q1lab import gating
 from q1lab.commands._output import tell
-from q1lab.commands._run_options import by_command
+from q1lab.commands._run_options import OwnCommand, by_command
 from q1lab.commands._store import opened
 from q1lab.commands.live import watch
 from q1lab.errors import GATE_STATUS, Problem
-from q1lab.files import expanded
 from q1lab.formats import plural, signed
 from q1lab.study import launch
+from q1lab.study import loop as loops
 from q1lab.study.command import Wish
 from q1lab.study.liveness import is_alive
 from q1lab.study.studies import Study
@@ -39,12 +39,7 @@ Examples:
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as one line of JSON.")
 def gate(
     file: Path | None,
-    command_: str | None,
-    arms: tuple[str, ...],
-    metric: str | None,
-    better: str | None,
-    pattern: str | None,
-    smoke: str | None,
+    own: OwnCommand,
     budget: str,
     max_cost: int | None,
     jobs: int | None,
@@ -58,11 +53,9 @@ def gate(
     baseline. In at most 5 of 100 budgets anything is kept that did nothing, whatever is
     proposed. Losses are shown once a look has decided. The same command again goes on.
     """
-    more = {"metric": metric, "better": better, "pattern": pattern, "smoke": smoke}
-    if command_ is None and any(value is not None for value in more.values()):
-        raise Problem("--metric, --better, --metric-pattern and --smoke go with --command")
-    loop = gating.loop_of(file and expanded(file), command_, arms, more)
-    names = [item.partition("=")[0] for item in arms if item.partition("=")[0] in loop.arms[1]]
+    loop = own.loop(Path("study.toml") if file is None and own.command_ is None else file)
+    assert loop is not None
+    names = [name for name in loops.arms_of(own.arms) if name in loop.arms[1]]
     if len(names) != 1:
         raise Problem(f"a gate takes one proposal; here are {', '.join(names) or 'none'} (--arm)")
     how = Wish(names[0], jobs=jobs, engine=engine)

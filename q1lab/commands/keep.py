@@ -30,4 +30,6 @@ def keep(study: str | None, how: shared.Writing, as_json: bool) -> int:
     chosen = studies.load(study or studies.latest())
     root, found = shared.repository(how)
     with opened() as store:
-        return shared.carry_out(proposals.keep(chosen, root, found), store, how, as_json=as_json)
+        return shared.carry_out(
+            proposals.keep(store, chosen, root, found), store, how, as_json=as_json
+        )

@@ -13,20 +13,18 @@ import click
 
 from q1lab import declaring, planning
 from q1lab.commands._output import print_json, say, tell
-from q1lab.commands._run_options import asking, by_command
+from q1lab.commands._run_options import OwnCommand, asking, by_command
 from q1lab.commands._store import opened
 from q1lab.commands.live import watch
 from q1lab.compare import wording
 from q1lab.declaring import Declared
 from q1lab.errors import EXIT_STATUS, FAILED, INTERRUPTED, OK, UNFINISHED, Problem
-from q1lab.files import expanded
 from q1lab.formats import duration
 from q1lab.index import ingest, view
 from q1lab.index.store import Store
-from q1lab.study import command, kept, launch, loop, series, studies, turns, variants
+from q1lab.study import command, kept, launch, series, studies, turns, variants
 from q1lab.study.command import Wish
 from q1lab.study.engines.choice import by_hand
-from q1lab.study.loop import Loop
 from q1lab.study.states import ENDED, State
 from q1lab.study.studies import Study
 
@@ -72,12 +70,7 @@ def run(
     tune: str | None,
     detach: bool,
     as_json: bool,
-    command_: str | None,
-    arms: tuple[str, ...],
-    metric: str | None,
-    better: str | None,
-    pattern: str | None,
-    smoke: str | None,
+    own: OwnCommand,
     **asked: Any,
 ) -> int:
     """Train VARIANT against a baseline over seeds, then compare.
@@ -95,11 +88,14 @@ def run(
     a sweep, or of an axis (--over), its table is printed again.
     """
     given = [name for one in variant for name in _split(one)]
-    own = _loop(given, command_, arms, metric=metric, better=better, pattern=pattern, smoke=smoke)
-    if own is not None and asked["baseline"]:
+    toml = len(given) == 1 and given[0].endswith(".toml")
+    loop = own.loop(Path(given[0]) if toml else None)
+    if loop is not None and given and not toml:
+        raise Problem(f"{given[0]}: with --command the arms are named by --arm, not by VARIANT")
+    if loop is not None and asked["baseline"]:
         raise Problem("--baseline is for model files; of --arm the first, or baseline, is it")
-    if own is not None:
-        asked["baseline"], given = own.arms
+    if loop is not None:
+        asked["baseline"], given = loop.arms
     elif not given:
         raise Problem("give a VARIANT, such as rope, or a --command")
     if len(given) > 1 and (over or tune):
@@ -109,14 +105,14 @@ def run(
         raise Problem(
             f"--tune with {other}: the study is planned when tuning is done; leave one out"
         )
-    wish = command.wish_of(variant=given[0], loop=own, **asked)
+    wish = command.wish_of(variant=given[0], loop=loop, **asked)
     # the quick questions first
     _ = command.parse_range(wish.seeds) or command.parse_seeds(wish.seeds)
     axis = declaring.parse_axis(over) if over else None
     with opened() as store:
         if len(given) == 1 and _names_a_series(given[0]):
             return _finish_series(store, given[0], as_json)
-        if len(given) == 1 and own is None and (named := _named(given[0])) is not None:
+        if len(given) == 1 and loop is None and (named := _named(given[0])) is not None:
             plain = Wish(given[0])
             if replace(wish, seeds=plain.seeds) != plain:
                 raise Problem(f"{named.id} says what it trains: leave all options but --seeds out")
@@ -158,20 +154,6 @@ def run(
         if plan.kept is not None:
             tell(kept.outcome(plan.kept, study), False)
         return status
-
-
-def _loop(
-    given: Sequence[str], words: str | None, arms: tuple[str, ...], **more: str | None
-) -> Loop | None:
-    """The command that is to train, as typed or in a study.toml; None for a model file."""
-    file = given[0] if len(given) == 1 and given[0].endswith(".toml") else None
-    if words is None and (arms or any(value is not None for value in more.values())):
-        raise Problem("--arm, --metric, --better, --metric-pattern and --smoke go with --command")
-    if words is not None and given:
-        raise Problem(f"{given[0]}: with --command the arms are named by --arm, not by VARIANT")
-    if words is not None:
-        return loop.of_arms(words, arms, **more)
-    return None if file is None else loop.read(expanded(file))
 
 
 def _named(given: str) -> Study | None:

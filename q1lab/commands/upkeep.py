@@ -13,6 +13,7 @@ import click
 from q1lab import formats, paths
 from q1lab.commands import _documents as shared
 from q1lab.commands._store import opened
+from q1lab.compare import claim
 from q1lab.errors import OK, Problem
 from q1lab.files import plain
 from q1lab.index import labels, questions, upkeep
@@ -202,8 +203,9 @@ def archive(study: str, output: Path | None) -> int:
         raise Problem(f"--output {target}: an archive is a zip; give a name that ends in .zip")
     with opened() as store:
         noted = labels.read(store, study)
+        evidence = claim.evidence(store, studies.load(study))
     made = asdict(noted) if noted != labels.Labels() else {}
-    size = bundle.pack(study, target, made)
+    size = bundle.pack(study, target, made, evidence)
     click.echo(plain(f"wrote {target} ({formats.size(size)}); `q1lab restore` brings it back"))
     return OK
 

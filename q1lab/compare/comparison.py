@@ -455,7 +455,7 @@ def _counted(
     return [row for row in rows if row["seed"] in seeds], over is not None
 
 
-CONDITIONS = ("device", "dtype", "torch", "trainer", "threads", "learning_rate")
+CONDITIONS = ("device", "processor", "dtype", "torch", "trainer", "threads", "learning_rate")
 """What may change a val loss besides the model file; each must be the same in every run."""
 
 

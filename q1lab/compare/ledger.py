@@ -117,7 +117,7 @@ def asked_of(store: Store, study: Study) -> Asked:
     askings = home.askings(entry)
     mine, picks = askings.get(entry), home.picks(entry)
     alpha = mine.looks[-1][1] if mine is not None else home.next_alpha(entry)
-    first, spent = _spends(study, later=False), alpha
+    first, spent = spends(study), alpha
     if (planned := study.range) is not None:
         spent = looks.any_claim(_all_looks(planned))
     return Asked(
@@ -142,7 +142,7 @@ def may_spend(store: Store, draft: Study) -> float:
 def is_later(store: Store, draft: Study) -> bool:
     """Whether the question of a study that is being planned has been asked before, by a study that
     was not declared together with it."""
-    return may_spend(store, draft) < _spends(draft, later=False)
+    return may_spend(store, draft) < spends(draft)
 
 
 def seen_before(store: Store, study: Study, when: str) -> str | None:
@@ -358,7 +358,7 @@ class _Home:
         if planned is not None:
             return planned.alpha
         before = next(before for one, before, _ in self._walk(self._asks(entry)) if one is entry)
-        return _spends(entry.study, before > 0 or self.picks(entry).pays)
+        return spends(entry.study, later=before > 0 or self.picks(entry).pays)
 
     def _walk(self, entries: Sequence[_Entry]) -> list[tuple[_Entry, int, Asking]]:
         """Each study of a question with how many looks came before it. Studies that were declared
@@ -638,7 +638,7 @@ def _looks(entry: _Entry, later: bool) -> tuple[tuple[int, float], ...]:
     sizes = [size for size in sizes if size >= MIN_FOR_VERDICT] or [
         MIN_FOR_VERDICT for size in sizes[-1:] if size > 1
     ]
-    return tuple((size, _spends(study, later or at > 0)) for at, size in enumerate(sizes))
+    return tuple((size, spends(study, later=later or at > 0)) for at, size in enumerate(sizes))
 
 
 def _all_looks(planned: ranges.Range) -> list[tuple[int, float]]:
@@ -655,7 +655,7 @@ def _series_id(study: Study) -> str:
     return "" if mine is None else mine.id
 
 
-def _spends(study: Study, later: bool) -> float:
+def spends(study: Study, *, later: bool = False) -> float:
     """α of a look outside a planned range, of a series its share; all looks of a range together
     spend it."""
     mine = study.series

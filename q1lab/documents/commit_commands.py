@@ -61,7 +61,7 @@ def of_command(argv: Sequence[str], store: Store, week: Week, folder: Path) -> C
 
 
 def _keep(store: Store, week: Week, root: Path, repo: Repository | None, **given: Any) -> Change:
-    return proposals.keep(studies.load(given.get("study") or studies.latest()), root, repo)
+    return proposals.keep(store, studies.load(given.get("study") or studies.latest()), root, repo)
 
 
 def _new(store: Store, week: Week, root: Path, repo: Repository | None, **given: Any) -> Change:

@@ -21,6 +21,7 @@ from q1lab.documents.reproduce import Reproduction
 from q1lab.documents.templates import Rendered, render
 from q1lab.errors import Problem
 from q1lab.files import read_text
+from q1lab.index import questions
 from q1lab.index.store import Store
 from q1lab.journal import evidence, predictions
 from q1lab.model import diffs, parents
@@ -172,7 +173,7 @@ def gather(
         withheld=withheld,
         diff_lines={"added": added, "removed": removed},
         study=document_data.study_facts(study, record) if study and record else None,
-        reproduce=_reproduction(study, root, keeps) if study else None,
+        reproduce=_reproduction(store, study, root, keeps) if study else None,
         other_studies=comparison_tables.studies_table([item for _, item in found])
         if len(found) > 1
         else None,
@@ -180,9 +181,12 @@ def gather(
     )
 
 
-def _reproduction(study: Study, root: Path | None, keeps: Collection[str]) -> Reproduction:
+def _reproduction(
+    store: Store, study: Study, root: Path | None, keeps: Collection[str]
+) -> Reproduction:
     held = root is not None and (study.id in keeps or reproduce.stands(study, root))
-    return reproduce.told(study, root, keeps=held)
+    link = questions.link_of(questions.chain(store, study))
+    return replace(reproduce.told(study, root, keeps=held), journal=link)
 
 
 def _file_name(origin: str) -> str:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from itertools import starmap
 from pathlib import Path
 
+from q1lab.compare import claim
 from q1lab.documents import modification as modifications
 from q1lab.documents import post as posts
 from q1lab.documents import reproduce
@@ -22,7 +23,7 @@ from q1lab.documents.document_data import quarter_of
 from q1lab.documents.regions import find, unified
 from q1lab.errors import Problem
 from q1lab.files import utc_now
-from q1lab.index import journal, learner_tables
+from q1lab.index import journal, learner_tables, questions
 from q1lab.index.store import Store
 from q1lab.journal import choice, evidence, predictions
 from q1lab.journal import posts as published
@@ -57,9 +58,10 @@ def modification(
         record = modifications.about_to_be_locked(record, utc_now())
         study = studies.load(record.study.id) if record.study and keep_study else None
         if study is not None and reproduce.own_file(study):
-            folder, left = reproduce.files(study, root)
-            if folder:
-                record = replace(record, reproduce=reproduce.told(study, root, keeps=True))
+            folder, left = reproduce.files(study, root, claim.evidence(store, study))
+            if folder and record.reproduce is not None:
+                told = reproduce.told(study, root, keeps=True)
+                record = replace(record, reproduce=replace(told, journal=record.reproduce.journal))
     path = choice.document_of(store, week.label, record.variant, root / modifications.FILE)
     made = propose(
         path,
@@ -90,19 +92,29 @@ def modification(
     return replace(
         made,
         files={**made.files, **folder},
-        message=_modification_message(made, record, path.name),
+        message=_modification_message(made, record, path.name) + _named(record),
         diff=made.diff + _diff_of_files(folder, root),
         claims=left,
         after=after,
     )
 
 
-def keep(study: Study, root: Path, repo: Repository | None) -> Change:
+def _named(record: modifications.Modification) -> str:
+    """What a commit's message says of the journal, so that it can't be made anew afterwards."""
+    link = record.reproduce.journal if record.reproduce else ""
+    if not link or record.study is None:
+        return ""
+    return f"\n\n{questions.trailer(record.study.id, link)}"
+
+
+def keep(store: Store, study: Study, root: Path, repo: Repository | None) -> Change:
     """The folder of a study below ``root``, from which anybody can train it again."""
-    folder, left = reproduce.files(study, root)
+    folder, left = reproduce.files(study, root, claim.evidence(store, study))
     if not folder:
         raise Problem(left[0])
     message = f"docs: keep the files of study {study.id}"
+    if link := questions.link_of(questions.chain(store, study)):
+        message += f"\n\n{questions.trailer(study.id, link)}"
     return Change(folder, message, repo, _diff_of_files(folder, root), root)
 
 

@@ -12,6 +12,7 @@ from q1lab.errors import Problem
 from q1lab.files import sha256_file
 from q1lab.repository import Repository
 from q1lab.study import command, corpora, kept
+from q1lab.study.bundle import Evidence
 from q1lab.study.studies import ARMS, Study
 
 
@@ -23,6 +24,8 @@ class Reproduction:
     command: str = ""
     folder: str = ""
     notes: tuple[Md, ...] = ()
+    journal: str = ""
+    """The journal's link at what the study declared."""
 
 
 def own_file(study: Study) -> bool:
@@ -30,7 +33,9 @@ def own_file(study: Study) -> bool:
     return any("/" in arm.origin or arm.origin.endswith(".py") for arm in study.arms.values())
 
 
-def files(study: Study, root: Path) -> tuple[dict[Path, bytes], tuple[str, ...]]:
+def files(
+    study: Study, root: Path, evidence: Evidence
+) -> tuple[dict[Path, bytes], tuple[str, ...]]:
     """(the study's folder below ``root`` as it is to be written, what stands in the way).
 
     A model file that is there already with other contents is the learner's edit of it: then nothing
@@ -38,7 +43,7 @@ def files(study: Study, root: Path) -> tuple[dict[Path, bytes], tuple[str, ...]]
     """
     if study.imported and not _has_sources(study):
         raise Problem(f"{study.id} was trained elsewhere: q1lab has none of its model files")
-    wanted = kept.files(study, root)
+    wanted = kept.files(study, root, evidence)
     edited = [
         path
         for path, data in wanted.items()

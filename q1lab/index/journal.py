@@ -2,12 +2,15 @@
 
 One line is one act, as JSON::
 
-    {"v": 1, "prev": "<link>", "sha": "<sha256 of the body>", "body": {"act": "tick", "at": …, …}}
+    {"v": 2, "prev": "<link>", "sha": "<hash_of the body>", "salt": "…", "body": {"act": "tick", …}}
 
 Lines are only ever appended, each written and synced before it counts. A line's *link* is the
 SHA-256 of ``prev`` and ``sha``, and ``prev`` is the link of the last whole line before it: whoever
-knows the last link can tell whether a line was changed, added or taken out. Since the chain runs
-over hashes of bodies, one body can be handed out and checked without the others.
+knows the last link can tell whether a line was changed, added or taken out. The chain runs over
+hashes of bodies, and a body's hash over that of what it shows (its act, and what a study declares)
+and that of the rest. So the chain can be handed out (``Line.outline``) without what the learner
+wrote. The salt keeps a short rest, such as a tick, from being guessed by its hash. In format 1 a
+body had one hash, and shows nothing.
 
 Who acted stands in each body as ``who``: ``person`` (at a terminal), ``agent NAME``, or ``no
 terminal``; bodies that an earlier version wrote lack it.
@@ -24,16 +27,27 @@ import hashlib
 import json
 import os
 import re
+import secrets
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from q1lab.errors import FAILED, Problem
-from q1lab.files import locked, not_a_file, open_regular, os_reason, plain, sync_folder
+from q1lab.files import (
+    locked,
+    not_a_file,
+    open_regular,
+    os_reason,
+    plain,
+    sha256_json,
+    sync_folder,
+)
 
-FORMAT = 1
+FORMAT = 2
+SHOWN = ("act", "declares")
+"""The fields of a body that are handed out with its line."""
 LARGEST_LINE = 8 << 20
 """Bytes of one line at most: an answer has 200,000 characters."""
 START = ""
@@ -55,13 +69,15 @@ Body = dict[str, Any]
 
 @dataclass(frozen=True)
 class Line:
-    """A whole line: its number in the file (from 1), the link before it, its own, and its body
-    (None where a newer q1lab wrote it)."""
+    """A whole line: its number in the file (from 1), the link before it, its own, its body (None
+    where a newer q1lab wrote it), and what it is handed out as."""
 
     number: int
     prev: str
     link: str
     body: Body | None
+    outline: Mapping[str, Any]
+    """What it shows, and the hash of the rest as ``hidden``; of format 1 only ``sha``."""
 
 
 @dataclass(frozen=True)
@@ -164,21 +180,28 @@ def _parsed(raw: bytes, number: int) -> Line | None:
         return None
     try:
         found = json.loads(raw)
-        version, prev, sha, body = (found[key] for key in ("v", "prev", "sha", "body"))
+        version, prev, body = (found[key] for key in ("v", "prev", "body"))
         if type(version) is not int or not isinstance(prev, str) or not isinstance(body, dict):
             return None
-        if sha != hash_of(body):
+        sha = str(found["sha"])
+        if version > FORMAT:  # how its hash is made is not known here
+            return Line(number, prev, link_of(prev, sha), None, {"sha": sha})
+        outline = {"sha": sha256_json(body)} if version == 1 else _outline(body, found["salt"])
+        if sha != hash_of(outline):
             return None
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
-    return Line(number, prev, link_of(prev, sha), body if version <= FORMAT else None)
+    return Line(number, prev, link_of(prev, sha), body, outline)
 
 
-def hash_of(body: Body) -> str:
-    """The SHA-256 of a body: of its JSON with sorted keys and nothing but ASCII."""
-    return hashlib.sha256(
-        json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
-    ).hexdigest()
+def _outline(body: Body, salt: str) -> Body:
+    rest = {key: body[key] for key in body if key not in SHOWN}
+    return {**{key: body[key] for key in SHOWN if key in body}, "hidden": sha256_json([salt, rest])}
+
+
+def hash_of(outline: Mapping[str, Any]) -> str:
+    """The hash of a line's body, from what the line is handed out as."""
+    return str(outline["sha"]) if "sha" in outline else sha256_json(outline)
 
 
 def link_of(prev: str, sha: str) -> str:
@@ -186,12 +209,24 @@ def link_of(prev: str, sha: str) -> str:
     return hashlib.sha256(f"{prev} {sha}".encode()).hexdigest()
 
 
+def follow(outlines: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """The link after each line of a journal that was handed out. KeyError and TypeError for what is
+    no line."""
+    link = START
+    for outline in outlines:
+        shown = {key: outline[key] for key in outline if key != "prev"}
+        link = link_of(outline.get("prev", link), hash_of(shown))
+        yield link
+
+
 def encoded(bodies: Sequence[Body], prev: str) -> bytes:
     """The lines that carry ``bodies`` after the link ``prev``."""
     out = []
     for body in bodies:
-        sha = hash_of(body)
-        line = json.dumps({"v": FORMAT, "prev": prev, "sha": sha, "body": body}, ensure_ascii=False)
+        salt = secrets.token_hex(8)
+        sha = hash_of(_outline(body, salt))
+        record = {"v": FORMAT, "prev": prev, "sha": sha, "salt": salt, "body": body}
+        line = json.dumps(record, ensure_ascii=False)
         # (half a character, from a terminal that speaks no UTF-8, is written as its escape)
         out.append(re.sub("[\ud800-\udfff]", lambda half: f"\\u{ord(half[0]):04x}", line).encode())
         out.append(b"\n")

@@ -26,6 +26,7 @@ from q1lab.files import (
     proved,
     read_bytes,
     read_shown_json,
+    sha256_json,
     sync_folder,
     utc_now,
     write_atomic,
@@ -225,12 +226,10 @@ def take_over_files(store: Store) -> str | None:
         return None
     with store.act() as add:
         lines = journal.read(store.journal).lines
-        known = {
-            journal.hash_of(_without_who(line.body)) for line in lines if line.body is not None
-        }
+        known = {sha256_json(_without_who(line.body)) for line in lines if line.body is not None}
         bodies = [*_begun(home), *_deleted(home), *_labels(labelled)]
         for body in bodies:
-            if journal.hash_of(body) not in known:  # (which said nothing of who acted)
+            if sha256_json(body) not in known:  # (which said nothing of who acted)
                 add(body["act"], **{key: body[key] for key in body if key != "act"})
     for file in (*files, *labelled):
         with contextlib.suppress(Problem):  # one behind a link stays where it is

@@ -8,6 +8,7 @@ the study's plan as it is then. So it stays asked when its folder is removed.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -15,8 +16,10 @@ from typing import Any
 from q1lab import paths
 from q1lab.errors import Problem
 from q1lab.files import utc_now
+from q1lab.index import journal
 from q1lab.index.store import Row, Store
-from q1lab.study import studies
+from q1lab.study import declared, studies
+from q1lab.study.declared import declaration
 from q1lab.study.states import ENDED
 from q1lab.study.studies import Study
 
@@ -43,7 +46,32 @@ def begin(store: Store, study: Study) -> None:
     with store.act() as add:
         found = begun(store)[0].get(name_of(study))
         if found is None or len(found.at) < len(study.looks):
-            add("begin", at=now(store), plan=study.to_dict())
+            add("begin", at=now(store), plan=study.to_dict(), declares=declaration(study))
+
+
+def chain(store: Store, study: Study) -> tuple[dict[str, Any], ...]:
+    """The journal up to the line that put the study on record with the seeds that it has, each line
+    as it is handed out, with ``prev`` where it does not follow from the one before. None when there
+    is no such line."""
+    found: list[dict[str, Any]] = []
+    link, last = journal.START, 0
+    for line in journal.read(store.journal).lines:
+        follows = line.prev == link
+        found.append({**({} if follows else {"prev": line.prev}), **line.outline})
+        link = line.link
+        if line.outline.get("declares", {}).get("study") == declared.name_of(study):
+            last = len(found)
+    return tuple(found[:last])
+
+
+def link_of(chain: Sequence[Mapping[str, Any]]) -> str:
+    """The journal's link after the last of these lines; empty without one."""
+    return list(journal.follow(chain))[-1] if chain else ""
+
+
+def trailer(study_id: str, link: str) -> str:
+    """The line of a commit's message that names the journal as far as it tells of a study."""
+    return f"Journal-of-{study_id}: {link}"
 
 
 def begun(store: Store) -> tuple[dict[Name, Begun], int]:

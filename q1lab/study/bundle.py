@@ -8,6 +8,9 @@
     runs/<run>/events.jsonl       what the runs told; run.log, model.pt, checkpoints/ if wanted
     data/<sha256>.txt             the text, if wanted
     labels.json, wandb/runs.json  the learner's note and tags, the runs at W&B
+    journal.jsonl                 the journal as it is handed out, up to the study's own line
+
+The list says besides what the study claims (compare/claim.py) and what it was trained with.
 
 It lies plain in a learner's repository (`q1lab keep`), or travels as a zip (`q1lab archive`, what
 comes back from a notebook). Reading trusts nothing: names, kinds, sizes and hashes are checked, and
@@ -31,7 +34,7 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -69,7 +72,7 @@ MOST_FILES, LARGEST_LIST, LARGEST_FILE = 50_000, 16 << 20, 256 << 20
 
 _PART = r"(?!\.)[^/\\\x00-\x1f\x7f]{1,200}"
 NAMES = re.compile(
-    rf"study\.json|labels\.json|wandb/runs\.json|source(?:/{_PART}){{1,3}}\.py|source/uncommitted\.diff|data/[0-9a-f]{{64}}\.txt"
+    rf"study\.json|labels\.json|journal\.jsonl|wandb/runs\.json|source(?:/{_PART}){{1,3}}\.py|source/uncommitted\.diff|data/[0-9a-f]{{64}}\.txt"
     rf"|runs/{_PART}/(?:events\.jsonl|run\.log|model\.pt|checkpoints/{_PART}\.pt)"
 )
 """What a bundle may hold. Locks, logs of processes and W&B's own folders stay behind."""
@@ -85,6 +88,15 @@ Content = Path | bytes
 
 
 @dataclass(frozen=True)
+class Evidence:
+    """What a stranger checks a study by, beside its files: what the list says besides, and the
+    journal."""
+
+    about: Mapping[str, Any] = field(default_factory=dict)
+    journal: bytes = b""
+
+
+@dataclass(frozen=True)
 class Bundle:
     """What was read, and found to be what its list says. ``files`` lie where they are named, by
     their names in the bundle; ``whole`` says whether it had a list, so that nothing is missing."""
@@ -96,6 +108,10 @@ class Bundle:
     """The object in labels.json, unchecked."""
     planned: int = 0
     """When the study was planned (ns since the epoch), which orders studies; 0: not said."""
+    about: Mapping[str, Any] = field(default_factory=dict)
+    """What the list says, unchecked; empty where there is none."""
+    wrong: Mapping[str, str] = field(default_factory=dict)
+    """Files that are not what the list says → how, where they were read all the same."""
 
 
 # ── writing
@@ -127,7 +143,7 @@ def _file(study: Study, name: str) -> bytes:
         ) from None
 
 
-def everything(study: Study, labels: Mapping[str, Any]) -> dict[str, Content]:
+def everything(study: Study, labels: Mapping[str, Any], evidence: Evidence) -> dict[str, Content]:
     """All that belongs to a study. Checkpoints only of runs that can still go on."""
     files = study.files
     wanted = [files.plan, files.wandb / "runs.json", *sorted(files.source.rglob("*.py"))]
@@ -144,6 +160,8 @@ def everything(study: Study, labels: Mapping[str, Any]) -> dict[str, Content]:
     }
     if labels:
         found["labels.json"] = json.dumps(labels, ensure_ascii=False).encode()
+    if evidence.journal:
+        found["journal.jsonl"] = evidence.journal
     text = paths.data_dir() / f"{study.data.sha256}.txt"
     if text.is_file():
         found[f"data/{text.name}"] = text
@@ -177,7 +195,7 @@ def write_zip(out: IO[bytes], files: Mapping[str, Content]) -> None:
                         shutil.copyfileobj(source, member, 1 << 20)
 
 
-def pack(study_id: str, target: Path, labels: Mapping[str, Any]) -> int:
+def pack(study_id: str, target: Path, labels: Mapping[str, Any], evidence: Evidence) -> int:
     """Write a study into ``target``; returns its bytes.
 
     Problem when it is alive, when ``target`` is there already, or when the disk refuses.
@@ -194,9 +212,10 @@ def pack(study_id: str, target: Path, labels: Mapping[str, Any]) -> int:
     if lock is None:
         raise Problem(f"{study_id} is running; archive it when it has ended", FAILED)
     try:
-        files = everything(study, labels)
+        files = everything(study, labels, evidence)
         planned = study.files.source.stat().st_mtime_ns
         about = {"q1lab": __version__, "made": utc_now(), "source_mtime_ns": planned}
+        about |= evidence.about
         fd, name = tempfile.mkstemp(prefix=f"{UNWRITTEN}{target.name[:40]}.", dir=target.parent)
         try:
             with os.fdopen(fd, "wb") as out:
@@ -226,10 +245,10 @@ def is_packed(file: Path) -> bool:
 
 
 @contextlib.contextmanager
-def unpacked(file: Path) -> Iterator[Bundle]:
+def unpacked(file: Path, *, faults: bool = False) -> Iterator[Bundle]:
     """For a block, the bundle in an archive, its files in a folder of q1lab's home. Problem for
     what is no archive, holds more than there is room for or more than it says, leads elsewhere, or
-    is damaged."""
+    is damaged (``faults``: as ``read`` has it)."""
     home = paths.ensure_home()
     with tempfile.TemporaryDirectory(prefix=".take-in-", dir=home) as name:
         try:
@@ -239,7 +258,7 @@ def unpacked(file: Path) -> Iterator[Bundle]:
         except UNSOUND as error:
             why = plain(str(error))[:200] or type(error).__name__
             raise Problem(f"{file} can't be unpacked ({why})", FAILED) from None
-        yield read(Path(name), str(file), hashes)
+        yield read(Path(name), str(file), hashes, faults=faults)
 
 
 def _extract(file: Path, into: Path) -> dict[str, str]:
@@ -302,16 +321,22 @@ def _keep(content: IO[bytes], target: Path, size: int) -> str:
     return digest.hexdigest()
 
 
-def read(folder: Path, origin: str, hashes: Mapping[str, str] | None = None) -> Bundle:
+def read(
+    folder: Path, origin: str, hashes: Mapping[str, str] | None = None, *, faults: bool = False
+) -> Bundle:
     """The bundle in a folder: one with a list, or a study's folder as q1lab has it. ``origin`` is
     what a message names; ``hashes`` are those of the files where they are known. Problem when a
-    file is not the one that the list names, and for a plan that can't be read."""
+    file is not the one that the list names (with ``faults`` it is in ``wrong`` instead), and for a
+    plan that can't be read."""
+    wrong: dict[str, str] = {}
     try:
         files = _files(folder) if hashes is None else {name: folder / name for name in hashes}
         record = _list(folder)
         if record is not None:
-            _verify(record, files, hashes)
-            files = {name: folder / name for name in record["files"]}
+            wrong = _verify(record, files, hashes)
+            if wrong and not faults:
+                raise ValueError(next(iter(wrong.values())))
+            files = {name: folder / name for name in record["files"] if name in files}
         study = studies.from_dict(studies.read(folder / "study.json"))
         if record is not None and (record["study"] != study.id or not studies.is_id(study.id)):
             raise ValueError("its plan is of another study")
@@ -329,7 +354,7 @@ def read(folder: Path, origin: str, hashes: Mapping[str, str] | None = None) -> 
         raise Problem(f"{origin} is damaged ({plain(str(error))[:200]})", FAILED) from None
     if not isinstance(planned, int) or not 0 < planned < 1 << 62:
         planned = 0
-    return Bundle(study, files, record is not None, labels, planned)
+    return Bundle(study, files, record is not None, labels, planned, record or {}, wrong)
 
 
 def _files(folder: Path) -> dict[str, Path]:
@@ -360,19 +385,22 @@ def _list(folder: Path) -> dict[str, Any] | None:
 
 def _verify(
     record: Mapping[str, Any], there: Mapping[str, Path], hashes: Mapping[str, str] | None
-) -> None:
-    """ValueError unless exactly the files of the list are there, as it has them."""
+) -> dict[str, str]:
+    """What is wrong, by the file's name; nothing where exactly the files of the list are there, as
+    it has them."""
+    wrong = {}
     for name, sha256 in record["files"].items():
         if name not in there:
-            raise ValueError(f"{name[:100]!r} is missing")
+            wrong[name] = f"{name[:100]!r} is missing"
+            continue
         right = _hashes_of(there[name]) if hashes is None else {hashes[name]}
         if sha256 not in right:
-            raise ValueError(f"{name} is not what its list has: it is damaged, or was changed")
-        if name.startswith("data/") and name != f"data/{sha256}.txt":
-            raise ValueError("its text is not the one that its name says")
-    extra = set(hashes or ()) - {*record["files"], *LISTS}
-    if extra:
-        raise ValueError(f"it holds {min(extra)[:100]!r}, which its list does not name")
+            wrong[name] = f"{name} is not what its list has: it is damaged, or was changed"
+        elif name.startswith("data/") and name != f"data/{sha256}.txt":
+            wrong[name] = "its text is not the one that its name says"
+    for name in sorted(set(hashes or ()) - {*record["files"], *LISTS}):
+        wrong[name] = f"it holds {name[:100]!r}, which its list does not name"
+    return wrong
 
 
 def _hashes_of(file: Path) -> set[str]:
@@ -404,7 +432,7 @@ def adopt(
                 target = paths.data_dir() / Path(name).name
                 if target.exists():
                     continue
-            elif name in ("study.json", "labels.json"):
+            elif name in ("study.json", "labels.json", "journal.jsonl"):
                 continue
             else:
                 target = draft / name

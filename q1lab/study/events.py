@@ -2,7 +2,7 @@
 
 ============ =====================================================================================
 ``start``    v, arm, variant, seed, attempt, pid, time, resumed_from, config, n_params, device,
-             dtype, torch
+             processor, dtype, threads, torch
 ``iter``     iter, train_loss (mean since the last one; null when not finite), lr, tok_per_s, t
 ``eval``     iter, val_loss, tokens, t; ``final`` true for the exact one at the end
 ``note``     text: something a person should know (fewer at once after out of memory, say)
@@ -48,7 +48,7 @@ TEXT = 2000
 
 _KINDS = {"start", "iter", "eval", "note", "exit"}
 _COUNTS = {"iter", "attempt", "resumed_from"}
-_TEXTS = {"message", "text", "time", "reused_from", "state"}
+_TEXTS = {"message", "text", "time", "reused_from", "state", "processor"}
 _NUMBERS = {
     **dict.fromkeys(("train_loss", "val_loss"), LARGEST_LOSS),
     **dict.fromkeys(("lr", "tok_per_s", "t", "total", "tokens"), 1e15),

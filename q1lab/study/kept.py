@@ -19,6 +19,7 @@ from q1lab.errors import FAILED, Problem
 from q1lab.files import expanded, os_reason, plain, read_bytes, read_text, sha256_text, whole
 from q1lab.paths import StudyPaths
 from q1lab.study import bundle, command, corpora, studies, variants
+from q1lab.study.bundle import Evidence
 from q1lab.study.command import Wish
 from q1lab.study.events import has_ended, last_event
 from q1lab.study.states import State
@@ -73,14 +74,17 @@ def in_repository(root: Path) -> list[Path]:
 # ── writing
 
 
-def files(study: Study, root: Path) -> dict[Path, bytes]:
+def files(study: Study, root: Path, evidence: Evidence | None = None) -> dict[Path, bytes]:
     """The folder's files, by their paths below the repository ``root``, with their contents. One
     that 0.1.0 kept stays in its form. Problem when a model file can't be read."""
     folder = root / folder_of(study)
     old = load(folder).study if (folder / OLD_FILE).is_file() else None
     ended = [run.name for run in study.runs if has_ended(study.files.run(run.name).events)]
     contents = bundle.contents(study, plan=_public(study, root), events=ended)
-    contents[bundle.LIST] = bundle.listed(study, contents)
+    evidence = evidence or Evidence()
+    if evidence.journal:
+        contents["journal.jsonl"] = evidence.journal
+    contents[bundle.LIST] = bundle.listed(study, contents, **evidence.about)
     found = {
         name: content if isinstance(content, bytes) else read_bytes(content)
         for name, content in contents.items()
@@ -212,13 +216,13 @@ def wish(kept: Kept, asked: Wish) -> Wish:
         "variant": str(kept.file("modified")),
         "baseline": str(kept.file("baseline")),
         "seeds": command.seeds_text(study.seeds),
-        "data": _data(kept, asked.data),
+        "data": data_of(kept, asked.data),
         "unchecked": asked.unchecked or study.unchecked,
     }
     return replace(command.of_study(study), **{**given, **again})
 
 
-def _data(kept: Kept, asked: str) -> str:
+def data_of(kept: Kept, asked: str) -> str:
     """What to train on: as asked for, else as kept. Problem where neither is to be had."""
     data, said = kept.study.data, kept.study.asked
     if asked or data.name in corpora.BUILT_IN:

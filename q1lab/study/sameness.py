@@ -101,10 +101,23 @@ class Question:
 
 
 def same_question(studies: Sequence[Study]) -> list[Question]:
-    """What each of these studies asks. Two arms are the same modification when they share their
+    """What each of these studies asks."""
+    return same_marks([marks_of(one) for one in studies])
+
+
+Marks = Mapping[str, frozenset[str]]
+"""What tells that two studies ask the same: marks of the ``text`` and of each arm."""
+
+
+def marks_of(study: Study) -> Marks:
+    return {"text": text_of(study.data), **{arm: _marks(study, arm) for arm in ARMS}}
+
+
+def same_marks(studies: Sequence[Marks]) -> list[Question]:
+    """What studies with these marks ask. Two arms are the same modification when they share their
     place, their name or their code, directly or by way of others."""
-    texts = _classes([text_of(one.data) for one in studies])
-    arms = _classes([_marks(one, arm) for arm in ARMS for one in studies])
+    texts = _classes([one["text"] for one in studies])
+    arms = _classes([one[arm] for arm in ARMS for one in studies])
     many = len(studies)
     return [Question(*found) for found in zip(texts, arms[:many], arms[many:], strict=True)]
 

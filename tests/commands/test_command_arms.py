@@ -230,6 +230,30 @@ def test_a_kept_study_trains_again_from_its_folder(folder: Path) -> None:
     assert "fast-1 trains by a command" in refused
 
 
+def test_a_stranger_verifies_it(folder: Path) -> None:
+    for words in ("init -q", "config user.email a@example.org", "config user.name a"):
+        subprocess.run(["git", *words.split()], check=True)
+    told(*FAST, "--smoke", "--steps=2")
+    q1lab("keep", "fast-1", "--yes")
+    shutil.rmtree(paths.home())
+    found = told("verify", "studies/fast-1", "--all")
+    assert len(found["trained"]) == 6
+    assert "equal to the last bit" in found["passed"][-1]
+    loop = (folder / LOOP).read_text()
+    (folder / LOOP).write_text(loop + "\n")
+    found = told("verify", "studies/fast-1", code=21)
+    assert f"{LOOP} changed since the study was planned" in found["unchecked"][0]
+    (folder / LOOP).write_text(loop)
+    told("run", "studies/fast-1")
+    file = events("fast-1", "modified-seed1")
+    said = file.read_text()
+    value = json.loads(said.splitlines()[-1])["val_loss"]
+    file.write_text(said.replace(str(value), str(value - 0.001)))
+    q1lab("archive", "fast-1")
+    found = told("verify", "fast-1.q1lab.zip", "--all", code=20)
+    assert [one["reason"] for one in found["refused"]] == ["edited-loss"]
+
+
 def test_an_arm_is_predicted_and_the_prediction_scored(folder: Path) -> None:
     arms = "[arm.baseline]\n[arm.fast]\nargs = '--lr=0.05'\n"
     (folder / "study.toml").write_text(f"""[command]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import shutil
 from dataclasses import replace
 
@@ -14,9 +15,11 @@ from q1lab.compare.cache import compare
 from q1lab.compare.comparison import Comparison
 from q1lab.compare.stats import ALPHA, ALPHA_LATER, Kind, Reason
 from q1lab.errors import NOTICES
+from q1lab.files import sha256_json
 from q1lab.index import journal, questions, upkeep
 from q1lab.index.store import Store
 from q1lab.study import ranges, studies
+from q1lab.study.declared import declaration
 from q1lab.study.studies import Imported, Study
 from tests.kit.lab_home import finish, make_study, train
 
@@ -297,17 +300,23 @@ def test_a_question_that_was_taken_out_of_the_journal_counts_as_an_asking() -> N
     assert "doesn't follow from the line before it" in NOTICES[-1]
 
 
-def test_one_question_is_handed_out_without_the_rest() -> None:
-    """A stranger checks it against the journal's last link, with the hashes of the other lines."""
-    for name in ("rope-1", "rope-2", "rope-3"):
+def test_the_journal_is_handed_out_without_what_the_learner_wrote() -> None:
+    """A stranger checks it against a link, and sees what was declared, and nothing else."""
+    paths.ensure_home()
+    old = {"act": "tick", "at": at(0), "week": "2026-W11", "step": "a1-read", "done": True}
+    first = {"v": 1, "prev": "", "sha": sha256_json(old), "body": old}
+    paths.journal().write_text(json.dumps(first) + "\n")
+    for name in ("rope-1", "rope-2"):
         begin(make_study(name))
-    lines = journal.read(paths.journal()).lines
-    shas = [journal.hash_of(body) for body in on_record()]
-    link, handed_out = journal.START, on_record()[1]
-    for sha in (shas[0], journal.hash_of(handed_out), shas[2]):
-        link = journal.link_of(link, sha)
-    assert (handed_out["act"], handed_out["plan"]["id"]) == ("begin", "rope-2")
-    assert link == lines[-1].link
+        with Store() as store, store.act() as add:
+            add("answer", week="2026-W11", step="a1-why", text="my own words")
+    with Store() as store:
+        chain = questions.chain(store, studies.load("rope-2"))
+    assert [one.get("act") for one in chain] == [None, "begin", "answer", "begin"]
+    assert [*journal.follow(chain)] == [one.link for one in journal.read(paths.journal()).lines][:4]
+    assert chain[3]["declares"] == declaration(studies.load("rope-2"))
+    told = json.dumps(chain)
+    assert not any(words in told for words in ("my own words", "a1-why", "rope", str(paths.home())))
 
 
 def test_a_clock_that_goes_back_hides_no_asking() -> None:

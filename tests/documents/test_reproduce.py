@@ -23,6 +23,7 @@ from q1lab.index import ingest
 from q1lab.index.store import Store
 from q1lab.model import learner
 from q1lab.study import command, kept, studies
+from q1lab.study.bundle import Evidence
 from q1lab.study.command import Wish
 from q1lab.study.studies import Imported, Study
 from tests.kit.places import MODELS
@@ -123,6 +124,7 @@ def test_a_clone_trains_exactly_the_study(repo: Path, home: Path, tmp_path: Path
     assert committed == [
         "MODIFICATION.md",
         "studies/swiglu-1/bundle.json",
+        "studies/swiglu-1/journal.jsonl",
         *(f"studies/swiglu-1/runs/{run}/events.jsonl" for run in sorted(losses(home))),
         "studies/swiglu-1/source/baseline/model.py",
         "studies/swiglu-1/source/modified/swiglu.py",
@@ -226,8 +228,8 @@ def test_an_edited_file_is_not_what_trained(study: Study, repo: Path) -> None:
     with pytest.raises(Problem, match="is not the file that trained in swiglu-1") as no:
         kept.load(folder)
     assert OF_ITS_FILES.format(folder) in str(no.value)
-    assert reproduce.files(study, repo)[0] == {}
-    assert "no longer what trained" in reproduce.files(study, repo)[1][0]
+    assert reproduce.files(study, repo, Evidence())[0] == {}
+    assert "no longer what trained" in reproduce.files(study, repo, Evidence())[1][0]
     assert not reproduce.stands(study, repo)
 
 
@@ -419,7 +421,7 @@ def test_keeping_is_polite(study: Study, repo: Path) -> None:
     assert "+++ " in said
     assert not (repo / "studies").exists()
     q1lab(repo, "keep", "swiglu-1", "--yes")
-    assert len(git(repo, "show", "--name-only", "--format=", "HEAD").split()) == 8
+    assert len(git(repo, "show", "--name-only", "--format=", "HEAD").split()) == 9
     assert "A  mine.txt" in git(repo, "status", "--short")
     assert "up to date" in q1lab(repo, "keep")
     assert "no study called" in q1lab(repo, "keep", "nothing-1", code=2)

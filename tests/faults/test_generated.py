@@ -124,11 +124,15 @@ def check_in_place(plan: dict[str, Any], files: list[bytes]) -> None:
 
 
 def check_archive(data: bytes) -> None:
-    """Restored whole, or one line and nothing left behind."""
+    """Restored whole, or one line and nothing left behind; and looked at by a stranger."""
     empty_home()
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "rope-1.q1lab.zip"
         file.write_bytes(data)
+        code, _, err = said("verify", str(file), "--no-train")
+        assert code in (1, 2, 20, 21), err
+        assert code >= 20 or len(err.strip().splitlines()) == 1, err
+        assert not list(paths.home().glob(".*"))
         code, _, err = said("restore", str(file))
         assert [path.name for path in Path(folder).iterdir()] == [file.name]
     assert code in (0, 1, 2)

@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from q1lab.errors import NOTICES, Problem
-from q1lab.files import try_lock
+from q1lab.files import sha256_json, try_lock
 from q1lab.index import journal, journal_tables, labels, learner_tables, store
 from q1lab.index.journal import Mark
 from q1lab.index.store import Store
@@ -246,7 +246,8 @@ def test_what_the_disk_refuses_did_not_happen(home: Path, monkeypatch: pytest.Mo
 
 
 def line(body: dict[str, Any], **how: Any) -> bytes:
-    made = {"v": 1, "prev": "", "sha": journal.hash_of(body), "body": body, **how}
+    """As format 1 has it."""
+    made = {"v": 1, "prev": "", "sha": sha256_json(body), "body": body, **how}
     return json.dumps(made).encode() + b"\n"
 
 
@@ -266,7 +267,7 @@ TICK = {"act": "tick", **AT, "week": WEEK, "step": "a", "done": True}
         (line({"act": "share", **AT, "week": WEEK, "channel": "x", "url": "y"}), "can't be read"),
         (line({"act": 7}), "is from a newer q1lab"),
         (line({"act": "levitate", **AT}), "is from a newer q1lab"),
-        (line(TICK, v=2), "is from a newer q1lab"),
+        (line(TICK, v=3), "is from a newer q1lab"),
         (line({"act": "take over"}, prev="zzz"), "doesn't follow from the line before it"),
     ],
     ids=str.split("text deep bytes sum bare typed lone number unknown version chain"),

@@ -79,6 +79,9 @@ def run(plan, arm, seed, folder, how, attempt):  # type: ignore[no-untyped-def]
         pid=os.getpid(),
         resumed_from=first,
         n_params=1000,
+        **{key: plan.get(key) for key in ("device", "dtype", "threads")},
+        torch="none",
+        processor="fake",
     )
     print(f"training {name}, attempt {number}")
     if name in how.get("deaf", []):

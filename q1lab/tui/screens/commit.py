@@ -112,7 +112,7 @@ class CommitScreen(Dialog[bool]):
             if not self.asks:
                 self._end(f"{names}: up to date", False)
             return
-        subject = plain(self.proposal.message)
+        subject = plain(self.proposal.message.partition("\n")[0])
         if self.proposal.unsettled:
             self._say(
                 f"{plain(self.proposal.unsettled)}.\n"

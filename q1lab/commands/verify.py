@@ -1,0 +1,75 @@
+"""`q1lab verify`: check a bundle that somebody else made."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from q1lab.commands._output import print_json, say, tell
+from q1lab.errors import NOT_CHECKED, OK, REFUSED_BUNDLE, VERIFY_STATUS
+from q1lab.files import expanded, plain
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  q1lab verify studies/rope-1
+  q1lab verify rope-1.q1lab.zip --cells 2 --number 4711
+  q1lab verify rope-1.q1lab.zip --no-train
+
+"""
+    + VERIFY_STATUS
+)
+@click.argument("place", metavar="FILE_OR_FOLDER", type=click.Path(path_type=Path))
+@click.option(
+    "--cells", type=click.IntRange(1), metavar="N", help="Runs to train again. Default: 1."
+)
+@click.option("--all", "every", is_flag=True, help="Train all runs again.")
+@click.option("--no-train", is_flag=True, help="Train nothing, and run none of its files.")
+@click.option(
+    "--number", type=click.IntRange(0), metavar="N", help="Your number, which chooses the runs."
+)
+@click.option("--data", type=click.Path(path_type=Path), metavar="FILE", help="The text.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def verify(
+    place: Path,
+    cells: int | None,
+    every: bool,
+    no_train: bool,
+    number: int | None,
+    data: Path | None,
+    as_json: bool,
+) -> int:
+    """Check a study that somebody gives you, as an archive or as a folder of their repo.
+
+    It checks every file, the journal (also against the commits around the folder), and works out
+    the verdict anew. Then it trains one run again, which a number of yours chooses, and compares
+    it with the record. That runs the files of the study: read them first.
+    """
+    from q1lab import verifying
+
+    drawn = secrets.randbelow(10**6) if number is None else number
+    many = 0 if no_train else None if every else cells or 1
+    how = verifying.How(many, drawn, data and expanded(data))
+    report = verifying.verify(expanded(place), how, lambda text: tell(text, as_json))
+    code = REFUSED_BUNDLE if report.refused else NOT_CHECKED if report.unchecked else OK
+    if as_json:
+        refused = [{"reason": reason, "what": words} for reason, words in report.refused]
+        print_json({**asdict(report), "refused": refused, "chance": report.chance, "code": code})
+        return code
+    for words in report.passed:
+        say(plain(f"  {words}"))
+    if report.trained:
+        many_of = f"{len(report.trained)} of {report.of} runs (number {drawn})"
+        say(f"  {many_of}: so one forged run is found in {report.chance:.0%} of such checks")
+    for words in report.unchecked:
+        say(plain(f"  not checked: {words}"))
+    for reason, words in report.refused:
+        say(plain(f"  {reason}: {words}"))
+    ends = {REFUSED_BUNDLE: "refused", NOT_CHECKED: "could not be checked whole", OK: "verified"}
+    said = ends[code] + (", without training" if code == OK and no_train else "")
+    click.echo(f"{report.study}: {said}")
+    return code

@@ -1,0 +1,377 @@
+"""`q1lab verify`: honest bundles are verified, and forged ones are refused by name, also where the
+forger has made every hash anew."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import sys
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from q1lab import paths, retraining
+from q1lab.index import journal
+from q1lab.study import bundle, studies
+from q1lab.study.declared import declaration
+from q1lab.study.studies import Run
+from tests.kit import repos
+from tests.kit.commands import q1lab
+from tests.kit.places import KIT
+
+FAKE = {
+    "Q1LAB_TRAINER": f"{sys.executable} {KIT / 'fake_train.py'}",
+    "Q1LAB_PROBE": f"{sys.executable} {KIT / 'fake_probe.py'}",
+    "Q1LAB_WANDB": "disabled",
+}
+TEXT = b"To be, or not to be, that is the question.\n" * 200
+RUNS = [f"{arm}-seed{seed}" for seed in (0, 1, 2) for arm in ("baseline", "modified")]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with two studies of one question, and a repository of the learner's."""
+    folder = tmp_path_factory.mktemp("made")
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in FAKE.items():
+            patch.setenv(name, value)
+        patch.setenv("Q1LAB_HOME", str(folder / "home"))
+        repos.of_its_own(folder, patch)
+        patch.chdir(repos.begun(folder / "mine", {"text.txt": TEXT}))
+        for more in ((), ("--fresh",)):
+            q1lab("run", "rope", "--data", "text.txt", "--set", "max_iters=40", *more)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def trained(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of them; returns the repository."""
+    for name, value in FAKE.items():
+        monkeypatch.setenv(name, value)
+    shutil.copytree(made / "home", tmp_path / "home")
+    shutil.copytree(made / "mine", tmp_path / "mine")
+    monkeypatch.setenv("Q1LAB_HOME", str(tmp_path / "home"))
+    repos.of_its_own(tmp_path, monkeypatch)
+    monkeypatch.chdir(tmp_path / "mine")
+    return tmp_path / "mine"
+
+
+def verify(place: Path | str, *more: str, code: int) -> dict[str, Any]:
+    done = q1lab("verify", str(place), "--number", "7", "--json", *more, code=code)
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def reasons(found: Mapping[str, Any]) -> set[str]:
+    return {one["reason"] for one in found["refused"]}
+
+
+def archived(name: str = "rope-1") -> Path:
+    file = Path.cwd() / f"{name}{bundle.SUFFIX}"
+    file.unlink(missing_ok=True)
+    q1lab("archive", name)
+    return file
+
+
+def kept(name: str = "rope-1") -> Path:
+    q1lab("keep", name, "--yes")
+    return Path.cwd() / "studies" / name
+
+
+# ── honest
+
+
+def test_an_honest_bundle_is_verified_and_leaves_nothing_behind() -> None:
+    file, folder = archived(), kept("rope-2")
+    before = sorted(paths.home().rglob("*"))
+    first = verify(file, "--all", code=0)
+    assert (first["refused"], first["unchecked"], first["chance"]) == ([], [], 1.0)
+    assert sorted(first["trained"]) == sorted(RUNS)
+    assert sum("equal to the last bit" in words for words in first["passed"]) == 6
+    said = q1lab("verify", str(folder), "--number", "7").stdout
+    assert "asked 1 time before" in said
+    assert "1 commit here names its journal" in said
+    assert "one forged run is found in 17% of such checks" in said
+    assert said.endswith("rope-2: verified\n")
+    assert q1lab("verify", "studies/rope-2", "--no-train").stdout.endswith("without training\n")
+    assert sorted(paths.home().rglob("*")) == before
+
+
+def test_the_document_and_the_commit_name_the_journal(trained: Path) -> None:
+    folder = kept()
+    lines = [json.loads(line) for line in (folder / "journal.jsonl").read_text().splitlines()]
+    link = list(journal.follow(lines))[-1]
+    assert f"Journal-of-rope-1: {link}" in repos.git(trained, "log", "-1", "--format=%B")
+    q1lab("keep", "rope-2", "--yes")
+    q1lab("modification", "--variant", "rope", "--yes")
+    text = (trained / "MODIFICATION.md").read_text()
+    assert "`q1lab verify studies/rope-2` checks this study" in text
+    told = repos.git(trained, "log", "-1", "--format=%B")
+    named = told.rpartition("Journal-of-rope-2: ")[2].strip()
+    assert len(named) == 64
+    assert f"`{named}`" in text
+
+
+def test_what_cannot_be_checked_is_said() -> None:
+    file = archived()
+    files = opened(file)
+    del files["journal.jsonl"]
+    sealed(file, files)
+    assert "no journal" in verify(file, "--no-train", code=21)["unchecked"][0]
+    place = kept()
+    for one in [*paths.data_dir().iterdir(), Path("text.txt")]:
+        one.unlink()
+    found = verify(place, code=21)
+    assert "give it with --data" in found["unchecked"][0]
+    assert found["trained"] == []
+
+
+@pytest.mark.parametrize("place", ["nothing.zip", "text.txt", "studies"])
+def test_what_is_no_bundle_is_one_line(place: str) -> None:
+    Path("studies").mkdir()
+    done = q1lab("verify", place, code=None)
+    assert done.returncode in (1, 2)
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_the_runs_are_chosen_by_both_sides() -> None:
+    runs = [Run("baseline", "", seed) for seed in range(6)]
+    firsts = [retraining.chosen(runs, "key", number)[0].seed for number in range(6000)]
+    shares = [firsts.count(seed) / 6000 for seed in range(6)]
+    assert all(abs(share - 1 / 6) < 0.02 for share in shares)
+    assert retraining.chosen(runs, "key", 1) != retraining.chosen(runs, "other", 1)
+
+
+# ── forged, without making the hashes anew
+
+
+def opened(file: Path) -> dict[str, bytes]:
+    with zipfile.ZipFile(file) as packed:
+        return {name: packed.read(name) for name in packed.namelist()}
+
+
+def sealed(file: Path, files: dict[str, bytes], *, hashes: bool = True) -> None:
+    """Write the files as an archive, ``hashes`` with a list that has them as they are now."""
+    record = json.loads(files[bundle.LIST])
+    if hashes:
+        record["files"] = {
+            name: hashlib.sha256(data).hexdigest()
+            for name, data in files.items()
+            if name != bundle.LIST
+        }
+    with zipfile.ZipFile(file, "w") as packed:
+        for name, data in {**files, bundle.LIST: json.dumps(record).encode()}.items():
+            packed.writestr(name, data)
+
+
+EVENTS = "runs/modified-seed1/events.jsonl"
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "reason"),
+    [
+        (EVENTS, b'"val_loss": 1.', b'"val_loss": 0.', "edited-loss"),
+        ("source/modified/rope.py", b"class", b"class ", "other-source"),
+        ("study.json", b'"max_iters": 40', b'"max_iters": 400', "other-budget"),
+        ("study.json", b'"threads": 1', b'"threads": 2', "other-budget"),
+        ("study.json", b'"headline": "paired"', b'"headline": "welch"', "edited-verdict"),
+        ("journal.jsonl", b'"budget": "', b'"budget": "0', "trimmed-ledger"),
+        (EVENTS, b"", b"", "dropped-seed"),
+        ("run.log", b"x", b"", "damaged"),
+    ],
+)
+@pytest.mark.parametrize("hashes", [False, True])
+def test_a_changed_file_is_refused_by_name(
+    name: str, old: bytes, new: bytes, reason: str, hashes: bool
+) -> None:
+    file = archived()
+    files = opened(file)
+    if reason == "dropped-seed":
+        del files[name]
+    elif name == "run.log":
+        if hashes:
+            return  # a log may say anything
+        files["runs/modified-seed1/run.log"] += b"more\n"
+    else:
+        assert old in files[name]
+        files[name] = files[name].replace(old, new)
+    sealed(file, files, hashes=hashes)
+    found = verify(file, "--no-train", code=20)
+    if hashes:  # then it is the claim that the runs don't bear out, and the plan that is another
+        reason = {"edited-loss": "edited-verdict", "trimmed-ledger": "other-budget"}.get(
+            reason, reason
+        )
+    assert reasons(found) == {reason}
+
+
+def test_another_text_is_refused() -> None:
+    file = archived()
+    files = opened(file)
+    name = next(name for name in files if name.startswith("data/"))
+    other = hashlib.sha256(files[name] + b"more").hexdigest()
+    files["study.json"] = files["study.json"].replace(name[5:-4].encode(), other.encode())
+    files[f"data/{other}.txt"] = files.pop(name) + b"more"
+    sealed(file, files)
+    assert reasons(verify(file, "--no-train", code=20)) == {"other-data"}
+
+
+def test_a_verdict_that_the_runs_do_not_bear_out_is_refused() -> None:
+    file = archived("rope-2")
+    files = opened(file)
+    record = json.loads(files[bundle.LIST])
+    assert record["claim"]["alpha"] < 0.05  # the question was asked before
+    for changes in (
+        {"verdict": "hurts"},
+        {"alpha": 0.05},
+        {"mean": -0.5},
+        {"ends": [-0.2, -0.1]},
+        {"n": 5},
+    ):
+        files[bundle.LIST] = json.dumps(
+            {**record, "claim": {**record["claim"], **changes}}
+        ).encode()
+        sealed(file, files)
+        assert reasons(verify(file, "--no-train", code=20)) == {"edited-verdict"}, changes
+    files[bundle.LIST] = json.dumps(
+        {**record, "claim": {**record["claim"], "alpha": 0.05, "before": None}}
+    ).encode()
+    sealed(file, files)
+    assert reasons(verify(file, "--no-train", code=20)) == {"trimmed-ledger"}
+
+
+HOSTILE = [
+    *("[]", "7", '"x"', '{"verdict": "helps"}', '{"n": 1e400}', '{"before": {"x": -1}}'),
+    '{"verdict": "helps", "headline": "paired", "n": 9007199254740999, "alpha": NaN}',
+    '{"act": "begin"}',
+    '{"act": "begin", "declares": {}, "hidden": 3}',
+    '{"act": "begin", "declares": {"study": [], "asks": 1, "marks": 5}, "hidden": ""}',
+    "[" * 100_000,
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_a_claim_or_a_journal_that_makes_no_sense_is_refused(text: str) -> None:
+    file = archived()
+    files = opened(file)
+    lines = files["journal.jsonl"] + text.encode() + b"\n"
+    sealed(file, {**files, "journal.jsonl": lines})
+    assert reasons(verify(file, "--no-train", code=20)) == {"trimmed-ledger"}
+    record = json.loads(files[bundle.LIST])
+    whole = json.dumps({**record, "claim": "?"}).replace('"?"', text)
+    files[bundle.LIST] = whole.encode()
+    with zipfile.ZipFile(file, "w") as packed:
+        for name, data in files.items():
+            packed.writestr(name, data)
+    done = q1lab("verify", str(file), "--no-train", "--json", code=None)
+    if text.startswith("[["):
+        assert (done.returncode, len(done.stdout.splitlines()) > 0) == (1, True)
+    else:
+        assert reasons(json.loads(done.stdout)) == {"edited-verdict"}
+
+
+# ── forged in the forger's own home, so that q1lab itself makes every hash anew
+
+
+def edit(run: str, change: Callable[[dict[str, Any]], None], study: str = "rope-1") -> None:
+    """Change each event of a run where it lies."""
+    file = studies.load(study).files.run(run).events
+    events = [json.loads(line) for line in file.read_text().splitlines()]
+    for event in events:
+        change(event)
+    file.write_text("".join(json.dumps(event) + "\n" for event in events))
+
+
+def remade(change: Callable[[journal.Body], journal.Body | None]) -> None:
+    """Write the journal anew: each body as ``change`` has it, left out where it is None."""
+    bodies = [line.body for line in journal.read(paths.journal()).lines if line.body]
+    now = [made for body in bodies if (made := change(body)) is not None]
+    paths.journal().write_bytes(journal.encoded(now, journal.START))
+
+
+def redeclared(study: str, **changes: Any) -> None:
+    """Change a plan, and what the journal says that it declared."""
+    plan = json.loads((paths.study_dir(study) / "study.json").read_text()) | changes
+    (paths.study_dir(study) / "study.json").write_text(json.dumps(plan))
+    now = studies.load(study)
+
+    def change(body: journal.Body) -> journal.Body:
+        if body["act"] != "begin" or body["plan"]["id"] != study:
+            return body
+        return {**body, "plan": now.to_dict(), "declares": declaration(now)}
+
+    remade(change)
+
+
+def test_a_loss_that_was_edited_is_found_by_the_run_that_is_trained_again() -> None:
+    def lower(event: dict[str, Any]) -> None:
+        if event["type"] in ("eval", "exit") and event.get("val_loss"):
+            event["val_loss"] -= 0.01
+
+    edit("modified-seed1", lower)
+    file = archived()
+    found = verify(file, "--all", code=20)
+    assert reasons(found) == {"edited-loss"}
+    assert "modified-seed1: trained again, it ends at" in found["refused"][0]["what"]
+    key = json.loads(opened(file)[bundle.LIST])
+    assert key["claim"]["verdict"] == "helps"
+
+
+@pytest.mark.parametrize(
+    ("runs", "reason"),
+    [(RUNS, "other-data"), ([one for one in RUNS if "modified" in one], "other-source")],
+)
+def test_other_first_losses_are_another_text_or_another_file(runs: list[str], reason: str) -> None:
+    def other(event: dict[str, Any]) -> None:
+        if event.get("train_loss"):
+            event["train_loss"] += 0.01
+
+    for run in runs:
+        edit(run, other)
+    assert reasons(verify(archived(), "--all", code=20)) == {reason}
+
+
+def test_runs_of_another_budget_are_refused() -> None:
+    def rate(event: dict[str, Any]) -> None:
+        if event["type"] == "iter" and event["iter"] > 8:
+            event["lr"] *= 2
+
+    edit("modified-seed0", rate)
+    assert reasons(verify(archived(), "--all", code=20)) == {"other-budget"}
+
+
+def test_a_seed_that_was_dropped_is_refused_by_the_journal_or_by_the_commit(trained: Path) -> None:
+    place = kept()
+    plan = json.loads((place / "study.json").read_text())
+    q1lab("verify", str(place), "--no-train")
+    redeclared("rope-1", looks=[[0, 1]])
+    file = archived()
+    verify(file, "--no-train", code=0)  # an archive comes with no commit
+    for name, data in opened(file).items():
+        if (place / name).is_file():
+            (place / name).write_bytes(data)
+    plan["looks"] = [[0, 1]]
+    (place / "study.json").write_text(json.dumps(plan))
+    record = json.loads((place / bundle.LIST).read_text())
+    there = {str(one.relative_to(place)) for one in place.rglob("*") if one.is_file()}
+    record["files"] = {
+        name: hashlib.sha256((place / name).read_bytes()).hexdigest()
+        for name in there - {bundle.LIST}
+    }
+    (place / bundle.LIST).write_text(json.dumps(record))
+    assert reasons(verify(place, "--no-train", code=20)) == {"dropped-seed"}
+
+
+def test_a_ledger_that_was_trimmed_is_refused_by_the_commit(trained: Path) -> None:
+    kept("rope-2")
+    remade(lambda body: None if body.get("plan", {}).get("id") == "rope-1" else body)
+    q1lab("delete", "rope-1", "--yes")
+    remade(lambda body: None if body["act"] == "delete" else body)
+    paths.database().unlink()
+    q1lab("keep", "rope-2", "--no-commit", "--yes")
+    assert reasons(verify(trained / "studies" / "rope-2", "--no-train", code=20)) == {
+        "trimmed-ledger"
+    }
