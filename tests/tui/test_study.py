@@ -237,6 +237,25 @@ async def test_a_key_explains_the_words_of_the_step_and_the_page() -> None:
         await until(pilot, lambda: isinstance(app.screen, StudyScreen))
 
 
+async def test_a_click_on_a_linked_word_opens_the_glossary_at_it() -> None:
+    app = prepared(lambda store, week: progress.choose(store, week, "rope"))
+    async with app.run_test(size=(100, 40)) as pilot:
+        await settled(pilot)
+        await go(pilot, "a1", "a1-guess")
+        study = app.screen
+        assert isinstance(study, StudyScreen)
+        assert "glossary.md" not in words(app)
+        assert not [url for _, url in study.reader.links() if "glossary" in url]  # `w` leads there
+        step = next(p for p in study.reader.pieces if getattr(p, "step", None) is study.reader.step)
+        lines = step.render().plain.split("\n")
+        row = next(k for k, line in enumerate(lines) if "nats" in line)
+        await pilot.click(step, offset=(lines[row].index("nats") + 1, row))
+        await until(pilot, lambda: isinstance(app.screen, GlossaryScreen))
+        screen = app.screen
+        assert isinstance(screen, GlossaryScreen)
+        assert screen.terms[0].name == "nats"
+
+
 async def test_a_question_is_answered_from_memory_then_marked() -> None:
     async with running(
         lambda store, week: progress.choose(store, week, "rope"), size=(100, 40)

@@ -969,34 +969,3 @@ def test_each_fold_answers_one_section(week: Week) -> None:
             asked = set(re.findall(r"\(([a-f])\)", step.detail))
             answered = set(re.findall(r"\(([a-f])\)", step.answer.markdown))
             assert asked == answered, step.id
-
-
-# ── the parts keep their minutes
-
-WORDS_A_MINUTE = 200
-
-
-def words(markdown: str) -> int:
-    """The words of prose: code, diagrams, comments and addresses are left out."""
-    markdown = re.sub(r"(?ms)^(`{3,}|~{3,}).*?^\1\s*$", "", markdown)
-    markdown = re.sub(r"<!--.*?-->|\]\([^)]*\)", " ", markdown)
-    return sum(bool(re.search(r"\w", token)) for token in re.split(r"[\s|]+", markdown))
-
-
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_a_part_gives_the_time_to_read_it(week: Week, variant: str) -> None:
-    """Steps of kind read are the time for the part's text, at 200 words a minute; with the other
-    steps they add up to the part's minutes. What belongs to an optional step is optional, too."""
-    for part in week.for_variant(variant, DATA[0]).parts():
-        optional = {step.id for step in part.steps if step.optional}
-        count = 0
-        for block in part.blocks:
-            if isinstance(block, Text) or (isinstance(block, Fold) and block.needs not in optional):
-                count += words(block.markdown)
-            elif isinstance(block, Step) and not block.optional:
-                answer = block.answer.markdown if block.answer else ""
-                count += words(f"{block.title}\n{block.detail}\n{answer}")
-        given = [step for step in part.steps if not step.optional]
-        reading = sum(step.minutes or 0 for step in given if step.kind == "read")
-        assert count <= WORDS_A_MINUTE * reading, (part.id, count, reading)
-        assert sum(step.minutes or 0 for step in given) <= part.minutes, part.id
