@@ -191,7 +191,7 @@ def _lint_minutes(week: Week, chosen: str | None) -> Iterator[Finding]:
             yield _at(part, text)
         reading = sum(step.minutes or 0 for step in told if step.kind == "read")
         count = _words(week, part, chosen)
-        if given and count > WORDS_A_MINUTE * reading:
+        if given and count > WORDS_A_MINUTE * max(1, reading):  # a few words need no step
             needed = -(-count // WORDS_A_MINUTE)
             text = (
                 f"part {part.id} has {count:,} words{_for(chosen)}, {needed} minutes at "

@@ -276,7 +276,7 @@ MISTAKES = [
     ("mix.md", "First.", "It rose by {measured.oven}.", "mix.md:31: there is no number {measured.oven}"),
     ("mix.md", "First.", "It reads {pases.gpu} times.", "mix.md:31: there is no number {pases.gpu}"),
     ("mix.md", "First.", "Of {vocb} characters.", "mix.md:31: there is no number {vocb}"),
-    ("mix.md", "kind=predict into=guess}", "kind=predict minutes=10}", "mix.md:5: part weigh has "),
+    ("mix.md", "Some text with {braces} and a `{variant}`.\n", "word " * 201 + "\n\n- [ ] Wait {#wait minutes=10}\n", "mix.md:5: part weigh has 2"),
     ("mix.md", "kind=run}", "kind=run into=analysis}", "mix.md:37: nothing says what to make of it; put <details needs=knead-bake> below"),
     ("mix.md", "First.", "See https://github.com/a/b.", "mix.md:31: https://github.com/a/b names no commit"),
     ("mix.md", "First.", "(https://github.com/a/b/blob/main/x.md)", "mix.md:31: https://github.com/a/b/blob/main/x.md names no commit"),

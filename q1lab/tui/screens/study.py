@@ -20,7 +20,6 @@ from q1lab.tui.snapshot import Snapshot
 from q1lab.tui.widgets.page_blocks import FoldPiece, NextPiece
 from q1lab.tui.widgets.part_line import PartLine
 from q1lab.tui.widgets.place_line import PlaceLine
-from q1lab.tui.widgets.prose import word_of
 from q1lab.tui.widgets.reader import Reader
 from q1lab.tui.widgets.week_tree import WeekTree
 from q1lab.week import progress as domain
@@ -254,16 +253,14 @@ class StudyScreen(Page):
 
         self.app.push_screen(PickScreen("Find a part or a step", rows, find=about), chosen)
 
-    def action_glossary(self, word: str = "") -> None:
-        """A linked word; the words of the step that the cursor is on; then those of its page, then
-        all others."""
+    def action_glossary(self) -> None:
+        """The words of the step that the cursor is on, then those of its page, then all others."""
         from q1lab.tui.screens.glossary import GlossaryScreen
 
         row = self.reader.current
         here = f"{row.title}\n{row.detail}" if isinstance(row, Step) else ""
         page = "\n".join([here, *map(text_of, self.sheet.blocks)])
-        asked = [term for term in self.week.terms if term.address.endswith(f"#{word}")]
-        terms = list(dict.fromkeys([*asked, *self.week.terms_in(page), *self.week.terms]))
+        terms = list(dict.fromkeys([*self.week.terms_in(page), *self.week.terms]))
         if terms:
             self.app.push_screen(GlossaryScreen(terms))
         else:
@@ -297,21 +294,15 @@ class StudyScreen(Page):
         if not found:
             self.notify("There is no link on this page.")
         elif len(found) == 1:
-            self.action_open_link(found[0][1])
+            self.q1.action_open_link(found[0][1])
         else:
             from q1lab.tui.screens.pick import PickScreen
 
             rows = [(url, f"{words}   {url.removeprefix('https://')}") for words, url in found]
             self.app.push_screen(
                 PickScreen("Which link?", rows),
-                lambda url: self.action_open_link(url) if url else None,
+                lambda url: self.q1.action_open_link(url) if url else None,
             )
-
-    def action_open_link(self, url: str) -> None:
-        if word := word_of(url):
-            self.action_glossary(word)
-        else:
-            step_actions.open_url(self.q1, url)
 
     def action_copy(self) -> None:
         step_actions.copy(self.q1, self.reader.current)

@@ -166,7 +166,7 @@ def _line(fragments: Sequence[Fragment]) -> Content:
         elif url:
             linked.append((start, len(plain), url))
     for start, end, url in linked:
-        meta = {"@click": f"screen.open_link({url!r})", "url": url}
+        meta = {"@click": f"app.open_link({url!r})", "url": url}
         spans.append(Span(start, end, Style.from_meta(meta)))
     return Content(plain, spans=spans)
 
