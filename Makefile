@@ -32,6 +32,7 @@ dev: $(VENV)/.dev  ## install what development needs, too
 	@$(CALLED)
 
 run: $(VENV)/.base  ## the main job: train RoPE (or VARIANT=swiglu, ...) against the baseline, three seeds each, and compare
+	@echo "This shows what $(VARIANT) does, which the week asks you to predict; make run VARIANT=swiglu takes another one."
 	@$(BIN)/q1lab run $(VARIANT) --seeds 3 --preset quick
 	@$(CALLED)
 

@@ -20,6 +20,8 @@ RIDDLES = (
     "ask the oracle",
     "more has none",
     "trainings",
+    "in this home",
+    "such homes",
 )
 
 

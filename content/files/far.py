@@ -77,6 +77,7 @@ def by_distance() -> list[float]:
             "your attention has no F.scaled_dot_product_attention"
         )
     mean = torch.stack(seen).mean(0)[TRAINED // 2 :]  # late queries
+    assert torch.allclose(mean.sum(-1), torch.tensor(1.0))
     shares = [
         float(torch.diagonal(mean, TRAINED // 2 - d).mean())
         for d in range(TRAINED // 2)

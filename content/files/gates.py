@@ -53,13 +53,15 @@ def spread() -> list[list[float]]:
         model(*batch())
     F.silu = real
     between = list(itertools.pairwise(EDGES))
-    return [
+    shares = [
         [
             float(((g >= low) & (g < high)).float().mean())
             for low, high in between
         ]
         for g in seen
     ]
+    assert all(abs(sum(layer) - 1) < 1e-3 for layer in shares)
+    return shares
 
 
 before = spread()

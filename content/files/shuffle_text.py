@@ -1,9 +1,10 @@
 """Shuffle the characters of a text.
 
 Nothing is then left to learn but how often each occurs. `python
-shuffle_text.py model.py shuffled.txt` writes the shuffled text,
-repeated until it is long enough to train on, and prints the loss that
-no model can beat on it: the entropy of the counts.
+shuffle_text.py` writes the characters of model.py into shuffled.txt,
+repeated until there is enough to train on, and prints the loss that
+no model can beat on it: the entropy of the counts. (Two other names
+may follow.)
 """
 
 import math
@@ -12,7 +13,8 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-source, target = Path(sys.argv[1]), Path(sys.argv[2])
+named = sys.argv[1:3] or ("model.py", "shuffled.txt")
+source, target = map(Path, named)
 letters = list(source.read_text(encoding="utf-8"))
 counts, total = Counter(letters), len(letters)
 entropy = -sum(

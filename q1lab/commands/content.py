@@ -21,13 +21,14 @@ def content() -> None:
 
 @content.command("check", short_help="Say what is wrong with the week in DIR.")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-@click.option("--run", "running", is_flag=True, help="Run the Python in its text, too.")
+@click.option("--run", "running", is_flag=True, help="Run its Python, too: minutes.")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 @click.pass_context
 def check_command(ctx: click.Context, folder: Path, running: bool, as_json: bool) -> None:
     """Say what is wrong with the week in DIR, one line each: FILE:LINE: what.
 
-    Nothing in the folder is executed, unless you ask for it with --run.
+    Nothing in the folder is executed, unless you ask for it with --run: then the Python of its text
+    and the scripts in its files run, which may take some minutes.
 
     \b
     Example:
@@ -48,8 +49,9 @@ def check_command(ctx: click.Context, folder: Path, running: bool, as_json: bool
 
         told = [load(folder, course) for course in (True, False)]
         once = {tuple(code.source for code in week.code): week for week in told}
-        for week in once.values():
-            findings += [one for one in code_runner.run(week, models_dir()) if one not in findings]
+        for index, week in enumerate(once.values()):
+            found = code_runner.run(week, models_dir(), scripts=index == 0)
+            findings += [one for one in found if one not in findings]
     if as_json:
         rows = [
             {"file": f.file, "line": f.line, "message": plain(f.message), "fatal": f.fatal}

@@ -60,7 +60,7 @@ def add_command(
     done: bool,
     notes: str | None = None,
 ) -> Said:
-    """Add the paper TITLE to the log."""
+    """Add the paper TITLE to the log. With the link of one that is there, correct its title."""
     number = papers.add(store, title, link=link, week=week.label, depth=depth, notes=notes or "")
     if done:
         papers.finish(store, str(number))

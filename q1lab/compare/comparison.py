@@ -104,7 +104,7 @@ class Comparison(Analysis):
     left_out: tuple[tuple[str, tuple[int, ...]], ...] = ()
     """(study, seeds) of runs that train the same and are not in here."""
     family: Family | None = None
-    """What else was asked in this home."""
+    """What else the studies on record asked."""
     timed: Mapping[str, Interval] | None = None
     """tokens_per_s, wall_s → how much more or less the modified arm's is (0.1: a tenth more), as a
     95% interval, where there are runs enough; None where single runs are not known."""

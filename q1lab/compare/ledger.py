@@ -61,7 +61,7 @@ class Asking:
 
 @dataclass(frozen=True)
 class Family:
-    """What was asked in this home besides, as far as it is on record: how many questions of the
+    """What else was asked, as far as it is on record: how many questions of the
     same data, of all data, over how many data sets, with how many others this study shares
     baseline runs, and the chance of at least one claim in all of it when nothing helps."""
 
@@ -262,7 +262,7 @@ class _Picks:
 
 
 class _Home:
-    """Everything on record in this home, oldest first, and what each study asks and trains."""
+    """Everything on record, oldest first, and what each study asks and trains."""
 
     def __init__(self, entries: Sequence[_Entry], unreadable: int) -> None:
         self.entries = sorted(entries, key=lambda entry: entry.at[0])

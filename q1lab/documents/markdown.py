@@ -86,6 +86,14 @@ def link(title: object, url: str | None) -> Md:
     return Md(f"{shown} ({code(url)})")
 
 
+def listed(text: str) -> str:
+    """An answer of a line each as a list; one with marks or paragraphs of its own stays."""
+    lines = text.strip().split("\n")
+    if any(re.match(r"\s*([-*+>#|`~]|\d+[.)]|$)", line) for line in lines):
+        return text
+    return "\n".join(f"- {line}" for line in lines)
+
+
 def answer(text: str, level: int = 3) -> Md:
     """A learner's own Markdown, kept as Markdown but contained: headings go below ``level``, an
     open fence is closed, HTML and marks are shown as text. What can't be contained so (a fence that

@@ -271,6 +271,10 @@ def _kpi(db: sqlite3.Connection, body: Body) -> None:
 
 
 def _paper(db: sqlite3.Connection, body: Body) -> None:
+    """``was``: the title that this one corrects."""
+    if body.get("was"):
+        db.execute("UPDATE papers SET title = :title WHERE title = :was", body)
+        return
     row = {name: body[name] for name in ("title", "link", "week", "depth", "notes")}
     _insert(db, "papers", {**row, "added": body["at"]})
 

@@ -22,8 +22,8 @@ def add(
     depth: str = "deep",
     notes: str = "",
 ) -> int:
-    """Add a paper to read; returns its number. Problem when the title is there already, or the link
-    is none."""
+    """Add a paper to read; returns its number. A paper with the same link gets this title instead
+    of its own. Problem when the title is there already, or the link is none."""
     if depth not in DEPTHS:
         raise Problem(f"a paper is read {' or '.join(DEPTHS)}, not {depth!r}")
     title = entries.title(title, "a paper's title")
@@ -32,7 +32,11 @@ def add(
     with store.act() as record:
         if store.db.execute("SELECT 1 FROM papers WHERE title = ?", (title,)).fetchone():
             raise Problem(f"the paper {title!r} is in your list already; `q1lab paper` shows it")
-        record("paper", title=title, link=link, week=week, depth=depth, notes=notes)
+        same = store.db.execute("SELECT title FROM papers WHERE link = ?", (link,)).fetchone()
+        if same:
+            record("paper", title=title, was=same["title"])
+        else:
+            record("paper", title=title, link=link, week=week, depth=depth, notes=notes)
     row = store.db.execute("SELECT id FROM papers WHERE title = ?", (title,)).fetchone()
     return int(row["id"])
 

@@ -20,11 +20,13 @@ from q1lab import paths
 from q1lab.tui import keys, theme
 from q1lab.tui.messages import Failed, SnapshotTaken
 from q1lab.tui.pages import OVERVIEW, part_name
+from q1lab.tui.screens.step_actions import open_url
 from q1lab.tui.screens.study import StudyScreen
 from q1lab.tui.screens.too_small import TooSmallScreen, fits
 from q1lab.tui.setup import Setup
 from q1lab.tui.snapshot import Desk, Snapshot, Taker, ended_since
 from q1lab.tui.timer_app import TimedApp
+from q1lab.tui.widgets.prose import word_of
 
 
 def _late(module: str, name: str) -> Callable[[], Any]:
@@ -183,6 +185,14 @@ class Q1Lab(TimedApp):
     def action_help(self) -> None:
         screen = self.screen
         self.push_screen(_late("screens.help", "HelpScreen")()(screen, screen.focused))
+
+    def action_open_link(self, url: str) -> None:
+        """A word of the glossary opens that, any other address a browser."""
+        if word := word_of(url):
+            terms = sorted(self.week.terms, key=lambda term: term.address.endswith(f"#{word}"))
+            self.push_screen(_late("screens.glossary", "GlossaryScreen")()(terms[-1:] + terms[:-1]))
+        else:
+            open_url(self, url)
 
     def action_leave(self) -> None:
         self.screen.action_back()  # type: ignore[attr-defined]

@@ -6,6 +6,9 @@ executes anything. The blocks of
 one file share their names, in order; a function called test_… is called. Imports find the week's
 own files and the reference models, so that `from rope import apply_rotary_emb` works as it does in
 a learner's repo. A block with ____ in it has blanks to fill and is passed over.
+
+The week's scripts that no text shows run as a learner runs them, in a folder with the models, the
+baseline as model.py; what a script asserts is its test.
 """
 
 from __future__ import annotations
@@ -13,7 +16,11 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import os
+import runpy
+import shutil
 import sys
+import tempfile
 import traceback
 from dataclasses import asdict
 from pathlib import Path
@@ -24,16 +31,20 @@ from q1lab.week.model import Finding, Week
 BLANK = "____"
 
 
-def run(week: Week, models: Path, seconds: float = 300) -> list[Finding]:
-    """The blocks that fail, each with file and line. Problem when the child itself can't run."""
+def run(week: Week, models: Path, *, scripts: bool = False, seconds: float = 900) -> list[Finding]:
+    """The blocks that fail, and with ``scripts`` the week's scripts, too, each with file and line.
+    Problem when the child itself can't run."""
     from q1lab.study import children
     from q1lab.week.markdown import FILES, in_file
 
     blocks = [asdict(code) for code in week.code]
     folders = [str((week.root / FILES).resolve()), str(models)]
+    shown = {code.file for code in week.code}
+    python = [name for name in week.files if name.endswith(".py")]
+    names = [name for name in python if scripts and f"{FILES}/{name}" not in shown]
     answer = children.ask(
         children.python_module("q1lab.week.code_runner"),
-        {"folders": folders, "blocks": blocks},
+        {"folders": folders, "blocks": blocks, "scripts": names},
         threads=1,
         seconds=seconds,
     )
@@ -46,9 +57,16 @@ def run(week: Week, models: Path, seconds: float = 300) -> list[Finding]:
 def main() -> None:
     question = json.load(sys.stdin)
     sys.path[:0] = question["folders"]
+    findings = _blocks(question["blocks"])
+    if question["scripts"]:
+        findings += _scripts(question["scripts"], [Path(one) for one in question["folders"]])
+    print(json.dumps({"findings": findings}))  # noqa: T201  (the answer)
+
+
+def _blocks(blocks: list[dict[str, Any]]) -> list[dict[str, Any]]:
     findings: list[dict[str, Any]] = []
     names: dict[str, dict[str, Any]] = {}
-    for block in question["blocks"]:
+    for block in blocks:
         if BLANK in block["source"]:
             continue
         own = names.setdefault(block["file"], {"__name__": "__main__"})
@@ -64,20 +82,43 @@ def main() -> None:
             if block["prints"] not in (None, printed.getvalue()):
                 raise ValueError("the figure beside it (.txt) is not what it prints")
         except (Exception, SystemExit) as error:
-            lines = [
-                frame.lineno
-                for frame in traceback.extract_tb(error.__traceback__)
-                if frame.filename == block["file"] and frame.lineno
-            ]
-            what = f"{type(error).__name__}: {error}".rstrip(": ").partition("\n")[0]
-            findings.append(
-                {
-                    "file": block["file"],
-                    "line": lines[-1] if lines else block["line"],
-                    "message": f"this block of Python fails: {what}",
-                }
-            )
-    print(json.dumps({"findings": findings}))  # noqa: T201  (the answer)
+            what = "this block of Python"
+            findings.append(_failed(error, block["file"], what, block["line"]))
+    return findings
+
+
+def _scripts(names: list[str], folders: list[Path]) -> list[dict[str, Any]]:
+    findings: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
+        for file in (file for one in folders for file in one.glob("*.py")):
+            shutil.copy(file, folder)
+            if file.stem == "baseline":
+                shutil.copy(file, Path(folder, "model.py"))
+        os.chdir(folder)
+        sys.path.insert(0, folder)
+        for name in names:
+            sys.argv = [name]
+            try:
+                with contextlib.redirect_stdout(io.StringIO()):
+                    runpy.run_path(name, run_name="__main__")
+            except SystemExit as error:
+                if error.code:
+                    findings.append(_failed(error, name, "this script"))
+            except Exception as error:
+                findings.append(_failed(error, name, "this script"))
+        os.chdir("..")
+    return [{**one, "file": f"{folders[0].name}/{one['file']}"} for one in findings]
+
+
+def _failed(error: BaseException, file: str, what: str, line: int = 1) -> dict[str, Any]:
+    """The last line of ``file`` that an error went through, and its words."""
+    lines = [
+        frame.lineno
+        for frame in traceback.extract_tb(error.__traceback__)
+        if frame.filename == file and frame.lineno
+    ]
+    words = f"{type(error).__name__}: {error}".rstrip(": ").partition("\n")[0]
+    return {"file": file, "line": [line, *lines][-1], "message": f"{what} fails: {words}"}
 
 
 if __name__ == "__main__":

@@ -10,8 +10,20 @@ from q1lab import acts
 from q1lab.errors import Problem, nearest
 from q1lab.files import plain, read_text
 from q1lab.week.markdown import for_way, is_path
-from q1lab.week.model import Action, Block, Finding, Fold, Part, Step, Text, Week, action_for
-from q1lab.week.reading import GLOSSARY, Lines
+from q1lab.week.model import (
+    GLOSSARY,
+    Action,
+    Block,
+    Finding,
+    Fold,
+    Part,
+    Step,
+    Term,
+    Text,
+    Week,
+    action_for,
+)
+from q1lab.week.reading import Lines
 
 
 def lint(week: Week, models: Collection[str] | None) -> list[Finding]:
@@ -54,10 +66,14 @@ def lint(week: Week, models: Collection[str] | None) -> list[Finding]:
     for term in week.terms:
         if term.first_in(text) is None:
             words = f"the week never says {term.name!r}; take it out"
-            findings.append(Finding(GLOSSARY, 1, words, False))
+            findings.append(Finding(GLOSSARY, term.line, words, False))
     choices: list[str | None] = [*names] or [None]
     for chosen in choices:
-        for finding in (*_lint_order(week, chosen, known), *_lint_minutes(week, chosen)):
+        for finding in (
+            *_lint_order(week, chosen, known),
+            *_lint_minutes(week, chosen),
+            *_lint_words(week, chosen),
+        ):
             if finding not in findings:
                 findings.append(finding)
     return findings
@@ -81,7 +97,10 @@ def _lint_order(week: Week, chosen: str | None, known: list[str]) -> Iterator[Fi
                 for file, at, markdown in _texts(block):
                     for line, text in enumerate(markdown.split("\n")):
                         if "{measured." in text:
-                            said = "a result before the step that predicts it"
+                            said = (
+                                "a result before the step that predicts it; move it below the "
+                                "step of kind=predict"
+                            )
                             yield Finding(file, at + line, said, False)
             needs = block.needs if isinstance(block, Step | Fold) else None
             if needs is not None and needs not in met:
@@ -161,7 +180,7 @@ def _used_by(action: Action) -> Iterator[str]:
 
 
 def _lint_minutes(week: Week, chosen: str | None) -> Iterator[Finding]:
-    """Minutes that don't add up to what the part gives: those of its steps, and those of its
+    """Minutes that don't add up to what the part gives: those of its steps, of reading, and of its
     tables."""
     for part in week.parts():
         told = [b for b in _blocks(part, chosen) if isinstance(b, Step) and not b.optional]
@@ -169,6 +188,15 @@ def _lint_minutes(week: Week, chosen: str | None) -> Iterator[Finding]:
         if given and sum(given) != part.minutes:
             sums = f"its steps add up to {' + '.join(map(str, given))} = {sum(given)}"
             text = f"part {part.id} gives {part.minutes} minutes{_for(chosen)}, {sums}"
+            yield _at(part, text)
+        reading = sum(step.minutes or 0 for step in told if step.kind == "read")
+        count = _words(week, part, chosen)
+        if given and count > WORDS_A_MINUTE * max(1, reading):  # a few words need no step
+            needed = -(-count // WORDS_A_MINUTE)
+            text = (
+                f"part {part.id} has {count:,} words{_for(chosen)}, {needed} minutes at "
+                f"{WORDS_A_MINUTE} a minute; its steps of kind=read give {reading}"
+            )
             yield _at(part, text)
         tables = [
             (block, line, minutes)
@@ -184,6 +212,77 @@ def _lint_minutes(week: Week, chosen: str | None) -> Iterator[Finding]:
                 f"{total}"
             )
             yield Finding(block.file, block.line + line, text, False)
+
+
+WORDS_A_MINUTE = 200
+"""How fast one reads."""
+
+
+def _words(week: Week, part: Part, chosen: str | None) -> int:
+    """The words of a part's prose, with its answers and folds, but without code, comments and
+    addresses. What belongs to an optional step is optional, too."""
+    blocks = list(_blocks(part, chosen))
+    optional = {block.id for block in blocks if isinstance(block, Step) and block.optional}
+    count = 0
+    for block in blocks:
+        if isinstance(block, Step) and block.optional:
+            continue
+        if isinstance(block, Fold) and block.needs in optional:
+            continue
+        for _, _, markdown in _texts(block):
+            prose = _NO_PROSE.sub(" ", week.numbers.fill(markdown))
+            count += sum(bool(re.search(r"\w", word)) for word in re.split(r"[\s|]+", prose))
+    return count
+
+
+_NO_PROSE = re.compile(r"^(`{3,}|~{3,}).*?^\1\s*$|<!--.*?-->|\]\([^)]*\)", re.DOTALL | re.MULTILINE)
+"""Blocks of code, comments and the addresses of links."""
+
+
+def _lint_words(week: Week, chosen: str | None) -> Iterator[Finding]:
+    """Words of the glossary that one learner meets without a link to what they mean, and links to
+    words that are not in it."""
+    addresses = {term.address: term for term in week.terms}
+    unmet = list(week.terms)
+    for file, at, markdown in _path(week, chosen):
+        linked: dict[int, Term] = {}
+        for link in _WORD_LINK.finditer(markdown):
+            term = addresses.get(link[2].removeprefix("../"))
+            if term is None:
+                text = f"the glossary has no word for {link[2]}; {nearest(link[2], addresses)}"
+                yield Finding(file, at + markdown.count("\n", 0, link.start()), text, False)
+            else:
+                linked.setdefault(link.start(1), term)
+        said = _CODE.sub(lambda code: re.sub(r"[^\n]", " ", code[0]), markdown)
+        for term in list(unmet):
+            if (first := term.first_in(said)) is not None:
+                unmet.remove(term)
+                if linked.get(first) is not term:
+                    word = f"[{term.name}]({'../' * file.count('/')}{term.address})"
+                    text = f"{term.name!r} is said here first; link it: {word}"
+                    yield Finding(file, at + said.count("\n", 0, first), text, False)
+
+
+_WORD_LINK = re.compile(rf"(?<=\[)([^\[\]]+)\]\(((?:\.\./)*{re.escape(GLOSSARY)}#[^)\s]*)\)")
+_CODE = re.compile(
+    r"^(`{3,}|~{3,}).*?^\1\s*$|`[^`\n]+`|^#.*?$|<!--.*?-->|\]\([^)]*\)", re.DOTALL | re.MULTILINE
+)
+"""What holds no link: code, headings, comments, the addresses of links."""
+
+
+def _path(week: Week, chosen: str | None) -> Iterator[tuple[str, int, str]]:
+    """The Markdown of the week in the order in which one learner meets it: file, line, text."""
+    every = list(week.overview)
+    for session in week.sessions:
+        every.append(Text(session.intro, session.file, 1))
+        for part in session.parts:
+            every += _blocks(part, chosen)
+    for block in every:
+        if isinstance(block, Step):
+            yield block.file, block.line + 1, block.detail
+            yield from () if block.answer is None else _texts(block.answer)
+        else:
+            yield from _texts(block)
 
 
 def _for(chosen: str | None) -> str:

@@ -305,12 +305,21 @@ class Kpi:
     target: int
 
 
+GLOSSARY = "glossary.md"
+
+
 @dataclass(frozen=True, slots=True)
 class Term:
     """A word of the glossary, and what it means, in Markdown."""
 
     name: str
     markdown: str
+    line: int = 1
+
+    @property
+    def address(self) -> str:
+        """What a link to it names, as Markdown's headings are linked to."""
+        return f"{GLOSSARY}#{self.name.lower().replace(' ', '-')}"
 
     def first_in(self, text: str) -> int | None:
         """Where a text uses it first, in the singular or the plural; None if it doesn't."""

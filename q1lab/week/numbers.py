@@ -26,6 +26,7 @@ they name no corpus: V stands for its number of different characters.
 
 from __future__ import annotations
 
+import difflib
 import math
 import re
 from collections.abc import Iterator, Mapping
@@ -132,9 +133,11 @@ class Numbers:
         return PLACEHOLDER.sub(lambda match: self._value(match) or match[0], text)
 
     def unknown(self, text: str) -> Iterator[tuple[int, str]]:
-        """The placeholders in `text` that have no value: (line counted from 0, placeholder)."""
-        for match in PLACEHOLDER.finditer(text):
-            if self._value(match) is None:
+        """The placeholders in `text` that have no value, misspelled ones among them: (line counted
+        from 0, placeholder)."""
+        for match in _BRACES.finditer(text):
+            known = PLACEHOLDER.fullmatch(match[0])
+            if self._value(known) is None if known else _meant(match[1]):
                 yield text.count("\n", 0, match.start()), match[0]
 
     def result(self, preset: str, variant: str) -> Measured | None:
@@ -163,6 +166,15 @@ class Numbers:
             result, what = self.result(second, rest[0]), rest[1] if len(rest) > 1 else ""
             return None if result is None or what not in ("", *MEASURED) else result.field(what)
         return _figure(first, second, rest[0], self.vocab)
+
+
+_BRACES = re.compile(r"\{([A-Za-z_]+)(?=[}.:])[^{}\s]*\}")
+_FIRST = ("data", "vocab", "ln_vocab", "variant", "small", "large", "passes", "measured")
+
+
+def _meant(word: str) -> bool:
+    """Whether a word in braces, which is no placeholder as it stands, was meant as one."""
+    return word != "variant" and bool(difflib.get_close_matches(word, _FIRST, 1, 0.8))
 
 
 def passes(preset: str) -> str | None:

@@ -11,10 +11,20 @@ from typing import Any, NamedTuple
 
 from q1lab.errors import nearest
 from q1lab.week.markdown import FILES, GUIDE_MARK, Page, Reader, toml_error
-from q1lab.week.model import FORMAT, Block, Finding, Kpi, Part, Session, Term, Text, Variant, Week
+from q1lab.week.model import (
+    FORMAT,
+    GLOSSARY,
+    Block,
+    Finding,
+    Kpi,
+    Part,
+    Session,
+    Term,
+    Text,
+    Variant,
+    Week,
+)
 from q1lab.week.numbers import Measured, Numbers
-
-GLOSSARY = "glossary.md"
 
 
 class Kind(NamedTuple):
@@ -233,9 +243,14 @@ def _terms(reader: Reader) -> tuple[Term, ...]:
     """The words of the week's glossary, a `## ` heading each; none where there is no glossary."""
     if not (reader.root / GLOSSARY).exists():
         return ()
-    _, *entries = f"\n{reader.text(GLOSSARY, GLOSSARY, 1) or ''}".split("\n## ")
-    parts = (entry.partition("\n") for entry in entries)
-    return tuple(Term(name.strip(), markdown.strip()) for name, _, markdown in parts)
+    text = reader.text(GLOSSARY, GLOSSARY, 1) or ""
+    return tuple(
+        Term(entry[1].strip(), entry[2].strip(), text.count("\n", 0, entry.start()) + 1)
+        for entry in _ENTRY.finditer(text)
+    )
+
+
+_ENTRY = re.compile(r"^## ([^\n]*)\n(.*?)(?=^## |\Z)", re.DOTALL | re.MULTILINE)
 
 
 def _variants(toml: Toml, top: Mapping[str, Any]) -> list[Variant]:

@@ -180,6 +180,9 @@ def test_papers(store: Store) -> None:
     assert papers.finish(store, "roformer")["done"] == first, "the first date stays"
     with pytest.raises(Problem, match="not a web address"):
         papers.add(store, "x", link="javascript:alert(1)")
+    for title in ("Atention", "Attention"):  # the link says that it is the same one
+        assert papers.add(store, title, link="https://arxiv.org/abs/1706.03762") == 3
+    assert [one["title"] for one in papers.papers(store)] == ["RoFormer", "RoBERTa", "Attention"]
 
 
 def test_artifacts(store: Store) -> None:

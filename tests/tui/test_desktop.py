@@ -178,3 +178,11 @@ def test_rows_with_bars_fit_their_width(width: int) -> None:
     shown = drawn(row, width, 34, 18)
     assert shown.cell_length <= width
     assert row.right in shown.plain
+
+
+def test_a_long_title_beside_a_value_goes_on_below() -> None:
+    title = "post     Twelve weeks from no backprop to a modified transformer: a Q1 deep dive"
+    first, *rest = drawn(ListRow(title, "shared in 3 channels"), 56, 0, 0).plain.split("\n")
+    assert first.endswith("  shared in 3 channels")
+    assert max(map(len, (first, *rest))) <= 56
+    assert " ".join([first.removesuffix("shared in 3 channels"), *rest]).split() == title.split()

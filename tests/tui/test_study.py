@@ -147,9 +147,15 @@ async def test_the_form_of_an_answer_shows_the_question_as_the_page_does() -> No
     async with running(size=(100, 30)) as (app, pilot):
         await go(pilot, "a1", "a1-guess")
         await pilot.press("enter")
-        question = app.screen.query_one(Prose).render().plain
-        assert any("*nats*" in step.detail for step in app.week.steps())
-        assert "(A loss in nats is the mean" in question
+        shown = app.screen.query_one(Prose)
+        question = " ".join(shown.render().plain.split())
+        assert any("[nats](" in step.detail for step in app.week.steps())
+        assert "a size in nats for the first" in question
+        lines = shown.render().plain.split("\n")
+        row = next(k for k, line in enumerate(lines) if "nats" in line)
+        await pilot.click(shown, offset=(lines[row].index("nats") + 1, row))
+        await until(pilot, lambda: isinstance(app.screen, GlossaryScreen))
+        assert app.screen.terms[0].name == "nats"  # type: ignore[attr-defined]
 
 
 async def test_without_a_terminal_of_its_own_the_editor_says_so() -> None:
@@ -235,6 +241,25 @@ async def test_a_key_explains_the_words_of_the_step_and_the_page() -> None:
         await until(pilot, lambda: second in screen.query_one(Markdown).source)
         await pilot.press("q")
         await until(pilot, lambda: isinstance(app.screen, StudyScreen))
+
+
+async def test_a_click_on_a_linked_word_opens_the_glossary_at_it() -> None:
+    app = prepared(lambda store, week: progress.choose(store, week, "rope"))
+    async with app.run_test(size=(100, 40)) as pilot:
+        await settled(pilot)
+        await go(pilot, "a1", "a1-guess")
+        study = app.screen
+        assert isinstance(study, StudyScreen)
+        assert "glossary.md" not in words(app)
+        assert not [url for _, url in study.reader.links() if "glossary" in url]  # `w` leads there
+        step = next(p for p in study.reader.pieces if getattr(p, "step", None) is study.reader.step)
+        lines = step.render().plain.split("\n")
+        row = next(k for k, line in enumerate(lines) if "nats" in line)
+        await pilot.click(step, offset=(lines[row].index("nats") + 1, row))
+        await until(pilot, lambda: isinstance(app.screen, GlossaryScreen))
+        screen = app.screen
+        assert isinstance(screen, GlossaryScreen)
+        assert screen.terms[0].name == "nats"
 
 
 async def test_a_question_is_answered_from_memory_then_marked() -> None:
@@ -617,7 +642,7 @@ async def test_folds_open_one_by_one_and_links_open(monkeypatch: pytest.MonkeyPa
         await until(pilot, lambda: reader._whole(folds[0]))
         await pilot.press("f")
         assert all(fold.open for fold in folds)
-        app.screen.action_open_link("https://arxiv.org/abs/2104.09864")  # type: ignore[attr-defined]
+        app.action_open_link("https://arxiv.org/abs/2104.09864")
         assert opened == ["https://arxiv.org/abs/2104.09864"]
 
 

@@ -270,7 +270,13 @@ MISTAKES = [
     ("mix.md", "optional=yes", "optional=perhaps", "mix.md:27: optional must be yes or no, not 'perhaps'"),
     ("mix.md", "minutes=10", "minutes=11", "week.toml:11: session mix plans 40 minutes, its parts add up to 11 + 30 = 41"),
     ("mix.md", "kind=predict", "kind=write", "mix.md:39: a run with no prediction step before it"),
-    ("mix.md", "Some text", "{measured.quick.rye}", "mix.md:7: a result before the step that predicts it"),
+    ("mix.md", "Some text", "{measured.quick.rye}", "mix.md:7: a result before the step that predicts it; move it below"),
+    ("mix.md", "First.", "It has {small.rope.parms}.", "mix.md:31: there is no number {small.rope.parms}"),
+    ("mix.md", "First.", "It has {smal.rope.params}.", "mix.md:31: there is no number {smal.rope.params}"),
+    ("mix.md", "First.", "It rose by {measured.oven}.", "mix.md:31: there is no number {measured.oven}"),
+    ("mix.md", "First.", "It reads {pases.gpu} times.", "mix.md:31: there is no number {pases.gpu}"),
+    ("mix.md", "First.", "Of {vocb} characters.", "mix.md:31: there is no number {vocb}"),
+    ("mix.md", "Some text with {braces} and a `{variant}`.\n", "word " * 201 + "\n\n- [ ] Wait {#wait minutes=10}\n", "mix.md:5: part weigh has 2"),
     ("mix.md", "kind=run}", "kind=run into=analysis}", "mix.md:37: nothing says what to make of it; put <details needs=knead-bake> below"),
     ("mix.md", "First.", "See https://github.com/a/b.", "mix.md:31: https://github.com/a/b names no commit"),
     ("mix.md", "First.", "(https://github.com/a/b/blob/main/x.md)", "mix.md:31: https://github.com/a/b/blob/main/x.md names no commit"),
@@ -322,9 +328,24 @@ MISTAKES = [
 
 def test_a_word_that_is_never_said_needs_no_explanation(folder: Path) -> None:
     (folder / "glossary.md").write_text("# Words\n\n## crumb\n\nInside.\n\n## loaf\n\nBread.\n")
-    edit(folder / "mix.md", "First.", "Two loafs.")
-    assert said(folder) == ["glossary.md:1: the week never says 'crumb'; take it out"]
+    edit(folder / "mix.md", "First.", "Two [loafs](glossary.md#loaf).")
+    assert said(folder) == ["glossary.md:3: the week never says 'crumb'; take it out"]
     assert [term.name for term in load(folder).terms_in("a Loaf")] == ["loaf"]
+
+
+def test_a_words_first_use_is_linked_on_each_path(folder: Path) -> None:
+    (folder / "glossary.md").write_text("# Words\n\n## oven loaf\n\nBread.\n")
+    edit(folder / "mix.md", "Last.", "`oven loaf`\n\nOne oven loaf, two oven loafs.")
+    link = "[oven loaf](glossary.md#oven-loaf)"
+    assert said(folder) == [f"mix.md:37: 'oven loaf' is said here first; link it: {link}"]
+    edit(folder / "mix.md", "One oven loaf,", f"One {link},")
+    assert said(folder) == []
+    edit(folder / "rye.md", "### Wet", "Of [oven loafs](../glossary.md#oven-loaf).\n\n### Wet")
+    assert said(folder) == []
+    edit(folder / "rye.md", "#oven-loaf", "#oven-leaf")
+    assert said(folder)[0].startswith(
+        "rye.md:5: the glossary has no word for ../glossary.md#oven-leaf; did you mean"
+    )
 
 
 def test_threads_and_files_of_a_commit_may_be_linked_to(folder: Path) -> None:

@@ -133,6 +133,26 @@ def source() -> str:
     return "\n".join(file.read_text() for file in sorted(SHIPPED.rglob("*.md")))
 
 
+def test_the_passes_of_each_preset_come_out() -> None:
+    from q1lab.study.corpora import STDLIB_CHARACTERS
+    from q1lab.study.presets import PRESETS
+
+    rows = re.findall(
+        r"(?m)^(\w+) +([\d,]+) × +(\d+) × +(\d+) / ([\d,]+) = +(\S+)$",
+        numbers.Numbers().fill((SHIPPED / "session-b.md").read_text()),
+    )
+    assert [row[0] for row in rows] == [*PRESETS, "nanoGPT"]
+    for name, *row in rows:
+        iters, batch, block, characters, told = (float(n.replace(",", "")) for n in row)
+        assert characters == int(0.9 * STDLIB_CHARACTERS)
+        assert told == pytest.approx(
+            iters * batch * block / characters, abs=0.5 if told > 9 else 0.05
+        )
+        if config := PRESETS.get(name):
+            keys = ("max_iters", "batch_size", "block_size")
+            assert [iters, batch, block] == [config[key] for key in keys]
+
+
 def test_without_a_choice_a_share_holds_for_any_corpus() -> None:
     """V is left open in counts; in percent it makes no difference that is shown."""
     for model in ("rope", "swiglu", "swiglu-344", "swiglu-352", "swiglu-384", "gqa", "mqa"):
@@ -526,6 +546,18 @@ def test_a_block_that_fails_is_named_with_its_line(folder: Path) -> None:
     found = code_runner.run(load(folder), ROOT / "labs" / "models")
     assert [str(one) for one in found] == [
         "mix.md:35: this block of Python fails: ZeroDivisionError: division by zero"
+    ]
+
+
+def test_a_script_whose_assertion_fails_is_named_with_its_line(folder: Path) -> None:
+    (folder / "files").mkdir(exist_ok=True)
+    head = "import sys\nfrom model import GPT\n"
+    (folder / "files" / "right.py").write_text(f"{head}sys.exit()\n")
+    (folder / "files" / "wrong.py").write_text(f"{head}import rope\nassert not rope.GPT, 'wrong'\n")
+    models = ROOT / "labs" / "models"
+    assert code_runner.run(load(folder), models) == []
+    assert [str(one) for one in code_runner.run(load(folder), models, scripts=True)] == [
+        "files/wrong.py:4: this script fails: AssertionError: wrong"
     ]
 
 
@@ -969,34 +1001,3 @@ def test_each_fold_answers_one_section(week: Week) -> None:
             asked = set(re.findall(r"\(([a-f])\)", step.detail))
             answered = set(re.findall(r"\(([a-f])\)", step.answer.markdown))
             assert asked == answered, step.id
-
-
-# ── the parts keep their minutes
-
-WORDS_A_MINUTE = 200
-
-
-def words(markdown: str) -> int:
-    """The words of prose: code, diagrams, comments and addresses are left out."""
-    markdown = re.sub(r"(?ms)^(`{3,}|~{3,}).*?^\1\s*$", "", markdown)
-    markdown = re.sub(r"<!--.*?-->|\]\([^)]*\)", " ", markdown)
-    return sum(bool(re.search(r"\w", token)) for token in re.split(r"[\s|]+", markdown))
-
-
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_a_part_gives_the_time_to_read_it(week: Week, variant: str) -> None:
-    """Steps of kind read are the time for the part's text, at 200 words a minute; with the other
-    steps they add up to the part's minutes. What belongs to an optional step is optional, too."""
-    for part in week.for_variant(variant, DATA[0]).parts():
-        optional = {step.id for step in part.steps if step.optional}
-        count = 0
-        for block in part.blocks:
-            if isinstance(block, Text) or (isinstance(block, Fold) and block.needs not in optional):
-                count += words(block.markdown)
-            elif isinstance(block, Step) and not block.optional:
-                answer = block.answer.markdown if block.answer else ""
-                count += words(f"{block.title}\n{block.detail}\n{answer}")
-        given = [step for step in part.steps if not step.optional]
-        reading = sum(step.minutes or 0 for step in given if step.kind == "read")
-        assert count <= WORDS_A_MINUTE * reading, (part.id, count, reading)
-        assert sum(step.minutes or 0 for step in given) <= part.minutes, part.id

@@ -294,18 +294,15 @@ class StudyScreen(Page):
         if not found:
             self.notify("There is no link on this page.")
         elif len(found) == 1:
-            self.action_open_link(found[0][1])
+            self.q1.action_open_link(found[0][1])
         else:
             from q1lab.tui.screens.pick import PickScreen
 
             rows = [(url, f"{words}   {url.removeprefix('https://')}") for words, url in found]
             self.app.push_screen(
                 PickScreen("Which link?", rows),
-                lambda url: self.action_open_link(url) if url else None,
+                lambda url: self.q1.action_open_link(url) if url else None,
             )
-
-    def action_open_link(self, url: str) -> None:
-        step_actions.open_url(self.q1, url)
 
     def action_copy(self) -> None:
         step_actions.copy(self.q1, self.reader.current)

@@ -97,7 +97,7 @@ class Piece(Widget):
         return prose.laid(markdown, width).lines if self.rich else prose.first_coat(markdown, width)
 
     def on_click(self, event: events.Click) -> None:
-        if self.stop:
+        if self.stop and "url" not in event.style.meta:  # a link opens, and enters nothing
             self.post_message(self.Pressed(self, event.chain))
 
     def head(

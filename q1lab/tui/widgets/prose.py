@@ -13,13 +13,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from rich.cells import cell_len
 from textual.content import Content, Span
 from textual.style import Style
 
 from q1lab.formats import cut_cells
-from q1lab.week.model import ARXIV
+from q1lab.week.model import ARXIV, GLOSSARY
 
 if TYPE_CHECKING:
     from markdown_it.token import Token
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 Fragment = tuple[str, str, str]
 """Text, its style, and the address that a click opens ("" for none)."""
 
-CODE, LINK, QUIET = "$accent", "underline $primary", "$muted"
+CODE, LINK, WORD, QUIET = "$accent", "underline $primary", "underline", "$muted"
 HEADINGS = {"h1": "bold $primary", "h2": "bold $primary", "h3": "bold $primary", "h4": "bold"}
 NUMERIC = re.compile(r"[−+±≈~-]?[\d.,·×%/\s]*\d[\d.,·×%/\s]*[a-zA-Zµ%]{0,4}")
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
@@ -60,7 +61,8 @@ def laid(markdown: str, width: int) -> Laid:
     links = []
     for number, line in enumerate(lines):
         for span in line.spans:
-            if isinstance(span.style, Style) and (url := span.style.meta.get("url")):
+            url = span.style.meta.get("url") if isinstance(span.style, Style) else None
+            if url and not word_of(url):  # to a word leads the key `w`
                 links.append((number, line.plain[span.start : span.end], str(url)))
     return Laid(tuple(lines), tuple(links))
 
@@ -92,7 +94,7 @@ def first_coat(markdown: str, width: int) -> list[Content]:
             flush()
             lines.append(Content(cut_cells(text, width)))
         else:
-            paragraph.append(re.sub(r"[*`]", "", text))
+            paragraph.append(re.sub(r"[*`]|\[(?=[^]]*\]\()|(?<=[^]])\]\([^)]*\)", "", text))
     flush()
     return lines
 
@@ -164,7 +166,7 @@ def _line(fragments: Sequence[Fragment]) -> Content:
         elif url:
             linked.append((start, len(plain), url))
     for start, end, url in linked:
-        meta = {"@click": f"screen.open_link({url!r})", "url": url}
+        meta = {"@click": f"app.open_link({url!r})", "url": url}
         spans.append(Span(start, end, Style.from_meta(meta)))
     return Content(plain, spans=spans)
 
@@ -315,6 +317,12 @@ def _squeezed(wants: Sequence[int], words: Sequence[int], room: int) -> list[int
 # ── inside a line
 
 
+def word_of(address: str) -> str:
+    """The place in the week's glossary that an address names; empty for any other address."""
+    file, _, place = unquote(address).rpartition("#")
+    return place if file.rpartition("/")[2] == GLOSSARY else ""
+
+
 def _spoken(node: _Node) -> list[Fragment]:
     """What a block says, as fragments."""
     found: list[Fragment] = []
@@ -340,8 +348,9 @@ def _inline(nodes: Sequence[_Node], style: str, url: str) -> list[Fragment]:
             found.append(("\n", style, url))
         elif kind == "link":
             address = str(token.attrs.get("href", ""))
-            opens = address if address.startswith(("https://", "http://")) else ""
-            inner = f"{style} {LINK}".strip() if opens else style
+            word = word_of(address)
+            opens = address if word or address.startswith(("https://", "http://")) else ""
+            inner = f"{style} {WORD if word else LINK}".strip() if opens else style
             found += _inline(node.children, inner, opens or url)
         elif kind == "image":
             found.append((token.content, f"{style} italic".strip(), url))

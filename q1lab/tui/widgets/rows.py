@@ -61,7 +61,12 @@ def drawn(row: ListRow, width: int, names: int, numbers: int) -> Content:
     if row.bar is None or cells < SHORTEST:
         most = max(width - cell_len(row.left) - 2, 2 * width // 5)
         right = row.right if row.bar else cut_cells(row.right, most)  # numbers stay whole
-        return line(row.left, right, width, row.tone, row.right_tone)
+        if row.bar is not None:
+            return line(row.left, right, width, row.tone, row.right_tone)
+        room = max(8, width - cell_len(right) - 2)
+        first, *rest = textwrap.wrap(row.left, room, subsequent_indent="  ") or [""]
+        below = (Content.styled(one, row.tone) for one in rest)
+        return Content("\n").join([line(first, right, width, row.tone, row.right_tone), *below])
     left = line(row.left, "", width - cells - numbers - 2, row.tone)
     right = row.right.rjust(numbers)
     tones = row.tone or "$primary", "$warning" if row.right_tone == "$warning" else "$success"

@@ -174,7 +174,7 @@ def show(out: Path, repo: Path) -> None:
         "- [MODIFICATION.md](MODIFICATION.md): the experiment, from the choice to the verdict\n"
         "- [the post](posts/m03-w04-retrospective.md), and [as a page](post.html) "
         "by `q1lab post preview`\n"
-        "- [Q1_RETRO.md](Q1_RETRO.md): what the quarter came to\n"
+        "- [Q1_RETRO.md](Q1_RETRO.md): the quarter, looked back on\n"
         "- [AI_EXPERT_ROADMAP.md](AI_EXPERT_ROADMAP.md), with the week's boxes ticked\n"
         "- [transcript.txt](transcript.txt): every command and what it said\n",
         encoding="utf-8",
@@ -197,10 +197,11 @@ def work(script: dict, session: str) -> None:  # type: ignore[type-arg]
             progress.answer(store, week.label, step, text)
         for part, minutes in told.get("minutes", {}).items():
             learner_tables.add_seconds(store, week.label, {part: 60.0 * minutes})
-        skipped = set(told.get("skipped", []))
+        skipped, also = (set(told.get(key, [])) for key in ("skipped", "also"))
         for part in week.session(session).parts:
             for step in part.steps:
-                if step.kind not in ("write", "choose") and step.id not in skipped:
+                wanted = step.id in also if step.optional else step.id not in skipped
+                if wanted and step.kind not in ("write", "choose"):
                     progress.tick(store, week.label, step.id, True)
 
 
