@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from q1lab.commands._output import print_json, say, tell
-from q1lab.errors import NOT_CHECKED, OK, REFUSED_BUNDLE, VERIFY_STATUS
+from q1lab.errors import NOT_CHECKED, OK, REFUSED_BUNDLE, VERIFY_STATUS, Problem
 from q1lab.files import expanded, plain
 
 
@@ -32,7 +32,9 @@ Examples:
 @click.option(
     "--number", type=click.IntRange(0), metavar="N", help="Your number, which chooses the runs."
 )
-@click.option("--data", type=click.Path(path_type=Path), metavar="FILE", help="The text.")
+@click.option(
+    "--data", type=click.Path(path_type=Path), metavar="FILE", help="The text, if it has none."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def verify(
     place: Path,
@@ -51,6 +53,8 @@ def verify(
     """
     from q1lab import verifying
 
+    if sum((cells is not None, every, no_train)) > 1:
+        raise Problem("--cells, --all and --no-train: give one of them")
     drawn = secrets.randbelow(10**6) if number is None else number
     many = 0 if no_train else None if every else cells or 1
     how = verifying.How(many, drawn, data and expanded(data))

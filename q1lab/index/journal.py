@@ -181,7 +181,12 @@ def _parsed(raw: bytes, number: int) -> Line | None:
     try:
         found = json.loads(raw)
         version, prev, body = (found[key] for key in ("v", "prev", "body"))
-        if type(version) is not int or not isinstance(prev, str) or not isinstance(body, dict):
+        if (
+            type(version) is not int
+            or version < 1
+            or not isinstance(prev, str)
+            or not isinstance(body, dict)
+        ):
             return None
         sha = str(found["sha"])
         if version > FORMAT:  # how its hash is made is not known here

@@ -136,6 +136,7 @@ def test_what_is_no_bundle_is_one_line(place: str) -> None:
     done = q1lab("verify", place, code=None)
     assert done.returncode in (1, 2)
     assert len(done.stderr.splitlines()) == 1
+    assert "give one of them" in q1lab("verify", place, "--all", "--no-train", code=2).stderr
 
 
 def test_the_runs_are_chosen_by_both_sides() -> None:
