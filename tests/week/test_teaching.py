@@ -755,6 +755,13 @@ def test_who_came_by_themselves_is_asked_nothing_of_a_course(variant: str) -> No
     }
 
 
+def test_a_numbered_section_begins_a_paragraph(week: Week) -> None:
+    """Lines for one way only stand between the marks, and the blank line with them."""
+    texts = [b.markdown for part in week.parts() for b in part.blocks if isinstance(b, Text)]
+    glued = [found for text in texts for found in re.findall(r"\S\n(\*\*\d .*)", text)]
+    assert not glued
+
+
 def test_the_first_step_asks_how_one_came_here(week: Week) -> None:
     step = next(block for block in week.overview if isinstance(block, Step))
     commands = [action.argv()[1:] for action in step.actions]
