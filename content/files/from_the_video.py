@@ -1,4 +1,4 @@
-"""From a gpt.py typed along the video to a model.py for q1lab.
+"""From the gpt.py of Karpathy's video to a model.py for q1lab.
 
 Five changes, about 20 minutes; `q1lab check model.py --for baseline`
 is the judge after each.

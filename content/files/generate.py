@@ -74,6 +74,6 @@ if __name__ == "__main__":
         kept = sum(z.numel() for layer in cache for z in layer) * 4
         print(
             f"{kv_heads} K/V heads: {kept:7,} bytes kept,",
-            f"{per_second:5.0f} tokens/s, apart from the whole",
-            f"window by {apart:.0e}",
+            f"{per_second:5.0f} tokens/s, off the whole window",
+            f"by {apart:.0e}",
         )

@@ -666,19 +666,18 @@ def surroundings(c: Comparison) -> str:
     found = c.family
     if found is None or len(c.seeds) < 2:
         return ""
-    only = "it is the only question"
+    only = "It is the only question on record"
     text = f"{only} so far"
     if found.questions > 1:
-        text = only if found.here == 1 else f"it is one of {found.here} questions"
-        text += " of this data"
+        text = only if found.here == 1 else f"It is one of {found.here} questions on record"
+        text += " about this data"
         if found.texts > 1:
             text += f", and one of {found.questions} over {found.texts} data sets"
         if found.shared:
             text += f"; {found.shared} of the others used the same baseline runs"
     return (
-        f"Among the author's studies on record {text}. If nothing helped, up to "
-        f"{math.ceil(100 * found.total - 1e-9)} of 100 such records would claim at least one "
-        "difference."
+        f"{text}. If nothing helped, up to {math.ceil(100 * found.total - 1e-9)} of 100 such "
+        "records would claim at least one difference."
     )
 
 

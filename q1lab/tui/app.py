@@ -171,8 +171,8 @@ class Q1Lab(TimedApp):
             self.desk.taker.content = week
             self.ask(lambda store: progress.tick_those(store, week, "config"))
             self.mutate_reactive(Q1Lab.snapshot)  # the pages are other ones
-            told = "as part of the course" if course else "by itself, and asks for no course"
-            self.notify(f"The week is told {told}.")
+            told = "as part of the course" if course else "on its own, without the course"
+            self.notify(f"The week now reads {told}.")
 
     def action_go(self, page: str) -> None:
         while len(self.screen_stack) > 1:

@@ -49,6 +49,11 @@ class PrivateApp(App[None]):
     def end_of_all(self) -> None:
         """What to do about an error that nothing caught, before the app ends."""
 
+    def _refresh_notifications(self) -> None:
+        """Make no toast of what is said. A toast sets a timer for the time that is left, and a
+        timer for less than nothing never gives the loop back: the app would stand still for good.
+        """
+
     def _fatal_error(self) -> None:
         """Textual would print a traceback with all local values."""
         self.end_of_all()

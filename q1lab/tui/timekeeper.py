@@ -145,7 +145,7 @@ def line(
     running = clock.running and clock.part == part.id and here
     if clock.question is not None and clock.question.part == part.id:
         return (
-            f"{name} ? {formats.clock(abs(left))} {'over' if over else 'left'} · t answers",
+            f"{name} ? {formats.clock(abs(left))} {'over' if over else 'left'} · T answers",
             "ask",
         )
     mark = ("▶ " if running else "‖ ") if mine else ""  # the other window's may run

@@ -341,6 +341,14 @@ async def test_parts_change_by_key_and_by_the_finder() -> None:
         assert app.part_id == "a1"
 
 
+async def test_the_finder_offers_the_typed_words_in_a_row_first() -> None:
+    """`is` lies in `this`, and `modification` in the part's title: many rows have the words."""
+    async with running(size=(100, 30)) as (app, pilot):
+        await pilot.press("slash", *"Is the modification", "enter")
+        await pilot.pause()
+        assert getattr(app.screen.query_one(Reader).current, "id", "") == "b3-verdict"
+
+
 async def test_text_is_shown_after_the_first_paint_and_never_as_markup(tmp_path: Path) -> None:
     (tmp_path / "week.toml").write_text(
         'format = 1\nlabel = "M01-W01"\ntitle = "[red]T"\ngoal = "G"\n[[sessions]]\nid = "a"\nfile = "a.md"\n'

@@ -7,6 +7,8 @@ import inspect
 import pytest
 from textual.app import App
 from textual.css.stylesheet import Stylesheet
+from textual.screen import ModalScreen
+from textual.widgets._toast import Toast
 
 from q1lab.tui.textual_private import KeptStylesheet, PrivateApp
 
@@ -18,7 +20,9 @@ async def test_an_app_has(name: str) -> None:
         assert hasattr(app, name)
 
 
-@pytest.mark.parametrize("name", ["_fatal_error", "_close_messages_no_wait"])
+@pytest.mark.parametrize(
+    "name", ["_fatal_error", "_close_messages_no_wait", "_refresh_notifications"]
+)
 def test_an_app_does(name: str) -> None:
     assert list(inspect.signature(getattr(App, name)).parameters) == ["self"]
 
@@ -36,6 +40,20 @@ async def test_a_batch_holds_paints_back() -> None:
         with app.batch_update():
             assert not app.paints
         assert app.paints
+
+
+async def test_what_is_said_makes_no_toast() -> None:
+    """Textual never comes back from a toast whose time runs out while it is made: a dialog that
+    opened in that moment, on a busy machine, took the app with it."""
+    app = PrivateApp()
+    async with app.run_test(notifications=True) as pilot:
+        app.notify("Kept as your answer.", timeout=60)
+        await pilot.pause()
+        app.push_screen(ModalScreen())
+        await pilot.pause()
+        assert [one.message for one in app._notifications] == ["Kept as your answer."]
+        for screen in app.screen_stack:
+            assert not screen.query(Toast)
 
 
 async def test_an_error_that_nothing_caught_ends_in_our_hook(

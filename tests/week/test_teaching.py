@@ -11,9 +11,10 @@ import re
 import shlex
 import sys
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from statistics import stdev
 
 import click
 import pytest
@@ -168,24 +169,35 @@ def test_without_a_choice_a_share_holds_for_any_corpus() -> None:
     assert nothing.fill("{small.gqa.than}") == "about 8% fewer"
 
 
-def test_no_measured_result_is_quoted_before_the_prediction(week: Week) -> None:
-    """In the order in which a learner of each variant meets the blocks."""
-    for variant in VARIANTS:
-        for part in week.parts():
-            for block in part.blocks:
-                if block.variant not in (None, variant):
-                    continue
-                if isinstance(block, Step) and block.kind == "predict":
-                    break
-                told = block.markdown if isinstance(block, Text | Fold) else ""
-                if isinstance(block, Step):
-                    told = (
-                        block.title + block.detail + (block.answer.markdown if block.answer else "")
-                    )
-                assert "{measured." not in told, (part.id, block.line)
-            else:
+def told_before_the_prediction(week: Week, variant: str) -> Iterator[tuple[str, str]]:
+    """Each block's place and text, in the order in which a learner of `variant` meets them."""
+    for part in week.parts():
+        for block in part.blocks:
+            if block.variant not in (None, variant):
                 continue
-            break
+            if isinstance(block, Step):
+                if block.kind == "predict":
+                    return
+                answer = block.answer.markdown if block.answer else ""
+                yield f"{part.id}:{block.line}", block.title + block.detail + answer
+            elif isinstance(block, Text | Fold):
+                yield f"{part.id}:{block.line}", block.markdown
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_no_measured_result_is_quoted_before_the_prediction(week: Week, variant: str) -> None:
+    for place, told in told_before_the_prediction(week, variant):
+        assert "{measured." not in told, place
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_before_the_prediction_nothing_leads_to_a_result(week: Week, variant: str) -> None:
+    """The paper is read as it is; what others measured, and q1lab's own tables, come after."""
+    for place, told in told_before_the_prediction(week, variant):
+        shown = re.findall(r"github\.com/([\w.-]+/[\w.-]+)|(\w[\w.-]*/[\w.-]+#\d+)", told)
+        others = [page or thread for page, thread in shown if page != "bzhangGo/rmsnorm"]
+        assert not others, (place, others)
+        assert not re.search(r"docs/(card|pairing)\.md", told), place
 
 
 def test_a_spread_from_three_pairs_says_not_what_three_pairs_could_see() -> None:
@@ -277,6 +289,14 @@ def test_how_often_the_floor_is_wider_than_the_interval() -> None:
         f"wider than the interval in {wider['rmsnorm']} of 56 for RMSNorm, {wider['gqa']} for GQA, "
         f"{wider['swiglu']} for SwiGLU and {wider['rope']} for RoPE"
     ) in told
+
+
+def test_the_noise_beside_delta_is_that_of_the_floor() -> None:
+    lines = (ROOT / "docs" / "results" / "floor.jsonl").read_text().splitlines()
+    losses = [x for row in map(json.loads, lines) for x in row["baseline"] + row["modified"]]
+    text = " ".join((SHIPPED / "session-a.md").read_text().split())
+    assert f"of {len(losses)} short baseline runs" in text
+    assert f"a standard deviation of {stdev(losses):.4f} nats" in text
 
 
 def test_intervals_in_the_text_are_drawn_as_the_program_draws_them() -> None:
@@ -765,6 +785,13 @@ def test_who_came_by_themselves_is_asked_nothing_of_a_course(variant: str) -> No
         "c3-roadmap",
         "c3-readme",
     }
+
+
+def test_a_numbered_section_begins_a_paragraph(week: Week) -> None:
+    """Lines for one way only stand between the marks, and the blank line with them."""
+    texts = [b.markdown for part in week.parts() for b in part.blocks if isinstance(b, Text)]
+    glued = [found for text in texts for found in re.findall(r"\S\n(\*\*\d .*)", text)]
+    assert not glued
 
 
 def test_the_first_step_asks_how_one_came_here(week: Week) -> None:

@@ -67,6 +67,8 @@ class PickScreen(Dialog[str | None]):
             for name, shown in self.rows
             if all(word in about[name].casefold() for word in words)
         ]
+        phrase = " ".join(words)
+        hits.sort(key=lambda row: phrase not in about.get(row.id or "", "").casefold())
         listing = self.query_one(OptionList)
         more = f"{len(hits) - MOST:,} more: type to find them"
         said = more if len(hits) > MOST else "" if hits else self.empty
