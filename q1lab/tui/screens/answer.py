@@ -29,7 +29,7 @@ class AnswerScreen(Dialog[None]):
     """Esc or Ctrl+S keeps the text and goes back; only Discard takes it away."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+s", "back", "keep", priority=True),
+        Binding("ctrl+s", "back", "keep"),
         Binding("ctrl+e", "editor", "in $EDITOR", priority=True),
     ]
 
@@ -91,6 +91,10 @@ class AnswerScreen(Dialog[None]):
         self.dismiss()
 
     def action_editor(self) -> None:
+        """Behind the keys that the box has not read yet."""
+        self.query_one(TextArea).call_later(self._edit)
+
+    def _edit(self) -> None:
         area = self.query_one(TextArea)
         after = editing.edit_text(self.q1, area.text, self.step.id)
         if after is not None:
