@@ -91,10 +91,6 @@ class AnswerScreen(Dialog[None]):
         self.dismiss()
 
     def action_editor(self) -> None:
-        """Behind the keys that the box has not read yet."""
-        self.query_one(TextArea).call_later(self._edit)
-
-    def _edit(self) -> None:
         area = self.query_one(TextArea)
         after = editing.edit_text(self.q1, area.text, self.step.id)
         if after is not None:
