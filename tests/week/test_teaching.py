@@ -149,8 +149,13 @@ def test_without_a_choice_a_share_holds_for_any_corpus() -> None:
 
 
 def test_no_measured_result_is_quoted_before_the_prediction(week: Week) -> None:
-    """In the order in which a learner of each variant meets the blocks."""
+    """In the order in which a learner of each variant meets the blocks: nothing of q1lab's, and
+    no source of those tables in B3 but the paper that is read."""
     for variant in VARIANTS:
+        (b3,) = (part for part in week.parts() if part.id == "b3")
+        tables = [one.markdown for one in b3.blocks if isinstance(one, Fold)]
+        sources = re.findall(r"github\.com/[\w-]+/([\w.-]+)/", "".join(tables))
+        hidden = ("{measured.", "docs/card.md", *sources)
         for part in week.parts():
             for block in part.blocks:
                 if block.variant not in (None, variant):
@@ -162,7 +167,7 @@ def test_no_measured_result_is_quoted_before_the_prediction(week: Week) -> None:
                     told = (
                         block.title + block.detail + (block.answer.markdown if block.answer else "")
                     )
-                assert "{measured." not in told, (part.id, block.line)
+                assert not [one for one in hidden if one in told], (part.id, block.line)
             else:
                 continue
             break
@@ -733,6 +738,13 @@ def test_who_came_by_themselves_is_asked_nothing_of_a_course(variant: str) -> No
         "c3-roadmap",
         "c3-readme",
     }
+
+
+def test_a_guide_to_the_post_counts_its_sections_as_the_week_is_told(week: Week) -> None:
+    (post,) = (part for part in week.parts() if part.id == "c1")
+    told = [one.markdown for one in post.blocks if isinstance(one, Text) and one.variant]
+    named = {number for text in told for number in re.findall(r"section (\d)", text)}
+    assert named == {"6" if week.course else "4"}
 
 
 def test_the_first_step_asks_how_one_came_here(week: Week) -> None:
