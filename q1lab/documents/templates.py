@@ -83,6 +83,7 @@ def _environment(folders: list[Path], finalize: Callable[[Any], str]) -> Any:
         fenced=markdown.fenced,
         inline=markdown.inline,
         link=markdown.link,
+        listed=markdown.listed,
         signed=formats.signed,
         loss=formats.loss,
         percent=formats.percent,
