@@ -661,20 +661,21 @@ def asked(c: Comparison, facts: Mapping[str, Any]) -> str:
 
 
 def surroundings(c: Comparison) -> str:
-    """What else was asked in this home; empty where nothing is known of it."""
+    """What else is on record here; empty where nothing is known of it."""
     found = c.family
     if found is None or len(c.seeds) < 2:
         return ""
-    text = "In this home it is the only question so far"
+    text = "This is the only question on record"
     if found.questions > 1:
-        text = f"In this home it is one of {plural(found.here, 'question')} of this data"
+        of = f"one of {found.here} questions" if found.here > 1 else "the only question"
+        text = f"This is {of} on record about this data"
         if found.texts > 1:
-            text += f", and of {found.questions} over {found.texts} data sets"
+            text += f", and one of {found.questions} over {found.texts} data sets"
         if found.shared:
             text += f"; {found.shared} of the others used the same baseline runs"
     return (
-        f"{text}. If nothing helped, up to {math.ceil(100 * found.total - 1e-9)} of 100 such homes "
-        "would claim at least one difference."
+        f"{text}. If nothing helped, up to {math.ceil(100 * found.total - 1e-9)} of 100 such "
+        "records would claim at least one difference."
     )
 
 

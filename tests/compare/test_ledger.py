@@ -337,15 +337,15 @@ def test_to_choose_among_declared_sets_is_to_ask_with_each() -> None:
 
 
 def test_the_home_is_told_around_every_verdict() -> None:
-    assert "the only question so far" in wording.notes(found(done(make_study())))[-1]
+    assert "This is the only question on record." in wording.notes(found(done(make_study())))[-1]
     for k, name in enumerate(("rmsnorm", "swiglu", "gqa")):
         done(make_study(f"{name}-1", name, created=at(9 + k)))
     other = make_study("rope-2", sha256="9" * 64, seeds=(7, 8, 9), created=at(14))
     told = wording.notes(found(done(other)))[-1]
-    assert "one of 1 question of this data, and of 5 over 2 data sets." in told
-    assert "up to 23 of 100 such homes" in told
+    assert "the only question on record about this data, and one of 5 over 2 data sets." in told
+    assert "up to 23 of 100 such records" in told
     told = wording.notes(found(studies.load("rope-1")))[-1]
-    assert "4 questions of this data" in told
+    assert "one of 4 questions on record about this data" in told
     assert "3 of the others used the same baseline runs" in told
 
 
