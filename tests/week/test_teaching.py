@@ -128,6 +128,13 @@ def test_text_buttons_numbers_and_commands_are_of_one_corpus(
             assert "65 characters" in text[max(0, found.start() - 120) : found.start()], number
 
 
+def test_what_an_experiment_showed_holds_on_the_text_that_was_chosen(week: Week) -> None:
+    (train,) = (part for part in week.parts() if part.id == "b2")
+    for block in train.blocks:
+        told = block.markdown if isinstance(block, Text | Fold) else ""
+        assert not [name for name, _, _ in DATA if name in " ".join(told.split())], block.line
+
+
 def source() -> str:
     """The Markdown of the shipped week, as it is written."""
     return "\n".join(file.read_text() for file in sorted(SHIPPED.rglob("*.md")))
