@@ -21,6 +21,7 @@ _LINE_START = re.compile(r"^(#{1,6}(?=\s|$)|[+-](?=\s|$)|[=-]+$|\d+(?=[.)](?:\s|
 _BLANKS = re.compile(r"[ \t\r\n\f\v]+")  # a no-break space is meant
 _ENTITY = re.compile(r"&(?=#?\w+;)")
 _HEADING = re.compile(r"^( {0,3})(#{1,6})(?=\s|$)")
+_OWN_BLOCK = re.compile(r"[-*+] |\d+[.)] |```|~~~")
 _COMMENT = re.compile(r"(?:^|\s)#(?:\s|$)")
 _SENTENCE = re.compile(r"\w[.?!]\s*$")
 _UNDERLINE = re.compile(r"^ {0,3}(=+|-+)\s*$")
@@ -86,14 +87,6 @@ def link(title: object, url: str | None) -> Md:
     return Md(f"{shown} ({code(url)})")
 
 
-def listed(text: str) -> str:
-    """An answer of a line each as a list; one with marks or paragraphs of its own stays."""
-    lines = text.strip().split("\n")
-    if any(re.match(r"\s*([-*+>#|`~]|\d+[.)]|$)", line) for line in lines):
-        return text
-    return "\n".join(f"- {line}" for line in lines)
-
-
 def answer(text: str, level: int = 3) -> Md:
     """A learner's own Markdown, kept as Markdown but contained: headings go below ``level``, an
     open fence is closed, HTML and marks are shown as text. What can't be contained so (a fence that
@@ -102,6 +95,15 @@ def answer(text: str, level: int = 3) -> Md:
     cleaned = plain(text).replace("\t", "    ").strip("\n")
     contained = _outside_code("\n".join(_contained_lines(cleaned, level)))
     return Md(contained) if _is_contained(contained, level) else fenced(cleaned, "markdown")
+
+
+def listed(text: str) -> str:
+    """What was asked for a line each, as a list: Markdown would run the lines together. A text that
+    has a list or a fence of its own stays."""
+    lines = [line.strip() for line in text.split("\n") if line.strip()]
+    if len(lines) < 2 or any(_OWN_BLOCK.match(line) for line in lines):
+        return text
+    return "\n".join(f"- {line}" for line in lines)
 
 
 def sketched(text: str) -> str:

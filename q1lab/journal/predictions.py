@@ -55,6 +55,8 @@ def predict(
             f"'same' means within ±{matters:g} nats, but the size is {size:g}: give --size 0, "
             "or a direction"
         )
+    if direction != "same" and not size:
+        raise Problem(f"{direction!r} by 0 nats is 'same': choose that, or give a size above 0")
     with store.act() as add:
         now = _newest(store.db, week, variant)
         if now is not None and now["locked"] is not None and not amend:

@@ -12,6 +12,7 @@ from textual import events
 from textual.app import App
 from textual.await_complete import AwaitComplete
 from textual.dom import DOMNode
+from textual.message import Message
 from textual.reactive import reactive
 from textual.screen import Screen
 from textual.timer import Timer
@@ -23,6 +24,9 @@ from q1lab.tui.textual_private import PrivateApp
 
 READY = 2.0
 """Seconds that a key waits for a screen at most."""
+
+READ = 0.5
+"""Seconds that a key waits at most until the one before it was read."""
 
 
 class CalmApp(PrivateApp):
@@ -36,6 +40,8 @@ class CalmApp(PrivateApp):
         self._quiet: Timer | None = None
         self._waiting: list[Callable[[], Any]] | None = []
         self._bursts = Bursts(self.CLICK_CHAIN_TIME_THRESHOLD)
+        self._key: Message | None = None
+        self._came_back = False
 
     def on_mount(self) -> None:
         self.screen_change_signal.subscribe(self, self._bursts.screen_came, immediate=True)
@@ -47,8 +53,35 @@ class CalmApp(PrivateApp):
             await super().on_event(event)
             return
         self._bursts.begin()
+        first, focused = not event.is_forwarded, self.focused or self.screen
+        self._key, self._came_back = event, False
         await super().on_event(event)
+        if first and event.is_forwarded:
+            await self._read_by(focused)
+        self._key = None
+        if self._came_back:
+            await super().on_event(event)
         self._bursts.end(event.key)
+
+    async def _read_by(self, node: DOMNode | None) -> None:
+        """Wait until a key was read by ``node`` and by all around it. Textual hands on the next one
+        before: what was typed after Tab went to the field before, and Ctrl+S kept a form without
+        the words that were typed before it."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(READ):
+                while node is not None and node is not self:
+                    read = asyncio.Event()
+                    if not node.call_later(read.set):
+                        return
+                    await read.wait()
+                    node = node.parent
+
+    def post_message(self, message: Message) -> bool:
+        """A key that nobody wanted comes back to the app: it stays before those typed after it."""
+        if message is self._key:
+            self._came_back = True
+            return True
+        return super().post_message(message)
 
     def push_screen(self, screen: Any, *args: Any, **kwargs: Any) -> Any:
         """Open a screen; none opens over another of its kind, so that what asks twice for one gets

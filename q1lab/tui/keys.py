@@ -34,8 +34,6 @@ class Key:
     footer: bool = False
     shown: str | None = None
     """How the key is written in the footer, where that is not its name."""
-    priority: bool = False
-    """Whether it comes before what the focused field does with the key."""
 
 
 KEYS: dict[str, Key] = {
@@ -134,9 +132,7 @@ KEYS: dict[str, Key] = {
     ),
     "check.back": Key("escape", "back", "back", "Go back", True),
     # a new study
-    "launch.start": Key(
-        "ctrl+s", "start", "start", "Start the study as it is planned", True, None, True
-    ),
+    "launch.start": Key("ctrl+s", "start", "start", "Start the study as it is planned", True),
     "launch.how": Key("ctrl+n", "how", "how", "Go to how it trains: data, device, dtype …", True),
     "launch.reference": Key(
         "ctrl+o", "reference", "reference", "Show the diff of q1lab's own implementation", True
@@ -206,7 +202,6 @@ def bindings(where: str) -> list[Binding]:
             key_display=key.shown,
             tooltip=key.more or key.words,
             system=False,
-            priority=key.priority,
         )
         for name, key in KEYS.items()
         if name.split(".")[0] == where

@@ -124,6 +124,13 @@ def test_headings_go_below_their_place() -> None:
     assert answer("# one\n\n#### four", 3) == "#### one\n\n###### four"
 
 
+def test_a_line_each_is_a_list_where_it_is_read() -> None:
+    told = "order of the four, 60%: wrong\n\nthe log, 90%: right"
+    assert markdown.listed(told) == "- order of the four, 60%: wrong\n- the log, 90%: right"
+    for kept in ("one line", "- a list, 60%: right\n- already", "1. so\n2. too", "```\na\nb\n```"):
+        assert markdown.listed(kept) == kept
+
+
 def test_comments_in_a_sketch_are_code_and_no_headings() -> None:
     text = "Two lines go.\n\n# mean of squares (B, T, 1)\nx * r  # (B, T, C) * (B, T, 1)\n\n## Count\n\n```py\n# kept\n```"
     assert answer(markdown.sketched(text)) == (

@@ -10,7 +10,10 @@ from q1lab.documents import channels, post, word_count
 from q1lab.documents.claims import Finding, lint, numbers_of
 from q1lab.documents.regions import block
 from q1lab.errors import Problem
+from q1lab.week.content import load
+from q1lab.week.model import Text
 from tests.kit import document_records as records
+from tests.kit.places import CONTENT
 
 DRAFT = """# A title here
 
@@ -232,3 +235,13 @@ def test_answers_in_the_draft_are_read_like_the_rest_of_it() -> None:
     )
     found = lint(text.encode(), "cannot tell", [])
     assert [(item.line, item.kind) for item in found] == [(2, "claim")]
+
+
+@pytest.mark.parametrize(("course", "length"), [(True, 3000), (False, 2000)])
+def test_the_budgets_are_the_length_that_the_week_names(course: bool, length: int) -> None:
+    draft = post.document(dataclasses.replace(records.post_record(None), course=course))
+    assert sum(one.budget or 0 for one in word_count.sections(draft.text)) == length
+    overview = "".join(
+        one.markdown for one in load(CONTENT, course=course).overview if isinstance(one, Text)
+    )
+    assert f"about {length:,} words" in overview

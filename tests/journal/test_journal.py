@@ -91,6 +91,7 @@ def test_a_file_of_ones_own_carries_the_prediction_of_its_modification(store: St
         ("lower", 0.1, 0.1, 1.5),
         ("lower", 0.1, 0.1, float("nan")),
         ("same", 0.2, 0.1, 0.5),
+        ("higher", 0.0, 0.1, 0.5),
     ],
 )
 def test_predictions_that_make_no_sense(

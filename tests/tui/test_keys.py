@@ -7,6 +7,7 @@ import pkgutil
 from collections.abc import Iterator
 
 import pytest
+from textual import events
 from textual.binding import Binding
 from textual.dom import DOMNode
 from textual.widgets import Button, Input, TextArea
@@ -108,6 +109,26 @@ async def test_an_answer_can_be_discarded() -> None:
         await until(pilot, lambda: isinstance(app.screen, StudyScreen))
         await settled(pilot)
         assert app.snapshot.progress.of("a1-why").answer == "Because."
+
+
+async def test_keys_that_come_fast_are_read_in_their_order() -> None:
+    async with running(size=(100, 30)) as (app, pilot):
+        for part, step, box in (("a1", "a1-why", AnswerScreen), ("a3", "a3-predict", FieldsScreen)):
+            await open_step(app, part, step)
+            await settled(pilot)
+            await pilot.press("e")
+            await until(pilot, lambda: isinstance(app.screen, box))  # noqa: B023
+            await settled(pilot)
+            app.screen.query("TextArea, #size").first().focus()
+            await pilot.pause()
+            for key in ("0", ".", "5", "tab", "2", "ctrl+s"):
+                app.post_message(events.Key(key, key if len(key) == 1 else None))
+            await settled(pilot)
+        assert app.screen.query_one("#size", Input).value == "0.5"
+        assert app.screen.query_one("#matters", Input).value == "2"
+        await pilot.press("escape")
+        await settled(pilot)
+        assert app.snapshot.progress.of("a1-why").answer == "0.5"
 
 
 @pytest.mark.parametrize(

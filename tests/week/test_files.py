@@ -248,6 +248,7 @@ WRONG = {
     "no mask": ("triu(1)", "triu(T)", "an earlier output changed"),
     "no softmax": (".softmax(-1)", ".exp()", "do not sum to 1"),
     "over the batch": ("(weights @ v)", "(weights @ v).roll(1, 0)", "of a batch"),
+    "no class": ("class CausalSelfAttention", "class Attention", "no such class yet"),
     "the mean alone": ("(weights @ v)", "v", "ignores the first token"),
 }
 

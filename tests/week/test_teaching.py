@@ -129,6 +129,13 @@ def test_text_buttons_numbers_and_commands_are_of_one_corpus(
             assert "65 characters" in text[max(0, found.start() - 120) : found.start()], number
 
 
+def test_what_an_experiment_showed_holds_on_the_text_that_was_chosen(week: Week) -> None:
+    (train,) = (part for part in week.parts() if part.id == "b2")
+    for block in train.blocks:
+        told = block.markdown if isinstance(block, Text | Fold) else ""
+        assert not [name for name, _, _ in DATA if name in " ".join(told.split())], block.line
+
+
 def source() -> str:
     """The Markdown of the shipped week, as it is written."""
     return "\n".join(file.read_text() for file in sorted(SHIPPED.rglob("*.md")))
@@ -792,6 +799,13 @@ def test_a_numbered_section_begins_a_paragraph(week: Week) -> None:
     texts = [b.markdown for part in week.parts() for b in part.blocks if isinstance(b, Text)]
     glued = [found for text in texts for found in re.findall(r"\S\n(\*\*\d .*)", text)]
     assert not glued
+
+
+def test_a_guide_to_the_post_counts_its_sections_as_the_week_is_told(week: Week) -> None:
+    (post,) = (part for part in week.parts() if part.id == "c1")
+    told = [one.markdown for one in post.blocks if isinstance(one, Text) and one.variant]
+    named = {number for text in told for number in re.findall(r"section (\d)", text)}
+    assert named == {"6" if week.course else "4"}
 
 
 def test_the_first_step_asks_how_one_came_here(week: Week) -> None:

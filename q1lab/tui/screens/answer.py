@@ -29,7 +29,7 @@ class AnswerScreen(Dialog[None]):
     """Esc or Ctrl+S keeps the text and goes back; only Discard takes it away."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+s", "back", "keep", priority=True),
+        Binding("ctrl+s", "back", "keep"),
         Binding("ctrl+e", "editor", "in $EDITOR", priority=True),
     ]
 

@@ -39,7 +39,7 @@ class FieldsScreen(Drafted, Dialog[Typed | None]):
     """Gives the values by name, or None when it was closed. ``says`` tells what they say, as they
     are typed; its Problem keeps the form open."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+s", "keep", "keep", priority=True)]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+s", "keep", "keep")]
 
     kind, shape = Scroll, "form"
 
