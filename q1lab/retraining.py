@@ -28,7 +28,8 @@ SOURCE, DATA, BUDGET = (declared.REASONS[key] for key in ("source", "data", "bud
 
 NEARLY = 1e-3
 """Relative: how far the same run's losses may lie apart on another processor or with another
-PyTorch, up to its first evaluation. Ten times what was measured (docs/verify.md)."""
+PyTorch, up to its first evaluation: four times the largest distance that was measured, and a fifth
+of what lies between two seeds (docs/verify.md)."""
 
 A_DAY = 86_400.0
 CONDITIONS = ("torch", "processor", "threads", "device", "dtype")

@@ -138,7 +138,7 @@ def _journal(found: Bundle, report: Report) -> list[Mapping[str, Any]]:
             report.refused.append((DAMAGED, found.wrong["study.json"]))
         return []
     try:
-        outlines = [json.loads(line) for line in read_bytes(file, bundle.LARGEST_FILE).splitlines()]
+        outlines = [json.loads(line) for line in read_bytes(file, bundle.LARGEST_LIST).splitlines()]
         links = list(journal.follow(outlines))
         lines = [one["declares"] for one in outlines if one.get("act") == "begin"]
         mine = [one for one in lines if one["study"] == declared.name_of(found.study)]
@@ -161,10 +161,11 @@ def _journal(found: Bundle, report: Report) -> list[Mapping[str, Any]]:
         report.refused.append((declared.REASONS[key], words))
     if changed and not otherwise:
         report.refused.append((DAMAGED, found.wrong["study.json"]))
-    old = sum("sha" in one for one in outlines)
-    told = f"; {plural(old, 'line')} of an older q1lab show nothing" if old else ""
+    if silent := sum("sha" in one for one in outlines):  # as q1lab wrote them once
+        words = f"{plural(silent, 'line')} of the journal that show nothing"
+        report.unchecked.append(f"whether the question was asked before: in {words}")
     report.passed.append(
-        f"the plan is what line {len(outlines)} of the journal declares{told}; up to there it is "
+        f"the plan is what line {len(outlines)} of the journal declares; up to there it is "
         f"{links[-1][:16]}…"
     )
     return lines

@@ -244,6 +244,22 @@ def test_a_verdict_that_the_runs_do_not_bear_out_is_refused() -> None:
     assert reasons(verify(file, "--no-train", code=20)) == {"trimmed-ledger"}
 
 
+def test_a_line_that_shows_nothing_may_have_been_an_asking() -> None:
+    """The link is the same, since a line of format 1 is known by its hash alone."""
+    file = archived("rope-2")
+    files = opened(file)
+    lines = [json.loads(line) for line in files["journal.jsonl"].splitlines()]
+    hidden = [{"sha": journal.hash_of(lines[0])}, *lines[1:]]
+    assert [*journal.follow(hidden)] == [*journal.follow(lines)]
+    files["journal.jsonl"] = "".join(json.dumps(line) + "\n" for line in hidden).encode()
+    record = json.loads(files[bundle.LIST])
+    record["claim"]["before"] = None
+    files[bundle.LIST] = json.dumps(record).encode()
+    sealed(file, files)
+    found = verify(file, "--no-train", code=21)
+    assert "asked before: in 1 line of the journal" in found["unchecked"][0]
+
+
 HOSTILE = [
     *("[]", "7", '"x"', '{"verdict": "helps"}', '{"n": 1e400}', '{"before": {"x": -1}}'),
     '{"verdict": "helps", "headline": "paired", "n": 9007199254740999, "alpha": NaN}',
