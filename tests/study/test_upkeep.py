@@ -509,7 +509,7 @@ def test_a_hostile_archive_leaves_nothing(
     study = lab.plan(wandb="disabled")
     lab.train_all(study)
     target = tmp_path / "a.zip"
-    bundle.pack(study.id, target, {})
+    bundle.pack(study.id, target, {}, bundle.Evidence())
     delete(study.id)
     held, listed = held_by(target)
     if how in HOSTILE:
@@ -569,7 +569,7 @@ def test_a_plan_under_another_name_is_synced_before_it_is_there(
     trained: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     target = tmp_path / "one.zip"
-    bundle.pack(trained, target, {})
+    bundle.pack(trained, target, {}, bundle.Evidence())
     synced: list[str] = []
     real = os.fsync
 
