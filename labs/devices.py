@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
-import platform
 import re
 import shutil
 import sys
@@ -66,13 +65,15 @@ def choose_dtype(wanted: str, device: str) -> str:
 
 def processor() -> str:
     """The processor's name and the instructions that matrix products use: where both are the same,
-    so are a run's bits (with equal PyTorch and number of threads)."""
+    so are a run's bits (with equal PyTorch and number of threads). Empty where it isn't known."""
     import torch.backends.cpu
 
     text = ""
     with contextlib.suppress(OSError):
         text = Path("/proc/cpuinfo").read_text()[:20000]
     named = re.search(r"model name\s*: (.*)", text)
+    if named is None:
+        return ""
     flags = [flag for flag in ("avx512_bf16", "avx512_vnni", "amx_bf16") if f" {flag}" in text]
     capped = os.environ.get("ONEDNN_MAX_CPU_ISA", "")
     found = [
@@ -80,7 +81,7 @@ def processor() -> str:
         *flags,
         *([f"up to {capped}"] if capped else []),
     ]
-    return f"{named[1] if named else platform.machine()}: {' '.join(found)}"
+    return f"{named[1]}: {' '.join(found)}"
 
 
 def cpu_bf16() -> bool:

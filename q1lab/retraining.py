@@ -227,8 +227,7 @@ def _to_the_last_bit(mine: Record, theirs: Record) -> Verdict:
 def _same_place(study: Study, mine: Record, theirs: Record) -> bool:
     """Whether a run must repeat to the last bit."""
     here = all(
-        mine.start.get(key) is not None and mine.start.get(key) == theirs.start.get(key)
-        for key in CONDITIONS
+        mine.start.get(key) and mine.start.get(key) == theirs.start.get(key) for key in CONDITIONS
     )
     versions = {study.versions.get("trainer"), *study.trainers}
     return here and versions == {reuse.trainer_version()}
@@ -237,9 +236,9 @@ def _same_place(study: Study, mine: Record, theirs: Record) -> bool:
 def _other(mine: Record, theirs: Record) -> str:
     """What is otherwise here than where a run was trained."""
     for key in CONDITIONS:
-        if mine.start.get(key) != theirs.start.get(key):
-            was = theirs.start.get(key) or "not said"
-            return f"{key} was {plain(str(was))[:80]}, and is {mine.start.get(key)}"
+        was, now = (one.start.get(key) or "not known" for one in (theirs, mine))
+        if was != now or now == "not known":
+            return f"{key} was {plain(str(was))[:80]}, and is {now}"
     return "the trainer's code is of another version"
 
 
