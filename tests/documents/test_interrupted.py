@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -75,11 +76,15 @@ def test_git_has_ended_before_anything_is_put_back(repo: Repository, busy: str) 
 def interrupted_at(step: int, act: Callable[[], object]) -> bool:
     """Run ``act`` in a child that gets Ctrl-C around its ``step``-th process. False when it came to
     its end first."""
+    there, here = os.pipe()
     child = os.fork()
     if child:
+        os.close(here)
+        with os.fdopen(there, errors="replace") as pipe:
+            said = pipe.read()  # of an exception that is no Ctrl-C
         _, status = os.waitpid(child, 0)
         assert os.WIFEXITED(status)
-        assert os.WEXITSTATUS(status) in (0, 130)
+        assert os.WEXITSTATUS(status) in (0, 130), said
         return os.WEXITSTATUS(status) == 130
     code, left, started = 1, step, subprocess.Popen.__init__
 
@@ -99,6 +104,8 @@ def interrupted_at(step: int, act: Callable[[], object]) -> bool:
         code = 0
     except KeyboardInterrupt:
         code = 130
+    except BaseException:
+        os.write(here, traceback.format_exc().encode()[-4000:])
     finally:
         os._exit(code)
 
