@@ -249,7 +249,7 @@ def _as_declared(study: Study, lines: Sequence[Mapping[str, Any]]) -> Study:
 def _opened_alone(found: Bundle, study: Study) -> Iterator[tuple[Path, Store]]:
     """For a block, a home that holds this study alone."""
     here = os.environ.get("Q1LAB_HOME")
-    with tempfile.TemporaryDirectory(prefix=".verify-", dir=paths.ensure_home()) as name:
+    with tempfile.TemporaryDirectory(prefix=".take-in-", dir=paths.ensure_home()) as name:
         home = Path(name)
         copies: dict[str, bundle.Content] = {}
         for inside, file in found.files.items():

@@ -236,7 +236,7 @@ def _reused(store: Store) -> set[tuple[str, str]]:
 
 def _leftovers() -> Iterator[Item]:
     """What those left who were killed: writes, deletions, restores, imports, pulls, rescues of the
-    database and checks of an engine; and what children wrote where they stood."""
+    database, checks of a bundle or an engine; and what children wrote where they stood."""
     old = time.time() - OLD
     candidates = [*_entries(paths.scratch_dir(), ""), *_entries(paths.home() / "engine-check", "")]
     for folder, prefixes in (
