@@ -412,10 +412,11 @@ class Repository:
             if code != 0 and self.head().sha == old.sha:
                 raise self._refusal(out + err, contents)
         except BaseException:
-            if self.head().sha == old.sha:
-                self._undo_add(index_before, age, index_ours, fresh)
-            else:
-                self._catch_up(names)
+            with interrupts_wait():
+                if self.head().sha == old.sha:
+                    self._undo_add(index_before, age, index_ours, fresh)
+                else:
+                    self._catch_up(names)
             raise
         notes = []
         if code != 0:
@@ -752,7 +753,7 @@ def _run(folder: Path, *arguments: str) -> tuple[int, str, str]:
     repo_git = git.Git(str(folder))
     started: Any = None  # it ends git when it is let go of
     try:
-        with _interrupts_wait():
+        with interrupts_wait():
             started = repo_git.execute(
                 ["git", *arguments],
                 as_process=True,
@@ -770,18 +771,25 @@ def _run(folder: Path, *arguments: str) -> tuple[int, str, str]:
     return started.returncode, os.fsdecode(out), os.fsdecode(err)
 
 
+_held: list[int] | None = None
+"""The Ctrl-C's that wait; None where none has to."""
+
+
 @contextlib.contextmanager
-def _interrupts_wait() -> Iterator[None]:
-    """For a block, Ctrl-C is held back: between the start of a process and the moment its number
-    is known, nobody could end it."""
-    if threading.current_thread() is not threading.main_thread():
+def interrupts_wait() -> Iterator[None]:
+    """For a block, Ctrl-C is held back to its end: between the start of a process and the moment
+    its number is known, nobody could end it, and what is put back is put back whole. One inside
+    another is a part of that one."""
+    global _held
+    if _held is not None or threading.current_thread() is not threading.main_thread():
         yield
         return
-    held: list[int] = []
+    held = _held = []
     before = signal.signal(signal.SIGINT, lambda number, _: held.append(number))
     try:
         yield
     finally:
+        _held = None
         signal.signal(signal.SIGINT, signal.SIG_DFL if before is None else before)
     if held:
         raise KeyboardInterrupt

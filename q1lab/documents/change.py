@@ -19,7 +19,7 @@ from q1lab.documents.templates import Rendered
 from q1lab.errors import FAILED, Problem
 from q1lab.files import os_reason, proved, read_bytes
 from q1lab.index.store import Store
-from q1lab.repository import CommitResult, Repository
+from q1lab.repository import CommitResult, Repository, interrupts_wait
 from q1lab.study import kept
 
 
@@ -220,15 +220,16 @@ def save(
             if repo is not None and checked is not None:
                 result = repo.commit(checked, message)
         except BaseException:
-            moved = repo is not None and checked is not None and repo.head() != checked.head
-            if repo is not None and moved and all(map(repo.holds, done)):
-                raise  # cut off after the commit: it has them
-            for path in done:
-                _put_back(path, before[path], changed[path], git_dir)
-            for folder in reversed(made):
-                with contextlib.suppress(OSError):
-                    folder.rmdir()
-            own_writes.mean({path: before[path] or b"" for path in ours})
+            with interrupts_wait():
+                moved = repo is not None and checked is not None and repo.head() != checked.head
+                if not (repo is not None and moved and all(map(repo.holds, done))):
+                    for path in done:
+                        _put_back(path, before[path], changed[path], git_dir)
+                    for folder in reversed(made):
+                        with contextlib.suppress(OSError):
+                            folder.rmdir()
+                    own_writes.mean({path: before[path] or b"" for path in ours})
+                # else it was cut off after the commit, which has them
             raise
         return Saved(tuple(changed), result)
 

@@ -122,11 +122,25 @@ def test_ctrl_c_at_any_process_leaves_both_or_neither(repo: Repository) -> None:
         committed = git(repo.root, "rev-parse", "HEAD") != head
         assert path.exists() == committed, step
         assert git(repo.root, "status", "--porcelain") == "M  model.py\n", step
+        # git itself leaves it when it ends in the moment in which it makes it
+        (repo.root / ".git" / "index.lock").unlink(missing_ok=True)
         ends.add(committed)
         if not cut:
             break
     assert ends == {True, False}
     assert step > 10
+
+
+def test_ctrl_c_while_it_is_put_back_waits_for_that(
+    repo: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another program holds git's index, so the commit fails; and then somebody loses patience."""
+    monkeypatch.setattr(repository, "_LOCK_TRIES", 1)
+    (repo.root / ".git" / "index.lock").touch()
+    path = repo.root / "DOC.md"
+    for step in (5, 6):  # the look at HEAD before the file is taken back
+        assert interrupted_at(step, lambda: save({path: b"new\n"}, "docs", repo))
+        assert not path.exists(), step
 
 
 def test_a_refusal_leaves_the_index_as_old_as_it_was(repo: Repository) -> None:
