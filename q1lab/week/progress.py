@@ -179,10 +179,10 @@ def _narrowed(week: Week, progress: Progress, wrong: frozenset[str]) -> Week:
 
 
 def first_open(
-    week: Week, progress: Progress, session: Session | None = None
+    week: Week, progress: Progress, session: Session | None = None, training: bool = False
 ) -> tuple[Part, Step | None]:
     """Where to go on: the first required step that isn't done, in ``session`` if given, else in the
-    week.
+    week. While a study trains, the step that its end ticks comes last.
 
     When all is done it is the last part, without a step. Problem when the week has no part.
     """
@@ -192,11 +192,14 @@ def first_open(
         raise Problem(
             f"{where} has no part; `q1lab content check {week.root}` says what is missing"
         )
+    waits = None
     for part in parts:
         for step in part.steps:
             if not step.optional and not progress.of(step.id).done:
-                return part, step
-    return parts[-1], None
+                if not (training and step.kind == "run"):
+                    return part, step
+                waits = waits or (part, step)
+    return waits or (parts[-1], None)
 
 
 def left_off(week: Week, progress: Progress) -> Part:

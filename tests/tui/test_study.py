@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import stat
 import sys
@@ -531,6 +532,26 @@ async def test_the_first_open_step_is_found_from_the_end_of_its_page() -> None:
         await until(pilot, lambda: reader.on_screen and reader.scroll_y < reader.max_scroll_y)
         assert isinstance(reader.current, Step)
         assert reader.current.id == "a1-trains"
+
+
+async def test_while_a_study_trains_u_goes_to_what_is_done_meanwhile() -> None:
+    """The step of the runs is done by their end; nothing calls a person back to it before."""
+    held = lab_home.training(lab_home.make_study("rope-1", "rope"))
+    with Store() as store:
+        week = lab_home.app().week
+        steps = [step.id for step in week.steps()]
+        for step in steps[: steps.index("b2-run")]:
+            progress.tick(store, week.label, step, True)
+    try:
+        async with lab_home.app().run_test(size=(120, 40)) as pilot:
+            await pilot.press("u")
+            reader = pilot.app.screen.query_one(Reader)
+            await until(pilot, lambda: isinstance(reader.current, Step))
+            assert isinstance(reader.current, Step)
+            assert reader.current.id == "b2-first"
+    finally:
+        for fd in held:
+            os.close(fd)
 
 
 async def test_overview_and_introductions_are_pages_and_enter_goes_on() -> None:

@@ -228,7 +228,8 @@ class StudyScreen(Page):
             self.open_sheet(found.id)
 
     def action_open(self) -> None:
-        part, step = domain.first_open(self.week, self.q1.snapshot.progress)
+        now = self.q1.snapshot
+        part, step = domain.first_open(self.week, now.progress, training=now.training is not None)
         self.open_sheet(part.id, step.id if step else None)
         if step is None:
             self.notify("Every step of the week is done.")
