@@ -30,7 +30,7 @@ AS_GOOD_AS_EQUAL = 1e-9
 @dataclass(frozen=True)
 class Claim:
     """``before``: the studies of the same question that were begun earlier, by their declared
-    names, each with how many looks it came to."""
+    names, each with how many looks it came to; 0 where both were declared together, and share."""
 
     verdict: Name
     headline: Name
@@ -63,12 +63,13 @@ def evidence(store: Store, study: Study) -> Evidence:
         return Evidence()
     made = cache.compare(store, study)
     asked = ledger.asked_of(store, study)
-    names = {
-        one.study.id: declared.name_of(one.study) for one in questions.begun(store)[0].values()
-    }
+    begun = {one.study.id: one.study for one in questions.begun(store)[0].values()}
     ids = [one.study for one in asked.askings]
-    earlier = asked.askings[: ids.index(study.id)] if study.id in ids else ()
-    before = {names[one.study]: len(one.looks) for one in earlier if one.study in names}
+    before = {}
+    for one in asked.askings[: ids.index(study.id)] if study.id in ids else ():
+        if (other := begun.get(one.study)) is not None:
+            together = ledger.declared_together(other, study)
+            before[declared.name_of(other)] = 0 if together else len(one.looks)
     claim = _of(made, before, picked=asked.chosen)
     lines = [json.dumps(line, sort_keys=True) for line in questions.chain(store, study)]
     starts = [start_of(study, row) for row in store.runs(study.id)]

@@ -650,6 +650,11 @@ def _tries(study: Study) -> bool:
     return mine is not None and mine.kind == series.TUNE
 
 
+def declared_together(one: Study, other: Study) -> bool:
+    """Whether two studies are of one series: then neither is a later look of the other."""
+    return _series_id(one) == _series_id(other) != ""
+
+
 def _series_id(study: Study) -> str:
     mine = study.series
     return "" if mine is None else mine.id

@@ -69,9 +69,13 @@ def asks_a_question(study: Study) -> bool:
 
 
 def differences(declared: Declaration, study: Study) -> list[str]:
-    """The keys of REASONS of which a study has not what was declared."""
-    now = declaration(study)
-    return [key for key in REASONS if now[key] != declared.get(key)]
+    """The keys of REASONS of which a study has not what was declared. Of a planned range the first
+    seeds are enough: it may have been over before the last ones."""
+    now, said = declaration(study), dict(declared)
+    batches = said.get("seeds")
+    if study.range is not None and isinstance(batches, list) and len(batches) == 1:
+        said["seeds"] = [batches[0][: len(study.seeds)]] if isinstance(batches[0], list) else None
+    return [key for key in REASONS if now[key] != said.get(key)]
 
 
 def asked_before(declared: Declaration, lines: Sequence[Declaration]) -> list[str]:

@@ -101,6 +101,15 @@ def test_an_honest_bundle_is_verified_and_leaves_nothing_behind() -> None:
     assert sorted(paths.home().rglob("*")) == before
 
 
+def test_a_series_and_a_range_that_was_over_early_are_verified() -> None:
+    """Those of a series share their 5%, and none is a later look of another."""
+    q1lab("run", "swiglu", "--data", "text.txt", "--over", "max_iters=20,40")
+    q1lab("run", "rope", "--data", "text.txt", "--seeds", "3..5", "--set", "max_iters=30")
+    for name in ("swiglu-1", "swiglu-2", "rope-3"):
+        assert verify(archived(name), "--no-train", code=0)["unchecked"] == []
+        assert verify(kept(name), "--no-train", code=0)["unchecked"] == []
+
+
 def test_the_document_and_the_commit_name_the_journal(trained: Path) -> None:
     folder = kept()
     lines = [json.loads(line) for line in (folder / "journal.jsonl").read_text().splitlines()]
