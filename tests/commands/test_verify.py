@@ -110,6 +110,48 @@ def test_a_series_and_a_range_that_was_over_early_are_verified() -> None:
         assert verify(kept(name), "--no-train", code=0)["unchecked"] == []
 
 
+PREDICT = (
+    *("predict", "swiglu", "--direction", "lower", "--size", "0.02", "--matters", "0.01"),
+    *("--sure", "80%"),
+)
+KINDS = {
+    "predicted": (PREDICT, ("run", "swiglu")),
+    "predicted, and again": (("run", "swiglu"), PREDICT, ("run", "swiglu", "--seeds", "5")),
+    "more seeds later": (
+        (
+            "run",
+            "swiglu",
+        ),
+        ("run", "swiglu", "--seeds", "5"),
+    ),
+    "one pair, then more": (("run", "swiglu", "--seeds", "1"), ("run", "swiglu", "--seeds", "4")),
+    "one pair": (("run", "swiglu", "--seeds", "1"),),
+    "against itself": (
+        (
+            "run",
+            "baseline",
+        ),
+    ),
+    "welch": (("run", "swiglu", "--headline", "welch"),),
+    "seeds that were picked": (("run", "rope", "--seeds", "1,2,5"),),
+    "seeds that nobody chose": (("run", "swiglu", "--seeds", "fresh:3"),),
+    "a sweep": (("run", "rmsnorm", "gqa"),),
+    "a question that was tuned": (("run", "swiglu", "--tune", "learning_rate"),),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_study_is_verified(kind: str) -> None:
+    for words in KINDS[kind]:
+        more = ("--data", "text.txt", "--set", "max_iters=20") if words[0] == "run" else ()
+        q1lab(*words, *more, code=None)
+    q1lab("delete", "rope-2", "--yes")
+    for name in set(studies.ids()) - {"rope-1"}:
+        found = verify(archived(name), "--no-train", code=0)
+        assert found["unchecked"] == []
+    assert verify(kept(name), code=0)["unchecked"] == []
+
+
 def test_the_document_and_the_commit_name_the_journal(trained: Path) -> None:
     folder = kept()
     lines = [json.loads(line) for line in (folder / "journal.jsonl").read_text().splitlines()]
