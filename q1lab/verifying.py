@@ -82,9 +82,9 @@ def verify(place: Path, how: How, tell: Tell) -> Report:
             raise Problem(f"{place} has no list of its files: it is not a bundle", FAILED)
         report = Report(found.study.id, number=how.number)
         _files(found, report)
-        lines = _journal(found, report)
-        if not packed:
-            _commits(place, found, lines, report)
+        lines, links = _journal(found, report)
+        if not packed and lines:
+            _commits(place, found, links, report)
         if report.refused:  # nothing of it would be worth training
             return report
         study = _as_declared(found.study, lines)
@@ -125,9 +125,9 @@ def _files(found: Bundle, report: Report) -> None:
         report.passed.append(f"all {plural(len(found.files), 'file')} are what the list says")
 
 
-def _journal(found: Bundle, report: Report) -> list[Mapping[str, Any]]:
-    """The declarations in the journal, the study's own last; what of the plan is otherwise is
-    refused."""
+def _journal(found: Bundle, report: Report) -> tuple[list[Mapping[str, Any]], list[str]]:
+    """The declarations in the journal, the study's own last, and the links of its lines; what of
+    the plan is otherwise is refused."""
     changed = "study.json" in found.wrong
     file = found.files.get("journal.jsonl")
     if file is None:
@@ -136,7 +136,7 @@ def _journal(found: Bundle, report: Report) -> list[Mapping[str, Any]]:
         )
         if changed:
             report.refused.append((DAMAGED, found.wrong["study.json"]))
-        return []
+        return [], []
     try:
         outlines = [json.loads(line) for line in read_bytes(file, bundle.LARGEST_LIST).splitlines()]
         links = list(journal.follow(outlines))
@@ -146,15 +146,15 @@ def _journal(found: Bundle, report: Report) -> list[Mapping[str, Any]]:
             declared.asked_before(one, [])  # reads all that is needed of it
     except (OSError, *bundle.UNSOUND, RecursionError):
         report.refused.append((TRIMMED, "the journal is damaged"))
-        return []
+        return [], []
     if not mine or outlines[-1].get("declares") is not mine[-1]:
         report.refused.append((TRIMMED, "the journal does not end with what the study declared"))
-        return []
+        return [], []
     broken = [number for number, one in enumerate(outlines, 1) if "prev" in one]
     for number in broken:
         report.unchecked.append(f"line {number} of the journal doesn't follow from the one before")
     if "journal.jsonl" in found.wrong:  # what it declares is nobody's word
-        return []
+        return [], []
     otherwise = declared.differences(mine[-1], found.study)
     for key in otherwise:
         words = f"{WHAT[key]}: not what the journal declares"
@@ -168,7 +168,7 @@ def _journal(found: Bundle, report: Report) -> list[Mapping[str, Any]]:
         f"the plan is what line {len(outlines)} of the journal declares; up to there it is "
         f"{links[-1][:16]}…"
     )
-    return lines
+    return lines, links
 
 
 WHAT = {
@@ -180,13 +180,11 @@ WHAT = {
 }
 
 
-def _commits(
-    folder: Path, found: Bundle, lines: Sequence[Mapping[str, Any]], report: Report
-) -> None:
+def _commits(folder: Path, found: Bundle, links: Sequence[str], report: Report) -> None:
     """What commits in the folder's repository say of the study: each names the journal's link as it
     was then, and may hold the bundle as it was."""
     repo = Repository.around(folder)
-    if repo is None or not lines:
+    if repo is None:
         return
     words = questions.trailer(found.study.id, "")
     said = [
@@ -198,8 +196,6 @@ def _commits(
     if not said:
         report.passed.append("no commit here names its journal")
         return
-    outlines = map(json.loads, read_bytes(found.files["journal.jsonl"]).splitlines())
-    links = set(journal.follow(outlines))
     for name, link in said:
         before = len(report.refused)
         _compare_with(repo, name, folder.absolute(), found, report)

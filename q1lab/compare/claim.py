@@ -71,14 +71,15 @@ def evidence(store: Store, study: Study) -> Evidence:
             together = ledger.declared_together(other, study)
             before[declared.name_of(other)] = 0 if together else len(one.looks)
     claim = _of(made, before, picked=asked.chosen)
-    lines = [json.dumps(line, sort_keys=True) for line in questions.chain(store, study)]
+    chain = questions.chain(store, study)
+    lines = "".join(f"{json.dumps(line, sort_keys=True)}\n" for line in chain)
     starts = [start_of(study, row) for row in store.runs(study.id)]
     trained = {
         key: sorted({str(start[key]) for start in starts if key in start})
         for key in ("torch", "processor", "threads")
     }
     about = {"claim": records.dump(claim), "trained_with": trained}
-    return Evidence(about, "".join(f"{line}\n" for line in lines).encode())
+    return Evidence(about, lines.encode(), questions.link_of(chain))
 
 
 def judged(study: Study, rows: Sequence[Row], claim: Claim) -> Claim:

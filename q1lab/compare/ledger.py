@@ -21,7 +21,8 @@ from q1lab.compare import looks
 from q1lab.compare.stats import ALPHA, ALPHA_LATER, MIN_FOR_VERDICT
 from q1lab.index import questions
 from q1lab.index.store import Row, Store
-from q1lab.study import ranges, sameness, series
+from q1lab.study import ranges, sameness
+from q1lab.study.declared import tries
 from q1lab.study.liveness import is_alive
 from q1lab.study.sameness import FIRST_LOSSES, Question, Training, same_question, same_run
 from q1lab.study.states import ENDED, State
@@ -547,7 +548,7 @@ def _read(store: Store) -> _Home:
         else:
             assert found is not None
             entry = _gone(found.study, found)
-        if not _tries(entry.study):
+        if not tries(entry.study):
             entries.append(entry)
     return _Home(entries, unreadable)
 
@@ -643,11 +644,6 @@ def _looks(entry: _Entry, later: bool) -> tuple[tuple[int, float], ...]:
 
 def _all_looks(planned: ranges.Range) -> list[tuple[int, float]]:
     return [(n, planned.alpha) for n in range(planned.first, planned.most + 1)]
-
-
-def _tries(study: Study) -> bool:
-    mine = study.series
-    return mine is not None and mine.kind == series.TUNE
 
 
 def declared_together(one: Study, other: Study) -> bool:

@@ -89,32 +89,29 @@ def modification(
         if repo is not None and held is not None:
             predictions.lock(store, record.variant, modifications.LOCKED_BY_COMMIT, week.label)
 
+    named = record.study and record.reproduce and _naming(record.study.id, record.reproduce.journal)
     return replace(
         made,
         files={**made.files, **folder},
-        message=_modification_message(made, record, path.name) + _named(record),
+        message=_modification_message(made, record, path.name) + (named or ""),
         diff=made.diff + _diff_of_files(folder, root),
         claims=left,
         after=after,
     )
 
 
-def _named(record: modifications.Modification) -> str:
+def _naming(study_id: str, link: str) -> str:
     """What a commit's message says of the journal, so that it can't be made anew afterwards."""
-    link = record.reproduce.journal if record.reproduce else ""
-    if not link or record.study is None:
-        return ""
-    return f"\n\n{questions.trailer(record.study.id, link)}"
+    return f"\n\n{questions.trailer(study_id, link)}" if link else ""
 
 
 def keep(store: Store, study: Study, root: Path, repo: Repository | None) -> Change:
     """The folder of a study below ``root``, from which anybody can train it again."""
-    folder, left = reproduce.files(study, root, claim.evidence(store, study))
+    proof = claim.evidence(store, study)
+    folder, left = reproduce.files(study, root, proof)
     if not folder:
         raise Problem(left[0])
-    message = f"docs: keep the files of study {study.id}"
-    if link := questions.link_of(questions.chain(store, study)):
-        message += f"\n\n{questions.trailer(study.id, link)}"
+    message = f"docs: keep the files of study {study.id}" + _naming(study.id, proof.link)
     return Change(folder, message, repo, _diff_of_files(folder, root), root)
 
 

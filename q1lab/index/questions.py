@@ -51,8 +51,8 @@ def begin(store: Store, study: Study) -> None:
 
 def chain(store: Store, study: Study) -> tuple[dict[str, Any], ...]:
     """The journal up to the line that put the study on record with the seeds that it has, each line
-    as it is handed out, with ``prev`` where it does not follow from the one before. None when there
-    is no such line."""
+    as it is handed out, with ``prev`` where it does not follow from the one before. Empty when
+    there is no such line."""
     found: list[dict[str, Any]] = []
     link, last = journal.START, 0
     for line in journal.read(store.journal).lines:

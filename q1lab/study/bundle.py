@@ -94,6 +94,8 @@ class Evidence:
 
     about: Mapping[str, Any] = field(default_factory=dict)
     journal: bytes = b""
+    link: str = ""
+    """The journal's link at its end."""
 
 
 @dataclass(frozen=True)

@@ -64,8 +64,12 @@ def name_of(study: Study) -> str:
 def asks_a_question(study: Study) -> bool:
     """Whether a study counts as an asking: not one pair, nor a file against itself, nor what is
     tried to tune one."""
-    tries = study.series is not None and study.series.kind == TUNE
-    return len(study.seeds) > 1 and not study.is_floor and not tries
+    return len(study.seeds) > 1 and not study.is_floor and not tries(study)
+
+
+def tries(study: Study) -> bool:
+    """Whether a study only tries a value, to tune another one."""
+    return study.series is not None and study.series.kind == TUNE
 
 
 def differences(declared: Declaration, study: Study) -> list[str]:
