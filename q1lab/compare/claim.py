@@ -78,7 +78,11 @@ def evidence(store: Store, study: Study) -> Evidence:
         key: sorted({str(start[key]) for start in starts if key in start})
         for key in ("torch", "processor", "threads")
     }
-    about = {"claim": records.dump(claim), "trained_with": trained}
+    about = {
+        "claim": records.dump(claim),
+        "data": study.data.sha256,
+        "trained_with": trained,
+    }
     return Evidence(about, lines.encode(), questions.link_of(chain))
 
 
