@@ -20,57 +20,25 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-SHA = "86c4e6aa" * 8
 GROWING = 4
 """How many of the runs train while the study is looked at."""
 
 
 def build(home: Path, runs: int) -> list[Path]:
     """Write a study of ``runs`` runs as files; returns the events of those that train."""
-    root = home / "studies" / "rope-1"
-    arms = {
-        arm: {"variant": name, "title": name, "source": f"source/{name}.py", "sha256": "0" * 64}
-        | {"origin": name, "n_params": 804_096, "flops_per_token": 1_600_000}
-        for arm, name in (("baseline", "baseline"), ("modified", "rope"))
-    }
-    data = {"name": "stdlib", "sha256": SHA, "file": f"data/{SHA}.txt", "characters": 1_115_394}
-    data |= {"vocab_size": 65, "train_tokens": 1_003_854, "val_tokens": 111_540}
-    plan = {"v": 1, "id": "rope-1", "created": "2026-03-07T09:30:00+00:00", "arms": arms}
-    plan |= {"looks": [list(range(runs // 2))], "preset": "cpu", "data": data, "device": "cpu"}
-    plan |= {"config": {"max_iters": 2000, "batch_size": 12, "block_size": 64}, "dtype": "bf16"}
-    plan |= {"jobs": 2, "threads": 1, "headline": "paired", "versions": {"torch": "2.13"}}
-    (root / "source").mkdir(parents=True)
-    (root / "study.json").write_text(json.dumps(plan))
-    growing = []
-    for number in range(runs):
-        arm, seed = ("baseline", "modified")[number % 2], number // 2
-        file = root / "runs" / f"{arm}-seed{seed}" / "events.jsonl"
-        file.parent.mkdir(parents=True)
-        trains = number >= runs - GROWING
-        file.write_text("".join(json.dumps(line) + "\n" for line in events(arm, seed, trains)))
-        growing += [file] if trains else []
-    return growing
+    sys.path.insert(0, str(ROOT))
+    from tests.kit import lab_home
 
-
-def events(arm: str, seed: int, trains: bool) -> list[dict[str, Any]]:
-    """What a trainer writes: a run that has finished, or one that trains."""
-    when = "2026-03-07T09:31:00+00:00"
-    lines: list[dict[str, Any]] = [
-        {"type": "start", "v": 1, "arm": arm, "seed": seed, "attempt": 1, "time": when}
+    os.environ["Q1LAB_HOME"] = str(home)
+    study = lab_home.make_study(seeds=tuple(range(runs // 2)))
+    lab_home.finish(study)
+    return [
+        lab_home.train(study, run.arm, run.seed, 1000, state=None) for run in study.runs[-GROWING:]
     ]
-    lines += [iteration(i) for i in range(10, 2001, 10)][: 50 if trains else None]
-    loss = 1.9 + 0.004 * (seed % 7) - (0.012 if arm == "modified" else 0)
-    end = [
-        {"type": "eval", "iter": 2000, "val_loss": loss, "final": True},
-        {"type": "exit", "state": "finished", "iter": 2000, "val_loss": loss, "t": 71.0}
-        | {"tok_per_s": 22000.0, "time": when},
-    ]
-    return lines if trains else lines + end
 
 
 def iteration(i: int) -> dict[str, Any]:
-    loss = 4.0 - i / 1000
-    return {"type": "iter", "iter": i, "train_loss": loss, "lr": 1e-3, "tok_per_s": 22e3, "t": i}
+    return {"type": "iter", "iter": i, "train_loss": 4.0 - i / 1000, "tok_per_s": 22e3, "t": i}
 
 
 def spent(checkout: Path, home: Path, args: list[str]) -> float:

@@ -15,6 +15,7 @@ import os
 import pickle
 import platform
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -22,19 +23,10 @@ import time
 from array import array
 from pathlib import Path
 
-README_RECIPE = [
-    "config/train_shakespeare_char.py",
-    "--device=cpu",
-    "--compile=False",
-    "--eval_iters=20",
-    "--log_interval=1",
-    "--block_size=64",
-    "--batch_size=12",
-    "--n_layer=4",
-    "--n_head=4",
-    "--n_embd=128",
-    "--dropout=0.0",
-]
+README_RECIPE = """
+config/train_shakespeare_char.py --device=cpu --compile=False --eval_iters=20 --log_interval=1
+--block_size=64 --batch_size=12 --n_layer=4 --n_head=4 --n_embd=128 --dropout=0.0
+"""
 
 
 def prepare(checkout: Path, folder: Path) -> Path:
@@ -59,14 +51,9 @@ def peer(checkout: Path, iters: int, threads: int | None = None) -> subprocess.P
     env = dict(os.environ)
     if threads:
         env["OMP_NUM_THREADS"] = str(threads)
-    command = [
-        sys.executable,
-        "train.py",
-        *README_RECIPE,
-        f"--max_iters={iters}",
-        f"--lr_decay_iters={iters}",
-    ]
-    command.append(f"--out_dir={tempfile.mkdtemp(prefix='out-')}")
+    length = [f"--max_iters={iters}", f"--lr_decay_iters={iters}"]
+    place = f"--out_dir={tempfile.mkdtemp(prefix='out-')}"
+    command = [sys.executable, "train.py", *README_RECIPE.split(), *length, place]
     return subprocess.Popen(
         command, cwd=checkout, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
     )
@@ -84,39 +71,13 @@ def study(home: Path, iters: int, dtype: str) -> float:
     """Seconds for `q1lab run rope --seeds 3 --preset cpu` in an empty home."""
     env = {**os.environ, "Q1LAB_HOME": str(home), "WANDB_MODE": "disabled"}
     began = time.perf_counter()
-    command = [
-        sys.executable,
-        "-m",
-        "q1lab",
-        "run",
-        "rope",
-        "--preset",
-        "cpu",
-        "--data",
-        "shakespeare",
-        "--device",
-        "cpu",
-        "--dtype",
-        dtype,
-        "--max-iters",
-        str(iters),
-        "--json",
-    ]
+    words = "run rope --preset cpu --data shakespeare --device cpu --json"
+    asked = ["--dtype", dtype, "--max-iters", str(iters)]
+    command = [sys.executable, "-m", "q1lab", *words.split(), *asked]
     subprocess.run(
         command, env=env, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     return time.perf_counter() - began
-
-
-def machine() -> str:
-    model = platform.processor() or platform.machine()
-    for line in (
-        Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    ):
-        if line.startswith("model name"):
-            model = line.split(":", 1)[1].strip()
-            break
-    return f"{os.cpu_count()} cores, {model}, Python {platform.python_version()}"
 
 
 def main() -> None:
@@ -152,23 +113,16 @@ def main() -> None:
                 began = time.perf_counter()
                 total += timed([peer(checkout, args.iters)], began)
             row.append(total)
-        mine = sum(ours) / len(ours)
-        print(
-            f"\n{machine()}; {args.iters} iters per run, dtype {args.dtype}, "
-            f"{args.rounds} round(s)\n"
-        )
-        print("| six trainings, end to end | seconds | ratio to q1lab |")
-        print("|---|---|---|")
-        print(
-            f"| nanoGPT, six `train.py` in a row | {sum(row) / len(row):.0f} | "
-            f"{sum(row) / len(row) / mine:.2f} |"
-        )
-        print(
-            "| nanoGPT, two `train.py` at once, one thread each | "
-            f"{sum(at_once) / len(at_once):.0f} "
-            f"| {sum(at_once) / len(at_once) / mine:.2f} |"
-        )
-        print(f"| `q1lab run rope --seeds 3 --preset cpu` | {mine:.0f} | 1.00 |")
+        mine = statistics.fmean(ours)
+        about = f"{args.iters} iters per run, dtype {args.dtype}, {args.rounds} round(s)"
+        print(f"\n{os.cpu_count()} cores, Python {platform.python_version()}; {about}\n")
+        print("| six trainings, end to end | seconds | ratio to q1lab |\n|---|---|---|")
+        for name, seconds in (
+            ("nanoGPT, six `train.py` in a row", statistics.fmean(row)),
+            ("nanoGPT, two `train.py` at once, one thread each", statistics.fmean(at_once)),
+            ("`q1lab run rope --seeds 3 --preset cpu`", mine),
+        ):
+            print(f"| {name} | {seconds:.0f} | {seconds / mine:.2f} |")
 
 
 if __name__ == "__main__":

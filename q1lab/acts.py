@@ -96,29 +96,26 @@ _EVERY = (
     Act("verify", "Check a study that somebody else gives you.", STUDIES),
     Act(
         "export",
-        "Studies as JSON, CSV, SVG or PNG.",
+        "Studies as files: results, charts, a notebook, an archive.",
         STUDIES,
         form={"form": "format", "output": "file or folder", "curves": "curves (CSV)"},
     ),
     Act(
         "import",
-        "Take in runs that were trained elsewhere, from files.",
+        "Take in runs that were trained elsewhere, from files or W&B.",
         STUDIES,
         "import_:import_",
     ),
-    Act("pull", "Take in runs that were trained elsewhere, from W&B.", STUDIES),
     Act(
         "sync",
         "Upload to W&B what is still offline.",
         STUDIES,
         palette="Upload to W&B what is still offline",
     ),
-    Act("note", "A note of yours on a study.", UPKEEP, "upkeep:note"),
-    Act("tag", "Tags on studies; `status --tag` filters by them.", UPKEEP, "upkeep:tag"),
-    Act("archive", "A study as one file.", UPKEEP, "upkeep:archive"),
+    Act("note", "A note and tags of yours on a study.", UPKEEP, "upkeep:note"),
     Act(
         "restore",
-        "Bring a study back from such a file, or from the trash.",
+        "Bring a study back from an archive, or from the trash.",
         UPKEEP,
         "upkeep:restore",
     ),
@@ -194,8 +191,12 @@ _EVERY = (
         form={"channel": "channel", "url": "address there"},
         mark="shared",
     ),
-    Act("kpi", "KPIs against their targets.", WEEK),
-    Act("kpi set", form={"actual": "actual", "target": "target"}),
+    Act(
+        "kpi",
+        "KPIs against their targets.",
+        WEEK,
+        form={"actual": "actual", "target": "target"},
+    ),
     Act("paper", "The papers you read.", WEEK),
     Act(
         "paper add",
@@ -252,9 +253,22 @@ GONE = {
     "prune --imports": "`q1lab delete STUDY` takes an import, too",
     "prune --data": "texts that no study trains on go by themselves",
     "sync --timeout": "a study has ten minutes; the same command goes on",
-    "pull --timeout": "a project has five minutes; --group takes fewer runs",
     "roadmap --all-weeks": "it lists the boxes of the week",
-    "archive --without-models": "the archive holds the weights, too",
+    "archive": "`q1lab export STUDY --format archive` writes it",
+    "pull": "`q1lab import wandb:ENTITY/PROJECT` takes it in",
+    "tag": "`q1lab note STUDY --tag TAG` puts it on, --untag takes it off",
+    "note --clear": 'an empty text removes it: `q1lab note STUDY ""`',
+    "post text": "`q1lab post share CHANNEL` prints it",
+    "kpi set": "`q1lab kpi NAME --actual 3` does it",
+    "config set": "`q1lab config KEY VALUE` does it",
+    "config path": "`q1lab config` says it in its last line",
+    "export notebook": "`q1lab export STUDY --format notebook` writes it",
+    "restore --as": "it is --name",
+    "card --svg": "it is --output",
+    "post preview --out": "it is --output",
+    "content new --label": "it is --name",
+    "sync --anew": "it is --fresh",
+    "modification --variant": "`q1lab modification NAME` does it",
     "post words --repo": "name the draft with --file",
     "post lint --repo": "name the draft with --file",
     "post preview --repo": "name the draft with --file",
@@ -284,9 +298,9 @@ def actions() -> dict[str, tuple[str, ...]]:
 def gone(words: Sequence[str]) -> str:
     """What to do instead, where the words ask for what an earlier version had; else nothing."""
     for name, instead in GONE.items():
-        first, *more = name.split()
-        rest = iter(words[1:])
-        if words[:1] == [first] and all(word in rest for word in more):
+        command, dashes, option = name.partition(" --")
+        asked = command.split()
+        if words[: len(asked)] == asked and (not dashes or f"--{option}" in words):
             return f"`q1lab {name}` is gone; {instead}"
     return ""
 

@@ -106,6 +106,10 @@ def _run(words: list[str]) -> int:
         return USAGE
     except click.ClickException as error:
         raise Problem(acts.gone(words) or error.format_message()) from error
+    except Problem as error:
+        if error.code != USAGE or not (instead := acts.gone(words)):
+            raise
+        raise Problem(instead) from error
     except click.exceptions.Exit as leave:
         return leave.exit_code
     except click.Abort:

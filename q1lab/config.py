@@ -105,9 +105,9 @@ def put(key: str, text: str, file: Path | None = None) -> None:
 
     file = file or paths.config_file()
     head, _, action = key.partition(".")
-    _known(head, "`q1lab config set`")
+    _known(head, "`q1lab config`")
     if (head == "keymap") != bool(action):
-        raise Problem("keys are set one by one: `q1lab config set keymap.study.tick x`")
+        raise Problem("keys are set one by one: `q1lab config keymap.study.tick x`")
     _read(file)  # a damaged file is told about, not overwritten
     document = tomlkit.parse(read_text(file, LARGEST)) if file.exists() else tomlkit.document()
     if action:
@@ -115,7 +115,7 @@ def put(key: str, text: str, file: Path | None = None) -> None:
         table[action] = text
     else:
         value = _from_text(head, text)
-        _checked(head, value, "`q1lab config set`", Path.cwd())
+        _checked(head, value, "`q1lab config`", Path.cwd())
         if head in ("repo", "content"):
             value = str(whole(str(value)))
         if head not in document and "keymap" in document:  # a plain key must stand above the tables

@@ -18,6 +18,11 @@ from tests.kit.places import KIT, ROOT
 # times the processor time for tiny models. Set before anybody imports torch.
 os.environ["OMP_NUM_THREADS"] = "1"
 
+# An installed q1lab has its bytecode. Without it each of some thousand children would compile the
+# same modules again: a quarter of the suite's processor time.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
 
 @pytest.fixture(autouse=True)
 def signals() -> None:

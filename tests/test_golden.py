@@ -27,7 +27,7 @@ q1lab status --json
 q1lab data --json
 q1lab data text.txt --json
 q1lab config --json
-q1lab config path
+q1lab config
 q1lab content new my-week
 q1lab content check my-week --json
 q1lab new rope --json
@@ -49,7 +49,7 @@ q1lab compare gqa-1 --json
 q1lab export rope-1
 q1lab export rope-1 gqa-1 --format csv --json
 q1lab note rope-1 "the first"
-q1lab tag rope-1 mine
+q1lab note rope-1 --tag mine
 q1lab status --tag mine
 q1lab keep rope-1 --yes --json
 q1lab modification --yes --json
@@ -68,9 +68,9 @@ q1lab artifact --json
 q1lab roadmap --tick 1 --yes --json
 q1lab retro --yes --json
 q1lab card
-q1lab archive gqa-1
+q1lab export gqa-1 --format archive
 q1lab delete gqa-1 --yes
-q1lab restore gqa-1.q1lab.zip --as gqa-9
+q1lab restore gqa-1.q1lab.zip --name gqa-9
 q1lab prune --models --older-than 0 --dry-run --json
 q1lab stop rope-1
 q1lab sync rope-1

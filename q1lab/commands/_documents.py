@@ -319,7 +319,7 @@ def _ask_first(proposal: Change) -> None:
         raise Problem("nothing was changed", FAILED)
     if answer == "always":
         config.put("ask_before_commit", "false")
-        remark("Later: `q1lab config set ask_before_commit true` asks again.")
+        remark("Later: `q1lab config ask_before_commit true` asks again.")
 
 
 def _tell(done: Saved, proposal: Change, how: Writing) -> None:

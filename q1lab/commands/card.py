@@ -11,14 +11,17 @@ from q1lab.commands import _documents as shared
 
 @click.command()
 @click.option(
-    "--svg", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write an SVG."
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write it here, as an SVG.",
 )
 @shared.force_option
-def card(svg: Path | None, force: bool) -> None:
+def card(output: Path | None, force: bool) -> None:
     """Print where the week stands, as a block of text; or write it as an SVG.
 
     \b
-    Example: q1lab card --svg card.svg
+    Example: q1lab card --output card.svg
     """
     from q1lab.commands._store import opened
     from q1lab.documents import kpi_sources
@@ -30,8 +33,8 @@ def card(svg: Path | None, force: bool) -> None:
     with opened() as store:
         lines = kpi_sources.kpi_lines(store, week, shared.maybe_repository(None))
         found = cards.gather(store, week, lines)
-    if svg is None:
+    if output is None:
         click.echo(cards.text(found), nl=False)
         return
-    write_out(svg, cards.svg(found), force=force)
-    click.echo(f"wrote {svg}", err=not_a_file(svg) is not None)
+    write_out(output, cards.svg(found), force=force)
+    click.echo(f"wrote {output}", err=not_a_file(output) is not None)

@@ -1,4 +1,4 @@
-"""`q1lab config [path | set]`."""
+"""`q1lab config`: settings."""
 
 from __future__ import annotations
 
@@ -14,19 +14,28 @@ from q1lab.errors import Problem
 from q1lab.files import plain
 
 
-@click.group(invoke_without_command=True)
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.command(
+    epilog="""\b
+Examples:
+  q1lab config
+  q1lab config repo ~/transformer-from-scratch
+  q1lab config theme q1lab-light
+  q1lab config keymap.study.tick x
+  q1lab config --keys"""
+)
+@click.argument("key", required=False)
+@click.argument("value", required=False, type=click.UNPROCESSED)  # on_end may be empty
 @click.option("--keys", is_flag=True, help="The app's actions with their keys.")
-@click.pass_context
-def config(ctx: click.Context, as_json: bool, keys: bool) -> None:
-    """Every setting, where it comes from, and how to change one.
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def config(key: str | None, value: str | None, keys: bool, as_json: bool) -> None:
+    """Every setting, where it comes from, and the file that holds them.
 
-    \b
-    Examples: q1lab config
-              q1lab config --keys
-              q1lab config set theme q1lab-light
+    With KEY and VALUE, change one; comments in the file stay.
     """
-    if ctx.invoked_subcommand is not None:
+    if key is not None:
+        if value is None:
+            raise Problem(f"give {key} a value; `q1lab config` says what it is now")
+        _set(key, value)
         return
     found = settings.load()
     if keys:
@@ -34,45 +43,25 @@ def config(ctx: click.Context, as_json: bool, keys: bool) -> None:
         return
     rows = settings.as_rows(found)
     if as_json:
-        click.echo(
-            json.dumps(
-                {key: {"value": value, "from": source} for key, value, source in rows}, indent=1
-            )
-        )
+        told = {name: {"value": is_now, "from": source} for name, is_now, source in rows}
+        click.echo(json.dumps(told, indent=1))
         return
-    for key, value, source in rows:
-        click.echo(plain(f"{key:<10} {value or '–':<28} {source}"))
-        click.echo(f"{'':<10} {fitted(settings.HELP[key], 11)}")
+    width = max(len(name) for name, *_ in rows)
+    for name, is_now, source in rows:
+        click.echo(plain(f"{name:<{width}} {is_now or '–':<28} {source}"))
+        click.echo(f"{'':<{width}} {fitted(settings.HELP[name], width + 1)}")
+    click.echo(plain(f"They are kept in {paths.config_file()}"))
 
 
-@config.command()
-def path() -> None:
-    """Print the file that holds the settings (it need not be there).
-
-    \b
-    Example: $EDITOR "$(q1lab config path)"
-    """
-    click.echo(paths.config_file())
-
-
-@config.command("set")
-@click.argument("key")
-@click.argument("value", type=click.UNPROCESSED)  # empty text is a value of on_end
-def set_(key: str, value: str) -> None:
-    """Change one setting; comments in the file stay.
-
-    \b
-    Examples: q1lab config set repo ~/transformer-from-scratch
-              q1lab config set keymap.study.tick x
-    """
+def _set(key: str, value: str) -> None:
     if key.startswith("keymap."):
         from q1lab.tui.keys import check_keymap
 
-        check_keymap({key.removeprefix("keymap."): value}, "`q1lab config set`")
+        check_keymap({key.removeprefix("keymap."): value}, "`q1lab config`")
     if key == "theme":
         from q1lab.tui import theme
 
-        theme.check(value, "`q1lab config set`")
+        theme.check(value, "`q1lab config`")
     settings.put(key, value)
     if key == "course":
         _tick()

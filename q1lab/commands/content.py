@@ -77,13 +77,15 @@ def check_command(ctx: click.Context, folder: Path, running: bool, as_json: bool
 
 @content.command("new", short_help="Start a week in DIR.")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-@click.option("--label", default="M00-W00", show_default=True, help="The week's short name.")
+@click.option(
+    "--name", "label", default="M00-W00", show_default=True, help="The week's short name."
+)
 def new_command(folder: Path, label: str) -> None:
     """Write a small week into DIR that passes the check. Overwrites nothing.
 
     \b
     Example:
-      q1lab content new my-week --label M04-W01
+      q1lab content new my-week --name M04-W01
 
     \b
     Exit codes: 0 written, 1 DIR can't be written, 2 there is a week in DIR already.

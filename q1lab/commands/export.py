@@ -1,15 +1,22 @@
-"""`q1lab export`: results as JSON, CSV, SVG or PNG."""
+"""`q1lab export`: studies as files: results, charts, a notebook, or one archive that holds all."""
 
 from __future__ import annotations
 
-import json
+from dataclasses import asdict
 from pathlib import Path
 
 import click
 
 from q1lab.commands import _documents as shared
+from q1lab.commands._output import print_json
 from q1lab.compare.export import FORMATS
 from q1lab.errors import FAILED, NOTICES, OK, Problem
+from q1lab.index.store import Store
+from q1lab.study import studies
+from q1lab.study.studies import Study
+
+WHOLE = {"notebook": ".ipynb", "archive": ".q1lab.zip"}
+"""Formats that hold one study, to train it elsewhere or to take it along, with their suffix."""
 
 
 @click.command(
@@ -20,15 +27,19 @@ Examples:
   q1lab export rope-1 --format svg --output plots/
   q1lab export rope-1 --format csv --curves
   q1lab export --tag draft --format csv
-  q1lab export notebook rope-1             a planned study for Colab or Kaggle
-  q1lab export notebook rope-1 --output rope-1.zip   the same with one script
+  q1lab export rope-1 --format archive     the whole study as rope-1.q1lab.zip
+  q1lab export rope-1 --format notebook    a planned study for Colab or Kaggle
+  q1lab export rope-1 --format notebook --output rope-1.zip   the same with one script
 
 \b
 Exit status: 0 written, 1 a file can't be written, 2 usage."""
 )
 @click.argument("study", nargs=-1)
 @click.option(
-    "--format", "form", type=click.Choice(FORMATS), help="Default: by --output's suffix, else json."
+    "--format",
+    "form",
+    type=click.Choice((*FORMATS, *WHOLE)),
+    help="Default: by --output's suffix, else json.",
 )
 @click.option(
     "--output",
@@ -55,89 +66,101 @@ def export(
     curves: bool,
     as_json: bool,
 ) -> int:
-    """Write the results of STUDY (several are fine; default: the latest) into files."""
+    """Write STUDY (several are fine; default: the latest) into files.
+
+    An archive holds the whole study: plan, sources, events, logs, weights, labels, and its text.
+    `q1lab restore` brings it back, and anybody can check it with `q1lab verify`.
+    """
     from q1lab.commands._store import opened
     from q1lab.compare.export import export as write
     from q1lab.files import not_a_file, plain
     from q1lab.index import labels
-    from q1lab.study import studies
 
-    if study[:1] == ("notebook",):
-        return _notebook(study[1:], output, force, as_json)
     if bool(study) + everything + (tag is not None) > 1:
         raise Problem("give studies, --all or --tag: one of them")
-    suffix = (
-        output.suffix.lower().removeprefix(".")
-        if output is not None and not output.is_dir()
-        else ""
-    )
-    form = form or (suffix if suffix in FORMATS else "json")
+    form = form or _form_of(output)
     if curves and form != "csv":
         raise Problem(f"--curves makes a CSV; it does not go with --format {form}")
     unreadable: dict[str, str] = {}
     with opened() as store:
         if everything or tag is not None:
-            names = studies.ids()
-            if tag is not None:
-                names = [name for name in names if tag in labels.read(store, name).tags]
-                if not names:
-                    raise Problem(f"no study has the tag {tag!r}; `q1lab tag` lists those in use")
+            names = studies.ids() if tag is None else labels.tagged(store, tag)
             readable, unreadable = studies.sorted_out(names)
             ids = [one.id for one in readable]
         else:
             ids = list(dict.fromkeys(study)) or [studies.latest()]
-        written = write(store, ids, form, output, curves=curves, force=force, unreadable=unreadable)
+        if form in WHOLE:
+            written = [_whole(store, ids, form, output, force)]
+        else:
+            written = write(
+                store, ids, form, output, curves=curves, force=force, unreadable=unreadable
+            )
     NOTICES.extend(f"{name} can't be read: {why}" for name, why in unreadable.items())
     if as_json:
-        click.echo(
-            json.dumps(
-                {
-                    "format": form,
-                    "studies": ids,
-                    "unreadable": unreadable,
-                    "written": [str(path) for path in written],
-                },
-                indent=2,
-            )
-        )
-    else:
-        for path in written:
-            click.echo(f"wrote {plain(str(path))}", err=not_a_file(path) is not None)
+        paths = [str(path) for path in written]
+        print_json({"format": form, "studies": ids, "unreadable": unreadable, "written": paths})
+        return OK
+    back = {"notebook": "; back home: q1lab import", "archive": "; `q1lab restore` brings it back"}
+    for path in written:
+        said = f"wrote {plain(str(path))}{back.get(form, '')}"
+        click.echo(said, err=not_a_file(path) is not None)
     return OK
 
 
-def _notebook(names: tuple[str, ...], output: Path | None, force: bool, as_json: bool) -> int:
-    """Write one study as a notebook, or (by the output's suffix) as a zip with a script."""
-    from q1lab.commands._store import opened
+def _form_of(output: Path | None) -> str:
+    """The format that an output's suffix asks for; json where it asks for none."""
+    if output is None or output.is_dir():
+        return "json"
+    suffix = output.suffix.lower()
+    by_suffix = {f".{form}": form for form in FORMATS} | {".ipynb": "notebook", ".zip": "archive"}
+    return by_suffix.get(suffix, "json")
+
+
+def _whole(store: Store, ids: list[str], form: str, output: Path | None, force: bool) -> Path:
+    """Write one study as an archive, or as a notebook (a script in a zip, by the output's
+    suffix)."""
+    if len(ids) != 1:
+        raise Problem(f"--format {form} takes one study; name one")
+    study = studies.load(ids[0])
+    path = output or Path()
+    if path.is_dir():
+        path /= f"{study.id}{WHOLE[form]}"
+    fits = (".zip",) if form == "archive" else (".ipynb", ".zip")
+    if path.suffix not in fits:
+        raise Problem(f"--output {path}: give a name that ends in {' or '.join(fits)}")
+    if form == "archive":
+        _archive(store, study, path, force)
+    else:
+        _notebook(store, study, path, force)
+    return path
+
+
+def _archive(store: Store, study: Study, path: Path, force: bool) -> None:
+    from q1lab.compare import claim
+    from q1lab.index import labels
+    from q1lab.study import bundle
+
+    noted = labels.read(store, study.id)
+    made = asdict(noted) if noted != labels.Labels() else {}
+    bundle.pack(study.id, path, made, claim.evidence(store, study), force=force)
+
+
+def _notebook(store: Store, study: Study, path: Path, force: bool) -> None:
     from q1lab.files import os_reason
     from q1lab.index import ingest
     from q1lab.own_writes import write_out
-    from q1lab.study import notebook, studies
+    from q1lab.study import notebook
 
-    if len(names) > 1:
-        raise Problem("a notebook trains one study; name one")
-    study = studies.load(names[0] if names else studies.latest())
     if study.loop is not None:
         raise Problem(f"{study.id} trains by a command, which a notebook does not have")
-    path = output or Path(f"{study.id}.ipynb")
-    if path.is_dir():
-        path /= f"{study.id}.ipynb"
-    if path.suffix not in (".ipynb", ".zip"):
-        raise Problem(f"--output {path}: give a name that ends in .ipynb or .zip")
-    with opened() as store:
-        ingest.take_in(store, study)
-        missing = store.missing(study)
+    ingest.take_in(store, study)
+    missing = store.missing(study)
     if not missing:
         raise Problem(f"{study.id} lacks no run; there is nothing to train")
+    make = notebook.packed if path.suffix == ".zip" else notebook.notebook
     try:
-        make = notebook.packed if path.suffix == ".zip" else notebook.notebook
         write_out(path, make(study, missing), force=force)
     except OSError as error:
         raise Problem(
             f"{study.id} can't be taken along: {error.filename}: {os_reason(error)}", FAILED
         ) from None
-    if as_json:
-        click.echo(json.dumps({"study": study.id, "runs": missing, "written": str(path)}))
-    else:
-        click.echo(f"wrote {path}: {notebook.count(study, missing)}. Back home: q1lab import")
-    return OK

@@ -1,38 +1,29 @@
-"""`q1lab import`: runs that were trained elsewhere, from a folder of events or a CSV."""
+"""`q1lab import`: runs that were trained elsewhere: from a folder of events, a CSV, or W&B."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+import os
+import re
+import subprocess
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import click
 
-from q1lab.errors import OK, Problem
-from q1lab.study import studies
+from q1lab import paths
+from q1lab.errors import FAILED, OK, Problem
+from q1lab.files import plain
+from q1lab.study import children, studies
 from q1lab.study.bundle import Bundle
 from q1lab.study.studies import Study
 from q1lab.tracking.outside_runs import ForeignRun
 
-
-def options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """What `import` and `pull` have in common."""
-    for option in (
-        click.option(
-            "--json", "as_json", is_flag=True, help="Print the comparison's record as JSON."
-        ),
-        click.option(
-            "--allow",
-            multiple=True,
-            metavar="KEY",
-            help="A difference that is meant: a config key, `iters` or `seeds`. Repeatable.",
-        ),
-        click.option(
-            "--baseline", metavar="CFG", help="Which cfg is the baseline (default: baseline)."
-        ),
-    ):
-        command = option(command)
-    return command
+WANDB = "wandb:"
+"""What a project of Weights & Biases begins with, where a path might stand."""
+SECONDS = 300.0
+"""How long reading such a project may take."""
 
 
 @click.command(
@@ -42,19 +33,41 @@ Examples:
   q1lab import ~/Downloads/rope-1          a study's folder from another machine
   q1lab import rope-1-results.zip          what a notebook trained, or an archive
   q1lab import runs/                       any folder with events.jsonl files
-  q1lab import export.csv --baseline gpt2  cfg, seed, iter, train_loss, val_loss""",
+  q1lab import export.csv --baseline gpt2  cfg, seed, iter, train_loss, val_loss
+  q1lab import wandb:alice/q1-capstone     a project of Weights & Biases
+  q1lab import wandb:alice/q1-capstone --group rope-1""",
 )
-@click.argument("path", type=click.Path(path_type=Path))
-@options
-def import_(path: Path, baseline: str | None, allow: tuple[str, ...], as_json: bool) -> int:
-    """Take in runs that were trained elsewhere from PATH, group them into a study, and compare.
+@click.argument("path", type=click.Path(path_type=Path), metavar="PATH|wandb:ENTITY/PROJECT")
+@click.option("--baseline", metavar="CFG", help="Which cfg is the baseline (default: baseline).")
+@click.option(
+    "--allow",
+    multiple=True,
+    metavar="KEY",
+    help="A difference that is meant: a config key, `iters` or `seeds`. Repeatable.",
+)
+@click.option(
+    "--group",
+    metavar="GROUP",
+    help="Of W&B, only the runs of this group (q1lab's groups are its studies).",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the comparison's record as JSON.")
+def import_(
+    path: Path, baseline: str | None, allow: tuple[str, ...], group: str | None, as_json: bool
+) -> int:
+    """Take in runs that were trained elsewhere, group them into a study, and compare.
 
-    Arms come from `cfg` (baseline and one more), seeds from `seed`. Runs whose data, config or
-    length differ are refused.
+    Arms come from `cfg` (baseline and one more), seeds from `seed`; W&B's runs say them in their
+    config or their name (`modified-seed0`). Runs whose data, config or length differ are refused.
     """
     from q1lab.study import bundle
     from q1lab.tracking import outside_runs
 
+    if str(path).startswith(WANDB):
+        project = str(path).removeprefix(WANDB)
+        runs = outside_runs.from_wandb(_of_project(project, group))
+        return finish(make(runs, f"W&B {project}", baseline, allow), as_json=as_json)
+    if group is not None:
+        raise Problem(f"--group is one of W&B's: {WANDB}ENTITY/PROJECT")
     if not path.exists():
         raise Problem(f"{path} doesn't exist; give a folder of events.jsonl or a CSV")
     if path.is_file() and path.suffix != ".csv" and bundle.is_packed(path):
@@ -120,3 +133,53 @@ def finish(study: Study, *, as_json: bool) -> int:
         questions.begin(store, study)
         show(store, study, as_json=as_json)
     return OK
+
+
+def _of_project(project: str, group: str | None) -> dict[str, Any]:
+    """The runs of a W&B project. Problem with the reason where they can't be had."""
+    from q1lab.tracking import state as wandb_state
+
+    if not re.fullmatch(r"[A-Za-z0-9][\w.-]{0,127}/[A-Za-z0-9][\w.-]{0,127}", project, re.ASCII):
+        raise Problem(f"{project!r} is no ENTITY/PROJECT; write it like {WANDB}alice/q1-capstone")
+    if not wandb_state.key_configured():
+        login = wandb_state.wandb_command("login")
+        raise Problem(f"no W&B key is configured; run `{login}`, then import again", FAILED)
+    record = _fetch(project, group)
+    if not record["runs"]:
+        where = f" in the group {group}" if group else ""
+        raise Problem(f"{project} has no runs{where}", FAILED)
+    return record
+
+
+def _fetch(project: str, group: str | None) -> dict[str, Any]:
+    """Have the relay read a project's runs, in a process of its own that ends after ``SECONDS`` at
+    the latest.
+
+    Raises Problem with the reason where that fails.
+    """
+    home = paths.ensure_home()
+    with tempfile.TemporaryDirectory(prefix=".pull-", dir=home) as scratch:
+        file = Path(scratch) / "runs.json"
+        command = [*children.python_module("q1lab.tracking.relay"), "--pull", project, str(file)]
+        with children.asked(
+            [*command, *([group] if group else [])],
+            seconds=SECONDS,
+            env=dict(os.environ),
+            cwd=scratch,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        ) as child:
+            try:
+                child.wait(timeout=SECONDS)
+            except subprocess.TimeoutExpired:
+                raise Problem(
+                    f"{project}: no end within {SECONDS:.0f} s; try again, or a smaller --group",
+                    FAILED,
+                ) from None
+        try:
+            record: dict[str, Any] = json.loads(file.read_text())
+        except (OSError, ValueError):
+            raise Problem(f"{project} could not be read: wandb gave no answer", FAILED) from None
+    if "error" in record:
+        raise Problem(plain(f"{project}: {record['error']}"), FAILED)
+    return record

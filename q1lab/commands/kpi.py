@@ -9,38 +9,48 @@ import click
 
 from q1lab.acts import Said
 from q1lab.commands import _documents as shared
-from q1lab.commands._store import opened
-from q1lab.errors import OK, Problem
+from q1lab.errors import Problem
 from q1lab.index.store import Store
 from q1lab.journal import kpis
 from q1lab.journal.kpis import KpiLine
 from q1lab.week.model import Week
 
 
-@click.group(
-    invoke_without_command=True,
+@click.command(
     epilog="""\b
 Examples:
   q1lab kpi
-  q1lab kpi set papers_read --actual 10
-  q1lab kpi set "Talks given" --target 1 --actual 0""",
+  q1lab kpi papers_read --actual 10
+  q1lab kpi "Talks given" --target 1 --actual 0""",
 )
+@click.argument("name", required=False)
+@click.option("--actual", type=float, metavar="NUMBER", help="The value, by hand.")
+@click.option("--target", type=float, metavar="NUMBER", help="The target, by hand.")
+@click.option("--count", "counted", is_flag=True, help="Forget the value set by hand; count again.")
 @shared.repo_option
 @shared.json_option
-@click.pass_context
-def kpi(ctx: click.Context, repo: Path | None, as_json: bool) -> int:
-    """KPIs: target, actual, and where the actual comes from (counted, or set by hand)."""
-    if ctx.invoked_subcommand is not None:
-        return OK
+@shared.entry
+def kpi(
+    store: Store,
+    week: Week,
+    name: str | None = None,
+    actual: float | None = None,
+    target: float | None = None,
+    counted: bool = False,
+    repo: Path | None = None,
+) -> Said:
+    """KPIs: target, actual, and where the actual comes from (counted, or set by hand).
+
+    With NAME (an id or a title), set one by hand.
+    """
     from q1lab.documents import kpi_sources
 
-    with opened() as store:
-        lines = kpi_sources.kpi_lines(store, shared.week(), shared.maybe_repository(repo))
-    if as_json:
-        shared.emit({"kpis": [{**asdict(line), "met": line.met} for line in lines]})
-        return OK
-    shared.show(as_text(lines))
-    return OK
+    if name is not None:
+        return _set(store, week, name, actual, target, counted)
+    if counted or actual is not None or target is not None:
+        raise Problem("which KPI? Give its NAME; `q1lab kpi` lists them")
+    lines = kpi_sources.kpi_lines(store, week, shared.maybe_repository(repo))
+    return Said("", [as_text(lines)], {"kpis": [{**asdict(one), "met": one.met} for one in lines]})
 
 
 def as_text(lines: list[KpiLine]) -> str:
@@ -48,7 +58,7 @@ def as_text(lines: list[KpiLine]) -> str:
     from q1lab.formats import count
 
     if not lines:
-        return "No KPI yet. Set one: q1lab kpi set NAME --target 3 --actual 1"
+        return "No KPI yet. Set one: q1lab kpi NAME --target 3 --actual 1"
     rows = [("KPI", "target", "actual", "")]
     for line in lines:
         met = {True: "met", False: "not met", None: ""}[line.met]
@@ -61,13 +71,7 @@ def as_text(lines: list[KpiLine]) -> str:
     )
 
 
-@kpi.command("set", epilog="Example: q1lab kpi set papers_read --actual 10")
-@click.argument("name")
-@click.option("--actual", type=float, metavar="NUMBER", help="The value, by hand.")
-@click.option("--target", type=float, metavar="NUMBER", help="The target, by hand.")
-@click.option("--count", "counted", is_flag=True, help="Forget the value set by hand; count again.")
-@shared.entry
-def set_command(
+def _set(
     store: Store,
     week: Week,
     name: str,
@@ -75,7 +79,6 @@ def set_command(
     target: float | None,
     counted: bool,
 ) -> Said:
-    """Set the KPI NAME (an id or a title) by hand."""
     if counted and actual is not None:
         raise Problem("--count and --actual contradict each other")
     known = {item.title.lower(): item.id for item in week.kpis}

@@ -105,8 +105,7 @@ def new(
             shared.remark(f"{folder} is in no git repository yet; `git init` there makes it one")
     if variant is not None and chosen != variant:
         shared.remark(
-            f"your choice for the week is {chosen}; q1lab modification --variant {variant} changes "
-            "it"
+            f"your choice for the week is {chosen}; q1lab modification {variant} changes it"
         )
     if variant is not None:
         shared.remark(

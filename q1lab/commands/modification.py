@@ -14,17 +14,13 @@ from q1lab.errors import FAILED, Problem
 Examples:
   q1lab modification
   q1lab modification --dry-run
-  q1lab modification --variant rope --repo ~/transformer-from-scratch
+  q1lab modification rope --repo ~/transformer-from-scratch
 
 \b
 Exit codes: 0 done, 1 git or a hook refused, 2 something must be decided first (the
 message says which option)."""
 )
-@click.option(
-    "--variant",
-    metavar="NAME",
-    help="Choose this modification for the week. Default: the one that you chose.",
-)
+@click.argument("variant", required=False)
 @click.option(
     "--reference",
     is_flag=True,
@@ -62,7 +58,7 @@ def modification(
     The diff is that of your own file. Where the runs used q1lab's implementation, its code is left
     out until a file of yours passes its checks, or you say --reference.
 
-    Each modification has a record of its own. --variant chooses another one, asks first where
+    Each modification has a record of its own. VARIANT chooses another one, asks first where
     you have trained the one before, and keeps both: their notes, and their documents.
     """
     from q1lab.documents import document_data, proposals

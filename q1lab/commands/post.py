@@ -224,11 +224,11 @@ def _shown(path: Path) -> str:
     epilog="""\b
 Examples:
   q1lab post preview
-  q1lab post preview --out post.html""",
+  q1lab post preview --output post.html""",
 )
 @file_option
 @click.option(
-    "--out",
+    "--output",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
     help="Write the page here.",
@@ -242,7 +242,7 @@ Examples:
 )
 def preview_command(
     file: Path | None,
-    out: Path | None,
+    output: Path | None,
     force: bool,
     opening: bool | None,
 ) -> int:
@@ -262,8 +262,8 @@ def preview_command(
     page = preview.page(text, path.parent, note)
     opens = sys.stdin.isatty() and sys.stderr.isatty() if opening is None else opening
     shared.looked("post preview", path.absolute())
-    target = out or paths.home() / "preview" / f"{path.stem}.html"
-    if out is not None:
+    target = output or paths.home() / "preview" / f"{path.stem}.html"
+    if output is not None:
         write_out(target, page, mode=public_mode(), force=force)
     else:
         write_atomic(target, page)
@@ -352,20 +352,49 @@ def publish_command(store: Store, week: Week, url: str) -> Said:
     )
 
 
-@post.command("share", epilog="Example: q1lab post share hn https://news.ycombinator.com/item?id=1")
+@post.command(
+    "share",
+    epilog="""\b
+Examples:
+  q1lab post share hn
+  q1lab post share hn https://news.ycombinator.com/item?id=1""",
+)
 @click.argument("channel", type=Known(posts.CHANNELS))
-@click.argument("url")
+@click.argument("url", required=False)
 @click.option("--replace", is_flag=True, help="Put this address in the place of the recorded one.")
 @click.option("--other", is_flag=True, help="CHANNEL is one that q1lab has no text for.")
 @shared.json_option
 @shared.entry
 def share_command(
-    store: Store, week: Week, channel: str, url: str, replace: bool = False, other: bool = False
+    store: Store,
+    week: Week,
+    channel: str,
+    url: str | None,
+    replace: bool = False,
+    other: bool = False,
 ) -> Said:
     """Record that the post is on CHANNEL (hn, r-machinelearning, r-localllama, x, linkedin) at
-    URL."""
+    URL. Without URL, print a text for CHANNEL to copy, within its limit."""
+    if url is None:
+        return _text(store, week, channel)
     found = posts.share(store, week.label, channel, url, replace=replace, other=other)
     return Said(f"Recorded: {posts.shared_words(found)}.", _board(found), {"post": found})
+
+
+def _text(store: Store, week: Week, channel: str) -> Said:
+    from q1lab.documents import channels
+    from q1lab.documents import post as documents
+
+    record = documents.gather(store, week)
+    found = posts.of_week(store, week.label)
+    if found is None or not found["url"]:
+        raise Problem(
+            "the canonical address comes first: `q1lab post publish URL`, "
+            "then the texts that link to it"
+        )
+    text = channels.channel_text(posts.channel_name(channel), record, found["url"], week.root)
+    size = f"{text.length} of {text.limit} characters ({text.counted})"
+    return Said(size, [text.text], asdict(text), [size])
 
 
 def _board(found: dict[str, Any]) -> list[str]:
@@ -380,33 +409,7 @@ def _board(found: dict[str, Any]) -> list[str]:
         name = posts.channel_title(channel)
         item = shared_on.get(channel)
         where = (
-            f"✓ {item['url']} ({item['shared'][:10]})" if item else f"· q1lab post text {channel}"
+            f"✓ {item['url']} ({item['shared'][:10]})" if item else f"· q1lab post share {channel}"
         )
         out.append(f"  {name.ljust(width)}  {where}")
     return [*out, f"  {posts.shared_words(found)}"]
-
-
-@post.command("text", epilog="Example: q1lab post text x")
-@click.argument("channel")
-@shared.json_option
-def text_command(channel: str, as_json: bool) -> int:
-    """A text to copy for CHANNEL, within its limit."""
-    from q1lab.documents import channels
-    from q1lab.documents import post as documents
-
-    week = shared.week()
-    with opened() as store:
-        record = documents.gather(store, week)
-        found = posts.of_week(store, week.label)
-    if found is None or not found["url"]:
-        raise Problem(
-            "the canonical address comes first: `q1lab post publish URL`, "
-            "then the texts that link to it"
-        )
-    text = channels.channel_text(posts.channel_name(channel), record, found["url"], week.root)
-    if as_json:
-        shared.emit(asdict(text))
-    else:
-        shared.show(text.text)
-        shared.remark(f"{text.length} of {text.limit} characters ({text.counted})")
-    return OK

@@ -35,7 +35,8 @@ def status(as_json: bool, tag: str | None) -> int:
         unreadable = ingest.take_in_all(store)
         lines = view.lines(store, unreadable=unreadable)
         if tag is not None:
-            lines = tuple(line for line in lines if tag in labels.read(store, line.id).tags)
+            tagged = labels.tagged(store, tag)
+            lines = tuple(line for line in lines if line.id in tagged)
             unreadable = {line.id: unreadable[line.id] for line in lines if line.id in unreadable}
         # the study that a command without a name means comes first
         good = studies.in_order(line.id for line in lines if line.problem is None)[::-1]
@@ -47,8 +48,6 @@ def status(as_json: bool, tag: str | None) -> int:
             return OK
         shown = [view.look(store, studies.load(name), new_events=False) for name in good[:SHOWN]]
         noted = {one.study.id: labels.read(store, one.study.id) for one in shown}
-    if not lines and tag is not None:
-        raise Problem(f"no study has the tag {tag!r}; `q1lab tag` lists those in use")
     if not lines:
         click.echo(f"No study yet. Start one: q1lab run {_chosen()} --seeds 3")
     for one in shown:

@@ -24,23 +24,23 @@ SECONDS = 600.0
 Examples:
   q1lab sync
   q1lab sync rope-1
-  q1lab sync rope-1 --anew"""
+  q1lab sync rope-1 --fresh"""
 )
 @click.argument("study", required=False)
 @click.option(
-    "--anew",
+    "--fresh",
     is_flag=True,
     help="Upload STUDY as new runs: after its runs were deleted at W&B, say.",
 )
-def sync(study: str | None, anew: bool) -> int:
+def sync(study: str | None, fresh: bool) -> int:
     """Upload STUDY to W&B (default: every study that is not off).
 
     A study is done when every run of it is confirmed: `wandb sync` ended well and left its mark.
     Runs that went up in part, and folders that are broken, are made anew from the events. The exit
     status is 0 when nothing is left to upload.
     """
-    if anew and not study:
-        raise Problem("--anew needs the study's name; `q1lab status` lists them")
+    if fresh and not study:
+        raise Problem("--fresh needs the study's name; `q1lab status` lists them")
     if study:
         chosen = [studies.load(study)]
     else:
@@ -50,7 +50,7 @@ def sync(study: str | None, anew: bool) -> int:
         return OK
     code = OK
     for one in chosen:
-        if anew and not is_alive(one.files):
+        if fresh and not is_alive(one.files):
             _forget(one)
         before = wandb_state.pending(one)
         if not before:

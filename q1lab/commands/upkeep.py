@@ -1,19 +1,16 @@
-"""`q1lab delete | prune | note | tag | archive | restore`: studies over the months."""
+"""`q1lab delete | prune | note | restore`: studies over the months."""
 
 from __future__ import annotations
 
 import json
-from collections import Counter
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import click
 
 from q1lab import formats, paths
 from q1lab.commands import _documents as shared
 from q1lab.commands._store import opened
-from q1lab.compare import claim
 from q1lab.errors import OK, Problem
 from q1lab.files import plain
 from q1lab.index import labels, questions, upkeep
@@ -125,88 +122,42 @@ def prune(models: bool, days: float, dry_run: bool, yes: bool, as_json: bool) ->
     epilog="""\b
 Examples:
   q1lab note rope-1 "same data as the paper; batch is half"
-  q1lab note rope-1
-  q1lab note rope-1 --clear"""
-)
-@click.argument("study")
-@click.argument("text", required=False)
-@click.option("--clear", is_flag=True, help="Remove the note.")
-def note(study: str, text: str | None, clear: bool) -> int:
-    """Write a note on STUDY, or read it. `status` and the app show it."""
-    if clear and text:
-        raise Problem("give a text or --clear, not both")
-    studies.load(study)
-    with opened() as store:
-        if text is not None or clear:
-            now = labels.change(store, study, lambda before: replace(before, note=text or ""))
-        else:
-            now = labels.read(store, study)
-    click.echo(plain(f"{study}: {now.note or 'no note'}"))
-    return OK
-
-
-@click.command(
-    epilog="""\b
-Examples:
-  q1lab tag rope-1 draft long-context
-  q1lab tag rope-1 --remove draft
-  q1lab tag
+  q1lab note rope-1 --tag draft --tag long-context
+  q1lab note rope-1 --untag draft
+  q1lab note rope-1 ""
   q1lab status --tag long-context"""
 )
-@click.argument("study", required=False)
-@click.argument("tags", nargs=-1)
-@click.option("--remove", multiple=True, metavar="TAG", help="Take a tag off.")
-@JSON
-def tag(study: str | None, tags: tuple[str, ...], remove: tuple[str, ...], as_json: bool) -> int:
-    """Put TAGS on STUDY, or read them; without STUDY, list all tags that are in use."""
-    if study is None:
-        with opened() as store:
-            every = [labels.read(store, name) for name in studies.ids()]
-        counts = Counter(each for one in every for each in one.tags)
-        found: Any = dict(sorted(counts.items()))
-        words = [f"{name}  {count}" for name, count in found.items()] or ["no tags yet"]
-    else:
-        studies.load(study)
-
-        def changed(before: labels.Labels) -> labels.Labels:
-            missing = [tag for tag in remove if tag not in before.tags]
-            if missing:
-                raise Problem(f"{study} has no tag {missing[0]!r}")
-            every = dict.fromkeys((*before.tags, *tags))
-            return replace(before, tags=tuple(tag for tag in every if tag not in remove))
-
-        with opened() as store:
-            if tags or remove:
-                now = labels.change(store, study, changed)
-            else:
-                now = labels.read(store, study)
-        found = {"study": study, "tags": list(now.tags)}
-        words = [f"{study}: {', '.join(now.tags) or 'no tags'}"]
-    click.echo(json.dumps(found, indent=1) if as_json else plain("\n".join(words)))
-    return OK
-
-
-@click.command(
-    epilog="""\b
-Examples:
-  q1lab archive rope-1
-  q1lab archive rope-1 --output ~/backup/rope-1.q1lab.zip"""
-)
 @click.argument("study")
-@click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help="Default: here.")
-def archive(study: str, output: Path | None) -> int:
-    """Write STUDY into one file: plan, sources, events, logs, weights, labels, and its text."""
-    target = output or Path(f"{study}{bundle.SUFFIX}")
-    if target.is_dir():
-        target = target / f"{study}{bundle.SUFFIX}"
-    if target.suffix != ".zip":
-        raise Problem(f"--output {target}: an archive is a zip; give a name that ends in .zip")
+@click.argument("text", required=False, type=click.UNPROCESSED)  # an empty one is a text, too
+@click.option("--tag", "tags", multiple=True, metavar="TAG", help="Put a tag on. Repeatable.")
+@click.option("--untag", multiple=True, metavar="TAG", help="Take a tag off. Repeatable.")
+@JSON
+def note(
+    study: str, text: str | None, tags: tuple[str, ...], untag: tuple[str, ...], as_json: bool
+) -> int:
+    """Write a note and tags on STUDY, or read them. An empty TEXT removes the note.
+
+    `status` and the app show them, and find studies by their tags.
+    """
+    studies.load(study)
+
+    def changed(before: labels.Labels) -> labels.Labels:
+        if missing := [tag for tag in untag if tag not in before.tags]:
+            raise Problem(f"{study} has no tag {missing[0]!r}")
+        kept = [tag for tag in dict.fromkeys((*before.tags, *tags)) if tag not in untag]
+        return labels.Labels(before.note if text is None else text, tuple(kept))
+
     with opened() as store:
-        noted = labels.read(store, study)
-        evidence = claim.evidence(store, studies.load(study))
-    made = asdict(noted) if noted != labels.Labels() else {}
-    size = bundle.pack(study, target, made, evidence)
-    click.echo(plain(f"wrote {target} ({formats.size(size)}); `q1lab restore` brings it back"))
+        if text is not None or tags or untag:
+            now = labels.change(store, study, changed)
+        else:
+            now = labels.read(store, study)
+    if as_json:
+        click.echo(json.dumps({"study": study, **asdict(now)}, indent=1))
+        return OK
+    told = [now.note or "no note"] * bool(now.note or not now.tags)
+    told += [f"tags: {', '.join(now.tags)}"] * bool(now.tags)
+    click.echo(plain(f"{study}: " + "; ".join(told)))
     return OK
 
 
@@ -214,13 +165,13 @@ def archive(study: str, output: Path | None) -> int:
     epilog="""\b
 Examples:
   q1lab restore rope-1.q1lab.zip
-  q1lab restore rope-1.q1lab.zip --as rope-1-laptop
+  q1lab restore rope-1.q1lab.zip --name rope-1-laptop
   q1lab restore rope-1
 
 Exit status: 0 restored, 1 the file is damaged or no archive, 2 usage."""
 )
 @click.argument("file", metavar="FILE|STUDY", type=click.Path(path_type=Path))
-@click.option("--as", "name", metavar="NAME", help="Another name for the study.")
+@click.option("--name", metavar="NAME", help="Another name for the study.")
 def restore(file: Path, name: str | None) -> int:
     """Bring a study back from FILE, an archive, or a deleted STUDY from the trash, whole or not at
     all."""

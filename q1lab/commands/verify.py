@@ -18,17 +18,19 @@ from q1lab.files import expanded, plain
 Examples:
   q1lab verify studies/rope-1
   q1lab verify rope-1.q1lab.zip --cells 2 --number 4711
-  q1lab verify rope-1.q1lab.zip --no-train
+  q1lab verify rope-1.q1lab.zip --cells 0
 
 """
     + VERIFY_STATUS
 )
 @click.argument("place", metavar="FILE_OR_FOLDER", type=click.Path(path_type=Path))
 @click.option(
-    "--cells", type=click.IntRange(1), metavar="N", help="Runs to train again. Default: 1."
+    "--cells",
+    type=click.IntRange(0),
+    metavar="N",
+    help="Runs to train again; 0 runs none of its files. Default: 1.",
 )
 @click.option("--all", "every", is_flag=True, help="Train all runs again.")
-@click.option("--no-train", is_flag=True, help="Train nothing, and run none of its files.")
 @click.option(
     "--number", type=click.IntRange(0), metavar="N", help="Your number, which chooses the runs."
 )
@@ -40,7 +42,6 @@ def verify(
     place: Path,
     cells: int | None,
     every: bool,
-    no_train: bool,
     number: int | None,
     data: Path | None,
     as_json: bool,
@@ -53,10 +54,10 @@ def verify(
     """
     from q1lab import verifying
 
-    if sum((cells is not None, every, no_train)) > 1:
-        raise Problem("--cells, --all and --no-train: give one of them")
+    if every and cells is not None:
+        raise Problem("--all and --cells: give one of them")
     drawn = secrets.randbelow(10**6) if number is None else number
-    many = 0 if no_train else None if every else cells or 1
+    many = None if every else 1 if cells is None else cells
     how = verifying.How(many, drawn, data and expanded(data))
     report = verifying.verify(expanded(place), how, lambda text: tell(text, as_json))
     code = REFUSED_BUNDLE if report.refused else NOT_CHECKED if report.unchecked else OK
@@ -74,6 +75,6 @@ def verify(
     for reason, words in report.refused:
         say(plain(f"  {reason}: {words}"))
     ends = {REFUSED_BUNDLE: "refused", NOT_CHECKED: "could not be checked whole", OK: "verified"}
-    said = ends[code] + (", without training" if code == OK and no_train else "")
+    said = ends[code] + (", without training" if code == OK and many == 0 else "")
     click.echo(f"{report.study}: {said}")
     return code

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from q1lab.errors import Problem
 from q1lab.files import plain
+from q1lab.study import studies
 
 if TYPE_CHECKING:
     from q1lab.index.store import Store
@@ -38,6 +39,16 @@ def read(store: Store, study_id: str) -> Labels:
         "SELECT note, tags FROM labels WHERE study_id = ?", (study_id,)
     ).fetchone()
     return Labels() if row is None else Labels(row["note"], tuple(json.loads(row["tags"])))
+
+
+def tagged(store: Store, tag: str) -> list[str]:
+    """The studies that have a tag. Problem, with the tags in use, where none has it."""
+    tags = {name: read(store, name).tags for name in studies.ids()}
+    found = [name for name, its in tags.items() if tag in its]
+    if not found:
+        used = ", ".join(sorted({each for its in tags.values() for each in its})) or "none"
+        raise Problem(f"no study has the tag {tag!r}; in use: {used}")
+    return found
 
 
 def change(store: Store, study_id: str, to: Callable[[Labels], Labels]) -> Labels:

@@ -12,7 +12,7 @@
 
 The list says besides what the study claims (compare/claim.py) and what it was trained with.
 
-It lies plain in a learner's repository (`q1lab keep`), or travels as a zip (`q1lab archive`, what
+It lies plain in a learner's repository (`q1lab keep`), or travels as a zip (`q1lab export`, what
 comes back from a notebook). Reading trusts nothing: names, kinds, sizes and hashes are checked, and
 a study appears whole or not at all. Read are, too, what the version before wrote: a gzipped tar,
 and a notebook's zip without a list.
@@ -51,7 +51,6 @@ from q1lab.files import (
     read_json,
     read_shown_json,
     sha256_file,
-    size_of,
     sync_folder,
     try_lock,
     utc_now,
@@ -197,15 +196,23 @@ def write_zip(out: IO[bytes], files: Mapping[str, Content]) -> None:
                         shutil.copyfileobj(source, member, 1 << 20)
 
 
-def pack(study_id: str, target: Path, labels: Mapping[str, Any], evidence: Evidence) -> int:
-    """Write a study into ``target``; returns its bytes.
+def pack(
+    study_id: str,
+    target: Path,
+    labels: Mapping[str, Any],
+    evidence: Evidence,
+    *,
+    force: bool = False,
+) -> None:
+    """Write a study into ``target``, over a file only with ``force``.
 
     Problem when it is alive, when ``target`` is there already, or when the disk refuses.
     """
     study = studies.load(study_id)
     what = not_a_file(target)
-    if what is not None or target.exists():
-        raise Problem(f"{target} is {what or 'already there'}; give another --output")
+    if what is not None or (target.exists() and not force):
+        instead = "another --output" + " or --force" * (what is None)
+        raise Problem(f"{target} is {what or 'already there'}; give {instead}")
     if not target.parent.is_dir():
         raise Problem(
             f"there is no folder {target.parent}; make it first, or give another --output"
@@ -229,7 +236,6 @@ def pack(study_id: str, target: Path, labels: Mapping[str, Any], evidence: Evide
             Path(name).unlink(missing_ok=True)
             raise
         sync_folder(target.parent)
-        return size_of(target)
     except OSError as error:
         raise Problem(f"cannot write {target}: {os_reason(error)}", FAILED) from None
     finally:

@@ -3,7 +3,7 @@ there.
 
 ``python -m q1lab.tracking.relay STUDY_DIR``          follow the study to its end, then upload
 ``python -m q1lab.tracking.relay --sync STUDY_DIR``   upload what is not confirmed (`q1lab sync`)
-``python -m q1lab.tracking.relay --pull PATH FILE``   write a project's runs as JSON (`q1lab pull`)
+``python -m q1lab.tracking.relay --pull PATH FILE``   a project's runs as JSON (`q1lab import`)
 
 The trainers know nothing of it and nobody waits for it, so it may block, fail or be killed. It
 keeps no state that matters: the ids were minted before the launch, row n of a run is the same

@@ -226,7 +226,7 @@ def test_a_kept_study_trains_again_from_its_folder(folder: Path) -> None:
     shutil.rmtree(paths.home())
     again = told("run", "studies/fast-1")
     assert again["difference"]["pairs"] == first["difference"]["pairs"]
-    refused = q1lab("export", "notebook", "fast-1", code=2).stderr
+    refused = q1lab("export", "--format", "notebook", "fast-1", code=2).stderr
     assert "fast-1 trains by a command" in refused
 
 
@@ -249,7 +249,7 @@ def test_a_stranger_verifies_it(folder: Path) -> None:
     said = file.read_text()
     value = json.loads(said.splitlines()[-1])["val_loss"]
     file.write_text(said.replace(str(value), str(value - 0.001)))
-    q1lab("archive", "fast-1")
+    q1lab("export", "fast-1", "--format", "archive")
     found = told("verify", "fast-1.q1lab.zip", "--all", code=20)
     assert [one["reason"] for one in found["refused"]] == ["edited-loss"]
 

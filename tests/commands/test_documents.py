@@ -184,13 +184,13 @@ def test_a_changed_mind_after_a_study_keeps_two_documents(
 
     for given, code in (("", 2), ("n\n", 1)):
         answers(given)
-        _, err = q1lab("modification", "--variant", "rope", code=code)
+        _, err = q1lab("modification", "rope", code=code)
         assert "You have trained swiglu (swiglu-1). Change to rope?" in err
         assert "nothing was changed" in err.splitlines()[-1]
         told = q1lab("modification", "--dry-run")[1]
         assert told.startswith("MODIFICATION.md, studies/swiglu-1 (11 files): nothing would")
     answers("y\ny\n")
-    _, err = q1lab("modification", "--variant", "rope")
+    _, err = q1lab("modification", "rope")
     assert "docs: add MODIFICATION-rope.md for rope" in err
     answer("a1-why", "For the angles.")
     q1lab("modification", "--yes")
@@ -204,7 +204,7 @@ def test_a_changed_mind_after_a_study_keeps_two_documents(
     assert not done("b2-run")
 
     answers("")  # RoPE was not trained, and SwiGLU's document is as it was: nothing to ask
-    q1lab("modification", "--variant", "swiglu")
+    q1lab("modification", "swiglu")
     assert document.read_text() == first
     assert other.read_text() == text
     assert done("b2-run")
@@ -215,11 +215,11 @@ def test_a_changed_mind_after_a_study_keeps_two_documents(
 def test_before_the_first_run_the_one_document_follows_the_choice(
     repo: Path, q1lab: Q1lab, fake_trainer: Fake
 ) -> None:
-    q1lab("modification", "--variant", "gqa")
-    q1lab("modification", "--variant", "rope")
+    q1lab("modification", "gqa")
+    q1lab("modification", "rope")
     assert (repo / "MODIFICATION.md").read_text().startswith("# Modification: RoPE")
     study(fake_trainer)
-    q1lab("modification", "--variant", "gqa", "--yes")
+    q1lab("modification", "gqa", "--yes")
     assert (repo / "MODIFICATION.md").read_text().startswith("# Modification: RoPE")
     assert (repo / "MODIFICATION-gqa.md").read_text().startswith("# Modification: GQA")
 
@@ -227,7 +227,7 @@ def test_before_the_first_run_the_one_document_follows_the_choice(
 def test_a_commit_without_a_prediction_locks_none(repo: Path, q1lab: Q1lab) -> None:
     """“This locks the prediction” was ticked by any commit of the document after any answer."""
     week = content.load(paths.content_dir())
-    q1lab("modification", "--variant", "rope")
+    q1lab("modification", "rope")
     answer("a1-why", "a reason")
     answer("a2-skim", "a claim")
     steps = {"a3-commit", "b2-lock"}
@@ -570,7 +570,7 @@ def test_the_retrospective(repo: Path, q1lab: Q1lab, fake_trainer: Fake) -> None
     answer("c3-insights", "1. Seeds vary.")
     q1lab("artifact", "add", "repo", "ml-from-scratch", "--at", "https://example.org/ml")
     q1lab("paper", "add", 'A "quoted" | paper', "--done")
-    q1lab("kpi", "set", "papers_read", "--actual", "9")
+    q1lab("kpi", "papers_read", "--actual", "9")
     q1lab("retro")
     text = (repo / "Q1_RETRO.md").read_text()
     for part in (
@@ -728,7 +728,7 @@ def test_the_post(repo: Path, q1lab: Q1lab, fake_trainer: Fake, tmp_path: Path) 
         == f"posts/{path.name}:{text.count(chr(10)) + 2}: 9.8765 is not among the numbers of your runs\n"
     )
     page = tmp_path / "page.html"
-    _, said = q1lab("post", "preview", "--no-open", "--out", str(page))
+    _, said = q1lab("post", "preview", "--no-open", "--output", str(page))
     assert "a page for your browser" in said
     assert "data:image/svg+xml;base64," in page.read_text()
     q1lab("compare")
@@ -742,12 +742,12 @@ def test_the_post(repo: Path, q1lab: Q1lab, fake_trainer: Fake, tmp_path: Path) 
     looked = {step.id for step in week.for_variant("rope").steps() if step.id in LOOKED}
     assert len(looked) == len(LOOKED)
     assert done >= looked
-    q1lab("post", "text", "hn", code=2)
+    q1lab("post", "share", "hn", code=2)
     q1lab("post", "publish", "https://example.org/q1")
     q1lab("post", "share", "hn", "https://news.ycombinator.com/item?id=1")
     q1lab("post", "share", "hn", "https://news.ycombinator.com/item?id=2", code=2)
     q1lab("post", "share", "x", "nonsense", code=2)
-    text, count = q1lab("post", "text", "x")
+    text, count = q1lab("post", "share", "x")
     assert "https://example.org/q1" in text
     assert "of 280" in count
     board = json.loads(q1lab("post", "--json")[0])
@@ -790,7 +790,7 @@ def test_a_week_alone_leaves_no_word_of_a_course(
     course = (repo / "Q1_RETRO.md").read_text()
     assert course.startswith("# Q1 retrospective: Foundations\n\nA review of twelve weeks")
     assert "M04-W01" in course
-    assert q1lab("config", "set", "course", "false")[0] == "course = false\n"
+    assert q1lab("config", "course", "false")[0] == "course = false\n"
     study(fake_trainer)
     for command in ("modification", "post new", "retro"):
         q1lab(*command.split(), "--yes")
@@ -799,13 +799,13 @@ def test_a_week_alone_leaves_no_word_of_a_course(
     q1lab("post", "publish", "https://example.org/rope")
     texts = [post.read_text(), (repo / "MODIFICATION.md").read_text()]
     texts += [(repo / "Q1_RETRO.md").read_text(), q1lab("card")[0], q1lab("kpi")[0]]
-    texts += [q1lab("post", "text", channel)[0] for channel in LIMITS]
+    texts += [q1lab("post", "share", channel)[0] for channel in LIMITS]
     for text in texts:
         assert not COURSE.search(text), COURSE.findall(text)
     kpis = json.loads(q1lab("kpi", "--json")[0])["kpis"]
     assert [kpi["target"] for kpi in kpis] == [1, 1, 1]
     # and back again: the heads, which are in no region, too
-    q1lab("config", "set", "course", "true")
+    q1lab("config", "course", "true")
     for command in ("modification", "retro"):
         q1lab(command, "--yes")
     assert (repo / "Q1_RETRO.md").read_text().startswith(course.partition("<!--")[0])
@@ -813,13 +813,13 @@ def test_a_week_alone_leaves_no_word_of_a_course(
 
 
 def test_how_one_came_ticks_the_step_that_asks(repo: Path, q1lab: Q1lab) -> None:
-    q1lab("config", "set", "course", "maybe", code=2)
+    q1lab("config", "course", "maybe", code=2)
     with Store() as store:
         assert not progress.read(store, "M03-W04").of("way").done
-    q1lab("config", "set", "course", "false")
+    q1lab("config", "course", "false")
     with Store() as store:
         assert progress.read(store, "M03-W04").of("way").done
-    q1lab("--content", str(repo), "config", "set", "course", "true")  # no week is no reason to fail
+    q1lab("--content", str(repo), "config", "course", "true")  # no week is no reason to fail
 
 
 def test_lint_and_words_without_a_draft(repo: Path, q1lab: Q1lab) -> None:
@@ -881,8 +881,8 @@ def test_another_week_has_its_own_words(repo: Path, q1lab: Q1lab, tmp_path: Path
 
 
 def test_kpi_listing(repo: Path, q1lab: Q1lab) -> None:
-    q1lab("kpi", "set", 'Talks "given" [bold]', "--actual", "1", "--target", "2")
-    q1lab("kpi", "set", "Blog posts", "--actual", "3")
+    q1lab("kpi", 'Talks "given" [bold]', "--actual", "1", "--target", "2")
+    q1lab("kpi", "Blog posts", "--actual", "3")
     out, _ = q1lab("kpi")
     assert "Public repos" in out
     assert "AI_EXPERT_ROADMAP.md" in out
@@ -896,8 +896,8 @@ def test_kpi_listing(repo: Path, q1lab: Q1lab) -> None:
     assert (lines["public_repos"]["actual"], lines["public_repos"]["source"]) == (2, "counted")
     assert lines["public_repos"]["target"] == 5
     assert (lines["blog_posts"]["actual"], lines["blog_posts"]["source"]) == (3, "set by hand")
-    q1lab("kpi", "set", "x", "--actual", "many", code=2)
-    q1lab("kpi", "set", "x", code=2)
+    q1lab("kpi", "x", "--actual", "many", code=2)
+    q1lab("kpi", "x", code=2)
 
 
 @pytest.mark.parametrize(
@@ -918,7 +918,7 @@ def test_predictions_that_are_none(repo: Path, q1lab: Q1lab, arguments: tuple[st
 
 def test_an_unknown_variant_names_the_nearest(repo: Path, q1lab: Q1lab) -> None:
     assert "did you mean 'rope'" in q1lab("predict", "roep", "--direction", "lower", code=2)[1]
-    assert "did you mean 'rope'" in q1lab("modification", "--variant", "roep", code=2)[1]
+    assert "did you mean 'rope'" in q1lab("modification", "roep", code=2)[1]
 
 
 def test_a_commit_is_shown_and_asked_about_until_one_says_always(
@@ -975,12 +975,12 @@ def test_after_a_file_of_ones_own_has_passed_the_reference_is_no_secret(
     repo: Path, q1lab: Q1lab, fake_trainer: Fake
 ) -> None:
     study(fake_trainer, "gqa")
-    q1lab("modification", "--variant", "gqa")
+    q1lab("modification", "gqa")
     assert "config.n_kv_head" not in (repo / "MODIFICATION.md").read_text()
     mine = repo / "mine.py"
     mine.write_bytes((paths.models_dir() / "gqa.py").read_bytes())
     q1lab("check", "mine.py", "--for", "gqa")
-    q1lab("modification", "--variant", "gqa")
+    q1lab("modification", "gqa")
     assert "config.n_kv_head" in (repo / "MODIFICATION.md").read_text()
 
 

@@ -16,17 +16,17 @@ from tests.kit.repos import begun, of_its_own
 SMALL = ("--preset", "quick", "--max-iters", "20", "--wandb", "disabled", "--json")
 
 WRITERS: dict[str, tuple[str, ...]] = {
-    "card --svg": ("card", "--svg", "@.svg"),
+    "card --output": ("card", "--output", "@.svg"),
     "compare --plot": ("compare", "rope-1", "--plot", "@.svg"),
     "compare --html": ("compare", "rope-1", "--html", "@.html"),
     "export --output": ("export", "rope-1", "--output", "@.csv"),
     "export --output, a picture": ("export", "rope-1", "--output", "@.png"),
     "export, here": ("export", "rope-1", "--format", "json"),
     "export, into a folder": ("export", "rope-1", "--format", "svg", "--output", "."),
-    "export notebook": ("export", "notebook", "rope-2", "--output", "@.ipynb"),
-    "export notebook, a zip": ("export", "notebook", "rope-2", "--output", "@.zip"),
-    "export notebook, here": ("export", "notebook", "rope-2"),
-    "post preview --out": ("post", "preview", "--out", "@.html"),
+    "export notebook": ("export", "--format", "notebook", "rope-2", "--output", "@.ipynb"),
+    "export notebook, a zip": ("export", "--format", "notebook", "rope-2", "--output", "@.zip"),
+    "export notebook, here": ("export", "--format", "notebook", "rope-2"),
+    "post preview --output": ("post", "preview", "--output", "@.html"),
     "post export --output": ("post", "export", "--output", "@.md"),
 }
 NAMED_BY_ITSELF = {
@@ -97,15 +97,11 @@ def options(
             yield from options(found, f"{name} {below}".strip())
 
 
-NEVER_OVER = {("archive", "output")}
-"""What is never written over a file, not even with --force."""
-
-
 def test_every_option_that_names_a_file_to_write_has_force() -> None:
     found = {
         (name, param): any("--force" in one.opts for one in command.params)
         for name, param, command in options()
-        if param in ("output", "out", "svg", "plot", "page")
+        if param in ("output", "plot", "page")
     }
-    assert [key for key, has in found.items() if not has] == sorted(NEVER_OVER)
-    assert len(found) == 8
+    assert [key for key, has in found.items() if not has] == []
+    assert len(found) == 7

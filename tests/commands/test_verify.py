@@ -73,7 +73,7 @@ def reasons(found: Mapping[str, Any]) -> set[str]:
 def archived(name: str = "rope-1") -> Path:
     file = Path.cwd() / f"{name}{bundle.SUFFIX}"
     file.unlink(missing_ok=True)
-    q1lab("archive", name)
+    q1lab("export", name, "--format", "archive")
     return file
 
 
@@ -97,7 +97,7 @@ def test_an_honest_bundle_is_verified_and_leaves_nothing_behind() -> None:
     assert "1 commit here names its journal" in said
     assert "one forged run is found in 17% of such checks" in said
     assert said.endswith("rope-2: verified\n")
-    assert q1lab("verify", "studies/rope-2", "--no-train").stdout.endswith("without training\n")
+    assert q1lab("verify", "studies/rope-2", "--cells", "0").stdout.endswith("without training\n")
     assert sorted(paths.home().rglob("*")) == before
 
 
@@ -106,8 +106,8 @@ def test_a_series_and_a_range_that_was_over_early_are_verified() -> None:
     q1lab("run", "swiglu", "--data", "text.txt", "--over", "max_iters=20,40")
     q1lab("run", "rope", "--data", "text.txt", "--seeds", "3..5", "--set", "max_iters=30")
     for name in ("swiglu-1", "swiglu-2", "rope-3"):
-        assert verify(archived(name), "--no-train", code=0)["unchecked"] == []
-        assert verify(kept(name), "--no-train", code=0)["unchecked"] == []
+        assert verify(archived(name), "--cells", "0", code=0)["unchecked"] == []
+        assert verify(kept(name), "--cells", "0", code=0)["unchecked"] == []
 
 
 PREDICT = (
@@ -147,7 +147,7 @@ def test_every_kind_of_study_is_verified(kind: str) -> None:
         q1lab(*words, *more, code=None)
     q1lab("delete", "rope-2", "--yes")
     for name in set(studies.ids()) - {"rope-1"}:
-        found = verify(archived(name), "--no-train", code=0)
+        found = verify(archived(name), "--cells", "0", code=0)
         assert found["unchecked"] == []
     assert verify(kept(name), code=0)["unchecked"] == []
 
@@ -158,7 +158,7 @@ def test_the_document_and_the_commit_name_the_journal(trained: Path) -> None:
     link = list(journal.follow(lines))[-1]
     assert f"Journal-of-rope-1: {link}" in repos.git(trained, "log", "-1", "--format=%B")
     q1lab("keep", "rope-2", "--yes")
-    q1lab("modification", "--variant", "rope", "--yes")
+    q1lab("modification", "rope", "--yes")
     text = (trained / "MODIFICATION.md").read_text()
     assert "`q1lab verify studies/rope-2` checks this study" in text
     told = repos.git(trained, "log", "-1", "--format=%B")
@@ -172,7 +172,7 @@ def test_what_cannot_be_checked_is_said() -> None:
     files = opened(file)
     del files["journal.jsonl"]
     sealed(file, files)
-    assert "no journal" in verify(file, "--no-train", code=21)["unchecked"][0]
+    assert "no journal" in verify(file, "--cells", "0", code=21)["unchecked"][0]
     place = kept()
     for one in [*paths.data_dir().iterdir(), Path("text.txt")]:
         one.unlink()
@@ -187,7 +187,7 @@ def test_what_is_no_bundle_is_one_line(place: str) -> None:
     done = q1lab("verify", place, code=None)
     assert done.returncode in (1, 2)
     assert len(done.stderr.splitlines()) == 1
-    assert "give one of them" in q1lab("verify", place, "--all", "--no-train", code=2).stderr
+    assert "give one of them" in q1lab("verify", place, "--all", "--cells", "0", code=2).stderr
 
 
 def test_the_runs_are_chosen_by_both_sides() -> None:
@@ -252,7 +252,7 @@ def test_a_changed_file_is_refused_by_name(
         assert old in files[name]
         files[name] = files[name].replace(old, new)
     sealed(file, files, hashes=hashes)
-    found = verify(file, "--no-train", code=20)
+    found = verify(file, "--cells", "0", code=20)
     if hashes:  # then it is the claim that the runs don't bear out, and the plan that is another
         reason = {"edited-loss": "edited-verdict", "trimmed-ledger": "other-budget"}.get(
             reason, reason
@@ -268,7 +268,7 @@ def test_another_text_is_refused() -> None:
     files["study.json"] = files["study.json"].replace(name[5:-4].encode(), other.encode())
     files[f"data/{other}.txt"] = files.pop(name) + b"more"
     sealed(file, files)
-    assert reasons(verify(file, "--no-train", code=20)) == {"other-data"}
+    assert reasons(verify(file, "--cells", "0", code=20)) == {"other-data"}
 
 
 def test_a_verdict_that_the_runs_do_not_bear_out_is_refused() -> None:
@@ -287,12 +287,12 @@ def test_a_verdict_that_the_runs_do_not_bear_out_is_refused() -> None:
             {**record, "claim": {**record["claim"], **changes}}
         ).encode()
         sealed(file, files)
-        assert reasons(verify(file, "--no-train", code=20)) == {"edited-verdict"}, changes
+        assert reasons(verify(file, "--cells", "0", code=20)) == {"edited-verdict"}, changes
     files[bundle.LIST] = json.dumps(
         {**record, "claim": {**record["claim"], "alpha": 0.05, "before": None}}
     ).encode()
     sealed(file, files)
-    assert reasons(verify(file, "--no-train", code=20)) == {"trimmed-ledger"}
+    assert reasons(verify(file, "--cells", "0", code=20)) == {"trimmed-ledger"}
 
 
 def test_a_line_that_shows_nothing_may_have_been_an_asking() -> None:
@@ -307,7 +307,7 @@ def test_a_line_that_shows_nothing_may_have_been_an_asking() -> None:
     record["claim"]["before"] = None
     files[bundle.LIST] = json.dumps(record).encode()
     sealed(file, files)
-    found = verify(file, "--no-train", code=21)
+    found = verify(file, "--cells", "0", code=21)
     assert "asked before: in 1 line of the journal" in found["unchecked"][0]
 
 
@@ -327,14 +327,14 @@ def test_a_claim_or_a_journal_that_makes_no_sense_is_refused(text: str) -> None:
     files = opened(file)
     lines = files["journal.jsonl"] + text.encode() + b"\n"
     sealed(file, {**files, "journal.jsonl": lines})
-    assert reasons(verify(file, "--no-train", code=20)) == {"trimmed-ledger"}
+    assert reasons(verify(file, "--cells", "0", code=20)) == {"trimmed-ledger"}
     record = json.loads(files[bundle.LIST])
     whole = json.dumps({**record, "claim": "?"}).replace('"?"', text)
     files[bundle.LIST] = whole.encode()
     with zipfile.ZipFile(file, "w") as packed:
         for name, data in files.items():
             packed.writestr(name, data)
-    done = q1lab("verify", str(file), "--no-train", "--json", code=None)
+    done = q1lab("verify", str(file), "--cells", "0", "--json", code=None)
     if text.startswith("[["):
         assert (done.returncode, len(done.stdout.splitlines()) > 0) == (1, True)
     else:
@@ -414,10 +414,10 @@ def test_runs_of_another_budget_are_refused() -> None:
 def test_a_seed_that_was_dropped_is_refused_by_the_journal_or_by_the_commit(trained: Path) -> None:
     place = kept()
     plan = json.loads((place / "study.json").read_text())
-    q1lab("verify", str(place), "--no-train")
+    q1lab("verify", str(place), "--cells", "0")
     redeclared("rope-1", looks=[[0, 1]])
     file = archived()
-    verify(file, "--no-train", code=0)  # an archive comes with no commit
+    verify(file, "--cells", "0", code=0)  # an archive comes with no commit
     for name, data in opened(file).items():
         if (place / name).is_file():
             (place / name).write_bytes(data)
@@ -430,7 +430,7 @@ def test_a_seed_that_was_dropped_is_refused_by_the_journal_or_by_the_commit(trai
         for name in there - {bundle.LIST}
     }
     (place / bundle.LIST).write_text(json.dumps(record))
-    assert reasons(verify(place, "--no-train", code=20)) == {"dropped-seed"}
+    assert reasons(verify(place, "--cells", "0", code=20)) == {"dropped-seed"}
 
 
 def test_a_ledger_that_was_trimmed_is_refused_by_the_commit(trained: Path) -> None:
@@ -440,6 +440,6 @@ def test_a_ledger_that_was_trimmed_is_refused_by_the_commit(trained: Path) -> No
     remade(lambda body: None if body["act"] == "delete" else body)
     paths.database().unlink()
     q1lab("keep", "rope-2", "--no-commit", "--yes")
-    assert reasons(verify(trained / "studies" / "rope-2", "--no-train", code=20)) == {
+    assert reasons(verify(trained / "studies" / "rope-2", "--cells", "0", code=20)) == {
         "trimmed-ledger"
     }

@@ -119,7 +119,7 @@ def printed_command(folder: Path) -> list[str]:
 def test_a_clone_trains_exactly_the_study(repo: Path, home: Path, tmp_path: Path) -> None:
     """With the real trainer: from the study, over a merge and a clone, to the same bits."""
     q1lab(repo, "run", "./swiglu.py", *TINY)
-    q1lab(repo, "modification", "--variant", "swiglu", "--yes")
+    q1lab(repo, "modification", "swiglu", "--yes")
     committed = git(repo, "show", "--name-only", "--format=", "HEAD").split()
     assert committed == [
         "MODIFICATION.md",
@@ -428,19 +428,19 @@ def test_keeping_is_polite(study: Study, repo: Path) -> None:
 
 
 def test_the_document_says_what_is_true(study: Study, repo: Path) -> None:
-    q1lab(repo, "modification", "--variant", "swiglu", "--yes", "--no-study")
+    q1lab(repo, "modification", "swiglu", "--yes", "--no-study")
     text = (repo / "MODIFICATION.md").read_text()
     assert not (repo / "studies").exists()
     assert "are not in this repository as they trained" in text
     assert command.argv(command.of_study(study))[2] not in text  # no private path
     q1lab(repo, "keep", "--yes")
-    q1lab(repo, "modification", "--variant", "swiglu", "--yes", "--no-study")
+    q1lab(repo, "modification", "swiglu", "--yes", "--no-study")
     assert printed_command(repo) == ["q1lab", "run", "studies/swiglu-1"]
 
 
 def test_of_a_variant_that_ships_no_file_is_kept(repo: Path, fake_trainer: Fake) -> None:
     q1lab(repo, "run", "rope", "--preset", "quick", "--max-iters", "20", "--wandb", "disabled")
-    q1lab(repo, "modification", "--variant", "rope", "--yes")
+    q1lab(repo, "modification", "rope", "--yes")
     assert not (repo / "studies").exists()
     assert printed_command(repo)[:3] == ["q1lab", "run", "rope"]
     assert "Both model files ship with q1lab" in (repo / "MODIFICATION.md").read_text()

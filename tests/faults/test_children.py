@@ -178,7 +178,7 @@ def test_no_child_runs_code_of_the_current_folder(
         words[words.index("disabled")] = "offline"
         call(*words, "--unchecked")
         call("sync")
-        call("pull", "learner/q1-capstone", code=None)
+        call("import", "wandb:learner/q1-capstone", code=None)
         call("export", "--format", "svg", "--output", str(tmp_path / "plots.svg"))
     starts = hostile()
     modules = {

@@ -44,14 +44,14 @@ PLACES = (
 COMMANDS: tuple[tuple[str, ...], ...] = (
     ("status",),
     ("compare", "rope-1"),
-    ("tag", "rope-1", "draft"),
+    ("note", "rope-1", "--tag", "draft"),
     ("note", "rope-1", "a note"),
     ("run", "rope", "--seeds", "3", *SMALL),
     ("run", "swiglu", "--seeds", "1", *SMALL),
     ("stop", "rope-1"),
     ("sync", "rope-1"),
-    ("archive", "rope-1", "--output", "a.zip"),
-    ("restore", "kept.zip", "--as", "again-1"),
+    ("export", "rope-1", "--format", "archive", "--output", "a.zip"),
+    ("restore", "kept.zip", "--name", "again-1"),
     ("prune", "--models", "--older-than", "0", "--yes"),
     ("delete", "rope-1", "--yes"),
 )
@@ -91,7 +91,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
             assert main(["run", "rope", "--seeds", "2", *(w.replace("@", how) for w in SMALL)]) == 0
             relay = studies.load("rope-1").files.wandb / "relay.lock"
             wait_for(lambda: how == "disabled" or (relay.exists() and not is_locked(relay)))
-            assert main(["archive", "rope-1", "--output", "kept.zip"]) == 0
+            assert main(["export", "rope-1", "--format", "archive", "--output", "kept.zip"]) == 0
             furnish(paths.home())
         return folder
 

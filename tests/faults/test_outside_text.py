@@ -128,7 +128,7 @@ def test_escape_sequences_do_not_reach_the_terminal(fake_trainer: Callable[..., 
     for arm in record["arms"].values():
         arm["title"] = arm["variant"] = evil
     file.write_text(json.dumps(record))
-    said = call("config", "set", "theme", evil).stdout
+    said = call("config", "theme", evil).stdout
     for command in (
         ("status",),
         ("compare",),

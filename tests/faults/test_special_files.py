@@ -148,7 +148,7 @@ def test_every_reader_of_a_name_is_bounded(tmp_path: Path, kind: str, home: Path
         "--data FILE": lambda: corpora.prepare(str(path), 8),
         "import FILE": lambda: outside_runs.from_csv(csv),
         "config.toml": lambda: config.load(settings, {}),
-        "config set": lambda: config.put("theme", "nord", settings),
+        "config": lambda: config.put("theme", "nord", settings),
         "study.json": lambda: studies.load(study.id),
         "launch.json": lambda: launch.last(study.files),
         "a document": lambda: documents.read(path),
@@ -186,7 +186,7 @@ OWN = {
     "q1lab/study/reuse.py": "labs' own modules",
     "q1lab/study/notebook.py": "the text of a notebook that runs elsewhere; labs' own modules",
     "q1lab/commands/take.py": "files of the package",
-    "q1lab/commands/pull.py": "what our own child wrote",
+    "q1lab/commands/import_.py": "what our own child wrote",
     "q1lab/documents/preview.py": "a style sheet of the package",
     "q1lab/own_writes.py": "q1lab's own record",
 }

@@ -15,11 +15,11 @@ from tests.kit.commands import q1lab
 from tests.kit.faults import figures, killed_at
 
 WRITES = {
-    "a setting": "config set course false",
+    "a setting": "config course false",
     "the corpus": "data text.txt",
     "the journal": "predict rope --direction lower --size 0.02 --matters 0.01 --sure 70",
     "the week's cuts": "status",
-    "a page": "card --svg card.svg",
+    "a page": "card --output card.svg",
     "a skill": "skill --output .",
 }
 

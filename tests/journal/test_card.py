@@ -80,5 +80,5 @@ def test_the_command_prints_and_writes(home: Path, tmp_path: Path) -> None:
     run = CliRunner()
     assert "M03-W04" in run.invoke(command, [], catch_exceptions=False).output
     file = tmp_path / "card.svg"
-    assert run.invoke(command, ["--svg", str(file)], catch_exceptions=False).exit_code == 0
+    assert run.invoke(command, ["--output", str(file)], catch_exceptions=False).exit_code == 0
     ET.parse(file)

@@ -60,7 +60,7 @@ def test_it_trains_without_q1lab_and_fills_the_plan(tmp_path: Path) -> None:
     engine = ("--engine", "notebook", "--device", "cpu")
     assert invoke("run", "rope", "--seeds", "1", *TINY, *engine)[0] == 0
     file = tmp_path / "away.zip"
-    assert invoke("export", "notebook", "--output", str(file))[0] == 0
+    assert invoke("export", "--format", "notebook", "--output", str(file))[0] == 0
     away = tmp_path / "away"
     with zipfile.ZipFile(file) as packed:
         packed.extractall(away)
@@ -105,7 +105,7 @@ def away_with(
     """Export the latest study as a zip, and train it in ``folder`` with the trainer without torch
     in its trainer's place."""
     file = folder.with_suffix(".zip")
-    assert invoke("export", "notebook", *export, "--output", str(file))[0] == 0
+    assert invoke("export", "--format", "notebook", *export, "--output", str(file))[0] == 0
     with zipfile.ZipFile(file) as packed:
         packed.extractall(folder)
     shutil.copy(KIT / "fake_train.py", folder / "labs" / "train.py")
@@ -179,13 +179,13 @@ def test_it_says_what_it_was_planned_with_and_what_is_there(
     assert f"with Python {platform.python_version()}, torch" in done.stdout
     pinned = (tmp_path / "away" / "requirements.txt").read_text()
     assert pinned == f"torch=={versions['torch'].partition('+')[0]}\n"
-    assert invoke("export", "notebook", "--output", str(tmp_path))[0] == 0
+    assert invoke("export", "--format", "notebook", "--output", str(tmp_path))[0] == 0
     assert planned in (tmp_path / "rope-1.ipynb").read_text()
 
 
 def test_the_notebook_is_one(fake_trainer: Callable[..., None], tmp_path: Path) -> None:
     assert invoke("run", "rope", "--seeds", "2", "--engine", "notebook")[0] == 0
-    code, out = invoke("export", "notebook", "--output", str(tmp_path))
+    code, out = invoke("export", "--format", "notebook", "--output", str(tmp_path))
     assert code == 0, out
     book = json.loads((tmp_path / "rope-1.ipynb").read_text())
     assert book["nbformat"] == 4
@@ -295,8 +295,12 @@ def test_a_study_for_a_notebook_is_not_trained_here(
     assert "nothing trains here" in out
     assert studies.load("rope-1").device == "cuda"
     code, out = invoke("status")
-    assert "next: q1lab export notebook rope-1 · then q1lab import rope-1-results.zip" in out
-    code, out = invoke("export", "notebook", "rope-1", "--output", str(tmp_path / "x.txt"))
+    assert (
+        "next: q1lab export rope-1 --format notebook · then q1lab import rope-1-results.zip" in out
+    )
+    code, out = invoke(
+        "export", "--format", "notebook", "rope-1", "--output", str(tmp_path / "x.txt")
+    )
     assert code == 2
     assert ".ipynb or .zip" in out
 
@@ -327,7 +331,7 @@ def test_a_machine_that_lacks_the_device_says_so(
     engine = ("--engine", "notebook", "--device", "cuda")
     assert invoke("run", "rope", "--seeds", "1", *TINY, *engine)[0] == 0
     file = tmp_path / "away.zip"
-    assert invoke("export", "notebook", "--output", str(file))[0] == 0
+    assert invoke("export", "--format", "notebook", "--output", str(file))[0] == 0
     with zipfile.ZipFile(file) as packed:
         packed.extractall(tmp_path / "away")
     command = [sys.executable, "-I", "train.py", "baseline-seed0"]
@@ -344,7 +348,7 @@ def test_a_study_of_a_file_against_itself_draws_with_other_seeds_there_too(tmp_p
     engine = ("--engine", "notebook", "--device", "cpu")
     assert invoke("run", "baseline", "--seeds", "1", *TINY, *engine)[0] == 0
     file = tmp_path / "away.zip"
-    assert invoke("export", "notebook", "--output", str(file))[0] == 0
+    assert invoke("export", "--format", "notebook", "--output", str(file))[0] == 0
     away = tmp_path / "away"
     with zipfile.ZipFile(file) as packed:
         packed.extractall(away)

@@ -284,7 +284,7 @@ def test_the_setting_decides_about_wandb_unless_the_command_does(
     fake_trainer: Fake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("Q1LAB_WANDB")
-    q1lab("config", "set", "wandb", "disabled")
+    q1lab("config", "wandb", "disabled")
     record("run", "rope", *SMALL)
     assert studies.load("rope-1").wandb == "disabled"
     assert "W&B off" in q1lab("status").stdout

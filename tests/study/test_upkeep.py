@@ -101,7 +101,7 @@ def test_a_deleted_study_leaves_its_plan_and_its_ends(
 def test_a_running_study_is_not_deleted(capsys: pytest.CaptureFixture[str]) -> None:
     study = lab.plan(wandb="disabled")
     with lab.alive(study):
-        for words in (["delete", study.id, "--yes"], ["archive", study.id]):
+        for words in (["delete", study.id, "--yes"], ["export", study.id, "--format", "archive"]):
             assert main(words) == 1
             assert "is running" in capsys.readouterr().err
     assert studies.load(study.id) == study
@@ -160,7 +160,7 @@ def test_a_deletion_that_was_cut_off(trained: str, monkeypatch: pytest.MonkeyPat
 
 
 def test_a_deleted_study_comes_back_whole(trained: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["tag", trained, "keep"]) == 0
+    assert main(["note", trained, "--tag", "keep"]) == 0
     before, files = results(capsys, trained), tree(paths.study_dir(trained))
     assert main(["delete", trained, "--yes"]) == 0
     assert f"`q1lab restore {trained}` brings it back" in capsys.readouterr().out
@@ -170,7 +170,7 @@ def test_a_deleted_study_comes_back_whole(trained: str, capsys: pytest.CaptureFi
     assert (results(capsys, trained), noted(trained).tags) == (before, ("keep",))
     assert away() == []
     assert main(["delete", trained, "--yes"]) == 0
-    assert main(["restore", trained, "--as", "other-1"]) == 0
+    assert main(["restore", trained, "--name", "other-1"]) == 0
     assert studies.load("other-1").id == "other-1"
     assert [one.id for one in away()] == [trained], "the name stays its own"
 
@@ -338,7 +338,7 @@ def test_notes_and_tags_are_shown_and_filter(
 ) -> None:
     identity = studies.load(trained)
     assert main(["note", trained, "half the\nbatch \x1b[31mred"]) == 0
-    assert main(["tag", trained, "draft", "long-context", "draft"]) == 0
+    assert main(["note", trained, "--tag", "draft", "--tag", "long-context", "--tag", "draft"]) == 0
     capsys.readouterr()
     assert main(["status"]) == 0
     said = capsys.readouterr().out
@@ -348,10 +348,11 @@ def test_notes_and_tags_are_shown_and_filter(
     (one,) = json.loads(capsys.readouterr().out)["studies"]
     assert one["tags"] == ["draft", "long-context"]
     assert main(["status", "--tag", "other"]) == 2
-    assert main(["tag", trained, "--remove", "draft"]) == 0
-    assert main(["tag", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out.partition("\n")[2]) == {"long-context": 1}
-    assert main(["note", trained, "--clear"]) == 0
+    assert "in use: draft, long-context" in capsys.readouterr().err
+    assert main(["note", trained, "--untag", "draft"]) == 0
+    assert main(["note", trained, "", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out.partition("\n")[2])
+    assert told == {"study": trained, "note": "", "tags": ["long-context"]}
     assert noted(trained) == labels.Labels("", ("long-context",))
     assert studies.load(trained) == identity, "labels are no part of the plan"
 
@@ -359,12 +360,12 @@ def test_notes_and_tags_are_shown_and_filter(
 @pytest.mark.parametrize(
     "words",
     [
-        ["tag", "rope-1", "two words"],
-        ["tag", "rope-1", "--remove", "nope"],
+        ["note", "rope-1", "--tag", "two words"],
+        ["note", "rope-1", "--untag", "nope"],
         ["note", "rope-1", "x" * 5000],
-        ["tag", "nope-1", "a"],
+        ["note", "nope-1", "--tag", "a"],
         ["note", "nope-1"],
-        ["tag", "rope-1", *(f"t{n}" for n in range(30))],
+        ["note", "rope-1", *(f"--tag=t{n}" for n in range(30))],
     ],
 )
 def test_bad_labels_are_one_line(
@@ -386,7 +387,7 @@ def test_labels_from_elsewhere_are_taken_as_far_as_they_are_any() -> None:
 
 def test_the_name_of_a_study_that_was_removed_by_hand_is_not_given_again(trained: str) -> None:
     """Its labels, its question and its documents are on record under that name."""
-    assert main(["tag", trained, "mine"]) == 0
+    assert main(["note", trained, "--tag", "mine"]) == 0
     shutil.rmtree(paths.study_dir(trained))
     assert main(["run", "rope", *SMALL]) == 0
     assert studies.ids() == ["rope-2"]
@@ -399,7 +400,7 @@ def test_the_name_of_a_study_that_was_removed_by_hand_is_not_given_again(trained
 def test_a_study_as_one_file_and_back(
     trained: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["tag", trained, "keep"]) == 0
+    assert main(["note", trained, "--tag", "keep"]) == 0
     before = results(capsys, trained)
     files = {
         str(p.relative_to(paths.study_dir(trained))): sha256_file(p)
@@ -407,8 +408,10 @@ def test_a_study_as_one_file_and_back(
         if p.name in ("study.json", "events.jsonl", "model.pt", "labels.json") or p.suffix == ".py"
     }
     target = tmp_path / "one.q1lab.zip"
-    assert main(["archive", trained, "--output", str(target)]) == 0
-    assert main(["archive", trained, "--output", str(target)]) == 2, "nothing is overwritten"
+    archive = ["export", trained, "--format", "archive", "--output", str(target)]
+    assert main(archive) == 0
+    assert main(archive) == 2, "not even its own is overwritten without a word"
+    assert main([*archive, "--force"]) == 0
     assert main(["restore", str(target)]) == 2, "it is here"
     assert main(["delete", trained, "--yes"]) == 0
     shutil.rmtree(paths.data_dir())
@@ -421,7 +424,7 @@ def test_a_study_as_one_file_and_back(
     study = studies.load(trained)
     assert (paths.home() / study.data.file).is_file(), "it can go on"
     assert noted(trained).tags == ("keep",)
-    assert main(["restore", str(target), "--as", "copy-1"]) == 0
+    assert main(["restore", str(target), "--name", "copy-1"]) == 0
     assert studies.load("copy-1").id == "copy-1"
     assert sorted(studies.ids()) == ["copy-1", trained]
     mode = {p.stat().st_mode & 0o077 for p in paths.studies_dir().rglob("*")}
@@ -459,10 +462,10 @@ def as_before(out: Path, held: dict[str, bytes], listed: dict[str, Any]) -> Path
 def test_an_archive_of_the_version_before_is_restored(
     trained: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["tag", trained, "keep"]) == 0
+    assert main(["note", trained, "--tag", "keep"]) == 0
     before = results(capsys, trained)
     target = tmp_path / "one.zip"
-    assert main(["archive", trained, "--output", str(target)]) == 0
+    assert main(["export", trained, "--format", "archive", "--output", str(target)]) == 0
     old = as_before(tmp_path / "one.q1lab.tar.gz", *held_by(target))
     assert main(["delete", trained, "--yes"]) == 0
     shutil.rmtree(paths.data_dir())
@@ -556,9 +559,11 @@ def test_restoring_what_is_no_file(tmp_path: Path) -> None:
 
 
 def test_tags_that_are_put_on_at_once_are_all_there(trained: str) -> None:
-    code = "import sys; from q1lab.cli import run; sys.exit(run(['tag', *sys.argv[1:]]))"
+    code = "import sys; from q1lab.cli import run; sys.exit(run(['note', *sys.argv[1:]]))"
     both = [
-        subprocess.Popen([sys.executable, "-c", code, trained, f"t{n}"], stdout=subprocess.DEVNULL)
+        subprocess.Popen(
+            [sys.executable, "-c", code, trained, "--tag", f"t{n}"], stdout=subprocess.DEVNULL
+        )
         for n in range(4)
     ]
     assert [one.wait(timeout=120) for one in both] == [0] * 4
@@ -578,5 +583,5 @@ def test_a_plan_under_another_name_is_synced_before_it_is_there(
         real(fd)
 
     monkeypatch.setattr(os, "fsync", fsync)
-    assert main(["restore", str(target), "--as", "other-1"]) == 0
+    assert main(["restore", str(target), "--name", "other-1"]) == 0
     assert sum("study.json" in name for name in synced) == 2, "as it was packed, and with its name"

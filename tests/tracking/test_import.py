@@ -82,7 +82,7 @@ def test_pull_groups_and_compares(
     for cfg in ("baseline", "modified"):
         for seed in range(3):
             colab(server, cfg, seed)
-    assert run(["pull", f"{ENTITY}/q1-capstone", "--json"]) == 0
+    assert run(["import", f"wandb:{ENTITY}/q1-capstone", "--json"]) == 0
     record = json.loads(capsys.readouterr().out)
     assert record["seeds"] == [0, 1, 2]
     assert record["arms"]["modified"]["values"]["1"] == pytest.approx(2 + 1 / 50 + 0.02)
@@ -107,22 +107,22 @@ def test_pull_says_what_it_can_not_do(
     for cfg in ("baseline", "modified"):
         colab(server, cfg, 0)
     server.run("modified-seed0").config["learning_rate"] = {"value": 3e-3}
-    assert run(["pull", path]) == 2
+    assert run(["import", f"wandb:{path}"]) == 2
     said = capsys.readouterr().err
     assert "learning_rate: 0.001 (baseline-seed0), 0.003 (modified-seed0)" in said
     assert studies.ids() == []
-    assert run(["pull", path, "--allow", "learning_rate"]) == 0
+    assert run(["import", f"wandb:{path}", "--allow", "learning_rate"]) == 0
     assert "learning_rate differs, as allowed" in capsys.readouterr().out
-    assert run(["pull", "../etc"]) == 2
+    assert run(["import", "wandb:../etc"]) == 2
     assert "ENTITY/PROJECT" in capsys.readouterr().err
-    assert run(["pull", f"{ENTITY}/nothing-here"]) == 1
+    assert run(["import", f"wandb:{ENTITY}/nothing-here"]) == 1
     assert f"{ENTITY}/nothing-here" in capsys.readouterr().err
     monkeypatch.setenv("WANDB_API_KEY", "f" * 40)
-    assert run(["pull", path]) == 1
+    assert run(["import", f"wandb:{path}"]) == 1
     assert "refuses the key" in (said := capsys.readouterr().err)
     assert "f" * 40 not in said
     monkeypatch.delenv("WANDB_API_KEY")
-    assert run(["pull", path]) == 1
+    assert run(["import", f"wandb:{path}"]) == 1
     assert "no W&B key is configured" in capsys.readouterr().err
 
 
@@ -132,7 +132,7 @@ def test_what_the_relay_sent_comes_back_the_same(
     study = lab.plan(wandb="offline", seeds=(0, 1))
     lab.train_all(study)
     assert run(["sync"]) == 0
-    assert run(["pull", f"{ENTITY}/q1-capstone", "--group", "rope-1"]) == 0
+    assert run(["import", f"wandb:{ENTITY}/q1-capstone", "--group", "rope-1"]) == 0
     back = studies.load(next(name for name in studies.ids() if name != "rope-1"))
     assert back.id == "rope-2"
     assert back.arms["modified"].sha256 == study.arms["modified"].sha256

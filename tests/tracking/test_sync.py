@@ -167,12 +167,12 @@ def test_runs_that_were_deleted_at_wandb_go_up_anew(
         assert call() == 0
         before = wandb_state.mint(study)
         server.runs.clear()
-        assert call("rope-1", "--anew") == 0
+        assert call("rope-1", "--fresh") == 0
         assert {run.id for run in server.runs.values()}.isdisjoint(before.values())
         assert [row["_step"] for row in server.run("baseline-seed0").history] == list(
             range(lab.ROWS)
         )
-        assert call("--anew") == 2
+        assert call("--fresh") == 2
 
 
 @pytest.mark.long

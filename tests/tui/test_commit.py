@@ -202,7 +202,7 @@ async def test_the_options_of_a_document_are_shown_in_what_it_would_commit(repo:
 
 async def test_what_commits_with_options_of_its_own_shows_its_dry_run_first(repo: Path) -> None:
     async with running(a_choice, config=Config(repo=repo), size=(100, 30)) as (app, pilot):
-        press(app, "q1lab modification --variant gqa")
+        press(app, "q1lab modification gqa")
         await until(pilot, lambda: isinstance(app.screen, OutputScreen))
         screen = app.screen
         assert isinstance(screen, OutputScreen)

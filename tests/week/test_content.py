@@ -200,10 +200,10 @@ def test_indented_actions_belong_to_their_step(folder: Path) -> None:
     edit(
         folder / "mix.md",
         "  Twice.\n",
-        "  Twice.\n\n  ```q1lab command\n  command = \"q1lab kpi set 'a b' 3\"\n  ```\n",
+        "  Twice.\n\n  ```q1lab command\n  command = \"q1lab kpi 'a b' 3\"\n  ```\n",
     )
     step = load(folder).sessions[0].parts[0].steps[0]
-    assert [action.argv() for action in step.actions] == [("q1lab", "kpi", "set", "a b", "3")]
+    assert [action.argv() for action in step.actions] == [("q1lab", "kpi", "a b", "3")]
     assert step.detail == "To the gram.\n\nTwice."
 
 
@@ -488,7 +488,7 @@ def test_check_of_no_folder_is_a_usage_error(tmp_path: Path) -> None:
 
 def test_new_writes_a_week_that_passes_and_overwrites_nothing(tmp_path: Path) -> None:
     target = tmp_path / "deep" / "week"
-    result = CliRunner().invoke(command, ["new", str(target), "--label", "M04-W01"])
+    result = CliRunner().invoke(command, ["new", str(target), "--name", "M04-W01"])
     assert result.exit_code == 0, result.output
     assert check(target, MODELS) == []
     assert load(target).label == "M04-W01"

@@ -67,7 +67,7 @@ ROWS: dict[str, list[str]] = {
     "why: the field": ["you understand why the field moved on"],
     "why: reactions": ["a reaction that changes your career", "Nobody can promise that"],
     "B: a seeded loop": ["torch.manual_seed(seed)"],
-    "B: pulling from W&B": ["`q1lab pull ENTITY/q1-capstone` takes their curves in"],
+    "B: pulling from W&B": ["`q1lab import wandb:ENTITY/q1-capstone` takes their curves in"],
     "C: the longest": ["the longest and most substantive post you have written so far"],
     "C: three posts, ten papers": ["the quarter's two earlier posts", "some nine earlier papers"],
     "end: self-assessment": ["I can tell Q1's change in 30 seconds", "I have shipped artifacts that prove the work",

@@ -811,7 +811,7 @@ def test_a_guide_to_the_post_counts_its_sections_as_the_week_is_told(week: Week)
 def test_the_first_step_asks_how_one_came_here(week: Week) -> None:
     step = next(block for block in week.overview if isinstance(block, Step))
     commands = [action.argv()[1:] for action in step.actions]
-    assert commands == [("config", "set", "course", one) for one in ("true", "false")]
+    assert commands == [("config", "course", one) for one in ("true", "false")]
 
 
 def test_the_overview_adds_up(week: Week) -> None:

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
+import looks
+
 from q1lab.compare import stats
 from tests.kit.nights import IDEAS, Night, by_gate, losses
 
@@ -93,8 +95,7 @@ def text(found: dict[tuple[str, float], list[Night]]) -> str:
     lines = []
     for rule in RIVALS:
         null = found[rule, 0]
-        wrong = 100 * sum(night.false > 0 for night in null) / many
-        error = 2 * (wrong * (100 - wrong) / many) ** 0.5
+        wrong = "".join("h" if night.false else "c" for night in null)
         hits = [
             100 * sum(night.true for night in found[rule, size]) / (PLANTED * many)
             for size in SIZES
@@ -103,14 +104,13 @@ def text(found: dict[tuple[str, float], list[Night]]) -> str:
         lines.append(
             [
                 rule,
-                f"{wrong:.1f} ± {error:.1f}",
+                looks.percent(wrong),
                 f"{statistics.fmean(night.false for night in null):.2f}",
                 *(f"{hit:.0f}" for hit in hits),
                 *(f"{run:.0f}" for run in runs),
             ]
         )
-    rows = [head, ["---"] * len(head), *lines]
-    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+    return looks.table(head, lines)
 
 
 def picture(found: dict[tuple[str, float], list[Night]], file: Path) -> None:

@@ -12,7 +12,6 @@ The pages are written between `<!-- made: NAME -->` and `<!-- /made -->`, and no
 
 from __future__ import annotations
 
-import platform
 import re
 import sys
 from pathlib import Path
@@ -29,12 +28,6 @@ def put(file: Path, name: str, text: str) -> None:
         sys.exit(f"{file}: no marks called {name!r}")
     file.write_text(pattern.sub(lambda match: f"{match[1]}{text.strip()}\n{match[2]}", old))
     print(f"{file.name}: {name}")
-
-
-def machine() -> str:
-    from q1lab.planning import cores
-
-    return f"{cores()}-core {platform.machine()} {platform.system()} machine"
 
 
 def commands() -> None:

@@ -1,5 +1,8 @@
-"""A notebook, or a zip with one script: planned here, trained where a person takes it. ``q1lab
-export notebook`` writes it, and ``q1lab import`` takes the results (q1lab.study.notebook)."""
+"""A notebook, or a zip with one script: planned here, trained where a person takes it.
+
+``q1lab export --format notebook`` writes it, and ``q1lab import`` takes the results
+(q1lab.study.notebook).
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,9 @@ class Notebook(Engine):
 
     @staticmethod
     def by_hand(study_id: str) -> str:
-        return f"q1lab export notebook {study_id} · then q1lab import {study_id}-results.zip"
+        return (
+            f"q1lab export {study_id} --format notebook · then q1lab import {study_id}-results.zip"
+        )
 
     def crew(self, study: Study, launch: int, lock: int, beside: Callable[[], None]) -> Crew:
         raise Problem(f"{study.id} is trained by hand: {self.by_hand(study.id)}")

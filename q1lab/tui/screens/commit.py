@@ -207,7 +207,7 @@ class CommitScreen(Dialog[bool]):
         except Problem as problem:
             self._failed(problem)
             return
-        self.notify("`q1lab config set ask_before_commit true` asks again.", markup=False)
+        self.notify("`q1lab config ask_before_commit true` asks again.", markup=False)
         self.action_commit()
 
     @on(Button.Pressed, "#leave")

@@ -122,7 +122,7 @@ def _fields(param: click.Parameter, label: str, value: str) -> Iterator[Field]:
 
     name = str(param.name)
     address = "URL" in (param.metavar or name.upper())
-    field = Field(name, label, value, needed=param.required)
+    field = Field(name, label, value, needed=isinstance(param, click.Argument))
     if isinstance(param.type, click.Choice):
         yield replace(field, choices=tuple(param.type.choices))
     elif isinstance(param.type, Known):
@@ -186,7 +186,7 @@ def kpi(app: Q1Lab, one: KpiLine) -> None:
     }
     form(
         app,
-        "kpi set",
+        "kpi",
         given,
         one.title,
         lambda values: {"name": one.name, "counted": values["actual"] is None},

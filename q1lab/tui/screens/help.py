@@ -18,7 +18,7 @@ from q1lab.tui.keys import KEYS, key_names
 from q1lab.tui.screens.base import Dialog
 from q1lab.tui.widgets.palette import palette
 
-CHANGED = "Keys are changed in the file that `q1lab config path` names."
+CHANGED = "Keys are changed in the file that `q1lab config` names."
 SCREEN, APP, HERE = "This screen", "Everywhere", "Where the focus is"
 UNSAID = ("Scroll Left", "Scroll Right", "Page Left", "Page Right", "Copy selected text")
 """Textual binds these everywhere, also where there is nothing to scroll to or to copy."""

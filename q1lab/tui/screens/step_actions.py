@@ -127,8 +127,8 @@ def command(app: Q1Lab, argv: list[str]) -> None:
     if argv == ["q1lab", "kpi"]:
         app.action_go("progress")
         return
-    if argv[:4] == ["q1lab", "config", "set", "course"]:
-        app.follow(argv[4] == "true")
+    if argv[:3] == ["q1lab", "config", "course"]:
+        app.follow(argv[3] == "true")
         return
     if commit.offers(argv):
         commit.open_for(app, argv, folder(app))

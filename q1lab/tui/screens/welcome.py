@@ -126,9 +126,7 @@ class WelcomeScreen(Dialog[None]):
         with contextlib.suppress(Problem):  # `~m` may be the beginning of a name
             folder = whole(text)
         if not text:
-            said = (
-                "Documents are written and committed there. Later: `q1lab config set repo FOLDER`."
-            )
+            said = "Documents are written and committed there. Later: `q1lab config repo FOLDER`."
         elif not folder.is_dir():
             said = "It isn't there yet: `q1lab new --baseline` makes it, with a model.py in it."
         elif repository_of(folder) is None:

@@ -341,7 +341,7 @@ def away(place: Path) -> Study:
     """A study that is planned here, trained by the exported script, and taken in again."""
     study = train("notebook")
     file = place / "away.zip"
-    assert q1lab("export", "notebook", study.id, "--output", str(file)).returncode == 0
+    assert q1lab("export", "--format", "notebook", study.id, "--output", str(file)).returncode == 0
     with zipfile.ZipFile(file) as packed:
         packed.extractall(place / "away")
     script = [sys.executable, "-I", "train.py"]

@@ -12,8 +12,10 @@ learner's repository). ``--show`` copies what came out into ``docs/showcase/week
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import platform
+import re
 import shlex
 import shutil
 import subprocess
@@ -58,22 +60,8 @@ def main() -> None:
     q1lab(repo, "paper", "add", "RoFormer", "--link", "https://arxiv.org/abs/2104.09864", "--done")
     for title in script["papers"]:
         q1lab(repo, "paper", "add", title, "--done")
-    prediction = script["prediction"]
-    q1lab(
-        repo,
-        "predict",
-        "rope",
-        "--direction",
-        prediction["direction"],
-        "--size",
-        prediction["size"],
-        "--matters",
-        prediction["matters"],
-        "--sure",
-        prediction["sure"],
-        "--why",
-        prediction["why"],
-    )
+    said_before = [(f"--{name}", words) for name, words in script["prediction"].items()]
+    q1lab(repo, "predict", "rope", *itertools.chain.from_iterable(said_before))
     q1lab(repo, "modification")
 
     # Session B: implement, train and compare.
@@ -100,7 +88,7 @@ def main() -> None:
     git(repo, "commit", "-q", "-m", "docs: write the retrospective post")
     q1lab(repo, "post", "words")
     q1lab(repo, "post", "lint")
-    q1lab(repo, "post", "preview", "--no-open", "--out", str(out / "post.html"))
+    q1lab(repo, "post", "preview", "--no-open", "--output", str(out / "post.html"))
     q1lab(repo, "post", "publish", "https://example.org/q1-deep-dive")
     for channel, address in script["shares"].items():
         q1lab(repo, "post", "share", channel, address)
@@ -156,29 +144,16 @@ def show(out: Path, repo: Path) -> None:
     """Put the documents and the session's transcript where the docs show them."""
     from q1lab.planning import cores
 
-    shutil.rmtree(SHOWN, ignore_errors=True)
-    SHOWN.mkdir(parents=True)
-    for name in ("MODIFICATION.md", "Q1_RETRO.md", "AI_EXPERT_ROADMAP.md"):
-        shutil.copy(repo / name, SHOWN / name)
+    readme = (SHOWN / "README.md").read_text(encoding="utf-8")
+    shutil.rmtree(SHOWN)
     shutil.copytree(repo / "posts", SHOWN / "posts")
-    shutil.copy(out / "post.html", SHOWN / "post.html")
+    for file in (repo / "MODIFICATION.md", repo / "Q1_RETRO.md", repo / "AI_EXPERT_ROADMAP.md"):
+        shutil.copy(file, SHOWN)
+    shutil.copy(out / "post.html", SHOWN)
     (SHOWN / "transcript.txt").write_text("\n".join(said).strip() + "\n", encoding="utf-8")
-    (SHOWN / "README.md").write_text(
-        "# A week, replayed\n\n"
-        "What `python tools/docs/showcase/replay_week.py OUT --show` left behind, "
-        "from an empty repository\n"
-        "to the retrospective. The learner's words and minutes are scripted; the six runs, "
-        "their numbers,\n"
-        "the verdict and the\n"
-        f"commits are real (a {cores()}-core {platform.machine()} {platform.system()} machine).\n\n"
-        "- [MODIFICATION.md](MODIFICATION.md): the experiment, from the choice to the verdict\n"
-        "- [the post](posts/m03-w04-retrospective.md), and [as a page](post.html) "
-        "by `q1lab post preview`\n"
-        "- [Q1_RETRO.md](Q1_RETRO.md): the quarter, looked back on\n"
-        "- [AI_EXPERT_ROADMAP.md](AI_EXPERT_ROADMAP.md), with the week's boxes ticked\n"
-        "- [transcript.txt](transcript.txt): every command and what it said\n",
-        encoding="utf-8",
-    )
+    machine = f"(a {cores()}-core {platform.machine()} {platform.system()} machine)"
+    readme = re.sub(r"\(a .* machine\)", machine, readme)
+    (SHOWN / "README.md").write_text(readme, encoding="utf-8")
 
 
 def work(script: dict, session: str) -> None:  # type: ignore[type-arg]
