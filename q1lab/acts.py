@@ -44,6 +44,8 @@ class Act(NamedTuple):
     """The mark that it leaves, by which a step that names it is done (journal/evidence.py)."""
     commits: bool = False
     """Whether it writes into the learner's repository and commits that."""
+    adds: bool = False
+    """Whether it adds to one of the lists on the app's Progress page, where `a` offers it."""
 
 
 class Asked(NamedTuple):
@@ -184,12 +186,14 @@ _EVERY = (
         palette="Record where the post is published",
         form={"url": "address"},
         mark="published",
+        adds=True,
     ),
     Act(
         "post share",
         palette="Record where the post was shared",
         form={"channel": "channel", "url": "address there"},
         mark="shared",
+        adds=True,
     ),
     Act(
         "kpi",
@@ -203,6 +207,7 @@ _EVERY = (
         palette="Log a paper",
         form={"title": "title", "link": "link", "depth": "read", "done": "finished"},
         mark="paper",
+        adds=True,
     ),
     Act("artifact", "What you shipped.", WEEK),
     Act(
@@ -210,6 +215,7 @@ _EVERY = (
         palette="Add an artifact",
         form={"title": "title", "kind": "kind", "location": "address or path"},
         mark="artifact",
+        adds=True,
     ),
     Act(
         "roadmap",

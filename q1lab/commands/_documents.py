@@ -343,9 +343,13 @@ def _tell(done: Saved, proposal: Change, how: Writing) -> None:
         remark(f"{names}: up to date")
 
 
-def entry(act: Callable[..., acts.Said]) -> Callable[..., int]:
+def entry(
+    act: Callable[..., acts.Said],
+    *,
+    known: Callable[[Store, Week], Mapping[str, str]] | None = None,
+) -> Callable[..., int]:
     """An act on the learner's lists, ``act(store, week, **fields)``, as a command that says what it
-    did. The app's forms call ``entry``, the act itself."""
+    did. The app's forms call ``entry``, the act itself, and say at first what is ``known``."""
 
     @functools.wraps(act)
     def command(as_json: bool = False, **values: Any) -> int:
@@ -362,7 +366,7 @@ def entry(act: Callable[..., acts.Said]) -> Callable[..., int]:
             remark(f"note: {note}")
         return OK
 
-    command.entry = act  # type: ignore[attr-defined]
+    command.entry, command.known = act, known  # type: ignore[attr-defined]
     return command
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import click
@@ -13,7 +15,7 @@ from q1lab.errors import OK
 from q1lab.index.store import Store
 from q1lab.journal import papers
 from q1lab.journal.papers import DEPTHS
-from q1lab.week.model import Week
+from q1lab.week.model import ARXIV, Week
 
 
 @click.group(
@@ -41,6 +43,20 @@ def paper(ctx: click.Context, as_json: bool) -> int:
     )
 
 
+def _of_the_choice(store: Store, week: Week) -> Mapping[str, str]:
+    """The paper of the chosen modification, as far as the week names it and it isn't logged."""
+    chosen = next((one for one in week.variants if one.name == week.variant), None)
+    found = ARXIV.search(chosen.paper) if chosen else None
+    if chosen is None or found is None:
+        return {"done": "yes"}
+    link = f"https://arxiv.org/abs/{found[1]}"
+    if link in {one["link"] for one in papers.papers(store)}:
+        return {"done": "yes"}
+    named = chosen.paper[: found.start()].strip(" ,:")
+    title = named or f"{chosen.title.partition(':')[0]} (arXiv {found[1]})"
+    return {"title": title, "link": link, "done": "yes"}
+
+
 @paper.command(
     "add",
     epilog='Example: q1lab paper add "RoFormer" --link https://arxiv.org/abs/2104.09864 --done',
@@ -50,7 +66,7 @@ def paper(ctx: click.Context, as_json: bool) -> int:
 @click.option("--depth", type=click.Choice(list(DEPTHS)), default="deep", show_default=True)
 @click.option("--notes", metavar="TEXT", help="A line about it.")
 @click.option("--done", is_flag=True, help="You have read it already.")
-@shared.entry
+@partial(shared.entry, known=_of_the_choice)
 def add_command(
     store: Store,
     week: Week,

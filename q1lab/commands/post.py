@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -332,10 +334,15 @@ def export_command(
     return OK
 
 
+def _address(store: Store, week: Week) -> Mapping[str, str]:
+    found = posts.of_week(store, week.label)
+    return {"url": (found and found["url"]) or ""}
+
+
 @post.command("publish", epilog="Example: q1lab post publish https://example.org/q1")
 @click.argument("url")
 @shared.json_option
-@shared.entry
+@partial(shared.entry, known=_address)
 def publish_command(store: Store, week: Week, url: str) -> Said:
     """Record the canonical address of the post: the one that every channel links to."""
     from q1lab.documents import open_claims

@@ -11,10 +11,10 @@ from q1lab import acts
 from q1lab.acts import Act, Said
 from q1lab.errors import Problem
 from q1lab.index.store import Store
-from q1lab.journal import papers, posts, predictions
+from q1lab.journal import predictions
 from q1lab.tui.screens.fields import Field, FieldsScreen
 from q1lab.week import progress as domain
-from q1lab.week.model import ARXIV, Variant, Week
+from q1lab.week.model import Week
 
 if TYPE_CHECKING:
     import click
@@ -35,20 +35,22 @@ def form(
     title: str = "",
     fixed: Callable[[Values], Values] = lambda values: {},
 ) -> None:
-    """Ask for the fields of the act ``name``, and do it. ``given`` is what they say at first, and
-    ``fixed`` makes those that aren't asked for of those that are."""
-    if given is None:
+    """Ask for the fields of the act ``name``, and do it. ``given`` is what they say at first, else
+    what the act itself knows; ``fixed`` makes those that aren't asked for of those that are."""
+    act, command = acts.ACTS[name], acts.command(name)
+    known: Callable[[Store, Week], Mapping[str, str]] | None
+    known = getattr(command.callback, "known", None)
+    if given is None and known is not None:
         app.ask(
-            lambda store: _given(store, app.week, name),
+            lambda store: known(store, app.week),
             lambda found: form(app, name, found, title, fixed),
         )
         return
-    act, command = acts.ACTS[name], acts.command(name)
     params = {param.name: param for param in command.params if param.name in act.form}
     fields = [
         field
         for one, label in act.form.items()
-        for field in _fields(params[one], label, given.get(one, ""))
+        for field in _fields(params[one], label, (given or {}).get(one, ""))
     ]
 
     entry: Callable[..., Said] | None = getattr(command.callback, "entry", None)
@@ -156,20 +158,6 @@ def _values(act: Act, params: Mapping[str, click.Parameter], typed: Mapping[str,
     return values
 
 
-def _given(store: Store, week: Week, name: str) -> Mapping[str, str]:
-    """What a form says at first: of a paper, the chosen modification's, unless it was logged; of
-    the post, the address that is known."""
-    if name == "post publish":
-        post = posts.of_week(store, week.label)
-        return {"url": (post and post["url"]) or ""}
-    if name != "paper add":
-        return {}
-    title, link = paper_of(week)
-    if link in {one["link"] for one in papers.papers(store)}:
-        title = link = ""
-    return {"title": title, "link": link, "done": "yes"}
-
-
 def export(app: Q1Lab, studies: Sequence[str]) -> None:
     """Write results into files of the current folder, or of another."""
     more = f" and {len(studies) - 4} more" if len(studies) > 4 else ""
@@ -191,21 +179,6 @@ def kpi(app: Q1Lab, one: KpiLine) -> None:
         one.title,
         lambda values: {"name": one.name, "counted": values["actual"] is None},
     )
-
-
-def paper_of(week: Week) -> tuple[str, str]:
-    """(title, link) of the chosen variant's paper, as far as the week names it."""
-    chosen = next((one for one in week.variants if one.name == week.variant), None)
-    return ("", "") if chosen is None else _paper(chosen)
-
-
-def _paper(variant: Variant) -> tuple[str, str]:
-    found = ARXIV.search(variant.paper)
-    if found is None:
-        return "", ""
-    named = variant.paper[: found.start()].strip(" ,:")
-    title = named or f"{variant.title.partition(':')[0]} (arXiv {found[1]})"
-    return title, f"https://arxiv.org/abs/{found[1]}"
 
 
 def predict(app: Q1Lab, variant: str, step_id: str) -> None:

@@ -133,11 +133,10 @@ class ProgressScreen(Page):
         forms.kpi(self.q1, row.key)
 
     def action_add(self) -> None:
-        """A paper, an artifact, where the post is; once that is known, where it was shared."""
-        post = (self.q1.snapshot.pages.get("progress") or {}).get("post")
-        shared = "post share" if post and post["url"] else "post publish"
-        rows = [(name, ACTS[name].palette) for name in ("paper add", "artifact add", shared)]
-        first = "artifact add" if self.pane.id == "artifacts" else ""
+        """A paper, an artifact, where the post is or was shared; the list's own act first."""
+        rows = [(act.name, act.palette) for act in ACTS.values() if act.adds]
+        here = str(self.pane.id)
+        first = next((name for name, _ in rows if here.startswith(name.split()[0])), "")
 
         def chosen(name: str | None) -> None:
             if name is not None:
