@@ -164,7 +164,7 @@ def time_steps(
 ) -> float:
     """Seconds for one training step: the quickest of a few, so that a cold start doesn't count."""
     buffers = flat.flatten(model)
-    adamw = torch.optim.AdamW(
+    adamw = torch_private.AdamW(
         buffers.groups(cfg["weight_decay"]), lr=1e-4, fused=inputs.device.type != "mps"
     )
     best = float("inf")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -27,6 +28,7 @@ def _look_up(module: str, name: str) -> Any:
 
 
 _DispatchMode = _look_up("torch.utils._python_dispatch", "TorchDispatchMode")
+_FlopCounter = _look_up("torch.utils.flop_counter", "_FlopCounterMode")
 _linear = getattr(torch.ops.mkldnn, "_linear_pointwise", None)
 
 
@@ -40,7 +42,39 @@ class _CallMode(TorchFunctionMode):
         raise NotImplementedError
 
 
-OperationMode: Any = _DispatchMode or _CallMode
+def spare(*functions: Any) -> None:
+    """Have these functions called without PyTorch's compiler, which nothing here asks for.
+
+    PyTorch imports it, 1.5 s of processor time and as much as all the rest of a start, when a
+    function that must not be compiled is called for the first time, and then notes at the function
+    what to call instead. Here that is noted first: the function itself.
+    """
+    for function in functions:
+        plain = inspect.unwrap(function)
+        plain.__dynamo_disable = plain
+
+
+if _DispatchMode:
+
+    class _OperationMode(_DispatchMode):  # type: ignore[misc, valid-type]
+        """Hears the operations themselves, without the compiler (see ``spare``)."""
+
+        @classmethod
+        def _should_skip_dynamo(cls) -> bool:
+            return False
+
+
+class AdamW(torch.optim.AdamW):
+    """PyTorch's AdamW, without the compiler (see ``spare``)."""
+
+    step = torch.no_grad()(inspect.unwrap(torch.optim.AdamW.step))
+
+
+spare(AdamW.add_param_group, AdamW.state_dict, AdamW.load_state_dict)
+if _FlopCounter:
+    spare(_FlopCounter.__torch_dispatch__)
+
+OperationMode: Any = _OperationMode if _DispatchMode else _CallMode
 """While active, its ``__torch_dispatch__(func, types, args, kwargs)`` answers each operation that
 PyTorch executes, or each call from Python where operations can't be heard."""
 

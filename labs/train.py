@@ -32,7 +32,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from labs import checkpoint, data, devices, flat, keyed, loading, report
+from labs import checkpoint, data, devices, flat, keyed, loading, report, torch_private
 from labs.sharing import engine_options, holding, inside, leash, output_to, planned, take
 
 FINAL = ("finished", "diverged")
@@ -196,7 +196,7 @@ def train(
     model = keyed.build(lambda: loading.build(module, cfg, corpus.vocab_size), drawn).to(device)
     n_params = sum(p.numel() for p in model.parameters())
     buffers = flat.flatten(model)
-    adamw = torch.optim.AdamW(
+    adamw = torch_private.AdamW(
         buffers.groups(cfg["weight_decay"]),
         lr=cfg["learning_rate"],
         betas=(cfg["beta1"], cfg["beta2"]),

@@ -112,3 +112,25 @@ def test_no_other_file_uses_such_a_name() -> None:
     for file in (ROOT / "labs").rglob("*.py"):
         found = private.search(file.read_text())
         assert found is None or file.name == "torch_private.py", f"{file}: {found}"
+
+
+def test_a_training_starts_without_the_compiler_and_steps_as_pytorch_does(tmp_path: Path) -> None:
+    study = make_study(tmp_path, "s", [0])
+    code = (
+        "import sys, torch, labs.train\n"
+        "from labs.torch_private import AdamW\n"
+        f"assert labs.train.main([{str(study)!r}, '--alone']) == 0\n"
+        "assert 'torch._dynamo' not in sys.modules\n"
+        "one, other = (torch.nn.Parameter(torch.arange(4.0)) for _ in range(2))\n"
+        "ours, theirs = AdamW([one], fused=True), torch.optim.AdamW([other], fused=True)\n"
+        "theirs.load_state_dict(ours.state_dict())\n"
+        "for _ in range(3):\n"
+        "    for values, adamw in ((one, ours), (other, theirs)):\n"
+        "        values.grad = values.detach() / 3 + 1\n"
+        "        adamw.step()\n"
+        "assert torch.equal(one, other) and one[3] != 3\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
