@@ -392,14 +392,9 @@ def _text(store: Store, week: Week, channel: str) -> Said:
     from q1lab.documents import channels
     from q1lab.documents import post as documents
 
+    url = posts.published(store, week.label)["url"]
     record = documents.gather(store, week)
-    found = posts.of_week(store, week.label)
-    if found is None or not found["url"]:
-        raise Problem(
-            "the canonical address comes first: `q1lab post publish URL`, "
-            "then the texts that link to it"
-        )
-    text = channels.channel_text(posts.channel_name(channel), record, found["url"], week.root)
+    text = channels.channel_text(posts.channel_name(channel), record, url, week.root)
     size = f"{text.length} of {text.limit} characters ({text.counted})"
     return Said(size, [text.text], asdict(text), [size])
 

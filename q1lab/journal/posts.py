@@ -110,6 +110,16 @@ def publish(store: Store, week: str, url: str) -> dict[str, Any]:
     return again
 
 
+def published(store: Store, week: str) -> dict[str, Any]:
+    """The week's post, with its address. Problem where it has none yet."""
+    found = of_week(store, week)
+    if found is None or not found["url"]:
+        raise Problem(
+            "the canonical address comes first, which channels link to: `q1lab post publish URL`"
+        )
+    return found
+
+
 def share(
     store: Store,
     week: str,
@@ -129,11 +139,7 @@ def share(
             f"there is no channel {channel!r}; {nearest(channel, CHANNELS)} (--other records one "
             "that is not in the list)"
         )
-    found = of_week(store, week)
-    if found is None or not found["url"]:
-        raise Problem(
-            "the canonical address comes first: `q1lab post publish URL`, then share that"
-        )
+    found = published(store, week)
     there = next((item for item in found["shares"] if item["channel"] == channel), None)
     if there and not replace:
         raise Problem(
