@@ -83,12 +83,15 @@ def not_a_file(path: Path) -> str | None:
     return next((word for holds, word in _KINDS if holds(mode)), None)
 
 
-def open_regular(path: Path) -> BinaryIO:
+def open_regular(path: Path, *, own: bool = False) -> BinaryIO:
     """Open a regular file for reading, without ever waiting for one.
 
     A name may come from a person, from a copied study or from a document: what it leads to may be a
     named pipe without an end, a device, a folder. OSError for these, with the reason in words.
+    ``own``: what q1lab wrote there was no link, so that a link is refused, too.
     """
+    if own and path.is_symlink():
+        raise OSError(errno.ELOOP, "a link, not a file", str(path))
     what = not_a_file(path)
     if what is None:
         # between the look and the opening it may have been replaced: neither wait, nor believe it
@@ -104,10 +107,10 @@ def open_regular(path: Path) -> BinaryIO:
     raise OSError(code, f"{what}, not a file", str(path))
 
 
-def read_bytes(path: Path, most: int = MOST) -> bytes:
-    """The bytes of a regular file. OSError when it is none, can't be read, or has more than
-    ``most`` bytes."""
-    with open_regular(path) as file:
+def read_bytes(path: Path, most: int = MOST, *, own: bool = False) -> bytes:
+    """The bytes of a regular file. OSError when it is none (``own``: or a link), can't be read, or
+    has more than ``most`` bytes."""
+    with open_regular(path, own=own) as file:
         there = os.fstat(file.fileno()).st_size
         # What says that it is empty is not read: the kernel's own files in /proc say so, and some
         # of them wait, or have no end.
@@ -129,13 +132,13 @@ def read_text(path: Path, most: int = MOST, encoding: str = "utf-8") -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def read_json(path: Path, most: int = MOST) -> Any:
+def read_json(path: Path, most: int = MOST, *, own: bool = False) -> Any:
     """What a JSON file holds. OSError (see ``read_bytes``); ValueError when it is no JSON, or too
     deep."""
     import json
 
     try:
-        return json.loads(read_bytes(path, most).decode("utf-8"))
+        return json.loads(read_bytes(path, most, own=own).decode("utf-8"))
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
 
@@ -222,12 +225,12 @@ _ESCAPED = re.compile(
 )
 
 
-def read_shown_json(path: Path, most: int = MOST) -> Any:
+def read_shown_json(path: Path, most: int = MOST, *, own: bool = False) -> Any:
     """A JSON file whose texts are going to be shown: as ``read_json``, every text made
     ``plain``."""
     import json
 
-    text = read_bytes(path, most).decode("utf-8")
+    text = read_bytes(path, most, own=own).decode("utf-8")
     try:
         value = json.loads(text)
         # the look at the whole text first: nearly every file has nothing to take out
@@ -342,6 +345,8 @@ def os_reason(error: OSError) -> str:
         return "the disk is full; free some space and run the command again"
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return f"{(error.strerror or '').lower()}; choose a folder you can write to (Q1LAB_HOME)"
+    if error.errno == errno.ELOOP:  # also what the system says of one that may not be followed
+        return "a link, not a file; put the file itself there"
     reason = error.strerror or str(error)
     return reason[:1].lower() + reason[1:]
 

@@ -23,6 +23,7 @@ whoever appends next ends it first.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -130,6 +131,10 @@ def refuse_agents(act: str) -> None:
         )
 
 
+LARGEST = 256 << 20
+"""Bytes of a journal: some hundred thousand lines, and a line is some hundred bytes."""
+
+
 class Rewritten(Exception):
     """The file's beginning is not what was read before: start again with an empty mark."""
 
@@ -139,12 +144,14 @@ def read(file: Path, after: Mark | None = None) -> News:
     Rewritten when it isn't the one that the mark was made in."""
     mark = after or Mark()
     try:
-        stream = open_regular(file)
+        stream = open_regular(file, own=True)
     except FileNotFoundError:
         if mark.size:
             raise Rewritten from None
         return News((), mark)
     with stream:
+        if os.fstat(stream.fileno()).st_size > LARGEST:
+            raise OSError(errno.EFBIG, f"larger than {LARGEST >> 20} MB", str(file))
         return _read(stream, mark)
 
 

@@ -380,10 +380,10 @@ def _files(folder: Path) -> dict[str, Path]:
 def _list(folder: Path) -> dict[str, Any] | None:
     """The list of the bundle in a folder; None where there is none. ValueError for a damaged
     one."""
-    file = next((folder / name for name in LISTS if (folder / name).exists()), None)
+    file = next((folder / name for name in LISTS if os.path.lexists(folder / name)), None)
     if file is None:
         return None
-    record = read_json(file, LARGEST_LIST)
+    record = read_json(file, LARGEST_LIST, own=True)
     if not isinstance(record, dict) or not isinstance(record.get("files"), dict):
         raise ValueError("its list names no files")
     if record["v"] != FORMAT:

@@ -354,7 +354,7 @@ def _from_version_1(record: dict[str, Any]) -> dict[str, Any]:
 def read(file: Path) -> dict[str, Any]:
     """What a study.json holds, its texts fit to be shown. OSError; ValueError when it is no JSON
     object."""
-    record = read_shown_json(file, LARGEST)
+    record = read_shown_json(file, LARGEST, own=True)
     if not isinstance(record, dict):
         raise ValueError("it holds no object")
     return record

@@ -39,6 +39,7 @@ from q1lab.tracking import state as wandb_state
 from tests.kit import wandb_study as lab
 from tests.kit.faults import figures
 from tests.kit.places import ROOT
+from tests.kit.repos import begun, of_its_own
 
 ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to make a device")
 
@@ -309,3 +310,38 @@ def test_stdout_can_be_the_output(fake_trainer: Callable[..., None]) -> None:
     assert len(done.stdout.splitlines()) == 3, "the table alone"
     assert done.stderr == "wrote /dev/stdout\n"
     assert paths.home().exists()
+
+
+@pytest.mark.parametrize("kind", ["a link", "a named pipe", "too large"])
+@pytest.mark.parametrize("what", ["journal.jsonl", "studies/rope-1/study.json", "bundle.json"])
+def test_what_q1lab_wrote_itself_is_read_as_it_wrote_it(
+    what: str,
+    kind: str,
+    fake_trainer: Callable[..., None],
+    home: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    fake_trainer()
+    of_its_own(tmp_path, monkeypatch)
+    monkeypatch.chdir(begun(tmp_path / "repo"))
+    words = ["run", "rope", "--seeds", "2", "--preset", "quick", "--max-iters", "20"]
+    assert main([*words, "--wandb", "disabled", "--json"]) == 0
+    assert main(["keep", "rope-1", "--yes"]) == 0
+    kept = tmp_path / "repo" / "studies" / "rope-1"
+    file = kept / what if what == "bundle.json" else home / what
+    elsewhere = tmp_path / "elsewhere"
+    file.rename(elsewhere)
+    before = elsewhere.read_bytes()
+    if kind == "a link":
+        file.symlink_to(elsewhere)
+    else:
+        (pipe if kind == "a named pipe" else huge)(file)
+    capsys.readouterr()
+    look = ["verify", str(kept), "--cells", "0"] if what == "bundle.json" else ["compare", "rope-1"]
+    assert within(60, lambda: main(look)) == 1
+    (said,) = capsys.readouterr().err.splitlines()
+    assert str(file.parent if what == "bundle.json" else file) in said
+    assert {"too large": "larger than"}.get(kind, f"{kind}, not a file") in said
+    assert elsewhere.read_bytes() == before
