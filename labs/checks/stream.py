@@ -53,6 +53,11 @@ def per_feature(x: Tensor, base: Tensor) -> float:
     return rest / max(x.pow(2).mean().sqrt().item(), 1e-12)
 
 
+def is_norm(x: Tensor, state: Tensor, kind: str) -> bool:
+    """Whether x (T, C) is that norm of the stream, with a gain and an offset per feature."""
+    return per_feature(x, normalized(state, kind)) < CLOSE
+
+
 def centered(x: Tensor) -> Tensor:
     """x (T, C) in float64 without its mean over tokens: constants per feature don't count."""
     x = x.double()
@@ -142,7 +147,7 @@ class Stream:
             if at >= p.at:
                 break
             for kind in ("LayerNorm", "RMS"):
-                if per_feature(p.x, normalized(row, kind)) < CLOSE:
+                if is_norm(p.x, row, kind):
                     found.append((row, kind))
         return [*found, (p.x, "")]
 

@@ -22,8 +22,6 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from labs.torch_private import OperationMode, leaves, name_of, run
 
-PRODUCTS = ("mm", "addmm", "bmm", "baddbmm", "convolution", "_convolution", "mul")
-
 
 @dataclass
 class Projection:
