@@ -25,7 +25,7 @@ from labs.checks.probe import (
     tokens,
     twin,
 )
-from labs.checks.trace import Head, Projection, Trace
+from labs.checks.trace import Head, Projection, Trace, shared
 
 
 @check(
@@ -307,15 +307,15 @@ def judge(found: Trace) -> str:
         before = [p for p in found.projections if p.at < layer[0].at][-3 * H :]
         after = [p.x for p in found.projections if layer[0].at < p.at < end]
         pool = torch.cat(after, dim=-1) if after else torch.zeros(T, 1)
+        alike = shared([head.weights for head in layer])
         for at, head in enumerate(layer):
-            twins = [i for i in range(at) if same_weights(layer[i], head)]
-            if twins:
+            if alike[at] != at:
                 raise Wrong(
-                    f"layer {index}: heads {twins[0]} and {at} have the same weights everywhere: "
+                    f"layer {index}: heads {alike[at]} and {at} have the same weights everywhere: "
                     "do they share their queries, too?"
                 )
             name = head_name(index * H + at)
-            scale = whole_scale(head, before) if head.sure else None
+            scale = whole_scale(head, before) if head.q is not None else None
             if scale is not None:
                 judged += 1
                 if abs(scale * math.sqrt(D) - 1) > 0.02:
@@ -332,10 +332,6 @@ def judge(found: Trace) -> str:
     return f"{len(found.heads)} heads in {LAYERS} layers, scaled by 1/√{D}"
 
 
-def same_weights(one: Head, other: Head) -> bool:
-    return torch.allclose(one.weights, other.weights, rtol=1e-4, atol=1e-6)
-
-
 def head_name(number: int) -> str:
     return f"layer {number // H}, head {number % H}"
 
@@ -347,8 +343,6 @@ def whole_scale(head: Head, before: list[Projection]) -> float | None:
     Some files scale queries, not scores. Rotating keeps lengths, so the factor shows in a head's
     lengths beside those of D features of a projection.
     """
-    assert head.q is not None
-    assert head.k is not None
     factor = head.scale
     for met in (head.q, head.k):
         ratio = next((r for p in before if (r := length_ratio(met, p.out)) is not None), None)

@@ -163,7 +163,6 @@ def _shares(s: Subject, field: str, value: int) -> bool:
 def values_count_kv(s: Subject) -> bool:
     """Whether the config's field counts key and value heads (the usual), not query heads per
     group."""
-    assert s.kv_field is not None
     one = s.n_params(**{s.kv_field: 1})
     return one <= s.n_params(**{s.kv_field: H})
 

@@ -368,7 +368,7 @@ def profiles(s: Subject) -> list[tuple[Tensor, View]]:
     found = layers(trace)
     if not found:
         return [(profile_from_output(s), View(first=1, floating=True))]
-    view = View() if all(head.sure for head in trace.heads) else View(floating=True)
+    view = View() if all(head.q is not None for head in trace.heads) else View(floating=True)
     result = []
     for scores in found:
         profile, gap = along_diagonals(scores)
