@@ -140,12 +140,11 @@ def _looked_at(loop: Loop, baseline: str, modified: str) -> Loop:
     apart = _apart(first, again)
     repeats = "bit" if apart == 0 else "1e-4" if apart <= ALIKE else "no"
     if _apart(first, other) <= apart or (repeats == "1e-4" and _apart(first, other) <= ALIKE):
+        same = "seed 1 gives what seed 0 gave"
+        far = "seed 0 differs from itself as much as from seed 1"
         raise Problem(
-            "seed 1 gives what seed 0 gave"
-            if repeats != "no"
-            else "seed 0 differs from itself as much as from seed 1"
-            ": the command's seed does nothing. Pass it on: {seed} in the command, or "
-            "Q1LAB_SEED in its environment"
+            f"{far if repeats == 'no' else same}: the command's seed does nothing. Pass it on: "
+            "{seed} in the command, or Q1LAB_SEED in its environment"
         )
     if repeats == "no" and not by_name:
         raise Problem(
