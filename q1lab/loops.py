@@ -11,7 +11,7 @@ import json
 import platform
 import shlex
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -93,7 +93,7 @@ def draft(wish: Wish, seeds: tuple[int, ...], engine: Choice | None, wandb: str)
             "platform": f"{platform.system()} {platform.machine()}",
             "trainer": reuse.trainer_version(),
         },
-        repo=_repo_of(folder),
+        repo=repo_of(folder, lambda repo: bool(repo.uncommitted())),
         wandb=wandb,
         asked=Asked(wandb=wish.wandb, baseline=wish.baseline),
         engine=engine,
@@ -242,10 +242,10 @@ def _inputs(loop: Loop) -> dict[str, str]:
     return found
 
 
-def _repo_of(folder: Path) -> dict[str, Any] | None:
+def repo_of(folder: Path, dirty: Callable[[Repository], bool]) -> dict[str, Any] | None:
+    """The git repository that a folder lies in, its commit, and whether it is ``dirty``."""
     try:
         repo = Repository.discover(folder)
-        dirty = bool(repo.uncommitted())
-        return {"path": str(repo.root), "commit": repo.head().sha, "dirty": dirty}
+        return {"path": str(repo.root), "commit": repo.head().sha, "dirty": dirty(repo)}
     except Problem:
         return None

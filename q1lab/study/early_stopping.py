@@ -7,8 +7,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from q1lab.study import ranges, studies
-from q1lab.study.events import has_ended, last_event
-from q1lab.study.states import State
+from q1lab.study.events import final_loss, has_ended
 from q1lab.study.studies import Study
 
 
@@ -50,8 +49,7 @@ class Looks:
                 events = self.study.files.run(studies.run_name(arm, seed)).events
                 if not has_ended(events):
                     return
-                event = last_event(events) or {}
-                losses.append(event.get("val_loss") if event["state"] == State.FINISHED else None)
+                losses.append(final_loss(events))
             base, modified = losses
             self.pairs.append(None if base is None or modified is None else modified - base)
 

@@ -135,10 +135,22 @@ def first_event(path: Path) -> Event | None:
     return next((event for event in events if event["type"] == "start"), None)
 
 
+def exit_of(path: Path) -> Event | None:
+    """The exit that a run's events close with; None where they don't."""
+    event = last_event(path)
+    return event if event is not None and event["type"] == "exit" else None
+
+
 def has_ended(path: Path) -> bool:
     """Whether a run's events close with an exit after which nothing is left to train."""
-    event = last_event(path)
-    return event is not None and event["type"] == "exit" and event.get("state") in ENDED
+    end = exit_of(path)
+    return end is not None and end["state"] in ENDED
+
+
+def final_loss(path: Path) -> float | None:
+    """The val loss that a run finished with; None where it didn't, or doesn't say it."""
+    end = exit_of(path)
+    return end.get("val_loss") if end is not None and end["state"] == State.FINISHED else None
 
 
 def sound(event: Any) -> Event | None:

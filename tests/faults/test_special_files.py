@@ -127,7 +127,9 @@ def test_what_is_no_file_is_said_in_words(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["a named pipe", "/dev/zero"])
-def test_every_reader_of_a_name_is_bounded(tmp_path: Path, kind: str, home: Path) -> None:
+def test_every_reader_of_a_name_is_bounded(
+    tmp_path: Path, kind: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each of these waited for ever, or read until the memory was full. They read in one way (see
     below), which knows the other kinds."""
     special = SPECIAL[kind]
@@ -155,11 +157,10 @@ def test_every_reader_of_a_name_is_bounded(tmp_path: Path, kind: str, home: Path
         "last event": lambda: last_event(run.events),
         "a picture": lambda: preview.picture(png.name, "", tmp_path),
         "a log": lambda: Tail(path).read(),
-        "netrc": lambda: wandb_state.key_configured({"NETRC": str(path)}),
-        "netrc, for the client": lambda: wandb_state.environment(
-            study.files.root, {"NETRC": str(path)}
-        ),
+        "netrc": wandb_state.key_configured,
+        "netrc, for the client": lambda: wandb_state.environment(study.files.root),
     }
+    monkeypatch.setenv("NETRC", str(path))
     for name, read in readers.items():
         found = within(60, read)
         if isinstance(found, Problem):
