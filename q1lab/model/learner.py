@@ -82,9 +82,10 @@ def make_folder(folder: Path) -> None:
 
 
 def note_file(store: Store, week: str, variant: str, made: Made) -> None:
-    """Remember which file carries the week's modification. A choice of another variant stays as it
-    is."""
-    learner_tables.note_file(store, week, variant, str(made.path.absolute()), made.source)
+    """Remember which file carries the week's modification, and what it was made from. It is chosen
+    by that where none is; a choice of another variant stays as it is."""
+    file = str(made.path.absolute())
+    store.add("file", week=week, variant=variant, file=file, base=made.source)
 
 
 def _after_shebang(text: bytes) -> tuple[bytes, bytes]:
