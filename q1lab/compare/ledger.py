@@ -13,7 +13,7 @@ import json
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -271,7 +271,7 @@ class _Home:
         self._questions = dict(zip(self.entries, found, strict=True))
         self._trainings = self._told_apart()
         self._same: dict[tuple[object, ...], str | None] = {}
-        self._picks: dict[_Entry, _Picks] = {}
+        self.picks = cache(self._how_picked)
         self._askings: dict[object, dict[_Entry, Asking]] = {}
 
     def entry(self, study: Study) -> _Entry:
@@ -405,13 +405,6 @@ class _Home:
 
     # ── seeds that were picked
 
-    def picks(self, entry: _Entry) -> _Picks:
-        if entry.study.is_floor:
-            return _Picks()
-        if entry not in self._picks:
-            self._picks[entry] = self._how_picked(entry)
-        return self._picks[entry]
-
     def _related(self, entry: _Entry) -> list[tuple[_Entry, dict[str, str]]]:
         """The other studies of which an arm trains what one of this study's does, perhaps in
         another dress: their arm → this study's."""
@@ -425,6 +418,8 @@ class _Home:
         return found
 
     def _how_picked(self, entry: _Entry) -> _Picks:
+        if entry.study.is_floor:
+            return _Picks()
         others = self._related(entry)
         result = _Picks()
         before: set[int] = set()

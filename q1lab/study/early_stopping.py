@@ -44,13 +44,11 @@ class Looks:
 
     def _take_in(self) -> None:
         for seed in self.study.seeds[len(self.pairs) :]:
-            losses = []
-            for arm in studies.ARMS:
-                events = self.study.files.run(studies.run_name(arm, seed)).events
-                if not has_ended(events):
-                    return
-                losses.append(final_loss(events))
-            base, modified = losses
+            names = [studies.run_name(arm, seed) for arm in studies.ARMS]
+            events = [self.study.files.run(name).events for name in names]
+            if not all(map(has_ended, events)):
+                return
+            base, modified = map(final_loss, events)
             self.pairs.append(None if base is None or modified is None else modified - base)
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from q1lab.errors import Problem, nearest
 from q1lab.records import LARGEST
-from q1lab.study.studies import WHOLE
+from q1lab.study.studies import NUMBERS, WHOLE
 
 Config = dict[str, Any]
 
@@ -150,19 +151,11 @@ def _checked(config: Config) -> Config:
     for key in WHOLE:
         if config[key] < 1:
             raise Problem(f"{key} is {config[key]}; it must be at least 1")
-    for key in (
-        "learning_rate",
-        "min_lr",
-        "weight_decay",
-        "grad_clip",
-        "warmup_iters",
-        "lr_decay_iters",
-    ):
-        if not 0 <= config[key] < float("inf"):
-            raise Problem(f"{key} is {config[key]}; it must be a finite number, 0 or more")
-    for key in ("beta1", "beta2", "dropout"):
-        if not 0 <= config[key] < 1:
-            raise Problem(f"{key} is {config[key]}; it must be at least 0 and below 1")
+    for key in NUMBERS:
+        share = key in ("beta1", "beta2", "dropout")
+        if not 0 <= config[key] < (1 if share else math.inf):
+            wanted = "at least 0 and below 1" if share else "a finite number, 0 or more"
+            raise Problem(f"{key} is {config[key]}; it must be {wanted}")
     if config["n_embd"] % config["n_head"]:
         raise Problem(f"n_embd {config['n_embd']} is not divisible by n_head {config['n_head']}")
     return config
