@@ -17,7 +17,7 @@ from pathlib import Path
 
 from q1lab import paths
 from q1lab.errors import FAILED, Problem
-from q1lab.files import os_reason, read_bytes, sync_folder, utc_now, write_atomic
+from q1lab.files import os_reason, read_bytes, refusals, sync_folder, utc_now, write_atomic
 from q1lab.index import learner_tables
 from q1lab.index.store import Store
 from q1lab.model import diffs, marker, parents
@@ -75,10 +75,8 @@ def new_baseline(folder: Path, name: str = "model.py") -> Made:
 
 def make_folder(folder: Path) -> None:
     """Make a folder for a model, in one that is there."""
-    try:
+    with refusals(f"cannot make {folder}"):
         folder.mkdir()
-    except OSError as error:
-        raise Problem(f"cannot make {folder}: {os_reason(error)}", FAILED) from None
 
 
 def note_file(store: Store, week: str, variant: str, made: Made) -> None:
