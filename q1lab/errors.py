@@ -57,6 +57,12 @@ NOTICES: list[str] = []
 end."""
 
 
+def notice(text: str) -> None:
+    """Have something said at the end, once."""
+    if text not in NOTICES:
+        NOTICES.append(text)
+
+
 class Problem(Exception):
     """Something a person can mend: what is wrong, where, and what to do, in one line.
 

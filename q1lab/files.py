@@ -11,7 +11,7 @@ import shutil
 import stat
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -208,13 +208,11 @@ def remove(path: Path, root: Path | None = None) -> None:
     root = home() if root is None else root
     if path.parent != root:
         proved(path.parent, root)
-    try:
+    with refusals(f"cannot remove {path}"):
         if path.is_symlink() or not path.is_dir():
             path.unlink(missing_ok=True)
         else:
             shutil.rmtree(path)
-    except OSError as error:
-        raise Problem(f"cannot remove {path}: {os_reason(error)}", FAILED) from None
 
 
 # ── writing
@@ -254,20 +252,24 @@ UNWRITTEN = ".writing-"
 
 
 def write_atomic(
-    path: Path, content: str | bytes, *, mode: int = 0o600, through: bool = False
+    path: Path,
+    content: str | bytes | Callable[[BinaryIO], None],
+    *,
+    mode: int = 0o600,
+    through: bool = False,
 ) -> None:
     """Replace ``path`` by ``content`` so that a crash leaves the old file or the new one, never a
     part.
 
-    Text is written as UTF-8. An existing file keeps its permissions; a new one gets ``mode``.
-    ``through``: a person may have made ``path`` a link even in q1lab's home; what it leads to is
-    replaced. Raises Problem (exit 1) when the folder can't be written or the disk is full, and
-    where a link, or something that is no regular file, is in its place.
+    Text is written as UTF-8; a function is given the file to write into. An existing file keeps its
+    permissions; a new one gets ``mode``. ``through``: a person may have made ``path`` a link even
+    in q1lab's home; what it leads to is replaced. Raises Problem (exit 1) when the folder can't be
+    written or the disk is full, and where a link, or something that is no regular file, is in its
+    place.
     """
-    data = content.encode() if isinstance(content, str) else content
     if not through:
         prove_at_home(path)
-    try:
+    with refusals(f"cannot write {path}"):
         what = not_a_file(path)
         if what is not None:
             raise Problem(f"cannot write {path}: it is {what}, not a file", FAILED)
@@ -278,7 +280,10 @@ def write_atomic(
         fd, name = tempfile.mkstemp(prefix=f"{UNWRITTEN}{target.name[:40]}.", dir=target.parent)
         try:
             with os.fdopen(fd, "wb") as file:
-                file.write(data)
+                if callable(content):
+                    content(file)
+                else:
+                    file.write(content.encode() if isinstance(content, str) else content)
                 file.flush()
                 os.fsync(file.fileno())
             Path(name).chmod(mode)
@@ -287,8 +292,6 @@ def write_atomic(
             Path(name).unlink(missing_ok=True)
             raise
         sync_folder(target.parent)
-    except OSError as error:
-        raise Problem(f"cannot write {path}: {os_reason(error)}", FAILED) from error
 
 
 def private_folder(folder: Path) -> None:
@@ -349,6 +352,15 @@ def os_reason(error: OSError) -> str:
         return "a link, not a file; put the file itself there"
     reason = error.strerror or str(error)
     return reason[:1].lower() + reason[1:]
+
+
+@contextlib.contextmanager
+def refusals(what: str, code: int = FAILED) -> Iterator[None]:
+    """What the system refuses in a block is a Problem: ``what`` could not be done, and why."""
+    try:
+        yield
+    except OSError as error:
+        raise Problem(f"{what}: {os_reason(error)}", code) from error
 
 
 def size_of(path: Path) -> int:
@@ -428,10 +440,8 @@ def is_locked(path: Path) -> bool:
 def locked(path: Path, *, wait: float = 30.0) -> Iterator[int]:
     """Hold the exclusive lock on ``path`` for a block; Problem when it can't be had within ``wait``
     seconds."""
-    try:
+    with refusals(f"cannot write {path}"):
         fd = try_lock(path, wait=wait)
-    except OSError as error:
-        raise Problem(f"cannot write {path}: {os_reason(error)}", FAILED) from error
     if fd is None:
         raise Problem(f"another q1lab is busy ({path.name} is held); try again in a moment", FAILED)
     try:

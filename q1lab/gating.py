@@ -26,7 +26,7 @@ from q1lab.planning import Plan
 from q1lab.study import studies
 from q1lab.study.command import Wish
 from q1lab.study.engines.choice import choose
-from q1lab.study.events import last_event
+from q1lab.study.events import final_loss
 from q1lab.study.loop import Loop
 from q1lab.study.states import ENDED, State
 from q1lab.study.studies import ARMS, Gated, Study, run_name
@@ -91,12 +91,8 @@ def budget_of(store: Store, name: str) -> Budget:
 def losses(study: Study, arm: str, seeds: Sequence[int]) -> list[float]:
     """The final losses of an arm's finished runs at these seeds, lower is better."""
     assert study.loop is not None
-    found = []
-    for seed in seeds:
-        event = last_event(study.files.run(run_name(arm, seed)).events)
-        if event is not None and event.get("state") == State.FINISHED:
-            found.append(study.loop.sign * float(event["val_loss"]))
-    return found
+    known = (final_loss(study.files.run(run_name(arm, seed)).events) for seed in seeds)
+    return [study.loop.sign * float(loss) for loss in known if loss is not None]
 
 
 def propose(

@@ -11,7 +11,7 @@ import json
 import platform
 import shlex
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -93,7 +93,7 @@ def draft(wish: Wish, seeds: tuple[int, ...], engine: Choice | None, wandb: str)
             "platform": f"{platform.system()} {platform.machine()}",
             "trainer": reuse.trainer_version(),
         },
-        repo=_repo_of(folder),
+        repo=repo_of(folder, lambda repo: bool(repo.uncommitted())),
         wandb=wandb,
         asked=Asked(wandb=wish.wandb, baseline=wish.baseline),
         engine=engine,
@@ -140,12 +140,11 @@ def _looked_at(loop: Loop, baseline: str, modified: str) -> Loop:
     apart = _apart(first, again)
     repeats = "bit" if apart == 0 else "1e-4" if apart <= ALIKE else "no"
     if _apart(first, other) <= apart or (repeats == "1e-4" and _apart(first, other) <= ALIKE):
+        same = "seed 1 gives what seed 0 gave"
+        far = "seed 0 differs from itself as much as from seed 1"
         raise Problem(
-            "seed 1 gives what seed 0 gave"
-            if repeats != "no"
-            else "seed 0 differs from itself as much as from seed 1"
-            ": the command's seed does nothing. Pass it on: {seed} in the command, or "
-            "Q1LAB_SEED in its environment"
+            f"{far if repeats == 'no' else same}: the command's seed does nothing. Pass it on: "
+            "{seed} in the command, or Q1LAB_SEED in its environment"
         )
     if repeats == "no" and not by_name:
         raise Problem(
@@ -243,10 +242,10 @@ def _inputs(loop: Loop) -> dict[str, str]:
     return found
 
 
-def _repo_of(folder: Path) -> dict[str, Any] | None:
+def repo_of(folder: Path, dirty: Callable[[Repository], bool]) -> dict[str, Any] | None:
+    """The git repository that a folder lies in, its commit, and whether it is ``dirty``."""
     try:
         repo = Repository.discover(folder)
-        dirty = bool(repo.uncommitted())
-        return {"path": str(repo.root), "commit": repo.head().sha, "dirty": dirty}
+        return {"path": str(repo.root), "commit": repo.head().sha, "dirty": dirty(repo)}
     except Problem:
         return None

@@ -29,6 +29,7 @@ from q1lab.files import (
     not_a_file,
     os_reason,
     read_bytes,
+    refusals,
     sync_folder,
     write_atomic,
 )
@@ -74,7 +75,7 @@ def put(path: Path, data: bytes, *, mode: int, git_dir: Path | None) -> None:
     The new bytes are staged outside the learner's work tree wherever that is on the same disk, so
     that a kill leaves nothing there. Problem when the folder can't be written or the disk is full.
     """
-    try:
+    with refusals(f"cannot write {path}"):
         path.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.suppress(FileNotFoundError):
             mode = path.stat().st_mode & 0o777
@@ -96,8 +97,6 @@ def put(path: Path, data: bytes, *, mode: int, git_dir: Path | None) -> None:
             staged.unlink(missing_ok=True)
             raise
         sync_folder(path.parent)
-    except OSError as error:
-        raise Problem(f"cannot write {path}: {os_reason(error)}", FAILED) from error
 
 
 def write_out(path: Path, content: str | bytes, *, mode: int = 0o644, force: bool = False) -> None:

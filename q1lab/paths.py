@@ -19,9 +19,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from q1lab.errors import FAILED, Problem
 from q1lab.files import home as home
-from q1lab.files import os_reason, private_folder
+from q1lab.files import private_folder, refusals
 
 PACKAGE = Path(__file__).resolve().parent
 
@@ -30,14 +29,10 @@ def ensure_home() -> Path:
     """The home folder, made private to the user when it is new. Problem when it can't be
     written."""
     folder = home()
-    try:
+    with refusals(f"cannot use {folder} for q1lab's files"):
         private_folder(folder)
         if not os.access(folder, os.W_OK | os.X_OK):
             raise PermissionError(13, "permission denied")
-    except OSError as error:
-        raise Problem(
-            f"cannot use {folder} for q1lab's files: {os_reason(error)}", FAILED
-        ) from error
     return folder
 
 

@@ -14,7 +14,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import count, islice
-from pathlib import Path
 from typing import Any
 
 from q1lab import __version__, loops, paths
@@ -117,8 +116,6 @@ def draft_of(wish: Wish, store: Store) -> Draft:
     seeds = command.parse_seeds(wish.seeds) if asked is None else tuple(range(asked[1]))
     if wish.jobs is not None and wish.jobs < 1:
         raise Problem(f"--jobs {wish.jobs}: at least one run must train at a time")
-    if wish.headline not in ("paired", "welch"):
-        raise Problem(f"--headline {wish.headline}: it takes paired or welch")
     known_before = tuple(studies.ids())
     drawn = command.parse_fresh(wish.seeds)
     if wish.loop is not None:
@@ -157,35 +154,31 @@ def draft_of(wish: Wish, store: Store) -> Draft:
         "dtype": wish.dtype,
         "threads": 1,
     }
-    answer = _ask(engine, {**question, "config": config})
+
+    def ask(config: presets.Config) -> dict[str, Any]:
+        return _ask(engine, {**question, "config": config})
+
+    answer = ask(config)
     if wish.preset is None and presets.default_for(answer["device"]) != preset:
         preset = presets.default_for(answer["device"])
         config = presets.resolve(preset, wish.overrides, extra_fields)
-        answer = _ask(engine, {**question, "config": config})
+        answer = ask(config)
 
-    matched = None
+    matched = {}
     if wish.match is not None:
-        matched = width.matching(
-            pair,
-            config,
-            lambda with_: _ask(engine, {**question, "config": with_})["arms"],
-        )
-        config = presets.resolve(preset, {**wish.overrides, **matched}, extra_fields)
-        answer = _ask(engine, {**question, "config": config})
+        matched = width.matching(pair, config, lambda with_: ask(with_)["arms"])
         wish = replace(wish, match=None, overrides={**wish.overrides, **matched})
+        config = presets.resolve(preset, wish.overrides, extra_fields)
+        answer = ask(config)
 
     first = 2 * (asked[0] if asked else len(seeds))
     places = engine_of(engine).places(answer["device"], 2 * len(seeds), first, wish.jobs)
     draft = _draft(wish, seeds, preset, config, data, answer, pair, places)
-    draft = replace(draft, engine=engine)
+    draft = replace(draft, engine=engine, matched=matched, fresh_seeds=drawn or 0)
     if again is not None:
         draft = _as_kept(draft, again, wish)
-    if matched is not None:
-        draft = replace(draft, matched=matched)
     if chosen is not None:
         draft = _with_choice(draft, chosen)
-    if drawn is not None:
-        draft = replace(draft, fresh_seeds=drawn)
     return Draft(typed, wish, asked, draft, pair, answer, again, known_before)
 
 
@@ -198,14 +191,6 @@ def resolve(
     nothing is known, or as they are drawn now.
     """
     wish, asked, draft, again = made.wish, made.asked, made.study, made.kept
-    if known is None and made.pair is None:
-        draft = loops.looked_at(draft)
-    elif known is None and made.pair is not None and not wish.unchecked:
-        mine = [f for f in (made.pair.baseline, made.pair.modified) if f.is_learners]
-        with ThreadPoolExecutor() as both:  # each is a process of its own, and seconds of wait
-            overruled = [words for found in both.map(check, mine) for words in found]
-        if overruled:
-            draft = replace(draft, overruled=tuple(overruled))
     if known is not None:
         seeds = known.seeds if known.fresh_seeds else draft.seeds
         study, missing = _go_on(known, seeds, store, wish.jobs)
@@ -213,20 +198,27 @@ def resolve(
             # checkpoints stay where they were made: runs under way begin again there
             study = replace(study, engine=made.study.engine)
     else:
+        if made.pair is None:
+            draft = loops.looked_at(draft)
+        elif not wish.unchecked:
+            mine = [f for f in (made.pair.baseline, made.pair.modified) if f.is_learners]
+            with ThreadPoolExecutor() as both:  # each is a process of its own, and seconds of wait
+                overruled = [words for found in both.map(check, mine) for words in found]
+            draft = replace(draft, overruled=tuple(overruled))
         if asked is not None:
             draft = planned(draft, *asked, store, seeds)
         elif draft.fresh_seeds:
             draft = replace(draft, looks=(seeds or drawn_seeds(draft, store),))
         ready = set() if wish.fresh else {run.name for run, _ in reuse.find(draft)}
         study, missing = draft, tuple(run.name for run in draft.runs if run.name not in ready)
-    note = made.pair.note if made.pair is not None else ""
+    note = [] if made.pair is None else [made.pair.note]
     return Plan(
         made.typed,
         study,
         is_new=known is None,
         missing=missing,
         minutes=_minutes(study, missing, made.answer),
-        notes=(*([note] if note else ()), *_notes(study, known, again, store)),
+        notes=tuple(filter(None, [*note, *_notes(study, known, again, store)])),
         alive=known is not None and launch.is_alive(study.files),
         known=made.known,
         kept=again,
@@ -460,11 +452,14 @@ def _draft(
             "platform": answer.get("platform", f"{platform.system()} {platform.machine()}"),
             "trainer": reuse.trainer_version(),
         },
-        repo=_repo_of(modified.path),
+        repo=None
+        if not modified.is_learners
+        else loops.repo_of(modified.path.parent, lambda repo: not repo.holds(modified.path)),
         unchecked=wish.unchecked and modified.is_learners,
         wandb=_wandb_mode(wish.wandb),
         asked=Asked(
-            data=_data_word(wish.data),
+            # so that it works from any folder
+            data=wish.data if wish.data in corpora.BUILT_IN else str(whole(wish.data)),
             wandb=wish.wandb,
             baseline=wish.baseline and baseline.origin,
         ),
@@ -488,24 +483,6 @@ def _wandb_mode(wished: str) -> str:
     if wished == "auto":
         wished = load_settings().wandb
     return wandb_state.default_mode() if wished == "auto" else wished
-
-
-def _data_word(given: str) -> str:
-    """What to type after --data so that it works from any folder."""
-    return given if given in corpora.BUILT_IN else str(whole(given))
-
-
-def _repo_of(file: Path) -> dict[str, Any] | None:
-    """Commit and cleanness of the git repository that a learner's model file lies in."""
-    if paths.models_dir() in file.parents:
-        return None
-    from q1lab.repository import Repository
-
-    try:
-        repo = Repository.discover(file.parent)
-        return {"path": str(repo.root), "commit": repo.head().sha, "dirty": not repo.holds(file)}
-    except Problem:
-        return None
 
 
 def planned(
@@ -603,30 +580,19 @@ def _go_on(
 def _minutes(study: Study, missing: tuple[str, ...], answer: dict[str, Any]) -> float | None:
     if study.loop is not None:
         return None
-    total = 0.0
-    for run in study.runs:
-        if run.name in missing:
-            pace = answer["arms"][run.arm].get("seconds_per_iter")
-            if pace is None:
-                return None
-            total += pace * study.max_iters
+    arms = [answer["arms"][run.arm] for run in study.runs if run.name in missing]
+    paces = [arm.get("seconds_per_iter") for arm in arms]
+    if None in paces:
+        return None
+    total = sum(pace * study.max_iters for pace in paces)
     # evaluations cost about a third of a training step's work a token
-    share = (
-        study.data.val_tokens
-        / 3
-        / (study.config["batch_size"] * study.config["block_size"] * study.max_iters)
-    )
-    starting = 3.0  # a trainer imports torch once
-    return (
-        float(
-            total * (1 + share) / max(1, min(study.jobs, len(missing)))
-            + (starting if missing else 0)
-        )
-        / 60.0
-    )
+    share = study.data.val_tokens / 3 / (study.tokens_per_iter * study.max_iters)
+    starting = 3.0 if missing else 0.0  # a trainer imports torch once
+    places = max(1, min(study.jobs, len(missing)))
+    return float(total * (1 + share) / places + starting) / 60.0
 
 
-def _notes(study: Study, known: Study | None, again: Kept | None, store: Store) -> tuple[str, ...]:
+def _notes(study: Study, known: Study | None, again: Kept | None, store: Store) -> list[str]:
     notes = []
     if study.is_floor:
         notes.append(wording.itself(study.baseline))
@@ -651,4 +617,4 @@ def _notes(study: Study, known: Study | None, again: Kept | None, store: Store) 
     spread = planner.known(store, name, study.preset, on)
     if spread is not None:
         notes.append(planner.can_see(study, spread))
-    return tuple(filter(None, notes))
+    return notes

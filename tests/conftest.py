@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from q1lab.errors import NOTICES
 from tests.kit.places import KIT, ROOT
 
 # Tests run beside each other, and torch's threads would wait for each other in busy loops: six
@@ -62,6 +63,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(autouse=True)
 def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty Q1LAB_HOME; nothing of the person's own is read or written."""
+    NOTICES.clear()
     folder = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("Q1LAB_HOME", str(folder))
     for name in [

@@ -67,7 +67,6 @@ class Warned(str):
 def check(
     name: str, expected: str, why: str, doubt: str = ""
 ) -> Callable[[Callable[[Any], str]], Check]:
-    """Turn a function into a Check."""
     return lambda run: Check(name, expected, why, run, doubt)
 
 

@@ -25,7 +25,7 @@ from labs.checks.probe import (
     tokens,
     twin,
 )
-from labs.checks.trace import Head, Projection, Trace
+from labs.checks.trace import Head, Projection, Trace, shared
 
 
 @check(
@@ -137,17 +137,13 @@ def causality(s: Subject) -> str:
                 "nothing?"
             )
         for at in range(1, T):
-            changed = x.clone()
-            changed[:, at] = (changed[:, at] + 1) % VOCAB
-            after = logits(model, changed, x)
-            moved = (after - before).abs().amax(dim=(0, 2)) / before.std()
+            moved = moves(before, logits(model, other(x, at), x))
             early = (moved[:at] > 1e-4).nonzero()
             if len(early):
                 position = int(early[0])
-                off = f": {which_mask(s, model, x)}"
                 raise Wrong(
                     f"changing token {at} moved the logits at {position} by "
-                    f"{moved[position]:.3g} sd{off}"
+                    f"{moved[position]:.3g} sd: {which_mask(s, model, x)}"
                 )
     trained(s)
     return f"no logit before the changed token moved, for each of {T - 1} places"
@@ -172,14 +168,25 @@ def prefix(s: Subject) -> str:
     return f"1 to {T} agree"
 
 
+def other(x: Tensor, at: int | slice, row: int | slice = slice(None)) -> Tensor:
+    """The rows of tokens with another token there."""
+    changed = x.clone()
+    changed[row, at] = (changed[row, at] + 1) % VOCAB
+    return changed
+
+
+def moves(before: Tensor, after: Tensor) -> Tensor:
+    """How far the logits moved at each position, in sd, (T,)."""
+    return (after - before).abs().amax(dim=(0, 2)) / before.std()
+
+
 def which_mask(s: Subject, model: nn.Module, x: Tensor) -> str:
     """What kind of slip lets a change of the last token reach earlier positions."""
     heads = s.small().heads
     if heads and not any(head.weights.triu(1).any() for head in heads):
         return "attention weighs no later token; does a norm over time or a wrong view mix tokens?"
-    changed = x.clone()
-    changed[:, -1] = (changed[:, -1] + 1) % VOCAB
-    early = (logits(model, changed, x) - logits(model, x, x)).abs().amax(dim=(0, 2))[:-1] > 1e-6
+    gap = logits(model, other(x, -1), x) - logits(model, x, x)
+    early = gap.abs().amax(dim=(0, 2))[:-1] > 1e-6
     if early.all():
         return "is there a mask, in every head and layer?"
     # each layer passes what it saw one position on
@@ -190,14 +197,12 @@ def which_mask(s: Subject, model: nn.Module, x: Tensor) -> str:
 def trained(s: Subject) -> None:
     """The same while training, with dropout, whose draws a seed repeats."""
     model, x = s.shaken(dropout=0.2).train(), tokens()
-    changed = x.clone()
-    changed[:, T // 2] = (changed[:, T // 2] + 1) % VOCAB
     seen = []
-    for idx in (x, changed):
+    for idx in (x, other(x, T // 2)):
         torch.manual_seed(9)
         with torch.no_grad():
             seen.append(logits(model, idx, x))
-    moved = (seen[1] - seen[0]).abs().amax(dim=(0, 2)) / seen[0].std()
+    moved = moves(*seen)
     if (moved[: T // 2] > 1e-4).any():
         position = int((moved > 1e-4).nonzero()[0])
         raise Wrong(
@@ -217,10 +222,7 @@ def context(s: Subject) -> str:
     with torch.no_grad():
         before = logits(model, x, x)
         for at in range(T - 1):
-            changed = x.clone()
-            changed[:, at] = (changed[:, at] + 1) % VOCAB
-            moved = (logits(model, changed, x) - before).abs().amax(dim=(0, 2)) / before.std()
-            deaf = (moved[at:] < 1e-5).nonzero()
+            deaf = (moves(before, logits(model, other(x, at), x))[at:] < 1e-5).nonzero()
             if len(deaf):
                 raise Wrong(f"changing token {at} moved nothing at position {at + int(deaf[0])}")
     for index, head in enumerate(s.small().heads):
@@ -239,10 +241,7 @@ def context(s: Subject) -> str:
 def batch(s: Subject) -> str:
     model, x = s.shaken(), tokens()
     with torch.no_grad():
-        before = logits(model, x, x)
-        changed = x.clone()
-        changed[1] = (changed[1] + 1) % VOCAB
-        after = logits(model, changed, x)
+        before, after = logits(model, x, x), logits(model, other(x, slice(None), row=1), x)
         for row in (0, 2):
             if apart(before[row], after[row]) > 1e-3:
                 raise Wrong(
@@ -308,15 +307,15 @@ def judge(found: Trace) -> str:
         before = [p for p in found.projections if p.at < layer[0].at][-3 * H :]
         after = [p.x for p in found.projections if layer[0].at < p.at < end]
         pool = torch.cat(after, dim=-1) if after else torch.zeros(T, 1)
+        alike = shared([head.weights for head in layer])
         for at, head in enumerate(layer):
-            twins = [i for i in range(at) if same_weights(layer[i], head)]
-            if twins:
+            if alike[at] != at:
                 raise Wrong(
-                    f"layer {index}: heads {twins[0]} and {at} have the same weights everywhere: "
+                    f"layer {index}: heads {alike[at]} and {at} have the same weights everywhere: "
                     "do they share their queries, too?"
                 )
             name = head_name(index * H + at)
-            scale = whole_scale(head, before) if head.sure else None
+            scale = whole_scale(head, before) if head.q is not None else None
             if scale is not None:
                 judged += 1
                 if abs(scale * math.sqrt(D) - 1) > 0.02:
@@ -333,10 +332,6 @@ def judge(found: Trace) -> str:
     return f"{len(found.heads)} heads in {LAYERS} layers, scaled by 1/√{D}"
 
 
-def same_weights(one: Head, other: Head) -> bool:
-    return torch.allclose(one.weights, other.weights, rtol=1e-4, atol=1e-6)
-
-
 def head_name(number: int) -> str:
     return f"layer {number // H}, head {number % H}"
 
@@ -348,8 +343,6 @@ def whole_scale(head: Head, before: list[Projection]) -> float | None:
     Some files scale queries, not scores. Rotating keeps lengths, so the factor shows in a head's
     lengths beside those of D features of a projection.
     """
-    assert head.q is not None
-    assert head.k is not None
     factor = head.scale
     for met in (head.q, head.k):
         ratio = next((r for p in before if (r := length_ratio(met, p.out)) is not None), None)
@@ -389,14 +382,20 @@ def has_column(pool: Tensor, column: Tensor) -> bool:
     "Attention alone is blind to order; positions must come in somewhere.",
 )
 def order(s: Subject) -> str:
-    model, x = s.shaken(n_layer=1), tokens()
+    return swapped(s.shaken(n_layer=1), "no position is used")
+
+
+def swapped(model: nn.Module, blind: str) -> str:
+    """What swapping two earlier tokens does to the last logits. Wrong, with what may be ``blind``,
+    when that is nothing."""
+    x = tokens()
     x[:, 2], x[:, 5] = 3, 4
-    swapped = x.clone()
-    swapped[:, 2], swapped[:, 5] = 4, 3
+    turned = x.clone()
+    turned[:, 2], turned[:, 5] = 4, 3
     with torch.no_grad():
-        moved = apart(logits(model, x, x)[:, -1], logits(model, swapped, x)[:, -1])
+        moved = apart(logits(model, x, x)[:, -1], logits(model, turned, x)[:, -1])
     if moved < 1e-4:
-        raise Wrong("swapping tokens 2 and 5 changes nothing at the end: no position is used")
+        raise Wrong(f"swapping tokens 2 and 5 changes nothing at the end: {blind}")
     return f"swapping tokens 2 and 5 moves the last logits by {moved:.2g} sd"
 
 
@@ -436,18 +435,17 @@ def training(s: Subject) -> str:
 def gradients(s: Subject) -> str:
     model = s.shaken().train()
     x = torch.arange(B * T).reshape(B, T) % VOCAB
-    back(model(x, x.flip(1))[1])
+    weights = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    grads = grads_of(model(x, x.flip(1))[1], list(weights.values()))
     bad = []
-    for name, p in model.named_parameters():
-        if not p.requires_grad:
-            continue
-        if p.grad is None:
+    for (name, p), grad in zip(weights.items(), grads, strict=True):
+        if grad is None:
             bad.append(f"{name} has none (is it used?)")
-        elif not torch.isfinite(p.grad).all():
+        elif not torch.isfinite(grad).all():
             bad.append(f"{name} has one that is not finite")
-        elif not p.grad.abs().max() > 0:
+        elif not grad.abs().max() > 0:
             bad.append(f"{name} has all zeros")
-        elif dead := dead_slice(p.grad):
+        elif dead := dead_slice(grad):
             bad.append(f"{name} {tuple(p.shape)} has none in {dead}")
     if bad:
         raise Wrong("; ".join(bad[:3]) + (f"; and {len(bad) - 3} more" if len(bad) > 3 else ""))
@@ -504,24 +502,14 @@ def slopes(s: Subject) -> None:
                 )
 
 
-def back(loss: Tensor) -> None:
-    """loss.backward(). Wrong when it fails: all that it goes through is the file's."""
-    try:
-        loss.backward()
-    except RuntimeError as error:
-        raise Wrong(f"the backward pass fails: {first_sentence(error)}") from error
-
-
 def grads_of(loss: Tensor, weights: list[Tensor]) -> tuple[Tensor | None, ...]:
-    """The gradients of a loss, None where there is none. Wrong when they can't be computed."""
+    """The gradients of a loss, None where there is none. Wrong when they can't be computed: all
+    that they go through is the file's."""
     try:
         return torch.autograd.grad(loss, weights, allow_unused=True)
     except RuntimeError as error:
-        raise Wrong(f"the backward pass fails: {first_sentence(error)}") from error
-
-
-def first_sentence(error: Exception) -> str:
-    return str(error).split(". ")[0].splitlines()[0][:200]
+        first = str(error).split(". ")[0].splitlines()[0][:200]
+        raise Wrong(f"the backward pass fails: {first}") from error
 
 
 def fine(model: nn.Module, x: Tensor, y: Tensor) -> bool:
@@ -627,16 +615,15 @@ def device_and_dtype(s: Subject) -> str:
     from labs import devices
 
     device = devices.choose("auto")
-    name = devices.choose_dtype("auto", device)
     # a CPU without bf16 still runs it, slowly
-    dtype = torch.float16 if name == "fp16" else torch.bfloat16
-    short = "fp16" if name == "fp16" else "bf16"
+    short = "fp16" if devices.choose_dtype("auto", device) == "fp16" else "bf16"
+    dtype = torch.float16 if short == "fp16" else torch.bfloat16
     model = s.shaken().to(device).train()
     x = tokens().to(device)
     exact = model(x, x)[1].item()
     with torch.autocast(device, dtype):
         loss = model(x, x)[1]
-    back(loss.float())
+    grads_of(loss.float(), [p for p in model.parameters() if p.requires_grad])
     if not math.isclose(loss.item(), exact, rel_tol=0.05, abs_tol=0.05):
         raise Wrong(
             f"the loss is {exact:.4f} in fp32 and {loss.item():.4f} in {short}, on {device}"

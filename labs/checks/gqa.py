@@ -7,6 +7,8 @@ whether keys and values are repeated, expanded or never copied at all.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 
 from labs.checks.check import NotJudged, Warned, Wrong, change, check
@@ -39,6 +41,14 @@ def keys_of(layer: list[Head]) -> list[int] | None:
 
 def values_of(layer: list[Head]) -> list[int]:
     return shared([head.v for head in layer])
+
+
+def kinds(trace: Trace) -> Iterator[tuple[int, str, int]]:
+    """How many different key and value heads each layer has, where they were seen."""
+    for layer, heads in enumerate(layers(trace)):
+        for name, ids in (("key", keys_of(heads)), ("value", values_of(heads))):
+            if ids is not None:
+                yield layer, name, len(set(ids))
 
 
 def trace_with(s: Subject, n_kv: int) -> Trace:
@@ -113,15 +123,10 @@ def fewer(s: Subject) -> str:
     wide = {"n_embd": 768, "n_head": 12, "n_layer": 1, "block_size": 16, "vocab_size": 16}
     if s.kv_field is None:
         mine, theirs = s.n_params(**wide), baseline().n_params(**wide)
+        seen = f"{number(mine)} at C = 768 with one layer; the baseline has {number(theirs)}"
         if mine >= theirs:
-            raise Wrong(
-                f"{number(mine)} at C = 768 with one layer; the baseline has {number(theirs)}: "
-                "nothing was saved"
-            )
-        return (
-            f"{number(mine)} at C = 768 with one layer; the baseline has {number(theirs)} "
-            f"({change((mine - theirs) / theirs)})"
-        )
+            raise Wrong(f"{seen}: nothing was saved")
+        return f"{seen} ({change((mine - theirs) / theirs)})"
     every, four = (12, 4) if values_count_kv(s) else (1, 3)  # 12 and 4 key and value heads
     full, grouped = (s.n_params(**wide, **{s.kv_field: value}) for value in (every, four))
     saved, wanted = full - grouped, 2 * 768 * (768 - 4 * 64)
@@ -158,7 +163,6 @@ def _shares(s: Subject, field: str, value: int) -> bool:
 def values_count_kv(s: Subject) -> bool:
     """Whether the config's field counts key and value heads (the usual), not query heads per
     group."""
-    assert s.kv_field is not None
     one = s.n_params(**{s.kv_field: 1})
     return one <= s.n_params(**{s.kv_field: H})
 
@@ -172,10 +176,9 @@ def values_count_kv(s: Subject) -> bool:
 )
 def ordinary(s: Subject) -> str:
     trace = trace_with(s, H)
-    for layer, heads in enumerate(layers(trace)):
-        for name, ids in (("key", keys_of(heads)), ("value", values_of(heads))):
-            if ids is not None and len(set(ids)) != H:
-                raise Wrong(f"layer {layer}: with {H} groups, {name} heads are still shared")
+    for layer, name, many in kinds(trace):
+        if many != H:
+            raise Wrong(f"layer {layer}: with {H} groups, {name} heads are still shared")
     return judge(trace)
 
 
@@ -187,10 +190,9 @@ def ordinary(s: Subject) -> str:
 )
 def mqa(s: Subject) -> str:
     trace = trace_with(s, 1)
-    for layer, heads in enumerate(layers(trace)):
-        for name, ids in (("key", keys_of(heads)), ("value", values_of(heads))):
-            if ids is not None and len(set(ids)) != 1:
-                raise Wrong(f"layer {layer}: {len(set(ids))} different {name} heads, not 1")
+    for layer, name, many in kinds(trace):
+        if many != 1:
+            raise Wrong(f"layer {layer}: {many} different {name} heads, not 1")
     judge(trace)
     return f"{H} query heads, one key and value head"
 

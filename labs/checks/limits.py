@@ -50,8 +50,6 @@ class Steps:
             raise Unusable(f"{self._at(leaving)}: it calls exit, while {name}") from leaving
         except MemoryError as full:
             raise Unusable(f"{self._at(full)}: out of memory, while {name}") from full
-        except KeyboardInterrupt:
-            raise
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
 

@@ -23,9 +23,10 @@ from labs.checks.probe import (
     tokens,
     twin,
 )
-from labs.checks.stream import CLOSE, centered, normalized, per_feature
+from labs.checks.stream import centered, is_norm, normalized
 
 NO_GAIN = "no learned gain"
+UNMOVED = 1e-3  # outputs that move by less take the mean out
 
 
 def norms(s: Subject) -> dict[str, nn.Module]:
@@ -77,9 +78,9 @@ def scales_away(module: nn.Module) -> bool:
     return bool(one.abs().max() > 0 and torch.allclose(one, other, rtol=1e-2, atol=1e-3))
 
 
-def sample(seed: int = 6) -> Tensor:
+def sample() -> Tensor:
     """Tokens whose features have a mean: (B, T, C)."""
-    return torch.randn(B, T, C, generator=torch.Generator().manual_seed(seed)) * 2 + 1.5
+    return torch.randn(B, T, C, generator=torch.Generator().manual_seed(6)) * 2 + 1.5
 
 
 def ask(module: nn.Module, x: Tensor) -> Tensor:
@@ -108,18 +109,16 @@ def rms(x: Tensor) -> Tensor:
     "Invariance to scale is what the norm is for; it survives without the mean.",
 )
 def scale(s: Subject) -> str:
-    worst = 0.0
+    gaps = []
     for name, module in each(s).items():
-        x = sample()
-        gap = (ask(module, 8 * x) - ask(module, x)).abs().max().item()
-        if gap > 1e-2:
-            one = ask(module, x).abs().max().item()
+        one, other = ask(module, sample()), ask(module, 8 * sample())
+        gaps.append((other - one).abs().max().item())
+        if gaps[-1] > 1e-2:
             raise Wrong(
-                f"{name}: outputs up to {one:.3g} move by {gap:.3g} when its input is 8 times as "
-                "large"
+                f"{name}: outputs up to {one.abs().max().item():.3g} move by {gaps[-1]:.3g} when "
+                "its input is 8 times as large"
             )
-        worst = max(worst, gap)
-    return f"{len(norms(s))} norms, the largest change {worst:.1g}"
+    return f"{len(gaps)} norms, the largest change {max(gaps):.1g}"
 
 
 @check(
@@ -128,16 +127,20 @@ def scale(s: Subject) -> str:
     "LayerNorm takes the mean out, so a shift leaves no trace; RMSNorm gives exactly that up.",
 )
 def shift(s: Subject) -> str:
-    least = float("inf")
+    gaps = []
     for name, module in each(s).items():
-        x = sample()
-        gap = (ask(module, x + 3) - ask(module, x)).abs().max().item()
-        if gap < 1e-3:
+        gaps.append(shifted(module))
+        if gaps[-1] < UNMOVED:
             raise Wrong(
                 f"{name}: a shift of all features by 3 leaves no trace: the mean is still taken out"
             )
-        least = min(least, gap)
-    return f"a shift by 3 moves the outputs by {least:.2g} or more"
+    return f"a shift by 3 moves the outputs by {min(gaps):.2g} or more"
+
+
+def shifted(module: nn.Module) -> float:
+    """By how much a norm's outputs move when 3 is added to all features."""
+    x = sample()
+    return (ask(module, x + 3) - ask(module, x)).abs().max().item()
 
 
 @check(
@@ -202,7 +205,7 @@ def formula(s: Subject) -> str:
                 p.copy_(given[key].to(p.dtype))
         x = sample().double()
         out, base = ask(own, x), x / rms(x)
-        options = {NO_GAIN: base} if not parameters else {}
+        options = {} if parameters else {NO_GAIN: base}
         for key, g in given.items():
             options["x / RMS · g"] = base * g
             options["the gain is 1 + g, with g from 0"] = base * (1 + g)
@@ -281,7 +284,7 @@ def of_functions(s: Subject) -> str:
         base, x = (centered(one) for one in (normalized(reading.state, "RMS"), reading.x))
         gain = (x * base).sum(0) / base.pow(2).sum(0)
         if (
-            per_feature(reading.x, normalized(reading.state, "RMS")) < CLOSE
+            is_norm(reading.x, reading.state, "RMS")
             and not ((gain - known).abs() < 5e-3 * (1 + known.abs())).all(-1).any()
         ):
             raise Wrong(
@@ -321,11 +324,11 @@ def eps_of(module: nn.Module) -> str:
 )
 def everywhere(s: Subject) -> str:
     readings = s.stream().readings
-    left = [name for name, module in norms(s).items() if takes_mean_out(module)]
+    left = [name for name, module in norms(s).items() if shifted(module) < UNMOVED]
     named = f" ({', '.join(left[:3])})" if left else ""
     centered = []
     for reading in readings:
-        if per_feature(reading.x, normalized(reading.state, "RMS")) < CLOSE:
+        if is_norm(reading.x, reading.state, "RMS"):
             continue
         if reading.norm == "LayerNorm":
             centered.append(reading.name)
@@ -365,17 +368,12 @@ def quiet(s: Subject) -> None:
         )
 
 
-def takes_mean_out(module: nn.Module) -> bool:
-    x = sample()
-    return bool((ask(module, x + 3) - ask(module, x)).abs().max() < 1e-3)
-
-
 def looks(s: Subject) -> bool:
     """Whether a file's norms keep the mean (all of them, or some)."""
     return any(
         reading.norm
-        and per_feature(reading.x, normalized(reading.state, "RMS")) < CLOSE
-        and per_feature(reading.x, normalized(reading.state, "LayerNorm")) > CLOSE
+        and is_norm(reading.x, reading.state, "RMS")
+        and not is_norm(reading.x, reading.state, "LayerNorm")
         for reading in s.stream().readings
     )
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from labs.checks.check import NotJudged, Warned, Wrong, check
-from labs.checks.generic import head_name
+from labs.checks.generic import head_name, swapped
 from labs.checks.probe import VOCAB, C, D, H, Subject, apart, constant, logits, tokens
 from labs.checks.trace import Trace
 
@@ -24,6 +24,7 @@ from labs.checks.trace import Trace
 IDLE = 0.01
 LONG = 512  # long enough that a wrong frequency can't hide behind the right ones
 ONE_ANGLE = "one angle for all pairs"
+NO_EXPONENT = f"{ONE_ANGLE}: every pair rotates by 1 per position; does the exponent depend on i?"
 
 
 def long_trace(s: Subject) -> Trace:
@@ -95,12 +96,8 @@ def varies(scores: Tensor) -> bool:
 def describe_departure(scores: Tensor, gap: float) -> str:
     """What the scores of a constant sequence depend on, when it is not the distance."""
     T = scores.shape[-1]
-    S = (
-        scores.flatten(0, -3).double()[:, : T // 2, : T // 2]
-        if T > 64
-        else scores.flatten(0, -3).double()
-    )
-    n = S.shape[-1]
+    n = T // 2 if T > 64 else T
+    S = scores.flatten(0, -3).double()[:, :n, :n]
     causal = torch.ones(n, n, dtype=torch.bool).tril()
     spread = S[:, causal].std().item() or 1.0
     at = torch.arange(n)
@@ -290,18 +287,8 @@ def profile_from_output(s: Subject) -> Tensor:
     "Without the table, the rotation is all that tells one place from another.",
 )
 def order(s: Subject) -> str:
-    model, x = without_table(s, n_layer=1), tokens()
-    swapped = x.clone()
-    x[:, 2], x[:, 5] = 3, 4
-    swapped[:, 2], swapped[:, 5] = 4, 3
-    with torch.no_grad():
-        moved = apart(logits(model, x, x)[:, -1], logits(model, swapped, x)[:, -1])
-    if moved < 1e-4:
-        raise Wrong(
-            "swapping tokens 2 and 5 changes nothing at the end: nothing rotates, or it rotates "
-            "along another axis"
-        )
-    return f"swapping tokens 2 and 5 moves the last logits by {moved:.2g} sd"
+    blind = "nothing rotates, or it rotates along another axis"
+    return swapped(without_table(s, n_layer=1), blind)
 
 
 @check(
@@ -341,9 +328,7 @@ def angles(s: Subject) -> str:
         raise Wrong(bad[0])
     idle = [i for i, left in enumerate(needed) if left < IDLE]
     if len(idle) == D // 2 - 1:
-        raise Wrong(
-            f"{ONE_ANGLE}: every pair rotates by 1 per position; does the exponent depend on i?"
-        )
+        raise Wrong(NO_EXPONENT)
     if idle and not notes:
         raise Wrong(
             f"no head's scores have the angle of pair {idle[0]}: are all D features rotated?"
@@ -383,7 +368,7 @@ def profiles(s: Subject) -> list[tuple[Tensor, View]]:
     found = layers(trace)
     if not found:
         return [(profile_from_output(s), View(first=1, floating=True))]
-    view = View() if all(head.sure for head in trace.heads) else View(floating=True)
+    view = View() if all(head.q is not None for head in trace.heads) else View(floating=True)
     result = []
     for scores in found:
         profile, gap = along_diagonals(scores)
@@ -403,10 +388,7 @@ def name_frequencies(profile: Tensor, head: int, view: View) -> str:
     before_split = [10000.0 ** (-2 * (head * per_head + i) / C) for i in range(per_head)]
     exponent = [10000.0 ** (-2 * i / C) for i in range(per_head)]
     known = [
-        (
-            [1.0],
-            f"{ONE_ANGLE}: every pair rotates by 1 per position; does the exponent depend on i?",
-        ),
+        ([1.0], NO_EXPONENT),
         (exponent, "the exponent divides by n_embd, not by the size of a head: 10000^(−2i/n_embd)"),
         (
             [10000.0 ** (-i / D) for i in range(per_head)],
@@ -469,21 +451,9 @@ def name_frequencies(profile: Tensor, head: int, view: View) -> str:
 )
 def length(s: Subject) -> str:
     seen = []
-    make, apply = (
-        getattr(s.module, name, None) for name in ("precompute_freqs_cis", "apply_rotary_emb")
-    )
-    if callable(make) and callable(apply):
-        q, k = (
-            torch.randn(2, 8, 4, 64, generator=torch.Generator().manual_seed(n)) for n in (0, 1)
-        )
-        try:
-            table = make(64, 8)
-            out = apply(q, k, *table) if isinstance(table, tuple | list) else apply(q, k, table)
-            fits = isinstance(out, tuple | list) and len(out) == 2 and out[0].shape == q.shape
-        # helpers of these names may take other arguments; behavior below decides
-        except Exception:
-            fits = False
-        if fits:
+    q, k = (torch.randn(2, 8, 4, 64, generator=torch.Generator().manual_seed(n)) for n in (0, 1))
+    if (out := helped(s, q, k)) is not None:
+        if out:
             for name, before, after in (("query", q, out[0]), ("key", k, out[1])):
                 gap = (after.norm(dim=-1) - before.norm(dim=-1)).abs()
                 if gap.max() > 1e-4:
@@ -615,9 +585,10 @@ def precision(s: Subject) -> str:
             f"{far:.2g} sd from position {LONG - 128} on: are the angles computed under autocast?"
         )
     seen = f"scores in bf16 are within {max(near, far):.2g} sd of fp32, near and far"
-    dtype = helper_dtype(s)
-    if dtype is not None and dtype != torch.bfloat16:
-        name = str(dtype).removeprefix("torch.")
+    q = torch.zeros(2, 8, 4, 64, dtype=torch.bfloat16)
+    out = helped(s, q, q)
+    if out and out[0].dtype != torch.bfloat16:
+        name = str(out[0].dtype).removeprefix("torch.")
         return Warned(
             f"{seen}; apply_rotary_emb casts bfloat16 into {name}, which costs memory: a cast "
             "back would keep it"
@@ -627,27 +598,27 @@ def precision(s: Subject) -> str:
     return seen
 
 
-def helper_dtype(s: Subject) -> torch.dtype | None:
-    """The dtype that apply_rotary_emb gives back for bfloat16, if the file has the two helpers."""
-    apply, make = (
-        getattr(s.module, name, None) for name in ("apply_rotary_emb", "precompute_freqs_cis")
+def helped(s: Subject, q: Tensor, k: Tensor) -> list[Tensor] | None:
+    """What a file's helpers make of queries and keys (B, 8, H, 64): nothing where they take other
+    arguments than the suggested ones, None where there are no such helpers."""
+    make, apply = (
+        getattr(s.module, name, None) for name in ("precompute_freqs_cis", "apply_rotary_emb")
     )
-    if not callable(apply) or not callable(make):
+    if not callable(make) or not callable(apply):
         return None
-    q = torch.randn(2, 8, 4, 64, generator=torch.Generator().manual_seed(0)).bfloat16()
     try:
         table = make(64, 8)
-        out = apply(q, q, *table) if isinstance(table, tuple | list) else apply(q, q, table)
-        return out[0].dtype if isinstance(out, tuple | list) and out[0].shape == q.shape else None
-    except Exception:  # other arguments than the suggested ones
-        return None
+        out = apply(q, k, *table) if isinstance(table, tuple | list) else apply(q, k, table)
+        fits = isinstance(out, tuple | list) and len(out) == 2 and out[0].shape == q.shape
+    except Exception:
+        return []
+    return list(out) if fits else []
 
 
 def looks(s: Subject) -> bool:
     """Whether a file looks like RoPE: no position table, nothing about positions in the stream, and
     scores of a constant sequence that vary."""
-    few, many = s.n_params(block_size=8), s.n_params(block_size=24)
-    if few != many:
+    if tables(s):
         return False
     first = long_trace(s).projections[0].x
     if apart(first, first[:1].expand_as(first)) > 1e-3:

@@ -53,6 +53,11 @@ def per_feature(x: Tensor, base: Tensor) -> float:
     return rest / max(x.pow(2).mean().sqrt().item(), 1e-12)
 
 
+def is_norm(x: Tensor, state: Tensor, kind: str) -> bool:
+    """Whether x (T, C) is that norm of the stream, with a gain and an offset per feature."""
+    return per_feature(x, normalized(state, kind)) < CLOSE
+
+
 def centered(x: Tensor) -> Tensor:
     """x (T, C) in float64 without its mean over tokens: constants per feature don't count."""
     x = x.double()
@@ -65,12 +70,11 @@ def whole(number: float, wanted: int) -> bool:
 
 @dataclass
 class Fit:
-    """A tensor as a sum: how often the start, each piece of the projections before it, and further
-    tensors are in it."""
+    """A tensor as a sum: how often the start and each piece of the projections before it are in
+    it, and what is left over."""
 
     start: float
     pieces: dict[tuple[int, int], float]  # (operation, part) -> coefficient
-    further: list[float]
     left: float
 
     @property
@@ -125,14 +129,8 @@ class Stream:
         wanted = centered(state).flatten()
         found = torch.linalg.lstsq(matrix / sizes, wanted[:, None], driver="gelsd").solution[:, 0]
         left = (wanted - (matrix / sizes) @ found).norm() / wanted.norm().clamp(min=1e-12)
-        numbers = (found / sizes).tolist()
-        count = len(pieces)
-        return Fit(
-            numbers[0],
-            dict(zip(pieces, numbers[1 : count + 1], strict=True)),
-            numbers[count + 1 :],
-            left.item(),
-        )
+        start_, *numbers = (found / sizes).tolist()
+        return Fit(start_, dict(zip(pieces, numbers, strict=False)), left.item())
 
     def candidates(self, p: Projection) -> list[tuple[Tensor, str]]:
         """The tensors of which a projection's input can be a norm, the earliest first; last the
@@ -142,7 +140,7 @@ class Stream:
             if at >= p.at:
                 break
             for kind in ("LayerNorm", "RMS"):
-                if per_feature(p.x, normalized(row, kind)) < CLOSE:
+                if is_norm(p.x, row, kind):
                     found.append((row, kind))
         return [*found, (p.x, "")]
 
@@ -238,16 +236,13 @@ class Stream:
     def name(self, number: int, p: Projection) -> str:
         """What to call a sublayer, by its number and by whether it attends."""
         later = [h.at for h in self.trace.heads if h.at > p.at]
-        following = [q.at for q in self.body if q.at > p.at and q.x.shape[-1] == self.C]
-        ahead = [at for at in following if not torch.equal(self.by_at(at).x, p.x)]
+        following = [q for q in self.body if q.at > p.at and q.x.shape[-1] == self.C]
+        ahead = [q.at for q in following if not torch.equal(q.x, p.x)]
         if self.trace.heads:
             attends = bool(later) and (not ahead or later[0] < ahead[0])
         else:
             attends = number % 2 == 0
         return f"the {'attention' if attends else 'feed-forward layer'} of layer {number // 2}"
-
-    def by_at(self, at: int) -> Projection:
-        return next(p for p in self.body if p.at == at)
 
     def explain(self) -> str:
         """Why the stream is no plain sum: the first place where it is none, in words."""

@@ -7,6 +7,7 @@ import re
 import time
 import traceback
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -61,16 +62,13 @@ def run_one(one: Check, subject: Any, limit: Limit = contextlib.nullcontext) -> 
         else:
             seen = f"{type(error).__name__}: {first_line(error)} at {at}"
     seconds = round(time.perf_counter() - began, 3)
+    result = Result(one.name, passed, one.expected, str(seen), one.why, seconds, judged=judged)
     if passed or not judged:
-        warning = isinstance(seen, Warned)
-        return Result(
-            one.name, passed, one.expected, str(seen), one.why, seconds, warning, judged=judged
-        )
-    reason = overrules(subject.text).get(one.name, "")
-    if reason:
-        return Result(one.name, True, one.expected, seen, one.why, seconds, True, overruled=reason)
+        return replace(result, warning=isinstance(seen, Warned))
+    if reason := overrules(subject.text).get(one.name, ""):
+        return replace(result, passed=True, warning=True, overruled=reason)
     doubt = "; ".join(words for words in (one.doubt, how_to_overrule(one.name)) if words)
-    return Result(one.name, False, one.expected, seen, one.why, seconds, doubt=doubt)
+    return replace(result, doubt=doubt)
 
 
 def run_all(

@@ -150,27 +150,17 @@ def close(a: Tensor, b: Tensor) -> bool:
 )
 def gate(s: Subject) -> str:
     for number, ff in enumerate(layers(s)):
-        if ff.combination == "alone":
+        if ff.combination != "product":
             of = "" if ff.activation == "nothing" else f"{ff.activation} of "
-            raise Wrong(
-                f"feed-forward layer {number}: only {of}one projection is projected back; no gate "
-                "was found"
-            )
-        if ff.combination in ("sum", "difference", "act(sum)"):
-            raise Wrong(f"feed-forward layer {number}: gate and value are added, not multiplied")
-        if ff.combination == "act(product)":
-            raise Wrong(
-                f"feed-forward layer {number}: the activation is of the product, not of the gate"
-            )
-        if ff.combination == "both":
-            raise Wrong(
-                f"feed-forward layer {number}: gate and value both go through {ff.activation}"
-            )
-        if ff.combination == "":
-            raise Wrong(
-                f"feed-forward layer {number}: its {ff.hidden} hidden units are no product of two "
-                "projections"
-            )
+            added = "gate and value are added, not multiplied"
+            slips = {
+                "alone": f"only {of}one projection is projected back; no gate was found",
+                **dict.fromkeys(("sum", "difference", "act(sum)"), added),
+                "act(product)": "the activation is of the product, not of the gate",
+                "both": f"gate and value both go through {ff.activation}",
+                "": f"its {ff.hidden} hidden units are no product of two projections",
+            }
+            raise Wrong(f"feed-forward layer {number}: {slips[ff.combination]}")
     if len(layers(s)) != LAYERS:
         raise Wrong(f"{len(layers(s))} feed-forward layers were found in {LAYERS} layers")
     return layers(s)[0].layout

@@ -22,8 +22,6 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from labs.torch_private import OperationMode, leaves, name_of, run
 
-PRODUCTS = ("mm", "addmm", "bmm", "baddbmm", "convolution", "_convolution", "mul")
-
 
 @dataclass
 class Projection:
@@ -61,7 +59,6 @@ class Head:
     scores: Tensor | None = (
         None  # (T, T), scaled; where q and k could not be told, up to a row's constant
     )
-    sure: bool = False  # whether scores are exact, not up to a constant per row
 
 
 @dataclass
@@ -203,12 +200,11 @@ class Watch(OperationMode):  # type: ignore[misc]
         shape = list(out.shape)
         if shape[-3:-1] != [self.length] * 2 or a.dim() != out.dim() or b.dim() != out.dim():
             return
-        if a.shape[-2] == 1 and b.shape[-3] == 1:
-            q, k = a.squeeze(-2), b.squeeze(-3)
-        elif b.shape[-2] == 1 and a.shape[-3] == 1:
-            q, k = b.squeeze(-2), a.squeeze(-3)
-        else:
+        if b.shape[-2] == 1 and a.shape[-3] == 1:
+            a, b = b, a
+        if a.shape[-2] != 1 or b.shape[-3] != 1:
             return
+        q, k = a.squeeze(-2), b.squeeze(-3)
         lead = torch.broadcast_shapes(q.shape[:-2], k.shape[:-2])
         q, k = q.expand(*lead, *q.shape[-2:]), k.expand(*lead, *k.shape[-2:])
         self.pairs.append(Pair(self.at, q.flatten(0, -3).clone(), k.flatten(0, -3).mT.clone()))
@@ -275,7 +271,7 @@ class Watch(OperationMode):  # type: ignore[misc]
                         scores = q.double() @ k.double().T
                         scale = slope(logs, scores)
                         if scale is not None:
-                            head.q, head.k, head.scale, head.sure = q, k, scale, True
+                            head.q, head.k, head.scale = q, k, scale
                             head.scores = scores * scale
                             return True
         return False

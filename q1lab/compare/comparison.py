@@ -8,7 +8,6 @@ it is put together from a plan and its runs. It is a dict only at the border: in
 
 from __future__ import annotations
 
-import math
 import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -136,12 +135,11 @@ class Comparison(Analysis):
 
     @property
     def lost(self) -> int:
-        """How many runs diverged."""
         return sum(len(seeds) for seeds in self.diverged.values())
 
     def to_dict(self) -> dict[str, Any]:
         """Every fact in JSON's own types; what is not finite is null."""
-        needed, boot = self.seeds_needed, self.bootstrap
+        plan, floor = self.plan, self.floor
         record: dict[str, Any] = {
             "v": VERSION,
             "study": self.study,
@@ -158,53 +156,57 @@ class Comparison(Analysis):
             "difference": {
                 "mean": self.mean,
                 "headline": self.headline,
-                "welch": _ends(self.welch),
-                "paired": _ends(self.paired),
-                "bootstrap": None if boot is None else dict(vars(boot)),
+                "welch": self.welch,
+                "paired": self.paired,
+                "bootstrap": self.bootstrap,
                 "permutation_p": self.permutation_p,
-                "pairs": {str(seed): value for seed, value in self.pairs.items()},
+                "pairs": self.pairs,
             },
             "detectable": self.detectable,
-            "seeds_needed": None if needed is None else dict(vars(needed)),
+            "seeds_needed": self.seeds_needed,
             "diverged": self.diverged,
             "notes": [{"kind": note.kind, **note.facts} for note in self.notes],
-            "arms": {name: _arm_dict(arm) for name, arm in self.arms.items()},
-            "floor": None
-            if self.floor is None
-            else {**vars(self.floor), "study": self.floor_study},
-            "seeds": list(self.seeds),
+            "arms": {name: vars(arm) for name, arm in self.arms.items()},
+            "floor": None if floor is None else {**vars(floor), "study": self.floor_study},
+            "seeds": self.seeds,
             "data": {"name": self.data, "sha256": self.data_sha256},
-            "config": dict(self.config),
+            "config": self.config,
             "preset": self.preset,
             "dtype": self.dtype,
             "device": self.device,
-            "versions": dict(self.versions),
+            "versions": self.versions,
             "repo": self.repo,
             "prediction": self.prediction,
-            "reused": list(self.reused),
+            "reused": self.reused,
             "complete": self.complete,
-            "plan": None if self.plan is None else {"first": self.plan[0], "most": self.plan[1]},
-            "series": records.dump(self.series),
+            "plan": None if plan is None else {"first": plan[0], "most": plan[1]},
+            "series": self.series,
             "shared_at_start": self.shared_at_start,
-            "tuned": records.dump(self.tuned),
+            "tuned": self.tuned,
             "looks": self.looks,
             "asked": {
                 "studies": self.asked[0],
                 "looks": self.asked[1],
                 "total": self.asked_total,
             },
-            "left_out": [{"study": one, "seeds": list(seeds)} for one, seeds in self.left_out],
-            "family": None if self.family is None else dict(vars(self.family)),
-            "timed": None
-            if self.timed is None
-            else {key: dict(vars(ends)) for key, ends in self.timed.items()},
-            "overstated": self.overstated and list(self.overstated),
+            "left_out": [{"study": one, "seeds": seeds} for one, seeds in self.left_out],
+            "family": self.family,
+            "timed": self.timed,
+            "overstated": self.overstated,
             "imported": self.imported,
-            "still_falling": self.still_falling and list(self.still_falling),
+            "still_falling": self.still_falling,
             "passes": self.passes,
-            **({} if self.loop is None else {"loop": records.dump(self.loop)}),
+            **({} if self.loop is None else {"loop": self.loop}),
         }
-        return {key: _jsonable(value) for key, value in record.items()}
+        found: dict[str, Any] = records.dump(record)
+        return found
+
+
+OF_STUDY = (
+    *("created", "variant", "baseline", "seeds", "config", "preset", "dtype", "device"),
+    *("versions", "repo", "prediction", "series", "shared_at_start", "tuned", "passes", "loop"),
+)
+"""What a comparison says of its study as the plan has it."""
 
 
 def from_dict(record: Mapping[str, Any]) -> Comparison | None:
@@ -303,29 +305,16 @@ def build(
     facts = {**vars(analysis), "notes": tuple(found_notes)}
     return Comparison(
         **facts,
+        **{name: getattr(study, name) for name in OF_STUDY},
         study=study.id,
-        created=study.created,
-        variant=study.variant,
-        baseline=study.baseline,
         arms={arm: _arm(study, rows, arm) for arm in ARMS},
-        seeds=study.seeds,
         floor=floor[1] if floor else None if study.is_floor else _floor(values["baseline"]),
         floor_study=floor[0] if floor else None,
         complete=complete,
         data=study.data.name,
         data_sha256=study.data.sha256,
-        config=study.config,
-        preset=study.preset,
-        dtype=study.dtype,
-        device=study.device,
-        versions=study.versions,
-        repo=study.repo,
-        prediction=study.prediction,
         reused=tuple(_name(row) for row in rows if row["reused_from"]),
         plan=None if planned is None else (planned.first, planned.most),
-        series=study.series,
-        shared_at_start=study.shared_at_start,
-        tuned=study.tuned,
         looks=max(1, len(mine)),
         asked=(max(1, question.studies), max(1, question.looks)),
         asked_total=question.total if question.askings else question.alpha,
@@ -334,8 +323,6 @@ def build(
         timed=_timed(rows),
         overstated=None if seen is None else seen.overstated,
         imported=bool(study.imported),
-        passes=study.passes,
-        loop=loop,
         still_falling=still_falling,
     )
 
@@ -561,27 +548,9 @@ def _name(row: Row) -> str:
     return run_name(row["arm"], row["seed"])
 
 
-def _arm_dict(arm: ArmResult) -> dict[str, Any]:
-    values = {str(seed): value for seed, value in arm.values.items()}
-    return {**vars(arm), "values": values}
-
-
 def _arm_from(record: Mapping[str, Any]) -> ArmResult:
     values = {int(seed): value for seed, value in record["values"].items()}
     ends = record.get("tokens_per_s_ends")
     return ArmResult(
         **{**record, "values": values, "tokens_per_s_ends": tuple(ends) if ends else None}
     )
-
-
-def _ends(interval: Interval | None) -> dict[str, float] | None:
-    return None if interval is None else {"low": interval.low, "high": interval.high}
-
-
-def _jsonable(value: Any) -> Any:
-    """NaN and infinity are no JSON: they become null."""
-    if isinstance(value, dict):
-        return {key: _jsonable(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_jsonable(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -13,7 +13,7 @@ import json
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -173,7 +173,6 @@ def ended_seeds(store: Store, draft: Study) -> set[int]:
 
 
 def used_seeds(store: Store) -> set[int]:
-    """Seeds that any study on record has."""
     return {seed for entry in _home(store).entries for seed in entry.study.seeds}
 
 
@@ -224,7 +223,6 @@ class _Entry:
     """Whether how its runs began is not on record: an edit since then may have changed nothing."""
 
     def drawn(self, arm: str, seed: int) -> int:
-        """The seed that a run was drawn with."""
         return self.study.drawn_with(Run(arm, "", seed))
 
     def drawn_seen(self, arm: str, until: str = "~") -> set[int]:
@@ -273,16 +271,14 @@ class _Home:
         self._questions = dict(zip(self.entries, found, strict=True))
         self._trainings = self._told_apart()
         self._same: dict[tuple[object, ...], str | None] = {}
-        self._picks: dict[_Entry, _Picks] = {}
+        self.picks = cache(self._how_picked)
         self._askings: dict[object, dict[_Entry, Asking]] = {}
 
     def entry(self, study: Study) -> _Entry:
-        """A study's entry."""
         name = questions.name_of(study)
         return next(one for one in self.entries if questions.name_of(one.study) == name)
 
     def question(self, entry: _Entry) -> Question:
-        """What a study asks."""
         return self._questions[entry]
 
     def with_(self, study: Study) -> _Home:
@@ -409,30 +405,21 @@ class _Home:
 
     # ── seeds that were picked
 
-    def picks(self, entry: _Entry) -> _Picks:
-        """How a study came by its seeds."""
-        if entry.study.is_floor:
-            return _Picks()
-        if entry not in self._picks:
-            self._picks[entry] = self._how_picked(entry)
-        return self._picks[entry]
-
     def _related(self, entry: _Entry) -> list[tuple[_Entry, dict[str, str]]]:
         """The other studies of which an arm trains what one of this study's does, perhaps in
         another dress: their arm → this study's."""
         found = []
         for other in self.entries:
-            if other is not entry and self._one_text(entry, other):
+            if other is not entry and self.question(entry).text == self.question(other).text:
                 arms = {theirs: self._same_run(other, theirs, entry) for theirs in ARMS}
                 known = {theirs: mine for theirs, mine in arms.items() if mine is not None}
                 if known:
                     found.append((other, known))
         return found
 
-    def _one_text(self, one: _Entry, other: _Entry) -> bool:
-        return self.question(one).text == self.question(other).text
-
     def _how_picked(self, entry: _Entry) -> _Picks:
+        if entry.study.is_floor:
+            return _Picks()
         others = self._related(entry)
         result = _Picks()
         before: set[int] = set()
@@ -478,7 +465,6 @@ class _Home:
         }
 
     def left_out(self, entry: _Entry, picks: _Picks) -> tuple[tuple[str, tuple[int, ...]], ...]:
-        """See ``Asked.left_out``."""
         named = set(entry.study.seeds)
         left = []
         for other, arms in self._related(entry):
@@ -499,7 +485,6 @@ class _Home:
     # ── arms that go astray
 
     def strays(self, entry: _Entry) -> tuple[tuple[str, int, int, int], ...]:
-        """See ``Asked.strays``."""
         ends: dict[str, dict[int, End]] = {arm: {} for arm in ARMS}
         for other, arms in [*self._related(entry), (entry, {arm: arm for arm in ARMS})]:
             for (theirs, seed), end in other.ends.items():

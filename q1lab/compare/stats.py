@@ -248,7 +248,8 @@ def analyze(
     pairs = {seed: mod[seed] - base[seed] for seed in sorted(base.keys() & mod.keys())}
     a, b, d = list(base.values()), list(mod.values()), list(pairs.values())
     n = len(d) if headline == "paired" else min(len(a), len(b))
-    notes = _notes_on_seeds(baseline, modified)
+    alone = sorted(set(baseline) ^ set(modified))
+    notes = [Note(Kind.UNPAIRED, {"seeds": alone})] if alone else []
 
     # Leaving a diverged run out would be choosing the data, so with one there is no mean, no
     # interval, no verdict.
@@ -414,20 +415,6 @@ def resample_indices(n: int) -> NDArray[np.intp]:
     return np.array(list(itertools.product(range(n), repeat=n)), dtype=np.intp)
 
 
-def percentile_ends(resampled: Floats, level: float = 0.95) -> Floats:
-    """The percentile interval's ends along the last axis: shape (2, …).
-
-    ``inverted_cdf`` takes resampled values themselves; numpy's default would interpolate inwards
-    between them.
-    """
-    import numpy as np
-
-    tails = [(1 - level) / 2, (1 + level) / 2]
-    return np.asarray(
-        np.quantile(resampled, tails, axis=-1, method="inverted_cdf"), dtype=np.float64
-    )
-
-
 # ── one piece each
 
 
@@ -509,13 +496,9 @@ def _bootstrap(
     else:
         from scipy import stats
 
-        def statistic(*samples: Floats, axis: int) -> Any:
-            last = samples[-1].mean(axis=axis)
-            return last if len(samples) == 1 else last - samples[0].mean(axis=axis)
-
         result = stats.bootstrap(
             groups,
-            statistic,
+            _difference,
             n_resamples=RESAMPLES,
             vectorized=True,
             method="percentile",
@@ -524,9 +507,17 @@ def _bootstrap(
         resampled = result.bootstrap_distribution
         ways = RESAMPLES
         method = f"percentile, {drawn}, random resamples (fixed seed)"
-    low, high = percentile_ends(resampled)
+    # a resampled value itself: numpy's default would interpolate inwards between two of them
+    tails = [(1 - 0.95) / 2, (1 + 0.95) / 2]
+    low, high = np.quantile(resampled, tails, method="inverted_cdf")
     smallest = min(len(group) for group in groups)
     return Bootstrap(float(low), float(high), ways, method, true_coverage(smallest, headline))
+
+
+def _difference(*samples: Floats, axis: int) -> Any:
+    """The mean of the last sample, less that of the first where there are two."""
+    last = samples[-1].mean(axis=axis)
+    return last if len(samples) == 1 else last - samples[0].mean(axis=axis)
 
 
 def _permutation_p(
@@ -542,21 +533,12 @@ def _permutation_p(
     import numpy as np
     from scipy import stats
 
-    def two_arms(x: Floats, y: Floats, axis: int) -> Any:
-        return x.mean(axis=axis) - y.mean(axis=axis)
-
-    def one_mean(x: Floats, axis: int) -> Any:
-        return x.mean(axis=axis)
-
-    groups, statistic, kind = (
-        ((np.array(d),), one_mean, "samples")
-        if headline == "paired"
-        else ((np.array(b), np.array(a)), two_arms, "independent")
-    )
+    paired = headline == "paired"
+    groups = (np.array(d),) if paired else (np.array(b), np.array(a))
     result = stats.permutation_test(
         groups,
-        statistic,
-        permutation_type=kind,
+        _difference,
+        permutation_type="samples" if paired else "independent",
         vectorized=True,
         n_resamples=PERMUTATIONS,
         rng=np.random.default_rng(SEED),
@@ -652,16 +634,6 @@ def _reason(verdict: Verdict, whole: bool, picked: bool, complete: bool, n: int)
     if not complete:
         return Reason.INCOMPLETE
     return Reason.TOO_FEW if n < MIN_FOR_VERDICT else Reason.NO_SPREAD
-
-
-def _notes_on_seeds(
-    baseline: Mapping[int, float | None], modified: Mapping[int, float | None]
-) -> list[Note]:
-    notes = []
-    alone = sorted(set(baseline) ^ set(modified))
-    if alone:
-        notes.append(Note(Kind.UNPAIRED, {"seeds": alone}))
-    return notes
 
 
 def _notes_on_verdict(

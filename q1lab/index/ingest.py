@@ -9,17 +9,16 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from q1lab.errors import Problem
-from q1lab.files import size_of
+from q1lab.files import not_a_file, size_of
 from q1lab.index.store import Row, Store
 from q1lab.study import studies
-from q1lab.study.events import last_event, read_new
+from q1lab.study.events import Event, exit_of, read_new
 from q1lab.study.liveness import is_alive
-from q1lab.study.states import ENDED, State, may_follow
+from q1lab.study.states import ENDED, State
 from q1lab.study.studies import Study, run_name
 
 FIRST: dict[str, Any] = {
@@ -46,7 +45,7 @@ STEP = 0.7
 viewer waits no longer."""
 
 LARGE = 32 << 20
-"""Bytes of new events from which a study is committed in steps of its own."""
+"""Bytes of new events up to which a study among others is committed as a whole."""
 
 
 class Looked(NamedTuple):
@@ -111,12 +110,7 @@ def take_in_all(store: Store, tell: Tell | None = None) -> dict[str, str]:
     unreadable: dict[str, str] = {}
     looked = taken = 0
 
-    def step(read: int, under_way: int = 0) -> bool:
-        nonlocal taken
-        taken += read
-        return tell is not None and tell(Looked(looked - under_way, len(queue), taken)) == ENOUGH
-
-    def with_news() -> Iterator[tuple[Study, int]]:
+    def news() -> Iterator[News]:
         nonlocal looked
         for study_id in queue:
             looked += 1
@@ -125,100 +119,90 @@ def take_in_all(store: Store, tell: Tell | None = None) -> dict[str, str]:
             except Problem as problem:
                 unreadable[study_id] = str(problem)
                 continue
-            size = _news(store, study)
-            if size is not None:
-                yield study, size
+            if not _is_in(store, study):
+                yield study, None
+            yield from _grown(study, store.runs(study.id))
 
-    waiting = with_news()
-    for study, size in waiting:
-        large, read = (study, 0) if size >= LARGE else (None, size)
-        if large is None:
-            until = time.monotonic() + STEP
-            with store.write():
-                take_in(store, study, step=_unheard)
-                while time.monotonic() < until and (another := next(waiting, None)):
-                    if another[1] >= LARGE:
-                        large = another[0]
-                        break
-                    take_in(store, another[0], step=_unheard)
-                    read += another[1]
-            if step(read, under_way=int(large is not None)):
-                return unreadable
-        if large is not None and take_in(store, large, step=lambda read: step(read, 1)) is None:
-            return unreadable
-    step(0)
+    def step(read: int, under_way: bool) -> bool:
+        nonlocal taken
+        taken += read
+        return tell is not None and tell(Looked(looked - under_way, len(queue), taken)) == ENOUGH
+
+    _work_off(store, news(), step, LARGE)
     return unreadable
 
 
-def _news(store: Store, study: Study) -> int | None:
-    """Bytes of events that a study has more than the tables; None when there is nothing to do."""
-    row = store.db.execute("SELECT stamp FROM studies WHERE id = ?", (study.id,)).fetchone()
-    if row is None or row["stamp"] != studies.stamp(study.id):
-        return sum(size_of(study.files.run(run.name).events) for run in study.runs)
-    rows = store.runs(study.id)
-    if not _is_sound(study, rows):
-        return 0
-    news = [row for row in rows if _has_news(study, row)]
-    if not news:
-        return None
-    sizes = [size_of(study.files.run(run_name(row["arm"], row["seed"])).events) for row in news]
-    return sum(sizes) - sum(int(row["events_offset"]) for row in news)
-
-
-def take_in(
-    store: Store,
-    study: Study,
-    *,
-    whole: bool = True,
-    step: Callable[[int], bool] | None = None,
-) -> int | None:
-    """Take a study's new events into the tables; returns how many there were.
+def take_in(store: Store, study: Study, *, whole: bool = True) -> int | None:
+    """Take a study's new events into the tables; returns how many there were, None where whoever is
+    told of long looks left some for the next one.
 
     ``whole`` also looks at the plan and at the runs that have ended. Without it the look costs what
-    can have changed since a whole one. ``step`` is called after each commit with the bytes that it
-    took in; where it says so, the rest is left for the next look, and None returned. Without it,
-    who is told of long looks hears of this one.
+    can have changed since a whole one.
     """
-    step = step or _telling(store)
     store.follow_the_file()
     if whole:
         study = _take_in_plan(store, study)
-        rows = store.runs(study.id)
-    else:
-        rows = store.unfinished(study.id)
-    news = deque(row["id"] for row in rows if _has_news(study, row))
+    rows = store.runs(study.id) if whole else store.unfinished(study.id)
+    return _work_off(store, _grown(study, rows), _telling(store))
+
+
+News = tuple[Study, int | None]
+"""A study, and the id of one of its runs with new events; None: its plan is new."""
+
+Step = Callable[[int, bool], bool]
+"""Called after each commit with the bytes that it took in, and with whether the study that was last
+looked at has more; where it says so, the rest is left for the next look."""
+
+
+def _work_off(store: Store, news: Iterator[News], step: Step, whole: int = 0) -> int | None:
+    """Take news in, in steps of about ``STEP`` seconds, but ``whole`` bytes of a study together;
+    returns how many events there were, None where some are left."""
     taken = 0
-    while news:
+    item = next(news, None)
+    while item is not None:
         until, read = time.monotonic() + STEP, 0
         with store.write():  # one commit for many: it waits for the disk
-            while True:
-                count, size, more = _take_in_chunk(store, study, news[0])
-                taken += count
-                read += size
+            while item is not None:
+                study, run_id = item
+                if run_id is None:
+                    _take_in_plan(store, study)
+                    more = False
+                else:
+                    count, size, more = _take_in_chunk(store, study, run_id)
+                    taken += count
+                    read += size
                 if not more:
-                    news.popleft()
-                if not news or time.monotonic() >= until:
+                    item = next(news, None)
+                more = item is not None and item[0] is study
+                if time.monotonic() >= until and not (more and read < whole):
                     break
-        if step(read) and news:
+        if step(read, item is not None) and item is not None:
             return None
-    step(0)
+    step(0, False)
     return taken
 
 
-def _unheard(read: int) -> bool:
-    return False
+def _grown(study: Study, rows: Iterable[Row]) -> Iterator[News]:
+    return ((study, row["id"]) for row in rows if _has_news(study, row))
 
 
-def _telling(store: Store) -> Callable[[int], bool]:
+def _telling(store: Store) -> Step:
     """Says how far the look at one study has come; it is whole when nothing more came."""
     taken = 0
 
-    def step(read: int) -> bool:
+    def step(read: int, under_way: bool) -> bool:
         nonlocal taken
         taken += read
         return store.tell is not None and store.tell(Looked(int(not read), 1, taken)) == ENOUGH
 
     return step
+
+
+def _is_in(store: Store, study: Study) -> bool:
+    """Whether a study's rows are those of its plan as it is now."""
+    row = store.db.execute("SELECT stamp FROM studies WHERE id = ?", (study.id,)).fetchone()
+    same = row is not None and row["stamp"] == studies.stamp(study.id)
+    return same and _is_sound(study, store.runs(study.id))
 
 
 def _take_in_plan(store: Store, study: Study) -> Study:
@@ -299,8 +283,9 @@ def _is_sound(study: Study, rows: list[Row]) -> bool:
 def _has_news(study: Study, run: Row) -> bool:
     """Whether a run's file has grown (or was replaced), or its process is gone without a word."""
     files = study.files.run(run_name(run["arm"], run["seed"]))
-    if size_of(files.events) != run["events_offset"]:
-        return True
+    size = size_of(files.events)
+    if size != run["events_offset"] or (not size and not_a_file(files.events)):
+        return True  # (what is no file is read, too: that says what it is)
     return bool(run["state"] == State.RUNNING) and not is_alive(files)
 
 
@@ -308,7 +293,7 @@ def _take_in_chunk(store: Store, study: Study, run_id: int) -> tuple[int, int, b
     """Take some of a run's new events into the tables, inside the caller's transaction; returns how
     many, their bytes, and whether there may be more."""
     db = store.db
-    run = _row(store, run_id)
+    run = db.execute("SELECT * FROM runs WHERE id = ?", (run_id,)).fetchone()
     if run is None:  # another viewer has begun the study anew
         return 0, 0, False
     files = study.files.run(run_name(run["arm"], run["seed"]))
@@ -339,11 +324,6 @@ def _take_in_chunk(store: Store, study: Study, run_id: int) -> tuple[int, int, b
     return len(events), max(0, offset - run["events_offset"]), more
 
 
-def _row(store: Store, run_id: int) -> Row | None:
-    row: Row | None = store.db.execute("SELECT * FROM runs WHERE id = ?", (run_id,)).fetchone()
-    return row
-
-
 def _set(db: sqlite3.Connection, run_id: int, fields: dict[str, Any]) -> None:
     columns = ", ".join(f"{key} = :{key}" for key in fields)
     db.execute(f"UPDATE runs SET {columns} WHERE id = :_id", {**fields, "_id": run_id})
@@ -353,14 +333,11 @@ def _says_otherwise(study: Study, run: Row) -> bool:
     """Whether the last line of a run's events is an exit record that its row doesn't agree with."""
     if study.is_blind:  # its losses are kept out of the tables
         return False
-    record = last_event(study.files.run(run_name(run["arm"], run["seed"])).events)
-    if record is None or record["type"] != "exit":
+    end = exit_of(study.files.run(run_name(run["arm"], run["seed"])).events)
+    if end is None:
         return False  # no file to go by, or notes after the exit
-    if record.get("state") != run["state"]:
-        return True
-    return bool(
-        run["state"] == State.FINISHED and finite(record.get("val_loss")) != run["val_loss"]
-    )
+    loss = end.get("val_loss") if run["state"] == State.FINISHED else run["val_loss"]
+    return bool((end["state"], loss) != (run["state"], run["val_loss"]))
 
 
 # ── the fold
@@ -369,66 +346,56 @@ LOSSES = ("train_loss", "val_loss")
 """Fields of events that say how a run comes out."""
 
 
-def fold(run: dict[str, Any], events: list[dict[str, Any]]) -> dict[str, Any]:
-    """The changed columns of a run after ``events``: a pure fold, the same however the events are
-    cut."""
+def fold(run: dict[str, Any], events: list[Event]) -> dict[str, Any]:
+    """The changed columns of a run after ``events``, sound ones: a pure fold, the same however they
+    are cut."""
     state = State(run["state"])
     out: dict[str, Any] = {key: run[key] for key in FIRST}
     for event in events:
         kind = event["type"]
         if kind == "start":
-            if not may_follow(state, State.RUNNING) and state is not State.RUNNING:
+            if state in ENDED:  # no silent retry
                 continue
             state = State.RUNNING
-            out["attempt"] = int(event.get("attempt", out["attempt"] + 1))
+            out["attempt"] = event.get("attempt", out["attempt"] + 1)
             out["started"] = out["started"] or event.get("time")
             out["ended"] = out["message"] = None
-            out["iter"] = int(event.get("resumed_from") or 0)
+            out["iter"] = event.get("resumed_from") or 0
             out["reused_from"] = event.get("reused_from")
         elif kind == "iter":
-            out["iter"] = int(event["iter"])
-            out["seconds"] = _seconds(event) or out["seconds"]
-            out["train_loss"] = finite(event.get("train_loss"))
-            out["tokens_per_s"] = finite(event.get("tok_per_s")) or out["tokens_per_s"]
+            out["iter"], out["train_loss"] = event["iter"], event.get("train_loss")
+            _keep_pace(out, event)
         elif kind == "eval":
-            out["eval_loss"] = finite(event.get("val_loss"))
-            out["seconds"] = _seconds(event) or out["seconds"]
+            out["eval_loss"] = event.get("val_loss")
+            _keep_pace(out, event)
         elif kind == "exit":
-            after = State(event.get("state", "failed"))
+            after = State(event["state"])
             if state not in ENDED and after not in (State.QUEUED, State.RUNNING):
                 # (also without a start: a model file that can't be loaded never got that far)
                 state = after
-                out["ended"] = event.get("time")
-                out["message"] = event.get("message")
-                out["tokens_per_s"] = finite(event.get("tok_per_s")) or out["tokens_per_s"]
-                out["seconds"] = _seconds(event) or out["seconds"]
-                out["iter"] = int(event.get("iter", out["iter"]))
+                out["ended"], out["message"] = event.get("time"), event.get("message")
+                out["iter"] = event.get("iter", out["iter"])
+                _keep_pace(out, event)
                 if after is State.FINISHED:
-                    out["val_loss"] = finite(event.get("val_loss"))
+                    out["val_loss"] = event.get("val_loss")
         elif kind == "note":
             out["message"] = event.get("text")
     out["state"] = str(state)
     return out
 
 
-def _seconds(event: dict[str, Any]) -> float | None:
-    """Seconds that all of the run's attempts have taken; an older trainer knew only this
-    attempt's."""
-    return finite(event.get("total", event.get("t")))
+def _keep_pace(out: dict[str, Any], event: Event) -> None:
+    """The speed, and the seconds that all of the run's attempts have taken; an older trainer knew
+    only this attempt's."""
+    out["seconds"] = event.get("total", event.get("t")) or out["seconds"]
+    out["tokens_per_s"] = event.get("tok_per_s") or out["tokens_per_s"]
 
 
-def metrics_of(events: list[dict[str, Any]]) -> Iterator[tuple[str, int, float | None]]:
+def metrics_of(events: list[Event]) -> Iterator[tuple[str, int, float | None]]:
     """(name, iter, value) for every number worth a point on a curve."""
     for event in events:
         if event["type"] == "iter":
-            yield "train_loss", int(event["iter"]), finite(event.get("train_loss"))
+            yield "train_loss", event["iter"], event.get("train_loss")
         elif event["type"] == "eval":
             name = "final_val_loss" if event.get("final") else "val_loss"
-            yield name, int(event["iter"]), finite(event.get("val_loss"))
-
-
-def finite(value: Any) -> float | None:
-    """``value`` as a float, or None when it isn't a finite number."""
-    if type(value) in (float, int) and -1e300 < value < 1e300:
-        return float(value)
-    return None
+            yield name, event["iter"], event.get("val_loss")

@@ -40,8 +40,8 @@ from q1lab.files import (
     locked,
     not_a_file,
     open_regular,
-    os_reason,
     plain,
+    refusals,
     sha256_json,
     sync_folder,
 )
@@ -286,7 +286,7 @@ def append(file: Path, bodies: Sequence[Body], mark: Mark) -> Mark:
 @contextlib.contextmanager
 def _appending(file: Path) -> Iterator[int]:
     flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW
-    try:
+    with refusals(f"cannot write {file}"):
         if (what := not_a_file(file)) is not None:
             raise Problem(f"cannot write {file}: it is {what}, not a file", FAILED)
         fd = os.open(file, flags, 0o600)
@@ -294,8 +294,6 @@ def _appending(file: Path) -> Iterator[int]:
             yield fd
         finally:
             os.close(fd)
-    except OSError as error:
-        raise Problem(f"cannot write {file}: {os_reason(error)}", FAILED) from error
 
 
 def _write(fd: int, data: bytes) -> None:

@@ -44,10 +44,11 @@ SENSELESS = (KeyError, TypeError, ValueError, sqlite3.Error)
 def fold(db: sqlite3.Connection, body: Body) -> bool:
     """Take one act into the tables; False when this version knows no such act."""
     folded = FOLDS.get(str(body["act"]))
-    if folded is None:
-        return False
-    folded(db, body)
-    return True
+    if isinstance(folded, str):
+        db.execute(folded, body)
+    elif folded is not None:
+        folded(db, body)
+    return folded is not None
 
 
 def setting(db: sqlite3.Connection, key: str, default: Any = None) -> Any:
@@ -62,6 +63,19 @@ def setting(db: sqlite3.Connection, key: str, default: Any = None) -> Any:
 def set_setting(db: sqlite3.Connection, key: str, value: Any, at: str) -> None:
     """Put a value into the settings table."""
     db.execute("INSERT OR REPLACE INTO settings VALUES (?, ?, ?)", (key, json.dumps(value), at))
+
+
+def _kept(db: sqlite3.Connection, body: Body, name: str) -> Any:
+    """What the week's settings hold under ``name``; an empty object where they hold nothing."""
+    return setting(db, f"{name}:{body['week']}", {})
+
+
+def _keep(db: sqlite3.Connection, body: Body, name: str, value: Any) -> None:
+    set_setting(db, f"{name}:{body['week']}", value, body["at"])
+
+
+def _some(body: Body, *names: str) -> dict[str, Any]:
+    return {name: body[name] for name in names}
 
 
 # ── steps and minutes
@@ -99,9 +113,8 @@ def _answer(db: sqlite3.Connection, body: Body) -> None:
 
 
 def _recall(db: sqlite3.Connection, body: Body) -> None:
-    key = f"recall:{body['week']}"
     how = "right" if body["right"] else "wrong"
-    set_setting(db, key, {**setting(db, key, {}), body["step"]: how}, body["at"])
+    _keep(db, body, "recall", {**_kept(db, body, "recall"), body["step"]: how})
     _step(db, body, True, keep=True)
 
 
@@ -113,7 +126,7 @@ def _time(db: sqlite3.Connection, body: Body) -> None:
             "DO UPDATE SET seconds = MAX(0, seconds + :seconds), updated = :at",
             {"week": body["week"], "part": part, "seconds": float(seconds), "at": body["at"]},
         )
-    set_setting(db, f"timer:{body['week']}", int(body["entry"]), body["at"])
+    _keep(db, body, "timer", int(body["entry"]))
 
 
 # ── the modification
@@ -165,109 +178,66 @@ def _chosen(db: sqlite3.Connection, week: str) -> str | None:
     return str(row[0]) if row else None
 
 
-def _hint(db: sqlite3.Connection, body: Body) -> None:
-    db.execute("INSERT OR IGNORE INTO hints VALUES (:week, :variant, :stage, :at)", body)
-
-
 def _reference(db: sqlite3.Connection, body: Body) -> None:
-    key = f"reference:{body['week']}"
-    set_setting(db, key, {body["variant"]: body["at"], **setting(db, key, {})}, body["at"])
+    _keep(db, body, "reference", {body["variant"]: body["at"], **_kept(db, body, "reference")})
+
+
+NEWEST_PREDICTION = (
+    "SELECT id FROM predictions WHERE week = :week AND variant = :variant ORDER BY id DESC LIMIT 1"
+)
 
 
 def _predict(db: sqlite3.Connection, body: Body) -> None:
-    before = _prediction(db, body)
-    columns = ("direction", "size", "matters", "confidence", "reasoning")
-    values = {name: body[name] for name in columns} | {"created": body["at"]}
-    if before is not None and before["locked"] is None:
-        db.execute(
-            f"UPDATE predictions SET {', '.join(f'{name} = :{name}' for name in values)} "
-            "WHERE id = :id",
-            {**values, "id": before["id"]},
-        )
-        return
-    row = {
-        **values,
-        "week": body["week"],
-        "variant": body["variant"],
-        "amends": before["id"] if before else None,
-    }
-    _insert(db, "predictions", row)
-
-
-def _lock(db: sqlite3.Connection, body: Body) -> None:
-    found = _prediction(db, body)
-    if found is not None and found["locked"] is None:
-        db.execute(
-            "UPDATE predictions SET locked = ?, locked_by = ? WHERE id = ?",
-            (body["at"], body["by"], found["id"]),
-        )
-
-
-def _prediction(db: sqlite3.Connection, body: Body) -> sqlite3.Row | None:
-    found: sqlite3.Row | None = db.execute(
-        "SELECT * FROM predictions WHERE week = ? AND variant = ? ORDER BY id DESC LIMIT 1",
-        (body["week"], body["variant"]),
+    """A prediction that is locked is amended by the next one; another is replaced."""
+    before = db.execute(
+        f"SELECT id, locked FROM predictions WHERE id = ({NEWEST_PREDICTION})", body
     ).fetchone()
-    return found
+    row = _some(body, "week", "variant", "direction", "size", "matters", "confidence", "reasoning")
+    row["created"] = body["at"]
+    if before is not None and before["locked"] is None:
+        columns = ", ".join(f"{name} = :{name}" for name in row)
+        db.execute(f"UPDATE predictions SET {columns} WHERE id = :id", {**row, "id": before["id"]})
+    else:
+        _insert(db, "predictions", {**row, "amends": before["id"] if before else None})
 
 
 # ── what steps tick themselves by
 
 
 def _check(db: sqlite3.Connection, body: Body) -> None:
-    key = f"checks:{body['week']}"
-    found = {name: body[name] for name in ("variant", "sha256", "at")}
-    set_setting(db, key, {**setting(db, key, {}), body["file"]: found}, body["at"])
+    found = _some(body, "variant", "sha256", "at")
+    _keep(db, body, "checks", {**_kept(db, body, "checks"), body["file"]: found})
 
 
 def _merge(db: sqlite3.Connection, body: Body) -> None:
-    found = {name: body[name] for name in ("file", "into", "commit", "at")}
-    set_setting(db, f"merged:{body['week']}", found, body["at"])
+    _keep(db, body, "merged", _some(body, "file", "into", "commit", "at"))
 
 
 def _document(db: sqlite3.Connection, body: Body) -> None:
     """The document of a modification ("": before the choice). A file tells of one modification: the
     one that it was written for last."""
-    key = f"written:modification:{body['week']}"
-    kept = setting(db, key, {})
+    kept = _kept(db, body, "written:modification")
     if "path" in kept:  # noted before there was one for each
         kept = {_chosen(db, body["week"]) or "": {"committed": True, **kept}}
     kept = {name: found for name, found in kept.items() if found["path"] != body["path"]}
-    kept[body["variant"]] = {name: body[name] for name in ("path", "at", "committed", "prediction")}
-    set_setting(db, key, kept, body["at"])
+    kept[body["variant"]] = _some(body, "path", "at", "committed", "prediction")
+    _keep(db, body, "written:modification", kept)
 
 
 def _roadmap(db: sqlite3.Connection, body: Body) -> None:
-    found = {name: body[name] for name in ("path", "at")}
-    set_setting(db, f"written:roadmap:{body['week']}", found, body["at"])
+    _keep(db, body, "written:roadmap", _some(body, "path", "at"))
 
 
 def _look(db: sqlite3.Connection, body: Body) -> None:
-    key = f"looked:{body['week']}"
-    kept = setting(db, key, {})
+    kept = _kept(db, body, "looked")
     seen = {**kept.get(body["command"], {})}
     seen.pop(body["what"], None)
-    seen[body["what"]] = {"variant": body["variant"], "at": body["at"]}
+    seen[body["what"]] = _some(body, "variant", "at")
     newest = dict(list(seen.items())[-MOST_LOOKS:])
-    set_setting(db, key, {**kept, body["command"]: newest}, body["at"])
-
-
-def _retro(db: sqlite3.Connection, body: Body) -> None:
-    db.execute(
-        "INSERT INTO retros (week, path, written, commit_sha) VALUES (:week, :path, :at, :commit) "
-        "ON CONFLICT (week) DO UPDATE SET path = excluded.path, written = excluded.written, "
-        "commit_sha = coalesce(excluded.commit_sha, commit_sha)",
-        body,
-    )
+    _keep(db, body, "looked", {**kept, body["command"]: newest})
 
 
 # ── lists
-
-
-def _kpi(db: sqlite3.Connection, body: Body) -> None:
-    row = {name: body[name] for name in ("name", "target", "actual")}
-    source = "by hand" if body["actual"] is not None else None
-    _insert(db, "kpis", {**row, "source": source, "updated": body["at"]}, replace=True)
 
 
 def _paper(db: sqlite3.Connection, body: Body) -> None:
@@ -275,30 +245,22 @@ def _paper(db: sqlite3.Connection, body: Body) -> None:
     if body.get("was"):
         db.execute("UPDATE papers SET title = :title WHERE title = :was", body)
         return
-    row = {name: body[name] for name in ("title", "link", "week", "depth", "notes")}
+    row = _some(body, "title", "link", "week", "depth", "notes")
     _insert(db, "papers", {**row, "added": body["at"]})
-
-
-def _read(db: sqlite3.Connection, body: Body) -> None:
-    db.execute(
-        "UPDATE papers SET done = coalesce(done, :at), depth = coalesce(:depth, depth), "
-        "notes = coalesce(:notes, notes) WHERE title = :title",
-        body,
-    )
 
 
 def _artifact(db: sqlite3.Connection, body: Body) -> None:
     if body.get("removed"):
         db.execute("DELETE FROM artifacts WHERE kind = :kind AND title = :title", body)
         return
-    row = {name: body[name] for name in ("kind", "title", "location", "week")}
+    row = _some(body, "kind", "title", "location", "week")
     _insert(db, "artifacts", {**row, "added": body["at"]})
 
 
 def _post(db: sqlite3.Connection, body: Body) -> None:
     found = _post_of(db, body["week"])
     if found is None:
-        row = {name: body[name] for name in ("week", "title", "path")}
+        row = _some(body, "week", "title", "path")
         _insert(db, "posts", {**row, "updated": body["at"]})
         return
     db.execute(
@@ -378,10 +340,6 @@ def _label(db: sqlite3.Connection, body: Body) -> None:
 # ── the rest
 
 
-def _setting(db: sqlite3.Connection, body: Body) -> None:
-    set_setting(db, body["key"], body["value"], body["at"])
-
-
 def _row(db: sqlite3.Connection, body: Body) -> None:
     """A row of a home of 0.1.0, as it was."""
     if body["table"] not in OWN_TABLES or not all(map(str.isidentifier, body["row"])):
@@ -398,26 +356,39 @@ def _insert(
     db.execute(f"{how} INTO {table} ({columns}) VALUES ({values})", row)
 
 
-FOLDS: Mapping[str, Callable[[sqlite3.Connection, Body], None]] = {
+FOLDS: Mapping[str, str | Callable[[sqlite3.Connection, Body], None]] = {
     "tick": _tick,
     "answer": _answer,
     "recall": _recall,
     "time": _time,
     "choose": _choose,
     "file": _file,
-    "hint": _hint,
+    "hint": "INSERT OR IGNORE INTO hints VALUES (:week, :variant, :stage, :at)",
     "reference": _reference,
     "predict": _predict,
-    "lock": _lock,
+    "lock": (
+        "UPDATE predictions SET locked = :at, locked_by = :by "
+        f"WHERE id = ({NEWEST_PREDICTION}) AND locked IS NULL"
+    ),
     "check": _check,
     "merge": _merge,
     "document": _document,
     "roadmap": _roadmap,
     "look": _look,
-    "retro": _retro,
-    "kpi": _kpi,
+    "retro": (
+        "INSERT INTO retros (week, path, written, commit_sha) VALUES (:week, :path, :at, :commit) "
+        "ON CONFLICT (week) DO UPDATE SET path = excluded.path, written = excluded.written, "
+        "commit_sha = coalesce(excluded.commit_sha, commit_sha)"
+    ),
+    "kpi": (
+        "INSERT OR REPLACE INTO kpis (name, target, actual, source, updated) "
+        "VALUES (:name, :target, :actual, iif(:actual IS NULL, NULL, 'by hand'), :at)"
+    ),
     "paper": _paper,
-    "read": _read,
+    "read": (
+        "UPDATE papers SET done = coalesce(done, :at), depth = coalesce(:depth, depth), "
+        "notes = coalesce(:notes, notes) WHERE title = :title"
+    ),
     "artifact": _artifact,
     "post": _post,
     "publish": _publish,
@@ -426,7 +397,7 @@ FOLDS: Mapping[str, Callable[[sqlite3.Connection, Body], None]] = {
     "gate": _gate,
     "delete": _delete,
     "label": _label,
-    "setting": _setting,
+    "setting": lambda db, body: set_setting(db, body["key"], body["value"], body["at"]),
     "row": _row,
     "take over": lambda db, body: None,
 }

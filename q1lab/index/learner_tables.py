@@ -24,24 +24,6 @@ def steps(store: Store, week: str) -> list[Row]:
     return store.db.execute("SELECT * FROM step_records WHERE week = ?", (week,)).fetchall()
 
 
-def tick(store: Store, week: str, step_id: str, done: bool) -> None:
-    """Set or clear a step's tick; its answer stays as it is."""
-    with store.act() as add:
-        add("tick", week=week, step=step_id, done=done)
-
-
-def answer(store: Store, week: str, step_id: str, text: str | None) -> None:
-    """Keep an answer, with its tick; None takes both away."""
-    with store.act() as add:
-        add("answer", week=week, step=step_id, text=text)
-
-
-def mark(store: Store, week: str, step_id: str, right: bool) -> None:
-    """Note whether the answer of a recall step was right; the step is done either way."""
-    with store.act() as add:
-        add("recall", week=week, step=step_id, right=right)
-
-
 # ── minutes
 
 
@@ -155,13 +137,6 @@ def choose(store: Store, week: str, variant: str, shared: Collection[str] = ()) 
             add("choose", week=week, variant=variant, shared=sorted(shared))
 
 
-def note_file(store: Store, week: str, variant: str, file: str, base: str) -> None:
-    """Note which file carries a modification and what it was made from. It is chosen by that where
-    none is; a choice of another stays as it is."""
-    with store.act() as add:
-        add("file", week=week, variant=variant, file=file, base=base)
-
-
 def used_hints(store: Store, week: str, variant: str) -> list[int]:
     """The stages that were opened, in order."""
     rows = store.db.execute(
@@ -172,8 +147,7 @@ def used_hints(store: Store, week: str, variant: str) -> list[int]:
 
 def use_hint(store: Store, week: str, variant: str, stage: int) -> None:
     """Note that a stage was opened; the first time counts."""
-    with store.act() as add:
-        add("hint", week=week, variant=variant, stage=stage)
+    store.add("hint", week=week, variant=variant, stage=stage)
 
 
 # ── the retro
@@ -181,8 +155,7 @@ def use_hint(store: Store, week: str, variant: str, stage: int) -> None:
 
 def note_retro(store: Store, week: str, path: str, commit: str | None) -> None:
     """Note where the week's retro is; without a new commit the old one stays noted."""
-    with store.act() as add:
-        add("retro", week=week, path=path, commit=commit)
+    store.add("retro", week=week, path=path, commit=commit)
 
 
 def retro(store: Store, week: str) -> Row | None:

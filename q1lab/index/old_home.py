@@ -226,7 +226,8 @@ def take_over_files(store: Store) -> str | None:
         return None
     with store.act() as add:
         lines = journal.read(store.journal).lines
-        known = {sha256_json(_without_who(line.body)) for line in lines if line.body is not None}
+        said = [line.body for line in lines if line.body is not None]
+        known = {sha256_json({key: body[key] for key in body if key != "who"}) for body in said}
         bodies = [*_begun(home), *_deleted(home), *_labels(labelled)]
         for body in bodies:
             if sha256_json(body) not in known:  # (which said nothing of who acted)
@@ -286,7 +287,3 @@ def _json_lines(file: Path) -> list[dict[str, Any]]:
                 line = None
             found.append(line if isinstance(line, dict) else {})
     return found
-
-
-def _without_who(body: Body) -> Body:
-    return {key: value for key, value in body.items() if key != "who"}

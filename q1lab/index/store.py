@@ -24,6 +24,7 @@ from q1lab.files import (
     os_reason,
     private_folder,
     prove_at_home,
+    refusals,
     size_of,
     sync_folder,
     utc_now,
@@ -59,9 +60,9 @@ class Store:
     """One connection. Use it from the thread that made it; make another for another thread.
 
     ``db`` is the sqlite3 connection in autocommit mode, rows are ``sqlite3.Row``. What the learner
-    does is put on record inside ``with store.act() as add``. The index of runs is written inside
-    ``with store.write() as db``: a BEGIN IMMEDIATE transaction that commits at the end and rolls
-    back on an error.
+    does is put on record by ``add``, or inside ``with store.act() as add``. The index of runs is
+    written inside ``with store.write() as db``: a BEGIN IMMEDIATE transaction that commits at the
+    end and rolls back on an error.
     """
 
     def __init__(self, file: Path | None = None) -> None:
@@ -92,8 +93,13 @@ class Store:
             with contextlib.suppress(FileNotFoundError):
                 try:
                     return self._connected()  # another q1lab was here in the meantime
+                except Older:
+                    pass
                 except Damaged as fault:
-                    self._say_begun_again(fault)
+                    self._say(
+                        f"{self.file.name} was damaged ({fault}); it was made again from "
+                        "journal.jsonl and the studies' files"
+                    )
             self._begin_again()
             return self._connected()
 
@@ -142,14 +148,10 @@ class Store:
             FAILED,
         )
 
-    def _say_begun_again(self, fault: Damaged) -> None:
-        if isinstance(fault, Older):
-            return
-        self.notice = (
-            f"{self.file.name} was damaged ({fault}); it was made again from journal.jsonl and the "
-            "studies' files"
-        )
-        NOTICES.append(self.notice)
+    def _say(self, notice: str | None) -> None:
+        if notice is not None:
+            self.notice = notice
+            NOTICES.append(notice)
 
     def _begin_again(self) -> None:
         """Put a new, empty database in the place of what is there (the lock is held). What an older
@@ -159,10 +161,7 @@ class Store:
 
         fresh = self.file.with_suffix(".new")
         try:
-            moved = old_home.take_over(self.file, self.journal)
-            if moved is not None:
-                self.notice = moved
-                NOTICES.append(moved)
+            self._say(old_home.take_over(self.file, self.journal))
             for stale in (fresh, _rollback(fresh)):
                 stale.unlink(missing_ok=True)
             with contextlib.closing(connect(fresh)) as db:
@@ -182,10 +181,7 @@ class Store:
             return
         from q1lab.index import old_home
 
-        moved = old_home.take_over_files(self)
-        if moved is not None:
-            self.notice = moved
-            NOTICES.append(moved)
+        self._say(old_home.take_over_files(self))
         self.set_setting(FILES, True)
 
     def follow_the_file(self) -> None:
@@ -241,12 +237,9 @@ class Store:
 
     def _news(self, mark: journal.Mark) -> journal.News | None:
         """What is new in the journal; None when it is another file than before."""
-        try:
+        with contextlib.suppress(journal.Rewritten), refusals(f"cannot read {self.journal}"):
             return journal.read(self.journal, mark)
-        except journal.Rewritten:
-            return None
-        except OSError as error:
-            raise Problem(f"cannot read {self.journal}: {os_reason(error)}", FAILED) from error
+        return None
 
     def _fold(self, db: sqlite3.Connection, news: journal.News, since: int) -> None:
         lost, newer = list(news.damaged), list(news.newer)
@@ -320,6 +313,11 @@ class Store:
                 if bodies:
                     mark = journal.append(self.journal, bodies, self._journal_mark())
                     self._keep_mark(db, mark)
+
+    def add(self, act: str, /, **what: Any) -> None:
+        """Put one act on record (see ``act``)."""
+        with self.act() as add:
+            add(act, **what)
 
     @contextlib.contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:

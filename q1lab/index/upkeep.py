@@ -15,13 +15,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from q1lab import paths
-from q1lab.errors import FAILED, NOTICES, Problem
+from q1lab.errors import FAILED, Problem, notice
 from q1lab.files import (
     UNWRITTEN,
     is_locked,
-    os_reason,
     private_folder,
     proved,
+    refusals,
     remove,
     size_of,
     sync_folder,
@@ -100,8 +100,7 @@ def delete(store: Store, study_id: str) -> Path:
             for row in questions.first_losses(store, FIRST_LOSSES, study_id):
                 name = studies.run_name(row["arm"], row["seed"])
                 runs[name]["first"][row["iter"]] = row["value"]
-        with store.act() as add:
-            add("delete", study=study_id, plan=plan, runs=runs)
+        store.add("delete", study=study_id, plan=plan, runs=runs)
         proved(folder.parent, paths.home())
         private_folder(paths.trash_dir())
         place, number = paths.trash_dir() / study_id, 1
@@ -142,12 +141,10 @@ def bring_back(place: Path, name: str | None = None) -> str:
 
 
 def _move(source: Path, target: Path) -> None:
-    try:
+    with refusals(f"cannot move {source} to {target}"):
         source.rename(target)
         sync_folder(target.parent)
         sync_folder(source.parent)
-    except OSError as error:
-        raise Problem(f"cannot move {source} to {target}: {os_reason(error)}", FAILED) from None
 
 
 def _folder(study_id: str) -> Path:
@@ -173,11 +170,11 @@ def plan(*, models: bool = False, days: float = 30.0) -> list[Item]:
     found += _leftovers()
     needed: set[str] = set()
     kept = studies.without_plan()
-    NOTICES.extend(
-        f"{name} has runs and no study.json: it is kept, and so are all texts. Put a good copy "
-        f"there, or give the study up: q1lab delete {name}"
-        for name in kept
-    )
+    for name in kept:
+        notice(
+            f"{name} has runs and no study.json: it is kept, and so are all texts. Put a good copy "
+            f"there, or give the study up: q1lab delete {name}"
+        )
     all_readable = not kept
     before = time.time() - days * 86_400
     for study_id in studies.ids():
@@ -301,6 +298,5 @@ def _is_ours(path: Path) -> bool:
         proved(path, paths.home())
         return True
     except Problem as problem:
-        if str(problem) not in NOTICES:
-            NOTICES.append(str(problem))
+        notice(str(problem))
         return False

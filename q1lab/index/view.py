@@ -13,6 +13,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
+from typing import cast
 
 from q1lab.index import ingest
 from q1lab.index.store import Row, Store
@@ -79,6 +80,13 @@ class RunView:
         if self.state is not State.RUNNING or self.pace is None or not self.max_iters:
             return None
         return max(0, self.max_iters - self.iter) * self.pace
+
+
+SAME = (
+    *("arm", "variant", "seed", "attempt", "iter", "max_iters", "train_loss", "eval_loss"),
+    *("val_loss", "tokens_per_s", "seconds", "message", "reused_from"),
+)
+"""What a row of ``runs`` is shown by as it is."""
 
 
 @dataclass(frozen=True)
@@ -153,7 +161,6 @@ def _message(run: RunView, seen: Seen) -> str:
 
 
 def line_of(study: Study, runs: Sequence[RunView]) -> StudyLine:
-    """A study in one line, from its plan and its runs."""
     about = (study.id, study.variant, study.baseline, study.preset, study.data.name, study.created)
     return _line(about, runs, study.jobs)
 
@@ -201,14 +208,7 @@ def lines(
 
 def _fresh_line(store: Store, plan: Row, rows: list[Row]) -> StudyLine:
     states = [State(row["state"]) for row in rows]
-    about: About = (
-        plan["id"],
-        plan["variant"],
-        plan["baseline"],
-        plan["preset"],
-        plan["data_name"],
-        plan["created"],
-    )
+    about = cast("About", tuple(plan)[:6])
     if all(state in ENDED for state in states):
         return StudyLine(*about, of_study(states, alive=False), len(states), len(states), None)
     how = store.db.execute(
@@ -239,26 +239,9 @@ def run_views(rows: Iterable[Row], tokens: int) -> tuple[RunView, ...]:
 
 def run_view(row: Row, tokens: int) -> RunView:
     """One row of ``runs`` as it is shown, without curves."""
-    state = State(row["state"])
-    return RunView(
-        run_name(row["arm"], row["seed"]),
-        row["arm"],
-        row["variant"],
-        row["seed"],
-        state,
-        row["attempt"],
-        row["iter"],
-        row["max_iters"],
-        row["train_loss"],
-        row["eval_loss"],
-        row["val_loss"],
-        row["tokens_per_s"],
-        row["seconds"],
-        row["message"],
-        row["reused_from"],
-        row["id"],
-        _pace(row, tokens),
-    )
+    name, pace = run_name(row["arm"], row["seed"]), _pace(row, tokens)
+    same = {column: row[column] for column in SAME}
+    return RunView(name=name, state=State(row["state"]), run_id=row["id"], pace=pace, **same)
 
 
 def with_curves(store: Store, run: RunView) -> RunView:

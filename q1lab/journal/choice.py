@@ -67,15 +67,14 @@ def note_document(
     """Note that the document of a modification (None: before the choice) was written just now, and
     which prediction it holds. A file tells of one modification: the one that it was written for
     last."""
-    with store.act() as add:
-        add(
-            "document",
-            week=week,
-            variant=variant or "",
-            path=str(path),
-            committed=committed,
-            prediction=prediction,
-        )
+    store.add(
+        "document",
+        week=week,
+        variant=variant or "",
+        path=str(path),
+        committed=committed,
+        prediction=prediction,
+    )
 
 
 def documents(store: Store, week: str) -> Mapping[str, Mapping[str, Any]]:

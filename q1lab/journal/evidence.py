@@ -79,33 +79,28 @@ def note_check(store: Store, week: str, file: Path, variant: str) -> None:
     path = str(file.absolute())
     before = store.setting(f"checks:{week}", {}).get(path, {})
     if before.get("sha256") != sha or before.get("variant") != variant:
-        with store.act() as add:
-            add("check", week=week, file=path, variant=variant, sha256=sha)
+        store.add("check", week=week, file=path, variant=variant, sha256=sha)
 
 
 def note_merge(store: Store, week: str, file: Path, into: Path, commit: str | None) -> None:
     """Note that ``file`` was merged into the learner's model ``into``."""
-    with store.act() as add:
-        add("merge", week=week, file=str(file), into=str(into), commit=commit)
+    store.add("merge", week=week, file=str(file), into=str(into), commit=commit)
 
 
 def note_roadmap(store: Store, week: str, path: Path) -> None:
     """Note that boxes of the roadmap were ticked just now."""
-    with store.act() as add:
-        add("roadmap", week=week, path=str(path))
+    store.add("roadmap", week=week, path=str(path))
 
 
 def note_looked(store: Store, week: str, act: str, what: str, variant: str = "") -> None:
     """Note that something was shown to a person: ``act`` is the command (``compare``), ``what`` the
     study or file, and ``variant`` whose it is."""
-    with store.act() as add:
-        add("look", week=week, command=act, what=what, variant=variant)
+    store.add("look", week=week, command=act, what=what, variant=variant)
 
 
 def show_reference(store: Store, week: str, variant: str) -> None:
     """Note that the learner asked to see q1lab's own implementation."""
-    with store.act() as add:
-        add("reference", week=week, variant=variant)
+    store.add("reference", week=week, variant=variant)
 
 
 def may_show_reference(store: Store, week: str, variant: str) -> bool:

@@ -56,8 +56,7 @@ def empty_words(sections: int) -> str:
 def save_post(store: Store, week: str, title: str, path: str | None) -> dict[str, Any]:
     """Remember the week's post (one per week); returns it."""
     title = entries.title(title, "a post's title")
-    with store.act() as add:
-        add("post", week=week, title=title, path=path)
+    store.add("post", week=week, title=title, path=path)
     found = of_week(store, week)
     assert found is not None
     return found
@@ -150,8 +149,7 @@ def share(
         raise Problem(
             f"{url} is the post itself; give the address of the entry on {channel_title(channel)}"
         )
-    with store.act() as add:
-        add("share", week=week, channel=channel, url=url)
+    store.add("share", week=week, channel=channel, url=url)
     again = of_week(store, week)
     assert again is not None
     return again

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from q1lab import paths
 from q1lab.errors import FAILED, Problem
-from q1lab.files import os_reason, read_bytes, sync_folder, utc_now, write_atomic
+from q1lab.files import os_reason, read_bytes, refusals, sync_folder, utc_now, write_atomic
 from q1lab.index import learner_tables
 from q1lab.index.store import Store
 from q1lab.model import diffs, marker, parents
@@ -75,16 +75,15 @@ def new_baseline(folder: Path, name: str = "model.py") -> Made:
 
 def make_folder(folder: Path) -> None:
     """Make a folder for a model, in one that is there."""
-    try:
+    with refusals(f"cannot make {folder}"):
         folder.mkdir()
-    except OSError as error:
-        raise Problem(f"cannot make {folder}: {os_reason(error)}", FAILED) from None
 
 
 def note_file(store: Store, week: str, variant: str, made: Made) -> None:
-    """Remember which file carries the week's modification. A choice of another variant stays as it
-    is."""
-    learner_tables.note_file(store, week, variant, str(made.path.absolute()), made.source)
+    """Remember which file carries the week's modification, and what it was made from. It is chosen
+    by that where none is; a choice of another variant stays as it is."""
+    file = str(made.path.absolute())
+    store.add("file", week=week, variant=variant, file=file, base=made.source)
 
 
 def _after_shebang(text: bytes) -> tuple[bytes, bytes]:

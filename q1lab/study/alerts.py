@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from q1lab.files import size_of
 from q1lab.study.engines import state
 from q1lab.study.engines.base import RUNNING
-from q1lab.study.events import last_event
+from q1lab.study.events import exit_of
 from q1lab.study.states import State
 from q1lab.study.studies import Study
 
@@ -81,9 +81,5 @@ class Watch:
         return {run.name: size_of(self.study.files.run(run.name).events) for run in self.study.runs}
 
     def _diverged(self, names: Iterable[str]) -> set[str]:
-        found = set()
-        for name in names:
-            end = last_event(self.study.files.run(name).events)
-            if end is not None and end["type"] == "exit" and end.get("state") == State.DIVERGED:
-                found.add(name)
-        return found
+        ends = {name: exit_of(self.study.files.run(name).events) for name in names}
+        return {name for name, end in ends.items() if end and end["state"] == State.DIVERGED}

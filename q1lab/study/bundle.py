@@ -41,7 +41,6 @@ from typing import IO, Any
 from q1lab import __version__, paths
 from q1lab.errors import FAILED, Problem
 from q1lab.files import (
-    UNWRITTEN,
     not_a_file,
     open_regular,
     os_reason,
@@ -50,10 +49,12 @@ from q1lab.files import (
     read_bytes,
     read_json,
     read_shown_json,
+    refusals,
     sha256_file,
     sync_folder,
     try_lock,
     utc_now,
+    write_atomic,
 )
 from q1lab.study import studies
 from q1lab.study.events import has_ended
@@ -127,21 +128,13 @@ def contents(
     found: dict[str, Content] = {"study.json": studies.encoded(plan or study).encode()}
     for arm in study.arms.values():
         if arm.source:
-            found[arm.source] = _file(study, arm.source)
+            with refusals(f"the model files of {study.id} can't be read"):
+                found[arm.source] = read_bytes(study.files.root / arm.source)
     for run in events:
         file = study.files.run(run).events
         if file.is_file() and not file.is_symlink():
             found[f"runs/{run}/events.jsonl"] = file
     return found
-
-
-def _file(study: Study, name: str) -> bytes:
-    try:
-        return read_bytes(study.files.root / name)
-    except OSError as error:
-        raise Problem(
-            f"the model files of {study.id} can't be read: {os_reason(error)}", FAILED
-        ) from None
 
 
 def everything(study: Study, labels: Mapping[str, Any], evidence: Evidence) -> dict[str, Content]:
@@ -221,23 +214,12 @@ def pack(
     if lock is None:
         raise Problem(f"{study_id} is running; archive it when it has ended", FAILED)
     try:
-        files = everything(study, labels, evidence)
-        planned = study.files.source.stat().st_mtime_ns
-        about = {"q1lab": __version__, "made": utc_now(), "source_mtime_ns": planned}
-        about |= evidence.about
-        fd, name = tempfile.mkstemp(prefix=f"{UNWRITTEN}{target.name[:40]}.", dir=target.parent)
-        try:
-            with os.fdopen(fd, "wb") as out:
-                write_zip(out, {LIST: listed(study, files, **about), **files})
-                out.flush()
-                os.fsync(out.fileno())
-            Path(name).replace(target)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
-        sync_folder(target.parent)
-    except OSError as error:
-        raise Problem(f"cannot write {target}: {os_reason(error)}", FAILED) from None
+        with refusals(f"cannot write {target}"):
+            files = everything(study, labels, evidence)
+            planned = study.files.source.stat().st_mtime_ns
+            about = {"q1lab": __version__, "made": utc_now(), "source_mtime_ns": planned}
+            files = {LIST: listed(study, files, **about, **evidence.about), **files}
+            write_atomic(target, lambda out: write_zip(out, files), through=True)
     finally:
         os.close(lock)
 
@@ -444,11 +426,11 @@ def adopt(
                 continue
             else:
                 target = draft / name
-            private_folder(target.parent)
             if isinstance(content, Path):
+                private_folder(target.parent)
                 content.replace(target)
             else:
-                _write(target, content)
+                write_atomic(target, content)
         if planned:
             with contextlib.suppress(OSError):
                 os.utime(draft / "source", ns=(planned, planned))
@@ -456,7 +438,7 @@ def adopt(
             named, target = replace(study, id=name), paths.study_dir(name)
             if target.exists() or target.is_symlink():
                 continue
-            _write(draft / "study.json", studies.encoded(named).encode())
+            write_atomic(draft / "study.json", studies.encoded(named))
             if name != study.id:  # the runs at W&B are those of the study with the old name
                 shutil.rmtree(draft / "wandb", ignore_errors=True)
             try:
@@ -468,14 +450,6 @@ def adopt(
             sync_folder(target.parent)
             return named
     raise Problem(f"there is a study called {name} already; restore it with --as NAME")
-
-
-def _write(target: Path, content: bytes) -> None:
-    fd = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(fd, "wb") as out:
-        out.write(content)
-        out.flush()
-        os.fsync(out.fileno())
 
 
 def restore(file: Path, name: str | None = None) -> tuple[Study, Any]:

@@ -120,23 +120,19 @@ def _kill(child: subprocess.Popen[Any]) -> None:
 def leashed(
     command: list[str], *, seconds: float, threads: int = 1
 ) -> Iterator[tuple[list[str], int]]:
-    """The command of a module tied to this process, and the descriptor to hand down (``pass_fds``),
-    for as long as the block lasts."""
+    """The command of a module tied to this process by child_guard.py, and the descriptor to hand
+    down (``pass_fds``), for as long as the block lasts."""
     asker, ours = os.pipe()
+    start, most = python_module("")[:-1], int(seconds) + MARGIN
+    if command[: len(start)] == start:
+        limits = ["--fd", asker, "--seconds", most, "--cpu", most * max(2, threads)]
+        guard = [sys.executable, "-P", str(LEASH), *map(str, limits)]
+        command = [*guard, *command[len(start) :]]
     try:
-        yield _tied(command, asker, int(seconds) + MARGIN, max(2, threads)), asker
+        yield command, asker
     finally:
         os.close(asker)
         os.close(ours)
-
-
-def _tied(command: list[str], fd: int, seconds: int, cores: int) -> list[str]:
-    """The command with its module run by child_guard.py."""
-    start = python_module("")[:-1]
-    if command[: len(start)] != start:
-        return command
-    limits = ["--fd", str(fd), "--seconds", str(seconds), "--cpu", str(seconds * cores)]
-    return [sys.executable, "-P", str(LEASH), *limits, *command[len(start) :]]
 
 
 def ask(

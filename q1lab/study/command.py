@@ -153,16 +153,10 @@ def argv(wish: Wish) -> tuple[str, ...]:
             words += [f"--{key.replace('_', '-')}", str(value)]
     for key, value in overrides.items():
         words += ["--set", f"{key}={value}"]
-    for key in ("device", "dtype", "jobs", "headline", "wandb"):
+    for key in ("device", "dtype", "jobs", "headline", "wandb", "match", "tune", "engine"):
         value = getattr(wish, key)
         if value != getattr(default, key):
             words += [f"--{key}", str(value)]
-    if wish.match is not None:
-        words += ["--match", wish.match]
-    if wish.tune is not None:
-        words += ["--tune", wish.tune]
-    if wish.engine is not None:
-        words += ["--engine", wish.engine]
     for option in wish.engine_options:
         words += ["--engine-option", option]
     words += [f"--{key}" for key in ("fresh", "unchecked") if getattr(wish, key)]

@@ -9,8 +9,8 @@ import sysconfig
 from pathlib import Path
 
 from q1lab import paths
-from q1lab.errors import FAILED, Problem
-from q1lab.files import expanded, os_reason, read_bytes, sha256_file, whole, write_atomic
+from q1lab.errors import FAILED, USAGE, Problem
+from q1lab.files import expanded, read_bytes, refusals, sha256_file, whole, write_atomic
 from q1lab.study.sameness import training_text
 from q1lab.study.studies import Data
 
@@ -127,9 +127,8 @@ def shakespeare() -> bytes:
         if not path.exists():
             raise Problem(f"Q1LAB_DATA: no file at {path}")
         return _pinned(read_text_file(path), str(path))
-    kept = paths.data_dir() / f"{SHAKESPEARE_SHA256}.txt"
-    if kept.is_file() and sha256_file(kept) == SHAKESPEARE_SHA256:
-        return kept.read_bytes()
+    if (own := kept(SHAKESPEARE_SHA256)) is not None:
+        return own.read_bytes()
     return _pinned(
         download(os.environ.get("Q1LAB_SHAKESPEARE_URL", SHAKESPEARE_URL)), "the download"
     )
@@ -173,7 +172,5 @@ def read_text_file(path: Path) -> bytes:
     """The bytes of a learner's file. Problem when it isn't a readable file of a sane size."""
     if not path.exists():
         raise Problem(f"{path}: no such file; there are the built-in corpora {', '.join(BUILT_IN)}")
-    try:
+    with refusals(str(path), USAGE):
         return read_bytes(path, LARGEST)
-    except OSError as error:
-        raise Problem(f"{path}: {os_reason(error)}") from None

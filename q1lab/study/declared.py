@@ -30,7 +30,6 @@ Declaration = Mapping[str, Any]
 
 
 def declaration(study: Study) -> dict[str, Any]:
-    """What ``study`` declares."""
     loop = None if study.loop is None else {**records.dump(study.loop), "folder": ""}
     budget = [
         *(study.config, study.arm_config, study.seed_shift, study.device, study.dtype),

@@ -7,8 +7,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from q1lab.study import ranges, studies
-from q1lab.study.events import has_ended, last_event
-from q1lab.study.states import State
+from q1lab.study.events import final_loss, has_ended
 from q1lab.study.studies import Study
 
 
@@ -45,14 +44,11 @@ class Looks:
 
     def _take_in(self) -> None:
         for seed in self.study.seeds[len(self.pairs) :]:
-            losses = []
-            for arm in studies.ARMS:
-                events = self.study.files.run(studies.run_name(arm, seed)).events
-                if not has_ended(events):
-                    return
-                event = last_event(events) or {}
-                losses.append(event.get("val_loss") if event["state"] == State.FINISHED else None)
-            base, modified = losses
+            names = [studies.run_name(arm, seed) for arm in studies.ARMS]
+            events = [self.study.files.run(name).events for name in names]
+            if not all(map(has_ended, events)):
+                return
+            base, modified = map(final_loss, events)
             self.pairs.append(None if base is None or modified is None else modified - base)
 
 

@@ -22,7 +22,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from q1lab.files import open_regular, plain
+from q1lab.errors import notice
+from q1lab.files import open_regular, os_reason, plain
 from q1lab.study.states import ENDED, State
 
 Event = dict[str, Any]
@@ -30,7 +31,8 @@ Event = dict[str, Any]
 CHUNK = 4 << 20
 """Bytes read at most per call: a poll stays short even when a study's history is long."""
 
-NO_EVENTS = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EINVAL)
+NO_FILE = (errno.ENOENT, errno.ENOTDIR)
+NO_EVENTS = (*NO_FILE, errno.EISDIR, errno.EINVAL, errno.ELOOP)
 """Where there is no file, or something else in its place, there are no events."""
 
 LARGEST_LOSS = 1e9
@@ -64,11 +66,12 @@ def read_new(path: Path, offset: int = 0, limit: int = CHUNK) -> tuple[list[Even
     read).
 
     Consumes only through the last newline, so a torn tail waits for its rest. A missing file has no
-    events. A file shorter than ``offset`` was replaced: it is read again from its start. A line
-    longer than LONGEST is no event: it is passed over in pieces, each counted.
+    events; what stands in its place and is none is said. A file shorter than ``offset`` was
+    replaced: it is read again from its start. A line longer than LONGEST is no event: it is passed
+    over in pieces, each counted.
     """
     try:
-        with open_regular(path) as file:
+        with open_regular(path, own=True) as file:
             size = file.seek(0, 2)
             if size < offset:
                 offset = 0
@@ -81,6 +84,8 @@ def read_new(path: Path, offset: int = 0, limit: int = CHUNK) -> tuple[list[Even
     except OSError as error:
         if error.errno not in NO_EVENTS:
             raise
+        if error.errno not in NO_FILE:
+            notice(f"{path}: {os_reason(error)}")
         return [], offset, 0
     end = block.rfind(b"\n")
     if end < 0 and len(block) >= limit:
@@ -115,7 +120,7 @@ def _event(line: bytes) -> Event | None:
 def last_event(path: Path) -> Event | None:
     """The last readable event in a file's last bytes, or None."""
     try:
-        with open_regular(path) as file:
+        with open_regular(path, own=True) as file:
             size = file.seek(0, 2)
             file.seek(max(0, size - 4096))
             lines = file.read().split(b"\n")
@@ -127,7 +132,7 @@ def last_event(path: Path) -> Event | None:
 def first_event(path: Path) -> Event | None:
     """The first readable ``start`` among a file's first bytes, or None: how the run began."""
     try:
-        with open_regular(path) as file:
+        with open_regular(path, own=True) as file:
             lines = file.read(1 << 16).split(b"\n")
     except OSError:
         return None
@@ -135,10 +140,22 @@ def first_event(path: Path) -> Event | None:
     return next((event for event in events if event["type"] == "start"), None)
 
 
+def exit_of(path: Path) -> Event | None:
+    """The exit that a run's events close with; None where they don't."""
+    event = last_event(path)
+    return event if event is not None and event["type"] == "exit" else None
+
+
 def has_ended(path: Path) -> bool:
     """Whether a run's events close with an exit after which nothing is left to train."""
-    event = last_event(path)
-    return event is not None and event["type"] == "exit" and event.get("state") in ENDED
+    end = exit_of(path)
+    return end is not None and end["state"] in ENDED
+
+
+def final_loss(path: Path) -> float | None:
+    """The val loss that a run finished with; None where it didn't, or doesn't say it."""
+    end = exit_of(path)
+    return end.get("val_loss") if end is not None and end["state"] == State.FINISHED else None
 
 
 def sound(event: Any) -> Event | None:

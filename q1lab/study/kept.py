@@ -21,8 +21,7 @@ from q1lab.paths import StudyPaths
 from q1lab.study import bundle, command, corpora, studies, variants
 from q1lab.study.bundle import Evidence
 from q1lab.study.command import Wish
-from q1lab.study.events import has_ended, last_event
-from q1lab.study.states import State
+from q1lab.study.events import final_loss, has_ended
 from q1lab.study.studies import ARMS, Asked, Data, Study
 
 FOLDER = "studies"
@@ -124,15 +123,9 @@ def _inside(folder: str, root: Path) -> str:
 def values_of(study: Study, root: Path | None = None) -> dict[str, float]:
     """The final validation losses of the runs that finished, by run, to the last bit; ``root`` is
     where their folder lies, if elsewhere than here."""
-    found = {}
-    for run in study.runs:
-        event = last_event(StudyPaths(root or study.files.root).run(run.name).events)
-        if event is None or event["type"] != "exit" or event.get("state") != State.FINISHED:
-            continue
-        value = event.get("val_loss")
-        if isinstance(value, float):
-            found[run.name] = value
-    return found
+    files = StudyPaths(root or study.files.root)
+    losses = {run.name: final_loss(files.run(run.name).events) for run in study.runs}
+    return {name: loss for name, loss in losses.items() if loss is not None}
 
 
 # ── reading

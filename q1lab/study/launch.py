@@ -16,10 +16,10 @@ from typing import Any
 from q1lab.errors import FAILED, OUT_OF_TOUCH, UNFINISHED, Problem
 from q1lab.files import (
     open_private,
-    os_reason,
     private_folder,
     prove_at_home,
     read_json,
+    refusals,
     try_lock,
     utc_now,
     without_links,
@@ -95,22 +95,18 @@ def start(study: Study, only: Collection[str] = (), number: int | None = None) -
             "--lock",
             str(lock),
         ]
-        try:
-            with open_private(files.runner_log) as log:
-                child = subprocess.Popen(
-                    command,
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    cwd=files.root,
-                    env=children.environment(study.threads),
-                    start_new_session=True,
-                    pass_fds=[lock],
-                )
-        except OSError as error:
-            raise Problem(
-                f"cannot start the training of {study.id}: {os_reason(error)}", FAILED
-            ) from error
+        cannot = f"cannot start the training of {study.id}"
+        with refusals(cannot), open_private(files.runner_log) as log:
+            child = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=files.root,
+                env=children.environment(study.threads),
+                start_new_session=True,
+                pass_fds=[lock],
+            )
         # somebody has to take its exit status: a viewer that stays open would else keep a dead
         # process around
         threading.Thread(target=child.wait, daemon=True, name=f"reap {child.pid}").start()
@@ -127,15 +123,11 @@ def running_already(study_id: str) -> Problem:
 
 def take_out(study: Study, number: int, runs: Collection[str]) -> None:
     """Take runs out of a launch: trainers pass by what is claimed."""
-    try:
-        files = study.files
-        private_folder(files.claims)
+    claims = study.files.claims
+    with refusals(f"cannot start the training of {study.id}"):
+        private_folder(claims)
         for name in runs:
-            (files.claims / f"{number}-{name}").touch(mode=0o600)
-    except OSError as error:
-        raise Problem(
-            f"cannot start the training of {study.id}: {os_reason(error)}", FAILED
-        ) from error
+            (claims / f"{number}-{name}").touch(mode=0o600)
 
 
 def note(files: StudyPaths, number: int, pid: int) -> None:

@@ -18,7 +18,8 @@ from typing import Any
 from q1lab import paths
 from q1lab.files import read_bytes
 from q1lab.study import bundle, corpora, ranges
-from q1lab.study.events import has_ended, last_event
+from q1lab.study.events import exit_of
+from q1lab.study.states import ENDED
 from q1lab.study.studies import Study
 
 SCRIPT = '''\
@@ -160,13 +161,12 @@ def count(study: Study, runs: list[str]) -> str:
 
 def _ended(study: Study) -> dict[str, tuple[str, float | None]]:
     """State and loss of the runs that have ended here: a planned range counts their pairs, too."""
-    found = {}
-    for run in study.runs:
-        events = study.files.run(run.name).events
-        if has_ended(events):
-            last = last_event(events) or {}
-            found[run.name] = (str(last.get("state")), last.get("val_loss"))
-    return found
+    ends = {run.name: exit_of(study.files.run(run.name).events) for run in study.runs}
+    return {
+        name: (end["state"], end.get("val_loss"))
+        for name, end in ends.items()
+        if end is not None and end["state"] in ENDED
+    }
 
 
 def _versions(study: Study) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from q1lab.errors import Problem, nearest
 from q1lab.records import LARGEST
+from q1lab.study.studies import NUMBERS, WHOLE
 
 Config = dict[str, Any]
 
@@ -84,18 +87,6 @@ SHORT: Mapping[str, str] = {
 }
 """What people type for a hyperparameter, and its name here."""
 
-AT_LEAST_ONE = {
-    "n_layer",
-    "n_head",
-    "n_embd",
-    "block_size",
-    "batch_size",
-    "max_iters",
-    "eval_interval",
-    "eval_windows",
-    "log_interval",
-}
-
 
 def default_for(device: str) -> str:
     """The preset that suits a device: ``gpu`` on CUDA, else ``cpu``, which takes minutes on Apple's
@@ -146,37 +137,25 @@ def _value(key: str, text: str, default: Any) -> Any:
         if text.lower() not in ("true", "false"):
             raise Problem(f"--set {key}={text}: it takes true or false")
         return text.lower() == "true"
-    for kind in (int, float):
-        try:
+    for kind in (int,) if isinstance(default, int) else (int, float):
+        with contextlib.suppress(ValueError):
             value = kind(text)
-        except ValueError:
-            continue
-        if isinstance(default, int) and kind is float:
-            break
-        if not abs(value) < LARGEST:  # nor NaN
-            raise Problem(f"--set {key}={text}: it is not a finite number, or it is too large")
-        return value
+            if not abs(value) < LARGEST:  # nor NaN
+                raise Problem(f"--set {key}={text}: it is not a finite number, or it is too large")
+            return value
     wanted = "a whole number" if isinstance(default, int) else "a number"
     raise Problem(f"--set {key}={text}: it takes {wanted}")
 
 
 def _checked(config: Config) -> Config:
-    for key in AT_LEAST_ONE:
+    for key in WHOLE:
         if config[key] < 1:
             raise Problem(f"{key} is {config[key]}; it must be at least 1")
-    for key in (
-        "learning_rate",
-        "min_lr",
-        "weight_decay",
-        "grad_clip",
-        "warmup_iters",
-        "lr_decay_iters",
-    ):
-        if not 0 <= config[key] < float("inf"):
-            raise Problem(f"{key} is {config[key]}; it must be a finite number, 0 or more")
-    for key in ("beta1", "beta2", "dropout"):
-        if not 0 <= config[key] < 1:
-            raise Problem(f"{key} is {config[key]}; it must be at least 0 and below 1")
+    for key in NUMBERS:
+        share = key in ("beta1", "beta2", "dropout")
+        if not 0 <= config[key] < (1 if share else math.inf):
+            wanted = "at least 0 and below 1" if share else "a finite number, 0 or more"
+            raise Problem(f"{key} is {config[key]}; it must be {wanted}")
     if config["n_embd"] % config["n_head"]:
         raise Problem(f"n_embd {config['n_embd']} is not divisible by n_head {config['n_head']}")
     return config

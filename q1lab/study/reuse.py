@@ -14,7 +14,7 @@ from functools import cache
 from q1lab import paths
 from q1lab.files import private_folder, proved, sha256_text, write_atomic
 from q1lab.study import studies
-from q1lab.study.events import last_event, read_new
+from q1lab.study.events import exit_of, read_new
 from q1lab.study.sameness import equal_bits
 from q1lab.study.states import State
 from q1lab.study.studies import Run, Study
@@ -70,5 +70,5 @@ def trainer_version() -> str:
 
 
 def _finished(study: Study, run: Run) -> bool:
-    event = last_event(study.files.run(run.name).events)
-    return event is not None and event["type"] == "exit" and event.get("state") == State.FINISHED
+    end = exit_of(study.files.run(run.name).events)
+    return end is not None and end["state"] == State.FINISHED

@@ -52,10 +52,6 @@ class Runner:
     def _beside(self) -> None:
         """What goes on beside the training; the crew calls it."""
         self._keep_relay()
-        self._tell_news()
-
-    def _tell_news(self) -> None:
-        """Have told what the last look at the events shows for the first time."""
         self.tellers = [teller for teller in self.tellers if teller.poll() is None]
         for kind in self.watch.look():
             self._tell(kind)

@@ -43,7 +43,7 @@ def equal_bits(study: Study, run: Run) -> str:
     what = [
         study.arms[run.arm].sha256,
         study.drawn_with(run),
-        _config(study, run.arm),
+        study.config | study.own_config(run.arm),
         study.data.sha256,
         study.device,
         study.dtype,
@@ -201,10 +201,6 @@ def _is_text(node: Any) -> bool:
         and isinstance(node.value, ast.Constant)
         and isinstance(node.value.value, str)
     )
-
-
-def _config(study: Study, arm: str) -> Mapping[str, Any]:
-    return {**study.config, **study.own_config(arm)}
 
 
 def _distance(one: Losses, other: Losses) -> float:

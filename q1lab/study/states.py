@@ -1,5 +1,4 @@
-"""The states of a run, which may follow which, and what a study's runs say together. Standard
-library only."""
+"""The states of a run, and what a study's runs say together. Standard library only."""
 
 from __future__ import annotations
 
@@ -23,18 +22,6 @@ class State(StrEnum):
     """The loss stopped being a finite number. A result: shown, counted, never silently retried."""
 
 
-NEXT: dict[State, frozenset[State]] = {
-    State.QUEUED: frozenset({State.RUNNING}),
-    State.RUNNING: frozenset(
-        {State.FINISHED, State.FAILED, State.STOPPED, State.CRASHED, State.DIVERGED, State.RUNNING}
-    ),
-    State.STOPPED: frozenset({State.RUNNING}),
-    State.CRASHED: frozenset({State.RUNNING}),
-    State.FAILED: frozenset({State.RUNNING}),
-    State.FINISHED: frozenset(),
-    State.DIVERGED: frozenset(),
-}
-
 ENDED = frozenset({State.FINISHED, State.DIVERGED})
 """Nothing is left to train here."""
 
@@ -50,11 +37,6 @@ MARKS = {
     State.CRASHED: "!",
     State.DIVERGED: "∞",
 }
-
-
-def may_follow(before: State, after: State) -> bool:
-    """Whether ``after`` may come directly after ``before``."""
-    return after in NEXT[before]
 
 
 def of_study(states: Iterable[State], *, alive: bool) -> str:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
 from q1lab import paths, records
-from q1lab.errors import FAILED, NOTICES, Problem
+from q1lab.errors import FAILED, Problem, notice
 from q1lab.files import os_reason, plain, private_folder, read_shown_json, write_atomic
 from q1lab.records import at_most, inside, one_of, text, whole
 from q1lab.study.engines.choice import Choice
@@ -120,7 +120,6 @@ class Run:
 
     @property
     def name(self) -> str:
-        """See ``run_name``."""
         return run_name(self.arm, self.seed)
 
 
@@ -135,18 +134,13 @@ class Gated:
     blind: bool = True
 
 
-def distinct(seeds: Sequence[int]) -> None:
-    """ValueError where there is no seed, or one of them twice."""
-    if not seeds or len(set(seeds)) != len(seeds):
-        raise ValueError("holds no seed, or one of them twice")
-
-
 def _looks(value: tuple[tuple[int, ...], ...]) -> tuple[tuple[int, ...], ...]:
     """Batches of seeds: at least one seed, none twice."""
     seeds = [seed for batch in value for seed in batch]
     if len(seeds) > MOST_SEEDS:
         raise ValueError(f"holds more than {MOST_SEEDS:,} seeds")
-    distinct(seeds)
+    if not seeds or len(set(seeds)) != len(seeds):
+        raise ValueError("holds no seed, or one of them twice")
     return value
 
 
@@ -410,12 +404,16 @@ def has_runs(folder: Path) -> bool:
 
 def without_plan() -> list[str]:
     """Studies on disk that have runs and no study.json."""
-    root = paths.studies_dir()
     return sorted(
         folder.name
-        for folder in (root.iterdir() if root.is_dir() else ())
-        if is_id(folder.name) and not (folder / "study.json").is_file() and has_runs(folder)
+        for folder in _folders()
+        if not (folder / "study.json").is_file() and has_runs(folder)
     )
+
+
+def _folders() -> Iterator[Path]:
+    root = paths.studies_dir()
+    return (folder for folder in (root.iterdir() if root.is_dir() else ()) if is_id(folder.name))
 
 
 def is_id(text: str) -> bool:
@@ -430,20 +428,12 @@ def save(study: Study) -> None:
 
 
 def encoded(study: Study) -> str:
-    """The text of a study.json."""
     return json.dumps(study.to_dict(), indent=1, ensure_ascii=False) + "\n"
 
 
 def ids() -> list[str]:
     """All studies on disk, oldest first (by when they were planned, then by name)."""
-    found: list[tuple[float, str]] = []
-    root = paths.studies_dir()
-    if root.is_dir():
-        for folder in root.iterdir():
-            plan = folder / "study.json"
-            if is_id(folder.name) and plan.is_file():
-                found.append((_created(folder), folder.name))
-    return [name for _, name in sorted(found)]
+    return in_order(folder.name for folder in _folders() if (folder / "study.json").is_file())
 
 
 def readable() -> list[Study]:
@@ -451,9 +441,7 @@ def readable() -> list[Study]:
     end, and left out."""
     found, unreadable = sorted_out(ids())
     for study_id, why in unreadable.items():
-        notice = f"{study_id} is left out: {why}"
-        if notice not in NOTICES:
-            NOTICES.append(notice)
+        notice(f"{study_id} is left out: {why}")
     return found
 
 

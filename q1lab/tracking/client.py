@@ -134,22 +134,12 @@ def reason(error: BaseException) -> str:
         return f"W&B refuses the key; run `{wandb_state.wandb_command('login', '--relogin')}`"
     if re.search(r"\b403\b|[Pp]ermission denied", text):
         return "W&B says permission denied: may this account write to the project?"
-    if (
-        isinstance(error, TimeoutError)
-        or "deadline exceeded" in text
-        or "timed out" in text.lower()
-    ):
-        refused = "connection refused" in text
-        server = re.search(r"HTTP (5\d\d)", text)
-        return (
-            "connection refused"
-            if refused
-            else f"server error {server[1]}"
-            if server
-            else "no answer in time"
-        )
-    if isinstance(error, ConnectionRefusedError):
+    late = isinstance(error, TimeoutError) or re.search("deadline exceeded|(?i:timed out)", text)
+    if isinstance(error, ConnectionRefusedError) or (late and "connection refused" in text):
         return "connection refused"
+    if late:
+        server = re.search(r"HTTP (5\d\d)", text)
+        return f"server error {server[1]}" if server else "no answer in time"
     return text[:300] or type(error).__name__
 
 
@@ -182,15 +172,11 @@ def open_run(
         resume="allow" if resume else None,
         settings=settings(),
     )
-    define(handle)
-    return handle
-
-
-def define(handle: Any) -> None:
-    """Every metric goes by the iter: W&B's own step only counts rows."""
+    # every metric goes by the iter: W&B's own step only counts rows
     handle.define_metric("iter", hidden=True)
     for name in METRICS:
         handle.define_metric(name, step_metric="iter")
+    return handle
 
 
 def shut_down() -> None:

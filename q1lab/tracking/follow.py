@@ -76,22 +76,17 @@ class Relay:
         for run in self.study.runs:
             if run.name in self.lines:
                 continue
-            line = Line(self.study, run)
-            relay = known[run.name]
-            if relay.offset:  # closed before, by this relay or by one before it
-                line.closed_at = relay.offset
-            self.lines[run.name] = line
+            line = self.lines[run.name] = Line(self.study, run)
+            # where it was closed before, by this relay or by one before it
+            line.closed_at = known[run.name].offset or -1
 
     def _step(self, line: Line) -> None:
         line.read()
         projection = line.projection
         if not projection.started:
             return
-        if line.handle is None:
-            if line.closed_at >= line.offset:
-                return
-            if not self._open(line):
-                return
+        if line.handle is None and (line.closed_at >= line.offset or not self._open(line)):
+            return
         try:
             line.write()
         except Exception as error:

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from q1lab.files import plain
+from q1lab.study.events import Event
 from q1lab.study.states import State
 from q1lab.study.studies import Run, Study
 
@@ -42,16 +42,17 @@ class Projection:
         self._summary: Row = {}
         self._best: float | None = None
 
-    def feed(self, events: Iterable[dict[str, Any]]) -> None:
-        """Take events in. Unknown types, and numbers that are none, are left out."""
+    def feed(self, events: Iterable[Event]) -> None:
+        """Take events in, as ``read_new`` gives them. Unknown types, and numbers that are none, are
+        left out."""
         for event in events:
-            match event.get("type"):
+            match event["type"]:
                 case "start":
                     self._start(event)
                 case "iter":
                     self._row(event, "iter", ("train_loss", "lr", "tok_per_s"))
                 case "eval" if event.get("final"):
-                    self._row(event, "final", ("val_loss",), {"val_loss": "final_val_loss"})
+                    self._row(event, "final", ("val_loss",))
                 case "eval":
                     self._row(event, "eval", ("val_loss", "tokens"))
                 case "exit":
@@ -72,7 +73,7 @@ class Projection:
         exactly."""
         return 0 if self.ended is State.FINISHED else 1
 
-    def _start(self, event: dict[str, Any]) -> None:
+    def _start(self, event: Event) -> None:
         self.started = True
         self.ended = None
         self.attempts += 1
@@ -82,57 +83,31 @@ class Projection:
             if isinstance(event.get(key), int | float | str):
                 self.config[key] = event[key]
 
-    def _row(
-        self,
-        event: dict[str, Any],
-        kind: str,
-        keys: tuple[str, ...],
-        rename: dict[str, str] | None = None,
-    ) -> None:
-        n = event.get("iter")
-        if not isinstance(n, int) or isinstance(n, bool) or n < 0:
-            return
-        row: Row = {"iter": n}
+    def _row(self, event: Event, kind: str, keys: tuple[str, ...]) -> None:
+        row: Row = {"iter": event["iter"]}
         for key in keys:
-            if key not in event:
-                continue
-            value = event[key]
-            if value is None and key.endswith("_loss"):
-                value = math.nan  # not finite: the trainer writes null; W&B shows NaN
-            if isinstance(value, int | float) and not isinstance(value, bool):
-                row[(rename or {}).get(key, key)] = value
-        if len(row) == 1 or (kind, n) in self._seen:
+            if key in event and (event[key] is not None or key.endswith("_loss")):
+                # not finite: the trainer writes null; W&B shows NaN
+                value = math.nan if event[key] is None else event[key]
+                row["final_val_loss" if kind == "final" else key] = value
+        if len(row) == 1 or (kind, event["iter"]) in self._seen:
             return
-        self._seen.add((kind, n))
+        self._seen.add((kind, event["iter"]))
         self._summary.update(row)
-        value = row.get("val_loss")
-        if (
-            value is not None
-            and math.isfinite(value)
-            and (self._best is None or value < self._best)
-        ):
+        value = row.get("val_loss", math.nan)
+        if math.isfinite(value) and (self._best is None or value < self._best):
             self._best = value
-        t = event.get("t")
-        if self._clock and isinstance(t, int | float):
-            row["_timestamp"] = self._clock + t
+        if self._clock and event.get("t") is not None:
+            row["_timestamp"] = self._clock + event["t"]
         self.rows.append(row)
 
-    def _exit(self, event: dict[str, Any]) -> None:
-        try:
-            self.ended = State(event.get("state", "failed"))
-        except ValueError:
-            self.ended = State.FAILED
-        for key in ("val_loss", "iter", "tok_per_s"):
-            value = event.get(key)
-            if isinstance(value, int | float) and not isinstance(value, bool):
-                self._summary[key] = value
-        if isinstance(event.get("t"), int | float):
-            self._summary["seconds"] = event["t"]
-        message = event.get("message")
-        if isinstance(message, str) and message:
-            self._summary["message"] = plain(message)[:500]
-        else:
-            self._summary.pop("message", None)
+    def _exit(self, event: Event) -> None:
+        self.ended = State(event["state"])
+        self._summary.pop("message", None)
+        message = (event.get("message") or "")[:500]
+        said = {key: event.get(key) for key in ("val_loss", "iter", "tok_per_s")}
+        said |= {"seconds": event.get("t"), "message": message or None}
+        self._summary |= {key: value for key, value in said.items() if value is not None}
 
 
 def config_of(study: Study, run: Run) -> dict[str, Any]:

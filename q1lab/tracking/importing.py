@@ -17,7 +17,7 @@ from typing import Any
 
 from q1lab import paths
 from q1lab.errors import Problem
-from q1lab.files import plain, private_folder, read_bytes, size_of, utc_now, write_atomic
+from q1lab.files import plain, read_bytes, size_of, utc_now, write_atomic
 from q1lab.records import storable
 from q1lab.study import bundle, early_stopping, liveness, studies
 from q1lab.study.bundle import Bundle
@@ -133,10 +133,10 @@ def _same(
     every = [run for arm in arms.values() for run in arm.values()]
     keys = {key for run in every for key in run.config if not key.startswith("_")} - OWN
     for key in sorted(keys):
-        groups = list(arms.values()) if key in ARM else [dict(enumerate(every))]
-        for members in groups:
+        of_arms = [list(arm.values()) for arm in arms.values()]
+        for members in of_arms if key in ARM else [every]:
             values: dict[str, list[str]] = defaultdict(list)
-            for run in members.values():
+            for run in members:
                 shown = (
                     json.dumps(run.config[key], sort_keys=True, default=str)
                     if key in run.config
@@ -182,7 +182,6 @@ def create(grouped: Grouped, origin: str, taken: Collection[str] = ()) -> Study:
     every = [run for arm in grouped.arms.values() for run in arm.values()]
     config = clean(_shared_config(every))
     notes = list(grouped.notes)
-    config.setdefault("max_iters", max(1, *(run.last for run in every)))
     for key in (*studies.WHOLE, *studies.NUMBERS):
         value = config.get(key)
         if isinstance(value, float) and value.is_integer():
@@ -313,7 +312,6 @@ def fill(study: Study, found: Bundle, origin: str) -> list[str]:
         if run.name in runs and there is not None and has_ended(there) and not has_ended(here):
             ready[here] = read_bytes(there)
     for path, data in ready.items():
-        private_folder(path.parent)
         write_atomic(path, data)
     end = early_stopping.Looks(study).known_after()
     if end is not None:

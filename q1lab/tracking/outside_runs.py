@@ -159,22 +159,19 @@ def from_events(file: Path, where: str) -> ForeignRun:
         where, cfg, seed, config, state=State.CRASHED, began=_text(start.get("time")), events=events
     )
     for event in events:
-        n = event.get("iter")
-        if not isinstance(n, int) or isinstance(n, bool):
-            continue
-        if event["type"] == "iter":
-            run.train[n] = finite(event.get("train_loss"))
-        elif event["type"] == "eval" and not event.get("final"):
-            run.evals[n] = finite(event.get("val_loss"))
-        elif event["type"] == "eval":
-            run.final = finite(event.get("val_loss"))
-    for event in events:
-        if event["type"] == "start":
+        kind, loss = event["type"], finite(event.get("val_loss"))
+        if kind == "start":
             run.state = State.CRASHED
-        elif event["type"] == "exit" and event.get("state") in set(State):
+        elif kind == "iter":
+            run.train[event["iter"]] = finite(event.get("train_loss"))
+        elif kind == "eval" and event.get("final"):
+            run.final = loss
+        elif kind == "eval":
+            run.evals[event["iter"]] = loss
+        elif kind == "exit":
             run.state = State(event["state"])
-            if run.state is State.FINISHED and finite(event.get("val_loss")) is not None:
-                run.final = finite(event["val_loss"])
+            if run.state is State.FINISHED and loss is not None:
+                run.final = loss
     if run.state is State.FINISHED and run.final is None:
         run.final = _last(run.evals)
     if bad:

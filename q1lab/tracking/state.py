@@ -22,12 +22,13 @@ import shlex
 import shutil
 import string
 import sys
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from q1lab import records
 from q1lab.errors import Problem
 from q1lab.files import (
     expanded,
@@ -147,12 +148,8 @@ def read(study: Study) -> dict[str, RunRelay]:
     """Run name → what is known, in the order of the plan; empty when nothing was minted (or it is
     broken)."""
     try:
-        record = read_json(runs_file(study))
-        known = {f.name for f in fields(RunRelay)}
-        found = {
-            name: RunRelay(**{key: value for key, value in run.items() if key in known})
-            for name, run in record["runs"].items()
-        }
+        runs = read_json(runs_file(study))["runs"]
+        found = {name: records.load(RunRelay, run) for name, run in runs.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
     return {
@@ -181,9 +178,8 @@ def changing(study: Study) -> Iterator[dict[str, RunRelay]]:
 
 
 def update(study: Study, name: str, **changes: Any) -> None:
-    """Change one run's entry."""
     with changing(study) as runs:
-        runs[name] = RunRelay(**{**asdict(runs[name]), **changes, "updated": utc_now()})
+        runs[name] = replace(runs[name], **changes, updated=utc_now())
 
 
 def mint_anew(study: Study) -> dict[str, str]:
@@ -209,9 +205,9 @@ def status(study: Study) -> Status:
     busy = is_locked(relay_lock(study))
     for name, run in runs.items():
         if run.state == SYNCING and not busy:  # its relay is gone: nothing confirms it any more
-            runs[name] = RunRelay(**{**asdict(run), "state": OFFLINE})
+            runs[name] = replace(run, state=OFFLINE)
         elif run.state == SYNCED and size_of(study.files.run(name).events) != run.offset:
-            runs[name] = RunRelay(**{**asdict(run), "state": SYNCING if busy else OFFLINE})
+            runs[name] = replace(run, state=SYNCING if busy else OFFLINE)
     begun = {
         name: run for name, run in runs.items() if size_of(study.files.run(name).events)
     } or runs
@@ -224,12 +220,8 @@ def status(study: Study) -> Status:
         study.wandb,
         runs,
         plain(errors[-1][1]) if errors else None,
-        _project_url(url) if url else None,
+        url.split("/runs/")[0] if url else None,
     )
-
-
-def _project_url(run_url: str) -> str:
-    return run_url.split("/runs/")[0]
 
 
 def pending(study: Study) -> list[str]:
@@ -281,10 +273,9 @@ def wandb_command(*args: str) -> str:
 # ── the learner's settings
 
 
-def learner_settings(env: Mapping[str, str] | None = None) -> dict[str, str]:
+def learner_settings() -> dict[str, str]:
     """The ``[default]`` section of the learner's own wandb settings file; {} when there is none."""
-    env = os.environ if env is None else env
-    folder = env.get("WANDB_CONFIG_DIR") or "~/.config/wandb"
+    folder = os.environ.get("WANDB_CONFIG_DIR") or "~/.config/wandb"
     parser = configparser.ConfigParser(interpolation=None, strict=False)
     try:
         parser.read_string(read_text(expanded(folder) / "settings"))
@@ -293,21 +284,17 @@ def learner_settings(env: Mapping[str, str] | None = None) -> dict[str, str]:
         return {}
 
 
-def key_configured(env: Mapping[str, str] | None = None) -> bool:
+def key_configured() -> bool:
     """Whether the wandb client would find credentials for its server (it alone reads them in
     earnest)."""
-    env = os.environ if env is None else env
-    settings = learner_settings(env)
+    env, settings = os.environ, learner_settings()
     if env.get("WANDB_API_KEY") or env.get("WANDB_IDENTITY_TOKEN_FILE") or settings.get("api_key"):
         return True
     server = env.get("WANDB_BASE_URL") or settings.get("base_url")
     hosts = (_host(server),) if server else DEFAULT_HOSTS
     if set(hosts) & set(DEFAULT_HOSTS):
         hosts = DEFAULT_HOSTS
-    for file in [env["NETRC"]] if env.get("NETRC") else NETRCS:
-        path = _readable_netrc(file)
-        if path is None:
-            continue
+    for path in _netrcs():
         try:
             known = netrc.netrc(path)
         except (OSError, netrc.NetrcParseError, UnicodeDecodeError):
@@ -334,42 +321,41 @@ def _host(server: str) -> str:
     return parts.netloc
 
 
-def _readable_netrc(file: str) -> Path | None:
-    """A netrc that can be read to its end; None for none, a pipe, a device, a folder, or what is
+def _netrcs() -> list[Path]:
+    """The netrc files that can be read to their end: no pipe, device or folder, and none that is
     too large to be one. (``netrc`` opens whatever it is given, and waits at a pipe.)"""
-    path = expanded(file)
-    known = path.is_file() and size_of(path) <= LARGEST_NETRC
-    return path if known else None
+    named = os.environ.get("NETRC")
+    files = map(expanded, [named] if named else NETRCS)
+    return [path for path in files if path.is_file() and size_of(path) <= LARGEST_NETRC]
 
 
-def default_mode(env: Mapping[str, str] | None = None) -> str:
+def default_mode() -> str:
     """``--wandb`` when nothing is said: WANDB_MODE, else online where a key is configured, else
     offline."""
-    env = os.environ if env is None else env
-    wished = (env.get("WANDB_MODE") or learner_settings(env).get("mode") or "").lower()
+    wished = (os.environ.get("WANDB_MODE") or learner_settings().get("mode") or "").lower()
     wished = {"dryrun": "offline", "run": "online", "shared": "online"}.get(wished, wished)
     if wished in MODES:
         return wished
-    return "online" if key_configured(env) else "offline"
+    return "online" if key_configured() else "offline"
 
 
-def environment(root: Path, env: Mapping[str, str] | None = None) -> dict[str, str]:
+def environment(root: Path) -> dict[str, str]:
     """The environment for a process that uses wandb on the study in ``root``: all of its files stay
     inside.
 
     The learner's key, server and entity stay readable (netrc, environment, their settings file);
     other WANDB_ variables are dropped, since they could rename or redirect the study's runs.
     """
-    env = dict(os.environ if env is None else env)
-    own = learner_settings(env)
+    own = learner_settings()
     kept = {
-        key: value for key, value in env.items() if not key.startswith("WANDB_") or key in _KEEP
+        key: value
+        for key, value in os.environ.items()
+        if not key.startswith("WANDB_") or key in _KEEP
     }
     for name in ("api_key", "base_url", "entity"):
         if name in own and not kept.get(f"WANDB_{name.upper()}"):
             kept[f"WANDB_{name.upper()}"] = own[name]
-    netrcs = [kept["NETRC"]] if kept.get("NETRC") else NETRCS
-    if not any(map(_readable_netrc, netrcs)):
+    if not _netrcs():
         kept["NETRC"] = os.devnull  # the client would wait at a pipe
     folder = root / "wandb"
     kept |= {
@@ -383,11 +369,10 @@ def environment(root: Path, env: Mapping[str, str] | None = None) -> dict[str, s
     return kept
 
 
-def scrub(text: str, env: Mapping[str, str] | None = None) -> str:
+def scrub(text: str) -> str:
     """``text`` without anything that looks like a W&B key, and without the key of the
     environment."""
-    env = os.environ if env is None else env
-    key = env.get("WANDB_API_KEY")
+    key = os.environ.get("WANDB_API_KEY")
     if key and len(key) >= 8:
         text = text.replace(key, "[key]")
     text = re.sub(r"\bwandb_v\d+_[A-Za-z0-9_-]{8,}", "[key]", text)

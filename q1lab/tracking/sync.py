@@ -6,7 +6,6 @@ import os
 import re
 import subprocess
 from pathlib import Path
-from typing import Any
 
 from q1lab import paths
 from q1lab.errors import FAILED, Problem
@@ -14,7 +13,7 @@ from q1lab.files import open_private, plain, private_folder
 from q1lab.study import children
 from q1lab.study.liveness import is_alive
 from q1lab.study.states import State
-from q1lab.study.studies import Run, Study
+from q1lab.study.studies import Study
 from q1lab.tracking import state as wandb_state
 from q1lab.tracking.client import (
     Line,
@@ -45,7 +44,10 @@ def sync(study: Study) -> bool:
     """
     wandb_state.mint(study)
     names = wandb_state.pending(study)
-    lines = [line for run in study.runs if run.name in names and (line := _read(study, run))]
+    lines = [Line(study, run) for run in study.runs if run.name in names]
+    for line in lines:
+        line.read()
+    lines = [line for line in lines if line.projection.started]
     if not lines:
         return not names
     try:
@@ -74,13 +76,6 @@ def sync(study: Study) -> bool:
         if folder != whole[name]:
             remove([folder])
     return not wandb_state.pending(study)
-
-
-def _read(study: Study, run: Run) -> Line | None:
-    """The run with its events; None when it has no start event yet."""
-    line = Line(study, run)
-    line.read()
-    return line if line.projection.started else None
 
 
 def _write_whole(line: Line) -> Path:
@@ -118,18 +113,17 @@ def _rest(line: Line) -> Path | None:
 def _wandb_sync(folders: list[Path]) -> tuple[int, str]:
     """Run `wandb sync` on the folders; returns its exit code (-1: it took too long) and what it
     said."""
-    if not folders:
-        return 0, ""
     env = {key: value for key, value in os.environ.items() if key != "WANDB_SILENT"}
     command = [*children.python_module("wandb"), "sync", "--include-online", "--include-synced"]
-    how: dict[str, Any] = {
-        "stdout": subprocess.PIPE,
-        "stderr": subprocess.STDOUT,
-        "text": True,
-        "errors": "replace",
-    }
     with children.asked(
-        [*command, *map(str, folders)], seconds=UPLOAD, env=env, cwd=folders[0].parent, **how
+        [*command, *map(str, folders)],
+        seconds=UPLOAD,
+        env=env,
+        cwd=folders[0].parent,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
     ) as child:
         try:
             said, _ = child.communicate(timeout=UPLOAD)

@@ -245,7 +245,7 @@ def read(store: Store, week: str) -> Progress:
 
 def tick(store: Store, week: str, step_id: str, done: bool) -> None:
     """Tick a step, or take the tick away. An answer stays either way."""
-    learner_tables.tick(store, week, step_id, done)
+    store.add("tick", week=week, step=step_id, done=done)
 
 
 def tick_those(store: Store, week: Week, command: str) -> None:
@@ -265,7 +265,7 @@ def answer(store: Store, week: str, step_id: str, text: str) -> None:
             f"the answer has {len(text):,} characters, {MAX_ANSWER:,} at most; put it into a file"
         )
     text = text.encode(errors="replace").decode()  # lone surrogates can't be stored
-    learner_tables.answer(store, week, step_id, text if text.strip() else None)
+    store.add("answer", week=week, step=step_id, text=text if text.strip() else None)
 
 
 ELSEWHERE = ("hook", "outline", "surprises", "plan", "insights", "slipped", "pace")
@@ -314,14 +314,13 @@ def record_of(store: Store, week: Week, variant: str) -> Progress:
 def mark(store: Store, week: str, step_id: str, right: bool) -> None:
     """Note whether the learner had the answer of a recall step. It is done either way; what was
     wrong comes back at the start of the next session (``narrowed``)."""
-    learner_tables.mark(store, week, step_id, right)
+    store.add("recall", week=week, step=step_id, right=right)
 
 
 def choose_data(store: Store, corpus: str, words: str, vocab: int) -> None:
     """Note the data that the learner trains on: what to type after --data, the same in words, and
     how many different characters it has."""
-    with store.act() as add:
-        add("setting", key="data", value={"corpus": corpus, "words": words, "vocab": vocab})
+    store.add("setting", key="data", value={"corpus": corpus, "words": words, "vocab": vocab})
 
 
 def data_to_train_on(store: Store) -> str:
@@ -340,5 +339,4 @@ def save_clock(
 
 def keep(store: Store, week: str, name: str, value: Any) -> None:
     """Keep one of ``Progress.settings`` for this week (JSON)."""
-    with store.act() as add:
-        add("setting", key=f"{name}:{week}", value=value)
+    store.add("setting", key=f"{name}:{week}", value=value)

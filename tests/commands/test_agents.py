@@ -14,7 +14,7 @@ from q1lab import acts, cli, paths
 from q1lab.commands import skill
 from q1lab.error_boundary import record
 from q1lab.errors import FAILED, OK, OUT_OF_TOUCH, USAGE, Problem
-from q1lab.index import journal, learner_tables
+from q1lab.index import journal
 from q1lab.index.store import Store
 from q1lab.journal import papers
 from tests.kit.commands import commands, q1lab
@@ -188,9 +188,9 @@ def test_an_agent_leaves_to_the_learner_what_is_theirs(
     )
     with Store() as store:
         for act in (
-            lambda: learner_tables.tick(store, "W", "a1", True),
-            lambda: learner_tables.answer(store, "W", "a1", "words"),
-            lambda: learner_tables.mark(store, "W", "a1", True),
+            lambda: store.add("tick", week="W", step="a1", done=True),
+            lambda: store.add("answer", week="W", step="a1", text="words"),
+            lambda: store.add("recall", week="W", step="a1", right=True),
         ):
             with pytest.raises(Problem, match="the learner's own"):
                 act()

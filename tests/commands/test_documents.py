@@ -549,7 +549,9 @@ def test_the_message_lists_what_the_commit_holds(
     (repo / "my_rope.py").write_text(own)
     study(fake_trainer, "./my_rope.py", "--unchecked", "--baseline", "baseline")
     with Store() as store:
-        learner_tables.note_file(store, "M03-W04", "rope", str(repo / "my_rope.py"), "baseline")
+        store.add(
+            "file", week="M03-W04", variant="rope", file=str(repo / "my_rope.py"), base="baseline"
+        )
     q1lab("modification", "--yes")
     answer("a1-why", "a reason")
     answers("y\n")

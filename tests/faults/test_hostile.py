@@ -4,6 +4,7 @@ files."""
 from __future__ import annotations
 
 import json
+import math
 import os
 import stat
 import subprocess
@@ -21,7 +22,7 @@ from q1lab import paths, records
 from q1lab.cli import run
 from q1lab.errors import Problem
 from q1lab.index import ingest
-from q1lab.index.ingest import finite, fold, metrics_of
+from q1lab.index.ingest import fold, metrics_of
 from q1lab.index.store import Store
 from q1lab.study import launch, studies
 from q1lab.study.command import parse_seeds
@@ -120,7 +121,7 @@ def test_no_event_stops_the_fold(events: list[dict[str, Any]]) -> None:
             value.encode()
     for _, i, value in metrics_of(good):
         assert 0 <= i < 2**53
-        assert value is None or finite(value) is not None
+        assert value is None or math.isfinite(value)
 
 
 def test_junk_in_an_event_file_is_counted_and_the_rest_goes_on(faulty: Faulty) -> None:

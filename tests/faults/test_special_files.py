@@ -128,7 +128,9 @@ def test_what_is_no_file_is_said_in_words(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["a named pipe", "/dev/zero"])
-def test_every_reader_of_a_name_is_bounded(tmp_path: Path, kind: str, home: Path) -> None:
+def test_every_reader_of_a_name_is_bounded(
+    tmp_path: Path, kind: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each of these waited for ever, or read until the memory was full. They read in one way (see
     below), which knows the other kinds."""
     special = SPECIAL[kind]
@@ -156,11 +158,10 @@ def test_every_reader_of_a_name_is_bounded(tmp_path: Path, kind: str, home: Path
         "last event": lambda: last_event(run.events),
         "a picture": lambda: preview.picture(png.name, "", tmp_path),
         "a log": lambda: Tail(path).read(),
-        "netrc": lambda: wandb_state.key_configured({"NETRC": str(path)}),
-        "netrc, for the client": lambda: wandb_state.environment(
-            study.files.root, {"NETRC": str(path)}
-        ),
+        "netrc": wandb_state.key_configured,
+        "netrc, for the client": lambda: wandb_state.environment(study.files.root),
     }
+    monkeypatch.setenv("NETRC", str(path))
     for name, read in readers.items():
         found = within(60, read)
         if isinstance(found, Problem):
@@ -312,8 +313,12 @@ def test_stdout_can_be_the_output(fake_trainer: Callable[..., None]) -> None:
     assert paths.home().exists()
 
 
+PLAN = "studies/rope-1/study.json"
+EVENTS = "studies/rope-1/runs/modified-seed1/events.jsonl"
+
+
 @pytest.mark.parametrize("kind", ["a link", "a named pipe", "too large"])
-@pytest.mark.parametrize("what", ["journal.jsonl", "studies/rope-1/study.json", "bundle.json"])
+@pytest.mark.parametrize("what", ["journal.jsonl", PLAN, EVENTS, "bundle.json"])
 def test_what_q1lab_wrote_itself_is_read_as_it_wrote_it(
     what: str,
     kind: str,
@@ -330,7 +335,10 @@ def test_what_q1lab_wrote_itself_is_read_as_it_wrote_it(
     assert main([*words, "--wandb", "disabled", "--json"]) == 0
     assert main(["keep", "rope-1", "--yes"]) == 0
     kept = tmp_path / "repo" / "studies" / "rope-1"
+    if (what, kind) == (EVENTS, "too large"):
+        pytest.skip("events are read in parts")
     file = kept / what if what == "bundle.json" else home / what
+    (home / "q1lab.db").unlink()
     elsewhere = tmp_path / "elsewhere"
     file.rename(elsewhere)
     before = elsewhere.read_bytes()
@@ -340,7 +348,7 @@ def test_what_q1lab_wrote_itself_is_read_as_it_wrote_it(
         (pipe if kind == "a named pipe" else huge)(file)
     capsys.readouterr()
     look = ["verify", str(kept), "--cells", "0"] if what == "bundle.json" else ["compare", "rope-1"]
-    assert within(60, lambda: main(look)) == 1
+    assert within(60, lambda: main(look)) == (0 if what == EVENTS else 1)
     (said,) = capsys.readouterr().err.splitlines()
     assert str(file.parent if what == "bundle.json" else file) in said
     assert {"too large": "larger than"}.get(kind, f"{kind}, not a file") in said

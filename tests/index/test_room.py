@@ -226,7 +226,7 @@ def test_the_app_shows_how_far_a_long_first_look_has_come(monkeypatch: pytest.Mo
             states = sorted(line.state for line in now.studies)
             seen.append((now.looked and (now.looked.studies, now.looked.of), states))
     assert seen == [
-        ((1, 4), ["finished"]),
+        ((2, 4), ["finished", "unreadable"]),
         ((3, 4), ["finished", "finished", "unreadable"]),
         (None, ["finished", "finished", "finished", "unreadable"]),
         (None, ["finished", "finished", "finished", "unreadable"]),

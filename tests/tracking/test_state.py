@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
+from q1lab.study.events import sound
 from q1lab.study.states import State
 from q1lab.tracking import state as wandb_state
 from q1lab.tracking.history_rows import Projection
@@ -99,24 +101,35 @@ def test_only_the_study_s_own_folders_count(tmp_path: Path) -> None:
 # ── keys and environment
 
 
-def test_where_a_key_may_be(tmp_path: Path) -> None:
+@pytest.fixture
+def environ(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """An environment of its own, with nothing of W&B but where its files would be."""
+    env = {"NETRC": str(tmp_path / "netrc"), "WANDB_CONFIG_DIR": str(tmp_path)}
+    monkeypatch.setattr(os, "environ", {"Q1LAB_HOME": str(tmp_path / "home")} | env)
+    return os.environ
+
+
+def test_where_a_key_may_be(tmp_path: Path, environ: dict[str, str]) -> None:
     netrc = tmp_path / "netrc"
-    bare = {"NETRC": str(netrc), "WANDB_CONFIG_DIR": str(tmp_path)}
-    assert not wandb_state.key_configured(bare)
-    assert wandb_state.default_mode(bare) == "offline"
-    assert wandb_state.key_configured({**bare, "WANDB_API_KEY": KEY})
+    assert not wandb_state.key_configured()
+    assert wandb_state.default_mode() == "offline"
+    environ["WANDB_API_KEY"] = KEY
+    assert wandb_state.key_configured()
+    del environ["WANDB_API_KEY"]
     netrc.write_text(f"machine api.wandb.ai login user password {KEY}\n")
-    assert wandb_state.key_configured(bare)
-    assert wandb_state.default_mode(bare) == "online"
-    assert not wandb_state.key_configured({**bare, "WANDB_BASE_URL": "https://wandb.example"})
+    assert wandb_state.key_configured()
+    assert wandb_state.default_mode() == "online"
+    environ["WANDB_BASE_URL"] = "https://wandb.example"
+    assert not wandb_state.key_configured()
+    del environ["WANDB_BASE_URL"]
     netrc.write_text(f"machine wandb.example login user password {KEY}\n")
-    assert not wandb_state.key_configured(bare)
+    assert not wandb_state.key_configured()
     (tmp_path / "settings").write_text("[default]\nbase_url = https://wandb.example\n")
-    assert wandb_state.key_configured(bare)
+    assert wandb_state.key_configured()
     netrc.write_text("machine broken\n")
-    assert not wandb_state.key_configured(bare)
+    assert not wandb_state.key_configured()
     (tmp_path / "settings").write_text("no section")
-    assert wandb_state.learner_settings(bare) == {}
+    assert wandb_state.learner_settings() == {}
 
 
 @pytest.mark.parametrize(
@@ -129,26 +142,21 @@ def test_where_a_key_may_be(tmp_path: Path) -> None:
         ("bogus", "offline"),
     ],
 )
-def test_the_learner_s_own_mode_counts(said: str, mode: str, tmp_path: Path) -> None:
-    env = {"WANDB_MODE": said, "NETRC": str(tmp_path / "none"), "WANDB_CONFIG_DIR": str(tmp_path)}
-    assert wandb_state.default_mode(env) == mode
+def test_the_learner_s_own_mode_counts(said: str, mode: str, environ: dict[str, str]) -> None:
+    environ["WANDB_MODE"] = said
+    assert wandb_state.default_mode() == mode
 
 
-def test_the_environment_keeps_all_files_in_the_study_and_the_key_readable(tmp_path: Path) -> None:
+def test_the_environment_keeps_all_files_in_the_study_and_the_key_readable(
+    tmp_path: Path, environ: dict[str, str]
+) -> None:
     study = lab.plan()
     (tmp_path / "settings").write_text(
         "[default]\nbase_url = https://wandb.example\nentity = alice\n"
     )
-    env = wandb_state.environment(
-        study.files.root,
-        {
-            "WANDB_CONFIG_DIR": str(tmp_path),
-            "WANDB_RUN_ID": "evil",
-            "WANDB_MODE": "disabled",
-            "WANDB_API_KEY": KEY,
-            "HOME": "/home/alice",
-        },
-    )
+    environ |= {"WANDB_RUN_ID": "evil", "WANDB_MODE": "disabled", "WANDB_API_KEY": KEY}
+    environ["HOME"] = "/home/alice"
+    env = wandb_state.environment(study.files.root)
     assert env["WANDB_BASE_URL"] == "https://wandb.example"
     assert (env["WANDB_ENTITY"], env["WANDB_API_KEY"], env["HOME"]) == ("alice", KEY, "/home/alice")
     assert "WANDB_RUN_ID" not in env
@@ -158,12 +166,12 @@ def test_the_environment_keeps_all_files_in_the_study_and_the_key_readable(tmp_p
 
 
 @pytest.mark.parametrize("key", [KEY, f"local-{KEY}", "wandb_v1_AbCdEf0123456789_xyz-Q"])
-def test_keys_are_taken_out_of_text(key: str) -> None:
-    assert key not in wandb_state.scrub(f"POST failed: api:{key}@host", {})
-    odd = "not-hex-but-set"
-    assert odd not in wandb_state.scrub(f"key={odd}", {"WANDB_API_KEY": odd})
+def test_keys_are_taken_out_of_text(key: str, environ: dict[str, str]) -> None:
+    assert key not in wandb_state.scrub(f"POST failed: api:{key}@host")
     sha = "c" * 64
-    assert wandb_state.scrub(f"sha256 {sha}", {}) == f"sha256 {sha}"
+    assert wandb_state.scrub(f"sha256 {sha}") == f"sha256 {sha}"
+    odd = environ["WANDB_API_KEY"] = "not-hex-but-set"
+    assert odd not in wandb_state.scrub(f"key={odd}")
 
 
 # ── rows
@@ -173,7 +181,7 @@ def projected(pieces: list[list[dict[str, Any]]]) -> Projection:
     study = lab.plan()
     projection = Projection(study, study.runs[0])
     for piece in pieces:
-        projection.feed(piece)
+        projection.feed(event for one in piece if (event := sound(dict(one))) is not None)
     return projection
 
 

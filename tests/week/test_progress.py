@@ -156,8 +156,8 @@ def test_a_changed_mind_keeps_two_records(store: Store) -> None:
     label = week.label
     for_the_week = ("a1-guess", "b2-draft", "c1-outline", "c3-insights")
     its_own = ("a1-why", "a2-skim", "a3-sketch", "a3-delta", "b2-numbers", "b3-verdict")
-    learner_tables.note_file(
-        store, label, "swiglu", "/repo/swiglu.py", "model.py"
+    store.add(
+        "file", week=label, variant="swiglu", file="/repo/swiglu.py", base="model.py"
     )  # this chooses it
     for step in (*for_the_week, *its_own, "a2-swiglu-s2"):
         progress.answer(store, label, step, f"swiglu: {step}")
@@ -179,8 +179,8 @@ def test_a_changed_mind_keeps_two_records(store: Store) -> None:
     assert progress.record_of(store, week, "gqa").of("a3-sketch").answer is None
     progress.answer(store, label, "a3-sketch", "rope")
     progress.answer(store, label, "b2-draft", "newer")
-    learner_tables.note_file(
-        store, label, "gqa", "/repo/gqa.py", "model.py"
+    store.add(
+        "file", week=label, variant="gqa", file="/repo/gqa.py", base="model.py"
     )  # made, and not chosen
     assert learner_tables.chosen(store, label) == "rope"
 

@@ -20,7 +20,6 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -28,7 +27,7 @@ from typing import Any
 from q1lab import paths
 from q1lab.errors import Problem
 from q1lab.files import plain, read_bytes
-from q1lab.study import corpora
+from q1lab.study import bundle, corpora
 from q1lab.study.engines.base import (
     CANCELLED,
     ENDED,
@@ -105,11 +104,8 @@ class Ray(Remote):
     def check(self) -> list[Finding]:
         version = self._call("GET", "/api/version").get("ray_version", "of unknown version")
         found = [Finding("dashboard", True, f"{self.address} answers, Ray {version}")]
-        found.append(
-            Finding("token", True, "sent with each request")
-            if self.token
-            else Finding("token", True, "none: this address is on this machine")
-        )
+        none = "none: this address is on this machine"
+        found.append(Finding("token", True, "sent with each request" if self.token else none))
         nodes = self._nodes()
         cpus = sum(float(n.get("CPU", 0)) for n in nodes)
         gpus = sum(float(n.get("GPU", 0)) for n in nodes)
@@ -257,11 +253,7 @@ class Ray(Remote):
         """Put the files into the cluster's package store, named by their content; returns the
         URI."""
         block = io.BytesIO()
-        with zipfile.ZipFile(block, "w", zipfile.ZIP_DEFLATED) as out:
-            for name, data in sorted(files.items()):
-                info = zipfile.ZipInfo(name)
-                info.external_attr, info.compress_type = 0o644 << 16, zipfile.ZIP_DEFLATED
-                out.writestr(info, data)
+        bundle.write_zip(block, files)
         package = f"_ray_pkg_{hashlib.sha256(block.getvalue()).hexdigest()[:16]}.zip"
         try:
             self._call("GET", f"/api/packages/gcs/{package}")
@@ -304,7 +296,9 @@ class Ray(Remote):
             headers["Authorization"] = f"Bearer {self.token}"
         request = urllib.request.Request(self.address + path, data, headers, method=method)
         try:
-            with _opener().open(request, timeout=seconds) as answer:
+            # without proxies: the address is a tunnel's end, or a cluster's own
+            direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+            with direct.open(request, timeout=seconds) as answer:
                 return bytes(answer.read())
         except urllib.error.HTTPError as error:
             words = error.read(4000).decode(errors="replace")
@@ -330,11 +324,6 @@ class Ray(Remote):
 
 class _NotThere(Refused):
     """Ray itself says that it does not know it."""
-
-
-def _opener() -> urllib.request.OpenerDirector:
-    """Without proxies of the environment: the address is a tunnel's end, or a cluster's own."""
-    return urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def token() -> str:

@@ -33,7 +33,7 @@ from q1lab.study.engines.base import (
 )
 from q1lab.study.engines.event_lines import append, there_of_0_1
 from q1lab.study.engines.state import Word
-from q1lab.study.events import has_ended, last_event
+from q1lab.study.events import exit_of, has_ended
 from q1lab.study.studies import Study
 
 PAUSE, LONGEST_PAUSE = 0.5, 30.0
@@ -70,8 +70,6 @@ class Remote(Engine):
 
 @dataclass(frozen=True)
 class Events:
-    """A run's events so far."""
-
     bytes: int = 0
     lines: int = 0
     starts: int = 0
@@ -296,14 +294,12 @@ class Crew(base.Crew):
         return found
 
     def _last_word(self, cell: str) -> bool:
-        event = last_event(self.files.run(cell).events)
-        return event is not None and event["type"] == "exit"
+        return exit_of(self.files.run(cell).events) is not None
 
     def _is_wanted(self, cell: str, launch: int) -> bool:
         """Whether this launch trains the run: it has not ended, and was not taken out."""
-        if (self.files.claims / f"{launch}-{cell}").exists():
-            return False
-        return not self._has_ended(cell)
+        taken_out = (self.files.claims / f"{launch}-{cell}").exists()
+        return not taken_out and not self._has_ended(cell)
 
     def _has_ended(self, cell: str) -> bool:
         return has_ended(self.files.run(cell).events)

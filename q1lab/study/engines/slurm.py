@@ -199,18 +199,15 @@ class Slurm(Remote):
 
     def look(self, study: Study, job: Job, cursor: int) -> News:
         cells: dict[str, Seen] = {}
-        live = False
         for part in job.id.split(","):
             number, _, first = part.partition("+")
             for index, seen in self._tasks(number, job.name).items():
                 place = index + int(first or 0)
                 if 0 <= place < len(job.cells):
                     cells[job.cells[place]] = seen
-                    live = live or seen.state in (WAITING, RUNNING)
-        for cell in job.cells:
-            if cell not in cells:  # Slurm forgets ended tasks after a while
-                cells[cell] = Seen(ENDED)
-        return News(cells, (), not live, "")
+        live = any(seen.state in (WAITING, RUNNING) for seen in cells.values())
+        # Slurm forgets ended tasks after a while
+        return News({**dict.fromkeys(job.cells, Seen(ENDED)), **cells}, (), not live, "")
 
     def _tasks(self, number: str, name: str) -> dict[int, Seen]:
         """The tasks of one array that Slurm still knows, by index."""
