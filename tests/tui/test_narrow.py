@@ -202,7 +202,6 @@ async def test_a_link_over_two_lines_is_offered_whole() -> None:
         async with app.run_test(size=(width, 24)) as pilot:
             await settled(pilot)
             reader = app.screen.query_one(Reader)
-            await until(pilot, lambda reader=reader: reader.rich)
             await until(pilot, reader.links)
             words_of[width] = {words for words, _ in reader.links()}
         app = prepared(some_progress)

@@ -172,7 +172,6 @@ class CheckScreen(OwnScreen[None]):
         self.toggle_class("-text")
         reader, sheet = self.query_one(Reader), pages.find(self.q1.week, self.q1.part_id)
         if self.has_class("-text") and sheet is not None:
-            reader.enrich()
             reader.fill(sheet, self.q1.snapshot.progress)
             reader.focus()
         else:

@@ -104,8 +104,6 @@ class StudyScreen(Page):
         self.query_one(PartLine).fill(self.week, sheet, progress)
         self.reader.fill(sheet, progress, pages.after(self.week, sheet.id), at)
         self._ask()
-        if not self.reader.rich:
-            self.q1.after_first_paint(self.reader.enrich)
 
     def open_sheet(self, sheet_id: str, at: str | None = None) -> None:
         """Show another page, with the cursor on step ``at`` or its first open one."""
