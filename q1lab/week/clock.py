@@ -10,7 +10,7 @@ calls), so that tests can drive it with any times at all. The rules:
   slept. Nothing of it is credited. The clock pauses and asks.
 - After `Rules.idle` seconds without a sign of life it asks "still working?". The silence, and what
   runs on until the answer, counts only if the learner says so.
-- While another part is open than the one that it runs for, nothing is credited (`skip`).
+- While another part is open than the one that it runs for, nothing is credited.
 - A clock that was running when the app was closed or killed comes back paused, with the question
   how much of the time away counts. So does one from before a reboot. A few seconds (`Rules.gap`)
   are a restart and nothing to ask about: it goes on, and they don't count.
@@ -95,8 +95,9 @@ class Clock:
 
     # ── what time does
 
-    def tick(self, now: Reading) -> Clock:
-        """Time went by.
+    def tick(self, now: Reading, here: bool = True) -> Clock:
+        """Time went by; nothing of it is credited unless ``here``, the part that it runs for, is
+        the one that is open.
 
         running, small step      → running, credited; asks (idle) after `rules.idle` silent seconds
         running, gap or reboot   → asks (away); nothing is credited
@@ -119,6 +120,8 @@ class Clock:
             return self._left_alone(now)
         if self.question is not None:
             return replace(self, last=now, question=_longer(self.question, step))
+        if not here:
+            return replace(self, last=now)
         silent = self.silent + step
         ticked = replace(self, last=now, silent=silent, fresh=_plus(self.fresh, self.part, step))
         if silent < self.rules.idle:
@@ -126,13 +129,6 @@ class Clock:
         without = _plus(ticked.fresh, self.part, -silent)
         question = Question("idle", self.part, seconds=silent)
         return replace(ticked, running=False, question=question, fresh=without)
-
-    def skip(self, now: Reading) -> Clock:
-        """Time went by while another part was open: as `tick`, but nothing of it is credited."""
-        ticked = self.tick(now)
-        if ticked.question is not None:
-            return ticked
-        return replace(ticked, fresh=self.fresh, silent=self.silent)
 
     def _left_alone(self, now: Reading) -> Clock:
         """Pause and ask about the time between `last` and `now`, of which nothing was seen."""

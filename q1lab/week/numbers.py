@@ -89,7 +89,6 @@ class Measured:
 
     @property
     def on(self) -> str:
-        """The corpus in words."""
         return in_words(self.data)
 
     @property

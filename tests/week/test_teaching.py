@@ -385,7 +385,7 @@ def test_what_to_expect_comes_from_the_results_file(week: Week) -> None:
         told = week.for_variant(variant)
         found = told.find("b3")
         assert found
-        text = " ".join(block.markdown for block in found[1].texts)
+        text = " ".join(map(text_of, found[1].blocks))
         for preset in ("cpu", "quick"):
             result = told.numbers.result(preset, variant)
             assert result
@@ -466,7 +466,8 @@ def test_a_first_test_that_is_written_out_is_not_asked_for(week: Week) -> None:
     for variant in VARIANTS:
         found = week.for_variant(variant).find("b1")
         assert found
-        assert "written out; the other two are yours" in " ".join(found[1].text.split())
+        text = " ".join(" ".join(map(text_of, found[1].blocks)).split())
+        assert "written out; the other two are yours" in text
         titles = [step.title for step in found[1].steps]
         assert sum(title.startswith("Write the test") for title in titles) == 2, titles
         (first,) = (title for title in titles if "first test" in title)
