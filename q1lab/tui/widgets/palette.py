@@ -6,8 +6,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from rich.style import Style
-
 from q1lab.study.states import State
 
 FALLBACK = {
@@ -51,9 +49,6 @@ class Palette:
             State.DIVERGED: self.error,
         }[state]
 
-    def style(self, color: str, **attributes: Any) -> Style:
-        return Style(color=color, **attributes)
-
     def tint(self, color: str, share: float) -> str:
         """``color`` mixed into the background, 0 (none of it) to 1, as ``#rrggbb``."""
         from textual.color import Color
@@ -78,14 +73,4 @@ def palette(app: Any) -> Palette:
         except (KeyError, ColorParseError):
             return FALLBACK[name]
 
-    return Palette(
-        take("arm-baseline"),
-        take("arm-modified"),
-        take("success"),
-        take("error"),
-        take("warning"),
-        take("foreground"),
-        take("muted"),
-        take("background"),
-        take("accent"),
-    )
+    return Palette(**{name.removeprefix("arm-"): take(name) for name in FALLBACK})

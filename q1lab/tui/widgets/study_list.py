@@ -3,16 +3,15 @@ words."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import ClassVar
 
 from rich.text import Text
 from textual.binding import BindingType
-from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from q1lab.index.view import StudyLine
-from q1lab.tui.widgets.listing import WALK, OneClick
+from q1lab.tui.widgets.listing import WALK, Filled
 from q1lab.tui.widgets.palette import Palette, palette
 
 MARKS = {
@@ -59,32 +58,22 @@ def row(line: StudyLine, current: str | None, colors: Palette) -> Text:
     return text
 
 
-class StudyList(OneClick, OptionList):
-    """Fills itself again only where something changed; an option's id is its study's."""
+class StudyList(Filled):
+    """The studies; an option's id is its study's."""
 
     BINDINGS: ClassVar[list[BindingType]] = WALK
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 — Textual's own name
         super().__init__(id=id, markup=False, compact=True)
-        self._rows: dict[str, Text] = {}
 
     def show(self, lines: Sequence[StudyLine], current: str | None) -> None:
         """Show these, with the cursor on the current one while it is elsewhere."""
-        colors = palette(self.app)
-        rows = {line.id: row(line, current, colors) for line in lines[:MOST]}
-        if list(rows) == list(self._rows):
-            for study_id, text in rows.items():
-                if text != self._rows[study_id]:
-                    self.replace_option_prompt(study_id, text)
-        else:
-            self.set_options(_options(rows, len(lines) - MOST, colors))
-        self._rows = rows
-        if current in rows and not self.has_focus:
-            self.highlighted = list(rows).index(current)
-
-
-def _options(rows: dict[str, Text], more: int, colors: Palette) -> Iterable[Option]:
-    for study_id, text in rows.items():
-        yield Option(text, id=study_id)
-    if more > 0:
-        yield Option(Text(f"  {more:,} older: / finds them", style=colors.muted), disabled=True)
+        colors, more = palette(self.app), len(lines) - MOST
+        rows = [Option(row(line, current, colors), id=line.id) for line in lines[:MOST]]
+        if more > 0:
+            words = Text(f"  {more:,} older: / finds them", style=colors.muted)
+            rows.append(Option(words, disabled=True))
+        self.put(rows)
+        here = next((k for k, one in enumerate(rows) if one.id == current), None)
+        if here is not None and not self.has_focus:
+            self.highlighted = here
