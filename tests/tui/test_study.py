@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import Button, Input, Markdown, Static, TextArea
+from textual.widgets import Button, Input, Static, TextArea
 
 from q1lab import config
 from q1lab.config import Config
@@ -238,7 +238,7 @@ async def test_a_key_explains_the_words_of_the_step_and_the_page() -> None:
         assert set(screen.terms[: len(used)]) == set(used)
         await pilot.press("j")
         second = screen.terms[1].markdown.split()[0]
-        await until(pilot, lambda: second in screen.query_one(Markdown).source)
+        await until(pilot, lambda: second in screen.query_one(Prose).markdown)
         await pilot.press("q")
         await until(pilot, lambda: isinstance(app.screen, StudyScreen))
 

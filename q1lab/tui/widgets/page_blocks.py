@@ -114,13 +114,15 @@ class Piece(Widget):
 
 
 class Prose(Piece):
-    """Text to read."""
-
     stop = False
 
-    def __init__(self, markdown: str) -> None:
-        super().__init__()
+    def __init__(self, markdown: str = "", id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
         self.markdown = markdown
+
+    def show(self, markdown: str) -> None:
+        self.markdown = markdown
+        self.changed()
 
     def lines(self, width: int) -> Sequence[Content]:
         return prose.laid(self.markdown, width)
@@ -234,8 +236,6 @@ class StepPiece(Piece):
 
 
 class ActionPiece(Piece):
-    """Something to start."""
-
     def __init__(self, action: Action) -> None:
         super().__init__()
         self.action = action
@@ -288,7 +288,6 @@ def command_of(action: Action) -> str:
 
 
 def pieces_of(sheet: Sheet, records: Mapping[str, Record], following: Sheet | None) -> list[Piece]:
-    """The pieces of a page, in order."""
     found: list[Piece] = []
     for block in sheet.blocks:
         if isinstance(block, Text):

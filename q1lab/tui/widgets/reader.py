@@ -39,14 +39,9 @@ class Reader(VerticalScroll):
     class Entered(Message):
         """The piece under the cursor was clicked."""
 
-    def __init__(
-        self,
-        sheet: Sheet | None = None,
-        progress: Progress | None = None,
-        following: Sheet | None = None,
-    ) -> None:
+    def __init__(self) -> None:
         super().__init__(id="reader")
-        self.sheet = sheet
+        self.sheet: Sheet | None = None
         self.pieces: list[Piece] = []
         self.at = 0
         self._brought: Piece | None = None
@@ -54,10 +49,7 @@ class Reader(VerticalScroll):
         self._showing = False  # the text is on its way to the cursor
         self._laid_out_for = 0  # the width in cells
         self._spot: tuple[Piece, float] | None = None
-        self._progress = progress or Progress()
-        if sheet is not None:
-            self.pieces = pieces_of(sheet, self._progress.records, following)
-            self._place(None)
+        self._progress = Progress()
 
     def compose(self) -> ComposeResult:
         yield from self.pieces
@@ -182,7 +174,6 @@ class Reader(VerticalScroll):
 
     @property
     def piece(self) -> Piece | None:
-        """The piece under the cursor."""
         stops = self.stops
         return stops[self.at] if 0 <= self.at < len(stops) else None
 
