@@ -16,7 +16,6 @@ from q1lab.week.model import Action, Step
 
 if TYPE_CHECKING:
     from q1lab.compare.comparison import Comparison
-    from q1lab.index.store import Store
     from q1lab.study.command import Wish
     from q1lab.tui.app import Q1Lab
     from q1lab.tui.pages import Stop
@@ -171,12 +170,7 @@ def verdict(app: Q1Lab, asked: str | None) -> None:
         else:
             app.push_screen(VerdictScreen(name, record))
 
-    def job(store: Store) -> Comparison | None:
-        from q1lab.compare.cache import kept
-
-        return kept(store, name)
-
-    app.ask(job, opened)
+    app.ask(lambda store: cache.kept(store, name), opened)
 
 
 def copy(app: Q1Lab, row: Stop | None) -> None:

@@ -114,16 +114,12 @@ class Grid(Table):
             self._shown = {}
             self.clear()
             return
-        names = [run.name for run in view.runs]
-        same = (
-            before is not None
-            and before.line.id == view.line.id
-            and list(self._shown)[: len(names)] == names
-        )
         if not self.size.width:  # not laid out yet; then it is made for its width
             return
-        if self._width != self.size.width or not same or len(self._shown) != len(names):
-            self._rebuild(keep=before is not None and before.line.id == view.line.id)
+        same = before is not None and before.line.id == view.line.id
+        names = [run.name for run in view.runs]
+        if not same or self._width != self.size.width or list(self._shown) != names:
+            self._rebuild(keep=same)
             return
         for name, cells in self._cells(palette(self.app)).items():
             for column, new, old in zip(self.columns, cells, self._shown[name], strict=True):
