@@ -190,7 +190,7 @@ class CheckScreen(OwnScreen[None]):
 
     def _side(self, head: str, diff: str) -> None:
         self.query_one("#check-against", Static).update(plain(head))
-        text = diff_text(plain(diff), palette(self.app), dark=self.app.current_theme.dark)
+        text = diff_text(plain(diff), palette(self.app))
         self.query_one("#diff", Static).update(text)
 
     def action_diff(self) -> None:

@@ -130,8 +130,7 @@ class CommitScreen(Dialog[bool]):
         self._show_diff(proposal.diff)
 
     def _show_diff(self, diff: str) -> None:
-        dark = self.app.current_theme.dark
-        shown = diff_text(plain(diff), palette(self.app), dark=dark, code=False)
+        shown = diff_text(plain(diff), palette(self.app), code=False)
         self.query_one("#text", Static).update(shown)
 
     def _nothing(self, text: str, subtitle: str) -> None:

@@ -47,8 +47,7 @@ class HintScreen(Dialog[None]):
             if self.text:
                 yield Prose(plain(self.text))
             if self.diff:
-                dark = self.app.current_theme.dark
-                yield Static(diff_text(plain(self.diff), palette(self.app), dark=dark))
+                yield Static(diff_text(plain(self.diff), palette(self.app)))
 
 
 def _first(failing: CheckResult | None) -> str:

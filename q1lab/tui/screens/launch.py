@@ -188,7 +188,7 @@ class LaunchScreen(Drafted, OwnScreen[str | None]):
         code = bool(diff) and may
         place.set_class(not code, "-prose")
         if code:
-            place.update(diff_text(diff, palette(self.app), dark=self.app.current_theme.dark))
+            place.update(diff_text(diff, palette(self.app)))
         else:
             place.update(SPOILER if diff else "The same code: there is nothing to compare.")
 

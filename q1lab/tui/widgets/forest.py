@@ -20,9 +20,9 @@ from q1lab.index.view import RunView
 from q1lab.study import ranges
 from q1lab.study.states import State
 from q1lab.tui.widgets.palette import Palette, palette
+from q1lab.tui.widgets.study_words import TONES
 
 LABEL = 16  # a level has up to four digits: "98.75% interval"
-VERDICT_COLORS = {"helps": "success", "hurts": "error"}
 
 
 @dataclass(frozen=True)
@@ -159,9 +159,7 @@ def draw(forest: Forest, width: int, colors: Palette) -> list[Text]:
     """The plot as lines of at most ``width`` cells (24 and up are meant)."""
     lines: list[Text] = []
     if forest.verdict is not None:
-        role = VERDICT_COLORS.get(
-            forest.verdict, "warning" if forest.verdict == "cannot tell" else "foreground"
-        )
+        role = TONES.get(forest.verdict, "foreground")
         lines.append(Text(forest.verdict.upper(), style=f"bold {getattr(colors, role)}"))
     if forest.says:
         says = forest.says if len(forest.says) <= width else forest.says.removesuffix(" nats")

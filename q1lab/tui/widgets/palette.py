@@ -34,6 +34,8 @@ class Palette:
     muted: str
     background: str
     accent: str
+    dark: bool = True
+    """Whether the ground is."""
 
     def arm(self, arm: str) -> str:
         return self.baseline if arm == "baseline" else self.modified
@@ -73,4 +75,5 @@ def palette(app: Any) -> Palette:
         except (KeyError, ColorParseError):
             return FALLBACK[name]
 
-    return Palette(**{name.removeprefix("arm-"): take(name) for name in FALLBACK})
+    values = {name.removeprefix("arm-"): take(name) for name in FALLBACK}
+    return Palette(**values, dark=app.current_theme.dark)

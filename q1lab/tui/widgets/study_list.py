@@ -11,20 +11,12 @@ from textual.binding import BindingType
 from textual.widgets.option_list import Option
 
 from q1lab.index.view import StudyLine
+from q1lab.study.states import MARKS, State
 from q1lab.tui.widgets.listing import WALK, Filled
 from q1lab.tui.widgets.palette import Palette, palette
 
-MARKS = {
-    "running": "▶",
-    "finished": "✓",
-    "stopped": "■",
-    "failed": "✗",
-    "crashed": "!",
-    "planned": "·",
-    "unreadable": "✗",
-}
-TONES = {"running": "foreground", "finished": "success", "stopped": "warning", "planned": "muted"}
-
+AS_RUNS = {"planned": State.QUEUED, "unreadable": State.FAILED}
+"""States of a study that look as a run's of another name; all others have the same name."""
 
 MOST = 150
 """Studies listed at most. A long list would take longer to lay out than to read."""
@@ -47,10 +39,10 @@ def about(line: StudyLine) -> str:
 
 def row(line: StudyLine, current: str | None, colors: Palette) -> Text:
     """A study in a line; the one that is looked at is marked."""
-    tone = getattr(colors, TONES.get(line.state, "error"))
+    state = AS_RUNS.get(line.state) or State(line.state)
     text = Text(no_wrap=True, overflow="ellipsis")
     text.append("▸" if line.id == current else " ", style="bold")
-    text.append(f"{MARKS.get(line.state, '?')} ", style=tone)
+    text.append(f"{MARKS[state]} ", style=colors.state(state))
     text.append(line.id, style="bold" if line.id == current else "")
     told = f"{line.done}/{line.total} {line.preset} {line.data}"
     told = "damaged" if line.problem else told
