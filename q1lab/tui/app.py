@@ -18,7 +18,6 @@ from textual.screen import Screen
 
 from q1lab import paths
 from q1lab.tui import keys, theme
-from q1lab.tui.messages import Failed, SnapshotTaken
 from q1lab.tui.pages import OVERVIEW, part_name
 from q1lab.tui.screens.step_actions import open_url
 from q1lab.tui.screens.study import StudyScreen
@@ -89,8 +88,8 @@ class Q1Lab(TimedApp):
         self.set_reactive(Q1Lab.snapshot, setup.first or Snapshot())
         self.desk = Desk(
             Taker(setup.week.label, setup.week),
-            lambda snapshot: self.post_message(SnapshotTaken(snapshot)),
-            lambda title, text: self.post_message(Failed(text, title)),
+            lambda snapshot: self.call_later(self.take, snapshot),
+            lambda title, text: self.call_later(self.tell, text, title),
             file=setup.database,
         )
         self.init_timer()
@@ -125,7 +124,7 @@ class Q1Lab(TimedApp):
         if self.setup.notice:
             self.tell(self.setup.notice, "Your records")
 
-    def _welcomed(self, _: None) -> None:
+    def _welcomed(self, _: bool) -> None:
         """A first start begins with what the week is about."""
         if isinstance(self.screen, StudyScreen) and not self.snapshot.progress.records:
             self.screen.open_sheet(OVERVIEW)
@@ -139,21 +138,19 @@ class Q1Lab(TimedApp):
         if not fits(event.size):
             self.push_screen(TooSmallScreen())
 
-    def on_snapshot_taken(self, message: SnapshotTaken) -> None:
-        before, self.snapshot = self.snapshot, message.snapshot
+    def take(self, snapshot: Snapshot) -> None:
+        """The desk looked: here is everything as it stands now."""
+        before, self.snapshot = self.snapshot, snapshot
         self.draw_clock()
         ended = [
             f"{line.id}: {line.done} of {line.total} runs have ended. "
             "The lab (2) shows what came out."
-            for line in ended_since(before, message.snapshot)
+            for line in ended_since(before, snapshot)
         ]
-        for text in (*message.snapshot.news, *ended):
+        for text in (*snapshot.news, *ended):
             if self.config.bell:
                 self.bell()
             self.announce(text)
-
-    def on_failed(self, message: Failed) -> None:
-        self.tell(message.text, message.title)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """A form has digits of its own: typed beside a field, they must not leave what was set."""
@@ -209,10 +206,5 @@ class Q1Lab(TimedApp):
         if not ends:
             self.exit()
             return
-        ask = _late("screens.ask", "AskScreen")()
-
-        def answered(leave: bool | None) -> None:
-            if leave:
-                self.exit()
-
-        self.push_screen(ask("Leave q1lab?", "\n".join(ends), "Stay", "Leave"), answered)
+        ask = _late("screens.ask", "AskScreen")()("Leave q1lab?", "\n".join(ends), "Stay", "Leave")
+        self.push_screen(ask, lambda _: self.exit())

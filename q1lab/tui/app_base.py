@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import traceback
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -17,9 +16,9 @@ from textual.reactive import reactive
 from textual.screen import Screen
 from textual.timer import Timer
 
-from q1lab import paths
 from q1lab.errors import Problem
 from q1lab.tui.key_bursts import Bursts
+from q1lab.tui.snapshot import log_error
 from q1lab.tui.textual_private import PrivateApp
 
 READY = 2.0
@@ -83,12 +82,17 @@ class CalmApp(PrivateApp):
             return True
         return super().post_message(message)
 
-    def push_screen(self, screen: Any, *args: Any, **kwargs: Any) -> Any:
-        """Open a screen; none opens over another of its kind, so that what asks twice for one gets
-        one."""
+    def push_screen(self, screen: Any, callback: Any = None, *args: Any, **given: Any) -> Any:
+        """Open a screen; ``callback`` gets its answer, if there is one. None opens over another of
+        its kind, so that what asks twice for one gets one."""
+
+        def answered(answer: Any) -> None:
+            if answer and callback is not None:
+                callback(answer)
+
         if type(screen) is type(self.screen):
             return AwaitComplete()
-        return super().push_screen(screen, *args, **kwargs)
+        return super().push_screen(screen, answered, *args, **given)
 
     def tell(self, text: str, title: str = "That did not work") -> None:
         """Say what went wrong in a modal, once; the app goes on."""
@@ -129,7 +133,7 @@ class CalmApp(PrivateApp):
         except Problem as problem:
             self.tell(str(problem))
         except Exception:
-            self.tell(f"An error in q1lab. Nothing was lost; {self.log_error()} has the details.")
+            self.tell(log_error())
 
     async def run_action(
         self, action: Any, default_namespace: DOMNode | None = None, *args: Any, **kwargs: Any
@@ -162,13 +166,6 @@ class CalmApp(PrivateApp):
             for work in waiting:
                 self.call_later(work)
 
-    def log_error(self) -> str:
-        """Write the current exception's traceback to app.log; returns where that is."""
-        file = paths.home() / "app.log"
-        with contextlib.suppress(OSError), file.open("a") as log:
-            traceback.print_exc(file=log)
-        return str(file)
-
     def end_of_all(self) -> None:
         """The last resort: the traceback goes into app.log."""
-        self.log_error()
+        log_error()

@@ -25,7 +25,6 @@ def folder(app: Q1Lab) -> Path:
 
 
 def editor() -> list[str]:
-    """The learner's editor as a command."""
     chosen = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
     try:
         return shlex.split(chosen) or ["vi"]

@@ -41,7 +41,6 @@ def part_name(part: Part) -> str:
 
 
 def sheets(week: Week) -> Iterator[Sheet]:
-    """All pages of the week."""
     if week.overview:
         yield Sheet(OVERVIEW, "", week.title, week.overview)
     for session in week.sessions:

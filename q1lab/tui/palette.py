@@ -71,18 +71,14 @@ def tick_boxes(app: Q1Lab) -> None:
     """Ask which of the week's boxes to tick; the commit is shown before it is made."""
     from q1lab.tui.screens.fields import Field, FieldsScreen
 
-    def given(values: dict[str, str] | None) -> None:
-        if values is not None:
-            step_actions.command(
-                app, ["q1lab", "roadmap", "--tick", values["boxes"].replace(" ", "")]
-            )
+    def given(values: dict[str, str]) -> None:
+        step_actions.command(app, ["q1lab", "roadmap", "--tick", values["boxes"].replace(" ", "")])
 
     boxes = Field("boxes", "boxes", hint="2 or 2-4: `q1lab roadmap` lists them", needed=True)
     app.push_screen(FieldsScreen("Boxes of the roadmap to tick", [boxes]), given)
 
 
 def set_theme(app: Q1Lab, name: str) -> None:
-    """Change the theme, and keep it."""
     from q1lab import config
 
     app.theme = name
@@ -91,7 +87,6 @@ def set_theme(app: Q1Lab, name: str) -> None:
 
 
 def welcome(app: Q1Lab) -> None:
-    """The first start's screen."""
     from q1lab.tui.screens.welcome import WelcomeScreen
 
     app.push_screen(WelcomeScreen())

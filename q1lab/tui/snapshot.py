@@ -26,7 +26,6 @@ from q1lab.index.view import RunView, StudyLine, StudyView
 from q1lab.journal import evidence
 from q1lab.study import alerts, launch, studies
 from q1lab.study.studies import Study
-from q1lab.tui.textual_private import NoActiveAppError
 from q1lab.week import progress
 from q1lab.week.model import Week
 from q1lab.week.progress import Progress
@@ -282,6 +281,14 @@ def with_wandb(focus: Focus) -> Focus:
     return focus if standing == focus.wandb else replace(focus, wandb=standing)
 
 
+def log_error() -> str:
+    """Keep the traceback of the current exception, and say where it is."""
+    file = paths.home() / "app.log"
+    with contextlib.suppress(OSError), file.open("a") as log:
+        traceback.print_exc(file=log)
+    return f"An error in q1lab. Nothing was lost; {file} has the details."
+
+
 class Desk:
     """The thread's work: do what was asked, look, deliver; again."""
 
@@ -299,14 +306,11 @@ class Desk:
         self.fail = fail
         self.file = file
         self.every = every
-        self._jobs: queue.SimpleQueue[tuple[Job, Callable[[Any], object] | None] | None] = (
-            queue.SimpleQueue()
-        )
+        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
 
-    def ask(self, job: Job, then: Callable[[Any], object] | None = None) -> None:
-        """Do ``job(store)`` in the desk's thread, then ``then(result)`` there too, then take a
-        snapshot."""
-        self._jobs.put((job, then))
+    def ask(self, job: Job) -> None:
+        """Do ``job(store)`` in the desk's thread, then take a snapshot."""
+        self._jobs.put(job)
 
     def page(self, name: str, job: Job | None) -> None:
         """Have every snapshot carry ``job(store)`` under ``pages[name]``; None takes it out
@@ -350,20 +354,20 @@ class Desk:
             except Exception:
                 self._log("The desk stumbled")
             try:
-                item = self._jobs.get(timeout=self._pause(ingest))
+                job = self._jobs.get(timeout=self._pause(ingest))
             except queue.Empty:
                 ingest = True
                 continue
             while True:
-                if item is None:
+                if job is None:
                     if store is not None:
                         store.close()
                     return
                 ingest = False
                 last = None
-                self._do(store, *item)
+                self._do(store, job)
                 try:
-                    item = self._jobs.get_nowait()
+                    job = self._jobs.get_nowait()
                 except queue.Empty:
                     break
 
@@ -373,22 +377,16 @@ class Desk:
             return 0.05
         return 0.0 if self.taker.looked else self.every
 
-    def _do(self, store: Store | None, job: Job, then: Callable[[Any], object] | None) -> None:
+    def _do(self, store: Store | None, job: Job) -> None:
         if store is None:
             return
         try:
-            value = job(store)
-            if then is not None:
-                with contextlib.suppress(NoActiveAppError):  # the screen that asked has gone
-                    then(value)
+            job(store)
         except Problem as problem:
             self.fail("That did not work", str(problem))
         except Exception:
             self._log("That did not work")
 
     def _log(self, title: str) -> None:
-        """Tell about an error that nobody foresaw, and keep its traceback in a file."""
-        file = paths.home() / "app.log"
-        with contextlib.suppress(OSError), file.open("a") as log:
-            traceback.print_exc(file=log)
-        self.fail(title, f"An error in q1lab. Nothing was lost; {file} has the details.")
+        """Tell about an error that nobody foresaw."""
+        self.fail(title, log_error())

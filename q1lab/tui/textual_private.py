@@ -3,7 +3,6 @@ tests/tui/test_textual_private.py, and nothing else by surprise."""
 
 from __future__ import annotations
 
-from textual._context import NoActiveAppError as NoActiveAppError
 from textual.app import App
 from textual.css.stylesheet import Stylesheet
 from textual.widgets._footer import FooterKey as FooterKey

@@ -79,19 +79,19 @@ class Timekeeper:
         if self._fd is None:
             return False
         before = self.clock
-        self.clock = before.tick(self.read()) if here else before.skip(self.read())
+        self.clock = before.tick(self.read(), here)
         asks = self.clock.question is not None and before.question is None
         if asks:
             self._keep()
-        elif self.clock.running and self._due():
-            self._beat()
+        elif self.clock.running and self.read().awake - self._saved_at >= HEARTBEAT:
+            self._keep(credit=False)
         return asks
 
     def touch(self, here: bool = True) -> None:
         """A sign of life; ``here`` as in ``tick``."""
         if self._fd is not None and self.clock.running:
             now = self.read()
-            self.clock = (self.clock if here else self.clock.skip(now)).touch(now)
+            self.clock = self.clock.tick(now, here).touch(now)
 
     def press(self, part: str) -> None:
         """Start for ``part``, or pause what runs."""
@@ -105,7 +105,6 @@ class Timekeeper:
         self._keep()
 
     def answer(self, seconds: float, go_on: bool) -> None:
-        """The learner's answer to the open question."""
         self.clock = self.clock.answer(self.read(), seconds, go_on)
         self._keep()
 
@@ -120,15 +119,10 @@ class Timekeeper:
         credited = progress.seconds.get(part, 0.0) + self._written.get(part, 0.0)
         return credited + self.clock.fresh.get(part, 0.0)
 
-    def _due(self) -> bool:
-        return self.read().awake - self._saved_at >= HEARTBEAT
-
-    def _beat(self) -> None:
-        self._saved_at = self.read().awake
-        self.save({}, self.clock.to_dict())
-
-    def _keep(self) -> None:
-        credited, self.clock = self.clock.settle()
+    def _keep(self, credit: bool = True) -> None:
+        credited: dict[str, float] = {}
+        if credit:
+            credited, self.clock = self.clock.settle()
         for part, seconds in credited.items():
             self._written[part] = self._written.get(part, 0.0) + seconds
         self._saved_at = self.read().awake

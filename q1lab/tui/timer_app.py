@@ -75,15 +75,18 @@ class TimedApp(CalmApp):
         """Have the desk do ``job(store)``, then call ``then(result)`` in the app. A Problem is
         told; with ``failed`` it is given to that."""
 
-        def careful(store: Store) -> tuple[Callable[[Any], object] | None, Any]:
+        def careful(store: Store) -> None:
             try:
-                return then, job(store)
+                found = job(store)
             except Problem as problem:
                 if failed is None:
                     raise
-                return failed, problem
+                self.call_later(failed, problem)
+            else:
+                if then is not None:
+                    self.call_later(then, found)
 
-        self.desk.ask(careful, lambda found: self.call_later(*found) if found[0] else None)
+        self.desk.ask(careful)
 
     def tick_clock(self) -> None:
         """Once a second."""
@@ -143,7 +146,6 @@ class TimedApp(CalmApp):
         self.timer_offer = f"{asks}   y starts it · x not now"
 
     def answer_offer(self, start: bool) -> None:
-        """The learner's answer to the offer."""
         self.timer_offer = ""
         if start:
             self.action_timer_here(pause=False)
@@ -174,7 +176,6 @@ class TimedApp(CalmApp):
             self.action_timer()
 
     def ask_time(self) -> None:
-        """Show the clock's open question."""
         from q1lab.tui.screens.timer_question import Answer, AwayScreen
 
         question = self.time.clock.question
@@ -182,10 +183,9 @@ class TimedApp(CalmApp):
             return
         part = self._part(question.part)
 
-        def answered(answer: Answer | None) -> None:
-            if answer is not None:
-                self.time.answer(*answer)
-                self.draw_clock()
+        def answered(answer: Answer) -> None:
+            self.time.answer(*answer)
+            self.draw_clock()
 
         self.push_screen(AwayScreen(question, part_name(part) if part else question.part), answered)
 

@@ -10,7 +10,7 @@ calls), so that tests can drive it with any times at all. The rules:
   slept. Nothing of it is credited. The clock pauses and asks.
 - After `Rules.idle` seconds without a sign of life it asks "still working?". The silence, and what
   runs on until the answer, counts only if the learner says so.
-- While another part is open than the one that it runs for, nothing is credited (`skip`).
+- While another part is open than the one that it runs for, nothing is credited.
 - A clock that was running when the app was closed or killed comes back paused, with the question
   how much of the time away counts. So does one from before a reboot. A few seconds (`Rules.gap`)
   are a restart and nothing to ask about: it goes on, and they don't count.
@@ -22,12 +22,15 @@ What was credited gathers in `fresh` until the app has written it down (`settle`
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from q1lab.records import load, one_of
 
 _DRIFT = 120.0
 """Seconds by which the wall clock may drift from the uptime before two readings without a boot id
@@ -62,7 +65,7 @@ class Rules:
 class Question:
     """A stretch of time that only the learner can judge."""
 
-    kind: str
+    kind: Annotated[str, one_of("away", "idle")]
     """`away`: the program or the machine was not running. `idle`: it was, and nobody touched it."""
     part: str
     seconds: float
@@ -78,22 +81,23 @@ class Clock:
 
     part: str | None = None
     running: bool = False
-    question: Question | None = None
-    """While one is open, nothing is credited, and `start`, `pause` and `switch` wait for its
-    answer."""
     fresh: Mapping[str, float] = field(default_factory=dict)
     """Seconds credited to each part and not settled yet. Negative where a silence took some
     back."""
-    last: Reading | None = None
-    """The newest reading seen while counting."""
     silent: float = 0.0
     """Counted seconds since the last sign of life."""
+    last: Reading | None = None
+    """The newest reading seen while counting."""
+    question: Question | None = None
+    """While one is open, nothing is credited, and `start`, `pause` and `switch` wait for its
+    answer."""
     rules: Rules = Rules()
 
     # ── what time does
 
-    def tick(self, now: Reading) -> Clock:
-        """Time went by.
+    def tick(self, now: Reading, here: bool = True) -> Clock:
+        """Time went by; nothing of it is credited unless ``here``, the part that it runs for, is
+        the one that is open.
 
         running, small step      → running, credited; asks (idle) after `rules.idle` silent seconds
         running, gap or reboot   → asks (away); nothing is credited
@@ -116,6 +120,8 @@ class Clock:
             return self._left_alone(now)
         if self.question is not None:
             return replace(self, last=now, question=_longer(self.question, step))
+        if not here:
+            return replace(self, last=now)
         silent = self.silent + step
         ticked = replace(self, last=now, silent=silent, fresh=_plus(self.fresh, self.part, step))
         if silent < self.rules.idle:
@@ -123,13 +129,6 @@ class Clock:
         without = _plus(ticked.fresh, self.part, -silent)
         question = Question("idle", self.part, seconds=silent)
         return replace(ticked, running=False, question=question, fresh=without)
-
-    def skip(self, now: Reading) -> Clock:
-        """Time went by while another part was open: as `tick`, but nothing of it is credited."""
-        ticked = self.tick(now)
-        if ticked.question is not None:
-            return ticked
-        return replace(ticked, fresh=self.fresh, silent=self.silent)
 
     def _left_alone(self, now: Reading) -> Clock:
         """Pause and ask about the time between `last` and `now`, of which nothing was seen."""
@@ -194,24 +193,9 @@ class Clock:
 
     def to_dict(self) -> dict[str, Any]:
         """The state as plain JSON types: the heartbeat."""
-        question, last = self.question, self.last
-        return {
-            "part": self.part,
-            "running": self.running,
-            "fresh": dict(self.fresh),
-            "silent": self.silent,
-            "last": None
-            if last is None
-            else {"awake": last.awake, "up": last.up, "wall": last.wall, "boot": last.boot},
-            "question": None
-            if question is None
-            else {
-                "kind": question.kind,
-                "part": question.part,
-                "seconds": question.seconds,
-                "sure": question.sure,
-            },
-        }
+        state = asdict(self)
+        del state["rules"]
+        return state
 
 
 def restore(data: object, now: Reading, rules: Rules | None = None) -> Clock:
@@ -226,7 +210,7 @@ def restore(data: object, now: Reading, rules: Rules | None = None) -> Clock:
     rules = rules or Rules()
     try:
         saved = _parsed(data, rules)
-    except (KeyError, TypeError, ValueError):
+    except ValueError:
         return Clock(rules=rules)
     counting = saved.running or (saved.question is not None and saved.question.kind == "idle")
     if not counting or saved.last is None:
@@ -239,10 +223,9 @@ def restore(data: object, now: Reading, rules: Rules | None = None) -> Clock:
 
 def open_question(data: object) -> Question | None:
     """The question that a saved clock (`to_dict`) still asks, if any."""
-    try:
+    with contextlib.suppress(ValueError):
         return _parsed(data, Rules()).question
-    except (KeyError, TypeError, ValueError):
-        return None
+    return None
 
 
 def same_boot(earlier: Reading, later: Reading) -> bool:
@@ -305,47 +288,8 @@ def _longer(question: Question, seconds: float) -> Question:
 
 
 def _parsed(data: object, rules: Rules) -> Clock:
-    """Data of a heartbeat as a Clock. Raises KeyError, TypeError or ValueError when they make no
-    sense."""
-    if not isinstance(data, dict):
-        raise TypeError("no table")
-    last = data["last"]
-    question = data["question"]
-    part = data["part"]
-    if part is not None and not isinstance(part, str):
-        raise TypeError("part")
-    if (data["running"] or question) and not part:
+    """A heartbeat as a Clock. ValueError when it makes no sense."""
+    clock = replace(load(Clock, data), rules=rules)
+    if (clock.running or clock.question) and not clock.part:
         raise ValueError("running without a part")
-    return Clock(
-        part=part,
-        running=data["running"] is True,
-        question=None
-        if question is None
-        else Question(
-            kind="idle" if question["kind"] == "idle" else "away",
-            part=str(question["part"]),
-            seconds=_number(question["seconds"]),
-            sure=question["sure"] is True,
-        ),
-        fresh={str(name): _finite(value) for name, value in dict(data["fresh"]).items()},
-        last=None
-        if last is None
-        else Reading(
-            _finite(last["awake"]),
-            _finite(last["up"]),
-            _finite(last["wall"]),
-            str(last.get("boot", "")),
-        ),
-        silent=_number(data["silent"]),
-        rules=rules,
-    )
-
-
-def _finite(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ValueError(f"not a finite number: {value!r}")
-    return float(value)
-
-
-def _number(value: object) -> float:
-    return max(0.0, _finite(value))
+    return clock

@@ -21,7 +21,7 @@ from q1lab.week.model import (
     Term,
     Text,
     Week,
-    action_for,
+    told,
 )
 from q1lab.week.reading import Lines
 
@@ -154,7 +154,7 @@ def _blocks(part: Part, chosen: str | None) -> Iterator[Block]:
 
 def _actions(week: Week, block: Block, chosen: str | None) -> list[Action]:
     actions = block.actions if isinstance(block, Step) else (block,)
-    return [action_for(one, chosen, week.numbers) for one in actions if isinstance(one, Action)]
+    return [told(one, chosen, week.numbers) for one in actions if isinstance(one, Action)]
 
 
 def _refused(words: Sequence[str]) -> str:

@@ -196,7 +196,6 @@ class Page:
         return opening[1], opening[2].split()
 
     def _held(self, cut: Cut) -> str:
-        """What a fence holds."""
         return textwrap.dedent("\n".join(self.lines[cut.first + 1 : cut.last - 1]))
 
     def _shown(self, name: str, at: int) -> str:

@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from q1lab.acts import ACTS
 from q1lab.errors import Problem
 from q1lab.study import command
 from q1lab.study.command import Wish
 from q1lab.week.numbers import Numbers
+
+T = TypeVar("T")
 
 ARXIV = re.compile(r"\barXiv[: ]\s?(\d{4}\.\d{4,5})\b")
 """A paper at arXiv, as a text names it; the group is its number."""
@@ -213,37 +215,6 @@ class Part:
                 found.append(block)
         return tuple(found)
 
-    @property
-    def texts(self) -> tuple[Text | Fold, ...]:
-        """What there is to read, in order, without checklist and actions; the answers of recall
-        steps are in it as folds."""
-        found: list[Text | Fold] = []
-        for block in self.blocks:
-            if isinstance(block, Text | Fold):
-                found.append(block)
-            elif isinstance(block, Step) and block.answer is not None:
-                found.append(block.answer)
-        return tuple(found)
-
-    @property
-    def text(self) -> str:
-        """The open text as one Markdown string; folded text (answers) is left out."""
-        return "\n\n".join(block.markdown for block in self.blocks if isinstance(block, Text))
-
-    def common(self) -> Part:
-        """The part without what belongs to one variant."""
-        return replace(self, blocks=tuple(block for block in self.blocks if block.variant is None))
-
-    def told(self, name: str | None, numbers: Numbers) -> Part:
-        """The part as a learner who chose `name` meets it; None leaves all variants' blocks out."""
-        return replace(
-            self,
-            title=_named(self.title, name, numbers),
-            blocks=tuple(
-                _block_for(b, name, numbers) for b in self.blocks if b.variant in (None, name)
-            ),
-        )
-
 
 @dataclass(frozen=True, slots=True)
 class Session:
@@ -258,14 +229,6 @@ class Session:
     intro: str
     parts: tuple[Part, ...]
     file: str
-
-    def told(self, name: str | None, numbers: Numbers) -> Session:
-        """The session as a learner who chose `name` meets it."""
-        return replace(
-            self,
-            intro=_named(self.intro, name, numbers),
-            parts=tuple(part.told(name, numbers) for part in self.parts),
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -379,7 +342,6 @@ class Week:
 
     @property
     def minutes(self) -> int:
-        """The planned minutes of all parts."""
         return sum(part.minutes for part in self.parts())
 
     def for_variant(
@@ -399,10 +361,8 @@ class Week:
             numbers = replace(numbers, data=data[0], vocab=data[1], corpus=data[2])
         return replace(
             self,
-            sessions=tuple(session.told(chosen, numbers) for session in self.sessions),
-            overview=tuple(
-                _block_for(b, chosen, numbers) for b in self.overview if b.variant in (None, chosen)
-            ),
+            sessions=told(self.sessions, chosen, numbers),
+            overview=told(self.overview, chosen, numbers),
             numbers=numbers,
             variant=chosen,
         )
@@ -432,12 +392,10 @@ class Week:
         raise Problem(f"there is no session {session_id!r} in {self.label}; it has {ids}")
 
     def parts(self) -> Iterator[Part]:
-        """All parts in the order of the week."""
         for session in self.sessions:
             yield from session.parts
 
     def steps(self) -> Iterator[Step]:
-        """All steps in the order of the week."""
         for part in self.parts():
             yield from part.steps
 
@@ -454,32 +412,18 @@ def _seeds_words(seeds: object) -> str:
     return str(seeds)
 
 
-def _named(text: str, variant: str | None, numbers: Numbers) -> str:
-    return numbers.fill(text.replace("{variant}", variant) if variant else text)
-
-
-def action_for(action: Action, variant: str | None, numbers: Numbers) -> Action:
-    """The action with the chosen variant's name, and the corpus, in its title and options."""
-    options = {
-        key: _named(value, variant, numbers) if isinstance(value, str) else value
-        for key, value in action.options.items()
-    }
-    title = _named(action.title, variant, numbers)
-    return replace(action, title=title, options=MappingProxyType(options))
-
-
-def _block_for(block: Block, variant: str | None, numbers: Numbers) -> Block:
-    if isinstance(block, Action):
-        return action_for(block, variant, numbers)
-    if isinstance(block, Step):
-        answer = block.answer and _block_for(block.answer, variant, numbers)
-        return replace(
-            block,
-            title=_named(block.title, variant, numbers),
-            detail=_named(block.detail, variant, numbers),
-            actions=tuple(action_for(action, variant, numbers) for action in block.actions),
-            answer=answer if isinstance(answer, Fold) else None,
-        )
-    if isinstance(block, Fold):
-        block = replace(block, title=_named(block.title, variant, numbers))
-    return replace(block, markdown=_named(block.markdown, variant, numbers))
+def told(what: T, name: str | None, numbers: Numbers) -> T:
+    """Anything of the week as a learner who chose ``name`` meets it: with the variant's name and
+    the numbers of their corpus, and without what is another variant's."""
+    found: Any = what
+    if isinstance(what, str):
+        found = numbers.fill(what.replace("{variant}", name) if name else what)
+    elif isinstance(what, tuple):
+        mine = (one for one in what if getattr(one, "variant", None) in (None, name))
+        found = tuple(told(one, name, numbers) for one in mine)
+    elif isinstance(what, Mapping):
+        found = MappingProxyType({key: told(one, name, numbers) for key, one in what.items()})
+    elif is_dataclass(what) and not isinstance(what, type):
+        of = {one.name: told(getattr(what, one.name), name, numbers) for one in fields(what)}
+        found = type(what)(**of)
+    return cast("T", found)

@@ -32,6 +32,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from q1lab.formats import MINUS, signed
 from q1lab.study.command import DEFAULT_DATA
 from q1lab.study.corpora import STDLIB_CHARACTERS, in_words
 from q1lab.study.presets import PRESETS
@@ -89,19 +90,18 @@ class Measured:
 
     @property
     def on(self) -> str:
-        """The corpus in words."""
         return in_words(self.data)
 
     @property
     def interval(self) -> str:
-        return f"{signed(self.low)} to {signed(self.high)}"
+        return f"{signed(self.low, 3)} to {signed(self.high, 3)}"
 
     def field(self, name: str) -> str | None:
         """One figure as text, or the whole as a phrase when `name` is empty; None for a figure that
         these pairs can't give."""
         if not name:
             return (
-                f"{signed(self.mean)} nats (95% interval {self.interval}; "
+                f"{signed(self.mean, 3)} nats (95% interval {self.interval}; "
                 f"{self.pairs} pairs on {self.on})"
             )
         if name == "three" and self.pairs < SPREAD_PAIRS:
@@ -109,7 +109,7 @@ class Measured:
         if name == "data":
             return self.on
         if name == "mean":
-            return signed(self.mean)
+            return signed(self.mean, 3)
         if name == "sd":
             return f"{self.sd:.4f}"
         return str(getattr(self, name))
@@ -187,11 +187,6 @@ def passes(preset: str) -> str | None:
     return f"{many:.1f}" if many < 10 else f"{many:.0f}"
 
 
-def signed(number: float, digits: int = 3) -> str:
-    """A number with its sign, a true minus sign among them."""
-    return f"{number:+.{digits}f}".replace("-", "\N{MINUS SIGN}")
-
-
 def parameters(model: str, size: str, vocab: int) -> int:
     """The parameters of a model of q1lab (biases off), its table of positions counted.
 
@@ -250,7 +245,7 @@ def _figure(size: str, model: str, what: str, vocab: int | None) -> str | None:
     if what in ("params", "flops"):
         return f"{own:,}" if vocab else f"{own:,} + {per_character} V"
     if what == "added":
-        return "0" if own == base else f"{own - base:+,}".replace("-", "\N{MINUS SIGN}")
+        return "0" if own == base else f"{own - base:+,}".replace("-", MINUS)
     share = 100 * (own - base) / (base + (0 if vocab else USUAL * per_character))
     digits, about = (2, "") if vocab else (0 if abs(share) >= 1 else 1, "about ")
     if what == "than":

@@ -16,9 +16,10 @@ from typing import Any
 
 from q1lab.errors import Problem
 from q1lab.index import learner_tables
+from q1lab.index.learner_tables import save_clock as save_clock
 from q1lab.index.store import Store
 from q1lab.study.command import DEFAULT_DATA
-from q1lab.week.model import Part, Session, Step, Text, Week
+from q1lab.week.model import Part, Session, Step, Text, Week, told
 
 MAX_ANSWER = 200_000
 """Characters that one answer may have."""
@@ -125,27 +126,23 @@ def _asked(step: Step) -> str:
 def _unchosen(week: Week) -> Week:
     """The week before the choice: where it is asked for, no variant's guide is shown; later parts
     show the default's."""
-    sessions = tuple(
-        replace(
-            session,
-            parts=tuple(
-                part.common() if any(step.kind == "choose" for step in part.steps) else part
-                for part in session.parts
-            ),
-        )
-        for session in week.sessions
-    )
-    return replace(week, sessions=sessions)
+
+    def before(part: Part) -> Part:
+        asked = any(step.kind == "choose" for step in part.steps)
+        return told(part, None, week.numbers) if asked else part
+
+    sessions = (replace(one, parts=tuple(map(before, one.parts))) for one in week.sessions)
+    return replace(week, sessions=tuple(sessions))
 
 
 def _narrowed(week: Week, progress: Progress, wrong: frozenset[str]) -> Week:
-    told = week.for_variant(progress.chosen, progress.data)
+    week = week.for_variant(progress.chosen, progress.data)
     if progress.chosen is None:
-        told = _unchosen(told)
+        week = _unchosen(week)
     if not wrong:
-        return told
+        return week
     sessions: list[Session] = []
-    for session in told.sessions:
+    for session in week.sessions:
         before = sessions[-1].parts if sessions else ()
         missed = [
             step
@@ -175,7 +172,7 @@ def _narrowed(week: Week, progress: Progress, wrong: frozenset[str]) -> Week:
             first = replace(session.parts[0], blocks=(words, *back, *session.parts[0].blocks))
             session = replace(session, parts=(first, *session.parts[1:]))
         sessions.append(session)
-    return replace(told, sessions=tuple(sessions))
+    return replace(week, sessions=tuple(sessions))
 
 
 def first_open(
@@ -328,13 +325,6 @@ def data_to_train_on(store: Store) -> str:
     The one default of commands and app."""
     kept = store.setting("data")
     return str(kept["corpus"]) if isinstance(kept, Mapping) else DEFAULT_DATA
-
-
-def save_clock(
-    store: Store, week: str, credited: Mapping[str, float], state: Mapping[str, Any]
-) -> None:
-    """Credit what the timer counted (seconds by part), for good, and keep its state."""
-    learner_tables.save_clock(store, week, credited, state)
 
 
 def keep(store: Store, week: str, name: str, value: Any) -> None:

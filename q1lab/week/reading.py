@@ -230,7 +230,6 @@ def _overview(toml: Toml, file: str, variants: list[str]) -> tuple[Block, ...]:
 
 
 def _results(toml: Toml, name: str) -> tuple[Measured, ...]:
-    """The comparisons in a results file."""
     results = Toml(toml.reader, name, toml.lines.key("results")) if name else None
     if results is None or results.top is None:
         return ()

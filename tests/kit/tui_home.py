@@ -84,7 +84,7 @@ async def settled(pilot: Pilot[None]) -> None:
     app = pilot.app
     assert isinstance(app, Q1Lab)
     done: list[int] = []
-    app.desk.ask(lambda _: None, lambda _: app.call_later(done.append, 1))
+    app.ask(lambda _: None, lambda _: done.append(1))
     await until(pilot, lambda: done)
     await pilot.pause()
 

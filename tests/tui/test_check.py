@@ -126,7 +126,7 @@ async def test_red_then_saved_then_green_and_it_waits(repo: Path) -> None:
         await pilot.press("ctrl+o")
         await until(pilot, lambda: isinstance(app_.screen, HintScreen))
         assert "the reference rope.py" in str(app_.screen.query_one(".dialog").border_title)
-        assert app_.screen.query("Markdown")
+        assert app_.screen.query("Prose")
         await pilot.press("escape")
         await until(pilot, lambda: app_.screen is screen)
         await pilot.press("t")  # the part's text, in the diff's place

@@ -16,7 +16,6 @@ HEAVY = (
     "numpy",
     "sqlite_utils",
     "jinja2",
-    "markdown_it",
     "tomlkit",
     "textual.widgets._markdown",
     "textual.widgets._text_area",

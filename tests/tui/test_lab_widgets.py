@@ -36,7 +36,7 @@ from q1lab.tui.widgets.lab_numbers import (
 )
 from q1lab.tui.widgets.loss_chart import GUTTER, LossChart, single
 from q1lab.tui.widgets.palette import Palette
-from q1lab.tui.widgets.sparkline import BARS, GAP, scale, sparkline
+from q1lab.tui.widgets.sparkline import BARS, GAP, ends, spanning, sparkline
 from q1lab.tui.widgets.study_words import heading
 from tests.kit.comparisons import make
 from tests.kit.lab_home import make_study
@@ -91,9 +91,9 @@ def test_a_sparkline_is_as_long_as_the_run_has_got() -> None:
 
 def test_one_scale_for_a_study_makes_runs_comparable() -> None:
     high, low = [(0, 4.0), (100, 3.0)], [(0, 4.0), (100, 2.0)]
-    ends = scale([high, low])
-    assert ends == (2.0, 4.0)
-    assert sparkline(high, 8, 100, *ends)[-1] > sparkline(low, 8, 100, *ends)[-1]
+    both = spanning([ends(high), ends(low)])
+    assert both == (2.0, 4.0)
+    assert sparkline(high, 8, 100, *both)[-1] > sparkline(low, 8, 100, *both)[-1]
 
 
 def test_losses_that_are_no_numbers_are_dots() -> None:
@@ -116,7 +116,7 @@ def test_a_sparkline_always_has_its_width(
     points: list[tuple[int, float | None]], width: int, last: int
 ) -> None:
     points = sorted(points, key=lambda point: point[0])
-    assert len(sparkline(points, width, last, *scale([points]))) == width
+    assert len(sparkline(points, width, last, *spanning([ends(points)]))) == width
 
 
 # ── canvas and chart data
@@ -188,7 +188,7 @@ async def test_losses_that_are_nearly_equal_have_labels_that_differ_and_fit() ->
     async with app.run_test(size=(40, 30)):
         chart = app.query_one(LossChart)
         chart.data = chart_data(both, "val")
-        lines = [strip.text for strip in chart._draw(COLORS)]
+        lines = [line.plain for line in chart._draw(COLORS)]
     labels = [line[:GUTTER].rstrip("┤ ").strip() for line in lines if "┤" in line]
     assert len(labels) == len(set(labels)) > 1
     assert len({line.index(sign) for line in lines[1:-1] for sign in "┤│" if sign in line}) == 1

@@ -42,7 +42,6 @@ SMALL, LARGE = (80, 24), (120, 40)
 def after(*keys: str) -> Go:
     async def press(pilot: Pilot[Any]) -> None:
         await settled(pilot)
-        await until(pilot, lambda: pilot.app.screen_stack[0].query_one(Reader).rich)
         for key in keys:
             await pilot.press(key)
             await settled(pilot)

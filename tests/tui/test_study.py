@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import Button, Input, Markdown, Static, TextArea
+from textual.widgets import Button, Input, Static, TextArea
 
 from q1lab import config
 from q1lab.config import Config
@@ -80,7 +80,6 @@ async def test_what_one_looks_at_stays_in_sight_in_another_width(width: int) -> 
 
     async with running(begun_here, size=(width, 24)) as (app, pilot):
         reader = app.screen.query_one(Reader)
-        await until(pilot, lambda: reader.rich)
         await until(pilot, lambda: reader.on_screen)
         assert reader.step is not None
         assert reader.step.id == "a1-data"
@@ -239,7 +238,7 @@ async def test_a_key_explains_the_words_of_the_step_and_the_page() -> None:
         assert set(screen.terms[: len(used)]) == set(used)
         await pilot.press("j")
         second = screen.terms[1].markdown.split()[0]
-        await until(pilot, lambda: second in screen.query_one(Markdown).source)
+        await until(pilot, lambda: second in screen.query_one(Prose).markdown)
         await pilot.press("q")
         await until(pilot, lambda: isinstance(app.screen, StudyScreen))
 
@@ -362,7 +361,6 @@ async def test_text_is_shown_after_the_first_paint_and_never_as_markup(tmp_path:
     )
     app = prepared(folder=tmp_path)
     async with app.run_test(size=(100, 30)) as pilot:
-        await until(pilot, lambda: app.screen.query_one(Reader).rich)
         await settled(pilot)
         shown = app.export_screenshot()
         for text in ("[blink]One", "[/bold]", "[this]"):
@@ -474,7 +472,6 @@ async def test_every_word_of_every_page_is_there_and_nothing_is_under_the_scroll
 ) -> None:
     async with running(size=size) as (app, pilot):
         reader = app.screen.query_one(Reader)
-        await until(pilot, lambda: reader.rich)
         for sheet in pages.sheets(app.week):
             app.screen.open_sheet(sheet.id)  # type: ignore[attr-defined]
             await until(pilot, lambda: all(piece.size.width for piece in reader.pieces))
@@ -494,7 +491,6 @@ async def test_every_word_of_every_page_is_there_and_nothing_is_under_the_scroll
 async def test_j_and_k_walk_and_the_text_follows() -> None:
     async with running() as (app, pilot):
         reader = app.screen.query_one(Reader)
-        await until(pilot, lambda: reader.rich)
         assert not reader.on_screen
         assert reader.scroll_y == 0, "a part that is not begun opens at its text"
         await pilot.press("j")
@@ -634,7 +630,7 @@ async def test_a_page_starts_at_its_top_until_one_was_at_work_on_it() -> None:
     async with running(committed) as (app, pilot):
         reader = app.screen.query_one(Reader)
         app.screen.open_sheet("b2")  # type: ignore[attr-defined]
-        await until(pilot, lambda: reader.rich and reader.step)
+        await until(pilot, lambda: reader.step)
         await settled(pilot)
         assert reader.scroll_y == 0, "what comes before the first step has not been read"
         app.desk.ask(lambda store: progress.tick(store, LABEL, "b2-page", True))
@@ -654,7 +650,7 @@ async def test_folds_open_one_by_one_and_links_open(monkeypatch: pytest.MonkeyPa
         await settled(pilot)
         app.screen.open_sheet("a2")  # type: ignore[attr-defined]
         reader = app.screen.query_one(Reader)
-        await until(pilot, lambda: reader.rich and reader.query(FoldPiece))
+        await until(pilot, lambda: reader.query(FoldPiece))
         folds = [p for p in reader.stops if isinstance(p, FoldPiece) and not p.wants]
         await until(pilot, lambda: folds[0].virtual_region.y > 0)
         reader._go(reader.stops.index(folds[0]))
@@ -679,7 +675,7 @@ async def test_a_figure_is_turned_with_the_arrow_keys() -> None:
     async with running(size=(80, 24)) as (app, pilot):
         app.screen.open_sheet("a2")  # type: ignore[attr-defined]
         reader = app.screen.query_one(Reader)
-        await until(pilot, lambda: reader.rich and reader.query(FoldPiece))
+        await until(pilot, lambda: reader.query(FoldPiece))
         figure = next(p for p in reader.stops if isinstance(p, FoldPiece) and p.fold.frames)
         await until(pilot, lambda: figure.virtual_region.y > 0)
         reader._go(reader.stops.index(figure))
@@ -777,7 +773,6 @@ async def test_what_is_said_leaves_the_text_alone() -> None:
 async def test_an_answer_that_waits_for_a_step_stays_folded_until_that_is_done() -> None:
     async with running() as (app, pilot):
         reader = app.screen.query_one(Reader)
-        await until(pilot, lambda: reader.rich)
         fold = next(p for p in reader.stops if isinstance(p, FoldPiece) and p.fold.needs)
         reader._go(reader.stops.index(fold))
         reader.bring()
@@ -1048,7 +1043,6 @@ async def test_the_line_below_the_page_says_how_much_is_left_when_a_fold_opens()
 async def test_the_line_below_the_page_says_where_one_was_brought_to() -> None:
     async with running() as (app, pilot):
         reader = app.screen.query_one(Reader)
-        await until(pilot, lambda: reader.rich)
         await go(pilot, "a1", "a1-why")  # as u does
         await until(pilot, lambda: reader.on_screen)
         await settled(pilot)

@@ -156,11 +156,11 @@ def test_only_the_silence_is_taken_back(machine: Machine, running: Clock) -> Non
 def test_nothing_counts_while_another_part_is_open(machine: Machine, running: Clock) -> None:
     clock = ticked(running, machine, 10)
     for _ in range(700):
-        clock = clock.skip(machine.work(1))
+        clock = clock.tick(machine.work(1), here=False)
     assert (clock.fresh, clock.running, clock.question) == ({"a2": 10}, True, None)
     clock = ticked(clock, machine, 5)
     assert clock.fresh == {"a2": 15}
-    assert clock.skip(machine.work(3_600)).question == Question("away", "a2", 3_600)
+    assert clock.tick(machine.work(3_600), here=False).question == Question("away", "a2", 3_600)
 
 
 def test_a_key_answers_no_question_and_nothing_starts_under_one(

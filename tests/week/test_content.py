@@ -18,7 +18,7 @@ from q1lab.errors import Problem
 from q1lab.tui.pages import text_of
 from q1lab.week import cuts
 from q1lab.week.content import check, load, skeleton
-from q1lab.week.model import STEP_KINDS, Action, ContentProblem, Fold, Step, Text, Week
+from q1lab.week.model import STEP_KINDS, Action, ContentProblem, Fold, Part, Step, Text, Week
 from tests.kit.places import ROOT
 
 SHIPPED = ROOT / "content"
@@ -130,6 +130,10 @@ def said(folder: Path, models: list[str] | None = None) -> list[str]:
     return [str(finding) for finding in check(folder, models)]
 
 
+def open_text(part: Part) -> str:
+    return "\n\n".join(block.markdown for block in part.blocks if isinstance(block, Text))
+
+
 # ── another week: nothing is hard-wired
 
 
@@ -154,7 +158,7 @@ def test_blocks_keep_their_order_and_their_lines(folder: Path) -> None:
 
 
 def test_text_keeps_fences_and_braces_and_names_the_variant(folder: Path) -> None:
-    text = load(folder).for_variant("spelt").sessions[0].parts[0].text
+    text = open_text(load(folder).for_variant("spelt").sessions[0].parts[0])
     assert "```text\n## not a heading {#no}\n- [ ] not a step\n```" in text
     assert "{braces} and a `spelt`" in text
     assert "Answers" not in text
@@ -177,7 +181,7 @@ def test_only_the_chosen_guide_and_steps_show(folder: Path) -> None:
     assert rye == ["weigh-flour", "weigh-guess", "rye-wet", "knead-bake"]
     assert spelt == ["weigh-flour", "weigh-guess", "weigh-spelt", "knead-bake"]
     knead = week.for_variant("rye").sessions[0].parts[1]
-    assert [block.markdown for block in knead.texts if isinstance(block, Text)] == [
+    assert [block.markdown for block in knead.blocks if isinstance(block, Text)] == [
         "First.", "### Rye is sticky", "#### Wet hands", "Last.", "Text in between.",
     ]  # fmt: skip
 
@@ -251,7 +255,7 @@ def test_cuts_are_kept_and_made_again_where_the_file_is_damaged(
 
 def test_control_characters_never_reach_a_screen(folder: Path) -> None:
     edit(folder / "mix.md", "First.", "Fi\x1b[31mr\x07st[bold]\u202e.")
-    shown = "".join(text.markdown for text in load(folder).sessions[0].parts[1].texts)
+    shown = open_text(load(folder).sessions[0].parts[1])
     assert "First[bold]." in shown
 
 
@@ -539,8 +543,8 @@ def ways(folder: Path) -> Path:
 
 def test_a_week_is_told_with_its_course_and_alone(ways: Path) -> None:
     course, alone = load(ways), load(ways, course=False)
-    assert "As in week 3,\nlast." in course.session("mix").parts[1].text
-    assert "Once more,\nlast." in alone.session("mix").parts[1].text
+    assert "As in week 3,\nlast." in open_text(course.session("mix").parts[1])
+    assert "Once more,\nlast." in open_text(alone.session("mix").parts[1])
     assert "q1lab:" not in everything(course) + everything(alone)
     assert [kpi.target for kpi in (*course.kpis, *alone.kpis)] == [2, 1]
     assert {step.id for step in alone.steps()} - {step.id for step in course.steps()} == {
@@ -618,8 +622,8 @@ def test_each_part_is_walkable_for_each_variant(week: Week, variant: str) -> Non
     narrowed = week.for_variant(variant)
     for part in narrowed.parts():
         assert 3 <= len(part.steps) <= 20, part.id
-        assert part.text
-        assert "{variant}" not in part.text + "".join(
+        assert open_text(part)
+        assert "{variant}" not in open_text(part) + "".join(
             step.title + step.detail for step in part.steps
         )
     kinds = {step.kind for step in narrowed.steps()}
@@ -633,7 +637,10 @@ def test_markdown_tables_and_fences_are_well_formed(week: Week) -> None:
 
     parser = MarkdownIt("commonmark").enable("table")
     for part in week.parts():
-        for block in part.texts:
+        for one in part.blocks:
+            block = one.answer if isinstance(one, Step) else one
+            if not isinstance(block, Text | Fold):
+                continue
             kinds = [token.type for token in parser.parse(block.markdown)]
             rows = len(re.findall(r"(?m)^\|.*\|$", block.markdown))
             assert kinds.count("tr_open") == rows - kinds.count("table_open"), (

@@ -8,6 +8,7 @@ import pytest
 
 from q1lab.tui.pages import sheets
 from q1lab.tui.widgets.page_blocks import FoldPiece, StepPiece, pieces_of
+from q1lab.tui.widgets.prose import laid
 from q1lab.week.content import load
 from q1lab.week.model import Week
 from tests.kit.places import ROOT
@@ -98,12 +99,12 @@ def drawn(week: Week, width: int) -> str:
     """What the reader draws on its pages, every fold open, with the form that chooses."""
     lines = [week.label, week.title, week.goal]
     for sheet in sheets(week):
-        for piece in pieces_of(sheet, {}, None, True):
+        for piece in pieces_of(sheet, {}, None):
             if isinstance(piece, FoldPiece):
                 piece.open = True
             lines += [line.plain for line in piece.lines(width)]
             if isinstance(piece, StepPiece) and piece.step.answer:  # what Enter shows of a question
-                lines += [line.plain for line in piece.text(piece.step.answer.markdown, width)]
+                lines += [line.plain for line in laid(piece.step.answer.markdown, width)]
     for one in week.variants:
         lines += [one.title, one.used_in, one.difficulty, one.paper]
     return bare("\n".join(lines))

@@ -20,6 +20,7 @@ import click
 import pytest
 
 from q1lab.cli import cli, run
+from q1lab.formats import signed
 from q1lab.index.store import Store
 from q1lab.study import command, studies
 from q1lab.study.command import of_argv
@@ -239,17 +240,13 @@ def test_what_is_said_of_budgets_is_what_the_card_measured() -> None:
     assert leads["rope"][1] / leads["rope"][0] == pytest.approx(0.5, abs=0.05)
     assert leads["swiglu"][1] > 2 * leads["swiglu"][0]
     rows = tomllib.loads((SHIPPED / "results.toml").read_text())["results"]
-    own = {
-        (r["preset"], r["variant"]): numbers.signed(r["mean"])
-        for r in rows
-        if r["data"] == "stdlib"
-    }
+    own = {(r["preset"], r["variant"]): signed(r["mean"], 3) for r in rows if r["data"] == "stdlib"}
     for name in ("rope", "swiglu"):
         quick, cpu = (float(own[preset, name].replace("−", "-")) for preset in ("quick", "cpu"))
         assert quick < cpu < 0
     text = " ".join((SHIPPED / "session-b.md").read_text().split())
     for name in ("rope", "swiglu"):
-        pair = " to ".join(numbers.signed(-lead) for lead in leads[name])
+        pair = " to ".join(signed(-lead, 3) for lead in leads[name])
         assert f"({pair}" in text, pair
         assert f"{own['quick', name]} to {own['cpu', name]}" in text
     told = text.index("On Tiny Shakespeare")
@@ -263,12 +260,12 @@ def test_the_results_show_the_same_digits_as_the_card(preset: str, iters: int) -
     known = {r["variant"] for r in card("study")}
     rows = tomllib.loads((SHIPPED / "results.toml").read_text())["results"]
     shown = {
-        r["variant"]: [numbers.signed(r[name]) for name in ("mean", "low", "high")]
+        r["variant"]: [signed(r[name], 3) for name in ("mean", "low", "high")]
         for r in rows
         if (r["preset"], r["data"]) == (preset, "shakespeare") and r["variant"] in known
     }
     card_shows = {
-        r["variant"]: [numbers.signed(r[name]) for name in ("mean", "low", "high")]
+        r["variant"]: [signed(r[name], 3) for name in ("mean", "low", "high")]
         for r in card("study")
         if r["iters"] == iters
     }
@@ -354,8 +351,8 @@ def test_the_readmes_study_is_among_the_results() -> None:
         r for r in rows if (r["preset"], r["variant"], r["data"]) == ("cpu", "rope", "shakespeare")
     )
     page = (ROOT / "README.md").read_text()
-    assert f"rope − baseline = {numbers.signed(row['mean'])} nats" in page
-    assert f"[{numbers.signed(row['low'])}, {numbers.signed(row['high'])}]" in page
+    assert f"rope − baseline = {signed(row['mean'], 3)} nats" in page
+    assert f"[{signed(row['low'], 3)}, {signed(row['high'], 3)}]" in page
 
 
 def test_every_interval_in_the_results_follows_from_its_spread() -> None:
@@ -385,7 +382,7 @@ def test_what_to_expect_comes_from_the_results_file(week: Week) -> None:
         told = week.for_variant(variant)
         found = told.find("b3")
         assert found
-        text = " ".join(block.markdown for block in found[1].texts)
+        text = " ".join(map(text_of, found[1].blocks))
         for preset in ("cpu", "quick"):
             result = told.numbers.result(preset, variant)
             assert result
@@ -416,7 +413,7 @@ def test_the_example_of_each_verdict_follows_from_its_pairs() -> None:
     for name, pairs, shown in found:
         d = [float(x.replace("−", "-")) for x in pairs.split()]
         _, _, low, high = by_hand()["interval"](d)
-        assert f"{numbers.signed(low)} to {numbers.signed(high)}" == shown
+        assert f"{signed(low, 3)} to {signed(high, 3)}" == shown
         expected = (
             "HELPS" if high < 0 else "HURTS" if low > 0
             else "TOO SMALL TO MATTER" if low > -0.01 and high < 0.01 else "CANNOT TELL"
@@ -466,7 +463,8 @@ def test_a_first_test_that_is_written_out_is_not_asked_for(week: Week) -> None:
     for variant in VARIANTS:
         found = week.for_variant(variant).find("b1")
         assert found
-        assert "written out; the other two are yours" in " ".join(found[1].text.split())
+        text = " ".join(" ".join(map(text_of, found[1].blocks)).split())
+        assert "written out; the other two are yours" in text
         titles = [step.title for step in found[1].steps]
         assert sum(title.startswith("Write the test") for title in titles) == 2, titles
         (first,) = (title for title in titles if "first test" in title)

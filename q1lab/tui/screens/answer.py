@@ -46,7 +46,7 @@ class AnswerScreen(Dialog[None]):
         if not fits:
             yield Static(self.step.title, classes="heading", markup=False)
         if self.step.detail:
-            yield Prose(plain(self.step.detail), rich=True)
+            yield Prose(plain(self.step.detail))
         yield TextArea(
             self.opened, soft_wrap=True, tab_behavior="focus", highlight_cursor_line=False
         )

@@ -14,6 +14,7 @@ from textual.widget import Widget
 from textual.widgets import Button, Static
 
 from q1lab.files import plain
+from q1lab.tui.keys import bindings
 from q1lab.tui.snapshot import Snapshot
 from q1lab.tui.widgets.key_line import KeyLine
 from q1lab.tui.widgets.message_line import SayLine
@@ -34,13 +35,24 @@ class Own:
     """
 
     app: Any
+    page: ClassVar[str] = ""
+    """Its place in the table of keys, which gives it its own."""
     _late: tuple[Any] | None = None
     """What it gives as soon as nothing is over it any more."""
+
+    def __init_subclass__(cls, **given: Any) -> None:
+        if "page" in vars(cls):
+            cls.BINDINGS = bindings(cls.page)  # type: ignore[attr-defined]
+        super().__init_subclass__(**given)
 
     @property
     def q1(self) -> Q1Lab:
         """The app, by its own type."""
         return cast("Q1Lab", self.app)
+
+    def body(self) -> ComposeResult:
+        """What it shows."""
+        yield from ()
 
     def dismiss(self, result: Any = None) -> AwaitComplete:
         """Close and give ``result``; nothing happens when it is closed already."""
@@ -61,7 +73,12 @@ class Own:
 
 
 class OwnScreen(Own, Screen[T]):
-    """A screen over a page, as large as that."""
+    """A screen over a page, as large as that: ``body`` above the keys."""
+
+    def compose(self) -> ComposeResult:
+        yield from self.body()
+        yield KeyLine()
+        yield SayLine()
 
 
 class Scroll(VerticalScroll, can_focus=False):
@@ -84,10 +101,6 @@ class Dialog(Own, ModalScreen[T]):
     kind: ClassVar[type[Widget]] = Vertical
     box: Widget
 
-    def body(self) -> ComposeResult:
-        """What is in it."""
-        yield from ()
-
     def compose(self) -> ComposeResult:
         with self.kind(classes=f"dialog {self.shape}") as self.box:
             self.box.border_title, self.box.border_subtitle = self.heading, self.keys
@@ -106,15 +119,9 @@ class Dialog(Own, ModalScreen[T]):
 
 
 class Page(OwnScreen[None]):
-    """A main screen. Subclasses give ``page``, ``BINDINGS = bindings(page)``, ``body()`` and
-    ``show(snapshot)``."""
+    """A main screen. Subclasses give ``page``, ``body()`` and ``show(snapshot)``."""
 
-    page: ClassVar[str] = ""
     AUTO_FOCUS: ClassVar[str | None] = "#body *"
-
-    def body(self) -> ComposeResult:
-        """The widgets between the top line and the footer."""
-        yield from ()
 
     def show(self, snapshot: Snapshot) -> None:
         """Fill the widgets from the snapshot. Called when it is new, and when the screen comes

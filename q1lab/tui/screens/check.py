@@ -3,30 +3,28 @@ them."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import ClassVar
+from typing import Any
 
 from textual.app import ComposeResult
-from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import Static
 
 from q1lab.errors import Problem
-from q1lab.files import plain
+from q1lab.files import os_reason, plain
 from q1lab.journal import evidence
 from q1lab.model import learner, parents
 from q1lab.model.checks import CheckReport, CheckResult, run_checks
 from q1lab.tui import editing, pages
-from q1lab.tui.checking import Round, Stamp, stamp
-from q1lab.tui.keys import bindings
+from q1lab.tui.background import beside
 from q1lab.tui.screens.base import OwnScreen
 from q1lab.tui.screens.hint import HintScreen, hints
 from q1lab.tui.widgets.check_words import Results, against_source, ending, heading
 from q1lab.tui.widgets.diff_view import diff_text
 from q1lab.tui.widgets.fitted import Fitted
-from q1lab.tui.widgets.key_line import KeyLine
-from q1lab.tui.widgets.message_line import SayLine
 from q1lab.tui.widgets.palette import palette
 from q1lab.tui.widgets.reader import Reader
 from q1lab.week import progress as domain
@@ -34,6 +32,21 @@ from q1lab.week import progress as domain
 POLL = 1.0
 """Seconds between looks at the file. Looking works everywhere; being told does not on WSL and
 network mounts."""
+
+Stamp = tuple[int, int]
+"""When a file was changed last (nanoseconds), and its size in bytes: another pair means that it was
+saved."""
+
+
+def stamp(path: Path) -> tuple[Stamp | None, str]:
+    """(the file's stamp, ""), or (None, a sentence that says why there is none)."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None, f"There is no {path}. It is checked as soon as it is there."
+    except OSError as error:
+        return None, f"Cannot read {path}: {os_reason(error)}."
+    return (found.st_mtime_ns, found.st_size), ""
 
 
 class CheckScreen(OwnScreen[None]):
@@ -45,7 +58,7 @@ class CheckScreen(OwnScreen[None]):
     """
 
     CSS_PATH = "../check.tcss"
-    BINDINGS: ClassVar[list[BindingType]] = [*bindings("check")]
+    page = "check"
 
     def __init__(
         self,
@@ -59,10 +72,11 @@ class CheckScreen(OwnScreen[None]):
         self.path, self._state = Path(file), ""
         self.results = Results()
         self.report: CheckReport | None = None
-        self._round: Round | None = None
+        self._cancelled = threading.Event()
+        """Ends the round that is under way; nothing more is heard of it."""
         self._seen: Stamp | None = None
 
-    def compose(self) -> ComposeResult:
+    def body(self) -> ComposeResult:
         yield Static(id="check-head", markup=False)
         with Horizontal(id="check"):
             with Vertical(id="check-main"):
@@ -74,8 +88,6 @@ class CheckScreen(OwnScreen[None]):
                 with VerticalScroll(id="check-diff"):
                     yield Static(id="diff", markup=False)
                 yield Reader()
-        yield KeyLine()
-        yield SayLine()
 
     def on_mount(self) -> None:
         self.path = editing.folder(self.q1) / self.file
@@ -84,7 +96,7 @@ class CheckScreen(OwnScreen[None]):
         self.set_interval(POLL, self.look)
 
     def on_unmount(self) -> None:
-        self._cancel()
+        self._cancelled.set()
 
     # ── the file, and a round of checks
 
@@ -96,7 +108,7 @@ class CheckScreen(OwnScreen[None]):
 
     def action_again(self) -> None:
         """Check the file as it is now; a round under way ends, and its results no longer count."""
-        self._cancel()
+        self._cancelled.set()
         self.report = None
         self.results.begin()
         self._seen, missing = stamp(self.path)
@@ -107,11 +119,30 @@ class CheckScreen(OwnScreen[None]):
         self._draw("checking …")
         self._say("")
         self._show_diff()
-        self._round = Round(self, self.run, self.path, self.target, self._came, self._ended)
+        self._round()
 
-    def _cancel(self) -> None:
-        if self._round is not None:
-            self._round.cancel()
+    def _round(self) -> None:
+        """Run the checks beside the screen, and show each result as it comes."""
+        app, path, target = self.app, self.path, self.target
+        self._cancelled = cancelled = threading.Event()
+
+        def hear(call: Callable[[Any], None], value: Any) -> None:
+            if not cancelled.is_set():
+                call(value)
+
+        def checked() -> CheckReport:
+            def came(result: CheckResult) -> None:
+                if app.is_running:
+                    app.call_from_thread(hear, self._came, result)
+
+            try:
+                return self.run(path, self.target, on_result=came, cancel=cancelled)
+            except OSError as error:
+                why = f"the checks could not start: {os_reason(error)}"
+                return CheckReport(str(path), target or "", False, (), why)
+
+        said = partial(self._say, bad=True)
+        beside(self, checked, partial(hear, self._ended), lambda problem: said(str(problem)))
 
     def _came(self, result: CheckResult) -> None:
         self.results.put(result)
@@ -159,7 +190,7 @@ class CheckScreen(OwnScreen[None]):
 
     def _side(self, head: str, diff: str) -> None:
         self.query_one("#check-against", Static).update(plain(head))
-        text = diff_text(plain(diff), palette(self.app), dark=self.app.current_theme.dark)
+        text = diff_text(plain(diff), palette(self.app))
         self.query_one("#diff", Static).update(text)
 
     def action_diff(self) -> None:
@@ -172,7 +203,6 @@ class CheckScreen(OwnScreen[None]):
         self.toggle_class("-text")
         reader, sheet = self.query_one(Reader), pages.find(self.q1.week, self.q1.part_id)
         if self.has_class("-text") and sheet is not None:
-            reader.enrich()
             reader.fill(sheet, self.q1.snapshot.progress)
             reader.focus()
         else:

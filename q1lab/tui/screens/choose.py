@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from rich.table import Table
@@ -24,10 +25,7 @@ def choose(app: Q1Lab) -> None:
     week, chosen = app.setup.week, app.snapshot.progress.chosen
     rows = [(one.name, _row(app, one, one.name == chosen)) for one in app.week.variants]
 
-    def picked(name: str | None) -> None:
-        if name is None:
-            return
-
+    def picked(name: str) -> None:
         def take(store: Store) -> str:
             """Choose it, or say what is to be asked first."""
             question = choice.question(store, week.label, name)
@@ -37,14 +35,11 @@ def choose(app: Q1Lab) -> None:
 
         def asked(question: str) -> None:
             if question:
-                heading = "Change the modification?"
-                app.push_screen(AskScreen(heading, question, "Keep it", "Change it"), answered)
+                ask = AskScreen("Change the modification?", question, "Keep it", "Change it")
+                change = partial(domain.choose, week=week, variant=name)
+                app.push_screen(ask, lambda _: app.desk.ask(change))
 
-        def answered(yes: bool | None) -> None:
-            if yes:
-                app.desk.ask(lambda store: domain.choose(store, week, name))
-
-        app.desk.ask(take, lambda question: app.call_later(asked, question))
+        app.ask(take, asked)
 
     app.push_screen(
         PickScreen(

@@ -20,31 +20,9 @@ from q1lab.tui.background import beside
 from q1lab.tui.screens.base import Dialog
 from q1lab.tui.widgets.diff_view import diff_text
 from q1lab.tui.widgets.palette import palette
-from q1lab.week.model import Week
 
 if TYPE_CHECKING:
     from q1lab.documents.change import Change, Saved
-    from q1lab.tui.app import Q1Lab
-
-
-def offers(argv: Sequence[str]) -> bool:
-    """Whether ``CommitScreen`` can do what the command does."""
-    from q1lab.documents import commit_commands
-
-    return commit_commands.is_one(argv)
-
-
-def asks_before(argv: Sequence[str]) -> bool:
-    """Whether the command commits, and the learner wants to see commits before they are made."""
-    from q1lab.documents import commit_commands
-
-    return commit_commands.commits(argv) and config.load().ask_before_commit
-
-
-def open_for(app: Q1Lab, argv: Sequence[str], folder: Path) -> None:
-    """Show what a document command would write, and do it once the learner says so."""
-    asks = config.load().ask_before_commit
-    app.push_screen(CommitScreen(argv, folder, app.setup.week, app.setup.database, asks=asks))
 
 
 class CommitScreen(Dialog[bool]):
@@ -60,15 +38,11 @@ class CommitScreen(Dialog[bool]):
     AUTO_FOCUS = "VerticalScroll"
     shape, keys = "tall code", "Esc leaves it"
 
-    def __init__(
-        self, argv: Sequence[str], folder: Path, week: Week, database: Path, *, asks: bool = True
-    ) -> None:
+    def __init__(self, argv: Sequence[str], folder: Path, asks: bool = True) -> None:
         super().__init__()
         self.argv = list(argv)
         self.heading = " ".join(self.argv)
         self.folder = folder
-        self.week = week
-        self.database = database
         self.asks = asks
         self.proposal: Change | None = None
         self.confirmed = False
@@ -86,14 +60,15 @@ class CommitScreen(Dialog[bool]):
             yield Button("Leave it", id="leave")
 
     def on_mount(self) -> None:
+        self.setup = self.q1.setup
         beside(self, self._propose, self._show, self._failed)
 
     def _propose(self) -> tuple[Change | None, tuple[Path, ...], str]:
         """In a thread: the proposal, the files that it would change, and the branch."""
         from q1lab.documents import commit_commands
 
-        with Store(self.database) as store:
-            found = commit_commands.of_command(self.argv, store, self.week, self.folder)
+        with Store(self.setup.database) as store:
+            found = commit_commands.of_command(self.argv, store, self.setup.week, self.folder)
         if found is None:
             return None, (), ""
         branch = (found.repo.head().branch or "a detached HEAD") if found.repo else ""
@@ -155,8 +130,7 @@ class CommitScreen(Dialog[bool]):
         self._show_diff(proposal.diff)
 
     def _show_diff(self, diff: str) -> None:
-        dark = self.app.current_theme.dark
-        shown = diff_text(plain(diff), palette(self.app), dark=dark, code=False)
+        shown = diff_text(plain(diff), palette(self.app), code=False)
         self.query_one("#text", Static).update(shown)
 
     def _nothing(self, text: str, subtitle: str) -> None:
@@ -192,7 +166,7 @@ class CommitScreen(Dialog[bool]):
         proposal, confirmed = self.proposal, self.confirmed
 
         def act() -> Saved:
-            with Store(self.database) as store:
+            with Store(self.setup.database) as store:
                 return proposal.save(store, confirmed=confirmed)
 
         beside(self, act, self._done, self._failed)

@@ -8,19 +8,17 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
-from textual.widgets import Markdown, Static
 
 from q1lab.files import open_regular, os_reason, plain
 from q1lab.tui import editing
 from q1lab.tui.screens.base import Dialog
+from q1lab.tui.widgets.page_blocks import Prose
 
 MOST = 400_000
 """Bytes shown at most."""
 
 
 class DocumentScreen(Dialog[None]):
-    """Markdown, rendered."""
-
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("e", "edit", "edit"),
     ]
@@ -33,25 +31,18 @@ class DocumentScreen(Dialog[None]):
         self.heading = file.name
 
     def body(self) -> ComposeResult:
-        yield VerticalScroll()
+        with VerticalScroll():
+            yield Prose(self._text())
 
-    async def on_mount(self) -> None:
-        await self._show()
-
-    async def _show(self) -> None:
-        place = self.query_one(VerticalScroll)
-        await place.remove_children()
+    def _text(self) -> str:
         try:
             with open_regular(self.file) as stream:
-                text = plain(stream.read(MOST).decode(errors="replace"))
+                return plain(stream.read(MOST).decode(errors="replace"))
         except FileNotFoundError:
-            await place.mount(Static(f"There is no {self.file} yet.", markup=False))
+            return f"There is no `{self.file}` yet."
         except OSError as error:
-            await place.mount(Static(f"Cannot read {self.file}: {os_reason(error)}", markup=False))
-        else:
-            await place.mount(Markdown(text, open_links=False))
-        place.focus()
+            return f"Cannot read `{self.file}`: {os_reason(error)}"
 
-    async def action_edit(self) -> None:
+    def action_edit(self) -> None:
         editing.edit_file(self.q1, self.file)
-        await self._show()
+        self.query_one(Prose).show(self._text())

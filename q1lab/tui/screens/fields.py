@@ -100,7 +100,6 @@ class FieldsScreen(Drafted, Dialog[Typed | None]):
         self._say()
 
     def values(self) -> Typed:
-        """What the fields say."""
         found = typed(self)
         return {field.name: found[field.name].strip() for field in self.fields}
 

@@ -89,10 +89,7 @@ def _ask(
     says: Callable[[dict[str, str]], str],
     about: str = "",
 ) -> None:
-    def kept(typed: dict[str, str] | None) -> None:
-        if typed is None:
-            return
-
+    def kept(typed: dict[str, str]) -> None:
         def failed(problem: Problem) -> None:  # what was typed is there again, to be corrected
             app.drafts[title] = typed
             _ask(app, title, fields, job, says, about)

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
-from textual.widgets import Markdown, OptionList
+from textual.widgets import OptionList
 
 from q1lab.files import plain
 from q1lab.tui.screens.base import Dialog
 from q1lab.tui.widgets.listing import Listing
+from q1lab.tui.widgets.page_blocks import Prose
 from q1lab.week.model import Term
 
 
@@ -26,8 +27,8 @@ class GlossaryScreen(Dialog[None]):
     def body(self) -> ComposeResult:
         yield Listing(*(plain(term.name) for term in self.terms), markup=False)
         with VerticalScroll(can_focus=False):
-            yield Markdown(open_links=False)
+            yield Prose()
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
         event.stop()
-        self.query_one(Markdown).update(plain(self.terms[event.option_index].markdown))
+        self.query_one(Prose).show(plain(self.terms[event.option_index].markdown))

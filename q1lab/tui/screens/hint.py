@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
-from textual.widgets import Markdown, Static
+from textual.widgets import Static
 
 from q1lab.files import plain
 from q1lab.index import learner_tables
@@ -17,6 +17,7 @@ from q1lab.model.learner import STAGES, Hint
 from q1lab.tui.screens.base import Dialog
 from q1lab.tui.screens.pick import PickScreen
 from q1lab.tui.widgets.diff_view import diff_text
+from q1lab.tui.widgets.page_blocks import Prose
 from q1lab.tui.widgets.palette import palette
 
 if TYPE_CHECKING:
@@ -44,10 +45,9 @@ class HintScreen(Dialog[None]):
     def body(self) -> ComposeResult:
         with VerticalScroll():
             if self.text:
-                yield Markdown(plain(self.text), open_links=False)
+                yield Prose(plain(self.text))
             if self.diff:
-                dark = self.app.current_theme.dark
-                yield Static(diff_text(plain(self.diff), palette(self.app), dark=dark))
+                yield Static(diff_text(plain(self.diff), palette(self.app)))
 
 
 def _first(failing: CheckResult | None) -> str:
@@ -72,14 +72,13 @@ def hints(app: Q1Lab, variant: str | None, failing: Sequence[CheckResult] = ()) 
         rows = [(str(one.stage), f"{one.stage}  {one.title}   seen") for one in seen]
         rows.insert(0, (str(first.stage), f"{first.stage}  {first.title}   the next one"))
 
-        def show(stage: str | None) -> None:
-            hint = next((one for one in found if str(one.stage) == stage), None)
-            if hint is not None:
-                helped = (one for one in failing if one.name in hint.checks)
-                app.desk.ask(
-                    lambda store: learner_tables.use_hint(store, week.label, variant, hint.stage)
-                )
-                app.push_screen(HintScreen.of(hint, next(iter((*helped, *failing)), None)))
+        def show(stage: str) -> None:
+            hint = next(one for one in found if str(one.stage) == stage)
+            helped = (one for one in failing if one.name in hint.checks)
+            app.desk.ask(
+                lambda store: learner_tables.use_hint(store, week.label, variant, hint.stage)
+            )
+            app.push_screen(HintScreen.of(hint, next(iter((*helped, *failing)), None)))
 
         app.push_screen(PickScreen(f"Hints for {variant}: the week notes what you saw", rows), show)
 

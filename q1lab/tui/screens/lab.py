@@ -3,18 +3,14 @@ done."""
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import DataTable, OptionList, Static
 
 from q1lab.index.view import RunView
 from q1lab.study import children
 from q1lab.study.states import ENDED, MISSING
-from q1lab.tui.keys import bindings
 from q1lab.tui.screens import launch_plan
 from q1lab.tui.screens.base import Page
 from q1lab.tui.screens.study_actions import StudyActs
@@ -58,7 +54,6 @@ class LabScreen(StudyActs, Page):
 
     page = "lab"
     CSS_PATH = "../lab.tcss"
-    BINDINGS: ClassVar[list[BindingType]] = [*bindings("lab")]
     AUTO_FOCUS = "#grid"
 
     metric = "val"
@@ -180,15 +175,15 @@ class LabScreen(StudyActs, Page):
 
     @on(OptionList.OptionSelected, "#studies")
     def _picked(self, event: OptionList.OptionSelected) -> None:
-        self._watch(event.option_id)
+        self._watch(event.option_id or "")
         self.query_one(Grid).focus()
 
-    def _watch(self, study_id: str | None) -> None:
+    def _watch(self, study_id: str) -> None:
         """Look at another study; of one that can't be read, say why."""
         line = next((one for one in self.q1.snapshot.studies if one.id == study_id), None)
         if line is not None and line.problem is not None:
             self.notify(line.problem, severity="error", markup=False)
-        elif study_id is not None:
+        else:
             self.q1.desk.watch(study_id)
 
     def action_next(self, by: int) -> None:

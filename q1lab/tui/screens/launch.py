@@ -3,13 +3,13 @@ it."""
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from threading import get_ident
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.timer import Timer
 from textual.widgets import Button, Input, OptionList, Select, Static
@@ -22,15 +22,11 @@ from q1lab.study import children, kept
 from q1lab.study.command import DEFAULT_DATA, Wish
 from q1lab.tui import editing
 from q1lab.tui.background import beside
-from q1lab.tui.keys import bindings
-from q1lab.tui.messages import Failed
 from q1lab.tui.screens.base import OwnScreen
 from q1lab.tui.screens.drafts import Drafted
 from q1lab.tui.widgets.diff_view import diff_text
-from q1lab.tui.widgets.key_line import KeyLine
 from q1lab.tui.widgets.launch_form import LaunchForm
 from q1lab.tui.widgets.launch_words import estimate, prediction_words
-from q1lab.tui.widgets.message_line import SayLine
 from q1lab.tui.widgets.palette import palette
 
 if TYPE_CHECKING:
@@ -51,7 +47,7 @@ class LaunchScreen(Drafted, OwnScreen[str | None]):
     Esc."""
 
     CSS_PATH = "../lab.tcss"
-    BINDINGS: ClassVar[list[BindingType]] = [*bindings("launch")]
+    page = "launch"
 
     def __init__(self, asked: Wish | None = None) -> None:
         super().__init__()
@@ -69,7 +65,7 @@ class LaunchScreen(Drafted, OwnScreen[str | None]):
         """The thread that plans."""
         self._pair = ""
 
-    def compose(self) -> ComposeResult:
+    def body(self) -> ComposeResult:
         yield Static(id="launch-head", markup=False)
         with Horizontal(id="launch"):
             done, folder = self.q1.snapshot.progress, editing.folder(self.q1)
@@ -87,8 +83,6 @@ class LaunchScreen(Drafted, OwnScreen[str | None]):
                 yield Static(id="prediction", markup=False)
                 yield Static(id="estimate", markup=False)
             yield Button("Start", id="start", variant="primary", disabled=True, compact=True)
-        yield KeyLine()
-        yield SayLine()
 
     def on_mount(self) -> None:
         self.begin()
@@ -174,16 +168,16 @@ class LaunchScreen(Drafted, OwnScreen[str | None]):
         self._diff = diff
         self.query_one("#diff", Static).update("")
         week, reference = self.q1.week.label, wish.variant
-        self.q1.desk.ask(
+        self.q1.ask(
             lambda store: (
                 reference not in learner.VARIANTS
                 or evidence.may_show_reference(store, week, reference)
             ),
-            lambda may: self.app.call_later(self._diff_shown, diff, may),
+            partial(self._diff_shown, diff),
         )
-        self.q1.desk.ask(
+        self.q1.ask(
             lambda store: predictions.newest(store, new.name),
-            lambda found: self.app.call_later(self._show_prediction, new.name, found, wish.seeds),
+            partial(self._show_prediction, new.name, wish.seeds),
         )
 
     def _diff_shown(self, diff: str, may: bool) -> None:
@@ -194,7 +188,7 @@ class LaunchScreen(Drafted, OwnScreen[str | None]):
         code = bool(diff) and may
         place.set_class(not code, "-prose")
         if code:
-            place.update(diff_text(diff, palette(self.app), dark=self.app.current_theme.dark))
+            place.update(diff_text(diff, palette(self.app)))
         else:
             place.update(SPOILER if diff else "The same code: there is nothing to compare.")
 
@@ -206,12 +200,12 @@ class LaunchScreen(Drafted, OwnScreen[str | None]):
             return
         week, variant = self.q1.week.label, wish.variant
         if variant in learner.VARIANTS:
-            self.q1.desk.ask(
+            self.q1.ask(
                 lambda store: evidence.show_reference(store, week, variant),
-                lambda _: self.app.call_later(self._show_diff, wish),
+                lambda _: self._show_diff(wish),
             )
 
-    def _show_prediction(self, variant: str, record: dict[str, Any] | None, seeds: str) -> None:
+    def _show_prediction(self, variant: str, seeds: str, record: dict[str, Any] | None) -> None:
         if self.is_attached:
             chosen = (self.q1.snapshot.progress.chosen or self.q1.week.default) == variant
             words = prediction_words(record, variant, chosen, few=seeds in ("1", "2"))
@@ -306,5 +300,5 @@ class LaunchScreen(Drafted, OwnScreen[str | None]):
         )
 
     def _not_started(self, problem: Problem) -> None:
-        self.app.post_message(Failed(str(problem), "The study was not started"))
+        self.q1.tell(str(problem), "The study was not started")
         self.changed()

@@ -16,10 +16,9 @@ def launch(app: Q1Lab, wish: Wish | None = None) -> None:
     """Plan a study; once it has started, one is in the lab and looks at it."""
     from q1lab.tui.screens.launch import LaunchScreen
 
-    def launched(study_id: str | None) -> None:
-        if study_id is not None:
-            app.desk.watch(study_id)
-            app.action_go("lab")
+    def launched(study_id: str) -> None:
+        app.desk.watch(study_id)
+        app.action_go("lab")
 
     app.push_screen(LaunchScreen(wish), launched)
 

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.widgets import RichLog
+from textual.containers import VerticalScroll
+from textual.timer import Timer
+from textual.widgets import Static
 
 from q1lab.errors import FAILED
 from q1lab.files import plain
@@ -25,8 +27,10 @@ if TYPE_CHECKING:
     from q1lab.tui.app import Q1Lab
 
 LINES = 5000
-AROUND = 5
-"""Lines of the box besides its text."""
+"""Lines shown, the last ones."""
+PAUSE = 0.1
+"""Seconds between two looks at what is printed: to lay thousands of lines out takes longer than to
+print them."""
 _REFUSED = re.compile(r"^q1lab: ", re.MULTILINE)
 """How q1lab says what went wrong; without it a command that fails has said what it found."""
 
@@ -66,12 +70,12 @@ class OutputScreen(Dialog[None]):
         """What tells the command that its commit was shown here, and answered."""
         self.said = ""
         self.code: int | None = None
+        self._due: Timer | None = None
 
     def body(self) -> ComposeResult:
         self.box.border_subtitle = self.running
-        log = RichLog(max_lines=LINES, min_width=20, wrap=True, markup=False, highlight=False)
-        log.auto_scroll = False
-        yield log
+        with VerticalScroll():
+            yield Static(id="printed", markup=False)
 
     def on_mount(self) -> None:
         self.call_after_refresh(self._start)
@@ -80,8 +84,8 @@ class OutputScreen(Dialog[None]):
         self.run_worker(self._run(), exit_on_error=False)
 
     async def _run(self) -> None:
-        log = self.query_one(RichLog)
         self.code, self.said = None, ""
+        self._show()
         self.box.border_subtitle = self.running
         try:
             child = await asyncio.create_subprocess_exec(
@@ -94,25 +98,20 @@ class OutputScreen(Dialog[None]):
                 env={
                     **children.environment(),
                     **self.answered,
-                    "COLUMNS": str(log.scrollable_content_region.width),
+                    "COLUMNS": str(self.query_one("#printed").content_size.width),
                 },
             )
         except OSError as error:
-            self._write(f"cannot run {self.argv[0]}: {error.strerror}", False)
+            self._show(f"cannot run {self.argv[0]}: {error.strerror}")
             return
         assert child.stdout is not None
         try:
-            letters, begun, block = getincrementaldecoder("utf-8")("replace"), "", b"-"
-            while block:  # it may end amid a line, and amid a letter
+            letters, block = getincrementaldecoder("utf-8")("replace"), b"-"
+            while block:  # it may end amid a letter
                 block = await child.stdout.read(65536)
-                text = plain(letters.decode(block, final=not block))
-                self.said += text
-                whole, newline, begun = (begun + text).rpartition("\n")
-                follow = log.max_scroll_y > 0 and log.is_vertical_scroll_end
-                if newline:
-                    self._write(whole, follow)
-            if begun:
-                self._write(begun, False)
+                self.said += plain(letters.decode(block, final=not block))
+                if self._due is None:
+                    self._due = self.set_timer(PAUSE, self._show)
             self.code = await child.wait()
         except asyncio.CancelledError:
             with contextlib.suppress(ProcessLookupError):
@@ -125,32 +124,19 @@ class OutputScreen(Dialog[None]):
         words = "done" if code == 0 else f"it did not work (status {code})"
         if code == FAILED and self.shown.startswith("q1lab ") and not _REFUSED.search(self.said):
             words = "done: it found something"  # as ``post lint`` does
-        if not self.said.strip():
-            self._write("It printed nothing.", False)
+        self._show("" if self.said.strip() else "It printed nothing.")
         asks = " · y does it" if self.would else " · y runs it with --yes" if self.asks else ""
         self.box.border_subtitle = f"{words} · Esc closes · c copies{asks}"
 
-    def _write(self, text: str, follow: bool) -> None:
-        """Show lines; the box is as tall as they need, up to the screen's height."""
-        log = self.query_one(RichLog)
-        log.write(text, scroll_end=follow)
-        log.styles.height = max(1, min(len(log.lines), self.size.height * 9 // 10 - AROUND))
-
-    def on_resize(self) -> None:
-        """Lines that were wrapped for another width."""
-        if self.said:
-            self.call_after_refresh(self._rewrap)
-
-    def _rewrap(self) -> None:
-        log = self.query_one(RichLog)
-        place = log.scroll_y
-        whole, newline, begun = self.said.rpartition("\n")
-        log.clear()
-        if newline:
-            self._write(whole, False)
-        if begun and self.code is not None:  # while it runs, the rest of the line is to come
-            self._write(begun, False)
-        log.scroll_to(y=place, animate=False)
+    def _show(self, instead: str = "") -> None:
+        """What it has printed; who reads its end stays there."""
+        self._due = None
+        place = self.query_one(VerticalScroll)
+        follow = place.max_scroll_y > 0 and place.is_vertical_scroll_end
+        lines = (instead or self.said).rstrip("\n").split("\n")[-LINES:]
+        self.query_one("#printed", Static).update("\n".join(lines))
+        if follow:
+            place.scroll_end(animate=False)
 
     @property
     def running(self) -> str:
@@ -178,5 +164,4 @@ class OutputScreen(Dialog[None]):
             else:
                 self.argv = [*self.argv, "--yes"]
             self.look = ()
-            self.query_one(RichLog).clear()
             self._start()

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import OptionList
 
@@ -16,7 +14,6 @@ from q1lab.index.store import Store
 from q1lab.journal import artifacts, papers
 from q1lab.tui import progress_rows as rows
 from q1lab.tui.desktop import copy
-from q1lab.tui.keys import bindings
 from q1lab.tui.progress_rows import Look
 from q1lab.tui.screens import forms
 from q1lab.tui.screens.ask import AskScreen
@@ -39,7 +36,6 @@ class ProgressScreen(Page):
     page = "progress"
     AUTO_FOCUS = "#kpis"
     CSS_PATH = "../progress.tcss"
-    BINDINGS: ClassVar[list[BindingType]] = [*bindings("progress")]
 
     def body(self) -> ComposeResult:
         with Horizontal(id="lists"):
@@ -138,20 +134,13 @@ class ProgressScreen(Page):
         here = str(self.pane.id)
         first = next((name for name, _ in rows if here.startswith(name.split()[0])), "")
 
-        def chosen(name: str | None) -> None:
-            if name is not None:
-                forms.form(self.q1, name)
-
-        self.app.push_screen(PickScreen("Add what?", rows, first), chosen)
+        pick = PickScreen("Add what?", rows, first)
+        self.app.push_screen(pick, lambda name: forms.form(self.q1, name))
 
     def _ask(self, question: str, do: str, job: Callable[[Store], object]) -> None:
         """Do what can't be taken back, once the learner says so."""
-
-        def answered(yes: bool | None) -> None:
-            if yes:
-                self.q1.desk.ask(job)
-
-        self.app.push_screen(AskScreen("Are you sure?", question, "Leave it", do), answered)
+        ask = AskScreen("Are you sure?", question, "Leave it", do)
+        self.app.push_screen(ask, lambda _: self.q1.desk.ask(job))
 
     def action_remove(self) -> None:
         row = self.pane.current
@@ -165,13 +154,9 @@ class ProgressScreen(Page):
             self.notify("The post is no artifact; it stays.")
 
     def action_copy(self) -> None:
-        """Copy the progress card."""
         from q1lab.journal import card
 
-        self.q1.desk.ask(
+        self.q1.ask(
             lambda store: card.text(card.gather(store, self.q1.setup.week)),
-            lambda text: self.app.call_later(self._copied, text),
+            lambda text: copy(self.q1, text, "the progress card"),
         )
-
-    def _copied(self, text: str) -> None:
-        copy(self.app, text, "the progress card")

@@ -12,10 +12,10 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
-from textual.widgets import Markdown
 
 from q1lab.files import plain
 from q1lab.tui.screens.base import Dialog
+from q1lab.tui.widgets.page_blocks import Prose
 from q1lab.week import progress as domain
 from q1lab.week.model import Step
 
@@ -39,16 +39,13 @@ class RecallScreen(Dialog[None]):
 
     def body(self) -> ComposeResult:
         with VerticalScroll():
-            yield Markdown(plain(self.step.detail or self.step.title), open_links=False)
+            yield Prose(plain(self.step.detail or self.step.title))
             answer = self.step.answer.markdown if self.step.answer else ""
-            hidden = Markdown(plain(answer), id="answer", open_links=False)
+            hidden = Prose(plain(answer), id="answer")
             hidden.display = False
             yield hidden
 
     def action_reveal(self) -> None:
-        """Nothing, when the key was typed ahead of the screen: its parts are not there yet."""
-        if not self.is_mounted:
-            return
         self.open = True
         self.query_one("#answer").display = True
         self.box.border_subtitle = "y  I had it · x  I didn't · Esc closes"

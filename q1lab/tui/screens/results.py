@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import DataTable, Input, Static
 
 from q1lab.compare import results
 from q1lab.compare.cache import kept
-from q1lab.compare.comparison import Comparison
 from q1lab.compare.results import ResultLine
 from q1lab.formats import cut_middle
 from q1lab.index import labels
-from q1lab.tui.keys import bindings
 from q1lab.tui.screens.study_actions import StudyActs
 from q1lab.tui.snapshot import Snapshot
 from q1lab.tui.widgets.chart_data import ChartData, curves
@@ -40,7 +35,6 @@ class ResultsScreen(StudyActs):
 
     page = "results"
     CSS_PATH = "../results.tcss"
-    BINDINGS: ClassVar[list[BindingType]] = [*bindings("results")]
     AUTO_FOCUS = "#results"
 
     _charted: str | None = None
@@ -100,7 +94,6 @@ class ResultsScreen(StudyActs):
         self.refresh_bindings()
 
     def _labels(self, line: ResultLine | None) -> None:
-        """The tags and the note of the study under the cursor."""
         text = " ".join(f"#{tag}" for tag in line.tags) if line is not None else ""
         if line is not None and line.note:
             text += f"{'  ' if text else ''}{cut_middle(line.note, 300)}"
@@ -118,9 +111,7 @@ class ResultsScreen(StudyActs):
             if self._charted == study_id and self.is_mounted:
                 self.query_one(LossChart).data = found
 
-        self.q1.desk.ask(
-            lambda store: curves(store, study_id), lambda found: self.app.call_later(show, found)
-        )
+        self.q1.ask(lambda store: curves(store, study_id), show)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "all":
@@ -171,6 +162,8 @@ class ResultsScreen(StudyActs):
         self._side()
 
     def action_verdict(self) -> None:
+        from q1lab.tui.screens.verdict import VerdictScreen
+
         line = self._chosen()
         if line is None:
             return
@@ -181,15 +174,10 @@ class ResultsScreen(StudyActs):
             )
             return
         name = line.id
-        self.q1.desk.ask(
+        self.q1.ask(
             lambda store: kept(store, name),
-            lambda record: self.app.call_later(self._open, name, record),
+            lambda record: self.q1.push_screen(VerdictScreen(name, record)),
         )
-
-    def _open(self, name: str, record: Comparison | None) -> None:
-        from q1lab.tui.screens.verdict import VerdictScreen
-
-        self.app.push_screen(VerdictScreen(name, record))
 
     def action_export(self) -> None:
         from q1lab.tui.screens.forms import export
@@ -226,9 +214,8 @@ class ResultsScreen(StudyActs):
             made(given)
             return ""
 
-        def keep(given: dict[str, str] | None) -> None:
-            if given is not None:
-                self.q1.desk.ask(lambda store: labels.change(store, name, lambda _: made(given)))
+        def keep(given: dict[str, str]) -> None:
+            self.q1.desk.ask(lambda store: labels.change(store, name, lambda _: made(given)))
 
         self.app.push_screen(FieldsScreen(f"Tags and note of {name}", fields, says), keep)
 

@@ -3,12 +3,9 @@ plain text."""
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from rich.cells import cell_len
 from rich.text import Text
 from textual.app import ComposeResult
-from textual.binding import BindingType
 from textual.widgets import Log, Static
 
 from q1lab import paths
@@ -17,12 +14,9 @@ from q1lab.study.states import ENDED, MARKS
 from q1lab.study.studies import Study
 from q1lab.study.tail import Tail
 from q1lab.tui.desktop import copy
-from q1lab.tui.keys import bindings
 from q1lab.tui.screens.base import OwnScreen
 from q1lab.tui.snapshot import Snapshot
-from q1lab.tui.widgets.key_line import KeyLine
 from q1lab.tui.widgets.lab_numbers import loss_words, state_words
-from q1lab.tui.widgets.message_line import SayLine
 from q1lab.tui.widgets.palette import palette
 
 EVERY = 0.5
@@ -34,7 +28,7 @@ class RunLogScreen(OwnScreen[None]):
     (``end``)."""
 
     CSS_PATH = "../lab.tcss"
-    BINDINGS: ClassVar[list[BindingType]] = [*bindings("log")]
+    page = "log"
 
     def __init__(self, study: Study, run: RunView) -> None:
         super().__init__()
@@ -44,12 +38,10 @@ class RunLogScreen(OwnScreen[None]):
         self.tail = Tail(self.file)
         self.empty = True
 
-    def compose(self) -> ComposeResult:
+    def body(self) -> ComposeResult:
         yield Static(id="log-head", markup=False)
         yield Log(id="log", max_lines=MOST_LINES, auto_scroll=True)
         yield Static(id="log-empty", markup=False)
-        yield KeyLine()
-        yield SayLine()
 
     def on_mount(self) -> None:
         self.look()

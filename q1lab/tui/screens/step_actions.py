@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from q1lab import config
 from q1lab.acts import named
 from q1lab.tui import desktop
 from q1lab.tui.editing import folder
@@ -15,7 +16,6 @@ from q1lab.week.model import Action, Step
 
 if TYPE_CHECKING:
     from q1lab.compare.comparison import Comparison
-    from q1lab.index.store import Store
     from q1lab.study.command import Wish
     from q1lab.tui.app import Q1Lab
     from q1lab.tui.pages import Stop
@@ -65,7 +65,6 @@ def _form(app: Q1Lab, words: Sequence[str]) -> bool:
 
 
 def start(app: Q1Lab, action: Action, step: Step | None) -> None:
-    """Press an action."""
     options = action.options
     if action.kind == "run":
         launch_plan.launch(app, _beside_all(app, action.wish()))
@@ -112,8 +111,10 @@ def _beside_all(app: Q1Lab, wish: Wish) -> Wish:
 def command(app: Q1Lab, argv: list[str]) -> None:
     """Do what a command does without leaving the app: a training is planned in its form, what would
     be committed is shown before it is, and what any other command prints opens in a pane."""
+    from q1lab.documents import commit_commands
     from q1lab.study.command import of_argv
-    from q1lab.tui.screens import commit, output
+    from q1lab.tui.screens import output
+    from q1lab.tui.screens.commit import CommitScreen
 
     act = named(argv[1:]) if argv[0] == "q1lab" else None
     if act and act.palette and argv[1:] == act.name.split() and _form(app, argv[1:]):
@@ -130,10 +131,12 @@ def command(app: Q1Lab, argv: list[str]) -> None:
     if argv[:3] == ["q1lab", "config", "course"]:
         app.follow(argv[3] == "true")
         return
-    if commit.offers(argv):
-        commit.open_for(app, argv, folder(app))
+    asks = config.load().ask_before_commit
+    if commit_commands.is_one(argv):
+        app.push_screen(CommitScreen(argv, folder(app), asks))
         return
-    output.run(app, argv, ("--dry-run",) if commit.asks_before(argv) else ())
+    asks = asks and commit_commands.commits(argv)
+    output.run(app, argv, ("--dry-run",) if asks else ())
 
 
 def verdict(app: Q1Lab, asked: str | None) -> None:
@@ -167,12 +170,7 @@ def verdict(app: Q1Lab, asked: str | None) -> None:
         else:
             app.push_screen(VerdictScreen(name, record))
 
-    def job(store: Store) -> Comparison | None:
-        from q1lab.compare.cache import kept
-
-        return kept(store, name)
-
-    app.desk.ask(job, lambda record: app.call_later(opened, record))
+    app.ask(lambda store: cache.kept(store, name), opened)
 
 
 def copy(app: Q1Lab, row: Stop | None) -> None:

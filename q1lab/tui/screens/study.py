@@ -3,16 +3,12 @@ keys."""
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 
 from q1lab.tui import editing, pages
-from q1lab.tui.keys import bindings
 from q1lab.tui.pages import Sheet, text_of
 from q1lab.tui.screens import step_actions
 from q1lab.tui.screens.base import Page
@@ -34,7 +30,6 @@ class StudyScreen(Page):
 
     page = "study"
     AUTO_FOCUS = "#reader"
-    BINDINGS: ClassVar[list[BindingType]] = [*bindings("study")]
 
     sheet_id = ""
     _part = ""
@@ -46,7 +41,9 @@ class StudyScreen(Page):
             yield WeekTree()
             with Vertical(id="part"):
                 yield PartLine()
-                yield Reader(sheet, self.q1.snapshot.progress, pages.after(self.week, sheet.id))
+                reader = Reader()  # with its page, for the first paint
+                reader.fill(sheet, self.q1.snapshot.progress, pages.after(self.week, sheet.id))
+                yield reader
                 yield PlaceLine()
 
     # ── what is shown
@@ -61,7 +58,6 @@ class StudyScreen(Page):
 
     @property
     def sheet(self) -> Sheet:
-        """The open page."""
         if self.q1.part_id != self._part:
             self.sheet_id = self._part = self.q1.part_id
         found = pages.find(self.week, self.sheet_id)
@@ -104,8 +100,6 @@ class StudyScreen(Page):
         self.query_one(PartLine).fill(self.week, sheet, progress)
         self.reader.fill(sheet, progress, pages.after(self.week, sheet.id), at)
         self._ask()
-        if not self.reader.rich:
-            self.q1.after_first_paint(self.reader.enrich)
 
     def open_sheet(self, sheet_id: str, at: str | None = None) -> None:
         """Show another page, with the cursor on step ``at`` or its first open one."""
@@ -247,7 +241,7 @@ class StudyScreen(Page):
                 rows.append((step.id, Content.assemble((f"   {mark} ", "$muted"), step.title)))
                 about[step.id] = f"{name} {step.title} {step.id}"
 
-        def chosen(found: str | None) -> None:
+        def chosen(found: str) -> None:
             for part in self.week.parts():
                 if found in (part.id, *(step.id for step in part.steps)):
                     self.open_sheet(part.id, None if found == part.id else found)
@@ -300,10 +294,7 @@ class StudyScreen(Page):
             from q1lab.tui.screens.pick import PickScreen
 
             rows = [(url, f"{words}   {url.removeprefix('https://')}") for words, url in found]
-            self.app.push_screen(
-                PickScreen("Which link?", rows),
-                lambda url: self.q1.action_open_link(url) if url else None,
-            )
+            self.app.push_screen(PickScreen("Which link?", rows), self.q1.action_open_link)
 
     def action_copy(self) -> None:
         step_actions.copy(self.q1, self.reader.current)

@@ -13,7 +13,6 @@ from q1lab.index.store import Store
 from q1lab.index.view import RunView
 from q1lab.study.states import MISSING, State
 from q1lab.tui.background import beside
-from q1lab.tui.messages import Failed
 from q1lab.tui.screens.base import Page
 from q1lab.tui.snapshot import Focus
 from q1lab.tui.widgets import forest
@@ -49,7 +48,7 @@ class StudyActs(Page):
 
         def failed(problem: Problem) -> None:
             self._at_work -= {what}
-            self.app.post_message(Failed(str(problem)))
+            self.q1.tell(str(problem))
 
         beside(self, act, ended, failed)
 

@@ -12,7 +12,6 @@ LEAST = Size(60, 20)
 
 
 def fits(size: Size) -> bool:
-    """Whether the app has room."""
     return size.width >= LEAST.width and size.height >= LEAST.height
 
 

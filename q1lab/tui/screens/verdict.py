@@ -3,12 +3,9 @@ so far."""
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from rich.console import Console
 from rich.text import Text
 from textual.app import ComposeResult
-from textual.binding import BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.widgets import Static
 
@@ -21,7 +18,6 @@ from q1lab.index.store import Store
 from q1lab.journal import evidence
 from q1lab.study import studies
 from q1lab.tui.desktop import copy
-from q1lab.tui.keys import bindings
 from q1lab.tui.screens import launch_plan
 from q1lab.tui.screens.base import OwnScreen
 from q1lab.tui.snapshot import Snapshot
@@ -29,9 +25,7 @@ from q1lab.tui.widgets import forest
 from q1lab.tui.widgets.chart_data import ChartData, curves
 from q1lab.tui.widgets.fitted import Fitted
 from q1lab.tui.widgets.forest import Forest, draw
-from q1lab.tui.widgets.key_line import KeyLine
 from q1lab.tui.widgets.loss_chart import LossChart
-from q1lab.tui.widgets.message_line import SayLine
 from q1lab.tui.widgets.palette import palette
 from q1lab.tui.widgets.study_words import settled
 
@@ -45,7 +39,7 @@ class VerdictScreen(OwnScreen[None]):
     budget."""
 
     CSS_PATH = "../lab.tcss"
-    BINDINGS: ClassVar[list[BindingType]] = [*bindings("verdict")]
+    page = "verdict"
 
     def __init__(
         self, study_id: str, record: Comparison | None, so_far: Forest | None = None
@@ -60,22 +54,17 @@ class VerdictScreen(OwnScreen[None]):
         """The answer at an equal budget, once asked for."""
         self._asked = 0
 
-    def compose(self) -> ComposeResult:
+    def body(self) -> ComposeResult:
         yield Static(f" {self.study_id}", id="verdict-head", markup=False)
         with Horizontal(id="verdict-body"):
             with VerticalScroll(id="verdict"):
                 yield Fitted(self._draw, id="verdict-text")
             yield LossChart(id="verdict-chart")
-        yield KeyLine()
-        yield SayLine()
 
     def on_mount(self) -> None:
         self.query_one("#verdict").focus()
         self.watch(self.q1, "snapshot", self._arrived, init=False)
-        self.q1.desk.ask(
-            lambda store: curves(store, self.study_id),
-            lambda found: self.app.call_later(self._chart, found),
-        )
+        self.q1.ask(lambda store: curves(store, self.study_id), self._chart)
         self.q1.ask(self._together, self._with_series)
         self._note()
 
@@ -98,7 +87,6 @@ class VerdictScreen(OwnScreen[None]):
 
     def on_resize(self) -> None:
         self.set_class(self.size.width >= BESIDE, "-beside")
-        self.call_after_refresh(self._draw)
 
     def _chart(self, found: ChartData) -> None:
         for chart in self.query(LossChart):
@@ -130,10 +118,7 @@ class VerdictScreen(OwnScreen[None]):
             return
         what = budget.WHAT[self._asked]
         self._asked += 1
-        self.q1.desk.ask(
-            lambda store: self._answer(store, what),
-            lambda found: self.app.call_later(self._beside, found),
-        )
+        self.q1.ask(lambda store: self._answer(store, what), self._beside)
 
     def _answer(self, store: Store, what: budget.What) -> list[str]:
         try:

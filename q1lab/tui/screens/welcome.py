@@ -58,7 +58,7 @@ def machine(_: Store) -> str:
     return f"{count}, no GPU: studies train on the CPU"
 
 
-class WelcomeScreen(Dialog[None]):
+class WelcomeScreen(Dialog[bool]):
     """One screen, one question, one button."""
 
     AUTO_FOCUS = "#begin"
@@ -111,7 +111,7 @@ class WelcomeScreen(Dialog[None]):
 
     def on_mount(self) -> None:
         app = self.q1
-        app.desk.ask(machine, lambda text: app.call_later(self._machine, text))
+        app.ask(machine, self._machine)
         self._about()
 
     def _machine(self, text: str) -> None:
@@ -147,4 +147,4 @@ class WelcomeScreen(Dialog[None]):
                 config.put("repo", str(folder))
                 app.config = replace(app.config, repo=folder)
         app.desk.ask(lambda store: domain.keep(store, app.week.label, "welcomed", True))
-        self.dismiss()
+        self.dismiss(True)

@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from q1lab.compare.axis import round_step
 from q1lab.index import view
 from q1lab.index.store import Store
 from q1lab.index.view import RunView
@@ -110,9 +111,7 @@ def ticks(low: float, high: float, most: int) -> list[float]:
     """At most ``most`` round numbers (steps of 1, 2 or 5) within [low, high]."""
     if not high > low or most < 1:
         return []
-    rough = (high - low) / most
-    size = 10.0 ** math.floor(math.log10(rough))
-    step = next(size * m for m in (1, 2, 5, 10, 20) if (high - low) / (size * m) <= most)
+    step = round_step((high - low) / most)
     first = math.ceil(low / step - 1e-9)
     return [(first + k) * step for k in range(most + 2) if (first + k) * step <= high + step * 1e-9]
 

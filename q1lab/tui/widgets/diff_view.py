@@ -12,7 +12,7 @@ MOST_LINES = 2_000
 """Beyond this a diff is cut: nobody reads it on a screen, and coloring it would take too long."""
 
 
-def diff_text(diff: str, colors: Palette, *, dark: bool = True, code: bool = True) -> Text:
+def diff_text(diff: str, colors: Palette, *, code: bool = True) -> Text:
     """The diff's lines; what goes is tinted in the baseline's color, what comes in the modified
     arm's.
 
@@ -25,14 +25,14 @@ def diff_text(diff: str, colors: Palette, *, dark: bool = True, code: bool = Tru
     syntax = Syntax(
         "",
         "python" if code else "text",
-        theme="github-dark" if dark else "default",
+        theme="github-dark" if colors.dark else "default",
         background_color="default",
     )
     spoken = syntax.highlight(
         "\n".join(line[1:] if line[:1] in "+- " else "" for line in body)
     ).split("\n")
     out = Text(no_wrap=code, overflow="crop" if code else "fold")
-    share = 0.2 if dark else 0.12  # the words' colors need a light ground to be read on
+    share = 0.2 if colors.dark else 0.12  # the words' colors need a light ground to be read on
     tints = {
         "-": f"on {colors.tint(colors.baseline, share)}",
         "+": f"on {colors.tint(colors.modified, share)}",

@@ -3,7 +3,7 @@ when done."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 
@@ -20,9 +20,9 @@ from q1lab.index.view import RunView
 from q1lab.study import ranges
 from q1lab.study.states import State
 from q1lab.tui.widgets.palette import Palette, palette
+from q1lab.tui.widgets.study_words import TONES
 
 LABEL = 16  # a level has up to four digits: "98.75% interval"
-VERDICT_COLORS = {"helps": "success", "hurts": "error"}
 
 
 @dataclass(frozen=True)
@@ -65,10 +65,7 @@ def so_far(
     stopping early; but for a planned range, whose looks are paid for, the interval after each."""
     pairs = dict(finished_pairs(runs))
     shown = wording.pairs_shown(pairs)
-    bars = [
-        Bar(f"pair {seed}", None, None, pairs[seed], "modified", text=signed(pairs[seed]))
-        for seed in shown
-    ]
+    bars = _of_pairs(pairs, shown, signed)
     if plan is not None:
         bars += _narrowing(plan, _first_pairs(runs, pairs))
         notes = [wording.declared(plan.first, plan.most, plan.alpha)]
@@ -89,6 +86,15 @@ def so_far(
         tuple(bars),
         tuple(notes),
     )
+
+
+def _of_pairs(
+    pairs: Mapping[int, float], shown: Iterable[int], write: Callable[[float], str], mark: str = "●"
+) -> list[Bar]:
+    return [
+        Bar(f"pair {k}", None, None, pairs[k], "modified", mark=mark, text=write(pairs[k]))
+        for k in shown
+    ]
 
 
 def _first_pairs(runs: Sequence[RunView], pairs: Mapping[int, float]) -> list[float]:
@@ -124,18 +130,7 @@ def of_record(c: Comparison) -> Forest:
     """The comparison of a finished study."""
     number = wording.numbers(c)
     shown = wording.pairs_shown(c.pairs)
-    bars: list[Bar] = [
-        Bar(
-            f"pair {seed}",
-            None,
-            None,
-            c.pairs[seed],
-            "modified",
-            mark="○",
-            text=number(c.pairs[seed]),
-        )
-        for seed in shown
-    ]
+    bars = _of_pairs(c.pairs, shown, number, "○")
     if c.ends is not None:
         label = f"{wording.level(c)} interval"
         note = f"{wording.between(c)} ({wording.method(c.headline)}){wording.decides(c)}"
@@ -164,9 +159,7 @@ def draw(forest: Forest, width: int, colors: Palette) -> list[Text]:
     """The plot as lines of at most ``width`` cells (24 and up are meant)."""
     lines: list[Text] = []
     if forest.verdict is not None:
-        role = VERDICT_COLORS.get(
-            forest.verdict, "warning" if forest.verdict == "cannot tell" else "foreground"
-        )
+        role = TONES.get(forest.verdict, "foreground")
         lines.append(Text(forest.verdict.upper(), style=f"bold {getattr(colors, role)}"))
     if forest.says:
         says = forest.says if len(forest.says) <= width else forest.says.removesuffix(" nats")

@@ -98,11 +98,6 @@ class Grid(Table):
         super().__init__(id=id)
         self.view: StudyView | None = None
         self._shown: dict[str, Cells] = {}
-        self._made: dict[str, tuple[RunView, tuple[object, ...], Cells]] = {}
-        """Each run's cells, with the run and the look that they were made from: of a thousand runs
-        a few change between two pictures."""
-        self._ends: dict[str, tuple[Points, Ends | None]] = {}
-        """The lowest and the highest loss of each curve."""
         self._width = 0
 
     @property
@@ -119,20 +114,14 @@ class Grid(Table):
             self._shown = {}
             self.clear()
             return
-        names = [run.name for run in view.runs]
-        same = (
-            before is not None
-            and before.line.id == view.line.id
-            and list(self._shown)[: len(names)] == names
-        )
         if not self.size.width:  # not laid out yet; then it is made for its width
             return
-        if self._width != self.size.width or not same or len(self._shown) != len(names):
-            self._rebuild(keep=before is not None and before.line.id == view.line.id)
+        same = before is not None and before.line.id == view.line.id
+        names = [run.name for run in view.runs]
+        if not same or self._width != self.size.width or list(self._shown) != names:
+            self._rebuild(keep=same)
             return
         for name, cells in self._cells(palette(self.app)).items():
-            if cells is self._shown[name]:
-                continue
             for column, new, old in zip(self.columns, cells, self._shown[name], strict=True):
                 if new != old:
                     self.update_cell(RowKey(name), column, new)
@@ -168,42 +157,23 @@ class Grid(Table):
 
     def _cells(self, colors: Palette) -> dict[str, Cells]:
         assert self.view is not None
-        low, high = self._scale(self.view.runs)
+        scale = spanning(ends(run.train) for run in self.view.runs)
         columns = {column[0]: column[2] for column in self._visible()}
-        visible, wide = list(columns), columns["loss"]
-        look = (low, high, wide, *visible, colors)
         made = {}
         for run in self.view.runs:
-            before = self._made.get(run.name)
-            if before is not None and before[0] is run and before[1] == look:
-                made[run.name] = before
-                continue
+            last, arm = run.max_iters or run.iter, colors.arm(run.arm)
             values: dict[str, Cell | CurveCell] = {
-                "arm": Cell(run.variant[:10], style=colors.arm(run.arm)),
+                "arm": Cell(run.variant[:10], style=arm),
                 "seed": _right(str(run.seed)),
                 "state": Cell(state_words(run), style=colors.state(run.state)),
-                "loss": CurveCell(
-                    run.train, wide, run.max_iters or run.iter, (low, high), colors.arm(run.arm)
-                ),
+                "loss": CurveCell(run.train, columns["loss"], last, scale, arm),
                 "iter": _right(str(run.iter) if run.attempt else ""),
                 "val": _right(loss_words(run), "" if run.state is State.FINISHED else colors.muted),
                 "speed": _right(speed(run.tokens_per_s), colors.muted),
                 "left": _right(time_left(run.seconds_left), colors.muted),
             }
-            made[run.name] = (run, look, tuple(values[key] for key in visible))
-        self._made = made
-        return {name: cells for name, (_, _, cells) in made.items()}
-
-    def _scale(self, runs: Sequence[RunView]) -> Ends:
-        """One scale for all of a study's sparklines; only curves that grew are looked at."""
-        found: dict[str, tuple[Points, Ends | None]] = {}
-        for run in runs:
-            kept = self._ends.get(run.name)
-            if kept is None or kept[0] is not run.train:
-                kept = (run.train, ends(run.train))
-            found[run.name] = kept
-        self._ends = found
-        return spanning(pair for _, pair in found.values())
+            made[run.name] = tuple(values[key] for key in columns)
+        return made
 
 
 def _right(text: str, style: Any = "") -> Cell:

@@ -71,62 +71,58 @@ class LaunchForm(VerticalScroll, can_focus=False):
             own, placeholder="path to your model file", id="file", classes=WHAT, compact=True
         )
         yield Static(KEPT, id="kept", classes=WHAT, markup=False)
-        yield from self._text("baseline", "against", asked.baseline or "", "what it came from")
-        yield from self._text("seeds", "seeds", asked.seeds, "3, 3..12 or 0,1,2,7")
+        yield from self._field("baseline", "against", asked.baseline, "what it came from")
+        yield from self._field("seeds", "seeds", asked.seeds, "3, 3..12 or 0,1,2,7")
         presets = tuple(PRESETS)
-        yield from self._pick("preset", "preset", asked.preset, presets, "the device's")
-        yield from self._text("data", "data", asked.data, f"{Path(self.data).name}; or a file", HOW)
-        iters = asked.overrides.get("max_iters", "")
-        yield from self._text("iters", "iters", iters, "the preset's", HOW)
+        yield from self._field("preset", "preset", asked.preset, "the device's", choices=presets)
+        data = f"{Path(self.data).name}; or a file"
+        yield from self._field("data", "data", asked.data, data, HOW)
+        iters = asked.overrides.get("max_iters")
+        yield from self._field("iters", "iters", iters, "the preset's", HOW)
         for name, (label, choices) in PICKS.items():
-            yield from self._pick(name, label, getattr(asked, name), choices, "…", HOW)
-        yield from self._pick("engine", "engine", asked.engine, self.engines, "…", HOW)
+            yield from self._field(name, label, getattr(asked, name), "…", HOW, choices)
+        yield from self._field("engine", "engine", asked.engine, "…", HOW, self.engines)
         more = " ".join(f"{k}={v}" for k, v in asked.overrides.items() if k != "max_iters")
-        yield from self._text("jobs", "at once", str(asked.jobs or ""), "one per core or GPU", HOW)
-        yield from self._text("more", "set", more, "such as dropout=0.1", HOW)
+        jobs = str(asked.jobs or "")
+        yield from self._field("jobs", "at once", jobs, "one per core or GPU", HOW)
+        yield from self._field("more", "set", more, "such as dropout=0.1", HOW)
 
-    def _row(self, name: str, step: str) -> Horizontal:
-        return Horizontal(classes=f"pick {step}" if name in kept.OPEN else f"pick {step} decided")
-
-    def _text(
-        self, name: str, label: str, value: str, hint: str, step: str = WHAT
-    ) -> Iterable[Widget]:
-        with self._row(name, step):
-            yield Label(label)
-            yield Input(value, placeholder=hint, id=name, compact=True)
-
-    def _pick(
+    def _field(
         self,
         name: str,
         label: str,
         value: str | None,
-        choices: Sequence[str],
-        prompt: str,
+        hint: str,
         step: str = WHAT,
+        choices: Sequence[str] = (),
     ) -> Iterable[Widget]:
-        with self._row(name, step):
+        """A field with its label: one of the choices, or text where there are none."""
+        decided = "" if name in kept.OPEN else " decided"
+        with Horizontal(classes=f"pick {step}{decided}"):
             yield Label(label)
-            picked = value if value in choices else Select.NULL
-            options = [(one, one) for one in choices]
-            yield Select(options, prompt=prompt, value=picked, id=name, compact=True)
+            if choices:
+                picked = value if value in choices else Select.NULL
+                options = [(one, one) for one in choices]
+                yield Select(options, prompt=hint, value=picked, id=name, compact=True)
+            else:
+                yield Input(value or "", placeholder=hint, id=name, compact=True)
 
     def usual(self, study: Study) -> None:
         """Show what the fields that say nothing come to."""
-        for name, value in (
-            ("baseline", study.baseline),
-            ("data", f"{study.data.name}; or a file"),
-            ("iters", f"{study.max_iters:,}"),
-            ("jobs", str(study.jobs)),
-        ):
-            self.query_one(f"#{name}", Input).placeholder = value
-        for name, value in (
-            ("preset", study.preset),
-            ("device", study.device),
-            ("dtype", study.dtype),
-            ("wandb", study.wandb),
-            ("engine", study.engine.text if study.engine else "this machine"),
-        ):
-            self.query_one(f"#{name}", Select).prompt = value
+        values = {
+            "baseline": study.baseline,
+            "data": f"{study.data.name}; or a file",
+            "iters": f"{study.max_iters:,}",
+            "jobs": str(study.jobs),
+            "preset": study.preset,
+            "device": study.device,
+            "dtype": study.dtype,
+            "wandb": study.wandb,
+            "engine": study.engine.text if study.engine else "this machine",
+        }
+        for name, value in values.items():
+            field = self.query_one(f"#{name}")
+            setattr(field, "prompt" if isinstance(field, Select) else "placeholder", value)
 
     def on_mount(self) -> None:
         index = self.names.index(self.given) if self.given in self.names else len(self.names)
@@ -170,11 +166,9 @@ class LaunchForm(VerticalScroll, can_focus=False):
         return option.id if option is not None and option.id else OTHER
 
     def _said(self, name: str) -> str:
-        return self.query_one(f"#{name}", Input).value.strip()
-
-    def _picked_of(self, name: str) -> str:
-        value = self.query_one(f"#{name}", Select).value
-        return value if isinstance(value, str) else AUTO
+        """What is typed or chosen; empty where nothing is."""
+        field: Any = self.query_one(f"#{name}")
+        return field.value.strip() if isinstance(field.value, str) else ""
 
     def _number(self, name: str, otherwise: str) -> str:
         """What a field for a whole number says; empty when it says nothing."""
@@ -192,12 +186,11 @@ class LaunchForm(VerticalScroll, can_focus=False):
         if not variant:
             raise Problem("Give the path to your model file.")
         jobs = self._number("jobs", "one per core, or one per GPU")
-        engine = self.query_one("#engine", Select).value
         open_: dict[str, Any] = {
             "data": self._said("data"),
-            "wandb": self._picked_of("wandb"),
+            "wandb": self._said("wandb") or AUTO,
             "jobs": int(jobs) if jobs else None,
-            "engine": engine if isinstance(engine, str) else None,
+            "engine": self._said("engine") or None,
         }
         if (folder := self._kept()) is not None:
             return replace(Wish(str(folder)), **open_)
@@ -210,15 +203,14 @@ class LaunchForm(VerticalScroll, can_focus=False):
         if iters := self._number("iters", "the preset's"):
             overrides["max_iters"] = iters
         _ = parse_range(self._said("seeds")) or parse_seeds(self._said("seeds"))
-        preset = self.query_one("#preset", Select).value
         return replace(
             self.asked,
             variant=variant,
             seeds=self._said("seeds"),
             baseline=self._said("baseline") or None,
-            preset=preset if isinstance(preset, str) else None,
-            device=self._picked_of("device"),
-            dtype=self._picked_of("dtype"),
+            preset=self._said("preset") or None,
+            device=self._said("device") or AUTO,
+            dtype=self._said("dtype") or AUTO,
             overrides=overrides,
             **open_,
         )

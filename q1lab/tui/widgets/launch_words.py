@@ -10,8 +10,6 @@ from q1lab.compare.wording import passes
 from q1lab.formats import time_left
 from q1lab.planning import Plan
 
-DIRECTIONS = {"lower": "lower", "higher": "higher", "same": "about the same"}
-
 
 def prediction_words(
     record: Mapping[str, Any] | None, variant: str, chosen: bool = True, few: bool = False
@@ -26,8 +24,9 @@ def prediction_words(
             f"No prediction for {variant} yet: write one before the runs ({where}"
             f"`q1lab predict {variant}`); afterwards it proves nothing."
         )
-    words = f"You predict: {DIRECTIONS.get(record['direction'], record['direction'])}"
-    if record["direction"] != "same" and record.get("size") is not None:
+    way, same = record["direction"], record["direction"] == "same"
+    words = f"You predict: {'about the same' if same else way}"
+    if not same and record.get("size") is not None:
         words += f" by {record['size']:g} nats"
     if record.get("matters"):
         words += f", below {record['matters']:g} too small to matter"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -9,6 +10,7 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.strip import Strip
 from textual.widgets import OptionList
+from textual.widgets.option_list import Option
 
 WALK: list[BindingType] = [
     Binding("j", "cursor_down", "step", show=False),
@@ -39,6 +41,36 @@ class Listing(OneClick, OptionList):
             return strip  # a later line of the same row
         first = next(iter(strip))
         return Strip([Segment("▸", first.style), *strip.crop(1)], strip.cell_length)
+
+
+class Filled(OneClick, OptionList):
+    """A list whose rows follow what is known; one that is laid out for its width is filled again
+    when that changes."""
+
+    refill: Callable[[], None] | None = None
+
+    @property
+    def room(self) -> int:
+        """Cells that a row has."""
+        return self.scrollable_content_region.width or self.content_size.width
+
+    def on_resize(self) -> None:
+        if self.refill is not None:
+            self.refill()
+
+    def put(self, rows: Sequence[Option]) -> None:
+        """Show these rows; as long as they are the same ones, only what changed is drawn again."""
+        if [row.id for row in rows] != [row.id for row in self.options]:
+            self.set_options(rows)
+            return
+        for index, (row, shown) in enumerate(zip(rows, self.options, strict=True)):
+            if _look(row) != _look(shown):
+                self.replace_option_prompt_at_index(index, row.prompt)
+
+
+def _look(row: Option) -> tuple[object, object]:
+    """What one sees of a row; texts that differ in color alone are equal for Textual."""
+    return row.prompt, getattr(row.prompt, "spans", None)
 
 
 def _option(strip: Strip) -> int | None:

@@ -6,11 +6,10 @@ import math
 from itertools import pairwise
 from typing import ClassVar
 
-from rich.segment import Segment
 from rich.style import Style
+from rich.text import Text
 from textual import events
 from textual.reactive import reactive
-from textual.strip import Strip
 from textual.widget import Widget
 
 from q1lab.tui.widgets.braille import Canvas
@@ -43,8 +42,6 @@ class LossChart(Widget, can_focus=True):
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 — Textual's own name
         super().__init__(id=id)
-        self._lines: list[Strip] = []
-        self._drawn: tuple[object, ...] | None = None
         self._dragged: int | None = None
 
     # ── zoom and pan
@@ -104,26 +101,10 @@ class LossChart(Widget, can_focus=True):
     def _columns(self) -> int:
         return max(0, self.size.width - GUTTER)
 
-    def render_line(self, y: int) -> Strip:
-        colors = palette(self.app)
-        state = (
-            self.size,
-            self.data,
-            self.metric,
-            self.log_loss,
-            self.log_iter,
-            self.span,
-            colors,
-        )
-        if state != self._drawn:
-            self._lines = self._draw(colors)
-            self._drawn = state
-        strip = self._lines[y] if y < len(self._lines) else Strip.blank(self.size.width)
-        return strip.apply_style(
-            self.rich_style
-        )  # the terminal's own ground may be another one than the theme's
+    def render(self) -> Text:
+        return Text("\n").join(self._draw(palette(self.app)))
 
-    def _draw(self, colors: Palette) -> list[Strip]:
+    def _draw(self, colors: Palette) -> list[Text]:
         width, height = self.size
         if height < 4 or width < GUTTER + 8:
             return []
@@ -135,9 +116,8 @@ class LossChart(Widget, can_focus=True):
         ]
         if not seen:
             words = "no loss yet" if self.data.empty else "no evaluation in this stretch"
-            blank = [Strip.blank(width)] * ((rows - 1) // 2)
-            text = Strip([Segment(words.center(width)[:width], Style(color=colors.muted))])
-            return [*lines, *blank, text]
+            blank = [Text()] * ((rows - 1) // 2)
+            return [*lines, *blank, Text(words.center(width)[:width], colors.muted)]
         y_low, y_high = min(seen), max(seen)
         most = max(2, rows // 3)
         room = max(0, GUTTER - 3 - len(f"{y_high:.0f}"))  # decimals that a label has
@@ -160,15 +140,15 @@ class LossChart(Widget, can_focus=True):
         for row, pieces in enumerate(canvas.rows()):
             value = labels.get(row)
             label = "" if value is None else f"{value:.{digits}f}"
-            segments = [Segment(f"{label:>{GUTTER - 2}} {'┤' if label else '│'}", muted)]
+            line = Text.assemble((f"{label:>{GUTTER - 2}} {'┤' if label else '│'}", muted))
             for piece in pieces:
                 style = (
                     Style() if piece.pen < 0 else (thin if piece.pen < 2 else pens)[piece.pen % 2]
                 )
                 if piece.tint >= 0:
                     style += Style(bgcolor=tints[piece.tint])
-                segments.append(Segment(piece.text, style))
-            lines.append(Strip(segments, width))
+                line.append(piece.text, style)
+            lines.append(line)
         return [*lines, self._iter_labels(x_axis, x_low, x_high, muted)]
 
     def _iters(self) -> tuple[float, float]:
@@ -180,26 +160,23 @@ class LossChart(Widget, can_focus=True):
             return first * (last / first) ** self.span[0], first * (last / first) ** self.span[1]
         return first + (last - first) * self.span[0], first + (last - first) * self.span[1]
 
-    def _title(self, colors: Palette, width: int) -> Strip:
-        muted = Style(color=colors.muted)
-        segments = [Segment(f" {self.data.name}", Style(color=colors.foreground, bold=True))]
+    def _title(self, colors: Palette, width: int) -> Text:
+        line = Text.assemble((f" {self.data.name}", f"bold {colors.foreground}"))
         for arm in self.data.arms:
-            segments.append(
-                Segment(f"  {LOOK[arm.arm]} ", Style(color=colors.arm(arm.arm), bold=True))
-            )
+            line.append(f"  {LOOK[arm.arm]} ", f"bold {colors.arm(arm.arm)}")
             seeds = "" if arm.n < 1 else f" ({arm.n} seed{'s' if arm.n > 1 else ''})"
-            segments.append(Segment(f"{arm.variant[:24]}{seeds if width >= 70 else ''}", muted))
+            line.append(f"{arm.variant[:24]}{seeds if width >= 70 else ''}", colors.muted)
         logs = [name for name, on in (("loss", self.log_loss), ("iter", self.log_iter)) if on]
         notes = [f"log {' and '.join(logs)}"] if logs else []
         if self.span != (0.0, 1.0):
             notes.append(f"zoom {1 / (self.span[1] - self.span[0]):.3g}×")
-        used = sum(s.cell_length for s in segments)
         right = " · ".join(notes)
-        if right and used + len(right) + 3 <= width:
-            segments.append(Segment(" " * (width - used - len(right) - 1) + right + " ", muted))
-        return Strip(segments).adjust_cell_length(width)
+        if right and line.cell_len + len(right) + 3 <= width:
+            line.append(f"{right:>{width - line.cell_len - 1}} ", colors.muted)
+        line.truncate(width)
+        return line
 
-    def _iter_labels(self, axis: _Axis, low: float, high: float, muted: Style) -> Strip:
+    def _iter_labels(self, axis: _Axis, low: float, high: float, muted: Style) -> Text:
         cells = [" "] * self._columns
         most = max(2, self._columns // 14)
         for value in log_ticks(low, high, most) if self.log_iter else ticks(low, high, most):
@@ -210,7 +187,7 @@ class LossChart(Widget, can_focus=True):
         tail = "iter"
         if all(cell == " " for cell in cells[-len(tail) - 1 :]):
             cells[-len(tail) :] = list(tail)
-        return Strip([Segment(" " * (GUTTER - 1) + "└" + "".join(cells), muted)], self.size.width)
+        return Text(" " * (GUTTER - 1) + "└" + "".join(cells), muted)
 
 
 class _Axis:

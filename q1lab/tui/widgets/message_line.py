@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from textual.content import Content
-from textual.reactive import reactive
 from textual.widgets import Static
 
 TONES = {"warning": "$warning", "error": "$error", "information": "$foreground"}
@@ -11,8 +10,6 @@ TONES = {"warning": "$warning", "error": "$error", "information": "$foreground"}
 
 class SayLine(Static):
     """Shows the app's ``notice``, (text, severity); without a text there is nothing to see."""
-
-    notice: reactive[tuple[str, str]] = reactive(("", ""))
 
     def __init__(self) -> None:
         super().__init__(markup=False)
@@ -22,9 +19,6 @@ class SayLine(Static):
         self.watch(self.app, "notice", self._said)
 
     def _said(self, notice: tuple[str, str]) -> None:
-        self.notice = notice
-
-    def watch_notice(self, notice: tuple[str, str]) -> None:
         text, severity = notice
         self.display = bool(text)
         self.update(Content.styled(text, TONES.get(severity, "")))

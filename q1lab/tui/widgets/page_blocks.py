@@ -54,10 +54,7 @@ class Piece(Widget):
             self.piece = piece
             self.chain = chain
 
-    def __init__(self, rich: bool) -> None:
-        super().__init__()
-        self.rich = rich
-        self._kept: tuple[int, list[Content]] | None = None
+    _kept: tuple[int, list[Content]] | None = None
 
     @property
     def here(self) -> bool:
@@ -68,18 +65,18 @@ class Piece(Widget):
         """The piece in lines of at most ``width`` cells."""
         raise NotImplementedError
 
-    def links(self, width: int) -> list[tuple[int, str, str]]:
-        """The links in it: (line, words, address)."""
-        return []
+    def links(self) -> list[tuple[int, str, str]]:
+        """The links in it: (line, words, address). To a word of the glossary leads a key."""
+        return [
+            (number, line.plain[span.start : span.end], url)
+            for number, line in enumerate(self._lines(self.content_size.width))
+            for span in line.spans
+            if (url := prose.link_of(span)) and not prose.word_of(url)
+        ]
 
     def changed(self) -> None:
         self._kept = None
         self.refresh(layout=True)
-
-    def enrich(self) -> None:
-        """Lay out as Markdown what was shown as plain lines at the first paint."""
-        self.rich = True
-        self.changed()
 
     def _lines(self, width: int) -> list[Content]:
         if self._kept is None or self._kept[0] != width:
@@ -92,10 +89,6 @@ class Piece(Widget):
     def render(self) -> Content:
         return Content("\n").join(self._lines(self.content_size.width))
 
-    def text(self, markdown: str, width: int) -> Sequence[Content]:
-        """Markdown in lines, as well as it can be had by now."""
-        return prose.laid(markdown, width).lines if self.rich else prose.first_coat(markdown, width)
-
     def on_click(self, event: events.Click) -> None:
         if self.stop and "url" not in event.style.meta:  # a link opens, and enters nothing
             self.post_message(self.Pressed(self, event.chain))
@@ -105,7 +98,7 @@ class Piece(Widget):
     ) -> list[Content]:
         """The first lines of a stop: cursor, mark, words, and what Enter does at the edge."""
         room = max(8, width - INDENT - cell_len(right) - 2)
-        first, *rest = prose.wrap([(words, bold, "")], room)
+        first, *rest = prose.wrap(Content.styled(words, bold), room)
         gap = " " * max(1, width - INDENT - first.cell_length - cell_len(right) - 1)
         lead = ("▸" if self.here else " ", "bold $primary")
         line = Content.assemble(
@@ -121,26 +114,25 @@ class Piece(Widget):
 
 
 class Prose(Piece):
-    """Text to read."""
-
     stop = False
 
-    def __init__(self, markdown: str, rich: bool) -> None:
-        super().__init__(rich)
+    def __init__(self, markdown: str = "", id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
         self.markdown = markdown
 
-    def lines(self, width: int) -> Sequence[Content]:
-        return self.text(self.markdown, width)
+    def show(self, markdown: str) -> None:
+        self.markdown = markdown
+        self.changed()
 
-    def links(self, width: int) -> list[tuple[int, str, str]]:
-        return list(prose.laid(self.markdown, width).links) if self.rich else []
+    def lines(self, width: int) -> Sequence[Content]:
+        return prose.laid(self.markdown, width)
 
 
 class FoldPiece(Piece):
     """Text that stays folded until it is asked for."""
 
-    def __init__(self, fold: Fold, rich: bool) -> None:
-        super().__init__(rich)
+    def __init__(self, fold: Fold) -> None:
+        super().__init__()
         self.fold = fold
         self.open = False
         self.at = 0
@@ -172,7 +164,7 @@ class FoldPiece(Piece):
         )
         if not self.open:
             return head
-        body = list(self.text(self.fold.markdown, width - INDENT - 1))
+        body = list(prose.laid(self.fold.markdown, width - INDENT - 1))
         if frames := self.fold.frames:
             where = f"   ← →   {self.at + 1} of {len(frames)}"
             title, *picture = plain(frames[self.at]).split("\n")
@@ -181,18 +173,12 @@ class FoldPiece(Piece):
             body += [Content(line) for line in (*picture, *[""] * room)]
         return [*head, *(Content.assemble(" " * INDENT, line) for line in body)]
 
-    def links(self, width: int) -> list[tuple[int, str, str]]:
-        if not (self.open and self.rich):
-            return []
-        found = prose.laid(self.fold.markdown, width - INDENT - 1).links
-        return [(line + 1, words, url) for line, words, url in found]
-
 
 class StepPiece(Piece):
     """A step in full: its title, its detail, and what was answered."""
 
-    def __init__(self, step: Step, record: Record, rich: bool) -> None:
-        super().__init__(rich)
+    def __init__(self, step: Step, record: Record) -> None:
+        super().__init__()
         self.step = step
         self.record = record
 
@@ -223,10 +209,10 @@ class StepPiece(Piece):
             right = f"{step.minutes} min" + (f" · {right}" if right else "")
         tone = "$success" if done else ""
         shown = self.head("✓" if done else "☐", tone, words, right, width, tone if done else "bold")
-        body = list(self.text(plain(step.detail), width - INDENT - 1)) if step.detail else []
+        body = list(prose.laid(plain(step.detail), width - INDENT - 1)) if step.detail else []
         if done:
             body = [line.stylize_before("$muted") for line in body]
-        lost = prose.wrap([(f"! {self.record.lost}", "$warning", "")], width - INDENT - 1)
+        lost = prose.wrap(Content.styled(f"! {self.record.lost}", "$warning"), width - INDENT - 1)
         below = [*(lost if self.record.lost and not done else ()), *body, *self._answer(width)]
         return shown + [Content.assemble(" " * INDENT, line) for line in below]
 
@@ -234,32 +220,24 @@ class StepPiece(Piece):
         if self.step.kind == "recall":
             fold = self.step.answer
             return (
-                list(self.text(fold.markdown, width - INDENT - 1))
+                list(prose.laid(fold.markdown, width - INDENT - 1))
                 if fold and self.record.done
                 else []
             )
         answer = (self.record.answer or "").strip()
         if not answer or self.step.kind == "choose":
             return [Content.assemble(("yours: ", "$success"), answer)] if answer else []
-        fragments = [("yours: ", "$success", ""), (" ".join(plain(answer).split()), "", "")]
-        lines = prose.wrap(fragments, width - INDENT - 1)
+        words = Content.assemble(("yours: ", "$success"), " ".join(plain(answer).split()))
+        lines = prose.wrap(words, width - INDENT - 1)
         if len(lines) <= ANSWER_LINES:
             return lines
         more = f"… {len(answer.split())} words in all; Enter shows them"
         return [*lines[: ANSWER_LINES - 1], Content.styled(more, "$muted")]
 
-    def links(self, width: int) -> list[tuple[int, str, str]]:
-        if not self.rich:
-            return []
-        found = prose.laid(plain(self.step.detail), width - INDENT - 1).links
-        return [(line + 1, words, url) for line, words, url in found]
-
 
 class ActionPiece(Piece):
-    """Something to start."""
-
-    def __init__(self, action: Action, rich: bool) -> None:
-        super().__init__(rich)
+    def __init__(self, action: Action) -> None:
+        super().__init__()
         self.action = action
 
     def show(self, action: Action) -> None:
@@ -277,11 +255,11 @@ class ActionPiece(Piece):
             *lines,
             *(
                 Content.assemble(" " * INDENT, one)
-                for one in prose.wrap([(same, "$muted", "")], width - INDENT - 1)
+                for one in prose.wrap(Content.styled(same, "$muted"), width - INDENT - 1)
             ),
         ]
 
-    def links(self, width: int) -> list[tuple[int, str, str]]:
+    def links(self) -> list[tuple[int, str, str]]:
         url = self.action.options.get("url")
         return [(0, self.action.title, str(url))] if url else []
 
@@ -289,8 +267,8 @@ class ActionPiece(Piece):
 class NextPiece(Piece):
     """The page's last row: where it goes on."""
 
-    def __init__(self, sheet: Sheet, rich: bool) -> None:
-        super().__init__(rich)
+    def __init__(self, sheet: Sheet) -> None:
+        super().__init__()
         self.sheet = sheet
 
     def lines(self, width: int) -> Sequence[Content]:
@@ -309,23 +287,20 @@ def command_of(action: Action) -> str:
     )
 
 
-def pieces_of(
-    sheet: Sheet, records: Mapping[str, Record], following: Sheet | None, rich: bool
-) -> list[Piece]:
-    """The pieces of a page, in order."""
+def pieces_of(sheet: Sheet, records: Mapping[str, Record], following: Sheet | None) -> list[Piece]:
     found: list[Piece] = []
     for block in sheet.blocks:
         if isinstance(block, Text):
-            found.append(Prose(block.markdown, rich))
+            found.append(Prose(block.markdown))
         elif isinstance(block, Fold):
-            found.append(FoldPiece(block, rich))
+            found.append(FoldPiece(block))
         elif isinstance(block, Action):
-            found.append(ActionPiece(block, rich))
+            found.append(ActionPiece(block))
         else:
-            found.append(StepPiece(block, records.get(block.id, Record()), rich))
+            found.append(StepPiece(block, records.get(block.id, Record())))
             for action in block.actions:
                 found[-1].add_class("-tied")
-                found.append(ActionPiece(action, rich))
+                found.append(ActionPiece(action))
     if following is not None:
-        found.append(NextPiece(following, rich))
+        found.append(NextPiece(following))
     return found

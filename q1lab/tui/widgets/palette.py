@@ -6,8 +6,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from rich.style import Style
-
 from q1lab.study.states import State
 
 FALLBACK = {
@@ -36,6 +34,8 @@ class Palette:
     muted: str
     background: str
     accent: str
+    dark: bool = True
+    """Whether the ground is."""
 
     def arm(self, arm: str) -> str:
         return self.baseline if arm == "baseline" else self.modified
@@ -50,9 +50,6 @@ class Palette:
             State.CRASHED: self.error,
             State.DIVERGED: self.error,
         }[state]
-
-    def style(self, color: str, **attributes: Any) -> Style:
-        return Style(color=color, **attributes)
 
     def tint(self, color: str, share: float) -> str:
         """``color`` mixed into the background, 0 (none of it) to 1, as ``#rrggbb``."""
@@ -78,14 +75,5 @@ def palette(app: Any) -> Palette:
         except (KeyError, ColorParseError):
             return FALLBACK[name]
 
-    return Palette(
-        take("arm-baseline"),
-        take("arm-modified"),
-        take("success"),
-        take("error"),
-        take("warning"),
-        take("foreground"),
-        take("muted"),
-        take("background"),
-        take("accent"),
-    )
+    values = {name.removeprefix("arm-"): take(name) for name in FALLBACK}
+    return Palette(**values, dark=app.current_theme.dark)

@@ -1,9 +1,5 @@
 """A page of the week to read and to work through: a step is where its text is, a cursor walks from
-stop to stop, and the text follows.
-
-Markdown is parsed after the first paint (its parser costs as much as the rest of the screen); until
-then the page shows the same words as plain lines.
-"""
+stop to stop, and the text follows."""
 
 from __future__ import annotations
 
@@ -43,15 +39,9 @@ class Reader(VerticalScroll):
     class Entered(Message):
         """The piece under the cursor was clicked."""
 
-    def __init__(
-        self,
-        sheet: Sheet | None = None,
-        progress: Progress | None = None,
-        following: Sheet | None = None,
-    ) -> None:
+    def __init__(self) -> None:
         super().__init__(id="reader")
-        self.rich = False
-        self.sheet = sheet
+        self.sheet: Sheet | None = None
         self.pieces: list[Piece] = []
         self.at = 0
         self._brought: Piece | None = None
@@ -59,10 +49,7 @@ class Reader(VerticalScroll):
         self._showing = False  # the text is on its way to the cursor
         self._laid_out_for = 0  # the width in cells
         self._spot: tuple[Piece, float] | None = None
-        self._progress = progress or Progress()
-        if sheet is not None:
-            self.pieces = pieces_of(sheet, self._progress.records, following, False)
-            self._place(None)
+        self._progress = Progress()
 
     def compose(self) -> ComposeResult:
         yield from self.pieces
@@ -98,7 +85,7 @@ class Reader(VerticalScroll):
         for old in self.query(Piece):
             old.display = False
             old.remove()
-        self.pieces = pieces_of(sheet, progress.records, following, self.rich)
+        self.pieces = pieces_of(sheet, progress.records, following)
         step_id, row = (at, 0) if mark is None else mark[:2]
         self._place(step_id, row)
         self._lock_folds()
@@ -160,15 +147,6 @@ class Reader(VerticalScroll):
                     piece.wants, piece.open = wants, False
                     piece.changed()
 
-    def enrich(self) -> None:
-        """Lay the Markdown out, now that something is on screen; what one looks at stays put."""
-        if self.rich:
-            return
-        self.rich = True
-        for piece in self.pieces:
-            piece.enrich()
-        self.call_after_refresh(self._to_spot, self._spot)
-
     def _note_spot(self) -> None:
         """Remember what one looks at, and how far below the top of the screen it is, in lines: the
         cursor's piece where that is in sight, else the first one that is."""
@@ -196,7 +174,6 @@ class Reader(VerticalScroll):
 
     @property
     def piece(self) -> Piece | None:
-        """The piece under the cursor."""
         stops = self.stops
         return stops[self.at] if 0 <= self.at < len(stops) else None
 
@@ -396,7 +373,7 @@ class Reader(VerticalScroll):
         every: list[tuple[int, str, str]] = []
         for piece in self.pieces:
             before = (-2, "")
-            for line, words, url in piece.links(piece.content_size.width):
+            for line, words, url in piece.links():
                 if before == (line - 1, url):  # a link that goes on in the next line
                     top, begun, _ = every.pop()
                     every.append((top, f"{begun} {words}", url))

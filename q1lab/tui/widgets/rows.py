@@ -14,7 +14,8 @@ from textual.content import Content
 from textual.widgets.option_list import Option
 
 from q1lab.formats import cut_cells
-from q1lab.tui.widgets.week_tree import Filled, line
+from q1lab.tui.widgets.listing import Filled
+from q1lab.tui.widgets.week_tree import line
 
 SHORTEST = 6
 """Cells of a bar at least; with less room there is none."""
@@ -81,11 +82,9 @@ class Rows(Filled):
         self.border_title = title
         self.empty = empty
         self.rows: tuple[ListRow, ...] = ()
-        self._drawn: tuple[object, ...] = ()
 
     @property
     def current(self) -> ListRow | None:
-        """The row under the cursor."""
         index = self.highlighted
         return self.rows[index] if index is not None and index < len(self.rows) else None
 
@@ -93,13 +92,12 @@ class Rows(Filled):
         """Show these rows; the cursor stays on its line."""
         self.refill = partial(self.fill, rows)
         width = self.room
-        state = (width, *rows)
-        if width <= 0 or (state == self._drawn and self.option_count):
+        if width <= 0:
             return
         at = self.highlighted or 0
-        self.rows, self._drawn = tuple(rows), state
+        self.rows = tuple(rows)
         numbers = max((cell_len(row.right) for row in rows), default=0)
         names = max((cell_len(row.left) for row in rows), default=0)
-        shown = [Option(drawn(row, width, names, numbers)) for row in rows]
-        self.set_options(shown or [Option(Content.styled(self.empty, "$muted"), disabled=True)])
+        shown = [Option(drawn(row, width, names, numbers), id=str(k)) for k, row in enumerate(rows)]
+        self.put(shown or [Option(Content.styled(self.empty, "$muted"), disabled=True)])
         self.highlighted = min(at, len(rows) - 1) if rows else None

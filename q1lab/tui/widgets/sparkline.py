@@ -20,7 +20,7 @@ def sparkline(points: Sequence[Point], width: int, last: int, low: float, high: 
     """Bars for ``points`` (iter, value), by iter; always ``width`` characters.
 
     A run at 60% of ``last`` iters fills 60% of the width, so that the bars are the progress bar
-    too. ``low`` and ``high`` are the study's scale (see ``scale``). A stretch without a point
+    too. ``low`` and ``high`` are the study's scale (see ``spanning``). A stretch without a point
     repeats the one before it; a value that is not finite is shown as a dot.
     """
     if width <= 0:
@@ -59,11 +59,6 @@ def _bar(value: float, low: float, high: float) -> str:
     if not math.isfinite(share):
         return BARS[-1]
     return BARS[min(len(BARS) - 1, max(0, int(share * len(BARS))))]
-
-
-def scale(curves: Iterable[Sequence[Point]]) -> tuple[float, float]:
-    """(low, high) over every finite value of a study's curves; (0, 0) when there is none."""
-    return spanning(map(ends, curves))
 
 
 def ends(curve: Sequence[Point]) -> Ends | None:

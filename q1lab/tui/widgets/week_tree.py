@@ -3,7 +3,6 @@ is."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import ClassVar
 
@@ -16,7 +15,7 @@ from textual.widgets.option_list import Option
 
 from q1lab.formats import cut_cells, hours
 from q1lab.tui.pages import Sheet, part_name, sheets
-from q1lab.tui.widgets.listing import WALK, OneClick
+from q1lab.tui.widgets.listing import WALK, Filled
 from q1lab.week.model import Part, Week
 from q1lab.week.progress import Progress
 
@@ -27,21 +26,6 @@ def line(left: str, right: str, width: int, tone: str, right_tone: str = "$muted
     left = cut_cells(left, room)
     gap = " " * max(0, width - cell_len(left) - cell_len(right))
     return Content.assemble((left, tone), gap, (right, right_tone))
-
-
-class Filled(OneClick, OptionList):
-    """A list whose rows are laid out for its width: filled again when that changes."""
-
-    refill: Callable[[], None] | None = None
-
-    @property
-    def room(self) -> int:
-        """Cells that a row has."""
-        return self.scrollable_content_region.width or self.content_size.width
-
-    def on_resize(self) -> None:
-        if self.refill is not None:
-            self.refill()
 
 
 class WeekTree(Filled):
@@ -60,7 +44,7 @@ class WeekTree(Filled):
     def __init__(self) -> None:
         super().__init__(id="tree", classes="pane", markup=False)
         self.border_title = "Week"
-        self._shown: tuple[object, ...] = ()
+        self._here = ""
 
     def fill(self, week: Week, progress: Progress, here: str, timed: str | None) -> None:
         """Show the week; ``here`` is the open part, ``timed`` the part whose clock runs."""
@@ -68,29 +52,14 @@ class WeekTree(Filled):
         width = self.room
         if width <= 0:
             return
-        rows = [
-            (sheet.id, self._row(sheet, progress, width, here, timed)) for sheet in sheets(week)
-        ]
         total = progress.count(week.parts())
         self.border_title = week.name
         self.border_subtitle = f"{hours(total.seconds)} of {hours(total.minutes * 60)}"
-        shown = (here, width, *rows)
-        if shown == self._shown:
-            return
-        same = [row[0] for row in rows] == [row[0] for row in self._shown[2:]]  # type: ignore[index]
-        moved = not self._shown or self._shown[0] != here
-        self._shown = shown
-        if same:
-            for index, (_, prompt) in enumerate(rows):
-                self.replace_option_prompt_at_index(index, prompt)
-        else:
-            self.set_options([Option(prompt) for _, prompt in rows])
-        if moved:
-            self.highlighted = next((i for i, row in enumerate(rows) if row[0] == here), None)
-
-    def sheet_at(self, index: int) -> str:
-        """The id of the page that a row stands for."""
-        return str(self._shown[index + 2][0])  # type: ignore[index]
+        ids = [sheet.id for sheet in sheets(week)]
+        rows = (self._row(sheet, progress, width, here, timed) for sheet in sheets(week))
+        self.put([Option(row, id=name) for name, row in zip(ids, rows, strict=True)])
+        if self._here != here:
+            self._here, self.highlighted = here, ids.index(here) if here in ids else None
 
     def _row(
         self, sheet: Sheet, progress: Progress, width: int, here: str, timed: str | None
@@ -121,4 +90,4 @@ class WeekTree(Filled):
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         event.stop()
-        self.post_message(self.Chosen(self.sheet_at(event.option_index)))
+        self.post_message(self.Chosen(event.option_id or ""))
