@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from importlib import metadata
 from pathlib import Path
 
 import click
@@ -43,6 +42,8 @@ class Commands(click.Group):
 def _specify(ctx: click.Context, param: click.Parameter, asked: bool) -> None:
     """Print every command as click knows it, and leave."""
     if asked and not ctx.resilient_parsing:
+        from importlib import metadata
+
         from q1lab.commands._output import print_json
 
         versions = {"q1lab": __version__, "click": metadata.version("click")}

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from q1lab.compare.stats import Analysis
+if TYPE_CHECKING:
+    from q1lab.compare.stats import Analysis
 
 Outcome = Literal["hit", "miss", "open"]
 

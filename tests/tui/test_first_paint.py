@@ -12,6 +12,7 @@ HEAVY = (
     "scipy",
     "wandb",
     "git",
+    "importlib.metadata",
     "matplotlib",
     "numpy",
     "sqlite_utils",

@@ -17,12 +17,13 @@ import contextlib
 import importlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 from q1lab.errors import Problem, nearest
 
 if TYPE_CHECKING:
+    from importlib.metadata import EntryPoints
+
     from q1lab.study.engines.base import Engine
 
 HERE, GROUP = "local", "q1lab.engines"
@@ -102,7 +103,7 @@ def type_of(kind: str) -> type[Engine] | None:
         module, name = ENGINES[kind].split(":")
         found = getattr(importlib.import_module(f"{__package__}.{module}"), name)
         return found
-    for entry in metadata.entry_points(group=GROUP, name=kind):
+    for entry in _others().select(name=kind):
         try:
             found = entry.load()
         except Exception as error:
@@ -111,8 +112,15 @@ def type_of(kind: str) -> type[Engine] | None:
     return None
 
 
+def _others() -> EntryPoints:
+    """The engines of other packages."""
+    from importlib import metadata
+
+    return metadata.entry_points(group=GROUP)
+
+
 def _kinds() -> list[str]:
-    return [*ENGINES, *metadata.entry_points(group=GROUP).names]
+    return [*ENGINES, *_others().names]
 
 
 def engine_of(choice: Choice | None) -> Engine:
