@@ -182,20 +182,6 @@ _EVERY = (
     Act("post words", palette="Count the post's words, section by section", mark="seen"),
     Act("post preview", palette="Open the post as a page in the browser", mark="seen"),
     Act(
-        "post publish",
-        palette="Record where the post is published",
-        form={"url": "address"},
-        mark="published",
-        adds=True,
-    ),
-    Act(
-        "post share",
-        palette="Record where the post was shared",
-        form={"channel": "channel", "url": "address there"},
-        mark="shared",
-        adds=True,
-    ),
-    Act(
         "kpi",
         "KPIs against their targets.",
         WEEK,
@@ -215,6 +201,20 @@ _EVERY = (
         palette="Add an artifact",
         form={"title": "title", "kind": "kind", "location": "address or path"},
         mark="artifact",
+        adds=True,
+    ),
+    Act(
+        "post publish",
+        palette="Record where the post is published",
+        form={"url": "address"},
+        mark="published",
+        adds=True,
+    ),
+    Act(
+        "post share",
+        palette="Record where the post was shared",
+        form={"channel": "channel", "url": "address there"},
+        mark="shared",
         adds=True,
     ),
     Act(

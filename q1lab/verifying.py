@@ -203,8 +203,7 @@ def _commits(folder: Path, found: Bundle, links: Sequence[str], report: Report) 
             words = f"commit {name[:12]} names another journal ({link[:16]}…)"
             report.refused.append((TRIMMED, words))
     if not report.refused:
-        names = "names" if len(said) == 1 else "name"
-        report.passed.append(f"{plural(len(said), 'commit')} here {names} its journal, and agree")
+        report.passed.append(f"commits here that name a link of this journal: {len(said)}")
 
 
 def _compare_with(

@@ -94,7 +94,7 @@ def test_an_honest_bundle_is_verified_and_leaves_nothing_behind() -> None:
     assert sum("equal to the last bit" in words for words in first["passed"]) == 6
     said = q1lab("verify", str(folder), "--number", "7").stdout
     assert "asked 1 time before" in said
-    assert "1 commit here names its journal" in said
+    assert "commits here that name a link of this journal: 1" in said
     assert "one forged run is found in 17% of such checks" in said
     assert said.endswith("rope-2: verified\n")
     assert q1lab("verify", "studies/rope-2", "--cells", "0").stdout.endswith("without training\n")
