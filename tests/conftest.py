@@ -53,6 +53,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--accept", action="store_true", help="keep the app's screens as they are now")
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """For `-n auto`: tests wait a quarter of their time, for children, screens and servers."""
     return (os.cpu_count() or 1) + 1
