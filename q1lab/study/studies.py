@@ -163,6 +163,8 @@ def hyperparameter(key: str, value: Any) -> Any:
         raise ValueError(f"{key} is {value}, and must be 1 or more")
     if key in NUMBERS:
         records.load(float, value, key)
+    if key in (*WHOLE, *NUMBERS) and abs(value) >= records.LARGEST:
+        raise ValueError(f"{key} is {value}, and is too large")
     return value
 
 

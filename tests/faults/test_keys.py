@@ -238,9 +238,9 @@ TIMES = re.compile(r"\d{4}-\d\d-\d\d[T ][\d:.]+(?:\+00:00|Z)?|\b[0-9a-f]{7,64}\b
 KEPT = (
     "step_records", "predictions", "kpis", "papers", "artifacts", "posts", "shares", "modifications",
     "hints", "settings WHERE key NOT LIKE 'evidence:%' AND key NOT LIKE 'looked:%' "
-    "AND key != 'journal'",
+    "AND key NOT LIKE 'offered:%' AND key != 'journal'",
 )  # fmt: skip
-"""What a person typed; what a study leaves comes when that has ended."""
+"""What a person typed; what a study leaves comes when that has ended, and what was shown with time."""
 
 
 def left(app: Q1Lab, repo: Path) -> dict[str, Any]:
