@@ -45,7 +45,7 @@ def paper(ctx: click.Context, as_json: bool) -> int:
 
 def _of_the_choice(store: Store, week: Week) -> Mapping[str, str]:
     """The paper of the chosen modification, as far as the week names it and it isn't logged."""
-    chosen = next((one for one in week.variants if one.name == week.variant), None)
+    chosen = week.chosen
     found = ARXIV.search(chosen.paper) if chosen else None
     if chosen is None or found is None:
         return {"done": "yes"}

@@ -119,9 +119,11 @@ def take_in_all(store: Store, tell: Tell | None = None) -> dict[str, str]:
             except Problem as problem:
                 unreadable[study_id] = str(problem)
                 continue
-            if not _is_in(store, study):
+            rows = store.runs(study_id)
+            if known.get(study_id) != now[study_id] or not _is_sound(study, rows):
                 yield study, None
-            yield from _grown(study, store.runs(study.id))
+                rows = store.runs(study_id)
+            yield from _grown(study, rows)
 
     def step(read: int, under_way: bool) -> bool:
         nonlocal taken
@@ -196,13 +198,6 @@ def _telling(store: Store) -> Step:
         return store.tell is not None and store.tell(Looked(int(not read), 1, taken)) == ENOUGH
 
     return step
-
-
-def _is_in(store: Store, study: Study) -> bool:
-    """Whether a study's rows are those of its plan as it is now."""
-    row = store.db.execute("SELECT stamp FROM studies WHERE id = ?", (study.id,)).fetchone()
-    same = row is not None and row["stamp"] == studies.stamp(study.id)
-    return same and _is_sound(study, store.runs(study.id))
 
 
 def _take_in_plan(store: Store, study: Study) -> Study:

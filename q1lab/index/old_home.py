@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from q1lab import paths
-from q1lab.errors import FAILED, NOTICES, Problem
+from q1lab.errors import FAILED, Problem, notice
 from q1lab.files import (
     is_locked,
     plain,
@@ -269,7 +269,7 @@ def _labels(files: Iterable[Path]) -> Iterator[Body]:
         try:
             found = labels.of_record(read_shown_json(file, 1 << 20))
         except (OSError, ValueError):
-            NOTICES.append(f"{file} can't be read: these labels are left out")
+            notice(f"{file} can't be read: these labels are left out")
             continue
         at = datetime.fromtimestamp(int(file.stat().st_mtime), UTC).isoformat()
         what = {"study": file.parent.name, "note": found.note, "tags": list(found.tags)}

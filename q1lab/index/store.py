@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from q1lab import paths
-from q1lab.errors import FAILED, NOTICES, Problem
+from q1lab.errors import FAILED, Problem, notice
 from q1lab.files import (
     locked,
     os_reason,
@@ -148,10 +148,10 @@ class Store:
             FAILED,
         )
 
-    def _say(self, notice: str | None) -> None:
-        if notice is not None:
-            self.notice = notice
-            NOTICES.append(notice)
+    def _say(self, text: str | None) -> None:
+        if text is not None:
+            self.notice = text
+            notice(text)
 
     def _begin_again(self) -> None:
         """Put a new, empty database in the place of what is there (the lock is held). What an older
@@ -267,7 +267,7 @@ class Store:
             fresh = [number for number in numbers if number > since]
             if fresh:
                 more = f" and {len(fresh) - 1} more" if len(fresh) > 1 else ""
-                NOTICES.append(f"{self.journal.name}, line {fresh[0]}{more} {words}")
+                notice(f"{self.journal.name}, line {fresh[0]}{more} {words}")
 
     @property
     def unread(self) -> int:

@@ -465,7 +465,7 @@ class _Facts:
 
     def _paper(self, _: Action | None) -> Mark | None:
         """The paper that the page names."""
-        one = next((one for one in self.week.variants if one.name == self.week.variant), None)
+        one = self.week.chosen
         for row in papers.papers(self.store):
             mine = one is None or one.is_paper(row["title"], row["link"])
             if mine and row["week"] == self.week.label and row["done"]:

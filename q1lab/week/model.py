@@ -327,6 +327,11 @@ class Week:
     )
     _kept: dict[object, Week] = field(default_factory=dict, init=False, repr=False, compare=False)
 
+    @property
+    def chosen(self) -> Variant | None:
+        """The variant that it was narrowed to, where the week offers that one."""
+        return next((one for one in self.variants if one.name == self.variant), None)
+
     def __post_init__(self) -> None:
         for session in self.sessions:
             for part in session.parts:

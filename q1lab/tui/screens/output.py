@@ -133,7 +133,7 @@ class OutputScreen(Dialog[None]):
         self._due = None
         place = self.query_one(VerticalScroll)
         follow = place.max_scroll_y > 0 and place.is_vertical_scroll_end
-        lines = (instead or self.said).rstrip("\n").split("\n")[-LINES:]
+        lines = (instead or self.said).rstrip("\n").rsplit("\n", LINES)[-LINES:]
         self.query_one("#printed", Static).update("\n".join(lines))
         if follow:
             place.scroll_end(animate=False)
