@@ -247,9 +247,9 @@ class Told:
             said = found.groupdict() or dict(zip(("value", "step"), found.groups(), strict=False))
             value = said.get("value", found[0])
             numbers = {
-                self.metric: value,
                 "step": said.get("step"),
                 "train/loss": said.get("train"),
+                self.metric: value,  # which may have one of these names
             }
             self.record("pattern", {key: one for key, one in numbers.items() if one is not None})
 

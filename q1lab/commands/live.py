@@ -94,8 +94,9 @@ def ring(text: str) -> None:
 
 
 def _lines(store: Store, study: Study) -> StudyView:
-    """One line when a run starts or ends, and at each tenth of the way in between."""
-    said: dict[str, tuple[State, int]] = {}
+    """One line when a run starts or ends, and in between at each tenth of the way, or each time its
+    iters have doubled where nobody knows of how many."""
+    said: dict[str, tuple[State, int, int]] = {}
     reached = True
     while True:
         view, alive = _look(store, study)
@@ -104,7 +105,8 @@ def _lines(store: Store, study: Study) -> StudyView:
             where = "in touch again" if reached else view.engine
             sys.stdout.write(f"{study.id}: {where}\n")
         for run in view.runs:
-            mark = (run.state, int(run.progress * 10))
+            doubled = 0 if run.max_iters else run.iter.bit_length()
+            mark = (run.state, int(run.progress * 10), doubled)
             if run.state is State.QUEUED and not run.message:
                 continue
             if said.get(run.name) == mark:
@@ -121,7 +123,9 @@ def line(run: RunView, metric: str) -> str:
     """One run in one plain line."""
     head = f"{run.variant} seed {run.seed}: {run.state}"
     if run.state is State.RUNNING:
-        loss = "" if run.train_loss is None else f", loss {run.train_loss:.3f}"
+        loss = "" if run.eval_loss is None else f", {metric} {run.eval_loss:.3f}"
+        if run.train_loss is not None:
+            loss = f", loss {run.train_loss:.3f}"
         pace = f", {speed(run.tokens_per_s)} tok/s" if run.tokens_per_s else ""
         said = f", {run.message}" if run.message else ""
         where = f"{run.iter}/{run.max_iters}" if run.max_iters else f"at iter {run.iter}"

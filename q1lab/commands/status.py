@@ -184,6 +184,7 @@ def record(view: StudyView, noted: Labels) -> dict[str, object]:
                 "iter": run.iter,
                 "max_iters": run.max_iters,
                 "train_loss": run.train_loss,
+                "eval_loss": run.eval_loss,
                 "val_loss": run.val_loss,
                 "tokens_per_s": run.tokens_per_s,
                 "attempt": run.attempt,

@@ -358,9 +358,11 @@ def fold(run: dict[str, Any], events: list[Event]) -> dict[str, Any]:
             out["iter"] = event.get("resumed_from") or 0
             out["reused_from"] = event.get("reused_from")
         elif kind == "iter":
-            out["iter"], out["train_loss"] = event["iter"], event.get("train_loss")
+            out["iter"] = max(out["iter"], event["iter"])
+            out["train_loss"] = event.get("train_loss")
             _keep_pace(out, event)
-        elif kind == "eval":
+        elif kind == "eval":  # a command may report nothing else
+            out["iter"] = max(out["iter"], event["iter"])
             out["eval_loss"] = event.get("val_loss")
             _keep_pace(out, event)
         elif kind == "exit":

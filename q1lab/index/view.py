@@ -44,7 +44,7 @@ class RunView:
     attempt: int
     iter: int
     max_iters: int
-    """0 where nobody knows before it has ended."""
+    """Declared, or learned from a run that finished (``with_lengths``); 0 where nobody knows."""
     train_loss: float | None
     eval_loss: float | None
     """The newest evaluation in mid-run."""
@@ -139,6 +139,7 @@ def look(store: Store, study: Study, *, new_events: bool = True) -> StudyView:
 
 def view_of(study: Study, runs: tuple[RunView, ...]) -> StudyView:
     """The picture from a plan and its runs, with what only an engine knows in its words."""
+    runs = with_lengths(runs)
     word = state.read(study.files.root)
     if word is None:
         return StudyView(study, line_of(study, runs), runs)
@@ -217,7 +218,8 @@ def _fresh_line(store: Store, plan: Row, rows: list[Row]) -> StudyLine:
         (plan["id"],),
     ).fetchone()
     config = {key: how[key] for key in ("batch_size", "block_size") if how[key]}
-    return _line(about, run_views(rows, tokens_per_iter(config)), how["jobs"] or 1)
+    runs = with_lengths(run_views(rows, tokens_per_iter(config)))
+    return _line(about, runs, how["jobs"] or 1)
 
 
 def _line(about: About, runs: Sequence[RunView], jobs: int) -> StudyLine:
@@ -242,6 +244,24 @@ def run_view(row: Row, tokens: int) -> RunView:
     name, pace = run_name(row["arm"], row["seed"]), _pace(row, tokens)
     same = {column: row[column] for column in SAME}
     return RunView(name=name, state=State(row["state"]), run_id=row["id"], pace=pace, **same)
+
+
+def with_lengths(runs: Sequence[RunView]) -> tuple[RunView, ...]:
+    """The runs of a study, where it doesn't declare their iters with as many as the first run of
+    the same arm took, else the first of any. A run that is already beyond that has no known end."""
+    if all(run.max_iters for run in runs):
+        return tuple(runs)
+    finished = [run for run in runs if run.state is State.FINISHED]
+    by_arm = {run.arm: run.iter for run in reversed(finished)}
+    of_any = finished[0].iter if finished else 0
+
+    def length(run: RunView) -> int:
+        if run.state is State.FINISHED:
+            return run.iter
+        learned = by_arm.get(run.arm, of_any)
+        return learned if learned >= run.iter else 0
+
+    return tuple(run if run.max_iters else replace(run, max_iters=length(run)) for run in runs)
 
 
 def with_curves(store: Store, run: RunView) -> RunView:
@@ -302,12 +322,14 @@ def seconds_left(runs: Sequence[RunView], jobs: int, waits: frozenset[str]) -> f
     taken up in the order of the plan as soon as there is room. None: no pace is known yet.
 
     A run's pace is its own, else that of its arm, else of any run; runs that train now count before
-    those of earlier (another machine load, or taken over from another study).
+    those of earlier (another machine load), and those of other studies not at all: others may have
+    trained beside them.
     """
     under_way = [run for run in runs if run.state is State.RUNNING]
+    to_train = [run for run in runs if run.state is State.RUNNING or run.name in waits]
     paces = {arm: _mean_pace(runs, arm) for arm in {run.arm for run in runs}}
     anyone = _mean_pace(runs, None)
-    if anyone is None or not all(run.max_iters for run in runs):
+    if anyone is None or not all(run.max_iters for run in to_train):
         return None
 
     def need(run: RunView) -> float:
@@ -330,7 +352,6 @@ def _mean_pace(runs: Sequence[RunView], arm: str | None) -> float | None:
     for some in (
         [run.pace for run in known if run.state is State.RUNNING],
         [run.pace for run in known if run.reused_from is None],
-        [run.pace for run in known],
     ):
         if some:
             return sum(pace for pace in some if pace is not None) / len(some)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import io
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,14 @@ from q1lab.files import write_atomic
 from q1lab.index import view
 from q1lab.index.store import Store
 from q1lab.index.view import RunView, seconds_left
+from q1lab.study import studies
+from q1lab.study.loop import Loop
 from q1lab.study.states import State
+from q1lab.study.studies import Study
 from q1lab.tui.snapshot import Taker
 from q1lab.tui.widgets.top_line import minutes
 from tests.kit import lab_home
+from tests.kit.commands import q1lab
 from tests.kit.places import ROOT
 
 
@@ -96,6 +101,66 @@ def test_a_later_attempt_does_not_count_the_time_that_was_lost() -> None:
         found = view.look(store, study).run("baseline-seed0")
     assert held
     assert found.seconds_left == pytest.approx(1950 / 10)
+
+
+def command_study() -> Study:
+    """Two arms of a command, one seed each, that report nothing but their metric."""
+    loop = Loop("train {args}", {"baseline": "", "rope": "--fast"}, "/", "acc", better="higher")
+    made = lab_home.make_study(seeds=(0,), loop=loop)
+    made = view.replace(made, config={"max_iters": 0}, jobs=1)
+    studies.save(made)
+    return made
+
+
+def write_events(study: Study, run_name: str, *events: dict[str, Any]) -> None:
+    folder = study.files.run(run_name).root
+    folder.mkdir(parents=True)
+    lines: tuple[dict[str, Any], ...] = ({"type": "start", "attempt": 1}, *events)
+    (folder / "events.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
+def test_a_run_that_reports_nothing_but_its_metric_is_where_that_was_measured() -> None:
+    study = command_study()
+    write_events(study, "baseline-seed0", {"type": "eval", "iter": 150, "val_loss": 0.5, "t": 15})
+    held = [lab_home.hold(study.files.lock)]
+    held.append(lab_home.hold(study.files.run("baseline-seed0").lock))
+    assert "running at iter 150, acc 0.500" in q1lab("status").stdout
+    (told,) = json.loads(q1lab("status", "--json").stdout)["studies"]
+    assert [(run["iter"], run["eval_loss"]) for run in told["runs"]] == [(150, 0.5), (0, None)]
+    for lock in held:
+        os.close(lock)
+    with study.files.run("baseline-seed0").events.open("a") as events:
+        events.write('{"type": "exit", "state": "stopped"}\n')
+    assert "baseline seed 0: stopped at iter 150" in q1lab("status").stdout
+
+
+def test_how_long_a_command_trains_is_learned_from_its_first_run() -> None:
+    """200 iters took 20 s, 50 of the other arm's took 10 s: 150 more at its own pace."""
+    study = command_study()
+    measured = {"type": "eval", "iter": 200, "val_loss": 0.5, "t": 20}
+    exit_ = {"type": "exit", "state": "finished", "iter": 200, "val_loss": 0.5, "t": 20}
+    write_events(study, "baseline-seed0", measured, exit_)
+    write_events(study, "modified-seed0", {"type": "eval", "iter": 50, "val_loss": 0.4, "t": 10})
+    held = [lab_home.hold(study.files.lock)]
+    held.append(lab_home.hold(study.files.run("modified-seed0").lock))
+    with Store() as store:
+        seen = view.look(store, study)
+        snapshot = Taker("week").take(store)
+    assert held
+    assert seen.run("modified-seed0").iter_words == "50 of 200"
+    assert seen.line.seconds_left == pytest.approx(30)
+    assert snapshot.focus is not None
+    assert (snapshot.studies, snapshot.focus.line) == ((seen.line,), seen.line)
+    assert snapshot.focus.runs[1].seconds_left == pytest.approx(30)
+
+
+def test_a_run_that_trains_on_beyond_the_others_has_no_known_end() -> None:
+    runs = [
+        run("baseline", 0, State.FINISHED, 100, pace=1.0, max_iters=0),
+        run("modified", 0, State.RUNNING, 130, pace=1.0, max_iters=0),
+    ]
+    assert [one.max_iters for one in view.with_lengths(runs)] == [100, 0]
+    assert seconds_left(view.with_lengths(runs), 1, frozenset()) is None
 
 
 def test_every_place_shows_the_same_picture(capsys: pytest.CaptureFixture[str]) -> None:

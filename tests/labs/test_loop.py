@@ -236,3 +236,11 @@ def test_numbers_behind_a_progress_bar_are_read() -> None:
     told.line("METRIC")
     told.line("METRIC =3 val/loss")
     assert len(said) == 1
+
+
+def test_the_metric_of_a_pattern_may_be_the_training_loss() -> None:
+    said: list[Any] = []
+    loop = {"metric": "train/loss", "pattern": r"iter (?P<step>\d+) loss (?P<value>\S+)"}
+    told = running.Told(lambda _, **what: said.append(what), loop)
+    told.line("iter 4 loss 0.5")
+    assert said == [{"iter": 4, "val_loss": 0.5}]
