@@ -1,13 +1,21 @@
-"""A probe without torch: answers as ``python -m labs.probe`` would on a plain CPU."""
+"""A probe without torch: answers as ``python -m labs.probe`` would on a plain CPU. A file with an
+``n_hidden`` has as many parameters more."""
 
 import json
 import sys
+from pathlib import Path
+
+
+def n_params(file: str) -> int:
+    own = 200 - request["config"].get("n_hidden", 0) if "n_hidden" in Path(file).read_text() else 0
+    return 1000 - own
+
 
 request = json.load(sys.stdin)
 if request.get("device") in ("cuda", "mps"):
     json.dump({"error": f"no {request['device']} device here; there is: cpu"}, sys.stdout)
 else:
-    arm = {"n_params": 1000, "flops_per_token": 2000, "seconds_per_iter": 0.001}
+    arm = {"flops_per_token": 2000, "seconds_per_iter": 0.001}
     json.dump(
         {
             "device": "cpu",
@@ -15,7 +23,10 @@ else:
             "torch": "0.0",
             "device_name": "cpu",
             "bf16": False,
-            "arms": {name: dict(arm) for name in request.get("files", {})},
+            "arms": {
+                name: {"n_params": n_params(file), **arm}
+                for name, file in request.get("files", {}).items()
+            },
         },
         sys.stdout,
     )
