@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import shutil
 import subprocess
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import Any
 from q1lab import paths
 from q1lab.errors import Problem
 from q1lab.files import plain, read_bytes, sha256_json, whole, write_atomic
+from q1lab.index import ingest
 from q1lab.study import children, corpora, declared, events, kept, reuse, studies
 from q1lab.study.bundle import Bundle
 from q1lab.study.sameness import FIRST_LOSSES
@@ -48,12 +50,14 @@ def chosen(runs: Sequence[Run], key: str, number: int) -> list[Run]:
 
 @dataclass(frozen=True)
 class Record:
-    """What a run's events say, the last word on each iter."""
+    """What a run's events say, the last word on each iter, as the index takes them in."""
 
     start: Mapping[str, Any]
     losses: Mapping[int, float | None]
     rates: Mapping[int, float | None]
     evals: Mapping[int, float | None]
+    finals: Mapping[int, float | None]
+    """The exact evaluation at the end, by its iter."""
     tokens: frozenset[int]
     state: str
     final: float | None
@@ -65,21 +69,25 @@ class Record:
 
 def record_of(file: Path) -> Record:
     """What a run's file of events says."""
-    found, _, _ = events.read_new(file, limit=1 << 30)
-    of = {kind: [one for one in found if one["type"] == kind] for kind in ("start", "iter", "exit")}
-    evals = [one for one in found if one["type"] == "eval"]
-    exits = of["exit"][-1] if of["exit"] else {}
+    found, _ = events.whole_run(file)
+    row = ingest.fold(ingest.FIRST, found)
+    numbers: dict[str, dict[int, float | None]] = defaultdict(dict)
+    for name, at, value in ingest.metrics_of(found):
+        numbers[name][at] = value
+    starts = [one for one in found if one["type"] == "start"]
+    evals = (one.get("tokens") for one in found if one["type"] == "eval")
     return Record(
-        of["start"][-1] if of["start"] else {},
-        {one["iter"]: one.get("train_loss") for one in of["iter"]},
-        {one["iter"]: one.get("lr") for one in of["iter"]},
-        {one["iter"]: one.get("val_loss") for one in evals if not one.get("final")},
-        frozenset(one["tokens"] for one in evals if one.get("tokens") is not None),
-        str(exits.get("state", "")),
-        exits.get("val_loss"),
-        str(exits.get("message", "")),
-        float(exits.get("total") or exits.get("t") or 0.0),
-        len(of["start"]) == 1,
+        starts[-1] if starts else {},
+        numbers["train_loss"],
+        {one["iter"]: one.get("lr") for one in found if one["type"] == "iter"},
+        numbers["val_loss"],
+        numbers["final_val_loss"],
+        frozenset(tokens for tokens in evals if tokens is not None),
+        row["state"],
+        row["val_loss"],
+        row["message"] or "",
+        row["seconds"],
+        len(starts) == 1,
     )
 
 
@@ -203,7 +211,9 @@ class Retraining:
 
 
 def _of_a_command(mine: Record, theirs: Record, within: float) -> Verdict:
-    if _apart(mine.evals, theirs.evals) <= within and _far(mine.final, theirs.final) <= within:
+    pairs = ((mine.evals, theirs.evals), (mine.finals, theirs.finals))
+    apart = max(_far(mine.final, theirs.final), *(_apart(one, other) for one, other in pairs))
+    if apart <= within:
         return "", "equal to 1e-4, as it repeats" if within else "equal to the last bit"
     at = min([*mine.evals, *theirs.evals], default=0)
     began = _far(mine.evals.get(at), theirs.evals.get(at)) <= within
@@ -211,7 +221,8 @@ def _of_a_command(mine: Record, theirs: Record, within: float) -> Verdict:
 
 
 def _to_the_last_bit(mine: Record, theirs: Record) -> Verdict:
-    same = mine.evals == theirs.evals and mine.final == theirs.final and mine.state == theirs.state
+    ends = [(one.evals, one.finals, one.final, one.state) for one in (mine, theirs)]
+    same = ends[0] == ends[1]
     # (a run that was interrupted means its losses over other iters)
     if same and (not theirs.whole or mine.losses == theirs.losses):
         return "", "equal to the last bit"

@@ -28,7 +28,7 @@ from q1lab.index import ingest, journal, questions
 from q1lab.index.store import Store
 from q1lab.repository import Repository
 from q1lab.retraining import DATA, LOSS, SOURCE, Retraining, Tell, chosen
-from q1lab.study import bundle, declared, studies
+from q1lab.study import bundle, declared, events, studies
 from q1lab.study.bundle import Bundle
 from q1lab.study.series import OVER, Series
 from q1lab.study.states import ENDED
@@ -121,6 +121,10 @@ def _files(found: Bundle, report: Report) -> None:
         file = found.files.get(mine.source)
         if file is None or sha256_file(file) != mine.sha256:
             report.refused.append((SOURCE, f"{mine.source} is not the file that the plan names"))
+    for name, file in found.files.items():
+        if name.endswith("events.jsonl") and (behind := events.whole_run(file)[1]):
+            words = f"{name}: {plural(behind, 'event')} behind the one that ends the run"
+            report.refused.append((DAMAGED, words))
     if not report.refused:
         report.passed.append(f"all {plural(len(found.files), 'file')} are what the list says")
 

@@ -16,7 +16,7 @@ from q1lab.errors import Problem
 from q1lab.files import not_a_file, size_of
 from q1lab.index.store import Row, Store
 from q1lab.study import studies
-from q1lab.study.events import Event, exit_of, read_new
+from q1lab.study.events import Event, exit_of, read_new, up_to_the_end
 from q1lab.study.liveness import is_alive
 from q1lab.study.states import ENDED, State
 from q1lab.study.studies import Study, run_name
@@ -299,7 +299,9 @@ def _take_in_chunk(store: Store, study: Study, run_id: int) -> tuple[int, int, b
         return 0, 0, True
     # looked at before reading: an exit record can't slip in between
     alive = is_alive(files)
-    events, offset, bad = read_new(files.events, run["events_offset"])
+    found, offset, bad = read_new(files.events, run["events_offset"])
+    events, behind = up_to_the_end(found, run["state"] in ENDED)
+    bad += behind
     if study.is_blind:
         events = [{key: event[key] for key in event if key not in LOSSES} for event in events]
     lost = run["state"] == State.RUNNING and not alive and not events
@@ -343,14 +345,12 @@ LOSSES = ("train_loss", "val_loss")
 
 def fold(run: dict[str, Any], events: list[Event]) -> dict[str, Any]:
     """The changed columns of a run after ``events``, sound ones: a pure fold, the same however they
-    are cut."""
+    are cut. What stands behind its end changes nothing."""
     state = State(run["state"])
     out: dict[str, Any] = {key: run[key] for key in FIRST}
-    for event in events:
+    for event in up_to_the_end(events, state in ENDED)[0]:
         kind = event["type"]
         if kind == "start":
-            if state in ENDED:  # no silent retry
-                continue
             state = State.RUNNING
             out["attempt"] = event.get("attempt", out["attempt"] + 1)
             out["started"] = out["started"] or event.get("time")
@@ -367,7 +367,7 @@ def fold(run: dict[str, Any], events: list[Event]) -> dict[str, Any]:
             _keep_pace(out, event)
         elif kind == "exit":
             after = State(event["state"])
-            if state not in ENDED and after not in (State.QUEUED, State.RUNNING):
+            if after not in (State.QUEUED, State.RUNNING):
                 # (also without a start: a model file that can't be loaded never got that far)
                 state = after
                 out["ended"], out["message"] = event.get("time"), event.get("message")

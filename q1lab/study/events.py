@@ -117,6 +117,32 @@ def _event(line: bytes) -> Event | None:
         return None
 
 
+def up_to_the_end(events: list[Event], over: bool = False) -> tuple[list[Event], int]:
+    """A run's events up to the exit after which nothing is left to train, and how many stand behind
+    it, which say nothing. ``over``: it was among the events before these."""
+    if over:
+        return [], len(events)
+    ends = (n for n, event in enumerate(events, 1) if _is_end(event))
+    until = next(ends, len(events))
+    return events[:until], len(events) - until
+
+
+def _is_end(event: Event) -> bool:
+    return event["type"] == "exit" and event["state"] in ENDED
+
+
+def whole_run(path: Path) -> tuple[list[Event], int]:
+    """All events of a run that is over, as ``read_new`` takes them one piece after the other, and
+    how many stand behind its end."""
+    found: list[Event] = []
+    offset, before = 0, -1
+    while offset != before:
+        before = offset
+        events, offset, _ = read_new(path, offset)
+        found += events
+    return up_to_the_end(found)
+
+
 def last_event(path: Path) -> Event | None:
     """The last readable event in a file's last bytes, or None."""
     try:
@@ -148,8 +174,8 @@ def exit_of(path: Path) -> Event | None:
 
 def has_ended(path: Path) -> bool:
     """Whether a run's events close with an exit after which nothing is left to train."""
-    end = exit_of(path)
-    return end is not None and end["state"] in ENDED
+    event = last_event(path)
+    return event is not None and _is_end(event)
 
 
 def final_loss(path: Path) -> float | None:

@@ -77,14 +77,19 @@ class Data:
 
     name: Line
     sha256: Sha
-    file: Annotated[str, inside]
-    """Relative to q1lab's home."""
+    file: Name
+    """``data/<sha256>.txt``, relative to q1lab's home; empty where there is none. A plan that names
+    another file may be somebody else's: the reader's own would go wherever the text goes."""
     characters: Count
     vocab_size: Count
     train_tokens: Count
     val_tokens: Count
     training: Sha = ""
     """Hash of what trains (sameness.training_text)."""
+
+    def __post_init__(self) -> None:
+        if self.file not in ("", f"data/{self.sha256}.txt"):
+            raise ValueError(f"file is {self.file[:60]!r}, not the text of its sha256")
 
 
 @dataclass(frozen=True)
@@ -176,6 +181,23 @@ def _config(value: dict[str, Any]) -> dict[str, Any]:
     return value
 
 
+RELEASES = ("q1lab", "python", "torch", "trainer")
+"""Whose version a plan names; ``requirements.txt`` and `%pip install` repeat that of torch."""
+
+
+def is_version(words: str) -> bool:
+    """Whether these can be a version, and nothing else on a command line or in a list of
+    packages."""
+    return re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+!-]{0,79}", words) is not None
+
+
+def _versions(value: dict[str, str]) -> dict[str, str]:
+    for name in RELEASES:
+        if name in value and not is_version(value[name]):
+            raise ValueError(f"{name} is {value[name][:60]!r}, not a version")
+    return value
+
+
 def _prediction(value: dict[str, Any]) -> dict[str, Any]:
     for key in ("size", "matters", "confidence"):
         if value.get(key) is not None:
@@ -202,7 +224,7 @@ class Study:
     threads: Annotated[int, whole(1, 4097)]
     headline: Annotated[str, one_of("paired", "welch")]
     """Which interval decides, declared here."""
-    versions: dict[str, Any]
+    versions: Annotated[dict[str, Line], _versions]
     prediction: Annotated[dict[str, Any], _prediction] | None = None
     repo: dict[str, Any] | None = None
     unchecked: bool = False

@@ -23,7 +23,7 @@ from q1lab.study import bundle, early_stopping, liveness, studies
 from q1lab.study.bundle import Bundle
 from q1lab.study.events import LARGEST, has_ended
 from q1lab.study.states import ENDED, State
-from q1lab.study.studies import ARMS, Arm, Data, Imported, Study, run_name
+from q1lab.study.studies import ARMS, Arm, Data, Imported, Study, is_version, run_name
 from q1lab.tracking.outside_runs import ForeignRun, clean, finite, from_events
 
 DATA = ("data_sha256", "data", "dataset", "corpus")
@@ -216,7 +216,7 @@ def create(grouped: Grouped, origin: str, taken: Collection[str] = ()) -> Study:
         jobs=1,
         threads=1,
         headline="paired" if all(_pairs_by_seed(run) for run in every) else "welch",
-        versions={"torch": str(config["torch"])[:60]} if "torch" in config else {},
+        versions={"torch": torch} if is_version(torch := str(config.get("torch", ""))) else {},
         wandb="disabled",
         imported=Imported(
             source=plain(origin),
@@ -250,11 +250,9 @@ def adopt(found: Bundle, origin: str, taken: Collection[str]) -> Study:
         if source is not None and here:
             files[f"source/{name}.py"] = read_bytes(source)
         arms[name] = replace(arm, source=f"source/{name}.py" if here else "")
-    text = study.data.file if re.fullmatch(r"data/[0-9a-f]{64}\.txt", study.data.file) else ""
     study = replace(
         study,
         arms=arms,
-        data=replace(study.data, file=text),
         repo=None,
         wandb="disabled",
         imported=Imported(source=origin, study=plain(study.id), time=utc_now()),

@@ -20,7 +20,7 @@ from typing import Any
 from q1lab.errors import FAILED, Problem
 from q1lab.files import os_reason, plain, read_text
 from q1lab.records import storable
-from q1lab.study.events import LARGEST, LARGEST_LOSS, read_new
+from q1lab.study.events import LARGEST, LARGEST_LOSS, read_new, up_to_the_end
 from q1lab.study.states import State
 from q1lab.study.studies import run_name
 
@@ -144,7 +144,8 @@ def from_events(file: Path, where: str) -> ForeignRun:
     """One run from its event file. cfg, seed and config come from its start event."""
     if file.stat().st_size > MAX_BYTES:
         raise Problem(f"{where} is larger than {MAX_BYTES >> 20} MB; a run's event file is not")
-    events, _, bad = read_new(file, limit=MAX_BYTES + 1)
+    found, _, bad = read_new(file, limit=MAX_BYTES + 1)
+    events, behind = up_to_the_end(found)
     start = next((event for event in events if event["type"] == "start"), None)
     if start is None:
         raise Problem(f"{where} has no start event, so it doesn't say which run it is")
@@ -174,7 +175,7 @@ def from_events(file: Path, where: str) -> ForeignRun:
                 run.final = loss
     if run.state is State.FINISHED and run.final is None:
         run.final = _last(run.evals)
-    if bad:
+    if bad := bad + behind:
         run.message = f"{bad} damaged lines were passed over"
     return run
 

@@ -260,6 +260,66 @@ def test_a_changed_file_is_refused_by_name(
     assert reasons(found) == {reason}
 
 
+def lowered(events: bytes) -> list[bytes]:
+    """A run's events; before the exit stands one with a lower loss."""
+    *before, end = events.splitlines(keepends=True)
+    event = json.loads(end)
+    forged = json.dumps({**event, "val_loss": event["val_loss"] - 0.5}).encode() + b"\n"
+    return [*before, forged, end]
+
+
+STOPPED = b'{"type": "exit", "state": "stopped"}\n'
+BEHIND: dict[str, Callable[[list[bytes]], list[bytes]]] = {
+    "the true exit": lambda lines: lines,
+    "an exit that takes the run out of what is trained again": lambda lines: [
+        *lines[:-1],
+        STOPPED,
+    ],
+    "the rest of the run": lambda lines: [lines[-2], *lines[:-2], lines[-1]],
+    "a note": lambda lines: [*lines[:-2], lines[-1], b'{"type": "note", "text": "more"}\n'],
+}
+
+
+@pytest.mark.parametrize("kind", BEHIND)
+def test_a_run_that_goes_on_behind_its_end_is_damaged(kind: str) -> None:
+    """The verdict counts the first end; a check that took the last one found what was true."""
+    for run in RUNS:
+        file = studies.load("rope-1").files.run(run).events
+        if "modified" in run or kind == "a note":
+            file.write_bytes(b"".join(BEHIND[kind](lowered(file.read_bytes()))))
+    found = verify(archived(), "--all", code=20)
+    assert reasons(found) == {"damaged"}
+    assert "runs/modified-seed0/events.jsonl" in str(found["refused"])
+
+
+def test_the_final_evaluation_is_compared_too() -> None:
+    def lower(event: dict[str, Any]) -> None:
+        if event.get("final"):
+            event["val_loss"] -= 0.01
+
+    edit("modified-seed1", lower)
+    assert reasons(verify(archived(), "--all", code=20)) == {"edited-loss"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (f'"file": "data/{hashlib.sha256(TEXT).hexdigest()}.txt"', '"file": "journal.jsonl"'),
+        ('"torch": "', '"torch": "2.9 --extra-index-url http://example.org '),
+    ],
+)
+def test_a_plan_that_reaches_for_the_readers_files_is_not_taken_in(old: str, new: str) -> None:
+    """Neither into the studies, from where a notebook would carry them, nor to be checked."""
+    file = archived()
+    files = opened(file)
+    assert old in files["study.json"].decode()
+    files["study.json"] = files["study.json"].decode().replace(old, new).encode()
+    sealed(file, files)
+    for command in (("restore", str(file), "--name", "theirs"), ("verify", str(file))):
+        assert "is damaged" in q1lab(*command, code=1).stderr
+    assert "theirs" not in studies.ids()
+
+
 def test_another_text_is_refused() -> None:
     file = archived()
     files = opened(file)

@@ -46,7 +46,7 @@ def plan(
         looks=(seeds,),
         preset="tiny",
         config={"max_iters": 20, "learning_rate": 1e-3, "batch_size": 4, "n_layer": 2},
-        data=Data("tinyshakespeare", "c" * 64, "data/c.txt", 1000, 65, 900, 100),
+        data=Data("tinyshakespeare", "c" * 64, f"data/{'c' * 64}.txt", 1000, 65, 900, 100),
         device="cpu",
         dtype="float32",
         jobs=1,

@@ -293,8 +293,10 @@ def test_a_hostile_study_stays_in_its_folder(tmp_path: Path, home: Path) -> None
     plan["arms"]["modified"]["source"] = "../secret.py"
     (away / "study.json").write_text(json.dumps(plan))
     assert run(["import", str(away)]) == 1, "it names files outside its folder"
-    plan["data"]["file"] = "data/other.txt"
     plan["arms"]["modified"]["source"] = "source/link.py"
+    (away / "study.json").write_text(json.dumps(plan))
+    assert run(["import", str(away)]) == 1, "its text is another file of the reader's"
+    plan["data"]["file"] = ""
     (away / "source" / "link.py").symlink_to(secret)
     plan["arms"]["modified"]["variant"] = "../../\x1b[31mevil"
     plan["versions"] = {"note": "\x1b]0;evil\x07"}
