@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -28,7 +29,7 @@ from q1lab.study.command import Wish
 from q1lab.study.engines.choice import choose
 from q1lab.study.events import final_loss
 from q1lab.study.loop import Loop
-from q1lab.study.states import ENDED, State
+from q1lab.study.states import ENDED
 from q1lab.study.studies import ARMS, Gated, Study, run_name
 
 SEEDS = 10**9
@@ -167,6 +168,7 @@ class _Proposal:
             loop = replace(loop, args={base: kept.loop.args[base], name: loop.args[name]})
         if name == base:
             raise Problem(f"{name} is the baseline of budget {self.budget.name} now")
+        self._prove_baseline(loop, base)
         if first is not None:
             for key in ("run", "folder", "metric", "better", "take", "pattern"):
                 if getattr(first, key) != getattr(loop, key):
@@ -177,6 +179,27 @@ class _Proposal:
         wish = replace(engine, variant=name, baseline=base, loop=loop, headline="welch")
         place = choose(wish.engine, None, wish.engine_options, load_settings().engine)
         return loops.draft(wish, (0,), place, "disabled")
+
+    def _prove_baseline(self, loop: Loop, base: str) -> None:
+        """Problem where the baseline is no longer the one that the budget has judged by: with other
+        arguments, or a file of its own that was edited."""
+        since = self.budget.baseline or next(iter(self.budget.proposals), None)
+        if since is None or since.loop is None:
+            return
+        judged_by = since.loop.args[base if self.budget.baseline else since.baseline]
+        if shlex.split(judged_by) != shlex.split(loop.args[base]):
+            raise Problem(
+                f"{base} was judged with {judged_by or 'no arguments'}; an idea is an arm of its "
+                "own (--arm)"
+            )
+        now = loops.inputs_of(replace(loop, args={base: judged_by}))
+        names = {*loops.own_words(loop, base), *loop.inputs}
+        for name, sha256 in since.loop.inputs.items():
+            if name in names and now.get(name) != sha256:
+                raise Problem(
+                    f"{name} is not what {base} was judged with; put it back, and an idea into its "
+                    "own file"
+                )
 
     def _plan(self, asked: gate.Ask) -> Outcome | None:
         """Put what is asked for on record before its first run trains: the proposal, or its look,
@@ -244,8 +267,7 @@ class _Proposal:
             ingest.take_in(self.store, self.study)
         for row in self.store.runs(self.study.id):
             run = run_name(row["arm"], row["seed"])
-            diverged = row["state"] == State.DIVERGED
-            if row["state"] not in ENDED or (diverged and row["arm"] == ARMS[0]):
+            if row["state"] not in ENDED:
                 raise Problem(
                     f"{self.study.id}: {run} {row['state']}: {row['message'] or ''} (log: "
                     f"{self.study.files.run(run).log}); the same command again goes on",

@@ -45,10 +45,10 @@ def draft(wish: Wish, seeds: tuple[int, ...], engine: Choice | None, wandb: str)
         raise Problem(f"--engine {wish.engine}: a command trains here or on Slurm")
     names = {"baseline": wish.baseline or loop.arms[0], "modified": wish.variant}
     loop = replace(loop, args={name: loop.args[name] for name in names.values()})
-    words = {arm: _own_words(loop, name) for arm, name in names.items()}
+    words = {arm: own_words(loop, name) for arm, name in names.items()}
     if words["baseline"] == words["modified"]:
         raise Problem(f"{names['modified']} and {names['baseline']} run the same command")
-    inputs = _inputs(loop)
+    inputs = inputs_of(loop)
     if inputs != loop.inputs:  # what an earlier look showed, it showed of other files
         loop = replace(loop, inputs=inputs, reads="", repeats="")
     folder = Path(loop.folder)
@@ -215,7 +215,7 @@ def _only_what_fits(wish: Wish) -> None:
             raise Problem(f"{option} is for q1lab's own loop; a command takes it among its words")
 
 
-def _own_words(loop: Loop, name: str) -> list[str]:
+def own_words(loop: Loop, name: str) -> list[str]:
     """The command's words with this arm's arguments, seed and folder left open."""
     words: list[str] = []
     args = shlex.split(loop.args[name])
@@ -224,7 +224,7 @@ def _own_words(loop: Loop, name: str) -> list[str]:
     return words if "{args}" in loop.run else words + args
 
 
-def _inputs(loop: Loop) -> dict[str, str]:
+def inputs_of(loop: Loop) -> dict[str, str]:
     """The files that are named, in the command or as its inputs, with their hashes."""
     program, *words = shlex.split(loop.run)
     words += [] if Path(program).is_absolute() else [program]

@@ -84,7 +84,8 @@ class Known:
 @dataclass(frozen=True)
 class Decision:
     """How a look came out. ``difference`` is proposal − baseline; ``at_most`` is the upper end of
-    its one-sided interval at the look's level: below 0, it is kept."""
+    its one-sided interval at the look's level: below 0, it is kept. ``n`` is how many runs of the
+    proposal it rests on."""
 
     kept: bool
     difference: float
@@ -115,7 +116,11 @@ class Judged:
 
 
 Losses = tuple[Sequence[float], Sequence[float]]
-"""Of the baseline's and of the proposal's runs that were asked for; diverged runs are left out."""
+"""Of the baseline's and of the proposal's runs that were asked for; diverged runs are left out. A
+proposal's that diverges discards it; the baseline's others decide, which can only be to a
+proposal's harm."""
+
+TOO_FEW = "too few of the baseline's runs ended with a number; propose it again"
 
 
 def proposal(known: Known, rules: Rules = RULES, look: int = 0) -> Generator[Ask, Losses, Judged]:
@@ -123,6 +128,8 @@ def proposal(known: Known, rules: Rules = RULES, look: int = 0) -> Generator[Ask
     pairs its look has, where one is on record."""
     base, first = yield Ask(max(0, rules.first - len(known.baseline)), 1)
     known = Known((*known.baseline, *base), known.others)
+    if not known.baseline or not known.df:
+        return Judged(None, TOO_FEW)
     if not known.sd:
         return Judged(None, "runs do not vary between seeds, so there is nothing to judge by")
     if not first or not passes(known, first[0], rules):
@@ -132,13 +139,18 @@ def proposal(known: Known, rules: Rules = RULES, look: int = 0) -> Generator[Ask
     base, modified = yield Ask(early, early, n)
     if len(modified) < early:
         return Judged(None, "a run diverged")
-    if not goes_on(known, base, modified, rules):
+    if base and not goes_on(known, base, modified, rules):
         return Judged(None, "the first pairs of its look were not good enough")
     more_base, more = yield Ask(n - early, n - early, n)
     if len(more) < n - early:
         return Judged(None, "a run diverged")
-    found = decide(known, [*base, *more_base], [*modified, *more], rules)
-    return Judged(found, "its look is clear" if found.kept else "its look is not clear")
+    base = [*base, *more_base]
+    if len(base) < min(2, n):
+        return Judged(None, TOO_FEW)
+    found = decide(known, base, [*modified, *more], rules)
+    clear = "its look is clear" if found.kept else "its look is not clear"
+    lost = n - len(base)
+    return Judged(found, clear + (f"; {lost} runs of the baseline diverged" if lost else ""))
 
 
 def passes(known: Known, loss: float, rules: Rules = RULES) -> bool:
@@ -176,13 +188,14 @@ def decide(
     known: Known, base: Sequence[float], modified: Sequence[float], rules: Rules = RULES
 ) -> Decision:
     """The look's outcome, over fresh seeds of both arms."""
-    n = len(modified)
+    n, m = len(modified), len(base)
     pooled = Known(known.baseline, (*known.others, tuple(base), tuple(modified)))
-    error, df = pooled.sd * math.sqrt(2 / n), float(pooled.df)
-    own, theirs = (_squares(group) / (n - 1) for group in (modified, base))
+    error, df = pooled.sd * math.sqrt(1 / n + 1 / m), float(pooled.df)
+    own, theirs = (_squares(group) / (len(group) - 1) for group in (modified, base))
     if known.sd and own / known.sd**2 > _ratio(n - 1, known.df):
-        error = math.sqrt((own + theirs) / n)  # Welch's
-        df = (own + theirs) ** 2 * (n - 1) / (own**2 + theirs**2)
+        own, theirs = own / n, theirs / m
+        error = math.sqrt(own + theirs)  # Welch's
+        df = (own + theirs) ** 2 / (own**2 / (n - 1) + theirs**2 / (m - 1))
     difference = statistics.fmean(modified) - statistics.fmean(base)
     at_most = difference + _quantile(rules.each, round(df, 1)) * error
     return Decision(at_most < 0 and error > 0, difference, at_most, n)

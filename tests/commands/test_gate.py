@@ -18,7 +18,12 @@ from q1lab import gating, paths
 from q1lab.compare.gate import Rules
 from q1lab.index.store import Store
 from q1lab.study import launch, studies
-from tests.commands.test_command_arms import COMMAND, folder  # noqa: F401  (the fixture)
+from tests.commands.test_command_arms import (  # noqa: F401  (the fixture)
+    COMMAND,
+    LOOP,
+    PYTHON,
+    folder,
+)
 from tests.kit.commands import q1lab
 from tests.kit.waiting import wait_for
 
@@ -154,6 +159,50 @@ def test_a_run_that_fails_is_tried_again(folder: Path) -> None:  # noqa: F811
     assert "out of cheese" in shown
     assert "the same command again goes on" in shown
     assert told("lost=--trouble=nan", code=10)["decision"] == "discard"
+
+
+def test_a_baseline_that_diverges_now_and_then_ends_no_night() -> None:
+    """Those of its runs are left out; the others decide."""
+    words = (*BASE[:5], "--arm", "baseline=--lr=0.1 --trouble=nan-at-some-seeds", "--arm", BETTER)
+    found = json.loads(q1lab(*words, "--json").stdout)
+    assert found["decision"] == "keep"
+    runs = studies.load(found["study"]).files.root.glob("runs/baseline-*/events.jsonl")
+    assert {json.loads(file.read_text().splitlines()[-1])["state"] for file in runs} == {
+        *("finished", "diverged")
+    }
+
+
+FILES = ("gate", "--command", f"{PYTHON} {{args}} --seed={{seed}} --out={{out}}", *BASE[3:5])
+
+
+def test_a_baseline_whose_file_was_edited_is_refused(folder: Path) -> None:  # noqa: F811
+    base = (*FILES, "--arm", f"baseline={LOOP}", "--arm")
+    q1lab(*base, f"same={LOOP} --lr=0.1001", code=10)
+    as_judged = (folder / LOOP).read_text()
+    better = as_judged.replace("default=0.1", "default=0.02")
+    for edited in (better, None):
+        if edited is None:
+            (folder / LOOP).unlink()
+        else:
+            (folder / LOOP).write_text(edited)
+        before = studies.ids()
+        refused = q1lab(*base, f"better={LOOP} --pause=0", code=2).stderr
+        assert f"{LOOP} is not what baseline was judged with" in refused
+        assert (studies.ids(), used()) == (before, 0)
+    (folder / LOOP).write_text(as_judged)
+    (folder / "idea.py").write_text(better)
+    q1lab(*base, "better=idea.py")
+    (folder / "idea.py").write_text(as_judged)
+    refused = q1lab(*base, f"back={LOOP}", code=2).stderr
+    assert "idea.py is not what better was judged with" in refused
+    assert used() == 1
+
+
+def test_a_baseline_with_other_arguments_is_refused() -> None:
+    told(NOTHING, code=10)
+    words = (*BASE[:5], "--arm", "baseline=--lr=0.2", "--arm", BETTER)
+    assert "baseline was judged with --lr=0.1" in q1lab(*words, code=2).stderr
+    assert used() == 0
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,7 @@ def test_a_kept_ideas_luck_is_not_the_next_baseline() -> None:
         ([((), (0.5,))], "its first run was not good enough for a look"),
         ([((), (-9.0,)), ((0.0, 0.1), (-3.0,))], "a run diverged"),
         ([((), (-9.0,)), ((0.0, 0.1), (0.0, 0.2))], "the first pairs of its look"),
+        ([((), (-9.0,)), ((), (-3.0, -3.1)), ((0.1,), (-3.0,) * 9)], "too few of the baseline's"),
     ],
 )
 def test_an_idea_is_discarded_before_its_look_is_whole(
@@ -72,6 +73,22 @@ def test_an_idea_is_discarded_before_its_look_is_whole(
     judged = judge(KNOWN, answers)
     assert judged.why.startswith(why)
     assert not judged.kept
+
+
+def test_a_run_of_the_baseline_that_diverged_is_left_out() -> None:
+    judged = judge(KNOWN, [((), (-9.0,)), ((0.1,), (-9.0, -9.1)), ((0.0, 0.2), (-9.2,) * 9)])
+    assert judged.kept
+    assert "runs of the baseline diverged" in judged.why
+    few = gate.decide(KNOWN, [0.0, 0.2], [-9.0, -9.1, -9.2, -9.3])
+    many = gate.decide(KNOWN, [0.0, 0.2, 0.0, 0.2], [-9.0, -9.1, -9.2, -9.3])
+    assert few.difference == many.difference
+    assert few.at_most > many.at_most, "fewer runs say less"
+
+
+def test_a_baseline_without_two_numbers_is_nothing_to_judge_by() -> None:
+    for known in (Known(), Known((), KNOWN.groups)):
+        assert "too few of the baseline's runs" in judge(known, [((), (0.5,))]).why
+    assert "too few" in judge(Known(), [((0.4,), (0.5,))]).why
 
 
 def test_runs_that_do_not_vary_decide_nothing() -> None:

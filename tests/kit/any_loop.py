@@ -27,7 +27,10 @@ def main() -> None:
     parser.add_argument("--resume", action="store_true")
     parser.add_argument(
         "--trouble",
-        choices=["exit", "signal", "nan", "forever", "fork", "flood", "twice", "renamed", "deaf"],
+        choices=[
+            *("exit", "signal", "nan", "nan-at-some-seeds", "forever", "fork", "flood", "twice"),
+            *("renamed", "deaf"),
+        ],
     )
     args = parser.parse_args()
     seed = int(os.environ["Q1LAB_SEED"]) if args.seed is None else args.seed
@@ -41,7 +44,8 @@ def main() -> None:
     for step in range(first, args.steps + 1):
         noise = random.Random(f"{seed} {step} {args.lr}").gauss(0, 0.01)
         value = (1 - 4 / (step + 4) if args.rising else 2 / (1 + step)) + args.lr + noise
-        if args.trouble == "nan" and step == args.steps:
+        diverges = args.trouble == "nan" or (args.trouble == "nan-at-some-seeds" and not seed % 4)
+        if diverges and step == args.steps:
             value = float("nan")
         name = "other" if args.trouble == "renamed" and step > 2 else args.metric
         say(args.say, step, name, value)
