@@ -110,8 +110,8 @@ def lint(
     """Everything in a draft that the data do not support, in line order.
 
     ``verdict`` is the study's ("" before one), ``known`` the numbers that are in the store,
-    ``pace`` what the clock showed (``telling.pace``). Text
-    that q1lab wrote itself and that is unchanged is passed over. Sections whose title holds
+    ``pace`` what the clock showed (``wording.pace``). Text that
+    q1lab wrote itself and that is unchanged is passed over. Sections whose title holds
     ``experiment`` are read strictly.
     """
     numbers = [value for value in known if math.isfinite(value)]

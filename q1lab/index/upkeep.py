@@ -131,7 +131,7 @@ def bring_back(place: Path, name: str | None = None) -> str:
     if not studies.is_id(name):
         raise Problem(f"{name!r} is not a study's name: letters, digits, dots, hyphens")
     if target.exists() or target.is_symlink():
-        raise Problem(f"there is a study called {name} already; restore it with --as NAME")
+        raise Problem(f"there is a study called {name} already; restore it with --name NAME")
     if study and name != study.id:
         write_atomic(plan, studies.encoded(replace(study, id=name)))
         remove(place / "wandb")  # the runs there are those of the study with the old name

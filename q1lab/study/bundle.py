@@ -449,7 +449,7 @@ def adopt(
                 raise Problem(f"cannot write {target}: {os_reason(error)}", FAILED) from error
             sync_folder(target.parent)
             return named
-    raise Problem(f"there is a study called {name} already; restore it with --as NAME")
+    raise Problem(f"there is a study called {name} already; restore it with --name NAME")
 
 
 def restore(file: Path, name: str | None = None) -> tuple[Study, Any]:

@@ -2,7 +2,7 @@
 
 There are two kinds. Those that train (runner, trainers, relay) are meant to outlive whoever started
 them; locks tell whether they are alive. All others answer to the process that asked: ``asked``
-starts them, and they end with it, killed or not. CONTRIBUTING.md lists every one.
+starts them, and they end with it, killed or not. docs/processes.md lists every one.
 """
 
 from __future__ import annotations

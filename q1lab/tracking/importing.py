@@ -2,7 +2,7 @@
 
 A study compares like with like, so runs whose data, hyperparameters or length differ are refused,
 with the names of what differs; a difference that is meant is named (``allow``) and kept in the
-study's record. Paths are made from checked names and numbers only. Reading is in foreign.py.
+study's record. Paths are made from checked names and numbers only. Reading is in outside_runs.py.
 """
 
 from __future__ import annotations

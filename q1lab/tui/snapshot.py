@@ -109,9 +109,9 @@ class Taker:
         """Each run of the study in focus: its row, and what is shown of it, with its curves."""
         self._scanned = float("-inf")
         self._looked = self._more = False
+        """Whether a look has been taken, and whether it left curves for the next one."""
         self._trained: str | None = None
         """The study that trained last, while one looked."""
-        """Whether a look has been taken, and whether it left curves for the next one."""
         self._unreadable: dict[str, str] = {}
         """Why the studies that can't be read can't, by id."""
         self._watches: dict[str, alerts.Watch] = {}

@@ -35,7 +35,7 @@ BESIDE = 150
 
 
 class VerdictScreen(OwnScreen[None]):
-    """Esc goes back; ``c`` copies the text, ``o`` writes it into a file, ``e`` answers at an equal
+    """Esc goes back; ``c`` copies the text, ``o`` writes it into a file, ``b`` answers at an equal
     budget."""
 
     CSS_PATH = "../lab.tcss"
