@@ -80,8 +80,8 @@ class AtBudget:
 def at(
     what: What, c: Comparison, curves: Curves, speeds: Mapping[str, Sequence[float]]
 ) -> AtBudget:
-    """The comparison ``c`` at an equal budget. ``curves`` are those of cache.curves; ``speeds`` are the
-    tokens/s of each arm's finished runs, evaluation left out.
+    """The comparison ``c`` at an equal budget. ``curves`` are those of cache.curves; ``speeds``
+    are the tokens/s of each arm's finished runs, evaluation left out.
 
     Problem where there is no such answer: a run diverged or is missing, or the record lacks a cost
     or a curve.

@@ -1,9 +1,9 @@
 """The comparison of a study: one frozen record that every screen, document and file tells from.
 
 Pure statistics are in stats.py, the words in wording.py, the layout of the terminal in
-terminal.py, pictures in charts.py; cache.py makes it from the store and keeps it. Here is the record, and how
-it is put together from a plan and its runs. It is a dict only at the border: in the table
-``results``, and in ``--json`` and ``export``.
+terminal.py, pictures in charts.py; cache.py makes it from the store and keeps it. Here is the
+record, and how it is put together from a plan and its runs. It is a dict only at the border: in
+the table ``results``, and in ``--json`` and ``export``.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ ROWS: dict[str, list[str]] = {
                            "`Q1_RETRO.md` in your repo", "`AI_EXPERT_ROADMAP.md` brought up to date"],
     "builds on": ["`08-transformers`, rungs 03, 04 and 11", "`05-pytorch`, rungs 07 to 10"],
     "prerequisites": ["M03-W01, M03-W02 and M03-W03 are done", "trains on something"],
-    "why it matters": ["never implemented backprop", "a published ablation", "Llama 3, Mistral and Qwen",
+    "why it matters": ["never implemented backprop", "a published ablation", "Llama 3, Mistral 7B and Qwen3",
                        "RMSNorm, RoPE, SwiGLU and a form of GQA", "latent attention"],
     "repos": ["`transformer-from-scratch/`: seven notebooks", "`ml-from-scratch/` (four notebooks)",
               "`micrograd-minimal/` (an autograd engine)", "`classical-ml/` (course notebooks, an ablation, a tabular comparison)"],
