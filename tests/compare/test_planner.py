@@ -102,6 +102,6 @@ def test_a_planned_range_shows_its_interval_narrow() -> None:
     with Store() as store:
         ingest.take_in(store, study)
         runs = view.look(store, study).runs
-    plot = forest.so_far(runs[:10], 8, "rope", "baseline", planned)
+    plot = forest.so_far(study, runs[:10])
     assert [bar.label for bar in plot.bars[5:]] == [f"after {n} pairs" for n in (3, 4, 5)]
     assert "Planned: 3 to 8 pairs" in plot.notes[-1]

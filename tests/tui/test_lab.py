@@ -12,7 +12,7 @@ import pytest
 from textual.widgets import OptionList
 
 from q1lab.index.store import Store
-from q1lab.study import alerts, launch, studies
+from q1lab.study import alerts, launch, ranges, studies
 from q1lab.study.series import SWEEP, Series
 from q1lab.study.states import State
 from q1lab.tracking import state as wandb_state
@@ -97,6 +97,23 @@ async def test_no_verdict_before_every_planned_run_has_ended() -> None:
         assert not any(word in shown for word in ("HELPS", "HURTS", "CANNOT TELL"))
         await pilot.press("escape")
         assert isinstance(pilot.app.screen, LabScreen)
+
+
+async def test_an_open_verdict_of_a_planned_range_keeps_to_its_plan() -> None:
+    planned = ranges.Range(3, 12, 0.02, (4.0,) * 10)
+    study = make_study(seeds=tuple(range(12)), range=planned)
+    training(study)
+    async with app().run_test(size=(120, 40)) as pilot:
+        await open_lab(pilot)
+        await pilot.press("v")
+        screen = pilot.app.screen
+        assert isinstance(screen, VerdictScreen)
+        opened = screen.so_far
+        assert "Planned: 3 to 12 pairs" in words(pilot.app)
+        with study.files.run("modified-seed1").events.open("a") as events:
+            events.write('{"type": "iter", "iter": 1500, "train_loss": 1.9, "t": 60}\n')
+        await until(pilot, lambda: screen.so_far is not opened)
+        assert screen.so_far == opened
 
 
 async def test_the_comparison_comes_when_the_last_run_ends() -> None:

@@ -235,14 +235,14 @@ def test_while_a_study_trains_only_pairs_are_shown() -> None:
         run("baseline", 1, val_loss=1.91),
         run("modified", 1, State.RUNNING),
     ]
-    plot = forest.so_far(runs, 3, "rope", "baseline")
+    plot = forest.so_far(make_study(), runs)
     assert plot.verdict is None
     assert [(bar.label, bar.low, bar.high, round(bar.point or 0, 3)) for bar in plot.bars] == [
         ("pair 0", None, None, -0.02)
     ]
     text = "\n".join(line.plain for line in forest.draw(plot, 40, COLORS))
     assert "No verdict before all 3 planned pairs" in " ".join(text.split())
-    assert "too little" in forest.so_far(runs, 1, "rope", "baseline").notes[-1]
+    assert "too little" in forest.so_far(make_study("rope-2", seeds=(0,)), runs).notes[-1]
 
 
 def test_of_many_pairs_the_plot_draws_the_ends_and_says_so() -> None:

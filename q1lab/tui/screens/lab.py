@@ -111,11 +111,8 @@ class LabScreen(StudyActs, Page):
         plot = self.query_one(ForestPlot)
         if record is not None:
             plot.forest = forest.of_record(record)
-            return
-        study = view.study
-        plot.forest = forest.so_far(
-            view.runs, len(study.seeds), study.variant, study.baseline, study.range
-        )
+        else:
+            plot.forest = forest.so_far(view.study, view.runs)
 
     def _compare_when_done(self, view: Focus) -> None:
         """Whichever viewer is open when the last run ends computes the comparison; once a study and

@@ -98,12 +98,8 @@ class StudyActs(Page):
         from q1lab.tui.screens.verdict import VerdictScreen
 
         if self.view is not None:
-            record = settled(self.view)
-            study = self.view.study
-            plot = forest.so_far(
-                self.view.runs, len(study.seeds), study.variant, study.baseline, study.range
-            )
-            self.app.push_screen(VerdictScreen(study.id, record, plot))
+            plot = forest.so_far(self.view.study, self.view.runs)
+            self.app.push_screen(VerdictScreen(self.view.line.id, settled(self.view), plot))
 
     def action_wandb(self) -> None:
         from q1lab.tui.screens.wandb import WandbScreen

@@ -96,10 +96,9 @@ class VerdictScreen(OwnScreen[None]):
         """Opened before the end: the comparison takes the place of the pairs so far."""
         view = snapshot.focus
         if self.record is None and view is not None and view.line.id == self.study_id:
-            study = view.study
             self.record = settled(view)
             self._note()
-            self.so_far = forest.so_far(view.runs, len(study.seeds), study.variant, study.baseline)
+            self.so_far = forest.so_far(view.study, view.runs)
             self._draw()
             self.refresh_bindings()
 

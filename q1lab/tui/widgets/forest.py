@@ -19,6 +19,7 @@ from q1lab.formats import MINUS, signed
 from q1lab.index.view import RunView
 from q1lab.study import ranges
 from q1lab.study.states import State
+from q1lab.study.studies import Study
 from q1lab.tui.widgets.palette import Palette, palette
 from q1lab.tui.widgets.study_words import TONES
 
@@ -54,15 +55,11 @@ class Forest:
     notes: tuple[str, ...] = ()
 
 
-def so_far(
-    runs: Sequence[RunView],
-    planned: int,
-    variant: str,
-    baseline: str,
-    plan: ranges.Range | None = None,
-) -> Forest:
-    """Finished pairs while a study goes on. No mean and no interval, because looking early invites
-    stopping early; but for a planned range, whose looks are paid for, the interval after each."""
+def so_far(study: Study, runs: Sequence[RunView]) -> Forest:
+    """Finished pairs of ``runs`` while their study goes on. No mean and no interval: looking
+    early invites stopping early; but for a planned range, whose looks are paid for, the interval
+    after each."""
+    planned, plan = len(study.seeds), study.range
     pairs = dict(finished_pairs(runs))
     shown = wording.pairs_shown(pairs)
     bars = _of_pairs(pairs, shown, signed)
@@ -82,7 +79,7 @@ def so_far(
     return Forest(
         f"{len(pairs)} of {planned} pairs",
         None,
-        f"{variant} {MINUS} {baseline}",
+        f"{study.variant} {MINUS} {study.baseline}",
         tuple(bars),
         tuple(notes),
     )
