@@ -115,3 +115,5 @@ def _run(words: list[str]) -> int:
         return leave.exit_code
     except click.Abort:
         raise KeyboardInterrupt from None
+    except SystemExit as leave:  # click leaves so, with 1, where nobody reads what is printed
+        raise BrokenPipeError from leave

@@ -15,15 +15,28 @@ from pathlib import Path
 
 from q1lab.errors import FAILED, INTERRUPTED, NOTICES, STATUSES, Problem
 
+NOBODY_READS = 128 + 13
+"""The exit status when whoever read the output has left (`… | head -1`), as a shell tells it of
+other programs (SIGPIPE). It is no success: of some commands the status is the answer."""
+
 
 def guarded(command: Callable[[], int], as_json: bool = False) -> int:
     """Run it; returns its exit status, or that of what went wrong. Notices come last. ``as_json``:
     what went wrong is a record on stdout, too."""
     open_all_streams()
     speak_any_encoding()
-    status = _guarded(command, as_json)
-    for notice in NOTICES:
-        say(notice)
+    try:
+        status = _guarded(command, as_json)
+        for notice in NOTICES:
+            say(notice)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        status = NOBODY_READS
+        for fd, stream in ((1, sys.stdout), (2, sys.stderr)):
+            try:
+                stream.flush()
+            except BrokenPipeError:
+                os.dup2(os.open(os.devnull, os.O_WRONLY), fd)
     NOTICES.clear()
     return status
 
@@ -34,8 +47,7 @@ def _guarded(command: Callable[[], int], as_json: bool) -> int:
     except KeyboardInterrupt:
         problem = Problem("interrupted", INTERRUPTED)
     except BrokenPipeError:
-        _nobody_reads()
-        return 0
+        raise
     except Exception as error:
         found = explained(error)
         if found is None:
@@ -43,16 +55,8 @@ def _guarded(command: Callable[[], int], as_json: bool) -> int:
         problem = found
         say(str(problem))
     if as_json:
-        try:
-            sys.stdout.write(json.dumps(record(problem), indent=2) + "\n")
-            sys.stdout.flush()
-        except BrokenPipeError:
-            _nobody_reads()
+        sys.stdout.write(json.dumps(record(problem), indent=2) + "\n")
     return problem.code
-
-
-def _nobody_reads() -> None:
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the reader left; nothing more to say to it
 
 
 def explained(error: Exception) -> Problem | None:

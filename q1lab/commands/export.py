@@ -108,12 +108,18 @@ def export(
 
 
 def _form_of(output: Path | None) -> str:
-    """The format that an output's suffix asks for; json where it asks for none."""
-    if output is None or output.is_dir():
+    """The format that an output's suffix asks for; json where it has none. Problem for another
+    suffix."""
+    if output is None or output.is_dir() or not output.suffix:
         return "json"
-    suffix = output.suffix.lower()
     by_suffix = {f".{form}": form for form in FORMATS} | {".ipynb": "notebook", ".zip": "archive"}
-    return by_suffix.get(suffix, "json")
+    form = by_suffix.get(output.suffix.lower())
+    if form is None:
+        raise Problem(
+            f"{output}: nothing is exported as {output.suffix}; give a name that ends in "
+            f"{', '.join(by_suffix)}, or a --format"
+        )
+    return form
 
 
 def _whole(store: Store, ids: list[str], form: str, output: Path | None, force: bool) -> Path:

@@ -79,8 +79,8 @@ Examples:
 @shared.writing_options
 @shared.json_option
 def new_command(title: str | None, how: shared.Writing, as_json: bool) -> int:
-    """Make the draft: nine sections with budgets, table, chart, diff, and the paragraph for your
-    verdict.
+    """Make the draft: the week's sections with budgets, table, chart, diff, and the paragraph for
+    your verdict.
 
     Before the study is done, it holds the paragraph for a null result.
     """

@@ -612,11 +612,14 @@ def note(one: Note, c: Comparison) -> str:
         case Kind.UNCHECKED:
             return "The model file was trained without its checks (--unchecked)."
         case Kind.OVERRULED:
-            checks = facts["checks"]
-            more = len(checks) - NAMED
-            told = "; ".join(cut_middle(plain(one), 120) for one in checks[:NAMED])
+            # both arms' files may overrule the same check, for the same reason or another one
+            reasons = list(dict.fromkeys(facts["checks"]))
+            checks = len({one.partition("”")[0] for one in reasons})
+            more = len(reasons) - NAMED
+            told = "; ".join(cut_middle(plain(one), 120) for one in reasons[:NAMED])
             return (
-                f"The model file overrules {plural(len(checks), 'check')} that it fails: {told}"
+                f"{plural(checks, 'check')} of the model files failed and "
+                f"{'was' if checks == 1 else 'were'} overruled: {told}"
                 + (f"; and {more} more" if more > 0 else "")
                 + "."
             )

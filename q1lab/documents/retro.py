@@ -28,7 +28,7 @@ from q1lab.journal import artifacts, evidence, papers, posts
 from q1lab.journal.kpis import KpiLine
 from q1lab.repository import Repository
 from q1lab.week import clock, progress
-from q1lab.week.model import Step, Week
+from q1lab.week.model import Week
 
 TEMPLATE = "retro.md.j2"
 OVER = 1.25
@@ -40,13 +40,16 @@ sustainable."""
 
 @dataclass(frozen=True)
 class Open:
-    """A part with required steps that could be done and are not: their titles, and how many of the
-    part's are done, as the app counts them."""
+    """A part with required steps that could be done and are not: their titles, and how many it has
+    that could be. What comes after this document could not, and its own commit may tick it."""
 
     part: str
     steps: tuple[str, ...]
-    done: int
     of: int
+
+    @property
+    def done(self) -> int:
+        return self.of - len(self.steps)
 
 
 @dataclass(frozen=True)
@@ -102,7 +105,7 @@ class Retro:
     slipped_words: tuple[Answer, ...] = ()
     unfinished: tuple[Open, ...] = ()
     required: int = 0
-    """Steps of the week that are not optional."""
+    """Steps before this document that are not optional."""
     parts: tuple[PartTime, ...] = ()
     pace_words: str = ""
     not_counted: str = ""
@@ -130,7 +133,7 @@ class Retro:
 
     @property
     def left(self) -> int:
-        """How many steps were left undone. What comes after this document was not."""
+        """How many steps were left undone."""
         return sum(len(item.steps) for item in self.unfinished)
 
 
@@ -285,7 +288,7 @@ def gather(
         insights=document_data.answers(store, week, "insights"),
         slipped_words=document_data.answers(store, week, "slipped"),
         unfinished=tuple(_unfinished(week, done)),
-        required=done.count(week.parts()).total,
+        required=len(_required(week)),
         parts=tuple(parts),
         pace_words=pace_words(parts),
         not_counted=not_counted(week, done),
@@ -330,21 +333,15 @@ def _unfinished(week: Week, done: progress.Progress) -> list[Open]:
             if step.id in asked and not done.of(step.id).done
         )
         if left:
-            count = done.count([part])
-            found.append(Open(part.title, left, count.done, count.total))
+            found.append(Open(part.title, left, sum(step.id in asked for step in part.steps)))
     return found
 
 
 def _required(week: Week) -> set[str]:
     """The steps that can be done before this document is written; what comes after it was not left
     undone."""
-    before = itertools.takewhile(lambda step: not _is_this_document(step), week.steps())
+    before = itertools.takewhile(lambda step: not evidence.names(step, "retro"), week.steps())
     return {step.id for step in before if not step.optional}
-
-
-def _is_this_document(step: Step) -> bool:
-    """Whether the step is to write the retrospective."""
-    return any("q1lab retro" in str(action.options.get("command", "")) for action in step.actions)
 
 
 def _ticks(

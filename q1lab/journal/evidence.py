@@ -190,7 +190,8 @@ def _missing(words: str) -> str:
     return f"{words} can't be found now"
 
 
-def _names(step: Step, command: str) -> bool:
+def names(step: Step, command: str) -> bool:
+    """Whether a step asks for a command (``retro``), whatever its arguments are."""
     return any(f"{name} ".startswith(f"{command} ") for name, _ in acts_of(step))
 
 
@@ -361,7 +362,7 @@ class _Facts:
             return None
         fresh: list[Step] = []  # a step that asks for nothing new is done with the one before it
         for step in reversed(self._before):
-            if fresh and _names(step, "modification"):
+            if fresh and names(step, "modification"):
                 break
             fresh += [step] if step in answers else []
         return found if any(step in written for step in fresh) or not fresh else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +19,7 @@ from q1lab.commands._documents import show_diff
 from q1lab.commands._output import say
 from q1lab.index.store import Store
 from q1lab.journal import papers
+from tests.kit.lab_home import make_study
 
 
 @pytest.mark.parametrize("name", listed())
@@ -110,3 +112,25 @@ def test_a_closed_output_is_no_traceback_and_takes_no_file(home: Path, closed: s
         assert "Traceback" not in done.stderr
     with Store() as store:  # nothing of it was written into the database or the journal
         assert [row["title"] for row in papers.papers(store)] == ["RoFormer"]
+
+
+@pytest.mark.parametrize("words", ["status", "diff rope", "kpi", "--spec", "status --help", "no"])
+def test_whoever_prints_for_a_reader_that_left_ends_as_other_programs_do(words: str) -> None:
+    """`compare | head -1` ended with 1, as if something had failed."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "q1lab", *words.split(), *["--json"] * (words == "no")]
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writing)
+    assert done.returncode == 128 + signal.SIGPIPE
+    assert done.stderr.count("\n") == (words == "no")
+
+
+@pytest.mark.parametrize("name", ["x.parquet", "x.csv.gz", "x.txt"])
+def test_an_export_in_a_format_that_there_is_not_is_refused(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_study()
+    assert run(["export", "rope-1", "--output", str(tmp_path / name)]) == 2
+    assert Path(name).suffix in capsys.readouterr().err
+    assert not (tmp_path / name).exists()

@@ -135,7 +135,7 @@ def test_a_file_overrules_a_check_with_a_reason(tmp_path: Path) -> None:
     lab_home.finish(study)
     with Store() as store:
         notes = wording.notes(cache.compare(store, studies.load(study.id)))
-    assert (f"The model file overrules 2 checks that it fails: {'; '.join(told)}.") in notes
+    assert f"2 checks of the model files failed and were overruled: {'; '.join(told)}." in notes
     report = run_checks(write(tmp_path, line.replace("causality", "causalty") + broken))
     assert not report.passed
     assert "# q1lab: overrule" in report.failed[0].doubt
