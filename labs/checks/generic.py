@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +24,7 @@ from labs.checks.probe import (
     apart,
     logits,
     number,
+    shake,
     tokens,
     twin,
 )
@@ -35,9 +38,7 @@ from labs.checks.trace import Head, Projection, Trace, shared
     "The trainer calls every model file this way, so that two files can be compared at all.",
 )
 def interface(s: Subject) -> str:
-    missing = [name for name in loading.SIZES if name not in s.fields]
-    if missing and not loading.takes_any(s.module):
-        raise Wrong(f"GPTConfig has no field {', '.join(missing)}")
+    callable_as_trained(s)
     if deaf := loading.deaf_to(s.build, SIZES):
         lost = ": are its layers in nn.ModuleList?" if "n_layer" in deaf else ""
         raise Wrong(
@@ -99,6 +100,43 @@ def interface(s: Subject) -> str:
     except (IndexError, RuntimeError):
         notes.append("targets of −1 are not accepted")
     return "; ".join([f"logits {(B, T, VOCAB)}, loss {loss.item():.3f}", *notes])
+
+
+def callable_as_trained(s: Subject) -> None:
+    """Whether GPT(GPTConfig(sizes)), forward(idx, targets) and forward(idx) can be called, by what
+    the file declares."""
+    missing = [name for name in loading.SIZES if name not in s.fields]
+    if missing and not loading.takes_any(s.module):
+        raise Wrong(f"GPTConfig has no field {', '.join(missing)}")
+    needed = [
+        name
+        for name, given in inspect.signature(s.module.GPTConfig).parameters.items()
+        if given.default is given.empty
+        and given.kind not in (given.VAR_POSITIONAL, given.VAR_KEYWORD)
+        and name not in loading.STANDARD
+    ]
+    if needed:
+        raise Wrong(
+            f"GPTConfig needs {', '.join(needed)}, of which only the file knows: give a default"
+        )
+    binds(s.module.GPT, ("config",), "GPT", "take the sizes from the config alone")
+    forward = s.module.GPT.forward
+    cure = "give forward a second argument targets=None, and return (logits, loss)"
+    binds(forward, ("self", "idx", "targets"), "forward", cure)
+    binds(forward, ("self", "idx"), "forward", "give targets the default None")
+
+
+def binds(call: Callable[..., object], values: tuple[str, ...], name: str, cure: str) -> None:
+    """Wrong, with what to do, when a call takes no such values by position."""
+    declared = inspect.signature(call)
+    try:
+        declared.bind(*values)
+    except TypeError as error:
+        bare = [p.replace(annotation=p.empty) for p in declared.parameters.values()]
+        given = ", ".join(value for value in values if value != "self")
+        raise Wrong(
+            f"{name}{inspect.Signature(bare)} can't be called as {name}({given}): {cure}"
+        ) from error
 
 
 @check(
@@ -427,30 +465,47 @@ def training(s: Subject) -> str:
     return "equal without dropout; dropout in the config is felt"
 
 
+SHAKES = 16
+"""How many models, each on another batch, may show a gradient of each slice: a unit of ReLU that
+is idle in one of them works in another, one that is unused in none."""
+
+
 @check(
     "gradients",
-    "after one backward pass every parameter has a gradient, and so has every slice of it",
+    "every parameter has a gradient, and so has every slice of it",
     "A parameter without one never learns: it is unused, or something detached it on the way.",
 )
 def gradients(s: Subject) -> str:
-    model = s.shaken().train()
-    x = torch.arange(B * T).reshape(B, T) % VOCAB
-    weights = {name: p for name, p in model.named_parameters() if p.requires_grad}
-    grads = grads_of(model(x, x.flip(1))[1], list(weights.values()))
-    bad = []
-    for (name, p), grad in zip(weights.items(), grads, strict=True):
-        if grad is None:
-            bad.append(f"{name} has none (is it used?)")
-        elif not torch.isfinite(grad).all():
-            bad.append(f"{name} has one that is not finite")
-        elif not grad.abs().max() > 0:
-            bad.append(f"{name} has all zeros")
-        elif dead := dead_slice(grad):
-            bad.append(f"{name} {tuple(p.shape)} has none in {dead}")
+    largest: dict[str, Tensor] = {}
+    x = torch.arange(B * T).reshape(B, T) % VOCAB  # every token
+    for seed in range(SHAKES):
+        model = shake(s.build(), seed=2 + seed).train()
+        weights = {name: p for name, p in model.named_parameters() if p.requires_grad}
+        grads = grads_of(model(x, x.flip(1))[1], list(weights.values()))
+        for name, grad in zip(weights, grads, strict=True):
+            if grad is not None:  # maximum keeps what is not finite
+                largest[name] = torch.maximum(largest.get(name, grad.abs()), grad.abs())
+        bad = [words for name, p in weights.items() if (words := dead(name, p, largest.get(name)))]
+        if not bad:
+            break
+        x = tokens(seed=seed)
     if bad:
         raise Wrong("; ".join(bad[:3]) + (f"; and {len(bad) - 3} more" if len(bad) > 3 else ""))
     slopes(s)
     return f"all {sum(1 for _ in model.parameters())} parameters have one, and it is the slope"
+
+
+def dead(name: str, p: Tensor, largest: Tensor | None) -> str:
+    """What of a parameter has no gradient, given the largest sizes of each entry's over some
+    models and batches (None: never one); "" when each slice of it has one."""
+    if largest is None:
+        return f"{name} has none (is it used?)"
+    if not torch.isfinite(largest).all():
+        return f"{name} has one that is not finite"
+    if not largest.max() > 0:
+        return f"{name} has all zeros"
+    where = dead_slice(largest)
+    return f"{name} {tuple(p.shape)} has none in {where}" if where else ""
 
 
 def dead_slice(grad: Tensor) -> str:

@@ -126,9 +126,9 @@ def loud(model: nn.Module) -> nn.Module:
     return model
 
 
-def shake(model: nn.Module, gains: bool = True) -> nn.Module:
+def shake(model: nn.Module, gains: bool = True, seed: int = 2) -> nn.Module:
     """Add noise to each parameter: 0.15 to matrices, and (with gains) 0.2 to gains and offsets."""
-    generator = torch.Generator().manual_seed(2)
+    generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for p in model.parameters():
             noise = torch.randn(p.shape, generator=generator, dtype=torch.float32)

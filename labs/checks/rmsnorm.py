@@ -26,6 +26,7 @@ from labs.checks.probe import (
 from labs.checks.stream import centered, is_norm, normalized
 
 NO_GAIN = "no learned gain"
+NO_EPS = "no eps: a token of zeros gives NaN"
 UNMOVED = 1e-3  # outputs that move by less take the mean out
 
 
@@ -236,7 +237,7 @@ def formula(s: Subject) -> str:
         notes.append(match)
         notes.append(eps_of(module))
     seen = "; ".join(dict.fromkeys(note for note in notes if note))
-    return Warned(seen) if NO_GAIN in notes else seen
+    return Warned(seen) if {NO_GAIN, NO_EPS} & set(notes) else seen
 
 
 def slip_of(x: Tensor, gains: list[Tensor], out: Tensor) -> str:
@@ -300,7 +301,7 @@ def eps_of(module: nn.Module) -> str:
     size = 1e-3
     with torch.no_grad():
         if not torch.isfinite(module(torch.zeros(1, 1, C))).all():
-            return "no eps: a token of zeros gives NaN"
+            return NO_EPS
         ratio = module(torch.full((1, 1, C), size))[0, 0, 0].item()
     if not 0 < ratio < 1:
         return ""

@@ -57,10 +57,10 @@ def run_one(one: Check, subject: Any, limit: Limit = contextlib.nullcontext) -> 
         seen = str(wrong)
     except Exception as error:
         at = own_line(error, subject.path)
-        if at is None:  # not the file's doing: say so instead of blaming it
-            judged, seen = False, f"{type(error).__name__}: {first_line(error)}"
-        else:
-            seen = f"{type(error).__name__}: {first_line(error)} at {at}"
+        seen = f"{type(error).__name__}: {first_line(error)}" + (f" at {at}" if at else "")
+        # the interface check calls nothing but the file, also where no line of it is met: in a
+        # dataclass's own __init__, say; any other check may be to blame itself
+        judged = at is not None or one is generic.interface
     seconds = round(time.perf_counter() - began, 3)
     result = Result(one.name, passed, one.expected, str(seen), one.why, seconds, judged=judged)
     if passed or not judged:
@@ -78,16 +78,22 @@ def run_all(
     limit: Limit = contextlib.nullcontext,
 ) -> Iterator[Result]:
     """Run the checks one by one; `begin` hears each name first, and `limit` surrounds each. Ends
-    after the interface check when that fails: nothing else could be told."""
+    after the interface check when that fails: nothing else could be told. A modification of which
+    no check could judge the file fails, too."""
     checks = checks_for(for_)
+    results = {}
     for one in checks:
         begin(one.name)
-        result = run_one(one, subject, limit)
+        result = results[one.name] = run_one(one, subject, limit)
         yield result
         if one is generic.interface and result.failed:
             return
+    for variant in split(for_):
+        own = [results[one.name] for one in OWN[variant].CHECKS]
+        if not any(result.judged for result in own):
+            yield run_one(unseen(variant, own), subject)
     known = {one.name for variant in VARIANTS for one in OWN[variant].CHECKS}
-    known |= {one.name for one in checks}
+    known |= {one.name for one in checks} | {unseen(variant, []).name for variant in VARIANTS}
     unknown = [name for name in overrules(subject.text) if name not in known]
     if unknown:
         yield Result(
@@ -99,6 +105,21 @@ def run_all(
             0.0,
             warning=True,
         )
+
+
+def unseen(variant: str, results: list[Result]) -> Check:
+    """The check that fails a file whose modification no check could judge: of one that can't be
+    seen, nothing is known."""
+
+    def fail(subject: Any) -> str:
+        raise Wrong(f"none of {len(results)} could: {results[-1].name}: {results[-1].seen}")
+
+    return Check(
+        f"{variant}: judged",
+        f"at least one check of {variant} can judge the file",
+        "A modification that no check can see is not known to be there.",
+        fail,
+    )
 
 
 def own_line(error: BaseException, path: Path) -> str | None:

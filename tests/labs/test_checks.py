@@ -18,6 +18,7 @@ from click.testing import CliRunner
 from q1lab import planning
 from q1lab.commands.check import check
 from q1lab.compare import cache, wording
+from q1lab.errors import Problem
 from q1lab.index import learner_tables
 from q1lab.index.store import Store
 from q1lab.model.checks import CheckReport, CheckResult, Limits, run_checks
@@ -113,6 +114,29 @@ def test_green_ends_with_the_next_command(tmp_path: Path, monkeypatch: pytest.Mo
         learner_tables.choose(store, "M03-W04", "gqa")
     run = CliRunner().invoke(check, ["../models/baseline.py"], standalone_mode=False)
     assert run.output.rstrip().endswith("Next: q1lab new gqa")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("idx: Tensor, targets: Tensor | None = None)", "idx: Tensor)"),
+        ("    def __init__(self, config: GPTConfig) -> None:\n        super().__init__()\n        self.config", "    def __init__(self, config: GPTConfig, vocab: int) -> None:\n        super().__init__()\n        self.config"),
+        ("    bias: bool = True", '    more: object = __import__("dataclasses").field(default_factory={})\n    bias: bool = True'),
+    ],
+    ids=["no targets", "another argument", "a config that raises"],
+)  # fmt: skip
+def test_a_file_that_cannot_be_called_is_no_success_anywhere(
+    old: str, new: str, tmp_path: Path
+) -> None:
+    assert old in baseline()
+    path = write(tmp_path, baseline().replace(old, new), "swiglu.py")
+    run = CliRunner().invoke(check, [str(path)], standalone_mode=False)
+    assert run.return_value == 1, run.output
+    assert "Next: " not in run.output
+    with Store() as store:  # no step is ticked
+        assert store.setting("checks:M03-W04", {}) == {}
+    with pytest.raises(Problem, match="interface"):
+        planning.check(variants.find(str(path)))
 
 
 def test_a_file_overrules_a_check_with_a_reason(tmp_path: Path) -> None:
@@ -261,8 +285,6 @@ def test_a_run_can_be_cancelled(tmp_path: Path) -> None:
 
 
 def test_usage_mistakes(tmp_path: Path) -> None:
-    from q1lab.errors import Problem
-
     for arguments in (["x.py", "--for", "rpoe"], ["x.py", "--watch", "--json"]):
         run = CliRunner().invoke(check, arguments, standalone_mode=False)
         assert isinstance(run.exception, Problem)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -63,7 +64,7 @@ def test_the_first_message_about_a_wrong_file_does_not_mislead(case: Case, tmp_p
 
 def test_so_many_messages_name_the_mistake() -> None:
     kinds = Counter("symptom" if case.symptom else "names" for case in WRONG)
-    assert kinds == {"names": 118, "symptom": 34}
+    assert kinds == {"names": 120, "symptom": 34}
 
 
 MIXED = (
@@ -113,19 +114,70 @@ def test_an_attention_of_another_kind_is_not_judged_and_so_not_passed(tmp_path: 
     assert "queries and keys" in attention.seen
 
 
+INIT = "def __init__(self, config):\n        super().__init__()\n        self.config"
+
+
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
         ("    n_head: int = 6\n", "", "GPTConfig has no field n_head"),
         ("return logits, F.cross", "return F.cross", "forward returned Tensor, not the pair"),
+        ("idx, targets=None)", "idx)", "forward(self, idx) can't be called as forward(idx, targets): give forward a second"),
+        ("idx, targets=None)", "idx, *, targets=None)", "a second argument targets=None"),
+        ("idx, targets=None)", "idx, targets)", "can't be called as forward(idx): give targets the default None"),
+        (INIT, INIT.replace("config)", "config, vocab)", 1), "GPT(config, vocab) can't be called as GPT(config)"),
+        ("    n_head: int", "    d_ff: int = field(kw_only=True)\n    n_head: int", "GPTConfig needs d_ff"),
+        ("bias: bool = False\n", "bias: bool = False\n    more: dict = field(default_factory={})\n", "TypeError: 'dict' object is not callable"),
+        ("def forward(self, idx, targets=None)", "def predict(self, idx, targets=None)", "NotImplementedError"),
+        (INIT, INIT.replace("self.config", "raise ValueError('odd')\n        self.config"), "ValueError: odd at mine.py:"),
+        ("        B, T = idx.shape\n", "        raise ValueError('odd')\n", "ValueError: odd at mine.py:"),
+        ("class GPT(nn.Module)", "class GPT", "at mine.py:"),
     ],
-)
+)  # fmt: skip
 def test_a_file_of_another_interface_is_told_what_is_missing(
     old: str, new: str, says: str, tmp_path: Path
 ) -> None:
-    text = Case("as it is", "baseline").text()
+    text = (
+        Case("as it is", "baseline").text().replace("import dataclass", "import dataclass, field")
+    )
     assert old in text
     text = text.replace(old, new)
-    first = next(r for r in suite.run_all(subject(text, tmp_path), "baseline") if r.failed)
-    assert first.name == "interface"
-    assert says in first.seen
+    results = list(suite.run_all(subject(text, tmp_path), "baseline"))
+    assert [r.name for r in results] == ["interface"]  # nothing else could be told
+    assert results[0].failed
+    assert says in results[0].seen
+
+
+def test_a_modification_that_no_check_could_judge_fails(tmp_path: Path) -> None:
+    """Norms that are no modules, in front of logits that are no product of two matrices."""
+    norm = """
+class Gain(nn.Module):
+    def __init__(self, dim, bias=False):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(dim))
+
+
+def unit(x, gain):
+    return x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + 1e-5) * gain.weight
+"""
+    text = Case("as it is", "rmsnorm", {"norm": norm}).text()
+    text = text.replace("Norm(config.n_embd, config.bias)", "Gain(config.n_embd)")
+    text = re.sub(r"self\.(norm\d?)\(x\)", r"unit(x, self.\1)", text)
+    text = re.sub(r"self\.head\((.*)\)(, None)?$", r"((\1)[..., None, :] * self.head.weight).sum(-1)\2", text, flags=re.MULTILINE)  # fmt: skip
+    results = {r.name: r for r in suite.run_all(subject(text, tmp_path), "rmsnorm")}
+    own = [results[one.name] for one in suite.OWN["rmsnorm"].CHECKS]
+    assert not any(r.judged for r in own)
+    assert [name for name, r in results.items() if r.failed] == ["rmsnorm: judged"]
+    overruled = f'# q1lab: overrule "rmsnorm: judged" because I looked\n{text}'
+    results = {r.name: r for r in suite.run_all(subject(overruled, tmp_path), "rmsnorm")}
+    assert results["rmsnorm: judged"].overruled == "I looked"
+    assert not any(r.failed for r in results.values())
+    assert "overrules" not in results
+
+
+def test_a_norm_of_zeros_that_gives_nan_passes_with_a_warning(tmp_path: Path) -> None:
+    case = Case("no eps", "rmsnorm", edits=(("norm", " + self.eps)", ")"),))
+    (formula,) = (r for r in judged(case, tmp_path) if r.name == "rmsnorm: the formula")
+    assert formula.passed
+    assert formula.warning
+    assert "NaN" in formula.seen

@@ -39,6 +39,9 @@ class FeedForward(nn.Module):
 
 RIGHT = [
     # ── the plain decoder
+    Case("ReLU", "baseline", edits=(("mlp", "F.gelu(self.up(x))", "F.relu(self.up(x))"),)),
+    Case("ReLU squared", "baseline", edits=(("mlp", "F.gelu(self.up(x))", "F.relu(self.up(x)).square()"),)),
+    Case("ReLU behind biases, as in the video", "baseline", edits=(("mlp", "F.gelu", "F.relu"), ("mlp", "bias=config.bias", "bias=True"))),
     Case("attention by hand", "baseline", {"attend": MANUAL}),
     Case("einsum over heads, bare projections", "baseline", {
         "attn_init": """

@@ -111,6 +111,8 @@ PLAIN = [
     names("between model.eval() and model.train()", Case("another function while training", "baseline", edits=(("mlp", "F.gelu(self.up(x))", "(F.relu(self.up(x)) if self.training else F.gelu(self.up(x)))"),))),
     names("nn.ModuleList", Case("layers in a list", "baseline", edits=(("blocks", "nn.ModuleList(Block(config, i) for i in range(config.n_layer))", "[Block(config, i) for i in range(config.n_layer)]"),))),
     names("has none in row 32", Case("keys without a gradient", "baseline", edits=(("attend", "y = F", "k = k.detach()\n        y = F"),))),
+    names("has none in row 0", Case("a unit of ReLU cut off", "baseline", edits=(("mlp", "F.gelu(self.up(x))", "F.relu(self.up(x)) * (torch.arange(4 * x.size(-1)) > 0)"),))),
+    names("has none in row 0 and 31 more", Case("a fourth of ReLU's units detached", "baseline", edits=(("mlp", "F.gelu(self.up(x))", "torch.cat([u.detach() if n == 0 else u for n, u in enumerate(F.relu(self.up(x)).chunk(4, -1))], -1)"),))),
     names("has none in row 0 and 7 more", Case("one head's queries without a gradient", "baseline", edits=(("attend", "y = F", "q = torch.cat([q[:, :1].detach(), q[:, 1:]], dim=1)\n        y = F"),))),
     names("changing row 1 moved the logits of row 0", Case("statistics of the batch", "baseline", edits=(("norm", "return F.layer_norm(x,", "return F.layer_norm(x - x.mean(0, keepdim=True),"),))),
     names("the cross-entropy of its own logits", Case("targets shifted once more", "baseline", edits=(("last", "x = self.norm(x)", "x = self.norm(x)\n        targets = None if targets is None else targets.roll(-1, 1)"),))),

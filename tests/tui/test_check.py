@@ -212,6 +212,25 @@ async def test_the_check_that_fails_chooses_the_hint(repo: Path) -> None:
             await pilot.press("escape")
 
 
+async def test_no_hints_are_offered_for_the_baseline(repo: Path) -> None:
+    def run(file: Path, for_: str | None, **_: Any) -> CheckReport:
+        fails = CheckResult("gradients", False, "each has one", "row 3 has none", "", 0.1)
+        _["on_result"](fails)
+        return CheckReport(str(file), "baseline", False, (fails,))
+
+    app_ = app(repo)
+    async with app_.run_test(size=(100, 30)) as pilot:
+        screen = CheckScreen("model.py", "baseline", None, run)
+        await app_.push_screen(screen)
+        await until(pilot, lambda: screen.report is not None)
+        assert "1 of 1 checks failed" in words(app_)
+        await pilot.press("ctrl+o")
+        await until(pilot, lambda: "The reference comes when" in words(app_))
+        assert "hint" not in words(app_)
+        await pilot.press("h")
+        assert isinstance(app_.screen, CheckScreen)
+
+
 async def test_of_several_checks_that_fail_the_lowest_hint_helps_first(repo: Path) -> None:
     def run(file: Path, for_: str | None, **_: Any) -> CheckReport:
         fails = [
@@ -233,16 +252,6 @@ async def test_of_several_checks_that_fail_the_lowest_hint_helps_first(repo: Pat
             await until(pilot, lambda stage=stage: f"rope, hint {stage} of 4" in words(app_))
             assert f"what fails: rope: {about}" in words(app_)
             await pilot.press("escape")
-
-
-async def test_no_hints_are_offered_for_the_baseline(repo: Path) -> None:
-    app_ = app(repo)
-    async with app_.run_test(size=(100, 30)) as pilot:
-        await app_.push_screen(CheckScreen("model.py", "baseline", None, Runner()))
-        await until(pilot, lambda: "edit" in words(app_))
-        assert "hint" not in words(app_).splitlines()[-1]
-        await pilot.press("h")
-        assert isinstance(app_.screen, CheckScreen)
 
 
 async def test_a_narrow_screen_has_the_diff_on_a_key(repo: Path) -> None:
@@ -349,6 +358,6 @@ async def test_the_check_of_the_baseline_makes_no_choice(repo: Path) -> None:
 def test_a_sound_baseline_names_no_modification_before_one_is_chosen() -> None:
     """Page A1 asks for a choice after the check; the check must not make it."""
     sound = CheckReport("model.py", "baseline", True, ())
-    assert "choose a modification" in ending(sound, "model.py", None).plain
-    assert "q1lab new" not in ending(sound, "model.py", None).plain
-    assert "q1lab new swiglu" in ending(sound, "model.py", "swiglu").plain
+    assert "choose a modification" in ending(sound, "model.py", None, hints=False).plain
+    assert "q1lab new" not in ending(sound, "model.py", None, hints=False).plain
+    assert "q1lab new swiglu" in ending(sound, "model.py", "swiglu", hints=False).plain

@@ -160,7 +160,8 @@ class CheckScreen(OwnScreen[None]):
             "can't be used" if report.unusable else "all pass" if report.passed else "not all pass"
         )
         self._draw(f"{report.for_}: {ended}".removeprefix(": "))
-        said = ending(report, self.file, self.q1.snapshot.progress.chosen)
+        chosen = self.q1.snapshot.progress.chosen
+        said = ending(report, self.file, chosen, hints=bool(self.check_action("hint", ())))
         self.query_one("#check-says", Static).update(said)
         step_id, week = self.step_id, self.q1.week.label
         if report.passed:
@@ -217,10 +218,8 @@ class CheckScreen(OwnScreen[None]):
         passes; for one made from other code, what the reference changes."""
         report = self.report
         if report is None or not report.passed or report.for_ not in learner.VARIANTS:
-            self.notify(
-                "The reference comes when all checks of a modification pass; "
-                "h gives hints until then."
-            )
+            until = "; h gives hints until then" if self.check_action("hint", ()) else ""
+            self.notify(f"The reference comes when all checks of a modification pass{until}.")
             return
         try:
             beside = learner.compare_with_reference(report.for_, self.path)

@@ -82,8 +82,9 @@ def _lines(check: CheckResult, fresh: bool, width: int) -> list[Content]:
     return lines
 
 
-def ending(report: CheckReport, file: str, variant: str | None) -> Content:
-    """What is below the results of a finished round; after success, what comes next."""
+def ending(report: CheckReport, file: str, variant: str | None, hints: bool) -> Content:
+    """What is below the results of a finished round; after success, what comes next. ``hints``:
+    whether there are some for this file."""
     if report.unusable is not None:
         said = Content.styled(plain(report.unusable), "$error")
     elif report.passed:
@@ -95,7 +96,8 @@ def ending(report: CheckReport, file: str, variant: str | None) -> Content:
             (report.summary, "bold $success"), " Next, when you like:\n", following, offer
         )
     else:
-        said = Content(f"{report.summary} Fix the file and save it; h gives the hint that helps.")
+        helps = "h gives the hint that helps" if hints else "doubt says how it overrules a check"
+        said = Content(f"{report.summary} Fix the file and save it; {helps}.")
     printed = list(dict.fromkeys(plain(report.printed).splitlines()))
     if printed:
         shown = "\n  ".join([*printed[:PRINTED], *(["…"] if len(printed) > PRINTED else [])])
