@@ -35,6 +35,9 @@ class Declared:
 
     series: Series
     plans: tuple[Plan, ...]
+    wanted: Series
+    """As it was asked for, with the drafts of its members in that order."""
+    drafts: tuple[Draft, ...]
 
     @property
     def studies(self) -> tuple[Study, ...]:
@@ -152,14 +155,13 @@ def parse_axis(text: str) -> tuple[str, tuple[str, ...]]:
 def begin(declared: Declared, store: Store) -> Declared:
     """Write every plan, and then start the first study that lacks runs; the others follow by
     themselves. Problem, with nothing started, when one of them is running."""
-    with planning.planning_lock():
+    with planning.planning_lock(", ".join(declared.series.members), store):
+        if declared.plans[0].draft.known != tuple(studies.ids()):
+            # another one was planned in the meantime
+            declared = _placed(declared.wanted, declared.drafts, store)
         for plan in declared.plans:
             if not plan.is_new and launch.is_alive(plan.study.files):
                 raise launch.running_already(plan.study.id)
-        if any(plan.is_new for plan in declared.plans) and declared.plans[0].known != tuple(
-            studies.ids()
-        ):
-            raise Problem("another study was planned in the meantime; run the command again")
         begun = []
         for plan in declared.plans:
             study = planning.save(plan, store)
@@ -202,7 +204,13 @@ def _declare(
     wanted = Series(
         "", kind, labels, 0, ALPHA / len(labels), axis, fresh=first.wish.fresh, then=then
     )
-    by_name = dict(zip(labels, drafts, strict=True))
+    return _placed(wanted, tuple(drafts), store)
+
+
+def _placed(wanted: Series, drafts: tuple[Draft, ...], store: Store) -> Declared:
+    """The series that is wanted among the studies that there are now: one of them, or a new one."""
+    first, kind = drafts[0], wanted.kind
+    by_name = dict(zip(wanted.members, drafts, strict=True))
     record = None if first.wish.fresh else _known(wanted, by_name)
     found = {} if record is None else turns.members(record.id)
     gone = set() if record is None else questions.deleted_places(store, record.id)
@@ -210,14 +218,15 @@ def _declare(
         series_id = turns.new_id(kind, questions.taken_names(store))
         record = replace(wanted, id=series_id, seeds=_seeds(drafts, store))
     if kind == SWEEP:
-        _check([by_name[name] for at, name in enumerate(record.members) if at not in found], wishes)
+        new = [by_name[name] for at, name in enumerate(record.members) if at not in found]
+        _check(new, [draft.typed for draft in drafts])
     plans = []
     for at, name in enumerate(record.members):
         if at in found or at not in gone:
             member = replace(by_name[name].study, series=record.place(at))
             draft = replace(by_name[name], study=member)
             plans.append(planning.resolve(draft, found.get(at), store, record.seeds or None))
-    return Declared(record, tuple(plans))
+    return Declared(record, tuple(plans), wanted, drafts)
 
 
 def _drafts(wishes: Sequence[Wish], store: Store) -> list[Draft]:

@@ -437,14 +437,40 @@ def is_locked(path: Path) -> bool:
 
 
 @contextlib.contextmanager
-def locked(path: Path, *, wait: float = 30.0) -> Iterator[int]:
+def locked(
+    path: Path, *, wait: float = 30.0, doing: str = "", say: Callable[[str], object] | None = None
+) -> Iterator[int]:
     """Hold the exclusive lock on ``path`` for a block; Problem when it can't be had within ``wait``
-    seconds."""
+    seconds.
+
+    ``doing`` is what this process does meanwhile, which the file says to those who wait; they
+    ``say`` it when it takes a moment.
+    """
     with refusals(f"cannot write {path}"):
-        fd = try_lock(path, wait=wait)
-    if fd is None:
-        raise Problem(f"another q1lab is busy ({path.name} is held); try again in a moment", FAILED)
+        fd = try_lock(path, wait=min(wait, SILENT_WAIT))
+        if fd is None:
+            holder = _holder(path)
+            if say is not None:
+                say(f"waiting for {holder} …")
+            fd = try_lock(path, wait=max(0.0, wait - SILENT_WAIT))
+        if fd is None:
+            raise Problem(f"{path.name} is held by {holder}; try again in a moment", FAILED)
     try:
+        if doing:
+            with contextlib.suppress(OSError):  # a full disk, which the work itself will meet
+                os.truncate(fd, 0)
+                os.write(fd, f"process {os.getpid()}, which {doing}".encode())
         yield fd
     finally:
         os.close(fd)
+
+
+SILENT_WAIT = 0.5
+"""Seconds that a wait for a lock says nothing."""
+
+
+def _holder(path: Path) -> str:
+    """Who holds a lock, as far as its file says it."""
+    with open_regular(path, own=True) as file:
+        said = plain(file.read(200).decode(errors="replace"))
+    return said or "another q1lab"

@@ -23,7 +23,6 @@ from q1lab.errors import DISCARD, FAILED, KEEP, MORE, REFUSED, UNFINISHED, Probl
 from q1lab.files import try_lock
 from q1lab.index import ingest, questions
 from q1lab.index.store import Store
-from q1lab.planning import Plan
 from q1lab.study import studies
 from q1lab.study.command import Wish
 from q1lab.study.engines.choice import choose
@@ -222,8 +221,8 @@ class _Proposal:
         gated = Gated(self.budget.name, len(self.budget.proposals) + 1, tuple(cells))
         draft = loops.looked_at(replace(self.study, looks=(seeds,), gate=gated))
         wish = Wish(draft.variant, loop=draft.loop, fresh=True)
-        with planning.planning_lock():
-            self.study = planning.save(Plan(wish, draft, True, (), None), self.store)
+        with planning.planning_lock(draft.variant, self.store):
+            self.study = planning.make(draft, wish, self.store)
         return None
 
     def _look(self) -> tuple[int, ...]:
@@ -231,7 +230,7 @@ class _Proposal:
         return self.study.looks[1] if len(self.study.looks) > 1 else ()
 
     def _save(self, study: Study) -> None:
-        with planning.planning_lock():
+        with planning.planning_lock(study.id, self.store):
             questions.begin(self.store, study)
             studies.save(study)
         self.study = study

@@ -242,6 +242,15 @@ def inputs_of(loop: Loop) -> dict[str, str]:
     return found
 
 
+def prove_inputs(loop: Loop) -> None:
+    """Problem for a file that is no longer what it was when the loop was planned: its runs would
+    all fail by that."""
+    now = inputs_of(loop)
+    for name, sha256 in loop.inputs.items():
+        if now.get(name) != sha256:
+            raise Problem(f"{name} changed while the study was planned; run the command again")
+
+
 def repo_of(folder: Path, dirty: Callable[[Repository], bool]) -> dict[str, Any] | None:
     """The git repository that a folder lies in, its commit, and whether it is ``dirty``."""
     try:

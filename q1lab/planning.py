@@ -1,7 +1,8 @@
 """From what a person asked for to a study that trains: plan it, begin it, go on with it, stop it.
 
-The one way for commands and app. What is looked at and then written happens under one lock, so
-that two of them never begin one study twice.
+The one way for commands and app. What takes long (a look at a command, checks, timed steps) depends
+on no other study and comes first. Then one lock is held for the last look at the others, for what
+is written and for the launch, so that two of them never begin one study twice.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import json
 import platform
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import count, islice
@@ -54,7 +56,8 @@ from q1lab.week import progress
 class Plan:
     """A study as it will run, and what is known about it before it does."""
 
-    wish: Wish
+    draft: Draft
+    """What it was made from."""
     study: Study
     is_new: bool
     missing: tuple[str, ...]
@@ -65,11 +68,12 @@ class Plan:
     notes: tuple[str, ...] = ()
     alive: bool = False
     """Whether the study trains already."""
-    known: tuple[str, ...] = ()
-    """The studies that there were when this was planned: with others, it has to be planned
-    again."""
-    kept: Kept | None = None
-    """The folder that the study was read from, where a study of the repository trains again."""
+
+    @property
+    def is_current(self) -> bool:
+        """Whether it can begin as it is: a study that is there already may have gone on, or begun
+        to train, and another one may be the same."""
+        return self.is_new and self.draft.known == tuple(studies.ids())
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,7 @@ class Draft:
     """The two model files; None where the arms are a command."""
     answer: dict[str, Any]
     kept: Kept | None
+    """The folder that it was read from, where a study of the repository trains again."""
     known: tuple[str, ...]
     """The studies that there were."""
 
@@ -97,8 +102,12 @@ def plan(wish: Wish, store: Store) -> Plan:
     Raises Problem for whatever a person can mend, before any study exists.
     """
     draft = draft_of(wish, store)
-    known = None if draft.wish.fresh else same_study(draft.study, draft.asked)
-    return resolve(draft, known, store)
+    return resolve(draft, _known(draft), store)
+
+
+def _known(draft: Draft) -> Study | None:
+    """The study that a draft goes on with."""
+    return None if draft.wish.fresh else same_study(draft.study, draft.asked)
 
 
 def draft_of(wish: Wish, store: Store) -> Draft:
@@ -190,7 +199,9 @@ def resolve(
     ``seeds`` are those of a planned range, or those that were drawn; by itself the first of which
     nothing is known, or as they are drawn now.
     """
-    wish, asked, draft, again = made.wish, made.asked, made.study, made.kept
+    if known is None:
+        made = proved(made)
+    wish, asked, draft = made.wish, made.asked, made.study
     if known is not None:
         seeds = known.seeds if known.fresh_seeds else draft.seeds
         study, missing = _go_on(known, seeds, store, wish.jobs)
@@ -198,13 +209,6 @@ def resolve(
             # checkpoints stay where they were made: runs under way begin again there
             study = replace(study, engine=made.study.engine)
     else:
-        if made.pair is None:
-            draft = loops.looked_at(draft)
-        elif not wish.unchecked:
-            mine = [f for f in (made.pair.baseline, made.pair.modified) if f.is_learners]
-            with ThreadPoolExecutor() as both:  # each is a process of its own, and seconds of wait
-                overruled = [words for found in both.map(check, mine) for words in found]
-            draft = replace(draft, overruled=tuple(overruled))
         if asked is not None:
             draft = planned(draft, *asked, store, seeds)
         elif draft.fresh_seeds:
@@ -213,16 +217,27 @@ def resolve(
         study, missing = draft, tuple(run.name for run in draft.runs if run.name not in ready)
     note = [] if made.pair is None else [made.pair.note]
     return Plan(
-        made.typed,
+        made,
         study,
         is_new=known is None,
         missing=missing,
         minutes=_minutes(study, missing, made.answer),
-        notes=tuple(filter(None, [*note, *_notes(study, known, again, store)])),
+        notes=tuple(filter(None, [*note, *_notes(study, known, made.kept, store)])),
         alive=known is not None and launch.is_alive(study.files),
-        known=made.known,
-        kept=again,
     )
+
+
+def proved(made: Draft) -> Draft:
+    """The draft of a study that may begin: its command was looked at, which takes as long as four
+    short runs of it, or its files pass their checks. Done before, it costs nothing again."""
+    if made.pair is None:
+        return replace(made, study=loops.looked_at(made.study))
+    if made.wish.unchecked:
+        return made
+    mine = [file for file in (made.pair.baseline, made.pair.modified) if file.is_learners]
+    with ThreadPoolExecutor() as both:  # each is a process of its own, and seconds of wait
+        overruled = [words for found in both.map(check, mine) for words in found]
+    return replace(made, study=replace(made.study, overruled=tuple(overruled)))
 
 
 def meant(asked: Wish) -> tuple[Wish, Kept | None]:
@@ -271,10 +286,14 @@ def begin(wish: Wish, store: Store, drawn: Plan | None = None) -> Plan:
     ``drawn`` is a plan that was shown before; it is used while nothing has changed since. Problem,
     with nothing written, when the study is running already.
     """
-    with planning_lock():
-        # a study that is there already may have gone on, or begun to train, since it was looked at
-        holds = drawn is not None and drawn.is_new and drawn.known == tuple(studies.ids())
-        made = drawn if drawn is not None and holds else plan(wish, store)
+    draft = drawn.draft if drawn is not None else draft_of(wish, store)
+    if _known(draft) is None:
+        draft = proved(draft)
+    with planning_lock(draft.study.variant, store):
+        if drawn is not None and drawn.is_current:
+            made = drawn
+        else:
+            made = resolve(draft, _known(draft), store)
         if not made.is_new and launch.is_alive(made.study.files):
             if _is_taken_up(made.study):
                 return made
@@ -295,7 +314,7 @@ def _is_taken_up(study: Study) -> bool:
 def go_on(study_id: str, store: Store) -> list[str]:
     """Train what a study lacks; returns the names of those runs. Problem when it lacks nothing, or
     is running already."""
-    with planning_lock():
+    with planning_lock(study_id, store):
         study = studies.load(study_id)
         ingest.take_in(store, study)
         missing = store.missing(study)
@@ -311,7 +330,7 @@ def go_on(study_id: str, store: Store) -> list[str]:
 def again(study_id: str, run: str) -> None:
     """Train one run that the study lacks, and no other. Problem when the study is running
     already."""
-    with planning_lock():
+    with planning_lock(study_id):
         launch.start(studies.load(study_id), only=[run])
 
 
@@ -327,13 +346,18 @@ def save(made: Plan, store: Store) -> Study:
     Call it inside ``planning_lock()``. For a study that was there already, writes what changed
     (seeds, jobs).
     """
-    study, wish = made.study, meant(made.wish)[0]
-    if not made.is_new:
-        questions.begin(store, study)
-        if studies.load(study.id) != study:
-            studies.save(study)
-            _mint(study)
-        return study
+    study = made.study
+    if made.is_new:
+        return make(study, made.draft.wish, store)
+    questions.begin(store, study)
+    if studies.load(study.id) != study:
+        studies.save(study)
+        _mint(study)
+    return study
+
+
+def make(study: Study, wish: Wish, store: Store) -> Study:
+    """Make a new study of its plan and of the wish that it comes from; as ``save``."""
     study = replace(study, id=studies.new_id(study.variant, questions.taken_names(store)))
     predicted = predictions.locked_prediction(
         store,
@@ -357,7 +381,9 @@ def save(made: Plan, store: Store) -> Study:
 
 def _write(study: Study, wish: Wish) -> None:
     """The folder of a new study: copies of both model files, then the plan."""
-    if study.loop is None:
+    if study.loop is not None:
+        loops.prove_inputs(study.loop)
+    else:
         pair = parents.pair(wish.variant, wish.baseline)
         for arm, file in (("baseline", pair.baseline), ("modified", pair.modified)):
             if file.sha256 != study.arms[arm].sha256:
@@ -398,10 +424,12 @@ def check(file: variants.Variant) -> tuple[str, ...]:
     return tuple(f"“{result.name}”, because {result.overruled}" for result in report.overruled)
 
 
-def planning_lock() -> Any:
-    """Held around the last look at a plan, its saving and its launch."""
+def planning_lock(name: str, store: Store | None = None) -> AbstractContextManager[int]:
+    """Held around the last look at the plan of ``name``, its saving and its launch. Who waits for
+    another process that holds it is told so (``store.say``)."""
     paths.ensure_home()
-    return locked(paths.plan_lock(), wait=150)
+    say = None if store is None else store.say
+    return locked(paths.plan_lock(), wait=150, doing=f"begins {name}", say=say)
 
 
 def _draft(

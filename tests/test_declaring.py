@@ -212,6 +212,19 @@ def swept_once(store: Store) -> series_table.Together:
     return series_table.read(store, made.series.id)
 
 
+def test_a_sweep_begins_though_another_study_was_planned_meanwhile(
+    fake_trainer: Fake, store: Store
+) -> None:
+    made = declaring.sweep(wish(seeds="3..8"), NAMES, store)
+    alone = planning.begin(wish(variant="rope", seeds="3"), store).study
+    wait_for(lambda: not launch.is_alive(alone.files))
+    begun = declaring.begin(made, store)
+    assert len(begun.studies) == len(NAMES)
+    assert begun.series.seeds[0] == 3, "its seeds are those that nobody knows now"
+    for one in begun.studies:
+        planning.stop(one.id)
+
+
 def test_a_diverged_member_is_a_row_without_a_rank(fake_trainer: Fake, store: Store) -> None:
     names = ("rope", "rmsnorm")
     made = declaring.sweep(wish(seeds="3"), names, store)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -11,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from q1lab import paths, planning
+from q1lab import files, paths, planning
 from q1lab.compare import wording
 from q1lab.compare.cache import compare
 from q1lab.compare.comparison import Comparison
@@ -73,6 +75,22 @@ def test_going_on_with_a_running_study_is_refused(store: Store) -> None:
         planning.go_on("rope-1", store)
     with pytest.raises(Problem, match="running already"):
         planning.again("rope-1", "modified-seed2")
+
+
+def test_who_is_waited_for_is_said(fake_trainer: Callable[..., None], store: Store) -> None:
+    held, said = contextlib.ExitStack(), []
+    held.enter_context(planning.planning_lock("swiglu"))
+
+    def say(text: str) -> None:
+        said.append(text)
+        held.close()
+
+    store.say = say
+    planning.begin(SMALL, store)
+    planning.stop("rope-1")
+    assert said == [f"waiting for process {os.getpid()}, which begins swiglu …"]
+    with planning.planning_lock("swiglu"), pytest.raises(Problem, match="which begins swiglu"):
+        files.locked(paths.plan_lock(), wait=0).__enter__()
 
 
 def test_a_plan_that_still_holds_is_begun_as_it_was_shown(

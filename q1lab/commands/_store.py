@@ -6,6 +6,8 @@ from __future__ import annotations
 import sys
 import time
 
+import click
+
 from q1lab.index.ingest import Looked, Tell
 from q1lab.index.store import Store
 
@@ -17,6 +19,7 @@ def opened() -> Store:
     """A store for one command; use it as a context."""
     store = Store()
     store.tell = _on_terminal()
+    store.say = lambda text: click.echo(text, err=True)
     return store
 
 

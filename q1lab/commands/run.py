@@ -151,8 +151,8 @@ def run(
             if status is not None:
                 return status
         status = _finish(store, study, as_json)
-        if plan.kept is not None:
-            tell(kept.outcome(plan.kept, study), False)
+        if plan.draft.kept is not None:
+            tell(kept.outcome(plan.draft.kept, study), False)
         return status
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -73,6 +73,8 @@ class Store:
         """What a person should know about how it was opened, in one line."""
         self.tell: Tell | None = None
         """Who is told how far a look at all studies has come, when nobody else is."""
+        self.say: Callable[[str], object] | None = None
+        """Who is told at once what this process waits for."""
         self._add: Add | None = None
         """Inside ``act``: what adds to it."""
         private_folder(self.file.parent)

@@ -149,6 +149,35 @@ def test_the_look_beforehand_finds_what_can_not_be_compared(
     assert studies.ids() == []
 
 
+def test_nobody_waits_for_a_look() -> None:
+    """While a command is looked at, other studies are planned and train to their end."""
+    words = [*FAST, "--smoke", "--trouble=forever"]
+    child = subprocess.Popen([sys.executable, "-m", "q1lab", *words], stderr=subprocess.DEVNULL)
+    try:
+        wait_for(lambda: [*paths.scratch_dir().glob("look-*/metrics.jsonl")], "its look")
+        assert told(*FAST, "--seeds", "3")["study"] == "fast-1"
+        assert child.poll() is None
+    finally:
+        child.kill()
+        child.wait()
+
+
+def test_what_changes_during_a_look_is_not_trained(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look = loops.looked_at
+
+    def meanwhile(study: studies.Study) -> studies.Study:
+        found = look(study)
+        (folder / LOOP).write_text((folder / LOOP).read_text() + "\n")
+        return found
+
+    monkeypatch.setattr(loops, "looked_at", meanwhile)
+    shown = q1lab(*FAST, "--seeds", "3", code=2).stderr
+    assert f"{LOOP} changed while the study was planned" in shown
+    assert studies.ids() == []
+
+
 def test_a_seed_in_the_environment_has_to_be_proved() -> None:
     command = f"{PYTHON} {LOOP} {{args}}"
     words = ("run", "--command", command, *ARMS, "--metric", "val/loss", "--seeds", "3")

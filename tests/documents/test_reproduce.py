@@ -210,7 +210,8 @@ def test_threads_are_those_of_then(
 def test_at_home_it_is_the_study_itself(study: Study, repo: Path) -> None:
     made = planned(keep(study, repo))
     assert (made.is_new, made.missing, made.study.id) == (False, (), "swiglu-1")
-    assert kept.outcome(made.kept, made.study).startswith("All 4 losses") if made.kept else False
+    assert made.draft.kept
+    assert kept.outcome(made.draft.kept, made.study).startswith("All 4 losses")
 
 
 def test_other_losses_are_said_to_be_other(study: Study, repo: Path) -> None:
@@ -321,8 +322,8 @@ def test_a_folder_of_the_version_before_trains_and_stays(study: Study, repo: Pat
     folder = keep_as_before(study, repo)
     made = planned(folder)
     assert (made.is_new, made.missing, made.study.id) == (False, (), "swiglu-1")
-    assert made.kept
-    assert kept.outcome(made.kept, made.study).startswith("All 4 losses")
+    assert made.draft.kept
+    assert kept.outcome(made.draft.kept, made.study).startswith("All 4 losses")
     assert reproduce.stands(study, repo)
     assert keep(study, repo) == folder
     names = ["model.py", "study.toml", "swiglu.py"]
